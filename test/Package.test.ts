@@ -1,0 +1,186 @@
+/**
+ * The package as its users get it: packed, unpacked in an empty project, type-checked and imported there.
+ * The entry points are those of `exports` in package.json; each must have its source, and each source its entry.
+ */
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core"
+import { execFileSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { publint } from "publint"
+import { formatMessage } from "publint/utils"
+import ts from "typescript"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+
+const root = path.resolve(import.meta.dirname, "..")
+const readJson = <A>(file: string) => JSON.parse(fs.readFileSync(path.join(root, file), "utf8")) as A
+
+interface Manifest {
+  readonly exports: Record<string, unknown>
+  readonly files: ReadonlyArray<string>
+  readonly dependencies: Record<string, string>
+  readonly peerDependencies: Record<string, string>
+  readonly peerDependenciesMeta: Record<string, { readonly optional: boolean }>
+}
+const manifest = readJson<Manifest>("package.json")
+const { compilerOptions: { paths } } = readJson<{
+  readonly compilerOptions: { readonly paths: Record<string, readonly [string]> }
+}>("tsconfig.json")
+
+/** `./effect` in exports is `tsgi/effect` for the user. */
+const exported = Object.keys(manifest.exports).filter((key) => key !== "./package.json")
+  .map((key) => path.posix.join("tsgi", key).replace(/\/$/, ""))
+const needsPlatform = (entry: string) => entry === "tsgi/effect"
+
+it("every entry point has its source, and every source its entry point", () => {
+  const existing = Object.keys(paths).filter((name) => fs.existsSync(path.join(root, paths[name]?.[0] ?? "")))
+  expect([...exported].sort()).toEqual([...existing].sort())
+  for (const name of exported) {
+    const built = paths[name]?.[0].replace("./src/", "./dist/").replace(/\.ts$/, "")
+    expect(manifest.exports[name.replace("tsgi", ".")])
+      .toEqual({ types: `${built}.d.ts`, default: `${built}.js` })
+  }
+})
+
+describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 }, () => {
+  const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-package-"))
+  const stage = path.join(temporary, "stage")
+  const project = path.join(temporary, "project")
+  let tarball: Buffer<ArrayBuffer>
+
+  const link = (name: string) => {
+    const target = path.join(project, "node_modules", name)
+    fs.mkdirSync(path.dirname(target), { recursive: true })
+    fs.symlinkSync(path.join(root, "node_modules", name), target, "dir")
+  }
+
+  /** Packs a copy of the sources, so that a `dist` in the checkout is neither used nor touched. */
+  beforeAll(() => {
+    fs.mkdirSync(stage)
+    for (const name of ["package.json", "tsconfig.json", "src", "README.md", "CHANGELOG.md", "LICENSE"]) {
+      if (fs.existsSync(path.join(root, name))) {
+        fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true })
+      }
+    }
+    fs.symlinkSync(path.join(root, "node_modules"), path.join(stage, "node_modules"), "dir")
+    execFileSync("npm", ["pack", "--offline", "--pack-destination", temporary], { cwd: stage, stdio: "pipe" })
+    const [packed] = fs.readdirSync(temporary).filter((name) => name.endsWith(".tgz"))
+    tarball = fs.readFileSync(path.join(temporary, packed ?? "no tarball"))
+
+    fs.mkdirSync(path.join(project, "node_modules/tsgi"), { recursive: true })
+    fs.writeFileSync(path.join(project, "package.json"), JSON.stringify({ type: "module" }))
+    execFileSync("tar", ["-xzf", "-", "--strip-components=1"], {
+      cwd: path.join(project, "node_modules/tsgi"),
+      input: tarball
+    })
+    const required = Object.keys(manifest.peerDependencies)
+      .filter((name) => manifest.peerDependenciesMeta[name]?.optional !== true)
+    for (const name of ["@types/node", ...Object.keys(manifest.dependencies), ...required]) link(name)
+  }, 180_000)
+
+  afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
+
+  /** Type-checks a consumer of each entry, and the declarations we ship; `TS<code> file` for each error. */
+  const typeErrors = (entries: ReadonlyArray<string>, resolution: ts.CompilerOptions): ReadonlyArray<string> => {
+    const files = entries.map((entry, i) => {
+      const file = path.join(project, `consumer${i}.ts`)
+      fs.writeFileSync(
+        file,
+        `import * as entry from ${JSON.stringify(entry)}\nexport const names = Object.keys(entry)\n`
+      )
+      return file
+    })
+    const program = ts.createProgram(files, {
+      ...resolution,
+      target: ts.ScriptTarget.ES2022,
+      types: ["node"],
+      typeRoots: [path.join(project, "node_modules/@types")],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true
+    })
+    const ours = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(project))
+    const diagnostics = [
+      ...program.getOptionsDiagnostics(),
+      ...ours.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)])
+    ]
+    return diagnostics.map(({ code, file, messageText }) =>
+      `TS${code} ${path.relative(project, file?.fileName ?? project)}: ${
+        ts.flattenDiagnosticMessageText(messageText, " ")
+      }`
+    )
+  }
+
+  const importErrors = (entries: ReadonlyArray<string>): ReadonlyArray<string> => {
+    const program = `
+      const errors = []
+      for (const entry of ${JSON.stringify(entries)}) {
+        const module = await import(entry).catch((error) => ({ error: errors.push(entry + ": " + error.code) }))
+        if (Object.keys(module).length === 0) errors.push(entry + ": exports nothing")
+      }
+      process.stdout.write(JSON.stringify(errors))`
+    const output = execFileSync(process.execPath, ["--input-type=module", "-e", program], {
+      cwd: project,
+      encoding: "utf8",
+      timeout: 60_000
+    })
+    return JSON.parse(output) as ReadonlyArray<string>
+  }
+
+  const resolutions: ReadonlyArray<[string, ts.CompilerOptions]> = [
+    ["NodeNext", { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }],
+    ["bundler", { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }]
+  ]
+
+  const facade = exported.filter((entry) => !needsPlatform(entry))
+  const effectful = exported.filter(needsPlatform)
+
+  it("has what a package has", () => {
+    const shipped = fs.readdirSync(path.join(project, "node_modules/tsgi"))
+    expect(shipped).toEqual(expect.arrayContaining(["dist", "src", "package.json", "CHANGELOG.md", "LICENSE"]))
+    expect(shipped.filter((name) => name !== "package.json" && !manifest.files.includes(name))).toEqual([])
+  })
+
+  it.each(resolutions)("type-checks without the optional peers, %s", (_, resolution) => {
+    expect(typeErrors(facade, resolution)).toEqual([])
+  })
+
+  it("imports without the optional peers", () => {
+    expect(importErrors(facade)).toEqual([])
+  })
+
+  it("has no other entry points", () => {
+    const [[, nodeNext] = []] = resolutions
+    expect(typeErrors(["tsgi/server/none"], nodeNext ?? {})).toEqual([expect.stringMatching(/^TS2307 consumer0\.ts/)])
+    expect(importErrors(["tsgi/dist/index.js"])).toEqual(["tsgi/dist/index.js: ERR_PACKAGE_PATH_NOT_EXPORTED"])
+  })
+
+  it("passes publint", async () => {
+    const { messages, pkg } = await publint({ pack: { tarball: new Uint8Array(tarball).buffer }, strict: true })
+    expect(messages.map((message) => formatMessage(message, pkg ?? {}))).toEqual([])
+  })
+
+  it("passes arethetypeswrong as an ESM-only package", async () => {
+    const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball)))
+    const problems = analysis.types === false ?
+      ["no types"] :
+      analysis.problems.filter((problem) =>
+        !("resolutionKind" in problem && ["node10", "node16-cjs"].includes(problem.resolutionKind))
+      )
+    expect(problems).toEqual([])
+  })
+
+  describe.skipIf(effectful.length === 0)("with the optional peers", () => {
+    beforeAll(() => {
+      for (const [name, { optional }] of Object.entries(manifest.peerDependenciesMeta)) if (optional) link(name)
+    })
+
+    it.each(resolutions)("type-checks, %s", (_, resolution) => {
+      expect(typeErrors(effectful, resolution)).toEqual([])
+    })
+
+    it("imports", () => {
+      expect(importErrors(effectful)).toEqual([])
+    })
+  })
+})

@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+// The names of the entry points are given once, in tsconfig.json.
+const { compilerOptions } = JSON.parse(readFileSync(`${root}/tsconfig.json`, "utf8")) as {
+  readonly compilerOptions: { readonly paths: Record<string, ReadonlyArray<string>> }
+}
+
+export default defineConfig({
+  root,
+  resolve: {
+    alias: Object.entries(compilerOptions.paths).map(([name, [source]]) => ({
+      find: new RegExp(`^${name}$`),
+      replacement: fileURLToPath(new URL(`../${source}`, import.meta.url))
+    }))
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    pool: "forks",
+    testTimeout: 15_000,
+    hookTimeout: 15_000,
+    reporters: ["dot"],
+    silent: "passed-only"
+  }
+})
