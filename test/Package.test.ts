@@ -43,9 +43,9 @@ it("every entry point has its source, and every source its entry point", () => {
 })
 
 describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 }, () => {
-  const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-package-"))
-  const stage = path.join(temporary, "stage")
-  const project = path.join(temporary, "project")
+  let temporary: string
+  let stage: string
+  let project: string
   let tarball: Buffer<ArrayBuffer>
 
   const link = (name: string) => {
@@ -56,6 +56,9 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
 
   /** Packs a copy of the sources, so that a `dist` in the checkout is neither used nor touched. */
   beforeAll(() => {
+    temporary = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-package-")))
+    stage = path.join(temporary, "stage")
+    project = path.join(temporary, "project")
     fs.mkdirSync(stage)
     for (const name of ["package.json", "tsconfig.json", "src", "README.md", "CHANGELOG.md", "LICENSE"]) {
       if (fs.existsSync(path.join(root, name))) {
