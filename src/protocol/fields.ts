@@ -1,0 +1,156 @@
+/**
+ * Field lines: the section that ends with an empty line, in heads and in trailers (RFC 9112, 5 and 7.1.2).
+ *
+ * @since 0.1.0
+ */
+import { type Failure, failure } from "./failure.js"
+import { COLON, CR, fieldBytes, HTAB, latin1, LF, SP, tokenBytes } from "./grammar.js"
+
+/**
+ * Field names and values in the order they came, alternating: `[name, value, name, value, ...]`. Names keep their case,
+ * values have no white space around them, both are latin-1 text.
+ *
+ * @since 0.1.0
+ */
+export type Fields = ReadonlyArray<string>
+
+/**
+ * How large a section may grow.
+ *
+ * @since 0.1.0
+ */
+export interface SectionLimits {
+  /** One line in bytes, without its line end. */
+  readonly line: number
+  /** All lines in bytes, line ends included. */
+  readonly section: number
+  /** Number of lines. */
+  readonly count: number
+}
+
+// Parsing is synchronous, so one scratch list of offsets serves every parser.
+const offsets: Array<number> = []
+
+/**
+ * Reads one field section, line by line. Give `parse` the bytes; when it answers `undefined`, call it again with what
+ * lies behind `consumed`, followed by more.
+ *
+ * @since 0.1.0
+ */
+export class FieldSection {
+  /** What has been read so far. */
+  readonly fields: Array<string> = []
+  /** Index of the first byte not yet taken, in the array last given to `parse`. */
+  consumed = 0
+  private used = 0
+
+  constructor(private readonly limits: SectionLimits) {}
+
+  /** `true` when the empty line was read, `undefined` when more bytes are needed. */
+  parse(bytes: Uint8Array, from: number): true | undefined | Failure {
+    let found = 0
+    let lineStart = from
+    let outcome: true | undefined | Failure = undefined
+    const length = bytes.length
+    while (true) {
+      if (lineStart >= length) break
+      if (bytes[lineStart] === CR) {
+        if (lineStart + 1 >= length) break
+        if (bytes[lineStart + 1] !== LF) {
+          outcome = failure("BareCarriageReturn", "CR without LF at the start of a field line")
+        } else {
+          lineStart += 2
+          outcome = true
+        }
+        break
+      }
+      // The furthest index at which the byte is still within both limits, plus one for the byte that breaks them.
+      const left = this.limits.section - this.used
+      const stop = lineStart + Math.min(this.limits.line, left) + 1
+      const end = stop < length ? stop : length
+
+      let i = lineStart
+      while (i < end && tokenBytes[bytes[i]] === 1) i++
+      if (i < end && (bytes[i] !== COLON || i === lineStart)) {
+        outcome = refuseName(bytes[i], i === lineStart)
+        break
+      }
+      const nameEnd = i
+      i++
+      while (i < end && (bytes[i] === SP || bytes[i] === HTAB)) i++
+      const valueStart = i
+      while (i < end && fieldBytes[bytes[i]] === 1) i++
+      if (i >= end) {
+        if (end === stop) outcome = this.tooLong(left)
+        break
+      }
+      if (bytes[i] !== CR) {
+        outcome = bytes[i] === LF
+          ? failure("BareLineFeed", "LF without CR at the end of a field line")
+          : failure("MalformedFieldValue", `control byte ${hex(bytes[i])} in a field value`)
+        break
+      }
+      if (i + 1 >= length) break
+      if (bytes[i + 1] !== LF) {
+        outcome = failure("BareCarriageReturn", "CR without LF in a field line")
+        break
+      }
+      if (this.fields.length / 2 + found / 4 >= this.limits.count) {
+        outcome = failure("TooManyFields", `more than ${this.limits.count} field lines`)
+        break
+      }
+      const lineLength = i + 2 - lineStart
+      if (lineLength > left) {
+        outcome = this.sectionTooLarge()
+        break
+      }
+      let valueEnd = i
+      while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--
+      offsets[found] = lineStart
+      offsets[found + 1] = nameEnd
+      offsets[found + 2] = valueStart
+      offsets[found + 3] = valueEnd
+      found += 4
+      this.used += lineLength
+      lineStart = i + 2
+    }
+    if (found > 0) this.keep(latin1(bytes, from, lineStart), from, found)
+    this.consumed = lineStart
+    return outcome
+  }
+
+  // One conversion for all lines, then slices of it: a call into native code per line costs more than the scan.
+  private keep(text: string, from: number, found: number): void {
+    const fields = this.fields
+    for (let at = 0; at < found; at += 4) {
+      fields.push(
+        text.slice(offsets[at] - from, offsets[at + 1] - from),
+        text.slice(offsets[at + 2] - from, offsets[at + 3] - from)
+      )
+    }
+  }
+
+  private tooLong(left: number): Failure {
+    return left <= this.limits.line
+      ? this.sectionTooLarge()
+      : failure("FieldLineTooLong", `a field line longer than ${this.limits.line} bytes`)
+  }
+
+  private sectionTooLarge(): Failure {
+    return failure("FieldSectionTooLarge", `field lines longer than ${this.limits.section} bytes together`)
+  }
+}
+
+const hex = (byte: number): string => `0x${byte.toString(16).padStart(2, "0")}`
+
+const refuseName = (byte: number, first: boolean): Failure => {
+  if (byte === SP || byte === HTAB) {
+    return first
+      ? failure("ObsoleteLineFolding", "a field line that starts with white space")
+      : failure("SpaceBeforeColon", "white space between field name and colon")
+  }
+  if (byte === COLON) return failure("MalformedFieldName", "a field line without a name")
+  if (byte === LF) return failure("BareLineFeed", "LF without CR in the field section")
+  if (byte === CR) return failure("MalformedFieldName", "a field line without a colon")
+  return failure("MalformedFieldName", `byte ${hex(byte)} in a field name`)
+}

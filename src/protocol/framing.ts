@@ -1,0 +1,194 @@
+/**
+ * What a request head means for its body and its connection, decided here and nowhere else.
+ *
+ * RFC 9112, 6.3, for requests, in its order:
+ *
+ * | rule | head                                                   | body                                    |
+ * | ---- | ------------------------------------------------------ | --------------------------------------- |
+ * | 3    | Transfer-Encoding and Content-Length                   | refused (one switch: chunked, then close) |
+ * | 4    | Transfer-Encoding, `chunked` once and nothing else     | chunked                                 |
+ * | 4    | any other Transfer-Encoding, or one on HTTP/1.0        | refused                                 |
+ * | 5    | Content-Length not `1*DIGIT`, or several that differ   | refused                                 |
+ * | 6    | Content-Length                                         | that many bytes                         |
+ * | 7    | neither                                                | none                                    |
+ *
+ * @since 0.1.0
+ */
+import { type Failure, failure } from "./failure.js"
+import { isToken, listMembers, trimmed } from "./grammar.js"
+import type { Leniency } from "./limits.js"
+import type { RequestHead } from "./requestHead.js"
+import { isHost } from "./target.js"
+
+/**
+ * How a request body is delimited.
+ *
+ * @since 0.1.0
+ */
+export type Framing =
+  | { readonly _tag: "None" }
+  | { readonly _tag: "Length"; readonly length: number }
+  | { readonly _tag: "Chunked" }
+
+/**
+ * What the head asks of the server.
+ *
+ * @since 0.1.0
+ */
+export interface Demands {
+  readonly _tag: "Demands"
+  readonly framing: Framing
+  /** May the connection carry another request after this one (RFC 9112, 9.3)? */
+  readonly persistent: boolean
+  /** Did the client name `keep-alive` in so many words? */
+  readonly asksKeepAlive: boolean
+  /** Does the client wait for a 100 before it sends the body (RFC 9110, 10.1.1)? Never on HTTP/1.0, never without a body. */
+  readonly expectsContinue: boolean
+  /** The protocols offered in Upgrade, when Connection names it (RFC 9110, 7.8); empty otherwise and on HTTP/1.0. */
+  readonly upgrade: string
+}
+
+const none: Framing = { _tag: "None" }
+const chunked: Framing = { _tag: "Chunked" }
+const digits = /^[0-9]+$/
+// What nearly every request without a body asks: one value serves them all.
+const plain: Demands = {
+  _tag: "Demands",
+  framing: none,
+  persistent: true,
+  asksKeepAlive: false,
+  expectsContinue: false,
+  upgrade: ""
+}
+const plainKeepAlive: Demands = { ...plain, asksKeepAlive: true }
+
+/**
+ * Reads the fields that steer the connection and judges them.
+ *
+ * @since 0.1.0
+ */
+export const demands = (head: RequestHead, leniency: Leniency): Demands | Failure => {
+  const fields = head.fields
+  let host: string | undefined
+  let contentLength: string | undefined
+  let transferEncoding: string | undefined
+  let connection: string | undefined
+  let expect: string | undefined
+  let upgrade: string | undefined
+  let contentType = false
+  let authorization = false
+  for (let i = 0; i < fields.length; i += 2) {
+    const value = fields[i + 1]
+    // The length tells nearly all names apart, so most are never lower-cased.
+    switch (fields[i].length) {
+      case 4:
+        if (isNamed(fields[i], "host")) {
+          if (host !== undefined) return failure("RepeatedHost", "more than one Host field")
+          host = value
+        }
+        break
+      case 6:
+        if (isNamed(fields[i], "expect")) expect = joined(expect, value)
+        break
+      case 7:
+        if (isNamed(fields[i], "upgrade")) upgrade = joined(upgrade, value)
+        break
+      case 10:
+        if (isNamed(fields[i], "connection")) connection = joined(connection, value)
+        break
+      case 12:
+        if (isNamed(fields[i], "content-type")) {
+          if (contentType) return failure("RepeatedSingletonField", "more than one Content-Type field")
+          contentType = true
+        }
+        break
+      case 13:
+        if (isNamed(fields[i], "authorization")) {
+          if (authorization) return failure("RepeatedSingletonField", "more than one Authorization field")
+          authorization = true
+        }
+        break
+      case 14:
+        if (isNamed(fields[i], "content-length")) contentLength = joined(contentLength, value)
+        break
+      case 17:
+        if (isNamed(fields[i], "transfer-encoding")) transferEncoding = joined(transferEncoding, value)
+        break
+    }
+  }
+
+  if (host === undefined) {
+    if (head.minorVersion === 1 && leniency.requireHost) return failure("MissingHost", "HTTP/1.1 without a Host field")
+  } else if (!isHost(host)) return failure("MalformedHost", "the Host field names no host")
+
+  const persistentVersion = head.minorVersion === 1
+  if (
+    contentLength === undefined && transferEncoding === undefined && expect === undefined && persistentVersion &&
+    head.method !== "CONNECT"
+  ) {
+    if (connection === undefined) return plain
+    if (connection === "keep-alive") return plainKeepAlive
+  }
+
+  const framing = framingOf(head, contentLength, transferEncoding, leniency)
+  if (framing._tag === "Failure") return framing
+  const options = connection === undefined ? [] : listMembers(connection)
+  const bothLengths = contentLength !== undefined && transferEncoding !== undefined
+  const close = options.includes("close") || bothLengths || head.method === "CONNECT"
+  const asksKeepAlive = options.includes("keep-alive")
+  const hasBody = framing._tag === "Chunked" || (framing._tag === "Length" && framing.length > 0)
+  return {
+    _tag: "Demands",
+    framing,
+    persistent: !close && (persistentVersion || asksKeepAlive),
+    asksKeepAlive,
+    expectsContinue: hasBody && persistentVersion && expect !== undefined &&
+      listMembers(expect).includes("100-continue"),
+    upgrade: persistentVersion && upgrade !== undefined && options.includes("upgrade") ? upgrade : ""
+  }
+}
+
+const isNamed = (name: string, lowerCase: string): boolean =>
+  (name.charCodeAt(0) | 0x20) === lowerCase.charCodeAt(0) && name.toLowerCase() === lowerCase
+
+const joined = (before: string | undefined, value: string): string =>
+  before === undefined ? value : `${before},${value}`
+
+const framingOf = (
+  head: RequestHead,
+  contentLength: string | undefined,
+  transferEncoding: string | undefined,
+  leniency: Leniency
+): Framing | Failure => {
+  if (transferEncoding !== undefined) {
+    if (head.minorVersion === 0) {
+      return failure("TransferEncodingInHttp10", "Transfer-Encoding in an HTTP/1.0 request")
+    }
+    if (contentLength !== undefined && !leniency.allowContentLengthWithTransferEncoding) {
+      return failure("ContentLengthWithTransferEncoding", "both Content-Length and Transfer-Encoding")
+    }
+    return transferEncoding.toLowerCase() === "chunked" ? chunked : refuseCodings(transferEncoding)
+  }
+  if (contentLength === undefined) return none
+  // A list of equal lengths is one length (RFC 9112, 6.3, rule 5), whether it came in one field line or in several.
+  const values = contentLength.split(",").map(trimmed)
+  if (!values.every((value) => digits.test(value))) {
+    return failure("MalformedContentLength", "Content-Length is not a number of bytes")
+  }
+  if (values.some((value) => value !== values[0])) {
+    return failure("DifferingContentLength", "Content-Length fields that differ")
+  }
+  const length = Number(values[0])
+  if (!Number.isSafeInteger(length)) return failure("MalformedContentLength", "Content-Length is out of range")
+  return length === 0 ? none : { _tag: "Length", length }
+}
+
+const refuseCodings = (transferEncoding: string): Failure => {
+  const codings = listMembers(transferEncoding)
+  const last = codings.length - 1
+  const known = codings.every((coding) => isToken(trimmed(coding.split(";")[0])))
+  // Well-formed, ends in one `chunked`, but asks for a coding that is not known here (RFC 9112, 6.1).
+  return known && last > 0 && codings.indexOf("chunked") === last
+    ? failure("UnsupportedTransferCoding", "a transfer coding other than chunked")
+    : failure("MalformedTransferEncoding", "Transfer-Encoding does not end in chunked, once")
+}

@@ -1,0 +1,28 @@
+/**
+ * HTTP/1.1 messages as bytes and values, without sockets, clocks or effects, for others to build on.
+ *
+ * @since 0.1.0
+ */
+export { type BodyDecoder, bodyDecoder } from "./bodyDecoder.js"
+export * from "./chunk.js"
+export * from "./failure.js"
+export { type Fields } from "./fields.js"
+export * from "./framing.js"
+export { isFieldValue, isToken, listMembers } from "./grammar.js"
+export * from "./limits.js"
+export * from "./requestHead.js"
+export * from "./requestReader.js"
+export {
+  type FieldCase,
+  type FieldPairs,
+  type InvalidHead,
+  prepare,
+  type PreparedHead,
+  prepareInterim,
+  reasonOf,
+  type ResponseContext,
+  type ResponseFraming,
+  type ResponseHead,
+  titleCase
+} from "./responseHead.js"
+export * from "./target.js"

@@ -1,0 +1,70 @@
+/**
+ * Bounds on what a peer may send, and the few rules that can be relaxed.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * Bounds on one message. All are inclusive: a message of exactly this size is accepted.
+ *
+ * @since 0.1.0
+ */
+export interface Limits {
+  /** Request line in bytes, without its line end; more is answered 414. Default 8192. */
+  readonly requestLine: number
+  /** One field line in bytes, without its line end; more is answered 431. Default 8192. */
+  readonly fieldLine: number
+  /** All field lines in bytes, line ends included; more is answered 431. Default 65536. */
+  readonly fieldSection: number
+  /** Number of field lines; more is answered 431. Default 100. */
+  readonly fieldCount: number
+  /** Chunk extensions of one body in bytes, all chunks together; more is answered 400. Default 16384. */
+  readonly chunkExtensions: number
+  /** Trailer section in bytes, line ends included; more is answered 431. Default 8192. */
+  readonly trailerSection: number
+  /** Body in bytes after decoding; more is answered 413. Default `Infinity`: bodies are streamed, their length costs no memory. */
+  readonly body: number
+}
+
+/**
+ * @since 0.1.0
+ */
+export const defaultLimits: Limits = {
+  requestLine: 8192,
+  fieldLine: 8192,
+  fieldSection: 65536,
+  fieldCount: 100,
+  chunkExtensions: 16384,
+  trailerSection: 8192,
+  body: Infinity
+}
+
+/**
+ * The rules that an operator may relax. Whatever these say, bare LF or CR, space before a colon, unknown transfer
+ * codings, differing lengths and malformed chunks are refused.
+ *
+ * @since 0.1.0
+ */
+export interface Leniency {
+  /** HTTP/1.1 requests must have a Host field (RFC 9112, 3.2). Default `true`. */
+  readonly requireHost: boolean
+  /**
+   * Accept Content-Length beside `Transfer-Encoding: chunked`: chunked wins, and the connection closes after the answer
+   * (RFC 9112, 6.3). Default `false`.
+   */
+  readonly allowContentLengthWithTransferEncoding: boolean
+  /** Accept control bytes, NUL included, inside chunk extensions, which are skipped anyway. Default `false`. */
+  readonly allowControlsInChunkExtensions: boolean
+  /** Accept bytes above 0x7F in the request target (RFC 3986 has none). Default `false`. */
+  readonly allowNonAsciiTarget: boolean
+}
+
+/**
+ * @since 0.1.0
+ */
+export const strict: Leniency = {
+  requireHost: true,
+  allowContentLengthWithTransferEncoding: false,
+  allowControlsInChunkExtensions: false,
+  allowNonAsciiTarget: false
+}

@@ -1,0 +1,166 @@
+/**
+ * The request head: request line and field section (RFC 9112, 2.1, 3 and 5).
+ *
+ * This module reads bytes and judges their grammar. What the head means for the body and for the connection is decided
+ * in `framing.ts`.
+ *
+ * @since 0.1.0
+ */
+import { type Failure, failure } from "./failure.js"
+import { type Fields, FieldSection } from "./fields.js"
+import { CR, latin1, LF, SP, targetBytes, tokenBytes } from "./grammar.js"
+import type { Leniency, Limits } from "./limits.js"
+import { parseTarget, type Target } from "./target.js"
+
+/**
+ * One request head.
+ *
+ * @since 0.1.0
+ */
+export interface RequestHead {
+  readonly _tag: "RequestHead"
+  /** The method as it came; methods are case-sensitive (RFC 9110, 9.1). */
+  readonly method: string
+  /** The request target as it came. */
+  readonly target: string
+  /** The target, told apart. */
+  readonly form: Target
+  /** Minor version of HTTP/1 to talk: 0 or 1. Higher ones count as 1 (RFC 9110, 2.5). */
+  readonly minorVersion: 0 | 1
+  /** The version as it came, such as `HTTP/1.1`. */
+  readonly version: string
+  readonly fields: Fields
+}
+
+// RFC 9112, 2.2: at least one empty line before the request line is ignored; a handful is generous
+const mostEmptyLines = 4
+
+/**
+ * Reads request heads from a stream of bytes, one after another. Give `parse` the bytes; when it answers `undefined`,
+ * call it again with what lies behind `consumed`, followed by more.
+ *
+ * @since 0.1.0
+ */
+export class RequestHeadParser {
+  /** Index of the first byte behind what was read, in the array last given to `parse`. */
+  consumed = 0
+  private emptyLines = 0
+  private line: RequestLine | undefined = undefined
+  private section: FieldSection
+  private readonly sectionLimits
+
+  constructor(private readonly limits: Limits, private readonly leniency: Leniency) {
+    this.sectionLimits = { line: limits.fieldLine, section: limits.fieldSection, count: limits.fieldCount }
+    this.section = new FieldSection(this.sectionLimits)
+  }
+
+  /** Has a part of a head been taken already? Bytes of an incomplete line do not count, they are still the caller's. */
+  get started(): boolean {
+    return this.line !== undefined
+  }
+
+  parse(bytes: Uint8Array, from: number): RequestHead | Failure | undefined {
+    if (this.line === undefined) {
+      const line = this.requestLine(bytes, from)
+      if (line === undefined || line._tag === "Failure") return line
+      this.line = line
+      from = this.consumed
+    }
+    const done = this.section.parse(bytes, from)
+    this.consumed = this.section.consumed
+    if (done !== true) return done
+    const { form, method, minorVersion, target, version } = this.line
+    const fields = this.section.fields
+    this.line = undefined
+    this.emptyLines = 0
+    this.section = new FieldSection(this.sectionLimits)
+    return { _tag: "RequestHead", method, target, form, minorVersion, version, fields }
+  }
+
+  private requestLine(bytes: Uint8Array, from: number): RequestLine | Failure | undefined {
+    const length = bytes.length
+    let start = from
+    this.consumed = from
+    while (start < length && (bytes[start] === CR || bytes[start] === LF)) {
+      if (bytes[start] === LF) return failure("BareLineFeed", "LF without CR before the request line")
+      if (start + 1 >= length) break
+      if (bytes[start + 1] !== LF) return failure("BareCarriageReturn", "CR without LF before the request line")
+      if (++this.emptyLines > mostEmptyLines) {
+        return failure("MalformedRequestLine", `more than ${mostEmptyLines} empty lines before the request line`)
+      }
+      start += 2
+    }
+    this.consumed = start
+    if (start >= length || bytes[start] === CR) return undefined
+
+    // Space for one byte more than the line may have: the one that breaks the limit.
+    const stop = start + this.limits.requestLine + 1
+    const end = stop < length ? stop : length
+    let i = start
+    while (i < end && tokenBytes[bytes[i]] === 1) i++
+    const methodEnd = i
+    if (i < end) {
+      if (bytes[i] !== SP || i === start) return refuse(bytes[i], "the method")
+      i++
+    }
+    const targetStart = i
+    if (this.leniency.allowNonAsciiTarget) {
+      while (i < end && (targetBytes[bytes[i]] === 1 || bytes[i] > 0x7f)) i++
+    } else {
+      while (i < end && targetBytes[bytes[i]] === 1) i++
+    }
+    const targetEnd = i
+    if (i < end) {
+      if (bytes[i] !== SP || i === targetStart) return refuse(bytes[i], "the request target")
+      i++
+    }
+    const versionStart = i
+    while (i < end && targetBytes[bytes[i]] === 1) i++
+    if (i >= end) {
+      return end === stop
+        ? failure("RequestLineTooLong", `a request line longer than ${this.limits.requestLine} bytes`)
+        : undefined
+    }
+    if (bytes[i] !== CR) return refuse(bytes[i], "the HTTP version")
+    if (i + 1 >= length) return undefined
+    if (bytes[i + 1] !== LF) return failure("BareCarriageReturn", "CR without LF in the request line")
+    this.consumed = i + 2
+
+    const text = latin1(bytes, start, i)
+    const version = text.slice(versionStart - start)
+    const minorVersion = minorVersionOf(version)
+    if (typeof minorVersion !== "number") return minorVersion
+    const method = text.slice(0, methodEnd - start)
+    const target = text.slice(targetStart - start, targetEnd - start)
+    const form = parseTarget(method, target)
+    return form === undefined
+      ? failure("MalformedTarget", "a request target of no known form")
+      : { _tag: "RequestLine", method, target, form, minorVersion, version }
+  }
+}
+
+interface RequestLine {
+  readonly _tag: "RequestLine"
+  readonly method: string
+  readonly target: string
+  readonly form: Target
+  readonly minorVersion: 0 | 1
+  readonly version: string
+}
+
+const minorVersionOf = (version: string): 0 | 1 | Failure => {
+  if (version === "HTTP/1.1") return 1
+  if (version === "HTTP/1.0") return 0
+  if (/^HTTP\/1\.[2-9]$/.test(version)) return 1
+  return /^HTTP\/[0-9]\.[0-9]$/.test(version)
+    ? failure("UnsupportedVersion", `${version} is not spoken here`)
+    : failure("MalformedRequestLine", "no HTTP version at the end of the request line")
+}
+
+const refuse = (byte: number, where: string): Failure => {
+  if (byte === LF) return failure("BareLineFeed", `LF without CR in ${where}`)
+  if (byte === CR) return failure("MalformedRequestLine", `the request line ends in ${where}`)
+  return where === "the request target" && byte !== SP
+    ? failure("MalformedTarget", `byte 0x${byte.toString(16).padStart(2, "0")} in the request target`)
+    : failure("MalformedRequestLine", `byte 0x${byte.toString(16).padStart(2, "0")} in ${where}`)
+}

@@ -1,0 +1,173 @@
+/**
+ * A connection's incoming half: bytes in, messages out, one request after another.
+ *
+ * `receive` stores, `next` decides; neither waits, throws or looks at a clock. The same bytes give the same messages
+ * however they are cut.
+ *
+ * @since 0.1.0
+ */
+import { Buffer } from "node:buffer"
+import { type BodyDecoder, bodyDecoder } from "./bodyDecoder.js"
+import { type Failure, failure } from "./failure.js"
+import type { Fields } from "./fields.js"
+import { type Demands, demands } from "./framing.js"
+import { defaultLimits, type Leniency, type Limits, strict } from "./limits.js"
+import { type RequestHead, RequestHeadParser } from "./requestHead.js"
+
+/**
+ * What the bytes said. A `RequestStart` is followed by any number of `BodyPiece`s and one `BodyEnd`, also where there is
+ * no body. A `Failure` is the last message.
+ *
+ * @since 0.1.0
+ */
+export type RequestMessage = RequestStart | BodyPiece | BodyEnd | Failure
+
+/**
+ * @since 0.1.0
+ */
+export interface RequestStart {
+  readonly _tag: "RequestStart"
+  readonly head: RequestHead
+  readonly demands: Demands
+}
+
+/**
+ * A part of the body, never empty.
+ *
+ * @since 0.1.0
+ */
+export interface BodyPiece {
+  readonly _tag: "BodyPiece"
+  readonly bytes: Uint8Array
+}
+
+/**
+ * @since 0.1.0
+ */
+export interface BodyEnd {
+  readonly _tag: "BodyEnd"
+  readonly trailers: Fields
+}
+
+const noBytes = new Uint8Array(0)
+const emptyEnd: BodyEnd = { _tag: "BodyEnd", trailers: [] }
+
+/**
+ * @since 0.1.0
+ */
+export class RequestReader {
+  private bytes: Uint8Array = noBytes
+  private at = 0
+  private inBody = false
+  private decoder: BodyDecoder | undefined = undefined
+  private failed: Failure | undefined = undefined
+  private readonly parser: RequestHeadParser
+
+  constructor(private readonly limits: Limits = defaultLimits, private readonly leniency: Leniency = strict) {
+    this.parser = new RequestHeadParser(limits, leniency)
+  }
+
+  /** Bytes received and not yet taken by a message. */
+  get buffered(): number {
+    return this.bytes.length - this.at
+  }
+
+  /** Has a part of the next head arrived? */
+  get inHead(): boolean {
+    return !this.inBody && (this.parser.started || this.buffered > 0)
+  }
+
+  /** Stores bytes from the peer. They are not copied while they can be used as they are, so do not write to them. */
+  receive(chunk: Uint8Array): void {
+    if (this.at >= this.bytes.length) this.bytes = chunk
+    else this.bytes = Buffer.concat([this.bytes.subarray(this.at), chunk])
+    this.at = 0
+  }
+
+  /** The next message, or `undefined` when more bytes are needed. */
+  next(): RequestMessage | undefined {
+    if (this.failed !== undefined) return this.failed
+    return this.inBody ? this.body() : this.head()
+  }
+
+  /**
+   * After the `BodyEnd` of a chunked body: expects another chunked body instead of another request. For peers that have
+   * agreed on it out of band, as Swift's multi-phase uploads do after a second 100.
+   */
+  expectAnotherBody(): void {
+    this.inBody = true
+    this.decoder = bodyDecoder({ _tag: "Chunked" }, this.limits, this.leniency)
+  }
+
+  /** Gives up what was received and not used: for a connection that changes hands. */
+  takeRest(): Uint8Array {
+    const rest = this.bytes.subarray(this.at)
+    this.bytes = noBytes
+    this.at = 0
+    return rest
+  }
+
+  private head(): RequestStart | Failure | undefined {
+    if (this.at >= this.bytes.length) {
+      this.keepRest()
+      return undefined
+    }
+    const head = this.parser.parse(this.bytes, this.at)
+    this.at = this.parser.consumed
+    if (head === undefined) {
+      this.keepRest()
+      return undefined
+    }
+    if (head._tag === "Failure") return this.fail(head)
+    const asked = demands(head, this.leniency)
+    if (asked._tag === "Failure") return this.fail(asked)
+    if (asked.framing._tag === "Length" && asked.framing.length > this.limits.body) {
+      return this.fail(failure("BodyTooLarge", `a body longer than ${this.limits.body} bytes`))
+    }
+    this.inBody = true
+    this.decoder = bodyDecoder(asked.framing, this.limits, this.leniency)
+    return { _tag: "RequestStart", head, demands: asked }
+  }
+
+  private body(): BodyPiece | BodyEnd | Failure | undefined {
+    const decoder = this.decoder
+    if (decoder === undefined) {
+      this.inBody = false
+      return emptyEnd
+    }
+    if (decoder.done) {
+      this.inBody = false
+      this.decoder = undefined
+      return decoder.trailers.length === 0 ? emptyEnd : { _tag: "BodyEnd", trailers: decoder.trailers }
+    }
+    if (this.at >= this.bytes.length) {
+      this.keepRest()
+      return undefined
+    }
+    const pieces: Array<Uint8Array> = []
+    const refused = decoder.decode(this.bytes, this.at, pieces)
+    this.at = decoder.consumed
+    if (pieces.length > 0) {
+      // What was sent in good order is given out first; the failure is the message after it.
+      if (refused !== undefined) this.failed = refused
+      return { _tag: "BodyPiece", bytes: pieces.length === 1 ? pieces[0] : Buffer.concat(pieces) }
+    }
+    if (refused !== undefined) return this.fail(refused)
+    if (decoder.done) return this.body()
+    this.keepRest()
+    return undefined
+  }
+
+  private fail(refused: Failure): Failure {
+    this.failed = refused
+    return refused
+  }
+
+  // A few bytes must not hold on to the large buffer they came in.
+  private keepRest(): void {
+    const rest = this.buffered
+    if (rest === 0) this.bytes = noBytes
+    else if (this.at > 0) this.bytes = Buffer.from(this.bytes.subarray(this.at))
+    this.at = 0
+  }
+}

@@ -1,0 +1,349 @@
+/**
+ * Response heads: what the application said, plus what the connection must say (RFC 9112, 4, 6 and 9).
+ *
+ * `prepare` decides framing and persistence and writes the head in one go; the encoder behind it only obeys.
+ *
+ * @since 0.1.0
+ */
+import { isFieldValue, isToken, listMembers } from "./grammar.js"
+
+/**
+ * Field names and values of a response, in the order they go out.
+ *
+ * @since 0.1.0
+ */
+export type FieldPairs = Iterable<readonly [name: string, value: string]>
+
+/**
+ * What an application gives for a head.
+ *
+ * @since 0.1.0
+ */
+export interface ResponseHead {
+  /** 200 to 599, or 101 where the connection is handed over. */
+  readonly status: number
+  /** Reason phrase; the registered one where it is left out. */
+  readonly reason?: string | undefined
+  readonly fields: FieldPairs
+}
+
+/**
+ * What the connection knows when a head is written.
+ *
+ * @since 0.1.0
+ */
+export interface ResponseContext {
+  readonly method: string
+  /** Minor version of the status line and of the framing: the lower of what the client speaks and what the server may. */
+  readonly minorVersion: 0 | 1
+  /** May the connection go on after this response, as far as the request and the server are concerned? */
+  readonly persistent: boolean
+  /** Did the client name `keep-alive`? HTTP/1.0 clients are told that it was granted. */
+  readonly asksKeepAlive: boolean
+  /** Whole seconds for `Keep-Alive: timeout=`, told only to clients that asked; `undefined` tells nothing. */
+  readonly keepAliveSeconds: number | undefined
+  /** Length of the body in bytes where it is known before it is sent. */
+  readonly bodyLength: number | undefined
+  /** Value of the Date field where the application gives none. */
+  readonly date: string
+  readonly fieldCase: FieldCase
+}
+
+/**
+ * How field names are written: `title` makes `sOMe-WEirD` into `Some-Weird`, `preserve` sends them as given.
+ *
+ * @since 0.1.0
+ */
+export type FieldCase = "title" | "preserve"
+
+/**
+ * How the body after a head is delimited. `None` swallows whatever the application still writes.
+ *
+ * @since 0.1.0
+ */
+export type ResponseFraming =
+  | { readonly _tag: "None" }
+  | { readonly _tag: "Length"; readonly length: number }
+  | { readonly _tag: "Chunked" }
+  | { readonly _tag: "Close" }
+
+/**
+ * A head that is ready to go out.
+ *
+ * @since 0.1.0
+ */
+export interface PreparedHead {
+  readonly _tag: "PreparedHead"
+  readonly status: number
+  /** Latin-1 text, the empty line included. */
+  readonly text: string
+  readonly framing: ResponseFraming
+  readonly persistent: boolean
+}
+
+/**
+ * What the application did wrong.
+ *
+ * @since 0.1.0
+ */
+export interface InvalidHead {
+  readonly _tag: "InvalidHead"
+  readonly reason:
+    | "InvalidStatus"
+    | "InvalidReason"
+    | "InvalidFieldName"
+    | "InvalidFieldValue"
+    | "InvalidContentLength"
+    | "InvalidTransferEncoding"
+  readonly message: string
+}
+
+const invalid = (reason: InvalidHead["reason"], message: string): InvalidHead => ({
+  _tag: "InvalidHead",
+  reason,
+  message
+})
+
+const noBody: ResponseFraming = { _tag: "None" }
+const chunked: ResponseFraming = { _tag: "Chunked" }
+const untilClose: ResponseFraming = { _tag: "Close" }
+const digits = /^[0-9]+$/
+
+/**
+ * Writes a final head.
+ *
+ * | response                          | body                    | fields added                      |
+ * | --------------------------------- | ----------------------- | --------------------------------- |
+ * | to HEAD; 204, 304; 2xx to CONNECT | none (RFC 9112, 6.3, 1) | none; Content-Length kept for HEAD and 304 |
+ * | length known                      | that many bytes         | Content-Length                    |
+ * | length unknown, HTTP/1.1          | chunked                 | Transfer-Encoding                 |
+ * | length unknown, HTTP/1.0          | until close             | `Connection: close`               |
+ *
+ * @since 0.1.0
+ */
+export const prepare = (head: ResponseHead, context: ResponseContext): PreparedHead | InvalidHead => {
+  const status = head.status
+  if (!Number.isInteger(status) || status < 200 || status > 999) {
+    return invalid("InvalidStatus", `${String(status)} is not a final status: use 200 to 599`)
+  }
+  const reason = head.reason ?? reasonOf(status)
+  if (!isFieldValue(reason)) return invalid("InvalidReason", "control or non-latin-1 characters in a reason phrase")
+
+  let text = `HTTP/1.${context.minorVersion} ${status} ${reason}\r\n`
+  let declared: number | undefined
+  let dated = false
+  let closing = !context.persistent
+  const title = context.fieldCase === "title"
+  for (const [given, value] of head.fields) {
+    const name = fieldName(given)
+    if (name === undefined) {
+      return invalid("InvalidFieldName", `${JSON.stringify(given)} is not a field name (RFC 9110, 5.1)`)
+    }
+    if (typeof value !== "string" || !isFieldValue(value)) {
+      return invalid(
+        "InvalidFieldValue",
+        `the value of ${given} has characters that no field value may have (RFC 9110, 5.5): ${JSON.stringify(value)}`
+      )
+    }
+    switch (name.role) {
+      case "ContentLength": {
+        const length = digits.test(value) ? Number(value) : NaN
+        if (!Number.isSafeInteger(length) || (declared !== undefined && declared !== length)) {
+          return invalid("InvalidContentLength", `Content-Length: ${value} is not one number of bytes`)
+        }
+        declared = length
+        continue
+      }
+      case "TransferEncoding":
+        if (value.toLowerCase() !== "chunked") {
+          return invalid("InvalidTransferEncoding", `the server frames the body itself, it cannot send ${value}`)
+        }
+        continue
+      case "Connection":
+        // The connection is the server's; the application may end it, and name options of its own.
+        for (const option of listMembers(value)) {
+          if (option === "close") closing = true
+          else if (option !== "keep-alive") text += `Connection: ${option}\r\n`
+        }
+        continue
+      case "KeepAlive":
+        continue
+      case "Date":
+        dated = true
+        break
+      case "Other":
+    }
+    text += `${title ? name.title : given}: ${value}\r\n`
+  }
+  if (!dated) text += `Date: ${context.date}\r\n`
+
+  const bodyless = status === 204 || status === 304 || context.method === "HEAD" ||
+    (context.method === "CONNECT" && status < 300)
+  let framing: ResponseFraming
+  if (bodyless) {
+    framing = noBody
+    if (declared !== undefined && status !== 204 && context.method !== "CONNECT") {
+      text += `Content-Length: ${declared}\r\n`
+    }
+  } else {
+    const length = declared ?? context.bodyLength
+    if (length !== undefined) {
+      framing = { _tag: "Length", length }
+      text += `Content-Length: ${length}\r\n`
+    } else if (context.minorVersion === 1) {
+      framing = chunked
+      text += "Transfer-Encoding: chunked\r\n"
+    } else {
+      framing = untilClose
+      closing = true
+    }
+  }
+  if (closing) text += "Connection: close\r\n"
+  else if (context.asksKeepAlive) {
+    if (context.minorVersion === 0) text += "Connection: keep-alive\r\n"
+    if (context.keepAliveSeconds !== undefined) text += `Keep-Alive: timeout=${context.keepAliveSeconds}\r\n`
+  }
+  return { _tag: "PreparedHead", status, text: text + "\r\n", framing, persistent: !closing }
+}
+
+/**
+ * Writes an interim head: any 1xx but 101, which switches protocols (RFC 9110, 15.2).
+ *
+ * @since 0.1.0
+ */
+export const prepareInterim = (
+  status: number,
+  fields: FieldPairs,
+  fieldCase: FieldCase = "title"
+): string | InvalidHead => {
+  if (!Number.isInteger(status) || status < 100 || status > 199 || status === 101) {
+    return invalid("InvalidStatus", `${String(status)} is not an interim status: use 100, or 102 to 199`)
+  }
+  let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`
+  for (const [given, value] of fields) {
+    const name = fieldName(given)
+    if (name === undefined) {
+      return invalid("InvalidFieldName", `${JSON.stringify(given)} is not a field name (RFC 9110, 5.1)`)
+    }
+    if (typeof value !== "string" || !isFieldValue(value)) {
+      return invalid(
+        "InvalidFieldValue",
+        `the value of ${given} has characters that no field value may have (RFC 9110, 5.5): ${JSON.stringify(value)}`
+      )
+    }
+    // Framing fields never describe an interim response: it has no content (RFC 9110, 8.6; RFC 9112, 6.1).
+    if (name.role === "ContentLength" || name.role === "TransferEncoding") {
+      return invalid("InvalidFieldName", `${given} cannot stand in an interim response`)
+    }
+    text += `${fieldCase === "title" ? name.title : given}: ${value}\r\n`
+  }
+  return text + "\r\n"
+}
+
+interface FieldName {
+  readonly title: string
+  readonly role: "ContentLength" | "TransferEncoding" | "Connection" | "KeepAlive" | "Date" | "Other"
+}
+
+const roles = new Map<string, FieldName["role"]>([
+  ["content-length", "ContentLength"],
+  ["transfer-encoding", "TransferEncoding"],
+  ["connection", "Connection"],
+  ["keep-alive", "KeepAlive"],
+  ["date", "Date"]
+])
+
+// Applications send the same few names over and over; checking and title-casing each once saves a third of the head's
+// cost. Bounded, because a name may come from a client's data.
+const knownNames = new Map<string, FieldName>()
+const mostKnownNames = 512
+
+const fieldName = (given: string): FieldName | undefined => {
+  const known = knownNames.get(given)
+  if (known !== undefined) return known
+  if (typeof given !== "string" || !isToken(given)) return undefined
+  const name: FieldName = { title: titleCase(given), role: roles.get(given.toLowerCase()) ?? "Other" }
+  if (knownNames.size < mostKnownNames && given.length <= 64) knownNames.set(given, name)
+  return name
+}
+
+/**
+ * `sOMe-WEirD` as `Some-Weird`: the first letter of each part between hyphens upper, the rest lower.
+ *
+ * @since 0.1.0
+ */
+export const titleCase = (name: string): string =>
+  name.split("-").map((part) => part.charAt(0).toUpperCase() + part.slice(1).toLowerCase()).join("-")
+
+/**
+ * The registered reason phrase (RFC 9110, 15, and the IANA registry), or `Unknown`.
+ *
+ * @since 0.1.0
+ */
+export const reasonOf = (status: number): string => reasons.get(status) ?? "Unknown"
+
+const reasons = new Map<number, string>([
+  [100, "Continue"],
+  [101, "Switching Protocols"],
+  [102, "Processing"],
+  [103, "Early Hints"],
+  [104, "Upload Resumption Supported"],
+  [200, "OK"],
+  [201, "Created"],
+  [202, "Accepted"],
+  [203, "Non-Authoritative Information"],
+  [204, "No Content"],
+  [205, "Reset Content"],
+  [206, "Partial Content"],
+  [207, "Multi-Status"],
+  [208, "Already Reported"],
+  [226, "IM Used"],
+  [300, "Multiple Choices"],
+  [301, "Moved Permanently"],
+  [302, "Found"],
+  [303, "See Other"],
+  [304, "Not Modified"],
+  [305, "Use Proxy"],
+  [307, "Temporary Redirect"],
+  [308, "Permanent Redirect"],
+  [400, "Bad Request"],
+  [401, "Unauthorized"],
+  [402, "Payment Required"],
+  [403, "Forbidden"],
+  [404, "Not Found"],
+  [405, "Method Not Allowed"],
+  [406, "Not Acceptable"],
+  [407, "Proxy Authentication Required"],
+  [408, "Request Timeout"],
+  [409, "Conflict"],
+  [410, "Gone"],
+  [411, "Length Required"],
+  [412, "Precondition Failed"],
+  [413, "Content Too Large"],
+  [414, "URI Too Long"],
+  [415, "Unsupported Media Type"],
+  [416, "Range Not Satisfiable"],
+  [417, "Expectation Failed"],
+  [418, "I'm a Teapot"],
+  [421, "Misdirected Request"],
+  [422, "Unprocessable Content"],
+  [423, "Locked"],
+  [424, "Failed Dependency"],
+  [425, "Too Early"],
+  [426, "Upgrade Required"],
+  [428, "Precondition Required"],
+  [429, "Too Many Requests"],
+  [431, "Request Header Fields Too Large"],
+  [451, "Unavailable For Legal Reasons"],
+  [500, "Internal Server Error"],
+  [501, "Not Implemented"],
+  [502, "Bad Gateway"],
+  [503, "Service Unavailable"],
+  [504, "Gateway Timeout"],
+  [505, "HTTP Version Not Supported"],
+  [506, "Variant Also Negotiates"],
+  [507, "Insufficient Storage"],
+  [508, "Loop Detected"],
+  [510, "Not Extended"],
+  [511, "Network Authentication Required"]
+])
