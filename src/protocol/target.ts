@@ -22,9 +22,12 @@ export type Target =
   | { readonly _tag: "Authority"; readonly authority: string }
   | { readonly _tag: "Asterisk" }
 
-// RFC 3986: IP-literal in brackets or reg-name, then an optional port; no userinfo (RFC 9110, 4.2.4)
-const authority =
-  /^(?:\[[0-9A-Fa-fv:.\-_~!$&'()*+,;=]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?$/
+// RFC 3986, 3.2.2 and 3.2.3: reg-name (an IPv4 address is one) or IP-literal in brackets, then an optional port; no
+// userinfo (RFC 9110, 4.2.4)
+const namedHost = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*(?::[0-9]*)?$/
+const bracketedHost = /^\[(?:([0-9A-Fa-f:.]{2,45})|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\](?::[0-9]*)?$/
+const group = /^[0-9A-Fa-f]{1,4}$/
+const ipv4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/
 const absolute = /^([A-Za-z][A-Za-z0-9+\-.]*):\/\/([^/?]*)(\/[^?]*)?(?:\?(.*))?$/s
 
 /**
@@ -32,7 +35,29 @@ const absolute = /^([A-Za-z][A-Za-z0-9+\-.]*):\/\/([^/?]*)(\/[^?]*)?(?:\?(.*))?$
  *
  * @since 0.1.0
  */
-export const isHost = (value: string): boolean => authority.test(value)
+export const isHost = (value: string): boolean => {
+  if (value.charCodeAt(0) !== 91) return namedHost.test(value)
+  const literal = bracketedHost.exec(value)
+  return literal !== null && (literal[1] === undefined || isIpv6(literal[1]))
+}
+
+// RFC 3986, 3.2.2: eight groups, the last two perhaps written as IPv4, `::` once for one or more groups of zeros
+const isIpv6 = (text: string): boolean => {
+  const halves = text.split("::")
+  if (halves.length > 2) return false
+  let groups = 0
+  for (let half = 0; half < halves.length; half++) {
+    if (halves[half] === "") continue
+    const parts = halves[half].split(":")
+    if (half === halves.length - 1 && ipv4.test(parts[parts.length - 1])) {
+      parts.pop()
+      groups += 2
+    }
+    if (!parts.every((part) => group.test(part))) return false
+    groups += parts.length
+  }
+  return halves.length === 2 ? groups < 8 : groups === 8
+}
 
 /**
  * Tells the form of a request target, or answers `undefined` where it has none of the four. Fragments are no part of a
@@ -43,7 +68,11 @@ export const isHost = (value: string): boolean => authority.test(value)
 export const parseTarget = (method: string, target: string): Target | undefined => {
   if (target.includes("#")) return undefined
   if (method === "CONNECT") {
-    return /:[0-9]+$/.test(target) && isHost(target) ? { _tag: "Authority", authority: target } : undefined
+    // RFC 9110, 9.3.6: neither the host nor the port may be missing
+    const port = /.:([0-9]+)$/.exec(target)
+    return port !== null && Number(port[1]) <= 65535 && isHost(target)
+      ? { _tag: "Authority", authority: target }
+      : undefined
   }
   if (target.charCodeAt(0) === 47) {
     const mark = target.indexOf("?")
@@ -53,7 +82,8 @@ export const parseTarget = (method: string, target: string): Target | undefined 
   }
   if (target === "*") return method === "OPTIONS" ? { _tag: "Asterisk" } : undefined
   const parts = absolute.exec(target)
-  if (parts === null || parts[2] === "" || !isHost(parts[2])) return undefined
+  // RFC 9110, 4.2.1: an empty host is an error
+  if (parts === null || /^(?::|$)/.test(parts[2]) || !isHost(parts[2])) return undefined
   return {
     _tag: "Absolute",
     scheme: parts[1].toLowerCase(),
