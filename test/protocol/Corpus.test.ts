@@ -1,0 +1,80 @@
+import { failureStatuses } from "tsgi/protocol"
+import { describe, expect, it } from "vitest"
+import { type CorpusCase, fromNotation, readCorpus, toNotation } from "../utils/corpus.js"
+import { everySplit } from "../utils/splits.js"
+import { readAll, type Reading } from "./reading.js"
+
+const following = Buffer.from("GET /following HTTP/1.1\r\nHost: following\r\n\r\n")
+const followingRequest = { line: "GET /following HTTP/1.1", fields: ["Host", "following"], body: "", finished: true }
+const junk = ["\0\xff\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "\n0\r\n\r\n", "\r\n: \t;"].map((text) =>
+  Buffer.from(text, "latin1")
+)
+
+const expected = (sample: CorpusCase) => {
+  const last = sample.expect[sample.expect.length - 1]
+  return {
+    requests: sample.expect.flatMap((one) =>
+      one._tag === "Request"
+        ? [{ line: one.line, finished: one.finished, body: "", trailers: [], ...one.details }]
+        : []
+    ),
+    end: last._tag === "Refusal"
+      ? { _tag: "Failure", reason: last.reason, status: last.status }
+      : last._tag === "More"
+      ? "more"
+      : "idle"
+  }
+}
+
+const read = ({ leniency, limits }: Pick<CorpusCase, "leniency" | "limits">, bytes: Uint8Array): Reading =>
+  everySplit(bytes, (chunks) => readAll(chunks, { limits, leniency }))
+
+const check = (sample: CorpusCase): void => {
+  const wanted = expected(sample)
+  const whole = read(sample, sample.bytes)
+  expect(whole).toMatchObject(wanted)
+  expect(readAll([sample.bytes.subarray(0, 5), sample.bytes.subarray(5)], sample, true)).toEqual(whole)
+
+  if (wanted.end === "idle") {
+    // limits of the sample may be too narrow for what follows
+    const more = read({ leniency: sample.leniency, limits: {} }, Buffer.concat([sample.bytes, following]))
+    expect(more).toMatchObject({ requests: [...wanted.requests, followingRequest], end: "idle" })
+  }
+  if (typeof wanted.end === "object") {
+    for (const bytes of junk) expect(readAll([sample.bytes, bytes], sample)).toEqual(whole)
+    expect(read(sample, Buffer.concat([sample.bytes, junk[0]]))).toEqual(whole)
+  }
+}
+
+describe("what is valid is read", () => {
+  it.each(readCorpus("valid").map((sample) => [sample.name, sample] as const))("%s", (_, sample) => {
+    expect(sample.expect.filter((one) => one._tag === "Refusal")).toEqual([])
+    check(sample)
+  })
+})
+
+describe("what is invalid is refused", () => {
+  it.each(readCorpus("invalid").map((sample) => [sample.name, sample] as const))("%s", (_, sample) => {
+    expect(sample.expect[sample.expect.length - 1]._tag).toBe("Refusal")
+    check(sample)
+  })
+})
+
+it("names the rule of every case", () => {
+  for (const sample of [...readCorpus("valid"), ...readCorpus("invalid")]) {
+    expect(sample.rule, sample.name).toMatch(/^RFC \d{4}, \d/)
+  }
+})
+
+it("has a case for every reason there is, with its status", () => {
+  const refusals = readCorpus("invalid").flatMap((sample) => sample.expect).filter((one) => one._tag === "Refusal")
+  expect(Object.fromEntries(refusals.map((one) => [one.reason, one.status]))).toEqual(failureStatuses)
+})
+
+it("reads back the notation it writes", () => {
+  const bytes = Uint8Array.from({ length: 256 }, (_, at) => at)
+  expect(fromNotation(toNotation(bytes))).toEqual(Buffer.from(bytes))
+  expect(fromNotation("\\*3{a\\r}").toString()).toBe("a\ra\ra\r")
+  expect(() => fromNotation("\\y")).toThrow("unknown escape")
+  expect(() => fromNotation("é")).toThrow("must be escaped")
+})

@@ -1,0 +1,45 @@
+/**
+ * The same bytes, cut in every way that matters. A stream has no seams: whatever reads one must answer the same however
+ * the bytes arrive.
+ */
+import { isDeepStrictEqual } from "node:util"
+
+// Beyond this many bytes, single bytes become short pieces, and not every position is cut: only the ones near both ends,
+// and a sample between them.
+const few = 2048
+const nearEnds = 64
+const stride = 521
+const shortPiece = 37
+
+/**
+ * Runs with the bytes whole, byte by byte, and cut in two at every position; throws where the answers differ, gives back
+ * the one answer where they do not.
+ */
+export const everySplit = <A>(bytes: Uint8Array, run: (chunks: ReadonlyArray<Uint8Array>) => A): A => {
+  const whole = run([bytes])
+  const compare = (how: string, answer: A): void => {
+    if (isDeepStrictEqual(answer, whole)) return
+    throw new Error(`${how}: ${JSON.stringify(answer, null, 1)}\nbut whole: ${JSON.stringify(whole, null, 1)}`)
+  }
+  compare("in small pieces", run(inPieces(bytes, bytes.length <= few ? 1 : shortPiece)))
+  for (let at = 1; at < bytes.length; at++) {
+    const sampled = at < nearEnds || bytes.length - at < nearEnds || at % stride === 0
+    if (bytes.length <= few || sampled) compare(`cut at ${at}`, run(cutAt(bytes, [at])))
+  }
+  return whole
+}
+
+const inPieces = (bytes: Uint8Array, size: number): ReadonlyArray<Uint8Array> =>
+  Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) => bytes.subarray(at * size, (at + 1) * size))
+
+/** Cuts at the given positions, in any order; ones outside the bytes and repeated ones cut nothing. */
+export const cutAt = (bytes: Uint8Array, positions: ReadonlyArray<number>): ReadonlyArray<Uint8Array> => {
+  const chunks: Array<Uint8Array> = []
+  let from = 0
+  for (const at of [...positions].sort((a, b) => a - b)) {
+    if (at <= from || at >= bytes.length) continue
+    chunks.push(bytes.subarray(from, at))
+    from = at
+  }
+  return [...chunks, bytes.subarray(from)]
+}
