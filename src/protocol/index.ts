@@ -10,11 +10,14 @@ export { type Fields } from "./fields.js"
 export * from "./framing.js"
 export { isFieldValue, isToken, listMembers } from "./grammar.js"
 export * from "./limits.js"
+export * from "./octets.js"
 export * from "./requestHead.js"
 export * from "./requestReader.js"
 export {
+  draft,
   type FieldCase,
   type FieldPairs,
+  type HeadDraft,
   type InvalidHead,
   prepare,
   type PreparedHead,

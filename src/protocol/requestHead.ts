@@ -59,9 +59,15 @@ export class RequestHeadParser {
     return this.line !== undefined
   }
 
+  /** The request line of a head whose fields are being read: for the log, when they are refused. */
+  get requestLine(): string {
+    const line = this.line
+    return line === undefined ? "" : `${line.method} ${line.target} ${line.version}`
+  }
+
   parse(bytes: Uint8Array, from: number): RequestHead | Failure | undefined {
     if (this.line === undefined) {
-      const line = this.requestLine(bytes, from)
+      const line = this.parseLine(bytes, from)
       if (line === undefined || line._tag === "Failure") return line
       this.line = line
       from = this.consumed
@@ -77,7 +83,7 @@ export class RequestHeadParser {
     return { _tag: "RequestHead", method, target, form, minorVersion, version, fields }
   }
 
-  private requestLine(bytes: Uint8Array, from: number): RequestLine | Failure | undefined {
+  private parseLine(bytes: Uint8Array, from: number): RequestLine | Failure | undefined {
     const length = bytes.length
     let start = from
     this.consumed = from

@@ -61,6 +61,7 @@ export class RequestReader {
   private inBody = false
   private decoder: BodyDecoder | undefined = undefined
   private failed: Failure | undefined = undefined
+  private refusedLine = ""
   private readonly parser: RequestHeadParser
 
   constructor(private readonly limits: Limits = defaultLimits, private readonly leniency: Leniency = strict) {
@@ -75,6 +76,11 @@ export class RequestReader {
   /** Has a part of the next head arrived? */
   get inHead(): boolean {
     return !this.inBody && (this.parser.started || this.buffered > 0)
+  }
+
+  /** The request line of the last head that was begun, as it came; empty where there is none. */
+  get requestLine(): string {
+    return this.refusedLine === "" ? this.parser.requestLine : this.refusedLine
   }
 
   /** Stores bytes from the peer. They are not copied while they can be used as they are, so do not write to them. */
@@ -120,9 +126,9 @@ export class RequestReader {
     }
     if (head._tag === "Failure") return this.fail(head)
     const asked = demands(head, this.leniency)
-    if (asked._tag === "Failure") return this.fail(asked)
+    if (asked._tag === "Failure") return this.refuse(head, asked)
     if (asked.framing._tag === "Length" && asked.framing.length > this.limits.body) {
-      return this.fail(failure("BodyTooLarge", `a body longer than ${this.limits.body} bytes`))
+      return this.refuse(head, failure("BodyTooLarge", `a body longer than ${this.limits.body} bytes`))
     }
     this.inBody = true
     this.decoder = bodyDecoder(asked.framing, this.limits, this.leniency)
@@ -156,6 +162,11 @@ export class RequestReader {
     if (decoder.done) return this.body()
     this.keepRest()
     return undefined
+  }
+
+  private refuse(head: RequestHead, refused: Failure): Failure {
+    this.refusedLine = `${head.method} ${head.target} ${head.version}`
+    return this.fail(refused)
   }
 
   private fail(refused: Failure): Failure {

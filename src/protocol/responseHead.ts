@@ -110,6 +110,79 @@ const untilClose: ResponseFraming = { _tag: "Close" }
 const digits = /^[0-9]+$/
 
 /**
+ * A response head whose fields have been checked and written, before the connection adds its own.
+ *
+ * @since 0.1.0
+ */
+export interface HeadDraft {
+  readonly _tag: "HeadDraft"
+  readonly status: number
+  readonly reason: string
+  /** Field lines as latin-1 text, without those that frame the body or steer the connection. */
+  readonly lines: string
+  /** The Content-Length given. */
+  readonly contentLength: number | undefined
+  /** Was a Date field given? */
+  readonly dated: boolean
+  /** Was `Connection: close` given? */
+  readonly close: boolean
+}
+
+/**
+ * Checks what an application gave for a final head, and writes its field lines.
+ *
+ * @since 0.1.0
+ */
+export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadDraft | InvalidHead => {
+  const status = head.status
+  if (!Number.isInteger(status) || status < 200 || status > 999) {
+    return invalid("InvalidStatus", `${String(status)} is not a final status: use 200 to 599`)
+  }
+  const reason = head.reason ?? reasonOf(status)
+  if (!isFieldValue(reason)) return invalid("InvalidReason", "control or non-latin-1 characters in a reason phrase")
+
+  let lines = ""
+  let contentLength: number | undefined
+  let dated = false
+  let close = false
+  for (const [given, value] of head.fields) {
+    const name = fieldName(given)
+    if (name === undefined) return invalidName(given)
+    if (typeof value !== "string" || !isFieldValue(value)) return invalidValue(given, value)
+    switch (name.role) {
+      case "ContentLength": {
+        const length = digits.test(value) ? Number(value) : NaN
+        if (!Number.isSafeInteger(length) || (contentLength !== undefined && contentLength !== length)) {
+          return invalid("InvalidContentLength", `Content-Length: ${value} is not one number of bytes`)
+        }
+        contentLength = length
+        continue
+      }
+      case "TransferEncoding":
+        if (value.toLowerCase() !== "chunked") {
+          return invalid("InvalidTransferEncoding", `the server frames the body itself, it cannot send ${value}`)
+        }
+        continue
+      case "Connection":
+        // The connection is the server's; the application may end it, and name options of its own.
+        for (const option of listMembers(value)) {
+          if (option === "close") close = true
+          else if (option !== "keep-alive") lines += `Connection: ${option}\r\n`
+        }
+        continue
+      case "KeepAlive":
+        continue
+      case "Date":
+        dated = true
+        break
+      case "Other":
+    }
+    lines += `${fieldCase === "title" ? name.title : given}: ${value}\r\n`
+  }
+  return { _tag: "HeadDraft", status, reason, lines, contentLength, dated, close }
+}
+
+/**
  * Writes a final head.
  *
  * | response                          | body                    | fields added                      |
@@ -121,72 +194,24 @@ const digits = /^[0-9]+$/
  *
  * @since 0.1.0
  */
-export const prepare = (head: ResponseHead, context: ResponseContext): PreparedHead | InvalidHead => {
-  const status = head.status
-  if (!Number.isInteger(status) || status < 200 || status > 999) {
-    return invalid("InvalidStatus", `${String(status)} is not a final status: use 200 to 599`)
-  }
-  const reason = head.reason ?? reasonOf(status)
-  if (!isFieldValue(reason)) return invalid("InvalidReason", "control or non-latin-1 characters in a reason phrase")
+export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContext): PreparedHead | InvalidHead => {
+  const head = "_tag" in given ? given : draft(given, context.fieldCase)
+  if (head._tag === "InvalidHead") return head
+  const { contentLength, status } = head
+  let text = `HTTP/1.${context.minorVersion} ${status} ${head.reason}\r\n${head.lines}`
+  if (!head.dated) text += `Date: ${context.date}\r\n`
 
-  let text = `HTTP/1.${context.minorVersion} ${status} ${reason}\r\n`
-  let declared: number | undefined
-  let dated = false
-  let closing = !context.persistent
-  const title = context.fieldCase === "title"
-  for (const [given, value] of head.fields) {
-    const name = fieldName(given)
-    if (name === undefined) {
-      return invalid("InvalidFieldName", `${JSON.stringify(given)} is not a field name (RFC 9110, 5.1)`)
-    }
-    if (typeof value !== "string" || !isFieldValue(value)) {
-      return invalid(
-        "InvalidFieldValue",
-        `the value of ${given} has characters that no field value may have (RFC 9110, 5.5): ${JSON.stringify(value)}`
-      )
-    }
-    switch (name.role) {
-      case "ContentLength": {
-        const length = digits.test(value) ? Number(value) : NaN
-        if (!Number.isSafeInteger(length) || (declared !== undefined && declared !== length)) {
-          return invalid("InvalidContentLength", `Content-Length: ${value} is not one number of bytes`)
-        }
-        declared = length
-        continue
-      }
-      case "TransferEncoding":
-        if (value.toLowerCase() !== "chunked") {
-          return invalid("InvalidTransferEncoding", `the server frames the body itself, it cannot send ${value}`)
-        }
-        continue
-      case "Connection":
-        // The connection is the server's; the application may end it, and name options of its own.
-        for (const option of listMembers(value)) {
-          if (option === "close") closing = true
-          else if (option !== "keep-alive") text += `Connection: ${option}\r\n`
-        }
-        continue
-      case "KeepAlive":
-        continue
-      case "Date":
-        dated = true
-        break
-      case "Other":
-    }
-    text += `${title ? name.title : given}: ${value}\r\n`
-  }
-  if (!dated) text += `Date: ${context.date}\r\n`
-
-  const bodyless = status === 204 || status === 304 || context.method === "HEAD" ||
-    (context.method === "CONNECT" && status < 300)
+  let closing = !context.persistent || head.close
   let framing: ResponseFraming
-  if (bodyless) {
+  if (
+    status === 204 || status === 304 || context.method === "HEAD" || (context.method === "CONNECT" && status < 300)
+  ) {
     framing = noBody
-    if (declared !== undefined && status !== 204 && context.method !== "CONNECT") {
-      text += `Content-Length: ${declared}\r\n`
+    if (contentLength !== undefined && status !== 204 && context.method !== "CONNECT") {
+      text += `Content-Length: ${contentLength}\r\n`
     }
   } else {
-    const length = declared ?? context.bodyLength
+    const length = contentLength ?? context.bodyLength
     if (length !== undefined) {
       framing = { _tag: "Length", length }
       text += `Content-Length: ${length}\r\n`
@@ -206,6 +231,15 @@ export const prepare = (head: ResponseHead, context: ResponseContext): PreparedH
   return { _tag: "PreparedHead", status, text: text + "\r\n", framing, persistent: !closing }
 }
 
+const invalidName = (name: unknown): InvalidHead =>
+  invalid("InvalidFieldName", `${JSON.stringify(name)} is not a field name (RFC 9110, 5.1)`)
+
+const invalidValue = (name: string, value: unknown): InvalidHead =>
+  invalid(
+    "InvalidFieldValue",
+    `the value of ${name} has characters that no field value may have (RFC 9110, 5.5): ${JSON.stringify(value)}`
+  )
+
 /**
  * Writes an interim head: any 1xx but 101, which switches protocols (RFC 9110, 15.2).
  *
@@ -222,15 +256,8 @@ export const prepareInterim = (
   let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`
   for (const [given, value] of fields) {
     const name = fieldName(given)
-    if (name === undefined) {
-      return invalid("InvalidFieldName", `${JSON.stringify(given)} is not a field name (RFC 9110, 5.1)`)
-    }
-    if (typeof value !== "string" || !isFieldValue(value)) {
-      return invalid(
-        "InvalidFieldValue",
-        `the value of ${given} has characters that no field value may have (RFC 9110, 5.5): ${JSON.stringify(value)}`
-      )
-    }
+    if (name === undefined) return invalidName(given)
+    if (typeof value !== "string" || !isFieldValue(value)) return invalidValue(given, value)
     // Framing fields never describe an interim response: it has no content (RFC 9110, 8.6; RFC 9112, 6.1).
     if (name.role === "ContentLength" || name.role === "TransferEncoding") {
       return invalid("InvalidFieldName", `${given} cannot stand in an interim response`)

@@ -1,0 +1,218 @@
+/**
+ * Listening sockets: TCP, unix, an inherited descriptor, each plain or with TLS.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Tls from "node:tls"
+import { type Address, format } from "../server/Address.js"
+import { type Acceptor, type Bound, Listener } from "../server/Listener.js"
+import { type BindError, bindErrorFrom, TransportError } from "../server/ServerError.js"
+import { NodeTransport } from "./NodeTransport.js"
+
+/**
+ * Where to listen: a TCP port, a unix socket's `path`, or an `fd` that is bound already.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ListenOptions {
+  /** TCP port; 0 takes a free one. Default 0. */
+  readonly port?: number | undefined
+  /** Address or name to listen on; `0.0.0.0` and `::` are all of the machine's. Default `127.0.0.1`. */
+  readonly host?: string | undefined
+  /** Connections the kernel keeps until they are accepted. Default 511. */
+  readonly backlog?: number | undefined
+  /** With an IPv6 host: do not take IPv4 peers. Default `false`. */
+  readonly ipv6Only?: boolean | undefined
+  /** Share the port with other processes that ask for it too (SO_REUSEPORT). Needs Node 22.12. Default `false`. */
+  readonly reusePort?: boolean | undefined
+  /** A unix socket instead of TCP. What a dead server left there is removed; a live server's is not. */
+  readonly path?: string | undefined
+  /** File mode of the unix socket, such as `0o660`. Default: as the umask has it. */
+  readonly mode?: number | undefined
+  /** A descriptor that was bound and inherited (socket activation). */
+  readonly fd?: number | undefined
+}
+
+/**
+ * `node:tls` server options: `cert`, `key`, `ca`, `requestCert`, `rejectUnauthorized`, `SNICallback`, and so on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type TlsOptions = Tls.TlsOptions
+
+/**
+ * TLS settings that can be changed while a server uses them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class TlsSettings {
+  private readonly servers = new Set<Tls.Server>()
+
+  constructor(private current: TlsOptions) {}
+
+  get options(): TlsOptions {
+    return this.current
+  }
+
+  /** Takes new certificates and keys for connections from here on; those that are open keep theirs. */
+  reload(options: Tls.SecureContextOptions): void {
+    // fails before anything has changed where the options are unusable
+    Tls.createSecureContext(options)
+    this.current = { ...this.current, ...options }
+    for (const server of this.servers) server.setSecureContext(options)
+  }
+
+  /** For listeners: `reload` reaches this server until the function returned is called. */
+  attach(server: Tls.Server): () => void {
+    this.servers.add(server)
+    return () => this.servers.delete(server)
+  }
+}
+
+/**
+ * A listener. Nothing happens until it is bound, and it can be bound again after it was closed.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: ListenOptions, tls?: TlsSettings): Context.Tag.Service<Listener> => ({
+  bind: (acceptor, { handshakeTimeout }) =>
+    Effect.acquireRelease(
+      Effect.tryPromise({
+        try: () => open(options, tls, acceptor, handshakeTimeout),
+        catch: (cause): BindError => bindErrorFrom(cause, describe(options))
+      }),
+      // Connections live on: `close` only stops accepting, and its callback would wait for them.
+      ({ close }) => Effect.sync(close)
+    )
+})
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: ListenOptions, tls?: TlsOptions | TlsSettings): Layer.Layer<Listener> =>
+  Layer.sync(
+    Listener,
+    () => make(options, tls === undefined || tls instanceof TlsSettings ? tls : new TlsSettings(tls))
+  )
+
+const describe = (options: ListenOptions): string =>
+  options.fd !== undefined
+    ? `descriptor ${options.fd}`
+    : options.path !== undefined
+    ? format({ _tag: "Unix", path: options.path })
+    : format({ _tag: "Tcp", host: options.host ?? "127.0.0.1", port: options.port ?? 0 })
+
+const open = async (
+  options: ListenOptions,
+  tls: TlsSettings | undefined,
+  acceptor: Acceptor,
+  handshakeTimeout: number
+): Promise<Bound & { readonly close: () => void }> => {
+  validate(options)
+  const settings: Net.ServerOpts = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true }
+  const accepted = (socket: Net.Socket): void => acceptor.accepted(new NodeTransport(socket, options.path))
+  const server = tls === undefined
+    ? Net.createServer(settings, accepted)
+    : Tls.createServer({
+      ALPNProtocols: ["http/1.1"],
+      handshakeTimeout: Math.min(handshakeTimeout, 2 ** 31 - 1),
+      ...tls.options,
+      ...settings
+    }, accepted)
+  let detach = (): void => undefined
+  if (server instanceof Tls.Server && tls !== undefined) {
+    detach = tls.attach(server)
+    // before the handshake is over there is no transport; the socket is dropped by node:tls
+    server.on("tlsClientError", (cause, socket) => {
+      acceptor.lost(new TransportError({ reason: "Handshake", cause }), peerOf(socket))
+      socket.destroy()
+    })
+  }
+  await listen(server, options)
+  // Accepting failed, out of descriptors for instance: the next connection may succeed (accept(2)).
+  server.on("error", (cause) => acceptor.lost(new TransportError({ reason: "Accept", cause }), "-"))
+  if (options.path !== undefined && options.mode !== undefined) Fs.chmodSync(options.path, options.mode)
+  return {
+    address: addressOf(server, options),
+    scheme: tls === undefined ? "http" : "https",
+    close: () => {
+      detach()
+      server.close()
+    }
+  }
+}
+
+const validate = (options: ListenOptions): void => {
+  const kinds = [options.fd, options.path, options.port].filter((given) => given !== undefined)
+  if (kinds.length > 1) throw invalid("give one of port, path and fd")
+  if (options.reusePort === true && !options.port) throw invalid("reusePort needs a port of its own, not a free one")
+}
+
+const invalid = (message: string): Error => Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" })
+
+const listen = async (server: Net.Server, options: ListenOptions): Promise<void> => {
+  const { backlog = 511, fd, path } = options
+  if (fd !== undefined) return attempt(server, { fd, backlog })
+  if (path === undefined) {
+    return attempt(server, {
+      port: options.port ?? 0,
+      host: options.host ?? "127.0.0.1",
+      backlog,
+      ...(options.ipv6Only === undefined ? {} : { ipv6Only: options.ipv6Only }),
+      ...(options.reusePort === undefined ? {} : { reusePort: options.reusePort })
+    })
+  }
+  try {
+    await attempt(server, { path, backlog })
+  } catch (error) {
+    if (codeOf(error) !== "EADDRINUSE" || await answers(path)) throw error
+    Fs.unlinkSync(path)
+    await attempt(server, { path, backlog })
+  }
+}
+
+const attempt = (
+  server: Net.Server,
+  options: Net.ListenOptions | { readonly fd: number; readonly backlog: number }
+): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject)
+    server.listen(options, () => {
+      server.off("error", reject)
+      resolve()
+    })
+  })
+
+// Does somebody accept there? A socket file whose server has died refuses.
+const answers = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = Net.connect({ path })
+    probe.once("connect", () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once("error", (error) => resolve(codeOf(error) !== "ECONNREFUSED"))
+  })
+
+const codeOf = (error: unknown): unknown => error instanceof Error && "code" in error ? error.code : undefined
+
+const addressOf = (server: Net.Server, options: ListenOptions): Address => {
+  const address = server.address()
+  if (address === null || typeof address === "string") return { _tag: "Unix", path: options.path ?? address ?? "" }
+  return { _tag: "Tcp", host: address.address, port: address.port }
+}
+
+const peerOf = (socket: Tls.TLSSocket): string =>
+  socket.remoteAddress === undefined
+    ? "-"
+    : format({ _tag: "Tcp", host: socket.remoteAddress, port: socket.remotePort ?? 0 }).slice("http://".length)

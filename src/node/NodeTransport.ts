@@ -1,0 +1,151 @@
+/**
+ * A `net.Socket`, plain or TLS, as a transport.
+ *
+ * @since 0.1.0
+ */
+import type * as Net from "node:net"
+import { TLSSocket } from "node:tls"
+import type { Address } from "../server/Address.js"
+import { transportErrorFrom } from "../server/ServerError.js"
+import type { TlsInfo, Transport, TransportEvents } from "../server/Transport.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class NodeTransport implements Transport {
+  readonly remote: Address
+  private events: TransportEvents | undefined = undefined
+  private written = 0
+  private taken = 0
+  // were bytes left with the socket when `write` returned?
+  private late = false
+  private closed = false
+  private failure: Error | undefined = undefined
+  private localAddress: Address | undefined = undefined
+  private tlsInfo: TlsInfo | undefined = undefined
+
+  constructor(private readonly socket: Net.Socket, private readonly path: string | undefined) {
+    // Asked for at once: a socket that is gone has no peer, and the log still wants to name it.
+    this.remote = path === undefined
+      ? { _tag: "Tcp", host: unmapped(socket.remoteAddress), port: socket.remotePort ?? 0 }
+      : { _tag: "Unix", path: "" }
+    socket.on("error", this.onError)
+    socket.once("close", this.onClose)
+  }
+
+  get local(): Address {
+    return this.localAddress ??= this.path === undefined
+      ? { _tag: "Tcp", host: unmapped(this.socket.localAddress), port: this.socket.localPort ?? 0 }
+      : { _tag: "Unix", path: this.path }
+  }
+
+  get tls(): TlsInfo | undefined {
+    if (this.tlsInfo === undefined && this.socket instanceof TLSSocket) this.tlsInfo = tlsInfoOf(this.socket)
+    return this.tlsInfo
+  }
+
+  get pending(): number {
+    return this.written - this.taken
+  }
+
+  get handed(): number {
+    return this.taken
+  }
+
+  open(events: TransportEvents): void {
+    this.events = events
+    if (this.closed) return events.closed(this.error)
+    this.socket.on("data", events.data)
+    this.socket.on("end", events.end)
+    this.socket.resume()
+  }
+
+  write(data: string | Uint8Array): void {
+    this.written += data.length
+    if (typeof data === "string") this.socket.write(data, "latin1", this.onWritten)
+    else this.socket.write(data, this.onWritten)
+    this.look()
+  }
+
+  cork(): void {
+    this.socket.cork()
+  }
+
+  uncork(): void {
+    this.socket.uncork()
+    this.look()
+  }
+
+  pause(): void {
+    this.socket.pause()
+  }
+
+  resume(): void {
+    this.socket.resume()
+  }
+
+  end(): void {
+    this.socket.end()
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+  }
+
+  detach(): Net.Socket {
+    if (this.events !== undefined) {
+      this.socket.off("data", this.events.data)
+      this.socket.off("end", this.events.end)
+    }
+    this.socket.pause()
+    return this.socket
+  }
+
+  // Nothing left with the socket means that the kernel has it: libuv tries to write before it queues. A failed write
+  // leaves nothing behind either, but it leaves its error.
+  private look(): void {
+    if (this.socket.writableLength === 0) {
+      if (this.socket.errored === null && !this.closed) this.taken = this.written
+      this.late = false
+    } else this.late = true
+  }
+
+  private readonly onWritten = (error?: Error | null): void => {
+    if (!this.late || error) return
+    const left = this.socket.writableLength
+    this.taken = this.written - left
+    this.late = left > 0
+    this.events?.progress()
+  }
+
+  private readonly onError = (error: Error): void => {
+    this.failure = error
+  }
+
+  private readonly onClose = (): void => {
+    this.closed = true
+    this.events?.closed(this.error)
+  }
+
+  private get error() {
+    return this.failure === undefined ? undefined : transportErrorFrom(this.failure)
+  }
+}
+
+// An IPv4 peer of an IPv6 socket (RFC 4291, 2.5.5.2) is an IPv4 peer.
+const unmapped = (host: string | undefined): string =>
+  host === undefined ? "" : host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host
+
+const tlsInfoOf = (socket: TLSSocket): TlsInfo => {
+  const certificate = socket.getPeerCertificate()
+  const serverName: unknown = Reflect.get(socket, "servername")
+  return {
+    protocol: socket.getProtocol() ?? undefined,
+    cipher: socket.getCipher().name,
+    serverName: typeof serverName === "string" ? serverName : undefined,
+    alpnProtocol: typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : undefined,
+    authorized: socket.authorized,
+    peerCertificate: certificate.raw
+  }
+}

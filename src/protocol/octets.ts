@@ -1,0 +1,38 @@
+/**
+ * Text into bytes, and small bytes together, so that they leave in one write.
+ *
+ * @since 0.1.0
+ */
+import { Buffer } from "node:buffer"
+
+/**
+ * Length of a text in bytes, encoded as UTF-8.
+ *
+ * @since 0.1.0
+ */
+export const utf8Length = (text: string): number => Buffer.byteLength(text, "utf8")
+
+/**
+ * A text encoded as UTF-8.
+ *
+ * @since 0.1.0
+ */
+export const utf8 = (text: string): Uint8Array => Buffer.from(text, "utf8")
+
+/**
+ * Latin-1 text and bytes as one array, in the order given.
+ *
+ * @since 0.1.0
+ */
+export const join = (parts: ReadonlyArray<string | Uint8Array>): Uint8Array => {
+  let length = 0
+  for (const part of parts) length += part.length
+  const whole = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const part of parts) {
+    if (typeof part === "string") whole.write(part, at, "latin1")
+    else whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

@@ -1,0 +1,81 @@
+/**
+ * The access log: one record for every request, also for refused and aborted ones.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+import type { RequestHead } from "../protocol/requestHead.js"
+import type { Address } from "./Address.js"
+import type { Outcome } from "./Outcome.js"
+import type { RequestError } from "./ServerError.js"
+
+/**
+ * What is known of a request when everything about it is over, its post hooks included.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AccessRecord {
+  /** Which connection, counted from 1. */
+  readonly connectionId: number
+  readonly remote: Address
+  /** The request line as it came; empty when it could not be read. */
+  readonly requestLine: string
+  /** Absent when the request was refused before its head was whole. */
+  readonly request: RequestHead | undefined
+  /** The status answered; 499 when the client left before there was one. */
+  readonly status: number
+  /** Body bytes handed to the kernel. */
+  readonly bodyBytes: number
+  /** All bytes handed to the kernel: interim responses, head, framing and body. */
+  readonly wireBytes: number
+  /** When the request was read, in milliseconds since the epoch. */
+  readonly startTime: number
+  /** When the response was handed over or given up. */
+  readonly endTime: number
+  /** How the exchange ended; absent for a refused request. */
+  readonly outcome: Outcome | undefined
+  /** Why the request was refused; absent for an exchange. */
+  readonly refused: RequestError | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class AccessLog extends Context.Tag("tsgi/AccessLog")<AccessLog, {
+  /**
+   * Takes a record; called for every request, so it must not wait. `undefined` when nobody wants records: then none is
+   * made.
+   */
+  readonly write: ((record: AccessRecord) => void) | undefined
+}>() {}
+
+/**
+ * No access log.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerNone: Layer.Layer<AccessLog> = Layer.succeed(AccessLog, { write: undefined })
+
+/**
+ * Hands every record to a function.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFunction = (write: (record: AccessRecord) => void): Layer.Layer<AccessLog> =>
+  Layer.succeed(AccessLog, { write })
+
+/**
+ * Hands every record to a function as a line of text; see `AccessLogFormat`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerLines = (
+  format: (record: AccessRecord) => string,
+  write: (line: string) => void
+): Layer.Layer<AccessLog> => layerFunction((record) => write(format(record)))

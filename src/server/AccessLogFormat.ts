@@ -1,0 +1,148 @@
+/**
+ * Access-log records as lines: eventlet's template language, with its fields and ours, compiled once.
+ *
+ * @since 0.1.0
+ */
+import type { AccessRecord } from "./AccessLog.js"
+import { isTrusted, type TrustedProxies } from "./TrustedProxies.js"
+
+/**
+ * eventlet's default line.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const defaultTemplate =
+  "%(client_ip)s - - [%(date_time)s] \"%(request_line)s\" %(status_code)s %(body_length)s %(wall_seconds).6f"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface FormatOptions {
+  /** Put the addresses that trusted proxies forwarded for before the peer's own. */
+  readonly forwardedFor: boolean
+  /** Peers whose X-Forwarded-For is believed; others could forge the log with it. */
+  readonly trustedProxies: TrustedProxies
+}
+
+/**
+ * Compiles a template. `%(name)s` stands for a field, `%(name).6f` for a number with so many decimals, `%(name)d` for a
+ * whole number, `%%` for `%`. Throws a `TypeError` that lists the fields for a name that is none.
+ *
+ * | field          | what                                                         |
+ * | -------------- | ------------------------------------------------------------ |
+ * | `client_ip`    | peer address (`unix` for unix sockets), after forwarded ones |
+ * | `client_port`  | peer port, empty for unix sockets                            |
+ * | `date_time`    | local time of completion, `22/Nov/2026 10:15:00`             |
+ * | `request_line` | as it came, control and non-ASCII characters escaped         |
+ * | `status_code`  | the status answered, 499 when the client left before         |
+ * | `body_length`  | body bytes handed to the kernel; `body_bytes` is the same    |
+ * | `wire_bytes`   | all bytes handed to the kernel                               |
+ * | `wall_seconds` | from the head read to the response handed over               |
+ * | `outcome`      | `Sent`, `Aborted`, `Failed` or `Refused`                     |
+ * | `reason`       | why it was aborted or refused, `-` otherwise                 |
+ * | `connection`   | which connection, counted from 1                             |
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const compile = (template: string, options: FormatOptions): (record: AccessRecord) => string => {
+  const parts = parse(template, fieldsFor(options))
+  return (record) => {
+    let line = ""
+    for (const part of parts) line += typeof part === "string" ? part : part(record)
+    return line
+  }
+}
+
+type Field = (record: AccessRecord) => string | number
+
+const parse = (
+  template: string,
+  fields: ReadonlyMap<string, Field>
+): ReadonlyArray<string | ((record: AccessRecord) => string)> => {
+  const parts: Array<string | ((record: AccessRecord) => string)> = []
+  let at = 0
+  for (const match of template.matchAll(/%\((\w+)\)(?:\.(\d+))?([sdf])|%%/g)) {
+    if (match.index > at) parts.push(template.slice(at, match.index))
+    at = match.index + match[0].length
+    if (match[0] === "%%") {
+      parts.push("%")
+      continue
+    }
+    const field = fields.get(match[1])
+    if (field === undefined) {
+      throw new TypeError(`the access log has no field ${match[1]}; known are ${[...fields.keys()].join(", ")}`)
+    }
+    const kind = match[3]
+    if (kind === "f") {
+      const decimals = match[2] === undefined ? 6 : Number(match[2])
+      parts.push((record) => Number(field(record)).toFixed(decimals))
+    } else if (kind === "d") parts.push((record) => String(Math.trunc(Number(field(record)))))
+    else parts.push((record) => String(field(record)))
+  }
+  if (at < template.length) parts.push(template.slice(at))
+  return parts
+}
+
+const fieldsFor = (options: FormatOptions): ReadonlyMap<string, Field> =>
+  new Map<string, Field>([
+    ["client_ip", (record) => options.forwardedFor ? forwarded(record, options.trustedProxies) : peer(record)],
+    ["client_port", (record) => record.remote._tag === "Tcp" ? record.remote.port : ""],
+    ["date_time", (record) => localTime(record.endTime)],
+    ["request_line", (record) => escape(record.requestLine)],
+    ["status_code", (record) => record.status],
+    ["body_length", (record) => record.bodyBytes],
+    ["body_bytes", (record) => record.bodyBytes],
+    ["wire_bytes", (record) => record.wireBytes],
+    ["wall_seconds", (record) => (record.endTime - record.startTime) / 1000],
+    ["outcome", (record) => record.outcome?._tag ?? "Refused"],
+    ["reason", reason],
+    ["connection", (record) => record.connectionId]
+  ])
+
+const reason = (record: AccessRecord): string =>
+  record.refused?.reason ?? (record.outcome?._tag === "Aborted" ? record.outcome.reason : "-")
+
+const peer = (record: AccessRecord): string => record.remote._tag === "Tcp" ? record.remote.host : "unix"
+
+const forwarded = (record: AccessRecord, trusted: TrustedProxies): string => {
+  const own = peer(record)
+  const fields = record.request?.fields
+  if (fields === undefined || !isTrusted(trusted, record.remote)) return own
+  let given = ""
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i].length === 15 && fields[i].toLowerCase() === "x-forwarded-for") given += `${fields[i + 1]},`
+  }
+  return escape(given.replaceAll(" ", "")) + own
+}
+
+// What a client chose must not end a line or start an escape sequence in a terminal. The parser has let only visible
+// ASCII through, unless it was told to be lenient; a quote would end the field.
+const unsafe = /[^\x20-\x7e]|["\\]/g
+
+const escape = (text: string): string =>
+  text.search(unsafe) < 0
+    ? text
+    : text.replace(unsafe, (character) =>
+      character === "\"" || character === "\\"
+        ? `\\${character}`
+        : `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`)
+
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+const two = (value: number): string => String(value).padStart(2, "0")
+let lastSecond = -1
+let lastText = ""
+
+// strftime's "%d/%b/%Y %H:%M:%S", made once a second
+const localTime = (time: number): string => {
+  const second = Math.floor(time / 1000)
+  if (second !== lastSecond) {
+    const date = new Date(second * 1000)
+    lastSecond = second
+    lastText = `${two(date.getDate())}/${months[date.getMonth()]}/${date.getFullYear()} ` +
+      `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  }
+  return lastText
+}

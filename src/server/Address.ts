@@ -1,0 +1,33 @@
+/**
+ * Where a listener listens and who is at the other end.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Address =
+  | { readonly _tag: "Tcp"; readonly host: string; readonly port: number }
+  | { readonly _tag: "Unix"; readonly path: string }
+
+/**
+ * An address as a URL's origin: `http://127.0.0.1:8090`, `https://[::1]:8443`, `http:/run/app.sock`.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const format = (address: Address, scheme: "http" | "https" = "http"): string =>
+  address._tag === "Unix"
+    ? `${scheme}:${address.path}`
+    : `${scheme}://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`
+
+/**
+ * A peer for the log: `127.0.0.1:49152`, or `unix`.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const peerName = (address: Address): string =>
+  address._tag === "Unix" ? "unix" : format(address).slice("http://".length)

@@ -1,0 +1,573 @@
+/**
+ * A transport plus its protocol state: reads requests, gives each to the application as an exchange, sends what it
+ * answers, and decides what becomes of the connection afterwards.
+ *
+ * Driven by the transport's events in plain functions: a fiber per connection or per read costs more than everything
+ * else together. Its Scope is what ends it: whatever the cause, closing the scope ends the running application, runs the
+ * post hooks and closes the transport, in that order.
+ *
+ * ```
+ *            head complete            last byte in the outbox       kernel has it          leftover dropped      hooks done
+ *  Idle/Head ------------> Busy ------------------------> Flushing -------------> Leftover --------------> Hooks -----> Idle
+ *     |                     |                                                                                  |
+ *     | refused             | taken over                                                        not persistent |
+ *     v                     v                                                                                  v
+ *  Lingering             Detached                                                                          Lingering
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { RequestMessage, RequestReader, RequestStart } from "../protocol/requestReader.js"
+import { prepare } from "../protocol/responseHead.js"
+import * as Address from "./Address.js"
+import { Exchange, type ExchangeHost } from "./Exchange.js"
+import type { InterimResponses } from "./InterimResponses.js"
+import { Outbox } from "./Outbox.js"
+import type { AbortReason, Outcome } from "./Outcome.js"
+import type { PostHook, Posthooks } from "./Posthooks.js"
+import { type BodySource, RequestBody } from "./RequestBody.js"
+import type { RequestParser } from "./RequestParser.js"
+import type { Config } from "./ServerConfig.js"
+import { BodyError, type InterimError, RequestError, requestErrorFrom, type TransportError } from "./ServerError.js"
+import type { Time } from "./Time.js"
+import type { Transport } from "./Transport.js"
+
+/**
+ * What a connection asks of its server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionHost {
+  readonly config: Config
+  readonly time: Time
+  readonly parser: Context.Tag.Service<RequestParser>
+  readonly interimResponses: Context.Tag.Service<InterimResponses>
+  readonly posthooks: Context.Tag.Service<Posthooks>
+  /** The door: gives the exchange to the application. What it throws fails the exchange. */
+  readonly handler: (exchange: Exchange) => void
+  /** Is the server stopping? */
+  readonly draining: boolean
+  /** May connections wait for another request, or is the room needed? */
+  readonly mayPersist: () => boolean
+  /** An exchange is over, its hooks have run. */
+  readonly record: (connection: Connection, exchange: Exchange) => void
+  /** A request was refused before there was an exchange. */
+  readonly refused: (connection: Connection, error: RequestError, requestLine: string) => void
+  readonly run: (effect: Effect.Effect<void>, done: () => void) => void
+  /** Runs beside everything; the server's stop waits for it. */
+  readonly runDetached: (effect: Effect.Effect<void>) => void
+  readonly log: (level: "Debug" | "Info" | "Error", message: string, cause?: Cause.Cause<unknown>) => void
+}
+
+/**
+ * What a connection is doing; see the picture above.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Phase = "Idle" | "Head" | "Busy" | "Flushing" | "Leftover" | "Hooks" | "Lingering" | "Detached"
+
+/** What the read deadline is for. */
+type Awaited = "FirstRequest" | "Idle" | "Head" | "Body" | "Leftover" | "Linger"
+
+/** Bytes of further requests that are kept while one is being answered; more makes the socket wait. */
+const mostReadAhead = 65_536
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class Connection implements ExchangeHost, BodySource {
+  readonly outbox: Outbox
+  readonly config: Config
+  readonly time: Time
+  phase: Phase = "Idle"
+  inputEnded = false
+  /** Requests read so far. */
+  requests = 0
+  private markedIdle = false
+  private readonly reader: RequestReader
+  private current: Exchange | undefined = undefined
+  // complete exchanges without hooks whose bytes the kernel has not taken: answers to pipelined requests leave together
+  private readonly unsettled: Array<Exchange> = []
+  private inTurn = false
+  private paused = false
+  private gone = false
+  private endSaid = false
+  private closing = false
+  private awaited: Awaited = "FirstRequest"
+  private readDeadline: number
+  private writeDeadline = Infinity
+  private leftoverBytes = 0
+  private onConcluded: (() => void) | undefined = undefined
+  private closeReason: AbortReason = "ClientGone"
+
+  constructor(
+    readonly id: number,
+    readonly transport: Transport,
+    private readonly engine: ConnectionHost,
+    /** Closes the connection's scope. */
+    private readonly closeScope: (exit: Exit.Exit<unknown, unknown>) => void
+  ) {
+    this.config = engine.config
+    this.time = engine.time
+    this.reader = engine.parser.make()
+    this.outbox = new Outbox(transport)
+    this.readDeadline = this.time.now() + this.config.timeouts.firstRequest
+  }
+
+  /** Begins to read. */
+  open(): void {
+    this.transport.open({
+      data: (bytes) => this.onData(bytes),
+      end: () => this.onEnd(),
+      progress: () => this.onProgress(),
+      closed: (error) => this.onClosed(error)
+    })
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // what the transport tells
+
+  private onData(bytes: Uint8Array): void {
+    if (this.phase === "Lingering") return
+    this.reader.receive(bytes)
+    switch (this.phase) {
+      case "Idle":
+      case "Head":
+        return this.advance()
+      case "Busy":
+        this.current?.body.notify()
+        break
+      case "Leftover":
+        return this.dropLeftover()
+      case "Flushing":
+      case "Hooks":
+      case "Detached":
+    }
+    this.limitReadAhead()
+  }
+
+  private onEnd(): void {
+    this.inputEnded = true
+    switch (this.phase) {
+      case "Idle":
+      case "Head":
+        return this.advance()
+      case "Busy": {
+        const exchange = this.current
+        if (exchange === undefined) return
+        if (this.config.halfClose === "abort") return this.abort("ClientGone")
+        exchange.persistent = false
+        return exchange.body.notify()
+      }
+      case "Leftover":
+        return this.dropLeftover()
+      case "Lingering":
+        if (this.outbox.empty) this.close(Exit.void)
+        return
+      case "Flushing":
+      case "Hooks":
+      case "Detached":
+    }
+  }
+
+  private onProgress(): void {
+    this.writeDeadline = Infinity
+    this.flush()
+    if (this.outbox.full) return
+    if (this.phase === "Idle" || this.phase === "Head") this.advance()
+    else this.current?.roomAgain()
+  }
+
+  private onClosed(error: TransportError | undefined): void {
+    this.gone = true
+    this.inputEnded = true
+    if (error !== undefined && this.phase !== "Lingering") {
+      this.engine.log("Debug", `${describe(error)} (${this.remoteName})`)
+    }
+    this.close(this.current === undefined ? Exit.void : Exit.fail(error))
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // reading requests
+
+  private advance(): void {
+    if (this.inTurn) return
+    this.inTurn = true
+    while ((this.phase === "Idle" || this.phase === "Head") && !this.closing && !this.outbox.full) {
+      const message = this.reader.next()
+      if (message === undefined) {
+        this.awaitHead()
+        break
+      }
+      if (message._tag === "RequestStart") this.begin(message)
+      else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
+    }
+    this.inTurn = false
+    // answers were held back so that they leave together
+    if (this.unsettled.length > 0) this.flush()
+    this.limitReadAhead()
+  }
+
+  private awaitHead(): void {
+    if (this.inputEnded) {
+      if (this.reader.inHead) {
+        this.refuse(
+          new RequestError({ reason: "IncompleteHead", status: 400, description: "the client stopped within a head" })
+        )
+      } else this.linger()
+    } else if (this.phase === "Idle" && this.reader.inHead) {
+      this.phase = "Head"
+      this.awaitRead("Head", this.config.timeouts.head)
+    }
+  }
+
+  private begin(message: RequestStart): void {
+    this.phase = "Busy"
+    this.readDeadline = Infinity
+    this.requests++
+    const exchange = new Exchange(this, message.head, message.demands, new RequestBody(this))
+    this.current = exchange
+    // a request without a body has an end that costs nothing to read
+    if (message.demands.framing._tag === "None") exchange.body.take()
+    try {
+      this.engine.handler(exchange)
+    } catch (error) {
+      exchange.fail(error)
+    }
+  }
+
+  private refuse(error: RequestError): void {
+    this.engine.refused(this, error, this.reader.requestLine)
+    const body = `${error.message}\n`
+    const head = prepare({
+      status: error.status,
+      fields: [["Content-Type", "text/plain; charset=utf-8"], ["Connection", "close"]]
+    }, {
+      method: "GET",
+      minorVersion: this.config.maxMinorVersion,
+      persistent: false,
+      asksKeepAlive: false,
+      keepAliveSeconds: undefined,
+      bodyLength: body.length,
+      date: this.time.date(),
+      fieldCase: this.config.fieldCase
+    })
+    if (head._tag === "PreparedHead") this.outbox.addText(head.text + body)
+    this.linger()
+  }
+
+  private limitReadAhead(): void {
+    if (this.paused || this.gone || this.reader.buffered < mostReadAhead) return
+    if (this.phase === "Detached" || this.phase === "Lingering") return
+    this.paused = true
+    this.transport.pause()
+  }
+
+  private readOn(): void {
+    if (!this.paused || this.gone) return
+    this.paused = false
+    this.transport.resume()
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // what a body asks
+
+  nextMessage(): RequestMessage | undefined {
+    const message = this.reader.next()
+    if (this.paused && this.reader.buffered < mostReadAhead) this.readOn()
+    return message
+  }
+
+  bodyAwaited(awaited: boolean): void {
+    if (awaited) {
+      this.awaitRead("Body", this.config.timeouts.body)
+      this.readOn()
+    } else this.readDeadline = Infinity
+  }
+
+  payContinue(): void {
+    this.current?.payContinue()
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // what an exchange asks
+
+  mayPersist(): boolean {
+    return this.config.keepAlive && !this.inputEnded && !this.closing && this.engine.mayPersist() &&
+      this.requests < this.config.limits.requestsPerConnection
+  }
+
+  prepareInterim(...given: Parameters<ExchangeHost["prepareInterim"]>): string | InterimError {
+    return this.engine.interimResponses.prepare(...given)
+  }
+
+  expectAnotherBody(): void {
+    this.reader.expectAnotherBody()
+  }
+
+  flush(): void {
+    if (this.gone) return
+    if (this.outbox.flush()) {
+      this.writeDeadline = Infinity
+      this.allHanded()
+    } else if (this.writeDeadline === Infinity) {
+      this.writeDeadline = this.time.now() + this.config.timeouts.write
+    }
+  }
+
+  completed(): void {
+    const exchange = this.current
+    if (exchange === undefined) return
+    if (this.inTurn && exchange.persistent && exchange.body.complete && !exchange.hasHooks && !this.outbox.full) {
+      this.unsettled.push(exchange)
+      this.current = undefined
+      this.phase = "Idle"
+      this.awaitRead("Idle", this.config.timeouts.idle)
+      return
+    }
+    this.phase = "Flushing"
+    this.flush()
+  }
+
+  cut(): void {
+    this.close(Exit.fail(this.current?.error))
+  }
+
+  markIdle(): void {
+    this.markedIdle = true
+  }
+
+  takenOver(): Uint8Array {
+    this.phase = "Detached"
+    this.readDeadline = Infinity
+    this.readOn()
+    this.outbox.flush()
+    return this.reader.takeRest()
+  }
+
+  runHook(hook: PostHook, outcome: Outcome): void | Effect.Effect<void> {
+    return this.engine.posthooks.run(hook, outcome, (cause) => this.logFailure("a post hook failed", cause))
+  }
+
+  runEffect(effect: Effect.Effect<void>, done: () => void): void {
+    this.engine.run(effect, done)
+  }
+
+  runDetached(hook: PostHook, outcome: Outcome): void {
+    const rest = this.runHook(hook, outcome)
+    if (rest !== undefined) this.engine.runDetached(rest)
+  }
+
+  runLate(hook: PostHook, outcome: Outcome): void {
+    this.runDetached(hook, outcome)
+  }
+
+  logFailure(message: string, cause: Cause.Cause<unknown>): void {
+    this.engine.log("Error", `${message} (${this.remoteName})`, cause)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // after the response
+
+  // The kernel has taken everything that was sent.
+  private allHanded(): void {
+    if (this.unsettled.length > 0) {
+      for (const exchange of this.unsettled.splice(0)) this.record(exchange)
+    }
+    if (this.phase === "Lingering") {
+      this.sayEnd()
+      // nothing can be unread in a peer that has said its end and taken everything
+      if (this.inputEnded) this.close(Exit.void)
+      return
+    }
+    if (this.phase === "Idle" && this.engine.draining && !this.inTurn) return this.linger()
+    const exchange = this.current
+    if (this.phase !== "Flushing" || exchange === undefined) return
+    exchange.settle()
+    if (exchange.endsWithConnection) this.sayEnd()
+    if (exchange.persistent && !exchange.body.complete && !this.gone) {
+      this.phase = "Leftover"
+      this.leftoverBytes = 0
+      this.awaitRead("Leftover", this.config.timeouts.leftoverBody)
+      this.dropLeftover()
+    } else this.runHooks(exchange)
+  }
+
+  // The rest of a body that the application did not read stands between this request and the next.
+  private dropLeftover(): void {
+    const exchange = this.current
+    if (exchange === undefined || this.phase !== "Leftover") return
+    while (!this.closing) {
+      const message = this.nextMessage()
+      if (message === undefined) {
+        if (!this.inputEnded) return this.readOn()
+        break
+      }
+      if (message._tag === "BodyEnd") return this.runHooks(exchange)
+      if (message._tag !== "BodyPiece") {
+        this.engine.log("Debug", `the rest of a body is malformed (${this.remoteName})`)
+        break
+      }
+      this.leftoverBytes += message.bytes.length
+      if (this.leftoverBytes > this.config.limits.leftoverBody) break
+    }
+    exchange.persistent = false
+    this.runHooks(exchange)
+  }
+
+  private runHooks(exchange: Exchange): void {
+    this.phase = "Hooks"
+    this.readDeadline = Infinity
+    exchange.runHooks(() => {
+      this.record(exchange)
+      this.concluded(exchange)
+    })
+  }
+
+  private record(exchange: Exchange): void {
+    this.engine.record(this, exchange)
+  }
+
+  private concluded(exchange: Exchange): void {
+    this.current = undefined
+    const onConcluded = this.onConcluded
+    if (onConcluded !== undefined) return onConcluded()
+    if (!exchange.persistent || this.gone || this.engine.draining) return this.linger()
+    this.phase = "Idle"
+    this.awaitRead("Idle", this.config.timeouts.idle)
+    this.readOn()
+    this.advance()
+  }
+
+  // Sends FIN and reads on for a while: closing at once would reset the connection under the client's unread bytes, and
+  // could take the response with them (RFC 9112, 9.6).
+  private linger(): void {
+    this.phase = "Lingering"
+    if (this.gone) return this.close(Exit.void)
+    this.awaitRead("Linger", this.config.timeouts.linger)
+    this.readOn()
+    this.flush()
+  }
+
+  private sayEnd(): void {
+    if (this.endSaid) return
+    this.endSaid = true
+    this.transport.end()
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // ending
+
+  /** Is there nothing that closing would cut? */
+  get isIdle(): boolean {
+    return (this.phase === "Idle" && this.outbox.empty) || (this.phase === "Detached" && this.markedIdle)
+  }
+
+  /** Ends the running exchange, if any, and the connection. */
+  abort(reason: AbortReason): void {
+    this.closeReason = reason
+    this.close(Exit.fail(reason))
+  }
+
+  /** Closes the scope, and with it everything. */
+  close(exit: Exit.Exit<unknown, unknown>): void {
+    if (this.closing) return
+    this.closing = true
+    this.closeScope(exit)
+  }
+
+  /** Drops the transport without waiting for the application: what it does from here on reaches nobody. */
+  cutTransport(): void {
+    this.transport.destroy()
+  }
+
+  /** The scope's finalizer: ends the application, runs the hooks, closes the transport, in this order. */
+  readonly release: Effect.Effect<void> = Effect.async<void>((resume) => {
+    this.closing = true
+    this.readDeadline = Infinity
+    this.writeDeadline = Infinity
+    this.endApplication(() =>
+      this.conclude(() => {
+        this.transport.destroy()
+        resume(Effect.void)
+      })
+    )
+  })
+
+  private endApplication(ended: () => void): void {
+    const exchange = this.current
+    if (exchange === undefined || (this.phase !== "Busy" && this.phase !== "Detached")) return ended()
+    exchange.interrupt(this.closeReason, ended)
+  }
+
+  private conclude(done: () => void): void {
+    for (const exchange of this.unsettled.splice(0)) this.record(exchange)
+    const exchange = this.current
+    if (exchange === undefined) return done()
+    this.onConcluded = done
+    if (this.phase !== "Hooks") {
+      exchange.persistent = false
+      exchange.settle()
+      this.runHooks(exchange)
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // deadlines
+
+  private awaitRead(awaited: Awaited, timeout: number): void {
+    this.awaited = awaited
+    this.readDeadline = this.time.now() + timeout
+  }
+
+  /** Acts on deadlines that have passed. */
+  sweep(now: number): void {
+    if (now >= this.writeDeadline) {
+      this.writeDeadline = Infinity
+      this.logTimeout()
+      return this.abort("WriteTimeout")
+    }
+    if (now < this.readDeadline) return
+    this.readDeadline = Infinity
+    if (this.awaited !== "Linger") this.logTimeout()
+    switch (this.awaited) {
+      case "FirstRequest":
+      case "Idle":
+      case "Linger":
+        return this.close(Exit.void)
+      case "Head":
+        return this.refuse(
+          new RequestError({ reason: "HeadTimeout", status: 408, description: "the head did not come in time" })
+        )
+      case "Body":
+        return this.current?.body.fail(
+          new BodyError({ reason: "Timeout", status: 408, description: "the body did not come in time" })
+        )
+      case "Leftover": {
+        const exchange = this.current
+        if (exchange === undefined) return
+        exchange.persistent = false
+        return this.runHooks(exchange)
+      }
+    }
+  }
+
+  private logTimeout(): void {
+    this.engine.log("Debug", `timed out (${this.remoteName})`)
+  }
+
+  /** The peer, for the log. */
+  get remoteName(): string {
+    return Address.peerName(this.transport.remote)
+  }
+}
+
+const describe = (error: TransportError): string =>
+  error.reason === "Reset" ? "connection reset by peer" : error.message

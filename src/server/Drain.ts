@@ -1,0 +1,163 @@
+/**
+ * The connections there are: who is let in, and how all of them end.
+ *
+ * Stopping is one deadline: idle connections are closed at once, running exchanges are awaited, then interrupted, then
+ * cut. What was cut is reported.
+ *
+ * @since 0.1.0
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Connection } from "./Connection.js"
+import type { ServerLimits, Timeouts } from "./ServerConfig.js"
+import type { Transport } from "./Transport.js"
+
+/**
+ * What a stop did.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StopReport {
+  /** Connections that were open when the stop began. */
+  readonly connections: number
+  /** Of these: closed at once, because nothing was going on. */
+  readonly idle: number
+  /** Of these: ended by themselves within the grace time. */
+  readonly finished: number
+  /** Of these: interrupted when the grace time was over. */
+  readonly interrupted: number
+  /** Of the interrupted: did not end when told to, so their sockets were dropped under them. */
+  readonly cut: number
+  /** Milliseconds from the beginning of the stop to its end. */
+  readonly duration: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class Connections {
+  /** Is the server stopping? */
+  draining = false
+  private readonly open = new Set<Connection>()
+  private readonly waiting: Array<Transport> = []
+  private detached = 0
+  private onEmpty: (() => void) | undefined = undefined
+
+  constructor(
+    private readonly limits: ServerLimits,
+    private readonly begin: (transport: Transport) => void,
+    private readonly turnedAway: (transport: Transport) => void
+  ) {}
+
+  /** How many are being served. */
+  get size(): number {
+    return this.open.size
+  }
+
+  /** How many wait for room. */
+  get waitingSize(): number {
+    return this.waiting.length
+  }
+
+  [Symbol.iterator](): IterableIterator<Connection> {
+    return this.open[Symbol.iterator]()
+  }
+
+  /** Lets a connection in, now or when there is room. An idle one makes room. */
+  admit(transport: Transport): void {
+    if (this.draining) return transport.destroy()
+    if (this.open.size < this.limits.connections) return this.begin(transport)
+    if (this.waiting.length >= this.limits.waitingConnections) {
+      this.turnedAway(transport)
+      return transport.destroy()
+    }
+    this.waiting.push(transport)
+    this.makeRoom()
+  }
+
+  add(connection: Connection): void {
+    this.open.add(connection)
+  }
+
+  remove(connection: Connection): void {
+    this.open.delete(connection)
+    if (!this.draining && this.open.size < this.limits.connections) {
+      const next = this.waiting.shift()
+      if (next !== undefined) this.begin(next)
+    }
+    this.checkEmpty()
+  }
+
+  /** Counts work that runs beside connections and that a stop waits for. */
+  detach(): () => void {
+    this.detached++
+    return () => {
+      this.detached--
+      this.checkEmpty()
+    }
+  }
+
+  /** Closes the connection that has been idle longest, if there is one. */
+  private makeRoom(): void {
+    for (const connection of this.open) {
+      if (connection.isIdle) return connection.close(Exit.void)
+    }
+  }
+
+  private checkEmpty(): void {
+    if (this.open.size === 0 && this.detached === 0) this.onEmpty?.()
+  }
+
+  /**
+   * Ends all connections. `grace` is in milliseconds. Ends when the last connection is closed, its application over and
+   * its post hooks run.
+   */
+  drain(grace: number, timeouts: Timeouts): Effect.Effect<StopReport> {
+    return Effect.gen(this, function*() {
+      const clock = yield* Effect.clock
+      const begun = clock.unsafeCurrentTimeMillis()
+      this.draining = true
+      for (const transport of this.waiting.splice(0)) transport.destroy()
+      const connections = this.open.size
+      let idle = 0
+      for (const connection of [...this.open]) {
+        if (!connection.isIdle) continue
+        idle++
+        connection.close(Exit.void)
+      }
+
+      const empty = yield* Deferred.make<void>()
+      this.onEmpty = () => Deferred.unsafeDone(empty, Effect.void)
+      this.checkEmpty()
+      const within = (milliseconds: number) =>
+        Deferred.await(empty).pipe(
+          milliseconds === Infinity ? Effect.asSome : Effect.timeoutOption(milliseconds),
+          Effect.map(Option.isSome)
+        )
+
+      let interrupted = 0
+      let cut = 0
+      if (!(yield* within(grace))) {
+        interrupted = this.open.size
+        for (const connection of [...this.open]) connection.abort("Stopped")
+        if (!(yield* within(timeouts.interrupt))) {
+          cut = this.open.size
+          for (const connection of this.open) connection.cutTransport()
+          yield* Deferred.await(empty)
+        }
+      }
+      return {
+        connections,
+        idle,
+        finished: connections - idle - interrupted,
+        interrupted,
+        cut,
+        duration: clock.unsafeCurrentTimeMillis() - begun
+      }
+    })
+  }
+}

@@ -1,0 +1,571 @@
+/**
+ * One request with its interim responses, its final response, its post hooks and its outcome.
+ *
+ * This is what the engine gives an application, whichever door it came through: not a function from request to
+ * response, because a response may begin before the body is read, and several heads may precede the last.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import type * as Effect from "effect/Effect"
+import { chunkEnd, chunkHead, lastChunk } from "../protocol/chunk.js"
+import type { Demands } from "../protocol/framing.js"
+import { utf8, utf8Length } from "../protocol/octets.js"
+import type { RequestHead } from "../protocol/requestHead.js"
+import {
+  type FieldCase,
+  type FieldPairs,
+  type HeadDraft,
+  prepare,
+  type PreparedHead,
+  type ResponseHead
+} from "../protocol/responseHead.js"
+import type { Outbox } from "./Outbox.js"
+import type { AbortReason, Facts, Outcome } from "./Outcome.js"
+import type { PostHook } from "./Posthooks.js"
+import type { RequestBody } from "./RequestBody.js"
+import type { Config } from "./ServerConfig.js"
+import { BodyError, InterimError, ResponseError, responseErrorFrom } from "./ServerError.js"
+import type { Time } from "./Time.js"
+import type { Transport } from "./Transport.js"
+
+/**
+ * What an exchange asks of its connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExchangeHost {
+  readonly config: Config
+  readonly time: Time
+  readonly outbox: Outbox
+  readonly transport: Transport
+  /** May another request follow, as far as the connection and the server are concerned? */
+  readonly mayPersist: () => boolean
+  readonly prepareInterim: (
+    request: RequestHead,
+    status: number,
+    fields: FieldPairs,
+    fieldCase: FieldCase
+  ) => string | InterimError
+  readonly expectAnotherBody: () => void
+  /** Sends what is in the outbox now. */
+  readonly flush: () => void
+  /** The last byte of the response is in the outbox. */
+  readonly completed: () => void
+  /** The response cannot be completed: the connection must end so that the client can tell. */
+  readonly cut: () => void
+  readonly takenOver: () => Uint8Array
+  /** Nothing is lost when the server closes this connection, although it was taken over. */
+  readonly markIdle: () => void
+  /** Tells connections apart, in logs and metrics. */
+  readonly id: number
+  /** One more hook came after the hooks had run. */
+  readonly runLate: (hook: PostHook, outcome: Outcome) => void
+  /** Runs beside the connection; the server's stop waits for it. */
+  readonly runDetached: (hook: PostHook, outcome: Outcome) => void
+  readonly runHook: (hook: PostHook, outcome: Outcome) => void | Effect.Effect<void>
+  readonly runEffect: (effect: Effect.Effect<void>, done: () => void) => void
+  readonly logFailure: (message: string, cause: Cause.Cause<unknown>) => void
+}
+
+/**
+ * Stops a running application. It says when that has ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Interruptor = (reason: AbortReason, ended: () => void) => void
+
+const enum State {
+  Awaiting,
+  Prepared,
+  Sending,
+  Complete,
+  TakenOver,
+  Over
+}
+
+interface Hook {
+  readonly hook: PostHook
+  readonly detached: boolean
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class Exchange {
+  /** Will the connection carry another request after this exchange? Known once the final head is prepared. */
+  persistent = true
+  /** How it ended; set before the post hooks run. */
+  outcome: Outcome | undefined = undefined
+  /** What the application failed with, or what was wrong with the client's body. */
+  error: unknown = undefined
+  readonly startTime: number
+
+  private state: State = State.Awaiting
+  private prepared: PreparedHead | undefined = undefined
+  private readonly wireStart: number
+  private wireEnd = -1
+  private interimResponses = 0
+  private firstByteTime: number | undefined = undefined
+  private bodyQueued = 0
+  // wire position and length of body parts that the kernel may not have taken yet, and what it surely has
+  private readonly marks: Array<number> = []
+  private bodyHanded = 0
+  private aborted: AbortReason | undefined = undefined
+  private hooks: Array<Hook> | undefined = undefined
+  private hooksRun = false
+  private interruptor: Interruptor | undefined = undefined
+  private onEnded: (() => void) | undefined = undefined
+  private onRoom: (() => void) | undefined = undefined
+  private owesContinue: boolean
+
+  constructor(
+    private readonly host: ExchangeHost,
+    readonly request: RequestHead,
+    readonly demands: Demands,
+    readonly body: RequestBody
+  ) {
+    this.startTime = host.time.now()
+    this.wireStart = host.outbox.queued
+    this.owesContinue = demands.expectsContinue
+  }
+
+  get transport(): Transport {
+    return this.host.transport
+  }
+
+  get config(): Config {
+    return this.host.config
+  }
+
+  /** Has a final head been given to the transport? */
+  get headSent(): boolean {
+    return this.state >= State.Sending
+  }
+
+  /** Can nothing more be said? */
+  get over(): boolean {
+    return this.state >= State.Complete
+  }
+
+  /** Status of the final response, once there is one. */
+  get status(): number | undefined {
+    return this.state === State.Prepared ? undefined : this.prepared?.status
+  }
+
+  get hasHooks(): boolean {
+    return this.hooks !== undefined
+  }
+
+  /** Is the body's end the connection's end (HTTP/1.0 without a length)? */
+  get endsWithConnection(): boolean {
+    return this.prepared?.framing._tag === "Close"
+  }
+
+  /** Which connection this is, counted from 1. */
+  get connectionId(): number {
+    return this.host.id
+  }
+
+  /** Lets the server close a connection that was taken over, when it stops: nothing is lost by it. */
+  markIdle(): void {
+    this.host.markIdle()
+  }
+
+  /** Position on the wire behind the last byte of the response; -1 until it is complete. */
+  get endPosition(): number {
+    return this.wireEnd
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // interim responses
+
+  /**
+   * Sends an interim response at once. An explicit 100 pays the one that is owed.
+   */
+  interim(
+    status: number,
+    fields: FieldPairs,
+    fieldCase: FieldCase = this.host.config.fieldCase
+  ): InterimError | undefined {
+    if (this.state >= State.Sending) {
+      return new InterimError({ reason: "TooLate", description: "the final response has begun" })
+    }
+    const text = this.host.prepareInterim(this.request, status, fields, fieldCase)
+    if (typeof text !== "string") return text
+    this.interimResponses++
+    if (status === 100) {
+      this.owesContinue = false
+      if (this.host.config.multiPhaseBody && this.body.complete && this.demands.framing._tag === "Chunked") {
+        this.body.reopen()
+        this.host.expectAnotherBody()
+      }
+    }
+    this.host.outbox.addText(text)
+    this.host.flush()
+    return undefined
+  }
+
+  /** Fields for the 100 that the first read sends. */
+  continueFields: FieldPairs = []
+  continueFieldCase: FieldCase | undefined = undefined
+
+  /** The first read: sends the 100 that is owed, if it still can be. */
+  payContinue(): void {
+    if (!this.owesContinue || this.state >= State.Sending) return
+    const refused = this.interim(100, this.continueFields, this.continueFieldCase)
+    if (refused === undefined) return
+    this.owesContinue = false
+    this.host.logFailure("the 100 goes out without its fields", Cause.fail(refused))
+    this.interim(100, [])
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the final response
+
+  /** Sends a whole response. Text is encoded as UTF-8. */
+  respond(head: ResponseHead | HeadDraft, body: string | Uint8Array): ResponseError | undefined {
+    if (this.state !== State.Awaiting) return this.refuseHead()
+    const length = typeof body === "string" ? utf8Length(body) : body.length
+    const prepared = this.prepareHead(head, length, true)
+    if (prepared._tag === "InvalidHead") return responseErrorFrom(prepared)
+    const framing = prepared.framing
+    this.begin(prepared)
+    if (framing._tag === "None") this.complete()
+    else if (framing._tag === "Length" && framing.length !== length) {
+      this.addBody(typeof body === "string" ? utf8(body) : body, framing.length)
+      this.mismatch(framing.length, length)
+    } else {
+      if (framing._tag === "Chunked" && length > 0) this.host.outbox.addText(chunkHead(length))
+      // latin-1 and UTF-8 agree where every character is one byte
+      if (typeof body === "string" && length === body.length && length <= 16_384) this.addText(body)
+      else this.addBody(typeof body === "string" ? utf8(body) : body, length)
+      if (framing._tag === "Chunked") this.host.outbox.addText(length > 0 ? chunkEnd + lastChunk : lastChunk)
+      this.complete()
+    }
+    return undefined
+  }
+
+  /**
+   * Begins a response whose body comes in parts. The head leaves with the first part that is sent, so that a failure
+   * before it can still be answered.
+   */
+  start(head: ResponseHead | HeadDraft, bodyLength?: number): PreparedHead | ResponseError {
+    if (this.state !== State.Awaiting) return this.refuseHead()
+    const prepared = this.prepareHead(head, bodyLength, false)
+    if (prepared._tag === "InvalidHead") return responseErrorFrom(prepared)
+    this.prepared = prepared
+    this.state = State.Prepared
+    return prepared
+  }
+
+  /** Sends the head that was prepared, if it has not left. */
+  sendHead(): void {
+    if (this.state === State.Prepared && this.prepared !== undefined) this.begin(this.prepared)
+  }
+
+  /** Sends text that is the same in latin-1 and UTF-8 as a part of the body. */
+  sendText(text: string): void {
+    this.sendHead()
+    if (this.state !== State.Sending || text === "") return
+    const chunked = this.prepared?.framing._tag === "Chunked"
+    if (chunked) this.host.outbox.addText(chunkHead(text.length))
+    this.addText(text)
+    if (chunked) this.host.outbox.addText(chunkEnd)
+    this.host.flush()
+  }
+
+  /** Sends bytes as a part of the body. */
+  sendBytes(bytes: Uint8Array): void {
+    this.sendHead()
+    if (this.state !== State.Sending || bytes.length === 0) return
+    const chunked = this.prepared?.framing._tag === "Chunked"
+    if (chunked) this.host.outbox.addText(chunkHead(bytes.length))
+    this.addBody(bytes, bytes.length)
+    if (chunked) this.host.outbox.addText(chunkEnd)
+    this.host.flush()
+  }
+
+  /** Does the client have enough to read, for now? */
+  get congested(): boolean {
+    return this.host.outbox.full
+  }
+
+  /** Calls back once, when there is room again or the exchange is over. */
+  awaitRoom(callback: () => void): void {
+    if (this.over || !this.congested) callback()
+    else this.onRoom = callback
+  }
+
+  /** There is room again. */
+  roomAgain(): void {
+    const onRoom = this.onRoom
+    this.onRoom = undefined
+    onRoom?.()
+  }
+
+  /** Ends the body. */
+  finish(): void {
+    this.sendHead()
+    if (this.state !== State.Sending) return
+    if (this.prepared?.framing._tag === "Chunked") this.host.outbox.addText(lastChunk)
+    this.complete()
+  }
+
+  /** The body turned out longer or shorter than its Content-Length (RFC 9110, 8.6): log it, and close. */
+  mismatch(declared: number, given: number): void {
+    this.persistent = false
+    if (given > declared) {
+      this.host.logFailure(
+        "the body was cut at its Content-Length",
+        Cause.fail(
+          new ResponseError({
+            reason: "BodyTooLong",
+            description: `the application gave more than the ${declared} bytes it declared`
+          })
+        )
+      )
+      this.complete()
+    } else {
+      this.fail(
+        new ResponseError({
+          reason: "BodyTooShort",
+          description: `the application gave ${given} of the ${declared} bytes it declared`
+        })
+      )
+    }
+  }
+
+  /**
+   * The application failed. Before the head, the client is answered 500, or what a {@link BodyError} says; after it the
+   * connection is cut, so that the client can tell.
+   */
+  fail(error: unknown): void {
+    if (this.over) return
+    this.error = error
+    if (!(error instanceof BodyError)) this.host.logFailure("the application failed", Cause.die(error))
+    if (this.state >= State.Sending) return this.host.cut()
+    this.state = State.Awaiting
+    this.persistent = false
+    const refused = this.respond({
+      status: error instanceof BodyError ? error.status : 500,
+      fields: this.host.config.debug ? [["Content-Type", "text/plain; charset=utf-8"], close] : [close]
+    }, this.host.config.debug ? Cause.pretty(Cause.die(error)) : "")
+    if (refused !== undefined) this.host.cut()
+  }
+
+  /** The connection is no longer HTTP: what was received beyond the request goes with it. */
+  takeOver(): { readonly stream: unknown; readonly rest: Uint8Array } | ResponseError {
+    if (this.state !== State.Awaiting) return this.refuseHead()
+    this.state = State.TakenOver
+    this.persistent = false
+    const rest = this.host.takenOver()
+    return { stream: this.host.transport.detach(), rest }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the running application
+
+  /** The application runs on and can be interrupted. */
+  running(interruptor: Interruptor): void {
+    this.interruptor = interruptor
+  }
+
+  /** The application has ended, by itself or interrupted. */
+  ended(): void {
+    this.interruptor = undefined
+    const onEnded = this.onEnded
+    this.onEnded = undefined
+    onEnded?.()
+  }
+
+  /** Is there still an application at work? */
+  get isRunning(): boolean {
+    return this.interruptor !== undefined
+  }
+
+  /** Ends the running application, and says when that is done. */
+  interrupt(reason: AbortReason, ended: () => void): void {
+    this.aborted ??= reason
+    if (this.state < State.Complete) this.state = State.Over
+    this.body.fail(
+      new BodyError(
+        reason === "Stopped"
+          ? { reason: "Stopped", status: 503, description: "the server is stopping" }
+          : { reason: "Disconnected", status: 400, description: "the connection is closed" }
+      )
+    )
+    const interruptor = this.interruptor
+    if (interruptor === undefined) return ended()
+    this.onEnded = ended
+    interruptor(reason, () => this.ended())
+    this.roomAgain()
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // post hooks and outcome
+
+  /**
+   * Adds work for after the exchange. One added when the others have run runs at once. A detached one runs beside the
+   * connection's next requests; the server's stop still waits for it.
+   */
+  postHook(hook: PostHook, options?: { readonly detached?: boolean | undefined }): void {
+    const outcome = this.outcome
+    if (this.hooksRun && outcome !== undefined) return this.host.runLate(hook, outcome)
+    ;(this.hooks ??= []).push({ hook, detached: options?.detached === true })
+  }
+
+  /** Fixes the outcome, from what is known now. */
+  settle(): Outcome {
+    if (this.outcome !== undefined) return this.outcome
+    const facts = this.facts()
+    const sent = this.state === State.TakenOver ||
+      (this.wireEnd >= 0 && this.host.outbox.handed >= this.wireEnd)
+    const blamed = this.error instanceof BodyError ? abortReasons[this.error.reason] : undefined
+    this.outcome = this.aborted !== undefined && !sent
+      ? { _tag: "Aborted", reason: this.aborted, ...facts }
+      : blamed !== undefined
+      ? { _tag: "Aborted", reason: blamed, ...facts }
+      : this.error !== undefined
+      ? { _tag: "Failed", error: this.error, ...facts }
+      : sent
+      ? { _tag: "Sent", ...facts }
+      : { _tag: "Aborted", reason: "ClientGone", ...facts }
+    this.state = State.Over
+    return this.outcome
+  }
+
+  /** Runs the hooks in order of registration, each isolated, and says when all are done. */
+  runHooks(done: () => void): void {
+    const hooks = this.hooks
+    if (hooks === undefined) {
+      this.hooksRun = true
+      return done()
+    }
+    const outcome = this.settle()
+    let next = 0
+    const step = (): void => {
+      // hooks may add hooks, so the length is asked for anew
+      while (next < hooks.length) {
+        const { detached, hook } = hooks[next++]
+        if (detached) {
+          this.host.runDetached(hook, outcome)
+          continue
+        }
+        const rest = this.host.runHook(hook, outcome)
+        if (rest !== undefined) return this.host.runEffect(rest, step)
+      }
+      this.hooksRun = true
+      done()
+    }
+    step()
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+
+  private prepareHead(head: ResponseHead | HeadDraft, bodyLength: number | undefined, whole: boolean) {
+    const config = this.host.config
+    // A 100 that was never sent leaves the client in doubt whether the body will come (RFC 9110, 10.1.1).
+    const persistent = this.persistent && this.demands.persistent && !this.owesContinue && this.host.mayPersist() &&
+      !(whole && this.tooMuchLeft())
+    return prepare(head, {
+      method: this.request.method,
+      minorVersion: Math.min(this.request.minorVersion, config.maxMinorVersion) === 1 ? 1 : 0,
+      persistent,
+      asksKeepAlive: this.demands.asksKeepAlive,
+      keepAliveSeconds: config.keepAliveSeconds,
+      bodyLength,
+      date: this.host.time.date(),
+      fieldCase: config.fieldCase
+    })
+  }
+
+  // Nobody will read the rest of the body, and it is too long to be dropped.
+  private tooMuchLeft(): boolean {
+    const framing = this.demands.framing
+    return framing._tag === "Length" && framing.length - this.body.bytes > this.host.config.limits.leftoverBody
+  }
+
+  private refuseHead(): ResponseError {
+    return this.state >= State.Complete
+      ? new ResponseError({ reason: "AlreadyOver", description: "the exchange is over, no response can be sent" })
+      : new ResponseError({ reason: "HeadAlreadySent", description: "a response has a single final head" })
+  }
+
+  private begin(prepared: PreparedHead): void {
+    this.prepared = prepared
+    this.persistent = prepared.persistent
+    this.state = State.Sending
+    this.firstByteTime = this.host.time.now()
+    this.host.outbox.addText(prepared.text)
+  }
+
+  private complete(): void {
+    this.state = State.Complete
+    this.wireEnd = this.host.outbox.queued
+    this.host.completed()
+  }
+
+  private addText(text: string): void {
+    this.mark(text.length)
+    this.host.outbox.addText(text)
+  }
+
+  private addBody(bytes: Uint8Array, length: number): void {
+    const cut = length < bytes.length ? bytes.subarray(0, length) : bytes
+    if (cut.length === 0) return
+    this.mark(cut.length)
+    this.host.outbox.addBytes(cut)
+  }
+
+  private mark(length: number): void {
+    const { handed, queued } = this.host.outbox
+    const marks = this.marks
+    if (marks.length > 0) {
+      let taken = 0
+      while (taken < marks.length && marks[taken] + marks[taken + 1] <= handed) {
+        this.bodyHanded += marks[taken + 1]
+        taken += 2
+      }
+      if (taken > 0) marks.splice(0, taken)
+    }
+    this.bodyQueued += length
+    marks.push(queued, length)
+  }
+
+  private facts(): Facts {
+    const handed = Math.min(this.host.outbox.handed, this.wireEnd >= 0 ? this.wireEnd : this.host.outbox.queued)
+    let bodyBytes = this.bodyHanded
+    if (this.wireEnd >= 0 && handed >= this.wireEnd) bodyBytes = this.bodyQueued
+    else {
+      for (let i = 0; i < this.marks.length; i += 2) {
+        bodyBytes += Math.max(0, Math.min(handed - this.marks[i], this.marks[i + 1]))
+      }
+    }
+    return {
+      status: this.headSent || this.prepared !== undefined && this.firstByteTime !== undefined
+        ? this.prepared?.status
+        : undefined,
+      bodyBytes,
+      wireBytes: Math.max(0, handed - this.wireStart),
+      interimResponses: this.interimResponses,
+      startTime: this.startTime,
+      firstByteTime: this.firstByteTime,
+      endTime: this.host.time.now()
+    }
+  }
+}
+
+const close: readonly [string, string] = ["Connection", "close"]
+
+const abortReasons: Record<BodyError["reason"], AbortReason | undefined> = {
+  Disconnected: "ClientGone",
+  BadChunk: "BadRequest",
+  TooLarge: "BadRequest",
+  Timeout: "ReadTimeout",
+  Stopped: "Stopped",
+  Closed: undefined
+}

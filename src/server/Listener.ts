@@ -1,0 +1,47 @@
+/**
+ * What accepts connections.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Address } from "./Address.js"
+import type { BindError, TransportError } from "./ServerError.js"
+import type { Transport } from "./Transport.js"
+
+/**
+ * What a bound listener tells the server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Acceptor {
+  /** A connection came, and is secured where it should be. Its transport is not open yet. */
+  readonly accepted: (transport: Transport) => void
+  /** A connection was lost before it could be accepted: the handshake failed, or the system refused. */
+  readonly lost: (error: TransportError, remote: string) => void
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Bound {
+  readonly address: Address
+  readonly scheme: "http" | "https"
+}
+
+/**
+ * Binds when its Effect is run, within a Scope: closing that closes the listening socket and no connection.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Listener extends Context.Tag("tsgi/Listener")<Listener, {
+  /** `handshakeTimeout` is in milliseconds. Accepting begins at once. */
+  readonly bind: (
+    acceptor: Acceptor,
+    options: { readonly handshakeTimeout: number }
+  ) => Effect.Effect<Bound, BindError, Scope.Scope>
+}>() {}

@@ -1,0 +1,71 @@
+/**
+ * How an exchange ended.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * - `Sent`: the application's response was handed to the kernel, to its last byte.
+ * - `Aborted`: the client or the server's stop ended it; `reason` says which.
+ * - `Failed`: the application failed; `error` is what it failed with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome = Sent | Aborted | Failed
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Facts {
+  /** Status of the final response, `undefined` when none was begun. */
+  readonly status: number | undefined
+  /** Body bytes handed to the kernel, without framing. */
+  readonly bodyBytes: number
+  /** All bytes of the exchange handed to the kernel: interim responses, head, framing and body. */
+  readonly wireBytes: number
+  /** How many interim responses were sent. */
+  readonly interimResponses: number
+  /** When the head was read, in milliseconds since the epoch, monotonic, with fractions; so are the next two. */
+  readonly startTime: number
+  /** When the final head was given to the transport; `undefined` when it never was. */
+  readonly firstByteTime: number | undefined
+  readonly endTime: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Sent extends Facts {
+  readonly _tag: "Sent"
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Aborted extends Facts {
+  readonly _tag: "Aborted"
+  readonly reason: AbortReason
+}
+
+/**
+ * `ClientGone`: the connection was closed or reset · `ReadTimeout`: the body stopped coming · `WriteTimeout`: the client
+ * stopped reading · `BadRequest`: the body was malformed or too large, and the application did not answer that itself ·
+ * `Stopped`: the server stopped.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AbortReason = "ClientGone" | "ReadTimeout" | "WriteTimeout" | "BadRequest" | "Stopped"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Failed extends Facts {
+  readonly _tag: "Failed"
+  readonly error: unknown
+}

@@ -1,0 +1,63 @@
+/**
+ * Post hooks: work for after an exchange, which always runs and knows what happened.
+ *
+ * The exchange keeps them in order and runs each once; the service runs one, and keeps its failure from the others.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import type { Outcome } from "./Outcome.js"
+
+/**
+ * Work for after an exchange. It may be done when it returns, or return an Effect or a promise of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PostHook = (outcome: Outcome) => void | Effect.Effect<unknown, unknown> | PromiseLike<unknown>
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
+  /**
+   * Runs one hook. Returns nothing when it is done already, so that a plain hook costs a call and not a fiber;
+   * otherwise the Effect that does the rest. Neither throws nor fails: failures are logged.
+   */
+  readonly run: (
+    hook: PostHook,
+    outcome: Outcome,
+    log: (cause: Cause.Cause<unknown>) => void
+  ) => void | Effect.Effect<void>
+}>() {}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Posthooks> = Layer.succeed(Posthooks, {
+  run: (hook, outcome, log) => {
+    try {
+      const rest = hook(outcome)
+      if (rest === undefined || rest === null) return
+      if (Effect.isEffect(rest)) return settled(rest, log)
+      if (Predicate.isPromiseLike(rest)) return settled(Effect.promise(() => rest), log)
+    } catch (error) {
+      log(Cause.die(error))
+    }
+  }
+})
+
+const settled = (
+  rest: Effect.Effect<unknown, unknown>,
+  log: (cause: Cause.Cause<unknown>) => void
+): Effect.Effect<void> =>
+  Effect.matchCause(Effect.uninterruptible(rest), {
+    onFailure: log,
+    onSuccess: () => undefined
+  })

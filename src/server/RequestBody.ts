@@ -1,0 +1,119 @@
+/**
+ * The body of a request, pulled by the application.
+ *
+ * Nothing is read ahead of the application but what the connection's buffer holds. The first pull pays the 100 that is
+ * owed to a client that waits for it.
+ *
+ * @since 0.1.0
+ */
+import type { Fields } from "../protocol/fields.js"
+import type { BodyEnd, RequestMessage } from "../protocol/requestReader.js"
+import { BodyError, bodyErrorFrom } from "./ServerError.js"
+
+/**
+ * What a body asks of its connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BodySource {
+  /** The next message of the body, if its bytes are there. */
+  readonly nextMessage: () => RequestMessage | undefined
+  /** No byte will come any more. */
+  readonly inputEnded: boolean
+  /** The application waits for bytes, or no longer does. */
+  readonly bodyAwaited: (awaited: boolean) => void
+  /** The client waits for a 100: send it. */
+  readonly payContinue: () => void
+}
+
+const noTrailers: Fields = []
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class RequestBody {
+  /** Body bytes given to the application so far. */
+  bytes = 0
+  private end: BodyEnd | undefined = undefined
+  private error: BodyError | undefined = undefined
+  private waiting: (() => void) | undefined = undefined
+  private touched = false
+
+  constructor(private readonly source: BodySource) {}
+
+  /** Was the end read? */
+  get complete(): boolean {
+    return this.end !== undefined
+  }
+
+  /** Did the application try to read? */
+  get read(): boolean {
+    return this.touched
+  }
+
+  /** What came behind a chunked body (RFC 9112, 7.1.2); empty until the end was read. */
+  get trailers(): Fields {
+    return this.end?.trailers ?? noTrailers
+  }
+
+  /**
+   * What there is to read: bytes (never empty), the end (again and again), a {@link BodyError} (again and again), or
+   * `undefined` when nothing is there yet; then `wait`.
+   */
+  take(): Uint8Array | BodyEnd | BodyError | undefined {
+    if (this.error !== undefined) return this.error
+    if (this.end !== undefined) return this.end
+    if (!this.touched) {
+      this.touched = true
+      this.source.payContinue()
+    }
+    const message = this.source.nextMessage()
+    if (message === undefined) {
+      if (!this.source.inputEnded) return undefined
+      return this.error = new BodyError({
+        reason: "Disconnected",
+        status: 400,
+        description: "the client left before the end of the body"
+      })
+    }
+    switch (message._tag) {
+      case "BodyPiece":
+        this.bytes += message.bytes.length
+        return message.bytes
+      case "BodyEnd":
+        return this.end = message
+      case "Failure":
+        return this.error = bodyErrorFrom(message)
+      case "RequestStart":
+        return this.error = new BodyError({ reason: "Closed", status: 500, description: "the body is over" })
+    }
+  }
+
+  /** Calls back once, when `take` has something to say. One call at a time. */
+  wait(callback: () => void): void {
+    this.waiting = callback
+    this.source.bodyAwaited(true)
+  }
+
+  /** Something came: bytes, the end, or a failure. */
+  notify(): void {
+    const waiting = this.waiting
+    if (waiting === undefined) return
+    this.waiting = undefined
+    this.source.bodyAwaited(false)
+    waiting()
+  }
+
+  /** Ends reading from outside: what comes next is this error. */
+  fail(error: BodyError): void {
+    if (this.end === undefined) this.error ??= error
+    this.notify()
+  }
+
+  /** Goes on after the end with another body: only for peers that agreed on it (`multiPhaseBody`). */
+  reopen(): void {
+    this.end = undefined
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * The service that makes a reader of requests for each connection.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { RequestReader } from "../protocol/requestReader.js"
+import { ServerConfig } from "./ServerConfig.js"
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class RequestParser extends Context.Tag("tsgi/RequestParser")<RequestParser, {
+  /** A reader in its first state; one for each connection. */
+  readonly make: () => RequestReader
+}>() {}
+
+/**
+ * Readers with the limits and the leniency of {@link ServerConfig}.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<RequestParser> = Layer.effect(
+  RequestParser,
+  Effect.map(ServerConfig, (config) => ({ make: () => new RequestReader(config.limits, config.parser) }))
+)

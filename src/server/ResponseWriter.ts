@@ -1,0 +1,100 @@
+/**
+ * A response body in parts: small ones are gathered, the head leaves with the first that is sent, and whoever makes the
+ * parts is told to wait when the client is slow.
+ *
+ * @since 0.1.0
+ */
+import { join, utf8, utf8Length } from "../protocol/octets.js"
+import type { PreparedHead } from "../protocol/responseHead.js"
+import type { Exchange } from "./Exchange.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class ResponseWriter {
+  private held: Array<string | Uint8Array> = []
+  private heldBytes = 0
+  private onlyText = true
+  private given = 0
+  private sent = 0
+  private readonly declared: number
+
+  /**
+   * @param minimumChunkSize bytes to gather before they are sent; 0 or 1 sends every part as it comes
+   */
+  constructor(
+    private readonly exchange: Exchange,
+    prepared: PreparedHead,
+    private readonly minimumChunkSize: number
+  ) {
+    const framing = prepared.framing
+    this.declared = framing._tag === "Length" ? framing.length : framing._tag === "None" ? -1 : Infinity
+  }
+
+  /** Bytes given so far, whether sent or held. */
+  get bytesGiven(): number {
+    return this.given
+  }
+
+  /** Gives a part; text is encoded as UTF-8. `false` asks to wait for `ready` before the next one. */
+  write(part: string | Uint8Array): boolean {
+    if (part.length === 0) return true
+    const isText = typeof part === "string"
+    const length = isText ? utf8Length(part) : part.length
+    this.given += length
+    // a response without a body: what the application writes is swallowed (RFC 9110, 9.3.2, 15.4.5)
+    if (this.declared < 0) return true
+    if (isText && length === part.length && length < 16_384) this.held.push(part)
+    else {
+      this.held.push(isText ? utf8(part) : part)
+      this.onlyText = false
+    }
+    this.heldBytes += length
+    if (this.heldBytes >= this.minimumChunkSize || this.given >= this.declared) this.flush()
+    return !this.full
+  }
+
+  /** Sends what is held, the head before it. */
+  flush(): void {
+    if (this.exchange.over) return this.drop()
+    if (this.heldBytes === 0) return
+    const over = this.sent + this.heldBytes - this.declared
+    if (this.onlyText && over <= 0) {
+      this.exchange.sendText(this.held.length === 1 ? String(this.held[0]) : this.held.join(""))
+    } else {
+      const whole = this.held.length === 1 && typeof this.held[0] !== "string" ? this.held[0] : join(this.held)
+      this.exchange.sendBytes(over > 0 ? whole.subarray(0, whole.length - over) : whole)
+    }
+    this.sent += this.heldBytes
+    this.drop()
+    if (over > 0) this.exchange.mismatch(this.declared, this.given)
+  }
+
+  /** Does the client have enough to read? */
+  get full(): boolean {
+    return !this.exchange.over && this.exchange.congested
+  }
+
+  /** Calls back once, when there is room again or the exchange is over. */
+  ready(callback: () => void): void {
+    this.exchange.awaitRoom(callback)
+  }
+
+  /** Ends the body. */
+  end(): void {
+    if (this.exchange.over) return this.drop()
+    this.flush()
+    if (this.exchange.over) return
+    if (this.declared !== Infinity && this.declared >= 0 && this.given < this.declared) {
+      this.exchange.mismatch(this.declared, this.given)
+    } else this.exchange.finish()
+  }
+
+  /** Forgets what is held: the application failed before it left, so the client can still be told. */
+  drop(): void {
+    this.held = []
+    this.heldBytes = 0
+    this.onlyText = true
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * The server: a listener, the connections it accepts, and the services they share, in one Scope.
+ *
+ * Closing the scope stops the server: see `Drain`.
+ *
+ * @since 0.1.0
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
+import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
+import { AccessLog, layerNone } from "./AccessLog.js"
+import * as Address from "./Address.js"
+import { Connection, type ConnectionHost } from "./Connection.js"
+import { Connections, type StopReport } from "./Drain.js"
+import type { Exchange } from "./Exchange.js"
+import * as Interim from "./InterimResponses.js"
+import { type Bound, Listener } from "./Listener.js"
+import * as Hooks from "./Posthooks.js"
+import * as Parser from "./RequestParser.js"
+import { ServerConfig } from "./ServerConfig.js"
+import type { BindError } from "./ServerError.js"
+import * as Time from "./Time.js"
+import type { Transport } from "./Transport.js"
+
+/**
+ * Takes an exchange, when its request head is read. It must not throw.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Handler = (exchange: Exchange) => void
+
+/**
+ * A server that is accepting.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Running {
+  readonly address: Address.Address
+  readonly scheme: "http" | "https"
+  /** Open connections, and those waiting for room. */
+  readonly connections: Effect.Effect<{ readonly open: number; readonly waiting: number }>
+  /** Stops, within `grace` milliseconds (default `timeouts.grace`). Stopping twice gives the first stop's report. */
+  readonly stop: (options?: { readonly grace?: number | undefined }) => Effect.Effect<StopReport>
+  /** Waits until the server has stopped, whoever asked for it. */
+  readonly stopped: Effect.Effect<StopReport>
+}
+
+/**
+ * The services an engine needs beside its listener, as they are without further ado.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerServices: Layer.Layer<
+  Parser.RequestParser | Interim.InterimResponses | Hooks.Posthooks | AccessLog
+> = Layer.mergeAll(Parser.layer, Interim.layer, Hooks.layer, layerNone)
+
+/**
+ * Binds the listener and serves until the scope is closed, or `stop` is run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const serve = (
+  handler: Handler
+): Effect.Effect<
+  Running,
+  BindError,
+  Scope.Scope | Listener | Parser.RequestParser | Interim.InterimResponses | Hooks.Posthooks | AccessLog
+> =>
+  Effect.gen(function*() {
+    const config = yield* ServerConfig
+    const listener = yield* Listener
+    const accessLog = yield* AccessLog
+    const time = Time.make(yield* Effect.clock)
+    const runtime = yield* Effect.runtime<never>()
+    const runFork = Runtime.runFork(runtime)
+    const runSync = Runtime.runSync(runtime)
+    const log = yield* logger
+    // Sockets live as long as the drain lets them, not as long as whoever started the server.
+    const sockets = yield* Scope.make()
+    const write = accessLog.write
+    let connectionCount = 0
+
+    const connections = new Connections(
+      config.limits,
+      (transport) => accept(transport),
+      (transport) => log("Error", `no room for a connection (${Address.peerName(transport.remote)})`)
+    )
+
+    const host: ConnectionHost = {
+      config,
+      time,
+      handler,
+      log,
+      parser: yield* Parser.RequestParser,
+      interimResponses: yield* Interim.InterimResponses,
+      posthooks: yield* Hooks.Posthooks,
+      get draining() {
+        return connections.draining
+      },
+      mayPersist: () => !connections.draining && connections.waitingSize === 0,
+      record: (connection, exchange) => {
+        if (write === undefined) return
+        const outcome = exchange.settle()
+        const { method, target, version } = exchange.request
+        write({
+          connectionId: connection.id,
+          remote: connection.transport.remote,
+          requestLine: `${method} ${target} ${version}`,
+          request: exchange.request,
+          status: outcome.status ?? 499,
+          bodyBytes: outcome.bodyBytes,
+          wireBytes: outcome.wireBytes,
+          startTime: outcome.startTime,
+          endTime: outcome.endTime,
+          outcome,
+          refused: undefined
+        })
+      },
+      refused: (connection, error, requestLine) => {
+        log("Info", `refused (${Address.peerName(connection.transport.remote)}) ${error.message}`)
+        const now = time.now()
+        write?.({
+          connectionId: connection.id,
+          remote: connection.transport.remote,
+          requestLine,
+          request: undefined,
+          status: error.status,
+          bodyBytes: 0,
+          wireBytes: 0,
+          startTime: now,
+          endTime: now,
+          outcome: undefined,
+          refused: error
+        })
+      },
+      run: (effect, done) => {
+        runFork(effect, { immediate: true }).addObserver(done)
+      },
+      runDetached: (effect) => {
+        const ended = connections.detach()
+        runFork(effect, { immediate: true }).addObserver(ended)
+      }
+    }
+
+    const accept = (transport: Transport): void => {
+      const id = ++connectionCount
+      const scope = runSync(Scope.fork(sockets, ExecutionStrategy.sequential))
+      const connection = new Connection(id, transport, host, (exit) => {
+        runFork(Scope.close(scope, exit), { immediate: true }).addObserver(() => connections.remove(connection))
+      })
+      runSync(Scope.addFinalizer(scope, connection.release))
+      connections.add(connection)
+      log("Debug", `accepted (${connection.remoteName})`)
+      connection.open()
+    }
+
+    const listening = yield* Scope.make()
+    const bound: Bound = yield* listener.bind({
+      accepted: (transport) => connections.admit(transport),
+      lost: (error, remote) => log("Info", `lost (${remote}) ${error.message}`)
+    }, { handshakeTimeout: config.timeouts.handshake }).pipe(
+      Scope.extend(listening),
+      Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(listening, Exit.void) : Effect.void)
+    )
+    yield* Effect.forkIn(sweep(connections, time, sweepInterval(config.timeouts)), sockets)
+    log("Info", `tsgi starting up on ${Address.format(bound.address, bound.scheme)}`)
+
+    const report = yield* Deferred.make<StopReport>()
+    let stopping = false
+    const stop = (grace: number): Effect.Effect<StopReport> =>
+      Effect.suspend(() => {
+        if (stopping) return Deferred.await(report)
+        stopping = true
+        log("Info", "tsgi exiting")
+        return Scope.close(listening, Exit.void).pipe(
+          Effect.zipRight(connections.drain(grace, config.timeouts)),
+          Effect.tap(() => Scope.close(sockets, Exit.void)),
+          Effect.tap((done) => {
+            log("Info", `tsgi exited, ${describe(done)}`)
+            return Deferred.succeed(report, done)
+          }),
+          Effect.uninterruptible
+        )
+      })
+    yield* Effect.addFinalizer(() => stop(config.timeouts.grace))
+
+    return {
+      address: bound.address,
+      scheme: bound.scheme,
+      connections: Effect.sync(() => ({ open: connections.size, waiting: connections.waitingSize })),
+      stop: (options) => stop(options?.grace ?? config.timeouts.grace),
+      stopped: Deferred.await(report)
+    }
+  })
+
+const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["log"] => {
+  const runFork = Runtime.runFork(runtime)
+  const least = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMinimumLogLevel)
+  return (level, message, cause) => {
+    const logLevel = LogLevel.fromLiteral(level)
+    // a fiber for a line that nobody reads would cost more than the line
+    if (LogLevel.lessThan(logLevel, least)) return
+    runFork(Effect.logWithLevel(logLevel, message, ...(cause === undefined ? [] : [cause])), { immediate: true })
+  }
+})
+
+const describe = (report: StopReport): string =>
+  `${report.connections} connections: ${report.idle} idle, ${report.finished} finished, ` +
+  `${report.interrupted} interrupted, ${report.cut} cut`
+
+// One fiber for all deadlines: a timer per request would cost more than the request's own parsing.
+const sweep = (connections: Connections, time: Time.Time, interval: number): Effect.Effect<never> =>
+  Effect.sync(() => {
+    const now = time.now()
+    for (const connection of connections) connection.sweep(now)
+  }).pipe(Effect.delay(interval), Effect.forever)
+
+const sweepInterval = (timeouts: object): number => {
+  const shortest = Math.min(...Object.values(timeouts).map(Number))
+  return Math.max(5, Math.min(500, shortest / 8))
+}

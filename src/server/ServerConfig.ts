@@ -1,0 +1,180 @@
+/**
+ * What an operator can set. One record with a sound default for every entry; a layer overrides it.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+import { defaultLimits, type Leniency, type Limits, strict } from "../protocol/limits.js"
+import type { FieldCase } from "../protocol/responseHead.js"
+
+/**
+ * Bounds on one message, and on connections.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerLimits extends Limits {
+  /** Connections served at a time. Further ones wait, unread; idle ones make room for them. Default 1024. */
+  readonly connections: number
+  /** Connections that may wait for room; more are closed at once. Default 1024. */
+  readonly waitingConnections: number
+  /** Requests on one connection; the last one is answered `Connection: close`. Default `Infinity`. */
+  readonly requestsPerConnection: number
+  /** Unread body in bytes that is read and dropped to keep a connection; more closes it. Default 262144. */
+  readonly leftoverBody: number
+}
+
+/**
+ * Deadlines, all in milliseconds; `Infinity` switches one off.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Timeouts {
+  /** TLS handshake. Default 10000. */
+  readonly handshake: number
+  /** From accept to the first byte of the first request. Default 60000. */
+  readonly firstRequest: number
+  /** From the first byte of a request to the end of its field section; then 408. Default 30000. */
+  readonly head: number
+  /** Between requests. Default 75000. */
+  readonly idle: number
+  /** While the application waits for body bytes, without one. Default 30000. */
+  readonly body: number
+  /** While bytes wait to be sent, without one taken by the client. Default 60000. */
+  readonly write: number
+  /** Reading a body that nobody wants, to keep the connection. Default 5000. */
+  readonly leftoverBody: number
+  /** After the last response, for the client to read it and close. Default 2000. */
+  readonly linger: number
+  /** For an interrupted application to end, before post hooks run without it. Default 1000. */
+  readonly interrupt: number
+  /** For running exchanges to end when the server stops. Default 10000. */
+  readonly grace: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Config {
+  readonly limits: ServerLimits
+  readonly timeouts: Timeouts
+  /** Rules that are relaxed. Default: none. */
+  readonly parser: Leniency
+  /** Keep connections for further requests? Default `true`. */
+  readonly keepAlive: boolean
+  /** Whole seconds told in `Keep-Alive: timeout=` to clients that ask for keep-alive. Default: not told. */
+  readonly keepAliveSeconds: number | undefined
+  /** Highest minor version of HTTP/1 to speak. Default 1. */
+  readonly maxMinorVersion: 0 | 1
+  /** Field names of responses: title-cased, or as given. Default `title`. */
+  readonly fieldCase: FieldCase
+  /**
+   * A client that closes its sending half while it waits: does it still want the answer, or is it gone? `answer` is
+   * right for `nc`, `abort` is what node:http does. Default `answer`.
+   */
+  readonly halfClose: "answer" | "abort"
+  /** After a chunked body and an explicit 100, another chunked body may follow in the same request. Default `false`. */
+  readonly multiPhaseBody: boolean
+  /** Answer 500 with the failure's text. Default `false`: the client gets nothing, the log gets all. */
+  readonly debug: boolean
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const defaults: Config = {
+  limits: {
+    ...defaultLimits,
+    connections: 1024,
+    waitingConnections: 1024,
+    requestsPerConnection: Infinity,
+    leftoverBody: 262_144
+  },
+  timeouts: {
+    handshake: 10_000,
+    firstRequest: 60_000,
+    head: 30_000,
+    idle: 75_000,
+    body: 30_000,
+    write: 60_000,
+    leftoverBody: 5_000,
+    linger: 2_000,
+    interrupt: 1_000,
+    grace: 10_000
+  },
+  parser: strict,
+  keepAlive: true,
+  keepAliveSeconds: undefined,
+  maxMinorVersion: 1,
+  fieldCase: "title",
+  halfClose: "answer",
+  multiPhaseBody: false,
+  debug: false
+}
+
+/**
+ * Some of a {@link Config}: groups may be given in part.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Partial =
+  & {
+    readonly [K in Exclude<keyof Config, Group>]?: Config[K] | undefined
+  }
+  & { readonly [K in Group]?: { readonly [L in keyof Config[K]]?: Config[K][L] | undefined } | undefined }
+
+type Group = "limits" | "timeouts" | "parser"
+
+/**
+ * Completes a partial configuration. Throws a `RangeError` or `TypeError` that names the entry where a value cannot be
+ * meant.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (partial: Partial = {}): Config => ({
+  ...overlay("", defaults, partial),
+  limits: numbers("limits", defaults.limits, partial.limits),
+  timeouts: numbers("timeouts", defaults.timeouts, partial.timeouts),
+  parser: overlay("parser.", defaults.parser, partial.parser)
+})
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class ServerConfig extends Context.Reference<ServerConfig>()("tsgi/ServerConfig", {
+  defaultValue: (): Config => defaults
+}) {}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (partial: Partial): Layer.Layer<never> => Layer.succeed(ServerConfig, make(partial))
+
+const overlay = <A extends object>(path: string, base: A, given: object | undefined): A => {
+  if (given === undefined) return base
+  const known = new Set(Object.keys(base))
+  for (const key of Object.keys(given)) {
+    if (!known.has(key)) {
+      throw new TypeError(`there is no option ${path}${key}; known are ${[...known].join(", ")}`)
+    }
+  }
+  return { ...base, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
+}
+
+const numbers = <A extends object>(group: string, base: A, given: object | undefined): A => {
+  const whole = overlay(`${group}.`, base, given)
+  for (const [key, value] of Object.entries(whole)) {
+    if (typeof value !== "number" || !(value >= 0)) {
+      throw new RangeError(`${group}.${key} must be a number, 0 or more, or Infinity; it is ${String(value)}`)
+    }
+  }
+  return whole
+}

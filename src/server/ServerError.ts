@@ -1,0 +1,211 @@
+/**
+ * What can go wrong, split by who is to blame: the operator ({@link BindError}), the network ({@link TransportError}),
+ * the client ({@link RequestError}, {@link BodyError}) or the application ({@link ResponseError}, {@link InterimError}).
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import type { Failure, FailureReason } from "../protocol/failure.js"
+import type { InvalidHead } from "../protocol/responseHead.js"
+import { type Address, format } from "./Address.js"
+
+/**
+ * The listener could not be bound. `address` is what was asked for.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BindError extends Data.TaggedError("BindError")<{
+  readonly reason: "AddressInUse" | "AddressNotAvailable" | "PermissionDenied" | "InvalidOptions" | "Other"
+  readonly address: string
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    const why = {
+      AddressInUse: "another process listens there already; stop it or choose another port",
+      AddressNotAvailable: "this machine has no such address",
+      PermissionDenied: "permission denied; ports below 1024 and other users' paths need rights",
+      InvalidOptions: "the options are not valid",
+      Other: "the system refused"
+    }[this.reason]
+    return `cannot listen on ${this.address}: ${why} (${describe(this.cause)})`
+  }
+}
+
+/**
+ * The network failed: the connection was reset, timed out or could not be secured.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class TransportError extends Data.TaggedError("TransportError")<{
+  readonly reason: "Reset" | "TimedOut" | "Handshake" | "Accept" | "Other"
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return `${this.reason}: ${describe(this.cause)}`
+  }
+}
+
+/**
+ * A request that was refused before the application saw it. `status` is what the client was answered.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RequestError extends Data.TaggedError("RequestError")<{
+  readonly reason: FailureReason | "HeadTimeout" | "IncompleteHead" | "Overloaded"
+  readonly status: number
+  readonly description: string
+}> {
+  override get message(): string {
+    return `${this.reason}: ${this.description}`
+  }
+}
+
+/**
+ * The body of a request could not be read to its end. `status` is the answer that fits, should there still be one.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BodyError extends Data.TaggedError("BodyError")<{
+  /**
+   * `Disconnected`: the client left before the end · `BadChunk`: malformed chunked coding · `TooLarge`: longer than
+   * `limits.body` · `Timeout`: no byte for `timeouts.body` · `Stopped`: the server is stopping · `Closed`: read after
+   * the exchange was over.
+   */
+  readonly reason: "Disconnected" | "BadChunk" | "TooLarge" | "Timeout" | "Stopped" | "Closed"
+  readonly status: number
+  readonly description: string
+}> {
+  override get message(): string {
+    return `${this.reason}: ${this.description}`
+  }
+}
+
+/**
+ * The application broke the protocol. Nothing of what it asked for was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ResponseError extends Data.TaggedError("ResponseError")<{
+  readonly reason:
+    | InvalidHead["reason"]
+    | "HeadAlreadySent"
+    | "HeadAlreadySet"
+    | "HeadNotSet"
+    | "BodyTooShort"
+    | "BodyTooLong"
+    | "InvalidBody"
+    | "AlreadyOver"
+  readonly description: string
+}> {
+  override get message(): string {
+    return `${this.reason}: ${this.description}`
+  }
+}
+
+/**
+ * An interim response that could not be sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InterimError extends Data.TaggedError("InterimError")<{
+  /**
+   * `TooLate`: the final head is out, or the exchange over · `Unsupported`: the client speaks HTTP/1.0, or the server
+   * is not tsgi · `InvalidHeader`: a status that is not interim, or a field that cannot be sent.
+   */
+  readonly reason: "TooLate" | "Unsupported" | "InvalidHeader"
+  readonly description: string
+}> {
+  override get message(): string {
+    return `${this.reason}: ${this.description}`
+  }
+}
+
+/**
+ * What a failure of the protocol means for a request that the application has not seen.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const requestErrorFrom = (refused: Failure): RequestError =>
+  new RequestError({ reason: refused.reason, status: refused.status, description: refused.message })
+
+/**
+ * What a failure of the protocol means for a body that the application is reading.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const bodyErrorFrom = (refused: Failure): BodyError =>
+  new BodyError({
+    reason: refused.reason === "BodyTooLarge" ? "TooLarge" : "BadChunk",
+    status: refused.status,
+    description: `${refused.reason}: ${refused.message}`
+  })
+
+/**
+ * @since 0.1.0
+ * @category conversions
+ */
+export const responseErrorFrom = (invalid: InvalidHead): ResponseError =>
+  new ResponseError({ reason: invalid.reason, description: invalid.message })
+
+/**
+ * Reads a bind failure's reason off the system's error code.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const bindErrorFrom = (cause: unknown, address: Address | string): BindError => {
+  const code = codeOf(cause)
+  return new BindError({
+    reason: code === "EADDRINUSE"
+      ? "AddressInUse"
+      : code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN"
+      ? "AddressNotAvailable"
+      : code === "EACCES" || code === "EPERM"
+      ? "PermissionDenied"
+      : code.startsWith("ERR_")
+      ? "InvalidOptions"
+      : "Other",
+    address: typeof address === "string" ? address : format(address),
+    cause
+  })
+}
+
+/**
+ * Reads a transport failure's reason off the system's error code.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const transportErrorFrom = (cause: unknown): TransportError => {
+  const code = codeOf(cause)
+  return new TransportError({
+    reason: code === "ECONNRESET" || code === "EPIPE" || code === "ECONNABORTED" || code === "ENOTCONN"
+      ? "Reset"
+      : code === "ETIMEDOUT"
+      ? "TimedOut"
+      : "Other",
+    cause
+  })
+}
+
+/**
+ * The failure for a limit that is not the parser's: how many connections there may be.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const overloaded = (description: string): RequestError =>
+  new RequestError({ reason: "Overloaded", status: 503, description })
+
+const codeOf = (cause: unknown): string =>
+  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : ""
+
+const describe = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
