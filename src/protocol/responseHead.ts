@@ -195,13 +195,14 @@ export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadD
  * @since 0.1.0
  */
 export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContext): PreparedHead | InvalidHead => {
-  const head = "_tag" in given ? given : draft(given, context.fieldCase)
+  const head = isDraft(given) ? given : draft(given, context.fieldCase)
   if (head._tag === "InvalidHead") return head
   const { contentLength, status } = head
   let text = `HTTP/1.${context.minorVersion} ${status} ${head.reason}\r\n${head.lines}`
   if (!head.dated) text += `Date: ${context.date}\r\n`
 
-  let closing = !context.persistent || head.close
+  // RFC 9112, 9.3: HTTP/1.0 goes on only where both sides say so.
+  let closing = !context.persistent || head.close || (context.minorVersion === 0 && !context.asksKeepAlive)
   let framing: ResponseFraming
   if (
     status === 204 || status === 304 || context.method === "HEAD" || (context.method === "CONNECT" && status < 300)
@@ -230,6 +231,8 @@ export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContex
   }
   return { _tag: "PreparedHead", status, text: text + "\r\n", framing, persistent: !closing }
 }
+
+const isDraft = (given: ResponseHead | HeadDraft): given is HeadDraft => "_tag" in given && given._tag === "HeadDraft"
 
 const invalidName = (name: unknown): InvalidHead =>
   invalid("InvalidFieldName", `${JSON.stringify(name)} is not a field name (RFC 9110, 5.1)`)
