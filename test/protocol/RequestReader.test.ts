@@ -1,0 +1,246 @@
+import * as fc from "fast-check"
+import { RequestReader } from "tsgi/protocol"
+import { describe, expect, it } from "vitest"
+import { checkCuts, checkMeaning } from "./agreement.js"
+import { cuts, mutate, mutation, validRequest } from "./model.js"
+
+const bytesOf = (text: string): Buffer => Buffer.from(text, "latin1")
+const get = bytesOf("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+
+// One seed, so that a run says the same everywhere; the fuzzer goes on from here.
+fc.configureGlobal({ seed: 9112, endOnFailure: false })
+
+describe("any bytes", () => {
+  const noise = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+    fc.array(
+      fc.constantFrom(
+        "GET",
+        " ",
+        "/",
+        "HTTP/1.1",
+        "\r\n",
+        "\r",
+        "\n",
+        "Host",
+        ":",
+        "a",
+        "Content-Length",
+        "3",
+        "5;x",
+        "Transfer-Encoding",
+        "chunked",
+        "0",
+        ",",
+        "\0",
+        "\xff",
+        "POST / HTTP/1.1\r\nHost: a\r\n"
+      ),
+      { maxLength: 30 }
+    ).map((parts) => bytesOf(parts.join("")))
+  )
+  const narrow = {
+    requestLine: 20,
+    fieldLine: 20,
+    fieldSection: 40,
+    fieldCount: 2,
+    chunkExtensions: 4,
+    trailerSection: 20,
+    body: 8
+  }
+
+  it("are messages or a failure, the same however they are cut", () => {
+    fc.assert(fc.property(noise, cuts(200), (bytes, at) => checkMeaning(bytes, checkCuts(bytes, at))), {
+      numRuns: 5000
+    })
+  })
+
+  it("are so under narrow limits and relaxed rules too", () => {
+    const relaxed = {
+      requireHost: false,
+      allowContentLengthWithTransferEncoding: true,
+      allowControlsInChunkExtensions: true,
+      allowNonAsciiTarget: true
+    }
+    fc.assert(
+      fc.property(noise, cuts(200), fc.boolean(), (bytes, at, relax) => {
+        checkCuts(bytes, at, { limits: narrow, leniency: relax ? relaxed : {} })
+      }),
+      { numRuns: 5000 }
+    )
+  })
+
+  it("never make the reader store more than its limits, however long they go on", () => {
+    const endless = [
+      "a",
+      "\r\n",
+      "GET / HTTP/1.1\r\nA: ",
+      "GET / HTTP/1.1\r\nA: b\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+      "1;",
+      "1\r\na\r\n",
+      "0\r\n",
+      "X: y\r\n"
+    ]
+    for (const first of endless) {
+      for (const then of endless) {
+        const reader = new RequestReader()
+        reader.receive(bytesOf(first))
+        const chunk = bytesOf(then.repeat(Math.ceil(16384 / then.length)))
+        for (let round = 0; round < 20; round++) {
+          let message = reader.next()
+          while (message !== undefined && message._tag !== "Failure") message = reader.next()
+          if (message !== undefined) break
+          expect(reader.buffered).toBeLessThanOrEqual(8193)
+          reader.receive(chunk)
+        }
+      }
+    }
+  })
+})
+
+describe("valid requests", () => {
+  it("are read as they were meant, one or several, however they are cut", () => {
+    fc.assert(
+      fc.property(fc.array(validRequest, { minLength: 1, maxLength: 4 }), cuts(800), (models, at) => {
+        const bytes = Buffer.concat(models.map((model) => model.bytes))
+        const reading = checkCuts(bytes, at)
+        expect(reading.end).toBe("idle")
+        expect(reading.requests.map(({ body, fields, line, trailers }) => ({ line, fields, body, trailers })))
+          .toEqual(models.map((model) => model.request))
+        checkMeaning(bytes, reading)
+      }),
+      { numRuns: 1500 }
+    )
+  })
+
+  it("mean the same to the reader and to the reference after any small change", () => {
+    fc.assert(
+      fc.property(
+        fc.array(validRequest, { minLength: 1, maxLength: 2 }),
+        fc.array(mutation, { minLength: 1, maxLength: 3 }),
+        cuts(400),
+        (models, mutations, at) => {
+          const bytes = mutations.reduce(mutate, Buffer.concat(models.map((model) => model.bytes)))
+          checkMeaning(bytes, checkCuts(bytes, at))
+        }
+      ),
+      { numRuns: 6000 }
+    )
+  })
+})
+
+describe("a reader", () => {
+  const reading = (...texts: ReadonlyArray<string>): RequestReader => {
+    const reader = new RequestReader()
+    for (const text of texts) reader.receive(bytesOf(text))
+    return reader
+  }
+  const post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
+  const chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+  it("is in no head before the first byte, behind empty lines, in a body and behind it", () => {
+    const reader = reading()
+    expect(reader.inHead).toBe(false)
+    expect(reader.next()).toBeUndefined()
+    reader.receive(bytesOf("\r\n"))
+    expect(reader.next()).toBeUndefined()
+    expect(reader.inHead).toBe(false)
+    reader.receive(bytesOf(post.slice(0, 3)))
+    expect(reader.inHead).toBe(true)
+    reader.receive(bytesOf(post.slice(3, 20)))
+    expect(reader.next()).toBeUndefined()
+    expect(reader.inHead).toBe(true)
+    reader.receive(bytesOf(post.slice(20)))
+    expect(reader.next()?._tag).toBe("RequestStart")
+    expect(reader.inHead).toBe(false)
+    reader.receive(bytesOf("abcd"))
+    expect(reader.inHead).toBe(false)
+    expect(reader.next()?._tag).toBe("BodyPiece")
+    expect(reader.next()?._tag).toBe("BodyEnd")
+    expect(reader.inHead).toBe(false)
+    expect(reader.next()).toBeUndefined()
+  })
+
+  it("is in a head whose request line was taken and whose fields have not come", () => {
+    const reader = reading("GET / HTTP/1.1\r\n")
+    expect(reader.next()).toBeUndefined()
+    expect([reader.buffered, reader.inHead]).toEqual([0, true])
+  })
+
+  it("gives the bytes of a body as views of what it received", () => {
+    const reader = reading(post)
+    reader.next()
+    const whole = bytesOf("abcd")
+    reader.receive(whole)
+    expect(reader.next()).toEqual({ _tag: "BodyPiece", bytes: whole })
+
+    const more = reading(post)
+    more.next()
+    const bytes = bytesOf("abcdGET")
+    more.receive(bytes)
+    const piece = more.next()
+    expect(piece?._tag === "BodyPiece" && piece.bytes.buffer === bytes.buffer).toBe(true)
+  })
+
+  it("joins the chunks that came together", () => {
+    const reader = reading(`${chunked}1\r\na\r\n2\r\nbc\r\n3\r\nde`, "f\r\n0\r\n\r\n")
+    const messages = Array.from({ length: 4 }, () => reader.next())
+    expect(messages.map((message) => message?._tag)).toEqual(["RequestStart", "BodyPiece", "BodyEnd", undefined])
+    expect(messages[1]).toMatchObject({ bytes: bytesOf("abcdef") })
+  })
+
+  it("gives out the good part of a body before the failure behind it", () => {
+    const reader = reading(`${chunked}2\r\nab\r\nx`)
+    reader.next()
+    expect(reader.next()).toMatchObject({ _tag: "BodyPiece", bytes: bytesOf("ab") })
+    const failure = reader.next()
+    expect(failure).toMatchObject({ _tag: "Failure", reason: "MalformedChunkSize" })
+    reader.receive(get)
+    expect(reader.next()).toBe(failure)
+  })
+
+  it("counts a body as taken when a failure comes behind it", () => {
+    const reader = reading(`${chunked}2\r\nab\r\nx`)
+    while (reader.next()?._tag !== "Failure");
+    expect(Buffer.from(reader.takeRest()).toString()).toBe("\r\nx")
+  })
+
+  it("gives up the rest, once, when a connection changes hands", () => {
+    const reader = reading("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n\0\x01tunnel")
+    expect(reader.next()?._tag).toBe("RequestStart")
+    expect(reader.next()?._tag).toBe("BodyEnd")
+    expect(Buffer.from(reader.takeRest()).toString("latin1")).toBe("\0\x01tunnel")
+    expect(reader.takeRest()).toHaveLength(0)
+    expect(reader.next()).toBeUndefined()
+  })
+
+  it("takes another chunked body where it is told to expect one, then requests again", () => {
+    const reader = reading(`${chunked}1\r\na\r\n0\r\nX: y\r\n\r\n1\r\nb\r\n0\r\n\r\n`, get.toString())
+    reader.next()
+    expect(reader.next()).toMatchObject({ _tag: "BodyPiece", bytes: bytesOf("a") })
+    expect(reader.next()).toEqual({ _tag: "BodyEnd", trailers: ["X", "y"] })
+    reader.expectAnotherBody()
+    expect(reader.inHead).toBe(false)
+    expect(reader.next()).toMatchObject({ _tag: "BodyPiece", bytes: bytesOf("b") })
+    expect(reader.next()).toEqual({ _tag: "BodyEnd", trailers: [] })
+    expect(reader.next()?._tag).toBe("RequestStart")
+  })
+
+  it("takes empty chunks for what they are", () => {
+    const reader = reading("", get.toString("latin1", 0, 5), "", get.toString("latin1", 5), "")
+    expect(reader.next()?._tag).toBe("RequestStart")
+    expect(reader.next()?._tag).toBe("BodyEnd")
+    expect(reader.next()).toBeUndefined()
+  })
+
+  it("lets go of a large buffer of which a few bytes are left", () => {
+    const reader = new RequestReader()
+    const large = new Uint8Array(bytesOf(`${post}abcdGET /`))
+    reader.receive(large)
+    while (reader.next() !== undefined);
+    expect(reader.buffered).toBe(5)
+    expect(reader.takeRest().buffer).not.toBe(large.buffer)
+  })
+})

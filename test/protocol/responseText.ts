@@ -1,0 +1,65 @@
+/**
+ * Response heads as a client reads them: a parser that shares nothing with what wrote them.
+ */
+
+export interface ReadHead {
+  readonly version: string
+  readonly status: number
+  readonly reason: string
+  readonly fields: ReadonlyArray<readonly [name: string, value: string]>
+}
+
+/** Reads exactly one head and nothing behind it; throws at whatever a careful client would refuse. */
+export const parseHead = (text: string): ReadHead => {
+  const lines = text.split("\r\n")
+  if (lines.length < 3 || lines.pop() !== "" || lines.pop() !== "") throw new Error("no empty line at the end")
+  const [, version, status, reason] = /^HTTP\/(1\.[01]) ([1-9]\d\d) ([\t\x20-\x7e\x80-\xff]*)$/.exec(lines[0]) ?? []
+  if (version === undefined) throw new Error(`not a status line: ${JSON.stringify(lines[0])}`)
+  const fields = lines.slice(1).map((line) => {
+    const colon = line.indexOf(":")
+    const name = line.slice(0, Math.max(colon, 0))
+    const value = line.slice(colon + 1)
+    if (!/^[\w!#$%&'*+\-.^`|~]+$/.test(name)) throw new Error(`not a field line: ${JSON.stringify(line)}`)
+    // Every control character but HTAB, and every character that is not a byte.
+    for (const char of value) {
+      const code = char.charCodeAt(0)
+      if (code !== 9 && (code < 32 || code === 127 || code > 255)) {
+        throw new Error(`not a value: ${JSON.stringify(line)}`)
+      }
+    }
+    return [name, trim(value)] as const
+  })
+  return { version, status: Number(status), reason, fields }
+}
+
+export const trim = (value: string): string => value.replace(/^[ \t]+/, "").replace(/[ \t]+$/, "")
+
+const valuesOf = (head: ReadHead, wanted: string): ReadonlyArray<string> =>
+  head.fields.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value)
+
+/** How long the client takes the body to be (RFC 9112, 6.3); throws where it would have to guess. */
+export const bodyOf = (head: ReadHead, method: string): "none" | "chunked" | "until close" | number => {
+  const codings = valuesOf(head, "transfer-encoding")
+  const lengths = valuesOf(head, "content-length")
+  if (codings.length + lengths.length > 1) throw new Error("more than one framing field")
+  if (codings.length > 0 && head.version === "1.0") throw new Error("Transfer-Encoding in HTTP/1.0")
+  if (lengths.some((value) => !/^(?:0|[1-9][0-9]*)$/.test(value))) throw new Error("a length that is no number")
+  const { status } = head
+  if (status < 200 || status === 204 || (method === "CONNECT" && status < 300)) {
+    // RFC 9110, 8.6; RFC 9112, 6.1: they must not be sent at all.
+    if (codings.length + lengths.length > 0) throw new Error("a framing field where none may be")
+    return "none"
+  }
+  if (method === "HEAD" || status === 304) return "none"
+  if (codings.length > 0) {
+    if (codings[0] !== "chunked") throw new Error("an unknown coding")
+    return "chunked"
+  }
+  return lengths.length > 0 ? Number(lengths[0]) : "until close"
+}
+
+/** Does the client send another request behind this response (RFC 9112, 9.3)? */
+export const persists = (head: ReadHead): boolean => {
+  const options = valuesOf(head, "connection").flatMap((value) => value.toLowerCase().split(",").map(trim))
+  return !options.includes("close") && (head.version === "1.1" || options.includes("keep-alive"))
+}
