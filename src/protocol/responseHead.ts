@@ -226,8 +226,10 @@ export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContex
   }
   if (closing) text += "Connection: close\r\n"
   else if (context.asksKeepAlive) {
-    if (context.minorVersion === 0) text += "Connection: keep-alive\r\n"
-    if (context.keepAliveSeconds !== undefined) text += `Keep-Alive: timeout=${context.keepAliveSeconds}\r\n`
+    // RFC 9110, 7.6.1: Connection names the fields that are about the connection, Keep-Alive among them.
+    if (context.keepAliveSeconds !== undefined) {
+      text += `Connection: keep-alive\r\nKeep-Alive: timeout=${context.keepAliveSeconds}\r\n`
+    } else if (context.minorVersion === 0) text += "Connection: keep-alive\r\n"
   }
   return { _tag: "PreparedHead", status, text: text + "\r\n", framing, persistent: !closing }
 }

@@ -263,7 +263,7 @@ const table: ReadonlyArray<Row> = [
     what: "a client that asked, and a timeout",
     context: { asksKeepAlive: true, keepAliveSeconds: 60, bodyLength: 1 },
     framing: length(1),
-    text: lines("HTTP/1.1 200 OK", dated, "Content-Length: 1", "Keep-Alive: timeout=60")
+    text: lines("HTTP/1.1 200 OK", dated, "Content-Length: 1", "Connection: keep-alive", "Keep-Alive: timeout=60")
   },
   {
     what: "a client that asked, on HTTP/1.0, and a timeout",

@@ -58,8 +58,11 @@ export const bodyOf = (head: ReadHead, method: string): "none" | "chunked" | "un
   return lengths.length > 0 ? Number(lengths[0]) : "until close"
 }
 
-/** Does the client send another request behind this response (RFC 9112, 9.3)? */
+/** Does the client send another request behind this response (RFC 9112, 9.3)? Throws where RFC 9110, 7.6.1, is broken. */
 export const persists = (head: ReadHead): boolean => {
   const options = valuesOf(head, "connection").flatMap((value) => value.toLowerCase().split(",").map(trim))
+  if (valuesOf(head, "keep-alive").length > 0 && !options.includes("keep-alive")) {
+    throw new Error("Keep-Alive not named")
+  }
   return !options.includes("close") && (head.version === "1.1" || options.includes("keep-alive"))
 }
