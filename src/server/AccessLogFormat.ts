@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { AccessRecord } from "./AccessLog.js"
+import { OptionError } from "./ServerError.js"
 import { isTrusted, type TrustedProxies } from "./TrustedProxies.js"
 
 /**
@@ -28,7 +29,7 @@ export interface FormatOptions {
 
 /**
  * Compiles a template. `%(name)s` stands for a field, `%(name).6f` for a number with so many decimals, `%(name)d` for a
- * whole number, `%%` for `%`. Throws a `TypeError` that lists the fields for a name that is none.
+ * whole number, `%%` for `%`. Throws an `OptionError` that lists the fields for a name that is none.
  *
  * | field          | what                                                         |
  * | -------------- | ------------------------------------------------------------ |
@@ -73,7 +74,10 @@ const parse = (
     }
     const field = fields.get(match[1])
     if (field === undefined) {
-      throw new TypeError(`the access log has no field ${match[1]}; known are ${[...fields.keys()].join(", ")}`)
+      throw new OptionError({
+        option: "logFormat",
+        description: `there is no field ${match[1]}; known are ${[...fields.keys()].join(", ")}`
+      })
     }
     const kind = match[3]
     if (kind === "f") {

@@ -191,6 +191,8 @@ export class Connection implements ExchangeHost, BodySource {
     if (error !== undefined && this.phase !== "Lingering") {
       this.engine.log("Debug", `${describe(error)} (${this.remoteName})`)
     }
+    // who has taken the connection over has ended with it
+    if (this.phase === "Detached") this.current?.ended()
     this.close(this.current === undefined ? Exit.void : Exit.fail(error))
   }
 

@@ -114,7 +114,7 @@ export class Exchange {
   // wire position and length of body parts that the kernel may not have taken yet, and what it surely has
   private readonly marks: Array<number> = []
   private bodyHanded = 0
-  private aborted: AbortReason | undefined = undefined
+  private abortReason: AbortReason | undefined = undefined
   private hooks: Array<Hook> | undefined = undefined
   private hooksRun = false
   private interruptor: Interruptor | undefined = undefined
@@ -144,6 +144,11 @@ export class Exchange {
   /** Has a final head been given to the transport? */
   get headSent(): boolean {
     return this.state >= State.Sending
+  }
+
+  /** Was the connection taken over? */
+  get detached(): boolean {
+    return this.state === State.TakenOver
   }
 
   /** Can nothing more be said? */
@@ -382,6 +387,16 @@ export class Exchange {
     onEnded?.()
   }
 
+  /** Why the exchange was interrupted, if it was. */
+  get aborted(): AbortReason | undefined {
+    return this.abortReason
+  }
+
+  /** Logs what went wrong beside the exchange. */
+  logFailure(message: string, error: unknown): void {
+    this.host.logFailure(message, Cause.die(error))
+  }
+
   /** Is there still an application at work? */
   get isRunning(): boolean {
     return this.interruptor !== undefined
@@ -389,7 +404,7 @@ export class Exchange {
 
   /** Ends the running application, and says when that is done. */
   interrupt(reason: AbortReason, ended: () => void): void {
-    this.aborted ??= reason
+    this.abortReason ??= reason
     if (this.state < State.Complete) this.state = State.Over
     this.body.fail(
       new BodyError(
@@ -425,8 +440,8 @@ export class Exchange {
     const sent = this.state === State.TakenOver ||
       (this.wireEnd >= 0 && this.host.outbox.handed >= this.wireEnd)
     const blamed = this.error instanceof BodyError ? abortReasons[this.error.reason] : undefined
-    this.outcome = this.aborted !== undefined && !sent
-      ? { _tag: "Aborted", reason: this.aborted, ...facts }
+    this.outcome = this.abortReason !== undefined && !sent
+      ? { _tag: "Aborted", reason: this.abortReason, ...facts }
       : blamed !== undefined
       ? { _tag: "Aborted", reason: blamed, ...facts }
       : this.error !== undefined

@@ -37,6 +37,11 @@ export class ResponseWriter {
     return this.given
   }
 
+  /** Are parts held back to be sent with later ones? */
+  get holding(): boolean {
+    return this.heldBytes > 0
+  }
+
   /** Gives a part; text is encoded as UTF-8. `false` asks to wait for `ready` before the next one. */
   write(part: string | Uint8Array): boolean {
     if (part.length === 0) return true

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import { defaultLimits, type Leniency, type Limits, strict } from "../protocol/limits.js"
 import type { FieldCase } from "../protocol/responseHead.js"
+import { OptionError } from "./ServerError.js"
 
 /**
  * Bounds on one message, and on connections.
@@ -131,8 +132,7 @@ export type Partial =
 type Group = "limits" | "timeouts" | "parser"
 
 /**
- * Completes a partial configuration. Throws a `RangeError` or `TypeError` that names the entry where a value cannot be
- * meant.
+ * Completes a partial configuration. Throws an `OptionError` that names an entry which is unknown or cannot be meant.
  *
  * @since 0.1.0
  * @category constructors
@@ -163,7 +163,10 @@ const overlay = <A extends object>(path: string, base: A, given: object | undefi
   const known = new Set(Object.keys(base))
   for (const key of Object.keys(given)) {
     if (!known.has(key)) {
-      throw new TypeError(`there is no option ${path}${key}; known are ${[...known].join(", ")}`)
+      throw new OptionError({
+        option: path + key,
+        description: `there is no such option; known are ${[...known].join(", ")}`
+      })
     }
   }
   return { ...base, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
@@ -173,7 +176,10 @@ const numbers = <A extends object>(group: string, base: A, given: object | undef
   const whole = overlay(`${group}.`, base, given)
   for (const [key, value] of Object.entries(whole)) {
     if (typeof value !== "number" || !(value >= 0)) {
-      throw new RangeError(`${group}.${key} must be a number, 0 or more, or Infinity; it is ${String(value)}`)
+      throw new OptionError({
+        option: `${group}.${key}`,
+        description: `must be a number, 0 or more, or Infinity; it is ${String(value)}`
+      })
     }
   }
   return whole

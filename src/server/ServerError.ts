@@ -10,6 +10,21 @@ import type { InvalidHead } from "../protocol/responseHead.js"
 import { type Address, format } from "./Address.js"
 
 /**
+ * An option that cannot be meant. `option` is its name, as it was written.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class OptionError extends Data.TaggedError("OptionError")<{
+  readonly option: string
+  readonly description: string
+}> {
+  override get message(): string {
+    return `${this.option}: ${this.description}`
+  }
+}
+
+/**
  * The listener could not be bound. `address` is what was asked for.
  *
  * @since 0.1.0

@@ -5,6 +5,7 @@
  */
 import ipaddr from "ipaddr.js"
 import type { Address } from "./Address.js"
+import { OptionError } from "./ServerError.js"
 
 /**
  * @since 0.1.0
@@ -17,8 +18,8 @@ export interface TrustedProxies {
 }
 
 /**
- * Reads addresses and CIDR ranges, IPv4 and IPv6; `"unix"` trusts peers on unix sockets. Throws a `TypeError` that names
- * an entry which is neither.
+ * Reads addresses and CIDR ranges, IPv4 and IPv6; `"unix"` trusts peers on unix sockets. Throws an `OptionError` that
+ * names an entry which is neither.
  *
  * @since 0.1.0
  * @category constructors
@@ -30,8 +31,11 @@ export const make = (entries: ReadonlyArray<string>): TrustedProxies => ({
       if (entry.includes("/")) return ipaddr.parseCIDR(entry)
       const address = ipaddr.process(entry)
       return [address, address.kind() === "ipv4" ? 32 : 128]
-    } catch (cause) {
-      throw new TypeError(`trustedProxies: ${entry} is no address, no CIDR range and not "unix"`, { cause })
+    } catch {
+      throw new OptionError({
+        option: "trustedProxies",
+        description: `${entry} is no address, no CIDR range and not "unix"`
+      })
     }
   })
 })

@@ -1,0 +1,27 @@
+/**
+ * An HTTP server for plain TypeScript, in the manner of Python's `eventlet.wsgi`.
+ *
+ * @since 0.1.0
+ */
+export type { ListenOptions, TlsOptions } from "./node/NodeListener.js"
+export type { AccessRecord } from "./server/AccessLog.js"
+export type { Address } from "./server/Address.js"
+export type { StopReport } from "./server/Drain.js"
+export type { Aborted, AbortReason, Failed, Outcome, Sent } from "./server/Outcome.js"
+export {
+  BindError,
+  BodyError,
+  InterimError,
+  OptionError,
+  RequestError,
+  ResponseError,
+  TransportError
+} from "./server/ServerError.js"
+export type { TlsInfo } from "./server/Transport.js"
+export type { App, AppBody, HeaderPairs, StartResponse, Write } from "./wsgi/App.js"
+export type { Environ, PostHookEntry } from "./wsgi/Environ.js"
+export { Input } from "./wsgi/Input.js"
+export { listen, type Listener, type TlsListener, wrapTls } from "./wsgi/listen.js"
+export type { LogTarget } from "./wsgi/Log.js"
+export type { ServerOptions } from "./wsgi/Options.js"
+export { type RunningServer, server } from "./wsgi/server.js"

@@ -1,0 +1,51 @@
+/**
+ * What a WSGI application is made of: PEP 3333 in TypeScript.
+ *
+ * @since 0.1.0
+ */
+import type { Environ } from "./Environ.js"
+
+/**
+ * Called once for each request. What it returns, or promises, is the body.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type App = (env: Environ, startResponse: StartResponse) => AppBody | Promise<AppBody>
+
+/**
+ * Sets status and fields of the response, once. `status` is a code and a reason, such as `"200 OK"`; a code alone gets
+ * its registered reason. Nothing is sent before the first byte of the body, so a failure until then is still answered.
+ *
+ * With `errorInfo`, replaces a head that has not left; where it has left, throws `errorInfo`.
+ *
+ * Throws a `ResponseError`: `InvalidStatus`, `InvalidFieldName`, `InvalidFieldValue` (CR or LF, for instance),
+ * `HeadAlreadySet`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type StartResponse = (status: string, headers: HeaderPairs, errorInfo?: unknown) => Write
+
+/**
+ * Sends a part of the body ahead of what the application returns. The promise is kept when there is room for more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Write = (part: string | Uint8Array) => Promise<void>
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type HeaderPairs = Iterable<readonly [name: string, value: string]>
+
+/**
+ * Text is encoded as UTF-8. Text, bytes and arrays have a length, which becomes Content-Length where the application
+ * gives none; other iterables are sent chunked. A text is one part, not a sequence of characters.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AppBody = string | Uint8Array | Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>

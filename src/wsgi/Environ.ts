@@ -1,0 +1,87 @@
+/**
+ * The environ: what an application is told of its request, under WSGI's names (PEP 3333) and eventlet's.
+ *
+ * @since 0.1.0
+ */
+import type { Outcome } from "../server/Outcome.js"
+import type { Transport } from "../server/Transport.js"
+import type { HeaderPairs } from "./App.js"
+import type { Input } from "./Input.js"
+
+/**
+ * An application may set any key; nothing it writes here disturbs the server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Environ {
+  REQUEST_METHOD: string
+  /** Always empty: there is no mount point. */
+  SCRIPT_NAME: string
+  /** The path, percent-decoded, each byte one character (PEP 3333): `Buffer.from(path, "latin1")` gives the bytes. */
+  PATH_INFO: string
+  /** The path as it came. */
+  RAW_PATH_INFO: string
+  /** What follows `?`; absent without one, empty for a bare one. */
+  QUERY_STRING?: string
+  /** The request target as it came. */
+  REQUEST_URI: string
+  CONTENT_TYPE?: string
+  CONTENT_LENGTH?: string
+  /** Such as `HTTP/1.1`. */
+  SERVER_PROTOCOL: string
+  GATEWAY_INTERFACE: string
+  /** Where the connection was accepted; a unix socket's path, with an empty port. */
+  SERVER_NAME: string
+  SERVER_PORT: string
+  /** The peer; `unix` and an empty port on unix sockets. */
+  REMOTE_ADDR: string
+  REMOTE_PORT: string
+  /** `on` when the connection is TLS; absent otherwise. */
+  HTTPS?: string
+  /** Names and values in the order, case and number they came. */
+  headers_raw: ReadonlyArray<readonly [name: string, value: string]>
+  "wsgi.version": readonly [1, 0]
+  "wsgi.url_scheme": "http" | "https"
+  "wsgi.input": Input
+  /** Text written here goes to the server's log. */
+  "wsgi.errors": { readonly write: (text: string) => void; readonly flush: () => void }
+  "wsgi.multithread": boolean
+  "wsgi.multiprocess": boolean
+  "wsgi.run_once": boolean
+  /** The same as `wsgi.input`, for applications that replace that. */
+  "eventlet.input": Input
+  /** Hooks to run after the exchange. */
+  "eventlet.posthooks": Array<PostHookEntry>
+  /** Bytes to gather before they are sent, for this response; read when the application has returned. */
+  "eventlet.minimum_write_chunk_size"?: number
+  /** After `getSocket`: nothing is lost when the server closes this connection to stop. */
+  "eventlet.set_idle": () => void
+  /**
+   * Sends an interim response, any 1xx but 101, with its own fields; does nothing once the final response has begun, or
+   * for an HTTP/1.0 client. Throws an `InterimError` for what cannot be sent.
+   */
+  "tsgi.interim": (status: number, headers?: HeaderPairs) => void
+  /** How the exchange ended; set before the post hooks run. */
+  "tsgi.outcome"?: Outcome
+  /** Aborted when the client is gone or the server stops. Made when first asked for, so copies of environ lack it. */
+  "tsgi.signal": AbortSignal
+  /** What the TLS session agreed on, the client's certificate included; absent without TLS. */
+  "tsgi.tls"?: Transport["tls"]
+  [header: `HTTP_${string}`]: string
+  [key: string]: unknown
+}
+
+/**
+ * A post hook with its arguments, called `hook(env, ...args, kwargs)`. It may return a promise, which is awaited before
+ * the next hook runs. `detached` lets the connection go on meanwhile; the server's stop still waits for it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PostHookEntry = readonly [
+  hook: (env: Environ, ...args: Array<never>) => unknown,
+  args?: ReadonlyArray<unknown> | undefined,
+  kwargs?: Readonly<Record<string, unknown>> | undefined,
+  options?: { readonly detached?: boolean | undefined } | undefined
+]

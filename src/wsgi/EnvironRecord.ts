@@ -1,0 +1,160 @@
+/**
+ * Makes the environ of a request.
+ *
+ * @since 0.1.0
+ */
+import type { RequestHead } from "../protocol/requestHead.js"
+import type { Outcome } from "../server/Outcome.js"
+import type { TlsInfo, Transport } from "../server/Transport.js"
+import type { HeaderPairs } from "./App.js"
+import type { Environ, PostHookEntry } from "./Environ.js"
+import type { Input } from "./Input.js"
+
+/**
+ * What one call of the application lends to its environ.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Lent {
+  readonly input: Input
+  readonly posthooks: Array<PostHookEntry>
+  readonly interim: (status: number, headers?: HeaderPairs) => void
+  readonly setIdle: () => void
+  readonly signal: () => AbortSignal
+}
+
+/**
+ * What all environs of one server share.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Shared {
+  /** Keys that the operator adds; they may hide `wsgi.*`, never the request. */
+  readonly extra: Readonly<Record<string, unknown>> | undefined
+  readonly errors: Environ["wsgi.errors"]
+}
+
+const version: readonly [1, 0] = [1, 0]
+
+/**
+ * A class, because its instances share one shape. Only the signal is an accessor of the prototype: making an
+ * AbortSignal costs more than reading the request, and few applications ask for it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export class EnvironRecord implements Environ {
+  declare REQUEST_METHOD: string
+  declare SCRIPT_NAME: string
+  declare PATH_INFO: string
+  declare RAW_PATH_INFO: string
+  declare QUERY_STRING?: string
+  declare REQUEST_URI: string
+  declare CONTENT_TYPE?: string
+  declare CONTENT_LENGTH?: string
+  declare SERVER_PROTOCOL: string
+  declare GATEWAY_INTERFACE: string
+  declare SERVER_NAME: string
+  declare SERVER_PORT: string
+  declare REMOTE_ADDR: string
+  declare REMOTE_PORT: string
+  declare HTTPS?: string
+  declare headers_raw: ReadonlyArray<readonly [name: string, value: string]>
+  declare "wsgi.version": readonly [1, 0]
+  declare "wsgi.url_scheme": "http" | "https"
+  declare "wsgi.input": Input
+  declare "wsgi.errors": Environ["wsgi.errors"]
+  declare "wsgi.multithread": boolean
+  declare "wsgi.multiprocess": boolean
+  declare "wsgi.run_once": boolean
+  declare "eventlet.input": Input
+  declare "eventlet.posthooks": Array<PostHookEntry>
+  declare "eventlet.minimum_write_chunk_size"?: number
+  declare "eventlet.set_idle": () => void
+  declare "tsgi.interim": (status: number, headers?: HeaderPairs) => void
+  declare "tsgi.outcome"?: Outcome
+  declare "tsgi.tls"?: TlsInfo;
+  [header: `HTTP_${string}`]: string
+  [key: string]: unknown
+  readonly #lent: Lent
+
+  constructor(request: RequestHead, transport: Transport, lent: Lent, shared: Shared) {
+    this.#lent = lent
+    const { local, remote, tls } = transport
+    const form = request.form
+    const located = form._tag === "Origin" || form._tag === "Absolute"
+    const path = located ? form.path : form._tag === "Asterisk" ? "*" : form.authority
+    this["wsgi.version"] = version
+    this["wsgi.errors"] = shared.errors
+    this["wsgi.multithread"] = true
+    this["wsgi.multiprocess"] = false
+    this["wsgi.run_once"] = false
+    this["wsgi.url_scheme"] = tls === undefined ? "http" : "https"
+    if (shared.extra !== undefined) Object.assign(this, shared.extra)
+    this.REQUEST_METHOD = request.method
+    this.SCRIPT_NAME = ""
+    this.PATH_INFO = path.includes("%") ? percentDecoded(path) : path
+    this.RAW_PATH_INFO = path
+    this.REQUEST_URI = request.target
+    this.SERVER_PROTOCOL = request.version
+    this.GATEWAY_INTERFACE = "CGI/1.1"
+    this.SERVER_NAME = local._tag === "Tcp" ? local.host : local.path
+    this.SERVER_PORT = local._tag === "Tcp" ? String(local.port) : ""
+    this.REMOTE_ADDR = remote._tag === "Tcp" ? remote.host : "unix"
+    this.REMOTE_PORT = remote._tag === "Tcp" ? String(remote.port) : ""
+    const pairs: Array<readonly [string, string]> = []
+    this.headers_raw = pairs
+    this["wsgi.input"] = lent.input
+    this["eventlet.input"] = lent.input
+    this["eventlet.posthooks"] = lent.posthooks
+    this["eventlet.set_idle"] = lent.setIdle
+    this["tsgi.interim"] = lent.interim
+    if (located && form.query !== undefined) this.QUERY_STRING = form.query
+    if (tls !== undefined) {
+      this.HTTPS = "on"
+      this["tsgi.tls"] = tls
+    }
+    const fields = request.fields
+    for (let i = 0; i < fields.length; i += 2) {
+      const value = fields[i + 1]
+      pairs.push([fields[i], value])
+      const key = environKey(fields[i])
+      if (key === "") continue
+      const before = this[key]
+      this[key] = typeof before === "string" ? before + (key === "HTTP_COOKIE" ? "; " : ", ") + value : value
+    }
+  }
+
+  get "tsgi.signal"(): AbortSignal {
+    return this.#lent.signal()
+  }
+
+  set "tsgi.signal"(signal: AbortSignal) {
+    Object.defineProperty(this, "tsgi.signal", { value: signal, writable: true, enumerable: true, configurable: true })
+  }
+}
+
+// Names with an underscore are dropped: `X_Real_IP` would arrive under the same key as `X-Real-IP`, and a proxy that
+// cleans one lets the other through.
+const environKey = (name: string): string => {
+  const known = knownKeys.get(name)
+  if (known !== undefined) return known
+  const upper = name.toUpperCase().replaceAll("-", "_")
+  const key = name.includes("_")
+    ? ""
+    : upper === "CONTENT_TYPE" || upper === "CONTENT_LENGTH"
+    ? upper
+    : `HTTP_${upper}`
+  if (knownKeys.size < mostKnownKeys && name.length <= 64) knownKeys.set(name, key)
+  return key
+}
+
+// Clients send the same few names; bounded, because they choose them.
+const knownKeys = new Map<string, string>()
+const mostKnownKeys = 512
+
+// Each byte one character (PEP 3333, "A Note on String Types"); what is not an escape stays as it is.
+const percentDecoded = (path: string): string =>
+  path.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)))

@@ -1,0 +1,119 @@
+/**
+ * Where the lines of a server's log go.
+ *
+ * @since 0.1.0
+ */
+import { mkdirSync, openSync } from "node:fs"
+import { dirname } from "node:path"
+import sonicBoom from "sonic-boom"
+import { OptionError } from "../server/ServerError.js"
+
+/**
+ * A place for lines: a logger, something with `write`, a function, a file's path, or a descriptor. Lines given to `write`
+ * end in a newline.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LogTarget =
+  | { readonly info: (line: string) => void; readonly debug: (line: string) => void }
+  | { readonly write: (text: string) => unknown }
+  | ((line: string) => void)
+  | string
+  | number
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LogSink {
+  readonly info: (line: string) => void
+  /** Absent where lines for the developer are not wanted. */
+  readonly debug: ((line: string) => void) | undefined
+  /** Writes out what is still held. */
+  readonly close: () => Promise<void>
+}
+
+const nothingHeld = (): Promise<void> => Promise.resolve()
+
+/**
+ * Opens a log. Files, and standard error by default, are written through a buffer that is flushed when the process exits.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const open = (target: LogTarget = 2, debug: boolean): LogSink => {
+  if (typeof target === "function") {
+    return { info: target, debug: debug ? target : undefined, close: nothingHeld }
+  }
+  if (typeof target === "object") {
+    if ("info" in target) {
+      return {
+        info: (line) => target.info(line),
+        debug: (line) => target.debug(line),
+        close: nothingHeld
+      }
+    }
+    if ("write" in target) {
+      const write = (line: string): void => {
+        target.write(`${line}\n`)
+      }
+      return { info: write, debug: debug ? write : undefined, close: nothingHeld }
+    }
+    throw new OptionError({
+      option: "log",
+      description: "give a logger with info and debug, something with write, a function, a path or a descriptor"
+    })
+  }
+  return typeof target === "number" ? throughBuffer(target, debug, false) : throughBuffer(openPath(target), debug, true)
+}
+
+// Lines that wait to be written, at the most: a full disk must not fill the memory too.
+const mostHeld = 16_777_216
+
+const throughBuffer = (fd: number, debug: boolean, owned: boolean): LogSink => {
+  const file = new sonicBoom.SonicBoom({ fd, maxLength: mostHeld })
+  let open = true
+  // A log that cannot be written must not end the server.
+  file.on("error", () => {
+    open = false
+  })
+  const write = (line: string): void => {
+    if (open) file.write(`${line}\n`)
+  }
+  const flushAtExit = (): void => {
+    if (!open) return
+    try {
+      file.flushSync()
+    } catch {
+      // there is nobody left to tell
+    }
+  }
+  process.on("exit", flushAtExit)
+  return {
+    info: write,
+    debug: debug ? write : undefined,
+    close: () =>
+      new Promise((resolve) => {
+        process.off("exit", flushAtExit)
+        if (!open) return resolve()
+        open = false
+        file.once("error", () => resolve())
+        if (!owned) return file.flush(() => resolve())
+        file.once("close", resolve)
+        file.end()
+      })
+  }
+}
+
+const openPath = (path: string): number => {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    return openSync(path, "a")
+  } catch (cause) {
+    throw new OptionError({
+      option: "log",
+      description: `${path} cannot be opened for writing (${cause instanceof Error ? cause.message : String(cause)})`
+    })
+  }
+}

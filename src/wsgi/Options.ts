@@ -1,0 +1,184 @@
+/**
+ * The options of `server`: eventlet's, in camel case and with its defaults, and ours in groups.
+ *
+ * @since 0.1.0
+ */
+import type { Leniency } from "../protocol/limits.js"
+import type { AccessRecord } from "../server/AccessLog.js"
+import { compile, defaultTemplate } from "../server/AccessLogFormat.js"
+import * as ServerConfig from "../server/ServerConfig.js"
+import { OptionError } from "../server/ServerError.js"
+import * as TrustedProxies from "../server/TrustedProxies.js"
+import type { LogTarget } from "./Log.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerOptions {
+  /** Where lines go. Default: standard error. */
+  readonly log?: LogTarget | undefined
+  /** Keys added to every environ; they may hide `wsgi.*`, never the request. Default: none. */
+  readonly environ?: Readonly<Record<string, unknown>> | undefined
+  /** Connections served at a time; further ones wait, and idle ones make room. Default 1024. */
+  readonly maxSize?: number | undefined
+  /** Default `"HTTP/1.1"`. */
+  readonly maxHttpVersion?: "HTTP/1.0" | "HTTP/1.1" | "1.0" | "1.1" | undefined
+  /** Bytes of a body in parts that are gathered before they are sent; 0 or 1 gathers nothing. Default 4096. */
+  readonly minimumChunkSize?: number | undefined
+  /** Log the addresses in X-Forwarded-For before the peer's, where the peer is a trusted proxy. Default `true`. */
+  readonly logXForwardedFor?: boolean | undefined
+  /**
+   * `false` or 0: one request a connection. A number: seconds a connection may be idle, also before its first request.
+   * Default `true`, with `timeouts.idle`.
+   */
+  readonly keepalive?: boolean | number | undefined
+  /** `false` writes no line at all. Default `true`. */
+  readonly logOutput?: boolean | undefined
+  /** Template of an access-log line, or a function of a record. Default: eventlet's line. */
+  readonly logFormat?: string | ((record: AccessRecord) => string) | undefined
+  /** Longest request line in bytes; the same as `limits.requestLine`. Default 8192. */
+  readonly urlLengthLimit?: number | undefined
+  /** Answer 500 with the failure's text, and log lines for the developer. Default `false`. */
+  readonly debug?: boolean | undefined
+  /** Seconds that a read or write of the socket may take, idle ones included; `undefined` leaves that to `timeouts`. */
+  readonly socketTimeout?: number | undefined
+  /** Title-case the names of response fields. Default `true`. */
+  readonly capitalizeResponseHeaders?: boolean | undefined
+
+  /** Bounds on what clients may send; see the README for each. */
+  readonly limits?: { readonly [K in keyof ServerConfig.ServerLimits]?: number | undefined } | undefined
+  /** Deadlines in milliseconds; see the README for each. */
+  readonly timeouts?: { readonly [K in keyof ServerConfig.Timeouts]?: number | undefined } | undefined
+  /** Rules that are relaxed. Default: none. */
+  readonly parser?: { readonly [K in keyof Leniency]?: boolean | undefined } | undefined
+  /** Addresses and CIDR ranges of peers whose X-Forwarded-For is believed; `"unix"` for unix sockets. Default: none. */
+  readonly trustedProxies?: ReadonlyArray<string> | undefined
+  /** Is a client that has closed its sending half still there (`answer`), or gone (`abort`)? Default `"answer"`. */
+  readonly halfClose?: "answer" | "abort" | undefined
+  /** Let another chunked body follow in the same request, after an explicit 100. Default `false`. */
+  readonly multiPhaseBody?: boolean | undefined
+}
+
+/**
+ * Options, read and checked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Settings {
+  readonly config: ServerConfig.Config
+  readonly environ: Readonly<Record<string, unknown>> | undefined
+  readonly minimumChunkSize: number
+  /** Absent when nothing is to be logged. */
+  readonly format: ((record: AccessRecord) => string) | undefined
+  readonly log: LogTarget | undefined
+}
+
+/**
+ * Reads options. Throws an `OptionError` that names the first one which is unknown or cannot be meant.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const read = (options: ServerOptions): Settings => {
+  for (const key of Object.keys(options)) {
+    if (!names.has(key)) {
+      throw new OptionError({
+        option: key,
+        description: `there is no such option; known are ${[...names.keys()].join(", ")}`
+      })
+    }
+  }
+  for (const [name, type] of names) {
+    const given: unknown = Reflect.get(options, name)
+    if (given !== undefined && !type.split("|").includes(Array.isArray(given) ? "array" : typeof given)) {
+      throw new OptionError({ option: name, description: `must be ${type.replace("|", " or ")}, not ${typeof given}` })
+    }
+  }
+  const { keepalive = true, limits, maxHttpVersion = "HTTP/1.1", socketTimeout, timeouts } = options
+  const idle = typeof keepalive === "number" && keepalive > 0 ? seconds("keepalive", keepalive) : undefined
+  const socket = socketTimeout === undefined ? undefined : seconds("socketTimeout", socketTimeout)
+  const config = ServerConfig.make({
+    limits: {
+      connections: atLeast("maxSize", 1, options.maxSize),
+      requestLine: atLeast("urlLengthLimit", 1, options.urlLengthLimit),
+      ...limits
+    },
+    timeouts: {
+      head: socket,
+      body: socket,
+      write: socket,
+      firstRequest: idle ?? socket,
+      idle: idle ?? socket,
+      ...timeouts
+    },
+    parser: options.parser,
+    keepAlive: keepalive !== false && keepalive !== 0,
+    keepAliveSeconds: typeof keepalive === "number" ? Math.floor(keepalive) : undefined,
+    maxMinorVersion: oneOf("maxHttpVersion", maxHttpVersion, ["HTTP/1.1", "HTTP/1.0", "1.1", "1.0"]).endsWith("0")
+      ? 0
+      : 1,
+    fieldCase: options.capitalizeResponseHeaders === false ? "preserve" : "title",
+    halfClose: oneOf<"answer" | "abort">("halfClose", options.halfClose ?? "answer", ["answer", "abort"]),
+    multiPhaseBody: options.multiPhaseBody,
+    debug: options.debug
+  })
+  const logFormat = options.logFormat ?? defaultTemplate
+  const format = typeof logFormat === "function"
+    ? logFormat
+    : compile(logFormat, {
+      forwardedFor: options.logXForwardedFor ?? true,
+      trustedProxies: TrustedProxies.make(options.trustedProxies ?? [])
+    })
+  return {
+    config,
+    environ: options.environ,
+    minimumChunkSize: atLeast("minimumChunkSize", 0, options.minimumChunkSize) ?? 4096,
+    format: options.logOutput === false ? undefined : format,
+    log: options.log
+  }
+}
+
+const names = new Map<string, string>([
+  ["log", "object|function|string|number"],
+  ["environ", "object"],
+  ["maxSize", "number"],
+  ["maxHttpVersion", "string"],
+  ["minimumChunkSize", "number"],
+  ["logXForwardedFor", "boolean"],
+  ["keepalive", "boolean|number"],
+  ["logOutput", "boolean"],
+  ["logFormat", "string|function"],
+  ["urlLengthLimit", "number"],
+  ["debug", "boolean"],
+  ["socketTimeout", "number"],
+  ["capitalizeResponseHeaders", "boolean"],
+  ["limits", "object"],
+  ["timeouts", "object"],
+  ["parser", "object"],
+  ["trustedProxies", "array"],
+  ["halfClose", "string"],
+  ["multiPhaseBody", "boolean"]
+])
+
+const seconds = (option: string, value: number): number => {
+  if (!(value > 0)) {
+    throw new OptionError({ option, description: `must be a number of seconds above 0; it is ${value}` })
+  }
+  return value * 1000
+}
+
+const atLeast = (option: string, least: number, value: number | undefined): number | undefined => {
+  if (value !== undefined && !(value >= least)) {
+    throw new OptionError({ option, description: `must be a number, ${least} or more; it is ${value}` })
+  }
+  return value
+}
+
+const oneOf = <A extends string>(option: string, value: A, known: ReadonlyArray<A>): A => {
+  if (!known.includes(value)) {
+    throw new OptionError({ option, description: `must be one of ${known.join(", ")}; it is ${value}` })
+  }
+  return value
+}

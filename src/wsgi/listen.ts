@@ -1,0 +1,111 @@
+/**
+ * Listeners for the facade: values that say where to listen, bound when they are served.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import type { SecureContextOptions } from "node:tls"
+import { type ListenOptions, make, type TlsOptions, TlsSettings } from "../node/NodeListener.js"
+import type * as Engine from "../server/Listener.js"
+import { OptionError } from "../server/ServerError.js"
+
+/**
+ * Where to listen. A value: it is bound when it is served, and can be served again after its server has stopped.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Listener {
+  readonly _tag: "Listener"
+}
+
+/**
+ * A listener with TLS.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TlsListener extends Listener {
+  /** Takes a new certificate and key for connections from here on, without a restart. */
+  readonly reload: (options: SecureContextOptions) => void
+}
+
+/**
+ * Describes a listener: a port on `127.0.0.1`, or options. Without an argument, or with port 0, a free port is taken;
+ * `ready` of the server tells which. Throws an `OptionError` for an option that is unknown or cannot be meant.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const listen = (portOrOptions: number | ListenOptions = {}): Listener => {
+  const options = typeof portOrOptions === "number" ? { port: portOrOptions } : portOrOptions
+  for (const key of Object.keys(options)) {
+    if (!optionNames.includes(key)) {
+      throw new OptionError({
+        option: key,
+        description: `listen has no such option; known are ${optionNames.join(", ")}`
+      })
+    }
+  }
+  const { port } = options
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    throw new OptionError({ option: "port", description: `must be a whole number from 0 to 65535; it is ${port}` })
+  }
+  return new ListenerValue(make(options), options)
+}
+
+const optionNames = ["port", "host", "backlog", "ipv6Only", "reusePort", "path", "mode", "fd"]
+
+/**
+ * Adds TLS to a listener made by {@link listen}. `options` are `node:tls` server options: `cert`, `key`, `ca`,
+ * `requestCert`, `SNICallback`, `minVersion` and so on.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const wrapTls = (listener: Listener, options: TlsOptions): TlsListener => {
+  if (!(listener instanceof ListenerValue) || listener.options === undefined) throw notAListener()
+  return new TlsListenerValue(listener.options, new TlsSettings(options))
+}
+
+/**
+ * Makes a listener of the engine's kind one for the facade: the one in memory, for instance.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromEngine = (bindable: Context.Tag.Service<Engine.Listener>): Listener =>
+  new ListenerValue(bindable, undefined)
+
+/**
+ * The engine's listener behind a facade's.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toEngine = (listener: Listener): Context.Tag.Service<Engine.Listener> => {
+  if (!(listener instanceof ListenerValue)) throw notAListener()
+  return listener.bindable
+}
+
+class ListenerValue implements Listener {
+  readonly _tag = "Listener"
+
+  constructor(
+    readonly bindable: Context.Tag.Service<Engine.Listener>,
+    readonly options: ListenOptions | undefined
+  ) {}
+}
+
+class TlsListenerValue extends ListenerValue implements TlsListener {
+  constructor(options: ListenOptions, private readonly settings: TlsSettings) {
+    super(make(options, settings), options)
+  }
+
+  reload(options: SecureContextOptions): void {
+    this.settings.reload(options)
+  }
+}
+
+const notAListener = (): OptionError =>
+  new OptionError({ option: "listener", description: "give what listen() or wrapTls(listen(), ...) returns" })

@@ -1,0 +1,131 @@
+/**
+ * The facade: a WSGI application on a listener, in one call, with no Effect in sight.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Scope from "effect/Scope"
+import * as AccessLog from "../server/AccessLog.js"
+import type { Address } from "../server/Address.js"
+import type { StopReport } from "../server/Drain.js"
+import * as Listener from "../server/Listener.js"
+import * as Server from "../server/Server.js"
+import { ServerConfig } from "../server/ServerConfig.js"
+import { OptionError } from "../server/ServerError.js"
+import type { App } from "./App.js"
+import { call } from "./Call.js"
+import { type Listener as FacadeListener, toEngine } from "./listen.js"
+import * as Log from "./Log.js"
+import * as Options from "./Options.js"
+
+/**
+ * A server that was started.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunningServer extends AsyncDisposable {
+  /** Where it listens. Rejects with a `BindError` that names address and cause. */
+  readonly ready: Promise<Address>
+  /** Kept when the server has stopped, whoever asked for it; also when it could not be bound. Never rejects. */
+  readonly closed: Promise<StopReport>
+  /**
+   * Stops: no new connections, idle ones closed, running requests awaited for `grace` milliseconds (default
+   * `timeouts.grace`, 10000), then interrupted, then cut. Stopping again gives the same report.
+   */
+  readonly stop: (options?: { readonly grace?: number | undefined }) => Promise<StopReport>
+}
+
+/**
+ * Serves an application on a listener. Returns at once; `ready` tells when and where it listens. Throws an `OptionError`
+ * for an option that is unknown or cannot be meant.
+ *
+ * @example
+ * ```ts
+ * import { listen, server } from "tsgi"
+ *
+ * server(listen(8090), (env, startResponse) => {
+ *   startResponse("200 OK", [["Content-Type", "text/plain"]])
+ *   return `Hello, ${env.PATH_INFO}!\n`
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const server = (
+  listener: FacadeListener,
+  app: App,
+  options: Options.ServerOptions = {}
+): RunningServer => {
+  if (typeof app !== "function") {
+    throw new OptionError({ option: "app", description: `must be a function (env, startResponse), not ${typeof app}` })
+  }
+  const bindable = toEngine(listener)
+  const settings = Options.read(options)
+  const { config, environ, format, minimumChunkSize } = settings
+  const sink = format === undefined ? undefined : Log.open(settings.log, config.debug)
+
+  const handler = call({
+    app,
+    minimumChunkSize,
+    extra: environ,
+    errors: { write: (text) => sink?.info(text.replace(/\n$/, "")), flush: () => undefined }
+  })
+  const layer = Layer.mergeAll(
+    Server.layerServices,
+    sink === undefined || format === undefined ? AccessLog.layerNone : AccessLog.layerLines(format, sink.info),
+    Layer.succeed(Listener.Listener, bindable),
+    loggerTo(sink)
+  ).pipe(Layer.provideMerge(Layer.succeed(ServerConfig, config)))
+
+  const scope = Effect.runSync(Scope.make())
+  const starting = Effect.runPromiseExit(Server.serve(handler).pipe(Effect.provide(layer), Scope.extend(scope)))
+  const ready = starting.then((exit) => {
+    if (Exit.isSuccess(exit)) return exit.value.address
+    throw Cause.squash(exit.cause)
+  })
+  const closed = starting
+    .then((exit) => Exit.isSuccess(exit) ? Effect.runPromise(exit.value.stopped) : neverStarted)
+    .then(async (report) => {
+      await Effect.runPromise(Scope.close(scope, Exit.void))
+      await sink?.close()
+      return report
+    })
+  const stop: RunningServer["stop"] = async (given) => {
+    const exit = await starting
+    if (Exit.isSuccess(exit)) await Effect.runPromise(exit.value.stop(given))
+    return closed
+  }
+  return {
+    ready,
+    closed,
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop()
+    }
+  }
+}
+
+const neverStarted: StopReport = { connections: 0, idle: 0, finished: 0, interrupted: 0, cut: 0, duration: 0 }
+
+// The engine's log lines, with the process they come from, as eventlet writes them.
+const loggerTo = (sink: Log.LogSink | undefined): Layer.Layer<never> =>
+  Layer.merge(
+    Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ cause, logLevel, message }) => {
+        const write = LogLevel.lessThan(logLevel, LogLevel.Info) ? sink?.debug : sink?.info
+        const text = `(${process.pid}) ${Array.isArray(message) ? message.join(" ") : String(message)}`
+        write?.(Cause.isEmpty(cause) ? text : `${text}\n${Cause.pretty(cause, { renderErrorCause: true })}`)
+      })
+    ),
+    Logger.minimumLogLevel(
+      sink === undefined ? LogLevel.None : sink.debug === undefined ? LogLevel.Info : LogLevel.Debug
+    )
+  )
