@@ -1,0 +1,51 @@
+/** Wire clients over real sockets. */
+import * as Net from "node:net"
+import * as Tls from "node:tls"
+import type { Address } from "tsgi"
+import { type Channel, WireClient } from "tsgi/testing"
+
+const channelOf = (socket: Net.Socket): Channel => {
+  // an error is followed by `close`, which is what a client waits for
+  socket.on("error", () => undefined)
+  return {
+    write: (bytes) => socket.write(bytes),
+    end: () => socket.end(),
+    close: () => socket.destroy(),
+    reset: () => socket.resetAndDestroy(),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    receive: ({ closed, data, end }) => {
+      socket.on("data", data)
+      socket.once("end", end)
+      socket.once("close", closed)
+    }
+  }
+}
+
+const target = (address: Address): Net.NetConnectOpts =>
+  address._tag === "Unix"
+    ? { path: address.path, allowHalfOpen: true }
+    : { host: address.host, port: address.port, allowHalfOpen: true }
+
+const connected = (socket: Net.Socket, event: string): Promise<WireClient> =>
+  new Promise((resolve, reject) => {
+    const client = new WireClient(channelOf(socket))
+    socket.once("error", reject)
+    socket.once(event, () => {
+      socket.off("error", reject)
+      resolve(client)
+    })
+  })
+
+/** Connects over TCP or a unix socket. */
+export const connect = (address: Address): Promise<WireClient> => {
+  const socket = Net.connect(target(address))
+  socket.setNoDelay(true)
+  return connected(socket, "connect")
+}
+
+/** Connects with TLS, trusting whatever certificate is shown unless `options` say otherwise. */
+export const connectTls = (address: Address, options: Tls.ConnectionOptions = {}): Promise<WireClient> => {
+  const socket = Tls.connect({ rejectUnauthorized: false, ...target(address), ...options })
+  return connected(socket, "secureConnect")
+}
