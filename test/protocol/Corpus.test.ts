@@ -78,3 +78,10 @@ it("reads back the notation it writes", () => {
   expect(() => fromNotation("\\y")).toThrow("unknown escape")
   expect(() => fromNotation("é")).toThrow("must be escaped")
 })
+
+it("notices an answer that depends on where the bytes were cut", () => {
+  const bytes = Buffer.from("abcdef")
+  expect(everySplit(bytes, (chunks) => Buffer.concat(chunks).toString())).toBe("abcdef")
+  expect(() => everySplit(bytes, (chunks) => chunks.some((chunk) => chunk.toString() === "abcd"))).toThrow("cut at 4")
+  expect(() => everySplit(bytes, (chunks) => chunks.length > 2)).toThrow("in small pieces")
+})

@@ -169,6 +169,21 @@ describe("a reader", () => {
     expect([reader.buffered, reader.inHead]).toEqual([0, true])
   })
 
+  it("tells the request line of a head that is refused, where it was read", () => {
+    const lineOf = (text: string): [unknown, string] => {
+      const reader = reading(text)
+      let message = reader.next()
+      while (message !== undefined && message._tag !== "Failure") message = reader.next()
+      return [message?.reason, reader.requestLine]
+    }
+    expect(lineOf("GET /a HTTP/1.1\r\nX : y\r\n")).toEqual(["SpaceBeforeColon", "GET /a HTTP/1.1"])
+    expect(lineOf("GET /a HTTP/1.1\r\n\r\n")).toEqual(["MissingHost", "GET /a HTTP/1.1"])
+    expect(lineOf("GET /a HTTP/1.1\r\nHost: a\r\n")).toEqual([undefined, "GET /a HTTP/1.1"])
+    expect(lineOf("GET a HTTP/1.1\r\n")).toEqual(["MalformedTarget", ""])
+    expect(lineOf(`${get.toString()}GET a HTTP/1.1\r\n`)).toEqual(["MalformedTarget", ""])
+    expect(lineOf(get.toString())).toEqual([undefined, ""])
+  })
+
   it("gives the bytes of a body as views of what it received", () => {
     const reader = reading(post)
     reader.next()

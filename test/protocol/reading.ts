@@ -18,6 +18,8 @@ export interface Reading {
   readonly requests: ReadonlyArray<ReadRequest>
   /** `idle`: between two requests; `more`: inside one; or how the connection is refused. */
   readonly end: "idle" | "more" | Failure
+  /** The request line of a head that was begun and not given out. */
+  readonly begun: string
 }
 
 export interface ReadRequest {
@@ -115,5 +117,5 @@ export const readAll = (chunks: ReadonlyArray<Uint8Array>, rules: Rules = {}, ta
   takeAll()
   const unfinished = requests.at(-1)?.finished === false
   hold(!(unfinished && reader.inHead), "a reader is in a head or in a body, not in both")
-  return { requests, end: failure ?? (unfinished || reader.inHead ? "more" : "idle") }
+  return { requests, end: failure ?? (unfinished || reader.inHead ? "more" : "idle"), begun: reader.requestLine }
 }
