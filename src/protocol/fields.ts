@@ -143,6 +143,7 @@ export class FieldSection {
 
 const hex = (byte: number): string => `0x${byte.toString(16).padStart(2, "0")}`
 
+// RFC 9112, 5.1 (nothing between name and colon), 5.2 (no line folding) and 2.2 (line ends)
 const refuseName = (byte: number, first: boolean): Failure => {
   if (byte === SP || byte === HTAB) {
     return first

@@ -154,6 +154,7 @@ interface RequestLine {
   readonly version: string
 }
 
+// RFC 9112, 2.3: HTTP/DIGIT.DIGIT, case-sensitive; RFC 9110, 15.6.6: other major versions are answered 505
 const minorVersionOf = (version: string): 0 | 1 | Failure => {
   if (version === "HTTP/1.1") return 1
   if (version === "HTTP/1.0") return 0
@@ -163,6 +164,7 @@ const minorVersionOf = (version: string): 0 | 1 | Failure => {
     : failure("MalformedRequestLine", "no HTTP version at the end of the request line")
 }
 
+// RFC 9112, 3: three parts, one space between them, no white space within
 const refuse = (byte: number, where: string): Failure => {
   if (byte === LF) return failure("BareLineFeed", `LF without CR in ${where}`)
   if (byte === CR) return failure("MalformedRequestLine", `the request line ends in ${where}`)
