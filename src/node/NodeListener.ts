@@ -64,10 +64,16 @@ export class TlsSettings {
 
   /** Takes new certificates and keys for connections from here on; those that are open keep theirs. */
   reload(options: Tls.SecureContextOptions): void {
+    // A server forgets what it is not told again: the authorities of client certificates, for instance.
+    const merged = { ...this.current, ...options }
+    if (options.pfx !== undefined) {
+      delete merged.cert
+      delete merged.key
+    } else if (options.cert !== undefined || options.key !== undefined) delete merged.pfx
     // fails before anything has changed where the options are unusable
-    Tls.createSecureContext(options)
-    this.current = { ...this.current, ...options }
-    for (const server of this.servers) server.setSecureContext(options)
+    Tls.createSecureContext(merged)
+    this.current = merged
+    for (const server of this.servers) server.setSecureContext(merged)
   }
 
   /** For listeners: `reload` reaches this server until the function returned is called. */
