@@ -31,7 +31,7 @@ export interface Environ {
   /** Such as `HTTP/1.1`. */
   SERVER_PROTOCOL: string
   GATEWAY_INTERFACE: string
-  /** Where the connection was accepted; a unix socket's path, with an empty port. */
+  /** Where the connection was accepted; `unix` and an empty port on unix sockets. */
   SERVER_NAME: string
   SERVER_PORT: string
   /** The peer; `unix` and an empty port on unix sockets. */

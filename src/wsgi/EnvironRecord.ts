@@ -100,7 +100,7 @@ export class EnvironRecord implements Environ {
     this.REQUEST_URI = request.target
     this.SERVER_PROTOCOL = request.version
     this.GATEWAY_INTERFACE = "CGI/1.1"
-    this.SERVER_NAME = local._tag === "Tcp" ? local.host : local.path
+    this.SERVER_NAME = local._tag === "Tcp" ? local.host : "unix"
     this.SERVER_PORT = local._tag === "Tcp" ? String(local.port) : ""
     this.REMOTE_ADDR = remote._tag === "Tcp" ? remote.host : "unix"
     this.REMOTE_PORT = remote._tag === "Tcp" ? String(remote.port) : ""
