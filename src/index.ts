@@ -18,8 +18,9 @@ export {
   TransportError
 } from "./server/ServerError.js"
 export type { TlsInfo } from "./server/Transport.js"
-export type { App, AppBody, HeaderPairs, StartResponse, Write } from "./wsgi/App.js"
+export type { App, AppBody, StartResponse, Write } from "./wsgi/App.js"
 export type { Environ, PostHookEntry } from "./wsgi/Environ.js"
+export type { HeaderPairs } from "./wsgi/HeaderPairs.js"
 export { Input } from "./wsgi/Input.js"
 export { listen, type Listener, type TlsListener, wrapTls } from "./wsgi/listen.js"
 export type { LogTarget } from "./wsgi/Log.js"

@@ -48,6 +48,14 @@ export interface ListenOptions {
 export type TlsOptions = Tls.TlsOptions
 
 /**
+ * The part of {@link TlsOptions} that can be changed while a server runs: `cert`, `key`, `ca`, `ciphers`, and so on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type TlsCredentials = Tls.SecureContextOptions
+
+/**
  * TLS settings that can be changed while a server uses them.
  *
  * @since 0.1.0
@@ -63,7 +71,7 @@ export class TlsSettings {
   }
 
   /** Takes new certificates and keys for connections from here on; those that are open keep theirs. */
-  reload(options: Tls.SecureContextOptions): void {
+  reload(options: TlsCredentials): void {
     // A server forgets what it is not told again: the authorities of client certificates, for instance.
     const merged = { ...this.current, ...options }
     if (options.pfx !== undefined) {

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Environ } from "./Environ.js"
+import type { HeaderPairs } from "./HeaderPairs.js"
 
 /**
  * Called once for each request. What it returns, or promises, is the body.
@@ -34,12 +35,6 @@ export type StartResponse = (status: string, headers: HeaderPairs, errorInfo?: u
  * @category models
  */
 export type Write = (part: string | Uint8Array) => Promise<void>
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type HeaderPairs = Iterable<readonly [name: string, value: string]>
 
 /**
  * Text is encoded as UTF-8. Text, bytes and arrays have a length, which becomes Content-Length where the application

@@ -5,7 +5,7 @@
  */
 import type { Outcome } from "../server/Outcome.js"
 import type { Transport } from "../server/Transport.js"
-import type { HeaderPairs } from "./App.js"
+import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
 /**

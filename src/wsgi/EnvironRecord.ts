@@ -6,8 +6,8 @@
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { Outcome } from "../server/Outcome.js"
 import type { TlsInfo, Transport } from "../server/Transport.js"
-import type { HeaderPairs } from "./App.js"
 import type { Environ, PostHookEntry } from "./Environ.js"
+import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
 /**

@@ -8,7 +8,7 @@ import { Duplex } from "node:stream"
 import type { Exchange } from "../server/Exchange.js"
 import type { InterimError } from "../server/ServerError.js"
 import { BodyError, ResponseError } from "../server/ServerError.js"
-import type { HeaderPairs } from "./App.js"
+import type { HeaderPairs } from "./HeaderPairs.js"
 
 const newline = 10
 const empty = Buffer.alloc(0)

@@ -4,8 +4,7 @@
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
-import type { SecureContextOptions } from "node:tls"
-import { type ListenOptions, make, type TlsOptions, TlsSettings } from "../node/NodeListener.js"
+import { type ListenOptions, make, type TlsCredentials, type TlsOptions, TlsSettings } from "../node/NodeListener.js"
 import type * as Engine from "../server/Listener.js"
 import { OptionError } from "../server/ServerError.js"
 
@@ -27,7 +26,7 @@ export interface Listener {
  */
 export interface TlsListener extends Listener {
   /** Takes a new certificate and key for connections from here on, without a restart. */
-  readonly reload: (options: SecureContextOptions) => void
+  readonly reload: (options: TlsCredentials) => void
 }
 
 /**
@@ -102,7 +101,7 @@ class TlsListenerValue extends ListenerValue implements TlsListener {
     super(make(options, settings), options)
   }
 
-  reload(options: SecureContextOptions): void {
+  reload(options: TlsCredentials): void {
     this.settings.reload(options)
   }
 }
