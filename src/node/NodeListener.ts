@@ -98,10 +98,15 @@ export class TlsSettings {
  * @category constructors
  */
 export const make = (options: ListenOptions, tls?: TlsSettings): Context.Tag.Service<Listener> => ({
-  bind: (acceptor, { handshakeTimeout }) =>
+  bind: (acceptor, { address, handshakeTimeout }) =>
     Effect.acquireRelease(
       Effect.tryPromise({
-        try: () => open(options, tls, acceptor, handshakeTimeout),
+        try: () => {
+          const again = address?._tag === "Tcp" && options.fd === undefined
+            ? { ...options, port: address.port }
+            : options
+          return open(again, tls, acceptor, handshakeTimeout)
+        },
         catch: (cause): BindError => bindErrorFrom(cause, describe(options))
       }),
       // Connections live on: `close` only stops accepting, and its callback would wait for them.

@@ -327,7 +327,7 @@ export class Connection implements ExchangeHost, BodySource {
   completed(): void {
     const exchange = this.current
     if (exchange === undefined) return
-    if (this.inTurn && exchange.persistent && exchange.body.complete && !exchange.hasHooks && !this.outbox.full) {
+    if (this.inTurn && exchange.persistent && exchange.body.complete && exchange.unattended && !this.outbox.full) {
       this.unsettled.push(exchange)
       this.current = undefined
       this.phase = "Idle"
@@ -392,8 +392,13 @@ export class Connection implements ExchangeHost, BodySource {
     if (this.phase === "Idle" && this.engine.draining && !this.inTurn) return this.linger()
     const exchange = this.current
     if (this.phase !== "Flushing" || exchange === undefined) return
-    exchange.settle()
     if (exchange.endsWithConnection) this.sayEnd()
+    exchange.settle()
+    exchange.whenEnded(() => this.settled(exchange))
+  }
+
+  private settled(exchange: Exchange): void {
+    if (this.phase !== "Flushing") return
     if (exchange.persistent && !exchange.body.complete && !this.gone) {
       this.phase = "Leftover"
       this.leftoverBytes = 0
@@ -514,11 +519,10 @@ export class Connection implements ExchangeHost, BodySource {
     const exchange = this.current
     if (exchange === undefined) return done()
     this.onConcluded = done
-    if (this.phase !== "Hooks") {
-      exchange.persistent = false
-      exchange.settle()
-      this.runHooks(exchange)
-    }
+    if (this.phase === "Hooks") return
+    exchange.persistent = false
+    exchange.settle()
+    exchange.whenEnded(() => this.runHooks(exchange))
   }
 
   // ---------------------------------------------------------------------------------------------------------------

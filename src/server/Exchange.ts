@@ -120,6 +120,7 @@ export class Exchange {
   private interruptor: Interruptor | undefined = undefined
   private onEnded: (() => void) | undefined = undefined
   private onRoom: (() => void) | undefined = undefined
+  private onSettled: ((outcome: Outcome) => void) | undefined = undefined
   private owesContinue: boolean
 
   constructor(
@@ -161,8 +162,9 @@ export class Exchange {
     return this.state === State.Prepared ? undefined : this.prepared?.status
   }
 
-  get hasHooks(): boolean {
-    return this.hooks !== undefined
+  /** Does nobody wait for its end: no hook, no running application? */
+  get unattended(): boolean {
+    return this.hooks === undefined && this.interruptor === undefined && this.onSettled === undefined
   }
 
   /** Is the body's end the connection's end (HTTP/1.0 without a length)? */
@@ -374,9 +376,21 @@ export class Exchange {
   // ---------------------------------------------------------------------------------------------------------------
   // the running application
 
-  /** The application runs on and can be interrupted. */
+  /** The application runs on and can be interrupted. The post hooks wait until it has `ended`. */
   running(interruptor: Interruptor): void {
     this.interruptor = interruptor
+  }
+
+  /** Calls back when the outcome is known, before the post hooks run. For the one who runs the application. */
+  whenSettled(callback: (outcome: Outcome) => void): void {
+    if (this.outcome !== undefined) callback(this.outcome)
+    else this.onSettled = callback
+  }
+
+  /** Calls back when the application has ended: at once where it has. */
+  whenEnded(callback: () => void): void {
+    if (this.interruptor === undefined) callback()
+    else this.onEnded = callback
   }
 
   /** The application has ended, by itself or interrupted. */
@@ -450,6 +464,9 @@ export class Exchange {
       ? { _tag: "Sent", ...facts }
       : { _tag: "Aborted", reason: "ClientGone", ...facts }
     this.state = State.Over
+    const onSettled = this.onSettled
+    this.onSettled = undefined
+    onSettled?.(this.outcome)
     return this.outcome
   }
 

@@ -39,9 +39,12 @@ export interface Bound {
  * @category tags
  */
 export class Listener extends Context.Tag("tsgi/Listener")<Listener, {
-  /** `handshakeTimeout` is in milliseconds. Accepting begins at once. */
+  /**
+   * `handshakeTimeout` is in milliseconds; `address`, where an earlier binding was, to bind there again. Accepting begins
+   * at once.
+   */
   readonly bind: (
     acceptor: Acceptor,
-    options: { readonly handshakeTimeout: number }
+    options: { readonly handshakeTimeout: number; readonly address?: Address | undefined }
   ) => Effect.Effect<Bound, BindError, Scope.Scope>
 }>() {}

@@ -50,6 +50,8 @@ export interface Running {
   readonly connections: Effect.Effect<{ readonly open: number; readonly waiting: number }>
   /** Stops, within `grace` milliseconds (default `timeouts.grace`). Stopping twice gives the first stop's report. */
   readonly stop: (options?: { readonly grace?: number | undefined }) => Effect.Effect<StopReport>
+  /** Waits until the server begins to stop. */
+  readonly draining: Effect.Effect<void>
   /** Waits until the server has stopped, whoever asked for it. */
   readonly stopped: Effect.Effect<StopReport>
 }
@@ -71,7 +73,11 @@ export const layerServices: Layer.Layer<
  * @category constructors
  */
 export const serve = (
-  handler: Handler
+  handler: Handler,
+  options?: {
+    /** The address of an earlier binding, to take again. */
+    readonly address?: Address.Address | undefined
+  }
 ): Effect.Effect<
   Running,
   BindError,
@@ -169,7 +175,7 @@ export const serve = (
     const bound: Bound = yield* listener.bind({
       accepted: (transport) => connections.admit(transport),
       lost: (error, remote) => log("Info", `lost (${remote}) ${error.message}`)
-    }, { handshakeTimeout: config.timeouts.handshake }).pipe(
+    }, { handshakeTimeout: config.timeouts.handshake, address: options?.address }).pipe(
       Scope.extend(listening),
       Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(listening, Exit.void) : Effect.void)
     )
@@ -177,11 +183,13 @@ export const serve = (
     log("Info", `tsgi starting up on ${Address.format(bound.address, bound.scheme)}`)
 
     const report = yield* Deferred.make<StopReport>()
+    const draining = yield* Deferred.make<void>()
     let stopping = false
     const stop = (grace: number): Effect.Effect<StopReport> =>
       Effect.suspend(() => {
         if (stopping) return Deferred.await(report)
         stopping = true
+        Deferred.unsafeDone(draining, Effect.void)
         log("Info", "tsgi exiting")
         return Scope.close(listening, Exit.void).pipe(
           Effect.zipRight(connections.drain(grace, config.timeouts)),
@@ -200,6 +208,7 @@ export const serve = (
       scheme: bound.scheme,
       connections: Effect.sync(() => ({ open: connections.size, waiting: connections.waitingSize })),
       stop: (options) => stop(options?.grace ?? config.timeouts.grace),
+      draining: Deferred.await(draining),
       stopped: Deferred.await(report)
     }
   })

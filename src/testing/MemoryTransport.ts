@@ -209,8 +209,8 @@ export class MemoryTransport implements Transport {
 
   /** Leaves as `close(2)` does: with a reset when something was left unread. */
   destroy(): void {
-    if (this.incoming.unread) return this.reset()
     if (this.gone) return
+    if (this.incoming.unread) return this.reset()
     this.leave()
     this.outgoing.abandon()
   }

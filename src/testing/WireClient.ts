@@ -23,6 +23,8 @@ export interface Channel {
   readonly reset: () => void
   readonly pause: () => void
   readonly resume: () => void
+  /** Bytes written that have not left this side yet. */
+  readonly unsent: () => number
   /** Called once, before anything is delivered. */
   readonly receive: (
     events: { readonly data: (bytes: Uint8Array) => void; readonly end: () => void; readonly closed: () => void }
@@ -191,6 +193,11 @@ export class WireClient implements AsyncDisposable {
   /** Has the server said its end, as far as this side knows? */
   get ended(): boolean {
     return this.hasEnded
+  }
+
+  /** Bytes that were sent here and have not left: the server has stopped taking them. */
+  get unsent(): number {
+    return this.channel.unsent()
   }
 
   /** What has come and was not taken. */

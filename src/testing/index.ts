@@ -3,4 +3,6 @@
  *
  * @since 0.1.0
  */
+export * as MemoryListener from "./MemoryListener.js"
+export type { MemoryOptions } from "./MemoryTransport.js"
 export { type Channel, WireClient, WireEnded, type WireHead, type WireResponse } from "./WireClient.js"

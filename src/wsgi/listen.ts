@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
+import * as Predicate from "effect/Predicate"
 import { type ListenOptions, make, type TlsCredentials, type TlsOptions, TlsSettings } from "../node/NodeListener.js"
 import type * as Engine from "../server/Listener.js"
 import { OptionError } from "../server/ServerError.js"
@@ -50,7 +51,7 @@ export const listen = (portOrOptions: number | ListenOptions = {}): Listener => 
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
     throw new OptionError({ option: "port", description: `must be a whole number from 0 to 65535; it is ${port}` })
   }
-  return new ListenerValue(make(options), options)
+  return new ListenerValue(options)
 }
 
 const optionNames = ["port", "host", "backlog", "ipv6Only", "reusePort", "path", "mode", "fd"]
@@ -63,42 +64,49 @@ const optionNames = ["port", "host", "backlog", "ipv6Only", "reusePort", "path",
  * @category constructors
  */
 export const wrapTls = (listener: Listener, options: TlsOptions): TlsListener => {
-  if (!(listener instanceof ListenerValue) || listener.options === undefined) throw notAListener()
+  if (!(listener instanceof ListenerValue)) throw notAListener()
   return new TlsListenerValue(listener.options, new TlsSettings(options))
 }
 
 /**
- * Makes a listener of the engine's kind one for the facade: the one in memory, for instance.
+ * Makes a listener of the engine's kind one for the facade.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const fromEngine = (bindable: Context.Tag.Service<Engine.Listener>): Listener =>
-  new ListenerValue(bindable, undefined)
+export const fromEngine = (listener: Context.Tag.Service<Engine.Listener>): Listener => {
+  const value: Bindable = { _tag: "Listener", bind: (acceptor, options) => listener.bind(acceptor, options) }
+  return value
+}
 
 /**
- * The engine's listener behind a facade's.
+ * The engine's listener that a facade's is: one made here, or another that can be bound, such as the one in memory.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const toEngine = (listener: Listener): Context.Tag.Service<Engine.Listener> => {
-  if (!(listener instanceof ListenerValue)) throw notAListener()
-  return listener.bindable
+  if (!isBindable(listener)) throw notAListener()
+  return listener
 }
 
-class ListenerValue implements Listener {
-  readonly _tag = "Listener"
+type Bindable = Listener & Context.Tag.Service<Engine.Listener>
 
-  constructor(
-    readonly bindable: Context.Tag.Service<Engine.Listener>,
-    readonly options: ListenOptions | undefined
-  ) {}
+const isBindable = (listener: Listener): listener is Bindable =>
+  Predicate.hasProperty(listener, "bind") && Predicate.isFunction(listener.bind)
+
+class ListenerValue implements Bindable {
+  readonly _tag = "Listener"
+  readonly bind: Bindable["bind"]
+
+  constructor(readonly options: ListenOptions, tls?: TlsSettings) {
+    this.bind = make(options, tls).bind
+  }
 }
 
 class TlsListenerValue extends ListenerValue implements TlsListener {
   constructor(options: ListenOptions, private readonly settings: TlsSettings) {
-    super(make(options, settings), options)
+    super(options, settings)
   }
 
   reload(options: TlsCredentials): void {
