@@ -14,6 +14,7 @@ const channelOf = (socket: Net.Socket): Channel => {
     reset: () => socket.resetAndDestroy(),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
+    unsent: () => socket.writableLength,
     receive: ({ closed, data, end }) => {
       socket.on("data", data)
       socket.once("end", end)
