@@ -50,7 +50,6 @@ class Call implements Lent {
   private writer: ResponseWriter | undefined = undefined
   private iterator: Iterator<Part> | AsyncIterator<Part> | undefined = undefined
   private controller: AbortController | undefined = undefined
-  private returned = false
   private hooksPrepared = false
   private hooksGiven = false
   private onSettled: (() => void) | undefined = undefined
@@ -260,14 +259,10 @@ class Call implements Lent {
     if (!this.exchange.isRunning && !this.exchange.over) this.exchange.running(this.interrupt)
   }
 
-  // A function cannot be stopped from outside: it is told, and given a moment to end before the hooks run.
+  // A function cannot be stopped from outside: it is told, and the connection gives it a moment to end.
   private readonly interrupt = (reason: AbortReason, ended: () => void): void => {
     this.prepareHooks()
-    const limit = setTimeout(() => this.settled(), Math.min(this.exchange.config.timeouts.interrupt, 2 ** 31 - 1))
-    this.onSettled = () => {
-      clearTimeout(limit)
-      ended()
-    }
+    this.onSettled = ended
     this.controller?.abort(abortError(reason))
     this.closeIterator()
   }
@@ -275,7 +270,6 @@ class Call implements Lent {
   // The application has ended, or what it still does is none of the exchange's.
   private settled(): void {
     if (this.idleFlush !== undefined) clearImmediate(this.idleFlush)
-    this.returned = true
     this.prepareHooks()
     const onSettled = this.onSettled
     this.onSettled = undefined
@@ -299,7 +293,7 @@ class Call implements Lent {
 
   private hooksPushed(entries: ReadonlyArray<PostHookEntry>): void {
     if (this.hooksGiven) { for (const entry of entries) this.giveHook(entry) }
-    else if (this.returned) this.prepareHooks()
+    else this.prepareHooks()
   }
 
   // The list is read when the exchange is over, because the application may have replaced it.
@@ -311,14 +305,17 @@ class Call implements Lent {
     this.exchange.postHook((outcome) => {
       this.env["tsgi.outcome"] = outcome
       this.hooksGiven = true
-      for (const entry of this.env["eventlet.posthooks"]) this.giveHook(entry)
+      // what is no list replaces nothing
+      const list: unknown = this.env["eventlet.posthooks"]
+      for (const entry of Array.isArray(list) ? this.env["eventlet.posthooks"] : this.posthooks) this.giveHook(entry)
     })
   }
 
   private giveHook(entry: PostHookEntry): void {
-    const [hook, args = [], kwargs, options] = entry
+    const options = Array.isArray(entry) ? entry[3] : undefined
     this.exchange.postHook(
       () => {
+        const [hook, args = [], kwargs] = entry
         const result: unknown = Reflect.apply(hook, undefined, [
           this.env,
           ...args,
