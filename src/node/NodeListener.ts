@@ -139,14 +139,19 @@ const open = async (
 ): Promise<Bound & { readonly close: () => void }> => {
   validate(options)
   const settings: Net.ServerOpts = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true }
-  const accepted = (socket: Net.Socket): void => acceptor.accepted(new NodeTransport(socket, options.path))
+  const accepted = (socket: Net.Socket): void => {
+    socket.allowHalfOpen = true
+    acceptor.accepted(new NodeTransport(socket, options.path))
+  }
   const server = tls === undefined
     ? Net.createServer(settings, accepted)
     : Tls.createServer({
       ALPNProtocols: ["http/1.1"],
       handshakeTimeout: Math.min(handshakeTimeout, 2 ** 31 - 1),
       ...tls.options,
-      ...settings
+      ...settings,
+      // a client that leaves within the handshake is not waited for
+      allowHalfOpen: false
     }, accepted)
   let detach = (): void => undefined
   if (server instanceof Tls.Server && tls !== undefined) {
