@@ -1,0 +1,173 @@
+/** A9: applications that fail, clients that leave, and deadlines. */
+import type { App, Outcome } from "tsgi"
+import { describe, expect, it } from "vitest"
+import { gate, get, head, hello, plain, withServer } from "./fixture.js"
+
+const stack = /\n\s+at /
+
+describe("an application that fails", () => {
+  it("test_exceptions_close_connection", () => {
+    const app: App = () => {
+      throw new Error("intentional error")
+    }
+    return withServer(app, {}, async ({ connect, log }) => {
+      const client = await connect()
+      client.send(get("/"))
+      const response = await client.response()
+      expect(`${response.version} ${response.status} ${response.reason}`).toBe("HTTP/1.1 500 Internal Server Error")
+      expect(response.all("Connection")).toEqual(["close"])
+      expect(response.get("Transfer-Encoding")).toBeUndefined()
+      expect(response.get("Content-Length")).toBe("0")
+      await client.whenEnded()
+      expect(await log.until(/intentional error/)).toMatch(stack)
+      expect(await log.until(/"GET \/ HTTP\/1\.1" 500 /)).toBeDefined()
+    })
+  })
+
+  it("test_debug", async () => {
+    const app: App = () => {
+      throw new RangeError("intentional crash")
+    }
+    await withServer(app, {}, async ({ ask, log }) => {
+      const response = await ask(get("/"))
+      expect(response.status).toBe(500)
+      expect(response.body).toHaveLength(0)
+      expect(response.all("Connection")).toEqual(["close"])
+      expect(response.get("Transfer-Encoding")).toBeUndefined()
+      expect(await log.until(/RangeError: intentional crash/)).toMatch(stack)
+    })
+    await withServer(app, { debug: true }, async ({ ask }) => {
+      const response = await ask(get("/"))
+      expect(response.status).toBe(500)
+      expect(response.body.toString()).toMatch(/RangeError: intentional crash\n\s+at /)
+      expect(response.all("Connection")).toEqual(["close"])
+      expect(response.get("Transfer-Encoding")).toBeUndefined()
+    })
+  })
+
+  const timedOut = (): DOMException => new DOMException("took too long", "TimeoutError")
+
+  it("test_timeouts_in_app_call", async () => {
+    const call: App = async () => {
+      await Promise.resolve()
+      throw timedOut()
+    }
+    // what was written is still held, so nothing has left yet
+    const early: App = (_env, startResponse) => {
+      startResponse("200 OK", plain)
+      return (function*() {
+        yield "not enough to be sent"
+        throw timedOut()
+      })()
+    }
+    for (const app of [call, early]) {
+      await withServer(app, {}, async ({ connect }) => {
+        const client = await connect()
+        client.send(get("/"))
+        const response = await client.response()
+        expect(response.status).toBe(500)
+        expect(response.all("Connection")).toEqual(["close"])
+        expect(response.get("Transfer-Encoding")).toBeUndefined()
+        expect(response.get("Content-Length")).toBe("0")
+        expect(await client.all()).toHaveLength(0)
+      })
+    }
+  })
+
+  it("test_timeouts_in_app_iter", () => {
+    const app: App = (env, startResponse) => {
+      env["eventlet.minimum_write_chunk_size"] = 1
+      startResponse("200 OK", [["Content-Length", "100"]])
+      return (async function*() {
+        yield "part of it"
+        throw timedOut()
+      })()
+    }
+    return withServer(app, {}, async ({ connect }) => {
+      const client = await connect()
+      client.send(get("/"))
+      const head = await client.head()
+      expect(head.status).toBe(200)
+      expect(head.get("Content-Length")).toBe("100")
+      expect(head.get("Connection")).toBeUndefined()
+      expect((await client.all()).toString()).toBe("part of it")
+    })
+  })
+})
+
+describe("a client that leaves", () => {
+  it("test_client_disconnect", async () => {
+    const outcome = gate<Outcome | undefined>()
+    let closed = false
+    const app: App = (env, startResponse) => {
+      if (env.PATH_INFO === "/short") return hello(env, startResponse)
+      env["eventlet.posthooks"].push([(env) => outcome.open(env["tsgi.outcome"])])
+      startResponse("200 OK", [["Content-Length", String(2 ** 40)]])
+      return (function*() {
+        try {
+          while (true) yield Buffer.alloc(65_536, "a")
+        } finally {
+          closed = true
+        }
+      })()
+    }
+    await withServer(app, {}, async ({ ask, connect, log }) => {
+      const client = await connect()
+      client.send(get("/"))
+      await client.head()
+      client.reset()
+      expect(await outcome.opened).toMatchObject({ _tag: "Aborted", reason: "ClientGone", status: 200 })
+      expect(closed).toBe(true)
+      expect(await log.until(/"GET \/ HTTP\/1\.1" 200 /)).toBeDefined()
+      expect(log.text).not.toMatch(stack)
+      expect((await ask(get("/short"))).status).toBe(200)
+    })
+  })
+})
+
+describe("deadlines", () => {
+  it("test_server_connection_timeout_exception", async () => {
+    const reading: App = async (env, startResponse) => {
+      await env["wsgi.input"].read()
+      return hello(env, startResponse)
+    }
+    const endless: App = (env, startResponse) => {
+      startResponse("200 OK", plain)
+      return (function*() {
+        while (true) yield Buffer.alloc(65_536, "a")
+      })()
+    }
+    const app: App = (env, startResponse) => (env.REQUEST_METHOD === "PUT" ? reading : endless)(env, startResponse)
+    await withServer(app, { socketTimeout: 0.05 }, async ({ connect, log }) => {
+      // within a body
+      const sender = await connect()
+      sender.send(head("PUT / HTTP/1.1", "Host: localhost", "Content-Length: 10") + "half")
+      expect((await sender.response()).status).toBe(408)
+      await sender.whenEnded()
+      expect(await log.untilDebug(/^\(\d+\) timed out \(127\.0\.0\.1:\d+\)$/)).toBeDefined()
+      const before = log.debugLines.length
+
+      // within an answer that is not read
+      const silent = await connect()
+      silent.pause()
+      silent.send(get("/"))
+      await log.until(/"GET \/ HTTP\/1\.1" 200 /)
+      expect(log.debugLines.slice(before).some((line) => line.includes("timed out"))).toBe(true)
+      expect(log.text).not.toMatch(stack)
+    })
+  })
+
+  it("test_server_socket_timeout", () =>
+    withServer(hello, { socketTimeout: 0.05 }, async ({ connect, log }) => {
+      const partial = await connect()
+      partial.send("GET / HTTP/1.1\r\n")
+      const response = await partial.response()
+      expect(response.status).toBe(408)
+      expect(response.get("Connection")).toBe("close")
+      await partial.whenEnded()
+      // who has not begun is not answered
+      const silent = await connect()
+      expect(await silent.all()).toHaveLength(0)
+      expect(log.access).toHaveLength(1)
+    }))
+})
