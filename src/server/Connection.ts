@@ -106,6 +106,9 @@ export class Connection implements ExchangeHost, BodySource {
   private leftoverBytes = 0
   private onConcluded: (() => void) | undefined = undefined
   private closeReason: AbortReason = "ClientGone"
+  private interruptDeadline = Infinity
+  /** Did the application not end when it was told to? */
+  abandoned = false
 
   constructor(
     readonly id: number,
@@ -380,9 +383,7 @@ export class Connection implements ExchangeHost, BodySource {
 
   // The kernel has taken everything that was sent.
   private allHanded(): void {
-    if (this.unsettled.length > 0) {
-      for (const exchange of this.unsettled.splice(0)) this.record(exchange)
-    }
+    this.settleUnattended()
     if (this.phase === "Lingering") {
       this.sayEnd()
       // nothing can be unread in a peer that has said its end and taken everything
@@ -395,6 +396,15 @@ export class Connection implements ExchangeHost, BodySource {
     if (exchange.endsWithConnection) this.sayEnd()
     exchange.settle()
     exchange.whenEnded(() => this.settled(exchange))
+  }
+
+  private settleUnattended(): void {
+    if (this.unsettled.length === 0) return
+    for (const exchange of this.unsettled.splice(0)) {
+      exchange.settle(this.closeReason)
+      exchange.runLateHooks()
+      this.record(exchange)
+    }
   }
 
   private settled(exchange: Exchange): void {
@@ -477,10 +487,15 @@ export class Connection implements ExchangeHost, BodySource {
     return (this.phase === "Idle" && this.outbox.empty) || (this.phase === "Detached" && this.markedIdle)
   }
 
-  /** Ends the running exchange, if any, and the connection. */
+  /** Ends the running exchange, if any, and the connection. What came first is the reason. */
   abort(reason: AbortReason): void {
-    this.closeReason = reason
+    if (!this.closing) this.closeReason = reason
     this.close(Exit.fail(reason))
+  }
+
+  /** Would closing cut an exchange short? */
+  get isBusy(): boolean {
+    return this.phase === "Head" || this.phase === "Busy" || this.phase === "Flushing" || this.phase === "Detached"
   }
 
   /** Closes the scope, and with it everything. */
@@ -490,9 +505,12 @@ export class Connection implements ExchangeHost, BodySource {
     this.closeScope(exit)
   }
 
-  /** Drops the transport without waiting for the application: what it does from here on reaches nobody. */
-  cutTransport(): void {
+  // The application does not end: what it does from here on reaches nobody, and the post hooks run without it.
+  private abandon(): void {
+    this.interruptDeadline = Infinity
+    this.abandoned = true
     this.transport.destroy()
+    this.current?.ended()
   }
 
   /** The scope's finalizer: ends the application, runs the hooks, closes the transport, in this order. */
@@ -510,18 +528,22 @@ export class Connection implements ExchangeHost, BodySource {
 
   private endApplication(ended: () => void): void {
     const exchange = this.current
-    if (exchange === undefined || (this.phase !== "Busy" && this.phase !== "Detached")) return ended()
-    exchange.interrupt(this.closeReason, ended)
+    if (exchange === undefined || this.phase === "Leftover" || this.phase === "Hooks") return ended()
+    this.interruptDeadline = this.time.now() + this.config.timeouts.interrupt
+    exchange.interrupt(this.closeReason, () => {
+      this.interruptDeadline = Infinity
+      ended()
+    })
   }
 
   private conclude(done: () => void): void {
-    for (const exchange of this.unsettled.splice(0)) this.record(exchange)
+    this.settleUnattended()
     const exchange = this.current
     if (exchange === undefined) return done()
     this.onConcluded = done
     if (this.phase === "Hooks") return
     exchange.persistent = false
-    exchange.settle()
+    exchange.settle(this.closeReason)
     exchange.whenEnded(() => this.runHooks(exchange))
   }
 
@@ -535,6 +557,7 @@ export class Connection implements ExchangeHost, BodySource {
 
   /** Acts on deadlines that have passed. */
   sweep(now: number): void {
+    if (now >= this.interruptDeadline) return this.abandon()
     if (now >= this.writeDeadline) {
       this.writeDeadline = Infinity
       this.logTimeout()

@@ -9,9 +9,10 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Connection } from "./Connection.js"
-import type { ServerLimits, Timeouts } from "./ServerConfig.js"
+import type { ServerLimits } from "./ServerConfig.js"
 import type { Transport } from "./Transport.js"
 
 /**
@@ -29,7 +30,7 @@ export interface StopReport {
   readonly finished: number
   /** Of these: interrupted when the grace time was over. */
   readonly interrupted: number
-  /** Of the interrupted: did not end when told to, so their sockets were dropped under them. */
+  /** Of these: did not end when told to, so their sockets were dropped under them. */
   readonly cut: number
   /** Milliseconds from the beginning of the stop to its end. */
   readonly duration: number
@@ -45,6 +46,7 @@ export class Connections {
   private readonly open = new Set<Connection>()
   private readonly waiting: Array<Transport> = []
   private detached = 0
+  private cut = 0
   private onEmpty: (() => void) | undefined = undefined
 
   constructor(
@@ -85,6 +87,7 @@ export class Connections {
 
   remove(connection: Connection): void {
     this.open.delete(connection)
+    if (connection.abandoned && this.draining) this.cut++
     if (!this.draining && this.open.size < this.limits.connections) {
       const next = this.waiting.shift()
       if (next !== undefined) this.begin(next)
@@ -116,7 +119,7 @@ export class Connections {
    * Ends all connections. `grace` is in milliseconds. Ends when the last connection is closed, its application over and
    * its post hooks run.
    */
-  drain(grace: number, timeouts: Timeouts): Effect.Effect<StopReport> {
+  drain(grace: number): Effect.Effect<StopReport> {
     return Effect.gen(this, function*() {
       const clock = yield* Effect.clock
       const begun = clock.unsafeCurrentTimeMillis()
@@ -133,29 +136,29 @@ export class Connections {
       const empty = yield* Deferred.make<void>()
       this.onEmpty = () => Deferred.unsafeDone(empty, Effect.void)
       this.checkEmpty()
-      const within = (milliseconds: number) =>
-        Deferred.await(empty).pipe(
-          milliseconds === Infinity ? Effect.asSome : Effect.timeoutOption(milliseconds),
-          Effect.map(Option.isSome)
-        )
+      // A stop cannot be interrupted, so what has a time limit runs in a fiber that can.
+      const ended = yield* Deferred.await(empty).pipe(
+        grace === Infinity ? Effect.asSome : Effect.timeoutOption(grace),
+        Effect.interruptible,
+        Effect.forkDaemon,
+        Effect.flatMap(Fiber.join)
+      )
 
       let interrupted = 0
-      let cut = 0
-      if (!(yield* within(grace))) {
-        interrupted = this.open.size
-        for (const connection of [...this.open]) connection.abort("Stopped")
-        if (!(yield* within(timeouts.interrupt))) {
-          cut = this.open.size
-          for (const connection of this.open) connection.cutTransport()
-          yield* Deferred.await(empty)
+      if (Option.isNone(ended)) {
+        for (const connection of [...this.open]) {
+          if (connection.isBusy) interrupted++
+          connection.abort("Stopped")
         }
+        // connections give up by themselves on what does not end
+        yield* Deferred.await(empty)
       }
       return {
         connections,
         idle,
         finished: connections - idle - interrupted,
         interrupted,
-        cut,
+        cut: this.cut,
         duration: clock.unsafeCurrentTimeMillis() - begun
       }
     })

@@ -442,27 +442,27 @@ export class Exchange {
    * connection's next requests; the server's stop still waits for it.
    */
   postHook(hook: PostHook, options?: { readonly detached?: boolean | undefined }): void {
-    const outcome = this.outcome
-    if (this.hooksRun && outcome !== undefined) return this.host.runLate(hook, outcome)
+    if (this.hooksRun) return this.host.runLate(hook, this.settle())
     ;(this.hooks ??= []).push({ hook, detached: options?.detached === true })
   }
 
-  /** Fixes the outcome, from what is known now. */
-  settle(): Outcome {
+  /**
+   * Fixes the outcome, from what is known now: what the application failed with, then what aborted it. `unsent` is why
+   * a complete response was not handed over to its end.
+   */
+  settle(unsent: AbortReason = "ClientGone"): Outcome {
     if (this.outcome !== undefined) return this.outcome
     const facts = this.facts()
     const sent = this.state === State.TakenOver ||
       (this.wireEnd >= 0 && this.host.outbox.handed >= this.wireEnd)
     const blamed = this.error instanceof BodyError ? abortReasons[this.error.reason] : undefined
-    this.outcome = this.abortReason !== undefined && !sent
-      ? { _tag: "Aborted", reason: this.abortReason, ...facts }
-      : blamed !== undefined
+    this.outcome = blamed !== undefined
       ? { _tag: "Aborted", reason: blamed, ...facts }
       : this.error !== undefined
       ? { _tag: "Failed", error: this.error, ...facts }
       : sent
       ? { _tag: "Sent", ...facts }
-      : { _tag: "Aborted", reason: "ClientGone", ...facts }
+      : { _tag: "Aborted", reason: this.abortReason ?? unsent, ...facts }
     this.state = State.Over
     const onSettled = this.onSettled
     this.onSettled = undefined
@@ -480,6 +480,14 @@ export class Exchange {
     const outcome = this.settle()
     let next = 0
     const step = (): void => {
+  /** Nobody waited for the end of this exchange: hooks that came meanwhile run beside what follows. */
+  runLateHooks(): void {
+    this.hooksRun = true
+    if (this.hooks === undefined) return
+    const outcome = this.settle()
+    for (const { hook } of this.hooks) this.host.runLate(hook, outcome)
+  }
+
       // hooks may add hooks, so the length is asked for anew
       while (next < hooks.length) {
         const { detached, hook } = hooks[next++]

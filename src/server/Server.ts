@@ -192,7 +192,7 @@ export const serve = (
         Deferred.unsafeDone(draining, Effect.void)
         log("Info", "tsgi exiting")
         return Scope.close(listening, Exit.void).pipe(
-          Effect.zipRight(connections.drain(grace, config.timeouts)),
+          Effect.zipRight(connections.drain(grace)),
           Effect.tap(() => Scope.close(sockets, Exit.void)),
           Effect.tap((done) => {
             log("Info", `tsgi exited, ${describe(done)}`)
