@@ -1,0 +1,34 @@
+/**
+ * Bandwidth truly used, for accounting: what the kernel took, not what Content-Length promised.
+ *
+ *   npx tsx examples/bandwidth.ts
+ *   curl -o /dev/null http://127.0.0.1:8090/file                100 MiB; the server prints
+ *                                                                 127.0.0.1 /file 104857600 of 104857600 bytes, Sent
+ *   curl http://127.0.0.1:8090/file | head -c 50000000 | wc -c  half of it, then the client leaves:
+ *                                                                 127.0.0.1 /file 5....... of 104857600 bytes, Aborted
+ *
+ * What the kernel took may still have been under way when the client left, so it is some more than the client read.
+ */
+import { type Environ, listen, server } from "tsgi"
+import { port, run } from "./serve.js"
+
+const total = 104_857_600
+const piece = Buffer.alloc(65_536, "x")
+
+const file = function*() {
+  for (let sent = 0; sent < total; sent += piece.length) yield piece
+}
+
+const account = (env: Environ, length: number): void => {
+  const outcome = env["tsgi.outcome"]
+  if (outcome === undefined) return
+  console.log(`${env.REMOTE_ADDR} ${env.PATH_INFO} ${outcome.bodyBytes} of ${length} bytes, ${outcome._tag}`)
+}
+
+const running = server(listen(port), (env, startResponse) => {
+  env["eventlet.posthooks"].push([account, [total]])
+  startResponse("200 OK", [["Content-Type", "application/octet-stream"], ["Content-Length", String(total)]])
+  return file()
+})
+
+run(running)

@@ -1,0 +1,25 @@
+/**
+ * What the examples have in common: a port from the environment, a line that says where they serve, a signal that stops
+ * them, and a failure to listen that ends them. No example of its own; `hello.ts` shows the same in full.
+ */
+import type { RunningServer } from "tsgi"
+
+/** The port to listen on: `PORT`, or 8090. */
+export const port = Number(process.env.PORT ?? 8090)
+
+/** Says where the server serves; the first SIGINT or SIGTERM stops it with grace, the second kills the process. */
+export const run = (running: RunningServer, scheme: "http" | "https" = "http"): void => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void running.stop())
+  running.ready.then(
+    (address) =>
+      console.log(
+        address._tag === "Tcp"
+          ? `serving on ${scheme}://${address.host}:${address.port}`
+          : `serving on the unix socket ${address.path}`
+      ),
+    (error: unknown) => {
+      console.error(error instanceof Error ? error.message : error)
+      process.exitCode = 1
+    }
+  )
+}

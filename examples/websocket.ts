@@ -1,0 +1,43 @@
+/**
+ * Another protocol on the same connection: the application takes the socket, and the package `ws` speaks on it.
+ *
+ *   npm install ws
+ *   npx tsx examples/websocket.ts
+ *   npx tsx -e 'import { WebSocket } from "ws"
+ *     const socket = new WebSocket("ws://127.0.0.1:8090/")
+ *     socket.on("open", () => socket.send("hello"))
+ *     socket.on("message", (data) => { console.log(String(data)); socket.close() })'
+ *                                      you said: hello
+ *   curl -i http://127.0.0.1:8090/     HTTP/1.1 426 Upgrade Required
+ *
+ * The access log has its line, and post hooks run, when the socket closes.
+ */
+import type { IncomingMessage } from "node:http"
+import { listen, server } from "tsgi"
+import { WebSocketServer } from "ws"
+import { port, run } from "./serve.js"
+
+const sockets = new WebSocketServer({ noServer: true })
+
+const running = server(listen(port), (env, startResponse) => {
+  if (env.HTTP_UPGRADE?.toLowerCase() !== "websocket") {
+    startResponse("426 Upgrade Required", [["Upgrade", "websocket"], ["Connection", "Upgrade"]])
+    return "speak WebSocket\n"
+  }
+  env["eventlet.posthooks"].push([() => console.log("socket closed")])
+  // what `ws` looks at
+  const request = {
+    method: env.REQUEST_METHOD,
+    url: env.REQUEST_URI,
+    headers: Object.fromEntries(env.headers_raw.map(([name, value]) => [name.toLowerCase(), value]))
+  } as IncomingMessage
+  sockets.handleUpgrade(request, env["wsgi.input"].getSocket(), Buffer.alloc(0), (socket) => {
+    // nothing is lost when the server closes this one to stop
+    env["eventlet.set_idle"]()
+    socket.on("message", (data: Buffer) => socket.send(`you said: ${data.toString()}`))
+  })
+  // not sent: the socket is no longer the server's
+  return ""
+})
+
+run(running)

@@ -1,0 +1,79 @@
+/** Programs in processes of their own: their lines, and how they end. */
+import { spawn } from "node:child_process"
+import { createInterface } from "node:readline"
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: ReadonlyArray<string>
+  readonly stderr: ReadonlyArray<string>
+}
+
+export class Program implements AsyncDisposable {
+  readonly stdout: Array<string> = []
+  readonly stderr: Array<string> = []
+  readonly ended: Promise<Ended>
+  private readonly child
+  private waiting: Array<() => void> = []
+  private over = false
+
+  constructor(command: string, args: ReadonlyArray<string>, options: {
+    readonly cwd: string
+    readonly env?: Readonly<Record<string, string>> | undefined
+  }) {
+    this.child = spawn(command, args, {
+      cwd: options.cwd,
+      env: { ...process.env, NO_COLOR: "1", ...options.env },
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    for (const name of ["stdout", "stderr"] as const) {
+      createInterface(this.child[name]).on("line", (line) => {
+        this[name].push(line)
+        this.wake()
+      })
+    }
+    this.ended = new Promise((resolve) => {
+      this.child.once("close", (code, signal) => {
+        this.over = true
+        this.wake()
+        resolve({ code, signal, stdout: this.stdout, stderr: this.stderr })
+      })
+    })
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid
+  }
+
+  /** Waits for a line on either output that matches, and gives the match. Rejects when the program ends without it. */
+  async line(pattern: RegExp): Promise<RegExpExecArray> {
+    while (true) {
+      for (const line of [...this.stdout, ...this.stderr]) {
+        const match = pattern.exec(line)
+        if (match !== null) return match
+      }
+      if (this.over) throw new Error(`ended without ${pattern}:\n${[...this.stdout, ...this.stderr].join("\n")}`)
+      await new Promise<void>((resolve) => this.waiting.push(resolve))
+    }
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.child.kill(signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.over) this.child.kill("SIGKILL")
+    await this.ended
+  }
+
+  private wake(): void {
+    for (const resolve of this.waiting.splice(0)) resolve()
+  }
+}
+
+/** Runs to the end. */
+export const run = (
+  command: string,
+  args: ReadonlyArray<string>,
+  options: ConstructorParameters<typeof Program>[2]
+): Promise<Ended> => new Program(command, args, options).ended
