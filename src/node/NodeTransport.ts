@@ -103,10 +103,10 @@ export class NodeTransport implements Transport {
   }
 
   // Nothing left with the socket means that the kernel has it: libuv tries to write before it queues. A failed write
-  // leaves nothing behind either, but it leaves its error.
+  // leaves nothing behind either, but it destroys the socket.
   private look(): void {
     if (this.socket.writableLength === 0) {
-      if (this.socket.errored === null && !this.closed) this.taken = this.written
+      if (!this.socket.destroyed) this.taken = this.written
       this.late = false
     } else this.late = true
   }
@@ -114,8 +114,10 @@ export class NodeTransport implements Transport {
   private readonly onWritten = (error?: Error | null): void => {
     if (!this.late || error) return
     const left = this.socket.writableLength
-    this.taken = this.written - left
     this.late = left > 0
+    // writes that were taken at once call back too, when their bytes are counted already
+    if (this.taken === this.written - left) return
+    this.taken = this.written - left
     this.events?.progress()
   }
 

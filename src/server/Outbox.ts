@@ -72,14 +72,14 @@ export class Outbox {
       this.parts.push(this.text)
       this.text = ""
     }
-    do {
+    while (this.parts.length > 0 && transport.pending < highWater) {
       if (this.parts.length === 1) this.writeNext()
       else {
         transport.cork()
         while (this.parts.length > 0 && transport.pending < highWater) this.writeNext()
         transport.uncork()
       }
-    } while (this.parts.length > 0 && transport.pending < highWater)
+    }
     return this.parts.length === 0 && transport.pending === 0
   }
 
