@@ -103,10 +103,10 @@ export class NodeTransport implements Transport {
   }
 
   // Nothing left with the socket means that the kernel has it: libuv tries to write before it queues. A failed write
-  // leaves nothing behind either, but it destroys the socket.
+  // leaves nothing behind either, but its error.
   private look(): void {
     if (this.socket.writableLength === 0) {
-      if (!this.socket.destroyed) this.taken = this.written
+      if (this.socket.errored === null && !this.socket.destroyed) this.taken = this.written
       this.late = false
     } else this.late = true
   }

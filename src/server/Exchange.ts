@@ -269,6 +269,11 @@ export class Exchange {
     return prepared
   }
 
+  /** Takes back a head that was prepared and has not left: something went wrong, and another one is to be sent. */
+  retract(): void {
+    if (this.state === State.Prepared) this.state = State.Awaiting
+  }
+
   /** Sends the head that was prepared, if it has not left. */
   sendHead(): void {
     if (this.state === State.Prepared && this.prepared !== undefined) this.begin(this.prepared)
@@ -293,6 +298,11 @@ export class Exchange {
     if (chunked) this.host.outbox.addText(chunkHead(bytes.length))
     this.addBody(bytes, bytes.length)
     if (chunked) this.host.outbox.addText(chunkEnd)
+    this.host.flush()
+  }
+
+  /** Sends what was given so far. */
+  flush(): void {
     this.host.flush()
   }
 
@@ -470,6 +480,14 @@ export class Exchange {
     return this.outcome
   }
 
+  /** Nobody waited for the end of this exchange: hooks that came meanwhile run beside what follows. */
+  runLateHooks(): void {
+    this.hooksRun = true
+    if (this.hooks === undefined) return
+    const outcome = this.settle()
+    for (const { hook } of this.hooks) this.host.runLate(hook, outcome)
+  }
+
   /** Runs the hooks in order of registration, each isolated, and says when all are done. */
   runHooks(done: () => void): void {
     const hooks = this.hooks
@@ -480,14 +498,6 @@ export class Exchange {
     const outcome = this.settle()
     let next = 0
     const step = (): void => {
-  /** Nobody waited for the end of this exchange: hooks that came meanwhile run beside what follows. */
-  runLateHooks(): void {
-    this.hooksRun = true
-    if (this.hooks === undefined) return
-    const outcome = this.settle()
-    for (const { hook } of this.hooks) this.host.runLate(hook, outcome)
-  }
-
       // hooks may add hooks, so the length is asked for anew
       while (next < hooks.length) {
         const { detached, hook } = hooks[next++]
@@ -509,7 +519,8 @@ export class Exchange {
   private prepareHead(head: ResponseHead | HeadDraft, bodyLength: number | undefined, whole: boolean) {
     const config = this.host.config
     // A 100 that was never sent leaves the client in doubt whether the body will come (RFC 9110, 10.1.1).
-    const persistent = this.persistent && this.demands.persistent && !this.owesContinue && this.host.mayPersist() &&
+    const persistent = this.persistent && this.demands.persistent && !this.owesContinue && !this.body.failed &&
+      this.host.mayPersist() &&
       !(whole && this.tooMuchLeft())
     return prepare(head, {
       method: this.request.method,

@@ -48,9 +48,9 @@ export class RequestBody {
     return this.end !== undefined
   }
 
-  /** Did the application try to read? */
-  get read(): boolean {
-    return this.touched
+  /** Did reading fail? Then what follows on the connection cannot be told from the body. */
+  get failed(): boolean {
+    return this.error !== undefined
   }
 
   /** What came behind a chunked body (RFC 9112, 7.1.2); empty until the end was read. */

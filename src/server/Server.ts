@@ -180,7 +180,7 @@ export const serve = (
       Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(listening, Exit.void) : Effect.void)
     )
     yield* Effect.forkIn(sweep(connections, time, sweepInterval(config.timeouts)), sockets)
-    log("Info", `tsgi starting up on ${Address.format(bound.address, bound.scheme)}`)
+    log("Debug", `tsgi starting up on ${Address.format(bound.address, bound.scheme)}`)
 
     const report = yield* Deferred.make<StopReport>()
     const draining = yield* Deferred.make<void>()
@@ -190,12 +190,11 @@ export const serve = (
         if (stopping) return Deferred.await(report)
         stopping = true
         Deferred.unsafeDone(draining, Effect.void)
-        log("Info", "tsgi exiting")
         return Scope.close(listening, Exit.void).pipe(
           Effect.zipRight(connections.drain(grace)),
           Effect.tap(() => Scope.close(sockets, Exit.void)),
           Effect.tap((done) => {
-            log("Info", `tsgi exited, ${describe(done)}`)
+            log("Debug", `tsgi exited, ${describe(done)}`)
             return Deferred.succeed(report, done)
           }),
           Effect.uninterruptible
@@ -224,7 +223,13 @@ const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["lo
   }
 })
 
-const describe = (report: StopReport): string =>
+/**
+ * A report in a line, for the log.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const describe = (report: StopReport): string =>
   `${report.connections} connections: ${report.idle} idle, ${report.finished} finished, ` +
   `${report.interrupted} interrupted, ${report.cut} cut`
 

@@ -123,7 +123,9 @@ export class EnvironRecord implements Environ {
       const key = environKey(fields[i])
       if (key === "") continue
       const before = this[key]
-      this[key] = typeof before === "string" ? before + (key === "HTTP_COOKIE" ? "; " : ", ") + value : value
+      // lengths repeated are equal, or the request would not be here (RFC 9112, 6.3)
+      if (key === "CONTENT_LENGTH") this[key] = value.split(",")[0].trim()
+      else this[key] = typeof before === "string" ? before + (key === "HTTP_COOKIE" ? "; " : ", ") + value : value
     }
   }
 

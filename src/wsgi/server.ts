@@ -11,7 +11,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import * as AccessLog from "../server/AccessLog.js"
-import type { Address } from "../server/Address.js"
+import { type Address, format } from "../server/Address.js"
 import type { StopReport } from "../server/Drain.js"
 import * as Listener from "../server/Listener.js"
 import * as Server from "../server/Server.js"
@@ -68,8 +68,8 @@ export const server = (
   }
   const bindable = toEngine(listener)
   const settings = Options.read(options)
-  const { config, environ, format, minimumChunkSize } = settings
-  const sink = format === undefined ? undefined : Log.open(settings.log, config.debug)
+  const { config, environ, minimumChunkSize } = settings
+  const sink = settings.format === undefined ? undefined : Log.open(settings.log, config.debug)
 
   const handler = call({
     app,
@@ -79,20 +79,27 @@ export const server = (
   })
   const layer = Layer.mergeAll(
     Server.layerServices,
-    sink === undefined || format === undefined ? AccessLog.layerNone : AccessLog.layerLines(format, sink.info),
+    sink === undefined || settings.format === undefined
+      ? AccessLog.layerNone
+      : AccessLog.layerLines(settings.format, sink.info),
     Layer.succeed(Listener.Listener, bindable),
     loggerTo(sink)
   ).pipe(Layer.provideMerge(Layer.succeed(ServerConfig, config)))
 
   const scope = Effect.runSync(Scope.make())
   const starting = Effect.runPromiseExit(Server.serve(handler).pipe(Effect.provide(layer), Scope.extend(scope)))
+  const note = (line: string): void => sink?.info(`(${process.pid}) ${line}`)
   const ready = starting.then((exit) => {
-    if (Exit.isSuccess(exit)) return exit.value.address
-    throw Cause.squash(exit.cause)
+    if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+    const { address, draining, scheme } = exit.value
+    note(`tsgi starting up on ${format(address, scheme)}`)
+    void Effect.runPromise(draining).then(() => note("tsgi exiting"))
+    return address
   })
   const closed = starting
     .then((exit) => Exit.isSuccess(exit) ? Effect.runPromise(exit.value.stopped) : neverStarted)
     .then(async (report) => {
+      if (report !== neverStarted) note(`tsgi exited, ${Server.describe(report)}`)
       await Effect.runPromise(Scope.close(scope, Exit.void))
       await sink?.close()
       return report

@@ -1,0 +1,92 @@
+/**
+ * A request body for Effect programs: as a stream, or whole.
+ *
+ * @since 0.1.0
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Exchange } from "../server/Exchange.js"
+import { BodyError } from "../server/ServerError.js"
+
+const ended: Effect.Effect<never, Option.Option<never>> = Effect.fail(Option.none())
+
+/**
+ * The body in pieces as they come. A piece is read when the consumer asks for it; the first one sends the 100 that the
+ * client waits for.
+ *
+ * @since 0.1.0
+ */
+export const stream = (exchange: Exchange): Stream.Stream<Uint8Array, BodyError> => {
+  const body = exchange.body
+  const pull = (): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<BodyError>> => {
+    const taken = body.take()
+    if (taken === undefined) return Effect.flatMap(arrival(exchange), pull)
+    if (taken instanceof Uint8Array) return Effect.succeed(Chunk.of(taken))
+    return taken instanceof BodyError ? Effect.fail(Option.some(taken)) : ended
+  }
+  return Stream.repeatEffectChunkOption(Effect.suspend(pull))
+}
+
+/** Waits until the body has something to say. */
+const arrival = (exchange: Exchange): Effect.Effect<void> =>
+  Effect.async<void>((resume) => exchange.body.wait(() => resume(Effect.void)))
+
+/**
+ * Reads a body whole, once: who asks again gets the same bytes.
+ *
+ * @since 0.1.0
+ */
+export class WholeBody {
+  private readonly pieces: Array<Uint8Array> = []
+  private length = 0
+  private whole: Uint8Array | undefined = undefined
+  private readonly turn = Effect.unsafeMakeSemaphore(1)
+
+  constructor(private readonly exchange: Exchange) {}
+
+  /** All bytes; fails with `TooLarge` when there are more than `most`. */
+  read(most: number): Effect.Effect<Uint8Array, BodyError> {
+    return Effect.suspend(() => {
+      const done = this.step(most)
+      // what has come already needs no fiber to wait, and no turn to take
+      return done === undefined ? this.turn.withPermits(1)(this.wait(most)) : done
+    })
+  }
+
+  private wait(most: number): Effect.Effect<Uint8Array, BodyError> {
+    return Effect.suspend(() => this.step(most) ?? Effect.flatMap(arrival(this.exchange), () => this.wait(most)))
+  }
+
+  private step(most: number): Effect.Effect<Uint8Array, BodyError> | undefined {
+    if (this.whole !== undefined) return Effect.succeed(this.whole)
+    const framing = this.exchange.demands.framing
+    if (framing._tag === "Length" && framing.length > most) return Effect.fail(tooLarge(most))
+    while (true) {
+      const taken = this.exchange.body.take()
+      if (taken === undefined) return undefined
+      if (taken instanceof BodyError) return Effect.fail(taken)
+      if (!(taken instanceof Uint8Array)) {
+        this.whole = this.pieces.length === 1 ? this.pieces[0] : concat(this.pieces, this.length)
+        return Effect.succeed(this.whole)
+      }
+      this.pieces.push(taken)
+      this.length += taken.length
+      if (this.length > most) return Effect.fail(tooLarge(most))
+    }
+  }
+}
+
+const concat = (pieces: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}
+
+const tooLarge = (most: number): BodyError =>
+  new BodyError({ reason: "TooLarge", status: 413, description: `the body is longer than ${most} bytes (MaxBodySize)` })

@@ -1,0 +1,302 @@
+/**
+ * One call of an HttpApp: a fiber for an exchange, and what belongs to both.
+ *
+ * Effect is entered once. Without middleware, and with a tracer that nobody can see through, the app runs as it is and its
+ * response is sent by the fiber's observer. Otherwise, and for failures, `HttpApp.toHandled` does what it promises: errors
+ * to responses, pre-response handlers, middleware, spans. Unlike with it alone, the app itself can be interrupted, and the
+ * exit of the request's scope tells how the exchange ended.
+ *
+ * @since 0.1.0
+ */
+import type * as Headers from "@effect/platform/Headers"
+import * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import { clientAbortFiberId, type RequestError } from "@effect/platform/HttpServerError"
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
+import type * as Socket from "@effect/platform/Socket"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import { constTrue } from "effect/Function"
+import { globalValue } from "effect/GlobalValue"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import type { Duplex } from "node:stream"
+import type { Exchange, Interruptor } from "../server/Exchange.js"
+import type { AbortReason, Outcome } from "../server/Outcome.js"
+import { BodyError } from "../server/ServerError.js"
+import { WholeBody } from "./BodyReader.js"
+import { LazyScope } from "./LazyScope.js"
+import { type OpenSpan, RequestSpan } from "./RequestSpan.js"
+import { sendParts, sendWhole, wholeBody } from "./respond.js"
+import { joinedHeaders, ServerRequest, UnreadableBody } from "./ServerRequest.js"
+
+/**
+ * What all calls of one served app share.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Site {
+  readonly app: HttpApp.Default<unknown>
+  readonly middleware: HttpMiddleware.HttpMiddleware | undefined
+  /** The services the app is given, without those of a request. */
+  readonly services: ReadonlyMap<string, unknown>
+  /** Can nobody outside see spans? Then none is made until somebody inside looks. */
+  readonly spansUnseen: boolean
+  readonly tracerDisabledWhen: (request: HttpServerRequest) => boolean
+  /** Starts a fiber at once. */
+  readonly fork: <A, E>(
+    effect: Effect.Effect<A, E, HttpServerRequest | Scope.Scope>,
+    services: Map<string, unknown>
+  ) => Fiber.RuntimeFiber<A, E>
+  /** Is a handler interrupted when its client leaves? */
+  readonly interruptOnDisconnect: boolean
+  readonly upgrade: (call: HandlerCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
+  /** Waits until the server begins to stop. */
+  readonly stopping: Effect.Effect<void>
+}
+
+// The platform's own list of scopes that somebody else closes: see HttpApp.ejectDefaultScopeClose.
+const ejectedScopes = globalValue("@effect/platform/HttpApp/ejectedScopes", () => new WeakSet<Scope.Scope>())
+
+const nothingToStop: Interruptor = () => undefined
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class HandlerCall {
+  /** Where the connection went, when it was taken over. */
+  socket: Duplex | undefined = undefined
+  /** How many parts of the handler want to run to their end although the client has left. */
+  keepRunning: number
+  private handled = false
+  private readonly scope = new LazyScope()
+  private span: RequestSpan | undefined = undefined
+  private readHeaders: Headers.Headers | undefined = undefined
+  private whole: WholeBody | undefined = undefined
+  private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+  private response: HttpServerResponse | undefined = undefined
+  private failure: Cause.Cause<unknown> | undefined = undefined
+
+  constructor(readonly exchange: Exchange, readonly site: Site) {
+    this.keepRunning = site.interruptOnDisconnect ? 0 : 1
+  }
+
+  get headers(): Headers.Headers {
+    return this.readHeaders ??= joinedHeaders(this.exchange.request.fields)
+  }
+
+  get body(): WholeBody {
+    return this.whole ??= new WholeBody(this.exchange)
+  }
+
+  upgrade(request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> {
+    return this.site.upgrade(this, request)
+  }
+
+  run(): void {
+    const { app, middleware, spansUnseen, tracerDisabledWhen } = this.site
+    const request = this.request
+    const services = this.servicesFor(request)
+    services.set(Scope.Scope.key, this.scope)
+    if (spansUnseen && !tracerDisabledWhen(request)) {
+      this.span = new RequestSpan(() => this.openSpan(request))
+      services.set(Tracer.ParentSpan.key, this.span)
+    }
+    if (middleware === undefined && spansUnseen) {
+      const fiber = this.site.fork(Effect.flatMap(app, this.answer), services)
+      this.fiber = fiber
+      fiber.addObserver(this.answered)
+      if (!this.handled) this.runsOn()
+    } else {
+      // the pipeline waits for the response to be sent, so it never ends at once
+      this.runsOn()
+      this.fiber = this.site.fork(this.pipeline(app, middleware), services)
+      this.fiber.addObserver(this.ended)
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the short way
+
+  // What can be sent whole is left to the observer; anything else is done in the fiber, which knows the app's settings.
+  private readonly answer = (response: HttpServerResponse): Effect.Effect<HttpServerResponse, unknown> => {
+    const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
+    const handler = fiber.getFiberRef(HttpApp.currentPreResponseHandlers)
+    if (handler._tag === "None") {
+      if (wholeBody(response) !== undefined) return Effect.succeed(response)
+      this.runsOn()
+      return Effect.as(this.send(response), response)
+    }
+    this.runsOn()
+    return Effect.tap(handler.value(this.request, response), (changed) => this.send(changed))
+  }
+
+  private readonly answered = (exit: Exit.Exit<HttpServerResponse, unknown>): void => {
+    if (Exit.isFailure(exit)) {
+      if (this.exchange.over || this.exchange.headSent) return this.ended(exit)
+      this.failure = exit.cause
+      return this.recover(exit)
+    }
+    const body = this.handled ? undefined : wholeBody(exit.value)
+    if (body === undefined || this.exchange.over) return this.ended(exit)
+    this.handled = true
+    this.response = exit.value
+    if (this.scope.used || this.span?.used === true) {
+      this.exchange.running(nothingToStop)
+      this.exchange.whenSettled(() => this.ended(exit))
+    } else this.exchange.ended()
+    const refused = sendWhole(this.exchange, exit.value, body)
+    if (refused !== undefined) this.recover(Exit.die(refused))
+  }
+
+  // Answers a failure as the platform does, in a fiber of its own.
+  private recover(exit: Exit.Exit<HttpServerResponse, unknown>): void {
+    this.handled = true
+    this.runsOn()
+    const recovery = HttpApp.toHandled(exit, (_, response) => this.send(response))
+    this.site.fork(untraced(recovery), this.servicesFor(this.request)).addObserver(() => this.ended(exit))
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the whole way
+
+  private pipeline(
+    app: HttpApp.Default<unknown>,
+    middleware: HttpMiddleware.HttpMiddleware | undefined
+  ): Effect.Effect<unknown, unknown, HttpServerRequest> {
+    const inScope = Effect.provideService(Scope.Scope, this.scope)
+    const interruptible = Effect.interruptible(app).pipe(
+      Effect.tapErrorCause((cause) =>
+        Effect.sync(() => {
+          this.failure = cause
+        })
+      )
+    )
+    const handled = HttpApp.toHandled(
+      inScope(interruptible),
+      (_, response) => this.send(response),
+      middleware === undefined ? undefined : (inner) => inScope(middleware(inner))
+    )
+    return this.span === undefined ? handled : untraced(handled)
+  }
+
+  private send(response: HttpServerResponse): Effect.Effect<void, unknown> {
+    return Effect.suspend(() => {
+      this.handled = true
+      this.response = response
+      // the client has left, or the connection was taken over
+      if (this.exchange.over) return Effect.void
+      this.blame(response)
+      const body = wholeBody(response)
+      if (body !== undefined) {
+        const refused = sendWhole(this.exchange, response, body)
+        return refused === undefined ? this.settled : Effect.die(refused)
+      }
+      return Effect.interruptible(sendParts(this.exchange, this.request, response)).pipe(
+        Effect.tapErrorCause((cause) => Effect.sync(() => this.partsFailed(cause))),
+        Effect.zipRight(this.settled)
+      )
+    })
+  }
+
+  // A response that stands for a failure: the outcome says so.
+  private blame(response: HttpServerResponse): void {
+    if (this.failure === undefined) return
+    const error = Cause.squash(this.failure)
+    if (error instanceof UnreadableBody && error.cause instanceof BodyError) this.exchange.error = error.cause
+    else if (response.status >= 500) this.exchange.error = error
+  }
+
+  // What has begun cannot be answered anew: the connection is cut, so that the client can tell.
+  private partsFailed(cause: Cause.Cause<unknown>): void {
+    this.failure = cause
+    if (this.exchange.over) return
+    if (this.exchange.headSent) this.exchange.fail(Cause.squash(cause))
+    else this.exchange.retract()
+  }
+
+  // The last byte is with the kernel, or the client has left.
+  private get settled(): Effect.Effect<void> {
+    return Effect.async<void>((resume) => {
+      this.exchange.whenSettled((outcome) =>
+        resume(
+          outcome._tag === "Aborted"
+            ? Effect.failCause(Cause.interrupt(interruptorId(outcome.reason)))
+            : Effect.void
+        )
+      )
+    })
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the end
+
+  private runsOn(): void {
+    if (!this.exchange.isRunning) this.exchange.running(this.interrupt)
+  }
+
+  private readonly interrupt: Interruptor = (reason) => {
+    if (reason !== "Stopped" && (this.keepRunning > 0 || this.socket?.writableEnded === true)) return
+    this.fiber?.unsafeInterruptAsFork(interruptorId(reason))
+  }
+
+  // The fiber is over: what belongs to the request ends, and then the hooks may run.
+  private readonly ended = (exit: Exit.Exit<unknown, unknown>): void => {
+    if (!this.exchange.over && !this.exchange.headSent) {
+      this.exchange.fail(Exit.isFailure(exit) ? Cause.squash(exit.cause) : new Error("the handler gave no response"))
+    }
+    const truth = truthOf(exit, this.exchange.outcome, this.exchange.aborted)
+    if (Exit.isFailure(truth)) this.span?.finish(Exit.failCause(truth.cause))
+    else if (this.response !== undefined) this.span?.finish(Exit.succeed(this.response))
+    if (!this.scope.used || ejectedScopes.has(this.scope)) return this.exchange.ended()
+    this.site.fork(Scope.close(this.scope, truth), new Map()).addObserver((closed) => {
+      if (Exit.isFailure(closed)) this.exchange.logFailure("a finalizer of the request's scope failed", closed.cause)
+      this.exchange.ended()
+    })
+  }
+
+  // The span is the one that the platform's own tracing makes, around an app that waits for the response.
+  private openSpan(request: ServerRequest): OpenSpan {
+    let span: Tracer.Span | undefined
+    let finish: OpenSpan["finish"] = () => undefined
+    const held = Effect.flatMap(Effect.orDie(Effect.currentSpan), (current) => {
+      span = current
+      return Effect.async<HttpServerResponse, unknown>((resume) => {
+        finish = resume
+      })
+    })
+    this.site.fork(HttpApp.toHandled(held, () => Effect.void), this.servicesFor(request))
+    if (span === undefined) throw new Error("the tracer gave no span")
+    return { span, finish: (exit) => finish(exit) }
+  }
+
+  private servicesFor(request: ServerRequest): Map<string, unknown> {
+    const services = new Map(this.site.services)
+    services.set(HttpServerRequest.key, request)
+    return services
+  }
+
+  private get request(): ServerRequest {
+    return new ServerRequest(this, this.exchange.request.target, undefined, undefined)
+  }
+}
+
+const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constTrue)
+
+const interruptorId = (reason: AbortReason): FiberId.FiberId => reason === "Stopped" ? FiberId.none : clientAbortFiberId
+
+const truthOf = (
+  exit: Exit.Exit<unknown, unknown>,
+  outcome: Outcome | undefined,
+  aborted: AbortReason | undefined
+): Exit.Exit<unknown, unknown> => {
+  const reason = outcome?._tag === "Aborted" ? outcome.reason : outcome === undefined ? aborted : undefined
+  return reason === undefined || Exit.isFailure(exit) ? exit : Exit.failCause(Cause.interrupt(interruptorId(reason)))
+}

@@ -1,0 +1,87 @@
+/**
+ * Interim responses from any handler or middleware: these Effects need only the request.
+ *
+ * @since 0.1.0
+ */
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as Effect from "effect/Effect"
+import type { FieldPairs } from "../protocol/responseHead.js"
+import { InterimError } from "../server/ServerError.js"
+import { ServerRequest } from "./ServerRequest.js"
+
+export { InterimResponses, layer } from "../server/InterimResponses.js"
+export { InterimError } from "../server/ServerError.js"
+
+/**
+ * Fields as a record, or as pairs where a name comes more than once or its case matters.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type HeadersInput = Readonly<Record<string, string>> | FieldPairs
+
+/**
+ * Sends an interim response at once: any 1xx but 101, any number of them. An explicit 100 pays the one that the client
+ * waits for, which the first read of the body would send otherwise.
+ *
+ * Fails with an `InterimError`: `TooLate` once the final response has begun, `Unsupported` for an HTTP/1.0 client or on
+ * another HttpServer, `InvalidHeader` for a status or a field that cannot be sent.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const send = (
+  status: number,
+  headers: HeadersInput = []
+): Effect.Effect<void, InterimError, HttpServerRequest> =>
+  withExchange((exchange) => exchange.interim(status, pairs(headers)))
+
+const continue_ = (headers?: HeadersInput): Effect.Effect<void, InterimError, HttpServerRequest> => send(100, headers)
+
+export {
+  /**
+   * Sends a 100 Continue at once, with fields of its own (RFC 9110, 15.2.1).
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  continue_ as continue
+}
+
+/**
+ * Sends 103 Early Hints (RFC 8297).
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const earlyHints = (headers: HeadersInput): Effect.Effect<void, InterimError, HttpServerRequest> =>
+  send(103, headers)
+
+/**
+ * Sets the fields of the 100 that the first read of the body sends, if the client waits for one.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const setContinueHeaders = (headers: HeadersInput): Effect.Effect<void, InterimError, HttpServerRequest> =>
+  withExchange((exchange) => {
+    exchange.continueFields = [...pairs(headers)]
+    return undefined
+  })
+
+const withExchange = (
+  act: (exchange: ServerRequest["source"]) => InterimError | undefined
+): Effect.Effect<void, InterimError, HttpServerRequest> =>
+  Effect.flatMap(HttpServerRequest, (request) => {
+    if (!(request instanceof ServerRequest)) {
+      return Effect.fail(
+        new InterimError({ reason: "Unsupported", description: "this HttpServer has no interim responses" })
+      )
+    }
+    const refused = act(request.source)
+    return refused === undefined ? Effect.void : Effect.fail(refused)
+  })
+
+const pairs = (headers: HeadersInput): FieldPairs => isPairs(headers) ? headers : Object.entries(headers)
+
+const isPairs = (headers: HeadersInput): headers is FieldPairs => Symbol.iterator in headers

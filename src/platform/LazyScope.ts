@@ -1,0 +1,48 @@
+/**
+ * A request's Scope that is made when something asks for it: most handlers never do.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import type * as Exit from "effect/Exit"
+import { pipeArguments } from "effect/Pipeable"
+import * as Scope from "effect/Scope"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class LazyScope implements Scope.CloseableScope {
+  readonly [Scope.ScopeTypeId]: Scope.ScopeTypeId = Scope.ScopeTypeId
+  readonly [Scope.CloseableScopeTypeId]: Scope.CloseableScopeTypeId = Scope.CloseableScopeTypeId
+  readonly strategy = ExecutionStrategy.sequential
+  private made: Scope.CloseableScope | undefined = undefined
+
+  /** Was anything ever added? */
+  get used(): boolean {
+    return this.made !== undefined
+  }
+
+  // These three are what Effect's runtime calls on any Scope.
+
+  addFinalizer(finalizer: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown>): Effect.Effect<void> {
+    return Scope.addFinalizerExit(this.scope, finalizer)
+  }
+
+  fork(strategy: ExecutionStrategy.ExecutionStrategy): Effect.Effect<Scope.CloseableScope> {
+    return Scope.fork(this.scope, strategy)
+  }
+
+  close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Effect.suspend(() => Scope.close(this.scope, exit))
+  }
+
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+
+  private get scope(): Scope.CloseableScope {
+    return this.made ??= Effect.runSync(Scope.make())
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Post hooks from any handler or middleware: these Effects need only the request.
+ *
+ * @since 0.1.0
+ */
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type { Outcome } from "../server/Outcome.js"
+import { ServerRequest } from "./ServerRequest.js"
+
+export { layer, type PostHook, Posthooks } from "../server/Posthooks.js"
+
+/**
+ * Post hooks need tsgi: another HttpServer would drop them.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PosthooksError extends Data.TaggedError("PosthooksError")<{
+  readonly reason: "Unsupported"
+}> {
+  override get message(): string {
+    return "Unsupported: this HttpServer has no post hooks"
+  }
+}
+
+/**
+ * Adds work for after the exchange: it runs when the last byte was handed to the kernel, or the client has left, or the
+ * handler failed, or the server stopped, and it is told which. Hooks run in order of registration, with the services of the
+ * handler that added them; none is interrupted with the request, a failure is logged and keeps no other from running. The
+ * next request on the connection waits for them, unless `detached`; the server's stop waits in any case.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const add = <R>(
+  hook: (outcome: Outcome) => Effect.Effect<unknown, unknown, R>,
+  options?: { readonly detached?: boolean | undefined }
+): Effect.Effect<void, PosthooksError, R | HttpServerRequest> =>
+  Effect.contextWithEffect((context: import("effect/Context").Context<R | HttpServerRequest>) =>
+    Effect.flatMap(HttpServerRequest, (request) => {
+      if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
+      request.source.postHook((outcome) => Effect.provide(hook(outcome), context), options)
+      return Effect.void
+    })
+  )

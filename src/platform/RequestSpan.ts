@@ -1,0 +1,106 @@
+/**
+ * A request's span that is made when something looks at it.
+ *
+ * With Effect's native tracer nobody outside can see a span, so one that nobody inside looks at need not exist. It is
+ * then what `HttpMiddleware.tracer` makes, because that is what makes it.
+ *
+ * @since 0.1.0
+ */
+import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
+import type { Context } from "effect/Context"
+import type * as Exit from "effect/Exit"
+import type { Option } from "effect/Option"
+import type * as Tracer from "effect/Tracer"
+
+/**
+ * A span that is open, and what ends it with its response.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OpenSpan {
+  readonly span: Tracer.Span
+  readonly finish: (exit: Exit.Exit<HttpServerResponse, unknown>) => void
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class RequestSpan implements Tracer.Span {
+  readonly _tag = "Span"
+  private opened: OpenSpan | undefined = undefined
+
+  constructor(private readonly open: () => OpenSpan) {}
+
+  /** Is there one? */
+  get used(): boolean {
+    return this.opened !== undefined
+  }
+
+  /** Ends the span, if there is one. */
+  finish(exit: Exit.Exit<HttpServerResponse, unknown>): void {
+    this.opened?.finish(exit)
+  }
+
+  get name(): string {
+    return this.span.name
+  }
+
+  get spanId(): string {
+    return this.span.spanId
+  }
+
+  get traceId(): string {
+    return this.span.traceId
+  }
+
+  get parent(): Option<Tracer.AnySpan> {
+    return this.span.parent
+  }
+
+  get context(): Context<never> {
+    return this.span.context
+  }
+
+  get status(): Tracer.SpanStatus {
+    return this.span.status
+  }
+
+  get attributes(): ReadonlyMap<string, unknown> {
+    return this.span.attributes
+  }
+
+  get links(): ReadonlyArray<Tracer.SpanLink> {
+    return this.span.links
+  }
+
+  get sampled(): boolean {
+    return this.span.sampled
+  }
+
+  get kind(): Tracer.SpanKind {
+    return this.span.kind
+  }
+
+  end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
+    this.span.end(endTime, exit)
+  }
+
+  attribute(key: string, value: unknown): void {
+    this.span.attribute(key, value)
+  }
+
+  event(name: string, startTime: bigint, attributes?: Record<string, unknown>): void {
+    this.span.event(name, startTime, attributes)
+  }
+
+  addLinks(links: ReadonlyArray<Tracer.SpanLink>): void {
+    this.span.addLinks(links)
+  }
+
+  private get span(): Tracer.Span {
+    this.opened ??= this.open()
+    return this.opened.span
+  }
+}

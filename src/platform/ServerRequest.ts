@@ -1,0 +1,222 @@
+/**
+ * An exchange's request as @effect/platform's `HttpServerRequest`.
+ *
+ * @since 0.1.0
+ */
+import * as Cookies from "@effect/platform/Cookies"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import * as Headers from "@effect/platform/Headers"
+import * as IncomingMessage from "@effect/platform/HttpIncomingMessage"
+import type { HttpMethod } from "@effect/platform/HttpMethod"
+import { RequestError } from "@effect/platform/HttpServerError"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Respondable from "@effect/platform/HttpServerRespondable"
+import * as ServerResponse from "@effect/platform/HttpServerResponse"
+import * as Multipart from "@effect/platform/Multipart"
+import type * as Path from "@effect/platform/Path"
+import type * as Socket from "@effect/platform/Socket"
+import * as UrlParams from "@effect/platform/UrlParams"
+import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
+import * as Option from "effect/Option"
+import type { ReadonlyRecord } from "effect/Record"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Fields } from "../protocol/fields.js"
+import type { Exchange } from "../server/Exchange.js"
+import { BodyError } from "../server/ServerError.js"
+import * as BodyReader from "./BodyReader.js"
+import type { HandlerCall } from "./HandlerCall.js"
+
+/**
+ * A body that could not be read: the platform's error, which knows the answer that fits.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnreadableBody extends RequestError {
+  override [Respondable.symbol]() {
+    return ServerResponse.empty({ status: this.cause instanceof BodyError ? this.cause.status : 400 })
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class ServerRequest extends Inspectable.Class implements HttpServerRequest.HttpServerRequest {
+  readonly [HttpServerRequest.TypeId]: HttpServerRequest.TypeId = HttpServerRequest.TypeId
+  readonly [IncomingMessage.TypeId]: IncomingMessage.TypeId = IncomingMessage.TypeId
+  private readCookies: ReadonlyRecord<string, string> | undefined = undefined
+  private persisted: HttpServerRequest.HttpServerRequest["multipart"] | undefined = undefined
+
+  constructor(
+    /** What all views of this request share. */
+    readonly call: HandlerCall,
+    readonly url: string,
+    private readHeaders: Headers.Headers | undefined,
+    private readonly givenAddress: string | undefined
+  ) {
+    super()
+  }
+
+  get source(): Exchange {
+    return this.call.exchange
+  }
+
+  get originalUrl(): string {
+    return this.source.request.target
+  }
+
+  get method(): HttpMethod {
+    return this.source.request.method.toUpperCase() as HttpMethod
+  }
+
+  get headers(): Headers.Headers {
+    return this.readHeaders ??= this.call.headers
+  }
+
+  get cookies(): ReadonlyRecord<string, string> {
+    return this.readCookies ??= Cookies.parseHeader(this.headers.cookie ?? "")
+  }
+
+  get remoteAddress(): Option.Option<string> {
+    if (this.givenAddress !== undefined) return Option.some(this.givenAddress)
+    const remote = this.source.transport.remote
+    return remote._tag === "Tcp" ? Option.some(remote.host) : Option.none()
+  }
+
+  modify(options: {
+    readonly url?: string | undefined
+    readonly headers?: Headers.Headers | undefined
+    readonly remoteAddress?: string | undefined
+  }): ServerRequest {
+    return new ServerRequest(
+      this.call,
+      options.url ?? this.url,
+      options.headers ?? this.readHeaders,
+      options.remoteAddress ?? this.givenAddress
+    )
+  }
+
+  get stream(): Stream.Stream<Uint8Array, RequestError> {
+    return Stream.mapError(BodyReader.stream(this.source), (error) => this.unreadable(error))
+  }
+
+  get arrayBuffer(): Effect.Effect<ArrayBuffer, RequestError> {
+    return Effect.map(this.bytes, (bytes) => {
+      const copy = new ArrayBuffer(bytes.length)
+      new Uint8Array(copy).set(bytes)
+      return copy
+    })
+  }
+
+  get text(): Effect.Effect<string, RequestError> {
+    return Effect.map(this.bytes, decode)
+  }
+
+  get json(): Effect.Effect<unknown, RequestError> {
+    return Effect.tryMap(this.text, {
+      try: (text): unknown => text === "" ? null : JSON.parse(text),
+      catch: (cause) => new RequestError({ request: this, reason: "Decode", cause })
+    })
+  }
+
+  get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, RequestError> {
+    return Effect.map(this.text, (text) => UrlParams.fromInput(new URLSearchParams(text)))
+  }
+
+  get multipartStream(): Stream.Stream<Multipart.Part, Multipart.MultipartError> {
+    return Stream.pipeThroughChannel(
+      Stream.mapError(this.stream, (cause) => new Multipart.MultipartError({ reason: "InternalError", cause })),
+      Multipart.makeChannel(this.headers)
+    )
+  }
+
+  get multipart(): Effect.Effect<
+    Multipart.Persisted,
+    Multipart.MultipartError,
+    Scope.Scope | FileSystem.FileSystem | Path.Path
+  > {
+    return this.persisted ??= Effect.runSync(Effect.cached(Multipart.toPersisted(this.multipartStream)))
+  }
+
+  get upgrade(): Effect.Effect<Socket.Socket, RequestError> {
+    return this.call.upgrade(this)
+  }
+
+  override toString(): string {
+    return `ServerRequest(${this.method} ${this.url})`
+  }
+
+  toJSON(): unknown {
+    return {
+      _id: "@effect/platform/HttpServerRequest",
+      method: this.method,
+      url: this.originalUrl,
+      headers: Inspectable.redact(this.headers),
+      remoteAddress: this.remoteAddress.toJSON()
+    }
+  }
+
+  private get bytes(): Effect.Effect<Uint8Array, RequestError> {
+    return Effect.flatMap(
+      IncomingMessage.MaxBodySize,
+      (most) =>
+        Effect.mapError(
+          this.call.body.read(Option.isSome(most) ? Number(most.value) : Infinity),
+          (error) => this.unreadable(error)
+        )
+    )
+  }
+
+  private unreadable(error: BodyError): RequestError {
+    return new UnreadableBody({
+      request: this,
+      reason: error.reason === "BadChunk" || error.reason === "TooLarge" ? "Decode" : "Transport",
+      cause: error,
+      description: error.message
+    })
+  }
+}
+
+const decoder = new TextDecoder()
+const decode = (bytes: Uint8Array): string => decoder.decode(bytes)
+
+// Of these a message has one; further ones are ignored, as node:http does.
+const singletons = new Set([
+  "age",
+  "authorization",
+  "content-length",
+  "content-type",
+  "etag",
+  "expires",
+  "from",
+  "host",
+  "if-modified-since",
+  "if-unmodified-since",
+  "last-modified",
+  "location",
+  "max-forwards",
+  "proxy-authorization",
+  "referer",
+  "retry-after",
+  "server",
+  "user-agent"
+])
+
+/**
+ * Fields as the platform sees them: names in lower case, values of the same name joined.
+ *
+ * @since 0.1.0
+ */
+export const joinedHeaders = (fields: Fields): Headers.Headers => {
+  const headers: Record<string, string> = {}
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i].toLowerCase()
+    const before = headers[name]
+    if (before === undefined) headers[name] = fields[i + 1]
+    else if (!singletons.has(name)) headers[name] = `${before}${name === "cookie" ? "; " : ", "}${fields[i + 1]}`
+  }
+  return Headers.unsafeFromRecord(headers)
+}

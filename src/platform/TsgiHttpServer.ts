@@ -1,0 +1,346 @@
+/**
+ * A drop-in `HttpServer` for @effect/platform.
+ *
+ * What `NodeHttpServer` is given as a node server and listen options is one record here: where to listen, TLS, limits,
+ * deadlines. Apps, routers, APIs and middleware run unchanged.
+ *
+ * @since 0.1.0
+ */
+import type * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import type * as Etag from "@effect/platform/Etag"
+import * as FileSystem from "@effect/platform/FileSystem"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import type * as HttpPlatform from "@effect/platform/HttpPlatform"
+import * as HttpServer from "@effect/platform/HttpServer"
+import { ServeError } from "@effect/platform/HttpServerError"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import type * as Types from "effect/Types"
+import { type ListenOptions, make as makeListener, type TlsOptions, TlsSettings } from "../node/NodeListener.js"
+import type * as AccessLog from "../server/AccessLog.js"
+import type { Address } from "../server/Address.js"
+import type { Exchange } from "../server/Exchange.js"
+import type { InterimResponses } from "../server/InterimResponses.js"
+import { Listener } from "../server/Listener.js"
+import type { Posthooks } from "../server/Posthooks.js"
+import type { RequestParser } from "../server/RequestParser.js"
+import * as Server from "../server/Server.js"
+import * as ServerConfig from "../server/ServerConfig.js"
+import { HandlerCall, type Site } from "./HandlerCall.js"
+import { ServerRequest } from "./ServerRequest.js"
+import * as Upgrade from "./Upgrade.js"
+
+/**
+ * Where and how to serve. Everything but the listening address has a default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends ListenOptions, ServerConfig.Partial, DoorOptions {
+  /** `node:tls` server options; with them the server speaks HTTPS. */
+  readonly tls?: TlsOptions | TlsSettings | undefined
+}
+
+/**
+ * What is this door's own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DoorOptions {
+  /** Interrupt a handler when its client leaves? Default `true`; {@link keepRunning} is the switch for a route. */
+  readonly interruptOnDisconnect?: boolean | undefined
+  /** Bytes that `text`, `json`, `urlParamsBody` and `arrayBuffer` may read; `MaxBodySize` overrides it. Default 10 MiB. */
+  readonly maxBufferedBody?: number | undefined
+  readonly websocket?: Upgrade.WebSocketOptions | undefined
+}
+
+type Services = Listener | RequestParser | InterimResponses | Posthooks | AccessLog.AccessLog
+
+/**
+ * An HttpServer from the engine's services, each of which can be another. See {@link layerServices} for the usual ones.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeWith = (
+  options: DoorOptions = {}
+): Effect.Effect<HttpServer.HttpServer, ServeError, Scope.Scope | Services> =>
+  Effect.gen(function*() {
+    const serverScope = yield* Effect.scope
+    const engine = yield* Effect.context<Services>()
+    // requests that come before an app is served wait for it
+    const early: Array<Exchange> = []
+    let handle = (exchange: Exchange): void => {
+      early.push(exchange)
+    }
+    const start = (address?: Address) =>
+      Server.serve((exchange) => handle(exchange), { address }).pipe(
+        Effect.provide(engine),
+        Scope.extend(serverScope),
+        Effect.mapError((cause) => new ServeError({ cause }))
+      )
+    let running = yield* start()
+    let stopped = false
+    const upgrade = Upgrade.make(options.websocket)
+
+    return HttpServer.make({
+      address: platformAddress(running.address),
+      serve: (app, middleware) =>
+        Effect.gen(function*() {
+          if (stopped) {
+            running = yield* Effect.orDie(start(running.address))
+            stopped = false
+          }
+          const current = running
+          const site = yield* makeSite(app, middleware, options, upgrade, current.draining)
+          handle = (exchange) => new HandlerCall(exchange, site).run()
+          for (const exchange of early.splice(0)) handle(exchange)
+          // What the app was built from is released after this, so no handler runs past it.
+          yield* Effect.addFinalizer(() => {
+            stopped = true
+            return current.stop()
+          })
+        })
+    })
+  })
+
+const makeSite = (
+  app: Site["app"],
+  middleware: Site["middleware"],
+  options: DoorOptions,
+  upgrade: Site["upgrade"],
+  stopping: Site["stopping"]
+): Effect.Effect<Site> =>
+  Effect.map(Effect.runtime<never>(), (runtime) => {
+    const services = new Map<string, unknown>(runtime.context.unsafeMap)
+    if (!services.has(HttpServerRequest.MaxBodySize.key)) {
+      const most = options.maxBufferedBody ?? 10_485_760
+      services.set(
+        HttpServerRequest.MaxBodySize.key,
+        most === Infinity ? Option.none() : Option.some(FileSystem.Size(most))
+      )
+    }
+    const own: Types.Mutable<Runtime.Runtime<HttpServerRequest.HttpServerRequest | Scope.Scope>> = Runtime.make({
+      ...runtime,
+      context: Context.unsafeMake(services)
+    })
+    const runFork = Runtime.runFork(own)
+    const refs = runtime.fiberRefs
+    const tracer = Context.get(FiberRefs.getOrDefault(refs, DefaultServices.currentServices), Tracer.Tracer)
+    return {
+      app,
+      middleware,
+      services,
+      spansUnseen: tracer === Context.get(DefaultServices.liveServices, Tracer.Tracer) &&
+        FiberRefs.getOrDefault(refs, FiberRef.currentTracerEnabled),
+      tracerDisabledWhen: FiberRefs.getOrDefault(refs, HttpMiddleware.currentTracerDisabledWhen),
+      fork: (effect, given) => {
+        // The context is swapped, not provided: that would be a fiber ref to set and to restore for every request.
+        own.context = Context.unsafeMake(given)
+        return runFork(effect, { immediate: true })
+      },
+      interruptOnDisconnect: options.interruptOnDisconnect ?? true,
+      upgrade,
+      stopping
+    }
+  })
+
+/**
+ * An HttpServer that listens as the options say.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Effect.Effect<HttpServer.HttpServer, ServeError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { door, engine } = yield* Effect.try({
+      try: () => split(options),
+      catch: (cause) => new ServeError({ cause })
+    })
+    return yield* Effect.provide(makeWith(door), yield* Layer.build(engine))
+  })
+
+/**
+ * The engine's services as they are without further ado, but for the listener: limits and deadlines are those of
+ * `ServerConfig`, there is no access log.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerServices = Server.layerServices
+
+/**
+ * An HttpServer from the engine's services.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWith = (options?: DoorOptions): Layer.Layer<HttpServer.HttpServer, ServeError, Services> =>
+  Layer.scoped(HttpServer.HttpServer, makeWith(options))
+
+/**
+ * An HttpServer alone.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerServer = (options: Options = {}): Layer.Layer<HttpServer.HttpServer, ServeError> =>
+  Layer.scoped(HttpServer.HttpServer, make(options))
+
+/**
+ * What file responses and entity tags need.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext> =
+  NodeHttpServer.layerContext
+
+/**
+ * An HttpServer with the services that apps on Node use.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<
+  HttpServer.HttpServer | HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext,
+  ServeError
+> => Layer.mergeAll(layerServer(options), layerContext)
+
+/**
+ * The same, with options from `Config`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<Options>
+): Layer.Layer<
+  HttpServer.HttpServer | HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext,
+  ConfigError.ConfigError | ServeError
+> =>
+  Layer.mergeAll(
+    Layer.scoped(HttpServer.HttpServer, Effect.flatMap(Config.unwrap(options), make)),
+    layerContext
+  )
+
+/**
+ * A server on a free port, and an HttpClient whose requests go there.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTest: Layer.Layer<
+  | HttpClient.HttpClient
+  | HttpServer.HttpServer
+  | HttpPlatform.HttpPlatform
+  | Etag.Generator
+  | NodeContext.NodeContext,
+  ServeError
+> = HttpServer.layerTestClient.pipe(
+  Layer.provide(NodeHttpClient.layerWithoutAgent),
+  Layer.provide(NodeHttpClient.makeAgentLayer({ keepAlive: false })),
+  Layer.provideMerge(layer({ port: 0 }))
+)
+
+/**
+ * The request's fields in the order, case and number they came; empty on another HttpServer.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const rawHeaders: Effect.Effect<
+  ReadonlyArray<readonly [name: string, value: string]>,
+  never,
+  HttpServerRequest.HttpServerRequest
+> = Effect.map(HttpServerRequest.HttpServerRequest, (request) => {
+  if (!(request instanceof ServerRequest)) return []
+  const fields = request.source.request.fields
+  return Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i], fields[2 * i + 1]] as const)
+})
+
+/**
+ * Waits until the server begins to stop: for event streams and WebSockets, to say goodbye. Never on another HttpServer.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const stopping: Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> = Effect.flatMap(
+  HttpServerRequest.HttpServerRequest,
+  (request) => request instanceof ServerRequest ? request.call.site.stopping : Effect.never
+)
+
+/**
+ * Lets a handler run to its end although its client has left. It is still interrupted when the server's grace time is
+ * over.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const keepRunning = <A, E, R>(
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R | HttpServerRequest.HttpServerRequest> =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+    if (!(request instanceof ServerRequest)) return self
+    const { call } = request
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        call.keepRunning++
+      }),
+      () => self,
+      () =>
+        Effect.sync(() => {
+          call.keepRunning--
+        })
+    )
+  })
+
+const listenNames = ["port", "host", "backlog", "ipv6Only", "reusePort", "path", "mode", "fd"] as const
+const doorNames = ["interruptOnDisconnect", "maxBufferedBody", "websocket"] as const
+
+const split = (options: Options) => {
+  const { tls } = options
+  const listening = pick(options, listenNames)
+  const door = pick(options, doorNames)
+  const names: ReadonlySet<string> = new Set([...listenNames, ...doorNames, "tls"])
+  const given: ServerConfig.Partial = Object.fromEntries(
+    Object.entries(options).filter(([name]) => !names.has(name))
+  )
+  const config = ServerConfig.make({ halfClose: "abort", fieldCase: "preserve", ...given })
+  const engine = Layer.mergeAll(
+    Server.layerServices,
+    Layer.sync(
+      Listener,
+      () => makeListener(listening, tls === undefined || tls instanceof TlsSettings ? tls : new TlsSettings(tls))
+    )
+  ).pipe(Layer.provideMerge(Layer.succeed(ServerConfig.ServerConfig, config)))
+  return { door, engine }
+}
+
+const pick = <A extends object, K extends keyof A>(from: A, names: ReadonlyArray<K>): Pick<A, K> => {
+  const picked: globalThis.Partial<Pick<A, K>> = {}
+  for (const name of names) if (from[name] !== undefined) picked[name] = from[name]
+  return picked as Pick<A, K>
+}
+
+const platformAddress = (address: Address): HttpServer.Address =>
+  address._tag === "Unix"
+    ? { _tag: "UnixAddress", path: address.path }
+    : { _tag: "TcpAddress", hostname: address.host === "::" ? "0.0.0.0" : address.host, port: address.port }

@@ -1,0 +1,89 @@
+/**
+ * WebSockets: handshake and frames are the `ws` library's, the connection is ours until then.
+ *
+ * @since 0.1.0
+ */
+import { RequestError } from "@effect/platform/HttpServerError"
+import * as Socket from "@effect/platform/Socket"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import { Buffer } from "node:buffer"
+import { Duplex } from "node:stream"
+import { WebSocketServer } from "ws"
+import * as UpgradeRequest from "../node/upgradeRequest.js"
+import { ResponseError } from "../server/ServerError.js"
+import type { HandlerCall } from "./HandlerCall.js"
+import type { ServerRequest } from "./ServerRequest.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface WebSocketOptions {
+  /** Longest message in bytes, after decompression; a longer one closes the WebSocket with 1009. Default 8388608. */
+  readonly maxPayload?: number | undefined
+  /** Offer permessage-deflate (RFC 7692), without context takeover, so that memory per connection stays bounded. Default `true`. */
+  readonly perMessageDeflate?: boolean | undefined
+}
+
+/**
+ * Makes what turns a request into a Socket. The connection is taken over when the Socket is run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: WebSocketOptions = {}) => {
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: options.maxPayload ?? 8_388_608,
+    perMessageDeflate: options.perMessageDeflate === false
+      ? false
+      : { serverNoContextTakeover: true, clientNoContextTakeover: true, concurrencyLimit: 10 }
+  })
+  return (call: HandlerCall, request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> =>
+    Effect.suspend(() => {
+      const wrong = fault(call, request)
+      if (wrong !== undefined) {
+        return Effect.fail(new RequestError({ request, reason: "Decode", description: wrong }))
+      }
+      return Socket.fromWebSocket(
+        Effect.acquireRelease(open(server, call, request), (socket) => Effect.sync(() => socket.close()))
+      )
+    })
+}
+
+const open = (
+  server: WebSocketServer,
+  call: HandlerCall,
+  request: ServerRequest
+): Effect.Effect<globalThis.WebSocket, Socket.SocketGenericError> =>
+  Effect.async((resume) => {
+    const fail = (cause: unknown): void => resume(Effect.fail(new Socket.SocketGenericError({ reason: "Open", cause })))
+    const taken = call.exchange.takeOver()
+    if (taken instanceof ResponseError) return fail(taken)
+    if (!(taken.stream instanceof Duplex)) return fail(new TypeError("this transport has no stream to give"))
+    call.socket = taken.stream
+    taken.stream.once("close", () => fail(new Error("the connection was closed within the handshake")))
+    server.handleUpgrade(
+      UpgradeRequest.make(request.method, request.url, request.headers),
+      taken.stream,
+      Buffer.from(taken.rest),
+      (socket) => isWebSocket(socket) ? resume(Effect.succeed(socket)) : fail(new TypeError("no WebSocket"))
+    )
+  })
+
+// `ws` has the interface of browsers, but not their type.
+const isWebSocket = (socket: unknown): socket is globalThis.WebSocket =>
+  Predicate.hasProperty(socket, "addEventListener") && Predicate.hasProperty(socket, "readyState")
+
+// What `ws` would refuse by itself is refused before the connection is given away (RFC 6455, 4.2.1), so that the
+// application can still answer.
+const fault = (call: HandlerCall, request: ServerRequest): string | undefined => {
+  const { headers } = request
+  const offered = call.exchange.demands.upgrade.toLowerCase().split(",").map((protocol) => protocol.trim())
+  if (!offered.includes("websocket")) return "not an upgradeable ServerRequest"
+  if (request.method !== "GET") return "a WebSocket handshake is a GET"
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")) return "no valid Sec-WebSocket-Key"
+  return headers["sec-websocket-version"] === "13" ? undefined : "only version 13 of WebSocket is spoken"
+}
