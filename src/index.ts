@@ -20,6 +20,7 @@ export {
 export type { TlsInfo } from "./server/Transport.js"
 export type { App, AppBody, StartResponse, Write } from "./wsgi/App.js"
 export type { Environ, PostHookEntry } from "./wsgi/Environ.js"
+export { fetchApp, type FetchHandler } from "./wsgi/fetchApp.js"
 export type { HeaderPairs } from "./wsgi/HeaderPairs.js"
 export { Input } from "./wsgi/Input.js"
 export { listen, type Listener, type TlsListener, wrapTls } from "./wsgi/listen.js"

@@ -1,0 +1,70 @@
+/**
+ * Web-standard handlers, `(request: Request) => Response`, as WSGI applications.
+ *
+ * @since 0.1.0
+ */
+import type { App } from "./App.js"
+import type { Environ } from "./Environ.js"
+
+/**
+ * A handler of the kind that Hono, itty-router and others have as `fetch`. It is given the environ beside the request: for
+ * post hooks, interim responses and the peer's address.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FetchHandler = (request: Request, env: Environ) => Response | Promise<Response>
+
+/**
+ * Serves a web-standard handler. Bodies are streamed both ways, with back-pressure; the first read of the request's body
+ * sends the 100 that the client waits for; `request.signal` is aborted when the client is gone or the server stops.
+ *
+ * @example
+ * ```ts
+ * import { fetchApp, listen, server } from "tsgi"
+ *
+ * server(listen(8090), fetchApp((request) => new Response(`Hello from ${new URL(request.url).pathname}\n`)))
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fetchApp = (handler: FetchHandler): App => async (env, startResponse) => {
+  const response = await handler(requestFrom(env), env)
+  const { body, headers, status, statusText } = response
+  startResponse(statusText === "" ? String(status) : `${status} ${statusText}`, headers)
+  return body ?? ""
+}
+
+const requestFrom = (env: Environ): Request =>
+  new Request(urlOf(env), {
+    method: env.REQUEST_METHOD,
+    headers: env.headers_raw.map(([name, value]): [string, string] => [name, value]),
+    signal: env["tsgi.signal"],
+    ...hasBody(env) ? { body: bodyOf(env), duplex: "half" } : {}
+  })
+
+// RFC 9112, 3.3: the target itself where it is absolute, otherwise scheme, Host and target together
+const urlOf = (env: Environ): string => {
+  const target = env.REQUEST_URI
+  if (!target.startsWith("/") && target !== "*") return target
+  const host = env.HTTP_HOST ?? (env.SERVER_PORT === "" ? "localhost" : `${env.SERVER_NAME}:${env.SERVER_PORT}`)
+  return `${env["wsgi.url_scheme"]}://${host}${target === "*" ? "" : target}`
+}
+
+// The fetch standard gives GET and HEAD no body, whatever the message has.
+const hasBody = (env: Environ): boolean =>
+  env.REQUEST_METHOD !== "GET" && env.REQUEST_METHOD !== "HEAD" &&
+  (env.HTTP_TRANSFER_ENCODING !== undefined || (env.CONTENT_LENGTH !== undefined && env.CONTENT_LENGTH !== "0"))
+
+const bodyOf = (env: Environ): ReadableStream<Uint8Array> => {
+  const pieces = env["eventlet.input"][Symbol.asyncIterator]()
+  // With a high-water mark of 0 nothing is pulled before somebody reads, so a refusal sends no 100.
+  return new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      const next = await pieces.next()
+      if (next.done === true) controller.close()
+      else controller.enqueue(next.value)
+    }
+  }, { highWaterMark: 0 })
+}
