@@ -12,7 +12,8 @@
  *       HTTP/1.1 417 Expectation Failed
  *       Connection: close ... refused
  *   head -c 100000000 /dev/zero | curl -i -H "Expect:" -T - http://127.0.0.1:8090/refuse
- *       the same: a client that is already uploading can still read the refusal
+ *       HTTP/1.1 417 Expectation Failed ... refused
+ *       (a client that is already uploading can still read the refusal)
  *
  * The 100 is sent by the first read of the body, so an application that does not read has not invited the body. The
  * connection then closes: nobody knows whether the client will send it.

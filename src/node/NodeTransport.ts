@@ -99,6 +99,8 @@ export class NodeTransport implements Transport {
       this.socket.off("end", this.events.end)
     }
     this.socket.pause()
+    // neither flowing nor held: it begins to flow for whoever listens, as any new socket does
+    Reflect.set(this.socket, "readableFlowing", null)
     return this.socket
   }
 

@@ -24,7 +24,7 @@ export interface AccessRecord {
   readonly requestLine: string
   /** Absent when the request was refused before its head was whole. */
   readonly request: RequestHead | undefined
-  /** The status answered; 499 when the client left before there was one. */
+  /** The status answered; 499 when the client left before there was one, 101 when the connection was taken over. */
   readonly status: number
   /** Body bytes handed to the kernel. */
   readonly bodyBytes: number

@@ -37,7 +37,8 @@ export interface FormatOptions {
  * | `client_port`  | peer port, empty for unix sockets                            |
  * | `date_time`    | local time of completion, `22/Nov/2026 10:15:00`             |
  * | `request_line` | as it came, control and non-ASCII characters escaped         |
- * | `status_code`  | the status answered, 499 when the client left before         |
+ * | `status_code`  | the status answered, 499 when the client left before, 101    |
+ * |                | when the connection was taken over                           |
  * | `body_length`  | body bytes handed to the kernel; `body_bytes` is the same    |
  * | `wire_bytes`   | all bytes handed to the kernel                               |
  * | `wall_seconds` | from the head read to the response handed over               |

@@ -124,7 +124,8 @@ export const serve = (
           remote: connection.transport.remote,
           requestLine: `${method} ${target} ${version}`,
           request: exchange.request,
-          status: outcome.status ?? 499,
+          // sent without a status of the server's: the application took the connection over
+          status: outcome.status ?? (outcome._tag === "Sent" ? 101 : 499),
           bodyBytes: outcome.bodyBytes,
           wireBytes: outcome.wireBytes,
           startTime: outcome.startTime,

@@ -32,8 +32,13 @@ export class Program implements AsyncDisposable {
         this.wake()
       })
     }
+    const leaveNothing = (): void => {
+      this.child.kill("SIGKILL")
+    }
+    process.once("exit", leaveNothing)
     this.ended = new Promise((resolve) => {
       this.child.once("close", (code, signal) => {
+        process.off("exit", leaveNothing)
         this.over = true
         this.wake()
         resolve({ code, signal, stdout: this.stdout, stderr: this.stderr })

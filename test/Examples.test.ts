@@ -1,0 +1,373 @@
+/**
+ * Every example as a process of its own: what its first comment promises, its exit code after a signal, and its one line
+ * when it cannot listen.
+ */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import type { ConnectionOptions, PeerCertificate } from "node:tls"
+import { connect as connectSecurely } from "node:tls"
+import { generate } from "selfsigned"
+import type { WireResponse } from "tsgi/testing"
+import { afterAll, describe, expect, it } from "vitest"
+import { WebSocket } from "ws"
+import { Program, run } from "./utils/processes.js"
+import { connect } from "./utils/sockets.js"
+
+const root = path.resolve(import.meta.dirname, "..")
+const helpers = ["serve.ts"]
+const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-examples-"))
+afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
+
+const start = (name: string, env: Readonly<Record<string, string>>): Program =>
+  new Program(process.execPath, ["--import", "tsx", `examples/${name}.ts`], { cwd: root, env: { PORT: "0", ...env } })
+
+class Example {
+  constructor(readonly program: Program, readonly port: number) {}
+
+  get address() {
+    return { _tag: "Tcp", host: "127.0.0.1", port: this.port } as const
+  }
+
+  line(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.program.line(pattern)
+  }
+
+  /** A command of a first comment, on this example's port; its output. */
+  async shell(command: string): Promise<string> {
+    const { stdout } = await run("bash", [
+      "-c",
+      command.replaceAll(/(?<=127\.0\.0\.1:|localhost:)\d+/g, `${this.port}`)
+    ], {
+      cwd: root
+    })
+    return stdout.join("\n")
+  }
+
+  /** One request on a connection of its own. */
+  async request(head: string, body = ""): Promise<WireResponse> {
+    await using client = await connect(this.address)
+    client.send(`${head}\r\nHost: a\r\n\r\n${body}`)
+    return await client.response()
+  }
+}
+
+interface Case {
+  readonly env?: Readonly<Record<string, string>>
+  readonly use: (example: Example) => Promise<void>
+  /** Instead of a signal and the exit code 0. */
+  readonly end?: (example: Example) => Promise<void>
+}
+
+const socketPath = path.join(temporary, "example.sock")
+const logPath = path.join(temporary, "access.log")
+const text = (response: WireResponse): string => response.body.toString("utf8")
+
+/** The certificate shown, and what is answered. */
+const overTls = (port: number, options: ConnectionOptions = {}): Promise<readonly [PeerCertificate, string]> =>
+  new Promise((resolve, reject) => {
+    let received = ""
+    let certificate: PeerCertificate
+    const socket = connectSecurely({ host: "127.0.0.1", port, rejectUnauthorized: false, ...options }, () => {
+      certificate = socket.getPeerCertificate()
+      socket.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    })
+    socket.setEncoding("utf8").on("data", (data: string) => received += data)
+    socket.once("error", reject).once("end", () => resolve([certificate, received.split("\r\n\r\n")[1]]))
+  })
+
+const clientCertificate = await generate([{ name: "commonName", value: "client" }], { keyType: "ec" })
+const clientCa = path.join(temporary, "clients.pem")
+fs.writeFileSync(clientCa, clientCertificate.cert)
+
+const cases: Readonly<Record<string, Case>> = {
+  hello: {
+    async use(example) {
+      expect(await example.shell("curl -s http://127.0.0.1:8090/")).toBe("Hello, World!")
+      const other = await example.request("GET /other HTTP/1.1")
+      expect([other.status, text(other)]).toEqual([404, "Not Found\r\n"])
+    }
+  },
+
+  tls: {
+    env: { CLIENT_CA: clientCa },
+    async use(example) {
+      expect(await example.shell("curl -sk https://127.0.0.1:8443/"))
+        .toBe("https, TLSv1.3, asked for no name, no client certificate")
+      const { cert, private: key } = clientCertificate
+      const [before, known] = await overTls(example.port, { servername: "localhost", cert, key })
+      expect(known).toBe("https, TLSv1.3, asked for localhost, client certificate of CN=client\n")
+      expect(before.subject.CN).toBe("localhost")
+      const [other] = await overTls(example.port, { servername: "other.example" })
+      expect(other.subject.CN).toBe("other.example")
+
+      example.program.kill("SIGHUP")
+      await example.line(/^certificate reloaded$/)
+      const [after, still] = await overTls(example.port, { servername: "localhost", cert, key })
+      expect(after.fingerprint256).not.toBe(before.fingerprint256)
+      expect(still).toBe(known)
+    }
+  },
+
+  posthooks: {
+    async use(example) {
+      expect(text(await example.request("GET / HTTP/1.1"))).toBe("Hello, World!\n")
+      await example.line(/^hook: \/ arg1 arg2 3 4 -> Sent$/)
+      expect(await example.shell("curl -s http://127.0.0.1:8090/endless | head -c 1000000 | wc -c")).toBe("1000000")
+      await example.line(/^hook: \/endless arg1 arg2 3 4 -> Aborted$/)
+    }
+  },
+
+  bandwidth: {
+    async use(example) {
+      await example.shell("curl -s -o /dev/null http://127.0.0.1:8090/file")
+      await example.line(/^127.0.0.1 \/file 104857600 of 104857600 bytes, Sent$/)
+      const read = await example.shell("curl -s http://127.0.0.1:8090/file | head -c 50000000 | wc -c")
+      expect(read).toBe("50000000")
+      const [, used] = await example.line(/^127.0.0.1 \/file (\d+) of 104857600 bytes, Aborted$/)
+      expect(Number(used)).toBeGreaterThanOrEqual(50_000_000)
+      expect(Number(used)).toBeLessThan(80_000_000)
+    }
+  },
+
+  continue: {
+    async use(example) {
+      const expecting = "HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+      await using client = await connect(example.address)
+      client.send(`POST / ${expecting}`)
+      expect((await client.head()).text).toBe(
+        "HTTP/1.1 100 Continue\r\nHundred-Continue-Header-1: H1\r\nHundred-Continue-Header-K: Hk\r\n\r\n"
+      )
+      client.send("hello")
+      const response = await client.response()
+      expect([response.status, text(response)]).toEqual([200, "5 bytes read\n"])
+
+      await using refused = await connect(example.address)
+      refused.send(`POST /refuse ${expecting}`)
+      const refusal = await refused.response()
+      expect([refusal.status, refusal.interim, refusal.get("connection"), text(refusal)])
+        .toEqual([417, [], "close", "refused\n"])
+      await refused.whenEnded()
+
+      const uploading = await example.shell(
+        "head -c 100000000 /dev/zero | curl -s -i -H 'Expect:' -T - http://127.0.0.1:8090/refuse"
+      )
+      expect(uploading).toMatch(/^HTTP\/1.1 417 Expectation Failed\n[^]*\nrefused$/)
+    }
+  },
+
+  continues: {
+    async use(example) {
+      for (const chunked of [false, true]) {
+        await using client = await connect(example.address)
+        const part = (data: string) => chunked ? `${data.length.toString(16)}\r\n${data}\r\n` : data
+        const framing = chunked ? "Transfer-Encoding: chunked" : "Content-Length: 23"
+        client.send(`POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n${framing}\r\n\r\n`)
+        expect((await client.head()).text).toBe("HTTP/1.1 100 Continue\r\nPart: 1\r\n\r\n")
+        client.send(part("first part, "))
+        expect((await client.head()).text).toBe("HTTP/1.1 100 Continue\r\nPart: 2\r\n\r\n")
+        client.send(part("second part") + (chunked ? "0\r\n\r\n" : ""))
+        const response = await client.response()
+        expect(text(response)).toBe("read \"first part, \" and \"second part\"\n")
+        expect(response.interim).toEqual([])
+      }
+
+      await using phases = await connect(example.address)
+      phases.send("PUT /phases HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n")
+      expect((await phases.head()).text).toBe("HTTP/1.1 100 Continue\r\nPhase: data\r\n\r\n")
+      phases.send("4\r\ndata\r\n0\r\n\r\n")
+      expect((await phases.head()).text).toBe("HTTP/1.1 100 Continue\r\nPhase: metadata\r\nReceived: 4\r\n\r\n")
+      phases.send("8\r\nmetadata\r\n0\r\n\r\n")
+      expect(text(await phases.response())).toBe("data \"data\", metadata \"metadata\"\n")
+
+      await using eager = await connect(example.address)
+      eager.send("PUT /eager HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 6\r\n\r\n")
+      expect((await eager.head()).status).toBe(200)
+      await eager.until("answered first, ")
+      eager.send("a body")
+      await eager.until("then read \"a body\"")
+
+      const shown = await example.shell(
+        "curl -s -i -H 'Expect: 100-continue' -d 'first part, second part' http://127.0.0.1:8090/"
+      )
+      expect(shown).toMatch(/^HTTP\/1.1 100 Continue\nPart: 1\n\nHTTP\/1.1 100 Continue\nPart: 2\n\nHTTP\/1.1 200 OK\n/)
+    }
+  },
+
+  "early-hints": {
+    async use(example) {
+      expect(await example.shell("curl -s -i http://127.0.0.1:8090/")).toMatch(
+        /^HTTP\/1.1 102 Processing\n\nHTTP\/1.1 103 Early Hints\nLink: <\/style.css>; rel=preload; as=style\n\nHTTP\/1.1 200 OK\n/
+      )
+      expect(await example.shell("curl -0 -s -i http://127.0.0.1:8090/")).toMatch(/^HTTP\/1.[01] 200 OK\n/)
+    }
+  },
+
+  events: {
+    env: { INTERVAL: "20" },
+    async use(example) {
+      const client = await connect(example.address)
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      expect((await client.head()).get("content-type")).toBe("text/event-stream")
+      await client.until("data: 1\n\n")
+      await client.until("data: 2\n\n")
+      client.close()
+      const [, count] = await example.line(/^client left after (\d+) events$/)
+      expect(Number(count)).toBeGreaterThanOrEqual(2)
+    }
+  },
+
+  streaming: {
+    async use(example) {
+      const size = 67_108_864
+      expect(await example.shell(`curl -s 'http://127.0.0.1:8090/download?bytes=${size}' | wc -c`)).toBe(`${size}`)
+      expect(await example.shell(`head -c ${size} /dev/zero | curl -s -T - http://127.0.0.1:8090/checksum`)).toBe(
+        `${size} bytes, sha256 3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351`
+      )
+      expect(
+        await example.shell(
+          `head -c ${size} /dev/zero | tr '\\0' a | curl -s -T - http://127.0.0.1:8090/uppercase | tr -d A | wc -c`
+        )
+      ).toBe("0")
+      // a petabyte: a server that does not wait for its client would not survive it
+      await example.shell("curl -s 'http://127.0.0.1:8090/download?bytes=1000000000000000' | head -c 10000000 | wc -c")
+      const [, before] = await example.line(/^rss (\d+) MiB$/)
+      for (const name of ["download Sent", "checksum Sent", "uppercase Sent", "download Aborted"]) {
+        const [, after] = await example.line(new RegExp(`^/${name}, rss (\\d+) MiB$`))
+        expect(Number(after) - Number(before)).toBeLessThan(128)
+      }
+    }
+  },
+
+  unix: {
+    env: { SOCKET: socketPath },
+    async use(example) {
+      expect(await example.shell(`curl -s --unix-socket ${socketPath} http://localhost/`)).toBe("Hello, unix!")
+      expect(fs.statSync(socketPath).mode & 0o777).toBe(0o660)
+    },
+    async end(example) {
+      example.program.kill("SIGINT")
+      expect((await example.program.ended).code).toBe(0)
+      expect(fs.existsSync(socketPath)).toBe(false)
+    }
+  },
+
+  stop: {
+    env: { GRACE: "700", SLOW: "300" },
+    async use() {},
+    async end(example) {
+      await using idle = await connect(example.address)
+      await using slow = await connect(example.address)
+      await using endless = await connect(example.address)
+      idle.send("OPTIONS /nothing HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+      await idle.response()
+      slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+      endless.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+      await Promise.all([example.line(/^\/slow: begun$/), endless.until("tick\n")])
+      example.program.kill("SIGTERM")
+      await idle.whenEnded()
+      const response = await slow.response()
+      expect([text(response), response.get("connection")]).toEqual(["finished\n", "close"])
+      // cut without the last chunk, so that the client can tell
+      expect((await endless.all()).toString()).not.toContain("0\r\n\r\n")
+      await example.line(/^\/endless: interrupted \(the server is stopping\)$/)
+      await example.line(/^stopped: {"connections":3,"idle":1,"finished":1,"interrupted":1,"cut":0,"duration":\d+}$/)
+      expect((await example.program.ended).code).toBe(0)
+    }
+  },
+
+  log: {
+    env: { LOG: logPath },
+    async use(example) {
+      await example.request("GET / HTTP/1.1")
+      await example.request("GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.7")
+      expect(await example.shell("curl -s http://127.0.0.1:8090/ -H 'Host:'")).toMatch(/^MissingHost: /)
+    },
+    async end(example) {
+      example.program.kill("SIGINT")
+      expect((await example.program.ended).code).toBe(0)
+      const lines = fs.readFileSync(logPath, "utf8").split("\n").filter((line) => line.includes("GET"))
+      expect(lines.filter((line) => !line.startsWith("("))).toEqual([
+        expect.stringMatching(/^127\.0\.0\.1 "GET \/ HTTP\/1\.1" 200 14 bytes in 0\.\d{3} s, Sent$/),
+        expect.stringMatching(/^192\.0\.2\.7,127\.0\.0\.1 "GET \/ HTTP\/1\.1" 200 14 bytes in 0\.\d{3} s, Sent$/),
+        expect.stringMatching(/^127\.0\.0\.1 "GET \/ HTTP\/1\.1" 400 0 bytes in 0\.\d{3} s, Refused$/)
+      ])
+      const json = await serving("log", { LOG: `${logPath}.json`, JSON: "1" })
+      await using program = json.program
+      await json.request("GET / HTTP/1.1")
+      program.kill("SIGINT")
+      expect((await program.ended).code).toBe(0)
+      const [line] = fs.readFileSync(`${logPath}.json`, "utf8").split("\n").filter((line) => line.startsWith("{"))
+      expect(JSON.parse(line)).toMatchObject({ request: "GET / HTTP/1.1", status: 200, bytes: 14, outcome: "Sent" })
+    }
+  },
+
+  websocket: {
+    async use(example) {
+      expect((await example.request("GET / HTTP/1.1")).status).toBe(426)
+      const socket = new WebSocket(`ws://127.0.0.1:${example.port}/`)
+      await new Promise((resolve) => socket.once("open", resolve))
+      const answer = new Promise<string>((resolve) =>
+        socket.once("message", (data: Buffer) => resolve(data.toString()))
+      )
+      socket.send("hello")
+      expect(await answer).toBe("you said: hello")
+      socket.close()
+      await example.line(/^socket closed$/)
+      await example.line(/"GET \/ HTTP\/1.1" 101 /)
+    }
+  }
+}
+
+const serving = async (name: string, env: Readonly<Record<string, string>> = {}): Promise<Example> => {
+  const program = start(name, env)
+  try {
+    const [, port] = await program.line(/^serving on (?:https?:\/\/127\.0\.0\.1:(\d+)|the unix socket)/)
+    return new Example(program, Number(port))
+  } catch (error) {
+    await program[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+const inUse = async (name: string, env: Readonly<Record<string, string>>): Promise<void> => {
+  await using second = start(name, env)
+  const { code, stderr, stdout } = await second.ended
+  expect([code, stdout.filter((line) => line.startsWith("serving"))]).toEqual([1, []])
+  expect(stderr).toEqual([expect.stringMatching(/^cannot listen on http.*: another process listens there already; /)])
+}
+
+const files = fs.readdirSync(path.join(root, "examples")).filter((file) => !helpers.includes(file))
+
+it("every example is tested, and nothing else is", () => {
+  expect(files.map((file) => path.basename(file, ".ts")).sort()).toEqual(Object.keys(cases).sort())
+})
+
+describe.each(files)("examples/%s", (file) => {
+  it("begins with a comment that says how to start and how to try it", () => {
+    const source = fs.readFileSync(path.join(root, "examples", file), "utf8")
+    expect(source.startsWith("/**\n * ")).toBe(true)
+    const comment = source.slice(0, source.indexOf("*/"))
+    expect(comment).toMatch(
+      file === "hello.ts" ? /^ \*   npm start$/m : new RegExp(`^ \\*   npx tsx examples/${file}$`, "m")
+    )
+    expect(comment).toMatch(/^ \*   .*\bcurl /m)
+  })
+})
+
+describe.concurrent("as a process", { timeout: 30_000 }, () => {
+  for (const [name, { end, env = {}, use }] of Object.entries(cases)) {
+    it(name, async () => {
+      const example = await serving(name, env)
+      await using program = example.program
+      await Promise.all([
+        use(example),
+        inUse(name, { ...env, PORT: String(example.port), LOG: path.join(temporary, `${name}.second.log`) })
+      ])
+      if (end !== undefined) return await end(example)
+      program.kill("SIGINT")
+      const { code, stderr } = await program.ended
+      expect([code, stderr.filter((line) => /\berror\b/i.test(line))]).toEqual([0, []])
+    })
+  }
+})
