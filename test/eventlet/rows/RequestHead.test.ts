@@ -1,0 +1,145 @@
+/** A3: rows about request heads that no name of eventlet's proves. */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { type App, listen } from "tsgi"
+import type { WireResponse } from "tsgi/testing"
+import { expect, it } from "vitest"
+import { chunked, echo, get, head, hello, plain, type Served, withServer } from "../fixture.js"
+
+const post = (...fields: ReadonlyArray<string>): string => head("POST / HTTP/1.1", "Host: localhost", ...fields)
+
+/** Sends bytes, expects this answer, and that nothing follows it. */
+const expectRefused = async ({ connect }: Served, bytes: string, status: number): Promise<WireResponse> => {
+  const client = await connect()
+  client.send(bytes)
+  const response = await client.response()
+  expect([bytes, response.status]).toEqual([bytes, status])
+  expect(response.get("Connection")).toBe("close")
+  expect(await client.all()).toHaveLength(0)
+  return response
+}
+
+/** Tells where a request was thought to go. */
+const where: App = (env, startResponse) => {
+  startResponse("200 OK", plain)
+  return JSON.stringify([env.PATH_INFO, env.QUERY_STRING ?? null, env.REQUEST_URI, env.RAW_PATH_INFO])
+}
+
+const fields = (count: number): ReadonlyArray<string> => Array.from({ length: count - 1 }, (_, i) => `X-${i}: a`)
+
+it("row 35: more than 100 fields are refused", () =>
+  withServer(hello, {}, async (served) => {
+    expect((await served.ask(get("/", ...fields(100)))).status).toBe(200)
+    await expectRefused(served, get("/", ...fields(101)), 431)
+  }))
+
+it("row 35: how many fields there may be is configurable", () =>
+  withServer(hello, { limits: { fieldCount: 3 } }, async (served) => {
+    expect((await served.ask(get("/", ...fields(3)))).status).toBe(200)
+    await expectRefused(served, get("/", ...fields(4)), 431)
+  }))
+
+it("row 36: HTTP/1.1 without Host is refused, unless that is switched off", async () => {
+  await withServer(hello, {}, async (served) => {
+    await expectRefused(served, head("GET / HTTP/1.1"), 400)
+  })
+  await withServer(hello, { parser: { requireHost: false } }, async ({ ask }) => {
+    expect((await ask(head("GET / HTTP/1.1"))).status).toBe(200)
+  })
+})
+
+it("row 37: an empty line before a request is skipped", () =>
+  withServer(hello, {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(`\r\n${get("/")}`)
+    expect((await client.response()).status).toBe(200)
+    client.send(`\r\n${get("/")}`)
+    expect((await client.response()).status).toBe(200)
+  }))
+
+it("row 38: bare LF and space before a colon are refused", () =>
+  withServer(hello, {}, async (served) => {
+    await expectRefused(served, "GET / HTTP/1.1\nHost: localhost\n\n", 400)
+    await expectRefused(served, "GET / HTTP/1.1\r\nHost: localhost\nX: y\r\n\r\n", 400)
+    await expectRefused(served, `${post("Content-Length : 2")}ab`, 400)
+  }))
+
+it("row 39: HTTP/0.9 and HTTP/2 are refused, 1.2 is taken for 1.1", () =>
+  withServer(hello, {}, async (served) => {
+    await expectRefused(served, "GET /\r\n", 400)
+    await expectRefused(served, head("GET / HTTP/2.0", "Host: localhost"), 505)
+    const client = await served.connect()
+    for (let i = 0; i < 2; i++) {
+      client.send(head("GET / HTTP/1.2", "Host: localhost"))
+      const response = await client.response()
+      expect([response.version, response.status, response.get("Connection")]).toEqual(["HTTP/1.1", 200, undefined])
+    }
+  }))
+
+it("row 40: a path that begins with two slashes is kept", () =>
+  withServer(where, {}, async ({ ask, log }) => {
+    expect(JSON.parse((await ask(get("//path?q"))).body.toString())).toEqual(["//path", "q", "//path?q", "//path"])
+    expect(await log.until(/"GET \/\/path\?q HTTP\/1\.1"/)).toBeDefined()
+  }))
+
+it("row 41: the forms of a target are told apart", () =>
+  withServer(where, {}, async ({ ask }) => {
+    const told = async (line: string): Promise<unknown> =>
+      JSON.parse((await ask(head(line, "Host: a"))).body.toString())
+    expect(await told("GET http://a/x?y=z HTTP/1.1")).toEqual(["/x", "y=z", "http://a/x?y=z", "/x"])
+    expect(await told("GET http://a?y HTTP/1.1")).toEqual(["/", "y", "http://a?y", "/"])
+    expect(await told("OPTIONS * HTTP/1.1")).toEqual(["*", null, "*", "*"])
+  }))
+
+it("row 42: what is refused is answered in plain text and logged, on unix sockets too", async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
+  for (const listener of [listen(), listen({ path: path.join(folder, "socket") })]) {
+    await withServer(hello, { listener }, async (served) => {
+      const response = await expectRefused(served, get("/", "no field"), 400)
+      expect(response.get("Content-Type")).toMatch(/^text\/plain/)
+      expect(response.body.toString()).not.toContain("<")
+      expect(await served.log.until(/"GET \/ HTTP\/1\.1" 400 /)).toMatch(/^(127\.0\.0\.1|unix) - - \[/)
+    })
+  }
+  fs.rmSync(folder, { recursive: true })
+})
+
+it("row 43: a length is digits and nothing else", () =>
+  withServer(echo, {}, async (served) => {
+    for (const length of ["+2", "1_0", "0x2", "2 2", "2.0", ","]) {
+      await expectRefused(served, `${post(`Content-Length: ${length}`)}ab`, 400)
+    }
+  }))
+
+it("row 46: a transfer coding that is not chunked alone is refused", () =>
+  withServer(echo, {}, async (served) => {
+    const body = chunked(["abc"]) + get("/smuggled")
+    await expectRefused(served, post("Transfer-Encoding: xchunked") + body, 400)
+    await expectRefused(served, post("Transfer-Encoding: chunked, gzip") + body, 400)
+    await expectRefused(served, post("Transfer-Encoding: chunked", "Transfer-Encoding: identity") + body, 400)
+    await expectRefused(served, post("Transfer-Encoding: gzip, chunked") + body, 501)
+    expect(served.log.text).not.toContain("smuggled")
+  }))
+
+it("row 47: lengths that differ are refused, equal ones are one", async () => {
+  const app: App = async (env, startResponse) => {
+    const body = await env["wsgi.input"].read()
+    startResponse("200 OK", plain)
+    return `${env.CONTENT_LENGTH} ${body.toString()}`
+  }
+  await withServer(app, {}, async (served) => {
+    await expectRefused(served, `${post("Content-Length: 2", "Content-Length: 3")}abc`, 400)
+    await expectRefused(served, `${post("Content-Length: 2, 3")}abc`, 400)
+    for (const lengths of [["Content-Length: 3", "Content-Length: 3"], ["Content-Length: 3, 3"]]) {
+      expect((await served.ask(`${post(...lengths)}abc`)).body.toString()).toBe("3 abc")
+    }
+  })
+})
+
+it("row 49: HTTP/1.0 has no transfer codings, and Chunked is chunked", () =>
+  withServer(echo, {}, async (served) => {
+    const body = chunked(["abc"])
+    await expectRefused(served, head("POST / HTTP/1.0", "Host: a", "Transfer-Encoding: chunked") + body, 400)
+    expect((await served.ask(post("transfer-encoding: CHUNKED") + body)).body.toString()).toBe("abc")
+  }))
