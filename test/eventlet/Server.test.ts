@@ -6,7 +6,7 @@ import { type App, BindError, listen, server } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { connect } from "../utils/sockets.js"
 import { gate, get, head, hello, Log, withServer } from "./fixture.js"
-import { startChild } from "./inherited.js"
+import { startChildren } from "./inherited.js"
 import { oneByteAtATime } from "./oneByte.js"
 
 const http10 = head("GET / HTTP/1.0", "Host: localhost")
@@ -33,7 +33,7 @@ describe("the server", () => {
 
   it("test_socket_remains_open", async () => {
     // Two processes hold the same listening socket; what one of them closes stays open in the other.
-    const { address, children: [first, second] } = await startChild(2)
+    const { address, children: [first, second] } = await startChildren(2)
     await first.tell("serve")
     const before = await connect(address)
     before.send(http10)

@@ -12,7 +12,7 @@ export interface Child {
 }
 
 /** Starts processes, all with the same listening socket. It stays open as long as one of them has it. */
-export const startChild = async (
+export const startChildren = async (
   count: number
 ): Promise<{ readonly address: Address; readonly children: ReadonlyArray<Child> }> => {
   const holder = Net.createServer()
