@@ -276,6 +276,15 @@ const cases: Readonly<Record<string, Case>> = {
     }
   },
 
+  hono: {
+    async use(example) {
+      expect(await example.shell("curl -s http://127.0.0.1:8090/hello/you")).toBe("Hello, you!")
+      await example.line(/^GET \/hello\/you: 12 bytes sent$/)
+      const shouted = await example.shell("curl -s --data-binary @LICENSE http://127.0.0.1:8090/upper")
+      expect(shouted).toBe(fs.readFileSync(path.join(root, "LICENSE"), "utf8").toUpperCase().replace(/\n$/, ""))
+    }
+  },
+
   log: {
     env: { LOG: logPath },
     async use(example) {
