@@ -85,7 +85,9 @@ export class WireEnded extends Error {
 export class WireClient implements AsyncDisposable {
   /** Bytes received so far, taken or not. */
   received = 0
-  private rest: Buffer = Buffer.alloc(0)
+  // joined only when somebody looks: bytes may come one at a time
+  private pieces: Array<Uint8Array> = []
+  private available = 0
   private hasEnded = false
   private hasClosed = false
   private waiting: Array<() => void> = []
@@ -94,7 +96,8 @@ export class WireClient implements AsyncDisposable {
     channel.receive({
       data: (bytes) => {
         this.received += bytes.length
-        this.rest = Buffer.concat([this.rest, bytes])
+        this.available += bytes.length
+        this.pieces.push(bytes)
         this.wake()
       },
       end: () => {
@@ -141,20 +144,20 @@ export class WireClient implements AsyncDisposable {
   /** Everything up to and with `text`. */
   async until(text: string): Promise<Buffer> {
     let found = -1
-    await this.when(() => (found = this.rest.indexOf(text, 0, "latin1")) >= 0)
+    await this.when(() => (found = this.joined().indexOf(text, 0, "latin1")) >= 0)
     return this.take(found + Buffer.byteLength(text, "latin1"))
   }
 
   /** Exactly `length` bytes. */
   async bytes(length: number): Promise<Buffer> {
-    await this.when(() => this.rest.length >= length)
+    await this.when(() => this.available >= length)
     return this.take(length)
   }
 
   /** At least one byte: whatever has come. */
   async some(): Promise<Buffer> {
-    await this.when(() => this.rest.length > 0)
-    return this.take(this.rest.length)
+    await this.when(() => this.available > 0)
+    return this.take(this.available)
   }
 
   /** The next head, interim or final. */
@@ -177,7 +180,7 @@ export class WireClient implements AsyncDisposable {
   /** Everything until the server has said its end. */
   async all(): Promise<Buffer> {
     await this.whenEnded()
-    return this.take(this.rest.length)
+    return this.take(this.available)
   }
 
   /** Waits until the server has said its end (FIN, or a reset). */
@@ -202,7 +205,7 @@ export class WireClient implements AsyncDisposable {
 
   /** What has come and was not taken. */
   get unread(): Buffer {
-    return this.rest
+    return this.joined()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -237,14 +240,23 @@ export class WireClient implements AsyncDisposable {
   }
 
   private take(length: number): Buffer {
-    const taken = this.rest.subarray(0, length)
-    this.rest = this.rest.subarray(length)
-    return taken
+    const all = this.joined()
+    this.pieces = [all.subarray(length)]
+    this.available -= length
+    return all.subarray(0, length)
+  }
+
+  private joined(): Buffer {
+    const [first] = this.pieces
+    if (this.pieces.length === 1 && Buffer.isBuffer(first)) return first
+    const all = Buffer.concat(this.pieces)
+    this.pieces = [all]
+    return all
   }
 
   private async when(ready: () => boolean): Promise<void> {
     await this.wait(() => ready() || this.hasEnded)
-    if (!ready()) throw new WireEnded(this.rest)
+    if (!ready()) throw new WireEnded(this.joined())
   }
 
   private async wait(ready: () => boolean): Promise<void> {
