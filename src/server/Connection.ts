@@ -57,7 +57,12 @@ export interface ConnectionHost {
   /** An exchange is over, its hooks have run. */
   readonly record: (connection: Connection, exchange: Exchange) => void
   /** A request was refused before there was an exchange. */
-  readonly refused: (connection: Connection, error: RequestError, requestLine: string) => void
+  readonly refused: (
+    connection: Connection,
+    error: RequestError,
+    requestLine: string,
+    bytes: { readonly body: number; readonly wire: number }
+  ) => void
   readonly run: (effect: Effect.Effect<void>, done: () => void) => void
   /** Runs beside everything; the server's stop waits for it. */
   readonly runDetached: (effect: Effect.Effect<void>) => void
@@ -166,7 +171,8 @@ export class Connection implements ExchangeHost, BodySource {
         const exchange = this.current
         if (exchange === undefined) return
         if (this.config.halfClose === "abort") return this.abort("ClientGone")
-        exchange.persistent = false
+        // what was sent before the end is still answered
+        if (this.reader.buffered === 0) exchange.persistent = false
         return exchange.body.notify()
       }
       case "Leftover":
@@ -249,8 +255,8 @@ export class Connection implements ExchangeHost, BodySource {
   }
 
   private refuse(error: RequestError): void {
-    this.engine.refused(this, error, this.reader.requestLine)
     const body = `${error.message}\n`
+    const begin = this.outbox.queued
     const head = prepare({
       status: error.status,
       fields: [["Content-Type", "text/plain; charset=utf-8"], ["Connection", "close"]]
@@ -265,7 +271,15 @@ export class Connection implements ExchangeHost, BodySource {
       fieldCase: this.config.fieldCase
     })
     if (head._tag === "PreparedHead") this.outbox.addText(head.text + body)
+    const wire = this.outbox.queued - begin
     this.linger()
+    // a few hundred bytes: the kernel has taken all of them, or the client is gone
+    this.engine.refused(
+      this,
+      error,
+      this.reader.requestLine,
+      this.outbox.empty ? { body: body.length, wire } : { body: 0, wire: 0 }
+    )
   }
 
   private limitReadAhead(): void {
@@ -305,8 +319,8 @@ export class Connection implements ExchangeHost, BodySource {
   // what an exchange asks
 
   mayPersist(): boolean {
-    return this.config.keepAlive && !this.inputEnded && !this.closing && this.engine.mayPersist() &&
-      this.requests < this.config.limits.requestsPerConnection
+    return this.config.keepAlive && !this.closing && this.engine.mayPersist() &&
+      !(this.inputEnded && this.reader.buffered === 0) && this.requests < this.config.limits.requestsPerConnection
   }
 
   prepareInterim(...given: Parameters<ExchangeHost["prepareInterim"]>): string | InterimError {

@@ -159,7 +159,13 @@ export class Exchange {
 
   /** Status of the final response, once there is one. */
   get status(): number | undefined {
-    return this.state === State.Prepared ? undefined : this.prepared?.status
+    return this.firstByteTime === undefined ? undefined : this.prepared?.status
+  }
+
+  /** All bytes of the exchange handed to the kernel so far. */
+  get wireBytes(): number {
+    const end = this.wireEnd >= 0 ? this.wireEnd : this.host.outbox.queued
+    return Math.max(0, Math.min(this.host.outbox.handed, end) - this.wireStart)
   }
 
   /** Does nobody wait for its end: no hook, no running application? */

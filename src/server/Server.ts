@@ -22,6 +22,7 @@ import { Connections, type StopReport } from "./Drain.js"
 import type { Exchange } from "./Exchange.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
+import * as Metrics from "./Metrics.js"
 import * as Hooks from "./Posthooks.js"
 import * as Parser from "./RequestParser.js"
 import { ServerConfig } from "./ServerConfig.js"
@@ -116,6 +117,7 @@ export const serve = (
       },
       mayPersist: () => !connections.draining && connections.waitingSize === 0,
       record: (connection, exchange) => {
+        Metrics.exchangeOver(exchange.status ?? 499, exchange.wireBytes, time.now() - exchange.startTime)
         if (write === undefined) return
         const outcome = exchange.settle()
         const { method, target, version } = exchange.request
@@ -134,7 +136,8 @@ export const serve = (
           refused: undefined
         })
       },
-      refused: (connection, error, requestLine) => {
+      refused: (connection, error, requestLine, bytes) => {
+        Metrics.requestRefused(error.reason)
         log("Info", `refused (${Address.peerName(connection.transport.remote)}) ${error.message}`)
         const now = time.now()
         write?.({
@@ -143,8 +146,8 @@ export const serve = (
           requestLine,
           request: undefined,
           status: error.status,
-          bodyBytes: 0,
-          wireBytes: 0,
+          bodyBytes: bytes.body,
+          wireBytes: bytes.wire,
           startTime: now,
           endTime: now,
           outcome: undefined,
@@ -168,6 +171,7 @@ export const serve = (
       })
       runSync(Scope.addFinalizer(scope, connection.release))
       connections.add(connection)
+      Metrics.connectionAccepted()
       log("Debug", `accepted (${connection.remoteName})`)
       connection.open()
     }
@@ -236,10 +240,26 @@ export const describe = (report: StopReport): string =>
 
 // One fiber for all deadlines: a timer per request would cost more than the request's own parsing.
 const sweep = (connections: Connections, time: Time.Time, interval: number): Effect.Effect<never> =>
-  Effect.sync(() => {
-    const now = time.now()
-    for (const connection of connections) connection.sweep(now)
-  }).pipe(Effect.delay(interval), Effect.forever)
+  Effect.suspend(() => {
+    let before = Metrics.noConnections
+    const count = (now: Metrics.ConnectionStates): void => {
+      Metrics.connectionStates(before, now)
+      before = now
+    }
+    return Effect.sync(() => {
+      const now = time.now()
+      let idle = 0
+      for (const connection of connections) {
+        connection.sweep(now)
+        if (connection.isIdle) idle++
+      }
+      count({ idle, active: connections.size - idle, waiting: connections.waitingSize })
+    }).pipe(
+      Effect.delay(interval),
+      Effect.forever,
+      Effect.ensuring(Effect.sync(() => count(Metrics.noConnections)))
+    )
+  })
 
 const sweepInterval = (timeouts: object): number => {
   const shortest = Math.min(...Object.values(timeouts).map(Number))

@@ -1,0 +1,138 @@
+/**
+ * What a server counts, as Effect metrics: on in every server, and read by whoever reads metrics.
+ *
+ * | metric                         | kind      | tags                                          |
+ * | ------------------------------ | --------- | --------------------------------------------- |
+ * | `tsgi_connections`             | gauge     | `state`: `idle`, `active`, `waiting`          |
+ * | `tsgi_connections_accepted`    | counter   |                                               |
+ * | `tsgi_requests`                | counter   | `status`: `2xx` to `5xx`; 499: the client left |
+ * | `tsgi_requests_refused`        | counter   | `reason`: why, before the application saw it  |
+ * | `tsgi_request_duration_seconds` | histogram |                                               |
+ * | `tsgi_response_bytes`          | counter   | handed to the kernel, heads included          |
+ *
+ * @since 0.1.0
+ */
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricLabel from "effect/MetricLabel"
+
+/**
+ * Open connections, brought up to date by the sweep of deadlines.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const connections = Metric.gauge("tsgi_connections", { description: "Open connections by state" })
+
+/**
+ * @since 0.1.0
+ * @category metrics
+ */
+export const accepted = Metric.counter("tsgi_connections_accepted", {
+  description: "Connections accepted",
+  incremental: true
+})
+
+/**
+ * @since 0.1.0
+ * @category metrics
+ */
+export const requests = Metric.counter("tsgi_requests", {
+  description: "Requests given to the application, by class of the status answered",
+  incremental: true
+})
+
+/**
+ * @since 0.1.0
+ * @category metrics
+ */
+export const refused = Metric.counter("tsgi_requests_refused", {
+  description: "Requests refused before the application saw them",
+  incremental: true
+})
+
+/**
+ * @since 0.1.0
+ * @category metrics
+ */
+export const duration = Metric.histogram(
+  "tsgi_request_duration_seconds",
+  MetricBoundaries.exponential({ start: 0.0005, factor: 2, count: 16 }),
+  "From the head read to the exchange over"
+)
+
+/**
+ * @since 0.1.0
+ * @category metrics
+ */
+export const responseBytes = Metric.counter("tsgi_response_bytes", {
+  description: "Bytes of exchanges handed to the kernel",
+  incremental: true
+})
+
+// A metric looks its series up by the identity of its tags, so there is one array for each.
+const none: ReadonlyArray<MetricLabel.MetricLabel> = []
+const statusTags = ["1xx", "2xx", "3xx", "4xx", "5xx"].map((value) => [MetricLabel.make("status", value)])
+const stateTags = {
+  idle: [MetricLabel.make("state", "idle")],
+  active: [MetricLabel.make("state", "active")],
+  waiting: [MetricLabel.make("state", "waiting")]
+}
+const reasonTags = new Map<string, ReadonlyArray<MetricLabel.MetricLabel>>()
+
+/**
+ * Counts an exchange that is over. A few additions to series that are at hand: nothing is looked up or allocated.
+ *
+ * @since 0.1.0
+ * @category recording
+ */
+export const exchangeOver = (status: number, wireBytes: number, milliseconds: number): void => {
+  requests.unsafeUpdate(1, statusTags[Math.floor(status / 100) - 1] ?? statusTags[4])
+  responseBytes.unsafeUpdate(wireBytes, none)
+  duration.unsafeUpdate(milliseconds / 1000, none)
+}
+
+/**
+ * @since 0.1.0
+ * @category recording
+ */
+export const requestRefused = (reason: string): void => {
+  let tags = reasonTags.get(reason)
+  if (tags === undefined) {
+    tags = [MetricLabel.make("reason", reason)]
+    reasonTags.set(reason, tags)
+  }
+  refused.unsafeUpdate(1, tags)
+}
+
+/**
+ * @since 0.1.0
+ * @category recording
+ */
+export const connectionAccepted = (): void => accepted.unsafeUpdate(1, none)
+
+/**
+ * How many connections of a server are in which state.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ConnectionStates = Readonly<Record<keyof typeof stateTags, number>>
+
+/**
+ * Moves the gauges from one count to another, so that the servers of a process add up.
+ *
+ * @since 0.1.0
+ * @category recording
+ */
+export const connectionStates = (before: ConnectionStates, now: ConnectionStates): void => {
+  connections.unsafeModify(now.idle - before.idle, stateTags.idle)
+  connections.unsafeModify(now.active - before.active, stateTags.active)
+  connections.unsafeModify(now.waiting - before.waiting, stateTags.waiting)
+}
+
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const noConnections: ConnectionStates = { idle: 0, active: 0, waiting: 0 }
