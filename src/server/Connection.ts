@@ -356,6 +356,8 @@ export class Connection implements ExchangeHost, BodySource {
   }
 
   cut(): void {
+    // what was given until here still goes, answers to earlier requests among it
+    this.outbox.flush()
     this.close(Exit.fail(this.current?.error))
   }
 
@@ -404,7 +406,7 @@ export class Connection implements ExchangeHost, BodySource {
       if (this.inputEnded) this.close(Exit.void)
       return
     }
-    if (this.phase === "Idle" && this.engine.draining && !this.inTurn) return this.linger()
+    if (this.phase === "Idle" && !this.inTurn && this.isUnwanted) return this.linger()
     const exchange = this.current
     if (this.phase !== "Flushing" || exchange === undefined) return
     if (exchange.endsWithConnection) this.sayEnd()
@@ -470,11 +472,16 @@ export class Connection implements ExchangeHost, BodySource {
     this.current = undefined
     const onConcluded = this.onConcluded
     if (onConcluded !== undefined) return onConcluded()
-    if (!exchange.persistent || this.gone || this.engine.draining) return this.linger()
+    if (!exchange.persistent || this.gone || this.isUnwanted) return this.linger()
     this.phase = "Idle"
     this.awaitRead("Idle", this.config.timeouts.idle)
     this.readOn()
     this.advance()
+  }
+
+  // Is its room needed, or the server stopping, and no request here already? The last answer could not tell the client.
+  private get isUnwanted(): boolean {
+    return !this.engine.mayPersist() && this.reader.buffered === 0
   }
 
   // Sends FIN and reads on for a while: closing at once would reset the connection under the client's unread bytes, and
@@ -578,6 +585,10 @@ export class Connection implements ExchangeHost, BodySource {
       return this.abort("WriteTimeout")
     }
     if (now < this.readDeadline) return
+    // who still takes what was sent is neither idle nor late; how slowly it may, the write deadline says
+    if (!this.outbox.empty && (this.awaited === "Idle" || this.awaited === "Linger")) {
+      return this.awaitRead(this.awaited, this.config.timeouts.linger)
+    }
     this.readDeadline = Infinity
     if (this.awaited !== "Linger") this.logTimeout()
     switch (this.awaited) {

@@ -246,6 +246,7 @@ export class Exchange {
     const prepared = this.prepareHead(head, length, true)
     if (prepared._tag === "InvalidHead") return responseErrorFrom(prepared)
     const framing = prepared.framing
+    if (framing._tag === "Length" && length < framing.length) return tooShort(framing.length, length)
     this.begin(prepared)
     if (framing._tag === "None") this.complete()
     else if (framing._tag === "Length" && framing.length !== length) {
@@ -278,6 +279,13 @@ export class Exchange {
   /** Takes back a head that was prepared and has not left: something went wrong, and another one is to be sent. */
   retract(): void {
     if (this.state === State.Prepared) this.state = State.Awaiting
+  }
+
+  /** Takes back the head that was prepared, if it has not left: another may be given. */
+  withdraw(): void {
+    if (this.state !== State.Prepared) return
+    this.state = State.Awaiting
+    this.prepared = undefined
   }
 
   /** Sends the head that was prepared, if it has not left. */
@@ -353,12 +361,7 @@ export class Exchange {
       )
       this.complete()
     } else {
-      this.fail(
-        new ResponseError({
-          reason: "BodyTooShort",
-          description: `the application gave ${given} of the ${declared} bytes it declared`
-        })
-      )
+      this.fail(tooShort(declared, given))
     }
   }
 
@@ -615,6 +618,12 @@ export class Exchange {
     }
   }
 }
+
+const tooShort = (declared: number, given: number): ResponseError =>
+  new ResponseError({
+    reason: "BodyTooShort",
+    description: `the application gave ${given} of the ${declared} bytes it declared`
+  })
 
 const close: readonly [string, string] = ["Connection", "close"]
 

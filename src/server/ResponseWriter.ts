@@ -89,11 +89,13 @@ export class ResponseWriter {
   /** Ends the body. */
   end(): void {
     if (this.exchange.over) return this.drop()
-    this.flush()
-    if (this.exchange.over) return
     if (this.declared !== Infinity && this.declared >= 0 && this.given < this.declared) {
-      this.exchange.mismatch(this.declared, this.given)
-    } else this.exchange.finish()
+      // as long as nothing has left, the client can be told
+      this.drop()
+      return this.exchange.mismatch(this.declared, this.given)
+    }
+    this.flush()
+    this.exchange.finish()
   }
 
   /** Forgets what is held: the application failed before it left, so the client can still be told. */
