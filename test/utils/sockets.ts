@@ -11,7 +11,11 @@ const channelOf = (socket: Net.Socket): Channel => {
     write: (bytes) => socket.write(bytes),
     end: () => socket.end(),
     close: () => socket.destroy(),
-    reset: () => socket.resetAndDestroy(),
+    // only a bare TCP socket can be reset
+    reset: () => {
+      if (socket instanceof Tls.TLSSocket || socket.remoteAddress === undefined) socket.destroy()
+      else socket.resetAndDestroy()
+    },
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     unsent: () => socket.writableLength,
