@@ -199,7 +199,7 @@ const listen = async (server: Net.Server, options: ListenOptions): Promise<void>
   try {
     await attempt(server, { path, backlog })
   } catch (error) {
-    if (codeOf(error) !== "EADDRINUSE" || await answers(path)) throw error
+    if (codeOf(error) !== "EADDRINUSE" || !isSocket(path) || await answers(path)) throw error
     Fs.unlinkSync(path)
     await attempt(server, { path, backlog })
   }
@@ -216,6 +216,8 @@ const attempt = (
       resolve()
     })
   })
+
+const isSocket = (path: string): boolean => Fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true
 
 // Does somebody accept there? A socket file whose server has died refuses.
 const answers = (path: string): Promise<boolean> =>
