@@ -49,6 +49,7 @@ class Call implements Lent {
   private head: HeadDraft | undefined = undefined
   private writer: ResponseWriter | undefined = undefined
   private iterator: Iterator<Part> | AsyncIterator<Part> | undefined = undefined
+  private closing: Promise<unknown> | undefined = undefined
   private controller: AbortController | undefined = undefined
   private hooksPrepared = false
   private hooksGiven = false
@@ -96,6 +97,8 @@ class Call implements Lent {
           : new Error("the response failed", { cause: errorInfo })
       }
       this.writer?.drop()
+      this.writer = undefined
+      this.exchange.withdraw()
     } else if (this.head !== undefined) {
       throw new ResponseError({
         reason: "HeadAlreadySet",
@@ -184,8 +187,7 @@ class Call implements Lent {
           if (next.done === true) return this.finish()
           if (!this.emit(next.value) && this.writer !== undefined) return this.writer.ready(step)
         }
-        this.closeIterator()
-        this.settled()
+        this.closeIterator(() => this.settled())
       } catch (error) {
         this.fail(error)
       }
@@ -202,8 +204,7 @@ class Call implements Lent {
       if (next.done === true) return this.finish()
       if (!this.exchange.over && !this.emit(next.value)) await this.room()
     }
-    this.closeIterator()
-    this.settled()
+    this.closeIterator(() => this.settled())
   }
 
   // `false` asks to wait for room.
@@ -246,9 +247,10 @@ class Call implements Lent {
 
   private fail(error: unknown): void {
     this.writer?.drop()
-    this.closeIterator()
-    this.settled()
-    this.exchange.fail(error)
+    this.closeIterator(() => {
+      this.settled()
+      this.exchange.fail(error)
+    })
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -277,15 +279,21 @@ class Call implements Lent {
     else if (!this.exchange.detached) this.exchange.ended()
   }
 
-  private closeIterator(): void {
+  // Calls back when the iterator has closed: it may have to wait for what it does then.
+  private closeIterator(closed?: () => void): void {
     const iterator = this.iterator
     this.iterator = undefined
     try {
-      const closed: unknown = iterator?.return?.()
-      if (Predicate.isPromise(closed)) closed.catch((error: unknown) => this.exchange.logFailure(closing, error))
+      const result: unknown = iterator?.return?.()
+      if (Predicate.isPromise(result)) {
+        this.closing = result.catch((error: unknown) => this.exchange.logFailure(closing, error))
+      }
     } catch (error) {
       this.exchange.logFailure(closing, error)
     }
+    if (closed === undefined) return
+    if (this.closing === undefined) closed()
+    else void this.closing.then(closed)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
