@@ -1,0 +1,108 @@
+/** Post hooks at the engine: they may be plain, an Effect or a promise. */
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as TestClock from "effect/TestClock"
+import { Journal, turns } from "../utils/Journal.js"
+import { get, named, serve } from "./fixture.js"
+
+const wait = Effect.promise(() => turns(20))
+
+it.scoped("run in order, whether plain, an Effect or a promise", () =>
+  Effect.gen(function*() {
+    const journal = new Journal<string>()
+    const { connect } = yield* serve((exchange) => {
+      exchange.postHook((outcome) => void journal.push(`plain ${named(outcome)}`))
+      exchange.postHook((outcome) =>
+        Effect.sync(() => journal.push(`effect ${named(outcome)}`)).pipe(Effect.delay("1 seconds"))
+      )
+      exchange.postHook((outcome) => turns(2).then(() => journal.push(`promise ${named(outcome)}`)))
+      exchange.postHook(() => void journal.push("last"))
+      exchange.respond({ status: 200, fields: [] }, "ok")
+    }, journal)
+    const client = connect()
+    client.send(get())
+    assert.strictEqual((yield* Effect.promise(() => client.response())).status, 200)
+    yield* wait
+    assert.deepStrictEqual(journal.entries, ["plain Sent"])
+    yield* TestClock.adjust("1 seconds")
+    assert.deepStrictEqual(yield* Effect.promise(() => journal.first(5)), [
+      "plain Sent",
+      "effect Sent",
+      "promise Sent",
+      "last",
+      "access Sent"
+    ])
+  }))
+
+it.scoped("are isolated: what fails, dies, rejects, throws or is interrupted takes no other with it", () =>
+  Effect.gen(function*() {
+    const journal = new Journal<string>()
+    const failures: Array<string> = []
+    const logger = Logger.make(({ cause, message }) => void failures.push(`${String(message)} ${cause._tag}`))
+    const { connect } = yield* serve((exchange) => {
+      exchange.postHook(() => Effect.fail("failed"))
+      exchange.postHook(() => Effect.die("died"))
+      exchange.postHook(() => Effect.interrupt)
+      exchange.postHook(() => Promise.reject(new Error("rejected")))
+      exchange.postHook(() => {
+        throw new Error("thrown")
+      })
+      exchange.postHook(() => void journal.push("last"))
+      exchange.respond({ status: 200, fields: [] }, "ok")
+    }, journal).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+    const client = connect()
+    client.send(get())
+    assert.deepStrictEqual(yield* Effect.promise(() => journal.first(2)), ["last", "access Sent"])
+    assert.lengthOf(failures.filter((line) => line.includes("a post hook failed")), 5)
+  }))
+
+it.scoped("are not interrupted with the request, nor by the stop", () =>
+  Effect.gen(function*() {
+    const journal = new Journal<string>()
+    const { connect, running } = yield* serve((exchange) => {
+      exchange.postHook(() =>
+        Effect.sync(() => journal.push("begins")).pipe(
+          Effect.zipRight(Effect.sleep("3 seconds")),
+          Effect.zipRight(Effect.sync(() => journal.push("ends"))),
+          Effect.onInterrupt(() => Effect.sync(() => journal.push("interrupted")))
+        )
+      )
+      exchange.respond({ status: 200, fields: [] }, "ok")
+    }, journal)
+    const client = connect()
+    client.send(get())
+    yield* Effect.promise(() => journal.first(1))
+    client.reset()
+    const stopping = yield* Effect.fork(running.stop({ grace: 0 }))
+    yield* wait
+    yield* TestClock.adjust("3 seconds")
+    const report = yield* stopping
+    assert.deepInclude(report, { connections: 1, cut: 0 })
+    assert.deepStrictEqual(journal.entries, ["begins", "ends", "access Sent", "socket closed"])
+  }))
+
+it.scoped("run late, at once, when the others have run; and beside the connection when detached", () =>
+  Effect.gen(function*() {
+    const journal = new Journal<string>()
+    const { connect, running } = yield* serve((exchange) => {
+      exchange.postHook(() => Effect.sync(() => journal.push("detached")).pipe(Effect.delay("5 seconds")), {
+        detached: true
+      })
+      exchange.respond({ status: 200, fields: [] }, "ok")
+      void journal.find((entry) => entry.startsWith("access")).then(() => {
+        exchange.postHook((outcome) => Effect.sync(() => journal.push(`late ${named(outcome)}`)))
+        journal.push("after late")
+      })
+    }, journal)
+    const client = connect()
+    client.send(get())
+    assert.deepStrictEqual(yield* Effect.promise(() => journal.first(3)), ["access Sent", "late Sent", "after late"])
+    const stopping = yield* Effect.fork(running.stop())
+    yield* wait
+    yield* TestClock.adjust("4 seconds")
+    assert.lengthOf(journal.entries.filter((entry) => entry === "detached"), 0)
+    yield* TestClock.adjust("1 seconds")
+    yield* stopping
+    assert.lengthOf(journal.entries.filter((entry) => entry === "detached"), 1)
+  }))

@@ -1,0 +1,71 @@
+/** The engine on memory, with everything that happens to a connection noted in order. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { MemoryListener, type WireClient } from "tsgi/testing"
+import * as AccessLog from "../../src/server/AccessLog.js"
+import type { Exchange } from "../../src/server/Exchange.js"
+import * as InterimResponses from "../../src/server/InterimResponses.js"
+import { Listener } from "../../src/server/Listener.js"
+import type { Outcome } from "../../src/server/Outcome.js"
+import * as Posthooks from "../../src/server/Posthooks.js"
+import * as RequestParser from "../../src/server/RequestParser.js"
+import * as Server from "../../src/server/Server.js"
+import * as ServerConfig from "../../src/server/ServerConfig.js"
+import type { BindError } from "../../src/server/ServerError.js"
+import type { Transport } from "../../src/server/Transport.js"
+import { Journal } from "../utils/Journal.js"
+
+export interface Engine {
+  readonly running: Server.Running
+  readonly connect: () => WireClient
+}
+
+export const get = (path = "/"): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+
+/** `Sent`, `Failed`, or `Aborted` with its reason. */
+export const named = (outcome: Outcome): string =>
+  outcome._tag === "Aborted" ? `Aborted ${outcome.reason}` : outcome._tag
+
+/** Serves within a scope. Notes `access` for each record and `socket closed` when the engine closes a socket. */
+export const serve = (
+  handler: (exchange: Exchange, journal: Journal<string>) => void,
+  journal: Journal<string> = new Journal(),
+  config: ServerConfig.Partial = {}
+): Effect.Effect<Engine, BindError, Scope.Scope> => {
+  const memory = MemoryListener.make()
+  const listener = Layer.succeed(Listener, {
+    bind: (acceptor, options) =>
+      memory.listener.bind({
+        ...acceptor,
+        accepted: (transport) => acceptor.accepted(noting(transport, () => journal.push("socket closed")))
+      }, options)
+  })
+  const layer = Layer.mergeAll(
+    listener,
+    RequestParser.layer,
+    InterimResponses.layer,
+    Posthooks.layer,
+    AccessLog.layerFunction((record) => {
+      journal.push(record.outcome === undefined ? `refused ${record.status}` : `access ${named(record.outcome)}`)
+    })
+  ).pipe(Layer.provideMerge(Layer.succeed(ServerConfig.ServerConfig, ServerConfig.make(config))))
+  return Server.serve((exchange) => handler(exchange, journal)).pipe(
+    Effect.map((running) => ({ running, connect: () => memory.connect() })),
+    Effect.provide(layer)
+  )
+}
+
+const noting = (transport: Transport, destroyed: () => void): Transport =>
+  new Proxy(transport, {
+    get: (target, name): unknown => {
+      const value: unknown = Reflect.get(target, name, target)
+      if (name === "destroy") {
+        return () => {
+          destroyed()
+          target.destroy()
+        }
+      }
+      return typeof value === "function" ? value.bind(target) : value
+    }
+  })
