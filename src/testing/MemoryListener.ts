@@ -6,10 +6,14 @@
  * import { MemoryListener } from "tsgi/testing"
  *
  * const memory = MemoryListener.make()
- * const running = server(memory.listener, app)
+ * const running = server(memory.listener, (env, startResponse) => {
+ *   startResponse("200 OK", [])
+ *   return env.PATH_INFO
+ * })
  * const client = memory.connect()
  * client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
  * const response = await client.response()
+ * await running.stop()
  * ```
  *
  * @since 0.1.0

@@ -1,0 +1,341 @@
+/**
+ * The README held to the sources: its programs are compiled and run, its tables compared with what is declared, its links
+ * followed. The examples in the sources' comments are compiled with them.
+ */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { failureStatuses } from "tsgi/protocol"
+import ts from "typescript"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { compile } from "../src/server/AccessLogFormat.js"
+import * as ServerConfig from "../src/server/ServerConfig.js"
+import * as TrustedProxies from "../src/server/TrustedProxies.js"
+import * as Options from "../src/wsgi/Options.js"
+import { Program, run } from "./utils/processes.js"
+
+const root = path.resolve(import.meta.dirname, "..")
+const readme = fs.readFileSync(path.join(root, "README.md"), "utf8")
+
+interface Block {
+  readonly language: string
+  /** What follows the language: `run`, `server`. */
+  readonly mark: string
+  readonly text: string
+  readonly heading: string
+}
+
+const blocks: ReadonlyArray<Block> = [...readme.matchAll(/^```(\w*) ?(\w*)\n([^]*?)^```$/gm)].map((match) => ({
+  language: match[1],
+  mark: match[2],
+  text: match[3],
+  heading: [...readme.slice(0, match.index).matchAll(/^#+ (.*)$/gm)].at(-1)?.[1] ?? ""
+}))
+
+/** The rows of the first table under a heading, without backquotes. */
+const table = (heading: string, skip = 0): ReadonlyArray<ReadonlyArray<string>> => {
+  const start = readme.search(new RegExp(`^#+ ${heading}$`, "m"))
+  expect(start, heading).toBeGreaterThanOrEqual(0)
+  const tables = readme.slice(start).split("\n\n").filter((part) => part.startsWith("|"))
+  return tables[skip].trimEnd().split("\n").slice(2)
+    .map((row) => row.slice(2, -2).split(" | ").map((cell) => cell.replaceAll("`", "").trim()))
+}
+
+/** First cells; one that lists several names stands for each of them. */
+const names = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
+  rows.flatMap(([cell]) => cell.split(", ")).sort()
+
+const defaultsOf = (rows: ReadonlyArray<ReadonlyArray<string>>): Record<string, string> =>
+  Object.fromEntries(rows.map(([name, value]) => [name, value]))
+
+const texts = (values: object): Record<string, string> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]))
+
+// ---------------------------------------------------------------------------------------------------------------------
+// what the sources declare
+
+const facts = `
+import type * as tsgi from "tsgi"
+export declare const facts: {
+  BindError: tsgi.BindError["reason"]
+  TransportError: tsgi.TransportError["reason"]
+  RequestError: tsgi.RequestError["reason"]
+  BodyError: tsgi.BodyError["reason"]
+  ResponseError: tsgi.ResponseError["reason"]
+  InterimError: tsgi.InterimError["reason"]
+  AbortReason: tsgi.AbortReason
+  Outcome: tsgi.Outcome["_tag"]
+  OutcomeFacts: tsgi.Sent
+  StopReport: tsgi.StopReport
+  Environ: tsgi.Environ
+  Input: tsgi.Input
+  TlsInfo: tsgi.TlsInfo
+  ListenOptions: tsgi.ListenOptions
+  ServerOptions: tsgi.ServerOptions
+}
+`
+
+/** Examples in comments, each a file beside the sources. */
+const commentExamples = (): Record<string, string> => {
+  const found: Record<string, string> = {}
+  for (const file of fs.readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(".ts")) continue
+    const source = fs.readFileSync(path.join(root, "src", file), "utf8")
+    for (const match of source.matchAll(/^ *\* ```ts\n([^]*?)^ *\* ```$/gm)) {
+      const name = `${file.replaceAll(path.sep, "-")}-${source.slice(0, match.index).split("\n").length}.ts`
+      found[name] = match[1].replaceAll(/^ *\* ?/gm, "")
+    }
+  }
+  return found
+}
+
+const config = ts.getParsedCommandLineOfConfigFile(path.join(root, "tsconfig.json"), {}, {
+  ...ts.sys,
+  onUnRecoverableConfigFileDiagnostic: ({ messageText }) => {
+    throw new Error(ts.flattenDiagnosticMessageText(messageText, "\n"))
+  }
+})
+
+/** One program of files that exist nowhere. */
+const compileAll = (sources: Readonly<Record<string, string>>): ts.Program => {
+  const files = new Map(Object.entries(sources).map(([name, text]) => [path.join(root, "readme", name), text]))
+  const options: ts.CompilerOptions = { ...config?.options, noUnusedLocals: false, noEmit: true }
+  const host = ts.createCompilerHost(options)
+  const { fileExists, readFile } = host
+  host.fileExists = (name) => files.has(name) || fileExists(name)
+  host.readFile = (name) => files.get(name) ?? readFile(name)
+  const { getSourceFile } = host
+  host.getSourceFile = (name, version, ...rest) => {
+    const text = files.get(name)
+    return text === undefined ? getSourceFile(name, version, ...rest) : ts.createSourceFile(name, text, version, true)
+  }
+  return ts.createProgram([...files.keys()], options, host)
+}
+
+let program: ts.Program
+let declared: (name: string) => ts.Type
+
+beforeAll(() => {
+  program = compileAll({
+    "facts.ts": facts,
+    ...Object.fromEntries(
+      blocks.filter(({ language }) => language === "ts").map(({ text }, i) => [`block-${i + 1}.ts`, text])
+    ),
+    ...commentExamples()
+  })
+  const checker = program.getTypeChecker()
+  const source = program.getSourceFile(path.join(root, "readme", "facts.ts"))
+  const module = source && checker.getSymbolAtLocation(source)
+  const [symbol] = module === undefined ? [] : checker.getExportsOfModule(module)
+  const all = checker.getTypeOfSymbol(symbol)
+  declared = (name) => {
+    const property = all.getProperty(name)
+    if (property === undefined) throw new Error(`no fact ${name}`)
+    return checker.getTypeOfSymbol(property)
+  }
+}, 60_000)
+
+const literals = (name: string): ReadonlyArray<string> => {
+  const type = declared(name)
+  const members = type.isUnion() ? type.types : [type]
+  return members.map((member) => member.isStringLiteral() ? member.value : "?").sort()
+}
+
+const properties = (name: string): ReadonlyArray<string> =>
+  declared(name).getProperties()
+    .filter((property) => !/^(__|#)/.test(property.name))
+    .map((property) => property.name)
+    .sort()
+
+describe("the programs", () => {
+  it("are well typed, as are those in the sources' comments", () => {
+    const ours = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(path.join(root, "readme")))
+    expect(ours.length).toBeGreaterThan(10)
+    const errors = ours.flatMap((file) => [
+      ...program.getSyntacticDiagnostics(file),
+      ...program.getSemanticDiagnostics(file)
+    ])
+    expect(
+      errors.map(({ file, messageText, start = 0 }) =>
+        `${path.basename(file?.fileName ?? "")}:${(file?.getLineAndCharacterOfPosition(start).line ?? 0) + 1} ${
+          ts.flattenDiagnosticMessageText(messageText, " ")
+        }`
+      )
+    ).toEqual([])
+  })
+
+  const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-readme-"))
+  afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
+
+  describe.concurrent("do what is shown", { timeout: 30_000 }, () => {
+    blocks.forEach((block, i) => {
+      if (block.mark !== "run") return
+      it(block.heading, async () => {
+        expect(block.text).toContain("listen(8090)")
+        const file = path.join(temporary, `${i}.mts`)
+        fs.writeFileSync(file, block.text.replace("listen(8090)", "listen(0)"))
+        await using server = new Program(process.execPath, ["--import", "tsx", file], {
+          cwd: root,
+          env: { TSX_TSCONFIG_PATH: path.join(root, "tsconfig.json") }
+        })
+        const [, port] = await server.line(/starting up on http:\/\/127\.0\.0\.1:(\d+)$/)
+        let shown = 0
+        for (const { language, mark, text } of blocks.slice(i + 1)) {
+          if (language !== "console") break
+          if (mark === "server") {
+            for (const line of text.trimEnd().split("\n")) await server.line(new RegExp(`^${escaped(line)}$`))
+            continue
+          }
+          for (const [command, expected] of commands(text)) {
+            const { stdout } = await run("bash", ["-c", command.replace("curl", "curl -s").replace("8090", port)], {
+              cwd: root
+            })
+            expect(stdout.join("\n")).toMatch(expected)
+            shown++
+          }
+        }
+        expect(shown).toBeGreaterThan(0)
+      })
+    })
+  })
+})
+
+const escaped = (text: string): string => text.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&")
+
+/** `$ command` and the lines under it, of which `...` stands for any. */
+const commands = (text: string): ReadonlyArray<readonly [command: string, expected: RegExp]> =>
+  text.split(/^\$ /m).slice(1).map((part) => {
+    const [command, ...lines] = part.trimEnd().split("\n")
+    const pattern = lines.map((line) => line === "..." ? "[^]*?" : escaped(line)).join("\n")
+    return [command, new RegExp(`^${pattern}\n*$`)]
+  })
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+describe("the tables", () => {
+  it("environ", () => {
+    expect(names(table("environ")).filter((name) => name !== "HTTP_*")).toEqual(properties("Environ"))
+    const tls = table("environ").find(([name]) => name === "tsgi.tls")?.[1].replace("with TLS: ", "").split(", ")
+    expect(tls?.sort()).toEqual(properties("TlsInfo"))
+  })
+
+  it("wsgi.input", () => {
+    const members = table("wsgi.input").map(([name]) => name.replace(/\(.*\)$/, ""))
+    expect(members.filter((name) => !name.startsWith("for await")).sort()).toEqual(properties("Input"))
+  })
+
+  it("listeners", () => {
+    expect(names(table("Listeners"))).toEqual(properties("ListenOptions"))
+  })
+
+  it("options", () => {
+    const rows = table("Options")
+    expect(names(rows)).toEqual(properties("ServerOptions"))
+    const { config, format, minimumChunkSize } = Options.read({})
+    const defaults = defaultsOf(rows)
+    expect(defaults).toMatchObject(texts({
+      maxSize: config.limits.connections,
+      maxHttpVersion: `"HTTP/1.${config.maxMinorVersion}"`,
+      minimumChunkSize,
+      keepalive: config.keepAlive,
+      logOutput: format !== undefined,
+      urlLengthLimit: config.limits.requestLine,
+      debug: config.debug,
+      capitalizeResponseHeaders: config.fieldCase === "title",
+      halfClose: `"${config.halfClose}"`,
+      multiPhaseBody: config.multiPhaseBody
+    }))
+    expect(defaults.socketTimeout).toBe("none")
+    expect(Options.read({ socketTimeout: 2 }).config.timeouts)
+      .toEqual({
+        ...ServerConfig.defaults.timeouts,
+        head: 2000,
+        body: 2000,
+        write: 2000,
+        firstRequest: 2000,
+        idle: 2000
+      })
+  })
+
+  it("limits", () => {
+    const rows = table("Limits")
+    expect(defaultsOf(rows)).toEqual(texts(ServerConfig.defaults.limits))
+    const answers = {
+      requestLine: "RequestLineTooLong",
+      fieldLine: "FieldLineTooLong",
+      fieldSection: "FieldSectionTooLarge",
+      fieldCount: "TooManyFields",
+      chunkExtensions: "ChunkExtensionsTooLong",
+      body: "BodyTooLarge"
+    } as const
+    for (const [limit, reason] of Object.entries(answers)) {
+      const row = rows.find(([name]) => name === limit)
+      expect(row?.[3].split(";")[0], limit).toBe(String(failureStatuses[reason]))
+    }
+  })
+
+  it("timeouts", () => {
+    expect(defaultsOf(table("Timeouts"))).toEqual(texts(ServerConfig.defaults.timeouts))
+  })
+
+  it("parser", () => {
+    expect(defaultsOf(table("Parser"))).toEqual(texts(ServerConfig.defaults.parser))
+  })
+
+  it("log format", () => {
+    let known: ReadonlyArray<string> = []
+    try {
+      compile("%(none)s", { forwardedFor: false, trustedProxies: TrustedProxies.make([]) })
+    } catch (error) {
+      if (error instanceof Error) known = error.message.replace(/^.*known are /, "").split(", ").sort()
+    }
+    expect(names(table("Log format"))).toEqual(known)
+  })
+
+  it("outcome", () => {
+    const rows = table("Outcome")
+    expect(names(rows)).toEqual(literals("Outcome"))
+    const aborted = rows.find(([tag]) => tag === "Aborted")?.[1] ?? ""
+    expect(literals("AbortReason").filter((reason) => !aborted.includes(reason))).toEqual([])
+    const section = readme.slice(readme.indexOf("\n### Outcome\n"), readme.indexOf("\n### Errors\n"))
+    expect(properties("OutcomeFacts").filter((name) => !section.includes(`\`${name}\``))).toEqual([])
+  })
+
+  it("errors", () => {
+    for (const [name, , reasons] of table("Errors")) {
+      if (name === "OptionError") continue
+      expect(reasons.split(", ").sort(), name).toEqual(literals(name))
+    }
+  })
+
+  it("the report of a stop", () => {
+    const [, shown] = /console\.log\(report\) \/\/ \{(.*)\}/.exec(readme) ?? []
+    expect(shown.split(",").map((part) => part.split(":")[0].trim()).sort()).toEqual(properties("StopReport"))
+  })
+
+  it("dependencies", () => {
+    const { dependencies, peerDependencies } = JSON.parse(
+      fs.readFileSync(path.join(root, "package.json"), "utf8")
+    ) as Record<string, Record<string, string>>
+    const named = table("Dependencies").flatMap(([cell]) => cell.replaceAll(/ \(.*?\)/g, "").split(", ")).sort()
+    expect(named).toEqual([...Object.keys(dependencies), ...Object.keys(peerDependencies)].sort())
+  })
+})
+
+describe("the links", () => {
+  const targets = [...readme.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1])
+
+  it("to files lead to files", () => {
+    const missing = targets.filter((target) =>
+      !/^(#|https:)/.test(target) && !fs.existsSync(path.join(root, target.split("#")[0]))
+    )
+    expect(missing).toEqual([])
+  })
+
+  it("to headings lead to headings", () => {
+    const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+      `#${heading.toLowerCase().replaceAll(/[^\w\- ]/g, "").replaceAll(" ", "-")}`
+    )
+    expect(targets.filter((target) => target.startsWith("#") && !anchors.includes(target))).toEqual([])
+  })
+})
