@@ -33,7 +33,7 @@ import { WholeBody } from "./BodyReader.js"
 import { LazyScope } from "./LazyScope.js"
 import { type OpenSpan, RequestSpan } from "./RequestSpan.js"
 import { sendParts, sendWhole, wholeBody } from "./respond.js"
-import { joinedHeaders, ServerRequest, UnreadableBody } from "./ServerRequest.js"
+import { joinedHeaders, type RequestCall, ServerRequest, UnreadableBody } from "./ServerRequest.js"
 
 /**
  * What all calls of one served app share.
@@ -56,7 +56,7 @@ export interface Site {
   ) => Fiber.RuntimeFiber<A, E>
   /** Is a handler interrupted when its client leaves? */
   readonly interruptOnDisconnect: boolean
-  readonly upgrade: (call: HandlerCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
+  readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop. */
   readonly stopping: Effect.Effect<void>
 }
@@ -70,10 +70,8 @@ const nothingToStop: Interruptor = () => undefined
  * @since 0.1.0
  * @category models
  */
-export class HandlerCall {
-  /** Where the connection went, when it was taken over. */
+export class HandlerCall implements RequestCall {
   socket: Duplex | undefined = undefined
-  /** How many parts of the handler want to run to their end although the client has left. */
   keepRunning: number
   private handled = false
   private readonly scope = new LazyScope()
@@ -86,6 +84,10 @@ export class HandlerCall {
 
   constructor(readonly exchange: Exchange, readonly site: Site) {
     this.keepRunning = site.interruptOnDisconnect ? 0 : 1
+  }
+
+  get stopping(): Effect.Effect<void> {
+    return this.site.stopping
   }
 
   get headers(): Headers.Headers {
@@ -219,7 +221,7 @@ export class HandlerCall {
     this.failure = cause
     if (this.exchange.over) return
     if (this.exchange.headSent) this.exchange.fail(Cause.squash(cause))
-    else this.exchange.retract()
+    else this.exchange.withdraw()
   }
 
   // The last byte is with the kernel, or the client has left.

@@ -22,11 +22,30 @@ import * as Option from "effect/Option"
 import type { ReadonlyRecord } from "effect/Record"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Duplex } from "node:stream"
 import type { Fields } from "../protocol/fields.js"
 import type { Exchange } from "../server/Exchange.js"
 import { BodyError } from "../server/ServerError.js"
 import * as BodyReader from "./BodyReader.js"
-import type { HandlerCall } from "./HandlerCall.js"
+
+/**
+ * What all views of one request share.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RequestCall {
+  readonly exchange: Exchange
+  readonly headers: Headers.Headers
+  readonly body: BodyReader.WholeBody
+  readonly upgrade: (request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
+  /** Waits until the server begins to stop. */
+  readonly stopping: Effect.Effect<void>
+  /** How many parts of the handler want to run to their end although the client has left. */
+  keepRunning: number
+  /** Where the connection went, when it was taken over. */
+  socket: Duplex | undefined
+}
 
 /**
  * A body that could not be read: the platform's error, which knows the answer that fits.
@@ -51,8 +70,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   private persisted: HttpServerRequest.HttpServerRequest["multipart"] | undefined = undefined
 
   constructor(
-    /** What all views of this request share. */
-    readonly call: HandlerCall,
+    readonly call: RequestCall,
     readonly url: string,
     private readHeaders: Headers.Headers | undefined,
     private readonly givenAddress: string | undefined

@@ -284,7 +284,7 @@ export const rawHeaders: Effect.Effect<
  */
 export const stopping: Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> = Effect.flatMap(
   HttpServerRequest.HttpServerRequest,
-  (request) => request instanceof ServerRequest ? request.call.site.stopping : Effect.never
+  (request) => request instanceof ServerRequest ? request.call.stopping : Effect.never
 )
 
 /**

@@ -12,8 +12,7 @@ import { Duplex } from "node:stream"
 import { WebSocketServer } from "ws"
 import * as UpgradeRequest from "../node/upgradeRequest.js"
 import { ResponseError } from "../server/ServerError.js"
-import type { HandlerCall } from "./HandlerCall.js"
-import type { ServerRequest } from "./ServerRequest.js"
+import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 
 /**
  * @since 0.1.0
@@ -41,7 +40,7 @@ export const make = (options: WebSocketOptions = {}) => {
       ? false
       : { serverNoContextTakeover: true, clientNoContextTakeover: true, concurrencyLimit: 10 }
   })
-  return (call: HandlerCall, request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> =>
+  return (call: RequestCall, request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> =>
     Effect.suspend(() => {
       const wrong = fault(call, request)
       if (wrong !== undefined) {
@@ -55,7 +54,7 @@ export const make = (options: WebSocketOptions = {}) => {
 
 const open = (
   server: WebSocketServer,
-  call: HandlerCall,
+  call: RequestCall,
   request: ServerRequest
 ): Effect.Effect<globalThis.WebSocket, Socket.SocketGenericError> =>
   Effect.async((resume) => {
@@ -79,7 +78,7 @@ const isWebSocket = (socket: unknown): socket is globalThis.WebSocket =>
 
 // What `ws` would refuse by itself is refused before the connection is given away (RFC 6455, 4.2.1), so that the
 // application can still answer.
-const fault = (call: HandlerCall, request: ServerRequest): string | undefined => {
+const fault = (call: RequestCall, request: ServerRequest): string | undefined => {
   const { headers } = request
   const offered = call.exchange.demands.upgrade.toLowerCase().split(",").map((protocol) => protocol.trim())
   if (!offered.includes("websocket")) return "not an upgradeable ServerRequest"

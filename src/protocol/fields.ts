@@ -44,7 +44,11 @@ export class FieldSection {
   consumed = 0
   private used = 0
 
-  constructor(private readonly limits: SectionLimits) {}
+  /**
+   * @param familiar the fields of an earlier section, where there is one: clients repeat their names in the same order, and
+   * a name that is the same string need not be hashed again
+   */
+  constructor(private readonly limits: SectionLimits, private readonly familiar: Fields = []) {}
 
   /** `true` when the empty line was read, `undefined` when more bytes are needed. */
   parse(bytes: Uint8Array, from: number): true | undefined | Failure {
@@ -121,10 +125,15 @@ export class FieldSection {
 
   // One conversion for all lines, then slices of it: a call into native code per line costs more than the scan.
   private keep(text: string, from: number, found: number): void {
-    const fields = this.fields
+    const { familiar, fields } = this
     for (let at = 0; at < found; at += 4) {
+      const start = offsets[at] - from
+      const length = offsets[at + 1] - offsets[at]
+      const known = familiar[fields.length]
       fields.push(
-        text.slice(offsets[at] - from, offsets[at + 1] - from),
+        known !== undefined && known.length === length && text.startsWith(known, start)
+          ? known
+          : text.slice(start, start + length),
         text.slice(offsets[at + 2] - from, offsets[at + 3] - from)
       )
     }

@@ -79,7 +79,7 @@ export class RequestHeadParser {
     const fields = this.section.fields
     this.line = undefined
     this.emptyLines = 0
-    this.section = new FieldSection(this.sectionLimits)
+    this.section = new FieldSection(this.sectionLimits, fields)
     return { _tag: "RequestHead", method, target, form, minorVersion, version, fields }
   }
 

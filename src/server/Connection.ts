@@ -55,7 +55,7 @@ export interface ConnectionHost {
   /** May connections wait for another request, or is the room needed? */
   readonly mayPersist: () => boolean
   /** An exchange is over, its hooks have run. */
-  readonly record: (connection: Connection, exchange: Exchange) => void
+  readonly record: (connection: Connection, exchange: Exchange, now: number) => void
   /** A request was refused before there was an exchange. */
   readonly refused: (
     connection: Connection,
@@ -200,8 +200,6 @@ export class Connection implements ExchangeHost, BodySource {
     if (error !== undefined && this.phase !== "Lingering") {
       this.engine.log("Debug", `${describe(error)} (${this.remoteName})`)
     }
-    // who has taken the connection over has ended with it
-    if (this.phase === "Detached") this.current?.ended()
     this.close(this.current === undefined ? Exit.void : Exit.fail(error))
   }
 
@@ -267,7 +265,7 @@ export class Connection implements ExchangeHost, BodySource {
       asksKeepAlive: false,
       keepAliveSeconds: undefined,
       bodyLength: body.length,
-      date: this.time.date(),
+      date: this.time.date(this.time.now()),
       fieldCase: this.config.fieldCase
     })
     if (head._tag === "PreparedHead") this.outbox.addText(head.text + body)
@@ -348,7 +346,8 @@ export class Connection implements ExchangeHost, BodySource {
       this.unsettled.push(exchange)
       this.current = undefined
       this.phase = "Idle"
-      this.awaitRead("Idle", this.config.timeouts.idle)
+      // the time counts from when the answer is out
+      this.awaited = "Idle"
       return
     }
     this.phase = "Flushing"
@@ -416,10 +415,11 @@ export class Connection implements ExchangeHost, BodySource {
 
   private settleUnattended(): void {
     if (this.unsettled.length === 0) return
+    const now = this.time.now()
+    if (this.phase === "Idle") this.readDeadline = now + this.config.timeouts.idle
     for (const exchange of this.unsettled.splice(0)) {
-      exchange.settle(this.closeReason)
-      exchange.runLateHooks()
-      this.record(exchange)
+      exchange.overUnattended(now, this.closeReason)
+      this.engine.record(this, exchange, now)
     }
   }
 
@@ -459,13 +459,9 @@ export class Connection implements ExchangeHost, BodySource {
     this.phase = "Hooks"
     this.readDeadline = Infinity
     exchange.runHooks(() => {
-      this.record(exchange)
+      this.engine.record(this, exchange, this.time.now())
       this.concluded(exchange)
     })
-  }
-
-  private record(exchange: Exchange): void {
-    this.engine.record(this, exchange)
   }
 
   private concluded(exchange: Exchange): void {

@@ -16,6 +16,7 @@ import {
   type FieldCase,
   type FieldPairs,
   type HeadDraft,
+  type InvalidHead,
   prepare,
   type PreparedHead,
   type ResponseHead
@@ -110,6 +111,7 @@ export class Exchange {
   private wireEnd = -1
   private interimResponses = 0
   private firstByteTime: number | undefined = undefined
+  private endTime: number | undefined = undefined
   private bodyQueued = 0
   // wire position and length of body parts that the kernel may not have taken yet, and what it surely has
   private readonly marks: Array<number> = []
@@ -243,11 +245,12 @@ export class Exchange {
   respond(head: ResponseHead | HeadDraft, body: string | Uint8Array): ResponseError | undefined {
     if (this.state !== State.Awaiting) return this.refuseHead()
     const length = typeof body === "string" ? utf8Length(body) : body.length
-    const prepared = this.prepareHead(head, length, true)
+    const now = this.host.time.now()
+    const prepared = this.prepareHead(head, length, true, now)
     if (prepared._tag === "InvalidHead") return responseErrorFrom(prepared)
     const framing = prepared.framing
     if (framing._tag === "Length" && length < framing.length) return tooShort(framing.length, length)
-    this.begin(prepared)
+    this.begin(prepared, now)
     if (framing._tag === "None") this.complete()
     else if (framing._tag === "Length" && framing.length !== length) {
       this.addBody(typeof body === "string" ? utf8(body) : body, framing.length)
@@ -269,16 +272,11 @@ export class Exchange {
    */
   start(head: ResponseHead | HeadDraft, bodyLength?: number): PreparedHead | ResponseError {
     if (this.state !== State.Awaiting) return this.refuseHead()
-    const prepared = this.prepareHead(head, bodyLength, false)
+    const prepared = this.prepareHead(head, bodyLength, false, this.host.time.now())
     if (prepared._tag === "InvalidHead") return responseErrorFrom(prepared)
     this.prepared = prepared
     this.state = State.Prepared
     return prepared
-  }
-
-  /** Takes back a head that was prepared and has not left: something went wrong, and another one is to be sent. */
-  retract(): void {
-    if (this.state === State.Prepared) this.state = State.Awaiting
   }
 
   /** Takes back the head that was prepared, if it has not left: another may be given. */
@@ -290,7 +288,9 @@ export class Exchange {
 
   /** Sends the head that was prepared, if it has not left. */
   sendHead(): void {
-    if (this.state === State.Prepared && this.prepared !== undefined) this.begin(this.prepared)
+    if (this.state === State.Prepared && this.prepared !== undefined) {
+      this.begin(this.prepared, this.host.time.now())
+    }
   }
 
   /** Sends text that is the same in latin-1 and UTF-8 as a part of the body. */
@@ -489,9 +489,14 @@ export class Exchange {
     return this.outcome
   }
 
-  /** Nobody waited for the end of this exchange: hooks that came meanwhile run beside what follows. */
-  runLateHooks(): void {
+  /**
+   * Nobody waited for the end of this exchange: hooks that came meanwhile run beside what follows. The outcome is fixed
+   * when somebody asks, unless it is not the expected one: `unsent` is why.
+   */
+  overUnattended(now: number, unsent: AbortReason): void {
+    this.endTime = now
     this.hooksRun = true
+    if (this.host.outbox.handed < this.wireEnd) this.settle(unsent)
     if (this.hooks === undefined) return
     const outcome = this.settle()
     for (const { hook } of this.hooks) this.host.runLate(hook, outcome)
@@ -525,7 +530,12 @@ export class Exchange {
 
   // ---------------------------------------------------------------------------------------------------------------
 
-  private prepareHead(head: ResponseHead | HeadDraft, bodyLength: number | undefined, whole: boolean) {
+  private prepareHead(
+    head: ResponseHead | HeadDraft,
+    bodyLength: number | undefined,
+    whole: boolean,
+    now: number
+  ): PreparedHead | InvalidHead {
     const config = this.host.config
     // A 100 that was never sent leaves the client in doubt whether the body will come (RFC 9110, 10.1.1).
     const persistent = this.persistent && this.demands.persistent && !this.owesContinue && !this.body.failed &&
@@ -538,7 +548,7 @@ export class Exchange {
       asksKeepAlive: this.demands.asksKeepAlive,
       keepAliveSeconds: config.keepAliveSeconds,
       bodyLength,
-      date: this.host.time.date(),
+      date: this.host.time.date(now),
       fieldCase: config.fieldCase
     })
   }
@@ -555,11 +565,11 @@ export class Exchange {
       : new ResponseError({ reason: "HeadAlreadySent", description: "a response has a single final head" })
   }
 
-  private begin(prepared: PreparedHead): void {
+  private begin(prepared: PreparedHead, now: number): void {
     this.prepared = prepared
     this.persistent = prepared.persistent
     this.state = State.Sending
-    this.firstByteTime = this.host.time.now()
+    this.firstByteTime = now
     this.host.outbox.addText(prepared.text)
   }
 
@@ -614,7 +624,7 @@ export class Exchange {
       interimResponses: this.interimResponses,
       startTime: this.startTime,
       firstByteTime: this.firstByteTime,
-      endTime: this.host.time.now()
+      endTime: this.endTime ?? this.host.time.now()
     }
   }
 }

@@ -116,8 +116,8 @@ export const serve = (
         return connections.draining
       },
       mayPersist: () => !connections.draining && connections.waitingSize === 0,
-      record: (connection, exchange) => {
-        Metrics.exchangeOver(exchange.status ?? 499, exchange.wireBytes, time.now() - exchange.startTime)
+      record: (connection, exchange, now) => {
+        Metrics.exchangeOver(exchange.status ?? 499, exchange.wireBytes, now - exchange.startTime)
         if (write === undefined) return
         const outcome = exchange.settle()
         const { method, target, version } = exchange.request

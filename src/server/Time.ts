@@ -12,8 +12,8 @@ import * as Clock from "effect/Clock"
 export interface Time {
   /** Milliseconds since the epoch, with fractions, never going back. */
   readonly now: () => number
-  /** The value of a Date field (RFC 9110, 5.6.7), made once a second. */
-  readonly date: () => string
+  /** A time as the value of a Date field (RFC 9110, 5.6.7), made once a second. */
+  readonly date: (now: number) => string
 }
 
 /**
@@ -29,8 +29,8 @@ export const make = (clock: Clock.Clock): Time => {
   const now = live ? () => origin + performance.now() : () => clock.unsafeCurrentTimeMillis()
   let second = -1
   let text = ""
-  const date = (): string => {
-    const current = Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
+  const date = (now: number): string => {
+    const current = Math.floor(now / 1000)
     if (current !== second) {
       second = current
       text = new Date(current * 1000).toUTCString()

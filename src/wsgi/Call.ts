@@ -267,6 +267,11 @@ class Call implements Lent {
     this.onSettled = ended
     this.controller?.abort(abortError(reason))
     this.closeIterator()
+    // who has taken the connection over has ended when it is gone
+    const socket = this.input.socket
+    if (socket === undefined) return
+    if (socket.destroyed) this.settled()
+    else socket.once("close", () => this.settled())
   }
 
   // The application has ended, or what it still does is none of the exchange's.

@@ -25,6 +25,8 @@ export class Input implements AsyncIterable<Buffer> {
   #rest: Buffer = empty
   #turn: Promise<unknown> | undefined = undefined
   readonly #exchange: Exchange
+  /** Where the connection went, when `getSocket` has given it away. */
+  socket: Duplex | undefined = undefined
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
@@ -103,6 +105,7 @@ export class Input implements AsyncIterable<Buffer> {
       throw new ResponseError({ reason: "InvalidBody", description: "this transport has no socket to give" })
     }
     if (taken.rest.length > 0) taken.stream.unshift(taken.rest)
+    this.socket = taken.stream
     return taken.stream
   }
 
