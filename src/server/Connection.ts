@@ -581,10 +581,8 @@ export class Connection implements ExchangeHost, BodySource {
       return this.abort("WriteTimeout")
     }
     if (now < this.readDeadline) return
-    // who still takes what was sent is neither idle nor late; how slowly it may, the write deadline says
-    if (!this.outbox.empty && (this.awaited === "Idle" || this.awaited === "Linger")) {
-      return this.awaitRead(this.awaited, this.config.timeouts.linger)
-    }
+    // who still takes what was sent is not late; how slowly it may, the write deadline says
+    if (this.awaited === "Linger" && !this.outbox.empty) return this.awaitRead("Linger", this.config.timeouts.linger)
     this.readDeadline = Infinity
     if (this.awaited !== "Linger") this.logTimeout()
     switch (this.awaited) {
