@@ -27,6 +27,18 @@ const failure = async (options: ListenOptions): Promise<unknown> => {
   return error
 }
 
+it("row 24: who does not shake hands is dropped, and holds up nobody", async () => {
+  const listener = wrapTls(listen(), await makeCertificate("localhost"))
+  await withServer(hello, { listener, timeouts: { handshake: 50 } }, async ({ connect, connectTls, log }) => {
+    const silent = await connect()
+    const client = await connectTls()
+    client.send(get("/"))
+    expect((await client.response()).status).toBe(200)
+    await silent.whenEnded()
+    expect(await log.until(/^\(\d+\) lost \(.*\) Handshake: /)).toBeDefined()
+  })
+})
+
 it("row 142: clients can be asked for certificates", async () => {
   const own = await makeCertificate("localhost")
   const known = await makeCertificate("known client")

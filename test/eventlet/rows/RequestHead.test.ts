@@ -49,9 +49,10 @@ it("row 36: HTTP/1.1 without Host is refused, unless that is switched off", asyn
   })
 })
 
-it("row 37: an empty line before a request is skipped", () =>
-  withServer(hello, {}, async ({ connect }) => {
-    const client = await connect()
+it("row 37: an empty line before a request is skipped, many are not", () =>
+  withServer(hello, {}, async (served) => {
+    await expectRefused(served, "\r\n".repeat(1000) + get("/"), 400)
+    const client = await served.connect()
     client.send(`\r\n${get("/")}`)
     expect((await client.response()).status).toBe(200)
     client.send(`\r\n${get("/")}`)
