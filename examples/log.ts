@@ -8,7 +8,7 @@
  *   cat access.log
  *       127.0.0.1 "GET / HTTP/1.1" 200 14 bytes in 0.002 s, Sent
  *       192.0.2.7,127.0.0.1 "GET / HTTP/1.1" 200 14 bytes in 0.001 s, Sent
- *       127.0.0.1 "GET / HTTP/1.1" 400 0 bytes in 0.000 s, Refused
+ *       127.0.0.1 "GET / HTTP/1.1" 400 43 bytes in 0.000 s, Refused
  *   JSON=1 npx tsx examples/log.ts                               lines of JSON instead
  *
  * `LOG` chooses another file.

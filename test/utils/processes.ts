@@ -1,5 +1,5 @@
 /** Programs in processes of their own: their lines, and how they end. */
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 
 export interface Ended {
@@ -8,6 +8,12 @@ export interface Ended {
   readonly stdout: ReadonlyArray<string>
   readonly stderr: ReadonlyArray<string>
 }
+
+// a test that is given up must not leave its programs behind
+const running = new Set<ChildProcess>()
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL")
+})
 
 export class Program implements AsyncDisposable {
   readonly stdout: Array<string> = []
@@ -32,13 +38,10 @@ export class Program implements AsyncDisposable {
         this.wake()
       })
     }
-    const leaveNothing = (): void => {
-      this.child.kill("SIGKILL")
-    }
-    process.once("exit", leaveNothing)
+    running.add(this.child)
     this.ended = new Promise((resolve) => {
       this.child.once("close", (code, signal) => {
-        process.off("exit", leaveNothing)
+        running.delete(this.child)
         this.over = true
         this.wake()
         resolve({ code, signal, stdout: this.stdout, stderr: this.stderr })
