@@ -26,13 +26,14 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Duplex } from "node:stream"
+import type { HeadDraft } from "../protocol/responseHead.js"
 import type { Exchange, Interruptor } from "../server/Exchange.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
-import { BodyError } from "../server/ServerError.js"
+import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
 import { LazyScope } from "./LazyScope.js"
 import { type OpenSpan, RequestSpan } from "./RequestSpan.js"
-import { sendParts, sendWhole, wholeBody } from "./respond.js"
+import { headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
 import { joinedHeaders, type RequestCall, ServerRequest, UnreadableBody } from "./ServerRequest.js"
 
 /**
@@ -81,6 +82,9 @@ export class HandlerCall implements RequestCall {
   private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
   private response: HttpServerResponse | undefined = undefined
   private failure: Cause.Cause<unknown> | undefined = undefined
+  // what the observer of a handler that has ended sends
+  private ready: HeadDraft | undefined = undefined
+  private readyBody: string | Uint8Array = ""
 
   constructor(readonly exchange: Exchange, readonly site: Site) {
     this.keepRunning = site.interruptOnDisconnect ? 0 : 1
@@ -112,9 +116,9 @@ export class HandlerCall implements RequestCall {
       services.set(Tracer.ParentSpan.key, this.span)
     }
     if (middleware === undefined && spansUnseen) {
-      const fiber = this.site.fork(Effect.flatMap(app, this.answer), services)
-      this.fiber = fiber
-      fiber.addObserver(this.answered)
+      const ways = { onFailure: this.recover, onSuccess: this.answer }
+      this.fiber = this.site.fork(Effect.matchCauseEffect(app, ways), services)
+      this.fiber.addObserver(this.answered)
       if (!this.handled) this.runsOn()
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
@@ -127,43 +131,43 @@ export class HandlerCall implements RequestCall {
   // ---------------------------------------------------------------------------------------------------------------
   // the short way
 
-  // What can be sent whole is left to the observer; anything else is done in the fiber, which knows the app's settings.
-  private readonly answer = (response: HttpServerResponse): Effect.Effect<HttpServerResponse, unknown> => {
+  // What can be sent whole is left to the observer.
+  private readonly answer = (response: HttpServerResponse): Effect.Effect<unknown, unknown, HttpServerRequest> => {
     const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
-    const handler = fiber.getFiberRef(HttpApp.currentPreResponseHandlers)
-    if (handler._tag === "None") {
-      if (wholeBody(response) !== undefined) return Effect.succeed(response)
-      this.runsOn()
-      return Effect.as(this.send(response), response)
-    }
-    this.runsOn()
-    return Effect.tap(handler.value(this.request, response), (changed) => this.send(changed))
+    const body = Option.isNone(fiber.getFiberRef(HttpApp.currentPreResponseHandlers)) ? wholeBody(response) : undefined
+    if (body === undefined) return this.handle(Effect.succeed(response))
+    const head = headOf(response)
+    if (head._tag === "InvalidHead") return this.handle(Effect.die(responseErrorFrom(head)))
+    this.response = response
+    this.ready = head
+    this.readyBody = body
+    return Effect.void
   }
 
-  private readonly answered = (exit: Exit.Exit<HttpServerResponse, unknown>): void => {
-    if (Exit.isFailure(exit)) {
-      if (this.exchange.over || this.exchange.headSent) return this.ended(exit)
-      this.failure = exit.cause
-      return this.recover(exit)
-    }
-    const body = this.handled ? undefined : wholeBody(exit.value)
-    if (body === undefined || this.exchange.over) return this.ended(exit)
+  private readonly recover = (cause: Cause.Cause<unknown>): Effect.Effect<unknown, unknown, HttpServerRequest> => {
+    if (this.exchange.over) return Effect.failCause(cause)
+    this.failure = cause
+    return this.handle(Effect.failCause(cause))
+  }
+
+  // The platform's own way from a response or a failure to an answer. It runs in the app's fiber, which knows the app's
+  // settings and pre-response handlers.
+  private handle(
+    result: Effect.Effect<HttpServerResponse, unknown>
+  ): Effect.Effect<unknown, unknown, HttpServerRequest> {
+    this.runsOn()
+    return untraced(HttpApp.toHandled(result, (_, response) => this.send(response)))
+  }
+
+  private readonly answered = (exit: Exit.Exit<unknown, unknown>): void => {
+    if (this.ready === undefined || this.exchange.over || Exit.isFailure(exit)) return this.ended(exit)
     this.handled = true
-    this.response = exit.value
     if (this.scope.used || this.span?.used === true) {
+      const answer = Exit.succeed(this.response)
       this.exchange.running(nothingToStop)
-      this.exchange.whenSettled(() => this.ended(exit))
+      this.exchange.whenSettled(() => this.ended(answer))
     } else this.exchange.ended()
-    const refused = sendWhole(this.exchange, exit.value, body)
-    if (refused !== undefined) this.recover(Exit.die(refused))
-  }
-
-  // Answers a failure as the platform does, in a fiber of its own.
-  private recover(exit: Exit.Exit<HttpServerResponse, unknown>): void {
-    this.handled = true
-    this.runsOn()
-    const recovery = HttpApp.toHandled(exit, (_, response) => this.send(response))
-    this.site.fork(untraced(recovery), this.servicesFor(this.request)).addObserver(() => this.ended(exit))
+    this.exchange.respond(this.ready, this.readyBody)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -251,6 +255,7 @@ export class HandlerCall implements RequestCall {
 
   // The fiber is over: what belongs to the request ends, and then the hooks may run.
   private readonly ended = (exit: Exit.Exit<unknown, unknown>): void => {
+    this.handled = true
     if (!this.exchange.over && !this.exchange.headSent) {
       this.exchange.fail(Exit.isFailure(exit) ? Cause.squash(exit.cause) : new Error("the handler gave no response"))
     }

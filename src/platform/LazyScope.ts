@@ -24,7 +24,11 @@ export class LazyScope implements Scope.CloseableScope {
     return this.made !== undefined
   }
 
-  // These three are what Effect's runtime calls on any Scope.
+  // These are what Effect's runtime asks of any Scope; the state, which its types do not tell of, is for `forkIn`.
+
+  get state(): unknown {
+    return Reflect.get(this.scope, "state")
+  }
 
   addFinalizer(finalizer: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown>): Effect.Effect<void> {
     return Scope.addFinalizerExit(this.scope, finalizer)

@@ -46,12 +46,16 @@ export const wholeBody = (response: HttpServerResponse): string | Uint8Array | u
  */
 export const headOf = (response: HttpServerResponse, more?: Headers): HeadDraft | InvalidHead => {
   const fields: Array<readonly [string, string]> = []
-  for (const name in response.headers) fields.push([name, response.headers[name]])
   if (!Cookies.isEmpty(response.cookies)) {
     for (const value of Cookies.toSetCookieHeaders(response.cookies)) fields.push(["set-cookie", value])
   }
+  for (const name in response.headers) {
+    if (more === undefined || !more.has(name)) fields.push([name, response.headers[name]])
+  }
   more?.forEach((value, name) => fields.push([name, value]))
-  return draft({ status: response.status, reason: response.statusText, fields }, "preserve")
+  // a web Response that names no reason has an empty one
+  const reason = response.statusText === "" ? undefined : response.statusText
+  return draft({ status: response.status, reason, fields }, "preserve")
 }
 
 /**
