@@ -6,8 +6,10 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { Buffer } from "node:buffer"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
+import { dirname } from "node:path"
 import * as Tls from "node:tls"
 import { type Address, format } from "../server/Address.js"
 import { type Acceptor, type Bound, Listener } from "../server/Listener.js"
@@ -137,7 +139,7 @@ const open = async (
   acceptor: Acceptor,
   handshakeTimeout: number
 ): Promise<Bound & { readonly close: () => void }> => {
-  validate(options)
+  validate(options, tls?.options)
   const settings: Net.ServerOpts = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true }
   const accepted = (socket: Net.Socket): void => {
     socket.allowHalfOpen = true
@@ -162,10 +164,16 @@ const open = async (
       socket.destroy()
     })
   }
-  await listen(server, options)
+  try {
+    await listen(server, options)
+    if (options.path !== undefined && options.mode !== undefined) Fs.chmodSync(options.path, options.mode)
+  } catch (error) {
+    detach()
+    server.close()
+    throw error
+  }
   // Accepting failed, out of descriptors for instance: the next connection may succeed (accept(2)).
   server.on("error", (cause) => acceptor.lost(new TransportError({ reason: "Accept", cause }), "-"))
-  if (options.path !== undefined && options.mode !== undefined) Fs.chmodSync(options.path, options.mode)
   return {
     address: addressOf(server, options),
     scheme: tls === undefined ? "http" : "https",
@@ -176,11 +184,24 @@ const open = async (
   }
 }
 
-const validate = (options: ListenOptions): void => {
+const validate = (options: ListenOptions, tls: TlsOptions | undefined): void => {
   const kinds = [options.fd, options.path, options.port].filter((given) => given !== undefined)
   if (kinds.length > 1) throw invalid("give one of port, path and fd")
   if (options.reusePort === true && !options.port) throw invalid("reusePort needs a port of its own, not a free one")
+  // the system would cut it, and listen elsewhere
+  if (options.path !== undefined && Buffer.byteLength(options.path) > longestPath) {
+    throw invalid(`the path is too long, a unix socket's has at most ${longestPath} bytes`)
+  }
+  if (tls === undefined || tls.pfx !== undefined || tls.SNICallback !== undefined || tls.pskCallback !== undefined) {
+    return
+  }
+  if (tls.cert === undefined || tls.key === undefined) {
+    throw invalid("TLS needs a cert and its key, a pfx, or an SNICallback")
+  }
 }
+
+// sun_path (unix(7)), without its last byte
+const longestPath = process.platform === "linux" ? 107 : 103
 
 const invalid = (message: string): Error => Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" })
 
@@ -199,6 +220,11 @@ const listen = async (server: Net.Server, options: ListenOptions): Promise<void>
   try {
     await attempt(server, { path, backlog })
   } catch (error) {
+    // the system has the same code for a folder that there is not and one that is not ours
+    const folder = dirname(path)
+    if (!path.startsWith("\0") && !Fs.existsSync(folder)) {
+      throw Object.assign(new Error(`no such folder: ${folder}`), { code: "EADDRNOTAVAIL" })
+    }
     if (codeOf(error) !== "EADDRINUSE" || !isSocket(path) || await answers(path)) throw error
     Fs.unlinkSync(path)
     await attempt(server, { path, backlog })

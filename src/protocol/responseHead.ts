@@ -91,6 +91,7 @@ export interface InvalidHead {
   readonly reason:
     | "InvalidStatus"
     | "InvalidReason"
+    | "InvalidFields"
     | "InvalidFieldName"
     | "InvalidFieldValue"
     | "InvalidContentLength"
@@ -145,7 +146,11 @@ export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadD
   let contentLength: number | undefined
   let dated = false
   let close = false
-  for (const [given, value] of head.fields) {
+  if (!isIterable(head.fields)) return invalidFields(head.fields)
+  for (const pair of head.fields) {
+    if (!Array.isArray(pair)) return invalidFields(pair)
+    const given = pair[0]
+    const value = pair[1]
     const name = fieldName(given)
     if (name === undefined) return invalidName(given)
     if (typeof value !== "string" || !isFieldValue(value)) return invalidValue(given, value)
@@ -236,6 +241,18 @@ export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContex
 
 const isDraft = (given: ResponseHead | HeadDraft): given is HeadDraft => "_tag" in given && given._tag === "HeadDraft"
 
+const isIterable = (fields: unknown): boolean =>
+  typeof fields === "object" && fields !== null && Symbol.iterator in fields
+
+// An object of names, or whole lines, are what people give by mistake; a line would be taken apart into characters.
+const invalidFields = (given: unknown): InvalidHead =>
+  invalid(
+    "InvalidFields",
+    `fields are pairs of name and value, such as [["Content-Type", "text/plain"]], not ${
+      typeof given === "string" ? JSON.stringify(given) : given === null ? "null" : typeof given
+    }`
+  )
+
 const invalidName = (name: unknown): InvalidHead =>
   invalid("InvalidFieldName", `${JSON.stringify(name)} is not a field name (RFC 9110, 5.1)`)
 
@@ -259,7 +276,10 @@ export const prepareInterim = (
     return invalid("InvalidStatus", `${String(status)} is not an interim status: use 100, or 102 to 199`)
   }
   let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`
-  for (const [given, value] of fields) {
+  if (!isIterable(fields)) return invalidFields(fields)
+  for (const pair of fields) {
+    if (!Array.isArray(pair)) return invalidFields(pair)
+    const [given, value] = pair
     const name = fieldName(given)
     if (name === undefined) return invalidName(given)
     if (typeof value !== "string" || !isFieldValue(value)) return invalidValue(given, value)

@@ -116,6 +116,7 @@ export class Exchange {
   // wire position and length of body parts that the kernel may not have taken yet, and what it surely has
   private readonly marks: Array<number> = []
   private bodyHanded = 0
+  private failed = false
   private abortReason: AbortReason | undefined = undefined
   private hooks: Array<Hook> | undefined = undefined
   private hooksRun = false
@@ -372,6 +373,7 @@ export class Exchange {
   fail(error: unknown): void {
     if (this.over) return
     this.error = error
+    this.failed = true
     if (!(error instanceof BodyError)) this.host.logFailure("the application failed", Cause.die(error))
     if (this.state >= State.Sending) return this.host.cut()
     this.state = State.Awaiting
@@ -477,7 +479,7 @@ export class Exchange {
     const blamed = this.error instanceof BodyError ? abortReasons[this.error.reason] : undefined
     this.outcome = blamed !== undefined
       ? { _tag: "Aborted", reason: blamed, ...facts }
-      : this.error !== undefined
+      : this.failed
       ? { _tag: "Failed", error: this.error, ...facts }
       : sent
       ? { _tag: "Sent", ...facts }

@@ -141,7 +141,7 @@ export const make = (partial: Partial = {}): Config => ({
   ...overlay("", defaults, partial),
   limits: numbers("limits", defaults.limits, partial.limits),
   timeouts: numbers("timeouts", defaults.timeouts, partial.timeouts),
-  parser: overlay("parser.", defaults.parser, partial.parser)
+  parser: switches("parser", defaults.parser, partial.parser)
 })
 
 /**
@@ -170,6 +170,16 @@ const overlay = <A extends object>(path: string, base: A, given: object | undefi
     }
   }
   return { ...base, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
+}
+
+const switches = <A extends object>(group: string, base: A, given: object | undefined): A => {
+  const whole = overlay(`${group}.`, base, given)
+  for (const [key, value] of Object.entries(whole)) {
+    if (typeof value !== "boolean") {
+      throw new OptionError({ option: `${group}.${key}`, description: `must be a boolean; it is ${String(value)}` })
+    }
+  }
+  return whole
 }
 
 const numbers = <A extends object>(group: string, base: A, given: object | undefined): A => {

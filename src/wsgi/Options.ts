@@ -82,6 +82,9 @@ export interface Settings {
  * @category constructors
  */
 export const read = (options: ServerOptions): Settings => {
+  if (kindOf(options) !== "object") {
+    throw new OptionError({ option: "options", description: `must be an object, not ${kindOf(options)}` })
+  }
   for (const key of Object.keys(options)) {
     if (!names.has(key)) {
       throw new OptionError({
@@ -92,12 +95,15 @@ export const read = (options: ServerOptions): Settings => {
   }
   for (const [name, type] of names) {
     const given: unknown = Reflect.get(options, name)
-    if (given !== undefined && !type.split("|").includes(Array.isArray(given) ? "array" : typeof given)) {
-      throw new OptionError({ option: name, description: `must be ${type.replace("|", " or ")}, not ${typeof given}` })
+    if (given !== undefined && !type.split("|").includes(kindOf(given))) {
+      throw new OptionError({
+        option: name,
+        description: `must be ${type.replaceAll("|", " or ")}, not ${kindOf(given)}`
+      })
     }
   }
   const { keepalive = true, limits, maxHttpVersion = "HTTP/1.1", socketTimeout, timeouts } = options
-  const idle = typeof keepalive === "number" && keepalive > 0 ? seconds("keepalive", keepalive) : undefined
+  const idle = typeof keepalive === "number" && keepalive !== 0 ? seconds("keepalive", keepalive) : undefined
   const socket = socketTimeout === undefined ? undefined : seconds("socketTimeout", socketTimeout)
   const config = ServerConfig.make({
     limits: {
@@ -139,6 +145,8 @@ export const read = (options: ServerOptions): Settings => {
     log: options.log
   }
 }
+
+const kindOf = (given: unknown): string => given === null ? "null" : Array.isArray(given) ? "array" : typeof given
 
 const names = new Map<string, string>([
   ["log", "object|function|string|number"],

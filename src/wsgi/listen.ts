@@ -39,6 +39,10 @@ export interface TlsListener extends Listener {
  */
 export const listen = (portOrOptions: number | ListenOptions = {}): Listener => {
   const options = typeof portOrOptions === "number" ? { port: portOrOptions } : portOrOptions
+  const given: unknown = options
+  if (!Predicate.isRecord(given)) {
+    throw new OptionError({ option: "options", description: `give a port or an object, not ${String(given)}` })
+  }
   for (const key of Object.keys(options)) {
     if (!optionNames.includes(key)) {
       throw new OptionError({

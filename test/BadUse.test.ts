@@ -1,0 +1,578 @@
+/**
+ * Each misuse is an error of a type that can be told apart, with a message that says what to do. The operator's are thrown
+ * by the call or reject `ready`; the application's answer 500, are logged by name, and the hooks hear of them.
+ */
+import { Buffer } from "node:buffer"
+import * as fs from "node:fs"
+import * as net from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
+import {
+  type App,
+  BindError,
+  type Environ,
+  InterimError,
+  listen,
+  type Listener,
+  OptionError,
+  type Outcome,
+  ResponseError,
+  server,
+  type ServerOptions,
+  type StartResponse,
+  wrapTls
+} from "tsgi"
+import type { WireClient } from "tsgi/testing"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { makeCertificate } from "./eventlet/certificate.js"
+import { get, serving } from "./posthooks/fixture.js"
+import { expectReleased, holdings } from "./utils/holdings.js"
+import { Program } from "./utils/processes.js"
+import { connect } from "./utils/sockets.js"
+
+const hello: App = (_, startResponse) => {
+  startResponse("200 OK", [])
+  return "hello"
+}
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
+afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+describe("what cannot be listened on", () => {
+  const failing = async (listener: Listener): Promise<BindError> => {
+    const before = holdings()
+    const running = server(listener, hello, { logOutput: false })
+    const error: unknown = await running.ready.catch((error: unknown) => error)
+    // stopping what never started is no mistake
+    expect(await running.stop()).toEqual(await running.closed)
+    await expectReleased(before)
+    if (!(error instanceof BindError)) throw error
+    return error
+  }
+
+  it("a port in use", async () => {
+    const other = net.createServer()
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve))
+    const address = other.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    const error = await failing(listen(port))
+    expect(error.reason).toBe("AddressInUse")
+    expect(error.message).toContain(`cannot listen on http://127.0.0.1:${port}: another process listens there already`)
+    expect(error.message).toContain("stop it or choose another port")
+
+    await using example = new Program(process.execPath, ["--import", "tsx", "examples/hello.ts"], {
+      cwd: path.resolve(import.meta.dirname, ".."),
+      env: { PORT: String(port) }
+    })
+    const { code, stderr, stdout } = await example.ended
+    expect([code, stdout, stderr]).toEqual([1, [], [error.message]])
+    await new Promise((resolve) => other.close(resolve))
+  })
+
+  it("a port in use by a server of this process, until that has stopped", async () => {
+    const first = server(listen(), hello, { logOutput: false })
+    const address = await first.ready
+    const port = address._tag === "Tcp" ? address.port : 0
+    expect((await failing(listen(port))).reason).toBe("AddressInUse")
+    await first.stop()
+    const second = server(listen(port), hello, { logOutput: false })
+    expect(await second.ready).toEqual(address)
+    await second.stop()
+  })
+
+  it("an address that this machine does not have", async () => {
+    const error = await failing(listen({ host: "192.0.2.1", port: 8090 }))
+    expect(error.reason).toBe("AddressNotAvailable")
+    expect(error.message).toContain("cannot listen on http://192.0.2.1:8090: this machine has no such address")
+  })
+
+  it("a name that there is not", async () => {
+    const error = await failing(listen({ host: "nowhere.invalid" }))
+    expect(error.reason).toBe("AddressNotAvailable")
+    expect(error.message).toContain("nowhere.invalid")
+  })
+
+  it.skipIf(process.getuid?.() === 0)("a privileged port", async () => {
+    const error = await failing(listen(1))
+    expect(error.reason).toBe("PermissionDenied")
+    expect(error.message).toContain("ports below 1024")
+  })
+
+  it("a unix socket in a folder that there is not", async () => {
+    const error = await failing(listen({ path: path.join(folder, "none", "a.sock") }))
+    expect(error.reason).toBe("AddressNotAvailable")
+    expect(error.message).toContain(`cannot listen on http:${folder}/none/a.sock: `)
+    expect(error.message).toContain("no such folder")
+  })
+
+  it("a unix socket with too long a path", async () => {
+    const error = await failing(listen({ path: path.join(folder, "x".repeat(200)) }))
+    expect(error.reason).toBe("InvalidOptions")
+    expect(error.message).toContain("too long")
+  })
+
+  it("a path where something else is", async () => {
+    const file = path.join(folder, "file")
+    fs.writeFileSync(file, "precious")
+    const error = await failing(listen({ path: file }))
+    expect(error.reason).toBe("AddressInUse")
+    expect(fs.readFileSync(file, "utf8")).toBe("precious")
+  })
+
+  it("a unix socket with a mode that is none", async () => {
+    const file = path.join(folder, "mode.sock")
+    const error = await failing(listen({ path: file, mode: -1 }))
+    expect(error.reason).toBe("InvalidOptions")
+    expect(error.message).toContain("mode")
+  })
+
+  it("a descriptor that is none", async () => {
+    const error = await failing(listen({ fd: 9_999 }))
+    expect(error.message).toContain("cannot listen on descriptor 9999")
+  })
+
+  it("two places at once", async () => {
+    const error = await failing(listen({ port: 0, path: path.join(folder, "two.sock") }))
+    expect(error.reason).toBe("InvalidOptions")
+    expect(error.message).toContain("give one of port, path and fd")
+  })
+
+  it("a shared port that is not named", async () => {
+    const error = await failing(listen({ reusePort: true }))
+    expect(error.reason).toBe("InvalidOptions")
+    expect(error.message).toContain("reusePort needs a port of its own")
+  })
+
+  describe("TLS", () => {
+    let good: { readonly key: string; readonly cert: string }
+    let other: typeof good
+    beforeAll(async () => {
+      good = await makeCertificate("localhost")
+      other = await makeCertificate("other")
+    })
+
+    it.each([
+      ["a certificate that is none", () => ({ ...good, cert: "none" })],
+      ["a key that is none", () => ({ ...good, key: "none" })],
+      ["a key of another certificate", () => ({ ...good, key: other.key })],
+      ["a key without a certificate", () => ({ key: good.key })],
+      ["a certificate without a key", () => ({ cert: good.cert })],
+      ["nothing", () => ({})]
+    ])("%s", async (_, options) => {
+      const error = await failing(wrapTls(listen(), options()))
+      expect(error.reason).toBe("InvalidOptions")
+      expect(error.message).toMatch(/^cannot listen on http:\/\/127.0.0.1:0: the options are not valid \(.+\)$/)
+    })
+  })
+})
+
+describe("what is no option", () => {
+  const cases: ReadonlyArray<readonly [name: string, options: unknown, option: string, message: RegExp]> = [
+    ["an unknown name", { keepAlive: true }, "keepAlive", /no such option; known are log, environ, .*keepalive/],
+    ["an unknown limit", { limits: { url: 1 } }, "limits.url", /no such option; known are .*requestLine/],
+    ["an unknown deadline", { timeouts: { header: 1 } }, "timeouts.header", /no such option; known are .*head/],
+    ["an unknown leniency", { parser: { lax: true } }, "parser.lax", /no such option; known are /],
+    ["options of a wrong type", 8090, "options", /an object/],
+    ["options that are null", null, "options", /an object/],
+    ["a switch of a wrong type", { debug: "yes" }, "debug", /must be boolean/],
+    ["a number of a wrong type", { maxSize: "5" }, "maxSize", /must be number/],
+    ["a null", { limits: null }, "limits", /must be object/],
+    ["a log that is null", { log: null }, "log", /must be .*object/],
+    ["an array for an object", { limits: [] }, "limits", /must be object/],
+    ["no connections", { maxSize: 0 }, "maxSize", /1 or more; it is 0/],
+    ["not a number", { maxSize: NaN }, "maxSize", /1 or more; it is NaN/],
+    ["a negative chunk size", { minimumChunkSize: -1 }, "minimumChunkSize", /0 or more; it is -1/],
+    ["a negative keepalive", { keepalive: -1 }, "keepalive", /above 0; it is -1/],
+    ["a keepalive that is no number", { keepalive: NaN }, "keepalive", /above 0; it is NaN/],
+    ["a socketTimeout of 0", { socketTimeout: 0 }, "socketTimeout", /above 0; it is 0/],
+    ["a negative limit", { limits: { body: -1 } }, "limits.body", /0 or more, or Infinity; it is -1/],
+    ["a deadline of a wrong type", { timeouts: { idle: "5s" } }, "timeouts.idle", /must be a number.*it is 5s/],
+    ["a leniency of a wrong type", { parser: { requireHost: "no" } }, "parser.requireHost", /must be a boolean/],
+    ["an unknown version", { maxHttpVersion: "2" }, "maxHttpVersion", /one of HTTP\/1.1, .*; it is 2/],
+    ["an unknown answer", { halfClose: "close" }, "halfClose", /one of answer, abort; it is close/],
+    [
+      "an unknown log field",
+      { logFormat: "%(status)s" },
+      "logFormat",
+      /no field status; known are client_ip, .*status_code/
+    ],
+    ["a proxy that is no address", { trustedProxies: ["proxy"] }, "trustedProxies", /proxy is no address/],
+    ["a proxy range that is none", { trustedProxies: ["10.0.0.0/99"] }, "trustedProxies", /10\.0\.0\.0\/99 is no/],
+    ["a proxy that is no text", { trustedProxies: [5] }, "trustedProxies", /5 is no address/],
+    ["proxies in one text", { trustedProxies: "10.0.0.1" }, "trustedProxies", /must be array/],
+    ["a log that is none", { log: {} }, "log", /logger with info and debug/],
+    ["a log file that cannot be", { log: "/dev/null/log" }, "log", /cannot be opened for writing/]
+  ]
+  it.each(cases)("%s", (_, options, option, message) => {
+    const before = process.listenerCount("exit")
+    let thrown: unknown
+    try {
+      server(listen(), hello, options as ServerOptions)
+    } catch (error) {
+      thrown = error
+    }
+    if (!(thrown instanceof OptionError)) throw new Error(`thrown: ${String(thrown)}`)
+    expect(thrown.option).toBe(option)
+    expect(thrown.description).toMatch(message)
+    expect(thrown.message).toBe(`${option}: ${thrown.description}`)
+    expect(process.listenerCount("exit")).toBe(before)
+  })
+
+  const listening: ReadonlyArray<readonly [name: string, options: unknown, option: string, message: RegExp]> = [
+    ["an unknown name", { prot: 1 }, "prot", /listen has no such option; known are port, host/],
+    ["a port that is no number", { port: "8090" }, "port", /whole number from 0 to 65535; it is 8090/],
+    ["a port that is too high", 65_536, "port", /whole number from 0 to 65535; it is 65536/],
+    ["a port that is broken", 80.5, "port", /whole number/],
+    ["a port as text", "8090", "options", /a port or an object/],
+    ["null", null, "options", /a port or an object/]
+  ]
+  it.each(listening)("listen: %s", (_, options, option, message) => {
+    let thrown: unknown
+    try {
+      listen(options as number)
+    } catch (error) {
+      thrown = error
+    }
+    if (!(thrown instanceof OptionError)) throw new Error(`thrown: ${String(thrown)}`)
+    expect(thrown.option).toBe(option)
+    expect(thrown.description).toMatch(message)
+  })
+
+  it.each([
+    ["a port", 8090],
+    ["nothing", undefined],
+    ["a node server", net.createServer()],
+    ["its options", { port: 8090 }]
+  ])("for a listener: %s", (_, listener) => {
+    const act = (): unknown => server(listener as never, hello)
+    expect(act).toThrow(OptionError)
+    expect(act).toThrow("listener: give what listen() or wrapTls(listen(), ...) returns")
+    expect(() => wrapTls(listener as never, {})).toThrow(OptionError)
+  })
+
+  it.each([["nothing", undefined], ["an object", { app: hello }], ["a text", "app"]])("for an app: %s", (_, app) => {
+    expect(() => server(listen(), app as never)).toThrow(OptionError)
+    expect(() => server(listen(), app as never)).toThrow("app: must be a function (env, startResponse), not")
+  })
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+type Misuse = (env: Environ, startResponse: StartResponse) => ReturnType<App>
+
+/** Answers 500, logs the error by its name and reason, and tells the hooks. */
+const expectFailure = (
+  app: Misuse,
+  expected: (error: unknown) => void,
+  { message, status = 500 }: { readonly message: RegExp; readonly status?: number }
+): Promise<void> => {
+  const outcomes: Array<Outcome | undefined> = []
+  return serving((env, startResponse) => {
+    env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => void outcomes.push(outcome)])
+    return app(env, startResponse)
+  }, async ({ client, journal, lines }) => {
+    client.send(get())
+    const response = await client.response()
+    expect([response.status, response.body.toString(), response.get("connection")]).toEqual([status, "", "close"])
+    expect(await journal.first(1)).toEqual([`access ${status}`])
+    await client.whenEnded()
+    expect(outcomes).toHaveLength(1)
+    const [outcome] = outcomes
+    if (outcome?._tag !== "Failed") throw new Error(`the outcome is ${outcome?._tag}`)
+    expect(outcome.status).toBe(status)
+    expected(outcome.error)
+    const log = lines.join("\n")
+    expect(log).toContain("the application failed")
+    expect(log).toMatch(message)
+  })
+}
+
+const isResponseError = (reason: ResponseError["reason"]) => (error: unknown): void => {
+  expect(error).toBeInstanceOf(ResponseError)
+  if (error instanceof ResponseError) expect(error.reason).toBe(reason)
+}
+
+const ok = (startResponse: StartResponse): void => void startResponse("200 OK", [])
+const badHeaders = (headers: unknown): Misuse => (_, startResponse) => {
+  startResponse("200 OK", headers as never)
+  return "body"
+}
+const badStatus = (status: unknown): Misuse => (_, startResponse) => {
+  startResponse(status as string, [])
+  return "body"
+}
+const badBody = (body: unknown): Misuse => (_, startResponse) => {
+  ok(startResponse)
+  return body as string
+}
+
+describe("an application that breaks the protocol", () => {
+  const cases: ReadonlyArray<
+    readonly [name: string, app: Misuse, reason: ResponseError["reason"], message: RegExp]
+  > = [
+    [
+      "a second start_response",
+      (_, startResponse) => {
+        ok(startResponse)
+        ok(startResponse)
+        return "body"
+      },
+      "HeadAlreadySet",
+      /pass errorInfo to replace what it set/
+    ],
+    ["text before start_response", () => "body", "HeadNotSet", /call start_response before the first byte/],
+    ["empty text without start_response", () => "", "HeadNotSet", /call start_response before/],
+    ["bytes before start_response", () => Buffer.from("body"), "HeadNotSet", /call start_response before/],
+    ["an array before start_response", () => ["body", "more"], "HeadNotSet", /call start_response before/],
+    ["an empty array without start_response", () => [], "HeadNotSet", /call start_response before/],
+    [
+      "an iterator before start_response",
+      () => ["body"].values(),
+      "HeadNotSet",
+      /call start_response before/
+    ],
+    [
+      "an async iterator before start_response",
+      async function*() {
+        yield await Promise.resolve("body")
+      },
+      "HeadNotSet",
+      /call start_response before/
+    ],
+    ["a promise of text before start_response", () => Promise.resolve("body"), "HeadNotSet", /call start_response/],
+
+    ["CR and LF in a field value", badHeaders([["X-A", "a\r\nSet-Cookie: b"]]), "InvalidFieldValue", /X-A/],
+    ["LF in a field value", badHeaders([["X-A", "a\nb"]]), "InvalidFieldValue", /X-A/],
+    ["NUL in a field value", badHeaders([["X-A", "a\0"]]), "InvalidFieldValue", /X-A/],
+    ["a wide character in a field value", badHeaders([["X-A", "\u2713"]]), "InvalidFieldValue", /X-A/],
+    ["a number as a field value", badHeaders([["X-A", 5]]), "InvalidFieldValue", /X-A/],
+    ["CR and LF in a field name", badHeaders([["X\r\nA", "a"]]), "InvalidFieldName", /is not a field name/],
+    ["a colon in a field name", badHeaders([["X:", "a"]]), "InvalidFieldName", /is not a field name/],
+    ["an empty field name", badHeaders([["", "a"]]), "InvalidFieldName", /is not a field name/],
+    ["a number as a field name", badHeaders([[5, "a"]]), "InvalidFieldName", /is not a field name/],
+    ["an object as headers", badHeaders({ "X-A": "a" }), "InvalidFields", /pairs of name and value/],
+    ["no headers", badHeaders(undefined), "InvalidFields", /pairs of name and value/],
+    ["headers that are no pairs", badHeaders([null]), "InvalidFields", /pairs of name and value/],
+    ["headers as lines", badHeaders(["X-A: a"]), "InvalidFields", /pairs of name and value/],
+
+    ["CR and LF in a reason phrase", badStatus("200 OK\r\nX: a"), "InvalidReason", /reason phrase/],
+    ["a status of letters", badStatus("abc"), "InvalidStatus", /is no status: give a code and a reason/],
+    ["a status of two digits", badStatus("99 X"), "InvalidStatus", /is no status/],
+    ["a status of four digits", badStatus("1000 X"), "InvalidStatus", /is no status/],
+    ["an empty status", badStatus(""), "InvalidStatus", /is no status/],
+    ["no status", badStatus(undefined), "InvalidStatus", /is no status/],
+    ["an interim status", badStatus("103 Early Hints"), "InvalidStatus", /not a final status: use 200 to 599/],
+    ["a switch of protocols", badStatus("101 Switching Protocols"), "InvalidStatus", /not a final status/],
+    ["a status below all", badStatus("099 X"), "InvalidStatus", /not a final status/],
+
+    ["a number as a body", badBody(5), "InvalidBody", /text, bytes or an iterable of these, not number/],
+    ["null as a body", badBody(null), "InvalidBody", /not null/],
+    ["nothing as a body", badBody(undefined), "InvalidBody", /not undefined/],
+    ["an object as a body", badBody({}), "InvalidBody", /not object/],
+    ["a promise of a number", badBody(Promise.resolve(5)), "InvalidBody", /not number/],
+    ["numbers in an array", badBody(["a", 5]), "InvalidBody", /not number/],
+    ["numbers from an iterator", badBody([5].values()), "InvalidBody", /not number/],
+    [
+      "a number that is written",
+      (_, startResponse) => {
+        void startResponse("200 OK", [])(5 as never)
+        return "body"
+      },
+      "InvalidBody",
+      /not number/
+    ],
+
+    ["a Content-Length that is no number", badHeaders([["Content-Length", "ten"]]), "InvalidContentLength", /ten/],
+    ["a negative Content-Length", badHeaders([["Content-Length", "-1"]]), "InvalidContentLength", /-1/],
+    ["a broken Content-Length", badHeaders([["Content-Length", "4.0"]]), "InvalidContentLength", /4\.0/],
+    [
+      "two Content-Lengths",
+      badHeaders([["Content-Length", "4"], ["content-length", "5"]]),
+      "InvalidContentLength",
+      /is not one number of bytes/
+    ],
+    ["a Content-Length above the body", badHeaders([["Content-Length", "5"]]), "BodyTooShort", /4 of the 5 bytes/],
+    [
+      "a Transfer-Encoding",
+      badHeaders([["Transfer-Encoding", "gzip, chunked"]]),
+      "InvalidTransferEncoding",
+      /the server frames the body itself/
+    ]
+  ]
+  it.each(cases)(
+    "%s",
+    (_, app, reason, message) =>
+      expectFailure(app, isResponseError(reason), { message: new RegExp(`${reason}: .*${message.source}`) })
+  )
+
+  it.each([101, 200, 99, NaN])("an interim response with status %d", (status) =>
+    expectFailure(
+      (env, startResponse) => {
+        env["tsgi.interim"](status)
+        return hello(env, startResponse)
+      },
+      (error) => expect(error).toBeInstanceOf(InterimError),
+      { message: /InvalidHeader: .* is not an interim status: use 100, or 102 to 199/ }
+    ))
+
+  it("an interim response with CR and LF in a field", () =>
+    expectFailure(
+      (env, startResponse) => {
+        env["tsgi.interim"](103, [["Link", "a\r\nb"]])
+        return hello(env, startResponse)
+      },
+      (error) => expect(error).toBeInstanceOf(InterimError),
+      { message: /InvalidHeader: the value of Link has characters that no field value may have/ }
+    ))
+
+  it.each([
+    ["an error", new Error("of the application"), /Error: of the application/],
+    ["a text", "of the application", /of the application/],
+    ["nothing", undefined, /./]
+  ])("throws %s", async (_, thrown: unknown, message) => {
+    const told = (error: unknown): void => expect(error).toBe(thrown)
+    await expectFailure(
+      () => {
+        throw thrown
+      },
+      told,
+      { message }
+    )
+    await expectFailure(() => Promise.reject(thrown), told, { message })
+  })
+
+  it("does no harm when it catches what it is told", () => {
+    const outcomes: Array<Outcome | undefined> = []
+    return serving((env, startResponse) => {
+      env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => void outcomes.push(outcome)])
+      for (const headers of [[["X-A", "a\r\n"]], undefined, [["Content-Length", "ten"]]]) {
+        expect(() => startResponse("200 OK", headers as never)).toThrow(ResponseError)
+      }
+      startResponse("200 OK", [["X-A", "a"]])
+      expect(() => startResponse("404 Not Found", [])).toThrow(ResponseError)
+      expect(() => env["tsgi.interim"](200)).toThrow(InterimError)
+      return "hello"
+    }, async ({ client, journal, lines }) => {
+      client.send(get())
+      const response = await client.response()
+      expect([response.status, response.get("x-a"), response.body.toString()]).toEqual([200, "a", "hello"])
+      expect(response.get("connection")).toBeUndefined()
+      expect(await journal.first(1)).toEqual(["access 200"])
+      expect(outcomes.map((outcome) => outcome?._tag)).toEqual(["Sent"])
+      expect(lines.join("\n")).not.toContain("failed")
+    })
+  })
+
+  it("may name the chunked coding that the server adds anyway", () =>
+    serving((_, startResponse) => {
+      startResponse("200 OK", [["Transfer-Encoding", "chunked"]])
+      return ["hello"].values()
+    }, async ({ client }) => {
+      client.send(get())
+      const response = await client.response()
+      expect([response.all("transfer-encoding"), response.body.toString()]).toEqual([["chunked"], "hello"])
+    }))
+})
+
+describe("an application that breaks the protocol when the head is out", () => {
+  const lying = (
+    app: Misuse,
+    check: (client: WireClient, outcome: Outcome, log: string) => Promise<void> | void
+  ): Promise<void> => {
+    const outcomes: Array<Outcome> = []
+    return serving((env, startResponse) => {
+      env["eventlet.minimum_write_chunk_size"] = 0
+      env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => {
+        if (outcome !== undefined) outcomes.push(outcome)
+      }])
+      return app(env, startResponse)
+    }, async ({ client, journal, lines }) => {
+      client.send(get())
+      await journal.first(1)
+      expect(outcomes).toHaveLength(1)
+      await check(client, outcomes[0], lines.join("\n"))
+    })
+  }
+
+  it("and gives less than it declared: the connection is cut", () =>
+    lying((_, startResponse) => {
+      startResponse("200 OK", [["Content-Length", "10"]])
+      return ["hello"].values()
+    }, async (client, outcome, log) => {
+      const received = (await client.all()).toString()
+      expect(received).toContain("Content-Length: 10")
+      expect(received).toMatch(/\r\n\r\nhello$/)
+      expect(outcome).toMatchObject({ _tag: "Failed", status: 200, bodyBytes: 5 })
+      expect(log).toMatch(/BodyTooShort: the application gave 5 of the 10 bytes it declared/)
+    }))
+
+  for (
+    const [shape, body] of [["iterator", () => ["hello", "world"].values()], [
+      "array",
+      () => ["hello", "world"]
+    ]] as const
+  ) {
+    it(`and gives more than it declared from an ${shape}: the body is cut, the connection closed`, () =>
+      lying((_, startResponse) => {
+        startResponse("200 OK", [["Content-Length", "7"]])
+        return body()
+      }, async (client, outcome, log) => {
+        expect((await client.response()).body.toString()).toBe("hellowo")
+        expect((await client.all()).toString()).toBe("")
+        expect(outcome).toMatchObject({ status: 200, bodyBytes: 7 })
+        expect(log).toMatch(/BodyTooLong: the application gave more than the 7 bytes it declared/)
+      }))
+  }
+
+  it("and gives what is no part: the connection is cut", () =>
+    lying((_, startResponse) => {
+      ok(startResponse)
+      return ["hello", 5 as never].values()
+    }, async (client, outcome, log) => {
+      expect((await client.all()).toString()).toMatch(/\r\n5\r\nhello\r\n$/)
+      expect(outcome).toMatchObject({ _tag: "Failed", status: 200, bodyBytes: 5 })
+      expect(log).toMatch(/InvalidBody: .* not number/)
+    }))
+
+  it("and replaces it: what was passed as errorInfo is thrown", () => {
+    const failure = new Error("too late")
+    return lying((_, startResponse) => {
+      void startResponse("200 OK", [])("hello")
+      startResponse("500 Internal Server Error", [], failure)
+      return "never"
+    }, (_, outcome, log) => {
+      expect(outcome).toMatchObject({ _tag: "Failed", status: 200, error: failure })
+      expect(log).toContain("Error: too late")
+    })
+  })
+
+  it("and sends an interim response: silence", () =>
+    lying((env, startResponse) => {
+      const write = startResponse("200 OK", [])
+      void write("hello")
+      env["tsgi.interim"](103)
+      return ""
+    }, async (client, outcome) => {
+      const response = await client.response()
+      expect([response.interim, response.body.toString()]).toEqual([[], "hello"])
+      expect(outcome).toMatchObject({ _tag: "Sent", interimResponses: 0 })
+    }))
+})
+
+it("keeps on serving after all that", async () => {
+  let calls = 0
+  const running = server(listen(), (_, startResponse) => {
+    if (++calls % 2 === 1) throw new Error("every other time")
+    startResponse("200 OK", [])
+    return "hello"
+  }, { log: () => undefined })
+  const address = await running.ready
+  const statuses: Array<number> = []
+  for (let i = 0; i < 10; i++) {
+    await using client = await connect(address)
+    client.send(get())
+    statuses.push((await client.response()).status)
+  }
+  expect(statuses).toEqual([500, 200, 500, 200, 500, 200, 500, 200, 500, 200])
+  await running.stop()
+})
