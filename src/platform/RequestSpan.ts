@@ -30,6 +30,8 @@ export interface OpenSpan {
 export class RequestSpan implements Tracer.Span {
   readonly _tag = "Span"
   private opened: OpenSpan | undefined = undefined
+  // routers write their route on every request's span: that alone is no look at it
+  private noted: Map<string, unknown> | undefined = undefined
 
   constructor(private readonly open: () => OpenSpan) {}
 
@@ -88,7 +90,8 @@ export class RequestSpan implements Tracer.Span {
   }
 
   attribute(key: string, value: unknown): void {
-    this.span.attribute(key, value)
+    if (this.opened === undefined) (this.noted ??= new Map()).set(key, value)
+    else this.opened.span.attribute(key, value)
   }
 
   event(name: string, startTime: bigint, attributes?: Record<string, unknown>): void {
@@ -100,7 +103,10 @@ export class RequestSpan implements Tracer.Span {
   }
 
   private get span(): Tracer.Span {
-    this.opened ??= this.open()
+    if (this.opened === undefined) {
+      this.opened = this.open()
+      this.noted?.forEach((value, key) => this.span.attribute(key, value))
+    }
     return this.opened.span
   }
 }
