@@ -37,7 +37,7 @@ export class Outbox {
 
   /** Is there so much waiting that whoever makes more should stop? */
   get full(): boolean {
-    return this.parts.length > 0 || this.transport.pending >= highWater || this.text.length >= highWater
+    return this.queued - this.transport.handed >= highWater
   }
 
   /** Adds latin-1 text. */
