@@ -21,6 +21,7 @@ export class NodeTransport implements Transport {
   // were bytes left with the socket when `write` returned?
   private late = false
   private closed = false
+  private detached = false
   private failure: Error | undefined = undefined
   private localAddress: Address | undefined = undefined
   private tlsInfo: TlsInfo | undefined = undefined
@@ -98,6 +99,7 @@ export class NodeTransport implements Transport {
       this.socket.off("data", this.events.data)
       this.socket.off("end", this.events.end)
     }
+    this.detached = true
     this.socket.pause()
     // neither flowing nor held: it begins to flow for whoever listens, as any new socket does
     Reflect.set(this.socket, "readableFlowing", null)
@@ -120,7 +122,7 @@ export class NodeTransport implements Transport {
     // writes that were taken at once call back too, when their bytes are counted already
     if (this.taken === this.written - left) return
     this.taken = this.written - left
-    this.events?.progress()
+    if (!this.detached) this.events?.progress()
   }
 
   private readonly onError = (error: Error): void => {

@@ -33,7 +33,7 @@ import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
 import { LazyScope } from "./LazyScope.js"
 import { type OpenSpan, RequestSpan } from "./RequestSpan.js"
-import { headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
+import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
 import { joinedHeaders, type RequestCall, ServerRequest, UnreadableBody } from "./ServerRequest.js"
 
 /**
@@ -198,7 +198,7 @@ export class HandlerCall implements RequestCall {
       this.handled = true
       this.response = response
       // the client has left, or the connection was taken over
-      if (this.exchange.over) return Effect.void
+      if (this.exchange.over) return Effect.sync(() => discard(response))
       this.blame(response)
       const body = wholeBody(response)
       if (body !== undefined) {
@@ -250,6 +250,8 @@ export class HandlerCall implements RequestCall {
 
   private readonly interrupt: Interruptor = (reason) => {
     if (reason !== "Stopped" && (this.keepRunning > 0 || this.socket?.writableEnded === true)) return
+    // the client has its answer: what is left of the handler is no business of its
+    if (reason === "ClientGone" && this.exchange.outcome?._tag === "Sent") return
     this.fiber?.unsafeInterruptAsFork(interruptorId(reason))
   }
 

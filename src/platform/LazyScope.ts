@@ -27,7 +27,8 @@ export class LazyScope implements Scope.CloseableScope {
   // These are what Effect's runtime asks of any Scope; the state, which its types do not tell of, is for `forkIn`.
 
   get state(): unknown {
-    return Reflect.get(this.scope, "state")
+    const state: unknown = Reflect.get(this.scope, "state")
+    return state
   }
 
   addFinalizer(finalizer: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown>): Effect.Effect<void> {

@@ -242,7 +242,8 @@ export const layerConfig = (
   )
 
 /**
- * A server on a free port, and an HttpClient whose requests go there.
+ * A server on a free port, and an HttpClient whose requests go there. It stops without grace: under TestClock nobody would
+ * move the time that a running handler is given.
  *
  * @since 0.1.0
  * @category layers
@@ -257,7 +258,7 @@ export const layerTest: Layer.Layer<
 > = HttpServer.layerTestClient.pipe(
   Layer.provide(NodeHttpClient.layerWithoutAgent),
   Layer.provide(NodeHttpClient.makeAgentLayer({ keepAlive: false })),
-  Layer.provideMerge(layer({ port: 0 }))
+  Layer.provideMerge(layer({ port: 0, timeouts: { grace: 0 } }))
 )
 
 /**

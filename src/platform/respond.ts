@@ -11,9 +11,11 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import { Readable } from "node:stream"
 import { draft, type HeadDraft, type InvalidHead } from "../protocol/responseHead.js"
 import type { Exchange } from "../server/Exchange.js"
 import { ResponseWriter } from "../server/ResponseWriter.js"
+import { responseErrorFrom } from "../server/ServerError.js"
 
 /**
  * The body of a response that can be sent in one go, `undefined` for one that comes in parts.
@@ -65,7 +67,7 @@ export const headOf = (response: HttpServerResponse, more?: Headers): HeadDraft 
  */
 export const sendWhole = (exchange: Exchange, response: HttpServerResponse, body: string | Uint8Array) => {
   const head = headOf(response)
-  return head._tag === "InvalidHead" ? head : exchange.respond(head, body)
+  return head._tag === "InvalidHead" ? responseErrorFrom(head) : exchange.respond(head, body)
 }
 
 /**
@@ -82,42 +84,82 @@ export const sendParts = (
   switch (body._tag) {
     case "Stream":
       return sendStream(exchange, headOf(response), body.contentLength, body.stream)
-    case "FormData": {
-      const encoded = new Response(body.formData)
-      return sendStream(
-        exchange,
-        headOf(response, encoded.headers),
-        undefined,
-        encoded.body === null ? Stream.empty : Stream.fromAsyncIterable(encoded.body, (cause) => cause)
-      )
-    }
-    case "Raw": {
-      const stream = rawStream(body.body)
-      return stream === undefined
-        ? Effect.fail(
-          new ResponseError({
-            request,
-            response,
-            reason: "Decode",
-            description: "a raw body is text, bytes, a Blob, a web or a Node stream, or an async iterable of bytes"
-          })
-        )
-        : sendStream(exchange, headOf(response), undefined, stream)
-    }
+    case "FormData":
+      return sendWeb(exchange, response, new Response(body.formData))
+    case "Raw":
+      return sendRaw(exchange, request, response, body.body)
     case "Empty":
     case "Uint8Array":
       return Effect.void
   }
 }
 
-const rawStream = (body: unknown): Stream.Stream<string | Uint8Array, unknown> | undefined => {
-  if (body instanceof Blob) return Stream.fromAsyncIterable(body.stream(), (cause) => cause)
-  if (isAsyncIterable(body)) return Stream.fromAsyncIterable(body, (cause) => cause)
-  return undefined
+/**
+ * Lets go of a body that will not be sent: an open file, for instance.
+ *
+ * @since 0.1.0
+ */
+export const discard = (response: HttpServerResponse): void => {
+  if (response.body._tag !== "Raw") return
+  const body = response.body.body
+  if (body instanceof Readable) body.destroy()
+  else if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => undefined)
 }
+
+const sendRaw = (
+  exchange: Exchange,
+  request: HttpServerRequest,
+  response: HttpServerResponse,
+  body: unknown
+): Effect.Effect<void, unknown> => {
+  if (isWebBody(body)) return sendWeb(exchange, response, new Response(body))
+  const stream = body instanceof ReadableStream
+    ? Stream.fromReadableStream<string | Uint8Array, unknown>(() => body, (cause) => cause)
+    : body instanceof Readable
+    ? Stream.fromAsyncIterable(abortable(body), (cause) => cause)
+    : isAsyncIterable(body)
+    ? Stream.fromAsyncIterable(body, (cause) => cause)
+    : undefined
+  if (stream !== undefined) {
+    return Effect.ensuring(
+      sendStream(exchange, headOf(response), undefined, stream),
+      Effect.sync(() => discard(response))
+    )
+  }
+  const description =
+    "a raw body is text, bytes, what a web Response takes, a Node stream, or an async iterable of bytes"
+  return Effect.fail(new ResponseError({ request, response, reason: "Decode", description }))
+}
+
+const sendWeb = (exchange: Exchange, response: HttpServerResponse, encoded: Response): Effect.Effect<void, unknown> => {
+  const { body } = encoded
+  return sendStream(
+    exchange,
+    headOf(response, encoded.headers),
+    undefined,
+    body === null ? Stream.empty : Stream.fromReadableStream<Uint8Array, unknown>(() => body, (cause) => cause)
+  )
+}
+
+const isWebBody = (body: unknown): body is Blob | FormData | URLSearchParams | ArrayBuffer =>
+  body instanceof Blob || body instanceof FormData || body instanceof URLSearchParams || body instanceof ArrayBuffer
 
 const isAsyncIterable = (body: unknown): body is AsyncIterable<Uint8Array> =>
   Predicate.hasProperty(body, Symbol.asyncIterator)
+
+// Ending the iteration of a stream would wait for its next part, which may never come.
+const abortable = (stream: Readable): AsyncIterable<string | Uint8Array> => ({
+  [Symbol.asyncIterator]: () => {
+    const parts: AsyncIterator<string | Uint8Array> = stream[Symbol.asyncIterator]()
+    return {
+      next: () => parts.next(),
+      return: () => {
+        stream.destroy()
+        return Promise.resolve({ done: true, value: undefined })
+      }
+    }
+  }
+})
 
 const sendStream = (
   exchange: Exchange,
@@ -126,16 +168,27 @@ const sendStream = (
   stream: Stream.Stream<string | Uint8Array, unknown>
 ): Effect.Effect<void, unknown> =>
   Effect.suspend((): Effect.Effect<void, unknown> => {
-    if (head._tag === "InvalidHead") return Effect.fail(head)
+    if (head._tag === "InvalidHead") return Effect.die(responseErrorFrom(head))
     const prepared = exchange.start(head, length)
     if (prepared._tag === "ResponseError") return Effect.fail(prepared)
     const writer = new ResponseWriter(exchange, prepared, 0)
     // to HEAD the head is the whole answer: the stream is not even begun
     if (prepared.framing._tag === "None") return Effect.sync(() => exchange.finish())
+    // The client that has all it was promised may leave, although the stream has not ended yet.
+    const promised = prepared.framing._tag === "Length" ? prepared.framing.length : Infinity
+    let told = false
+    const given = (): void => {
+      if (writer.bytesGiven === promised) exchange.finish()
+      else if (writer.bytesGiven > promised && !told) {
+        told = true
+        exchange.mismatch(promised, writer.bytesGiven)
+      }
+    }
     // A stream that is slow to begin, events for instance: its head goes ahead, so that the client knows it is there.
     const ahead = setImmediate(() => {
       exchange.sendHead()
       exchange.flush()
+      given()
     })
     const room = Effect.async<void>((resume) => writer.ready(() => resume(Effect.void)))
     return stream.pipe(
@@ -145,6 +198,7 @@ const sendStream = (
             return Effect.die(new TypeError(`a body is text or bytes, not ${typeof part}`))
           }
           writer.write(part)
+          given()
         }
         return writer.full ? room : Effect.void
       }),

@@ -66,6 +66,8 @@ export interface ConnectionHost {
   readonly run: (effect: Effect.Effect<void>, done: () => void) => void
   /** Runs beside everything; the server's stop waits for it. */
   readonly runDetached: (effect: Effect.Effect<void>) => void
+  /** Makes the server's stop wait until the function returned is called. */
+  readonly detach: () => () => void
   readonly log: (level: "Debug" | "Info" | "Error", message: string, cause?: Cause.Cause<unknown>) => void
 }
 
@@ -112,6 +114,7 @@ export class Connection implements ExchangeHost, BodySource {
   private onConcluded: (() => void) | undefined = undefined
   private closeReason: AbortReason = "ClientGone"
   private interruptDeadline = Infinity
+  private askAgain: (() => void) | undefined = undefined
   /** Did the application not end when it was told to? */
   abandoned = false
 
@@ -367,6 +370,7 @@ export class Connection implements ExchangeHost, BodySource {
   takenOver(): Uint8Array {
     this.phase = "Detached"
     this.readDeadline = Infinity
+    this.writeDeadline = Infinity
     this.readOn()
     this.outbox.flush()
     return this.reader.takeRest()
@@ -383,6 +387,10 @@ export class Connection implements ExchangeHost, BodySource {
   runDetached(hook: PostHook, outcome: Outcome): void {
     const rest = this.runHook(hook, outcome)
     if (rest !== undefined) this.engine.runDetached(rest)
+  }
+
+  detach(): () => void {
+    return this.engine.detach()
   }
 
   runLate(hook: PostHook, outcome: Outcome): void {
@@ -507,6 +515,7 @@ export class Connection implements ExchangeHost, BodySource {
   /** Ends the running exchange, if any, and the connection. What came first is the reason. */
   abort(reason: AbortReason): void {
     if (!this.closing) this.closeReason = reason
+    else if (reason === "Stopped") this.askAgain?.()
     this.close(Exit.fail(reason))
   }
 
@@ -527,7 +536,7 @@ export class Connection implements ExchangeHost, BodySource {
     this.interruptDeadline = Infinity
     this.abandoned = true
     this.transport.destroy()
-    this.current?.ended()
+    this.current?.abandon()
   }
 
   /** The scope's finalizer: ends the application, runs the hooks, closes the transport, in this order. */
@@ -546,11 +555,20 @@ export class Connection implements ExchangeHost, BodySource {
   private endApplication(ended: () => void): void {
     const exchange = this.current
     if (exchange === undefined || this.phase === "Leftover" || this.phase === "Hooks") return ended()
+    this.interrupt(exchange, this.closeReason, ended)
+  }
+
+  private interrupt(exchange: Exchange, reason: AbortReason, ended: () => void): void {
     this.interruptDeadline = this.time.now() + this.config.timeouts.interrupt
-    exchange.interrupt(this.closeReason, () => {
+    const told = exchange.interrupt(reason, () => {
       this.interruptDeadline = Infinity
       ended()
     })
+    if (told) return
+    // it runs on for reasons of its own, and nobody is there to hear of it
+    this.interruptDeadline = Infinity
+    this.transport.destroy()
+    this.askAgain = () => this.interrupt(exchange, "Stopped", ended)
   }
 
   private conclude(done: () => void): void {

@@ -65,18 +65,21 @@ export interface ExchangeHost {
   readonly runLate: (hook: PostHook, outcome: Outcome) => void
   /** Runs beside the connection; the server's stop waits for it. */
   readonly runDetached: (hook: PostHook, outcome: Outcome) => void
+  /** Makes the server's stop wait until the function returned is called. */
+  readonly detach: () => () => void
   readonly runHook: (hook: PostHook, outcome: Outcome) => void | Effect.Effect<void>
   readonly runEffect: (effect: Effect.Effect<void>, done: () => void) => void
   readonly logFailure: (message: string, cause: Cause.Cause<unknown>) => void
 }
 
 /**
- * Stops a running application. It says when that has ended.
+ * Stops a running application. It says when that has ended; or, with `false`, that the application runs on, whoever may
+ * have left: then only the server's stop interrupts it, and asks again.
  *
  * @since 0.1.0
  * @category models
  */
-export type Interruptor = (reason: AbortReason, ended: () => void) => void
+export type Interruptor = (reason: AbortReason, ended: () => void) => false | void
 
 const enum State {
   Awaiting,
@@ -122,6 +125,8 @@ export class Exchange {
   private hooksRun = false
   private interruptor: Interruptor | undefined = undefined
   private onEnded: (() => void) | undefined = undefined
+  private awaited = false
+  private onOver: (() => void) | undefined = undefined
   private onRoom: (() => void) | undefined = undefined
   private onSettled: ((outcome: Outcome) => void) | undefined = undefined
   private owesContinue: boolean
@@ -247,10 +252,16 @@ export class Exchange {
     if (this.state !== State.Awaiting) return this.refuseHead()
     const length = typeof body === "string" ? utf8Length(body) : body.length
     const now = this.host.time.now()
-    const prepared = this.prepareHead(head, length, true, now)
+    let prepared = this.prepareHead(head, length, true, now)
     if (prepared._tag === "InvalidHead") return responseErrorFrom(prepared)
+    if (prepared.framing._tag === "Length" && length !== prepared.framing.length) {
+      if (length < prepared.framing.length) return tooShort(prepared.framing.length, length)
+      // it will be cut, and the head must not promise that the connection stays
+      this.persistent = false
+      prepared = this.prepareHead(head, length, true, now)
+      if (prepared._tag === "InvalidHead") return responseErrorFrom(prepared)
+    }
     const framing = prepared.framing
-    if (framing._tag === "Length" && length < framing.length) return tooShort(framing.length, length)
     this.begin(prepared, now)
     if (framing._tag === "None") this.complete()
     else if (framing._tag === "Length" && framing.length !== length) {
@@ -349,7 +360,6 @@ export class Exchange {
 
   /** The body turned out longer or shorter than its Content-Length (RFC 9110, 8.6): log it, and close. */
   mismatch(declared: number, given: number): void {
-    this.persistent = false
     if (given > declared) {
       this.host.logFailure(
         "the body was cut at its Content-Length",
@@ -360,8 +370,12 @@ export class Exchange {
           })
         )
       )
+      // it may be known only when all that was declared has left
+      if (this.over) return
+      this.persistent = false
       this.complete()
     } else {
+      this.persistent = false
       this.fail(tooShort(declared, given))
     }
   }
@@ -397,9 +411,13 @@ export class Exchange {
   // ---------------------------------------------------------------------------------------------------------------
   // the running application
 
-  /** The application runs on and can be interrupted. The post hooks wait until it has `ended`. */
-  running(interruptor: Interruptor): void {
+  /**
+   * The application runs on and can be interrupted. The post hooks wait until it has `ended`, for as long as
+   * `timeouts.interrupt` lets them; the server's stop waits for one that is `awaited` however long it takes.
+   */
+  running(interruptor: Interruptor, awaited = false): void {
     this.interruptor = interruptor
+    this.awaited = awaited
   }
 
   /** Calls back when the outcome is known, before the post hooks run. For the one who runs the application. */
@@ -420,6 +438,21 @@ export class Exchange {
     const onEnded = this.onEnded
     this.onEnded = undefined
     onEnded?.()
+    this.onOver?.()
+    this.onOver = undefined
+  }
+
+  /** The application has not ended in time: the hooks run without it. */
+  abandon(): void {
+    const { awaited } = this
+    this.ended()
+    if (awaited) this.onOver = this.host.detach()
+  }
+
+  /** What an application has failed with that was answered all the same. */
+  blame(error: unknown): void {
+    this.error = error
+    this.failed = true
   }
 
   /** Why the exchange was interrupted, if it was. */
@@ -437,8 +470,8 @@ export class Exchange {
     return this.interruptor !== undefined
   }
 
-  /** Ends the running application, and says when that is done. */
-  interrupt(reason: AbortReason, ended: () => void): void {
+  /** Ends the running application, and says when that is done. `false` when it runs on. */
+  interrupt(reason: AbortReason, ended: () => void): boolean {
     this.abortReason ??= reason
     if (this.state < State.Complete) this.state = State.Over
     this.body.fail(
@@ -449,10 +482,14 @@ export class Exchange {
       )
     )
     const interruptor = this.interruptor
-    if (interruptor === undefined) return ended()
+    if (interruptor === undefined) {
+      ended()
+      return true
+    }
     this.onEnded = ended
-    interruptor(reason, () => this.ended())
+    const told = interruptor(reason, () => this.ended())
     this.roomAgain()
+    return told !== false
   }
 
   // ---------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ import { type Bound, Listener } from "./Listener.js"
 import * as Metrics from "./Metrics.js"
 import * as Hooks from "./Posthooks.js"
 import * as Parser from "./RequestParser.js"
-import { ServerConfig } from "./ServerConfig.js"
+import { ServerConfig, type Timeouts } from "./ServerConfig.js"
 import type { BindError } from "./ServerError.js"
 import * as Time from "./Time.js"
 import type { Transport } from "./Transport.js"
@@ -157,6 +157,7 @@ export const serve = (
       run: (effect, done) => {
         runFork(effect, { immediate: true }).addObserver(done)
       },
+      detach: () => connections.detach(),
       runDetached: (effect) => {
         const ended = connections.detach()
         runFork(effect, { immediate: true }).addObserver(ended)
@@ -261,7 +262,6 @@ const sweep = (connections: Connections, time: Time.Time, interval: number): Eff
     )
   })
 
-const sweepInterval = (timeouts: object): number => {
-  const shortest = Math.min(...Object.values(timeouts).map(Number))
-  return Math.max(5, Math.min(500, shortest / 8))
-}
+// An eighth of the shortest deadline that is swept, so that none is late by much.
+const sweepInterval = ({ body, firstRequest, head, idle, leftoverBody, linger, write }: Timeouts): number =>
+  Math.max(5, Math.min(500, Math.min(body, firstRequest, head, idle, leftoverBody, linger, write) / 8))
