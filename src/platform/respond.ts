@@ -176,11 +176,13 @@ const sendStream = (
     if (prepared.framing._tag === "None") return Effect.sync(() => exchange.finish())
     // The client that has all it was promised may leave, although the stream has not ended yet.
     const promised = prepared.framing._tag === "Length" ? prepared.framing.length : Infinity
-    let told = false
+    let filled = false
     const given = (): void => {
-      if (writer.bytesGiven === promised) exchange.finish()
-      else if (writer.bytesGiven > promised && !told) {
-        told = true
+      if (writer.bytesGiven === promised) {
+        filled = true
+        exchange.finish()
+      } else if (filled && writer.bytesGiven > promised) {
+        filled = false
         exchange.mismatch(promised, writer.bytesGiven)
       }
     }
