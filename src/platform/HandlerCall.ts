@@ -11,11 +11,13 @@
 import type * as Headers from "@effect/platform/Headers"
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
-import { clientAbortFiberId, type RequestError } from "@effect/platform/HttpServerError"
+import { RouteContext } from "@effect/platform/HttpRouter"
+import { causeResponseStripped, clientAbortFiberId, type RequestError } from "@effect/platform/HttpServerError"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import type * as Socket from "@effect/platform/Socket"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -36,6 +38,17 @@ import { type OpenSpan, RequestSpan } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
 import { joinedHeaders, type RequestCall, ServerRequest, UnreadableBody } from "./ServerRequest.js"
 
+/** The call that a pipeline runs for. */
+class CurrentCall extends Context.Tag("tsgi/HandlerCall")<CurrentCall, HandlerCall>() {}
+
+/**
+ * What a request adds to the services of its app.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CallServices = HttpServerRequest | Scope.Scope | CurrentCall
+
 /**
  * What all calls of one served app share.
  *
@@ -44,7 +57,8 @@ import { joinedHeaders, type RequestCall, ServerRequest, UnreadableBody } from "
  */
 export interface Site {
   readonly app: HttpApp.Default<unknown>
-  readonly middleware: HttpMiddleware.HttpMiddleware | undefined
+  /** The app with all that is around it; absent when there is nothing that anybody could see. */
+  readonly pipeline: Effect.Effect<unknown, unknown, CallServices> | undefined
   /** The services the app is given, without those of a request. */
   readonly services: ReadonlyMap<string, unknown>
   /** Can nobody outside see spans? Then none is made until somebody inside looks. */
@@ -52,7 +66,7 @@ export interface Site {
   readonly tracerDisabledWhen: (request: HttpServerRequest) => boolean
   /** Starts a fiber at once. */
   readonly fork: <A, E>(
-    effect: Effect.Effect<A, E, HttpServerRequest | Scope.Scope>,
+    effect: Effect.Effect<A, E, CallServices>,
     services: Map<string, unknown>
   ) => Fiber.RuntimeFiber<A, E>
   /** Is a handler interrupted when its client leaves? */
@@ -65,7 +79,13 @@ export interface Site {
 // The platform's own list of scopes that somebody else closes: see HttpApp.ejectDefaultScopeClose.
 const ejectedScopes = globalValue("@effect/platform/HttpApp/ejectedScopes", () => new WeakSet<Scope.Scope>())
 
-const nothingToStop: Interruptor = () => undefined
+/** What an interruption would cut short. */
+const enum Step {
+  Handler,
+  Parts,
+  LastByte,
+  Finalizers
+}
 
 /**
  * @since 0.1.0
@@ -75,7 +95,9 @@ export class HandlerCall implements RequestCall {
   socket: Duplex | undefined = undefined
   keepRunning: number
   private handled = false
-  private readonly scope = new LazyScope()
+  private step = Step.Handler
+  private over: Exit.Exit<unknown, unknown> | undefined = undefined
+  readonly scope = new LazyScope()
   private span: RequestSpan | undefined = undefined
   private readHeaders: Headers.Headers | undefined = undefined
   private whole: WholeBody | undefined = undefined
@@ -107,7 +129,7 @@ export class HandlerCall implements RequestCall {
   }
 
   run(): void {
-    const { app, middleware, spansUnseen, tracerDisabledWhen } = this.site
+    const { app, pipeline, spansUnseen, tracerDisabledWhen } = this.site
     const request = this.request
     const services = this.servicesFor(request)
     services.set(Scope.Scope.key, this.scope)
@@ -115,7 +137,7 @@ export class HandlerCall implements RequestCall {
       this.span = new RequestSpan(() => this.openSpan(request))
       services.set(Tracer.ParentSpan.key, this.span)
     }
-    if (middleware === undefined && spansUnseen) {
+    if (pipeline === undefined) {
       const ways = { onFailure: this.recover, onSuccess: this.answer }
       this.fiber = this.site.fork(Effect.matchCauseEffect(app, ways), services)
       this.fiber.addObserver(this.answered)
@@ -123,7 +145,8 @@ export class HandlerCall implements RequestCall {
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
       this.runsOn()
-      this.fiber = this.site.fork(this.pipeline(app, middleware), services)
+      services.set(CurrentCall.key, this)
+      this.fiber = this.site.fork(pipeline, services)
       this.fiber.addObserver(this.ended)
     }
   }
@@ -163,37 +186,27 @@ export class HandlerCall implements RequestCall {
     if (this.ready === undefined || this.exchange.over || Exit.isFailure(exit)) return this.ended(exit)
     this.handled = true
     if (this.scope.used || this.span?.used === true) {
-      const answer = Exit.succeed(this.response)
-      this.exchange.running(nothingToStop)
-      this.exchange.whenSettled(() => this.ended(answer))
-    } else this.exchange.ended()
+      this.runsOn()
+      this.whenSettled(() => this.ended(exit))
+    } else {
+      this.step = Step.Finalizers
+      this.over = exit
+      this.scope.seal(exit)
+      this.exchange.ended()
+    }
     this.exchange.respond(this.ready, this.readyBody)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
-  // the whole way
+  // the whole way: see `pipeline`
 
-  private pipeline(
-    app: HttpApp.Default<unknown>,
-    middleware: HttpMiddleware.HttpMiddleware | undefined
-  ): Effect.Effect<unknown, unknown, HttpServerRequest> {
-    const inScope = Effect.provideService(Scope.Scope, this.scope)
-    const interruptible = Effect.interruptible(app).pipe(
-      Effect.tapErrorCause((cause) =>
-        Effect.sync(() => {
-          this.failure = cause
-        })
-      )
-    )
-    const handled = HttpApp.toHandled(
-      inScope(interruptible),
-      (_, response) => this.send(response),
-      middleware === undefined ? undefined : (inner) => inScope(middleware(inner))
-    )
-    return this.span === undefined ? handled : untraced(handled)
+  /** What the app failed with, before it is made a response. */
+  failed(cause: Cause.Cause<unknown>): void {
+    this.failure = cause
   }
 
-  private send(response: HttpServerResponse): Effect.Effect<void, unknown> {
+  /** Sends a response; ends when its last byte is with the kernel. */
+  send(response: HttpServerResponse): Effect.Effect<void, unknown> {
     return Effect.suspend(() => {
       this.handled = true
       this.response = response
@@ -203,8 +216,10 @@ export class HandlerCall implements RequestCall {
       const body = wholeBody(response)
       if (body !== undefined) {
         const refused = sendWhole(this.exchange, response, body)
-        return refused === undefined ? this.settled : Effect.die(refused)
+        if (refused === undefined) return this.settled
+        return Effect.failCause(this.failure = Cause.die(refused))
       }
+      this.step = Step.Parts
       return Effect.interruptible(sendParts(this.exchange, this.request, response)).pipe(
         Effect.tapErrorCause((cause) => Effect.sync(() => this.partsFailed(cause))),
         Effect.zipRight(this.settled)
@@ -216,13 +231,14 @@ export class HandlerCall implements RequestCall {
   private blame(response: HttpServerResponse): void {
     if (this.failure === undefined) return
     const error = Cause.squash(this.failure)
-    if (error instanceof UnreadableBody && error.cause instanceof BodyError) this.exchange.error = error.cause
-    else if (response.status >= 500) this.exchange.error = error
+    if (error instanceof UnreadableBody && error.cause instanceof BodyError) this.exchange.blame(error.cause)
+    else if (response.status >= 500) this.exchange.blame(error)
   }
 
   // What has begun cannot be answered anew: the connection is cut, so that the client can tell.
   private partsFailed(cause: Cause.Cause<unknown>): void {
     this.failure = cause
+    this.step = Step.Finalizers
     if (this.exchange.over) return
     if (this.exchange.headSent) this.exchange.fail(Cause.squash(cause))
     else this.exchange.withdraw()
@@ -231,7 +247,7 @@ export class HandlerCall implements RequestCall {
   // The last byte is with the kernel, or the client has left.
   private get settled(): Effect.Effect<void> {
     return Effect.async<void>((resume) => {
-      this.exchange.whenSettled((outcome) =>
+      this.whenSettled((outcome) =>
         resume(
           outcome._tag === "Aborted"
             ? Effect.failCause(Cause.interrupt(interruptorId(outcome.reason)))
@@ -241,34 +257,73 @@ export class HandlerCall implements RequestCall {
     })
   }
 
+  private whenSettled(callback: (outcome: Outcome) => void): void {
+    this.step = Step.LastByte
+    this.exchange.whenSettled(callback)
+  }
+
   // ---------------------------------------------------------------------------------------------------------------
   // the end
 
   private runsOn(): void {
-    if (!this.exchange.isRunning) this.exchange.running(this.interrupt)
+    if (!this.exchange.isRunning) this.exchange.running(this.interrupt, true)
   }
 
   private readonly interrupt: Interruptor = (reason) => {
-    if (reason !== "Stopped" && (this.keepRunning > 0 || this.socket?.writableEnded === true)) return
-    // the client has its answer: what is left of the handler is no business of its
-    if (reason === "ClientGone" && this.exchange.outcome?._tag === "Sent") return
+    // what waits for the last byte to leave need not wait any longer
+    if (this.step === Step.LastByte) this.exchange.settle(reason)
+    if (this.step > Step.Parts) return
+    if (reason !== "Stopped") {
+      // the client has its answer: what is left of the handler is no business of its
+      if (this.socket?.writableEnded === true || this.exchange.outcome?._tag === "Sent") return
+      if (this.step === Step.Handler && (this.keepRunning > 0 || this.keepsRoute)) return false
+    } else if (this.step === Step.Handler && this.keepsRoute) return
     this.fiber?.unsafeInterruptAsFork(interruptorId(reason))
+  }
+
+  // Is the handler that of a route which routers are told not to interrupt?
+  private get keepsRoute(): boolean {
+    if (this.fiber === undefined) return false
+    const context = Context.getOption(this.fiber.currentContext, RouteContext)
+    return Option.isSome(context) && context.value.route.uninterruptible
+  }
+
+  mayEnd(): void {
+    this.keepRunning--
+    const reason = this.exchange.aborted
+    if (reason !== undefined && this.keepRunning === 0) this.interrupt(reason, () => undefined)
   }
 
   // The fiber is over: what belongs to the request ends, and then the hooks may run.
   private readonly ended = (exit: Exit.Exit<unknown, unknown>): void => {
     this.handled = true
     if (!this.exchange.over && !this.exchange.headSent) {
-      this.exchange.fail(Exit.isFailure(exit) ? Cause.squash(exit.cause) : new Error("the handler gave no response"))
+      this.exchange.fail(Exit.isFailure(exit) ? Cause.squash(exit.cause) : noResponse())
     }
-    const truth = truthOf(exit, this.exchange.outcome, this.exchange.aborted)
-    if (Exit.isFailure(truth)) this.span?.finish(Exit.failCause(truth.cause))
-    else if (this.response !== undefined) this.span?.finish(Exit.succeed(this.response))
-    if (!this.scope.used || ejectedScopes.has(this.scope)) return this.exchange.ended()
+    this.step = Step.Finalizers
+    const truth = this.truth(exit)
+    this.over = truth
+    this.span?.finish(this.spanExit(truth))
+    if (!this.scope.used || ejectedScopes.has(this.scope)) {
+      this.scope.seal(truth)
+      return this.exchange.ended()
+    }
     this.site.fork(Scope.close(this.scope, truth), new Map()).addObserver((closed) => {
       if (Exit.isFailure(closed)) this.exchange.logFailure("a finalizer of the request's scope failed", closed.cause)
       this.exchange.ended()
     })
+  }
+
+  // The platform's exit does not tell that the client has left once the response was complete, nor what the app failed
+  // with behind middleware, and has responses in its causes.
+  private truth(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
+    const { aborted, outcome } = this.exchange
+    const reason = outcome === undefined ? aborted : outcome._tag === "Aborted" ? outcome.reason : undefined
+    const cause = this.failure ?? (Exit.isFailure(exit) ? withoutResponse(exit.cause) : undefined)
+    if (reason !== undefined && (cause === undefined || Cause.isInterruptedOnly(cause))) {
+      return Exit.failCause(Cause.interrupt(interruptorId(reason)))
+    }
+    return cause === undefined ? exit : Exit.failCause(cause)
   }
 
   // The span is the one that the platform's own tracing makes, around an app that waits for the response.
@@ -283,7 +338,14 @@ export class HandlerCall implements RequestCall {
     })
     this.site.fork(HttpApp.toHandled(held, () => Effect.void), this.servicesFor(request))
     if (span === undefined) throw new Error("the tracer gave no span")
+    // who looks when the request is over sees it ended
+    if (this.over !== undefined) finish(this.spanExit(this.over))
     return { span, finish: (exit) => finish(exit) }
+  }
+
+  private spanExit(exit: Exit.Exit<unknown, unknown>): Exit.Exit<HttpServerResponse, unknown> {
+    if (Exit.isFailure(exit)) return Exit.failCause(exit.cause)
+    return this.response === undefined ? Exit.die(noResponse()) : Exit.succeed(this.response)
   }
 
   private servicesFor(request: ServerRequest): Map<string, unknown> {
@@ -297,15 +359,37 @@ export class HandlerCall implements RequestCall {
   }
 }
 
+/**
+ * An app as the platform runs it, for all of its calls: middleware is applied once, as it may have a state of its own.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const pipeline = (
+  app: HttpApp.Default<unknown>,
+  middleware: HttpMiddleware.HttpMiddleware | undefined,
+  spansUnseen: boolean
+): Site["pipeline"] => {
+  if (middleware === undefined && spansUnseen) return undefined
+  const inScope = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.flatMap(CurrentCall, ({ scope }) => Effect.provideService(effect, Scope.Scope, scope))
+  const interruptible = Effect.interruptible(app).pipe(
+    Effect.tapErrorCause((cause) => Effect.map(CurrentCall, (call) => call.failed(cause)))
+  )
+  const handled = HttpApp.toHandled(
+    inScope(interruptible),
+    (_, response) => Effect.flatMap(CurrentCall, (call) => call.send(response)),
+    middleware === undefined ? undefined : (inner) => inScope(middleware(inner))
+  )
+  return spansUnseen ? untraced(handled) : handled
+}
+
+const noResponse = (): Error => new Error("the handler gave no response")
+
 const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constTrue)
 
 const interruptorId = (reason: AbortReason): FiberId.FiberId => reason === "Stopped" ? FiberId.none : clientAbortFiberId
 
-const truthOf = (
-  exit: Exit.Exit<unknown, unknown>,
-  outcome: Outcome | undefined,
-  aborted: AbortReason | undefined
-): Exit.Exit<unknown, unknown> => {
-  const reason = outcome?._tag === "Aborted" ? outcome.reason : outcome === undefined ? aborted : undefined
-  return reason === undefined || Exit.isFailure(exit) ? exit : Exit.failCause(Cause.interrupt(interruptorId(reason)))
-}
+// The platform puts the response into the cause.
+const withoutResponse = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
+  Option.getOrElse(causeResponseStripped(cause)[1], () => cause)

@@ -18,10 +18,16 @@ export class LazyScope implements Scope.CloseableScope {
   readonly [Scope.CloseableScopeTypeId]: Scope.CloseableScopeTypeId = Scope.CloseableScopeTypeId
   readonly strategy = ExecutionStrategy.sequential
   private made: Scope.CloseableScope | undefined = undefined
+  private sealed: Exit.Exit<unknown, unknown> | undefined = undefined
 
   /** Was anything ever added? */
   get used(): boolean {
     return this.made !== undefined
+  }
+
+  /** What is added from here on finds the scope closed. */
+  seal(exit: Exit.Exit<unknown, unknown>): void {
+    this.sealed = exit
   }
 
   // These are what Effect's runtime asks of any Scope; the state, which its types do not tell of, is for `forkIn`.
@@ -48,6 +54,10 @@ export class LazyScope implements Scope.CloseableScope {
   }
 
   private get scope(): Scope.CloseableScope {
-    return this.made ??= Effect.runSync(Scope.make())
+    if (this.made === undefined) {
+      this.made = Effect.runSync(Scope.make())
+      if (this.sealed !== undefined) Effect.runSync(Scope.close(this.made, this.sealed))
+    }
+    return this.made
   }
 }

@@ -43,6 +43,8 @@ export interface RequestCall {
   readonly stopping: Effect.Effect<void>
   /** How many parts of the handler want to run to their end although the client has left. */
   keepRunning: number
+  /** One of them is over: where it was the last, and the client has left, the handler is interrupted after all. */
+  readonly mayEnd: () => void
   /** Where the connection went, when it was taken over. */
   socket: Duplex | undefined
 }

@@ -40,7 +40,7 @@ import type { Posthooks } from "../server/Posthooks.js"
 import type { RequestParser } from "../server/RequestParser.js"
 import * as Server from "../server/Server.js"
 import * as ServerConfig from "../server/ServerConfig.js"
-import { HandlerCall, type Site } from "./HandlerCall.js"
+import { type CallServices, HandlerCall, pipeline, type Site } from "./HandlerCall.js"
 import { ServerRequest } from "./ServerRequest.js"
 import * as Upgrade from "./Upgrade.js"
 
@@ -121,7 +121,7 @@ export const makeWith = (
 
 const makeSite = (
   app: Site["app"],
-  middleware: Site["middleware"],
+  middleware: HttpMiddleware.HttpMiddleware | undefined,
   options: DoorOptions,
   upgrade: Site["upgrade"],
   stopping: Site["stopping"]
@@ -135,19 +135,20 @@ const makeSite = (
         most === Infinity ? Option.none() : Option.some(FileSystem.Size(most))
       )
     }
-    const own: Types.Mutable<Runtime.Runtime<HttpServerRequest.HttpServerRequest | Scope.Scope>> = Runtime.make({
+    const own: Types.Mutable<Runtime.Runtime<CallServices>> = Runtime.make({
       ...runtime,
       context: Context.unsafeMake(services)
     })
     const runFork = Runtime.runFork(own)
     const refs = runtime.fiberRefs
     const tracer = Context.get(FiberRefs.getOrDefault(refs, DefaultServices.currentServices), Tracer.Tracer)
+    const spansUnseen = tracer === Context.get(DefaultServices.liveServices, Tracer.Tracer) &&
+      FiberRefs.getOrDefault(refs, FiberRef.currentTracerEnabled)
     return {
       app,
-      middleware,
+      pipeline: pipeline(app, middleware, spansUnseen),
       services,
-      spansUnseen: tracer === Context.get(DefaultServices.liveServices, Tracer.Tracer) &&
-        FiberRefs.getOrDefault(refs, FiberRef.currentTracerEnabled),
+      spansUnseen,
       tracerDisabledWhen: FiberRefs.getOrDefault(refs, HttpMiddleware.currentTracerDisabledWhen),
       fork: (effect, given) => {
         // The context is swapped, not provided: that would be a fiber ref to set and to restore for every request.
@@ -308,7 +309,7 @@ export const keepRunning = <A, E, R>(
       () => self,
       () =>
         Effect.sync(() => {
-          call.keepRunning--
+          call.mayEnd()
         })
     )
   })
