@@ -58,16 +58,14 @@ export const earlyHints = (headers: HeadersInput): Effect.Effect<void, InterimEr
   send(103, headers)
 
 /**
- * Sets the fields of the 100 that the first read of the body sends, if the client waits for one.
+ * Sets the fields of the 100 that the first read of the body sends, if the client waits for one. Fails as {@link send} does;
+ * `TooLate` when the 100 is out.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const setContinueHeaders = (headers: HeadersInput): Effect.Effect<void, InterimError, HttpServerRequest> =>
-  withExchange((exchange) => {
-    exchange.continueFields = [...pairs(headers)]
-    return undefined
-  })
+  withExchange((exchange) => exchange.setContinueFields([...pairs(headers)]))
 
 const withExchange = (
   act: (exchange: ServerRequest["source"]) => InterimError | undefined

@@ -234,6 +234,17 @@ export class Exchange {
   continueFields: FieldPairs = []
   continueFieldCase: FieldCase | undefined = undefined
 
+  /** Sets the fields of the 100 that is owed. Where none is, there is nothing to say, but wrong fields are told. */
+  setContinueFields(fields: FieldPairs): InterimError | undefined {
+    const text = this.host.prepareInterim(this.request, 100, fields, this.host.config.fieldCase)
+    if (typeof text !== "string" && text.reason === "InvalidHeader") return text
+    if (this.demands.expectsContinue && (!this.owesContinue || this.state >= State.Sending)) {
+      return new InterimError({ reason: "TooLate", description: "the 100 is out, or the final response has begun" })
+    }
+    this.continueFields = fields
+    return undefined
+  }
+
   /** The first read: sends the 100 that is owed, if it still can be. */
   payContinue(): void {
     if (!this.owesContinue || this.state >= State.Sending) return

@@ -1,0 +1,203 @@
+/** Interim responses from handlers and middleware of every kind of app. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { InterimResponses } from "tsgi/effect"
+import type { WireClient, WireResponse } from "tsgi/testing"
+import { describe, expect, it } from "vitest"
+import { get, type Handler, kinds, type Middleware, nothingSeen, open, post, type Seen, watch } from "./scene.js"
+
+const answer = async (
+  kind: string,
+  handler: Handler,
+  talk: (client: WireClient) => void | Promise<void>,
+  options: { readonly middleware?: Middleware; readonly seen?: Seen } = {}
+): Promise<WireResponse> => {
+  await using scene = await open(kinds[kind](handler, options.middleware), options.seen ?? nothingSeen(), {
+    memory: true
+  })
+  await using client = await scene.connect()
+  await talk(client)
+  return await client.response()
+}
+
+const echo: Handler = Effect.flatMap(
+  HttpServerRequest.HttpServerRequest,
+  (request) => Effect.orDie(Effect.map(request.text, (text) => HttpServerResponse.text(text)))
+)
+
+/** What an Effect of an interim response came to, as the answer. */
+const reasonOf = (sent: Effect.Effect<void, InterimResponses.InterimError, HttpServerRequest.HttpServerRequest>) =>
+  Effect.map(
+    Effect.either(sent),
+    (result) => HttpServerResponse.text(Either.isRight(result) ? "sent" : result.left.reason)
+  )
+
+const expecting = "Expect: 100-continue\r\n"
+const http10 = "GET / HTTP/1.0\r\nHost: a\r\n\r\n"
+
+const heads = (response: WireResponse): ReadonlyArray<readonly [number, string | undefined]> =>
+  response.interim.map((head) => [head.status, head.get("x-which")] as const)
+
+for (const kind of Object.keys(kinds)) {
+  describe(kind, () => {
+    it("100 is sent by the first read, once, with the fields set for it", async () => {
+      const handler = Effect.zipRight(InterimResponses.setContinueHeaders({ "X-Which": "lazy" }), echo)
+      const response = await answer(kind, Effect.orDie(handler), async (client) => {
+        client.send(post(5, "", expecting))
+        expect((await client.head()).text).toBe("HTTP/1.1 100 Continue\r\nX-Which: lazy\r\n\r\n")
+        client.send("hello")
+      })
+      expect(heads(response)).toEqual([])
+      expect(response.body.toString()).toBe("hello")
+      expect(response.get("connection")).toBeUndefined()
+    })
+
+    it("a stream's first pull sends it too", async () => {
+      const handler = Effect.flatMap(
+        HttpServerRequest.HttpServerRequest,
+        (request) => Effect.map(Stream.runCount(request.stream), (pieces) => HttpServerResponse.text(String(pieces)))
+      )
+      const response = await answer(kind, Effect.orDie(handler), async (client) => {
+        client.send(post(5, "", expecting))
+        expect((await client.head()).status).toBe(100)
+        client.send("hello")
+      })
+      expect(response.body.toString()).toBe("1")
+    })
+
+    it("a handler that refuses never sends it, and the client that uploads at once can read why", async () => {
+      const refusal = Effect.succeed(HttpServerResponse.empty({ status: 417 }))
+      const seen = nothingSeen()
+      await using scene = await open(kinds[kind](refusal), seen)
+      await using client = await scene.connect()
+      client.send(post(50_000_000, "", expecting))
+      const part = new Uint8Array(1_000_000)
+      for (let sent = 0; sent < 10; sent++) client.send(part)
+      const response = await client.response()
+      expect(response.status).toBe(417)
+      expect(response.interim).toEqual([])
+      expect(response.get("connection")).toBe("close")
+      await client.whenEnded()
+    })
+
+    it("several, each with its own fields: 100 twice, 102, 103", async () => {
+      const seen = nothingSeen()
+      const handler = Effect.gen(function*() {
+        yield* watch(seen)
+        yield* InterimResponses.continue({ "X-Which": "first" })
+        yield* InterimResponses.continue([["X-Which", "second"], ["X-Which", "too"]])
+        yield* InterimResponses.send(102, { "X-Which": "102" })
+        yield* InterimResponses.earlyHints({ Link: "</a.css>; rel=preload", "X-Which": "hints" })
+        return yield* echo
+      })
+      const response = await answer(kind, Effect.orDie(handler), (client) => client.send(post(5, "hello", expecting)), {
+        seen
+      })
+      expect(heads(response)).toEqual([[100, "first"], [100, "second"], [102, "102"], [103, "hints"]])
+      expect(response.interim[1].all("x-which")).toEqual(["second", "too"])
+      expect(response.body.toString()).toBe("hello")
+      expect(seen.outcomes).toMatchObject([{ _tag: "Sent", interimResponses: 4 }])
+      expect(seen.outcomes[0].wireBytes).toBe(
+        response.text.length + response.body.length + response.interim.reduce((sum, head) => sum + head.text.length, 0)
+      )
+    })
+
+    it("middleware sends them as well", async () => {
+      const hinting: Middleware = (app) =>
+        Effect.zipRight(Effect.orDie(InterimResponses.earlyHints({ "X-Which": "middleware" })), app)
+      const response = await answer(kind, echo, (client) => client.send(get), { middleware: hinting })
+      expect(heads(response)).toEqual([[103, "middleware"]])
+      expect(response.status).toBe(200)
+    })
+
+    it("HTTP/1.0 has none: Unsupported", async () => {
+      const response = await answer(kind, reasonOf(InterimResponses.earlyHints({})), (client) => client.send(http10))
+      expect(response.body.toString()).toBe("Unsupported")
+      expect(response.interim).toEqual([])
+    })
+
+    for (
+      const [what, sent] of [
+        ["101", InterimResponses.send(101)],
+        ["200", InterimResponses.send(200)],
+        ["a line break in a value", InterimResponses.earlyHints({ link: "a\r\nb: c" })],
+        ["a name that is no token", InterimResponses.continue({ "a b": "c" })],
+        ["a line break in a value of the lazy 100", InterimResponses.setContinueHeaders({ link: "a\r\nb: c" })],
+        ["a body's length", InterimResponses.earlyHints({ "content-length": "1" })]
+      ] as const
+    ) {
+      it(`${what} cannot be sent: InvalidHeader`, async () => {
+        const response = await answer(kind, reasonOf(sent), (client) => client.send(get))
+        expect(response.body.toString()).toBe("InvalidHeader")
+        expect(response.interim).toEqual([])
+      })
+    }
+
+    it("after the final head: TooLate", async () => {
+      const seen = nothingSeen()
+      const late = Effect.flatMap(
+        Effect.either(InterimResponses.earlyHints({})),
+        (result) => Effect.sync(() => seen.lines.push(Either.isLeft(result) ? result.left.reason : "sent"))
+      )
+      const handler = Effect.map(
+        Effect.context<HttpServerRequest.HttpServerRequest>(),
+        (context) =>
+          HttpServerResponse.stream(
+            Stream.concat(Stream.succeed(new Uint8Array(1)), Stream.drain(Stream.fromEffect(late))).pipe(
+              Stream.provideContext(context)
+            )
+          )
+      )
+      await answer(kind, handler, (client) => client.send(get))
+      expect(seen.lines.entries).toContain("TooLate")
+    })
+
+    it("the fields of a 100 that is out: TooLate", async () => {
+      const handler = Effect.zipRight(InterimResponses.continue(), reasonOf(InterimResponses.setContinueHeaders({})))
+      const response = await answer(kind, Effect.orDie(handler), (client) => client.send(post(1, "a", expecting)))
+      expect(response.body.toString()).toBe("TooLate")
+    })
+
+    it("a client that waits for no 100 may be given fields for it all the same", async () => {
+      const handler = Effect.zipRight(InterimResponses.setContinueHeaders({ "X-Which": "lazy" }), echo)
+      const response = await answer(kind, Effect.orDie(handler), (client) => client.send(post(5, "hello")))
+      expect(heads(response)).toEqual([])
+      expect(response.body.toString()).toBe("hello")
+    })
+
+    it("an error nobody handles is a failure, and the client gets 500", async () => {
+      const handler = Effect.as(Effect.orDie(InterimResponses.send(101)), HttpServerResponse.empty())
+      expect((await answer(kind, handler, (client) => client.send(get))).status).toBe(500)
+    })
+  })
+}
+
+describe("on another HttpServer", () => {
+  for (
+    const [what, sent] of [
+      ["send", InterimResponses.send(102)],
+      ["continue", InterimResponses.continue()],
+      ["earlyHints", InterimResponses.earlyHints({})],
+      ["setContinueHeaders", InterimResponses.setContinueHeaders({})]
+    ] as const
+  ) {
+    it(`${what}: Unsupported`, async () => {
+      const text = HttpServer.serve(reasonOf(sent)).pipe(
+        Layer.provideMerge(NodeHttpServer.layerTest),
+        Layer.build,
+        Effect.flatMap((context) =>
+          Effect.provide(Effect.flatMap(HttpClient.get("/"), (response) => response.text), context)
+        ),
+        Effect.scoped
+      )
+      expect(await Effect.runPromise(text)).toBe("Unsupported")
+    })
+  }
+})
