@@ -1,0 +1,120 @@
+/** Where we differ from NodeHttpServer, on purpose. What no decision covers must be the same. */
+import type { Observation } from "./answers.js"
+import type { Difference } from "./differential.js"
+
+export interface Decision {
+  readonly what: string
+  readonly why: string
+  /** May every exchange show it? Otherwise those that do say so. */
+  readonly everywhere?: boolean | undefined
+  readonly covers: (
+    difference: Difference,
+    all: { readonly node: Observation; readonly tsgi: Observation }
+  ) => boolean
+}
+
+/** Is this how a span, a scope or a handler ended? */
+const isExit = (entry: string): boolean => /^(scope exit|native span|middleware sees|span \d+ end)( #\d+)?$/.test(entry)
+
+const table = {
+  keepAliveIsSilent: {
+    what: "`Connection: keep-alive` and `Keep-Alive: timeout=5` are not sent to HTTP/1.1 clients",
+    why: "connections persist without them (RFC 9112, 9.3), and they cost 45 bytes of every response",
+    everywhere: true,
+    covers: ({ entry, node, tsgi }) =>
+      tsgi === undefined &&
+      ((entry === "header connection" && node === "keep-alive") ||
+        (entry === "header keep-alive" && node === "timeout=5"))
+  },
+  scopeExitIsTheFailure: {
+    what: "the exit of a request's scope is what the handler failed with; NodeHttpServer's has the response behind it",
+    why: "finalizers want to know what happened; the response is the platform's way to tell its own tracer",
+    everywhere: true,
+    covers: ({ entry, node, tsgi }) =>
+      entry === "scope exit" && node !== undefined &&
+      node.replace(/ then die\(response \d+\)$/, "") === tsgi
+  },
+  scopeExitBehindMiddleware: {
+    what:
+      "the exit of a request's scope is the same with middleware; NodeHttpServer's is then always a success with nothing",
+    why: "finalizers want to know what happened, whatever is around the app",
+    everywhere: true,
+    covers: ({ entry, node, tsgi }, { tsgi: { status } }) =>
+      entry === "scope exit" && node === "success" &&
+      (tsgi === `response ${status}` || (Number(status) >= 400 && /^(fail|die|interrupt)/.test(tsgi ?? "")))
+  },
+  knownLength: {
+    what: "`Content-Length`, 0 included, for every body that is known before it is sent; node:http sends it in chunks",
+    why: "a length is shorter, lets clients show progress, and keeps HTTP/1.0 connections alive",
+    everywhere: true,
+    covers: ({ entry, node, tsgi }, all) =>
+      (entry === "header content-length" && node === undefined && tsgi === String(all.tsgi.body.length)) ||
+      (entry === "header transfer-encoding" && node === "chunked" && tsgi === undefined &&
+        all.tsgi["header content-length"] === String(all.tsgi.body.length))
+  },
+  plainAddresses: {
+    what: "the address of an IPv4 client of an IPv6 socket is told as IPv4: 127.0.0.1, not ::ffff:127.0.0.1",
+    why: "it is the same client as on an IPv4 socket; allow lists and logs should not need to know both forms",
+    everywhere: true,
+    covers: ({ node, tsgi }) => node !== undefined && node.replaceAll("::ffff:127.0.0.1", "127.0.0.1") === tsgi
+  },
+  noLengthWithoutBody: {
+    what: "a 204 has no `Content-Length`",
+    why: "RFC 9110, 8.6 forbids it",
+    covers: ({ entry, tsgi }, all) =>
+      entry === "header content-length" && tsgi === undefined && all.tsgi.status === "204"
+  },
+  excessIsCut: {
+    what: "a body longer than its Content-Length is cut there, logged, and ends the connection; node:http sends it all",
+    why: "the client would take the excess for the beginning of the next response",
+    covers: ({ entry, node, tsgi }) =>
+      entry === "log" && node === undefined && tsgi?.includes("the body was cut at its Content-Length") === true
+  },
+  phraseOfTheAnswer: {
+    what:
+      "the 500 for a head that cannot be sent says Internal Server Error; NodeHttpServer keeps the phrase of the head",
+    why: "the phrase belongs to the status that is sent",
+    covers: ({ entry, node, tsgi }) => entry === "reason" && node === "OK" && tsgi === "Internal Server Error"
+  },
+  faultsInOurWords: {
+    what: "a head that cannot be sent dies with a ResponseError that names the field; node:http throws a TypeError",
+    why: "it is our encoder that refuses it, and its errors are typed",
+    covers: ({ entry, node, tsgi }) =>
+      isExit(entry) && /^die\((Type|Range)Error: /.test(node ?? "") && /^die\(ResponseError: Invalid/.test(tsgi ?? "")
+  },
+  rawBodiesOfTheWeb: {
+    what:
+      "a raw body may be a Blob, FormData, URLSearchParams, an ArrayBuffer, a web stream or an async iterable; another " +
+      "object is answered 500. NodeHttpServer gives no answer at all",
+    why: "the platform's other servers take them; a client should never wait for nothing",
+    covers: (_, { node, tsgi }) => node.end === "cut" && node.status === undefined && tsgi.end === "complete"
+  },
+  headIsLikeGet: {
+    what:
+      "HEAD has the fields, and the failures, that GET would have: the type of a form and its boundary, 500 for an impossible raw body",
+    why: "RFC 9110, 9.3.2",
+    covers: ({ entry, tsgi }, all) =>
+      (entry === "header content-type" && tsgi?.startsWith("multipart/") === true) ||
+      (all.node.status === "200" && all.tsgi.status === "500")
+  },
+  statusTextIsSent: {
+    what: "`statusText` becomes the reason phrase; NodeHttpServer drops it",
+    why: "it is there to be sent",
+    covers: ({ entry }) => entry === "reason"
+  },
+  currentPhrases: {
+    what: "413 is Content Too Large and 422 Unprocessable Content; node:http has their names of RFC 2616",
+    why: "RFC 9110 names them so; no client may act on a reason phrase",
+    everywhere: true,
+    covers: ({ entry, node, tsgi }) =>
+      entry === "reason" && (
+        (node === "Payload Too Large" && tsgi === "Content Too Large") ||
+        (node === "Unprocessable Entity" && tsgi === "Unprocessable Content") ||
+        (node === "unknown" && tsgi === "Unknown")
+      )
+  }
+} satisfies Record<string, Decision>
+
+export type DecisionName = keyof typeof table
+
+export const decisions: Readonly<Record<DecisionName, Decision>> = table

@@ -1,0 +1,141 @@
+/** The same app on two servers, told the same: what is seen of them is compared entry by entry. */
+import type * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import type * as Etag from "@effect/platform/Etag"
+import type * as HttpPlatform from "@effect/platform/HttpPlatform"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import type * as Scope from "effect/Scope"
+import { createServer } from "node:http"
+import { TsgiHttpServer } from "tsgi/effect"
+import { connect } from "../utils/sockets.js"
+import type { Observation } from "./answers.js"
+import { type DecisionName, decisions } from "./decisions.js"
+import type { Exchange, Peer } from "./exchanges.js"
+import { type Mode, modes, Observer } from "./observing.js"
+
+/** What an HttpServer layer gives to apps. */
+export type Services =
+  | HttpServer.HttpServer
+  | HttpPlatform.HttpPlatform
+  | Etag.Generator
+  | NodeContext.NodeContext
+
+/** An app and what it is told. */
+export interface Scene {
+  readonly name: string
+  /** Serves the app on the HttpServer there is. */
+  readonly app: Layer.Layer<never, unknown, Services>
+  readonly exchanges: ReadonlyArray<Exchange>
+  /** Options of our server beside the port. */
+  readonly options?: TsgiHttpServer.Options | undefined
+}
+
+export interface Difference {
+  readonly entry: string
+  readonly node: string | undefined
+  readonly tsgi: string | undefined
+}
+
+interface Served {
+  readonly peer: Peer
+  readonly observer: Observer
+}
+
+const serve = (
+  app: Scene["app"],
+  server: Layer.Layer<Services, unknown>,
+  mode: Mode
+): Effect.Effect<Served, unknown, Scope.Scope> =>
+  Effect.gen(function*() {
+    const observer = new Observer(mode)
+    const watched = Layer.effect(
+      HttpServer.HttpServer,
+      Effect.map(HttpServer.HttpServer, (inner) => observer.watch(inner))
+    )
+    const scope = yield* Effect.scope
+    const build = Layer.buildWithScope(Layer.provideMerge(app, Layer.provideMerge(watched, server)), scope).pipe(
+      Effect.provide(Logger.replace(Logger.defaultLogger, observer.logger))
+    )
+    const context = yield* mode.traced ? Effect.withTracer(build, observer.tracer) : build
+    const { address } = Context.get(context, HttpServer.HttpServer)
+    if (address._tag === "UnixAddress") return yield* Effect.die("no port")
+    const { port } = address
+    return {
+      observer,
+      peer: {
+        authority: `127.0.0.1:${port}`,
+        connect: () => connect({ _tag: "Tcp", host: "127.0.0.1", port }),
+        concluded: () => observer.scopeClosed()
+      }
+    }
+  })
+
+const observe = async ({ observer, peer }: Served, exchange: Exchange): Promise<Observation> => {
+  const closed = observer.mode.looks ? observer.scopeClosed() : undefined
+  const answer = await exchange.talk(peer)
+  await closed
+  observer.noteNativeSpans()
+  return { ...answer, ...observer.take() }
+}
+
+const differences = (node: Observation, tsgi: Observation): ReadonlyArray<Difference> =>
+  [...new Set([...Object.keys(node), ...Object.keys(tsgi)])]
+    .filter((entry) => node[entry] !== tsgi[entry])
+    .map((entry) => ({ entry, node: node[entry], tsgi: tsgi[entry] }))
+
+const everywhere = Object.keys(decisions).filter((name): name is DecisionName => isDecision(name)).filter((name) =>
+  decisions[name].everywhere === true
+)
+
+function isDecision(name: string): name is DecisionName {
+  return name in decisions
+}
+
+/** Decisions that explained a difference, in all scenes so far. */
+export const used = new Set<DecisionName>()
+
+/** Runs a scene in every mode. Tells the differences that no decision explains, and decisions that explain nothing. */
+export const run = async (scene: Scene): Promise<ReadonlyArray<string>> => {
+  const complaints: Array<string> = []
+  const seenHere = new Map<Exchange, Set<DecisionName>>()
+  for (const mode of modes) {
+    await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+      const onNode = yield* serve(scene.app, NodeHttpServer.layer(createServer, { port: 0 }), mode)
+      const onTsgi = yield* serve(scene.app, TsgiHttpServer.layer({ ...scene.options, port: 0 }), mode)
+      for (const exchange of scene.exchanges) {
+        // without a finalizer nobody can tell that no answer will come
+        if (exchange.unanswered && !mode.looks) continue
+        const node = yield* Effect.promise(() => observe(onNode, exchange))
+        const tsgi = yield* Effect.promise(() => observe(onTsgi, exchange))
+        const explained = seenHere.get(exchange) ?? new Set<DecisionName>()
+        seenHere.set(exchange, explained)
+        for (const difference of differences(node, tsgi)) {
+          const name = [...exchange.decisions, ...everywhere].find((given) =>
+            decisions[given].covers(difference, { node, tsgi })
+          )
+          if (name === undefined) complaints.push(describe(exchange, mode, difference))
+          else {
+            explained.add(name)
+            used.add(name)
+          }
+        }
+      }
+    })))
+  }
+  for (const [exchange, explained] of seenHere) {
+    for (const name of exchange.decisions) {
+      if (!explained.has(name)) complaints.push(`${exchange.title}: ${name} explains nothing`)
+    }
+  }
+  return complaints
+}
+
+const describe = (exchange: Exchange, mode: Mode, { entry, node, tsgi }: Difference): string =>
+  `${exchange.title}, ${mode.name}: ${entry}\n    node: ${shown(node)}\n    tsgi: ${shown(tsgi)}`
+
+const shown = (value: string | undefined): string =>
+  value === undefined ? "(none)" : value.length > 300 ? `${value.slice(0, 300)}… (${value.length})` : value
