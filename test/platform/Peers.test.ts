@@ -1,0 +1,9 @@
+/** NodeHttpServer and tsgi side by side: every cell of the README's table is what is seen here. */
+import { describe, expect, it } from "vitest"
+import { type Peer, rows, servers } from "./peers.js"
+
+describe.each(Object.keys(servers) as ReadonlyArray<Peer>)("%s", (peer) => {
+  it.concurrent.each(rows)("$what", async (row) => {
+    expect(await row.see(peer)).toBe(row[peer])
+  })
+})
