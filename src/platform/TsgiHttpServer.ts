@@ -69,6 +69,16 @@ export interface DoorOptions {
   readonly websocket?: Upgrade.WebSocketOptions | undefined
 }
 
+/**
+ * Where this door's settings differ from the engine's: a client that has closed its sending half is gone, as for
+ * `NodeHttpServer`, and names of response fields are sent as they are given. They hold where no `ServerConfig` is provided;
+ * spread them into one that is.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const defaults = { halfClose: "abort", fieldCase: "preserve" } as const satisfies ServerConfig.Partial
+
 type Services = Listener | RequestParser | InterimResponses | Posthooks | AccessLog.AccessLog
 
 /**
@@ -82,7 +92,10 @@ export const makeWith = (
 ): Effect.Effect<HttpServer.HttpServer, ServeError, Scope.Scope | Services> =>
   Effect.gen(function*() {
     const serverScope = yield* Effect.scope
-    const engine = yield* Effect.context<Services>()
+    const given = yield* Effect.context<Services>()
+    const engine = given.unsafeMap.has(ServerConfig.ServerConfig.key)
+      ? given
+      : Context.add(given, ServerConfig.ServerConfig, ServerConfig.make(defaults))
     // requests that come before an app is served wait for it
     const early: Array<Exchange> = []
     let handle = (exchange: Exchange): void => {
@@ -92,7 +105,7 @@ export const makeWith = (
       Server.serve((exchange) => handle(exchange), { address }).pipe(
         Effect.provide(engine),
         Scope.extend(serverScope),
-        Effect.mapError((cause) => new ServeError({ cause }))
+        Effect.mapError((cause) => new NotServed({ cause }))
       )
     let running = yield* start()
     let stopped = false
@@ -171,7 +184,7 @@ export const make = (options: Options = {}): Effect.Effect<HttpServer.HttpServer
   Effect.gen(function*() {
     const { door, engine } = yield* Effect.try({
       try: () => split(options),
-      catch: (cause) => new ServeError({ cause })
+      catch: (cause) => new NotServed({ cause })
     })
     return yield* Effect.provide(makeWith(door), yield* Layer.build(engine))
   })
@@ -314,6 +327,18 @@ export const keepRunning = <A, E, R>(
     )
   })
 
+/** The platform's error, which says what is wrong. Where in the sources it was made is of no interest to an operator. */
+class NotServed extends ServeError {
+  constructor(options: { readonly cause: unknown }) {
+    super(options)
+    this.stack = `${this.name}: ${this.message}`
+  }
+
+  override get message(): string {
+    return this.cause instanceof Error ? this.cause.message : String(this.cause)
+  }
+}
+
 const listenNames = ["port", "host", "backlog", "ipv6Only", "reusePort", "path", "mode", "fd"] as const
 const doorNames = ["interruptOnDisconnect", "maxBufferedBody", "websocket"] as const
 
@@ -325,7 +350,7 @@ const split = (options: Options) => {
   const given: ServerConfig.Partial = Object.fromEntries(
     Object.entries(options).filter(([name]) => !names.has(name))
   )
-  const config = ServerConfig.make({ halfClose: "abort", fieldCase: "preserve", ...given })
+  const config = ServerConfig.make({ ...defaults, ...given })
   const engine = Layer.mergeAll(
     Server.layerServices,
     Layer.sync(

@@ -1,0 +1,56 @@
+/** What holds where nobody said otherwise, and what is said when nothing can be served. */
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { ServerConfig, TsgiHttpServer } from "tsgi/effect"
+import { MemoryListener } from "tsgi/testing"
+import { expect, it } from "vitest"
+
+/** What a client that closes its sending half while it waits is answered. */
+const answeredAfterEnd = (config: Layer.Layer<never>): Promise<string> => {
+  const app = Effect.as(Effect.sleep(100), HttpServerResponse.text("answered"))
+  return Effect.gen(function*() {
+    const { connect } = yield* MemoryListener.MemoryListener
+    const client = yield* connect()
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.end()
+    return (yield* Effect.promise(() => client.all())).toString("latin1")
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(
+      HttpServer.serve(app).pipe(
+        Layer.provide(TsgiHttpServer.layerWith()),
+        Layer.provide(TsgiHttpServer.layerServices),
+        Layer.provideMerge(MemoryListener.layer()),
+        Layer.provide(config)
+      )
+    ),
+    Effect.runPromise
+  )
+}
+
+it("a server put together from services has this door's settings", async () => {
+  expect(await answeredAfterEnd(Layer.empty)).toBe("")
+})
+
+it("a ServerConfig that is provided has its own, or this door's where they are spread into it", async () => {
+  expect(await answeredAfterEnd(ServerConfig.layer({}))).toMatch(/^HTTP\/1\.1 200 OK\r\n.*answered$/s)
+  expect(await answeredAfterEnd(ServerConfig.layer({ ...TsgiHttpServer.defaults, halfClose: "answer" })))
+    .toMatch(/^HTTP\/1\.1 200 OK\r\n.*answered$/s)
+})
+
+it("a server that cannot listen, or is told what cannot be, says so in its error's message", async () => {
+  const failure = (options: TsgiHttpServer.Options) =>
+    TsgiHttpServer.make(options).pipe(Effect.scoped, Effect.flip, Effect.runPromise)
+  expect(await failure({ host: "192.0.2.1", port: 1 })).toMatchObject({
+    _tag: "ServeError",
+    message: expect.stringMatching(/^cannot listen on http:\/\/192\.0\.2\.1:1: /) as string,
+    cause: { _tag: "BindError" }
+  })
+  expect(await failure({ timeouts: { grace: -1 } })).toMatchObject({
+    _tag: "ServeError",
+    message: "timeouts.grace: must be a number, 0 or more, or Infinity; it is -1",
+    cause: { _tag: "OptionError", option: "timeouts.grace" }
+  })
+})
