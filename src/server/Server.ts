@@ -263,5 +263,10 @@ const sweep = (connections: Connections, time: Time.Time, interval: number): Eff
   })
 
 // An eighth of the shortest deadline that is swept, so that none is late by much.
-const sweepInterval = ({ body, firstRequest, head, idle, leftoverBody, linger, write }: Timeouts): number =>
-  Math.max(5, Math.min(500, Math.min(body, firstRequest, head, idle, leftoverBody, linger, write) / 8))
+const sweepInterval = (timeouts: Timeouts): number => {
+  const { body, firstRequest, head, idle, interrupt, leftoverBody, linger, write } = timeouts
+  return Math.max(
+    5,
+    Math.min(500, Math.min(body, firstRequest, head, idle, interrupt, leftoverBody, linger, write) / 8)
+  )
+}
