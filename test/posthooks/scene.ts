@@ -1,8 +1,18 @@
 /** A server, one client, an application that says when it is at work, and what was seen of its end. */
-import { type AccessRecord, type App, type Environ, listen, type Outcome, server, type ServerOptions } from "tsgi"
+import {
+  type AccessRecord,
+  type App,
+  type Environ,
+  listen,
+  type Outcome,
+  server,
+  type ServerOptions,
+  type TlsOptions,
+  wrapTls
+} from "tsgi"
 import type { WireClient } from "tsgi/testing"
 import { holdings } from "../utils/holdings.js"
-import { connect } from "../utils/sockets.js"
+import { connect, connectTls } from "../utils/sockets.js"
 
 /** Something that happens once, and that others wait for. */
 export class Gate {
@@ -80,14 +90,18 @@ export interface Scene {
 }
 
 /** Starts the server and connects. Requests for `/again` are answered without hooks. */
-export const open = async (makeApp: (stage: Stage) => App, options: ServerOptions): Promise<Scene> => {
+export const open = async (
+  makeApp: (stage: Stage) => App,
+  options: ServerOptions,
+  tls: TlsOptions | undefined
+): Promise<Scene> => {
   const before = holdings()
   const stage = new Stage()
   const seen: Seen = { events: [], outcomes: [], records: [], lines: [] }
   const logged = new Gate()
   const app = makeApp(stage)
   const running = server(
-    listen(),
+    tls === undefined ? listen() : wrapTls(listen(), tls),
     (env, startResponse) => {
       if (env.PATH_INFO === "/again") {
         startResponse("200 OK", [])
@@ -109,6 +123,6 @@ export const open = async (makeApp: (stage: Stage) => App, options: ServerOption
       ...options
     }
   )
-  const client = await connect(await running.ready)
+  const client = await (tls === undefined ? connect : connectTls)(await running.ready)
   return { client, stage, seen, running, logged: logged.opened, before }
 }

@@ -4,17 +4,17 @@ import * as Tls from "node:tls"
 import type { Address } from "tsgi"
 import { type Channel, WireClient } from "tsgi/testing"
 
-const channelOf = (socket: Net.Socket): Channel => {
+const channelOf = (socket: Net.Socket, carrier: Net.Socket): Channel => {
   // an error is followed by `close`, which is what a client waits for
   socket.on("error", () => undefined)
   return {
     write: (bytes) => socket.write(bytes),
     end: () => socket.end(),
     close: () => socket.destroy(),
-    // only a bare TCP socket can be reset
+    // only TCP can be reset: what carries TLS, and no unix socket
     reset: () => {
-      if (socket instanceof Tls.TLSSocket || socket.remoteAddress === undefined) socket.destroy()
-      else socket.resetAndDestroy()
+      if (carrier.remoteAddress !== undefined) carrier.resetAndDestroy()
+      socket.destroy()
     },
     pause: () => socket.pause(),
     resume: () => socket.resume(),
@@ -32,9 +32,9 @@ const target = (address: Address): Net.NetConnectOpts =>
     ? { path: address.path, allowHalfOpen: true }
     : { host: address.host, port: address.port, allowHalfOpen: true }
 
-const connected = (socket: Net.Socket, event: string): Promise<WireClient> =>
+const connected = (socket: Net.Socket, event: string, carrier = socket): Promise<WireClient> =>
   new Promise((resolve, reject) => {
-    const client = new WireClient(channelOf(socket))
+    const client = new WireClient(channelOf(socket, carrier))
     socket.once("error", reject)
     socket.once(event, () => {
       socket.off("error", reject)
@@ -51,6 +51,9 @@ export const connect = (address: Address): Promise<WireClient> => {
 
 /** Connects with TLS, trusting whatever certificate is shown unless `options` say otherwise. */
 export const connectTls = (address: Address, options: Tls.ConnectionOptions = {}): Promise<WireClient> => {
-  const socket = Tls.connect({ rejectUnauthorized: false, ...target(address), ...options })
-  return connected(socket, "secureConnect")
+  const carrier = Net.connect(target(address))
+  carrier.setNoDelay(true)
+  carrier.on("error", () => undefined)
+  const socket = Tls.connect({ rejectUnauthorized: false, socket: carrier, ...options })
+  return connected(socket, "secureConnect", carrier)
 }
