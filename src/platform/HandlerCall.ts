@@ -29,7 +29,8 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Duplex } from "node:stream"
 import type { HeadDraft } from "../protocol/responseHead.js"
-import type { Exchange, Interruptor } from "../server/Exchange.js"
+import type { Interruptor } from "../server/Application.js"
+import type { Exchange } from "../server/Exchange.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
 import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
@@ -97,6 +98,8 @@ export class HandlerCall implements RequestCall {
   private handled = false
   private step = Step.Handler
   private over: Exit.Exit<unknown, unknown> | undefined = undefined
+  /** How the middleware ended, for a span that nobody looked at before. */
+  traced: Exit.Exit<HttpServerResponse, unknown> | undefined = undefined
   readonly scope = new LazyScope()
   private span: RequestSpan | undefined = undefined
   private readHeaders: Headers.Headers | undefined = undefined
@@ -336,7 +339,9 @@ export class HandlerCall implements RequestCall {
         finish = resume
       })
     })
-    this.site.fork(HttpApp.toHandled(held, () => Effect.void), this.servicesFor(request))
+    // the exit of middleware is told as it is, that of an app with the response made of it
+    const around = this.site.pipeline === undefined ? undefined : () => held
+    this.site.fork(HttpApp.toHandled(held, () => Effect.void, around), this.servicesFor(request))
     if (span === undefined) throw new Error("the tracer gave no span")
     // who looks when the request is over sees it ended
     if (this.over !== undefined) finish(this.spanExit(this.over))
@@ -344,6 +349,7 @@ export class HandlerCall implements RequestCall {
   }
 
   private spanExit(exit: Exit.Exit<unknown, unknown>): Exit.Exit<HttpServerResponse, unknown> {
+    if (this.traced !== undefined) return this.traced
     if (Exit.isFailure(exit)) return Exit.failCause(exit.cause)
     return this.response === undefined ? Exit.die(noResponse()) : Exit.succeed(this.response)
   }
@@ -376,10 +382,17 @@ export const pipeline = (
   const interruptible = Effect.interruptible(app).pipe(
     Effect.tapErrorCause((cause) => Effect.map(CurrentCall, (call) => call.failed(cause)))
   )
+  const noted = Effect.onExit((exit: Exit.Exit<HttpServerResponse, unknown>) =>
+    Effect.map(CurrentCall, (call) => {
+      call.traced = exit
+    })
+  )
   const handled = HttpApp.toHandled(
     inScope(interruptible),
     (_, response) => Effect.flatMap(CurrentCall, (call) => call.send(response)),
-    middleware === undefined ? undefined : (inner) => inScope(middleware(inner))
+    middleware === undefined
+      ? undefined
+      : (inner) => inScope(spansUnseen ? noted(middleware(inner)) : middleware(inner))
   )
   return spansUnseen ? untraced(handled) : handled
 }

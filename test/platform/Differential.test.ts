@@ -5,10 +5,21 @@
 import { afterAll, expect, it } from "vitest"
 import { decisions } from "./decisions.js"
 import { run, used } from "./differential.js"
+import { httpApi, httpApiInLayerRouter, httpApiUnwrapped } from "./scenes/api.js"
+import { middleware } from "./scenes/middleware.js"
 import { responses } from "./scenes/responses.js"
 import { httpLayerRouter, httpLayerRouterUnlogged, httpRouter } from "./scenes/routers.js"
 
-const scenes = [responses, httpRouter, httpLayerRouter, httpLayerRouterUnlogged]
+const scenes = [
+  responses,
+  httpRouter,
+  httpLayerRouter,
+  httpLayerRouterUnlogged,
+  httpApi,
+  httpApiUnwrapped,
+  httpApiInLayerRouter,
+  ...middleware
+]
 
 it.each(scenes.map((scene) => [scene.name, scene] as const))("%s", async (_, scene) => {
   expect((await run(scene)).join("\n")).toBe("")
