@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Outcome } from "../server/Outcome.js"
@@ -27,9 +28,10 @@ export class PosthooksError extends Data.TaggedError("PosthooksError")<{
 
 /**
  * Adds work for after the exchange: it runs when the last byte was handed to the kernel, or the client has left, or the
- * handler failed, or the server stopped, and it is told which. Hooks run in order of registration, with the services of the
- * handler that added them; none is interrupted with the request, a failure is logged and keeps no other from running. The
- * next request on the connection waits for them, unless `detached`; the server's stop waits in any case.
+ * handler failed, or the server stopped, and it is told which. Hooks run in order of registration, with the services and
+ * the settings (fiber refs) of the handler that added them; none is interrupted with the request, a failure is logged and
+ * keeps no other from running. The next request on the connection waits for them, unless `detached`; the server's stop
+ * waits in any case.
  *
  * @since 0.1.0
  * @category combinators
@@ -38,10 +40,20 @@ export const add = <R>(
   hook: (outcome: Outcome) => Effect.Effect<unknown, unknown, R>,
   options?: { readonly detached?: boolean | undefined }
 ): Effect.Effect<void, PosthooksError, R | HttpServerRequest> =>
-  Effect.contextWithEffect((context: import("effect/Context").Context<R | HttpServerRequest>) =>
-    Effect.flatMap(HttpServerRequest, (request) => {
-      if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
-      request.source.postHook((outcome) => Effect.provide(hook(outcome), context), options)
-      return Effect.void
-    })
+  Effect.flatMap(
+    Effect.context<R | HttpServerRequest>(),
+    (context) =>
+      Effect.flatMap(Effect.getFiberRefs, (settings) => {
+        const request = Context.get(context, HttpServerRequest)
+        if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
+        request.source.postHook(
+          (outcome) =>
+            Effect.zipRight(
+              Effect.setFiberRefs(settings),
+              Effect.provide(Effect.suspend(() => hook(outcome)), context)
+            ),
+          options
+        )
+        return Effect.void
+      })
   )

@@ -1,0 +1,308 @@
+/** Post hooks of Effect handlers: with what, when, in which order, and what keeps none of them from running. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpServer from "@effect/platform/HttpServer"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as Layer from "effect/Layer"
+import { type Outcome, Posthooks } from "tsgi/effect"
+import type { WireClient } from "tsgi/testing"
+import { describe, expect, it } from "vitest"
+import { expectReleased, holdings } from "../utils/holdings.js"
+import { Journal, turns } from "../utils/Journal.js"
+import { get, type Handler, kinds, type Middleware, named, nothingSeen, open, type Seen, told } from "./scene.js"
+import { Spans } from "./spans.js"
+
+class Name extends Context.Tag("Name")<Name, string>() {}
+
+const ok = HttpServerResponse.text("ok")
+
+const note = (seen: Seen, event: string): Effect.Effect<void> => Effect.sync(() => seen.events.push(event))
+
+const later = (seen: Seen, event: string): Effect.Effect<void> =>
+  Effect.zipRight(Effect.promise(() => turns(3)), note(seen, event))
+
+/** Adds hooks that only say their names. */
+const add = (
+  hook: (outcome: Outcome.Outcome) => Effect.Effect<unknown, unknown>,
+  options?: { readonly detached: boolean }
+): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> => Effect.orDie(Posthooks.add(hook, options))
+
+const exchange = async (
+  kind: string,
+  seen: Seen,
+  handler: Handler,
+  options: { readonly middleware?: Middleware; readonly talk?: (client: WireClient) => Promise<unknown> } = {}
+): Promise<void> => {
+  await using scene = await open(kinds[kind](handler, options.middleware), seen, { memory: true })
+  await using client = await scene.connect()
+  client.send(get)
+  await (options.talk ?? (() => client.response()))(client)
+  await seen.records.first(1)
+}
+
+for (const kind of Object.keys(kinds)) {
+  describe(kind, () => {
+    it("they run in order of registration, after the finalizers and before the log line", async () => {
+      const seen = nothingSeen()
+      await exchange(
+        kind,
+        seen,
+        Effect.gen(function*() {
+          yield* add((outcome) => later(seen, `first ${named(outcome)}`))
+          yield* Effect.addFinalizer(() => later(seen, "finalizer"))
+          yield* add(() => note(seen, "second"))
+          yield* Effect.addFinalizer(() => later(seen, "earlier finalizer"))
+          yield* add(() => later(seen, "third"))
+          return ok
+        })
+      )
+      expect(seen.events.entries).toEqual([
+        "earlier finalizer",
+        "finalizer",
+        "first Sent 200",
+        "second",
+        "third",
+        "log 200"
+      ])
+    })
+
+    it("they have the services and the settings of the handler", async () => {
+      const seen = nothingSeen()
+      const setting = FiberRef.unsafeMake("nothing")
+      await exchange(
+        kind,
+        seen,
+        Posthooks.add(() =>
+          Effect.gen(function*() {
+            yield* note(seen, `${yield* Name} ${yield* FiberRef.get(setting)}`)
+            yield* Effect.log("from a hook")
+          })
+        ).pipe(
+          Effect.annotateLogs("http.status", "annotated"),
+          Effect.locally(setting, "something"),
+          Effect.provideService(Name, "a name"),
+          Effect.orDie,
+          Effect.as(ok)
+        )
+      )
+      expect(seen.events.entries).toEqual(["a name something", "log 200"])
+      expect(seen.lines.entries).toEqual(["Info from a hook annotated"])
+    })
+
+    it("one that fails, dies or throws keeps no other from running, and is logged", async () => {
+      const seen = nothingSeen()
+      await exchange(
+        kind,
+        seen,
+        Effect.gen(function*() {
+          yield* add(() => Effect.fail("expected"))
+          yield* add(() => Effect.die(new Error("unexpected")))
+          yield* add(() => {
+            throw new Error("thrown")
+          })
+          yield* add(() => Effect.zipRight(Effect.promise(() => turns(2)), Effect.fail("late")))
+          yield* add(() => Effect.interrupt)
+          yield* add(() => note(seen, "last"))
+          return ok
+        })
+      )
+      expect(seen.events.entries).toEqual(["last", "log 200"])
+      expect(seen.lines.entries.map((line) => line.slice(0, 25))).toEqual(Array(5).fill("Error a post hook failed "))
+    })
+
+    it("a handler that fails has its hooks, and they are told", async () => {
+      const seen = nothingSeen()
+      await exchange(
+        kind,
+        seen,
+        Effect.zipRight(
+          add((outcome) => note(seen, outcome._tag === "Failed" ? `${named(outcome)} ${String(outcome.error)}` : "")),
+          Effect.die("no reason")
+        )
+      )
+      expect(seen.events.entries).toEqual(["Failed 500 no reason", "log 500"])
+    })
+
+    it("middleware adds them too, before the handler's", async () => {
+      const seen = nothingSeen()
+      await exchange(kind, seen, Effect.as(add(() => note(seen, "handler's")), ok), {
+        middleware: (app) => Effect.zipRight(add(() => note(seen, "middleware's")), app)
+      })
+      expect(seen.events.entries).toEqual(["middleware's", "handler's", "log 200"])
+    })
+
+    it("a hook may add hooks", async () => {
+      const seen = nothingSeen()
+      await exchange(
+        kind,
+        seen,
+        Effect.as(
+          Posthooks.add(() => Effect.zipRight(note(seen, "outer"), Posthooks.add(() => later(seen, "inner")))).pipe(
+            Effect.orDie
+          ),
+          ok
+        )
+      )
+      expect(seen.events.entries).toEqual(["outer", "inner", "log 200"])
+    })
+
+    it("the next request on the connection waits for them, but not for detached ones", async () => {
+      const seen = nothingSeen()
+      const attached = Effect.runSync(Deferred.make<void>())
+      const detached = Effect.runSync(Deferred.make<void>())
+      const handler = Effect.gen(function*() {
+        yield* note(seen, "handler")
+        yield* add(() => Effect.zipRight(Deferred.await(detached), note(seen, "detached")), { detached: true })
+        yield* add(() => Effect.zipRight(Deferred.await(attached), note(seen, "attached")))
+        return ok
+      })
+      {
+        await using scene = await open(kinds[kind](handler), seen, { memory: true })
+        await using client = await scene.connect()
+        client.send(get + get)
+        await client.response()
+        await turns(50)
+        expect(seen.events.entries).toEqual(["handler"])
+        Effect.runSync(Deferred.succeed(attached, undefined))
+        await client.response()
+        await seen.records.first(2)
+        expect(seen.events.entries).toEqual(["handler", "attached", "log 200", "handler", "attached", "log 200"])
+        Effect.runSync(Deferred.succeed(detached, undefined))
+      }
+      expect(seen.events.entries.slice(6)).toEqual(["detached", "detached"])
+    })
+
+    it("a stop waits for them, attached or not, and interrupts none", async () => {
+      const before = holdings()
+      const seen = nothingSeen()
+      const go = Effect.runSync(Deferred.make<void>())
+      const slow = (name: string) => told(Effect.zipRight(Deferred.await(go), note(seen, name)), seen)
+      const handler = Effect.gen(function*() {
+        yield* add(() => slow("detached"), { detached: true })
+        yield* add(() => slow("attached"))
+        return ok
+      })
+      const scene = await open(kinds[kind](handler), seen, { memory: true, config: { timeouts: { grace: 0 } } })
+      const client = await scene.connect()
+      client.send(get)
+      await client.response()
+      let stopped = false
+      const stop = scene.stop().then(() => {
+        stopped = true
+      })
+      await turns(50)
+      expect([seen.events.entries, stopped]).toEqual([[], false])
+      Effect.runSync(Deferred.succeed(go, undefined))
+      await stop
+      expect([...seen.events.entries].sort()).toEqual([
+        "attached",
+        "detached",
+        "handler over",
+        "handler over",
+        "log 200"
+      ])
+      await expectReleased(before)
+    })
+
+    it("one that is added when all is over runs at once, and the stop waits for it", async () => {
+      const seen = nothingSeen()
+      const over = new Journal<string>()
+      const go = Effect.runSync(Deferred.make<void>())
+      const handler = Effect.gen(function*() {
+        yield* Effect.forkDaemon(
+          Effect.gen(function*() {
+            yield* Effect.promise(() => seen.records.first(1))
+            yield* add((outcome) => Effect.zipRight(Deferred.await(go), note(seen, `late ${named(outcome)}`)))
+            over.push("added")
+          })
+        )
+        return ok
+      })
+      const scene = await open(kinds[kind](handler), seen, { memory: true })
+      const client = await scene.connect()
+      client.send(get)
+      await client.response()
+      await over.first(1)
+      const stop = scene.stop()
+      await client.whenEnded()
+      await turns(50)
+      expect(seen.events.entries).toEqual(["log 200"])
+      Effect.runSync(Deferred.succeed(go, undefined))
+      await stop
+      expect(seen.events.entries).toEqual(["log 200", "late Sent 200"])
+    })
+
+    it("they are told how many bytes the client was given", async () => {
+      const seen = nothingSeen()
+      const outcomes: Array<Outcome.Outcome> = []
+      await exchange(
+        kind,
+        seen,
+        Effect.as(add((outcome) => Effect.sync(() => outcomes.push(outcome))), HttpServerResponse.text("twelve bytes")),
+        {
+          talk: async (client) => {
+            const response = await client.response()
+            expect(response.body.length).toBe(12)
+            seen.lines.push(String(response.text.length + 12))
+          }
+        }
+      )
+      expect(outcomes).toMatchObject([{ _tag: "Sent", status: 200, bodyBytes: 12, interimResponses: 0 }])
+      expect(String(outcomes[0].wireBytes)).toBe(seen.lines.entries[0])
+      const { endTime, firstByteTime = 0, startTime } = outcomes[0]
+      expect(startTime <= firstByteTime && firstByteTime <= endTime).toBe(true)
+    })
+
+    it("one that looks at the request's span leaves none open", async () => {
+      const before = holdings()
+      const seen = nothingSeen()
+      await exchange(
+        kind,
+        seen,
+        Effect.as(
+          add(() => Effect.zipRight(Effect.withSpan(Effect.log("in a span"), "hook"), later(seen, "hook"))),
+          ok
+        )
+      )
+      expect(seen.events.entries).toEqual(["hook", "log 200"])
+      await expectReleased(before)
+    })
+
+    it("with a tracer that sees it, its spans are children of the request's", async () => {
+      const seen = nothingSeen()
+      const spans = new Spans()
+      const handler = Effect.as(add(() => Effect.withSpan(note(seen, "hook"), "hook")), ok)
+      {
+        await using scene = await open(kinds[kind](handler), seen, { memory: true, around: spans.layer })
+        await using client = await scene.connect()
+        client.send(get)
+        await client.response()
+        await seen.records.first(1)
+      }
+      const [request, hook] = spans.all
+      expect([request.name, hook.name, spans.open]).toEqual(["http.server GET", "hook", []])
+      expect(hook.traceId).toBe(request.traceId)
+    })
+  })
+}
+
+it("on another HttpServer: Unsupported", async () => {
+  const handler = Effect.match(Posthooks.add(() => Effect.void), {
+    onFailure: (error) => HttpServerResponse.text(`${error._tag} ${error.reason}`),
+    onSuccess: () => HttpServerResponse.text("added")
+  })
+  const text = HttpServer.serve(handler).pipe(
+    Layer.provideMerge(NodeHttpServer.layerTest),
+    Layer.build,
+    Effect.flatMap((context) =>
+      Effect.provide(Effect.flatMap(HttpClient.get("/"), (response) => response.text), context)
+    ),
+    Effect.scoped
+  )
+  expect(await Effect.runPromise(text)).toBe("PosthooksError Unsupported")
+})
