@@ -1,0 +1,167 @@
+/**
+ * The benchmark, not its figures: every contestant that needs nothing installed answers what it will be asked, and the
+ * guard's figure is near the one that was kept.
+ */
+import { execFile } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { promisify } from "node:util"
+import { generate } from "selfsigned"
+import ts from "typescript"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { chart } from "./bench/chart.js"
+import { ask } from "./bench/load/wire.js"
+import { document, type Figures, terminal, verdicts } from "./bench/report.js"
+import { type Contestant, keyOf, type Measurement, measurements, rows, servers } from "./bench/scenarios.js"
+import { hooksRun, serve as serveEffect } from "./bench/servers/tsgiEffect.js"
+import { serve as serveFacade } from "./bench/servers/tsgiFacade.js"
+import type { Serve } from "./bench/servers/work.js"
+
+const root = path.resolve(import.meta.dirname, "..")
+const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-bench-test-"))
+afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
+
+const load = async (file: string): Promise<Serve> => {
+  const { serve } = await import(`./bench/servers/${file}.ts`) as { readonly serve: Serve }
+  return serve
+}
+
+interface Asked {
+  readonly measurement: Measurement
+  readonly contestant: Contestant
+}
+
+/** What each process is asked, over all measurements. */
+const asked = new Map<string, Array<Asked>>()
+for (const measurement of measurements) {
+  for (const contestant of measurement.contestants) {
+    if ("needs" in servers[contestant.server]) continue
+    const { file } = servers[contestant.server]
+    const name = `${file} ${contestant.mode ?? ""}`.trim()
+    asked.set(name, [...asked.get(name) ?? [], { measurement, contestant }])
+  }
+}
+
+describe("the contestants", () => {
+  beforeAll(async () => {
+    const certificate = await generate([{ name: "commonName", value: "localhost" }], { keyType: "ec" })
+    process.env.BENCH_CERT = path.join(temporary, "cert.pem")
+    process.env.BENCH_KEY = path.join(temporary, "key.pem")
+    process.env.BENCH_LOG = path.join(temporary, "access.log")
+    fs.writeFileSync(process.env.BENCH_CERT, certificate.cert)
+    fs.writeFileSync(process.env.BENCH_KEY, certificate.private)
+  })
+
+  it.each([...asked.keys()])("%s answers rightly", async (name) => {
+    const [file, mode = ""] = name.split(" ")
+    const serve = await load(file)
+    const serving = await serve(mode)
+    try {
+      for (const { contestant, measurement } of asked.get(name) ?? []) {
+        const { expected, request, secure } = measurement
+        const small = typeof expected === "string"
+        const own = contestant.path === undefined ? request : { ...request, path: contestant.path }
+        const response = await ask(serving.port, own, small, secure)
+        expect([measurement.id, response.status, small ? response.body : response.length])
+          .toEqual([measurement.id, 200, expected])
+      }
+    } finally {
+      await serving.stop()
+    }
+    await expect(ask(serving.port, { method: "GET", path: "/" }, false)).rejects.toThrow()
+  })
+
+  it("of tsgi run what they are measured for", async () => {
+    const hello = { method: "GET", path: "/hello" } as const
+    const facade = await serveFacade("log")
+    await ask(facade.port, { ...hello, path: "/hook" }, true)
+    const { body } = await ask(facade.port, { ...hello, path: "/hooks" }, true)
+    await facade.stop()
+    expect(Number(body)).toBeGreaterThan(0)
+    expect(fs.readFileSync(path.join(temporary, "access.log"), "utf8")).toMatch(/"GET \/hook HTTP\/1.1" 200/)
+
+    const effect = await serveEffect("hook")
+    const before = hooksRun()
+    await ask(effect.port, hello, true)
+    await effect.stop()
+    expect(hooksRun() - before).toBe(1)
+  })
+})
+
+describe("the report", () => {
+  /** Every contestant gets the same figures. */
+  const all = (values: ReadonlyArray<number>): Record<string, Record<string, ReadonlyArray<number>>> =>
+    Object.fromEntries(measurements.map(({ contestants, id }) => [
+      id,
+      Object.fromEntries(contestants.map((contestant) => [keyOf(contestant), values]))
+    ]))
+
+  it("names contestants that there are", () => {
+    expect(verdicts(all([2, 4, 3])).map(({ figure, reached, row }) => [row.scenario, figure, reached !== "failed"]))
+      .toEqual(rows.map(({ figure, scenario }) => [scenario, figure === "Ratio" ? 1 : 0, true]))
+  })
+
+  it("compares rounds, takes the median and tells what was reached", () => {
+    const figures: Figures = {
+      hello: { nodeHttp: [100, 200, 100], facade: [130, 260, 90], socket: [200, 400, 200] },
+      latency: { nodeHttp: [2, 2, 2], facade: [1, 1, 1.5] },
+      "fields-1": { nodeHttp: [100], facade: [120] },
+      "fields-100": { nodeHttp: [100], facade: [99] },
+      tls: { nodeHttps: [NaN], tls: [100] }
+    }
+    const told = verdicts(figures).map(({ at, figure, least, most, reached, row }) =>
+      [row.scenario, row.reference, figure, least, most, reached, at] as const
+    )
+    expect(told.filter(([scenario]) => !scenario.startsWith("Effect"))).toEqual([
+      ["facade, hello", "nodeHttp", 1.3, 0.9, 1.3, "yes", undefined],
+      ["facade, hello", "socket", 0.65, 0.45, 0.65, "NO", undefined],
+      ["TLS, hello", "nodeHttps", NaN, NaN, NaN, "failed", undefined],
+      ["p99 latency at half of node:http's peak", "nodeHttp", 0.5, 0.5, 0.75, "aim", undefined],
+      ["1 to 100 headers, at the worst", "nodeHttp", 0.99, 0.99, 0.99, "NO", "100"]
+    ])
+  })
+
+  it("can be read and drawn", () => {
+    const figures = all([1, 2])
+    const results = { date: "", node: "", cpu: "", pinned: true, rounds: 2, seconds: 1, figures, failures: ["this"] }
+    expect(terminal(results)).toContain("failed: this")
+    expect(document(results)).toContain("| facade, hello | node:http | 1.00 | 1.00 to 1.00 | 1.20 | 1.40 | NO |")
+    const drawn = chart(figures, verdicts(figures))
+    expect(drawn).not.toMatch(/NaN|undefined/)
+    expect(drawn.match(/<rect/g)?.length).toBeGreaterThan(rows.length)
+  })
+})
+
+describe("the guard", () => {
+  // Built as `npm run build` does, only without its checks: what tsx makes of the sources allocates other amounts.
+  const project = path.join(root, "node_modules", `.tsgi-guard-${process.pid}`)
+  afterAll(() => fs.rmSync(project, { recursive: true, force: true }))
+
+  const build = (from: string, to: string): void => {
+    for (const name of fs.readdirSync(path.join(root, from), { recursive: true, encoding: "utf8" })) {
+      if (!name.endsWith(".ts") || name.split(path.sep).includes("dist")) continue
+      const target = path.join(project, to, name.replace(/\.ts$/, ".js"))
+      const { outputText } = ts.transpileModule(fs.readFileSync(path.join(root, from, name), "utf8"), {
+        compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext }
+      })
+      fs.mkdirSync(path.dirname(target), { recursive: true })
+      fs.writeFileSync(target, outputText)
+    }
+  }
+
+  it("finds about the figures that were kept", async () => {
+    fs.mkdirSync(project)
+    fs.copyFileSync(path.join(root, "package.json"), path.join(project, "package.json"))
+    build("src", "dist")
+    build("test/bench", "test/bench/dist")
+    const kept = JSON.parse(fs.readFileSync(path.join(root, "test/bench/guard.json"), "utf8")) as Record<string, number>
+    fs.writeFileSync(path.join(project, "test/bench/guard.json"), JSON.stringify(kept))
+    const { stdout } = await promisify(execFile)(process.execPath, [path.join(project, "test/bench/dist/guard.js")])
+    const found = Object.fromEntries(
+      [...stdout.matchAll(/^(\w+): (\d+) bytes/gm)].map(([, door, n]) => [door, Number(n)])
+    )
+    expect(Object.keys(found)).toEqual(Object.keys(kept))
+    for (const [door, bytes] of Object.entries(found)) expect(bytes / kept[door], door).toBeLessThan(1.25)
+  }, 60_000)
+})

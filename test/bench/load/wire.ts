@@ -1,0 +1,152 @@
+/** A client on a bare socket: requests as bytes, responses as little as a load must know of them. */
+import * as net from "node:net"
+import * as tls from "node:tls"
+import type { Request } from "../scenarios.js"
+
+export interface Response {
+  readonly status: number
+  readonly length: number
+  /** The body, where it is wanted. */
+  readonly body: string
+  readonly headers: string
+}
+
+/** The bytes of a request. */
+export const head = ({ body, headers = {}, method, path }: Request, length = body?.length): string => {
+  const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")
+  return `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${fields}` +
+    `${length === undefined ? "" : `Content-Length: ${length}\r\n`}\r\n`
+}
+
+const headEnd = Buffer.from("\r\n\r\n")
+const newline = Buffer.from("\r\n")
+const nothing = Buffer.alloc(0)
+
+/** Reads responses to GET and POST; a response until close is none that a contestant should send. */
+export class Wire {
+  readonly socket: net.Socket
+  onResponse: (response: Response) => void = () => undefined
+  onContinue: () => void = () => undefined
+  onFailure: (error: Error) => void = () => undefined
+  private rest: Buffer = nothing
+  private status = 0
+  private headers = ""
+  private length = 0
+  private body = ""
+  // body bytes still to come, of the body or of its present chunk; -1 within a head
+  private left = -1
+  private chunked = false
+  private closed = false
+
+  constructor(port: number, private readonly keepBody: boolean, secure = false) {
+    this.socket = secure
+      ? tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false })
+      : net.connect({ host: "127.0.0.1", port, noDelay: true })
+    this.socket.on("data", (bytes: Buffer) => this.receive(bytes))
+    this.socket.once("error", (error) => this.onFailure(error))
+    this.socket.once("close", () => {
+      if (!this.closed) this.onFailure(new Error("the server closed the connection"))
+    })
+  }
+
+  connected(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.onFailure = reject
+      this.socket.once(this.socket instanceof tls.TLSSocket ? "secureConnect" : "connect", () => resolve())
+    })
+  }
+
+  /** The next response. */
+  response(): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      this.onFailure = reject
+      this.onResponse = resolve
+    })
+  }
+
+  close(): void {
+    this.closed = true
+    this.socket.destroy()
+  }
+
+  private receive(chunk: Buffer): void {
+    let bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
+    this.rest = nothing
+    while (bytes.length > 0) {
+      if (this.left < 0) {
+        const end = bytes.indexOf(headEnd)
+        if (end < 0) break
+        const text = bytes.toString("latin1", 0, end)
+        bytes = bytes.subarray(end + 4)
+        this.status = Number(text.slice(9, 12))
+        if (this.status >= 100 && this.status < 200) {
+          this.onContinue()
+          continue
+        }
+        const given = /\r\ncontent-length: *(\d+)/i.exec(text)
+        this.headers = text
+        this.chunked = given === null && /\r\ntransfer-encoding: *chunked/i.test(text)
+        this.left = given === null ? 0 : Number(given[1])
+        this.length = 0
+        this.body = ""
+        if (this.chunked) {
+          const next = this.chunk(bytes)
+          if (next === undefined) break
+          bytes = next
+          continue
+        }
+        if (this.left === 0) this.deliver()
+        continue
+      }
+      if (this.left > 0) {
+        const taken = Math.min(this.left, bytes.length)
+        if (this.keepBody) this.body += bytes.toString("latin1", 0, taken)
+        this.length += taken
+        this.left -= taken
+        bytes = bytes.subarray(taken)
+        if (this.left > 0) break
+        if (!this.chunked) {
+          this.deliver()
+          continue
+        }
+      }
+      const next = this.chunk(bytes)
+      if (next === undefined) break
+      bytes = next
+    }
+    if (this.left <= 0) this.rest = bytes
+  }
+
+  // At the beginning of a chunk: `undefined` when more must come first.
+  private chunk(bytes: Buffer): Buffer | undefined {
+    const start = this.length > 0 ? 2 : 0
+    const end = bytes.indexOf(newline, start)
+    if (bytes.length < start || end < 0) return undefined
+    const size = parseInt(bytes.toString("latin1", start, end), 16)
+    if (size > 0) {
+      this.left = size
+      return bytes.subarray(end + 2)
+    }
+    if (bytes.length < end + 4) return undefined
+    this.deliver()
+    return bytes.subarray(end + 4)
+  }
+
+  private deliver(): void {
+    this.left = -1
+    this.onResponse({ status: this.status, length: this.length, body: this.body, headers: this.headers })
+  }
+}
+
+/** One request on a connection of its own. */
+export const ask = async (port: number, request: Request, keepBody: boolean, secure = false): Promise<Response> => {
+  const wire = new Wire(port, keepBody, secure)
+  try {
+    await wire.connected()
+    const response = wire.response()
+    wire.socket.write(head(request) + (request.body ?? ""))
+    return await response
+  } finally {
+    wire.close()
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * The benchmark: `npm run bench`, or with options, `npm run bench -- --only hello,tls --rounds 7`. See README.md.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpus, tmpdir } from "node:os"
+import * as path from "node:path"
+import { parseArgs } from "node:util"
+import { generate } from "selfsigned"
+import { chart } from "./chart.js"
+import { installed, missing } from "./load/wrk.js"
+import { measure, prepare, pythonWith, type Settings } from "./measure.js"
+import { bench } from "./paths.js"
+import { usableCores } from "./processes.js"
+import { comparison, document, type Results, terminal, verdicts, withUnit } from "./report.js"
+import { type Contestant, keyOf, type Measurement, measurements, servers } from "./scenarios.js"
+
+const usage = `npm run bench -- [options]
+
+  --rounds <n>     rounds, of which the median counts (default 5)
+  --seconds <s>    how long each figure is measured (default 3; points of a series take a third of it)
+  --warmup <s>     load before each figure that does not count (default 1.5)
+  --only <ids>     only these measurements, separated by commas; an id's beginning is enough
+  --quick          one short round of everything: does it run? The figures mean nothing
+  --cores <a,b>    cores for the server and for the load (default: the first two)
+  --against <dir>  also measure the tsgi of another checkout, built with \`npm run bench:build\`
+  --out <dir>      write RESULTS.md, results.svg and results.json there; a full run writes them beside this file
+  --merge          with --only: replace these measurements in what an earlier run wrote
+  --list           the ids of all measurements
+`
+
+const { values: given } = parseArgs({
+  options: {
+    rounds: { type: "string" },
+    seconds: { type: "string" },
+    warmup: { type: "string" },
+    only: { type: "string" },
+    quick: { type: "boolean", default: false },
+    cores: { type: "string" },
+    against: { type: "string" },
+    out: { type: "string" },
+    merge: { type: "boolean", default: false },
+    list: { type: "boolean", default: false },
+    help: { type: "boolean", default: false }
+  }
+})
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+const number = (name: "rounds" | "seconds" | "warmup", usual: number): number => {
+  const text = given[name]
+  const value = text === undefined ? usual : Number(text)
+  if (!(value >= 0)) throw new Error(`--${name} must be a number`)
+  return value
+}
+
+const coresFrom = (text: string) => {
+  const [server, load] = text.split(",").map(Number)
+  if (!Number.isInteger(server) || !Number.isInteger(load)) throw new Error("--cores takes two numbers, such as 0,2")
+  return { server, load }
+}
+
+const chosen = (): ReadonlyArray<Measurement> => {
+  const beginnings = given.only?.split(",")
+  const wanted = measurements.filter(({ id }) => beginnings?.some((beginning) => id.startsWith(beginning)) ?? true)
+  if (!given.quick) return wanted
+  const series = (id: string): string => id.replace(/-\d+$/, "-")
+  return wanted.filter(({ id, point }, i) =>
+    point !== true || series(wanted[i - 1]?.id ?? "") !== series(id) || series(wanted[i + 1]?.id ?? "") !== series(id)
+  )
+}
+
+const left = new Map<string, string>()
+const available = (contestant: Contestant): boolean => {
+  const server = servers[contestant.server]
+  if (!("needs" in server) || pythonWith(server.needs) !== undefined) return true
+  left.set(server.title, `not installed (sudo apt-get install ${server.package})`)
+  return false
+}
+
+interface Entry {
+  readonly key: string
+  readonly contestant: Contestant
+  readonly checkout: string | undefined
+}
+
+const entriesOf = (measurement: Measurement): ReadonlyArray<Entry> =>
+  measurement.contestants.filter(available).flatMap((contestant): ReadonlyArray<Entry> => {
+    const entry = { key: keyOf(contestant), contestant, checkout: undefined }
+    const ours = servers[contestant.server].file.startsWith("tsgi")
+    return given.against === undefined || !ours
+      ? [entry]
+      : [entry, { ...entry, key: `${entry.key} (before)`, checkout: path.resolve(given.against) }]
+  })
+
+const run = async (temporary: string): Promise<Results> => {
+  const rounds = number("rounds", given.quick ? 1 : 5)
+  const seconds = number("seconds", given.quick ? 0.3 : 3)
+  const warmup = number("warmup", given.quick ? 0 : 1.5)
+  const cores = given.cores === undefined ? usableCores() : coresFrom(given.cores)
+  const certificate = await generate([{ name: "commonName", value: "localhost" }], { keyType: "ec" })
+  const env = {
+    BENCH_CERT: path.join(temporary, "cert.pem"),
+    BENCH_KEY: path.join(temporary, "key.pem"),
+    BENCH_LOG: path.join(temporary, "access.log")
+  }
+  writeFileSync(env.BENCH_CERT, certificate.cert)
+  writeFileSync(env.BENCH_KEY, certificate.private)
+  const settings: Settings = { cores, warmup, seconds, env }
+  if (cores === undefined) say("server and load share cores: fewer than two are here, or no taskset")
+
+  const figures: Record<string, Record<string, Array<number>>> = {}
+  const failures: Array<string> = []
+  for (const measurement of chosen()) {
+    say(`\n${measurement.id}: ${measurement.title}`)
+    const own = measurement.point === true
+      ? { ...settings, seconds: Math.max(1, Math.round(seconds / 3)), warmup: Math.min(1, warmup) }
+      : settings
+    const found: Record<string, Array<number>> = figures[measurement.id] = {}
+    const entries = entriesOf(measurement)
+    for (const { key } of entries) found[key] = []
+    let rate = 0
+    try {
+      rate = await prepare(measurement, settings)
+    } catch (error) {
+      failures.push(`${measurement.id}: ${String(error)}`)
+      continue
+    }
+    if (rate > 0) say(`  at ${Math.round(rate).toLocaleString("en-US")} requests/s`)
+    for (let round = 1; round <= rounds; round++) {
+      for (const { checkout, contestant, key } of entries) {
+        try {
+          const { details, value } = await measure(measurement, contestant, checkout, rate, own)
+          found[key]?.push(value)
+          const more = Object.entries(details).map(([name, each]) => `${name} ${Math.round(each * 100) / 100}`).join(
+            ", "
+          )
+          say(`  ${round}  ${key.padEnd(24)} ${withUnit(measurement, value).padEnd(20)} ${more}`)
+        } catch (error) {
+          found[key]?.push(NaN)
+          const reason = error instanceof Error ? error.message : String(error)
+          failures.push(`${measurement.id}, ${key}, round ${round}: ${reason}`)
+          say(`  ${round}  ${key.padEnd(24)} failed: ${reason}`)
+        } finally {
+          rmSync(env.BENCH_LOG, { force: true })
+        }
+      }
+    }
+  }
+  for (const [title, why] of left) say(`\n${title} is left out: ${why}`)
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    node: process.versions.node,
+    cpu: cpus()[0]?.model ?? "an unknown processor",
+    pinned: cores !== undefined,
+    rounds,
+    seconds,
+    figures,
+    failures
+  }
+}
+
+const write = (results: Results): void => {
+  const folder = given.out === undefined ? bench() : path.resolve(given.out)
+  mkdirSync(folder, { recursive: true })
+  const whole = given.merge
+    ? {
+      ...results,
+      figures: {
+        ...(JSON.parse(readFileSync(path.join(folder, "results.json"), "utf8")) as Results).figures,
+        ...results.figures
+      }
+    }
+    : results
+  writeFileSync(path.join(folder, "results.json"), `${JSON.stringify(whole, undefined, 2)}\n`)
+  writeFileSync(path.join(folder, "RESULTS.md"), document(whole))
+  writeFileSync(path.join(folder, "results.svg"), chart(whole.figures, verdicts(whole.figures)))
+  say(`written: RESULTS.md, results.svg and results.json in ${path.relative(process.cwd(), folder) || "."}`)
+}
+
+if (given.help) say(usage)
+else if (given.list) { for (const { id, title } of measurements) say(`${id.padEnd(18)} ${title}`) }
+else if (!installed()) {
+  process.stderr.write(`${missing}\n`)
+  process.exitCode = 1
+} else {
+  const temporary = mkdtempSync(path.join(tmpdir(), "tsgi-bench-"))
+  process.once("exit", () => rmSync(temporary, { recursive: true, force: true }))
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
+  const results = await run(temporary)
+  say(terminal(results) + comparison(results.figures))
+  if (given.out !== undefined || given.merge || (!given.quick && given.only === undefined)) write(results)
+  if (results.failures.length > 0) process.exitCode = 1
+}

@@ -1,0 +1,25 @@
+/** What contestants on node's own servers have in common: listening, and an end that waits for nobody. */
+import type * as net from "node:net"
+import { backlog, host, type Serving } from "./work.js"
+
+export const listening = async (server: net.Server): Promise<Serving> => {
+  const open = new Set<net.Socket>()
+  server.on("connection", (socket: net.Socket) => {
+    open.add(socket)
+    socket.once("close", () => open.delete(socket))
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject)
+    server.listen({ port: 0, host, backlog }, resolve)
+  })
+  const address = server.address()
+  if (address === null || typeof address === "string") throw new Error("no TCP address")
+  return {
+    port: address.port,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        for (const socket of open) socket.destroy()
+      })
+  }
+}

@@ -1,0 +1,11 @@
+"""What eventlet and gunicorn serve."""
+
+HELLO = b"Hello, World!"
+
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/hello":
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(HELLO)))])
+        return [HELLO]
+    start_response("404 Not Found", [("Content-Length", "0")])
+    return []
