@@ -18,58 +18,22 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { RequestMessage, RequestReader, RequestStart } from "../protocol/requestReader.js"
 import { prepare } from "../protocol/responseHead.js"
 import * as Address from "./Address.js"
-import { Exchange, type ExchangeHost } from "./Exchange.js"
-import type { InterimResponses } from "./InterimResponses.js"
+import type { ConnectionHost } from "./ConnectionHost.js"
+import { Exchange } from "./Exchange.js"
+import type { ExchangeHost } from "./ExchangeHost.js"
 import { Outbox } from "./Outbox.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
-import type { PostHook, Posthooks } from "./Posthooks.js"
+import type { PostHook } from "./Posthooks.js"
 import { type BodySource, RequestBody } from "./RequestBody.js"
-import type { RequestParser } from "./RequestParser.js"
 import type { Config } from "./ServerConfig.js"
 import { BodyError, type InterimError, RequestError, requestErrorFrom, type TransportError } from "./ServerError.js"
 import type { Time } from "./Time.js"
 import type { Transport } from "./Transport.js"
-
-/**
- * What a connection asks of its server.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ConnectionHost {
-  readonly config: Config
-  readonly time: Time
-  readonly parser: Context.Tag.Service<RequestParser>
-  readonly interimResponses: Context.Tag.Service<InterimResponses>
-  readonly posthooks: Context.Tag.Service<Posthooks>
-  /** The door: gives the exchange to the application. What it throws fails the exchange. */
-  readonly handler: (exchange: Exchange) => void
-  /** Is the server stopping? */
-  readonly draining: boolean
-  /** May connections wait for another request, or is the room needed? */
-  readonly mayPersist: () => boolean
-  /** An exchange is over, its hooks have run. */
-  readonly record: (connection: Connection, exchange: Exchange, now: number) => void
-  /** A request was refused before there was an exchange. */
-  readonly refused: (
-    connection: Connection,
-    error: RequestError,
-    requestLine: string,
-    bytes: { readonly body: number; readonly wire: number }
-  ) => void
-  readonly run: (effect: Effect.Effect<void>, done: () => void) => void
-  /** Runs beside everything; the server's stop waits for it. */
-  readonly runDetached: (effect: Effect.Effect<void>) => void
-  /** Makes the server's stop wait until the function returned is called. */
-  readonly detach: () => () => void
-  readonly log: (level: "Debug" | "Info" | "Error", message: string, cause?: Cause.Cause<unknown>) => void
-}
 
 /**
  * What a connection is doing; see the picture above.
@@ -258,20 +222,7 @@ export class Connection implements ExchangeHost, BodySource {
   private refuse(error: RequestError): void {
     const body = `${error.message}\n`
     const begin = this.outbox.queued
-    const head = prepare({
-      status: error.status,
-      fields: [["Content-Type", "text/plain; charset=utf-8"], ["Connection", "close"]]
-    }, {
-      method: "GET",
-      minorVersion: this.config.maxMinorVersion,
-      persistent: false,
-      asksKeepAlive: false,
-      keepAliveSeconds: undefined,
-      bodyLength: body.length,
-      date: this.time.date(this.time.now()),
-      fieldCase: this.config.fieldCase
-    })
-    if (head._tag === "PreparedHead") this.outbox.addText(head.text + body)
+    this.outbox.addText(refusalHead(error.status, body.length, this.config, this.time) + body)
     const wire = this.outbox.queued - begin
     this.linger()
     // a few hundred bytes: the kernel has taken all of them, or the client is gone
@@ -393,10 +344,6 @@ export class Connection implements ExchangeHost, BodySource {
     return this.engine.detach()
   }
 
-  runLate(hook: PostHook, outcome: Outcome): void {
-    this.runDetached(hook, outcome)
-  }
-
   logFailure(message: string, cause: Cause.Cause<unknown>): void {
     this.engine.log("Error", `${message} (${this.remoteName})`, cause)
   }
@@ -510,6 +457,11 @@ export class Connection implements ExchangeHost, BodySource {
   /** Is there nothing that closing would cut? */
   get isIdle(): boolean {
     return (this.phase === "Idle" && this.outbox.empty) || (this.phase === "Detached" && this.markedIdle)
+  }
+
+  /** Since when it waits for another request, as a time that grows; `undefined` when it does not. */
+  get idleSince(): number | undefined {
+    return this.phase === "Idle" && this.requests > 0 && this.outbox.empty ? this.readDeadline : undefined
   }
 
   /** Ends the running exchange, if any, and the connection. What came first is the reason. */
@@ -633,6 +585,22 @@ export class Connection implements ExchangeHost, BodySource {
   get remoteName(): string {
     return Address.peerName(this.transport.remote)
   }
+}
+
+const refusalHead = (status: number, bodyLength: number, config: Config, time: Time): string => {
+  const fields = [["Content-Type", "text/plain; charset=utf-8"]] as const
+  const head = prepare({ status, fields }, {
+    // whatever the method was: it may not be known, and the connection closes
+    method: "GET",
+    minorVersion: config.maxMinorVersion,
+    persistent: false,
+    asksKeepAlive: false,
+    keepAliveSeconds: undefined,
+    bodyLength,
+    date: time.date(time.now()),
+    fieldCase: config.fieldCase
+  })
+  return head._tag === "PreparedHead" ? head.text : ""
 }
 
 const describe = (error: TransportError): string =>

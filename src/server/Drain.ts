@@ -104,11 +104,17 @@ export class Connections {
     }
   }
 
-  /** Closes the connection that has been idle longest, if there is one. */
+  /** Closes the connection that has waited longest for another request, if one does. */
   private makeRoom(): void {
+    let longest: Connection | undefined
+    let earliest = Infinity
     for (const connection of this.open) {
-      if (connection.isIdle) return connection.close(Exit.void)
+      const since = connection.idleSince
+      if (since === undefined || (longest !== undefined && since >= earliest)) continue
+      longest = connection
+      earliest = since
     }
+    longest?.close(Exit.void)
   }
 
   private checkEmpty(): void {

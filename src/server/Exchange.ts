@@ -7,7 +7,6 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import type * as Effect from "effect/Effect"
 import { chunkEnd, chunkHead, lastChunk } from "../protocol/chunk.js"
 import type { Demands } from "../protocol/framing.js"
 import { utf8, utf8Length } from "../protocol/octets.js"
@@ -21,65 +20,16 @@ import {
   type PreparedHead,
   type ResponseHead
 } from "../protocol/responseHead.js"
-import type { Outbox } from "./Outbox.js"
+import { Application, type Interruptor } from "./Application.js"
+import { BodyCount } from "./BodyCount.js"
+import type { ExchangeHost } from "./ExchangeHost.js"
+import { HookQueue } from "./HookQueue.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"
 import type { RequestBody } from "./RequestBody.js"
 import type { Config } from "./ServerConfig.js"
-import { BodyError, InterimError, ResponseError, responseErrorFrom } from "./ServerError.js"
-import type { Time } from "./Time.js"
+import { abortReasonOf, BodyError, InterimError, ResponseError, responseErrorFrom } from "./ServerError.js"
 import type { Transport } from "./Transport.js"
-
-/**
- * What an exchange asks of its connection.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ExchangeHost {
-  readonly config: Config
-  readonly time: Time
-  readonly outbox: Outbox
-  readonly transport: Transport
-  /** May another request follow, as far as the connection and the server are concerned? */
-  readonly mayPersist: () => boolean
-  readonly prepareInterim: (
-    request: RequestHead,
-    status: number,
-    fields: FieldPairs,
-    fieldCase: FieldCase
-  ) => string | InterimError
-  readonly expectAnotherBody: () => void
-  /** Sends what is in the outbox now. */
-  readonly flush: () => void
-  /** The last byte of the response is in the outbox. */
-  readonly completed: () => void
-  /** The response cannot be completed: the connection must end so that the client can tell. */
-  readonly cut: () => void
-  readonly takenOver: () => Uint8Array
-  /** Nothing is lost when the server closes this connection, although it was taken over. */
-  readonly markIdle: () => void
-  /** Tells connections apart, in logs and metrics. */
-  readonly id: number
-  /** One more hook came after the hooks had run. */
-  readonly runLate: (hook: PostHook, outcome: Outcome) => void
-  /** Runs beside the connection; the server's stop waits for it. */
-  readonly runDetached: (hook: PostHook, outcome: Outcome) => void
-  /** Makes the server's stop wait until the function returned is called. */
-  readonly detach: () => () => void
-  readonly runHook: (hook: PostHook, outcome: Outcome) => void | Effect.Effect<void>
-  readonly runEffect: (effect: Effect.Effect<void>, done: () => void) => void
-  readonly logFailure: (message: string, cause: Cause.Cause<unknown>) => void
-}
-
-/**
- * Stops a running application. It says when that has ended; or, with `false`, that the application runs on, whoever may
- * have left: then only the server's stop interrupts it, and asks again.
- *
- * @since 0.1.0
- * @category models
- */
-export type Interruptor = (reason: AbortReason, ended: () => void) => false | void
 
 const enum State {
   Awaiting,
@@ -88,11 +38,6 @@ const enum State {
   Complete,
   TakenOver,
   Over
-}
-
-interface Hook {
-  readonly hook: PostHook
-  readonly detached: boolean
 }
 
 /**
@@ -115,18 +60,12 @@ export class Exchange {
   private interimResponses = 0
   private firstByteTime: number | undefined = undefined
   private endTime: number | undefined = undefined
-  private bodyQueued = 0
-  // wire position and length of body parts that the kernel may not have taken yet, and what it surely has
-  private readonly marks: Array<number> = []
-  private bodyHanded = 0
+  private bodyCount: BodyCount | undefined = undefined
   private failed = false
   private abortReason: AbortReason | undefined = undefined
-  private hooks: Array<Hook> | undefined = undefined
+  private hooks: HookQueue | undefined = undefined
   private hooksRun = false
-  private interruptor: Interruptor | undefined = undefined
-  private onEnded: (() => void) | undefined = undefined
-  private awaited = false
-  private onOver: (() => void) | undefined = undefined
+  private readonly application = new Application()
   private onRoom: (() => void) | undefined = undefined
   private onSettled: ((outcome: Outcome) => void) | undefined = undefined
   private owesContinue: boolean
@@ -178,7 +117,7 @@ export class Exchange {
 
   /** Does nobody wait for its end: no hook, no running application? */
   get unattended(): boolean {
-    return this.hooks === undefined && this.interruptor === undefined && this.onSettled === undefined
+    return this.hooks === undefined && !this.application.isRunning && this.onSettled === undefined
   }
 
   /** Is the body's end the connection's end (HTTP/1.0 without a length)? */
@@ -427,8 +366,7 @@ export class Exchange {
    * `timeouts.interrupt` lets them; the server's stop waits for one that is `awaited` however long it takes.
    */
   running(interruptor: Interruptor, awaited = false): void {
-    this.interruptor = interruptor
-    this.awaited = awaited
+    this.application.running(interruptor, awaited)
   }
 
   /** Calls back when the outcome is known, before the post hooks run. For the one who runs the application. */
@@ -439,25 +377,17 @@ export class Exchange {
 
   /** Calls back when the application has ended: at once where it has. */
   whenEnded(callback: () => void): void {
-    if (this.interruptor === undefined) callback()
-    else this.onEnded = callback
+    this.application.whenEnded(callback)
   }
 
   /** The application has ended, by itself or interrupted. */
   ended(): void {
-    this.interruptor = undefined
-    const onEnded = this.onEnded
-    this.onEnded = undefined
-    onEnded?.()
-    this.onOver?.()
-    this.onOver = undefined
+    this.application.ended()
   }
 
   /** The application has not ended in time: the hooks run without it. */
   abandon(): void {
-    const { awaited } = this
-    this.ended()
-    if (awaited) this.onOver = this.host.detach()
+    this.application.abandon(() => this.host.detach())
   }
 
   /** What an application has failed with that was answered all the same. */
@@ -478,7 +408,7 @@ export class Exchange {
 
   /** Is there still an application at work? */
   get isRunning(): boolean {
-    return this.interruptor !== undefined
+    return this.application.isRunning
   }
 
   /** Ends the running application, and says when that is done. `false` when it runs on. */
@@ -492,15 +422,9 @@ export class Exchange {
           : { reason: "Disconnected", status: 400, description: "the connection is closed" }
       )
     )
-    const interruptor = this.interruptor
-    if (interruptor === undefined) {
-      ended()
-      return true
-    }
-    this.onEnded = ended
-    const told = interruptor(reason, () => this.ended())
+    const ends = this.application.interrupt(reason, ended)
     this.roomAgain()
-    return told !== false
+    return ends
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -511,8 +435,9 @@ export class Exchange {
    * connection's next requests; the server's stop still waits for it.
    */
   postHook(hook: PostHook, options?: { readonly detached?: boolean | undefined }): void {
-    if (this.hooksRun) return this.host.runLate(hook, this.settle())
-    ;(this.hooks ??= []).push({ hook, detached: options?.detached === true })
+    if (this.hooksRun) return this.host.runDetached(hook, this.settle())
+    this.hooks ??= new HookQueue(this.host)
+    this.hooks.add(hook, options?.detached === true)
   }
 
   /**
@@ -524,7 +449,7 @@ export class Exchange {
     const facts = this.facts()
     const sent = this.state === State.TakenOver ||
       (this.wireEnd >= 0 && this.host.outbox.handed >= this.wireEnd)
-    const blamed = this.error instanceof BodyError ? abortReasons[this.error.reason] : undefined
+    const blamed = this.failed ? abortReasonOf(this.error) : undefined
     this.outcome = blamed !== undefined
       ? { _tag: "Aborted", reason: blamed, ...facts }
       : this.failed
@@ -547,35 +472,17 @@ export class Exchange {
     this.endTime = now
     this.hooksRun = true
     if (this.host.outbox.handed < this.wireEnd) this.settle(unsent)
-    if (this.hooks === undefined) return
-    const outcome = this.settle()
-    for (const { hook } of this.hooks) this.host.runLate(hook, outcome)
+    this.hooks?.runDetached(this.settle())
   }
 
   /** Runs the hooks in order of registration, each isolated, and says when all are done. */
   runHooks(done: () => void): void {
-    const hooks = this.hooks
-    if (hooks === undefined) {
-      this.hooksRun = true
-      return done()
-    }
-    const outcome = this.settle()
-    let next = 0
-    const step = (): void => {
-      // hooks may add hooks, so the length is asked for anew
-      while (next < hooks.length) {
-        const { detached, hook } = hooks[next++]
-        if (detached) {
-          this.host.runDetached(hook, outcome)
-          continue
-        }
-        const rest = this.host.runHook(hook, outcome)
-        if (rest !== undefined) return this.host.runEffect(rest, step)
-      }
+    const over = (): void => {
       this.hooksRun = true
       done()
     }
-    step()
+    if (this.hooks === undefined) over()
+    else this.hooks.run(this.settle(), over)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -630,46 +537,28 @@ export class Exchange {
   }
 
   private addText(text: string): void {
-    this.mark(text.length)
+    this.count(text.length)
     this.host.outbox.addText(text)
   }
 
   private addBody(bytes: Uint8Array, length: number): void {
     const cut = length < bytes.length ? bytes.subarray(0, length) : bytes
     if (cut.length === 0) return
-    this.mark(cut.length)
+    this.count(cut.length)
     this.host.outbox.addBytes(cut)
   }
 
-  private mark(length: number): void {
+  private count(length: number): void {
     const { handed, queued } = this.host.outbox
-    const marks = this.marks
-    if (marks.length > 0) {
-      let taken = 0
-      while (taken < marks.length && marks[taken] + marks[taken + 1] <= handed) {
-        this.bodyHanded += marks[taken + 1]
-        taken += 2
-      }
-      if (taken > 0) marks.splice(0, taken)
-    }
-    this.bodyQueued += length
-    marks.push(queued, length)
+    this.bodyCount ??= new BodyCount()
+    this.bodyCount.add(queued, length, handed)
   }
 
   private facts(): Facts {
     const handed = Math.min(this.host.outbox.handed, this.wireEnd >= 0 ? this.wireEnd : this.host.outbox.queued)
-    let bodyBytes = this.bodyHanded
-    if (this.wireEnd >= 0 && handed >= this.wireEnd) bodyBytes = this.bodyQueued
-    else {
-      for (let i = 0; i < this.marks.length; i += 2) {
-        bodyBytes += Math.max(0, Math.min(handed - this.marks[i], this.marks[i + 1]))
-      }
-    }
     return {
-      status: this.headSent || this.prepared !== undefined && this.firstByteTime !== undefined
-        ? this.prepared?.status
-        : undefined,
-      bodyBytes,
+      status: this.status,
+      bodyBytes: this.bodyCount?.until(handed) ?? 0,
       wireBytes: Math.max(0, handed - this.wireStart),
       interimResponses: this.interimResponses,
       startTime: this.startTime,
@@ -686,12 +575,3 @@ const tooShort = (declared: number, given: number): ResponseError =>
   })
 
 const close: readonly [string, string] = ["Connection", "close"]
-
-const abortReasons: Record<BodyError["reason"], AbortReason | undefined> = {
-  Disconnected: "ClientGone",
-  BadChunk: "BadRequest",
-  TooLarge: "BadRequest",
-  Timeout: "ReadTimeout",
-  Stopped: "Stopped",
-  Closed: undefined
-}

@@ -8,6 +8,7 @@ import * as Data from "effect/Data"
 import type { Failure, FailureReason } from "../protocol/failure.js"
 import type { InvalidHead } from "../protocol/responseHead.js"
 import { type Address, format } from "./Address.js"
+import type { AbortReason } from "./Outcome.js"
 
 /**
  * An option that cannot be meant. `option` is its name, as it was written.
@@ -162,6 +163,24 @@ export const bodyErrorFrom = (refused: Failure): BodyError =>
     status: refused.status,
     description: `${refused.reason}: ${refused.message}`
   })
+
+const abortReasons: Record<BodyError["reason"], AbortReason | undefined> = {
+  Disconnected: "ClientGone",
+  BadChunk: "BadRequest",
+  TooLarge: "BadRequest",
+  Timeout: "ReadTimeout",
+  Stopped: "Stopped",
+  Closed: undefined
+}
+
+/**
+ * Who aborted an exchange that failed with this: nobody, where the application failed by itself.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const abortReasonOf = (error: unknown): AbortReason | undefined =>
+  error instanceof BodyError ? abortReasons[error.reason] : undefined
 
 /**
  * @since 0.1.0

@@ -1,0 +1,69 @@
+/**
+ * The application at work on an exchange, as far as the engine knows it: that it runs, how to stop it, when it has ended.
+ *
+ * @since 0.1.0
+ */
+import type { AbortReason } from "./Outcome.js"
+
+/**
+ * Stops a running application. It says when that has ended; or, with `false`, that the application runs on, whoever may
+ * have left: then only the server's stop interrupts it, and asks again.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Interruptor = (reason: AbortReason, ended: () => void) => false | void
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class Application {
+  private interruptor: Interruptor | undefined = undefined
+  private awaited = false
+  private onEnded: (() => void) | undefined = undefined
+  private onOver: (() => void) | undefined = undefined
+
+  get isRunning(): boolean {
+    return this.interruptor !== undefined
+  }
+
+  /** It runs on and can be interrupted; a server that stops waits for one that is `awaited` however long it takes. */
+  running(interruptor: Interruptor, awaited: boolean): void {
+    this.interruptor = interruptor
+    this.awaited = awaited
+  }
+
+  /** It has ended, by itself or interrupted. */
+  ended(): void {
+    this.interruptor = undefined
+    const onEnded = this.onEnded
+    this.onEnded = undefined
+    onEnded?.()
+    this.onOver?.()
+    this.onOver = undefined
+  }
+
+  /** Calls back when it has ended: at once where it has. */
+  whenEnded(callback: () => void): void {
+    if (this.interruptor === undefined) callback()
+    else this.onEnded = callback
+  }
+
+  /** Stops it, and says when it has ended. `false` when it runs on. */
+  interrupt(reason: AbortReason, ended: () => void): boolean {
+    if (this.interruptor === undefined) {
+      ended()
+      return true
+    }
+    this.onEnded = ended
+    return this.interruptor(reason, () => this.ended()) !== false
+  }
+
+  /** It has not ended in time: what waits for it goes on. `detach` makes the server's stop wait for one that is awaited. */
+  abandon(detach: () => () => void): void {
+    const { awaited } = this
+    this.ended()
+    if (awaited) this.onOver = detach()
+  }
+}

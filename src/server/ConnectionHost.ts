@@ -1,0 +1,61 @@
+/**
+ * What a connection asks of its server.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { Exchange } from "./Exchange.js"
+import type { InterimResponses } from "./InterimResponses.js"
+import type { Posthooks } from "./Posthooks.js"
+import type { RequestParser } from "./RequestParser.js"
+import type { Config } from "./ServerConfig.js"
+import type { RequestError } from "./ServerError.js"
+import type { Time } from "./Time.js"
+import type { Transport } from "./Transport.js"
+
+/**
+ * What a connection is known by.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionFacts {
+  /** Counted from 1. */
+  readonly id: number
+  readonly transport: Transport
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionHost {
+  readonly config: Config
+  readonly time: Time
+  readonly parser: Context.Tag.Service<RequestParser>
+  readonly interimResponses: Context.Tag.Service<InterimResponses>
+  readonly posthooks: Context.Tag.Service<Posthooks>
+  /** The door: gives the exchange to the application. What it throws fails the exchange. */
+  readonly handler: (exchange: Exchange) => void
+  /** Is the server stopping? */
+  readonly draining: boolean
+  /** May connections wait for another request, or is the room needed? */
+  readonly mayPersist: () => boolean
+  /** An exchange is over, its hooks have run. */
+  readonly record: (connection: ConnectionFacts, exchange: Exchange, now: number) => void
+  /** A request was refused before there was an exchange. */
+  readonly refused: (
+    connection: ConnectionFacts,
+    error: RequestError,
+    requestLine: string,
+    bytes: { readonly body: number; readonly wire: number }
+  ) => void
+  readonly run: (effect: Effect.Effect<void>, done: () => void) => void
+  /** Runs beside everything; the server's stop waits for it. */
+  readonly runDetached: (effect: Effect.Effect<void>) => void
+  /** Makes the server's stop wait until the function returned is called. */
+  readonly detach: () => () => void
+  readonly log: (level: "Debug" | "Info" | "Error", message: string, cause?: Cause.Cause<unknown>) => void
+}

@@ -1,0 +1,48 @@
+/**
+ * What an exchange asks of its connection.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type { RequestHead } from "../protocol/requestHead.js"
+import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
+import type { HookRunner } from "./HookQueue.js"
+import type { Outbox } from "./Outbox.js"
+import type { Config } from "./ServerConfig.js"
+import type { InterimError } from "./ServerError.js"
+import type { Time } from "./Time.js"
+import type { Transport } from "./Transport.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExchangeHost extends HookRunner {
+  readonly config: Config
+  readonly time: Time
+  readonly outbox: Outbox
+  readonly transport: Transport
+  /** May another request follow, as far as the connection and the server are concerned? */
+  readonly mayPersist: () => boolean
+  readonly prepareInterim: (
+    request: RequestHead,
+    status: number,
+    fields: FieldPairs,
+    fieldCase: FieldCase
+  ) => string | InterimError
+  readonly expectAnotherBody: () => void
+  /** Sends what is in the outbox now. */
+  readonly flush: () => void
+  /** The last byte of the response is in the outbox. */
+  readonly completed: () => void
+  /** The response cannot be completed: the connection must end so that the client can tell. */
+  readonly cut: () => void
+  readonly takenOver: () => Uint8Array
+  /** Nothing is lost when the server closes this connection, although it was taken over. */
+  readonly markIdle: () => void
+  /** Tells connections apart, in logs and metrics. */
+  readonly id: number
+  /** Makes the server's stop wait until the function returned is called. */
+  readonly detach: () => () => void
+  readonly logFailure: (message: string, cause: Cause.Cause<unknown>) => void
+}
