@@ -27,6 +27,7 @@ import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type * as Types from "effect/Types"
@@ -97,10 +98,11 @@ export const makeWith = (
       ? given
       : Context.add(given, ServerConfig.ServerConfig, ServerConfig.make(defaults))
     // requests that come before an app is served wait for it
-    const early: Array<Exchange> = []
-    let handle = (exchange: Exchange): void => {
+    let early: Array<Exchange> = []
+    const keep = (exchange: Exchange): void => {
       early.push(exchange)
     }
+    let handle = keep
     const start = (address?: Address) =>
       Server.serve((exchange) => handle(exchange), { address }).pipe(
         Effect.provide(engine),
@@ -122,11 +124,16 @@ export const makeWith = (
           const current = running
           const site = yield* makeSite(app, middleware, options, upgrade, current.draining)
           handle = (exchange) => new HandlerCall(exchange, site).run()
-          for (const exchange of early.splice(0)) handle(exchange)
+          const waited = early
+          early = []
+          for (const exchange of waited) if (!exchange.over) handle(exchange)
           // What the app was built from is released after this, so no handler runs past it.
           yield* Effect.addFinalizer(() => {
             stopped = true
-            return current.stop()
+            return Effect.tap(current.stop(), () =>
+              Effect.sync(() => {
+                handle = keep
+              }))
           })
         })
     })
@@ -150,7 +157,9 @@ const makeSite = (
     }
     const own: Types.Mutable<Runtime.Runtime<CallServices>> = Runtime.make({
       ...runtime,
-      context: Context.unsafeMake(services)
+      context: Context.unsafeMake(services),
+      // handlers can be interrupted, also where who serves them must not be
+      runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
     })
     const runFork = Runtime.runFork(own)
     const refs = runtime.fiberRefs

@@ -186,7 +186,8 @@ export const serve = (
       Scope.extend(listening),
       Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(listening, Exit.void) : Effect.void)
     )
-    yield* Effect.forkIn(sweep(connections, time, sweepInterval(config.timeouts)), sockets)
+    // it ends with the server, also where who starts that must not be interrupted
+    yield* Effect.forkIn(Effect.interruptible(sweep(connections, time, sweepInterval(config.timeouts))), sockets)
     log("Debug", `tsgi starting up on ${Address.format(bound.address, bound.scheme)}`)
 
     const report = yield* Deferred.make<StopReport>()
