@@ -37,37 +37,41 @@ export class Input implements AsyncIterable<Buffer> {
    * one of 0 bytes, sends the 100 that the client waits for.
    */
   read(size?: number): Promise<Buffer> {
-    return this.#inTurn(() => this.#read(size === undefined || size < 0 ? Infinity : size))
+    return this.#inTurn(() => this.#gather(size === undefined || size < 0 ? Infinity : size, false))
   }
 
   /** Up to and with the next newline; at most `size` bytes; empty at the end. */
   readline(size?: number): Promise<Buffer> {
-    return this.#inTurn(() => this.#readline(size === undefined || size < 0 ? Infinity : size))
+    return this.#inTurn(() => this.#gather(size === undefined || size < 0 ? Infinity : size, true))
   }
 
   /** Lines until there are no more, or `hint` bytes have been read. */
   readlines(hint?: number): Promise<Array<Buffer>> {
     const most = hint === undefined || hint <= 0 ? Infinity : hint
-    return this.#inTurn(async () => {
-      const lines: Array<Buffer> = []
-      let total = 0
-      while (total < most) {
-        const line = await this.#readline(Infinity)
-        if (line.length === 0) break
-        lines.push(line)
-        total += line.length
+    const lines: Array<Buffer> = []
+    let total = 0
+    const keep = (line: Buffer): boolean => {
+      if (line.length > 0) lines.push(line)
+      total += line.length
+      return line.length > 0 && total < most
+    }
+    const more = (): Array<Buffer> | Promise<Array<Buffer>> => {
+      while (true) {
+        const line = this.#gather(Infinity, true)
+        if (line instanceof Promise) return line.then((arrived) => keep(arrived) ? more() : lines)
+        if (!keep(line)) return lines
       }
-      return lines
-    })
+    }
+    return this.#inTurn(more)
   }
 
   /** Pieces of the body as they come, never empty. */
-  async *[Symbol.asyncIterator](): AsyncIterator<Buffer, void, undefined> {
-    while (true) {
-      const piece = await this.#inTurn(() => this.#piece())
-      if (piece === undefined) return
-      yield piece
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
+    const iterator: AsyncIterableIterator<Buffer> = {
+      next: () => this.#inTurn(() => this.#next()),
+      [Symbol.asyncIterator]: () => iterator
     }
+    return iterator
   }
 
   /** What came behind a chunked body, once the end was read (RFC 9112, 7.1.2). */
@@ -109,70 +113,70 @@ export class Input implements AsyncIterable<Buffer> {
     return taken.stream
   }
 
-  // Reads in flight are rare; the common read finds the turn free.
-  #inTurn<A>(read: () => Promise<A>): Promise<A> {
-    const before = this.#turn
-    const mine = before === undefined ? read() : before.then(read, read)
-    const settled = (): void => {
-      if (this.#turn === mine) this.#turn = undefined
+  // What is there is read at once: an `async` function for each piece would cost more than reading it. Only a read that
+  // waits for bytes holds the turn.
+  #inTurn<A>(read: () => A | Promise<A>): Promise<A> {
+    try {
+      const result = this.#turn === undefined ? read() : this.#turn.then(read, read)
+      if (!(result instanceof Promise)) return Promise.resolve(result)
+      const settled = (): void => {
+        if (this.#turn === result) this.#turn = undefined
+      }
+      this.#turn = result
+      result.then(settled, settled)
+      return result
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)))
     }
-    this.#turn = mine
-    mine.then(settled, settled)
-    return mine
   }
 
-  async #read(size: number): Promise<Buffer> {
+  // `size` bytes, or a line of at most so many.
+  #gather(size: number, line: boolean): Buffer | Promise<Buffer> {
     if (size === 0) {
       this.#exchange.payContinue()
       return empty
     }
     const pieces: Array<Buffer> = []
     let length = 0
-    while (length < size) {
-      const piece = await this.#piece()
-      if (piece === undefined) break
-      const wanted = size - length
-      if (piece.length > wanted) this.#rest = piece.subarray(wanted)
-      pieces.push(piece.length > wanted ? piece.subarray(0, wanted) : piece)
-      length += pieces[pieces.length - 1].length
+    const more = (): Buffer | Promise<Buffer> => {
+      while (length < size) {
+        const piece = this.#take()
+        if (piece === undefined) return this.#arrival().then(more)
+        if (piece === null) break
+        const found = line ? piece.indexOf(newline) : -1
+        const end = Math.min(found < 0 ? piece.length : found + 1, size - length)
+        if (end < piece.length) this.#rest = piece.subarray(end)
+        pieces.push(end < piece.length ? piece.subarray(0, end) : piece)
+        length += end
+        if (found >= 0) break
+      }
+      return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length)
     }
-    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length)
+    return more()
   }
 
-  async #readline(size: number): Promise<Buffer> {
-    if (size === 0) return this.#read(0)
-    const pieces: Array<Buffer> = []
-    let length = 0
-    while (length < size) {
-      const piece = await this.#piece()
-      if (piece === undefined) break
-      const found = piece.indexOf(newline)
-      const end = Math.min(found < 0 ? piece.length : found + 1, size - length)
-      if (end < piece.length) this.#rest = piece.subarray(end)
-      pieces.push(end < piece.length ? piece.subarray(0, end) : piece)
-      length += end
-      if (found >= 0 && end === found + 1) break
-    }
-    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length)
+  #next(): IteratorResult<Buffer> | Promise<IteratorResult<Buffer>> {
+    const piece = this.#take()
+    if (piece === undefined) return this.#arrival().then(() => this.#next())
+    return piece === null ? { done: true, value: undefined } : { done: false, value: piece }
   }
 
-  // The next piece, whatever its length; `undefined` at the end.
-  async #piece(): Promise<Buffer | undefined> {
+  // The next piece, whatever its length; `null` at the end, `undefined` when nothing is there yet.
+  #take(): Buffer | null | undefined {
     if (this.#rest.length > 0) {
       const rest = this.#rest
       this.#rest = empty
       return rest
     }
-    const body = this.#exchange.body
-    while (true) {
-      const taken = body.take()
-      if (taken instanceof Uint8Array) {
-        return Buffer.isBuffer(taken) ? taken : Buffer.from(taken.buffer, taken.byteOffset, taken.byteLength)
-      }
-      if (taken instanceof BodyError) throw taken
-      if (taken !== undefined) return undefined
-      await new Promise<void>((resolve) => body.wait(resolve))
-    }
+    const taken = this.#exchange.body.take()
+    if (taken instanceof BodyError) throw taken
+    if (taken === undefined) return undefined
+    if (!(taken instanceof Uint8Array)) return null
+    return Buffer.isBuffer(taken) ? taken : Buffer.from(taken.buffer, taken.byteOffset, taken.byteLength)
+  }
+
+  #arrival(): Promise<void> {
+    return new Promise((resolve) => this.#exchange.body.wait(resolve))
   }
 }
 
