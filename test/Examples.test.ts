@@ -15,12 +15,18 @@ import { Program, run } from "./utils/processes.js"
 import { connect } from "./utils/sockets.js"
 
 const root = path.resolve(import.meta.dirname, "..")
-const helpers = ["serve.ts"]
+const helpers = ["serve.ts", "effect/serve.ts"]
+/** Those that serve nobody outside, and end by themselves. */
+const alone = ["effect/memory.ts"]
 const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-examples-"))
 afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
 
+/** Starts an example, or a program somewhere else. */
 const start = (name: string, env: Readonly<Record<string, string>>): Program =>
-  new Program(process.execPath, ["--import", "tsx", `examples/${name}.ts`], { cwd: root, env: { PORT: "0", ...env } })
+  new Program(process.execPath, ["--import", "tsx", path.isAbsolute(name) ? name : `examples/${name}.ts`], {
+    cwd: root,
+    env: { PORT: "0", ...env }
+  })
 
 class Example {
   constructor(readonly program: Program, readonly port: number) {}
@@ -325,13 +331,164 @@ const cases: Readonly<Record<string, Case>> = {
       await example.line(/^socket closed$/)
       await example.line(/"GET \/ HTTP\/1.1" 101 /)
     }
+  },
+
+  "effect/swap": {
+    async use(example) {
+      expect(await example.shell("curl -s http://127.0.0.1:8090/")).toBe("Hello, World!")
+      expect(await example.shell("curl -s http://127.0.0.1:8090/hello/you")).toBe("Hello, you!")
+      expect((await example.request("GET /other HTTP/1.1")).status).toBe(404)
+    },
+    async end(example) {
+      example.program.kill("SIGINT")
+      expect((await example.program.ended).code).toBe(0)
+      // and the line that it stands for serves the same
+      const source = fs.readFileSync(path.join(root, "examples/effect/swap.ts"), "utf8")
+      const [line, original] = /\/\/ (Layer\.provide\(NodeHttpServer.*\))$/m.exec(source) ?? []
+      const file = path.join(temporary, "swap.mts")
+      fs.symlinkSync(path.join(root, "node_modules"), path.join(temporary, "node_modules"))
+      fs.writeFileSync(
+        file,
+        `import { NodeHttpServer } from "@effect/platform-node"\nimport { createServer } from "node:http"\n${
+          source.replace(`${line}\n`, "").replace("Layer.provide(TsgiHttpServer.layer({ port }))", original)
+            .replace("./serve.js", path.join(root, "examples/effect/serve.js"))
+        }`
+      )
+      const peer = await serving(file, { TSX_TSCONFIG_PATH: path.join(root, "tsconfig.json") })
+      await using _ = peer.program
+      expect(await peer.shell("curl -s http://127.0.0.1:8090/hello/you")).toBe("Hello, you!")
+    }
+  },
+
+  "effect/api": {
+    async use(example) {
+      const accepted = await example.shell(
+        "curl -s -i -H \"Expect: 100-continue\" -d \"hello\" http://127.0.0.1:8090/uploads/a"
+      )
+      expect(accepted).toMatch(
+        /^HTTP\/1.1 100 Continue\nUpload-Limit: 1000000\n\nHTTP\/1.1 201 Created\n[^]*\n\n{"name":"a","bytes":5}$/
+      )
+      await example.line(/^POST \/uploads\/a: 1\d\d bytes, Sent 201$/)
+      const refused = await example.shell(
+        "head -c 2000000 /dev/zero | curl -s -i -H \"Expect: 100-continue\" --data-binary @- -w '%{size_upload}' http://127.0.0.1:8090/uploads/b"
+      )
+      expect(refused).toMatch(
+        /^HTTP\/1.1 413 Content Too Large\n[^]*\n\n{"limit":1000000,"_tag":"TooLong"}0$/
+      )
+      await example.line(/^POST \/uploads\/b: \d+ bytes, Sent 413$/)
+      expect(await example.shell("curl -s -i http://127.0.0.1:8090/")).toMatch(
+        /^HTTP\/1.1 103 Early Hints\nLink: <\/style.css>; rel=preload; as=style\n\nHTTP\/1.1 200 OK\n[^]*<!doctype html>/
+      )
+      expect(await example.shell("curl -0 -s -i http://127.0.0.1:8090/")).toMatch(/^HTTP\/1.[01] 200 OK\n/)
+      expect(await example.shell("curl -s http://127.0.0.1:8090/file | head -c 10000000 | wc -c")).toBe("10000000")
+      const [, used] = await example.line(/^GET \/file: (\d+) bytes, Aborted 200$/)
+      expect(Number(used)).toBeGreaterThanOrEqual(10_000_000)
+      expect(await example.shell("curl -s http://127.0.0.1:8090/docs | grep -c /uploads/{name}")).toBe("1")
+    }
+  },
+
+  "effect/websocket": {
+    async use(example) {
+      expect((await example.request("GET / HTTP/1.1")).status).toBe(400)
+    },
+    async end(example) {
+      const [gone, socket] = [0, 1].map(() => new WebSocket(`ws://127.0.0.1:${example.port}/`))
+      const opened = (one: WebSocket) => new Promise((resolve) => one.once("open", resolve))
+      await Promise.all([opened(gone), opened(socket)])
+      const answer = new Promise<string>((resolve) =>
+        socket.once("message", (data: Buffer) => resolve(data.toString()))
+      )
+      socket.send("hello")
+      expect(await answer).toBe("you said: hello")
+      gone.terminate()
+      await example.line(/disconnected$/)
+      const closed = new Promise<string>((resolve) =>
+        socket.once("close", (code, reason) => resolve(`${code} ${reason.toString()}`))
+      )
+      example.program.kill("SIGINT")
+      expect(await closed).toBe("1001 the server stops")
+      const { code, stderr, stdout } = await example.program.ended
+      expect([code, stderr]).toEqual([0, []])
+      expect(stdout.map((line) => line.replace(/^.*: /, "")).slice(1))
+        .toEqual(["connected", "connected", "disconnected", "disconnected"])
+    }
+  },
+
+  "effect/events": {
+    env: { INTERVAL: "20" },
+    async use(example) {
+      const client = await connect(example.address)
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      const head = await client.head()
+      expect([head.get("content-type"), head.get("cache-control")]).toEqual(["text/event-stream", "no-store"])
+      await client.until("data: 1\n\n")
+      await client.until("data: 2\n\n")
+      client.close()
+      await example.line(/: \d+ events, ClientGone$/)
+    },
+    async end(example) {
+      await using client = await connect(example.address)
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      await client.until("data: 1\n\n")
+      example.program.kill("SIGINT")
+      const rest = await client.all()
+      // whole: with its last chunk
+      expect(rest.toString()).toMatch(/event: goodbye\ndata: the server stops\n\n\r\n0\r\n\r\n$/)
+      await example.line(/: \d+ events, to the end$/)
+      expect((await example.program.ended).code).toBe(0)
+    }
+  },
+
+  "effect/composed": {
+    env: { SLOW: "300" },
+    async use() {},
+    async end(example) {
+      await using client = await connect(example.address)
+      client.send("GET /users HTTP/1.1\r\nHost: a\r\n\r\n")
+      await example.line(/query begun$/)
+      example.program.kill("SIGTERM")
+      const response = await client.response()
+      expect([text(response), response.get("connection")]).toEqual(["[\"Ada\",\"Grace\"]", "close"])
+      const { code, stdout } = await example.program.ended
+      expect([code, ...stdout.map((line) => line.replace(/^.*: /, "")).slice(1)])
+        .toEqual([0, "query begun", "query ended", "handler ended", "database released, 0 queries running"])
+    }
+  },
+
+  "effect/access-log": {
+    async use(example) {
+      expect(await example.shell("curl -s http://127.0.0.1:8090/")).toBe("Hello, World!")
+      expect(await example.shell("curl -s http://127.0.0.1:8090/ -H \"Host:\"")).toMatch(/^MissingHost: /)
+      await example.shell("curl -s -m 0.2 http://127.0.0.1:8090/never")
+      const rest = (end: string) => new RegExp(`^{"time":"[^"]+","client":"127.0.0.1","request":"GET ${end}}$`)
+      await example.line(rest("/ HTTP/1.1\",\"status\":200,\"bytes\":14,\"outcome\":\"Sent\""))
+      await example.line(rest("/ HTTP/1.1\",\"status\":400,\"bytes\":\\d+,\"outcome\":\"MissingHost\""))
+      await example.line(rest("/never HTTP/1.1\",\"status\":499,\"bytes\":0,\"outcome\":\"ClientGone\""))
+    }
+  },
+
+  "effect/metrics": {
+    async use(example) {
+      expect(await example.shell("curl -s http://127.0.0.1:8090/")).toBe("Hello, World!")
+      const lines = (await example.shell("curl -s http://127.0.0.1:8090/metrics")).split("\n")
+      expect(lines).toEqual(expect.arrayContaining([
+        "tsgi_requests{status=\"2xx\"} 1",
+        "tsgi_request_duration_seconds_bucket{le=\"+Inf\"} 1",
+        "tsgi_request_duration_seconds_count 1",
+        expect.stringMatching(/^tsgi_connections_accepted [12]$/),
+        expect.stringMatching(/^tsgi_response_bytes 1\d\d$/)
+      ]))
+      for (const line of lines) expect(line).toMatch(/^tsgi_\w+(\{\w+="[^"]+"(,\w+="[^"]+")*\})? \S+$/)
+    }
   }
 }
+
+const serves = /(?:^serving|\bListening) on (?:https?:\/\/[\d.]+:(\d+)|the unix socket)/
 
 const serving = async (name: string, env: Readonly<Record<string, string>> = {}): Promise<Example> => {
   const program = start(name, env)
   try {
-    const [, port] = await program.line(/^serving on (?:https?:\/\/127\.0\.0\.1:(\d+)|the unix socket)/)
+    const [, port] = await program.line(serves)
     return new Example(program, Number(port))
   } catch (error) {
     await program[Symbol.asyncDispose]()
@@ -342,14 +499,17 @@ const serving = async (name: string, env: Readonly<Record<string, string>> = {})
 const inUse = async (name: string, env: Readonly<Record<string, string>>): Promise<void> => {
   await using second = start(name, env)
   const { code, stderr, stdout } = await second.ended
-  expect([code, stdout.filter((line) => line.startsWith("serving"))]).toEqual([1, []])
+  expect([code, stdout.filter((line) => serves.test(line))]).toEqual([1, []])
   expect(stderr).toEqual([expect.stringMatching(/^cannot listen on http.*: another process listens there already; /)])
 }
 
-const files = fs.readdirSync(path.join(root, "examples")).filter((file) => !helpers.includes(file))
+const files = fs.readdirSync(path.join(root, "examples"), { recursive: true, encoding: "utf8" })
+  .map((file) => file.replaceAll(path.sep, "/"))
+  .filter((file) => /^[^.]+\.ts$/.test(file) && !helpers.includes(file))
 
 it("every example is tested, and nothing else is", () => {
-  expect(files.map((file) => path.basename(file, ".ts")).sort()).toEqual(Object.keys(cases).sort())
+  const served = files.filter((file) => !alone.includes(file))
+  expect(served.map((file) => file.replace(/\.ts$/, "")).sort()).toEqual(Object.keys(cases).sort())
 })
 
 describe.each(files)("examples/%s", (file) => {
@@ -360,11 +520,19 @@ describe.each(files)("examples/%s", (file) => {
     expect(comment).toMatch(
       file === "hello.ts" ? /^ \*   npm start$/m : new RegExp(`^ \\*   npx tsx examples/${file}$`, "m")
     )
-    expect(comment).toMatch(/^ \*   .*\bcurl /m)
+    if (!alone.includes(file)) expect(comment).toMatch(/^ \*   .*\bcurl /m)
   })
 })
 
-describe.concurrent("as a process", { timeout: 30_000 }, () => {
+it.each(alone)("examples/%s prints what its first comment says", { timeout: 30_000 }, async (file) => {
+  const source = fs.readFileSync(path.join(root, "examples", file), "utf8")
+  await using program = start(file.replace(/\.ts$/, ""), {})
+  const { code, stderr, stdout } = await program.ended
+  expect([code, stderr]).toEqual([0, []])
+  expect(stdout).toEqual([...source.slice(0, source.indexOf("*/")).matchAll(/^ \* {7}(.*)$/gm)].map(([, line]) => line))
+})
+
+describe.concurrent("as a process", { timeout: 60_000 }, () => {
   for (const [name, { end, env = {}, use }] of Object.entries(cases)) {
     it(name, async () => {
       const example = await serving(name, env)
