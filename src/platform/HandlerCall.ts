@@ -97,6 +97,7 @@ export class HandlerCall implements RequestCall {
   keepRunning: number
   private handled = false
   private step = Step.Handler
+  private asked = false
   private over: Exit.Exit<unknown, unknown> | undefined = undefined
   /** How the middleware ended, for a span that nobody looked at before. */
   traced: Exit.Exit<HttpServerResponse, unknown> | undefined = undefined
@@ -278,8 +279,11 @@ export class HandlerCall implements RequestCall {
     if (this.step > Step.Parts) return
     if (reason !== "Stopped") {
       // the client has its answer: what is left of the handler is no business of its
-      if (this.socket?.writableEnded === true || this.exchange.outcome?._tag === "Sent") return
-      if (this.step === Step.Handler && (this.keepRunning > 0 || this.keepsRoute)) return false
+      if (!this.asked && (this.socket?.writableEnded === true || this.exchange.outcome?._tag === "Sent")) {
+        this.asked = true
+        return "EndsByItself"
+      }
+      if (this.step === Step.Handler && (this.keepRunning > 0 || this.keepsRoute)) return "RunsOn"
     } else if (this.step === Step.Handler && this.keepsRoute) return
     this.fiber?.unsafeInterruptAsFork(interruptorId(reason))
   }

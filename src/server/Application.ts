@@ -6,13 +6,19 @@
 import type { AbortReason } from "./Outcome.js"
 
 /**
- * Stops a running application. It says when that has ended; or, with `false`, that the application runs on, whoever may
- * have left: then only the server's stop interrupts it, and asks again.
+ * Stops a running application, and says when that has ended. Or it asks to be asked again: `EndsByItself` when the time
+ * for that is over, `RunsOn` when the server stops and not before, whoever may have left.
  *
  * @since 0.1.0
  * @category models
  */
-export type Interruptor = (reason: AbortReason, ended: () => void) => false | void
+export type Interruptor = (reason: AbortReason, ended: () => void) => Plea | void
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Plea = "EndsByItself" | "RunsOn"
 
 /**
  * @since 0.1.0
@@ -50,14 +56,11 @@ export class Application {
     else this.onEnded = callback
   }
 
-  /** Stops it, and says when it has ended. `false` when it runs on. */
-  interrupt(reason: AbortReason, ended: () => void): boolean {
-    if (this.interruptor === undefined) {
-      ended()
-      return true
-    }
+  /** Stops it, and says when it has ended. */
+  interrupt(reason: AbortReason, ended: () => void): Plea | void {
+    if (this.interruptor === undefined) return ended()
     this.onEnded = ended
-    return this.interruptor(reason, () => this.ended()) !== false
+    return this.interruptor(reason, () => this.ended())
   }
 
   /** It has not ended in time: what waits for it goes on. `detach` makes the server's stop wait for one that is awaited. */

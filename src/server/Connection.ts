@@ -78,7 +78,7 @@ export class Connection implements ExchangeHost, BodySource {
   private onConcluded: (() => void) | undefined = undefined
   private closeReason: AbortReason = "ClientGone"
   private interruptDeadline = Infinity
-  private askAgain: (() => void) | undefined = undefined
+  private askAgain: ((reason: AbortReason) => void) | undefined = undefined
   /** Did the application not end when it was told to? */
   abandoned = false
 
@@ -467,7 +467,7 @@ export class Connection implements ExchangeHost, BodySource {
   /** Ends the running exchange, if any, and the connection. What came first is the reason. */
   abort(reason: AbortReason): void {
     if (!this.closing) this.closeReason = reason
-    else if (reason === "Stopped") this.askAgain?.()
+    else if (reason === "Stopped") this.askAgain?.(reason)
     this.close(Exit.fail(reason))
   }
 
@@ -512,15 +512,17 @@ export class Connection implements ExchangeHost, BodySource {
 
   private interrupt(exchange: Exchange, reason: AbortReason, ended: () => void): void {
     this.interruptDeadline = this.time.now() + this.config.timeouts.interrupt
-    const told = exchange.interrupt(reason, () => {
+    this.askAgain = undefined
+    const plea = exchange.interrupt(reason, () => {
       this.interruptDeadline = Infinity
+      this.askAgain = undefined
       ended()
     })
-    if (told) return
-    // it runs on for reasons of its own, and nobody is there to hear of it
-    this.interruptDeadline = Infinity
+    if (plea === undefined) return
+    if (plea === "RunsOn") this.interruptDeadline = Infinity
+    // nobody is there to hear of it
     this.transport.destroy()
-    this.askAgain = () => this.interrupt(exchange, "Stopped", ended)
+    this.askAgain = (reason) => this.interrupt(exchange, reason, ended)
   }
 
   private conclude(done: () => void): void {
@@ -544,7 +546,9 @@ export class Connection implements ExchangeHost, BodySource {
 
   /** Acts on deadlines that have passed. */
   sweep(now: number): void {
-    if (now >= this.interruptDeadline) return this.abandon()
+    if (now >= this.interruptDeadline) {
+      return this.askAgain === undefined ? this.abandon() : this.askAgain(this.closeReason)
+    }
     if (now >= this.writeDeadline) {
       this.writeDeadline = Infinity
       this.logTimeout()

@@ -20,7 +20,7 @@ import {
   type PreparedHead,
   type ResponseHead
 } from "../protocol/responseHead.js"
-import { Application, type Interruptor } from "./Application.js"
+import { Application, type Interruptor, type Plea } from "./Application.js"
 import { BodyCount } from "./BodyCount.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
 import { HookQueue } from "./HookQueue.js"
@@ -411,8 +411,8 @@ export class Exchange {
     return this.application.isRunning
   }
 
-  /** Ends the running application, and says when that is done. `false` when it runs on. */
-  interrupt(reason: AbortReason, ended: () => void): boolean {
+  /** Ends the running application, and says when that is done. */
+  interrupt(reason: AbortReason, ended: () => void): Plea | void {
     this.abortReason ??= reason
     if (this.state < State.Complete) this.state = State.Over
     this.body.fail(
@@ -422,9 +422,9 @@ export class Exchange {
           : { reason: "Disconnected", status: 400, description: "the connection is closed" }
       )
     )
-    const ends = this.application.interrupt(reason, ended)
+    const plea = this.application.interrupt(reason, ended)
     this.roomAgain()
-    return ends
+    return plea
   }
 
   // ---------------------------------------------------------------------------------------------------------------

@@ -163,13 +163,14 @@ for (const kind of Object.keys(kinds)) {
       Effect.gen(function*() {
         const seen = nothingSeen()
         const database = new Database()
-        const uninterruptibleSteps = 400
+        const latest = yield* Deferred.make<void>()
         const handler: Handler = Effect.gen(function*() {
           yield* watch(seen)
           yield* Effect.addFinalizer(() => Effect.zipRight(pass(1), database.query))
           const request = yield* HttpServerRequest.HttpServerRequest
           yield* atWork(seen)
           const step = Effect.zipRight(database.query, pass(1))
+          const longest = Effect.zipRight(Deferred.await(latest), Effect.repeatN(step, 20))
           switch (request.headers["x-way"]) {
             case "quick":
               yield* step
@@ -177,10 +178,10 @@ for (const kind of Object.keys(kinds)) {
             case "looping":
               return yield* Effect.forever(step)
             case "uninterruptible":
-              yield* Effect.uninterruptible(Effect.repeatN(step, uninterruptibleSteps))
+              yield* Effect.uninterruptible(longest)
               return HttpServerResponse.text("at last")
             case "clinging":
-              return yield* Effect.onInterrupt(Effect.never, () => Effect.repeatN(step, uninterruptibleSteps))
+              return yield* Effect.onInterrupt(Effect.never, () => longest)
             case "streaming":
               return HttpServerResponse.stream(
                 Stream.ensuring(Stream.repeatEffect(Effect.as(step, new Uint8Array(1024))), database.query)
@@ -210,6 +211,8 @@ for (const kind of Object.keys(kinds)) {
           yield* TestClock.adjust("1 second")
           yield* pass(5)
         }
+        assert.deepStrictEqual([yield* isOver(stopped), database.isOpen], [false, true])
+        yield* Deferred.succeed(latest, undefined)
         yield* Fiber.join(stopped)
         assert.deepStrictEqual([database.isOpen, database.late], [false, 0])
         yield* pass(100)
