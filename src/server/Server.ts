@@ -118,7 +118,7 @@ export const serve = (
       },
       mayPersist: () => !connections.draining && connections.waitingSize === 0,
       record: (connection, exchange, now) => {
-        Metrics.exchangeOver(exchange.status ?? 499, exchange.wireBytes, now - exchange.startTime)
+        Metrics.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime)
         if (write === undefined) return
         const outcome = exchange.settle()
         const { method, target, version } = exchange.request
@@ -127,8 +127,7 @@ export const serve = (
           remote: connection.transport.remote,
           requestLine: `${method} ${target} ${version}`,
           request: exchange.request,
-          // sent without a status of the server's: the application took the connection over
-          status: outcome.status ?? (outcome._tag === "Sent" ? 101 : 499),
+          status: statusOf(exchange),
           bodyBytes: outcome.bodyBytes,
           wireBytes: outcome.wireBytes,
           startTime: outcome.startTime,
@@ -188,7 +187,6 @@ export const serve = (
     )
     // it ends with the server, also where who starts that must not be interrupted
     yield* Effect.forkIn(Effect.interruptible(sweep(connections, time, sweepInterval(config.timeouts))), sockets)
-    log("Debug", `tsgi starting up on ${Address.format(bound.address, bound.scheme)}`)
 
     const report = yield* Deferred.make<StopReport>()
     const draining = yield* Deferred.make<void>()
@@ -201,10 +199,7 @@ export const serve = (
         return Scope.close(listening, Exit.void).pipe(
           Effect.zipRight(connections.drain(grace)),
           Effect.tap(() => Scope.close(sockets, Exit.void)),
-          Effect.tap((done) => {
-            log("Debug", `tsgi exited, ${describe(done)}`)
-            return Deferred.succeed(report, done)
-          }),
+          Effect.tap((done) => Deferred.succeed(report, done)),
           Effect.uninterruptible
         )
       })
@@ -219,6 +214,10 @@ export const serve = (
       stopped: Deferred.await(report)
     }
   })
+
+// For the log and the metrics: a connection that was taken over was sent no status of ours; a client that left before it
+// had one is 499, as elsewhere in the field.
+const statusOf = (exchange: Exchange): number => exchange.status ?? (exchange.outcome?._tag === "Sent" ? 101 : 499)
 
 const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["log"] => {
   const runFork = Runtime.runFork(runtime)
