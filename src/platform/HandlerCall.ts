@@ -253,7 +253,7 @@ export class HandlerCall implements RequestCall {
     return Effect.async<void>((resume) => {
       this.whenSettled((outcome) =>
         resume(
-          outcome._tag === "Aborted"
+          outcome._tag === "Aborted" && !isAnswered(outcome.reason)
             ? Effect.failCause(Cause.interrupt(interruptorId(outcome.reason)))
             : Effect.void
         )
@@ -321,11 +321,18 @@ export class HandlerCall implements RequestCall {
     })
   }
 
-  // The platform's exit does not tell that the client has left once the response was complete, nor what the app failed
+  // A connection that was taken over, and whose end was said here, has ended well, although the client is gone. The
+  // platform's exit does not tell that the client has left once the response was complete, nor what the app failed
   // with behind middleware, and has responses in its causes.
   private truth(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
     const { aborted, outcome } = this.exchange
-    const reason = outcome === undefined ? aborted : outcome._tag === "Aborted" ? outcome.reason : undefined
+    const reason = this.socket?.writableEnded === true
+      ? undefined
+      : outcome === undefined
+      ? aborted
+      : outcome._tag === "Aborted"
+      ? outcome.reason
+      : undefined
     const cause = this.failure ?? (Exit.isFailure(exit) ? withoutResponse(exit.cause) : undefined)
     if (reason !== undefined && (cause === undefined || Cause.isInterruptedOnly(cause))) {
       return Exit.failCause(Cause.interrupt(interruptorId(reason)))
@@ -406,6 +413,9 @@ const noResponse = (): Error => new Error("the handler gave no response")
 const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constTrue)
 
 const interruptorId = (reason: AbortReason): FiberId.FiberId => reason === "Stopped" ? FiberId.none : clientAbortFiberId
+
+// What is wrong with a body is answered, and the client is there to read it.
+const isAnswered = (reason: AbortReason): boolean => reason === "BadRequest" || reason === "ReadTimeout"
 
 // The platform puts the response into the cause.
 const withoutResponse = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>

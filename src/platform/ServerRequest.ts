@@ -234,8 +234,9 @@ export const joinedHeaders = (fields: Fields): Headers.Headers => {
   const headers: Record<string, string> = {}
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i].toLowerCase()
-    const before = headers[name]
-    if (before === undefined) headers[name] = fields[i + 1]
+    const before: unknown = headers[name]
+    // not a string: none came yet, but every object has something of that name, such as `constructor`
+    if (typeof before !== "string") headers[name] = fields[i + 1]
     else if (!singletons.has(name)) headers[name] = `${before}${name === "cookie" ? "; " : ", "}${fields[i + 1]}`
   }
   return Headers.unsafeFromRecord(headers)

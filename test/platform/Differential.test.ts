@@ -4,21 +4,31 @@
  */
 import { afterAll, expect, it } from "vitest"
 import { decisions } from "./decisions.js"
-import { run, used } from "./differential.js"
+import { run, type Scene, used } from "./differential.js"
 import { httpApi, httpApiInLayerRouter, httpApiUnwrapped } from "./scenes/api.js"
+import { bodies } from "./scenes/bodies.js"
 import { middleware } from "./scenes/middleware.js"
 import { responses } from "./scenes/responses.js"
 import { httpLayerRouter, httpLayerRouterUnlogged, httpRouter } from "./scenes/routers.js"
+import { rpc, webSockets } from "./scenes/sockets.js"
+import { pipelines, streams } from "./scenes/streams.js"
+import { tracing } from "./scenes/tracing.js"
 
-const scenes = [
+const scenes: ReadonlyArray<Scene> = [
   responses,
+  bodies,
+  streams,
+  pipelines,
   httpRouter,
   httpLayerRouter,
   httpLayerRouterUnlogged,
   httpApi,
   httpApiUnwrapped,
   httpApiInLayerRouter,
-  ...middleware
+  ...middleware,
+  ...tracing,
+  ...webSockets,
+  ...rpc
 ]
 
 it.each(scenes.map((scene) => [scene.name, scene] as const))("%s", async (_, scene) => {
@@ -26,5 +36,6 @@ it.each(scenes.map((scene) => [scene.name, scene] as const))("%s", async (_, sce
 })
 
 afterAll(() => {
-  expect(Object.keys(decisions).filter((name) => !([...used] as Array<string>).includes(name))).toEqual([])
+  const names: ReadonlyArray<string> = [...used]
+  expect(Object.keys(decisions).filter((name) => !names.includes(name)), "decisions without a difference").toEqual([])
 })

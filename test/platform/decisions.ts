@@ -41,7 +41,92 @@ const table = {
     everywhere: true,
     covers: ({ entry, node, tsgi }, { tsgi: { status } }) =>
       entry === "scope exit" && node === "success" &&
-      (tsgi === `response ${status}` || (Number(status) >= 400 && /^(fail|die|interrupt)/.test(tsgi ?? "")))
+      (status === undefined || Number(status) >= 400) && /^(fail|die|interrupt)/.test(tsgi ?? "")
+  },
+  scopesAlwaysClose: {
+    what:
+      "a request's scope closes, and its span ends, although the response could not be sent; NodeHttpServer waits forever",
+    why: "promise 1: closing is what a scope is for",
+    covers: ({ entry, node, tsgi }) =>
+      (isExit(entry) || /^(native span|span \d+) /.test(entry)) &&
+      (node === undefined || /^(never|Started)$/.test(node) || tsgi?.startsWith(node) === true)
+  },
+  tooLargeIsAnswered: {
+    what:
+      "a body longer than MaxBodySize is answered 413, and the client can read that; NodeHttpServer drops the connection, " +
+      "and has 400 in its spans",
+    why: "RFC 9110, 15.5.14: an uploading client should learn what is wrong",
+    covers: ({ entry, node, tsgi }, all) =>
+      all.node.end === "cut" && all.tsgi.end === "complete" &&
+      (/^(end|body|status|reason|header .*)$/.test(entry) ||
+        (entry.endsWith("http.response.status_code") && node === "400" && tsgi === "413") ||
+        (isExit(entry) && node?.startsWith("fail(RequestError: Decode error (POST") === true &&
+          tsgi?.startsWith("fail(RequestError: Decode: TooLarge") === true))
+  },
+  bodiesAreBounded: {
+    what:
+      "`text`, `json` and the like read no more than 10 MiB where no MaxBodySize is set; NodeHttpServer means to do so, " +
+      "but forgets the limit",
+    why: "promise 6: memory per connection is bounded",
+    covers: (_, { node, tsgi }) => node.status === "200" && tsgi.status === "413"
+  },
+  leftoverEndsConnection: {
+    what: "an answer that leaves more than 256 KiB of body unread ends the connection; NodeHttpServer reads on",
+    why: "reading what nobody wants, to any length, to save a handshake is a gift to attackers",
+    covers: ({ entry, node, tsgi }) => entry === "header connection" && node === "keep-alive" && tsgi === "close"
+  },
+  continueIsLazy: {
+    what:
+      "100 is sent by the first read of the body: not at all by a handler that reads none, and the connection then ends",
+    why: "promise 2; node:http sends it before the app is asked",
+    covers: ({ entry, node, tsgi }) =>
+      (entry.startsWith("interim 0 ") && tsgi === undefined) ||
+      (entry === "header connection" && node === "keep-alive" && tsgi === "close")
+  },
+  formLimitsAreTold: {
+    what: "a part that is too large fails the form with a MultipartError; NodeHttpServer gives the form without it",
+    why: "the platform's other servers do so; a form that silently lacks a field is worse than none",
+    covers: (_, { node, tsgi }) => node.status === "200" && node.body === "{}" && tsgi.status === "500"
+  },
+  inspectionReadsNothing: {
+    what: "a request that is logged or inspected shows no body; NodeHttpServer's shows it when it was read before",
+    why: "to look at a request should read nothing, send no 100, and put no passwords into logs",
+    covers: ({ entry, node }, all) =>
+      all.node.body.includes("\"body\":") && !all.tsgi.body.includes("\"body\":") &&
+      (entry === "body" || entry.endsWith("content-length") || node === all.node.body)
+  },
+  leavingIsTold: {
+    what: "the scope of a request whose client has left says so, and so does its span; NodeHttpServer's say success",
+    why: "promise 4",
+    covers: ({ entry, tsgi }, all) =>
+      all.tsgi.end === "left" &&
+      (tsgi?.includes("interrupt(client)") === true || tsgi === "499" || entry.endsWith("attribute names") ||
+        (entry.includes(" http.response.header.") && tsgi === undefined))
+  },
+  cutNotEnded: {
+    what: "a body that fails is cut, so that the client can tell, or answered 500 while nothing has left; " +
+      "NodeHttpServer ends it as if it were whole, or leaves it open",
+    why: "a truncated answer must not look complete (RFC 9112, 8)",
+    covers: (_, { node, tsgi }) => node.status === "200" && (tsgi.end === "cut" || tsgi.status === "500")
+  },
+  deflateIsOffered: {
+    what: "permessage-deflate is spoken, without context takeover; NodeHttpServer does not offer it",
+    why: "the specification of this server; what one connection may hold stays bounded",
+    covers: ({ entry, node, tsgi }) => entry === "extensions" && node === "" && tsgi === "permessage-deflate"
+  },
+  messagesAreBounded: {
+    what: "a WebSocket message longer than 8 MiB, or what is set, closes with 1009; NodeHttpServer takes 100 MiB",
+    why: "promise 6: memory per connection is bounded",
+    covers: (_, { tsgi }) => tsgi.end.startsWith("1009")
+  },
+  middlewareIsAppliedOnce: {
+    what:
+      "middleware is applied to the app once; NodeHttpServer applies it again for upgrades, so its state, such as the " +
+      "logger's count of requests, is there twice",
+    why: "an app is one app; whoever counts or limits in middleware means all requests",
+    everywhere: true,
+    covers: ({ entry, node, tsgi }) =>
+      entry.startsWith("log") && node?.replace(/ http\.span\.\d+/, "") === tsgi?.replace(/ http\.span\.\d+/, "")
   },
   knownLength: {
     what: "`Content-Length`, 0 included, for every body that is known before it is sent; node:http sends it in chunks",

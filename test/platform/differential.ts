@@ -11,6 +11,7 @@ import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import { createServer } from "node:http"
 import { TsgiHttpServer } from "tsgi/effect"
+import { turns } from "../utils/Journal.js"
 import { connect } from "../utils/sockets.js"
 import type { Observation } from "./answers.js"
 import { type DecisionName, decisions } from "./decisions.js"
@@ -74,10 +75,11 @@ const serve = (
     }
   })
 
-const observe = async ({ observer, peer }: Served, exchange: Exchange): Promise<Observation> => {
-  const closed = observer.mode.looks ? observer.scopeClosed() : undefined
+const observe = async ({ observer, peer }: Served, exchange: Exchange, closes: boolean): Promise<Observation> => {
+  const closed = observer.mode.looks && closes ? observer.scopeClosed() : undefined
   const answer = await exchange.talk(peer)
   await closed
+  if (!closes) await turns(20)
   observer.noteNativeSpans()
   return { ...answer, ...observer.take() }
 }
@@ -109,8 +111,10 @@ export const run = async (scene: Scene): Promise<ReadonlyArray<string>> => {
       for (const exchange of scene.exchanges) {
         // without a finalizer nobody can tell that no answer will come
         if (exchange.unanswered && !mode.looks) continue
-        const node = yield* Effect.promise(() => observe(onNode, exchange))
-        const tsgi = yield* Effect.promise(() => observe(onTsgi, exchange))
+        const node = yield* Effect.promise(() =>
+          observe(onNode, exchange, !exchange.decisions.includes("scopesAlwaysClose"))
+        )
+        const tsgi = yield* Effect.promise(() => observe(onTsgi, exchange, true))
         const explained = seenHere.get(exchange) ?? new Set<DecisionName>()
         seenHere.set(exchange, explained)
         for (const difference of differences(node, tsgi)) {

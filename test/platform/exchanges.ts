@@ -1,6 +1,7 @@
 /** What clients say to a served app. */
 import { Buffer } from "node:buffer"
 import type { WireClient } from "tsgi/testing"
+import { atRest } from "../utils/Journal.js"
 import { type Observation, readAnswer } from "./answers.js"
 import type { DecisionName } from "./decisions.js"
 
@@ -88,9 +89,8 @@ export const talk = (
   ...decisions: ReadonlyArray<DecisionName>
 ): Exchange => ({ title, talk: converse, decisions, unanswered: false })
 
-// The request's scope is closed and nothing has come: what was sent before it would be here.
+// The request's scope is closed and nothing comes any more: what was sent before is here.
 const silence = async (peer: Peer, client: WireClient): Promise<void> => {
   await peer.concluded()
-  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
-  if (client.received > 0) await client.whenEnded()
+  await atRest(() => client.received)
 }

@@ -151,7 +151,7 @@ export class Observer {
   private readonly nativeSpans: Array<Tracer.Span> = []
 
   private noteAttributes(prefix: string, span: Tracer.Span): void {
-    for (const [name, value] of span.attributes) this.note(`${prefix} ${name}`, String(value))
+    for (const [name, value] of span.attributes) this.note(`${prefix} ${name}`, attributeInWords(name, value))
   }
 
   /** Tells how the native spans have ended. */
@@ -167,6 +167,10 @@ export class Observer {
     return Effect.onExit(app, (exit) => Effect.sync(() => this.note("middleware sees", exitInWords(exit))))
   }
 }
+
+// made up anew by every client
+const attributeInWords = (name: string, value: unknown): string =>
+  name === "http.request.header.sec-websocket-key" ? "<key>" : String(value)
 
 const inLog = (part: unknown): string => Cause.isCause(part) ? causeInWords(part) : String(part)
 
@@ -227,7 +231,7 @@ class SeenSpan implements Tracer.Span {
       [`${prefix} end`]: this.status._tag === "Ended" ? exitInWords(this.status.exit) : "never",
       [`${prefix} attribute names`]: [...this.attributes.keys()].join(" ")
     }
-    for (const [name, value] of this.attributes) seen[`${prefix} ${name}`] = String(value)
+    for (const [name, value] of this.attributes) seen[`${prefix} ${name}`] = attributeInWords(name, value)
     if (this.events.length > 0) seen[`${prefix} events`] = this.events.join(" ")
     return seen
   }
