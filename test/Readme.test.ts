@@ -5,13 +5,17 @@
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import * as tsgiEffect from "tsgi/effect"
+import { TsgiHttpServer } from "tsgi/effect"
 import { failureStatuses } from "tsgi/protocol"
+import { MemoryListener } from "tsgi/testing"
 import ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { compile } from "../src/server/AccessLogFormat.js"
 import * as ServerConfig from "../src/server/ServerConfig.js"
 import * as TrustedProxies from "../src/server/TrustedProxies.js"
 import * as Options from "../src/wsgi/Options.js"
+import { rows as peers } from "./platform/peers.js"
 import { Program, run } from "./utils/processes.js"
 
 const root = path.resolve(import.meta.dirname, "..")
@@ -38,7 +42,9 @@ const table = (heading: string, skip = 0): ReadonlyArray<ReadonlyArray<string>> 
   expect(start, heading).toBeGreaterThanOrEqual(0)
   const tables = readme.slice(start).split("\n\n").filter((part) => part.startsWith("|"))
   return tables[skip].trimEnd().split("\n").slice(2)
-    .map((row) => row.slice(2, -2).split(" | ").map((cell) => cell.replaceAll("`", "").trim()))
+    .map((row) =>
+      row.slice(2, -2).replaceAll("| |", "|  |").split(" | ").map((cell) => cell.replaceAll("`", "").trim())
+    )
 }
 
 /** First cells; one that lists several names stands for each of them. */
@@ -55,7 +61,9 @@ const texts = (values: object): Record<string, string> =>
 // what the sources declare
 
 const facts = `
+import type { Layer } from "effect"
 import type * as tsgi from "tsgi"
+import type { TsgiHttpServer } from "tsgi/effect"
 export declare const facts: {
   BindError: tsgi.BindError["reason"]
   TransportError: tsgi.TransportError["reason"]
@@ -72,6 +80,10 @@ export declare const facts: {
   TlsInfo: tsgi.TlsInfo
   ListenOptions: tsgi.ListenOptions
   ServerOptions: tsgi.ServerOptions
+  HttpServerOptions: TsgiHttpServer.Options
+  DoorOptions: TsgiHttpServer.DoorOptions
+  WebSocketOptions: NonNullable<TsgiHttpServer.DoorOptions["websocket"]>
+  Services: Layer.Layer.Context<ReturnType<typeof TsgiHttpServer.layerWith>>
 }
 `
 
@@ -135,6 +147,12 @@ beforeAll(() => {
   }
 }, 60_000)
 
+/** The names of the classes in a union. */
+const members = (name: string): ReadonlyArray<string> => {
+  const type = declared(name)
+  return (type.isUnion() ? type.types : [type]).map(({ symbol }) => symbol.name).sort()
+}
+
 const literals = (name: string): ReadonlyArray<string> => {
   const type = declared(name)
   const members = type.isUnion() ? type.types : [type]
@@ -164,21 +182,30 @@ describe("the programs", () => {
     ).toEqual([])
   })
 
+  it("that is a test is one of ours", () => {
+    const ours = fs.readFileSync(path.join(root, "test/platform/Testing.test.ts"), "utf8")
+    const tests = blocks.filter(({ text }) => text.includes("it.scoped("))
+    expect(tests.length).toBe(1)
+    for (const { text } of tests) expect(ours).toContain(text)
+  })
+
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-readme-"))
+  fs.symlinkSync(path.join(root, "node_modules"), path.join(temporary, "node_modules"))
   afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
 
-  describe.concurrent("do what is shown", { timeout: 30_000 }, () => {
+  describe.concurrent("do what is shown", { timeout: 60_000 }, () => {
     blocks.forEach((block, i) => {
       if (block.mark !== "run") return
       it(block.heading, async () => {
-        expect(block.text).toContain("listen(8090)")
+        const listening = /(listen\(|\bTsgiHttpServer\.layer\(\{ port: )8090/
+        expect(block.text).toMatch(listening)
         const file = path.join(temporary, `${i}.mts`)
-        fs.writeFileSync(file, block.text.replace("listen(8090)", "listen(0)"))
+        fs.writeFileSync(file, block.text.replace(listening, "$10"))
         await using server = new Program(process.execPath, ["--import", "tsx", file], {
           cwd: root,
           env: { TSX_TSCONFIG_PATH: path.join(root, "tsconfig.json") }
         })
-        const [, port] = await server.line(/starting up on http:\/\/127\.0\.0\.1:(\d+)$/)
+        const [, port] = await server.line(/(?:starting up|Listening) on http:\/\/127\.0\.0\.1:(\d+)$/)
         let shown = 0
         for (const { language, mark, text } of blocks.slice(i + 1)) {
           if (language !== "console") break
@@ -255,6 +282,61 @@ describe("the tables", () => {
         firstRequest: 2000,
         idle: 2000
       })
+  })
+
+  it("options of TsgiHttpServer", () => {
+    const rows = table("Options of TsgiHttpServer")
+    expect(names(rows)).toEqual(properties("HttpServerOptions"))
+    expect(rows.slice(0, 3).map(([name]) => name).sort()).toEqual(properties("DoorOptions"))
+    const { halfClose, fieldCase, ...config } = { ...ServerConfig.defaults, ...TsgiHttpServer.defaults }
+    const defaults = defaultsOf(rows)
+    expect(defaults).toMatchObject(texts({
+      halfClose: `"${halfClose}"`,
+      fieldCase: `"${fieldCase}"`,
+      keepAlive: config.keepAlive,
+      keepAliveSeconds: config.keepAliveSeconds ?? "",
+      maxMinorVersion: config.maxMinorVersion,
+      multiPhaseBody: config.multiPhaseBody,
+      debug: config.debug
+    }))
+    const source = (file: string) => fs.readFileSync(path.join(root, "src/platform", file), "utf8").replaceAll("_", "")
+    expect(source("TsgiHttpServer.ts")).toContain(`interruptOnDisconnect ?? ${defaults.interruptOnDisconnect}`)
+    expect(source("TsgiHttpServer.ts")).toContain(`maxBufferedBody ?? ${defaults.maxBufferedBody}`)
+    const [, , websocket] = rows.find(([name]) => name === "websocket") ?? []
+    for (const name of properties("WebSocketOptions")) expect(websocket).toContain(name)
+    const [, maxPayload] = /maxPayload \(default (\d+)\)/.exec(websocket) ?? []
+    expect(source("Upgrade.ts")).toContain(`maxPayload ?? ${maxPayload}`)
+  })
+
+  it("names of TsgiHttpServer, InterimResponses and the services", () => {
+    const effect: Readonly<Record<string, object>> = { ...tsgiEffect, MemoryListener }
+    const rows = table("Services")
+    expect(names(rows)).toEqual([...members("Services"), "ServerConfig"].sort())
+    const named = [...readme.matchAll(/`(\w+)\.(\w+)(?:\([^`]*\))?`/g)].filter(([, module]) => module in effect)
+    expect(named.length).toBeGreaterThan(20)
+    expect(named.filter(([, module, name]) => !(name in effect[module])).map(([text]) => text)).toEqual([])
+    const { defaults: _, ...rest } = TsgiHttpServer
+    expect(Object.keys(rest).filter((name) => !readme.includes(`TsgiHttpServer.${name}`)).sort()).toEqual([
+      "layerContext"
+    ])
+  })
+
+  it("metrics", () => {
+    const source = fs.readFileSync(path.join(root, "src/server/Metrics.ts"), "utf8")
+    const metrics = [...source.matchAll(/Metric\.(\w+)\(\s*"(\w+)"/g)].map(([, kind, name]) => `${name} ${kind}`)
+    expect(table("Metrics").map(([name, kind]) => `${name} ${kind}`).sort()).toEqual(metrics.sort())
+  })
+
+  it("NodeHttpServer and tsgi: what the test beside it sees", () => {
+    const { version } = JSON.parse(
+      fs.readFileSync(path.join(root, "node_modules/@effect/platform-node/package.json"), "utf8")
+    ) as { readonly version: string }
+    expect(readme).toContain(`@effect/platform-node ${version}`)
+    expect(table("Coming from NodeHttpServer")).toEqual(
+      peers.map(({ NodeHttpServer, tsgi, what }) =>
+        [what, NodeHttpServer, tsgi].map((cell) => cell.replaceAll("`", ""))
+      )
+    )
   })
 
   it("limits", () => {
