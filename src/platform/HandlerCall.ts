@@ -163,7 +163,7 @@ export class HandlerCall implements RequestCall {
     const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
     const body = Option.isNone(fiber.getFiberRef(HttpApp.currentPreResponseHandlers)) ? wholeBody(response) : undefined
     if (body === undefined) return this.handle(Effect.succeed(response))
-    const head = headOf(response)
+    const head = headOf(this.exchange, response)
     if (head._tag === "InvalidHead") return this.handle(Effect.die(responseErrorFrom(head)))
     this.response = response
     this.ready = head

@@ -46,7 +46,11 @@ export const wholeBody = (response: HttpServerResponse): string | Uint8Array | u
  *
  * @since 0.1.0
  */
-export const headOf = (response: HttpServerResponse, more?: Headers): HeadDraft | InvalidHead => {
+export const headOf = (
+  exchange: Exchange,
+  response: HttpServerResponse,
+  more?: Headers
+): HeadDraft | InvalidHead => {
   const fields: Array<readonly [string, string]> = []
   if (!Cookies.isEmpty(response.cookies)) {
     for (const value of Cookies.toSetCookieHeaders(response.cookies)) fields.push(["set-cookie", value])
@@ -57,7 +61,7 @@ export const headOf = (response: HttpServerResponse, more?: Headers): HeadDraft 
   more?.forEach((value, name) => fields.push([name, value]))
   // a web Response that names no reason has an empty one
   const reason = response.statusText === "" ? undefined : response.statusText
-  return draft({ status: response.status, reason, fields }, "preserve")
+  return draft({ status: response.status, reason, fields }, exchange.config.fieldCase)
 }
 
 /**
@@ -66,7 +70,7 @@ export const headOf = (response: HttpServerResponse, more?: Headers): HeadDraft 
  * @since 0.1.0
  */
 export const sendWhole = (exchange: Exchange, response: HttpServerResponse, body: string | Uint8Array) => {
-  const head = headOf(response)
+  const head = headOf(exchange, response)
   return head._tag === "InvalidHead" ? responseErrorFrom(head) : exchange.respond(head, body)
 }
 
@@ -83,7 +87,7 @@ export const sendParts = (
   const body = response.body
   switch (body._tag) {
     case "Stream":
-      return sendStream(exchange, headOf(response), body.contentLength, body.stream)
+      return sendStream(exchange, headOf(exchange, response), body.contentLength, body.stream)
     case "FormData":
       return sendWeb(exchange, response, new Response(body.formData))
     case "Raw":
@@ -122,7 +126,7 @@ const sendRaw = (
     : undefined
   if (stream !== undefined) {
     return Effect.ensuring(
-      sendStream(exchange, headOf(response), undefined, stream),
+      sendStream(exchange, headOf(exchange, response), undefined, stream),
       Effect.sync(() => discard(response))
     )
   }
@@ -135,7 +139,7 @@ const sendWeb = (exchange: Exchange, response: HttpServerResponse, encoded: Resp
   const { body } = encoded
   return sendStream(
     exchange,
-    headOf(response, encoded.headers),
+    headOf(exchange, response, encoded.headers),
     undefined,
     body === null ? Stream.empty : Stream.fromReadableStream<Uint8Array, unknown>(() => body, (cause) => cause)
   )

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import { ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
+import { connect } from "../utils/sockets.js"
 
 /** What a client that closes its sending half while it waits is answered. */
 const answeredAfterEnd = (config: Layer.Layer<never>): Promise<string> => {
@@ -53,4 +54,24 @@ it("a server that cannot listen, or is told what cannot be, says so in its error
     message: "timeouts.grace: must be a number, 0 or more, or Infinity; it is -1",
     cause: { _tag: "OptionError", option: "timeouts.grace" }
   })
+})
+
+it("names of response fields are sent as given, or title-cased", async () => {
+  const app = Effect.succeed(HttpServerResponse.text("hello", { headers: { "x-given-name": "1" } }))
+  const names = (options: TsgiHttpServer.Options) =>
+    Effect.gen(function*() {
+      const address = yield* HttpServer.addressWith(Effect.succeed)
+      const client = yield* Effect.promise(() =>
+        connect({ _tag: "Tcp", host: "127.0.0.1", port: address._tag === "TcpAddress" ? address.port : 0 })
+      )
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      const { fields } = yield* Effect.promise(() => client.response())
+      client.close()
+      return fields.map(([name]) => name).filter((name) => /^(x-|content-t)/i.test(name)).sort()
+    }).pipe(
+      Effect.provide(Layer.provideMerge(HttpServer.serve(app), TsgiHttpServer.layerServer(options))),
+      Effect.runPromise
+    )
+  expect(await names({})).toEqual(["content-type", "x-given-name"])
+  expect(await names({ fieldCase: "title" })).toEqual(["Content-Type", "X-Given-Name"])
 })
