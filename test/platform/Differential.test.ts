@@ -2,7 +2,7 @@
  * One line is all that changes: the same app on NodeHttpServer and on TsgiHttpServer, and whatever can be seen of it
  * from outside and from inside is the same, but for what `decisions.ts` lists.
  */
-import { afterAll, expect, it } from "vitest"
+import { expect, it } from "vitest"
 import { decisions } from "./decisions.js"
 import { run, type Scene, used } from "./differential.js"
 import { httpApi, httpApiInLayerRouter, httpApiUnwrapped } from "./scenes/api.js"
@@ -31,11 +31,14 @@ const scenes: ReadonlyArray<Scene> = [
   ...rpc
 ]
 
+// hundreds of exchanges in one test
+const timeout = 120_000
+
 it.each(scenes.map((scene) => [scene.name, scene] as const))("%s", async (_, scene) => {
   expect((await run(scene)).join("\n")).toBe("")
-})
+}, timeout)
 
-afterAll(() => {
+it("every decision explains a difference", () => {
   const names: ReadonlyArray<string> = [...used]
-  expect(Object.keys(decisions).filter((name) => !names.includes(name)), "decisions without a difference").toEqual([])
+  expect(Object.keys(decisions).filter((name) => !names.includes(name))).toEqual([])
 })

@@ -107,7 +107,7 @@ export const run = async (scene: Scene): Promise<ReadonlyArray<string>> => {
   for (const mode of modes) {
     await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const onNode = yield* serve(scene.app, NodeHttpServer.layer(createServer, { port: 0 }), mode)
-      const onTsgi = yield* serve(scene.app, TsgiHttpServer.layer({ ...scene.options, port: 0 }), mode)
+      const onTsgi = yield* serve(scene.app, TsgiHttpServer.layer({ ...scene.options, port: 0, host: "::" }), mode)
       for (const exchange of scene.exchanges) {
         // without a finalizer nobody can tell that no answer will come
         if (exchange.unanswered && !mode.looks) continue

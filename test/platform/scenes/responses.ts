@@ -201,6 +201,8 @@ export const responses: Scene = {
     ...paths.map((path) =>
       head(path, { decisions: [...decided[path] ?? [], ...onlyHead[path] ?? []], unanswered: path === "/status-1000" })
     ),
+    get("/file", { headers: { "If-None-Match": "*" }, title: "GET /file, cached" }),
+    get("/304", { headers: { "If-None-Match": "W/\"1\"" }, title: "GET /304, cached" }),
     head("/head-only"),
     request("OPTIONS", "/options"),
     request("OPTIONS", "/text"),
