@@ -203,8 +203,8 @@ export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContex
   const head = isDraft(given) ? given : draft(given, context.fieldCase)
   if (head._tag === "InvalidHead") return head
   const { contentLength, status } = head
-  let text = `HTTP/1.${context.minorVersion} ${status} ${head.reason}\r\n${head.lines}`
-  if (!head.dated) text += `Date: ${context.date}\r\n`
+  let text = statusLine(context.minorVersion, status, head.reason) + head.lines
+  if (!head.dated) text += dateLine(context.date)
 
   // RFC 9112, 9.3: HTTP/1.0 goes on only where both sides say so.
   let closing = !context.persistent || head.close || (context.minorVersion === 0 && !context.asksKeepAlive)
@@ -252,6 +252,31 @@ const invalidFields = (given: unknown): InvalidHead =>
       typeof given === "string" ? JSON.stringify(given) : given === null ? "null" : typeof given
     }`
   )
+
+// Nearly all heads begin with one of a few lines, and end with the date of this second: made once, these save a head most of
+// its small strings.
+const statusLines = new Map<number, readonly [http10: string, http11: string]>()
+
+const statusLine = (minorVersion: 0 | 1, status: number, reason: string): string => {
+  if (reason !== reasonOf(status)) return `HTTP/1.${minorVersion} ${status} ${reason}\r\n`
+  let lines = statusLines.get(status)
+  if (lines === undefined) {
+    lines = [`HTTP/1.0 ${status} ${reason}\r\n`, `HTTP/1.1 ${status} ${reason}\r\n`]
+    statusLines.set(status, lines)
+  }
+  return lines[minorVersion]
+}
+
+let lastDate = ""
+let lastDateLine = ""
+
+const dateLine = (date: string): string => {
+  if (date !== lastDate) {
+    lastDate = date
+    lastDateLine = `Date: ${date}\r\n`
+  }
+  return lastDateLine
+}
 
 const invalidName = (name: unknown): InvalidHead =>
   invalid("InvalidFieldName", `${JSON.stringify(name)} is not a field name (RFC 9110, 5.1)`)

@@ -372,7 +372,7 @@ export class Connection implements ExchangeHost, BodySource {
     if (this.unsettled.length === 0) return
     const now = this.time.now()
     if (this.phase === "Idle") this.readDeadline = now + this.config.timeouts.idle
-    for (const exchange of this.unsettled.splice(0)) {
+    for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
       exchange.overUnattended(now, this.closeReason)
       this.engine.record(this, exchange, now)
     }

@@ -82,7 +82,7 @@ class Call implements Lent {
 
   readonly setIdle = (): void => this.exchange.markIdle()
 
-  readonly signal = (): AbortSignal => {
+  signal(): AbortSignal {
     this.controller ??= new AbortController()
     if (this.exchange.aborted !== undefined) this.controller.abort(abortError(this.exchange.aborted))
     else this.runsOn()
@@ -105,18 +105,8 @@ class Call implements Lent {
         description: "start_response was called before; pass errorInfo to replace what it set"
       })
     }
-    const parsed = /^([0-9]{3})(?: (.*))?$/s.exec(status)
-    if (parsed === null) {
-      throw new ResponseError({
-        reason: "InvalidStatus",
-        description: `${JSON.stringify(status)} is no status: give a code and a reason, such as "200 OK"`
-      })
-    }
-    const code = Number(parsed[1])
-    const head = draft(
-      { status: code, reason: parsed[2] ?? reasonOf(code), fields: headers },
-      this.exchange.config.fieldCase
-    )
+    const { code, reason } = statusOf(status)
+    const head = draft({ status: code, reason, fields: headers }, this.exchange.config.fieldCase)
     if (head._tag === "InvalidHead") throw responseErrorFrom(head)
     this.head = head
     return this.write
@@ -258,11 +248,13 @@ class Call implements Lent {
 
   // From here on the application can be interrupted.
   private runsOn(): void {
-    if (!this.exchange.isRunning && !this.exchange.over) this.exchange.running(this.interrupt)
+    if (!this.exchange.isRunning && !this.exchange.over) {
+      this.exchange.running((reason, ended) => this.interrupt(reason, ended))
+    }
   }
 
   // A function cannot be stopped from outside: it is told, and the connection gives it a moment to end.
-  private readonly interrupt = (reason: AbortReason, ended: () => void): void => {
+  private interrupt(reason: AbortReason, ended: () => void): void {
     this.prepareHooks()
     this.onSettled = ended
     this.controller?.abort(abortError(reason))
@@ -340,6 +332,31 @@ class Call implements Lent {
     )
   }
 }
+
+interface Status {
+  readonly code: number
+  readonly reason: string
+}
+
+const statusOf = (text: string): Status => {
+  const known = knownStatuses.get(text)
+  if (known !== undefined) return known
+  const parsed = /^([0-9]{3})(?: (.*))?$/s.exec(text)
+  if (parsed === null) {
+    throw new ResponseError({
+      reason: "InvalidStatus",
+      description: `${JSON.stringify(text)} is no status: give a code and a reason, such as "200 OK"`
+    })
+  }
+  const code = Number(parsed[1])
+  const status = { code, reason: parsed[2] ?? reasonOf(code) }
+  if (knownStatuses.size < mostKnownStatuses && text.length <= 64) knownStatuses.set(text, status)
+  return status
+}
+
+// Applications have a handful of statuses; bounded, because one may be made of a client's data.
+const knownStatuses = new Map<string, Status>()
+const mostKnownStatuses = 128
 
 const resolved = Promise.resolve()
 const closing = "closing the application's iterator failed"
