@@ -205,7 +205,7 @@ describe("the programs", () => {
           cwd: root,
           env: { TSX_TSCONFIG_PATH: path.join(root, "tsconfig.json") }
         })
-        const [, port] = await server.line(/(?:starting up|Listening) on http:\/\/127\.0\.0\.1:(\d+)$/)
+        const [, port] = await server.line(/(?:starting up|Listening) on http:\/\/[\d.]+:(\d+)$/)
         let shown = 0
         for (const { language, mark, text } of blocks.slice(i + 1)) {
           if (language !== "console") break

@@ -25,7 +25,10 @@ import { NodeTransport } from "./NodeTransport.js"
 export interface ListenOptions {
   /** TCP port; 0 takes a free one. Default 0. */
   readonly port?: number | undefined
-  /** Address or name to listen on; `0.0.0.0` and `::` are all of the machine's. Default `127.0.0.1`. */
+  /**
+   * Address or name to listen on. `0.0.0.0` is all IPv4 addresses of the machine, `::` all of both kinds, and `*` what there
+   * is of them, as node:net does without a host. Default `127.0.0.1`.
+   */
   readonly host?: string | undefined
   /** Connections the kernel keeps until they are accepted. Default 511. */
   readonly backlog?: number | undefined
@@ -211,7 +214,7 @@ const listen = async (server: Net.Server, options: ListenOptions): Promise<void>
   if (path === undefined) {
     return attempt(server, {
       port: options.port ?? 0,
-      host: options.host ?? "127.0.0.1",
+      ...(options.host === "*" ? {} : { host: options.host ?? "127.0.0.1" }),
       backlog,
       ...(options.ipv6Only === undefined ? {} : { ipv6Only: options.ipv6Only }),
       ...(options.reusePort === undefined ? {} : { reusePort: options.reusePort })

@@ -353,7 +353,9 @@ const doorNames = ["interruptOnDisconnect", "maxBufferedBody", "websocket"] as c
 
 const split = (options: Options) => {
   const { tls } = options
-  const listening = pick(options, listenNames)
+  const asked = pick(options, listenNames)
+  // where NodeHttpServer listens without a host, so that a swap takes nobody's connections away
+  const listening = asked.path === undefined && asked.fd === undefined ? { host: "*", ...asked } : asked
   const door = pick(options, doorNames)
   const names: ReadonlySet<string> = new Set([...listenNames, ...doorNames, "tls"])
   const given: ServerConfig.Partial = Object.fromEntries(

@@ -145,7 +145,7 @@ it.scoped("sends the head of a stream that is slow to begin ahead", () =>
     client.close()
   }).pipe(Effect.provide(TsgiHttpServer.layerServer({ port: 0, host: "127.0.0.1" }))))
 
-it.effect("listens on 127.0.0.1 when no host is named, unlike NodeHttpServer: what is open to others says so", () =>
+it.effect("listens on all of the machine's addresses when no host is named, as NodeHttpServer does", () =>
   Effect.gen(function*() {
-    expect(yield* HttpServer.addressWith(Effect.succeed)).toMatchObject({ hostname: "127.0.0.1" })
+    expect(yield* HttpServer.addressWith(Effect.succeed)).toMatchObject({ hostname: "0.0.0.0" })
   }).pipe(Effect.provide(TsgiHttpServer.layer({ port: 0 }))))

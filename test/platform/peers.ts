@@ -180,20 +180,6 @@ const expecting = request("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Le
 
 const table: ReadonlyArray<Row> = [
   {
-    what: "listens, when told a port and no host",
-    NodeHttpServer: "on all of the machine's addresses",
-    tsgi: "on 127.0.0.1",
-    see: async (peer) => {
-      const server = peer === "tsgi"
-        ? TsgiHttpServer.layerServer({ port: 0 })
-        : NodeHttpServer.layerServer(createServer, { port: 0 })
-      const address = await Effect.runPromise(Effect.provide(HttpServer.addressWith(Effect.succeed), server))
-      return address._tag === "TcpAddress" && address.hostname === "0.0.0.0"
-        ? "on all of the machine's addresses"
-        : `on ${address._tag === "TcpAddress" ? address.hostname : address.path}`
-    }
-  },
-  {
     what: "the client leaves while a handler works: a plain `HttpApp`",
     NodeHttpServer: "runs on",
     tsgi: "is interrupted",
