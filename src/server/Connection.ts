@@ -362,7 +362,8 @@ export class Connection implements ExchangeHost, BodySource {
     }
     if (this.phase === "Idle" && !this.inTurn && this.isUnwanted) return this.linger()
     const exchange = this.current
-    if (this.phase !== "Flushing" || exchange === undefined) return
+    // who closes the connection ends the exchange as well
+    if (this.phase !== "Flushing" || exchange === undefined || this.closing) return
     if (exchange.endsWithConnection) this.sayEnd()
     exchange.settle()
     exchange.whenEnded(() => this.settled(exchange))

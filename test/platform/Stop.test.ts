@@ -129,6 +129,35 @@ for (const kind of Object.keys(kinds)) {
         assert.strictEqual(busy.unread.toString(), "")
       }))
 
+    it.scoped("the rest of an answer leaves when its request is being ended: that is as it was", () =>
+      Effect.gen(function*() {
+        const seen = nothingSeen()
+        const go = yield* Deferred.make<void>()
+        const handler = watch(seen).pipe(
+          Effect.zipRight(Effect.addFinalizer(() => Effect.zipRight(atWork(seen), Deferred.await(go)))),
+          Effect.as(HttpServerResponse.uint8Array(new Uint8Array(1_000_000)))
+        )
+        const { client, stop } = yield* opened(kinds[kind](handler), seen)
+        const busy = yield* client
+        busy.send(get)
+        yield* Effect.promise(() => busy.some())
+        busy.pause()
+        yield* pass()
+        const stopped = yield* stop
+        yield* TestClock.adjust("10 seconds")
+        yield* works(seen)
+        busy.resume()
+        yield* pass(100)
+        yield* Deferred.succeed(go, undefined)
+        yield* Fiber.join(stopped)
+        assert.deepStrictEqual(seen.events.entries, [
+          "scope Stopped",
+          "hook Aborted Stopped 200",
+          "second hook",
+          "log 200"
+        ])
+      }))
+
     it.scoped("event streams are told when it begins, and say goodbye", () =>
       Effect.gen(function*() {
         const seen = nothingSeen()
