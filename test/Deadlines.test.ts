@@ -17,7 +17,7 @@ const head = { status: 200, fields: [] }
 /** Reads the body to its end, then answers its length. */
 const readBody = (exchange: Exchange): void => {
   const taken = exchange.body.take()
-  if (taken === undefined) return exchange.body.wait(() => readBody(exchange))
+  if (taken === undefined) return void exchange.body.wait(() => readBody(exchange))
   if (taken instanceof BodyError) return exchange.fail(taken)
   if (taken instanceof Uint8Array) return readBody(exchange)
   exchange.respond(head, String(exchange.body.bytes))

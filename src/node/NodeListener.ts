@@ -144,7 +144,9 @@ const open = async (
 ): Promise<Bound & { readonly close: () => void }> => {
   validate(options, tls?.options)
   const settings: Net.ServerOpts = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true }
+  const handshakes = new Handshakes()
   const accepted = (socket: Net.Socket): void => {
+    handshakes.over(socket)
     socket.allowHalfOpen = true
     acceptor.accepted(new NodeTransport(socket, options.path))
   }
@@ -166,6 +168,7 @@ const open = async (
       acceptor.lost(new TransportError({ reason: "Handshake", cause }), peerOf(socket))
       socket.destroy()
     })
+    server.on("connection", (socket: Net.Socket) => handshakes.add(socket))
   }
   try {
     await listen(server, options)
@@ -183,7 +186,38 @@ const open = async (
     close: () => {
       detach()
       server.close()
+      handshakes.drop()
     }
+  }
+}
+
+/** Handshakes under way at a time, at the most; whoever comes on top is dropped. */
+const mostHandshakes = 1024
+
+// Connections within their handshake, which node:tls keeps to itself: they are bounded, and end with the listener. A secured
+// socket and the one under it have the same peer; peers on unix sockets have no name, and are left to the deadline.
+class Handshakes {
+  private readonly sockets = new Map<string, Net.Socket>()
+
+  add(socket: Net.Socket): void {
+    if (socket.remotePort === undefined) return
+    if (this.sockets.size >= mostHandshakes) {
+      socket.destroy()
+      return
+    }
+    const peer = peerOf(socket)
+    this.sockets.set(peer, socket)
+    socket.once("close", () => {
+      if (this.sockets.get(peer) === socket) this.sockets.delete(peer)
+    })
+  }
+
+  over(socket: Net.Socket): void {
+    this.sockets.delete(peerOf(socket))
+  }
+
+  drop(): void {
+    for (const socket of this.sockets.values()) socket.destroy()
   }
 }
 
@@ -267,7 +301,7 @@ const addressOf = (server: Net.Server, options: ListenOptions): Address => {
   return { _tag: "Tcp", host: address.address, port: address.port }
 }
 
-const peerOf = (socket: Tls.TLSSocket): string =>
+const peerOf = (socket: Net.Socket): string =>
   socket.remoteAddress === undefined
     ? "-"
     : format({ _tag: "Tcp", host: socket.remoteAddress, port: socket.remotePort ?? 0 }).slice("http://".length)

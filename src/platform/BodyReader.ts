@@ -31,7 +31,7 @@ export const stream = (exchange: Exchange): Stream.Stream<Uint8Array, BodyError>
 
 /** Waits until the body has something to say. */
 const arrival = (exchange: Exchange): Effect.Effect<void> =>
-  Effect.async<void>((resume) => exchange.body.wait(() => resume(Effect.void)))
+  Effect.async<void>((resume) => Effect.sync(exchange.body.wait(() => resume(Effect.void))))
 
 /**
  * Reads a body whole, once: who asks again gets the same bytes.

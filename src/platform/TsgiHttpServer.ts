@@ -97,47 +97,58 @@ export const makeWith = (
     const engine = given.unsafeMap.has(ServerConfig.ServerConfig.key)
       ? given
       : Context.add(given, ServerConfig.ServerConfig, ServerConfig.make(defaults))
-    // requests that come before an app is served wait for it
-    let early: Array<Exchange> = []
-    const keep = (exchange: Exchange): void => {
-      early.push(exchange)
-    }
-    let handle = keep
-    const start = (address?: Address) =>
-      Server.serve((exchange) => handle(exchange), { address }).pipe(
+    const start = (address?: Address) => {
+      const arrivals = new Arrivals()
+      return Server.serve((exchange) => arrivals.take(exchange), { address }).pipe(
         Effect.provide(engine),
         Scope.extend(serverScope),
-        Effect.mapError((cause) => new NotServed({ cause }))
+        Effect.mapBoth({
+          onFailure: (cause) => new NotServed({ cause }),
+          onSuccess: (server) => ({ arrivals, server })
+        })
       )
+    }
     let running = yield* start()
     let stopped = false
     const upgrade = Upgrade.make(options.websocket)
 
     return HttpServer.make({
-      address: platformAddress(running.address),
+      address: platformAddress(running.server.address),
       serve: (app, middleware) =>
         Effect.gen(function*() {
           if (stopped) {
-            running = yield* Effect.orDie(start(running.address))
+            running = yield* Effect.orDie(start(running.server.address))
             stopped = false
           }
-          const current = running
-          const site = yield* makeSite(app, middleware, options, upgrade, current.draining)
-          handle = (exchange) => new HandlerCall(exchange, site).run()
-          const waited = early
-          early = []
-          for (const exchange of waited) if (!exchange.over) handle(exchange)
+          const { arrivals, server } = running
+          const site = yield* makeSite(app, middleware, options, upgrade, server.draining)
+          arrivals.handle((exchange) => new HandlerCall(exchange, site).run())
           // What the app was built from is released after this, so no handler runs past it.
           yield* Effect.addFinalizer(() => {
             stopped = true
-            return Effect.tap(current.stop(), () =>
-              Effect.sync(() => {
-                handle = keep
-              }))
+            return server.stop()
           })
         })
     })
   })
+
+// The requests of one listening server: those that come before an app is served wait for it, unless they end before.
+class Arrivals {
+  private readonly early = new Set<Exchange>()
+  private handler: ((exchange: Exchange) => void) | undefined = undefined
+
+  take(exchange: Exchange): void {
+    if (this.handler !== undefined) return this.handler(exchange)
+    this.early.add(exchange)
+    exchange.whenSettled(() => this.early.delete(exchange))
+  }
+
+  handle(handler: (exchange: Exchange) => void): void {
+    this.handler = handler
+    for (const exchange of this.early) if (!exchange.over) handler(exchange)
+    this.early.clear()
+  }
+}
 
 const makeSite = (
   app: Site["app"],

@@ -39,8 +39,6 @@ export interface ConnectionHost {
   readonly posthooks: Context.Tag.Service<Posthooks>
   /** The door: gives the exchange to the application. What it throws fails the exchange. */
   readonly handler: (exchange: Exchange) => void
-  /** Is the server stopping? */
-  readonly draining: boolean
   /** May connections wait for another request, or is the room needed? */
   readonly mayPersist: () => boolean
   /** An exchange is over, its hooks have run. */

@@ -135,11 +135,6 @@ export class Exchange {
     this.host.markIdle()
   }
 
-  /** Position on the wire behind the last byte of the response; -1 until it is complete. */
-  get endPosition(): number {
-    return this.wireEnd
-  }
-
   // ---------------------------------------------------------------------------------------------------------------
   // interim responses
 

@@ -96,13 +96,14 @@ export const exchangeOver = (status: number, wireBytes: number, milliseconds: nu
  * @since 0.1.0
  * @category recording
  */
-export const requestRefused = (reason: string): void => {
+export const requestRefused = (reason: string, wireBytes: number): void => {
   let tags = reasonTags.get(reason)
   if (tags === undefined) {
     tags = [MetricLabel.make("reason", reason)]
     reasonTags.set(reason, tags)
   }
   refused.unsafeUpdate(1, tags)
+  responseBytes.unsafeUpdate(wireBytes, none)
 }
 
 /**

@@ -38,7 +38,7 @@ export class RequestBody {
   bytes = 0
   private end: BodyEnd | undefined = undefined
   private error: BodyError | undefined = undefined
-  private waiting: (() => void) | undefined = undefined
+  private waiting: Array<() => void> = []
   private touched = false
 
   constructor(private readonly source: BodySource) {}
@@ -91,19 +91,25 @@ export class RequestBody {
     }
   }
 
-  /** Calls back once, when `take` has something to say. One call at a time. */
-  wait(callback: () => void): void {
-    this.waiting = callback
-    this.source.bodyAwaited(true)
+  /** Calls back once, when `take` has something to say. Returns what takes that back. */
+  wait(callback: () => void): () => void {
+    this.waiting.push(callback)
+    if (this.waiting.length === 1) this.source.bodyAwaited(true)
+    return () => {
+      const index = this.waiting.indexOf(callback)
+      if (index < 0) return
+      this.waiting.splice(index, 1)
+      if (this.waiting.length === 0) this.source.bodyAwaited(false)
+    }
   }
 
   /** Something came: bytes, the end, or a failure. */
   notify(): void {
-    const waiting = this.waiting
-    if (waiting === undefined) return
-    this.waiting = undefined
+    if (this.waiting.length === 0) return
+    const { waiting } = this
+    this.waiting = []
     this.source.bodyAwaited(false)
-    waiting()
+    for (const callback of waiting) callback()
   }
 
   /** Ends reading from outside: what comes next is this error. */

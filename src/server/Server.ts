@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
@@ -15,7 +16,7 @@ import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
-import { AccessLog, layerNone } from "./AccessLog.js"
+import { AccessLog, type AccessRecord, layerNone } from "./AccessLog.js"
 import * as Address from "./Address.js"
 import { Connection } from "./Connection.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
@@ -96,7 +97,7 @@ export const serve = (
     const log = yield* logger
     // Sockets live as long as the drain lets them, not as long as whoever started the server.
     const sockets = yield* Scope.make()
-    const write = accessLog.write
+    const write = guarded(accessLog.write, (error) => log("Error", "the access log failed", Cause.die(error)))
     let connectionCount = 0
 
     const connections = new Connections(
@@ -113,9 +114,6 @@ export const serve = (
       parser: yield* Parser.RequestParser,
       interimResponses: yield* Interim.InterimResponses,
       posthooks: yield* Hooks.Posthooks,
-      get draining() {
-        return connections.draining
-      },
       mayPersist: () => !connections.draining && connections.waitingSize === 0,
       record: (connection, exchange, now) => {
         Metrics.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime)
@@ -137,7 +135,7 @@ export const serve = (
         })
       },
       refused: (connection, error, requestLine, bytes) => {
-        Metrics.requestRefused(error.reason)
+        Metrics.requestRefused(error.reason, bytes.wire)
         log("Info", `refused (${Address.peerName(connection.transport.remote)}) ${error.message}`)
         const now = time.now()
         write?.({
@@ -214,6 +212,19 @@ export const serve = (
       stopped: Deferred.await(report)
     }
   })
+
+// What is written for a request must not end the next one on its connection.
+const guarded = (
+  write: ((record: AccessRecord) => void) | undefined,
+  failed: (error: unknown) => void
+): ((record: AccessRecord) => void) | undefined =>
+  write === undefined ? undefined : (record) => {
+    try {
+      write(record)
+    } catch (error) {
+      failed(error)
+    }
+  }
 
 // For the log and the metrics: a connection that was taken over was sent no status of ours; a client that left before it
 // had one is 499, as elsewhere in the field.

@@ -70,7 +70,7 @@ export class TransportError extends Data.TaggedError("TransportError")<{
  * @category errors
  */
 export class RequestError extends Data.TaggedError("RequestError")<{
-  readonly reason: FailureReason | "HeadTimeout" | "IncompleteHead" | "Overloaded"
+  readonly reason: FailureReason | "HeadTimeout" | "IncompleteHead"
   readonly status: number
   readonly description: string
 }> {
@@ -229,15 +229,6 @@ export const transportErrorFrom = (cause: unknown): TransportError => {
     cause
   })
 }
-
-/**
- * The failure for a limit that is not the parser's: how many connections there may be.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const overloaded = (description: string): RequestError =>
-  new RequestError({ reason: "Overloaded", status: 503, description })
 
 const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : ""

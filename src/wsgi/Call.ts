@@ -31,6 +31,9 @@ export interface Site extends Shared {
 
 type Part = string | Uint8Array
 
+/** Milliseconds that one body may take before others have their turn: a fast client never makes it wait. */
+const longestTurn = 10
+
 /** Longer arrays are written part by part, shorter ones put together. */
 const mostJoinedParts = 64
 
@@ -172,10 +175,15 @@ class Call implements Lent {
     this.runsOn()
     const step = (): void => {
       try {
+        const turnEnds = performance.now() + longestTurn
         while (!this.exchange.over) {
           const next = iterator.next()
           if (next.done === true) return this.finish()
           if (!this.emit(next.value) && this.writer !== undefined) return this.writer.ready(step)
+          if (performance.now() > turnEnds) {
+            setImmediate(step)
+            return
+          }
         }
         this.closeIterator(() => this.settled())
       } catch (error) {
@@ -188,11 +196,16 @@ class Call implements Lent {
   private async iterateAsync(iterator: AsyncIterator<Part>): Promise<void> {
     this.iterator = iterator
     this.runsOn()
+    let turnEnds = performance.now() + longestTurn
     while (!this.exchange.over) {
       this.flushWhenIdle()
       const next = await iterator.next()
       if (next.done === true) return this.finish()
       if (!this.exchange.over && !this.emit(next.value)) await this.room()
+      if (performance.now() > turnEnds) {
+        await new Promise((resolve) => setImmediate(resolve))
+        turnEnds = performance.now() + longestTurn
+      }
     }
     this.closeIterator(() => this.settled())
   }

@@ -176,7 +176,9 @@ export class Input implements AsyncIterable<Buffer> {
   }
 
   #arrival(): Promise<void> {
-    return new Promise((resolve) => this.#exchange.body.wait(resolve))
+    return new Promise((resolve) => {
+      this.#exchange.body.wait(resolve)
+    })
   }
 }
 

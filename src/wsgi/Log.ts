@@ -44,20 +44,21 @@ const nothingHeld = (): Promise<void> => Promise.resolve()
  */
 export const open = (target: LogTarget = 2, debug: boolean): LogSink => {
   if (typeof target === "function") {
-    return { info: target, debug: debug ? target : undefined, close: nothingHeld }
+    const write = guarded(target)
+    return { info: write, debug: debug ? write : undefined, close: nothingHeld }
   }
   if (typeof target === "object") {
     if ("info" in target) {
       return {
-        info: (line) => target.info(line),
-        debug: (line) => target.debug(line),
+        info: guarded((line) => target.info(line)),
+        debug: guarded((line) => target.debug(line)),
         close: nothingHeld
       }
     }
     if ("write" in target) {
-      const write = (line: string): void => {
+      const write = guarded((line) => {
         target.write(`${line}\n`)
-      }
+      })
       return { info: write, debug: debug ? write : undefined, close: nothingHeld }
     }
     throw new OptionError({
@@ -66,6 +67,20 @@ export const open = (target: LogTarget = 2, debug: boolean): LogSink => {
     })
   }
   return typeof target === "number" ? throughBuffer(target, debug, false) : throughBuffer(openPath(target), debug, true)
+}
+
+// A log that fails must not take requests with it; its owner is told once, through the process.
+const guarded = (write: (line: string) => void): (line: string) => void => {
+  let told = false
+  return (line) => {
+    try {
+      write(line)
+    } catch (error) {
+      if (told) return
+      told = true
+      process.emitWarning(`the log failed: ${error instanceof Error ? error.message : String(error)}`, "TsgiWarning")
+    }
+  }
 }
 
 // Lines that wait to be written, at the most: a full disk must not fill the memory too.

@@ -30,19 +30,33 @@ export type FetchHandler = (request: Request, env: Environ) => Response | Promis
  * @category constructors
  */
 export const fetchApp = (handler: FetchHandler): App => async (env, startResponse) => {
-  const response = await handler(requestFrom(env), env)
+  const request = requestFrom(env)
+  if (request === undefined) {
+    startResponse(forbidden.has(env.REQUEST_METHOD.toUpperCase()) ? "501 Not Implemented" : "400 Bad Request", [])
+    return ""
+  }
+  const response = await handler(request, env)
   const { body, headers, status, statusText } = response
   startResponse(statusText === "" ? String(status) : `${status} ${statusText}`, headers)
   return body ?? ""
 }
 
-const requestFrom = (env: Environ): Request =>
-  new Request(urlOf(env), {
+// Methods that the fetch standard forbids.
+const forbidden = new Set(["CONNECT", "TRACE", "TRACK"])
+
+// `undefined` for what HTTP allows and the fetch standard does not: such a method, or a Host that makes no URL. That is the
+// client's doing, and no failure of the handler.
+const requestFrom = (env: Environ): Request | undefined => {
+  if (forbidden.has(env.REQUEST_METHOD.toUpperCase())) return undefined
+  const url = urlOf(env)
+  if (!URL.canParse(url)) return undefined
+  return new Request(url, {
     method: env.REQUEST_METHOD,
     headers: env.headers_raw.map(([name, value]): [string, string] => [name, value]),
     signal: env["tsgi.signal"],
     ...hasBody(env) ? { body: bodyOf(env), duplex: "half" } : {}
   })
+}
 
 // RFC 9112, 3.3: the target itself where it is absolute, otherwise scheme, Host and target together
 const urlOf = (env: Environ): string => {
@@ -54,7 +68,7 @@ const urlOf = (env: Environ): string => {
 
 // The fetch standard gives GET and HEAD no body, whatever the message has.
 const hasBody = (env: Environ): boolean =>
-  env.REQUEST_METHOD !== "GET" && env.REQUEST_METHOD !== "HEAD" &&
+  !/^(?:GET|HEAD)$/i.test(env.REQUEST_METHOD) &&
   (env.HTTP_TRANSFER_ENCODING !== undefined || (env.CONTENT_LENGTH !== undefined && env.CONTENT_LENGTH !== "0"))
 
 const bodyOf = (env: Environ): ReadableStream<Uint8Array> => {

@@ -52,7 +52,7 @@ const reader = (exchange: Exchange, journal: Journal<string>): void => {
   journal.push("application")
   const pull = (): void => {
     const taken = exchange.body.take()
-    if (taken === undefined) return exchange.body.wait(pull)
+    if (taken === undefined) return void exchange.body.wait(pull)
     if (taken instanceof Uint8Array) return pull()
     journal.push("application ended")
     exchange.ended()
