@@ -1,0 +1,280 @@
+/** Limits that hold, and rude clients: what they get, what the handler sees, what is logged. */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServer from "@effect/platform/HttpServer"
+import type { RequestError } from "@effect/platform/HttpServerError"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import { Posthooks, type ServerConfig, TsgiHttpServer } from "tsgi/effect"
+import { turns } from "../utils/Journal.js"
+import {
+  type Handler,
+  kinds,
+  named,
+  nothingSeen,
+  post,
+  type SceneOptions,
+  type Seen,
+  serve,
+  type Served
+} from "./scene.js"
+
+type Reader = Effect.Effect<unknown, RequestError, HttpServerRequest.HttpServerRequest>
+
+const reading = <A, E>(
+  read: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<A, E>
+): Effect.Effect<A, E, HttpServerRequest.HttpServerRequest> => Effect.flatMap(HttpServerRequest.HttpServerRequest, read)
+
+const readers: Readonly<Record<string, Reader>> = {
+  text: reading((request) => request.text),
+  json: reading((request) => request.json),
+  arrayBuffer: reading((request) => request.arrayBuffer),
+  urlParamsBody: reading((request) => request.urlParamsBody),
+  stream: reading((request) => Stream.runDrain(request.stream))
+}
+
+/** Answers with what reading came to; tells hooks' outcomes. */
+const careful = (seen: Seen, read: Reader): Handler =>
+  Effect.zipRight(
+    Effect.orDie(Posthooks.add((outcome) => Effect.sync(() => seen.events.push(named(outcome))))),
+    Effect.match(read, {
+      onFailure: (error) => HttpServerResponse.text(`${error._tag} ${error.reason}`, { status: 422 }),
+      onSuccess: () => HttpServerResponse.text("read")
+    })
+  )
+
+/** A body read by handlers that leave failures to the platform. */
+const trusting: Readonly<Record<string, (seen: Seen, read: Reader) => Served>> = {
+  HttpApp: (seen, read) => HttpServer.serve(answering(seen, read)),
+  HttpRouter: (seen, read) => HttpServer.serve(HttpRouter.empty.pipe(HttpRouter.post("/", answering(seen, read)))),
+  HttpLayerRouter: (seen, read) =>
+    HttpLayerRouter.serve<never, never, HttpLayerRouter.HttpRouter, never, never>(
+      HttpLayerRouter.add("POST", "/", Effect.orDie(answering(seen, read))),
+      { disableListenLog: true }
+    ),
+  HttpApi: (seen) =>
+    HttpApiBuilder.serve().pipe(
+      Layer.provide(HttpApiBuilder.api(PayloadApi)),
+      Layer.provide(
+        HttpApiBuilder.group(PayloadApi, "payload", (handlers) =>
+          handlers.handle("post", ({ payload }) =>
+            Effect.sync(() => {
+              seen.events.push(`handler ${payload.name}`)
+              return "read"
+            })))
+      ),
+      Layer.provide(TsgiHttpServer.layerContext)
+    )
+}
+
+const answering = (seen: Seen, read: Reader) =>
+  Effect.as(
+    Effect.tap(read, () => Effect.sync(() => seen.events.push("handler"))),
+    HttpServerResponse.text("read")
+  )
+
+class PayloadApi extends HttpApi.make("api").add(
+  HttpApiGroup.make("payload").add(
+    HttpApiEndpoint.post("post", "/").setPayload(Schema.Struct({ name: Schema.String })).addSuccess(Schema.String)
+  )
+) {}
+
+const talk = (served: Served, seen: Seen, options: SceneOptions = {}) =>
+  Effect.gen(function*() {
+    const scene = yield* serve(served, seen, { memory: true, ...options })
+    return yield* Effect.acquireRelease(Effect.promise(scene.connect), (client) => Effect.sync(() => client.close()))
+  })
+
+const limits = (body: number): ServerConfig.Partial => ({ limits: { body } })
+const json = "Content-Type: application/json\r\n"
+const chunked = `POST / HTTP/1.1\r\nHost: a\r\n${json}Transfer-Encoding: chunked\r\n\r\n`
+const bytes = (length: number): string => `{"name":"${"x".repeat(length - 11)}"}`
+
+for (const kind of Object.keys(trusting)) {
+  describe(kind, () => {
+    it.scoped("a body that is announced as too long is refused, and a client that uploads it all the same can read why", () =>
+      Effect.gen(function*() {
+        const seen = nothingSeen()
+        const client = yield* talk(trusting[kind](seen, readers.text), seen, { memory: false, config: limits(1000) })
+        client.send(post(20_000_000, "", json))
+        for (let sent = 0; sent < 20; sent++) client.send(new Uint8Array(1_000_000))
+        const response = yield* Effect.promise(() => client.response())
+        assert.strictEqual(response.status, 413)
+        assert.strictEqual(response.get("connection"), "close")
+        yield* Effect.promise(() => client.whenEnded())
+        const [record] = yield* Effect.promise(() => seen.records.first(1))
+        assert.deepStrictEqual([record.status, record.refused?.reason], [413, "BodyTooLarge"])
+        assert.deepStrictEqual(seen.events.entries, ["log 413"])
+      }))
+
+    it.scoped("a chunked body that turns out too long", () =>
+      Effect.gen(function*() {
+        const seen = nothingSeen()
+        const client = yield* talk(trusting[kind](seen, readers.text), seen, { memory: false, config: limits(1000) })
+        client.send(chunked)
+        for (let sent = 0; sent < 20; sent++) {
+          client.send("100000\r\n")
+          client.send(new Uint8Array(0x100000))
+          client.send("\r\n")
+        }
+        const response = yield* Effect.promise(() => client.response())
+        assert.strictEqual(response.status, 413)
+        assert.strictEqual(response.get("connection"), "close")
+        const [record] = yield* Effect.promise(() => seen.records.first(1))
+        assert.deepInclude(record.outcome, { _tag: "Aborted", reason: "BadRequest", status: 413 })
+        assert.deepStrictEqual(seen.events.entries, ["log 413"])
+        assert.deepStrictEqual(seen.lines.entries.filter((line) => line.startsWith("Error")), [])
+      }))
+
+    it.scoped("as many bytes as may be are read", () =>
+      Effect.gen(function*() {
+        const seen = nothingSeen()
+        const client = yield* talk(trusting[kind](seen, readers.text), seen, { config: limits(1000) })
+        client.send(post(1000, bytes(1000), json))
+        assert.strictEqual((yield* Effect.promise(() => client.response())).status, 200)
+        client.send(`${chunked}1f4\r\n${bytes(1000).slice(0, 500)}\r\n1f4\r\n${bytes(1000).slice(500)}\r\n0\r\n\r\n`)
+        assert.strictEqual((yield* Effect.promise(() => client.response())).status, 200)
+      }))
+
+    for (
+      const [what, config, send, status, reason] of [
+        ["a malformed chunk", {}, `${chunked}nonsense\r\n`, 400, "BadRequest"],
+        ["half a body", { halfClose: "answer" }, post(100, "half", json), 400, "ClientGone"]
+      ] as const
+    ) {
+      it.scoped(`${what} is the client's mistake, and no failure`, () =>
+        Effect.gen(function*() {
+          const seen = nothingSeen()
+          const client = yield* talk(trusting[kind](seen, readers.text), seen, { config })
+          client.send(send)
+          client.end()
+          const response = yield* Effect.promise(() => client.response())
+          assert.strictEqual(response.status, status)
+          assert.strictEqual(response.get("connection"), "close")
+          const [record] = yield* Effect.promise(() => seen.records.first(1))
+          assert.deepInclude(record.outcome, { _tag: "Aborted", reason, status })
+          assert.deepStrictEqual(seen.lines.entries.filter((line) => line.startsWith("Error")), [])
+        }))
+    }
+
+    it.scoped("a body that stops coming: 408", () =>
+      Effect.gen(function*() {
+        const seen = nothingSeen()
+        const client = yield* talk(trusting[kind](seen, readers.text), seen)
+        client.send(post(100, "half", json))
+        yield* Effect.promise(() => turns(50))
+        yield* TestClock.adjust("31 seconds")
+        const response = yield* Effect.promise(() => client.response())
+        assert.strictEqual(response.status, 408)
+        assert.strictEqual(response.get("connection"), "close")
+        const [record] = yield* Effect.promise(() => seen.records.first(1))
+        assert.deepInclude(record.outcome, { _tag: "Aborted", reason: "ReadTimeout", status: 408 })
+      }))
+
+    it.scoped("10 MiB are read whole, a byte more is not", () =>
+      Effect.gen(function*() {
+        const seen = nothingSeen()
+        const client = yield* talk(trusting[kind](seen, readers.text), seen, { memory: false })
+        client.send(post(10_485_760, bytes(10_485_760), json))
+        assert.strictEqual((yield* Effect.promise(() => client.response())).status, 200)
+        client.send(post(10_485_761, bytes(10_485_761), json))
+        const response = yield* Effect.promise(() => client.response())
+        assert.strictEqual(response.status, 413)
+        assert.strictEqual(response.get("connection"), "close")
+      }))
+
+    it.scoped("unless the server is told otherwise", () =>
+      Effect.gen(function*() {
+        const seen = nothingSeen()
+        const client = yield* talk(trusting[kind](seen, readers.text), seen, {
+          memory: false,
+          door: { maxBufferedBody: Infinity }
+        })
+        client.send(post(10_485_761, bytes(10_485_761), json))
+        assert.strictEqual((yield* Effect.promise(() => client.response())).status, 200)
+      }))
+  })
+}
+
+for (const kind of Object.keys(kinds)) {
+  describe(`${kind}, with failures handled`, () => {
+    for (const [how, read] of Object.entries(readers)) {
+      if (how !== "stream") {
+        it.scoped(`${how} of more than withMaxBodySize: Decode`, () =>
+          Effect.gen(function*() {
+            const seen = nothingSeen()
+            const limited = HttpServerRequest.withMaxBodySize(read, Option.some(10))
+            const client = yield* talk(kinds[kind](careful(seen, limited)), seen)
+            for (const send of [post(11, "01234567890"), `${chunked}b\r\n01234567890\r\n0\r\n\r\n`]) {
+              client.send(send)
+              const response = yield* Effect.promise(() => client.response())
+              assert.strictEqual(response.body.toString(), "RequestError Decode")
+              assert.strictEqual(response.get("connection"), undefined)
+            }
+            client.send(post(10, "1234567890"))
+            assert.strictEqual((yield* Effect.promise(() => client.response())).body.toString(), "read")
+          }))
+      }
+
+      it.scoped(`${how} of a malformed body: Decode`, () =>
+        Effect.gen(function*() {
+          const seen = nothingSeen()
+          const client = yield* talk(kinds[kind](careful(seen, read)), seen)
+          client.send(`${chunked}5\r\nhelloXX`)
+          const response = yield* Effect.promise(() => client.response())
+          assert.strictEqual(response.body.toString(), "RequestError Decode")
+          assert.strictEqual(response.get("connection"), "close")
+          yield* Effect.promise(() => seen.records.first(1))
+          // it was answered as the handler wanted
+          assert.deepStrictEqual(seen.events.entries, ["Sent 422", "log 422"])
+        }))
+
+      it.scoped(`${how} of half a body: Transport`, () =>
+        Effect.gen(function*() {
+          const seen = nothingSeen()
+          const client = yield* talk(kinds[kind](careful(seen, read)), seen, { config: { halfClose: "answer" } })
+          client.send(post(10, "01234"))
+          client.end()
+          const response = yield* Effect.promise(() => client.response())
+          assert.strictEqual(response.body.toString(), "RequestError Transport")
+        }))
+    }
+
+    it.scoped("the fields as they came, beside the joined ones", () =>
+      Effect.gen(function*() {
+        const seen = nothingSeen()
+        const handler = Effect.gen(function*() {
+          const request = yield* HttpServerRequest.HttpServerRequest
+          return HttpServerResponse.unsafeJson([yield* TsgiHttpServer.rawHeaders, request.headers])
+        })
+        const client = yield* talk(kinds[kind](handler), seen)
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nX-B: 1\r\nx-a: 2\r\nX-b: 3\r\nCookie: c=1\r\nCookie: d=2\r\n\r\n")
+        const response = yield* Effect.promise(() => client.response())
+        assert.deepStrictEqual(JSON.parse(response.body.toString()), [
+          [["Host", "a"], ["X-B", "1"], ["x-a", "2"], ["X-b", "3"], ["Cookie", "c=1"], ["Cookie", "d=2"]],
+          { host: "a", "x-b": "1, 3", "x-a": "2", cookie: "c=1; d=2" }
+        ])
+      }))
+  })
+}
+
+it.scoped("an address that is taken: ServeError, with what and why", () =>
+  Effect.gen(function*() {
+    const context = yield* Layer.build(TsgiHttpServer.layer({ host: "127.0.0.1", port: 0 }))
+    const { address } = yield* Effect.provide(HttpServer.HttpServer, context)
+    const port = address._tag === "TcpAddress" ? address.port : 0
+    const error = yield* Effect.flip(Layer.build(TsgiHttpServer.layer({ host: "127.0.0.1", port })))
+    assert.strictEqual(error._tag, "ServeError")
+    assert.deepInclude(error.cause, { _tag: "BindError", reason: "AddressInUse", address: `http://127.0.0.1:${port}` })
+  }))
