@@ -20,6 +20,9 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",
+    // much of what the tests do is waiting, and one worker would leave a core idle where there are two
+    minWorkers: "100%",
+    maxWorkers: "100%",
     testTimeout: 15_000,
     hookTimeout: 15_000,
     reporters: ["dot"],

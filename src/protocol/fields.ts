@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { type Failure, failure } from "./failure.js"
-import { COLON, CR, fieldBytes, HTAB, latin1, LF, SP, tokenBytes } from "./grammar.js"
+import { COLON, CR, fieldBytes, hex, HTAB, latin1, LF, SP, tokenBytes } from "./grammar.js"
 
 /**
  * Field names and values in the order they came, alternating: `[name, value, name, value, ...]`. Names keep their case,
@@ -149,8 +149,6 @@ export class FieldSection {
     return failure("FieldSectionTooLarge", `field lines longer than ${this.limits.section} bytes together`)
   }
 }
-
-const hex = (byte: number): string => `0x${byte.toString(16).padStart(2, "0")}`
 
 // RFC 9112, 5.1 (nothing between name and colon), 5.2 (no line folding) and 2.2 (line ends)
 const refuseName = (byte: number, first: boolean): Failure => {

@@ -85,3 +85,6 @@ const isBlank = (code: number): boolean => code === SP || code === HTAB
  */
 export const listMembers = (value: string): ReadonlyArray<string> =>
   value.toLowerCase().split(",").map(trimmed).filter((member) => member !== "")
+
+/** A byte as it is named in a failure, such as `0x0d`. */
+export const hex = (byte: number): string => `0x${byte.toString(16).padStart(2, "0")}`

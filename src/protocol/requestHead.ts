@@ -8,7 +8,7 @@
  */
 import { type Failure, failure } from "./failure.js"
 import { type Fields, FieldSection } from "./fields.js"
-import { CR, latin1, LF, SP, targetBytes, tokenBytes } from "./grammar.js"
+import { CR, hex, latin1, LF, SP, targetBytes, tokenBytes } from "./grammar.js"
 import type { Leniency, Limits } from "./limits.js"
 import { parseTarget, type Target } from "./target.js"
 
@@ -46,6 +46,7 @@ export class RequestHeadParser {
   consumed = 0
   private emptyLines = 0
   private line: RequestLine | undefined = undefined
+  private refusedLine = ""
   private section: FieldSection
   private readonly sectionLimits
 
@@ -59,10 +60,10 @@ export class RequestHeadParser {
     return this.line !== undefined
   }
 
-  /** The request line of a head whose fields are being read: for the log, when they are refused. */
+  /** The request line of a head that is being read, or as far as it was read when it was refused: for the log. */
   get requestLine(): string {
     const line = this.line
-    return line === undefined ? "" : `${line.method} ${line.target} ${line.version}`
+    return line === undefined ? this.refusedLine : `${line.method} ${line.target} ${line.version}`
   }
 
   parse(bytes: Uint8Array, from: number): RequestHead | Failure | undefined {
@@ -106,7 +107,7 @@ export class RequestHeadParser {
     while (i < end && tokenBytes[bytes[i]] === 1) i++
     const methodEnd = i
     if (i < end) {
-      if (bytes[i] !== SP || i === start) return refuse(bytes[i], "the method")
+      if (bytes[i] !== SP || i === start) return this.refuse(bytes, start, i, "the method")
       i++
     }
     const targetStart = i
@@ -117,31 +118,42 @@ export class RequestHeadParser {
     }
     const targetEnd = i
     if (i < end) {
-      if (bytes[i] !== SP || i === targetStart) return refuse(bytes[i], "the request target")
+      if (bytes[i] !== SP || i === targetStart) return this.refuse(bytes, start, i, "the request target")
       i++
     }
     const versionStart = i
     while (i < end && targetBytes[bytes[i]] === 1) i++
     if (i >= end) {
-      return end === stop
-        ? failure("RequestLineTooLong", `a request line longer than ${this.limits.requestLine} bytes`)
-        : undefined
+      if (end < stop) return undefined
+      this.refusedLine = latin1(bytes, start, end)
+      return failure("RequestLineTooLong", `a request line longer than ${this.limits.requestLine} bytes`)
     }
-    if (bytes[i] !== CR) return refuse(bytes[i], "the HTTP version")
+    if (bytes[i] !== CR) return this.refuse(bytes, start, i, "the HTTP version")
     if (i + 1 >= length) return undefined
     if (bytes[i + 1] !== LF) return failure("BareCarriageReturn", "CR without LF in the request line")
-    this.consumed = i + 2
-
     const text = latin1(bytes, start, i)
+    this.refusedLine = text
     const version = text.slice(versionStart - start)
     const minorVersion = minorVersionOf(version)
     if (typeof minorVersion !== "number") return minorVersion
     const method = text.slice(0, methodEnd - start)
     const target = text.slice(targetStart - start, targetEnd - start)
     const form = parseTarget(method, target)
-    return form === undefined
-      ? failure("MalformedTarget", "a request target of no known form")
-      : { _tag: "RequestLine", method, target, form, minorVersion, version }
+    if (form === undefined) return failure("MalformedTarget", "a request target of no known form")
+    this.consumed = i + 2
+    this.refusedLine = ""
+    return { _tag: "RequestLine", method, target, form, minorVersion, version }
+  }
+
+  // RFC 9112, 3: three parts, one space between them, no white space within
+  private refuse(bytes: Uint8Array, start: number, at: number, where: string): Failure {
+    const byte = bytes[at]
+    this.refusedLine = latin1(bytes, start, byte === LF || byte === CR ? at : at + 1)
+    if (byte === LF) return failure("BareLineFeed", `LF without CR in ${where}`)
+    if (byte === CR) return failure("MalformedRequestLine", `the request line ends in ${where}`)
+    return where === "the request target" && byte !== SP
+      ? failure("MalformedTarget", `byte ${hex(byte)} in the request target`)
+      : failure("MalformedRequestLine", `byte ${hex(byte)} in ${where}`)
   }
 }
 
@@ -162,13 +174,4 @@ const minorVersionOf = (version: string): 0 | 1 | Failure => {
   return /^HTTP\/[0-9]\.[0-9]$/.test(version)
     ? failure("UnsupportedVersion", `${version} is not spoken here`)
     : failure("MalformedRequestLine", "no HTTP version at the end of the request line")
-}
-
-// RFC 9112, 3: three parts, one space between them, no white space within
-const refuse = (byte: number, where: string): Failure => {
-  if (byte === LF) return failure("BareLineFeed", `LF without CR in ${where}`)
-  if (byte === CR) return failure("MalformedRequestLine", `the request line ends in ${where}`)
-  return where === "the request target" && byte !== SP
-    ? failure("MalformedTarget", `byte 0x${byte.toString(16).padStart(2, "0")} in the request target`)
-    : failure("MalformedRequestLine", `byte 0x${byte.toString(16).padStart(2, "0")} in ${where}`)
 }

@@ -5,7 +5,7 @@
  */
 import type { AccessRecord } from "./AccessLog.js"
 import { OptionError } from "./ServerError.js"
-import { isTrusted, type TrustedProxies } from "./TrustedProxies.js"
+import { isTrusted, make as trust, type TrustedProxies } from "./TrustedProxies.js"
 
 /**
  * eventlet's default line.
@@ -29,7 +29,8 @@ export interface FormatOptions {
 
 /**
  * Compiles a template. `%(name)s` stands for a field, `%(name).6f` for a number with so many decimals, `%(name)d` for a
- * whole number, `%%` for `%`. Throws an `OptionError` that lists the fields for a name that is none.
+ * whole number, `%%` for `%`. By default no proxy is believed. Throws an `OptionError` that lists the fields for a name
+ * that is none.
  *
  * | field          | what                                                         |
  * | -------------- | ------------------------------------------------------------ |
@@ -49,7 +50,10 @@ export interface FormatOptions {
  * @since 0.1.0
  * @category constructors
  */
-export const compile = (template: string, options: FormatOptions): (record: AccessRecord) => string => {
+export const compile = (
+  template: string,
+  options: FormatOptions = { forwardedFor: false, trustedProxies: trust([]) }
+): (record: AccessRecord) => string => {
   const parts = parse(template, fieldsFor(options))
   return (record) => {
     let line = ""

@@ -179,8 +179,13 @@ describe("a reader", () => {
     expect(lineOf("GET /a HTTP/1.1\r\nX : y\r\n")).toEqual(["SpaceBeforeColon", "GET /a HTTP/1.1"])
     expect(lineOf("GET /a HTTP/1.1\r\n\r\n")).toEqual(["MissingHost", "GET /a HTTP/1.1"])
     expect(lineOf("GET /a HTTP/1.1\r\nHost: a\r\n")).toEqual([undefined, "GET /a HTTP/1.1"])
-    expect(lineOf("GET a HTTP/1.1\r\n")).toEqual(["MalformedTarget", ""])
-    expect(lineOf(`${get.toString()}GET a HTTP/1.1\r\n`)).toEqual(["MalformedTarget", ""])
+    expect(lineOf("GET a HTTP/1.1\r\n")).toEqual(["MalformedTarget", "GET a HTTP/1.1"])
+    expect(lineOf(`${get.toString()}GET a HTTP/1.1\r\n`)).toEqual(["MalformedTarget", "GET a HTTP/1.1"])
+    expect(lineOf("GET /a HTTP/2.0\r\n")).toEqual(["UnsupportedVersion", "GET /a HTTP/2.0"])
+    // it is read no further than to the byte that is wrong, so that it does not depend on how the bytes are cut
+    expect(lineOf("GET /a b HTTP/1.1\r\n")).toEqual(["MalformedRequestLine", "GET /a b "])
+    expect(lineOf("\x16\x03\x01\r\n")).toEqual(["MalformedRequestLine", "\x16"])
+    expect(lineOf("nonsense\r\n")).toEqual(["MalformedRequestLine", "nonsense"])
     expect(lineOf(get.toString())).toEqual([undefined, ""])
   })
 

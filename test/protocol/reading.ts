@@ -18,7 +18,7 @@ export interface Reading {
   readonly requests: ReadonlyArray<ReadRequest>
   /** `idle`: between two requests; `more`: inside one; or how the connection is refused. */
   readonly end: "idle" | "more" | Failure
-  /** The request line of a head that was begun and not given out. */
+  /** The request line of a head that was begun and not given out, as far as it was read. */
   readonly begun: string
 }
 
