@@ -24,7 +24,7 @@ const withPair = async (options: MemoryOptions, use: (pair: Pair) => Promise<voi
   let arrived = (_: Transport): void => undefined
   const accepted = new Promise<Transport>((resolve) => arrived = resolve)
   await Effect.runPromise(Scope.extend(
-    memory.listener.bind({ accepted: arrived, lost: () => undefined }, { handshakeTimeout: 1000 }),
+    memory.listener.bind({ accepted: arrived, lost: () => undefined }, { handshakeTimeout: 1000, handshakes: 10 }),
     scope
   ))
   const client = memory.connect()
@@ -259,7 +259,8 @@ describe("a listener in memory", () => {
       const listener = yield* Listener
       let accepted: Transport | undefined
       yield* listener.bind({ accepted: (transport) => accepted = transport, lost: () => undefined }, {
-        handshakeTimeout: 1000
+        handshakeTimeout: 1000,
+        handshakes: 10
       })
       const client = yield* Effect.scoped(Effect.tap(connect(), () => Effect.promise(() => turns(5))))
       yield* Effect.promise(() => client.whenClosed())

@@ -11,6 +11,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import { dirname } from "node:path"
 import * as Tls from "node:tls"
+import { isMainThread } from "node:worker_threads"
 import { type Address, format } from "../server/Address.js"
 import { type Acceptor, type Bound, Listener } from "../server/Listener.js"
 import { type BindError, bindErrorFrom, TransportError } from "../server/ServerError.js"
@@ -103,14 +104,14 @@ export class TlsSettings {
  * @category constructors
  */
 export const make = (options: ListenOptions, tls?: TlsSettings): Context.Tag.Service<Listener> => ({
-  bind: (acceptor, { address, handshakeTimeout }) =>
+  bind: (acceptor, { address, handshakes, handshakeTimeout }) =>
     Effect.acquireRelease(
       Effect.tryPromise({
         try: () => {
           const again = address?._tag === "Tcp" && options.fd === undefined
             ? { ...options, port: address.port }
             : options
-          return open(again, tls, acceptor, handshakeTimeout)
+          return open(again, tls, acceptor, { handshakes, handshakeTimeout })
         },
         catch: (cause): BindError => bindErrorFrom(cause, describe(options))
       }),
@@ -140,21 +141,25 @@ const open = async (
   options: ListenOptions,
   tls: TlsSettings | undefined,
   acceptor: Acceptor,
-  handshakeTimeout: number
+  bounds: { readonly handshakes: number; readonly handshakeTimeout: number }
 ): Promise<Bound & { readonly close: () => void }> => {
   validate(options, tls?.options)
   const settings: Net.ServerOpts = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true }
-  const handshakes = new Handshakes()
+  const lost = (reason: TransportError["reason"], cause: unknown, remote: string): void =>
+    acceptor.lost(new TransportError({ reason, cause }), remote)
+  const handshakes = new Handshakes(bounds.handshakes, (cause, remote) => lost("Handshake", cause, remote))
+  // known before anybody is accepted
+  let path: string | undefined = undefined
   const accepted = (socket: Net.Socket): void => {
-    handshakes.over(socket)
+    if (socket instanceof Tls.TLSSocket) handshakes.over(socket)
     socket.allowHalfOpen = true
-    acceptor.accepted(new NodeTransport(socket, options.path))
+    acceptor.accepted(new NodeTransport(socket, path))
   }
   const server = tls === undefined
     ? Net.createServer(settings, accepted)
     : Tls.createServer({
       ALPNProtocols: ["http/1.1"],
-      handshakeTimeout: Math.min(handshakeTimeout, 2 ** 31 - 1),
+      handshakeTimeout: Math.min(bounds.handshakeTimeout, 2 ** 31 - 1),
       ...tls.options,
       ...settings,
       // a client that leaves within the handshake is not waited for
@@ -165,7 +170,7 @@ const open = async (
     detach = tls.attach(server)
     // before the handshake is over there is no transport; the socket is dropped by node:tls
     server.on("tlsClientError", (cause, socket) => {
-      acceptor.lost(new TransportError({ reason: "Handshake", cause }), peerOf(socket))
+      if (!handshakes.dropped(socket)) lost("Handshake", cause, peerOf(socket))
       socket.destroy()
     })
     server.on("connection", (socket: Net.Socket) => handshakes.add(socket))
@@ -179,52 +184,80 @@ const open = async (
     throw error
   }
   // Accepting failed, out of descriptors for instance: the next connection may succeed (accept(2)).
-  server.on("error", (cause) => acceptor.lost(new TransportError({ reason: "Accept", cause }), "-"))
+  server.on("error", (cause) => lost("Accept", cause, "-"))
+  const address = addressOf(server, options)
+  if (address._tag === "Unix") path = address.path
   return {
-    address: addressOf(server, options),
+    address,
     scheme: tls === undefined ? "http" : "https",
     close: () => {
       detach()
       server.close()
-      handshakes.drop()
+      handshakes.dropAll("the server stops")
     }
   }
 }
 
-/** Handshakes under way at a time, at the most; whoever comes on top is dropped. */
-const mostHandshakes = 1024
-
-// Connections within their handshake, which node:tls keeps to itself: they are bounded, and end with the listener. A secured
-// socket and the one under it have the same peer; peers on unix sockets have no name, and are left to the deadline.
+// Connections within their handshake, which node:tls keeps to itself: they are bounded, and end with the listener. The
+// oldest makes room: it had the longest time, and a crowd of silent ones must not keep others out.
 class Handshakes {
-  private readonly sockets = new Map<string, Net.Socket>()
+  private readonly sockets = new Set<Net.Socket>()
+  private readonly told = new WeakSet<Net.Socket>()
+
+  constructor(
+    private readonly most: number,
+    private readonly lost: (cause: Error, remote: string) => void
+  ) {}
 
   add(socket: Net.Socket): void {
-    if (socket.remotePort === undefined) return
-    if (this.sockets.size >= mostHandshakes) {
-      socket.destroy()
-      return
+    if (this.sockets.size >= this.most) {
+      const [oldest] = this.sockets
+      this.drop(oldest, `another needed its room; limits.handshakes is ${this.most}`)
     }
-    const peer = peerOf(socket)
-    this.sockets.set(peer, socket)
-    socket.once("close", () => {
-      if (this.sockets.get(peer) === socket) this.sockets.delete(peer)
-    })
+    this.sockets.add(socket)
+    socket.once("close", () => this.sockets.delete(socket))
   }
 
-  over(socket: Net.Socket): void {
-    this.sockets.delete(peerOf(socket))
+  over(secured: Tls.TLSSocket): void {
+    const carrier = carrierOf(secured)
+    if (carrier !== undefined) this.sockets.delete(carrier)
+    // rather no bound than somebody cut who has done all that was asked
+    else this.sockets.clear()
   }
 
-  drop(): void {
-    for (const socket of this.sockets.values()) socket.destroy()
+  /** Has it been told already why this one did not end? */
+  dropped(secured: Tls.TLSSocket): boolean {
+    const carrier = carrierOf(secured)
+    return carrier !== undefined && this.told.has(carrier)
   }
+
+  dropAll(why: string): void {
+    for (const socket of this.sockets) this.drop(socket, why)
+  }
+
+  private drop(socket: Net.Socket, why: string): void {
+    this.sockets.delete(socket)
+    this.told.add(socket)
+    const remote = peerOf(socket)
+    socket.destroy()
+    this.lost(new Error(why), remote)
+  }
+}
+
+// The socket under a secured one, as every version of Node has it. On unix sockets there is nothing else to tell by.
+const carrierOf = (secured: Tls.TLSSocket): Net.Socket | undefined => {
+  const carrier: unknown = Reflect.get(secured, "_parent")
+  return carrier instanceof Net.Socket ? carrier : undefined
 }
 
 const validate = (options: ListenOptions, tls: TlsOptions | undefined): void => {
   const kinds = [options.fd, options.path, options.port].filter((given) => given !== undefined)
   if (kinds.length > 1) throw invalid("give one of port, path and fd")
   if (options.reusePort === true && !options.port) throw invalid("reusePort needs a port of its own, not a free one")
+  const { mode } = options
+  if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o7777)) {
+    throw invalid(`the mode of a unix socket is a number from 0 to 0o7777; it is ${mode}`)
+  }
   // the system would cut it, and listen elsewhere
   if (options.path !== undefined && Buffer.byteLength(options.path) > longestPath) {
     throw invalid(`the path is too long, a unix socket's has at most ${longestPath} bytes`)
@@ -243,7 +276,7 @@ const longestPath = process.platform === "linux" ? 107 : 103
 const invalid = (message: string): Error => Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" })
 
 const listen = async (server: Net.Server, options: ListenOptions): Promise<void> => {
-  const { backlog = 511, fd, path } = options
+  const { backlog = 511, fd, mode, path } = options
   if (fd !== undefined) return attempt(server, { fd, backlog })
   if (path === undefined) {
     return attempt(server, {
@@ -255,7 +288,7 @@ const listen = async (server: Net.Server, options: ListenOptions): Promise<void>
     })
   }
   try {
-    await attempt(server, { path, backlog })
+    await attempt(server, { path, backlog }, mode)
   } catch (error) {
     // the system has the same code for a folder that there is not and one that is not ours
     const folder = dirname(path)
@@ -264,20 +297,28 @@ const listen = async (server: Net.Server, options: ListenOptions): Promise<void>
     }
     if (codeOf(error) !== "EADDRINUSE" || !isSocket(path) || await answers(path)) throw error
     Fs.unlinkSync(path)
-    await attempt(server, { path, backlog })
+    await attempt(server, { path, backlog }, mode)
   }
 }
 
+// With a mode: nobody may connect whom it keeps out, not even in the moment before it is set. The system makes the file
+// within `listen`, with the umask of that moment; a worker thread may not change that.
 const attempt = (
   server: Net.Server,
-  options: Net.ListenOptions | { readonly fd: number; readonly backlog: number }
+  options: Net.ListenOptions | { readonly fd: number; readonly backlog: number },
+  mode?: number
 ): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once("error", reject)
-    server.listen(options, () => {
-      server.off("error", reject)
-      resolve()
-    })
+    const umask = mode === undefined || !isMainThread ? undefined : process.umask(0o777 & ~mode)
+    try {
+      server.listen(options, () => {
+        server.off("error", reject)
+        resolve()
+      })
+    } finally {
+      if (umask !== undefined) process.umask(umask)
+    }
   })
 
 const isSocket = (path: string): boolean => Fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true

@@ -5,6 +5,8 @@
  */
 
 /**
+ * The path of a unix socket is empty where it is not known: of peers, and of a listening socket that was inherited.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -13,14 +15,15 @@ export type Address =
   | { readonly _tag: "Unix"; readonly path: string }
 
 /**
- * An address as a URL's origin: `http://127.0.0.1:8090`, `https://[::1]:8443`, `http:/run/app.sock`.
+ * An address as a URL's origin: `http://127.0.0.1:8090`, `https://[::1]:8443`, `http:/run/app.sock`; `http:unix` where a
+ * socket was inherited and nobody knows its path.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const format = (address: Address, scheme: "http" | "https" = "http"): string =>
   address._tag === "Unix"
-    ? `${scheme}:${address.path}`
+    ? `${scheme}:${address.path === "" ? "unix" : address.path}`
     : `${scheme}://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`
 
 /**

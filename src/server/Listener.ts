@@ -40,11 +40,15 @@ export interface Bound {
  */
 export class Listener extends Context.Tag("tsgi/Listener")<Listener, {
   /**
-   * `handshakeTimeout` is in milliseconds; `address`, where an earlier binding was, to bind there again. Accepting begins
-   * at once.
+   * `handshakeTimeout` is in milliseconds, `handshakes` how many may be under way at a time; `address`, where an earlier
+   * binding was, to bind there again. Accepting begins at once.
    */
   readonly bind: (
     acceptor: Acceptor,
-    options: { readonly handshakeTimeout: number; readonly address?: Address | undefined }
+    options: {
+      readonly handshakeTimeout: number
+      readonly handshakes: number
+      readonly address?: Address | undefined
+    }
   ) => Effect.Effect<Bound, BindError, Scope.Scope>
 }>() {}

@@ -179,7 +179,11 @@ export const serve = (
     const bound: Bound = yield* listener.bind({
       accepted: (transport) => connections.admit(transport),
       lost: (error, remote) => log("Info", `lost (${remote}) ${error.message}`)
-    }, { handshakeTimeout: config.timeouts.handshake, address: options?.address }).pipe(
+    }, {
+      handshakeTimeout: config.timeouts.handshake,
+      handshakes: config.limits.handshakes,
+      address: options?.address
+    }).pipe(
       Scope.extend(listening),
       Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(listening, Exit.void) : Effect.void)
     )

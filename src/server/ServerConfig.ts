@@ -20,6 +20,8 @@ export interface ServerLimits extends Limits {
   readonly connections: number
   /** Connections that may wait for room; more are closed at once. Default 1024. */
   readonly waitingConnections: number
+  /** TLS handshakes under way at a time; a further one takes the place of the oldest. Default 1024. */
+  readonly handshakes: number
   /** Requests on one connection; the last one is answered `Connection: close`. Default `Infinity`. */
   readonly requestsPerConnection: number
   /** Unread body in bytes that is read and dropped to keep a connection; more closes it. Default 262144. */
@@ -92,6 +94,7 @@ export const defaults: Config = {
     ...defaultLimits,
     connections: 1024,
     waitingConnections: 1024,
+    handshakes: 1024,
     requestsPerConnection: Infinity,
     leftoverBody: 262_144
   },

@@ -34,19 +34,19 @@ describe("the server", () => {
   it("test_socket_remains_open", async () => {
     // Two processes hold the same listening socket; what one of them closes stays open in the other.
     const { address, children: [first, second] } = await startChildren(2)
-    await first.tell("serve")
+    await first.serve()
     const before = await connect(address)
     before.send(http10)
     expect((await before.response()).body.toString()).toBe("hello world")
     before.close()
-    await first.tell("stop")
+    await first.stop()
 
     const waiting = await connect(address)
     waiting.send(http10)
-    await second.tell("serve")
+    await second.serve()
     expect((await waiting.response()).body.toString()).toBe("hello world")
     waiting.close()
-    await second.tell("stop")
+    await second.stop()
   })
 
   it("test_022_custom_pool", async () => {

@@ -1,26 +1,32 @@
-/** Processes that inherit one listening socket, and serve on it when they are told to. */
+/** Processes that inherit one listening socket, TCP or unix, and serve on it when they are told to. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
+import * as fs from "node:fs"
 import * as Net from "node:net"
 import { fileURLToPath } from "node:url"
-import { type Address, listen, type RunningServer, server } from "tsgi"
+import { type Address, type App, listen, type RunningServer, server } from "tsgi"
 import { hello } from "./fixture.js"
 
 export interface Child {
-  /** `serve` ends when the child serves, `stop` when it has ended. */
-  readonly tell: (order: "serve" | "stop") => Promise<void>
+  /** Ends when the child serves, with where it believes to. */
+  readonly serve: () => Promise<Address>
+  /** Ends when the child has. */
+  readonly stop: () => Promise<void>
 }
 
 /** Starts processes, all with the same listening socket. It stays open as long as one of them has it. */
 export const startChildren = async (
-  count: number
+  count: number,
+  path?: string
 ): Promise<{ readonly address: Address; readonly children: ReadonlyArray<Child> }> => {
   const holder = Net.createServer()
-  await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve))
+  await new Promise<void>((resolve) =>
+    path === undefined ? holder.listen(0, "127.0.0.1", resolve) : holder.listen(`${path}.holder`, resolve)
+  )
   const bound = holder.address()
   const handle: unknown = Reflect.get(holder, "_handle")
   const fd: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : undefined
-  if (bound === null || typeof bound === "string" || typeof fd !== "number") throw new Error("not bound")
+  if (bound === null || typeof fd !== "number") throw new Error("not bound")
   const processes = Array.from(
     { length: count },
     () =>
@@ -29,26 +35,44 @@ export const startChildren = async (
       })
   )
   await Promise.all(processes.map((child) => once(child, "message")))
+  // who closes a unix socket removes its file
+  if (path !== undefined) fs.renameSync(`${path}.holder`, path)
   // only the children listen from here on
   await new Promise((resolve) => holder.close(resolve))
-  return { address: { _tag: "Tcp", host: bound.address, port: bound.port }, children: processes.map(childOf) }
+  return {
+    address: typeof bound === "string"
+      ? { _tag: "Unix", path: path ?? bound }
+      : { _tag: "Tcp", host: bound.address, port: bound.port },
+    children: processes.map(childOf)
+  }
 }
 
 const childOf = (child: ChildProcess): Child => ({
-  tell: async (order) => {
-    const done = order === "serve" ? once(child, "message") : once(child, "exit")
-    child.send(order)
-    await done
+  serve: async () => {
+    const serving = once(child, "message")
+    child.send("serve")
+    const [address] = await serving as [Address]
+    return address
+  },
+  stop: async () => {
+    const ended = once(child, "exit")
+    child.send("stop")
+    await ended
   }
 })
+
+const app: App = (env, startResponse) => {
+  if (env.PATH_INFO !== "/where") return hello(env, startResponse)
+  startResponse("200 OK", [])
+  return [env.SERVER_NAME, env.SERVER_PORT, env.REMOTE_ADDR, env.REMOTE_PORT].join(" ")
+}
 
 if (process.argv[2] === "inherited") {
   let running: RunningServer | undefined = undefined
   const obey = async (order: unknown): Promise<void> => {
     if (order === "serve") {
-      running = server(listen({ fd: 3 }), hello, { logOutput: false })
-      await running.ready
-      process.send?.("serving")
+      running = server(listen({ fd: 3 }), app, { logOutput: false })
+      process.send?.(await running.ready)
     } else {
       await running?.stop()
       process.disconnect()

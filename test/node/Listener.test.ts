@@ -1,0 +1,96 @@
+/** Sockets as the system gives them: handshakes that do not end, modes of files, descriptors that were inherited. */
+import * as fs from "node:fs"
+import * as Net from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
+import { listen, wrapTls } from "tsgi"
+import { afterAll, describe, expect, it, vi } from "vitest"
+import { makeCertificate } from "../eventlet/certificate.js"
+import { get, head, hello, withServer } from "../eventlet/fixture.js"
+import { startChildren } from "../eventlet/inherited.js"
+import { connect } from "../utils/sockets.js"
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
+afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+describe("handshakes that do not end", async () => {
+  const certificate = await makeCertificate("localhost")
+
+  it.each([
+    ["TCP", undefined],
+    ["a unix socket", path.join(folder, "tls.sock")]
+  ])("give way to newcomers: %s", (_, socket) => {
+    const listener = wrapTls(listen(socket === undefined ? {} : { path: socket }), certificate)
+    return withServer(
+      hello,
+      { listener, limits: { handshakes: 3 } },
+      async ({ address, connect: open, connectTls, log, running }) => {
+        const established = await connectTls()
+        const silent: Array<Awaited<ReturnType<typeof connect>>> = []
+        for (let i = 0; i < 3; i++) silent.push(await connect(address))
+        const client = await connectTls()
+        client.send(get("/"))
+        expect((await client.response()).status).toBe(200)
+        // the oldest had to go, and the log says why
+        await silent[0].whenEnded()
+        expect(silent.map(({ ended }) => ended)).toEqual([true, false, false])
+        const lost = log.lines.filter((line) => line.includes(" lost "))
+        expect(lost).toHaveLength(1)
+        expect(lost[0]).toMatch(/Handshake: another needed its room; limits\.handshakes is 3$/)
+        // who has shaken hands is no longer in the way
+        for (let i = 0; i < 4; i++) await open()
+        await vi.waitFor(() => expect(log.lines.filter((line) => line.includes(" lost "))).toHaveLength(4))
+        for (const each of [established, client]) {
+          each.send(get("/"))
+          expect((await each.response()).status).toBe(200)
+        }
+        await running.stop({ grace: 0 })
+        expect(log.text).not.toContain("EINVAL")
+      }
+    )
+  })
+})
+
+describe("the file of a unix socket", () => {
+  it("never has another mode than the one asked for", async () => {
+    const socket = path.join(folder, "mode.sock")
+    const modes: Array<number> = []
+    const bind = Net.Server.prototype.listen
+    const spy = vi.spyOn(Net.Server.prototype, "listen").mockImplementation(
+      function(this: Net.Server, ...options: Array<unknown>) {
+        Reflect.apply(bind, this, options)
+        modes.push(fs.statSync(socket).mode & 0o777)
+        return this
+      }
+    )
+    const umask = process.umask()
+    try {
+      await withServer(hello, { listener: listen({ path: socket, mode: 0o600 }) }, async ({ ask }) => {
+        expect(process.umask()).toBe(umask)
+        expect(fs.statSync(socket).mode & 0o777).toBe(0o600)
+        expect((await ask(get("/"))).status).toBe(200)
+      })
+    } finally {
+      spy.mockRestore()
+    }
+    expect(modes).toEqual([0o600])
+  })
+
+  it("may be opened wider than the umask has it", async () => {
+    const socket = path.join(folder, "wide.sock")
+    await withServer(hello, { listener: listen({ path: socket, mode: 0o666 }) }, () => {
+      expect(fs.statSync(socket).mode & 0o777).toBe(0o666)
+      return Promise.resolve()
+    })
+  })
+})
+
+it("an inherited unix socket is one", async () => {
+  const { address, children: [child] } = await startChildren(1, path.join(folder, "inherited.sock"))
+  expect(await child.serve()).toEqual({ _tag: "Unix", path: "" })
+  const client = await connect(address)
+  client.send(head("GET /where HTTP/1.1", "Host: localhost"))
+  expect((await client.response()).body.toString()).toBe("unix  unix ")
+  client.close()
+  await child.stop()
+})
