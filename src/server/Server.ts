@@ -20,7 +20,7 @@ import { AccessLog, type AccessRecord, layerNone } from "./AccessLog.js"
 import * as Address from "./Address.js"
 import { Connection } from "./Connection.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
-import { Connections, type StopReport } from "./Drain.js"
+import { Connections, graceOf, type StopOptions, type StopReport } from "./Drain.js"
 import type { Exchange } from "./Exchange.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
@@ -51,8 +51,11 @@ export interface Running {
   readonly scheme: "http" | "https"
   /** Open connections, and those waiting for room. */
   readonly connections: Effect.Effect<{ readonly open: number; readonly waiting: number }>
-  /** Stops, within `grace` milliseconds (default `timeouts.grace`). Stopping twice gives the first stop's report. */
-  readonly stop: (options?: { readonly grace?: number | undefined }) => Effect.Effect<StopReport>
+  /**
+   * Stops, within `grace` milliseconds (default `timeouts.grace`). Stopping twice gives the first stop's report. Throws an
+   * `OptionError` for a grace that cannot be meant.
+   */
+  readonly stop: (options?: StopOptions) => Effect.Effect<StopReport>
   /** Waits until the server begins to stop. */
   readonly draining: Effect.Effect<void>
   /** Waits until the server has stopped, whoever asked for it. */
@@ -199,9 +202,12 @@ export const serve = (
         stopping = true
         Deferred.unsafeDone(draining, Effect.void)
         return Scope.close(listening, Exit.void).pipe(
+          // connections end all the same
+          Effect.catchAllCause((cause) => Effect.sync(() => log("Error", "the listener could not be closed", cause))),
           Effect.zipRight(connections.drain(grace)),
-          Effect.tap(() => Scope.close(sockets, Exit.void)),
-          Effect.tap((done) => Deferred.succeed(report, done)),
+          Effect.ensuring(Scope.close(sockets, Exit.void)),
+          // whoever waits for the report must not wait for ever
+          Effect.onExit((exit) => Deferred.done(report, exit)),
           Effect.uninterruptible
         )
       })
@@ -211,7 +217,7 @@ export const serve = (
       address: bound.address,
       scheme: bound.scheme,
       connections: Effect.sync(() => ({ open: connections.size, waiting: connections.waitingSize })),
-      stop: (options) => stop(options?.grace ?? config.timeouts.grace),
+      stop: (options) => stop(graceOf(options) ?? config.timeouts.grace),
       draining: Deferred.await(draining),
       stopped: Deferred.await(report)
     }

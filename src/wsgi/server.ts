@@ -12,7 +12,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import * as AccessLog from "../server/AccessLog.js"
 import { type Address, format } from "../server/Address.js"
-import type { StopReport } from "../server/Drain.js"
+import { graceOf, type StopOptions, type StopReport } from "../server/Drain.js"
 import * as Listener from "../server/Listener.js"
 import * as Server from "../server/Server.js"
 import { ServerConfig } from "../server/ServerConfig.js"
@@ -36,9 +36,10 @@ export interface RunningServer extends AsyncDisposable {
   readonly closed: Promise<StopReport>
   /**
    * Stops: no new connections, idle ones closed, running requests awaited for `grace` milliseconds (default
-   * `timeouts.grace`, 10000), then interrupted, then cut. Stopping again gives the same report.
+   * `timeouts.grace`, 10000), then interrupted, then cut. Stopping again gives the same report. Rejects with an
+   * `OptionError`, and stops nothing, where the grace cannot be meant.
    */
-  readonly stop: (options?: { readonly grace?: number | undefined }) => Promise<StopReport>
+  readonly stop: (options?: StopOptions) => Promise<StopReport>
 }
 
 /**
@@ -97,16 +98,24 @@ export const server = (
     return address
   })
   const closed = starting
-    .then((exit) => Exit.isSuccess(exit) ? Effect.runPromise(exit.value.stopped) : neverStarted)
+    .then((exit) =>
+      Exit.isSuccess(exit)
+        ? Effect.runPromise(exit.value.stopped).catch((error: unknown) => {
+          note(`tsgi could not stop as it should: ${String(error)}`)
+          return noReport
+        })
+        : noReport
+    )
     .then(async (report) => {
-      if (report !== neverStarted) note(`tsgi exited, ${Server.describe(report)}`)
+      if (report !== noReport) note(`tsgi exited, ${Server.describe(report)}`)
       await Effect.runPromise(Scope.close(scope, Exit.void))
       await sink?.close()
       return report
     })
   const stop: RunningServer["stop"] = async (given) => {
+    const grace = graceOf(given)
     const exit = await starting
-    if (Exit.isSuccess(exit)) await Effect.runPromise(exit.value.stop(given))
+    if (Exit.isSuccess(exit)) await Effect.runPromise(exit.value.stop({ grace }))
     return closed
   }
   return {
@@ -119,7 +128,7 @@ export const server = (
   }
 }
 
-const neverStarted: StopReport = { connections: 0, idle: 0, finished: 0, interrupted: 0, cut: 0, duration: 0 }
+const noReport: StopReport = { connections: 0, idle: 0, finished: 0, interrupted: 0, cut: 0, duration: 0 }
 
 // The engine's log lines, with the process they come from, as eventlet writes them.
 const loggerTo = (sink: Log.LogSink | undefined): Layer.Layer<never> =>
