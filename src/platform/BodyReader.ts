@@ -29,8 +29,12 @@ export const stream = (exchange: Exchange): Stream.Stream<Uint8Array, BodyError>
   return Stream.repeatEffectChunkOption(Effect.suspend(pull))
 }
 
-/** Waits until the body has something to say. */
-const arrival = (exchange: Exchange): Effect.Effect<void> =>
+/**
+ * Waits until the body has something to say.
+ *
+ * @since 0.1.0
+ */
+export const arrival = (exchange: Exchange): Effect.Effect<void> =>
   Effect.async<void>((resume) => Effect.sync(exchange.body.wait(() => resume(Effect.void))))
 
 /**

@@ -34,6 +34,7 @@ import type { Exchange } from "../server/Exchange.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
 import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
+import { UnreadableForm } from "./FormReader.js"
 import { LazyScope } from "./LazyScope.js"
 import { type OpenSpan, RequestSpan } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
@@ -235,7 +236,12 @@ export class HandlerCall implements RequestCall {
   private blame(response: HttpServerResponse): void {
     if (this.failure === undefined) return
     const error = Cause.squash(this.failure)
-    if (error instanceof UnreadableBody && error.cause instanceof BodyError) this.exchange.blame(error.cause)
+    const ofClient = error instanceof UnreadableForm
+      ? error.bodyError
+      : error instanceof UnreadableBody
+      ? error.cause
+      : undefined
+    if (ofClient instanceof BodyError) this.exchange.blame(ofClient)
     else if (response.status >= 500) this.exchange.blame(error)
   }
 

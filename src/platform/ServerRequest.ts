@@ -12,7 +12,7 @@ import { RequestError } from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Respondable from "@effect/platform/HttpServerRespondable"
 import * as ServerResponse from "@effect/platform/HttpServerResponse"
-import * as Multipart from "@effect/platform/Multipart"
+import type * as Multipart from "@effect/platform/Multipart"
 import type * as Path from "@effect/platform/Path"
 import type * as Socket from "@effect/platform/Socket"
 import * as UrlParams from "@effect/platform/UrlParams"
@@ -27,6 +27,7 @@ import type { Fields } from "../protocol/fields.js"
 import type { Exchange } from "../server/Exchange.js"
 import { BodyError } from "../server/ServerError.js"
 import * as BodyReader from "./BodyReader.js"
+import * as FormReader from "./FormReader.js"
 
 /**
  * What all views of one request share.
@@ -147,10 +148,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 
   get multipartStream(): Stream.Stream<Multipart.Part, Multipart.MultipartError> {
-    return Stream.pipeThroughChannel(
-      Stream.mapError(this.stream, (cause) => new Multipart.MultipartError({ reason: "InternalError", cause })),
-      Multipart.makeChannel(this.headers)
-    )
+    return FormReader.stream(this.source, this.headers)
   }
 
   get multipart(): Effect.Effect<
@@ -158,7 +156,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     Multipart.MultipartError,
     Scope.Scope | FileSystem.FileSystem | Path.Path
   > {
-    return this.persisted ??= Effect.runSync(Effect.cached(Multipart.toPersisted(this.multipartStream)))
+    return this.persisted ??= Effect.runSync(Effect.cached(FormReader.persisted(this.source, this.headers)))
   }
 
   get upgrade(): Effect.Effect<Socket.Socket, RequestError> {

@@ -1,0 +1,294 @@
+/**
+ * The parts of a form (RFC 7578) as they come.
+ *
+ * The platform's own reader looks for the end of a file for ever, and at full speed, where the body has failed or ended
+ * within it; that of platform-node throws where nobody can catch. Here whoever waits for a part or for a file hears of
+ * the end of the body, whatever that is.
+ *
+ * @since 0.1.0
+ */
+import * as FileSystem from "@effect/platform/FileSystem"
+import type * as Headers from "@effect/platform/Headers"
+import * as Respondable from "@effect/platform/HttpServerRespondable"
+import * as ServerResponse from "@effect/platform/HttpServerResponse"
+import * as Multipart from "@effect/platform/Multipart"
+import type * as Path from "@effect/platform/Path"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as MP from "multipasta"
+import { setImmediate } from "node:timers"
+import { join } from "../protocol/octets.js"
+import type { Exchange } from "../server/Exchange.js"
+import { BodyError } from "../server/ServerError.js"
+import * as BodyReader from "./BodyReader.js"
+
+/** Bytes of a file that are kept for whoever will read it, before the next part may be looked for. */
+const mostHeld = 65_536
+
+/**
+ * A form whose body could not be read: the platform's error, which knows the answer that fits.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnreadableForm extends Multipart.MultipartError {
+  constructor(readonly bodyError: BodyError) {
+    super({ reason: bodyError.reason === "TooLarge" ? "BodyTooLarge" : "InternalError", cause: bodyError })
+  }
+
+  [Respondable.symbol]() {
+    return ServerResponse.empty({ status: this.bodyError.status })
+  }
+}
+
+/**
+ * The parts of a form. A file is read before the next part is asked for, or beside it: of one that nobody reads only the
+ * beginning is kept.
+ *
+ * @since 0.1.0
+ */
+export const stream = (
+  exchange: Exchange,
+  headers: Headers.Headers
+): Stream.Stream<Multipart.Part, Multipart.MultipartError> =>
+  Stream.unwrap(Effect.map(
+    Multipart.makeConfig(headers),
+    (config) => Stream.repeatEffectChunkOption(new FormReader(exchange, config).next)
+  ))
+
+/**
+ * A form with its files on disk, for as long as the scope is open.
+ *
+ * @since 0.1.0
+ */
+export const persisted = (
+  exchange: Exchange,
+  headers: Headers.Headers
+): Effect.Effect<
+  Multipart.Persisted,
+  Multipart.MultipartError,
+  Scope.Scope | FileSystem.FileSystem | Path.Path
+> =>
+  Multipart.toPersisted(
+    stream(exchange, headers),
+    (path, file) =>
+      Effect.flatMap(FileSystem.FileSystem, (files) =>
+        Effect.mapError(
+          Stream.run(file.content, files.sink(path)),
+          // one of a form knows its answer already
+          (cause) =>
+            cause._tag === "MultipartError" ? cause : new Multipart.MultipartError({ reason: "InternalError", cause })
+        ))
+  )
+
+class FormReader {
+  private readonly parser: MP.Parser
+  private parts: Array<Multipart.Part> = []
+  private file: FilePart | undefined = undefined
+  private over: "Complete" | Multipart.MultipartError | undefined = undefined
+  private onProgress: (() => void) | undefined = undefined
+
+  constructor(private readonly exchange: Exchange, config: MP.BaseConfig) {
+    this.parser = MP.make({
+      ...config,
+      onField: (info, value) => {
+        this.parts.push(new FieldPart(info, value))
+      },
+      onFile: (info) => {
+        const file = new FilePart(info, this)
+        this.file = file
+        this.parts.push(file)
+        return (bytes) => bytes === null ? file.complete() : file.add(bytes)
+      },
+      onError: (error) => this.end(errorFrom(error)),
+      onDone: () => this.end("Complete")
+    })
+  }
+
+  /** Why no more of a file will come. */
+  get failure(): Multipart.MultipartError | undefined {
+    return this.over === "Complete" ? errorFrom({ _tag: "EndNotReached" }) : this.over
+  }
+
+  /** The parts that came, the end, or what is wrong. */
+  readonly next: Effect.Effect<Chunk.Chunk<Multipart.Part>, Option.Option<Multipart.MultipartError>> = Effect.suspend(
+    () => {
+      if (this.parts.length > 0) {
+        const { parts } = this
+        this.parts = []
+        return Effect.succeed(Chunk.unsafeFromArray(parts))
+      }
+      if (this.over !== undefined) {
+        return Effect.fail(this.over === "Complete" ? Option.none() : Option.some(this.over))
+      }
+      return Effect.zipRight(this.file === undefined ? this.advance : this.beside(this.file), this.next)
+    }
+  )
+
+  /** Reads a piece of the body, or waits until there is one. */
+  readonly advance: Effect.Effect<void> = Effect.suspend(() => {
+    const taken = this.exchange.body.take()
+    if (taken === undefined) return BodyReader.arrival(this.exchange)
+    if (taken instanceof BodyError) this.end(new UnreadableForm(taken))
+    else {
+      try {
+        if (taken instanceof Uint8Array) this.parser.write(taken)
+        else this.parser.end()
+      } catch (cause) {
+        // a file name with a malformed escape, for instance
+        this.end(new Multipart.MultipartError({ reason: "Parse", cause }))
+      }
+      // the last boundary never came, and nor did the first
+      if (!(taken instanceof Uint8Array)) this.end(errorFrom({ _tag: "EndNotReached" }))
+    }
+    return Effect.void
+  })
+
+  /** Something happened to a file. */
+  progress(): void {
+    const { onProgress } = this
+    this.onProgress = undefined
+    onProgress?.()
+  }
+
+  // Looks for the next part while a file is still coming: who reads that one takes its pieces by itself.
+  private beside(file: FilePart): Effect.Effect<void> {
+    if (file.isComplete || (!file.isRead && file.held <= mostHeld)) return this.advance
+    if (file.isRead) {
+      return Effect.async<void>((resume) => {
+        this.onProgress = () => resume(Effect.void)
+        return Effect.sync(() => {
+          this.onProgress = undefined
+        })
+      })
+    }
+    // who was given it in a fiber of its own may be about to begin
+    return Effect.async<void>((resume) => {
+      setImmediate(() => {
+        if (!file.isRead) file.passOver()
+        resume(Effect.void)
+      })
+    })
+  }
+
+  private end(how: "Complete" | Multipart.MultipartError): void {
+    this.over ??= how
+    this.progress()
+  }
+}
+
+abstract class PartBase extends Inspectable.Class {
+  readonly [Multipart.TypeId]: Multipart.TypeId = Multipart.TypeId
+  readonly key: string
+  readonly contentType: string
+
+  constructor(info: MP.PartInfo) {
+    super()
+    this.key = info.name
+    this.contentType = info.contentType
+  }
+}
+
+class FieldPart extends PartBase implements Multipart.Field {
+  readonly _tag = "Field"
+  readonly value: string
+
+  constructor(info: MP.PartInfo, value: Uint8Array) {
+    super(info)
+    this.value = MP.decodeField(info, value)
+  }
+
+  toJSON(): unknown {
+    const { contentType, key, value } = this
+    return { _id: "@effect/platform/Multipart/Part", _tag: "Field", key, contentType, value }
+  }
+}
+
+class FilePart extends PartBase implements Multipart.File {
+  readonly _tag = "File"
+  readonly name: string
+  /** Bytes that nobody has taken yet. */
+  held = 0
+  isComplete = false
+  isRead = false
+  private pieces: Array<Uint8Array> = []
+  private passedOver = false
+
+  constructor(info: MP.PartInfo, private readonly form: FormReader) {
+    super(info)
+    this.name = info.filename ?? info.name
+  }
+
+  readonly content: Stream.Stream<Uint8Array, Multipart.MultipartError> = Stream.suspend(() => {
+    this.isRead = true
+    return Stream.ensuring(
+      Stream.repeatEffectChunkOption(this.next),
+      Effect.sync(() => this.passOver())
+    )
+  })
+
+  get contentEffect(): Effect.Effect<Uint8Array, Multipart.MultipartError> {
+    return Effect.map(Stream.runCollect(this.content), (pieces) => join(Chunk.toReadonlyArray(pieces)))
+  }
+
+  add(bytes: Uint8Array): void {
+    if (this.passedOver) return
+    this.pieces.push(bytes)
+    this.held += bytes.length
+  }
+
+  complete(): void {
+    this.isComplete = true
+    this.form.progress()
+  }
+
+  /** Nobody will read it, or not to its end: the rest is dropped. */
+  passOver(): void {
+    this.isRead = false
+    if (!this.isComplete) {
+      this.passedOver = true
+      this.pieces = []
+      this.held = 0
+    }
+    this.form.progress()
+  }
+
+  toJSON(): unknown {
+    const { contentType, key, name } = this
+    return { _id: "@effect/platform/Multipart/Part", _tag: "File", key, name, contentType }
+  }
+
+  private readonly next: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Multipart.MultipartError>> = Effect
+    .suspend(() => {
+      if (this.pieces.length > 0) {
+        const { pieces } = this
+        this.pieces = []
+        this.held = 0
+        return Effect.succeed(Chunk.unsafeFromArray(pieces))
+      }
+      if (this.passedOver) return Effect.fail(Option.some(passedOver(this.name)))
+      if (this.isComplete) return Effect.fail(Option.none())
+      const { failure } = this.form
+      return failure === undefined ? Effect.zipRight(this.form.advance, this.next) : Effect.fail(Option.some(failure))
+    })
+}
+
+const passedOver = (name: string): Multipart.MultipartError =>
+  new Multipart.MultipartError({
+    reason: "InternalError",
+    cause: new Error(`the file ${JSON.stringify(name)} was left unread when the next part was asked for`)
+  })
+
+const limits = {
+  MaxParts: "TooManyParts",
+  MaxFieldSize: "FieldTooLarge",
+  MaxPartSize: "FileTooLarge",
+  MaxTotalSize: "BodyTooLarge"
+} as const
+
+const errorFrom = (cause: MP.MultipartError): Multipart.MultipartError =>
+  new Multipart.MultipartError({ reason: cause._tag === "ReachedLimit" ? limits[cause.limit] : "Parse", cause })
