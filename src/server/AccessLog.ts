@@ -30,9 +30,12 @@ export interface AccessRecord {
   readonly bodyBytes: number
   /** All bytes handed to the kernel: interim responses, head, framing and body. */
   readonly wireBytes: number
-  /** When the request was read, in milliseconds since the epoch. */
+  /**
+   * When the request was read, or of a refused one the first bytes of it, in milliseconds since the epoch as the system's
+   * clock has it at the end.
+   */
   readonly startTime: number
-  /** When the response was handed over or given up. */
+  /** When the response was handed over or given up. Setting the clock meanwhile does not change the time between. */
   readonly endTime: number
   /** How the exchange ended; absent for a refused request. */
   readonly outcome: Outcome | undefined

@@ -131,13 +131,13 @@ export const serve = (
           status: statusOf(exchange),
           bodyBytes: outcome.bodyBytes,
           wireBytes: outcome.wireBytes,
-          startTime: outcome.startTime,
-          endTime: outcome.endTime,
+          startTime: time.shown(outcome.startTime),
+          endTime: time.shown(outcome.endTime),
           outcome,
           refused: undefined
         })
       },
-      refused: (connection, error, requestLine, bytes) => {
+      refused: (connection, error, requestLine, bytes, since?: number) => {
         Metrics.requestRefused(error.reason, bytes.wire)
         log("Info", `refused (${Address.peerName(connection.transport.remote)}) ${error.message}`)
         const now = time.now()
@@ -149,8 +149,8 @@ export const serve = (
           status: error.status,
           bodyBytes: bytes.body,
           wireBytes: bytes.wire,
-          startTime: now,
-          endTime: now,
+          startTime: time.shown(since ?? now),
+          endTime: time.shown(now),
           outcome: undefined,
           refused: error
         })
@@ -270,6 +270,7 @@ const sweep = (connections: Connections, time: Time.Time, interval: number): Eff
       before = now
     }
     return Effect.sync(() => {
+      time.follow()
       const now = time.now()
       let idle = 0
       for (const connection of connections) {

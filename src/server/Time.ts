@@ -10,32 +10,62 @@ import * as Clock from "effect/Clock"
  * @category models
  */
 export interface Time {
-  /** Milliseconds since the epoch, with fractions, never going back. */
+  /** Milliseconds since the epoch, with fractions, never going back, whatever is done to the system's clock. */
   readonly now: () => number
-  /** A time as the value of a Date field (RFC 9110, 5.6.7), made once a second. */
+  /** The same time as the system's clock has it, for people to read. */
+  readonly shown: (now: number) => number
+  /** A time as the value of a Date field (RFC 9110, 5.6.7), by the system's clock, made once a second. */
   readonly date: (now: number) => string
+  /** Looks whether the system's clock was set. To be called now and then. */
+  readonly follow: () => void
 }
 
 /**
+ * The platform's clocks, in milliseconds since the epoch.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Sources {
+  /** With fractions; never goes back. */
+  readonly monotonic: () => number
+  /** As it is set. */
+  readonly wall: () => number
+}
+
+const origin = performance.timeOrigin
+const platform: Sources = { monotonic: () => origin + performance.now(), wall: () => Date.now() }
+
+// Clocks that differ by less agree: one has whole milliseconds, and nobody is shown them.
+const tolerance = 50
+
+/**
  * Follows a Clock. The live clock counts in whole milliseconds or in big integers; the platform's own monotonic clock
- * costs a tenth of the latter, so it stands in for it.
+ * costs a tenth of the latter, so it stands in for it. The other one is read when it is followed, not with each request.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (clock: Clock.Clock): Time => {
+export const make = (clock: Clock.Clock, { monotonic, wall }: Sources = platform): Time => {
   const live = Object.getPrototypeOf(clock) === Object.getPrototypeOf(Clock.make())
-  const origin = performance.timeOrigin
-  const now = live ? () => origin + performance.now() : () => clock.unsafeCurrentTimeMillis()
+  const now = live ? monotonic : () => clock.unsafeCurrentTimeMillis()
+  let ahead = 0
   let second = -1
   let text = ""
+  const shown = (now: number): number => now + ahead
   const date = (now: number): string => {
-    const current = Math.floor(now / 1000)
+    const current = Math.floor(shown(now) / 1000)
     if (current !== second) {
       second = current
       text = new Date(current * 1000).toUTCString()
     }
     return text
   }
-  return { now, date }
+  const follow = (): void => {
+    if (!live) return
+    const measured = wall() - now()
+    if (Math.abs(measured - ahead) > tolerance) ahead = measured
+  }
+  follow()
+  return { now, shown, date, follow }
 }
