@@ -64,6 +64,8 @@ export class WholeBody {
   }
 
   private step(most: number): Effect.Effect<Uint8Array, BodyError> | undefined {
+    // what was read under another bound is held to this one
+    if (this.length > most) return Effect.fail(tooLarge(most))
     if (this.whole !== undefined) return Effect.succeed(this.whole)
     const framing = this.exchange.demands.framing
     if (framing._tag === "Length" && framing.length > most) return Effect.fail(tooLarge(most))

@@ -66,13 +66,15 @@ export interface Site {
   /** Can nobody outside see spans? Then none is made until somebody inside looks. */
   readonly spansUnseen: boolean
   readonly tracerDisabledWhen: (request: HttpServerRequest) => boolean
-  /** Starts a fiber at once. */
+  /** Starts a fiber at once. That all its services are in the map is for the caller to see to: a map cannot say. */
   readonly fork: <A, E>(
-    effect: Effect.Effect<A, E, CallServices>,
+    effect: Effect.Effect<A, E, unknown>,
     services: Map<string, unknown>
   ) => Fiber.RuntimeFiber<A, E>
   /** Is a handler interrupted when its client leaves? */
   readonly interruptOnDisconnect: boolean
+  /** Bytes that may be read whole where no `MaxBodySize` is provided. */
+  readonly maxBufferedBody: number
   readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop. */
   readonly stopping: Effect.Effect<void>
@@ -127,6 +129,10 @@ export class HandlerCall implements RequestCall {
 
   get body(): WholeBody {
     return this.whole ??= new WholeBody(this.exchange)
+  }
+
+  get maxBufferedBody(): number {
+    return this.site.maxBufferedBody
   }
 
   upgrade(request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> {

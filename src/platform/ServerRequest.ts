@@ -16,6 +16,7 @@ import type * as Multipart from "@effect/platform/Multipart"
 import type * as Path from "@effect/platform/Path"
 import type * as Socket from "@effect/platform/Socket"
 import * as UrlParams from "@effect/platform/UrlParams"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
@@ -39,6 +40,8 @@ export interface RequestCall {
   readonly exchange: Exchange
   readonly headers: Headers.Headers
   readonly body: BodyReader.WholeBody
+  /** Bytes that may be read whole where no `MaxBodySize` is provided. */
+  readonly maxBufferedBody: number
   readonly upgrade: (request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop. */
   readonly stopping: Effect.Effect<void>
@@ -89,6 +92,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     return this.source.request.target
   }
 
+  // The platform's type names the methods that its routers know; a request may have any other, as with NodeHttpServer.
   get method(): HttpMethod {
     return this.source.request.method.toUpperCase() as HttpMethod
   }
@@ -178,13 +182,11 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 
   private get bytes(): Effect.Effect<Uint8Array, RequestError> {
-    return Effect.flatMap(
-      IncomingMessage.MaxBodySize,
-      (most) =>
-        Effect.mapError(
-          this.call.body.read(Option.isSome(most) ? Number(most.value) : Infinity),
-          (error) => this.unreadable(error)
-        )
+    return Effect.contextWithEffect((context: Context.Context<never>) =>
+      Effect.mapError(
+        this.call.body.read(mostOf(context) ?? this.call.maxBufferedBody),
+        (error) => this.unreadable(error)
+      )
     )
   }
 
@@ -198,7 +200,14 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 }
 
-const decoder = new TextDecoder()
+// The default is not put into the context of the app: there it would bound forms, which go to disk, as well.
+const mostOf = (context: Context.Context<never>): number | undefined =>
+  context.unsafeMap.has(IncomingMessage.MaxBodySize.key)
+    ? Option.match(Context.get(context, IncomingMessage.MaxBodySize), { onNone: () => Infinity, onSome: Number })
+    : undefined
+
+// node:http's text has the byte order mark that came
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 const decode = (bytes: Uint8Array): string => decoder.decode(bytes)
 
 // Of these a message has one; further ones are ignored, as node:http does.

@@ -10,7 +10,6 @@ import type * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as Etag from "@effect/platform/Etag"
-import * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import type * as HttpPlatform from "@effect/platform/HttpPlatform"
@@ -25,7 +24,6 @@ import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
@@ -41,7 +39,7 @@ import type { Posthooks } from "../server/Posthooks.js"
 import type { RequestParser } from "../server/RequestParser.js"
 import * as Server from "../server/Server.js"
 import * as ServerConfig from "../server/ServerConfig.js"
-import { type CallServices, HandlerCall, pipeline, type Site } from "./HandlerCall.js"
+import { HandlerCall, pipeline, type Site } from "./HandlerCall.js"
 import { ServerRequest } from "./ServerRequest.js"
 import * as Upgrade from "./Upgrade.js"
 
@@ -158,17 +156,9 @@ const makeSite = (
   stopping: Site["stopping"]
 ): Effect.Effect<Site> =>
   Effect.map(Effect.runtime<never>(), (runtime) => {
-    const services = new Map<string, unknown>(runtime.context.unsafeMap)
-    if (!services.has(HttpServerRequest.MaxBodySize.key)) {
-      const most = options.maxBufferedBody ?? 10_485_760
-      services.set(
-        HttpServerRequest.MaxBodySize.key,
-        most === Infinity ? Option.none() : Option.some(FileSystem.Size(most))
-      )
-    }
-    const own: Types.Mutable<Runtime.Runtime<CallServices>> = Runtime.make({
+    const own: Types.Mutable<Runtime.Runtime<unknown>> = Runtime.make({
       ...runtime,
-      context: Context.unsafeMake(services),
+      context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
       // handlers can be interrupted, also where who serves them must not be
       runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
     })
@@ -180,7 +170,7 @@ const makeSite = (
     return {
       app,
       pipeline: pipeline(app, middleware, spansUnseen),
-      services,
+      services: runtime.context.unsafeMap,
       spansUnseen,
       tracerDisabledWhen: FiberRefs.getOrDefault(refs, HttpMiddleware.currentTracerDisabledWhen),
       fork: (effect, given) => {
@@ -189,6 +179,7 @@ const makeSite = (
         return runFork(effect, { immediate: true })
       },
       interruptOnDisconnect: options.interruptOnDisconnect ?? true,
+      maxBufferedBody: options.maxBufferedBody ?? 10_485_760,
       upgrade,
       stopping
     }

@@ -227,6 +227,25 @@ for (const kind of Object.keys(kinds)) {
           }))
       }
 
+      if (how !== "stream") {
+        it.scoped(`${how} of more than withMaxBodySize, when it was read before: Decode`, () =>
+          Effect.gen(function*() {
+            const seen = nothingSeen()
+            const limited = HttpServerRequest.withMaxBodySize(read, Option.some(10))
+            const before = reading((request) => request.text)
+            const failed = Effect.zipRight(Effect.ignore(limited), limited)
+            const client = yield* talk(kinds[kind](careful(seen, Effect.zipRight(before, limited))), seen)
+            const again = yield* talk(kinds[kind](careful(seen, failed)), seen)
+            for (const send of [post(11, "01234567890"), `${chunked}b\r\n01234567890\r\n0\r\n\r\n`]) {
+              for (const each of [client, again]) {
+                each.send(send)
+                const response = yield* Effect.promise(() => each.response())
+                assert.strictEqual(response.body.toString(), "RequestError Decode")
+              }
+            }
+          }))
+      }
+
       it.scoped(`${how} of a malformed body: Decode`, () =>
         Effect.gen(function*() {
           const seen = nothingSeen()

@@ -116,6 +116,14 @@ const routes = [
       ))
   ),
   all("/persisted", persisted),
+  all(
+    "/file-size",
+    Effect.flatMap(
+      HttpServerRequest.schemaBodyMultipart(Schema.Struct({ file: Multipart.SingleFileSchema })),
+      ({ file }) =>
+        Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.map(fs.stat(file.path), ({ size }) => text(String(size))))
+    )
+  ),
   all("/few-parts", Multipart.withMaxParts(persisted, Option.some(1))),
   all("/small-fields", Multipart.withMaxFieldSize(persisted, 3)),
   all("/small-files", Multipart.withMaxFileSize(persisted, Option.some(3))),
@@ -245,6 +253,9 @@ export const bodies: Scene = {
       })
     ),
     ...["{", "nul", "\u0000"].map((body) => post("/json", body, { title: `/json of ${JSON.stringify(body)}` })),
+    ...["/text", "/url-params", "/json", "/array-buffer"].map((path) =>
+      post(path, "\ufeff{}", { title: `${path} with a byte order mark` })
+    ),
     postJson("/schema-json", { x: 1, y: 2 }),
     postJson("/schema-json", { x: "1" }, { title: "/schema-json of nonsense" }),
     post("/schema-json", "", { title: "/schema-json of nothing" }),
@@ -261,6 +272,10 @@ export const bodies: Scene = {
     ...formPaths.map((path) =>
       post(path, multipart(["name=\"a\"", undefined, "1"]), { ...asForm, title: `${path} of one field` })
     ),
+    post("/file-size", multipart(["name=\"file\"; filename=\"a\"", undefined, "x".repeat(11 * 1024 * 1024)]), {
+      ...asForm,
+      title: "a form of more than may be read whole"
+    }),
     ...["/few-parts", "/small-forms"].map((path) => post(path, form, asForm)),
     ...["/small-fields", "/small-files"].map((path) =>
       post(path, form, { ...asForm, decisions: ["formLimitsAreTold"] })
