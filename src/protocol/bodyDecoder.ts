@@ -163,7 +163,7 @@ class ChunkedDecoder implements BodyDecoder {
           const done = section.parse(bytes, i)
           this.consumed = section.consumed
           if (done !== true) return done
-          this.trailers = allowedTrailers(section.fields)
+          this.trailers = allowedTrailers(section.take())
           this.state = State.Done
           return undefined
         }

@@ -32,26 +32,36 @@ export interface SectionLimits {
 const offsets: Array<number> = []
 
 /**
- * Reads one field section, line by line. Give `parse` the bytes; when it answers `undefined`, call it again with what
- * lies behind `consumed`, followed by more.
+ * Reads field sections, one after another, line by line. Give `parse` the bytes; when it answers `undefined`, call it
+ * again with what lies behind `consumed`, followed by more; when it answers `true`, `take` the fields.
  *
  * @since 0.1.0
  */
 export class FieldSection {
-  /** What has been read so far. */
-  readonly fields: Array<string> = []
   /** Index of the first byte not yet taken, in the array last given to `parse`. */
   consumed = 0
+  private fields: Array<string> = []
   private used = 0
+  // The section before this one: clients repeat their fields, often to the last byte, and their names nearly always. A name
+  // that is the same string need not be hashed again; a section that is the same text need not be read again.
+  private familiar: Array<string> = []
+  private familiarText = ""
 
-  /**
-   * @param familiar the fields of an earlier section, where there is one: clients repeat their names in the same order, and
-   * a name that is the same string need not be hashed again
-   */
-  constructor(private readonly limits: SectionLimits, private readonly familiar: Fields = []) {}
+  constructor(private readonly limits: SectionLimits) {}
+
+  /** What was read, when `parse` answered `true`. The same array as before where the section was the same. */
+  take(): Fields {
+    const fields = this.fields
+    this.familiar = fields
+    this.fields = []
+    this.used = 0
+    return fields
+  }
 
   /** `true` when the empty line was read, `undefined` when more bytes are needed. */
   parse(bytes: Uint8Array, from: number): true | undefined | Failure {
+    const first = this.used === 0
+    if (first && this.isRepeated(bytes, from)) return true
     let found = 0
     let lineStart = from
     let outcome: true | undefined | Failure = undefined
@@ -118,9 +128,24 @@ export class FieldSection {
       this.used += lineLength
       lineStart = i + 2
     }
-    if (found > 0) this.keep(latin1(bytes, from, lineStart), from, found)
+    if (found > 0) {
+      const text = latin1(bytes, from, lineStart)
+      this.keep(text, from, found)
+      this.familiarText = first && outcome === true ? text : ""
+    }
     this.consumed = lineStart
     return outcome
+  }
+
+  private isRepeated(bytes: Uint8Array, from: number): boolean {
+    const text = this.familiarText
+    const end = from + text.length
+    // most sections that differ have another length: what ends where the last one did ends in an empty line
+    if (text === "" || end > bytes.length || bytes[end - 1] !== LF || bytes[end - 3] !== LF) return false
+    if (latin1(bytes, from, end) !== text) return false
+    this.fields = this.familiar
+    this.consumed = end
+    return true
   }
 
   // One conversion for all lines, then slices of it: a call into native code per line costs more than the scan.

@@ -45,46 +45,43 @@ export class RequestHeadParser {
   /** Index of the first byte behind what was read, in the array last given to `parse`. */
   consumed = 0
   private emptyLines = 0
-  private line: RequestLine | undefined = undefined
+  private head: Begun | undefined = undefined
   private refusedLine = ""
-  private section: FieldSection
-  private readonly sectionLimits
+  private readonly section: FieldSection
 
   constructor(private readonly limits: Limits, private readonly leniency: Leniency) {
-    this.sectionLimits = { line: limits.fieldLine, section: limits.fieldSection, count: limits.fieldCount }
-    this.section = new FieldSection(this.sectionLimits)
+    this.section = new FieldSection({ line: limits.fieldLine, section: limits.fieldSection, count: limits.fieldCount })
   }
 
   /** Has a part of a head been taken already? Bytes of an incomplete line do not count, they are still the caller's. */
   get started(): boolean {
-    return this.line !== undefined
+    return this.head !== undefined
   }
 
   /** The request line of a head that is being read, or as far as it was read when it was refused: for the log. */
   get requestLine(): string {
-    const line = this.line
-    return line === undefined ? this.refusedLine : `${line.method} ${line.target} ${line.version}`
+    const head = this.head
+    return head === undefined ? this.refusedLine : `${head.method} ${head.target} ${head.version}`
   }
 
   parse(bytes: Uint8Array, from: number): RequestHead | Failure | undefined {
-    if (this.line === undefined) {
-      const line = this.parseLine(bytes, from)
-      if (line === undefined || line._tag === "Failure") return line
-      this.line = line
+    let head = this.head
+    if (head === undefined) {
+      const begun = this.parseLine(bytes, from)
+      if (begun === undefined || begun._tag === "Failure") return begun
+      this.head = head = begun
       from = this.consumed
     }
     const done = this.section.parse(bytes, from)
     this.consumed = this.section.consumed
     if (done !== true) return done
-    const { form, method, minorVersion, target, version } = this.line
-    const fields = this.section.fields
-    this.line = undefined
+    this.head = undefined
     this.emptyLines = 0
-    this.section = new FieldSection(this.sectionLimits, fields)
-    return { _tag: "RequestHead", method, target, form, minorVersion, version, fields }
+    head.fields = this.section.take()
+    return head
   }
 
-  private parseLine(bytes: Uint8Array, from: number): RequestLine | Failure | undefined {
+  private parseLine(bytes: Uint8Array, from: number): Begun | Failure | undefined {
     const length = bytes.length
     let start = from
     this.consumed = from
@@ -142,7 +139,7 @@ export class RequestHeadParser {
     if (form === undefined) return failure("MalformedTarget", "a request target of no known form")
     this.consumed = i + 2
     this.refusedLine = ""
-    return { _tag: "RequestLine", method, target, form, minorVersion, version }
+    return { _tag: "RequestHead", method, target, form, minorVersion, version, fields: none }
   }
 
   // RFC 9112, 3: three parts, one space between them, no white space within
@@ -157,14 +154,10 @@ export class RequestHeadParser {
   }
 }
 
-interface RequestLine {
-  readonly _tag: "RequestLine"
-  readonly method: string
-  readonly target: string
-  readonly form: Target
-  readonly minorVersion: 0 | 1
-  readonly version: string
-}
+// A head whose request line was read; the fields are set when they are there.
+type Begun = Omit<RequestHead, "fields"> & { fields: Fields }
+
+const none: Fields = []
 
 // RFC 9112, 2.3: HTTP/DIGIT.DIGIT, case-sensitive; RFC 9110, 15.6.6: other major versions are answered 505
 const minorVersionOf = (version: string): 0 | 1 | Failure => {

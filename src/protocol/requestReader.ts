@@ -50,7 +50,13 @@ export interface BodyEnd {
 }
 
 const noBytes = new Uint8Array(0)
-const emptyEnd: BodyEnd = { _tag: "BodyEnd", trailers: [] }
+
+/**
+ * The end of a body without trailers.
+ *
+ * @since 0.1.0
+ */
+export const emptyEnd: BodyEnd = { _tag: "BodyEnd", trailers: [] }
 
 /**
  * @since 0.1.0
@@ -62,6 +68,7 @@ export class RequestReader {
   private decoder: BodyDecoder | undefined = undefined
   private failed: Failure | undefined = undefined
   private refusedLine = ""
+  private last: RequestStart | undefined = undefined
   private readonly parser: RequestHeadParser
 
   constructor(private readonly limits: Limits = defaultLimits, private readonly leniency: Leniency = strict) {
@@ -125,14 +132,24 @@ export class RequestReader {
       return undefined
     }
     if (head._tag === "Failure") return this.fail(head)
-    const asked = demands(head, this.leniency)
+    const asked = this.demandsOf(head)
     if (asked._tag === "Failure") return this.refuse(head, asked)
     if (asked.framing._tag === "Length" && asked.framing.length > this.limits.body) {
       return this.refuse(head, failure("BodyTooLarge", `a body longer than ${this.limits.body} bytes`))
     }
     this.inBody = true
     this.decoder = bodyDecoder(asked.framing, this.limits, this.leniency)
-    return { _tag: "RequestStart", head, demands: asked }
+    return this.last = { _tag: "RequestStart", head, demands: asked }
+  }
+
+  // The same fields with the same method and version ask the same.
+  private demandsOf(head: RequestHead): Demands | Failure {
+    const last = this.last
+    if (
+      last !== undefined && last.head.fields === head.fields && last.head.method === head.method &&
+      last.head.minorVersion === head.minorVersion
+    ) return last.demands
+    return demands(head, this.leniency)
   }
 
   private body(): BodyPiece | BodyEnd | Failure | undefined {

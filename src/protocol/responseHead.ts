@@ -20,7 +20,7 @@ export type FieldPairs = Iterable<readonly [name: string, value: string]>
  * @since 0.1.0
  */
 export interface ResponseHead {
-  /** 200 to 599, or 101 where the connection is handed over. */
+  /** 200 to 599. */
   readonly status: number
   /** Reason phrase; the registered one where it is left out. */
   readonly reason?: string | undefined
@@ -193,6 +193,7 @@ export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadD
  * | response                          | body                    | fields added                      |
  * | --------------------------------- | ----------------------- | --------------------------------- |
  * | to HEAD; 204, 304; 2xx to CONNECT | none (RFC 9112, 6.3, 1) | none; Content-Length kept for HEAD and 304 |
+ * | 205                               | none (RFC 9110, 15.3.6) | `Content-Length: 0`               |
  * | length known                      | that many bytes         | Content-Length                    |
  * | length unknown, HTTP/1.1          | chunked                 | Transfer-Encoding                 |
  * | length unknown, HTTP/1.0          | until close             | `Connection: close`               |
@@ -216,6 +217,10 @@ export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContex
     if (contentLength !== undefined && status !== 204 && context.method !== "CONNECT") {
       text += `Content-Length: ${contentLength}\r\n`
     }
+  } else if (status === 205) {
+    // RFC 9110, 15.3.6: no content, and saying so is what ends the message
+    framing = noBody
+    text += "Content-Length: 0\r\n"
   } else {
     const length = contentLength ?? context.bodyLength
     if (length !== undefined) {

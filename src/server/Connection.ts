@@ -29,7 +29,7 @@ import type { ExchangeHost } from "./ExchangeHost.js"
 import { Outbox } from "./Outbox.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"
-import { type BodySource, RequestBody } from "./RequestBody.js"
+import { type BodySource, noBody, RequestBody } from "./RequestBody.js"
 import type { Config } from "./ServerConfig.js"
 import { BodyError, type InterimError, RequestError, requestErrorFrom, type TransportError } from "./ServerError.js"
 import type { Time } from "./Time.js"
@@ -59,6 +59,7 @@ export class Connection implements ExchangeHost, BodySource {
   readonly time: Time
   phase: Phase = "Idle"
   inputEnded = false
+  kept: unknown = undefined
   /** Requests read so far. */
   requests = 0
   private markedIdle = false
@@ -74,6 +75,8 @@ export class Connection implements ExchangeHost, BodySource {
   private awaited: Awaited = "FirstRequest"
   private readDeadline: number
   private writeDeadline = Infinity
+  private headSince: number | undefined = undefined
+  private refusal: Refusal | undefined = undefined
   private leftoverBytes = 0
   private onConcluded: (() => void) | undefined = undefined
   private closeReason: AbortReason = "ClientGone"
@@ -167,6 +170,14 @@ export class Connection implements ExchangeHost, BodySource {
     if (error !== undefined && this.phase !== "Lingering") {
       this.engine.log("Debug", `${describe(error)} (${this.remoteName})`)
     }
+    if (this.phase === "Head") {
+      const refused = new RequestError({
+        reason: "IncompleteHead",
+        status: 400,
+        description: "the client left within a head"
+      })
+      this.refusal = { error: refused, begin: this.outbox.queued, end: this.outbox.queued, body: 0 }
+    }
     this.close(this.current === undefined ? Exit.void : Exit.fail(error))
   }
 
@@ -201,17 +212,20 @@ export class Connection implements ExchangeHost, BodySource {
     } else if (this.phase === "Idle" && this.reader.inHead) {
       this.phase = "Head"
       this.awaitRead("Head", this.config.timeouts.head)
+      this.headSince = this.readDeadline - this.config.timeouts.head
     }
   }
 
   private begin(message: RequestStart): void {
     this.phase = "Busy"
     this.readDeadline = Infinity
+    this.headSince = undefined
     this.requests++
-    const exchange = new Exchange(this, message.head, message.demands, new RequestBody(this))
-    this.current = exchange
+    let body = noBody
     // a request without a body has an end that costs nothing to read
-    if (message.demands.framing._tag === "None") exchange.body.take()
+    if (message.demands.framing._tag === "None") this.nextMessage()
+    else body = new RequestBody(this)
+    const exchange = this.current = new Exchange(this, message.head, message.demands, body)
     try {
       this.engine.handler(exchange)
     } catch (error) {
@@ -223,20 +237,26 @@ export class Connection implements ExchangeHost, BodySource {
     const body = `${error.message}\n`
     const begin = this.outbox.queued
     this.outbox.addText(refusalHead(error.status, body.length, this.config, this.time) + body)
-    const wire = this.outbox.queued - begin
+    this.refusal = { error, begin, end: this.outbox.queued, body: body.length }
     this.linger()
-    // a few hundred bytes: the kernel has taken all of them, or the client is gone
-    this.engine.refused(
-      this,
-      error,
-      this.reader.requestLine,
-      this.outbox.empty ? { body: body.length, wire } : { body: 0, wire: 0 }
-    )
+  }
+
+  // Once it is known what the client got: answers to earlier requests may still stand before it.
+  private recordRefusal(): void {
+    const refusal = this.refusal
+    if (refusal === undefined) return
+    this.refusal = undefined
+    const wire = Math.max(0, Math.min(this.outbox.handed, refusal.end) - refusal.begin)
+    const head = refusal.end - refusal.begin - refusal.body
+    const bytes = { body: Math.max(0, wire - head), wire }
+    this.engine.refused(this, refusal.error, this.reader.requestLine, bytes, this.headSince)
   }
 
   private limitReadAhead(): void {
     if (this.paused || this.gone || this.reader.buffered < mostReadAhead) return
     if (this.phase === "Detached" || this.phase === "Lingering") return
+    // a head that is longer has limits of its own
+    if ((this.phase === "Idle" || this.phase === "Head") && !this.outbox.full) return
     this.paused = true
     this.transport.pause()
   }
@@ -355,6 +375,7 @@ export class Connection implements ExchangeHost, BodySource {
   private allHanded(): void {
     this.settleUnattended()
     if (this.phase === "Lingering") {
+      this.recordRefusal()
       this.sayEnd()
       // nothing can be unread in a peer that has said its end and taken everything
       if (this.inputEnded) this.close(Exit.void)
@@ -381,6 +402,7 @@ export class Connection implements ExchangeHost, BodySource {
 
   private settled(exchange: Exchange): void {
     if (this.phase !== "Flushing") return
+    exchange.body.close()
     if (exchange.persistent && !exchange.body.complete && !this.gone) {
       this.phase = "Leftover"
       this.leftoverBytes = 0
@@ -401,7 +423,8 @@ export class Connection implements ExchangeHost, BodySource {
       }
       if (message._tag === "BodyEnd") return this.runHooks(exchange)
       if (message._tag !== "BodyPiece") {
-        this.engine.log("Debug", `the rest of a body is malformed (${this.remoteName})`)
+        const reason = message._tag === "Failure" ? message.message : "another request"
+        this.engine.log("Info", `the rest of a body is malformed (${this.remoteName}) ${reason}`)
         break
       }
       this.leftoverBytes += message.bytes.length
@@ -414,6 +437,7 @@ export class Connection implements ExchangeHost, BodySource {
   private runHooks(exchange: Exchange): void {
     this.phase = "Hooks"
     this.readDeadline = Infinity
+    exchange.body.close()
     exchange.runHooks(() => {
       this.engine.record(this, exchange, this.time.now())
       this.concluded(exchange)
@@ -528,6 +552,7 @@ export class Connection implements ExchangeHost, BodySource {
 
   private conclude(done: () => void): void {
     this.settleUnattended()
+    this.recordRefusal()
     const exchange = this.current
     if (exchange === undefined) return done()
     this.onConcluded = done
@@ -590,6 +615,14 @@ export class Connection implements ExchangeHost, BodySource {
   get remoteName(): string {
     return Address.peerName(this.transport.remote)
   }
+}
+
+/** A request refused before there was an exchange: where its answer is on the wire, and how long the body of it is. */
+interface Refusal {
+  readonly error: RequestError
+  readonly begin: number
+  readonly end: number
+  readonly body: number
 }
 
 const refusalHead = (status: number, bodyLength: number, config: Config, time: Time): string => {

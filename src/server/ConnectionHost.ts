@@ -48,7 +48,9 @@ export interface ConnectionHost {
     connection: ConnectionFacts,
     error: RequestError,
     requestLine: string,
-    bytes: { readonly body: number; readonly wire: number }
+    bytes: { readonly body: number; readonly wire: number },
+    /** When its first bytes came; `undefined` where they came all at once. */
+    since: number | undefined
   ) => void
   readonly run: (effect: Effect.Effect<void>, done: () => void) => void
   /** Runs beside everything; the server's stop waits for it. */

@@ -21,7 +21,7 @@ import {
   type ResponseHead
 } from "../protocol/responseHead.js"
 import { Application, type Interruptor, type Plea } from "./Application.js"
-import { BodyCount } from "./BodyCount.js"
+import { BodyCount, within } from "./BodyCount.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
 import { HookQueue } from "./HookQueue.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
@@ -60,15 +60,20 @@ export class Exchange {
   private interimResponses = 0
   private firstByteTime: number | undefined = undefined
   private endTime: number | undefined = undefined
+  // most bodies are one part: where it goes out, and how long it is
+  private bodyPosition = 0
+  private bodyLength = 0
   private bodyCount: BodyCount | undefined = undefined
   private failed = false
   private abortReason: AbortReason | undefined = undefined
   private hooks: HookQueue | undefined = undefined
   private hooksRun = false
-  private readonly application = new Application()
+  private application: Application | undefined = undefined
   private onRoom: (() => void) | undefined = undefined
   private onSettled: ((outcome: Outcome) => void) | undefined = undefined
   private owesContinue: boolean
+  private continueFields: FieldPairs = noFields
+  private continueFieldCase: FieldCase | undefined = undefined
 
   constructor(
     private readonly host: ExchangeHost,
@@ -117,7 +122,7 @@ export class Exchange {
 
   /** Does nobody wait for its end: no hook, no running application? */
   get unattended(): boolean {
-    return this.hooks === undefined && !this.application.isRunning && this.onSettled === undefined
+    return this.hooks === undefined && !this.isRunning && this.onSettled === undefined
   }
 
   /** Is the body's end the connection's end (HTTP/1.0 without a length)? */
@@ -128,6 +133,15 @@ export class Exchange {
   /** Which connection this is, counted from 1. */
   get connectionId(): number {
     return this.host.id
+  }
+
+  /** What the door keeps between the exchanges of a connection. */
+  get kept(): unknown {
+    return this.host.kept
+  }
+
+  set kept(value: unknown) {
+    this.host.kept = value
   }
 
   /** Lets the server close a connection that was taken over, when it stops: nothing is lost by it. */
@@ -164,25 +178,33 @@ export class Exchange {
     return undefined
   }
 
-  /** Fields for the 100 that the first read sends. */
-  continueFields: FieldPairs = []
-  continueFieldCase: FieldCase | undefined = undefined
-
-  /** Sets the fields of the 100 that is owed. Where none is, there is nothing to say, but wrong fields are told. */
-  setContinueFields(fields: FieldPairs): InterimError | undefined {
-    const text = this.host.prepareInterim(this.request, 100, fields, this.host.config.fieldCase)
+  /**
+   * Sets the fields of the 100 that is owed, and of those that `sendContinue` sends. Where none is owed, there is nothing to
+   * say, but wrong fields are told, and not taken.
+   */
+  setContinueFields(
+    fields: FieldPairs,
+    fieldCase: FieldCase = this.host.config.fieldCase
+  ): InterimError | undefined {
+    const text = this.host.prepareInterim(this.request, 100, fields, fieldCase)
     if (typeof text !== "string" && text.reason === "InvalidHeader") return text
+    this.continueFields = [...fields]
+    this.continueFieldCase = fieldCase
     if (this.demands.expectsContinue && (!this.owesContinue || this.state >= State.Sending)) {
       return new InterimError({ reason: "TooLate", description: "the 100 is out, or the final response has begun" })
     }
-    this.continueFields = fields
     return undefined
+  }
+
+  /** Sends a 100 at once, with the fields set for it. */
+  sendContinue(): InterimError | undefined {
+    return this.interim(100, this.continueFields, this.continueFieldCase)
   }
 
   /** The first read: sends the 100 that is owed, if it still can be. */
   payContinue(): void {
     if (!this.owesContinue || this.state >= State.Sending) return
-    const refused = this.interim(100, this.continueFields, this.continueFieldCase)
+    const refused = this.sendContinue()
     if (refused === undefined) return
     this.owesContinue = false
     this.host.logFailure("the 100 goes out without its fields", Cause.fail(refused))
@@ -282,10 +304,14 @@ export class Exchange {
     return this.host.outbox.full
   }
 
-  /** Calls back once, when there is room again or the exchange is over. */
+  /** Calls back once, when there is room again or the exchange is over. Several may wait. */
   awaitRoom(callback: () => void): void {
-    if (this.over || !this.congested) callback()
-    else this.onRoom = callback
+    if (this.over || !this.congested) return callback()
+    const before = this.onRoom
+    this.onRoom = before === undefined ? callback : () => {
+      before()
+      callback()
+    }
   }
 
   /** There is room again. */
@@ -327,10 +353,10 @@ export class Exchange {
 
   /**
    * The application failed. Before the head, the client is answered 500, or what a {@link BodyError} says; after it the
-   * connection is cut, so that the client can tell.
+   * connection is cut, so that the client can tell, and so is one that the application has taken over.
    */
   fail(error: unknown): void {
-    if (this.over) return
+    if (this.over && !this.detached) return
     this.error = error
     this.failed = true
     if (!(error instanceof BodyError)) this.host.logFailure("the application failed", Cause.die(error))
@@ -350,6 +376,7 @@ export class Exchange {
     this.state = State.TakenOver
     this.persistent = false
     const rest = this.host.takenOver()
+    this.body.close()
     return { stream: this.host.transport.detach(), rest }
   }
 
@@ -361,6 +388,7 @@ export class Exchange {
    * `timeouts.interrupt` lets them; the server's stop waits for one that is `awaited` however long it takes.
    */
   running(interruptor: Interruptor, awaited = false): void {
+    this.application ??= new Application()
     this.application.running(interruptor, awaited)
   }
 
@@ -372,17 +400,18 @@ export class Exchange {
 
   /** Calls back when the application has ended: at once where it has. */
   whenEnded(callback: () => void): void {
-    this.application.whenEnded(callback)
+    if (this.application === undefined) callback()
+    else this.application.whenEnded(callback)
   }
 
   /** The application has ended, by itself or interrupted. */
   ended(): void {
-    this.application.ended()
+    this.application?.ended()
   }
 
   /** The application has not ended in time: the hooks run without it. */
   abandon(): void {
-    this.application.abandon(() => this.host.detach())
+    this.application?.abandon(() => this.host.detach())
   }
 
   /** What an application has failed with that was answered all the same. */
@@ -403,7 +432,7 @@ export class Exchange {
 
   /** Is there still an application at work? */
   get isRunning(): boolean {
-    return this.application.isRunning
+    return this.application !== undefined && this.application.isRunning
   }
 
   /** Ends the running application, and says when that is done. */
@@ -417,6 +446,10 @@ export class Exchange {
           : { reason: "Disconnected", status: 400, description: "the connection is closed" }
       )
     )
+    if (this.application === undefined) {
+      this.roomAgain()
+      return ended()
+    }
     const plea = this.application.interrupt(reason, ended)
     this.roomAgain()
     return plea
@@ -545,15 +578,20 @@ export class Exchange {
 
   private count(length: number): void {
     const { handed, queued } = this.host.outbox
-    this.bodyCount ??= new BodyCount()
-    this.bodyCount.add(queued, length, handed)
+    if (this.bodyLength === 0) {
+      this.bodyPosition = queued
+      this.bodyLength = length
+    } else {
+      this.bodyCount ??= new BodyCount(this.bodyPosition, this.bodyLength)
+      this.bodyCount.add(queued, length, handed)
+    }
   }
 
   private facts(): Facts {
     const handed = Math.min(this.host.outbox.handed, this.wireEnd >= 0 ? this.wireEnd : this.host.outbox.queued)
     return {
       status: this.status,
-      bodyBytes: this.bodyCount?.until(handed) ?? 0,
+      bodyBytes: this.bodyCount?.until(handed) ?? within(handed - this.bodyPosition, this.bodyLength),
       wireBytes: Math.max(0, handed - this.wireStart),
       interimResponses: this.interimResponses,
       startTime: this.startTime,
@@ -569,4 +607,5 @@ const tooShort = (declared: number, given: number): ResponseError =>
     description: `the application gave ${given} of the ${declared} bytes it declared`
   })
 
+const noFields: FieldPairs = []
 const close: readonly [string, string] = ["Connection", "close"]

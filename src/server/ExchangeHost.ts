@@ -44,5 +44,7 @@ export interface ExchangeHost extends HookRunner {
   readonly id: number
   /** Makes the server's stop wait until the function returned is called. */
   readonly detach: () => () => void
+  /** What the door keeps between the exchanges of the connection. */
+  kept: unknown
   readonly logFailure: (message: string, cause: Cause.Cause<unknown>) => void
 }

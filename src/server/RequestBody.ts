@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import type { Fields } from "../protocol/fields.js"
-import type { BodyEnd, RequestMessage } from "../protocol/requestReader.js"
+import { type BodyEnd, emptyEnd, type RequestMessage } from "../protocol/requestReader.js"
 import { BodyError, bodyErrorFrom } from "./ServerError.js"
 
 /**
@@ -36,12 +36,11 @@ const noTrailers: Fields = []
 export class RequestBody {
   /** Body bytes given to the application so far. */
   bytes = 0
-  private end: BodyEnd | undefined = undefined
   private error: BodyError | undefined = undefined
-  private waiting: Array<() => void> = []
+  private waiting: Array<() => void> | undefined = undefined
   private touched = false
 
-  constructor(private readonly source: BodySource) {}
+  constructor(private readonly source: BodySource, private end: BodyEnd | undefined = undefined) {}
 
   /** Was the end read? */
   get complete(): boolean {
@@ -87,27 +86,36 @@ export class RequestBody {
       case "Failure":
         return this.error = bodyErrorFrom(message)
       case "RequestStart":
+        // no source gives a request before the end of the body
         return this.error = new BodyError({ reason: "Closed", status: 500, description: "the body is over" })
     }
   }
 
   /** Calls back once, when `take` has something to say. Returns what takes that back. */
   wait(callback: () => void): () => void {
-    this.waiting.push(callback)
-    if (this.waiting.length === 1) this.source.bodyAwaited(true)
+    if (this.end !== undefined || this.error !== undefined) {
+      callback()
+      return unneeded
+    }
+    if (this.waiting === undefined) {
+      this.waiting = [callback]
+      this.source.bodyAwaited(true)
+    } else this.waiting.push(callback)
     return () => {
-      const index = this.waiting.indexOf(callback)
-      if (index < 0) return
+      const index = this.waiting?.indexOf(callback) ?? -1
+      if (this.waiting === undefined || index < 0) return
       this.waiting.splice(index, 1)
-      if (this.waiting.length === 0) this.source.bodyAwaited(false)
+      if (this.waiting.length > 0) return
+      this.waiting = undefined
+      this.source.bodyAwaited(false)
     }
   }
 
   /** Something came: bytes, the end, or a failure. */
   notify(): void {
-    if (this.waiting.length === 0) return
-    const { waiting } = this
-    this.waiting = []
+    const waiting = this.waiting
+    if (waiting === undefined) return
+    this.waiting = undefined
     this.source.bodyAwaited(false)
     for (const callback of waiting) callback()
   }
@@ -118,8 +126,32 @@ export class RequestBody {
     this.notify()
   }
 
+  /** The exchange is over: what was not read until here is nobody's, and the next bytes are another request's. */
+  close(): void {
+    if (this.end !== undefined || this.error !== undefined) return
+    this.fail(
+      new BodyError({ reason: "Closed", status: 500, description: "the exchange is over, and its body with it" })
+    )
+  }
+
   /** Goes on after the end with another body: only for peers that agreed on it (`multiPhaseBody`). */
   reopen(): void {
     this.end = undefined
   }
 }
+
+const unneeded = (): void => undefined
+
+const nobody: BodySource = {
+  nextMessage: () => undefined,
+  inputEnded: true,
+  bodyAwaited: () => undefined,
+  payContinue: () => undefined
+}
+
+/**
+ * The body of every request that has none: at its end from the beginning.
+ *
+ * @since 0.1.0
+ */
+export const noBody = new RequestBody(nobody, emptyEnd)

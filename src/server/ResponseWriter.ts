@@ -37,6 +37,11 @@ export class ResponseWriter {
     return this.given
   }
 
+  /** Has the response no body, whatever is given (RFC 9110, 9.3.2, 15.4.5)? */
+  get swallows(): boolean {
+    return this.declared < 0
+  }
+
   /** Are parts held back to be sent with later ones? */
   get holding(): boolean {
     return this.heldBytes > 0

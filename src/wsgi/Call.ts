@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
+import type { Fields } from "../protocol/fields.js"
 import { draft, type HeadDraft, reasonOf } from "../protocol/responseHead.js"
 import type { Exchange } from "../server/Exchange.js"
 import type { AbortReason } from "../server/Outcome.js"
@@ -13,10 +14,10 @@ import { ResponseWriter } from "../server/ResponseWriter.js"
 import { ResponseError, responseErrorFrom } from "../server/ServerError.js"
 import type { App, AppBody, Write } from "./App.js"
 import type { Environ, PostHookEntry } from "./Environ.js"
-import { EnvironRecord, type Lent, type Shared } from "./EnvironRecord.js"
+import { EnvironRecord, FieldView, type Lent, type Shared } from "./EnvironRecord.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import { Input, throwInvalid } from "./Input.js"
-import { PostHookList } from "./PostHookList.js"
+import { PostHookList, type Pushed } from "./PostHookList.js"
 
 /**
  * What all calls of one server share.
@@ -45,7 +46,7 @@ const mostJoinedParts = 64
  */
 export const call = (site: Site) => (exchange: Exchange): void => new Call(exchange, site).run()
 
-class Call implements Lent {
+class Call implements Lent, Pushed {
   readonly input: Input
   readonly posthooks: Array<PostHookEntry>
   private readonly env: Environ
@@ -61,7 +62,7 @@ class Call implements Lent {
 
   constructor(private readonly exchange: Exchange, private readonly site: Site) {
     this.input = new Input(exchange)
-    this.posthooks = new PostHookList((entries) => this.hooksPushed(entries))
+    this.posthooks = new PostHookList(this)
     this.env = new EnvironRecord(exchange.request, exchange.transport, this, site)
   }
 
@@ -90,6 +91,14 @@ class Call implements Lent {
     if (this.exchange.aborted !== undefined) this.controller.abort(abortError(this.exchange.aborted))
     else this.runsOn()
     return this.controller.signal
+  }
+
+  fieldsOf(fields: Fields): FieldView {
+    const kept = this.exchange.kept
+    if (kept instanceof FieldView && kept.fields === fields) {
+      return kept.shared ? kept : this.exchange.kept = new FieldView(fields, true)
+    }
+    return this.exchange.kept = new FieldView(fields, false)
   }
 
   private readonly startResponse = (status: string, headers: HeaderPairs, errorInfo?: unknown): Write => {
@@ -180,12 +189,13 @@ class Call implements Lent {
           const next = iterator.next()
           if (next.done === true) return this.finish()
           if (!this.emit(next.value) && this.writer !== undefined) return this.writer.ready(step)
+          if (this.writer?.swallows) break
           if (performance.now() > turnEnds) {
             setImmediate(step)
             return
           }
         }
-        this.closeIterator(() => this.settled())
+        this.closeIterator(() => this.finish())
       } catch (error) {
         this.fail(error)
       }
@@ -202,12 +212,13 @@ class Call implements Lent {
       const next = await iterator.next()
       if (next.done === true) return this.finish()
       if (!this.exchange.over && !this.emit(next.value)) await this.room()
+      if (this.writer?.swallows) break
       if (performance.now() > turnEnds) {
         await new Promise((resolve) => setImmediate(resolve))
         turnEnds = performance.now() + longestTurn
       }
     }
-    this.closeIterator(() => this.settled())
+    this.closeIterator(() => this.finish())
   }
 
   // `false` asks to wait for room.
@@ -252,6 +263,8 @@ class Call implements Lent {
     this.writer?.drop()
     this.closeIterator(() => {
       this.settled()
+      // a socket that was taken over is not the application's any more
+      if (this.exchange.detached) this.exchange.ended()
       this.exchange.fail(error)
     })
   }
@@ -309,7 +322,8 @@ class Call implements Lent {
   // ---------------------------------------------------------------------------------------------------------------
   // post hooks
 
-  private hooksPushed(entries: ReadonlyArray<PostHookEntry>): void {
+  /** For the list under `eventlet.posthooks`. */
+  hooksPushed(entries: ReadonlyArray<PostHookEntry>): void {
     if (this.hooksGiven) { for (const entry of entries) this.giveHook(entry) }
     else this.prepareHooks()
   }
@@ -351,21 +365,23 @@ interface Status {
   readonly reason: string
 }
 
-const statusOf = (text: string): Status => {
+const statusOf = (text: unknown): Status => {
+  if (typeof text !== "string") throw invalidStatus(text)
   const known = knownStatuses.get(text)
   if (known !== undefined) return known
   const parsed = /^([0-9]{3})(?: (.*))?$/s.exec(text)
-  if (parsed === null) {
-    throw new ResponseError({
-      reason: "InvalidStatus",
-      description: `${JSON.stringify(text)} is no status: give a code and a reason, such as "200 OK"`
-    })
-  }
+  if (parsed === null) throw invalidStatus(text)
   const code = Number(parsed[1])
   const status = { code, reason: parsed[2] ?? reasonOf(code) }
   if (knownStatuses.size < mostKnownStatuses && text.length <= 64) knownStatuses.set(text, status)
   return status
 }
+
+const invalidStatus = (given: unknown): ResponseError =>
+  new ResponseError({
+    reason: "InvalidStatus",
+    description: `${JSON.stringify(given)} is no status: give a code and a reason, such as "200 OK"`
+  })
 
 // Applications have a handful of statuses; bounded, because one may be made of a client's data.
 const knownStatuses = new Map<string, Status>()

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Fields } from "../protocol/fields.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { Outcome } from "../server/Outcome.js"
 import type { TlsInfo, Transport } from "../server/Transport.js"
@@ -22,6 +23,7 @@ export interface Lent {
   readonly interim: (status: number, headers?: HeaderPairs) => void
   readonly setIdle: () => void
   readonly signal: () => AbortSignal
+  readonly fieldsOf: (fields: Fields) => FieldView
 }
 
 /**
@@ -104,8 +106,8 @@ export class EnvironRecord implements Environ {
     this.SERVER_PORT = local._tag === "Tcp" ? String(local.port) : ""
     this.REMOTE_ADDR = remote._tag === "Tcp" ? remote.host : "unix"
     this.REMOTE_PORT = remote._tag === "Tcp" ? String(remote.port) : ""
-    const pairs: Array<readonly [string, string]> = []
-    this.headers_raw = pairs
+    const view = lent.fieldsOf(request.fields)
+    this.headers_raw = view.pairs
     this["wsgi.input"] = lent.input
     this["eventlet.input"] = lent.input
     this["eventlet.posthooks"] = lent.posthooks
@@ -116,17 +118,12 @@ export class EnvironRecord implements Environ {
       this.HTTPS = "on"
       this["tsgi.tls"] = tls
     }
-    const fields = request.fields
-    for (let i = 0; i < fields.length; i += 2) {
-      const value = fields[i + 1]
-      pairs.push([fields[i], value])
-      const key = environKey(fields[i])
-      if (key === "") continue
-      const before = this[key]
-      // lengths repeated are equal, or the request would not be here (RFC 9112, 6.3)
-      if (key === "CONTENT_LENGTH") this[key] = value.split(",")[0].trim()
-      else this[key] = typeof before === "string" ? before + (key === "HTTP_COOKIE" ? "; " : ", ") + value : value
-    }
+    const { keys, values } = view
+    for (let i = 0; i < keys.length; i++) this[keys[i]] = values[i]
+    // RFC 9112, 3.2.2: the Host field does not count beside a target that names the host
+    if (form._tag === "Absolute") this.HTTP_HOST = form.authority
+    // and neither does a length beside a transfer coding (6.3), where the parser was told to let both pass
+    if (this.HTTP_TRANSFER_ENCODING !== undefined) delete this.CONTENT_LENGTH
   }
 
   get "tsgi.signal"(): AbortSignal {
@@ -135,6 +132,47 @@ export class EnvironRecord implements Environ {
 
   set "tsgi.signal"(signal: AbortSignal) {
     Object.defineProperty(this, "tsgi.signal", { value: signal, writable: true, enumerable: true, configurable: true })
+  }
+}
+
+/**
+ * The fields of a request as environ has them. A connection keeps that of its last request, because most clients send the
+ * same fields again and again.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class FieldView {
+  /** For `headers_raw`, in order. */
+  readonly pairs: ReadonlyArray<readonly [name: string, value: string]>
+  readonly keys: Array<string> = []
+  readonly values: Array<string> = []
+
+  /**
+   * @param shared will several requests have it? Then nobody may write to it.
+   */
+  constructor(readonly fields: Fields, readonly shared: boolean) {
+    const pairs: Array<readonly [string, string]> = []
+    // a few keys are found faster by looking at each
+    const places = fields.length > 32 ? new Map<string, number>() : undefined
+    for (let i = 0; i < fields.length; i += 2) {
+      const pair = [fields[i], fields[i + 1]] as const
+      pairs.push(shared ? Object.freeze(pair) : pair)
+      const key = environKey(fields[i])
+      if (key === "") continue
+      const place = places === undefined ? this.keys.indexOf(key) : places.get(key) ?? -1
+      places?.set(key, place < 0 ? this.keys.length : place)
+      this.add(key, fields[i + 1], place)
+    }
+    this.pairs = shared ? Object.freeze(pairs) : pairs
+  }
+
+  private add(key: string, value: string, place: number): void {
+    if (place < 0) {
+      this.keys.push(key)
+      // lengths repeated are equal, or the request would not be here (RFC 9112, 6.3)
+      this.values.push(key === "CONTENT_LENGTH" ? value.split(",")[0].trim() : value)
+    } else if (key !== "CONTENT_LENGTH") this.values[place] += (key === "HTTP_COOKIE" ? "; " : ", ") + value
   }
 }
 

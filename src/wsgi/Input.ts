@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
 import type { Exchange } from "../server/Exchange.js"
 import type { InterimError } from "../server/ServerError.js"
-import { BodyError, ResponseError } from "../server/ServerError.js"
+import { BodyError, OptionError, ResponseError } from "../server/ServerError.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 
 const newline = 10
@@ -25,11 +25,15 @@ export class Input implements AsyncIterable<Buffer> {
   #rest: Buffer = empty
   #turn: Promise<unknown> | undefined = undefined
   readonly #exchange: Exchange
-  /** Where the connection went, when `getSocket` has given it away. */
-  socket: Duplex | undefined = undefined
+  #socket: Duplex | undefined = undefined
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
+  }
+
+  /** Where the connection went, when `getSocket` has given it away. */
+  get socket(): Duplex | undefined {
+    return this.#socket
   }
 
   /**
@@ -37,23 +41,23 @@ export class Input implements AsyncIterable<Buffer> {
    * one of 0 bytes, sends the 100 that the client waits for.
    */
   read(size?: number): Promise<Buffer> {
-    return this.#inTurn(() => this.#gather(size === undefined || size < 0 ? Infinity : size, false))
+    return this.#inTurn(() => this.#gather(most(size), false))
   }
 
   /** Up to and with the next newline; at most `size` bytes; empty at the end. */
   readline(size?: number): Promise<Buffer> {
-    return this.#inTurn(() => this.#gather(size === undefined || size < 0 ? Infinity : size, true))
+    return this.#inTurn(() => this.#gather(most(size), true))
   }
 
   /** Lines until there are no more, or `hint` bytes have been read. */
   readlines(hint?: number): Promise<Array<Buffer>> {
-    const most = hint === undefined || hint <= 0 ? Infinity : hint
+    const enough = hint === undefined || hint <= 0 ? Infinity : hint
     const lines: Array<Buffer> = []
     let total = 0
     const keep = (line: Buffer): boolean => {
       if (line.length > 0) lines.push(line)
       total += line.length
-      return line.length > 0 && total < most
+      return line.length > 0 && total < enough
     }
     const more = (): Array<Buffer> | Promise<Array<Buffer>> => {
       while (true) {
@@ -82,20 +86,18 @@ export class Input implements AsyncIterable<Buffer> {
 
   /**
    * Sets the fields of the next 100, in place of those set before. With `capitalize` (the default) names are title-cased.
+   * Throws an `InterimError` for fields that cannot be sent.
    */
   setHundredContinueResponseHeaders(headers: HeaderPairs, capitalize = true): void {
-    this.#exchange.continueFields = [...headers]
-    this.#exchange.continueFieldCase = capitalize ? "title" : "preserve"
+    throwInvalid(this.#exchange.setContinueFields(headers, capitalize ? "title" : "preserve"))
   }
 
   /**
    * Sends a 100 now, with the fields set last; any number of times. It pays the one owed to a client that waits. Does
-   * nothing once the response has begun, or for an HTTP/1.0 client. Throws an `InterimError` for fields that cannot be
-   * sent.
+   * nothing once the response has begun, or for an HTTP/1.0 client.
    */
   sendHundredContinueResponse(): void {
-    const { continueFieldCase, continueFields } = this.#exchange
-    throwInvalid(this.#exchange.interim(100, continueFields, continueFieldCase))
+    throwInvalid(this.#exchange.sendContinue())
   }
 
   /**
@@ -109,7 +111,7 @@ export class Input implements AsyncIterable<Buffer> {
       throw new ResponseError({ reason: "InvalidBody", description: "this transport has no socket to give" })
     }
     if (taken.rest.length > 0) taken.stream.unshift(taken.rest)
-    this.socket = taken.stream
+    this.#socket = taken.stream
     return taken.stream
   }
 
@@ -126,7 +128,10 @@ export class Input implements AsyncIterable<Buffer> {
       result.then(settled, settled)
       return result
     } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)))
+      const refused = Promise.reject(error instanceof Error ? error : new Error(String(error)))
+      // who asks for it later still gets it; until then it is nobody's fault that bytes were there already
+      refused.catch(() => undefined)
+      return refused
     }
   }
 
@@ -180,6 +185,14 @@ export class Input implements AsyncIterable<Buffer> {
       this.#exchange.body.wait(resolve)
     })
   }
+}
+
+const most = (size: number | undefined): number => {
+  if (size === undefined) return Infinity
+  if (typeof size !== "number" || Number.isNaN(size)) {
+    throw new OptionError({ option: "size", description: "the size of a read is a number of bytes" })
+  }
+  return size < 0 ? Infinity : size
 }
 
 /**

@@ -6,6 +6,16 @@
 import type { PostHookEntry } from "./Environ.js"
 
 /**
+ * Who wants to know.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Pushed {
+  readonly hooksPushed: (entries: ReadonlyArray<PostHookEntry>) => void
+}
+
+/**
  * An array that tells when something is pushed, so that a hook that comes after the others have run is not lost.
  *
  * @since 0.1.0
@@ -17,16 +27,16 @@ export class PostHookList extends Array<PostHookEntry> {
     return Array
   }
 
-  readonly #pushed: (entries: ReadonlyArray<PostHookEntry>) => void
+  readonly #pushed: Pushed
 
-  constructor(pushed: (entries: ReadonlyArray<PostHookEntry>) => void) {
+  constructor(pushed: Pushed) {
     super()
     this.#pushed = pushed
   }
 
   override push(...entries: Array<PostHookEntry>): number {
     const length = super.push(...entries)
-    this.#pushed(entries)
+    this.#pushed.hooksPushed(entries)
     return length
   }
 }

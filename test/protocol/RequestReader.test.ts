@@ -189,6 +189,39 @@ describe("a reader", () => {
     expect(lineOf(get.toString())).toEqual([undefined, ""])
   })
 
+  it("reads a section that is the one before, to the last byte, only once", () => {
+    const request = (fields: string): string => `GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+    const reader = reading(
+      request("X: 1\r\n") + request("X: 1\r\n") + request("X: 2\r\n") + request("X: 2\r\n") +
+        request("X: 2\r\nContent-Length: 0\r\n") + request("")
+    )
+    const sections: Array<ReadonlyArray<string>> = []
+    for (let message = reader.next(); message !== undefined; message = reader.next()) {
+      if (message._tag === "RequestStart") sections.push(message.head.fields)
+    }
+    expect(sections).toEqual([
+      ["Host", "a", "X", "1"],
+      ["Host", "a", "X", "1"],
+      ["Host", "a", "X", "2"],
+      ["Host", "a", "X", "2"],
+      ["Host", "a", "X", "2", "Content-Length", "0"],
+      ["Host", "a"]
+    ])
+    expect([sections[0] === sections[1], sections[2] === sections[3]]).toEqual([true, true])
+  })
+
+  it("judges the same section anew for another method or version", () => {
+    const fields = "Host: a\r\nConnection: keep-alive\r\n\r\n"
+    const reader = reading(
+      `GET / HTTP/1.0\r\n${fields}GET / HTTP/1.1\r\n${fields}CONNECT a:1 HTTP/1.1\r\n${fields}GET / HTTP/1.1\r\n${fields}`
+    )
+    const persistent: Array<boolean> = []
+    for (let message = reader.next(); message !== undefined; message = reader.next()) {
+      if (message._tag === "RequestStart") persistent.push(message.demands.persistent)
+    }
+    expect(persistent).toEqual([true, true, false, true])
+  })
+
   it("gives the bytes of a body as views of what it received", () => {
     const reader = reading(post)
     reader.next()

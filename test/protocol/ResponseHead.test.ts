@@ -145,6 +145,13 @@ const table: ReadonlyArray<Row> = [
     text: lines("HTTP/1.1 204 No Content", dated)
   },
   {
+    what: "205, whatever the application has for it",
+    head: { status: 205, fields: [["Content-Length", "7"]] },
+    context: { bodyLength: 7 },
+    framing: none,
+    text: lines("HTTP/1.1 205 Reset Content", dated, "Content-Length: 0")
+  },
+  {
     what: "304",
     head: { status: 304, fields: [["ETag", "\"x\""]] },
     framing: none,
@@ -406,7 +413,8 @@ const checkUnderstood = (prepared: PreparedHead | InvalidHead, { method, persist
   const meant = framing._tag === "Length"
     ? framing.length
     : ({ None: "none", Chunked: "chunked", Close: "until close" } as const)[framing._tag]
-  const understood = bodyOf(head, method)
+  // nothing may stand in a 205, and its length says so to the client
+  const understood = head.status === 205 && bodyOf(head, method) === 0 ? "none" : bodyOf(head, method)
   const goesOn = persists(head)
   if (understood !== meant || goesOn !== prepared.persistent || (goesOn && (!persistent || meant === "until close"))) {
     throw new Error(JSON.stringify({ prepared, understood, goesOn }, null, 1))
