@@ -14,8 +14,9 @@ import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { Connection } from "./Connection.js"
-import type { ServerLimits } from "./ServerConfig.js"
+import type { Config } from "./ServerConfig.js"
 import { OptionError } from "./ServerError.js"
+import type { Time } from "./Time.js"
 import type { Transport } from "./Transport.js"
 
 /**
@@ -76,22 +77,45 @@ export const graceOf = (options: StopOptions | undefined): number | undefined =>
 }
 
 /**
+ * What becomes of transports that are admitted.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Admission {
+  /** There is room: a connection begins. */
+  readonly begin: (transport: Transport) => void
+  /** There is none, and no place to wait either, or it has waited too long. It is closed. */
+  readonly turnedAway: (transport: Transport, why: string) => void
+  /** Connections begin to wait for room, or none does any more. */
+  readonly crowded: (waiting: boolean) => void
+}
+
+/** Milliseconds that a connection may take to begin its first request, before it makes room; and that a calm must last. */
+const moment = 1000
+
+/**
  * @since 0.1.0
  * @category models
  */
 export class Connections {
   /** Is the server stopping? */
   draining = false
-  private readonly open = new Set<Connection>()
-  private readonly waiting: Array<Transport> = []
+  // with the time it was let in
+  private readonly open = new Map<Connection, number>()
+  private readonly waiting: Array<{ readonly transport: Transport; readonly since: number }> = []
+  // told to make room, and not gone yet
+  private readonly leaving = new Set<Connection>()
+  private crowded = false
+  private lastWaited = -Infinity
   private detached = 0
   private cut = 0
   private onEmpty: (() => void) | undefined = undefined
 
   constructor(
-    private readonly limits: ServerLimits,
-    private readonly begin: (transport: Transport) => void,
-    private readonly turnedAway: (transport: Transport) => void
+    private readonly config: Config,
+    private readonly time: Time,
+    private readonly admission: Admission
   ) {}
 
   /** How many are being served. */
@@ -105,33 +129,85 @@ export class Connections {
   }
 
   [Symbol.iterator](): IterableIterator<Connection> {
-    return this.open[Symbol.iterator]()
+    return this.open.keys()
   }
 
-  /** Lets a connection in, now or when there is room. An idle one makes room. */
+  /** Lets a connection in, now or when there is room. One with nothing to do makes room. */
   admit(transport: Transport): void {
+    const { limits } = this.config
     if (this.draining) return transport.destroy()
-    if (this.open.size < this.limits.connections) return this.begin(transport)
-    if (this.waiting.length >= this.limits.waitingConnections) {
-      this.turnedAway(transport)
-      return transport.destroy()
-    }
-    this.waiting.push(transport)
-    this.makeRoom()
+    if (this.open.size < limits.connections) return this.admission.begin(transport)
+    if (this.waiting.length >= limits.waitingConnections) return this.turnAway(transport, "no room for a connection")
+    const now = this.time.now()
+    this.waiting.push({ transport, since: now })
+    this.makeRoom(now)
+    this.lookForCrowd(now)
   }
 
   add(connection: Connection): void {
-    this.open.add(connection)
+    this.open.set(connection, this.time.now())
   }
 
   remove(connection: Connection): void {
     this.open.delete(connection)
+    this.leaving.delete(connection)
     if (connection.abandoned && this.draining) this.cut++
-    if (!this.draining && this.open.size < this.limits.connections) {
+    if (!this.draining && this.open.size < this.config.limits.connections) {
       const next = this.waiting.shift()
-      if (next !== undefined) this.begin(next)
+      if (next !== undefined) this.admission.begin(next.transport)
     }
     this.checkEmpty()
+  }
+
+  /** Looks after those that wait: none waits longer than it would be waited for. */
+  sweep(now: number): void {
+    const { firstRequest } = this.config.timeouts
+    while (this.waiting.length > 0 && now - this.waiting[0].since >= firstRequest) {
+      const late = this.waiting.shift()
+      if (late !== undefined) this.turnAway(late.transport, "no room for a connection in time")
+    }
+    while (this.isCrowded && this.makeRoom(now));
+    this.lookForCrowd(now)
+  }
+
+  private turnAway(transport: Transport, why: string): void {
+    this.admission.turnedAway(transport, why)
+    transport.destroy()
+  }
+
+  // Does somebody wait for whom no room is being made?
+  private get isCrowded(): boolean {
+    return this.waiting.length > this.leaving.size
+  }
+
+  private lookForCrowd(now: number): void {
+    if (this.isCrowded) {
+      this.lastWaited = now
+      if (!this.crowded) this.admission.crowded(this.crowded = true)
+    } else if (this.crowded && now - this.lastWaited >= moment) this.admission.crowded(this.crowded = false)
+  }
+
+  // Closes the connection that has waited longest for another request, or else the oldest one that has sent nothing and
+  // had the time to.
+  private makeRoom(now: number): boolean {
+    let longest: Connection | undefined
+    let earliest = Infinity
+    let silent: Connection | undefined
+    for (const [connection, since] of this.open) {
+      if (this.leaving.has(connection)) continue
+      const idleSince = connection.idleSince
+      if (idleSince !== undefined && (longest === undefined || idleSince < earliest)) {
+        longest = connection
+        earliest = idleSince
+      } else if (silent === undefined && connection.requests === 0 && connection.isIdle && now - since >= moment) {
+        silent = connection
+      }
+    }
+    const closed = longest ?? silent
+    if (closed === undefined) return false
+    this.leaving.add(closed)
+    closed.close(Exit.void)
+    return true
   }
 
   /** Counts work that runs beside connections and that a stop waits for. */
@@ -141,19 +217,6 @@ export class Connections {
       this.detached--
       this.checkEmpty()
     }
-  }
-
-  /** Closes the connection that has waited longest for another request, if one does. */
-  private makeRoom(): void {
-    let longest: Connection | undefined
-    let earliest = Infinity
-    for (const connection of this.open) {
-      const since = connection.idleSince
-      if (since === undefined || (longest !== undefined && since >= earliest)) continue
-      longest = connection
-      earliest = since
-    }
-    longest?.close(Exit.void)
   }
 
   private checkEmpty(): void {
@@ -169,10 +232,10 @@ export class Connections {
       const clock = yield* Effect.clock
       const begun = clock.unsafeCurrentTimeMillis()
       this.draining = true
-      for (const transport of this.waiting.splice(0)) transport.destroy()
+      for (const { transport } of this.waiting.splice(0)) transport.destroy()
       const connections = this.open.size
       let idle = 0
-      for (const connection of [...this.open]) {
+      for (const connection of [...this]) {
         if (!connection.isIdle) continue
         idle++
         connection.close(Exit.void)
@@ -191,7 +254,7 @@ export class Connections {
 
       let interrupted = 0
       if (Option.isNone(ended)) {
-        for (const connection of [...this.open]) {
+        for (const connection of [...this]) {
           if (connection.isBusy) interrupted++
           connection.abort("Stopped")
         }

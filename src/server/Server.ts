@@ -103,11 +103,17 @@ export const serve = (
     const write = guarded(accessLog.write, (error) => log("Error", "the access log failed", Cause.die(error)))
     let connectionCount = 0
 
-    const connections = new Connections(
-      config.limits,
-      (transport) => accept(transport),
-      (transport) => log("Error", `no room for a connection (${Address.peerName(transport.remote)})`)
-    )
+    const connections = new Connections(config, time, {
+      begin: (transport) => accept(transport),
+      turnedAway: (transport, why) => log("Error", `${why} (${Address.peerName(transport.remote)})`),
+      crowded: (waiting) =>
+        log(
+          "Info",
+          waiting
+            ? `no room: connections wait, limits.connections is ${config.limits.connections}`
+            : "room again: no connection waits"
+        )
+    })
 
     const host: ConnectionHost = {
       config,
@@ -277,6 +283,7 @@ const sweep = (connections: Connections, time: Time.Time, interval: number): Eff
         connection.sweep(now)
         if (connection.isIdle) idle++
       }
+      connections.sweep(now)
       count({ idle, active: connections.size - idle, waiting: connections.waitingSize })
     }).pipe(
       Effect.delay(interval),

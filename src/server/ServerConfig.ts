@@ -16,7 +16,10 @@ import { OptionError } from "./ServerError.js"
  * @category models
  */
 export interface ServerLimits extends Limits {
-  /** Connections served at a time. Further ones wait, unread; idle ones make room for them. Default 1024. */
+  /**
+   * Connections served at a time. Further ones wait, unread, no longer than `timeouts.firstRequest`; one that is idle, or
+   * has sent nothing for a second, makes room. Default 1024.
+   */
   readonly connections: number
   /** Connections that may wait for room; more are closed at once. Default 1024. */
   readonly waitingConnections: number

@@ -1,0 +1,167 @@
+/** When there is no room for a connection: who makes some, who waits how long, and what the log says of it. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
+import { MemoryListener, type WireClient } from "tsgi/testing"
+import * as Server from "../../src/server/Server.js"
+import * as ServerConfig from "../../src/server/ServerConfig.js"
+import { turns } from "../utils/Journal.js"
+import { get } from "./fixture.js"
+
+interface Scene {
+  /** Connects, and waits until the server has it. */
+  readonly connect: Effect.Effect<WireClient>
+  readonly connectNow: Effect.Effect<WireClient>
+  readonly running: Server.Running
+  /** Lines about room, each with its level. */
+  readonly log: Array<string>
+  /** Moves the clock, behind what is on its way. */
+  readonly pass: (seconds: number) => Effect.Effect<void>
+  /** Lets what is working at `/work` answer. */
+  readonly finish: () => void
+}
+
+const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) => Effect.Effect<void>) => {
+  const log: Array<string> = []
+  const working: Array<() => void> = []
+  const settled = Effect.promise(() => turns(50))
+  return Effect.gen(function*() {
+    const running = yield* Server.serve((exchange) => {
+      const answer = (): void => void exchange.respond({ status: 200, fields: [] }, "hello")
+      if (exchange.request.target === "/work") working.push(answer)
+      else answer()
+    })
+    const { connect } = yield* MemoryListener.MemoryListener
+    const scope = yield* Effect.scope
+    const connectNow = connect().pipe(Effect.provideService(Scope.Scope, scope))
+    yield* use({
+      connect: Effect.tap(connectNow, settled),
+      connectNow,
+      running,
+      log,
+      pass: (seconds) => settled.pipe(Effect.zipRight(TestClock.adjust(seconds * 1000)), Effect.zipRight(settled)),
+      finish: () => {
+        for (const answer of working.splice(0)) answer()
+      }
+    })
+    yield* running.stop({ grace: 0 })
+  }).pipe(
+    Effect.provide(
+      Layer.mergeAll(
+        MemoryListener.layer(),
+        Server.layerServices,
+        Logger.replace(
+          Logger.defaultLogger,
+          Logger.make(({ logLevel, message }) => {
+            const line = `${logLevel.label} ${String(message)}`
+            if (/room/.test(line)) log.push(line.replace(/\(127.*\)/, "(peer)"))
+          })
+        )
+      ).pipe(Layer.provideMerge(ServerConfig.layer({ limits, timeouts: { firstRequest: 10_000, idle: 100_000 } })))
+    )
+  )
+}
+
+const answered = (client: WireClient, path = "/") =>
+  Effect.gen(function*() {
+    client.send(get(path))
+    expect((yield* Effect.promise(() => client.response())).status).toBe(200)
+  })
+
+const begun = "INFO no room: connections wait, limits.connections is 2"
+const over = "INFO room again: no connection waits"
+
+describe("when there is no room", () => {
+  it.scoped("one line says that connections wait, and one that none does any more", () =>
+    scene({ connections: 2 }, ({ connect, finish, log, pass, running }) =>
+      Effect.gen(function*() {
+        const busy = [yield* connect, yield* connect]
+        for (const client of busy) client.send(get("/work"))
+        const waiting = [yield* connect, yield* connect]
+        for (const client of waiting) client.send(get())
+        expect(yield* running.connections).toEqual({ open: 2, waiting: 2 })
+        yield* pass(5)
+        expect(log).toEqual([begun])
+        finish()
+        for (const client of busy) client.close()
+        for (const client of waiting) expect((yield* Effect.promise(() => client.response())).status).toBe(200)
+        expect(log).toEqual([begun])
+        yield* pass(2)
+        expect(log).toEqual([begun, over])
+      })))
+
+  it.scoped("nothing is said of who is let in at once, because another was idle", () =>
+    scene({ connections: 2 }, ({ connect, log, pass }) =>
+      Effect.gen(function*() {
+        for (let i = 0; i < 5; i++) yield* answered(yield* connect)
+        yield* pass(5)
+        expect(log).toEqual([])
+      })))
+
+  it.scoped("each of those that come at once is made room for", () =>
+    scene({ connections: 2 }, ({ connect, connectNow, log, pass }) =>
+      Effect.gen(function*() {
+        const idle = [yield* connect, yield* connect]
+        for (const client of idle) yield* answered(client)
+        const both = [yield* connectNow, yield* connectNow]
+        for (const client of both) client.send(get())
+        yield* pass(0)
+        expect(idle.map(({ ended }) => ended)).toEqual([true, true])
+        for (const client of both) expect((yield* Effect.promise(() => client.response())).status).toBe(200)
+        expect(log).toEqual([])
+      })))
+
+  it.scoped("a connection that has asked nothing for a second makes some, the oldest first", () =>
+    scene({ connections: 2 }, ({ connect, pass }) =>
+      Effect.gen(function*() {
+        const silent = [yield* connect, yield* connect]
+        const client = yield* connect
+        client.send(get("/work"))
+        yield* pass(0.4)
+        // they may be about to ask
+        expect([silent.map(({ ended }) => ended), client.received]).toEqual([[false, false], 0])
+        yield* pass(1.2)
+        expect(silent.map(({ ended }) => ended)).toEqual([true, false])
+        yield* answered(yield* connect)
+        expect(silent.map(({ ended }) => ended)).toEqual([true, true])
+      })))
+
+  it.scoped("one that has asked before goes first", () =>
+    scene({ connections: 2 }, ({ connect, pass }) =>
+      Effect.gen(function*() {
+        const silent = yield* connect
+        const idle = yield* connect
+        yield* answered(idle)
+        yield* pass(5)
+        yield* answered(yield* connect)
+        expect([silent.ended, idle.ended]).toEqual([false, true])
+      })))
+
+  it.scoped("nobody waits longer than for a first request", () =>
+    scene({ connections: 1 }, ({ connect, log, pass, running }) =>
+      Effect.gen(function*() {
+        const busy = yield* connect
+        busy.send(get("/work"))
+        yield* pass(1)
+        const waiting = yield* connect
+        yield* pass(9)
+        expect(waiting.ended).toBe(false)
+        yield* pass(1.6)
+        expect([waiting.ended, busy.ended]).toEqual([true, false])
+        expect(yield* running.connections).toEqual({ open: 1, waiting: 0 })
+        expect(log[1]).toBe("ERROR no room for a connection in time (peer)")
+      })))
+
+  it.scoped("and no place to wait: closed at once", () =>
+    scene({ connections: 1, waitingConnections: 1 }, ({ connect, log }) =>
+      Effect.gen(function*() {
+        ;(yield* connect).send(get("/work"))
+        yield* connect
+        const third = yield* connect
+        expect(third.ended).toBe(true)
+        expect(log[1]).toBe("ERROR no room for a connection (peer)")
+      })))
+})
