@@ -22,9 +22,12 @@ export interface AccessRecord {
   readonly remote: Address
   /** The request line as it came; empty when it could not be read. */
   readonly requestLine: string
-  /** Absent when the request was refused before its head was whole. */
+  /** Absent when the request was refused before the application saw it. */
   readonly request: RequestHead | undefined
-  /** The status answered; 499 when the client left before there was one, 101 when the connection was taken over. */
+  /**
+   * The status answered. Where none was: 499 when the client left, 503 when the server's stop cut the request, 101 when the
+   * connection was taken over.
+   */
   readonly status: number
   /** Body bytes handed to the kernel. */
   readonly bodyBytes: number

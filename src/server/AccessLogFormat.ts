@@ -38,11 +38,13 @@ export interface FormatOptions {
  * | `client_port`  | peer port, empty for unix sockets                            |
  * | `date_time`    | local time of completion, `22/Nov/2026 10:15:00`             |
  * | `request_line` | as it came, control and non-ASCII characters escaped         |
- * | `status_code`  | the status answered, 499 when the client left before, 101    |
- * |                | when the connection was taken over                           |
+ * | `status_code`  | the status answered; where none was: 499 when the client     |
+ * |                | left, 503 when the stop cut the request, 101 when the        |
+ * |                | connection was taken over                                    |
  * | `body_length`  | body bytes handed to the kernel; `body_bytes` is the same    |
  * | `wire_bytes`   | all bytes handed to the kernel                               |
- * | `wall_seconds` | from the head read to the response handed over               |
+ * | `wall_seconds` | from the head read to the response handed over; of a refused |
+ * |                | request from its first bytes                                 |
  * | `outcome`      | `Sent`, `Aborted`, `Failed` or `Refused`                     |
  * | `reason`       | why it was aborted or refused, `-` otherwise                 |
  * | `connection`   | which connection, counted from 1                             |

@@ -243,8 +243,13 @@ const guarded = (
   }
 
 // For the log and the metrics: a connection that was taken over was sent no status of ours; a client that left before it
-// had one is 499, as elsewhere in the field.
-const statusOf = (exchange: Exchange): number => exchange.status ?? (exchange.outcome?._tag === "Sent" ? 101 : 499)
+// had one is 499, as elsewhere in the field; one that the server's stop has cut is 503, which is what it would be sent.
+const statusOf = (exchange: Exchange): number => {
+  if (exchange.status !== undefined) return exchange.status
+  const outcome = exchange.outcome
+  if (outcome?._tag === "Sent") return 101
+  return outcome?._tag === "Aborted" && outcome.reason === "Stopped" ? 503 : 499
+}
 
 const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["log"] => {
   const runFork = Runtime.runFork(runtime)

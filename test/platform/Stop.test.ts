@@ -92,7 +92,7 @@ for (const kind of Object.keys(kinds)) {
           "scope Stopped",
           "hook Aborted Stopped undefined",
           "second hook",
-          "log 499"
+          "log 503"
         ])
         yield* Effect.promise(() => busy.whenEnded())
         assert.strictEqual(busy.received, 0)

@@ -712,7 +712,7 @@ const play = async (cell: Cell, tls?: TlsOptions): Promise<void> => {
   expect(seen.records).toHaveLength(1)
   expect(seen.records[0]).toMatchObject({
     outcome,
-    status: outcome.status ?? 499,
+    status: outcome.status ?? (outcome._tag === "Aborted" && outcome.reason === "Stopped" ? 503 : 499),
     bodyBytes: outcome.bodyBytes,
     wireBytes: outcome.wireBytes,
     refused: undefined

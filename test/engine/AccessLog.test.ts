@@ -1,0 +1,51 @@
+/** What a record says of requests that were not answered as usual. */
+import type { AccessRecord, App } from "tsgi"
+import { server } from "tsgi"
+import { MemoryListener } from "tsgi/testing"
+import { expect, it } from "vitest"
+import { gate, get, head } from "../eventlet/fixture.js"
+import { Journal } from "../utils/Journal.js"
+
+const recording = (app: App) => {
+  const records = new Journal<AccessRecord>()
+  const memory = MemoryListener.make()
+  const running = server(memory.listener, app, {
+    log: () => undefined,
+    logFormat: (record) => {
+      records.push(record)
+      return ""
+    }
+  })
+  return { memory, records, running }
+}
+
+it("a request that the stop has cut was not left by its client: 503", async () => {
+  const reached = gate()
+  const { memory, records, running } = recording((env) => {
+    reached.open()
+    return new Promise((_, reject) => env["tsgi.signal"].addEventListener("abort", reject))
+  })
+  await running.ready
+  const client = memory.connect()
+  client.send(get("/"))
+  await reached.opened
+  await running.stop({ grace: 0 })
+  expect(records.entries).toMatchObject([{ status: 503, outcome: { reason: "Stopped", status: undefined } }])
+  expect(client.received).toBe(0)
+})
+
+it("a request that was refused has no head, also where that was whole", async () => {
+  const { memory, records, running } = recording(() => "")
+  await running.ready
+  for (const request of [head("GET / HTTP/1.1"), "bad\r\n\r\n"]) {
+    const client = memory.connect()
+    client.send(request)
+    await client.response()
+    client.close()
+  }
+  await running.stop({ grace: 0 })
+  expect(records.entries).toMatchObject([
+    { request: undefined, requestLine: "GET / HTTP/1.1", refused: { reason: "MissingHost" } },
+    { request: undefined, refused: { reason: "MalformedRequestLine" } }
+  ])
+})
