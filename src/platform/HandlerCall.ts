@@ -22,7 +22,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import { constTrue } from "effect/Function"
+import { constFalse, constTrue } from "effect/Function"
 import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -115,8 +115,11 @@ export class HandlerCall implements RequestCall {
   private ready: HeadDraft | undefined = undefined
   private readyBody: string | Uint8Array = ""
 
+  private readonly request: ServerRequest
+
   constructor(readonly exchange: Exchange, readonly site: Site) {
     this.keepRunning = site.interruptOnDisconnect ? 0 : 1
+    this.request = new ServerRequest(this, exchange.request.target, undefined, undefined)
   }
 
   get stopping(): Effect.Effect<void> {
@@ -141,11 +144,10 @@ export class HandlerCall implements RequestCall {
 
   run(): void {
     const { app, pipeline, spansUnseen, tracerDisabledWhen } = this.site
-    const request = this.request
-    const services = this.servicesFor(request)
+    const services = this.services()
     services.set(Scope.Scope.key, this.scope)
-    if (spansUnseen && !tracerDisabledWhen(request)) {
-      this.span = new RequestSpan(() => this.openSpan(request))
+    if (spansUnseen && !tracerDisabledWhen(this.request)) {
+      this.span = new RequestSpan(() => this.openSpan())
       services.set(Tracer.ParentSpan.key, this.span)
     }
     if (pipeline === undefined) {
@@ -165,13 +167,14 @@ export class HandlerCall implements RequestCall {
   // ---------------------------------------------------------------------------------------------------------------
   // the short way
 
-  // What can be sent whole is left to the observer.
+  // What can be sent whole is left to the observer, which knows that nothing of the handler is left. What it has forked
+  // is interrupted at its end and may take its time, for which the client does not wait.
   private readonly answer = (response: HttpServerResponse): Effect.Effect<unknown, unknown, HttpServerRequest> => {
     const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
     const body = Option.isNone(fiber.getFiberRef(HttpApp.currentPreResponseHandlers)) ? wholeBody(response) : undefined
-    if (body === undefined) return this.handle(Effect.succeed(response))
+    if (body === undefined || hasChildren(fiber)) return this.handle(Effect.succeed(response))
     const head = headOf(this.exchange, response)
-    if (head._tag === "InvalidHead") return this.handle(Effect.die(responseErrorFrom(head)))
+    if (head._tag === "InvalidHead") return this.recover(Cause.die(responseErrorFrom(head)))
     this.response = response
     this.ready = head
     this.readyBody = body
@@ -202,10 +205,14 @@ export class HandlerCall implements RequestCall {
     } else {
       this.step = Step.Finalizers
       this.over = exit
-      this.scope.seal(exit)
+      if (!ejectedScopes.has(this.scope)) this.scope.seal(exit)
       this.exchange.ended()
     }
-    this.exchange.respond(this.ready, this.readyBody)
+    const refused = this.exchange.respond(this.ready, this.readyBody)
+    if (refused === undefined) return
+    // a length that the body does not have, for instance
+    this.failure = Cause.die(refused)
+    this.exchange.fail(refused)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -323,7 +330,8 @@ export class HandlerCall implements RequestCall {
     const truth = this.truth(exit)
     this.over = truth
     this.span?.finish(this.spanExit(truth))
-    if (!this.scope.used || ejectedScopes.has(this.scope)) {
+    if (ejectedScopes.has(this.scope)) return this.exchange.ended()
+    if (!this.scope.used) {
       this.scope.seal(truth)
       return this.exchange.ended()
     }
@@ -353,7 +361,7 @@ export class HandlerCall implements RequestCall {
   }
 
   // The span is the one that the platform's own tracing makes, around an app that waits for the response.
-  private openSpan(request: ServerRequest): OpenSpan {
+  private openSpan(): OpenSpan {
     let span: Tracer.Span | undefined
     let finish: OpenSpan["finish"] = () => undefined
     const held = Effect.flatMap(Effect.orDie(Effect.currentSpan), (current) => {
@@ -364,7 +372,7 @@ export class HandlerCall implements RequestCall {
     })
     // the exit of middleware is told as it is, that of an app with the response made of it
     const around = this.site.pipeline === undefined ? undefined : () => held
-    this.site.fork(HttpApp.toHandled(held, () => Effect.void, around), this.servicesFor(request))
+    this.site.fork(traced(HttpApp.toHandled(held, () => Effect.void, around)), this.services())
     if (span === undefined) throw new Error("the tracer gave no span")
     // who looks when the request is over sees it ended
     if (this.over !== undefined) finish(this.spanExit(this.over))
@@ -377,14 +385,10 @@ export class HandlerCall implements RequestCall {
     return this.response === undefined ? Exit.die(noResponse()) : Exit.succeed(this.response)
   }
 
-  private servicesFor(request: ServerRequest): Map<string, unknown> {
+  private services(): Map<string, unknown> {
     const services = new Map(this.site.services)
-    services.set(HttpServerRequest.key, request)
+    services.set(HttpServerRequest.key, this.request)
     return services
-  }
-
-  private get request(): ServerRequest {
-    return new ServerRequest(this, this.exchange.request.target, undefined, undefined)
   }
 }
 
@@ -423,6 +427,14 @@ export const pipeline = (
 const noResponse = (): Error => new Error("the handler gave no response")
 
 const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constTrue)
+// Whether the request is traced was asked once: one that is sampled may get another answer the next time.
+const traced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constFalse)
+
+// A fiber's end waits for that of its children. There is no other way to look at them without an Effect.
+const hasChildren = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => {
+  const children: unknown = Reflect.get(fiber, "_children")
+  return children instanceof Set && children.size > 0
+}
 
 const interruptorId = (reason: AbortReason): FiberId.FiberId => reason === "Stopped" ? FiberId.none : clientAbortFiberId
 

@@ -138,6 +138,7 @@ class Arrivals {
   take(exchange: Exchange): void {
     if (this.handler !== undefined) return this.handler(exchange)
     this.early.add(exchange)
+    // the one place for a callback is the handler's as soon as there is one
     exchange.whenSettled(() => this.early.delete(exchange))
   }
 

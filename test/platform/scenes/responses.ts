@@ -153,6 +153,8 @@ const routes = [
     )
   ),
   route("/web-json", Effect.sync(() => HttpServerResponse.fromWeb(Response.json({ a: 1 })))),
+  route("/length-of-nothing", HttpServerResponse.empty({ status: 200, headers: { "content-length": "10" } })),
+  route("/length-of-more", raw("short", { headers: { "content-length": "10" } })),
   route("/options", HttpServerResponse.empty({ status: 200, headers: { allow: "GET" } }), "OPTIONS"),
   route("/head-only", HttpServerResponse.text("head"), "HEAD")
 ]
@@ -168,6 +170,8 @@ const decided: Readonly<Record<string, ReadonlyArray<DecisionName>>> = {
 const onlyGet: typeof decided = {
   "/file-part": ["excessIsCut"],
   "/stream-beyond": ["excessIsCut"],
+  "/length-of-nothing": ["cutNotEnded"],
+  "/length-of-more": ["cutNotEnded"],
   "/raw-blob": ["rawBodiesOfTheWeb"],
   "/raw-web": ["rawBodiesOfTheWeb"],
   "/raw-iterable": ["rawBodiesOfTheWeb"],
@@ -184,7 +188,8 @@ const onlyHead: typeof decided = {
 }
 
 // NodeHttpServer gives up on these without an answer
-const unanswered = (path: string) => onlyGet[path]?.includes("rawBodiesOfTheWeb") || path === "/status-1000"
+const unanswered = (path: string) =>
+  onlyGet[path]?.includes("rawBodiesOfTheWeb") || path === "/status-1000" || path.startsWith("/length-of-")
 
 const paths = routes.filter(({ method }) => method === "GET").map(({ path }) => path)
 
