@@ -258,9 +258,30 @@ const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["lo
     const logLevel = LogLevel.fromLiteral(level)
     // a fiber for a line that nobody reads would cost more than the line
     if (LogLevel.lessThan(logLevel, least)) return
-    runFork(Effect.logWithLevel(logLevel, message, ...(cause === undefined ? [] : [cause])), { immediate: true })
+    const line = cause === undefined
+      ? Effect.logWithLevel(logLevel, message)
+      : Effect.catchAllDefect(
+        Effect.logWithLevel(logLevel, message, cause),
+        // a logger cannot render whatever an application throws
+        () => Effect.logWithLevel(logLevel, `${message}\n${plain(cause)}`)
+      )
+    runFork(line, { immediate: true })
   }
 })
+
+// What can be had of a failure that is its own cause, or whose properties throw.
+const plain = (cause: Cause.Cause<unknown>): string => {
+  const failure = Object(Cause.squash(cause)) as object
+  for (const name of ["stack", "message"]) {
+    try {
+      const text: unknown = Reflect.get(failure, name)
+      if (typeof text === "string" && text !== "") return text
+    } catch {
+      // there may be something else
+    }
+  }
+  return "it cannot be shown"
+}
 
 /**
  * A report in a line, for the log.

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { mkdirSync, openSync } from "node:fs"
+import * as Inspectable from "effect/Inspectable"
+import { closeSync, mkdirSync, openSync } from "node:fs"
 import { dirname } from "node:path"
 import sonicBoom from "sonic-boom"
 import { OptionError } from "../server/ServerError.js"
@@ -66,7 +67,9 @@ export const open = (target: LogTarget = 2, debug: boolean): LogSink => {
       description: "give a logger with info and debug, something with write, a function, a path or a descriptor"
     })
   }
-  return typeof target === "number" ? throughBuffer(target, debug, false) : throughBuffer(openPath(target), debug, true)
+  return typeof target === "number"
+    ? throughBuffer(target, debug, undefined)
+    : throughBuffer(openPath(target), debug, target)
 }
 
 // A log that fails must not take requests with it; its owner is told once, through the process.
@@ -78,23 +81,63 @@ const guarded = (write: (line: string) => void): (line: string) => void => {
     } catch (error) {
       if (told) return
       told = true
-      process.emitWarning(`the log failed: ${error instanceof Error ? error.message : String(error)}`, "TsgiWarning")
+      warn(error)
     }
   }
 }
 
+const warn = (error: unknown): void =>
+  process.emitWarning(
+    `the log failed: ${error instanceof Error ? error.message : Inspectable.toStringUnknown(error)}`,
+    "TsgiWarning"
+  )
+
 // Lines that wait to be written, at the most: a full disk must not fill the memory too.
 const mostHeld = 16_777_216
 
-const throughBuffer = (fd: number, debug: boolean, owned: boolean): LogSink => {
+/** Milliseconds until a file that cannot be written is opened again. */
+const pause = 1000
+
+// With a path the descriptor is ours, to close and to open again.
+const throughBuffer = (fd: number, debug: boolean, path: string | undefined): LogSink => {
   const file = new sonicBoom.SonicBoom({ fd, maxLength: mostHeld })
+  let current = fd
   let open = true
-  // A log that cannot be written must not end the server.
-  file.on("error", () => {
-    open = false
+  // A log that cannot be written must not end the server. What was to be written is held, and tried again with each line.
+  let broken = false
+  let trying = false
+  let opened = 0
+  const works = (): void => {
+    broken = false
+    trying = false
+  }
+  file.on("error", (error: unknown) => {
+    trying = false
+    if (broken) return
+    broken = true
+    opened = performance.now()
+    // once for each time that it breaks
+    if (open) warn(error)
+    file.once("write", works)
   })
+  const openAgain = (path: string): void => {
+    opened = performance.now()
+    try {
+      const fresh = openSync(path, "a")
+      closeSync(current)
+      current = fresh
+      Reflect.set(file, "fd", fresh)
+    } catch {
+      // told already; the old one may do yet
+    }
+  }
   const write = (line: string): void => {
-    if (open) file.write(`${line}\n`)
+    if (!open) return
+    if (broken && !trying) {
+      if (path !== undefined && performance.now() - opened >= pause) openAgain(path)
+      trying = true
+    }
+    file.write(`${line}\n`)
   }
   const flushAtExit = (): void => {
     if (!open) return
@@ -113,8 +156,12 @@ const throughBuffer = (fd: number, debug: boolean, owned: boolean): LogSink => {
         process.off("exit", flushAtExit)
         if (!open) return resolve()
         open = false
-        file.once("error", () => resolve())
-        if (!owned) return file.flush(() => resolve())
+        if (path === undefined) return file.flush(() => resolve())
+        // what cannot be written now is lost
+        file.once("error", () => {
+          file.once("error", () => resolve())
+          file.destroy()
+        })
         file.once("close", resolve)
         file.end()
       })
