@@ -39,6 +39,7 @@ import type { Posthooks } from "../server/Posthooks.js"
 import type { RequestParser } from "../server/RequestParser.js"
 import * as Server from "../server/Server.js"
 import * as ServerConfig from "../server/ServerConfig.js"
+import { OptionError } from "../server/ServerError.js"
 import { HandlerCall, pipeline, type Site } from "./HandlerCall.js"
 import { ServerRequest } from "./ServerRequest.js"
 import * as Upgrade from "./Upgrade.js"
@@ -69,14 +70,21 @@ export interface DoorOptions {
 }
 
 /**
- * Where this door's settings differ from the engine's: a client that has closed its sending half is gone, as for
- * `NodeHttpServer`, and names of response fields are sent as they are given. They hold where no `ServerConfig` is provided;
- * spread them into one that is.
+ * Where this door's settings differ from the engine's, to be as `NodeHttpServer` is. A client that has closed its sending
+ * half is gone. Names of response fields are sent as they are given. A URL, or a field such as Cookie, may have the 16 KiB
+ * that node:http gives a whole head. And 65536 connections are served at a time: WebSockets and event streams hold theirs
+ * for hours, and node:http has no bound but the process's descriptors.
+ *
+ * They hold where no `ServerConfig` is provided; spread them, and their `limits`, into one that is.
  *
  * @since 0.1.0
  * @category constants
  */
-export const defaults = { halfClose: "abort", fieldCase: "preserve" } as const satisfies ServerConfig.Partial
+export const defaults = {
+  halfClose: "abort",
+  fieldCase: "preserve",
+  limits: { requestLine: 16_384, fieldLine: 16_384, connections: 65_536 }
+} as const satisfies ServerConfig.Partial
 
 type Services = Listener | RequestParser | InterimResponses | Posthooks | AccessLog.AccessLog
 
@@ -90,6 +98,7 @@ export const makeWith = (
   options: DoorOptions = {}
 ): Effect.Effect<HttpServer.HttpServer, ServeError, Scope.Scope | Services> =>
   Effect.gen(function*() {
+    yield* Effect.try({ try: () => check(options), catch: (cause) => new NotServed({ cause }) })
     const serverScope = yield* Effect.scope
     const given = yield* Effect.context<Services>()
     const engine = given.unsafeMap.has(ServerConfig.ServerConfig.key)
@@ -351,34 +360,61 @@ class NotServed extends ServeError {
   }
 }
 
-const listenNames = ["port", "host", "backlog", "ipv6Only", "reusePort", "path", "mode", "fd"] as const
-const doorNames = ["interruptOnDisconnect", "maxBufferedBody", "websocket"] as const
-
 const split = (options: Options) => {
-  const { tls } = options
-  const asked = pick(options, listenNames)
-  // where NodeHttpServer listens without a host, so that a swap takes nobody's connections away
-  const listening = asked.path === undefined && asked.fd === undefined ? { host: "*", ...asked } : asked
-  const door = pick(options, doorNames)
-  const names: ReadonlySet<string> = new Set([...listenNames, ...doorNames, "tls"])
-  const given: ServerConfig.Partial = Object.fromEntries(
-    Object.entries(options).filter(([name]) => !names.has(name))
-  )
-  const config = ServerConfig.make({ ...defaults, ...given })
+  const { backlog, fd, host, ipv6Only, mode, path, port, reusePort, tls, ...withoutListening } = options
+  const { interruptOnDisconnect, maxBufferedBody, websocket, ...config } = withoutListening
+  // without a host: where NodeHttpServer listens, so that a swap takes nobody's connections away
+  const everywhere = path === undefined && fd === undefined ? "*" : undefined
+  const listening = { backlog, fd, host: host ?? everywhere, ipv6Only, mode, path, port, reusePort }
+  const door = { interruptOnDisconnect, maxBufferedBody, websocket }
+  const { limits } = config
+  const whole = ServerConfig.make({
+    ...config,
+    halfClose: config.halfClose ?? defaults.halfClose,
+    fieldCase: config.fieldCase ?? defaults.fieldCase,
+    limits: {
+      ...limits,
+      requestLine: limits?.requestLine ?? defaults.limits.requestLine,
+      fieldLine: limits?.fieldLine ?? defaults.limits.fieldLine,
+      connections: limits?.connections ?? defaults.limits.connections
+    }
+  })
   const engine = Layer.mergeAll(
     Server.layerServices,
     Layer.sync(
       Listener,
       () => makeListener(listening, tls === undefined || tls instanceof TlsSettings ? tls : new TlsSettings(tls))
     )
-  ).pipe(Layer.provideMerge(Layer.succeed(ServerConfig.ServerConfig, config)))
+  ).pipe(Layer.provideMerge(Layer.succeed(ServerConfig.ServerConfig, whole)))
   return { door, engine }
 }
 
-const pick = <A extends object, K extends keyof A>(from: A, names: ReadonlyArray<K>): Pick<A, K> => {
-  const picked: globalThis.Partial<Pick<A, K>> = {}
-  for (const name of names) if (from[name] !== undefined) picked[name] = from[name]
-  return picked as Pick<A, K>
+// What callers that are not held to the types may say. `ws` takes 0, and what is no 32-bit number, for no bound at all.
+const check = ({ interruptOnDisconnect, maxBufferedBody, websocket, ...rest }: DoorOptions): void => {
+  const { maxPayload, perMessageDeflate, ...others } = websocket ?? {}
+  for (const option of [...Object.keys(rest), ...Object.keys(others).map((name) => `websocket.${name}`)]) {
+    throw new OptionError({ option, description: "there is no such option" })
+  }
+  const must = (option: string, holds: boolean, what: string, value: boolean | number | undefined) => {
+    if (value === undefined || holds) return
+    throw new OptionError({ option, description: `must be ${what}; it is ${String(value)}` })
+  }
+  const within = (value: number | undefined, least: number, most: number): boolean =>
+    value === Infinity || (value !== undefined && Number.isInteger(value) && value >= least && value <= most)
+  must("interruptOnDisconnect", typeof interruptOnDisconnect === "boolean", "a boolean", interruptOnDisconnect)
+  must(
+    "maxBufferedBody",
+    within(maxBufferedBody, 0, Infinity),
+    "a whole number of bytes, 0 or more, or Infinity",
+    maxBufferedBody
+  )
+  must(
+    "websocket.maxPayload",
+    within(maxPayload, 1, 2 ** 31 - 1),
+    "a whole number of bytes, from 1 to 2147483647, or Infinity",
+    maxPayload
+  )
+  must("websocket.perMessageDeflate", typeof perMessageDeflate === "boolean", "a boolean", perMessageDeflate)
 }
 
 const platformAddress = (address: Address): HttpServer.Address =>

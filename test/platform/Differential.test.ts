@@ -11,7 +11,7 @@ import { middleware } from "./scenes/middleware.js"
 import { responses } from "./scenes/responses.js"
 import { httpLayerRouter, httpLayerRouterUnlogged, httpRouter } from "./scenes/routers.js"
 import { rpc, webSockets } from "./scenes/sockets.js"
-import { pipelines, streams } from "./scenes/streams.js"
+import { bounded, pipelines, streams } from "./scenes/streams.js"
 import { tracing } from "./scenes/tracing.js"
 
 const scenes: ReadonlyArray<Scene> = [
@@ -19,6 +19,7 @@ const scenes: ReadonlyArray<Scene> = [
   bodies,
   streams,
   pipelines,
+  bounded,
   httpRouter,
   httpLayerRouter,
   httpLayerRouterUnlogged,

@@ -56,6 +56,64 @@ it("a server that cannot listen, or is told what cannot be, says so in its error
   })
 })
 
+it("an option of this door that cannot be meant is refused by its name, however the server is made", async () => {
+  const wrong: ReadonlyArray<readonly [option: string, given: object]> = [
+    ["interruptOnDisconnect", { interruptOnDisconnect: "no" }],
+    ["maxBufferedBody", { maxBufferedBody: -1 }],
+    ["maxBufferedBody", { maxBufferedBody: "10" }],
+    ["maxBufferedBody", { maxBufferedBody: 1.5 }],
+    ["maxBufferedBody", { maxBufferedBody: NaN }],
+    ["websocket.maxPayload", { websocket: { maxPayload: -5 } }],
+    ["websocket.maxPayload", { websocket: { maxPayload: 0 } }],
+    ["websocket.maxPayload", { websocket: { maxPayload: 2 ** 32 } }],
+    ["websocket.perMessageDeflate", { websocket: { perMessageDeflate: 1 } }],
+    ["websocket.maxPayLoad", { websocket: { maxPayLoad: 5 } }]
+  ]
+  const memory = Layer.merge(TsgiHttpServer.layerServices, MemoryListener.layer())
+  for (const [option, given] of wrong) {
+    for (
+      const made of [
+        TsgiHttpServer.make({ port: 0, ...given }),
+        Effect.provide(TsgiHttpServer.makeWith(given), memory)
+      ]
+    ) {
+      expect(await Effect.runPromise(Effect.flip(Effect.scoped(made)))).toMatchObject({
+        _tag: "ServeError",
+        cause: { _tag: "OptionError", option }
+      })
+    }
+  }
+  const fine = { maxBufferedBody: 0, websocket: { maxPayload: Infinity, perMessageDeflate: false } }
+  await Effect.runPromise(Effect.scoped(TsgiHttpServer.make({ host: "127.0.0.1", port: 0, ...fine })))
+})
+
+it("an option that is undefined is one that was not given", async () => {
+  const undefineds = {
+    halfClose: undefined,
+    fieldCase: undefined,
+    limits: { requestLine: undefined, connections: undefined }
+  }
+  const status = await Effect.gen(function*() {
+    const address = yield* HttpServer.addressWith(Effect.succeed)
+    const port = address._tag === "TcpAddress" ? address.port : 0
+    return yield* Effect.promise(async () => {
+      await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+      client.send(`GET /${"x".repeat(12_000)} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      const { get, status } = await client.response()
+      return [status, get("x-given-name")]
+    })
+  }).pipe(
+    Effect.provide(
+      Layer.provideMerge(
+        HttpServer.serve(Effect.succeed(HttpServerResponse.empty({ headers: { "x-given-name": "1" } }))),
+        TsgiHttpServer.layerServer({ port: 0, ...undefineds })
+      )
+    ),
+    Effect.runPromise
+  )
+  expect(status).toEqual([204, "1"])
+})
+
 it("names of response fields are sent as given, or title-cased", async () => {
   const app = Effect.succeed(HttpServerResponse.text("hello", { headers: { "x-given-name": "1" } }))
   const names = (options: TsgiHttpServer.Options) =>

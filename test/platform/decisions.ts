@@ -119,6 +119,15 @@ const table = {
     why: "promise 6: memory per connection is bounded",
     covers: (_, { tsgi }) => tsgi.end.startsWith("1009")
   },
+  connectionsAreBounded: {
+    what:
+      "65536 connections, or what is set, are served at a time, and further ones wait; NodeHttpServer takes any number",
+    why: "promise 6; the default is beyond what WebSockets and event streams of one process come to",
+    covers: ({ entry, node, tsgi }, all) =>
+      (entry === "meanwhile" && node === "is answered" && tsgi === "waits") ||
+      // that it waits, and what became of those it waited for
+      (entry.startsWith("log") && node === undefined && all.tsgi.meanwhile === "waits")
+  },
   middlewareIsAppliedOnce: {
     what:
       "middleware is applied to the app once; NodeHttpServer applies it again for upgrades, so its state, such as the " +

@@ -33,8 +33,11 @@ const patience = 3000
 
 export const servers = {
   NodeHttpServer: () => NodeHttpServer.layerServer(createServer, { port: 0, host: "127.0.0.1" }),
-  tsgi: () => TsgiHttpServer.layerServer({ port: 0, timeouts: { grace } })
-} satisfies Record<string, () => Layer.Layer<HttpServer.HttpServer, ServeError>>
+  tsgi: (limits) => TsgiHttpServer.layerServer({ port: 0, timeouts: { grace }, limits })
+} satisfies Record<
+  string,
+  (limits?: TsgiHttpServer.Options["limits"]) => Layer.Layer<HttpServer.HttpServer, ServeError>
+>
 
 export type Peer = keyof typeof servers
 
@@ -62,7 +65,11 @@ class Site implements AsyncDisposable {
 const open = async <R = never>(
   peer: Peer,
   app: App<R>,
-  options: { readonly logged?: boolean; readonly services?: Layer.Layer<R> } = {}
+  options: {
+    readonly logged?: boolean
+    readonly services?: Layer.Layer<R>
+    readonly limits?: TsgiHttpServer.Options["limits"]
+  } = {}
 ): Promise<Site> => {
   const scope = Effect.runSync(Scope.make())
   const { logged = false, services = Layer.empty as Layer.Layer<R> } = options
@@ -70,7 +77,7 @@ const open = async <R = never>(
   const context = await Effect.runPromise(
     served.pipe(
       Layer.provide(services),
-      Layer.provideMerge(servers[peer]()),
+      Layer.provideMerge(servers[peer](options.limits)),
       Layer.provide(Logger.remove(Logger.defaultLogger)),
       Layer.build,
       Scope.extend(scope),
@@ -281,6 +288,24 @@ const table: ReadonlyArray<Row> = [
       client.send(get)
       const response = await within(client.response())
       return response === undefined ? "no answer" : response.body.toString() === "blob" ? "is sent" : "something else"
+    }
+  },
+  {
+    what: "a connection beyond `limits.connections` (65536 if nothing else is said), while all others are at work",
+    NodeHttpServer: "is answered: there is no such limit",
+    tsgi: "waits",
+    see: async (peer) => {
+      await using site = await open(peer, Effect.succeed(HttpServerResponse.text("hello")), {
+        limits: { connections: 1 }
+      })
+      await using busy = await site.connect()
+      await using another = await site.connect()
+      busy.send("GET / HTTP/1.1\r\n")
+      another.send(get)
+      const answer = another.response()
+      const found = await within(answer, 500)
+      busy.close()
+      return found !== undefined ? "is answered: there is no such limit" : (await answer).status === 200 ? "waits" : "?"
     }
   },
   {

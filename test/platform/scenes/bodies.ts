@@ -314,6 +314,8 @@ export const bodies: Scene = {
     get("/schema-search?n=x"),
     get("/url?a=b"),
     get("/url", { headers: { "X-Forwarded-Proto": "https" }, title: "/url forwarded" }),
+    get(`/unread?${"x".repeat(12_000)}`, { title: "a long URL" }),
+    get("/unread", { headers: { Cookie: `a=${"x".repeat(12_000)}` }, title: "a long cookie" }),
     get("/inspect-read"),
     get("/modified"),
     post("/to-web", "body"),

@@ -6,6 +6,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
+import { setTimeout } from "node:timers/promises"
 import { type Observation, readAnswer } from "../answers.js"
 import type { Scene } from "../differential.js"
 import { get, head, type Peer, request, requestBytes, talk } from "../exchanges.js"
@@ -109,4 +110,25 @@ export const pipelines: Scene = {
   name: "pipelined requests",
   app: HttpServer.serve(HttpRouter.get(HttpRouter.empty, "/text", HttpServerResponse.text("text"))),
   exchanges: [talk("one", pipelined("/text")), talk("four", pipelined("/text", "/text", "/text", "/text"))]
+}
+
+/** A request, while two other connections have been begun. */
+const besideTwo = async (peer: Peer): Promise<Observation> => {
+  await using one = await peer.connect()
+  await using two = await peer.connect()
+  await using client = await peer.connect()
+  for (const busy of [one, two]) busy.send("GET /text HTTP/1.1\r\n")
+  client.send(requestBytes("GET", "/text", {}))
+  const answer = readAnswer(client, "GET")
+  const meanwhile = await Promise.race([answer.then(() => "is answered"), setTimeout(500, "waits")])
+  one.close()
+  two.close()
+  return { ...await answer, meanwhile }
+}
+
+export const bounded: Scene = {
+  name: "a bound of connections",
+  app: pipelines.app,
+  options: { limits: { connections: 2 } },
+  exchanges: [talk("one beside two", besideTwo, "connectionsAreBounded")]
 }
