@@ -7,7 +7,7 @@ import { ask } from "./load/wire.js"
 import { wrk } from "./load/wrk.js"
 import { bench, built } from "./paths.js"
 import { type Cores, Process } from "./processes.js"
-import { type Contestant, type Measurement, type Request, servers } from "./scenarios.js"
+import { type Contestant, type Load, type Measurement, type Request, servers } from "./scenarios.js"
 
 export interface Settings {
   readonly cores: Cores | undefined
@@ -89,8 +89,9 @@ const load = async (job: Job, settings: Settings): Promise<Result> => {
   }
 }
 
+// where the request has a body of its own size, the small one stands for it when the answer is checked
 const withWrk = async (
-  measurement: Measurement & { readonly load: { readonly _tag: "Wrk" } },
+  measurement: Measurement & { readonly load: Extract<Load, { readonly _tag: "Wrk" }> },
   request: Request,
   port: number,
   settings: Settings
@@ -109,8 +110,10 @@ const withWrk = async (
     throw new Error(`${report.bytes} bytes in ${report.requests} answers that should have ${length} each`)
   }
   const seconds = report.microseconds / 1e6
+  const { count, upload } = measurement.load
   return {
-    value: (measurement.load.count === "Bytes" ? report.bytes : report.requests) / seconds,
+    value: (count === "Responses" ? report.requests : upload === undefined ? report.bytes : report.requests * upload) /
+      seconds,
     details: { requests: report.requests, p50: report.p50 / 1000, p99: report.p99 / 1000 }
   }
 }
@@ -191,7 +194,6 @@ export const measure = async (
       case "Latency":
         await verify(measurement, request, port)
         return await load({ ...job, _tag: "Latency", connections: measurement.load.connections, rate }, settings)
-      case "Upload":
       case "Continue":
         await verify(measurement, request, port)
         return await load({ ...job, ...measurement.load }, settings)

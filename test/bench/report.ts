@@ -109,8 +109,6 @@ export const unitOf = ({ load }: Measurement): "MB/s" | "requests/s" | "ms" | "b
   switch (load._tag) {
     case "Wrk":
       return load.count === "Bytes" ? "MB/s" : "requests/s"
-    case "Upload":
-      return "MB/s"
     case "Continue":
       return "requests/s"
     case "Latency":

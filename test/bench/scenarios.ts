@@ -53,16 +53,16 @@ export interface Request {
 }
 
 export type Load =
-  /** wrk, as fast as it goes; `Bytes` counts the bytes received instead of the responses. */
+  /** wrk, as fast as it goes; `Bytes` counts the bytes received instead of the responses, or those of the bodies sent. */
   | {
     readonly _tag: "Wrk"
     readonly connections: number
     readonly count: "Responses" | "Bytes"
     readonly depth?: number
+    /** Each request has a body of so many bytes. */
+    readonly upload?: number
   }
-  /** Bodies of `size` bytes sent one after another on each connection; bytes a second. */
-  | { readonly _tag: "Upload"; readonly connections: number; readonly size: number }
-  /** The same, each body sent once a 100 has come; responses a second. */
+  /** Bodies of `size` bytes, each sent once a 100 has come; responses a second. */
   | { readonly _tag: "Continue"; readonly connections: number; readonly size: number }
   /** Requests at a fixed rate, a share of what `peak` answers at its fastest; 99th percentile in milliseconds. */
   | { readonly _tag: "Latency"; readonly connections: number; readonly share: number; readonly peak: ServerName }
@@ -229,7 +229,7 @@ export const measurements: ReadonlyArray<Measurement> = [
     title: `upload of ${titles[size]}`,
     request: { method: "POST", path: "/upload", body: "x".repeat(1000) },
     expected: "1000",
-    load: { _tag: "Upload", connections: size === "64k" ? 16 : 4, size: sizes[size] },
+    load: { _tag: "Wrk", connections: size === "64k" ? 16 : 4, count: "Bytes", upload: sizes[size] },
     contestants: [nodeHttp, facade]
   })),
   ...(["array", "stream"] as const).flatMap((form) =>

@@ -7,7 +7,7 @@ import type { Request } from "../scenarios.js"
 import { head, type Response, Wire } from "./wire.js"
 
 export type Job =
-  | (Common & { readonly _tag: "Upload" | "Continue"; readonly size: number })
+  | (Common & { readonly _tag: "Continue"; readonly size: number })
   | (Common & { readonly _tag: "Latency"; readonly rate: number })
   | (Common & { readonly _tag: "Idle" })
 
@@ -56,11 +56,11 @@ const check = (response: Response, expected: string): void => {
 const now = (): number => performance.now()
 
 // -----------------------------------------------------------------------------------------------------------------
-// bodies, one after another on each connection
+// bodies that wait for a 100, one after another on each connection
 
-const bodies = async (job: Common & { readonly size: number }, waits: boolean): Promise<Result> => {
+const continued = async (job: Common & { readonly size: number }): Promise<Result> => {
   const body = Buffer.alloc(job.size, "x")
-  const headers = { ...job.request.headers, ...(waits ? { Expect: "100-continue" } : {}) }
+  const headers = { ...job.request.headers, Expect: "100-continue" }
   const start = Buffer.from(head({ ...job.request, headers }, job.size))
   const wires = await connect(job)
   let counting = false
@@ -71,11 +71,7 @@ const bodies = async (job: Common & { readonly size: number }, waits: boolean): 
     let invited = false
     const send = (): void => {
       invited = false
-      if (waits) return void wire.socket.write(start)
-      wire.socket.cork()
       wire.socket.write(start)
-      wire.socket.write(body)
-      wire.socket.uncork()
     }
     wire.onContinue = () => {
       invited = true
@@ -83,7 +79,7 @@ const bodies = async (job: Common & { readonly size: number }, waits: boolean): 
     }
     wire.onResponse = (response) => {
       check(response, String(job.size))
-      if (waits && !invited) fail(new Error("answered without a 100"))
+      if (!invited) fail(new Error("answered without a 100"))
       if (counting) {
         done++
         last = now()
@@ -100,7 +96,7 @@ const bodies = async (job: Common & { readonly size: number }, waits: boolean): 
   over = true
   const seconds = (last - begin) / 1000
   if (done === 0) return { value: 0, details: { responses: 0 } }
-  return { value: (waits ? done : done * job.size) / seconds, details: { responses: done } }
+  return { value: done / seconds, details: { responses: done } }
 }
 
 // -----------------------------------------------------------------------------------------------------------------
@@ -202,10 +198,8 @@ const job = JSON.parse(given) as Job
 
 const run = (): Promise<Result> => {
   switch (job._tag) {
-    case "Upload":
-      return bodies(job, false)
     case "Continue":
-      return bodies(job, true)
+      return continued(job)
     case "Latency":
       return latency(job)
     case "Idle":

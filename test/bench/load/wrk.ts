@@ -34,7 +34,9 @@ export const wrk = async (options: {
 }): Promise<Report> => {
   const { load, port, request, secure, seconds } = options
   const depth = load.depth ?? 1
-  const [script, args] = request.body !== undefined
+  const [script, args] = load.upload !== undefined
+    ? ["upload.lua", [request.path, String(load.upload)]]
+    : request.body !== undefined
     ? ["post.lua", [request.path, request.body]]
     : depth > 1
     ? ["pipeline.lua", [request.path, String(depth)]]
