@@ -5,6 +5,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import { Buffer } from "node:buffer"
 import * as Fs from "node:fs"
@@ -14,7 +15,7 @@ import * as Tls from "node:tls"
 import { isMainThread } from "node:worker_threads"
 import { type Address, format } from "../server/Address.js"
 import { type Acceptor, type Bound, Listener } from "../server/Listener.js"
-import { type BindError, bindErrorFrom, TransportError } from "../server/ServerError.js"
+import { BindError, bindErrorFrom, OptionError, TransportError } from "../server/ServerError.js"
 import { NodeTransport } from "./NodeTransport.js"
 
 /**
@@ -108,12 +109,16 @@ export const make = (options: ListenOptions, tls?: TlsSettings): Context.Tag.Ser
     Effect.acquireRelease(
       Effect.tryPromise({
         try: () => {
+          check(options)
           const again = address?._tag === "Tcp" && options.fd === undefined
             ? { ...options, port: address.port }
             : options
           return open(again, tls, acceptor, { handshakes, handshakeTimeout })
         },
-        catch: (cause): BindError => bindErrorFrom(cause, describe(options))
+        catch: (cause) =>
+          cause instanceof OptionError
+            ? new BindError({ reason: "InvalidOptions", address: describe(options), cause })
+            : bindErrorFrom(cause, describe(options))
       }),
       // Connections live on: `close` only stops accepting, and its callback would wait for them.
       ({ close }) => Effect.sync(close)
@@ -129,6 +134,51 @@ export const layer = (options: ListenOptions, tls?: TlsOptions | TlsSettings): L
     Listener,
     () => make(options, tls === undefined || tls instanceof TlsSettings ? tls : new TlsSettings(tls))
   )
+
+/**
+ * Throws an `OptionError` that names an option which cannot be meant, whatever the others are. Options that do not go
+ * together, or not with the system, fail the binding.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const check = (options: ListenOptions): void => {
+  for (const [option, [meant, holds]] of Object.entries(checks)) {
+    const given: unknown = Reflect.get(options, option)
+    if (given === undefined || holds(given)) continue
+    throw new OptionError({ option, description: `must be ${meant}; it is ${Inspectable.toStringUnknown(given)}` })
+  }
+  if (options.reusePort === true && options.port && !sharesPorts(process.versions.node)) {
+    // node:net would ignore it
+    throw new OptionError({
+      option: "reusePort",
+      description: `needs Node 22.12 or later, or 23.1 or later; this is ${process.versions.node}`
+    })
+  }
+}
+
+type Check = readonly [meant: string, holds: (given: unknown) => boolean]
+
+const whole = (from: number, to: number) => (given: unknown): boolean =>
+  typeof given === "number" && Number.isInteger(given) && given >= from && given <= to
+const text: Check = ["text", (given) => typeof given === "string" && given !== ""]
+const truth: Check = ["true or false", (given) => typeof given === "boolean"]
+
+const checks: Readonly<Record<keyof ListenOptions, Check>> = {
+  port: ["a whole number from 0 to 65535", whole(0, 65_535)],
+  host: text,
+  backlog: ["a whole number, 1 or more", whole(1, Infinity)],
+  ipv6Only: truth,
+  reusePort: truth,
+  path: text,
+  mode: ["a number, such as 0o660", (given) => typeof given === "number"],
+  fd: ["a whole number, 0 or more", whole(0, Infinity)]
+}
+
+const sharesPorts = (version: string): boolean => {
+  const [major, minor] = version.split(".").map(Number)
+  return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)
+}
 
 const describe = (options: ListenOptions): string =>
   options.fd !== undefined

@@ -4,13 +4,16 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import { defaultLimits, type Leniency, type Limits, strict } from "../protocol/limits.js"
 import type { FieldCase } from "../protocol/responseHead.js"
 import { OptionError } from "./ServerError.js"
 
 /**
- * Bounds on one message, and on connections.
+ * Bounds on one message, and on connections. `Infinity` is none; those of heads, connections, handshakes and requests are at
+ * least 1.
  *
  * @since 0.1.0
  * @category models
@@ -32,13 +35,13 @@ export interface ServerLimits extends Limits {
 }
 
 /**
- * Deadlines, all in milliseconds; `Infinity` switches one off.
+ * Deadlines, all in milliseconds; 0 is at once, `Infinity` switches one off.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Timeouts {
-  /** TLS handshake. Default 10000. */
+  /** TLS handshake; at least 1. Default 10000. */
   readonly handshake: number
   /** From accept to the first byte of the first request. Default 60000. */
   readonly firstRequest: number
@@ -144,9 +147,17 @@ type Group = "limits" | "timeouts" | "parser"
  * @category constructors
  */
 export const make = (partial: Partial = {}): Config => ({
-  ...overlay("", defaults, partial),
-  limits: numbers("limits", defaults.limits, partial.limits),
-  timeouts: numbers("timeouts", defaults.timeouts, partial.timeouts),
+  ...checked(overlay("", defaults, partial)),
+  limits: numbers("limits", defaults.limits, partial.limits, {
+    requestLine: 1,
+    fieldLine: 1,
+    fieldSection: 1,
+    fieldCount: 1,
+    connections: 1,
+    handshakes: 1,
+    requestsPerConnection: 1
+  }),
+  timeouts: numbers("timeouts", defaults.timeouts, partial.timeouts, { handshake: 1 }),
   parser: switches("parser", defaults.parser, partial.parser)
 })
 
@@ -164,8 +175,13 @@ export class ServerConfig extends Context.Reference<ServerConfig>()("tsgi/Server
  */
 export const layer = (partial: Partial): Layer.Layer<never> => Layer.succeed(ServerConfig, make(partial))
 
-const overlay = <A extends object>(path: string, base: A, given: object | undefined): A => {
+const invalid = (option: string, meant: string, given: unknown): OptionError =>
+  new OptionError({ option, description: `must be ${meant}; it is ${Inspectable.toStringUnknown(given)}` })
+
+const overlay = <A extends object>(group: string, base: A, given: unknown): A => {
   if (given === undefined) return base
+  if (!Predicate.isRecord(given)) throw invalid(group === "" ? "options" : group, "an object", given)
+  const path = group === "" ? "" : `${group}.`
   const known = new Set(Object.keys(base))
   for (const key of Object.keys(given)) {
     if (!known.has(key)) {
@@ -178,24 +194,55 @@ const overlay = <A extends object>(path: string, base: A, given: object | undefi
   return { ...base, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
 }
 
-const switches = <A extends object>(group: string, base: A, given: object | undefined): A => {
-  const whole = overlay(`${group}.`, base, given)
+type Check = readonly [meant: string, holds: (given: unknown) => boolean]
+
+const oneOf = (...meant: ReadonlyArray<unknown>): Check => [
+  meant.map((value) => JSON.stringify(value)).join(" or "),
+  (given) => meant.includes(given)
+]
+
+const scalars: Readonly<Record<Exclude<keyof Config, Group>, Check>> = {
+  keepAlive: oneOf(true, false),
+  keepAliveSeconds: [
+    "a whole number, 0 or more",
+    (given) => given === undefined || (typeof given === "number" && Number.isInteger(given) && given >= 0)
+  ],
+  maxMinorVersion: oneOf(0, 1),
+  fieldCase: oneOf("title", "preserve"),
+  halfClose: oneOf("answer", "abort"),
+  multiPhaseBody: oneOf(true, false),
+  debug: oneOf(true, false)
+}
+
+const checked = (config: Config): Config => {
+  for (const [option, [meant, holds]] of Object.entries(scalars)) {
+    const given: unknown = Reflect.get(config, option)
+    if (!holds(given)) throw invalid(option, meant, given)
+  }
+  return config
+}
+
+const switches = <A extends object>(group: string, base: A, given: unknown): A => {
+  const whole = overlay(group, base, given)
   for (const [key, value] of Object.entries(whole)) {
-    if (typeof value !== "boolean") {
-      throw new OptionError({ option: `${group}.${key}`, description: `must be a boolean; it is ${String(value)}` })
-    }
+    if (typeof value !== "boolean") throw invalid(`${group}.${key}`, "a boolean", value)
   }
   return whole
 }
 
-const numbers = <A extends object>(group: string, base: A, given: object | undefined): A => {
-  const whole = overlay(`${group}.`, base, given)
+// `least` has those of which none cannot be meant
+const numbers = <A extends object>(
+  group: string,
+  base: A,
+  given: unknown,
+  least: { readonly [K in keyof A]?: number }
+): A => {
+  const whole = overlay(group, base, given)
+  const minimums = new Map<string, unknown>(Object.entries(least))
   for (const [key, value] of Object.entries(whole)) {
-    if (typeof value !== "number" || !(value >= 0)) {
-      throw new OptionError({
-        option: `${group}.${key}`,
-        description: `must be a number, 0 or more, or Infinity; it is ${String(value)}`
-      })
+    const minimum = Number(minimums.get(key) ?? 0)
+    if (typeof value !== "number" || !(value >= minimum)) {
+      throw invalid(`${group}.${key}`, `a number, ${minimum} or more, or Infinity`, value)
     }
   }
   return whole

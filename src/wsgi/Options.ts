@@ -121,7 +121,7 @@ export const read = (options: ServerOptions): Settings => {
     },
     parser: options.parser,
     keepAlive: keepalive !== false && keepalive !== 0,
-    keepAliveSeconds: typeof keepalive === "number" ? Math.floor(keepalive) : undefined,
+    keepAliveSeconds: typeof keepalive === "number" && keepalive !== Infinity ? Math.floor(keepalive) : undefined,
     maxMinorVersion: oneOf("maxHttpVersion", maxHttpVersion, ["HTTP/1.1", "HTTP/1.0", "1.1", "1.0"]).endsWith("0")
       ? 0
       : 1,

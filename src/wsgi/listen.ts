@@ -5,7 +5,14 @@
  */
 import type * as Context from "effect/Context"
 import * as Predicate from "effect/Predicate"
-import { type ListenOptions, make, type TlsCredentials, type TlsOptions, TlsSettings } from "../node/NodeListener.js"
+import {
+  check,
+  type ListenOptions,
+  make,
+  type TlsCredentials,
+  type TlsOptions,
+  TlsSettings
+} from "../node/NodeListener.js"
 import type * as Engine from "../server/Listener.js"
 import { OptionError } from "../server/ServerError.js"
 
@@ -51,10 +58,7 @@ export const listen = (portOrOptions: number | ListenOptions = {}): Listener => 
       })
     }
   }
-  const { port } = options
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
-    throw new OptionError({ option: "port", description: `must be a whole number from 0 to 65535; it is ${port}` })
-  }
+  check(options)
   return new ListenerValue(options)
 }
 
