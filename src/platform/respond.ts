@@ -11,7 +11,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import { Readable } from "node:stream"
+import { PassThrough, pipeline, Readable } from "node:stream"
 import { draft, type HeadDraft, type InvalidHead } from "../protocol/responseHead.js"
 import type { Exchange } from "../server/Exchange.js"
 import { ResponseWriter } from "../server/ResponseWriter.js"
@@ -46,19 +46,26 @@ export const wholeBody = (response: HttpServerResponse): string | Uint8Array | u
  *
  * @since 0.1.0
  */
-export const headOf = (
+export const headOf = (exchange: Exchange, response: HttpServerResponse): HeadDraft | InvalidHead =>
+  headWith(exchange, response, undefined, undefined)
+
+// What the body brings along, and which of it the response cannot know better.
+const headWith = (
   exchange: Exchange,
   response: HttpServerResponse,
-  more?: Headers
+  more: Headers | undefined,
+  prevailing: string | undefined
 ): HeadDraft | InvalidHead => {
   const fields: Array<readonly [string, string]> = []
   if (!Cookies.isEmpty(response.cookies)) {
     for (const value of Cookies.toSetCookieHeaders(response.cookies)) fields.push(["set-cookie", value])
   }
   for (const name in response.headers) {
-    if (more === undefined || !more.has(name)) fields.push([name, response.headers[name]])
+    if (name !== prevailing) fields.push([name, response.headers[name]])
   }
-  more?.forEach((value, name) => fields.push([name, value]))
+  more?.forEach((value, name) => {
+    if (name === prevailing || !(name in response.headers)) fields.push([name, value])
+  })
   // a web Response that names no reason has an empty one
   const reason = response.statusText === "" ? undefined : response.statusText
   return draft({ status: response.status, reason, fields }, exchange.config.fieldCase)
@@ -89,7 +96,7 @@ export const sendParts = (
     case "Stream":
       return sendStream(exchange, headOf(exchange, response), body.contentLength, body.stream)
     case "FormData":
-      return sendWeb(exchange, response, new Response(body.formData))
+      return sendWeb(exchange, response, body.formData)
     case "Raw":
       return sendRaw(exchange, request, response, body.body)
     case "Empty":
@@ -106,8 +113,9 @@ export const sendParts = (
 export const discard = (response: HttpServerResponse): void => {
   if (response.body._tag !== "Raw") return
   const body = response.body.body
-  if (body instanceof Readable) body.destroy()
-  else if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => undefined)
+  if (body instanceof ReadableStream) {
+    if (!body.locked) body.cancel().catch(() => undefined)
+  } else if (isDestroyable(body)) body.destroy()
 }
 
 const sendRaw = (
@@ -116,13 +124,15 @@ const sendRaw = (
   response: HttpServerResponse,
   body: unknown
 ): Effect.Effect<void, unknown> => {
-  if (isWebBody(body)) return sendWeb(exchange, response, new Response(body))
+  if (isWebBody(body)) return sendWeb(exchange, response, body)
   const stream = body instanceof ReadableStream
     ? Stream.fromReadableStream<string | Uint8Array, unknown>(() => body, (cause) => cause)
     : body instanceof Readable
     ? Stream.fromAsyncIterable(abortable(body), (cause) => cause)
     : isAsyncIterable(body)
     ? Stream.fromAsyncIterable(body, (cause) => cause)
+    : isPipeable(body)
+    ? Stream.suspend(() => Stream.fromAsyncIterable(abortable(through(body)), (cause) => cause))
     : undefined
   if (stream !== undefined) {
     return Effect.ensuring(
@@ -135,11 +145,16 @@ const sendRaw = (
   return Effect.fail(new ResponseError({ request, response, reason: "Decode", description }))
 }
 
-const sendWeb = (exchange: Exchange, response: HttpServerResponse, encoded: Response): Effect.Effect<void, unknown> => {
-  const { body } = encoded
+const sendWeb = (
+  exchange: Exchange,
+  response: HttpServerResponse,
+  content: Blob | FormData | URLSearchParams | ArrayBuffer
+): Effect.Effect<void, unknown> => {
+  const { body, headers } = new Response(content)
   return sendStream(
     exchange,
-    headOf(exchange, response, encoded.headers),
+    // the boundary of a form is made up by its encoding
+    headWith(exchange, response, headers, content instanceof FormData ? "content-type" : undefined),
     undefined,
     body === null ? Stream.empty : Stream.fromReadableStream<Uint8Array, unknown>(() => body, (cause) => cause)
   )
@@ -150,6 +165,18 @@ const isWebBody = (body: unknown): body is Blob | FormData | URLSearchParams | A
 
 const isAsyncIterable = (body: unknown): body is AsyncIterable<Uint8Array> =>
   Predicate.hasProperty(body, Symbol.asyncIterator)
+
+// Streams older than node:stream's Readable, and what imitates them: `form-data`, for instance. NodeHttpServer pipes them.
+const isPipeable = (body: unknown): body is NodeJS.ReadableStream =>
+  Predicate.hasProperty(body, "pipe") && typeof body.pipe === "function" &&
+  Predicate.hasProperty(body, "on") && typeof body.on === "function"
+
+const through = (body: NodeJS.ReadableStream): Readable =>
+  // the stream that is read fails with it, and ending that ends it
+  pipeline(body, new PassThrough(), () => undefined)
+
+const isDestroyable = (body: unknown): body is { readonly destroy: () => unknown } =>
+  Predicate.hasProperty(body, "destroy") && typeof body.destroy === "function"
 
 // Ending the iteration of a stream would wait for its next part, which may never come.
 const abortable = (stream: Readable): AsyncIterable<string | Uint8Array> => ({

@@ -3,15 +3,17 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { Buffer } from "node:buffer"
 import { once } from "node:events"
-import { Readable } from "node:stream"
+import { Readable, Stream } from "node:stream"
+import { setTimeout } from "node:timers"
 import { TsgiHttpServer } from "tsgi/effect"
 import { connect } from "../utils/sockets.js"
 import { requestBytes } from "./exchanges.js"
 
-const serving = (body: Readable) =>
+const serving = (body: unknown, contentType?: string) =>
   Effect.gen(function*() {
-    yield* HttpServer.serveEffect(Effect.succeed(HttpServerResponse.raw(body, { contentType: "text/plain" })))
+    yield* HttpServer.serveEffect(Effect.succeed(HttpServerResponse.raw(body, { contentType })))
     const port = yield* HttpServer.addressWith((address) =>
       address._tag === "TcpAddress" ? Effect.succeed(address.port) : Effect.dieMessage("no port")
     )
@@ -55,4 +57,52 @@ it.scoped("when it fails, and the client can tell", () =>
     body.destroy(new Error("why"))
     const rest = yield* Effect.promise(() => client.all())
     expect(rest.toString()).not.toContain("0\r\n\r\n")
+  }).pipe(Effect.provide(layer)))
+
+/** A stream as they were before Node 0.10, that can be let go of. */
+const legacy = () => {
+  let destroyed = (): void => undefined
+  const closed = new Promise<void>((resolve) => destroyed = resolve)
+  return { closed, body: Object.assign(new Stream(), { destroy: () => destroyed() }) }
+}
+
+it.scoped.each(["GET", "HEAD"])("%s: a stream of the old kind, too", (method) =>
+  Effect.gen(function*() {
+    const { body, closed } = legacy()
+    const client = yield* serving(body)
+    client.send(requestBytes(method, "/", {}))
+    if (method === "GET") {
+      setTimeout(() => body.emit("data", Buffer.from("something")), 20)
+      yield* Effect.promise(() => client.until("something"))
+      client.close()
+    }
+    yield* Effect.promise(() => closed)
+  }).pipe(Effect.provide(layer)))
+
+it.scoped("a stream of the old kind that fails: the client can tell", () =>
+  Effect.gen(function*() {
+    const { body } = legacy()
+    const client = yield* serving(body)
+    client.send(requestBytes("GET", "/", {}))
+    setTimeout(() => body.emit("data", Buffer.from("something")), 20)
+    yield* Effect.promise(() => client.until("something"))
+    body.emit("error", new Error("why"))
+    const rest = yield* Effect.promise(() => client.all())
+    expect(rest.toString()).not.toContain("0\r\n\r\n")
+  }).pipe(Effect.provide(layer)))
+
+const form = new FormData()
+form.append("a", "1")
+
+it.scoped.each<readonly [string, unknown, string | undefined, RegExp]>([
+  ["a Blob", new Blob(["a"], { type: "x/own" }), "text/plain", /^text\/plain$/],
+  ["a Blob that knows better", new Blob(["a"], { type: "x/own" }), undefined, /^x\/own$/],
+  ["parameters", new URLSearchParams({ a: "1" }), "text/plain", /^text\/plain$/],
+  ["a form, which makes its boundary", form, "text/plain", /^multipart\/form-data; boundary=/]
+])("the type that is given is that of %s", ([, body, given, type]) =>
+  Effect.gen(function*() {
+    const client = yield* serving(body, given)
+    client.send(requestBytes("GET", "/", {}))
+    const response = yield* Effect.promise(() => client.response())
+    expect(response.all("content-type")).toEqual([expect.stringMatching(type)])
   }).pipe(Effect.provide(layer)))

@@ -178,8 +178,8 @@ const table = {
   },
   rawBodiesOfTheWeb: {
     what:
-      "a raw body may be a Blob, FormData, URLSearchParams, an ArrayBuffer, a web stream or an async iterable; another " +
-      "object is answered 500. NodeHttpServer gives no answer at all",
+      "beside text, bytes and all that can be piped, a raw body may be a Blob, FormData, URLSearchParams, an ArrayBuffer, a " +
+      "web stream or an async iterable; another object is answered 500. NodeHttpServer gives no answer at all",
     why: "the platform's other servers take them; a client should never wait for nothing",
     covers: (_, { node, tsgi }) => node.end === "cut" && node.status === undefined && tsgi.end === "complete"
   },

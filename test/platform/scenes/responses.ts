@@ -6,7 +6,7 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { Readable } from "node:stream"
+import { Readable, Stream as Stream_ } from "node:stream"
 import type { DecisionName } from "../decisions.js"
 import type { Scene } from "../differential.js"
 import { get, head, request } from "../exchanges.js"
@@ -20,6 +20,35 @@ const formData = () => {
   form.append("name", "value")
   form.append("file", new Blob(["content"], { type: "text/plain" }), "file.txt")
   return form
+}
+
+/** A stream as they were before Node 0.10. */
+const legacy = (): Stream_ => {
+  const stream = new Stream_()
+  setImmediate(() => {
+    stream.emit("data", Buffer.from("some "))
+    setImmediate(() => {
+      stream.emit("data", Buffer.from("more"))
+      stream.emit("end")
+    })
+  })
+  return stream
+}
+
+/** One that begins when it is piped, as `form-data` does. */
+const combined = () => {
+  const stream = new Stream_()
+  const { pipe } = stream
+  return Object.assign(stream, {
+    pipe: <A extends NodeJS.WritableStream>(to: A): A => {
+      pipe.call(stream, to)
+      setImmediate(() => {
+        stream.emit("data", Buffer.from("combined"))
+        stream.emit("end")
+      })
+      return to
+    }
+  })
 }
 
 const route = <E, R>(
@@ -129,6 +158,9 @@ const routes = [
       })())
     )
   ),
+  route("/raw-legacy", Effect.sync(() => raw(legacy(), { contentType: "text/plain" }))),
+  route("/raw-combined", Effect.sync(() => raw(combined()))),
+  route("/raw-blob-typed", Effect.sync(() => raw(new Blob(["{}"], { type: "x/own" }), { contentType: "x/given" }))),
   route("/raw-object", Effect.sync(() => raw({ a: 1 }))),
   route("/raw-form", Effect.sync(() => raw(formData()))),
   route("/form", Effect.sync(() => HttpServerResponse.formData(formData()))),
@@ -173,6 +205,7 @@ const onlyGet: typeof decided = {
   "/length-of-nothing": ["cutNotEnded"],
   "/length-of-more": ["cutNotEnded"],
   "/raw-blob": ["rawBodiesOfTheWeb"],
+  "/raw-blob-typed": ["rawBodiesOfTheWeb"],
   "/raw-web": ["rawBodiesOfTheWeb"],
   "/raw-iterable": ["rawBodiesOfTheWeb"],
   "/raw-object": ["rawBodiesOfTheWeb"],
