@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
-import { WebSocketServer } from "ws"
+import { type ServerOptions, WebSocketServer } from "ws"
 import * as UpgradeRequest from "../node/upgradeRequest.js"
 import { ResponseError } from "../server/ServerError.js"
 import type { RequestCall, ServerRequest } from "./ServerRequest.js"
@@ -32,14 +32,16 @@ export interface WebSocketOptions {
  * @category constructors
  */
 export const make = (options: WebSocketOptions = {}) => {
-  const server = new WebSocketServer({
+  const settings: ServerOptions = {
     noServer: true,
     clientTracking: false,
     maxPayload: options.maxPayload ?? 8_388_608,
     perMessageDeflate: options.perMessageDeflate === false
       ? false
       : { serverNoContextTakeover: true, clientNoContextTakeover: true, concurrencyLimit: 10 }
-  })
+  }
+  const server = new WebSocketServer(settings)
+  const fault = faults(settings)
   return (call: RequestCall, request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> =>
     Effect.suspend(() => {
       const wrong = fault(call, request)
@@ -65,7 +67,7 @@ const open = (
     call.socket = taken.stream
     taken.stream.once("close", () => fail(new Error("the connection was closed within the handshake")))
     server.handleUpgrade(
-      UpgradeRequest.make(request.method, request.url, request.headers),
+      handshake(request),
       taken.stream,
       Buffer.from(taken.rest),
       (socket) => isWebSocket(socket) ? resume(Effect.succeed(socket)) : fail(new TypeError("no WebSocket"))
@@ -77,12 +79,26 @@ const isWebSocket = (socket: unknown): socket is globalThis.WebSocket =>
   Predicate.hasProperty(socket, "addEventListener") && Predicate.hasProperty(socket, "readyState")
 
 // What `ws` would refuse by itself is refused before the connection is given away (RFC 6455, 4.2.1), so that the
-// application can still answer.
-const fault = (call: RequestCall, request: ServerRequest): string | undefined => {
-  const { headers } = request
-  const offered = call.exchange.demands.upgrade.toLowerCase().split(",").map((protocol) => protocol.trim())
-  if (!offered.includes("websocket")) return "not an upgradeable ServerRequest"
-  if (request.method !== "GET") return "a WebSocket handshake is a GET"
-  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")) return "no valid Sec-WebSocket-Key"
-  return headers["sec-websocket-version"] === "13" ? undefined : "only version 13 of WebSocket is spoken"
+// application can still answer. What that is, it is asked itself: with a connection to nowhere, and no answer at the end.
+const faults = (settings: ServerOptions) => {
+  let wrong: string | undefined
+  const judge = new WebSocketServer({
+    ...settings,
+    verifyClient: (_info, _verified) => {
+      wrong = undefined
+    }
+  })
+  judge.on("wsClientError", (error) => {
+    wrong = error.message
+  })
+  return (call: RequestCall, request: ServerRequest): string | undefined => {
+    wrong = "not an upgradeable ServerRequest"
+    const offered = call.exchange.demands.upgrade.toLowerCase().split(",").map((protocol) => protocol.trim())
+    if (!offered.includes("websocket")) return wrong
+    const nowhere = new Duplex({ read: () => undefined, write: (_bytes, _encoding, done) => done() })
+    judge.handleUpgrade(handshake(request), nowhere, Buffer.alloc(0), () => undefined)
+    return wrong
+  }
 }
+
+const handshake = (request: ServerRequest) => UpgradeRequest.make(request.method, request.url, request.headers)

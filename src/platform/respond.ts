@@ -202,7 +202,7 @@ const sendStream = (
     if (head._tag === "InvalidHead") return Effect.die(responseErrorFrom(head))
     const prepared = exchange.start(head, length)
     if (prepared._tag === "ResponseError") return Effect.fail(prepared)
-    const writer = new ResponseWriter(exchange, prepared, 0)
+    const writer = new ResponseWriter(exchange, prepared, 0, process.nextTick)
     // to HEAD the head is the whole answer: the stream is not even begun
     if (prepared.framing._tag === "None") return Effect.sync(() => exchange.finish())
     // The client that has all it was promised may leave, although the stream has not ended yet.
