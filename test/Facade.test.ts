@@ -1,0 +1,19 @@
+/** What `tsgi` gives: values to call and errors to tell apart, nothing that only the engine could construct. */
+import * as tsgi from "tsgi"
+import { expect, it } from "vitest"
+
+it("the facade has these values, and types beside", () => {
+  expect(Object.keys(tsgi).sort()).toEqual([
+    "BindError",
+    "BodyError",
+    "InterimError",
+    "OptionError",
+    "RequestError",
+    "ResponseError",
+    "TransportError",
+    "fetchApp",
+    "listen",
+    "server",
+    "wrapTls"
+  ])
+})
