@@ -77,17 +77,6 @@ export const wrapTls = (listener: Listener, options: TlsOptions): TlsListener =>
 }
 
 /**
- * Makes a listener of the engine's kind one for the facade.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const fromEngine = (listener: Context.Tag.Service<Engine.Listener>): Listener => {
-  const value: Bindable = { _tag: "Listener", bind: (acceptor, options) => listener.bind(acceptor, options) }
-  return value
-}
-
-/**
  * The engine's listener that a facade's is: one made here, or another that can be bound, such as the one in memory.
  *
  * @since 0.1.0

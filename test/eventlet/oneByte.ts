@@ -1,15 +1,19 @@
 /** A TCP listener whose connections take one byte at a time, as `send(2)` may. */
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
-import type { Address, Listener } from "tsgi"
+import type { Address } from "tsgi"
+import type { MemoryListener } from "tsgi/testing"
 import type { TransportError } from "../../src/server/ServerError.js"
 import type { Transport, TransportEvents } from "../../src/server/Transport.js"
-import { fromEngine } from "../../src/wsgi/listen.js"
 
 /** `writes` has the length of everything that was given to a socket. */
-export const oneByteAtATime = (): { readonly listener: Listener; readonly writes: ReadonlyArray<number> } => {
+export const oneByteAtATime = (): {
+  readonly listener: MemoryListener.Bindable
+  readonly writes: ReadonlyArray<number>
+} => {
   const writes: Array<number> = []
-  const listener = fromEngine({
+  const listener: MemoryListener.Bindable = {
+    _tag: "Listener",
     bind: (acceptor) =>
       Effect.acquireRelease(
         Effect.promise(async () => {
@@ -26,7 +30,7 @@ export const oneByteAtATime = (): { readonly listener: Listener; readonly writes
         if (bound === null || typeof bound === "string") throw new Error("not bound")
         return { address: { _tag: "Tcp" as const, host: bound.address, port: bound.port }, scheme: "http" as const }
       }))
-  })
+  }
   return { listener, writes }
 }
 
