@@ -8,8 +8,15 @@ import type { RunningServer } from "tsgi"
 export const port = Number(process.env.PORT ?? 8090)
 
 /** Says where the server serves; the first SIGINT or SIGTERM stops it with grace, the second kills the process. */
-export const run = (running: RunningServer, scheme: "http" | "https" = "http"): void => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void running.stop())
+export const run = (
+  running: RunningServer,
+  { scheme = "http", stop = () => void running.stop() }: {
+    readonly scheme?: "http" | "https"
+    /** Called at the first signal. */
+    readonly stop?: () => void
+  } = {}
+): void => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop)
   running.ready.then(
     (address) =>
       console.log(

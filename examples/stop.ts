@@ -14,7 +14,7 @@
  */
 import { setTimeout } from "node:timers/promises"
 import { type App, listen, server } from "tsgi"
-import { port } from "./serve.js"
+import { port, run } from "./serve.js"
 
 const { GRACE = "3000", SLOW = "2000" } = process.env
 
@@ -47,19 +47,12 @@ const running = server(listen(port), (env, startResponse) => {
   return env.PATH_INFO === "/endless" ? endless(env, startResponse) : slow(env, startResponse)
 })
 
-const stop = (): void => {
-  console.log("stopping")
-  running.stop({ grace: Number(GRACE) }).then(
-    (report) => console.log(`stopped: ${JSON.stringify(report)}`),
-    (error: unknown) => console.error(error)
-  )
-}
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop)
-
-running.ready.then(
-  (address) => console.log(`serving on http://127.0.0.1:${address._tag === "Tcp" ? address.port : ""}`),
-  (error: unknown) => {
-    console.error(error instanceof Error ? error.message : error)
-    process.exitCode = 1
+run(running, {
+  stop: () => {
+    console.log("stopping")
+    running.stop({ grace: Number(GRACE) }).then(
+      (report) => console.log(`stopped: ${JSON.stringify(report)}`),
+      (error: unknown) => console.error(error)
+    )
   }
-)
+})

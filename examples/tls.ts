@@ -69,4 +69,4 @@ const running = server(listener, (env, startResponse) => {
 })
 
 console.log(`pid ${process.pid}`)
-run(running, "https")
+run(running, { scheme: "https" })
