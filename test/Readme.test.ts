@@ -5,6 +5,7 @@
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { type Environ, listen, server } from "tsgi"
 import * as tsgiEffect from "tsgi/effect"
 import { TsgiHttpServer } from "tsgi/effect"
 import { failureStatuses } from "tsgi/protocol"
@@ -17,6 +18,7 @@ import * as TrustedProxies from "../src/server/TrustedProxies.js"
 import * as Options from "../src/wsgi/Options.js"
 import { rows as peers } from "./platform/peers.js"
 import { Program, run } from "./utils/processes.js"
+import { connect } from "./utils/sockets.js"
 
 const root = path.resolve(import.meta.dirname, "..")
 const readme = fs.readFileSync(path.join(root, "README.md"), "utf8")
@@ -244,6 +246,25 @@ describe("the tables", () => {
     expect(names(table("environ")).filter((name) => name !== "HTTP_*")).toEqual(properties("Environ"))
     const tls = table("environ").find(([name]) => name === "tsgi.tls")?.[1].replace("with TLS: ", "").split(", ")
     expect(tls?.sort()).toEqual(properties("TlsInfo"))
+  })
+
+  it("environ, on a unix socket", async () => {
+    const socket = path.join(os.tmpdir(), `tsgi-readme-${process.pid}.sock`)
+    const seen: Array<Environ> = []
+    const running = server(listen({ path: socket }), (env, startResponse) => {
+      seen.push(env)
+      startResponse("204 No Content", [])
+      return ""
+    }, { logOutput: false })
+    await using client = await connect(await running.ready)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await client.response()
+    for (const names of [["SERVER_NAME", "SERVER_PORT"], ["REMOTE_ADDR", "REMOTE_PORT"]]) {
+      const row = table("environ").find(([cell]) => cell === names.join(", "))
+      const [, name] = /; (\S+) and empty port for unix sockets$/.exec(row?.[1] ?? "") ?? []
+      expect(names.map((key) => seen[0][key])).toEqual([name, ""])
+    }
+    await running.stop({ grace: 0 })
   })
 
   it("wsgi.input", () => {
