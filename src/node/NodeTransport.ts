@@ -20,6 +20,7 @@ export class NodeTransport implements Transport {
   private taken = 0
   // were bytes left with the socket when `write` returned?
   private late = false
+  private corked = false
   private closed = false
   private detached = false
   private failure: Error | undefined = undefined
@@ -63,17 +64,23 @@ export class NodeTransport implements Transport {
   }
 
   write(data: string | Uint8Array): void {
+    const alone = !this.corked && this.written === this.taken
     this.written += data.length
-    if (typeof data === "string") this.socket.write(data, "latin1", this.onWritten)
-    else this.socket.write(data, this.onWritten)
+    // nearly all that is written alone is taken at once: then a callback would cost a twentieth of the request
+    const told = alone ? undefined : this.onWritten
+    if (typeof data === "string") this.socket.write(data, "latin1", told)
+    else this.socket.write(data, told)
     this.look()
+    if (alone && this.late) this.socket.write(nothing, this.onWritten)
   }
 
   cork(): void {
+    this.corked = true
     this.socket.cork()
   }
 
   uncork(): void {
+    this.corked = false
     this.socket.uncork()
     this.look()
   }
@@ -138,6 +145,8 @@ export class NodeTransport implements Transport {
     return this.failure === undefined ? undefined : transportErrorFrom(this.failure)
   }
 }
+
+const nothing = new Uint8Array(0)
 
 // An IPv4 peer of an IPv6 socket (RFC 4291, 2.5.5.2) is an IPv4 peer.
 const unmapped = (host: string | undefined): string =>

@@ -24,6 +24,7 @@ import { Application, type Interruptor, type Plea } from "./Application.js"
 import { BodyCount, within } from "./BodyCount.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
 import { HookQueue } from "./HookQueue.js"
+import { slice } from "./Outbox.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"
 import type { RequestBody } from "./RequestBody.js"
@@ -272,26 +273,20 @@ export class Exchange {
     }
   }
 
-  /** Sends text that is the same in latin-1 and UTF-8 as a part of the body. */
-  sendText(text: string): void {
+  /** Adds a part of the body, bytes or text that is the same in latin-1 and UTF-8; `flush` sends it. */
+  addPart(part: string | Uint8Array): void {
     this.sendHead()
-    if (this.state !== State.Sending || text === "") return
+    if (this.state !== State.Sending || part.length === 0) return
     const chunked = this.prepared?.framing._tag === "Chunked"
-    if (chunked) this.host.outbox.addText(chunkHead(text.length))
-    this.addText(text)
+    if (chunked) this.host.outbox.addText(chunkHead(part.length))
+    if (typeof part === "string") this.addText(part)
+    else this.addBody(part, part.length)
     if (chunked) this.host.outbox.addText(chunkEnd)
-    this.host.flush()
   }
 
-  /** Sends bytes as a part of the body. */
-  sendBytes(bytes: Uint8Array): void {
-    this.sendHead()
-    if (this.state !== State.Sending || bytes.length === 0) return
-    const chunked = this.prepared?.framing._tag === "Chunked"
-    if (chunked) this.host.outbox.addText(chunkHead(bytes.length))
-    this.addBody(bytes, bytes.length)
-    if (chunked) this.host.outbox.addText(chunkEnd)
-    this.host.flush()
+  /** Is so much added and not yet sent that more would not make the write cheaper? */
+  get fullWrite(): boolean {
+    return this.host.outbox.waiting >= slice
   }
 
   /** Sends what was given so far. */

@@ -9,9 +9,9 @@ import type { Transport } from "./Transport.js"
 /** With this much in the transport and not yet taken, no more is given to it. */
 const highWater = 131_072
 /** Larger arrays are given in slices, so that `handed` tells within one slice how far a client came. */
-const slice = 65_536
+export const slice = 65_536
 /** Up to this length bytes are copied behind the text before them; above it a gathered write is cheaper than the copy. */
-const mostJoined = 16_384
+const mostJoined = 8_192
 
 /**
  * @since 0.1.0
@@ -38,6 +38,11 @@ export class Outbox {
   /** Is there so much waiting that whoever makes more should stop? */
   get full(): boolean {
     return this.queued - this.transport.handed >= highWater
+  }
+
+  /** Bytes that were added and not yet given to the transport. */
+  get waiting(): number {
+    return this.queued - this.transport.handed - this.transport.pending
   }
 
   /** Adds latin-1 text. */

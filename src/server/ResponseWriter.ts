@@ -1,6 +1,6 @@
 /**
  * A response body in parts: small ones are gathered, the head leaves with the first that is sent, and whoever makes the
- * parts is told to wait when the client is slow.
+ * parts is told to wait when the client is slow. Parts that are made in one go leave in one write.
  *
  * @since 0.1.0
  */
@@ -19,14 +19,17 @@ export class ResponseWriter {
   private given = 0
   private sent = 0
   private readonly declared: number
+  private leaving = false
 
   /**
-   * @param minimumChunkSize bytes to gather before they are sent; 0 or 1 sends every part as it comes
+   * @param minimumChunkSize bytes to gather in one chunk; 0 or 1 makes a chunk of every part
+   * @param soon calls back when what runs now has run, and before anything else does
    */
   constructor(
     private readonly exchange: Exchange,
     prepared: PreparedHead,
-    private readonly minimumChunkSize: number
+    private readonly minimumChunkSize: number,
+    private readonly soon: (callback: () => void) => void
   ) {
     const framing = prepared.framing
     this.declared = framing._tag === "Length" ? framing.length : framing._tag === "None" ? -1 : Infinity
@@ -71,14 +74,26 @@ export class ResponseWriter {
     if (this.heldBytes === 0) return
     const over = this.sent + this.heldBytes - this.declared
     if (this.onlyText && over <= 0) {
-      this.exchange.sendText(this.held.length === 1 ? String(this.held[0]) : this.held.join(""))
+      this.exchange.addPart(this.held.length === 1 ? String(this.held[0]) : this.held.join(""))
     } else {
       const whole = this.held.length === 1 && typeof this.held[0] !== "string" ? this.held[0] : join(this.held)
-      this.exchange.sendBytes(over > 0 ? whole.subarray(0, whole.length - over) : whole)
+      this.exchange.addPart(over > 0 ? whole.subarray(0, whole.length - over) : whole)
     }
     this.sent += this.heldBytes
     this.drop()
     if (over > 0) this.exchange.mismatch(this.declared, this.given)
+    else this.leave()
+  }
+
+  private leave(): void {
+    if (this.exchange.fullWrite) this.exchange.flush()
+    else if (!this.leaving) {
+      this.leaving = true
+      this.soon(() => {
+        this.leaving = false
+        this.exchange.flush()
+      })
+    }
   }
 
   /** Does the client have enough to read? */
@@ -88,6 +103,7 @@ export class ResponseWriter {
 
   /** Calls back once, when there is room again or the exchange is over. */
   ready(callback: () => void): void {
+    this.exchange.flush()
     this.exchange.awaitRoom(callback)
   }
 

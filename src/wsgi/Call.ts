@@ -239,7 +239,8 @@ class Call implements Lent, Pushed {
     this.writer = new ResponseWriter(
       this.exchange,
       prepared,
-      typeof given === "number" ? given : this.site.minimumChunkSize
+      typeof given === "number" ? given : this.site.minimumChunkSize,
+      process.nextTick
     )
   }
 

@@ -149,7 +149,8 @@ describe("the scope of a socket ends the application, runs the hooks and closes 
         (exchange) => {
           endless(exchange, journal)
           exchange.start({ status: 200, fields: [] })
-          exchange.sendBytes(new Uint8Array(1_000_000))
+          exchange.addPart(new Uint8Array(1_000_000))
+          exchange.flush()
         },
         journal,
         { timeouts: { write: 2_000 } }
