@@ -143,7 +143,7 @@ export const serve = (
           refused: undefined
         })
       },
-      refused: (connection, error, requestLine, bytes, since?: number) => {
+      refused: (connection, error, requestLine, bytes, since) => {
         Metrics.requestRefused(error.reason, bytes.wire)
         log("Info", `refused (${Address.peerName(connection.transport.remote)}) ${error.message}`)
         const now = time.now()

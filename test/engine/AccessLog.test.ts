@@ -1,12 +1,12 @@
 /** What a record says of requests that were not answered as usual. */
-import type { AccessRecord, App } from "tsgi"
+import type { AccessRecord, App, ServerOptions } from "tsgi"
 import { server } from "tsgi"
 import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { gate, get, head } from "../eventlet/fixture.js"
 import { Journal } from "../utils/Journal.js"
 
-const recording = (app: App) => {
+const recording = (app: App, timeouts: ServerOptions["timeouts"] = {}) => {
   const records = new Journal<AccessRecord>()
   const memory = MemoryListener.make()
   const running = server(memory.listener, app, {
@@ -14,7 +14,8 @@ const recording = (app: App) => {
     logFormat: (record) => {
       records.push(record)
       return ""
-    }
+    },
+    timeouts
   })
   return { memory, records, running }
 }
@@ -48,4 +49,18 @@ it("a request that was refused has no head, also where that was whole", async ()
     { request: undefined, requestLine: "GET / HTTP/1.1", refused: { reason: "MissingHost" } },
     { request: undefined, refused: { reason: "MalformedRequestLine" } }
   ])
+})
+
+it("a request that did not come in time took the time that it was waited for", async () => {
+  const { memory, records, running } = recording(() => "", { head: 200 })
+  await running.ready
+  const client = memory.connect()
+  client.send("GET / HTTP/1.1\r\n")
+  expect((await client.response()).status).toBe(408)
+  client.close()
+  const [{ endTime, startTime }] = await records.first(1)
+  expect(endTime - startTime).toBeGreaterThanOrEqual(200)
+  expect(endTime - startTime).toBeLessThan(5000)
+  expect(Math.abs(Date.now() - endTime)).toBeLessThan(5000)
+  await running.stop({ grace: 0 })
 })
