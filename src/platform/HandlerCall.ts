@@ -76,8 +76,46 @@ export interface Site {
   /** Bytes that may be read whole where no `MaxBodySize` is provided. */
   readonly maxBufferedBody: number
   readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
-  /** Waits until the server begins to stop. */
+  /** Waits until the server begins to stop, or the app to end. */
   readonly stopping: Effect.Effect<void>
+  readonly calls: Calls
+}
+
+/**
+ * The calls of an app that are at work, for an app that ends before its server does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Calls {
+  private readonly running = new Set<HandlerCall>()
+  private onNone: (() => void) | undefined = undefined
+
+  add(call: HandlerCall): void {
+    this.running.add(call)
+  }
+
+  delete(call: HandlerCall): void {
+    if (this.onNone === undefined) this.running.delete(call)
+    // behind its post hooks, which have the app's services
+    else call.exchange.postHook(() => Effect.sync(() => this.deleteLast(call)))
+  }
+
+  /** The app ends: calls back when nothing of it is left. */
+  end(callback: () => void): void {
+    this.onNone = callback
+    if (this.running.size === 0) callback()
+  }
+
+  /** There was time enough. */
+  interrupt(): void {
+    for (const call of this.running) call.interruptForStop()
+  }
+
+  private deleteLast(call: HandlerCall): void {
+    this.running.delete(call)
+    if (this.running.size === 0) this.onNone?.()
+  }
 }
 
 // The platform's own list of scopes that somebody else closes: see HttpApp.ejectDefaultScopeClose.
@@ -99,6 +137,7 @@ export class HandlerCall implements RequestCall {
   socket: Duplex | undefined = undefined
   keepRunning: number
   private handled = false
+  private ranOn = false
   private step = Step.Handler
   private asked = false
   private over: Exit.Exit<unknown, unknown> | undefined = undefined
@@ -206,7 +245,7 @@ export class HandlerCall implements RequestCall {
       this.step = Step.Finalizers
       this.over = exit
       if (!ejectedScopes.has(this.scope)) this.scope.seal(exit)
-      this.exchange.ended()
+      this.runsNoMore()
     }
     const refused = this.exchange.respond(this.ready, this.readyBody)
     if (refused === undefined) return
@@ -289,7 +328,21 @@ export class HandlerCall implements RequestCall {
   // the end
 
   private runsOn(): void {
-    if (!this.exchange.isRunning) this.exchange.running(this.interrupt, true)
+    if (this.exchange.isRunning) return
+    this.exchange.running(this.interrupt, true)
+    this.ranOn = true
+    this.site.calls.add(this)
+  }
+
+  private runsNoMore(): void {
+    if (this.ranOn) this.site.calls.delete(this)
+    this.exchange.ended()
+  }
+
+  /** Interrupts what is left of the handler, unless its route is not to be. */
+  interruptForStop(): void {
+    if (this.step > Step.Parts || (this.step === Step.Handler && this.keepsRoute)) return
+    this.fiber?.unsafeInterruptAsFork(interruptorId("Stopped"))
   }
 
   private readonly interrupt: Interruptor = (reason) => {
@@ -303,7 +356,7 @@ export class HandlerCall implements RequestCall {
         return "EndsByItself"
       }
       if (this.step === Step.Handler && (this.keepRunning > 0 || this.keepsRoute)) return "RunsOn"
-    } else if (this.step === Step.Handler && this.keepsRoute) return
+    } else return this.interruptForStop()
     this.fiber?.unsafeInterruptAsFork(interruptorId(reason))
   }
 
@@ -323,22 +376,29 @@ export class HandlerCall implements RequestCall {
   // The fiber is over: what belongs to the request ends, and then the hooks may run.
   private readonly ended = (exit: Exit.Exit<unknown, unknown>): void => {
     this.handled = true
-    if (!this.exchange.over && !this.exchange.headSent) {
-      this.exchange.fail(Exit.isFailure(exit) ? Cause.squash(exit.cause) : noResponse())
-    }
+    if (!this.exchange.over && !this.exchange.headSent) this.unanswered(exit)
     this.step = Step.Finalizers
     const truth = this.truth(exit)
     this.over = truth
     this.span?.finish(this.spanExit(truth))
-    if (ejectedScopes.has(this.scope)) return this.exchange.ended()
+    if (ejectedScopes.has(this.scope)) return this.runsNoMore()
     if (!this.scope.used) {
       this.scope.seal(truth)
-      return this.exchange.ended()
+      return this.runsNoMore()
     }
     this.site.fork(Scope.close(this.scope, truth), new Map()).addObserver((closed) => {
       if (Exit.isFailure(closed)) this.exchange.logFailure("a finalizer of the request's scope failed", closed.cause)
-      this.exchange.ended()
+      this.runsNoMore()
     })
+  }
+
+  private unanswered(exit: Exit.Exit<unknown, unknown>): void {
+    if (Exit.isSuccess(exit)) return this.exchange.fail(noResponse())
+    const error = Cause.squash(exit.cause)
+    if (!Cause.isInterruptedOnly(exit.cause)) return this.exchange.fail(error)
+    // its app has ended: the platform's own answer to that, which the short way has no fiber left to make
+    this.exchange.blame(error)
+    this.exchange.respond({ status: 503, fields: [] }, "")
   }
 
   // A connection that was taken over, and whose end was said here, has ended well, although the client is gone. The

@@ -66,6 +66,16 @@ export class UnreadableBody extends RequestError {
 }
 
 /**
+ * Something was asked for that only `NodeHttpServer` has.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NotNode extends Error {
+  override readonly name = "NotNode"
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
@@ -86,6 +96,11 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
 
   get source(): Exchange {
     return this.call.exchange
+  }
+
+  /** What `NodeHttpServerRequest.toServerResponse` takes from its own requests. */
+  get response(): never {
+    throw new NotNode("there is no node:http ServerResponse: answer with an HttpServerResponse")
   }
 
   get originalUrl(): string {

@@ -20,16 +20,20 @@ import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type * as Types from "effect/Types"
 import { type ListenOptions, make as makeListener, type TlsOptions, TlsSettings } from "../node/NodeListener.js"
+import type { Fields } from "../protocol/fields.js"
 import type * as AccessLog from "../server/AccessLog.js"
 import type { Address } from "../server/Address.js"
 import type { Exchange } from "../server/Exchange.js"
@@ -40,7 +44,8 @@ import type { RequestParser } from "../server/RequestParser.js"
 import * as Server from "../server/Server.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import { OptionError } from "../server/ServerError.js"
-import { HandlerCall, pipeline, type Site } from "./HandlerCall.js"
+import type { TlsInfo } from "../server/Transport.js"
+import { Calls, HandlerCall, pipeline, type Site } from "./HandlerCall.js"
 import { ServerRequest } from "./ServerRequest.js"
 import * as Upgrade from "./Upgrade.js"
 
@@ -91,6 +96,9 @@ type Services = Listener | RequestParser | InterimResponses | Posthooks | Access
 /**
  * An HttpServer from the engine's services, each of which can be another. See {@link layerServices} for the usual ones.
  *
+ * Of several apps that are served, the latest that still is has the requests. When the last one ends, the server stops; an
+ * app that is served after that has it listen again, and dies with the `ServeError` where its address was taken meanwhile.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -104,6 +112,7 @@ export const makeWith = (
     const engine = given.unsafeMap.has(ServerConfig.ServerConfig.key)
       ? given
       : Context.add(given, ServerConfig.ServerConfig, ServerConfig.make(defaults))
+    const { timeouts } = Context.get(engine, ServerConfig.ServerConfig)
     const start = (address?: Address) => {
       const arrivals = new Arrivals()
       return Server.serve((exchange) => arrivals.take(exchange), { address }).pipe(
@@ -116,32 +125,49 @@ export const makeWith = (
       )
     }
     let running = yield* start()
-    let stopped = false
     const upgrade = Upgrade.make(options.websocket)
 
     return HttpServer.make({
       address: platformAddress(running.server.address),
       serve: (app, middleware) =>
         Effect.gen(function*() {
-          if (stopped) {
-            running = yield* Effect.orDie(start(running.server.address))
-            stopped = false
-          }
+          // There is no channel for an error here, so that of an address which was taken meanwhile is a defect.
+          if (running.arrivals.stopped) running = yield* Effect.orDie(start(running.server.address))
           const { arrivals, server } = running
-          const site = yield* makeSite(app, middleware, options, upgrade, server.draining)
-          arrivals.handle((exchange) => new HandlerCall(exchange, site).run())
+          const ending = yield* Deferred.make<void>()
+          yield* Effect.forkDaemon(Effect.interruptible(Deferred.complete(ending, server.draining)))
+          const site = yield* makeSite(app, middleware, options, upgrade, Deferred.await(ending))
+          const handler = (exchange: Exchange): void => new HandlerCall(exchange, site).run()
+          arrivals.serve(handler)
           // What the app was built from is released after this, so no handler runs past it.
-          yield* Effect.addFinalizer(() => {
-            stopped = true
-            return server.stop()
-          })
+          yield* Effect.addFinalizer(() =>
+            arrivals.leave(handler)
+              ? Effect.zipRight(Deferred.succeed(ending, undefined), endCalls(site.calls, timeouts.grace))
+              : server.stop()
+          )
         })
     })
   })
 
+// An app ends while another is served: its calls are given the server's time to end, then they are interrupted.
+const endCalls = (calls: Calls, grace: number): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const late = yield* Effect.sync(() => calls.interrupt()).pipe(
+      Effect.delay(grace),
+      Effect.interruptible,
+      Effect.forkDaemon
+    )
+    yield* Effect.async<void>((resume) => calls.end(() => resume(Effect.void)))
+    yield* Fiber.interrupt(late)
+  })
+
 // The requests of one listening server: those that come before an app is served wait for it, unless they end before.
+// Where several apps are served, the latest that still is has them.
 class Arrivals {
+  /** Has the last app ended, and the server with it? */
+  stopped = false
   private readonly early = new Set<Exchange>()
+  private handlers: ReadonlyArray<(exchange: Exchange) => void> = []
   private handler: ((exchange: Exchange) => void) | undefined = undefined
 
   take(exchange: Exchange): void {
@@ -151,10 +177,20 @@ class Arrivals {
     exchange.whenSettled(() => this.early.delete(exchange))
   }
 
-  handle(handler: (exchange: Exchange) => void): void {
+  serve(handler: (exchange: Exchange) => void): void {
+    this.handlers = [...this.handlers, handler]
     this.handler = handler
     for (const exchange of this.early) if (!exchange.over) handler(exchange)
     this.early.clear()
+  }
+
+  /** An app is served no longer. Is another? */
+  leave(handler: (exchange: Exchange) => void): boolean {
+    this.handlers = this.handlers.filter((other) => other !== handler)
+    this.stopped = this.handlers.length === 0
+    // who comes while the server stops is still answered
+    if (!this.stopped) this.handler = this.handlers.at(-1)
+    return !this.stopped
   }
 }
 
@@ -191,7 +227,8 @@ const makeSite = (
       interruptOnDisconnect: options.interruptOnDisconnect ?? true,
       maxBufferedBody: options.maxBufferedBody ?? 10_485_760,
       upgrade,
-      stopping
+      stopping,
+      calls: new Calls()
     }
   })
 
@@ -296,6 +333,16 @@ export const layerTest: Layer.Layer<
   Layer.provideMerge(layer({ port: 0, timeouts: { grace: 0 } }))
 )
 
+export {
+  /**
+   * What `NodeHttpServerRequest.toServerResponse` throws for a request of this server.
+   *
+   * @since 0.1.0
+   * @category errors
+   */
+  NotNode
+} from "./ServerRequest.js"
+
 /**
  * The request's fields in the order, case and number they came; empty on another HttpServer.
  *
@@ -308,9 +355,36 @@ export const rawHeaders: Effect.Effect<
   HttpServerRequest.HttpServerRequest
 > = Effect.map(HttpServerRequest.HttpServerRequest, (request) => {
   if (!(request instanceof ServerRequest)) return []
-  const fields = request.source.request.fields
-  return Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i], fields[2 * i + 1]] as const)
+  return inPairs(request.source.request.fields)
 })
+
+/**
+ * The fields that came behind a chunked body (RFC 9110, 6.5), in the order, case and number they came. Empty until the body
+ * was read to its end, for a request that has none, and on another HttpServer.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const trailers: Effect.Effect<
+  ReadonlyArray<readonly [name: string, value: string]>,
+  never,
+  HttpServerRequest.HttpServerRequest
+> = Effect.map(
+  HttpServerRequest.HttpServerRequest,
+  (request) => request instanceof ServerRequest ? inPairs(request.source.body.trailers) : []
+)
+
+/**
+ * What the connection's TLS session agreed on, the client's certificate included; none without TLS, and on another
+ * HttpServer.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const tls: Effect.Effect<Option.Option<TlsInfo>, never, HttpServerRequest.HttpServerRequest> = Effect.map(
+  HttpServerRequest.HttpServerRequest,
+  (request) => Option.fromNullable(request instanceof ServerRequest ? request.source.transport.tls : undefined)
+)
 
 /**
  * Waits until the server begins to stop: for event streams and WebSockets, to say goodbye. Never on another HttpServer.
@@ -416,6 +490,9 @@ const check = ({ interruptOnDisconnect, maxBufferedBody, websocket, ...rest }: D
   )
   must("websocket.perMessageDeflate", typeof perMessageDeflate === "boolean", "a boolean", perMessageDeflate)
 }
+
+const inPairs = (fields: Fields): ReadonlyArray<readonly [name: string, value: string]> =>
+  Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i], fields[2 * i + 1]] as const)
 
 const platformAddress = (address: Address): HttpServer.Address =>
   address._tag === "Unix"

@@ -1,0 +1,163 @@
+/** Several apps on one server, one after the other and side by side: none loses what it is built from to another's end. */
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { assert, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
+import * as Net from "node:net"
+import { NodeListener, Posthooks, TsgiHttpServer } from "tsgi/effect"
+import { Journal, turns } from "../utils/Journal.js"
+import { connect } from "../utils/sockets.js"
+import { get, type Handler } from "./scene.js"
+
+const site = Effect.gen(function*() {
+  const context = yield* Layer.build(
+    TsgiHttpServer.layerWith().pipe(
+      Layer.provide([TsgiHttpServer.layerServices, NodeListener.layer({ port: 0 })])
+    )
+  )
+  const { address } = yield* Effect.provide(HttpServer.HttpServer, context)
+  const port = address._tag === "TcpAddress" ? address.port : 0
+  const dial = Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port }))
+  const ask = Effect.flatMap(dial, (client) =>
+    Effect.promise(async () => {
+      client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      const { body } = await client.response()
+      client.close()
+      return body.toString()
+    }))
+  const serve = (handler: Handler) =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      yield* HttpServer.serveEffect(handler).pipe(Effect.provide(context), Scope.extend(scope))
+      return { end: Scope.close(scope, Exit.void) }
+    })
+  return { port, dial, ask, serve }
+})
+
+const text = (text: string): Handler => Effect.succeed(HttpServerResponse.text(text))
+const pass = Effect.promise(() => turns(50))
+const isOver = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.map(Fiber.poll(fiber), (exit) => exit._tag === "Some")
+
+it.scoped("a second app served while the first drains", () =>
+  Effect.gen(function*() {
+    const { ask, dial, serve } = yield* site
+    const works = new Journal<string>()
+    const go = yield* Deferred.make<void>()
+    const first = yield* serve(
+      Effect.zipRight(Effect.sync(() => works.push("at work")), Effect.zipRight(Deferred.await(go), text("first")))
+    )
+    const client = yield* dial
+    client.send(get)
+    yield* Effect.promise(() => works.first(1))
+    const ended = yield* Effect.fork(first.end)
+    yield* pass
+    const second = yield* serve(text("second"))
+    assert.strictEqual(yield* ask, "second")
+    assert.isFalse(yield* isOver(ended))
+    yield* Deferred.succeed(go, undefined)
+    assert.strictEqual((yield* Effect.promise(() => client.response())).body.toString(), "first")
+    client.close()
+    yield* Fiber.join(ended)
+    assert.strictEqual(yield* ask, "second")
+    yield* second.end
+    assert.isTrue(Exit.isFailure(yield* Effect.exit(ask)))
+  }))
+
+it.scoped("the latest app that is served has the requests, and the server stops with the last", () =>
+  Effect.gen(function*() {
+    const { ask, serve } = yield* site
+    const first = yield* serve(text("first"))
+    const second = yield* serve(text("second"))
+    const third = yield* serve(text("third"))
+    assert.strictEqual(yield* ask, "third")
+    yield* third.end
+    assert.strictEqual(yield* ask, "second")
+    yield* first.end
+    assert.strictEqual(yield* ask, "second")
+    yield* second.end
+    assert.isTrue(Exit.isFailure(yield* Effect.exit(ask)))
+  }))
+
+it.scoped("an app that ends beside another tells its handlers, and waits for them, their scopes and their hooks", () =>
+  Effect.gen(function*() {
+    const { ask, dial, serve } = yield* site
+    const events = new Journal<string>()
+    const note = (event: string) => Effect.sync(() => events.push(event))
+    const go = yield* Deferred.make<void>()
+    const first = yield* serve(
+      Effect.gen(function*() {
+        yield* Posthooks.add(() => Effect.zipRight(pass, note("hook")))
+        yield* Effect.addFinalizer(() => Effect.zipRight(pass, note("scope")))
+        yield* note("at work")
+        yield* TsgiHttpServer.stopping
+        yield* note("told")
+        yield* Deferred.await(go)
+        return HttpServerResponse.text("first")
+      }).pipe(Effect.orDie)
+    )
+    const client = yield* dial
+    client.send(get)
+    yield* Effect.promise(() => events.first(1))
+    const second = yield* serve(text("second"))
+    const ended = yield* Effect.fork(Effect.zipRight(first.end, note("released")))
+    yield* Effect.promise(() => events.first(2))
+    assert.strictEqual(yield* ask, "second")
+    yield* Deferred.succeed(go, undefined)
+    assert.strictEqual((yield* Effect.promise(() => client.response())).body.toString(), "first")
+    yield* Fiber.join(ended)
+    assert.deepStrictEqual(events.entries, ["at work", "told", "scope", "hook", "released"])
+    // the connection is the server's
+    client.send(get)
+    assert.strictEqual((yield* Effect.promise(() => client.response())).body.toString(), "second")
+    client.close()
+    yield* second.end
+  }))
+
+it.scoped("and interrupts them when the grace time is over", () =>
+  Effect.gen(function*() {
+    const { ask, dial, serve } = yield* site
+    const events = new Journal<string>()
+    const first = yield* serve(
+      Effect.zipRight(Effect.sync(() => events.push("at work")), Effect.never).pipe(
+        Effect.onInterrupt(() => Effect.zipRight(pass, Effect.sync(() => events.push("interrupted"))))
+      )
+    )
+    const client = yield* dial
+    client.send(get)
+    yield* Effect.promise(() => events.first(1))
+    const second = yield* serve(text("second"))
+    const ended = yield* Effect.fork(first.end)
+    yield* pass
+    yield* TestClock.adjust("9 seconds")
+    yield* pass
+    assert.deepStrictEqual([yield* isOver(ended), events.entries.length], [false, 1])
+    yield* TestClock.adjust("1 second")
+    yield* Fiber.join(ended)
+    assert.deepStrictEqual(events.entries, ["at work", "interrupted"])
+    assert.strictEqual((yield* Effect.promise(() => client.response())).status, 503)
+    assert.strictEqual(yield* ask, "second")
+    client.close()
+    yield* second.end
+  }))
+
+it.scoped("an app whose address was taken meanwhile dies with the ServeError", () =>
+  Effect.gen(function*() {
+    const { port, serve } = yield* site
+    const first = yield* serve(text("first"))
+    yield* first.end
+    yield* Effect.acquireRelease(
+      Effect.async<Net.Server>((resume) => {
+        const server = Net.createServer().listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+    )
+    const exit = yield* Effect.exit(serve(text("second")))
+    assert.deepInclude(Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined, { _tag: "ServeError" })
+  }))
