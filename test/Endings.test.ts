@@ -250,3 +250,15 @@ it("a size that is no number of bytes is refused", async () => {
     expect((await client.response()).body.toString()).toMatch(/size/)
   })
 })
+
+it("a failure that cannot be rendered is answered all the same where failures are shown", async () => {
+  await withServer(() => {
+    const error = new Error("round and round")
+    error.cause = error
+    throw error
+  }, async (client) => {
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    const response = await client.response()
+    expect([response.status, response.body.toString()]).toEqual([500, expect.stringContaining("round and round")])
+  }, { debug: true })
+})

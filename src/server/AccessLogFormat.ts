@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import type { AccessRecord } from "./AccessLog.js"
+import type { Address } from "./Address.js"
 import { OptionError } from "./ServerError.js"
-import { isTrusted, make as trust, type TrustedProxies } from "./TrustedProxies.js"
 
 /**
  * eventlet's default line.
@@ -15,6 +15,18 @@ import { isTrusted, make as trust, type TrustedProxies } from "./TrustedProxies.
  */
 export const defaultTemplate =
   "%(client_ip)s - - [%(date_time)s] \"%(request_line)s\" %(status_code)s %(body_length)s %(wall_seconds).6f"
+
+/**
+ * Which peers may speak for others.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TrustedProxies {
+  readonly trusts: (peer: Address) => boolean
+}
+
+const nobody: TrustedProxies = { trusts: () => false }
 
 /**
  * @since 0.1.0
@@ -54,7 +66,7 @@ export interface FormatOptions {
  */
 export const compile = (
   template: string,
-  options: FormatOptions = { forwardedFor: false, trustedProxies: trust([]) }
+  options: FormatOptions = { forwardedFor: false, trustedProxies: nobody }
 ): (record: AccessRecord) => string => {
   const parts = parse(template, fieldsFor(options))
   return (record) => {
@@ -121,7 +133,7 @@ const peer = (record: AccessRecord): string => record.remote._tag === "Tcp" ? re
 const forwarded = (record: AccessRecord, trusted: TrustedProxies): string => {
   const own = peer(record)
   const fields = record.request?.fields
-  if (fields === undefined || !isTrusted(trusted, record.remote)) return own
+  if (fields === undefined || !trusted.trusts(record.remote)) return own
   let given = ""
   for (let i = 0; i < fields.length; i += 2) {
     if (fields[i].length === 15 && fields[i].toLowerCase() === "x-forwarded-for") given += `${fields[i + 1]},`

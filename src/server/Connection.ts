@@ -211,8 +211,8 @@ export class Connection implements ExchangeHost, BodySource {
       } else this.linger()
     } else if (this.phase === "Idle" && this.reader.inHead) {
       this.phase = "Head"
+      this.headSince = this.time.now()
       this.awaitRead("Head", this.config.timeouts.head)
-      this.headSince = this.readDeadline - this.config.timeouts.head
     }
   }
 

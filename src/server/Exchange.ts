@@ -23,6 +23,7 @@ import {
 import { Application, type Interruptor, type Plea } from "./Application.js"
 import { BodyCount, within } from "./BodyCount.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
+import { failureText } from "./FailureText.js"
 import { HookQueue } from "./HookQueue.js"
 import { slice } from "./Outbox.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
@@ -361,7 +362,7 @@ export class Exchange {
     const refused = this.respond({
       status: error instanceof BodyError ? error.status : 500,
       fields: this.host.config.debug ? [["Content-Type", "text/plain; charset=utf-8"], close] : [close]
-    }, this.host.config.debug ? Cause.pretty(Cause.die(error)) : "")
+    }, this.host.config.debug ? failureText(Cause.die(error)) : "")
     if (refused !== undefined) this.host.cut()
   }
 

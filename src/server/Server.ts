@@ -22,6 +22,7 @@ import { Connection } from "./Connection.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
 import { Connections, graceOf, type StopOptions, type StopReport } from "./Drain.js"
 import type { Exchange } from "./Exchange.js"
+import { plainText } from "./FailureText.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
 import * as Metrics from "./Metrics.js"
@@ -263,25 +264,11 @@ const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["lo
       : Effect.catchAllDefect(
         Effect.logWithLevel(logLevel, message, cause),
         // a logger cannot render whatever an application throws
-        () => Effect.logWithLevel(logLevel, `${message}\n${plain(cause)}`)
+        () => Effect.logWithLevel(logLevel, `${message}\n${plainText(cause)}`)
       )
     runFork(line, { immediate: true })
   }
 })
-
-// What can be had of a failure that is its own cause, or whose properties throw.
-const plain = (cause: Cause.Cause<unknown>): string => {
-  const failure = Object(Cause.squash(cause)) as object
-  for (const name of ["stack", "message"]) {
-    try {
-      const text: unknown = Reflect.get(failure, name)
-      if (typeof text === "string" && text !== "") return text
-    } catch {
-      // there may be something else
-    }
-  }
-  return "it cannot be shown"
-}
 
 /**
  * A report in a line, for the log.

@@ -5,10 +5,10 @@
  */
 import type { Leniency } from "../protocol/limits.js"
 import type { AccessRecord } from "../server/AccessLog.js"
+import * as TrustedProxies from "../node/TrustedProxies.js"
 import { compile, defaultTemplate } from "../server/AccessLogFormat.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import { OptionError } from "../server/ServerError.js"
-import * as TrustedProxies from "../server/TrustedProxies.js"
 import type { LogTarget } from "./Log.js"
 
 /**

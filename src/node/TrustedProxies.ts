@@ -1,0 +1,55 @@
+/**
+ * Which peers may speak for others.
+ *
+ * @since 0.1.0
+ */
+import { BlockList, isIP } from "node:net"
+import type { TrustedProxies } from "../server/AccessLogFormat.js"
+import { OptionError } from "../server/ServerError.js"
+
+/**
+ * Reads addresses and CIDR ranges, IPv4 and IPv6; `"unix"` trusts peers on unix sockets, which run on this machine. Throws
+ * an `OptionError` that names an entry which is neither.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (entries: ReadonlyArray<string>): TrustedProxies => {
+  const unix = entries.includes("unix")
+  // one list for each kind: node's would take an IPv4 peer for an IPv6 one where an IPv6 range spans the mapped addresses
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
+  for (const entry of entries) if (entry !== "unix") add(lists, entry)
+  return {
+    trusts: (peer) => {
+      if (peer._tag === "Unix") return unix
+      const host = withoutZone(peer.host)
+      const kind = kindOf(host)
+      return kind !== undefined && lists[kind].check(host, kind)
+    }
+  }
+}
+
+type Kind = "ipv4" | "ipv6"
+
+const add = (lists: Readonly<Record<Kind, BlockList>>, entry: string): void => {
+  const [, given = "", length] = /^([^/]*)(?:\/([0-9]{1,3}))?$/.exec(entry) ?? []
+  // an IPv4 address in IPv6's clothes (RFC 4291, 2.5.5.2): peers are told apart without them
+  const address = length === undefined ? given.replace(/^::ffff:(?=.*\.)/i, "") : given
+  const kind = kindOf(address)
+  const bits = kind === "ipv4" ? 32 : 128
+  if (kind === undefined || address.includes("%") || Number(length ?? bits) > bits) {
+    throw new OptionError({
+      option: "trustedProxies",
+      description: `${entry} is no address, no CIDR range and not "unix"`
+    })
+  }
+  if (length === undefined) lists[kind].addAddress(address, kind)
+  else lists[kind].addSubnet(address, Number(length), kind)
+}
+
+const kindOf = (host: string): Kind | undefined => {
+  const version = isIP(host)
+  return version === 4 ? "ipv4" : version === 6 ? "ipv6" : undefined
+}
+
+const withoutZone = (host: string): string => host.includes("%") ? host.slice(0, host.indexOf("%")) : host
