@@ -35,10 +35,21 @@ export const fetchApp = (handler: FetchHandler): App => async (env, startRespons
     startResponse(forbidden.has(env.REQUEST_METHOD.toUpperCase()) ? "501 Not Implemented" : "400 Bad Request", [])
     return ""
   }
-  const response = await handler(request, env)
-  const { body, headers, status, statusText } = response
-  startResponse(statusText === "" ? String(status) : `${status} ${statusText}`, headers)
-  return body ?? ""
+  const { body, headers, status, statusText } = await handler(request, env)
+  try {
+    startResponse(statusText === "" ? String(status) : `${status} ${statusText}`, headers)
+  } catch (error) {
+    letGo(body)
+    throw error
+  }
+  // to HEAD the head is the whole answer, and the body may have no end
+  if (request.method === "HEAD") letGo(body)
+  return request.method === "HEAD" || body === null ? "" : body
+}
+
+// Nobody will read it: what makes it may stop. One that is being read already is somebody else's.
+const letGo = (body: Response["body"]): void => {
+  body?.cancel().catch(() => undefined)
 }
 
 // Methods that the fetch standard forbids.
@@ -49,7 +60,7 @@ const forbidden = new Set(["CONNECT", "TRACE", "TRACK"])
 const requestFrom = (env: Environ): Request | undefined => {
   if (forbidden.has(env.REQUEST_METHOD.toUpperCase())) return undefined
   const url = urlOf(env)
-  if (!URL.canParse(url)) return undefined
+  if (url === undefined || !URL.canParse(url)) return undefined
   return new Request(url, {
     method: env.REQUEST_METHOD,
     headers: env.headers_raw.map(([name, value]): [string, string] => [name, value]),
@@ -59,11 +70,22 @@ const requestFrom = (env: Environ): Request | undefined => {
 }
 
 // RFC 9112, 3.3: the target itself where it is absolute, otherwise scheme, Host and target together
-const urlOf = (env: Environ): string => {
+const urlOf = (env: Environ): string | undefined => {
   const target = env.REQUEST_URI
   if (!target.startsWith("/") && target !== "*") return target
-  const host = env.HTTP_HOST ?? (env.SERVER_PORT === "" ? "localhost" : `${env.SERVER_NAME}:${env.SERVER_PORT}`)
-  return `${env["wsgi.url_scheme"]}://${host}${target === "*" ? "" : target}`
+  const base = `${env["wsgi.url_scheme"]}://${hostOf(env)}`
+  if (!URL.canParse(base)) return undefined
+  // Host is a host and nothing else, so that the path is that of the target, as it is in PATH_INFO
+  const { hash, origin, password, pathname, search, username } = new URL(base)
+  if (pathname !== "/" || search !== "" || hash !== "" || username !== "" || password !== "") return undefined
+  return target === "*" ? origin : origin + target
+}
+
+// An empty Host names none (RFC 9112, 3.2).
+const hostOf = (env: Environ): string => {
+  if (env.HTTP_HOST !== undefined && env.HTTP_HOST !== "") return env.HTTP_HOST
+  if (env.SERVER_PORT === "") return "localhost"
+  return `${env.SERVER_NAME.includes(":") ? `[${env.SERVER_NAME}]` : env.SERVER_NAME}:${env.SERVER_PORT}`
 }
 
 // The fetch standard gives GET and HEAD no body, whatever the message has.
