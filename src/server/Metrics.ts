@@ -5,7 +5,7 @@
  * | ------------------------------ | --------- | --------------------------------------------- |
  * | `tsgi_connections`             | gauge     | `state`: `idle`, `active`, `waiting`          |
  * | `tsgi_connections_accepted`    | counter   |                                               |
- * | `tsgi_requests`                | counter   | `status`: `2xx` to `5xx`; 499: the client left; 503: cut by the stop |
+ * | `tsgi_requests`                | counter   | `status`: `1xx` (taken over) to `5xx`; 499: the client left; 503: cut by the stop |
  * | `tsgi_requests_refused`        | counter   | `reason`: why, before the application saw it  |
  * | `tsgi_request_duration_seconds` | histogram |                                               |
  * | `tsgi_response_bytes`          | counter   | handed to the kernel, heads included          |
