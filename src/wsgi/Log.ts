@@ -5,8 +5,9 @@
  */
 import * as Inspectable from "effect/Inspectable"
 import { closeSync, mkdirSync, openSync } from "node:fs"
+import { createRequire } from "node:module"
 import { dirname } from "node:path"
-import sonicBoom from "sonic-boom"
+import type { SonicBoom } from "sonic-boom"
 import { OptionError } from "../server/ServerError.js"
 
 /**
@@ -98,9 +99,39 @@ const mostHeld = 16_777_216
 /** Milliseconds until a file that cannot be written is opened again. */
 const pause = 1000
 
+// Loaded with the first line: a server that starts has none to write, and answers a little earlier. `require` has no types.
+const require = createRequire(import.meta.url)
+const begin = (fd: number): SonicBoom => {
+  const sonicBoom = require("sonic-boom") as { readonly SonicBoom: typeof SonicBoom }
+  return new sonicBoom.SonicBoom({ fd, maxLength: mostHeld })
+}
+
 // With a path the descriptor is ours, to close and to open again.
 const throughBuffer = (fd: number, debug: boolean, path: string | undefined): LogSink => {
-  const file = new sonicBoom.SonicBoom({ fd, maxLength: mostHeld })
+  let buffer: LineBuffer | undefined
+  let closed = false
+  const write = (line: string): void => {
+    if (!closed) (buffer ??= lineBuffer(fd, path)).write(line)
+  }
+  return {
+    info: write,
+    debug: debug ? write : undefined,
+    close: async () => {
+      if (closed) return
+      closed = true
+      if (buffer !== undefined) return buffer.close()
+      if (path !== undefined) closeSync(fd)
+    }
+  }
+}
+
+interface LineBuffer {
+  readonly write: (line: string) => void
+  readonly close: () => Promise<void>
+}
+
+const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
+  const file = begin(fd)
   let current = fd
   let open = true
   // A log that cannot be written must not end the server. What was to be written is held, and tried again with each line.
@@ -149,8 +180,7 @@ const throughBuffer = (fd: number, debug: boolean, path: string | undefined): Lo
   }
   process.on("exit", flushAtExit)
   return {
-    info: write,
-    debug: debug ? write : undefined,
+    write,
     close: () =>
       new Promise((resolve) => {
         process.off("exit", flushAtExit)
