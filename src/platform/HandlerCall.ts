@@ -243,8 +243,7 @@ export class HandlerCall implements RequestCall {
       this.whenSettled(() => this.ended(exit))
     } else {
       this.step = Step.Finalizers
-      this.over = exit
-      if (!ejectedScopes.has(this.scope)) this.scope.seal(exit)
+      this.end(exit)
       this.runsNoMore()
     }
     const refused = this.exchange.respond(this.ready, this.readyBody)
@@ -252,6 +251,13 @@ export class HandlerCall implements RequestCall {
     // a length that the body does not have, for instance
     this.failure = Cause.die(refused)
     this.exchange.fail(refused)
+    if (this.over === exit) this.end(Exit.failCause(this.failure))
+  }
+
+  // Nothing of the request is left. Who asks for its scope or its span from here on finds them over.
+  private end(exit: Exit.Exit<unknown, unknown>): void {
+    this.over = exit
+    if (!ejectedScopes.has(this.scope)) this.scope.seal(exit)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -381,9 +387,8 @@ export class HandlerCall implements RequestCall {
     const truth = this.truth(exit)
     this.over = truth
     this.span?.finish(this.spanExit(truth))
-    if (ejectedScopes.has(this.scope)) return this.runsNoMore()
-    if (!this.scope.used) {
-      this.scope.seal(truth)
+    if (!this.scope.used || ejectedScopes.has(this.scope)) {
+      this.end(truth)
       return this.runsNoMore()
     }
     this.site.fork(Scope.close(this.scope, truth), new Map()).addObserver((closed) => {

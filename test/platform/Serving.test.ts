@@ -85,7 +85,15 @@ it.effect.each(
       "NodeHttpServer",
       NodeHttpServer.layerConfig(createServer, { port: Config.integer("PORT"), host: Config.string("HOST") })
     ],
-    ["TsgiHttpServer", TsgiHttpServer.layerConfig({ port: Config.integer("PORT"), host: Config.string("HOST") })]
+    [
+      "TsgiHttpServer",
+      TsgiHttpServer.layerConfig({
+        port: Config.integer("PORT"),
+        host: Config.string("HOST"),
+        backlog: Config.succeed(100),
+        limits: { body: Config.succeed(1000) }
+      })
+    ]
   ] as const
 )("%s takes its options from Config", ([, layer]) => {
   const given = (entries: ReadonlyArray<readonly [string, string]>) =>
