@@ -1,1 +1,63 @@
-export { LazyScope } from "../server/LazyScope.js"
+/**
+ * A request's Scope that is made when something asks for it: most handlers never do.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import type * as Exit from "effect/Exit"
+import { pipeArguments } from "effect/Pipeable"
+import * as Scope from "effect/Scope"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class LazyScope implements Scope.CloseableScope {
+  readonly [Scope.ScopeTypeId]: Scope.ScopeTypeId = Scope.ScopeTypeId
+  readonly [Scope.CloseableScopeTypeId]: Scope.CloseableScopeTypeId = Scope.CloseableScopeTypeId
+  readonly strategy = ExecutionStrategy.sequential
+  private made: Scope.CloseableScope | undefined = undefined
+  private sealed: Exit.Exit<unknown, unknown> | undefined = undefined
+
+  /** Was anything ever added? */
+  get used(): boolean {
+    return this.made !== undefined
+  }
+
+  /** What is added from here on finds the scope closed. */
+  seal(exit: Exit.Exit<unknown, unknown>): void {
+    this.sealed = exit
+  }
+
+  // These are what Effect's runtime asks of any Scope; the state, which its types do not tell of, is for `forkIn`.
+
+  get state(): unknown {
+    const state: unknown = Reflect.get(this.scope, "state")
+    return state
+  }
+
+  addFinalizer(finalizer: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown>): Effect.Effect<void> {
+    return Scope.addFinalizerExit(this.scope, finalizer)
+  }
+
+  fork(strategy: ExecutionStrategy.ExecutionStrategy): Effect.Effect<Scope.CloseableScope> {
+    return Scope.fork(this.scope, strategy)
+  }
+
+  close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Effect.suspend(() => Scope.close(this.scope, exit))
+  }
+
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+
+  private get scope(): Scope.CloseableScope {
+    if (this.made === undefined) {
+      this.made = Effect.runSync(Scope.make())
+      if (this.sealed !== undefined) Effect.runSync(Scope.close(this.made, this.sealed))
+    }
+    return this.made
+  }
+}
