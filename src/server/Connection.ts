@@ -18,7 +18,7 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { RequestMessage, RequestReader, RequestStart } from "../protocol/requestReader.js"
 import { prepare } from "../protocol/responseHead.js"
@@ -26,6 +26,7 @@ import * as Address from "./Address.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
 import { Exchange } from "./Exchange.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
+import { LazyScope } from "./LazyScope.js"
 import { Outbox } from "./Outbox.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"
@@ -60,6 +61,8 @@ export class Connection implements ExchangeHost, BodySource {
   phase: Phase = "Idle"
   inputEnded = false
   kept: unknown = undefined
+  /** Whatever ends the connection closes it, and closing it ends the connection. */
+  readonly scope = new LazyScope((_, released) => this.release(released))
   /** Requests read so far. */
   requests = 0
   private markedIdle = false
@@ -89,8 +92,7 @@ export class Connection implements ExchangeHost, BodySource {
     readonly id: number,
     readonly transport: Transport,
     private readonly engine: ConnectionHost,
-    /** Closes the connection's scope. */
-    private readonly closeScope: (exit: Exit.Exit<unknown, unknown>) => void
+    private readonly ended: (connection: Connection) => void
   ) {
     this.config = engine.config
     this.time = engine.time
@@ -505,7 +507,7 @@ export class Connection implements ExchangeHost, BodySource {
   close(exit: Exit.Exit<unknown, unknown>): void {
     if (this.closing) return
     this.closing = true
-    this.closeScope(exit)
+    this.scope.unsafeClose(exit, (effect) => this.engine.run(effect, () => undefined))
   }
 
   // The application does not end: what it does from here on reaches nobody, and the post hooks run without it.
@@ -516,18 +518,19 @@ export class Connection implements ExchangeHost, BodySource {
     this.current?.abandon()
   }
 
-  /** The scope's finalizer: ends the application, runs the hooks, closes the transport, in this order. */
-  readonly release: Effect.Effect<void> = Effect.async<void>((resume) => {
+  // What closing the scope does: ends the application, runs the hooks, closes the transport, in this order.
+  private release(released: () => void): void {
     this.closing = true
     this.readDeadline = Infinity
     this.writeDeadline = Infinity
     this.endApplication(() =>
       this.conclude(() => {
         this.transport.destroy()
-        resume(Effect.void)
+        this.ended(this)
+        released()
       })
     )
-  })
+  }
 
   private endApplication(ended: () => void): void {
     const exchange = this.current

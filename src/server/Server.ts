@@ -8,7 +8,6 @@
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
@@ -97,7 +96,6 @@ export const serve = (
     const time = Time.make(yield* Effect.clock)
     const runtime = yield* Effect.runtime<never>()
     const runFork = Runtime.runFork(runtime)
-    const runSync = Runtime.runSync(runtime)
     const log = yield* logger
     // Sockets live as long as the drain lets them, not as long as whoever started the server.
     const sockets = yield* Scope.make()
@@ -173,12 +171,7 @@ export const serve = (
     }
 
     const accept = (transport: Transport): void => {
-      const id = ++connectionCount
-      const scope = runSync(Scope.fork(sockets, ExecutionStrategy.sequential))
-      const connection = new Connection(id, transport, host, (exit) => {
-        runFork(Scope.close(scope, exit), { immediate: true }).addObserver(() => connections.remove(connection))
-      })
-      runSync(Scope.addFinalizer(scope, connection.release))
+      const connection = new Connection(++connectionCount, transport, host, (ended) => connections.remove(ended))
       connections.add(connection)
       Metrics.connectionAccepted()
       log("Debug", `accepted (${connection.remoteName})`)
@@ -199,6 +192,12 @@ export const serve = (
     )
     // it ends with the server, also where who starts that must not be interrupted
     yield* Effect.forkIn(Effect.interruptible(sweep(connections, time, sweepInterval(config.timeouts))), sockets)
+    // each socket has a scope of its own, and this one closes them: while deadlines are still swept
+    yield* Scope.addFinalizerExit(
+      sockets,
+      (exit) =>
+        Effect.forEach([...connections], ({ scope }) => scope.close(exit), { concurrency: "unbounded", discard: true })
+    )
 
     const report = yield* Deferred.make<StopReport>()
     const draining = yield* Deferred.make<void>()

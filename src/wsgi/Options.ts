@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
+import * as TrustedProxies from "../node/TrustedProxies.js"
 import type { Leniency } from "../protocol/limits.js"
 import type { AccessRecord } from "../server/AccessLog.js"
-import * as TrustedProxies from "../node/TrustedProxies.js"
 import { compile, defaultTemplate } from "../server/AccessLogFormat.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import { OptionError } from "../server/ServerError.js"
