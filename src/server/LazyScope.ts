@@ -57,7 +57,11 @@ export class LazyScope implements Scope.CloseableScope {
   }
 
   close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    const added = Effect.suspend(() => Scope.close(this.scope, exit))
+    const added = Effect.suspend(() => {
+      if (this.used) return Scope.close(this.scope, exit)
+      this.seal(exit)
+      return Effect.void
+    })
     return this.owned === undefined
       ? added
       : Effect.ensuring(added, Effect.async<void>((resume) => this.end(exit, () => resume(Effect.void))))
