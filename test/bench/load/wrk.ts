@@ -38,6 +38,8 @@ export const wrk = async (options: {
     ? ["upload.lua", [request.path, String(load.upload)]]
     : request.body !== undefined
     ? ["post.lua", [request.path, request.body]]
+    : load.varied === true
+    ? ["varied.lua", [request.path]]
     : depth > 1
     ? ["pipeline.lua", [request.path, String(depth)]]
     : ["report.lua", []]
