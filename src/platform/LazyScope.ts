@@ -1,1 +1,0 @@
-export { LazyScope } from "../server/LazyScope.js"
