@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as NodeListener from "./node/NodeListener.js"
+export * as TrustedProxies from "./node/TrustedProxies.js"
 export * as InterimResponses from "./platform/InterimResponses.js"
 export * as Posthooks from "./platform/Posthooks.js"
 export * as TsgiHttpServer from "./platform/TsgiHttpServer.js"
@@ -22,4 +23,3 @@ export * as Server from "./server/Server.js"
 export * as ServerConfig from "./server/ServerConfig.js"
 export * as ServerError from "./server/ServerError.js"
 export * as Transport from "./server/Transport.js"
-export * as TrustedProxies from "./node/TrustedProxies.js"
