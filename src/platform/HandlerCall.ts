@@ -29,13 +29,14 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Duplex } from "node:stream"
 import type { HeadDraft } from "../protocol/responseHead.js"
-import type { Interruptor } from "../server/Application.js"
+import type { Plea } from "../server/Application.js"
 import type { Exchange } from "../server/Exchange.js"
 import { LazyScope } from "../server/LazyScope.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
 import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
 import { UnreadableForm } from "./FormReader.js"
+import { LayeredMap } from "./LayeredMap.js"
 import { type OpenSpan, RequestSpan } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
 import { joinedHeaders, type RequestCall, ServerRequest, UnreadableBody } from "./ServerRequest.js"
@@ -58,7 +59,8 @@ export type CallServices = HttpServerRequest | Scope.Scope | CurrentCall
  * @category models
  */
 export interface Site {
-  readonly app: HttpApp.Default<unknown>
+  /** The app with what follows its end; see {@link short}. */
+  readonly short: Effect.Effect<unknown, unknown, unknown>
   /** The app with all that is around it; absent when there is nothing that anybody could see. */
   readonly pipeline: Effect.Effect<unknown, unknown, CallServices> | undefined
   /** The services the app is given, without those of a request. */
@@ -182,34 +184,37 @@ export class HandlerCall implements RequestCall {
   }
 
   run(): void {
-    const { app, pipeline, spansUnseen, tracerDisabledWhen } = this.site
+    const { pipeline, short, spansUnseen, tracerDisabledWhen } = this.site
     const services = this.services()
     services.set(Scope.Scope.key, this.scope)
+    services.set(CurrentCall.key, this)
     if (spansUnseen && !tracerDisabledWhen(this.request)) {
-      this.span = new RequestSpan(() => this.openSpan())
+      this.span = new RequestSpan(this)
       services.set(Tracer.ParentSpan.key, this.span)
     }
     if (pipeline === undefined) {
-      const ways = { onFailure: this.recover, onSuccess: this.answer }
-      this.fiber = this.site.fork(Effect.matchCauseEffect(app, ways), services)
-      this.fiber.addObserver(this.answered)
+      this.fiber = this.site.fork(short, services)
+      this.fiber.addObserver((exit) => this.answered(exit))
       if (!this.handled) this.runsOn()
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
       this.runsOn()
-      services.set(CurrentCall.key, this)
       this.fiber = this.site.fork(pipeline, services)
-      this.fiber.addObserver(this.ended)
+      this.fiber.addObserver((exit) => this.ended(exit))
     }
   }
 
   // ---------------------------------------------------------------------------------------------------------------
   // the short way
 
-  // What can be sent whole is left to the observer, which knows that nothing of the handler is left. What it has forked
-  // is interrupted at its end and may take its time, for which the client does not wait.
-  private readonly answer = (response: HttpServerResponse): Effect.Effect<unknown, unknown, HttpServerRequest> => {
-    const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
+  /**
+   * Answers with what the app gave. What can be sent whole is left to the observer, which knows that nothing of the handler
+   * is left. What it has forked is interrupted at its end and may take its time, for which the client does not wait.
+   */
+  answer(
+    response: HttpServerResponse,
+    fiber: Fiber.RuntimeFiber<unknown, unknown>
+  ): Effect.Effect<unknown, unknown, HttpServerRequest> {
     const body = Option.isNone(fiber.getFiberRef(HttpApp.currentPreResponseHandlers)) ? wholeBody(response) : undefined
     if (body === undefined || hasChildren(fiber)) return this.handle(Effect.succeed(response))
     const head = headOf(this.exchange, response)
@@ -220,7 +225,8 @@ export class HandlerCall implements RequestCall {
     return Effect.void
   }
 
-  private readonly recover = (cause: Cause.Cause<unknown>): Effect.Effect<unknown, unknown, HttpServerRequest> => {
+  /** Answers what the app failed with. */
+  recover(cause: Cause.Cause<unknown>): Effect.Effect<unknown, unknown, HttpServerRequest> {
     if (this.exchange.over) return Effect.failCause(cause)
     this.failure = cause
     return this.handle(Effect.failCause(cause))
@@ -235,7 +241,7 @@ export class HandlerCall implements RequestCall {
     return untraced(HttpApp.toHandled(result, (_, response) => this.send(response)))
   }
 
-  private readonly answered = (exit: Exit.Exit<unknown, unknown>): void => {
+  private answered(exit: Exit.Exit<unknown, unknown>): void {
     if (this.ready === undefined || this.exchange.over || Exit.isFailure(exit)) return this.ended(exit)
     this.handled = true
     if (this.scope.used || this.span?.used === true) {
@@ -335,7 +341,7 @@ export class HandlerCall implements RequestCall {
 
   private runsOn(): void {
     if (this.exchange.isRunning) return
-    this.exchange.running(this.interrupt, true)
+    this.exchange.running((reason) => this.interrupt(reason), true)
     this.ranOn = true
     this.site.calls.add(this)
   }
@@ -351,7 +357,7 @@ export class HandlerCall implements RequestCall {
     this.fiber?.unsafeInterruptAsFork(interruptorId("Stopped"))
   }
 
-  private readonly interrupt: Interruptor = (reason) => {
+  private interrupt(reason: AbortReason): Plea | void {
     // what waits for the last byte to leave need not wait any longer
     if (this.step === Step.LastByte) this.exchange.settle(reason)
     if (this.step > Step.Parts) return
@@ -376,11 +382,11 @@ export class HandlerCall implements RequestCall {
   mayEnd(): void {
     this.keepRunning--
     const reason = this.exchange.aborted
-    if (reason !== undefined && this.keepRunning === 0) this.interrupt(reason, () => undefined)
+    if (reason !== undefined && this.keepRunning === 0) this.interrupt(reason)
   }
 
   // The fiber is over: what belongs to the request ends, and then the hooks may run.
-  private readonly ended = (exit: Exit.Exit<unknown, unknown>): void => {
+  private ended(exit: Exit.Exit<unknown, unknown>): void {
     this.handled = true
     if (!this.exchange.over && !this.exchange.headSent) this.unanswered(exit)
     this.step = Step.Finalizers
@@ -426,7 +432,7 @@ export class HandlerCall implements RequestCall {
   }
 
   // The span is the one that the platform's own tracing makes, around an app that waits for the response.
-  private openSpan(): OpenSpan {
+  openSpan(): OpenSpan {
     let span: Tracer.Span | undefined
     let finish: OpenSpan["finish"] = () => undefined
     const held = Effect.flatMap(Effect.orDie(Effect.currentSpan), (current) => {
@@ -451,11 +457,31 @@ export class HandlerCall implements RequestCall {
   }
 
   private services(): Map<string, unknown> {
-    const services = new Map(this.site.services)
+    const services = new LayeredMap(this.site.services)
     services.set(HttpServerRequest.key, this.request)
     return services
   }
 }
+
+/**
+ * An app with what follows its end, for all of its calls.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const short = (app: HttpApp.Default<unknown>): Site["short"] =>
+  Effect.matchCauseEffect(app, {
+    onFailure: (cause) => callOf(currentFiber()).recover(cause),
+    onSuccess: (response) => {
+      const fiber = currentFiber()
+      return callOf(fiber).answer(response, fiber)
+    }
+  })
+
+const currentFiber = (): Fiber.RuntimeFiber<unknown, unknown> => Option.getOrThrow(Fiber.getCurrentFiber())
+
+const callOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): HandlerCall =>
+  Context.unsafeGet(fiber.currentContext, CurrentCall)
 
 /**
  * An app as the platform runs it, for all of its calls: middleware is applied once, as it may have a state of its own.

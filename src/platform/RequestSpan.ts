@@ -33,7 +33,7 @@ export class RequestSpan implements Tracer.Span {
   // routers write their route on every request's span: that alone is no look at it
   private noted: Map<string, unknown> | undefined = undefined
 
-  constructor(private readonly open: () => OpenSpan) {}
+  constructor(private readonly opener: { readonly openSpan: () => OpenSpan }) {}
 
   /** Is there one? */
   get used(): boolean {
@@ -104,7 +104,7 @@ export class RequestSpan implements Tracer.Span {
 
   private get span(): Tracer.Span {
     if (this.opened === undefined) {
-      this.opened = this.open()
+      this.opened = this.opener.openSpan()
       this.noted?.forEach((value, key) => this.span.attribute(key, value))
     }
     return this.opened.span

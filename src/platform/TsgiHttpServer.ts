@@ -10,6 +10,7 @@ import type * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as Etag from "@effect/platform/Etag"
+import type * as HttpApp from "@effect/platform/HttpApp"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import type * as HttpPlatform from "@effect/platform/HttpPlatform"
@@ -45,7 +46,7 @@ import * as Server from "../server/Server.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import { OptionError } from "../server/ServerError.js"
 import type { TlsInfo } from "../server/Transport.js"
-import { Calls, HandlerCall, pipeline, type Site } from "./HandlerCall.js"
+import { Calls, HandlerCall, pipeline, short, type Site } from "./HandlerCall.js"
 import { ServerRequest } from "./ServerRequest.js"
 import * as Upgrade from "./Upgrade.js"
 
@@ -195,7 +196,7 @@ class Arrivals {
 }
 
 const makeSite = (
-  app: Site["app"],
+  app: HttpApp.Default<unknown>,
   middleware: HttpMiddleware.HttpMiddleware | undefined,
   options: DoorOptions,
   upgrade: Site["upgrade"],
@@ -214,7 +215,7 @@ const makeSite = (
     const spansUnseen = tracer === Context.get(DefaultServices.liveServices, Tracer.Tracer) &&
       FiberRefs.getOrDefault(refs, FiberRef.currentTracerEnabled)
     return {
-      app,
+      short: short(app),
       pipeline: pipeline(app, middleware, spansUnseen),
       services: runtime.context.unsafeMap,
       spansUnseen,

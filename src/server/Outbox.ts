@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { latin1 } from "../protocol/grammar.js"
 import { join } from "../protocol/octets.js"
 import type { Transport } from "./Transport.js"
 
@@ -10,6 +11,8 @@ import type { Transport } from "./Transport.js"
 const highWater = 131_072
 /** Larger arrays are given in slices, so that `handed` tells within one slice how far a client came. */
 export const slice = 65_536
+/** Up to this length bytes become text, which leaves with the text around it in a write that allocates nothing. */
+const mostText = 512
 /** Up to this length bytes are copied behind the text before them; above it a gathered write is cheaper than the copy. */
 const mostJoined = 8_192
 
@@ -53,6 +56,10 @@ export class Outbox {
 
   addBytes(bytes: Uint8Array): void {
     this.queued += bytes.length
+    if (bytes.length <= mostText) {
+      this.text += latin1(bytes, 0, bytes.length)
+      return
+    }
     if (bytes.length <= mostJoined) {
       this.parts.push(this.text === "" ? bytes : join([this.text, bytes]))
     } else {
