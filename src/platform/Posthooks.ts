@@ -40,20 +40,10 @@ export const add = <R>(
   hook: (outcome: Outcome) => Effect.Effect<unknown, unknown, R>,
   options?: { readonly detached?: boolean | undefined }
 ): Effect.Effect<void, PosthooksError, R | HttpServerRequest> =>
-  Effect.flatMap(
-    Effect.context<R | HttpServerRequest>(),
-    (context) =>
-      Effect.flatMap(Effect.getFiberRefs, (settings) => {
-        const request = Context.get(context, HttpServerRequest)
-        if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
-        request.source.postHook(
-          (outcome) =>
-            Effect.zipRight(
-              Effect.setFiberRefs(settings),
-              Effect.provide(Effect.suspend(() => hook(outcome)), context)
-            ),
-          options
-        )
-        return Effect.void
-      })
-  )
+  Effect.withFiberRuntime<void, PosthooksError, R | HttpServerRequest>((fiber) => {
+    const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest)
+    if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
+    // the hook's fiber begins with all that this one has: to provide it there would cost several times as much
+    request.source.postHook(hook, { detached: options?.detached, settings: fiber.getFiberRefs() })
+    return Effect.void
+  })

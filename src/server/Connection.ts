@@ -26,6 +26,7 @@ import * as Address from "./Address.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
 import { Exchange } from "./Exchange.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
+import type { Settings } from "./HookQueue.js"
 import { LazyScope } from "./LazyScope.js"
 import { Outbox } from "./Outbox.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
@@ -349,17 +350,17 @@ export class Connection implements ExchangeHost, BodySource {
     return this.reader.takeRest()
   }
 
-  runHook(hook: PostHook, outcome: Outcome): void | Effect.Effect<void> {
+  runHook(hook: PostHook<unknown>, outcome: Outcome): void | Effect.Effect<void, never, unknown> {
     return this.engine.posthooks.run(hook, outcome, (cause) => this.logFailure("a post hook failed", cause))
   }
 
-  runEffect(effect: Effect.Effect<void>, done: () => void): void {
-    this.engine.run(effect, done)
+  runEffect(effect: Effect.Effect<void, never, unknown>, done: () => void, settings: Settings): void {
+    this.engine.run(effect, done, settings)
   }
 
-  runDetached(hook: PostHook, outcome: Outcome): void {
+  runDetached(hook: PostHook<unknown>, outcome: Outcome, settings: Settings): void {
     const rest = this.runHook(hook, outcome)
-    if (rest !== undefined) this.engine.runDetached(rest)
+    if (rest !== undefined) this.engine.runDetached(rest, settings)
   }
 
   detach(): () => void {
@@ -507,7 +508,7 @@ export class Connection implements ExchangeHost, BodySource {
   close(exit: Exit.Exit<unknown, unknown>): void {
     if (this.closing) return
     this.closing = true
-    this.scope.unsafeClose(exit, (effect) => this.engine.run(effect, () => undefined))
+    this.scope.unsafeClose(exit, (effect) => this.engine.run(effect, () => undefined, undefined))
   }
 
   // The application does not end: what it does from here on reaches nobody, and the post hooks run without it.

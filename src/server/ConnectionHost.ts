@@ -7,6 +7,7 @@ import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { Exchange } from "./Exchange.js"
+import type { Settings } from "./HookQueue.js"
 import type { InterimResponses } from "./InterimResponses.js"
 import type { Posthooks } from "./Posthooks.js"
 import type { RequestParser } from "./RequestParser.js"
@@ -52,9 +53,9 @@ export interface ConnectionHost {
     /** When its first bytes came; `undefined` where they came all at once. */
     since: number | undefined
   ) => void
-  readonly run: (effect: Effect.Effect<void>, done: () => void) => void
+  readonly run: (effect: Effect.Effect<void, never, unknown>, done: () => void, settings: Settings) => void
   /** Runs beside everything; the server's stop waits for it. */
-  readonly runDetached: (effect: Effect.Effect<void>) => void
+  readonly runDetached: (effect: Effect.Effect<void, never, unknown>, settings: Settings) => void
   /** Makes the server's stop wait until the function returned is called. */
   readonly detach: () => () => void
   readonly log: (level: "Debug" | "Info" | "Error", message: string, cause?: Cause.Cause<unknown>) => void

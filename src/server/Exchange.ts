@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import type { FiberRefs } from "effect/FiberRefs"
 import { chunkEnd, chunkHead, lastChunk } from "../protocol/chunk.js"
 import type { Demands } from "../protocol/framing.js"
 import { utf8, utf8Length } from "../protocol/octets.js"
@@ -24,7 +25,7 @@ import { Application, type Interruptor, type Plea } from "./Application.js"
 import { BodyCount, within } from "./BodyCount.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
 import { failureText } from "./FailureText.js"
-import { HookQueue } from "./HookQueue.js"
+import { type HookOptions, HookQueue } from "./HookQueue.js"
 import { slice } from "./Outbox.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"
@@ -458,10 +459,12 @@ export class Exchange {
    * Adds work for after the exchange. One added when the others have run runs at once. A detached one runs beside the
    * connection's next requests; the server's stop still waits for it.
    */
-  postHook(hook: PostHook, options?: { readonly detached?: boolean | undefined }): void {
-    if (this.hooksRun) return this.host.runDetached(hook, this.settle())
+  postHook(hook: PostHook, options?: HookOptions): void
+  postHook(hook: PostHook<unknown>, options: HookOptions & { readonly settings: FiberRefs }): void
+  postHook(hook: PostHook<unknown>, options?: HookOptions): void {
+    if (this.hooksRun) return this.host.runDetached(hook, this.settle(), options?.settings)
     this.hooks ??= new HookQueue(this.host)
-    this.hooks.add(hook, options?.detached === true)
+    this.hooks.add(hook, options)
   }
 
   /**

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type { FiberRefs } from "effect/FiberRefs"
 import type { Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"
 
@@ -15,10 +16,35 @@ import type { PostHook } from "./Posthooks.js"
  */
 export interface HookRunner {
   /** Runs a hook: what is returned is left to do. */
-  readonly runHook: (hook: PostHook, outcome: Outcome) => void | Effect.Effect<void>
-  readonly runEffect: (effect: Effect.Effect<void>, done: () => void) => void
+  readonly runHook: (hook: PostHook<unknown>, outcome: Outcome) => void | Effect.Effect<void, never, unknown>
+  readonly runEffect: (effect: Effect.Effect<void, never, unknown>, done: () => void, settings: Settings) => void
   /** Runs a hook beside the connection; the server's stop waits for it. */
-  readonly runDetached: (hook: PostHook, outcome: Outcome) => void
+  readonly runDetached: (hook: PostHook<unknown>, outcome: Outcome, settings: Settings) => void
+}
+
+/**
+ * The fiber refs that a hook runs with, the services that it needs among them: for the caller to see to, as fiber refs
+ * cannot say. Without them it has the server's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Settings = FiberRefs | undefined
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface HookOptions {
+  /** Run beside the connection's next requests? Default `false`. */
+  readonly detached?: boolean | undefined
+  readonly settings?: Settings
+}
+
+interface Entry {
+  readonly hook: PostHook<unknown>
+  readonly detached: boolean
+  readonly settings: Settings
 }
 
 /**
@@ -26,12 +52,12 @@ export interface HookRunner {
  * @category models
  */
 export class HookQueue {
-  private readonly hooks: Array<{ readonly hook: PostHook; readonly detached: boolean }> = []
+  private readonly hooks: Array<Entry> = []
 
   constructor(private readonly runner: HookRunner) {}
 
-  add(hook: PostHook, detached: boolean): void {
-    this.hooks.push({ hook, detached })
+  add(hook: PostHook<unknown>, options: HookOptions | undefined): void {
+    this.hooks.push({ hook, detached: options?.detached === true, settings: options?.settings })
   }
 
   /** Runs all, those added meanwhile too, and says when they are done. */
@@ -39,13 +65,13 @@ export class HookQueue {
     let next = 0
     const step = (): void => {
       while (next < this.hooks.length) {
-        const { detached, hook } = this.hooks[next++]
+        const { detached, hook, settings } = this.hooks[next++]
         if (detached) {
-          this.runner.runDetached(hook, outcome)
+          this.runner.runDetached(hook, outcome, settings)
           continue
         }
         const rest = this.runner.runHook(hook, outcome)
-        if (rest !== undefined) return this.runner.runEffect(rest, step)
+        if (rest !== undefined) return this.runner.runEffect(rest, step, settings)
       }
       done()
     }
@@ -54,6 +80,6 @@ export class HookQueue {
 
   /** Runs all beside the connection. */
   runDetached(outcome: Outcome): void {
-    for (const { hook } of this.hooks) this.runner.runDetached(hook, outcome)
+    for (const { hook, settings } of this.hooks) this.runner.runDetached(hook, outcome, settings)
   }
 }

@@ -18,7 +18,9 @@ import type { Outcome } from "./Outcome.js"
  * @since 0.1.0
  * @category models
  */
-export type PostHook = (outcome: Outcome) => void | Effect.Effect<unknown, unknown> | PromiseLike<unknown>
+export type PostHook<R = never> = (
+  outcome: Outcome
+) => void | Effect.Effect<unknown, unknown, R> | PromiseLike<unknown>
 
 /**
  * @since 0.1.0
@@ -29,11 +31,11 @@ export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
    * Runs one hook. Returns nothing when it is done already, so that a plain hook costs a call and not a fiber;
    * otherwise the Effect that does the rest. Neither throws nor fails: failures are logged.
    */
-  readonly run: (
-    hook: PostHook,
+  readonly run: <R>(
+    hook: PostHook<R>,
     outcome: Outcome,
     log: (cause: Cause.Cause<unknown>) => void
-  ) => void | Effect.Effect<void>
+  ) => void | Effect.Effect<void, never, R>
 }>() {}
 
 /**
@@ -53,10 +55,10 @@ export const layer: Layer.Layer<Posthooks> = Layer.succeed(Posthooks, {
   }
 })
 
-const settled = (
-  rest: Effect.Effect<unknown, unknown>,
+const settled = <R>(
+  rest: Effect.Effect<unknown, unknown, R>,
   log: (cause: Cause.Cause<unknown>) => void
-): Effect.Effect<void> =>
+): Effect.Effect<void, never, R> =>
   Effect.matchCause(Effect.uninterruptible(rest), {
     onFailure: log,
     onSuccess: () => undefined

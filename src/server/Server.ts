@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -22,6 +23,7 @@ import type { ConnectionHost } from "./ConnectionHost.js"
 import { Connections, graceOf, type StopOptions, type StopReport } from "./Drain.js"
 import type { Exchange } from "./Exchange.js"
 import { plainText } from "./FailureText.js"
+import type { Settings } from "./HookQueue.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
 import * as Metrics from "./Metrics.js"
@@ -95,7 +97,17 @@ export const serve = (
     const accessLog = yield* AccessLog
     const time = Time.make(yield* Effect.clock)
     const runtime = yield* Effect.runtime<never>()
-    const runFork = Runtime.runFork(runtime)
+    const runFork = Runtime.runFork(Runtime.make({
+      ...runtime,
+      context: Context.unsafeMake<unknown>(runtime.context.unsafeMap)
+    }))
+    const fork = (effect: Effect.Effect<void, never, unknown>, settings: Settings) =>
+      runFork(
+        effect,
+        settings === undefined
+          ? { immediate: true }
+          : { immediate: true, updateRefs: (_, fiberId) => FiberRefs.forkAs(settings, fiberId) }
+      )
     const log = yield* logger
     // Sockets live as long as the drain lets them, not as long as whoever started the server.
     const sockets = yield* Scope.make()
@@ -160,13 +172,13 @@ export const serve = (
           refused: error
         })
       },
-      run: (effect, done) => {
-        runFork(effect, { immediate: true }).addObserver(done)
+      run: (effect, done, settings) => {
+        fork(effect, settings).addObserver(done)
       },
       detach: () => connections.detach(),
-      runDetached: (effect) => {
+      runDetached: (effect, settings) => {
         const ended = connections.detach()
-        runFork(effect, { immediate: true }).addObserver(ended)
+        fork(effect, settings).addObserver(ended)
       }
     }
 
