@@ -22,6 +22,7 @@ export const make = (entries: ReadonlyArray<string>): TrustedProxies => {
   return {
     trusts: (peer) => {
       if (peer._tag === "Unix") return unix
+      if (entries.length === 0) return false
       const host = withoutZone(peer.host)
       const kind = kindOf(host)
       return kind !== undefined && lists[kind].check(host, kind)

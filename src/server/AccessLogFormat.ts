@@ -133,12 +133,12 @@ const peer = (record: AccessRecord): string => record.remote._tag === "Tcp" ? re
 const forwarded = (record: AccessRecord, trusted: TrustedProxies): string => {
   const own = peer(record)
   const fields = record.request?.fields
-  if (fields === undefined || !trusted.trusts(record.remote)) return own
+  if (fields === undefined) return own
   let given = ""
   for (let i = 0; i < fields.length; i += 2) {
     if (fields[i].length === 15 && fields[i].toLowerCase() === "x-forwarded-for") given += `${fields[i + 1]},`
   }
-  return escape(given.replaceAll(" ", "")) + own
+  return given === "" || !trusted.trusts(record.remote) ? own : escape(given.replaceAll(" ", "")) + own
 }
 
 // What a client chose must not end a line or start an escape sequence in a terminal. The parser has let only visible

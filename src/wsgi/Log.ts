@@ -162,17 +162,27 @@ const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
       // told already; the old one may do yet
     }
   }
-  const write = (line: string): void => {
-    if (!open) return
+  // The lines of one turn of the event loop leave together: a write for each costs as much as a request.
+  let gathered = ""
+  const give = (): void => {
+    if (gathered === "") return
+    const lines = gathered
+    gathered = ""
     if (broken && !trying) {
       if (path !== undefined && performance.now() - opened >= pause) openAgain(path)
       trying = true
     }
-    file.write(`${line}\n`)
+    file.write(lines)
+  }
+  const write = (line: string): void => {
+    if (!open) return
+    if (gathered === "") setImmediate(give)
+    gathered += `${line}\n`
   }
   const flushAtExit = (): void => {
     if (!open) return
     try {
+      give()
       file.flushSync()
     } catch {
       // there is nobody left to tell
@@ -185,6 +195,7 @@ const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
       new Promise((resolve) => {
         process.off("exit", flushAtExit)
         if (!open) return resolve()
+        give()
         open = false
         if (path === undefined) return file.flush(() => resolve())
         // what cannot be written now is lost
