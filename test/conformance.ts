@@ -216,12 +216,21 @@ export const conformance = (door: Door): void => {
       for (const value of ["close", "Close", "x, close", "keep-alive, close", "close\r\nConnection: x"]) {
         test(`end with Connection: ${JSON.stringify(value)}`, async ({ client, probe }) => {
           const a = await client()
-          a.send(get("/hello", `Connection: ${value}`) + get("/hello"))
+          a.send(get("/hello", `Connection: ${value}`))
           expect((await a.response()).get("connection")).toBe("close")
           expect((await a.all()).length).toBe(0)
           expect(probe.marks.entries).toHaveLength(1)
         })
       }
+
+      test("that end do not answer what a client sends behind its last request", async ({ client, probe }) => {
+        const a = await client()
+        a.send(get("/hello", "Connection: close") + get("/hello"))
+        // it must not, and what came too late to be seen resets the connection (RFC 9112, 9.6)
+        const answers = (await a.all()).toString("latin1").split("HTTP/1.1 ").length - 1
+        expect(answers).toBeLessThanOrEqual(1)
+        expect(probe.marks.entries).toHaveLength(1)
+      })
 
       for (const value of ["keep-alive", "x", "closed", "x-close, upgrade"]) {
         test(`go on with Connection: ${value}`, async ({ client }) => {

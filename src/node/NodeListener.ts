@@ -200,10 +200,11 @@ const open = async (
   const handshakes = new Handshakes(bounds.handshakes, (cause, remote) => lost("Handshake", cause, remote))
   // known before anybody is accepted
   let path: string | undefined = undefined
+  let own: Address | undefined = undefined
   const accepted = (socket: Net.Socket): void => {
     if (socket instanceof Tls.TLSSocket) handshakes.over(socket)
     socket.allowHalfOpen = true
-    acceptor.accepted(new NodeTransport(socket, path))
+    acceptor.accepted(new NodeTransport(socket, path, own))
   }
   const server = tls === undefined
     ? Net.createServer(settings, accepted)
@@ -237,6 +238,8 @@ const open = async (
   server.on("error", (cause) => lost("Accept", cause, "-"))
   const address = addressOf(server, options)
   if (address._tag === "Unix") path = address.path
+  // whoever listens everywhere was reached at one of several addresses
+  else if (address.host !== "0.0.0.0" && !address.host.startsWith("::")) own = address
   return {
     address,
     scheme: tls === undefined ? "http" : "https",

@@ -24,10 +24,17 @@ export class NodeTransport implements Transport {
   private closed = false
   private detached = false
   private failure: Error | undefined = undefined
-  private localAddress: Address | undefined = undefined
   private tlsInfo: TlsInfo | undefined = undefined
 
-  constructor(private readonly socket: Net.Socket, private readonly path: string | undefined) {
+  /**
+   * @param localAddress where it was accepted, if that is the same for all of the listener's connections: to ask the system
+   * costs as much as to answer a request
+   */
+  constructor(
+    private readonly socket: Net.Socket,
+    private readonly path: string | undefined,
+    private localAddress: Address | undefined = undefined
+  ) {
     // Asked for at once: a socket that is gone has no peer, and the log still wants to name it.
     this.remote = path === undefined
       ? { _tag: "Tcp", host: unmapped(socket.remoteAddress), port: socket.remotePort ?? 0 }

@@ -61,6 +61,7 @@ const plain: Demands = {
   upgrade: ""
 }
 const plainKeepAlive: Demands = { ...plain, asksKeepAlive: true }
+const plainClose: Demands = { ...plain, persistent: false }
 
 /**
  * Reads the fields that steer the connection and judges them.
@@ -128,6 +129,7 @@ export const demands = (head: RequestHead, leniency: Leniency): Demands | Failur
   ) {
     if (connection === undefined) return plain
     if (connection === "keep-alive") return plainKeepAlive
+    if (connection === "close") return plainClose
   }
 
   const framing = framingOf(head, contentLength, transferEncoding, leniency)

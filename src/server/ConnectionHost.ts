@@ -58,5 +58,10 @@ export interface ConnectionHost {
   readonly runDetached: (effect: Effect.Effect<void, never, unknown>, settings: Settings) => void
   /** Makes the server's stop wait until the function returned is called. */
   readonly detach: () => () => void
-  readonly log: (level: "Debug" | "Info" | "Error", message: string, cause?: Cause.Cause<unknown>) => void
+  /** A message that costs something to make is given as a function, which is called if anybody reads it. */
+  readonly log: (
+    level: "Debug" | "Info" | "Error",
+    message: string | (() => string),
+    cause?: Cause.Cause<unknown>
+  ) => void
 }

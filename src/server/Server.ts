@@ -186,7 +186,7 @@ export const serve = (
       const connection = new Connection(++connectionCount, transport, host, (ended) => connections.remove(ended))
       connections.add(connection)
       Metrics.connectionAccepted()
-      log("Debug", `accepted (${connection.remoteName})`)
+      log("Debug", () => `accepted (${connection.remoteName})`)
       connection.open()
     }
 
@@ -266,10 +266,11 @@ const statusOf = (exchange: Exchange): number => {
 const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["log"] => {
   const runFork = Runtime.runFork(runtime)
   const least = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMinimumLogLevel)
-  return (level, message, cause) => {
+  return (level, said, cause) => {
     const logLevel = LogLevel.fromLiteral(level)
     // a fiber for a line that nobody reads would cost more than the line
     if (LogLevel.lessThan(logLevel, least)) return
+    const message = typeof said === "string" ? said : said()
     const line = cause === undefined
       ? Effect.logWithLevel(logLevel, message)
       : Effect.catchAllDefect(
