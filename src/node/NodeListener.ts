@@ -11,11 +11,12 @@ import { Buffer } from "node:buffer"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import { dirname } from "node:path"
-import * as Tls from "node:tls"
+import type * as Tls from "node:tls"
 import { isMainThread } from "node:worker_threads"
 import { type Address, format } from "../server/Address.js"
 import { type Acceptor, type Bound, Listener } from "../server/Listener.js"
 import { BindError, bindErrorFrom, OptionError, TransportError } from "../server/ServerError.js"
+import { isSecured, loadTls } from "./lazyTls.js"
 import { NodeTransport } from "./NodeTransport.js"
 
 /**
@@ -86,7 +87,7 @@ export class TlsSettings {
       delete merged.key
     } else if (options.cert !== undefined || options.key !== undefined) delete merged.pfx
     // fails before anything has changed where the options are unusable
-    Tls.createSecureContext(merged)
+    loadTls().createSecureContext(merged)
     this.current = merged
     for (const server of this.servers) server.setSecureContext(merged)
   }
@@ -202,13 +203,13 @@ const open = async (
   let path: string | undefined = undefined
   let own: Address | undefined = undefined
   const accepted = (socket: Net.Socket): void => {
-    if (socket instanceof Tls.TLSSocket) handshakes.over(socket)
+    if (isSecured(socket)) handshakes.over(socket)
     socket.allowHalfOpen = true
     acceptor.accepted(new NodeTransport(socket, path, own))
   }
-  const server = tls === undefined
-    ? Net.createServer(settings, accepted)
-    : Tls.createServer({
+  const secured = tls === undefined
+    ? undefined
+    : loadTls().createServer({
       ALPNProtocols: ["http/1.1"],
       handshakeTimeout: Math.min(bounds.handshakeTimeout, 2 ** 31 - 1),
       ...tls.options,
@@ -216,15 +217,16 @@ const open = async (
       // a client that leaves within the handshake is not waited for
       allowHalfOpen: false
     }, accepted)
+  const server = secured ?? Net.createServer(settings, accepted)
   let detach = (): void => undefined
-  if (server instanceof Tls.Server && tls !== undefined) {
-    detach = tls.attach(server)
+  if (secured !== undefined && tls !== undefined) {
+    detach = tls.attach(secured)
     // before the handshake is over there is no transport; the socket is dropped by node:tls
-    server.on("tlsClientError", (cause, socket) => {
+    secured.on("tlsClientError", (cause, socket) => {
       if (!handshakes.dropped(socket)) lost("Handshake", cause, peerOf(socket))
       socket.destroy()
     })
-    server.on("connection", (socket: Net.Socket) => handshakes.add(socket))
+    secured.on("connection", (socket: Net.Socket) => handshakes.add(socket))
   }
   try {
     await listen(server, options)

@@ -4,10 +4,11 @@
  * @since 0.1.0
  */
 import type * as Net from "node:net"
-import { TLSSocket } from "node:tls"
+import type { TLSSocket } from "node:tls"
 import type { Address } from "../server/Address.js"
 import { transportErrorFrom } from "../server/ServerError.js"
 import type { TlsInfo, Transport, TransportEvents } from "../server/Transport.js"
+import { isSecured } from "./lazyTls.js"
 
 /**
  * @since 0.1.0
@@ -50,7 +51,7 @@ export class NodeTransport implements Transport {
   }
 
   get tls(): TlsInfo | undefined {
-    if (this.tlsInfo === undefined && this.socket instanceof TLSSocket) this.tlsInfo = tlsInfoOf(this.socket)
+    if (this.tlsInfo === undefined && isSecured(this.socket)) this.tlsInfo = tlsInfoOf(this.socket)
     return this.tlsInfo
   }
 
