@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as Net from "node:net"
-import type { TLSSocket } from "node:tls"
+import type { DetailedPeerCertificate, TLSSocket } from "node:tls"
 import type { Address } from "../server/Address.js"
 import { transportErrorFrom } from "../server/ServerError.js"
 import type { TlsInfo, Transport, TransportEvents } from "../server/Transport.js"
@@ -163,14 +163,16 @@ const unmapped = (host: string | undefined): string =>
   host === undefined ? "" : host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host
 
 const tlsInfoOf = (socket: TLSSocket): TlsInfo => {
-  const certificate = socket.getPeerCertificate()
+  // of a socket that was just reset there is nothing to be had, whatever the types say
+  const certificate: Partial<DetailedPeerCertificate> | null = socket.getPeerCertificate()
+  const cipher: { readonly name: string } | undefined = socket.getCipher()
   const serverName: unknown = Reflect.get(socket, "servername")
   return {
     protocol: socket.getProtocol() ?? undefined,
-    cipher: socket.getCipher().name,
+    cipher: cipher?.name,
     serverName: typeof serverName === "string" ? serverName : undefined,
     alpnProtocol: typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : undefined,
     authorized: socket.authorized,
-    peerCertificate: certificate.raw
+    peerCertificate: certificate?.raw
   }
 }

@@ -20,7 +20,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import { constFalse, constTrue } from "effect/Function"
 import { globalValue } from "effect/GlobalValue"
@@ -470,18 +470,15 @@ export class HandlerCall implements RequestCall {
  * @category constructors
  */
 export const short = (app: HttpApp.Default<unknown>): Site["short"] =>
-  Effect.matchCauseEffect(app, {
-    onFailure: (cause) => callOf(currentFiber()).recover(cause),
-    onSuccess: (response) => {
-      const fiber = currentFiber()
-      return callOf(fiber).answer(response, fiber)
-    }
+  // Who the call is has to be asked before the app runs: one that joins another request's fiber has its services from then
+  // on.
+  Effect.withFiberRuntime((fiber) => {
+    const call = Context.unsafeGet(fiber.currentContext, CurrentCall)
+    return Effect.matchCauseEffect(app, {
+      onFailure: (cause) => call.recover(cause),
+      onSuccess: (response) => call.answer(response, fiber)
+    })
   })
-
-const currentFiber = (): Fiber.RuntimeFiber<unknown, unknown> => Option.getOrThrow(Fiber.getCurrentFiber())
-
-const callOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): HandlerCall =>
-  Context.unsafeGet(fiber.currentContext, CurrentCall)
 
 /**
  * An app as the platform runs it, for all of its calls: middleware is applied once, as it may have a state of its own.

@@ -41,6 +41,8 @@ export class FieldSection {
   /** Index of the first byte not yet taken, in the array last given to `parse`. */
   consumed = 0
   private fields: Array<string> = []
+  // all of the section, where it came in one piece
+  private text = ""
   private used = 0
   // The section before this one: clients repeat their fields, often to the last byte, and their names nearly always. A name
   // that is the same string need not be hashed again; a section that is the same text need not be read again.
@@ -53,7 +55,9 @@ export class FieldSection {
   take(): Fields {
     const fields = this.fields
     this.familiar = fields
+    this.familiarText = this.text
     this.fields = []
+    this.text = ""
     this.used = 0
     return fields
   }
@@ -131,7 +135,7 @@ export class FieldSection {
     if (found > 0) {
       const text = latin1(bytes, from, lineStart)
       this.keep(text, from, found)
-      this.familiarText = first && outcome === true ? text : ""
+      this.text = first && outcome === true ? text : ""
     }
     this.consumed = lineStart
     return outcome
@@ -144,6 +148,7 @@ export class FieldSection {
     if (text === "" || end > bytes.length || bytes[end - 1] !== LF || bytes[end - 3] !== LF) return false
     if (latin1(bytes, from, end) !== text) return false
     this.fields = this.familiar
+    this.text = text
     this.consumed = end
     return true
   }

@@ -40,6 +40,8 @@ export interface Demands {
   readonly framing: Framing
   /** May the connection carry another request after this one (RFC 9112, 9.3)? */
   readonly persistent: boolean
+  /** Did the client say that this is its last request: by `close`, or by HTTP/1.0 without `keep-alive`? */
+  readonly asksClose: boolean
   /** Did the client name `keep-alive` in so many words? */
   readonly asksKeepAlive: boolean
   /** Does the client wait for a 100 before it sends the body (RFC 9110, 10.1.1)? Never on HTTP/1.0, never without a body. */
@@ -56,12 +58,13 @@ const plain: Demands = {
   _tag: "Demands",
   framing: none,
   persistent: true,
+  asksClose: false,
   asksKeepAlive: false,
   expectsContinue: false,
   upgrade: ""
 }
 const plainKeepAlive: Demands = { ...plain, asksKeepAlive: true }
-const plainClose: Demands = { ...plain, persistent: false }
+const plainClose: Demands = { ...plain, persistent: false, asksClose: true }
 
 /**
  * Reads the fields that steer the connection and judges them.
@@ -136,13 +139,15 @@ export const demands = (head: RequestHead, leniency: Leniency): Demands | Failur
   if (framing._tag === "Failure") return framing
   const options = connection === undefined ? [] : listMembers(connection)
   const bothLengths = contentLength !== undefined && transferEncoding !== undefined
-  const close = options.includes("close") || bothLengths || head.method === "CONNECT"
   const asksKeepAlive = options.includes("keep-alive")
+  const asksClose = options.includes("close") || (!persistentVersion && !asksKeepAlive)
+  const close = asksClose || bothLengths || head.method === "CONNECT"
   const hasBody = framing._tag === "Chunked" || (framing._tag === "Length" && framing.length > 0)
   return {
     _tag: "Demands",
     framing,
-    persistent: !close && (persistentVersion || asksKeepAlive),
+    persistent: !close,
+    asksClose,
     asksKeepAlive,
     expectsContinue: hasBody && persistentVersion && expect !== undefined &&
       listMembers(expect).includes("100-continue"),

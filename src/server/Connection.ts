@@ -217,6 +217,8 @@ export class Connection implements ExchangeHost, BodySource {
       this.headSince = this.time.now()
       this.awaitRead("Head", this.config.timeouts.head)
     }
+    // it may have been held back for an answer that nobody took
+    this.readOn()
   }
 
   private begin(message: RequestStart): void {
@@ -451,7 +453,7 @@ export class Connection implements ExchangeHost, BodySource {
     this.current = undefined
     const onConcluded = this.onConcluded
     if (onConcluded !== undefined) return onConcluded()
-    if (!exchange.persistent && !exchange.demands.persistent && exchange.body.complete) return this.closeSoon()
+    if (!exchange.persistent && exchange.demands.asksClose && exchange.body.complete) return this.closeSoon()
     if (!exchange.persistent || this.gone || this.isUnwanted) return this.linger()
     this.phase = "Idle"
     this.awaitRead("Idle", this.config.timeouts.idle)
@@ -467,6 +469,7 @@ export class Connection implements ExchangeHost, BodySource {
   // A client that has said that this was its last request, and sent all of it, must not send more (RFC 9112, 9.6): there is
   // nothing that a close could turn into a reset, and to linger would cost a fifth of the connection. TLS says its end first.
   private closeSoon(): void {
+    if (this.gone) return this.linger()
     if (this.reader.buffered > 0 || !this.outbox.empty || this.transport.tls !== undefined) return this.linger()
     this.phase = "Lingering"
     this.close(Exit.void)

@@ -38,7 +38,8 @@ export type Write = (part: string | Uint8Array) => Promise<void>
 
 /**
  * Text is encoded as UTF-8. Text, bytes and arrays have a length, which becomes Content-Length where the application
- * gives none; other iterables are sent chunked. A text is one part, not a sequence of characters.
+ * gives none; other iterables are sent chunked. A text is one part, not a sequence of characters. Bytes are not copied:
+ * an array that was given must not be written to again, for it may be sent a little later, with those behind it.
  *
  * @since 0.1.0
  * @category models

@@ -95,10 +95,8 @@ class Call implements Lent, Pushed {
 
   fieldsOf(fields: Fields): FieldView {
     const kept = this.exchange.kept
-    if (kept instanceof FieldView && kept.fields === fields) {
-      return kept.shared ? kept : this.exchange.kept = new FieldView(fields, true)
-    }
-    return this.exchange.kept = new FieldView(fields, false)
+    if (kept instanceof FieldView && kept.fields === fields) return kept
+    return this.exchange.kept = new FieldView(fields)
   }
 
   private readonly startResponse = (status: string, headers: HeaderPairs, errorInfo?: unknown): Write => {

@@ -107,7 +107,7 @@ export class EnvironRecord implements Environ {
     this.REMOTE_ADDR = remote._tag === "Tcp" ? remote.host : "unix"
     this.REMOTE_PORT = remote._tag === "Tcp" ? String(remote.port) : ""
     const view = lent.fieldsOf(request.fields)
-    this.headers_raw = view.pairs
+    this.headers_raw = view.pairs()
     this["wsgi.input"] = lent.input
     this["eventlet.input"] = lent.input
     this["eventlet.posthooks"] = lent.posthooks
@@ -143,28 +143,26 @@ export class EnvironRecord implements Environ {
  * @category models
  */
 export class FieldView {
-  /** For `headers_raw`, in order. */
-  readonly pairs: ReadonlyArray<readonly [name: string, value: string]>
   readonly keys: Array<string> = []
   readonly values: Array<string> = []
 
-  /**
-   * @param shared will several requests have it? Then nobody may write to it.
-   */
-  constructor(readonly fields: Fields, readonly shared: boolean) {
-    const pairs: Array<readonly [string, string]> = []
+  constructor(readonly fields: Fields) {
     // a few keys are found faster by looking at each
     const places = fields.length > 32 ? new Map<string, number>() : undefined
     for (let i = 0; i < fields.length; i += 2) {
-      const pair = [fields[i], fields[i + 1]] as const
-      pairs.push(shared ? Object.freeze(pair) : pair)
       const key = environKey(fields[i])
       if (key === "") continue
       const place = places === undefined ? this.keys.indexOf(key) : places.get(key) ?? -1
       places?.set(key, place < 0 ? this.keys.length : place)
       this.add(key, fields[i + 1], place)
     }
-    this.pairs = shared ? Object.freeze(pairs) : pairs
+  }
+
+  /** For `headers_raw`, in order: made for each request, because its application may write to them. */
+  pairs(): ReadonlyArray<readonly [name: string, value: string]> {
+    const pairs: Array<readonly [string, string]> = []
+    for (let i = 0; i < this.fields.length; i += 2) pairs.push([this.fields[i], this.fields[i + 1]])
+    return pairs
   }
 
   private add(key: string, value: string, place: number): void {

@@ -171,6 +171,8 @@ const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
     if (broken && !trying) {
       if (path !== undefined && performance.now() - opened >= pause) openAgain(path)
       trying = true
+      // a full buffer takes no more, and would not try by itself
+      file.flush()
     }
     file.write(lines)
   }

@@ -1,5 +1,5 @@
 import * as fc from "fast-check"
-import { RequestReader } from "tsgi/protocol"
+import { defaultLimits, RequestReader, strict } from "tsgi/protocol"
 import { describe, expect, it } from "vitest"
 import { checkCuts, checkMeaning } from "./agreement.js"
 import { cuts, mutate, mutation, validRequest } from "./model.js"
@@ -208,6 +208,20 @@ describe("a reader", () => {
       ["Host", "a"]
     ])
     expect([sections[0] === sections[1], sections[2] === sections[3]]).toEqual([true, true])
+  })
+
+  it("takes no fields from before a section without any", () => {
+    const section = "Host: a\r\nContent-Length: 4\r\n\r\n"
+    const reader = new RequestReader(defaultLimits, { ...strict, requireHost: false })
+    reader.receive(
+      bytesOf(`GET / HTTP/1.1\r\n${section}bodyGET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n${section}body`)
+    )
+    const sections: Array<ReadonlyArray<string>> = []
+    for (let message = reader.next(); message !== undefined; message = reader.next()) {
+      if (message._tag === "RequestStart") sections.push(message.head.fields)
+    }
+    const fields = ["Host", "a", "Content-Length", "4"]
+    expect(sections).toEqual([fields, [], fields])
   })
 
   it("judges the same section anew for another method or version", () => {

@@ -1,0 +1,43 @@
+/** A handler that joins another request's fiber takes over that fiber's services, and must still answer its own client. */
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { expect, it } from "vitest"
+import { turns } from "../utils/Journal.js"
+import { get, type Handler, kinds, nothingSeen, open } from "./scene.js"
+
+const request = (who: string): string => get.replace("Host: a", `Host: a\r\nWho: ${who}`)
+
+const cases = Object.keys(kinds).flatMap((app) => ["whole", "streamed", "failed"].map((kind) => [app, kind] as const))
+
+it.each(cases)("%s: %s answers reach the one who asked", async (app, kind) => {
+  const work = Effect.runSync(Deferred.make<string>())
+  let flight: Fiber.Fiber<string> | undefined
+  const handler: Handler = Effect.gen(function*() {
+    const { headers } = yield* HttpServerRequest.HttpServerRequest
+    const first = flight === undefined
+    flight ??= yield* Effect.forkDaemon(Deferred.await(work))
+    const text = `${yield* Fiber.join(flight)} for ${headers.who}`
+    // the first is still at work when the second answers
+    if (first) yield* Effect.promise(() => turns(20))
+    if (kind === "failed") return yield* Effect.die(text)
+    return kind === "whole"
+      ? HttpServerResponse.text(text)
+      : HttpServerResponse.stream(Stream.encodeText(Stream.make(text)))
+  })
+  await using scene = await open(kinds[app](handler), nothingSeen())
+  await using one = await scene.connect()
+  await using two = await scene.connect()
+  one.send(request("one"))
+  await turns(5)
+  two.send(request("two"))
+  await turns(5)
+  Effect.runSync(Deferred.succeed(work, "done"))
+  const answers = await Promise.all([two.response(), one.response()])
+  expect(answers.map(({ body, status }) => [status, body.toString()])).toEqual(
+    kind === "failed" ? [[500, ""], [500, ""]] : [[200, "done for two"], [200, "done for one"]]
+  )
+})
