@@ -98,9 +98,10 @@ export class Calls {
   }
 
   delete(call: HandlerCall): void {
-    if (this.onNone === undefined) this.running.delete(call)
-    // behind its post hooks, which have the app's services
-    else call.exchange.postHook(() => Effect.sync(() => this.deleteLast(call)))
+    if (!call.exchange.hooked) return this.deleteLast(call)
+    // behind its post hooks, which have the app's services; a call that was answered at once has not been here yet
+    this.running.add(call)
+    call.exchange.postHook(() => this.deleteLast(call))
   }
 
   /** The app ends: calls back when nothing of it is left. */
@@ -347,7 +348,7 @@ export class HandlerCall implements RequestCall {
   }
 
   private runsNoMore(): void {
-    if (this.ranOn) this.site.calls.delete(this)
+    if (this.ranOn || this.exchange.hooked) this.site.calls.delete(this)
     this.exchange.ended()
   }
 

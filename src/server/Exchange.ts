@@ -128,6 +128,11 @@ export class Exchange {
     return this.hooks === undefined && !this.isRunning && this.onSettled === undefined
   }
 
+  /** Is there a post hook? */
+  get hooked(): boolean {
+    return this.hooks !== undefined
+  }
+
   /** Is the body's end the connection's end (HTTP/1.0 without a length)? */
   get endsWithConnection(): boolean {
     return this.prepared?.framing._tag === "Close"

@@ -160,8 +160,10 @@ export class FieldView {
 
   /** For `headers_raw`, in order: made for each request, because its application may write to them. */
   pairs(): ReadonlyArray<readonly [name: string, value: string]> {
-    const pairs: Array<readonly [string, string]> = []
-    for (let i = 0; i < this.fields.length; i += 2) pairs.push([this.fields[i], this.fields[i + 1]])
+    const { fields } = this
+    // with its length at once: an array that grows takes several times as much
+    const pairs = new Array<readonly [string, string]>(fields.length / 2)
+    for (let i = 0; i < pairs.length; i++) pairs[i] = [fields[2 * i], fields[2 * i + 1]]
     return pairs
   }
 

@@ -120,6 +120,31 @@ it.scoped("an app that ends beside another tells its handlers, and waits for the
     yield* second.end
   }))
 
+it.scoped("an app that ends beside another waits for hooks of requests that were answered before", () =>
+  Effect.gen(function*() {
+    const { dial, serve } = yield* site
+    const hooks = new Journal<string>()
+    const go = yield* Deferred.make<void>()
+    const first = yield* serve(
+      Posthooks.add(() => Effect.zipRight(Effect.sync(() => hooks.push("begun")), Deferred.await(go))).pipe(
+        Effect.orDie,
+        Effect.zipRight(text("first"))
+      )
+    )
+    const client = yield* dial
+    client.send(get)
+    yield* Effect.promise(() => client.response())
+    yield* Effect.promise(() => hooks.first(1))
+    const second = yield* serve(text("second"))
+    const ended = yield* Effect.fork(first.end)
+    yield* pass
+    assert.isFalse(yield* isOver(ended))
+    yield* Deferred.succeed(go, undefined)
+    yield* Fiber.join(ended)
+    client.close()
+    yield* second.end
+  }))
+
 it.scoped("and interrupts them when the grace time is over", () =>
   Effect.gen(function*() {
     const { ask, dial, serve } = yield* site
