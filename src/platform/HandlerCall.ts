@@ -31,10 +31,12 @@ import type { Duplex } from "node:stream"
 import type { HeadDraft } from "../protocol/responseHead.js"
 import type { Plea } from "../server/Application.js"
 import type { Exchange } from "../server/Exchange.js"
+import type { HookCarrier, HookQueue, Settings } from "../server/HookQueue.js"
 import { LazyScope } from "../server/LazyScope.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
 import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
+import { hasChildren, refsOf } from "./fiberState.js"
 import { UnreadableForm } from "./FormReader.js"
 import { LayeredMap } from "./LayeredMap.js"
 import { type OpenSpan, RequestSpan } from "./RequestSpan.js"
@@ -98,7 +100,7 @@ export class Calls {
   }
 
   delete(call: HandlerCall): void {
-    if (!call.exchange.hooked) return this.deleteLast(call)
+    if (!call.exchange.hooked || call.exchange.hooksRun) return this.deleteLast(call)
     // behind its post hooks, which have the app's services; a call that was answered at once has not been here yet
     this.running.add(call)
     call.exchange.postHook(() => this.deleteLast(call))
@@ -124,6 +126,12 @@ export class Calls {
 // The platform's own list of scopes that somebody else closes: see HttpApp.ejectDefaultScopeClose.
 const ejectedScopes = globalValue("@effect/platform/HttpApp/ejectedScopes", () => new WeakSet<Scope.Scope>())
 
+/** What a hook has left to do, and who goes on when it is done. */
+interface Burden {
+  readonly effect: Effect.Effect<void, never, unknown>
+  readonly queue: HookQueue
+}
+
 /** What an interruption would cut short. */
 const enum Step {
   Handler,
@@ -136,7 +144,7 @@ const enum Step {
  * @since 0.1.0
  * @category models
  */
-export class HandlerCall implements RequestCall {
+export class HandlerCall implements RequestCall, HookCarrier {
   socket: Duplex | undefined = undefined
   keepRunning: number
   private handled = false
@@ -156,6 +164,9 @@ export class HandlerCall implements RequestCall {
   // what the observer of a handler that has ended sends
   private ready: HeadDraft | undefined = undefined
   private readyBody: string | Uint8Array = ""
+  // the handler's fiber while it can do what hooks leave to do, and what that is
+  private carrier: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+  private burden: Burden | undefined = undefined
 
   private readonly request: ServerRequest
 
@@ -197,6 +208,7 @@ export class HandlerCall implements RequestCall {
       this.fiber = this.site.fork(short, services)
       this.fiber.addObserver((exit) => this.answered(exit))
       if (!this.handled) this.runsOn()
+      else if (this.carrier !== undefined) this.hooksRunOn()
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
       this.runsOn()
@@ -215,7 +227,7 @@ export class HandlerCall implements RequestCall {
   answer(
     response: HttpServerResponse,
     fiber: Fiber.RuntimeFiber<unknown, unknown>
-  ): Effect.Effect<unknown, unknown, HttpServerRequest> {
+  ): Effect.Effect<unknown, unknown, unknown> {
     const body = Option.isNone(fiber.getFiberRef(HttpApp.currentPreResponseHandlers)) ? wholeBody(response) : undefined
     if (body === undefined || hasChildren(fiber)) return this.handle(Effect.succeed(response))
     const head = headOf(this.exchange, response)
@@ -223,6 +235,41 @@ export class HandlerCall implements RequestCall {
     this.response = response
     this.ready = head
     this.readyBody = body
+    return this.exchange.hooked && !this.scope.used && this.span?.used !== true
+      ? this.answerWithHooks(fiber)
+      : Effect.void
+  }
+
+  // The handler has ended, and its fiber can do what its hooks leave to do: another fiber would cost more than most hooks.
+  private answerWithHooks(fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<unknown, never, unknown> {
+    this.carrier = fiber
+    this.exchange.hookCarrier = this
+    this.answered(Exit.void)
+    return this.carried()
+  }
+
+  carry(effect: Effect.Effect<void, never, unknown>, queue: HookQueue, settings: Settings): boolean {
+    if (settings === undefined || this.carrier === undefined) return false
+    const refs = refsOf(this.carrier)
+    if (refs === settings) this.burden = { effect, queue }
+    // what the handler has set since, and the hook's settings do not know, could not be taken back
+    else if (refs.locals.size !== settings.locals.size) return false
+    else this.burden = { effect: Effect.zipRight(Effect.setFiberRefs(settings), effect), queue }
+    return true
+  }
+
+  private carried(): Effect.Effect<unknown, never, unknown> {
+    const burden = this.burden
+    this.burden = undefined
+    if (burden !== undefined) {
+      return Effect.flatMap(burden.effect, () => {
+        burden.queue.goOn()
+        return this.carried()
+      })
+    }
+    // hooks that run later, when the client has read for instance, find no fiber here
+    this.carrier = undefined
+    if (this.ranOn || !this.exchange.hooksRun) this.site.calls.delete(this)
     return Effect.void
   }
 
@@ -243,6 +290,8 @@ export class HandlerCall implements RequestCall {
   }
 
   private answered(exit: Exit.Exit<unknown, unknown>): void {
+    // its fiber has done what its hooks left to do
+    if (this.over !== undefined) return
     if (this.ready === undefined || this.exchange.over || Exit.isFailure(exit)) return this.ended(exit)
     this.handled = true
     if (this.scope.used || this.span?.used === true) {
@@ -347,8 +396,13 @@ export class HandlerCall implements RequestCall {
     this.site.calls.add(this)
   }
 
+  private hooksRunOn(): void {
+    this.ranOn = true
+    this.site.calls.add(this)
+  }
+
   private runsNoMore(): void {
-    if (this.ranOn || this.exchange.hooked) this.site.calls.delete(this)
+    if (this.carrier === undefined && (this.ranOn || this.exchange.hooked)) this.site.calls.delete(this)
     this.exchange.ended()
   }
 
@@ -518,12 +572,6 @@ const noResponse = (): Error => new Error("the handler gave no response")
 const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constTrue)
 // Whether the request is traced was asked once: one that is sampled may get another answer the next time.
 const traced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constFalse)
-
-// A fiber's end waits for that of its children. There is no other way to look at them without an Effect.
-const hasChildren = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => {
-  const children: unknown = Reflect.get(fiber, "_children")
-  return children instanceof Set && children.size > 0
-}
 
 const interruptorId = (reason: AbortReason): FiberId.FiberId => reason === "Stopped" ? FiberId.none : clientAbortFiberId
 

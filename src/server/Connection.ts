@@ -80,6 +80,7 @@ export class Connection implements ExchangeHost, BodySource {
   private readDeadline: number
   private writeDeadline = Infinity
   private headSince: number | undefined = undefined
+  private beginTime: number | undefined = undefined
   private refusal: Refusal | undefined = undefined
   private leftoverBytes = 0
   private onConcluded: (() => void) | undefined = undefined
@@ -231,11 +232,13 @@ export class Connection implements ExchangeHost, BodySource {
     if (message.demands.framing._tag === "None") this.nextMessage()
     else body = new RequestBody(this)
     const exchange = this.current = new Exchange(this, message.head, message.demands, body)
+    this.beginTime = exchange.startTime
     try {
       this.engine.handler(exchange)
     } catch (error) {
       exchange.fail(error)
     }
+    this.beginTime = undefined
   }
 
   private refuse(error: RequestError): void {
@@ -308,9 +311,15 @@ export class Connection implements ExchangeHost, BodySource {
     this.reader.expectAnotherBody()
   }
 
+  recently(): number {
+    return this.beginTime ?? this.time.now()
+  }
+
   flush(): void {
     if (this.gone) return
-    if (this.outbox.flush()) {
+    const handed = this.outbox.flush()
+    if (!handed || this.phase === "Busy") this.current?.headGiven()
+    if (handed) {
       this.writeDeadline = Infinity
       this.allHanded()
     } else if (this.writeDeadline === Infinity) {
@@ -353,8 +362,10 @@ export class Connection implements ExchangeHost, BodySource {
   }
 
   runHook(hook: PostHook<unknown>, outcome: Outcome): void | Effect.Effect<void, never, unknown> {
-    return this.engine.posthooks.run(hook, outcome, (cause) => this.logFailure("a post hook failed", cause))
+    return this.engine.posthooks.run(hook, outcome, this.hookFailed)
   }
+
+  private readonly hookFailed = (cause: Cause.Cause<unknown>): void => this.logFailure("a post hook failed", cause)
 
   runEffect(effect: Effect.Effect<void, never, unknown>, done: () => void, settings: Settings): void {
     this.engine.run(effect, done, settings)
@@ -392,7 +403,8 @@ export class Connection implements ExchangeHost, BodySource {
     if (this.phase !== "Flushing" || exchange === undefined || this.closing) return
     if (exchange.endsWithConnection) this.sayEnd()
     exchange.settle()
-    exchange.whenEnded(() => this.settled(exchange))
+    if (exchange.isRunning) exchange.whenEnded(() => this.settled(exchange))
+    else this.settled(exchange)
   }
 
   private settleUnattended(): void {
@@ -443,20 +455,26 @@ export class Connection implements ExchangeHost, BodySource {
     this.phase = "Hooks"
     this.readDeadline = Infinity
     exchange.body.close()
-    exchange.runHooks(() => {
-      this.engine.record(this, exchange, this.time.now())
-      this.concluded(exchange)
-    })
+    exchange.runHooks()
   }
 
-  private concluded(exchange: Exchange): void {
+  hooksOver(): void {
+    const exchange = this.current
+    if (exchange === undefined) return
+    const now = this.time.now()
+    this.engine.record(this, exchange, now)
+    this.concluded(exchange, now)
+  }
+
+  private concluded(exchange: Exchange, now: number): void {
     this.current = undefined
     const onConcluded = this.onConcluded
     if (onConcluded !== undefined) return onConcluded()
     if (!exchange.persistent && exchange.demands.asksClose && exchange.body.complete) return this.closeSoon()
     if (!exchange.persistent || this.gone || this.isUnwanted) return this.linger()
     this.phase = "Idle"
-    this.awaitRead("Idle", this.config.timeouts.idle)
+    this.awaited = "Idle"
+    this.readDeadline = now + this.config.timeouts.idle
     this.readOn()
     this.advance()
   }

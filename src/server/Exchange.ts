@@ -25,7 +25,7 @@ import { Application, type Interruptor, type Plea } from "./Application.js"
 import { BodyCount, within } from "./BodyCount.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
 import { failureText } from "./FailureText.js"
-import { type HookOptions, HookQueue } from "./HookQueue.js"
+import { type HookCarrier, type HookOptions, type HookOwner, HookQueue } from "./HookQueue.js"
 import { slice } from "./Outbox.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"
@@ -47,7 +47,7 @@ const enum State {
  * @since 0.1.0
  * @category models
  */
-export class Exchange {
+export class Exchange implements HookOwner {
   /** Will the connection carry another request after this exchange? Known once the final head is prepared. */
   persistent = true
   /** How it ended; set before the post hooks run. */
@@ -55,12 +55,17 @@ export class Exchange {
   /** What the application failed with, or what was wrong with the client's body. */
   error: unknown = undefined
   readonly startTime: number
+  /** Who may do what hooks leave to do; the server otherwise. */
+  hookCarrier: HookCarrier | undefined = undefined
+  /** Have the post hooks run? */
+  hooksRun = false
 
   private state: State = State.Awaiting
   private prepared: PreparedHead | undefined = undefined
   private readonly wireStart: number
   private wireEnd = -1
   private interimResponses = 0
+  private begun = false
   private firstByteTime: number | undefined = undefined
   private endTime: number | undefined = undefined
   // most bodies are one part: where it goes out, and how long it is
@@ -70,7 +75,6 @@ export class Exchange {
   private failed = false
   private abortReason: AbortReason | undefined = undefined
   private hooks: HookQueue | undefined = undefined
-  private hooksRun = false
   private application: Application | undefined = undefined
   private onRoom: (() => void) | undefined = undefined
   private onSettled: ((outcome: Outcome) => void) | undefined = undefined
@@ -114,7 +118,7 @@ export class Exchange {
 
   /** Status of the final response, once there is one. */
   get status(): number | undefined {
-    return this.firstByteTime === undefined ? undefined : this.prepared?.status
+    return this.begun ? this.prepared?.status : undefined
   }
 
   /** All bytes of the exchange handed to the kernel so far. */
@@ -226,18 +230,17 @@ export class Exchange {
   respond(head: ResponseHead | HeadDraft, body: string | Uint8Array): ResponseError | undefined {
     if (this.state !== State.Awaiting) return this.refuseHead()
     const length = typeof body === "string" ? utf8Length(body) : body.length
-    const now = this.host.time.now()
-    let prepared = this.prepareHead(head, length, true, now)
+    let prepared = this.prepareHead(head, length, true)
     if (prepared._tag === "InvalidHead") return responseErrorFrom(prepared)
     if (prepared.framing._tag === "Length" && length !== prepared.framing.length) {
       if (length < prepared.framing.length) return tooShort(prepared.framing.length, length)
       // it will be cut, and the head must not promise that the connection stays
       this.persistent = false
-      prepared = this.prepareHead(head, length, true, now)
+      prepared = this.prepareHead(head, length, true)
       if (prepared._tag === "InvalidHead") return responseErrorFrom(prepared)
     }
     const framing = prepared.framing
-    this.begin(prepared, now)
+    this.begin(prepared)
     if (framing._tag === "None") this.complete()
     else if (framing._tag === "Length" && framing.length !== length) {
       this.addBody(typeof body === "string" ? utf8(body) : body, framing.length)
@@ -259,7 +262,7 @@ export class Exchange {
    */
   start(head: ResponseHead | HeadDraft, bodyLength?: number): PreparedHead | ResponseError {
     if (this.state !== State.Awaiting) return this.refuseHead()
-    const prepared = this.prepareHead(head, bodyLength, false, this.host.time.now())
+    const prepared = this.prepareHead(head, bodyLength, false)
     if (prepared._tag === "InvalidHead") return responseErrorFrom(prepared)
     this.prepared = prepared
     this.state = State.Prepared
@@ -276,7 +279,7 @@ export class Exchange {
   /** Sends the head that was prepared, if it has not left. */
   sendHead(): void {
     if (this.state === State.Prepared && this.prepared !== undefined) {
-      this.begin(this.prepared, this.host.time.now())
+      this.begin(this.prepared)
     }
   }
 
@@ -294,6 +297,11 @@ export class Exchange {
   /** Is so much added and not yet sent that more would not make the write cheaper? */
   get fullWrite(): boolean {
     return this.host.outbox.waiting >= slice
+  }
+
+  /** The transport was given what there is, and that is not a whole response which is gone already. */
+  headGiven(): void {
+    if (this.begun) this.firstByteTime ??= this.host.time.now()
   }
 
   /** Sends what was given so far. */
@@ -468,7 +476,7 @@ export class Exchange {
   postHook(hook: PostHook<unknown>, options: HookOptions & { readonly settings: FiberRefs }): void
   postHook(hook: PostHook<unknown>, options?: HookOptions): void {
     if (this.hooksRun) return this.host.runDetached(hook, this.settle(), options?.settings)
-    this.hooks ??= new HookQueue(this.host)
+    this.hooks ??= new HookQueue(this.host, this)
     this.hooks.add(hook, options)
   }
 
@@ -478,17 +486,16 @@ export class Exchange {
    */
   settle(unsent: AbortReason = "ClientGone"): Outcome {
     if (this.outcome !== undefined) return this.outcome
-    const facts = this.facts()
     const sent = this.state === State.TakenOver ||
       (this.wireEnd >= 0 && this.host.outbox.handed >= this.wireEnd)
     const blamed = this.failed ? abortReasonOf(this.error) : undefined
     this.outcome = blamed !== undefined
-      ? { _tag: "Aborted", reason: blamed, ...facts }
+      ? { ...this.facts("Aborted"), reason: blamed }
       : this.failed
-      ? { _tag: "Failed", error: this.error, ...facts }
+      ? { ...this.facts("Failed"), error: this.error }
       : sent
-      ? { _tag: "Sent", ...facts }
-      : { _tag: "Aborted", reason: this.abortReason ?? unsent, ...facts }
+      ? this.facts("Sent")
+      : { ...this.facts("Aborted"), reason: this.abortReason ?? unsent }
     this.state = State.Over
     const onSettled = this.onSettled
     this.onSettled = undefined
@@ -507,14 +514,15 @@ export class Exchange {
     this.hooks?.runDetached(this.settle())
   }
 
-  /** Runs the hooks in order of registration, each isolated, and says when all are done. */
-  runHooks(done: () => void): void {
-    const over = (): void => {
-      this.hooksRun = true
-      done()
-    }
-    if (this.hooks === undefined) over()
-    else this.hooks.run(this.settle(), over)
+  /** Runs the hooks in order of registration, each isolated, and tells the connection when all are done. */
+  runHooks(): void {
+    if (this.hooks === undefined) this.hooksOver()
+    else this.hooks.run(this.settle(), this.hookCarrier)
+  }
+
+  hooksOver(): void {
+    this.hooksRun = true
+    this.host.hooksOver()
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -522,8 +530,7 @@ export class Exchange {
   private prepareHead(
     head: ResponseHead | HeadDraft,
     bodyLength: number | undefined,
-    whole: boolean,
-    now: number
+    whole: boolean
   ): PreparedHead | InvalidHead {
     const config = this.host.config
     // A 100 that was never sent leaves the client in doubt whether the body will come (RFC 9110, 10.1.1).
@@ -537,7 +544,7 @@ export class Exchange {
       asksKeepAlive: this.demands.asksKeepAlive,
       keepAliveSeconds: config.keepAliveSeconds,
       bodyLength,
-      date: this.host.time.date(now),
+      date: this.host.time.date(this.host.recently()),
       fieldCase: config.fieldCase
     })
   }
@@ -554,11 +561,11 @@ export class Exchange {
       : new ResponseError({ reason: "HeadAlreadySent", description: "a response has a single final head" })
   }
 
-  private begin(prepared: PreparedHead, now: number): void {
+  private begin(prepared: PreparedHead): void {
     this.prepared = prepared
     this.persistent = prepared.persistent
     this.state = State.Sending
-    this.firstByteTime = now
+    this.begun = true
     this.host.outbox.addText(prepared.text)
   }
 
@@ -591,16 +598,20 @@ export class Exchange {
     }
   }
 
-  private facts(): Facts {
-    const handed = Math.min(this.host.outbox.handed, this.wireEnd >= 0 ? this.wireEnd : this.host.outbox.queued)
+  private facts<Tag extends Outcome["_tag"]>(_tag: Tag): Facts & { readonly _tag: Tag } {
+    const { handed, queued } = this.host.outbox
+    const end = Math.min(handed, this.wireEnd >= 0 ? this.wireEnd : queued)
+    const endTime = this.endTime ?? this.host.time.now()
     return {
+      _tag,
       status: this.status,
-      bodyBytes: this.bodyCount?.until(handed) ?? within(handed - this.bodyPosition, this.bodyLength),
-      wireBytes: Math.max(0, handed - this.wireStart),
+      bodyBytes: this.bodyCount?.until(end) ?? within(end - this.bodyPosition, this.bodyLength),
+      wireBytes: Math.max(0, end - this.wireStart),
       interimResponses: this.interimResponses,
       startTime: this.startTime,
-      firstByteTime: this.firstByteTime,
-      endTime: this.endTime ?? this.host.time.now()
+      // what leaves in one go needs no time of its own: to ask for it costs a twentieth of a hello
+      firstByteTime: this.begun ? this.firstByteTime ?? endTime : undefined,
+      endTime
     }
   }
 }

@@ -6,7 +6,7 @@
 import type * as Cause from "effect/Cause"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
-import type { HookRunner } from "./HookQueue.js"
+import type { HookOwner, HookRunner } from "./HookQueue.js"
 import type { Outbox } from "./Outbox.js"
 import type { Config } from "./ServerConfig.js"
 import type { InterimError } from "./ServerError.js"
@@ -17,9 +17,11 @@ import type { Transport } from "./Transport.js"
  * @since 0.1.0
  * @category models
  */
-export interface ExchangeHost extends HookRunner {
+export interface ExchangeHost extends HookRunner, HookOwner {
   readonly config: Config
   readonly time: Time
+  /** The time, or that at which the exchange was begun while this is still going on: for a Date field. */
+  readonly recently: () => number
   readonly outbox: Outbox
   readonly transport: Transport
   /** May another request follow, as far as the connection and the server are concerned? */

@@ -23,6 +23,28 @@ export interface HookRunner {
 }
 
 /**
+ * Whose hooks they are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HookOwner {
+  /** All have run. */
+  readonly hooksOver: () => void
+}
+
+/**
+ * Who may have a fiber at hand for what a hook leaves to do: to begin one costs more than most hooks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HookCarrier {
+  /** Takes an Effect, and has the queue go on when it is done; `false` when it cannot. */
+  readonly carry: (effect: Effect.Effect<void, never, unknown>, queue: HookQueue, settings: Settings) => boolean
+}
+
+/**
  * The fiber refs that a hook runs with, the services that it needs among them: for the caller to see to, as fiber refs
  * cannot say. Without them it has the server's.
  *
@@ -53,29 +75,39 @@ interface Entry {
  */
 export class HookQueue {
   private readonly hooks: Array<Entry> = []
+  private next = 0
+  private outcome: Outcome | undefined = undefined
+  private carrier: HookCarrier | undefined = undefined
 
-  constructor(private readonly runner: HookRunner) {}
+  constructor(private readonly runner: HookRunner, private readonly owner: HookOwner) {}
 
   add(hook: PostHook<unknown>, options: HookOptions | undefined): void {
     this.hooks.push({ hook, detached: options?.detached === true, settings: options?.settings })
   }
 
-  /** Runs all, those added meanwhile too, and says when they are done. */
-  run(outcome: Outcome, done: () => void): void {
-    let next = 0
-    const step = (): void => {
-      while (next < this.hooks.length) {
-        const { detached, hook, settings } = this.hooks[next++]
-        if (detached) {
-          this.runner.runDetached(hook, outcome, settings)
-          continue
-        }
-        const rest = this.runner.runHook(hook, outcome)
-        if (rest !== undefined) return this.runner.runEffect(rest, step, settings)
+  /** Runs all, those added meanwhile too, and tells the owner when they are done. */
+  run(outcome: Outcome, carrier: HookCarrier | undefined): void {
+    this.outcome = outcome
+    this.carrier = carrier
+    this.goOn()
+  }
+
+  /** What the last one left to do is done: a method and not a callback, for a hook to cost little beside what it does. */
+  goOn(): void {
+    const { hooks, outcome, runner } = this
+    if (outcome === undefined) return
+    while (this.next < hooks.length) {
+      const { detached, hook, settings } = hooks[this.next++]
+      if (detached) {
+        runner.runDetached(hook, outcome, settings)
+        continue
       }
-      done()
+      const rest = runner.runHook(hook, outcome)
+      if (rest === undefined) continue
+      if (this.carrier?.carry(rest, this, settings) !== true) runner.runEffect(rest, () => this.goOn(), settings)
+      return
     }
-    step()
+    this.owner.hooksOver()
   }
 
   /** Runs all beside the connection. */

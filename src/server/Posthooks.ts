@@ -59,7 +59,7 @@ const settled = <R>(
   rest: Effect.Effect<unknown, unknown, R>,
   log: (cause: Cause.Cause<unknown>) => void
 ): Effect.Effect<void, never, R> =>
-  Effect.matchCause(Effect.uninterruptible(rest), {
-    onFailure: log,
-    onSuccess: () => undefined
+  Effect.matchCauseEffect(Effect.uninterruptible(rest), {
+    onFailure: (cause) => Effect.sync(() => log(cause)),
+    onSuccess: () => Effect.void
   })

@@ -347,11 +347,9 @@ class Call implements Lent, Pushed {
     this.exchange.postHook(
       () => {
         const [hook, args = [], kwargs] = entry
-        const result: unknown = Reflect.apply(hook, undefined, [
-          this.env,
-          ...args,
-          ...(kwargs === undefined ? [] : [kwargs])
-        ])
+        const result: unknown = args.length === 0 && kwargs === undefined
+          ? hook(this.env)
+          : Reflect.apply(hook, undefined, [this.env, ...args, ...(kwargs === undefined ? [] : [kwargs])])
         return Predicate.isPromise(result) ? result : undefined
       },
       options
