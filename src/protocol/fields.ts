@@ -44,32 +44,51 @@ export class FieldSection {
   // all of the section, where it came in one piece
   private text = ""
   private used = 0
-  // The section before this one: clients repeat their fields, often to the last byte, and their names nearly always. A name
-  // that is the same string need not be hashed again; a section that is the same text need not be read again.
-  private familiar: Array<string> = []
-  private familiarText = ""
+  // The section before this one: clients repeat their fields, often to the last byte, and all but a few of them nearly
+  // always. What is the same text need not be read again, and a name that is the same string need not be hashed again.
+  private known: Array<string> = []
+  private knownText = ""
+  // how much of it the section before it began with as well: what changed once changes again
+  private steadyLength = 0
+  private steadyLines = 0
 
   constructor(private readonly limits: SectionLimits) {}
 
   /** What was read, when `parse` answered `true`. The same array as before where the section was the same. */
   take(): Fields {
     const fields = this.fields
-    this.familiar = fields
-    this.familiarText = this.text
+    this.known = fields
+    this.knownText = this.text
     this.fields = []
     this.text = ""
     this.used = 0
     return fields
   }
 
-  /** `true` when the empty line was read, `undefined` when more bytes are needed. */
-  parse(bytes: Uint8Array, from: number): true | undefined | Failure {
+  /**
+   * `true` when the empty line was read, `undefined` when more bytes are needed. The caller may have some of the bytes as
+   * `text` already, from the index `textStart` on.
+   */
+  parse(bytes: Uint8Array, from: number, text = "", textStart = from): true | undefined | Failure {
     const first = this.used === 0
-    if (first && this.isRepeated(bytes, from)) return true
+    const known = first && text !== "" ? this.knownText : ""
+    const length = bytes.length
     let found = 0
     let lineStart = from
+    // where in the known section the line stands whose turn it is; -1 when there is none
+    let knownAt = -1
+    let changed = false
     let outcome: true | undefined | Failure = undefined
-    const length = bytes.length
+    if (known !== "") {
+      if (isPart(known, 0, known.length, bytes, from, text, textStart)) return this.repeat(from + known.length)
+      knownAt = 0
+      if (this.steadyLength > 0 && isPart(known, 0, this.steadyLength, bytes, from, text, textStart)) {
+        while (found < this.steadyLines * 4) found = asKnown(found)
+        knownAt = this.steadyLength
+        this.used = knownAt
+        lineStart += knownAt
+      }
+    } else if (first) this.isSteady(0, 0)
     while (true) {
       if (lineStart >= length) break
       if (bytes[lineStart] === CR) {
@@ -81,6 +100,37 @@ export class FieldSection {
           outcome = true
         }
         break
+      }
+      if (knownAt >= 0) {
+        if (changed) {
+          const rest = known.length - knownAt
+          if (
+            rest <= this.limits.section - this.used &&
+            isPart(known, knownAt, known.length, bytes, lineStart, text, textStart)
+          ) {
+            while (found < this.known.length * 2) found = asKnown(found)
+            lineStart += rest
+            outcome = true
+            break
+          }
+        }
+        const knownEnd = known.indexOf("\n", knownAt) + 1
+        const lineLength = knownEnd - knownAt
+        if (
+          lineLength <= this.limits.section - this.used &&
+          isPart(known, knownAt, knownEnd, bytes, lineStart, text, textStart)
+        ) {
+          found = asKnown(found)
+          this.used += lineLength
+          lineStart += lineLength
+          knownAt = knownEnd
+          continue
+        }
+        if (!changed) {
+          changed = true
+          this.isSteady(knownAt, found / 4)
+        }
+        knownAt = knownEnd < known.length ? knownEnd : -1
       }
       // The furthest index at which the byte is still within both limits, plus one for the byte that breaks them.
       const left = this.limits.section - this.used
@@ -133,37 +183,40 @@ export class FieldSection {
       lineStart = i + 2
     }
     if (found > 0) {
-      const text = latin1(bytes, from, lineStart)
-      this.keep(text, from, found)
-      this.text = first && outcome === true ? text : ""
+      const section = text !== "" && lineStart - textStart <= text.length
+        ? text.slice(from - textStart, lineStart - textStart)
+        : latin1(bytes, from, lineStart)
+      this.keep(section, from, found)
+      this.text = first && outcome === true ? section : ""
     }
     this.consumed = lineStart
     return outcome
   }
 
-  private isRepeated(bytes: Uint8Array, from: number): boolean {
-    const text = this.familiarText
-    const end = from + text.length
-    // most sections that differ have another length: what ends where the last one did ends in an empty line
-    if (text === "" || end > bytes.length || bytes[end - 1] !== LF || bytes[end - 3] !== LF) return false
-    if (latin1(bytes, from, end) !== text) return false
-    this.fields = this.familiar
-    this.text = text
+  private isSteady(length: number, lines: number): void {
+    this.steadyLength = length
+    this.steadyLines = lines
+  }
+
+  private repeat(end: number): true {
+    this.fields = this.known
+    this.text = this.knownText
     this.consumed = end
     return true
   }
 
   // One conversion for all lines, then slices of it: a call into native code per line costs more than the scan.
   private keep(text: string, from: number, found: number): void {
-    const { familiar, fields } = this
+    const { fields, known } = this
     for (let at = 0; at < found; at += 4) {
-      const start = offsets[at] - from
-      const length = offsets[at + 1] - offsets[at]
-      const known = familiar[fields.length]
+      const place = fields.length
+      if (offsets[at] < 0) {
+        fields.push(known[place], known[place + 1])
+        continue
+      }
+      const name = text.slice(offsets[at] - from, offsets[at + 1] - from)
       fields.push(
-        known !== undefined && known.length === length && text.startsWith(known, start)
-          ? known
-          : text.slice(start, start + length),
+        name === known[place] ? known[place] : name,
         text.slice(offsets[at + 2] - from, offsets[at + 3] - from)
       )
     }
@@ -178,6 +231,30 @@ export class FieldSection {
   private sectionTooLarge(): Failure {
     return failure("FieldSectionTooLarge", `field lines longer than ${this.limits.section} bytes together`)
   }
+}
+
+// Marks a line that is the known one in its place.
+const asKnown = (found: number): number => {
+  offsets[found] = -1
+  return found + 4
+}
+
+// Do the bytes from an index on read as a part of the known section does? `text` has some of them, from `textStart` on.
+const isPart = (
+  known: string,
+  start: number,
+  end: number,
+  bytes: Uint8Array,
+  from: number,
+  text: string,
+  textStart: number
+): boolean => {
+  const behind = from + end - start
+  // parts end in a line end, and lines that differ mostly have another length
+  if (behind - textStart > text.length || bytes[behind - 1] !== LF) return false
+  const there = text.slice(from - textStart, behind - textStart)
+  // slices, because `startsWith` compares character by character
+  return there === (start === 0 && end === known.length ? known : known.slice(start, end))
 }
 
 // RFC 9112, 5.1 (nothing between name and colon), 5.2 (no line folding) and 2.2 (line ends)

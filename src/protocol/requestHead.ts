@@ -19,6 +19,8 @@ import { parseTarget, type Target } from "./target.js"
  */
 export interface RequestHead {
   readonly _tag: "RequestHead"
+  /** The request line as it came, without its line end. */
+  readonly line: string
   /** The method as it came; methods are case-sensitive (RFC 9110, 9.1). */
   readonly method: string
   /** The request target as it came. */
@@ -31,6 +33,10 @@ export interface RequestHead {
   readonly version: string
   readonly fields: Fields
 }
+
+// Bytes at the start of a head that become text in one go, whatever they are: until the connection has had a head.
+const usualHead = 1024
+const longestText = 16_384
 
 // RFC 9112, 2.2: at least one empty line before the request line is ignored; a handful is generous
 const mostEmptyLines = 4
@@ -47,6 +53,11 @@ export class RequestHeadParser {
   private emptyLines = 0
   private head: Begun | undefined = undefined
   private refusedLine = ""
+  // A call into native code costs as much as to read a short head. So the request line becomes text together with what lies
+  // behind it, as far as a head is likely to reach: as far as the last one did, and a little further.
+  private text = ""
+  private textStart = 0
+  private likelyLength = usualHead
   private readonly section: FieldSection
 
   constructor(private readonly limits: Limits, private readonly leniency: Leniency) {
@@ -61,7 +72,7 @@ export class RequestHeadParser {
   /** The request line of a head that is being read, or as far as it was read when it was refused: for the log. */
   get requestLine(): string {
     const head = this.head
-    return head === undefined ? this.refusedLine : `${head.method} ${head.target} ${head.version}`
+    return head === undefined ? this.refusedLine : head.line
   }
 
   parse(bytes: Uint8Array, from: number): RequestHead | Failure | undefined {
@@ -72,8 +83,12 @@ export class RequestHeadParser {
       this.head = head = begun
       from = this.consumed
     }
-    const done = this.section.parse(bytes, from)
+    const done = this.section.parse(bytes, from, this.text, this.textStart)
     this.consumed = this.section.consumed
+    if (this.text !== "") {
+      this.likelyLength = Math.min(longestText, Math.max(this.text.length >> 1, this.consumed - this.textStart + 32))
+      this.text = ""
+    }
     if (done !== true) return done
     this.head = undefined
     this.emptyLines = 0
@@ -128,9 +143,12 @@ export class RequestHeadParser {
     if (bytes[i] !== CR) return this.refuse(bytes, start, i, "the HTTP version")
     if (i + 1 >= length) return undefined
     if (bytes[i + 1] !== LF) return failure("BareCarriageReturn", "CR without LF in the request line")
-    const text = latin1(bytes, start, i)
-    this.refusedLine = text
-    const version = text.slice(versionStart - start)
+    const text = latin1(bytes, start, Math.min(length, Math.max(i, start + this.likelyLength)))
+    const line = text.slice(0, i - start)
+    this.refusedLine = line
+    const version = i - versionStart === 8 && isHttp11(bytes, versionStart)
+      ? "HTTP/1.1"
+      : line.slice(versionStart - start)
     const minorVersion = minorVersionOf(version)
     if (typeof minorVersion !== "number") return minorVersion
     const method = text.slice(0, methodEnd - start)
@@ -139,7 +157,9 @@ export class RequestHeadParser {
     if (form === undefined) return failure("MalformedTarget", "a request target of no known form")
     this.consumed = i + 2
     this.refusedLine = ""
-    return { _tag: "RequestHead", method, target, form, minorVersion, version, fields: none }
+    this.text = text
+    this.textStart = start
+    return { _tag: "RequestHead", line, method, target, form, minorVersion, version, fields: none }
   }
 
   // RFC 9112, 3: three parts, one space between them, no white space within
@@ -158,6 +178,13 @@ export class RequestHeadParser {
 type Begun = Omit<RequestHead, "fields"> & { fields: Fields }
 
 const none: Fields = []
+
+const http11 = [72, 84, 84, 80, 47, 49, 46, 49]
+
+const isHttp11 = (bytes: Uint8Array, at: number): boolean => {
+  for (let i = 0; i < 8; i++) if (bytes[at + i] !== http11[i]) return false
+  return true
+}
 
 // RFC 9112, 2.3: HTTP/DIGIT.DIGIT, case-sensitive; RFC 9110, 15.6.6: other major versions are answered 505
 const minorVersionOf = (version: string): 0 | 1 | Failure => {

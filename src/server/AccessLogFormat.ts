@@ -101,12 +101,21 @@ const parse = (
     const kind = match[3]
     if (kind === "f") {
       const decimals = match[2] === undefined ? 6 : Number(match[2])
-      parts.push((record) => Number(field(record)).toFixed(decimals))
+      parts.push((record) => fixed(Number(field(record)), decimals))
     } else if (kind === "d") parts.push((record) => String(Math.trunc(Number(field(record)))))
     else parts.push((record) => String(field(record)))
   }
   if (at < template.length) parts.push(template.slice(at))
   return parts
+}
+
+// What `toFixed` gives, at half the time where the digits are few: they are most of what a line costs.
+const fixed = (value: number, decimals: number): string => {
+  if (decimals === 0 || decimals > 6 || !(value >= 0) || value > 1e6) return value.toFixed(decimals)
+  const scale = 10 ** decimals
+  const scaled = Math.round(value * scale)
+  const whole = Math.floor(scaled / scale)
+  return `${whole}.${String(scale + scaled - whole * scale).slice(1)}`
 }
 
 const fieldsFor = (options: FormatOptions): ReadonlyMap<string, Field> =>
@@ -144,9 +153,10 @@ const forwarded = (record: AccessRecord, trusted: TrustedProxies): string => {
 // What a client chose must not end a line or start an escape sequence in a terminal. The parser has let only visible
 // ASCII through, unless it was told to be lenient; a quote would end the field.
 const unsafe = /[^\x20-\x7e]|["\\]/g
+const harmless = /^[\x20-\x21\x23-\x5b\x5d-\x7e]*$/
 
 const escape = (text: string): string =>
-  text.search(unsafe) < 0
+  harmless.test(text)
     ? text
     : text.replace(unsafe, (character) =>
       character === "\"" || character === "\\"

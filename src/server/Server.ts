@@ -139,11 +139,10 @@ export const serve = (
         Metrics.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime)
         if (write === undefined) return
         const outcome = exchange.settle()
-        const { method, target, version } = exchange.request
         write({
           connectionId: connection.id,
           remote: connection.transport.remote,
-          requestLine: `${method} ${target} ${version}`,
+          requestLine: exchange.request.line,
           request: exchange.request,
           status: statusOf(exchange),
           bodyBytes: outcome.bodyBytes,

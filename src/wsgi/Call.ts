@@ -95,8 +95,9 @@ class Call implements Lent, Pushed {
 
   fieldsOf(fields: Fields): FieldView {
     const kept = this.exchange.kept
-    if (kept instanceof FieldView && kept.fields === fields) return kept
-    return this.exchange.kept = new FieldView(fields)
+    const last = kept instanceof FieldView ? kept : undefined
+    if (last !== undefined && last.fields === fields) return last
+    return this.exchange.kept = new FieldView(fields, last)
   }
 
   private readonly startResponse = (status: string, headers: HeaderPairs, errorInfo?: unknown): Write => {

@@ -137,25 +137,36 @@ export class EnvironRecord implements Environ {
 
 /**
  * The fields of a request as environ has them. A connection keeps that of its last request, because most clients send the
- * same fields again and again.
+ * same fields again and again, and nearly all the same names.
  *
  * @since 0.1.0
  * @category models
  */
 export class FieldView {
-  readonly keys: Array<string> = []
+  readonly keys: Array<string>
   readonly values: Array<string> = []
+  // has each field a key of its own?
+  private readonly plain: boolean
 
-  constructor(readonly fields: Fields) {
+  constructor(readonly fields: Fields, last: FieldView | undefined) {
+    const count = fields.length / 2
+    const named = last !== undefined && last.plain && last.hasNames(fields)
+    this.keys = named ? last.keys : []
     // a few keys are found faster by looking at each
-    const places = fields.length > 32 ? new Map<string, number>() : undefined
-    for (let i = 0; i < fields.length; i += 2) {
-      const key = environKey(fields[i])
+    const places = count > 16 && !named ? new Map<string, number>() : undefined
+    for (let i = 0; i < count; i++) {
+      const value = fields[2 * i + 1]
+      if (named) {
+        this.values.push(valueOf(this.keys[i], value))
+        continue
+      }
+      const key = environKey(fields[2 * i])
       if (key === "") continue
       const place = places === undefined ? this.keys.indexOf(key) : places.get(key) ?? -1
       places?.set(key, place < 0 ? this.keys.length : place)
-      this.add(key, fields[i + 1], place)
+      this.add(key, value, place)
     }
+    this.plain = this.keys.length === count
   }
 
   /** For `headers_raw`, in order: made for each request, because its application may write to them. */
@@ -167,14 +178,25 @@ export class FieldView {
     return pairs
   }
 
+  // A name that is repeated in its place is the same string.
+  private hasNames(fields: Fields): boolean {
+    const names = this.fields
+    if (names.length !== fields.length) return false
+    for (let i = 0; i < names.length; i += 2) if (names[i] !== fields[i]) return false
+    return true
+  }
+
   private add(key: string, value: string, place: number): void {
     if (place < 0) {
       this.keys.push(key)
-      // lengths repeated are equal, or the request would not be here (RFC 9112, 6.3)
-      this.values.push(key === "CONTENT_LENGTH" ? value.split(",")[0].trim() : value)
+      this.values.push(valueOf(key, value))
     } else if (key !== "CONTENT_LENGTH") this.values[place] += (key === "HTTP_COOKIE" ? "; " : ", ") + value
   }
 }
+
+// lengths repeated are equal, or the request would not be here (RFC 9112, 6.3)
+const valueOf = (key: string, value: string): string =>
+  key === "CONTENT_LENGTH" && value.includes(",") ? value.split(",")[0].trim() : value
 
 // Names with an underscore are dropped: `X_Real_IP` would arrive under the same key as `X-Real-IP`, and a proxy that
 // cleans one lets the other through.

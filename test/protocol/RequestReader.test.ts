@@ -1,6 +1,7 @@
 import * as fc from "fast-check"
-import { defaultLimits, RequestReader, strict } from "tsgi/protocol"
+import { defaultLimits, type RequestMessage, RequestReader, strict } from "tsgi/protocol"
 import { describe, expect, it } from "vitest"
+import { cutAt } from "../utils/splits.js"
 import { checkCuts, checkMeaning } from "./agreement.js"
 import { cuts, mutate, mutation, validRequest } from "./model.js"
 
@@ -128,6 +129,58 @@ describe("valid requests", () => {
       ),
       { numRuns: 6000 }
     )
+  })
+})
+
+describe("what a connection repeats", () => {
+  const limits = { ...defaultLimits, fieldLine: 40, fieldSection: 70, fieldCount: 7 }
+  // two short lines are as long as a long one, so that line ends meet by chance
+  const line = fc.oneof(
+    { arbitrary: fc.constantFrom("A: b", "A: c", "B: b", "A: bbbbbbb", "B: bbbbbbb"), weight: 4 },
+    { arbitrary: fc.constantFrom("Cookie: a", `X: ${"x".repeat(37)}`, `X: ${"x".repeat(38)}`, "no field"), weight: 1 }
+  )
+  const change = fc.oneof(
+    { arbitrary: fc.constant({ _tag: "Same" as const }), weight: 2 },
+    fc.record({ _tag: fc.constant("Set" as const), at: fc.nat(12), line }),
+    fc.record({ _tag: fc.constant("Insert" as const), at: fc.nat(12), line }),
+    fc.record({ _tag: fc.constant("Remove" as const), at: fc.nat(12) }),
+    fc.record({ _tag: fc.constant("Break" as const), at: fc.nat(200), byte: fc.constantFrom(0, 10, 13, 32, 58, 65) })
+  )
+
+  it("is read as if it came for the first time, whatever changed, and in whatever pieces", () => {
+    let changed = 0
+    fc.assert(
+      fc.property(
+        fc.array(line, { maxLength: 6 }),
+        fc.array(fc.tuple(change, cuts(100)), { minLength: 1, maxLength: 8 }),
+        (first, changes) => {
+          const lines = ["Host: a", ...first]
+          const veteran = new RequestReader(limits)
+          for (const [how, at] of [[{ _tag: "Same" as const }, []] as const, ...changes]) {
+            if (how._tag === "Set") lines[how.at % Math.max(1, lines.length)] = how.line
+            else if (how._tag === "Insert") lines.splice(how.at, 0, how.line)
+            else if (how._tag === "Remove") lines.splice(how.at, 1)
+            const bytes = bytesOf(`GET / HTTP/1.1\r\n${lines.map((each) => `${each}\r\n`).join("")}\r\n`)
+            if (how._tag === "Break") bytes[how.at % bytes.length] = how.byte
+            const pieces = at.length % 2 === 0 ? [bytes] : cutAt(bytes, at.map((each) => each % bytes.length))
+            const read = (reader: RequestReader): ReadonlyArray<RequestMessage | undefined> =>
+              pieces.flatMap((piece) => {
+                reader.receive(piece)
+                return [reader.next()]
+              })
+            const fresh = new RequestReader(limits)
+            const expected = read(fresh)
+            expect(read(veteran)).toEqual(expected)
+            if (expected.at(-1)?._tag !== "RequestStart") return
+            expect([veteran.next(), veteran.buffered]).toEqual([fresh.next(), fresh.buffered])
+            changed++
+          }
+        }
+      ),
+      { numRuns: 4000 }
+    )
+    // most of what is made is in order
+    expect(changed).toBeGreaterThan(5000)
   })
 })
 
