@@ -18,6 +18,7 @@ import { type Acceptor, type Bound, Listener } from "../server/Listener.js"
 import { BindError, bindErrorFrom, OptionError, TransportError } from "../server/ServerError.js"
 import { isSecured, loadTls } from "./lazyTls.js"
 import { NodeTransport } from "./NodeTransport.js"
+import { keepReadMemory } from "./readMemory.js"
 
 /**
  * Where to listen: a TCP port, a unix socket's `path`, or an `fd` that is bound already.
@@ -236,6 +237,7 @@ const open = async (
     server.close()
     throw error
   }
+  keepReadMemory()
   // Accepting failed, out of descriptors for instance: the next connection may succeed (accept(2)).
   server.on("error", (cause) => lost("Accept", cause, "-"))
   const address = addressOf(server, options)
