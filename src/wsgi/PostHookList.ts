@@ -35,8 +35,8 @@ export class PostHookList extends Array<PostHookEntry> {
   }
 
   override push(...entries: Array<PostHookEntry>): number {
-    // one by one: to spread them takes several times as long, and mostly there is one
-    for (const entry of entries) super.push(entry)
+    // `super.push` leaves V8's fast path with the first object that an array of a class of ours is given: 200 ns
+    for (const entry of entries) this[this.length] = entry
     this.#pushed.hooksPushed(entries)
     return this.length
   }

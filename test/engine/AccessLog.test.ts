@@ -1,6 +1,8 @@
 /** What a record says of requests that were not answered as usual. */
+import * as fc from "fast-check"
 import type { AccessRecord, App, ServerOptions } from "tsgi"
 import { server } from "tsgi"
+import { AccessLogFormat } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { gate, get, head } from "../eventlet/fixture.js"
@@ -63,4 +65,34 @@ it("a request that did not come in time took the time that it was waited for", a
   expect(endTime - startTime).toBeLessThan(5000)
   expect(Math.abs(Date.now() - endTime)).toBeLessThan(5000)
   await running.stop({ grace: 0 })
+})
+
+it("decimals are those of toFixed, to one in the last place", () => {
+  const lineOf = (decimals: number, milliseconds: number): string => {
+    const format = AccessLogFormat.compile(`%(wall_seconds).${decimals}f`)
+    return format({
+      connectionId: 1,
+      remote: { _tag: "Unix", path: "" },
+      requestLine: "",
+      request: undefined,
+      status: 200,
+      bodyBytes: 0,
+      wireBytes: 0,
+      startTime: 0,
+      endTime: milliseconds,
+      outcome: undefined,
+      refused: undefined
+    })
+  }
+  const times = fc.oneof(fc.double({ min: 0, max: 1e10, noNaN: true }), fc.nat(10_000), fc.double({ min: 0, max: 10 }))
+  fc.assert(
+    fc.property(fc.nat(8), times, (decimals, milliseconds) => {
+      const line = lineOf(decimals, milliseconds)
+      expect(line).toMatch(decimals === 0 ? /^\d+$/ : new RegExp(`^\\d+\\.\\d{${decimals}}$`))
+      expect(Math.abs(Number(line) - milliseconds / 1000)).toBeLessThan(0.51 * 10 ** -decimals + milliseconds * 1e-15)
+    }),
+    { numRuns: 3000 }
+  )
+  expect([lineOf(6, 0), lineOf(6, 0.999), lineOf(3, 999.9996), lineOf(1, 59_999)])
+    .toEqual(["0.000000", "0.000999", "1.000", "60.0"])
 })

@@ -94,6 +94,51 @@ for (const kind of Object.keys(kinds)) {
       expect(seen.lines.entries).toEqual(["Info from a hook annotated"])
     })
 
+    it("what the handler sets after one was added is not seen by it", async () => {
+      const seen = nothingSeen()
+      const [changed, added] = [FiberRef.unsafeMake("nothing"), FiberRef.unsafeMake("nothing")]
+      const tell = Effect.suspend(() =>
+        Effect.flatMap(
+          Effect.all([FiberRef.get(changed), FiberRef.get(added)]),
+          (values) => later(seen, values.join(" "))
+        )
+      )
+      await exchange(
+        kind,
+        seen,
+        Effect.gen(function*() {
+          yield* add(() => tell)
+          yield* FiberRef.set(changed, "before")
+          yield* add(() => tell)
+          yield* FiberRef.set(changed, "after")
+          yield* add(() => tell)
+          yield* FiberRef.set(added, "new")
+          yield* add(() => tell)
+          return ok
+        })
+      )
+      expect(seen.events.entries).toEqual([
+        "nothing nothing",
+        "before nothing",
+        "after nothing",
+        "after new",
+        "log 200"
+      ])
+    })
+
+    it("what one sets is not seen by the next", async () => {
+      const seen = nothingSeen()
+      const setting = FiberRef.unsafeMake("handler's")
+      const handler = Effect.gen(function*() {
+        yield* FiberRef.set(setting, "set")
+        yield* add(() => FiberRef.set(setting, "first hook's"))
+        yield* add(() => Effect.flatMap(FiberRef.get(setting), (value) => note(seen, value)))
+        return ok
+      })
+      await exchange(kind, seen, handler)
+      expect(seen.events.entries).toEqual(["set", "log 200"])
+    })
+
     it("one that fails, dies or throws keeps no other from running, and is logged", async () => {
       const seen = nothingSeen()
       await exchange(
@@ -175,6 +220,32 @@ for (const kind of Object.keys(kinds)) {
         Effect.runSync(Deferred.succeed(detached, undefined))
       }
       expect(seen.events.entries.slice(6)).toEqual(["detached", "detached"])
+    })
+
+    it("a client that leaves while one runs does not interrupt it", async () => {
+      const seen = nothingSeen()
+      const go = Effect.runSync(Deferred.make<void>())
+      const begun = new Journal<string>()
+      const handler = Effect.as(
+        add((outcome) =>
+          Effect.sync(() => begun.push("begun")).pipe(
+            Effect.zipRight(Deferred.await(go)),
+            Effect.zipRight(note(seen, named(outcome)))
+          )
+        ),
+        ok
+      )
+      await exchange(kind, seen, handler, {
+        talk: async (client) => {
+          await client.response()
+          await begun.first(1)
+          client.reset()
+          await turns(20)
+          expect(seen.events.entries).toEqual([])
+          Effect.runSync(Deferred.succeed(go, undefined))
+        }
+      })
+      expect(seen.events.entries).toEqual(["Sent 200", "log 200"])
     })
 
     it("a stop waits for them, attached or not, and interrupts none", async () => {
