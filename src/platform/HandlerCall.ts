@@ -2,7 +2,7 @@
  * One call of an HttpApp: a fiber for an exchange, and what belongs to both.
  *
  * Effect is entered once. Without middleware, and with a tracer that nobody can see through, the app runs as it is and its
- * response is sent by the fiber's observer. Otherwise, and for failures, `HttpApp.toHandled` does what it promises: errors
+ * response is sent by the fiber's observer, or, where post hooks follow, within the fiber, which then runs them. Otherwise, and for failures, `HttpApp.toHandled` does what it promises: errors
  * to responses, pre-response handlers, middleware, spans. Unlike with it alone, the app itself can be interrupted, and the
  * exit of the request's scope tells how the exchange ended.
  *
@@ -20,7 +20,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import { constFalse, constTrue } from "effect/Function"
 import { globalValue } from "effect/GlobalValue"
@@ -36,7 +36,7 @@ import { LazyScope } from "../server/LazyScope.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
 import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
-import { hasChildren, refsOf } from "./fiberState.js"
+import { childrenOf, hasChildren, haveSameRefs, refsOf } from "./fiberState.js"
 import { UnreadableForm } from "./FormReader.js"
 import { LayeredMap } from "./LayeredMap.js"
 import { type OpenSpan, RequestSpan } from "./RequestSpan.js"
@@ -161,7 +161,7 @@ export class HandlerCall implements RequestCall, HookCarrier {
   private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
   private response: HttpServerResponse | undefined = undefined
   private failure: Cause.Cause<unknown> | undefined = undefined
-  // what the observer of a handler that has ended sends
+  // what is sent when the handler has ended
   private ready: HeadDraft | undefined = undefined
   private readyBody: string | Uint8Array = ""
   // the handler's fiber while it can do what hooks leave to do, and what that is
@@ -222,7 +222,7 @@ export class HandlerCall implements RequestCall, HookCarrier {
 
   /**
    * Answers with what the app gave. What can be sent whole is left to the observer, which knows that nothing of the handler
-   * is left. What it has forked is interrupted at its end and may take its time, for which the client does not wait.
+   * is left, unless post hooks can have its fiber. What it has forked is interrupted at its end and may take its time, for which the client does not wait.
    */
   answer(
     response: HttpServerResponse,
@@ -245,7 +245,8 @@ export class HandlerCall implements RequestCall, HookCarrier {
     this.carrier = fiber
     this.exchange.hookCarrier = this
     this.answered(Exit.void)
-    return this.carried()
+    // nobody who has got hold of the handler's fiber can interrupt what is not the handler any more
+    return Effect.uninterruptible(this.carried(fiber))
   }
 
   carry(effect: Effect.Effect<void, never, unknown>, queue: HookQueue, settings: Settings): boolean {
@@ -253,24 +254,42 @@ export class HandlerCall implements RequestCall, HookCarrier {
     const refs = refsOf(this.carrier)
     if (refs === settings) this.burden = { effect, queue }
     // what the handler has set since, and the hook's settings do not know, could not be taken back
-    else if (refs.locals.size !== settings.locals.size) return false
+    else if (!haveSameRefs(refs, settings)) return false
     else this.burden = { effect: Effect.zipRight(Effect.setFiberRefs(settings), effect), queue }
     return true
   }
 
-  private carried(): Effect.Effect<unknown, never, unknown> {
+  private carried(fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<unknown, never, unknown> {
     const burden = this.burden
-    this.burden = undefined
-    if (burden !== undefined) {
-      return Effect.flatMap(burden.effect, () => {
-        burden.queue.goOn()
-        return this.carried()
-      })
+    if (burden === undefined) {
+      this.carriesNoMore()
+      return Effect.void
     }
-    // hooks that run later, when the client has read for instance, find no fiber here
+    const goOn = (): Effect.Effect<unknown, never, unknown> => {
+      this.burden = undefined
+      burden.queue.goOn()
+      return this.carried(fiber)
+    }
+    // a hook is over when what it has forked is, as it would be in a fiber of its own
+    const over = (): Effect.Effect<unknown, never, unknown> =>
+      hasChildren(fiber) ? Effect.flatMap(Fiber.interruptAll(childrenOf(fiber)), goOn) : goOn()
+    return Effect.matchCauseEffect(burden.effect, { onFailure: over, onSuccess: over })
+  }
+
+  // Hooks that run later, when the client has read for instance, find no fiber here.
+  private carriesNoMore(): void {
     this.carrier = undefined
     if (this.ranOn || !this.exchange.hooksRun) this.site.calls.delete(this)
-    return Effect.void
+  }
+
+  // The fiber is over before its hooks: what broke it must not keep the others from running.
+  private broke(exit: Exit.Exit<unknown, unknown>): void {
+    const burden = this.burden
+    if (this.carrier === undefined) return
+    this.burden = undefined
+    this.carriesNoMore()
+    if (Exit.isFailure(exit)) this.exchange.logFailure("running the post hooks failed", exit.cause)
+    burden?.queue.goOn()
   }
 
   /** Answers what the app failed with. */
@@ -290,8 +309,8 @@ export class HandlerCall implements RequestCall, HookCarrier {
   }
 
   private answered(exit: Exit.Exit<unknown, unknown>): void {
-    // its fiber has done what its hooks left to do
-    if (this.over !== undefined) return
+    // it was answered within the fiber
+    if (this.over !== undefined) return this.broke(exit)
     if (this.ready === undefined || this.exchange.over || Exit.isFailure(exit)) return this.ended(exit)
     this.handled = true
     if (this.scope.used || this.span?.used === true) {

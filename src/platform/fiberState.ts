@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import type * as FiberRefs from "effect/FiberRefs"
 import * as Predicate from "effect/Predicate"
 
@@ -20,16 +20,44 @@ export const refsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): FiberRefs.F
 }
 
 /**
- * Has it forked others that still run? A fiber's end waits for that of its children. There is no other way to look at them
- * without an Effect.
+ * Do both have a value for the same settings, whatever it is?
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const haveSameRefs = (some: FiberRefs.FiberRefs, others: FiberRefs.FiberRefs): boolean => {
+  if (some.locals.size !== others.locals.size) return false
+  for (const ref of some.locals.keys()) if (!others.locals.has(ref)) return false
+  return true
+}
+
+/**
+ * What it has forked and still runs. A fiber's end interrupts its children and waits for theirs. There is no other way to
+ * look at them without an Effect.
  *
  * @since 0.1.0
  * @category accessors
+ */
+export const childrenOf = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>
+): ReadonlyArray<Fiber.RuntimeFiber<unknown, unknown>> => {
+  const children: unknown = Reflect.get(fiber, "_children")
+  return children instanceof Set ? [...children].filter(isRuntimeFiber) : []
+}
+
+/**
+ * Has it forked anything that still runs?
+ *
+ * @since 0.1.0
+ * @category predicates
  */
 export const hasChildren = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => {
   const children: unknown = Reflect.get(fiber, "_children")
   return children instanceof Set && children.size > 0
 }
+
+const isRuntimeFiber = (fiber: unknown): fiber is Fiber.RuntimeFiber<unknown, unknown> =>
+  Fiber.isFiber(fiber) && Fiber.isRuntimeFiber(fiber)
 
 const isFiberRefs = (refs: unknown): refs is FiberRefs.FiberRefs =>
   Predicate.hasProperty(refs, "locals") && refs.locals instanceof Map

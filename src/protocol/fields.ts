@@ -54,7 +54,10 @@ export class FieldSection {
 
   constructor(private readonly limits: SectionLimits) {}
 
-  /** What was read, when `parse` answered `true`. The same array as before where the section was the same. */
+  /**
+   * What was read, when `parse` answered `true`. The same array as before where the section was the same, and the caller had
+   * it as text.
+   */
   take(): Fields {
     const fields = this.fields
     this.known = fields
@@ -98,6 +101,8 @@ export class FieldSection {
         } else {
           lineStart += 2
           outcome = true
+          // it has fewer lines than the known one
+          if (knownAt >= 0 && !changed) this.isSteady(knownAt, found / 4)
         }
         break
       }

@@ -54,7 +54,8 @@ export class RequestHeadParser {
   private head: Begun | undefined = undefined
   private refusedLine = ""
   // A call into native code costs as much as to read a short head. So the request line becomes text together with what lies
-  // behind it, as far as a head is likely to reach: as far as the last one did, and a little further.
+  // behind it, as far as a head is likely to reach: as far as the last one did, and a little further. Who keeps a part of the
+  // head keeps that text.
   private text = ""
   private textStart = 0
   private likelyLength = usualHead

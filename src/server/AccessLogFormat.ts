@@ -109,7 +109,7 @@ const parse = (
   return parts
 }
 
-// What `toFixed` gives, at half the time where the digits are few: they are most of what a line costs.
+// What `toFixed` gives, to one in the last place, at half the time where the digits are few.
 const fixed = (value: number, decimals: number): string => {
   if (decimals === 0 || decimals > 6 || !(value >= 0) || value > 1e6) return value.toFixed(decimals)
   const scale = 10 ** decimals

@@ -319,6 +319,7 @@ export class Connection implements ExchangeHost, BodySource {
     if (this.gone) return
     const handed = this.outbox.flush()
     if (!handed || this.phase === "Busy") this.current?.headGiven()
+    if (!handed) { for (const exchange of this.unsettled) exchange.headGiven() }
     if (handed) {
       this.writeDeadline = Infinity
       this.allHanded()
@@ -473,8 +474,7 @@ export class Connection implements ExchangeHost, BodySource {
     if (!exchange.persistent && exchange.demands.asksClose && exchange.body.complete) return this.closeSoon()
     if (!exchange.persistent || this.gone || this.isUnwanted) return this.linger()
     this.phase = "Idle"
-    this.awaited = "Idle"
-    this.readDeadline = now + this.config.timeouts.idle
+    this.awaitRead("Idle", this.config.timeouts.idle, now)
     this.readOn()
     this.advance()
   }
@@ -599,9 +599,9 @@ export class Connection implements ExchangeHost, BodySource {
   // ---------------------------------------------------------------------------------------------------------------
   // deadlines
 
-  private awaitRead(awaited: Awaited, timeout: number): void {
+  private awaitRead(awaited: Awaited, timeout: number, now = this.time.now()): void {
     this.awaited = awaited
-    this.readDeadline = this.time.now() + timeout
+    this.readDeadline = now + timeout
   }
 
   /** Acts on deadlines that have passed. */

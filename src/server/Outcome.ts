@@ -29,7 +29,10 @@ export interface Facts {
   readonly interimResponses: number
   /** When the head was read, in milliseconds since the epoch, monotonic, with fractions; so are the next two. */
   readonly startTime: number
-  /** When the final head was given to the transport; `undefined` when it never was. */
+  /**
+   * When the final head was given to the transport, or, where all of the exchange went with it or nothing could be given any
+   * more, when it ended; `undefined` when no final response was begun.
+   */
   readonly firstByteTime: number | undefined
   readonly endTime: number
 }

@@ -96,9 +96,6 @@ const warn = (error: unknown): void =>
 // Lines that wait to be written, at the most: a full disk must not fill the memory too.
 const mostHeld = 16_777_216
 
-/** Milliseconds that a line waits for others. */
-const gatherFor = 10
-
 /** Milliseconds until a file that cannot be written is opened again. */
 const pause = 1000
 
@@ -165,8 +162,7 @@ const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
       // told already; the old one may do yet
     }
   }
-  // Lines of a few requests leave together: a write for each, and for those of one turn of the event loop, means as many
-  // changes of thread, which cost more than the lines.
+  // The lines of one turn of the event loop leave together: a write for each costs as much as a request.
   let gathered = ""
   const give = (): void => {
     if (gathered === "") return
@@ -182,7 +178,7 @@ const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
   }
   const write = (line: string): void => {
     if (!open) return
-    if (gathered === "") setTimeout(give, gatherFor).unref()
+    if (gathered === "") setImmediate(give)
     gathered += `${line}\n`
   }
   const flushAtExit = (): void => {

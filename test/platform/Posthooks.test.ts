@@ -7,6 +7,8 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import { type Outcome, Posthooks } from "tsgi/effect"
@@ -246,6 +248,57 @@ for (const kind of Object.keys(kinds)) {
         }
       })
       expect(seen.events.entries).toEqual(["Sent 200", "log 200"])
+    })
+
+    it("who has got hold of the handler's fiber cannot keep them from running", async () => {
+      const seen = nothingSeen()
+      const begun = new Journal<() => void>()
+      const go = Effect.runSync(Deferred.make<void>())
+      const handler = Effect.withFiberRuntime<
+        HttpServerResponse.HttpServerResponse,
+        never,
+        HttpServerRequest.HttpServerRequest
+      >(
+        (fiber) =>
+          Effect.as(
+            Effect.zipRight(
+              add(() =>
+                Effect.sync(() => begun.push(() => fiber.unsafeInterruptAsFork(FiberId.none))).pipe(
+                  Effect.zipRight(Deferred.await(go)),
+                  Effect.zipRight(note(seen, "first"))
+                )
+              ),
+              add(() => Effect.zipRight(Fiber.interruptFork(fiber), later(seen, "second")))
+            ),
+            ok
+          )
+      )
+      await using scene = await open(kinds[kind](handler), seen, { memory: true })
+      await using client = await scene.connect()
+      client.send(get)
+      await client.response()
+      const [interrupt] = await begun.first(1)
+      interrupt()
+      await turns(20)
+      Effect.runSync(Deferred.succeed(go, undefined))
+      await seen.records.first(1)
+      await scene.stop()
+      expect(seen.events.entries).toEqual(["first", "second", "log 200"])
+    })
+
+    it("what one forks is over before the next, as it was in a fiber of its own", async () => {
+      const seen = nothingSeen()
+      await exchange(
+        kind,
+        seen,
+        Effect.gen(function*() {
+          yield* add(() => Effect.fork(later(seen, "forked by the first")))
+          yield* add(() => note(seen, "second"))
+          yield* add(() => Effect.fork(later(seen, "forked by the third")))
+          return ok
+        })
+      )
+      expect(seen.events.entries).toEqual(["forked by the first", "second", "forked by the third", "log 200"])
     })
 
     it("a stop waits for them, attached or not, and interrupts none", async () => {
