@@ -84,14 +84,18 @@ it("decimals are those of toFixed, to one in the last place", () => {
       refused: undefined
     })
   }
-  const times = fc.oneof(fc.double({ min: 0, max: 1e10, noNaN: true }), fc.nat(10_000), fc.double({ min: 0, max: 10 }))
+  const times = fc.oneof(
+    fc.double({ min: 0, max: 1e10, noNaN: true }),
+    fc.nat(10_000),
+    fc.double({ min: 0, max: 10, noNaN: true })
+  )
   fc.assert(
     fc.property(fc.nat(8), times, (decimals, milliseconds) => {
       const line = lineOf(decimals, milliseconds)
       expect(line).toMatch(decimals === 0 ? /^\d+$/ : new RegExp(`^\\d+\\.\\d{${decimals}}$`))
       expect(Math.abs(Number(line) - milliseconds / 1000)).toBeLessThan(0.51 * 10 ** -decimals + milliseconds * 1e-15)
     }),
-    { numRuns: 3000 }
+    { numRuns: 3000, seed: 6 }
   )
   expect([lineOf(6, 0), lineOf(6, 0.999), lineOf(3, 999.9996), lineOf(1, 59_999)])
     .toEqual(["0.000000", "0.000999", "1.000", "60.0"])
