@@ -1,9 +1,12 @@
 /** A handler that joins another request's fiber takes over that fiber's services, and must still answer its own client. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { expect, it } from "vitest"
 import { turns } from "../utils/Journal.js"
@@ -41,3 +44,29 @@ it.each(cases)("%s: %s answers reach the one who asked", async (app, kind) => {
     kind === "failed" ? [[500, ""], [500, ""]] : [[200, "done for two"], [200, "done for one"]]
   )
 })
+
+class Name extends Context.Tag("Name")<Name, string>() {}
+
+it.each(Object.keys(kinds))(
+  "%s: who joins keeps the services of its own that the other has from the app",
+  async (app) => {
+    let flight: Fiber.Fiber<string> | undefined
+    const handler: Handler = Effect.gen(function*() {
+      const { headers } = yield* HttpServerRequest.HttpServerRequest
+      if (flight === undefined) {
+        flight = yield* Effect.forkDaemon(Effect.succeed("done"))
+        return HttpServerResponse.text("first")
+      }
+      const joined = Effect.zipRight(Fiber.join(flight), Effect.serviceOption(Name))
+      const name = yield* Effect.provideService(joined, Name, `${headers.who}'s`)
+      return HttpServerResponse.text(Option.getOrElse(name, () => "nobody's"))
+    })
+    const around = Layer.succeed(Name, "the app's")
+    await using scene = await open(kinds[app](handler), nothingSeen(), { around })
+    await using client = await scene.connect()
+    client.send(request("one"))
+    expect((await client.response()).body.toString()).toBe("first")
+    client.send(request("two"))
+    expect((await client.response()).body.toString()).toBe("two's")
+  }
+)
