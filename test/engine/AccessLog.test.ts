@@ -6,7 +6,7 @@ import { AccessLogFormat } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { gate, get, head } from "../eventlet/fixture.js"
-import { Journal } from "../utils/Journal.js"
+import { Journal, turns } from "../utils/Journal.js"
 
 const recording = (app: App, timeouts: ServerOptions["timeouts"] = {}) => {
   const records = new Journal<AccessRecord>()
@@ -99,4 +99,28 @@ it("decimals are those of toFixed, to one in the last place", () => {
   )
   expect([lineOf(6, 0), lineOf(6, 0.999), lineOf(3, 999.9996), lineOf(1, 59_999)])
     .toEqual(["0.000000", "0.000999", "1.000", "60.0"])
+})
+
+it("answers to pipelined requests that wait for a slow client were given to it when they were made", async () => {
+  const { memory, records, running } = recording((_, startResponse) => {
+    startResponse("200 OK", [])
+    return "x".repeat(40_000)
+  })
+  await running.ready
+  const client = memory.connect()
+  client.pause()
+  client.send(get("/") + get("/") + get("/"))
+  await turns(20)
+  const waiting = performance.timeOrigin + performance.now()
+  expect(records.entries).toEqual([])
+  await turns(20)
+  client.resume()
+  for (let i = 0; i < 3; i++) await client.response()
+  await running.stop({ grace: 0 })
+  const late = records.entries.map(({ endTime, outcome }) => [outcome?.firstByteTime ?? Infinity, endTime])
+  expect(late).toHaveLength(3)
+  for (const [first, end] of late) {
+    expect(first).toBeLessThanOrEqual(waiting)
+    expect(end).toBeGreaterThan(waiting)
+  }
 })
