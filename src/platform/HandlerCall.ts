@@ -20,7 +20,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import { constFalse, constTrue } from "effect/Function"
 import { globalValue } from "effect/GlobalValue"
@@ -31,12 +31,12 @@ import type { Duplex } from "node:stream"
 import type { HeadDraft } from "../protocol/responseHead.js"
 import type { Plea } from "../server/Application.js"
 import type { Exchange } from "../server/Exchange.js"
-import type { HookCarrier, HookQueue, Settings } from "../server/HookQueue.js"
 import { LazyScope } from "../server/LazyScope.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
 import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
-import { childrenOf, hasChildren, haveSameRefs, refsOf } from "./fiberState.js"
+import { CarriedHooks } from "./CarriedHooks.js"
+import { hasChildren } from "./fiberState.js"
 import { UnreadableForm } from "./FormReader.js"
 import { LayeredMap } from "./LayeredMap.js"
 import { type OpenSpan, RequestSpan } from "./RequestSpan.js"
@@ -126,12 +126,6 @@ export class Calls {
 // The platform's own list of scopes that somebody else closes: see HttpApp.ejectDefaultScopeClose.
 const ejectedScopes = globalValue("@effect/platform/HttpApp/ejectedScopes", () => new WeakSet<Scope.Scope>())
 
-/** What a hook has left to do, and who goes on when it is done. */
-interface Burden {
-  readonly effect: Effect.Effect<void, never, unknown>
-  readonly queue: HookQueue
-}
-
 /** What an interruption would cut short. */
 const enum Step {
   Handler,
@@ -144,7 +138,7 @@ const enum Step {
  * @since 0.1.0
  * @category models
  */
-export class HandlerCall implements RequestCall, HookCarrier {
+export class HandlerCall implements RequestCall {
   socket: Duplex | undefined = undefined
   keepRunning: number
   private handled = false
@@ -164,9 +158,7 @@ export class HandlerCall implements RequestCall, HookCarrier {
   // what is sent when the handler has ended
   private ready: HeadDraft | undefined = undefined
   private readyBody: string | Uint8Array = ""
-  // the handler's fiber while it can do what hooks leave to do, and what that is
-  private carrier: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
-  private burden: Burden | undefined = undefined
+  private carried: CarriedHooks | undefined = undefined
 
   private readonly request: ServerRequest
 
@@ -208,7 +200,7 @@ export class HandlerCall implements RequestCall, HookCarrier {
       this.fiber = this.site.fork(short, services)
       this.fiber.addObserver((exit) => this.answered(exit))
       if (!this.handled) this.runsOn()
-      else if (this.carrier !== undefined) this.hooksRunOn()
+      else if (this.carried?.active === true) this.hooksRunOn()
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
       this.runsOn()
@@ -242,54 +234,13 @@ export class HandlerCall implements RequestCall, HookCarrier {
 
   // The handler has ended, and its fiber can do what its hooks leave to do: another fiber would cost more than most hooks.
   private answerWithHooks(fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<unknown, never, unknown> {
-    this.carrier = fiber
-    this.exchange.hookCarrier = this
+    const carried = new CarriedHooks(fiber, () => {
+      if (this.ranOn || !this.exchange.hooksRun) this.site.calls.delete(this)
+    })
+    this.carried = carried
+    this.exchange.hookCarrier = carried
     this.answered(Exit.void)
-    // nobody who has got hold of the handler's fiber can interrupt what is not the handler any more
-    return Effect.uninterruptible(this.carried(fiber))
-  }
-
-  carry(effect: Effect.Effect<void, never, unknown>, queue: HookQueue, settings: Settings): boolean {
-    if (settings === undefined || this.carrier === undefined) return false
-    const refs = refsOf(this.carrier)
-    if (refs === settings) this.burden = { effect, queue }
-    // what the handler has set since, and the hook's settings do not know, could not be taken back
-    else if (!haveSameRefs(refs, settings)) return false
-    else this.burden = { effect: Effect.zipRight(Effect.setFiberRefs(settings), effect), queue }
-    return true
-  }
-
-  private carried(fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<unknown, never, unknown> {
-    const burden = this.burden
-    if (burden === undefined) {
-      this.carriesNoMore()
-      return Effect.void
-    }
-    const goOn = (): Effect.Effect<unknown, never, unknown> => {
-      this.burden = undefined
-      burden.queue.goOn()
-      return this.carried(fiber)
-    }
-    // a hook is over when what it has forked is, as it would be in a fiber of its own
-    const over = (): Effect.Effect<unknown, never, unknown> =>
-      hasChildren(fiber) ? Effect.flatMap(Fiber.interruptAll(childrenOf(fiber)), goOn) : goOn()
-    return Effect.matchCauseEffect(burden.effect, { onFailure: over, onSuccess: over })
-  }
-
-  // Hooks that run later, when the client has read for instance, find no fiber here.
-  private carriesNoMore(): void {
-    this.carrier = undefined
-    if (this.ranOn || !this.exchange.hooksRun) this.site.calls.delete(this)
-  }
-
-  // The fiber is over before its hooks: what broke it must not keep the others from running.
-  private broke(exit: Exit.Exit<unknown, unknown>): void {
-    const burden = this.burden
-    if (this.carrier === undefined) return
-    this.burden = undefined
-    this.carriesNoMore()
-    if (Exit.isFailure(exit)) this.exchange.logFailure("running the post hooks failed", exit.cause)
-    burden?.queue.goOn()
+    return carried.rest
   }
 
   /** Answers what the app failed with. */
@@ -310,7 +261,7 @@ export class HandlerCall implements RequestCall, HookCarrier {
 
   private answered(exit: Exit.Exit<unknown, unknown>): void {
     // it was answered within the fiber
-    if (this.over !== undefined) return this.broke(exit)
+    if (this.over !== undefined) return this.carried?.ended(exit, this.exchange)
     if (this.ready === undefined || this.exchange.over || Exit.isFailure(exit)) return this.ended(exit)
     this.handled = true
     if (this.scope.used || this.span?.used === true) {
@@ -421,7 +372,7 @@ export class HandlerCall implements RequestCall, HookCarrier {
   }
 
   private runsNoMore(): void {
-    if (this.carrier === undefined && (this.ranOn || this.exchange.hooked)) this.site.calls.delete(this)
+    if (this.carried?.active !== true && (this.ranOn || this.exchange.hooked)) this.site.calls.delete(this)
     this.exchange.ended()
   }
 
