@@ -24,8 +24,9 @@ interface Burden {
  * @category models
  */
 export class CarriedHooks implements HookCarrier {
+  /** Is the fiber at it, or about to be? */
+  active = true
   private burden: Burden | undefined = undefined
-  private over = false
 
   /** @param onOver the fiber does no more; hooks that run later, when the client has read for instance, need another */
   constructor(
@@ -33,13 +34,8 @@ export class CarriedHooks implements HookCarrier {
     private readonly onOver: () => void
   ) {}
 
-  /** Is the fiber at it, or about to be? */
-  get active(): boolean {
-    return !this.over
-  }
-
   carry(effect: Effect.Effect<void, never, unknown>, queue: HookQueue, settings: Settings): boolean {
-    if (settings === undefined || this.over) return false
+    if (settings === undefined || !this.active) return false
     const refs = refsOf(this.fiber)
     if (refs === settings) this.burden = { effect, queue }
     // what the handler has set since, and the hook's settings do not know, could not be taken back
@@ -72,7 +68,7 @@ export class CarriedHooks implements HookCarrier {
 
   /** The fiber is over. What broke it, if it was before the hooks were, must not keep the others from running. */
   ended(exit: Exit.Exit<unknown, unknown>, log: Pick<Exchange, "logFailure">): void {
-    if (this.over) return
+    if (!this.active) return
     const burden = this.burden
     this.burden = undefined
     this.end()
@@ -81,7 +77,7 @@ export class CarriedHooks implements HookCarrier {
   }
 
   private end(): void {
-    this.over = true
+    this.active = false
     this.onOver()
   }
 }

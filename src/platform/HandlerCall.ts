@@ -2,9 +2,9 @@
  * One call of an HttpApp: a fiber for an exchange, and what belongs to both.
  *
  * Effect is entered once. Without middleware, and with a tracer that nobody can see through, the app runs as it is and its
- * response is sent by the fiber's observer, or, where post hooks follow, within the fiber, which then runs them. Otherwise, and for failures, `HttpApp.toHandled` does what it promises: errors
- * to responses, pre-response handlers, middleware, spans. Unlike with it alone, the app itself can be interrupted, and the
- * exit of the request's scope tells how the exchange ended.
+ * response is sent by the fiber's observer, or, where post hooks follow, within the fiber, which then runs them. Otherwise,
+ * and for failures, `HttpApp.toHandled` does what it promises: errors to responses, pre-response handlers, middleware, spans.
+ * Unlike with it alone, the app itself can be interrupted, and the exit of the request's scope tells how the exchange ended.
  *
  * @since 0.1.0
  */
@@ -200,7 +200,7 @@ export class HandlerCall implements RequestCall {
       this.fiber = this.site.fork(short, services)
       this.fiber.addObserver((exit) => this.answered(exit))
       if (!this.handled) this.runsOn()
-      else if (this.carried?.active === true) this.hooksRunOn()
+      else if (this.carried?.active === true) this.awaitEnd()
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
       this.runsOn()
@@ -214,7 +214,8 @@ export class HandlerCall implements RequestCall {
 
   /**
    * Answers with what the app gave. What can be sent whole is left to the observer, which knows that nothing of the handler
-   * is left, unless post hooks can have its fiber. What it has forked is interrupted at its end and may take its time, for which the client does not wait.
+   * is left, unless post hooks can have its fiber. What it has forked is interrupted at its end and may take its time, for
+   * which the client does not wait.
    */
   answer(
     response: HttpServerResponse,
@@ -362,11 +363,11 @@ export class HandlerCall implements RequestCall {
   private runsOn(): void {
     if (this.exchange.isRunning) return
     this.exchange.running((reason) => this.interrupt(reason), true)
-    this.ranOn = true
-    this.site.calls.add(this)
+    this.awaitEnd()
   }
 
-  private hooksRunOn(): void {
+  // The end of the app waits for it.
+  private awaitEnd(): void {
     this.ranOn = true
     this.site.calls.add(this)
   }

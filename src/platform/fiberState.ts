@@ -41,8 +41,8 @@ export const haveSameRefs = (some: FiberRefs.FiberRefs, others: FiberRefs.FiberR
 export const childrenOf = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>
 ): ReadonlyArray<Fiber.RuntimeFiber<unknown, unknown>> => {
-  const children: unknown = Reflect.get(fiber, "_children")
-  return children instanceof Set ? [...children].filter(isRuntimeFiber) : []
+  const children = childSet(fiber)
+  return children === undefined ? [] : [...children].filter(isRuntimeFiber)
 }
 
 /**
@@ -52,8 +52,13 @@ export const childrenOf = (
  * @category predicates
  */
 export const hasChildren = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => {
+  const children = childSet(fiber)
+  return children !== undefined && children.size > 0
+}
+
+const childSet = (fiber: Fiber.RuntimeFiber<unknown, unknown>): ReadonlySet<unknown> | undefined => {
   const children: unknown = Reflect.get(fiber, "_children")
-  return children instanceof Set && children.size > 0
+  return children instanceof Set ? children : undefined
 }
 
 const isRuntimeFiber = (fiber: unknown): fiber is Fiber.RuntimeFiber<unknown, unknown> =>

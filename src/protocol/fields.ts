@@ -91,7 +91,7 @@ export class FieldSection {
         this.used = knownAt
         lineStart += knownAt
       }
-    } else if (first) this.isSteady(0, 0)
+    } else if (first) this.setSteady(0, 0)
     while (true) {
       if (lineStart >= length) break
       if (bytes[lineStart] === CR) {
@@ -102,7 +102,7 @@ export class FieldSection {
           lineStart += 2
           outcome = true
           // it has fewer lines than the known one
-          if (knownAt >= 0 && !changed) this.isSteady(knownAt, found / 4)
+          if (knownAt >= 0 && !changed) this.setSteady(knownAt, found / 4)
         }
         break
       }
@@ -133,7 +133,7 @@ export class FieldSection {
         }
         if (!changed) {
           changed = true
-          this.isSteady(knownAt, found / 4)
+          this.setSteady(knownAt, found / 4)
         }
         knownAt = knownEnd < known.length ? knownEnd : -1
       }
@@ -198,7 +198,7 @@ export class FieldSection {
     return outcome
   }
 
-  private isSteady(length: number, lines: number): void {
+  private setSteady(length: number, lines: number): void {
     this.steadyLength = length
     this.steadyLines = lines
   }

@@ -335,8 +335,6 @@ export class Connection implements ExchangeHost, BodySource {
       this.unsettled.push(exchange)
       this.current = undefined
       this.phase = "Idle"
-      // the time counts from when the answer is out
-      this.awaited = "Idle"
       return
     }
     this.phase = "Flushing"
@@ -411,7 +409,7 @@ export class Connection implements ExchangeHost, BodySource {
   private settleUnattended(): void {
     if (this.unsettled.length === 0) return
     const now = this.time.now()
-    if (this.phase === "Idle") this.readDeadline = now + this.config.timeouts.idle
+    if (this.phase === "Idle") this.awaitRead("Idle", this.config.timeouts.idle, now)
     for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
       exchange.overUnattended(now, this.closeReason)
       this.engine.record(this, exchange, now)
