@@ -2,8 +2,8 @@
  * One call of an HttpApp: a fiber for an exchange, and what belongs to both.
  *
  * Effect is entered once. Without middleware, and with a tracer that nobody can see through, the app runs as it is and its
- * response is sent by the fiber's observer, or, where post hooks follow, within the fiber, which then runs them. Otherwise,
- * and for failures, `HttpApp.toHandled` does what it promises: errors to responses, pre-response handlers, middleware, spans.
+ * response is sent by the fiber's observer. Otherwise, and for failures, `HttpApp.toHandled` does what it promises: errors to
+ * responses, pre-response handlers, middleware, spans.
  * Unlike with it alone, the app itself can be interrupted, and the exit of the request's scope tells how the exchange ended.
  *
  * @since 0.1.0
@@ -35,7 +35,6 @@ import { LazyScope } from "../server/LazyScope.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
 import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
-import { CarriedHooks } from "./CarriedHooks.js"
 import { hasChildren } from "./fiberState.js"
 import { UnreadableForm } from "./FormReader.js"
 import { LayeredMap } from "./LayeredMap.js"
@@ -92,34 +91,43 @@ export interface Site {
  * @category models
  */
 export class Calls {
-  private readonly running = new Set<HandlerCall>()
+  // an array and not a Set: the tables that a Set leaves behind keep each other, and all that was ever in them, through
+  // the collections of young objects
+  private readonly running: Array<HandlerCall> = []
   private onNone: (() => void) | undefined = undefined
 
   add(call: HandlerCall): void {
-    this.running.add(call)
+    if (call.place < 0) call.place = this.running.push(call) - 1
   }
 
   delete(call: HandlerCall): void {
     if (!call.exchange.hooked || call.exchange.hooksRun) return this.deleteLast(call)
     // behind its post hooks, which have the app's services; a call that was answered at once has not been here yet
-    this.running.add(call)
+    this.add(call)
     call.exchange.postHook(() => this.deleteLast(call))
   }
 
   /** The app ends: calls back when nothing of it is left. */
   end(callback: () => void): void {
     this.onNone = callback
-    if (this.running.size === 0) callback()
+    if (this.running.length === 0) callback()
   }
 
   /** There was time enough. */
   interrupt(): void {
-    for (const call of this.running) call.interruptForStop()
+    for (const call of [...this.running]) call.interruptForStop()
   }
 
   private deleteLast(call: HandlerCall): void {
-    this.running.delete(call)
-    if (this.running.size === 0) this.onNone?.()
+    if (call.place >= 0) {
+      const last = this.running.pop()
+      if (last !== undefined && last !== call) {
+        this.running[call.place] = last
+        last.place = call.place
+      }
+      call.place = -1
+    }
+    if (this.running.length === 0) this.onNone?.()
   }
 }
 
@@ -141,6 +149,8 @@ const enum Step {
 export class HandlerCall implements RequestCall {
   socket: Duplex | undefined = undefined
   keepRunning: number
+  /** Where it stands among the running calls. */
+  place = -1
   private handled = false
   private ranOn = false
   private step = Step.Handler
@@ -158,7 +168,6 @@ export class HandlerCall implements RequestCall {
   // what is sent when the handler has ended
   private ready: HeadDraft | undefined = undefined
   private readyBody: string | Uint8Array = ""
-  private carried: CarriedHooks | undefined = undefined
 
   private readonly request: ServerRequest
 
@@ -200,7 +209,6 @@ export class HandlerCall implements RequestCall {
       this.fiber = this.site.fork(short, services)
       this.fiber.addObserver((exit) => this.answered(exit))
       if (!this.handled) this.runsOn()
-      else if (this.carried?.active === true) this.awaitEnd()
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
       this.runsOn()
@@ -214,8 +222,7 @@ export class HandlerCall implements RequestCall {
 
   /**
    * Answers with what the app gave. What can be sent whole is left to the observer, which knows that nothing of the handler
-   * is left, unless post hooks can have its fiber. What it has forked is interrupted at its end and may take its time, for
-   * which the client does not wait.
+   * is left. What it has forked is interrupted at its end and may take its time, for which the client does not wait.
    */
   answer(
     response: HttpServerResponse,
@@ -228,20 +235,7 @@ export class HandlerCall implements RequestCall {
     this.response = response
     this.ready = head
     this.readyBody = body
-    return this.exchange.hooked && !this.scope.used && this.span?.used !== true
-      ? this.answerWithHooks(fiber)
-      : Effect.void
-  }
-
-  // The handler has ended, and its fiber can do what its hooks leave to do: another fiber would cost more than most hooks.
-  private answerWithHooks(fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<unknown, never, unknown> {
-    const carried = new CarriedHooks(fiber, () => {
-      if (this.ranOn || !this.exchange.hooksRun) this.site.calls.delete(this)
-    })
-    this.carried = carried
-    this.exchange.hookCarrier = carried
-    this.answered(Exit.void)
-    return carried.rest
+    return Effect.void
   }
 
   /** Answers what the app failed with. */
@@ -261,8 +255,6 @@ export class HandlerCall implements RequestCall {
   }
 
   private answered(exit: Exit.Exit<unknown, unknown>): void {
-    // it was answered within the fiber
-    if (this.over !== undefined) return this.carried?.ended(exit, this.exchange)
     if (this.ready === undefined || this.exchange.over || Exit.isFailure(exit)) return this.ended(exit)
     this.handled = true
     if (this.scope.used || this.span?.used === true) {
@@ -373,7 +365,7 @@ export class HandlerCall implements RequestCall {
   }
 
   private runsNoMore(): void {
-    if (this.carried?.active !== true && (this.ranOn || this.exchange.hooked)) this.site.calls.delete(this)
+    if (this.ranOn || this.exchange.hooked) this.site.calls.delete(this)
     this.exchange.ended()
   }
 

@@ -26,7 +26,7 @@ import * as Address from "./Address.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
 import { Exchange } from "./Exchange.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
-import type { Settings } from "./HookQueue.js"
+import type { HookQueue, Settings } from "./HookQueue.js"
 import { LazyScope } from "./LazyScope.js"
 import { Outbox } from "./Outbox.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
@@ -36,6 +36,7 @@ import type { Config } from "./ServerConfig.js"
 import { BodyError, type InterimError, RequestError, requestErrorFrom, type TransportError } from "./ServerError.js"
 import type { Time } from "./Time.js"
 import type { Transport } from "./Transport.js"
+import type { Member } from "./Turn.js"
 
 /**
  * What a connection is doing; see the picture above.
@@ -55,7 +56,7 @@ const mostReadAhead = 65_536
  * @since 0.1.0
  * @category models
  */
-export class Connection implements ExchangeHost, BodySource {
+export class Connection implements ExchangeHost, BodySource, Member {
   readonly outbox: Outbox
   readonly config: Config
   readonly time: Time
@@ -71,7 +72,11 @@ export class Connection implements ExchangeHost, BodySource {
   private current: Exchange | undefined = undefined
   // complete exchanges without hooks whose bytes the kernel has not taken: answers to pipelined requests leave together
   private readonly unsettled: Array<Exchange> = []
-  private inTurn = false
+  private advancing = false
+  // has it read what it will answer in its turn?
+  private awaitsTurn = false
+  // has it an answer that is to leave with others?
+  private holds = false
   private paused = false
   private gone = false
   private endSaid = false
@@ -117,12 +122,16 @@ export class Connection implements ExchangeHost, BodySource {
   // what the transport tells
 
   private onData(bytes: Uint8Array): void {
+    // who reads twice in a turn has much to do: what it read first need not be joined with the rest
+    this.takeTurn()
     if (this.phase === "Lingering") return
     this.reader.receive(bytes)
     switch (this.phase) {
       case "Idle":
       case "Head":
-        return this.advance()
+        this.awaitsTurn = this.engine.turn.enter(this)
+        if (!this.awaitsTurn) this.advance()
+        return
       case "Busy":
         this.current?.body.notify()
         break
@@ -136,6 +145,7 @@ export class Connection implements ExchangeHost, BodySource {
   }
 
   private onEnd(): void {
+    this.takeTurn()
     this.inputEnded = true
     switch (this.phase) {
       case "Idle":
@@ -169,6 +179,7 @@ export class Connection implements ExchangeHost, BodySource {
   }
 
   private onClosed(error: TransportError | undefined): void {
+    this.takeTurn()
     this.gone = true
     this.inputEnded = true
     if (error !== undefined && this.phase !== "Lingering") {
@@ -188,9 +199,14 @@ export class Connection implements ExchangeHost, BodySource {
   // ---------------------------------------------------------------------------------------------------------------
   // reading requests
 
+  takeTurn(): void {
+    if (this.awaitsTurn) this.advance()
+  }
+
   private advance(): void {
-    if (this.inTurn) return
-    this.inTurn = true
+    if (this.advancing) return
+    this.awaitsTurn = false
+    this.advancing = true
     while ((this.phase === "Idle" || this.phase === "Head") && !this.closing && !this.outbox.full) {
       const message = this.reader.next()
       if (message === undefined) {
@@ -200,9 +216,9 @@ export class Connection implements ExchangeHost, BodySource {
       if (message._tag === "RequestStart") this.begin(message)
       else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
     }
-    this.inTurn = false
+    this.advancing = false
     // answers were held back so that they leave together
-    if (this.unsettled.length > 0) this.flush()
+    if (this.unsettled.length > 0) this.sendAnswer()
     this.limitReadAhead()
   }
 
@@ -233,6 +249,7 @@ export class Connection implements ExchangeHost, BodySource {
     else body = new RequestBody(this)
     const exchange = this.current = new Exchange(this, message.head, message.demands, body)
     this.beginTime = exchange.startTime
+    this.engine.turn.begin(exchange.startTime)
     try {
       this.engine.handler(exchange)
     } catch (error) {
@@ -316,6 +333,7 @@ export class Connection implements ExchangeHost, BodySource {
   }
 
   flush(): void {
+    this.holds = false
     if (this.gone) return
     const handed = this.outbox.flush()
     if (!handed || this.phase === "Busy") this.current?.headGiven()
@@ -331,14 +349,25 @@ export class Connection implements ExchangeHost, BodySource {
   completed(): void {
     const exchange = this.current
     if (exchange === undefined) return
-    if (this.inTurn && exchange.persistent && exchange.body.complete && exchange.unattended && !this.outbox.full) {
+    if (this.advancing && exchange.persistent && exchange.body.complete && exchange.unattended && !this.outbox.full) {
       this.unsettled.push(exchange)
       this.current = undefined
       this.phase = "Idle"
       return
     }
     this.phase = "Flushing"
-    this.flush()
+    this.sendAnswer()
+  }
+
+  // Whole answers may leave with those of other connections; whatever else is sent is not to wait.
+  private sendAnswer(): void {
+    if (this.holds) return
+    this.holds = this.engine.turn.hold(this)
+    if (!this.holds) this.flush()
+  }
+
+  sendHeld(): void {
+    if (this.holds) this.flush()
   }
 
   cut(): void {
@@ -366,8 +395,8 @@ export class Connection implements ExchangeHost, BodySource {
 
   private readonly hookFailed = (cause: Cause.Cause<unknown>): void => this.logFailure("a post hook failed", cause)
 
-  runEffect(effect: Effect.Effect<void, never, unknown>, done: () => void, settings: Settings): void {
-    this.engine.run(effect, done, settings)
+  runEffect(effect: Effect.Effect<void, never, unknown>, queue: HookQueue, settings: Settings): void {
+    this.engine.run(effect, () => queue.goOn(), settings)
   }
 
   runDetached(hook: PostHook<unknown>, outcome: Outcome, settings: Settings): void {
@@ -396,7 +425,7 @@ export class Connection implements ExchangeHost, BodySource {
       if (this.inputEnded) this.close(Exit.void)
       return
     }
-    if (this.phase === "Idle" && !this.inTurn && this.isUnwanted) return this.linger()
+    if (this.phase === "Idle" && !this.advancing && this.isUnwanted) return this.linger()
     const exchange = this.current
     // who closes the connection ends the exchange as well
     if (this.phase !== "Flushing" || exchange === undefined || this.closing) return
@@ -512,12 +541,16 @@ export class Connection implements ExchangeHost, BodySource {
 
   /** Is there nothing that closing would cut? */
   get isIdle(): boolean {
-    return (this.phase === "Idle" && this.outbox.empty) || (this.phase === "Detached" && this.markedIdle)
+    return this.isAtRest || (this.phase === "Detached" && this.markedIdle)
   }
 
   /** Since when it waits for another request, as a time that grows; `undefined` when it does not. */
   get idleSince(): number | undefined {
-    return this.phase === "Idle" && this.requests > 0 && this.outbox.empty ? this.readDeadline : undefined
+    return this.isAtRest && this.requests > 0 ? this.readDeadline : undefined
+  }
+
+  private get isAtRest(): boolean {
+    return this.phase === "Idle" && !this.awaitsTurn && this.outbox.empty
   }
 
   /** Ends the running exchange, if any, and the connection. What came first is the reason. */

@@ -15,6 +15,7 @@ import type { Config } from "./ServerConfig.js"
 import type { RequestError } from "./ServerError.js"
 import type { Time } from "./Time.js"
 import type { Transport } from "./Transport.js"
+import type { Turn } from "./Turn.js"
 
 /**
  * What a connection is known by.
@@ -35,6 +36,7 @@ export interface ConnectionFacts {
 export interface ConnectionHost {
   readonly config: Config
   readonly time: Time
+  readonly turn: Turn
   readonly parser: Context.Tag.Service<RequestParser>
   readonly interimResponses: Context.Tag.Service<InterimResponses>
   readonly posthooks: Context.Tag.Service<Posthooks>

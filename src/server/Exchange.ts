@@ -25,7 +25,7 @@ import { Application, type Interruptor, type Plea } from "./Application.js"
 import { BodyCount, within } from "./BodyCount.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
 import { failureText } from "./FailureText.js"
-import { type HookCarrier, type HookOptions, type HookOwner, HookQueue } from "./HookQueue.js"
+import { type HookOptions, type HookOwner, HookQueue } from "./HookQueue.js"
 import { slice } from "./Outbox.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"
@@ -55,8 +55,6 @@ export class Exchange implements HookOwner {
   /** What the application failed with, or what was wrong with the client's body. */
   error: unknown = undefined
   readonly startTime: number
-  /** Who may do what hooks leave to do; the server otherwise. */
-  hookCarrier: HookCarrier | undefined = undefined
   /** Have the post hooks run? */
   hooksRun = false
 
@@ -517,7 +515,7 @@ export class Exchange implements HookOwner {
   /** Runs the hooks in order of registration, each isolated, and tells the connection when all are done. */
   runHooks(): void {
     if (this.hooks === undefined) this.hooksOver()
-    else this.hooks.run(this.settle(), this.hookCarrier)
+    else this.hooks.run(this.settle())
   }
 
   hooksOver(): void {

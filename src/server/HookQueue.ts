@@ -17,7 +17,7 @@ import type { PostHook } from "./Posthooks.js"
 export interface HookRunner {
   /** Runs a hook: what is returned is left to do. */
   readonly runHook: (hook: PostHook<unknown>, outcome: Outcome) => void | Effect.Effect<void, never, unknown>
-  readonly runEffect: (effect: Effect.Effect<void, never, unknown>, done: () => void, settings: Settings) => void
+  readonly runEffect: (effect: Effect.Effect<void, never, unknown>, queue: HookQueue, settings: Settings) => void
   /** Runs a hook beside the connection; the server's stop waits for it. */
   readonly runDetached: (hook: PostHook<unknown>, outcome: Outcome, settings: Settings) => void
 }
@@ -31,17 +31,6 @@ export interface HookRunner {
 export interface HookOwner {
   /** All have run. */
   readonly hooksOver: () => void
-}
-
-/**
- * Who may have a fiber at hand for what a hook leaves to do: to begin one costs more than most hooks.
- *
- * @since 0.1.0
- * @category models
- */
-export interface HookCarrier {
-  /** Takes an Effect, and has the queue go on when it is done; `false` when it cannot. */
-  readonly carry: (effect: Effect.Effect<void, never, unknown>, queue: HookQueue, settings: Settings) => boolean
 }
 
 /**
@@ -77,7 +66,6 @@ export class HookQueue {
   private readonly hooks: Array<Entry> = []
   private next = 0
   private outcome: Outcome | undefined = undefined
-  private carrier: HookCarrier | undefined = undefined
 
   constructor(private readonly runner: HookRunner, private readonly owner: HookOwner) {}
 
@@ -86,9 +74,8 @@ export class HookQueue {
   }
 
   /** Runs all, those added meanwhile too, and tells the owner when they are done. */
-  run(outcome: Outcome, carrier: HookCarrier | undefined): void {
+  run(outcome: Outcome): void {
     this.outcome = outcome
-    this.carrier = carrier
     this.goOn()
   }
 
@@ -104,7 +91,7 @@ export class HookQueue {
       }
       const rest = runner.runHook(hook, outcome)
       if (rest === undefined) continue
-      if (this.carrier?.carry(rest, this, settings) !== true) runner.runEffect(rest, () => this.goOn(), settings)
+      runner.runEffect(rest, this, settings)
       return
     }
     this.owner.hooksOver()

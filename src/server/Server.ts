@@ -10,11 +10,13 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
+import type * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import { AccessLog, type AccessRecord, layerNone } from "./AccessLog.js"
 import * as Address from "./Address.js"
@@ -33,6 +35,7 @@ import { ServerConfig, type Timeouts } from "./ServerConfig.js"
 import type { BindError } from "./ServerError.js"
 import * as Time from "./Time.js"
 import type { Transport } from "./Transport.js"
+import { Turn } from "./Turn.js"
 
 /**
  * Takes an exchange, when its request head is read. It must not throw.
@@ -101,13 +104,11 @@ export const serve = (
       ...runtime,
       context: Context.unsafeMake<unknown>(runtime.context.unsafeMap)
     }))
+    const runWith = Runtime.runFork(bare(runtime.runtimeFlags))
     const fork = (effect: Effect.Effect<void, never, unknown>, settings: Settings) =>
-      runFork(
-        effect,
-        settings === undefined
-          ? { immediate: true }
-          : { immediate: true, updateRefs: (_, fiberId) => FiberRefs.forkAs(settings, fiberId) }
-      )
+      settings === undefined
+        ? runFork(effect, { immediate: true })
+        : runWith(effect, { immediate: true, updateRefs: (_, fiberId) => forHook(settings, fiberId) })
     const log = yield* logger
     // Sockets live as long as the drain lets them, not as long as whoever started the server.
     const sockets = yield* Scope.make()
@@ -129,6 +130,7 @@ export const serve = (
     const host: ConnectionHost = {
       config,
       time,
+      turn: new Turn(),
       handler,
       log,
       parser: yield* Parser.RequestParser,
@@ -239,6 +241,18 @@ export const serve = (
       stopped: Deferred.await(report)
     }
   })
+
+// For fibers that are given their settings, services among them: what is forked for nothing costs as much as the rest of a
+// fiber's start.
+const bare = (runtimeFlags: RuntimeFlags.RuntimeFlags): Runtime.Runtime<unknown> =>
+  Runtime.make({ context: Context.unsafeMake<unknown>(new Map()), fiberRefs: FiberRefs.empty(), runtimeFlags })
+
+// Nobody joins a hook's fiber, so it may have the handler's settings as they are; but the handler's interruption is none of
+// its own.
+const forHook = (settings: FiberRefs.FiberRefs, fiberId: FiberId.Single): FiberRefs.FiberRefs =>
+  Cause.isEmpty(FiberRefs.getOrDefault(settings, FiberRef.interruptedCause))
+    ? settings
+    : FiberRefs.forkAs(settings, fiberId)
 
 // What is written for a request must not end the next one on its connection.
 const guarded = (

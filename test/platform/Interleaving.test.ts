@@ -64,7 +64,32 @@ const agree: Readonly<Record<string, string>> = {
   Success: "Sent"
 }
 
-const play = async (kind: string, withLogger: boolean, grace: number, steps: ReadonlyArray<Step>): Promise<void> => {
+interface Script {
+  readonly steps: ReadonlyArray<Step>
+  /** Are there others who send whenever these clients do, so that the server takes them together? */
+  readonly crowded: boolean
+}
+
+const script: fc.Arbitrary<Script> = fc.record({ steps, crowded: fc.nat({ max: 3 }).map((n) => n === 0) })
+
+const request = (way: Way): string => `POST / HTTP/1.1\r\nHost: a\r\nX-Way: ${way}\r\nContent-Length: 4\r\n\r\n`
+
+/** They have sent at the same time so often that the server looks for others. */
+const bystanders = async (connect: () => Promise<WireClient>): Promise<ReadonlyArray<WireClient>> => {
+  const clients = [await connect(), await connect()]
+  for (let i = 0; i < 17; i++) {
+    for (const client of clients) client.send(`${request("now")}body`)
+    for (const client of clients) await client.response()
+  }
+  return clients
+}
+
+const play = async (
+  kind: string,
+  withLogger: boolean,
+  grace: number,
+  { crowded, steps }: Script
+): Promise<void> => {
   const seen = nothingSeen()
   const database = new Database()
   const fates: Array<Fate> = []
@@ -75,7 +100,6 @@ const play = async (kind: string, withLogger: boolean, grace: number, steps: Rea
     const fate: Fate = { scope: [], hooks: [] }
     const gate = yield* Deferred.make<void>()
     fates.push(fate)
-    gates.push(gate)
     yield* Effect.addFinalizer((exit) =>
       Effect.zipRight(
         Effect.promise(() => turns(1)),
@@ -83,11 +107,14 @@ const play = async (kind: string, withLogger: boolean, grace: number, steps: Rea
       )
     )
     yield* Posthooks.add((outcome) => Effect.sync(() => fate.hooks.push(named(outcome))))
-    const request = yield* HttpServerRequest.HttpServerRequest
+    const { headers, stream } = yield* HttpServerRequest.HttpServerRequest
     running++
     yield* Effect.addFinalizer(() => Effect.sync(() => running--))
-    const wait = Effect.zipRight(Deferred.await(gate), database.query)
-    switch (request.headers["x-way"]) {
+    const wait = Effect.suspend(() => {
+      gates.push(gate)
+      return Effect.zipRight(Deferred.await(gate), database.query)
+    })
+    switch (headers["x-way"]) {
       case "waiting":
         yield* wait
         return HttpServerResponse.text("waited")
@@ -99,7 +126,7 @@ const play = async (kind: string, withLogger: boolean, grace: number, steps: Rea
       case "large":
         return HttpServerResponse.uint8Array(new Uint8Array(1_000_000))
       case "reading":
-        yield* Stream.runDrain(request.stream)
+        yield* Stream.runDrain(stream)
         return HttpServerResponse.empty()
       case "failing":
         yield* wait
@@ -111,6 +138,7 @@ const play = async (kind: string, withLogger: boolean, grace: number, steps: Rea
 
   const served = kinds[kind](handler, withLogger ? HttpMiddleware.logger : undefined)
   const scene = await open(using(database, served), seen, { memory: true, config: { timeouts: { grace } } })
+  const others = crowded ? await bystanders(scene.connect) : []
   const clients: Array<WireClient> = []
   const within = new Set<WireClient>()
   let stopped: Promise<void> | undefined
@@ -123,7 +151,8 @@ const play = async (kind: string, withLogger: boolean, grace: number, steps: Rea
         const client = step.pipelined && last !== undefined && !within.has(last) ? last : await scene.connect()
         if (step.way === "reading") within.add(client)
         if (client !== last) clients.push(client)
-        client.send(`POST / HTTP/1.1\r\nHost: a\r\nX-Way: ${step.way}\r\nContent-Length: 4\r\n\r\n`)
+        for (const other of others) other.send(`${request("now")}body`)
+        client.send(request(step.way))
         client.send(step.way === "reading" ? "so" : "body")
         break
       }
@@ -149,7 +178,7 @@ const play = async (kind: string, withLogger: boolean, grace: number, steps: Rea
     })
     while (!over) {
       for (const gate of gates) Deferred.unsafeDone(gate, Effect.void)
-      for (const client of clients) client.close()
+      for (const client of [...others, ...clients]) client.close()
       await Promise.race([stop, turns(5)])
     }
   }
@@ -170,10 +199,10 @@ for (const kind of Object.keys(kinds)) {
   describe(kind, () => {
     for (const [how, withLogger] of [["alone", false], ["with a logger", true]] as const) {
       it(`stopped without grace, ${how}`, () =>
-        fc.assert(fc.asyncProperty(steps, (steps) => play(kind, withLogger, 0, steps)), { numRuns: 200 }))
+        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, 0, script)), { numRuns: 200 }))
 
       it(`stopped with all the time there is, ${how}`, () =>
-        fc.assert(fc.asyncProperty(steps, (steps) => play(kind, withLogger, Infinity, steps)), { numRuns: 150 }))
+        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, Infinity, script)), { numRuns: 150 }))
     }
   })
 }
