@@ -101,10 +101,10 @@ export class Calls {
   }
 
   delete(call: HandlerCall): void {
-    if (!call.exchange.hooked || call.exchange.hooksRun) return this.deleteLast(call)
+    if (!call.exchange.hooked || call.exchange.hooksRun) return this.remove(call)
     // behind its post hooks, which have the app's services; a call that was answered at once has not been here yet
     this.add(call)
-    call.exchange.postHook(() => this.deleteLast(call))
+    call.exchange.postHook(() => this.remove(call))
   }
 
   /** The app ends: calls back when nothing of it is left. */
@@ -118,7 +118,7 @@ export class Calls {
     for (const call of [...this.running]) call.interruptForStop()
   }
 
-  private deleteLast(call: HandlerCall): void {
+  private remove(call: HandlerCall): void {
     if (call.place >= 0) {
       const last = this.running.pop()
       if (last !== undefined && last !== call) {
@@ -149,10 +149,9 @@ const enum Step {
 export class HandlerCall implements RequestCall {
   socket: Duplex | undefined = undefined
   keepRunning: number
-  /** Where it stands among the running calls. */
+  /** Where it stands among the running calls; negative where it does not. */
   place = -1
   private handled = false
-  private ranOn = false
   private step = Step.Handler
   private asked = false
   private over: Exit.Exit<unknown, unknown> | undefined = undefined
@@ -355,17 +354,12 @@ export class HandlerCall implements RequestCall {
   private runsOn(): void {
     if (this.exchange.isRunning) return
     this.exchange.running((reason) => this.interrupt(reason), true)
-    this.awaitEnd()
-  }
-
-  // The end of the app waits for it.
-  private awaitEnd(): void {
-    this.ranOn = true
+    // the end of the app waits for it
     this.site.calls.add(this)
   }
 
   private runsNoMore(): void {
-    if (this.ranOn || this.exchange.hooked) this.site.calls.delete(this)
+    if (this.place >= 0 || this.exchange.hooked) this.site.calls.delete(this)
     this.exchange.ended()
   }
 

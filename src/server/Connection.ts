@@ -26,7 +26,7 @@ import * as Address from "./Address.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
 import { Exchange } from "./Exchange.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
-import type { HookQueue, Settings } from "./HookQueue.js"
+import type { Settings } from "./HookQueue.js"
 import { LazyScope } from "./LazyScope.js"
 import { Outbox } from "./Outbox.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
@@ -249,7 +249,6 @@ export class Connection implements ExchangeHost, BodySource, Member {
     else body = new RequestBody(this)
     const exchange = this.current = new Exchange(this, message.head, message.demands, body)
     this.beginTime = exchange.startTime
-    this.engine.turn.begin(exchange.startTime)
     try {
       this.engine.handler(exchange)
     } catch (error) {
@@ -341,7 +340,7 @@ export class Connection implements ExchangeHost, BodySource, Member {
     if (handed) {
       this.writeDeadline = Infinity
       this.allHanded()
-    } else if (this.writeDeadline === Infinity) {
+    } else if (this.writeDeadline === Infinity && this.phase !== "Detached") {
       this.writeDeadline = this.time.now() + this.config.timeouts.write
     }
   }
@@ -359,7 +358,7 @@ export class Connection implements ExchangeHost, BodySource, Member {
     this.sendAnswer()
   }
 
-  // Whole answers may leave with those of other connections; whatever else is sent is not to wait.
+  // What ends an answer may leave with what ends those of other connections; whatever else is sent is not to wait.
   private sendAnswer(): void {
     if (this.holds) return
     this.holds = this.engine.turn.hold(this)
@@ -382,6 +381,7 @@ export class Connection implements ExchangeHost, BodySource, Member {
 
   takenOver(): Uint8Array {
     this.phase = "Detached"
+    this.holds = false
     this.readDeadline = Infinity
     this.writeDeadline = Infinity
     this.readOn()
@@ -395,8 +395,8 @@ export class Connection implements ExchangeHost, BodySource, Member {
 
   private readonly hookFailed = (cause: Cause.Cause<unknown>): void => this.logFailure("a post hook failed", cause)
 
-  runEffect(effect: Effect.Effect<void, never, unknown>, queue: HookQueue, settings: Settings): void {
-    this.engine.run(effect, () => queue.goOn(), settings)
+  runEffect(effect: Effect.Effect<void, never, unknown>, done: () => void, settings: Settings): void {
+    this.engine.run(effect, done, settings)
   }
 
   runDetached(hook: PostHook<unknown>, outcome: Outcome, settings: Settings): void {
@@ -562,7 +562,8 @@ export class Connection implements ExchangeHost, BodySource, Member {
 
   /** Would closing cut an exchange short? */
   get isBusy(): boolean {
-    return this.phase === "Head" || this.phase === "Busy" || this.phase === "Flushing" || this.phase === "Detached"
+    return this.awaitsTurn || this.phase === "Head" || this.phase === "Busy" || this.phase === "Flushing" ||
+      this.phase === "Detached"
   }
 
   /** Closes the scope, and with it everything. */
@@ -637,6 +638,8 @@ export class Connection implements ExchangeHost, BodySource, Member {
 
   /** Acts on deadlines that have passed. */
   sweep(now: number): void {
+    // what it waited for may be here
+    this.takeTurn()
     if (now >= this.interruptDeadline) {
       return this.askAgain === undefined ? this.abandon() : this.askAgain(this.closeReason)
     }

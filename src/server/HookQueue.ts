@@ -17,7 +17,7 @@ import type { PostHook } from "./Posthooks.js"
 export interface HookRunner {
   /** Runs a hook: what is returned is left to do. */
   readonly runHook: (hook: PostHook<unknown>, outcome: Outcome) => void | Effect.Effect<void, never, unknown>
-  readonly runEffect: (effect: Effect.Effect<void, never, unknown>, queue: HookQueue, settings: Settings) => void
+  readonly runEffect: (effect: Effect.Effect<void, never, unknown>, done: () => void, settings: Settings) => void
   /** Runs a hook beside the connection; the server's stop waits for it. */
   readonly runDetached: (hook: PostHook<unknown>, outcome: Outcome, settings: Settings) => void
 }
@@ -79,8 +79,7 @@ export class HookQueue {
     this.goOn()
   }
 
-  /** What the last one left to do is done: a method and not a callback, for a hook to cost little beside what it does. */
-  goOn(): void {
+  private goOn(): void {
     const { hooks, outcome, runner } = this
     if (outcome === undefined) return
     while (this.next < hooks.length) {
@@ -91,7 +90,7 @@ export class HookQueue {
       }
       const rest = runner.runHook(hook, outcome)
       if (rest === undefined) continue
-      runner.runEffect(rest, this, settings)
+      runner.runEffect(rest, () => this.goOn(), settings)
       return
     }
     this.owner.hooksOver()

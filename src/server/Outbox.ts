@@ -9,7 +9,7 @@ import type { Transport } from "./Transport.js"
 
 /** With this much in the transport and not yet taken, no more is given to it. */
 const highWater = 131_072
-/** Larger arrays are given in slices, so that `handed` tells within one slice how far a client came. */
+/** Larger arrays are given in slices, so that `handed` tells within one slice, over TLS two, how far a client came. */
 export const slice = 65_536
 /** Up to this length bytes become text, which leaves with the text around it in a write that allocates nothing. */
 const mostText = 512

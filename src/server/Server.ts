@@ -13,8 +13,10 @@ import * as Exit from "effect/Exit"
 import type * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
+import { globalValue } from "effect/GlobalValue"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
@@ -130,7 +132,7 @@ export const serve = (
     const host: ConnectionHost = {
       config,
       time,
-      turn: new Turn(),
+      turn: new Turn(time.now),
       handler,
       log,
       parser: yield* Parser.RequestParser,
@@ -247,12 +249,19 @@ export const serve = (
 const bare = (runtimeFlags: RuntimeFlags.RuntimeFlags): Runtime.Runtime<unknown> =>
   Runtime.make({ context: Context.unsafeMake<unknown>(new Map()), fiberRefs: FiberRefs.empty(), runtimeFlags })
 
-// Nobody joins a hook's fiber, so it may have the handler's settings as they are; but the handler's interruption is none of
-// its own.
+// Nobody joins a hook's fiber, so that it may have the handler's settings as they are, but for two that are the handler's
+// alone: that it was interrupted, and whose children its own are to be.
 const forHook = (settings: FiberRefs.FiberRefs, fiberId: FiberId.Single): FiberRefs.FiberRefs =>
-  Cause.isEmpty(FiberRefs.getOrDefault(settings, FiberRef.interruptedCause))
+  Cause.isEmpty(FiberRefs.getOrDefault(settings, FiberRef.interruptedCause)) && forkScopeOverride !== undefined &&
+    Option.isNone(FiberRefs.getOrDefault(settings, forkScopeOverride))
     ? settings
     : FiberRefs.forkAs(settings, fiberId)
+
+// Effect's own, which it does not name in public; where it is not found, all is forked.
+const forkScopeOverride = globalValue<FiberRef.FiberRef<Option.Option<unknown>> | undefined>(
+  Symbol.for("effect/FiberRef/currentForkScopeOverride"),
+  () => undefined
+)
 
 // What is written for a request must not end the next one on its connection.
 const guarded = (

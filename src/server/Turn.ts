@@ -3,7 +3,7 @@
  * requests are answered, then all answers are sent.
  *
  * One connection after the other, the system calls between two requests empty the processor's caches of what the second
- * needs: together, a request of a busy server costs half as much. Where there is no other, nothing waits.
+ * needs: together, a request of a busy server costs half as much. Who reads alone soon waits for nobody.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ export interface Member {
   readonly sendHeld: () => void
 }
 
-/** Milliseconds that an answer may wait for others, before the next request is given to the application. */
+/** Milliseconds after which what is held leaves before anything else is answered. One answer may take longer than that. */
 const mostHeld = 1
 /**
  * Who reads alone looks now and then whether it still is: to look costs a tenth of a request. After one number of reads and
@@ -45,14 +45,20 @@ export class Turn {
   private turnsAlone = 0
   private readsAlone = 0
   private looks = 0
-  private looking = false
+  private looker: Member | undefined = undefined
   private foundOther = false
   private answering = false
-  private lastBegun = 0
+  private takenAt = 0
   private heldSince = 0
 
-  /** @param later calls back when the turn's reads are done */
-  constructor(private readonly later: (callback: () => void) => unknown = immediate) {}
+  /**
+   * @param now milliseconds
+   * @param later calls back when the turn's reads are done
+   */
+  constructor(
+    private readonly now: () => number,
+    private readonly later: (callback: () => void) => unknown = immediate
+  ) {}
 
   /** It has read something. Is it to wait for its turn? Otherwise it goes on at once. */
   enter(member: Member): boolean {
@@ -60,58 +66,65 @@ export class Turn {
       if (this.readers.push(member) === 1) this.later(this.run)
       return true
     }
-    if (this.looking) this.foundOther = true
+    if (this.looker !== undefined) this.foundOther ||= this.looker !== member
     else if (++this.readsAlone === readsUntilLook[this.looks % 2]) {
       this.readsAlone = 0
       this.looks++
-      this.looking = true
+      this.looker = member
       this.later(this.look)
     }
     return false
   }
 
-  /** A request is about to be given to the application: answers that have waited long enough leave before. */
-  begin(now: number): void {
-    if (this.holders.length > 0 && now - this.heldSince > mostHeld) this.send()
-    this.lastBegun = now
-  }
-
   /** It has an answer. Is it to hold it until others have theirs? Otherwise it sends at once. */
   hold(member: Member): boolean {
     if (!this.answering) return false
-    if (this.holders.push(member) === 1) this.heldSince = this.lastBegun
+    if (this.holders.push(member) === 1) this.heldSince = this.takenAt
     return true
   }
 
   private readonly look = (): void => {
     this.crowded = this.foundOther
-    this.looking = false
+    this.turnsAlone = 0
+    this.looker = undefined
     this.foundOther = false
   }
 
   private readonly run = (): void => {
     const readers = this.readers
     this.readers = []
-    this.turnsAlone = readers.length > 1 ? 0 : this.turnsAlone + 1
+    this.turnsAlone = readers.some((reader) => reader !== readers[0]) ? 0 : this.turnsAlone + 1
     this.crowded = this.turnsAlone < turnsUntilAlone
     this.answering = true
-    let taken = 0
-    try {
-      while (taken < readers.length) readers[taken++].takeTurn()
-    } finally {
-      this.answering = false
-      // a member that breaks must not take the others' turn from them
-      if (taken < readers.length) {
-        this.readers = [...readers.slice(taken), ...this.readers]
-        this.later(this.run)
+    for (const reader of readers) {
+      const now = this.takenAt = this.now()
+      if (this.holders.length > 0 && now - this.heldSince > mostHeld) this.send()
+      try {
+        reader.takeTurn()
+      } catch (error) {
+        this.broken(error)
       }
-      this.send()
     }
+    this.answering = false
+    this.send()
   }
 
   private send(): void {
     const holders = this.holders
     this.holders = []
-    for (const holder of holders) holder.sendHeld()
+    for (const holder of holders) {
+      try {
+        holder.sendHeld()
+      } catch (error) {
+        this.broken(error)
+      }
+    }
+  }
+
+  // a member that breaks must not take the others' turn from them
+  private broken(error: unknown): void {
+    this.later(() => {
+      throw error
+    })
   }
 }

@@ -16,6 +16,7 @@ import { Listener } from "../../src/server/Listener.js"
 import * as Server from "../../src/server/Server.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { get, named, serve } from "./fixture.js"
+import { servePeers, told } from "./Peer.js"
 
 const wait = (turnsToWait = 20): Effect.Effect<void> => Effect.promise(() => turns(turnsToWait))
 const first = (journal: Journal<string>, count: number) => Effect.promise(() => journal.first(count))
@@ -448,3 +449,18 @@ describe("binding", () => {
       assert.strictEqual(Fiber.unsafeRoots().length, roots)
     }))
 })
+
+it.scoped("a connection that is taken over is not late with what the client has not taken before", () =>
+  Effect.gen(function*() {
+    const { connect } = yield* servePeers((exchange) => {
+      if (exchange.request.target === "/upgrade") exchange.takeOver()
+      else exchange.respond({ status: 200, fields: [] }, "ok")
+    }, { timeouts: { write: 1000 } })
+    const peer = connect()
+    peer.stalled = true
+    peer.events.data(told(get("/before") + get("/upgrade")))
+    assert.include(peer.written, "ok")
+    yield* TestClock.adjust(5000)
+    assert.isFalse(peer.destroyed)
+    peer.events.closed(undefined)
+  }))

@@ -5,30 +5,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import type { WireClient } from "tsgi/testing"
-import type { Address } from "../../src/server/Address.js"
 import type { StopReport } from "../../src/server/Drain.js"
 import type { Exchange } from "../../src/server/Exchange.js"
-import { Listener } from "../../src/server/Listener.js"
-import * as Server from "../../src/server/Server.js"
-import * as ServerConfig from "../../src/server/ServerConfig.js"
-import type { Transport, TransportEvents } from "../../src/server/Transport.js"
 import { type Member, Turn } from "../../src/server/Turn.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { type Engine, get, named, serve } from "./fixture.js"
+import { type Peer, servePeers, told } from "./Peer.js"
 
 /** A turn that ends when it is told to, and members that write down what they do. */
 const scripted = () => {
   const said: Array<string> = []
   const due: Array<() => void> = []
-  const turn = new Turn((callback) => due.push(callback))
   let now = 0
+  const turn = new Turn(() => now, (callback) => due.push(callback))
   /** Answers in so many milliseconds. */
   const make = (name: string, takes = 0): Member => {
     const self: Member = {
       takeTurn: () => {
-        turn.begin(now)
         said.push(`${name} answers`)
         now += takes
         if (!turn.hold(self)) self.sendHeld()
@@ -98,107 +92,93 @@ describe("a turn", () => {
     assert.isFalse(turn.hold(make("a")))
   })
 
-  it("ends for one that is alone again", () => {
+  it("ends for one that is alone again, and not before it is", () => {
     const { crowd, end, make, turn } = scripted()
-    crowd()
-    let waited = 0
-    while (turn.enter(make("a"))) {
-      waited++
-      end()
+    const wait = (): number => {
+      let waited = 0
+      for (const alone = make("a"); waited < 100 && turn.enter(alone); waited++) end()
+      return waited
     }
-    assert.isAtLeast(waited, 1)
-    assert.isAtMost(waited, 20)
+    crowd()
+    const first = wait()
+    assert.isAtLeast(first, 2)
+    assert.isAtMost(first, 20)
+    crowd()
+    assert.strictEqual(wait(), first)
   })
 
-  it("is not taken from the others by one that breaks", () => {
+  it("has no other in a member that reads twice", () => {
+    const { end, make, turn } = scripted()
+    const alone = make("a")
+    for (let i = 0; i < 1000; i++) {
+      for (let j = 0; j < i % 4; j++) assert.isFalse(turn.enter(alone))
+      end()
+    }
+  })
+
+  const broken = (member: Partial<Member>): Member => ({
+    takeTurn: () => undefined,
+    sendHeld: () => undefined,
+    ...member
+  })
+  const breaks = (): never => {
+    throw new Error("broken")
+  }
+
+  it("is not taken from the others by one that breaks when it answers", () => {
     const { crowd, end, make, said, turn } = scripted()
     crowd()
-    turn.enter(make("a"))
-    turn.enter({
-      takeTurn: () => {
-        throw new Error("broken")
-      },
-      sendHeld: () => undefined
-    })
-    turn.enter(make("b"))
-    assert.throws(end, "broken")
-    assert.deepStrictEqual(said, ["a answers", "a sends"])
+    for (const each of [make("a"), broken({ takeTurn: breaks }), make("b")]) turn.enter(each)
     end()
-    assert.deepStrictEqual(said, ["a answers", "a sends", "b answers", "b sends"])
+    assert.deepStrictEqual(said, ["a answers", "b answers", "a sends", "b sends"])
+    assert.throws(end, "broken")
+  })
+
+  it("is not taken from the others by one that breaks when it sends", () => {
+    const { crowd, end, make, said, turn } = scripted()
+    crowd()
+    const other = broken({ takeTurn: () => void turn.hold(other), sendHeld: breaks })
+    for (const each of [make("a"), other, make("b", 5), make("c")]) turn.enter(each)
+    end()
+    assert.deepStrictEqual(said, ["a answers", "b answers", "a sends", "b sends", "c answers", "c sends"])
+    assert.throws(end, "broken")
   })
 })
 
 const ok = (exchange: Exchange): void => void exchange.respond({ status: 200, fields: [] }, exchange.request.target)
 
-/** Connections that have just sent something at the same time, so often that the server looks for others. */
-const crowd = (connect: Engine["connect"], count: number): Effect.Effect<ReadonlyArray<WireClient>> =>
+/** Serves; notes `/before` for the requests that make a crowd, and answers them. */
+const serveCrowd = (handler: (exchange: Exchange) => void, journal: Journal<string>) =>
+  serve((exchange) => {
+    if (exchange.request.target !== "/before") return handler(exchange)
+    journal.push("/before")
+    ok(exchange)
+  }, journal)
+
+/** Connections that have sent at the same time so often that the server takes them together. */
+const crowd = (
+  connect: Engine["connect"],
+  journal: Journal<string>,
+  count: number
+): Effect.Effect<ReadonlyArray<WireClient>> =>
   Effect.promise(async () => {
     const clients = Array.from({ length: count }, () => connect())
-    for (let i = 0; i < 20; i++) {
+    const together = [...clients.map(() => "/before"), ...clients.map(() => "access Sent")].join()
+    for (let i = 0; i < 1000; i++) {
       for (const client of clients) client.send(get("/before"))
       for (const client of clients) await client.response()
+      if (journal.entries.splice(0).join() === together && i >= 40) return clients
     }
-    return clients
-  })
-
-/** A transport whose events are told by the test, when it wants. */
-class Peer implements Transport {
-  readonly local: Address = { _tag: "Tcp", host: "127.0.0.1", port: 80 }
-  readonly remote: Address = { _tag: "Tcp", host: "127.0.0.1", port: 50_000 }
-  readonly tls = undefined
-  readonly pending = 0
-  written = ""
-  events: TransportEvents = { data: ignore, end: ignore, progress: ignore, closed: ignore }
-
-  get handed(): number {
-    return this.written.length
-  }
-
-  open(events: TransportEvents): void {
-    this.events = events
-  }
-
-  write(data: string | Uint8Array): void {
-    this.written += typeof data === "string" ? data : Buffer.from(data).toString("latin1")
-  }
-
-  cork = ignore
-  uncork = ignore
-  pause = ignore
-  resume = ignore
-  end = ignore
-  destroy = ignore
-  detach = ignore
-}
-
-const ignore = (): void => undefined
-const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1")
-
-const servePeers = (handler: (exchange: Exchange) => void, config: ServerConfig.Partial) =>
-  Effect.gen(function*() {
-    let accept: (transport: Transport) => void = ignore
-    const listener = Layer.succeed(Listener, {
-      bind: ({ accepted }) =>
-        Effect.sync(() => {
-          accept = accepted
-          return { address: new Peer().local, scheme: "http" as const }
-        })
-    })
-    const settings = Layer.succeed(ServerConfig.ServerConfig, ServerConfig.make(config))
-    yield* Effect.provide(Server.serve(handler), Layer.mergeAll(listener, Server.layerServices, settings))
-    const connect = (): Peer => {
-      const peer = new Peer()
-      accept(peer)
-      return peer
-    }
-    return { connect }
+    return assert.fail("they are not taken together")
   })
 
 const crowdOfPeers = (connect: () => Peer, count: number): Effect.Effect<ReadonlyArray<Peer>> =>
   Effect.promise(async () => {
     const peers = Array.from({ length: count }, connect)
-    for (let i = 0; i < 20; i++) {
-      for (const peer of peers) peer.events.data(bytes(get("/before")))
+    for (let i = 0; i < 40; i++) {
+      const before = peers[0].written.length
+      for (const peer of peers) peer.events.data(told(get("/before")))
+      if (i === 39) assert.lengthOf(peers[0].written, before)
       await turns(1)
     }
     return peers
@@ -211,12 +191,11 @@ describe("connections that read in the same turn", () => {
   it.scoped("are answered together", () =>
     Effect.gen(function*() {
       const journal = new Journal<string>()
-      const { connect } = yield* serve((exchange) => {
-        if (exchange.request.target !== "/before") journal.push(exchange.request.target)
+      const { connect } = yield* serveCrowd((exchange) => {
+        journal.push(exchange.request.target)
         ok(exchange)
       }, journal)
-      const [a, b, c] = yield* crowd(connect, 3)
-      journal.entries.length = 0
+      const [a, b, c] = yield* crowd(connect, journal, 3)
       a.send(get("/a"))
       b.send(get("/b1") + get("/b2"))
       c.send(get("/c"))
@@ -236,14 +215,13 @@ describe("connections that read in the same turn", () => {
   it.scoped("have their hooks run when the answers are sent", () =>
     Effect.gen(function*() {
       const journal = new Journal<string>()
-      const { connect } = yield* serve((exchange) => {
+      const { connect } = yield* serveCrowd((exchange) => {
         const { target } = exchange.request
         exchange.postHook((outcome) => void journal.push(`hook ${target} ${named(outcome)} ${outcome.wireBytes > 0}`))
         journal.push(target)
         ok(exchange)
       }, journal)
-      const [a, b] = yield* crowd(connect, 2)
-      journal.entries.length = 0
+      const [a, b] = yield* crowd(connect, journal, 2)
       a.send(get("/a"))
       b.send(get("/b"))
       yield* Effect.all([body(a), body(b)])
@@ -260,8 +238,7 @@ describe("connections that read in the same turn", () => {
   it.scoped("get interim responses and parts of a body at once", () =>
     Effect.gen(function*() {
       const journal = new Journal<string>()
-      const { connect } = yield* serve((exchange) => {
-        if (exchange.request.target === "/before") return ok(exchange)
+      const { connect } = yield* serveCrowd((exchange) => {
         exchange.interim(103, [["Link", "</a>"]])
         const interim = exchange.wireBytes
         exchange.start({ status: 200, fields: [] })
@@ -270,8 +247,7 @@ describe("connections that read in the same turn", () => {
         journal.push(`${interim > 0} ${exchange.wireBytes > interim}`)
         exchange.finish()
       }, journal)
-      const [a, b] = yield* crowd(connect, 2)
-      journal.entries.length = 0
+      const [a, b] = yield* crowd(connect, journal, 2)
       a.send(get("/a"))
       b.send(get("/b"))
       assert.deepStrictEqual(yield* Effect.all([body(a), body(b)]), ["part", "part"])
@@ -281,16 +257,14 @@ describe("connections that read in the same turn", () => {
   it.scopedLive("do not wait for one that takes long before theirs are sent", () =>
     Effect.gen(function*() {
       const journal = new Journal<string>()
-      const { connect } = yield* serve((exchange) => {
+      const { connect } = yield* serveCrowd((exchange) => {
         const { target } = exchange.request
-        if (target === "/before") return ok(exchange)
         journal.push(target)
         const until = performance.now() + 3
         while (target === "/slow" && performance.now() < until);
         ok(exchange)
       }, journal)
-      const [a, b, c] = yield* crowd(connect, 3)
-      journal.entries.length = 0
+      const [a, b, c] = yield* crowd(connect, journal, 3)
       a.send(get("/slow"))
       b.send(get("/b"))
       c.send(get("/slow"))
@@ -311,9 +285,9 @@ describe("connections that read in the same turn", () => {
         })
       }, { halfClose: "abort" })
       const [ending, leaving, staying] = yield* crowdOfPeers(connect, 3)
-      ending.events.data(bytes(get("/ending")))
-      leaving.events.data(bytes(get("/leaving")))
-      staying.events.data(bytes(get("/staying")))
+      ending.events.data(told(get("/ending")))
+      leaving.events.data(told(get("/leaving")))
+      staying.events.data(told(get("/staying")))
       assert.deepStrictEqual(journal.entries, [])
       ending.events.end()
       leaving.events.closed(undefined)
@@ -332,11 +306,11 @@ describe("connections that read in the same turn", () => {
     Effect.gen(function*() {
       const journal = new Journal<string>()
       let stopped: Fiber.RuntimeFiber<StopReport> | undefined
-      const { connect, running } = yield* serve((exchange) => {
+      const { connect, running } = yield* serveCrowd((exchange) => {
         if (exchange.request.target === "/a") stopped = Effect.runFork(running.stop())
         ok(exchange)
       }, journal)
-      const [a, b] = yield* crowd(connect, 2)
+      const [a, b] = yield* crowd(connect, journal, 2)
       a.send(get("/a"))
       b.send(get("/b"))
       assert.deepStrictEqual(yield* Effect.all([body(a), body(b)]), ["/a", "/b"])
@@ -349,8 +323,8 @@ describe("connections that read in the same turn", () => {
 
   it.scoped("are read on where one of them reads more than it could answer", () =>
     Effect.gen(function*() {
-      const { connect } = yield* serve((exchange) => {
-        if (exchange.request.target === "/before") return ok(exchange)
+      const journal = new Journal<string>()
+      const { connect } = yield* serveCrowd((exchange) => {
         let length = 0
         exchange.running((_, ended) => ended())
         const pull = (): void => {
@@ -363,11 +337,11 @@ describe("connections that read in the same turn", () => {
           exchange.respond({ status: 200, fields: [] }, String(length))
         }
         pull()
-      })
-      const [a, b] = yield* crowd(connect, 2)
+      }, journal)
+      const [a, b] = yield* crowd(connect, journal, 2)
       a.send(`POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n`)
       a.send(new Uint8Array(300_000))
-      b.send(get("/before"))
-      assert.deepStrictEqual(yield* Effect.all([body(a), body(b)]), ["300000", "/before"])
+      b.send(get("/b"))
+      assert.deepStrictEqual(yield* Effect.all([body(a), body(b)]), ["300000", "0"])
     }))
 })

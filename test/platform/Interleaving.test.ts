@@ -77,7 +77,7 @@ const request = (way: Way): string => `POST / HTTP/1.1\r\nHost: a\r\nX-Way: ${wa
 /** They have sent at the same time so often that the server looks for others. */
 const bystanders = async (connect: () => Promise<WireClient>): Promise<ReadonlyArray<WireClient>> => {
   const clients = [await connect(), await connect()]
-  for (let i = 0; i < 17; i++) {
+  for (let i = 0; i < 25; i++) {
     for (const client of clients) client.send(`${request("now")}body`)
     for (const client of clients) await client.response()
   }

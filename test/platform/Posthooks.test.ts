@@ -286,20 +286,28 @@ for (const kind of Object.keys(kinds)) {
       expect(seen.events.entries).toEqual(["first", "second", "log 200"])
     })
 
-    it("what one forks is over before the next, as it was in a fiber of its own", async () => {
-      const seen = nothingSeen()
-      await exchange(
-        kind,
-        seen,
-        Effect.gen(function*() {
-          yield* add(() => Effect.fork(later(seen, "forked by the first")))
-          yield* add(() => note(seen, "second"))
-          yield* add(() => Effect.fork(later(seen, "forked by the third")))
-          return ok
-        })
-      )
-      expect(seen.events.entries).toEqual(["forked by the first", "second", "forked by the third", "log 200"])
-    })
+    for (
+      const [where, concurrency] of [["in the handler", 1], [
+        "by one of several that run at once",
+        "unbounded"
+      ]] as const
+    ) {
+      it(`what one forks is over before the next, also where it was added ${where}`, async () => {
+        const seen = nothingSeen()
+        await exchange(
+          kind,
+          seen,
+          Effect.gen(function*() {
+            const first = add(() => Effect.fork(later(seen, "forked by the first")))
+            yield* Effect.all([first, Effect.yieldNow()], { concurrency })
+            yield* add(() => note(seen, "second"))
+            yield* add(() => Effect.fork(later(seen, "forked by the third")))
+            return ok
+          })
+        )
+        expect(seen.events.entries).toEqual(["forked by the first", "second", "forked by the third", "log 200"])
+      })
+    }
 
     it("a stop waits for them, attached or not, and interrupts none", async () => {
       const before = holdings()
