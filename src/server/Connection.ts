@@ -366,6 +366,10 @@ export class Connection implements ExchangeHost, BodySource, Member {
   }
 
   sendHeld(): void {
+    if (this.holds && !this.gone) this.outbox.flush()
+  }
+
+  heldSent(): void {
     if (this.holds) this.flush()
   }
 

@@ -1,6 +1,6 @@
 /**
  * What the connections of a server do together in a turn of the event loop: first all that has come is read, then all
- * requests are answered, then all answers are sent.
+ * requests are answered, then all answers are sent, and then what comes after an answer is done.
  *
  * One connection after the other, the system calls between two requests empty the processor's caches of what the second
  * needs: together, a request of a busy server costs half as much. Who reads alone soon waits for nobody.
@@ -19,6 +19,8 @@ export interface Member {
   readonly takeTurn: () => void
   /** Sends what it holds, if it still does. */
   readonly sendHeld: () => void
+  /** Sees to what comes after that. */
+  readonly heldSent: () => void
 }
 
 /** Milliseconds after which what is held leaves before anything else is answered. One answer may take longer than that. */
@@ -99,11 +101,7 @@ export class Turn {
     for (const reader of readers) {
       const now = this.takenAt = this.now()
       if (this.holders.length > 0 && now - this.heldSince > mostHeld) this.send()
-      try {
-        reader.takeTurn()
-      } catch (error) {
-        this.broken(error)
-      }
+      this.have(reader, "takeTurn")
     }
     this.answering = false
     this.send()
@@ -112,19 +110,18 @@ export class Turn {
   private send(): void {
     const holders = this.holders
     this.holders = []
-    for (const holder of holders) {
-      try {
-        holder.sendHeld()
-      } catch (error) {
-        this.broken(error)
-      }
-    }
+    for (const holder of holders) this.have(holder, "sendHeld")
+    for (const holder of holders) this.have(holder, "heldSent")
   }
 
   // a member that breaks must not take the others' turn from them
-  private broken(error: unknown): void {
-    this.later(() => {
-      throw error
-    })
+  private have(member: Member, step: keyof Member): void {
+    try {
+      member[step]()
+    } catch (error) {
+      this.later(() => {
+        throw error
+      })
+    }
   }
 }

@@ -25,9 +25,12 @@ const scripted = () => {
       takeTurn: () => {
         said.push(`${name} answers`)
         now += takes
-        if (!turn.hold(self)) self.sendHeld()
+        if (turn.hold(self)) return
+        self.sendHeld()
+        self.heldSent()
       },
-      sendHeld: () => said.push(`${name} sends`)
+      sendHeld: () => said.push(`${name} sends`),
+      heldSent: () => said.push(`${name} is over`)
     }
     return self
   }
@@ -57,13 +60,17 @@ describe("a turn", () => {
     assert.isAtMost(looks, 100)
   })
 
-  it("has all answer what all have read, and then all send", () => {
+  it("has all answer what all have read, then all send, and then do what comes after", () => {
     const { crowd, end, make, said, turn } = scripted()
     crowd()
     for (const name of ["a", "b", "c"]) assert.isTrue(turn.enter(make(name)))
     assert.deepStrictEqual(said, [])
     end()
-    assert.deepStrictEqual(said, ["a answers", "b answers", "c answers", "a sends", "b sends", "c sends"])
+    assert.deepStrictEqual(said, [
+      ...["a answers", "b answers", "c answers"],
+      ...["a sends", "b sends", "c sends"],
+      ...["a is over", "b is over", "c is over"]
+    ])
   })
 
   it("sends what has waited long enough before the next answers", () => {
@@ -78,10 +85,15 @@ describe("a turn", () => {
       "a sends",
       "b sends",
       "c sends",
+      "a is over",
+      "b is over",
+      "c is over",
       "d answers",
       "d sends",
+      "d is over",
       "e answers",
-      "e sends"
+      "e sends",
+      "e is over"
     ])
   })
 
@@ -119,6 +131,7 @@ describe("a turn", () => {
   const broken = (member: Partial<Member>): Member => ({
     takeTurn: () => undefined,
     sendHeld: () => undefined,
+    heldSent: () => undefined,
     ...member
   })
   const breaks = (): never => {
@@ -130,7 +143,7 @@ describe("a turn", () => {
     crowd()
     for (const each of [make("a"), broken({ takeTurn: breaks }), make("b")]) turn.enter(each)
     end()
-    assert.deepStrictEqual(said, ["a answers", "b answers", "a sends", "b sends"])
+    assert.deepStrictEqual(said, ["a answers", "b answers", "a sends", "b sends", "a is over", "b is over"])
     assert.throws(end, "broken")
   })
 
@@ -140,7 +153,10 @@ describe("a turn", () => {
     const other = broken({ takeTurn: () => void turn.hold(other), sendHeld: breaks })
     for (const each of [make("a"), other, make("b", 5), make("c")]) turn.enter(each)
     end()
-    assert.deepStrictEqual(said, ["a answers", "b answers", "a sends", "b sends", "c answers", "c sends"])
+    assert.deepStrictEqual(said, [
+      ...["a answers", "b answers", "a sends", "b sends", "a is over", "b is over"],
+      ...["c answers", "c sends", "c is over"]
+    ])
     assert.throws(end, "broken")
   })
 })
