@@ -13,6 +13,7 @@ import { Posthooks } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { turns } from "../utils/Journal.js"
+import { cutAt } from "../utils/splits.js"
 import { Database, using } from "./database.js"
 import { type Handler, kinds, named, nothingSeen, open, truth } from "./scene.js"
 
@@ -74,13 +75,15 @@ const script: fc.Arbitrary<Script> = fc.record({ steps, crowded: fc.nat({ max: 3
 
 const request = (way: Way): string => `POST / HTTP/1.1\r\nHost: a\r\nX-Way: ${way}\r\nContent-Length: 4\r\n\r\n`
 
-/** They have sent at the same time so often that the server looks for others. */
+/** They have sent at the same time, a piece of a request each, so often that the server looks for others. */
 const bystanders = async (connect: () => Promise<WireClient>): Promise<ReadonlyArray<WireClient>> => {
   const clients = [await connect(), await connect()]
-  for (let i = 0; i < 25; i++) {
-    for (const client of clients) client.send(`${request("now")}body`)
-    for (const client of clients) await client.response()
+  const sent = Buffer.from(`${request("now")}body`)
+  for (const piece of cutAt(sent, Array.from({ length: 50 }, (_, i) => i + 1))) {
+    for (const client of clients) client.send(piece)
+    await turns(1)
   }
+  for (const client of clients) await client.response()
   return clients
 }
 
