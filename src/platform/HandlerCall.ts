@@ -2,9 +2,9 @@
  * One call of an HttpApp: a fiber for an exchange, and what belongs to both.
  *
  * Effect is entered once. Without middleware, and with a tracer that nobody can see through, the app runs as it is and its
- * response is sent by the fiber's observer. Otherwise, and for failures, `HttpApp.toHandled` does what it promises: errors to
- * responses, pre-response handlers, middleware, spans.
- * Unlike with it alone, the app itself can be interrupted, and the exit of the request's scope tells how the exchange ended.
+ * response is sent by the fiber's observer. Otherwise, and for failures, `HttpApp.toHandled` does what it promises: errors
+ * to responses, pre-response handlers, middleware, spans. Unlike with it alone, the app itself can be interrupted, and the
+ * exit of the request's scope tells how the exchange ended.
  *
  * @since 0.1.0
  */
@@ -164,7 +164,7 @@ export class HandlerCall implements RequestCall {
   private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
   private response: HttpServerResponse | undefined = undefined
   private failure: Cause.Cause<unknown> | undefined = undefined
-  // what is sent when the handler has ended
+  // what the observer of a handler that has ended sends
   private ready: HeadDraft | undefined = undefined
   private readyBody: string | Uint8Array = ""
 

@@ -5,9 +5,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import type { WireClient } from "tsgi/testing"
 import type { StopReport } from "../../src/server/Drain.js"
 import type { Exchange } from "../../src/server/Exchange.js"
+import type { BindError } from "../../src/server/ServerError.js"
 import { type Member, Turn } from "../../src/server/Turn.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { type Engine, get, named, serve } from "./fixture.js"
@@ -163,27 +165,32 @@ describe("a turn", () => {
 
 const ok = (exchange: Exchange): void => void exchange.respond({ status: 200, fields: [] }, exchange.request.target)
 
-/** Serves; notes `/before` for the requests that make a crowd, and answers them. */
-const serveCrowd = (handler: (exchange: Exchange) => void, journal: Journal<string>) =>
-  serve((exchange) => {
-    if (exchange.request.target !== "/before") return handler(exchange)
-    journal.push("/before")
-    ok(exchange)
-  }, journal)
+const body = (client: WireClient): Effect.Effect<string> =>
+  Effect.promise(async () => (await client.response()).body.toString())
 
-/** Connections that have sent at the same time so often that the server takes them together. */
+interface Crowd extends Engine {
+  readonly clients: ReadonlyArray<WireClient>
+  readonly journal: Journal<string>
+}
+
+/** Serves connections that have sent `/before` at the same time so often that the server takes them together. */
 const crowd = (
-  connect: Engine["connect"],
-  journal: Journal<string>,
-  count: number
-): Effect.Effect<ReadonlyArray<WireClient>> =>
-  Effect.promise(async () => {
-    const clients = Array.from({ length: count }, () => connect())
+  count: number,
+  handler: (exchange: Exchange, journal: Journal<string>) => void
+): Effect.Effect<Crowd, BindError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const journal = new Journal<string>()
+    const engine = yield* serve((exchange) => {
+      if (exchange.request.target !== "/before") return handler(exchange, journal)
+      journal.push("/before")
+      ok(exchange)
+    }, journal)
+    const clients = Array.from({ length: count }, engine.connect)
     const together = [...clients.map(() => "/before"), ...clients.map(() => "access Sent")].join()
     for (let i = 0; i < 1000; i++) {
       for (const client of clients) client.send(get("/before"))
-      for (const client of clients) await client.response()
-      if (journal.entries.splice(0).join() === together && i >= 40) return clients
+      for (const client of clients) yield* body(client)
+      if (journal.entries.splice(0).join() === together && i >= 40) return { ...engine, clients, journal }
     }
     return assert.fail("they are not taken together")
   })
@@ -200,18 +207,13 @@ const crowdOfPeers = (connect: () => Peer, count: number): Effect.Effect<Readonl
     return peers
   })
 
-const body = (client: WireClient): Effect.Effect<string> =>
-  Effect.promise(async () => (await client.response()).body.toString())
-
 describe("connections that read in the same turn", () => {
   it.scoped("are answered together", () =>
     Effect.gen(function*() {
-      const journal = new Journal<string>()
-      const { connect } = yield* serveCrowd((exchange) => {
+      const { clients: [a, b, c], journal } = yield* crowd(3, (exchange, journal) => {
         journal.push(exchange.request.target)
         ok(exchange)
-      }, journal)
-      const [a, b, c] = yield* crowd(connect, journal, 3)
+      })
       a.send(get("/a"))
       b.send(get("/b1") + get("/b2"))
       c.send(get("/c"))
@@ -230,14 +232,12 @@ describe("connections that read in the same turn", () => {
 
   it.scoped("have their hooks run when the answers are sent", () =>
     Effect.gen(function*() {
-      const journal = new Journal<string>()
-      const { connect } = yield* serveCrowd((exchange) => {
+      const { clients: [a, b], journal } = yield* crowd(2, (exchange, journal) => {
         const { target } = exchange.request
         exchange.postHook((outcome) => void journal.push(`hook ${target} ${named(outcome)} ${outcome.wireBytes > 0}`))
         journal.push(target)
         ok(exchange)
-      }, journal)
-      const [a, b] = yield* crowd(connect, journal, 2)
+      })
       a.send(get("/a"))
       b.send(get("/b"))
       yield* Effect.all([body(a), body(b)])
@@ -253,8 +253,7 @@ describe("connections that read in the same turn", () => {
 
   it.scoped("get interim responses and parts of a body at once", () =>
     Effect.gen(function*() {
-      const journal = new Journal<string>()
-      const { connect } = yield* serveCrowd((exchange) => {
+      const { clients: [a, b], journal } = yield* crowd(2, (exchange, journal) => {
         exchange.interim(103, [["Link", "</a>"]])
         const interim = exchange.wireBytes
         exchange.start({ status: 200, fields: [] })
@@ -262,8 +261,7 @@ describe("connections that read in the same turn", () => {
         exchange.flush()
         journal.push(`${interim > 0} ${exchange.wireBytes > interim}`)
         exchange.finish()
-      }, journal)
-      const [a, b] = yield* crowd(connect, journal, 2)
+      })
       a.send(get("/a"))
       b.send(get("/b"))
       assert.deepStrictEqual(yield* Effect.all([body(a), body(b)]), ["part", "part"])
@@ -272,15 +270,13 @@ describe("connections that read in the same turn", () => {
 
   it.scopedLive("do not wait for one that takes long before theirs are sent", () =>
     Effect.gen(function*() {
-      const journal = new Journal<string>()
-      const { connect } = yield* serveCrowd((exchange) => {
+      const { clients: [a, b, c], journal } = yield* crowd(3, (exchange, journal) => {
         const { target } = exchange.request
         journal.push(target)
         const until = performance.now() + 3
         while (target === "/slow" && performance.now() < until);
         ok(exchange)
-      }, journal)
-      const [a, b, c] = yield* crowd(connect, journal, 3)
+      })
       a.send(get("/slow"))
       b.send(get("/b"))
       c.send(get("/slow"))
@@ -320,13 +316,12 @@ describe("connections that read in the same turn", () => {
 
   it.scoped("are answered when the server stops before their turn", () =>
     Effect.gen(function*() {
-      const journal = new Journal<string>()
       let stopped: Fiber.RuntimeFiber<StopReport> | undefined
-      const { connect, running } = yield* serveCrowd((exchange) => {
-        if (exchange.request.target === "/a") stopped = Effect.runFork(running.stop())
+      const scene: Crowd = yield* crowd(2, (exchange) => {
+        if (exchange.request.target === "/a") stopped = Effect.runFork(scene.running.stop())
         ok(exchange)
-      }, journal)
-      const [a, b] = yield* crowd(connect, journal, 2)
+      })
+      const [a, b] = scene.clients
       a.send(get("/a"))
       b.send(get("/b"))
       assert.deepStrictEqual(yield* Effect.all([body(a), body(b)]), ["/a", "/b"])
@@ -339,8 +334,7 @@ describe("connections that read in the same turn", () => {
 
   it.scoped("are read on where one of them reads more than it could answer", () =>
     Effect.gen(function*() {
-      const journal = new Journal<string>()
-      const { connect } = yield* serveCrowd((exchange) => {
+      const { clients: [a, b] } = yield* crowd(2, (exchange) => {
         let length = 0
         exchange.running((_, ended) => ended())
         const pull = (): void => {
@@ -353,8 +347,7 @@ describe("connections that read in the same turn", () => {
           exchange.respond({ status: 200, fields: [] }, String(length))
         }
         pull()
-      }, journal)
-      const [a, b] = yield* crowd(connect, journal, 2)
+      })
       a.send(`POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n`)
       a.send(new Uint8Array(300_000))
       b.send(get("/b"))

@@ -286,12 +286,8 @@ for (const kind of Object.keys(kinds)) {
       expect(seen.events.entries).toEqual(["first", "second", "log 200"])
     })
 
-    for (
-      const [where, concurrency] of [["in the handler", 1], [
-        "by one of several that run at once",
-        "unbounded"
-      ]] as const
-    ) {
+    const places = [["in the handler", 1], ["by one of several that run at once", "unbounded"]] as const
+    for (const [where, concurrency] of places) {
       it(`what one forks is over before the next, also where it was added ${where}`, async () => {
         const seen = nothingSeen()
         await exchange(
