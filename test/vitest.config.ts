@@ -23,6 +23,8 @@ export default defineConfig({
     // much of what the tests do is waiting, and one worker would leave a core idle where there are two
     minWorkers: "100%",
     maxWorkers: "100%",
+    // each file would load all of Effect again, which takes longer than most of the tests
+    isolate: false,
     testTimeout: 15_000,
     hookTimeout: 15_000,
     reporters: ["dot"],

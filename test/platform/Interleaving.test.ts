@@ -1,6 +1,8 @@
 /**
  * Requests, clients that leave and a stop, in any order: every request's scope is closed once, every hook runs once, the
  * two agree on what happened, and nothing runs or is used afterwards.
+ *
+ *   RUNS=2000 npx vitest run --config test/vitest.config.ts test/platform/Interleaving.test.ts      a longer search
  */
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -198,14 +200,17 @@ const play = async (
   expect(seen.records.entries.length).toBe(fates.length)
 }
 
+/** Scripts for each test; these take milliseconds each. */
+const numRuns = Number(process.env.RUNS ?? 75)
+
 for (const kind of Object.keys(kinds)) {
-  describe(kind, () => {
+  describe(kind, { timeout: 15_000 + 200 * numRuns }, () => {
     for (const [how, withLogger] of [["alone", false], ["with a logger", true]] as const) {
       it(`stopped without grace, ${how}`, () =>
-        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, 0, script)), { numRuns: 200 }))
+        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, 0, script)), { numRuns }))
 
       it(`stopped with all the time there is, ${how}`, () =>
-        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, Infinity, script)), { numRuns: 150 }))
+        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, Infinity, script)), { numRuns }))
     }
   })
 }
