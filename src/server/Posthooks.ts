@@ -39,10 +39,12 @@ export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
 }>() {}
 
 /**
+ * Hooks run at once; the rest of one that waits cannot be interrupted.
+ *
  * @since 0.1.0
- * @category layers
+ * @category constructors
  */
-export const layer: Layer.Layer<Posthooks> = Layer.succeed(Posthooks, {
+export const make = (): Context.Tag.Service<Posthooks> => ({
   run: (hook, outcome, log) => {
     try {
       const rest = hook(outcome)
@@ -54,6 +56,14 @@ export const layer: Layer.Layer<Posthooks> = Layer.succeed(Posthooks, {
     }
   }
 })
+
+/**
+ * {@link make}.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Posthooks> = Layer.sync(Posthooks, make)
 
 const settled = <R>(
   rest: Effect.Effect<unknown, unknown, R>,

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { RequestReader } from "../protocol/requestReader.js"
-import { ServerConfig } from "./ServerConfig.js"
+import { type Config, ServerConfig } from "./ServerConfig.js"
 
 /**
  * @since 0.1.0
@@ -19,12 +19,19 @@ export class RequestParser extends Context.Tag("tsgi/RequestParser")<RequestPars
 }>() {}
 
 /**
- * Readers with the limits and the leniency of {@link ServerConfig}.
+ * Readers with the limits and the leniency of a configuration.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (config: Config): Context.Tag.Service<RequestParser> => ({
+  make: () => new RequestReader(config.limits, config.parser)
+})
+
+/**
+ * {@link make}, with the {@link ServerConfig}.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<RequestParser> = Layer.effect(
-  RequestParser,
-  Effect.map(ServerConfig, (config) => ({ make: () => new RequestReader(config.limits, config.parser) }))
-)
+export const layer: Layer.Layer<RequestParser> = Layer.effect(RequestParser, Effect.map(ServerConfig, make))

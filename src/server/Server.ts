@@ -20,7 +20,7 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
-import { AccessLog, type AccessRecord, layerNone } from "./AccessLog.js"
+import { AccessLog, type AccessRecord } from "./AccessLog.js"
 import * as Address from "./Address.js"
 import { Connection } from "./Connection.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
@@ -33,7 +33,7 @@ import { type Bound, Listener } from "./Listener.js"
 import * as Metrics from "./Metrics.js"
 import * as Hooks from "./Posthooks.js"
 import * as Parser from "./RequestParser.js"
-import { ServerConfig, type Timeouts } from "./ServerConfig.js"
+import { type Config, ServerConfig, type Timeouts } from "./ServerConfig.js"
 import type { BindError } from "./ServerError.js"
 import * as Time from "./Time.js"
 import type { Transport } from "./Transport.js"
@@ -73,11 +73,28 @@ export interface Running {
  * The services an engine needs beside its listener, as they are without further ado.
  *
  * @since 0.1.0
+ * @category models
+ */
+export type Services = Parser.RequestParser | Interim.InterimResponses | Hooks.Posthooks | AccessLog
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const services = (config: Config): Context.Context<Services> =>
+  Context.make(Parser.RequestParser, Parser.make(config)).pipe(
+    Context.add(Interim.InterimResponses, Interim.make(config)),
+    Context.add(Hooks.Posthooks, Hooks.make()),
+    Context.add(AccessLog, { write: undefined })
+  )
+
+/**
+ * {@link services}, with the {@link ServerConfig}.
+ *
+ * @since 0.1.0
  * @category layers
  */
-export const layerServices: Layer.Layer<
-  Parser.RequestParser | Interim.InterimResponses | Hooks.Posthooks | AccessLog
-> = Layer.mergeAll(Parser.layer, Interim.layer, Hooks.layer, layerNone)
+export const layerServices: Layer.Layer<Services> = Layer.effectContext(Effect.map(ServerConfig, services))
 
 /**
  * Binds the listener and serves until the scope is closed, or `stop` is run.
@@ -94,7 +111,7 @@ export const serve = (
 ): Effect.Effect<
   Running,
   BindError,
-  Scope.Scope | Listener | Parser.RequestParser | Interim.InterimResponses | Hooks.Posthooks | AccessLog
+  Scope.Scope | Listener | Services
 > =>
   Effect.gen(function*() {
     const config = yield* ServerConfig
