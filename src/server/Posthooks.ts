@@ -39,7 +39,7 @@ export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
 }>() {}
 
 /**
- * Hooks run at once; the rest of one that waits cannot be interrupted.
+ * Hooks run at once, and each failure is logged.
  *
  * @since 0.1.0
  * @category constructors
@@ -69,7 +69,7 @@ const settled = <R>(
   rest: Effect.Effect<unknown, unknown, R>,
   log: (cause: Cause.Cause<unknown>) => void
 ): Effect.Effect<void, never, R> =>
-  Effect.matchCauseEffect(Effect.uninterruptible(rest), {
+  Effect.matchCauseEffect(rest, {
     onFailure: (cause) => Effect.sync(() => log(cause)),
     onSuccess: () => Effect.void
   })

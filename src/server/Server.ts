@@ -18,7 +18,7 @@ import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
-import type * as RuntimeFlags from "effect/RuntimeFlags"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import { AccessLog, type AccessRecord } from "./AccessLog.js"
 import * as Address from "./Address.js"
@@ -119,11 +119,14 @@ export const serve = (
     const accessLog = yield* AccessLog
     const time = Time.make(yield* Effect.clock)
     const runtime = yield* Effect.runtime<never>()
+    // what runs for a connection, its end and its hooks, is not to be interrupted: as a region of it that costs 200 ns more
+    const runtimeFlags = RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
     const runFork = Runtime.runFork(Runtime.make({
-      ...runtime,
-      context: Context.unsafeMake<unknown>(runtime.context.unsafeMap)
+      context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
+      fiberRefs: runtime.fiberRefs,
+      runtimeFlags
     }))
-    const runWith = Runtime.runFork(bare(runtime.runtimeFlags))
+    const runWith = Runtime.runFork(bare(runtimeFlags))
     const fork = (effect: Effect.Effect<void, never, unknown>, settings: Settings) =>
       settings === undefined
         ? runFork(effect, { immediate: true })
