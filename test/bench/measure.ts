@@ -1,12 +1,13 @@
-/** One figure: a contestant started, checked, warmed up, measured, checked again and stopped. */
+/** A round: one figure of each contestant, which is started, checked, warmed up, measured, checked again and stopped. */
 import { spawnSync } from "node:child_process"
 import * as path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Job, Result } from "./load/main.js"
 import { ask } from "./load/wire.js"
-import { wrk } from "./load/wrk.js"
+import { type Report, wrk } from "./load/wrk.js"
 import { bench, built } from "./paths.js"
 import { type Cores, Process } from "./processes.js"
+import { median } from "./report.js"
 import { type Contestant, type Load, type Measurement, type Request, servers } from "./scenarios.js"
 
 export interface Settings {
@@ -74,7 +75,7 @@ export const verify = async (measurement: Measurement, request: Request, port: n
   return response.headers.length + 4 + response.length
 }
 
-const load = async (job: Job, settings: Settings): Promise<Result> => {
+const underLoad = async (job: Job, settings: Settings): Promise<Result> => {
   const run = new Process(settings.cores?.load, process.execPath, [
     path.join(built(), "load/main.js"),
     JSON.stringify(job)
@@ -89,34 +90,118 @@ const load = async (job: Job, settings: Settings): Promise<Result> => {
   }
 }
 
-// where the request has a body of its own size, the small one stands for it when the answer is checked
-const withWrk = async (
-  measurement: Measurement & { readonly load: Extract<Load, { readonly _tag: "Wrk" }> },
-  request: Request,
-  port: number,
-  settings: Settings
-): Promise<Sample> => {
-  const length = await verify(measurement, request, port)
-  const options = { ...settings, core: settings.cores?.load, port, secure: measurement.secure ?? false, request }
-  if (settings.warmup > 0) await wrk({ ...options, load: measurement.load, seconds: settings.warmup })
-  const report = await wrk({ ...options, load: measurement.load, seconds: settings.seconds })
-  await verify(measurement, request, port)
-  const { connect, read, status, timeout, write } = report
-  const failed = connect + read + write + status + timeout
-  if (failed > 0) throw new Error(`errors: ${JSON.stringify({ connect, read, write, status, timeout })}`)
-  if (report.requests === 0) throw new Error("no answer in time")
-  // wrk does not look at bodies: their length in all is what can be checked
-  if (report.bytes < report.requests * length * 0.98) {
-    throw new Error(`${report.bytes} bytes in ${report.requests} answers that should have ${length} each`)
+type WrkLoad = Extract<Load, { readonly _tag: "Wrk" }>
+
+/** A contestant under wrk. */
+class Trial {
+  private readonly reports: Array<Report> = []
+
+  constructor(
+    private readonly server: Running,
+    private readonly measurement: Measurement,
+    private readonly request: Request,
+    private readonly load: WrkLoad,
+    private readonly settings: Settings
+  ) {}
+
+  private run(seconds: number): Promise<Report> {
+    const { load, measurement, request, server, settings } = this
+    const options = { core: settings.cores?.load, port: server.port, secure: measurement.secure ?? false }
+    return wrk({ ...options, request, load, seconds })
   }
-  const seconds = report.microseconds / 1e6
-  const { count, upload } = measurement.load
-  return {
-    value: (count === "Responses" ? report.requests : upload === undefined ? report.bytes : report.requests * upload) /
-      seconds,
-    details: { requests: report.requests, p50: report.p50 / 1000, p99: report.p99 / 1000 }
+
+  async warmUp(): Promise<void> {
+    await verify(this.measurement, this.request, this.server.port)
+    if (this.settings.warmup > 0) await this.run(this.settings.warmup)
+  }
+
+  async slice(seconds: number): Promise<void> {
+    this.reports.push(await this.run(seconds))
+  }
+
+  /** Of all slices. */
+  async sample(): Promise<Sample> {
+    const { load, measurement, reports, request, server } = this
+    // where the request has a body of its own size, the small one stands for it when the answer is checked
+    const length = await verify(measurement, request, server.port)
+    const sum = (of: (report: Report) => number): number => reports.reduce((sum, report) => sum + of(report), 0)
+    const errors = sum(({ connect, read, status, timeout, write }) => connect + read + write + status + timeout)
+    if (errors > 0) throw new Error(`errors: ${JSON.stringify(reports)}`)
+    const requests = sum((report) => report.requests)
+    const bytes = sum((report) => report.bytes)
+    if (requests === 0) throw new Error("no answer in time")
+    // wrk does not look at bodies: their length in all is what can be checked
+    if (bytes < requests * length * 0.98) {
+      throw new Error(`${bytes} bytes in ${requests} answers that should have ${length} each`)
+    }
+    const seconds = sum((report) => report.microseconds) / 1e6
+    const counted = load.count === "Responses" ? requests : load.upload === undefined ? bytes : requests * load.upload
+    return {
+      value: counted / seconds,
+      details: {
+        requests,
+        p50: median(reports.map(({ p50 }) => p50)) / 1000,
+        p99: median(reports.map(({ p99 }) => p99)) / 1000
+      }
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.server.process.stop()
   }
 }
+
+const trial = async (
+  measurement: Measurement,
+  load: WrkLoad,
+  { checkout, contestant }: Entrant,
+  settings: Settings
+): Promise<Trial> => {
+  const server = await start(contestant, checkout, settings)
+  return new Trial(server, measurement, requestOf(measurement, contestant), load, settings)
+}
+
+const requestOf = ({ request }: Measurement, { path }: Contestant): Request =>
+  path === undefined ? request : { ...request, path }
+
+/** Seconds that a contestant has at a time; a whole figure where opening the connections would count for too much. */
+const sliceOf = ({ secure }: Measurement, { connections }: WrkLoad, seconds: number): number =>
+  secure === true || connections > 64 ? seconds : Math.min(seconds, 0.5)
+
+// All are up, and each has a slice of time in turn, so that what slows the machine for a while slows all of them.
+const inTurns = async (
+  measurement: Measurement,
+  load: WrkLoad,
+  entrants: ReadonlyArray<Entrant>,
+  settings: Settings
+): Promise<ReadonlyArray<Sample | Error>> => {
+  const { seconds } = settings
+  const slice = sliceOf(measurement, load, seconds)
+  const trials = await Promise.all(entrants.map((entrant) => attempt(trial(measurement, load, entrant, settings))))
+  const each = async (act: (trial: Trial) => Promise<void>): Promise<void> => {
+    for (const [i, trial] of trials.entries()) {
+      if (trial instanceof Error) continue
+      const done = await attempt(act(trial))
+      if (!(done instanceof Error)) continue
+      trials[i] = done
+      await trial.stop()
+    }
+  }
+  const samples: Array<Sample | Error> = []
+  try {
+    await each((trial) => trial.warmUp())
+    for (let left = Math.max(1, Math.round(seconds / slice)); left > 0; left--) {
+      await each((trial) => trial.slice(slice))
+    }
+    for (const trial of trials) samples.push(trial instanceof Error ? trial : await attempt(trial.sample()))
+  } finally {
+    for (const trial of trials) if (!(trial instanceof Error)) await trial.stop()
+  }
+  return samples
+}
+
+const attempt = <A>(promise: Promise<A>): Promise<A | Error> =>
+  promise.catch((error: unknown) => error instanceof Error ? error : new Error(String(error)))
 
 const idle = async (job: Job, server: Running, settings: Settings): Promise<Sample> => {
   const resident = async (): Promise<number> => {
@@ -146,59 +231,59 @@ const idle = async (job: Job, server: Running, settings: Settings): Promise<Samp
 /** What a measurement finds out before its rounds, and all of them need: the rate for latencies. */
 export const prepare = async (measurement: Measurement, settings: Settings): Promise<number> => {
   if (measurement.load._tag !== "Latency") return 0
-  const server = await start({ server: measurement.load.peak }, undefined, settings)
+  const { connections, peak, share } = measurement.load
+  const load: WrkLoad = { _tag: "Wrk", connections, count: "Responses" }
+  const [found] = await inTurns(measurement, load, [{ contestant: { server: peak }, checkout: undefined }], settings)
+  if (found instanceof Error) throw found
+  return found.value * share
+}
+
+const alone = async (
+  measurement: Measurement,
+  load: Exclude<Load, WrkLoad>,
+  { checkout, contestant }: Entrant,
+  rate: number,
+  settings: Settings
+): Promise<Sample> => {
+  const request = requestOf(measurement, contestant)
+  const begin = performance.now()
+  const server = await start(contestant, checkout, settings, load._tag === "Idle" ? ["--expose-gc"] : [])
   try {
-    const peak = {
-      ...measurement,
-      load: { _tag: "Wrk", connections: measurement.load.connections, count: "Responses" }
-    } as const
-    const { value } = await withWrk(peak, measurement.request, server.port, settings)
-    return value * measurement.load.share
+    const { port } = server
+    await verify(measurement, request, port)
+    const { seconds, warmup } = settings
+    const job = { port, request, expected: String(measurement.expected), warmup, seconds }
+    switch (load._tag) {
+      case "Start":
+        return { value: performance.now() - begin, details: {} }
+      case "Idle":
+        return await idle({ ...job, ...load }, server, settings)
+      case "Latency":
+        return await underLoad({ ...job, _tag: "Latency", connections: load.connections, rate }, settings)
+      case "Continue":
+        return await underLoad({ ...job, ...load }, settings)
+    }
   } finally {
     await server.process.stop()
   }
 }
 
-export const measure = async (
+/** Who takes part, in the tsgi of which checkout. */
+export interface Entrant {
+  readonly contestant: Contestant
+  readonly checkout: string | undefined
+}
+
+/** A figure of each entrant, or why there is none. */
+export const round = async (
   measurement: Measurement,
-  contestant: Contestant,
-  checkout: string | undefined,
+  entrants: ReadonlyArray<Entrant>,
   rate: number,
   settings: Settings
-): Promise<Sample> => {
-  const { expected } = measurement
-  const request = contestant.path === undefined
-    ? measurement.request
-    : { ...measurement.request, path: contestant.path }
-  const begin = performance.now()
-  const server = await start(contestant, checkout, settings, measurement.load._tag === "Idle" ? ["--expose-gc"] : [])
-  try {
-    const { port } = server
-    const job = {
-      port,
-      request,
-      expected: String(expected),
-      warmup: settings.warmup,
-      seconds: settings.seconds
-    }
-    switch (measurement.load._tag) {
-      case "Start": {
-        await verify(measurement, request, port)
-        return { value: performance.now() - begin, details: {} }
-      }
-      case "Wrk":
-        return await withWrk({ ...measurement, load: measurement.load }, request, port, settings)
-      case "Idle":
-        await verify(measurement, request, port)
-        return await idle({ ...job, ...measurement.load }, server, settings)
-      case "Latency":
-        await verify(measurement, request, port)
-        return await load({ ...job, _tag: "Latency", connections: measurement.load.connections, rate }, settings)
-      case "Continue":
-        await verify(measurement, request, port)
-        return await load({ ...job, ...measurement.load }, settings)
-    }
-  } finally {
-    await server.process.stop()
-  }
+): Promise<ReadonlyArray<Sample | Error>> => {
+  const { load } = measurement
+  if (load._tag === "Wrk") return inTurns(measurement, load, entrants, settings)
+  const samples: Array<Sample | Error> = []
+  for (const entrant of entrants) samples.push(await attempt(alone(measurement, load, entrant, rate, settings)))
+  return samples
 }

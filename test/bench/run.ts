@@ -8,7 +8,7 @@ import { parseArgs } from "node:util"
 import { generate } from "selfsigned"
 import { chart } from "./chart.js"
 import { installed, missing } from "./load/wrk.js"
-import { measure, prepare, pythonWith, type Settings } from "./measure.js"
+import { type Entrant, prepare, pythonWith, round as measureRound, type Sample, type Settings } from "./measure.js"
 import { bench } from "./paths.js"
 import { usableCores } from "./processes.js"
 import { comparison, document, type Results, terminal, verdicts, withUnit } from "./report.js"
@@ -79,10 +79,8 @@ const available = (contestant: Contestant): boolean => {
   return false
 }
 
-interface Entry {
+interface Entry extends Entrant {
   readonly key: string
-  readonly contestant: Contestant
-  readonly checkout: string | undefined
 }
 
 const entriesOf = (measurement: Measurement): ReadonlyArray<Entry> =>
@@ -93,6 +91,11 @@ const entriesOf = (measurement: Measurement): ReadonlyArray<Entry> =>
       ? [entry]
       : [entry, { ...entry, key: `${entry.key} (before)`, checkout: path.resolve(given.against) }]
   })
+
+const described = (measurement: Measurement, { details, value }: Sample): string => {
+  const more = Object.entries(details).map(([name, each]) => `${name} ${Math.round(each * 100) / 100}`)
+  return `${withUnit(measurement, value).padEnd(20)} ${more.join(", ")}`
+}
 
 const run = async (temporary: string): Promise<Results> => {
   const rounds = number("rounds", given.quick ? 1 : 5)
@@ -129,22 +132,15 @@ const run = async (temporary: string): Promise<Results> => {
     }
     if (rate > 0) say(`  at ${Math.round(rate).toLocaleString("en-US")} requests/s`)
     for (let round = 1; round <= rounds; round++) {
-      for (const { checkout, contestant, key } of entries) {
-        try {
-          const { details, value } = await measure(measurement, contestant, checkout, rate, own)
-          found[key]?.push(value)
-          const more = Object.entries(details).map(([name, each]) => `${name} ${Math.round(each * 100) / 100}`).join(
-            ", "
-          )
-          say(`  ${round}  ${key.padEnd(24)} ${withUnit(measurement, value).padEnd(20)} ${more}`)
-        } catch (error) {
-          found[key]?.push(NaN)
-          const reason = error instanceof Error ? error.message : String(error)
-          failures.push(`${measurement.id}, ${key}, round ${round}: ${reason}`)
-          say(`  ${round}  ${key.padEnd(24)} failed: ${reason}`)
-        } finally {
-          rmSync(env.BENCH_LOG, { force: true })
-        }
+      const samples = await measureRound(measurement, entries, rate, own)
+      rmSync(env.BENCH_LOG, { force: true })
+      for (const [i, sample] of samples.entries()) {
+        const { key } = entries[i]
+        found[key]?.push(sample instanceof Error ? NaN : sample.value)
+        if (sample instanceof Error) failures.push(`${measurement.id}, ${key}, round ${round}: ${sample.message}`)
+        say(
+          `  ${round}  ${key.padEnd(24)} ${sample instanceof Error ? sample.message : described(measurement, sample)}`
+        )
       }
     }
   }
