@@ -393,13 +393,13 @@ export class Connection implements ExchangeHost, BodySource, Member {
     return this.reader.takeRest()
   }
 
-  runHook(hook: PostHook<unknown>, outcome: Outcome): void | Effect.Effect<void, never, unknown> {
+  runHook(hook: PostHook<unknown>, outcome: Outcome): void | Effect.Effect<unknown, never, unknown> {
     return this.engine.posthooks.run(hook, outcome, this.hookFailed)
   }
 
   private readonly hookFailed = (cause: Cause.Cause<unknown>): void => this.logFailure("a post hook failed", cause)
 
-  runEffect(effect: Effect.Effect<void, never, unknown>, done: () => void, settings: Settings): void {
+  runEffect(effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: Settings): void {
     this.engine.run(effect, done, settings)
   }
 

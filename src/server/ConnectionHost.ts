@@ -55,9 +55,9 @@ export interface ConnectionHost {
     /** When its first bytes came; `undefined` where they came all at once. */
     since: number | undefined
   ) => void
-  readonly run: (effect: Effect.Effect<void, never, unknown>, done: () => void, settings: Settings) => void
+  readonly run: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: Settings) => void
   /** Runs beside everything; the server's stop waits for it. */
-  readonly runDetached: (effect: Effect.Effect<void, never, unknown>, settings: Settings) => void
+  readonly runDetached: (effect: Effect.Effect<unknown, never, unknown>, settings: Settings) => void
   /** Makes the server's stop wait until the function returned is called. */
   readonly detach: () => () => void
   /** A message that costs something to make is given as a function, which is called if anybody reads it. */

@@ -16,8 +16,8 @@ import type { PostHook } from "./Posthooks.js"
  */
 export interface HookRunner {
   /** Runs a hook: what is returned is left to do. */
-  readonly runHook: (hook: PostHook<unknown>, outcome: Outcome) => void | Effect.Effect<void, never, unknown>
-  readonly runEffect: (effect: Effect.Effect<void, never, unknown>, done: () => void, settings: Settings) => void
+  readonly runHook: (hook: PostHook<unknown>, outcome: Outcome) => void | Effect.Effect<unknown, never, unknown>
+  readonly runEffect: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: Settings) => void
   /** Runs a hook beside the connection; the server's stop waits for it. */
   readonly runDetached: (hook: PostHook<unknown>, outcome: Outcome, settings: Settings) => void
 }
@@ -34,8 +34,8 @@ export interface HookOwner {
 }
 
 /**
- * The fiber refs that a hook runs with, the services that it needs among them: for the caller to see to, as fiber refs
- * cannot say. Without them it has the server's.
+ * The fiber refs that a hook's fiber begins with, the services that it needs among them: for the caller to see to, as fiber
+ * refs cannot say. Without them it has the server's.
  *
  * @since 0.1.0
  * @category models

@@ -35,7 +35,7 @@ export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
     hook: PostHook<R>,
     outcome: Outcome,
     log: (cause: Cause.Cause<unknown>) => void
-  ) => void | Effect.Effect<void, never, R>
+  ) => void | Effect.Effect<unknown, never, R>
 }>() {}
 
 /**
@@ -68,8 +68,4 @@ export const layer: Layer.Layer<Posthooks> = Layer.sync(Posthooks, make)
 const settled = <R>(
   rest: Effect.Effect<unknown, unknown, R>,
   log: (cause: Cause.Cause<unknown>) => void
-): Effect.Effect<void, never, R> =>
-  Effect.matchCauseEffect(rest, {
-    onFailure: (cause) => Effect.sync(() => log(cause)),
-    onSuccess: () => Effect.void
-  })
+): Effect.Effect<unknown, never, R> => Effect.catchAllCause(rest, (cause) => Effect.sync(() => log(cause)))

@@ -10,13 +10,10 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
-import { globalValue } from "effect/GlobalValue"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
@@ -127,10 +124,10 @@ export const serve = (
       runtimeFlags
     }))
     const runWith = Runtime.runFork(bare(runtimeFlags))
-    const fork = (effect: Effect.Effect<void, never, unknown>, settings: Settings) =>
+    const fork = (effect: Effect.Effect<unknown, never, unknown>, settings: Settings) =>
       settings === undefined
         ? runFork(effect, { immediate: true })
-        : runWith(effect, { immediate: true, updateRefs: (_, fiberId) => forHook(settings, fiberId) })
+        : runWith(effect, { immediate: true, updateRefs: () => settings })
     const log = yield* logger
     // Sockets live as long as the drain lets them, not as long as whoever started the server.
     const sockets = yield* Scope.make()
@@ -268,20 +265,6 @@ export const serve = (
 // fiber's start.
 const bare = (runtimeFlags: RuntimeFlags.RuntimeFlags): Runtime.Runtime<unknown> =>
   Runtime.make({ context: Context.unsafeMake<unknown>(new Map()), fiberRefs: FiberRefs.empty(), runtimeFlags })
-
-// Nobody joins a hook's fiber, so that it may have the handler's settings as they are, but for two that are the handler's
-// alone: that it was interrupted, and whose children its own are to be.
-const forHook = (settings: FiberRefs.FiberRefs, fiberId: FiberId.Single): FiberRefs.FiberRefs =>
-  Cause.isEmpty(FiberRefs.getOrDefault(settings, FiberRef.interruptedCause)) && forkScopeOverride !== undefined &&
-    Option.isNone(FiberRefs.getOrDefault(settings, forkScopeOverride))
-    ? settings
-    : FiberRefs.forkAs(settings, fiberId)
-
-// Effect's own, which it does not name in public; where it is not found, all is forked.
-const forkScopeOverride = globalValue<FiberRef.FiberRef<Option.Option<unknown>> | undefined>(
-  Symbol.for("effect/FiberRef/currentForkScopeOverride"),
-  () => undefined
-)
 
 // What is written for a request must not end the next one on its connection.
 const guarded = (
