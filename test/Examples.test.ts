@@ -3,27 +3,27 @@
  * when it cannot listen.
  */
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import type { ConnectionOptions, PeerCertificate } from "node:tls"
 import { connect as connectSecurely } from "node:tls"
 import { generate } from "selfsigned"
 import type { WireResponse } from "tsgi/testing"
-import { afterAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { WebSocket } from "ws"
 import { Program, run } from "./utils/processes.js"
+import { compile, folderFor } from "./utils/programs.js"
 import { connect } from "./utils/sockets.js"
 
 const root = path.resolve(import.meta.dirname, "..")
 const helpers = ["serve.ts", "effect/serve.ts"]
 /** Those that serve nobody outside, and end by themselves. */
 const alone = ["effect/memory.ts"]
-const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-examples-"))
+const temporary = folderFor("examples")
 afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
+beforeAll(() => compile(path.join(root, "examples"), files, temporary))
 
-/** Starts an example, or a program somewhere else. */
 const start = (name: string, env: Readonly<Record<string, string>>): Program =>
-  new Program(process.execPath, ["--import", "tsx", path.isAbsolute(name) ? name : `examples/${name}.ts`], {
+  new Program(process.execPath, [path.join(temporary, `${name}.mjs`)], {
     cwd: root,
     env: { PORT: "0", ...env }
   })
@@ -345,16 +345,15 @@ const cases: Readonly<Record<string, Case>> = {
       // and the line that it stands for serves the same
       const source = fs.readFileSync(path.join(root, "examples/effect/swap.ts"), "utf8")
       const [line, original] = /\/\/ (Layer\.provide\(NodeHttpServer.*\))$/m.exec(source) ?? []
-      const file = path.join(temporary, "swap.mts")
-      fs.symlinkSync(path.join(root, "node_modules"), path.join(temporary, "node_modules"))
       fs.writeFileSync(
-        file,
+        path.join(temporary, "original.ts"),
         `import { NodeHttpServer } from "@effect/platform-node"\nimport { createServer } from "node:http"\n${
           source.replace(`${line}\n`, "").replace("Layer.provide(TsgiHttpServer.layer({ port }))", original)
             .replace("./serve.js", path.join(root, "examples/effect/serve.js"))
         }`
       )
-      const peer = await serving(file, { TSX_TSCONFIG_PATH: path.join(root, "tsconfig.json") })
+      await compile(temporary, ["original.ts"], temporary)
+      const peer = await serving("original")
       await using _ = peer.program
       expect(await peer.shell("curl -s http://127.0.0.1:8090/hello/you")).toBe("Hello, you!")
     }

@@ -13,11 +13,12 @@ import { MemoryListener } from "tsgi/testing"
 import ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as TrustedProxies from "../src/node/TrustedProxies.js"
-import { compile } from "../src/server/AccessLogFormat.js"
+import { compile as compileFormat } from "../src/server/AccessLogFormat.js"
 import * as ServerConfig from "../src/server/ServerConfig.js"
 import * as Options from "../src/wsgi/Options.js"
 import { rows as peers } from "./platform/peers.js"
 import { Program, run } from "./utils/processes.js"
+import { compile, folderFor } from "./utils/programs.js"
 import { connect } from "./utils/sockets.js"
 
 const root = path.resolve(import.meta.dirname, "..")
@@ -191,22 +192,24 @@ describe("the programs", () => {
     for (const { text } of tests) expect(ours).toContain(text)
   })
 
-  const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-readme-"))
-  fs.symlinkSync(path.join(root, "node_modules"), path.join(temporary, "node_modules"))
+  const temporary = folderFor("readme")
   afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
+  const listening = /(listen\(|\bTsgiHttpServer\.layer\(\{ port: )8090/
+  beforeAll(async () => {
+    const files = blocks.flatMap(({ mark, text }, i) => {
+      if (mark !== "run") return []
+      fs.writeFileSync(path.join(temporary, `${i}.ts`), text.replace(listening, "$10"))
+      return [`${i}.ts`]
+    })
+    await compile(temporary, files, temporary)
+  })
 
   describe.concurrent("do what is shown", { timeout: 60_000 }, () => {
     blocks.forEach((block, i) => {
       if (block.mark !== "run") return
       it(block.heading, async () => {
-        const listening = /(listen\(|\bTsgiHttpServer\.layer\(\{ port: )8090/
         expect(block.text).toMatch(listening)
-        const file = path.join(temporary, `${i}.mts`)
-        fs.writeFileSync(file, block.text.replace(listening, "$10"))
-        await using server = new Program(process.execPath, ["--import", "tsx", file], {
-          cwd: root,
-          env: { TSX_TSCONFIG_PATH: path.join(root, "tsconfig.json") }
-        })
+        await using server = new Program(process.execPath, [path.join(temporary, `${i}.mjs`)], { cwd: root })
         const [, port] = await server.line(/(?:starting up|Listening) on http:\/\/[\d.]+:(\d+)$/)
         let shown = 0
         for (const { language, mark, text } of blocks.slice(i + 1)) {
@@ -388,7 +391,7 @@ describe("the tables", () => {
   it("log format", () => {
     let known: ReadonlyArray<string> = []
     try {
-      compile("%(none)s", { forwardedFor: false, trustedProxies: TrustedProxies.make([]) })
+      compileFormat("%(none)s", { forwardedFor: false, trustedProxies: TrustedProxies.make([]) })
     } catch (error) {
       if (error instanceof Error) known = error.message.replace(/^.*known are /, "").split(", ").sort()
     }
