@@ -52,6 +52,9 @@ describe("the contestants", () => {
     fs.writeFileSync(process.env.BENCH_CERT, certificate.cert)
     fs.writeFileSync(process.env.BENCH_KEY, certificate.private)
   })
+  afterAll(() => {
+    for (const name of ["BENCH_CERT", "BENCH_KEY", "BENCH_LOG"]) Reflect.deleteProperty(process.env, name)
+  })
 
   it.each([...asked.keys()])("%s answers rightly", async (name) => {
     const [file, mode = ""] = name.split(" ")

@@ -225,9 +225,9 @@ beforeAll(async () => {
 afterAll(() => fs.rmSync(folder, { recursive: true }))
 
 // What a kernel holds between two sockets of one machine grows as it sees fit.
-const sockets = { slack: 16_777_216, bulk: 50_331_648, pipelined: 10_000, resets: false }
-const memory = { slack: 655_360, bulk: 2_097_152, pipelined: 10_000, resets: true }
-const narrow = { slack: 229_376, bulk: 294_912, pipelined: 2_500, resets: true }
+const sockets = { slack: 16_777_216, bulk: 50_331_648, trickles: false, pipelined: 10_000, resets: false }
+const memory = { slack: 655_360, bulk: 2_097_152, trickles: false, pipelined: 10_000, resets: true }
+const narrow = { slack: 229_376, bulk: 294_912, trickles: false, pipelined: 2_500, resets: true }
 
 conformance(door("tcp", { ...sockets, resets: true }, () => ({ listener: listen(), connect })))
 
@@ -243,5 +243,5 @@ const inMemory = (name: string, size: typeof memory, options: MemoryOptions): vo
   }))
 
 inMemory("in memory", memory, {})
-inMemory("in memory, byte by byte", narrow, { deliverAtMost: 1, bufferSize: 4096 })
+inMemory("in memory, byte by byte", { ...narrow, trickles: true }, { deliverAtMost: 1, bufferSize: 4096 })
 inMemory("in memory, through narrow buffers", narrow, { bufferSize: 70, takeAtMost: 30 })

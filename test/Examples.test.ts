@@ -525,7 +525,8 @@ describe.each(files)("examples/%s", (file) => {
 
 it.each(alone)("examples/%s prints what its first comment says", { timeout: 30_000 }, async (file) => {
   const source = fs.readFileSync(path.join(root, "examples", file), "utf8")
-  await using program = start(file.replace(/\.ts$/, ""), {})
+  // as it says, with tsx, which the others are spared
+  await using program = new Program(process.execPath, ["--import", "tsx", `examples/${file}`], { cwd: root })
   const { code, stderr, stdout } = await program.ended
   expect([code, stderr]).toEqual([0, []])
   expect(stdout).toEqual([...source.slice(0, source.indexOf("*/")).matchAll(/^ \* {7}(.*)$/gm)].map(([, line]) => line))

@@ -324,8 +324,8 @@ describe("the tables", () => {
       debug: config.debug
     }))
     const source = (file: string) => fs.readFileSync(path.join(root, "src/platform", file), "utf8").replaceAll("_", "")
-    expect(source("TsgiHttpServer.ts")).toContain(`interruptOnDisconnect ?? ${defaults.interruptOnDisconnect}`)
-    expect(source("TsgiHttpServer.ts")).toContain(`maxBufferedBody ?? ${defaults.maxBufferedBody}`)
+    expect(source("Site.ts")).toContain(`interruptOnDisconnect ?? ${defaults.interruptOnDisconnect}`)
+    expect(source("Site.ts")).toContain(`maxBufferedBody ?? ${defaults.maxBufferedBody}`)
     const [, , websocket] = rows.find(([name]) => name === "websocket") ?? []
     for (const name of properties("WebSocketOptions")) expect(websocket).toContain(name)
     const [, maxPayload] = /maxPayload \(default (\d+)\)/.exec(websocket) ?? []

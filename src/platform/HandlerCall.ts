@@ -10,7 +10,6 @@
  */
 import type * as Headers from "@effect/platform/Headers"
 import * as HttpApp from "@effect/platform/HttpApp"
-import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import { RouteContext } from "@effect/platform/HttpRouter"
 import { causeResponseStripped, clientAbortFiberId, type RequestError } from "@effect/platform/HttpServerError"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
@@ -22,7 +21,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import { constFalse, constTrue } from "effect/Function"
 import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -35,101 +33,14 @@ import { LazyScope } from "../server/LazyScope.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
 import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
+import type { Listed } from "./Calls.js"
 import { hasChildren } from "./fiberState.js"
 import { UnreadableForm } from "./FormReader.js"
 import { LayeredMap } from "./LayeredMap.js"
-import { type OpenSpan, RequestSpan } from "./RequestSpan.js"
+import { type OpenSpan, RequestSpan, traced, untraced } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
 import { joinedHeaders, type RequestCall, ServerRequest, UnreadableBody } from "./ServerRequest.js"
-
-/** The call that a pipeline runs for. */
-class CurrentCall extends Context.Tag("tsgi/HandlerCall")<CurrentCall, HandlerCall>() {}
-
-/**
- * What a request adds to the services of its app.
- *
- * @since 0.1.0
- * @category models
- */
-export type CallServices = HttpServerRequest | Scope.Scope | CurrentCall
-
-/**
- * What all calls of one served app share.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Site {
-  /** The app with what follows its end; see {@link short}. */
-  readonly short: Effect.Effect<unknown, unknown, unknown>
-  /** The app with all that is around it; absent when there is nothing that anybody could see. */
-  readonly pipeline: Effect.Effect<unknown, unknown, CallServices> | undefined
-  /** The services the app is given, without those of a request. */
-  readonly services: ReadonlyMap<string, unknown>
-  /** Can nobody outside see spans? Then none is made until somebody inside looks. */
-  readonly spansUnseen: boolean
-  readonly tracerDisabledWhen: (request: HttpServerRequest) => boolean
-  /** Starts a fiber at once. That all its services are in the map is for the caller to see to: a map cannot say. */
-  readonly fork: <A, E>(
-    effect: Effect.Effect<A, E, unknown>,
-    services: Map<string, unknown>
-  ) => Fiber.RuntimeFiber<A, E>
-  /** Is a handler interrupted when its client leaves? */
-  readonly interruptOnDisconnect: boolean
-  /** Bytes that may be read whole where no `MaxBodySize` is provided. */
-  readonly maxBufferedBody: number
-  readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
-  /** Waits until the server begins to stop, or the app to end. */
-  readonly stopping: Effect.Effect<void>
-  readonly calls: Calls
-}
-
-/**
- * The calls of an app that are at work, for an app that ends before its server does.
- *
- * @since 0.1.0
- * @category models
- */
-export class Calls {
-  // an array and not a Set: the tables that a Set leaves behind keep each other, and all that was ever in them, through
-  // the collections of young objects
-  private readonly running: Array<HandlerCall> = []
-  private onNone: (() => void) | undefined = undefined
-
-  add(call: HandlerCall): void {
-    if (call.place < 0) call.place = this.running.push(call) - 1
-  }
-
-  delete(call: HandlerCall): void {
-    if (!call.exchange.hooked || call.exchange.hooksRun) return this.remove(call)
-    // behind its post hooks, which have the app's services; a call that was answered at once has not been here yet
-    this.add(call)
-    call.exchange.postHook(() => this.remove(call))
-  }
-
-  /** The app ends: calls back when nothing of it is left. */
-  end(callback: () => void): void {
-    this.onNone = callback
-    if (this.running.length === 0) callback()
-  }
-
-  /** There was time enough. */
-  interrupt(): void {
-    for (const call of [...this.running]) call.interruptForStop()
-  }
-
-  private remove(call: HandlerCall): void {
-    if (call.place >= 0) {
-      const last = this.running.pop()
-      if (last !== undefined && last !== call) {
-        this.running[call.place] = last
-        last.place = call.place
-      }
-      call.place = -1
-    }
-    if (this.running.length === 0) this.onNone?.()
-  }
-}
+import { CurrentCall, type Site, type SiteCall } from "./Site.js"
 
 // The platform's own list of scopes that somebody else closes: see HttpApp.ejectDefaultScopeClose.
 const ejectedScopes = globalValue("@effect/platform/HttpApp/ejectedScopes", () => new WeakSet<Scope.Scope>())
@@ -146,16 +57,14 @@ const enum Step {
  * @since 0.1.0
  * @category models
  */
-export class HandlerCall implements RequestCall {
+export class HandlerCall implements RequestCall, SiteCall, Listed {
   socket: Duplex | undefined = undefined
   keepRunning: number
-  /** Where it stands among the running calls; negative where it does not. */
   place = -1
   private handled = false
   private step = Step.Handler
   private asked = false
   private over: Exit.Exit<unknown, unknown> | undefined = undefined
-  /** How the middleware ended, for a span that nobody looked at before. */
   traced: Exit.Exit<HttpServerResponse, unknown> | undefined = undefined
   readonly scope = new LazyScope()
   private span: RequestSpan | undefined = undefined
@@ -279,7 +188,7 @@ export class HandlerCall implements RequestCall {
   }
 
   // ---------------------------------------------------------------------------------------------------------------
-  // the whole way: see `pipeline`
+  // the whole way: see the pipeline of `Site`
 
   /** What the app failed with, before it is made a response. */
   failed(cause: Cause.Cause<unknown>): void {
@@ -475,60 +384,7 @@ export class HandlerCall implements RequestCall {
   }
 }
 
-/**
- * An app with what follows its end, for all of its calls.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const short = (app: HttpApp.Default<unknown>): Site["short"] =>
-  // Who the call is has to be asked before the app runs: one that joins another request's fiber has its services from then
-  // on.
-  Effect.withFiberRuntime((fiber) => {
-    const call = Context.unsafeGet(fiber.currentContext, CurrentCall)
-    return Effect.matchCauseEffect(app, {
-      onFailure: (cause) => call.recover(cause),
-      onSuccess: (response) => call.answer(response, fiber)
-    })
-  })
-
-/**
- * An app as the platform runs it, for all of its calls: middleware is applied once, as it may have a state of its own.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const pipeline = (
-  app: HttpApp.Default<unknown>,
-  middleware: HttpMiddleware.HttpMiddleware | undefined,
-  spansUnseen: boolean
-): Site["pipeline"] => {
-  if (middleware === undefined && spansUnseen) return undefined
-  const inScope = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.flatMap(CurrentCall, ({ scope }) => Effect.provideService(effect, Scope.Scope, scope))
-  const interruptible = Effect.interruptible(app).pipe(
-    Effect.tapErrorCause((cause) => Effect.map(CurrentCall, (call) => call.failed(cause)))
-  )
-  const noted = Effect.onExit((exit: Exit.Exit<HttpServerResponse, unknown>) =>
-    Effect.map(CurrentCall, (call) => {
-      call.traced = exit
-    })
-  )
-  const handled = HttpApp.toHandled(
-    inScope(interruptible),
-    (_, response) => Effect.flatMap(CurrentCall, (call) => call.send(response)),
-    middleware === undefined
-      ? undefined
-      : (inner) => inScope(spansUnseen ? noted(middleware(inner)) : middleware(inner))
-  )
-  return spansUnseen ? untraced(handled) : handled
-}
-
 const noResponse = (): Error => new Error("the handler gave no response")
-
-const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constTrue)
-// Whether the request is traced was asked once: one that is sampled may get another answer the next time.
-const traced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constFalse)
 
 const interruptorId = (reason: AbortReason): FiberId.FiberId => reason === "Stopped" ? FiberId.none : clientAbortFiberId
 

@@ -6,9 +6,12 @@
  *
  * @since 0.1.0
  */
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import type { Context } from "effect/Context"
+import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import { constFalse, constTrue } from "effect/Function"
 import type { Option } from "effect/Option"
 import type * as Tracer from "effect/Tracer"
 
@@ -110,3 +113,20 @@ export class RequestSpan implements Tracer.Span {
     return this.opened.span
   }
 }
+
+/**
+ * The platform makes no span for the request.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constTrue)
+
+/**
+ * The platform makes a span for the request: whether it is to was asked once, and one that is sampled may get another answer
+ * the next time.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const traced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constFalse)

@@ -10,9 +10,7 @@ import type * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as Etag from "@effect/platform/Etag"
-import type * as HttpApp from "@effect/platform/HttpApp"
 import type * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import type * as HttpPlatform from "@effect/platform/HttpPlatform"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { ServeError } from "@effect/platform/HttpServerError"
@@ -20,79 +18,47 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Runtime from "effect/Runtime"
-import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
-import type * as Types from "effect/Types"
-import { type ListenOptions, make as makeListener, type TlsOptions, TlsSettings } from "../node/NodeListener.js"
+import { make as makeListener, TlsSettings } from "../node/NodeListener.js"
 import type { Fields } from "../protocol/fields.js"
-import type * as AccessLog from "../server/AccessLog.js"
 import type { Address } from "../server/Address.js"
 import type { Exchange } from "../server/Exchange.js"
-import type { InterimResponses } from "../server/InterimResponses.js"
 import { Listener } from "../server/Listener.js"
-import type { Posthooks } from "../server/Posthooks.js"
-import type { RequestParser } from "../server/RequestParser.js"
 import * as Server from "../server/Server.js"
 import * as ServerConfig from "../server/ServerConfig.js"
-import { OptionError } from "../server/ServerError.js"
 import type { TlsInfo } from "../server/Transport.js"
-import { Calls, HandlerCall, pipeline, short, type Site } from "./HandlerCall.js"
+import { Arrivals } from "./Arrivals.js"
+import type { Calls } from "./Calls.js"
+import { HandlerCall } from "./HandlerCall.js"
+import { check, defaults, type DoorOptions, type Options, split } from "./Options.js"
 import { ServerRequest } from "./ServerRequest.js"
+import * as Site from "./Site.js"
 import * as Upgrade from "./Upgrade.js"
 
-/**
- * Where and how to serve. Everything but the listening address has a default.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options extends ListenOptions, ServerConfig.Partial, DoorOptions {
-  /** `node:tls` server options; with them the server speaks HTTPS. */
-  readonly tls?: TlsOptions | TlsSettings | undefined
-}
+export {
+  /**
+   * @since 0.1.0
+   * @category constants
+   */
+  defaults,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  type DoorOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  type Options
+} from "./Options.js"
 
-/**
- * What is this door's own.
- *
- * @since 0.1.0
- * @category models
- */
-export interface DoorOptions {
-  /** Interrupt a handler when its client leaves? Default `true`; {@link keepRunning} is the switch for a route. */
-  readonly interruptOnDisconnect?: boolean | undefined
-  /** Bytes that `text`, `json`, `urlParamsBody` and `arrayBuffer` may read; `MaxBodySize` overrides it. Default 10 MiB. */
-  readonly maxBufferedBody?: number | undefined
-  readonly websocket?: Upgrade.WebSocketOptions | undefined
-}
-
-/**
- * Where this door's settings differ from the engine's, to be as `NodeHttpServer` is. A client that has closed its sending
- * half is gone. Names of response fields are sent as they are given. A URL, or a field such as Cookie, may have the 16 KiB
- * that node:http gives a whole head. And 65536 connections are served at a time: WebSockets and event streams hold theirs
- * for hours, and node:http has no bound but the process's descriptors.
- *
- * They hold where no `ServerConfig` is provided; spread them, and their `limits`, into one that is.
- *
- * @since 0.1.0
- * @category constants
- */
-export const defaults = {
-  halfClose: "abort",
-  fieldCase: "preserve",
-  limits: { requestLine: 16_384, fieldLine: 16_384, connections: 65_536 }
-} as const satisfies ServerConfig.Partial
-
-type Services = Listener | RequestParser | InterimResponses | Posthooks | AccessLog.AccessLog
+type Services = Listener | Server.Services
 
 /**
  * An HttpServer from the engine's services, each of which can be another. See {@link layerServices} for the usual ones.
@@ -137,7 +103,7 @@ export const makeWith = (
           const { arrivals, server } = running
           const ending = yield* Deferred.make<void>()
           yield* Effect.forkDaemon(Effect.interruptible(Deferred.complete(ending, server.draining)))
-          const site = yield* makeSite(app, middleware, options, upgrade, Deferred.await(ending))
+          const site = yield* Site.make(app, middleware, options, upgrade, Deferred.await(ending))
           const handler = (exchange: Exchange): void => new HandlerCall(exchange, site).run()
           arrivals.serve(handler)
           // What the app was built from is released after this, so no handler runs past it.
@@ -162,92 +128,6 @@ const endCalls = (calls: Calls, grace: number): Effect.Effect<void> =>
     yield* Fiber.interrupt(late)
   })
 
-// The requests of one listening server: those that come before an app is served wait for it, unless they end before.
-// Where several apps are served, the latest that still is has them.
-class Arrivals {
-  /** Has the last app ended, and the server with it? */
-  stopped = false
-  private readonly early = new Set<Exchange>()
-  private handlers: ReadonlyArray<(exchange: Exchange) => void> = []
-  private handler: ((exchange: Exchange) => void) | undefined = undefined
-
-  take(exchange: Exchange): void {
-    if (this.handler !== undefined) return this.handler(exchange)
-    this.early.add(exchange)
-    // the one place for a callback is the handler's as soon as there is one
-    exchange.whenSettled(() => this.early.delete(exchange))
-  }
-
-  serve(handler: (exchange: Exchange) => void): void {
-    this.handlers = [...this.handlers, handler]
-    this.handler = handler
-    for (const exchange of this.early) if (!exchange.over) handler(exchange)
-    this.early.clear()
-  }
-
-  /** An app is served no longer. Is another? */
-  leave(handler: (exchange: Exchange) => void): boolean {
-    this.handlers = this.handlers.filter((other) => other !== handler)
-    this.stopped = this.handlers.length === 0
-    // who comes while the server stops is still answered
-    if (!this.stopped) this.handler = this.handlers.at(-1)
-    return !this.stopped
-  }
-}
-
-const makeSite = (
-  app: HttpApp.Default<unknown>,
-  middleware: HttpMiddleware.HttpMiddleware | undefined,
-  options: DoorOptions,
-  upgrade: Site["upgrade"],
-  stopping: Site["stopping"]
-): Effect.Effect<Site> =>
-  Effect.map(Effect.runtime<never>(), (runtime) => {
-    const own: Types.Mutable<Runtime.Runtime<unknown>> = Runtime.make({
-      ...runtime,
-      // A fiber has its flags and its context from elsewhere, and each setting that it inherits is one to fork, which copies
-      // all services: to leave these two behind is a third of what its start costs.
-      fiberRefs: runtime.fiberRefs.pipe(
-        FiberRefs.delete(FiberRef.currentContext),
-        FiberRefs.delete(FiberRef.currentRuntimeFlags)
-      ),
-      context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
-      // handlers can be interrupted, also where who serves them must not be
-      runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
-    })
-    const runFork = Runtime.runFork(own)
-    // who joins a fiber gets what differs from the context that both come from
-    const origin = runtime.fiberRefs.locals.get(FiberRef.currentContext) ?? []
-    const forkOptions: Runtime.RunForkOptions = {
-      immediate: true,
-      updateRefs: (refs, fiberId) => {
-        refs.locals.set(FiberRef.currentContext, [[fiberId, own.context], ...origin])
-        return refs
-      }
-    }
-    const refs = runtime.fiberRefs
-    const tracer = Context.get(FiberRefs.getOrDefault(refs, DefaultServices.currentServices), Tracer.Tracer)
-    const spansUnseen = tracer === Context.get(DefaultServices.liveServices, Tracer.Tracer) &&
-      FiberRefs.getOrDefault(refs, FiberRef.currentTracerEnabled)
-    return {
-      short: short(app),
-      pipeline: pipeline(app, middleware, spansUnseen),
-      services: runtime.context.unsafeMap,
-      spansUnseen,
-      tracerDisabledWhen: FiberRefs.getOrDefault(refs, HttpMiddleware.currentTracerDisabledWhen),
-      fork: (effect, given) => {
-        // The context is swapped, not provided: that would be a fiber ref to set and to restore for every request.
-        own.context = Context.unsafeMake(given)
-        return runFork(effect, forkOptions)
-      },
-      interruptOnDisconnect: options.interruptOnDisconnect ?? true,
-      maxBufferedBody: options.maxBufferedBody ?? 10_485_760,
-      upgrade,
-      stopping,
-      calls: new Calls()
-    }
-  })
-
 /**
  * An HttpServer that listens as the options say.
  *
@@ -256,11 +136,19 @@ const makeSite = (
  */
 export const make = (options: Options = {}): Effect.Effect<HttpServer.HttpServer, ServeError, Scope.Scope> =>
   Effect.gen(function*() {
-    const { door, engine } = yield* Effect.try({
+    const { config, door, listening, tls } = yield* Effect.try({
       try: () => split(options),
       catch: (cause) => new NotServed({ cause })
     })
-    return yield* Effect.provide(makeWith(door), yield* Layer.build(engine))
+    const listener = makeListener(
+      listening,
+      tls === undefined || tls instanceof TlsSettings ? tls : new TlsSettings(tls)
+    )
+    const services = Server.services(config).pipe(
+      Context.add(ServerConfig.ServerConfig, config),
+      Context.add(Listener, listener)
+    )
+    return yield* Effect.provide(makeWith(door), services)
   })
 
 /**
@@ -448,63 +336,6 @@ class NotServed extends ServeError {
   override get message(): string {
     return this.cause instanceof Error ? this.cause.message : String(this.cause)
   }
-}
-
-const split = (options: Options) => {
-  const { backlog, fd, host, ipv6Only, mode, path, port, reusePort, tls, ...withoutListening } = options
-  const { interruptOnDisconnect, maxBufferedBody, websocket, ...config } = withoutListening
-  // without a host: where NodeHttpServer listens, so that a swap takes nobody's connections away
-  const everywhere = path === undefined && fd === undefined ? "*" : undefined
-  const listening = { backlog, fd, host: host ?? everywhere, ipv6Only, mode, path, port, reusePort }
-  const door = { interruptOnDisconnect, maxBufferedBody, websocket }
-  const { limits } = config
-  const whole = ServerConfig.make({
-    ...config,
-    halfClose: config.halfClose ?? defaults.halfClose,
-    fieldCase: config.fieldCase ?? defaults.fieldCase,
-    limits: {
-      ...limits,
-      requestLine: limits?.requestLine ?? defaults.limits.requestLine,
-      fieldLine: limits?.fieldLine ?? defaults.limits.fieldLine,
-      connections: limits?.connections ?? defaults.limits.connections
-    }
-  })
-  const engine = Layer.mergeAll(
-    Server.layerServices,
-    Layer.sync(
-      Listener,
-      () => makeListener(listening, tls === undefined || tls instanceof TlsSettings ? tls : new TlsSettings(tls))
-    )
-  ).pipe(Layer.provideMerge(Layer.succeed(ServerConfig.ServerConfig, whole)))
-  return { door, engine }
-}
-
-// What callers that are not held to the types may say. `ws` takes 0, and what is no 32-bit number, for no bound at all.
-const check = ({ interruptOnDisconnect, maxBufferedBody, websocket, ...rest }: DoorOptions): void => {
-  const { maxPayload, perMessageDeflate, ...others } = websocket ?? {}
-  for (const option of [...Object.keys(rest), ...Object.keys(others).map((name) => `websocket.${name}`)]) {
-    throw new OptionError({ option, description: "there is no such option" })
-  }
-  const must = (option: string, holds: boolean, what: string, value: boolean | number | undefined) => {
-    if (value === undefined || holds) return
-    throw new OptionError({ option, description: `must be ${what}; it is ${String(value)}` })
-  }
-  const within = (value: number | undefined, least: number, most: number): boolean =>
-    value === Infinity || (value !== undefined && Number.isInteger(value) && value >= least && value <= most)
-  must("interruptOnDisconnect", typeof interruptOnDisconnect === "boolean", "a boolean", interruptOnDisconnect)
-  must(
-    "maxBufferedBody",
-    within(maxBufferedBody, 0, Infinity),
-    "a whole number of bytes, 0 or more, or Infinity",
-    maxBufferedBody
-  )
-  must(
-    "websocket.maxPayload",
-    within(maxPayload, 1, 2 ** 31 - 1),
-    "a whole number of bytes, from 1 to 2147483647, or Infinity",
-    maxPayload
-  )
-  must("websocket.perMessageDeflate", typeof perMessageDeflate === "boolean", "a boolean", perMessageDeflate)
 }
 
 const inPairs = (fields: Fields): ReadonlyArray<readonly [name: string, value: string]> =>

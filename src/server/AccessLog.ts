@@ -62,9 +62,28 @@ export class AccessLog extends Context.Tag("tsgi/AccessLog")<AccessLog, {
  * No access log.
  *
  * @since 0.1.0
+ * @category constants
+ */
+export const none: Context.Tag.Service<AccessLog> = { write: undefined }
+
+/**
+ * Hands every record to a function as a line of text; see `AccessLogFormat`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const lines = (
+  format: (record: AccessRecord) => string,
+  write: (line: string) => void
+): Context.Tag.Service<AccessLog> => ({ write: (record) => write(format(record)) })
+
+/**
+ * {@link none}.
+ *
+ * @since 0.1.0
  * @category layers
  */
-export const layerNone: Layer.Layer<AccessLog> = Layer.succeed(AccessLog, { write: undefined })
+export const layerNone: Layer.Layer<AccessLog> = Layer.succeed(AccessLog, none)
 
 /**
  * Hands every record to a function.
@@ -76,7 +95,7 @@ export const layerFunction = (write: (record: AccessRecord) => void): Layer.Laye
   Layer.succeed(AccessLog, { write })
 
 /**
- * Hands every record to a function as a line of text; see `AccessLogFormat`.
+ * {@link lines}.
  *
  * @since 0.1.0
  * @category layers
@@ -84,4 +103,4 @@ export const layerFunction = (write: (record: AccessRecord) => void): Layer.Laye
 export const layerLines = (
   format: (record: AccessRecord) => string,
   write: (line: string) => void
-): Layer.Layer<AccessLog> => layerFunction((record) => write(format(record)))
+): Layer.Layer<AccessLog> => Layer.succeed(AccessLog, lines(format, write))

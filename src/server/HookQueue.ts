@@ -34,8 +34,8 @@ export interface HookOwner {
 }
 
 /**
- * The fiber refs that a hook's fiber begins with, the services that it needs among them: for the caller to see to, as fiber
- * refs cannot say. Without them it has the server's.
+ * The fiber refs that a hook's fiber begins with, as they are: that the services it needs are among them, and no interruption
+ * and no fork scope of another fiber, is for the caller to see to. Without them it has the server's.
  *
  * @since 0.1.0
  * @category models

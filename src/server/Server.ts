@@ -17,7 +17,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
-import { AccessLog, type AccessRecord } from "./AccessLog.js"
+import { AccessLog, type AccessRecord, none } from "./AccessLog.js"
 import * as Address from "./Address.js"
 import { Connection } from "./Connection.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
@@ -67,7 +67,7 @@ export interface Running {
 }
 
 /**
- * The services an engine needs beside its listener, as they are without further ado.
+ * The services an engine needs beside its listener.
  *
  * @since 0.1.0
  * @category models
@@ -75,6 +75,8 @@ export interface Running {
 export type Services = Parser.RequestParser | Interim.InterimResponses | Hooks.Posthooks | AccessLog
 
 /**
+ * The services as they are without further ado: there is no access log.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -82,7 +84,7 @@ export const services = (config: Config): Context.Context<Services> =>
   Context.make(Parser.RequestParser, Parser.make(config)).pipe(
     Context.add(Interim.InterimResponses, Interim.make(config)),
     Context.add(Hooks.Posthooks, Hooks.make()),
-    Context.add(AccessLog, { write: undefined })
+    Context.add(AccessLog, none)
   )
 
 /**

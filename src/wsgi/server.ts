@@ -12,7 +12,7 @@ import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
-import { AccessLog } from "../server/AccessLog.js"
+import * as AccessLog from "../server/AccessLog.js"
 import { type Address, format as formatAddress } from "../server/Address.js"
 import { graceOf, type StopOptions, type StopReport } from "../server/Drain.js"
 import * as Listener from "../server/Listener.js"
@@ -83,7 +83,10 @@ export const server = (
   const services = Server.services(config).pipe(
     Context.add(ServerConfig, config),
     Context.add(Listener.Listener, bindable),
-    Context.add(AccessLog, { write: sink && format && ((record) => sink.info(format(record))) })
+    Context.add(
+      AccessLog.AccessLog,
+      sink === undefined || format === undefined ? AccessLog.none : AccessLog.lines(format, sink.info)
+    )
   )
   const scope = Effect.runSync(Scope.make())
   const starting = Effect.runPromiseExit(
@@ -138,6 +141,7 @@ const logged = (sink: Log.LogSink | undefined) => <A, E, R>(effect: Effect.Effec
     write?.(Cause.isEmpty(cause) ? text : `${text}\n${Cause.pretty(cause, { renderErrorCause: true })}`)
   })
   const least = sink === undefined ? LogLevel.None : sink.debug === undefined ? LogLevel.Info : LogLevel.Debug
+  // instead of Effect's own two: of the console, and of spans, of which there are none here
   const loggers: Loggers = HashSet.make(logger)
   return Effect.locally(effect, FiberRef.currentLoggers, loggers).pipe(Logger.withMinimumLogLevel(least))
 }

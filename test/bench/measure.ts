@@ -64,7 +64,7 @@ const start = async (
 }
 
 /** Asks once and looks at the answer. */
-export const verify = async (measurement: Measurement, request: Request, port: number): Promise<number> => {
+const verify = async (measurement: Measurement, request: Request, port: number): Promise<number> => {
   const { expected } = measurement
   const small = typeof expected === "string"
   const response = await ask(port, request, small, measurement.secure ?? false)
@@ -104,10 +104,13 @@ class Trial {
     private readonly settings: Settings
   ) {}
 
-  private run(seconds: number): Promise<Report> {
+  private async run(seconds: number): Promise<Report> {
     const { load, measurement, request, server, settings } = this
     const options = { core: settings.cores?.load, port: server.port, secure: measurement.secure ?? false }
-    return wrk({ ...options, request, load, seconds })
+    const report = await wrk({ ...options, request, load, seconds })
+    // wrk leaves while every connection waits for an answer: these are made in nobody else's time
+    await server.process.quiet()
+    return report
   }
 
   async warmUp(): Promise<void> {
@@ -125,8 +128,10 @@ class Trial {
     // where the request has a body of its own size, the small one stands for it when the answer is checked
     const length = await verify(measurement, request, server.port)
     const sum = (of: (report: Report) => number): number => reports.reduce((sum, report) => sum + of(report), 0)
-    const errors = sum(({ connect, read, status, timeout, write }) => connect + read + write + status + timeout)
-    if (errors > 0) throw new Error(`errors: ${JSON.stringify(reports)}`)
+    const errors = (["connect", "read", "write", "status", "timeout"] as const)
+      .map((kind) => [kind, sum((report) => report[kind])] as const)
+      .filter(([, count]) => count > 0)
+    if (errors.length > 0) throw new Error(`errors: ${errors.map(([kind, count]) => `${kind} ${count}`).join(", ")}`)
     const requests = sum((report) => report.requests)
     const bytes = sum((report) => report.bytes)
     if (requests === 0) throw new Error("no answer in time")
@@ -164,19 +169,31 @@ const trial = async (
 const requestOf = ({ request }: Measurement, { path }: Contestant): Request =>
   path === undefined ? request : { ...request, path }
 
-/** Seconds that a contestant has at a time; a whole figure where opening the connections would count for too much. */
-const sliceOf = ({ secure }: Measurement, { connections }: WrkLoad, seconds: number): number =>
-  secure === true || connections > 64 ? seconds : Math.min(seconds, 0.5)
+/** In how many slices a figure is taken: in one where opening the connections would count for too much. */
+const slicesOf = ({ secure }: Measurement, { connections }: WrkLoad, seconds: number): number =>
+  secure === true || connections > 64 ? 1 : Math.max(1, Math.ceil(seconds / 0.5))
 
-// All are up, and each has a slice of time in turn, so that what slows the machine for a while slows all of them.
-const inTurns = async (
+const underWrk = async (
   measurement: Measurement,
   load: WrkLoad,
   entrants: ReadonlyArray<Entrant>,
   settings: Settings
 ): Promise<ReadonlyArray<Sample | Error>> => {
-  const { seconds } = settings
-  const slice = sliceOf(measurement, load, seconds)
+  const slices = slicesOf(measurement, load, settings.seconds)
+  if (slices > 1) return inTurns(measurement, load, slices, entrants, settings)
+  const samples: Array<Sample | Error> = []
+  for (const entrant of entrants) samples.push(...await inTurns(measurement, load, 1, [entrant], settings))
+  return samples
+}
+
+// All are up, and each has a slice of time in turn, so that what slows the machine for a while slows all of them.
+const inTurns = async (
+  measurement: Measurement,
+  load: WrkLoad,
+  slices: number,
+  entrants: ReadonlyArray<Entrant>,
+  settings: Settings
+): Promise<ReadonlyArray<Sample | Error>> => {
   const trials = await Promise.all(entrants.map((entrant) => attempt(trial(measurement, load, entrant, settings))))
   const each = async (act: (trial: Trial) => Promise<void>): Promise<void> => {
     for (const [i, trial] of trials.entries()) {
@@ -190,9 +207,7 @@ const inTurns = async (
   const samples: Array<Sample | Error> = []
   try {
     await each((trial) => trial.warmUp())
-    for (let left = Math.max(1, Math.round(seconds / slice)); left > 0; left--) {
-      await each((trial) => trial.slice(slice))
-    }
+    for (let slice = 0; slice < slices; slice++) await each((trial) => trial.slice(settings.seconds / slices))
     for (const trial of trials) samples.push(trial instanceof Error ? trial : await attempt(trial.sample()))
   } finally {
     for (const trial of trials) if (!(trial instanceof Error)) await trial.stop()
@@ -233,7 +248,9 @@ export const prepare = async (measurement: Measurement, settings: Settings): Pro
   if (measurement.load._tag !== "Latency") return 0
   const { connections, peak, share } = measurement.load
   const load: WrkLoad = { _tag: "Wrk", connections, count: "Responses" }
-  const [found] = await inTurns(measurement, load, [{ contestant: { server: peak }, checkout: undefined }], settings)
+  const [found] = await underWrk(measurement, load, [
+    { key: peak, contestant: { server: peak }, checkout: undefined }
+  ], settings)
   if (found instanceof Error) throw found
   return found.value * share
 }
@@ -268,21 +285,22 @@ const alone = async (
   }
 }
 
-/** Who takes part, in the tsgi of which checkout. */
+/** Who takes part, under which name, in the tsgi of which checkout. */
 export interface Entrant {
+  readonly key: string
   readonly contestant: Contestant
   readonly checkout: string | undefined
 }
 
 /** A figure of each entrant, or why there is none. */
-export const round = async (
+export const measureRound = async (
   measurement: Measurement,
   entrants: ReadonlyArray<Entrant>,
   rate: number,
   settings: Settings
 ): Promise<ReadonlyArray<Sample | Error>> => {
   const { load } = measurement
-  if (load._tag === "Wrk") return inTurns(measurement, load, entrants, settings)
+  if (load._tag === "Wrk") return underWrk(measurement, load, entrants, settings)
   const samples: Array<Sample | Error> = []
   for (const entrant of entrants) samples.push(await attempt(alone(measurement, load, entrant, rate, settings)))
   return samples

@@ -3,6 +3,7 @@ import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 import type { Readable, Writable } from "node:stream"
+import { setTimeout as sleep } from "node:timers/promises"
 
 export interface Cores {
   readonly server: number
@@ -74,6 +75,23 @@ export class Process {
     const size = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1]
     if (size === undefined) throw new Error("no VmRSS: Linux is needed")
     return Number(size) * 1024
+  }
+
+  /** Resolves when it has nothing to do any more: no processor time of it for 30 ms. */
+  async quiet(): Promise<void> {
+    let before = NaN
+    for (let still = 0; still < 3 && !this.over;) {
+      const now = this.ticks
+      still = now === before ? still + 1 : 0
+      before = now
+      await sleep(10)
+    }
+  }
+
+  // User and system time; the name of the program, in brackets, may have spaces.
+  private get ticks(): number {
+    const [user, system] = readFileSync(`/proc/${this.pid}/stat`, "utf8").replace(/^.*\)/, "").split(" ").slice(12, 14)
+    return Number(user) + Number(system)
   }
 
   /** The next line that matches; what comes before it is dropped. */

@@ -39,7 +39,7 @@ interface Compared {
   readonly at: string
 }
 
-// Within a round the two ran one right after the other, so rounds are compared, not medians.
+// Within a round the two ran side by side, so rounds are compared, not medians.
 const compare = (row: Row, id: string, figures: Figures): Compared | undefined => {
   const subject = figures[id]?.[row.subject] ?? []
   const reference = figures[id]?.[row.reference] ?? []

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util"
 import { generate } from "selfsigned"
 import { chart } from "./chart.js"
 import { installed, missing } from "./load/wrk.js"
-import { type Entrant, prepare, pythonWith, round as measureRound, type Sample, type Settings } from "./measure.js"
+import { type Entrant, measureRound, prepare, pythonWith, type Sample, type Settings } from "./measure.js"
 import { bench } from "./paths.js"
 import { usableCores } from "./processes.js"
 import { comparison, document, type Results, terminal, verdicts, withUnit } from "./report.js"
@@ -79,20 +79,18 @@ const available = (contestant: Contestant): boolean => {
   return false
 }
 
-interface Entry extends Entrant {
-  readonly key: string
-}
-
-const entriesOf = (measurement: Measurement): ReadonlyArray<Entry> =>
-  measurement.contestants.filter(available).flatMap((contestant): ReadonlyArray<Entry> => {
-    const entry = { key: keyOf(contestant), contestant, checkout: undefined }
+const entrantsOf = (measurement: Measurement): ReadonlyArray<Entrant> =>
+  measurement.contestants.filter(available).flatMap((contestant): ReadonlyArray<Entrant> => {
+    const entrant = { key: keyOf(contestant), contestant, checkout: undefined }
     const ours = servers[contestant.server].file.startsWith("tsgi")
     return given.against === undefined || !ours
-      ? [entry]
-      : [entry, { ...entry, key: `${entry.key} (before)`, checkout: path.resolve(given.against) }]
+      ? [entrant]
+      : [entrant, { ...entrant, key: `${entrant.key} (before)`, checkout: path.resolve(given.against) }]
   })
 
-const described = (measurement: Measurement, { details, value }: Sample): string => {
+const described = (measurement: Measurement, sample: Sample | Error): string => {
+  if (sample instanceof Error) return `failed: ${sample.message}`
+  const { details, value } = sample
   const more = Object.entries(details).map(([name, each]) => `${name} ${Math.round(each * 100) / 100}`)
   return `${withUnit(measurement, value).padEnd(20)} ${more.join(", ")}`
 }
@@ -121,8 +119,8 @@ const run = async (temporary: string): Promise<Results> => {
       ? { ...settings, seconds: Math.max(1, Math.round(seconds / 3)), warmup: Math.min(1, warmup) }
       : settings
     const found: Record<string, Array<number>> = figures[measurement.id] = {}
-    const entries = entriesOf(measurement)
-    for (const { key } of entries) found[key] = []
+    const entrants = entrantsOf(measurement)
+    for (const { key } of entrants) found[key] = []
     let rate = 0
     try {
       rate = await prepare(measurement, settings)
@@ -132,14 +130,14 @@ const run = async (temporary: string): Promise<Results> => {
     }
     if (rate > 0) say(`  at ${Math.round(rate).toLocaleString("en-US")} requests/s`)
     for (let round = 1; round <= rounds; round++) {
-      const samples = await measureRound(measurement, entries, rate, own)
+      const samples = await measureRound(measurement, entrants, rate, own)
       rmSync(env.BENCH_LOG, { force: true })
       for (const [i, sample] of samples.entries()) {
-        const { key } = entries[i]
+        const { key } = entrants[i]
         found[key]?.push(sample instanceof Error ? NaN : sample.value)
         if (sample instanceof Error) failures.push(`${measurement.id}, ${key}, round ${round}: ${sample.message}`)
         say(
-          `  ${round}  ${key.padEnd(24)} ${sample instanceof Error ? sample.message : described(measurement, sample)}`
+          `  ${round}  ${key.padEnd(24)} ${described(measurement, sample)}`
         )
       }
     }

@@ -446,7 +446,8 @@ describe("binding", () => {
         })
       ))
       assert.isTrue(Exit.isFailure(exit))
-      assert.strictEqual(Fiber.unsafeRoots().length, roots)
+      // others that were there may have ended meanwhile
+      assert.isAtMost(Fiber.unsafeRoots().length, roots)
     }))
 })
 

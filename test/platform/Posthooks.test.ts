@@ -305,6 +305,25 @@ for (const kind of Object.keys(kinds)) {
       })
     }
 
+    it("one that is added by a handler which is being interrupted is not, whatever it lets be interrupted", async () => {
+      const seen = nothingSeen()
+      await exchange(
+        kind,
+        seen,
+        Effect.onInterrupt(
+          Effect.zipRight(note(seen, "waiting"), Effect.never),
+          () => add(() => Effect.interruptible(later(seen, "hook")))
+        ),
+        {
+          talk: async (client) => {
+            await seen.events.find((event) => event === "waiting")
+            client.reset()
+          }
+        }
+      )
+      expect(seen.events.entries).toEqual(["waiting", "hook", expect.stringMatching(/^log 499/)])
+    })
+
     it("a stop waits for them, attached or not, and interrupts none", async () => {
       const before = holdings()
       const seen = nothingSeen()

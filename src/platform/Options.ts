@@ -1,0 +1,118 @@
+/**
+ * The options of the HttpServer: where to listen, TLS, the engine's settings, and what is this door's own.
+ *
+ * @since 0.1.0
+ */
+import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListener.js"
+import * as ServerConfig from "../server/ServerConfig.js"
+import { OptionError } from "../server/ServerError.js"
+import type { WebSocketOptions } from "./Upgrade.js"
+
+/**
+ * Where and how to serve. Everything but the listening address has a default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends ListenOptions, ServerConfig.Partial, DoorOptions {
+  /** `node:tls` server options; with them the server speaks HTTPS. */
+  readonly tls?: TlsOptions | TlsSettings | undefined
+}
+
+/**
+ * What is this door's own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DoorOptions {
+  /** Interrupt a handler when its client leaves? Default `true`; `TsgiHttpServer.keepRunning` is the switch for a route. */
+  readonly interruptOnDisconnect?: boolean | undefined
+  /** Bytes that `text`, `json`, `urlParamsBody` and `arrayBuffer` may read; `MaxBodySize` overrides it. Default 10 MiB. */
+  readonly maxBufferedBody?: number | undefined
+  readonly websocket?: WebSocketOptions | undefined
+}
+
+/**
+ * Where this door's settings differ from the engine's, to be as `NodeHttpServer` is. A client that has closed its sending
+ * half is gone. Names of response fields are sent as they are given. A URL, or a field such as Cookie, may have the 16 KiB
+ * that node:http gives a whole head. And 65536 connections are served at a time: WebSockets and event streams hold theirs
+ * for hours, and node:http has no bound but the process's descriptors.
+ *
+ * They hold where no `ServerConfig` is provided; spread them, and their `limits`, into one that is.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const defaults = {
+  halfClose: "abort",
+  fieldCase: "preserve",
+  limits: { requestLine: 16_384, fieldLine: 16_384, connections: 65_536 }
+} as const satisfies ServerConfig.Partial
+
+/**
+ * What each layer is to be told. Throws an `OptionError` for a setting of the engine that is unknown or cannot be meant.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const split = (options: Options): {
+  readonly listening: ListenOptions
+  readonly tls: TlsOptions | TlsSettings | undefined
+  readonly door: DoorOptions
+  readonly config: ServerConfig.Config
+} => {
+  const { backlog, fd, host, ipv6Only, mode, path, port, reusePort, tls, ...withoutListening } = options
+  const { interruptOnDisconnect, maxBufferedBody, websocket, ...config } = withoutListening
+  // without a host: where NodeHttpServer listens, so that a swap takes nobody's connections away
+  const everywhere = path === undefined && fd === undefined ? "*" : undefined
+  const listening = { backlog, fd, host: host ?? everywhere, ipv6Only, mode, path, port, reusePort }
+  const door = { interruptOnDisconnect, maxBufferedBody, websocket }
+  const { limits } = config
+  const whole = ServerConfig.make({
+    ...config,
+    halfClose: config.halfClose ?? defaults.halfClose,
+    fieldCase: config.fieldCase ?? defaults.fieldCase,
+    limits: {
+      ...limits,
+      requestLine: limits?.requestLine ?? defaults.limits.requestLine,
+      fieldLine: limits?.fieldLine ?? defaults.limits.fieldLine,
+      connections: limits?.connections ?? defaults.limits.connections
+    }
+  })
+  return { listening, tls, door, config: whole }
+}
+
+/**
+ * Throws an `OptionError` for one of this door's own that is unknown or cannot be meant: callers may not be held to the
+ * types. `ws` takes 0, and what is no 32-bit number, for no bound at all.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const check = ({ interruptOnDisconnect, maxBufferedBody, websocket, ...rest }: DoorOptions): void => {
+  const { maxPayload, perMessageDeflate, ...others } = websocket ?? {}
+  for (const option of [...Object.keys(rest), ...Object.keys(others).map((name) => `websocket.${name}`)]) {
+    throw new OptionError({ option, description: "there is no such option" })
+  }
+  const must = (option: string, holds: boolean, what: string, value: boolean | number | undefined) => {
+    if (value === undefined || holds) return
+    throw new OptionError({ option, description: `must be ${what}; it is ${String(value)}` })
+  }
+  const within = (value: number | undefined, least: number, most: number): boolean =>
+    value === Infinity || (value !== undefined && Number.isInteger(value) && value >= least && value <= most)
+  must("interruptOnDisconnect", typeof interruptOnDisconnect === "boolean", "a boolean", interruptOnDisconnect)
+  must(
+    "maxBufferedBody",
+    within(maxBufferedBody, 0, Infinity),
+    "a whole number of bytes, 0 or more, or Infinity",
+    maxBufferedBody
+  )
+  must(
+    "websocket.maxPayload",
+    within(maxPayload, 1, 2 ** 31 - 1),
+    "a whole number of bytes, from 1 to 2147483647, or Infinity",
+    maxPayload
+  )
+  must("websocket.perMessageDeflate", typeof perMessageDeflate === "boolean", "a boolean", perMessageDeflate)
+}

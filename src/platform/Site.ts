@@ -1,0 +1,195 @@
+/**
+ * What all calls of one served app share: the app within its middleware, its services, and how its fibers begin.
+ *
+ * @since 0.1.0
+ */
+import * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import type { RequestError } from "@effect/platform/HttpServerError"
+import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
+import type * as Socket from "@effect/platform/Socket"
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import type * as Types from "effect/Types"
+import { Calls } from "./Calls.js"
+import type { DoorOptions } from "./Options.js"
+import { untraced } from "./RequestSpan.js"
+import type { RequestCall, ServerRequest } from "./ServerRequest.js"
+
+/**
+ * A call, as far as it is its app's matter.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SiteCall {
+  /** The request's. */
+  readonly scope: Scope.Scope
+  /** How the middleware ended, for a span that nobody looked at before. */
+  traced: Exit.Exit<HttpServerResponse, unknown> | undefined
+  /** Answers what the app gave. */
+  readonly answer: (
+    response: HttpServerResponse,
+    fiber: Fiber.RuntimeFiber<unknown, unknown>
+  ) => Effect.Effect<unknown, unknown, unknown>
+  /** Answers what the app failed with. */
+  readonly recover: (cause: Cause.Cause<unknown>) => Effect.Effect<unknown, unknown, HttpServerRequest>
+  /** The app has failed with this, whatever is made of it. */
+  readonly failed: (cause: Cause.Cause<unknown>) => void
+  /** Sends a response to its end. */
+  readonly send: (response: HttpServerResponse) => Effect.Effect<void, unknown>
+}
+
+/**
+ * The call that an app runs for.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class CurrentCall extends Context.Tag("tsgi/HandlerCall")<CurrentCall, SiteCall>() {}
+
+/**
+ * What a request adds to the services of its app.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CallServices = HttpServerRequest | Scope.Scope | CurrentCall
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Site {
+  /** The app with what follows its end. */
+  readonly short: Effect.Effect<unknown, unknown, unknown>
+  /** The app with all that is around it; absent when there is nothing that anybody could see. */
+  readonly pipeline: Effect.Effect<unknown, unknown, CallServices> | undefined
+  /** The services the app is given, without those of a request. */
+  readonly services: ReadonlyMap<string, unknown>
+  /** Can nobody outside see spans? Then none is made until somebody inside looks. */
+  readonly spansUnseen: boolean
+  readonly tracerDisabledWhen: (request: HttpServerRequest) => boolean
+  /** Starts a fiber at once. That all its services are in the map is for the caller to see to: a map cannot say. */
+  readonly fork: <A, E>(
+    effect: Effect.Effect<A, E, unknown>,
+    services: Map<string, unknown>
+  ) => Fiber.RuntimeFiber<A, E>
+  /** Is a handler interrupted when its client leaves? */
+  readonly interruptOnDisconnect: boolean
+  /** Bytes that may be read whole where no `MaxBodySize` is provided. */
+  readonly maxBufferedBody: number
+  readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
+  /** Waits until the server begins to stop, or the app to end. */
+  readonly stopping: Effect.Effect<void>
+  readonly calls: Calls
+}
+
+/**
+ * For an app that is served from here on, with the services and the settings of whoever serves it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  app: HttpApp.Default<unknown>,
+  middleware: HttpMiddleware.HttpMiddleware | undefined,
+  options: DoorOptions,
+  upgrade: Site["upgrade"],
+  stopping: Site["stopping"]
+): Effect.Effect<Site> =>
+  Effect.map(Effect.runtime<never>(), (runtime) => {
+    const own: Types.Mutable<Runtime.Runtime<unknown>> = Runtime.make({
+      ...runtime,
+      // A fiber has its flags and its context from elsewhere, and each setting that it inherits is one to fork, which copies
+      // all services: to leave these two behind is a third of what its start costs.
+      fiberRefs: runtime.fiberRefs.pipe(
+        FiberRefs.delete(FiberRef.currentContext),
+        FiberRefs.delete(FiberRef.currentRuntimeFlags)
+      ),
+      context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
+      // handlers can be interrupted, also where who serves them must not be
+      runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
+    })
+    const runFork = Runtime.runFork(own)
+    // who joins a fiber gets what differs from the context that both come from
+    const origin = runtime.fiberRefs.locals.get(FiberRef.currentContext) ?? []
+    const forkOptions: Runtime.RunForkOptions = {
+      immediate: true,
+      updateRefs: (refs, fiberId) => {
+        refs.locals.set(FiberRef.currentContext, [[fiberId, own.context], ...origin])
+        return refs
+      }
+    }
+    const refs = runtime.fiberRefs
+    const tracer = Context.get(FiberRefs.getOrDefault(refs, DefaultServices.currentServices), Tracer.Tracer)
+    const spansUnseen = tracer === Context.get(DefaultServices.liveServices, Tracer.Tracer) &&
+      FiberRefs.getOrDefault(refs, FiberRef.currentTracerEnabled)
+    return {
+      short: short(app),
+      pipeline: pipeline(app, middleware, spansUnseen),
+      services: runtime.context.unsafeMap,
+      spansUnseen,
+      tracerDisabledWhen: FiberRefs.getOrDefault(refs, HttpMiddleware.currentTracerDisabledWhen),
+      fork: (effect, given) => {
+        // The context is swapped, not provided: that would be a fiber ref to set and to restore for every request.
+        own.context = Context.unsafeMake(given)
+        return runFork(effect, forkOptions)
+      },
+      interruptOnDisconnect: options.interruptOnDisconnect ?? true,
+      maxBufferedBody: options.maxBufferedBody ?? 10_485_760,
+      upgrade,
+      stopping,
+      calls: new Calls()
+    }
+  })
+
+// An app with what follows its end, for all of its calls.
+const short = (app: HttpApp.Default<unknown>): Site["short"] =>
+  // Who the call is has to be asked before the app runs: one that joins another request's fiber has its services from then
+  // on.
+  Effect.withFiberRuntime((fiber) => {
+    const call = Context.unsafeGet(fiber.currentContext, CurrentCall)
+    return Effect.matchCauseEffect(app, {
+      onFailure: (cause) => call.recover(cause),
+      onSuccess: (response) => call.answer(response, fiber)
+    })
+  })
+
+// An app as the platform runs it, for all of its calls: middleware is applied once, as it may have a state of its own.
+const pipeline = (
+  app: HttpApp.Default<unknown>,
+  middleware: HttpMiddleware.HttpMiddleware | undefined,
+  spansUnseen: boolean
+): Site["pipeline"] => {
+  if (middleware === undefined && spansUnseen) return undefined
+  const inScope = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.flatMap(CurrentCall, ({ scope }) => Effect.provideService(effect, Scope.Scope, scope))
+  const interruptible = Effect.interruptible(app).pipe(
+    Effect.tapErrorCause((cause) => Effect.map(CurrentCall, (call) => call.failed(cause)))
+  )
+  const noted = Effect.onExit((exit: Exit.Exit<HttpServerResponse, unknown>) =>
+    Effect.map(CurrentCall, (call) => {
+      call.traced = exit
+    })
+  )
+  const handled = HttpApp.toHandled(
+    inScope(interruptible),
+    (_, response) => Effect.flatMap(CurrentCall, (call) => call.send(response)),
+    middleware === undefined
+      ? undefined
+      : (inner) => inScope(spansUnseen ? noted(middleware(inner)) : middleware(inner))
+  )
+  return spansUnseen ? untraced(handled) : handled
+}
