@@ -1,6 +1,7 @@
 /**
  * The benchmark: `npm run bench`, or with options, `npm run bench -- --only hello,tls --rounds 7`. See README.md.
  */
+import { spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { cpus, tmpdir } from "node:os"
 import * as path from "node:path"
@@ -9,7 +10,7 @@ import { generate } from "selfsigned"
 import { chart } from "./chart.js"
 import { installed, missing } from "./load/wrk.js"
 import { type Entrant, measureRound, prepare, pythonWith, type Sample, type Settings } from "./measure.js"
-import { bench } from "./paths.js"
+import { bench, built } from "./paths.js"
 import { usableCores } from "./processes.js"
 import { comparison, document, type Results, terminal, verdicts, withUnit } from "./report.js"
 import { type Contestant, keyOf, type Measurement, measurements, servers } from "./scenarios.js"
@@ -184,6 +185,10 @@ else if (!installed()) {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
   const results = await run(temporary)
   say(terminal(results) + comparison(results.figures))
+  if (!given.quick && given.only === undefined) {
+    say("")
+    spawnSync(process.execPath, [path.join(built(), "guard.js")], { stdio: "inherit" })
+  }
   if (given.out !== undefined || given.merge || (!given.quick && given.only === undefined)) write(results)
   if (results.failures.length > 0) process.exitCode = 1
 }
