@@ -22,6 +22,12 @@ export const usableCores = (): Cores | undefined => {
   return server === undefined || load === undefined ? undefined : { server, load }
 }
 
+// User and system time; the name of the program, in brackets, may have spaces.
+const ticksOf = (pid: string): number => {
+  const [user, system] = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\)/, "").split(" ").slice(12, 14)
+  return Number(user) + Number(system)
+}
+
 const running = new Set<Process>()
 process.once("exit", () => {
   for (const each of running) each.kill("SIGKILL")
@@ -88,10 +94,10 @@ export class Process {
     }
   }
 
-  // User and system time; the name of the program, in brackets, may have spaces.
+  // Of the process and its workers.
   private get ticks(): number {
-    const [user, system] = readFileSync(`/proc/${this.pid}/stat`, "utf8").replace(/^.*\)/, "").split(" ").slice(12, 14)
-    return Number(user) + Number(system)
+    const workers = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, "utf8").match(/\d+/g) ?? []
+    return workers.reduce((sum, pid) => sum + ticksOf(pid), ticksOf(String(this.pid)))
   }
 
   /** The next line that matches; what comes before it is dropped. */
