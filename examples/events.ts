@@ -21,9 +21,14 @@ const events = async function*(env: Environ) {
   }
 }
 
-const running = server(listen(port), (env, startResponse) => {
-  startResponse("200 OK", [["Content-Type", "text/event-stream"], ["Cache-Control", "no-store"]])
-  return events(env)
-})
+const running = server(
+  listen(port),
+  (env, startResponse) => {
+    startResponse("200 OK", [["Content-Type", "text/event-stream"], ["Cache-Control", "no-store"]])
+    return events(env)
+  },
+  // who closes its side of the connection is gone: otherwise that is known when an event cannot be sent
+  { halfClose: "abort" }
+)
 
 run(running)

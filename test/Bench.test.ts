@@ -17,6 +17,7 @@ import { type Contestant, keyOf, type Measurement, measurements, rows, servers }
 import { hooksRun, serve as serveEffect } from "./bench/servers/tsgiEffect.js"
 import { serve as serveFacade } from "./bench/servers/tsgiFacade.js"
 import type { Serve } from "./bench/servers/work.js"
+import { Program } from "./utils/processes.js"
 
 const root = path.resolve(import.meta.dirname, "..")
 const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-bench-test-"))
@@ -133,6 +134,32 @@ describe("the report", () => {
     const drawn = chart(figures, verdicts(figures))
     expect(drawn).not.toMatch(/NaN|undefined/)
     expect(drawn.match(/<rect/g)?.length).toBeGreaterThan(rows.length)
+  })
+})
+
+describe("the command", () => {
+  const wrongs = [
+    [["--bogus"], /^Unknown option '--bogus'/],
+    [["--rounds", "few"], /^--rounds must be a number of at least 1\n/],
+    [["--cores", "0"], /^--cores takes two numbers, such as 0,2\n/],
+    [["--only", "hello,nothing"], /^--only nothing: no measurement begins so\n/],
+    [["--against", "/nowhere"], /^--against \/nowhere: no benchmark is built there; run `npm run bench:build` in it\n/]
+  ] as const
+  // no test needs wrk: one that is there is enough to come to the options
+  const tools = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-bench-tools-"))
+  afterAll(() => fs.rmSync(tools, { recursive: true, force: true }))
+
+  it.each(wrongs)("%s is told in a line, with the options", async (args, told) => {
+    fs.writeFileSync(path.join(tools, "wrk"), "#!/bin/sh\n", { mode: 0o755 })
+    await using command = new Program(process.execPath, ["--import", "tsx", "test/bench/run.ts", ...args], {
+      cwd: root,
+      env: { PATH: `${tools}:${process.env.PATH}` }
+    })
+    const { code, stderr, stdout } = await command.ended
+    expect([code, stdout]).toEqual([2, []])
+    expect(stderr.join("\n")).toMatch(told)
+    expect(stderr.join("\n")).toContain("--only <ids>")
+    expect(stderr.join("\n")).not.toContain("    at ")
   })
 })
 

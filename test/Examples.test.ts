@@ -210,7 +210,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
 
   events: {
-    env: { INTERVAL: "20" },
+    env: { INTERVAL: "500" },
     async use(example) {
       const client = await connect(example.address)
       client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -218,8 +218,8 @@ const cases: Readonly<Record<string, Case>> = {
       await client.until("data: 1\n\n")
       await client.until("data: 2\n\n")
       client.close()
-      const [, count] = await example.line(/^client left after (\d+) events$/)
-      expect(Number(count)).toBeGreaterThanOrEqual(2)
+      // long before the next one is due
+      await example.line(/^client left after 2 events$/)
     }
   },
 

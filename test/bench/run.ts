@@ -2,7 +2,7 @@
  * The benchmark: `npm run bench`, or with options, `npm run bench -- --only hello,tls --rounds 7`. See README.md.
  */
 import { spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { cpus, tmpdir } from "node:os"
 import * as path from "node:path"
 import { parseArgs } from "node:util"
@@ -29,41 +29,65 @@ const usage = `npm run bench -- [options]
   --list           the ids of all measurements
 `
 
-const { values: given } = parseArgs({
-  options: {
-    rounds: { type: "string" },
-    seconds: { type: "string" },
-    warmup: { type: "string" },
-    only: { type: "string" },
-    quick: { type: "boolean", default: false },
-    cores: { type: "string" },
-    against: { type: "string" },
-    out: { type: "string" },
-    merge: { type: "boolean", default: false },
-    list: { type: "boolean", default: false },
-    help: { type: "boolean", default: false }
+const wrong = (reason: string): never => {
+  process.stderr.write(`${reason}\n\n${usage}`)
+  process.exit(2)
+}
+
+const parse = () => {
+  try {
+    return parseArgs({
+      options: {
+        rounds: { type: "string" },
+        seconds: { type: "string" },
+        warmup: { type: "string" },
+        only: { type: "string" },
+        quick: { type: "boolean", default: false },
+        cores: { type: "string" },
+        against: { type: "string" },
+        out: { type: "string" },
+        merge: { type: "boolean", default: false },
+        list: { type: "boolean", default: false },
+        help: { type: "boolean", default: false }
+      }
+    }).values
+  } catch (error) {
+    return wrong(error instanceof Error ? error.message : String(error))
   }
-})
+}
+
+const given = parse()
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
 }
 
-const number = (name: "rounds" | "seconds" | "warmup", usual: number): number => {
+const number = (name: "rounds" | "seconds" | "warmup", usual: number, least: number): number => {
   const text = given[name]
   const value = text === undefined ? usual : Number(text)
-  if (!(value >= 0)) throw new Error(`--${name} must be a number`)
-  return value
+  return value >= least && value < Infinity ? value : wrong(`--${name} must be a number of at least ${least}`)
 }
 
 const coresFrom = (text: string) => {
-  const [server, load] = text.split(",").map(Number)
-  if (!Number.isInteger(server) || !Number.isInteger(load)) throw new Error("--cores takes two numbers, such as 0,2")
-  return { server, load }
+  const [server, load, ...more] = text.split(",").map(Number)
+  return Number.isInteger(server) && Number.isInteger(load) && more.length === 0
+    ? { server, load }
+    : wrong("--cores takes two numbers, such as 0,2")
+}
+
+// Where another checkout's benchmark is built.
+const checkoutFrom = (folder: string): string => {
+  const checkout = path.resolve(folder)
+  return existsSync(path.join(built(checkout), "servers/main.js"))
+    ? checkout
+    : wrong(`--against ${folder}: no benchmark is built there; run \`npm run bench:build\` in it`)
 }
 
 const chosen = (): ReadonlyArray<Measurement> => {
   const beginnings = given.only?.split(",")
+  for (const beginning of beginnings ?? []) {
+    if (!measurements.some(({ id }) => id.startsWith(beginning))) wrong(`--only ${beginning}: no measurement begins so`)
+  }
   const wanted = measurements.filter(({ id }) => beginnings?.some((beginning) => id.startsWith(beginning)) ?? true)
   if (!given.quick) return wanted
   const series = (id: string): string => id.replace(/-\d+$/, "-")
@@ -80,13 +104,13 @@ const available = (contestant: Contestant): boolean => {
   return false
 }
 
-const entrantsOf = (measurement: Measurement): ReadonlyArray<Entrant> =>
+const entrantsOf = (measurement: Measurement, against: string | undefined): ReadonlyArray<Entrant> =>
   measurement.contestants.filter(available).flatMap((contestant): ReadonlyArray<Entrant> => {
     const entrant = { key: keyOf(contestant), contestant, checkout: undefined }
     const ours = servers[contestant.server].file.startsWith("tsgi")
-    return given.against === undefined || !ours
+    return against === undefined || !ours
       ? [entrant]
-      : [entrant, { ...entrant, key: `${entrant.key} (before)`, checkout: path.resolve(given.against) }]
+      : [entrant, { ...entrant, key: `${entrant.key} (before)`, checkout: against }]
   })
 
 const described = (measurement: Measurement, sample: Sample | Error): string => {
@@ -97,10 +121,12 @@ const described = (measurement: Measurement, sample: Sample | Error): string => 
 }
 
 const run = async (temporary: string): Promise<Results> => {
-  const rounds = number("rounds", given.quick ? 1 : 5)
-  const seconds = number("seconds", given.quick ? 0.3 : 3)
-  const warmup = number("warmup", given.quick ? 0 : 1.5)
+  const rounds = number("rounds", given.quick ? 1 : 5, 1)
+  const seconds = number("seconds", given.quick ? 0.3 : 3, 0.1)
+  const warmup = number("warmup", given.quick ? 0 : 1.5, 0)
   const cores = given.cores === undefined ? usableCores() : coresFrom(given.cores)
+  const against = given.against === undefined ? undefined : checkoutFrom(given.against)
+  const wanted = chosen()
   const certificate = await generate([{ name: "commonName", value: "localhost" }], { keyType: "ec" })
   const env = {
     BENCH_CERT: path.join(temporary, "cert.pem"),
@@ -114,13 +140,13 @@ const run = async (temporary: string): Promise<Results> => {
 
   const figures: Record<string, Record<string, Array<number>>> = {}
   const failures: Array<string> = []
-  for (const measurement of chosen()) {
+  for (const measurement of wanted) {
     say(`\n${measurement.id}: ${measurement.title}`)
     const own = measurement.point === true
       ? { ...settings, seconds: Math.max(1, Math.round(seconds / 3)), warmup: Math.min(1, warmup) }
       : settings
     const found: Record<string, Array<number>> = figures[measurement.id] = {}
-    const entrants = entrantsOf(measurement)
+    const entrants = entrantsOf(measurement, against)
     for (const { key } of entrants) found[key] = []
     let rate = 0
     try {
