@@ -146,14 +146,12 @@ describe("the command", () => {
     [["--against", "/nowhere"], /^--against \/nowhere: no benchmark is built there; run `npm run bench:build` in it\n/]
   ] as const
   // no test needs wrk: one that is there is enough to come to the options
-  const tools = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-bench-tools-"))
-  afterAll(() => fs.rmSync(tools, { recursive: true, force: true }))
+  beforeAll(() => fs.writeFileSync(path.join(temporary, "wrk"), "#!/bin/sh\n", { mode: 0o755 }))
 
   it.each(wrongs)("%s is told in a line, with the options", async (args, told) => {
-    fs.writeFileSync(path.join(tools, "wrk"), "#!/bin/sh\n", { mode: 0o755 })
     await using command = new Program(process.execPath, ["--import", "tsx", "test/bench/run.ts", ...args], {
       cwd: root,
-      env: { PATH: `${tools}:${process.env.PATH}` }
+      env: { PATH: `${temporary}:${process.env.PATH}` }
     })
     const { code, stderr, stdout } = await command.ended
     expect([code, stdout]).toEqual([2, []])

@@ -192,14 +192,14 @@ const application = (probe: Probe): App => {
 const door = (
   name: string,
   size: Omit<Door, "name" | "serve">,
-  make: () => { readonly listener: Listener; readonly connect: (address: Address) => Promise<WireClient> }
+  make: (bulky: boolean) => { readonly listener: Listener; readonly connect: (address: Address) => Promise<WireClient> }
 ): Door => ({
   name,
   ...size,
-  serve: async (probe, { keepAlive, ...options }) => {
+  serve: async (probe, { bulky = false, keepAlive, ...options }) => {
     const records = new Journal<AccessRecord>()
     const lines = new Journal<string>()
-    const { connect, listener } = make()
+    const { connect, listener } = make(bulky)
     const running = server(listener, application(probe), {
       ...options,
       keepalive: keepAlive,
@@ -225,9 +225,9 @@ beforeAll(async () => {
 afterAll(() => fs.rmSync(folder, { recursive: true }))
 
 // What a kernel holds between two sockets of one machine grows as it sees fit.
-const sockets = { slack: 16_777_216, bulk: 50_331_648, trickles: false, pipelined: 10_000, resets: false }
-const memory = { slack: 655_360, bulk: 2_097_152, trickles: false, pipelined: 10_000, resets: true }
-const narrow = { slack: 229_376, bulk: 294_912, trickles: false, pipelined: 2_500, resets: true }
+const sockets = { slack: 16_777_216, bulk: 50_331_648, pipelined: 10_000, resets: false }
+const memory = { slack: 655_360, bulk: 2_097_152, pipelined: 10_000, resets: true }
+const narrow = { slack: 229_376, bulk: 294_912, pipelined: 2_500, resets: true }
 
 conformance(door("tcp", { ...sockets, resets: true }, () => ({ listener: listen(), connect })))
 
@@ -236,12 +236,15 @@ conformance(door("tls", sockets, () => ({ listener: wrapTls(listen(), certificat
 let sequence = 0
 conformance(door("unix", sockets, () => ({ listener: listen({ path: path.join(folder, `${++sequence}`) }), connect })))
 
-const inMemory = (name: string, size: typeof memory, options: MemoryOptions): void =>
-  conformance(door(name, size, () => {
-    const { connect, listener } = MemoryListener.make(options)
+const inMemory = (name: string, size: typeof memory, options: MemoryOptions, forBulk = options): void =>
+  conformance(door(name, size, (bulky) => {
+    const { connect, listener } = MemoryListener.make(bulky ? forBulk : options)
     return { listener, connect: async () => connect() }
   }))
 
 inMemory("in memory", memory, {})
-inMemory("in memory, byte by byte", { ...narrow, trickles: true }, { deliverAtMost: 1, bufferSize: 4096 })
+inMemory("in memory, byte by byte", narrow, { deliverAtMost: 1, bufferSize: 4096 }, {
+  deliverAtMost: 16,
+  bufferSize: 4096
+})
 inMemory("in memory, through narrow buffers", narrow, { bufferSize: 70, takeAtMost: 30 })

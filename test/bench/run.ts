@@ -163,9 +163,7 @@ const run = async (temporary: string): Promise<Results> => {
         const { key } = entrants[i]
         found[key]?.push(sample instanceof Error ? NaN : sample.value)
         if (sample instanceof Error) failures.push(`${measurement.id}, ${key}, round ${round}: ${sample.message}`)
-        say(
-          `  ${round}  ${key.padEnd(24)} ${described(measurement, sample)}`
-        )
+        say(`  ${round}  ${key.padEnd(24)} ${described(measurement, sample)}`)
       }
     }
   }

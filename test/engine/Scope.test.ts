@@ -436,7 +436,7 @@ describe("binding", () => {
   it.effect("that fails fails the serving, and leaves nothing behind", () =>
     Effect.gen(function*() {
       const journal = new Journal<string>()
-      const roots = Fiber.unsafeRoots().length
+      const roots = new Set(Fiber.unsafeRoots())
       const exit = yield* Effect.exit(Effect.scoped(
         Effect.gen(function*() {
           const listener = Layer.succeed(Listener, { bind: () => Effect.dieMessage("the listener is broken") })
@@ -446,8 +446,7 @@ describe("binding", () => {
         })
       ))
       assert.isTrue(Exit.isFailure(exit))
-      // others that were there may have ended meanwhile
-      assert.isAtMost(Fiber.unsafeRoots().length, roots)
+      assert.deepStrictEqual(Fiber.unsafeRoots().filter((fiber) => !roots.has(fiber)), [])
     }))
 })
 

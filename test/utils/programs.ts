@@ -6,10 +6,6 @@ import * as path from "node:path"
 
 const root = path.resolve(import.meta.dirname, "../..")
 
-const { compilerOptions } = JSON.parse(fs.readFileSync(path.join(root, "tsconfig.json"), "utf8")) as {
-  readonly compilerOptions: { readonly paths: Record<string, ReadonlyArray<string>> }
-}
-
 /** A folder whose programs find the packages of this one. */
 export const folderFor = (what: string): string => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), `tsgi-${what}-`))
@@ -24,9 +20,8 @@ export const compile = (base: string, files: ReadonlyArray<string>, folder: stri
     outbase: base,
     outdir: folder,
     outExtension: { ".js": ".mjs" },
-    alias: Object.fromEntries(
-      Object.entries(compilerOptions.paths).map(([name, [source]]) => [name, path.join(root, source)])
-    ),
+    // with our own packages from their sources
+    tsconfig: path.join(root, "tsconfig.json"),
     bundle: true,
     splitting: true,
     packages: "external",
