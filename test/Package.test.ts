@@ -48,8 +48,8 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
   let project: string
   let tarball: Buffer<ArrayBuffer>
 
-  const link = (name: string) => {
-    const target = path.join(project, "node_modules", name)
+  const link = (name: string, into = project) => {
+    const target = path.join(into, "node_modules", name)
     fs.mkdirSync(path.dirname(target), { recursive: true })
     fs.symlinkSync(path.join(root, "node_modules", name), target, "dir")
   }
@@ -60,7 +60,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     stage = path.join(temporary, "stage")
     project = path.join(temporary, "project")
     fs.mkdirSync(stage)
-    for (const name of ["package.json", "tsconfig.json", "src", "README.md", "CHANGELOG.md", "LICENSE"]) {
+    for (const name of ["package.json", "tsconfig.json", "scripts", "src", "README.md", "CHANGELOG.md", "LICENSE"]) {
       if (fs.existsSync(path.join(root, name))) {
         fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true })
       }
@@ -114,6 +114,14 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     )
   }
 
+  /** What a program prints. */
+  const output = (program: string, directory = project): string =>
+    execFileSync(process.execPath, ["--input-type=module", "-e", program], {
+      cwd: directory,
+      encoding: "utf8",
+      timeout: 60_000
+    })
+
   const importErrors = (entries: ReadonlyArray<string>): ReadonlyArray<string> => {
     const program = `
       const errors = []
@@ -122,12 +130,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
         if (Object.keys(module).length === 0) errors.push(entry + ": exports nothing")
       }
       process.stdout.write(JSON.stringify(errors))`
-    const output = execFileSync(process.execPath, ["--input-type=module", "-e", program], {
-      cwd: project,
-      encoding: "utf8",
-      timeout: 60_000
-    })
-    return JSON.parse(output) as ReadonlyArray<string>
+    return JSON.parse(output(program)) as ReadonlyArray<string>
   }
 
   const resolutions: ReadonlyArray<[string, ts.CompilerOptions]> = [
@@ -151,6 +154,46 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
 
   it("imports without the optional peers", () => {
     expect(importErrors(facade)).toEqual([])
+  })
+
+  it("serves from the facade without Effect installed, whose licence it carries", () => {
+    const bare = path.join(temporary, "bare")
+    fs.cpSync(path.join(project, "node_modules/tsgi"), path.join(bare, "node_modules/tsgi"), { recursive: true })
+    for (const name of Object.keys(manifest.dependencies)) link(name, bare)
+    const program = `
+      import { listen, server } from "tsgi"
+      const running = server(listen(), (env, startResponse) => {
+        startResponse("200 OK", [])
+        return env.PATH_INFO
+      }, { logOutput: false })
+      const { port } = await running.ready
+      const response = await fetch("http://127.0.0.1:" + port + "/here", { headers: { connection: "close" } })
+      const effect = await import("effect").catch((error) => error.code)
+      process.stdout.write([await response.text(), (await running.stop()).cut, effect].join())`
+    expect(output(program, bare)).toBe("/here,0,ERR_MODULE_NOT_FOUND")
+    expect(fs.readFileSync(path.join(bare, "node_modules/tsgi/dist/licenses/effect"), "utf8")).toContain("MIT License")
+  })
+
+  it("takes at its facade what others made with an Effect of their own", () => {
+    const program = `
+      import { server } from "tsgi"
+      import { MemoryListener } from "tsgi/testing"
+      import * as Effect from "effect/Effect"
+      import * as Metric from "effect/Metric"
+      const memory = MemoryListener.make()
+      const running = server(memory.listener, (env, startResponse) => {
+        startResponse("200 OK", [])
+        return env.PATH_INFO
+      }, { logOutput: false })
+      await running.ready
+      const client = memory.connect()
+      client.send("GET /here HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+      const { body } = await client.response()
+      await running.stop()
+      const accepted = Effect.runSync(Metric.snapshot)
+        .find(({ metricKey }) => metricKey.name === "tsgi_connections_accepted")
+      process.stdout.write([body, accepted?.metricState.count].join())`
+    expect(output(program)).toBe("/here,1")
   })
 
   it("has no other entry points", () => {
