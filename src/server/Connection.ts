@@ -199,11 +199,11 @@ export class Connection implements ExchangeHost, BodySource, Member {
   // ---------------------------------------------------------------------------------------------------------------
   // reading requests
 
-  takeTurn(): void {
-    if (this.awaitsTurn) this.advance()
+  takeTurn(now?: number): void {
+    if (this.awaitsTurn) this.advance(now)
   }
 
-  private advance(): void {
+  private advance(now?: number): void {
     if (this.advancing) return
     this.awaitsTurn = false
     this.advancing = true
@@ -213,8 +213,9 @@ export class Connection implements ExchangeHost, BodySource, Member {
         this.awaitHead()
         break
       }
-      if (message._tag === "RequestStart") this.begin(message)
+      if (message._tag === "RequestStart") this.begin(message, now ?? this.time.now())
       else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
+      now = undefined
     }
     this.advancing = false
     // answers were held back so that they leave together
@@ -238,7 +239,7 @@ export class Connection implements ExchangeHost, BodySource, Member {
     this.readOn()
   }
 
-  private begin(message: RequestStart): void {
+  private begin(message: RequestStart, now: number): void {
     this.phase = "Busy"
     this.readDeadline = Infinity
     this.headSince = undefined
@@ -247,8 +248,8 @@ export class Connection implements ExchangeHost, BodySource, Member {
     // a request without a body has an end that costs nothing to read
     if (message.demands.framing._tag === "None") this.nextMessage()
     else body = new RequestBody(this)
-    const exchange = this.current = new Exchange(this, message.head, message.demands, body)
-    this.beginTime = exchange.startTime
+    const exchange = this.current = new Exchange(this, message.head, message.demands, body, now)
+    this.beginTime = now
     try {
       this.engine.handler(exchange)
     } catch (error) {
@@ -331,7 +332,7 @@ export class Connection implements ExchangeHost, BodySource, Member {
     return this.beginTime ?? this.time.now()
   }
 
-  flush(): void {
+  flush(now?: number): void {
     this.holds = false
     if (this.gone) return
     const handed = this.outbox.flush()
@@ -339,7 +340,7 @@ export class Connection implements ExchangeHost, BodySource, Member {
     if (!handed) { for (const exchange of this.unsettled) exchange.headGiven() }
     if (handed) {
       this.writeDeadline = Infinity
-      this.allHanded()
+      this.allHanded(now)
     } else if (this.writeDeadline === Infinity && this.phase !== "Detached") {
       this.writeDeadline = this.time.now() + this.config.timeouts.write
     }
@@ -369,8 +370,8 @@ export class Connection implements ExchangeHost, BodySource, Member {
     if (this.holds && !this.gone) this.outbox.flush()
   }
 
-  heldSent(): void {
-    if (this.holds) this.flush()
+  heldSent(now: number): void {
+    if (this.holds) this.flush(now)
   }
 
   cut(): void {
@@ -420,8 +421,8 @@ export class Connection implements ExchangeHost, BodySource, Member {
   // after the response
 
   // The kernel has taken everything that was sent.
-  private allHanded(): void {
-    this.settleUnattended()
+  private allHanded(now?: number): void {
+    this.settleUnattended(now)
     if (this.phase === "Lingering") {
       this.recordRefusal()
       this.sayEnd()
@@ -439,9 +440,9 @@ export class Connection implements ExchangeHost, BodySource, Member {
     else this.settled(exchange)
   }
 
-  private settleUnattended(): void {
+  private settleUnattended(asked?: number): void {
     if (this.unsettled.length === 0) return
-    const now = this.time.now()
+    const now = asked ?? this.time.now()
     if (this.phase === "Idle") this.awaitRead("Idle", this.config.timeouts.idle, now)
     for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
       exchange.overUnattended(now, this.closeReason)

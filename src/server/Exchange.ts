@@ -54,7 +54,6 @@ export class Exchange implements HookOwner {
   outcome: Outcome | undefined = undefined
   /** What the application failed with, or what was wrong with the client's body. */
   error: unknown = undefined
-  readonly startTime: number
   /** Have the post hooks run? */
   hooksRun = false
 
@@ -84,9 +83,9 @@ export class Exchange implements HookOwner {
     private readonly host: ExchangeHost,
     readonly request: RequestHead,
     readonly demands: Demands,
-    readonly body: RequestBody
+    readonly body: RequestBody,
+    readonly startTime: number
   ) {
-    this.startTime = host.time.now()
     this.wireStart = host.outbox.queued
     this.owesContinue = demands.expectsContinue
   }

@@ -15,12 +15,12 @@
  * @category models
  */
 export interface Member {
-  /** Answers what it has read, if it still waits for that. */
-  readonly takeTurn: () => void
+  /** Answers what it has read, if it still waits for that. `now` is the time. */
+  readonly takeTurn: (now: number) => void
   /** Sends what it holds, if it still does. */
   readonly sendHeld: () => void
-  /** Sees to what comes after that. */
-  readonly heldSent: () => void
+  /** Sees to what comes after that. `now` is when all that was held had been sent. */
+  readonly heldSent: (now: number) => void
 }
 
 /** Milliseconds after which what is held leaves before anything else is answered. One answer may take longer than that. */
@@ -98,30 +98,38 @@ export class Turn {
     this.turnsAlone = readers.some((reader) => reader !== readers[0]) ? 0 : this.turnsAlone + 1
     this.crowded = this.turnsAlone < turnsUntilAlone
     this.answering = true
-    for (const reader of readers) {
-      const now = this.takenAt = this.now()
-      if (this.holders.length > 0 && now - this.heldSince > mostHeld) this.send()
-      this.have(reader, "takeTurn")
-    }
+    this.each(readers, this.take)
     this.answering = false
     this.send()
   }
 
+  private readonly take = (reader: Member): void => {
+    const now = this.takenAt = this.now()
+    if (this.holders.length > 0 && now - this.heldSince > mostHeld) this.send()
+    reader.takeTurn(now)
+  }
+
   private send(): void {
+    if (this.holders.length === 0) return
     const holders = this.holders
     this.holders = []
-    for (const holder of holders) this.have(holder, "sendHeld")
-    for (const holder of holders) this.have(holder, "heldSent")
+    this.each(holders, sendHeld)
+    const now = this.now()
+    this.each(holders, (holder) => holder.heldSent(now))
   }
 
   // a member that breaks must not take the others' turn from them
-  private have(member: Member, step: keyof Member): void {
-    try {
-      member[step]()
-    } catch (error) {
-      this.later(() => {
-        throw error
-      })
+  private each(members: ReadonlyArray<Member>, step: (member: Member) => void): void {
+    for (const member of members) {
+      try {
+        step(member)
+      } catch (error) {
+        this.later(() => {
+          throw error
+        })
+      }
     }
   }
 }
+
+const sendHeld = (holder: Member): void => holder.sendHeld()

@@ -29,7 +29,7 @@ const scripted = () => {
         now += takes
         if (turn.hold(self)) return
         self.sendHeld()
-        self.heldSent()
+        self.heldSent(0)
       },
       sendHeld: () => said.push(`${name} sends`),
       heldSent: () => said.push(`${name} is over`)
@@ -42,12 +42,15 @@ const scripted = () => {
   const crowd = (): void => {
     const [one, other] = [make("one"), make("other")]
     for (let i = 0; i < 40; i++) {
-      for (const each of [one, other]) if (!turn.enter(each)) each.takeTurn()
+      for (const each of [one, other]) if (!turn.enter(each)) each.takeTurn(0)
       end()
     }
     said.length = 0
   }
-  return { turn, said, due, make, end, crowd }
+  const pass = (milliseconds: number): void => {
+    now += milliseconds
+  }
+  return { turn, said, due, make, end, crowd, pass }
 }
 
 describe("a turn", () => {
@@ -73,6 +76,28 @@ describe("a turn", () => {
       ...["a sends", "b sends", "c sends"],
       ...["a is over", "b is over", "c is over"]
     ])
+  })
+
+  it("tells each the time at which it answers, and all of them when the last has sent", () => {
+    const { crowd, end, pass, turn } = scripted()
+    crowd()
+    const [answered, over]: [Array<number>, Array<number>] = [[], []]
+    const make = (): Member => {
+      const self: Member = {
+        takeTurn: (now) => {
+          answered.push(now)
+          pass(0.25)
+          assert.isTrue(turn.hold(self))
+        },
+        sendHeld: () => pass(8),
+        heldSent: (now) => over.push(now)
+      }
+      return self
+    }
+    for (const member of [make(), make(), make()]) turn.enter(member)
+    end()
+    assert.deepStrictEqual(answered, [0, 0.25, 0.5])
+    assert.deepStrictEqual(over, [24.75, 24.75, 24.75])
   })
 
   it("sends what has waited long enough before the next answers", () => {
