@@ -5,10 +5,9 @@
  *   npx tsx test/soak.ts [seconds]      default 60; prints a line every few seconds, exits 1 when something is wrong
  */
 import { Buffer } from "node:buffer"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import { type Address, type App, type Environ, listen, type RunningServer, server, type StopReport } from "tsgi"
 import { type WireClient, WireEnded } from "tsgi/testing"
+import { collectGarbage } from "./utils/garbage.js"
 import { turns } from "./utils/Journal.js"
 import { connect } from "./utils/sockets.js"
 
@@ -379,11 +378,9 @@ export class Soak {
 
 /** Bytes in use when everything unreachable is gone. */
 export const heapUsed = async (): Promise<number> => {
-  setFlagsFromString("--expose-gc")
-  const gc = runInNewContext("gc") as () => void
   for (let i = 0; i < 3; i++) {
     await turns(5)
-    gc()
+    collectGarbage()
   }
   return process.memoryUsage().heapUsed
 }

@@ -50,6 +50,7 @@ export interface BodyEnd {
 }
 
 const noBytes = new Uint8Array(0)
+const noFields: Fields = []
 
 /**
  * The end of a body without trailers.
@@ -68,7 +69,12 @@ export class RequestReader {
   private decoder: BodyDecoder | undefined = undefined
   private failed: Failure | undefined = undefined
   private refusedLine = ""
-  private last: RequestStart | undefined = undefined
+  // What the last request asked, and what it was that asked it. Not its head: of each connection that waits one would live
+  // on, for every garbage collection to copy.
+  private asked: Demands | undefined = undefined
+  private askedBy: Fields = noFields
+  private askedMethod = ""
+  private askedMinorVersion: 0 | 1 = 1
   private readonly parser: RequestHeadParser
 
   constructor(private readonly limits: Limits = defaultLimits, private readonly leniency: Leniency = strict) {
@@ -139,17 +145,22 @@ export class RequestReader {
     }
     this.inBody = true
     this.decoder = bodyDecoder(asked.framing, this.limits, this.leniency)
-    return this.last = { _tag: "RequestStart", head, demands: asked }
+    return { _tag: "RequestStart", head, demands: asked }
   }
 
   // The same fields with the same method and version ask the same.
   private demandsOf(head: RequestHead): Demands | Failure {
-    const last = this.last
+    const { fields, method, minorVersion } = head
     if (
-      last !== undefined && last.head.fields === head.fields && last.head.method === head.method &&
-      last.head.minorVersion === head.minorVersion
-    ) return last.demands
-    return demands(head, this.leniency)
+      this.asked !== undefined && this.askedBy === fields && this.askedMethod === method &&
+      this.askedMinorVersion === minorVersion
+    ) return this.asked
+    const asked = demands(head, this.leniency)
+    if (asked._tag === "Failure") return asked
+    this.askedBy = fields
+    this.askedMethod = method
+    this.askedMinorVersion = minorVersion
+    return this.asked = asked
   }
 
   private body(): BodyPiece | BodyEnd | Failure | undefined {

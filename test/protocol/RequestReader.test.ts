@@ -1,6 +1,8 @@
 import * as fc from "fast-check"
+import { setImmediate as turn } from "node:timers/promises"
 import { defaultLimits, type RequestMessage, RequestReader, strict } from "tsgi/protocol"
 import { describe, expect, it } from "vitest"
+import { collectGarbage } from "../utils/garbage.js"
 import { cutAt } from "../utils/splits.js"
 import { checkCuts, checkMeaning } from "./agreement.js"
 import { cuts, mutate, mutation, validRequest } from "./model.js"
@@ -353,6 +355,22 @@ describe("a reader", () => {
     expect(reader.next()?._tag).toBe("RequestStart")
     expect(reader.next()?._tag).toBe("BodyEnd")
     expect(reader.next()).toBeUndefined()
+  })
+
+  it("holds on to no head that it has given out", async () => {
+    const reader = new RequestReader()
+    // a function of its own, whose variables hold on to nothing when it has returned
+    const read = (): WeakRef<object> => {
+      reader.receive(get)
+      const start = reader.next()
+      expect(reader.next()?._tag).toBe("BodyEnd")
+      return new WeakRef(start?._tag === "RequestStart" ? start.head : reader)
+    }
+    const heads = [read(), read(), read()]
+    await turn()
+    collectGarbage()
+    expect(heads.map((head) => head.deref())).toEqual([undefined, undefined, undefined])
+    expect(reader.buffered).toBe(0)
   })
 
   it("lets go of a large buffer of which a few bytes are left", () => {
