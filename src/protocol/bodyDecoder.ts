@@ -11,7 +11,8 @@ import type { Leniency, Limits } from "./limits.js"
 
 /**
  * Decodes one body. Give `decode` the bytes; unless it answers a failure or `done` is set, call it again with what lies
- * behind `consumed`, followed by more. Pieces are views of the bytes given, in order; none is empty.
+ * behind `consumed`, followed by more. Pieces are views of the bytes given, in order; none is empty. Small ones come together,
+ * so that they can be joined, a large one comes alone: then there may be more in the bytes given.
  *
  * @since 0.1.0
  */
@@ -70,6 +71,9 @@ const enum State {
   Trailers,
   Done
 }
+
+/** From this length on, to hand a piece on costs less than to copy it. */
+const largePiece = 2048
 
 // 13 hexadecimal digits reach 2^52; more than 16 can only be padding (RFC 9112, 7.1: prevent overflow).
 const mostSizeDigits = 16
@@ -140,11 +144,14 @@ class ChunkedDecoder implements BodyDecoder {
           break
         case State.Data: {
           const taken = Math.min(this.left, length - i)
+          this.consumed = i
+          if (taken >= largePiece && pieces.length > 0) return undefined
           pieces.push(bytes.subarray(i, i + taken))
           i += taken
           this.consumed = i
           this.left -= taken
           if (this.left === 0) this.state = State.DataCr
+          if (taken >= largePiece) return undefined
           break
         }
         case State.DataCr:

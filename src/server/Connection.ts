@@ -435,7 +435,7 @@ export class Connection implements ExchangeHost, BodySource, Member {
     // who closes the connection ends the exchange as well
     if (this.phase !== "Flushing" || exchange === undefined || this.closing) return
     if (exchange.endsWithConnection) this.sayEnd()
-    exchange.settle()
+    exchange.settle(undefined, now)
     if (exchange.isRunning) exchange.whenEnded(() => this.settled(exchange))
     else this.settled(exchange)
   }

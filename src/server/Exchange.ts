@@ -479,10 +479,11 @@ export class Exchange implements HookOwner {
 
   /**
    * Fixes the outcome, from what is known now: what the application failed with, then what aborted it. `unsent` is why
-   * a complete response was not handed over to its end.
+   * a complete response was not handed over to its end, `endTime` when it was, where that is known.
    */
-  settle(unsent: AbortReason = "ClientGone"): Outcome {
+  settle(unsent: AbortReason = "ClientGone", endTime?: number): Outcome {
     if (this.outcome !== undefined) return this.outcome
+    this.endTime ??= endTime
     const sent = this.state === State.TakenOver ||
       (this.wireEnd >= 0 && this.host.outbox.handed >= this.wireEnd)
     const blamed = this.failed ? abortReasonOf(this.error) : undefined

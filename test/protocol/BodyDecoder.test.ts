@@ -43,18 +43,31 @@ describe("a body decoder", () => {
   })
 })
 
-it("reads the chunks that are written", () => {
+it("reads the chunks that are written, large ones alone and small ones together", () => {
+  const large = 2048
+  const data = fc.oneof(
+    { weight: 3, arbitrary: fc.uint8Array({ minLength: 1, maxLength: 400 }) },
+    { weight: 1, arbitrary: fc.integer({ min: large - 1, max: 5000 }).map((length) => new Uint8Array(length).fill(7)) }
+  )
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 400 })), (written) => {
+    fc.property(fc.array(data), (written) => {
       const wire = Buffer.concat([
         ...written.flatMap((data) => [bytesOf(chunkHead(data.length)), data, bytesOf(chunkEnd)]),
         bytesOf(lastChunk)
       ])
       const decoder = bodyDecoder({ _tag: "Chunked" }, defaultLimits, strict)
-      const pieces: Array<Uint8Array> = []
-      expect(decoder?.decode(wire, 0, pieces)).toBeUndefined()
-      expect([decoder?.done, decoder?.consumed]).toEqual([true, wire.length])
-      expect(Buffer.concat(pieces).equals(Buffer.concat(written))).toBe(true)
+      if (decoder === undefined) throw new Error("no decoder")
+      const read: Array<Uint8Array> = []
+      for (let at = 0; !decoder.done; at = decoder.consumed) {
+        const pieces: Array<Uint8Array> = []
+        expect(decoder.decode(wire, at, pieces)).toBeUndefined()
+        expect(decoder.consumed).toBeGreaterThan(at)
+        if (pieces.some((piece) => piece.length >= large)) expect(pieces).toHaveLength(1)
+        read.push(...pieces)
+      }
+      expect(decoder.consumed).toBe(wire.length)
+      expect(read.map((piece) => piece.length)).toEqual(written.map((data) => data.length))
+      expect(Buffer.concat(read).equals(Buffer.concat(written))).toBe(true)
     })
   )
 })
