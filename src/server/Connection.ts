@@ -215,6 +215,7 @@ export class Connection implements ExchangeHost, BodySource, Member {
       }
       if (message._tag === "RequestStart") this.begin(message, now ?? this.time.now())
       else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
+      // what comes behind the first begins when that has been answered
       now = undefined
     }
     this.advancing = false
@@ -435,14 +436,15 @@ export class Connection implements ExchangeHost, BodySource, Member {
     // who closes the connection ends the exchange as well
     if (this.phase !== "Flushing" || exchange === undefined || this.closing) return
     if (exchange.endsWithConnection) this.sayEnd()
-    exchange.settle(undefined, now)
+    exchange.handedOver(now)
+    exchange.settle()
     if (exchange.isRunning) exchange.whenEnded(() => this.settled(exchange))
     else this.settled(exchange)
   }
 
-  private settleUnattended(asked?: number): void {
+  private settleUnattended(known?: number): void {
     if (this.unsettled.length === 0) return
-    const now = asked ?? this.time.now()
+    const now = known ?? this.time.now()
     if (this.phase === "Idle") this.awaitRead("Idle", this.config.timeouts.idle, now)
     for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
       exchange.overUnattended(now, this.closeReason)

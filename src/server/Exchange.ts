@@ -477,13 +477,17 @@ export class Exchange implements HookOwner {
     this.hooks.add(hook, options)
   }
 
+  /** The last byte was handed over at this time, where it is known; otherwise the outcome has the time at which it is fixed. */
+  handedOver(now: number | undefined): void {
+    this.endTime ??= now
+  }
+
   /**
    * Fixes the outcome, from what is known now: what the application failed with, then what aborted it. `unsent` is why
-   * a complete response was not handed over to its end, `endTime` when it was, where that is known.
+   * a complete response was not handed over to its end.
    */
-  settle(unsent: AbortReason = "ClientGone", endTime?: number): Outcome {
+  settle(unsent: AbortReason = "ClientGone"): Outcome {
     if (this.outcome !== undefined) return this.outcome
-    this.endTime ??= endTime
     const sent = this.state === State.TakenOver ||
       (this.wireEnd >= 0 && this.host.outbox.handed >= this.wireEnd)
     const blamed = this.failed ? abortReasonOf(this.error) : undefined
@@ -599,7 +603,8 @@ export class Exchange implements HookOwner {
   private facts<Tag extends Outcome["_tag"]>(_tag: Tag): Facts & { readonly _tag: Tag } {
     const { handed, queued } = this.host.outbox
     const end = Math.min(handed, this.wireEnd >= 0 ? this.wireEnd : queued)
-    const endTime = this.endTime ?? this.host.time.now()
+    // a turn's time is that at which all of it was sent, which may be before the hook of one gave another its head
+    const endTime = Math.max(this.endTime ?? this.host.time.now(), this.firstByteTime ?? this.startTime)
     return {
       _tag,
       status: this.status,

@@ -104,8 +104,13 @@ export class Turn {
   }
 
   private readonly take = (reader: Member): void => {
-    const now = this.takenAt = this.now()
-    if (this.holders.length > 0 && now - this.heldSince > mostHeld) this.send()
+    let now = this.now()
+    if (this.holders.length > 0 && now - this.heldSince > mostHeld) {
+      this.send()
+      // what came after those answers may have taken its time
+      now = this.now()
+    }
+    this.takenAt = now
     reader.takeTurn(now)
   }
 

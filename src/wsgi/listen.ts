@@ -4,7 +4,11 @@
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Scope from "effect/Scope"
 import {
   check,
   type ListenOptions,
@@ -14,7 +18,7 @@ import {
   TlsSettings
 } from "../node/NodeListener.js"
 import type * as Engine from "../server/Listener.js"
-import { OptionError } from "../server/ServerError.js"
+import { BindError, OptionError } from "../server/ServerError.js"
 
 /**
  * Where to listen. A value: it is bound when it is served, and can be served again after its server has stopped.
@@ -84,8 +88,22 @@ export const wrapTls = (listener: Listener, options: TlsOptions): TlsListener =>
  */
 export const toEngine = (listener: Listener): Context.Tag.Service<Engine.Listener> => {
   if (!isBindable(listener)) throw notAListener()
-  return listener
+  return listener instanceof ListenerValue ? listener : adopted(listener)
 }
+
+// A listener that was not made here, such as the one in memory, was made with the Effect that is installed, and the facade has
+// its own. What the two share works whatever their versions are; Effect's warning of it is for nobody, as nobody can mend it.
+// A failure becomes the facade's, so that its users know the class.
+const adopted = (listener: Bindable): Bindable => ({
+  _tag: "Listener",
+  bind: (...given) =>
+    Effect.acquireRelease(Scope.make(), (scope, exit) => unwarned(Scope.close(scope, exit))).pipe(
+      Effect.flatMap((scope) => unwarned(Scope.extend(listener.bind(...given), scope))),
+      Effect.mapError(({ address, cause, reason }) => new BindError({ reason, address, cause }))
+    )
+})
+
+const unwarned = Effect.provide(Layer.setVersionMismatchErrorLogLevel(Option.none()))
 
 type Bindable = Listener & Context.Tag.Service<Engine.Listener>
 

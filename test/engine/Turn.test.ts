@@ -3,6 +3,7 @@
  * answered differently for it.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
@@ -122,6 +123,27 @@ describe("a turn", () => {
       "e sends",
       "e is over"
     ])
+  })
+
+  it("looks anew what time it is when what was sent in between took long", () => {
+    const { crowd, end, pass, turn } = scripted()
+    crowd()
+    const said: Array<string> = []
+    const make = (name: string, takes: number): Member => {
+      const self: Member = {
+        takeTurn: (now) => {
+          said.push(`${name} ${now}`)
+          pass(takes)
+          assert.isTrue(turn.hold(self))
+        },
+        sendHeld: () => said.push(`${name} sent`),
+        heldSent: () => pass(50)
+      }
+      return self
+    }
+    for (const member of [make("a", 2), make("b", 0.5), make("c", 0.25), make("d", 0)]) turn.enter(member)
+    end()
+    assert.deepStrictEqual(said, ["a 0", "a sent", "b 52", "c 52.5", "d 52.75", "b sent", "c sent", "d sent"])
   })
 
   it("holds nothing that is answered outside of it", () => {
@@ -307,6 +329,54 @@ describe("connections that read in the same turn", () => {
       c.send(get("/slow"))
       yield* Effect.all([body(a), body(b), body(c)])
       assert.deepStrictEqual(journal.entries.slice(0, 3), ["/slow", "access Sent", "/b"])
+    }))
+
+  it.scopedLive("begin when they are taken, and are over when the last of them has been sent", () =>
+    Effect.gen(function*() {
+      let now = 1000
+      const entered: Array<number> = []
+      const exchanges: Array<Exchange> = []
+      const said: Array<string> = []
+      const { connect } = yield* Effect.withClock(
+        servePeers((exchange) => {
+          const { target } = exchange.request
+          if (target === "/before") return ok(exchange)
+          entered.push(now)
+          exchanges.push(exchange)
+          now += target === "/long" ? 3 : 0.25
+          if (target !== "/b1") {
+            exchange.postHook(({ endTime }) => {
+              said.push(`${target} ${endTime}`)
+              now += 60
+            })
+          }
+          ok(exchange)
+        }, {}),
+        { ...Clock.make(), unsafeCurrentTimeMillis: () => now }
+      )
+      const peers = yield* crowdOfPeers(connect, 3)
+      for (const peer of peers) {
+        const write = peer.write.bind(peer)
+        peer.write = (data) => {
+          now += 8
+          write(data)
+        }
+      }
+      const [a, b, c] = peers
+      a.events.data(told(get("/a")))
+      b.events.data(told(get("/b1") + get("/b2")))
+      c.events.data(told(get("/c")))
+      yield* Effect.promise(() => turns(1))
+      assert.deepStrictEqual(entered, [1000, 1000.25, 1000.5, 1000.75])
+      assert.deepStrictEqual(said, ["/a 1025", "/b2 1025", "/c 1025"])
+      assert.strictEqual(exchanges[1].settle().endTime, 1025)
+
+      a.events.data(told(get("/long")))
+      b.events.data(told(get("/next")))
+      yield* Effect.promise(() => turns(1))
+      // behind an answer that has waited long enough to be sent, and its hook
+      assert.strictEqual(entered[5], entered[4] + 3 + 8 + 60)
+      assert.deepStrictEqual(exchanges.map(({ startTime }) => startTime), entered)
     }))
 
   it.scoped("have their requests begin before what comes right behind them", () =>

@@ -289,6 +289,20 @@ describe("a reader", () => {
       if (message._tag === "RequestStart") persistent.push(message.demands.persistent)
     }
     expect(persistent).toEqual([true, true, false, true])
+
+    const host = "Host: a\r\n\r\n"
+    const other = reading(`GET / HTTP/1.1\r\n${host}GET / HTTP/1.0\r\n${host}`)
+    const starts = [other.next(), other.next(), other.next()]
+    expect(starts.map((start) => start?._tag === "RequestStart" && start.demands.persistent)).toEqual([
+      true,
+      false,
+      false
+    ])
+
+    const body = "Host: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    const refusing = reading(`POST / HTTP/1.1\r\n${body}POST / HTTP/1.0\r\n${body}`)
+    expect([refusing.next()?._tag, refusing.next()?._tag]).toEqual(["RequestStart", "BodyEnd"])
+    expect(refusing.next()).toMatchObject({ _tag: "Failure", reason: "TransferEncodingInHttp10" })
   })
 
   it("gives the bytes of a body as views of what it received", () => {
