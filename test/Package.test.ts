@@ -3,7 +3,7 @@
  * The entry points are those of `exports` in package.json; each must have its source, and each source its entry.
  */
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core"
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -171,29 +171,59 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       const effect = await import("effect").catch((error) => error.code)
       process.stdout.write([await response.text(), (await running.stop()).cut, effect].join())`
     expect(output(program, bare)).toBe("/here,0,ERR_MODULE_NOT_FOUND")
-    expect(fs.readFileSync(path.join(bare, "node_modules/tsgi/dist/licenses/effect"), "utf8")).toContain("MIT License")
+    const licences = path.join(bare, "node_modules/tsgi/dist/licenses")
+    expect(fs.readFileSync(path.join(licences, "effect"), "utf8")).toMatch(/MIT License[^]*Copyright EPFL/)
+    expect(fs.readFileSync(path.join(licences, "Apache-2.0"), "utf8")).toContain("Version 2.0")
   })
 
-  it("takes at its facade what others made with an Effect of their own", () => {
+  it("takes at its facade what was made with an Effect of another version, and says nothing of it", () => {
     const program = `
-      import { server } from "tsgi"
-      import { MemoryListener } from "tsgi/testing"
-      import * as Effect from "effect/Effect"
-      import * as Metric from "effect/Metric"
+      // before anything else of Effect is there to ask for it
+      const { setCurrentVersion } = await import("effect/ModuleVersion")
+      setCurrentVersion("3.21.0")
+      const { BindError, server } = await import("tsgi")
+      const { MemoryListener } = await import("tsgi/testing")
+      const Effect = await import("effect/Effect")
+      const Metric = await import("effect/Metric")
       const memory = MemoryListener.make()
-      const running = server(memory.listener, (env, startResponse) => {
+      const serve = () => server(memory.listener, (env, startResponse) => {
         startResponse("200 OK", [])
         return env.PATH_INFO
-      }, { logOutput: false })
+      })
+      const running = serve()
       await running.ready
+      const second = serve()
+      const error = await second.ready.catch((error) => error)
+      await second.closed
       const client = memory.connect()
       client.send("GET /here HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
       const { body } = await client.response()
       await running.stop()
       const accepted = Effect.runSync(Metric.snapshot)
         .find(({ metricKey }) => metricKey.name === "tsgi_connections_accepted")
-      process.stdout.write([body, accepted?.metricState.count].join())`
-    expect(output(program)).toBe("/here,1")
+      process.stdout.write([body, accepted?.metricState.count, error instanceof BindError, error.reason].join())`
+    const { stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+      cwd: project,
+      encoding: "utf8",
+      timeout: 60_000
+    })
+    expect(stdout).toBe("/here,1,true,AddressInUse")
+    expect(stderr).not.toContain("version")
+  })
+
+  it("has a source map of which the sources are there", () => {
+    const directory = path.join(project, "node_modules/tsgi/dist")
+    const map = JSON.parse(fs.readFileSync(path.join(directory, "index.js.map"), "utf8")) as {
+      readonly sources: ReadonlyArray<string>
+      readonly sourcesContent: ReadonlyArray<string | null>
+      readonly ignoreList: ReadonlyArray<number>
+    }
+    const missing = map.sources.filter((source, i) =>
+      map.sourcesContent[i] === null && !fs.existsSync(path.join(directory, source))
+    )
+    expect(missing).toEqual([])
+    expect(map.ignoreList.length).toBeGreaterThan(0)
+    expect(map.ignoreList.filter((i) => !map.sources[i]?.includes("node_modules"))).toEqual([])
   })
 
   it("has no other entry points", () => {

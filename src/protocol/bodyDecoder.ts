@@ -12,7 +12,7 @@ import type { Leniency, Limits } from "./limits.js"
 /**
  * Decodes one body. Give `decode` the bytes; unless it answers a failure or `done` is set, call it again with what lies
  * behind `consumed`, followed by more. Pieces are views of the bytes given, in order; none is empty. Small ones come together,
- * so that they can be joined, a large one comes alone: then there may be more in the bytes given.
+ * so that they can be joined; one that is large in the bytes given comes alone, and there may be more of the body behind it.
  *
  * @since 0.1.0
  */
@@ -72,7 +72,10 @@ const enum State {
   Done
 }
 
-/** From this length on, to hand a piece on costs less than to copy it. */
+/**
+ * From this length on, to hand a piece on costs less than to copy it. It keeps the memory of the read that it came in, as the
+ * pieces of a body with a length do: a client that wraps all else in tiny chunks makes that five times what it counts for.
+ */
 const largePiece = 2048
 
 // 13 hexadecimal digits reach 2^52; more than 16 can only be padding (RFC 9112, 7.1: prevent overflow).
