@@ -8,23 +8,15 @@
 import { build } from "esbuild"
 import { execFileSync } from "node:child_process"
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import * as path from "node:path"
 
-const root = path.resolve(import.meta.dirname, "..")
-process.chdir(root)
+process.chdir(path.resolve(import.meta.dirname, ".."))
 const { dependencies, peerDependencies } = JSON.parse(readFileSync("package.json", "utf8"))
 const carried = ["effect"]
 const imported = Object.keys({ ...dependencies, ...peerDependencies })
 
 rmSync("dist", { recursive: true, force: true })
-execFileSync(process.execPath, [
-  createRequire(import.meta.url).resolve("typescript/bin/tsc"),
-  "-p",
-  "src/tsconfig.json"
-], {
-  stdio: "inherit"
-})
+execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "src/tsconfig.json"], { stdio: "inherit" })
 
 const common = {
   bundle: true,

@@ -115,12 +115,15 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
   }
 
   /** What a program prints. */
-  const output = (program: string, directory = project): string =>
-    execFileSync(process.execPath, ["--input-type=module", "-e", program], {
+  const run = (program: string, directory = project) => {
+    const { status, stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
       cwd: directory,
       encoding: "utf8",
       timeout: 60_000
     })
+    if (status !== 0) throw new Error(`exit ${status}: ${stderr}`)
+    return { stderr, stdout }
+  }
 
   const importErrors = (entries: ReadonlyArray<string>): ReadonlyArray<string> => {
     const program = `
@@ -130,7 +133,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
         if (Object.keys(module).length === 0) errors.push(entry + ": exports nothing")
       }
       process.stdout.write(JSON.stringify(errors))`
-    return JSON.parse(output(program)) as ReadonlyArray<string>
+    return JSON.parse(run(program).stdout) as ReadonlyArray<string>
   }
 
   const resolutions: ReadonlyArray<[string, ts.CompilerOptions]> = [
@@ -170,7 +173,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       const response = await fetch("http://127.0.0.1:" + port + "/here", { headers: { connection: "close" } })
       const effect = await import("effect").catch((error) => error.code)
       process.stdout.write([await response.text(), (await running.stop()).cut, effect].join())`
-    expect(output(program, bare)).toBe("/here,0,ERR_MODULE_NOT_FOUND")
+    expect(run(program, bare).stdout).toBe("/here,0,ERR_MODULE_NOT_FOUND")
     const licences = path.join(bare, "node_modules/tsgi/dist/licenses")
     expect(fs.readFileSync(path.join(licences, "effect"), "utf8")).toMatch(/MIT License[^]*Copyright EPFL/)
     expect(fs.readFileSync(path.join(licences, "Apache-2.0"), "utf8")).toContain("Version 2.0")
@@ -202,11 +205,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       const accepted = Effect.runSync(Metric.snapshot)
         .find(({ metricKey }) => metricKey.name === "tsgi_connections_accepted")
       process.stdout.write([body, accepted?.metricState.count, error instanceof BindError, error.reason].join())`
-    const { stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
-      cwd: project,
-      encoding: "utf8",
-      timeout: 60_000
-    })
+    const { stderr, stdout } = run(program)
     expect(stdout).toBe("/here,1,true,AddressInUse")
     expect(stderr).not.toContain("version")
   })

@@ -147,14 +147,15 @@ class ChunkedDecoder implements BodyDecoder {
           break
         case State.Data: {
           const taken = Math.min(this.left, length - i)
+          const large = taken >= largePiece
+          if (!large || pieces.length === 0) {
+            pieces.push(bytes.subarray(i, i + taken))
+            i += taken
+            this.left -= taken
+            if (this.left === 0) this.state = State.DataCr
+          }
           this.consumed = i
-          if (taken >= largePiece && pieces.length > 0) return undefined
-          pieces.push(bytes.subarray(i, i + taken))
-          i += taken
-          this.consumed = i
-          this.left -= taken
-          if (this.left === 0) this.state = State.DataCr
-          if (taken >= largePiece) return undefined
+          if (large) return undefined
           break
         }
         case State.DataCr:

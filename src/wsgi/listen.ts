@@ -94,16 +94,17 @@ export const toEngine = (listener: Listener): Context.Tag.Service<Engine.Listene
 // A listener that was not made here, such as the one in memory, was made with the Effect that is installed, and the facade has
 // its own. What the two share works whatever their versions are; Effect's warning of it is for nobody, as nobody can mend it.
 // A failure becomes the facade's, so that its users know the class.
-const adopted = (listener: Bindable): Bindable => ({
-  _tag: "Listener",
-  bind: (...given) =>
-    Effect.acquireRelease(Scope.make(), (scope, exit) => unwarned(Scope.close(scope, exit))).pipe(
-      Effect.flatMap((scope) => unwarned(Scope.extend(listener.bind(...given), scope))),
-      Effect.mapError(({ address, cause, reason }) => new BindError({ reason, address, cause }))
-    )
-})
-
-const unwarned = Effect.provide(Layer.setVersionMismatchErrorLogLevel(Option.none()))
+const adopted = (listener: Bindable): Bindable => {
+  const unwarned = Effect.provide(Layer.setVersionMismatchErrorLogLevel(Option.none()))
+  return {
+    _tag: "Listener",
+    bind: (...given) =>
+      Effect.acquireRelease(Scope.make(), (scope, exit) => unwarned(Scope.close(scope, exit))).pipe(
+        Effect.flatMap((scope) => unwarned(Scope.extend(listener.bind(...given), scope))),
+        Effect.mapError(({ address, cause, reason }) => new BindError({ reason, address, cause }))
+      )
+  }
+}
 
 type Bindable = Listener & Context.Tag.Service<Engine.Listener>
 
