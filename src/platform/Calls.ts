@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Exchange } from "../server/Exchange.js"
+import type { HookOwner } from "../server/HookQueue.js"
 
 /**
  * A call, as far as it is the list's matter.
@@ -11,7 +12,7 @@ import type { Exchange } from "../server/Exchange.js"
  * @since 0.1.0
  * @category models
  */
-export interface Listed {
+export interface Listed extends HookOwner {
   readonly exchange: Exchange
   /** Where it stands among the running calls; negative where it does not. */
   place: number
@@ -32,11 +33,12 @@ export class Calls {
     if (call.place < 0) call.place = this.running.push(call) - 1
   }
 
+  /** It has ended, but for its hooks: when they are over, it is to be told that here. */
   delete(call: Listed): void {
     if (!call.exchange.hooked || call.exchange.hooksRun) return this.remove(call)
     // behind its post hooks, which have the app's services; a call that was answered at once has not been here yet
     this.add(call)
-    call.exchange.postHook(() => this.remove(call))
+    call.exchange.whenHooksOver(call)
   }
 
   /** The app ends: calls back when nothing of it is left. */
@@ -50,7 +52,8 @@ export class Calls {
     for (const call of [...this.running]) call.interruptForStop()
   }
 
-  private remove(call: Listed): void {
+  /** Nothing of it is left. */
+  remove(call: Listed): void {
     if (call.place >= 0) {
       const last = this.running.pop()
       if (last !== undefined && last !== call) {

@@ -272,6 +272,10 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
     this.exchange.ended()
   }
 
+  hooksOver(): void {
+    this.site.calls.remove(this)
+  }
+
   /** Interrupts what is left of the handler, unless its route is not to be. */
   interruptForStop(): void {
     if (this.step > Step.Parts || (this.step === Step.Handler && this.keepsRoute)) return

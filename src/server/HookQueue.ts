@@ -52,10 +52,12 @@ export interface HookOptions {
   readonly settings?: Settings
 }
 
+// a list of its own: most exchanges have one hook, and an array begins with room for sixteen
 interface Entry {
   readonly hook: PostHook<unknown>
   readonly detached: boolean
   readonly settings: Settings
+  next: Entry | undefined
 }
 
 /**
@@ -63,14 +65,17 @@ interface Entry {
  * @category models
  */
 export class HookQueue {
-  private readonly hooks: Array<Entry> = []
-  private next = 0
+  private next: Entry | undefined = undefined
+  private last: Entry | undefined = undefined
   private outcome: Outcome | undefined = undefined
 
   constructor(private readonly runner: HookRunner, private readonly owner: HookOwner) {}
 
   add(hook: PostHook<unknown>, options: HookOptions | undefined): void {
-    this.hooks.push({ hook, detached: options?.detached === true, settings: options?.settings })
+    const entry: Entry = { hook, detached: options?.detached === true, settings: options?.settings, next: undefined }
+    if (this.next === undefined) this.next = entry
+    else if (this.last !== undefined) this.last.next = entry
+    this.last = entry
   }
 
   /** Runs all, those added meanwhile too, and tells the owner when they are done. */
@@ -80,10 +85,10 @@ export class HookQueue {
   }
 
   private goOn(): void {
-    const { hooks, outcome, runner } = this
+    const { outcome, runner } = this
     if (outcome === undefined) return
-    while (this.next < hooks.length) {
-      const { detached, hook, settings } = hooks[this.next++]
+    for (let entry = this.take(); entry !== undefined; entry = this.take()) {
+      const { detached, hook, settings } = entry
       if (detached) {
         runner.runDetached(hook, outcome, settings)
         continue
@@ -98,6 +103,14 @@ export class HookQueue {
 
   /** Runs all beside the connection. */
   runDetached(outcome: Outcome): void {
-    for (const { hook, settings } of this.hooks) this.runner.runDetached(hook, outcome, settings)
+    for (let entry = this.take(); entry !== undefined; entry = this.take()) {
+      this.runner.runDetached(entry.hook, outcome, entry.settings)
+    }
+  }
+
+  private take(): Entry | undefined {
+    const entry = this.next
+    this.next = entry?.next
+    return entry
   }
 }

@@ -8,6 +8,7 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type { Outcome } from "./Outcome.js"
@@ -49,7 +50,7 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
     try {
       const rest = hook(outcome)
       if (rest === undefined || rest === null) return
-      if (Effect.isEffect(rest)) return settled(rest, log)
+      if (Effect.isEffect(rest)) return atOnce(rest, log) ? undefined : settled(rest, log)
       if (Predicate.isPromiseLike(rest)) return settled(Effect.promise(() => rest), log)
     } catch (error) {
       log(Cause.die(error))
@@ -64,6 +65,26 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
  * @category layers
  */
 export const layer: Layer.Layer<Posthooks> = Layer.sync(Posthooks, make)
+
+// A hook that is over, or a single synchronous step (Effect.sync, most operations of a Ref), is done here: a fiber for it
+// costs three times as much as the rest of a hook. In what other effects are made of, the steps are Effect's own affair.
+const atOnce = (
+  effect: Effect.Effect<unknown, unknown, unknown>,
+  log: (cause: Cause.Cause<unknown>) => void
+): boolean => {
+  if (Exit.isExit(effect)) {
+    if (Exit.isFailure(effect)) log(effect.cause)
+    return true
+  }
+  if (!isStep(effect)) return false
+  effect.effect_instruction_i0()
+  return true
+}
+
+// Effect does not name it in public; where it is made otherwise, a fiber runs it.
+const isStep = (effect: object): effect is { readonly effect_instruction_i0: () => unknown } =>
+  "_op" in effect && effect._op === "Sync" &&
+  "effect_instruction_i0" in effect && typeof effect.effect_instruction_i0 === "function"
 
 const settled = <R>(
   rest: Effect.Effect<unknown, unknown, R>,

@@ -1,10 +1,24 @@
 /** Post hooks at the engine: they may be plain, an Effect or a promise. */
 import { assert, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import * as Ref from "effect/Ref"
 import * as TestClock from "effect/TestClock"
+import { type Outcome, Posthooks } from "tsgi/effect"
 import { Journal, turns } from "../utils/Journal.js"
 import { get, named, serve } from "./fixture.js"
+
+const sent: Outcome.Outcome = {
+  _tag: "Sent",
+  status: 200,
+  bodyBytes: 0,
+  wireBytes: 0,
+  interimResponses: 0,
+  startTime: 0,
+  firstByteTime: 0,
+  endTime: 0
+}
 
 const wait = Effect.promise(() => turns(20))
 
@@ -44,6 +58,12 @@ it.scoped("are isolated: what fails, dies, rejects, throws or is interrupted tak
       exchange.postHook(() => Effect.fail("failed"))
       exchange.postHook(() => Effect.die("died"))
       exchange.postHook(() => Effect.interrupt)
+      exchange.postHook(() => Effect.zipRight(Effect.void, Effect.fail("failed later")))
+      exchange.postHook(() =>
+        Effect.sync(() => {
+          throw new Error("thrown in a step")
+        })
+      )
       exchange.postHook(() => Promise.reject(new Error("rejected")))
       exchange.postHook(() => {
         throw new Error("thrown")
@@ -54,7 +74,7 @@ it.scoped("are isolated: what fails, dies, rejects, throws or is interrupted tak
     const client = connect()
     client.send(get())
     assert.deepStrictEqual(yield* Effect.promise(() => journal.first(2)), ["last", "access Sent"])
-    assert.lengthOf(failures.filter((line) => line.includes("a post hook failed")), 5)
+    assert.lengthOf(failures.filter((line) => line.includes("a post hook failed")), 7)
   }))
 
 it.scoped("are not interrupted with the request, nor by the stop", () =>
@@ -106,3 +126,22 @@ it.scoped("run late, at once, when the others have run; and beside the connectio
     yield* stopping
     assert.lengthOf(journal.entries.filter((entry) => entry === "detached"), 1)
   }))
+
+it.effect("are done when they return what is over or a single step, and need a fiber otherwise", () =>
+  Effect.gen(function*() {
+    const journal: Array<string> = []
+    const failures: Array<Cause.Cause<unknown>> = []
+    const posthooks = yield* Posthooks.Posthooks
+    const run = (hook: Posthooks.PostHook) => posthooks.run(hook, sent, (cause) => void failures.push(cause))
+    const step = Effect.sync(() => journal.push("step"))
+    const ref = yield* Ref.make(0)
+    assert.isUndefined(run(() => step))
+    assert.isUndefined(run(() => Ref.update(ref, (n) => n + journal.push("ref"))))
+    assert.isUndefined(run(() => Effect.succeed(1)))
+    assert.isUndefined(run(() => Effect.fail("failed")))
+    assert.deepStrictEqual(journal, ["step", "ref"])
+    assert.deepStrictEqual(failures, [Cause.fail("failed")])
+    assert.isDefined(run(() => Effect.asVoid(step)))
+    assert.isDefined(run(() => Promise.resolve()))
+    assert.lengthOf(journal, 2)
+  }).pipe(Effect.provide(Posthooks.layer)))
