@@ -26,7 +26,6 @@ import { BodyCount, within } from "./BodyCount.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
 import { failureText } from "./FailureText.js"
 import { type HookOptions, type HookOwner, HookQueue } from "./HookQueue.js"
-import { slice } from "./Outbox.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"
 import type { RequestBody } from "./RequestBody.js"
@@ -294,7 +293,7 @@ export class Exchange implements HookOwner {
 
   /** Is so much added and not yet sent that more would not make the write cheaper? */
   get fullWrite(): boolean {
-    return this.host.outbox.waiting >= slice
+    return this.host.outbox.ready
   }
 
   /** The transport was given what there is, and that is not a whole response which is gone already. */

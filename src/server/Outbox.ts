@@ -9,8 +9,13 @@ import type { Transport } from "./Transport.js"
 
 /** With this much in the transport and not yet taken, no more is given to it. */
 const highWater = 131_072
-/** Larger arrays are given in slices, so that `handed` tells within one slice, over TLS two, how far a client came. */
-export const slice = 65_536
+/**
+ * The transport is given so much in a write: as much as the kernel has taken since it last left some, between these two.
+ * Large writes are a fifth less work for it; where a client is slow, small ones are counted, and timed, as they are taken. So
+ * `handed` tells within a write, over TLS within two, how far a client came.
+ */
+const leastPortion = 65_536
+const mostPortion = 262_144
 /** Up to this length bytes become text, which leaves with the text around it in a write that allocates nothing. */
 const mostText = 512
 /** Up to this length bytes are copied behind the text before them; above it a gathered write is cheaper than the copy. */
@@ -24,7 +29,9 @@ export class Outbox {
   queued = 0
   private text = ""
   private readonly parts: Array<string | Uint8Array> = []
-  private sliceStart = 0
+  private partStart = 0
+  // what the kernel has taken at once, since it last did not
+  private run = 0
 
   constructor(private readonly transport: Transport) {}
 
@@ -40,12 +47,21 @@ export class Outbox {
 
   /** Is there so much waiting that whoever makes more should stop? */
   get full(): boolean {
-    return this.queued - this.transport.handed >= highWater
+    return this.queued - this.transport.handed >= Math.max(highWater, this.portion)
+  }
+
+  /** Does so much wait that a write is not to be put off for more? */
+  get ready(): boolean {
+    return this.waiting >= this.portion
   }
 
   /** Bytes that were added and not yet given to the transport. */
-  get waiting(): number {
+  private get waiting(): number {
     return this.queued - this.transport.handed - this.transport.pending
+  }
+
+  private get portion(): number {
+    return Math.max(leastPortion, Math.min(mostPortion, this.run))
   }
 
   /** Adds latin-1 text. */
@@ -84,27 +100,37 @@ export class Outbox {
       this.parts.push(this.text)
       this.text = ""
     }
-    while (this.parts.length > 0 && transport.pending < highWater) {
-      if (this.parts.length === 1) this.writeNext()
-      else {
-        transport.cork()
-        while (this.parts.length > 0 && transport.pending < highWater) this.writeNext()
-        transport.uncork()
-      }
-    }
+    while (this.parts.length > 0 && transport.pending < highWater) this.writePortion()
     return this.parts.length === 0 && transport.pending === 0
   }
 
-  private writeNext(): void {
+  private writePortion(): void {
+    const { parts, portion, transport } = this
+    let left = portion
+    const alone = parts.length === 1 && parts[0].length - this.partStart <= portion
+    if (!alone) transport.cork()
+    // text is short, that of heads and chunks above all: it leaves with the bytes beside it
+    while (left > 0 || typeof parts[0] === "string") {
+      left -= this.writeNext(left)
+      if (parts.length === 0) break
+    }
+    if (!alone) transport.uncork()
+    this.run = transport.pending === 0 ? this.run + portion - left : 0
+  }
+
+  // Writes the next part, or as many of its bytes as are allowed, and says how many these were.
+  private writeNext(most: number): number {
     const part = this.parts[0]
-    const end = this.sliceStart + slice
+    const start = this.partStart
+    const end = start + most
     if (typeof part === "string" || end >= part.length) {
       this.parts.shift()
-      this.transport.write(typeof part === "string" || this.sliceStart === 0 ? part : part.subarray(this.sliceStart))
-      this.sliceStart = 0
-    } else {
-      this.transport.write(part.subarray(this.sliceStart, end))
-      this.sliceStart = end
+      this.partStart = 0
+      this.transport.write(typeof part === "string" || start === 0 ? part : part.subarray(start))
+      return typeof part === "string" ? 0 : part.length - start
     }
+    this.partStart = end
+    this.transport.write(part.subarray(start, end))
+    return most
   }
 }

@@ -51,7 +51,7 @@ export interface Timeouts {
   readonly idle: number
   /** While the application waits for body bytes, without one. Default 30000. */
   readonly body: number
-  /** While bytes wait to be sent, without the kernel taking a write of up to 128 KiB; see the README. Default 60000. */
+  /** While bytes wait to be sent, without the kernel taking a write of up to 256 KiB; see the README. Default 60000. */
   readonly write: number
   /** Reading a body that nobody wants, to keep the connection. Default 5000. */
   readonly leftoverBody: number

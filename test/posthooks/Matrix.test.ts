@@ -20,10 +20,10 @@ const part = Buffer.alloc(65_536, "x")
 /** Where a client stops within a bulk: what is left is still more than the kernel keeps. */
 const someWay = 16_777_216
 /**
- * How far the count of bytes handed over may be behind: one slice, and over TLS, where Node tells later what the kernel has
- * taken, the two that may be under way.
+ * How far the count of bytes handed over may be behind: one write, the largest there is where the client took all until
+ * then; and over TLS, where Node tells later what the kernel has taken, the two small ones that may be under way.
  */
-const uncertain = { tcp: 65_536, tls: 131_072 }
+const uncertain = { tcp: 262_144, tls: 131_072 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // applications

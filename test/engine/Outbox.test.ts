@@ -1,0 +1,148 @@
+/** What waits to be sent: it leaves whole and in order, in writes whose size follows how much the kernel takes. */
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { Outbox } from "../../src/server/Outbox.js"
+import type { Transport } from "../../src/server/Transport.js"
+
+const kibibyte = 1024
+
+/** Takes of each write as much as it is told to, and the rest when it is asked to. */
+class Kernel implements Transport {
+  readonly local = { _tag: "Tcp", host: "127.0.0.1", port: 80 } as const
+  readonly remote = { _tag: "Tcp", host: "127.0.0.1", port: 50_000 } as const
+  readonly tls = undefined
+  /** Lengths of the writes. */
+  readonly writes: Array<number> = []
+  readonly bytes: Array<Uint8Array> = []
+  pending = 0
+  handed = 0
+  takes: (length: number) => number = (length) => length
+  private gathered = -1
+
+  readonly write = (data: string | Uint8Array): void => {
+    this.bytes.push(typeof data === "string" ? Buffer.from(data, "latin1") : data)
+    this.pending += data.length
+    if (this.gathered < 0) this.give(data.length)
+    else this.gathered += data.length
+  }
+  readonly cork = (): void => {
+    this.gathered = 0
+  }
+  readonly uncork = (): void => {
+    this.give(this.gathered)
+    this.gathered = -1
+  }
+  readonly take = (length: number): void => {
+    this.pending -= length
+    this.handed += length
+  }
+  readonly open = (): void => undefined
+  readonly pause = (): void => undefined
+  readonly resume = (): void => undefined
+  readonly end = (): void => undefined
+  readonly destroy = (): void => undefined
+  readonly detach = (): unknown => undefined
+
+  private give(length: number): void {
+    this.writes.push(length)
+    this.take(Math.min(length, this.takes(length)))
+  }
+}
+
+const give = (outbox: Outbox, length: number): void => {
+  outbox.addBytes(new Uint8Array(length))
+  outbox.flush()
+}
+
+describe("writes", () => {
+  it("grow as long as the kernel takes all, and are small again when it does not", () => {
+    const kernel = new Kernel()
+    const outbox = new Outbox(kernel)
+    give(outbox, 1024 * kibibyte)
+    expect(kernel.writes.splice(0)).toEqual([64, 64, 128, 256, 256, 256].map((size) => size * kibibyte))
+    kernel.takes = () => 10
+    give(outbox, 1024 * kibibyte)
+    // no more than that is left with the transport
+    expect(kernel.writes.splice(0)).toEqual([256 * kibibyte])
+    expect(outbox.full).toBe(true)
+    kernel.take(kernel.pending)
+    kernel.takes = (length) => length - 1
+    outbox.flush()
+    expect(kernel.writes.splice(0, 4)).toEqual([64, 64, 64, 64].map((size) => size * kibibyte))
+    expect(outbox.empty).toBe(false)
+  })
+
+  it("have a head and the ends of chunks beside the bytes", () => {
+    const kernel = new Kernel()
+    const outbox = new Outbox(kernel)
+    outbox.addText("head")
+    for (let i = 0; i < 4; i++) {
+      outbox.addText("chunk")
+      outbox.addBytes(new Uint8Array(16 * kibibyte))
+    }
+    outbox.addText("last")
+    outbox.flush()
+    expect(kernel.writes).toEqual([64 * kibibyte + "headlast".length + 4 * "chunk".length])
+  })
+
+  it("are put off until there is enough for one, and makers asked to wait when there is more", () => {
+    const kernel = new Kernel()
+    const outbox = new Outbox(kernel)
+    outbox.addBytes(new Uint8Array(63 * kibibyte))
+    expect(outbox).toMatchObject({ ready: false, full: false })
+    outbox.addBytes(new Uint8Array(kibibyte))
+    expect(outbox).toMatchObject({ ready: true, full: false })
+    outbox.addBytes(new Uint8Array(64 * kibibyte))
+    expect(outbox).toMatchObject({ ready: true, full: true })
+    give(outbox, 128 * kibibyte)
+    expect(kernel.writes).toHaveLength(3)
+    outbox.addBytes(new Uint8Array(255 * kibibyte))
+    expect(outbox).toMatchObject({ ready: false, full: false })
+    outbox.addBytes(new Uint8Array(kibibyte))
+    expect(outbox).toMatchObject({ ready: true, full: true })
+  })
+})
+
+it("all leaves in order, whatever is added and however it is taken, and none of it is counted early", () => {
+  const part = fc.oneof(
+    { arbitrary: fc.string({ maxLength: 20 }), weight: 1 },
+    { arbitrary: fc.integer({ min: 1, max: 400_000 }), weight: 2 }
+  )
+  const step = fc.record({
+    parts: fc.array(part, { maxLength: 4 }),
+    taken: fc.constantFrom(0, 1, 1000, 65_536, 100_000, Infinity)
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+      const kernel = new Kernel()
+      const outbox = new Outbox(kernel)
+      const added: Array<Uint8Array> = []
+      let mark = 0
+      const add = (given: string | number): void => {
+        if (typeof given === "string") {
+          const text = given.replace(/[^\0-\xff]/gu, "?")
+          added.push(Buffer.from(text, "latin1"))
+          return outbox.addText(text)
+        }
+        const bytes = new Uint8Array(given).fill(++mark % 256)
+        added.push(bytes)
+        outbox.addBytes(bytes)
+      }
+      for (const { parts, taken } of steps) {
+        kernel.takes = () => taken
+        parts.forEach(add)
+        const all = outbox.flush()
+        expect(all).toBe(outbox.empty)
+        expect(kernel.pending).toBeLessThan(131_072 + 262_144 + 100)
+        expect(Math.max(0, ...kernel.writes)).toBeLessThanOrEqual(262_144 + 2000)
+        kernel.take(Math.min(kernel.pending, taken))
+      }
+      kernel.takes = (length) => length
+      do kernel.take(kernel.pending)
+      while (!outbox.flush())
+      expect(Buffer.concat(kernel.bytes).equals(Buffer.concat(added))).toBe(true)
+      expect(outbox).toMatchObject({ empty: true, queued: kernel.handed, handed: kernel.handed })
+    }),
+    { numRuns: 100 }
+  )
+})
