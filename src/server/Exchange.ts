@@ -74,7 +74,6 @@ export class Exchange implements HookOwner {
   private application: Application | undefined = undefined
   private onRoom: (() => void) | undefined = undefined
   private onSettled: ((outcome: Outcome) => void) | undefined = undefined
-  private onHooksOver: HookOwner | undefined = undefined
   private owesContinue: boolean
   private continueFields: FieldPairs = noFields
   private continueFieldCase: FieldCase | undefined = undefined
@@ -514,7 +513,6 @@ export class Exchange implements HookOwner {
     this.hooksRun = true
     if (this.host.outbox.handed < this.wireEnd) this.settle(unsent)
     this.hooks?.runDetached(this.settle())
-    this.onHooksOver?.hooksOver()
   }
 
   /** Runs the hooks in order of registration, each isolated, and tells the connection when all are done. */
@@ -525,13 +523,12 @@ export class Exchange implements HookOwner {
 
   hooksOver(): void {
     this.hooksRun = true
-    this.onHooksOver?.hooksOver()
     this.host.hooksOver()
   }
 
-  /** Tells when the hooks have run, which are still to run. */
-  whenHooksOver(told: HookOwner): void {
-    this.onHooksOver = told
+  /** Calls back when the hooks have run; for an exchange that has hooks which have not. */
+  whenHooksOver(listener: HookOwner): void {
+    this.hooks?.whenOver(listener)
   }
 
   // ---------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ export interface HookRunner {
 }
 
 /**
- * Whose hooks they are.
+ * Whose hooks they are, or who waits for them.
  *
  * @since 0.1.0
  * @category models
@@ -68,6 +68,7 @@ export class HookQueue {
   private next: Entry | undefined = undefined
   private last: Entry | undefined = undefined
   private outcome: Outcome | undefined = undefined
+  private listener: HookOwner | undefined = undefined
 
   constructor(private readonly runner: HookRunner, private readonly owner: HookOwner) {}
 
@@ -98,6 +99,7 @@ export class HookQueue {
       runner.runEffect(rest, () => this.goOn(), settings)
       return
     }
+    this.listener?.hooksOver()
     this.owner.hooksOver()
   }
 
@@ -106,6 +108,12 @@ export class HookQueue {
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
       this.runner.runDetached(entry.hook, outcome, entry.settings)
     }
+    this.listener?.hooksOver()
+  }
+
+  /** Who else is to know that all have run, or run beside the connection. */
+  whenOver(listener: HookOwner): void {
+    this.listener = listener
   }
 
   private take(): Entry | undefined {

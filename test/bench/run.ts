@@ -211,7 +211,8 @@ else if (!installed()) {
   say(terminal(results) + comparison(results.figures))
   if (!given.quick && given.only === undefined) {
     say("")
-    spawnSync(process.execPath, [path.join(built(), "guard.js")], { stdio: "inherit" })
+    const guard = spawnSync(process.execPath, [path.join(built(), "guard.js")], { stdio: "inherit" })
+    if (guard.status !== 0) process.exitCode = 1
   }
   if (given.out !== undefined || given.merge || (!given.quick && given.only === undefined)) write(results)
   if (results.failures.length > 0) process.exitCode = 1
