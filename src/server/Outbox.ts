@@ -107,13 +107,11 @@ export class Outbox {
   private writePortion(): void {
     const { parts, portion, transport } = this
     let left = portion
-    const alone = parts.length === 1 && parts[0].length - this.partStart <= portion
+    const [first] = parts
+    const alone = parts.length === 1 || (typeof first !== "string" && first.length - this.partStart > portion)
     if (!alone) transport.cork()
     // text is short, that of heads and chunks above all: it leaves with the bytes beside it
-    while (left > 0 || typeof parts[0] === "string") {
-      left -= this.writeNext(left)
-      if (parts.length === 0) break
-    }
+    while (parts.length > 0 && (left > 0 || typeof parts[0] === "string")) left -= this.writeNext(left)
     if (!alone) transport.uncork()
     this.run = transport.pending === 0 ? this.run + portion - left : 0
   }

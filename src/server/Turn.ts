@@ -30,7 +30,12 @@ const mostHeld = 1
  * the other in turn: with the same each time it might always be the last of so many.
  */
 const readsUntilLook = [16, 17] as const
-/** After so many turns that had a single member nobody waits for others. */
+/**
+ * So many are worth waiting for. Where they are fewer, the client's end of one answer and the server's end of the next
+ * overlap, which a turn would keep them from.
+ */
+const crowd = 5
+/** After so many turns that had fewer members nobody waits for others. */
 const turnsUntilAlone = 8
 
 // the platform's own, whatever a test of an app makes of the global one
@@ -47,8 +52,7 @@ export class Turn {
   private turnsAlone = 0
   private readsAlone = 0
   private looks = 0
-  private looker: Member | undefined = undefined
-  private foundOther = false
+  private seen: Array<Member> = []
   private answering = false
   private takenAt = 0
   private heldSince = 0
@@ -68,11 +72,11 @@ export class Turn {
       if (this.readers.push(member) === 1) this.later(this.run)
       return true
     }
-    if (this.looker !== undefined) this.foundOther ||= this.looker !== member
+    if (this.seen.length > 0) this.seen.push(member)
     else if (++this.readsAlone === readsUntilLook[this.looks % 2]) {
       this.readsAlone = 0
       this.looks++
-      this.looker = member
+      this.seen.push(member)
       this.later(this.look)
     }
     return false
@@ -86,16 +90,15 @@ export class Turn {
   }
 
   private readonly look = (): void => {
-    this.crowded = this.foundOther
+    this.crowded = isCrowd(this.seen)
     this.turnsAlone = 0
-    this.looker = undefined
-    this.foundOther = false
+    this.seen = []
   }
 
   private readonly run = (): void => {
     const readers = this.readers
     this.readers = []
-    this.turnsAlone = readers.some((reader) => reader !== readers[0]) ? 0 : this.turnsAlone + 1
+    this.turnsAlone = isCrowd(readers) ? 0 : this.turnsAlone + 1
     this.crowded = this.turnsAlone < turnsUntilAlone
     this.answering = true
     this.each(readers, this.take)
@@ -135,6 +138,12 @@ export class Turn {
       }
     }
   }
+}
+
+// one member may have read several times
+const isCrowd = (members: ReadonlyArray<Member>): boolean => {
+  const found: Array<Member> = []
+  return members.some((member) => !found.includes(member) && found.push(member) === crowd)
 }
 
 const sendHeld = (holder: Member): void => holder.sendHeld()

@@ -16,6 +16,9 @@ import { Journal, turns } from "../utils/Journal.js"
 import { type Engine, get, named, serve } from "./fixture.js"
 import { type Peer, servePeers, told } from "./Peer.js"
 
+/** So many are taken together, and not fewer. */
+const crowdSize = 5
+
 /** A turn that ends when it is told to, and members that write down what they do. */
 const scripted = () => {
   const said: Array<string> = []
@@ -41,9 +44,9 @@ const scripted = () => {
     for (const callback of due.splice(0)) callback()
   }
   const crowd = (): void => {
-    const [one, other] = [make("one"), make("other")]
+    const members = Array.from({ length: crowdSize }, (_, i) => make(`member ${i}`))
     for (let i = 0; i < 40; i++) {
-      for (const each of [one, other]) if (!turn.enter(each)) each.takeTurn(0)
+      for (const each of members) if (!turn.enter(each)) each.takeTurn(0)
       end()
     }
     said.length = 0
@@ -168,11 +171,31 @@ describe("a turn", () => {
     assert.strictEqual(wait(), first)
   })
 
-  it("has no other in a member that reads twice", () => {
+  it("lets nobody wait in a small company, however often its members read", () => {
     const { end, make, turn } = scripted()
-    const alone = make("a")
+    const members = Array.from({ length: crowdSize - 1 }, (_, i) => make(`member ${i}`))
     for (let i = 0; i < 1000; i++) {
-      for (let j = 0; j < i % 4; j++) assert.isFalse(turn.enter(alone))
+      for (let j = 0; j < i % 4; j++) for (const member of members) assert.isFalse(turn.enter(member))
+      end()
+    }
+  })
+
+  it("ends for a small company that was a large one", () => {
+    const { crowd, end, make, turn } = scripted()
+    crowd()
+    const members = Array.from({ length: crowdSize - 1 }, (_, i) => make(`member ${i}`))
+    let waited = 0
+    for (; waited < 100 && members.map((member) => turn.enter(member)).includes(true); waited++) end()
+    assert.isAtLeast(waited, 2)
+    assert.isAtMost(waited, 20)
+  })
+
+  it("goes on for a large one", () => {
+    const { crowd, end, make, turn } = scripted()
+    crowd()
+    const members = Array.from({ length: crowdSize }, (_, i) => make(`member ${i}`))
+    for (let i = 0; i < 100; i++) {
+      for (const member of members) assert.isTrue(turn.enter(member))
       end()
     }
   })
@@ -222,7 +245,6 @@ interface Crowd extends Engine {
 
 /** Serves connections that have sent `/before` at the same time so often that the server takes them together. */
 const crowd = (
-  count: number,
   handler: (exchange: Exchange, journal: Journal<string>) => void
 ): Effect.Effect<Crowd, BindError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -232,7 +254,7 @@ const crowd = (
       journal.push("/before")
       ok(exchange)
     }, journal)
-    const clients = Array.from({ length: count }, engine.connect)
+    const clients = Array.from({ length: crowdSize }, engine.connect)
     const together = [...clients.map(() => "/before"), ...clients.map(() => "access Sent")].join()
     for (let i = 0; i < 1000; i++) {
       for (const client of clients) client.send(get("/before"))
@@ -242,9 +264,9 @@ const crowd = (
     return assert.fail("they are not taken together")
   })
 
-const crowdOfPeers = (connect: () => Peer, count: number): Effect.Effect<ReadonlyArray<Peer>> =>
+const crowdOfPeers = (connect: () => Peer): Effect.Effect<ReadonlyArray<Peer>> =>
   Effect.promise(async () => {
-    const peers = Array.from({ length: count }, connect)
+    const peers = Array.from({ length: crowdSize }, connect)
     for (let i = 0; i < 40; i++) {
       const before = peers[0].written.length
       for (const peer of peers) peer.events.data(told(get("/before")))
@@ -257,7 +279,7 @@ const crowdOfPeers = (connect: () => Peer, count: number): Effect.Effect<Readonl
 describe("connections that read in the same turn", () => {
   it.scoped("are answered together", () =>
     Effect.gen(function*() {
-      const { clients: [a, b, c], journal } = yield* crowd(3, (exchange, journal) => {
+      const { clients: [a, b, c], journal } = yield* crowd((exchange, journal) => {
         journal.push(exchange.request.target)
         ok(exchange)
       })
@@ -279,7 +301,7 @@ describe("connections that read in the same turn", () => {
 
   it.scoped("have their hooks run when the answers are sent", () =>
     Effect.gen(function*() {
-      const { clients: [a, b], journal } = yield* crowd(2, (exchange, journal) => {
+      const { clients: [a, b], journal } = yield* crowd((exchange, journal) => {
         const { target } = exchange.request
         exchange.postHook((outcome) => void journal.push(`hook ${target} ${named(outcome)} ${outcome.wireBytes > 0}`))
         journal.push(target)
@@ -300,7 +322,7 @@ describe("connections that read in the same turn", () => {
 
   it.scoped("get interim responses and parts of a body at once", () =>
     Effect.gen(function*() {
-      const { clients: [a, b], journal } = yield* crowd(2, (exchange, journal) => {
+      const { clients: [a, b], journal } = yield* crowd((exchange, journal) => {
         exchange.interim(103, [["Link", "</a>"]])
         const interim = exchange.wireBytes
         exchange.start({ status: 200, fields: [] })
@@ -317,7 +339,7 @@ describe("connections that read in the same turn", () => {
 
   it.scopedLive("do not wait for one that takes long before theirs are sent", () =>
     Effect.gen(function*() {
-      const { clients: [a, b, c], journal } = yield* crowd(3, (exchange, journal) => {
+      const { clients: [a, b, c], journal } = yield* crowd((exchange, journal) => {
         const { target } = exchange.request
         journal.push(target)
         const until = performance.now() + 3
@@ -354,7 +376,7 @@ describe("connections that read in the same turn", () => {
         }, {}),
         { ...Clock.make(), unsafeCurrentTimeMillis: () => now }
       )
-      const peers = yield* crowdOfPeers(connect, 3)
+      const peers = yield* crowdOfPeers(connect)
       for (const peer of peers) {
         const write = peer.write.bind(peer)
         peer.write = (data) => {
@@ -391,7 +413,7 @@ describe("connections that read in the same turn", () => {
           ended()
         })
       }, { halfClose: "abort" })
-      const [ending, leaving, staying] = yield* crowdOfPeers(connect, 3)
+      const [ending, leaving, staying] = yield* crowdOfPeers(connect)
       ending.events.data(told(get("/ending")))
       leaving.events.data(told(get("/leaving")))
       staying.events.data(told(get("/staying")))
@@ -412,7 +434,7 @@ describe("connections that read in the same turn", () => {
   it.scoped("are answered when the server stops before their turn", () =>
     Effect.gen(function*() {
       let stopped: Fiber.RuntimeFiber<StopReport> | undefined
-      const scene: Crowd = yield* crowd(2, (exchange) => {
+      const scene: Crowd = yield* crowd((exchange) => {
         if (exchange.request.target === "/a") stopped = Effect.runFork(scene.running.stop())
         ok(exchange)
       })
@@ -420,16 +442,16 @@ describe("connections that read in the same turn", () => {
       a.send(get("/a"))
       b.send(get("/b"))
       assert.deepStrictEqual(yield* Effect.all([body(a), body(b)]), ["/a", "/b"])
-      for (const client of [a, b]) yield* Effect.promise(() => client.whenEnded())
-      for (const client of [a, b]) client.close()
+      for (const client of scene.clients) yield* Effect.promise(() => client.whenEnded())
+      for (const client of scene.clients) client.close()
       if (stopped === undefined) return assert.fail("not stopped")
       const report = yield* Fiber.join(stopped)
-      assert.deepInclude(report, { connections: 2, idle: 0, finished: 2, interrupted: 0 })
+      assert.deepInclude(report, { connections: crowdSize, idle: crowdSize - 2, finished: 2, interrupted: 0 })
     }))
 
   it.scoped("are read on where one of them reads more than it could answer", () =>
     Effect.gen(function*() {
-      const { clients: [a, b] } = yield* crowd(2, (exchange) => {
+      const { clients: [a, b] } = yield* crowd((exchange) => {
         let length = 0
         exchange.running((_, ended) => ended())
         const pull = (): void => {
