@@ -5,6 +5,7 @@
  */
 import type { Exchange } from "../server/Exchange.js"
 import type { HookOwner } from "../server/HookQueue.js"
+import { type Placed, Places } from "../server/Places.js"
 
 /**
  * A call, as far as it is the list's matter.
@@ -12,10 +13,8 @@ import type { HookOwner } from "../server/HookQueue.js"
  * @since 0.1.0
  * @category models
  */
-export interface Listed extends HookOwner {
+export interface Listed extends HookOwner, Placed {
   readonly exchange: Exchange
-  /** Where it stands among the running calls; negative where it does not. */
-  place: number
   readonly interruptForStop: () => void
 }
 
@@ -24,13 +23,11 @@ export interface Listed extends HookOwner {
  * @category models
  */
 export class Calls {
-  // an array and not a Set: the tables that a Set leaves behind keep each other, and all that was ever in them, through
-  // the collections of young objects
-  private readonly running: Array<Listed> = []
+  private readonly running = new Places<Listed>()
   private onNone: (() => void) | undefined = undefined
 
   add(call: Listed): void {
-    if (call.place < 0) call.place = this.running.push(call) - 1
+    this.running.add(call)
   }
 
   /** It has ended, but for its hooks: when they are over, it is to be told that here. */
@@ -44,7 +41,7 @@ export class Calls {
   /** The app ends: calls back when nothing of it is left. */
   end(callback: () => void): void {
     this.onNone = callback
-    if (this.running.length === 0) callback()
+    if (this.running.size === 0) callback()
   }
 
   /** There was time enough. */
@@ -54,14 +51,7 @@ export class Calls {
 
   /** Nothing of it is left. */
   remove(call: Listed): void {
-    if (call.place >= 0) {
-      const last = this.running.pop()
-      if (last !== undefined && last !== call) {
-        this.running[call.place] = last
-        last.place = call.place
-      }
-      call.place = -1
-    }
-    if (this.running.length === 0) this.onNone?.()
+    this.running.delete(call)
+    if (this.running.size === 0) this.onNone?.()
   }
 }

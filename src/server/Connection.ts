@@ -30,6 +30,7 @@ import type { Settings } from "./HookQueue.js"
 import { LazyScope } from "./LazyScope.js"
 import { Outbox } from "./Outbox.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
+import type { Placed } from "./Places.js"
 import type { PostHook } from "./Posthooks.js"
 import { type BodySource, noBody, RequestBody } from "./RequestBody.js"
 import type { Config } from "./ServerConfig.js"
@@ -56,10 +57,13 @@ const mostReadAhead = 65_536
  * @since 0.1.0
  * @category models
  */
-export class Connection implements ExchangeHost, BodySource, Member {
+export class Connection implements ExchangeHost, BodySource, Member, Placed {
   readonly outbox: Outbox
   readonly config: Config
   readonly time: Time
+  /** When it was let in. */
+  readonly since: number
+  place = -1
   phase: Phase = "Idle"
   inputEnded = false
   kept: unknown = undefined
@@ -105,7 +109,8 @@ export class Connection implements ExchangeHost, BodySource, Member {
     this.time = engine.time
     this.reader = engine.parser.make()
     this.outbox = new Outbox(transport)
-    this.readDeadline = this.time.now() + this.config.timeouts.firstRequest
+    this.since = this.time.now()
+    this.readDeadline = this.since + this.config.timeouts.firstRequest
   }
 
   /** Begins to read. */

@@ -14,6 +14,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { Connection } from "./Connection.js"
+import { Places } from "./Places.js"
 import type { Config } from "./ServerConfig.js"
 import { OptionError } from "./ServerError.js"
 import type { Time } from "./Time.js"
@@ -101,8 +102,7 @@ const moment = 1000
 export class Connections {
   /** Is the server stopping? */
   draining = false
-  // with the time it was let in
-  private readonly open = new Map<Connection, number>()
+  private readonly open = new Places<Connection>()
   private readonly waiting: Array<{ readonly transport: Transport; readonly since: number }> = []
   // told to make room, and not gone yet
   private readonly leaving = new Set<Connection>()
@@ -129,7 +129,7 @@ export class Connections {
   }
 
   [Symbol.iterator](): IterableIterator<Connection> {
-    return this.open.keys()
+    return this.open[Symbol.iterator]()
   }
 
   /** Lets a connection in, now or when there is room. One with nothing to do makes room. */
@@ -145,7 +145,7 @@ export class Connections {
   }
 
   add(connection: Connection): void {
-    this.open.set(connection, this.time.now())
+    this.open.add(connection)
   }
 
   remove(connection: Connection): void {
@@ -193,14 +193,15 @@ export class Connections {
     let longest: Connection | undefined
     let earliest = Infinity
     let silent: Connection | undefined
-    for (const [connection, since] of this.open) {
+    for (const connection of this.open) {
       if (this.leaving.has(connection)) continue
       const idleSince = connection.idleSince
-      if (idleSince !== undefined && (longest === undefined || idleSince < earliest)) {
+      if (idleSince === undefined) {
+        const isSilent = connection.requests === 0 && connection.isIdle && now - connection.since >= moment
+        if (isSilent && isOlder(connection, silent)) silent = connection
+      } else if (idleSince < earliest || (idleSince === earliest && isOlder(connection, longest))) {
         longest = connection
         earliest = idleSince
-      } else if (silent === undefined && connection.requests === 0 && connection.isIdle && now - since >= moment) {
-        silent = connection
       }
     }
     const closed = longest ?? silent
@@ -272,3 +273,7 @@ export class Connections {
     })
   }
 }
+
+// their order is none
+const isOlder = (connection: Connection, other: Connection | undefined): boolean =>
+  other === undefined || connection.id < other.id

@@ -331,7 +331,7 @@ const sweep = (connections: Connections, time: Time.Time, interval: number): Eff
       time.follow()
       const now = time.now()
       let idle = 0
-      for (const connection of connections) {
+      for (const connection of [...connections]) {
         connection.sweep(now)
         if (connection.isIdle) idle++
       }
