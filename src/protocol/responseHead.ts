@@ -184,7 +184,7 @@ export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadD
     }
     lines += `${fieldCase === "title" ? name.title : given}: ${value}\r\n`
   }
-  return { _tag: "HeadDraft", status, reason, lines, contentLength, dated, close }
+  return new Draft(status, reason, lines, contentLength, dated, close)
 }
 
 /**
@@ -224,7 +224,7 @@ export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContex
   } else {
     const length = contentLength ?? context.bodyLength
     if (length !== undefined) {
-      framing = { _tag: "Length", length }
+      framing = new Length(length)
       text += `Content-Length: ${length}\r\n`
     } else if (context.minorVersion === 1) {
       framing = chunked
@@ -241,7 +241,38 @@ export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContex
       text += `Connection: keep-alive\r\nKeep-Alive: timeout=${context.keepAliveSeconds}\r\n`
     } else if (context.minorVersion === 0) text += "Connection: keep-alive\r\n"
   }
-  return { _tag: "PreparedHead", status, text: text + "\r\n", framing, persistent: !closing }
+  return new Prepared(status, text + "\r\n", framing, !closing)
+}
+
+// instances and not literals, as a request's head is
+class Draft implements HeadDraft {
+  readonly _tag = "HeadDraft"
+
+  constructor(
+    readonly status: number,
+    readonly reason: string,
+    readonly lines: string,
+    readonly contentLength: number | undefined,
+    readonly dated: boolean,
+    readonly close: boolean
+  ) {}
+}
+
+class Length {
+  readonly _tag = "Length"
+
+  constructor(readonly length: number) {}
+}
+
+class Prepared implements PreparedHead {
+  readonly _tag = "PreparedHead"
+
+  constructor(
+    readonly status: number,
+    readonly text: string,
+    readonly framing: ResponseFraming,
+    readonly persistent: boolean
+  ) {}
 }
 
 const isDraft = (given: ResponseHead | HeadDraft): given is HeadDraft => "_tag" in given && given._tag === "HeadDraft"

@@ -22,6 +22,13 @@ export type Target =
   | { readonly _tag: "Authority"; readonly authority: string }
   | { readonly _tag: "Asterisk" }
 
+// an instance and not a literal, as a request's head is
+class Origin {
+  readonly _tag = "Origin"
+
+  constructor(readonly path: string, readonly query: string | undefined) {}
+}
+
 // RFC 3986, 3.2.2 and 3.2.3: reg-name (an IPv4 address is one) or IP-literal in brackets, then an optional port; no
 // userinfo (RFC 9110, 4.2.4)
 const namedHost = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*(?::[0-9]*)?$/
@@ -76,9 +83,7 @@ export const parseTarget = (method: string, target: string): Target | undefined 
   }
   if (target.charCodeAt(0) === 47) {
     const mark = target.indexOf("?")
-    return mark < 0
-      ? { _tag: "Origin", path: target, query: undefined }
-      : { _tag: "Origin", path: target.slice(0, mark), query: target.slice(mark + 1) }
+    return mark < 0 ? new Origin(target, undefined) : new Origin(target.slice(0, mark), target.slice(mark + 1))
   }
   if (target === "*") return method === "OPTIONS" ? { _tag: "Asterisk" } : undefined
   const parts = absolute.exec(target)
