@@ -512,7 +512,9 @@ export class Exchange implements HookOwner {
     this.endTime = now
     this.hooksRun = true
     if (this.host.outbox.handed < this.wireEnd) this.settle(unsent)
-    this.hooks?.runDetached(this.settle())
+    if (this.hooks === undefined) return
+    this.hooks.runDetached(this.settle())
+    this.hooks.listener?.hooksOver()
   }
 
   /** Runs the hooks in order of registration, each isolated, and tells the connection when all are done. */
@@ -523,12 +525,13 @@ export class Exchange implements HookOwner {
 
   hooksOver(): void {
     this.hooksRun = true
+    this.hooks?.listener?.hooksOver()
     this.host.hooksOver()
   }
 
-  /** Calls back when the hooks have run; for an exchange that has hooks which have not. */
+  /** Calls back when the hooks have run, for an exchange that has some which have not. There is one listener, the door. */
   whenHooksOver(listener: HookOwner): void {
-    this.hooks?.whenOver(listener)
+    if (this.hooks !== undefined) this.hooks.listener = listener
   }
 
   // ---------------------------------------------------------------------------------------------------------------

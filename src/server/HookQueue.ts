@@ -52,7 +52,6 @@ export interface HookOptions {
   readonly settings?: Settings
 }
 
-// a list of its own: most exchanges have one hook, and an array begins with room for sixteen
 interface Entry {
   readonly hook: PostHook<unknown>
   readonly detached: boolean
@@ -65,10 +64,12 @@ interface Entry {
  * @category models
  */
 export class HookQueue {
+  // linked entries: most exchanges have one hook, and an array begins with room for sixteen
   private next: Entry | undefined = undefined
   private last: Entry | undefined = undefined
   private outcome: Outcome | undefined = undefined
-  private listener: HookOwner | undefined = undefined
+  /** Who else is told by the owner when all have run, or run beside the connection: one, which is the door's. */
+  listener: HookOwner | undefined = undefined
 
   constructor(private readonly runner: HookRunner, private readonly owner: HookOwner) {}
 
@@ -99,7 +100,6 @@ export class HookQueue {
       runner.runEffect(rest, () => this.goOn(), settings)
       return
     }
-    this.listener?.hooksOver()
     this.owner.hooksOver()
   }
 
@@ -108,12 +108,6 @@ export class HookQueue {
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
       this.runner.runDetached(entry.hook, outcome, entry.settings)
     }
-    this.listener?.hooksOver()
-  }
-
-  /** Who else is to know that all have run, or run beside the connection. */
-  whenOver(listener: HookOwner): void {
-    this.listener = listener
   }
 
   private take(): Entry | undefined {

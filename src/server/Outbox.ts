@@ -93,6 +93,7 @@ export class Outbox {
         const text = this.text
         this.text = ""
         transport.write(text)
+        if (transport.pending > 0) this.run = 0
       }
       return transport.pending === 0
     }
@@ -110,7 +111,7 @@ export class Outbox {
     const [first] = parts
     const alone = parts.length === 1 || (typeof first !== "string" && first.length - this.partStart > portion)
     if (!alone) transport.cork()
-    // text is short, that of heads and chunks above all: it leaves with the bytes beside it
+    // text is not counted, that of heads and chunks above all: it leaves with the bytes beside it
     while (parts.length > 0 && (left > 0 || typeof parts[0] === "string")) left -= this.writeNext(left)
     if (!alone) transport.uncork()
     this.run = transport.pending === 0 ? this.run + portion - left : 0

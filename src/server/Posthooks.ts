@@ -72,19 +72,22 @@ const atOnce = (
   effect: Effect.Effect<unknown, unknown, unknown>,
   log: (cause: Cause.Cause<unknown>) => void
 ): boolean => {
-  if (Exit.isExit(effect)) {
-    if (Exit.isFailure(effect)) log(effect.cause)
+  if (isStep(effect)) {
+    effect.effect_instruction_i0()
     return true
   }
-  if (!isStep(effect)) return false
-  effect.effect_instruction_i0()
+  // `isExit` takes any effect for one that has its tag, an error of that name for instance
+  if (!isMade(effect, ["Success", "Failure"]) || !Exit.isExit(effect)) return false
+  if (Exit.isFailure(effect)) log(effect.cause)
   return true
 }
 
-// Effect does not name it in public; where it is made otherwise, a fiber runs it.
+// Effect does not name its instructions in public; where they are made otherwise, a fiber runs them.
+const isMade = (effect: object, instructions: ReadonlyArray<unknown>): boolean =>
+  "_op" in effect && instructions.includes(effect._op)
+
 const isStep = (effect: object): effect is { readonly effect_instruction_i0: () => unknown } =>
-  "_op" in effect && effect._op === "Sync" &&
-  "effect_instruction_i0" in effect && typeof effect.effect_instruction_i0 === "function"
+  isMade(effect, ["Sync"]) && "effect_instruction_i0" in effect && typeof effect.effect_instruction_i0 === "function"
 
 const settled = <R>(
   rest: Effect.Effect<unknown, unknown, R>,

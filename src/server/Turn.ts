@@ -25,14 +25,11 @@ export interface Member {
 
 /** Milliseconds after which what is held leaves before anything else is answered. One answer may take longer than that. */
 const mostHeld = 1
+/** After so many reads who waits for nobody looks whether there are others: to look costs a tenth of a request. */
+const readsUntilLook = 16
 /**
- * Who reads alone looks now and then whether it still is: to look costs a tenth of a request. After one number of reads and
- * the other in turn: with the same each time it might always be the last of so many.
- */
-const readsUntilLook = [16, 17] as const
-/**
- * So many are worth waiting for. Where they are fewer, the client's end of one answer and the server's end of the next
- * overlap, which a turn would keep them from.
+ * So many are worth waiting for. With fewer, the client reads one answer while the server makes the next; in a turn each
+ * would wait for the other.
  */
 const crowd = 5
 /** After so many turns that had fewer members nobody waits for others. */
@@ -51,8 +48,9 @@ export class Turn {
   private crowded = false
   private turnsAlone = 0
   private readsAlone = 0
-  private looks = 0
-  private seen: Array<Member> = []
+  private looking = false
+  private lookDue = false
+  private seen: Array<Member> | undefined = undefined
   private answering = false
   private takenAt = 0
   private heldSince = 0
@@ -72,11 +70,14 @@ export class Turn {
       if (this.readers.push(member) === 1) this.later(this.run)
       return true
     }
-    if (this.seen.length > 0) this.seen.push(member)
-    else if (++this.readsAlone === readsUntilLook[this.looks % 2]) {
+    if (this.seen !== undefined) this.seen.push(member)
+    else if (this.lookDue) {
+      this.lookDue = false
+      this.seen = [member]
+      this.later(this.looked)
+    } else if (!this.looking && ++this.readsAlone >= readsUntilLook) {
       this.readsAlone = 0
-      this.looks++
-      this.seen.push(member)
+      this.looking = true
       this.later(this.look)
     }
     return false
@@ -89,10 +90,16 @@ export class Turn {
     return true
   }
 
+  // From the first read of a turn to its last: of a part of one, it would depend on who reads first what is seen.
   private readonly look = (): void => {
-    this.crowded = isCrowd(this.seen)
+    this.lookDue = true
+  }
+
+  private readonly looked = (): void => {
+    this.crowded = this.seen !== undefined && isCrowd(this.seen)
     this.turnsAlone = 0
-    this.seen = []
+    this.seen = undefined
+    this.looking = false
   }
 
   private readonly run = (): void => {

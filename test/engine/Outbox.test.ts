@@ -72,6 +72,20 @@ describe("writes", () => {
     expect(outbox.empty).toBe(false)
   })
 
+  it("are small again after text of which something was left", () => {
+    const kernel = new Kernel()
+    const outbox = new Outbox(kernel)
+    give(outbox, 1024 * kibibyte)
+    kernel.takes = () => 0
+    outbox.addText("text")
+    outbox.flush()
+    kernel.take(kernel.pending)
+    kernel.takes = (length) => length
+    kernel.writes.splice(0)
+    give(outbox, 128 * kibibyte)
+    expect(kernel.writes).toEqual([64 * kibibyte, 64 * kibibyte])
+  })
+
   it("have a head and the ends of chunks beside the bytes", () => {
     const kernel = new Kernel()
     const outbox = new Outbox(kernel)

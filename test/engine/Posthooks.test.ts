@@ -1,6 +1,7 @@
 /** Post hooks at the engine: they may be plain, an Effect or a promise. */
 import { assert, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Ref from "effect/Ref"
@@ -8,6 +9,8 @@ import * as TestClock from "effect/TestClock"
 import { type Outcome, Posthooks } from "tsgi/effect"
 import { Journal, turns } from "../utils/Journal.js"
 import { get, named, serve } from "./fixture.js"
+
+class Failure extends Data.TaggedError("Failure") {}
 
 const sent: Outcome.Outcome = {
   _tag: "Sent",
@@ -142,6 +145,8 @@ it.effect("are done when they return what is over or a single step, and need a f
     assert.deepStrictEqual(journal, ["step", "ref"])
     assert.deepStrictEqual(failures, [Cause.fail("failed")])
     assert.isDefined(run(() => Effect.asVoid(step)))
+    assert.isDefined(run(() => new Failure()))
+    assert.lengthOf(failures, 1)
     assert.isDefined(run(() => Promise.resolve()))
     assert.lengthOf(journal, 2)
   }).pipe(Effect.provide(Posthooks.layer)))
