@@ -31,8 +31,8 @@ export class PosthooksError extends Data.TaggedError("PosthooksError")<{
  * Adds work for after the exchange: it runs when the last byte was handed to the kernel, or the client has left, or the
  * handler failed, or the server stopped, and it is told which. Hooks run in order of registration, with the services and
  * the settings (fiber refs) of the handler that added them, in a fiber of their own; a single `Effect.sync`, which sees
- * neither, needs none. None is interrupted with the request, a failure is logged and keeps no other from running. The next request on
- * the connection waits for them, unless `detached`; the server's stop waits in any case.
+ * neither, needs none. None is interrupted with the request, a failure is logged and keeps no other from running. The next
+ * request on the connection waits for them, unless `detached`; the server's stop waits in any case.
  *
  * @since 0.1.0
  * @category combinators

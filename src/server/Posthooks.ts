@@ -76,18 +76,18 @@ const atOnce = (
     effect.effect_instruction_i0()
     return true
   }
-  // `isExit` takes any effect for one that has its tag, an error of that name for instance
-  if (!isMade(effect, ["Success", "Failure"]) || !Exit.isExit(effect)) return false
+  // `isExit` alone takes any effect for one that has its tag, an error of that name for instance
+  if (!Exit.isExit(effect) || instructionOf(effect) !== effect._tag) return false
   if (Exit.isFailure(effect)) log(effect.cause)
   return true
 }
 
 // Effect does not name its instructions in public; where they are made otherwise, a fiber runs them.
-const isMade = (effect: object, instructions: ReadonlyArray<unknown>): boolean =>
-  "_op" in effect && instructions.includes(effect._op)
+const instructionOf = (effect: object): unknown => "_op" in effect ? effect._op : undefined
 
 const isStep = (effect: object): effect is { readonly effect_instruction_i0: () => unknown } =>
-  isMade(effect, ["Sync"]) && "effect_instruction_i0" in effect && typeof effect.effect_instruction_i0 === "function"
+  instructionOf(effect) === "Sync" &&
+  "effect_instruction_i0" in effect && typeof effect.effect_instruction_i0 === "function"
 
 const settled = <R>(
   rest: Effect.Effect<unknown, unknown, R>,

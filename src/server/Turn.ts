@@ -48,8 +48,7 @@ export class Turn {
   private crowded = false
   private turnsAlone = 0
   private readsAlone = 0
-  private looking = false
-  private lookDue = false
+  // who reads while it looks; `undefined` while it does not
   private seen: Array<Member> | undefined = undefined
   private answering = false
   private takenAt = 0
@@ -70,16 +69,9 @@ export class Turn {
       if (this.readers.push(member) === 1) this.later(this.run)
       return true
     }
-    if (this.seen !== undefined) this.seen.push(member)
-    else if (this.lookDue) {
-      this.lookDue = false
-      this.seen = [member]
-      this.later(this.looked)
-    } else if (!this.looking && ++this.readsAlone >= readsUntilLook) {
-      this.readsAlone = 0
-      this.looking = true
-      this.later(this.look)
-    }
+    if (this.seen !== undefined) {
+      if (this.seen.push(member) === 1) this.later(this.looked)
+    } else if (++this.readsAlone === readsUntilLook) this.later(this.look)
     return false
   }
 
@@ -92,14 +84,14 @@ export class Turn {
 
   // From the first read of a turn to its last: of a part of one, it would depend on who reads first what is seen.
   private readonly look = (): void => {
-    this.lookDue = true
+    this.seen = []
   }
 
   private readonly looked = (): void => {
     this.crowded = this.seen !== undefined && isCrowd(this.seen)
     this.turnsAlone = 0
+    this.readsAlone = 0
     this.seen = undefined
-    this.looking = false
   }
 
   private readonly run = (): void => {

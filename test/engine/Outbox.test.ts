@@ -2,46 +2,40 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Outbox } from "../../src/server/Outbox.js"
-import type { Transport } from "../../src/server/Transport.js"
+import { Peer } from "./Peer.js"
 
 const kibibyte = 1024
 
 /** Takes of each write as much as it is told to, and the rest when it is asked to. */
-class Kernel implements Transport {
-  readonly local = { _tag: "Tcp", host: "127.0.0.1", port: 80 } as const
-  readonly remote = { _tag: "Tcp", host: "127.0.0.1", port: 50_000 } as const
-  readonly tls = undefined
+class Kernel extends Peer {
   /** Lengths of the writes. */
   readonly writes: Array<number> = []
-  readonly bytes: Array<Uint8Array> = []
-  pending = 0
-  handed = 0
   takes: (length: number) => number = (length) => length
+  private taken = 0
   private gathered = -1
 
-  readonly write = (data: string | Uint8Array): void => {
-    this.bytes.push(typeof data === "string" ? Buffer.from(data, "latin1") : data)
-    this.pending += data.length
+  override get pending(): number {
+    return this.written.length - this.taken
+  }
+
+  override write(data: string | Uint8Array): void {
+    super.write(data)
     if (this.gathered < 0) this.give(data.length)
     else this.gathered += data.length
   }
-  readonly cork = (): void => {
+
+  override cork = (): void => {
     this.gathered = 0
   }
-  readonly uncork = (): void => {
+
+  override uncork = (): void => {
     this.give(this.gathered)
     this.gathered = -1
   }
-  readonly take = (length: number): void => {
-    this.pending -= length
-    this.handed += length
+
+  take(length: number): void {
+    this.taken += length
   }
-  readonly open = (): void => undefined
-  readonly pause = (): void => undefined
-  readonly resume = (): void => undefined
-  readonly end = (): void => undefined
-  readonly destroy = (): void => undefined
-  readonly detach = (): unknown => undefined
 
   private give(length: number): void {
     this.writes.push(length)
@@ -154,7 +148,7 @@ it("all leaves in order, whatever is added and however it is taken, and none of 
       kernel.takes = (length) => length
       do kernel.take(kernel.pending)
       while (!outbox.flush())
-      expect(Buffer.concat(kernel.bytes).equals(Buffer.concat(added))).toBe(true)
+      expect(kernel.written === Buffer.concat(added).toString("latin1")).toBe(true)
       expect(outbox).toMatchObject({ empty: true, queued: kernel.handed, handed: kernel.handed })
     }),
     { numRuns: 100 }

@@ -130,6 +130,31 @@ it.scoped("run late, at once, when the others have run; and beside the connectio
     assert.lengthOf(journal.entries.filter((entry) => entry === "detached"), 1)
   }))
 
+it.scoped("tell the door when they have run, also those that came when the answer was complete", () =>
+  Effect.gen(function*() {
+    const journal = new Journal<string>()
+    const { connect } = yield* serve((exchange) => {
+      const { target } = exchange.request
+      const hook = () => {
+        exchange.postHook(() => void journal.push(`${target} hook`))
+        exchange.whenHooksOver({ hooksOver: () => journal.push(`${target} over ${exchange.hooksRun}`) })
+      }
+      if (target === "/before") hook()
+      exchange.respond({ status: 200, fields: [] }, "ok")
+      if (target === "/behind") hook()
+    }, journal)
+    const client = connect()
+    for (const target of ["/before", "/behind"]) {
+      client.send(get(target))
+      assert.deepStrictEqual(yield* Effect.promise(() => journal.first(3)), [
+        `${target} hook`,
+        `${target} over true`,
+        "access Sent"
+      ])
+      journal.entries.splice(0)
+    }
+  }))
+
 it.effect("are done when they return what is over or a single step, and need a fiber otherwise", () =>
   Effect.gen(function*() {
     const journal: Array<string> = []

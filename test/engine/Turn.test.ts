@@ -40,11 +40,12 @@ const scripted = () => {
     }
     return self
   }
+  const company = (size: number): Array<Member> => Array.from({ length: size }, (_, i) => make(`member ${i}`))
   const end = (): void => {
     for (const callback of due.splice(0)) callback()
   }
   const crowd = (): void => {
-    const members = Array.from({ length: crowdSize }, (_, i) => make(`member ${i}`))
+    const members = company(crowdSize)
     for (let i = 0; i < 40; i++) {
       for (const each of members) if (!turn.enter(each)) each.takeTurn(0)
       end()
@@ -54,7 +55,7 @@ const scripted = () => {
   const pass = (milliseconds: number): void => {
     now += milliseconds
   }
-  return { turn, said, due, make, end, crowd, pass }
+  return { turn, said, due, make, company, end, crowd, pass }
 }
 
 describe("a turn", () => {
@@ -172,8 +173,8 @@ describe("a turn", () => {
   })
 
   it("lets nobody wait in a small company, however often its members read", () => {
-    const { end, make, turn } = scripted()
-    const members = Array.from({ length: crowdSize - 1 }, (_, i) => make(`member ${i}`))
+    const { company, end, turn } = scripted()
+    const members = company(crowdSize - 1)
     for (let i = 0; i < 1000; i++) {
       for (let j = 0; j < i % 4; j++) for (const member of members) assert.isFalse(turn.enter(member))
       end()
@@ -181,9 +182,9 @@ describe("a turn", () => {
   })
 
   it("ends for a small company that was a large one", () => {
-    const { crowd, end, make, turn } = scripted()
+    const { company, crowd, end, turn } = scripted()
     crowd()
-    const members = Array.from({ length: crowdSize - 1 }, (_, i) => make(`member ${i}`))
+    const members = company(crowdSize - 1)
     let waited = 0
     for (; waited < 100 && members.map((member) => turn.enter(member)).includes(true); waited++) end()
     assert.isAtLeast(waited, 2)
@@ -193,8 +194,8 @@ describe("a turn", () => {
   it("begins for a large company of any size, whatever the order in which its members read", () => {
     for (let size = crowdSize; size <= 70; size++) {
       for (const rotation of [0, 1, 5]) {
-        const { end, make, turn } = scripted()
-        const members = Array.from({ length: size }, (_, i) => make(`member ${i}`))
+        const { company, end, turn } = scripted()
+        const members = company(size)
         let turns = 0
         for (let waits = false; !waits && turns < 20; turns++) {
           for (const member of members) waits = turn.enter(member)
@@ -207,9 +208,9 @@ describe("a turn", () => {
   })
 
   it("goes on for a large one", () => {
-    const { crowd, end, make, turn } = scripted()
+    const { company, crowd, end, turn } = scripted()
     crowd()
-    const members = Array.from({ length: crowdSize }, (_, i) => make(`member ${i}`))
+    const members = company(crowdSize)
     for (let i = 0; i < 100; i++) {
       for (const member of members) assert.isTrue(turn.enter(member))
       end()
