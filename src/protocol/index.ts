@@ -11,6 +11,7 @@ export * from "./framing.js"
 export { isFieldValue, isToken, listMembers } from "./grammar.js"
 export * from "./limits.js"
 export * from "./octets.js"
+export * from "./reasonPhrase.js"
 export * from "./requestHead.js"
 export * from "./requestReader.js"
 export {
@@ -22,7 +23,6 @@ export {
   prepare,
   type PreparedHead,
   prepareInterim,
-  reasonOf,
   type ResponseContext,
   type ResponseFraming,
   type ResponseHead,

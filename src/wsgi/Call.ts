@@ -7,7 +7,8 @@
  */
 import * as Predicate from "effect/Predicate"
 import type { Fields } from "../protocol/fields.js"
-import { draft, type HeadDraft, reasonOf } from "../protocol/responseHead.js"
+import { reasonOf } from "../protocol/reasonPhrase.js"
+import { draft, type HeadDraft } from "../protocol/responseHead.js"
 import type { Exchange } from "../server/Exchange.js"
 import type { AbortReason } from "../server/Outcome.js"
 import { ResponseWriter } from "../server/ResponseWriter.js"
