@@ -3,15 +3,19 @@
  * guard's figure is near the one that was kept.
  */
 import { execFile } from "node:child_process"
+import { once } from "node:events"
 import * as fs from "node:fs"
+import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
+import { setImmediate as turn } from "node:timers/promises"
 import { promisify } from "node:util"
 import { generate } from "selfsigned"
 import ts from "typescript"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { chart } from "./bench/chart.js"
-import { ask } from "./bench/load/wire.js"
+import { latency } from "./bench/load/latency.js"
+import { ask, Wire } from "./bench/load/wire.js"
 import { document, type Figures, terminal, verdicts } from "./bench/report.js"
 import { type Contestant, keyOf, type Measurement, measurements, rows, servers } from "./bench/scenarios.js"
 import { hooksRun, serve as serveEffect } from "./bench/servers/tsgiEffect.js"
@@ -91,6 +95,101 @@ describe("the contestants", () => {
     await effect.stop()
     expect(hooksRun() - before).toBe(1)
   })
+})
+
+describe("the load", () => {
+  const answer = (body: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+
+  it("knows an answer that is the last one to the byte, and every other", async () => {
+    const reads = [
+      answer("one"),
+      answer("one"),
+      `HTTP/1.1 100 Continue\r\n\r\n${answer("two")}`,
+      `HTTP/1.1 100 Continue\r\n\r\n${answer("two")}`,
+      answer("three").slice(0, 20),
+      answer("three").slice(20),
+      answer("one"),
+      answer("four") + answer("five"),
+      answer("four") + answer("five"),
+      answer("six") + answer("six").slice(0, 20),
+      answer("six").slice(20),
+      answer("six").slice(0, 20),
+      answer("six").slice(20)
+    ]
+    const found: Array<string> = []
+    const [wire, peer] = await connected()
+    wire.onContinue = () => found.push("100")
+    wire.onResponse = ({ body, status }) => found.push(`${status} ${body}`)
+    let sent = 0
+    for (const read of reads) {
+      sent += read.length
+      peer.write(read)
+      while (wire.socket.bytesRead < sent) await turn()
+    }
+    expect(found).toEqual(
+      "200 one,200 one,100,200 two,100,200 two,200 three,200 one,200 four,200 five,200 four,200 five,200 six,200 six,200 six"
+        .split(",")
+    )
+    wire.close()
+  })
+
+  it("asks servers in turn at a rate, and says how late their answers were", async () => {
+    const counts = [0, 0]
+    const peers = await Promise.all(counts.map((_, i) =>
+      listening((socket) =>
+        socket.on("data", () => {
+          counts[i]++
+          socket.write(answer("one"))
+        })
+      )
+    ))
+    const results = await latency({
+      _tag: "Latency",
+      ports: peers.map(portOf),
+      rate: 2000,
+      slices: 2,
+      request: { method: "GET", path: "/" },
+      expected: "one",
+      connections: 4,
+      warmup: 0.01,
+      seconds: 0.1
+    })
+    expect(counts).toEqual([220, 220])
+    for (const { details, value } of results) {
+      const { p50, p90, p999, max } = details
+      const quantiles = [p50, p90, value, p999, max]
+      expect(quantiles).toEqual([...quantiles].sort((a, b) => a - b))
+      expect(p50).toBeGreaterThan(0)
+    }
+  })
+
+  const peers = new Set<net.Server>()
+  afterEach(() => {
+    for (const peer of peers) peer.close()
+    peers.clear()
+  })
+
+  const listening = async (accept: (socket: net.Socket) => void): Promise<net.Server> => {
+    const peer = net.createServer({ noDelay: true }, accept).listen(0, "127.0.0.1")
+    peers.add(peer)
+    await once(peer, "listening")
+    return peer
+  }
+
+  const portOf = (peer: net.Server): number => {
+    const address = peer.address()
+    if (address === null || typeof address === "string") throw new Error("no port")
+    return address.port
+  }
+
+  const connected = async (): Promise<readonly [Wire, net.Socket]> => {
+    const sockets: Array<net.Socket> = []
+    const peer = await listening((socket) => sockets.push(socket))
+    const wire = new Wire(portOf(peer), true)
+    await wire.connected()
+    while (sockets.length === 0) await turn()
+    return [wire, sockets[0]]
+  }
 })
 
 describe("the report", () => {

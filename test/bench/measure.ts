@@ -75,22 +75,28 @@ const verify = async (measurement: Measurement, request: Request, port: number):
   return response.headers.length + 4 + response.length
 }
 
-const underLoad = async (job: Job, settings: Settings): Promise<Result> => {
+/** So many results, which the load gives in one line each. */
+const underLoad = async (job: Job, count: number, settings: Settings): Promise<ReadonlyArray<Result>> => {
   const run = new Process(settings.cores?.load, process.execPath, [
     path.join(built(), "load/main.js"),
     JSON.stringify(job)
   ])
   try {
-    const [line] = await run.line(/^\{.*$/)
-    const result = JSON.parse(line) as Result | { readonly error: string }
-    if ("error" in result) throw new Error(result.error)
-    return result
+    const results: Array<Result> = []
+    while (results.length < count) {
+      const [line] = await run.line(/^\{.*$/)
+      const result = JSON.parse(line) as Result | { readonly error: string }
+      if ("error" in result) throw new Error(result.error)
+      results.push(result)
+    }
+    return results
   } finally {
     await run.stop()
   }
 }
 
 type WrkLoad = Extract<Load, { readonly _tag: "Wrk" }>
+type LatencyLoad = Extract<Load, { readonly _tag: "Latency" }>
 
 /** A contestant under wrk. */
 class Trial {
@@ -171,7 +177,9 @@ const requestOf = ({ request }: Measurement, { path }: Contestant): Request =>
 
 /** In how many slices a figure is taken: in one where opening the connections would count for too much. */
 const slicesOf = ({ secure }: Measurement, { connections }: WrkLoad, seconds: number): number =>
-  secure === true || connections > 64 ? 1 : Math.max(1, Math.ceil(seconds / 0.5))
+  secure === true || connections > 64 ? 1 : slicesIn(seconds)
+
+const slicesIn = (seconds: number): number => Math.max(1, Math.ceil(seconds / 0.5))
 
 const underWrk = async (
   measurement: Measurement,
@@ -257,9 +265,8 @@ export const prepare = async (measurement: Measurement, settings: Settings): Pro
 
 const alone = async (
   measurement: Measurement,
-  load: Exclude<Load, WrkLoad>,
+  load: Exclude<Load, WrkLoad | LatencyLoad>,
   { checkout, contestant }: Entrant,
-  rate: number,
   settings: Settings
 ): Promise<Sample> => {
   const request = requestOf(measurement, contestant)
@@ -275,13 +282,42 @@ const alone = async (
         return { value: performance.now() - begin, details: {} }
       case "Idle":
         return await idle({ ...job, ...load }, server, settings)
-      case "Latency":
-        return await underLoad({ ...job, _tag: "Latency", connections: load.connections, rate }, settings)
       case "Continue":
-        return await underLoad({ ...job, ...load }, settings)
+        return (await underLoad({ ...job, ...load }, 1, settings))[0]
     }
   } finally {
     await server.process.stop()
+  }
+}
+
+// All are up, and one load asks them in turn.
+const latencies = async (
+  measurement: Measurement,
+  { connections }: LatencyLoad,
+  entrants: ReadonlyArray<Entrant>,
+  rate: number,
+  settings: Settings
+): Promise<ReadonlyArray<Sample>> => {
+  const { expected, request } = measurement
+  const { seconds, warmup } = settings
+  const running: Array<Running> = []
+  try {
+    for (const { checkout, contestant } of entrants) running.push(await start(contestant, checkout, settings))
+    const ports = running.map(({ port }) => port)
+    for (const port of ports) await verify(measurement, request, port)
+    const job = {
+      ports,
+      rate,
+      slices: slicesIn(seconds),
+      request,
+      expected: String(expected),
+      connections,
+      warmup,
+      seconds
+    }
+    return await underLoad({ _tag: "Latency", ...job }, entrants.length, settings)
+  } finally {
+    for (const server of running) await server.process.stop()
   }
 }
 
@@ -301,7 +337,11 @@ export const measureRound = async (
 ): Promise<ReadonlyArray<Sample | Error>> => {
   const { load } = measurement
   if (load._tag === "Wrk") return underWrk(measurement, load, entrants, settings)
+  if (load._tag === "Latency") {
+    const found = await attempt(latencies(measurement, load, entrants, rate, settings))
+    return found instanceof Error ? entrants.map(() => found) : found
+  }
   const samples: Array<Sample | Error> = []
-  for (const entrant of entrants) samples.push(await attempt(alone(measurement, load, entrant, rate, settings)))
+  for (const entrant of entrants) samples.push(await attempt(alone(measurement, load, entrant, settings)))
   return samples
 }

@@ -17,8 +17,8 @@ import { type Contestant, keyOf, type Measurement, measurements, servers } from 
 
 const usage = `npm run bench -- [options]
 
-  --rounds <n>     rounds, of which the median counts (default 5; p99 twice as many)
-  --seconds <s>    how long each figure is measured (default 3; points of a series take a third of it, p99 twice as long)
+  --rounds <n>     rounds, of which the median counts (default 5)
+  --seconds <s>    how long each figure is measured (default 3; points of a series take a third of it, p99 four times)
   --warmup <s>     load before each figure that does not count (default 1.5)
   --only <ids>     only these measurements, separated by commas; an id's beginning is enough
   --quick          one short round of everything: does it run? The figures mean nothing
@@ -142,7 +142,7 @@ const run = async (temporary: string): Promise<Results> => {
   const failures: Array<string> = []
   for (const measurement of wanted) {
     say(`\n${measurement.id}: ${measurement.title}`)
-    const more = measurement.unsteady === true && !given.quick ? 2 : 1
+    const more = measurement.unsteady === true && !given.quick ? 4 : 1
     const own = measurement.point === true
       ? { ...settings, seconds: Math.max(1, Math.round(seconds / 3)), warmup: Math.min(1, warmup) }
       : { ...settings, seconds: seconds * more }
@@ -157,7 +157,7 @@ const run = async (temporary: string): Promise<Results> => {
       continue
     }
     if (rate > 0) say(`  at ${Math.round(rate).toLocaleString("en-US")} requests/s`)
-    for (let round = 1; round <= rounds * more; round++) {
+    for (let round = 1; round <= rounds; round++) {
       const samples = await measureRound(measurement, entrants, rate, own)
       rmSync(env.BENCH_LOG, { force: true })
       for (const [i, sample] of samples.entries()) {

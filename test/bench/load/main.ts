@@ -1,18 +1,29 @@
 /**
- * The loads that wrk does not make, as a process: `node main.js <json>`. Writes lines of JSON; the last one is the result.
+ * The loads that wrk does not make, as a process: `node main.js <json>`. Writes lines of JSON, of which the last
+ * ones are the results.
  */
 import { createInterface } from "node:readline"
-import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises"
+import { setTimeout as sleep } from "node:timers/promises"
 import type { Request } from "../scenarios.js"
-import { head, type Response, Wire } from "./wire.js"
+import { latency } from "./latency.js"
+import { head } from "./wire.js"
+import { check, connect, fail, say } from "./wires.js"
 
 export type Job =
-  | (Common & { readonly _tag: "Continue"; readonly size: number })
-  | (Common & { readonly _tag: "Latency"; readonly rate: number })
-  | (Common & { readonly _tag: "Idle" })
+  | (Common & { readonly _tag: "Continue"; readonly port: number; readonly size: number })
+  | (Common & { readonly _tag: "Idle"; readonly port: number })
+  | LatencyJob
+
+/** Slices of the time for each port in turn; a result for each of them. */
+export interface LatencyJob extends Common {
+  readonly _tag: "Latency"
+  readonly ports: ReadonlyArray<number>
+  /** Requests a second. */
+  readonly rate: number
+  readonly slices: number
+}
 
 interface Common {
-  readonly port: number
   readonly request: Request
   /** Body of the right answer. */
   readonly expected: string
@@ -27,42 +38,14 @@ export interface Result {
   readonly details: Readonly<Record<string, number>>
 }
 
-const say = (line: object): void => {
-  process.stdout.write(`${JSON.stringify(line)}\n`)
-}
-
-const fail = (error: Error): void => {
-  say({ error: error.message })
-  process.exit(1)
-}
-
-const connect = async (job: Common): Promise<ReadonlyArray<Wire>> => {
-  const wires: Array<Wire> = []
-  while (wires.length < job.connections) {
-    const batch = Array.from({ length: Math.min(100, job.connections - wires.length) }, () => new Wire(job.port, true))
-    await Promise.all(batch.map((wire) => wire.connected()))
-    wires.push(...batch)
-  }
-  for (const wire of wires) wire.onFailure = fail
-  return wires
-}
-
-const check = (response: Response, expected: string): void => {
-  if (response.status !== 200 || response.body !== expected) {
-    fail(new Error(`wrong answer: ${response.status} ${response.body.slice(0, 100)}`))
-  }
-}
-
-const now = (): number => performance.now()
-
 // -----------------------------------------------------------------------------------------------------------------
 // bodies that wait for a 100, one after another on each connection
 
-const continued = async (job: Common & { readonly size: number }): Promise<Result> => {
+const continued = async (job: Extract<Job, { readonly _tag: "Continue" }>): Promise<Result> => {
   const body = Buffer.alloc(job.size, "x")
   const headers = { ...job.request.headers, Expect: "100-continue" }
   const start = Buffer.from(head({ ...job.request, headers }, job.size))
-  const wires = await connect(job)
+  const wires = await connect(job.port, job.connections)
   let counting = false
   let over = false
   let done = 0
@@ -82,14 +65,14 @@ const continued = async (job: Common & { readonly size: number }): Promise<Resul
       if (!invited) fail(new Error("answered without a 100"))
       if (counting) {
         done++
-        last = now()
+        last = performance.now()
       }
       if (!over) send()
     }
     send()
   }
   await sleep(job.warmup * 1000)
-  const begin = now()
+  const begin = performance.now()
   counting = true
   await sleep(job.seconds * 1000)
   counting = false
@@ -100,76 +83,11 @@ const continued = async (job: Common & { readonly size: number }): Promise<Resul
 }
 
 // -----------------------------------------------------------------------------------------------------------------
-// a fixed rate: every request has its time, and is late from then on, whether it could be sent or not
-
-const latency = async (job: Common & { readonly rate: number }): Promise<Result> => {
-  const wires = await connect(job)
-  const request = Buffer.from(head(job.request))
-  const free: Array<() => void> = []
-  const interval = 1000 / job.rate
-  const warm = Math.ceil(job.warmup * job.rate)
-  const total = warm + Math.ceil(job.seconds * job.rate)
-  const late = new Float64Array(total)
-  let due = 0
-  let sent = 0
-  let answered = 0
-  let begin = 0
-  for (const wire of wires) {
-    let current = 0
-    const send = (): void => {
-      current = sent++
-      wire.socket.write(request)
-    }
-    wire.onResponse = (response) => {
-      check(response, job.expected)
-      late[current] = now() - (begin + current * interval)
-      answered++
-      if (sent < due) send()
-      else free.push(send)
-    }
-    free.push(send)
-  }
-  begin = now() + 10
-  let latest = 0
-  while (due < total) {
-    const passed = Math.floor((now() - begin) / interval) + 1
-    if (passed > due) {
-      due = Math.min(passed, total)
-      while (sent < due) {
-        const send = free.pop()
-        if (send === undefined) break
-        send()
-      }
-    }
-    latest = Math.max(latest, due - sent)
-    await turn()
-  }
-  const limit = now() + 5000
-  while (answered < total && now() < limit) await sleep(5)
-  const seconds = (now() - begin) / 1000
-  if (answered < total) fail(new Error(`${total - answered} of ${total} requests were not answered`))
-  const sorted = late.subarray(warm).sort()
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
-  return {
-    value: at(0.99),
-    details: {
-      p50: at(0.5),
-      p90: at(0.9),
-      p999: at(0.999),
-      max: at(1),
-      rate: job.rate,
-      reached: total / seconds,
-      latest
-    }
-  }
-}
-
-// -----------------------------------------------------------------------------------------------------------------
 // connections that had their answer and wait; whoever started this looks at the server meanwhile
 
-const idle = async (job: Common): Promise<Result> => {
+const idle = async (job: Extract<Job, { readonly _tag: "Idle" }>): Promise<Result> => {
   // what the first requests bring into being is no connection's
-  const first = await connect({ ...job, connections: 16 })
+  const first = await connect(job.port, 16)
   const request = head(job.request)
   for (let round = 0; round < 200; round++) {
     await Promise.all(first.map(async (wire) => {
@@ -181,7 +99,7 @@ const idle = async (job: Common): Promise<Result> => {
   const input = createInterface(process.stdin)[Symbol.asyncIterator]()
   say({ ready: first.length })
   await input.next()
-  const wires = await connect(job)
+  const wires = await connect(job.port, job.connections)
   for (const wire of wires) {
     const response = wire.response()
     wire.socket.write(request)
@@ -196,20 +114,20 @@ const idle = async (job: Common): Promise<Result> => {
 const [, , given = ""] = process.argv
 const job = JSON.parse(given) as Job
 
-const run = (): Promise<Result> => {
+const run = async (): Promise<ReadonlyArray<Result>> => {
   switch (job._tag) {
     case "Continue":
-      return continued(job)
+      return [await continued(job)]
     case "Latency":
       return latency(job)
     case "Idle":
-      return idle(job)
+      return [await idle(job)]
   }
 }
 
 run().then(
-  (result) => {
-    say(result)
+  (results) => {
+    for (const result of results) say(result)
     process.exit(0)
   },
   (error: unknown) => fail(error instanceof Error ? error : new Error(String(error)))
