@@ -2,7 +2,7 @@
  * Requests at a fixed rate: each has its time, and is late from then on, whether it could be sent or not. One load for all
  * servers, in slices in turn, so that what the load itself does, and what the machine does, is the same for each of them.
  */
-import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises"
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises"
 import type { LatencyJob, Result } from "./main.js"
 import { head, type Wire } from "./wire.js"
 import { check, connect, fail } from "./wires.js"
@@ -13,12 +13,11 @@ export const latency = async (job: LatencyJob): Promise<ReadonlyArray<Result>> =
   for (const port of ports) lanes.push({ wires: await connect(port, connections), late: [] })
   if (warmup > 0) { for (const { wires } of lanes) await slice(job, wires, warmup) }
   for (let i = 0; i < slices; i++) {
-    for (const { late, wires } of lanes) late.push(await slice(job, wires, seconds / slices))
-    // what disturbs the machine twice a second, or once, would find the same server each time
-    lanes.reverse()
+    // back and forth: what disturbs the machine once a second would find the same server each time
+    const order = i % 2 === 0 ? lanes : [...lanes].reverse()
+    for (const { late, wires } of order) late.push(await slice(job, wires, seconds / slices))
   }
   for (const { wires } of lanes) for (const wire of wires) wire.close()
-  if (slices % 2 === 1) lanes.reverse()
   return lanes.map(({ late }) => result(late))
 }
 
@@ -58,7 +57,7 @@ const slice = async (job: LatencyJob, wires: ReadonlyArray<Wire>, seconds: numbe
         send()
       }
     }
-    await turn()
+    await nextTurn()
   }
   const limit = performance.now() + 5000
   while (answered < total && performance.now() < limit) await sleep(1)
