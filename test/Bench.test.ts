@@ -15,7 +15,7 @@ import ts from "typescript"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { chart } from "./bench/chart.js"
 import { latency } from "./bench/load/latency.js"
-import { ask, Wire } from "./bench/load/wire.js"
+import { ask, type Response, Wire } from "./bench/load/wire.js"
 import { document, type Figures, terminal, verdicts } from "./bench/report.js"
 import { type Contestant, keyOf, type Measurement, measurements, rows, servers } from "./bench/scenarios.js"
 import { hooksRun, serve as serveEffect } from "./bench/servers/tsgiEffect.js"
@@ -113,13 +113,23 @@ describe("the load", () => {
       answer("four") + answer("five"),
       answer("six") + answer("six").slice(0, 20),
       answer("six").slice(20),
-      answer("six").slice(0, 20),
-      answer("six").slice(20)
+      // the last one once more, as the body of another
+      answer("six"),
+      `HTTP/1.1 200 OK\r\nContent-Length: ${answer("six").length}\r\n\r\n`,
+      answer("six"),
+      // and within the head of another
+      answer("six"),
+      "HTTP/1.1 404 Not Found\r\nX: ",
+      answer("six")
     ]
     const found: Array<string> = []
     const [wire, peer] = await connected()
     wire.onContinue = () => found.push("100")
-    wire.onResponse = ({ body, status }) => found.push(`${status} ${body}`)
+    let last: Response | undefined
+    wire.onResponse = (response) => {
+      found.push(response === last ? "the same" : `${response.status} ${response.body}`)
+      last = response
+    }
     let sent = 0
     for (const read of reads) {
       sent += read.length
@@ -127,40 +137,107 @@ describe("the load", () => {
       while (wire.socket.bytesRead < sent) await turn()
     }
     expect(found).toEqual(
-      "200 one,200 one,100,200 two,100,200 two,200 three,200 one,200 four,200 five,200 four,200 five,200 six,200 six,200 six"
-        .split(",")
+      [
+        "200 one",
+        "the same",
+        "100",
+        "200 two",
+        "100",
+        "200 two",
+        "200 three",
+        "200 one",
+        "200 four",
+        "200 five",
+        "200 four",
+        "200 five",
+        "200 six",
+        "200 six",
+        "200 six",
+        `200 ${answer("six")}`,
+        "200 six",
+        "404 six"
+      ]
     )
     wire.close()
   })
 
-  it("asks servers in turn at a rate, and says how late their answers were", async () => {
-    const counts = [0, 0]
-    const peers = await Promise.all(counts.map((_, i) =>
-      listening((socket) =>
-        socket.on("data", () => {
-          counts[i]++
-          socket.write(answer("one"))
-        })
-      )
-    ))
-    const results = await latency({
-      _tag: "Latency",
-      ports: peers.map(portOf),
-      rate: 2000,
-      slices: 2,
-      request: { method: "GET", path: "/" },
-      expected: "one",
-      connections: 4,
-      warmup: 0.01,
-      seconds: 0.1
-    })
-    expect(counts).toEqual([220, 220])
+  const job = {
+    _tag: "Latency",
+    rate: 2000,
+    slices: 4,
+    request: { method: "GET", path: "/" },
+    expected: "one",
+    connections: 4,
+    warmup: 0.01,
+    seconds: 0.1
+  } as const
+
+  it("asks servers at a rate, back and forth, on all connections", async () => {
+    const asked: Array<string> = []
+    const sockets = new Map<net.Socket, number>()
+    const peer = (name: string) => (socket: net.Socket) =>
+      socket.on("data", () => {
+        if (asked.at(-1) !== name) asked.push(name)
+        sockets.set(socket, (sockets.get(socket) ?? 0) + 1)
+        socket.write(answer("one"))
+      })
+    const servers = [
+      { name: "first", port: portOf(await listening(peer("first"))) },
+      { name: "second", port: portOf(await listening(peer("second"))) }
+    ]
+    const results = await latency({ ...job, servers, rate: 400, connections: 16, seconds: 0.2 })
+    const slices = "first second  first second  second first  first second  second first".split(/ +/)
+    expect(asked).toEqual(slices.filter((name, i) => name !== slices[i - 1]))
+    const counts = [...sockets.values()]
+    // whoever is free for the longest time is next
+    expect([counts.length, counts.reduce((sum, count) => sum + count)]).toEqual([2 * 16, 2 * 84])
     for (const { details, value } of results) {
       const { p50, p90, p999, max } = details
       const quantiles = [p50, p90, value, p999, max]
       expect(quantiles).toEqual([...quantiles].sort((a, b) => a - b))
       expect(p50).toBeGreaterThan(0)
     }
+  })
+
+  it("counts from when a request was due, not from when it could be sent", async () => {
+    let first = true
+    const port = portOf(
+      await listening((socket) =>
+        socket.on("data", () => {
+          if (!first) return void socket.write(answer("one"))
+          first = false
+          setTimeout(() => socket.write(answer("one")), 50)
+        })
+      )
+    )
+    const [{ details }] = await latency({
+      ...job,
+      connections: 1,
+      slices: 1,
+      warmup: 0,
+      servers: [{ name: "slow", port }]
+    })
+    // of 200 requests 100 were due while the only connection waited
+    expect(details.max).toBeGreaterThan(45)
+    expect(details.p90).toBeGreaterThan(30)
+  })
+
+  it.each([
+    ["wrong answer: 200 two", answer("two")],
+    ["wrong answer: 500 one", answer("one").replace("200 OK", "500 Oh")],
+    ["the server closed the connection", undefined]
+  ])("names the server of which there is to say: %s", async (told, given) => {
+    const right = portOf(await listening((socket) => socket.on("data", () => socket.write(answer("one")))))
+    const port = portOf(
+      await listening((socket) =>
+        socket.on("data", () => {
+          if (given === undefined) socket.destroy()
+          else socket.write(given)
+        })
+      )
+    )
+    const servers = [{ name: "right", port: right }, { name: "wrong", port }]
+    await expect(latency({ ...job, servers })).rejects.toThrow(`wrong: ${told}`)
   })
 
   const peers = new Set<net.Server>()
@@ -227,7 +304,18 @@ describe("the report", () => {
 
   it("can be read and drawn", () => {
     const figures = all([1, 2])
-    const results = { date: "", node: "", cpu: "", pinned: true, rounds: 2, seconds: 1, figures, failures: ["this"] }
+    const results = {
+      date: "",
+      node: "",
+      cpu: "",
+      pinned: true,
+      rounds: 2,
+      seconds: 1,
+      figures,
+      rates: {},
+      warmup: 1,
+      failures: ["this"]
+    }
     expect(terminal(results)).toContain("failed: this")
     expect(document(results)).toContain("| facade, hello | node:http | 1.00 | 1.00 to 1.00 | 1.20 | 1.40 | NO |")
     const drawn = chart(figures, verdicts(figures))

@@ -1,8 +1,8 @@
-/** A round: one figure of each contestant, which is started, checked, warmed up, measured, checked again and stopped. */
+/** A round: one figure of each contestant, which is started, checked, warmed up, measured and stopped. */
 import { spawnSync } from "node:child_process"
 import * as path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import type { Job, Result } from "./load/main.js"
+import type { Job, Result } from "./load/job.js"
 import { ask } from "./load/wire.js"
 import { type Report, wrk } from "./load/wrk.js"
 import { bench, built } from "./paths.js"
@@ -303,12 +303,11 @@ const latencies = async (
   const running: Array<Running> = []
   try {
     for (const { checkout, contestant } of entrants) running.push(await start(contestant, checkout, settings))
-    const ports = running.map(({ port }) => port)
-    for (const port of ports) await verify(measurement, request, port)
+    for (const { port } of running) await verify(measurement, request, port)
     const job = {
-      ports,
+      servers: running.map(({ port }, i) => ({ name: entrants[i].key, port })),
       rate,
-      slices: slicesIn(seconds),
+      slices: 2 * slicesIn(seconds / 2),
       request,
       expected: String(expected),
       connections,

@@ -11,6 +11,9 @@ export interface Results {
   readonly pinned: boolean
   readonly rounds: number
   readonly seconds: number
+  readonly warmup: number
+  /** Requests a second of measurements at a fixed rate. */
+  readonly rates: Readonly<Record<string, number>>
   readonly figures: Figures
   /** Why figures are missing. */
   readonly failures: ReadonlyArray<string>
@@ -90,6 +93,12 @@ const shown = (row: Row, value: number): string =>
 const bound = (row: Row, value: number | undefined): string =>
   value === undefined ? "" : `${row.better === "Less" ? "≤ " : ""}${shown(row, value)}`
 
+/** Is what the median reaches reached by each round alone? */
+const inEachRound = ({ least, most, reached, row }: Verdict): boolean => {
+  const bound = reached === "aim" ? row.aim : reached === "yes" ? row.must : undefined
+  return bound === undefined || (row.better === "More" ? least >= bound : most <= bound)
+}
+
 const cells = (verdict: Verdict): ReadonlyArray<string> => {
   const { at, figure, least, most, reached, row } = verdict
   return [
@@ -99,7 +108,7 @@ const cells = (verdict: Verdict): ReadonlyArray<string> => {
     Number.isNaN(least) ? "" : `${shown(row, least)} to ${shown(row, most)}`,
     bound(row, row.must),
     bound(row, row.aim),
-    reached
+    reached + (inEachRound(verdict) ? "" : ", not in each round")
   ]
 }
 
@@ -172,13 +181,16 @@ export const document = (results: Results): string =>
 
 ${results.date}, Node ${results.node}, ${results.cpu}; ${
     results.pinned ? "one core for the server, one for the load" : "server and load not kept apart"
-  }; ${results.rounds} rounds of ${results.seconds} s each.
+  }; ${results.rounds} rounds of ${results.seconds} s each after ${results.warmup} s of load (series: a third as long, at least
+a second; latencies: four times as long${
+    Object.values(results.rates).map((rate) => `, at ${Math.round(rate).toLocaleString("en-US")} requests/s`).join("")
+  }).
 
 ![What was reached](results.svg)
 
 "figure" is the median over the rounds of the ratio to what stands under "against" (of the difference where it is in ms),
 "spread" goes from the least to the greatest. More is better, but for rows with ≤. "yes" is what must be reached, "aim" what
-was aimed at.
+was aimed at; "not in each round" where the spread reaches over that.
 
 ${markdown([heading, ...verdicts(results.figures).map(cells)])}
 

@@ -139,6 +139,7 @@ const run = async (temporary: string): Promise<Results> => {
   if (cores === undefined) say("server and load share cores: fewer than two are here, or no taskset")
 
   const figures: Record<string, Record<string, Array<number>>> = {}
+  const rates: Record<string, number> = {}
   const failures: Array<string> = []
   for (const measurement of wanted) {
     say(`\n${measurement.id}: ${measurement.title}`)
@@ -156,6 +157,7 @@ const run = async (temporary: string): Promise<Results> => {
       failures.push(`${measurement.id}: ${String(error)}`)
       continue
     }
+    if (rate > 0) rates[measurement.id] = rate
     if (rate > 0) say(`  at ${Math.round(rate).toLocaleString("en-US")} requests/s`)
     for (let round = 1; round <= rounds; round++) {
       const samples = await measureRound(measurement, entrants, rate, own)
@@ -176,6 +178,8 @@ const run = async (temporary: string): Promise<Results> => {
     pinned: cores !== undefined,
     rounds,
     seconds,
+    warmup,
+    rates,
     figures,
     failures
   }
@@ -184,15 +188,14 @@ const run = async (temporary: string): Promise<Results> => {
 const write = (results: Results): void => {
   const folder = given.out === undefined ? bench() : path.resolve(given.out)
   mkdirSync(folder, { recursive: true })
-  const whole = given.merge
-    ? {
-      ...results,
-      figures: {
-        ...(JSON.parse(readFileSync(path.join(folder, "results.json"), "utf8")) as Results).figures,
-        ...results.figures
-      }
-    }
+  const before = given.merge
+    ? JSON.parse(readFileSync(path.join(folder, "results.json"), "utf8")) as Results
     : results
+  const whole = {
+    ...results,
+    rates: { ...before.rates, ...results.rates },
+    figures: { ...before.figures, ...results.figures }
+  }
   writeFileSync(path.join(folder, "results.json"), `${JSON.stringify(whole, undefined, 2)}\n`)
   writeFileSync(path.join(folder, "RESULTS.md"), document(whole))
   writeFileSync(path.join(folder, "results.svg"), chart(whole.figures, verdicts(whole.figures)))

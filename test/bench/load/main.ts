@@ -4,48 +4,28 @@
  */
 import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
-import type { Request } from "../scenarios.js"
+import type { ContinueJob, IdleJob, Job, Result } from "./job.js"
 import { latency } from "./latency.js"
-import { head } from "./wire.js"
-import { check, connect, fail, say } from "./wires.js"
+import { check, connect, head } from "./wire.js"
 
-export type Job =
-  | (Common & { readonly _tag: "Continue"; readonly port: number; readonly size: number })
-  | (Common & { readonly _tag: "Idle"; readonly port: number })
-  | LatencyJob
-
-/** Slices of the time for each port in turn; a result for each of them. */
-export interface LatencyJob extends Common {
-  readonly _tag: "Latency"
-  readonly ports: ReadonlyArray<number>
-  /** Requests a second. */
-  readonly rate: number
-  readonly slices: number
+const say = (line: object): void => {
+  process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 
-interface Common {
-  readonly request: Request
-  /** Body of the right answer. */
-  readonly expected: string
-  readonly connections: number
-  readonly warmup: number
-  readonly seconds: number
-}
-
-export interface Result {
-  /** Bytes or responses a second, or the 99th percentile in milliseconds. */
-  readonly value: number
-  readonly details: Readonly<Record<string, number>>
+/** One failure is enough. */
+const fail = (error: Error): void => {
+  say({ error: error.message })
+  process.exit(1)
 }
 
 // -----------------------------------------------------------------------------------------------------------------
 // bodies that wait for a 100, one after another on each connection
 
-const continued = async (job: Extract<Job, { readonly _tag: "Continue" }>): Promise<Result> => {
+const continued = async (job: ContinueJob): Promise<Result> => {
   const body = Buffer.alloc(job.size, "x")
   const headers = { ...job.request.headers, Expect: "100-continue" }
   const start = Buffer.from(head({ ...job.request, headers }, job.size))
-  const wires = await connect(job.port, job.connections)
+  const wires = await connect(job.port, job.connections, fail)
   let counting = false
   let over = false
   let done = 0
@@ -61,7 +41,7 @@ const continued = async (job: Extract<Job, { readonly _tag: "Continue" }>): Prom
       wire.socket.write(body)
     }
     wire.onResponse = (response) => {
-      check(response, String(job.size))
+      check(response, String(job.size), fail)
       if (!invited) fail(new Error("answered without a 100"))
       if (counting) {
         done++
@@ -85,25 +65,25 @@ const continued = async (job: Extract<Job, { readonly _tag: "Continue" }>): Prom
 // -----------------------------------------------------------------------------------------------------------------
 // connections that had their answer and wait; whoever started this looks at the server meanwhile
 
-const idle = async (job: Extract<Job, { readonly _tag: "Idle" }>): Promise<Result> => {
+const idle = async (job: IdleJob): Promise<Result> => {
   // what the first requests bring into being is no connection's
-  const first = await connect(job.port, 16)
+  const first = await connect(job.port, 16, fail)
   const request = head(job.request)
   for (let round = 0; round < 200; round++) {
     await Promise.all(first.map(async (wire) => {
       const response = wire.response()
       wire.socket.write(request)
-      check(await response, job.expected)
+      check(await response, job.expected, fail)
     }))
   }
   const input = createInterface(process.stdin)[Symbol.asyncIterator]()
   say({ ready: first.length })
   await input.next()
-  const wires = await connect(job.port, job.connections)
+  const wires = await connect(job.port, job.connections, fail)
   for (const wire of wires) {
     const response = wire.response()
     wire.socket.write(request)
-    check(await response, job.expected)
+    check(await response, job.expected, fail)
     wire.onFailure = fail
   }
   say({ idle: wires.length })

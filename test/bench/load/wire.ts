@@ -51,10 +51,10 @@ export class Wire {
       else this.receive(reads.subarray(0, length))
       return true
     }
-    this.socket = secure
-      ? tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false })
-      : net.connect({ host: "127.0.0.1", port, noDelay: true, onread: { buffer: reads, callback } })
-    this.socket.on("data", (bytes: Buffer) => this.receive(bytes))
+    if (secure) {
+      this.socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false })
+      this.socket.on("data", (bytes: Buffer) => this.receive(bytes))
+    } else this.socket = net.connect({ host: "127.0.0.1", port, noDelay: true, onread: { buffer: reads, callback } })
     this.socket.once("error", (error) => this.onFailure(error))
     this.socket.once("close", () => {
       if (!this.closed) this.onFailure(new Error("the server closed the connection"))
@@ -160,6 +160,28 @@ export class Wire {
     this.lastBytes = nothing
     this.last = { status: this.status, length: this.length, body: this.body, headers: this.headers }
     this.onResponse(this.last)
+  }
+}
+
+/** So many wires, connected; `fail` is told when one of them breaks later. */
+export const connect = async (
+  port: number,
+  count: number,
+  fail: (error: Error) => void
+): Promise<ReadonlyArray<Wire>> => {
+  const wires: Array<Wire> = []
+  while (wires.length < count) {
+    const batch = Array.from({ length: Math.min(100, count - wires.length) }, () => new Wire(port, true))
+    await Promise.all(batch.map((wire) => wire.connected()))
+    wires.push(...batch)
+  }
+  for (const wire of wires) wire.onFailure = fail
+  return wires
+}
+
+export const check = (response: Response, expected: string, fail: (error: Error) => void): void => {
+  if (response.status !== 200 || response.body !== expected) {
+    fail(new Error(`wrong answer: ${response.status} ${response.body.slice(0, 100)}`))
   }
 }
 
