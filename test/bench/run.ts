@@ -19,7 +19,7 @@ const usage = `npm run bench -- [options]
 
   --rounds <n>     rounds, of which the median counts (default 5)
   --seconds <s>    how long each figure is measured (default 3; points of a series take a third of it, p99 four times)
-  --warmup <s>     load before each figure that does not count (default 1.5)
+  --warmup <s>     load before each figure that does not count (default 1.5; p99 four times)
   --only <ids>     only these measurements, separated by commas; an id's beginning is enough
   --quick          one short round of everything: does it run? The figures mean nothing
   --cores <a,b>    cores for the server and for the load (default: the first two)
@@ -146,7 +146,7 @@ const run = async (temporary: string): Promise<Results> => {
     const more = measurement.unsteady === true && !given.quick ? 4 : 1
     const own = measurement.point === true
       ? { ...settings, seconds: Math.max(1, Math.round(seconds / 3)), warmup: Math.min(1, warmup) }
-      : { ...settings, seconds: seconds * more }
+      : { ...settings, seconds: seconds * more, warmup: warmup * more }
     const found: Record<string, Array<number>> = figures[measurement.id] = {}
     const entrants = entrantsOf(measurement, against)
     for (const { key } of entrants) found[key] = []

@@ -4,10 +4,12 @@
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { LatencyJob, Result } from "./job.js"
-import { check, connect, head, type Wire } from "./wire.js"
+import { check, connect, head, type Response, type Wire } from "./wire.js"
 
 /** Milliseconds between two slices: what a server leaves to be done behind its answers is done in nobody else's time. */
 const rest = 30
+/** Milliseconds that the last answers of a slice may take. */
+const patience = 5000
 
 /** One slice of a server's time. */
 interface Slice {
@@ -23,14 +25,17 @@ export const latency = async (job: LatencyJob): Promise<ReadonlyArray<Result>> =
   const lanes: Array<Lane> = []
   try {
     for (const server of servers) lanes.push(await Lane.to(server, job))
-    if (warmup > 0) { for (const lane of lanes) await lane.slice(warmup) }
     const found = new Map(lanes.map((lane) => [lane, new Array<Slice>()]))
-    for (let i = 0; i < slices; i++) {
+    const length = seconds / slices
+    // these do not count: V8 has compiled the load only when it has seen a slice end and another begin
+    const first = Math.ceil(warmup / length)
+    for (let i = 0; i < first + slices; i++) {
       // back and forth: what disturbs the machine once a second would find the same server each time
       const order = i % 2 === 0 ? lanes : [...lanes].reverse()
       for (const lane of order) {
         await sleep(rest)
-        found.get(lane)?.push(await lane.slice(seconds / slices))
+        const slice = await lane.slice(length)
+        if (i >= first) found.get(lane)?.push(slice)
       }
     }
     return [...found.values()].map(result)
@@ -39,86 +44,107 @@ export const latency = async (job: LatencyJob): Promise<ReadonlyArray<Result>> =
   }
 }
 
-/** A server and the connections to it. */
+/**
+ * A server and the connections to it. All functions are made once: those made for each slice would be compiled anew, on a
+ * thread that shares the load's core, and requests would be late by milliseconds for it.
+ */
 class Lane {
   private readonly request: Buffer
+  private readonly interval: number
+  // who is free for the longest time is next, so that none is left without a request
+  private readonly free: Array<Caller> = []
   private wires: ReadonlyArray<Wire> = []
   private failure: Error | undefined = undefined
+  private late = new Float64Array(0)
+  private begin = 0
+  private due = 0
+  private sent = 0
+  private answered = 0
+  private before = 0
+  private stalled = 0
+  private over: () => void = () => undefined
 
   private constructor(private readonly name: string, private readonly job: LatencyJob) {
     this.request = Buffer.from(head(job.request))
+    this.interval = 1000 / job.rate
   }
 
   static async to({ name, port }: LatencyJob["servers"][number], job: LatencyJob): Promise<Lane> {
     const lane = new Lane(name, job)
     lane.wires = await connect(port, job.connections, lane.fail)
+    for (const wire of lane.wires) {
+      const caller = new Caller(wire)
+      wire.onResponse = (response) => lane.receive(caller, response)
+      lane.free.push(caller)
+    }
     return lane
   }
 
   async slice(seconds: number): Promise<Slice> {
-    const { expected, rate } = this.job
-    const interval = 1000 / rate
-    const total = Math.ceil(seconds * rate)
-    const late = new Float64Array(total)
-    // in turn, so that none of them is left without a request
-    const free: Array<() => void> = []
-    const begin = performance.now() + 1
-    let due = 0
-    let sent = 0
-    let answered = 0
-    for (const wire of this.wires) {
-      let current = 0
-      const send = (): void => {
-        current = sent++
-        wire.socket.write(this.request)
-      }
-      wire.onResponse = (response) => {
-        late[current] = performance.now() - (begin + current * interval)
-        check(response, expected, this.fail)
-        answered++
-        if (sent < due) send()
-        else free.push(send)
-      }
-      free.push(send)
-    }
-    const stalled = await this.turns((now) => {
-      due = Math.min(total, Math.floor((now - begin) / interval) + 1)
-      while (sent < due) {
-        const send = free.shift()
-        if (send === undefined) break
-        send()
-      }
-      return answered < total
-    }, begin + seconds * 1000 + 5000)
-    if (answered < total) this.fail(new Error(`${total - answered} of ${total} requests were not answered`))
+    this.late = new Float64Array(Math.ceil(seconds * this.job.rate))
+    this.due =
+      this.sent =
+      this.answered =
+      this.stalled =
+        0
+    this.before = performance.now()
+    this.begin = this.before + 1
+    await new Promise<void>((resolve) => {
+      this.over = resolve
+      this.turn()
+    })
+    const unanswered = this.late.length - this.answered
+    if (unanswered > 0) this.fail(new Error(`${unanswered} of ${this.late.length} requests were not answered`))
     if (this.failure !== undefined) throw this.failure
-    return { late: late.sort(), stalled }
+    return { late: this.late.sort(), stalled: this.stalled }
   }
 
   close(): void {
     for (const wire of this.wires) wire.close()
   }
 
+  // In each turn of the event loop, until all are answered. A callback and no promise: it would make garbage in each turn.
+  private readonly turn = (): void => {
+    const now = performance.now()
+    const passed = now - this.begin
+    const total = this.late.length
+    this.stalled = Math.max(this.stalled, now - this.before)
+    this.before = now
+    this.due = Math.min(total, Math.floor(passed / this.interval) + 1)
+    while (this.sent < this.due) {
+      const caller = this.free.shift()
+      if (caller === undefined) break
+      this.send(caller)
+    }
+    const tooLate = passed > total * this.interval + patience
+    if (this.answered === total || tooLate || this.failure !== undefined) this.over()
+    else setImmediate(this.turn)
+  }
+
+  private send(caller: Caller): void {
+    caller.current = this.sent++
+    caller.wire.socket.write(this.request)
+  }
+
+  private receive(caller: Caller, response: Response): void {
+    this.late[caller.current] = performance.now() - (this.begin + caller.current * this.interval)
+    check(response, this.job.expected, this.fail)
+    this.answered++
+    if (this.sent < this.due) this.send(caller)
+    else this.free.push(caller)
+  }
+
   private readonly fail = ({ message }: Error): void => {
     this.failure ??= new Error(`${this.name}: ${message}`)
   }
+}
 
-  // Each turn of the event loop until there is nothing left to do, or it failed, or it is too late; the longest of them.
-  private turns(step: (now: number) => boolean, latest: number): Promise<number> {
-    return new Promise((resolve) => {
-      let longest = 0
-      let before = performance.now()
-      const turn = (): void => {
-        const now = performance.now()
-        longest = Math.max(longest, now - before)
-        before = now
-        // a callback and no promise: it would make garbage in each turn
-        if (step(now) && now < latest && this.failure === undefined) setImmediate(turn)
-        else resolve(longest)
-      }
-      turn()
-    })
-  }
+/** A connection with at most one request at a time. */
+class Caller {
+  /** Which of the slice's requests it has sent. */
+  current = 0
+
+  constructor(readonly wire: Wire) {}
 }
 
 const result = (slices: ReadonlyArray<Slice>): Result => {
