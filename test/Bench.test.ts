@@ -277,6 +277,8 @@ describe("the report", () => {
       Object.fromEntries(contestants.map((contestant) => [keyOf(contestant), values]))
     ]))
 
+  const about = { date: "", node: "", cpu: "", pinned: true, seconds: 1, warmup: 1, rates: {} }
+
   it("names contestants that there are", () => {
     expect(verdicts(all([2, 4, 3])).map(({ figure, reached, row }) => [row.scenario, figure, reached !== "failed"]))
       .toEqual(rows.map(({ figure, scenario }) => [scenario, figure === "Ratio" ? 1 : 0, true]))
@@ -300,24 +302,20 @@ describe("the report", () => {
       ["p99 latency at half of node:http's peak", "nodeHttp", 0.5, 0.5, 0.75, "aim", undefined],
       ["1 to 100 headers, at the worst", "nodeHttp", 0.99, 0.99, 0.99, "NO", "100"]
     ])
+    const shown = terminal({ ...about, figures, failures: [] })
+    expect(shown).toMatch(/facade, hello +node:http +1\.30 .* yes, not in each round\n/)
+    expect(shown).toMatch(/p99 latency .* aim, not in each round\n/)
   })
 
   it("can be read and drawn", () => {
     const figures = all([1, 2])
-    const results = {
-      date: "",
-      node: "",
-      cpu: "",
-      pinned: true,
-      rounds: 2,
-      seconds: 1,
-      figures,
-      rates: {},
-      warmup: 1,
-      failures: ["this"]
-    }
+    const results = { ...about, figures, failures: ["this"] }
     expect(terminal(results)).toContain("failed: this")
-    expect(document(results)).toContain("| facade, hello | node:http | 1.00 | 1.00 to 1.00 | 1.20 | 1.40 | NO |")
+    const told = document(results)
+    expect(told).toContain("| facade, hello | node:http | 1.00 | 1.00 to 1.00 | 1.20 | 1.40 | NO |")
+    expect(told).toContain("; 2 rounds of 1 s\n")
+    expect(document({ ...results, rates: { latency: 31_000 }, figures: { ...figures, tls: { tls: [1] } } }))
+      .toMatch(/; 1 to 2 rounds of 1 s\n.* at 31,000 requests\/s\)\./)
     const drawn = chart(figures, verdicts(figures))
     expect(drawn).not.toMatch(/NaN|undefined/)
     expect(drawn.match(/<rect/g)?.length).toBeGreaterThan(rows.length)

@@ -9,7 +9,6 @@ export interface Results {
   readonly node: string
   readonly cpu: string
   readonly pinned: boolean
-  readonly rounds: number
   readonly seconds: number
   readonly warmup: number
   /** Requests a second of measurements at a fixed rate. */
@@ -174,6 +173,13 @@ export const terminal = (results: Results): string => {
   return `\n${align(table)}\n${missing === "" ? "" : `\n${missing}\n`}`
 }
 
+// Of single measurements there may be more, when they were merged into what an earlier run wrote.
+const rounds = (figures: Figures): string => {
+  const counts = Object.values(figures).flatMap((byKey) => Object.values(byKey).map(({ length }) => length))
+  const [least, most] = [Math.min(...counts), Math.max(...counts)]
+  return least < most ? `${least} to ${most}` : String(least)
+}
+
 export const document = (results: Results): string =>
   `# Results
 
@@ -181,8 +187,8 @@ export const document = (results: Results): string =>
 
 ${results.date}, Node ${results.node}, ${results.cpu}; ${
     results.pinned ? "one core for the server, one for the load" : "server and load not kept apart"
-  }; ${results.rounds} rounds of ${results.seconds} s each after ${results.warmup} s of load (series: a third as long, at least
-a second; latencies: four times as long${
+  }; ${rounds(results.figures)} rounds of ${results.seconds} s
+each after ${results.warmup} s of load (series: a third as long, at least a second; latencies: four times as long${
     Object.values(results.rates).map((rate) => `, at ${Math.round(rate).toLocaleString("en-US")} requests/s`).join("")
   }).
 

@@ -176,7 +176,6 @@ const run = async (temporary: string): Promise<Results> => {
     node: process.versions.node,
     cpu: cpus()[0]?.model ?? "an unknown processor",
     pinned: cores !== undefined,
-    rounds,
     seconds,
     warmup,
     rates,

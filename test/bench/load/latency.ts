@@ -82,11 +82,10 @@ class Lane {
 
   async slice(seconds: number): Promise<Slice> {
     this.late = new Float64Array(Math.ceil(seconds * this.job.rate))
-    this.due =
-      this.sent =
-      this.answered =
-      this.stalled =
-        0
+    this.due = 0
+    this.sent = 0
+    this.answered = 0
+    this.stalled = 0
     this.before = performance.now()
     this.begin = this.before + 1
     await new Promise<void>((resolve) => {
