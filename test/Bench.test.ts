@@ -3,12 +3,10 @@
  * guard's figure is near the one that was kept.
  */
 import { execFile } from "node:child_process"
-import { once } from "node:events"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
-import { setImmediate as turn } from "node:timers/promises"
 import { promisify } from "node:util"
 import { generate } from "selfsigned"
 import ts from "typescript"
@@ -18,9 +16,11 @@ import { latency } from "./bench/load/latency.js"
 import { ask, type Response, Wire } from "./bench/load/wire.js"
 import { document, type Figures, terminal, verdicts } from "./bench/report.js"
 import { type Contestant, keyOf, type Measurement, measurements, rows, servers } from "./bench/scenarios.js"
+import { listening } from "./bench/servers/listening.js"
 import { hooksRun, serve as serveEffect } from "./bench/servers/tsgiEffect.js"
 import { serve as serveFacade } from "./bench/servers/tsgiFacade.js"
-import type { Serve } from "./bench/servers/work.js"
+import type { Serve, Serving } from "./bench/servers/work.js"
+import { turn } from "./utils/holdings.js"
 import { Program } from "./utils/processes.js"
 
 const root = path.resolve(import.meta.dirname, "..")
@@ -123,7 +123,7 @@ describe("the load", () => {
       answer("six")
     ]
     const found: Array<string> = []
-    const [wire, peer] = await connected()
+    const [wire, socket] = await connected()
     wire.onContinue = () => found.push("100")
     let last: Response | undefined
     wire.onResponse = (response) => {
@@ -133,7 +133,7 @@ describe("the load", () => {
     let sent = 0
     for (const read of reads) {
       sent += read.length
-      peer.write(read)
+      socket.write(read)
       while (wire.socket.bytesRead < sent) await turn()
     }
     expect(found).toEqual(
@@ -175,15 +175,15 @@ describe("the load", () => {
   it("asks servers at a rate, back and forth, on all connections", async () => {
     const asked: Array<string> = []
     const sockets = new Map<net.Socket, number>()
-    const peer = (name: string) => (socket: net.Socket) =>
+    const named = (name: string) => (socket: net.Socket) =>
       socket.on("data", () => {
         if (asked.at(-1) !== name) asked.push(name)
         sockets.set(socket, (sockets.get(socket) ?? 0) + 1)
         socket.write(answer("one"))
       })
     const servers = [
-      { name: "first", port: portOf(await listening(peer("first"))) },
-      { name: "second", port: portOf(await listening(peer("second"))) }
+      { name: "first", port: await peer(named("first")) },
+      { name: "second", port: await peer(named("second")) }
     ]
     const results = await latency({ ...job, servers, rate: 400, connections: 16, seconds: 0.2, warmup: 0.02 })
     const slices = "first second  second first  first second  second first  first second".split(/ +/)
@@ -201,20 +201,17 @@ describe("the load", () => {
 
   it("counts from when a request was due, not from when it could be sent", async () => {
     let first = true
-    const port = portOf(
-      await listening((socket) =>
-        socket.on("data", () => {
-          if (!first) return void socket.write(answer("one"))
-          first = false
-          setTimeout(() => socket.write(answer("one")), 50)
-        })
-      )
+    const port = await peer((socket) =>
+      socket.on("data", () => {
+        if (!first) return void socket.write(answer("one"))
+        first = false
+        setTimeout(() => socket.write(answer("one")), 50)
+      })
     )
     const [{ details }] = await latency({
       ...job,
       connections: 1,
       slices: 1,
-      warmup: 0,
       servers: [{ name: "slow", port }]
     })
     // of 200 requests 100 were due while the only connection waited
@@ -227,42 +224,34 @@ describe("the load", () => {
     ["wrong answer: 500 one", answer("one").replace("200 OK", "500 Oh")],
     ["the server closed the connection", undefined]
   ])("names the server of which there is to say: %s", async (told, given) => {
-    const right = portOf(await listening((socket) => socket.on("data", () => socket.write(answer("one")))))
-    const port = portOf(
-      await listening((socket) =>
-        socket.on("data", () => {
-          if (given === undefined) socket.destroy()
-          else socket.write(given)
-        })
-      )
+    const right = await peer((socket) => socket.on("data", () => socket.write(answer("one"))))
+    const port = await peer((socket) =>
+      socket.on("data", () => {
+        if (given === undefined) socket.destroy()
+        else socket.write(given)
+      })
     )
     const servers = [{ name: "right", port: right }, { name: "wrong", port }]
     await expect(latency({ ...job, servers })).rejects.toThrow(`wrong: ${told}`)
   })
 
-  const peers = new Set<net.Server>()
-  afterEach(() => {
-    for (const peer of peers) peer.close()
-    peers.clear()
-  })
+  const peers: Array<Serving> = []
+  afterEach(() => Promise.all(peers.splice(0).map((peer) => peer.stop())))
 
-  const listening = async (accept: (socket: net.Socket) => void): Promise<net.Server> => {
-    const peer = net.createServer({ noDelay: true }, accept).listen(0, "127.0.0.1")
-    peers.add(peer)
-    await once(peer, "listening")
-    return peer
-  }
-
-  const portOf = (peer: net.Server): number => {
-    const address = peer.address()
-    if (address === null || typeof address === "string") throw new Error("no port")
-    return address.port
+  /** The port of a peer. */
+  const peer = async (accept: (socket: net.Socket) => void): Promise<number> => {
+    const serving = await listening(net.createServer({ noDelay: true }, (socket) => {
+      // a load that has failed leaves with answers under way
+      socket.on("error", () => socket.destroy())
+      accept(socket)
+    }))
+    peers.push(serving)
+    return serving.port
   }
 
   const connected = async (): Promise<readonly [Wire, net.Socket]> => {
     const sockets: Array<net.Socket> = []
-    const peer = await listening((socket) => sockets.push(socket))
-    const wire = new Wire(portOf(peer), true)
+    const wire = new Wire(await peer((socket) => sockets.push(socket)), true)
     await wire.connected()
     while (sockets.length === 0) await turn()
     return [wire, sockets[0]]

@@ -75,21 +75,16 @@ const verify = async (measurement: Measurement, request: Request, port: number):
   return response.headers.length + 4 + response.length
 }
 
-/** So many results, which the load gives in one line each. */
-const underLoad = async (job: Job, count: number, settings: Settings): Promise<ReadonlyArray<Result>> => {
-  const run = new Process(settings.cores?.load, process.execPath, [
-    path.join(built(), "load/main.js"),
-    JSON.stringify(job)
-  ])
+const startLoad = (job: Job, settings: Settings): Process =>
+  new Process(settings.cores?.load, process.execPath, [path.join(built(), "load/main.js"), JSON.stringify(job)])
+
+const underLoad = async (job: Job, settings: Settings): Promise<ReadonlyArray<Result>> => {
+  const run = startLoad(job, settings)
   try {
-    const results: Array<Result> = []
-    while (results.length < count) {
-      const [line] = await run.line(/^\{.*$/)
-      const result = JSON.parse(line) as Result | { readonly error: string }
-      if ("error" in result) throw new Error(result.error)
-      results.push(result)
-    }
-    return results
+    const [line] = await run.line(/^\{.*$/)
+    const found = JSON.parse(line) as { readonly results: ReadonlyArray<Result> } | { readonly error: string }
+    if ("error" in found) throw new Error(found.error)
+    return found.results
   } finally {
     await run.stop()
   }
@@ -235,10 +230,7 @@ const idle = async (job: Job, server: Running, settings: Settings): Promise<Samp
     }
     return server.process.resident
   }
-  const run = new Process(settings.cores?.load, process.execPath, [
-    path.join(built(), "load/main.js"),
-    JSON.stringify(job)
-  ])
+  const run = startLoad(job, settings)
   try {
     await run.line(/^\{"ready"/)
     const before = await resident()
@@ -283,7 +275,7 @@ const alone = async (
       case "Idle":
         return await idle({ ...job, ...load }, server, settings)
       case "Continue":
-        return (await underLoad({ ...job, ...load }, 1, settings))[0]
+        return (await underLoad({ ...job, ...load }, settings))[0]
     }
   } finally {
     await server.process.stop()
@@ -314,7 +306,7 @@ const latencies = async (
       warmup,
       seconds
     }
-    return await underLoad({ _tag: "Latency", ...job }, entrants.length, settings)
+    return await underLoad({ _tag: "Latency", ...job }, settings)
   } finally {
     for (const server of running) await server.process.stop()
   }

@@ -157,8 +157,10 @@ const run = async (temporary: string): Promise<Results> => {
       failures.push(`${measurement.id}: ${String(error)}`)
       continue
     }
-    if (rate > 0) rates[measurement.id] = rate
-    if (rate > 0) say(`  at ${Math.round(rate).toLocaleString("en-US")} requests/s`)
+    if (rate > 0) {
+      rates[measurement.id] = rate
+      say(`  at ${Math.round(rate).toLocaleString("en-US")} requests/s`)
+    }
     for (let round = 1; round <= rounds; round++) {
       const samples = await measureRound(measurement, entrants, rate, own)
       rmSync(env.BENCH_LOG, { force: true })

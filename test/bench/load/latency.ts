@@ -25,7 +25,6 @@ export const latency = async (job: LatencyJob): Promise<ReadonlyArray<Result>> =
   const lanes: Array<Lane> = []
   try {
     for (const server of servers) lanes.push(await Lane.to(server, job))
-    const found = new Map(lanes.map((lane) => [lane, new Array<Slice>()]))
     const length = seconds / slices
     // these do not count: V8 has compiled the load only when it has seen a slice end and another begin
     const first = Math.ceil(warmup / length)
@@ -35,10 +34,10 @@ export const latency = async (job: LatencyJob): Promise<ReadonlyArray<Result>> =
       for (const lane of order) {
         await sleep(rest)
         const slice = await lane.slice(length)
-        if (i >= first) found.get(lane)?.push(slice)
+        if (i >= first) lane.slices.push(slice)
       }
     }
-    return [...found.values()].map(result)
+    return lanes.map((lane) => result(lane.slices))
   } finally {
     for (const lane of lanes) lane.close()
   }
@@ -49,6 +48,8 @@ export const latency = async (job: LatencyJob): Promise<ReadonlyArray<Result>> =
  * thread that shares the load's core, and requests would be late by milliseconds for it.
  */
 class Lane {
+  /** Those that count. */
+  readonly slices: Array<Slice> = []
   private readonly request: Buffer
   private readonly interval: number
   // who is free for the longest time is next, so that none is left without a request

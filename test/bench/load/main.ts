@@ -1,6 +1,6 @@
 /**
- * The loads that wrk does not make, as a process: `node main.js <json>`. Writes lines of JSON, of which the last
- * ones are the results.
+ * The loads that wrk does not make, as a process: `node main.js <json>`. Writes lines of JSON; the last one has the
+ * results.
  */
 import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -107,7 +107,7 @@ const run = async (): Promise<ReadonlyArray<Result>> => {
 
 run().then(
   (results) => {
-    for (const result of results) say(result)
+    say({ results })
     process.exit(0)
   },
   (error: unknown) => fail(error instanceof Error ? error : new Error(String(error)))
