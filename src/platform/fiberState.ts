@@ -3,39 +3,19 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
-import { globalValue } from "effect/GlobalValue"
-import * as Option from "effect/Option"
+import type * as FiberRefs from "effect/FiberRefs"
 import * as Predicate from "effect/Predicate"
 
 /**
- * Its settings, for a fiber that nobody joins to begin with. They are taken as they are: to fork them costs as much as the
- * rest of that fiber's start. But two are this fiber's alone: that it was interrupted, and whose children its own are to be.
+ * Its settings. `getFiberRefs` copies them to note the fiber's runtime flags there, which those who begin with them do not
+ * need.
  *
  * @since 0.1.0
  * @category accessors
  */
 export const settingsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): FiberRefs.FiberRefs => {
-  const refs = refsOf(fiber)
-  return Cause.isEmpty(fiber.getFiberRef(FiberRef.interruptedCause)) && forkScopeOverride !== undefined &&
-      Option.isNone(fiber.getFiberRef(forkScopeOverride))
-    ? refs
-    : FiberRefs.forkAs(refs, FiberId.unsafeMake())
-}
-
-// Effect's own, which it does not name in public; where it is not found, all is forked.
-const forkScopeOverride = globalValue<FiberRef.FiberRef<Option.Option<unknown>> | undefined>(
-  Symbol.for("effect/FiberRef/currentForkScopeOverride"),
-  () => undefined
-)
-
-// `getFiberRefs` copies them to note the fiber's runtime flags there, which those who begin with them do not need.
-const refsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): FiberRefs.FiberRefs => {
-  const refs: unknown = Reflect.get(fiber, "_fiberRefs")
+  const refs = "_fiberRefs" in fiber ? fiber._fiberRefs : undefined
   return isFiberRefs(refs) ? refs : fiber.getFiberRefs()
 }
 
@@ -47,7 +27,7 @@ const refsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): FiberRefs.FiberRef
  * @category predicates
  */
 export const hasChildren = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => {
-  const children: unknown = Reflect.get(fiber, "_children")
+  const children = "_children" in fiber ? fiber._children : undefined
   return children instanceof Set && children.size > 0
 }
 

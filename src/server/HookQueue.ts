@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import type { FiberRefs } from "effect/FiberRefs"
 import type { Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"
+import type { Settings } from "./Settings.js"
 
 /**
  * Who runs hooks.
@@ -34,29 +34,20 @@ export interface HookOwner {
 }
 
 /**
- * The fiber refs that a hook's fiber begins with, as they are: that the services it needs are among them, and no interruption
- * and no fork scope of another fiber, is for the caller to see to. Without them it has the server's.
- *
- * @since 0.1.0
- * @category models
- */
-export type Settings = FiberRefs | undefined
-
-/**
  * @since 0.1.0
  * @category models
  */
 export interface HookOptions {
   /** Run beside the connection's next requests? Default `false`. */
   readonly detached?: boolean | undefined
+  /** That the services it needs are among them is for the caller to see to. */
   readonly settings?: Settings
 }
 
-interface Entry {
-  readonly hook: PostHook<unknown>
-  readonly detached: boolean
-  readonly settings: Settings
-  next: Entry | undefined
+class Entry {
+  next: Entry | undefined = undefined
+
+  constructor(readonly hook: PostHook<unknown>, readonly options: HookOptions | undefined) {}
 }
 
 /**
@@ -74,7 +65,7 @@ export class HookQueue {
   constructor(private readonly runner: HookRunner, private readonly owner: HookOwner) {}
 
   add(hook: PostHook<unknown>, options: HookOptions | undefined): void {
-    const entry: Entry = { hook, detached: options?.detached === true, settings: options?.settings, next: undefined }
+    const entry = new Entry(hook, options)
     if (this.next === undefined) this.next = entry
     else if (this.last !== undefined) this.last.next = entry
     this.last = entry
@@ -90,14 +81,14 @@ export class HookQueue {
     const { outcome, runner } = this
     if (outcome === undefined) return
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
-      const { detached, hook, settings } = entry
-      if (detached) {
-        runner.runDetached(hook, outcome, settings)
+      const { hook, options } = entry
+      if (options?.detached === true) {
+        runner.runDetached(hook, outcome, options.settings)
         continue
       }
       const rest = runner.runHook(hook, outcome)
       if (rest === undefined) continue
-      runner.runEffect(rest, () => this.goOn(), settings)
+      runner.runEffect(rest, () => this.goOn(), options?.settings)
       return
     }
     this.owner.hooksOver()
@@ -106,7 +97,7 @@ export class HookQueue {
   /** Runs all beside the connection. */
   runDetached(outcome: Outcome): void {
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
-      this.runner.runDetached(entry.hook, outcome, entry.settings)
+      this.runner.runDetached(entry.hook, outcome, entry.options?.settings)
     }
   }
 

@@ -50,7 +50,9 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
     try {
       const rest = hook(outcome)
       if (rest === undefined || rest === null) return
-      if (Effect.isEffect(rest)) return atOnce(rest, log) ? undefined : settled(rest, log)
+      // a function of type `() => void` may return a number
+      if (typeof rest === "object" && isStep(rest)) return void rest.effect_instruction_i0()
+      if (Effect.isEffect(rest)) return isOver(rest, log) ? undefined : settled(rest, log)
       if (Predicate.isPromiseLike(rest)) return settled(Effect.promise(() => rest), log)
     } catch (error) {
       log(Cause.die(error))
@@ -68,14 +70,10 @@ export const layer: Layer.Layer<Posthooks> = Layer.sync(Posthooks, make)
 
 // A hook that is over, or a single synchronous step (Effect.sync, most operations of a Ref), is done here: a fiber for it
 // costs three times as much as the rest of a hook. In what other effects are made of, the steps are Effect's own affair.
-const atOnce = (
+const isOver = (
   effect: Effect.Effect<unknown, unknown, unknown>,
   log: (cause: Cause.Cause<unknown>) => void
 ): boolean => {
-  if (isStep(effect)) {
-    effect.effect_instruction_i0()
-    return true
-  }
   // `isExit` alone takes any effect for one that has its tag, an error of that name for instance
   if (!Exit.isExit(effect) || instructionOf(effect) !== effect._tag) return false
   if (Exit.isFailure(effect)) log(effect.cause)

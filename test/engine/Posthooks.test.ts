@@ -1,6 +1,7 @@
 /** Post hooks at the engine: they may be plain, an Effect or a promise. */
 import { assert, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
@@ -9,6 +10,8 @@ import * as TestClock from "effect/TestClock"
 import { type Outcome, Posthooks } from "tsgi/effect"
 import { Journal, turns } from "../utils/Journal.js"
 import { get, named, serve } from "./fixture.js"
+
+class Name extends Context.Reference<Name>()("Name", { defaultValue: () => "none" }) {}
 
 class Failure extends Data.TaggedError("Failure") {}
 
@@ -172,6 +175,14 @@ it.effect("are done when they return what is over or a single step, and need a f
     assert.isDefined(run(() => Effect.asVoid(step)))
     assert.isDefined(run(() => new Failure()))
     assert.lengthOf(failures, 1)
+    assert.isDefined(run(() => Name))
     assert.isDefined(run(() => Promise.resolve()))
     assert.lengthOf(journal, 2)
+    // what a function of type `() => void` returns is nobody's business
+    const values: ReadonlyArray<unknown> = [1, "", null, {}, () => step]
+    for (const value of values) {
+      const plain: () => void = () => value
+      assert.isUndefined(run(plain))
+    }
+    assert.lengthOf(failures, 1)
   }).pipe(Effect.provide(Posthooks.layer)))
