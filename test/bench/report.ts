@@ -188,7 +188,7 @@ export const document = (results: Results): string =>
 ${results.date}, Node ${results.node}, ${results.cpu}; ${
     results.pinned ? "one core for the server, one for the load" : "server and load not kept apart"
   }; ${rounds(results.figures)} rounds of ${results.seconds} s
-each after ${results.warmup} s of load (series: a third as long, at least a second; latencies: four times as long${
+each after ${results.warmup} s of load (series: a third as long, at least a second; latencies: ten times as long after four times as much${
     Object.values(results.rates).map((rate) => `, at ${Math.round(rate).toLocaleString("en-US")} requests/s`).join("")
   }).
 

@@ -83,7 +83,7 @@ export interface Measurement {
   readonly contestants: ReadonlyArray<Contestant>
   /** One of a series of points: measured for a shorter time, left out of a quick run but for the first and the last. */
   readonly point?: boolean
-  /** Moments in which the machine did something else may decide the figure: four times as long, warmed up and measured. */
+  /** Moments in which the machine did something else decide the figure: measured ten times as long, warmed up four times. */
   readonly unsteady?: boolean
   readonly secure?: boolean
 }
