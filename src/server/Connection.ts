@@ -26,6 +26,7 @@ import * as Address from "./Address.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
 import { Exchange } from "./Exchange.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
+import type { HookSettings } from "./HookSettings.js"
 import { LazyScope } from "./LazyScope.js"
 import { Outbox } from "./Outbox.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
@@ -34,7 +35,6 @@ import type { PostHook } from "./Posthooks.js"
 import { type BodySource, noBody, RequestBody } from "./RequestBody.js"
 import type { Config } from "./ServerConfig.js"
 import { BodyError, type InterimError, RequestError, requestErrorFrom, type TransportError } from "./ServerError.js"
-import type { Settings } from "./Settings.js"
 import type { Time } from "./Time.js"
 import type { Transport } from "./Transport.js"
 import type { Member } from "./Turn.js"
@@ -406,11 +406,11 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
 
   private readonly hookFailed = (cause: Cause.Cause<unknown>): void => this.logFailure("a post hook failed", cause)
 
-  runEffect(effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: Settings): void {
+  runEffect(effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: HookSettings): void {
     this.engine.run(effect, done, settings)
   }
 
-  runDetached(hook: PostHook<unknown>, outcome: Outcome, settings: Settings): void {
+  runDetached(hook: PostHook<unknown>, outcome: Outcome, settings: HookSettings): void {
     const rest = this.runHook(hook, outcome)
     if (rest !== undefined) this.engine.runDetached(rest, settings)
   }

@@ -7,12 +7,12 @@ import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { Exchange } from "./Exchange.js"
+import type { HookSettings } from "./HookSettings.js"
 import type { InterimResponses } from "./InterimResponses.js"
 import type { Posthooks } from "./Posthooks.js"
 import type { RequestParser } from "./RequestParser.js"
 import type { Config } from "./ServerConfig.js"
 import type { RequestError } from "./ServerError.js"
-import type { Settings } from "./Settings.js"
 import type { Time } from "./Time.js"
 import type { Transport } from "./Transport.js"
 import type { Turn } from "./Turn.js"
@@ -55,9 +55,9 @@ export interface ConnectionHost {
     /** When its first bytes came; `undefined` where they came all at once. */
     since: number | undefined
   ) => void
-  readonly run: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: Settings) => void
+  readonly run: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: HookSettings) => void
   /** Runs beside everything; the server's stop waits for it. */
-  readonly runDetached: (effect: Effect.Effect<unknown, never, unknown>, settings: Settings) => void
+  readonly runDetached: (effect: Effect.Effect<unknown, never, unknown>, settings: HookSettings) => void
   /** Makes the server's stop wait until the function returned is called. */
   readonly detach: () => () => void
   /** A message that costs something to make is given as a function, which is called if anybody reads it. */

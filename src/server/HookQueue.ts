@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type { HookSettings } from "./HookSettings.js"
 import type { Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"
-import type { Settings } from "./Settings.js"
 
 /**
  * Who runs hooks.
@@ -17,9 +17,9 @@ import type { Settings } from "./Settings.js"
 export interface HookRunner {
   /** Runs a hook: what is returned is left to do. */
   readonly runHook: (hook: PostHook<unknown>, outcome: Outcome) => void | Effect.Effect<unknown, never, unknown>
-  readonly runEffect: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: Settings) => void
+  readonly runEffect: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: HookSettings) => void
   /** Runs a hook beside the connection; the server's stop waits for it. */
-  readonly runDetached: (hook: PostHook<unknown>, outcome: Outcome, settings: Settings) => void
+  readonly runDetached: (hook: PostHook<unknown>, outcome: Outcome, settings: HookSettings) => void
 }
 
 /**
@@ -40,14 +40,18 @@ export interface HookOwner {
 export interface HookOptions {
   /** Run beside the connection's next requests? Default `false`. */
   readonly detached?: boolean | undefined
-  /** That the services it needs are among them is for the caller to see to. */
-  readonly settings?: Settings
+  /** That the services which the hook needs are among them is for the caller to see to. */
+  readonly settings?: HookSettings
 }
 
 class Entry {
   next: Entry | undefined = undefined
 
-  constructor(readonly hook: PostHook<unknown>, readonly options: HookOptions | undefined) {}
+  constructor(
+    readonly hook: PostHook<unknown>,
+    readonly detached: boolean,
+    readonly settings: HookSettings
+  ) {}
 }
 
 /**
@@ -65,7 +69,7 @@ export class HookQueue {
   constructor(private readonly runner: HookRunner, private readonly owner: HookOwner) {}
 
   add(hook: PostHook<unknown>, options: HookOptions | undefined): void {
-    const entry = new Entry(hook, options)
+    const entry = new Entry(hook, options?.detached === true, options?.settings)
     if (this.next === undefined) this.next = entry
     else if (this.last !== undefined) this.last.next = entry
     this.last = entry
@@ -81,14 +85,14 @@ export class HookQueue {
     const { outcome, runner } = this
     if (outcome === undefined) return
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
-      const { hook, options } = entry
-      if (options?.detached === true) {
-        runner.runDetached(hook, outcome, options.settings)
+      const { detached, hook, settings } = entry
+      if (detached) {
+        runner.runDetached(hook, outcome, settings)
         continue
       }
       const rest = runner.runHook(hook, outcome)
       if (rest === undefined) continue
-      runner.runEffect(rest, () => this.goOn(), options?.settings)
+      runner.runEffect(rest, () => this.goOn(), settings)
       return
     }
     this.owner.hooksOver()
@@ -97,7 +101,7 @@ export class HookQueue {
   /** Runs all beside the connection. */
   runDetached(outcome: Outcome): void {
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
-      this.runner.runDetached(entry.hook, outcome, entry.options?.settings)
+      this.runner.runDetached(entry.hook, outcome, entry.settings)
     }
   }
 

@@ -50,10 +50,14 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
     try {
       const rest = hook(outcome)
       if (rest === undefined || rest === null) return
-      // a function of type `() => void` may return a number
+      // A single synchronous step (Effect.sync, most operations of a Ref), or one that is over, is done here: a fiber for it
+      // costs three times as much as the rest of a hook. What other effects are made of is Effect's own affair. A function of
+      // type `() => void` may return a number.
       if (typeof rest === "object" && isStep(rest)) return void rest.effect_instruction_i0()
-      if (Effect.isEffect(rest)) return isOver(rest, log) ? undefined : settled(rest, log)
-      if (Predicate.isPromiseLike(rest)) return settled(Effect.promise(() => rest), log)
+      if (Effect.isEffect(rest)) {
+        if (!isOver(rest)) return settled(rest, log)
+        if (Exit.isFailure(rest)) log(rest.cause)
+      } else if (Predicate.isPromiseLike(rest)) return settled(Effect.promise(() => rest), log)
     } catch (error) {
       log(Cause.die(error))
     }
@@ -68,24 +72,16 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
  */
 export const layer: Layer.Layer<Posthooks> = Layer.sync(Posthooks, make)
 
-// A hook that is over, or a single synchronous step (Effect.sync, most operations of a Ref), is done here: a fiber for it
-// costs three times as much as the rest of a hook. In what other effects are made of, the steps are Effect's own affair.
-const isOver = (
-  effect: Effect.Effect<unknown, unknown, unknown>,
-  log: (cause: Cause.Cause<unknown>) => void
-): boolean => {
-  // `isExit` alone takes any effect for one that has its tag, an error of that name for instance
-  if (!Exit.isExit(effect) || instructionOf(effect) !== effect._tag) return false
-  if (Exit.isFailure(effect)) log(effect.cause)
-  return true
-}
-
 // Effect does not name its instructions in public; where they are made otherwise, a fiber runs them.
 const instructionOf = (effect: object): unknown => "_op" in effect ? effect._op : undefined
 
 const isStep = (effect: object): effect is { readonly effect_instruction_i0: () => unknown } =>
   instructionOf(effect) === "Sync" &&
   "effect_instruction_i0" in effect && typeof effect.effect_instruction_i0 === "function"
+
+// `isExit` alone takes any effect for one that has its tag, an error of that name for instance
+const isOver = (effect: Effect.Effect<unknown, unknown, unknown>): effect is Exit.Exit<unknown, unknown> =>
+  Exit.isExit(effect) && instructionOf(effect) === effect._tag
 
 const settled = <R>(
   rest: Effect.Effect<unknown, unknown, R>,

@@ -24,6 +24,7 @@ import type { ConnectionHost } from "./ConnectionHost.js"
 import { Connections, graceOf, type StopOptions, type StopReport } from "./Drain.js"
 import type { Exchange } from "./Exchange.js"
 import { plainText } from "./FailureText.js"
+import { forHook, type HookSettings } from "./HookSettings.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
 import * as Metrics from "./Metrics.js"
@@ -31,7 +32,6 @@ import * as Hooks from "./Posthooks.js"
 import * as Parser from "./RequestParser.js"
 import { type Config, ServerConfig, type Timeouts } from "./ServerConfig.js"
 import type { BindError } from "./ServerError.js"
-import * as Settings from "./Settings.js"
 import * as Time from "./Time.js"
 import type { Transport } from "./Transport.js"
 import { Turn } from "./Turn.js"
@@ -126,10 +126,10 @@ export const serve = (
       runtimeFlags
     }))
     const runWith = Runtime.runFork(bare(runtimeFlags))
-    const fork = (effect: Effect.Effect<unknown, never, unknown>, settings: Settings.Settings) =>
+    const fork = (effect: Effect.Effect<unknown, never, unknown>, settings: HookSettings) =>
       settings === undefined
         ? runFork(effect, { immediate: true })
-        : runWith(effect, { immediate: true, updateRefs: () => Settings.forAnother(settings) })
+        : runWith(effect, { immediate: true, updateRefs: () => forHook(settings) })
     const log = yield* logger
     // Sockets live as long as the drain lets them, not as long as whoever started the server.
     const sockets = yield* Scope.make()

@@ -4,6 +4,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Logger from "effect/Logger"
 import * as Ref from "effect/Ref"
 import * as TestClock from "effect/TestClock"
@@ -155,6 +156,36 @@ it.scoped("tell the door when they have run, also those that came when the answe
         "access Sent"
       ])
       journal.entries.splice(0)
+    }
+  }))
+
+it.scoped("begin with the settings they were added with, whenever that was, attached or not", () =>
+  Effect.gen(function*() {
+    const journal = new Journal<string>()
+    const setting = yield* FiberRef.make("server's")
+    const settings = yield* Effect.locally(Effect.getFiberRefs, setting, "handler's")
+    const { connect } = yield* serve((exchange) => {
+      const { target } = exchange.request
+      const hook = (detached = false) =>
+        exchange.postHook(
+          () =>
+            Effect.zipRight(
+              Effect.promise(() => turns(2)),
+              Effect.map(FiberRef.get(setting), (value) => journal.push(`${target} ${value}`))
+            ),
+          { detached, settings }
+        )
+      if (target === "/before") hook()
+      if (target === "/detached") hook(true)
+      exchange.respond({ status: 200, fields: [] }, "ok")
+      if (target === "/behind") hook()
+      if (target === "/late") void journal.find((entry) => entry.startsWith("access")).then(() => hook())
+    }, journal)
+    const client = connect()
+    for (const target of ["/before", "/detached", "/behind", "/late"]) {
+      client.send(get(target))
+      yield* Effect.promise(() => journal.first(2))
+      assert.sameMembers(journal.entries.splice(0), [`${target} handler's`, "access Sent"])
     }
   }))
 

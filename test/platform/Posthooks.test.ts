@@ -324,6 +324,21 @@ for (const kind of Object.keys(kinds)) {
       expect(seen.events.entries).toEqual(["waiting", "hook", expect.stringMatching(/^log 499/)])
     })
 
+    it("one whose children would be another fiber's does not fork the handler's settings", async () => {
+      const seen = nothingSeen()
+      const fork = () => {
+        throw new Error("forked")
+      }
+      const setting = FiberRef.unsafeMake<string>("nothing", { fork })
+      const handler = add(() => Effect.flatMap(FiberRef.get(setting), (value) => later(seen, value))).pipe(
+        Effect.daemonChildren,
+        Effect.locally(setting, "something"),
+        Effect.as(ok)
+      )
+      await exchange(kind, seen, handler)
+      expect(seen.events.entries).toEqual(["something", "log 200"])
+    })
+
     it("a stop waits for them, attached or not, and interrupts none", async () => {
       const before = holdings()
       const seen = nothingSeen()

@@ -1,0 +1,43 @@
+/**
+ * What a post hook's fiber begins with: the settings of the fiber that added the hook.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import { globalValue } from "effect/GlobalValue"
+import * as Option from "effect/Option"
+
+/**
+ * A fiber's fiber refs as they were, the services it had among them; `undefined` for the server's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type HookSettings = FiberRefs.FiberRefs | undefined
+
+/**
+ * Settings for a fiber to begin with that nobody joins. They are taken as they are: to fork them costs as much as the rest of
+ * its start, and runs what programs have given for that. But two are those of the fiber they come from alone: that it was
+ * interrupted, and whose children its own are to be.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const forHook = (settings: FiberRefs.FiberRefs): FiberRefs.FiberRefs => {
+  let own = settings
+  if (!Cause.isEmpty(FiberRefs.getOrDefault(own, FiberRef.interruptedCause))) {
+    own = FiberRefs.delete(own, FiberRef.interruptedCause)
+  }
+  if (forkScopeOverride !== undefined && Option.isSome(FiberRefs.getOrDefault(own, forkScopeOverride))) {
+    own = FiberRefs.delete(own, forkScopeOverride)
+  }
+  return own
+}
+
+// Effect's own, which it does not name in public.
+const forkScopeOverride = globalValue<FiberRef.FiberRef<Option.Option<unknown>> | undefined>(
+  Symbol.for("effect/FiberRef/currentForkScopeOverride"),
+  () => undefined
+)
