@@ -1,5 +1,14 @@
 /** From figures to what is said about them: the table on the terminal, and `RESULTS.md`. */
-import { type Contestant, keyOf, type Measurement, measurements, type Row, rows, servers } from "./scenarios.js"
+import {
+  type Contestant,
+  keyOf,
+  type Measurement,
+  measurements,
+  patience,
+  type Row,
+  rows,
+  servers
+} from "./scenarios.js"
 
 /** Figures by measurement, and there by contestant, one for each round. `NaN` for a round that failed. */
 export type Figures = Readonly<Record<string, Readonly<Record<string, ReadonlyArray<number>>>>>
@@ -188,7 +197,7 @@ export const document = (results: Results): string =>
 ${results.date}, Node ${results.node}, ${results.cpu}; ${
     results.pinned ? "one core for the server, one for the load" : "server and load not kept apart"
   }; ${rounds(results.figures)} rounds of ${results.seconds} s
-each after ${results.warmup} s of load (series: a third as long, at least a second; latencies: ten times as long after four times as much${
+each after ${results.warmup} s of load (series: a third as long, at least a second; latencies: ${patience.seconds} times as long, and ${patience.warmup} times as much before${
     Object.values(results.rates).map((rate) => `, at ${Math.round(rate).toLocaleString("en-US")} requests/s`).join("")
   }).
 

@@ -13,13 +13,13 @@ import { type Entrant, measureRound, prepare, pythonWith, type Sample, type Sett
 import { bench, built } from "./paths.js"
 import { usableCores } from "./processes.js"
 import { comparison, document, type Results, terminal, verdicts, withUnit } from "./report.js"
-import { type Contestant, keyOf, type Measurement, measurements, servers } from "./scenarios.js"
+import { type Contestant, keyOf, type Measurement, measurements, patience, servers } from "./scenarios.js"
 
 const usage = `npm run bench -- [options]
 
   --rounds <n>     rounds, of which the median counts (default 5)
-  --seconds <s>    how long each figure is measured (default 3; points of a series take a third of it, p99 ten times)
-  --warmup <s>     load before each figure that does not count (default 1.5; p99 four times)
+  --seconds <s>    how long each figure is measured (default 3; points of a series take a third of it, p99 ${patience.seconds} times)
+  --warmup <s>     load before each figure that does not count (default 1.5; p99 ${patience.warmup} times)
   --only <ids>     only these measurements, separated by commas; an id's beginning is enough
   --quick          one short round of everything: does it run? The figures mean nothing
   --cores <a,b>    cores for the server and for the load (default: the first two)
@@ -136,6 +136,11 @@ const run = async (temporary: string): Promise<Results> => {
   writeFileSync(env.BENCH_CERT, certificate.cert)
   writeFileSync(env.BENCH_KEY, certificate.private)
   const settings: Settings = { cores, warmup, seconds, env }
+  const timesOf = ({ point, unsteady }: Measurement): Pick<Settings, "seconds" | "warmup"> => {
+    if (point === true) return { seconds: Math.max(1, Math.round(seconds / 3)), warmup: Math.min(1, warmup) }
+    if (unsteady !== true || given.quick) return { seconds, warmup }
+    return { seconds: seconds * patience.seconds, warmup: warmup * patience.warmup }
+  }
   if (cores === undefined) say("server and load share cores: fewer than two are here, or no taskset")
 
   const figures: Record<string, Record<string, Array<number>>> = {}
@@ -143,11 +148,7 @@ const run = async (temporary: string): Promise<Results> => {
   const failures: Array<string> = []
   for (const measurement of wanted) {
     say(`\n${measurement.id}: ${measurement.title}`)
-    const own = measurement.point === true
-      ? { ...settings, seconds: Math.max(1, Math.round(seconds / 3)), warmup: Math.min(1, warmup) }
-      : measurement.unsteady === true && !given.quick
-      ? { ...settings, seconds: seconds * 10, warmup: warmup * 4 }
-      : settings
+    const own = { ...settings, ...timesOf(measurement) }
     const found: Record<string, Array<number>> = figures[measurement.id] = {}
     const entrants = entrantsOf(measurement, against)
     for (const { key } of entrants) found[key] = []

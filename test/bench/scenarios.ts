@@ -52,6 +52,9 @@ export interface Request {
   readonly body?: string
 }
 
+/** How many times as long an unsteady measurement is warmed up and measured. */
+export const patience = { warmup: 4, seconds: 10 }
+
 export type Load =
   /** wrk, as fast as it goes; `Bytes` counts the bytes received instead of the responses, or those of the bodies sent. */
   | {
@@ -83,7 +86,7 @@ export interface Measurement {
   readonly contestants: ReadonlyArray<Contestant>
   /** One of a series of points: measured for a shorter time, left out of a quick run but for the first and the last. */
   readonly point?: boolean
-  /** Moments in which the machine did something else decide the figure: measured ten times as long, warmed up four times. */
+  /** Moments in which the machine did something else decide the figure: see {@link patience}. */
   readonly unsteady?: boolean
   readonly secure?: boolean
 }
