@@ -2,9 +2,9 @@
 import {
   type Contestant,
   keyOf,
+  latencyTimes,
   type Measurement,
   measurements,
-  patience,
   type Row,
   rows,
   servers
@@ -197,7 +197,7 @@ export const document = (results: Results): string =>
 ${results.date}, Node ${results.node}, ${results.cpu}; ${
     results.pinned ? "one core for the server, one for the load" : "server and load not kept apart"
   }; ${rounds(results.figures)} rounds of ${results.seconds} s
-each after ${results.warmup} s of load (series: a third as long, at least a second; latencies: ${patience.seconds} times as long, and ${patience.warmup} times as much before${
+each after ${results.warmup} s of load (series: a third as long, at least a second; latencies: ${latencyTimes.seconds} times as long, and ${latencyTimes.warmup} times as much before${
     Object.values(results.rates).map((rate) => `, at ${Math.round(rate).toLocaleString("en-US")} requests/s`).join("")
   }).
 

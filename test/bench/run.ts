@@ -13,13 +13,13 @@ import { type Entrant, measureRound, prepare, pythonWith, type Sample, type Sett
 import { bench, built } from "./paths.js"
 import { usableCores } from "./processes.js"
 import { comparison, document, type Results, terminal, verdicts, withUnit } from "./report.js"
-import { type Contestant, keyOf, type Measurement, measurements, patience, servers } from "./scenarios.js"
+import { type Contestant, keyOf, latencyTimes, type Measurement, measurements, servers } from "./scenarios.js"
 
 const usage = `npm run bench -- [options]
 
   --rounds <n>     rounds, of which the median counts (default 5)
-  --seconds <s>    how long each figure is measured (default 3; points of a series take a third of it, p99 ${patience.seconds} times)
-  --warmup <s>     load before each figure that does not count (default 1.5; p99 ${patience.warmup} times)
+  --seconds <s>    how long each figure is measured (default 3; points of a series take a third of it, p99 ${latencyTimes.seconds} times)
+  --warmup <s>     load before each figure that does not count (default 1.5; p99 ${latencyTimes.warmup} times)
   --only <ids>     only these measurements, separated by commas; an id's beginning is enough
   --quick          one short round of everything: does it run? The figures mean nothing
   --cores <a,b>    cores for the server and for the load (default: the first two)
@@ -136,10 +136,10 @@ const run = async (temporary: string): Promise<Results> => {
   writeFileSync(env.BENCH_CERT, certificate.cert)
   writeFileSync(env.BENCH_KEY, certificate.private)
   const settings: Settings = { cores, warmup, seconds, env }
-  const timesOf = ({ point, unsteady }: Measurement): Pick<Settings, "seconds" | "warmup"> => {
+  const timesOf = ({ load, point }: Measurement): Pick<Settings, "seconds" | "warmup"> => {
     if (point === true) return { seconds: Math.max(1, Math.round(seconds / 3)), warmup: Math.min(1, warmup) }
-    if (unsteady !== true || given.quick) return { seconds, warmup }
-    return { seconds: seconds * patience.seconds, warmup: warmup * patience.warmup }
+    if (load._tag !== "Latency" || given.quick) return { seconds, warmup }
+    return { seconds: seconds * latencyTimes.seconds, warmup: warmup * latencyTimes.warmup }
   }
   if (cores === undefined) say("server and load share cores: fewer than two are here, or no taskset")
 

@@ -52,8 +52,8 @@ export interface Request {
   readonly body?: string
 }
 
-/** How many times as long an unsteady measurement is warmed up and measured. */
-export const patience = { warmup: 4, seconds: 10 }
+/** Moments in which the machine did something else decide a latency: it is warmed up and measured so many times as long. */
+export const latencyTimes = { warmup: 4, seconds: 10 }
 
 export type Load =
   /** wrk, as fast as it goes; `Bytes` counts the bytes received instead of the responses, or those of the bodies sent. */
@@ -86,8 +86,6 @@ export interface Measurement {
   readonly contestants: ReadonlyArray<Contestant>
   /** One of a series of points: measured for a shorter time, left out of a quick run but for the first and the last. */
   readonly point?: boolean
-  /** Moments in which the machine did something else decide the figure: see {@link patience}. */
-  readonly unsteady?: boolean
   readonly secure?: boolean
 }
 
@@ -288,7 +286,6 @@ export const measurements: ReadonlyArray<Measurement> = [
     request: getHello,
     expected: hello,
     load: { _tag: "Latency", connections: 64, share: 0.5, peak: "nodeHttp" },
-    unsteady: true,
     contestants: [nodeHttp, facade]
   },
   {
