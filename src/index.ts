@@ -3,10 +3,9 @@
  *
  * @since 0.1.0
  */
-export type { ListenOptions, TlsOptions } from "./node/NodeListener.js"
-export type { AccessRecord } from "./server/AccessLog.js"
+export type { ListenOptions, TlsOptions } from "./node/ListenOptions.js"
+export type { AccessRecord } from "./server/AccessRecord.js"
 export type { Address } from "./server/Address.js"
-export type { StopReport } from "./server/Drain.js"
 export type { Aborted, AbortReason, Failed, Outcome, Sent } from "./server/Outcome.js"
 export {
   BindError,
@@ -17,6 +16,7 @@ export {
   ResponseError,
   TransportError
 } from "./server/ServerError.js"
+export type { StopReport } from "./server/StopReport.js"
 export type { TlsInfo } from "./server/Transport.js"
 export type { App, AppBody, StartResponse, Write } from "./wsgi/App.js"
 export type { Environ, PostHookEntry } from "./wsgi/Environ.js"

@@ -141,6 +141,10 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     ["bundler", { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }]
   ]
 
+  const typesOf = (entry: string): string => {
+    const { types } = manifest.exports[entry.replace("tsgi", ".")] as { readonly types: string }
+    return path.relative("./dist", types)
+  }
   const facade = exported.filter((entry) => !needsPlatform(entry))
   const effectful = exported.filter(needsPlatform)
 
@@ -149,6 +153,41 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     const present = manifest.files.filter((name) => fs.existsSync(path.join(stage, name)))
     expect(present).toEqual(expect.arrayContaining(["dist", "src", "CHANGELOG.md", "LICENSE"]))
     expect([...shipped].sort()).toEqual([...present, "package.json"].sort())
+  })
+
+  it("has declarations that name no Effect, but for the door of that name", () => {
+    const dist = path.join(project, "node_modules/tsgi/dist")
+    const namesIn = (file: string): ReadonlyArray<string> => {
+      const names: Array<string> = []
+      const visit = (node: ts.Node): void => {
+        if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier) {
+          if (ts.isStringLiteral(node.moduleSpecifier)) names.push(node.moduleSpecifier.text)
+        } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+          if (ts.isStringLiteral(node.argument.literal)) names.push(node.argument.literal.text)
+        }
+        ts.forEachChild(node, visit)
+      }
+      visit(ts.createSourceFile(file, fs.readFileSync(file, "utf8"), ts.ScriptTarget.ES2022))
+      return names
+    }
+    /** The packages that a declaration and what it imports name, each with the way there. */
+    const packagesOf = (entry: string): ReadonlyArray<string> => {
+      const found: Array<string> = []
+      const reached = new Map([[path.join(dist, entry), entry]])
+      for (const [file, way] of reached) {
+        for (const name of namesIn(file)) {
+          if (!name.startsWith(".")) found.push(`${way}: ${name}`)
+          else {
+            const target = path.join(path.dirname(file), name.replace(/\.js$/, ".d.ts"))
+            if (!reached.has(target)) reached.set(target, `${way} > ${path.relative(dist, target)}`)
+          }
+        }
+      }
+      return found.filter((name) => !/: node:\w+$/.test(name))
+    }
+    expect(facade).toEqual(["tsgi", "tsgi/protocol", "tsgi/testing"])
+    expect(facade.flatMap((entry) => packagesOf(typesOf(entry)))).toEqual([])
+    expect(effectful.flatMap((entry) => packagesOf(typesOf(entry))).join()).toContain(": effect/Effect")
   })
 
   it.each(resolutions)("type-checks without the optional peers, %s", (_, resolution) => {

@@ -4,11 +4,11 @@
  *
  * @since 0.1.0
  */
-import * as Data from "effect/Data"
 import type { Failure, FailureReason } from "../protocol/failure.js"
 import type { InvalidHead } from "../protocol/responseHead.js"
 import { type Address, format } from "./Address.js"
 import type { AbortReason } from "./Outcome.js"
+import { TaggedError } from "./TaggedError.js"
 
 /**
  * An option that cannot be meant. `option` is its name, as it was written.
@@ -16,7 +16,7 @@ import type { AbortReason } from "./Outcome.js"
  * @since 0.1.0
  * @category errors
  */
-export class OptionError extends Data.TaggedError("OptionError")<{
+export class OptionError extends TaggedError("OptionError")<{
   readonly option: string
   readonly description: string
 }> {
@@ -31,7 +31,7 @@ export class OptionError extends Data.TaggedError("OptionError")<{
  * @since 0.1.0
  * @category errors
  */
-export class BindError extends Data.TaggedError("BindError")<{
+export class BindError extends TaggedError("BindError")<{
   readonly reason: "AddressInUse" | "AddressNotAvailable" | "PermissionDenied" | "InvalidOptions" | "Other"
   readonly address: string
   readonly cause: unknown
@@ -54,7 +54,7 @@ export class BindError extends Data.TaggedError("BindError")<{
  * @since 0.1.0
  * @category errors
  */
-export class TransportError extends Data.TaggedError("TransportError")<{
+export class TransportError extends TaggedError("TransportError")<{
   readonly reason: "Reset" | "TimedOut" | "Handshake" | "Accept" | "Other"
   readonly cause: unknown
 }> {
@@ -69,7 +69,7 @@ export class TransportError extends Data.TaggedError("TransportError")<{
  * @since 0.1.0
  * @category errors
  */
-export class RequestError extends Data.TaggedError("RequestError")<{
+export class RequestError extends TaggedError("RequestError")<{
   readonly reason: FailureReason | "HeadTimeout" | "IncompleteHead"
   readonly status: number
   readonly description: string
@@ -85,7 +85,7 @@ export class RequestError extends Data.TaggedError("RequestError")<{
  * @since 0.1.0
  * @category errors
  */
-export class BodyError extends Data.TaggedError("BodyError")<{
+export class BodyError extends TaggedError("BodyError")<{
   /**
    * `Disconnected`: the client left before the end · `BadChunk`: malformed chunked coding · `TooLarge`: longer than
    * `limits.body` · `Timeout`: no byte for `timeouts.body` · `Stopped`: the server is stopping · `Closed`: read after
@@ -106,7 +106,7 @@ export class BodyError extends Data.TaggedError("BodyError")<{
  * @since 0.1.0
  * @category errors
  */
-export class ResponseError extends Data.TaggedError("ResponseError")<{
+export class ResponseError extends TaggedError("ResponseError")<{
   readonly reason:
     | InvalidHead["reason"]
     | "HeadAlreadySent"
@@ -129,7 +129,7 @@ export class ResponseError extends Data.TaggedError("ResponseError")<{
  * @since 0.1.0
  * @category errors
  */
-export class InterimError extends Data.TaggedError("InterimError")<{
+export class InterimError extends TaggedError("InterimError")<{
   /**
    * `TooLate`: the final head is out, or the exchange over · `Unsupported`: the client speaks HTTP/1.0, or the server
    * is not tsgi · `InvalidHeader`: a status that is not interim, or a field that cannot be sent.

@@ -5,13 +5,29 @@
  */
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
-import type { Exchange } from "../server/Exchange.js"
+import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
+import type { RequestBody } from "../server/RequestBody.js"
 import type { InterimError } from "../server/ServerError.js"
 import { BodyError, OptionError, ResponseError } from "../server/ServerError.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 
 const newline = 10
 const empty = Buffer.alloc(0)
+
+/**
+ * What an input needs of its exchange.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface InputSource {
+  readonly body: Pick<RequestBody, "take" | "trailers" | "wait">
+  /** Sends the 100 that is owed, if one is. */
+  readonly payContinue: () => void
+  readonly sendContinue: () => InterimError | undefined
+  readonly setContinueFields: (fields: FieldPairs, fieldCase: FieldCase) => InterimError | undefined
+  readonly takeOver: () => { readonly stream: unknown; readonly rest: Uint8Array } | ResponseError
+}
 
 /**
  * Reads are answered in the order they are made. They reject with a `BodyError` when the client leaves before the end,
@@ -24,10 +40,10 @@ const empty = Buffer.alloc(0)
 export class Input implements AsyncIterable<Buffer> {
   #rest: Buffer = empty
   #turn: Promise<unknown> | undefined = undefined
-  readonly #exchange: Exchange
+  readonly #exchange: InputSource
   #socket: Duplex | undefined = undefined
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: InputSource) {
     this.#exchange = exchange
   }
 

@@ -5,9 +5,9 @@
  */
 import * as TrustedProxies from "../node/TrustedProxies.js"
 import type { Leniency } from "../protocol/limits.js"
-import type { AccessRecord } from "../server/AccessLog.js"
 import { compile, defaultTemplate } from "../server/AccessLogFormat.js"
-import * as ServerConfig from "../server/ServerConfig.js"
+import type { AccessRecord } from "../server/AccessRecord.js"
+import * as Config from "../server/Config.js"
 import { OptionError } from "../server/ServerError.js"
 import type { LogTarget } from "./Log.js"
 
@@ -47,9 +47,9 @@ export interface ServerOptions {
   readonly capitalizeResponseHeaders?: boolean | undefined
 
   /** Bounds on what clients may send; see the README for each. */
-  readonly limits?: { readonly [K in keyof ServerConfig.ServerLimits]?: number | undefined } | undefined
+  readonly limits?: { readonly [K in keyof Config.ServerLimits]?: number | undefined } | undefined
   /** Deadlines in milliseconds; see the README for each. */
-  readonly timeouts?: { readonly [K in keyof ServerConfig.Timeouts]?: number | undefined } | undefined
+  readonly timeouts?: { readonly [K in keyof Config.Timeouts]?: number | undefined } | undefined
   /** Rules that are relaxed. Default: none. */
   readonly parser?: { readonly [K in keyof Leniency]?: boolean | undefined } | undefined
   /** Addresses and CIDR ranges of peers whose X-Forwarded-For is believed; `"unix"` for unix sockets. Default: none. */
@@ -67,7 +67,7 @@ export interface ServerOptions {
  * @category models
  */
 export interface Settings {
-  readonly config: ServerConfig.Config
+  readonly config: Config.Config
   readonly environ: Readonly<Record<string, unknown>> | undefined
   readonly minimumChunkSize: number
   /** Absent when nothing is to be logged. */
@@ -105,7 +105,7 @@ export const read = (options: ServerOptions): Settings => {
   const { keepalive = true, limits, maxHttpVersion = "HTTP/1.1", socketTimeout, timeouts } = options
   const idle = typeof keepalive === "number" && keepalive !== 0 ? seconds("keepalive", keepalive) : undefined
   const socket = socketTimeout === undefined ? undefined : seconds("socketTimeout", socketTimeout)
-  const config = ServerConfig.make({
+  const config = Config.make({
     limits: {
       connections: atLeast("maxSize", 1, options.maxSize),
       requestLine: atLeast("urlLengthLimit", 1, options.urlLengthLimit),

@@ -1,0 +1,233 @@
+/**
+ * What an operator can set, as a record with a sound default for every entry.
+ *
+ * @since 0.1.0
+ */
+import * as Inspectable from "effect/Inspectable"
+import * as Predicate from "effect/Predicate"
+import { defaultLimits, type Leniency, type Limits, strict } from "../protocol/limits.js"
+import type { FieldCase } from "../protocol/responseHead.js"
+import { OptionError } from "./ServerError.js"
+
+/**
+ * Bounds on one message, and on connections. `Infinity` is none; those of heads, connections, handshakes and requests are at
+ * least 1.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerLimits extends Limits {
+  /**
+   * Connections served at a time. Further ones wait, unread, no longer than `timeouts.firstRequest`; one that is idle, or
+   * has sent nothing for a second, makes room. Default 1024.
+   */
+  readonly connections: number
+  /** Connections that may wait for room; more are closed at once. Default 1024. */
+  readonly waitingConnections: number
+  /** TLS handshakes under way at a time; a further one takes the place of the oldest. Default 1024. */
+  readonly handshakes: number
+  /** Requests on one connection; the last one is answered `Connection: close`. Default `Infinity`. */
+  readonly requestsPerConnection: number
+  /** Unread body in bytes that is read and dropped to keep a connection; more closes it. Default 262144. */
+  readonly leftoverBody: number
+}
+
+/**
+ * Deadlines, all in milliseconds; 0 is at once, `Infinity` switches one off.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Timeouts {
+  /** TLS handshake; at least 1. Default 10000. */
+  readonly handshake: number
+  /** From accept to the first byte of the first request. Default 60000. */
+  readonly firstRequest: number
+  /** From the first byte of a request to the end of its field section; then 408. Default 30000. */
+  readonly head: number
+  /** Between requests. Default 75000. */
+  readonly idle: number
+  /** While the application waits for body bytes, without one. Default 30000. */
+  readonly body: number
+  /** While bytes wait to be sent, without the kernel taking a write of up to 256 KiB; see the README. Default 60000. */
+  readonly write: number
+  /** Reading a body that nobody wants, to keep the connection. Default 5000. */
+  readonly leftoverBody: number
+  /** After the last response, for the client to read it and close. Default 2000. */
+  readonly linger: number
+  /** For an interrupted application to end, before post hooks run without it. Default 1000. */
+  readonly interrupt: number
+  /** For running exchanges to end when the server stops. Default 10000. */
+  readonly grace: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Config {
+  readonly limits: ServerLimits
+  readonly timeouts: Timeouts
+  /** Rules that are relaxed. Default: none. */
+  readonly parser: Leniency
+  /** Keep connections for further requests? Default `true`. */
+  readonly keepAlive: boolean
+  /** Whole seconds told in `Keep-Alive: timeout=` to clients that ask for keep-alive. Default: not told. */
+  readonly keepAliveSeconds: number | undefined
+  /** Highest minor version of HTTP/1 to speak. Default 1. */
+  readonly maxMinorVersion: 0 | 1
+  /** Field names of responses: title-cased, or as given. Default `title`. */
+  readonly fieldCase: FieldCase
+  /**
+   * A client that closes its sending half while it waits: does it still want the answer, or is it gone? `answer` is
+   * right for `nc`, `abort` is what node:http does. Default `answer`.
+   */
+  readonly halfClose: "answer" | "abort"
+  /** After a chunked body and an explicit 100, another chunked body may follow in the same request. Default `false`. */
+  readonly multiPhaseBody: boolean
+  /** Answer 500 with the failure's text. Default `false`: the client gets nothing, the log gets all. */
+  readonly debug: boolean
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const defaults: Config = {
+  limits: {
+    ...defaultLimits,
+    connections: 1024,
+    waitingConnections: 1024,
+    handshakes: 1024,
+    requestsPerConnection: Infinity,
+    leftoverBody: 262_144
+  },
+  timeouts: {
+    handshake: 10_000,
+    firstRequest: 60_000,
+    head: 30_000,
+    idle: 75_000,
+    body: 30_000,
+    write: 60_000,
+    leftoverBody: 5_000,
+    linger: 2_000,
+    interrupt: 1_000,
+    grace: 10_000
+  },
+  parser: strict,
+  keepAlive: true,
+  keepAliveSeconds: undefined,
+  maxMinorVersion: 1,
+  fieldCase: "title",
+  halfClose: "answer",
+  multiPhaseBody: false,
+  debug: false
+}
+
+/**
+ * Some of a {@link Config}: groups may be given in part.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Partial =
+  & {
+    readonly [K in Exclude<keyof Config, Group>]?: Config[K] | undefined
+  }
+  & { readonly [K in Group]?: { readonly [L in keyof Config[K]]?: Config[K][L] | undefined } | undefined }
+
+type Group = "limits" | "timeouts" | "parser"
+
+/**
+ * Completes a partial configuration. Throws an `OptionError` that names an entry which is unknown or cannot be meant.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (partial: Partial = {}): Config => ({
+  ...checked(overlay("", defaults, partial)),
+  limits: numbers("limits", defaults.limits, partial.limits, {
+    requestLine: 1,
+    fieldLine: 1,
+    fieldSection: 1,
+    fieldCount: 1,
+    connections: 1,
+    handshakes: 1,
+    requestsPerConnection: 1
+  }),
+  timeouts: numbers("timeouts", defaults.timeouts, partial.timeouts, { handshake: 1 }),
+  parser: switches("parser", defaults.parser, partial.parser)
+})
+
+const invalid = (option: string, meant: string, given: unknown): OptionError =>
+  new OptionError({ option, description: `must be ${meant}; it is ${Inspectable.toStringUnknown(given)}` })
+
+const overlay = <A extends object>(group: string, base: A, given: unknown): A => {
+  if (given === undefined) return base
+  if (!Predicate.isRecord(given)) throw invalid(group === "" ? "options" : group, "an object", given)
+  const path = group === "" ? "" : `${group}.`
+  const known = new Set(Object.keys(base))
+  for (const key of Object.keys(given)) {
+    if (!known.has(key)) {
+      throw new OptionError({
+        option: path + key,
+        description: `there is no such option; known are ${[...known].join(", ")}`
+      })
+    }
+  }
+  return { ...base, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
+}
+
+type Check = readonly [meant: string, holds: (given: unknown) => boolean]
+
+const oneOf = (...meant: ReadonlyArray<unknown>): Check => [
+  meant.map((value) => JSON.stringify(value)).join(" or "),
+  (given) => meant.includes(given)
+]
+
+const scalars: Readonly<Record<Exclude<keyof Config, Group>, Check>> = {
+  keepAlive: oneOf(true, false),
+  keepAliveSeconds: [
+    "a whole number, 0 or more",
+    (given) => given === undefined || (typeof given === "number" && Number.isInteger(given) && given >= 0)
+  ],
+  maxMinorVersion: oneOf(0, 1),
+  fieldCase: oneOf("title", "preserve"),
+  halfClose: oneOf("answer", "abort"),
+  multiPhaseBody: oneOf(true, false),
+  debug: oneOf(true, false)
+}
+
+const checked = (config: Config): Config => {
+  for (const [option, [meant, holds]] of Object.entries(scalars)) {
+    const given: unknown = Reflect.get(config, option)
+    if (!holds(given)) throw invalid(option, meant, given)
+  }
+  return config
+}
+
+const switches = <A extends object>(group: string, base: A, given: unknown): A => {
+  const whole = overlay(group, base, given)
+  for (const [key, value] of Object.entries(whole)) {
+    if (typeof value !== "boolean") throw invalid(`${group}.${key}`, "a boolean", value)
+  }
+  return whole
+}
+
+// `least` has those of which none cannot be meant
+const numbers = <A extends object>(
+  group: string,
+  base: A,
+  given: unknown,
+  least: { readonly [K in keyof A]?: number }
+): A => {
+  const whole = overlay(group, base, given)
+  const minimums = new Map<string, unknown>(Object.entries(least))
+  for (const [key, value] of Object.entries(whole)) {
+    const minimum = Number(minimums.get(key) ?? 0)
+    if (typeof value !== "number" || !(value >= minimum)) {
+      throw invalid(`${group}.${key}`, `a number, ${minimum} or more, or Infinity`, value)
+    }
+  }
+  return whole
+}

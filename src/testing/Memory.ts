@@ -1,0 +1,87 @@
+/**
+ * Connections in memory, and what they are accepted by.
+ *
+ * @since 0.2.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { setImmediate } from "node:timers"
+import { type Address, format } from "../server/Address.js"
+import type { Acceptor, Listener } from "../server/Listener.js"
+import { type BindError, bindErrorFrom } from "../server/ServerError.js"
+import { connection, type MemoryOptions, type MemoryTransport } from "./MemoryTransport.js"
+import { type Channel, WireClient } from "./WireClient.js"
+
+/**
+ * The listener itself: for `server` of the facade a value, for the engine a service.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Bindable {
+  readonly _tag: "Listener"
+  /** @internal who has no Effect has no type for it */
+  readonly bind: Context.Tag.Service<Listener>["bind"]
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Memory {
+  readonly listener: Bindable
+  /** Where it pretends to listen. */
+  readonly address: Address
+  /** Connects. Throws when nobody listens. Options here go before those of the listener. */
+  readonly connect: (options?: MemoryOptions) => WireClient
+}
+
+/**
+ * Makes a listener in memory, with options for all of its connections. It can be bound again after it was closed.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: MemoryOptions = {}): Memory => {
+  const address: Address = { _tag: "Tcp", host: "127.0.0.1", port: options.tls === undefined ? 80 : 443 }
+  let acceptor: Acceptor | undefined
+  let port = 49_151
+
+  const bind = Effect.suspend((): Effect.Effect<void, BindError> => {
+    if (acceptor === undefined) return Effect.void
+    return Effect.fail(bindErrorFrom(Object.assign(new Error("listen EADDRINUSE"), { code: "EADDRINUSE" }), address))
+  })
+  return {
+    address,
+    listener: {
+      _tag: "Listener",
+      bind: (given) =>
+        Effect.acquireRelease(
+          Effect.map(bind, () => {
+            acceptor = given
+            return { address, scheme: options.tls === undefined ? "http" as const : "https" as const }
+          }),
+          () => Effect.sync(() => acceptor = undefined)
+        )
+    },
+    connect: (own) => {
+      if (acceptor === undefined) throw new Error(`nobody listens on ${format(address)}`)
+      const remote: Address = { _tag: "Tcp", host: "127.0.0.1", port: ++port }
+      const { client, server } = connection(address, own?.remote ?? options.remote ?? remote, { ...options, ...own })
+      // Accepting is the listener's turn, not the client's; what closed meanwhile refuses.
+      setImmediate(() => acceptor === undefined ? server.reset() : acceptor.accepted(server))
+      return new WireClient(channelOf(client))
+    }
+  }
+}
+
+const channelOf = (transport: MemoryTransport): Channel => ({
+  write: (bytes) => transport.write(bytes),
+  end: () => transport.end(),
+  close: () => transport.destroy(),
+  reset: () => transport.reset(),
+  pause: () => transport.pause(),
+  resume: () => transport.resume(),
+  unsent: () => transport.pending,
+  receive: ({ closed, data, end }) => transport.open({ closed, data, end, progress: () => undefined })
+})

@@ -1,0 +1,72 @@
+/**
+ * A listener in memory for Effect programs: a value that is the engine's `Listener`, and a layer.
+ *
+ * @since 0.2.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { Address } from "../server/Address.js"
+import { Listener } from "../server/Listener.js"
+import * as Plain from "./Memory.js"
+import type { MemoryOptions } from "./MemoryTransport.js"
+import type { WireClient } from "./WireClient.js"
+
+/**
+ * The listener itself, as the engine's {@link Listener}.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Bindable extends Plain.Bindable, Context.Tag.Service<Listener> {
+  readonly _tag: "Listener"
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Memory extends Plain.Memory {
+  readonly listener: Bindable
+}
+
+/**
+ * Makes a listener in memory, with options for all of its connections. It can be bound again after it was closed.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make: (options?: MemoryOptions) => Memory = Plain.make
+
+/**
+ * A listener in memory as a service, beside the engine's {@link Listener} that it is.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class MemoryListener extends Context.Tag("tsgi/MemoryListener")<MemoryListener, {
+  readonly address: Address
+  /** Connects until the scope is closed. Dies when nobody listens. */
+  readonly connect: (options?: MemoryOptions) => Effect.Effect<WireClient, never, Scope.Scope>
+}>() {}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: MemoryOptions = {}): Layer.Layer<Listener | MemoryListener> =>
+  Layer.unwrapEffect(Effect.sync(() => {
+    const memory = make(options)
+    return Layer.merge(
+      Layer.succeed(Listener, memory.listener),
+      Layer.succeed(MemoryListener, {
+        address: memory.address,
+        connect: (own) =>
+          Effect.acquireRelease(
+            Effect.sync(() => memory.connect(own)),
+            (client) => Effect.sync(() => client.close())
+          )
+      })
+    )
+  }))

@@ -1,0 +1,27 @@
+/**
+ * Listeners of the facade: values that say where to listen.
+ *
+ * @since 0.1.0
+ */
+import type { TlsCredentials } from "../node/ListenOptions.js"
+
+/**
+ * Where to listen. A value: it is bound when it is served, and can be served again after its server has stopped.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Listener {
+  readonly _tag: "Listener"
+}
+
+/**
+ * A listener with TLS.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TlsListener extends Listener {
+  /** Takes a new certificate and key for connections from here on, without a restart. */
+  readonly reload: (options: TlsCredentials) => void
+}
