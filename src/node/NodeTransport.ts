@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { AsyncResource } from "node:async_hooks"
 import type * as Net from "node:net"
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls"
 import type { Address } from "../server/Address.js"
@@ -27,6 +28,7 @@ export class NodeTransport implements Transport {
   private detached = false
   private failure: Error | undefined = undefined
   private tlsInfo: TlsInfo | undefined = undefined
+  private readonly context = new AsyncResource("TSGI_CONNECTION", { requireManualDestroy: true })
 
   /**
    * @param localAddress where it was accepted, if that is the same for all of the listener's connections: to ask the system
@@ -109,6 +111,10 @@ export class NodeTransport implements Transport {
 
   destroy(): void {
     this.socket.destroy()
+  }
+
+  run<A, B>(callback: (first: A, second: B) => void, first: A, second: B): void {
+    this.context.runInAsyncScope(callback, undefined, first, second)
   }
 
   detach(): Net.Socket {

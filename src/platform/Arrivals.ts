@@ -6,6 +6,10 @@
  */
 import type { Exchange } from "../server/Exchange.js"
 
+type Handler = (exchange: Exchange) => void
+
+const enter = (handler: Handler, exchange: Exchange): void => handler(exchange)
+
 /**
  * @since 0.1.0
  * @category models
@@ -14,8 +18,8 @@ export class Arrivals {
   /** Has the last app ended, and the server with it? */
   stopped = false
   private readonly early = new Set<Exchange>()
-  private handlers: ReadonlyArray<(exchange: Exchange) => void> = []
-  private handler: ((exchange: Exchange) => void) | undefined = undefined
+  private handlers: ReadonlyArray<Handler> = []
+  private handler: Handler | undefined = undefined
 
   take(exchange: Exchange): void {
     if (this.handler !== undefined) return this.handler(exchange)
@@ -24,15 +28,15 @@ export class Arrivals {
     exchange.whenSettled(() => this.early.delete(exchange))
   }
 
-  serve(handler: (exchange: Exchange) => void): void {
+  serve(handler: Handler): void {
     this.handlers = [...this.handlers, handler]
     this.handler = handler
-    for (const exchange of this.early) if (!exchange.over) handler(exchange)
+    for (const exchange of this.early) if (!exchange.over) exchange.transport.run(enter, handler, exchange)
     this.early.clear()
   }
 
   /** An app is served no longer. Is another? */
-  leave(handler: (exchange: Exchange) => void): boolean {
+  leave(handler: Handler): boolean {
     this.handlers = this.handlers.filter((other) => other !== handler)
     this.stopped = this.handlers.length === 0
     // who comes while the server stops is still answered

@@ -61,7 +61,6 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
   socket: Duplex | undefined = undefined
   keepRunning: number
   place = -1
-  private handled = false
   private step = Step.Handler
   private asked = false
   private over: Exit.Exit<unknown, unknown> | undefined = undefined
@@ -114,16 +113,22 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
       services.set(Tracer.ParentSpan.key, this.span)
     }
     if (pipeline === undefined) {
-      this.fiber = this.site.fork(short, services)
-      this.fiber.addObserver((exit) => this.answered(exit))
-      if (!this.handled) this.runsOn()
+      const fiber = this.fiber = this.site.fork(short, services)
+      const exit = fiber.unsafePoll()
+      if (exit !== null) return this.answered(exit)
+      this.runsOn()
+      // whatever has made it go on, the end of the request is its connection's affair
+      fiber.addObserver((exit) => this.exchange.transport.run(HandlerCall.answered, this, exit))
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
       this.runsOn()
       this.fiber = this.site.fork(pipeline, services)
-      this.fiber.addObserver((exit) => this.ended(exit))
+      this.fiber.addObserver((exit) => this.exchange.transport.run(HandlerCall.ended, this, exit))
     }
   }
+
+  private static readonly answered = (call: HandlerCall, exit: Exit.Exit<unknown, unknown>): void => call.answered(exit)
+  private static readonly ended = (call: HandlerCall, exit: Exit.Exit<unknown, unknown>): void => call.ended(exit)
 
   // ---------------------------------------------------------------------------------------------------------------
   // the short way
@@ -164,7 +169,6 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
 
   private answered(exit: Exit.Exit<unknown, unknown>): void {
     if (this.ready === undefined || this.exchange.over || Exit.isFailure(exit)) return this.ended(exit)
-    this.handled = true
     if (this.scope.used || this.span?.used === true) {
       this.runsOn()
       this.whenSettled(() => this.ended(exit))
@@ -198,7 +202,6 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
   /** Sends a response; ends when its last byte is with the kernel. */
   send(response: HttpServerResponse): Effect.Effect<void, unknown> {
     return Effect.suspend(() => {
-      this.handled = true
       this.response = response
       // the client has left, or the connection was taken over
       if (this.exchange.over) return Effect.sync(() => discard(response))
@@ -312,7 +315,6 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
 
   // The fiber is over: what belongs to the request ends, and then the hooks may run.
   private ended(exit: Exit.Exit<unknown, unknown>): void {
-    this.handled = true
     if (!this.exchange.over && !this.exchange.headSent) this.unanswered(exit)
     this.step = Step.Finalizers
     const truth = this.truth(exit)

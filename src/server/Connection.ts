@@ -17,7 +17,7 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { RequestMessage, RequestReader, RequestStart } from "../protocol/requestReader.js"
@@ -36,7 +36,7 @@ import { type BodySource, noBody, RequestBody } from "./RequestBody.js"
 import type { Config } from "./ServerConfig.js"
 import { BodyError, type InterimError, RequestError, requestErrorFrom, type TransportError } from "./ServerError.js"
 import type { Time } from "./Time.js"
-import type { Transport } from "./Transport.js"
+import type { Transport, TransportEvents } from "./Transport.js"
 import type { Member } from "./Turn.js"
 
 /**
@@ -68,7 +68,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   inputEnded = false
   kept: unknown = undefined
   /** Whatever ends the connection closes it, and closing it ends the connection. */
-  readonly scope = new LazyScope((_, released) => this.release(released))
+  readonly scope = new LazyScope((_, released) => this.transport.run(Connection.release, this, released))
   /** Requests read so far. */
   requests = 0
   private markedIdle = false
@@ -115,20 +115,56 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
 
   /** Begins to read. */
   open(): void {
-    this.transport.open({
-      data: (bytes) => this.onData(bytes),
-      end: () => this.onEnd(),
-      progress: () => this.onProgress(),
-      closed: (error) => this.onClosed(error)
+    this.transport.run(Connection.open, this, {
+      data: (bytes: Uint8Array) => this.attempt(Connection.onData, bytes),
+      end: () => this.attempt(Connection.onEnd, undefined),
+      progress: () => this.attempt(Connection.onProgress, undefined),
+      closed: (error: TransportError | undefined) => this.attempt(Connection.onClosed, error)
     })
   }
+
+  private attempt<A>(step: (connection: Connection, argument: A) => void, argument: A): void {
+    try {
+      step(this, argument)
+    } catch (error) {
+      this.broken(error)
+    }
+  }
+
+  /** A defect in what is done for a connection ends this connection, and nothing else of the server. */
+  broken(error: unknown): void {
+    this.logFailure("a connection broke", Cause.die(error))
+    this.current?.blame(error)
+    if (!this.closing) return this.close(Exit.die(error))
+    this.transport.destroy()
+    this.ended(this)
+  }
+
+  // What is entered from outside, in the connection's own async context: without a closure for each time.
+
+  private static readonly open = (connection: Connection, events: TransportEvents): void =>
+    connection.transport.open(events)
+  private static readonly onData = (connection: Connection, bytes: Uint8Array): void => connection.onData(bytes)
+  private static readonly onEnd = (connection: Connection): void => connection.onEnd()
+  private static readonly onProgress = (connection: Connection): void => connection.onProgress()
+  private static readonly onClosed = (connection: Connection, error: TransportError | undefined): void =>
+    connection.onClosed(error)
+  private static readonly advance = (connection: Connection, now: number): void => connection.advance(now)
+  private static readonly flush = (connection: Connection, now: number): void => connection.flush(now)
+  private static readonly passDeadline = (connection: Connection, now: number): void => connection.passDeadline(now)
+  private static readonly interrupt = (connection: Connection, reason: AbortReason): void =>
+    connection.askAgain?.(reason)
+  private static readonly release = (connection: Connection, released: () => void): void => connection.release(released)
+  private static readonly settled = (connection: Connection, exchange: Exchange): void => connection.settled(exchange)
+  private static readonly runHooks = (connection: Connection, exchange: Exchange): void => connection.runHooks(exchange)
+  private static readonly goOn = (_: Connection, done: () => void): void => done()
 
   // ---------------------------------------------------------------------------------------------------------------
   // what the transport tells
 
   private onData(bytes: Uint8Array): void {
     // who reads twice in a turn has much to do: what it read first need not be joined with the rest
-    this.takeTurn()
+    if (this.awaitsTurn) this.advance()
     if (this.phase === "Lingering") return
     this.reader.receive(bytes)
     switch (this.phase) {
@@ -150,7 +186,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   }
 
   private onEnd(): void {
-    this.takeTurn()
+    if (this.awaitsTurn) this.advance()
     this.inputEnded = true
     switch (this.phase) {
       case "Idle":
@@ -184,7 +220,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   }
 
   private onClosed(error: TransportError | undefined): void {
-    this.takeTurn()
+    if (this.awaitsTurn) this.advance()
     this.gone = true
     this.inputEnded = true
     if (error !== undefined && this.phase !== "Lingering") {
@@ -204,8 +240,8 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   // ---------------------------------------------------------------------------------------------------------------
   // reading requests
 
-  takeTurn(now?: number): void {
-    if (this.awaitsTurn) this.advance(now)
+  takeTurn(now: number): void {
+    if (this.awaitsTurn) this.transport.run(Connection.advance, this, now)
   }
 
   private advance(now?: number): void {
@@ -377,7 +413,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   }
 
   heldSent(now: number): void {
-    if (this.holds) this.flush(now)
+    if (this.holds) this.transport.run(Connection.flush, this, now)
   }
 
   cut(): void {
@@ -407,7 +443,8 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   private readonly hookFailed = (cause: Cause.Cause<unknown>): void => this.logFailure("a post hook failed", cause)
 
   runEffect(effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: HookSettings): void {
-    this.engine.run(effect, done, settings)
+    // who ends a fiber may be somebody else
+    this.engine.run(effect, () => this.transport.run(Connection.goOn, this, done), settings)
   }
 
   runDetached(hook: PostHook<unknown>, outcome: Outcome, settings: HookSettings): void {
@@ -443,7 +480,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     if (exchange.endsWithConnection) this.sayEnd()
     exchange.handedOver(now)
     exchange.settle()
-    if (exchange.isRunning) exchange.whenEnded(() => this.settled(exchange))
+    if (exchange.isRunning) exchange.whenEnded(() => this.transport.run(Connection.settled, this, exchange))
     else this.settled(exchange)
   }
 
@@ -568,7 +605,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   /** Ends the running exchange, if any, and the connection. What came first is the reason. */
   abort(reason: AbortReason): void {
     if (!this.closing) this.closeReason = reason
-    else if (reason === "Stopped") this.askAgain?.(reason)
+    else if (reason === "Stopped") this.transport.run(Connection.interrupt, this, reason)
     this.close(Exit.fail(reason))
   }
 
@@ -637,7 +674,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     if (this.phase === "Hooks") return
     exchange.persistent = false
     exchange.settle(this.closeReason)
-    exchange.whenEnded(() => this.runHooks(exchange))
+    exchange.whenEnded(() => this.transport.run(Connection.runHooks, this, exchange))
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -651,7 +688,12 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   /** Acts on deadlines that have passed. */
   sweep(now: number): void {
     // what it waited for may be here
-    this.takeTurn()
+    this.takeTurn(now)
+    if (now < this.interruptDeadline && now < this.writeDeadline && now < this.readDeadline) return
+    this.transport.run(Connection.passDeadline, this, now)
+  }
+
+  private passDeadline(now: number): void {
     if (now >= this.interruptDeadline) {
       return this.askAgain === undefined ? this.abandon() : this.askAgain(this.closeReason)
     }

@@ -332,7 +332,11 @@ const sweep = (connections: Connections, time: Time.Time, interval: number): Eff
       const now = time.now()
       let idle = 0
       for (const connection of [...connections]) {
-        connection.sweep(now)
+        try {
+          connection.sweep(now)
+        } catch (error) {
+          connection.broken(error)
+        }
         if (connection.isIdle) idle++
       }
       connections.sweep(now)

@@ -74,6 +74,11 @@ export interface Transport {
   readonly end: () => void
   /** Drops the stream at once. */
   readonly destroy: () => void
+  /**
+   * Runs a callback in the async context of this stream: what an application keeps in an `AsyncLocalStorage` for one client
+   * must not be seen by code that runs for another.
+   */
+  readonly run: <A, B>(callback: (first: A, second: B) => void, first: A, second: B) => void
   /** Gives the stream itself away, for a protocol that is not HTTP: a `node:stream` Duplex on Node. No event follows but `closed`. */
   readonly detach: () => unknown
 }

@@ -21,6 +21,8 @@ export interface Member {
   readonly sendHeld: () => void
   /** Sees to what comes after that. `now` is when all that was held had been sent. */
   readonly heldSent: (now: number) => void
+  /** One of these threw: what is broken is this member, and nobody else's turn ends for it. */
+  readonly broken: (error: unknown) => void
 }
 
 /** Milliseconds after which what is held leaves before anything else is answered. One answer may take longer than that. */
@@ -125,15 +127,12 @@ export class Turn {
     this.each(holders, (holder) => holder.heldSent(now))
   }
 
-  // a member that breaks must not take the others' turn from them
   private each(members: ReadonlyArray<Member>, step: (member: Member) => void): void {
     for (const member of members) {
       try {
         step(member)
       } catch (error) {
-        this.later(() => {
-          throw error
-        })
+        member.broken(error)
       }
     }
   }

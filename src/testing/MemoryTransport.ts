@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import { AsyncResource } from "node:async_hooks"
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
 import { setImmediate } from "node:timers"
@@ -147,6 +148,7 @@ export class MemoryTransport implements Transport {
   private scheduled = false
   // were bytes left behind when the last write returned?
   private late = false
+  private readonly context = new AsyncResource("TSGI_CONNECTION", { requireManualDestroy: true })
 
   constructor(
     private readonly incoming: Pipe,
@@ -190,6 +192,10 @@ export class MemoryTransport implements Transport {
   uncork(): void {
     this.corked = false
     this.hand()
+  }
+
+  run<A, B>(callback: (first: A, second: B) => void, first: A, second: B): void {
+    this.context.runInAsyncScope(callback, undefined, first, second)
   }
 
   pause(): void {
@@ -289,7 +295,7 @@ export class MemoryTransport implements Transport {
   private schedule(): void {
     if (this.scheduled || this.events === undefined) return
     this.scheduled = true
-    setImmediate(() => this.turn())
+    setImmediate(() => this.context.runInAsyncScope(this.turn, this))
   }
 
   private turn(): void {

@@ -69,6 +69,7 @@ class Peer implements Transport.Transport {
   readonly resume = (): void => undefined
   readonly end = (): void => undefined
   readonly destroy = (): void => undefined
+  readonly run = <A, B>(callback: (first: A, second: B) => void, first: A, second: B): void => callback(first, second)
   readonly detach = (): unknown => undefined
 }
 

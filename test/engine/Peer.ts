@@ -38,6 +38,10 @@ export class Peer implements Transport {
     this.destroyed = true
   }
 
+  run<A, B>(callback: (first: A, second: B) => void, first: A, second: B): void {
+    callback(first, second)
+  }
+
   cork = ignore
   uncork = ignore
   pause = ignore

@@ -85,6 +85,10 @@ class OneByteTransport implements Transport {
     // each byte leaves alone, whatever was meant to leave together
   }
 
+  run<A, B>(callback: (first: A, second: B) => void, first: A, second: B): void {
+    callback(first, second)
+  }
+
   uncork(): void {
     this.next()
   }

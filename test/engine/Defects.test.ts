@@ -1,0 +1,122 @@
+/**
+ * A defect in what is done for one connection ends that connection, and nothing else.
+ *
+ * The family: whatever throws in the middle of a connection's own work, be it a service that somebody has replaced or the
+ * engine itself; alone, together with others in a turn, by a deadline.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as TestClock from "effect/TestClock"
+import { MemoryListener, type WireClient } from "tsgi/testing"
+import * as AccessLog from "../../src/server/AccessLog.js"
+import type { Exchange } from "../../src/server/Exchange.js"
+import { Listener } from "../../src/server/Listener.js"
+import * as RequestParser from "../../src/server/RequestParser.js"
+import * as Server from "../../src/server/Server.js"
+import * as ServerConfig from "../../src/server/ServerConfig.js"
+import { Journal } from "../utils/Journal.js"
+import { get, named } from "./fixture.js"
+
+/** A server whose parser breaks where `breaks` says so of the requests it has read. */
+const serve = (breaks: (target: string) => boolean, handler: (exchange: Exchange) => void, journal: Journal<string>) => {
+  const memory = MemoryListener.make()
+  const config = ServerConfig.make({ timeouts: { idle: 1000 } })
+  const parser = RequestParser.make(config)
+  const layer = Layer.mergeAll(
+    Layer.succeed(Listener, memory.listener),
+    Server.layerServices,
+    Layer.succeed(AccessLog.AccessLog, {
+      write: (record) => journal.push(record.outcome === undefined ? `refused ${record.status}` : named(record.outcome))
+    }),
+    Layer.succeed(RequestParser.RequestParser, {
+      make: () => {
+        const reader = parser.make()
+        const next = reader.next.bind(reader)
+        reader.next = () => {
+          const message = next()
+          if (message?._tag === "RequestStart" && breaks(message.head.target)) throw new Error("a broken parser")
+          return message
+        }
+        return reader
+      }
+    }),
+    Layer.succeed(ServerConfig.ServerConfig, config)
+  )
+  return Effect.as(Effect.provide(Server.serve(handler), layer), () => memory.connect())
+}
+
+const ok = (exchange: Exchange): void => void exchange.respond({ status: 200, fields: [] }, exchange.request.target)
+
+const bodyOf = (client: WireClient) => Effect.promise(async () => (await client.response()).body.toString())
+
+describe("a defect in the work for a connection", () => {
+  it.scoped("closes it, and others are answered", () =>
+    Effect.gen(function*() {
+      const connect = yield* serve((target) => target === "/broken", ok, new Journal())
+      const [other, broken] = [connect(), connect()]
+      broken.send(get("/broken"))
+      assert.strictEqual((yield* Effect.promise(() => broken.all())).length, 0)
+      other.send(get("/other"))
+      assert.strictEqual(yield* bodyOf(other), "/other")
+    }))
+
+  it.scoped("that is answered together with others", () =>
+    Effect.gen(function*() {
+      const connect = yield* serve((target) => target === "/broken", ok, new Journal())
+      const clients = Array.from({ length: 12 }, () => connect())
+      for (let i = 0; i < 40; i++) {
+        for (const client of clients) client.send(get("/ok"))
+        for (const client of clients) assert.strictEqual(yield* bodyOf(client), "/ok")
+      }
+      for (const [i, client] of clients.entries()) client.send(get(i % 3 === 0 ? "/broken" : "/ok"))
+      for (const [i, client] of clients.entries()) {
+        if (i % 3 === 0) assert.strictEqual((yield* Effect.promise(() => client.all())).length, 0)
+        else assert.strictEqual(yield* bodyOf(client), "/ok")
+      }
+    }))
+
+  it.scoped("runs the hooks of its exchange, and its outcome is a failure", () =>
+    Effect.gen(function*() {
+      const journal = new Journal<string>()
+      const connect = yield* serve(
+        () => false,
+        (exchange) => {
+          exchange.postHook((outcome) => journal.push(`hook ${named(outcome)}`))
+          // the body's first bytes break whoever waits for them
+          exchange.body.wait(() => {
+            throw new Error("a broken reader")
+          })
+        },
+        journal
+      )
+      const client = connect()
+      client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      client.send("abcde")
+      assert.strictEqual((yield* Effect.promise(() => client.all())).length, 0)
+      assert.deepStrictEqual(yield* Effect.promise(() => journal.first(2)), ["hook Failed", "Failed"])
+    }))
+
+  it.scoped("by a deadline: the deadlines of others still hold", () =>
+    Effect.gen(function*() {
+      const journal = new Journal<string>()
+      const connect = yield* serve(
+        () => false,
+        (exchange) => {
+          if (exchange.request.target === "/ok") return ok(exchange)
+          exchange.body.wait(() => {
+            throw new Error("a broken reader")
+          })
+        },
+        journal
+      )
+      const [broken, idle] = [connect(), connect()]
+      broken.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+      idle.send(get("/ok"))
+      assert.strictEqual(yield* bodyOf(idle), "/ok")
+      yield* TestClock.adjust("31 seconds")
+      assert.strictEqual((yield* Effect.promise(() => broken.all())).length, 0)
+      assert.strictEqual((yield* Effect.promise(() => idle.all())).length, 0)
+    }))
+})
