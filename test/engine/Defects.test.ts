@@ -19,7 +19,11 @@ import { Journal } from "../utils/Journal.js"
 import { get, named } from "./fixture.js"
 
 /** A server whose parser breaks where `breaks` says so of the requests it has read. */
-const serve = (breaks: (target: string) => boolean, handler: (exchange: Exchange) => void, journal: Journal<string>) => {
+const serve = (
+  breaks: (target: string) => boolean,
+  handler: (exchange: Exchange) => void,
+  journal: Journal<string>
+) => {
   const memory = MemoryListener.make()
   const config = ServerConfig.make({ timeouts: { idle: 1000 } })
   const parser = RequestParser.make(config)
