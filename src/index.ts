@@ -14,6 +14,7 @@ export {
   OptionError,
   RequestError,
   ResponseError,
+  WriteError,
   TransportError
 } from "./server/ServerError.js"
 export type { StopReport } from "./server/StopReport.js"

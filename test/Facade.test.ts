@@ -11,6 +11,7 @@ it("the facade has these values, and types beside", () => {
     "RequestError",
     "ResponseError",
     "TransportError",
+    "WriteError",
     "fetchApp",
     "listen",
     "server",

@@ -204,7 +204,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
     return Effect.suspend(() => {
       this.response = response
       // the client has left, or the connection was taken over
-      if (this.exchange.over) return Effect.sync(() => discard(response))
+      if (this.exchange.over) return Effect.sync(() => discard(this.exchange, response))
       this.blame(response)
       const body = wholeBody(response)
       if (body !== undefined) {

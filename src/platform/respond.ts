@@ -11,11 +11,15 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import { PassThrough, pipeline, Readable } from "node:stream"
+import { PassThrough, pipeline, type Readable } from "node:stream"
 import { draft, type HeadDraft, type InvalidHead } from "../protocol/responseHead.js"
 import type { Exchange } from "../server/Exchange.js"
+import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { ResponseWriter } from "../server/ResponseWriter.js"
 import { responseErrorFrom } from "../server/ServerError.js"
+
+/** Milliseconds that one stream may take before others have their turn. */
+const longestTurn = 10
 
 /**
  * The body of a response that can be sent in one go, `undefined` for one that comes in parts.
@@ -110,13 +114,12 @@ export const sendParts = (
  *
  * @since 0.1.0
  */
-export const discard = (response: HttpServerResponse): void => {
-  if (response.body._tag !== "Raw") return
-  const body = response.body.body
-  if (body instanceof ReadableStream) {
-    if (!body.locked) body.cancel().catch(() => undefined)
-  } else if (isDestroyable(body)) body.destroy()
+export const discard = (exchange: Exchange, response: HttpServerResponse): void => {
+  if (response.body._tag === "Raw") void letGo(response.body.body, closingFailed(exchange))
 }
+
+const closingFailed = (exchange: Exchange): Failed => (error, late) =>
+  exchange.logFailure("closing the response's body failed", error, late ? "Debug" : undefined)
 
 const sendRaw = (
   exchange: Exchange,
@@ -125,19 +128,16 @@ const sendRaw = (
   body: unknown
 ): Effect.Effect<void, unknown> => {
   if (isWebBody(body)) return sendWeb(exchange, response, body)
-  const stream = body instanceof ReadableStream
-    ? Stream.fromReadableStream<string | Uint8Array, unknown>(() => body, (cause) => cause)
-    : body instanceof Readable
-    ? Stream.fromAsyncIterable(abortable(body), (cause) => cause)
-    : isAsyncIterable(body)
-    ? Stream.fromAsyncIterable(body, (cause) => cause)
+  const parts = body instanceof ReadableStream || isAsyncIterable(body)
+    ? () => partsOf<string | Uint8Array>(body)
     : isPipeable(body)
-    ? Stream.suspend(() => Stream.fromAsyncIterable(abortable(through(body)), (cause) => cause))
+    ? () => partsOf<string | Uint8Array>(through(body))
     : undefined
-  if (stream !== undefined) {
+  if (parts !== undefined) {
+    const stream = Stream.fromAsyncIterable(iterable(parts, closingFailed(exchange)), (cause) => cause)
     return Effect.ensuring(
       sendStream(exchange, headOf(exchange, response), undefined, stream),
-      Effect.sync(() => discard(response))
+      Effect.sync(() => discard(exchange, response))
     )
   }
   const description =
@@ -175,18 +175,15 @@ const through = (body: NodeJS.ReadableStream): Readable =>
   // the stream that is read fails with it, and ending that ends it
   pipeline(body, new PassThrough(), () => undefined)
 
-const isDestroyable = (body: unknown): body is { readonly destroy: () => unknown } =>
-  Predicate.hasProperty(body, "destroy") && typeof body.destroy === "function"
-
-// Ending the iteration of a stream would wait for its next part, which may never come.
-const abortable = (stream: Readable): AsyncIterable<string | Uint8Array> => ({
+// Ending an iteration would wait for the next part, which may never come.
+const iterable = <A>(begin: () => Parts<A>, failed: Failed): AsyncIterable<A> => ({
   [Symbol.asyncIterator]: () => {
-    const parts: AsyncIterator<string | Uint8Array> = stream[Symbol.asyncIterator]()
+    const parts = begin()
     return {
-      next: () => parts.next(),
-      return: () => {
-        stream.destroy()
-        return Promise.resolve({ done: true, value: undefined })
+      next: async () => parts.next(),
+      return: async () => {
+        await parts.letGo(failed)
+        return { done: true, value: undefined }
       }
     }
   }
@@ -223,6 +220,14 @@ const sendStream = (
       exchange.flush()
       given()
     })
+    // a client that takes all of it never makes it wait
+    let turnEnds = performance.now() + longestTurn
+    const othersTurn = Effect.async<void>((resume) => {
+      setImmediate(() => {
+        turnEnds = performance.now() + longestTurn
+        resume(Effect.void)
+      })
+    })
     const room = Effect.async<void>((resume) => writer.ready(() => resume(Effect.void)))
     return stream.pipe(
       Stream.runForEachChunk((parts) => {
@@ -233,7 +238,9 @@ const sendStream = (
           writer.write(part)
           given()
         }
-        return writer.full ? room : Effect.void
+        if (writer.full) return room
+        if (performance.now() <= turnEnds) return Effect.void
+        return othersTurn
       }),
       Effect.zipRight(Effect.sync(() => writer.end())),
       Effect.ensuring(Effect.sync(() => clearImmediate(ahead)))

@@ -456,8 +456,8 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     return this.engine.detach()
   }
 
-  logFailure(message: string, cause: Cause.Cause<unknown>): void {
-    this.engine.log("Error", `${message} (${this.remoteName})`, cause)
+  logFailure(message: string, cause: Cause.Cause<unknown>, level: "Debug" | "Error" = "Error"): void {
+    this.engine.log(level, `${message} (${this.remoteName})`, cause)
   }
 
   // ---------------------------------------------------------------------------------------------------------------

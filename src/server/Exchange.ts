@@ -432,8 +432,8 @@ export class Exchange implements HookOwner {
   }
 
   /** Logs what went wrong beside the exchange. */
-  logFailure(message: string, error: unknown): void {
-    this.host.logFailure(message, Cause.die(error))
+  logFailure(message: string, error: unknown, level?: "Debug"): void {
+    this.host.logFailure(message, Cause.die(error), level)
   }
 
   /** Is there still an application at work? */

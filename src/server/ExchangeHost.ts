@@ -48,5 +48,5 @@ export interface ExchangeHost extends HookRunner, HookOwner {
   readonly detach: () => () => void
   /** What the door keeps between the exchanges of the connection. */
   kept: unknown
-  readonly logFailure: (message: string, cause: Cause.Cause<unknown>) => void
+  readonly logFailure: (message: string, cause: Cause.Cause<unknown>, level?: "Debug") => void
 }

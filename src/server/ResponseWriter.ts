@@ -68,6 +68,12 @@ export class ResponseWriter {
     return !this.full
   }
 
+  /** Sends the head ahead of the first part, if it has not left. */
+  sendHead(): void {
+    this.exchange.sendHead()
+    this.leave()
+  }
+
   /** Sends what is held, the head before it. */
   flush(): void {
     if (this.exchange.over) return this.drop()

@@ -115,11 +115,32 @@ export class ResponseError extends TaggedError("ResponseError")<{
     | "BodyTooShort"
     | "BodyTooLong"
     | "InvalidBody"
+    | "BodyUsed"
     | "AlreadyOver"
   readonly description: string
 }> {
   override get message(): string {
     return `${this.reason}: ${this.description}`
+  }
+}
+
+/**
+ * A part of a body that nobody takes any more. Nothing was sent, and nothing that is written later will be.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class WriteError extends TaggedError("WriteError")<{
+  /**
+   * Why the exchange was interrupted: `ClientGone`, `WriteTimeout`, `ReadTimeout`, `BadRequest` or `Stopped`; or
+   * `AlreadyOver`: the response is complete, or the connection was taken over.
+   */
+  readonly reason: AbortReason | "AlreadyOver"
+}> {
+  override get message(): string {
+    return this.reason === "AlreadyOver"
+      ? "AlreadyOver: the response is complete, nothing can be added to it"
+      : `${this.reason}: nobody takes the response any more; stop making it`
   }
 }
 

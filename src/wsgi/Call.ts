@@ -10,9 +10,10 @@ import type { Fields } from "../protocol/fields.js"
 import { reasonOf } from "../protocol/reasonPhrase.js"
 import { draft, type HeadDraft } from "../protocol/responseHead.js"
 import type { Exchange } from "../server/Exchange.js"
+import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import type { AbortReason } from "../server/Outcome.js"
 import { ResponseWriter } from "../server/ResponseWriter.js"
-import { ResponseError, responseErrorFrom } from "../server/ServerError.js"
+import { ResponseError, responseErrorFrom, WriteError } from "../server/ServerError.js"
 import type { App, AppBody, Write } from "./App.js"
 import type { Environ, PostHookEntry } from "./Environ.js"
 import { EnvironRecord, FieldView, type Lent, type Shared } from "./EnvironRecord.js"
@@ -36,6 +37,9 @@ type Part = string | Uint8Array
 /** Milliseconds that one body may take before others have their turn: a fast client never makes it wait. */
 const longestTurn = 10
 
+/** Milliseconds that the first part may take before the head goes ahead: a file that cannot be opened says so in less. */
+const aheadAfter = 20
+
 /** Longer arrays are written part by part, shorter ones put together. */
 const mostJoinedParts = 64
 
@@ -53,13 +57,16 @@ class Call implements Lent, Pushed {
   private readonly env: Environ
   private head: HeadDraft | undefined = undefined
   private writer: ResponseWriter | undefined = undefined
-  private iterator: Iterator<Part> | AsyncIterator<Part> | undefined = undefined
-  private closing: Promise<unknown> | undefined = undefined
+  private parts: Parts<Part> | undefined = undefined
+  private closing: Promise<void> | undefined = undefined
+  private refused: Promise<never> | undefined = undefined
+  private turnEnds = Infinity
   private controller: AbortController | undefined = undefined
   private hooksPrepared = false
   private hooksGiven = false
   private onSettled: (() => void) | undefined = undefined
   private idleFlush: NodeJS.Immediate | undefined = undefined
+  private ahead: NodeJS.Timeout | undefined = undefined
 
   constructor(private readonly exchange: Exchange, private readonly site: Site) {
     this.input = new Input(exchange)
@@ -121,17 +128,53 @@ class Call implements Lent, Pushed {
     const head = draft({ status: code, reason, fields: headers }, this.exchange.config.fieldCase)
     if (head._tag === "InvalidHead") throw responseErrorFrom(head)
     this.head = head
+    if (this.parts !== undefined) this.headAhead()
     return this.write
   }
 
   private readonly write: Write = (part) => {
+    if (this.exchange.over) return this.refusal()
     this.runsOn()
-    return this.exchange.over || this.emit(part) ? resolved : this.room()
+    const hasRoom = this.emit(part)
+    if (part.length === 0 && this.head !== undefined) this.sendHead()
+    return hasRoom ? this.othersTurn() ?? resolved : lookedAt(this.room())
   }
 
   private room(): Promise<void> {
     const writer = this.writer
-    return writer === undefined ? resolved : new Promise((resolve) => writer.ready(resolve))
+    if (writer === undefined) return resolved
+    return new Promise((resolve, reject) =>
+      writer.ready(() => this.exchange.aborted === undefined ? resolve() : reject(this.nobodyTakes()))
+    )
+  }
+
+  // Who writes on all the same waits for the others before each answer.
+  private refusal(): Promise<never> {
+    return this.refused ??= lookedAt(
+      new Promise((_, reject) =>
+        setImmediate(() => {
+          this.refused = undefined
+          reject(this.nobodyTakes())
+        })
+      )
+    )
+  }
+
+  private nobodyTakes(): WriteError {
+    return new WriteError({ reason: this.exchange.aborted ?? "AlreadyOver" })
+  }
+
+  // A promise, when this body has had its turn: a loop of promises that are kept already lets nobody in.
+  private othersTurn(): Promise<void> | undefined {
+    const now = performance.now()
+    if (this.turnEnds === Infinity) this.turnEnds = now + longestTurn
+    if (now <= this.turnEnds) return undefined
+    return new Promise((resolve) =>
+      setImmediate(() => {
+        this.turnEnds = performance.now() + longestTurn
+        resolve()
+      })
+    )
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -141,11 +184,13 @@ class Call implements Lent, Pushed {
     try {
       if (typeof body === "string" || body instanceof Uint8Array) this.whole(body)
       else if (Array.isArray(body)) this.array(body)
-      else if (Predicate.hasProperty(body, Symbol.iterator)) this.iterate(body[Symbol.iterator]())
-      else if (Predicate.hasProperty(body, Symbol.asyncIterator)) {
-        this.iterateAsync(body[Symbol.asyncIterator]()).catch((error: unknown) => this.fail(error))
-      } else if (this.exchange.over) this.settled()
-      else throw invalidBody(body)
+      else if (this.exchange.over) this.stop(body)
+      else if (Predicate.hasProperty(body, Symbol.iterator)) this.iterate(partsOf(body))
+      else if (Predicate.hasProperty(body, Symbol.asyncIterator)) this.stream(body)
+      else {
+        this.letGo(body)
+        throw invalidBody(body)
+      }
     } catch (error) {
       this.fail(error)
     }
@@ -176,17 +221,18 @@ class Call implements Lent, Pushed {
       for (const part of parts) length += typeof part === "string" ? Buffer.byteLength(part) : part.length
       this.begin(length)
     }
-    this.iterate(parts[Symbol.iterator]())
+    this.iterate(partsOf(parts))
   }
 
-  private iterate(iterator: Iterator<Part>): void {
-    this.iterator = iterator
+  private iterate(parts: Parts<Part>): void {
+    this.parts = parts
     this.runsOn()
     const step = (): void => {
       try {
         const turnEnds = performance.now() + longestTurn
         while (!this.exchange.over) {
-          const next = iterator.next()
+          const next = parts.next()
+          if (next instanceof Promise) throw invalidBody(next)
           if (next.done === true) return this.finish()
           if (!this.emit(next.value) && this.writer !== undefined) return this.writer.ready(step)
           if (this.writer?.swallows) break
@@ -195,7 +241,7 @@ class Call implements Lent, Pushed {
             return
           }
         }
-        this.closeIterator(() => this.finish())
+        this.stop()
       } catch (error) {
         this.fail(error)
       }
@@ -203,22 +249,26 @@ class Call implements Lent, Pushed {
     step()
   }
 
-  private async iterateAsync(iterator: AsyncIterator<Part>): Promise<void> {
-    this.iterator = iterator
+  private stream(body: AsyncIterable<Part>): void {
+    // a response without a body needs none of a stream, which may have no end; a generator may have yet to set the head
+    if (isStream(body) && this.head !== undefined && this.writer === undefined) this.begin(undefined)
+    if (this.writer?.swallows && isStream(body)) this.stop(body)
+    else this.iterateAsync(partsOf(body)).catch((error: unknown) => this.fail(error))
+  }
+
+  private async iterateAsync(parts: Parts<Part>): Promise<void> {
+    this.parts = parts
     this.runsOn()
-    let turnEnds = performance.now() + longestTurn
     while (!this.exchange.over) {
       this.flushWhenIdle()
-      const next = await iterator.next()
+      const next = await parts.next()
       if (next.done === true) return this.finish()
       if (!this.exchange.over && !this.emit(next.value)) await this.room()
       if (this.writer?.swallows) break
-      if (performance.now() > turnEnds) {
-        await new Promise((resolve) => setImmediate(resolve))
-        turnEnds = performance.now() + longestTurn
-      }
+      const others = this.othersTurn()
+      if (others !== undefined) await others
     }
-    this.closeIterator(() => this.finish())
+    this.stop()
   }
 
   // `false` asks to wait for room.
@@ -244,13 +294,32 @@ class Call implements Lent, Pushed {
     )
   }
 
-  // Parts wait for more only as long as the application goes on making them.
+  // Parts wait for more only as long as the application goes on making them, and so does the head.
   private flushWhenIdle(): void {
-    if (this.idleFlush !== undefined || this.writer === undefined || !this.writer.holding) return
+    if (this.idleFlush !== undefined || (this.exchange.headSent && this.writer?.holding !== true)) return
     this.idleFlush = setImmediate(() => {
       this.idleFlush = undefined
       this.writer?.flush()
+      this.headAhead()
     })
+  }
+
+  // The first part does not come at once: the client is told that there will be one.
+  private headAhead(): void {
+    if (this.ahead !== undefined || this.head === undefined || this.exchange.headSent) return
+    // once more round, so that what has happened meanwhile is heard first
+    this.ahead = setTimeout(() => setImmediate(() => this.sendHead()), aheadAfter)
+  }
+
+  private sendHead(): void {
+    if (this.exchange.over || this.exchange.headSent) return
+    try {
+      if (this.writer === undefined) this.begin(undefined)
+      if (this.writer?.swallows && this.parts !== undefined) this.stop()
+      else this.writer?.sendHead()
+    } catch (error) {
+      this.fail(error)
+    }
   }
 
   private finish(): void {
@@ -260,14 +329,35 @@ class Call implements Lent, Pushed {
     this.writer?.end()
   }
 
+  // Nobody needs the rest of the body, or all of it: it is let go, and the response ends without it.
+  private stop(body?: unknown): void {
+    this.endWith(() => this.writer?.end(), body)
+  }
+
   private fail(error: unknown): void {
     this.writer?.drop()
-    this.closeIterator(() => {
+    this.endWith(
+      () => {
+        // a socket that was taken over is not the application's any more
+        if (this.exchange.detached) this.exchange.ended()
+        this.exchange.fail(error)
+      },
+      undefined,
+      error
+    )
+  }
+
+  // The client need not wait for what is let go, but the hooks do.
+  private endWith(answer: () => void, body: unknown, known?: unknown): void {
+    this.letGo(body, known)
+    if (this.closing === undefined) {
       this.settled()
-      // a socket that was taken over is not the application's any more
-      if (this.exchange.detached) this.exchange.ended()
-      this.exchange.fail(error)
-    })
+      return answer()
+    }
+    this.runsOn()
+    this.prepareHooks()
+    answer()
+    void this.closing.then(() => this.settled())
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -285,7 +375,7 @@ class Call implements Lent, Pushed {
     this.prepareHooks()
     this.onSettled = ended
     this.controller?.abort(abortError(reason))
-    this.closeIterator()
+    this.letGo()
     // who has taken the connection over has ended when it is gone
     const socket = this.input.socket
     if (socket === undefined) return
@@ -296,6 +386,7 @@ class Call implements Lent, Pushed {
   // The application has ended, or what it still does is none of the exchange's.
   private settled(): void {
     if (this.idleFlush !== undefined) clearImmediate(this.idleFlush)
+    if (this.ahead !== undefined) clearTimeout(this.ahead)
     this.prepareHooks()
     const onSettled = this.onSettled
     this.onSettled = undefined
@@ -303,21 +394,15 @@ class Call implements Lent, Pushed {
     else if (!this.exchange.detached) this.exchange.ended()
   }
 
-  // Calls back when the iterator has closed: it may have to wait for what it does then.
-  private closeIterator(closed?: () => void): void {
-    const iterator = this.iterator
-    this.iterator = undefined
-    try {
-      const result: unknown = iterator?.return?.()
-      if (Predicate.isPromise(result)) {
-        this.closing = result.catch((error: unknown) => this.exchange.logFailure(closing, error))
-      }
-    } catch (error) {
-      this.exchange.logFailure(closing, error)
+  // What is being iterated, or `body`, which will not be. `known` is what it has failed with already.
+  private letGo(body?: unknown, known?: unknown): void {
+    const failed: Failed = (error, late) => {
+      if (error !== known) this.exchange.logFailure(closing, error, late ? "Debug" : undefined)
     }
-    if (closed === undefined) return
-    if (this.closing === undefined) closed()
-    else void this.closing.then(closed)
+    const parts = this.parts
+    this.parts = undefined
+    const closed = parts === undefined ? letGo(body, failed) : parts.letGo(failed)
+    if (closed !== undefined) this.closing = within(closed, this.exchange.config.timeouts.interrupt)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -387,7 +472,29 @@ const knownStatuses = new Map<string, Status>()
 const mostKnownStatuses = 128
 
 const resolved = Promise.resolve()
-const closing = "closing the application's iterator failed"
+const closing = "closing the application's body failed"
+
+// Web streams and Node streams, which make nothing before they are read, and set no head then.
+const isStream = (body: object): boolean => "getReader" in body || "pipe" in body
+
+// Who does not look at a write has decided not to.
+const lookedAt = <A>(promise: Promise<A>): Promise<A> => {
+  promise.catch(() => undefined)
+  return promise
+}
+
+// What is let go may never say that it has ended.
+const within = (closed: Promise<unknown>, most: number): Promise<void> =>
+  new Promise((resolve) => {
+    const late = most > longestTimer ? undefined : setTimeout(resolve, most)
+    void closed.then(() => {
+      clearTimeout(late)
+      resolve()
+    })
+  })
+
+/** A timer that would be longer fires at once. */
+const longestTimer = 2 ** 31 - 1
 
 const abortError = (reason: AbortReason): DOMException =>
   new DOMException(

@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { App } from "./App.js"
+import { letGo } from "../server/LetGo.js"
+import { ResponseError } from "../server/ServerError.js"
+import type { App, AppBody } from "./App.js"
 import type { Environ } from "./Environ.js"
 
 /**
@@ -35,22 +37,53 @@ export const fetchApp = (handler: FetchHandler): App => async (env, startRespons
     startResponse(forbidden.has(env.REQUEST_METHOD.toUpperCase()) ? "501 Not Implemented" : "400 Bad Request", [])
     return ""
   }
-  const { body, headers, status, statusText } = await handler(request, env)
+  const { body, bodyUsed, headers, status, statusText } = await handler(request, env)
+  if (bodyUsed || body?.locked) throw used()
   try {
     startResponse(statusText === "" ? String(status) : `${status} ${statusText}`, headers)
   } catch (error) {
-    letGo(body)
+    letGo(body, () => undefined)
     throw error
   }
-  // to HEAD the head is the whole answer, and the body may have no end
-  if (request.method === "HEAD") letGo(body)
-  return request.method === "HEAD" || body === null ? "" : body
+  if (body === null) return ""
+  if (request.method === "HEAD") {
+    // the head is the whole answer, and the body may have no end
+    letGo(body, () => undefined)
+    return ""
+  }
+  return headers.has("Content-Length") || env["tsgi.signal"].aborted ? body : wholeOrParts(body)
 }
 
-// Nobody will read it: what makes it may stop. One that is being read already is somebody else's.
-const letGo = (body: Response["body"]): void => {
-  body?.cancel().catch(() => undefined)
+const used = (): ResponseError =>
+  new ResponseError({
+    reason: "BodyUsed",
+    description: "the body of the Response was read before: make a Response for each request, or answer with a clone()"
+  })
+
+// A Response does not tell how long it is. Text and bytes are one part, and the end comes at once behind it: what is so
+// is given whole, and has a Content-Length.
+const wholeOrParts = async (body: ReadableStream<Uint8Array>): Promise<AppBody> => {
+  const reader = body.getReader()
+  const first = reader.read()
+  const part = await atOnce(first)
+  if (part === undefined) return rest(reader, [first])
+  if (part.done) return ""
+  const second = reader.read()
+  const end = await atOnce(second)
+  return end?.done === true ? part.value : rest(reader, [first, second])
 }
+
+// What is kept in this turn of the event loop.
+const atOnce = <A>(promise: Promise<A>): Promise<A | undefined> =>
+  Promise.race([promise, new Promise<undefined>((resolve) => setImmediate(resolve, undefined))])
+
+const rest = <A>(
+  reader: ReadableStreamDefaultReader<A>,
+  begun: Array<ReturnType<typeof reader.read>>
+): AsyncIterable<A> & { readonly cancel: () => Promise<void> } => ({
+  [Symbol.asyncIterator]: () => ({ next: () => begun.shift() ?? reader.read() }),
+  cancel: () => reader.cancel()
+})
 
 // Methods that the fetch standard forbids.
 const forbidden = new Set(["CONNECT", "TRACE", "TRACK"])

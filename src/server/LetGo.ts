@@ -1,0 +1,100 @@
+/**
+ * Letting go of what was given as a body: a stream, an iterator, or what holds a file or a cursor and says how it is closed.
+ *
+ * Ending the iteration is not enough: it does nothing to what was never begun, and waits behind a part that may never
+ * come. So the object itself is told, at once.
+ *
+ * @since 0.2.0
+ */
+import * as Predicate from "effect/Predicate"
+
+/**
+ * Is told of what failed while something was let go, and of what that fails with later: nobody else listens any more.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Failed = (error: unknown, late: boolean) => void
+
+// What a thing may have to be let go by; the first that it has is used. Web streams, Node streams, resources
+// (`await using`), and the `close` of WSGI (PEP 3333).
+const ways: ReadonlyArray<PropertyKey> = ["cancel", "destroy", Symbol.asyncDispose, Symbol.dispose, "close"]
+
+/**
+ * Lets go of a body that will not be read, or no further. Returns a promise where that takes time; it never rejects.
+ *
+ * A generator that was not begun is ended by its `return`, which runs none of its code (ECMA-262, 27.5.3.3): there is no
+ * `try` yet whose `finally` could run.
+ *
+ * @since 0.2.0
+ */
+export const letGo = (given: unknown, failed: Failed): Promise<unknown> | undefined => {
+  if (!isObject(given) || Array.isArray(given) || given instanceof Uint8Array) return undefined
+  if (has(given, "destroy") && has(given, "on")) {
+    call(given, "on", failed, "error", (error: unknown) => failed(error, true))
+  }
+  const way = ways.find((name) => has(given, name))
+  const closing = way === undefined ? undefined : call(given, way, failed)
+  return has(given, "next") && has(given, "return") ? both(closing, call(given, "return", failed)) : closing
+}
+
+/**
+ * A body on its way out: its parts, and how what is left of it is let go.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Parts<A> {
+  readonly next: () => IteratorResult<A, unknown> | Promise<IteratorResult<A, unknown>>
+  /** Once; also while a part is awaited. Returns a promise where that takes time; it never rejects. */
+  readonly letGo: (failed: Failed) => Promise<unknown> | undefined
+}
+
+/**
+ * The parts of an iterable. A ReadableStream is read by a reader of ours, because its own iterator does not cancel before
+ * the part that is awaited has come. Throws for one that somebody else reads.
+ *
+ * @since 0.2.0
+ */
+export const partsOf = <A>(body: Iterable<A> | AsyncIterable<A> | ReadableStream<A>): Parts<A> => {
+  if ("getReader" in body) {
+    const reader = body.getReader()
+    return {
+      next: () => reader.read(),
+      letGo: (failed) => call(reader, "cancel", failed)
+    }
+  }
+  const iterator = Symbol.iterator in body ? body[Symbol.iterator]() : body[Symbol.asyncIterator]()
+  return {
+    next: () => iterator.next(),
+    letGo: (failed) => {
+      const closing = letGo(body, failed)
+      if (Object.is(iterator, body) || !has(iterator, "return")) return closing
+      return both(closing, call(iterator, "return", failed))
+    }
+  }
+}
+
+const isObject = (given: unknown): given is object => typeof given === "object" && given !== null
+
+const has = (given: object, name: PropertyKey): boolean => typeof Reflect.get(given, name) === "function"
+
+const call = (
+  given: object,
+  name: PropertyKey,
+  failed: Failed,
+  ...args: ReadonlyArray<unknown>
+): Promise<unknown> | undefined => {
+  try {
+    const result: unknown = Reflect.apply(Reflect.get(given, name), given, args)
+    return Predicate.isPromiseLike(result)
+      ? Promise.resolve(result).catch((error: unknown) => failed(error, false))
+      : undefined
+  } catch (error) {
+    failed(error, false)
+    return undefined
+  }
+}
+
+const both = (one: Promise<unknown> | undefined, other: Promise<unknown> | undefined): Promise<unknown> | undefined =>
+  one === undefined || other === undefined ? one ?? other : Promise.all([one, other])
