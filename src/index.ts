@@ -14,8 +14,8 @@ export {
   OptionError,
   RequestError,
   ResponseError,
-  WriteError,
-  TransportError
+  TransportError,
+  WriteError
 } from "./server/ServerError.js"
 export type { StopReport } from "./server/StopReport.js"
 export type { TlsInfo } from "./server/Transport.js"

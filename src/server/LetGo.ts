@@ -31,7 +31,7 @@ const ways: ReadonlyArray<PropertyKey> = ["cancel", "destroy", Symbol.asyncDispo
 export const letGo = (given: unknown, failed: Failed): Promise<unknown> | undefined => {
   if (!isObject(given) || Array.isArray(given) || given instanceof Uint8Array) return undefined
   if (has(given, "destroy") && has(given, "on")) {
-    call(given, "on", failed, "error", (error: unknown) => failed(error, true))
+    void call(given, "on", failed, "error", (error: unknown) => failed(error, true))
   }
   const way = ways.find((name) => has(given, name))
   const closing = way === undefined ? undefined : call(given, way, failed)
@@ -86,7 +86,8 @@ const call = (
   ...args: ReadonlyArray<unknown>
 ): Promise<unknown> | undefined => {
   try {
-    const result: unknown = Reflect.apply(Reflect.get(given, name), given, args)
+    const method: unknown = Reflect.get(given, name)
+    const result: unknown = typeof method === "function" ? Reflect.apply(method, given, args) : undefined
     return Predicate.isPromiseLike(result)
       ? Promise.resolve(result).catch((error: unknown) => failed(error, false))
       : undefined

@@ -42,13 +42,13 @@ export const fetchApp = (handler: FetchHandler): App => async (env, startRespons
   try {
     startResponse(statusText === "" ? String(status) : `${status} ${statusText}`, headers)
   } catch (error) {
-    letGo(body, () => undefined)
+    void letGo(body, () => undefined)
     throw error
   }
   if (body === null) return ""
   if (request.method === "HEAD") {
     // the head is the whole answer, and the body may have no end
-    letGo(body, () => undefined)
+    void letGo(body, () => undefined)
     return ""
   }
   return headers.has("Content-Length") || env["tsgi.signal"].aborted ? body : wholeOrParts(body)
