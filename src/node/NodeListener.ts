@@ -16,6 +16,7 @@ import { isMainThread } from "node:worker_threads"
 import { type Address, format } from "../server/Address.js"
 import { type Acceptor, type Bound, Listener } from "../server/Listener.js"
 import { BindError, bindErrorFrom, OptionError, TransportError } from "../server/ServerError.js"
+import { acceptWaiting, onClosed } from "./Closing.js"
 import { isSecured, loadTls } from "./lazyTls.js"
 import type { ListenOptions, TlsCredentials, TlsOptions } from "./ListenOptions.js"
 import { NodeTransport } from "./NodeTransport.js"
@@ -82,7 +83,7 @@ export const make = (options: ListenOptions, tls?: TlsSettings): Context.Tag.Ser
             : bindErrorFrom(cause, describe(options))
       }),
       // Connections live on: `close` only stops accepting, and its callback would wait for them.
-      ({ close }) => Effect.sync(close)
+      ({ close }) => close
     )
 })
 
@@ -153,7 +154,7 @@ const open = async (
   tls: TlsSettings | undefined,
   acceptor: Acceptor,
   bounds: { readonly handshakes: number; readonly handshakeTimeout: number }
-): Promise<Bound & { readonly close: () => void }> => {
+): Promise<Bound & { readonly close: Effect.Effect<void> }> => {
   validate(options, tls?.options)
   const settings: Net.ServerOpts = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true }
   const lost = (reason: TransportError["reason"], cause: unknown, remote: string): void =>
@@ -199,6 +200,7 @@ const open = async (
   keepReadMemory()
   // Accepting failed, out of descriptors for instance: the next connection may succeed (accept(2)).
   server.on("error", (cause) => lost("Accept", cause, "-"))
+  onClosed(server, () => acceptor.closed?.())
   const address = addressOf(server, options)
   if (address._tag === "Unix") path = address.path
   // whoever listens everywhere was reached at one of several addresses
@@ -206,11 +208,15 @@ const open = async (
   return {
     address,
     scheme: tls === undefined ? "http" : "https",
-    close: () => {
-      detach()
-      server.close()
-      handshakes.dropAll("the server stops")
-    }
+    ...(secured === undefined ? {} : { arriving: handshakes }),
+    // the queue of a descriptor is left to those who have it too
+    close: Effect.zipRight(
+      options.fd === undefined ? acceptWaiting(server) : Effect.void,
+      Effect.sync(() => {
+        detach()
+        server.close()
+      })
+    )
   }
 }
 
@@ -247,8 +253,12 @@ class Handshakes {
     return carrier !== undefined && this.told.has(carrier)
   }
 
-  dropAll(why: string): void {
-    for (const socket of this.sockets) this.drop(socket, why)
+  get size(): number {
+    return this.sockets.size
+  }
+
+  dropAll(): void {
+    for (const socket of this.sockets) this.drop(socket, "the server stops")
   }
 
   private drop(socket: Net.Socket, why: string): void {

@@ -57,7 +57,21 @@ export interface Timeouts {
   readonly linger: number
   /** For an interrupted application to end, before post hooks run without it. Default 1000. */
   readonly interrupt: number
-  /** For running exchanges to end when the server stops. Default 10000. */
+  /**
+   * When the server stops: idle connections are kept for so long, and requests that come on them are answered. With 0 what
+   * has arrived is answered all the same. Finite. Default 0.
+   *
+   * @since 0.2.0
+   */
+  readonly settle: number
+  /**
+   * When the server stops: for connections that have no end of their own to say goodbye, before the server does. WebSockets
+   * are closed with 1001, event streams interrupted. Default 1000.
+   *
+   * @since 0.2.0
+   */
+  readonly farewell: number
+  /** When the server stops: for running exchanges to end, after `settle`. Default 10000. */
   readonly grace: number
 }
 
@@ -112,6 +126,8 @@ export const defaults: Config = {
     leftoverBody: 5_000,
     linger: 2_000,
     interrupt: 1_000,
+    settle: 0,
+    farewell: 1_000,
     grace: 10_000
   },
   parser: strict,
@@ -155,7 +171,7 @@ export const make = (partial: Partial = {}): Config => ({
     handshakes: 1,
     requestsPerConnection: 1
   }),
-  timeouts: numbers("timeouts", defaults.timeouts, partial.timeouts, { handshake: 1 }),
+  timeouts: finite(numbers("timeouts", defaults.timeouts, partial.timeouts, { handshake: 1 })),
   parser: switches("parser", defaults.parser, partial.parser)
 })
 
@@ -212,6 +228,12 @@ const switches = <A extends object>(group: string, base: A, given: unknown): A =
     if (typeof value !== "boolean") throw invalid(`${group}.${key}`, "a boolean", value)
   }
   return whole
+}
+
+// a server that never lets go of idle connections would never stop
+const finite = (timeouts: Timeouts): Timeouts => {
+  if (timeouts.settle === Infinity) throw invalid("timeouts.settle", "a number, 0 or more", Infinity)
+  return timeouts
 }
 
 // `least` has those of which none cannot be meant

@@ -86,6 +86,8 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   private endSaid = false
   private closing = false
   private awaited: Awaited = "FirstRequest"
+  /** Since when it waits for what it awaits of the peer. */
+  quietSince: number
   private readDeadline: number
   private writeDeadline = Infinity
   private headSince: number | undefined = undefined
@@ -110,6 +112,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     this.reader = engine.parser.make()
     this.outbox = new Outbox(transport)
     this.since = this.time.now()
+    this.quietSince = this.since
     this.readDeadline = this.since + this.config.timeouts.firstRequest
   }
 
@@ -555,9 +558,10 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     this.advance()
   }
 
-  // Is its room needed, or the server stopping, and no request here already? The last answer could not tell the client.
+  // Is its room needed, or the server stopping at once, and no request here already? The last answer could not tell the
+  // client.
   private get isUnwanted(): boolean {
-    return !this.engine.mayPersist() && this.reader.buffered === 0
+    return !this.engine.mayStay() && this.reader.buffered === 0
   }
 
   // A client that has said that this was its last request, and sent all of it, must not send more (RFC 9112, 9.6): there is
@@ -593,9 +597,9 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     return this.isAtRest || (this.phase === "Detached" && this.markedIdle)
   }
 
-  /** Since when it waits for another request, as a time that grows; `undefined` when it does not. */
+  /** Since when it waits for another request; `undefined` when it does not. */
   get idleSince(): number | undefined {
-    return this.isAtRest && this.requests > 0 ? this.readDeadline : undefined
+    return this.isAtRest && this.requests > 0 ? this.quietSince : undefined
   }
 
   private get isAtRest(): boolean {
@@ -607,6 +611,14 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     if (!this.closing) this.closeReason = reason
     else if (reason === "Stopped") this.transport.run(Connection.interrupt, this, reason)
     this.close(Exit.fail(reason))
+  }
+
+  /** The server stops, and this has no end of its own: whoever can say goodbye is told to, an event stream is ended. */
+  sayGoodbye(): void {
+    const exchange = this.current
+    if (exchange === undefined || this.closing) return
+    if (exchange.isEndless) this.abort("Stopped")
+    else exchange.sayGoodbye()
   }
 
   /** Would closing cut an exchange short? */
@@ -682,6 +694,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
 
   private awaitRead(awaited: Awaited, timeout: number, now = this.time.now()): void {
     this.awaited = awaited
+    this.quietSince = now
     this.readDeadline = now + timeout
   }
 

@@ -42,8 +42,10 @@ export interface ConnectionHost {
   readonly posthooks: Context.Tag.Service<Posthooks>
   /** The door: gives the exchange to the application. What it throws fails the exchange. */
   readonly handler: (exchange: Exchange) => void
-  /** May connections wait for another request, or is the room needed? */
+  /** May clients be told that their connections wait for another request, or is the room needed? */
   readonly mayPersist: () => boolean
+  /** May connections wait whose clients were told so? */
+  readonly mayStay: () => boolean
   /** An exchange is over, its hooks have run. */
   readonly record: (connection: ConnectionFacts, exchange: Exchange, now: number) => void
   /** A request was refused before there was an exchange. */

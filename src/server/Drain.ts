@@ -1,8 +1,14 @@
 /**
- * The connections there are: who is let in, and how all of them end.
+ * How a server stops.
  *
- * Stopping is one deadline: idle connections are closed at once, running exchanges are awaited, then interrupted, then
- * cut. What was cut is reported.
+ * ```
+ *  stop    one turn of reading     settle                  grace                    interrupt
+ *  |-------------------------------|-----------------------|------------------------|---------->
+ *  no more connections             idle ones are closed    what is left             dropped
+ *  answers say that they           farewell: WebSockets    is interrupted
+ *  are the last                    and event streams are
+ *                                  told goodbye
+ * ```
  *
  * @since 0.1.0
  */
@@ -11,147 +17,72 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import type { Admission } from "./Admission.js"
 import type { Connection } from "./Connection.js"
-import { Places } from "./Places.js"
-import type { Config } from "./ServerConfig.js"
+import type { Arriving } from "./Listener.js"
 import type { StopReport } from "./StopReport.js"
 import type { Time } from "./Time.js"
-import type { Transport } from "./Transport.js"
 
-export { graceOf, type StopOptions, type StopReport } from "./StopReport.js"
+export { type StopOptions, stopOptions, type StopReport } from "./StopReport.js"
 
 /**
- * What becomes of transports that are admitted.
+ * How long each phase takes, in milliseconds.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
-export interface Admission {
-  /** There is room: a connection begins. */
-  readonly begin: (transport: Transport) => void
-  /** There is none, and no place to wait either, or it has waited too long. It is closed. */
-  readonly turnedAway: (transport: Transport, why: string) => void
-  /** Connections begin to wait for room, or none does any more. */
-  readonly crowded: (waiting: boolean) => void
+export interface Phases {
+  readonly settle: number
+  readonly farewell: number
+  readonly grace: number
 }
 
-/** Milliseconds that a connection may take to begin its first request, before it makes room; and that a calm must last. */
-const moment = 1000
+/** Milliseconds between looks at what may have become a connection without an end. */
+const lookAgain = 250
 
 /**
  * @since 0.1.0
  * @category models
  */
-export class Connections {
-  /** Is the server stopping? */
-  draining = false
-  private readonly open = new Places<Connection>()
-  private readonly waiting: Array<{ readonly transport: Transport; readonly since: number }> = []
-  // told to make room, and not gone yet
-  private readonly leaving = new Set<Connection>()
-  private crowded = false
-  private lastWaited = -Infinity
+export class Drain {
+  /** Milliseconds that idle connections are kept; `undefined` while the server is not stopping. */
+  private settle: number | undefined = undefined
+  private begun = 0
+  private seen = 0
+  private idle = 0
   private detached = 0
   private cut = 0
+  private arriving: Arriving = none
   private onEmpty: (() => void) | undefined = undefined
 
-  constructor(
-    private readonly config: Config,
-    private readonly time: Time,
-    private readonly admission: Admission
-  ) {}
+  constructor(private readonly connections: Admission, private readonly time: Time) {}
 
-  /** How many are being served. */
-  get size(): number {
-    return this.open.size
+  /** Does the server stop, so that every answer is the last of its connection? */
+  get draining(): boolean {
+    return this.settle !== undefined
   }
 
-  /** How many wait for room. */
-  get waitingSize(): number {
-    return this.waiting.length
+  /** Is a connection that was told that it is kept closed all the same when it has nothing to do? */
+  get closesIdle(): boolean {
+    return this.settle === 0
   }
 
-  [Symbol.iterator](): IterableIterator<Connection> {
-    return this.open[Symbol.iterator]()
+  /** From here on answers are the last; who is accepted is still let in. */
+  begin(settle: number): void {
+    this.settle = settle
+    this.begun = this.time.now()
+    this.seen = this.connections.size
   }
 
-  /** Lets a connection in, now or when there is room. One with nothing to do makes room. */
-  admit(transport: Transport): void {
-    const { limits } = this.config
-    if (this.draining) return transport.destroy()
-    if (this.open.size < limits.connections) return this.admission.begin(transport)
-    if (this.waiting.length >= limits.waitingConnections) return this.turnAway(transport, "no room for a connection")
-    const now = this.time.now()
-    this.waiting.push({ transport, since: now })
-    this.makeRoom(now)
-    this.lookForCrowd(now)
+  /** A connection is let in. */
+  admitted(): void {
+    if (this.draining) this.seen++
   }
 
-  add(connection: Connection): void {
-    this.open.add(connection)
-  }
-
-  remove(connection: Connection): void {
-    this.open.delete(connection)
-    this.leaving.delete(connection)
+  /** A connection has ended. */
+  removed(connection: Connection): void {
     if (connection.abandoned && this.draining) this.cut++
-    if (!this.draining && this.open.size < this.config.limits.connections) {
-      const next = this.waiting.shift()
-      if (next !== undefined) this.admission.begin(next.transport)
-    }
     this.checkEmpty()
-  }
-
-  /** Looks after those that wait: none waits longer than it would be waited for. */
-  sweep(now: number): void {
-    const { firstRequest } = this.config.timeouts
-    while (this.waiting.length > 0 && now - this.waiting[0].since >= firstRequest) {
-      const late = this.waiting.shift()
-      if (late !== undefined) this.turnAway(late.transport, "no room for a connection in time")
-    }
-    while (this.isCrowded && this.makeRoom(now));
-    this.lookForCrowd(now)
-  }
-
-  private turnAway(transport: Transport, why: string): void {
-    this.admission.turnedAway(transport, why)
-    transport.destroy()
-  }
-
-  // Does somebody wait for whom no room is being made?
-  private get isCrowded(): boolean {
-    return this.waiting.length > this.leaving.size
-  }
-
-  private lookForCrowd(now: number): void {
-    if (this.isCrowded) {
-      this.lastWaited = now
-      if (!this.crowded) this.admission.crowded(this.crowded = true)
-    } else if (this.crowded && now - this.lastWaited >= moment) this.admission.crowded(this.crowded = false)
-  }
-
-  // Closes the connection that has waited longest for another request, or else the oldest one that has sent nothing and
-  // had the time to.
-  private makeRoom(now: number): boolean {
-    let longest: Connection | undefined
-    let earliest = Infinity
-    let silent: Connection | undefined
-    for (const connection of this.open) {
-      if (this.leaving.has(connection)) continue
-      const idleSince = connection.idleSince
-      if (idleSince === undefined) {
-        const isSilent = connection.requests === 0 && connection.isIdle && now - connection.since >= moment
-        if (isSilent && isOlder(connection, silent)) silent = connection
-      } else if (idleSince < earliest || (idleSince === earliest && isOlder(connection, longest))) {
-        longest = connection
-        earliest = idleSince
-      }
-    }
-    const closed = longest ?? silent
-    if (closed === undefined) return false
-    this.leaving.add(closed)
-    closed.close(Exit.void)
-    return true
   }
 
   /** Counts work that runs beside connections and that a stop waits for. */
@@ -164,33 +95,26 @@ export class Connections {
   }
 
   private checkEmpty(): void {
-    if (this.open.size === 0 && this.detached === 0) this.onEmpty?.()
+    const { size, waitingSize } = this.connections
+    if (size === 0 && waitingSize === 0 && this.arriving.size === 0 && this.detached === 0) this.onEmpty?.()
   }
 
   /**
-   * Ends all connections. `grace` is in milliseconds. Ends when the last connection is closed, its application over and
-   * its post hooks run.
+   * Ends all connections, once accepting has ended. Ends when the last one is closed, its application over and its post
+   * hooks run.
    */
-  drain(grace: number): Effect.Effect<StopReport> {
+  run({ farewell, grace }: Omit<Phases, "settle">, arriving: Arriving | undefined): Effect.Effect<StopReport> {
     return Effect.gen(this, function*() {
-      const clock = yield* Effect.clock
-      const begun = clock.unsafeCurrentTimeMillis()
-      this.draining = true
-      for (const { transport } of this.waiting.splice(0)) transport.destroy()
-      const connections = this.open.size
-      let idle = 0
-      for (const connection of [...this]) {
-        if (!connection.isIdle) continue
-        idle++
-        connection.close(Exit.void)
-      }
-
+      const { begun, connections, settle = 0, time } = this
       const empty = yield* Deferred.make<void>()
+      this.arriving = arriving ?? none
+      // what the kernel holds for a connection that is idle may be a request
+      yield* turnOfReading
       this.onEmpty = () => Deferred.unsafeDone(empty, Effect.void)
-      this.checkEmpty()
+      const tending = yield* Effect.forkDaemon(Effect.interruptible(this.tend(farewell)))
       // A stop cannot be interrupted, so what has a time limit runs in a fiber that can.
       const ended = yield* Deferred.await(empty).pipe(
-        grace === Infinity ? Effect.asSome : Effect.timeoutOption(grace),
+        grace === Infinity ? Effect.asSome : Effect.timeoutOption(Math.max(0, begun + settle + grace - time.now())),
         Effect.interruptible,
         Effect.forkDaemon,
         Effect.flatMap(Fiber.join)
@@ -198,25 +122,61 @@ export class Connections {
 
       let interrupted = 0
       if (Option.isNone(ended)) {
-        for (const connection of [...this]) {
+        connections.close()
+        this.arriving.dropAll()
+        for (const connection of [...connections]) {
           if (connection.isBusy) interrupted++
           connection.abort("Stopped")
         }
+        this.checkEmpty()
         // connections give up by themselves on what does not end
         yield* Deferred.await(empty)
       }
+      connections.close()
+      yield* Fiber.interrupt(tending)
       return {
-        connections,
-        idle,
-        finished: connections - idle - interrupted,
+        connections: this.seen,
+        idle: this.idle,
+        finished: this.seen - this.idle - interrupted,
         interrupted,
         cut: this.cut,
-        duration: clock.unsafeCurrentTimeMillis() - begun
+        duration: Math.round(time.now() - begun)
       }
     })
   }
+
+  // Closes who is idle when it has been so for long enough, and says goodbye to who has no end.
+  private tend(farewell: number): Effect.Effect<never> {
+    return Effect.forever(Effect.suspend(() => {
+      const { begun, settle = 0, time } = this
+      const now = time.now()
+      if (now - begun >= settle) this.arriving.dropAll()
+      let next = lookAgain
+      const notBefore = (moment: number): boolean => {
+        if (now < moment) next = Math.min(next, moment - now)
+        return now >= moment
+      }
+      const parting = notBefore(begun + farewell)
+      for (const connection of [...this.connections]) {
+        if (!connection.isIdle) {
+          if (parting) connection.sayGoodbye()
+        } else if (notBefore(Math.max(begun, connection.quietSince) + settle)) {
+          this.idle++
+          connection.close(Exit.void)
+        }
+      }
+      this.checkEmpty()
+      return Effect.sleep(next)
+    }))
+  }
 }
 
-// their order is none
-const isOlder = (connection: Connection, other: Connection | undefined): boolean =>
-  other === undefined || connection.id < other.id
+const none: Arriving = { size: 0, dropAll: () => undefined }
+
+// the platform's own, whatever a test of an app makes of the global one
+const immediate = setImmediate
+
+// From one immediate to the next all that has come is read once.
+const turnOfReading = Effect.async<void>((resume) => {
+  immediate(() => immediate(() => resume(Effect.void)))
+})

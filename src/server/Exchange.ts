@@ -73,6 +73,7 @@ export class Exchange implements HookOwner {
   private hooks: HookQueue | undefined = undefined
   private application: Application | undefined = undefined
   private onRoom: (() => void) | undefined = undefined
+  private goodbye: (() => void) | undefined = undefined
   private onSettled: ((outcome: Outcome) => void) | undefined = undefined
   private owesContinue: boolean
   private continueFields: FieldPairs = noFields
@@ -386,6 +387,26 @@ export class Exchange implements HookOwner {
     return { stream: this.host.transport.detach(), rest }
   }
 
+  /**
+   * How to end what the connection was taken over for: called once, when the server stops and `timeouts.farewell` is over.
+   *
+   * @since 0.2.0
+   */
+  onGoodbye(goodbye: () => void): void {
+    this.goodbye = goodbye
+  }
+
+  sayGoodbye(): void {
+    const { goodbye } = this
+    this.goodbye = undefined
+    goodbye?.()
+  }
+
+  /** Is it an event stream that is being sent, which ends when somebody leaves and not before? */
+  get isEndless(): boolean {
+    return this.state === State.Sending && this.prepared !== undefined && eventStream.test(this.prepared.text)
+  }
+
   // ---------------------------------------------------------------------------------------------------------------
   // the running application
 
@@ -632,5 +653,6 @@ const tooShort = (declared: number, given: number): ResponseError =>
     description: `the application gave ${given} of the ${declared} bytes it declared`
   })
 
+const eventStream = /^content-type: *text\/event-stream\b/im
 const noFields: FieldPairs = []
 const close: readonly [string, string] = ["Connection", "close"]

@@ -21,6 +21,12 @@ export interface Acceptor {
   readonly accepted: (transport: Transport) => void
   /** A connection was lost before it could be accepted: the handshake failed, or the system refused. */
   readonly lost: (error: TransportError, remote: string) => void
+  /**
+   * Somebody else has closed what listens: the server is to stop.
+   *
+   * @since 0.2.0
+   */
+  readonly closed?: () => void
 }
 
 /**
@@ -30,10 +36,27 @@ export interface Acceptor {
 export interface Bound {
   readonly address: Address
   readonly scheme: "http" | "https"
+  /**
+   * Connections that have come and are not accepted yet, as their handshakes go on; absent where there can be none. They
+   * outlive the binding: a server that stops lets them be accepted while it settles.
+   *
+   * @since 0.2.0
+   */
+  readonly arriving?: Arriving
 }
 
 /**
- * Binds when its Effect is run, within a Scope: closing that closes the listening socket and no connection.
+ * @since 0.2.0
+ * @category models
+ */
+export interface Arriving {
+  readonly size: number
+  readonly dropAll: () => void
+}
+
+/**
+ * Binds when its Effect is run, within a Scope: closing that accepts what has come, then closes the listening socket and no
+ * connection.
  *
  * @since 0.1.0
  * @category tags

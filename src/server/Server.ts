@@ -19,9 +19,10 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import { AccessLog, type AccessRecord, none } from "./AccessLog.js"
 import * as Address from "./Address.js"
+import { Admission } from "./Admission.js"
 import { Connection } from "./Connection.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
-import { Connections, graceOf, type StopOptions, type StopReport } from "./Drain.js"
+import { Drain, type StopOptions, stopOptions, type StopReport } from "./Drain.js"
 import type { Exchange } from "./Exchange.js"
 import { plainText } from "./FailureText.js"
 import { forHook, type HookSettings } from "./HookSettings.js"
@@ -56,8 +57,8 @@ export interface Running {
   /** Open connections, and those waiting for room. */
   readonly connections: Effect.Effect<{ readonly open: number; readonly waiting: number }>
   /**
-   * Stops, within `grace` milliseconds (default `timeouts.grace`). Stopping twice gives the first stop's report. Throws an
-   * `OptionError` for a grace that cannot be meant.
+   * Stops: see `Drain`. Stopping twice gives the first stop's report. Throws an `OptionError` for an option that is unknown
+   * or cannot be meant.
    */
   readonly stop: (options?: StopOptions) => Effect.Effect<StopReport>
   /** Waits until the server begins to stop. */
@@ -136,7 +137,7 @@ export const serve = (
     const write = guarded(accessLog.write, (error) => log("Error", "the access log failed", Cause.die(error)))
     let connectionCount = 0
 
-    const connections = new Connections(config, time, {
+    const connections = new Admission(config, time, {
       begin: (transport) => accept(transport),
       turnedAway: (transport, why) => log("Error", `${why} (${Address.peerName(transport.remote)})`),
       crowded: (waiting) =>
@@ -147,6 +148,7 @@ export const serve = (
             : "room again: no connection waits"
         )
     })
+    const drain = new Drain(connections, time)
 
     const host: ConnectionHost = {
       config,
@@ -157,7 +159,8 @@ export const serve = (
       parser: yield* Parser.RequestParser,
       interimResponses: yield* Interim.InterimResponses,
       posthooks: yield* Hooks.Posthooks,
-      mayPersist: () => !connections.draining && connections.waitingSize === 0,
+      mayPersist: () => !drain.draining && connections.waitingSize === 0,
+      mayStay: () => !drain.closesIdle && connections.waitingSize === 0,
       record: (connection, exchange, now) => {
         Metrics.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime)
         if (write === undefined) return
@@ -197,16 +200,22 @@ export const serve = (
       run: (effect, done, settings) => {
         fork(effect, settings).addObserver(done)
       },
-      detach: () => connections.detach(),
+      detach: () => drain.detach(),
       runDetached: (effect, settings) => {
-        const ended = connections.detach()
+        const ended = drain.detach()
         fork(effect, settings).addObserver(ended)
       }
     }
 
+    const ended = (connection: Connection): void => {
+      connections.remove(connection)
+      drain.removed(connection)
+    }
+
     const accept = (transport: Transport): void => {
-      const connection = new Connection(++connectionCount, transport, host, (ended) => connections.remove(ended))
+      const connection = new Connection(++connectionCount, transport, host, ended)
       connections.add(connection)
+      drain.admitted()
       Metrics.connectionAccepted()
       log("Debug", () => `accepted (${connection.remoteName})`)
       connection.open()
@@ -215,7 +224,10 @@ export const serve = (
     const listening = yield* Scope.make()
     const bound: Bound = yield* listener.bind({
       accepted: (transport) => connections.admit(transport),
-      lost: (error, remote) => log("Info", `lost (${remote}) ${error.message}`)
+      lost: (error, remote) => log("Info", `lost (${remote}) ${error.message}`),
+      closed: () => {
+        runFork(stop({}))
+      }
     }, {
       handshakeTimeout: config.timeouts.handshake,
       handshakes: config.limits.handshakes,
@@ -236,28 +248,30 @@ export const serve = (
     const report = yield* Deferred.make<StopReport>()
     const draining = yield* Deferred.make<void>()
     let stopping = false
-    const stop = (grace: number): Effect.Effect<StopReport> =>
+    const stop = (asked: StopOptions): Effect.Effect<StopReport> =>
       Effect.suspend(() => {
         if (stopping) return Deferred.await(report)
         stopping = true
+        const { farewell, grace, settle } = config.timeouts
+        drain.begin(asked.settle ?? settle)
         Deferred.unsafeDone(draining, Effect.void)
         return Scope.close(listening, Exit.void).pipe(
           // connections end all the same
           Effect.catchAllCause((cause) => Effect.sync(() => log("Error", "the listener could not be closed", cause))),
-          Effect.zipRight(connections.drain(grace)),
+          Effect.zipRight(drain.run({ farewell, grace: asked.grace ?? grace }, bound.arriving)),
           Effect.ensuring(Scope.close(sockets, Exit.void)),
           // whoever waits for the report must not wait for ever
           Effect.onExit((exit) => Deferred.done(report, exit)),
           Effect.uninterruptible
         )
       })
-    yield* Effect.addFinalizer(() => stop(config.timeouts.grace))
+    yield* Effect.addFinalizer(() => stop({}))
 
     return {
       address: bound.address,
       scheme: bound.scheme,
       connections: Effect.sync(() => ({ open: connections.size, waiting: connections.waitingSize })),
-      stop: (options) => stop(graceOf(options) ?? config.timeouts.grace),
+      stop: (options) => stop(stopOptions(options)),
       draining: Deferred.await(draining),
       stopped: Deferred.await(report)
     }
@@ -320,7 +334,7 @@ export const describe = (report: StopReport): string =>
   `${report.interrupted} interrupted, ${report.cut} cut`
 
 // One fiber for all deadlines: a timer per request would cost more than the request's own parsing.
-const sweep = (connections: Connections, time: Time.Time, interval: number): Effect.Effect<never> =>
+const sweep = (connections: Admission, time: Time.Time, interval: number): Effect.Effect<never> =>
   Effect.suspend(() => {
     let before = Metrics.noConnections
     const count = (now: Metrics.ConnectionStates): void => {

@@ -14,9 +14,9 @@ import { OptionError } from "./ServerError.js"
  * @category models
  */
 export interface StopReport {
-  /** Connections that were open when the stop began. */
+  /** Connections that were open when the stop began, and those that were accepted since. */
   readonly connections: number
-  /** Of these: closed at once, because nothing was going on. */
+  /** Of these: closed because nothing was going on, at once or when they had been idle for `settle` milliseconds. */
   readonly idle: number
   /** Of these: ended by themselves within the grace time. */
   readonly finished: number
@@ -29,37 +29,55 @@ export interface StopReport {
 }
 
 /**
+ * Both default to the server's `timeouts`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface StopOptions {
-  /** Milliseconds for running exchanges to end by themselves; `Infinity` waits for ever. */
+  /** Milliseconds for running exchanges to end by themselves, after `settle`; `Infinity` waits for ever. */
   readonly grace?: number | undefined
+  /**
+   * Milliseconds that idle connections are kept, so that a request which is on its way when the stop begins is answered.
+   * 0 closes them once what has arrived is read.
+   *
+   * @since 0.2.0
+   */
+  readonly settle?: number | undefined
 }
 
 /**
- * The grace that is asked for. Throws an `OptionError` where it cannot be meant.
+ * What a stop is asked for. Throws an `OptionError` for an option that is unknown or cannot be meant.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category accessors
  */
-export const graceOf = (options: StopOptions | undefined): number | undefined => {
+export const stopOptions = (options: StopOptions = {}): StopOptions => {
   const given: unknown = options
-  if (given !== undefined && !Predicate.isObject(given)) {
+  if (!Predicate.isRecord(given)) {
     throw new OptionError({
       option: "options",
       description: `must be an object, such as { grace: 5000 }; it is ${Inspectable.toStringUnknown(given)}`
     })
   }
-  const grace: unknown = options?.grace
-  if (grace === undefined) return undefined
-  if (typeof grace !== "number" || !(grace >= 0)) {
+  for (const [option, value] of Object.entries(given)) {
+    const known = limits.get(option)
+    if (known === undefined) {
+      throw new OptionError({
+        option,
+        description: `there is no such option; known are ${[...limits.keys()].join(", ")}`
+      })
+    }
+    if (value === undefined || (typeof value === "number" && value >= 0 && value <= known.most)) continue
     throw new OptionError({
-      option: "grace",
-      description: `must be a number of milliseconds, 0 or more, or Infinity; it is ${
-        Inspectable.toStringUnknown(grace)
-      }`
+      option,
+      description: `must be a number of milliseconds, ${known.meant}; it is ${Inspectable.toStringUnknown(value)}`
     })
   }
-  return grace
+  return options
 }
+
+const limits: ReadonlyMap<string, { readonly most: number; readonly meant: string }> = new Map([
+  ["grace", { most: Infinity, meant: "0 or more, or Infinity" }],
+  ["settle", { most: Number.MAX_VALUE, meant: "0 or more" }]
+])

@@ -65,11 +65,12 @@ export const make = (options: MemoryOptions = {}): Memory => {
         )
     },
     connect: (own) => {
-      if (acceptor === undefined) throw new Error(`nobody listens on ${format(address)}`)
+      const accepting = acceptor
+      if (accepting === undefined) throw new Error(`nobody listens on ${format(address)}`)
       const remote: Address = { _tag: "Tcp", host: "127.0.0.1", port: ++port }
       const { client, server } = connection(address, own?.remote ?? options.remote ?? remote, { ...options, ...own })
-      // Accepting is the listener's turn, not the client's; what closed meanwhile refuses.
-      setImmediate(() => acceptor === undefined ? server.reset() : acceptor.accepted(server))
+      // Accepting is the listener's turn, not the client's; a server that has stopped meanwhile refuses.
+      setImmediate(() => accepting.accepted(server))
       return new WireClient(channelOf(client))
     }
   }

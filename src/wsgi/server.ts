@@ -18,7 +18,7 @@ import * as Listener from "../server/Listener.js"
 import * as Server from "../server/Server.js"
 import { ServerConfig } from "../server/ServerConfig.js"
 import { OptionError } from "../server/ServerError.js"
-import { graceOf, type StopOptions, type StopReport } from "../server/StopReport.js"
+import { type StopOptions, stopOptions, type StopReport } from "../server/StopReport.js"
 import type { App } from "./App.js"
 import { call } from "./Call.js"
 import type { Listener as FacadeListener } from "./Listener.js"
@@ -38,9 +38,10 @@ export interface RunningServer extends AsyncDisposable {
   /** Kept when the server has stopped, whoever asked for it; also when it could not be bound. Never rejects. */
   readonly closed: Promise<StopReport>
   /**
-   * Stops: no new connections, idle ones closed, running requests awaited for `grace` milliseconds (default
-   * `timeouts.grace`, 10000), then interrupted, then cut. Stopping again gives the same report. Rejects with an
-   * `OptionError`, and stops nothing, where the grace cannot be meant.
+   * Stops: no new connections, idle ones closed when they have been idle for `settle` milliseconds (default
+   * `timeouts.settle`, 0), running requests awaited for `grace` more (default `timeouts.grace`), then interrupted, then cut.
+   * Stopping again gives the same report. Rejects with an `OptionError`, and stops nothing, where an option is unknown or
+   * cannot be meant.
    */
   readonly stop: (options?: StopOptions) => Promise<StopReport>
 }
@@ -117,9 +118,9 @@ export const server = (
       return report
     })
   const stop: RunningServer["stop"] = async (given) => {
-    const grace = graceOf(given)
+    const options = stopOptions(given)
     const exit = await starting
-    if (Exit.isSuccess(exit)) await Effect.runPromise(exit.value.stop({ grace }))
+    if (Exit.isSuccess(exit)) await Effect.runPromise(exit.value.stop(options))
     return closed
   }
   return {

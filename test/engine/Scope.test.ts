@@ -373,10 +373,11 @@ describe("stop", () => {
       const stopping = yield* Effect.fork(running.stop({ grace: 0 }))
       yield* Effect.yieldNow()
       assert.throws(() => connect(), "nobody listens")
-      yield* Effect.promise(() => onItsWay.whenClosed())
+      // who had come is let in, and has asked nothing
+      yield* Effect.promise(() => onItsWay.whenEnded())
       yield* TestClock.adjust(0)
       yield* wait()
-      assert.deepInclude(yield* Fiber.join(stopping), { connections: 1, interrupted: 1 })
+      assert.deepInclude(yield* Fiber.join(stopping), { connections: 2, idle: 1, interrupted: 1 })
       assert.throws(() => connect(), "nobody listens")
     }))
 

@@ -1,0 +1,62 @@
+/**
+ * The end of a listening socket: what has come is accepted first, and others may close it too.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Net from "node:net"
+
+/** A crowd that never ends must not keep a server from stopping: so many are accepted, then it is closed all the same. */
+const mostAccepted = 4096
+
+/**
+ * Accepts what waits in the socket's own queue, which closing it would reset: until nobody came in a turn of the event loop.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const acceptWaiting = (server: Net.Server): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    let accepted = 0
+    let came = true
+    const count = (): void => {
+      accepted++
+      came = true
+    }
+    server.on("connection", count)
+    const turn = (): void => {
+      if (server.listening && came && accepted < mostAccepted) {
+        came = false
+        // from one immediate to the next there is a turn of accepting
+        setImmediate(() => setImmediate(turn))
+        return
+      }
+      server.off("connection", count)
+      resume(Effect.void)
+    }
+    turn()
+  })
+
+/**
+ * Tells when somebody closes the server, by its own method or by its handle's, as a cluster's worker does: `close` events
+ * wait for the last connection.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const onClosed = (server: Net.Server, told: () => void): void => {
+  const close = server.close.bind(server)
+  server.close = (callback) => {
+    told()
+    return close(callback)
+  }
+  const handle: unknown = Reflect.get(server, "_handle")
+  if (typeof handle !== "object" || handle === null) return
+  const closeHandle: unknown = Reflect.get(handle, "close")
+  if (typeof closeHandle !== "function") return
+  Reflect.set(handle, "close", (...given: ReadonlyArray<unknown>): unknown => {
+    told()
+    const closed: unknown = Reflect.apply(closeHandle, handle, given)
+    return closed
+  })
+}
