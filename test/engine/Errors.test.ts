@@ -15,7 +15,8 @@ const each = [
   new ServerError.RequestError({ reason: "HeadTimeout", status: 408, description }),
   new ServerError.BodyError({ reason: "Timeout", status: 408, description }),
   new ServerError.ResponseError({ reason: "InvalidBody", description }),
-  new ServerError.InterimError({ reason: "TooLate", description })
+  new ServerError.InterimError({ reason: "TooLate", description }),
+  new ServerError.WriteError({ reason: "ClientGone" })
 ]
 const cases = each.map((error): [string, typeof error] => [error._tag, error])
 
@@ -32,7 +33,9 @@ describe.each(cases)("%s", (tag, error) => {
     expect(Error.prototype.toString.call(error)).toBe(`${tag}: ${error.message}`)
     expect(error.stack?.split("\n")[0]).toBe(`${tag}: ${error.message}`)
     expect(error.stack?.split("\n")[1]).toContain("Errors.test.ts")
-    expect(error.message).toContain("cause" in error ? cause.message : description)
+    expect(error.message).toContain(
+      "cause" in error ? cause.message : "description" in error ? description : error.reason
+    )
     expect(JSON.parse(JSON.stringify(error))).toMatchObject({ _tag: tag })
   })
 
@@ -50,7 +53,8 @@ describe.each(cases)("%s", (tag, error) => {
         RequestError: Effect.succeed,
         BodyError: Effect.succeed,
         ResponseError: Effect.succeed,
-        InterimError: Effect.succeed
+        InterimError: Effect.succeed,
+        WriteError: Effect.succeed
       })
     )
     expect(await Effect.runPromise(byTag)).toBe(error)
@@ -64,6 +68,7 @@ it("hands the cause on", () => {
     undefined,
     cause,
     cause,
+    undefined,
     undefined,
     undefined,
     undefined,
