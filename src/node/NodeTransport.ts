@@ -178,7 +178,8 @@ const tlsInfoOf = (socket: TLSSocket): TlsInfo => {
     cipher: cipher?.name,
     serverName: typeof serverName === "string" ? serverName : undefined,
     alpnProtocol: typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : undefined,
-    authorized: socket.authorized,
+    // a session that is resumed is authorized, whether it ever had a certificate or not
+    authorized: socket.authorized && certificate?.raw !== undefined,
     peerCertificate: certificate?.raw
   }
 }

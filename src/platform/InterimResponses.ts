@@ -5,7 +5,7 @@
  */
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import * as Effect from "effect/Effect"
-import type { FieldPairs } from "../protocol/responseHead.js"
+import { type FieldPairs, takeFields } from "../protocol/responseHead.js"
 import { InterimError } from "../server/ServerError.js"
 import { ServerRequest } from "./ServerRequest.js"
 
@@ -33,8 +33,10 @@ export type HeadersInput = Readonly<Record<string, string>> | FieldPairs
 export const send = (
   status: number,
   headers: HeadersInput = []
-): Effect.Effect<void, InterimError, HttpServerRequest> =>
-  withExchange((exchange) => exchange.interim(status, pairs(headers)))
+): Effect.Effect<void, InterimError, HttpServerRequest> => {
+  const fields = pairs(headers)
+  return withExchange((exchange) => exchange.interim(status, fields))
+}
 
 const continue_ = (headers?: HeadersInput): Effect.Effect<void, InterimError, HttpServerRequest> => send(100, headers)
 
@@ -64,8 +66,10 @@ export const earlyHints = (headers: HeadersInput): Effect.Effect<void, InterimEr
  * @since 0.1.0
  * @category combinators
  */
-export const setContinueHeaders = (headers: HeadersInput): Effect.Effect<void, InterimError, HttpServerRequest> =>
-  withExchange((exchange) => exchange.setContinueFields([...pairs(headers)]))
+export const setContinueHeaders = (headers: HeadersInput): Effect.Effect<void, InterimError, HttpServerRequest> => {
+  const fields = pairs(headers)
+  return withExchange((exchange) => exchange.setContinueFields(fields))
+}
 
 const withExchange = (
   act: (exchange: ServerRequest["source"]) => InterimError | undefined
@@ -80,6 +84,7 @@ const withExchange = (
     return refused === undefined ? Effect.void : Effect.fail(refused)
   })
 
-const pairs = (headers: HeadersInput): FieldPairs => isPairs(headers) ? headers : Object.entries(headers)
+// An effect may be run more than once, so what it sends is read before.
+const pairs = (headers: HeadersInput): FieldPairs => isPairs(headers) ? takeFields(headers) : Object.entries(headers)
 
 const isPairs = (headers: HeadersInput): headers is FieldPairs => Symbol.iterator in headers

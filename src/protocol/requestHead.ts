@@ -209,3 +209,20 @@ const minorVersionOf = (version: string): 0 | 1 | Failure => {
     ? failure("UnsupportedVersion", `${version} is not spoken here`)
     : failure("MalformedRequestLine", "no HTTP version at the end of the request line")
 }
+
+/**
+ * The host of an absolute target takes the place of what Host says, or of a Host that is missing, so that nobody can
+ * believe the other (RFC 9112, 3.2.2).
+ *
+ * @since 0.2.0
+ */
+export const hostFromTarget = (
+  head: RequestHead,
+  { authority }: { readonly authority: string }
+): RequestHead => {
+  const fields = [...head.fields]
+  const at = fields.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === "host")
+  if (at < 0) fields.unshift("Host", authority)
+  else fields[at + 1] = authority
+  return { ...head, fields }
+}

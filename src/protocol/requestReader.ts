@@ -12,7 +12,7 @@ import { type Failure, failure } from "./failure.js"
 import type { Fields } from "./fields.js"
 import { type Demands, demands } from "./framing.js"
 import { defaultLimits, type Leniency, type Limits, strict } from "./limits.js"
-import { type RequestHead, RequestHeadParser } from "./requestHead.js"
+import { hostFromTarget, type RequestHead, RequestHeadParser } from "./requestHead.js"
 
 /**
  * What the bytes said. A `RequestStart` is followed by any number of `BodyPiece`s and one `BodyEnd`, also where there is
@@ -145,7 +145,8 @@ export class RequestReader {
     }
     this.inBody = true
     this.decoder = bodyDecoder(asked.framing, this.limits, this.leniency)
-    return { _tag: "RequestStart", head, demands: asked }
+    const { form } = head
+    return { _tag: "RequestStart", head: form._tag === "Absolute" ? hostFromTarget(head, form) : head, demands: asked }
   }
 
   // The same fields with the same method and version ask the same.

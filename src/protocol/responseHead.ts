@@ -16,6 +16,15 @@ import { reasonOf } from "./reasonPhrase.js"
 export type FieldPairs = Iterable<readonly [name: string, value: string]>
 
 /**
+ * Reads fields that are needed more than once: some iterables, such as generators, can be read only one time, and whoever
+ * has given an array may change it. What is not iterable is given back, for the checks to refuse.
+ *
+ * @since 0.2.0
+ */
+export const takeFields = (fields: FieldPairs): FieldPairs =>
+  isIterable(fields) ? Array.from(fields, (pair) => Array.isArray(pair) ? [pair[0], pair[1]] : pair) : fields
+
+/**
  * What an application gives for a head.
  *
  * @since 0.1.0

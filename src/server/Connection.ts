@@ -20,6 +20,7 @@
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { RequestHead } from "../protocol/requestHead.js"
 import type { RequestMessage, RequestReader, RequestStart } from "../protocol/requestReader.js"
 import { prepare } from "../protocol/responseHead.js"
 import * as Address from "./Address.js"
@@ -235,7 +236,8 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
         status: 400,
         description: "the client left within a head"
       })
-      this.refusal = { error: refused, begin: this.outbox.queued, end: this.outbox.queued, body: 0 }
+      const at = this.outbox.queued
+      this.refusal = { error: refused, line: this.reader.requestLine, begin: at, end: at, body: 0 }
     }
     this.close(this.current === undefined ? Exit.void : Exit.fail(error))
   }
@@ -257,8 +259,10 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
         this.awaitHead()
         break
       }
-      if (message._tag === "RequestStart") this.begin(message, now ?? this.time.now())
-      else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
+      if (message._tag === "RequestStart") {
+        if (this.isMisdirected(message.head)) this.refuse(misdirected(), message.head.line)
+        else this.begin(message, now ?? this.time.now())
+      } else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
       // what comes behind the first begins when that has been answered
       now = undefined
     }
@@ -303,11 +307,18 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     this.beginTime = undefined
   }
 
-  private refuse(error: RequestError): void {
-    const body = `${error.message}\n`
+  // RFC 9110, 7.4: what was asked for is not here, and nobody is to believe that it came the way it says
+  private isMisdirected({ form }: RequestHead): boolean {
+    return form._tag === "Absolute" && form.scheme !== (this.transport.tls === undefined ? "http" : "https")
+  }
+
+  private refuse(error: RequestError, line = this.reader.requestLine): void {
+    const text = `${error.message}\n`
     const begin = this.outbox.queued
-    this.outbox.addText(refusalHead(error.status, body.length, this.config, this.time) + body)
-    this.refusal = { error, begin, end: this.outbox.queued, body: body.length }
+    // RFC 9110, 9.3.2: to HEAD the head is the whole answer
+    const body = line.startsWith("HEAD ") ? "" : text
+    this.outbox.addText(refusalHead(error.status, text.length, this.config, this.time) + body)
+    this.refusal = { error, line, begin, end: this.outbox.queued, body: body.length }
     this.linger()
   }
 
@@ -319,7 +330,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     const wire = Math.max(0, Math.min(this.outbox.handed, refusal.end) - refusal.begin)
     const head = refusal.end - refusal.begin - refusal.body
     const bytes = { body: Math.max(0, wire - head), wire }
-    this.engine.refused(this, refusal.error, this.reader.requestLine, bytes, this.headSince)
+    this.engine.refused(this, refusal.error, refusal.line, bytes, this.headSince)
   }
 
   private limitReadAhead(): void {
@@ -755,10 +766,19 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
 /** A request refused before there was an exchange: where its answer is on the wire, and how long the body of it is. */
 interface Refusal {
   readonly error: RequestError
+  /** The request line, as far as it could be read. */
+  readonly line: string
   readonly begin: number
   readonly end: number
   readonly body: number
 }
+
+const misdirected = (): RequestError =>
+  new RequestError({
+    reason: "Misdirected",
+    status: 421,
+    description: "the scheme of the request target is not that of the connection"
+  })
 
 const refusalHead = (status: number, bodyLength: number, config: Config, time: Time): string => {
   const fields = [["Content-Type", "text/plain; charset=utf-8"]] as const

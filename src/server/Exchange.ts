@@ -19,7 +19,8 @@ import {
   type InvalidHead,
   prepare,
   type PreparedHead,
-  type ResponseHead
+  type ResponseHead,
+  takeFields
 } from "../protocol/responseHead.js"
 import { Application, type Interruptor, type Plea } from "./Application.js"
 import { BodyCount, within } from "./BodyCount.js"
@@ -195,9 +196,10 @@ export class Exchange implements HookOwner {
     fields: FieldPairs,
     fieldCase: FieldCase = this.host.config.fieldCase
   ): InterimError | undefined {
-    const text = this.host.prepareInterim(this.request, 100, fields, fieldCase)
+    const taken = takeFields(fields)
+    const text = this.host.prepareInterim(this.request, 100, taken, fieldCase)
     if (typeof text !== "string" && text.reason === "InvalidHeader") return text
-    this.continueFields = [...fields]
+    this.continueFields = taken
     this.continueFieldCase = fieldCase
     if (this.demands.expectsContinue && (!this.owesContinue || this.state >= State.Sending)) {
       return new InterimError({ reason: "TooLate", description: "the 100 is out, or the final response has begun" })

@@ -70,7 +70,7 @@ export class TransportError extends TaggedError("TransportError")<{
  * @category errors
  */
 export class RequestError extends TaggedError("RequestError")<{
-  readonly reason: FailureReason | "HeadTimeout" | "IncompleteHead"
+  readonly reason: FailureReason | "HeadTimeout" | "IncompleteHead" | "Misdirected"
   readonly status: number
   readonly description: string
 }> {

@@ -120,9 +120,7 @@ export class EnvironRecord implements Environ {
     }
     const { keys, values } = view
     for (let i = 0; i < keys.length; i++) this[keys[i]] = values[i]
-    // RFC 9112, 3.2.2: the Host field does not count beside a target that names the host
-    if (form._tag === "Absolute") this.HTTP_HOST = form.authority
-    // and neither does a length beside a transfer coding (6.3), where the parser was told to let both pass
+    // a length does not count beside a transfer coding (RFC 9112, 6.3), where the parser was told to let both pass
     if (this.HTTP_TRANSFER_ENCODING !== undefined) delete this.CONTENT_LENGTH
   }
 
