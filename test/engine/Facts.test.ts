@@ -46,6 +46,11 @@ const facts: App = (env, startResponse) => {
   })
 }
 
+interface Answer {
+  readonly host: string
+  readonly raw: ReadonlyArray<string>
+}
+
 const urls = fetchApp((request) => new Response(`${request.url} ${request.headers.get("host") ?? "none"}`))
 
 const memory = (
@@ -85,9 +90,7 @@ describe("an absolute target", () => {
     served(facts, async (client) => {
       for (const [target, host] of [["http://real.example/", "real.example"], ["/", "other"], ["http://b/", "b"]]) {
         client.send(`GET ${target} HTTP/1.1\r\nHost: other\r\n\r\n`)
-        const { host: said, raw }: { readonly host: string; readonly raw: ReadonlyArray<string> } = JSON.parse(
-          (await client.response()).body.toString()
-        )
+        const { host: said, raw } = JSON.parse((await client.response()).body.toString()) as Answer
         assert.deepStrictEqual([said, ...raw], [host, host])
       }
     }))
@@ -187,10 +190,11 @@ describe("a client of a TLS server that asks for certificates", () => {
         session = made
       })
       await once(socket, "secureConnect")
+      const reused = socket.isSessionReused()
       socket.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
       let text = ""
       for await (const piece of socket) text += String(piece)
-      answers.push([socket.isSessionReused(), ...(JSON.parse(split(text).body) as ReadonlyArray<unknown>)])
+      answers.push([reused, ...(JSON.parse(split(text).body) as ReadonlyArray<unknown>)])
     }
     return answers
   }
