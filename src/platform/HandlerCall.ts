@@ -34,7 +34,7 @@ import type { AbortReason, Outcome } from "../server/Outcome.js"
 import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
 import type { Listed } from "./Calls.js"
-import { hasChildren } from "./fiberState.js"
+import { hasChildren, isInterruptible } from "./fiberState.js"
 import { UnreadableForm } from "./FormReader.js"
 import { LayeredMap } from "./LayeredMap.js"
 import { type OpenSpan, RequestSpan, traced, untraced } from "./RequestSpan.js"
@@ -265,7 +265,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
 
   private runsOn(): void {
     if (this.exchange.isRunning) return
-    this.exchange.running((reason) => this.interrupt(reason), true)
+    this.exchange.running((reason) => this.interrupt(reason), true, () => this.answersFirst())
     // the end of the app waits for it
     this.site.calls.add(this)
   }
@@ -283,6 +283,22 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
   interruptForStop(): void {
     if (this.step > Step.Parts || (this.step === Step.Handler && this.keepsRoute)) return
     this.fiber?.unsafeInterruptAsFork(interruptorId("Stopped"))
+  }
+
+  // A handler that is uninterruptible now, as a whole or in a part, is to answer if it can. One that waits for something
+  // else behind such a part is interrupted there: Effect tells nobody when a fiber gets to that, so it is looked for.
+  private answersFirst(): boolean {
+    const { fiber } = this
+    if (fiber === undefined || this.step !== Step.Handler) return false
+    if (this.keepsRoute) return true
+    if (isInterruptible(fiber)) return false
+    const looking = setInterval(() => {
+      if (this.step !== Step.Handler || fiber.unsafePoll() !== null) return clearInterval(looking)
+      if (!isInterruptible(fiber)) return
+      clearInterval(looking)
+      this.interruptForStop()
+    }, 5)
+    return true
   }
 
   private interrupt(reason: AbortReason): Plea | void {

@@ -5,11 +5,13 @@
  */
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import * as HttpRouter from "@effect/platform/HttpRouter"
 import type { RequestError } from "@effect/platform/HttpServerError"
 import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import type * as Socket from "@effect/platform/Socket"
 import type * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
@@ -17,6 +19,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
+import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
@@ -119,8 +122,11 @@ export const make = (
         FiberRefs.delete(FiberRef.currentRuntimeFlags)
       ),
       context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
-      // handlers can be interrupted, also where who serves them must not be
-      runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
+      // Handlers can be interrupted, also where whoever serves them must not be. A router says itself which of its routes
+      // can be, as long as all that it has is routes.
+      runtimeFlags: isRouter(app)
+        ? RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
+        : RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
     })
     const runFork = Runtime.runFork(own)
     // who joins a fiber gets what differs from the context that both come from
@@ -155,6 +161,10 @@ export const make = (
     }
   })
 
+const isRouter = (app: HttpApp.Default<unknown>): boolean =>
+  Predicate.hasProperty(app, HttpRouter.TypeId) && Predicate.hasProperty(app, "mounts") &&
+  Chunk.isChunk(app.mounts) && Chunk.isEmpty(app.mounts)
+
 // An app with what follows its end, for all of its calls.
 const short = (app: HttpApp.Default<unknown>): Site["short"] =>
   // Who the call is has to be asked before the app runs: one that joins another request's fiber has its services from then
@@ -176,7 +186,7 @@ const pipeline = (
   if (middleware === undefined && spansUnseen) return undefined
   const inScope = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.flatMap(CurrentCall, ({ scope }) => Effect.provideService(effect, Scope.Scope, scope))
-  const interruptible = Effect.interruptible(app).pipe(
+  const interruptible = (isRouter(app) ? app : Effect.interruptible(app)).pipe(
     Effect.tapErrorCause((cause) => Effect.map(CurrentCall, (call) => call.failed(cause)))
   )
   const noted = Effect.onExit((exit: Exit.Exit<HttpServerResponse, unknown>) =>

@@ -27,6 +27,7 @@ export type Plea = "EndsByItself" | "RunsOn"
 export class Application {
   private interruptor: Interruptor | undefined = undefined
   private awaited = false
+  private answersFirst: (() => boolean) | undefined = undefined
   private onEnded: (() => void) | undefined = undefined
   private onOver: (() => void) | undefined = undefined
 
@@ -34,10 +35,19 @@ export class Application {
     return this.interruptor !== undefined
   }
 
-  /** It runs on and can be interrupted; a server that stops waits for one that is `awaited` however long it takes. */
-  running(interruptor: Interruptor, awaited: boolean): void {
+  /**
+   * It runs on and can be interrupted; a server that stops waits for one that is `awaited` however long it takes. What
+   * cannot be interrupted now `answersFirst`: then a stop leaves its connection to it.
+   */
+  running(interruptor: Interruptor, awaited: boolean, answersFirst?: () => boolean): void {
     this.interruptor = interruptor
     this.awaited = awaited
+    this.answersFirst = answersFirst
+  }
+
+  /** Is it one that a stop has to let answer, because it cannot be interrupted? */
+  get isUninterruptible(): boolean {
+    return this.interruptor !== undefined && this.answersFirst?.() === true
   }
 
   /** It has ended, by itself or interrupted. */

@@ -619,6 +619,8 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
 
   /** Ends the running exchange, if any, and the connection. What came first is the reason. */
   abort(reason: AbortReason): void {
+    // the answer says that the connection closes, and then it does
+    if (reason === "Stopped" && !this.closing && this.current?.isUninterruptible === true) return
     if (!this.closing) this.closeReason = reason
     else if (reason === "Stopped") this.transport.run(Connection.interrupt, this, reason)
     this.close(Exit.fail(reason))

@@ -416,9 +416,14 @@ export class Exchange implements HookOwner {
    * The application runs on and can be interrupted. The post hooks wait until it has `ended`, for as long as
    * `timeouts.interrupt` lets them; the server's stop waits for one that is `awaited` however long it takes.
    */
-  running(interruptor: Interruptor, awaited = false): void {
+  running(interruptor: Interruptor, awaited = false, answersFirst?: () => boolean): void {
     this.application ??= new Application()
-    this.application.running(interruptor, awaited)
+    this.application.running(interruptor, awaited, answersFirst)
+  }
+
+  /** Is an application at work that a stop cannot interrupt, so that its answer is to be awaited and sent? */
+  get isUninterruptible(): boolean {
+    return this.state < State.Complete && this.application !== undefined && this.application.isUninterruptible
   }
 
   /** Calls back when the outcome is known, before the post hooks run. For the one who runs the application. */
@@ -468,13 +473,10 @@ export class Exchange implements HookOwner {
   interrupt(reason: AbortReason, ended: () => void): Plea | void {
     this.abortReason ??= reason
     if (this.state < State.Complete) this.state = State.Over
-    this.body.fail(
-      new BodyError(
-        reason === "Stopped"
-          ? { reason: "Stopped", status: 503, description: "the server is stopping" }
-          : { reason: "Disconnected", status: 400, description: "the connection is closed" }
-      )
-    )
+    if (reason === "Stopped") {
+      this.body.fail(new BodyError({ reason: "Stopped", status: 503, description: "the server is stopping" }))
+    } else if (reason === "ClientGone") this.body.disconnect()
+    else this.body.fail(new BodyError({ reason: "Disconnected", status: 400, description: "the connection is closed" }))
     if (this.application === undefined) {
       this.roomAgain()
       return ended()

@@ -39,6 +39,7 @@ export class RequestBody {
   private error: BodyError | undefined = undefined
   private waiting: Array<() => void> | undefined = undefined
   private touched = false
+  private disconnected = false
 
   constructor(private readonly source: BodySource, private end: BodyEnd | undefined = undefined) {}
 
@@ -70,7 +71,7 @@ export class RequestBody {
     }
     const message = this.source.nextMessage()
     if (message === undefined) {
-      if (!this.source.inputEnded) return undefined
+      if (!this.source.inputEnded && !this.disconnected) return undefined
       return this.error = new BodyError({
         reason: "Disconnected",
         status: 400,
@@ -93,7 +94,7 @@ export class RequestBody {
 
   /** Calls back once, when `take` has something to say. Returns what takes that back. */
   wait(callback: () => void): () => void {
-    if (this.end !== undefined || this.error !== undefined) {
+    if (this.end !== undefined || this.error !== undefined || this.disconnected) {
       callback()
       return unneeded
     }
@@ -126,9 +127,16 @@ export class RequestBody {
     this.notify()
   }
 
+  /** The client has left: what it had sent can still be read, and nothing comes behind it. */
+  disconnect(): void {
+    this.disconnected = true
+    this.notify()
+  }
+
   /** The exchange is over: what was not read until here is nobody's, and the next bytes are another request's. */
   close(): void {
-    if (this.end !== undefined || this.error !== undefined) return
+    // no other request comes behind one whose client has left
+    if (this.end !== undefined || this.error !== undefined || this.disconnected) return
     this.fail(
       new BodyError({ reason: "Closed", status: 500, description: "the exchange is over, and its body with it" })
     )

@@ -51,6 +51,12 @@ const table = {
       (isExit(entry) || /^(native span|span \d+) /.test(entry)) &&
       (node === undefined || /^(never|Started)$/.test(node) || tsgi?.startsWith(node) === true)
   },
+  absoluteTargetSaysTheHost: {
+    what: "beside an absolute target, Host is the target's; NodeHttpServer has the client's",
+    why: "RFC 9112, 3.2.2: nobody is to believe the other",
+    everywhere: true,
+    covers: ({ entry, node, tsgi }) => entry.endsWith("header.host") && node === "example.test" && tsgi === "a.test"
+  },
   tooLargeIsAnswered: {
     what:
       "a body longer than MaxBodySize is answered 413, and the client can read that; NodeHttpServer drops the connection, " +

@@ -1,0 +1,212 @@
+/**
+ * What cannot be interrupted is answered, and what had come can be read.
+ *
+ * The family: every way to be uninterruptible (a route's, the whole handler's, a part's that answers behind it) against
+ * everybody who interrupts (the handler itself, a stop whose grace is over); and every way to run on after the client has
+ * left against a body that had come whole, or not.
+ */
+import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import { type App, server } from "tsgi"
+import { Posthooks, ServerConfig, TsgiHttpServer } from "tsgi/effect"
+import { MemoryListener } from "tsgi/testing"
+import { Journal } from "../utils/Journal.js"
+
+type Handler = Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>
+
+/** Serves in memory, and stops when it is told to. */
+const serve = (served: Layer.Layer<never, never, HttpServer.HttpServer>, options: TsgiHttpServer.DoorOptions = {}) =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const context = yield* served.pipe(
+      Layer.provide(TsgiHttpServer.layerWith(options)),
+      Layer.provide(TsgiHttpServer.layerServices),
+      Layer.provideMerge(MemoryListener.layer()),
+      Layer.provide(ServerConfig.layer({ timeouts: { grace: 0, linger: 50, interrupt: 20 } })),
+      Layer.build,
+      Scope.extend(scope),
+      Effect.orDie
+    )
+    const { connect } = yield* Effect.provide(MemoryListener.MemoryListener, context)
+    return { connect, stop: Scope.close(scope, Exit.void) }
+  })
+
+const kinds: Record<
+  string,
+  (handler: Handler, uninterruptible: boolean) => Layer.Layer<never, never, HttpServer.HttpServer>
+> = {
+  HttpApp: (handler) => HttpServer.serve(handler),
+  "HttpApp in middleware": (handler) => HttpServer.serve(handler, HttpMiddleware.make((app) => app)),
+  HttpRouter: (handler, uninterruptible) =>
+    HttpServer.serve(HttpRouter.empty.pipe(HttpRouter.all("/", handler, { uninterruptible }))),
+  "HttpRouter in middleware": (handler, uninterruptible) => {
+    const router: HttpApp.Default<unknown> = HttpRouter.empty.pipe(HttpRouter.all("/", handler, { uninterruptible }))
+    return HttpServer.serve(router, HttpMiddleware.make((app) => app))
+  },
+  "HttpRouter, mounted": (handler, uninterruptible) =>
+    HttpServer.serve(
+      HttpRouter.empty.pipe(
+        HttpRouter.mount("/in", HttpRouter.empty.pipe(HttpRouter.all("/", handler, { uninterruptible }))),
+        HttpRouter.all("/", handler, { uninterruptible })
+      )
+    )
+}
+
+const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+const done = HttpServerResponse.text("done")
+
+describe("a handler that interrupts itself", () => {
+  for (const kind of ["HttpRouter", "HttpRouter in middleware"]) {
+    it.scopedLive(`${kind}, in a route that is not to be interrupted: it is answered`, () =>
+      Effect.gen(function*() {
+        const handler: Handler = Effect.gen(function*() {
+          const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
+          setTimeout(() => fiber.unsafeInterruptAsFork(fiber.id()), 10)
+          return yield* HttpServerResponse.empty().pipe(Effect.delay(50))
+        })
+        const { connect, stop } = yield* serve(kinds[kind](handler, true))
+        const client = yield* connect()
+        client.send(get)
+        assert.strictEqual((yield* Effect.promise(() => client.response())).status, 204)
+        client.close()
+        yield* stop
+      }))
+  }
+})
+
+describe("a stop whose grace is over", () => {
+  const ways: Record<string, (begun: Effect.Effect<unknown>, go: Effect.Effect<void>) => Handler> = {
+    "a handler that is uninterruptible": (begun, go) =>
+      Effect.uninterruptible(Effect.zipRight(begun, Effect.as(go, done))),
+    "a part that is uninterruptible, with an answer behind it": (begun, go) =>
+      Effect.as(Effect.uninterruptible(Effect.zipRight(begun, go)), done)
+  }
+  for (const kind of Object.keys(kinds)) {
+    for (
+      const [way, handler] of [...Object.entries(ways), ["a route that is not to be interrupted", undefined] as const]
+    ) {
+      if (handler === undefined && !kind.startsWith("HttpRouter")) continue
+      it.scopedLive(`${kind}: ${way} is answered`, () =>
+        Effect.gen(function*() {
+          const outcomes = new Journal<string>()
+          const begun = yield* Deferred.make<void>()
+          const go = yield* Deferred.make<void>()
+          const make = handler ?? ((begun: Effect.Effect<unknown>, go) => Effect.zipRight(begun, Effect.as(go, done)))
+          const app = Posthooks.add(({ _tag }) => Effect.sync(() => outcomes.push(_tag))).pipe(
+            Effect.orDie,
+            Effect.zipRight(make(Deferred.succeed(begun, undefined), Deferred.await(go)))
+          )
+          const { connect, stop } = yield* serve(kinds[kind](app, handler === undefined))
+          const client = yield* connect()
+          client.send(get)
+          yield* Deferred.await(begun)
+          const stopped = yield* Effect.fork(stop)
+          // longer than what is interrupted may take to end
+          yield* Effect.sleep(60)
+          yield* Deferred.succeed(go, undefined)
+          const response = yield* Effect.promise(() => client.response())
+          assert.deepStrictEqual(
+            [response.status, response.get("connection"), response.body.toString()],
+            [200, "close", "done"]
+          )
+          yield* Fiber.join(stopped)
+          assert.deepStrictEqual(outcomes.entries, ["Sent"])
+        }))
+    }
+
+    it.scopedLive(`${kind}: what waits behind a part that is uninterruptible is interrupted there`, () =>
+      Effect.gen(function*() {
+        const begun = yield* Deferred.make<void>()
+        const go = yield* Deferred.make<void>()
+        const app: Handler = Effect.zipRight(
+          Effect.uninterruptible(Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(go))),
+          Effect.never
+        )
+        const { connect, stop } = yield* serve(kinds[kind](app, false))
+        const client = yield* connect()
+        client.send(get)
+        yield* Deferred.await(begun)
+        const stopped = yield* Effect.fork(stop)
+        yield* Effect.sleep(30)
+        yield* Deferred.succeed(go, undefined)
+        yield* Fiber.join(stopped)
+      }))
+  }
+})
+
+describe("the client has left behind a body that had come whole", () => {
+  const post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n"
+
+  const runsOn: Record<
+    string,
+    (work: Handler) => readonly [Layer.Layer<never, never, HttpServer.HttpServer>, TsgiHttpServer.DoorOptions]
+  > = {
+    "keepRunning": (work) => [kinds.HttpApp(TsgiHttpServer.keepRunning(work), false), {}],
+    "interruptOnDisconnect: false": (work) => [kinds.HttpApp(work, false), { interruptOnDisconnect: false }],
+    "a route that is not to be interrupted": (work) => [kinds.HttpRouter(work, true), {}]
+  }
+  for (const [way, make] of Object.entries(runsOn)) {
+    for (const [sent, read] of [["Hello World", "Hello World"], ["Hello", "Disconnected"]] as const) {
+      it.scopedLive(`${way}: of ${sent} it reads ${read}`, () =>
+        Effect.gen(function*() {
+          const seen = new Journal<string>()
+          const begun = yield* Deferred.make<void>()
+          const go = yield* Deferred.make<void>()
+          const work: Handler = Effect.gen(function*() {
+            const request = yield* HttpServerRequest.HttpServerRequest
+            yield* Deferred.succeed(begun, undefined)
+            yield* Deferred.await(go)
+            seen.push(yield* Effect.catchAll(request.text, ({ cause }) => Effect.succeed(String(cause))))
+            return done
+          })
+          const { connect, stop } = yield* serve(...make(work))
+          const client = yield* connect()
+          client.send(`${post}${sent}`)
+          yield* Deferred.await(begun)
+          client.reset()
+          yield* Effect.sleep(20)
+          yield* Deferred.succeed(go, undefined)
+          const [text] = yield* Effect.promise(() => seen.first(1))
+          assert.include(text, read)
+          yield* stop
+        }))
+    }
+  }
+
+  for (const [sent, read] of [["Hello World", "Hello World"], ["Hello", "Disconnected"]] as const) {
+    it(`plain TypeScript: of ${sent} it reads ${read}, also when the hooks have run without it`, async () => {
+      const memory = MemoryListener.make()
+      const seen = new Journal<string>()
+      const hooks = new Journal<string>()
+      const calls = new Journal<string>()
+      const app: App = async (env, startResponse) => {
+        calls.push("called")
+        env["eventlet.posthooks"].push([() => hooks.push("hook")])
+        await hooks.first(1)
+        seen.push(await env["wsgi.input"].read().then(String, String))
+        startResponse("200 OK", [])
+        return "done"
+      }
+      const running = server(memory.listener, app, { log: () => undefined, timeouts: { interrupt: 10 } })
+      await running.ready
+      const client = memory.connect()
+      client.send(`${post}${sent}`)
+      await calls.first(1)
+      client.reset()
+      assert.include((await seen.first(1))[0], read)
+      await running.stop()
+    })
+  }
+})
