@@ -37,7 +37,7 @@ import type { Listed } from "./Calls.js"
 import { hasChildren, isInterruptible } from "./fiberState.js"
 import { UnreadableForm } from "./FormReader.js"
 import { LayeredMap } from "./LayeredMap.js"
-import { type OpenSpan, RequestSpan, traced, untraced } from "./RequestSpan.js"
+import { begunWith, type OpenSpan, RequestSpan, traced, untraced } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
 import { joinedHeaders, type RequestCall, ServerRequest, UnreadableBody } from "./ServerRequest.js"
 import { CurrentCall, type Site, type SiteCall } from "./Site.js"
@@ -341,7 +341,10 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
       return this.runsNoMore()
     }
     this.site.fork(Scope.close(this.scope, truth), new Map()).addObserver((closed) => {
-      if (Exit.isFailure(closed)) this.exchange.logFailure("a finalizer of the request's scope failed", closed.cause)
+      // one that waited for what was interrupted with the request has not failed
+      if (Exit.isFailure(closed) && !Cause.isInterruptedOnly(closed.cause)) {
+        this.exchange.logFailure("a finalizer of the request's scope failed", closed.cause)
+      }
       this.runsNoMore()
     })
   }
@@ -386,7 +389,8 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
     })
     // the exit of middleware is told as it is, that of an app with the response made of it
     const around = this.site.pipeline === undefined ? undefined : () => held
-    this.site.fork(traced(HttpApp.toHandled(held, () => Effect.void, around)), this.services())
+    const opening = begunWith(traced(HttpApp.toHandled(held, () => Effect.void, around)), this.exchange)
+    this.site.fork(opening, this.services())
     if (span === undefined) throw new Error("the tracer gave no span")
     // who looks when the request is over sees it ended
     if (this.over !== undefined) finish(this.spanExit(this.over))

@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { constFalse, constTrue } from "effect/Function"
 import type { Option } from "effect/Option"
-import type * as Tracer from "effect/Tracer"
+import * as Tracer from "effect/Tracer"
 
 /**
  * A span that is open, and what ends it with its response.
@@ -130,3 +130,27 @@ export const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen,
  * @category combinators
  */
 export const traced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constFalse)
+
+/**
+ * A span that is made here begins when the request did, and not when somebody looks at it first. `age` is the request's, in
+ * milliseconds.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
+export const begunWith = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  request: { readonly age: number }
+): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.tracer, (tracer) =>
+    Effect.withTracer(
+      self,
+      Tracer.make({
+        span: (name, parent, context, links, now, kind, options) => {
+          // without timing all times are 0
+          const startTime = now === 0n ? now : now - BigInt(Math.round(request.age * 1e6))
+          return tracer.span(name, parent, context, links, startTime, kind, options)
+        },
+        context: tracer.context
+      })
+    ))

@@ -114,6 +114,11 @@ export class Exchange implements HookOwner {
     return this.state >= State.Complete
   }
 
+  /** Milliseconds since the request was read. */
+  get age(): number {
+    return this.host.time.now() - this.startTime
+  }
+
   /** Status of the final response, once there is one. */
   get status(): number | undefined {
     return this.begun ? this.prepared?.status : undefined
@@ -461,7 +466,7 @@ export class Exchange implements HookOwner {
 
   /** Logs what went wrong beside the exchange. */
   logFailure(message: string, error: unknown, level?: "Debug"): void {
-    this.host.logFailure(message, Cause.die(error), level)
+    this.host.logFailure(message, Cause.isCause(error) ? error : Cause.die(error), level)
   }
 
   /** Is there still an application at work? */
