@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import { BlockList, isIP } from "node:net"
-import type { TrustedProxies } from "../server/AccessLogFormat.js"
 import { OptionError } from "../server/ServerError.js"
+import type { TrustedProxies } from "../server/TrustedProxies.js"
 
 /**
  * Reads addresses and CIDR ranges, IPv4 and IPv6; `"unix"` trusts peers on unix sockets, which run on this machine. Throws

@@ -39,7 +39,7 @@ import { UnreadableForm } from "./FormReader.js"
 import { LayeredMap } from "./LayeredMap.js"
 import { begunWith, type OpenSpan, RequestSpan, traced, untraced } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
-import { joinedHeaders, type RequestCall, ServerRequest, UnreadableBody } from "./ServerRequest.js"
+import { headersOf, type RequestCall, ServerRequest, UnreadableBody } from "./ServerRequest.js"
 import { CurrentCall, type Site, type SiteCall } from "./Site.js"
 
 // The platform's own list of scopes that somebody else closes: see HttpApp.ejectDefaultScopeClose.
@@ -88,7 +88,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
   }
 
   get headers(): Headers.Headers {
-    return this.readHeaders ??= joinedHeaders(this.exchange.request.fields)
+    return this.readHeaders ??= headersOf(this.exchange)
   }
 
   get body(): WholeBody {

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListener.js"
+import * as TrustedProxies from "../node/TrustedProxies.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import { OptionError } from "../server/ServerError.js"
 import type { WebSocketOptions } from "./Upgrade.js"
@@ -14,7 +15,9 @@ import type { WebSocketOptions } from "./Upgrade.js"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends ListenOptions, ServerConfig.Partial, DoorOptions {
+export interface Options extends ListenOptions, Omit<ServerConfig.Partial, "trustedProxies">, DoorOptions {
+  /** Addresses and CIDR ranges of peers that may speak for others, see `forwarded`; `"unix"` for unix sockets. Default: none. */
+  readonly trustedProxies?: ReadonlyArray<string> | undefined
   /** `node:tls` server options; with them the server speaks HTTPS. */
   readonly tls?: TlsOptions | TlsSettings | undefined
 }
@@ -63,7 +66,7 @@ export const split = (options: Options): {
   readonly config: ServerConfig.Config
 } => {
   const { backlog, fd, host, ipv6Only, mode, path, port, reusePort, tls, ...withoutListening } = options
-  const { interruptOnDisconnect, maxBufferedBody, websocket, ...config } = withoutListening
+  const { interruptOnDisconnect, maxBufferedBody, trustedProxies, websocket, ...config } = withoutListening
   // without a host: where NodeHttpServer listens, so that a swap takes nobody's connections away
   const everywhere = path === undefined && fd === undefined ? "*" : undefined
   const listening = { backlog, fd, host: host ?? everywhere, ipv6Only, mode, path, port, reusePort }
@@ -73,6 +76,7 @@ export const split = (options: Options): {
     ...config,
     halfClose: config.halfClose ?? defaults.halfClose,
     fieldCase: config.fieldCase ?? defaults.fieldCase,
+    trustedProxies: trustedProxies === undefined ? undefined : readProxies(trustedProxies),
     limits: {
       ...limits,
       requestLine: limits?.requestLine ?? defaults.limits.requestLine,
@@ -115,4 +119,9 @@ export const check = ({ interruptOnDisconnect, maxBufferedBody, websocket, ...re
     maxPayload
   )
   must("websocket.perMessageDeflate", typeof perMessageDeflate === "boolean", "a boolean", perMessageDeflate)
+}
+
+const readProxies = (given: unknown): ReturnType<typeof TrustedProxies.make> => {
+  if (Array.isArray(given)) return TrustedProxies.make(given)
+  throw new OptionError({ option: "trustedProxies", description: `must be a list; it is ${String(given)}` })
 }

@@ -24,11 +24,11 @@ import type { ReadonlyRecord } from "effect/Record"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Duplex } from "node:stream"
-import type { Fields } from "../protocol/fields.js"
 import type { Exchange } from "../server/Exchange.js"
 import { BodyError } from "../server/ServerError.js"
 import * as BodyReader from "./BodyReader.js"
 import * as FormReader from "./FormReader.js"
+import { makeTruthful, withScheme } from "./truthfulHeaders.js"
 
 /**
  * What all views of one request share.
@@ -122,8 +122,8 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
 
   get remoteAddress(): Option.Option<string> {
     if (this.givenAddress !== undefined) return Option.some(this.givenAddress)
-    const remote = this.source.transport.remote
-    return remote._tag === "Tcp" ? Option.some(remote.host) : Option.none()
+    const client = this.source.client
+    return client._tag === "Tcp" ? Option.some(client.host) : Option.none()
   }
 
   modify(options: {
@@ -134,7 +134,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     return new ServerRequest(
       this.call,
       options.url ?? this.url,
-      options.headers ?? this.readHeaders,
+      options.headers === undefined ? this.readHeaders : withScheme(options.headers, this.source.scheme),
       options.remoteAddress ?? this.givenAddress
     )
   }
@@ -248,11 +248,12 @@ const singletons = new Set([
 ])
 
 /**
- * Fields as the platform sees them: names in lower case, values of the same name joined.
+ * Fields as the platform sees them: names in lower case, values of the same name joined, facts in the place of claims.
  *
  * @since 0.1.0
  */
-export const joinedHeaders = (fields: Fields): Headers.Headers => {
+export const headersOf = (exchange: Exchange): Headers.Headers => {
+  const { fields } = exchange.request
   const headers: Record<string, string> = {}
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i].toLowerCase()
@@ -261,5 +262,6 @@ export const joinedHeaders = (fields: Fields): Headers.Headers => {
     if (typeof before !== "string") headers[name] = fields[i + 1]
     else if (!singletons.has(name)) headers[name] = `${before}${name === "cookie" ? "; " : ", "}${fields[i + 1]}`
   }
+  makeTruthful(headers, exchange)
   return Headers.unsafeFromRecord(headers)
 }

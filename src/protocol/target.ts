@@ -48,8 +48,20 @@ export const isHost = (value: string): boolean => {
   return literal !== null && (literal[1] === undefined || isIpv6(literal[1]))
 }
 
-// RFC 3986, 3.2.2: eight groups, the last two perhaps written as IPv4, `::` once for one or more groups of zeros
-const isIpv6 = (text: string): boolean => {
+/**
+ * Is this an IPv4 address, four decimal numbers without leading zeros (RFC 3986, 3.2.2)?
+ *
+ * @since 0.2.0
+ */
+export const isIpv4 = (text: string): boolean => ipv4.test(text)
+
+/**
+ * Is this an IPv6 address without brackets and zone: eight groups, the last two perhaps written as IPv4, `::` once for one
+ * or more groups of zeros (RFC 3986, 3.2.2)?
+ *
+ * @since 0.2.0
+ */
+export const isIpv6 = (text: string): boolean => {
   const halves = text.split("::")
   if (halves.length > 2) return false
   let groups = 0

@@ -6,6 +6,7 @@
 import type { AccessRecord } from "./AccessLog.js"
 import type { Address } from "./Address.js"
 import { OptionError } from "./ServerError.js"
+import { nobody, type TrustedProxies } from "./TrustedProxies.js"
 
 /**
  * eventlet's default line.
@@ -16,24 +17,17 @@ import { OptionError } from "./ServerError.js"
 export const defaultTemplate =
   "%(client_ip)s - - [%(date_time)s] \"%(request_line)s\" %(status_code)s %(body_length)s %(wall_seconds).6f"
 
-/**
- * Which peers may speak for others.
- *
- * @since 0.1.0
- * @category models
- */
-export interface TrustedProxies {
-  readonly trusts: (peer: Address) => boolean
-}
-
-const nobody: TrustedProxies = { trusts: () => false }
+export type { TrustedProxies }
 
 /**
  * @since 0.1.0
  * @category models
  */
 export interface FormatOptions {
-  /** Put the addresses that trusted proxies forwarded for before the peer's own. */
+  /**
+   * Put the addresses in X-Forwarded-For before the peer's own, where that is a trusted proxy. With the server's option
+   * `forwarded` there is one address, the client's, whatever is said here.
+   */
   readonly forwardedFor: boolean
   /** Peers whose X-Forwarded-For is believed; others could forge the log with it. */
   readonly trustedProxies: TrustedProxies
@@ -47,7 +41,7 @@ export interface FormatOptions {
  * | field          | what                                                         |
  * | -------------- | ------------------------------------------------------------ |
  * | `client_ip`    | peer address (`unix` for unix sockets), after forwarded ones |
- * | `client_port`  | peer port, empty for unix sockets                            |
+ * | `client_port`  | its port, empty for unix sockets and where nobody told it    |
  * | `date_time`    | local time of completion, `22/Nov/2026 10:15:00`             |
  * | `request_line` | as it came, control and non-ASCII characters escaped         |
  * | `status_code`  | the status answered; where none was: 499 when the client     |
@@ -120,8 +114,8 @@ const fixed = (value: number, decimals: number): string => {
 
 const fieldsFor = (options: FormatOptions): ReadonlyMap<string, Field> =>
   new Map<string, Field>([
-    ["client_ip", (record) => options.forwardedFor ? forwarded(record, options.trustedProxies) : peer(record)],
-    ["client_port", (record) => record.remote._tag === "Tcp" ? record.remote.port : ""],
+    ["client_ip", (record) => options.forwardedFor ? forwarded(record, options.trustedProxies) : client(record)],
+    ["client_port", ({ client, remote }) => client === undefined ? portOf(remote) : portOf(client) || ""],
     ["date_time", (record) => localTime(record.endTime)],
     ["request_line", (record) => escape(record.requestLine)],
     ["status_code", (record) => record.status],
@@ -137,12 +131,15 @@ const fieldsFor = (options: FormatOptions): ReadonlyMap<string, Field> =>
 const reason = (record: AccessRecord): string =>
   record.refused?.reason ?? (record.outcome?._tag === "Aborted" ? record.outcome.reason : "-")
 
-const peer = (record: AccessRecord): string => record.remote._tag === "Tcp" ? record.remote.host : "unix"
+const client = ({ client, remote }: AccessRecord): string => hostOf(client ?? remote)
+
+const hostOf = (address: Address): string => address._tag === "Tcp" ? address.host : "unix"
+const portOf = (address: Address): number | "" => address._tag === "Tcp" ? address.port : ""
 
 const forwarded = (record: AccessRecord, trusted: TrustedProxies): string => {
-  const own = peer(record)
+  const own = client(record)
   const fields = record.request?.fields
-  if (fields === undefined) return own
+  if (fields === undefined || record.client !== undefined) return own
   let given = ""
   for (let i = 0; i < fields.length; i += 2) {
     if (fields[i].length === 15 && fields[i].toLowerCase() === "x-forwarded-for") given += `${fields[i + 1]},`

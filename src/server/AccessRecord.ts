@@ -17,7 +17,10 @@ import type { RequestError } from "./ServerError.js"
 export interface AccessRecord {
   /** Which connection, counted from 1. */
   readonly connectionId: number
+  /** The peer. */
   readonly remote: Address
+  /** Whom the peer asks for, where it is a trusted proxy and the option `forwarded` lets it be believed. */
+  readonly client?: Address | undefined
   /** The request line as it came; empty when it could not be read. */
   readonly requestLine: string
   /** Absent when the request was refused before the application saw it. */

@@ -6,8 +6,10 @@
 import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
 import { defaultLimits, type Leniency, type Limits, strict } from "../protocol/limits.js"
+import { type ForwardedField, forwardedFields } from "../protocol/forwarded.js"
 import type { FieldCase } from "../protocol/responseHead.js"
 import { OptionError } from "./ServerError.js"
+import { nobody, type TrustedProxies } from "./TrustedProxies.js"
 
 /**
  * Bounds on one message, and on connections. `Infinity` is none; those of heads, connections, handshakes and requests are at
@@ -76,6 +78,16 @@ export interface Timeouts {
 }
 
 /**
+ * Fields by which proxies tell of the client that asked them: `"x-forwarded"` are X-Forwarded-For, -Proto, -Host and -Port,
+ * `"forwarded"` is Forwarded (RFC 7239), `true` both kinds, a list those that it names. A proxy that is trusted must set
+ * each of them, or take away what came.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Believed = boolean | "x-forwarded" | "forwarded" | ReadonlyArray<ForwardedField>
+
+/**
  * @since 0.1.0
  * @category models
  */
@@ -99,6 +111,10 @@ export interface Config {
   readonly halfClose: "answer" | "abort"
   /** After a chunked body and an explicit 100, another chunked body may follow in the same request. Default `false`. */
   readonly multiPhaseBody: boolean
+  /** Peers that may speak for others, see `forwarded`: made by `TrustedProxies.make`. Default: none. */
+  readonly trustedProxies: TrustedProxies
+  /** Fields of trusted proxies that are believed. Default `false`: they are data. */
+  readonly forwarded: Believed
   /** Answer 500 with the failure's text. Default `false`: the client gets nothing, the log gets all. */
   readonly debug: boolean
 }
@@ -137,6 +153,8 @@ export const defaults: Config = {
   fieldCase: "title",
   halfClose: "answer",
   multiPhaseBody: false,
+  trustedProxies: nobody,
+  forwarded: false,
   debug: false
 }
 
@@ -211,6 +229,17 @@ const scalars: Readonly<Record<Exclude<keyof Config, Group>, Check>> = {
   fieldCase: oneOf("title", "preserve"),
   halfClose: oneOf("answer", "abort"),
   multiPhaseBody: oneOf(true, false),
+  trustedProxies: [
+    "what TrustedProxies.make gives",
+    (given) => Predicate.hasProperty(given, "trusts") && typeof given.trusts === "function"
+  ],
+  forwarded: [
+    `true, false, "x-forwarded", "forwarded", or a list of ${forwardedFields.join(", ")}`,
+    (given) =>
+      Array.isArray(given)
+        ? given.every((field) => forwardedFields.some((known) => known === field))
+        : given === "x-forwarded" || given === "forwarded" || typeof given === "boolean"
+  ],
   debug: oneOf(true, false)
 }
 

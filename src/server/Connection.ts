@@ -27,6 +27,7 @@ import * as Address from "./Address.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
 import { Exchange } from "./Exchange.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
+import { type Forwarding, forwardingFor } from "./Forwarding.js"
 import type { HookSettings } from "./HookSettings.js"
 import { LazyScope } from "./LazyScope.js"
 import { Outbox } from "./Outbox.js"
@@ -62,6 +63,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   readonly outbox: Outbox
   readonly config: Config
   readonly time: Time
+  readonly forwarding: Forwarding | undefined
   /** When it was let in. */
   readonly since: number
   place = -1
@@ -109,6 +111,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     private readonly ended: (connection: Connection) => void
   ) {
     this.config = engine.config
+    this.forwarding = forwardingFor(engine.config, transport)
     this.time = engine.time
     this.reader = engine.parser.make()
     this.outbox = new Outbox(transport)

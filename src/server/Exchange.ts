@@ -24,7 +24,9 @@ import {
 } from "../protocol/responseHead.js"
 import { Application, type Interruptor, type Plea } from "./Application.js"
 import { BodyCount, within } from "./BodyCount.js"
+import type { Address } from "./Address.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
+import { type Forwarded, schemeOf } from "./Forwarding.js"
 import { failureText } from "./FailureText.js"
 import { type HookOptions, type HookOwner, HookQueue } from "./HookQueue.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
@@ -93,6 +95,21 @@ export class Exchange implements HookOwner {
 
   get transport(): Transport {
     return this.host.transport
+  }
+
+  /** What is believed of where the request comes from; `undefined` where that is what the connection says. */
+  get forwarded(): Forwarded | undefined {
+    return this.host.forwarding?.of(this.request)
+  }
+
+  /** The scheme that the client asked by, as far as it is known. */
+  get scheme(): "http" | "https" {
+    return this.forwarded?.scheme ?? schemeOf(this.host.transport)
+  }
+
+  /** Who asks: the peer, or whom it asks for. */
+  get client(): Address {
+    return this.forwarded?.client ?? this.host.transport.remote
   }
 
   get config(): Config {

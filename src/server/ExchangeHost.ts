@@ -6,6 +6,7 @@
 import type * as Cause from "effect/Cause"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
+import type { Forwarding } from "./Forwarding.js"
 import type { HookOwner, HookRunner } from "./HookQueue.js"
 import type { Outbox } from "./Outbox.js"
 import type { Config } from "./ServerConfig.js"
@@ -24,6 +25,8 @@ export interface ExchangeHost extends HookRunner, HookOwner {
   readonly recently: () => number
   readonly outbox: Outbox
   readonly transport: Transport
+  /** Reads what the peer says of its clients; absent where it is not believed. */
+  readonly forwarding: Forwarding | undefined
   /** May another request follow, as far as the connection and the server are concerned? */
   readonly mayPersist: () => boolean
   readonly prepareInterim: (

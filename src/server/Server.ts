@@ -168,6 +168,7 @@ export const serve = (
         write({
           connectionId: connection.id,
           remote: connection.transport.remote,
+          client: exchange.forwarded?.client,
           requestLine: exchange.request.line,
           request: exchange.request,
           status: statusOf(exchange),

@@ -71,7 +71,7 @@ class Call implements Lent, Pushed {
   constructor(private readonly exchange: Exchange, private readonly site: Site) {
     this.input = new Input(exchange)
     this.posthooks = new PostHookList(this)
-    this.env = new EnvironRecord(exchange.request, exchange.transport, this, site)
+    this.env = new EnvironRecord(exchange.request, exchange.transport, this, site, exchange.forwarded)
   }
 
   run(): void {

@@ -31,13 +31,13 @@ export interface Environ {
   /** Such as `HTTP/1.1`. */
   SERVER_PROTOCOL: string
   GATEWAY_INTERFACE: string
-  /** Where the connection was accepted; `unix` and an empty port on unix sockets. */
+  /** Where the connection was accepted; `unix` and an empty port on unix sockets. With `forwarded`: where the client went. */
   SERVER_NAME: string
   SERVER_PORT: string
-  /** The peer; `unix` and an empty port on unix sockets. */
+  /** The peer; `unix` and an empty port on unix sockets. With `forwarded`: the client, its port empty where it was not told. */
   REMOTE_ADDR: string
   REMOTE_PORT: string
-  /** `on` when the connection is TLS; absent otherwise. */
+  /** `on` when the client speaks TLS, as far as that is known; absent otherwise. */
   HTTPS?: string
   /** Names and values in the order, case and number they came. */
   headers_raw: ReadonlyArray<readonly [name: string, value: string]>

@@ -6,6 +6,7 @@
 import type { Fields } from "../protocol/fields.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { Outcome } from "../server/Outcome.js"
+import { type Forwarded, schemeOf } from "../server/Forwarding.js"
 import type { TlsInfo, Transport } from "../server/Transport.js"
 import type { Environ, PostHookEntry } from "./Environ.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
@@ -82,9 +83,16 @@ export class EnvironRecord implements Environ {
   [key: string]: unknown
   readonly #lent: Lent
 
-  constructor(request: RequestHead, transport: Transport, lent: Lent, shared: Shared) {
+  constructor(
+    request: RequestHead,
+    transport: Transport,
+    lent: Lent,
+    shared: Shared,
+    forwarded: Forwarded | undefined
+  ) {
     this.#lent = lent
     const { local, remote, tls } = transport
+    const scheme = forwarded?.scheme ?? schemeOf(transport)
     const form = request.form
     const located = form._tag === "Origin" || form._tag === "Absolute"
     const path = located ? form.path : form._tag === "Asterisk" ? "*" : form.authority
@@ -93,7 +101,7 @@ export class EnvironRecord implements Environ {
     this["wsgi.multithread"] = true
     this["wsgi.multiprocess"] = false
     this["wsgi.run_once"] = false
-    this["wsgi.url_scheme"] = tls === undefined ? "http" : "https"
+    this["wsgi.url_scheme"] = scheme
     if (shared.extra !== undefined) Object.assign(this, shared.extra)
     this.REQUEST_METHOD = request.method
     this.SCRIPT_NAME = ""
@@ -114,14 +122,25 @@ export class EnvironRecord implements Environ {
     this["eventlet.set_idle"] = lent.setIdle
     this["tsgi.interim"] = lent.interim
     if (located && form.query !== undefined) this.QUERY_STRING = form.query
-    if (tls !== undefined) {
-      this.HTTPS = "on"
-      this["tsgi.tls"] = tls
-    }
+    if (scheme === "https") this.HTTPS = "on"
+    if (tls !== undefined) this["tsgi.tls"] = tls
     const { keys, values } = view
     for (let i = 0; i < keys.length; i++) this[keys[i]] = values[i]
     // a length does not count beside a transfer coding (RFC 9112, 6.3), where the parser was told to let both pass
     if (this.HTTP_TRANSFER_ENCODING !== undefined) delete this.CONTENT_LENGTH
+    if (forwarded !== undefined) this.forward(forwarded)
+  }
+
+  // what trusted proxies say stands for what the connection says
+  private forward({ client, server }: Forwarded): void {
+    if (client._tag === "Tcp") {
+      this.REMOTE_ADDR = client.host
+      this.REMOTE_PORT = client.port === 0 ? "" : String(client.port)
+    }
+    if (server === undefined) return
+    this.HTTP_HOST = server.authority
+    this.SERVER_NAME = server.name
+    this.SERVER_PORT = String(server.port)
   }
 
   get "tsgi.signal"(): AbortSignal {

@@ -52,8 +52,13 @@ export interface ServerOptions {
   readonly timeouts?: { readonly [K in keyof Config.Timeouts]?: number | undefined } | undefined
   /** Rules that are relaxed. Default: none. */
   readonly parser?: { readonly [K in keyof Leniency]?: boolean | undefined } | undefined
-  /** Addresses and CIDR ranges of peers whose X-Forwarded-For is believed; `"unix"` for unix sockets. Default: none. */
+  /** Addresses and CIDR ranges of peers that may speak for others; `"unix"` for unix sockets. Default: none. */
   readonly trustedProxies?: ReadonlyArray<string> | undefined
+  /**
+   * What trusted proxies say of client, scheme, host and port is believed: `"x-forwarded"`, `"forwarded"` (RFC 7239), a list
+   * of fields, or `true` for both kinds. Default `false`: the fields are data.
+   */
+  readonly forwarded?: Config.Believed | undefined
   /** Is a client that has closed its sending half still there (`answer`), or gone (`abort`)? Default `"answer"`. */
   readonly halfClose?: "answer" | "abort" | undefined
   /** Let another chunked body follow in the same request, after an explicit 100. Default `false`. */
@@ -105,6 +110,7 @@ export const read = (options: ServerOptions): Settings => {
   const { keepalive = true, limits, maxHttpVersion = "HTTP/1.1", socketTimeout, timeouts } = options
   const idle = typeof keepalive === "number" && keepalive !== 0 ? seconds("keepalive", keepalive) : undefined
   const socket = socketTimeout === undefined ? undefined : seconds("socketTimeout", socketTimeout)
+  const trustedProxies = TrustedProxies.make(options.trustedProxies ?? [])
   const config = Config.make({
     limits: {
       connections: atLeast("maxSize", 1, options.maxSize),
@@ -128,14 +134,16 @@ export const read = (options: ServerOptions): Settings => {
     fieldCase: options.capitalizeResponseHeaders === false ? "preserve" : "title",
     halfClose: oneOf<"answer" | "abort">("halfClose", options.halfClose ?? "answer", ["answer", "abort"]),
     multiPhaseBody: options.multiPhaseBody,
+    trustedProxies,
+    forwarded: options.forwarded,
     debug: options.debug
   })
   const logFormat = options.logFormat ?? defaultTemplate
   const format = typeof logFormat === "function"
     ? logFormat
     : compile(logFormat, {
-      forwardedFor: options.logXForwardedFor ?? true,
-      trustedProxies: TrustedProxies.make(options.trustedProxies ?? [])
+      forwardedFor: config.forwarded === false && (options.logXForwardedFor ?? true),
+      trustedProxies
     })
   return {
     config,
@@ -166,6 +174,7 @@ const names = new Map<string, string>([
   ["timeouts", "object"],
   ["parser", "object"],
   ["trustedProxies", "array"],
+  ["forwarded", "boolean|string|array"],
   ["halfClose", "string"],
   ["multiPhaseBody", "boolean"]
 ])

@@ -96,16 +96,18 @@ const requestFrom = (env: Environ): Request | undefined => {
   if (url === undefined || !URL.canParse(url)) return undefined
   return new Request(url, {
     method: env.REQUEST_METHOD,
-    headers: env.headers_raw.map(([name, value]): [string, string] => [name, value]),
+    headers: env.headers_raw.map(([name, value]): [string, string] => [name, isHost(name) ? env.HTTP_HOST ?? value : value]),
     signal: env["tsgi.signal"],
     ...hasBody(env) ? { body: bodyOf(env), duplex: "half" } : {}
   })
 }
 
-// RFC 9112, 3.3: the target itself where it is absolute, otherwise scheme, Host and target together
+// a trusted proxy may have said another than came
+const isHost = (name: string): boolean => name.length === 4 && name.toLowerCase() === "host"
+
+// RFC 9112, 3.3: scheme, host and target together; the host of an absolute target is in HTTP_HOST
 const urlOf = (env: Environ): string | undefined => {
-  const target = env.REQUEST_URI
-  if (!target.startsWith("/") && target !== "*") return target
+  const target = env.REQUEST_URI.replace(/^[A-Za-z][A-Za-z0-9+\-.]*:\/\/[^/?]*/, "")
   const base = `${env["wsgi.url_scheme"]}://${hostOf(env)}`
   if (!URL.canParse(base)) return undefined
   // Host is a host and nothing else, so that the path is that of the target, as it is in PATH_INFO

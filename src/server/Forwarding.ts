@@ -1,0 +1,132 @@
+/**
+ * Where a request comes from, as far as trusted proxies stand between and are believed.
+ *
+ * @since 0.2.0
+ */
+import { type ForwardedField, forwardedFields, readForwarded } from "../protocol/forwarded.js"
+import type { RequestHead } from "../protocol/requestHead.js"
+import type { Address } from "./Address.js"
+import type { Believed, Config } from "./Config.js"
+import type { Transport } from "./Transport.js"
+
+/**
+ * What stands in the place of the connection's own facts.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Forwarded {
+  /** Who asked. A port that nobody told is 0. */
+  readonly client: Address
+  /** Was the client's address told? Otherwise `client` is the peer. */
+  readonly clientTold: boolean
+  readonly scheme: "http" | "https"
+  /** Where the client reached the outermost proxy; `undefined` where nobody said so, and the Host field stands. */
+  readonly server: Place | undefined
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Place {
+  /** As in a Host field: with brackets around an IPv6 address, and with the port where that is not the scheme's. */
+  readonly authority: string
+  /** Without brackets. */
+  readonly name: string
+  readonly port: number
+}
+
+/**
+ * The scheme by which a connection was reached.
+ *
+ * @since 0.2.0
+ * @category getters
+ */
+export const schemeOf = ({ tls }: Transport): "http" | "https" => tls === undefined ? "http" : "https"
+
+/**
+ * Reads the fields of one connection's requests.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export class Forwarding {
+  private readonly fields: ReadonlySet<ForwardedField>
+  // the door and the log ask for the same request, one after the other
+  private request: RequestHead | undefined = undefined
+  private forwarded: Forwarded | undefined = undefined
+
+  constructor(private readonly config: Config, private readonly transport: Transport) {
+    this.fields = new Set(believed(config.forwarded))
+  }
+
+  /** `undefined` where nothing is said that can be believed. */
+  of(request: RequestHead): Forwarded | undefined {
+    if (this.request !== request) {
+      this.request = request
+      this.forwarded = this.read(request)
+    }
+    return this.forwarded
+  }
+
+  private read({ fields }: RequestHead): Forwarded | undefined {
+    const { trustedProxies } = this.config
+    const { client, host, port, scheme: told } = readForwarded(
+      fields,
+      this.fields,
+      (host) => trustedProxies.trusts({ _tag: "Tcp", host, port: 0 })
+    )
+    const scheme = told ?? schemeOf(this.transport)
+    const authority = host ?? (port === undefined ? undefined : hostField(fields))
+    const server = authority === undefined ? undefined : placeOf(authority, port, scheme)
+    if (client === undefined && told === undefined && server === undefined) return undefined
+    return {
+      client: client === undefined
+        ? this.transport.remote
+        : { _tag: "Tcp", host: client.host, port: client.port ?? 0 },
+      clientTold: client !== undefined,
+      scheme,
+      server
+    }
+  }
+}
+
+/**
+ * For a connection. Whether its peer is trusted is decided here, once; absent where it is not, or nothing is believed.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const forwardingFor = (config: Config, transport: Transport): Forwarding | undefined =>
+  config.forwarded !== false && config.trustedProxies.trusts(transport.remote)
+    ? new Forwarding(config, transport)
+    : undefined
+
+const believed = (option: Believed): ReadonlyArray<ForwardedField> =>
+  typeof option === "object"
+    ? option
+    : forwardedFields.filter((field) => option === true || (option === "forwarded") === (field === "forwarded"))
+
+const hostField = (fields: RequestHead["fields"]): string | undefined => {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i].toLowerCase() === "host") return fields[i + 1] === "" ? undefined : fields[i + 1]
+  }
+  return undefined
+}
+
+const standardPorts = { http: 80, https: 443 }
+
+const placeOf = (authority: string, told: number | undefined, scheme: "http" | "https"): Place => {
+  const colon = authority.lastIndexOf(":")
+  const end = colon > authority.lastIndexOf("]") ? colon : authority.length
+  const host = authority.slice(0, end)
+  const given = authority.slice(end + 1)
+  const standard = standardPorts[scheme]
+  const port = told ?? (given === "" ? standard : Number(given))
+  return {
+    authority: port === standard ? host : `${host}:${port}`,
+    name: host.startsWith("[") ? host.slice(1, -1) : host,
+    port
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * Which peers may speak for others.
+ *
+ * @since 0.2.0
+ */
+import type { Address } from "./Address.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface TrustedProxies {
+  readonly trusts: (peer: Address) => boolean
+}
+
+/**
+ * @since 0.2.0
+ * @category constructors
+ */
+export const nobody: TrustedProxies = { trusts: () => false }
