@@ -200,6 +200,19 @@ describe("what is no option", () => {
     ["a proxy range that is none", { trustedProxies: ["10.0.0.0/99"] }, "trustedProxies", /10\.0\.0\.0\/99 is no/],
     ["a proxy that is no text", { trustedProxies: [5] }, "trustedProxies", /5 is no address/],
     ["proxies in one text", { trustedProxies: "10.0.0.1" }, "trustedProxies", /must be array/],
+    [
+      "forwarded fields of another name",
+      { forwarded: ["x-real-ip"] },
+      "forwarded",
+      /a list of forwarded, x-forwarded-for/
+    ],
+    [
+      "forwarded fields of no name",
+      { forwarded: "x-forwarded-for" },
+      "forwarded",
+      /must be true, false, "x-forwarded"/
+    ],
+    ["a number of forwarded hops", { forwarded: 1 }, "forwarded", /must be boolean or string or array, not number/],
     ["a log that is none", { log: {} }, "log", /logger with info and debug/],
     ["a log file that cannot be", { log: "/dev/null/log" }, "log", /cannot be opened for writing/]
   ]

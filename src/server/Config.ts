@@ -5,8 +5,8 @@
  */
 import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
-import { defaultLimits, type Leniency, type Limits, strict } from "../protocol/limits.js"
 import { type ForwardedField, forwardedFields } from "../protocol/forwarded.js"
+import { defaultLimits, type Leniency, type Limits, strict } from "../protocol/limits.js"
 import type { FieldCase } from "../protocol/responseHead.js"
 import { OptionError } from "./ServerError.js"
 import { nobody, type TrustedProxies } from "./TrustedProxies.js"

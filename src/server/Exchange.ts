@@ -22,12 +22,12 @@ import {
   type ResponseHead,
   takeFields
 } from "../protocol/responseHead.js"
+import type { Address } from "./Address.js"
 import { Application, type Interruptor, type Plea } from "./Application.js"
 import { BodyCount, within } from "./BodyCount.js"
-import type { Address } from "./Address.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
-import { type Forwarded, schemeOf } from "./Forwarding.js"
 import { failureText } from "./FailureText.js"
+import { type Forwarded, schemeOf } from "./Forwarding.js"
 import { type HookOptions, type HookOwner, HookQueue } from "./HookQueue.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import type { PostHook } from "./Posthooks.js"

@@ -5,8 +5,8 @@
  */
 import type { Fields } from "../protocol/fields.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import type { Outcome } from "../server/Outcome.js"
 import { type Forwarded, schemeOf } from "../server/Forwarding.js"
+import type { Outcome } from "../server/Outcome.js"
 import type { TlsInfo, Transport } from "../server/Transport.js"
 import type { Environ, PostHookEntry } from "./Environ.js"
 import type { HeaderPairs } from "./HeaderPairs.js"

@@ -96,7 +96,9 @@ const requestFrom = (env: Environ): Request | undefined => {
   if (url === undefined || !URL.canParse(url)) return undefined
   return new Request(url, {
     method: env.REQUEST_METHOD,
-    headers: env.headers_raw.map(([name, value]): [string, string] => [name, isHost(name) ? env.HTTP_HOST ?? value : value]),
+    headers: env.headers_raw.map((
+      [name, value]
+    ): [string, string] => [name, isHost(name) ? env.HTTP_HOST ?? value : value]),
     signal: env["tsgi.signal"],
     ...hasBody(env) ? { body: bodyOf(env), duplex: "half" } : {}
   })

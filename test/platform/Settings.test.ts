@@ -56,6 +56,22 @@ it("a server that cannot listen, or is told what cannot be, says so in its error
   })
 })
 
+it("proxies and forwarded fields that cannot be meant are refused by their names", async () => {
+  const wrong: ReadonlyArray<readonly [option: string, given: object]> = [
+    ["trustedProxies", { trustedProxies: ["proxy"] }],
+    ["trustedProxies", { trustedProxies: "10.0.0.1" }],
+    ["forwarded", { forwarded: "proto" }],
+    ["forwarded", { forwarded: ["x-real-ip"] }]
+  ]
+  for (const [option, given] of wrong) {
+    expect(await Effect.runPromise(Effect.flip(Effect.scoped(TsgiHttpServer.make({ port: 0, ...given })))))
+      .toMatchObject({
+        cause: { _tag: "OptionError", option }
+      })
+  }
+  expect(() => ServerConfig.make({ trustedProxies: ["10.0.0.1"] as never })).toThrow(/TrustedProxies.make gives/)
+})
+
 it("an option of this door that cannot be meant is refused by its name, however the server is made", async () => {
   const wrong: ReadonlyArray<readonly [option: string, given: object]> = [
     ["interruptOnDisconnect", { interruptOnDisconnect: "no" }],

@@ -202,6 +202,19 @@ const table = {
     why: "it is there to be sent",
     covers: ({ entry }) => entry === "reason"
   },
+  nobodySaysTheScheme: {
+    what:
+      "X-Forwarded-Proto is no fact, so a URL and a span say the connection's scheme, and it is not in the headers; with " +
+      "NodeHttpServer anybody can say https",
+    why: "cookies, redirects and checks of the origin hang on it; the option `forwarded` says who is believed",
+    covers: ({ entry, node, tsgi }, all) => {
+      const claim = "http.request.header.x-forwarded-proto"
+      const told = (text = ""): string =>
+        text.replace("https://", "http://").replace(`"${claim}",`, "").replace(`${claim} `, "")
+      return (entry.endsWith(claim) && tsgi === undefined) || (entry.endsWith("url.scheme") && tsgi === "http") ||
+        (entry.endsWith("content-length") && all.node.body !== all.tsgi.body) || told(node) === tsgi
+    }
+  },
   currentPhrases: {
     what: "413 is Content Too Large and 422 Unprocessable Content; node:http has their names of RFC 2616",
     why: "RFC 9110 names them so; no client may act on a reason phrase",

@@ -5,8 +5,8 @@
  * what cannot be read ends the walk, and is no fact; what is not named is not read.
  */
 import { isIP } from "node:net"
-import { type ForwardedField, forwardedFields, readForwarded, type Told } from "../../src/protocol/forwarded.js"
 import { describe, expect, it } from "vitest"
+import { type ForwardedField, forwardedFields, readForwarded, type Told } from "../../src/protocol/forwarded.js"
 
 // whoever is at home is a proxy of ours
 const trusts = (host: string): boolean => host.startsWith("10.") || host.startsWith("fd00:")
@@ -40,7 +40,11 @@ const olderRows: ReadonlyArray<Row> = [
   ["two proxies", ["X-Forwarded-For: 1.2.3.4, 10.0.0.2"], "1.2.3.4 - - -"],
   ["two proxies, and what the client wrote", ["X-Forwarded-For: 6.6.6.6, 1.2.3.4, 10.0.0.2"], "1.2.3.4 - - -"],
   ["nobody but proxies", ["X-Forwarded-For: 10.0.0.3, 10.0.0.2"], "10.0.0.3 - - -"],
-  ["several lines", ["X-Forwarded-For: 6.6.6.6", "X-Forwarded-For: 1.2.3.4", "x-forwarded-for: 10.0.0.2"], "1.2.3.4 - - -"],
+  [
+    "several lines",
+    ["X-Forwarded-For: 6.6.6.6", "X-Forwarded-For: 1.2.3.4", "x-forwarded-for: 10.0.0.2"],
+    "1.2.3.4 - - -"
+  ],
   ["empty members", ["X-Forwarded-For: , 1.2.3.4,, 10.0.0.2 ,", "X-Forwarded-For: ,"], "1.2.3.4 - - -"],
   ["nothing but commas", ["X-Forwarded-For: ,,"], "- - - -"],
   ["a port", ["X-Forwarded-For: 1.2.3.4:5678"], "1.2.3.4#5678 - - -"],
@@ -107,7 +111,11 @@ const standardRows: ReadonlyArray<Row> = [
   ["what the client wrote before it", ["Forwarded: for=6.6.6.6;proto=https, for=1.2.3.4"], "1.2.3.4 - - -"],
   ["two proxies", ["Forwarded: for=1.2.3.4;proto=https;host=a, for=10.0.0.2;proto=http;host=b"], "1.2.3.4 https a -"],
   ["the scheme of the nearer one only", ["Forwarded: for=1.2.3.4, for=10.0.0.2;proto=https"], "1.2.3.4 https - -"],
-  ["three, and the client's words", ["Forwarded: for=10.6.6.6, for=1.2.3.4, for=10.0.0.3, for=10.0.0.2"], "1.2.3.4 - - -"],
+  [
+    "three, and the client's words",
+    ["Forwarded: for=10.6.6.6, for=1.2.3.4, for=10.0.0.3, for=10.0.0.2"],
+    "1.2.3.4 - - -"
+  ],
   ["several lines", ["Forwarded: for=6.6.6.6", "Forwarded: for=1.2.3.4", "Forwarded: for=10.0.0.2"], "1.2.3.4 - - -"],
   ["empty members", ["Forwarded: , for=1.2.3.4, , for=10.0.0.2,", "Forwarded: "], "1.2.3.4 - - -"],
   ["IPv6", ["Forwarded: for=\"[2001:DB8::1]:4711\""], "2001:db8::1#4711 - - -"],
@@ -143,7 +151,12 @@ describe("X-Forwarded-For, -Proto, -Host and -Port", () => {
   })
 
   it("what is not named is not read", () => {
-    const lines = ["X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil", "X-Forwarded-Port: 1"]
+    const lines = [
+      "X-Forwarded-For: 1.2.3.4",
+      "X-Forwarded-Proto: https",
+      "X-Forwarded-Host: evil",
+      "X-Forwarded-Port: 1"
+    ]
     expect(read(lines, ["x-forwarded-for", "x-forwarded-proto"])).toBe("1.2.3.4 https - -")
     expect(read(lines, ["x-forwarded-host"])).toBe("- - evil -")
     expect(read(lines, [])).toBe("- - - -")
@@ -171,7 +184,11 @@ describe("both kinds", () => {
     ["one of them", ["Forwarded: for=1.2.3.4"], "1.2.3.4 - - -"],
     ["the other", ["X-Forwarded-For: 1.2.3.4"], "1.2.3.4 - - -"],
     ["agreed", ["Forwarded: for=1.2.3.4;host=A", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Host: a"], "1.2.3.4 - A -"],
-    ["each its own", ["Forwarded: proto=https", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Port: 9"], "1.2.3.4 https - 9"],
+    [
+      "each its own",
+      ["Forwarded: proto=https", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Port: 9"],
+      "1.2.3.4 https - 9"
+    ],
     ["another address", ["Forwarded: for=6.6.6.6", "X-Forwarded-For: 1.2.3.4"], "- - - -"],
     ["another scheme", ["Forwarded: for=1.2.3.4;proto=https", "X-Forwarded-Proto: http"], "- - - -"],
     ["another host", ["Forwarded: for=1.2.3.4;host=a", "X-Forwarded-Host: b"], "- - - -"]

@@ -313,7 +313,11 @@ export const bodies: Scene = {
     get("/schema-search?n=1"),
     get("/schema-search?n=x"),
     get("/url?a=b"),
-    get("/url", { headers: { "X-Forwarded-Proto": "https" }, title: "/url forwarded" }),
+    get("/url", {
+      headers: { "X-Forwarded-Proto": "https" },
+      title: "/url forwarded",
+      decisions: ["nobodySaysTheScheme"]
+    }),
     get(`/unread?${"x".repeat(12_000)}`, { title: "a long URL" }),
     get("/unread", { headers: { Cookie: `a=${"x".repeat(12_000)}` }, title: "a long cookie" }),
     get("/inspect-read"),

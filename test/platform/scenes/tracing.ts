@@ -109,7 +109,11 @@ const exchanges = [
     headers: { "User-Agent": "test", Authorization: "Bearer x", Cookie: "a=1", "X-Api-Key": "k", "Set-Cookie": "s" },
     title: "with secrets"
   }),
-  get("/current", { headers: { "X-Forwarded-Proto": "https" }, title: "behind TLS" }),
+  get("/current", {
+    headers: { "X-Forwarded-Proto": "https" },
+    title: "behind TLS",
+    decisions: ["nobodySaysTheScheme"]
+  }),
   ...Object.entries(parents).flatMap(([name, headers]) => [
     get("/current", { headers, title: `/current, ${name}` }),
     get("/children", { headers, title: `/children, ${name}` })
