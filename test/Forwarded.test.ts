@@ -249,6 +249,21 @@ describe("HttpServerRequest", () => {
     ])
   })
 
+  it.each([["its own scheme", "http"], ["its client's", "https"]])("an absolute target by %s", async (_, scheme) => {
+    await served(home, async (address) => {
+      await using client = await connect(address)
+      client.send(get(...claims).replace("/a?b", `${scheme}://inner:8080/a?b`))
+      expect(text(await client.response())).toMatchObject({ 0: "1.2.3.4", 1: "https://example.org:8443/a?b" })
+      client.send(get(...claims).replace("/a?b", "ftp://inner:8080/a?b"))
+      expect((await client.response()).status).toBe(421)
+    })
+    await served(strangers, async (address) => {
+      await using client = await connect(address)
+      client.send(get(...claims).replace("/a?b", "https://inner:8080/a?b"))
+      expect((await client.response()).status).toBe(421)
+    })
+  })
+
   it.each(["https", "HTTPS", "https, http", "http", "nonsense"])("nobody can say that it is %s", async (proto) => {
     expect(await asked(nobody, [`X-Forwarded-Proto: ${proto}`])).toMatchObject({ 1: "http://inner:8080/a?b" })
     expect(await asked({ tls: certificate }, [`X-Forwarded-Proto: ${proto}`])).toMatchObject({

@@ -39,7 +39,7 @@ import { UnreadableForm } from "./FormReader.js"
 import { LayeredMap } from "./LayeredMap.js"
 import { begunWith, type OpenSpan, RequestSpan, traced, untraced } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
-import { headersOf, type RequestCall, ServerRequest, UnreadableBody } from "./ServerRequest.js"
+import { headersOf, type RequestCall, ServerRequest, UnreadableBody, urlOf } from "./ServerRequest.js"
 import { CurrentCall, type Site, type SiteCall } from "./Site.js"
 
 // The platform's own list of scopes that somebody else closes: see HttpApp.ejectDefaultScopeClose.
@@ -80,7 +80,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
 
   constructor(readonly exchange: Exchange, readonly site: Site) {
     this.keepRunning = site.interruptOnDisconnect ? 0 : 1
-    this.request = new ServerRequest(this, exchange.request.target, undefined, undefined)
+    this.request = new ServerRequest(this, urlOf(exchange), undefined, undefined)
   }
 
   get stopping(): Effect.Effect<void> {

@@ -248,6 +248,17 @@ const singletons = new Set([
 ])
 
 /**
+ * The target as it came, but without scheme and host where a proxy says which were asked for: `toURL` has them from the
+ * headers then.
+ *
+ * @since 0.2.0
+ */
+export const urlOf = ({ forwarded, request: { form, target } }: Exchange): string =>
+  form._tag === "Absolute" && forwarded !== undefined
+    ? form.path + (form.query === undefined ? "" : `?${form.query}`)
+    : target
+
+/**
  * Fields as the platform sees them: names in lower case, values of the same name joined, facts in the place of claims.
  *
  * @since 0.1.0

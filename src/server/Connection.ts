@@ -27,7 +27,7 @@ import * as Address from "./Address.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
 import { Exchange } from "./Exchange.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
-import { type Forwarding, forwardingFor } from "./Forwarding.js"
+import { type Forwarding, forwardingFor, schemeOf } from "./Forwarding.js"
 import type { HookSettings } from "./HookSettings.js"
 import { LazyScope } from "./LazyScope.js"
 import { Outbox } from "./Outbox.js"
@@ -310,9 +310,12 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     this.beginTime = undefined
   }
 
-  // RFC 9110, 7.4: what was asked for is not here, and nobody is to believe that it came the way it says
-  private isMisdirected({ form }: RequestHead): boolean {
-    return form._tag === "Absolute" && form.scheme !== (this.transport.tls === undefined ? "http" : "https")
+  // RFC 9110, 7.4: what was asked for is not here, and nobody is to believe that it came the way it says. A proxy may ask by
+  // the scheme of its own connection here, or by that of its client.
+  private isMisdirected(head: RequestHead): boolean {
+    const { form } = head
+    return form._tag === "Absolute" && form.scheme !== schemeOf(this.transport) &&
+      form.scheme !== this.forwarding?.of(head)?.scheme
   }
 
   private refuse(error: RequestError, line = this.reader.requestLine): void {
