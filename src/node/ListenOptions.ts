@@ -31,6 +31,14 @@ export interface ListenOptions {
   readonly mode?: number | undefined
   /** A descriptor that was bound and inherited (socket activation). */
   readonly fd?: number | undefined
+  /**
+   * Milliseconds of silence after which the system asks whether a TCP peer is still there (TCP keep-alive, SO_KEEPALIVE), so
+   * that one whose machine or network is gone is noticed at last. From 1000, in whole seconds; `Infinity` never asks.
+   * Default 60000.
+   *
+   * @since 0.2.0
+   */
+  readonly keepAliveInitialDelay?: number | undefined
 }
 
 /**

@@ -26,6 +26,7 @@ export class NodeTransport implements Transport {
   private readonly secured: boolean
   private closed = false
   private detached = false
+  private leaving = false
   private failure: Error | undefined = undefined
   private tlsInfo: TlsInfo | undefined = undefined
   private readonly context = new AsyncResource("TSGI_CONNECTION", { requireManualDestroy: true })
@@ -41,9 +42,7 @@ export class NodeTransport implements Transport {
   ) {
     this.secured = isSecured(socket)
     // Asked for at once: a socket that is gone has no peer, and the log still wants to name it.
-    this.remote = path === undefined
-      ? { _tag: "Tcp", host: unmapped(socket.remoteAddress), port: socket.remotePort ?? 0 }
-      : { _tag: "Unix", path: "" }
+    this.remote = remoteOf(socket, path)
     socket.on("error", this.onError)
     socket.once("close", this.onClose)
   }
@@ -110,7 +109,26 @@ export class NodeTransport implements Transport {
   }
 
   destroy(): void {
-    this.socket.destroy()
+    if (this.secured && !this.leaving && this.owesGoodbye) this.leave()
+    else this.socket.destroy()
+  }
+
+  // The end of TLS is a message of its own, close_notify (RFC 9112, 9.8): it must be out first. Who is cut is not to get it.
+  private get owesGoodbye(): boolean {
+    return this.events === undefined || (this.socket.writableEnded && !this.socket.writableFinished)
+  }
+
+  private leave(): void {
+    const { socket } = this
+    this.leaving = true
+    socket.end()
+    if (this.events !== undefined) {
+      socket.off("data", this.events.data)
+      socket.off("end", this.events.end)
+    }
+    const late = setTimeout(() => socket.destroy(), goodbye)
+    socket.once("finish", () => socket.destroy())
+    socket.once("close", () => clearTimeout(late))
   }
 
   run<A, B>(callback: (first: A, second: B) => void, first: A, second: B): void {
@@ -162,7 +180,21 @@ export class NodeTransport implements Transport {
   }
 }
 
+/**
+ * The peer of a socket that was accepted on TCP, or at the path of a unix socket.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const remoteOf = (socket: Net.Socket, path: string | undefined): Address =>
+  path === undefined
+    ? { _tag: "Tcp", host: unmapped(socket.remoteAddress), port: socket.remotePort ?? 0 }
+    : { _tag: "Unix", path: "" }
+
 const nothing = new Uint8Array(0)
+
+/** Milliseconds that a TLS stream has to say that it ends. */
+const goodbye = 1000
 
 // An IPv4 peer of an IPv6 socket (RFC 4291, 2.5.5.2) is an IPv4 peer.
 const unmapped = (host: string | undefined): string =>

@@ -65,11 +65,22 @@ export const split = (options: Options): {
   readonly door: DoorOptions
   readonly config: ServerConfig.Config
 } => {
-  const { backlog, fd, host, ipv6Only, mode, path, port, reusePort, tls, ...withoutListening } = options
+  const { backlog, fd, host, ipv6Only, keepAliveInitialDelay, mode, path, port, reusePort, tls, ...withoutListening } =
+    options
   const { interruptOnDisconnect, maxBufferedBody, trustedProxies, websocket, ...config } = withoutListening
   // without a host: where NodeHttpServer listens, so that a swap takes nobody's connections away
   const everywhere = path === undefined && fd === undefined ? "*" : undefined
-  const listening = { backlog, fd, host: host ?? everywhere, ipv6Only, mode, path, port, reusePort }
+  const listening = {
+    backlog,
+    fd,
+    host: host ?? everywhere,
+    ipv6Only,
+    keepAliveInitialDelay,
+    mode,
+    path,
+    port,
+    reusePort
+  }
   const door = { interruptOnDisconnect, maxBufferedBody, websocket }
   const { limits } = config
   const whole = ServerConfig.make({

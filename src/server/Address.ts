@@ -5,7 +5,8 @@
  */
 
 /**
- * The path of a unix socket is empty where it is not known: of peers, and of a listening socket that was inherited.
+ * The path of a unix socket is empty where it is not known: of peers, and of a listening socket that was inherited where the
+ * system does not tell. The host of a peer that was gone before it was accepted is empty too.
  *
  * @since 0.1.0
  * @category models
@@ -27,10 +28,10 @@ export const format = (address: Address, scheme: "http" | "https" = "http"): str
     : `${scheme}://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`
 
 /**
- * A peer for the log: `127.0.0.1:49152`, or `unix`.
+ * A peer for the log: `127.0.0.1:49152`, or `unix`; `unknown` where it was gone before anybody could ask.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const peerName = (address: Address): string =>
-  address._tag === "Unix" ? "unix" : format(address).slice("http://".length)
+  address._tag === "Unix" ? "unix" : address.host === "" ? "unknown" : format(address).slice("http://".length)

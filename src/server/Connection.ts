@@ -666,8 +666,11 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     this.closing = true
     this.readDeadline = Infinity
     this.writeDeadline = Infinity
+    // whoever is cut short must not take it for an end
+    const ends = this.isAtRest
     this.endApplication(() =>
       this.conclude(() => {
+        if (ends && !this.gone) this.transport.end()
         this.transport.destroy()
         this.ended(this)
         released()

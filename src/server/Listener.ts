@@ -19,8 +19,11 @@ import type { Transport } from "./Transport.js"
 export interface Acceptor {
   /** A connection came, and is secured where it should be. Its transport is not open yet. */
   readonly accepted: (transport: Transport) => void
-  /** A connection was lost before it could be accepted: the handshake failed, or the system refused. */
-  readonly lost: (error: TransportError, remote: string) => void
+  /**
+   * A connection was lost before it could be accepted: the handshake failed, or the system refused. `remote` is its peer,
+   * `undefined` where there was none yet.
+   */
+  readonly lost: (error: TransportError, remote: string | undefined) => void
   /**
    * Somebody else has closed what listens: the server is to stop.
    *

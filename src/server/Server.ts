@@ -225,7 +225,10 @@ export const serve = (
     const listening = yield* Scope.make()
     const bound: Bound = yield* listener.bind({
       accepted: (transport) => connections.admit(transport),
-      lost: (error, remote) => log("Info", `lost (${remote}) ${error.message}`),
+      lost: (error, remote) =>
+        remote === undefined
+          ? log("Error", `the listener failed: ${error.message}`)
+          : log("Info", `lost (${remote}) ${error.message}`),
       closed: () => {
         runFork(stop({}))
       }

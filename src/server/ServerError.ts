@@ -254,4 +254,11 @@ export const transportErrorFrom = (cause: unknown): TransportError => {
 const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
-const describe = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+// In one line, and not in none. OpenSSL's message is a place in its sources; its words are beside it.
+const describe = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return String(cause)
+  const text = "library" in cause && "reason" in cause
+    ? `${String(cause.library)}: ${String(cause.reason)}`
+    : cause.message.trim().replace(/\s*[\r\n]+\s*/g, "; ")
+  return text === "" ? codeOf(cause) || cause.name : text
+}

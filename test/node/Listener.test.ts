@@ -3,7 +3,7 @@ import * as fs from "node:fs"
 import * as Net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
-import { listen, wrapTls } from "tsgi"
+import { listen, server, wrapTls } from "tsgi"
 import { afterAll, describe, expect, it, vi } from "vitest"
 import { makeCertificate } from "../eventlet/certificate.js"
 import { get, head, hello, withServer } from "../eventlet/fixture.js"
@@ -59,7 +59,8 @@ describe("the file of a unix socket", () => {
     const spy = vi.spyOn(Net.Server.prototype, "listen").mockImplementation(
       function(this: Net.Server, ...options: Array<unknown>) {
         Reflect.apply(bind, this, options)
-        modes.push(fs.statSync(socket).mode & 0o777)
+        const [{ path: bound }] = options as [{ readonly path: string }]
+        modes.push(fs.statSync(bound).mode & 0o777)
         return this
       }
     )
@@ -76,6 +77,53 @@ describe("the file of a unix socket", () => {
     expect(modes).toEqual([0o600])
   })
 
+  it("is removed at a stop, and with it nothing that bears another name", async () => {
+    const socket = path.join(folder, "own.sock")
+    const before = fs.readdirSync(folder)
+    await withServer(hello, { listener: listen({ path: socket }) }, async ({ ask }) => {
+      expect((await ask(get("/"))).status).toBe(200)
+      expect(fs.readdirSync(folder).filter((name) => !before.includes(name))).toEqual(["own.sock"])
+    })
+    expect(fs.readdirSync(folder)).toEqual(before)
+  })
+
+  it("stays where a successor has taken the path", async () => {
+    const socket = path.join(folder, "successor.sock")
+    await withServer(hello, { listener: listen({ path: socket }) }, async ({ running }) => {
+      fs.unlinkSync(socket)
+      await withServer(hello, { listener: listen({ path: socket }) }, async ({ ask }) => {
+        await running.stop()
+        expect((await ask(get("/"))).status).toBe(200)
+      })
+      expect(fs.existsSync(socket)).toBe(false)
+    })
+  })
+
+  it("stays where somebody has put another file", async () => {
+    const socket = path.join(folder, "other.sock")
+    await withServer(hello, { listener: listen({ path: socket }) }, async ({ running }) => {
+      fs.renameSync(socket, `${socket}.moved`)
+      fs.writeFileSync(socket, "precious")
+      await running.stop()
+    })
+    expect(fs.readFileSync(socket, "utf8")).toBe("precious")
+  })
+
+  it("may have the longest path there is", async () => {
+    const longest = process.platform === "linux" ? 107 : 103
+    const socket = path.join(folder, "x".repeat(longest - Buffer.byteLength(folder) - 1))
+    await withServer(hello, { listener: listen({ path: socket }) }, async ({ ask }) => {
+      expect((await ask(get("/"))).status).toBe(200)
+    })
+    expect(fs.existsSync(socket)).toBe(false)
+  })
+
+  it("is told of by its own name where it cannot be made", async () => {
+    const running = server(listen({ path: "/proc/cannot.sock" }), hello, { logOutput: false })
+    await expect(running.ready).rejects.toThrow(/\/proc\/cannot\.sock/)
+    await expect(running.ready).rejects.not.toThrow(/\.cannot\.sock/)
+  })
+
   it("may be opened wider than the umask has it", async () => {
     const socket = path.join(folder, "wide.sock")
     await withServer(hello, { listener: listen({ path: socket, mode: 0o666 }) }, () => {
@@ -85,9 +133,12 @@ describe("the file of a unix socket", () => {
   })
 })
 
-it("an inherited unix socket is one", async () => {
+it("an inherited unix socket is one, and says its path", async () => {
   const { address, children: [child] } = await startChildren(1, path.join(folder, "inherited.sock"))
-  expect(await child.serve()).toEqual({ _tag: "Unix", path: "" })
+  expect(await child.serve()).toEqual({
+    _tag: "Unix",
+    path: process.platform === "linux" ? path.join(folder, "inherited.sock.holder") : ""
+  })
   const client = await connect(address)
   client.send(head("GET /where HTTP/1.1", "Host: localhost"))
   expect((await client.response()).body.toString()).toBe("unix  unix ")

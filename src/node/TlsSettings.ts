@@ -1,0 +1,44 @@
+/**
+ * TLS settings and who uses them.
+ *
+ * @since 0.2.0
+ */
+import type * as Tls from "node:tls"
+import { loadTls } from "./lazyTls.js"
+import type { TlsCredentials, TlsOptions } from "./ListenOptions.js"
+
+/**
+ * TLS settings that can be changed while a server uses them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class TlsSettings {
+  private readonly servers = new Set<Tls.Server>()
+
+  constructor(private current: TlsOptions) {}
+
+  get options(): TlsOptions {
+    return this.current
+  }
+
+  /** Takes new certificates and keys for connections from here on; those that are open keep theirs. */
+  reload(options: TlsCredentials): void {
+    // A server forgets what it is not told again: the authorities of client certificates, for instance.
+    const merged = { ...this.current, ...options }
+    if (options.pfx !== undefined) {
+      delete merged.cert
+      delete merged.key
+    } else if (options.cert !== undefined || options.key !== undefined) delete merged.pfx
+    // fails before anything has changed where the options are unusable
+    loadTls().createSecureContext(merged)
+    this.current = merged
+    for (const server of this.servers) server.setSecureContext(merged)
+  }
+
+  /** For listeners: `reload` reaches this server until the function returned is called. */
+  attach(server: Tls.Server): () => void {
+    this.servers.add(server)
+    return () => this.servers.delete(server)
+  }
+}

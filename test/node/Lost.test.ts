@@ -1,0 +1,245 @@
+/**
+ * Connections that come to nothing: each has one line, with its peer, and who can be told is told. And peers that are gone
+ * without a word are noticed.
+ */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import * as fs from "node:fs"
+import * as Net from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
+import * as Tls from "node:tls"
+import { fileURLToPath } from "node:url"
+import { listen, type Listener, wrapTls } from "tsgi"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { makeCertificate } from "../eventlet/certificate.js"
+import { get, hello, type Served, withServer } from "../eventlet/fixture.js"
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
+afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+/** Descriptors run out in a process of its own. */
+const childProgram = fileURLToPath(new URL("./fewDescriptors.ts", import.meta.url))
+
+const portOf = ({ address }: Served): number => address._tag === "Tcp" ? address.port : 0
+
+/** Sends bytes as they are; what came back, when the connection has ended. */
+const exchange = async (served: Served, sent: string, reset = false): Promise<{ got: string; own: string }> => {
+  const { address } = served
+  const socket = Net.connect(
+    address._tag === "Tcp" ? { host: address.host, port: address.port } : { path: address.path }
+  )
+  let got = ""
+  socket.on("error", () => undefined)
+  await once(socket, "connect")
+  const own = address._tag === "Tcp" ? `127.0.0.1:${socket.localPort}` : "unix"
+  socket.setEncoding("latin1").on("data", (text: string) => {
+    got += text
+  })
+  const closed = once(socket, "close")
+  socket.write(sent, () => {
+    if (!reset) return
+    if (address._tag === "Tcp") socket.resetAndDestroy()
+    else socket.destroy()
+  })
+  await closed
+  return { got, own }
+}
+
+describe("a handshake that fails", async () => {
+  const certificate = await makeCertificate("localhost")
+  const listeners: ReadonlyArray<readonly [string, () => Listener]> = [
+    ["TCP", () => listen()],
+    ["a unix socket", () => listen({ path: path.join(folder, "handshakes.sock") })]
+  ]
+  const cases: ReadonlyArray<readonly [what: string, sent: string, reset: boolean, why: RegExp]> = [
+    ["garbage", "\u0016\u0003\u0001garbage garbage", false, /packet length too long|record/],
+    ["bytes of another protocol", "PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n", false, /wrong version number/],
+    ["a client that leaves at once", "\u0016", true, /ECONNRESET|hang up|disconnected/]
+  ]
+
+  for (const [kind, listener] of listeners) {
+    it.each(cases)(
+      `${kind}: %s`,
+      (_, sent, reset, why) =>
+        withServer(hello, { listener: wrapTls(listener(), certificate) }, async (served) => {
+          const { got, own } = await exchange(served, sent, reset)
+          expect(got).not.toContain("HTTP")
+          const line = await served.log.until(/ lost /)
+          expect(line).toMatch(why)
+          expect(line).toContain(` lost (${own}) Handshake: `)
+          // one line, and nothing of OpenSSL's sources
+          expect(line).not.toMatch(/[\r\n]|\.c:\d/)
+          await served.running.stop()
+          expect(served.log.lines.filter((line) => / lost |^\s*$/.test(line))).toHaveLength(1)
+        })
+    )
+
+    it.each([
+      ["GET", get("/")],
+      ["HEAD", "HEAD / HTTP/1.1\r\n\r\n"],
+      ["POST", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + "x".repeat(100_000)],
+      ["PUT", "PUT / HTTP/1.1\r\n\r\n"],
+      ["CONNECT", "CONNECT a:1 HTTP/1.1\r\n\r\n"]
+    ])(
+      `${kind}: plain HTTP is answered 400 in plain text: %s`,
+      (_, sent) =>
+        withServer(hello, { listener: wrapTls(listener(), certificate) }, async (served) => {
+          const { got, own } = await exchange(served, sent)
+          expect(got).toMatch(/^HTTP\/1\.1 400 Bad Request\r\nContent-Type: text\/plain/)
+          expect(got).toMatch(/Connection: close\r\n\r\nThis port speaks HTTPS.*\n$/)
+          await served.running.stop()
+          const lost = served.log.lines.filter((line) => line.includes(" lost "))
+          expect(lost).toHaveLength(1)
+          expect(lost[0]).toContain(`(${own}) Handshake: `)
+        })
+    )
+  }
+})
+
+describe("TLS says that it ends (close_notify)", async () => {
+  const certificate = await makeCertificate("localhost")
+
+  // The type of the last record that the server sent, as TLS 1.2 shows it: 21 is an alert (RFC 5246, 6.2.1).
+  const endOf = async (served: Served, act: (socket: Tls.TLSSocket) => Promise<unknown>): Promise<number> => {
+    let last = 0
+    let rest = Buffer.alloc(0)
+    const closed = new Promise((resolve) => {
+      relay.once("connection", (client: Net.Socket) => {
+        const up = Net.connect(portOf(served), "127.0.0.1")
+        client.on("error", () => undefined).pipe(up).on("error", () => undefined).pipe(client)
+        up.on("data", (bytes) => {
+          rest = Buffer.concat([rest, bytes])
+          while (rest.length >= 5 && rest.length >= 5 + rest.readUInt16BE(3)) {
+            last = rest[0]
+            rest = rest.subarray(5 + rest.readUInt16BE(3))
+          }
+        })
+        up.once("close", resolve)
+      })
+    })
+    const address = relay.address()
+    const port = address !== null && typeof address === "object" ? address.port : 0
+    const secured = Tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false, maxVersion: "TLSv1.2" })
+    secured.on("error", () => undefined)
+    await once(secured, "secureConnect")
+    await act(secured)
+    await closed
+    secured.destroy()
+    return last
+  }
+  const relay = Net.createServer()
+  beforeAll(() => new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve)))
+  afterAll(() => relay.close())
+  // it reads on, or its end would not be seen
+  const ask = async (socket: Tls.TLSSocket): Promise<void> => {
+    socket.write(get("/"))
+    await once(socket, "data")
+    socket.resume()
+  }
+  const listener = () => wrapTls(listen(), certificate)
+
+  it("to one that was idle for too long", () =>
+    withServer(hello, { listener: listener(), timeouts: { idle: 50 } }, async (served) => {
+      expect(await endOf(served, ask)).toBe(21)
+    }))
+
+  it("to one that never asked", () =>
+    withServer(hello, { listener: listener(), timeouts: { firstRequest: 50 } }, async (served) => {
+      expect(await endOf(served, (socket) => Promise.resolve(socket.resume()))).toBe(21)
+    }))
+
+  it("to one that is idle when the server stops", () =>
+    withServer(hello, { listener: listener() }, async (served) => {
+      expect(
+        await endOf(served, async (socket) => {
+          await ask(socket)
+          await served.running.stop()
+        })
+      ).toBe(21)
+    }))
+
+  it("but not to one that is cut short", () =>
+    withServer(
+      (_, startResponse) => {
+        const write = startResponse("200 OK", [])
+        void write("the beginning".repeat(1000))
+        return new Promise<never>(() => undefined)
+      },
+      { listener: listener(), timeouts: { interrupt: 50 } },
+      async (served) => {
+        expect(
+          await endOf(served, async (socket) => {
+            await ask(socket)
+            await served.running.stop({ grace: 0 })
+          })
+        ).not.toBe(21)
+      }
+    ))
+})
+
+it.skipIf(process.platform !== "linux")("the log says when descriptors have run out, once for each time", async () => {
+  const child = spawn("sh", ["-c", `ulimit -n 64; exec "$0" --import tsx "$1"`, process.execPath, childProgram], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  let text = ""
+  child.stdout.setEncoding("utf8").on("data", (some: string) => {
+    text += some
+  })
+  const lines = () => text.split("\n").filter((line) => line.includes("no descriptor left"))
+  await vi.waitFor(() => expect(text).toMatch(/starting up/), { timeout: 20_000 })
+  const port = Number(/starting up on http:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1])
+  const crowd = async (): Promise<ReadonlyArray<Net.Socket>> => {
+    const sockets = Array.from({ length: 80 }, () => Net.connect(port, "127.0.0.1").on("error", () => undefined))
+    await Promise.all(sockets.map((socket) => once(socket, "connect").catch(() => undefined)))
+    return sockets
+  }
+  for (const times of [1, 2]) {
+    const sockets = await crowd()
+    await vi.waitFor(() => expect(lines()).toHaveLength(times), { timeout: 5000 })
+    for (const socket of sockets) socket.destroy()
+    // it is noticed within a second that there are some again
+    if (times === 1) await new Promise((resolve) => setTimeout(resolve, 1200))
+  }
+  expect(lines()[0]).toMatch(/^\(\d+\) the listener failed: Accept: the process has no descriptor left.*ulimit -n/)
+  const ended = once(child, "exit")
+  child.kill("SIGTERM")
+  await ended
+}, 40_000)
+
+describe.skipIf(process.platform !== "linux")("TCP keep-alive", () => {
+  // proc_net_tcp(5): of sockets that are connected, `tr` is 02 where the timer that runs is keep-alive's, `when` is in 1/100 s
+  const timerOf = (port: number, peer: number): { readonly kind: string; readonly seconds: number } | undefined => {
+    const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0")
+    const line = fs.readFileSync("/proc/net/tcp", "utf8").split("\n")
+      .map((line) => line.trim().split(/\s+/))
+      .find((fields) => fields[1]?.endsWith(`:${hex(port)}`) && fields[2]?.endsWith(`:${hex(peer)}`))
+    const [kind, when] = line?.[5]?.split(":") ?? []
+    return kind === undefined ? undefined : { kind, seconds: Number.parseInt(when, 16) / 100 }
+  }
+
+  it.each([
+    ["is on", {}, 60],
+    ["begins when the option says", { keepAliveInitialDelay: 5000 }, 5],
+    ["can be switched off", { keepAliveInitialDelay: Infinity }, undefined]
+  ])("%s", (_, options, seconds) =>
+    withServer(hello, { listener: listen(options) }, async (served) => {
+      const socket = Net.connect(portOf(served), "127.0.0.1")
+      await once(socket, "connect")
+      socket.write(get("/"))
+      await once(socket, "data")
+      const look = () => timerOf(portOf(served), socket.localPort ?? 0)
+      if (seconds === undefined) expect(look()?.kind).toBe("00")
+      else {
+        // other timers may run for a moment
+        await vi.waitFor(() => expect(look()?.kind).toBe("02"))
+        expect(look()?.seconds).toBeGreaterThan(seconds - 3)
+        expect(look()?.seconds).toBeLessThanOrEqual(seconds)
+      }
+      socket.destroy()
+    }))
+
+  it.each([0, 999, -1, Number.NaN, 2 ** 31, "60"])("refuses %s", (given) => {
+    expect(() => listen({ keepAliveInitialDelay: given as number })).toThrow(/keepAliveInitialDelay: must be a number/)
+  })
+})

@@ -1,0 +1,7 @@
+/** A server that is to be started with few descriptors. */
+import { listen, server } from "tsgi"
+
+server(listen(), (_, startResponse) => {
+  startResponse("200 OK", [])
+  return "hello"
+}, { log: (line) => void process.stdout.write(`${line}\n`) })
