@@ -29,7 +29,7 @@ const failure = async (options: ListenOptions): Promise<unknown> => {
 
 it("row 24: who does not shake hands is dropped, and holds up nobody", async () => {
   const listener = wrapTls(listen(), await makeCertificate("localhost"))
-  await withServer(hello, { listener, timeouts: { handshake: 50 } }, async ({ connect, connectTls, log }) => {
+  await withServer(hello, { listener, timeouts: { handshake: 500 } }, async ({ connect, connectTls, log }) => {
     const silent = await connect()
     const client = await connectTls()
     client.send(get("/"))
