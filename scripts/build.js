@@ -1,18 +1,20 @@
 /**
  * Builds `dist`: declarations with TypeScript, modules with esbuild.
  *
- * The facade carries the parts of Effect that it uses: a process that loads Effect's modules one by one takes twice as long
- * to its first answer, and there is no Effect in the facade's signatures. The other entry points share values with their
- * user's own Effect, so they import that.
+ * The facade, and what tests it, carry the parts of Effect that they use: a process that loads Effect's modules one by one
+ * takes twice as long to its first answer, and there is no Effect in their signatures. `tsgi/effect` shares values with its
+ * user's own Effect, so it imports that. What is written in CommonJS is carried by all: in a user's bundle of ES modules, its
+ * `require` of a part of Node would fail.
  */
 import { build } from "esbuild"
 import { execFileSync } from "node:child_process"
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { isBuiltin } from "node:module"
 import * as path from "node:path"
 
 process.chdir(path.resolve(import.meta.dirname, ".."))
 const { dependencies, peerDependencies } = JSON.parse(readFileSync("package.json", "utf8"))
-const carried = ["effect"]
+const carried = { facade: ["effect", "sonic-boom", "atomic-sleep"], others: ["ws"] }
 const imported = Object.keys({ ...dependencies, ...peerDependencies })
 
 rmSync("dist", { recursive: true, force: true })
@@ -20,6 +22,7 @@ execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "src/ts
 
 const common = {
   bundle: true,
+  splitting: true,
   platform: "node",
   target: "node20",
   format: "esm",
@@ -33,30 +36,60 @@ const common = {
   metafile: true
 }
 
+// What CommonJS requires of Node becomes an import: `required` hands on what `imported` has.
+const builtins = {
+  name: "builtins",
+  setup: (build) => {
+    build.onResolve({ filter: /^[a-z:_/]+$/ }, ({ kind, namespace, path }) =>
+      kind === "require-call" && isBuiltin(path)
+        ? { path, namespace: namespace === "required" ? "imported" : "required" }
+        : undefined)
+    build.onLoad({ filter: /.*/, namespace: "required" }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)}).default`
+    }))
+    build.onLoad({ filter: /.*/, namespace: "imported" }, ({ path }) => ({
+      contents: `export { default } from ${JSON.stringify(path)}`
+    }))
+  }
+}
+
+// The wire client is one module for both, so that its errors are of one class.
+const sharedClient = {
+  name: "shared-client",
+  setup: (build) => {
+    build.onResolve({ filter: /\/WireClient\.js$/ }, () => ({ path: "./testing/WireClient.js", external: true }))
+  }
+}
+
 const [facade, others] = await Promise.all([
-  build({ ...common, entryPoints: ["src/index.ts"], external: imported.filter((name) => !carried.includes(name)) }),
   build({
     ...common,
-    entryPoints: ["src/effect.ts", "src/protocol/index.ts", "src/testing/index.ts"],
-    splitting: true,
-    packages: "external"
+    entryPoints: ["src/index.ts", "src/testing.ts"],
+    external: imported.filter((name) => !carried.facade.includes(name)),
+    plugins: [builtins, sharedClient]
+  }),
+  build({
+    ...common,
+    entryPoints: ["src/checked.ts", "src/effect.ts", "src/protocol/index.ts", "src/testing/WireClient.ts"],
+    external: [...imported, "bufferutil", "utf-8-validate"],
+    plugins: [builtins]
   })
 ])
 
 /** The package that a file is of, if it is of any but this one. */
 const packageOf = (file) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]
 
-for (const [{ metafile }, expected] of [[facade, carried], [others, []]]) {
+for (const [{ metafile }, expected] of [[facade, carried.facade], [others, carried.others]]) {
   const found = [...new Set(Object.keys(metafile.inputs).map(packageOf).filter((name) => name !== undefined))]
-  if (found.join() !== expected.join()) {
+  if (found.sort().join() !== [...expected].sort().join()) {
     throw new Error(`built with ${found.join() || "nothing"}, not ${expected.join()}`)
   }
 }
 
 // the licences of what is carried, and the notices within it, which the bundler drops
 mkdirSync("dist/licenses")
-for (const name of carried) {
-  const notices = Object.keys(facade.metafile.inputs)
+for (const name of Object.values(carried).flat()) {
+  const notices = [facade, others].flatMap(({ metafile }) => Object.keys(metafile.inputs))
     .filter((file) => packageOf(file) === name)
     .flatMap((file) => readFileSync(file, "utf8").match(/\/\*[^]*?\*\//g) ?? [])
     .filter((comment) => /copyright|\(c\)/i.test(comment))
@@ -67,7 +100,14 @@ for (const name of carried) {
 copyFileSync("node_modules/typescript/LICENSE.txt", "dist/licenses/Apache-2.0")
 
 // Nobody has the sources of what is carried beside it: debuggers are to pass over them instead of looking.
-const map = JSON.parse(readFileSync("dist/index.js.map", "utf8"))
-map.sourcesContent = map.sources.map((source) => packageOf(source) === undefined ? null : "")
-map.ignoreList = map.sources.flatMap((source, i) => packageOf(source) === undefined ? [] : [i])
-writeFileSync("dist/index.js.map", JSON.stringify(map))
+for (
+  const name of [facade, others].flatMap(({ metafile }) => Object.keys(metafile.outputs)).filter((name) =>
+    name.endsWith(".map")
+  )
+) {
+  const map = JSON.parse(readFileSync(name, "utf8"))
+  const isOurs = (source) => packageOf(source) === undefined && !/^(?:required|imported):/.test(source)
+  map.sourcesContent = map.sources.map((source) => isOurs(source) ? null : "")
+  map.ignoreList = map.sources.flatMap((source, i) => isOurs(source) ? [] : [i])
+  writeFileSync(name, JSON.stringify(map))
+}

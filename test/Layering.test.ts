@@ -9,7 +9,7 @@ import ts from "typescript"
 import { describe, expect, it } from "vitest"
 
 const layers: Record<string, number> = { protocol: 0, server: 1, node: 2, testing: 2, wsgi: 3, platform: 3, cli: 4 }
-const entries = ["src/index.ts", "src/effect.ts"]
+const entries = ["src/index.ts", "src/testing.ts", "src/effect.ts", "src/checked.ts"]
 const top = "(entry)"
 
 type Sources = Record<string, string>

@@ -3,14 +3,18 @@
  * The entry points are those of `exports` in package.json; each must have its source, and each source its entry.
  */
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core"
-import { execFileSync, spawnSync } from "node:child_process"
+import { build, type BuildOptions } from "esbuild"
+import { execFile, execFileSync, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { setImmediate } from "node:timers/promises"
+import { promisify } from "node:util"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import ts from "typescript"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { needed } from "../src/platform/peers.js"
 
 const root = path.resolve(import.meta.dirname, "..")
 const readJson = <A>(file: string) => JSON.parse(fs.readFileSync(path.join(root, file), "utf8")) as A
@@ -32,13 +36,27 @@ const exported = Object.keys(manifest.exports).filter((key) => key !== "./packag
   .map((key) => path.posix.join("tsgi", key).replace(/\/$/, ""))
 const needsPlatform = (entry: string) => entry === "tsgi/effect"
 
+it("the checked entry has every name of the entry that it checks, and knows the peers as the package does", async () => {
+  const [checked, effect] = await Promise.all([import("../src/checked.js"), import("../src/effect.js")])
+  expect(Object.keys(checked).sort()).toEqual(Object.keys(effect).sort())
+  for (const [name, line] of Object.entries(needed)) {
+    expect(manifest.peerDependencies[name]).toMatch(new RegExp(`^\\^${line.replaceAll(".", "\\.")}\\.\\d`))
+  }
+})
+
 it("every entry point has its source, and every source its entry point", () => {
   const existing = Object.keys(paths).filter((name) => fs.existsSync(path.join(root, paths[name]?.[0] ?? "")))
   expect([...exported].sort()).toEqual([...existing].sort())
   for (const name of exported) {
     const built = paths[name]?.[0].replace("./src/", "./dist/").replace(/\.ts$/, "")
+    const checked = {
+      types: `${built}.d.ts`,
+      module: `${built}.js`,
+      require: `${built}.js`,
+      default: "./dist/checked.js"
+    }
     expect(manifest.exports[name.replace("tsgi", ".")])
-      .toEqual({ types: `${built}.d.ts`, default: `${built}.js` })
+      .toEqual(needsPlatform(name) ? checked : { types: `${built}.d.ts`, default: `${built}.js` })
   }
 })
 
@@ -60,7 +78,18 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     stage = path.join(temporary, "stage")
     project = path.join(temporary, "project")
     fs.mkdirSync(stage)
-    for (const name of ["package.json", "tsconfig.json", "scripts", "src", "README.md", "CHANGELOG.md", "LICENSE"]) {
+    for (
+      const name of [
+        "package.json",
+        "tsconfig.json",
+        "scripts",
+        "src",
+        "examples",
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE"
+      ]
+    ) {
       if (fs.existsSync(path.join(root, name))) {
         fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true })
       }
@@ -76,12 +105,13 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       cwd: path.join(project, "node_modules/tsgi"),
       input: tarball
     })
-    const required = Object.keys(manifest.peerDependencies)
-      .filter((name) => manifest.peerDependenciesMeta[name]?.optional !== true)
-    for (const name of ["@types/node", ...Object.keys(manifest.dependencies), ...required]) link(name)
+    for (const name of ["@types/node", ...Object.keys(manifest.dependencies)]) link(name)
   }, 180_000)
 
   afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
+
+  // Compiling holds the event loop, and the runner waits for news of its tests: it gets a turn after each.
+  afterEach(() => setImmediate())
 
   /** Type-checks a consumer of each entry, and the declarations we ship; `TS<code> file` for each error. */
   const typeErrors = (entries: ReadonlyArray<string>, resolution: ts.CompilerOptions): ReadonlyArray<string> => {
@@ -151,7 +181,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
   it("has what a package has", () => {
     const shipped = fs.readdirSync(path.join(project, "node_modules/tsgi"))
     const present = manifest.files.filter((name) => fs.existsSync(path.join(stage, name)))
-    expect(present).toEqual(expect.arrayContaining(["dist", "src", "CHANGELOG.md", "LICENSE"]))
+    expect(present).toEqual(expect.arrayContaining(["dist", "src", "examples", "CHANGELOG.md", "LICENSE"]))
     expect([...shipped].sort()).toEqual([...present, "package.json"].sort())
   })
 
@@ -198,70 +228,32 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     expect(importErrors(facade)).toEqual([])
   })
 
-  it("serves from the facade without Effect installed, whose licence it carries", () => {
-    const bare = path.join(temporary, "bare")
-    fs.cpSync(path.join(project, "node_modules/tsgi"), path.join(bare, "node_modules/tsgi"), { recursive: true })
-    for (const name of Object.keys(manifest.dependencies)) link(name, bare)
-    const program = `
-      import { listen, server } from "tsgi"
-      const running = server(listen(), (env, startResponse) => {
-        startResponse("200 OK", [])
-        return env.PATH_INFO
-      }, { logOutput: false })
-      const { port } = await running.ready
-      const response = await fetch("http://127.0.0.1:" + port + "/here", { headers: { connection: "close" } })
-      const effect = await import("effect").catch((error) => error.code)
-      process.stdout.write([await response.text(), (await running.stop()).cut, effect].join())`
-    expect(run(program, bare).stdout).toBe("/here,0,ERR_MODULE_NOT_FOUND")
-    const licences = path.join(bare, "node_modules/tsgi/dist/licenses")
+  it("has the licences of what it carries", () => {
+    const licences = path.join(project, "node_modules/tsgi/dist/licenses")
+    expect(fs.readdirSync(licences).sort()).toEqual(["Apache-2.0", "atomic-sleep", "effect", "sonic-boom", "ws"])
     expect(fs.readFileSync(path.join(licences, "effect"), "utf8")).toMatch(/MIT License[^]*Copyright EPFL/)
     expect(fs.readFileSync(path.join(licences, "Apache-2.0"), "utf8")).toContain("Version 2.0")
   })
 
-  it("takes at its facade what was made with an Effect of another version, and says nothing of it", () => {
-    const program = `
-      // before anything else of Effect is there to ask for it
-      const { setCurrentVersion } = await import("effect/ModuleVersion")
-      setCurrentVersion("3.21.0")
-      const { BindError, server } = await import("tsgi")
-      const { MemoryListener } = await import("tsgi/testing")
-      const Effect = await import("effect/Effect")
-      const Metric = await import("effect/Metric")
-      const memory = MemoryListener.make()
-      const serve = () => server(memory.listener, (env, startResponse) => {
-        startResponse("200 OK", [])
-        return env.PATH_INFO
-      })
-      const running = serve()
-      await running.ready
-      const second = serve()
-      const error = await second.ready.catch((error) => error)
-      await second.closed
-      const client = memory.connect()
-      client.send("GET /here HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
-      const { body } = await client.response()
-      await running.stop()
-      const accepted = Effect.runSync(Metric.snapshot)
-        .find(({ metricKey }) => metricKey.name === "tsgi_connections_accepted")
-      process.stdout.write([body, accepted?.metricState.count, error instanceof BindError, error.reason].join())`
-    const { stderr, stdout } = run(program)
-    expect(stdout).toBe("/here,1,true,AddressInUse")
-    expect(stderr).not.toContain("version")
-  })
-
   it("has a source map of which the sources are there", () => {
     const directory = path.join(project, "node_modules/tsgi/dist")
-    const map = JSON.parse(fs.readFileSync(path.join(directory, "index.js.map"), "utf8")) as {
-      readonly sources: ReadonlyArray<string>
-      readonly sourcesContent: ReadonlyArray<string | null>
-      readonly ignoreList: ReadonlyArray<number>
-    }
-    const missing = map.sources.filter((source, i) =>
-      map.sourcesContent[i] === null && !fs.existsSync(path.join(directory, source))
+    const maps = fs.readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".js.map")
     )
-    expect(missing).toEqual([])
-    expect(map.ignoreList.length).toBeGreaterThan(0)
-    expect(map.ignoreList.filter((i) => !map.sources[i]?.includes("node_modules"))).toEqual([])
+    const passedOver = maps.flatMap((name) => {
+      const map = JSON.parse(fs.readFileSync(path.join(directory, name), "utf8")) as {
+        readonly sources: ReadonlyArray<string>
+        readonly sourcesContent: ReadonlyArray<string | null>
+        readonly ignoreList: ReadonlyArray<number>
+      }
+      const missing = map.sources.filter((source, i) =>
+        map.sourcesContent[i] === null && !fs.existsSync(path.join(directory, path.dirname(name), source))
+      )
+      expect(missing).toEqual([])
+      return map.ignoreList.map((i) => map.sources[i] ?? "no source")
+    })
+    expect(passedOver.length).toBeGreaterThan(0)
+    expect(passedOver.filter((source) => !/node_modules|^(?:required|imported):/.test(source))).toEqual([])
   })
 
   it("has no other entry points", () => {
@@ -296,6 +288,176 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
 
     it("imports", () => {
       expect(importErrors(effectful)).toEqual([])
+    })
+
+    it("takes at its facade what was made with an Effect of another version, and says nothing of it", () => {
+      const program = `
+        // before anything else of Effect is there to ask for it
+        const { setCurrentVersion } = await import("effect/ModuleVersion")
+        setCurrentVersion("3.21.0")
+        const { BindError, server } = await import("tsgi")
+        const { MemoryListener } = await import("tsgi/effect")
+        const Effect = await import("effect/Effect")
+        const Metric = await import("effect/Metric")
+        const memory = MemoryListener.make()
+        const serve = () => server(memory.listener, (env, startResponse) => {
+          startResponse("200 OK", [])
+          return env.PATH_INFO
+        })
+        const running = serve()
+        await running.ready
+        const second = serve()
+        const error = await second.ready.catch((error) => error)
+        await second.closed
+        const client = memory.connect()
+        client.send("GET /here HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+        const { body } = await client.response()
+        await running.stop()
+        const accepted = Effect.runSync(Metric.snapshot)
+          .find(({ metricKey }) => metricKey.name === "tsgi_connections_accepted")
+        process.stdout.write([body, accepted?.metricState.count, error instanceof BindError, error.reason].join())`
+      const { stderr, stdout } = run(program)
+      expect(stdout).toBe("/here,1,true,AddressInUse")
+      expect(stderr).not.toContain("version")
+    })
+  })
+
+  describe("in projects of their own", { timeout: 120_000 }, () => {
+    const asking = (url: string) => `await (await fetch(${url}, { headers: { connection: "close" } })).text()`
+    const plain = `
+      import { listen, server } from "tsgi"
+      const main = async () => {
+        const running = server(listen(), (env, startResponse) => {
+          startResponse("200 OK", [])
+          return env.PATH_INFO
+        })
+        const { port } = await running.ready
+        console.log(${asking(`"http://127.0.0.1:" + port + "/here"`)})
+        await running.stop()
+      }
+      main()`
+    const effect = `
+      import * as HttpServer from "@effect/platform/HttpServer"
+      import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+      import * as Effect from "effect/Effect"
+      import { TsgiHttpServer } from "tsgi/effect"
+      await Effect.runPromise(
+        Effect.gen(function*() {
+          yield* HttpServer.serveEffect(HttpServerResponse.text("from Effect"))
+          const { address: { port } } = yield* HttpServer.HttpServer
+          console.log(yield* Effect.promise(async () => ${asking(`"http://127.0.0.1:" + port`)}))
+        }).pipe(Effect.scoped, Effect.provide(TsgiHttpServer.layer({ port: 0, host: "127.0.0.1" })))
+      )`
+    const unreachable = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/
+    const directoryOf = (name: string) => path.join(temporary, name)
+
+    /** An empty project with what npm installs there; `false` where its registry cannot be reached. */
+    const install = async (name: string, ...packages: ReadonlyArray<string>): Promise<boolean> => {
+      fs.mkdirSync(directoryOf(name))
+      fs.writeFileSync(path.join(directoryOf(name), "package.json"), JSON.stringify({ private: true, type: "module" }))
+      const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries=0"]
+      try {
+        await promisify(execFile)("npm", ["install", ...quietly, ...packages], {
+          cwd: directoryOf(name),
+          timeout: 100_000
+        })
+        return true
+      } catch (error) {
+        if (unreachable.test(String(error))) return false
+        throw error
+      }
+    }
+    const installed = new Map<string, Promise<boolean>>()
+    beforeAll(() => {
+      const given: ReadonlyArray<[string, ReadonlyArray<string>]> = [
+        ["alone", []],
+        ["three", remedy.split(" ").slice(2)],
+        ["four", ["effect@4"]],
+        ["bun", ["bun@1"]]
+      ]
+      for (const [name, packages] of given) installed.set(name, install(name, packed(), ...packages))
+    })
+    const packed = () => path.join(temporary, fs.readdirSync(temporary).find((name) => name.endsWith(".tgz")) ?? "")
+    const bundle = async (name: string, program: string, options: BuildOptions): Promise<string> => {
+      const { errors, warnings } = await build({
+        ...options,
+        bundle: true,
+        platform: "node",
+        stdin: { contents: program, resolveDir: directoryOf(name) },
+        logLevel: "silent"
+      })
+      expect([...errors, ...warnings]).toEqual([])
+      return options.outfile ?? ""
+    }
+    const sizeOf = (directory: string) =>
+      fs.readdirSync(directory, { recursive: true, encoding: "utf8" })
+        .reduce((total, name) => total + fs.statSync(path.join(directory, name)).size, 0)
+    const refusal = (name: string) =>
+      run(`await import("tsgi/effect").catch((error) => console.log(String(error)))`, directoryOf(name)).stdout
+    const remedy = "npm install effect@3 @effect/platform@0.97 @effect/platform-node@0.108"
+
+    it("needs nothing beside itself, is small, and says what the other door lacks", async (context) => {
+      if (!await installed.get("alone")) return context.skip()
+      expect(run(plain, directoryOf("alone")).stdout).toBe("/here\n")
+      expect(sizeOf(directoryOf("alone/node_modules"))).toBeLessThan(5_000_000)
+      expect(fs.existsSync(directoryOf("alone/node_modules/effect"))).toBe(false)
+      expect(
+        run(
+          `import { MemoryListener } from "tsgi/testing"; console.log(typeof MemoryListener.make)`,
+          directoryOf("alone")
+        ).stdout
+      ).toBe("function\n")
+      expect(refusal("alone")).toMatch(/^Error: tsgi\/effect runs on Effect 3, and here effect is not installed, .*\n$/)
+      expect(refusal("alone")).toContain(remedy)
+    })
+
+    it("is taken by require, or Node says why not", async (context) => {
+      if (!await installed.get("alone")) return context.skip()
+      const { stderr, stdout } = spawnSync(process.execPath, ["-e", `console.log(typeof require("tsgi").server)`], {
+        cwd: directoryOf("alone"),
+        encoding: "utf8"
+      })
+      const requires = Reflect.get(process.features, "require_module") === true
+      expect(requires ? stdout : stderr).toMatch(requires ? /^function$/m : /ERR_REQUIRE_ESM/)
+    })
+
+    it.each(["esm", "cjs"] as const)("runs at its plain door when esbuild has bundled it, %s", async (format) => {
+      const outfile = path.join(temporary, `bundles/plain.${format === "esm" ? "mjs" : "cjs"}`)
+      fs.cpSync(path.join(project, "node_modules/tsgi"), directoryOf(`plain-${format}/node_modules/tsgi`), {
+        recursive: true
+      })
+      const file = await bundle(`plain-${format}`, plain, { format, outfile })
+      const { stderr, stdout } = spawnSync(process.execPath, [file], { encoding: "utf8", timeout: 60_000 })
+      expect(stdout).toBe("/here\n")
+      expect(stderr).toContain("GET /here HTTP/1.1")
+    })
+
+    it("stands beside Effect 3, at both doors, also bundled", async (context) => {
+      if (!await installed.get("three")) return context.skip()
+      expect(run(plain, directoryOf("three")).stdout).toBe("/here\n")
+      expect(run(effect, directoryOf("three")).stdout).toBe("from Effect\n")
+      const file = await bundle("three", effect, { format: "esm", outfile: path.join(temporary, "bundles/effect.mjs") })
+      expect(execFileSync(process.execPath, [file], { encoding: "utf8", timeout: 60_000 })).toBe("from Effect\n")
+    })
+
+    it("stands beside Effect 4 at its plain door, and says at the other one what it needs", async (context) => {
+      if (!await installed.get("four")) return context.skip()
+      expect(run(plain, directoryOf("four")).stdout).toBe("/here\n")
+      expect(refusal("four")).toMatch(/^Error: tsgi\/effect runs on Effect 3, and here effect is 4\.\d+\.\d+, .*\n$/)
+      expect(refusal("four")).toContain(remedy)
+    })
+
+    it("runs when Bun has compiled it", async (context) => {
+      if (!await installed.get("bun")) return context.skip()
+      const directory = directoryOf("bun")
+      fs.writeFileSync(path.join(directory, "hello.js"), plain)
+      execFileSync("node_modules/.bin/bun", ["build", "--compile", "hello.js", "--outfile", "hello"], {
+        cwd: directory,
+        stdio: "pipe",
+        timeout: 60_000
+      })
+      expect(execFileSync(path.join(directory, "hello"), { encoding: "utf8", stdio: "pipe", timeout: 60_000 }))
+        .toBe("/here\n")
     })
   })
 })

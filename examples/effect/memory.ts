@@ -10,8 +10,7 @@
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer, Queue, TestClock, TestContext } from "effect"
-import { TsgiHttpServer } from "tsgi/effect"
-import { MemoryListener } from "tsgi/testing"
+import { MemoryListener, TsgiHttpServer } from "tsgi/effect"
 
 const events = Effect.runSync(Queue.unbounded<string>())
 

@@ -7,7 +7,8 @@ import { createRequire } from "node:module"
 import type * as Net from "node:net"
 import type * as Tls from "node:tls"
 
-const require = createRequire(import.meta.url)
+// A part of Node is found from any place. That of this module is not known in a bundle of another format.
+const require = createRequire(process.execPath)
 
 /**
  * @since 0.1.0

@@ -6,10 +6,9 @@
  *
  * @since 0.1.0
  */
-import type * as NodeContext from "@effect/platform-node/NodeContext"
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import type * as Etag from "@effect/platform/Etag"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeHttpPlatform from "@effect/platform-node/NodeHttpPlatform"
+import * as Etag from "@effect/platform/Etag"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpPlatform from "@effect/platform/HttpPlatform"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -184,8 +183,8 @@ export const layerServer = (options: Options = {}): Layer.Layer<HttpServer.HttpS
  * @since 0.1.0
  * @category layers
  */
-export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext> =
-  NodeHttpServer.layerContext
+export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext> = Layer
+  .mergeAll(NodeHttpPlatform.layer, Etag.layerWeak, NodeContext.layer)
 
 /**
  * An HttpServer with the services that apps on Node use.
@@ -232,8 +231,12 @@ export const layerTest: Layer.Layer<
   | NodeContext.NodeContext,
   ServeError
 > = HttpServer.layerTestClient.pipe(
-  Layer.provide(NodeHttpClient.layerWithoutAgent),
-  Layer.provide(NodeHttpClient.makeAgentLayer({ keepAlive: false })),
+  Layer.provide(Layer.unwrapEffect(Effect.map(
+    // for tests only: a server needs no client, and undici's CommonJS does not run in a bundle of ES modules
+    Effect.promise(() => import("@effect/platform-node/NodeHttpClient")),
+    (NodeHttpClient) =>
+      Layer.provide(NodeHttpClient.layerWithoutAgent, NodeHttpClient.makeAgentLayer({ keepAlive: false }))
+  ))),
   Layer.provideMerge(layer({ port: 0, timeouts: { grace: 0 } }))
 )
 

@@ -4,8 +4,7 @@
  * @since 0.1.0
  */
 import * as Inspectable from "effect/Inspectable"
-import { closeSync, mkdirSync, openSync } from "node:fs"
-import { createRequire } from "node:module"
+import { closeSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import type { SonicBoom } from "sonic-boom"
 import { OptionError } from "../server/ServerError.js"
@@ -99,11 +98,10 @@ const mostHeld = 16_777_216
 /** Milliseconds until a file that cannot be written is opened again. */
 const pause = 1000
 
-// Loaded with the first line: a server that starts has none to write, and answers a little earlier. `require` has no types.
-const require = createRequire(import.meta.url)
-const begin = (fd: number): SonicBoom => {
-  const sonicBoom = require("sonic-boom") as { readonly SonicBoom: typeof SonicBoom }
-  return new sonicBoom.SonicBoom({ fd, maxLength: mostHeld })
+// Loaded with the first line: a server that starts has none to write, and answers a little earlier.
+const begin = async (fd: number): Promise<SonicBoom> => {
+  const { default: { SonicBoom } } = await import("sonic-boom")
+  return new SonicBoom({ fd, maxLength: mostHeld })
 }
 
 // With a path the descriptor is ours, to close and to open again.
@@ -131,7 +129,7 @@ interface LineBuffer {
 }
 
 const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
-  const file = begin(fd)
+  let file: SonicBoom | undefined
   let current = fd
   let open = true
   // A log that cannot be written must not end the server. What was to be written is held, and tried again with each line.
@@ -142,16 +140,24 @@ const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
     broken = false
     trying = false
   }
-  file.on("error", (error: unknown) => {
-    trying = false
-    if (broken) return
-    broken = true
-    opened = performance.now()
-    // once for each time that it breaks
-    if (open) warn(error)
-    file.once("write", works)
+  const began = begin(fd).then((begun) => {
+    begun.on("error", (error: unknown) => {
+      trying = false
+      if (broken) return
+      broken = true
+      opened = performance.now()
+      // once for each time that it breaks
+      if (open) warn(error)
+      begun.once("write", works)
+    })
+    file = begun
+    give()
+  }).catch((error: unknown) => {
+    open = false
+    gathered = ""
+    warn(error)
   })
-  const openAgain = (path: string): void => {
+  const openAgain = (file: SonicBoom, path: string): void => {
     opened = performance.now()
     try {
       const fresh = openSync(path, "a")
@@ -165,11 +171,11 @@ const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
   // The lines of one turn of the event loop leave together: a write for each costs as much as a request.
   let gathered = ""
   const give = (): void => {
-    if (gathered === "") return
+    if (gathered === "" || file === undefined) return
     const lines = gathered
     gathered = ""
     if (broken && !trying) {
-      if (path !== undefined && performance.now() - opened >= pause) openAgain(path)
+      if (path !== undefined && performance.now() - opened >= pause) openAgain(file, path)
       trying = true
       // a full buffer takes no more, and would not try by itself
       file.flush()
@@ -184,8 +190,12 @@ const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
   const flushAtExit = (): void => {
     if (!open) return
     try {
-      give()
-      file.flushSync()
+      // too early for the buffer
+      if (file === undefined) writeSync(fd, gathered)
+      else {
+        give()
+        file.flushSync()
+      }
     } catch {
       // there is nobody left to tell
     }
@@ -193,21 +203,24 @@ const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
   process.on("exit", flushAtExit)
   return {
     write,
-    close: () =>
-      new Promise((resolve) => {
-        process.off("exit", flushAtExit)
-        if (!open) return resolve()
-        give()
-        open = false
-        if (path === undefined) return file.flush(() => resolve())
+    close: async () => {
+      await began
+      process.off("exit", flushAtExit)
+      if (!open || file === undefined) return
+      give()
+      open = false
+      const last = file
+      return new Promise((resolve) => {
+        if (path === undefined) return last.flush(() => resolve())
         // what cannot be written now is lost
-        file.once("error", () => {
-          file.once("error", () => resolve())
-          file.destroy()
+        last.once("error", () => {
+          last.once("error", () => resolve())
+          last.destroy()
         })
-        file.once("close", resolve)
-        file.end()
+        last.once("close", resolve)
+        last.end()
       })
+    }
   }
 }
 

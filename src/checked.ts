@@ -1,0 +1,36 @@
+/**
+ * `tsgi/effect` where it is imported at run time: says in one line what is missing beside it. Bundlers, which say that
+ * themselves, and `require`, which cannot wait, take `effect.ts` as it is.
+ *
+ * @since 0.2.0
+ */
+import { explain } from "./platform/peers.js"
+
+/**
+ * @since 0.2.0
+ */
+export const {
+  AccessLog,
+  AccessLogFormat,
+  Address,
+  Drain,
+  Exchange,
+  InterimResponses,
+  Listener,
+  MemoryListener,
+  Metrics,
+  NodeListener,
+  Outcome,
+  Posthooks,
+  RequestBody,
+  RequestParser,
+  ResponseWriter,
+  Server,
+  ServerConfig,
+  ServerError,
+  Transport,
+  TrustedProxies,
+  TsgiHttpServer
+} = await import("./effect.js").catch((error: unknown) => {
+  throw explain(error)
+})

@@ -1,0 +1,61 @@
+/**
+ * The packages that stand beside this one: which are needed, and which are there.
+ *
+ * @since 0.2.0
+ */
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { join } from "node:path"
+
+/**
+ * What the Effect door runs on: the versions that are given to `npm install`, each the part that may not differ: the major, or
+ * below 1 the minor (semver.org, 4).
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const needed: Readonly<Record<string, string>> = {
+  "effect": "3",
+  "@effect/platform": "0.97",
+  "@effect/platform-node": "0.108"
+}
+
+/**
+ * Why the Effect door could not be loaded, in one line with the remedy; the error itself where all that is needed is there.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const explain = (error: unknown): unknown => {
+  const wrong: Array<string> = []
+  // in a program that was made of one file, everything is in that
+  let alone = true
+  for (const [name, line] of Object.entries(needed)) {
+    const version = installed(name)
+    if (version !== undefined) alone = false
+    if (version === undefined) wrong.push(`${name} is not installed`)
+    else if (!version.startsWith(`${line}.`)) wrong.push(`${name} is ${version}`)
+  }
+  if (wrong.length === 0 || (alone && !isNotFound(error))) return error
+  const remedy = Object.entries(needed).map(([name, line]) => `${name}@${line}`).join(" ")
+  const told = new Error(`tsgi/effect runs on Effect 3, and here ${wrong.join(", ")}: npm install ${remedy}`)
+  // where it was thrown helps nobody
+  told.stack = `Error: ${told.message}`
+  return told
+}
+
+const isNotFound = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND"
+
+// Packages need not export their package.json, so that it is looked for where Node looks.
+const installed = (name: string): string | undefined => {
+  for (const directory of createRequire(import.meta.url).resolve.paths(name) ?? []) {
+    try {
+      const manifest: unknown = JSON.parse(readFileSync(join(directory, name, "package.json"), "utf8"))
+      if (typeof manifest === "object" && manifest !== null && "version" in manifest) return String(manifest.version)
+    } catch {
+      // not there
+    }
+  }
+  return undefined
+}

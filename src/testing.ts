@@ -1,0 +1,8 @@
+/**
+ * For tests of servers and applications: a raw wire client, and a listener in memory. There is no Effect in it.
+ *
+ * @since 0.1.0
+ */
+export * as MemoryListener from "./testing/MemoryListener.js"
+export type { MemoryOptions } from "./testing/MemoryTransport.js"
+export { type Channel, WireClient, WireEnded, type WireHead, type WireResponse } from "./testing/WireClient.js"
