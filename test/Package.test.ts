@@ -4,7 +4,7 @@
  */
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core"
 import { build, type BuildOptions } from "esbuild"
-import { execFile, execFileSync, spawnSync } from "node:child_process"
+import { execFile } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -30,6 +30,9 @@ const manifest = readJson<Manifest>("package.json")
 const { compilerOptions: { paths } } = readJson<{
   readonly compilerOptions: { readonly paths: Record<string, readonly [string]> }
 }>("tsconfig.json")
+
+/** Awaited, because what holds the event loop keeps the runner from its own work. */
+const execute = promisify(execFile)
 
 /** `./effect` in exports is `tsgi/effect` for the user. */
 const exported = Object.keys(manifest.exports).filter((key) => key !== "./package.json")
@@ -73,7 +76,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
   }
 
   /** Packs a copy of the sources, so that a `dist` in the checkout is neither used nor touched. */
-  beforeAll(() => {
+  beforeAll(async () => {
     temporary = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-package-")))
     stage = path.join(temporary, "stage")
     project = path.join(temporary, "project")
@@ -95,15 +98,14 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       }
     }
     fs.symlinkSync(path.join(root, "node_modules"), path.join(stage, "node_modules"), "dir")
-    execFileSync("npm", ["pack", "--offline", "--pack-destination", temporary], { cwd: stage, stdio: "pipe" })
+    await execute("npm", ["pack", "--offline", "--pack-destination", temporary], { cwd: stage })
     const [packed] = fs.readdirSync(temporary).filter((name) => name.endsWith(".tgz"))
     tarball = fs.readFileSync(path.join(temporary, packed ?? "no tarball"))
 
     fs.mkdirSync(path.join(project, "node_modules/tsgi"), { recursive: true })
     fs.writeFileSync(path.join(project, "package.json"), JSON.stringify({ type: "module" }))
-    execFileSync("tar", ["-xzf", "-", "--strip-components=1"], {
-      cwd: path.join(project, "node_modules/tsgi"),
-      input: tarball
+    await execute("tar", ["-xzf", path.join(temporary, packed ?? ""), "--strip-components=1"], {
+      cwd: path.join(project, "node_modules/tsgi")
     })
     for (const name of ["@types/node", ...Object.keys(manifest.dependencies)]) link(name)
   }, 180_000)
@@ -145,17 +147,10 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
   }
 
   /** What a program prints. */
-  const run = (program: string, directory = project) => {
-    const { status, stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
-      cwd: directory,
-      encoding: "utf8",
-      timeout: 60_000
-    })
-    if (status !== 0) throw new Error(`exit ${status}: ${stderr}`)
-    return { stderr, stdout }
-  }
+  const run = (program: string, directory = project) =>
+    execute(process.execPath, ["--input-type=module", "-e", program], { cwd: directory, timeout: 60_000 })
 
-  const importErrors = (entries: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const importErrors = async (entries: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
     const program = `
       const errors = []
       for (const entry of ${JSON.stringify(entries)}) {
@@ -163,7 +158,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
         if (Object.keys(module).length === 0) errors.push(entry + ": exports nothing")
       }
       process.stdout.write(JSON.stringify(errors))`
-    return JSON.parse(run(program).stdout) as ReadonlyArray<string>
+    return JSON.parse((await run(program)).stdout) as ReadonlyArray<string>
   }
 
   const resolutions: ReadonlyArray<[string, ts.CompilerOptions]> = [
@@ -224,8 +219,8 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     expect(typeErrors(facade, resolution)).toEqual([])
   })
 
-  it("imports without the optional peers", () => {
-    expect(importErrors(facade)).toEqual([])
+  it("imports without the optional peers", async () => {
+    expect(await importErrors(facade)).toEqual([])
   })
 
   it("has the licences of what it carries", () => {
@@ -256,10 +251,10 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     expect(passedOver.filter((source) => !/node_modules|^(?:required|imported):/.test(source))).toEqual([])
   })
 
-  it("has no other entry points", () => {
+  it("has no other entry points", async () => {
     const [[, nodeNext] = []] = resolutions
     expect(typeErrors(["tsgi/server/none"], nodeNext ?? {})).toEqual([expect.stringMatching(/^TS2307 consumer0\.ts/)])
-    expect(importErrors(["tsgi/dist/index.js"])).toEqual(["tsgi/dist/index.js: ERR_PACKAGE_PATH_NOT_EXPORTED"])
+    expect(await importErrors(["tsgi/dist/index.js"])).toEqual(["tsgi/dist/index.js: ERR_PACKAGE_PATH_NOT_EXPORTED"])
   })
 
   it("passes publint", async () => {
@@ -286,11 +281,11 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       expect(typeErrors(effectful, resolution)).toEqual([])
     })
 
-    it("imports", () => {
-      expect(importErrors(effectful)).toEqual([])
+    it("imports", async () => {
+      expect(await importErrors(effectful)).toEqual([])
     })
 
-    it("takes at its facade what was made with an Effect of another version, and says nothing of it", () => {
+    it("takes at its facade what was made with an Effect of another version, and says nothing of it", async () => {
       const program = `
         // before anything else of Effect is there to ask for it
         const { setCurrentVersion } = await import("effect/ModuleVersion")
@@ -316,7 +311,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
         const accepted = Effect.runSync(Metric.snapshot)
           .find(({ metricKey }) => metricKey.name === "tsgi_connections_accepted")
         process.stdout.write([body, accepted?.metricState.count, error instanceof BindError, error.reason].join())`
-      const { stderr, stdout } = run(program)
+      const { stderr, stdout } = await run(program)
       expect(stdout).toBe("/here,1,true,AddressInUse")
       expect(stderr).not.toContain("version")
     })
@@ -357,7 +352,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       fs.writeFileSync(path.join(directoryOf(name), "package.json"), JSON.stringify({ private: true, type: "module" }))
       const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries=0"]
       try {
-        await promisify(execFile)("npm", ["install", ...quietly, ...packages], {
+        await execute("npm", ["install", ...quietly, ...packages], {
           cwd: directoryOf(name),
           timeout: 100_000
         })
@@ -392,31 +387,30 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     const sizeOf = (directory: string) =>
       fs.readdirSync(directory, { recursive: true, encoding: "utf8" })
         .reduce((total, name) => total + fs.statSync(path.join(directory, name)).size, 0)
-    const refusal = (name: string) =>
-      run(`await import("tsgi/effect").catch((error) => console.log(String(error)))`, directoryOf(name)).stdout
+    const refusal = async (name: string): Promise<string> => {
+      const program = `await import("tsgi/effect").catch((error) => console.log(String(error)))`
+      return (await run(program, directoryOf(name))).stdout
+    }
     const remedy = "npm install effect@3 @effect/platform@0.97 @effect/platform-node@0.108"
 
     it("needs nothing beside itself, is small, and says what the other door lacks", async (context) => {
       if (!await installed.get("alone")) return context.skip()
-      expect(run(plain, directoryOf("alone")).stdout).toBe("/here\n")
+      expect((await run(plain, directoryOf("alone"))).stdout).toBe("/here\n")
       expect(sizeOf(directoryOf("alone/node_modules"))).toBeLessThan(5_000_000)
       expect(fs.existsSync(directoryOf("alone/node_modules/effect"))).toBe(false)
-      expect(
-        run(
-          `import { MemoryListener } from "tsgi/testing"; console.log(typeof MemoryListener.make)`,
-          directoryOf("alone")
-        ).stdout
-      ).toBe("function\n")
-      expect(refusal("alone")).toMatch(/^Error: tsgi\/effect runs on Effect 3, and here effect is not installed, .*\n$/)
-      expect(refusal("alone")).toContain(remedy)
+      const testing = `import { MemoryListener } from "tsgi/testing"; console.log(typeof MemoryListener.make)`
+      expect((await run(testing, directoryOf("alone"))).stdout).toBe("function\n")
+      expect(await refusal("alone")).toMatch(
+        /^Error: tsgi\/effect runs on Effect 3, and here effect is not installed, .*\n$/
+      )
+      expect(await refusal("alone")).toContain(remedy)
     })
 
     it("is taken by require, or Node says why not", async (context) => {
       if (!await installed.get("alone")) return context.skip()
-      const { stderr, stdout } = spawnSync(process.execPath, ["-e", `console.log(typeof require("tsgi").server)`], {
-        cwd: directoryOf("alone"),
-        encoding: "utf8"
-      })
+      const program = `console.log(typeof require("tsgi").server)`
+      const { stderr, stdout } = await execute(process.execPath, ["-e", program], { cwd: directoryOf("alone") })
+        .catch((error: unknown) => ({ stdout: "", stderr: String(error) }))
       const requires = Reflect.get(process.features, "require_module") === true
       expect(requires ? stdout : stderr).toMatch(requires ? /^function$/m : /ERR_REQUIRE_ESM/)
     })
@@ -427,36 +421,37 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
         recursive: true
       })
       const file = await bundle(`plain-${format}`, plain, { format, outfile })
-      const { stderr, stdout } = spawnSync(process.execPath, [file], { encoding: "utf8", timeout: 60_000 })
+      const { stderr, stdout } = await execute(process.execPath, [file], { timeout: 60_000 })
       expect(stdout).toBe("/here\n")
       expect(stderr).toContain("GET /here HTTP/1.1")
     })
 
     it("stands beside Effect 3, at both doors, also bundled", async (context) => {
       if (!await installed.get("three")) return context.skip()
-      expect(run(plain, directoryOf("three")).stdout).toBe("/here\n")
-      expect(run(effect, directoryOf("three")).stdout).toBe("from Effect\n")
+      expect((await run(plain, directoryOf("three"))).stdout).toBe("/here\n")
+      expect((await run(effect, directoryOf("three"))).stdout).toBe("from Effect\n")
       const file = await bundle("three", effect, { format: "esm", outfile: path.join(temporary, "bundles/effect.mjs") })
-      expect(execFileSync(process.execPath, [file], { encoding: "utf8", timeout: 60_000 })).toBe("from Effect\n")
+      expect((await execute(process.execPath, [file], { timeout: 60_000 })).stdout).toBe("from Effect\n")
     })
 
     it("stands beside Effect 4 at its plain door, and says at the other one what it needs", async (context) => {
       if (!await installed.get("four")) return context.skip()
-      expect(run(plain, directoryOf("four")).stdout).toBe("/here\n")
-      expect(refusal("four")).toMatch(/^Error: tsgi\/effect runs on Effect 3, and here effect is 4\.\d+\.\d+, .*\n$/)
-      expect(refusal("four")).toContain(remedy)
+      expect((await run(plain, directoryOf("four"))).stdout).toBe("/here\n")
+      expect(await refusal("four")).toMatch(
+        /^Error: tsgi\/effect runs on Effect 3, and here effect is 4\.\d+\.\d+, .*\n$/
+      )
+      expect(await refusal("four")).toContain(remedy)
     })
 
     it("runs when Bun has compiled it", async (context) => {
       if (!await installed.get("bun")) return context.skip()
       const directory = directoryOf("bun")
       fs.writeFileSync(path.join(directory, "hello.js"), plain)
-      execFileSync("node_modules/.bin/bun", ["build", "--compile", "hello.js", "--outfile", "hello"], {
+      await execute("node_modules/.bin/bun", ["build", "--compile", "hello.js", "--outfile", "hello"], {
         cwd: directory,
-        stdio: "pipe",
         timeout: 60_000
       })
-      expect(execFileSync(path.join(directory, "hello"), { encoding: "utf8", stdio: "pipe", timeout: 60_000 }))
+      expect((await execute(path.join(directory, "hello"), { timeout: 60_000 })).stdout)
         .toBe("/here\n")
     })
   })
