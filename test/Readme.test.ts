@@ -424,7 +424,11 @@ describe("the tables", () => {
       fs.readFileSync(path.join(root, "package.json"), "utf8")
     ) as Record<string, Record<string, string>>
     const named = table("Dependencies").flatMap(([cell]) => cell.replaceAll(/ \(.*?\)/g, "").split(", ")).sort()
-    expect(named).toEqual([...Object.keys(dependencies), ...Object.keys(peerDependencies)].sort())
+    const [, built] = /const carried = \{(.*)\}/.exec(fs.readFileSync(path.join(root, "scripts/build.js"), "utf8")) ??
+      []
+    const carried = [...built.matchAll(/"(.*?)"/g)].map(([, name]) => name)
+    const all = new Set([...Object.keys(dependencies), ...Object.keys(peerDependencies), ...carried])
+    expect(named).toEqual([...all].sort())
   })
 })
 

@@ -2,8 +2,7 @@
 import { HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, TestClock } from "effect"
-import { ServerConfig, TsgiHttpServer } from "tsgi/effect"
-import { MemoryListener } from "tsgi/testing"
+import { MemoryListener, ServerConfig, TsgiHttpServer } from "tsgi/effect"
 
 const app = Effect.gen(function*() {
   const request = yield* HttpServerRequest.HttpServerRequest
