@@ -9,9 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
-import { type ServerOptions, WebSocketServer } from "ws"
+import { type ServerOptions, type WebSocket, WebSocketServer } from "ws"
 import * as UpgradeRequest from "../node/upgradeRequest.js"
 import { ResponseError } from "../server/ServerError.js"
+import { Goodbye } from "./Goodbye.js"
 import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 
 /**
@@ -48,8 +49,13 @@ export const make = (options: WebSocketOptions = {}) => {
       if (wrong !== undefined) {
         return Effect.fail(new RequestError({ request, reason: "Decode", description: wrong }))
       }
+      let goodbye: Goodbye | undefined
       return Socket.fromWebSocket(
-        Effect.acquireRelease(open(server, call, request), (socket) => Effect.sync(() => socket.close()))
+        Effect.acquireRelease(
+          open(server, call, request, (own) => goodbye = own),
+          (socket) => Effect.sync(() => socket.close())
+        ),
+        { closeCodeIsError: (code) => Socket.defaultCloseCodeIsError(code) && goodbye?.explains(code) !== true }
       )
     })
 }
@@ -57,7 +63,8 @@ export const make = (options: WebSocketOptions = {}) => {
 const open = (
   server: WebSocketServer,
   call: RequestCall,
-  request: ServerRequest
+  request: ServerRequest,
+  opened: (goodbye: Goodbye) => void
 ): Effect.Effect<globalThis.WebSocket, Socket.SocketGenericError> =>
   Effect.async((resume) => {
     const fail = (cause: unknown): void => resume(Effect.fail(new Socket.SocketGenericError({ reason: "Open", cause })))
@@ -70,12 +77,18 @@ const open = (
       handshake(request),
       taken.stream,
       Buffer.from(taken.rest),
-      (socket) => isWebSocket(socket) ? resume(Effect.succeed(socket)) : fail(new TypeError("no WebSocket"))
+      (socket) => {
+        if (!isWebSocket(socket)) return fail(new TypeError("no WebSocket"))
+        const goodbye = new Goodbye(socket)
+        opened(goodbye)
+        call.exchange.onGoodbye(() => goodbye.say())
+        resume(Effect.succeed(socket))
+      }
     )
   })
 
 // `ws` has the interface of browsers, but not their type.
-const isWebSocket = (socket: unknown): socket is globalThis.WebSocket =>
+const isWebSocket = (socket: WebSocket): socket is WebSocket & globalThis.WebSocket =>
   Predicate.hasProperty(socket, "addEventListener") && Predicate.hasProperty(socket, "readyState")
 
 // What `ws` would refuse by itself is refused before the connection is given away (RFC 6455, 4.2.1), so that the

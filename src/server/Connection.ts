@@ -100,6 +100,8 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   private onConcluded: (() => void) | undefined = undefined
   private closeReason: AbortReason = "ClientGone"
   private interruptDeadline = Infinity
+  // was it the server's wish that the peer left?
+  private saidGoodbye = false
   private askAgain: ((reason: AbortReason) => void) | undefined = undefined
   /** Did the application not end when it was told to? */
   abandoned = false
@@ -637,7 +639,10 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     const exchange = this.current
     if (exchange === undefined || this.closing) return
     if (exchange.isEndless) this.abort("Stopped")
-    else exchange.sayGoodbye()
+    else if (exchange.detached) {
+      this.saidGoodbye = true
+      exchange.sayGoodbye()
+    }
   }
 
   /** Would closing cut an exchange short? */
@@ -696,7 +701,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     if (plea === "RunsOn") this.interruptDeadline = Infinity
     // nobody is there to hear of it
     this.transport.destroy()
-    this.askAgain = (reason) => this.interrupt(exchange, reason, ended)
+    this.askAgain = (reason) => this.interrupt(exchange, this.saidGoodbye ? "Stopped" : reason, ended)
   }
 
   private conclude(done: () => void): void {

@@ -420,6 +420,7 @@ export class Exchange implements HookOwner {
     this.goodbye = goodbye
   }
 
+  /** The time has come. */
   sayGoodbye(): void {
     const { goodbye } = this
     this.goodbye = undefined

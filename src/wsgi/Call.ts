@@ -95,10 +95,12 @@ class Call implements Lent, Pushed {
   readonly setIdle = (): void => this.exchange.markIdle()
 
   signal(): AbortSignal {
-    this.controller ??= new AbortController()
-    if (this.exchange.aborted !== undefined) this.controller.abort(abortError(this.exchange.aborted))
+    const controller = this.controller ??= new AbortController()
+    if (this.exchange.aborted !== undefined) controller.abort(abortError(this.exchange.aborted))
     else this.runsOn()
-    return this.controller.signal
+    // who has taken the connection over is told when it is to be given up
+    this.exchange.onGoodbye(() => controller.abort(abortError("Stopped")))
+    return controller.signal
   }
 
   fieldsOf(fields: Fields): FieldView {

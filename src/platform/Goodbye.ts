@@ -1,0 +1,58 @@
+/**
+ * How a WebSocket is closed when its server stops: once what its peer had asked is answered.
+ *
+ * @since 0.2.0
+ */
+import { WebSocket } from "ws"
+
+/** Going away (RFC 6455, 7.4.1). */
+const goingAway = 1001
+
+/**
+ * Which message answers which is the application's matter, so they are counted: one that leaves for each that came. With
+ * what is never answered it waits until the server's grace time is over.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export class Goodbye {
+  /** Was it said here? */
+  said = false
+  private stopping: "no" | "reading" | "yes" = "no"
+  private owed = 0
+
+  constructor(private readonly socket: WebSocket) {
+    socket.on("message", () => {
+      if (this.stopping !== "yes") this.owed++
+    })
+    const send = socket.send.bind(socket)
+    Reflect.set(socket, "send", (...given: Parameters<typeof send>) => {
+      send(...given)
+      if (this.owed > 0) this.owed--
+      this.sayIfDone()
+    })
+  }
+
+  /** Closes with 1001, once what has come until now is answered. */
+  say(): void {
+    this.stopping = "reading"
+    // what the kernel holds has come too
+    setImmediate(() =>
+      setImmediate(() => {
+        this.stopping = "yes"
+        this.sayIfDone()
+      })
+    )
+  }
+
+  /** Does a close with this code answer it? */
+  explains(code: number): boolean {
+    return this.said && code === goingAway
+  }
+
+  private sayIfDone(): void {
+    if (this.stopping !== "yes" || this.owed > 0 || this.said || this.socket.readyState !== WebSocket.OPEN) return
+    this.said = true
+    this.socket.close(goingAway, "the server stops")
+  }
+}
