@@ -7,7 +7,6 @@
  * @since 0.1.0
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import * as NodeHttpPlatform from "@effect/platform-node/NodeHttpPlatform"
 import * as Etag from "@effect/platform/Etag"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpPlatform from "@effect/platform/HttpPlatform"
@@ -33,6 +32,7 @@ import * as ServerConfig from "../server/ServerConfig.js"
 import type { TlsInfo } from "../server/Transport.js"
 import { Arrivals } from "./Arrivals.js"
 import type { Calls } from "./Calls.js"
+import * as FilePlatform from "./FilePlatform.js"
 import { HandlerCall } from "./HandlerCall.js"
 import { check, defaults, type DoorOptions, type Options, split } from "./Options.js"
 import { ServerRequest } from "./ServerRequest.js"
@@ -178,13 +178,14 @@ export const layerServer = (options: Options = {}): Layer.Layer<HttpServer.HttpS
   Layer.scoped(HttpServer.HttpServer, make(options))
 
 /**
- * What file responses and entity tags need.
+ * What file responses and entity tags need. Ranges of files are right here, which they are not with the platform's own
+ * `HttpPlatform`.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext> = Layer
-  .mergeAll(NodeHttpPlatform.layer, Etag.layerWeak, NodeContext.layer)
+export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext> =
+  Layer.mergeAll(FilePlatform.layer, Etag.layerWeak, NodeContext.layer)
 
 /**
  * An HttpServer with the services that apps on Node use.
