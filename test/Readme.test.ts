@@ -330,6 +330,11 @@ describe("the tables", () => {
     for (const name of properties("WebSocketOptions")) expect(websocket).toContain(name)
     const [, maxPayload] = /maxPayload \(default (\d+)\)/.exec(websocket) ?? []
     expect(source("Upgrade.ts")).toContain(`maxPayload ?? ${maxPayload}`)
+    const [, , forms] = rows.find(([name]) => name === "forms") ?? []
+    for (const name of properties("FormOptions")) {
+      const [, most] = new RegExp(`\`${name}\`[^.]*?\\(default \`?(\\w+)\`?\\)`).exec(forms) ?? []
+      expect(source("FormLimits.ts")).toContain(`${name} ?? ${most}`)
+    }
   })
 
   it("names of TsgiHttpServer, InterimResponses and the services", () => {

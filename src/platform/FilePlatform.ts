@@ -96,8 +96,10 @@ const make = Effect.gen(function*() {
           const highWaterMark = given?.chunkSize === undefined ? undefined : Number(given.chunkSize)
           return respond(path, tag, Option.getOrUndefined(info.mtime), given, range, () =>
             NodeStream.fromReadable<unknown>(
-              () => createReadStream(path, { start, end: start + length - 1, highWaterMark }),
-              (cause) => cause
+              () =>
+                createReadStream(path, { start, end: start + length - 1, highWaterMark }),
+              (cause) =>
+                cause
             ))
         })),
     fileWebResponse: (file, given) =>

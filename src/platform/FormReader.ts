@@ -7,17 +7,12 @@
  *
  * @since 0.1.0
  */
-import * as FileSystem from "@effect/platform/FileSystem"
 import type * as Headers from "@effect/platform/Headers"
-import * as Respondable from "@effect/platform/HttpServerRespondable"
-import * as ServerResponse from "@effect/platform/HttpServerResponse"
 import * as Multipart from "@effect/platform/Multipart"
-import type * as Path from "@effect/platform/Path"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as MP from "multipasta"
 import { setImmediate } from "node:timers"
@@ -25,25 +20,12 @@ import { join } from "../protocol/octets.js"
 import type { Exchange } from "../server/Exchange.js"
 import { BodyError } from "../server/ServerError.js"
 import * as BodyReader from "./BodyReader.js"
+import * as Disposition from "./Disposition.js"
+import * as FormError from "./FormError.js"
+import * as FormLimits from "./FormLimits.js"
 
 /** Bytes of a file that are kept for whoever will read it, before the next part may be looked for. */
 const mostHeld = 65_536
-
-/**
- * A form whose body could not be read: the platform's error, which knows the answer that fits.
- *
- * @since 0.1.0
- * @category errors
- */
-export class UnreadableForm extends Multipart.MultipartError {
-  constructor(readonly bodyError: BodyError) {
-    super({ reason: bodyError.reason === "TooLarge" ? "BodyTooLarge" : "InternalError", cause: bodyError })
-  }
-
-  [Respondable.symbol]() {
-    return ServerResponse.empty({ status: this.bodyError.status })
-  }
-}
 
 /**
  * The parts of a form. A file is read before the next part is asked for, or beside it: of one that nobody reads only the
@@ -53,37 +35,13 @@ export class UnreadableForm extends Multipart.MultipartError {
  */
 export const stream = (
   exchange: Exchange,
-  headers: Headers.Headers
+  headers: Headers.Headers,
+  limits: FormLimits.FormLimits
 ): Stream.Stream<Multipart.Part, Multipart.MultipartError> =>
   Stream.unwrap(Effect.map(
-    Multipart.makeConfig(headers),
+    FormLimits.resolve(headers, limits),
     (config) => Stream.repeatEffectChunkOption(new FormReader(exchange, config).next)
   ))
-
-/**
- * A form with its files on disk, for as long as the scope is open.
- *
- * @since 0.1.0
- */
-export const persisted = (
-  exchange: Exchange,
-  headers: Headers.Headers
-): Effect.Effect<
-  Multipart.Persisted,
-  Multipart.MultipartError,
-  Scope.Scope | FileSystem.FileSystem | Path.Path
-> =>
-  Multipart.toPersisted(
-    stream(exchange, headers),
-    (path, file) =>
-      Effect.flatMap(FileSystem.FileSystem, (files) =>
-        Effect.mapError(
-          Stream.run(file.content, files.sink(path)),
-          // one of a form knows its answer already
-          (cause) =>
-            cause._tag === "MultipartError" ? cause : new Multipart.MultipartError({ reason: "InternalError", cause })
-        ))
-  )
 
 class FormReader {
   private readonly parser: MP.Parser
@@ -91,27 +49,50 @@ class FormReader {
   private file: FilePart | undefined = undefined
   private over: "Complete" | Multipart.MultipartError | undefined = undefined
   private onProgress: (() => void) | undefined = undefined
+  private fields = 0
+  private fieldsSize = 0
+  private files = 0
 
-  constructor(private readonly exchange: Exchange, config: MP.BaseConfig) {
+  constructor(private readonly exchange: Exchange, private readonly config: FormLimits.FormConfig) {
     this.parser = MP.make({
-      ...config,
-      onField: (info, value) => {
-        this.parts.push(new FieldPart(info, value))
-      },
-      onFile: (info) => {
-        const file = new FilePart(info, this)
-        this.file = file
-        this.parts.push(file)
-        return (bytes) => bytes === null ? file.complete() : file.add(bytes)
-      },
-      onError: (error) => this.end(errorFrom(error)),
+      ...config.parser,
+      isFile: (info) => (config.parser.isFile ?? MP.defaultIsFile)(Disposition.complete(info)),
+      onField: (info, value) => this.addField(Disposition.complete(info), value),
+      onFile: (info) => this.addFile(Disposition.complete(info)),
+      onError: (error) => this.end(FormError.fromParser(error, config)),
       onDone: () => this.end("Complete")
     })
   }
 
+  private addField(info: MP.PartInfo, value: Uint8Array): void {
+    // what is behind a mistake in one piece of the body is no longer looked at
+    if (this.over !== undefined) return
+    const { fields, fieldsSize } = this.config
+    if (++this.fields > fields.most) return this.end(FormError.tooMuch("TooManyParts", fields))
+    if ((this.fieldsSize += value.length) > fieldsSize.most) {
+      return this.end(FormError.tooMuch("FieldTooLarge", fieldsSize))
+    }
+    this.parts.push(new FieldPart(info, value))
+  }
+
+  private addFile(info: MP.PartInfo): (bytes: Uint8Array | null) => void {
+    const { files, fileSize } = this.config
+    if (++this.files > files.most) this.end(FormError.tooMuch("TooManyParts", files))
+    if (this.over !== undefined) return () => undefined
+    const file = new FilePart(info, this)
+    let length = 0
+    this.file = file
+    this.parts.push(file)
+    return (bytes) => {
+      if (bytes === null) file.complete()
+      else if ((length += bytes.length) > fileSize.most) this.end(FormError.tooMuch("FileTooLarge", fileSize))
+      else file.add(bytes)
+    }
+  }
+
   /** Why no more of a file will come. */
   get failure(): Multipart.MultipartError | undefined {
-    return this.over === "Complete" ? errorFrom({ _tag: "EndNotReached" }) : this.over
+    return this.over === "Complete" ? FormError.fromParser({ _tag: "EndNotReached" }, this.config) : this.over
   }
 
   /** The parts that came, the end, or what is wrong. */
@@ -133,17 +114,16 @@ class FormReader {
   readonly advance: Effect.Effect<void> = Effect.suspend(() => {
     const taken = this.exchange.body.take()
     if (taken === undefined) return BodyReader.arrival(this.exchange)
-    if (taken instanceof BodyError) this.end(new UnreadableForm(taken))
+    if (taken instanceof BodyError) this.end(new FormError.UnreadableForm(taken))
     else {
       try {
         if (taken instanceof Uint8Array) this.parser.write(taken)
         else this.parser.end()
       } catch (cause) {
-        // a file name with a malformed escape, for instance
-        this.end(new Multipart.MultipartError({ reason: "Parse", cause }))
+        this.end(FormError.malformed("a name has a malformed escape", cause))
       }
       // the last boundary never came, and nor did the first
-      if (!(taken instanceof Uint8Array)) this.end(errorFrom({ _tag: "EndNotReached" }))
+      if (!(taken instanceof Uint8Array)) this.end(FormError.fromParser({ _tag: "EndNotReached" }, this.config))
     }
     return Effect.void
   })
@@ -181,15 +161,16 @@ class FormReader {
   }
 }
 
-abstract class PartBase extends Inspectable.Class {
+/**
+ * What all parts of a form have.
+ *
+ * @since 0.2.0
+ */
+export abstract class PartBase extends Inspectable.Class {
   readonly [Multipart.TypeId]: Multipart.TypeId = Multipart.TypeId
-  readonly key: string
-  readonly contentType: string
 
-  constructor(info: MP.PartInfo) {
+  constructor(readonly key: string, readonly contentType: string) {
     super()
-    this.key = info.name
-    this.contentType = info.contentType
   }
 }
 
@@ -198,7 +179,7 @@ class FieldPart extends PartBase implements Multipart.Field {
   readonly value: string
 
   constructor(info: MP.PartInfo, value: Uint8Array) {
-    super(info)
+    super(info.name, info.contentType)
     this.value = MP.decodeField(info, value)
   }
 
@@ -219,7 +200,7 @@ class FilePart extends PartBase implements Multipart.File {
   private passedOver = false
 
   constructor(info: MP.PartInfo, private readonly form: FormReader) {
-    super(info)
+    super(info.name, info.contentType)
     this.name = info.filename ?? info.name
   }
 
@@ -282,13 +263,3 @@ const passedOver = (name: string): Multipart.MultipartError =>
     reason: "InternalError",
     cause: new Error(`the file ${JSON.stringify(name)} was left unread when the next part was asked for`)
   })
-
-const limits = {
-  MaxParts: "TooManyParts",
-  MaxFieldSize: "FieldTooLarge",
-  MaxPartSize: "FileTooLarge",
-  MaxTotalSize: "BodyTooLarge"
-} as const
-
-const errorFrom = (cause: MP.MultipartError): Multipart.MultipartError =>
-  new Multipart.MultipartError({ reason: cause._tag === "ReachedLimit" ? limits[cause.limit] : "Parse", cause })

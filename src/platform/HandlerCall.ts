@@ -35,7 +35,8 @@ import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { WholeBody } from "./BodyReader.js"
 import type { Listed } from "./Calls.js"
 import { hasChildren, isInterruptible } from "./fiberState.js"
-import { UnreadableForm } from "./FormReader.js"
+import { UnreadableForm } from "./FormError.js"
+import type { FormLimits } from "./FormLimits.js"
 import { LayeredMap } from "./LayeredMap.js"
 import { begunWith, type OpenSpan, RequestSpan, traced, untraced } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
@@ -97,6 +98,10 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
 
   get maxBufferedBody(): number {
     return this.site.maxBufferedBody
+  }
+
+  get forms(): FormLimits {
+    return this.site.forms
   }
 
   upgrade(request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> {

@@ -7,6 +7,7 @@ import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListene
 import * as TrustedProxies from "../node/TrustedProxies.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import { OptionError } from "../server/ServerError.js"
+import type { FormOptions } from "./FormLimits.js"
 import type { WebSocketOptions } from "./Upgrade.js"
 
 /**
@@ -33,6 +34,8 @@ export interface DoorOptions {
   readonly interruptOnDisconnect?: boolean | undefined
   /** Bytes that `text`, `json`, `urlParamsBody` and `arrayBuffer` may read; `MaxBodySize` overrides it. Default 10 MiB. */
   readonly maxBufferedBody?: number | undefined
+  /** Bounds on forms, by number and in bytes. */
+  readonly forms?: FormOptions | undefined
   readonly websocket?: WebSocketOptions | undefined
 }
 
@@ -67,7 +70,7 @@ export const split = (options: Options): {
 } => {
   const { backlog, fd, host, ipv6Only, keepAliveInitialDelay, mode, path, port, reusePort, tls, ...withoutListening } =
     options
-  const { interruptOnDisconnect, maxBufferedBody, trustedProxies, websocket, ...config } = withoutListening
+  const { forms, interruptOnDisconnect, maxBufferedBody, trustedProxies, websocket, ...config } = withoutListening
   // without a host: where NodeHttpServer listens, so that a swap takes nobody's connections away
   const everywhere = path === undefined && fd === undefined ? "*" : undefined
   const listening = {
@@ -81,7 +84,7 @@ export const split = (options: Options): {
     port,
     reusePort
   }
-  const door = { interruptOnDisconnect, maxBufferedBody, websocket }
+  const door = { forms, interruptOnDisconnect, maxBufferedBody, websocket }
   const { limits } = config
   const whole = ServerConfig.make({
     ...config,
@@ -105,9 +108,15 @@ export const split = (options: Options): {
  * @since 0.1.0
  * @category conversions
  */
-export const check = ({ interruptOnDisconnect, maxBufferedBody, websocket, ...rest }: DoorOptions): void => {
+export const check = ({ forms, interruptOnDisconnect, maxBufferedBody, websocket, ...rest }: DoorOptions): void => {
   const { maxPayload, perMessageDeflate, ...others } = websocket ?? {}
-  for (const option of [...Object.keys(rest), ...Object.keys(others).map((name) => `websocket.${name}`)]) {
+  const { maxFields, maxFieldsSize, maxFiles, maxTotalSize, ...otherForms } = forms ?? {}
+  const unknown = [
+    ...Object.keys(rest),
+    ...Object.keys(others).map((name) => `websocket.${name}`),
+    ...Object.keys(otherForms).map((name) => `forms.${name}`)
+  ]
+  for (const option of unknown) {
     throw new OptionError({ option, description: "there is no such option" })
   }
   const must = (option: string, holds: boolean, what: string, value: boolean | number | undefined) => {
@@ -117,12 +126,17 @@ export const check = ({ interruptOnDisconnect, maxBufferedBody, websocket, ...re
   const within = (value: number | undefined, least: number, most: number): boolean =>
     value === Infinity || (value !== undefined && Number.isInteger(value) && value >= least && value <= most)
   must("interruptOnDisconnect", typeof interruptOnDisconnect === "boolean", "a boolean", interruptOnDisconnect)
-  must(
-    "maxBufferedBody",
-    within(maxBufferedBody, 0, Infinity),
-    "a whole number of bytes, 0 or more, or Infinity",
-    maxBufferedBody
-  )
+  const amounts = {
+    maxBufferedBody,
+    "forms.maxFieldsSize": maxFieldsSize,
+    "forms.maxTotalSize": maxTotalSize
+  }
+  for (const [option, value] of Object.entries(amounts)) {
+    must(option, within(value, 0, Infinity), "a whole number of bytes, 0 or more, or Infinity", value)
+  }
+  for (const [option, value] of Object.entries({ "forms.maxFields": maxFields, "forms.maxFiles": maxFiles })) {
+    must(option, within(value, 0, Infinity), "a whole number, 0 or more, or Infinity", value)
+  }
   must(
     "websocket.maxPayload",
     within(maxPayload, 1, 2 ** 31 - 1),

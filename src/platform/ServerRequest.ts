@@ -27,7 +27,10 @@ import type { Duplex } from "node:stream"
 import type { Exchange } from "../server/Exchange.js"
 import { BodyError } from "../server/ServerError.js"
 import * as BodyReader from "./BodyReader.js"
+import type { FormLimits } from "./FormLimits.js"
 import * as FormReader from "./FormReader.js"
+import { honest, NotNode } from "./NotNode.js"
+import * as PersistedForm from "./PersistedForm.js"
 import { makeTruthful, withScheme } from "./truthfulHeaders.js"
 
 /**
@@ -42,6 +45,7 @@ export interface RequestCall {
   readonly body: BodyReader.WholeBody
   /** Bytes that may be read whole where no `MaxBodySize` is provided. */
   readonly maxBufferedBody: number
+  readonly forms: FormLimits
   readonly upgrade: (request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop. */
   readonly stopping: Effect.Effect<void>
@@ -66,22 +70,13 @@ export class UnreadableBody extends RequestError {
 }
 
 /**
- * Something was asked for that only `NodeHttpServer` has.
- *
- * @since 0.1.0
- * @category errors
- */
-export class NotNode extends Error {
-  override readonly name = "NotNode"
-}
-
-/**
  * @since 0.1.0
  * @category models
  */
 export class ServerRequest extends Inspectable.Class implements HttpServerRequest.HttpServerRequest {
   readonly [HttpServerRequest.TypeId]: HttpServerRequest.TypeId = HttpServerRequest.TypeId
   readonly [IncomingMessage.TypeId]: IncomingMessage.TypeId = IncomingMessage.TypeId
+  private readSource: Exchange | undefined = undefined
   private readCookies: ReadonlyRecord<string, string> | undefined = undefined
   private persisted: HttpServerRequest.HttpServerRequest["multipart"] | undefined = undefined
 
@@ -94,8 +89,12 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     super()
   }
 
+  /**
+   * The exchange. What only an `IncomingMessage` has throws {@link NotNode}, as `NodeHttpServerRequest.toIncomingMessage`
+   * gives this under that type.
+   */
   get source(): Exchange {
-    return this.call.exchange
+    return this.readSource ??= new Proxy(this.call.exchange, honest)
   }
 
   /** What `NodeHttpServerRequest.toServerResponse` takes from its own requests. */
@@ -104,12 +103,12 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 
   get originalUrl(): string {
-    return this.source.request.target
+    return this.call.exchange.request.target
   }
 
   // The platform's type names the methods that its routers know; a request may have any other, as with NodeHttpServer.
   get method(): HttpMethod {
-    return this.source.request.method.toUpperCase() as HttpMethod
+    return this.call.exchange.request.method.toUpperCase() as HttpMethod
   }
 
   get headers(): Headers.Headers {
@@ -122,7 +121,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
 
   get remoteAddress(): Option.Option<string> {
     if (this.givenAddress !== undefined) return Option.some(this.givenAddress)
-    const client = this.source.client
+    const client = this.call.exchange.client
     return client._tag === "Tcp" ? Option.some(client.host) : Option.none()
   }
 
@@ -134,13 +133,13 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     return new ServerRequest(
       this.call,
       options.url ?? this.url,
-      options.headers === undefined ? this.readHeaders : withScheme(options.headers, this.source.scheme),
+      options.headers === undefined ? this.readHeaders : withScheme(options.headers, this.call.exchange.scheme),
       options.remoteAddress ?? this.givenAddress
     )
   }
 
   get stream(): Stream.Stream<Uint8Array, RequestError> {
-    return Stream.mapError(BodyReader.stream(this.source), (error) => this.unreadable(error))
+    return Stream.mapError(BodyReader.stream(this.call.exchange), (error) => this.unreadable(error))
   }
 
   get arrayBuffer(): Effect.Effect<ArrayBuffer, RequestError> {
@@ -167,7 +166,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 
   get multipartStream(): Stream.Stream<Multipart.Part, Multipart.MultipartError> {
-    return FormReader.stream(this.source, this.headers)
+    return FormReader.stream(this.call.exchange, this.headers, this.call.forms)
   }
 
   get multipart(): Effect.Effect<
@@ -175,7 +174,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     Multipart.MultipartError,
     Scope.Scope | FileSystem.FileSystem | Path.Path
   > {
-    return this.persisted ??= Effect.runSync(Effect.cached(FormReader.persisted(this.source, this.headers)))
+    return this.persisted ??= Effect.runSync(Effect.cached(PersistedForm.persist(this.multipartStream)))
   }
 
   get upgrade(): Effect.Effect<Socket.Socket, RequestError> {

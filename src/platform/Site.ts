@@ -26,6 +26,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type * as Types from "effect/Types"
 import { Calls } from "./Calls.js"
+import * as FormLimits from "./FormLimits.js"
 import type { DoorOptions } from "./Options.js"
 import { untraced } from "./RequestSpan.js"
 import type { RequestCall, ServerRequest } from "./ServerRequest.js"
@@ -93,6 +94,7 @@ export interface Site {
   readonly interruptOnDisconnect: boolean
   /** Bytes that may be read whole where no `MaxBodySize` is provided. */
   readonly maxBufferedBody: number
+  readonly forms: FormLimits.FormLimits
   readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop, or the app to end. */
   readonly stopping: Effect.Effect<void>
@@ -155,6 +157,7 @@ export const make = (
       },
       interruptOnDisconnect: options.interruptOnDisconnect ?? true,
       maxBufferedBody: options.maxBufferedBody ?? 10_485_760,
+      forms: FormLimits.make(options.forms),
       upgrade,
       stopping,
       calls: new Calls()

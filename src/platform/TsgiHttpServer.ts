@@ -184,8 +184,8 @@ export const layerServer = (options: Options = {}): Layer.Layer<HttpServer.HttpS
  * @since 0.1.0
  * @category layers
  */
-export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext> =
-  Layer.mergeAll(FilePlatform.layer, Etag.layerWeak, NodeContext.layer)
+export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext> = Layer
+  .mergeAll(FilePlatform.layer, Etag.layerWeak, NodeContext.layer)
 
 /**
  * An HttpServer with the services that apps on Node use.
@@ -243,13 +243,14 @@ export const layerTest: Layer.Layer<
 
 export {
   /**
-   * What `NodeHttpServerRequest.toServerResponse` throws for a request of this server.
+   * What `NodeHttpServerRequest.toServerResponse` throws for a request of this server, and what `toIncomingMessage` gives
+   * when it is used as the IncomingMessage that its type says.
    *
    * @since 0.1.0
    * @category errors
    */
   NotNode
-} from "./ServerRequest.js"
+} from "./NotNode.js"
 
 /**
  * The request's fields in the order, case and number they came; empty on another HttpServer.

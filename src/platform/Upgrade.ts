@@ -20,7 +20,10 @@ import type { RequestCall, ServerRequest } from "./ServerRequest.js"
  * @category models
  */
 export interface WebSocketOptions {
-  /** Longest message in bytes, after decompression; a longer one closes the WebSocket with 1009. Default 8388608. */
+  /**
+   * Longest message in bytes, after decompression; a longer one closes the WebSocket with 1009. Default 16777216, which is
+   * what a message of @effect/rpc may have.
+   */
   readonly maxPayload?: number | undefined
   /** Offer permessage-deflate (RFC 7692), without context takeover, so that memory per connection stays bounded. Default `true`. */
   readonly perMessageDeflate?: boolean | undefined
@@ -36,7 +39,7 @@ export const make = (options: WebSocketOptions = {}) => {
   const settings: ServerOptions = {
     noServer: true,
     clientTracking: false,
-    maxPayload: options.maxPayload ?? 8_388_608,
+    maxPayload: options.maxPayload ?? 16_777_216,
     perMessageDeflate: options.perMessageDeflate === false
       ? false
       : { serverNoContextTakeover: true, clientNoContextTakeover: true, concurrencyLimit: 10 }

@@ -50,7 +50,14 @@ for (const kind of Object.keys(kinds)) {
       Effect.gen(function*() {
         const handler: Handler = Effect.gen(function*() {
           const request = yield* current
-          assert.instanceOf(NodeHttpServerRequest.toIncomingMessage(request), Exchange.Exchange)
+          const message = NodeHttpServerRequest.toIncomingMessage(request)
+          assert.instanceOf(message, Exchange.Exchange)
+          for (const name of messageNames) {
+            assert.throws(() => Reflect.get(message, name), TsgiHttpServer.NotNode, `\`${name}\``)
+          }
+          assert.strictEqual(Reflect.get(message, "user"), undefined)
+          assert.isDefined(Reflect.get(message, "request"))
+          assert.strictEqual((yield* HttpServerRequest.toWeb(request)).method, "GET")
           const error = yield* Effect.flip(
             Effect.try({ try: () => NodeHttpServerRequest.toServerResponse(request), catch: (error) => error })
           )
@@ -61,6 +68,31 @@ for (const kind of Object.keys(kinds)) {
       }))
   })
 }
+
+/** What programs ask an IncomingMessage for. */
+const messageNames = [
+  "headers",
+  "headersDistinct",
+  "rawHeaders",
+  "url",
+  "method",
+  "socket",
+  "connection",
+  "httpVersion"
+]
+  .concat(
+    "complete",
+    "aborted",
+    "trailers",
+    "pipe",
+    "on",
+    "once",
+    "read",
+    "resume",
+    "destroy",
+    "setTimeout",
+    "readable"
+  )
 
 it.scoped("TLS: what was agreed on", () =>
   Effect.gen(function*() {

@@ -261,3 +261,37 @@ describe("a route that routers are told not to interrupt", () => {
       assert.deepStrictEqual(given.seen.events.entries, [...hooksOnly, "handler over", "scope ClientGone"])
     }))
 })
+
+for (
+  const [how, shared] of Object.entries({
+    "computed uninterruptibly": (load: Effect.Effect<void>) => Effect.cached(Effect.uninterruptible(load)),
+    "asked for by handlers that run on": (load: Effect.Effect<void>) =>
+      Effect.map(Effect.cached(load), TsgiHttpServer.keepRunning)
+  })
+) {
+  it.scoped(`what handlers share, ${how}: who asked first and leaves takes it from nobody`, () =>
+    Effect.gen(function*() {
+      const { go, seen } = yield* work
+      const load = yield* shared(
+        Effect.zipRight(Effect.sync(() => seen.lines.push("at work")), Deferred.await(go))
+      )
+      const handler = Effect.zipRight(
+        Effect.sync(() => seen.lines.push("asked")),
+        Effect.as(load, HttpServerResponse.text("done"))
+      )
+      const scene = yield* serve(kinds.HttpApp(handler), seen, { memory: true })
+      const [first, second] = yield* Effect.promise(() => Promise.all([scene.connect(), scene.connect()]))
+      first.send(get)
+      yield* Effect.promise(() => seen.lines.first(2))
+      second.send(get)
+      yield* Effect.promise(() => seen.lines.first(3))
+      first.reset()
+      yield* Effect.promise(() => turns(50))
+      yield* Deferred.succeed(go, undefined)
+      assert.strictEqual((yield* Effect.promise(() => second.response())).status, 200)
+      const third = yield* Effect.promise(scene.connect)
+      third.send(get)
+      assert.strictEqual((yield* Effect.promise(() => third.response())).status, 200)
+      for (const client of [second, third]) client.close()
+    }))
+}

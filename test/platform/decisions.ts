@@ -92,7 +92,7 @@ const table = {
   formLimitsAreTold: {
     what: "a part that is too large fails the form with a MultipartError; NodeHttpServer gives the form without it",
     why: "the platform's other servers do so; a form that silently lacks a field is worse than none",
-    covers: (_, { node, tsgi }) => node.status === "200" && node.body === "{}" && tsgi.status === "500"
+    covers: (_, { node, tsgi }) => node.status === "200" && node.body === "{}" && tsgi.status === "413"
   },
   inspectionReadsNothing: {
     what: "a request that is logged or inspected shows no body; NodeHttpServer's shows it when it was read before",
@@ -121,7 +121,7 @@ const table = {
     covers: ({ entry, node, tsgi }) => entry === "extensions" && node === "" && tsgi === "permessage-deflate"
   },
   messagesAreBounded: {
-    what: "a WebSocket message longer than 8 MiB, or what is set, closes with 1009; NodeHttpServer takes 100 MiB",
+    what: "a WebSocket message longer than 16 MiB, or what is set, closes with 1009; NodeHttpServer takes 100 MiB",
     why: "promise 6: memory per connection is bounded",
     covers: (_, { tsgi }) => tsgi.end.startsWith("1009")
   },

@@ -1,0 +1,41 @@
+/**
+ * What a part of a form is called.
+ *
+ * The parser takes the fields of a part for UTF-8, as browsers send them, and then reads no Content-Disposition with a
+ * character beyond Latin-1: a file named in Cyrillic would be a field without a name.
+ *
+ * @since 0.2.0
+ */
+import type { PartInfo } from "multipasta"
+
+const kind = /^\s*form-data\s*(?=;)/i
+const parameter = /;\s*([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\[^])*)"|([^\s;"]*))\s*/gy
+
+/**
+ * The part as its Content-Disposition has it (RFC 7578, 4.2), where the parser could not read that.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const complete = (info: PartInfo): PartInfo => {
+  const field = info.headers["content-disposition"]
+  if (info.contentDisposition !== "" || typeof field !== "string") return info
+  const [start] = kind.exec(field) ?? []
+  if (start === undefined) return info
+  const parameters: Record<string, string> = Object.create(null)
+  parameter.lastIndex = start.length
+  for (let found = parameter.exec(field); found !== null; found = parameter.exec(field)) {
+    parameters[found[1].toLowerCase()] = found[2] ?? found[3]
+  }
+  const { filename, name = "" } = parameters
+  return {
+    ...info,
+    name,
+    filename,
+    contentType: filename !== undefined && info.headers["content-type"] === undefined
+      ? "application/octet-stream"
+      : info.contentType,
+    contentDisposition: "form-data",
+    contentDispositionParameters: parameters
+  }
+}

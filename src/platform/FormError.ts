@@ -1,0 +1,98 @@
+/**
+ * Forms that are refused, and why: the platform's error, which knows the answer that fits.
+ *
+ * @since 0.2.0
+ */
+import * as Respondable from "@effect/platform/HttpServerRespondable"
+import * as ServerResponse from "@effect/platform/HttpServerResponse"
+import * as Multipart from "@effect/platform/Multipart"
+import type * as MP from "multipasta"
+import type { BodyError } from "../server/ServerError.js"
+import type { Bound, FormConfig } from "./FormLimits.js"
+
+/**
+ * A form whose body could not be read.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnreadableForm extends Multipart.MultipartError {
+  constructor(readonly bodyError: BodyError) {
+    super({ reason: bodyError.reason === "TooLarge" ? "BodyTooLarge" : "InternalError", cause: bodyError })
+  }
+
+  [Respondable.symbol]() {
+    return ServerResponse.empty({ status: this.bodyError.status })
+  }
+}
+
+/**
+ * A form that is malformed, which is answered 400, or passes a limit, which is answered 413.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class RefusedForm extends Multipart.MultipartError {
+  constructor(
+    reason: Exclude<Multipart.MultipartError["reason"], "InternalError">,
+    readonly description: string,
+    cause: unknown
+  ) {
+    super({ reason, cause: cause ?? new Error(description) })
+  }
+
+  override get message(): string {
+    return `${this.reason}: ${this.description}`
+  }
+
+  [Respondable.symbol]() {
+    return ServerResponse.empty({ status: this.reason === "Parse" ? 400 : 413 })
+  }
+}
+
+/**
+ * @since 0.2.0
+ * @category constructors
+ */
+export const malformed = (description: string, cause?: unknown): RefusedForm =>
+  new RefusedForm("Parse", description, cause)
+
+/**
+ * @since 0.2.0
+ * @category constructors
+ */
+export const tooMuch = (
+  reason: "FileTooLarge" | "FieldTooLarge" | "BodyTooLarge" | "TooManyParts",
+  bound: Bound,
+  cause?: unknown
+): RefusedForm => new RefusedForm(reason, `the form has more than ${bound.most} ${bound.what} (${bound.option})`, cause)
+
+/**
+ * What the parser says is wrong.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const fromParser = (cause: MP.MultipartError, config: FormConfig): RefusedForm => {
+  switch (cause._tag) {
+    case "ReachedLimit":
+      switch (cause.limit) {
+        case "MaxParts":
+          return tooMuch("TooManyParts", config.parts, cause)
+        case "MaxFieldSize":
+          return tooMuch("FieldTooLarge", config.fieldSize, cause)
+        case "MaxPartSize":
+          return tooMuch("FileTooLarge", config.fileSize, cause)
+        case "MaxTotalSize":
+          return tooMuch("BodyTooLarge", config.totalSize, cause)
+      }
+    case "InvalidBoundary":
+      return malformed("its Content-Type names no boundary", cause)
+    case "BadHeaders":
+      return malformed(`the fields of a part are malformed: ${cause.error.reason}`, cause)
+    case "InvalidDisposition":
+      return malformed("a part has no name", cause)
+    case "EndNotReached":
+      return malformed("the last boundary is missing", cause)
+  }
+}

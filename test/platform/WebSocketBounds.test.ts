@@ -1,0 +1,79 @@
+/** What a WebSocket's peer can make the server keep: messages have a bound, and so have pings whose answers nobody reads. */
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import * as Net from "node:net"
+import { WebSocket } from "ws"
+import { Journal } from "../utils/Journal.js"
+import { type Handler, kinds, nothingSeen, type Seen, serve } from "./scene.js"
+
+/** Tells how long messages are. */
+const measuring = (seen: Seen): Handler =>
+  Effect.gen(function*() {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const socket = yield* request.upgrade
+    const write = yield* socket.writer
+    yield* Effect.exit(socket.runRaw((message) => write(String(message.length))))
+    seen.events.push("handler over")
+    return HttpServerResponse.empty()
+  }).pipe(Effect.scoped, Effect.orDie)
+
+const listening = (seen: Seen) =>
+  Effect.map(
+    serve(kinds.HttpApp(measuring(seen)), seen),
+    ({ address }) => address._tag === "Tcp" ? address.port : 0
+  )
+
+it.scoped("a message of 16 MiB is one, a longer one closes with 1009", () =>
+  Effect.gen(function*() {
+    const port = yield* listening(nothingSeen())
+    const client = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false })
+    const heard = new Journal<string>()
+    client.on("message", (data: Buffer) => heard.push(data.toString()))
+    client.on("close", (code) => heard.push(`closed ${code}`))
+    client.on("error", () => undefined)
+    yield* Effect.promise(() => new Promise((resolve) => client.once("open", resolve)))
+    client.send(new Uint8Array(16_777_216))
+    assert.deepStrictEqual(yield* Effect.promise(() => heard.first(1)), ["16777216"])
+    client.send(new Uint8Array(16_777_217))
+    assert.deepStrictEqual(yield* Effect.promise(() => heard.first(2)), ["16777216", "closed 1009"])
+  }), 30_000)
+
+it.scoped("a peer that pings for ever and reads nothing is dropped", () =>
+  Effect.gen(function*() {
+    const seen = nothingSeen()
+    const port = yield* listening(seen)
+    const client = Net.connect(port, "127.0.0.1")
+    yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
+    const gone = new Promise<void>((resolve) => client.once("close", () => resolve()))
+    client.on("error", () => undefined)
+    client.write(
+      "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    // masked with zeros, 125 bytes each: as many as the kernels of both sides hold, and more
+    const ping = Buffer.concat([Buffer.from([0x89, 0x80 | 125, 0, 0, 0, 0]), Buffer.alloc(125)])
+    const pings = Buffer.concat(Array.from({ length: 1000 }, () => ping))
+    let sent = 0
+    const more = (): void => {
+      while (sent < 64_000_000 && !client.destroyed) {
+        sent += pings.length
+        if (!client.write(pings)) {
+          client.once("drain", more)
+          return
+        }
+      }
+    }
+    more()
+    yield* Effect.promise(() => Promise.race([gone, seen.events.find((event) => event === "handler over")]))
+    assert.isBelow(sent, 64_000_000)
+  }), 30_000)
+
+it("the library is one that bounds both", () => {
+  const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(fs.readFileSync("package.json", "utf8"))
+  const [major, minor] = dependencies.ws.replace("^", "").split(".").map(Number)
+  assert.strictEqual(major, 8)
+  assert.isAtLeast(minor, 23)
+})
