@@ -311,7 +311,7 @@ describe("the tables", () => {
   it("options of TsgiHttpServer", () => {
     const rows = table("Options of TsgiHttpServer")
     expect(names(rows)).toEqual(properties("HttpServerOptions"))
-    expect(rows.slice(0, 3).map(([name]) => name).sort()).toEqual(properties("DoorOptions"))
+    expect(rows.slice(0, 4).map(([name]) => name).sort()).toEqual(properties("DoorOptions"))
     const { halfClose, fieldCase, ...config } = { ...ServerConfig.defaults, ...TsgiHttpServer.defaults }
     const defaults = defaultsOf(rows)
     expect(defaults).toMatchObject(texts({

@@ -22,7 +22,7 @@ export const complete = (info: PartInfo): PartInfo => {
   if (info.contentDisposition !== "" || typeof field !== "string") return info
   const [start] = kind.exec(field) ?? []
   if (start === undefined) return info
-  const parameters: Record<string, string> = Object.create(null)
+  const parameters: Record<string, string> = {}
   parameter.lastIndex = start.length
   for (let found = parameter.exec(field); found !== null; found = parameter.exec(field)) {
     parameters[found[1].toLowerCase()] = found[2] ?? found[3]

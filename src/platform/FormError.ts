@@ -75,17 +75,10 @@ export const tooMuch = (
  */
 export const fromParser = (cause: MP.MultipartError, config: FormConfig): RefusedForm => {
   switch (cause._tag) {
-    case "ReachedLimit":
-      switch (cause.limit) {
-        case "MaxParts":
-          return tooMuch("TooManyParts", config.parts, cause)
-        case "MaxFieldSize":
-          return tooMuch("FieldTooLarge", config.fieldSize, cause)
-        case "MaxPartSize":
-          return tooMuch("FileTooLarge", config.fileSize, cause)
-        case "MaxTotalSize":
-          return tooMuch("BodyTooLarge", config.totalSize, cause)
-      }
+    case "ReachedLimit": {
+      const [reason, bound] = passed[cause.limit]
+      return tooMuch(reason, config[bound], cause)
+    }
     case "InvalidBoundary":
       return malformed("its Content-Type names no boundary", cause)
     case "BadHeaders":
@@ -96,3 +89,10 @@ export const fromParser = (cause: MP.MultipartError, config: FormConfig): Refuse
       return malformed("the last boundary is missing", cause)
   }
 }
+
+const passed = {
+  MaxParts: ["TooManyParts", "parts"],
+  MaxFieldSize: ["FieldTooLarge", "fieldSize"],
+  MaxPartSize: ["FileTooLarge", "fileSize"],
+  MaxTotalSize: ["BodyTooLarge", "totalSize"]
+} as const

@@ -49,7 +49,8 @@ export const honest: ProxyHandler<Exchange> = {
           "the HttpServerRequest has method, url, headers, remoteAddress and the body, TsgiHttpServer rawHeaders and tls"
       )
     }
-    return Reflect.get(exchange, name, exchange)
+    const value: unknown = Reflect.get(exchange, name, exchange)
+    return value
   }
 }
 

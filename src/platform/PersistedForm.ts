@@ -54,9 +54,10 @@ export const persist = (
         (cause) => cause._tag === "MultipartError" ? cause : notWritten(cause)
       )
     })
-    const persisted: Record<string, Multipart.Persisted[string]> = Object.create(null)
-    for (const [key, values] of form) persisted[key] = isFields(values) && values.length === 1 ? values[0] : values
-    return persisted
+    // a name such as `__proto__` is one like any other here
+    return Object.fromEntries(
+      Array.from(form, ([key, values]) => [key, isFields(values) && values.length === 1 ? values[0] : values])
+    )
   })
 
 const isFields = (values: Array<string> | Array<PersistedFile> | undefined): values is Array<string> =>

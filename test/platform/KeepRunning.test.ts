@@ -264,7 +264,7 @@ describe("a route that routers are told not to interrupt", () => {
 
 for (
   const [how, shared] of Object.entries({
-    "computed uninterruptibly": (load: Effect.Effect<void>) => Effect.cached(Effect.uninterruptible(load)),
+    uninterruptible: (load: Effect.Effect<void>) => Effect.map(Effect.cached(load), Effect.uninterruptible),
     "asked for by handlers that run on": (load: Effect.Effect<void>) =>
       Effect.map(Effect.cached(load), TsgiHttpServer.keepRunning)
   })

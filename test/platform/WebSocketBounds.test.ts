@@ -72,8 +72,6 @@ it.scoped("a peer that pings for ever and reads nothing is dropped", () =>
   }), 30_000)
 
 it("the library is one that bounds both", () => {
-  const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(fs.readFileSync("package.json", "utf8"))
-  const [major, minor] = dependencies.ws.replace("^", "").split(".").map(Number)
-  assert.strictEqual(major, 8)
-  assert.isAtLeast(minor, 23)
+  const [, minor] = /"ws": "\^8\.(\d+)\./.exec(fs.readFileSync("package.json", "utf8")) ?? []
+  assert.isAtLeast(Number(minor), 23)
 })
