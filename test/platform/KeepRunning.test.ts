@@ -264,7 +264,8 @@ describe("a route that routers are told not to interrupt", () => {
 
 for (
   const [how, shared] of Object.entries({
-    uninterruptible: (load: Effect.Effect<void>) => Effect.map(Effect.cached(load), Effect.uninterruptible),
+    "computed by a fiber of its own": (load: Effect.Effect<void>) =>
+      Effect.map(Effect.cached(Effect.forkDaemon(load)), Effect.flatMap(Fiber.join)),
     "asked for by handlers that run on": (load: Effect.Effect<void>) =>
       Effect.map(Effect.cached(load), TsgiHttpServer.keepRunning)
   })
