@@ -17,7 +17,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { createReadStream } from "node:fs"
-import { discard } from "./respond.js"
 
 type Given = ServerResponse.Options & FileSystem.StreamOptions
 
@@ -50,10 +49,7 @@ const make = Effect.gen(function*() {
   const typeOf = (name: string): Effect.Effect<string | undefined> =>
     Effect.map(
       platform.fileWebResponse({ name, lastModified: 0, size: 0, type: "", stream: () => new Blob([]).stream() }),
-      (response) => {
-        discard(response)
-        return response.headers["content-type"]
-      }
+      (response) => response.headers["content-type"]
     )
 
   const respond = (
