@@ -86,6 +86,7 @@ export declare const facts: {
   HttpServerOptions: TsgiHttpServer.Options
   DoorOptions: TsgiHttpServer.DoorOptions
   WebSocketOptions: NonNullable<TsgiHttpServer.DoorOptions["websocket"]>
+  FormOptions: NonNullable<TsgiHttpServer.DoorOptions["forms"]>
   Services: Layer.Layer.Context<ReturnType<typeof TsgiHttpServer.layerWith>>
 }
 `
