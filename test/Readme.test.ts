@@ -333,7 +333,7 @@ describe("the tables", () => {
     expect(source("Upgrade.ts")).toContain(`maxPayload ?? ${maxPayload}`)
     const [, , forms] = rows.find(([name]) => name === "forms") ?? []
     for (const name of properties("FormOptions")) {
-      const [, most] = new RegExp(`\`${name}\`[^.]*?\\(default \`?(\\w+)\`?\\)`).exec(forms) ?? []
+      const [, most] = new RegExp(`${name} [^.]*?\\(default (\\w+)\\)`).exec(forms) ?? []
       expect(source("FormLimits.ts")).toContain(`${name} ?? ${most}`)
     }
   })
