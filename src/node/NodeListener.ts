@@ -18,6 +18,7 @@ import { check, describe, validate } from "./listenChecks.js"
 import type { ListenOptions, TlsCredentials, TlsOptions } from "./ListenOptions.js"
 import { NodeTransport, remoteOf } from "./NodeTransport.js"
 import { keepReadMemory } from "./readMemory.js"
+import { lookedAt } from "./tlsCallbacks.js"
 import { TlsSettings } from "./TlsSettings.js"
 import { claim, pathOf } from "./unixSocket.js"
 
@@ -95,9 +96,11 @@ const open = async (
   const secured = tls === undefined
     ? undefined
     : loadTls().createServer({
-      ALPNProtocols: ["http/1.1"],
+      // node:tls takes one of the two
+      ...(tls.options.ALPNCallback === undefined ? { ALPNProtocols: ["http/1.1"] } : undefined),
       handshakeTimeout: Math.min(bounds.handshakeTimeout, 2 ** 31 - 1),
       ...tls.options,
+      ...lookedAt(tls.options, (error) => lost("Handshake", error)),
       ...settings,
       // a client that leaves within the handshake is not waited for
       allowHalfOpen: false

@@ -168,6 +168,8 @@ export class NodeTransport implements Transport {
 
   private readonly onError = (error: Error): void => {
     this.failure = error
+    // some errors leave it to the listener whether the socket is closed: TLS renegotiation without end, for instance
+    this.socket.destroy()
   }
 
   private readonly onClose = (): void => {

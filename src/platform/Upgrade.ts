@@ -81,6 +81,8 @@ const open = (
       taken.stream,
       Buffer.from(taken.rest),
       (socket) => {
+        // what is wrong with the first frames is told before anybody else can listen
+        socket.on("error", (error) => call.exchange.logFailure("a WebSocket failed", error, "Debug"))
         if (!isWebSocket(socket)) return fail(new TypeError("no WebSocket"))
         const goodbye = new Goodbye(socket)
         opened(goodbye)

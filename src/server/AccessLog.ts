@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type { AccessRecord } from "./AccessRecord.js"
+import { lookAt } from "./lookAt.js"
 
 export type { AccessRecord }
 
@@ -38,7 +39,14 @@ export const none: Context.Tag.Service<AccessLog> = { write: undefined }
 export const lines = (
   format: (record: AccessRecord) => string,
   write: (line: string) => void
-): Context.Tag.Service<AccessLog> => ({ write: (record) => write(format(record)) })
+): Context.Tag.Service<AccessLog> => ({
+  write: (record) => {
+    const line: unknown = format(record)
+    if (typeof line === "string") return write(line)
+    lookAt(line, () => undefined)
+    throw new TypeError(`an access-log line is text, not ${typeof line}: a format must not be async`)
+  }
+})
 
 /**
  * {@link none}.

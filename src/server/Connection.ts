@@ -233,7 +233,9 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     this.gone = true
     this.inputEnded = true
     if (error !== undefined && this.phase !== "Lingering") {
-      this.engine.log("Debug", `${describe(error)} (${this.remoteName})`)
+      // what a protocol of somebody else's fails with is for whoever runs it
+      const level = this.phase === "Detached" && error.reason === "Other" ? "Info" : "Debug"
+      this.engine.log(level, `${describe(error)} (${this.remoteName})`)
     }
     if (this.phase === "Head") {
       const refused = new RequestError({

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import { lookAt } from "./lookAt.js"
 import type { Outcome } from "./Outcome.js"
 
 /**
@@ -53,7 +54,9 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
       // A single synchronous step (Effect.sync, most operations of a Ref), or one that is over, is done here: a fiber for it
       // costs three times as much as the rest of a hook. What other effects are made of is Effect's own affair. A function of
       // type `() => void` may return a number.
-      if (typeof rest === "object" && isStep(rest)) return void rest.effect_instruction_i0()
+      if (typeof rest === "object" && isStep(rest)) {
+        return lookAt(rest.effect_instruction_i0(), (error) => log(Cause.die(error)))
+      }
       if (Effect.isEffect(rest)) {
         if (!isOver(rest)) return settled(rest, log)
         if (Exit.isFailure(rest)) log(rest.cause)

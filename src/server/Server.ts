@@ -28,6 +28,7 @@ import { plainText } from "./FailureText.js"
 import { forHook, type HookSettings } from "./HookSettings.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
+import { lookAt } from "./lookAt.js"
 import * as Metrics from "./Metrics.js"
 import * as Hooks from "./Posthooks.js"
 import * as Parser from "./RequestParser.js"
@@ -288,12 +289,12 @@ const bare = (runtimeFlags: RuntimeFlags.RuntimeFlags): Runtime.Runtime<unknown>
 
 // What is written for a request must not end the next one on its connection.
 const guarded = (
-  write: ((record: AccessRecord) => void) | undefined,
+  write: ((record: AccessRecord) => unknown) | undefined,
   failed: (error: unknown) => void
 ): ((record: AccessRecord) => void) | undefined =>
   write === undefined ? undefined : (record) => {
     try {
-      write(record)
+      lookAt(write(record), failed)
     } catch (error) {
       failed(error)
     }

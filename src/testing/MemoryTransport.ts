@@ -253,7 +253,10 @@ export class MemoryTransport implements Transport {
       }
     })
     // an error is followed by `close`, also where nobody asked about errors
-    stream.on("error", () => undefined)
+    stream.on("error", (error) => {
+      this.failure ??= transportErrorFrom(error)
+      stream.destroy()
+    })
     this.pause()
     this.events = {
       data: (bytes) => {

@@ -11,6 +11,7 @@ import { reasonOf } from "../protocol/reasonPhrase.js"
 import { draft, type HeadDraft } from "../protocol/responseHead.js"
 import type { Exchange } from "../server/Exchange.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
+import { lookAt } from "../server/lookAt.js"
 import type { AbortReason } from "../server/Outcome.js"
 import { ResponseWriter } from "../server/ResponseWriter.js"
 import { ResponseError, responseErrorFrom, WriteError } from "../server/ServerError.js"
@@ -191,7 +192,7 @@ class Call implements Lent, Pushed {
       else if (Predicate.hasProperty(body, Symbol.asyncIterator)) this.stream(body)
       else {
         this.letGo(body)
-        throw invalidBody(body)
+        throw this.invalid(body)
       }
     } catch (error) {
       this.fail(error)
@@ -212,7 +213,9 @@ class Call implements Lent, Pushed {
 
   // An array has a length, so the body's is known before it is sent.
   private array(parts: ReadonlyArray<Part>): void {
-    for (const part of parts) if (typeof part !== "string" && !(part instanceof Uint8Array)) throw invalidBody(part)
+    for (const part of parts) {
+      if (typeof part !== "string" && !(part instanceof Uint8Array)) throw this.invalid(...parts)
+    }
     if (this.writer === undefined && parts.length <= mostJoinedParts) {
       if (parts.length === 0) return this.whole("")
       if (parts.length === 1) return this.whole(parts[0])
@@ -234,7 +237,7 @@ class Call implements Lent, Pushed {
         const turnEnds = performance.now() + longestTurn
         while (!this.exchange.over) {
           const next = parts.next()
-          if (next instanceof Promise) throw invalidBody(next)
+          if (next instanceof Promise) throw this.invalid(next)
           if (next.done === true) return this.finish()
           if (!this.emit(next.value) && this.writer !== undefined) return this.writer.ready(step)
           if (this.writer?.swallows) break
@@ -275,12 +278,20 @@ class Call implements Lent, Pushed {
 
   // `false` asks to wait for room.
   private emit(part: Part): boolean {
-    if (typeof part !== "string" && !(part instanceof Uint8Array)) throw invalidBody(part)
+    if (typeof part !== "string" && !(part instanceof Uint8Array)) throw this.invalid(part)
     if (this.writer === undefined) {
       if (part.length === 0 && this.head === undefined) return true
       this.begin(undefined)
     }
     return this.writer === undefined || this.writer.write(part)
+  }
+
+  // Promises of parts may fail while nobody awaits them.
+  private invalid(...parts: ReadonlyArray<unknown>): ResponseError {
+    for (const part of parts) {
+      lookAt(part, (error) => this.exchange.logFailure("a part of the application's body failed", error))
+    }
+    return invalidBody(parts.find((part) => typeof part !== "string" && !(part instanceof Uint8Array)))
   }
 
   private begin(length: number | undefined): void {
@@ -439,7 +450,7 @@ class Call implements Lent, Pushed {
         const result: unknown = args.length === 0 && kwargs === undefined
           ? hook(this.env)
           : Reflect.apply(hook, undefined, [this.env, ...args, ...(kwargs === undefined ? [] : [kwargs])])
-        return Predicate.isPromise(result) ? result : undefined
+        return Predicate.isPromiseLike(result) ? result : undefined
       },
       options
     )
@@ -510,5 +521,7 @@ const headNotSet = (): ResponseError =>
 const invalidBody = (body: unknown): ResponseError =>
   new ResponseError({
     reason: "InvalidBody",
-    description: `a body is text, bytes or an iterable of these, not ${body === null ? "null" : typeof body}`
+    description: `a body is text, bytes or an iterable of these, not ${
+      body === null ? "null" : Predicate.isPromiseLike(body) ? "a promise of one" : typeof body
+    }`
   })

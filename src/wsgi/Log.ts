@@ -4,9 +4,11 @@
  * @since 0.1.0
  */
 import * as Inspectable from "effect/Inspectable"
+import * as Predicate from "effect/Predicate"
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import type { SonicBoom } from "sonic-boom"
+import { lookAt } from "../server/lookAt.js"
 import { OptionError } from "../server/ServerError.js"
 
 /**
@@ -57,9 +59,8 @@ export const open = (target: LogTarget = 2, debug: boolean): LogSink => {
       }
     }
     if ("write" in target) {
-      const write = guarded((line) => {
-        target.write(`${line}\n`)
-      })
+      listenForErrors(target)
+      const write = guarded((line) => target.write(`${line}\n`))
       return { info: write, debug: debug ? write : undefined, close: nothingHeld }
     }
     throw new OptionError({
@@ -73,17 +74,33 @@ export const open = (target: LogTarget = 2, debug: boolean): LogSink => {
 }
 
 // A log that fails must not take requests with it; its owner is told once, through the process.
-const guarded = (write: (line: string) => void): (line: string) => void => {
+const guarded = (write: (line: string) => unknown): (line: string) => void => {
   let told = false
+  const failed = (error: unknown): void => {
+    if (told) return
+    told = true
+    warn(error)
+  }
   return (line) => {
     try {
-      write(line)
+      lookAt(write(line), failed)
     } catch (error) {
-      if (told) return
-      told = true
-      warn(error)
+      failed(error)
     }
   }
+}
+
+// Several servers may share a stream: it has one listener for all.
+const heard = new WeakSet<object>()
+
+const listenForErrors = (target: object): void => {
+  if (heard.has(target) || !Predicate.hasProperty(target, "on") || !Predicate.isFunction(target.on)) return
+  heard.add(target)
+  let told = false
+  Reflect.apply(target.on, target, ["error", (error: unknown) => {
+    if (!told) warn(error)
+    told = true
+  }])
 }
 
 const warn = (error: unknown): void =>

@@ -1,0 +1,65 @@
+/**
+ * An error of a socket closes its connection, also where Node leaves that to whoever listens. The family: what a TLS
+ * socket says of a client that begins handshakes without end (TLS 1.2), with a request under way and without one; errors
+ * that anybody emits on a socket.
+ */
+import * as Tls from "node:tls"
+import { type App, listen, wrapTls } from "tsgi"
+import { beforeAll, describe, expect, it } from "vitest"
+import { makeCertificate } from "../eventlet/certificate.js"
+import { gate, get, hello, withServer } from "../eventlet/fixture.js"
+
+let certificate: Awaited<ReturnType<typeof makeCertificate>>
+
+beforeAll(async () => {
+  certificate = await makeCertificate("localhost")
+})
+
+/** Begins handshakes until the connection is closed. Gives how many ended. */
+const renegotiate = (port: number, first: string): Promise<number> =>
+  new Promise((resolve) => {
+    let ended = 0
+    const socket = Tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false, maxVersion: "TLSv1.2" })
+    const again = (): void => {
+      if (ended < 20 && !socket.destroyed) {
+        socket.renegotiate({ rejectUnauthorized: false }, (error) => {
+          if (error !== null) return
+          ended++
+          again()
+        })
+      } else socket.destroy()
+    }
+    socket.on("error", () => undefined)
+    socket.once("close", () => resolve(ended))
+    socket.once("secureConnect", () => {
+      if (first !== "") socket.write(first)
+      again()
+    })
+    socket.resume()
+  })
+
+describe("TLS 1.2: handshakes without end", () => {
+  it("on an idle connection close it", () =>
+    withServer(hello, { listener: wrapTls(listen(), certificate) }, async ({ address, connectTls, log }) => {
+      if (address._tag !== "Tcp") throw new Error("no port")
+      expect(await renegotiate(address.port, "")).toBeLessThan(10)
+      expect(await log.untilDebug(/TLS session renegotiation attack detected/)).toBeDefined()
+      const client = await connectTls()
+      client.send(get("/"))
+      expect((await client.response()).status).toBe(200)
+    }))
+
+  it("within a request end it: the application is told, and the hooks run", () => {
+    const aborted = gate<unknown>()
+    const app: App = (env, startResponse) => {
+      startResponse("200 OK", [])
+      env["eventlet.posthooks"].push([() => aborted.open(env["tsgi.outcome"])])
+      return new Promise((_, reject) => env["tsgi.signal"].addEventListener("abort", () => reject(new Error("told"))))
+    }
+    return withServer(app, { listener: wrapTls(listen(), certificate) }, async ({ address }) => {
+      if (address._tag !== "Tcp") throw new Error("no port")
+      expect(await renegotiate(address.port, get("/"))).toBeLessThan(10)
+      expect(await aborted.opened).toMatchObject({ _tag: "Aborted" })
+    })
+  })
+})
