@@ -31,7 +31,7 @@ describe("what fails where nobody looks", () => {
     await compile(import.meta.dirname, ["unhandled.ts"], folder)
     const { stdout } = await run(process.execPath, ["unhandled.mjs", "run"], { cwd: folder })
     for (const line of stdout) {
-      const one: Came = JSON.parse(line)
+      const one = JSON.parse(line) as Came
       came.set(one.name, one)
     }
   }, 60_000)
