@@ -417,7 +417,8 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
 
 const noResponse = (): Error => new Error("the handler gave no response")
 
-const interruptorId = (reason: AbortReason): FiberId.FiberId => reason === "Stopped" ? FiberId.none : clientAbortFiberId
+const interruptorId = (reason: AbortReason): FiberId.FiberId =>
+  reason === "Stopped" || reason === "HandlerTimeout" ? FiberId.none : clientAbortFiberId
 
 // What is wrong with a body is answered, and the client is there to read it.
 const isAnswered = (reason: AbortReason): boolean => reason === "BadRequest" || reason === "ReadTimeout"

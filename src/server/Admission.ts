@@ -102,6 +102,11 @@ export class Admission {
     this.lookForCrowd(now)
   }
 
+  /** When to look after them again; `Infinity` where nobody waits. */
+  nextLook(now: number): number {
+    return this.waiting.length > 0 || this.crowded ? now : Infinity
+  }
+
   private turnAway(transport: Transport, why: string): void {
     this.reception.turnedAway(transport, why)
     transport.destroy()

@@ -73,6 +73,11 @@ export class Application {
     return this.interruptor(reason, () => this.ended())
   }
 
+  /** Tells it to stop, and changes nothing of who waits for its end. */
+  tell(reason: AbortReason): Plea | void {
+    return this.interruptor?.(reason, () => this.ended())
+  }
+
   /** It has not ended in time: what waits for it goes on. `detach` makes the server's stop wait for one that is awaited. */
   abandon(detach: () => () => void): void {
     const { awaited } = this

@@ -32,6 +32,29 @@ export interface ServerLimits extends Limits {
   readonly requestsPerConnection: number
   /** Unread body in bytes that is read and dropped to keep a connection; more closes it. Default 262144. */
   readonly leftoverBody: number
+  /**
+   * Bytes that are read and dropped of a client that goes on sending behind its last response, so that it can read that.
+   * Default 268435456.
+   *
+   * @since 0.2.0
+   */
+  readonly linger: number
+}
+
+/**
+ * Least rates of clients, in bytes a second; 0 asks for none. They are judged over a window of waiting: a client is not slow
+ * while nobody waits for it.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Rates {
+  /** Of a body that the application is reading; then 408. Default 512. */
+  readonly body: number
+  /** Of a response that waits to be sent; then the connection is closed. Default 2048. */
+  readonly download: number
+  /** Milliseconds of waiting after which both are judged, again and again. Default 60000. */
+  readonly window: number
 }
 
 /**
@@ -51,12 +74,38 @@ export interface Timeouts {
   readonly idle: number
   /** While the application waits for body bytes, without one. Default 30000. */
   readonly body: number
+  /**
+   * From the first byte of a request to its last, its body included; then 408. Default 300000.
+   *
+   * @since 0.2.0
+   */
+  readonly request: number
+  /**
+   * From the end of a request's head to the beginning of its answer; then 503, and the application is interrupted. Default
+   * `Infinity`.
+   *
+   * @since 0.2.0
+   */
+  readonly handler: number
+  /**
+   * For a client that has closed its sending half (`halfClose: "answer"`) to get its answer, without the kernel taking any
+   * of it; then the client is taken for gone. Default 5000.
+   *
+   * @since 0.2.0
+   */
+  readonly halfClose: number
   /** While bytes wait to be sent, without the kernel taking a write of up to 256 KiB; see the README. Default 60000. */
   readonly write: number
   /** Reading a body that nobody wants, to keep the connection. Default 5000. */
   readonly leftoverBody: number
-  /** After the last response, for the client to read it and close. Default 2000. */
+  /** After the last response, for the client to read it and close; from the last byte that still comes. Default 2000. */
   readonly linger: number
+  /**
+   * The same from the last response on, whatever comes. Default 30000.
+   *
+   * @since 0.2.0
+   */
+  readonly lingerTotal: number
   /** For an interrupted application to end, before post hooks run without it. Default 1000. */
   readonly interrupt: number
   /**
@@ -94,6 +143,12 @@ export type Believed = boolean | "x-forwarded" | "forwarded" | ReadonlyArray<For
 export interface Config {
   readonly limits: ServerLimits
   readonly timeouts: Timeouts
+  /**
+   * Least rates.
+   *
+   * @since 0.2.0
+   */
+  readonly rates: Rates
   /** Rules that are relaxed. Default: none. */
   readonly parser: Leniency
   /** Keep connections for further requests? Default `true`. */
@@ -130,7 +185,8 @@ export const defaults: Config = {
     waitingConnections: 1024,
     handshakes: 1024,
     requestsPerConnection: Infinity,
-    leftoverBody: 262_144
+    leftoverBody: 262_144,
+    linger: 268_435_456
   },
   timeouts: {
     handshake: 10_000,
@@ -138,14 +194,19 @@ export const defaults: Config = {
     head: 30_000,
     idle: 75_000,
     body: 30_000,
+    request: 300_000,
+    handler: Infinity,
+    halfClose: 5_000,
     write: 60_000,
     leftoverBody: 5_000,
     linger: 2_000,
+    lingerTotal: 30_000,
     interrupt: 1_000,
     settle: 0,
     farewell: 1_000,
     grace: 10_000
   },
+  rates: { body: 512, download: 2_048, window: 60_000 },
   parser: strict,
   keepAlive: true,
   keepAliveSeconds: undefined,
@@ -170,7 +231,7 @@ export type Partial =
   }
   & { readonly [K in Group]?: { readonly [L in keyof Config[K]]?: Config[K][L] | undefined } | undefined }
 
-type Group = "limits" | "timeouts" | "parser"
+type Group = "limits" | "timeouts" | "rates" | "parser"
 
 /**
  * Completes a partial configuration. Throws an `OptionError` that names an entry which is unknown or cannot be meant.
@@ -190,6 +251,7 @@ export const make = (partial: Partial = {}): Config => ({
     requestsPerConnection: 1
   }),
   timeouts: finite(numbers("timeouts", defaults.timeouts, partial.timeouts, { handshake: 1 })),
+  rates: numbers("rates", defaults.rates, partial.rates, { window: 1 }),
   parser: switches("parser", defaults.parser, partial.parser)
 })
 

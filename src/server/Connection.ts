@@ -25,6 +25,7 @@ import type { RequestMessage, RequestReader, RequestStart } from "../protocol/re
 import { prepare } from "../protocol/responseHead.js"
 import * as Address from "./Address.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
+import { Deadlines } from "./Deadlines.js"
 import { Exchange } from "./Exchange.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
 import { type Forwarding, forwardingFor, schemeOf } from "./Forwarding.js"
@@ -48,9 +49,6 @@ import type { Member } from "./Turn.js"
  * @category models
  */
 export type Phase = "Idle" | "Head" | "Busy" | "Flushing" | "Leftover" | "Hooks" | "Lingering" | "Detached"
-
-/** What the read deadline is for. */
-type Awaited = "FirstRequest" | "Idle" | "Head" | "Body" | "Leftover" | "Linger"
 
 /** Bytes of further requests that are kept while one is being answered; more makes the socket wait. */
 const mostReadAhead = 65_536
@@ -88,20 +86,19 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   private gone = false
   private endSaid = false
   private closing = false
-  private awaited: Awaited = "FirstRequest"
-  /** Since when it waits for what it awaits of the peer. */
-  quietSince: number
-  private readDeadline: number
-  private writeDeadline = Infinity
+  private readonly deadlines: Deadlines
   private headSince: number | undefined = undefined
   private beginTime: number | undefined = undefined
   private refusal: Refusal | undefined = undefined
   private leftoverBytes = 0
   private onConcluded: (() => void) | undefined = undefined
   private closeReason: AbortReason = "ClientGone"
-  private interruptDeadline = Infinity
   // was it the server's wish that the peer left?
   private saidGoodbye = false
+  private lingerUntil = Infinity
+  private lingerBytes = 0
+  // what the kernel had taken when a client that has closed its sending half was last looked at
+  private halfClosedAt = 0
   private askAgain: ((reason: AbortReason) => void) | undefined = undefined
   /** Did the application not end when it was told to? */
   abandoned = false
@@ -118,8 +115,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     this.reader = engine.parser.make()
     this.outbox = new Outbox(transport)
     this.since = this.time.now()
-    this.quietSince = this.since
-    this.readDeadline = this.since + this.config.timeouts.firstRequest
+    this.deadlines = new Deadlines(engine.alarm, this.config.timeouts, this.config.rates, this.since)
   }
 
   /** Begins to read. */
@@ -174,7 +170,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   private onData(bytes: Uint8Array): void {
     // who reads twice in a turn has much to do: what it read first need not be joined with the rest
     if (this.awaitsTurn) this.advance()
-    if (this.phase === "Lingering") return
+    if (this.phase === "Lingering") return this.dropLingering(bytes.length)
     this.reader.receive(bytes)
     switch (this.phase) {
       case "Idle":
@@ -207,6 +203,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
         if (this.config.halfClose === "abort") return this.abort("ClientGone")
         // what was sent before the end is still answered
         if (this.reader.buffered === 0) exchange.persistent = false
+        this.awaitHalfClosed()
         return exchange.body.notify()
       }
       case "Leftover":
@@ -221,7 +218,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   }
 
   private onProgress(): void {
-    this.writeDeadline = Infinity
+    this.deadlines.written()
     this.flush()
     if (this.outbox.full) return
     if (this.phase === "Idle" || this.phase === "Head") this.advance()
@@ -287,9 +284,11 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
         )
       } else this.linger()
     } else if (this.phase === "Idle" && this.reader.inHead) {
+      const now = this.time.now()
       this.phase = "Head"
-      this.headSince = this.time.now()
-      this.awaitRead("Head", this.config.timeouts.head)
+      this.headSince = now
+      this.deadlines.await("Head", this.config.timeouts.head, now)
+      this.deadlines.awaitRequest(now)
     }
     // it may have been held back for an answer that nobody took
     this.readOn()
@@ -297,13 +296,20 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
 
   private begin(message: RequestStart, now: number): void {
     this.phase = "Busy"
-    this.readDeadline = Infinity
-    this.headSince = undefined
+    if (this.inputEnded) this.awaitHalfClosed()
+    else this.deadlines.awaitNothing()
     this.requests++
     let body = noBody
-    // a request without a body has an end that costs nothing to read
-    if (message.demands.framing._tag === "None") this.nextMessage()
-    else body = new RequestBody(this)
+    if (message.demands.framing._tag === "None") {
+      // a request without a body has an end that costs nothing to read
+      this.nextMessage()
+    } else {
+      body = new RequestBody(this)
+      this.deadlines.awaitRequest(this.headSince ?? now)
+    }
+    this.headSince = undefined
+    this.deadlines.awaitAnswer(now)
+    this.engine.countSoon(now)
     const exchange = this.current = new Exchange(this, message.head, message.demands, body, now)
     this.beginTime = now
     try {
@@ -363,15 +369,18 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
 
   nextMessage(): RequestMessage | undefined {
     const message = this.reader.next()
+    if (message?._tag === "BodyEnd") this.deadlines.requestCame()
     if (this.paused && this.reader.buffered < mostReadAhead) this.readOn()
     return message
   }
 
   bodyAwaited(awaited: boolean): void {
+    // nothing will come, whoever waits
+    if (this.inputEnded) return
     if (awaited) {
-      this.awaitRead("Body", this.config.timeouts.body)
+      this.deadlines.awaitBody(this.current?.body.bytes ?? 0, this.time.now())
       this.readOn()
-    } else this.readDeadline = Infinity
+    } else this.deadlines.bodyCame(this.time.now())
   }
 
   payContinue(): void {
@@ -405,16 +414,15 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     if (!handed || this.phase === "Busy") this.current?.headGiven()
     if (!handed) { for (const exchange of this.unsettled) exchange.headGiven() }
     if (handed) {
-      this.writeDeadline = Infinity
+      this.deadlines.allWritten()
       this.allHanded(now)
-    } else if (this.writeDeadline === Infinity && this.phase !== "Detached") {
-      this.writeDeadline = this.time.now() + this.config.timeouts.write
-    }
+    } else if (this.phase !== "Detached") this.deadlines.awaitWrite(this.outbox.handed, this.time.now())
   }
 
   completed(): void {
     const exchange = this.current
     if (exchange === undefined) return
+    this.deadlines.answerBegan()
     if (this.advancing && exchange.persistent && exchange.body.complete && exchange.unattended && !this.outbox.full) {
       this.unsettled.push(exchange)
       this.current = undefined
@@ -453,8 +461,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   takenOver(): Uint8Array {
     this.phase = "Detached"
     this.holds = false
-    this.readDeadline = Infinity
-    this.writeDeadline = Infinity
+    this.deadlines.close()
     this.readOn()
     this.outbox.flush()
     return this.reader.takeRest()
@@ -511,7 +518,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   private settleUnattended(known?: number): void {
     if (this.unsettled.length === 0) return
     const now = known ?? this.time.now()
-    if (this.phase === "Idle") this.awaitRead("Idle", this.config.timeouts.idle, now)
+    if (this.phase === "Idle") this.deadlines.await("Idle", this.config.timeouts.idle, now)
     for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
       exchange.overUnattended(now, this.closeReason)
       this.engine.record(this, exchange, now)
@@ -524,7 +531,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     if (exchange.persistent && !exchange.body.complete && !this.gone) {
       this.phase = "Leftover"
       this.leftoverBytes = 0
-      this.awaitRead("Leftover", this.config.timeouts.leftoverBody)
+      this.deadlines.await("Leftover", this.config.timeouts.leftoverBody, this.time.now())
       this.dropLeftover()
     } else this.runHooks(exchange)
   }
@@ -554,7 +561,9 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
 
   private runHooks(exchange: Exchange): void {
     this.phase = "Hooks"
-    this.readDeadline = Infinity
+    this.deadlines.awaitNothing()
+    this.deadlines.awaitEndForEver()
+    this.deadlines.requestCame()
     exchange.body.close()
     exchange.runHooks()
   }
@@ -574,7 +583,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     if (!exchange.persistent && exchange.demands.asksClose && exchange.body.complete) return this.closeSoon()
     if (!exchange.persistent || this.gone || this.isUnwanted) return this.linger()
     this.phase = "Idle"
-    this.awaitRead("Idle", this.config.timeouts.idle, now)
+    this.deadlines.await("Idle", this.config.timeouts.idle, now)
     this.readOn()
     this.advance()
   }
@@ -599,9 +608,25 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   private linger(): void {
     this.phase = "Lingering"
     if (this.gone) return this.close(Exit.void)
-    this.awaitRead("Linger", this.config.timeouts.linger)
+    const now = this.time.now()
+    this.lingerUntil = now + this.config.timeouts.lingerTotal
+    this.deadlines.requestCame()
+    this.deadlines.answerBegan()
+    this.awaitLast(now)
     this.readOn()
     this.flush()
+  }
+
+  private awaitLast(now: number): void {
+    if (!this.outbox.empty) this.lingerUntil = now + this.config.timeouts.lingerTotal
+    this.deadlines.await("Linger", Math.min(this.config.timeouts.linger, this.lingerUntil - now), now)
+  }
+
+  // A client that is still sending may read its answer only when it has sent everything.
+  private dropLingering(bytes: number): void {
+    this.lingerBytes += bytes
+    if (this.lingerBytes > this.config.limits.linger) this.close(Exit.void)
+    else this.awaitLast(this.time.now())
   }
 
   private sayEnd(): void {
@@ -662,7 +687,6 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
 
   // The application does not end: what it does from here on reaches nobody, and the post hooks run without it.
   private abandon(): void {
-    this.interruptDeadline = Infinity
     this.abandoned = true
     this.transport.destroy()
     this.current?.abandon()
@@ -671,8 +695,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   // What closing the scope does: ends the application, runs the hooks, closes the transport, in this order.
   private release(released: () => void): void {
     this.closing = true
-    this.readDeadline = Infinity
-    this.writeDeadline = Infinity
+    this.deadlines.close()
     // whoever is cut short must not take it for an end
     const ends = this.isAtRest
     this.endApplication(() =>
@@ -692,15 +715,15 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   }
 
   private interrupt(exchange: Exchange, reason: AbortReason, ended: () => void): void {
-    this.interruptDeadline = this.time.now() + this.config.timeouts.interrupt
+    this.deadlines.awaitEnd(this.time.now())
     this.askAgain = undefined
     const plea = exchange.interrupt(reason, () => {
-      this.interruptDeadline = Infinity
+      this.deadlines.awaitEndForEver()
       this.askAgain = undefined
       ended()
     })
     if (plea === undefined) return
-    if (plea === "RunsOn") this.interruptDeadline = Infinity
+    if (plea === "RunsOn") this.deadlines.awaitEndForEver()
     // nobody is there to hear of it
     this.transport.destroy()
     this.askAgain = (reason) => this.interrupt(exchange, this.saidGoodbye ? "Stopped" : reason, ended)
@@ -721,54 +744,73 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   // ---------------------------------------------------------------------------------------------------------------
   // deadlines
 
-  private awaitRead(awaited: Awaited, timeout: number, now = this.time.now()): void {
-    this.awaited = awaited
-    this.quietSince = now
-    this.readDeadline = now + timeout
+  /** Since when it waits for what it awaits of the peer. */
+  get quietSince(): number {
+    return this.deadlines.quietSince
+  }
+
+  /** The earliest deadline there is; `Infinity` without one. */
+  get nextDeadline(): number {
+    return this.deadlines.next
+  }
+
+  private awaitHalfClosed(): void {
+    this.halfClosedAt = this.outbox.handed
+    this.deadlines.await("HalfClosed", this.config.timeouts.halfClose, this.time.now())
   }
 
   /** Acts on deadlines that have passed. */
   sweep(now: number): void {
     // what it waited for may be here
     this.takeTurn(now)
-    if (now < this.interruptDeadline && now < this.writeDeadline && now < this.readDeadline) return
-    this.transport.run(Connection.passDeadline, this, now)
+    if (now >= this.deadlines.next) this.transport.run(Connection.passDeadline, this, now)
   }
 
   private passDeadline(now: number): void {
-    if (now >= this.interruptDeadline) {
-      return this.askAgain === undefined ? this.abandon() : this.askAgain(this.closeReason)
-    }
-    if (now >= this.writeDeadline) {
-      this.writeDeadline = Infinity
-      this.logTimeout()
-      return this.abort("WriteTimeout")
-    }
-    if (now < this.readDeadline) return
-    // who still takes what was sent is not late; how slowly it may, the write deadline says
-    if (this.awaited === "Linger" && !this.outbox.empty) return this.awaitRead("Linger", this.config.timeouts.linger)
-    this.readDeadline = Infinity
-    if (this.awaited !== "Linger") this.logTimeout()
-    switch (this.awaited) {
+    const passed = this.deadlines.take(now, this.current?.body.bytes ?? 0, this.outbox.handed)
+    if (passed === undefined) return
+    // who still takes what was sent is not late; how slowly it may, the deadlines for writes say
+    if (passed === "Linger" && !this.outbox.empty) return this.awaitLast(now)
+    if (passed !== "Linger" && passed !== "Interrupt") this.logTimeout()
+    switch (passed) {
       case "FirstRequest":
       case "Idle":
       case "Linger":
         return this.close(Exit.void)
       case "Head":
-        return this.refuse(
-          new RequestError({ reason: "HeadTimeout", status: 408, description: "the head did not come in time" })
-        )
+        return this.refuse(headTimeout("the head did not come in time"))
+      case "Request":
+        if (this.phase === "Head") return this.refuse(headTimeout("the request did not come in time"))
+        return this.current?.body.fail(bodyTimeout("the request did not come in time (timeouts.request)"))
       case "Body":
-        return this.current?.body.fail(
-          new BodyError({ reason: "Timeout", status: 408, description: "the body did not come in time" })
-        )
+        return this.current?.body.fail(bodyTimeout("the body did not come in time"))
+      case "BodyPace":
+        return this.current?.body.fail(bodyTimeout("the body comes too slowly (rates.body)"))
+      case "HalfClosed":
+        if (this.outbox.handed > this.halfClosedAt) return this.awaitHalfClosed()
+        return this.abort("ClientGone")
       case "Leftover": {
         const exchange = this.current
         if (exchange === undefined) return
         exchange.persistent = false
         return this.runHooks(exchange)
       }
+      case "Handler":
+        return this.answerForHandler()
+      case "Write":
+      case "DownloadPace":
+        return this.abort("WriteTimeout")
+      case "Interrupt":
+        return this.askAgain === undefined ? this.abandon() : this.askAgain(this.closeReason)
     }
+  }
+
+  // The client need not wait any longer. The application is told to end, and the hooks wait until it has.
+  private answerForHandler(): void {
+    const exchange = this.current
+    if (exchange === undefined || this.phase !== "Busy" || exchange.headSent) return
+    this.deadlines.awaitEnd(this.time.now())
+    if (exchange.timeOut() === "RunsOn") this.deadlines.awaitEndForEver()
   }
 
   private logTimeout(): void {
@@ -790,6 +832,11 @@ interface Refusal {
   readonly end: number
   readonly body: number
 }
+
+const headTimeout = (description: string): RequestError =>
+  new RequestError({ reason: "HeadTimeout", status: 408, description })
+
+const bodyTimeout = (description: string): BodyError => new BodyError({ reason: "Timeout", status: 408, description })
 
 const misdirected = (): RequestError =>
   new RequestError({

@@ -6,6 +6,7 @@
 import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { Alarm } from "./Alarm.js"
 import type { Exchange } from "./Exchange.js"
 import type { HookSettings } from "./HookSettings.js"
 import type { InterimResponses } from "./InterimResponses.js"
@@ -37,6 +38,9 @@ export interface ConnectionHost {
   readonly config: Config
   readonly time: Time
   readonly turn: Turn
+  readonly alarm: Alarm
+  /** Something has happened: the counts of connections are to be made anew soon. */
+  readonly countSoon: (now: number) => void
   readonly parser: Context.Tag.Service<RequestParser>
   readonly interimResponses: Context.Tag.Service<InterimResponses>
   readonly posthooks: Context.Tag.Service<Posthooks>

@@ -401,6 +401,23 @@ export class Exchange implements HookOwner {
     if (refused !== undefined) this.host.cut()
   }
 
+  /**
+   * The application has not begun its answer in time: the client is answered 503, and the application told to end, which may
+   * have to be asked again.
+   */
+  timeOut(): Plea | void {
+    const error = new ResponseError({
+      reason: "HandlerTimeout",
+      description: "the application did not begin its answer within timeouts.handler"
+    })
+    this.host.logFailure("the application is late", Cause.fail(error))
+    this.withdraw()
+    this.blame(error)
+    this.persistent = false
+    this.respond({ status: 503, fields: [close] }, "")
+    return this.application?.tell("HandlerTimeout")
+  }
+
   /** The connection is no longer HTTP: what was received beyond the request goes with it. */
   takeOver(): { readonly stream: unknown; readonly rest: Uint8Array } | ResponseError {
     if (this.state !== State.Awaiting) return this.refuseHead()

@@ -57,12 +57,13 @@ export interface Aborted extends Facts {
 /**
  * `ClientGone`: the connection was closed or reset · `ReadTimeout`: the body stopped coming · `WriteTimeout`: the client
  * stopped reading · `BadRequest`: the body was malformed or too large, and the application did not answer that itself ·
- * `Stopped`: the server stopped.
+ * `Stopped`: the server stopped · `HandlerTimeout`: the application did not begin its answer within `timeouts.handler`; it
+ * is what the application is told, while the outcome is that it failed.
  *
  * @since 0.1.0
  * @category models
  */
-export type AbortReason = "ClientGone" | "ReadTimeout" | "WriteTimeout" | "BadRequest" | "Stopped"
+export type AbortReason = "ClientGone" | "ReadTimeout" | "WriteTimeout" | "BadRequest" | "Stopped" | "HandlerTimeout"
 
 /**
  * @since 0.1.0

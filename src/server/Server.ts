@@ -20,6 +20,7 @@ import * as Scope from "effect/Scope"
 import { AccessLog, type AccessRecord, none } from "./AccessLog.js"
 import * as Address from "./Address.js"
 import { Admission } from "./Admission.js"
+import { Alarm } from "./Alarm.js"
 import { Connection } from "./Connection.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
 import { Drain, type StopOptions, stopOptions, type StopReport } from "./Drain.js"
@@ -127,6 +128,11 @@ export const serve = (
       fiberRefs: runtime.fiberRefs,
       runtimeFlags
     }))
+    // whoever starts a server may not be interrupted, and a timer is
+    const runTimer = Runtime.runFork(Runtime.make({
+      ...runtime,
+      runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
+    }))
     const runWith = Runtime.runFork(bare(runtimeFlags))
     const fork = (effect: Effect.Effect<unknown, never, unknown>, settings: HookSettings) =>
       settings === undefined
@@ -150,11 +156,24 @@ export const serve = (
         )
     })
     const drain = new Drain(connections, time)
+    const sweep = sweeper(connections)
+    const countSoon = (now: number): void => alarm.by(now + mostStale)
+    const alarm = new Alarm({
+      time,
+      schedule: (delay, callback) => {
+        const fiber = runTimer(Effect.delay(Effect.sync(callback), delay), { immediate: true })
+        return () => fiber.unsafeInterruptAsFork(fiber.id())
+      },
+      ring: sweep.ring,
+      interval: leastInterval(config.timeouts)
+    })
 
     const host: ConnectionHost = {
       config,
       time,
       turn: new Turn(time.now),
+      alarm,
+      countSoon,
       handler,
       log,
       parser: yield* Parser.RequestParser,
@@ -211,6 +230,7 @@ export const serve = (
 
     const ended = (connection: Connection): void => {
       connections.remove(connection)
+      countSoon(time.now())
       drain.removed(connection)
     }
 
@@ -218,6 +238,7 @@ export const serve = (
       const connection = new Connection(++connectionCount, transport, host, ended)
       connections.add(connection)
       drain.admitted()
+      countSoon(connection.since)
       Metrics.connectionAccepted()
       log("Debug", () => `accepted (${connection.remoteName})`)
       connection.open()
@@ -225,7 +246,10 @@ export const serve = (
 
     const listening = yield* Scope.make()
     const bound: Bound = yield* listener.bind({
-      accepted: (transport) => connections.admit(transport),
+      accepted: (transport) => {
+        connections.admit(transport)
+        if (connections.waitingSize > 0) alarm.by(time.now())
+      },
       lost: (error, remote) =>
         remote === undefined
           ? log("Error", `the listener failed: ${error.message}`)
@@ -241,8 +265,13 @@ export const serve = (
       Scope.extend(listening),
       Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(listening, Exit.void) : Effect.void)
     )
-    // it ends with the server, also where who starts that must not be interrupted
-    yield* Effect.forkIn(Effect.interruptible(sweep(connections, time, sweepInterval(config.timeouts))), sockets)
+    yield* Scope.addFinalizer(
+      sockets,
+      Effect.sync(() => {
+        alarm.close()
+        sweep.end()
+      })
+    )
     // each socket has a scope of its own, and this one closes them: while deadlines are still swept
     yield* Scope.addFinalizerExit(
       sockets,
@@ -338,17 +367,18 @@ export const describe = (report: StopReport): string =>
   `${report.connections} connections: ${report.idle} idle, ${report.finished} finished, ` +
   `${report.interrupted} interrupted, ${report.cut} cut`
 
-// One fiber for all deadlines: a timer per request would cost more than the request's own parsing.
-const sweep = (connections: Admission, time: Time.Time, interval: number): Effect.Effect<never> =>
-  Effect.suspend(() => {
-    let before = Metrics.noConnections
-    const count = (now: Metrics.ConnectionStates): void => {
-      Metrics.connectionStates(before, now)
-      before = now
-    }
-    return Effect.sync(() => {
-      time.follow()
-      const now = time.now()
+/** Milliseconds that the counts of connections may be behind. Where nothing happens there is nothing to count. */
+const mostStale = 500
+
+// Deadlines that have passed, what waits for room, and the counts of connections. The earliest deadline that is left.
+const sweeper = (connections: Admission): { readonly ring: (now: number) => number; readonly end: () => void } => {
+  let before = Metrics.noConnections
+  const count = (now: Metrics.ConnectionStates): void => {
+    Metrics.connectionStates(before, now)
+    before = now
+  }
+  return {
+    ring: (now) => {
       let idle = 0
       for (const connection of [...connections]) {
         try {
@@ -360,15 +390,16 @@ const sweep = (connections: Admission, time: Time.Time, interval: number): Effec
       }
       connections.sweep(now)
       count({ idle, active: connections.size - idle, waiting: connections.waitingSize })
-    }).pipe(
-      Effect.delay(interval),
-      Effect.forever,
-      Effect.ensuring(Effect.sync(() => count(Metrics.noConnections)))
-    )
-  })
+      let next = connections.nextLook(now)
+      for (const { nextDeadline } of connections) if (nextDeadline < next) next = nextDeadline
+      return next
+    },
+    end: () => count(Metrics.noConnections)
+  }
+}
 
 // An eighth of the shortest deadline that is swept, so that none is late by much.
-const sweepInterval = (timeouts: Timeouts): number => {
+const leastInterval = (timeouts: Timeouts): number => {
   const { body, firstRequest, head, idle, interrupt, leftoverBody, linger, write } = timeouts
   return Math.max(
     5,

@@ -117,6 +117,7 @@ export class ResponseError extends TaggedError("ResponseError")<{
     | "InvalidBody"
     | "BodyUsed"
     | "AlreadyOver"
+    | "HandlerTimeout"
   readonly description: string
 }> {
   override get message(): string {

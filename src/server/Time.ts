@@ -18,7 +18,12 @@ export interface Time {
   readonly date: (now: number) => string
   /** Looks whether the system's clock was set. To be called now and then. */
   readonly follow: () => void
+  /** Calls back when what has come until now was read; at once where time is somebody's to move, as in a test. */
+  readonly afterReading: (callback: () => void) => void
 }
+
+// the platform's own, whatever a test of an app makes of the global one
+const immediate = setImmediate
 
 /**
  * The platform's clocks, in milliseconds since the epoch.
@@ -66,6 +71,8 @@ export const make = (clock: Clock.Clock, { monotonic, wall }: Sources = platform
     const measured = wall() - now()
     if (Math.abs(measured - ahead) > tolerance) ahead = measured
   }
+  // timers are before reads in a turn of the event loop, immediates behind them
+  const afterReading = (callback: () => void): void => live ? void immediate(callback) : callback()
   follow()
-  return { now, shown, date, follow }
+  return { now, shown, date, follow, afterReading }
 }

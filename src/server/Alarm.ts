@@ -1,0 +1,74 @@
+/**
+ * Wakes whoever looks after deadlines: for the earliest that there is, and not without one.
+ *
+ * One timer for a whole server: one for each request would cost more than the request's own parsing. A deadline that is
+ * moved to a later time leaves it as it is: it rings for nothing, and is set anew.
+ *
+ * @since 0.2.0
+ */
+import type { Time } from "./Time.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface AlarmOptions {
+  readonly time: Time
+  /** Calls back after so many milliseconds. Returns what takes that back. */
+  readonly schedule: (delay: number, callback: () => void) => () => void
+  /** Acts on the deadlines that have passed, and answers with the earliest that is left; `Infinity` where there is none. */
+  readonly ring: (now: number) => number
+  /** Least time between two rings in milliseconds, so that deadlines which pass one after another are judged together. */
+  readonly interval: number
+}
+
+// the longest that a timer of the platform can be set to
+const longest = 2 ** 31 - 1
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export class Alarm {
+  private at = Infinity
+  private rungAt = -Infinity
+  private cancel: (() => void) | undefined = undefined
+  private over = false
+
+  constructor(private readonly options: AlarmOptions) {}
+
+  /** Rings no later than this, but for the least interval. To ask costs a comparison where it is set already. */
+  by(deadline: number): void {
+    if (deadline >= this.at || this.over) return
+    const { interval, schedule, time } = this.options
+    const at = Math.max(deadline, this.rungAt + interval)
+    if (at >= this.at) return
+    // the system's clock may have been set while nobody looked
+    if (this.at === Infinity) time.follow()
+    this.cancel?.()
+    this.at = at
+    this.cancel = schedule(Math.min(longest, Math.max(0, at - time.now())), this.wake)
+  }
+
+  /** Never rings again. */
+  close(): void {
+    this.over = true
+    this.cancel?.()
+  }
+
+  private readonly wake = (): void => {
+    this.cancel = undefined
+    // what has come while the event loop was held up came in time
+    this.options.time.afterReading(this.ring)
+  }
+
+  private readonly ring = (): void => {
+    if (this.over) return
+    const { ring, time } = this.options
+    time.follow()
+    const now = time.now()
+    this.rungAt = now
+    this.at = Infinity
+    this.by(ring(now))
+  }
+}

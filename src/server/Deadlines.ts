@@ -1,0 +1,224 @@
+/**
+ * What a connection waits for, and until when. It knows times, and not what follows from them.
+ *
+ * @since 0.2.0
+ */
+import type { Alarm } from "./Alarm.js"
+import type { Rates, Timeouts } from "./Config.js"
+
+/**
+ * What the peer is to send, or to do.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Awaited = "FirstRequest" | "Idle" | "Head" | "Body" | "HalfClosed" | "Leftover" | "Linger"
+
+/**
+ * Which deadline has passed: for what is awaited, for the whole request, for an answer to begin, for an interrupted
+ * application to end, for the kernel to take something (`Write`), or for the peer to keep a pace.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Passed = Awaited | "Request" | "Handler" | "Interrupt" | "Write" | "BodyPace" | "DownloadPace"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export class Deadlines {
+  awaited: Awaited = "FirstRequest"
+  /** Since when the peer is awaited. */
+  quietSince: number
+  private read: number
+  private request = Infinity
+  private handler = Infinity
+  private interrupt = Infinity
+  private write = Infinity
+  // most requests have no body, and most answers leave at once
+  private body: Pace | undefined = undefined
+  private download: Pace | undefined = undefined
+
+  constructor(
+    private readonly alarm: Alarm,
+    private readonly timeouts: Timeouts,
+    private readonly rates: Rates,
+    now: number
+  ) {
+    this.quietSince = now
+    this.read = now + timeouts.firstRequest
+    alarm.by(this.read)
+  }
+
+  /** The earliest of all. */
+  get next(): number {
+    return Math.min(
+      this.read,
+      this.request,
+      this.handler,
+      this.interrupt,
+      this.write,
+      this.body?.deadline ?? Infinity,
+      this.download?.deadline ?? Infinity
+    )
+  }
+
+  /** The peer is to send something within so many milliseconds. */
+  await(awaited: Awaited, timeout: number, now: number): void {
+    this.awaited = awaited
+    this.quietSince = now
+    this.read = now + timeout
+    this.alarm.by(this.read)
+  }
+
+  /** Nothing is awaited of the peer. */
+  awaitNothing(): void {
+    this.read = Infinity
+  }
+
+  /** The application waits for bytes of the body, so many of which it has. */
+  awaitBody(bytes: number, now: number): void {
+    this.await("Body", this.timeouts.body, now)
+    this.body ??= new Pace(this.rates.body, this.rates.window)
+    this.body.go(bytes, now)
+    this.alarm.by(this.body.deadline)
+  }
+
+  /** It has them, or does not wait any longer. */
+  bodyCame(now: number): void {
+    this.awaitNothing()
+    this.body?.rest(now)
+  }
+
+  /** A request has begun, of which more is to come. */
+  awaitRequest(since: number): void {
+    this.request = since + this.timeouts.request
+    this.alarm.by(this.request)
+  }
+
+  /** A request is whole. */
+  requestCame(): void {
+    this.request = Infinity
+    this.body?.stop()
+  }
+
+  /** An application is to begin its answer. */
+  awaitAnswer(now: number): void {
+    if (this.timeouts.handler === Infinity) return
+    this.handler = now + this.timeouts.handler
+    this.alarm.by(this.handler)
+  }
+
+  answerBegan(): void {
+    this.handler = Infinity
+  }
+
+  /** An application was interrupted, and is to end. */
+  awaitEnd(now: number): void {
+    this.interrupt = now + this.timeouts.interrupt
+    this.alarm.by(this.interrupt)
+  }
+
+  awaitEndForEver(): void {
+    this.interrupt = Infinity
+  }
+
+  /** Bytes wait for the kernel, which has taken so many until now. */
+  awaitWrite(handed: number, now: number): void {
+    if (this.write < Infinity) return
+    this.write = now + this.timeouts.write
+    this.download ??= new Pace(this.rates.download, this.rates.window)
+    this.download.go(handed, now)
+    this.alarm.by(Math.min(this.write, this.download.deadline))
+  }
+
+  /** The kernel has taken something. */
+  written(): void {
+    this.write = Infinity
+  }
+
+  /** The kernel has taken all. */
+  allWritten(): void {
+    this.write = Infinity
+    this.download?.stop()
+  }
+
+  /** The connection ends: nothing but the end of an application that was interrupted is awaited. */
+  close(): void {
+    this.read = Infinity
+    this.request = Infinity
+    this.handler = Infinity
+    this.write = Infinity
+    this.body?.stop()
+    this.download?.stop()
+  }
+
+  /** Takes a deadline that has passed, the most urgent first. `bodyBytes` and `handed` are how far both paces have come. */
+  take(now: number, bodyBytes: number, handed: number): Passed | undefined {
+    if (now >= this.interrupt) {
+      this.interrupt = Infinity
+      return "Interrupt"
+    }
+    if (now >= this.write) {
+      this.write = Infinity
+      return "Write"
+    }
+    if (this.download?.isSlow(handed, now) === true) return "DownloadPace"
+    if (now >= this.handler) {
+      this.handler = Infinity
+      return "Handler"
+    }
+    if (now >= this.request) {
+      this.request = Infinity
+      return "Request"
+    }
+    if (this.body?.isSlow(bodyBytes, now) === true) return "BodyPace"
+    if (now < this.read) return undefined
+    this.read = Infinity
+    return this.awaited
+  }
+}
+
+// Counts bytes over the time for which they are waited for, and judges them when that is as long as the window.
+class Pace {
+  /** When it is to be judged; `Infinity` while nobody waits. */
+  deadline = Infinity
+  private begun = -1
+  private since = 0
+  private waited = 0
+
+  /** @param least bytes a second; 0 asks for none */
+  constructor(private readonly least: number, private readonly window: number) {}
+
+  go(bytes: number, now: number): void {
+    if (this.least === 0 || this.deadline < Infinity) return
+    if (this.begun < 0) {
+      this.begun = bytes
+      this.waited = 0
+    }
+    this.since = now
+    this.deadline = now + this.window - this.waited
+  }
+
+  rest(now: number): void {
+    if (this.deadline === Infinity) return
+    this.waited += now - this.since
+    this.deadline = Infinity
+  }
+
+  stop(): void {
+    this.begun = -1
+    this.deadline = Infinity
+  }
+
+  isSlow(bytes: number, now: number): boolean {
+    if (now < this.deadline) return false
+    const slow = (bytes - this.begun) * 1000 < this.least * this.window
+    this.begun = bytes
+    this.waited = 0
+    this.since = now
+    this.deadline = slow ? Infinity : now + this.window
+    return slow
+  }
+}
