@@ -50,6 +50,8 @@ export interface ServerOptions {
   readonly limits?: { readonly [K in keyof Config.ServerLimits]?: number | undefined } | undefined
   /** Deadlines in milliseconds; see the README for each. */
   readonly timeouts?: { readonly [K in keyof Config.Timeouts]?: number | undefined } | undefined
+  /** Least rates of clients, in bytes a second: 0 asks for none. */
+  readonly rates?: { readonly [K in keyof Config.Rates]?: number | undefined } | undefined
   /** Rules that are relaxed. Default: none. */
   readonly parser?: { readonly [K in keyof Leniency]?: boolean | undefined } | undefined
   /** Addresses and CIDR ranges of peers that may speak for others; `"unix"` for unix sockets. Default: none. */
@@ -125,6 +127,7 @@ export const read = (options: ServerOptions): Settings => {
       idle: idle ?? socket,
       ...timeouts
     },
+    rates: options.rates,
     parser: options.parser,
     keepAlive: keepalive !== false && keepalive !== 0,
     keepAliveSeconds: typeof keepalive === "number" && keepalive !== Infinity ? Math.floor(keepalive) : undefined,
@@ -172,6 +175,7 @@ const names = new Map<string, string>([
   ["capitalizeResponseHeaders", "boolean"],
   ["limits", "object"],
   ["timeouts", "object"],
+  ["rates", "object"],
   ["parser", "object"],
   ["trustedProxies", "array"],
   ["forwarded", "boolean|string|array"],
