@@ -386,6 +386,10 @@ describe("the tables", () => {
     }
   })
 
+  it("rates", () => {
+    expect(defaultsOf(table("Rates"))).toEqual(texts(ServerConfig.defaults.rates))
+  })
+
   it("timeouts", () => {
     expect(defaultsOf(table("Timeouts"))).toEqual(texts(ServerConfig.defaults.timeouts))
   })
