@@ -109,7 +109,7 @@ export const split = (options: Options): {
  * @category conversions
  */
 export const check = ({ forms, interruptOnDisconnect, maxBufferedBody, websocket, ...rest }: DoorOptions): void => {
-  const { maxPayload, perMessageDeflate, ...others } = websocket ?? {}
+  const { idle, maxPayload, perMessageDeflate, ...others } = websocket ?? {}
   const { maxFields, maxFieldsSize, maxFiles, maxTotalSize, ...otherForms } = forms ?? {}
   const unknown = [
     ...Object.keys(rest),
@@ -142,6 +142,12 @@ export const check = ({ forms, interruptOnDisconnect, maxBufferedBody, websocket
     within(maxPayload, 1, 2 ** 31 - 1),
     "a whole number of bytes, from 1 to 2147483647, or Infinity",
     maxPayload
+  )
+  must(
+    "websocket.idle",
+    typeof idle === "number" && idle >= 1,
+    "a number of milliseconds, 1 or more, or Infinity",
+    idle
   )
   must("websocket.perMessageDeflate", typeof perMessageDeflate === "boolean", "a boolean", perMessageDeflate)
 }

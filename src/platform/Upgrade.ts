@@ -12,6 +12,7 @@ import { Duplex } from "node:stream"
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws"
 import * as UpgradeRequest from "../node/upgradeRequest.js"
 import { ResponseError } from "../server/ServerError.js"
+import * as Alive from "./Alive.js"
 import { Goodbye } from "./Goodbye.js"
 import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 
@@ -27,6 +28,13 @@ export interface WebSocketOptions {
   readonly maxPayload?: number | undefined
   /** Offer permessage-deflate (RFC 7692), without context takeover, so that memory per connection stays bounded. Default `true`. */
   readonly perMessageDeflate?: boolean | undefined
+  /**
+   * Milliseconds for which a peer may be silent before it is pinged, and again before it is taken for gone: the connection
+   * is cut, and the handler ends as with any client that has left. `Infinity` pings nobody. Default 60000.
+   *
+   * @since 0.2.0
+   */
+  readonly idle?: number | undefined
 }
 
 /**
@@ -46,6 +54,7 @@ export const make = (options: WebSocketOptions = {}) => {
   }
   const server = new WebSocketServer(settings)
   const fault = faults(settings)
+  const { idle = 60_000 } = options
   return (call: RequestCall, request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> =>
     Effect.suspend(() => {
       const wrong = fault(call, request)
@@ -57,7 +66,7 @@ export const make = (options: WebSocketOptions = {}) => {
         Effect.acquireRelease(
           open(server, call, request, (own) => goodbye = own),
           (socket) => Effect.sync(() => socket.close())
-        ),
+        ).pipe(Effect.tap((socket) => idle === Infinity ? Effect.void : watch(socket, call, idle))),
         { closeCodeIsError: (code) => Socket.defaultCloseCodeIsError(code) && goodbye?.explains(code) !== true }
       )
     })
@@ -68,7 +77,7 @@ const open = (
   call: RequestCall,
   request: ServerRequest,
   opened: (goodbye: Goodbye) => void
-): Effect.Effect<globalThis.WebSocket, Socket.SocketGenericError> =>
+): Effect.Effect<WebSocket & globalThis.WebSocket, Socket.SocketGenericError> =>
   Effect.async((resume) => {
     const fail = (cause: unknown): void => resume(Effect.fail(new Socket.SocketGenericError({ reason: "Open", cause })))
     const taken = call.exchange.takeOver()
@@ -91,6 +100,9 @@ const open = (
       }
     )
   })
+
+const watch = (socket: WebSocket, { socket: stream }: RequestCall, idle: number) =>
+  stream === undefined ? Effect.void : Effect.forkScoped(Effect.interruptible(Alive.watch(socket, stream, idle)))
 
 // `ws` has the interface of browsers, but not their type.
 const isWebSocket = (socket: WebSocket): socket is WebSocket & globalThis.WebSocket =>

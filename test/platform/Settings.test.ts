@@ -88,6 +88,8 @@ it("an option of this door that cannot be meant is refused by its name, however 
     ["websocket.maxPayload", { websocket: { maxPayload: 0 } }],
     ["websocket.maxPayload", { websocket: { maxPayload: 2 ** 32 } }],
     ["websocket.perMessageDeflate", { websocket: { perMessageDeflate: 1 } }],
+    ["websocket.idle", { websocket: { idle: 0 } }],
+    ["websocket.idle", { websocket: { idle: "60s" } }],
     ["websocket.maxPayLoad", { websocket: { maxPayLoad: 5 } }]
   ]
   const memory = Layer.merge(TsgiHttpServer.layerServices, MemoryListener.layer())
@@ -104,7 +106,7 @@ it("an option of this door that cannot be meant is refused by its name, however 
       })
     }
   }
-  const fine = { maxBufferedBody: 0, websocket: { maxPayload: Infinity, perMessageDeflate: false } }
+  const fine = { maxBufferedBody: 0, websocket: { maxPayload: Infinity, perMessageDeflate: false, idle: Infinity } }
   await Effect.runPromise(Effect.scoped(TsgiHttpServer.make({ host: "127.0.0.1", port: 0, ...fine })))
 })
 
