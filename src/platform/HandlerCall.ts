@@ -345,6 +345,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
       this.end(truth)
       return this.runsNoMore()
     }
+    this.exchange.finalizing()
     this.site.fork(Scope.close(this.scope, truth), new Map()).addObserver((closed) => {
       // one that waited for what was interrupted with the request has not failed
       if (Exit.isFailure(closed) && !Cause.isInterruptedOnly(closed.cause)) {

@@ -80,8 +80,17 @@ export class Application {
 
   /** It has not ended in time: what waits for it goes on. `detach` makes the server's stop wait for one that is awaited. */
   abandon(detach: () => () => void): void {
-    const { awaited } = this
+    // counted before it is let go: the connection of the last one ends with that
+    const over = this.awaited ? detach() : undefined
     this.ended()
-    if (awaited) this.onOver = detach()
+    this.onOver = over
+  }
+
+  /** What is left of it are finalizers: a stop waits for them as for hooks. */
+  finalizing(detach: () => () => void): void {
+    const { onOver } = this
+    if (onOver === undefined) return
+    this.onOver = detach()
+    onOver()
   }
 }

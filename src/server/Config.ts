@@ -122,6 +122,13 @@ export interface Timeouts {
    * @since 0.2.0
    */
   readonly farewell: number
+  /**
+   * When the server stops: for each post hook, and each finalizer of a request or a socket, from its beginning or that of the
+   * stop; then it is no longer waited for. Default 5000.
+   *
+   * @since 0.2.0
+   */
+  readonly hooks: number
   /** When the server stops: for running exchanges to end, after `settle`. Default 10000. */
   readonly grace: number
 }
@@ -204,6 +211,7 @@ export const defaults: Config = {
     interrupt: 1_000,
     settle: 0,
     farewell: 1_000,
+    hooks: 5_000,
     grace: 10_000
   },
   rates: { body: 512, download: 2_048, window: 60_000 },

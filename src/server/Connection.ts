@@ -487,6 +487,10 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     return this.engine.detach()
   }
 
+  detachBriefly(): () => void {
+    return this.engine.detachBriefly()
+  }
+
   logFailure(message: string, cause: Cause.Cause<unknown>, level: "Debug" | "Error" = "Error"): void {
     this.engine.log(level, `${message} (${this.remoteName})`, cause)
   }
@@ -682,7 +686,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   close(exit: Exit.Exit<unknown, unknown>): void {
     if (this.closing) return
     this.closing = true
-    this.scope.unsafeClose(exit, (effect) => this.engine.run(effect, () => undefined, undefined))
+    this.scope.unsafeClose(exit, (effect, done) => this.engine.run(effect, done, undefined))
   }
 
   // The application does not end: what it does from here on reaches nobody, and the post hooks run without it.

@@ -61,11 +61,14 @@ export interface ConnectionHost {
     /** When its first bytes came; `undefined` where they came all at once. */
     since: number | undefined
   ) => void
+  /** Calls back when it is done, or when a server that stops has waited for long enough. */
   readonly run: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: HookSettings) => void
   /** Runs beside everything; the server's stop waits for it. */
   readonly runDetached: (effect: Effect.Effect<unknown, never, unknown>, settings: HookSettings) => void
   /** Makes the server's stop wait until the function returned is called. */
   readonly detach: () => () => void
+  /** The same, for no longer than a hook may take then. */
+  readonly detachBriefly: () => () => void
   /** A message that costs something to make is given as a function, which is called if anybody reads it. */
   readonly log: (
     level: "Debug" | "Info" | "Error",

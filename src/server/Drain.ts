@@ -20,6 +20,7 @@ import * as Option from "effect/Option"
 import type { Admission } from "./Admission.js"
 import type { Connection } from "./Connection.js"
 import type { Arriving } from "./Listener.js"
+import { Places } from "./Places.js"
 import type { StopReport } from "./StopReport.js"
 import type { Time } from "./Time.js"
 
@@ -45,6 +46,8 @@ const lookAgain = 250
  * @category models
  */
 export class Drain {
+  private readonly left = new Places<Behind>()
+  private leftBehind = 0
   /** Milliseconds that idle connections are kept; `undefined` while the server is not stopping. */
   private settle: number | undefined = undefined
   private begun = 0
@@ -55,7 +58,16 @@ export class Drain {
   private arriving: Arriving = none
   private onEmpty: (() => void) | undefined = undefined
 
-  constructor(private readonly connections: Admission, private readonly time: Time) {}
+  /**
+   * @param patience milliseconds for each hook and finalizer that runs when the server stops
+   * @param gaveUp one of them is no longer waited for
+   */
+  constructor(
+    private readonly connections: Admission,
+    private readonly time: Time,
+    private readonly patience: number,
+    private readonly gaveUp: () => void
+  ) {}
 
   /** Does the server stop, so that every answer is the last of its connection? */
   get draining(): boolean {
@@ -92,6 +104,12 @@ export class Drain {
       this.detached--
       this.checkEmpty()
     }
+  }
+
+  /** A hook or a finalizer begins: calls back when it has ended, or when a stop has waited for long enough. */
+  behind(done: () => void): () => void {
+    const behind = new Behind(this.left, this.draining ? this.time.now() : 0, done)
+    return behind.end
   }
 
   private checkEmpty(): void {
@@ -140,6 +158,7 @@ export class Drain {
         finished: this.seen - this.idle - interrupted,
         interrupted,
         cut: this.cut,
+        left: this.leftBehind,
         duration: Math.round(time.now() - begun)
       }
     })
@@ -165,9 +184,34 @@ export class Drain {
           connection.close(Exit.void)
         }
       }
+      for (const behind of [...this.left]) {
+        if (!notBefore(Math.max(begun, behind.since) + this.patience)) continue
+        this.leftBehind++
+        this.gaveUp()
+        behind.end()
+      }
       this.checkEmpty()
       return Effect.sleep(next)
     }))
+  }
+}
+
+/** Work that is left behind a response. */
+class Behind {
+  place = -1
+
+  constructor(
+    private readonly all: Places<Behind>,
+    readonly since: number,
+    private readonly done: () => void
+  ) {
+    all.add(this)
+  }
+
+  readonly end = (): void => {
+    if (this.place < 0) return
+    this.all.delete(this)
+    this.done()
   }
 }
 

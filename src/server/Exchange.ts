@@ -77,6 +77,7 @@ export class Exchange implements HookOwner {
   private application: Application | undefined = undefined
   private onRoom: (() => void) | undefined = undefined
   private goodbye: (() => void) | undefined = undefined
+  private finalizes = false
   private onSettled: ((outcome: Outcome) => void) | undefined = undefined
   private owesContinue: boolean
   private continueFields: FieldPairs = noFields
@@ -485,7 +486,17 @@ export class Exchange implements HookOwner {
 
   /** The application has not ended in time: the hooks run without it. */
   abandon(): void {
-    this.application?.abandon(() => this.host.detach())
+    this.application?.abandon(() => this.finalizes ? this.host.detachBriefly() : this.host.detach())
+  }
+
+  /**
+   * The application has ended but for its finalizers: a stop does not wait for them for ever.
+   *
+   * @since 0.2.0
+   */
+  finalizing(): void {
+    this.finalizes = true
+    this.application?.finalizing(() => this.host.detachBriefly())
   }
 
   /** What an application has failed with that was answered all the same. */

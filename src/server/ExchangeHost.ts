@@ -49,6 +49,8 @@ export interface ExchangeHost extends HookRunner, HookOwner {
   readonly id: number
   /** Makes the server's stop wait until the function returned is called. */
   readonly detach: () => () => void
+  /** The same, for no longer than a hook may take then. */
+  readonly detachBriefly: () => () => void
   /** What the door keeps between the exchanges of the connection. */
   kept: unknown
   readonly logFailure: (message: string, cause: Cause.Cause<unknown>, level?: "Debug") => void

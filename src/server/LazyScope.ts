@@ -67,9 +67,12 @@ export class LazyScope implements Scope.CloseableScope {
       : Effect.ensuring(added, Effect.async<void>((resume) => this.end(exit, () => resume(Effect.void))))
   }
 
-  /** Closes it from plain code: `run` is needed where something was added. */
-  unsafeClose(exit: Exit.Exit<unknown, unknown>, run: (effect: Effect.Effect<void>) => void): void {
-    if (this.used) return run(this.close(exit))
+  /**
+   * Closes it from plain code: `run` is needed where something was added. What it owns ends all the same where `run` calls
+   * back before that.
+   */
+  unsafeClose(exit: Exit.Exit<unknown, unknown>, run: (effect: Effect.Effect<void>, done: () => void) => void): void {
+    if (this.used) return run(this.close(exit), () => this.end(exit, () => undefined))
     this.seal(exit)
     this.end(exit, () => undefined)
   }

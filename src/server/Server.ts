@@ -155,7 +155,11 @@ export const serve = (
             : "room again: no connection waits"
         )
     })
-    const drain = new Drain(connections, time)
+    const drain = new Drain(connections, time, config.timeouts.hooks, () =>
+      log(
+        "Error",
+        `a post hook or finalizer has not ended ${config.timeouts.hooks} ms after the stop: it is left behind`
+      ))
     const sweep = sweeper(connections)
     const countSoon = (now: number): void => alarm.by(now + mostStale)
     const alarm = new Alarm({
@@ -183,7 +187,9 @@ export const serve = (
       mayStay: () => !drain.closesIdle && connections.waitingSize === 0,
       record: (connection, exchange, now) => {
         Metrics.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime)
-        if (write === undefined) return
+        if (write === undefined) {
+          return
+        }
         const outcome = exchange.settle()
         write({
           connectionId: connection.id,
@@ -219,12 +225,12 @@ export const serve = (
         })
       },
       run: (effect, done, settings) => {
-        fork(effect, settings).addObserver(done)
+        fork(effect, settings).addObserver(drain.behind(done))
       },
       detach: () => drain.detach(),
+      detachBriefly: () => drain.behind(drain.detach()),
       runDetached: (effect, settings) => {
-        const ended = drain.detach()
-        fork(effect, settings).addObserver(ended)
+        fork(effect, settings).addObserver(drain.behind(drain.detach()))
       }
     }
 
@@ -365,7 +371,8 @@ const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["lo
  */
 export const describe = (report: StopReport): string =>
   `${report.connections} connections: ${report.idle} idle, ${report.finished} finished, ` +
-  `${report.interrupted} interrupted, ${report.cut} cut`
+  `${report.interrupted} interrupted, ${report.cut} cut` +
+  (report.left === 0 ? "" : `, ${report.left} hooks left behind`)
 
 /** Milliseconds that the counts of connections may be behind. Where nothing happens there is nothing to count. */
 const mostStale = 500

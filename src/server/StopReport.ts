@@ -24,6 +24,12 @@ export interface StopReport {
   readonly interrupted: number
   /** Of these: did not end when told to, so their sockets were dropped under them. */
   readonly cut: number
+  /**
+   * Post hooks and finalizers that had not ended after `timeouts.hooks`: they were no longer waited for.
+   *
+   * @since 0.2.0
+   */
+  readonly left: number
   /** Milliseconds from the beginning of the stop to its end. */
   readonly duration: number
 }

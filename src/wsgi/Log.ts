@@ -112,6 +112,9 @@ const warn = (error: unknown): void =>
 // Lines that wait to be written, at the most: a full disk must not fill the memory too.
 const mostHeld = 16_777_216
 
+/** Milliseconds for what is held to be written when the log is closed. */
+const longestFlush = 1000
+
 /** Milliseconds until a file that cannot be written is opened again. */
 const pause = 1000
 
@@ -227,7 +230,7 @@ const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
       give()
       open = false
       const last = file
-      return new Promise((resolve) => {
+      return within(longestFlush, (resolve) => {
         if (path === undefined) return last.flush(() => resolve())
         // what cannot be written now is lost
         last.once("error", () => {
@@ -240,6 +243,16 @@ const lineBuffer = (fd: number, path: string | undefined): LineBuffer => {
     }
   }
 }
+
+// A pipe that nobody reads must not keep a server from stopping.
+const within = (milliseconds: number, begin: (resolve: () => void) => void): Promise<void> =>
+  new Promise((resolve) => {
+    const late = setTimeout(resolve, milliseconds)
+    begin(() => {
+      clearTimeout(late)
+      resolve()
+    })
+  })
 
 const openPath = (path: string): number => {
   try {

@@ -133,7 +133,7 @@ export const server = (
   }
 }
 
-const noReport: StopReport = { connections: 0, idle: 0, finished: 0, interrupted: 0, cut: 0, duration: 0 }
+const noReport: StopReport = { connections: 0, idle: 0, finished: 0, interrupted: 0, cut: 0, left: 0, duration: 0 }
 
 // The engine's log lines, with the process they come from, as eventlet writes them.
 const logged = (sink: Log.LogSink | undefined) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
