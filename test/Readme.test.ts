@@ -17,48 +17,22 @@ import { compile as compileFormat } from "../src/server/AccessLogFormat.js"
 import * as ServerConfig from "../src/server/ServerConfig.js"
 import * as Options from "../src/wsgi/Options.js"
 import { rows as peers } from "./platform/peers.js"
+import { anchorsOf, blocksOf, defaultsOf, linksOf, tableOf, texts } from "./utils/markdown.js"
 import { Program, run } from "./utils/processes.js"
 import { compile, folderFor } from "./utils/programs.js"
 import { connect } from "./utils/sockets.js"
 
 const root = path.resolve(import.meta.dirname, "..")
 const readme = fs.readFileSync(path.join(root, "README.md"), "utf8")
+const security = fs.readFileSync(path.join(root, "SECURITY.md"), "utf8")
 
-interface Block {
-  readonly language: string
-  /** What follows the language: `run`, `server`. */
-  readonly mark: string
-  readonly text: string
-  readonly heading: string
-}
+const blocks = blocksOf(readme)
 
-const blocks: ReadonlyArray<Block> = [...readme.matchAll(/^```(\w*) ?(\w*)\n([^]*?)^```$/gm)].map((match) => ({
-  language: match[1],
-  mark: match[2],
-  text: match[3],
-  heading: [...readme.slice(0, match.index).matchAll(/^#+ (.*)$/gm)].at(-1)?.[1] ?? ""
-}))
-
-/** The rows of the first table under a heading, without backquotes. */
-const table = (heading: string, skip = 0): ReadonlyArray<ReadonlyArray<string>> => {
-  const start = readme.search(new RegExp(`^#+ ${heading}$`, "m"))
-  expect(start, heading).toBeGreaterThanOrEqual(0)
-  const tables = readme.slice(start).split("\n\n").filter((part) => part.startsWith("|"))
-  return tables[skip].trimEnd().split("\n").slice(2)
-    .map((row) =>
-      row.slice(2, -2).replaceAll("| |", "|  |").split(" | ").map((cell) => cell.replaceAll("`", "").trim())
-    )
-}
+const table = (heading: string, skip = 0) => tableOf(readme, heading, skip)
 
 /** First cells; one that lists several names stands for each of them. */
 const names = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
   rows.flatMap(([cell]) => cell.split(", ")).sort()
-
-const defaultsOf = (rows: ReadonlyArray<ReadonlyArray<string>>): Record<string, string> =>
-  Object.fromEntries(rows.map(([name, value]) => [name, value]))
-
-const texts = (values: object): Record<string, string> =>
-  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // what the sources declare
@@ -135,7 +109,10 @@ beforeAll(() => {
   program = compileAll({
     "facts.ts": facts,
     ...Object.fromEntries(
-      blocks.filter(({ language }) => language === "ts").map(({ text }, i) => [`block-${i + 1}.ts`, text])
+      [...blocks, ...blocksOf(security)].filter(({ language }) => language === "ts").map((
+        { text },
+        i
+      ) => [`block-${i + 1}.ts`, text])
     ),
     ...commentExamples()
   })
@@ -443,19 +420,22 @@ describe("the tables", () => {
 })
 
 describe("the links", () => {
-  const targets = [...readme.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1])
+  const documents = { "README.md": readme, "SECURITY.md": security }
 
   it("to files lead to files", () => {
-    const missing = targets.filter((target) =>
+    const missing = Object.values(documents).flatMap(linksOf).filter((target) =>
       !/^(#|https:)/.test(target) && !fs.existsSync(path.join(root, target.split("#")[0]))
     )
     expect(missing).toEqual([])
   })
 
   it("to headings lead to headings", () => {
-    const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
-      `#${heading.toLowerCase().replaceAll(/[^\w\- ]/g, "").replaceAll(" ", "-")}`
+    const anchors = new Set(
+      Object.entries(documents).flatMap(([name, text]) => anchorsOf(text).map((anchor) => `${name}${anchor}`))
     )
-    expect(targets.filter((target) => target.startsWith("#") && !anchors.includes(target))).toEqual([])
+    const targets = Object.entries(documents).flatMap(([name, text]) =>
+      linksOf(text).map((target) => target.startsWith("#") ? `${name}${target}` : target)
+    )
+    expect(targets.filter((target) => /^(README|SECURITY)\.md#/.test(target) && !anchors.has(target))).toEqual([])
   })
 })
