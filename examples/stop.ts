@@ -8,7 +8,7 @@
  *   `Connection: close`; 3 seconds later /endless is interrupted. The server prints
  *       stopping
  *       /endless: interrupted (the server is stopping)
- *       stopped: {"connections":2,"idle":0,"finished":1,"interrupted":1,"cut":0,"duration":3005}
+ *       stopped: {"connections":2,"idle":0,"finished":1,"interrupted":1,"cut":0,"left":0,"duration":3005}
  *
  * GRACE and SLOW change the two times, in milliseconds.
  */

@@ -67,6 +67,7 @@ const make = Effect.gen(function*() {
         headers: given?.headers,
         cookies: given?.cookies
       })
+      const contentType = given?.contentType ?? head.headers["content-type"] ?? type
       return ServerResponse.stream(range.length === 0 ? Stream.empty : Stream.suspend(read), {
         status: head.status,
         statusText: head.statusText,
@@ -75,9 +76,10 @@ const make = Effect.gen(function*() {
           ...head.headers,
           etag: Etag.toString(tag),
           ...(modified === undefined ? undefined : { "last-modified": modified.toUTCString() }),
+          "content-type": contentType,
           "content-length": String(range.length)
         },
-        contentType: given?.contentType ?? head.headers["content-type"] ?? type,
+        contentType,
         contentLength: range.length
       })
     })
@@ -137,5 +139,5 @@ const contentOf = (file: Pick<HttpBody.FileLike, "stream">): Stream.Stream<Uint8
  * @category layers
  */
 export const layer: Layer.Layer<HttpPlatform.HttpPlatform> = Layer.effect(HttpPlatform.HttpPlatform, make).pipe(
-  Layer.provide(Layer.mergeAll(NodeHttpPlatform.layer, Etag.layerWeak, NodeContext.layer))
+  Layer.provide(Layer.mergeAll(NodeHttpPlatform.layer, Etag.layer, NodeContext.layer))
 )

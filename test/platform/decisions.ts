@@ -89,6 +89,26 @@ const table = {
       (entry.startsWith("interim 0 ") && tsgi === undefined) ||
       (entry === "header connection" && node === "keep-alive" && tsgi === "close")
   },
+  formMistakesAreTheClients: {
+    what:
+      "a form that is malformed is answered 400, one that passes a limit 413, and the error says which; NodeHttpServer " +
+      "answers 500",
+    why: "it is the client's doing (RFC 9110, 15.5); Effect 4 answers so as well",
+    everywhere: true,
+    covers: ({ entry, node, tsgi }, all) =>
+      all.node.status === "500" && /^(400|413)$/.test(all.tsgi.status ?? "") && (
+        ((node ?? "").includes("MultipartError") && (tsgi ?? "").includes("MultipartError")) ||
+        (/(^status|status_code|reason)$/.test(entry) && /^(500|Internal Server Error)$/.test(node ?? "") &&
+          /^(400|413|Bad Request|Content Too Large)$/.test(tsgi ?? ""))
+      )
+  },
+  fileOptionsAreSent: {
+    what: "the `contentType` that is given for a file is sent; NodeHttpServer drops it",
+    why: "it is there to be sent",
+    everywhere: true,
+    covers: ({ entry, node, tsgi }) =>
+      entry.endsWith("content-type") && node === "application/octet-stream" && tsgi === "text/plain"
+  },
   formLimitsAreTold: {
     what: "a part that is too large fails the form with a MultipartError; NodeHttpServer gives the form without it",
     why: "the platform's other servers do so; a form that silently lacks a field is worse than none",

@@ -2,6 +2,7 @@
  * Valid requests, generated together with what they mean.
  */
 import * as fc from "fast-check"
+import { hosted } from "./reference.js"
 
 export interface Model {
   readonly bytes: Buffer
@@ -142,7 +143,7 @@ export const validRequest: fc.Arbitrary<Model> = fc.record({
   const wire = `${parts.emptyLines}${line}\r\n${linesOf(fields, parts.padding)}\r\n${body.wire}`
   return {
     bytes: Buffer.from(wire, "latin1"),
-    request: { line, fields: fields.flat(), body: body.body, trailers: body.trailers.flat() }
+    request: { line, fields: hosted(line, fields.flat()), body: body.body, trailers: body.trailers.flat() }
   }
 })
 

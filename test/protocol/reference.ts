@@ -129,3 +129,11 @@ const isTarget = (method: string, target: string): boolean => {
   const parts = /^[a-z][a-z0-9+\-.]*:\/\/([^/?:][^/?]*)(?:[/?]|$)/i.exec(target)
   return parts !== null && isAuthority(parts[1])
 }
+
+/** The host of an absolute target takes the place of Host (RFC 9112, 3.2.2). */
+export const hosted = (line: string, fields: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const authority = /^(?!CONNECT )[^ ]+ [A-Za-z][A-Za-z0-9+\-.]*:\/\/([^/? ]*)/.exec(line)?.[1]
+  if (authority === undefined) return fields
+  const at = fields.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === "host")
+  return at < 0 ? ["Host", authority, ...fields] : [...fields.slice(0, at + 1), authority, ...fields.slice(at + 2)]
+}
