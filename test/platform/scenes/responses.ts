@@ -200,7 +200,6 @@ const decided: Readonly<Record<string, ReadonlyArray<DecisionName>>> = {
   "/bad-name": ["phraseOfTheAnswer", "faultsInOurWords"]
 }
 const onlyGet: typeof decided = {
-  "/file-part": ["excessIsCut"],
   "/stream-beyond": ["excessIsCut"],
   "/length-of-nothing": ["cutNotEnded"],
   "/length-of-more": ["cutNotEnded"],
