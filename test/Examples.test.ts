@@ -277,7 +277,9 @@ const cases: Readonly<Record<string, Case>> = {
       // cut without the last chunk, so that the client can tell
       expect((await endless.all()).toString()).not.toContain("0\r\n\r\n")
       await example.line(/^\/endless: interrupted \(the server is stopping\)$/)
-      await example.line(/^stopped: {"connections":3,"idle":1,"finished":1,"interrupted":1,"cut":0,"left":0,"duration":\d+}$/)
+      await example.line(
+        /^stopped: {"connections":3,"idle":1,"finished":1,"interrupted":1,"cut":0,"left":0,"duration":\d+}$/
+      )
       expect((await example.program.ended).code).toBe(0)
     }
   },
