@@ -40,7 +40,7 @@ import type { Config } from "./ServerConfig.js"
 import { BodyError, type InterimError, RequestError, requestErrorFrom, type TransportError } from "./ServerError.js"
 import type { Time } from "./Time.js"
 import type { Transport, TransportEvents } from "./Transport.js"
-import type { Member } from "./Turn.js"
+import type { Member, Sharer } from "./Turn.js"
 
 /**
  * What a connection is doing; see the picture above.
@@ -50,6 +50,10 @@ import type { Member } from "./Turn.js"
  */
 export type Phase = "Idle" | "Head" | "Busy" | "Flushing" | "Leftover" | "Hooks" | "Lingering" | "Detached"
 
+/** Of what has come already, so many requests and milliseconds are one connection's in a turn of the event loop. */
+const mostAnswered = 64
+const longestShare = 2
+
 /** Bytes of further requests that are kept while one is being answered; more makes the socket wait. */
 const mostReadAhead = 65_536
 
@@ -57,7 +61,7 @@ const mostReadAhead = 65_536
  * @since 0.1.0
  * @category models
  */
-export class Connection implements ExchangeHost, BodySource, Member, Placed {
+export class Connection implements ExchangeHost, BodySource, Member, Sharer, Placed {
   readonly outbox: Outbox
   readonly config: Config
   readonly time: Time
@@ -80,6 +84,10 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   private advancing = false
   // has it read what it will answer in its turn?
   private awaitsTurn = false
+  // requests answered in this turn behind which more had come already, and since when
+  private answered = 0
+  private hasMore = false
+  private shareSince = 0
   // has it an answer that is to leave with others?
   private holds = false
   private paused = false
@@ -175,6 +183,8 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     switch (this.phase) {
       case "Idle":
       case "Head":
+        // it has had its share of this turn
+        if (this.hasMore) break
         this.awaitsTurn = this.engine.turn.enter(this)
         if (!this.awaitsTurn) this.advance()
         return
@@ -249,6 +259,11 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   // ---------------------------------------------------------------------------------------------------------------
   // reading requests
 
+  takeShare(now: number): void {
+    this.answered = 0
+    if (this.hasMore) this.takeTurn(now)
+  }
+
   takeTurn(now: number): void {
     if (this.awaitsTurn) this.transport.run(Connection.advance, this, now)
   }
@@ -256,8 +271,14 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
   private advance(now?: number): void {
     if (this.advancing) return
     this.awaitsTurn = false
+    this.hasMore = false
     this.advancing = true
     while ((this.phase === "Idle" || this.phase === "Head") && !this.closing && !this.outbox.full) {
+      if (this.answered > 0 && this.reader.buffered > 0 && this.hadItsShare(now ??= this.time.now())) {
+        this.hasMore = true
+        this.awaitsTurn = true
+        break
+      }
       const message = this.reader.next()
       if (message === undefined) {
         this.awaitHead()
@@ -268,12 +289,25 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
         else this.begin(message, now ?? this.time.now())
       } else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
       // what comes behind the first begins when that has been answered
-      now = undefined
+      now = this.phase === "Idle" && this.reader.buffered > 0 ? this.count(this.time.now()) : undefined
     }
     this.advancing = false
     // answers were held back so that they leave together
     if (this.unsettled.length > 0) this.sendAnswer()
     this.limitReadAhead()
+  }
+
+  // More has come already than was answered: others are not to wait for all of it.
+  private count(now: number): number {
+    if (this.answered++ === 0) {
+      this.shareSince = now
+      this.engine.turn.share(this)
+    }
+    return now
+  }
+
+  private hadItsShare(now: number): boolean {
+    return this.answered >= mostAnswered || now - this.shareSince >= longestShare
   }
 
   private awaitHead(): void {
@@ -353,7 +387,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     if (this.paused || this.gone || this.reader.buffered < mostReadAhead) return
     if (this.phase === "Detached" || this.phase === "Lingering") return
     // a head that is longer has limits of its own
-    if ((this.phase === "Idle" || this.phase === "Head") && !this.outbox.full) return
+    if ((this.phase === "Idle" || this.phase === "Head") && !this.outbox.full && !this.hasMore) return
     this.paused = true
     this.transport.pause()
   }
@@ -589,7 +623,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Placed {
     this.phase = "Idle"
     this.deadlines.await("Idle", this.config.timeouts.idle, now)
     this.readOn()
-    this.advance()
+    if (!this.advancing) this.advance(this.reader.buffered > 0 ? this.count(now) : undefined)
   }
 
   // Is its room needed, or the server stopping at once, and no request here already? The last answer could not tell the

@@ -25,6 +25,17 @@ export interface Member {
   readonly broken: (error: unknown) => void
 }
 
+/**
+ * Who has much to do, and leaves some of it for later.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Sharer extends Pick<Member, "broken"> {
+  /** Does more of it. `now` is the time. */
+  readonly takeShare: (now: number) => void
+}
+
 /** Milliseconds after which what is held leaves before anything else is answered. One answer may take longer than that. */
 const mostHeld = 1
 /** After so many reads who waits for nobody looks whether there are others: to look costs a tenth of a request. */
@@ -47,6 +58,7 @@ const immediate = setImmediate
 export class Turn {
   private readers: Array<Member> = []
   private holders: Array<Member> = []
+  private sharers: Array<Sharer> = []
   private crowded = false
   private turnsAlone = 0
   private readsAlone = 0
@@ -82,6 +94,17 @@ export class Turn {
     if (!this.answering) return false
     if (this.holders.push(member) === 1) this.heldSince = this.takenAt
     return true
+  }
+
+  /** It has more to do than others may have to wait for: it has another turn when they have had theirs. */
+  share(sharer: Sharer): void {
+    if (this.sharers.push(sharer) === 1) this.later(this.runSharers)
+  }
+
+  private readonly runSharers = (): void => {
+    const sharers = this.sharers
+    this.sharers = []
+    this.each(sharers, (sharer) => sharer.takeShare(this.now()))
   }
 
   // From the first read of a turn to its last: of a part of one, it would depend on who reads first what is seen.
@@ -127,7 +150,7 @@ export class Turn {
     this.each(holders, (holder) => holder.heldSent(now))
   }
 
-  private each(members: ReadonlyArray<Member>, step: (member: Member) => void): void {
+  private each<A extends Pick<Member, "broken">>(members: ReadonlyArray<A>, step: (member: A) => void): void {
     for (const member of members) {
       try {
         step(member)
