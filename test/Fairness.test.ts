@@ -92,7 +92,7 @@ describe("plain TypeScript: another client waits for a share only", () => {
 })
 
 describe("the Effect door: another client waits for a share only", () => {
-  const kinds: Record<string, Effect.Effect<void, never, HttpServerRequest.HttpServerRequest>> = {
+  const kinds: Record<string, Effect.Effect<void, unknown, HttpServerRequest.HttpServerRequest>> = {
     "at once": Effect.void,
     "with a hook": Posthooks.add(() => Effect.void),
     "after a yield": Effect.yieldNow()
