@@ -47,6 +47,7 @@ export declare const facts: {
   RequestError: tsgi.RequestError["reason"]
   BodyError: tsgi.BodyError["reason"]
   ResponseError: tsgi.ResponseError["reason"]
+  WriteError: tsgi.WriteError["reason"]
   InterimError: tsgi.InterimError["reason"]
   AbortReason: tsgi.AbortReason
   Outcome: tsgi.Outcome["_tag"]
@@ -303,7 +304,6 @@ describe("the tables", () => {
     }))
     const source = (file: string) => fs.readFileSync(path.join(root, "src/platform", file), "utf8").replaceAll("_", "")
     expect(source("Site.ts")).toContain(`interruptOnDisconnect ?? ${defaults.interruptOnDisconnect}`)
-    expect(source("Site.ts")).toContain(`maxBufferedBody ?? ${defaults.maxBufferedBody}`)
     const [, , websocket] = rows.find(([name]) => name === "websocket") ?? []
     for (const name of properties("WebSocketOptions")) expect(websocket).toContain(name)
     const [, maxPayload] = /maxPayload \(default (\d+)\)/.exec(websocket) ?? []

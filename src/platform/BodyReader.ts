@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Exchange } from "../server/Exchange.js"
-import { BodyError } from "../server/ServerError.js"
+import { BodyError, tooLargeWhole } from "../server/ServerError.js"
 
 const ended: Effect.Effect<never, Option.Option<never>> = Effect.fail(Option.none())
 
@@ -38,6 +38,17 @@ export const arrival = (exchange: Exchange): Effect.Effect<void> =>
   Effect.async<void>((resume) => Effect.sync(exchange.body.wait(() => resume(Effect.void))))
 
 /**
+ * Bytes that one kind of reading may take, and what lifts that bound.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Bound {
+  readonly most: number
+  readonly lift: string
+}
+
+/**
  * Reads a body whole, once: who asks again gets the same bytes.
  *
  * @since 0.1.0
@@ -50,25 +61,25 @@ export class WholeBody {
 
   constructor(private readonly exchange: Exchange) {}
 
-  /** All bytes; fails with `TooLarge` when there are more than `most`. */
-  read(most: number): Effect.Effect<Uint8Array, BodyError> {
+  /** All bytes; fails with `TooLarge` when there are more than `bound` lets through. */
+  read(bound: Bound): Effect.Effect<Uint8Array, BodyError> {
     return Effect.suspend(() => {
-      const done = this.step(most)
+      const done = this.step(bound)
       // what has come already needs no fiber to wait, and no turn to take
-      return done === undefined ? this.turn.withPermits(1)(this.wait(most)) : done
+      return done === undefined ? this.turn.withPermits(1)(this.wait(bound)) : done
     })
   }
 
-  private wait(most: number): Effect.Effect<Uint8Array, BodyError> {
-    return Effect.suspend(() => this.step(most) ?? Effect.flatMap(arrival(this.exchange), () => this.wait(most)))
+  private wait(bound: Bound): Effect.Effect<Uint8Array, BodyError> {
+    return Effect.suspend(() => this.step(bound) ?? Effect.flatMap(arrival(this.exchange), () => this.wait(bound)))
   }
 
-  private step(most: number): Effect.Effect<Uint8Array, BodyError> | undefined {
+  private step({ lift, most }: Bound): Effect.Effect<Uint8Array, BodyError> | undefined {
     // what was read under another bound is held to this one
-    if (this.length > most) return Effect.fail(tooLarge(most))
+    if (this.length > most) return Effect.fail(tooLargeWhole(most, lift))
     if (this.whole !== undefined) return Effect.succeed(this.whole)
     const framing = this.exchange.demands.framing
-    if (framing._tag === "Length" && framing.length > most) return Effect.fail(tooLarge(most))
+    if (framing._tag === "Length" && framing.length > most) return Effect.fail(tooLargeWhole(most, lift))
     while (true) {
       const taken = this.exchange.body.take()
       if (taken === undefined) return undefined
@@ -79,7 +90,7 @@ export class WholeBody {
       }
       this.pieces.push(taken)
       this.length += taken.length
-      if (this.length > most) return Effect.fail(tooLarge(most))
+      if (this.length > most) return Effect.fail(tooLargeWhole(most, lift))
     }
   }
 }
@@ -93,6 +104,3 @@ const concat = (pieces: ReadonlyArray<Uint8Array>, length: number): Uint8Array =
   }
   return whole
 }
-
-const tooLarge = (most: number): BodyError =>
-  new BodyError({ reason: "TooLarge", status: 413, description: `the body is longer than ${most} bytes (MaxBodySize)` })

@@ -32,7 +32,7 @@ import type { Exchange } from "../server/Exchange.js"
 import { LazyScope } from "../server/LazyScope.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
 import { BodyError, responseErrorFrom } from "../server/ServerError.js"
-import { WholeBody } from "./BodyReader.js"
+import { type Bound, WholeBody } from "./BodyReader.js"
 import type { Listed } from "./Calls.js"
 import { hasChildren, isInterruptible } from "./fiberState.js"
 import { UnreadableForm } from "./FormError.js"
@@ -40,7 +40,7 @@ import type { FormLimits } from "./FormLimits.js"
 import { LayeredMap } from "./LayeredMap.js"
 import { begunWith, type OpenSpan, RequestSpan, traced, untraced } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
-import { headersOf, type RequestCall, ServerRequest, UnreadableBody, urlOf } from "./ServerRequest.js"
+import { headersOf, type Reading, type RequestCall, ServerRequest, UnreadableBody, urlOf } from "./ServerRequest.js"
 import { CurrentCall, type Site, type SiteCall } from "./Site.js"
 
 // The platform's own list of scopes that somebody else closes: see HttpApp.ejectDefaultScopeClose.
@@ -96,8 +96,13 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
     return this.whole ??= new WholeBody(this.exchange)
   }
 
-  get maxBufferedBody(): number {
-    return this.site.maxBufferedBody
+  bound(reading: Reading): Bound {
+    const { parsedBody, wholeBody } = this.exchange.config.limits
+    const { maxBufferedBody } = this.site
+    if (maxBufferedBody !== undefined) return { most: maxBufferedBody, lift: "maxBufferedBody" }
+    return reading === "parsed" && parsedBody < wholeBody
+      ? { most: parsedBody, lift: "limits.parsedBody" }
+      : { most: wholeBody, lift: "limits.wholeBody" }
   }
 
   get forms(): FormLimits {

@@ -32,7 +32,10 @@ export interface Options extends ListenOptions, Omit<ServerConfig.Partial, "trus
 export interface DoorOptions {
   /** Interrupt a handler when its client leaves? Default `true`; `TsgiHttpServer.keepRunning` is the switch for a route. */
   readonly interruptOnDisconnect?: boolean | undefined
-  /** Bytes that `text`, `json`, `urlParamsBody` and `arrayBuffer` may read; `MaxBodySize` overrides it. Default 10 MiB. */
+  /**
+   * Bytes that `text`, `json`, `urlParamsBody` and `arrayBuffer` may read, in place of `limits.wholeBody` and
+   * `limits.parsedBody`; `MaxBodySize` overrides it. Default: not given.
+   */
   readonly maxBufferedBody?: number | undefined
   /** Bounds on forms, by number and in bytes. */
   readonly forms?: FormOptions | undefined

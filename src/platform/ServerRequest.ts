@@ -34,6 +34,14 @@ import * as PersistedForm from "./PersistedForm.js"
 import { makeTruthful, withScheme } from "./truthfulHeaders.js"
 
 /**
+ * What becomes of a body: it stays as it is, or a parser makes more of it.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Reading = "whole" | "parsed"
+
+/**
  * What all views of one request share.
  *
  * @since 0.1.0
@@ -43,8 +51,8 @@ export interface RequestCall {
   readonly exchange: Exchange
   readonly headers: Headers.Headers
   readonly body: BodyReader.WholeBody
-  /** Bytes that may be read whole where no `MaxBodySize` is provided. */
-  readonly maxBufferedBody: number
+  /** What may be read whole, and what parsed, where no `MaxBodySize` is provided. */
+  readonly bound: (reading: Reading) => BodyReader.Bound
   readonly forms: FormLimits
   readonly upgrade: (request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop. */
@@ -143,7 +151,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 
   get arrayBuffer(): Effect.Effect<ArrayBuffer, RequestError> {
-    return Effect.map(this.bytes, (bytes) => {
+    return Effect.map(this.bytes("whole"), (bytes) => {
       const copy = new ArrayBuffer(bytes.length)
       new Uint8Array(copy).set(bytes)
       return copy
@@ -151,18 +159,18 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 
   get text(): Effect.Effect<string, RequestError> {
-    return Effect.map(this.bytes, decode)
+    return this.textOf("whole")
   }
 
   get json(): Effect.Effect<unknown, RequestError> {
-    return Effect.tryMap(this.text, {
+    return Effect.tryMap(this.textOf("parsed"), {
       try: (text): unknown => text === "" ? null : JSON.parse(text),
       catch: (cause) => new RequestError({ request: this, reason: "Decode", cause })
     })
   }
 
   get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, RequestError> {
-    return Effect.map(this.text, (text) => UrlParams.fromInput(new URLSearchParams(text)))
+    return Effect.map(this.textOf("parsed"), (text) => UrlParams.fromInput(new URLSearchParams(text)))
   }
 
   get multipartStream(): Stream.Stream<Multipart.Part, Multipart.MultipartError> {
@@ -195,10 +203,14 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     }
   }
 
-  private get bytes(): Effect.Effect<Uint8Array, RequestError> {
+  private textOf(reading: Reading): Effect.Effect<string, RequestError> {
+    return Effect.map(this.bytes(reading), decode)
+  }
+
+  private bytes(reading: Reading): Effect.Effect<Uint8Array, RequestError> {
     return Effect.contextWithEffect((context: Context.Context<never>) =>
       Effect.mapError(
-        this.call.body.read(mostOf(context) ?? this.call.maxBufferedBody),
+        this.call.body.read(givenBound(context) ?? this.call.bound(reading)),
         (error) => this.unreadable(error)
       )
     )
@@ -215,9 +227,12 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
 }
 
 // The default is not put into the context of the app: there it would bound forms, which go to disk, as well.
-const mostOf = (context: Context.Context<never>): number | undefined =>
+const givenBound = (context: Context.Context<never>): BodyReader.Bound | undefined =>
   context.unsafeMap.has(IncomingMessage.MaxBodySize.key)
-    ? Option.match(Context.get(context, IncomingMessage.MaxBodySize), { onNone: () => Infinity, onSome: Number })
+    ? {
+      most: Option.match(Context.get(context, IncomingMessage.MaxBodySize), { onNone: () => Infinity, onSome: Number }),
+      lift: "HttpServerRequest.MaxBodySize"
+    }
     : undefined
 
 // node:http's text has the byte order mark that came

@@ -92,8 +92,8 @@ export interface Site {
   ) => Fiber.RuntimeFiber<A, E>
   /** Is a handler interrupted when its client leaves? */
   readonly interruptOnDisconnect: boolean
-  /** Bytes that may be read whole where no `MaxBodySize` is provided. */
-  readonly maxBufferedBody: number
+  /** Bytes that may be read whole where no `MaxBodySize` is provided; those of the server's limits where not given. */
+  readonly maxBufferedBody: number | undefined
   readonly forms: FormLimits.FormLimits
   readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop, or the app to end. */
@@ -156,7 +156,7 @@ export const make = (
         return runFork(effect, forkOptions)
       },
       interruptOnDisconnect: options.interruptOnDisconnect ?? true,
-      maxBufferedBody: options.maxBufferedBody ?? 10_485_760,
+      maxBufferedBody: options.maxBufferedBody,
       forms: FormLimits.make(options.forms),
       upgrade,
       stopping,

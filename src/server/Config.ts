@@ -30,6 +30,20 @@ export interface ServerLimits extends Limits {
   readonly handshakes: number
   /** Requests on one connection; the last one is answered `Connection: close`. Default `Infinity`. */
   readonly requestsPerConnection: number
+  /**
+   * Bytes of a body that is read whole, and so is in memory: `read()` without a size, one line, all `readlines()`,
+   * `request.text()` and its like. More fails with `TooLarge`, which is answered 413. Default 10485760.
+   *
+   * @since 0.2.0
+   */
+  readonly wholeBody: number
+  /**
+   * Bytes of a body that is parsed whole, as JSON or as `application/x-www-form-urlencoded`, and lines of `readlines()`:
+   * what a parser makes of them takes up to a hundred times their length. More is answered 413. Default 1048576.
+   *
+   * @since 0.2.0
+   */
+  readonly parsedBody: number
   /** Unread body in bytes that is read and dropped to keep a connection; more closes it. Default 262144. */
   readonly leftoverBody: number
   /**
@@ -192,6 +206,8 @@ export const defaults: Config = {
     waitingConnections: 1024,
     handshakes: 1024,
     requestsPerConnection: Infinity,
+    wholeBody: 10_485_760,
+    parsedBody: 1_048_576,
     leftoverBody: 262_144,
     linger: 268_435_456
   },

@@ -88,7 +88,7 @@ export class RequestError extends TaggedError("RequestError")<{
 export class BodyError extends TaggedError("BodyError")<{
   /**
    * `Disconnected`: the client left before the end · `BadChunk`: malformed chunked coding · `TooLarge`: longer than
-   * `limits.body` · `Timeout`: no byte for `timeouts.body` · `Stopped`: the server is stopping · `Closed`: read after
+   * `limits.body`, or than what may be read or parsed whole · `Timeout`: no byte for `timeouts.body` · `Stopped`: the server is stopping · `Closed`: read after
    * the exchange was over.
    */
   readonly reason: "Disconnected" | "BadChunk" | "TooLarge" | "Timeout" | "Stopped" | "Closed"
@@ -184,6 +184,20 @@ export const bodyErrorFrom = (refused: Failure): BodyError =>
     reason: refused.reason === "BodyTooLarge" ? "TooLarge" : "BadChunk",
     status: refused.status,
     description: `${refused.reason}: ${refused.message}`
+  })
+
+/**
+ * A body that is too long to be read whole. `lift` says what lifts the bound.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const tooLargeWhole = (most: number, lift: string): BodyError =>
+  new BodyError({
+    reason: "TooLarge",
+    status: 413,
+    description:
+      `the body is longer than the ${most} bytes that are read so; ${lift} lifts the bound, a stream has none`
   })
 
 const abortReasons: Record<BodyError["reason"], AbortReason | undefined> = {

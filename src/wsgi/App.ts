@@ -29,7 +29,9 @@ export type App = (env: Environ, startResponse: StartResponse) => AppBody | Prom
 export type StartResponse = (status: string, headers: HeaderPairs, errorInfo?: unknown) => Write
 
 /**
- * Sends a part of the body ahead of what the application returns. The promise is kept when there is room for more.
+ * Sends a part of the body ahead of what the application returns; an empty one sends the head now. The promise is kept when
+ * there is room for more, and others have had their turn. It rejects with a `WriteError` when the response goes nowhere any
+ * more: the client has left, the server stops, or the response is complete. One that nobody looks at is no unhandled rejection.
  *
  * @since 0.1.0
  * @category models

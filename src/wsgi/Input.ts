@@ -5,14 +5,24 @@
  */
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
+import type { Demands } from "../protocol/framing.js"
 import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
+import type { Config } from "../server/Config.js"
 import type { RequestBody } from "../server/RequestBody.js"
 import type { InterimError } from "../server/ServerError.js"
-import { BodyError, OptionError, ResponseError } from "../server/ServerError.js"
+import { BodyError, OptionError, ResponseError, tooLargeWhole } from "../server/ServerError.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 
 const newline = 10
 const empty = Buffer.alloc(0)
+
+/**
+ * What of a body may be read whole, and what parsed, in bytes.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type WholeLimits = Pick<Config["limits"], "wholeBody" | "parsedBody">
 
 /**
  * What an input needs of its exchange.
@@ -21,7 +31,9 @@ const empty = Buffer.alloc(0)
  * @category models
  */
 export interface InputSource {
-  readonly body: Pick<RequestBody, "take" | "trailers" | "wait">
+  readonly body: Pick<RequestBody, "bytes" | "take" | "trailers" | "wait">
+  readonly demands: Pick<Demands, "framing">
+  readonly config: { readonly limits: WholeLimits }
   /** Sends the 100 that is owed, if one is. */
   readonly payContinue: () => void
   readonly sendContinue: () => InterimError | undefined
@@ -47,35 +59,48 @@ export class Input implements AsyncIterable<Buffer> {
     this.#exchange = exchange
   }
 
+  /** What a read without a size may take. */
+  get limits(): WholeLimits {
+    return this.#exchange.config.limits
+  }
+
   /** Where the connection went, when `getSocket` has given it away. */
   get socket(): Duplex | undefined {
     return this.#socket
   }
 
   /**
-   * `size` bytes, fewer only at the end of the body; without `size`, all that is left, in memory. The first read, also
-   * one of 0 bytes, sends the 100 that the client waits for.
+   * `size` bytes, fewer only at the end of the body; without `size`, all that is left, in memory: no more than
+   * `limits.wholeBody`, or it rejects with `TooLarge`, and what has come can still be read in parts. The first read, also one
+   * of 0 bytes, sends the 100 that the client waits for.
    */
   read(size?: number): Promise<Buffer> {
     return this.#inTurn(() => this.#gather(most(size), false))
   }
 
-  /** Up to and with the next newline; at most `size` bytes; empty at the end. */
+  /** Up to and with the next newline; at most `size` bytes, or else `limits.wholeBody`; empty at the end. */
   readline(size?: number): Promise<Buffer> {
     return this.#inTurn(() => this.#gather(most(size), true))
   }
 
-  /** Lines until there are no more, or `hint` bytes have been read. */
+  /**
+   * Lines until there are no more, or `hint` bytes have been read. Without `hint` no more than `limits.wholeBody` bytes, and
+   * `limits.parsedBody` lines, of which each costs more than its bytes; then it rejects with `TooLarge`.
+   */
   readlines(hint?: number): Promise<Array<Buffer>> {
     const enough = hint === undefined || hint <= 0 ? Infinity : hint
+    const { parsedBody, wholeBody } = this.#exchange.config.limits
     const lines: Array<Buffer> = []
     let total = 0
     const keep = (line: Buffer): boolean => {
       if (line.length > 0) lines.push(line)
       total += line.length
+      if (enough === Infinity && total > wholeBody) throw tooLargeWhole(wholeBody, "limits.wholeBody")
+      if (enough === Infinity && lines.length > parsedBody) throw tooManyLines(parsedBody)
       return line.length > 0 && total < enough
     }
     const more = (): Array<Buffer> | Promise<Array<Buffer>> => {
+      if (enough === Infinity) this.#judgeLength(wholeBody)
       while (true) {
         const line = this.#gather(Infinity, true)
         if (line instanceof Promise) return line.then((arrived) => keep(arrived) ? more() : lines)
@@ -159,8 +184,15 @@ export class Input implements AsyncIterable<Buffer> {
     }
     const pieces: Array<Buffer> = []
     let length = 0
+    const { wholeBody } = this.#exchange.config.limits
+    const whole = size === Infinity
+    if (whole && !line) this.#judgeLength(wholeBody)
     const more = (): Buffer | Promise<Buffer> => {
       while (length < size) {
+        if (whole && length > wholeBody) {
+          this.#rest = Buffer.concat(this.#rest.length > 0 ? [...pieces, this.#rest] : pieces)
+          throw tooLargeWhole(wholeBody, "limits.wholeBody")
+        }
         const piece = this.#take()
         if (piece === undefined) return this.#arrival().then(more)
         if (piece === null) break
@@ -169,11 +201,18 @@ export class Input implements AsyncIterable<Buffer> {
         if (end < piece.length) this.#rest = piece.subarray(end)
         pieces.push(end < piece.length ? piece.subarray(0, end) : piece)
         length += end
-        if (found >= 0) break
+        if (found >= 0 && !(whole && length > wholeBody)) break
       }
       return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length)
     }
     return more()
+  }
+
+  // What is left of a length that was declared can be too much before a byte of it is asked for.
+  #judgeLength(most: number): void {
+    const { body, demands: { framing } } = this.#exchange
+    if (framing._tag !== "Length" || framing.length - body.bytes + this.#rest.length <= most) return
+    throw tooLargeWhole(most, "limits.wholeBody")
   }
 
   #next(): IteratorResult<Buffer> | Promise<IteratorResult<Buffer>> {
@@ -202,6 +241,13 @@ export class Input implements AsyncIterable<Buffer> {
     })
   }
 }
+
+const tooManyLines = (most: number): BodyError =>
+  new BodyError({
+    reason: "TooLarge",
+    status: 413,
+    description: `the body has more than the ${most} lines that are read at once; limits.parsedBody lifts the bound`
+  })
 
 const most = (size: number | undefined): number => {
   if (size === undefined) return Infinity

@@ -6,6 +6,7 @@
 import { letGo } from "../server/LetGo.js"
 import { ResponseError } from "../server/ServerError.js"
 import type { App, AppBody } from "./App.js"
+import { boundedRequest } from "./BoundedRequest.js"
 import type { Environ } from "./Environ.js"
 
 /**
@@ -19,7 +20,9 @@ export type FetchHandler = (request: Request, env: Environ) => Response | Promis
 
 /**
  * Serves a web-standard handler. Bodies are streamed both ways, with back-pressure; the first read of the request's body
- * sends the 100 that the client waits for; `request.signal` is aborted when the client is gone or the server stops.
+ * sends the 100 that the client waits for; `text`, `arrayBuffer`, `bytes`, `blob` and `formData` of the request take no more
+ * than `limits.wholeBody` bytes, `json` and a form that is urlencoded no more than `limits.parsedBody`, and reject with a
+ * `BodyError` (413) otherwise; `request.signal` is aborted when the client is gone or the server stops.
  *
  * @example
  * ```ts
@@ -94,7 +97,7 @@ const requestFrom = (env: Environ): Request | undefined => {
   if (forbidden.has(env.REQUEST_METHOD.toUpperCase())) return undefined
   const url = urlOf(env)
   if (url === undefined || !URL.canParse(url)) return undefined
-  return new Request(url, {
+  return boundedRequest(env["eventlet.input"].limits, url, {
     method: env.REQUEST_METHOD,
     headers: env.headers_raw.map((
       [name, value]

@@ -182,13 +182,16 @@ for (const kind of Object.keys(trusting)) {
         assert.deepInclude(record.outcome, { _tag: "Aborted", reason: "ReadTimeout", status: 408 })
       }))
 
-    it.scoped("10 MiB are read whole, a byte more is not", () =>
+    // an HttpApi parses what it reads
+    const most = kind === "HttpApi" ? 1_048_576 : 10_485_760
+
+    it.scoped(`${most / 1_048_576} MiB are read whole, a byte more is not`, () =>
       Effect.gen(function*() {
         const seen = nothingSeen()
         const client = yield* talk(trusting[kind](seen, readers.text), seen, { memory: false })
-        client.send(post(10_485_760, bytes(10_485_760), json))
+        client.send(post(most, bytes(most), json))
         assert.strictEqual((yield* Effect.promise(() => client.response())).status, 200)
-        client.send(post(10_485_761, bytes(10_485_761), json))
+        client.send(post(most + 1, bytes(most + 1), json))
         const response = yield* Effect.promise(() => client.response())
         assert.strictEqual(response.status, 413)
         assert.strictEqual(response.get("connection"), "close")

@@ -1,0 +1,125 @@
+/**
+ * A `Request` whose body can be read whole only so far: the standard's has no bound.
+ *
+ * @since 0.2.0
+ */
+import { Buffer } from "node:buffer"
+import { tooLargeWhole } from "../server/ServerError.js"
+import type { WholeLimits } from "./Input.js"
+
+type Read = "arrayBuffer" | "blob" | "clone" | "formData" | "json" | "text"
+
+// The types of Node have properties, which no class can override.
+interface WithMethods extends Omit<Request, Read> {
+  arrayBuffer(): Promise<ArrayBuffer>
+  blob(): Promise<Blob>
+  clone(): Request
+  formData(): ReturnType<Request["formData"]>
+  json(): Promise<unknown>
+  text(): Promise<string>
+}
+
+type Make = (limits: WholeLimits, input: string | Request, init?: RequestInit) => Request
+
+/**
+ * Makes a request whose `text`, `json`, `arrayBuffer`, `bytes`, `blob` and `formData` reject with a `BodyError`
+ * (`TooLarge`, 413) for a body that is longer than the limits let through; so do those of its clones. Its `body` has no bound.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const boundedRequest: Make = (limits, input, init) => (make ??= constructor())(limits, input, init)
+
+let make: Make | undefined
+
+// when the first is needed: Node loads its fetch when somebody names it, and that takes a while
+const constructor = (): Make => {
+  const Standard: new(input: string | Request, init: RequestInit | undefined) => WithMethods = Request
+  class BoundedRequest extends Standard {
+    readonly #limits: WholeLimits
+
+    constructor(limits: WholeLimits, input: string | Request, init: RequestInit | undefined) {
+      super(input, init)
+      this.#limits = limits
+    }
+
+    override async text(): Promise<string> {
+      return this.#readable ? decoder.decode(await this.#whole()) : super.text()
+    }
+
+    override async json(): Promise<unknown> {
+      return this.#readable ? JSON.parse(decoder.decode(await this.#parsed())) : super.json()
+    }
+
+    override async arrayBuffer(): Promise<ArrayBuffer> {
+      return this.#readable ? copyOf(await this.#whole()).buffer : super.arrayBuffer()
+    }
+
+    async bytes(): Promise<Uint8Array> {
+      return new Uint8Array(await this.arrayBuffer())
+    }
+
+    override async blob(): Promise<Blob> {
+      return this.#readable ? new Blob([await this.#whole()], { type: this.#type }) : super.blob()
+    }
+
+    override async formData(): ReturnType<Request["formData"]> {
+      if (!this.#readable) return super.formData()
+      const bytes = await (/^application\/x-www-form-urlencoded\b/i.test(this.#type) ? this.#parsed() : this.#whole())
+      return new Response(bytes, { headers: { "Content-Type": this.#type } }).formData()
+    }
+
+    override clone(): Request {
+      return new BoundedRequest(this.#limits, super.clone(), undefined)
+    }
+
+    // What cannot be read, or is empty, the standard knows how to say.
+    get #readable(): boolean {
+      return this.body !== null && !this.bodyUsed && !this.body.locked
+    }
+
+    get #type(): string {
+      return this.headers.get("Content-Type") ?? ""
+    }
+
+    #whole(): Promise<Buffer> {
+      return this.#read(this.#limits.wholeBody, "limits.wholeBody")
+    }
+
+    #parsed(): Promise<Buffer> {
+      const { parsedBody, wholeBody } = this.#limits
+      return parsedBody < wholeBody ? this.#read(parsedBody, "limits.parsedBody") : this.#whole()
+    }
+
+    async #read(most: number, lift: string): Promise<Buffer> {
+      const { body, headers } = this
+      // beside a transfer coding a length does not count (RFC 9112, 6.3)
+      if (!headers.has("Transfer-Encoding") && Number(headers.get("Content-Length")) > most) {
+        throw tooLargeWhole(most, lift)
+      }
+      const pieces: Array<Uint8Array> = []
+      let length = 0
+      if (body === null) return Buffer.alloc(0)
+      const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader()
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        pieces.push(next.value)
+        length += next.value.length
+        if (length <= most) continue
+        await reader.cancel()
+        throw tooLargeWhole(most, lift)
+      }
+      return Buffer.concat(pieces, length)
+    }
+  }
+  return (limits, input, init) => new BoundedRequest(limits, input, init)
+}
+
+// the byte order mark goes, as the standard has it
+const decoder = new TextDecoder()
+
+// a buffer of its own: that of a Buffer may be a pool's
+const copyOf = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
+  const copy = new Uint8Array(new ArrayBuffer(bytes.length))
+  copy.set(bytes)
+  return copy
+}
