@@ -133,7 +133,7 @@ export class ResponseError extends TaggedError("ResponseError")<{
  */
 export class WriteError extends TaggedError("WriteError")<{
   /**
-   * Why the exchange was interrupted: `ClientGone`, `WriteTimeout`, `ReadTimeout`, `BadRequest` or `Stopped`; or
+   * Why the exchange was interrupted: `ClientGone`, `WriteTimeout`, `ReadTimeout`, `BadRequest`, `HandlerTimeout` or `Stopped`; or
    * `AlreadyOver`: the response is complete, or the connection was taken over.
    */
   readonly reason: AbortReason | "AlreadyOver"
