@@ -16,8 +16,8 @@ import { connect } from "./utils/sockets.js"
 
 /** As many as a read of the socket holds, and more. */
 const ahead = 2000
-/** What is answered in a turn of the event loop, and in the one in which the other's request is on its way. */
-const bound = 3 * 64
+/** What is answered in a turn of the event loop, times the turns that the other's request may be on its way. */
+const bound = 64 * 6
 
 const many = (name: string): string => get(`/${name}`).repeat(ahead)
 
