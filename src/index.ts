@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-export type { ListenOptions, TlsOptions } from "./node/ListenOptions.js"
+export { bind, type BindOptions } from "./node/bind.js"
+export type { BoundSocket, ListenOptions, TlsOptions } from "./node/ListenOptions.js"
 export type { AccessRecord } from "./server/AccessRecord.js"
 export type { Address } from "./server/Address.js"
 export type { Aborted, AbortReason, Failed, Outcome, Sent } from "./server/Outcome.js"

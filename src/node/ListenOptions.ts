@@ -4,9 +4,10 @@
  * @since 0.1.0
  */
 import type * as Tls from "node:tls"
+import type { Address } from "../server/Address.js"
 
 /**
- * Where to listen: a TCP port, a unix socket's `path`, or an `fd` that is bound already.
+ * Where to listen: a TCP port, a unix socket's `path`, or what is bound already: an `fd`, or a `socket` of this process.
  *
  * @since 0.1.0
  * @category models
@@ -32,6 +33,12 @@ export interface ListenOptions {
   /** A descriptor that was bound and inherited (socket activation). */
   readonly fd?: number | undefined
   /**
+   * What `bind` gave: it listens from here on, and is closed when its server stops, so it can be served once.
+   *
+   * @since 0.2.0
+   */
+  readonly socket?: BoundSocket | undefined
+  /**
    * Milliseconds of silence after which the system asks whether a TCP peer is still there (TCP keep-alive, SO_KEEPALIVE), so
    * that one whose machine or network is gone is noticed at last. From 1000, in whole seconds; `Infinity` never asks.
    * Default 60000.
@@ -39,6 +46,31 @@ export interface ListenOptions {
    * @since 0.2.0
    */
   readonly keepAliveInitialDelay?: number | undefined
+}
+
+/**
+ * A socket that is bound, and listens to nobody yet: see `bind`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface BoundSocket extends Disposable {
+  /** Where it is bound; of port 0 the one that was taken. */
+  readonly address: Address
+  /**
+   * The descriptor, to be given to a child in its `stdio`: `["inherit", "inherit", "inherit", socket.fd]` makes it the
+   * child's descriptor 3. In this process, `listen({ socket })` serves on it. -1 on Windows.
+   */
+  readonly fd: number
+  /** For those who listen: connections the system keeps until they are accepted. */
+  readonly backlog: number
+  /**
+   * Closes it in this process, and removes the file of a unix socket if it is still its own. Who has inherited it goes on.
+   * To close it again does nothing.
+   */
+  readonly close: () => void
+  /** For a listener of this process: the descriptor is its own from here on. Throws where it is closed or was taken. */
+  readonly take: () => number
 }
 
 /**

@@ -153,8 +153,15 @@ const noDescriptor = "the process has no descriptor left, so that connections ar
 
 // Keeps what is to be done beside when the server is closed.
 const listen = async (server: Net.Server, options: ListenOptions): Promise<() => void> => {
-  const { backlog = 511, fd, mode, path } = options
+  const { backlog = 511, fd, mode, path, socket } = options
   if (path !== undefined) return claim(path, mode, (path) => attempt(server, { path, backlog }))
+  if (socket !== undefined) {
+    await attempt(server, { fd: socket.take(), backlog: options.backlog ?? socket.backlog }).catch((error: unknown) => {
+      socket.close()
+      throw error
+    })
+    return socket.close
+  }
   await attempt(
     server,
     fd !== undefined ? { fd, backlog } : {
@@ -181,6 +188,7 @@ const attempt = (
   })
 
 const addressOf = (server: Net.Server, options: ListenOptions): Address => {
+  if (options.socket !== undefined) return options.socket.address
   const address = server.address()
   if (address === null || typeof address === "string") {
     return {

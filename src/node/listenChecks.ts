@@ -4,6 +4,7 @@
  * @since 0.2.0
  */
 import * as Inspectable from "effect/Inspectable"
+import * as Predicate from "effect/Predicate"
 import { Buffer } from "node:buffer"
 import { format } from "../server/Address.js"
 import { OptionError } from "../server/ServerError.js"
@@ -47,6 +48,10 @@ const checks: Readonly<Record<keyof ListenOptions, Check>> = {
   path: text,
   mode: ["a number, such as 0o660", (given) => typeof given === "number"],
   fd: ["a whole number, 0 or more", whole(0, Infinity)],
+  socket: [
+    "what bind gave",
+    (given) => Predicate.hasProperty(given, "take") && typeof given.take === "function"
+  ],
   keepAliveInitialDelay: [
     "a number of milliseconds from 1000 to 2147483647, or Infinity",
     (given) => typeof given === "number" && (given === Infinity || (given >= 1000 && given <= 2 ** 31 - 1))
@@ -67,6 +72,8 @@ const sharesPorts = (version: string): boolean => {
 export const describe = (options: ListenOptions): string =>
   options.fd !== undefined
     ? `descriptor ${options.fd}`
+    : options.socket !== undefined
+    ? format(options.socket.address)
     : options.path !== undefined
     ? format({ _tag: "Unix", path: options.path })
     : format({ _tag: "Tcp", host: options.host ?? "127.0.0.1", port: options.port ?? 0 })
@@ -78,8 +85,8 @@ export const describe = (options: ListenOptions): string =>
  * @category constructors
  */
 export const validate = (options: ListenOptions, tls: TlsOptions | undefined): void => {
-  const kinds = [options.fd, options.path, options.port].filter((given) => given !== undefined)
-  if (kinds.length > 1) throw invalid("give one of port, path and fd")
+  const kinds = [options.fd, options.path, options.port, options.socket].filter((given) => given !== undefined)
+  if (kinds.length > 1) throw invalid("give one of port, path, fd and socket")
   if (options.reusePort === true && !options.port) throw invalid("reusePort needs a port of its own, not a free one")
   const { mode } = options
   if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o7777)) {

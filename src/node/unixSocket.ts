@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer"
 import cluster from "node:cluster"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
-import { basename, dirname, join } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
 import { isMainThread } from "node:worker_threads"
 import { longestPath } from "./listenChecks.js"
 
@@ -61,11 +61,16 @@ export const pathOf = (descriptor: number): string | undefined => {
     const bound = line === undefined ? undefined : /^(?:\S+\s+){6}\d+ (.+)$/.exec(line)?.[1]
     if (bound === undefined) return undefined
     if (bound.startsWith("@")) return `\0${bound.slice(1)}`
-    const [, folder, file] = own.exec(bound) ?? []
-    return file !== undefined && !Fs.existsSync(bound) ? `${folder}${file}` : bound
+    return placeOf(bound)
   } catch {
     return undefined
   }
+}
+
+// The file of a socket that was bound by this name: the name is gone when it has got its path.
+const placeOf = (bound: string): string => {
+  const [, folder = "", file] = own.exec(bound) ?? []
+  return file !== undefined && !Fs.existsSync(bound) ? `${folder}${file}` : bound
 }
 
 // `.app.sock.k3x9` for `app.sock`
@@ -133,7 +138,21 @@ const statOf = (path: string): Fs.Stats | undefined => Fs.lstatSync(path, { thro
 
 const isSame = (one: Fs.Stats, other: Fs.Stats | undefined): boolean => one.ino === other?.ino && one.dev === other.dev
 
-const isStale = async (path: string): Promise<boolean> => statOf(path)?.isSocket() === true && !await answers(path)
+const isStale = async (path: string): Promise<boolean> =>
+  statOf(path)?.isSocket() === true && !await answers(path) && !isHeld(path)
+
+// Is somebody bound there who does not listen yet? Nothing answers then, as with a dead server. Only Linux tells.
+const isHeld = (path: string): boolean => {
+  try {
+    return Fs.readFileSync("/proc/net/unix", "utf8").split("\n").some((line) => {
+      // proc_pid_net(5): a stream socket, unconnected, that does not accept
+      const [, name] = /^(?:\S+\s+){3}00000000 0001 01 +\d+ (.+)$/.exec(line) ?? []
+      return name !== undefined && resolve(placeOf(name)) === resolve(path)
+    })
+  } catch {
+    return false
+  }
+}
 
 // Does somebody accept there? A socket file whose server has died refuses.
 const answers = (path: string): Promise<boolean> =>

@@ -71,11 +71,23 @@ export const split = (options: Options): {
   readonly door: DoorOptions
   readonly config: ServerConfig.Config
 } => {
-  const { backlog, fd, host, ipv6Only, keepAliveInitialDelay, mode, path, port, reusePort, tls, ...withoutListening } =
-    options
+  const {
+    backlog,
+    fd,
+    host,
+    ipv6Only,
+    keepAliveInitialDelay,
+    mode,
+    path,
+    port,
+    reusePort,
+    socket,
+    tls,
+    ...withoutListening
+  } = options
   const { forms, interruptOnDisconnect, maxBufferedBody, trustedProxies, websocket, ...config } = withoutListening
   // without a host: where NodeHttpServer listens, so that a swap takes nobody's connections away
-  const everywhere = path === undefined && fd === undefined ? "*" : undefined
+  const everywhere = path === undefined && fd === undefined && socket === undefined ? "*" : undefined
   const listening = {
     backlog,
     fd,
@@ -85,7 +97,8 @@ export const split = (options: Options): {
     mode,
     path,
     port,
-    reusePort
+    reusePort,
+    socket
   }
   const door = { forms, interruptOnDisconnect, maxBufferedBody, websocket }
   const { limits } = config

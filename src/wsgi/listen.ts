@@ -37,7 +37,18 @@ export const listen = (portOrOptions: number | ListenOptions = {}): Listener => 
   return new ListenerValue(options)
 }
 
-const optionNames = ["port", "host", "backlog", "ipv6Only", "reusePort", "path", "mode", "fd", "keepAliveInitialDelay"]
+const optionNames = [
+  "port",
+  "host",
+  "backlog",
+  "ipv6Only",
+  "reusePort",
+  "path",
+  "mode",
+  "fd",
+  "socket",
+  "keepAliveInitialDelay"
+]
 
 /**
  * Adds TLS to a listener made by {@link listen}. `options` are `node:tls` server options: `cert`, `key`, `ca`,

@@ -1,0 +1,43 @@
+/**
+ * Sockets that are bound and listen to nobody yet, as scoped resources.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { BindError, bindErrorFrom } from "../server/ServerError.js"
+import { bind, type BindOptions, type BoundSocket } from "./bind.js"
+import { describe } from "./listenChecks.js"
+
+export {
+  /**
+   * @since 0.2.0
+   * @category constructors
+   */
+  bind,
+  /**
+   * @since 0.2.0
+   * @category models
+   */
+  type BindOptions,
+  /**
+   * @since 0.2.0
+   * @category models
+   */
+  type BoundSocket
+} from "./bind.js"
+
+/**
+ * What {@link bind} does, closed with the Scope.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = (options: BindOptions = {}): Effect.Effect<BoundSocket, BindError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.tryPromise({
+      try: () => bind(options),
+      catch: (error) => error instanceof BindError ? error : bindErrorFrom(error, describe(options))
+    }),
+    (socket) => Effect.sync(socket.close)
+  )

@@ -1,0 +1,120 @@
+/**
+ * A socket that is bound, and listens to nobody yet: its address is known, and a process that inherits its descriptor serves
+ * on it with `listen({ fd })`, as many of them as one likes.
+ *
+ * The system lets connections wait from the first time that somebody listens until the socket is closed here and in all who
+ * have inherited it, whether one of them lives or not. Before that time they are refused.
+ *
+ * @since 0.2.0
+ */
+import { lookup } from "node:dns/promises"
+import * as Net from "node:net"
+import { BindError, bindErrorFrom, OptionError } from "../server/ServerError.js"
+import { bindHandle, type BoundHandle } from "./bindHandle.js"
+import { check, describe, validate } from "./listenChecks.js"
+import type { BoundSocket, ListenOptions } from "./ListenOptions.js"
+import { claim } from "./unixSocket.js"
+
+export type { BoundSocket }
+
+/**
+ * Where to bind: what `listen` is given, but for a descriptor.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type BindOptions = Pick<
+  ListenOptions,
+  "port" | "host" | "backlog" | "ipv6Only" | "reusePort" | "path" | "mode"
+>
+
+/**
+ * Binds, and leaves it to the caller to close. Rejects with a `BindError`; its reason is `InvalidOptions` for an option that
+ * cannot be meant.
+ *
+ * Two that bind the same TCP port are told of each other only when one listens. The file of a unix socket is its owner's from
+ * the beginning: what a dead one left is replaced, that of a living one refused, whether it listens already or not.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const bind = async (options: BindOptions = {}): Promise<BoundSocket> => {
+  try {
+    checkBind(options)
+    return options.path === undefined ? await bindTcp(options) : await bindUnix(options.path, options)
+  } catch (cause) {
+    throw cause instanceof OptionError
+      ? new BindError({ reason: "InvalidOptions", address: describe(options), cause })
+      : bindErrorFrom(cause, describe(options))
+  }
+}
+
+const known: ReadonlyArray<string> = ["port", "host", "backlog", "ipv6Only", "reusePort", "path", "mode"]
+
+const checkBind = (options: BindOptions): void => {
+  for (const option of Object.keys(options)) {
+    if (!known.includes(option)) {
+      throw new OptionError({ option, description: `bind has no such option; known are ${known.join(", ")}` })
+    }
+  }
+  check(options)
+  validate(options, undefined)
+}
+
+const bindTcp = async (options: BindOptions): Promise<BoundSocket> => {
+  const { host = "127.0.0.1", ipv6Only = false, port = 0, reusePort = false } = options
+  const at = (host: string): BoundHandle => bindHandle({ host, port, ipv6Only, reusePort })
+  if (host !== "*") return own(at(Net.isIP(host) === 0 ? (await lookup(host)).address : host), options, nothing)
+  let handle: BoundHandle
+  try {
+    handle = at("::")
+  } catch {
+    // a machine without IPv6
+    handle = at("0.0.0.0")
+  }
+  return own(handle, options, nothing)
+}
+
+const bindUnix = async (path: string, options: BindOptions): Promise<BoundSocket> => {
+  let handle: BoundHandle | undefined
+  const remove = await claim(path, options.mode, (name) => {
+    handle = bindHandle({ path: name })
+    return Promise.resolve()
+  }).catch((error: unknown) => {
+    handle?.close()
+    throw error
+  })
+  if (handle === undefined) throw new Error("nothing was bound")
+  return own({ ...handle, address: { _tag: "Unix", path } }, options, remove)
+}
+
+const nothing = (): void => undefined
+
+const own = ({ address, close, fd }: BoundHandle, { backlog = 511 }: BindOptions, remove: () => void): BoundSocket => {
+  let state: "Bound" | "Taken" | "Closed" = "Bound"
+  const closeOnce = (): void => {
+    const before = state
+    state = "Closed"
+    if (before === "Closed") return
+    remove()
+    // two handles for one descriptor: who has taken it closes it, and the other one is left to itself
+    if (before === "Bound") close()
+  }
+  return {
+    address,
+    fd,
+    backlog,
+    close: closeOnce,
+    take: () => {
+      if (state !== "Bound") {
+        throw Object.assign(
+          new Error(`the socket ${state === "Closed" ? "is closed" : "is served already"}; bind another`),
+          { code: "ERR_SOCKET_HANDLE_ADOPTED" }
+        )
+      }
+      state = "Taken"
+      return fd
+    },
+    [Symbol.dispose]: closeOnce
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Sockets that are bound and do not listen: `net.BoundSocket` where Node has it (24.21, 26), and what `net.Server` itself
+ * binds with elsewhere.
+ *
+ * @since 0.2.0
+ */
+import * as Net from "node:net"
+import { getSystemErrorMap } from "node:util"
+import type { Address } from "../server/Address.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface BoundHandle {
+  readonly address: Address
+  readonly fd: number
+  readonly close: () => void
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type BindTarget =
+  | { readonly path: string }
+  | {
+    /** An IP address. */
+    readonly host: string
+    readonly port: number
+    readonly ipv6Only: boolean
+    readonly reusePort: boolean
+  }
+
+/**
+ * Throws what the system says, with its `code`.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const bindHandle = (target: BindTarget): BoundHandle => {
+  const BoundSocket: unknown = Reflect.get(Net, "BoundSocket")
+  // it has paths since it has this
+  return isConstructor(BoundSocket) && (!("path" in target) || "isPipe" in BoundSocket.prototype)
+    ? publicly(new BoundSocket(target), target)
+    : internally(target)
+}
+
+const publicly = (socket: PublicSocket, target: BindTarget): BoundHandle => ({
+  address: addressOf(socket.address(), target),
+  fd: socket.fd(),
+  close: () => socket.close()
+})
+
+/**
+ * By `net._createServerHandle`, which `node:cluster` uses: an error's number where it fails.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const internally = (target: BindTarget): BoundHandle => {
+  const create: unknown = Reflect.get(Net, "_createServerHandle")
+  if (typeof create !== "function") {
+    throw Object.assign(new Error("this runtime cannot bind without listening; Node 20 and later can"), {
+      code: "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM"
+    })
+  }
+  const made: unknown = "path" in target
+    ? Reflect.apply(create, Net, [target.path, -1, -1])
+    : Reflect.apply(create, Net, [target.host, target.port, Net.isIP(target.host), undefined, flagsOf(target)])
+  if (!isHandle(made)) throw systemError(made, target)
+  if ("path" in target) return { address: addressOf(target.path, target), fd: made.fd, close: () => made.close() }
+  const address = {}
+  // libuv tells of an address in use only here
+  const failed = made.getsockname?.(address)
+  if (failed !== undefined && failed !== 0) {
+    made.close()
+    throw systemError(failed, target)
+  }
+  return { address: addressOf(address, target), fd: made.fd, close: () => made.close() }
+}
+
+interface PublicSocket {
+  readonly address: () => unknown
+  readonly fd: () => number
+  readonly close: () => void
+}
+
+interface Handle {
+  readonly fd: number
+  readonly close: () => void
+  readonly getsockname?: (address: object) => number
+}
+
+type Constructor = { readonly prototype: object } & (new(target: BindTarget) => PublicSocket)
+
+const isConstructor = (given: unknown): given is Constructor => typeof given === "function"
+
+const isHandle = (given: unknown): given is Handle => typeof given === "object" && given !== null && "fd" in given
+
+// UV_TCP_IPV6ONLY and UV_TCP_REUSEPORT
+const flagsOf = ({ ipv6Only, reusePort }: { readonly ipv6Only: boolean; readonly reusePort: boolean }): number =>
+  (ipv6Only ? 1 : 0) | (reusePort ? 2 : 0)
+
+const addressOf = (told: unknown, target: BindTarget): Address => {
+  if ("path" in target) return { _tag: "Unix", path: target.path }
+  const host: unknown = typeof told === "object" && told !== null && "address" in told ? told.address : undefined
+  const port: unknown = typeof told === "object" && told !== null && "port" in told ? told.port : undefined
+  return {
+    _tag: "Tcp",
+    host: typeof host === "string" ? host : target.host,
+    port: typeof port === "number" ? port : target.port
+  }
+}
+
+const systemError = (number: unknown, target: BindTarget): Error => {
+  const [code, text] = (typeof number === "number" ? getSystemErrorMap().get(number) : undefined) ??
+    ["UNKNOWN", `error ${String(number)}`]
+  const place = "path" in target ? target.path : `${target.host}:${target.port}`
+  return Object.assign(new Error(`bind ${code}: ${text} ${place}`), { code })
+}
