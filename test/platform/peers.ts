@@ -20,10 +20,12 @@ import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Buffer } from "node:buffer"
+import { once } from "node:events"
 import { createServer } from "node:http"
 import { setTimeout } from "node:timers/promises"
 import { InterimResponses, TsgiHttpServer } from "tsgi/effect"
 import { type WireClient, WireEnded } from "tsgi/testing"
+import { WebSocket } from "ws"
 import { Journal } from "../utils/Journal.js"
 import { connect } from "../utils/sockets.js"
 
@@ -33,7 +35,7 @@ const patience = 3000
 
 export const servers = {
   NodeHttpServer: () => NodeHttpServer.layerServer(createServer, { port: 0, host: "127.0.0.1" }),
-  tsgi: (limits) => TsgiHttpServer.layerServer({ port: 0, timeouts: { grace }, limits })
+  tsgi: (limits) => TsgiHttpServer.layerServer({ port: 0, timeouts: { grace, farewell: grace / 2 }, limits })
 } satisfies Record<
   string,
   (limits?: TsgiHttpServer.Options["limits"]) => Layer.Layer<HttpServer.HttpServer, ServeError>
@@ -50,6 +52,10 @@ class Site implements AsyncDisposable {
 
   connect(): Promise<WireClient> {
     return connect({ _tag: "Tcp", host: "127.0.0.1", port: this.port })
+  }
+
+  webSocket(): WebSocket {
+    return new WebSocket(`ws://127.0.0.1:${this.port}/`)
   }
 
   /** As an application that ends. */
@@ -343,6 +349,30 @@ const table: ReadonlyArray<Row> = [
       const { events, stopped } = await stopping(peer, { work: Infinity })
       if (!stopped) return "waits for ever"
       return events.includes("interrupted") ? "interrupts it after the grace time" : "cuts it"
+    }
+  },
+  {
+    what: "stop while a WebSocket is open whose handler does not wait for the stop",
+    NodeHttpServer: "closes it at once, and says no reason: 1005",
+    tsgi: "closes it after `timeouts.farewell`: 1001",
+    see: async (peer) => {
+      const connected = new Journal<string>()
+      const app = Effect.gen(function*() {
+        const socket = yield* Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ upgrade }) => upgrade)
+        connected.push("open")
+        yield* socket.runRaw(() => undefined)
+        return HttpServerResponse.empty()
+      }).pipe(Effect.orDie)
+      await using site = await open(peer, app)
+      const client = site.webSocket()
+      const closed = once(client, "close")
+      await connected.first(1)
+      const stopped = site.stop()
+      const [code] = await closed as [number]
+      await stopped
+      return code === 1001
+        ? "closes it after `timeouts.farewell`: 1001"
+        : `closes it at once, and says no reason: ${code}`
     }
   }
 ]
