@@ -4,8 +4,10 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AccessRecord } from "./AccessRecord.js"
+import { asRecord } from "./logText.js"
 import { lookAt } from "./lookAt.js"
 
 export type { AccessRecord }
@@ -20,7 +22,24 @@ export class AccessLog extends Context.Tag("tsgi/AccessLog")<AccessLog, {
    * made.
    */
   readonly write: ((record: AccessRecord) => void) | undefined
+  /**
+   * Opens the log anew, where it is a file that another program has moved.
+   *
+   * @since 0.2.0
+   */
+  readonly reopen?: Effect.Effect<void> | undefined
 }>() {}
+
+/**
+ * Opens the access log anew, where it is a file that another program has moved: for whoever rotates logs.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const reopen: Effect.Effect<void, never, AccessLog> = Effect.flatMap(
+  AccessLog,
+  (log) => log.reopen ?? Effect.void
+)
 
 /**
  * No access log.
@@ -31,7 +50,8 @@ export class AccessLog extends Context.Tag("tsgi/AccessLog")<AccessLog, {
 export const none: Context.Tag.Service<AccessLog> = { write: undefined }
 
 /**
- * Hands every record to a function as a line of text; see `AccessLogFormat`.
+ * Hands every record to a function as a line of text; see `AccessLogFormat`. Control characters are escaped as in JSON, and
+ * should there be more lines than one, those behind the first are indented.
  *
  * @since 0.1.0
  * @category constructors
@@ -42,7 +62,7 @@ export const lines = (
 ): Context.Tag.Service<AccessLog> => ({
   write: (record) => {
     const line: unknown = format(record)
-    if (typeof line === "string") return write(line)
+    if (typeof line === "string") return write(asRecord(line))
     lookAt(line, () => undefined)
     throw new TypeError(`an access-log line is text, not ${typeof line}: a format must not be async`)
   }

@@ -28,6 +28,7 @@ import type { ConnectionHost } from "./ConnectionHost.js"
 import { Deadlines } from "./Deadlines.js"
 import { Exchange } from "./Exchange.js"
 import type { ExchangeHost } from "./ExchangeHost.js"
+import { requestName } from "./FailureText.js"
 import { type Forwarding, forwardingFor, schemeOf } from "./Forwarding.js"
 import type { HookSettings } from "./HookSettings.js"
 import { LazyScope } from "./LazyScope.js"
@@ -526,7 +527,8 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
   }
 
   logFailure(message: string, cause: Cause.Cause<unknown>, level: "Debug" | "Error" = "Error"): void {
-    this.engine.log(level, `${message} (${this.remoteName})`, cause)
+    const asked = this.current === undefined ? "" : `, ${requestName(this.current.request)}`
+    this.engine.log(level, `${message} (${this.remoteName}${asked})`, cause)
   }
 
   // ---------------------------------------------------------------------------------------------------------------

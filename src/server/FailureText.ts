@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import type { RequestHead } from "../protocol/requestHead.js"
 
 /**
  * A failure with its stack, or what can be had of it.
@@ -37,3 +38,15 @@ export const plainText = (cause: Cause.Cause<unknown>): string => {
   }
   return "it cannot be shown"
 }
+
+/**
+ * A request's method and path, for a line about it: what is behind the path may be secret, and all of it long.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const requestName = ({ method, target }: RequestHead): string =>
+  `${shortened(method)} ${shortened(/^[^?#]*/.exec(target)?.[0] ?? "")}`
+
+const shortened = (text: string): string => text.length <= longest ? text : `${text.slice(0, longest)}…`
+const longest = 256

@@ -29,6 +29,7 @@ import { plainText } from "./FailureText.js"
 import { forHook, type HookSettings } from "./HookSettings.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
+import { asEntry, inOneLine } from "./logText.js"
 import { lookAt } from "./lookAt.js"
 import * as Metrics from "./Metrics.js"
 import * as Hooks from "./Posthooks.js"
@@ -351,13 +352,13 @@ const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["lo
     const logLevel = LogLevel.fromLiteral(level)
     // a fiber for a line that nobody reads would cost more than the line
     if (LogLevel.lessThan(logLevel, least)) return
-    const message = typeof said === "string" ? said : said()
+    const message = inOneLine(typeof said === "string" ? said : said())
     const line = cause === undefined
       ? Effect.logWithLevel(logLevel, message)
       : Effect.catchAllDefect(
         Effect.logWithLevel(logLevel, message, cause),
         // a logger cannot render whatever an application throws
-        () => Effect.logWithLevel(logLevel, `${message}\n${plainText(cause)}`)
+        () => Effect.logWithLevel(logLevel, `${message}\n${asEntry(plainText(cause))}`)
       )
     runFork(line, { immediate: true })
   }

@@ -18,6 +18,12 @@ import type { LogTarget } from "./Log.js"
 export interface ServerOptions {
   /** Where lines go. Default: standard error. */
   readonly log?: LogTarget | undefined
+  /**
+   * Where all lines go that are no request's: failures, refusals, starts and stops, `wsgi.errors`. Default: where `log` says.
+   *
+   * @since 0.2.0
+   */
+  readonly errorLog?: LogTarget | undefined
   /** Keys added to every environ; they may hide `wsgi.*`, never the request. Default: none. */
   readonly environ?: Readonly<Record<string, unknown>> | undefined
   /** Connections served at a time; further ones wait, and idle ones make room. Default 1024. */
@@ -80,6 +86,7 @@ export interface Settings {
   /** Absent when nothing is to be logged. */
   readonly format: ((record: AccessRecord) => string) | undefined
   readonly log: LogTarget | undefined
+  readonly errorLog: LogTarget | undefined
 }
 
 /**
@@ -153,7 +160,8 @@ export const read = (options: ServerOptions): Settings => {
     environ: options.environ,
     minimumChunkSize: atLeast("minimumChunkSize", 0, options.minimumChunkSize) ?? 4096,
     format: options.logOutput === false ? undefined : format,
-    log: options.log
+    log: options.log,
+    errorLog: options.errorLog
   }
 }
 
@@ -161,6 +169,7 @@ const kindOf = (given: unknown): string => given === null ? "null" : Array.isArr
 
 const names = new Map<string, string>([
   ["log", "object|function|string|number"],
+  ["errorLog", "object|function|string|number"],
   ["environ", "object"],
   ["maxSize", "number"],
   ["maxHttpVersion", "string"],

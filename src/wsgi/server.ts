@@ -15,6 +15,7 @@ import * as Scope from "effect/Scope"
 import * as AccessLog from "../server/AccessLog.js"
 import { type Address, format as formatAddress } from "../server/Address.js"
 import * as Listener from "../server/Listener.js"
+import { asEntry, inOneLine } from "../server/logText.js"
 import * as Server from "../server/Server.js"
 import { ServerConfig } from "../server/ServerConfig.js"
 import { OptionError } from "../server/ServerError.js"
@@ -44,6 +45,13 @@ export interface RunningServer extends AsyncDisposable {
    * cannot be meant.
    */
   readonly stop: (options?: StopOptions) => Promise<StopReport>
+  /**
+   * Opens the log's file anew, and that of `errorLog`: for whoever rotates logs by moving them. What is written from here on
+   * goes to the new file. Does nothing where they are no files.
+   *
+   * @since 0.2.0
+   */
+  readonly reopenLog: () => void
 }
 
 /**
@@ -72,14 +80,16 @@ export const server = (
     throw new OptionError({ option: "app", description: `must be a function (env, startResponse), not ${typeof app}` })
   }
   const bindable = toEngine(listener)
-  const { config, environ, format, log, minimumChunkSize } = Options.read(options)
+  const { config, environ, errorLog, format, log, minimumChunkSize } = Options.read(options)
   const sink = format === undefined ? undefined : Log.open(log, config.debug)
+  // for all that is no request's line
+  const entries = sink === undefined || errorLog === undefined ? sink : Log.open(errorLog, config.debug)
 
   const handler = call({
     app,
     minimumChunkSize,
     extra: environ,
-    errors: { write: (text) => sink?.info(text.replace(/\n$/, "")), flush: () => undefined }
+    errors: { write: (text) => entries?.info(asEntry(text.replace(/\n$/, ""))), flush: () => undefined }
   })
   // no layers: to build them took an eighth of the time that a process needs to its first answer
   const services = Server.services(config).pipe(
@@ -92,9 +102,9 @@ export const server = (
   )
   const scope = Effect.runSync(Scope.make())
   const starting = Effect.runPromiseExit(
-    Server.serve(handler).pipe(Effect.provide(services), Scope.extend(scope), logged(sink))
+    Server.serve(handler).pipe(Effect.provide(services), Scope.extend(scope), logged(entries))
   )
-  const note = (line: string): void => sink?.info(`(${process.pid}) ${line}`)
+  const note = (line: string): void => entries?.info(inOneLine(`(${process.pid}) ${line}`))
   const ready = starting.then((exit) => {
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
     const { address, draining, scheme } = exit.value
@@ -115,6 +125,7 @@ export const server = (
       if (report !== noReport) note(`tsgi exited, ${Server.describe(report)}`)
       await Effect.runPromise(Scope.close(scope, Exit.void))
       await sink?.close()
+      if (entries !== sink) await entries?.close()
       return report
     })
   const stop: RunningServer["stop"] = async (given) => {
@@ -127,6 +138,10 @@ export const server = (
     ready,
     closed,
     stop,
+    reopenLog: () => {
+      sink?.reopen()
+      if (entries !== sink) entries?.reopen()
+    },
     [Symbol.asyncDispose]: async () => {
       await stop()
     }
@@ -140,7 +155,7 @@ const logged = (sink: Log.LogSink | undefined) => <A, E, R>(effect: Effect.Effec
   const logger = Logger.make<unknown, void>(({ cause, logLevel, message }) => {
     const write = LogLevel.lessThan(logLevel, LogLevel.Info) ? sink?.debug : sink?.info
     const text = `(${process.pid}) ${Array.isArray(message) ? message.join(" ") : String(message)}`
-    write?.(Cause.isEmpty(cause) ? text : `${text}\n${Cause.pretty(cause, { renderErrorCause: true })}`)
+    write?.(asEntry(Cause.isEmpty(cause) ? text : `${text}\n${Cause.pretty(cause, { renderErrorCause: true })}`))
   })
   const least = sink === undefined ? LogLevel.None : sink.debug === undefined ? LogLevel.Info : LogLevel.Debug
   // instead of Effect's own two: of the console, and of spans, of which there are none here

@@ -1,0 +1,172 @@
+/**
+ * Logs cannot be forged: whatever a client sends, and in whatever way it comes into the log (the request line, a field in a
+ * format of one's own, a failure's message or its cause's, `wsgi.errors`), the number of entries is known, and no byte of it
+ * is for a terminal.
+ */
+import { it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { type App, server, type ServerOptions } from "tsgi"
+import { AccessLog } from "tsgi/effect"
+import { MemoryListener } from "tsgi/testing"
+import { describe, expect } from "vitest"
+import { asEntry, inOneLine } from "../../src/server/logText.js"
+
+const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
+
+/** An entry begins where a line is not indented. */
+const entriesOf = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
+  lines.join("\n").split("\n").filter((line) => !line.startsWith("  "))
+
+const hostile = fc.string({
+  unit: fc.oneof(
+    fc.constantFrom(
+      "\n",
+      "\r",
+      "\r\n",
+      "\u001b[31m",
+      "\u0000",
+      "\u0007",
+      "\u0085",
+      "\u009b",
+      "\u2028",
+      "\u2029",
+      "\u202e"
+    ),
+    fc.constantFrom("\u007f", "\ud800", "\udc00", "😀", "\"", "\\", "127.0.0.1 - - [", "(1) "),
+    fc.string({ minLength: 1, maxLength: 3 })
+  ),
+  maxLength: 30
+})
+
+/** What one request leaves in the log. */
+const logOf = async (words: string, app: App, options: ServerOptions, target = "/"): Promise<ReadonlyArray<string>> => {
+  const lines: Array<string> = []
+  const memory = MemoryListener.make()
+  const running = server(memory.listener, app, { log: (line) => void lines.push(line), ...options })
+  await running.ready
+  const client = memory.connect()
+  client.send(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: a\r\nUser-Agent: ${field(words)}\r\n\r\n`, "latin1"))
+  await client.response()
+  client.close()
+  await running.stop()
+  return lines
+}
+
+// what a lenient reader of fields lets through
+const field = (words: string): string => words.replace(/[^\u0020-\u007e\u0080-\u00ff]/g, "x").trim()
+
+const ways: ReadonlyArray<
+  readonly [what: string, app: (words: string) => App, options: ServerOptions, entries: number]
+> = [
+  [
+    "a failure's message",
+    (words) => () => {
+      throw new Error(words)
+    },
+    {},
+    5
+  ],
+  [
+    "a cause's message",
+    (words) => () => {
+      throw new Error("it failed", { cause: new Error(words) })
+    },
+    {},
+    5
+  ],
+  ["a failure that is the words", (words) => () => Promise.reject(words), {}, 5],
+  [
+    "wsgi.errors",
+    (words) => (env, startResponse) => {
+      env["wsgi.errors"].write(`${words}\n`)
+      startResponse("200 OK", [])
+      return ""
+    },
+    {},
+    5
+  ],
+  [
+    "a format of one's own",
+    () => (_, startResponse) => {
+      startResponse("200 OK", [])
+      return ""
+    },
+    { logFormat: (record) => record.request?.fields.join(" ") ?? "" },
+    4
+  ]
+]
+
+describe("whatever a client sends", () => {
+  it.each(ways)("in %s", async (_, app, options, entries) => {
+    await fc.assert(
+      fc.asyncProperty(hostile, async (words) => {
+        const lines = await logOf(words, app(words), options)
+        // up, the failure or the words, the request, stopping, stopped
+        expect(lines).toHaveLength(entries)
+        expect(entriesOf(lines)).toHaveLength(entries)
+        expect(lines.join("\n")).not.toMatch(control)
+        // half of a surrogate pair has no encoding
+        expect(Buffer.from(lines.join("\n")).toString()).toBe(lines.join("\n"))
+      }),
+      { numRuns: 25 }
+    )
+  })
+
+  it("in a line of JSON, which stays one and says the same", async () => {
+    await fc.assert(
+      fc.asyncProperty(hostile, async (words) => {
+        const logFormat: ServerOptions["logFormat"] = () => JSON.stringify({ words })
+        const lines = await logOf("", ways[4][1](""), { logFormat })
+        const [line] = lines.filter((line) => line.startsWith("{"))
+        expect(line).not.toMatch(/\n/)
+        expect(line).not.toMatch(control)
+        expect(JSON.parse(line)).toEqual({ words })
+      }),
+      { numRuns: 25 }
+    )
+  })
+
+  it("in a line of the Effect door's access log, where tabs may hold fields apart", () => {
+    const lines: Array<string> = []
+    const log = AccessLog.lines(() => "one\t\nforged \u001b[31m", (line) => lines.push(line))
+    Reflect.apply(log.write ?? expect.fail, undefined, [{}])
+    expect(lines).toEqual(["one\t\n  forged \\u001b[31m"])
+  })
+})
+
+it("text that is harmless stays as it is", () => {
+  for (const text of ["plain", "größer 😀 C:\\path \"quoted\""]) {
+    expect(inOneLine(text)).toBe(text)
+    expect(asEntry(text)).toBe(text)
+  }
+})
+
+it("a failure's line has peer, method and path, without the query", async () => {
+  const lines = await logOf(
+    "",
+    () => {
+      throw new Error("it failed")
+    },
+    {},
+    "/a%20path?token=secret"
+  )
+  const [line] = lines.filter((line) => line.includes("the application failed"))
+  expect(line).toMatch(/^\(\d+\) the application failed \(.+, GET \/a%20path\)\n {2}Error: it failed\n/)
+})
+
+it("what is no request's line goes where errorLog says", async () => {
+  const errors: Array<string> = []
+  const lines = await logOf("", (env) => {
+    env["wsgi.errors"].write("a warning")
+    throw new Error("it failed")
+  }, { errorLog: (line) => void errors.push(line) })
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toContain("\"GET / HTTP/1.1\" 500")
+  expect(errors.map((line) => line.split("\n")[0].replace(/^\(\d+\) /, "").replace(/ on .*| \(.*|, .*/, ""))).toEqual([
+    "tsgi starting up",
+    "a warning",
+    "the application failed",
+    "tsgi exiting",
+    "tsgi exited"
+  ])
+})
