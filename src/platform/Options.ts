@@ -125,7 +125,7 @@ export const split = (options: Options): {
  * @category conversions
  */
 export const check = ({ forms, interruptOnDisconnect, maxBufferedBody, websocket, ...rest }: DoorOptions): void => {
-  const { idle, maxPayload, perMessageDeflate, ...others } = websocket ?? {}
+  const { highWaterMark, idle, maxPayload, perMessageDeflate, ...others } = websocket ?? {}
   const { maxFields, maxFieldsSize, maxFiles, maxTotalSize, ...otherForms } = forms ?? {}
   const unknown = [
     ...Object.keys(rest),
@@ -158,6 +158,12 @@ export const check = ({ forms, interruptOnDisconnect, maxBufferedBody, websocket
     within(maxPayload, 1, 2 ** 31 - 1),
     "a whole number of bytes, from 1 to 2147483647, or Infinity",
     maxPayload
+  )
+  must(
+    "websocket.highWaterMark",
+    within(highWaterMark, 1, Infinity),
+    "a whole number of bytes, 1 or more, or Infinity",
+    highWaterMark
   )
   must(
     "websocket.idle",

@@ -15,6 +15,7 @@ import { ResponseError } from "../server/ServerError.js"
 import * as Alive from "./Alive.js"
 import { Goodbye } from "./Goodbye.js"
 import type { RequestCall, ServerRequest } from "./ServerRequest.js"
+import { WebSocketWrites } from "./WebSocketWrites.js"
 
 /**
  * @since 0.1.0
@@ -35,6 +36,13 @@ export interface WebSocketOptions {
    * @since 0.2.0
    */
   readonly idle?: number | undefined
+  /**
+   * Bytes that may wait for a client that does not read. With so many, `writer` waits, and nothing more is read from the
+   * client. Default 1048576.
+   *
+   * @since 0.2.0
+   */
+  readonly highWaterMark?: number | undefined
 }
 
 /**
@@ -54,7 +62,7 @@ export const make = (options: WebSocketOptions = {}) => {
   }
   const server = new WebSocketServer(settings)
   const fault = faults(settings)
-  const { idle = 60_000 } = options
+  const { highWaterMark = 1_048_576, idle = 60_000 } = options
   return (call: RequestCall, request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> =>
     Effect.suspend(() => {
       const wrong = fault(call, request)
@@ -62,12 +70,20 @@ export const make = (options: WebSocketOptions = {}) => {
         return Effect.fail(new RequestError({ request, reason: "Decode", description: wrong }))
       }
       let goodbye: Goodbye | undefined
-      return Socket.fromWebSocket(
-        Effect.acquireRelease(
-          open(server, call, request, (own) => goodbye = own),
-          (socket) => Effect.sync(() => socket.close())
-        ).pipe(Effect.tap((socket) => idle === Infinity ? Effect.void : watch(socket, call, idle))),
-        { closeCodeIsError: (code) => Socket.defaultCloseCodeIsError(code) && goodbye?.explains(code) !== true }
+      const writes = new WebSocketWrites(highWaterMark)
+      const opened = (own: Goodbye, socket: WebSocket): void => {
+        goodbye = own
+        writes.watch(socket)
+      }
+      return Effect.map(
+        Socket.fromWebSocket(
+          Effect.acquireRelease(
+            open(server, call, request, opened),
+            (socket) => Effect.sync(() => socket.close())
+          ).pipe(Effect.tap((socket) => idle === Infinity ? Effect.void : watch(socket, call, idle))),
+          { closeCodeIsError: (code) => Socket.defaultCloseCodeIsError(code) && goodbye?.explains(code) !== true }
+        ),
+        (socket) => ({ ...socket, writer: Effect.map(socket.writer, (write) => writes.around(write)) })
       )
     })
 }
@@ -76,7 +92,7 @@ const open = (
   server: WebSocketServer,
   call: RequestCall,
   request: ServerRequest,
-  opened: (goodbye: Goodbye) => void
+  opened: (goodbye: Goodbye, socket: WebSocket) => void
 ): Effect.Effect<WebSocket & globalThis.WebSocket, Socket.SocketGenericError> =>
   Effect.async((resume) => {
     const fail = (cause: unknown): void => resume(Effect.fail(new Socket.SocketGenericError({ reason: "Open", cause })))
@@ -94,7 +110,7 @@ const open = (
         socket.on("error", (error) => call.exchange.logFailure("a WebSocket failed", error, "Debug"))
         if (!isWebSocket(socket)) return fail(new TypeError("no WebSocket"))
         const goodbye = new Goodbye(socket)
-        opened(goodbye)
+        opened(goodbye, socket)
         call.exchange.onGoodbye(() => goodbye.say())
         resume(Effect.succeed(socket))
       }
