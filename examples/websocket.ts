@@ -34,7 +34,11 @@ const running = server(listen(port), (env, startResponse) => {
   sockets.handleUpgrade(request, env["wsgi.input"].getSocket(), Buffer.alloc(0), (socket) => {
     // nothing is lost when the server closes this one to stop
     env["eventlet.set_idle"]()
-    socket.on("message", (data: Buffer) => socket.send(`you said: ${data.toString()}`))
+    socket.on("message", (data: Buffer) => {
+      socket.send(`you said: ${data.toString()}`, () => socket.resume())
+      // who reads nothing is not read from: its answers would fill the memory
+      if (socket.bufferedAmount > 1_048_576) socket.pause()
+    })
   })
   // not sent: the socket is no longer the server's
   return ""

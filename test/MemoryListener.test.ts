@@ -193,7 +193,8 @@ describe("a transport in memory", () => {
     open()
     client.send("abc")
     await turns(5)
-    const stream = transport.detach()
+    let owed = 0
+    const stream = transport.detach(() => owed++)
     if (!(stream instanceof Duplex)) throw new Error("no stream")
     stream.unshift("rest ")
     client.send("def".repeat(10))
@@ -206,6 +207,7 @@ describe("a transport in memory", () => {
     await turns(10)
     expect(read).toBe(`rest ${"def".repeat(10)}`)
     expect(told).toEqual(["abc", "closed "])
+    expect(owed).toBe(1)
   }, { bufferSize: 10 })
 })
 

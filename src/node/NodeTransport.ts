@@ -10,6 +10,7 @@ import type { Address } from "../server/Address.js"
 import { transportErrorFrom } from "../server/ServerError.js"
 import type { TlsInfo, Transport, TransportEvents } from "../server/Transport.js"
 import { isSecured } from "./lazyTls.js"
+import { takenOf } from "./takenOf.js"
 
 /**
  * @since 0.1.0
@@ -26,6 +27,8 @@ export class NodeTransport implements Transport {
   private readonly secured: boolean
   private closed = false
   private detached = false
+  // what the kernel had that its new owner's bytes are counted from
+  private detachedAt = 0
   private leaving = false
   private failure: Error | undefined = undefined
   private tlsInfo: TlsInfo | undefined = undefined
@@ -59,11 +62,11 @@ export class NodeTransport implements Transport {
   }
 
   get pending(): number {
-    return this.written - this.taken
+    return this.detached ? this.socket.writableLength : this.written - this.taken
   }
 
   get handed(): number {
-    return this.taken
+    return this.detached ? takenOf(this.socket) - this.detachedAt : this.taken
   }
 
   open(events: TransportEvents): void {
@@ -135,7 +138,8 @@ export class NodeTransport implements Transport {
     this.context.runInAsyncScope(callback, undefined, first, second)
   }
 
-  detach(): Net.Socket {
+  detach(owes: () => void): Net.Socket {
+    this.detachedAt = takenOf(this.socket) - this.taken
     if (this.events !== undefined) {
       this.socket.off("data", this.events.data)
       this.socket.off("end", this.events.end)
@@ -144,6 +148,7 @@ export class NodeTransport implements Transport {
     this.socket.pause()
     // neither flowing nor held: it begins to flow for whoever listens, as any new socket does
     Reflect.set(this.socket, "readableFlowing", null)
+    tellWrites(this.socket, owes)
     return this.socket
   }
 
@@ -192,6 +197,23 @@ export const remoteOf = (socket: Net.Socket, path: string | undefined): Address 
   path === undefined
     ? { _tag: "Tcp", host: unmapped(socket.remoteAddress), port: socket.remotePort ?? 0 }
     : { _tag: "Unix", path: "" }
+
+// Whatever way bytes are given to a stream, they end here; those that are still there afterwards wait.
+const tellWrites = (socket: Net.Socket, owes: () => void): void => {
+  const { _write, _writev } = socket
+  const tell = (): void => {
+    if (socket.writableLength > 0) owes()
+  }
+  socket._write = (...given: Parameters<typeof _write>) => {
+    _write.apply(socket, given)
+    tell()
+  }
+  if (_writev === undefined) return
+  socket._writev = (...given: Parameters<typeof _writev>) => {
+    _writev.apply(socket, given)
+    tell()
+  }
+}
 
 const nothing = new Uint8Array(0)
 

@@ -7,10 +7,12 @@
 import * as Effect from "effect/Effect"
 import type { Duplex } from "node:stream"
 import type { WebSocket } from "ws"
+import { takenOf } from "../node/takenOf.js"
 
 /**
  * Pings a peer that was silent for so many milliseconds, and cuts it off when it stays silent for as long again. It is not
- * silent while it takes what stands before the ping. Runs until it is interrupted.
+ * silent while it takes what stands before the ping, nor while nobody reads it, unless that is because it takes nothing. Runs
+ * until it is interrupted.
  *
  * @since 0.2.0
  * @category constructors
@@ -33,12 +35,13 @@ export const watch = (socket: WebSocket, stream: Duplex, idle: number): Effect.E
       if (socket.readyState !== socket.OPEN) return
       const before = taken
       taken = takenOf(stream)
+      const stuck = stream.writableLength > 0 && taken === before
       // who is not read cannot answer
-      if (heard || stream.isPaused()) {
+      if (heard || (asked !== "No" && stream.isPaused() && !stuck)) {
         heard = false
         asked = "No"
       } else if (asked === "No") ask()
-      else if (asked === "Sent" || taken === before) socket.terminate()
+      else if (asked === "Sent" || stuck) socket.terminate()
     }
     return Effect.sleep(idle).pipe(
       Effect.zipRight(reading),
@@ -52,8 +55,3 @@ export const watch = (socket: WebSocket, stream: Duplex, idle: number): Effect.E
 const reading = Effect.async<void>((resume) => {
   setImmediate(() => setImmediate(() => resume(Effect.void)))
 })
-
-// The bytes that the kernel has of it: those that were given, but for those that wait.
-const takenOf = (stream: Duplex): number =>
-  ("bytesWritten" in stream && typeof stream.bytesWritten === "number" ? stream.bytesWritten : 0) -
-  stream.writableLength

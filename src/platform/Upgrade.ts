@@ -79,11 +79,16 @@ export const make = (options: WebSocketOptions = {}) => {
         Socket.fromWebSocket(
           Effect.acquireRelease(
             open(server, call, request, opened),
-            (socket) => Effect.sync(() => socket.close())
+            (socket) =>
+              Effect.sync(() => {
+                socket.close()
+                // its peer's close is to come
+                writes.readOn()
+              })
           ).pipe(Effect.tap((socket) => idle === Infinity ? Effect.void : watch(socket, call, idle))),
           { closeCodeIsError: (code) => Socket.defaultCloseCodeIsError(code) && goodbye?.explains(code) !== true }
         ),
-        (socket) => ({ ...socket, writer: Effect.map(socket.writer, (write) => writes.around(write)) })
+        (socket) => writes.over(socket)
       )
     })
 }

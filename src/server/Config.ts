@@ -108,7 +108,10 @@ export interface Timeouts {
    * @since 0.2.0
    */
   readonly halfClose: number
-  /** While bytes wait to be sent, without the kernel taking a write of up to 256 KiB; see the README. Default 60000. */
+  /**
+   * While bytes wait to be sent, without the kernel taking a write of up to 256 KiB; on a connection that was taken over,
+   * without it taking anything. See the README. Default 60000.
+   */
   readonly write: number
   /** Reading a body that nobody wants, to keep the connection. Default 5000. */
   readonly leftoverBody: number

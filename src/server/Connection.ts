@@ -27,7 +27,7 @@ import * as Address from "./Address.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
 import { Deadlines } from "./Deadlines.js"
 import { Exchange } from "./Exchange.js"
-import type { ExchangeHost } from "./ExchangeHost.js"
+import type { ExchangeHost, TakenOver } from "./ExchangeHost.js"
 import { requestName } from "./FailureText.js"
 import { type Forwarding, forwardingFor, schemeOf } from "./Forwarding.js"
 import type { HookSettings } from "./HookSettings.js"
@@ -493,13 +493,28 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
     this.markedIdle = true
   }
 
-  takenOver(): Uint8Array {
+  takenOver(): TakenOver {
     this.phase = "Detached"
     this.holds = false
     this.deadlines.close()
     this.readOn()
     this.outbox.flush()
-    return this.reader.takeRest()
+    const stream = this.transport.detach(() => this.awaitTaken())
+    if (this.transport.pending > 0) this.awaitTaken()
+    return { stream, rest: this.reader.takeRest() }
+  }
+
+  // Who has it waits for its peer as long as the server would; who owes nothing waits for nobody.
+  private awaitTaken(): void {
+    if (!this.closing) this.deadlines.awaitTaken(this.transport.handed, this.time.now())
+  }
+
+  // Does the peer take something of what waits? Then it has as long again.
+  private takesOn(): boolean {
+    const { deadlines, transport } = this
+    if (transport.pending > 0 && deadlines.takesNothing(transport.handed)) return false
+    if (transport.pending > 0) this.awaitTaken()
+    return true
   }
 
   runHook(hook: PostHook<unknown>, outcome: Outcome): void | Effect.Effect<unknown, never, unknown> {
@@ -838,6 +853,8 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
       case "Handler":
         return this.answerForHandler()
       case "Write":
+        if (this.phase === "Detached" && this.takesOn()) return
+        return this.abort("WriteTimeout")
       case "DownloadPace":
         return this.abort("WriteTimeout")
       case "Interrupt":

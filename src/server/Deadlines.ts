@@ -36,6 +36,7 @@ export class Deadlines {
   private handler = Infinity
   private interrupt = Infinity
   private write = Infinity
+  private handed = 0
   // most requests have no body, and most answers leave at once
   private body: Pace | undefined = undefined
   private download: Pace | undefined = undefined
@@ -131,6 +132,19 @@ export class Deadlines {
     this.download ??= new Pace(this.rates.download, this.rates.window)
     this.download.go(handed, now)
     this.alarm.by(Math.min(this.write, this.download.deadline))
+  }
+
+  /** Bytes of a connection that was taken over wait for the kernel, which had so many when that was last judged. */
+  awaitTaken(handed: number, now: number): void {
+    if (this.write < Infinity) return
+    this.handed = handed
+    this.write = now + this.timeouts.write
+    this.alarm.by(this.write)
+  }
+
+  /** Has the kernel taken none of those since? */
+  takesNothing(handed: number): boolean {
+    return this.handed === handed
   }
 
   /** The kernel has taken something. */

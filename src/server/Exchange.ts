@@ -25,7 +25,7 @@ import {
 import type { Address } from "./Address.js"
 import { Application, type Interruptor, type Plea } from "./Application.js"
 import { BodyCount, within } from "./BodyCount.js"
-import type { ExchangeHost } from "./ExchangeHost.js"
+import type { ExchangeHost, TakenOver } from "./ExchangeHost.js"
 import { failureText } from "./FailureText.js"
 import { type Forwarded, schemeOf } from "./Forwarding.js"
 import { type HookOptions, type HookOwner, HookQueue } from "./HookQueue.js"
@@ -420,13 +420,13 @@ export class Exchange implements HookOwner {
   }
 
   /** The connection is no longer HTTP: what was received beyond the request goes with it. */
-  takeOver(): { readonly stream: unknown; readonly rest: Uint8Array } | ResponseError {
+  takeOver(): TakenOver | ResponseError {
     if (this.state !== State.Awaiting) return this.refuseHead()
     this.state = State.TakenOver
     this.persistent = false
-    const rest = this.host.takenOver()
+    const taken = this.host.takenOver()
     this.body.close()
-    return { stream: this.host.transport.detach(), rest }
+    return taken
   }
 
   /**
@@ -563,7 +563,7 @@ export class Exchange implements HookOwner {
    */
   settle(unsent: AbortReason = "ClientGone"): Outcome {
     if (this.outcome !== undefined) return this.outcome
-    const sent = this.state === State.TakenOver ||
+    const sent = (this.state === State.TakenOver && unsent !== "WriteTimeout") ||
       (this.wireEnd >= 0 && this.host.outbox.handed >= this.wireEnd)
     const blamed = this.failed ? abortReasonOf(this.error) : undefined
     this.outcome = blamed !== undefined

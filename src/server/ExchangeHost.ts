@@ -15,6 +15,17 @@ import type { Time } from "./Time.js"
 import type { Transport } from "./Transport.js"
 
 /**
+ * A connection for another protocol: its stream, and what came behind the request.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface TakenOver {
+  readonly stream: unknown
+  readonly rest: Uint8Array
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
@@ -42,7 +53,7 @@ export interface ExchangeHost extends HookRunner, HookOwner {
   readonly completed: () => void
   /** The response cannot be completed: the connection must end so that the client can tell. */
   readonly cut: () => void
-  readonly takenOver: () => Uint8Array
+  readonly takenOver: () => TakenOver
   /** Nothing is lost when the server closes this connection, although it was taken over. */
   readonly markIdle: () => void
   /** Tells connections apart, in logs and metrics. */

@@ -63,9 +63,9 @@ export interface Transport {
   /** Holds writes back until `uncork`, so that they leave together. */
   readonly cork: () => void
   readonly uncork: () => void
-  /** Bytes written and not yet handed to the kernel. */
+  /** Bytes written and not yet handed to the kernel, by whoever has the stream. */
   readonly pending: number
-  /** Bytes handed to the kernel since the beginning. */
+  /** Bytes handed to the kernel since the beginning, by whoever has the stream. */
   readonly handed: number
   /** Stops and restarts `data` and `end`. */
   readonly pause: () => void
@@ -79,6 +79,9 @@ export interface Transport {
    * must not be seen by code that runs for another.
    */
   readonly run: <A, B>(callback: (first: A, second: B) => void, first: A, second: B) => void
-  /** Gives the stream itself away, for a protocol that is not HTTP: a `node:stream` Duplex on Node. No event follows but `closed`. */
-  readonly detach: () => unknown
+  /**
+   * Gives the stream itself away, for a protocol that is not HTTP: a `node:stream` Duplex on Node. No event follows but
+   * `closed`; `owes` is called when something was written that the kernel has not taken at once.
+   */
+  readonly detach: (owes: () => void) => unknown
 }

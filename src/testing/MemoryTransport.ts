@@ -228,7 +228,7 @@ export class MemoryTransport implements Transport {
     this.outgoing.reset()
   }
 
-  detach(): Duplex {
+  detach(owes: () => void): Duplex {
     const closed = this.events?.closed
     let waiting: (() => void) | undefined
     const written = (): void => {
@@ -242,6 +242,7 @@ export class MemoryTransport implements Transport {
         waiting = done
         this.write(chunk)
         written()
+        if (this.pending > 0) owes()
       },
       final: (done) => {
         this.end()

@@ -143,7 +143,8 @@ export class Input implements AsyncIterable<Buffer> {
 
   /**
    * Takes the connection over, for another protocol: the socket, with what was received beyond the head. The server
-   * writes nothing more and ignores what the application returns; the exchange ends when the socket closes.
+   * writes nothing more and ignores what the application returns; the exchange ends when the socket closes, which the server
+   * does when its peer takes nothing of what waits for `timeouts.write`. Wait for `drain` when `write` returns `false`.
    */
   getSocket(): Duplex {
     const taken = this.#exchange.takeOver()

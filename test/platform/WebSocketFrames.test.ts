@@ -1,0 +1,74 @@
+/**
+ * How a WebSocket's frames come changes nothing of what is heard: with the handshake in one packet, in pieces, or before the
+ * application listens.
+ */
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Net from "node:net"
+import { Journal, turns } from "../utils/Journal.js"
+import { type Handler, kinds, nothingSeen, serve } from "./scene.js"
+
+const handshake = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+/** Masked with zeros (RFC 6455, 5.2). */
+const frame = (text: string, opcode = 0x81): Buffer =>
+  Buffer.concat([Buffer.from([opcode, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)])
+
+const close = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8])
+
+const scene = (onOpen?: Effect.Effect<void>) =>
+  Effect.gen(function*() {
+    const heard = new Journal<string>()
+    const handler: Handler = Effect.gen(function*() {
+      const socket = yield* HttpServerRequest.upgrade
+      const write = yield* socket.writer
+      const exit = yield* Effect.exit(socket.runRaw((message) => {
+        heard.push(message.toString())
+        return write(message)
+      }, { onOpen }))
+      heard.push(exit._tag === "Success" ? "closed" : "failed")
+      return HttpServerResponse.empty()
+    }).pipe(Effect.scoped, Effect.orDie)
+    const { address } = yield* serve(kinds.HttpApp(handler), nothingSeen())
+    const client = Net.connect(address._tag === "Tcp" ? address.port : 0, "127.0.0.1")
+    client.setNoDelay(true)
+    client.resume()
+    client.on("error", () => undefined)
+    yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
+    return { client, heard }
+  })
+
+const messages = Array.from({ length: 20 }, (_, i) => `message ${i}`)
+const all = Buffer.concat([Buffer.from(handshake), ...messages.map((message) => frame(message)), close])
+
+const cuts: Record<string, ReadonlyArray<Buffer>> = {
+  "in one packet": [all],
+  "cut within a frame": [all.subarray(0, handshake.length + 3), all.subarray(handshake.length + 3)],
+  "cut behind a frame": [all.subarray(0, handshake.length + 15), all.subarray(handshake.length + 15)],
+  "cut within the handshake": [all.subarray(0, handshake.length - 2), all.subarray(handshake.length - 2)]
+}
+
+const opens: Record<string, Effect.Effect<void> | undefined> = {
+  "": undefined,
+  ", heard late": Effect.promise(() => turns(5))
+}
+
+describe("the handshake, messages and the close", () => {
+  for (const [how, onOpen] of Object.entries(opens)) {
+    for (const [what, packets] of Object.entries(cuts)) {
+      it.scoped(`${what}${how}: every message is heard`, () =>
+        Effect.gen(function*() {
+          const { client, heard } = yield* scene(onOpen)
+          for (const packet of packets) {
+            client.write(packet)
+            yield* Effect.promise(() => turns(3))
+          }
+          yield* Effect.promise(() => heard.find((entry) => entry === "closed"))
+          assert.deepStrictEqual(heard.entries, [...messages, "closed"])
+        }))
+    }
+  }
+})
