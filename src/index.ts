@@ -18,6 +18,7 @@ export {
   TransportError,
   WriteError
 } from "./server/ServerError.js"
+export { type ServerMetrics, sum as sumMetrics } from "./server/ServerMetrics.js"
 export type { StopReport } from "./server/StopReport.js"
 export type { TlsInfo } from "./server/Transport.js"
 export type { App, AppBody, StartResponse, Write } from "./wsgi/App.js"

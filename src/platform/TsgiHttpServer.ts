@@ -29,6 +29,7 @@ import type { Exchange } from "../server/Exchange.js"
 import { Listener } from "../server/Listener.js"
 import * as Server from "../server/Server.js"
 import * as ServerConfig from "../server/ServerConfig.js"
+import * as ServerMetrics from "../server/ServerMetrics.js"
 import type { TlsInfo } from "../server/Transport.js"
 import { Arrivals } from "./Arrivals.js"
 import type { Calls } from "./Calls.js"
@@ -91,14 +92,19 @@ export const makeWith = (
       )
     }
     let running = yield* start()
+    // of those that have stopped before it
+    let past = ServerMetrics.zero
     const upgrade = Upgrade.make(options.websocket)
 
-    return HttpServer.make({
+    const httpServer = HttpServer.make({
       address: platformAddress(running.server.address),
       serve: (app, middleware) =>
         Effect.gen(function*() {
           // There is no channel for an error here, so that of an address which was taken meanwhile is a defect.
-          if (running.arrivals.stopped) running = yield* Effect.orDie(start(running.server.address))
+          if (running.arrivals.stopped) {
+            past = ServerMetrics.sum([past, yield* running.server.metrics])
+            running = yield* Effect.orDie(start(running.server.address))
+          }
           const { arrivals, server } = running
           const ending = yield* Deferred.make<void>()
           yield* Effect.forkDaemon(Effect.interruptible(Deferred.complete(ending, server.draining)))
@@ -113,7 +119,25 @@ export const makeWith = (
           )
         })
     })
+    counted.set(
+      httpServer,
+      Effect.suspend(() => Effect.map(running.server.metrics, (now) => ServerMetrics.sum([past, now])))
+    )
+    return httpServer
   })
+
+const counted = new WeakMap<HttpServer.HttpServer, Effect.Effect<ServerMetrics.ServerMetrics>>()
+
+/**
+ * What the server has counted until now, as plain data; zeros on another HttpServer.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const metrics: Effect.Effect<ServerMetrics.ServerMetrics, never, HttpServer.HttpServer> = Effect.flatMap(
+  HttpServer.HttpServer,
+  (server) => counted.get(server) ?? Effect.succeed(ServerMetrics.zero)
+)
 
 // An app ends while another is served: its calls are given the server's time to end, then they are interrupted.
 const endCalls = (calls: Calls, grace: number): Effect.Effect<void> =>

@@ -6,6 +6,8 @@
  * | `tsgi_connections`             | gauge     | `state`: `idle`, `active`, `waiting`          |
  * | `tsgi_connections_accepted`    | counter   |                                               |
  * | `tsgi_requests`                | counter   | `status`: `1xx` (taken over) to `5xx`; 499: the client left; 503: cut by the stop |
+ * | `tsgi_connections_lost`        | counter   | `reason`: why, before they could be accepted  |
+ * | `tsgi_requests_aborted`        | counter   | `reason`: why the exchange did not end as it should |
  * | `tsgi_requests_refused`        | counter   | `reason`: why, before the application saw it  |
  * | `tsgi_request_duration_seconds` | histogram |                                               |
  * | `tsgi_response_bytes`          | counter   | handed to the kernel, heads included          |
@@ -15,6 +17,7 @@
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricLabel from "effect/MetricLabel"
+import { durationBounds, type ServerMetrics } from "./ServerMetrics.js"
 
 /**
  * Open connections, brought up to date by the sweep of deadlines.
@@ -30,6 +33,15 @@ export const connections = Metric.gauge("tsgi_connections", { description: "Open
  */
 export const accepted = Metric.counter("tsgi_connections_accepted", {
   description: "Connections accepted",
+  incremental: true
+})
+
+/**
+ * @since 0.2.0
+ * @category metrics
+ */
+export const lost = Metric.counter("tsgi_connections_lost", {
+  description: "Connections lost before they could be accepted",
   incremental: true
 })
 
@@ -52,12 +64,21 @@ export const refused = Metric.counter("tsgi_requests_refused", {
 })
 
 /**
+ * @since 0.2.0
+ * @category metrics
+ */
+export const aborted = Metric.counter("tsgi_requests_aborted", {
+  description: "Requests given to the application that did not end as they should",
+  incremental: true
+})
+
+/**
  * @since 0.1.0
  * @category metrics
  */
 export const duration = Metric.histogram(
   "tsgi_request_duration_seconds",
-  MetricBoundaries.exponential({ start: 0.0005, factor: 2, count: 16 }),
+  MetricBoundaries.fromIterable(durationBounds),
   "From the head read to the exchange over"
 )
 
@@ -97,14 +118,30 @@ export const exchangeOver = (status: number, wireBytes: number, milliseconds: nu
  * @category recording
  */
 export const requestRefused = (reason: string, wireBytes: number): void => {
+  refused.unsafeUpdate(1, tagsOf(reason))
+  responseBytes.unsafeUpdate(wireBytes, none)
+}
+
+const tagsOf = (reason: string): ReadonlyArray<MetricLabel.MetricLabel> => {
   let tags = reasonTags.get(reason)
   if (tags === undefined) {
     tags = [MetricLabel.make("reason", reason)]
     reasonTags.set(reason, tags)
   }
-  refused.unsafeUpdate(1, tags)
-  responseBytes.unsafeUpdate(wireBytes, none)
+  return tags
 }
+
+/**
+ * @since 0.2.0
+ * @category recording
+ */
+export const requestAborted = (reason: string): void => aborted.unsafeUpdate(1, tagsOf(reason))
+
+/**
+ * @since 0.2.0
+ * @category recording
+ */
+export const connectionLost = (reason: string): void => lost.unsafeUpdate(1, tagsOf(reason))
 
 /**
  * @since 0.1.0
@@ -118,7 +155,7 @@ export const connectionAccepted = (): void => accepted.unsafeUpdate(1, none)
  * @since 0.1.0
  * @category models
  */
-export type ConnectionStates = Readonly<Record<keyof typeof stateTags, number>>
+export type ConnectionStates = ServerMetrics["connections"]
 
 /**
  * Moves the gauges from one count to another, so that the servers of a process add up.

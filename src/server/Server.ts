@@ -36,6 +36,8 @@ import * as Hooks from "./Posthooks.js"
 import * as Parser from "./RequestParser.js"
 import { type Config, ServerConfig, type Timeouts } from "./ServerConfig.js"
 import type { BindError } from "./ServerError.js"
+import type { ServerMetrics } from "./ServerMetrics.js"
+import { Tally } from "./Tally.js"
 import * as Time from "./Time.js"
 import type { Transport } from "./Transport.js"
 import { Turn } from "./Turn.js"
@@ -59,6 +61,12 @@ export interface Running {
   readonly scheme: "http" | "https"
   /** Open connections, and those waiting for room. */
   readonly connections: Effect.Effect<{ readonly open: number; readonly waiting: number }>
+  /**
+   * What it has counted.
+   *
+   * @since 0.2.0
+   */
+  readonly metrics: Effect.Effect<ServerMetrics>
   /**
    * Stops: see `Drain`. Stopping twice gives the first stop's report. Throws an `OptionError` for an option that is unknown
    * or cannot be meant.
@@ -143,6 +151,7 @@ export const serve = (
     // Sockets live as long as the drain lets them, not as long as whoever started the server.
     const sockets = yield* Scope.make()
     const write = guarded(accessLog.write, (error) => log("Error", "the access log failed", Cause.die(error)))
+    const tally = new Tally()
     let connectionCount = 0
 
     const connections = new Admission(config, time, {
@@ -187,7 +196,7 @@ export const serve = (
       mayPersist: () => !drain.draining && connections.waitingSize === 0,
       mayStay: () => !drain.closesIdle && connections.waitingSize === 0,
       record: (connection, exchange, now) => {
-        Metrics.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime)
+        tally.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime, exchange.outcome)
         if (write === undefined) {
           return
         }
@@ -208,7 +217,7 @@ export const serve = (
         })
       },
       refused: (connection, error, requestLine, bytes, since) => {
-        Metrics.requestRefused(error.reason, bytes.wire)
+        tally.requestRefused(error.reason, bytes.wire)
         log("Info", `refused (${Address.peerName(connection.transport.remote)}) ${error.message}`)
         const now = time.now()
         write?.({
@@ -246,7 +255,7 @@ export const serve = (
       connections.add(connection)
       drain.admitted()
       countSoon(connection.since)
-      Metrics.connectionAccepted()
+      tally.connectionAccepted()
       log("Debug", () => `accepted (${connection.remoteName})`)
       connection.open()
     }
@@ -257,10 +266,11 @@ export const serve = (
         connections.admit(transport)
         if (connections.waitingSize > 0) alarm.by(time.now())
       },
-      lost: (error, remote) =>
-        remote === undefined
-          ? log("Error", `the listener failed: ${error.message}`)
-          : log("Info", `lost (${remote}) ${error.message}`),
+      lost: (error, remote) => {
+        tally.connectionLost(error)
+        if (remote === undefined) log("Error", `the listener failed: ${error.message}`)
+        else log("Info", `lost (${remote}) ${error.message}`)
+      },
       closed: () => {
         runFork(stop({}))
       }
@@ -312,6 +322,7 @@ export const serve = (
       address: bound.address,
       scheme: bound.scheme,
       connections: Effect.sync(() => ({ open: connections.size, waiting: connections.waitingSize })),
+      metrics: Effect.sync(() => tally.metrics(statesOf(connections))),
       stop: (options) => stop(stopOptions(options)),
       draining: Deferred.await(draining),
       stopped: Deferred.await(report)
@@ -387,23 +398,27 @@ const sweeper = (connections: Admission): { readonly ring: (now: number) => numb
   }
   return {
     ring: (now) => {
-      let idle = 0
       for (const connection of [...connections]) {
         try {
           connection.sweep(now)
         } catch (error) {
           connection.broken(error)
         }
-        if (connection.isIdle) idle++
       }
       connections.sweep(now)
-      count({ idle, active: connections.size - idle, waiting: connections.waitingSize })
+      count(statesOf(connections))
       let next = connections.nextLook(now)
       for (const { nextDeadline } of connections) if (nextDeadline < next) next = nextDeadline
       return next
     },
     end: () => count(Metrics.noConnections)
   }
+}
+
+const statesOf = (connections: Admission): ServerMetrics["connections"] => {
+  let idle = 0
+  for (const connection of connections) if (connection.isIdle) idle++
+  return { idle, active: connections.size - idle, waiting: connections.waitingSize }
 }
 
 // An eighth of the shortest deadline that is swept, so that none is late by much.

@@ -37,6 +37,7 @@ export interface Shared {
   /** Keys that the operator adds; they may hide `wsgi.*`, never the request. */
   readonly extra: Readonly<Record<string, unknown>> | undefined
   readonly errors: Environ["wsgi.errors"]
+  readonly multiprocess: boolean
 }
 
 const version: readonly [1, 0] = [1, 0]
@@ -99,7 +100,7 @@ export class EnvironRecord implements Environ {
     this["wsgi.version"] = version
     this["wsgi.errors"] = shared.errors
     this["wsgi.multithread"] = true
-    this["wsgi.multiprocess"] = false
+    this["wsgi.multiprocess"] = shared.multiprocess
     this["wsgi.run_once"] = false
     this["wsgi.url_scheme"] = scheme
     if (shared.extra !== undefined) Object.assign(this, shared.extra)

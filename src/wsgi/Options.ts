@@ -71,6 +71,12 @@ export interface ServerOptions {
   readonly halfClose?: "answer" | "abort" | undefined
   /** Let another chunked body follow in the same request, after an explicit 100. Default `false`. */
   readonly multiPhaseBody?: boolean | undefined
+  /**
+   * May another process serve the same application at the same time? It is told as `wsgi.multiprocess`. Default `false`.
+   *
+   * @since 0.2.0
+   */
+  readonly multiprocess?: boolean | undefined
 }
 
 /**
@@ -83,6 +89,7 @@ export interface Settings {
   readonly config: Config.Config
   readonly environ: Readonly<Record<string, unknown>> | undefined
   readonly minimumChunkSize: number
+  readonly multiprocess: boolean
   /** Absent when nothing is to be logged. */
   readonly format: ((record: AccessRecord) => string) | undefined
   readonly log: LogTarget | undefined
@@ -159,6 +166,7 @@ export const read = (options: ServerOptions): Settings => {
     config,
     environ: options.environ,
     minimumChunkSize: atLeast("minimumChunkSize", 0, options.minimumChunkSize) ?? 4096,
+    multiprocess: options.multiprocess ?? false,
     format: options.logOutput === false ? undefined : format,
     log: options.log,
     errorLog: options.errorLog
@@ -189,7 +197,8 @@ const names = new Map<string, string>([
   ["trustedProxies", "array"],
   ["forwarded", "boolean|string|array"],
   ["halfClose", "string"],
-  ["multiPhaseBody", "boolean"]
+  ["multiPhaseBody", "boolean"],
+  ["multiprocess", "boolean"]
 ])
 
 const seconds = (option: string, value: number): number => {

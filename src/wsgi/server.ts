@@ -19,6 +19,7 @@ import { asEntry, inOneLine } from "../server/logText.js"
 import * as Server from "../server/Server.js"
 import { ServerConfig } from "../server/ServerConfig.js"
 import { OptionError } from "../server/ServerError.js"
+import { type ServerMetrics, zero } from "../server/ServerMetrics.js"
 import { type StopOptions, stopOptions, type StopReport } from "../server/StopReport.js"
 import type { App } from "./App.js"
 import { call } from "./Call.js"
@@ -52,6 +53,13 @@ export interface RunningServer extends AsyncDisposable {
    * @since 0.2.0
    */
   readonly reopenLog: () => void
+  /**
+   * What it has counted until now, as plain data: connections by state, requests by class, refused and aborted ones by
+   * reason, bytes, durations. {@link sumMetrics} adds up those of several servers. Zeros before it listens.
+   *
+   * @since 0.2.0
+   */
+  readonly metrics: () => ServerMetrics
 }
 
 /**
@@ -80,7 +88,7 @@ export const server = (
     throw new OptionError({ option: "app", description: `must be a function (env, startResponse), not ${typeof app}` })
   }
   const bindable = toEngine(listener)
-  const { config, environ, errorLog, format, log, minimumChunkSize } = Options.read(options)
+  const { config, environ, errorLog, format, log, minimumChunkSize, multiprocess } = Options.read(options)
   const sink = format === undefined ? undefined : Log.open(log, config.debug)
   // for all that is no request's line
   const entries = sink === undefined || errorLog === undefined ? sink : Log.open(errorLog, config.debug)
@@ -89,6 +97,7 @@ export const server = (
     app,
     minimumChunkSize,
     extra: environ,
+    multiprocess,
     errors: { write: (text) => entries?.info(asEntry(text.replace(/\n$/, ""))), flush: () => undefined }
   })
   // no layers: to build them took an eighth of the time that a process needs to its first answer
@@ -104,10 +113,12 @@ export const server = (
   const starting = Effect.runPromiseExit(
     Server.serve(handler).pipe(Effect.provide(services), Scope.extend(scope), logged(entries))
   )
+  let served: Server.Running | undefined
   const note = (line: string): void => entries?.info(inOneLine(`(${process.pid}) ${line}`))
   const ready = starting.then((exit) => {
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
-    const { address, draining, scheme } = exit.value
+    served = exit.value
+    const { address, draining, scheme } = served
     note(`tsgi starting up on ${formatAddress(address, scheme)}`)
     void Effect.runPromise(draining).then(() => note("tsgi exiting"))
     return address
@@ -142,6 +153,7 @@ export const server = (
       sink?.reopen()
       if (entries !== sink) entries?.reopen()
     },
+    metrics: () => served === undefined ? zero : Effect.runSync(served.metrics),
     [Symbol.asyncDispose]: async () => {
       await stop()
     }

@@ -1,0 +1,122 @@
+/**
+ * What one server counts, as plain data: for a message to another process, or for JSON.
+ *
+ * @since 0.2.0
+ */
+
+/**
+ * Connections are those of the moment; everything else is counted from the server's start and never falls. Where a count is
+ * by reason or by class, those that never happened are absent.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ServerMetrics {
+  readonly connections: {
+    /** Open, with no request under way. */
+    readonly idle: number
+    readonly active: number
+    /** Accepted, and waiting for room (`limits.connections`). */
+    readonly waiting: number
+  }
+  /** Connections that were served. */
+  readonly accepted: number
+  /**
+   * Connections lost before they could be, by reason: `Handshake`, `Accept`; of PROXY headers `ProxyMissing`,
+   * `ProxyMalformed`, `ProxyLate` and `ProxyStranger`.
+   */
+  readonly lost: Counts
+  /** Requests given to the application, by class of their status: `"1xx"` (taken over) to `"5xx"`. */
+  readonly requests: Counts
+  /** Of these, those that did not end as they should, by reason: `ClientGone`, `Stopped`, `WriteTimeout` and so on. */
+  readonly aborted: Counts
+  /** Requests refused before the application saw them, by the reason of their `RequestError`. */
+  readonly refused: Counts
+  /** Bytes handed to the kernel: interim responses, heads, framing and bodies. */
+  readonly responseBytes: number
+  /** From the head read to the exchange over. */
+  readonly duration: {
+    /** How many took at most so many seconds as {@link durationBounds} has in the same place, and more than the one before. */
+    readonly buckets: ReadonlyArray<number>
+    /** In seconds. */
+    readonly sum: number
+  }
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type Counts = Readonly<Record<string, number>>
+
+/**
+ * In seconds: each is twice the one before, and the last is without bound.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const durationBounds: ReadonlyArray<number> = [
+  ...Array.from({ length: 15 }, (_, i) => 0.0005 * 2 ** i),
+  Infinity
+]
+
+/**
+ * Of a server that has not begun.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const zero: ServerMetrics = {
+  connections: { idle: 0, active: 0, waiting: 0 },
+  accepted: 0,
+  lost: {},
+  requests: {},
+  aborted: {},
+  refused: {},
+  responseBytes: 0,
+  duration: { buckets: durationBounds.map(() => 0), sum: 0 }
+}
+
+/**
+ * What several servers count together: the workers of one port, or the successors on it.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const sum = (each: Iterable<ServerMetrics>): ServerMetrics => {
+  let total = zero
+  for (const one of each) total = add(total, one)
+  return total
+}
+
+/**
+ * How many there were of all kinds.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const total = (counts: Counts): number => Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+const add = (one: ServerMetrics, other: ServerMetrics): ServerMetrics => ({
+  connections: {
+    idle: one.connections.idle + other.connections.idle,
+    active: one.connections.active + other.connections.active,
+    waiting: one.connections.waiting + other.connections.waiting
+  },
+  accepted: one.accepted + other.accepted,
+  lost: addCounts(one.lost, other.lost),
+  requests: addCounts(one.requests, other.requests),
+  aborted: addCounts(one.aborted, other.aborted),
+  refused: addCounts(one.refused, other.refused),
+  responseBytes: one.responseBytes + other.responseBytes,
+  duration: {
+    buckets: durationBounds.map((_, i) => (one.duration.buckets[i] ?? 0) + (other.duration.buckets[i] ?? 0)),
+    sum: one.duration.sum + other.duration.sum
+  }
+})
+
+const addCounts = (one: Counts, other: Counts): Counts => {
+  const sum: Record<string, number> = { ...one }
+  for (const [name, count] of Object.entries(other)) sum[name] = (sum[name] ?? 0) + count
+  return sum
+}
