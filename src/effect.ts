@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as AccessLogFile from "./node/AccessLogFile.js"
+export * as SocketActivation from "./node/activation.js"
 export * as BoundSocket from "./node/BoundSocket.js"
 export * as NodeListener from "./node/NodeListener.js"
 export * as TrustedProxies from "./node/TrustedProxies.js"

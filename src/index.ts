@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export { type ActivatedSocket, activatedSockets, withoutActivation } from "./node/activation.js"
 export { bind, type BindOptions } from "./node/bind.js"
 export type { BoundSocket, ListenOptions, TlsOptions } from "./node/ListenOptions.js"
 export type { AccessRecord } from "./server/AccessRecord.js"

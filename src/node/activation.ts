@@ -1,0 +1,87 @@
+/**
+ * Socket activation: sockets that systemd, or who does as it does, has bound and hands to a process that it starts
+ * (sd_listen_fds(3)).
+ *
+ * @since 0.2.0
+ */
+import { OptionError } from "../server/ServerError.js"
+
+/**
+ * A socket that was handed over: `listen({ fd })` serves on it, TCP or unix.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ActivatedSocket {
+  readonly fd: number
+  /** `FileDescriptorName=` of the socket unit; without one that is the unit's name. `undefined` where nobody tells. */
+  readonly name: string | undefined
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * The sockets that `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` tell of, in order; none where there is nothing, or it is
+ * meant for another process. Throws an `OptionError` that names the variable where one cannot be meant.
+ *
+ * @param environment default: `process.env`
+ * @param pid of whom it is asked for; default: this process
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const activatedSockets = (
+  environment: Environment = process.env,
+  pid: number = process.pid
+): ReadonlyArray<ActivatedSocket> => {
+  const { LISTEN_FDNAMES, LISTEN_FDS, LISTEN_PID } = environment
+  if (LISTEN_PID === undefined || LISTEN_FDS === undefined) return []
+  if (wholeNumber("LISTEN_PID", LISTEN_PID) !== pid) return []
+  const count = wholeNumber("LISTEN_FDS", LISTEN_FDS)
+  if (count > mostDescriptors) {
+    throw new OptionError({
+      option: "LISTEN_FDS",
+      description: `must be at most ${mostDescriptors}, it is ${LISTEN_FDS}; the service manager sets it`
+    })
+  }
+  const names = LISTEN_FDNAMES === undefined || LISTEN_FDNAMES === "" ? undefined : LISTEN_FDNAMES.split(":")
+  if (names !== undefined && names.length !== count) {
+    throw new OptionError({
+      option: "LISTEN_FDNAMES",
+      description: `must have a name for each of the ${count} descriptors, between colons; it is ${LISTEN_FDNAMES}`
+    })
+  }
+  return Array.from({ length: count }, (_, i) => ({ fd: firstDescriptor + i, name: names?.[i] || undefined }))
+}
+
+/**
+ * The environment for processes that are started from here, for whom the sockets are not meant.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const withoutActivation = (environment: Environment): Record<string, string | undefined> => {
+  const { LISTEN_FDNAMES: _names, LISTEN_FDS: _count, LISTEN_PID: _pid, LISTEN_PIDFDID: _id, ...rest } = environment
+  return rest
+}
+
+/** SD_LISTEN_FDS_START */
+const firstDescriptor = 3
+
+/** More than any process may have open on Linux, unless somebody has raised `fs.nr_open`. */
+const mostDescriptors = 1_048_576
+
+const wholeNumber = (option: string, given: string): number => {
+  const number = /^[0-9]{1,15}$/.test(given) ? Number(given) : NaN
+  if (Number.isNaN(number)) {
+    throw new OptionError({
+      option,
+      description: `must be a whole number, it is ${JSON.stringify(given)}; the service manager sets it`
+    })
+  }
+  return number
+}
