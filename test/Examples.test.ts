@@ -388,6 +388,17 @@ const cases: Readonly<Record<string, Case>> = {
     }
   },
 
+  "effect/connections": {
+    async use(example) {
+      const hello = "curl -s http://127.0.0.1:8090/ http://127.0.0.1:8090/"
+      expect(await example.shell(hello)).toBe("request 1 of connection 1\nrequest 2 of connection 1")
+      expect(await example.shell("curl -s http://127.0.0.1:8090/bye http://127.0.0.1:8090/"))
+        .toBe("goodbye, connection 2\nrequest 1 of connection 3")
+      await example.line(/connection 1 closed after 2 requests$/)
+      await example.line(/connection 2 closed after 0 requests$/)
+    }
+  },
+
   "effect/websocket": {
     async use(example) {
       expect((await example.request("GET / HTTP/1.1")).status).toBe(400)

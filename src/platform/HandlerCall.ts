@@ -32,6 +32,7 @@ import type { Exchange } from "../server/Exchange.js"
 import { LazyScope } from "../server/LazyScope.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
 import { BodyError, responseErrorFrom } from "../server/ServerError.js"
+import { SocketScope } from "../server/SocketScope.js"
 import { type Bound, WholeBody } from "./BodyReader.js"
 import type { Listed } from "./Calls.js"
 import { hasChildren, isInterruptible } from "./fiberState.js"
@@ -315,7 +316,8 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
     // what waits for the last byte to leave need not wait any longer
     if (this.step === Step.LastByte) this.exchange.settle(reason)
     if (this.step > Step.Parts) return
-    if (reason !== "Stopped") {
+    if (reason === "Closed" && this.step === Step.Handler && this.keepsRoute) return "RunsOn"
+    if (reason !== "Stopped" && reason !== "Closed") {
       // the client has its answer: what is left of the handler is no business of its
       if (!this.asked && (this.socket?.writableEnded === true || this.exchange.outcome?._tag === "Sent")) {
         this.asked = true
@@ -351,7 +353,8 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
       return this.runsNoMore()
     }
     this.exchange.finalizing()
-    this.site.fork(Scope.close(this.scope, truth), new Map()).addObserver((closed) => {
+    const services = new Map<string, unknown>([[SocketScope.key, this.exchange.socketScope]])
+    this.site.fork(Scope.close(this.scope, truth), services).addObserver((closed) => {
       // one that waited for what was interrupted with the request has not failed
       if (Exit.isFailure(closed) && !Cause.isInterruptedOnly(closed.cause)) {
         this.exchange.logFailure("a finalizer of the request's scope failed", closed.cause)
@@ -415,7 +418,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
   }
 
   private services(): Map<string, unknown> {
-    const services = new LayeredMap(this.site.services)
+    const services = new LayeredMap(this.site.services, this.exchange.socketScope)
     services.set(HttpServerRequest.key, this.request)
     return services
   }
@@ -424,7 +427,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
 const noResponse = (): Error => new Error("the handler gave no response")
 
 const interruptorId = (reason: AbortReason): FiberId.FiberId =>
-  reason === "Stopped" || reason === "HandlerTimeout" ? FiberId.none : clientAbortFiberId
+  reason === "Stopped" || reason === "Closed" || reason === "HandlerTimeout" ? FiberId.none : clientAbortFiberId
 
 // What is wrong with a body is answered, and the client is there to read it.
 const isAnswered = (reason: AbortReason): boolean => reason === "BadRequest" || reason === "ReadTimeout"

@@ -319,6 +319,16 @@ export const tls: Effect.Effect<Option.Option<TlsInfo>, never, HttpServerRequest
   (request) => Option.fromNullable(request instanceof ServerRequest ? request.source.transport.tls : undefined)
 )
 
+export {
+  /**
+   * The scope of the connection that the request came on: see `SocketScope`.
+   *
+   * @since 0.2.0
+   * @category accessors
+   */
+  get as socketScope
+} from "./SocketScope.js"
+
 /**
  * Waits until the server begins to stop: for event streams and WebSockets, to say goodbye. Never on another HttpServer.
  *

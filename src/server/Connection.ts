@@ -18,20 +18,20 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { RequestMessage, RequestReader, RequestStart } from "../protocol/requestReader.js"
 import { prepare } from "../protocol/responseHead.js"
 import * as Address from "./Address.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
+import { ConnectionScope, type ScopedSocket } from "./ConnectionScope.js"
 import { Deadlines } from "./Deadlines.js"
 import { Exchange } from "./Exchange.js"
 import type { ExchangeHost, TakenOver } from "./ExchangeHost.js"
 import { requestName } from "./FailureText.js"
 import { type Forwarding, forwardingFor, schemeOf } from "./Forwarding.js"
 import type { HookSettings } from "./HookSettings.js"
-import { LazyScope } from "./LazyScope.js"
 import { Outbox } from "./Outbox.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
 import type { Placed } from "./Places.js"
@@ -62,7 +62,7 @@ const mostReadAhead = 65_536
  * @since 0.1.0
  * @category models
  */
-export class Connection implements ExchangeHost, BodySource, Member, Sharer, Placed {
+export class Connection implements ExchangeHost, BodySource, Member, Sharer, Placed, ScopedSocket {
   readonly outbox: Outbox
   readonly config: Config
   readonly time: Time
@@ -74,7 +74,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
   inputEnded = false
   kept: unknown = undefined
   /** Whatever ends the connection closes it, and closing it ends the connection. */
-  readonly scope = new LazyScope((_, released) => this.transport.run(Connection.release, this, released))
+  readonly scope = new ConnectionScope(this)
   /** Requests read so far. */
   requests = 0
   private markedIdle = false
@@ -104,6 +104,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
   private closeReason: AbortReason = "ClientGone"
   // was it the server's wish that the peer left?
   private saidGoodbye = false
+  private endsAtRest = false
   private lingerUntil = Infinity
   private lingerBytes = 0
   // what the kernel had taken when a client that has closed its sending half was last looked at
@@ -151,7 +152,9 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
     this.current?.blame(error)
     if (!this.closing) return this.close(Exit.die(error))
     this.transport.destroy()
-    this.ended(this)
+    this.scope.goOn()
+    // what it has left running ends unheard
+    if (this.current?.isRunning === true) this.abandon()
   }
 
   // What is entered from outside, in the connection's own async context: without a closure for each time.
@@ -168,7 +171,8 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
   private static readonly passDeadline = (connection: Connection, now: number): void => connection.passDeadline(now)
   private static readonly interrupt = (connection: Connection, reason: AbortReason): void =>
     connection.askAgain?.(reason)
-  private static readonly release = (connection: Connection, released: () => void): void => connection.release(released)
+  private static readonly endWork = (connection: Connection, ended: () => void): void =>
+    connection.endApplication(ended)
   private static readonly settled = (connection: Connection, exchange: Exchange): void => connection.settled(exchange)
   private static readonly runHooks = (connection: Connection, exchange: Exchange): void => connection.runHooks(exchange)
   private static readonly goOn = (_: Connection, done: () => void): void => done()
@@ -254,7 +258,13 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
       const at = this.outbox.queued
       this.refusal = { error: refused, line: this.reader.requestLine, begin: at, end: at, body: 0 }
     }
-    this.close(this.current === undefined ? Exit.void : Exit.fail(error))
+    this.close(this.exitOf(error))
+  }
+
+  // Was something cut short? What has taken the connection over ends with it.
+  private exitOf(error: TransportError | undefined): Exit.Exit<unknown, unknown> {
+    if (this.phase === "Detached") return error === undefined ? Exit.void : Exit.fail(error)
+    return this.phase === "Busy" || this.phase === "Flushing" ? Exit.fail(error ?? "ClientGone") : Exit.void
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -737,7 +747,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
   close(exit: Exit.Exit<unknown, unknown>): void {
     if (this.closing) return
     this.closing = true
-    this.scope.unsafeClose(exit, (effect, done) => this.engine.run(effect, done, undefined))
+    this.scope.unsafeClose(exit)
   }
 
   // The application does not end: what it does from here on reaches nobody, and the post hooks run without it.
@@ -747,20 +757,14 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
     this.current?.abandon()
   }
 
-  // What closing the scope does: ends the application, runs the hooks, closes the transport, in this order.
-  private release(released: () => void): void {
+  endWork(ended: () => void): void {
+    // somebody else has closed the scope
+    if (!this.closing) this.closeReason = "Closed"
     this.closing = true
     this.deadlines.close()
     // whoever is cut short must not take it for an end
-    const ends = this.isAtRest
-    this.endApplication(() =>
-      this.conclude(() => {
-        if (ends && !this.gone) this.transport.end()
-        this.transport.destroy()
-        this.ended(this)
-        released()
-      })
-    )
+    this.endsAtRest = this.isAtRest
+    this.transport.run(Connection.endWork, this, ended)
   }
 
   private endApplication(ended: () => void): void {
@@ -784,7 +788,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
     this.askAgain = (reason) => this.interrupt(exchange, this.saidGoodbye ? "Stopped" : reason, ended)
   }
 
-  private conclude(done: () => void): void {
+  runHooksLeft(done: () => void): void {
     this.settleUnattended()
     this.recordRefusal()
     const exchange = this.current
@@ -794,6 +798,23 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
     exchange.persistent = false
     exchange.settle(this.closeReason)
     exchange.whenEnded(() => this.transport.run(Connection.runHooks, this, exchange))
+  }
+
+  runFinalizers(finalizers: Effect.Effect<void>, over: () => void): void {
+    const logged = Effect.catchAllCause(
+      finalizers,
+      (cause) => Effect.sync(() => this.logFailure("a finalizer of the socket's scope failed", cause))
+    )
+    this.runEffect(logged, over, undefined)
+  }
+
+  closeSocket(): void {
+    try {
+      if (this.endsAtRest && !this.gone) this.transport.end()
+      this.transport.destroy()
+    } finally {
+      this.ended(this)
+    }
   }
 
   // ---------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
  */
 import * as Cause from "effect/Cause"
 import type { FiberRefs } from "effect/FiberRefs"
+import type { CloseableScope } from "effect/Scope"
 import { chunkEnd, chunkHead, lastChunk } from "../protocol/chunk.js"
 import type { Demands } from "../protocol/framing.js"
 import { utf8, utf8Length } from "../protocol/octets.js"
@@ -166,6 +167,11 @@ export class Exchange implements HookOwner {
   /** Which connection this is, counted from 1. */
   get connectionId(): number {
     return this.host.id
+  }
+
+  /** The Scope that the connection lives in: see `SocketScope`. */
+  get socketScope(): CloseableScope {
+    return this.host.scope
   }
 
   /** What the door keeps between the exchanges of a connection. */
@@ -567,7 +573,8 @@ export class Exchange implements HookOwner {
       (this.wireEnd >= 0 && this.host.outbox.handed >= this.wireEnd)
     const blamed = this.failed ? abortReasonOf(this.error) : undefined
     this.outcome = blamed !== undefined
-      ? { ...this.facts("Aborted"), reason: blamed }
+      // that the connection is closed is all that a body knows
+      ? { ...this.facts("Aborted"), reason: blamed === "ClientGone" ? this.abortReason ?? blamed : blamed }
       : this.failed
       ? { ...this.facts("Failed"), error: this.error }
       : sent

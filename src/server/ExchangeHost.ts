@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
+import type * as Scope from "effect/Scope"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
 import type { Forwarding } from "./Forwarding.js"
@@ -58,6 +59,8 @@ export interface ExchangeHost extends HookRunner, HookOwner {
   readonly markIdle: () => void
   /** Tells connections apart, in logs and metrics. */
   readonly id: number
+  /** That of the socket. */
+  readonly scope: Scope.CloseableScope
   /** Makes the server's stop wait until the function returned is called. */
   readonly detach: () => () => void
   /** The same, for no longer than a hook may take then. */

@@ -6,8 +6,8 @@
 import * as Cause from "effect/Cause"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
-import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
+import { forkScopeOverride } from "./internal.js"
 
 /**
  * A fiber's fiber refs as they were, the services it had among them; `undefined` for the server's.
@@ -35,9 +35,3 @@ export const forHook = (settings: FiberRefs.FiberRefs): FiberRefs.FiberRefs => {
   }
   return own
 }
-
-// Effect's own, which it does not name in public.
-const forkScopeOverride = globalValue<FiberRef.FiberRef<Option.Option<unknown>> | undefined>(
-  Symbol.for("effect/FiberRef/currentForkScopeOverride"),
-  () => undefined
-)

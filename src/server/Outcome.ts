@@ -6,7 +6,7 @@
 
 /**
  * - `Sent`: the application's response was handed to the kernel, to its last byte.
- * - `Aborted`: the client or the server's stop ended it; `reason` says which.
+ * - `Aborted`: the client, the server's stop or whoever closed the socket's scope ended it; `reason` says which.
  * - `Failed`: the application failed; `error` is what it failed with.
  *
  * @since 0.1.0
@@ -57,13 +57,20 @@ export interface Aborted extends Facts {
 /**
  * `ClientGone`: the connection was closed or reset · `ReadTimeout`: the body stopped coming · `WriteTimeout`: the client
  * stopped reading · `BadRequest`: the body was malformed or too large, and the application did not answer that itself ·
- * `Stopped`: the server stopped · `HandlerTimeout`: the application did not begin its answer within `timeouts.handler`; it
+ * `Stopped`: the server stopped · `Closed`: the application closed the socket's scope · `HandlerTimeout`: the application did not begin its answer within `timeouts.handler`; it
  * is what the application is told, while the outcome is that it failed.
  *
  * @since 0.1.0
  * @category models
  */
-export type AbortReason = "ClientGone" | "ReadTimeout" | "WriteTimeout" | "BadRequest" | "Stopped" | "HandlerTimeout"
+export type AbortReason =
+  | "ClientGone"
+  | "ReadTimeout"
+  | "WriteTimeout"
+  | "BadRequest"
+  | "Stopped"
+  | "Closed"
+  | "HandlerTimeout"
 
 /**
  * @since 0.1.0

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import { isOver, isStep } from "./internal.js"
 import { lookAt } from "./lookAt.js"
 import type { Outcome } from "./Outcome.js"
 
@@ -74,17 +75,6 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
  * @category layers
  */
 export const layer: Layer.Layer<Posthooks> = Layer.sync(Posthooks, make)
-
-// Effect does not name its instructions in public; where they are made otherwise, a fiber runs them.
-const instructionOf = (effect: object): unknown => "_op" in effect ? effect._op : undefined
-
-const isStep = (effect: object): effect is { readonly effect_instruction_i0: () => unknown } =>
-  instructionOf(effect) === "Sync" &&
-  "effect_instruction_i0" in effect && typeof effect.effect_instruction_i0 === "function"
-
-// `isExit` alone takes any effect for one that has its tag, an error of that name for instance
-const isOver = (effect: Effect.Effect<unknown, unknown, unknown>): effect is Exit.Exit<unknown, unknown> =>
-  Exit.isExit(effect) && instructionOf(effect) === effect._tag
 
 const settled = <R>(
   rest: Effect.Effect<unknown, unknown, R>,

@@ -293,7 +293,10 @@ export const serve = (
     yield* Scope.addFinalizerExit(
       sockets,
       (exit) =>
-        Effect.forEach([...connections], ({ scope }) => scope.close(exit), { concurrency: "unbounded", discard: true })
+        Effect.forEach([...connections], (connection) => {
+          connection.abort("Stopped")
+          return connection.scope.close(exit)
+        }, { concurrency: "unbounded", discard: true })
     )
 
     const report = yield* Deferred.make<StopReport>()
@@ -348,12 +351,12 @@ const guarded = (
   }
 
 // For the log and the metrics: a connection that was taken over was sent no status of ours; a client that left before it
-// had one is 499, as elsewhere in the field; one that the server's stop has cut is 503, which is what it would be sent.
+// had one is 499, as elsewhere in the field; one that the server's own side has cut is 503, which is what it would be sent.
 const statusOf = (exchange: Exchange): number => {
   if (exchange.status !== undefined) return exchange.status
   const outcome = exchange.outcome
   if (outcome?._tag === "Sent") return 101
-  return outcome?._tag === "Aborted" && outcome.reason === "Stopped" ? 503 : 499
+  return outcome?._tag === "Aborted" && (outcome.reason === "Stopped" || outcome.reason === "Closed") ? 503 : 499
 }
 
 const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["log"] => {

@@ -133,8 +133,8 @@ export class ResponseError extends TaggedError("ResponseError")<{
  */
 export class WriteError extends TaggedError("WriteError")<{
   /**
-   * Why the exchange was interrupted: `ClientGone`, `WriteTimeout`, `ReadTimeout`, `BadRequest`, `HandlerTimeout` or `Stopped`; or
-   * `AlreadyOver`: the response is complete, or the connection was taken over.
+   * Why the exchange was interrupted: `ClientGone`, `WriteTimeout`, `ReadTimeout`, `BadRequest`, `HandlerTimeout`, `Stopped` or
+   * `Closed`; or `AlreadyOver`: the response is complete, or the connection was taken over.
    */
   readonly reason: AbortReason | "AlreadyOver"
 }> {

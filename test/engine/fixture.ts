@@ -13,8 +13,8 @@ import * as RequestParser from "../../src/server/RequestParser.js"
 import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import type { BindError } from "../../src/server/ServerError.js"
-import type { Transport } from "../../src/server/Transport.js"
 import { Journal } from "../utils/Journal.js"
+import { noting } from "../utils/noting.js"
 
 export interface Engine {
   readonly running: Server.Running
@@ -34,13 +34,7 @@ export const serve = (
   config: ServerConfig.Partial = {}
 ): Effect.Effect<Engine, BindError, Scope.Scope> => {
   const memory = MemoryListener.make()
-  const listener = Layer.succeed(Listener, {
-    bind: (acceptor, options) =>
-      memory.listener.bind({
-        ...acceptor,
-        accepted: (transport) => acceptor.accepted(noting(transport, () => journal.push("socket closed")))
-      }, options)
-  })
+  const listener = Layer.succeed(Listener, noting(memory.listener, () => journal.push("socket closed")))
   const layer = Layer.mergeAll(
     listener,
     RequestParser.layer,
@@ -55,17 +49,3 @@ export const serve = (
     Effect.provide(layer)
   )
 }
-
-const noting = (transport: Transport, destroyed: () => void): Transport =>
-  new Proxy(transport, {
-    get: (target, name): unknown => {
-      const value: unknown = Reflect.get(target, name, target)
-      if (name === "destroy") {
-        return () => {
-          destroyed()
-          target.destroy()
-        }
-      }
-      return typeof value === "function" ? value.bind(target) : value
-    }
-  })

@@ -30,6 +30,7 @@ import {
 } from "tsgi/effect"
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import { Journal } from "../utils/Journal.js"
+import { noting } from "../utils/noting.js"
 import { connect } from "../utils/sockets.js"
 
 export type Handler<E = never> = Effect.Effect<
@@ -165,6 +166,8 @@ export interface SceneOptions {
   readonly config?: ServerConfig.Partial | undefined
   /** In memory instead of on a socket. */
   readonly memory?: boolean | undefined
+  /** Note when a socket is closed. */
+  readonly sockets?: boolean | undefined
   /** Layers around the server and what is served: a tracer, services of the engine. */
   readonly around?: Layer.Layer<never> | undefined
 }
@@ -185,13 +188,17 @@ const lineOf = ({ annotations, logLevel, message }: Logger.Logger.Options<unknow
 export const serve = (
   served: Served,
   seen: Seen,
-  { around = Layer.empty, config, door, memory = false }: SceneOptions = {}
+  { around = Layer.empty, config, door, memory = false, sockets = false }: SceneOptions = {}
 ): Effect.Effect<Omit<Scene, "stop" | typeof Symbol.asyncDispose>, ServeError, Scope.Scope> =>
   Effect.gen(function*() {
     const inMemory = MemoryListener.make()
+    const listener = memory ? inMemory.listener : NodeListener.make({}, undefined)
     const engine = Layer.mergeAll(
       TsgiHttpServer.layerServices,
-      memory ? Layer.succeed(Listener.Listener, inMemory.listener) : NodeListener.layer({}),
+      Layer.succeed(
+        Listener.Listener,
+        sockets ? noting(listener, () => seen.events.push("socket closed")) : listener
+      ),
       AccessLog.layerFunction((record) => {
         seen.records.push(record)
         seen.events.push(`log ${record.status}`)

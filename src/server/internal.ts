@@ -1,0 +1,48 @@
+/**
+ * All that the engine reads of Effect's private parts. Effect does not promise them: each has a fallback for where it is gone,
+ * and a test that tells when it is (test/Internals.test.ts).
+ *
+ * @since 0.2.0
+ */
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as FiberRef from "effect/FiberRef"
+import { globalValue } from "effect/GlobalValue"
+import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+
+/** An effect that is one synchronous function. */
+export interface Step {
+  readonly effect_instruction_i0: () => unknown
+}
+
+const instructionOf = (effect: object): unknown => "_op" in effect ? effect._op : undefined
+
+/**
+ * `_op` and `effect_instruction_i0`: is an effect a single synchronous step (`Effect.sync`, most operations of a `Ref`)? Without
+ * them none is, and a fiber runs it.
+ */
+export const isStep = (effect: object): effect is Step =>
+  instructionOf(effect) === "Sync" &&
+  "effect_instruction_i0" in effect && typeof effect.effect_instruction_i0 === "function"
+
+/**
+ * `_op`: is an effect over? `Exit.isExit` alone takes any effect for one that has its tag, an error of that name for instance.
+ * Without it none is, and a fiber runs it.
+ */
+export const isOver = (effect: Effect.Effect<unknown, unknown, unknown>): effect is Exit.Exit<unknown, unknown> =>
+  Exit.isExit(effect) && instructionOf(effect) === effect._tag
+
+/**
+ * `state`: what `Effect.forkIn` looks at and writes to. Without it there is nothing that it could look at.
+ */
+export const stateOf = (scope: Scope.Scope): unknown => Reflect.get(scope, "state")
+
+/**
+ * `effect/FiberRef/currentForkScopeOverride`: whose children the children of a fiber are to be. Without it nobody can have set
+ * it.
+ */
+export const forkScopeOverride = globalValue<FiberRef.FiberRef<Option.Option<unknown>> | undefined>(
+  Symbol.for("effect/FiberRef/currentForkScopeOverride"),
+  () => undefined
+)
