@@ -5,6 +5,9 @@
  * takes twice as long to its first answer, and there is no Effect in their signatures. `tsgi/effect` shares values with its
  * user's own Effect, so it imports that. What is written in CommonJS is carried by all: in a user's bundle of ES modules, its
  * `require` of a part of Node would fail.
+ *
+ * The command carries all that it needs, as its users need not have Effect. Its workers do not: theirs is the facade or the
+ * door that their app has.
  */
 import { build } from "esbuild"
 import { execFileSync } from "node:child_process"
@@ -14,7 +17,22 @@ import * as path from "node:path"
 
 process.chdir(path.resolve(import.meta.dirname, ".."))
 const { dependencies, peerDependencies } = JSON.parse(readFileSync("package.json", "utf8"))
-const carried = { facade: ["effect", "sonic-boom", "atomic-sleep"], others: ["ws"] }
+const carried = {
+  facade: ["effect", "sonic-boom", "atomic-sleep"],
+  others: ["ws", "sonic-boom", "atomic-sleep"],
+  command: [
+    "@effect/cli",
+    "@effect/platform",
+    "@effect/platform-node",
+    "@effect/platform-node-shared",
+    "@effect/printer",
+    "@effect/printer-ansi",
+    "@effect/typeclass",
+    "effect",
+    "smol-toml",
+    "yaml"
+  ]
+}
 const imported = Object.keys({ ...dependencies, ...peerDependencies })
 
 rmSync("dist", { recursive: true, force: true })
@@ -61,7 +79,15 @@ const sharedClient = {
   }
 }
 
-const [facade, others] = await Promise.all([
+// A worker has the facade of its own app.
+const ownFacade = {
+  name: "own-facade",
+  setup: (build) => {
+    build.onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: "./index.js", external: true }))
+  }
+}
+
+const [facade, others, command] = await Promise.all([
   build({
     ...common,
     entryPoints: ["src/index.ts", "src/testing.ts"],
@@ -70,8 +96,23 @@ const [facade, others] = await Promise.all([
   }),
   build({
     ...common,
-    entryPoints: ["src/checked.ts", "src/effect.ts", "src/protocol/index.ts", "src/testing/WireClient.ts"],
+    entryPoints: [
+      ...["checked", "effect", "protocol/index", "testing/WireClient"].map((name) => ({
+        in: `src/${name}.ts`,
+        out: name
+      })),
+      { in: "src/cli/worker.ts", out: "worker" }
+    ],
     external: [...imported, "bufferutil", "utf-8-validate"],
+    plugins: [builtins, ownFacade]
+  }),
+  build({
+    ...common,
+    entryPoints: [{ in: "src/cli/main.ts", out: "cli" }],
+    banner: { js: "#!/usr/bin/env node" },
+    // a program and no library: nobody steps into it
+    minify: true,
+    sourcemap: false,
     plugins: [builtins]
   })
 ])
@@ -79,8 +120,16 @@ const [facade, others] = await Promise.all([
 /** The package that a file is of, if it is of any but this one. */
 const packageOf = (file) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]
 
-for (const [{ metafile }, expected] of [[facade, carried.facade], [others, carried.others]]) {
-  const found = [...new Set(Object.keys(metafile.inputs).map(packageOf).filter((name) => name !== undefined))]
+/** The files of which something is in the outcome. */
+const partsOf = ({ outputs }) =>
+  Object.values(outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file)
+  )
+
+for (
+  const [{ metafile }, expected] of [[facade, carried.facade], [others, carried.others], [command, carried.command]]
+) {
+  const found = [...new Set(partsOf(metafile).map(packageOf).filter((name) => name !== undefined))]
   if (found.sort().join() !== [...expected].sort().join()) {
     throw new Error(`built with ${found.join() || "nothing"}, not ${expected.join()}`)
   }
@@ -88,8 +137,8 @@ for (const [{ metafile }, expected] of [[facade, carried.facade], [others, carri
 
 // the licences of what is carried, and the notices within it, which the bundler drops
 mkdirSync("dist/licenses")
-for (const name of Object.values(carried).flat()) {
-  const notices = [facade, others].flatMap(({ metafile }) => Object.keys(metafile.inputs))
+for (const name of new Set(Object.values(carried).flat())) {
+  const notices = [facade, others, command].flatMap(({ metafile }) => partsOf(metafile))
     .filter((file) => packageOf(file) === name)
     .flatMap((file) => readFileSync(file, "utf8").match(/\/\*[^]*?\*\//g) ?? [])
     .filter((comment) => /copyright|\(c\)/i.test(comment))
@@ -101,7 +150,7 @@ copyFileSync("node_modules/typescript/LICENSE.txt", "dist/licenses/Apache-2.0")
 
 // Nobody has the sources of what is carried beside it: debuggers are to pass over them instead of looking.
 for (
-  const name of [facade, others].flatMap(({ metafile }) => Object.keys(metafile.outputs)).filter((name) =>
+  const name of [facade, others, command].flatMap(({ metafile }) => Object.keys(metafile.outputs)).filter((name) =>
     name.endsWith(".map")
   )
 ) {

@@ -13,6 +13,7 @@ export const {
   AccessLog,
   AccessLogFormat,
   Address,
+  BoundSocket,
   Drain,
   Exchange,
   InterimResponses,

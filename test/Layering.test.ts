@@ -40,6 +40,9 @@ const folderOf = (file: string) => {
 }
 
 const within = (name: string, packageName: string) => name === packageName || name.startsWith(`${packageName}/`)
+// the command, which may serve what a user has at either door
+const mayUsePlatform = ["platform", "cli"]
+const workersOwn = ["src/cli/worker.ts", "src/cli/plainDoor.ts"]
 const isPlatform = (name: string) => ["@effect/platform", "@effect/platform-node"].some((_) => within(name, _))
 
 const violations = (sources: Sources): ReadonlyArray<string> => {
@@ -56,7 +59,8 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
     if (console) report("console")
     for (const name of imports) {
       if (name === undefined) {
-        report("computed import")
+        // of the app, which is the user's
+        if (file !== "src/cli/loadApp.ts") report("computed import")
       } else if (name.startsWith(".")) {
         const target = path.posix.join(path.posix.dirname(file), name.replace(/\.js$/, ".ts"))
         const other = folderOf(target)
@@ -64,6 +68,8 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
         else targets.push(target)
         if (folder === undefined || other === undefined || folder === other) continue
         const [from, to] = [layers[folder] ?? Infinity, layers[other] ?? Infinity]
+        // a worker loads the facade as its users do
+        if (workersOwn.includes(file) && target === "src/index.ts") continue
         if (to > from) report(`higher layer: ${name}`)
         if (to === from) report(`sibling folder: ${name}`)
       } else {
@@ -72,7 +78,10 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
         if (folder === "server" && isBuiltin(name)) report(`node in server: ${name}`)
         if (folder !== "node" && ["net", "tls"].includes(bare)) report(`sockets outside node: ${name}`)
         if (isPlatform(name)) usesPlatform.add(file)
-        if (isPlatform(name) && folder !== "platform" && file !== "src/effect.ts") report(`platform: ${name}`)
+        if (folder !== "cli" && bare === "child_process") report(`processes outside cli: ${name}`)
+        if (isPlatform(name) && !mayUsePlatform.includes(folder ?? "") && file !== "src/effect.ts") {
+          report(`platform: ${name}`)
+        }
         if (["effect", "@effect/platform", "@effect/platform-node"].includes(name)) report(`barrel: ${name}`)
         if (within(name, "tsgi")) report(`own package by name: ${name}`)
       }
@@ -102,6 +111,26 @@ const readSources = (): Sources => {
 it("the sources keep to their layers", () => {
   expect(violations(readSources())).toEqual([])
 })
+
+it("a worker loads no Effect before it knows its app", () => {
+  const sources = readSources()
+  const reached = new Set(["src/cli/worker.ts"])
+  const packages = new Set<string>()
+  for (const file of reached) {
+    for (const { fileName } of ts.preProcessFile(staticOf(sources[file] ?? ""), true, true).importedFiles) {
+      if (fileName.startsWith(".")) {
+        reached.add(path.posix.join(path.posix.dirname(file), fileName.replace(/\.js$/, ".ts")))
+      } else if (!isBuiltin(fileName)) packages.add(`${file}: ${fileName}`)
+    }
+  }
+  expect(reached.size).toBeGreaterThan(3)
+  expect([...packages]).toEqual([])
+})
+
+/** What is left to run: no types, and nothing that is imported later. */
+const staticOf = (text: string): string =>
+  ts.transpile(text, { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true })
+    .replace(/\bimport\(/g, "later(")
 
 describe("the layering check", () => {
   const house: Sources = {
@@ -138,6 +167,8 @@ describe("the layering check", () => {
     ["src/wsgi/x.ts", `globalThis.console.log(1)`, "console"],
     ["src/wsgi/x.ts", `import { connect } from "node:net"`, "sockets outside node: node:net"],
     ["src/testing/x.ts", `import { connect } from "tls"`, "sockets outside node: tls"],
+    ["src/wsgi/x.ts", `import { spawn } from "node:child_process"`, "processes outside cli: node:child_process"],
+    ["src/cli/main.ts", `import "../index.js"`, "higher layer: ../index.js"],
     ["src/server/x.ts", `import { Buffer } from "node:buffer"`, "node in server: node:buffer"],
     ["src/server/x.ts", `import { Buffer } from "buffer"`, "node in server: buffer"],
     ["src/protocol/x.ts", `import * as fs from "node:fs"`, "in protocol: node:fs"],

@@ -15,6 +15,7 @@ import { formatMessage } from "publint/utils"
 import ts from "typescript"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { needed } from "../src/platform/peers.js"
+import { Program } from "./utils/processes.js"
 
 const root = path.resolve(import.meta.dirname, "..")
 const readJson = <A>(file: string) => JSON.parse(fs.readFileSync(path.join(root, file), "utf8")) as A
@@ -223,9 +224,45 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     expect(await importErrors(facade)).toEqual([])
   })
 
+  it("has a command that serves a plain app where no Effect is installed, in workers that load none", async () => {
+    fs.writeFileSync(
+      path.join(project, "app.mjs"),
+      `export default (env, startResponse) => {
+        startResponse("200 OK", [["Content-Type", "text/plain"]])
+        return "plain"
+      }`
+    )
+    const command = path.join(project, "node_modules/tsgi/dist/cli.js")
+    expect(fs.existsSync(path.join(project, "node_modules/effect"))).toBe(false)
+    await using program = new Program(process.execPath, [command, "serve", "app.mjs", "--port", "0"], {
+      cwd: project,
+      env: { TSGI_CONTROL: "none" }
+    })
+    const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
+    await program.line(/worker 1 \(\d+\) ready/)
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("plain")
+    program.kill("SIGTERM")
+    expect((await program.ended).code).toBe(0)
+  })
+
   it("has the licences of what it carries", () => {
     const licences = path.join(project, "node_modules/tsgi/dist/licenses")
-    expect(fs.readdirSync(licences).sort()).toEqual(["Apache-2.0", "atomic-sleep", "effect", "sonic-boom", "ws"])
+    expect(fs.readdirSync(licences).sort()).toEqual([
+      "@effect-cli",
+      "@effect-platform",
+      "@effect-platform-node",
+      "@effect-platform-node-shared",
+      "@effect-printer",
+      "@effect-printer-ansi",
+      "@effect-typeclass",
+      "Apache-2.0",
+      "atomic-sleep",
+      "effect",
+      "smol-toml",
+      "sonic-boom",
+      "ws",
+      "yaml"
+    ])
     expect(fs.readFileSync(path.join(licences, "effect"), "utf8")).toMatch(/MIT License[^]*Copyright EPFL/)
     expect(fs.readFileSync(path.join(licences, "Apache-2.0"), "utf8")).toContain("Version 2.0")
   })

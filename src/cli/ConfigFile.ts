@@ -1,0 +1,47 @@
+/**
+ * The file of settings: JSON, YAML or TOML.
+ *
+ * @since 0.2.0
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { PlanError } from "./Plan.js"
+
+const names = ["tsgi.json", "tsgi.yaml", "tsgi.yml", "tsgi.toml"]
+
+/**
+ * What a file says, or the one of its folder where none was named; `undefined` where there is none. Throws a `PlanError` for
+ * one that cannot be read.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const read = async (
+  given: string | undefined,
+  cwd: string
+): Promise<{ readonly name: string; readonly values: Readonly<Record<string, unknown>> } | undefined> => {
+  const found = given === undefined ? names.filter((name) => Fs.existsSync(Path.join(cwd, name))) : [given]
+  const [name, ...others] = found
+  if (name === undefined) return undefined
+  if (others.length > 0) throw wrong(`there are ${found.join(" and ")}: keep one, or name one with --config`)
+  let values: unknown
+  try {
+    values = await parse(name, Fs.readFileSync(Path.resolve(cwd, name), "utf8"))
+  } catch (error) {
+    const message = error instanceof Error ? error.message.split("\n")[0] : String(error)
+    throw wrong(`cannot read ${name}: ${message}`)
+  }
+  if (values === null || values === undefined) return { name, values: {} }
+  if (typeof values !== "object" || Array.isArray(values)) throw wrong(`${name}: must have keys, such as port: 8090`)
+  return { name, values: { ...values } }
+}
+
+const wrong = (message: string): PlanError => new PlanError({ code: 2, message })
+
+// Loaded when there is such a file.
+const parse = async (name: string, text: string): Promise<unknown> => {
+  if (name.endsWith(".json")) return JSON.parse(text)
+  if (/\.ya?ml$/.test(name)) return (await import("yaml")).parse(text)
+  if (name.endsWith(".toml")) return (await import("smol-toml")).parse(text)
+  throw new Error("its name must end in .json, .yaml or .toml")
+}

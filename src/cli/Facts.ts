@@ -1,0 +1,77 @@
+/**
+ * What is known of a supervisor and what it keeps.
+ *
+ * @since 0.2.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Reason } from "./Plan.js"
+import { noTotals, type Totals } from "./Totals.js"
+import type { Worker } from "./WorkerProcess.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type ReloadResult =
+  | { readonly result: "done"; readonly took: number; readonly generation: number }
+  | { readonly result: "refused"; readonly took: number; readonly error: string }
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type State = "booting" | "serving" | "reloading" | "unready" | "stopping"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Slot {
+  readonly number: number
+  /** One start at a time. */
+  readonly lock: Effect.Semaphore
+  current: Worker | undefined
+  scope: Scope.CloseableScope | undefined
+  /** Starts that failed, and workers that died young, since one lived long. */
+  failures: number
+  removed: boolean
+}
+
+/**
+ * What is told of a supervisor; the lists are alive.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Facts {
+  readonly startedAt: number
+  readonly begun: number
+  state: State
+  generation: number
+  slots: ReadonlyArray<Slot>
+  /** All that have a process, those that leave too. */
+  readonly workers: Set<Worker>
+  readonly restarts: Record<Reason, number>
+  readonly reloads: { done: number; refused: number }
+  lastReload: { readonly at: number; readonly outcome: ReloadResult } | undefined
+  /** Of the workers that are gone. */
+  past: Totals
+}
+
+/**
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = (startedAt: number, begun: number): Facts => ({
+  startedAt,
+  begun,
+  state: "booting",
+  generation: 1,
+  slots: [],
+  workers: new Set(),
+  restarts: { crash: 0, hang: 0, requests: 0, age: 0, memory: 0, told: 0, boot: 0 },
+  reloads: { done: 0, refused: 0 },
+  lastReload: undefined,
+  past: noTotals
+})

@@ -1,0 +1,101 @@
+/**
+ * What happened: a line on standard error for each event, and the newest of them for the status.
+ *
+ * @since 0.2.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Fs from "node:fs"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type Level = "debug" | "info" | "warn" | "error"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Entry {
+  readonly at: string
+  readonly level: Level
+  /** Its kind, one word. */
+  readonly event: string
+  readonly text: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+type Note = (event: string, text: string, fields?: Readonly<Record<string, unknown>>) => Effect.Effect<void>
+
+/**
+ * @since 0.2.0
+ * @category tags
+ */
+export class Journal extends Context.Tag("tsgi/cli/Journal")<
+  Journal,
+  & { readonly [L in Level]: Note }
+  & {
+    /** The newest, latest first. */
+    readonly newest: Effect.Effect<ReadonlyArray<Entry>>
+  }
+>() {}
+
+const levels: ReadonlyArray<Level> = ["debug", "info", "warn", "error"]
+const kept = 20
+
+/**
+ * @param write is given each line, without a newline
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = (
+  options: { readonly format: "text" | "json"; readonly least: Level; readonly pid: number },
+  write: (line: string) => void
+): Context.Tag.Service<Journal> => {
+  const newest: Array<Entry> = []
+  const note = (level: Level): Note => (event, text, fields = {}) =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      if (levels.indexOf(level) < levels.indexOf(options.least)) return
+      const entry = { at: new Date(now).toISOString(), level, event, text, fields }
+      newest.unshift(entry)
+      newest.length = Math.min(newest.length, kept)
+      write(format(entry, options))
+    })
+  return {
+    debug: note("debug"),
+    info: note("info"),
+    warn: note("warn"),
+    error: note("error"),
+    newest: Effect.sync(() => [...newest])
+  }
+}
+
+const format = (
+  { at, event, fields, level, text }: Entry,
+  { format, pid }: { readonly format: "text" | "json"; readonly pid: number }
+): string =>
+  format === "json"
+    ? JSON.stringify({ at, level, event, text, pid, ...fields })
+    : `${typeof fields["details"] === "string" ? `${fields["details"]}\n` : ""}${at} tsgi[${pid}] ${level.padEnd(5)} ${
+      text.replaceAll("\n", " ")
+    }`
+
+/**
+ * Writes to standard error. A line that cannot be written is dropped: nobody is left to be told of it.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layer = (options: { readonly format: "text" | "json"; readonly least: Level }): Layer.Layer<Journal> =>
+  Layer.sync(Journal, () =>
+    make({ ...options, pid: process.pid }, (line) => {
+      try {
+        Fs.writeSync(2, `${line}\n`)
+      } catch {
+        // EPIPE, EAGAIN, ENOSPC
+      }
+    }))

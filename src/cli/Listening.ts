@@ -1,0 +1,58 @@
+/**
+ * The sockets that workers inherit: bound here, or inherited here already.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as BoundSocket from "../node/BoundSocket.js"
+import { format } from "../server/Address.js"
+import type { BindError } from "../server/ServerError.js"
+import type { ListenSpec, Settings } from "./Settings.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Listening {
+  readonly fd: number
+  readonly tls: boolean
+  /** For people. */
+  readonly address: string
+  readonly from: "bind" | "inherited" | "activation"
+}
+
+/**
+ * Binds all of them, closed with the Scope: nobody is let in before a worker listens.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = (
+  settings: Pick<Settings, "listen" | "backlog" | "bindRetry">
+): Effect.Effect<ReadonlyArray<Listening>, BindError, Scope.Scope> =>
+  Effect.forEach(settings.listen, (spec) => {
+    const scheme = spec.tls ? "https" : "http"
+    if (spec._tag === "Descriptor") {
+      return Effect.succeed<Listening>({
+        fd: spec.fd,
+        tls: spec.tls,
+        address: `${scheme}:fd:${spec.fd}`,
+        from: "inherited"
+      })
+    }
+    const bound = BoundSocket.make({ backlog: settings.backlog, ...optionsOf(spec) })
+    return Effect.map(
+      settings.bindRetry
+        ? Effect.retry(bound, { schedule: patient, while: ({ reason }) => reason === "AddressInUse" })
+        : bound,
+      ({ address, fd }): Listening => ({ fd, tls: spec.tls, address: format(address, scheme), from: "bind" })
+    )
+  })
+
+const optionsOf = (spec: Exclude<ListenSpec, { readonly _tag: "Descriptor" }>): BoundSocket.BindOptions =>
+  spec._tag === "Unix" ? { path: spec.path, mode: spec.mode } : { host: spec.host, port: spec.port }
+
+// 8 tries in all
+const patient = Schedule.intersect(Schedule.exponential("500 millis"), Schedule.recurs(7))

@@ -1,0 +1,68 @@
+/**
+ * An app that is served in a worker.
+ *
+ * @since 0.2.0
+ */
+import type { Beat, Interface, Serve } from "./messages.js"
+
+/**
+ * What both doors give.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Serving {
+  readonly stop: (options: { readonly settle: number; readonly grace: number }) => Promise<
+    { readonly cut: number; readonly interrupted: number } | undefined
+  >
+  readonly counts: () => Pick<Beat, "requests" | "refused" | "aborted" | "responseBytes" | "connections">
+  readonly reopen: () => void
+}
+
+/**
+ * An app that was loaded: `value` is a WSGI function, an object with `fetch`, or an Effect or Layer.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface LoadedApp {
+  readonly kind: Exclude<Interface, "auto">
+  readonly value: unknown
+}
+
+/**
+ * Serves a loaded app, and tells when it begins to listen.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Open = (
+  app: LoadedApp,
+  serve: Serve,
+  enough: (requests: number) => void,
+  listening: () => void
+) => Promise<Serving>
+
+/**
+ * The app cannot be served as it is: the message is all that there is to say.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class AppError extends Error {
+  override readonly name = "AppError"
+}
+
+/**
+ * Calls back once, after so many calls of what it gives; 0 is never.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const counter = (enough: number, tell: (count: number) => void): () => void => {
+  let count = 0
+  return () => {
+    count++
+    if (count === enough) tell(count)
+  }
+}

@@ -1,0 +1,344 @@
+/**
+ * The settings of a server: flags before the environment, that before the file, that before defaults. All of it data.
+ *
+ * @since 0.2.0
+ */
+import * as Path from "node:path"
+import { flags as table, keyOf, nearest, variableOf } from "./flags.js"
+import type { Interface } from "./messages.js"
+import type { Patience, Recycling } from "./Plan.js"
+import { PlanError } from "./Plan.js"
+import * as Values from "./values.js"
+
+/**
+ * Where settings come from. A flag that may be given again has a list.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Sources {
+  readonly flags: Readonly<Record<string, string | ReadonlyArray<string>>>
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly file: { readonly name: string; readonly values: Readonly<Record<string, unknown>> } | undefined
+  readonly cwd: string
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type ListenSpec =
+  | { readonly _tag: "Tcp"; readonly host: string; readonly port: number; readonly tls: boolean }
+  | { readonly _tag: "Unix"; readonly path: string; readonly mode: number; readonly tls: boolean }
+  | { readonly _tag: "Descriptor"; readonly fd: number; readonly tls: boolean }
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Settings {
+  readonly listen: ReadonlyArray<ListenSpec>
+  /** Nobody said where, so that an activated socket goes before. */
+  readonly listenByDefault: boolean
+  readonly backlog: number
+  readonly bindRetry: boolean
+  readonly tls: TlsFiles | undefined
+  readonly proxyProtocol: "off" | "v1" | "v2" | "any"
+  readonly proxyFrom: ReadonlyArray<string> | undefined
+  readonly workers: number | "auto"
+  readonly patience: Patience
+  readonly recycling: Recycling
+  readonly unready: number
+  readonly watch: { readonly paths: ReadonlyArray<string>; readonly ignore: ReadonlyArray<string> } | undefined
+  readonly app: { readonly factory: boolean; readonly interface: Interface }
+  readonly envFiles: ReadonlyArray<string>
+  readonly imports: ReadonlyArray<string>
+  readonly nodeArgs: ReadonlyArray<string>
+  readonly cwd: string
+  /** Of the engine. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly accessLog: string
+  readonly logFormat: string | undefined
+  readonly log: "text" | "json"
+  readonly logLevel: "debug" | "info" | "warn" | "error"
+  readonly control: string | undefined
+  readonly name: string
+  readonly status: { readonly host: string; readonly port: number } | undefined
+  readonly pidFile: string | undefined
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface TlsFiles {
+  readonly cert: string
+  readonly key: string
+  readonly ca: string | undefined
+  readonly client: "none" | "request" | "require"
+}
+
+const wrong = (message: string): PlanError => new PlanError({ code: 2, message })
+
+/**
+ * Throws a `PlanError` that names the setting which cannot be meant, where it was given, and what is expected.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const read = (sources: Sources): Settings => {
+  const { cwd, env } = sources
+  checkNames(sources)
+  const get = reader(sources)
+  const one = <A>(name: string, of: (given: unknown) => Values.Read<A>, otherwise: A): A => get(name, of) ?? otherwise
+  const { count, duration, share, size, text, truth } = Values
+  const path = (given: string): string => Path.resolve(cwd, given)
+  const paths = (name: string): ReadonlyArray<string> => get.many(name).map(path)
+  const unless = (given: string | undefined): string | undefined =>
+    given === undefined || given === "none" ? undefined : path(given)
+
+  const tls = tlsOf(get, path)
+  const { listen, listenByDefault } = listenOf(get, env, tls !== undefined, path)
+  if (tls === undefined && listen.some(({ tls }) => tls)) {
+    throw wrong("--listen https://… needs --tls-cert and --tls-key")
+  }
+  const name = one("name", text, Path.basename(cwd) || "tsgi")
+  if (name.includes("/")) throw wrong(`--name ${name}: must be a name, without a slash`)
+  return {
+    listen,
+    listenByDefault,
+    backlog: one("backlog", count(1), 511),
+    bindRetry: one("bind-retry", truth, false),
+    tls,
+    proxyProtocol: one("proxy-protocol", Values.oneOf("off", "v1", "v2", "any"), "off"),
+    proxyFrom: listOf(get("proxy-from", text)),
+    workers: get("workers", workersOf) ?? standard("WEB_CONCURRENCY", env, workersOf) ?? 1,
+    patience: {
+      bootTimeout: one("boot-timeout", duration, 60_000),
+      settle: one("settle", duration, 1000),
+      grace: one("grace", duration, 10_000),
+      killAfter: one("kill-after", duration, 5000)
+    },
+    recycling: {
+      hangTimeout: one("hang-timeout", duration, 30_000),
+      maxRequests: one("max-requests", count(0), 0),
+      maxAge: one("max-age", duration, 0),
+      maxMemory: one("max-memory", size, 0),
+      jitter: one("jitter", share, 0.1)
+    },
+    unready: one("unready", duration, 0),
+    watch: one("watch", truth, false)
+      ? { paths: get.many("watch-path").length === 0 ? [cwd] : paths("watch-path"), ignore: get.many("watch-ignore") }
+      : undefined,
+    app: {
+      factory: one("factory", truth, false),
+      interface: one("interface", Values.oneOf<Interface>("auto", "fetch", "wsgi", "effect"), "auto")
+    },
+    envFiles: paths("env-file"),
+    imports: get.many("import"),
+    nodeArgs: get.many("node-arg"),
+    cwd: path(one("cwd", text, ".")),
+    options: optionsOf(get, sources),
+    accessLog: accessLogOf(one("access-log", text, "-"), path),
+    logFormat: get("log-format", text),
+    log: one("log", Values.oneOf("text", "json"), "text"),
+    logLevel: one("log-level", Values.oneOf("debug", "info", "warn", "error"), "info"),
+    control: controlOf(one("control", text, ""), name, env, path),
+    name,
+    status: get("status", addressOf) ?? undefined,
+    pidFile: unless(get("pid-file", text))
+  }
+}
+
+/**
+ * The path of the control socket of a server by a name; `undefined` for none.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const controlOf = (
+  given: string,
+  name: string,
+  env: Sources["env"],
+  path: (given: string) => string
+): string | undefined => {
+  if (given === "none") return undefined
+  if (given !== "") return path(given)
+  const runtime = env["XDG_RUNTIME_DIR"]
+  const folder = runtime === undefined || runtime === ""
+    ? `/tmp/tsgi-${process.getuid?.() ?? 0}`
+    : Path.join(runtime, "tsgi")
+  return Path.join(folder, `${name}.sock`)
+}
+
+interface Reader {
+  <A>(name: string, of: (given: unknown) => Values.Read<A>): A | undefined
+  readonly many: (name: string) => ReadonlyArray<string>
+}
+
+const reader = ({ env, file, flags }: Sources): Reader => {
+  const found = (name: string): readonly [value: unknown, where: string] | undefined => {
+    const flag = flags[name]
+    if (flag !== undefined && flag.length > 0) return [flag, `--${name}`]
+    const variable = env[variableOf(name)]
+    if (variable !== undefined && variable !== "") return [variable, variableOf(name)]
+    const key = file?.values[keyOf(name)]
+    return key === undefined || key === null ? undefined : [key, `${keyOf(name)} in ${file?.name}`]
+  }
+  const get = <A>(name: string, of: (given: unknown) => Values.Read<A>): A | undefined => {
+    const given = found(name)
+    if (given === undefined) return undefined
+    const read = of(given[0])
+    if ("value" in read) return read.value
+    const shown = typeof given[0] === "string" ? given[0] : JSON.stringify(given[0])
+    throw wrong(`${given[1]} ${shown}: must be ${read.expected}`)
+  }
+  const many = (name: string): ReadonlyArray<string> => {
+    const [given] = found(name) ?? []
+    return Array.isArray(given) ? given.map(String) : typeof given === "string" ? given.split(",") : []
+  }
+  return Object.assign(get, { many })
+}
+
+// What the file has must be a setting.
+const checkNames = ({ file }: Sources): void => {
+  if (file === undefined) return
+  const known = [...table.map(({ name }) => keyOf(name)), "app"]
+  for (const key of Object.keys(file.values)) {
+    if (known.includes(key)) continue
+    const close = nearest(key, known)
+    throw wrong(
+      `${file.name}: there is no setting ${key}${close === undefined ? "" : `; did you mean ${close}?`}`
+    )
+  }
+}
+
+const listOf = (given: string | undefined): ReadonlyArray<string> | undefined =>
+  given?.split(",").map((part) => part.trim()).filter((part) => part !== "")
+
+const workersOf = (given: unknown): Values.Read<number | "auto"> => {
+  if (given === "auto") return { value: "auto" }
+  const read = Values.count(0, 1024)(given)
+  return "value" in read ? read : { expected: "auto, or a whole number from 0 to 1024" }
+}
+
+// Variables that are not ours, and so are taken where nothing else says anything.
+const standard = <A>(name: string, env: Sources["env"], of: (given: unknown) => Values.Read<A>): A | undefined => {
+  const given = env[name]
+  if (given === undefined || given === "") return undefined
+  const read = of(given)
+  if ("value" in read) return read.value
+  throw wrong(`${name} ${given}: must be ${read.expected}`)
+}
+
+const port = Values.count(0, 65_535)
+
+const addressOf = (given: unknown): Values.Read<{ readonly host: string; readonly port: number } | undefined> => {
+  if (given === "none") return { value: undefined }
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]*)):(\d+)$/.exec(String(given)) ?? []
+  const read = port(digits)
+  return "value" in read
+    ? { value: { host: bracketed ?? (plain === undefined || plain === "" ? "127.0.0.1" : plain), port: read.value } }
+    : { expected: "HOST:PORT, such as 127.0.0.1:9090, or none" }
+}
+
+const tlsOf = (get: Reader, path: (given: string) => string): TlsFiles | undefined => {
+  const [cert, key, ca] = ["tls-cert", "tls-key", "tls-ca"].map((name) => get(name, Values.text))
+  const client = get("tls-client", Values.oneOf("none", "request", "require")) ?? "none"
+  if (cert === undefined && key === undefined) {
+    if (ca !== undefined || client !== "none") throw wrong("--tls-ca and --tls-client need --tls-cert and --tls-key")
+    return undefined
+  }
+  if (cert === undefined) throw wrong("--tls-key needs --tls-cert")
+  if (key === undefined) throw wrong("--tls-cert needs --tls-key")
+  return { cert: path(cert), key: path(key), ca: ca === undefined ? undefined : path(ca), client }
+}
+
+const listenOf = (
+  get: Reader,
+  env: Sources["env"],
+  tls: boolean,
+  path: (given: string) => string
+): Pick<Settings, "listen" | "listenByDefault"> => {
+  const mode = get("unix-mode", Values.mode) ?? 0o660
+  const [host, number, unix, fd] = [
+    get("host", Values.text),
+    get("port", port),
+    get("unix", Values.text),
+    get("fd", Values.count(0))
+  ]
+  const urls = get.many("listen")
+  const kinds = [
+    urls.length > 0 ? "--listen" : "",
+    unix === undefined ? "" : "--unix",
+    fd === undefined ? "" : "--fd",
+    host === undefined && number === undefined ? "" : "--host and --port"
+  ].filter((kind) => kind !== "")
+  if (kinds.length > 1) throw wrong(`${kinds.join(" and ")}: give one of them, or --listen for each`)
+  if (urls.length > 0) return { listen: urls.map((url) => fromUrl(url, tls, mode, path)), listenByDefault: false }
+  if (unix !== undefined) {
+    return { listen: [{ _tag: "Unix", path: path(unix), mode, tls }], listenByDefault: false }
+  }
+  if (fd !== undefined) return { listen: [{ _tag: "Descriptor", fd, tls }], listenByDefault: false }
+  return {
+    listen: [{
+      _tag: "Tcp",
+      host: host ?? "127.0.0.1",
+      port: number ?? standard("PORT", env, port) ?? 8090,
+      tls
+    }],
+    listenByDefault: kinds.length === 0
+  }
+}
+
+const fromUrl = (given: string, tls: boolean, mode: number, path: (given: string) => string): ListenSpec => {
+  const [, socket] = /^unix:(?:\/\/(?=\/))?(.+)$/.exec(given) ?? []
+  if (socket !== undefined) return { _tag: "Unix", path: path(socket), mode, tls }
+  const [, fd] = /^fd:(?:\/\/)?(\d+)$/.exec(given) ?? []
+  if (fd !== undefined) return { _tag: "Descriptor", fd: Number(fd), tls }
+  const [, scheme, address] = /^(?:(https?):\/\/)?([^/]+)\/?$/.exec(given) ?? []
+  const read = addressOf(address)
+  if (address !== undefined && "value" in read && read.value !== undefined) {
+    return { _tag: "Tcp", ...read.value, tls: scheme === "https" }
+  }
+  throw wrong(`--listen ${given}: must be http://host:port, https://host:port, unix:/path or fd:3`)
+}
+
+const accessLogOf = (given: string, path: (given: string) => string): string =>
+  given === "-" || given === "none" ? given : path(given)
+
+// `limits.body=10MiB` of flags and variables, or groups of a file.
+const optionsOf = (get: Reader, { file, flags, env }: Sources): Readonly<Record<string, unknown>> => {
+  const options: Record<string, Record<string, unknown> | unknown> = {}
+  const inFile = file?.values["set"]
+  const given = flags["set"] === undefined && env["TSGI_SET"] === undefined && isGroup(inFile)
+    ? pairsOf(inFile)
+    : get.many("set").map((pair): readonly [string, unknown] => {
+      const at = pair.indexOf("=")
+      if (at < 1) throw wrong(`--set ${pair}: must be KEY=VALUE, such as limits.body=10MiB`)
+      return [pair.slice(0, at), pair.slice(at + 1)]
+    })
+  for (const [key, value] of given) {
+    const [group, name, ...more] = key.split(".")
+    const read = typeof value === "string" ? Values.scalar(value) : value
+    if (more.length > 0 || group === undefined) throw wrong(`--set ${key}: there is no such option`)
+    if (name === undefined) options[group] = read
+    else options[group] = { ...Object(options[group] ?? {}), [name]: read }
+  }
+  const proxies = listOf(get("trusted-proxies", Values.text))
+  return {
+    ...options,
+    ...(proxies === undefined ? {} : { trustedProxies: proxies }),
+    ...(get("debug", Values.truth) === true ? { debug: true } : {})
+  }
+}
+
+const isGroup = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const pairsOf = (values: Readonly<Record<string, unknown>>): ReadonlyArray<readonly [string, unknown]> =>
+  Object.entries(values).flatMap(([key, value]) =>
+    isGroup(value)
+      ? Object.entries(value).map(([name, value]): readonly [string, unknown] => [`${key}.${name}`, value])
+      : [[key, value] as const]
+  )

@@ -1,0 +1,108 @@
+/**
+ * Starts the processes of workers.
+ *
+ * @since 0.2.0
+ */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { spawn } from "node:child_process"
+import { marked, type ToWorker } from "./messages.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface ChildSettings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** For node, before the worker's file. */
+  readonly nodeArgs: ReadonlyArray<string>
+  readonly cwd: string
+  /** Ours, which the child finds from `firstDescriptor` on. */
+  readonly descriptors: ReadonlyArray<number>
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface ChildExit {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Child {
+  readonly pid: number
+  /** Lost where the child is gone: its end is told. */
+  readonly send: (message: ToWorker) => Effect.Effect<void>
+  readonly kill: (signal: "SIGTERM" | "SIGKILL") => Effect.Effect<void>
+}
+
+/**
+ * The system did not start a process.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class SpawnError extends Data.TaggedError("SpawnError")<{ readonly message: string }> {}
+
+/**
+ * @since 0.2.0
+ * @category tags
+ */
+export class Spawner extends Context.Tag("tsgi/cli/Spawner")<Spawner, {
+  readonly spawn: (
+    settings: ChildSettings,
+    events: { readonly message: (message: unknown) => void; readonly exited: (exit: ChildExit) => void }
+  ) => Effect.Effect<Child, SpawnError>
+}>() {}
+
+/**
+ * Real processes.
+ *
+ * @param file of the worker
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layer = (file: string): Layer.Layer<Spawner> =>
+  Layer.succeed(Spawner, {
+    spawn: ({ cwd, descriptors, env, nodeArgs }, { exited, message }) =>
+      Effect.async<Child, SpawnError>((resume) => {
+        const failed = (error: unknown): void =>
+          resume(Effect.fail(new SpawnError({ message: error instanceof Error ? error.message : String(error) })))
+        try {
+          const child = spawn(process.execPath, [...nodeArgs, file], {
+            cwd,
+            env: { ...env },
+            stdio: ["ignore", "inherit", "inherit", "ipc", ...descriptors],
+            serialization: "advanced"
+          })
+          child.on("message", message)
+          // of the start, or of a message to one that is gone
+          child.on("error", failed)
+          // what it said last comes through the channel, which may be read after the exit is told
+          child.once("exit", (code, signal) => {
+            const gone = (): void => exited({ code, signal })
+            if (child.connected) child.once("disconnect", gone)
+            else gone()
+          })
+          child.once("spawn", () =>
+            resume(Effect.succeed({
+              pid: child.pid ?? 0,
+              send: (message) =>
+                Effect.sync(() => {
+                  if (child.connected) child.send(marked(message), () => undefined)
+                }),
+              kill: (signal) => Effect.sync(() => void child.kill(signal))
+            })))
+        } catch (error) {
+          failed(error)
+        }
+      })
+  })

@@ -1,0 +1,74 @@
+/**
+ * Finds the file of an app, and says what is wrong with what was given.
+ *
+ * @since 0.2.0
+ */
+import * as Fs from "node:fs"
+import { createRequire } from "node:module"
+import * as Path from "node:path"
+import { pathToFileURL } from "node:url"
+import { nearest } from "./flags.js"
+import { PlanError } from "./Plan.js"
+
+/**
+ * `path[:export]`, where the path is that of a file.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const find = (
+  given: string,
+  cwd: string
+): { readonly name: string; readonly file: string; readonly export: string } => {
+  const whole = Path.resolve(cwd, given)
+  const at = given.lastIndexOf(":")
+  if (at > 0 && !Fs.existsSync(whole)) {
+    const name = given.slice(0, at)
+    return { name, file: checked(name, cwd), export: given.slice(at + 1) || "default" }
+  }
+  return { name: given, file: checked(given, cwd), export: "default" }
+}
+
+const checked = (name: string, cwd: string): string => {
+  const file = Path.resolve(cwd, name)
+  const stat = Fs.statSync(file, { throwIfNoEntry: false })
+  if (stat?.isFile() === true) return file
+  if (stat?.isDirectory() === true) {
+    const likely = ["app", "index", "server", "main", "src/app", "src/index", "dist/index"]
+      .flatMap((base) => sources.map((extension) => `${base}${extension}`))
+      .find((base) => Fs.existsSync(Path.join(file, base)))
+    throw noApp(`${name} is a folder; give the app's file${hint(likely && Path.join(name, likely))}`)
+  }
+  const extension = sources.find((extension) => Fs.existsSync(file + extension))
+  if (extension !== undefined) throw noApp(`there is no ${name}${hint(name + extension)}`)
+  const folder = Path.dirname(file)
+  const beside = Fs.existsSync(folder) ? Fs.readdirSync(folder) : []
+  const close = nearest(Path.basename(file), beside)
+  throw noApp(`there is no ${name} (tried ${file})${hint(close && Path.join(Path.dirname(name), close))}`)
+}
+
+const sources = [".ts", ".mts", ".js", ".mjs", ".cts", ".cjs"]
+
+const hint = (close: string | undefined): string => close === undefined ? "" : `; did you mean ${close}?`
+
+const noApp = (message: string): PlanError => new PlanError({ code: 4, message })
+
+/**
+ * What node needs to be told to run a file of TypeScript: nothing where it does that by itself, else tsx, if the app has it.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const typescriptArgs = (file: string, imports: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (!/\.[cm]?tsx?$/.test(file) || imports.some((name) => name.startsWith("tsx"))) return []
+  if (Reflect.get(process.features, "typescript")) return []
+  try {
+    return ["--import", pathToFileURL(createRequire(file).resolve("tsx")).href]
+  } catch {
+    throw noApp(
+      `Node ${process.versions.node} does not run TypeScript by itself: npm i -D tsx (found from ${
+        Path.dirname(file)
+      }), or use Node 22.18 or later`
+    )
+  }
+}

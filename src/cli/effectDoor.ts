@@ -1,0 +1,113 @@
+/**
+ * Serves HttpApps and Layers in a worker, with the Effect that the app has.
+ *
+ * @since 0.2.0
+ */
+import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { make as makeListener, TlsSettings } from "../node/NodeListener.js"
+import { type Options, split } from "../platform/Options.js"
+import * as TsgiHttpServer from "../platform/TsgiHttpServer.js"
+import * as AccessLog from "../server/AccessLog.js"
+import { compile, defaultTemplate } from "../server/AccessLogFormat.js"
+import type { AccessRecord } from "../server/AccessRecord.js"
+import { Listener } from "../server/Listener.js"
+import * as Server from "../server/Server.js"
+import { ServerConfig } from "../server/ServerConfig.js"
+import * as Log from "../wsgi/Log.js"
+import { accessLine } from "./accessLine.js"
+import type { Serve } from "./messages.js"
+import { AppError, counter, type Open } from "./Serving.js"
+import { tlsOptions } from "./tlsOptions.js"
+
+/**
+ * @since 0.2.0
+ * @category constructors
+ */
+export const open: Open = async ({ value }, serve, enough, listening) => {
+  const [listener, ...others] = serve.listeners
+  if (listener === undefined || others.length > 0) {
+    throw new AppError("an Effect app is served on one address: give one --listen")
+  }
+  const given = {
+    ...serve.options,
+    timeouts: { ...groupOf(serve.options, "timeouts"), settle: serve.settle, grace: serve.grace },
+    fd: listener.fd,
+    backlog: listener.backlog
+  }
+  if (!isOptions(given)) throw new TypeError("no options")
+  const { config, door, listening: where } = split(given)
+  const sink = serve.accessLog === "none" ? undefined : Log.open(serve.accessLog === "-" ? 2 : serve.accessLog, false)
+  const format = formatOf(serve, config)
+  const count = counter(serve.tellAfter, enough)
+  let requests = 0
+  const services = Server.services(config).pipe(
+    Context.add(ServerConfig, config),
+    Context.add(
+      Listener,
+      makeListener(where, listener.tls === undefined ? undefined : new TlsSettings(tlsOptions(listener.tls)))
+    ),
+    Context.add(AccessLog.AccessLog, {
+      write: (record: AccessRecord) => {
+        if (record.outcome !== undefined) {
+          requests++
+          count()
+        }
+        sink?.info(format(record))
+      }
+    })
+  )
+  const httpServer = Layer.scoped(
+    HttpServer.HttpServer,
+    Effect.zipRight(Effect.sync(listening), Effect.provide(TsgiHttpServer.makeWith(door), services))
+  )
+  const scope = Effect.runSync(Scope.make())
+  await Effect.runPromise(
+    Layer.buildWithScope(Layer.provide(layerOf(value), Layer.merge(httpServer, TsgiHttpServer.layerContext)), scope)
+  )
+  return {
+    stop: async () => {
+      await Effect.runPromise(Scope.close(scope, Exit.void))
+      await sink?.close()
+      return undefined
+    },
+    counts: () => ({
+      requests,
+      refused: 0,
+      aborted: 0,
+      responseBytes: 0,
+      connections: { idle: 0, active: 0, waiting: 0 }
+    }),
+    reopen: () => undefined
+  }
+}
+
+type ServerContext = Layer.Layer.Success<typeof TsgiHttpServer.layerContext> | HttpServer.HttpServer
+
+// What the app asks for beyond a server nobody has: its build says so.
+const layerOf = (value: unknown): Layer.Layer<never, unknown, ServerContext> => {
+  if (isLayer(value)) return value
+  if (isHttpApp(value)) return HttpServer.serve(value)
+  throw new AppError("no app")
+}
+
+const isLayer = (value: unknown): value is Layer.Layer<never, unknown, ServerContext> => Layer.isLayer(value)
+const isHttpApp = (value: unknown): value is HttpApp.Default => Effect.isEffect(value)
+// the door checks each of them
+const isOptions = (given: unknown): given is Options => typeof given === "object"
+
+const groupOf = (options: Serve["options"], name: string): object => {
+  const group = options[name]
+  return typeof group === "object" && group !== null ? group : {}
+}
+
+const formatOf = (
+  { logFormat = defaultTemplate }: Serve,
+  { forwarded, trustedProxies }: Context.Tag.Service<ServerConfig>
+): (record: AccessRecord) => string =>
+  logFormat === "json" ? accessLine : compile(logFormat, { forwardedFor: forwarded === false, trustedProxies })

@@ -1,0 +1,135 @@
+/**
+ * From settings to a plan: files are read, the app is found, the environment of the workers is made.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import { createRequire } from "node:module"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { pathToFileURL } from "node:url"
+import { parseEnv } from "node:util"
+import { find, typescriptArgs } from "./appFile.js"
+import type { Listening } from "./Listening.js"
+import { firstDescriptor, type Tls } from "./messages.js"
+import { type Plan, PlanError } from "./Plan.js"
+import type { Settings, TlsFiles } from "./Settings.js"
+
+/**
+ * @param app as it was given
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const makePlan = (
+  app: string,
+  settings: Settings,
+  listening: ReadonlyArray<Listening>,
+  env: Readonly<Record<string, string | undefined>>
+): Effect.Effect<Plan, PlanError> =>
+  Effect.try({
+    try: () => {
+      const tls = settings.tls === undefined ? undefined : readTls(settings.tls)
+      const { imports, name, patience } = settings
+      const found = find(app, settings.cwd)
+      return {
+        workers: settings.workers === "auto" ? cores() : settings.workers,
+        child: {
+          env: { ...readEnv(settings.envFiles), ...workerEnv(env), TSGI_NAME: name },
+          nodeArgs: [
+            "--enable-source-maps",
+            ...typescriptArgs(found.file, imports),
+            ...imports.flatMap((module) => ["--import", importable(module, settings.cwd)]),
+            ...settings.nodeArgs
+          ],
+          cwd: settings.cwd,
+          descriptors: listening.map(({ fd }) => fd)
+        },
+        assignment: {
+          app: { ...found, ...settings.app },
+          listeners: listening.map(({ tls: secured }, i) => ({
+            fd: firstDescriptor + i,
+            backlog: settings.backlog,
+            tls: secured ? tls : undefined
+          })),
+          options: settings.options,
+          accessLog: settings.accessLog,
+          logFormat: settings.logFormat,
+          settle: patience.settle,
+          grace: patience.grace,
+          title: `tsgi: ${name} worker`
+        },
+        patience,
+        recycling: settings.recycling
+      }
+    },
+    catch: (error) =>
+      error instanceof PlanError
+        ? error
+        : new PlanError({ code: 2, message: error instanceof Error ? error.message : String(error) })
+  })
+
+const read = (path: string, flag: string): string => {
+  try {
+    return Fs.readFileSync(path, "utf8")
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : error
+    const why = code === "ENOENT"
+      ? "there is no such file"
+      : code === "EACCES"
+      ? "no permission to read it"
+      : String(code)
+    throw new PlanError({ code: 2, message: `--${flag} ${path}: ${why}` })
+  }
+}
+
+const readTls = ({ ca, cert, client, key }: TlsFiles): Tls => ({
+  cert: read(cert, "tls-cert"),
+  key: read(key, "tls-key"),
+  ca: ca === undefined ? undefined : read(ca, "tls-ca"),
+  client
+})
+
+// The first file that has a name gives its value.
+const readEnv = (files: ReadonlyArray<string>): Record<string, string> => {
+  const whole: Record<string, string> = {}
+  for (const file of files) {
+    for (const [name, value] of Object.entries(parseEnv(read(file, "env-file")))) {
+      if (value !== undefined) whole[name] ??= value
+    }
+  }
+  return whole
+}
+
+const workerEnv = (env: Readonly<Record<string, string | undefined>>): Record<string, string> => {
+  const kept: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && !/^(?:LISTEN_|NOTIFY_SOCKET$|WATCHDOG_|NODE_CHANNEL_)/.test(name)) kept[name] = value
+  }
+  return kept
+}
+
+// As the app's own modules would find it.
+const importable = (module: string, cwd: string): string =>
+  /^[./]/.test(module)
+    ? pathToFileURL(Path.resolve(cwd, module)).href
+    : /^[a-z]+:/.test(module)
+    ? module
+    : pathToFileURL(createRequire(Path.join(cwd, "package.json")).resolve(module)).href
+
+/**
+ * Cores that this process may use: those of the machine, at most the share of its control group (cgroup v2, cpu.max).
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const cores = (): number => {
+  const all = Os.availableParallelism()
+  try {
+    const [quota, period] = Fs.readFileSync("/sys/fs/cgroup/cpu.max", "utf8").split(" ").map(Number)
+    return quota > 0 && period > 0 ? Math.max(1, Math.min(all, Math.ceil(quota / period))) : all
+  } catch {
+    return all
+  }
+}

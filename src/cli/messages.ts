@@ -1,0 +1,178 @@
+/**
+ * What supervisor and workers say to each other. Plain data: a worker loads this, and no Effect.
+ *
+ * @since 0.2.0
+ */
+
+/**
+ * Goes up when the messages change: a worker of another version than its supervisor's is not taken.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const protocol = 1
+
+/**
+ * The first descriptor that a worker is given to listen on: after the three standard ones and the channel.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const firstDescriptor = 4
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type Interface = "auto" | "fetch" | "wsgi" | "effect"
+
+/**
+ * Which export of which file is the app.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface AppSource {
+  /** As it was given, for messages. */
+  readonly name: string
+  /** Absolute. */
+  readonly file: string
+  readonly export: string
+  readonly factory: boolean
+  readonly interface: Interface
+}
+
+/**
+ * PEM texts, and what of clients is asked.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Tls {
+  readonly cert: string
+  readonly key: string
+  readonly ca: string | undefined
+  readonly client: "none" | "request" | "require"
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface WorkerListener {
+  readonly fd: number
+  readonly backlog: number
+  readonly tls: Tls | undefined
+}
+
+/**
+ * All that a worker needs to know.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Assignment {
+  readonly app: AppSource
+  readonly listeners: ReadonlyArray<WorkerListener>
+  /** Of the engine, as at its two doors. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** `-` is standard error. */
+  readonly accessLog: string
+  readonly logFormat: string | undefined
+  readonly settle: number
+  readonly grace: number
+  readonly title: string
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Serve extends Assignment {
+  readonly type: "serve"
+  readonly slot: number
+  readonly generation: number
+  /** Say so after so many requests; 0: never. */
+  readonly tellAfter: number
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type ToWorker =
+  | Serve
+  | { readonly type: "drain"; readonly settle: number; readonly grace: number }
+  | { readonly type: "reopen" }
+
+/**
+ * How a worker is, each second.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Beat {
+  readonly type: "beat"
+  readonly requests: number
+  readonly refused: number
+  readonly aborted: number
+  readonly responseBytes: number
+  readonly connections: { readonly idle: number; readonly active: number; readonly waiting: number }
+  /** Milliseconds over the last second. */
+  readonly loopDelay: { readonly p50: number; readonly p99: number; readonly max: number }
+  readonly rss: number
+  readonly heap: number
+  readonly handles: number
+}
+
+/**
+ * Which step of its start a worker failed at: its app's module, an option, what the app makes, or a socket.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Phase = "load" | "options" | "boot" | "listen"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type FromWorker =
+  | { readonly type: "hello"; readonly protocol: number }
+  | { readonly type: "ready"; readonly interface: Exclude<Interface, "auto"> }
+  | { readonly type: "failed"; readonly phase: Phase; readonly message: string; readonly stack: string | undefined }
+  | Beat
+  /** So many requests, as it was asked to tell. */
+  | { readonly type: "enough"; readonly requests: number }
+  /** It was told to end by somebody else. */
+  | { readonly type: "leaving" }
+  | { readonly type: "stopped"; readonly cut: number; readonly interrupted: number }
+
+/**
+ * Is this a message of a worker? What an app sends with `process.send` is not.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isFromWorker = (given: unknown): given is FromWorker =>
+  typeof given === "object" && given !== null && "tsgi" in given && "type" in given
+
+/**
+ * Marks a message as ours.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const marked = <A extends ToWorker | FromWorker>(message: A): A & { readonly tsgi: true } => ({
+  ...message,
+  tsgi: true
+})
+
+/**
+ * Is this a message of the supervisor?
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isToWorker = (given: unknown): given is ToWorker =>
+  typeof given === "object" && given !== null && "tsgi" in given && "type" in given

@@ -1,0 +1,18 @@
+/**
+ * What node:tls is told of what a worker is given.
+ *
+ * @since 0.2.0
+ */
+import type { Tls } from "./messages.js"
+
+/**
+ * @since 0.2.0
+ * @category conversions
+ */
+export const tlsOptions = ({ ca, cert, client, key }: Tls) => ({
+  cert,
+  key,
+  ...(ca === undefined ? {} : { ca }),
+  requestCert: client !== "none",
+  rejectUnauthorized: client === "require"
+})

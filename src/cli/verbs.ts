@@ -1,0 +1,97 @@
+/**
+ * The verbs of the command, and their help.
+ *
+ * @since 0.2.0
+ */
+import { clientFlags, type Flag, flags, help } from "./flags.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Verb {
+  readonly name: string
+  /** Its argument, in brackets where it may be left out. */
+  readonly argument?: string
+  readonly text: string
+  readonly flags: ReadonlyArray<Flag>
+}
+
+const timeout: Flag = {
+  name: "timeout",
+  value: "TIME",
+  default: "5m",
+  group: "Control",
+  text: "how long to wait for its end"
+}
+
+/**
+ * @since 0.2.0
+ * @category constants
+ */
+export const verbs: ReadonlyArray<Verb> = [
+  { name: "serve", argument: "app", text: "serve until told to stop", flags },
+  { name: "dev", argument: "app", text: "serve --watch --workers 1 --debug", flags },
+  { name: "check", argument: "app", text: "load settings and app, serve none", flags },
+  {
+    name: "status",
+    text: "what runs: exit 0 ready, 1 not, 7 nobody there",
+    flags: [
+      { name: "json", group: "Control", text: "as JSON" },
+      { name: "watch", group: "Control", text: "again each second" },
+      ...clientFlags
+    ]
+  },
+  {
+    name: "reload",
+    text: "new workers, then the old ones end: exit 0 done, 8 refused",
+    flags: [timeout, ...clientFlags]
+  },
+  {
+    name: "stop",
+    text: "stop, and wait for the end",
+    flags: [{ name: "now", group: "Control", text: "without grace" }, timeout, ...clientFlags]
+  },
+  { name: "scale", argument: "n", text: "so many workers; +n more, -n fewer", flags: clientFlags },
+  { name: "recycle", argument: "[slot]", text: "a new worker for a slot, or for each", flags: clientFlags },
+  { name: "reopen", text: "open log files again, after they were moved", flags: clientFlags },
+  { name: "completions", argument: "shell", text: "bash | zsh | fish | sh", flags: [] }
+]
+
+const usage = ({ argument, flags, name }: Verb): string =>
+  `${name}${argument === undefined ? "" : argument.startsWith("[") ? ` ${argument}` : ` <${argument}>`}${
+    flags.length === 0 ? "" : " [flags]"
+  }`
+
+/**
+ * Help of the command, or of one verb.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const helpOf = (verb: Verb | undefined): string => {
+  if (verb === undefined) {
+    return [
+      "tsgi: serves WSGI functions, fetch handlers and Effect apps with many workers",
+      "",
+      ...verbs.map((verb) => `  tsgi ${usage(verb).padEnd(26)} ${verb.text}`),
+      "",
+      "An app is path[:export], the default export without one: a function (env, startResponse), an object with fetch,",
+      "an HttpApp, or a Layer that needs HttpServer.",
+      "",
+      "  tsgi <verb> --help           flags of a verb",
+      "  tsgi --version"
+    ].join("\n")
+  }
+  return [
+    `tsgi ${usage(verb)}: ${verb.text}`,
+    ...(verb.flags.length === 0 ? [] : ["", help(verb.flags)]),
+    ...(verb.argument === "app"
+      ? [
+        "",
+        "Times are 250ms, 10s, 5m, 2h; sizes 512KiB, 2GiB. Each flag is also TSGI_<NAME> and a key of the file, in camel case:",
+        "flags go before the environment, that before the file."
+      ]
+      : [])
+  ].join("\n")
+}

@@ -1,0 +1,157 @@
+/**
+ * The command with real processes: it starts, reloads, replaces what dies, stops, and says in one line why it cannot start.
+ * The matrix of failures has more kinds than are here; those that need time are in Supervisor.test.ts, on a test's clock.
+ */
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import type { Program } from "../utils/processes.js"
+import { connect } from "../utils/sockets.js"
+import { folderWithCommand, tsgi, write } from "./command.js"
+
+let folder: string
+
+const hello = `export default (env, startResponse) => {
+  if (env.PATH_INFO === "/crash") process.exit(7)
+  startResponse("200 OK", [["Content-Type", "text/plain"]])
+  return env.PATH_INFO === "/pid" ? String(process.pid) : env.PATH_INFO === "/multi" ? String(env["wsgi.multiprocess"]) : "Hello"
+}
+`
+
+beforeAll(async () => {
+  folder = await folderWithCommand("serve")
+  write(folder, "hello.mjs", hello)
+})
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+const serve = (...args: ReadonlyArray<string>): Program =>
+  tsgi(folder, "serve", ...args, "--port", "0", "--access-log", "none")
+
+const portOf = async (program: Program): Promise<number> => {
+  const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
+  await program.line(/ ready in \d+ ms$|error|^tsgi:/)
+  return Number(port)
+}
+
+const get = async (port: number, target = "/"): Promise<string> => {
+  await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+  const { body, status } = await client.response()
+  return `${status} ${Buffer.from(body).toString()}`
+}
+
+const ready = /worker \d \((\d+)\) ready/
+
+describe("tsgi serve", { timeout: 60_000 }, () => {
+  it("serves, reloads to new workers, replaces one that is killed, and stops with 0", async () => {
+    await using program = serve("hello.mjs", "--workers", "2", "--settle", "100ms")
+    const port = await portOf(program)
+    await program.line(/info {2}ready in \d+ ms/)
+    expect(await get(port)).toBe("200 Hello")
+    const first = program.stderr.flatMap((line) => ready.exec(line)?.[1] ?? [])
+    expect(first).toHaveLength(2)
+
+    program.kill("SIGHUP")
+    await program.line(/reloaded in .*, generation 2/)
+    const second = program.stderr.flatMap((line) => ready.exec(line)?.[1] ?? []).slice(2)
+    expect(second).toHaveLength(2)
+    const [, pid] = (await get(port, "/pid")).split(" ")
+    expect(second).toContain(pid)
+
+    process.kill(Number(pid), "SIGKILL")
+    await program.line(new RegExp(`worker \\d \\(${pid}\\) was killed by SIGKILL after .*out of memory\\? next try in`))
+    // the other one serves meanwhile
+    expect(await get(port)).toBe("200 Hello")
+
+    program.kill("SIGTERM")
+    expect(await program.ended).toMatchObject({ code: 0, signal: null })
+  })
+
+  it("keeps the old workers where a new one does not load, and says why", async () => {
+    write(folder, "broken.mjs", hello)
+    await using program = serve("broken.mjs", "--settle", "0s")
+    const port = await portOf(program)
+    const pid = await get(port, "/pid")
+    write(folder, "broken.mjs", "const a = 1\nexport default (")
+    program.kill("SIGHUP")
+    await program.line(
+      /reload refused, the old workers stay: worker 1 failed to load: cannot load broken\.mjs: SyntaxError: .*\(broken\.mjs:2\)/
+    )
+    expect(await get(port, "/pid")).toBe(pid)
+    program.kill("SIGINT")
+    expect(await program.ended).toMatchObject({ code: 0 })
+  })
+
+  it("starts a worker again that ends by itself", async () => {
+    await using program = serve("hello.mjs", "--settle", "0s")
+    const port = await portOf(program)
+    await expect(get(port, "/crash")).rejects.toThrow()
+    await program.line(/worker 1 \(\d+\) exited with code 7 after .*; next try in/)
+    // it waits in the system's queue
+    expect(await get(port)).toBe("200 Hello")
+  })
+
+  it.each<readonly [args: string, code: number, line: RegExp]>([
+    ["serve nix.ts", 4, /^tsgi: there is no nix\.ts \(tried .*\/nix\.ts\)/],
+    ["serve hello", 4, /^tsgi: there is no hello; did you mean hello\.mjs\?/],
+    ["serve hello.msj", 4, /did you mean hello\.mjs\?/],
+    ["serve dist", 4, /^tsgi: dist is a folder; give the app's file/],
+    ["serve hello.mjs:nix -p 0", 4, /hello\.mjs has no export nix: its exports are default/],
+    ["serve number.mjs -p 0", 4, /number\.mjs's default export is a number, and no app: an app is/],
+    ["serve listens.mjs -p 0", 4, /listens\.mjs has no default export: it exports nothing, and listens by itself/],
+    ["serve throws.mjs -p 0", 4, /worker 1 failed to load: cannot load throws\.mjs: Error: no luck \(throws\.mjs:1\)/],
+    ["serve throws.mjs:make --factory -p 0", 4, /cannot load throws/],
+    ["serve factory.mjs:make --factory -p 0", 3, /worker 1 failed to start: Error: no database/],
+    ["serve exits.mjs -p 0", 3, /worker 1 exited with code 9 before it was ready/],
+    ["serve hello.mjs --prot 1", 2, /^tsgi: there is no flag --prot; did you mean --port\?/],
+    ["serve hello.mjs --workers two", 2, /^tsgi: --workers two: must be auto, or a whole number/],
+    ["serve hello.mjs -p 70000", 2, /^tsgi: --port 70000: must be a whole number from 0 to 65535/],
+    ["serve hello.mjs --grace 5", 2, /^tsgi: --grace 5: must be a time, such as/],
+    ["serve hello.mjs --port", 2, /^tsgi: --port needs a value: N/],
+    ["serve hello.mjs --set limits.bdy=1 -p 0", 2, /worker 1 failed to start: OptionError: .*limits\.bdy/],
+    ["serve hello.mjs --tls-cert a.pem", 2, /^tsgi: --tls-cert needs --tls-key/],
+    [
+      "serve hello.mjs --host 203.0.113.1",
+      5,
+      /^tsgi: cannot listen on http:\/\/203\.0\.113\.1:8090: this machine has no such address/
+    ],
+    ["serve hello.mjs --unix /nowhere/a.sock", 5, /no such folder/],
+    ["sreve hello.mjs", 2, /^tsgi: there is no verb sreve; did you mean tsgi serve\?/],
+    ["hello.mjs", 2, /did you mean tsgi serve hello\.mjs\?/]
+  ])("tsgi %s: exit code %i", async (args, code, line) => {
+    write(folder, "number.mjs", "export default 42")
+    write(folder, "listens.mjs", `import { createServer } from "node:http"\ncreateServer().listen(0)`)
+    write(folder, "throws.mjs", `throw new Error("no luck")`)
+    write(folder, "exits.mjs", `process.exit(9)`)
+    write(folder, "factory.mjs", `export const make = async () => { throw new Error("no database") }`)
+    const { code: ended, stderr } = await tsgi(folder, ...args.split(" ")).ended
+    expect(stderr.join("\n")).toMatch(new RegExp(line.source, "m"))
+    expect(stderr.filter((text) => text.startsWith("tsgi:"))).toHaveLength(1)
+    expect(ended).toBe(code)
+  })
+
+  it("says that the port is taken, before a worker starts", async () => {
+    await using program = serve("hello.mjs")
+    const port = await portOf(program)
+    const { code, stderr } = await tsgi(folder, "serve", "hello.mjs", "-p", String(port)).ended
+    expect([code, ...stderr]).toEqual([5, expect.stringMatching(`^tsgi: cannot listen on http://127.0.0.1:${port}: `)])
+  })
+
+  it("leaves no worker behind when it is killed itself, and the port is free", async () => {
+    await using program = serve("hello.mjs", "--workers", "2")
+    const port = await portOf(program)
+    await program.line(/info {2}ready in \d+ ms/)
+    const pids = program.stderr.flatMap((line) => ready.exec(line)?.[1] ?? []).map(Number)
+    program.kill("SIGKILL")
+    await program.ended
+    await Promise.all(pids.map(gone))
+    await using again = tsgi(folder, "serve", "hello.mjs", "-p", String(port), "--access-log", "none")
+    await portOf(again)
+    expect(await get(port)).toBe("200 Hello")
+  })
+})
+
+/** Waits until a process is gone; its entry in /proc is what there is to look at. */
+const gone = async (pid: number): Promise<void> => {
+  while (fs.existsSync(path.join("/proc", String(pid)))) await new Promise((resolve) => setTimeout(resolve, 20))
+}
