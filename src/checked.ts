@@ -29,6 +29,7 @@ export const {
   Server,
   ServerConfig,
   ServerError,
+  SocketScope,
   Transport,
   TrustedProxies,
   TsgiHttpServer

@@ -11,7 +11,7 @@ import type { Outcome } from "../server/Outcome.js"
 import { settingsOf } from "./fiberState.js"
 import { ServerRequest } from "./ServerRequest.js"
 
-export { layer, type PostHook, Posthooks } from "../server/Posthooks.js"
+export { layer, type PostHook, Posthooks, toEffect } from "../server/Posthooks.js"
 
 /**
  * Post hooks need tsgi: another HttpServer would drop them.

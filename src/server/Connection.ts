@@ -21,7 +21,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { RequestHead } from "../protocol/requestHead.js"
-import type { RequestMessage, RequestReader, RequestStart } from "../protocol/requestReader.js"
+import type { RequestMessage, RequestStart } from "../protocol/requestReader.js"
 import { prepare } from "../protocol/responseHead.js"
 import * as Address from "./Address.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
@@ -32,11 +32,13 @@ import type { ExchangeHost, TakenOver } from "./ExchangeHost.js"
 import { requestName } from "./FailureText.js"
 import { type Forwarding, forwardingFor, schemeOf } from "./Forwarding.js"
 import type { HookSettings } from "./HookSettings.js"
+import { headText } from "./InterimResponses.js"
 import { Outbox } from "./Outbox.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
 import type { Placed } from "./Places.js"
 import type { PostHook } from "./Posthooks.js"
 import { type BodySource, noBody, RequestBody } from "./RequestBody.js"
+import type { Reader } from "./RequestParser.js"
 import type { Config } from "./ServerConfig.js"
 import { BodyError, type InterimError, RequestError, requestErrorFrom, type TransportError } from "./ServerError.js"
 import type { Time } from "./Time.js"
@@ -78,7 +80,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
   /** Requests read so far. */
   requests = 0
   private markedIdle = false
-  private readonly reader: RequestReader
+  private readonly reader: Reader
   private current: Exchange | undefined = undefined
   // complete exchanges without hooks whose bytes the kernel has not taken: answers to pipelined requests leave together
   private readonly unsettled: Array<Exchange> = []
@@ -441,7 +443,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
   }
 
   prepareInterim(...given: Parameters<ExchangeHost["prepareInterim"]>): string | InterimError {
-    return this.engine.interimResponses.prepare(...given)
+    return headText(this.engine.interimResponses, this.config, ...given)
   }
 
   expectAnotherBody(): void {
@@ -528,7 +530,11 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
   }
 
   runHook(hook: PostHook<unknown>, outcome: Outcome): void | Effect.Effect<unknown, never, unknown> {
-    return this.engine.posthooks.run(hook, outcome, this.hookFailed)
+    try {
+      return this.engine.posthooks.run(hook, outcome, this.hookFailed)
+    } catch (error) {
+      this.hookFailed(Cause.die(error))
+    }
   }
 
   private readonly hookFailed = (cause: Cause.Cause<unknown>): void => this.logFailure("a post hook failed", cause)

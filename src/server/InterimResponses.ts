@@ -1,16 +1,16 @@
 /**
  * Interim responses: any 1xx but 101, before the final one (RFC 9110, 15.2).
  *
- * The service decides whether one may go out and what stands in it; the exchange counts and sends it.
+ * The service decides whether one goes out and which fields it has. What no client may be sent the engine refuses, whatever the
+ * service says, and it writes the bytes.
  *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { RequestHead } from "../protocol/requestHead.js"
 import { type FieldCase, type FieldPairs, prepareInterim } from "../protocol/responseHead.js"
-import { type Config, ServerConfig } from "./ServerConfig.js"
+import type { Config } from "./ServerConfig.js"
 import { InterimError } from "./ServerError.js"
 
 /**
@@ -18,38 +18,49 @@ import { InterimError } from "./ServerError.js"
  * @category tags
  */
 export class InterimResponses extends Context.Tag("tsgi/InterimResponses")<InterimResponses, {
-  /** The head to send, as latin-1 text, or why there is none. */
-  readonly prepare: (
-    request: RequestHead,
-    status: number,
-    fields: FieldPairs,
-    fieldCase: FieldCase
-  ) => string | InterimError
+  /**
+   * The fields to send with an interim response to this request, those that were given or others, or why it is not sent. It is
+   * asked before each, and when the fields of a 100 are set; it must not wait.
+   */
+  readonly prepare: (request: RequestHead, status: number, fields: FieldPairs) => FieldPairs | InterimError
 }>() {}
 
 /**
- * Interim responses as RFC 9110 has them, to clients that know them.
+ * Interim responses as they are given.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (config: Config): Context.Tag.Service<InterimResponses> => ({
-  prepare: (request, status, fields, fieldCase) => {
-    // RFC 9110, 15.2: a server must not send a 1xx to an HTTP/1.0 client
-    if (request.minorVersion === 0 || config.maxMinorVersion === 0) {
-      return new InterimError({ reason: "Unsupported", description: "HTTP/1.0 has no interim responses" })
-    }
-    const text = prepareInterim(status, fields, fieldCase)
-    return typeof text === "string"
-      ? text
-      : new InterimError({ reason: "InvalidHeader", description: text.message })
-  }
-})
+export const make = (): Context.Tag.Service<InterimResponses> => ({ prepare: (_request, _status, fields) => fields })
 
 /**
- * {@link make}, with the {@link ServerConfig}.
+ * {@link make}.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<InterimResponses> = Layer.effect(InterimResponses, Effect.map(ServerConfig, make))
+export const layer: Layer.Layer<InterimResponses> = Layer.sync(InterimResponses, make)
+
+/**
+ * The head to send, as latin-1 text, or why there is none.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const headText = (
+  policy: Context.Tag.Service<InterimResponses>,
+  config: Config,
+  request: RequestHead,
+  status: number,
+  fields: FieldPairs,
+  fieldCase: FieldCase
+): string | InterimError => {
+  // RFC 9110, 15.2: a server must not send a 1xx to an HTTP/1.0 client
+  if (request.minorVersion === 0 || config.maxMinorVersion === 0) {
+    return new InterimError({ reason: "Unsupported", description: "HTTP/1.0 has no interim responses" })
+  }
+  const allowed = policy.prepare(request, status, fields)
+  if (allowed instanceof InterimError) return allowed
+  const text = prepareInterim(status, allowed, fieldCase)
+  return typeof text === "string" ? text : new InterimError({ reason: "InvalidHeader", description: text.message })
+}

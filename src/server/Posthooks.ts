@@ -42,6 +42,20 @@ export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
 }>() {}
 
 /**
+ * What a hook does, as an Effect, whatever it returns; it fails as the hook does. For services of your own: a span, a metric, a time
+ * limit around each hook. Hooks run where nothing is interrupted, so what has a limit is to be made `Effect.interruptible`.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const toEffect = <R>(hook: PostHook<R>, outcome: Outcome): Effect.Effect<unknown, unknown, R> =>
+  Effect.suspend(() => {
+    const rest = hook(outcome)
+    if (Effect.isEffect(rest)) return rest
+    return Predicate.isPromiseLike(rest) ? Effect.promise(() => rest) : Effect.void
+  })
+
+/**
  * Hooks run at once, and each failure is logged.
  *
  * @since 0.1.0

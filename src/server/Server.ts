@@ -94,7 +94,7 @@ export type Services = Parser.RequestParser | Interim.InterimResponses | Hooks.P
  */
 export const services = (config: Config): Context.Context<Services> =>
   Context.make(Parser.RequestParser, Parser.make(config)).pipe(
-    Context.add(Interim.InterimResponses, Interim.make(config)),
+    Context.add(Interim.InterimResponses, Interim.make()),
     Context.add(Hooks.Posthooks, Hooks.make()),
     Context.add(AccessLog, none)
   )

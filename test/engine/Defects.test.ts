@@ -37,12 +37,13 @@ const serve = (
       make: () => {
         const reader = parser.make()
         const next = reader.next.bind(reader)
-        reader.next = () => {
-          const message = next()
-          if (message?._tag === "RequestStart" && breaks(message.head.target)) throw new Error("a broken parser")
-          return message
-        }
-        return reader
+        return Object.assign(reader, {
+          next: () => {
+            const message = next()
+            if (message?._tag === "RequestStart" && breaks(message.head.target)) throw new Error("a broken parser")
+            return message
+          }
+        })
       }
     }),
     Layer.succeed(ServerConfig.ServerConfig, config)

@@ -1,5 +1,9 @@
-/** Every service of the engine can be another: a layer replaces it, and the server is as before in all else. */
+/**
+ * Every service of the engine can be another: a layer replaces it by a plain object, of the type that its tag says, and the server is
+ * as before in all else.
+ */
 import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -14,6 +18,7 @@ import {
   RequestParser,
   ServerConfig,
   ServerError,
+  type Transport,
   TsgiHttpServer
 } from "tsgi/effect"
 import { RequestReader } from "tsgi/protocol"
@@ -101,6 +106,53 @@ it("Listener: one that cannot be bound fails the layer with its reason", async (
   })
 })
 
+it("Listener: one whose connections are objects of the program", async () => {
+  const sent: Array<string> = []
+  const script: Transport.Transport = {
+    local: { _tag: "Unix", path: "here" },
+    remote: { _tag: "Unix", path: "" },
+    tls: undefined,
+    pending: 0,
+    get handed() {
+      return sent.join("").length
+    },
+    open: ({ closed, data, end }) =>
+      setImmediate(() => {
+        data(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
+        end()
+        closed(undefined)
+        ended()
+      }),
+    write: (bytes) => void sent.push(typeof bytes === "string" ? bytes : new TextDecoder("latin1").decode(bytes)),
+    cork: () => undefined,
+    uncork: () => undefined,
+    pause: () => undefined,
+    resume: () => undefined,
+    end: () => undefined,
+    destroy: () => undefined,
+    run: (callback, first, second) => callback(first, second),
+    detach: () => undefined
+  }
+  let ended = (): void => undefined
+  const over = new Promise<void>((resolve) => ended = resolve)
+  const scripted = Layer.succeed(Listener.Listener, {
+    bind: ({ accepted }) =>
+      Effect.sync(() => {
+        accepted(script)
+        return { address: script.local, scheme: "http" }
+      })
+  })
+  await HttpServer.serve(hello).pipe(
+    Layer.provide(TsgiHttpServer.layerWith()),
+    Layer.provide([TsgiHttpServer.layerServices, scripted]),
+    Layer.build,
+    Effect.zipRight(Effect.promise(() => over)),
+    Effect.scoped,
+    Effect.runPromise
+  )
+  expect(sent.join("")).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nhello$/)
+})
+
 it("RequestParser: one with limits of its own, that hears every byte", async () => {
   let heard = 0
   class Listening extends RequestReader {
@@ -124,19 +176,83 @@ it("RequestParser: one with limits of its own, that hears every byte", async () 
   expect(heard).toBe(get.length + long.length)
 })
 
+it("RequestParser: one that reads another language", async () => {
+  // a line with a path is a request
+  const lines = Layer.succeed(RequestParser.RequestParser, {
+    make: () => {
+      let text = ""
+      let inBody = false
+      return {
+        get buffered() {
+          return text.length
+        },
+        get inHead() {
+          return text.length > 0
+        },
+        requestLine: "",
+        receive: (bytes) => void (text += new TextDecoder().decode(bytes)),
+        next: () => {
+          if (inBody) {
+            inBody = false
+            return { _tag: "BodyEnd", trailers: [] }
+          }
+          const end = text.indexOf("\n")
+          if (end < 0) return undefined
+          const path = text.slice(0, end)
+          text = text.slice(end + 1)
+          inBody = true
+          return {
+            _tag: "RequestStart",
+            head: {
+              _tag: "RequestHead",
+              line: path,
+              method: "GET",
+              target: path,
+              form: { _tag: "Origin", path, query: undefined },
+              minorVersion: 1,
+              version: "HTTP/1.1",
+              fields: []
+            },
+            demands: {
+              _tag: "Demands",
+              framing: { _tag: "None" },
+              persistent: true,
+              asksClose: false,
+              asksKeepAlive: false,
+              expectsContinue: false,
+              upgrade: ""
+            }
+          }
+        },
+        expectAnotherBody: () => undefined,
+        takeRest: () => new Uint8Array(0)
+      }
+    }
+  })
+  const handler = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => HttpServerResponse.text(url))
+  const bodies = await talk(lines, handler, async (client) => {
+    client.send("/one\n/two\n/th")
+    const before = [await client.response(), await client.response()]
+    client.send("ree\n")
+    return [...before, await client.response()].map(({ body }) => body.toString())
+  })
+  expect(bodies).toEqual(["/one", "/two", "/three"])
+})
+
 it("InterimResponses: one that signs them, and sends no hints", async () => {
-  const signing = Layer.effect(
-    InterimResponses.InterimResponses,
-    Effect.map(usual(InterimResponses.InterimResponses, InterimResponses.layer), ({ prepare }) => ({
-      prepare: (request, status, fields, fieldCase) =>
-        status === 103
-          ? new InterimResponses.InterimError({ reason: "Unsupported", description: "no hints here" })
-          : prepare(request, status, [...fields, ["X-Signed", "yes"]], fieldCase)
-    }))
-  )
+  const asked: Array<string> = []
+  const signing = Layer.succeed(InterimResponses.InterimResponses, {
+    prepare: (request, status, fields) => {
+      asked.push(`${request.target} ${status}`)
+      return status === 103
+        ? new InterimResponses.InterimError({ reason: "Unsupported", description: "no hints here" })
+        : [...fields, ["X-Signed", "yes"]]
+    }
+  })
   const handler: Handler = Effect.gen(function*() {
     const refused = yield* Effect.flip(InterimResponses.earlyHints({ Link: "</a>" }))
-    yield* InterimResponses.continue()
+    yield* InterimResponses.send(102)
+    yield* Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) => text)
     return HttpServerResponse.text(refused.message)
   }).pipe(Effect.orDie)
   const response = await talk(signing, handler, (client) => {
@@ -144,7 +260,29 @@ it("InterimResponses: one that signs them, and sends no hints", async () => {
     return client.response()
   })
   expect(response.body.toString()).toBe("Unsupported: no hints here")
-  expect(response.interim.map((head) => [head.status, head.get("x-signed")])).toEqual([[100, "yes"]])
+  // that which the read of a body sends too
+  expect(response.interim.map((head) => [head.status, head.get("x-signed")])).toEqual([[102, "yes"], [100, "yes"]])
+  expect(asked).toEqual(["/ 103", "/ 102", "/ 100"])
+})
+
+it("InterimResponses: what no client may be sent is not sent, whatever the service says", async () => {
+  const lenient = Layer.succeed(InterimResponses.InterimResponses, {
+    prepare: (_request, status): ReadonlyArray<readonly [string, string]> => status === 103 ? [["Bad name", "a"]] : []
+  })
+  const handler: Handler = Effect.gen(function*() {
+    const refused = [102, 103, 101, 200].map((status) => Effect.either(InterimResponses.send(status)))
+    const reasons = (yield* Effect.all(refused)).map((sent) => sent._tag === "Left" ? sent.left.reason : "sent")
+    return HttpServerResponse.text(reasons.join())
+  })
+  const bodies = await talk(lenient, handler, async (client) => {
+    client.send(get)
+    client.send("GET / HTTP/1.0\r\n\r\n")
+    return [(await client.response()).body.toString(), (await client.response()).body.toString()]
+  })
+  expect(bodies).toEqual([
+    "sent,InvalidHeader,InvalidHeader,InvalidHeader",
+    "Unsupported,Unsupported,Unsupported,Unsupported"
+  ])
 })
 
 it("Posthooks: one that keeps their failures for itself", async () => {
@@ -163,6 +301,62 @@ it("Posthooks: one that keeps their failures for itself", async () => {
     await client.whenEnded()
   })
   expect(kept).toEqual(["Sent failed"])
+})
+
+it("Posthooks: one that gives each hook a moment, whatever it returns", async () => {
+  const ends: Array<string> = []
+  const limited = Layer.succeed(Posthooks.Posthooks, {
+    run: (hook, outcome) =>
+      Effect.exit(Effect.timeout(Effect.interruptible(Posthooks.toEffect(hook, outcome)), "1 millis")).pipe(
+        Effect.tap((exit) => Effect.sync(() => ends.push(`${outcome._tag} ${exit._tag}`)))
+      )
+  })
+  const handler = Effect.all([
+    Posthooks.add(() => Effect.never),
+    Posthooks.add(() => Effect.fail("failed")),
+    Posthooks.add(() => Effect.void)
+  ]).pipe(Effect.orDie, Effect.zipRight(hello))
+  await talk(limited, handler, async (client) => {
+    client.send(get)
+    await client.response()
+    client.end()
+    await client.whenEnded()
+  })
+  expect(ends).toEqual(["Sent Failure", "Sent Failure", "Sent Success"])
+})
+
+it("Posthooks: one that throws keeps no other hook from running, nor the next request from its answer", async () => {
+  const seen: Array<string> = []
+  const throwing = Layer.succeed(Posthooks.Posthooks, {
+    run: () => {
+      seen.push("run")
+      throw new Error("a broken service")
+    }
+  })
+  const handler = Effect.all([Posthooks.add(() => Effect.void), Posthooks.add(() => Effect.void)]).pipe(
+    Effect.orDie,
+    Effect.zipRight(hello)
+  )
+  const statuses = await talk(throwing, handler, async (client) => {
+    client.send(get)
+    const before = await client.response()
+    client.send(get)
+    return [before.status, (await client.response()).status]
+  })
+  expect(statuses).toEqual([200, 200])
+  expect(seen).toHaveLength(4)
+})
+
+it("AccessLog: an object that takes records", async () => {
+  const records: Array<readonly [number, string | undefined]> = []
+  const log = Layer.succeed(AccessLog.AccessLog, {
+    write: ({ outcome, status }) => void records.push([status, outcome?._tag])
+  })
+  await talk(log, hello, async (client) => {
+    client.send(`${get}nonsense\r\n\r\n`)
+    await client.all()
+  })
+  expect(records).toEqual([[200, "Sent"], [400, undefined]])
 })
 
 it("AccessLog: one that writes lines", async () => {
