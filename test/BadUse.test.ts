@@ -11,6 +11,7 @@ import {
   type App,
   BindError,
   type Environ,
+  fetchApp,
   InterimError,
   listen,
   type Listener,
@@ -161,14 +162,47 @@ describe("what cannot be listened on", () => {
     ])("%s", async (_, options) => {
       const error = await failing(wrapTls(listen(), options()))
       expect(error.reason).toBe("InvalidOptions")
-      expect(error.message).toMatch(/^cannot listen on http:\/\/127.0.0.1:0: the options are not valid \(.+\)$/)
+      expect(error.message).toMatch(/^cannot listen on https:\/\/127.0.0.1:0: the options are not valid \(.+\)$/)
     })
   })
 })
 
 describe("what is no option", () => {
   const cases: ReadonlyArray<readonly [name: string, options: unknown, option: string, message: RegExp]> = [
-    ["an unknown name", { keepAlive: true }, "keepAlive", /no such option; known are log, environ, .*keepalive/],
+    ["a name of eventlet's", { max_size: 5 }, "max_size", /^did you mean maxSize\? there is/],
+    ["a limit that is not among them", { body: 5 }, "body", /^did you mean limits\.body\? there is/],
+    ["a deadline that is not among them", { idle: 5 }, "idle", /^did you mean timeouts\.idle\? there is/],
+    [
+      "a limit among the deadlines",
+      { timeouts: { parsedBody: 5 } },
+      "timeouts.parsedBody",
+      /^did you mean limits\.parsedBody\?/
+    ],
+    [
+      "a limit that is misspelt",
+      { limits: { feildCount: 5 } },
+      "limits.feildCount",
+      /^did you mean limits\.fieldCount\?/
+    ],
+    ["a name that is near to none", { compression: true }, "compression", /^there is no such option; known are log/],
+    [
+      "one limit under two names",
+      { maxSize: 5, limits: { connections: 6 } },
+      "maxSize",
+      /the same as limits\.connections/
+    ],
+    [
+      "one length under two names",
+      { urlLengthLimit: 5, limits: { requestLine: 6 } },
+      "urlLengthLimit",
+      /the same as limits\.requestLine/
+    ],
+    [
+      "an unknown name",
+      { keepAlive: true },
+      "keepAlive",
+      /^did you mean keepalive\? there is no such option; known are log, environ, .*keepalive/
+    ],
     ["an unknown limit", { limits: { url: 1 } }, "limits.url", /no such option; known are .*requestLine/],
     ["an unknown deadline", { timeouts: { header: 1 } }, "timeouts.header", /no such option; known are .*head/],
     ["an unknown leniency", { parser: { lax: true } }, "parser.lax", /no such option; known are /],
@@ -232,11 +266,16 @@ describe("what is no option", () => {
   })
 
   const listening: ReadonlyArray<readonly [name: string, options: unknown, option: string, message: RegExp]> = [
-    ["an unknown name", { prot: 1 }, "prot", /listen has no such option; known are port, host/],
-    ["a port that is no number", { port: "8090" }, "port", /whole number from 0 to 65535; it is 8090/],
+    ["an unknown name", { prot: 1 }, "prot", /^did you mean port\? listen has no such option; known are port, host/],
+    ["another case", { Port: 1 }, "Port", /^did you mean port\? listen has no such option/],
+    ["a port that is no number", { port: "http" }, "port", /whole number from 0 to 65535; it is http/],
+    ["a port that is empty text", { port: "" }, "port", /whole number from 0 to 65535/],
+    ["a port that is text and too high", "65536", "port", /whole number from 0 to 65535; it is 65536/],
+    ["a port in other digits", "0x50", "port", /whole number from 0 to 65535; it is 0x50/],
+    ["a path", "/run/app.sock", "port", /is none: listen\(\{ path: "\/run\/app.sock" \}\)/],
     ["a port that is too high", 65_536, "port", /whole number from 0 to 65535; it is 65536/],
     ["a port that is broken", 80.5, "port", /whole number/],
-    ["a port as text", "8090", "options", /a port or an object/],
+    ["an array", [8090], "options", /a port or an object, not an array/],
     ["null", null, "options", /a port or an object/]
   ]
   it.each(listening)("listen: %s", (_, options, option, message) => {
@@ -266,6 +305,90 @@ describe("what is no option", () => {
   it.each([["nothing", undefined], ["an object", { app: hello }], ["a text", "app"]])("for an app: %s", (_, app) => {
     expect(() => server(listen(), app as never)).toThrow(OptionError)
     expect(() => server(listen(), app as never)).toThrow("app: must be a function (env, startResponse), not")
+  })
+
+  it("for an app: what has fetch", () => {
+    const app = { fetch: () => new Response("hello") }
+    expect(() => server(listen(), app as never)).toThrow("for one that has fetch, give fetchApp(app.fetch)")
+    expect(() => fetchApp(app as never)).toThrow(OptionError)
+    expect(() => fetchApp(app as never)).toThrow(
+      "handler: give the function, not what has it: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
+    )
+    expect(() => fetchApp(undefined as never)).toThrow("handler: must be a function (request, env)")
+  })
+
+  const surplus: ReadonlyArray<readonly [name: string, act: () => unknown, message: string]> = [
+    [
+      "a host behind a port",
+      (): unknown => Reflect.apply(listen, undefined, [8090, "0.0.0.0"]),
+      "options: listen takes one argument: listen({ port: 8090, host: \"0.0.0.0\" })"
+    ],
+    [
+      "a callback behind options",
+      (): unknown => Reflect.apply(listen, undefined, [{ port: 8090 }, () => undefined]),
+      "options: listen takes one argument, a port or an object"
+    ],
+    [
+      "options of TLS in two parts",
+      (): unknown => Reflect.apply(wrapTls, undefined, [listen(), {}, {}]),
+      "options: wrapTls takes two arguments"
+    ],
+    [
+      "options of a server in two parts",
+      (): unknown => Reflect.apply(server, undefined, [listen(), hello, {}, {}]),
+      "options: server takes three arguments"
+    ],
+    [
+      "options of a handler",
+      (): unknown => Reflect.apply(fetchApp, undefined, [() => new Response(""), {}]),
+      "handler: fetchApp takes nothing beside it"
+    ]
+  ]
+  it.each(surplus)("for an argument that nobody takes: %s", (_, act, message) => {
+    expect(act).toThrow(OptionError)
+    expect(act).toThrow(message)
+  })
+
+  it("for a stop", async () => {
+    const running = server(listen(), hello, { logOutput: false })
+    await expect(running.stop({ timeout: 5 } as never)).rejects.toThrow(
+      "timeout: there is no such option; known are grace, settle"
+    )
+    await expect(running.stop({ grade: 5 } as never)).rejects.toThrow("grade: did you mean grace? there is")
+    await expect(running.stop(5 as never)).rejects.toThrow("options: must be an object")
+    await running.stop()
+  })
+
+  const tls: ReadonlyArray<readonly [name: string, options: unknown, message: RegExp]> = [
+    ["nothing", undefined, /^tls: give the options of TLS, such as \{ cert: .* not undefined$/],
+    ["a text", "cert.pem", /^tls: give the options of TLS, .* not the text "cert.pem"$/],
+    [
+      "the path of a certificate",
+      { cert: "/etc/ssl/site.pem" },
+      /^cert: takes what is in the file, .*readFileSync\("\/etc\/ssl\/site.pem"\)$/
+    ],
+    ["a path beside", { cert: "./cert" }, /^cert: takes what is in the file/],
+    ["the name of a key", { key: "key.pem" }, /^key: takes what is in the file/],
+    ["the path of a key with a passphrase", { key: [{ pem: "keys/site.key", passphrase: "a" }] }, /^key: takes what/],
+    ["paths of authorities", { ca: ["ca.crt"] }, /^ca: takes what is in the file/],
+    ["the path of both", { pfx: "C:\\site.p12" }, /^pfx: takes what is in the file/],
+    [
+      "a switch that is misspelt",
+      { requestCerts: true },
+      /^requestCerts: did you mean requestCert\? TLS has no such option/
+    ],
+    ["a British one", { rejectUnauthorised: true }, /^rejectUnauthorised: did you mean rejectUnauthorized\?/],
+    ["what is the listener's", { noDelay: false }, /^noDelay: is the listener's own/]
+  ]
+  it.each(tls)("for TLS: %s", (_, options, message) => {
+    expect(() => wrapTls(listen(), options as never)).toThrow(OptionError)
+    expect(() => wrapTls(listen(), options as never)).toThrow(message)
+    const listener = wrapTls(listen(), {})
+    expect(() => listener.reload(options as never)).toThrow(message)
+  })
+
+  it("for TLS over TLS", () => {
+    expect(() => wrapTls(wrapTls(listen(), {}), {})).toThrow("listener: has TLS already")
   })
 })
 
@@ -324,7 +447,7 @@ describe("an application that breaks the protocol", () => {
     readonly [name: string, app: Misuse, reason: ResponseError["reason"], message: RegExp]
   > = [
     [
-      "a second start_response",
+      "a second startResponse",
       (_, startResponse) => {
         ok(startResponse)
         ok(startResponse)
@@ -333,32 +456,56 @@ describe("an application that breaks the protocol", () => {
       "HeadAlreadySet",
       /pass errorInfo to replace what it set/
     ],
-    ["text before start_response", () => "body", "HeadNotSet", /call start_response before the first byte/],
-    ["empty text without start_response", () => "", "HeadNotSet", /call start_response before/],
-    ["bytes before start_response", () => Buffer.from("body"), "HeadNotSet", /call start_response before/],
-    ["an array before start_response", () => ["body", "more"], "HeadNotSet", /call start_response before/],
-    ["an empty array without start_response", () => [], "HeadNotSet", /call start_response before/],
+    ["text before startResponse", () => "body", "HeadNotSet", /call startResponse before the first byte/],
+    ["empty text without startResponse", () => "", "HeadNotSet", /call startResponse before/],
+    ["bytes before startResponse", () => Buffer.from("body"), "HeadNotSet", /call startResponse before/],
+    ["an array before startResponse", () => ["body", "more"], "HeadNotSet", /call startResponse before/],
+    ["an empty array without startResponse", () => [], "HeadNotSet", /call startResponse before/],
     [
-      "an iterator before start_response",
+      "an iterator before startResponse",
       () => ["body"].values(),
       "HeadNotSet",
-      /call start_response before/
+      /call startResponse before/
     ],
     [
-      "an async iterator before start_response",
+      "an async iterator before startResponse",
       async function*() {
         yield await Promise.resolve("body")
       },
       "HeadNotSet",
-      /call start_response before/
+      /call startResponse before/
     ],
-    ["a promise of text before start_response", () => Promise.resolve("body"), "HeadNotSet", /call start_response/],
+    ["a promise of text before startResponse", () => Promise.resolve("body"), "HeadNotSet", /call startResponse/],
 
     ["CR and LF in a field value", badHeaders([["X-A", "a\r\nSet-Cookie: b"]]), "InvalidFieldValue", /X-A/],
     ["LF in a field value", badHeaders([["X-A", "a\nb"]]), "InvalidFieldValue", /X-A/],
     ["NUL in a field value", badHeaders([["X-A", "a\0"]]), "InvalidFieldValue", /X-A/],
     ["a wide character in a field value", badHeaders([["X-A", "\u2713"]]), "InvalidFieldValue", /X-A/],
-    ["a number as a field value", badHeaders([["X-A", 5]]), "InvalidFieldValue", /X-A/],
+    [
+      "a number as a field value",
+      badHeaders([["X-A", 5]]),
+      "InvalidFieldValue",
+      /X-A must be text, not the number 5: give "5"/
+    ],
+    [
+      "a switch as a field value",
+      badHeaders([["X-A", true]]),
+      "InvalidFieldValue",
+      /X-A must be text, not the boolean true/
+    ],
+    [
+      "nothing as a field value",
+      badHeaders([["X-A", undefined]]),
+      "InvalidFieldValue",
+      /X-A must be text, not undefined: leave/
+    ],
+    ["null as a field value", badHeaders([["X-A", null]]), "InvalidFieldValue", /X-A must be text, not null/],
+    [
+      "values as a field value",
+      badHeaders([["X-A", ["a"]]]),
+      "InvalidFieldValue",
+      /not an array: give a pair for each/
+    ],
     ["CR and LF in a field name", badHeaders([["X\r\nA", "a"]]), "InvalidFieldName", /is not a field name/],
     ["a colon in a field name", badHeaders([["X:", "a"]]), "InvalidFieldName", /is not a field name/],
     ["an empty field name", badHeaders([["", "a"]]), "InvalidFieldName", /is not a field name/],
@@ -382,6 +529,35 @@ describe("an application that breaks the protocol", () => {
     ["null as a body", badBody(null), "InvalidBody", /not null/],
     ["nothing as a body", badBody(undefined), "InvalidBody", /not undefined/],
     ["an object as a body", badBody({}), "InvalidBody", /not object/],
+    [
+      "a Response as a body",
+      badBody(new Response("a")),
+      "InvalidBody",
+      /not a Response: serve .* by fetchApp\(handler\)/
+    ],
+    ["a Response without a head", () => new Response("a") as never, "InvalidBody", /not a Response: serve/],
+    [
+      "a promise of a Response",
+      () => Promise.resolve(new Response("a")) as never,
+      "InvalidBody",
+      /not a Response: serve/
+    ],
+    [
+      "a handler that answers with text",
+      fetchApp(() => "a" as never),
+      "InvalidBody",
+      /a Response, .* not the text "a"/
+    ],
+    ["a handler that answers with an object", fetchApp(() => ({ a: 1 }) as never), "InvalidBody", /not an object/],
+    ["a handler that answers with nothing", fetchApp(() => undefined as never), "InvalidBody", /not undefined/],
+    ["a handler that answers with null", fetchApp(() => null as never), "InvalidBody", /not null/],
+    ["a handler that answers with a number", fetchApp(() => 404 as never), "InvalidBody", /not the number 404/],
+    [
+      "a handler that answers with its request",
+      fetchApp((request) => request as never),
+      "InvalidBody",
+      /not a \w*Request/
+    ],
     ["a promise of a number", badBody(Promise.resolve(5)), "InvalidBody", /not number/],
     ["numbers in an array", badBody(["a", 5]), "InvalidBody", /not number/],
     ["numbers from an iterator", badBody([5].values()), "InvalidBody", /not number/],

@@ -109,9 +109,13 @@ describe("a listener", () => {
     )
   })
 
+  it("that shares a port given as text", () => {
+    expect(() => listen({ port: "0", reusePort: true })).not.toThrow()
+  })
+
   it("that was not checked before it is bound", async () => {
     const acceptor = { accepted: () => undefined, lost: () => undefined }
-    const binding = make({ port: "8090" as never }).bind(acceptor, { handshakeTimeout: 1, handshakes: 1 })
+    const binding = make({ port: "http" }).bind(acceptor, { handshakeTimeout: 1, handshakes: 1 })
     const error = await Effect.runPromise(Effect.scoped(Effect.flip(binding)))
     expect(error).toMatchObject({ _tag: "BindError", reason: "InvalidOptions", cause: { option: "port" } })
   })

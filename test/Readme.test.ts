@@ -10,7 +10,7 @@ import * as tsgiEffect from "tsgi/effect"
 import { TsgiHttpServer } from "tsgi/effect"
 import { failureStatuses } from "tsgi/protocol"
 import { MemoryListener } from "tsgi/testing"
-import ts from "typescript"
+import type ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as TrustedProxies from "../src/node/TrustedProxies.js"
 import { compile as compileFormat } from "../src/server/AccessLogFormat.js"
@@ -21,6 +21,7 @@ import { anchorsOf, blocksOf, defaultsOf, linksOf, tableOf, texts } from "./util
 import { Program, run } from "./utils/processes.js"
 import { compile, folderFor } from "./utils/programs.js"
 import { connect } from "./utils/sockets.js"
+import { compileAll, errorsOf, isVirtual, virtual } from "./utils/typing.js"
 
 const root = path.resolve(import.meta.dirname, "..")
 const readme = fs.readFileSync(path.join(root, "README.md"), "utf8")
@@ -80,29 +81,6 @@ const commentExamples = (): Record<string, string> => {
   return found
 }
 
-const config = ts.getParsedCommandLineOfConfigFile(path.join(root, "tsconfig.json"), {}, {
-  ...ts.sys,
-  onUnRecoverableConfigFileDiagnostic: ({ messageText }) => {
-    throw new Error(ts.flattenDiagnosticMessageText(messageText, "\n"))
-  }
-})
-
-/** One program of files that exist nowhere. */
-const compileAll = (sources: Readonly<Record<string, string>>): ts.Program => {
-  const files = new Map(Object.entries(sources).map(([name, text]) => [path.join(root, "readme", name), text]))
-  const options: ts.CompilerOptions = { ...config?.options, noUnusedLocals: false, noEmit: true }
-  const host = ts.createCompilerHost(options)
-  const { fileExists, readFile } = host
-  host.fileExists = (name) => files.has(name) || fileExists(name)
-  host.readFile = (name) => files.get(name) ?? readFile(name)
-  const { getSourceFile } = host
-  host.getSourceFile = (name, version, ...rest) => {
-    const text = files.get(name)
-    return text === undefined ? getSourceFile(name, version, ...rest) : ts.createSourceFile(name, text, version, true)
-  }
-  return ts.createProgram([...files.keys()], options, host)
-}
-
 let program: ts.Program
 let declared: (name: string) => ts.Type
 
@@ -118,7 +96,7 @@ beforeAll(() => {
     ...commentExamples()
   })
   const checker = program.getTypeChecker()
-  const source = program.getSourceFile(path.join(root, "readme", "facts.ts"))
+  const source = program.getSourceFile(virtual("facts.ts"))
   const module = source && checker.getSymbolAtLocation(source)
   const [symbol] = module === undefined ? [] : checker.getExportsOfModule(module)
   const all = checker.getTypeOfSymbol(symbol)
@@ -149,19 +127,9 @@ const properties = (name: string): ReadonlyArray<string> =>
 
 describe("the programs", () => {
   it("are well typed, as are those in the sources' comments", () => {
-    const ours = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(path.join(root, "readme")))
+    const ours = program.getSourceFiles().map(({ fileName }) => fileName).filter(isVirtual)
     expect(ours.length).toBeGreaterThan(10)
-    const errors = ours.flatMap((file) => [
-      ...program.getSyntacticDiagnostics(file),
-      ...program.getSemanticDiagnostics(file)
-    ])
-    expect(
-      errors.map(({ file, messageText, start = 0 }) =>
-        `${path.basename(file?.fileName ?? "")}:${(file?.getLineAndCharacterOfPosition(start).line ?? 0) + 1} ${
-          ts.flattenDiagnosticMessageText(messageText, " ")
-        }`
-      )
-    ).toEqual([])
+    expect(ours.flatMap((file) => errorsOf(program, file))).toEqual([])
   })
 
   it("that is a test is one of ours", () => {
@@ -244,7 +212,7 @@ describe("the tables", () => {
     for (const names of [["SERVER_NAME", "SERVER_PORT"], ["REMOTE_ADDR", "REMOTE_PORT"]]) {
       const row = table("environ").find(([cell]) => cell === names.join(", "))
       const [, name] = /; (\S+) and empty port for unix sockets$/.exec(row?.[1] ?? "") ?? []
-      expect(names.map((key) => seen[0][key])).toEqual([name, ""])
+      expect(names.map((key): unknown => Reflect.get(seen[0], key))).toEqual([name, ""])
     }
     await running.stop({ grace: 0 })
   })

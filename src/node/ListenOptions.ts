@@ -13,8 +13,8 @@ import type { Address } from "../server/Address.js"
  * @category models
  */
 export interface ListenOptions {
-  /** TCP port; 0 takes a free one. Default 0. */
-  readonly port?: number | undefined
+  /** TCP port, a number or the text of one, as the environment has it; 0 takes a free one. Default 0. */
+  readonly port?: number | string | undefined
   /**
    * Address or name to listen on. `0.0.0.0` is all IPv4 addresses of the machine, `::` all of both kinds, and `*` what there
    * is of them, as node:net does without a host. Default `127.0.0.1`.

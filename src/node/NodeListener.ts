@@ -14,11 +14,12 @@ import { acceptWaiting, onClosed } from "./Closing.js"
 import { Descriptors, isExhaustion } from "./Descriptors.js"
 import { Handshakes } from "./Handshakes.js"
 import { isSecured, loadTls } from "./lazyTls.js"
-import { check, describe, validate } from "./listenChecks.js"
+import { check, describe, portOf, validate } from "./listenChecks.js"
 import type { ListenOptions, TlsCredentials, TlsOptions } from "./ListenOptions.js"
 import { NodeTransport, remoteOf } from "./NodeTransport.js"
 import { keepReadMemory } from "./readMemory.js"
 import { lookedAt } from "./tlsCallbacks.js"
+import { checkTls } from "./tlsChecks.js"
 import { TlsSettings } from "./TlsSettings.js"
 import { claim, pathOf } from "./unixSocket.js"
 
@@ -31,11 +32,13 @@ export { check, type ListenOptions, type TlsCredentials, type TlsOptions, TlsSet
  * @category constructors
  */
 export const make = (options: ListenOptions, tls?: TlsSettings): Context.Tag.Service<Listener> => ({
-  bind: (acceptor, { address, handshakes, handshakeTimeout }) =>
-    Effect.acquireRelease(
+  bind: (acceptor, { address, handshakes, handshakeTimeout }) => {
+    const scheme = tls === undefined ? "http" : "https"
+    return Effect.acquireRelease(
       Effect.tryPromise({
         try: () => {
           check(options)
+          if (tls !== undefined) checkTls(tls.options)
           const again = address?._tag === "Tcp" && options.fd === undefined
             ? { ...options, port: address.port }
             : options
@@ -43,12 +46,13 @@ export const make = (options: ListenOptions, tls?: TlsSettings): Context.Tag.Ser
         },
         catch: (cause) =>
           cause instanceof OptionError
-            ? new BindError({ reason: "InvalidOptions", address: describe(options), cause })
-            : bindErrorFrom(cause, describe(options))
+            ? new BindError({ reason: "InvalidOptions", address: describe(options, scheme), cause })
+            : bindErrorFrom(cause, describe(options, scheme))
       }),
       // Connections live on: `close` only stops accepting, and its callback would wait for them.
       ({ close }) => close
     )
+  }
 })
 
 /**
@@ -165,7 +169,7 @@ const listen = async (server: Net.Server, options: ListenOptions): Promise<() =>
   await attempt(
     server,
     fd !== undefined ? { fd, backlog } : {
-      port: options.port ?? 0,
+      port: portOf(options),
       ...(options.host === "*" ? {} : { host: options.host ?? "127.0.0.1" }),
       backlog,
       ...(options.ipv6Only === undefined ? {} : { ipv6Only: options.ipv6Only }),

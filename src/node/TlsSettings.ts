@@ -6,6 +6,7 @@
 import type * as Tls from "node:tls"
 import { loadTls } from "./lazyTls.js"
 import type { TlsCredentials, TlsOptions } from "./ListenOptions.js"
+import { checkTls } from "./tlsChecks.js"
 
 /**
  * TLS settings that can be changed while a server uses them.
@@ -24,6 +25,7 @@ export class TlsSettings {
 
   /** Takes new certificates and keys for connections from here on; those that are open keep theirs. */
   reload(options: TlsCredentials): void {
+    checkTls(options)
     // A server forgets what it is not told again: the authorities of client certificates, for instance.
     const merged = { ...this.current, ...options }
     if (options.pfx !== undefined) {

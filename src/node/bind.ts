@@ -11,7 +11,7 @@ import { lookup } from "node:dns/promises"
 import * as Net from "node:net"
 import { BindError, bindErrorFrom, OptionError } from "../server/ServerError.js"
 import { bindHandle, type BoundHandle } from "./bindHandle.js"
-import { check, describe, validate } from "./listenChecks.js"
+import { check, describe, portOf, validate } from "./listenChecks.js"
 import type { BoundSocket, ListenOptions } from "./ListenOptions.js"
 import { claim } from "./unixSocket.js"
 
@@ -49,20 +49,16 @@ export const bind = async (options: BindOptions = {}): Promise<BoundSocket> => {
   }
 }
 
-const known: ReadonlyArray<string> = ["port", "host", "backlog", "ipv6Only", "reusePort", "path", "mode"]
+const known = ["port", "host", "backlog", "ipv6Only", "reusePort", "path", "mode"]
 
 const checkBind = (options: BindOptions): void => {
-  for (const option of Object.keys(options)) {
-    if (!known.includes(option)) {
-      throw new OptionError({ option, description: `bind has no such option; known are ${known.join(", ")}` })
-    }
-  }
-  check(options)
+  check(options, "bind", known)
   validate(options, undefined)
 }
 
 const bindTcp = async (options: BindOptions): Promise<BoundSocket> => {
-  const { host = "127.0.0.1", ipv6Only = false, port = 0, reusePort = false } = options
+  const { host = "127.0.0.1", ipv6Only = false, reusePort = false } = options
+  const port = portOf(options)
   const at = (host: string): BoundHandle => bindHandle({ host, port, ipv6Only, reusePort })
   if (host !== "*") return own(at(Net.isIP(host) === 0 ? (await lookup(host)).address : host), options, nothing)
   let handle: BoundHandle

@@ -7,23 +7,28 @@ import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
 import { Buffer } from "node:buffer"
 import { format } from "../server/Address.js"
+import { noSuchOption } from "../server/OptionNames.js"
 import { OptionError } from "../server/ServerError.js"
 import type { ListenOptions, TlsOptions } from "./ListenOptions.js"
 
 /**
- * Throws an `OptionError` that names an option which cannot be meant, whatever the others are. Options that do not go
- * together, or not with the system, fail the binding.
+ * Throws an `OptionError` that names an option which is unknown or cannot be meant, whatever the others are. Options that do
+ * not go together, or not with the system, fail the binding. `who` has these options, all or the ones that are `known`.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const check = (options: ListenOptions): void => {
+export const check = (options: ListenOptions, who = "a listener", known = listenerNames): void => {
+  for (const option of Object.keys(options)) {
+    if (known.includes(option)) continue
+    throw new OptionError({ option, description: noSuchOption(option, known, `${who} has no such option`) })
+  }
   for (const [option, [meant, holds]] of Object.entries(checks)) {
     const given: unknown = Reflect.get(options, option)
     if (given === undefined || holds(given)) continue
     throw new OptionError({ option, description: `must be ${meant}; it is ${Inspectable.toStringUnknown(given)}` })
   }
-  if (options.reusePort === true && options.port && !sharesPorts(process.versions.node)) {
+  if (options.reusePort === true && portOf(options) > 0 && !sharesPorts(process.versions.node)) {
     // node:net would ignore it
     throw new OptionError({
       option: "reusePort",
@@ -36,11 +41,15 @@ type Check = readonly [meant: string, holds: (given: unknown) => boolean]
 
 const whole = (from: number, to: number) => (given: unknown): boolean =>
   typeof given === "number" && Number.isInteger(given) && given >= from && given <= to
+const isPort = whole(0, 65_535)
 const text: Check = ["text", (given) => typeof given === "string" && given !== ""]
 const truth: Check = ["true or false", (given) => typeof given === "boolean"]
 
 const checks: Readonly<Record<keyof ListenOptions, Check>> = {
-  port: ["a whole number from 0 to 65535", whole(0, 65_535)],
+  port: [
+    "a whole number from 0 to 65535",
+    (given) => isPort(typeof given === "string" && /^[0-9]+$/.test(given) ? Number(given) : given)
+  ],
   host: text,
   backlog: ["a whole number, 1 or more", whole(1, Infinity)],
   ipv6Only: truth,
@@ -58,10 +67,26 @@ const checks: Readonly<Record<keyof ListenOptions, Check>> = {
   ]
 }
 
+/**
+ * Those that there are.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const listenerNames: ReadonlyArray<string> = Object.keys(checks)
+
 const sharesPorts = (version: string): boolean => {
   const [major, minor] = version.split(".").map(Number)
   return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)
 }
+
+/**
+ * The TCP port, which may be given as text; 0 where none is.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const portOf = (options: ListenOptions): number => Number(options.port ?? 0)
 
 /**
  * Where options say to listen, in words.
@@ -69,14 +94,14 @@ const sharesPorts = (version: string): boolean => {
  * @since 0.2.0
  * @category conversions
  */
-export const describe = (options: ListenOptions): string =>
+export const describe = (options: ListenOptions, scheme: "http" | "https" = "http"): string =>
   options.fd !== undefined
     ? `descriptor ${options.fd}`
     : options.socket !== undefined
-    ? format(options.socket.address)
+    ? format(options.socket.address, scheme)
     : options.path !== undefined
-    ? format({ _tag: "Unix", path: options.path })
-    : format({ _tag: "Tcp", host: options.host ?? "127.0.0.1", port: options.port ?? 0 })
+    ? format({ _tag: "Unix", path: options.path }, scheme)
+    : format({ _tag: "Tcp", host: options.host ?? "127.0.0.1", port: portOf(options) }, scheme)
 
 /**
  * Throws for options that do not go together, or not with the system.
@@ -86,8 +111,16 @@ export const describe = (options: ListenOptions): string =>
  */
 export const validate = (options: ListenOptions, tls: TlsOptions | undefined): void => {
   const kinds = [options.fd, options.path, options.port, options.socket].filter((given) => given !== undefined)
-  if (kinds.length > 1) throw invalid("give one of port, path, fd and socket")
-  if (options.reusePort === true && !options.port) throw invalid("reusePort needs a port of its own, not a free one")
+  if (kinds.length > 1) throw invalid("give one of port, path and fd, or a socket")
+  for (const name of ["host", "ipv6Only", "reusePort"] as const) {
+    if (kinds.length === 1 && options.port === undefined && options[name] !== undefined) {
+      throw invalid(`${name} goes with a port, not with path, fd or socket`)
+    }
+  }
+  if (options.mode !== undefined && options.path === undefined) throw invalid("mode goes with a path")
+  if (options.reusePort === true && portOf(options) === 0) {
+    throw invalid("reusePort needs a port of its own, not a free one")
+  }
   const { mode } = options
   if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o7777)) {
     throw invalid(`the mode of a unix socket is a number from 0 to 0o7777; it is ${mode}`)

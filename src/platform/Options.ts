@@ -3,8 +3,10 @@
  *
  * @since 0.1.0
  */
+import { listenerNames } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListener.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
+import { kindOf, noSuchOption, pathsIn } from "../server/OptionNames.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import { OptionError } from "../server/ServerError.js"
 import type { FormOptions } from "./FormLimits.js"
@@ -17,6 +19,11 @@ import type { WebSocketOptions } from "./Upgrade.js"
  * @category models
  */
 export interface Options extends ListenOptions, Omit<ServerConfig.Partial, "trustedProxies">, DoorOptions {
+  /**
+   * Address or name to listen on. Default: all addresses of the machine, as `NodeHttpServer` listens, so that the swap takes
+   * nobody's connections away; `127.0.0.1` is for this machine alone.
+   */
+  readonly host?: string | undefined
   /** Addresses and CIDR ranges of peers that may speak for others, see `forwarded`; `"unix"` for unix sockets. Default: none. */
   readonly trustedProxies?: ReadonlyArray<string> | undefined
   /** `node:tls` server options; with them the server speaks HTTPS. */
@@ -71,6 +78,14 @@ export const split = (options: Options): {
   readonly door: DoorOptions
   readonly config: ServerConfig.Config
 } => {
+  if (typeof options !== "object" || options === null) {
+    throw new OptionError({ option: "options", description: `must be an object, not ${kindOf(options)}` })
+  }
+  for (const option of Object.keys(options)) {
+    if (names.includes(option)) continue
+    const meant = [...names, ...doorNames, ...pathsIn(ServerConfig.defaults)]
+    throw new OptionError({ option, description: noSuchOption(option, names, undefined, meant) })
+  }
   const {
     backlog,
     fd,
@@ -133,7 +148,10 @@ export const check = ({ forms, interruptOnDisconnect, maxBufferedBody, websocket
     ...Object.keys(otherForms).map((name) => `forms.${name}`)
   ]
   for (const option of unknown) {
-    throw new OptionError({ option, description: "there is no such option" })
+    const group = option.slice(0, option.lastIndexOf(".") + 1)
+    const known = doorNames.filter((name) => name.startsWith(group) && !name.slice(group.length).includes("."))
+    const own = known.map((name) => name.slice(group.length))
+    throw new OptionError({ option, description: noSuchOption(option, own, undefined, doorNames) })
   }
   const must = (option: string, holds: boolean, what: string, value: boolean | number | undefined) => {
     if (value === undefined || holds) return
@@ -173,6 +191,27 @@ export const check = ({ forms, interruptOnDisconnect, maxBufferedBody, websocket
   )
   must("websocket.perMessageDeflate", typeof perMessageDeflate === "boolean", "a boolean", perMessageDeflate)
 }
+
+// `satisfies` holds them to the types
+const formNames = Object.keys(
+  { maxFields: 0, maxFieldsSize: 0, maxFiles: 0, maxTotalSize: 0 } satisfies Record<keyof FormOptions, 0>
+)
+const socketNames = Object.keys(
+  { idle: 0, maxPayload: 0, perMessageDeflate: 0 } satisfies Record<keyof WebSocketOptions, 0>
+)
+const doorNames = [
+  ...Object.keys(
+    { interruptOnDisconnect: 0, maxBufferedBody: 0, forms: 0, websocket: 0 } satisfies Record<keyof DoorOptions, 0>
+  ),
+  ...formNames.map((name) => `forms.${name}`),
+  ...socketNames.map((name) => `websocket.${name}`)
+]
+const names = [
+  ...listenerNames,
+  "tls",
+  ...doorNames.filter((name) => !name.includes(".")),
+  ...Object.keys(ServerConfig.defaults)
+]
 
 const readProxies = (given: unknown): ReturnType<typeof TrustedProxies.make> => {
   if (Array.isArray(given)) return TrustedProxies.make(given)

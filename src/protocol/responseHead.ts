@@ -330,8 +330,22 @@ const invalidName = (name: unknown): InvalidHead =>
 const invalidValue = (name: string, value: unknown): InvalidHead =>
   invalid(
     "InvalidFieldValue",
-    `the value of ${name} has characters that no field value may have (RFC 9110, 5.5): ${JSON.stringify(value)}`
+    typeof value === "string"
+      ? `the value of ${name} has characters that no field value may have (RFC 9110, 5.5): ${JSON.stringify(value)}`
+      : `the value of ${name} must be text, not ${kindOf(value)}`
   )
+
+// with what it would be as text, where there is but one way to write it
+const kindOf = (value: unknown): string =>
+  value === null
+    ? "null"
+    : typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
+    ? `the ${typeof value} ${value}: give "${value}"`
+    : Array.isArray(value)
+    ? "an array: give a pair for each value"
+    : value === undefined
+    ? "undefined: leave the field out"
+    : typeof value
 
 /**
  * Writes an interim head: any 1xx but 101, which switches protocols (RFC 9110, 15.2).

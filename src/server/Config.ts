@@ -8,6 +8,7 @@ import * as Predicate from "effect/Predicate"
 import { type ForwardedField, forwardedFields } from "../protocol/forwarded.js"
 import { defaultLimits, type Leniency, type Limits, strict } from "../protocol/limits.js"
 import type { FieldCase } from "../protocol/responseHead.js"
+import { noSuchOption, pathsIn } from "./OptionNames.js"
 import { OptionError } from "./ServerError.js"
 import { nobody, type TrustedProxies } from "./TrustedProxies.js"
 
@@ -294,7 +295,12 @@ const overlay = <A extends object>(group: string, base: A, given: unknown): A =>
     if (!known.has(key)) {
       throw new OptionError({
         option: path + key,
-        description: `there is no such option; known are ${[...known].join(", ")}`
+        description: noSuchOption(
+          key,
+          [...known],
+          undefined,
+          [...known].map((name) => path + name).concat(pathsIn(defaults))
+        )
       })
     }
   }

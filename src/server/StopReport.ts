@@ -5,6 +5,7 @@
  */
 import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
+import { noSuchOption } from "./OptionNames.js"
 import { OptionError } from "./ServerError.js"
 
 /**
@@ -71,7 +72,7 @@ export const stopOptions = (options: StopOptions = {}): StopOptions => {
     if (known === undefined) {
       throw new OptionError({
         option,
-        description: `there is no such option; known are ${[...limits.keys()].join(", ")}`
+        description: noSuchOption(option, [...limits.keys()])
       })
     }
     if (value === undefined || (typeof value === "number" && value >= 0 && value <= known.most)) continue

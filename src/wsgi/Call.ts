@@ -15,8 +15,10 @@ import { lookAt } from "../server/lookAt.js"
 import type { AbortReason } from "../server/Outcome.js"
 import { ResponseWriter } from "../server/ResponseWriter.js"
 import { ResponseError, responseErrorFrom, WriteError } from "../server/ServerError.js"
+import { headNotSet, invalidBody, sourceOf } from "./answers.js"
 import type { App, AppBody, Write } from "./App.js"
-import type { Environ, PostHookEntry } from "./Environ.js"
+import { callHook, isDetached } from "./callHook.js"
+import type { Environ, PostHookOptions, PostHooks } from "./Environ.js"
 import { EnvironRecord, FieldView, type Lent, type Shared } from "./EnvironRecord.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import { Input, throwInvalid } from "./Input.js"
@@ -54,7 +56,7 @@ export const call = (site: Site) => (exchange: Exchange): void => new Call(excha
 
 class Call implements Lent, Pushed {
   readonly input: Input
-  readonly posthooks: Array<PostHookEntry>
+  readonly posthooks: PostHooks
   private readonly env: Environ
   private head: HeadDraft | undefined = undefined
   private writer: ResponseWriter | undefined = undefined
@@ -124,7 +126,7 @@ class Call implements Lent, Pushed {
     } else if (this.head !== undefined) {
       throw new ResponseError({
         reason: "HeadAlreadySet",
-        description: "start_response was called before; pass errorInfo to replace what it set"
+        description: "startResponse was called before; pass errorInfo to replace what it set"
       })
     }
     const { code, reason } = statusOf(status)
@@ -191,7 +193,7 @@ class Call implements Lent, Pushed {
       else if (Predicate.hasProperty(body, Symbol.iterator)) this.iterate(partsOf(body))
       else if (Predicate.hasProperty(body, Symbol.asyncIterator)) this.stream(body)
       else {
-        this.letGo(body)
+        this.letGo(sourceOf(body))
         throw this.invalid(body)
       }
     } catch (error) {
@@ -422,7 +424,7 @@ class Call implements Lent, Pushed {
   // post hooks
 
   /** For the list under `eventlet.posthooks`. */
-  hooksPushed(entries: ReadonlyArray<PostHookEntry>): void {
+  hooksPushed(entries: ReadonlyArray<unknown>): void {
     if (this.hooksGiven) { for (const entry of entries) this.giveHook(entry) }
     else this.prepareHooks()
   }
@@ -442,20 +444,18 @@ class Call implements Lent, Pushed {
     })
   }
 
-  private giveHook(entry: PostHookEntry): void {
-    const options = Array.isArray(entry) ? entry[3] : undefined
+  private giveHook(entry: unknown): void {
     this.exchange.postHook(
       () => {
-        const [hook, args = [], kwargs] = entry
-        const result: unknown = args.length === 0 && kwargs === undefined
-          ? hook(this.env)
-          : Reflect.apply(hook, undefined, [this.env, ...args, ...(kwargs === undefined ? [] : [kwargs])])
+        const result = callHook(entry, this.env)
         return Predicate.isPromiseLike(result) ? result : undefined
       },
-      options
+      isDetached(entry) ? detached : undefined
     )
   }
 }
+
+const detached: PostHookOptions = { detached: true }
 
 interface Status {
   readonly code: number
@@ -514,14 +514,3 @@ const abortError = (reason: AbortReason): DOMException =>
     reason === "Stopped" ? "the server is stopping" : `the exchange was aborted: ${reason}`,
     "AbortError"
   )
-
-const headNotSet = (): ResponseError =>
-  new ResponseError({ reason: "HeadNotSet", description: "call start_response before the first byte of the body" })
-
-const invalidBody = (body: unknown): ResponseError =>
-  new ResponseError({
-    reason: "InvalidBody",
-    description: `a body is text, bytes or an iterable of these, not ${
-      body === null ? "null" : Predicate.isPromiseLike(body) ? "a promise of one" : typeof body
-    }`
-  })

@@ -9,7 +9,8 @@ import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
 /**
- * An application may set any key; nothing it writes here disturbs the server.
+ * An application may set any key; nothing it writes here disturbs the server. The compiler knows those of the request, and
+ * takes all that have a dot: others are for `Reflect`.
  *
  * @since 0.1.0
  * @category models
@@ -51,8 +52,12 @@ export interface Environ {
   "wsgi.run_once": boolean
   /** The same as `wsgi.input`, for applications that replace that. */
   "eventlet.input": Input
-  /** Hooks to run after the exchange. */
-  "eventlet.posthooks": Array<PostHookEntry>
+  /**
+   * Hooks to run after the exchange: functions of the environ, or `[hook, args?, kwargs?, { detached }?]`, which are called
+   * `hook(env, ...args, kwargs)`. Another list may take its place.
+   */
+  get "eventlet.posthooks"(): PostHooks
+  set "eventlet.posthooks"(hooks: Array<PostHookEntry | PostHookTuple>)
   /** Bytes to gather before they are sent, for this response; read when the application has returned. */
   "eventlet.minimum_write_chunk_size"?: number
   /** After `getSocket`: nothing is lost when the server closes this connection to stop. */
@@ -68,20 +73,77 @@ export interface Environ {
   "tsgi.signal": AbortSignal
   /** What the TLS session agreed on, the client's certificate included; absent without TLS. */
   "tsgi.tls"?: Transport["tls"]
-  [header: `HTTP_${string}`]: string
-  [key: string]: unknown
+  /** A field of the request: its name in capitals, `-` as `_`; absent where it did not come. */
+  [header: `HTTP_${string}`]: string | undefined
+  /** What the application, or the option `environ`, adds: under names with a dot (PEP 3333). */
+  [key: `${string}.${string}`]: unknown
 }
 
 /**
- * A post hook with its arguments, called `hook(env, ...args, kwargs)`. It may return a promise, which is awaited before
- * the next hook runs. `detached` lets the connection go on meanwhile; the server's stop still waits for it.
+ * Work for after an exchange. A promise that it returns is awaited before the next hook runs.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type PostHook<Args extends ReadonlyArray<unknown> = []> = (env: Environ, ...args: Args) => unknown
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface PostHookOptions {
+  /** Let the connection go on meanwhile; the server's stop still waits for the hook. Default `false`. */
+  readonly detached?: boolean | undefined
+}
+
+/**
+ * A post hook that is called with its environ alone: the function, or a tuple of it.
  *
  * @since 0.1.0
  * @category models
  */
-export type PostHookEntry = readonly [
-  hook: (env: Environ, ...args: Array<never>) => unknown,
+export type PostHookEntry =
+  | PostHook
+  | readonly [hook: PostHook, args?: readonly [] | undefined, kwargs?: undefined, options?: PostHookOptions | undefined]
+
+/**
+ * What is in the list, whatever the arguments of the hooks are: called `hook(env, ...args, kwargs)`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type PostHookTuple = readonly [
+  hook: (env: Environ, ...args: never) => unknown,
   args?: ReadonlyArray<unknown> | undefined,
-  kwargs?: Readonly<Record<string, unknown>> | undefined,
-  options?: { readonly detached?: boolean | undefined } | undefined
+  kwargs?: unknown,
+  options?: PostHookOptions | undefined
 ]
+
+/**
+ * The list under `eventlet.posthooks`. `push` holds the arguments against the hook.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface PostHooks extends Array<PostHookTuple> {
+  /** Hooks without arguments: `push((env) => ...)`. A function becomes a tuple. */
+  push(...entries: Array<PostHookEntry>): number
+  /** A hook with arguments: `push([hook, ["arg1", "arg2"]])` */
+  push<Args extends ReadonlyArray<unknown>>(
+    entry: readonly [
+      hook: PostHook<Args>,
+      args: readonly [...Args],
+      kwargs?: undefined,
+      options?: PostHookOptions | undefined
+    ]
+  ): number
+  /** A hook whose last argument is an object of named ones: `push([hook, ["arg1"], { kwarg2: 2 }])` */
+  push<Args extends ReadonlyArray<unknown>, Kwargs>(
+    entry: readonly [
+      hook: PostHook<[...Args, Kwargs]>,
+      args: readonly [...Args] | undefined,
+      kwargs: Kwargs & {},
+      options?: PostHookOptions | undefined
+    ]
+  ): number
+}

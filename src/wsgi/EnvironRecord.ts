@@ -8,7 +8,7 @@ import type { RequestHead } from "../protocol/requestHead.js"
 import { type Forwarded, schemeOf } from "../server/Forwarding.js"
 import type { Outcome } from "../server/Outcome.js"
 import type { TlsInfo, Transport } from "../server/Transport.js"
-import type { Environ, PostHookEntry } from "./Environ.js"
+import type { Environ, PostHooks } from "./Environ.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
@@ -20,7 +20,7 @@ import type { Input } from "./Input.js"
  */
 export interface Lent {
   readonly input: Input
-  readonly posthooks: Array<PostHookEntry>
+  readonly posthooks: PostHooks
   readonly interim: (status: number, headers?: HeaderPairs) => void
   readonly setIdle: () => void
   readonly signal: () => AbortSignal
@@ -74,13 +74,13 @@ export class EnvironRecord implements Environ {
   declare "wsgi.multiprocess": boolean
   declare "wsgi.run_once": boolean
   declare "eventlet.input": Input
-  declare "eventlet.posthooks": Array<PostHookEntry>
+  declare "eventlet.posthooks": PostHooks
   declare "eventlet.minimum_write_chunk_size"?: number
   declare "eventlet.set_idle": () => void
   declare "tsgi.interim": (status: number, headers?: HeaderPairs) => void
   declare "tsgi.outcome"?: Outcome
   declare "tsgi.tls"?: TlsInfo;
-  [header: `HTTP_${string}`]: string
+  [header: `HTTP_${string}`]: string | undefined
   [key: string]: unknown
   readonly #lent: Lent
 

@@ -5,7 +5,18 @@
  */
 
 /**
+ * A field: name and value, both text.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type HeaderPair = readonly [name: string, value: string]
+
+/**
+ * Fields, in the order they are sent: an array of pairs, or whatever else gives pairs, such as a `Map` or `Headers`. Arrays
+ * are named first, so that the compiler points at the pair that is none.
+ *
  * @since 0.1.0
  * @category models
  */
-export type HeaderPairs = Iterable<readonly [name: string, value: string]>
+export type HeaderPairs = ReadonlyArray<HeaderPair> | Iterable<HeaderPair>

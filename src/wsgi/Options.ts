@@ -8,6 +8,7 @@ import type { Leniency } from "../protocol/limits.js"
 import { compile, defaultTemplate } from "../server/AccessLogFormat.js"
 import type { AccessRecord } from "../server/AccessRecord.js"
 import * as Config from "../server/Config.js"
+import { noSuchOption, pathsIn } from "../server/OptionNames.js"
 import { OptionError } from "../server/ServerError.js"
 import type { LogTarget } from "./Log.js"
 
@@ -110,7 +111,7 @@ export const read = (options: ServerOptions): Settings => {
     if (!names.has(key)) {
       throw new OptionError({
         option: key,
-        description: `there is no such option; known are ${[...names.keys()].join(", ")}`
+        description: noSuchOption(key, [...names.keys()], undefined, [...names.keys(), ...pathsIn(Config.defaults)])
       })
     }
   }
@@ -126,6 +127,8 @@ export const read = (options: ServerOptions): Settings => {
   const { keepalive = true, limits, maxHttpVersion = "HTTP/1.1", socketTimeout, timeouts } = options
   const idle = typeof keepalive === "number" && keepalive !== 0 ? seconds("keepalive", keepalive) : undefined
   const socket = socketTimeout === undefined ? undefined : seconds("socketTimeout", socketTimeout)
+  once("maxSize", options.maxSize, "limits.connections", limits?.connections)
+  once("urlLengthLimit", options.urlLengthLimit, "limits.requestLine", limits?.requestLine)
   const trustedProxies = TrustedProxies.make(options.trustedProxies ?? [])
   const config = Config.make({
     limits: {
@@ -200,6 +203,12 @@ const names = new Map<string, string>([
   ["multiPhaseBody", "boolean"],
   ["multiprocess", "boolean"]
 ])
+
+// two names for one thing
+const once = (option: string, value: unknown, other: string, given: unknown): void => {
+  if (value === undefined || given === undefined || value === given) return
+  throw new OptionError({ option, description: `is the same as ${other}, which says otherwise: give one of the two` })
+}
 
 const seconds = (option: string, value: number): number => {
   if (!(value > 0)) {

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { PostHookEntry } from "./Environ.js"
+import type { PostHookEntry, PostHooks, PostHookTuple } from "./Environ.js"
 
 /**
  * Who wants to know.
@@ -12,7 +12,7 @@ import type { PostHookEntry } from "./Environ.js"
  * @category models
  */
 export interface Pushed {
-  readonly hooksPushed: (entries: ReadonlyArray<PostHookEntry>) => void
+  readonly hooksPushed: (entries: ReadonlyArray<PostHookEntry | PostHookTuple>) => void
 }
 
 /**
@@ -21,7 +21,7 @@ export interface Pushed {
  * @since 0.1.0
  * @category models
  */
-export class PostHookList extends Array<PostHookEntry> {
+export class PostHookList extends Array<PostHookTuple> implements PostHooks {
   // what `map`, `filter` and the like make is a plain array
   static override get [Symbol.species](): ArrayConstructor {
     return Array
@@ -34,9 +34,9 @@ export class PostHookList extends Array<PostHookEntry> {
     this.#pushed = pushed
   }
 
-  override push(...entries: Array<PostHookEntry>): number {
+  override push(...entries: Array<PostHookEntry | PostHookTuple>): number {
     // `super.push` leaves V8's fast path with the first object that an array of a class of ours is given: 200 ns
-    for (const entry of entries) this[this.length] = entry
+    for (const entry of entries) this[this.length] = typeof entry === "function" ? [entry] : entry
     this.#pushed.hooksPushed(entries)
     return this.length
   }

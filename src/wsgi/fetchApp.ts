@@ -3,9 +3,12 @@
  *
  * @since 0.1.0
  */
+import * as Predicate from "effect/Predicate"
 import { letGo } from "../server/LetGo.js"
-import { ResponseError } from "../server/ServerError.js"
-import type { App, AppBody } from "./App.js"
+import { kindOf } from "../server/OptionNames.js"
+import { OptionError, ResponseError } from "../server/ServerError.js"
+import { isResponse, notAResponse } from "./answers.js"
+import type { App, AppBody, StartResponse } from "./App.js"
 import { boundedRequest } from "./BoundedRequest.js"
 import type { Environ } from "./Environ.js"
 
@@ -22,7 +25,8 @@ export type FetchHandler = (request: Request, env: Environ) => Response | Promis
  * Serves a web-standard handler. Bodies are streamed both ways, with back-pressure; the first read of the request's body
  * sends the 100 that the client waits for; `text`, `arrayBuffer`, `bytes`, `blob` and `formData` of the request take no more
  * than `limits.wholeBody` bytes, `json` and a form that is urlencoded no more than `limits.parsedBody`, and reject with a
- * `BodyError` (413) otherwise; `request.signal` is aborted when the client is gone or the server stops.
+ * `BodyError` (413) otherwise; `request.signal` is aborted when the client is gone or the server stops. Throws an
+ * `OptionError` for what is no function, such as the object that has `fetch`.
  *
  * @example
  * ```ts
@@ -34,13 +38,35 @@ export type FetchHandler = (request: Request, env: Environ) => Response | Promis
  * @since 0.1.0
  * @category constructors
  */
-export const fetchApp = (handler: FetchHandler): App => async (env, startResponse) => {
+export const fetchApp: (handler: FetchHandler) => App = (handler, ...more: ReadonlyArray<unknown>) => {
+  checkHandler(handler, more)
+  return (env, startResponse) => answer(handler, env, startResponse)
+}
+
+const checkHandler = (handler: unknown, more: ReadonlyArray<unknown>): void => {
+  if (typeof handler !== "function") {
+    const description = Predicate.hasProperty(handler, "fetch")
+      ? "give the function, not what has it: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
+      : `must be a function (request, env) that answers with a Response, not ${kindOf(handler)}`
+    throw new OptionError({ option: "handler", description })
+  }
+  if (more.length > 0) {
+    throw new OptionError({ option: "handler", description: "fetchApp takes nothing beside it; options are server's" })
+  }
+}
+
+const answer = async (handler: FetchHandler, env: Environ, startResponse: StartResponse): Promise<AppBody> => {
   const request = requestFrom(env)
   if (request === undefined) {
     startResponse(forbidden.has(env.REQUEST_METHOD.toUpperCase()) ? "501 Not Implemented" : "400 Bad Request", [])
     return ""
   }
-  const { body, bodyUsed, headers, status, statusText } = await handler(request, env)
+  const response: unknown = await handler(request, env)
+  if (!isResponse(response)) {
+    void letGo(response, () => undefined)
+    throw notAResponse(response)
+  }
+  const { body, bodyUsed, headers, status, statusText } = response
   if (bodyUsed || body?.locked) throw used()
   try {
     startResponse(statusText === "" ? String(status) : `${status} ${statusText}`, headers)

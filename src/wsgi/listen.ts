@@ -6,6 +6,8 @@
 import * as Predicate from "effect/Predicate"
 import type { ListenOptions, TlsOptions } from "../node/ListenOptions.js"
 import { check, TlsSettings } from "../node/NodeListener.js"
+import { checkTls } from "../node/tlsChecks.js"
+import { kindOf } from "../server/OptionNames.js"
 import { OptionError } from "../server/ServerError.js"
 import type { Listener, TlsListener } from "./Listener.js"
 import { ListenerValue, notAListener, TlsListenerValue } from "./ListenerValue.js"
@@ -13,51 +15,56 @@ import { ListenerValue, notAListener, TlsListenerValue } from "./ListenerValue.j
 export type { Listener, TlsListener }
 
 /**
- * Describes a listener: a port on `127.0.0.1`, or options. Without an argument, or with port 0, a free port is taken;
- * `ready` of the server tells which. Throws an `OptionError` for an option that is unknown or cannot be meant.
+ * Describes a listener: a port on `127.0.0.1`, or options. A port may be text, such as `process.env.PORT`. Without an
+ * argument, or with port 0, a free port is taken; `ready` of the server tells which. Throws an `OptionError` for an option
+ * that is unknown or cannot be meant.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const listen = (portOrOptions: number | ListenOptions = {}): Listener => {
-  const options = typeof portOrOptions === "number" ? { port: portOrOptions } : portOrOptions
-  const given: unknown = options
-  if (!Predicate.isRecord(given)) {
-    throw new OptionError({ option: "options", description: `give a port or an object, not ${String(given)}` })
+export const listen: (portOrOptions?: number | string | ListenOptions) => Listener = (
+  given = {},
+  ...more: ReadonlyArray<unknown>
+) => {
+  const options: unknown = typeof given === "number" || typeof given === "string" ? { port: given } : given
+  if (!isOptions(options)) {
+    throw new OptionError({ option: "options", description: `give a port or an object, not ${kindOf(options)}` })
   }
-  for (const key of Object.keys(options)) {
-    if (!optionNames.includes(key)) {
-      throw new OptionError({
-        option: key,
-        description: `listen has no such option; known are ${optionNames.join(", ")}`
-      })
-    }
+  if (more.length > 0) throw new OptionError({ option: "options", description: oneArgument(given, more[0]) })
+  if (typeof given === "string" && given.includes("/")) {
+    throw new OptionError({ option: "port", description: `is none: listen({ path: ${JSON.stringify(given)} })` })
   }
-  check(options)
+  check(options, "listen")
   return new ListenerValue(options)
 }
 
-const optionNames = [
-  "port",
-  "host",
-  "backlog",
-  "ipv6Only",
-  "reusePort",
-  "path",
-  "mode",
-  "fd",
-  "socket",
-  "keepAliveInitialDelay"
-]
+const isOptions = (given: unknown): given is ListenOptions => Predicate.isRecord(given)
+
+const oneArgument = (port: ListenOptions | number | string, host: unknown): string =>
+  `listen takes one argument${
+    typeof host === "string" && typeof port !== "object"
+      ? `: listen({ port: ${port}, host: ${JSON.stringify(host)} })`
+      : ", a port or an object; who listens is told by `ready` of the server"
+  }`
 
 /**
  * Adds TLS to a listener made by {@link listen}. `options` are `node:tls` server options: `cert`, `key`, `ca`,
- * `requestCert`, `SNICallback`, `minVersion` and so on.
+ * `requestCert`, `SNICallback`, `minVersion` and so on. Throws an `OptionError` for one that is unknown, and for the path of
+ * a certificate or key in place of what is in it.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const wrapTls = (listener: Listener, options: TlsOptions): TlsListener => {
+export const wrapTls: (listener: Listener, options: TlsOptions) => TlsListener = (
+  listener,
+  options,
+  ...more: ReadonlyArray<unknown>
+) => {
   if (!(listener instanceof ListenerValue)) throw notAListener()
+  if (listener instanceof TlsListenerValue) {
+    throw new OptionError({ option: "listener", description: "has TLS already; reload changes its certificate" })
+  }
+  if (more.length > 0) throw new OptionError({ option: "options", description: "wrapTls takes two arguments" })
+  checkTls(options)
   return new TlsListenerValue(listener.options, new TlsSettings(options))
 }

@@ -11,6 +11,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as AccessLog from "../server/AccessLog.js"
 import { type Address, format as formatAddress } from "../server/Address.js"
@@ -79,15 +80,17 @@ export interface RunningServer extends AsyncDisposable {
  * @since 0.1.0
  * @category constructors
  */
-export const server = (
-  listener: FacadeListener,
-  app: App,
-  options: Options.ServerOptions = {}
-): RunningServer => {
-  if (typeof app !== "function") {
-    throw new OptionError({ option: "app", description: `must be a function (env, startResponse), not ${typeof app}` })
-  }
+export const server: (listener: FacadeListener, app: App, options?: Options.ServerOptions) => RunningServer = (
+  listener,
+  app,
+  options = {},
+  ...more: ReadonlyArray<unknown>
+) => {
+  checkApp(app)
   const bindable = toEngine(listener)
+  if (more.length > 0) {
+    throw new OptionError({ option: "options", description: "server takes three arguments: listener, app and options" })
+  }
   const { config, environ, errorLog, format, log, minimumChunkSize, multiprocess } = Options.read(options)
   const sink = format === undefined ? undefined : Log.open(log, config.debug)
   // for all that is no request's line
@@ -158,6 +161,15 @@ export const server = (
       await stop()
     }
   }
+}
+
+const checkApp = (app: unknown): void => {
+  if (typeof app === "function") return
+  const remedy = Predicate.hasProperty(app, "fetch") ? "; for one that has fetch, give fetchApp(app.fetch)" : ""
+  throw new OptionError({
+    option: "app",
+    description: `must be a function (env, startResponse), not ${typeof app}${remedy}`
+  })
 }
 
 const noReport: StopReport = { connections: 0, idle: 0, finished: 0, interrupted: 0, cut: 0, left: 0, duration: 0 }

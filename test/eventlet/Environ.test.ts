@@ -10,7 +10,9 @@ const tell = (of: (env: Parameters<App>[0]) => string): App => (env, startRespon
 }
 
 const headerKeys = tell((env) =>
-  Object.keys(env).filter((key) => key.startsWith("HTTP_")).sort().map((key) => `${key}: ${String(env[key])}\n`).join(
+  Object.keys(env).filter((key) => key.startsWith("HTTP_")).sort().map((key) =>
+    `${key}: ${String(Reflect.get(env, key))}\n`
+  ).join(
     ""
   )
 )
@@ -72,7 +74,7 @@ describe("fields", () => {
 
   it("test_021_environ_clobbering", async () => {
     const clobbering: App = (env, startResponse) => {
-      for (const key of Object.keys(env)) env[key] = null
+      for (const key of Object.keys(env)) Reflect.set(env, key, null)
       startResponse("200 OK", [["Content-Type", "text/plain"]])
       return []
     }

@@ -169,7 +169,9 @@ describe("the log", () => {
     const socket = path.join(folder, "socket")
     const app: App = (env, startResponse) => {
       startResponse("200 OK", [])
-      return ["SERVER_NAME", "SERVER_PORT", "REMOTE_ADDR", "REMOTE_PORT"].map((key) => `${key}=${String(env[key])}\n`)
+      return ["SERVER_NAME", "SERVER_PORT", "REMOTE_ADDR", "REMOTE_PORT"].map((key) =>
+        `${key}=${String(Reflect.get(env, key))}\n`
+      )
     }
     await withServer(app, { listener: listen({ path: socket }) }, async ({ ask, log }) => {
       expect(log.text).toContain(`http:${socket}`)

@@ -14,12 +14,10 @@ describe("the call", () => {
     return serving((env, startResponse) => {
       given = env
       const hook = (...call: ReadonlyArray<unknown>): void => void calls.push(call)
-      env["eventlet.posthooks"].push(
-        [hook, ["arg1", "arg2"], { kwarg3: 3, kwarg4: 4 }],
-        [hook, ["arg1"]],
-        [hook, undefined, { kwarg1: 1 }],
-        [hook]
-      )
+      env["eventlet.posthooks"].push([hook, ["arg1", "arg2"], { kwarg3: 3, kwarg4: 4 }])
+      env["eventlet.posthooks"].push([hook, ["arg1"]])
+      env["eventlet.posthooks"].push([hook, undefined, { kwarg1: 1 }])
+      env["eventlet.posthooks"].push([hook], hook)
       startResponse("200 OK", plain)
       return "ok"
     }, async ({ client, journal }) => {
@@ -29,6 +27,7 @@ describe("the call", () => {
         [given, "arg1", "arg2", { kwarg3: 3, kwarg4: 4 }],
         [given, "arg1"],
         [given, { kwarg1: 1 }],
+        [given],
         [given]
       ])
       for (const [env] of calls) expect(env).toBe(given)
@@ -118,6 +117,8 @@ describe("isolation", () => {
   }
 
   it("keeps later hooks, the log line and the connection from a failing hook", () => {
+    let calls = 0
+    const ran = (): void => void calls++
     const broken: ReadonlyArray<readonly [name: string, entry: unknown]> = [
       ["throws", [() => {
         throw new Error("thrown")
@@ -127,9 +128,14 @@ describe("isolation", () => {
       }]],
       ["rejects", [rejecting]],
       ["is no function", ["hook"]],
-      ["is no entry", () => undefined],
+      ["is no entry", {}],
       ["is nothing", undefined],
-      ["has arguments that are none", [() => undefined, 5]]
+      ["has arguments that are none", [ran, 5]],
+      ["has the letters of a text for arguments", [ran, "arg1"]],
+      ["has null for arguments", [ran, null]],
+      ["has options that are none", [ran, [], {}, true]],
+      ["has an unknown option", [ran, [], {}, { detach: true }]],
+      ["has an option that cannot be meant", [ran, [], undefined, { detached: "yes" }]]
     ]
     return serving((env, startResponse, journal) => {
       const hooks = env["eventlet.posthooks"]
@@ -147,6 +153,16 @@ describe("isolation", () => {
       expect(lines.filter((line) => line.includes("a post hook failed"))).toHaveLength(broken.length)
       expect(lines.join("\n")).toContain("Error: thrown")
       expect(lines.join("\n")).toContain("Error: rejected")
+      for (
+        const told of [
+          "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not a list of the text \"hook\"",
+          "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not an object",
+          "the arguments of a hook are an array, such as [\"arg1\", \"arg2\"], not the text \"arg1\"",
+          "did you mean detached? there is no such option",
+          "detached must be true or false, not the text \"yes\""
+        ]
+      ) expect(lines.join("\n")).toContain(`eventlet.posthooks: ${told}`)
+      expect(calls).toBe(0)
       // the connection goes on
       client.send(get())
       await client.response()

@@ -74,9 +74,9 @@ const addHooks = (env: Environ, seen: Seen): void => {
     [async () => {
       await new Promise((resolve) => setImmediate(resolve))
       note("second")
-    }],
-    [(_, name: string) => note(name), ["third"]]
+    }]
   )
+  env["eventlet.posthooks"].push([(_, name: string) => note(name), ["third"]])
 }
 
 export interface Scene {

@@ -7,7 +7,7 @@ import { get, head, withServer } from "../fixture.js"
 /** Answers with some keys, as JSON; what is absent is null. */
 const keys = (...names: ReadonlyArray<string>): App => (env, startResponse) => {
   startResponse("200 OK", [])
-  return JSON.stringify(names.map((name) => env[name] ?? null))
+  return JSON.stringify(names.map((name): unknown => Reflect.get(env, name) ?? null))
 }
 
 const told = async (app: App, ...requests: ReadonlyArray<string>): Promise<ReadonlyArray<unknown>> => {

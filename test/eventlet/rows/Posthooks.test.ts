@@ -190,9 +190,9 @@ it("row 127: a hook that fails does not disturb the others, the log or the conne
       [() => {
         throw new Error("the first hook")
       }],
-      [() => Promise.reject(new Error("the second hook"))],
-      [(_env, name: string) => ran.push(name), ["third"]]
+      [() => Promise.reject(new Error("the second hook"))]
     )
+    env["eventlet.posthooks"].push([(_env, name: string) => ran.push(name), ["third"]])
     return hello(env, startResponse)
   }
   await withServer(app, {}, async ({ connect, log }) => {

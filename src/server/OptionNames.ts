@@ -1,0 +1,105 @@
+/**
+ * Names of options: what is said of one that there is not.
+ *
+ * @since 0.2.0
+ */
+
+/**
+ * Says of a name that there is none such, which is nearest, and which there are. `meant` may have paths, such as
+ * `timeouts.idle`: one that is given in the wrong place is found, and so is one in another spelling, such as `max_size`.
+ *
+ * @since 0.2.0
+ */
+export const noSuchOption = (
+  given: string,
+  known: ReadonlyArray<string>,
+  what = "there is no such option",
+  meant: ReadonlyArray<string> = known
+): string => {
+  const found = nearest(given, meant)
+  const hint = found === undefined ? "" : `did you mean ${found}? `
+  return `${hint}${what}; known are ${known.join(", ")}`
+}
+
+/**
+ * What is in the groups of some options, by its path: `limits.body`, `timeouts.idle`.
+ *
+ * @since 0.2.0
+ */
+export const pathsIn = (options: object): ReadonlyArray<string> =>
+  Object.entries(options).flatMap(([group, within]: [string, unknown]) =>
+    typeof within === "object" && within !== null
+      ? Object.entries(within).flatMap(([name, value]) => typeof value === "function" ? [] : [`${group}.${name}`])
+      : []
+  )
+
+/**
+ * The name that was most likely meant; `undefined` where none is near.
+ *
+ * @since 0.2.0
+ */
+export const nearest = (given: string, known: ReadonlyArray<string>): string | undefined => {
+  const wanted = plain(given)
+  let found: string | undefined
+  let least = Math.max(1, Math.floor(wanted.length / 3)) + 1
+  for (const name of known) {
+    const distance = distanceOf(wanted, plain(name))
+    if (distance >= least) continue
+    least = distance
+    found = name
+  }
+  return found
+}
+
+// neither case, nor underscores and hyphens, nor where it stands
+const plain = (name: string): string => name.slice(name.lastIndexOf(".") + 1).replace(/[_-]/g, "").toLowerCase()
+
+// Changes that make one text of another: a character more, less or another, or two the other way round.
+const distanceOf = (from: string, to: string): number => {
+  let before: ReadonlyArray<number> = []
+  let last = Array.from({ length: to.length + 1 }, (_, at) => at)
+  for (let i = 1; i <= from.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= to.length; j++) {
+      const same = from[i - 1] === to[j - 1]
+      row[j] = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1))
+      const swapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]
+      if (swapped) row[j] = Math.min(row[j], before[j - 2] + 1)
+    }
+    before = last
+    last = row
+  }
+  return last[to.length]
+}
+
+/**
+ * A value in a word or two, for messages: its type, or itself where it is short.
+ *
+ * @since 0.2.0
+ */
+export const kindOf = (given: unknown): string => {
+  if (given === null) return "null"
+  if (Array.isArray(given)) return "an array"
+  switch (typeof given) {
+    case "string":
+      return given.length <= 40 ? `the text ${JSON.stringify(given)}` : "text"
+    case "number":
+      return `the number ${given}`
+    case "boolean":
+      return String(given)
+    case "undefined":
+      return "undefined"
+    case "function":
+      return "a function"
+    case "object":
+      return nameOf(given)
+    default:
+      return `a ${typeof given}`
+  }
+}
+
+const nameOf = (given: object): string => {
+  const made: unknown = given.constructor
+  const name = typeof made === "function" ? made.name : ""
+  return name === "" || name === "Object" ? "an object" : `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`
+}

@@ -1,0 +1,67 @@
+/**
+ * What an application or a handler answers with, and what is said where that is none.
+ *
+ * @since 0.2.0
+ */
+import * as Predicate from "effect/Predicate"
+import { kindOf } from "../server/OptionNames.js"
+import { ResponseError } from "../server/ServerError.js"
+
+/**
+ * Is this a Response of the fetch standard, whichever of its classes made it?
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isResponse = (given: unknown): given is Response =>
+  given instanceof Response ||
+  (Predicate.isRecord(given) && typeof given.status === "number" && Predicate.hasProperty(given.headers, "get") &&
+    "bodyUsed" in given)
+
+/**
+ * What is to be let go of something that is no body.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const sourceOf = (given: unknown): unknown => isResponse(given) ? given.body : given
+
+/**
+ * For an application that sends a body before it has said which status it is of.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export const headNotSet = (): ResponseError =>
+  new ResponseError({ reason: "HeadNotSet", description: "call startResponse before the first byte of the body" })
+
+/**
+ * For an application that returns what is no body.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export const invalidBody = (body: unknown): ResponseError =>
+  new ResponseError({
+    reason: "InvalidBody",
+    description: `a body is text, bytes or an iterable of these, not ${no(body)}`
+  })
+
+const no = (body: unknown): string => {
+  if (body === null) return "null"
+  if (Predicate.isPromiseLike(body)) return "a promise of one"
+  if (isResponse(body)) return "a Response: serve a handler that answers with one by fetchApp(handler)"
+  return typeof body
+}
+
+/**
+ * For a handler that answers with what is no Response.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export const notAResponse = (given: unknown): ResponseError =>
+  new ResponseError({
+    reason: "InvalidBody",
+    description: `a handler of fetchApp answers with a Response, such as new Response("hello"), not ${kindOf(given)}`
+  })

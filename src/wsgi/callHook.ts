@@ -1,0 +1,55 @@
+/**
+ * Calls post hooks as an application gives them.
+ *
+ * @since 0.2.0
+ */
+import * as Predicate from "effect/Predicate"
+import { kindOf, noSuchOption } from "../server/OptionNames.js"
+import { OptionError } from "../server/ServerError.js"
+import type { Environ } from "./Environ.js"
+
+/**
+ * Calls a hook. What is wrong with an entry is thrown, so that one which is no hook fails as hooks do, and is logged.
+ *
+ * @since 0.2.0
+ */
+export const callHook = (entry: unknown, env: Environ): unknown => {
+  if (isFunction(entry)) return entry(env)
+  const [hook, args, kwargs, options] = isList(entry) ? entry : []
+  if (!isFunction(hook)) {
+    throw invalid(`${aHook}, ${isList(entry) ? `not a list of ${kindOf(hook)}` : `not ${kindOf(entry)}`}`)
+  }
+  if (args !== undefined && !isList(args)) {
+    throw invalid(`the arguments of a hook are an array, such as ["arg1", "arg2"], not ${kindOf(args)}`)
+  }
+  if (options !== undefined) checkOptions(options)
+  if (kwargs !== undefined) return hook(env, ...args ?? [], kwargs)
+  return args === undefined ? hook(env) : hook(env, ...args)
+}
+
+const isFunction = (given: unknown): given is (...args: ReadonlyArray<unknown>) => unknown =>
+  typeof given === "function"
+const isList = (given: unknown): given is ReadonlyArray<unknown> => Array.isArray(given)
+
+/**
+ * @since 0.2.0
+ */
+export const isDetached = (entry: unknown): boolean =>
+  Array.isArray(entry) && Predicate.isRecord(entry[3]) && entry[3].detached === true
+
+const checkOptions = (options: unknown): void => {
+  if (!Predicate.isRecord(options)) {
+    throw invalid(`the options of a hook are { detached: true }, not ${kindOf(options)}`)
+  }
+  for (const key of Object.keys(options)) {
+    if (key !== "detached") throw invalid(noSuchOption(key, ["detached"]))
+  }
+  const { detached } = options
+  if (detached !== undefined && typeof detached !== "boolean") {
+    throw invalid(`detached must be true or false, not ${kindOf(detached)}`)
+  }
+}
+
+const aHook = "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?]"
+
+const invalid = (description: string): OptionError => new OptionError({ option: "eventlet.posthooks", description })
