@@ -12,9 +12,13 @@ it("the facade has these values, and types beside", () => {
     "ResponseError",
     "TransportError",
     "WriteError",
+    "activatedSockets",
+    "bind",
     "fetchApp",
     "listen",
     "server",
+    "sumMetrics",
+    "withoutActivation",
     "wrapTls"
   ])
 })

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Predicate from "effect/Predicate"
 import { listenerNames } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListener.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
@@ -140,6 +141,11 @@ export const split = (options: Options): {
  * @category conversions
  */
 export const check = ({ forms, interruptOnDisconnect, maxBufferedBody, websocket, ...rest }: DoorOptions): void => {
+  for (const [option, group] of Object.entries({ forms, websocket })) {
+    const given: unknown = group
+    if (given === undefined || Predicate.isRecord(given)) continue
+    throw new OptionError({ option, description: `must be an object, not ${kindOf(given)}` })
+  }
   const { highWaterMark, idle, maxPayload, perMessageDeflate, ...others } = websocket ?? {}
   const { maxFields, maxFieldsSize, maxFiles, maxTotalSize, ...otherForms } = forms ?? {}
   const unknown = [
@@ -197,7 +203,7 @@ const formNames = Object.keys(
   { maxFields: 0, maxFieldsSize: 0, maxFiles: 0, maxTotalSize: 0 } satisfies Record<keyof FormOptions, 0>
 )
 const socketNames = Object.keys(
-  { idle: 0, maxPayload: 0, perMessageDeflate: 0 } satisfies Record<keyof WebSocketOptions, 0>
+  { highWaterMark: 0, idle: 0, maxPayload: 0, perMessageDeflate: 0 } satisfies Record<keyof WebSocketOptions, 0>
 )
 const doorNames = [
   ...Object.keys(

@@ -5,8 +5,17 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
+import ts from "typescript"
 import { expect, it } from "vitest"
+import { makeCertificate } from "../eventlet/certificate.js"
 import { connect } from "../utils/sockets.js"
+import { compileAll, virtual } from "../utils/typing.js"
+
+const symbolOf = (checker: ts.TypeChecker, file: ts.SourceFile | undefined): ts.Symbol => {
+  const symbol = file && checker.getSymbolAtLocation(file)
+  if (symbol === undefined) throw new Error("no such module")
+  return symbol
+}
 
 /** What a client that closes its sending half while it waits is answered. */
 const answeredAfterEnd = (config: Layer.Layer<never>): Promise<string> => {
@@ -155,4 +164,64 @@ it("names of response fields are sent as given, or title-cased", async () => {
     )
   expect(await names({})).toEqual(["content-type", "x-given-name"])
   expect(await names({ fieldCase: "title" })).toEqual(["Content-Type", "X-Given-Name"])
+})
+
+it("a name that is nearly right is refused with the one that was meant, and all that there are are told", async () => {
+  const certificate = await makeCertificate("localhost")
+  const wrong: ReadonlyArray<readonly [given: object, message: RegExp]> = [
+    [{ prot: 1 }, /^prot: did you mean port\? there is no such option; known are port, host, .*tls, .*forms.*limits/],
+    [{ tsl: {} }, /^tsl: did you mean tls\?/],
+    [{ maxPayload: 1 }, /^maxPayload: did you mean websocket\.maxPayload\?/],
+    [{ max_buffered_body: 1 }, /^max_buffered_body: did you mean maxBufferedBody\?/],
+    [{ grace: 1 }, /^grace: did you mean timeouts\.grace\?/],
+    [{ websocket: { maxPayLoad: 1 } }, /^websocket\.maxPayLoad: did you mean websocket\.maxPayload\? .* known are /],
+    [{ websocket: 5 }, /^websocket: must be an object, not the number 5$/],
+    [{ forms: { maxFile: 1 } }, /^forms\.maxFile: did you mean forms\.maxFiles\?/],
+    [{ limits: { connection: 1 } }, /^limits\.connection: did you mean limits\.connections\?/],
+    [{ port: "http" }, /port: must be a whole number from 0 to 65535; it is http/],
+    [
+      { tls: { ...certificate, key: "key.pem" } },
+      /^cannot listen on https:.*key: takes what is in the file, not its path/
+    ],
+    [{ tls: { ...certificate, requestCerts: true } }, /requestCerts: did you mean requestCert\?/],
+    [{ path: "/tmp/tsgi.sock", host: "localhost" }, /host goes with a port, not with path, fd or socket/],
+    [{ port: 0, mode: 0o600 }, /mode goes with a path/]
+  ]
+  for (const [given, message] of wrong) {
+    const error = await Effect.runPromise(Effect.flip(Effect.scoped(TsgiHttpServer.make(given))))
+    expect(error.message).toMatch(message)
+  }
+  const door = await Effect.runPromise(
+    TsgiHttpServer.makeWith({ websokcet: {} } as never).pipe(
+      Effect.provide(Layer.merge(TsgiHttpServer.layerServices, MemoryListener.layer())),
+      Effect.scoped,
+      Effect.flip
+    )
+  )
+  expect(door.message).toMatch(/^websokcet: did you mean websocket\? there is no such option; known are interrupt/)
+})
+
+it("a port may be the text of one", () =>
+  Effect.gen(function*() {
+    const { address } = yield* TsgiHttpServer.make({ port: "0", host: "127.0.0.1" })
+    expect(address._tag === "TcpAddress" && address.port).toBeGreaterThan(0)
+  }).pipe(Effect.scoped, Effect.runPromise))
+
+it("a port without a host is on all addresses, as NodeHttpServer has it, and what is said of the option says so", {
+  timeout: 60_000
+}, async () => {
+  const addressOf = (options: TsgiHttpServer.Options) =>
+    Effect.runPromise(Effect.scoped(Effect.map(TsgiHttpServer.make(options), ({ address }) => address)))
+  expect(await addressOf({ port: 0 })).toMatchObject({ hostname: "0.0.0.0" })
+  expect(await addressOf({ port: 0, host: "127.0.0.1" })).toMatchObject({ hostname: "127.0.0.1" })
+  const program = compileAll({
+    "hover.ts":
+      `import type { TsgiHttpServer } from "tsgi/effect"; export declare const options: TsgiHttpServer.Options`
+  })
+  const checker = program.getTypeChecker()
+  const [options] = checker.getExportsOfModule(symbolOf(checker, program.getSourceFile(virtual("hover.ts"))))
+  const host = checker.getTypeOfSymbol(options).getProperty("host")
+  expect(ts.displayPartsToString(host?.getDocumentationComment(checker))).toContain(
+    "Default: all addresses of the machine"
+  )
 })
