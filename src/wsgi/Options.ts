@@ -180,7 +180,6 @@ const kindOf = (given: unknown): string => given === null ? "null" : Array.isArr
 
 const names = new Map<string, string>([
   ["log", "object|function|string|number"],
-  ["errorLog", "object|function|string|number"],
   ["environ", "object"],
   ["maxSize", "number"],
   ["maxHttpVersion", "string"],
@@ -201,6 +200,7 @@ const names = new Map<string, string>([
   ["forwarded", "boolean|string|array"],
   ["halfClose", "string"],
   ["multiPhaseBody", "boolean"],
+  ["errorLog", "object|function|string|number"],
   ["multiprocess", "boolean"]
 ])
 
