@@ -7,6 +7,7 @@ import * as Inspectable from "effect/Inspectable"
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import type { SonicBoom } from "sonic-boom"
+import { inOneLine } from "../server/logText.js"
 import { OptionError } from "../server/ServerError.js"
 
 /**
@@ -56,7 +57,7 @@ export const onDescriptor = (descriptor: number): LogFile => new Lines(descripto
  */
 export const warn = (error: unknown): void =>
   process.emitWarning(
-    `the log failed: ${error instanceof Error ? error.message : Inspectable.toStringUnknown(error)}`,
+    inOneLine(`the log failed: ${error instanceof Error ? error.message : Inspectable.toStringUnknown(error)}`),
     "TsgiWarning"
   )
 

@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
+import { json } from "./accessJson.js"
 import type { AccessRecord } from "./AccessLog.js"
-import type { Address } from "./Address.js"
+import { hostOf, portOf } from "./Address.js"
 import { OptionError } from "./ServerError.js"
 import { nobody, type TrustedProxies } from "./TrustedProxies.js"
 
@@ -17,7 +18,7 @@ import { nobody, type TrustedProxies } from "./TrustedProxies.js"
 export const defaultTemplate =
   "%(client_ip)s - - [%(date_time)s] \"%(request_line)s\" %(status_code)s %(body_length)s %(wall_seconds).6f"
 
-export type { TrustedProxies }
+export { json, type TrustedProxies }
 
 /**
  * @since 0.1.0
@@ -42,6 +43,8 @@ export interface FormatOptions {
  * | -------------- | ------------------------------------------------------------ |
  * | `client_ip`    | peer address (`unix` for unix sockets), after forwarded ones |
  * | `client_port`  | its port, empty for unix sockets and where nobody told it    |
+ * | `peer_ip`      | the peer's address, whoever it asks for                      |
+ * | `peer_port`    | its port, empty for unix sockets                             |
  * | `date_time`    | local time of completion, `22/Nov/2026 10:15:00`             |
  * | `request_line` | as it came, control and non-ASCII characters escaped         |
  * | `status_code`  | the status answered; where none was: 499 when the client     |
@@ -115,7 +118,9 @@ const fixed = (value: number, decimals: number): string => {
 const fieldsFor = (options: FormatOptions): ReadonlyMap<string, Field> =>
   new Map<string, Field>([
     ["client_ip", (record) => options.forwardedFor ? forwarded(record, options.trustedProxies) : client(record)],
-    ["client_port", ({ client, remote }) => client === undefined ? portOf(remote) : portOf(client) || ""],
+    ["client_port", ({ client, remote }) => client === undefined ? portOf(remote) ?? "" : portOf(client) || ""],
+    ["peer_ip", ({ remote }) => hostOf(remote)],
+    ["peer_port", ({ remote }) => portOf(remote) ?? ""],
     ["date_time", (record) => localTime(record.endTime)],
     ["request_line", (record) => escape(record.requestLine)],
     ["status_code", (record) => record.status],
@@ -132,9 +137,6 @@ const reason = (record: AccessRecord): string =>
   record.refused?.reason ?? (record.outcome?._tag === "Aborted" ? record.outcome.reason : "-")
 
 const client = ({ client, remote }: AccessRecord): string => hostOf(client ?? remote)
-
-const hostOf = (address: Address): string => address._tag === "Tcp" ? address.host : "unix"
-const portOf = (address: Address): number | "" => address._tag === "Tcp" ? address.port : ""
 
 const forwarded = (record: AccessRecord, trusted: TrustedProxies): string => {
   const own = client(record)

@@ -35,3 +35,19 @@ export const format = (address: Address, scheme: "http" | "https" = "http"): str
  */
 export const peerName = (address: Address): string =>
   address._tag === "Unix" ? "unix" : address.host === "" ? "unknown" : format(address).slice("http://".length)
+
+/**
+ * The host of an address, for the log; `unix` for unix sockets.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const hostOf = (address: Address): string => address._tag === "Tcp" ? address.host : "unix"
+
+/**
+ * The port of an address; 0 where nobody told it, `undefined` for unix sockets.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const portOf = (address: Address): number | undefined => address._tag === "Tcp" ? address.port : undefined

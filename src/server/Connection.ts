@@ -558,7 +558,7 @@ export class Connection implements ExchangeHost, BodySource, Member, Sharer, Pla
   }
 
   logFailure(message: string, cause: Cause.Cause<unknown>, level: "Debug" | "Error" = "Error"): void {
-    const asked = this.current === undefined ? "" : `, ${requestName(this.current.request)}`
+    const asked = this.current === undefined ? "" : `, ${requestName(this.current)}`
     this.engine.log(level, `${message} (${this.remoteName}${asked})`, cause)
   }
 

@@ -5,6 +5,8 @@
  */
 import * as Cause from "effect/Cause"
 import type { RequestHead } from "../protocol/requestHead.js"
+import type { Forwarded } from "./Forwarding.js"
+import { asEntry, inOneLine } from "./logText.js"
 
 /**
  * A failure with its stack, or what can be had of it.
@@ -40,13 +42,68 @@ export const plainText = (cause: Cause.Cause<unknown>): string => {
 }
 
 /**
- * A request's method and path, for a line about it: what is behind the path may be secret, and all of it long.
+ * What failed, in short: `Error: it failed`.
  *
  * @since 0.2.0
  * @category conversions
  */
-export const requestName = ({ method, target }: RequestHead): string =>
-  `${shortened(method)} ${shortened(/^[^?#]*/.exec(target)?.[0] ?? "")}`
+export const failureName = (error: unknown): string => {
+  const cause = Cause.isCause(error) ? error : Cause.die(error)
+  try {
+    const [{ message, name }] = Cause.prettyErrors(cause)
+    return `${name}: ${message}`
+  } catch {
+    return plainText(cause).split("\n")[0]
+  }
+}
+
+/**
+ * A cause for a logger of somebody else's. Most stay as they are. One whose text is not fit for a log, because it has what a
+ * client chose for instance, gives its place to an error that has the same text, escaped and indented.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const loggable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+  let text: string
+  try {
+    text = Cause.pretty(cause, { renderErrorCause: true })
+    if (isFit(text)) return cause
+  } catch {
+    text = plainText(cause)
+  }
+  return Cause.die(withText(asEntry(text)))
+}
+
+// Lines behind the first are indented, or the end of a cause within a cause.
+const isFit = (text: string): boolean => {
+  const lines = text.replaceAll("\n", "")
+  return lines === inOneLine(lines) && !/\n(?! {2}|\}(?:\n|$))/.test(text)
+}
+
+const withText = (text: string): Error => {
+  const [, name = "Error", message] = /^(?:([^\n:]+): )?(.*)/.exec(text) ?? []
+  const error = new Error(message)
+  error.name = name
+  error.stack = text.startsWith(`${name}: `) ? text : `${name}: ${text}`
+  return error
+}
+
+/**
+ * A request, for a line about it: `GET /path`, behind whom its peer asks for where that can be believed. What is behind the
+ * path may be secret, and all of it long.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const requestName = (
+  { forwarded, request }: { readonly forwarded: Forwarded | undefined; readonly request: RequestHead }
+): string => {
+  const client = forwarded?.clientTold === true && forwarded.client._tag === "Tcp"
+    ? `for ${forwarded.client.host}, `
+    : ""
+  return `${client}${shortened(request.method)} ${shortened(/^[^?#]*/.exec(request.target)?.[0] ?? "")}`
+}
 
 const shortened = (text: string): string => text.length <= longest ? text : `${text.slice(0, longest)}…`
 const longest = 256

@@ -25,7 +25,7 @@ import { Connection } from "./Connection.js"
 import type { ConnectionHost } from "./ConnectionHost.js"
 import { Drain, type StopOptions, stopOptions, type StopReport } from "./Drain.js"
 import type { Exchange } from "./Exchange.js"
-import { plainText } from "./FailureText.js"
+import { loggable, plainText } from "./FailureText.js"
 import { forHook, type HookSettings } from "./HookSettings.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
@@ -370,7 +370,7 @@ const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["lo
     const line = cause === undefined
       ? Effect.logWithLevel(logLevel, message)
       : Effect.catchAllDefect(
-        Effect.logWithLevel(logLevel, message, cause),
+        Effect.logWithLevel(logLevel, message, loggable(cause)),
         // a logger cannot render whatever an application throws
         () => Effect.logWithLevel(logLevel, `${message}\n${asEntry(plainText(cause))}`)
       )

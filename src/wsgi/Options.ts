@@ -5,12 +5,13 @@
  */
 import * as TrustedProxies from "../node/TrustedProxies.js"
 import type { Leniency } from "../protocol/limits.js"
-import { compile, defaultTemplate } from "../server/AccessLogFormat.js"
+import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
 import type { AccessRecord } from "../server/AccessRecord.js"
 import * as Config from "../server/Config.js"
 import { noSuchOption, pathsIn } from "../server/OptionNames.js"
 import { OptionError } from "../server/ServerError.js"
 import type { LogTarget } from "./Log.js"
+import { formats, type LogEntryFormat } from "./LogEntry.js"
 
 /**
  * @since 0.1.0
@@ -25,6 +26,13 @@ export interface ServerOptions {
    * @since 0.2.0
    */
   readonly errorLog?: LogTarget | undefined
+  /**
+   * How these lines are written: `"text"`, `"json"` (one line of JSON each), or a function of what is to be written. Default:
+   * `"json"` where that is the `logFormat`, else `"text"`.
+   *
+   * @since 0.2.0
+   */
+  readonly errorFormat?: "text" | "json" | LogEntryFormat | undefined
   /** Keys added to every environ; they may hide `wsgi.*`, never the request. Default: none. */
   readonly environ?: Readonly<Record<string, unknown>> | undefined
   /** Connections served at a time; further ones wait, and idle ones make room. Default 1024. */
@@ -42,7 +50,7 @@ export interface ServerOptions {
   readonly keepalive?: boolean | number | undefined
   /** `false` writes no line at all. Default `true`. */
   readonly logOutput?: boolean | undefined
-  /** Template of an access-log line, or a function of a record. Default: eventlet's line. */
+  /** Template of an access-log line, `"json"` for a line of JSON, or a function of a record. Default: eventlet's line. */
   readonly logFormat?: string | ((record: AccessRecord) => string) | undefined
   /** Longest request line in bytes; the same as `limits.requestLine`. Default 8192. */
   readonly urlLengthLimit?: number | undefined
@@ -95,6 +103,7 @@ export interface Settings {
   readonly format: ((record: AccessRecord) => string) | undefined
   readonly log: LogTarget | undefined
   readonly errorLog: LogTarget | undefined
+  readonly entryFormat: LogEntryFormat
 }
 
 /**
@@ -158,13 +167,13 @@ export const read = (options: ServerOptions): Settings => {
     forwarded: options.forwarded,
     debug: options.debug
   })
-  const logFormat = options.logFormat ?? defaultTemplate
-  const format = typeof logFormat === "function"
-    ? logFormat
-    : compile(logFormat, {
-      forwardedFor: config.forwarded === false && (options.logXForwardedFor ?? true),
-      trustedProxies
-    })
+  const { logFormat = defaultTemplate } = options
+  const inJson = logFormat === "json"
+  const format = typeof logFormat === "function" ? logFormat : inJson ? json : compile(logFormat, {
+    forwardedFor: config.forwarded === false && (options.logXForwardedFor ?? true),
+    trustedProxies
+  })
+  const { errorFormat = inJson ? "json" : "text" } = options
   return {
     config,
     environ: options.environ,
@@ -172,7 +181,10 @@ export const read = (options: ServerOptions): Settings => {
     multiprocess: options.multiprocess ?? false,
     format: options.logOutput === false ? undefined : format,
     log: options.log,
-    errorLog: options.errorLog
+    errorLog: options.errorLog,
+    entryFormat: typeof errorFormat === "function"
+      ? errorFormat
+      : formats[oneOf<"text" | "json">("errorFormat", errorFormat, ["text", "json"])]
   }
 }
 
@@ -201,6 +213,7 @@ const names = new Map<string, string>([
   ["halfClose", "string"],
   ["multiPhaseBody", "boolean"],
   ["errorLog", "object|function|string|number"],
+  ["errorFormat", "string|function"],
   ["multiprocess", "boolean"]
 ])
 

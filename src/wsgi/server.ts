@@ -16,7 +16,7 @@ import * as Scope from "effect/Scope"
 import * as AccessLog from "../server/AccessLog.js"
 import { type Address, format as formatAddress } from "../server/Address.js"
 import * as Listener from "../server/Listener.js"
-import { asEntry, inOneLine } from "../server/logText.js"
+import { inOneLine } from "../server/logText.js"
 import * as Server from "../server/Server.js"
 import { ServerConfig } from "../server/ServerConfig.js"
 import { OptionError } from "../server/ServerError.js"
@@ -27,6 +27,7 @@ import { call } from "./Call.js"
 import type { Listener as FacadeListener } from "./Listener.js"
 import { toEngine } from "./ListenerValue.js"
 import * as Log from "./Log.js"
+import * as LogEntry from "./LogEntry.js"
 import * as Options from "./Options.js"
 
 /**
@@ -91,17 +92,18 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
   if (more.length > 0) {
     throw new OptionError({ option: "options", description: "server takes three arguments: listener, app and options" })
   }
-  const { config, environ, errorLog, format, log, minimumChunkSize, multiprocess } = Options.read(options)
+  const { config, entryFormat, environ, errorLog, format, log, minimumChunkSize, multiprocess } = Options.read(options)
   const sink = format === undefined ? undefined : Log.open(log, config.debug)
   // for all that is no request's line
   const entries = sink === undefined || errorLog === undefined ? sink : Log.open(errorLog, config.debug)
+  const say = LogEntry.writer(entries, entryFormat)
 
   const handler = call({
     app,
     minimumChunkSize,
     extra: environ,
     multiprocess,
-    errors: { write: (text) => entries?.info(asEntry(text.replace(/\n$/, ""))), flush: () => undefined }
+    errors: { write: (text) => say("error", "application", text.replace(/\n$/, "")), flush: () => undefined }
   })
   // no layers: to build them took an eighth of the time that a process needs to its first answer
   const services = Server.services(config).pipe(
@@ -114,10 +116,10 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
   )
   const scope = Effect.runSync(Scope.make())
   const starting = Effect.runPromiseExit(
-    Server.serve(handler).pipe(Effect.provide(services), Scope.extend(scope), logged(entries))
+    Server.serve(handler).pipe(Effect.provide(services), Scope.extend(scope), logged(say, entries))
   )
   let served: Server.Running | undefined
-  const note = (line: string): void => entries?.info(inOneLine(`(${process.pid}) ${line}`))
+  const note = (line: string): void => say("info", "server", inOneLine(line))
   const ready = starting.then((exit) => {
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
     served = exit.value
@@ -174,17 +176,26 @@ const checkApp = (app: unknown): void => {
 
 const noReport: StopReport = { connections: 0, idle: 0, finished: 0, interrupted: 0, cut: 0, left: 0, duration: 0 }
 
-// The engine's log lines, with the process they come from, as eventlet writes them.
-const logged = (sink: Log.LogSink | undefined) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-  const logger = Logger.make<unknown, void>(({ cause, logLevel, message }) => {
-    const write = LogLevel.lessThan(logLevel, LogLevel.Info) ? sink?.debug : sink?.info
-    const text = `(${process.pid}) ${Array.isArray(message) ? message.join(" ") : String(message)}`
-    write?.(asEntry(Cause.isEmpty(cause) ? text : `${text}\n${Cause.pretty(cause, { renderErrorCause: true })}`))
-  })
-  const least = sink === undefined ? LogLevel.None : sink.debug === undefined ? LogLevel.Info : LogLevel.Debug
-  // instead of Effect's own two: of the console, and of spans, of which there are none here
-  const loggers: Loggers = HashSet.make(logger)
-  return Effect.locally(effect, FiberRef.currentLoggers, loggers).pipe(Logger.withMinimumLogLevel(least))
-}
+// The engine's log lines. Failures come fit for a log: see `loggable`.
+const logged =
+  (say: ReturnType<typeof LogEntry.writer>, sink: Log.LogSink | undefined) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+    const logger = Logger.make<unknown, void>(({ cause, logLevel, message }) =>
+      say(
+        LogLevel.lessThan(logLevel, LogLevel.Info)
+          ? "debug"
+          : LogLevel.lessThan(logLevel, LogLevel.Error)
+          ? "info"
+          : "error",
+        "server",
+        Array.isArray(message) ? message.join(" ") : String(message),
+        Cause.isEmpty(cause) ? undefined : Cause.pretty(cause, { renderErrorCause: true })
+      )
+    )
+    const least = sink === undefined ? LogLevel.None : sink.debug === undefined ? LogLevel.Info : LogLevel.Debug
+    // instead of Effect's own two: of the console, and of spans, of which there are none here
+    const loggers: Loggers = HashSet.make(logger)
+    return Effect.locally(effect, FiberRef.currentLoggers, loggers).pipe(Logger.withMinimumLogLevel(least))
+  }
 
 type Loggers = typeof FiberRef.currentLoggers extends FiberRef.FiberRef<infer A> ? A : never

@@ -10,33 +10,7 @@ import { AccessLog } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import { describe, expect } from "vitest"
 import { asEntry, inOneLine } from "../../src/server/logText.js"
-
-const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
-
-/** An entry begins where a line is not indented. */
-const entriesOf = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
-  lines.join("\n").split("\n").filter((line) => !line.startsWith("  "))
-
-const hostile = fc.string({
-  unit: fc.oneof(
-    fc.constantFrom(
-      "\n",
-      "\r",
-      "\r\n",
-      "\u001b[31m",
-      "\u0000",
-      "\u0007",
-      "\u0085",
-      "\u009b",
-      "\u2028",
-      "\u2029",
-      "\u202e"
-    ),
-    fc.constantFrom("\u007f", "\ud800", "\udc00", "😀", "\"", "\\", "127.0.0.1 - - [", "(1) "),
-    fc.string({ minLength: 1, maxLength: 3 })
-  ),
-  maxLength: 30
-})
+import { control, entriesOf, hostile } from "../utils/hostile.js"
 
 /** What one request leaves in the log. */
 const logOf = async (words: string, app: App, options: ServerOptions, target = "/"): Promise<ReadonlyArray<string>> => {

@@ -1,0 +1,77 @@
+/**
+ * What a server's log has beside requests: starts and stops, refusals, failures, and what applications write to
+ * `wsgi.errors`.
+ *
+ * @since 0.2.0
+ */
+import { asRecord, inOneLine } from "../server/logText.js"
+import { lookAt } from "../server/lookAt.js"
+import type { LogSink } from "./Log.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface LogEntry {
+  /** In milliseconds since the epoch. */
+  readonly time: number
+  readonly level: "debug" | "info" | "error"
+  /** Who says it: the server, or the application by `wsgi.errors`. */
+  readonly from: "server" | "application"
+  /** Of the server one line, with the peer, and with method and path where it is about a request. */
+  readonly message: string
+  /** Text and stack of what failed, in as many lines as it has. */
+  readonly failure: string | undefined
+}
+
+/**
+ * Makes a line of an entry. What it gives is escaped, and lines behind the first are indented.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type LogEntryFormat = (entry: LogEntry) => string
+
+const text: LogEntryFormat = ({ failure, from, message }) => {
+  const said = from === "server" ? `(${process.pid}) ${message}` : message
+  return failure === undefined ? said : `${said}\n${failure}`
+}
+
+const json: LogEntryFormat = ({ failure, from, level, message, time }) =>
+  inOneLine(JSON.stringify({ time: new Date(time).toISOString(), pid: process.pid, level, from, message, failure }))
+
+/**
+ * The formats that have a name. `text`: what happened behind the process's number, failures in the lines below. `json`: one
+ * line of JSON.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const formats = { text, json } as const
+
+/**
+ * Writes entries to a sink.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const writer =
+  (sink: LogSink | undefined, format: LogEntryFormat) =>
+  (level: LogEntry["level"], from: LogEntry["from"], message: string, failure?: string): void => {
+    const write = level === "debug" ? sink?.debug : sink?.info
+    if (write === undefined) return
+    const entry: LogEntry = { time: Date.now(), level, from, message, failure }
+    write(asRecord(made(format, entry)))
+  }
+
+// An entry that somebody's format cannot take is written all the same.
+const made = (format: LogEntryFormat, entry: LogEntry): string => {
+  try {
+    const line: unknown = format(entry)
+    if (typeof line === "string") return line
+    lookAt(line, () => undefined)
+  } catch {
+    // as below
+  }
+  return text(entry)
+}
