@@ -21,7 +21,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -35,17 +34,14 @@ import { BodyError, responseErrorFrom } from "../server/ServerError.js"
 import { SocketScope } from "../server/SocketScope.js"
 import { type Bound, WholeBody } from "./BodyReader.js"
 import type { Listed } from "./Calls.js"
-import { hasChildren, isInterruptible } from "./fiberState.js"
 import { UnreadableForm } from "./FormError.js"
 import type { FormLimits } from "./FormLimits.js"
+import { ejectedScopes, hasChildren, isInterruptible } from "./internal.js"
 import { LayeredMap } from "./LayeredMap.js"
 import { begunWith, type OpenSpan, RequestSpan, traced, untraced } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
 import { headersOf, type Reading, type RequestCall, ServerRequest, UnreadableBody, urlOf } from "./ServerRequest.js"
 import { CurrentCall, type Site, type SiteCall } from "./Site.js"
-
-// The platform's own list of scopes that somebody else closes: see HttpApp.ejectDefaultScopeClose.
-const ejectedScopes = globalValue("@effect/platform/HttpApp/ejectedScopes", () => new WeakSet<Scope.Scope>())
 
 /** What an interruption would cut short. */
 const enum Step {

@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Outcome } from "../server/Outcome.js"
-import { settingsOf } from "./fiberState.js"
+import { settingsOf } from "./internal.js"
 import { ServerRequest } from "./ServerRequest.js"
 
 export { layer, type PostHook, Posthooks, toEffect } from "../server/Posthooks.js"

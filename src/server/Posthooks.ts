@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
-import { isOver, isStep } from "./internal.js"
+import { isOver, isStep, runStep } from "./internal.js"
 import { lookAt } from "./lookAt.js"
 import type { Outcome } from "./Outcome.js"
 
@@ -70,7 +70,7 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
       // costs three times as much as the rest of a hook. What other effects are made of is Effect's own affair. A function of
       // type `() => void` may return a number.
       if (typeof rest === "object" && isStep(rest)) {
-        return lookAt(rest.effect_instruction_i0(), (error) => log(Cause.die(error)))
+        return lookAt(runStep(rest), (error) => log(Cause.die(error)))
       }
       if (Effect.isEffect(rest)) {
         if (!isOver(rest)) return settled(rest, log)

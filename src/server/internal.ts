@@ -26,6 +26,9 @@ export const isStep = (effect: object): effect is Step =>
   instructionOf(effect) === "Sync" &&
   "effect_instruction_i0" in effect && typeof effect.effect_instruction_i0 === "function"
 
+/** Runs it. */
+export const runStep = (step: Step): unknown => step.effect_instruction_i0()
+
 /**
  * `_op`: is an effect over? `Exit.isExit` alone takes any effect for one that has its tag, an error of that name for instance.
  * Without it none is, and a fiber runs it.
