@@ -6,6 +6,7 @@
 export { type ActivatedSocket, activatedSockets, withoutActivation } from "./node/activation.js"
 export { bind, type BindOptions } from "./node/bind.js"
 export type { BoundSocket, ListenOptions, TlsOptions } from "./node/ListenOptions.js"
+export type { ProxyAddress, ProxyHeader, ProxySsl, ProxyTlv } from "./protocol/proxyHeader.js"
 export type { AccessRecord } from "./server/AccessRecord.js"
 export type { Address } from "./server/Address.js"
 export type { Aborted, AbortReason, Failed, Outcome, Sent } from "./server/Outcome.js"

@@ -86,8 +86,13 @@ const plainAnswer = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; chars
 const speaksPlainHttp = (cause: Error): boolean =>
   "code" in cause && (cause.code === "ERR_SSL_HTTP_REQUEST" || cause.code === "ERR_SSL_HTTPS_PROXY_REQUEST")
 
-// The socket under a secured one, as every version of Node has it. On unix sockets there is nothing else to tell by.
-const carrierOf = (secured: Tls.TLSSocket): Net.Socket | undefined => {
+/**
+ * The socket under a secured one, as every version of Node has it. On unix sockets there is nothing else to tell by.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const carrierOf = (secured: Tls.TLSSocket): Net.Socket | undefined => {
   const carrier: unknown = Reflect.get(secured, "_parent")
   return carrier instanceof Net.Socket ? carrier : undefined
 }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Tls from "node:tls"
+import type { ProxyVersions } from "../protocol/proxyHeader.js"
 import type { Address } from "../server/Address.js"
 
 /**
@@ -46,6 +47,21 @@ export interface ListenOptions {
    * @since 0.2.0
    */
   readonly keepAliveInitialDelay?: number | undefined
+  /**
+   * Each connection begins with a PROXY header (haproxy.org, doc/proxy-protocol.txt), before TLS: of which version. What it
+   * says of the client stands for the peer. One without it is closed and never answered, so this is not guessed: it is for
+   * listeners that only proxies reach which send it. Default: none is read.
+   *
+   * @since 0.2.0
+   */
+  readonly proxy?: ProxyVersions | undefined
+  /**
+   * With `proxy`: addresses and CIDR ranges of the proxies that may connect, `"unix"` for unix sockets. Default: this machine,
+   * `["127.0.0.0/8", "::1", "unix"]`.
+   *
+   * @since 0.2.0
+   */
+  readonly proxyFrom?: ReadonlyArray<string> | undefined
 }
 
 /**

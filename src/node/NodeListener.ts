@@ -8,19 +8,21 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Net from "node:net"
 import { type Address, peerName } from "../server/Address.js"
-import { type Acceptor, type Bound, Listener } from "../server/Listener.js"
+import { type Acceptor, type Arriving, type Bound, Listener } from "../server/Listener.js"
 import { BindError, bindErrorFrom, OptionError, TransportError } from "../server/ServerError.js"
 import { acceptWaiting, onClosed } from "./Closing.js"
 import { Descriptors, isExhaustion } from "./Descriptors.js"
-import { Handshakes } from "./Handshakes.js"
+import { carrierOf, Handshakes } from "./Handshakes.js"
 import { isSecured, loadTls } from "./lazyTls.js"
-import { check, describe, portOf, validate } from "./listenChecks.js"
+import { check, defaultProxyFrom, describe, portOf, validate } from "./listenChecks.js"
 import type { ListenOptions, TlsCredentials, TlsOptions } from "./ListenOptions.js"
 import { NodeTransport, remoteOf } from "./NodeTransport.js"
+import { type Introduced, ProxyHeaders } from "./ProxyHeaders.js"
 import { keepReadMemory } from "./readMemory.js"
 import { lookedAt } from "./tlsCallbacks.js"
 import { checkTls } from "./tlsChecks.js"
 import { TlsSettings } from "./TlsSettings.js"
+import * as TrustedProxies from "./TrustedProxies.js"
 import { claim, pathOf } from "./unixSocket.js"
 
 export { check, type ListenOptions, type TlsCredentials, type TlsOptions, TlsSettings }
@@ -86,16 +88,22 @@ const open = async (
   // known before anybody is accepted
   let path = options.path
   let own: Address | undefined = undefined
+  // by the PROXY headers that were read
+  const introductions = new WeakMap<Net.Socket, Introduced>()
+  const peerOf = (socket: Net.Socket): Address => introductions.get(socket)?.remote ?? remoteOf(socket, path)
   const handshakes = new Handshakes(
     bounds.handshakes,
-    (socket) => peerName(remoteOf(socket, path)),
+    (socket) => peerName(peerOf(socket)),
     (cause, remote) => lost("Handshake", cause, remote)
   )
   const accepted = (socket: Net.Socket): void => {
+    const introduced = introductions.get(isSecured(socket) ? carrierOf(socket) ?? socket : socket)
     if (isSecured(socket)) handshakes.over(socket)
     else descriptors.accepted(socket)
+    // rather nobody than a client under its proxy's name
+    if (headers !== undefined && introduced === undefined) return void socket.destroy()
     socket.allowHalfOpen = true
-    acceptor.accepted(new NodeTransport(socket, path, own))
+    acceptor.accepted(new NodeTransport(socket, path, own, introduced))
   }
   const secured = tls === undefined
     ? undefined
@@ -109,7 +117,26 @@ const open = async (
       // a client that leaves within the handshake is not waited for
       allowHalfOpen: false
     }, accepted)
-  const server = secured ?? Net.createServer(settings, accepted)
+  const headers = options.proxy === undefined ? undefined : new ProxyHeaders({
+    versions: options.proxy,
+    from: TrustedProxies.make(options.proxyFrom ?? defaultProxyFrom, "proxyFrom"),
+    most: bounds.handshakes,
+    timeout: bounds.handshakeTimeout,
+    peerOf,
+    introduced: (socket, introduced) => {
+      introductions.set(socket, introduced)
+      if (secured === undefined) accepted(socket)
+      // as node:tls has it for connections that others have accepted
+      else secured.emit("connection", socket)
+    },
+    lost: (error, peer) => acceptor.lost(error, peerName(peer))
+  })
+  const server = headers === undefined
+    ? secured ?? Net.createServer(settings, accepted)
+    : Net.createServer({ ...settings, allowHalfOpen: secured === undefined }, (socket) => {
+      descriptors.accepted(socket)
+      headers.add(socket)
+    })
   let detach = (): void => undefined
   if (secured !== undefined && tls !== undefined) {
     detach = tls.attach(secured)
@@ -139,7 +166,7 @@ const open = async (
   return {
     address,
     scheme: tls === undefined ? "http" : "https",
-    ...(secured === undefined ? {} : { arriving: handshakes }),
+    ...(secured === undefined && headers === undefined ? {} : { arriving: together([handshakes, headers]) }),
     // the queue of a descriptor is left to those who have it too
     close: Effect.sync(remove).pipe(
       Effect.zipRight(options.fd === undefined ? acceptWaiting(server) : Effect.void),
@@ -151,6 +178,15 @@ const open = async (
     )
   }
 }
+
+const together = (each: ReadonlyArray<Arriving | undefined>): Arriving => ({
+  get size() {
+    return each.reduce((sum, arriving) => sum + (arriving?.size ?? 0), 0)
+  },
+  dropAll: () => {
+    for (const arriving of each) arriving?.dropAll()
+  }
+})
 
 const noDescriptor = "the process has no descriptor left, so that connections are closed as they come; " +
   "let it have more (ulimit -n), or lower limits.connections"

@@ -6,10 +6,12 @@
 import { AsyncResource } from "node:async_hooks"
 import type * as Net from "node:net"
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls"
+import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import type { Address } from "../server/Address.js"
 import { transportErrorFrom } from "../server/ServerError.js"
 import type { TlsInfo, Transport, TransportEvents } from "../server/Transport.js"
 import { isSecured } from "./lazyTls.js"
+import type { Introduced } from "./ProxyHeaders.js"
 import { takenOf } from "./takenOf.js"
 
 /**
@@ -18,6 +20,7 @@ import { takenOf } from "./takenOf.js"
  */
 export class NodeTransport implements Transport {
   readonly remote: Address
+  readonly proxy: ProxyHeader | undefined
   private events: TransportEvents | undefined = undefined
   private written = 0
   private taken = 0
@@ -37,15 +40,18 @@ export class NodeTransport implements Transport {
   /**
    * @param localAddress where it was accepted, if that is the same for all of the listener's connections: to ask the system
    * costs as much as to answer a request
+   * @param introduced who the peer is by its PROXY header
    */
   constructor(
     private readonly socket: Net.Socket,
     private readonly path: string | undefined,
-    private localAddress: Address | undefined = undefined
+    private localAddress: Address | undefined = undefined,
+    introduced?: Introduced
   ) {
     this.secured = isSecured(socket)
     // Asked for at once: a socket that is gone has no peer, and the log still wants to name it.
-    this.remote = remoteOf(socket, path)
+    this.remote = introduced?.remote ?? remoteOf(socket, path)
+    this.proxy = introduced?.header
     socket.on("error", this.onError)
     socket.once("close", this.onClose)
   }

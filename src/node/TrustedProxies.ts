@@ -11,14 +11,16 @@ import type { TrustedProxies } from "../server/TrustedProxies.js"
  * Reads addresses and CIDR ranges, IPv4 and IPv6; `"unix"` trusts peers on unix sockets, which run on this machine. Throws
  * an `OptionError` that names an entry which is neither.
  *
+ * @param option what they were given as
+ *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (entries: ReadonlyArray<string>): TrustedProxies => {
+export const make = (entries: ReadonlyArray<string>, option = "trustedProxies"): TrustedProxies => {
   const unix = entries.includes("unix")
   // one list for each kind: node's would take an IPv4 peer for an IPv6 one where an IPv6 range spans the mapped addresses
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
-  for (const entry of entries) if (entry !== "unix") add(lists, entry)
+  for (const entry of entries) if (entry !== "unix") add(lists, entry, option)
   return {
     trusts: (peer) => {
       if (peer._tag === "Unix") return unix
@@ -32,7 +34,7 @@ export const make = (entries: ReadonlyArray<string>): TrustedProxies => {
 
 type Kind = "ipv4" | "ipv6"
 
-const add = (lists: Readonly<Record<Kind, BlockList>>, entry: string): void => {
+const add = (lists: Readonly<Record<Kind, BlockList>>, entry: string, option: string): void => {
   const [, given = "", length] = /^([^/]*)(?:\/([0-9]{1,3}))?$/.exec(entry) ?? []
   // an IPv4 address in IPv6's clothes (RFC 4291, 2.5.5.2): peers are told apart without them
   const address = length === undefined ? given.replace(/^::ffff:(?=.*\.)/i, "") : given
@@ -40,7 +42,7 @@ const add = (lists: Readonly<Record<Kind, BlockList>>, entry: string): void => {
   const bits = kind === "ipv4" ? 32 : 128
   if (kind === undefined || address.includes("%") || Number(length ?? bits) > bits) {
     throw new OptionError({
-      option: "trustedProxies",
+      option,
       description: `${entry} is no address, no CIDR range and not "unix"`
     })
   }

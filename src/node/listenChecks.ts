@@ -10,6 +10,7 @@ import { format } from "../server/Address.js"
 import { noSuchOption } from "../server/OptionNames.js"
 import { OptionError } from "../server/ServerError.js"
 import type { ListenOptions, TlsOptions } from "./ListenOptions.js"
+import * as TrustedProxies from "./TrustedProxies.js"
 
 /**
  * Throws an `OptionError` that names an option which is unknown or cannot be meant, whatever the others are. Options that do
@@ -28,6 +29,8 @@ export const check = (options: ListenOptions, who = "a listener", known = listen
     if (given === undefined || holds(given)) continue
     throw new OptionError({ option, description: `must be ${meant}; it is ${Inspectable.toStringUnknown(given)}` })
   }
+  // names an entry that is none
+  if (options.proxyFrom !== undefined) TrustedProxies.make(options.proxyFrom, "proxyFrom")
   if (options.reusePort === true && portOf(options) > 0 && !sharesPorts(process.versions.node)) {
     // node:net would ignore it
     throw new OptionError({
@@ -36,6 +39,12 @@ export const check = (options: ListenOptions, who = "a listener", known = listen
     })
   }
 }
+
+/**
+ * @since 0.2.0
+ * @category constants
+ */
+export const defaultProxyFrom: ReadonlyArray<string> = ["127.0.0.0/8", "::1", "unix"]
 
 type Check = readonly [meant: string, holds: (given: unknown) => boolean]
 
@@ -60,6 +69,14 @@ const checks: Readonly<Record<keyof ListenOptions, Check>> = {
   socket: [
     "what bind gave",
     (given) => Predicate.hasProperty(given, "take") && typeof given.take === "function"
+  ],
+  proxy: [
+    "\"v1\", \"v2\" or \"any\", or absent",
+    (given) => given === "v1" || given === "v2" || given === "any"
+  ],
+  proxyFrom: [
+    "a list of addresses",
+    (given) => Array.isArray(given) && given.every((each) => typeof each === "string")
   ],
   keepAliveInitialDelay: [
     "a number of milliseconds from 1000 to 2147483647, or Infinity",

@@ -96,6 +96,8 @@ export const split = (options: Options): {
     mode,
     path,
     port,
+    proxy,
+    proxyFrom,
     reusePort,
     socket,
     tls,
@@ -113,6 +115,8 @@ export const split = (options: Options): {
     mode,
     path,
     port,
+    proxy,
+    proxyFrom,
     reusePort,
     socket
   }

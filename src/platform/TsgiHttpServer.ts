@@ -24,6 +24,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { make as makeListener, TlsSettings } from "../node/NodeListener.js"
 import type { Fields } from "../protocol/fields.js"
+import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import type { Address } from "../server/Address.js"
 import type { Exchange } from "../server/Exchange.js"
 import { Listener } from "../server/Listener.js"
@@ -328,6 +329,18 @@ export {
    */
   get as socketScope
 } from "./SocketScope.js"
+
+/**
+ * The PROXY header that the connection began with: source and destination, and what version 2 adds; none where the option
+ * `proxy` is absent, and on another HttpServer.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const proxy: Effect.Effect<Option.Option<ProxyHeader>, never, HttpServerRequest.HttpServerRequest> = Effect.map(
+  HttpServerRequest.HttpServerRequest,
+  (request) => Option.fromNullable(request instanceof ServerRequest ? request.source.transport.proxy : undefined)
+)
 
 /**
  * Waits until the server begins to stop: for event streams and WebSockets, to say goodbye. Never on another HttpServer.

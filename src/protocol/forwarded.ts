@@ -110,7 +110,7 @@ const fromXForwarded = (
   let hops = 0
   for (const member of membersOf(lines.get("x-forwarded-for")).reverse()) {
     hops++
-    const address = isIpv6(member) ? { host: canonical(member), port: undefined } : addressOf(member)
+    const address = isIpv6(member) ? { host: canonicalIp(member), port: undefined } : addressOf(member)
     if (address === undefined) break
     client = address
     if (!trusts(address.host)) break
@@ -200,11 +200,16 @@ const addressOf = (node: string): Told["client"] => {
   const given = port.startsWith("_") ? "" : port
   if (given !== "" && portOf(given, 0) === undefined) return undefined
   if (v4 !== undefined && isIpv4(v4)) return { host: v4, port: portOf(given, 0) }
-  return v6 !== undefined && isIpv6(v6) ? { host: canonical(v6), port: portOf(given, 0) } : undefined
+  return v6 !== undefined && isIpv6(v6) ? { host: canonicalIp(v6), port: portOf(given, 0) } : undefined
 }
 
-// RFC 5952, as the peers of sockets are told; an IPv4 address in IPv6's clothes (RFC 4291, 2.5.5.2) is an IPv4 address
-const canonical = (ipv6: string): string => {
+/**
+ * An address as the peers of sockets are told: IPv6 as in RFC 5952, without brackets; an IPv4 address in IPv6's clothes
+ * (RFC 4291, 2.5.5.2) is an IPv4 address.
+ *
+ * @since 0.2.0
+ */
+export const canonicalIp = (ipv6: string): string => {
   const host = new URL(`http://[${ipv6}]`).hostname.slice(1, -1)
   const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host) ?? []
   if (high === undefined) return host

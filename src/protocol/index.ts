@@ -11,6 +11,16 @@ export * from "./framing.js"
 export { isFieldValue, isToken, listMembers } from "./grammar.js"
 export * from "./limits.js"
 export * from "./octets.js"
+export {
+  type ProxyAddress,
+  type ProxyFailure,
+  type ProxyHeader,
+  type ProxyReading,
+  type ProxySsl,
+  type ProxyTlv,
+  type ProxyVersions,
+  readProxyHeader
+} from "./proxyHeader.js"
 export * from "./reasonPhrase.js"
 export * from "./requestHead.js"
 export * from "./requestReader.js"

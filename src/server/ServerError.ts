@@ -55,7 +55,13 @@ export class BindError extends TaggedError("BindError")<{
  * @category errors
  */
 export class TransportError extends TaggedError("TransportError")<{
-  readonly reason: "Reset" | "TimedOut" | "Handshake" | "Accept" | "Other"
+  readonly reason: "Reset" | "TimedOut" | "Handshake" | "Accept" | "Proxy" | "Other"
+  /**
+   * Of `Proxy`: no PROXY header came, it was not as it should be, it came too late, or not from one of `proxyFrom`.
+   *
+   * @since 0.2.0
+   */
+  readonly detail?: "Missing" | "Malformed" | "Late" | "Stranger"
   readonly cause: unknown
 }> {
   override get message(): string {

@@ -47,9 +47,10 @@ export class Tally {
     Metrics.connectionAccepted()
   }
 
-  connectionLost({ reason }: TransportError): void {
-    count(this.lostBy, reason)
-    Metrics.connectionLost(reason)
+  connectionLost({ detail, reason }: TransportError): void {
+    const why = detail === undefined ? reason : `${reason}${detail}`
+    count(this.lostBy, why)
+    Metrics.connectionLost(why)
   }
 
   metrics(connections: ServerMetrics["connections"]): ServerMetrics {

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import type { Address } from "./Address.js"
 import type { TransportError } from "./ServerError.js"
 
@@ -56,6 +57,12 @@ export interface Transport {
   /** Unix peers have no name: their path is empty. */
   readonly remote: Address
   readonly tls: TlsInfo | undefined
+  /**
+   * The PROXY header that it began with, which `remote` is from; absent where none was asked for.
+   *
+   * @since 0.2.0
+   */
+  readonly proxy?: ProxyHeader | undefined
   /** Begins delivery. Called once. */
   readonly open: (events: TransportEvents) => void
   /** Sends bytes, or latin-1 text. Never waits; look at `pending` for back-pressure. */

@@ -73,6 +73,13 @@ export interface Environ {
   "tsgi.signal": AbortSignal
   /** What the TLS session agreed on, the client's certificate included; absent without TLS. */
   "tsgi.tls"?: Transport["tls"]
+  /**
+   * The PROXY header that the connection began with: source and destination, and what version 2 adds; absent where the
+   * listener's option `proxy` is.
+   *
+   * @since 0.2.0
+   */
+  "tsgi.proxy"?: Transport["proxy"]
   /** A field of the request: its name in capitals, `-` as `_`; absent where it did not come. */
   [header: `HTTP_${string}`]: string | undefined
   /** What the application, or the option `environ`, adds: under names with a dot (PEP 3333). */

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Fields } from "../protocol/fields.js"
+import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import { type Forwarded, schemeOf } from "../server/Forwarding.js"
 import type { Outcome } from "../server/Outcome.js"
@@ -79,7 +80,8 @@ export class EnvironRecord implements Environ {
   declare "eventlet.set_idle": () => void
   declare "tsgi.interim": (status: number, headers?: HeaderPairs) => void
   declare "tsgi.outcome"?: Outcome
-  declare "tsgi.tls"?: TlsInfo;
+  declare "tsgi.tls"?: TlsInfo
+  declare "tsgi.proxy"?: ProxyHeader;
   [header: `HTTP_${string}`]: string | undefined
   [key: string]: unknown
   readonly #lent: Lent
@@ -92,7 +94,7 @@ export class EnvironRecord implements Environ {
     forwarded: Forwarded | undefined
   ) {
     this.#lent = lent
-    const { local, remote, tls } = transport
+    const { local, proxy, remote, tls } = transport
     const scheme = forwarded?.scheme ?? schemeOf(transport)
     const form = request.form
     const located = form._tag === "Origin" || form._tag === "Absolute"
@@ -125,6 +127,7 @@ export class EnvironRecord implements Environ {
     if (located && form.query !== undefined) this.QUERY_STRING = form.query
     if (scheme === "https") this.HTTPS = "on"
     if (tls !== undefined) this["tsgi.tls"] = tls
+    if (proxy !== undefined) this["tsgi.proxy"] = proxy
     const { keys, values } = view
     for (let i = 0; i < keys.length; i++) this[keys[i]] = values[i]
     // a length does not count beside a transfer coding (RFC 9112, 6.3), where the parser was told to let both pass

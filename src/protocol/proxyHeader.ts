@@ -1,0 +1,359 @@
+/**
+ * The PROXY protocol, versions 1 and 2 (haproxy.org, doc/proxy-protocol.txt): what a load balancer says of its client before
+ * the first byte that is the client's. Strict: what is not as the specification has it is a failure.
+ *
+ * @since 0.2.0
+ */
+import { Buffer } from "node:buffer"
+import { canonicalIp } from "./forwarded.js"
+import { isIpv4, isIpv6 } from "./target.js"
+
+/**
+ * Which versions are taken: the one, the other, or either.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type ProxyVersions = "v1" | "v2" | "any"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type ProxyAddress =
+  | { readonly host: string; readonly port: number }
+  /** Of a unix socket: without what follows its first zero byte, and empty where it has no name. */
+  | { readonly path: string }
+
+/**
+ * One of the values that version 2 may add (section 2.2).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ProxyTlv {
+  readonly type: number
+  readonly value: Uint8Array
+}
+
+/**
+ * What the client's TLS session with the proxy was (section 2.2.6).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ProxySsl {
+  /** Did the client speak TLS? */
+  readonly secured: boolean
+  /** Did it show a certificate, on this connection or in this session? */
+  readonly certificate: boolean
+  /** Did it show one that was verified? */
+  readonly verified: boolean
+  /** Such as `TLSv1.3`. */
+  readonly version: string | undefined
+  readonly cipher: string | undefined
+  /** The common name of the client's certificate. */
+  readonly commonName: string | undefined
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface ProxyHeader {
+  readonly version: 1 | 2
+  /** Who connected to the proxy; `undefined` where it does not say (UNKNOWN, UNSPEC), or speaks for itself (LOCAL). */
+  readonly source: ProxyAddress | undefined
+  /** Where the proxy was reached. */
+  readonly destination: ProxyAddress | undefined
+  /** The application protocol agreed on with the client (ALPN), one character for each byte. */
+  readonly alpn: string | undefined
+  /** The name that the client asked for (SNI). */
+  readonly authority: string | undefined
+  /** What the proxy calls this connection. */
+  readonly uniqueId: Uint8Array | undefined
+  readonly ssl: ProxySsl | undefined
+  /** The network namespace, by its name. */
+  readonly netns: string | undefined
+  /** All of them, those above included, in order. */
+  readonly tlvs: ReadonlyArray<ProxyTlv>
+}
+
+/**
+ * What the first bytes of a connection are. `length` is how many of them are the header: what follows is the client's.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type ProxyReading =
+  | { readonly _tag: "More" }
+  /** The proxy speaks for itself, or does not know for whom: the connection's own addresses stand. */
+  | { readonly _tag: "Local"; readonly length: number; readonly header: ProxyHeader }
+  | { readonly _tag: "Source"; readonly length: number; readonly header: ProxyHeader; readonly source: ProxyAddress }
+  | ProxyFailure
+
+/**
+ * `Missing`: what came is the beginning of something else.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ProxyFailure {
+  readonly _tag: "Failure"
+  readonly reason: "Missing" | "Malformed"
+  readonly message: string
+}
+
+/**
+ * Bytes that a header may have: of version 1 with its end of line, of version 2 behind its first 16.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const longest = { v1: 107, v2: 4096 }
+
+/**
+ * Reads the header at the beginning of `bytes`, all that have come until now.
+ *
+ * @since 0.2.0
+ * @category parsing
+ */
+export const readProxyHeader = (bytes: Uint8Array, versions: ProxyVersions = "any"): ProxyReading => {
+  if (bytes.length === 0) return more
+  if (versions !== "v2" && startsAlike(bytes, textStart)) return readText(bytes)
+  if (versions !== "v1" && startsAlike(bytes, signature)) {
+    return readBinary(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+  }
+  return failure("Missing", `the connection does not begin with a PROXY header${expected[versions]}`)
+}
+
+const expected = { v1: " of version 1", v2: " of version 2", any: "" }
+
+const more: ProxyReading = { _tag: "More" }
+const textStart = Buffer.from("PROXY ", "latin1")
+const signature = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1")
+
+const failure = (reason: ProxyFailure["reason"], message: string): ProxyFailure => ({
+  _tag: "Failure",
+  reason,
+  message
+})
+const malformed = (message: string): ProxyFailure => failure("Malformed", message)
+
+const startsAlike = (bytes: Uint8Array, start: Uint8Array): boolean => {
+  for (let i = Math.min(bytes.length, start.length) - 1; i >= 0; i--) if (bytes[i] !== start[i]) return false
+  return true
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// version 1: a line
+
+const readText = (bytes: Uint8Array): ProxyReading => {
+  const end = bytes.subarray(0, longest.v1).indexOf(0x0a)
+  if (end < 0) return bytes.length < longest.v1 ? more : malformed(`its line is longer than ${longest.v1} bytes`)
+  const line = Buffer.from(bytes.buffer, bytes.byteOffset, end + 1).toString("latin1")
+  const [, family, source, destination, sourcePort, destinationPort] = whole.exec(line) ?? []
+  const length = end + 1
+  if (family === undefined) {
+    return unknown.test(line)
+      ? { _tag: "Local", length, header: plain(1) }
+      : malformed("its line is not as it should be")
+  }
+  const isAddress = family === "TCP4" ? isIpv4 : isIpv6
+  if (!isAddress(source) || !isAddress(destination)) return malformed(`its line has no two addresses of ${family}`)
+  const [from, to] = [Number(sourcePort), Number(destinationPort)]
+  if (from > 65_535 || to > 65_535) return malformed("its line has a port above 65535")
+  return sourced(length, {
+    ...plain(1),
+    source: { host: hostOf(source), port: from },
+    destination: { host: hostOf(destination), port: to }
+  })
+}
+
+const hostOf = (address: string): string => isIpv4(address) ? address : canonicalIp(address)
+
+// numbers have no leading zeros
+const whole = /^PROXY (TCP4|TCP6) ([0-9.a-fA-F:]+) ([0-9.a-fA-F:]+) (0|[1-9][0-9]{0,4}) (0|[1-9][0-9]{0,4})\r\n$/
+const unknown = /^PROXY UNKNOWN(?: [^\r\n]*)?\r\n$/
+
+const plain = (version: 1 | 2): ProxyHeader => ({
+  version,
+  source: undefined,
+  destination: undefined,
+  alpn: undefined,
+  authority: undefined,
+  uniqueId: undefined,
+  ssl: undefined,
+  netns: undefined,
+  tlvs: []
+})
+
+const sourced = (length: number, header: ProxyHeader & { readonly source: ProxyAddress }): ProxyReading => ({
+  _tag: "Source",
+  length,
+  header,
+  source: header.source
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// version 2: signature, version and command, family and transport, length; then addresses and values
+
+const Command = { Local: 0, Proxy: 1 }
+
+const headLength = 16
+
+const readBinary = (bytes: Buffer): ProxyReading => {
+  // each is judged as soon as it is there
+  if (bytes.length > 12 && bytes[12] >> 4 !== 2) return malformed(`it is of version ${bytes[12] >> 4}`)
+  if (bytes.length > 12 && (bytes[12] & 15) > Command.Proxy) return malformed(`its command is ${bytes[12] & 15}`)
+  if (bytes.length > 13 && (bytes[13] >> 4 > 3 || (bytes[13] & 15) > 2)) {
+    return malformed(`its family and transport are 0x${bytes[13].toString(16).padStart(2, "0")}`)
+  }
+  if (bytes.length < headLength) return more
+  const size = bytes.readUInt16BE(14)
+  if (size > longest.v2) return malformed(`it says that ${size} bytes follow, and ${longest.v2} may`)
+  const length = headLength + size
+  if (bytes.length < length) return more
+  const header = bytes.subarray(0, length)
+  const family = header[13] >> 4
+  // without a family or a transport nothing is said of the addresses
+  const isTold = family !== 0 && (header[13] & 15) !== 0
+  if ((header[12] & 15) === Command.Local) {
+    // what follows is nobody's, but for its checksum
+    const tlvs = tlvsFrom(header, headLength + (isTold ? addressLengths[family] : 0))
+    return tlvs !== undefined && !isIntact(header, tlvs) ? damaged : { _tag: "Local", length, header: plain(2) }
+  }
+  if (!isTold) {
+    const tlvs = tlvsFrom(header, headLength)
+    const values = tlvs === undefined ? plain(2) : valued(header, tlvs)
+    return "_tag" in values ? values : { _tag: "Local", length, header: values }
+  }
+  if (size < addressLengths[family]) return malformed("it is too short for its addresses")
+  const tlvs = tlvsFrom(header, headLength + addressLengths[family])
+  if (tlvs === undefined) return malformed("its values do not end where it ends")
+  const values = valued(header, tlvs)
+  return "_tag" in values ? values : sourced(length, { ...values, ...addresses[family](header) })
+}
+
+const addressLengths = [0, 12, 36, 216]
+
+type Addresses = { readonly source: ProxyAddress; readonly destination: ProxyAddress }
+
+const addresses: ReadonlyArray<(header: Buffer) => Addresses> = [
+  () => ({ source: { path: "" }, destination: { path: "" } }),
+  (header) => ({
+    source: { host: header.subarray(16, 20).join("."), port: header.readUInt16BE(24) },
+    destination: { host: header.subarray(20, 24).join("."), port: header.readUInt16BE(26) }
+  }),
+  (header) => ({
+    source: { host: ipv6At(header, 16), port: header.readUInt16BE(48) },
+    destination: { host: ipv6At(header, 32), port: header.readUInt16BE(50) }
+  }),
+  (header) => ({ source: { path: pathAt(header, 16) }, destination: { path: pathAt(header, 124) } })
+]
+
+const ipv6At = (header: Buffer, at: number): string =>
+  canonicalIp(Array.from({ length: 8 }, (_, i) => header.readUInt16BE(at + 2 * i).toString(16)).join(":"))
+
+const pathAt = (header: Buffer, at: number): string => {
+  const path = header.subarray(at, at + 108)
+  const end = path.indexOf(0)
+  return path.toString("utf8", 0, end < 0 ? undefined : end)
+}
+
+const Type = {
+  Alpn: 0x01,
+  Authority: 0x02,
+  Crc32c: 0x03,
+  UniqueId: 0x05,
+  Ssl: 0x20,
+  SslVersion: 0x21,
+  SslCommonName: 0x22,
+  SslCipher: 0x23,
+  Netns: 0x30
+}
+
+interface PlacedTlv extends ProxyTlv {
+  /** Where its value begins. */
+  readonly at: number
+}
+
+// `undefined` where they do not fill the rest exactly
+const tlvsFrom = (bytes: Buffer, start: number): ReadonlyArray<PlacedTlv> | undefined => {
+  const tlvs: Array<PlacedTlv> = []
+  let at = start
+  while (at < bytes.length) {
+    if (at + 3 > bytes.length) return undefined
+    const end = at + 3 + bytes.readUInt16BE(at + 1)
+    if (end > bytes.length) return undefined
+    // a copy: what a socket has read is not to be kept for a few bytes
+    tlvs.push({ type: bytes[at], value: Uint8Array.from(bytes.subarray(at + 3, end)), at: at + 3 })
+    at = end
+  }
+  return at === bytes.length ? tlvs : undefined
+}
+
+const valued = (header: Buffer, tlvs: ReadonlyArray<PlacedTlv>): ProxyHeader | ProxyFailure => {
+  if (!isIntact(header, tlvs)) return damaged
+  // the first one, where there are several
+  const valueOf = (type: number): Uint8Array | undefined => tlvs.find((tlv) => tlv.type === type)?.value
+  const ssl = valueOf(Type.Ssl)
+  const uniqueId = valueOf(Type.UniqueId)
+  const session = ssl === undefined ? undefined : readSsl(Buffer.from(ssl))
+  if (ssl !== undefined && session === undefined) return malformed("its value of TLS is not as it should be")
+  if (uniqueId !== undefined && uniqueId.length > 128) return malformed("its unique id is longer than 128 bytes")
+  return {
+    ...plain(2),
+    alpn: textOf(valueOf(Type.Alpn), "latin1"),
+    authority: textOf(valueOf(Type.Authority), "utf8"),
+    uniqueId,
+    ssl: session,
+    netns: textOf(valueOf(Type.Netns), "latin1"),
+    tlvs: tlvs.map(({ type, value }) => ({ type, value }))
+  }
+}
+
+const textOf = (value: Uint8Array | undefined, encoding: "latin1" | "utf8"): string | undefined =>
+  value === undefined ? undefined : Buffer.from(value).toString(encoding)
+
+// a byte of flags, four of what verifying said (0: it is good), and values of their own
+const readSsl = (value: Buffer): ProxySsl | undefined => {
+  const tlvs = value.length < 5 ? undefined : tlvsFrom(value, 5)
+  if (tlvs === undefined) return undefined
+  const text = (type: number): string | undefined => textOf(tlvs.find((tlv) => tlv.type === type)?.value, "utf8")
+  const certificate = (value[0] & 0b110) !== 0
+  return {
+    secured: (value[0] & 0b001) !== 0,
+    certificate,
+    verified: certificate && value.readUInt32BE(1) === 0,
+    version: text(Type.SslVersion),
+    cipher: text(Type.SslCipher),
+    commonName: text(Type.SslCommonName)
+  }
+}
+
+const damaged = malformed("its checksum is of other bytes")
+
+// The checksum is of the whole header, with its own four bytes as zeros.
+const isIntact = (header: Buffer, tlvs: ReadonlyArray<PlacedTlv>): boolean => {
+  const sums = tlvs.filter(({ type }) => type === Type.Crc32c)
+  if (sums.length === 0) return true
+  const [{ at, value }] = sums
+  if (sums.length > 1 || value.length !== 4) return false
+  const blank = Uint8Array.from(header).fill(0, at, at + 4)
+  return crc32c(blank) === header.readUInt32BE(at)
+}
+
+/**
+ * CRC-32C (RFC 9260, appendix A), as an unsigned number.
+ *
+ * @since 0.2.0
+ */
+export const crc32c = (bytes: Uint8Array): number => {
+  let crc = 0xffffffff
+  for (const byte of bytes) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0)
+  }
+  return ~crc >>> 0
+}
