@@ -28,8 +28,14 @@ const carried = {
     "@effect/printer",
     "@effect/printer-ansi",
     "@effect/typeclass",
+    "chokidar",
     "effect",
+    "find-my-way-ts",
+    "mime",
+    "multipasta",
+    "readdirp",
     "smol-toml",
+    "ws",
     "yaml"
   ]
 }
@@ -87,6 +93,9 @@ const ownFacade = {
   }
 }
 
+/** What ws would take if it were there. */
+const unneeded = ["bufferutil", "utf-8-validate"]
+
 const [facade, others, command] = await Promise.all([
   build({
     ...common,
@@ -103,7 +112,7 @@ const [facade, others, command] = await Promise.all([
       })),
       { in: "src/cli/worker.ts", out: "worker" }
     ],
-    external: [...imported, "bufferutil", "utf-8-validate"],
+    external: [...imported, ...unneeded],
     plugins: [builtins, ownFacade]
   }),
   build({
@@ -113,6 +122,7 @@ const [facade, others, command] = await Promise.all([
     // a program and no library: nobody steps into it
     minify: true,
     sourcemap: false,
+    external: [...unneeded, "@effect/platform-node/NodeHttpClient"],
     plugins: [builtins]
   })
 ])

@@ -5,8 +5,8 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { type ServerMetrics, zero } from "../server/ServerMetrics.js"
 import type { Reason } from "./Plan.js"
-import { noTotals, type Totals } from "./Totals.js"
 import type { Worker } from "./WorkerProcess.js"
 
 /**
@@ -55,8 +55,10 @@ export interface Facts {
   readonly restarts: Record<Reason, number>
   readonly reloads: { done: number; refused: number }
   lastReload: { readonly at: number; readonly outcome: ReloadResult } | undefined
+  /** Milliseconds of the monotonic clock when it was found that no worker answers; `undefined` while one does. */
+  lackingSince: number | undefined
   /** Of the workers that are gone. */
-  past: Totals
+  past: ServerMetrics
 }
 
 /**
@@ -73,5 +75,6 @@ export const make = (startedAt: number, begun: number): Facts => ({
   restarts: { crash: 0, hang: 0, requests: 0, age: 0, memory: 0, told: 0, boot: 0 },
   reloads: { done: 0, refused: 0 },
   lastReload: undefined,
-  past: noTotals
+  lackingSince: begun,
+  past: zero
 })

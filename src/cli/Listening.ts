@@ -6,9 +6,11 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { activatedSockets, type Environment } from "../node/activation.js"
 import * as BoundSocket from "../node/BoundSocket.js"
 import { format } from "../server/Address.js"
 import type { BindError } from "../server/ServerError.js"
+import { Journal } from "./Journal.js"
 import type { ListenSpec, Settings } from "./Settings.js"
 
 /**
@@ -30,6 +32,37 @@ export interface Listening {
  * @category constructors
  */
 export const make = (
+  settings: Pick<Settings, "listen" | "listenByDefault" | "backlog" | "bindRetry">,
+  env: Environment
+): Effect.Effect<ReadonlyArray<Listening>, { readonly message: string }, Scope.Scope | Journal> =>
+  Effect.gen(function*() {
+    const journal = yield* Journal
+    if (!settings.listenByDefault) return yield* bindAll(settings)
+    const activated = yield* Effect.try({
+      try: () => activatedSockets(env),
+      catch: (error) => ({ message: error instanceof Error ? error.message : String(error) })
+    })
+    if (activated.length > 0) {
+      const tls = settings.listen.some(({ tls }) => tls)
+      return activated.map(({ fd, name }): Listening => ({
+        fd,
+        tls,
+        address: `${tls ? "https" : "http"}:fd:${fd}${name === undefined ? "" : ` (${name})`}`,
+        from: "activation"
+      }))
+    }
+    if (env["LISTEN_FDS"] !== undefined && env["LISTEN_PID"] !== undefined) {
+      yield* journal.warn(
+        "activation",
+        `LISTEN_FDS is meant for pid ${
+          env["LISTEN_PID"]
+        } and not for this process: start node_modules/.bin/tsgi without a wrapper`
+      )
+    }
+    return yield* bindAll(settings)
+  })
+
+const bindAll = (
   settings: Pick<Settings, "listen" | "backlog" | "bindRetry">
 ): Effect.Effect<ReadonlyArray<Listening>, BindError, Scope.Scope> =>
   Effect.forEach(settings.listen, (spec) => {

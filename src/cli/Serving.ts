@@ -3,7 +3,8 @@
  *
  * @since 0.2.0
  */
-import type { Beat, Interface, Serve } from "./messages.js"
+import type { ServerMetrics } from "../server/ServerMetrics.js"
+import type { Interface, Serve } from "./messages.js"
 
 /**
  * What both doors give.
@@ -15,7 +16,7 @@ export interface Serving {
   readonly stop: (options: { readonly settle: number; readonly grace: number }) => Promise<
     { readonly cut: number; readonly interrupted: number } | undefined
   >
-  readonly counts: () => Pick<Beat, "requests" | "refused" | "aborted" | "responseBytes" | "connections">
+  readonly metrics: () => ServerMetrics
   readonly reopen: () => void
 }
 
@@ -28,6 +29,8 @@ export interface Serving {
 export interface LoadedApp {
   readonly kind: Exclude<Interface, "auto">
   readonly value: unknown
+  /** What it does that is the command's part. */
+  readonly warnings: ReadonlyArray<string>
 }
 
 /**

@@ -13,13 +13,13 @@ import * as FiberSet from "effect/FiberSet"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import { sum, zero } from "../server/ServerMetrics.js"
 import * as Facts from "./Facts.js"
 import type { ReloadResult, Slot } from "./Facts.js"
 import { Journal } from "./Journal.js"
 import type { Plan, PlanError, Reason } from "./Plan.js"
 import { limitsOf, overdue } from "./recycling.js"
 import { type ChildExit, Spawner } from "./Spawner.js"
-import { addBeat } from "./Totals.js"
 import { describeCount, describeTime, plural } from "./values.js"
 import * as WorkerProcess from "./WorkerProcess.js"
 import type { BootError, Worker } from "./WorkerProcess.js"
@@ -137,6 +137,9 @@ export const make = (
             generation,
             ms: worker.readyIn
           })
+          if (slot.number === 1) {
+            yield* Effect.forEach(worker.warnings, (warning) => journal.warn("app", warning), { discard: true })
+          }
           return { worker, scope }
         })
       )
@@ -263,14 +266,14 @@ export const make = (
       Effect.gen(function*() {
         const exit = yield* Deferred.await(worker.exited)
         facts.workers.delete(worker)
-        facts.past = addBeat(facts.past, worker.beat)
+        facts.past = sum([facts.past, { ...worker.beat.metrics, connections: zero.connections }])
         if (worker.readyIn === undefined) return
         const now = yield* WorkerProcess.monotonic
         const lived = now - worker.begun
         const words = `${worker.name} ${WorkerProcess.diedOf(exit)} after ${describeTime(lived)}, ${
-          plural(worker.beat.requests, "request")
+          plural(worker.requests, "request")
         }`
-        const fields = { slot: slot.number, pid: worker.pid, ...exit, requests: worker.beat.requests }
+        const fields = { slot: slot.number, pid: worker.pid, ...exit, requests: worker.requests }
         if (slot.current !== worker || slot.removed || ending()) {
           return yield* journal.info("gone", words, fields)
         }
@@ -387,6 +390,8 @@ export const make = (
       // a machine that slept: nobody's beats are late but by that
       const slept = now - looked > 4 * lookEvery ? now - looked : 0
       looked = now
+      if (facts.slots.some(({ current }) => current?.isReady)) facts.lackingSince = undefined
+      else facts.lackingSince ??= now
       const { hangTimeout } = current.recycling
       for (const slot of facts.slots) {
         const worker = slot.current
@@ -430,6 +435,7 @@ export const make = (
           { concurrency: "unbounded", discard: true }
         )
         facts.state = "serving"
+        facts.lackingSince = undefined
         yield* fork(Effect.asVoid(Effect.repeat(look, Schedule.spaced(lookEvery))))
       }),
       lost: Deferred.await(lost),

@@ -13,8 +13,17 @@ import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
+import { total, zero } from "../server/ServerMetrics.js"
 import { Journal } from "./Journal.js"
-import { type Assignment, type Beat, type FromWorker, isFromWorker, type Phase, protocol } from "./messages.js"
+import {
+  type Assignment,
+  type Beat,
+  type FromWorker,
+  type Interface,
+  isFromWorker,
+  type Phase,
+  protocol
+} from "./messages.js"
 import type { Patience, Reason, WorkerLimits } from "./Plan.js"
 import { type Child, type ChildExit, type ChildSettings, Spawner } from "./Spawner.js"
 import { describeTime } from "./values.js"
@@ -49,6 +58,8 @@ export class Worker {
   readonly exited = Deferred.unsafeMake<ChildExit>(FiberId.none)
   child: Child | undefined = undefined
   beat: Beat = noBeat
+  interface: Exclude<Interface, "auto"> = "wsgi"
+  warnings: ReadonlyArray<string> = []
   /** Requests answered at each of the last beats, oldest first. */
   readonly history: Array<number> = []
   lastBeat: number
@@ -81,6 +92,10 @@ export class Worker {
     return `worker ${this.slot}${this.child === undefined ? "" : ` (${this.pid})`}`
   }
 
+  get requests(): number {
+    return total(this.beat.metrics.requests)
+  }
+
   get isReady(): boolean {
     return this.readyIn !== undefined && this.drainedAt === undefined && !this.gone
   }
@@ -96,18 +111,14 @@ export class Worker {
     this.beat = beat
     this.lastBeat = now
     this.hung = false
-    this.history.push(beat.requests)
+    this.history.push(this.requests)
     if (this.history.length > 61) this.history.shift()
   }
 }
 
 const noBeat: Beat = {
   type: "beat",
-  requests: 0,
-  refused: 0,
-  aborted: 0,
-  responseBytes: 0,
-  connections: { idle: 0, active: 0, waiting: 0 },
+  metrics: zero,
   loopDelay: { p50: 0, p99: 0, max: 0 },
   rss: 0,
   heap: 0,
@@ -240,7 +251,9 @@ const heard = (worker: Worker, spec: WorkerSpec, message: FromWorker): Effect.Ef
         )
         return yield* kill(worker)
       case "ready":
+        worker.interface = message.interface
         worker.readyIn = Math.round(now - worker.begun)
+        worker.warnings = message.warnings
         return void Deferred.unsafeDone(worker.ready, Exit.void)
       case "failed":
         return void Deferred.unsafeDone(

@@ -19,6 +19,8 @@ import type { AccessRecord } from "../server/AccessRecord.js"
 import { Listener } from "../server/Listener.js"
 import * as Server from "../server/Server.js"
 import { ServerConfig } from "../server/ServerConfig.js"
+import { zero } from "../server/ServerMetrics.js"
+import * as MemoryListener from "../testing/MemoryService.js"
 import * as Log from "../wsgi/Log.js"
 import { accessLine } from "./accessLine.js"
 import type { Serve } from "./messages.js"
@@ -31,40 +33,43 @@ import { tlsOptions } from "./tlsOptions.js"
  */
 export const open: Open = async ({ value }, serve, enough, listening) => {
   const [listener, ...others] = serve.listeners
-  if (listener === undefined || others.length > 0) {
+  if (others.length > 0) {
     throw new AppError("an Effect app is served on one address: give one --listen")
   }
   const given = {
     ...serve.options,
     timeouts: { ...groupOf(serve.options, "timeouts"), settle: serve.settle, grace: serve.grace },
-    fd: listener.fd,
-    backlog: listener.backlog
+    ...(listener === undefined ? {} : { fd: listener.fd, backlog: listener.backlog })
   }
   if (!isOptions(given)) throw new TypeError("no options")
   const { config, door, listening: where } = split(given)
   const sink = serve.accessLog === "none" ? undefined : Log.open(serve.accessLog === "-" ? 2 : serve.accessLog, false)
   const format = formatOf(serve, config)
   const count = counter(serve.tellAfter, enough)
-  let requests = 0
   const services = Server.services(config).pipe(
     Context.add(ServerConfig, config),
     Context.add(
       Listener,
-      makeListener(where, listener.tls === undefined ? undefined : new TlsSettings(tlsOptions(listener.tls)))
+      listener === undefined
+        // looked at, and served to nobody
+        ? MemoryListener.make().listener
+        : makeListener(where, listener.tls === undefined ? undefined : new TlsSettings(tlsOptions(listener.tls)))
     ),
     Context.add(AccessLog.AccessLog, {
-      write: (record: AccessRecord) => {
-        if (record.outcome !== undefined) {
-          requests++
-          count()
-        }
+      ...AccessLog.none,
+      write: sink === undefined && serve.tellAfter === 0 ? undefined : (record: AccessRecord) => {
+        if (record.outcome !== undefined) count()
         sink?.info(format(record))
       }
     })
   )
+  let made: HttpServer.HttpServer | undefined
   const httpServer = Layer.scoped(
     HttpServer.HttpServer,
-    Effect.zipRight(Effect.sync(listening), Effect.provide(TsgiHttpServer.makeWith(door), services))
+    Effect.sync(listening).pipe(
+      Effect.zipRight(Effect.provide(TsgiHttpServer.makeWith(door), services)),
+      Effect.tap((server) => Effect.sync(() => made = server))
+    )
   )
   const scope = Effect.runSync(Scope.make())
   await Effect.runPromise(
@@ -76,14 +81,11 @@ export const open: Open = async ({ value }, serve, enough, listening) => {
       await sink?.close()
       return undefined
     },
-    counts: () => ({
-      requests,
-      refused: 0,
-      aborted: 0,
-      responseBytes: 0,
-      connections: { idle: 0, active: 0, waiting: 0 }
-    }),
-    reopen: () => undefined
+    metrics: () =>
+      made === undefined
+        ? zero
+        : Effect.runSync(Effect.provideService(TsgiHttpServer.metrics, HttpServer.HttpServer, made)),
+    reopen: () => sink?.reopen()
   }
 }
 

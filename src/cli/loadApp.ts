@@ -19,20 +19,28 @@ import { AppError, type LoadedApp } from "./Serving.js"
  */
 export const load = async (source: AppSource, loaded: () => void): Promise<LoadedApp> => {
   const before = listening()
+  const handled = handlers()
   let module: unknown
   try {
     module = await import(pathToFileURL(source.file).href)
   } catch (error) {
     throw new AppError(`cannot load ${source.name}: ${explained(error, source)}`, { cause: error })
   }
-  const found = pick(module, source, listening() > before)
-  if (!source.factory) return { kind: kindOf(found, source), value: found }
+  const listens = listening() > before
+  const found = pick(module, source, listens)
+  const warnings = [
+    ...(listens ? [`${source.name} listens by itself, which is the command's part`] : []),
+    ...(handlers() > handled
+      ? [`${source.name} handles SIGTERM or SIGINT (NodeRuntime.runMain does), which is the command's part`]
+      : [])
+  ]
+  if (!source.factory) return { kind: kindOf(found, source), value: found, warnings }
   if (!isFactory(found)) {
     throw new AppError(`${told(source)} is ${described(found)}, and --factory wants a function that makes the app`)
   }
   loaded()
   const made: unknown = await found()
-  return { kind: kindOf(made, source), value: made }
+  return { kind: kindOf(made, source), value: made, warnings }
 }
 
 const isFactory = (value: unknown): value is () => unknown => typeof value === "function"
@@ -40,6 +48,8 @@ const isFactory = (value: unknown): value is () => unknown => typeof value === "
 // Sockets that listen in this process.
 const listening = (): number =>
   process.getActiveResourcesInfo().filter((name) => /^(?:TCPServer|Pipe)/.test(name) && name !== "PipeWrap").length
+
+const handlers = (): number => process.listenerCount("SIGTERM") + process.listenerCount("SIGINT")
 
 const told = ({ export: name, name: file }: AppSource): string =>
   `${file}${name === "default" ? "'s default export" : `'s export ${name}`}`

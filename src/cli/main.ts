@@ -11,11 +11,14 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Fs from "node:fs"
 import { fileURLToPath } from "node:url"
+import * as AskVerbs from "./askVerbs.js"
+import { check } from "./check.js"
+import { CommandError } from "./CommandError.js"
 import * as CommandLine from "./commandLine.js"
 import * as ConfigFile from "./ConfigFile.js"
 import * as Journal from "./Journal.js"
 import { PlanError } from "./Plan.js"
-import { CommandError, serve } from "./serve.js"
+import { serve } from "./serve.js"
 import * as Settings from "./Settings.js"
 import * as Signals from "./Signals.js"
 import * as Spawner from "./Spawner.js"
@@ -40,36 +43,49 @@ const settingsOf = (flags: Flags): Effect.Effect<Settings.Settings, PlanError> =
         : new PlanError({ code: 2, message: `cannot read the settings: ${String(error)}` })
   })
 
-const serveVerb = (app: string, flags: Flags): Effect.Effect<number, PlanError | CommandError> =>
+const layerOf = (settings: Settings.Settings): Layer.Layer<Spawner.Spawner | Journal.Journal> =>
+  Layer.merge(
+    Spawner.layer(fileURLToPath(new URL("worker.js", import.meta.url))),
+    Journal.layer({ format: settings.log, least: settings.logLevel })
+  )
+
+const serveVerb = (app: string, flags: Flags, dev: boolean): Effect.Effect<number, PlanError | CommandError> =>
   Effect.gen(function*() {
     const signals = yield* Signals.make
     const settings = yield* settingsOf(flags)
-    const layer = Layer.merge(
-      Spawner.layer(fileURLToPath(new URL("worker.js", import.meta.url))),
-      Journal.layer({ format: settings.log, least: settings.logLevel })
-    )
-    return yield* Effect.provide(serve(app, settings, settingsOf(flags), signals), layer)
+    process.title = `tsgi: ${settings.name}`
+    const options = { app, settings, reread: settingsOf(flags), signals, version: versionAt(import.meta.url), dev }
+    return yield* Effect.provide(serve(options), layerOf(settings))
   })
+
+const devDefaults: Flags = { watch: "true", workers: "1", debug: "true" }
 
 const run = (given: ReadonlyArray<string>): Effect.Effect<number, PlanError | CommandError> =>
   Effect.gen(function*() {
     const line = yield* CommandLine.parse(given)
-    switch (line._tag) {
-      case "Help":
-        return yield* Effect.as(print(helpOf(line.verb)), 0)
-      case "Version":
-        return yield* Effect.as(print(versionAt(import.meta.url)), 0)
-      case "Verb":
-    }
+    if (line._tag === "Help") return yield* Effect.as(print(helpOf(line.verb)), 0)
+    if (line._tag === "Version") return yield* Effect.as(print(versionAt(import.meta.url)), 0)
     const { argument = "", flags, verb: { name } } = line
     switch (name) {
       case "serve":
-        return yield* serveVerb(argument, flags)
+        return yield* serveVerb(argument, flags, false)
+      case "dev":
+        return yield* serveVerb(argument, { ...devDefaults, ...flags }, true)
+      case "check":
+        return yield* Effect.gen(function*() {
+          const settings = yield* settingsOf(flags)
+          return yield* Effect.as(Effect.flatMap(check(argument, settings), print), 0).pipe(
+            Effect.provide(layerOf(settings))
+          )
+        })
       case "completions":
         return yield* Effect.as(Effect.flatMap(CommandLine.completions(argument), print), 0)
-      default:
-        return yield* Effect.fail(new CommandError({ code: 2, message: `${name} is not there yet` }))
     }
+    const { control } = yield* settingsOf(flags)
+    if (control === undefined) {
+      return yield* new CommandError({ code: 7, message: "--control none: there is nobody to ask" })
+    }
+    return yield* AskVerbs.run(name, argument, flags, control)
   })
 
 const complain = (text: string): void => {

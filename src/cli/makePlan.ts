@@ -10,6 +10,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
 import { parseEnv } from "node:util"
+import { withoutActivation } from "../node/activation.js"
 import { find, typescriptArgs } from "./appFile.js"
 import type { Listening } from "./Listening.js"
 import { firstDescriptor, type Tls } from "./messages.js"
@@ -58,7 +59,8 @@ export const makePlan = (
           logFormat: settings.logFormat,
           settle: patience.settle,
           grace: patience.grace,
-          title: `tsgi: ${name} worker`
+          title: `tsgi: ${name} worker`,
+          multiprocess: settings.workers !== 1
         },
         patience,
         recycling: settings.recycling
@@ -104,8 +106,8 @@ const readEnv = (files: ReadonlyArray<string>): Record<string, string> => {
 
 const workerEnv = (env: Readonly<Record<string, string | undefined>>): Record<string, string> => {
   const kept: Record<string, string> = {}
-  for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && !/^(?:LISTEN_|NOTIFY_SOCKET$|WATCHDOG_|NODE_CHANNEL_)/.test(name)) kept[name] = value
+  for (const [name, value] of Object.entries(withoutActivation(env))) {
+    if (value !== undefined && !/^(?:NOTIFY_SOCKET$|WATCHDOG_|NODE_CHANNEL_)/.test(name)) kept[name] = value
   }
   return kept
 }

@@ -4,6 +4,8 @@
  * @since 0.2.0
  */
 
+import type { ServerMetrics } from "../server/ServerMetrics.js"
+
 /**
  * Goes up when the messages change: a worker of another version than its supervisor's is not taken.
  *
@@ -82,6 +84,8 @@ export interface Assignment {
   readonly settle: number
   readonly grace: number
   readonly title: string
+  /** Are there others that serve the same app? */
+  readonly multiprocess: boolean
 }
 
 /**
@@ -113,11 +117,7 @@ export type ToWorker =
  */
 export interface Beat {
   readonly type: "beat"
-  readonly requests: number
-  readonly refused: number
-  readonly aborted: number
-  readonly responseBytes: number
-  readonly connections: { readonly idle: number; readonly active: number; readonly waiting: number }
+  readonly metrics: ServerMetrics
   /** Milliseconds over the last second. */
   readonly loopDelay: { readonly p50: number; readonly p99: number; readonly max: number }
   readonly rss: number
@@ -139,7 +139,8 @@ export type Phase = "load" | "options" | "boot" | "listen"
  */
 export type FromWorker =
   | { readonly type: "hello"; readonly protocol: number }
-  | { readonly type: "ready"; readonly interface: Exclude<Interface, "auto"> }
+  /** `warnings` are of what the app does that is the command's part. */
+  | { readonly type: "ready"; readonly interface: Exclude<Interface, "auto">; readonly warnings: ReadonlyArray<string> }
   | { readonly type: "failed"; readonly phase: Phase; readonly message: string; readonly stack: string | undefined }
   | Beat
   /** So many requests, as it was asked to tell. */

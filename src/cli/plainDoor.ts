@@ -20,14 +20,13 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough, 
   const listenerOf = ({ backlog, fd, tls }: WorkerListener) =>
     tls === undefined ? listen({ fd, backlog }) : wrapTls(listen({ fd, backlog }), tlsOptions(tls))
   const count = counter(serve.tellAfter, enough)
-  let requests = 0
   const inner = appOf(app, facade.fetchApp)
-  const counted: Facade.App = (env, startResponse) => {
-    requests++
+  const counted: Facade.App = serve.tellAfter === 0 ? inner : (env, startResponse) => {
     count()
     return inner(env, startResponse)
   }
   const options: Facade.ServerOptions = {
+    multiprocess: serve.multiprocess,
     ...serve.options,
     ...(serve.accessLog === "-" ? {} : serve.accessLog === "none" ? { logOutput: false } : { log: serve.accessLog }),
     ...(serve.logFormat === undefined ? {} : { logFormat: serve.logFormat === "json" ? accessLine : serve.logFormat })
@@ -43,14 +42,10 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough, 
         interrupted: reports.reduce((sum, { interrupted }) => sum + interrupted, 0)
       }
     },
-    counts: () => ({
-      requests,
-      refused: 0,
-      aborted: 0,
-      responseBytes: 0,
-      connections: { idle: 0, active: 0, waiting: 0 }
-    }),
-    reopen: () => undefined
+    metrics: () => facade.sumMetrics(running.map(({ metrics }) => metrics())),
+    reopen: () => {
+      for (const { reopenLog } of running) reopenLog()
+    }
   }
 }
 

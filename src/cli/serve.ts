@@ -3,99 +3,57 @@
  *
  * @since 0.2.0
  */
-import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { CommandError } from "./CommandError.js"
+import * as Control from "./Control.js"
 import { Journal } from "./Journal.js"
 import * as Listening from "./Listening.js"
 import { makePlan } from "./makePlan.js"
+import * as Pidfile from "./Pidfile.js"
 import { PlanError } from "./Plan.js"
 import type { Settings } from "./Settings.js"
 import type { Signal } from "./Signals.js"
 import type { Spawner } from "./Spawner.js"
+import { isLive } from "./Status.js"
 import * as Supervisor from "./Supervisor.js"
+import * as Systemd from "./Systemd.js"
 import { plural } from "./values.js"
+import * as Watcher from "./Watcher.js"
 import { monotonic } from "./WorkerProcess.js"
 
 /**
- * Why the command ends otherwise than as it was asked: one line, and the exit code.
- *
  * @since 0.2.0
- * @category errors
+ * @category models
  */
-export class CommandError extends Data.TaggedError("CommandError")<{
-  readonly code: number
-  readonly message: string
-  readonly details?: string | undefined
-}> {}
+export interface ServeOptions {
+  /** As it was given. */
+  readonly app: string
+  readonly settings: Settings
+  /** As they are at a reload. */
+  readonly reread: Effect.Effect<Settings, PlanError>
+  readonly signals: Queue.Dequeue<Signal>
+  readonly version: string
+  /** A closed terminal ends it. */
+  readonly dev: boolean
+}
 
 /**
  * Serves until it is told to stop; gives the exit code.
  *
- * @param app as it was given
- * @param reread the settings as they are at a reload
- *
  * @since 0.2.0
  * @category constructors
  */
-export const serve = (
-  app: string,
-  settings: Settings,
-  reread: Effect.Effect<Settings, PlanError>,
-  signals: Queue.Dequeue<Signal>
-): Effect.Effect<number, CommandError, Spawner | Journal> =>
+export const serve = (options: ServeOptions): Effect.Effect<number, CommandError, Spawner | Journal> =>
   Effect.gen(function*() {
     const order = new Order(yield* Deferred.make<void>(), yield* Deferred.make<void>())
-    yield* Effect.scoped(Effect.gen(function*() {
-      const begun = yield* monotonic
-      const journal = yield* Journal
-      const env = { ...process.env }
-      const listening = yield* Effect.mapError(
-        Listening.make(settings),
-        ({ message }) => new CommandError({ code: 5, message })
-      )
-      const planOf = (settings: Settings) => makePlan(app, settings, listening, env)
-      const plan = yield* Effect.mapError(planOf(settings), ({ code, message }) => new CommandError({ code, message }))
-      const supervisor = yield* Supervisor.make(
-        Effect.flatMap(reread, (fresh) =>
-          sameAddresses(settings, fresh)
-            ? planOf(fresh)
-            : Effect.fail(new PlanError({ code: 2, message: "restart to change where it listens" }))),
-        plan
-      )
-      const addresses = listening.map(({ address }) => address)
-      yield* journal.info("start", `listening on ${addresses.join(", ")}, ${plural(plan.workers, "worker")}, ${app}`, {
-        addresses,
-        workers: plan.workers
-      })
-      // it hears the second signal while the workers end
-      yield* Effect.forkDaemon(Effect.forever(
-        Effect.flatMap(Queue.take(signals), (signal) => obey(supervisor, order, signal))
-      ))
-      const serving = supervisor.start.pipe(
-        Effect.mapError(({ error, slot }) =>
-          new CommandError({
-            code: exitCodes.get(error.reason) ?? 3,
-            message: Supervisor.failedWords(slot, error),
-            details: error.details
-          })
-        ),
-        Effect.zipRight(
-          Effect.flatMap(monotonic, (now) => journal.info("serving", `ready in ${Math.round(now - begun)} ms`))
-        ),
-        Effect.zipRight(Effect.mapError(supervisor.lost, ({ message }) => new CommandError({ code: 6, message })))
-      )
-      yield* Effect.raceFirst(serving, Deferred.await(order.stop))
-      yield* supervisor.leaving("unready")
-      if (settings.unready > 0) yield* Effect.race(Effect.sleep(settings.unready), Deferred.await(order.hurry))
-      yield* supervisor.leaving("stopping")
-      yield* journal.info("stop", "stopping", {})
-    }))
+    yield* Effect.scoped(run(options, order))
     return order.code
   })
-
-const exitCodes: ReadonlyMap<string, number> = new Map([["load", 4], ["options", 2], ["listen", 5]])
 
 /** What was asked for while it runs. */
 class Order {
@@ -104,33 +62,162 @@ class Order {
   constructor(readonly stop: Deferred.Deferred<void>, readonly hurry: Deferred.Deferred<void>) {}
 }
 
-const obey = (supervisor: Supervisor.Supervisor, order: Order, signal: Signal): Effect.Effect<void> =>
+const run = (
+  { app, dev, reread, settings, signals, version }: ServeOptions,
+  order: Order
+): Effect.Effect<void, CommandError, Spawner | Journal | Scope.Scope> =>
   Effect.gen(function*() {
+    const begun = yield* monotonic
+    const journal = yield* Journal
+    const env = { ...process.env }
+    const systemd = yield* Systemd.make(env)
+    yield* alone(settings)
+    const listening = yield* Effect.mapError(
+      Listening.make(settings, env),
+      ({ message }) => new CommandError({ code: 5, message })
+    )
+    const planOf = (settings: Settings) => makePlan(app, settings, listening, env)
+    const plan = yield* Effect.mapError(planOf(settings), ({ code, message }) => new CommandError({ code, message }))
+    const fresh = Effect.flatMap(reread, (read) =>
+      sameAddresses(settings, read)
+        ? planOf(read)
+        : Effect.fail(new PlanError({ code: 2, message: "restart to change where it listens" })))
+    const supervisor = yield* Supervisor.make(fresh, plan)
+    const reload = Effect.zipLeft(Effect.zipRight(systemd.reloading, supervisor.reload), systemd.ready)
+
+    const stopNow = supervisor.leaving("stopping").pipe(
+      Effect.zipRight(Deferred.succeed(order.hurry, undefined)),
+      Effect.zipRight(Deferred.succeed(order.stop, undefined)),
+      Effect.zipRight(supervisor.killAll)
+    )
+    const controlled: Control.Controlled = {
+      supervisor,
+      reload,
+      identity: { version, name: settings.name, app, listening, backlog: settings.backlog },
+      bootTimeout: settings.patience.bootTimeout,
+      stop: Effect.asVoid(Deferred.succeed(order.stop, undefined)),
+      stopNow
+    }
+    const hasControl = settings.control !== undefined && (yield* Control.serveSocket(settings.control, controlled))
+    if (settings.status !== undefined) {
+      yield* Effect.mapError(Control.serveTcp(settings.status, controlled), ({ message }) =>
+        new CommandError({ code: 5, message: `--status: ${message}` }))
+    }
+    // it hears the second signal while the workers end
+    const obeying = obey({ supervisor, order, reload, stopNow, dev })
+    yield* Effect.forkDaemon(Effect.forever(Effect.flatMap(Queue.take(signals), obeying)))
+
+    const addresses = listening.map(({ address }) =>
+      address
+    )
+    yield* journal.info("start", `listening on ${addresses.join(", ")}, ${plural(plan.workers, "worker")}, ${app}`, {
+      addresses,
+      workers: plan.workers
+    })
+    const start = Effect.mapError(supervisor.start, ({ error, slot }) =>
+      new CommandError({
+        code: exitCodes.get(error.reason) ?? 3,
+        message: Supervisor.failedWords(slot, error),
+        details: error.details
+      }))
+    const serving = Effect.gen(function*() {
+      yield* start
+      const took = Math.round((yield* monotonic) - begun)
+      yield* journal.info("serving", `ready in ${took} ms${hasControl ? `, control at ${settings.control}` : ""}`, {
+        ms: took
+      })
+      yield* systemd.ready
+      if (systemd.interval !== undefined) {
+        yield* Effect.forkScoped(feed(supervisor, systemd, settings, systemd.interval))
+      }
+      if (settings.watch !== undefined) yield* Effect.forkScoped(watch(settings, settings.watch, reload))
+      return yield* Effect.mapError(supervisor.lost, ({ message }) => new CommandError({ code: 6, message }))
+    })
+    yield* Effect.raceFirst(serving, Deferred.await(order.stop))
+
+    yield* supervisor.leaving("unready")
+    yield* systemd.stopping
+    if (settings.unready > 0) {
+      yield* journal.info("unready", "not ready any more, and serving on until the stop", { ms: settings.unready })
+      yield* Effect.race(Effect.sleep(settings.unready), Deferred.await(order.hurry))
+    }
+    yield* supervisor.leaving("stopping")
+    yield* journal.info("stop", "stopping")
+  })
+
+const exitCodes: ReadonlyMap<string, number> = new Map([["load", 4], ["options", 2], ["listen", 5]])
+
+// Nobody else has its name, or its pid file.
+const alone = (settings: Settings): Effect.Effect<void, CommandError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { control, pidFile } = settings
+    const other = control === undefined ? undefined : yield* Control.whoHas(control)
+    if (other !== undefined) {
+      return yield* new CommandError({
+        code: 5,
+        message: `already running, pid ${other}, with the control socket ${control}: give this one another --name`
+      })
+    }
+    if (pidFile === undefined) return
+    yield* Effect.mapError(Pidfile.make(pidFile), ({ message }) => new CommandError({ code: 5, message }))
+  })
+
+interface Obeying {
+  readonly supervisor: Supervisor.Supervisor
+  readonly order: Order
+  readonly reload: Effect.Effect<unknown>
+  readonly stopNow: Effect.Effect<void>
+  readonly dev: boolean
+}
+
+const obey = ({ dev, order, reload, stopNow, supervisor }: Obeying) => (signal: Signal): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { length } = supervisor.facts.slots
     switch (signal) {
       case "SIGTERM":
+        yield* Deferred.succeed(order.stop, undefined)
+        return
       case "SIGINT":
         if (yield* Deferred.succeed(order.stop, undefined)) return
-        if (signal === "SIGTERM") return
         order.code = 130
-        return yield* now(supervisor, order)
+        return yield* stopNow
       case "SIGQUIT":
-        return yield* now(supervisor, order)
+        return yield* stopNow
       case "SIGHUP":
-        return yield* Effect.asVoid(Effect.forkDaemon(supervisor.reload))
+        yield* dev ? Deferred.succeed(order.stop, undefined) : Effect.forkDaemon(reload)
+        return
       case "SIGTTIN":
-        return yield* Effect.asVoid(supervisor.scale(supervisor.facts.slots.length + 1))
+        yield* supervisor.scale(length + 1)
+        return
       case "SIGTTOU":
-        return yield* Effect.asVoid(supervisor.scale(supervisor.facts.slots.length - 1))
+        yield* supervisor.scale(length - 1)
+        return
       case "SIGUSR2":
         return yield* supervisor.reopen
     }
   })
 
-const now = (supervisor: Supervisor.Supervisor, order: Order): Effect.Effect<void> =>
-  supervisor.leaving("stopping").pipe(
-    Effect.zipRight(Deferred.succeed(order.hurry, undefined)),
-    Effect.zipRight(Deferred.succeed(order.stop, undefined)),
-    Effect.zipRight(supervisor.killAll)
+const watch = (
+  { envFiles }: Settings,
+  { ignore, paths }: NonNullable<Settings["watch"]>,
+  reload: Effect.Effect<unknown>
+): Effect.Effect<void, never, Journal | Scope.Scope> =>
+  Effect.gen(function*() {
+    const journal = yield* Journal
+    const changes = yield* Watcher.make(paths, ignore, envFiles)
+    yield* Stream.runForEach(changes, (path) => Effect.zipRight(journal.info("change", `${path} has changed`), reload))
+  })
+
+// While a worker beats.
+const feed = (
+  { facts }: Supervisor.Supervisor,
+  systemd: Systemd.Systemd,
+  { patience: { bootTimeout } }: Settings,
+  interval: number
+): Effect.Effect<void> =>
+  Effect.flatMap(monotonic, (now) => isLive(facts, bootTimeout, now) ? systemd.watchdog : Effect.void).pipe(
+    Effect.repeat(Schedule.spaced(interval)),
+    Effect.asVoid
   )
 
 const sameAddresses = (one: Settings, other: Settings): boolean =>

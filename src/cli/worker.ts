@@ -44,14 +44,15 @@ process.on("disconnect", endAlone)
 
 const delay = monitorEventLoopDelay({ resolution: 10 })
 delay.enable()
-const inMilliseconds = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e4) / 100 - 10)
+// its resolution is what it measures at least
+const inMilliseconds = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e4 - 1000) / 100)
 
 const beat = (): void => {
   if (serving === undefined) return
   const { heapUsed, rss } = process.memoryUsage()
   void tell({
     type: "beat",
-    ...serving.counts(),
+    metrics: serving.metrics(),
     loopDelay: {
       p50: inMilliseconds(delay.percentile(50)),
       p99: inMilliseconds(delay.percentile(99)),
@@ -89,7 +90,7 @@ const serve = async (given: Serve): Promise<void> => {
       : openPlain(await import("../index.js"))
     phase = "boot"
     serving = await open(app, given, (requests) => void tell({ type: "enough", requests }), () => phase = "listen")
-    await tell({ type: "ready", interface: app.kind })
+    await tell({ type: "ready", interface: app.kind, warnings: app.warnings })
     beat()
     setInterval(beat, 1000).unref()
   } catch (error) {

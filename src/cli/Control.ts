@@ -1,0 +1,205 @@
+/**
+ * Status and control by HTTP: all of it on a unix socket that is its user's alone, what only reads on a TCP port too.
+ *
+ * @since 0.2.0
+ */
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as TsgiHttpServer from "../platform/TsgiHttpServer.js"
+import * as Client from "./client.js"
+import type { ReloadResult } from "./Facts.js"
+import { Journal } from "./Journal.js"
+import * as PrometheusText from "./PrometheusText.js"
+import * as Status from "./Status.js"
+import * as StatusPage from "./StatusPage.js"
+import type { Supervisor } from "./Supervisor.js"
+import { seriesOf } from "./supervisorMetrics.js"
+import { monotonic } from "./WorkerProcess.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Controlled {
+  readonly supervisor: Supervisor
+  readonly reload: Effect.Effect<ReloadResult>
+  readonly identity: Status.Identity
+  readonly bootTimeout: number
+  readonly stop: Effect.Effect<void>
+  readonly stopNow: Effect.Effect<void>
+}
+
+const json = (status: number, body: object): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.text(`${JSON.stringify(body)}\n`, { status, contentType: "application/json" })
+
+const refused = (status: number, error: string): HttpServerResponse.HttpServerResponse => json(status, { error })
+
+// What is told changes from one moment to the next.
+const fresh = HttpServerResponse.setHeader("Cache-Control", "no-store")
+
+const yesOrNo = (yes: boolean, word: string) =>
+  HttpServerResponse.text(`${yes ? "" : "not "}${word}\n`, { status: yes ? 200 : 503 })
+
+/**
+ * The app of both.
+ *
+ * @param mayControl is what changes something allowed here?
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const app = (
+  { bootTimeout, identity, reload, stop, stopNow, supervisor }: Controlled,
+  mayControl: boolean
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest | Journal> =>
+  Effect.gen(function*() {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const { pathname, searchParams } = new URL(request.url, "http://tsgi")
+    const change = changes[pathname]
+    const isRead = request.method === "GET" || request.method === "HEAD"
+    if (change !== undefined) {
+      if (isRead || request.method !== "POST" || !mayControl) {
+        return HttpServerResponse.setHeader(
+          refused(405, mayControl ? "POST it" : "this address tells, and changes nothing: use the control socket"),
+          "Allow",
+          mayControl ? "POST" : ""
+        )
+      }
+      return yield* change({ supervisor, reload, stop, stopNow, given: searchParams })
+    }
+    if (!isRead) return HttpServerResponse.setHeader(refused(405, "GET it"), "Allow", "GET, HEAD")
+    const { facts } = supervisor
+    const now = yield* monotonic
+    switch (pathname) {
+      case "/ready":
+        return fresh(yesOrNo(Status.isReady(facts), "ready"))
+      case "/live":
+        return fresh(yesOrNo(Status.isLive(facts, bootTimeout, now), "live"))
+      case "/metrics":
+        return HttpServerResponse.text(PrometheusText.format(seriesOf(facts, now)), {
+          contentType: PrometheusText.contentType
+        })
+      case "/":
+      case "/status": {
+        const journal = yield* Journal
+        const status = Status.make(facts, identity, yield* journal.newest, now)
+        return fresh(
+          (request.headers["accept"] ?? "").includes("text/html")
+            ? HttpServerResponse.html(StatusPage.render(status))
+            : json(200, status)
+        )
+      }
+      default:
+        return refused(
+          404,
+          "there are /ready, /live, /status, /metrics, and to POST /reload, /stop, /scale, /recycle, /reopen"
+        )
+    }
+  })
+
+interface Asked extends Pick<Controlled, "supervisor" | "reload" | "stop" | "stopNow"> {
+  readonly given: URLSearchParams
+}
+
+const changes: Readonly<
+  Record<string, ((asked: Asked) => Effect.Effect<HttpServerResponse.HttpServerResponse>) | undefined>
+> = {
+  "/reload": ({ reload }) => Effect.map(reload, (outcome) => json(outcome.result === "done" ? 200 : 409, outcome)),
+  "/stop": ({ given, stop, stopNow }) => Effect.as(given.has("now") ? stopNow : stop, json(202, { state: "stopping" })),
+  "/scale": ({ given, supervisor }) => {
+    const { sign = "", workers } = /^(?<sign>[+ -]?)(?<workers>\d{1,4})$/.exec(given.get("workers") ?? "")?.groups ?? {}
+    if (workers === undefined) return Effect.succeed(refused(400, "give ?workers=n, +n or -n"))
+    const { length } = supervisor.facts.slots
+    const wanted = sign === "" ? Number(workers) : length + (sign === "-" ? -1 : 1) * Number(workers)
+    return Effect.map(supervisor.scale(wanted), (workers) => json(200, { workers }))
+  },
+  "/recycle": ({ given, supervisor }) => {
+    const slot = given.get("slot")
+    return Effect.map(
+      supervisor.recycle(slot === null ? undefined : Number(slot)),
+      (found) => found ? json(202, { slot: slot ?? "all" }) : refused(404, `there is no slot ${slot}`)
+    )
+  },
+  "/reopen": ({ supervisor }) => Effect.as(supervisor.reopen, json(200, {}))
+}
+
+/**
+ * Serves on the control socket. That it cannot be made is a warning; `false` then.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const serveSocket = (
+  path: string,
+  controlled: Controlled
+): Effect.Effect<boolean, never, Scope.Scope | Journal> =>
+  Effect.gen(function*() {
+    const journal = yield* Journal
+    return yield* Effect.try(() => privateFolder(Path.dirname(path))).pipe(
+      Effect.zipRight(serveAt({ path, mode: 0o600 }, app(controlled, true))),
+      Effect.as(true),
+      Effect.catchAll((error) =>
+        Effect.as(
+          journal.warn("control", `no control socket at ${path}: ${words(error)}; --control PATH puts it elsewhere`),
+          false
+        )
+      )
+    )
+  })
+
+/**
+ * Serves what only reads on a TCP port.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const serveTcp = (
+  { host, port }: { readonly host: string; readonly port: number },
+  controlled: Controlled
+): Effect.Effect<void, { readonly message: string }, Scope.Scope | Journal> =>
+  Effect.mapError(serveAt({ host, port }, app(controlled, false)), (error) => ({ message: words(error) }))
+
+const words = (error: unknown): string => {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+const serveAt = (
+  where: TsgiHttpServer.Options,
+  handler: Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest | Journal>
+) =>
+  Effect.gen(function*() {
+    const journal = yield* Journal
+    const server = yield* TsgiHttpServer.make({ ...where, timeouts: { grace: 2000 }, limits: { connections: 256 } })
+    yield* server.serve(Effect.provideService(handler, Journal, journal))
+  })
+
+// Made with its rights, or found with them: whoever may write there could put a socket of his own in its place.
+const privateFolder = (folder: string): void => {
+  Fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const { mode, uid } = Fs.statSync(folder)
+  if (folder === "/tmp" || folder === process.cwd()) return
+  if (uid !== process.getuid?.()) throw new Error(`${folder} is not ours`)
+  if ((mode & 0o022) !== 0) throw new Error(`others may write to ${folder} (chmod 700 ${folder})`)
+}
+
+/**
+ * The pid of the server that has a control socket already; `undefined` where nobody answers.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const whoHas = (path: string): Effect.Effect<number | undefined> =>
+  Effect.promise(async () => {
+    try {
+      const { body } = await Client.ask(path, "GET", "/status")
+      const status: unknown = JSON.parse(body)
+      return typeof status === "object" && status !== null && "pid" in status ? Number(status.pid) : undefined
+    } catch {
+      return undefined
+    }
+  })

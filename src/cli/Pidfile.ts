@@ -1,0 +1,60 @@
+/**
+ * The file with the supervisor's pid.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+
+/**
+ * Writes it, and removes it with the Scope while it is still ours. One of a process that lives is not replaced.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = (path: string): Effect.Effect<void, { readonly message: string }, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        const other = pidIn(path)
+        if (other !== undefined && other !== process.pid && isAlive(other)) {
+          throw new Error(`already running, pid ${other}: it has ${path}`)
+        }
+        // whole or not at all, for whoever reads it meanwhile
+        const draft = `${path}.${process.pid}`
+        Fs.writeFileSync(draft, `${process.pid}\n`)
+        Fs.renameSync(draft, path)
+      },
+      catch: (error) => ({ message: error instanceof Error ? error.message : String(error) })
+    }),
+    () =>
+      Effect.sync(() => {
+        if (pidIn(path) === process.pid) Fs.rmSync(path, { force: true })
+      })
+  )
+
+const pidIn = (path: string): number | undefined => {
+  try {
+    const pid = Number(Fs.readFileSync(path, "utf8").trim())
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Is there a process with this pid?
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // somebody else's
+    return error instanceof Error && "code" in error && error.code === "EPERM"
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * What is told of a server that runs.
+ *
+ * @since 0.2.0
+ */
+import { sum, total } from "../server/ServerMetrics.js"
+import type { Facts, State } from "./Facts.js"
+import type { Entry } from "./Journal.js"
+import type { Listening } from "./Listening.js"
+import type { Beat } from "./messages.js"
+import type { Reason } from "./Plan.js"
+import type { WorkerState } from "./WorkerProcess.js"
+
+/**
+ * Times are ISO 8601, `uptime`, `lastBeat` are seconds, `took`, `readyIn` and `loopDelay` milliseconds, sizes bytes.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Status {
+  readonly tsgi: string
+  readonly node: string
+  readonly pid: number
+  readonly name: string
+  readonly state: State
+  readonly startedAt: string
+  readonly uptime: number
+  readonly generation: number
+  readonly app: string
+  readonly listeners: ReadonlyArray<
+    { readonly address: string; readonly from: Listening["from"]; readonly backlog: number }
+  >
+  readonly configured: number
+  readonly ready: number
+  readonly lastReload: {
+    readonly at: string
+    readonly took: number
+    readonly result: "done" | "refused"
+    readonly error: string | null
+  } | null
+  readonly reloads: { readonly done: number; readonly refused: number }
+  readonly restarts: Readonly<Record<Reason, number>>
+  readonly totals: {
+    readonly requests: number
+    readonly refused: number
+    readonly aborted: number
+    readonly responseBytes: number
+    readonly rss: number
+  }
+  readonly workers: ReadonlyArray<WorkerStatus>
+  /** The newest, latest first. */
+  readonly events: ReadonlyArray<Pick<Entry, "at" | "level" | "event" | "text">>
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface WorkerStatus {
+  readonly slot: number
+  readonly pid: number
+  readonly generation: number
+  readonly state: WorkerState
+  readonly startedAt: string
+  readonly readyIn: number | null
+  readonly lastBeat: number
+  readonly loopDelay: Beat["loopDelay"]
+  readonly connections: Beat["metrics"]["connections"]
+  readonly requests: number
+  /** In each of the last sixty seconds at most, oldest first. */
+  readonly requestsPerSecond: ReadonlyArray<number>
+  readonly rss: number
+  readonly heap: number
+  readonly handles: number
+}
+
+/**
+ * What does not change while a server runs.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Identity {
+  readonly version: string
+  readonly name: string
+  readonly app: string
+  readonly listening: ReadonlyArray<Listening>
+  readonly backlog: number
+}
+
+/**
+ * @param now milliseconds of the monotonic clock
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = (
+  facts: Facts,
+  { app, backlog, listening, name, version }: Identity,
+  events: ReadonlyArray<Entry>,
+  now: number
+): Status => {
+  const workers = [...facts.workers].sort((one, other) => one.slot - other.slot || one.begun - other.begun)
+  const metrics = sum([facts.past, ...workers.map(({ beat }) => beat.metrics)])
+  return {
+    tsgi: version,
+    node: process.version,
+    pid: process.pid,
+    name,
+    state: facts.state,
+    startedAt: new Date(facts.startedAt).toISOString(),
+    uptime: tenths((now - facts.begun) / 1000),
+    generation: facts.generation,
+    app,
+    listeners: listening.map(({ address, from }) => ({ address, from, backlog })),
+    configured: facts.slots.length,
+    ready: workers.filter(({ isReady }) => isReady).length,
+    lastReload: lastReloadOf(facts),
+    reloads: facts.reloads,
+    restarts: facts.restarts,
+    totals: {
+      requests: total(metrics.requests),
+      refused: total(metrics.refused),
+      aborted: total(metrics.aborted),
+      responseBytes: metrics.responseBytes,
+      rss: workers.reduce((sum, { beat }) => sum + beat.rss, process.memoryUsage.rss())
+    },
+    workers: workers.map((worker) => ({
+      slot: worker.slot,
+      pid: worker.pid,
+      generation: worker.generation,
+      state: worker.stateAt(now),
+      startedAt: new Date(worker.startedAt).toISOString(),
+      readyIn: worker.readyIn ?? null,
+      lastBeat: tenths((now - worker.lastBeat) / 1000),
+      loopDelay: worker.beat.loopDelay,
+      connections: worker.beat.metrics.connections,
+      requests: worker.requests,
+      requestsPerSecond: worker.history.slice(1).map((count, i) => count - (worker.history[i] ?? 0)),
+      rss: worker.beat.rss,
+      heap: worker.beat.heap,
+      handles: worker.beat.handles
+    })),
+    events: events.map(({ at, event, level, text }) => ({ at, level, event, text }))
+  }
+}
+
+const tenths = (number: number): number => Math.round(number * 10) / 10
+
+const lastReloadOf = ({ lastReload }: Facts): Status["lastReload"] => {
+  if (lastReload === undefined) return null
+  const { at, outcome } = lastReload
+  return {
+    at: new Date(at).toISOString(),
+    took: outcome.took,
+    result: outcome.result,
+    error: outcome.result === "refused" ? outcome.error : null
+  }
+}
+
+/**
+ * Is a request that comes now answered, and is nobody to be sent elsewhere?
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const isReady = ({ slots, state }: Facts): boolean =>
+  state !== "unready" && state !== "stopping" && state !== "booting" && slots.some(({ current }) => current?.isReady)
+
+/**
+ * Is there hope without a restart? Not when all hang, or none has been ready for longer than a worker may take.
+ *
+ * @param now milliseconds of the monotonic clock
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const isLive = ({ lackingSince, slots }: Facts, bootTimeout: number, now: number): boolean => {
+  const serving = slots.flatMap(({ current }) => current?.isReady === true ? [current] : [])
+  if (serving.length > 0) return serving.some(({ hung }) => !hung)
+  return lackingSince === undefined || now - lackingSince <= bootTimeout
+}

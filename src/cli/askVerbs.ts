@@ -1,0 +1,137 @@
+/**
+ * The verbs that talk to a server which runs: status, reload, stop, scale, recycle, reopen.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Client from "./client.js"
+import { CommandError } from "./CommandError.js"
+import { isAlive } from "./Pidfile.js"
+import type { Status } from "./Status.js"
+import * as StatusText from "./StatusText.js"
+import { duration, plural } from "./values.js"
+
+type Flags = Readonly<Record<string, string | ReadonlyArray<string>>>
+
+const print = (text: string): Effect.Effect<void> => Effect.sync(() => Fs.writeSync(1, `${text}\n`))
+
+const ask = (
+  path: string,
+  method: "GET" | "POST",
+  target: string,
+  timeout?: number
+): Effect.Effect<Client.Answer, CommandError> =>
+  Effect.tryPromise({
+    try: () => Client.ask(path, method, target, timeout),
+    catch: (error) =>
+      new CommandError(
+        error instanceof Error && error.name === "AbortError"
+          ? { code: 1, message: `no answer within --timeout from ${path}` }
+          : { code: 7, message: `no server at ${path}: is it running here, under this --name?` }
+      )
+  })
+
+/**
+ * Does what a verb says; gives the exit code.
+ *
+ * @param path of the control socket
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const run = (
+  verb: string,
+  argument: string,
+  flags: Flags,
+  path: string
+): Effect.Effect<number, CommandError> => {
+  switch (verb) {
+    case "status":
+      return status(flags, path)
+    case "reload":
+      return Effect.gen(function*() {
+        const { body, status } = yield* ask(path, "POST", "/reload", yield* timeoutOf(flags))
+        const { error, generation, took } = fields(body)
+        if (status !== 200) return yield* new CommandError({ code: 8, message: `reload refused: ${String(error)}` })
+        yield* print(`reloaded in ${String(took)} ms, generation ${String(generation)}`)
+        return 0
+      })
+    case "stop":
+      return stop(flags, path)
+    case "scale":
+      return Effect.gen(function*() {
+        if (!/^[+-]?\d{1,4}$/.test(argument)) {
+          return yield* new CommandError({ code: 2, message: `scale ${argument}: must be n, +n or -n` })
+        }
+        const { body } = yield* ask(path, "POST", `/scale?workers=${encodeURIComponent(argument)}`)
+        yield* print(plural(Number(fields(body).workers), "worker"))
+        return 0
+      })
+    case "recycle":
+      return Effect.gen(function*() {
+        if (!/^\d{0,4}$/.test(argument)) {
+          return yield* new CommandError({ code: 2, message: `recycle ${argument}: must be the number of a slot` })
+        }
+        const { body, status } = yield* ask(path, "POST", `/recycle${argument === "" ? "" : `?slot=${argument}`}`)
+        if (status >= 400) return yield* new CommandError({ code: 2, message: String(fields(body).error) })
+        return 0
+      })
+    default:
+      return Effect.as(ask(path, "POST", "/reopen"), 0)
+  }
+}
+
+const timeoutOf = (flags: Flags): Effect.Effect<number, CommandError> => {
+  const read = duration(flags["timeout"] ?? "5m")
+  return "value" in read
+    ? Effect.succeed(read.value)
+    : Effect.fail(
+      new CommandError({ code: 2, message: `--timeout ${String(flags["timeout"])}: must be ${read.expected}` })
+    )
+}
+
+const fields = (body: string): Readonly<Record<string, unknown>> => {
+  const parsed: unknown = JSON.parse(body)
+  return typeof parsed === "object" && parsed !== null ? { ...parsed } : {}
+}
+
+const isStatus = (value: unknown): value is Status => typeof value === "object" && value !== null && "workers" in value
+
+const statusNow = (path: string): Effect.Effect<Status, CommandError> =>
+  Effect.flatMap(ask(path, "GET", "/status"), ({ body }) => {
+    const parsed: unknown = JSON.parse(body)
+    return isStatus(parsed)
+      ? Effect.succeed(parsed)
+      : Effect.fail(new CommandError({ code: 7, message: `no tsgi at ${path}` }))
+  })
+
+const exitCode = ({ ready, state }: Status): number => ready > 0 && state !== "unready" && state !== "stopping" ? 0 : 1
+
+const status = (flags: Flags, path: string): Effect.Effect<number, CommandError> =>
+  Effect.gen(function*() {
+    while (true) {
+      const status = yield* statusNow(path)
+      const watching = flags["watch"] !== undefined
+      const text = flags["json"] === undefined ? StatusText.render(status) : JSON.stringify(status)
+      // home, and what is below is cleared
+      yield* print(watching && process.stdout.isTTY ? `\x1b[H\x1b[2J${text}` : text)
+      if (!watching) return exitCode(status)
+      yield* Effect.sleep(1000)
+    }
+  })
+
+const stop = (flags: Flags, path: string): Effect.Effect<number, CommandError> =>
+  Effect.gen(function*() {
+    const most = yield* timeoutOf(flags)
+    const { pid } = yield* statusNow(path)
+    yield* ask(path, "POST", flags["now"] === undefined ? "/stop" : "/stop?now")
+    const ended = Effect.suspend(() => isAlive(pid) ? Effect.sleep(50) : Effect.void).pipe(
+      Effect.repeat({ while: () => isAlive(pid) })
+    )
+    yield* Effect.timeoutFail(ended, {
+      duration: most,
+      onTimeout: () => new CommandError({ code: 1, message: `${pid} has not ended within --timeout` })
+    })
+    return 0
+  })

@@ -1,0 +1,45 @@
+/**
+ * `tsgi check`: loads settings and app in a worker that is thrown away, and serves none.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import { CommandError } from "./CommandError.js"
+import { Journal } from "./Journal.js"
+import { makePlan } from "./makePlan.js"
+import type { Settings } from "./Settings.js"
+import type { Spawner } from "./Spawner.js"
+import * as WorkerProcess from "./WorkerProcess.js"
+
+/**
+ * What it found, in a line. Fails with the exit code that `serve` would have.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const check = (app: string, settings: Settings): Effect.Effect<string, CommandError, Spawner | Journal> =>
+  Effect.scoped(Effect.gen(function*() {
+    const journal = yield* Journal
+    const plan = yield* Effect.mapError(
+      makePlan(app, settings, [], { ...process.env }),
+      ({ code, message }) => new CommandError({ code, message })
+    )
+    const worker = yield* WorkerProcess.make({
+      slot: 1,
+      generation: 0,
+      child: plan.child,
+      assignment: { ...plan.assignment, accessLog: "none" },
+      patience: { ...plan.patience, settle: 0 },
+      tellAfter: 0,
+      asks: () => Effect.void
+    })
+    yield* WorkerProcess.ready(worker)
+    for (const warning of worker.warnings) yield* journal.warn("app", warning)
+    return `${app} is a ${worker.interface} app, loaded in ${worker.readyIn} ms`
+  })).pipe(
+    Effect.catchTag(
+      "BootError",
+      ({ details, message, reason }) =>
+        new CommandError({ code: reason === "load" ? 4 : reason === "options" ? 2 : 3, message, details })
+    )
+  )

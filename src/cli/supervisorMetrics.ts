@@ -1,0 +1,69 @@
+/**
+ * All series of a server that runs: the sums of its workers, and what the supervisor knows of them.
+ *
+ * @since 0.2.0
+ */
+import { type MetricSeries, ofServer } from "../server/MetricSeries.js"
+import { sum } from "../server/ServerMetrics.js"
+import type { Facts } from "./Facts.js"
+import { isReady } from "./Status.js"
+import type { WorkerState } from "./WorkerProcess.js"
+
+const states: ReadonlyArray<WorkerState> = ["booting", "ready", "settling", "draining", "hung"]
+
+/**
+ * @param now milliseconds of the monotonic clock
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const seriesOf = (facts: Facts, now: number): ReadonlyArray<MetricSeries> => {
+  const workers = [...facts.workers]
+  const gauge = (name: string, description: string, value: number, tags = {}): MetricSeries => ({
+    name,
+    description,
+    tags,
+    state: { _tag: "Gauge", value }
+  })
+  const counter = (name: string, description: string, count: number, tags: Record<string, string>): MetricSeries => ({
+    name,
+    description,
+    tags,
+    state: { _tag: "Counter", count }
+  })
+  // of a slot the one that serves: the one that leaves has the same name
+  const serving = facts.slots.flatMap(({ current }) => current === undefined ? [] : [current])
+  return [
+    ...ofServer(sum([facts.past, ...workers.map(({ beat }) => beat.metrics)])),
+    ...states.map((state) =>
+      gauge(
+        "tsgi_workers",
+        "Worker processes by state",
+        workers.filter((worker) => worker.stateAt(now) === state).length,
+        {
+          state
+        }
+      )
+    ),
+    ...Object.entries(facts.restarts).map(([reason, count]) =>
+      counter("tsgi_worker_exits_total", "Workers that were replaced, by reason", count, { reason })
+    ),
+    ...Object.entries(facts.reloads).map(([result, count]) =>
+      counter("tsgi_reloads_total", "Reloads by result", count, { result })
+    ),
+    gauge("tsgi_ready", "1 while requests are answered and nobody is sent elsewhere", isReady(facts) ? 1 : 0),
+    ...serving.map(({ beat, slot }) =>
+      gauge("tsgi_worker_resident_memory_bytes", "Resident memory of a worker", beat.rss, { slot: String(slot) })
+    ),
+    ...serving.flatMap(({ beat: { loopDelay }, slot }) =>
+      ([["0.5", loopDelay.p50], ["0.99", loopDelay.p99], ["1", loopDelay.max]] as const).map(([quantile, delay]) =>
+        gauge(
+          "tsgi_worker_event_loop_delay_seconds",
+          "Delay of a worker's event loop over the last second",
+          delay / 1000,
+          { slot: String(slot), quantile }
+        )
+      )
+    )
+  ]
+}
