@@ -6,6 +6,7 @@
  */
 import * as Net from "node:net"
 import type * as Tls from "node:tls"
+import { beginningOf, plainAnswer } from "./plainHttp.js"
 
 /**
  * The oldest makes room: it had the longest time, and a crowd of silent ones must not keep others out.
@@ -14,47 +15,96 @@ import type * as Tls from "node:tls"
  * @category models
  */
 export class Handshakes {
-  // with the peer's name, which a socket that is gone has forgotten
-  private readonly sockets = new Map<Net.Socket, string>()
+  private readonly sockets = new Map<Net.Socket, Arrival>()
   private readonly told = new WeakSet<Net.Socket>()
 
   constructor(
     private readonly most: number,
+    /** Milliseconds, of which the first bytes may take all. */
+    private readonly timeout: number,
     private readonly nameOf: (socket: Net.Socket) => string,
     private readonly lost: (cause: unknown, remote: string) => void
   ) {}
 
-  add(socket: Net.Socket): void {
+  /** Takes the connections of a server, before `node:tls` does: what these begin with, nobody can read later. */
+  watch(server: Tls.Server): void {
+    const secure = server.listeners("connection")
+    // elsewhere than in Node they may come in another way
+    if (secure.length === 0) return void server.on("connection", (socket: Net.Socket) => this.add(socket))
+    server.removeAllListeners("connection")
+    server.on("connection", (socket: Net.Socket) => {
+      this.add(socket)
+      this.read(socket, () => {
+        for (const listener of secure) Reflect.apply(listener, server, [socket])
+      })
+    })
+  }
+
+  private add(socket: Net.Socket): void {
     if (this.sockets.size >= this.most) {
       const [[oldest]] = this.sockets
       this.drop(oldest, `another needed its room; limits.handshakes is ${this.most}`)
     }
-    this.sockets.set(socket, this.nameOf(socket))
+    const late = setTimeout(() => this.drop(socket, "TLS handshake timeout"), this.timeout).unref()
+    this.sockets.set(socket, { remote: this.nameOf(socket), late })
     // node:tls tells of its end within the same event
-    socket.once("close", () => process.nextTick(() => this.sockets.delete(socket)))
+    socket.once("close", () => process.nextTick(() => this.forget(socket)))
+  }
+
+  // Reads until it is known what the bytes are, and gives them back for the handshake.
+  private read(socket: Net.Socket, secure: () => void): void {
+    let bytes: Buffer = Buffer.alloc(0)
+    const onData = (more: Buffer): void => {
+      bytes = bytes.length === 0 ? more : Buffer.concat([bytes, more])
+      const beginning = beginningOf(bytes)
+      if (beginning === "More") return
+      leave()
+      if (beginning === "PlainHttp") return this.refuse(socket)
+      socket.pause()
+      socket.unshift(bytes)
+      secure()
+    }
+    const onError = (cause: Error): void => {
+      leave()
+      socket.on("error", ignored)
+      this.drop(socket, cause)
+    }
+    const onEnd = (): void => onError(new Error("the client disconnected before the handshake"))
+    const leave = (): void => {
+      socket.off("data", onData).off("error", onError).off("end", onEnd)
+    }
+    socket.on("data", onData).on("error", onError).on("end", onEnd)
+    socket.resume()
   }
 
   over(secured: Tls.TLSSocket): void {
     const carrier = carrierOf(secured)
-    if (carrier !== undefined) this.sockets.delete(carrier)
+    if (carrier !== undefined) return this.forget(carrier)
     // rather no bound than somebody cut who has done all that was asked
-    else this.sockets.clear()
+    for (const socket of this.sockets.keys()) this.forget(socket)
   }
 
   /** One did not end as it should: the socket is dropped, a client that speaks plain HTTP is told what is wrong. */
   failed(cause: Error, secured: Tls.TLSSocket): void {
     const carrier = carrierOf(secured)
     const told = carrier !== undefined && this.told.has(carrier)
-    if (!told) this.lost(cause, (carrier && this.sockets.get(carrier)) ?? "unknown")
+    if (!told) this.lost(cause, (carrier && this.sockets.get(carrier)?.remote) ?? "unknown")
     if (told || carrier === undefined || carrier.destroyed || !speaksPlainHttp(cause)) {
       secured.destroy()
       return
     }
     this.told.add(carrier)
-    carrier.end(plainAnswer)
-    // closed at once, with some of the request unread, it would be reset before the client has read the answer
-    const closing = setTimeout(() => secured.destroy(), patience).unref()
-    secured.once("close", () => clearTimeout(closing))
+    answer(carrier, secured)
+  }
+
+  // a client that speaks plain HTTP
+  private refuse(socket: Net.Socket): void {
+    this.lost(new Error("http request"), this.sockets.get(socket)?.remote ?? "unknown")
+    this.told.add(socket)
+    socket.on("error", ignored)
+    // the rest of the request is of no use
+    socket.on("data", ignored)
+    answer(socket, socket)
   }
 
   get size(): number {
@@ -65,24 +115,40 @@ export class Handshakes {
     for (const socket of this.sockets.keys()) this.drop(socket, "the server stops")
   }
 
-  private drop(socket: Net.Socket, why: string): void {
-    const remote = this.sockets.get(socket) ?? "unknown"
+  private drop(socket: Net.Socket, why: string | Error): void {
+    const remote = this.sockets.get(socket)?.remote ?? "unknown"
     const told = this.told.has(socket)
-    this.sockets.delete(socket)
+    this.forget(socket)
     this.told.add(socket)
     socket.destroy()
-    if (!told) this.lost(new Error(why), remote)
+    if (!told) this.lost(typeof why === "string" ? new Error(why) : why, remote)
   }
+
+  private forget(socket: Net.Socket): void {
+    clearTimeout(this.sockets.get(socket)?.late)
+    this.sockets.delete(socket)
+  }
+}
+
+interface Arrival {
+  /** The peer's name, which a socket that is gone has forgotten. */
+  readonly remote: string
+  readonly late: NodeJS.Timeout
+}
+
+const ignored = (): void => undefined
+
+const answer = (socket: Net.Socket, owner: Net.Socket): void => {
+  socket.end(plainAnswer)
+  // closed at once, with some of the request unread, it would be reset before the client has read the answer
+  const closing = setTimeout(() => owner.destroy(), patience).unref()
+  owner.once("close", () => clearTimeout(closing))
 }
 
 /** Milliseconds that a client has to read the answer. */
 const patience = 1000
 
-const text = "This port speaks HTTPS, and the request came as plain HTTP.\n"
-const plainAnswer = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
-  `Content-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`
-
-// OpenSSL knows GET, HEAD, POST, PUT and CONNECT by their first letters.
+// Requests of HTTP/0.9, which have no version, come as far as OpenSSL: it knows GET, HEAD, POST, PUT and CONNECT.
 const speaksPlainHttp = (cause: Error): boolean =>
   "code" in cause && (cause.code === "ERR_SSL_HTTP_REQUEST" || cause.code === "ERR_SSL_HTTPS_PROXY_REQUEST")
 

@@ -91,8 +91,10 @@ const open = async (
   // by the PROXY headers that were read
   const introductions = new WeakMap<Net.Socket, Introduced>()
   const peerOf = (socket: Net.Socket): Address => introductions.get(socket)?.remote ?? remoteOf(socket, path)
+  const handshakeTimeout = Math.min(bounds.handshakeTimeout, 2 ** 31 - 1)
   const handshakes = new Handshakes(
     bounds.handshakes,
+    handshakeTimeout,
     (socket) => peerName(peerOf(socket)),
     (cause, remote) => lost("Handshake", cause, remote)
   )
@@ -110,7 +112,7 @@ const open = async (
     : loadTls().createServer({
       // node:tls takes one of the two
       ...(tls.options.ALPNCallback === undefined ? { ALPNProtocols: ["http/1.1"] } : undefined),
-      handshakeTimeout: Math.min(bounds.handshakeTimeout, 2 ** 31 - 1),
+      handshakeTimeout,
       ...tls.options,
       ...lookedAt(tls.options, (error) => lost("Handshake", error)),
       ...settings,
@@ -142,10 +144,8 @@ const open = async (
     detach = tls.attach(secured)
     // before the handshake is over there is no transport
     secured.on("tlsClientError", (cause, socket) => handshakes.failed(cause, socket))
-    secured.on("connection", (socket: Net.Socket) => {
-      descriptors.accepted(socket)
-      handshakes.add(socket)
-    })
+    handshakes.watch(secured)
+    secured.prependListener("connection", (socket: Net.Socket) => descriptors.accepted(socket))
   }
   let remove: () => void
   try {

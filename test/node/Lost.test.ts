@@ -8,6 +8,7 @@ import * as fs from "node:fs"
 import * as Net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
+import { Duplex } from "node:stream"
 import * as Tls from "node:tls"
 import { fileURLToPath } from "node:url"
 import { listen, type Listener, wrapTls } from "tsgi"
@@ -23,12 +24,13 @@ const childProgram = fileURLToPath(new URL("./fewDescriptors.ts", import.meta.ur
 
 const portOf = ({ address }: Served): number => address._tag === "Tcp" ? address.port : 0
 
+const connectTo = ({ address }: Served): Net.Socket =>
+  Net.connect(address._tag === "Tcp" ? { host: address.host, port: address.port } : { path: address.path })
+
 /** Sends bytes as they are; what came back, when the connection has ended. */
 const exchange = async (served: Served, sent: string, reset = false): Promise<{ got: string; own: string }> => {
   const { address } = served
-  const socket = Net.connect(
-    address._tag === "Tcp" ? { host: address.host, port: address.port } : { path: address.path }
-  )
+  const socket = connectTo(served)
   let got = ""
   socket.on("error", () => undefined)
   await once(socket, "connect")
@@ -80,7 +82,20 @@ describe("a handshake that fails", async () => {
       ["HEAD", "HEAD / HTTP/1.1\r\n\r\n"],
       ["POST", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + "x".repeat(100_000)],
       ["PUT", "PUT / HTTP/1.1\r\n\r\n"],
-      ["CONNECT", "CONNECT a:1 HTTP/1.1\r\n\r\n"]
+      ["CONNECT", "CONNECT a:1 HTTP/1.1\r\n\r\n"],
+      ["DELETE", "DELETE /a HTTP/1.1\r\nHost: a\r\n\r\n"],
+      ["OPTIONS", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"],
+      ["PATCH", "PATCH / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + "x".repeat(100_000)],
+      ["TRACE", "TRACE / HTTP/1.1\r\n\r\n"],
+      ["a method in small letters", "get / http/1.1\r\n\r\n"],
+      ["a method that nobody knows", "M-SEARCH!~ / HTTP/1.1\r\n\r\n"],
+      ["one letter", "A / HTTP/1.0\r\n\r\n"],
+      ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\u0000\u0000\u0000\u0004"],
+      ["empty lines before", "\r\n\r\nDELETE / HTTP/1.1\r\n\r\n"],
+      ["line feeds alone", "DELETE / HTTP/1.1\n\n"],
+      ["a target with a space", "DELETE /a b HTTP/1.1\r\n\r\n"],
+      ["a target without end", `DELETE /${"a".repeat(100_000)}`],
+      ["HTTP/0.9", "GET /\r\n"]
     ])(
       `${kind}: plain HTTP is answered 400 in plain text: %s`,
       (_, sent) =>
@@ -94,6 +109,71 @@ describe("a handshake that fails", async () => {
           expect(lost[0]).toContain(`(${own}) Handshake: `)
         })
     )
+
+    it.each(["DELETE / HTTP/1.1\r\n\r\n", "\r\n\r\nPRI * HTTP/2.0\r\n\r\n"])(
+      `${kind}: plain HTTP that comes a byte at a time is answered too: %j`,
+      (sent) =>
+        withServer(hello, { listener: wrapTls(listener(), certificate) }, async (served) => {
+          const socket = connectTo(served)
+          const answered = once(socket, "data")
+          socket.on("error", () => undefined)
+          await once(socket, "connect")
+          for (const byte of sent.slice(0, sent.indexOf("HTTP") + 8)) {
+            await new Promise((resolve) => socket.write(byte, resolve))
+          }
+          await new Promise((resolve) => socket.write("\n", resolve))
+          expect(String((await answered)[0])).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
+          socket.destroy()
+        })
+    )
+
+    it(`${kind}: a handshake that comes a byte at a time loses none`, () =>
+      withServer(hello, { listener: wrapTls(listener(), certificate) }, async (served) => {
+        const socket = connectTo(served)
+        const slow = new Duplex({
+          read: () => socket.resume(),
+          write: (bytes: Buffer, _, done) => {
+            void (async () => {
+              for (const byte of bytes) await new Promise((resolve) => socket.write(Uint8Array.of(byte), resolve))
+              done()
+            })()
+          }
+        })
+        socket.on("data", (bytes) => slow.push(bytes) || socket.pause()).on("end", () => slow.push(null))
+        const secured = Tls.connect({ socket: slow, rejectUnauthorized: false })
+        await once(secured, "secureConnect")
+        secured.write(get("/"))
+        expect(String((await once(secured, "data"))[0])).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
+        secured.destroy()
+        socket.destroy()
+      }))
+
+    it.each(["", "DEL", "\r\n", "\u0016"])(
+      `${kind}: who begins with %j and is silent then, is late`,
+      (sent) =>
+        withServer(
+          hello,
+          { listener: wrapTls(listener(), certificate), timeouts: { handshake: 50 } },
+          async (served) => {
+            const { got, own } = await exchange(served, sent)
+            expect(got).not.toContain("HTTP")
+            expect(await served.log.until(/ lost /)).toContain(` lost (${own}) Handshake: TLS handshake timeout`)
+            await served.running.stop()
+            expect(served.log.lines.filter((line) => line.includes(" lost "))).toHaveLength(1)
+          }
+        )
+    )
+
+    it(`${kind}: a stop does not wait for one that has only begun`, () =>
+      withServer(hello, { listener: wrapTls(listener(), certificate) }, async (served) => {
+        const socket = connectTo(served)
+        socket.on("error", () => undefined)
+        await once(socket, "connect")
+        socket.write("DEL")
+        const closed = once(socket, "close")
+        await served.running.stop()
+        await closed
+      }))
   }
 })
 
@@ -179,7 +259,7 @@ describe("TLS says that it ends (close_notify)", async () => {
 })
 
 it.skipIf(process.platform !== "linux")("the log says when descriptors have run out, once for each time", async () => {
-  const child = spawn("sh", ["-c", `ulimit -n 64; exec "$0" --import tsx "$1"`, process.execPath, childProgram], {
+  const child = spawn("sh", ["-c", `ulimit -n 128; exec "$0" --import tsx "$1"`, process.execPath, childProgram], {
     stdio: ["ignore", "pipe", "inherit"]
   })
   let text = ""
@@ -190,7 +270,7 @@ it.skipIf(process.platform !== "linux")("the log says when descriptors have run 
   await vi.waitFor(() => expect(text).toMatch(/starting up/), { timeout: 20_000 })
   const port = Number(/starting up on http:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1])
   const crowd = async (): Promise<ReadonlyArray<Net.Socket>> => {
-    const sockets = Array.from({ length: 80 }, () => Net.connect(port, "127.0.0.1").on("error", () => undefined))
+    const sockets = Array.from({ length: 160 }, () => Net.connect(port, "127.0.0.1").on("error", () => undefined))
     await Promise.all(sockets.map((socket) => once(socket, "connect").catch(() => undefined)))
     return sockets
   }
