@@ -1,12 +1,153 @@
 /**
- * The status as a page: made here, without a script.
+ * The status as a page for people: made on the server, without a script, and asked for anew every two seconds.
  *
  * @since 0.2.0
  */
-import type { Status } from "./Status.js"
+import * as Sparkline from "./Sparkline.js"
+import type { Status, WorkerStatus } from "./Status.js"
+import { style } from "./statusStyle.js"
+import { describeCount, describeSize, describeTime, plural } from "./values.js"
+
+/** Seconds until a browser asks again. */
+const refresh = 2
 
 /**
+ * A whole HTML document. What comes from outside (names, messages of errors) is text in it.
+ *
  * @since 0.2.0
  * @category conversions
  */
-export const render = (status: Status): string => `<!doctype html><title>${status.name}</title>`
+export const render = (status: Status): string => {
+  const now = Date.parse(status.startedAt) + status.uptime * 1000
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="refresh" content="${refresh}">
+<title>${escape(status.name)}: ${status.state}, ${status.ready} of ${status.configured} ready</title>
+<style>${style}</style>
+</head>
+<body>
+${head(status)}
+<main>
+${figures(status)}
+${section("Workers", workers(status, now))}
+${status.lastReload === null ? "" : section("Last reload", lastReload(status.lastReload))}
+${section("Replaced workers", replaced(status))}
+${section("Events", events(status))}
+</main>
+<footer>As of ${time(new Date(now).toISOString())}, every ${refresh} s. <a href="/metrics">Metrics</a>. With
+<code>Accept: application/json</code> this page is JSON.</footer>
+</body>
+</html>
+`
+}
+
+/**
+ * Text as it stands in a document or in an attribute.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const escape = (text: string): string => text.replaceAll(/[&<>"']/g, (found) => `&#${found.charCodeAt(0)};`)
+
+const section = (title: string, content: string): string => `<section><h2>${title}</h2>\n${content}</section>`
+
+const time = (at: string): string => `<time datetime="${escape(at)}">${escape(at.slice(11, 19))}</time>`
+
+// green while all is as it was asked for, red where nobody answers
+const moodOf = ({ configured, ready, state }: Status): "good" | "fair" | "bad" =>
+  ready === 0 ? "bad" : state === "serving" && ready >= configured ? "good" : "fair"
+
+const head = (status: Status): string =>
+  `<header class="${moodOf(status)}">
+<h1>${escape(status.name)} <span class="state">${status.state}</span></h1>
+<p><strong>${status.ready} of ${plural(status.configured, "worker")} ready</strong>, up ${
+    describeTime(status.uptime * 1000)
+  }, generation ${status.generation}</p>
+<p>${escape(status.app)} on ${status.listeners.map(({ address }) => `<code>${escape(address)}</code>`).join(", ")}</p>
+<p class="quiet">tsgi ${escape(status.tsgi)}, Node ${escape(status.node)}, pid ${status.pid}</p>
+</header>`
+
+const figures = ({ totals, workers }: Status): string => {
+  const rates = Sparkline.sum(workers.map(({ requestsPerSecond }) => requestsPerSecond))
+  const active = workers.reduce((sum, { connections }) => sum + connections.active, 0)
+  const waiting = workers.reduce((sum, { connections }) => sum + connections.waiting, 0)
+  return `<dl>
+<div class="wide"><dt>Requests a second</dt><dd>${describeCount(rates.at(-1) ?? 0)}</dd>${
+    Sparkline.render(rates, Math.max(1, ...rates), "Requests a second over the last minute")
+  }</div>
+${figure("Requests", describeCount(totals.requests))}
+${figure("Refused", describeCount(totals.refused))}
+${figure("Aborted", describeCount(totals.aborted))}
+${figure("Sent", describeSize(totals.responseBytes))}
+${figure("At work", describeCount(active))}
+${figure("Waiting", describeCount(waiting))}
+${figure("Memory", describeSize(totals.rss))}
+</dl>`
+}
+
+const figure = (name: string, value: string): string => `<div><dt>${name}</dt><dd>${value}</dd></div>`
+
+/** Columns of the table of workers; on a narrow screen the name stands beside each figure. */
+const columns: ReadonlyArray<
+  readonly [name: string, cell: (worker: WorkerStatus, now: number, most: number) => string]
+> = [
+  ["Slot", ({ slot }) => String(slot)],
+  ["State", ({ lastBeat, state }) => `<span class="${state}">${state}</span>${quietFor(lastBeat)}`],
+  ["Pid", ({ pid }) => String(pid)],
+  ["Generation", ({ generation }) => String(generation)],
+  ["Age", ({ startedAt }, now) => describeTime(Math.max(0, now - Date.parse(startedAt)))],
+  ["Requests", ({ requests }) => describeCount(requests)],
+  [
+    "A second",
+    ({ requestsPerSecond, slot }, _, most) =>
+      `<span class="rate">${describeCount(requestsPerSecond.at(-1) ?? 0)}</span> ${
+        Sparkline.render(requestsPerSecond, most, `Requests a second of worker ${slot} over the last minute`)
+      }`
+  ],
+  ["At work", ({ connections }) => describeCount(connections.active)],
+  ["Idle", ({ connections }) => describeCount(connections.idle)],
+  ["Loop delay", ({ loopDelay }) => `${loopDelay.p99} ms <small>up to ${loopDelay.max}</small>`],
+  ["Memory", ({ heap, rss }) => `${describeSize(rss)} <small>heap ${describeSize(heap)}</small>`]
+]
+
+// a worker tells how it is each second
+const quietFor = (seconds: number): string =>
+  seconds < 3 ? "" : ` <small>silent for ${describeTime(seconds * 1000)}</small>`
+
+const workers = ({ workers }: Status, now: number): string => {
+  if (workers.length === 0) return "<p>None has a process now.</p>"
+  // one scale for all, so that lines can be compared
+  const most = Math.max(1, ...workers.flatMap(({ requestsPerSecond }) => requestsPerSecond))
+  const rows = workers.map((worker) =>
+    `<tr>${columns.map(([name, cell]) => `<td data-name="${name}">${cell(worker, now, most)}</td>`).join("")}</tr>`
+  )
+  return `<table class="workers">
+<thead><tr>${columns.map(([name]) => `<th scope="col">${name}</th>`).join("")}</tr></thead>
+<tbody>
+${rows.join("\n")}
+</tbody>
+</table>`
+}
+
+const lastReload = ({ at, error, result, took }: NonNullable<Status["lastReload"]>): string =>
+  `<p class="${result}">${time(at)} ${
+    result === "done" ? `done in ${describeTime(took)}` : `refused after ${describeTime(took)}, the old workers stay`
+  }</p>${error === null ? "" : `<pre>${escape(error)}</pre>`}`
+
+const replaced = ({ reloads, restarts }: Status): string => {
+  const counts = Object.entries(restarts).filter(([, count]) => count > 0)
+  const told = counts.length === 0
+    ? "None, but by reloads."
+    : `${counts.map(([reason, count]) => `${reason} ${describeCount(count)}`).join(", ")}.`
+  return `<p>${told} Reloads: ${describeCount(reloads.done)} done, ${describeCount(reloads.refused)} refused.</p>`
+}
+
+const events = ({ events }: Status): string => {
+  if (events.length === 0) return "<p>Nothing yet.</p>"
+  const items = events.map(({ at, level, text }) => `<li class="${level}">${time(at)} ${escape(text)}</li>`)
+  return `<ol class="events">\n${items.join("\n")}\n</ol>`
+}
