@@ -31,7 +31,7 @@ export class Arrivals {
   serve(handler: Handler): void {
     this.handlers = [...this.handlers, handler]
     this.handler = handler
-    for (const exchange of this.early) if (!exchange.over) exchange.transport.run(enter, handler, exchange)
+    for (const exchange of this.early) if (!exchange.over) exchange.peer.run(enter, handler, exchange)
     this.early.clear()
   }
 

@@ -78,8 +78,8 @@ export class WholeBody {
     // what was read under another bound is held to this one
     if (this.length > most) return Effect.fail(tooLargeWhole(most, lift))
     if (this.whole !== undefined) return Effect.succeed(this.whole)
-    const framing = this.exchange.demands.framing
-    if (framing._tag === "Length" && framing.length > most) return Effect.fail(tooLargeWhole(most, lift))
+    const { bodyLength } = this.exchange
+    if (bodyLength !== undefined && bodyLength > most) return Effect.fail(tooLargeWhole(most, lift))
     while (true) {
       const taken = this.exchange.body.take()
       if (taken === undefined) return undefined

@@ -26,7 +26,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Duplex } from "node:stream"
 import type { HeadDraft } from "../protocol/responseHead.js"
-import type { Plea } from "../server/Application.js"
+import type { Delay, Work } from "../server/Application.js"
 import type { Exchange } from "../server/Exchange.js"
 import { LazyScope } from "../server/LazyScope.js"
 import type { AbortReason, Outcome } from "../server/Outcome.js"
@@ -55,7 +55,9 @@ const enum Step {
  * @since 0.1.0
  * @category models
  */
-export class HandlerCall implements RequestCall, SiteCall, Listed {
+export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
+  /** A stop waits for its end. */
+  readonly awaited = true
   socket: Duplex | undefined = undefined
   keepRunning: number
   place = -1
@@ -125,12 +127,12 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
       if (exit !== null) return this.answered(exit)
       this.runsOn()
       // whatever has made it go on, the end of the request is its connection's affair
-      fiber.addObserver((exit) => this.exchange.transport.run(HandlerCall.answered, this, exit))
+      fiber.addObserver((exit) => this.exchange.peer.run(HandlerCall.answered, this, exit))
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
       this.runsOn()
       this.fiber = this.site.fork(pipeline, services)
-      this.fiber.addObserver((exit) => this.exchange.transport.run(HandlerCall.ended, this, exit))
+      this.fiber.addObserver((exit) => this.exchange.peer.run(HandlerCall.ended, this, exit))
     }
   }
 
@@ -272,7 +274,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
 
   private runsOn(): void {
     if (this.exchange.isRunning) return
-    this.exchange.running((reason) => this.interrupt(reason), true, () => this.answersFirst())
+    this.exchange.running(this)
     // the end of the app waits for it
     this.site.calls.add(this)
   }
@@ -292,25 +294,26 @@ export class HandlerCall implements RequestCall, SiteCall, Listed {
     this.fiber?.unsafeInterruptAsFork(interruptorId("Stopped"))
   }
 
-  // A handler that is uninterruptible now, as a whole or in a part, is to answer if it can. One that waits for something
-  // else behind such a part is interrupted there: Effect tells nobody when a fiber gets to that, so it is looked for.
-  private answersFirst(): boolean {
+  // A handler that is uninterruptible now, as a whole or in a part, is to answer if it can.
+  isUninterruptible(): boolean {
     const { fiber } = this
-    if (fiber === undefined || this.step !== Step.Handler) return false
-    if (this.keepsRoute) return true
-    if (isInterruptible(fiber)) return false
+    return fiber !== undefined && this.step === Step.Handler && (this.keepsRoute || !isInterruptible(fiber))
+  }
+
+  // One that waits for something else behind an uninterruptible part is interrupted there: Effect tells nobody when a fiber
+  // gets to that, so it is looked for.
+  interruptLater(): void {
+    const { fiber } = this
+    if (fiber === undefined || this.keepsRoute) return
     const looking = setInterval(() => {
       if (this.step !== Step.Handler || fiber.unsafePoll() !== null) return clearInterval(looking)
       if (!isInterruptible(fiber)) return
       clearInterval(looking)
       this.interruptForStop()
     }, 5)
-    return true
   }
 
-  private interrupt(reason: AbortReason): Plea | void {
-    // what waits for the last byte to leave need not wait any longer
-    if (this.step === Step.LastByte) this.exchange.settle(reason)
+  interrupt(reason: AbortReason): Delay | void {
     if (this.step > Step.Parts) return
     if (reason === "Closed" && this.step === Step.Handler && this.keepsRoute) return "RunsOn"
     if (reason !== "Stopped" && reason !== "Closed") {

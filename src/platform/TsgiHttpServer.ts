@@ -317,7 +317,7 @@ export const trailers: Effect.Effect<
  */
 export const tls: Effect.Effect<Option.Option<TlsInfo>, never, HttpServerRequest.HttpServerRequest> = Effect.map(
   HttpServerRequest.HttpServerRequest,
-  (request) => Option.fromNullable(request instanceof ServerRequest ? request.source.transport.tls : undefined)
+  (request) => Option.fromNullable(request instanceof ServerRequest ? request.source.peer.tls : undefined)
 )
 
 export {
@@ -339,7 +339,7 @@ export {
  */
 export const proxy: Effect.Effect<Option.Option<ProxyHeader>, never, HttpServerRequest.HttpServerRequest> = Effect.map(
   HttpServerRequest.HttpServerRequest,
-  (request) => Option.fromNullable(request instanceof ServerRequest ? request.source.transport.proxy : undefined)
+  (request) => Option.fromNullable(request instanceof ServerRequest ? request.source.peer.proxy : undefined)
 )
 
 /**

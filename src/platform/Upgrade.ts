@@ -144,7 +144,7 @@ const faults = (settings: ServerOptions) => {
   })
   return (call: RequestCall, request: ServerRequest): string | undefined => {
     wrong = "not an upgradeable ServerRequest"
-    const offered = call.exchange.demands.upgrade.toLowerCase().split(",").map((protocol) => protocol.trim())
+    const offered = call.exchange.upgrade.toLowerCase().split(",").map((protocol) => protocol.trim())
     if (!offered.includes("websocket")) return wrong
     const nowhere = new Duplex({ read: () => undefined, write: (_bytes, _encoding, done) => done() })
     judge.handleUpgrade(handshake(request), nowhere, Buffer.alloc(0), () => undefined)

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { PassThrough, pipeline, type Readable } from "node:stream"
-import { draft, type HeadDraft, type InvalidHead } from "../protocol/responseHead.js"
+import type { HeadDraft, InvalidHead } from "../protocol/responseHead.js"
 import type { Exchange } from "../server/Exchange.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { ResponseWriter } from "../server/ResponseWriter.js"
@@ -72,7 +72,7 @@ const headWith = (
   })
   // a web Response that names no reason has an empty one
   const reason = response.statusText === "" ? undefined : response.statusText
-  return draft({ status: response.status, reason, fields }, exchange.config.fieldCase)
+  return exchange.draft({ status: response.status, reason, fields })
 }
 
 /**
@@ -197,13 +197,12 @@ const sendStream = (
 ): Effect.Effect<void, unknown> =>
   Effect.suspend((): Effect.Effect<void, unknown> => {
     if (head._tag === "InvalidHead") return Effect.die(responseErrorFrom(head))
-    const prepared = exchange.start(head, length)
-    if (prepared._tag === "ResponseError") return Effect.fail(prepared)
-    const writer = new ResponseWriter(exchange, prepared, 0, process.nextTick)
+    const promised = exchange.start(head, length)
+    if (typeof promised !== "number") return Effect.fail(promised)
+    const writer = new ResponseWriter(exchange, promised, 0, process.nextTick)
     // to HEAD the head is the whole answer: the stream is not even begun
-    if (prepared.framing._tag === "None") return Effect.sync(() => exchange.finish())
-    // The client that has all it was promised may leave, although the stream has not ended yet.
-    const promised = prepared.framing._tag === "Length" ? prepared.framing.length : Infinity
+    if (writer.swallows) return Effect.sync(() => exchange.finish())
+    // The client that has all it was room may leave, although the stream has not ended yet.
     let filled = false
     const given = (): void => {
       if (writer.bytesGiven === promised) {

@@ -89,6 +89,12 @@ export interface PreparedHead {
   readonly text: string
   readonly framing: ResponseFraming
   readonly persistent: boolean
+  /**
+   * Is it the head of an event stream without a length, which ends when one side leaves?
+   *
+   * @since 0.2.0
+   */
+  readonly isEventStream: boolean
 }
 
 /**
@@ -117,7 +123,9 @@ const invalid = (reason: InvalidHead["reason"], message: string): InvalidHead =>
 
 const noBody: ResponseFraming = { _tag: "None" }
 const chunked: ResponseFraming = { _tag: "Chunked" }
+const chunkedEvents: ResponseFraming = { _tag: "Chunked" }
 const untilClose: ResponseFraming = { _tag: "Close" }
+const eventsUntilClose: ResponseFraming = { _tag: "Close" }
 const digits = /^[0-9]+$/
 
 /**
@@ -137,6 +145,12 @@ export interface HeadDraft {
   readonly dated: boolean
   /** Was `Connection: close` given? */
   readonly close: boolean
+  /**
+   * Is the body an event stream (`text/event-stream`)?
+   *
+   * @since 0.2.0
+   */
+  readonly eventStream: boolean
 }
 
 /**
@@ -156,6 +170,7 @@ export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadD
   let contentLength: number | undefined
   let dated = false
   let close = false
+  let eventStream = false
   if (!isIterable(head.fields)) return invalidFields(head.fields)
   for (const pair of head.fields) {
     if (!Array.isArray(pair)) return invalidFields(pair)
@@ -190,11 +205,14 @@ export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadD
       case "Date":
         dated = true
         break
+      case "ContentType":
+        eventStream = isEventStream(value)
+        break
       case "Other":
     }
     lines += `${fieldCase === "title" ? name.title : given}: ${value}\r\n`
   }
-  return new Draft(status, reason, lines, contentLength, dated, close)
+  return new Draft(status, reason, lines, contentLength, dated, close, eventStream)
 }
 
 /**
@@ -237,10 +255,10 @@ export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContex
       framing = new Length(length)
       text += `Content-Length: ${length}\r\n`
     } else if (context.minorVersion === 1) {
-      framing = chunked
+      framing = head.eventStream ? chunkedEvents : chunked
       text += "Transfer-Encoding: chunked\r\n"
     } else {
-      framing = untilClose
+      framing = head.eventStream ? eventsUntilClose : untilClose
       closing = true
     }
   }
@@ -264,7 +282,8 @@ class Draft implements HeadDraft {
     readonly lines: string,
     readonly contentLength: number | undefined,
     readonly dated: boolean,
-    readonly close: boolean
+    readonly close: boolean,
+    readonly eventStream: boolean
   ) {}
 }
 
@@ -283,7 +302,15 @@ class Prepared implements PreparedHead {
     readonly framing: ResponseFraming,
     readonly persistent: boolean
   ) {}
+
+  get isEventStream(): boolean {
+    return this.framing === chunkedEvents || this.framing === eventsUntilClose
+  }
 }
+
+// looks at one character of most values
+const isEventStream = (value: string): boolean =>
+  value.length >= 17 && (value.charCodeAt(5) | 32) === 101 && /^text\/event-stream\b/i.test(value)
 
 const isDraft = (given: ResponseHead | HeadDraft): given is HeadDraft => "_tag" in given && given._tag === "HeadDraft"
 
@@ -379,7 +406,7 @@ export const prepareInterim = (
 
 interface FieldName {
   readonly title: string
-  readonly role: "ContentLength" | "TransferEncoding" | "Connection" | "KeepAlive" | "Date" | "Other"
+  readonly role: "ContentLength" | "TransferEncoding" | "Connection" | "KeepAlive" | "Date" | "ContentType" | "Other"
 }
 
 const roles = new Map<string, FieldName["role"]>([
@@ -387,7 +414,8 @@ const roles = new Map<string, FieldName["role"]>([
   ["transfer-encoding", "TransferEncoding"],
   ["connection", "Connection"],
   ["keep-alive", "KeepAlive"],
-  ["date", "Date"]
+  ["date", "Date"],
+  ["content-type", "ContentType"]
 ])
 
 // Applications send the same few names over and over; checking and title-casing each once saves a third of the head's

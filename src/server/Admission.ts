@@ -3,10 +3,9 @@
  *
  * @since 0.1.0
  */
-import * as Exit from "effect/Exit"
 import type { Config } from "./Config.js"
-import type { Connection } from "./Connection.js"
 import { Places } from "./Places.js"
+import type { Session } from "./Session.js"
 import type { Time } from "./Time.js"
 import type { Transport } from "./Transport.js"
 
@@ -33,10 +32,10 @@ const moment = 1000
  * @category models
  */
 export class Admission {
-  private readonly open = new Places<Connection>()
+  private readonly open = new Places<Session>()
   private readonly waiting: Array<{ readonly transport: Transport; readonly since: number }> = []
   // told to make room, and not gone yet
-  private readonly leaving = new Set<Connection>()
+  private readonly leaving = new Set<Session>()
   private crowded = false
   private closed = false
   private lastWaited = -Infinity
@@ -57,7 +56,7 @@ export class Admission {
     return this.waiting.length
   }
 
-  [Symbol.iterator](): IterableIterator<Connection> {
+  [Symbol.iterator](): IterableIterator<Session> {
     return this.open[Symbol.iterator]()
   }
 
@@ -79,11 +78,11 @@ export class Admission {
     for (const { transport } of this.waiting.splice(0)) transport.destroy()
   }
 
-  add(connection: Connection): void {
+  add(connection: Session): void {
     this.open.add(connection)
   }
 
-  remove(connection: Connection): void {
+  remove(connection: Session): void {
     this.open.delete(connection)
     this.leaving.delete(connection)
     if (this.open.size >= this.config.limits.connections) return
@@ -127,14 +126,14 @@ export class Admission {
   // Closes the connection that has waited longest for another request, or else the oldest one that has sent nothing and
   // had the time to.
   private makeRoom(now: number): boolean {
-    let longest: Connection | undefined
+    let longest: Session | undefined
     let earliest = Infinity
-    let silent: Connection | undefined
+    let silent: Session | undefined
     for (const connection of this.open) {
       if (this.leaving.has(connection)) continue
       const idleSince = connection.idleSince
       if (idleSince === undefined) {
-        const isSilent = connection.requests === 0 && connection.isIdle && now - connection.since >= moment
+        const isSilent = connection.requests === 0 && connection.activity === "Idle" && now - connection.since >= moment
         if (isSilent && isOlder(connection, silent)) silent = connection
       } else if (idleSince < earliest || (idleSince === earliest && isOlder(connection, longest))) {
         longest = connection
@@ -144,11 +143,11 @@ export class Admission {
     const closed = longest ?? silent
     if (closed === undefined) return false
     this.leaving.add(closed)
-    closed.close(Exit.void)
+    closed.close()
     return true
   }
 }
 
 // their order is none
-const isOlder = (connection: Connection, other: Connection | undefined): boolean =>
-  other === undefined || connection.id < other.id
+const isOlder = (connection: Session, other: Session | undefined): boolean =>
+  other === undefined || connection.peer.id < other.peer.id

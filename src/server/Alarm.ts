@@ -13,7 +13,7 @@ import type { Time } from "./Time.js"
  * @category models
  */
 export interface AlarmOptions {
-  readonly time: Time
+  readonly time: Pick<Time, "now" | "follow" | "afterReading">
   /** Calls back after so many milliseconds. Returns what takes that back. */
   readonly schedule: (delay: number, callback: () => void) => () => void
   /** Acts on the deadlines that have passed, and answers with the earliest that is left; `Infinity` where there is none. */

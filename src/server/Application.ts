@@ -1,96 +1,163 @@
 /**
- * The application at work on an exchange, as far as the engine knows it: that it runs, how to stop it, when it has ended.
+ * The application at work on an exchange, as far as the engine knows it: that it runs, how to stop it, when it has ended,
+ * and what it waits for.
  *
  * @since 0.1.0
  */
-import type { AbortReason } from "./Outcome.js"
+import type { AbortReason, Outcome } from "./Outcome.js"
 
 /**
- * Stops a running application, and says when that has ended. Or it asks to be asked again: `EndsByItself` when the time
- * for that is over, `RunsOn` when the server stops and not before, whoever may have left.
+ * Stops a running application, and says when that has ended. Or it asks for a delay.
  *
  * @since 0.1.0
  * @category models
  */
-export type Interruptor = (reason: AbortReason, ended: () => void) => Plea | void
+export type Interruptor = (reason: AbortReason, ended: () => void) => Delay | void
 
 /**
- * @since 0.1.0
+ * An interrupted application may go on: with `EndsByItself` until `timeouts.interrupt` has passed, with `RunsOn` until the
+ * server stops.
+ *
+ * @since 0.2.0
  * @category models
  */
-export type Plea = "EndsByItself" | "RunsOn"
+export type Delay = "EndsByItself" | "RunsOn"
+
+/**
+ * An application at work, for a door that has more to say of it than how it is interrupted.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Work {
+  readonly interrupt: Interruptor
+  /** Does a stop wait for its end however long it takes? Default `false`. */
+  readonly awaited?: boolean
+  /** Is it uninterruptible now? Then a stop leaves the connection to its answer. */
+  readonly isUninterruptible?: () => boolean
+  /** Interrupts it as soon as it is interruptible. */
+  readonly interruptLater?: () => void
+}
 
 /**
  * @since 0.1.0
  * @category models
  */
 export class Application {
-  private interruptor: Interruptor | undefined = undefined
-  private awaited = false
-  private answersFirst: (() => boolean) | undefined = undefined
+  private work: Work | undefined = undefined
   private onEnded: (() => void) | undefined = undefined
   private onOver: (() => void) | undefined = undefined
+  private onSettled: ((outcome: Outcome) => void) | undefined = undefined
+  private onRoom: (() => void) | undefined = undefined
+  private onGoodbye: (() => void) | undefined = undefined
+  private finalizes = false
+
+  /** @param ended what an application is given to call when it has ended */
+  constructor(private readonly ended: () => void) {}
 
   get isRunning(): boolean {
-    return this.interruptor !== undefined
+    return this.work !== undefined
   }
 
-  /**
-   * It runs on and can be interrupted; a server that stops waits for one that is `awaited` however long it takes. What
-   * cannot be interrupted now `answersFirst`: then a stop leaves its connection to it.
-   */
-  running(interruptor: Interruptor, awaited: boolean, answersFirst?: () => boolean): void {
-    this.interruptor = interruptor
-    this.awaited = awaited
-    this.answersFirst = answersFirst
+  /** Is something of it yet to come: its end, or what it does when the outcome is known? */
+  get isExpected(): boolean {
+    return this.work !== undefined || this.onSettled !== undefined
   }
 
-  /** Is it one that a stop has to let answer, because it cannot be interrupted? */
+  /** It runs on and can be interrupted. */
+  running(work: Work): void {
+    this.work = work
+  }
+
+  /** Can a stop not interrupt it now? */
   get isUninterruptible(): boolean {
-    return this.interruptor !== undefined && this.answersFirst?.() === true
+    return this.work?.isUninterruptible?.() === true
   }
 
-  /** It has ended, by itself or interrupted. */
-  ended(): void {
-    this.interruptor = undefined
-    const onEnded = this.onEnded
+  /** Interrupts it as soon as it is interruptible. */
+  interruptLater(): void {
+    this.work?.interruptLater?.()
+  }
+
+  /** It has ended, by itself or interrupted. Returns what waits for that. */
+  end(): (() => void) | undefined {
+    const { onEnded } = this
+    this.work = undefined
     this.onEnded = undefined
-    onEnded?.()
-    this.onOver?.()
+    return onEnded
+  }
+
+  /** What waited for its end has gone on: a stop need not wait for one that was abandoned. */
+  over(): void {
+    const { onOver } = this
     this.onOver = undefined
+    onOver?.()
   }
 
-  /** Calls back when it has ended: at once where it has. */
-  whenEnded(callback: () => void): void {
-    if (this.interruptor === undefined) callback()
-    else this.onEnded = callback
-  }
-
-  /** Stops it, and says when it has ended. */
-  interrupt(reason: AbortReason, ended: () => void): Plea | void {
-    if (this.interruptor === undefined) return ended()
+  /** Stops it. `ended` is called when it has ended. */
+  interrupt(reason: AbortReason, ended: () => void): Delay | void {
+    if (this.work === undefined) return ended()
     this.onEnded = ended
-    return this.interruptor(reason, () => this.ended())
+    return this.tell(reason)
   }
 
-  /** Tells it to stop, and changes nothing of who waits for its end. */
-  tell(reason: AbortReason): Plea | void {
-    return this.interruptor?.(reason, () => this.ended())
+  /** Tells it to stop, and changes nothing of what waits for its end. */
+  tell(reason: AbortReason): Delay | void {
+    return this.work?.interrupt(reason, this.ended)
   }
 
-  /** It has not ended in time: what waits for it goes on. `detach` makes the server's stop wait for one that is awaited. */
-  abandon(detach: () => () => void): void {
+  /** It has not ended in time: what waits for it goes on, and a stop waits for one that is `awaited`. */
+  abandon(detach: () => () => void, detachBriefly: () => () => void): (() => void) | undefined {
+    if (this.work === undefined) return undefined
     // counted before it is let go: the connection of the last one ends with that
-    const over = this.awaited ? detach() : undefined
-    this.ended()
+    const over = this.work.awaited === true ? (this.finalizes ? detachBriefly() : detach()) : undefined
     this.onOver = over
+    return this.end()
   }
 
   /** What is left of it are finalizers: a stop waits for them as for hooks. */
-  finalizing(detach: () => () => void): void {
+  finalizing(detachBriefly: () => () => void): void {
+    this.finalizes = true
     const { onOver } = this
     if (onOver === undefined) return
-    this.onOver = detach()
+    this.onOver = detachBriefly()
     onOver()
+  }
+
+  /** Calls back once, when the outcome is known. */
+  whenSettled(callback: (outcome: Outcome) => void): void {
+    this.onSettled = callback
+  }
+
+  settled(outcome: Outcome): void {
+    const { onSettled } = this
+    this.onSettled = undefined
+    onSettled?.(outcome)
+  }
+
+  /** Calls back once, when there is room again. Several may wait. */
+  whenRoom(callback: () => void): void {
+    const before = this.onRoom
+    this.onRoom = before === undefined ? callback : () => {
+      before()
+      callback()
+    }
+  }
+
+  roomAgain(): void {
+    const { onRoom } = this
+    this.onRoom = undefined
+    onRoom?.()
+  }
+
+  /** Calls back once, when a server that stops asks whoever has no end of its own to come to one. */
+  whenGoodbye(callback: () => void): void {
+    this.onGoodbye = callback
+  }
+
+  goodbye(): void {
+    const { onGoodbye } = this
+    this.onGoodbye = undefined
+    onGoodbye?.()
   }
 }

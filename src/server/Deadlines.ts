@@ -158,6 +158,15 @@ export class Deadlines {
     this.download?.stop()
   }
 
+  /** All of a request and of its answer is over, or is not awaited any longer. */
+  exchangeOver(): void {
+    this.read = Infinity
+    this.request = Infinity
+    this.handler = Infinity
+    this.interrupt = Infinity
+    this.body?.stop()
+  }
+
   /** The connection ends: nothing but the end of an application that was interrupted is awaited. */
   close(): void {
     this.read = Infinity

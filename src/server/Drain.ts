@@ -14,13 +14,12 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Admission } from "./Admission.js"
-import type { Connection } from "./Connection.js"
 import type { Arriving } from "./Listener.js"
 import { Places } from "./Places.js"
+import type { Session } from "./Session.js"
 import type { StopReport } from "./StopReport.js"
 import type { Time } from "./Time.js"
 
@@ -92,7 +91,7 @@ export class Drain {
   }
 
   /** A connection has ended. */
-  removed(connection: Connection): void {
+  removed(connection: Session): void {
     if (connection.abandoned && this.draining) this.cut++
     this.checkEmpty()
   }
@@ -143,7 +142,7 @@ export class Drain {
         connections.close()
         this.arriving.dropAll()
         for (const connection of [...connections]) {
-          if (connection.isBusy) interrupted++
+          if (connection.activity === "Busy") interrupted++
           connection.abort("Stopped")
         }
         this.checkEmpty()
@@ -177,11 +176,11 @@ export class Drain {
       }
       const parting = notBefore(begun + farewell)
       for (const connection of [...this.connections]) {
-        if (!connection.isIdle) {
+        if (connection.activity !== "Idle") {
           if (parting) connection.sayGoodbye()
         } else if (notBefore(Math.max(begun, connection.quietSince) + settle)) {
           this.idle++
-          connection.close(Exit.void)
+          connection.close()
         }
       }
       for (const behind of [...this.left]) {

@@ -16,10 +16,19 @@ import type { PostHook } from "./Posthooks.js"
  */
 export interface HookRunner {
   /** Runs a hook: what is returned is left to do. */
-  readonly runHook: (hook: PostHook<unknown>, outcome: Outcome) => void | Effect.Effect<unknown, never, unknown>
+  readonly runHook: (
+    hook: PostHook<unknown>,
+    outcome: Outcome,
+    of: HookedExchange
+  ) => void | Effect.Effect<unknown, never, unknown>
   readonly runEffect: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: HookSettings) => void
   /** Runs a hook beside the connection; the server's stop waits for it. */
-  readonly runDetached: (hook: PostHook<unknown>, outcome: Outcome, settings: HookSettings) => void
+  readonly runDetached: (
+    hook: PostHook<unknown>,
+    outcome: Outcome,
+    settings: HookSettings,
+    of: HookedExchange
+  ) => void
 }
 
 /**
@@ -31,6 +40,17 @@ export interface HookRunner {
 export interface HookOwner {
   /** All have run. */
   readonly hooksOver: () => void
+}
+
+/**
+ * What has hooks.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface HookedExchange extends HookOwner {
+  /** Logs what went wrong beside it. */
+  readonly logFailure: (message: string, failure: unknown) => void
 }
 
 /**
@@ -66,7 +86,7 @@ export class HookQueue {
   /** Who else is told by the owner when all have run, or run beside the connection: one, which is the door's. */
   listener: HookOwner | undefined = undefined
 
-  constructor(private readonly runner: HookRunner, private readonly owner: HookOwner) {}
+  constructor(private readonly runner: HookRunner, private readonly owner: HookedExchange) {}
 
   add(hook: PostHook<unknown>, options: HookOptions | undefined): void {
     const entry = new Entry(hook, options?.detached === true, options?.settings)
@@ -87,10 +107,10 @@ export class HookQueue {
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
       const { detached, hook, settings } = entry
       if (detached) {
-        runner.runDetached(hook, outcome, settings)
+        runner.runDetached(hook, outcome, settings, this.owner)
         continue
       }
-      const rest = runner.runHook(hook, outcome)
+      const rest = runner.runHook(hook, outcome, this.owner)
       if (rest === undefined) continue
       runner.runEffect(rest, () => this.goOn(), settings)
       return
@@ -101,7 +121,7 @@ export class HookQueue {
   /** Runs all beside the connection. */
   runDetached(outcome: Outcome): void {
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
-      this.runner.runDetached(entry.hook, outcome, entry.settings)
+      this.runner.runDetached(entry.hook, outcome, entry.settings, this.owner)
     }
   }
 

@@ -9,9 +9,8 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type { RequestHead } from "../protocol/requestHead.js"
-import { type FieldCase, type FieldPairs, prepareInterim } from "../protocol/responseHead.js"
-import type { Config } from "./ServerConfig.js"
-import { InterimError } from "./ServerError.js"
+import type { FieldPairs } from "../protocol/responseHead.js"
+import type { InterimError } from "./ServerError.js"
 
 /**
  * @since 0.1.0
@@ -40,27 +39,3 @@ export const make = (): Context.Tag.Service<InterimResponses> => ({ prepare: (_r
  * @category layers
  */
 export const layer: Layer.Layer<InterimResponses> = Layer.sync(InterimResponses, make)
-
-/**
- * The head to send, as latin-1 text, or why there is none.
- *
- * @since 0.2.0
- * @category conversions
- */
-export const headText = (
-  policy: Context.Tag.Service<InterimResponses>,
-  config: Config,
-  request: RequestHead,
-  status: number,
-  fields: FieldPairs,
-  fieldCase: FieldCase
-): string | InterimError => {
-  // RFC 9110, 15.2: a server must not send a 1xx to an HTTP/1.0 client
-  if (request.minorVersion === 0 || config.maxMinorVersion === 0) {
-    return new InterimError({ reason: "Unsupported", description: "HTTP/1.0 has no interim responses" })
-  }
-  const allowed = policy.prepare(request, status, fields)
-  if (allowed instanceof InterimError) return allowed
-  const text = prepareInterim(status, allowed, fieldCase)
-  return typeof text === "string" ? text : new InterimError({ reason: "InvalidHeader", description: text.message })
-}

@@ -23,8 +23,6 @@ export interface BodySource {
   readonly inputEnded: boolean
   /** The application waits for bytes, or no longer does. */
   readonly bodyAwaited: (awaited: boolean) => void
-  /** The client waits for a 100: send it. */
-  readonly payContinue: () => void
 }
 
 const noTrailers: Fields = []
@@ -38,10 +36,19 @@ export class RequestBody {
   bytes = 0
   private error: BodyError | undefined = undefined
   private waiting: Array<() => void> | undefined = undefined
-  private touched = false
+  private onFirstRead: (() => void) | undefined = undefined
   private disconnected = false
 
-  constructor(private readonly source: BodySource, private end: BodyEnd | undefined = undefined) {}
+  /**
+   * @param isThere has the request a body, be it an empty one?
+   * @param length bytes it has; `undefined` where only its end tells
+   */
+  constructor(
+    private readonly source: BodySource,
+    readonly isThere: boolean,
+    readonly length: number | undefined,
+    private end: BodyEnd | undefined = undefined
+  ) {}
 
   /** Was the end read? */
   get complete(): boolean {
@@ -65,9 +72,10 @@ export class RequestBody {
   take(): Uint8Array | BodyEnd | BodyError | undefined {
     if (this.error !== undefined) return this.error
     if (this.end !== undefined) return this.end
-    if (!this.touched) {
-      this.touched = true
-      this.source.payContinue()
+    if (this.onFirstRead !== undefined) {
+      const { onFirstRead } = this
+      this.onFirstRead = undefined
+      onFirstRead()
     }
     const message = this.source.nextMessage()
     if (message === undefined) {
@@ -90,6 +98,11 @@ export class RequestBody {
         // no source gives a request before the end of the body
         return this.error = new BodyError({ reason: "Closed", status: 500, description: "the body is over" })
     }
+  }
+
+  /** Calls back before the first read. */
+  beforeFirstRead(callback: () => void): void {
+    this.onFirstRead = callback
   }
 
   /** Calls back once, when `take` has something to say. Returns what takes that back. */
@@ -153,8 +166,7 @@ const unneeded = (): void => undefined
 const nobody: BodySource = {
   nextMessage: () => undefined,
   inputEnded: true,
-  bodyAwaited: () => undefined,
-  payContinue: () => undefined
+  bodyAwaited: () => undefined
 }
 
 /**
@@ -162,4 +174,4 @@ const nobody: BodySource = {
  *
  * @since 0.1.0
  */
-export const noBody = new RequestBody(nobody, emptyEnd)
+export const noBody = new RequestBody(nobody, false, 0, emptyEnd)

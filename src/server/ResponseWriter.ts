@@ -5,8 +5,8 @@
  * @since 0.1.0
  */
 import { join, utf8, utf8Length } from "../protocol/octets.js"
-import type { PreparedHead } from "../protocol/responseHead.js"
 import type { Exchange } from "./Exchange.js"
+import type { BodyRoom } from "./Wire.js"
 
 /**
  * @since 0.1.0
@@ -18,22 +18,19 @@ export class ResponseWriter {
   private onlyText = true
   private given = 0
   private sent = 0
-  private readonly declared: number
   private leaving = false
 
   /**
+   * @param declared bytes that the body has, as `start` tells
    * @param minimumChunkSize bytes to gather in one chunk; 0 or 1 makes a chunk of every part
    * @param soon calls back when what runs now has run, and before anything else does
    */
   constructor(
     private readonly exchange: Exchange,
-    prepared: PreparedHead,
+    private readonly declared: BodyRoom,
     private readonly minimumChunkSize: number,
     private readonly soon: (callback: () => void) => void
-  ) {
-    const framing = prepared.framing
-    this.declared = framing._tag === "Length" ? framing.length : framing._tag === "None" ? -1 : Infinity
-  }
+  ) {}
 
   /** Bytes given so far, whether sent or held. */
   get bytesGiven(): number {

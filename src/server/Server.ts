@@ -21,12 +21,13 @@ import { AccessLog, type AccessRecord, none } from "./AccessLog.js"
 import * as Address from "./Address.js"
 import { Admission } from "./Admission.js"
 import { Alarm } from "./Alarm.js"
-import { Connection } from "./Connection.js"
-import type { ConnectionHost } from "./ConnectionHost.js"
+import { ConnectionScope, type ScopedSocket } from "./ConnectionScope.js"
 import { Drain, type StopOptions, stopOptions, type StopReport } from "./Drain.js"
+import type { Engine } from "./Engine.js"
 import type { Exchange } from "./Exchange.js"
-import { loggable, plainText } from "./FailureText.js"
+import { failureText, loggable, plainText } from "./FailureText.js"
 import { forHook, type HookSettings } from "./HookSettings.js"
+import { type Http1Host, Http1Session } from "./Http1Session.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
 import { asEntry, inOneLine } from "./logText.js"
@@ -37,6 +38,7 @@ import * as Parser from "./RequestParser.js"
 import { type Config, ServerConfig, type Timeouts } from "./ServerConfig.js"
 import type { BindError } from "./ServerError.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
+import type { Session, SessionScope } from "./Session.js"
 import { Tally } from "./Tally.js"
 import * as Time from "./Time.js"
 import type { Transport } from "./Transport.js"
@@ -182,28 +184,38 @@ export const serve = (
       interval: leastInterval(config.timeouts)
     })
 
-    const host: ConnectionHost = {
+    const interimResponses = yield* Interim.InterimResponses
+    const posthooks = yield* Hooks.Posthooks
+    const host: Http1Host = {
       config,
       time,
-      turn: new Turn(time.now),
+      turn: new Turn(time),
       alarm,
       countSoon,
       handler,
       log,
+      failureText: (failure) => failureText(causeOf(failure)),
       parser: yield* Parser.RequestParser,
-      interimResponses: yield* Interim.InterimResponses,
-      posthooks: yield* Hooks.Posthooks,
+      allowInterim: (...given) => interimResponses.prepare(...given),
+      runHook: (hook, outcome, failed) => {
+        try {
+          return posthooks.run(hook, outcome, failed)
+        } catch (error) {
+          failed(error)
+        }
+      },
+      scopeFor: (session) => new ScopedSession(session),
       mayPersist: () => !drain.draining && connections.waitingSize === 0,
       mayStay: () => !drain.closesIdle && connections.waitingSize === 0,
-      record: (connection, exchange, now) => {
+      record: (exchange, now) => {
         tally.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime, exchange.outcome)
         if (write === undefined) {
           return
         }
         const outcome = exchange.settle()
         write({
-          connectionId: connection.id,
-          remote: connection.transport.remote,
+          connectionId: exchange.peer.id,
+          remote: exchange.peer.remote,
           client: exchange.forwarded?.client,
           requestLine: exchange.request.line,
           request: exchange.request,
@@ -216,18 +228,18 @@ export const serve = (
           refused: undefined
         })
       },
-      refused: (connection, error, requestLine, bytes, since) => {
-        tally.requestRefused(error.reason, bytes.wire)
-        log("Info", `refused (${Address.peerName(connection.transport.remote)}) ${error.message}`)
+      refused: (peer, { bodyBytes, error, line, since, wireBytes }) => {
+        tally.requestRefused(error.reason, wireBytes)
+        log("Info", `refused (${peer.name}) ${error.message}`)
         const now = time.now()
         write?.({
-          connectionId: connection.id,
-          remote: connection.transport.remote,
-          requestLine,
+          connectionId: peer.id,
+          remote: peer.remote,
+          requestLine: line,
           request: undefined,
           status: error.status,
-          bodyBytes: bytes.body,
-          wireBytes: bytes.wire,
+          bodyBytes,
+          wireBytes,
           startTime: time.shown(since ?? now),
           endTime: time.shown(now),
           outcome: undefined,
@@ -241,22 +253,21 @@ export const serve = (
       detachBriefly: () => drain.behind(drain.detach()),
       runDetached: (effect, settings) => {
         fork(effect, settings).addObserver(drain.behind(drain.detach()))
+      },
+      ended: (session) => {
+        connections.remove(session)
+        countSoon(time.now())
+        drain.removed(session)
       }
     }
 
-    const ended = (connection: Connection): void => {
-      connections.remove(connection)
-      countSoon(time.now())
-      drain.removed(connection)
-    }
-
     const accept = (transport: Transport): void => {
-      const connection = new Connection(++connectionCount, transport, host, ended)
+      const connection = new Http1Session(++connectionCount, transport, host)
       connections.add(connection)
       drain.admitted()
       countSoon(connection.since)
       tally.connectionAccepted()
-      log("Debug", () => `accepted (${connection.remoteName})`)
+      log("Debug", () => `accepted (${connection.peer.name})`)
       connection.open()
     }
 
@@ -295,7 +306,7 @@ export const serve = (
       (exit) =>
         Effect.forEach([...connections], (connection) => {
           connection.abort("Stopped")
-          return connection.scope.close(exit)
+          return Scope.close(connection.scope.scope, exit)
         }, { concurrency: "unbounded", discard: true })
     )
 
@@ -332,6 +343,48 @@ export const serve = (
     }
   })
 
+// A session with the Scope that it lives in.
+class ScopedSession implements ScopedSocket, SessionScope {
+  readonly scope = new ConnectionScope(this)
+
+  constructor(private readonly session: Session) {}
+
+  endWork(ended: () => void): void {
+    this.session.endWork(ended)
+  }
+
+  runHooksLeft(over: () => void): void {
+    this.session.runHooks(over)
+  }
+
+  runFinalizers(finalizers: Effect.Effect<void>, over: () => void): void {
+    const { peer } = this.session
+    const failed = (cause: Cause.Cause<unknown>) =>
+      Effect.sync(() => peer.log("Error", "a finalizer of the socket's scope failed", cause))
+    peer.runEffect(Effect.catchAllCause(finalizers, failed), over, undefined)
+  }
+
+  closeSocket(): void {
+    this.session.closeSocket()
+  }
+
+  done(): void {
+    this.scope.unsafeClose(Exit.void)
+  }
+
+  failed(failure: unknown): void {
+    this.scope.unsafeClose(Exit.fail(failure))
+  }
+
+  died(defect: unknown): void {
+    this.scope.unsafeClose(Exit.die(defect))
+  }
+
+  goOn(): void {
+    this.scope.goOn()
+  }
+}
+
 // For fibers that are given their settings, services among them: what is forked for nothing costs as much as the rest of a
 // fiber's start.
 const bare = (runtimeFlags: RuntimeFlags.RuntimeFlags): Runtime.Runtime<unknown> =>
@@ -359,14 +412,15 @@ const statusOf = (exchange: Exchange): number => {
   return outcome?._tag === "Aborted" && (outcome.reason === "Stopped" || outcome.reason === "Closed") ? 503 : 499
 }
 
-const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["log"] => {
+const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log"] => {
   const runFork = Runtime.runFork(runtime)
   const least = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMinimumLogLevel)
-  return (level, said, cause) => {
+  return (level, said, failure) => {
     const logLevel = LogLevel.fromLiteral(level)
     // a fiber for a line that nobody reads would cost more than the line
     if (LogLevel.lessThan(logLevel, least)) return
     const message = inOneLine(typeof said === "string" ? said : said())
+    const cause = failure === undefined ? undefined : causeOf(failure)
     const line = cause === undefined
       ? Effect.logWithLevel(logLevel, message)
       : Effect.catchAllDefect(
@@ -377,6 +431,9 @@ const logger = Effect.map(Effect.runtime<never>(), (runtime): ConnectionHost["lo
     runFork(line, { immediate: true })
   }
 })
+
+// What an application or a hook has thrown is a defect; what Effect tells of one is a cause already.
+const causeOf = (failure: unknown): Cause.Cause<unknown> => Cause.isCause(failure) ? failure : Cause.die(failure)
 
 /**
  * A report in a line, for the log.
@@ -420,7 +477,7 @@ const sweeper = (connections: Admission): { readonly ring: (now: number) => numb
 
 const statesOf = (connections: Admission): ServerMetrics["connections"] => {
   let idle = 0
-  for (const connection of connections) if (connection.isIdle) idle++
+  for (const { activity } of connections) if (activity === "Idle") idle++
   return { idle, active: connections.size - idle, waiting: connections.waitingSize }
 }
 

@@ -12,6 +12,20 @@ import * as Clock from "effect/Clock"
 export interface Time {
   /** Milliseconds since the epoch, with fractions, never going back, whatever is done to the system's clock. */
   readonly now: () => number
+  /**
+   * The time of the tick, where one is held: connections that are looked after together share it. Otherwise that of `now`.
+   *
+   * @since 0.2.0
+   */
+  readonly tick: () => number
+  /**
+   * Holds a time for `tick`, until it is released.
+   *
+   * @since 0.2.0
+   */
+  readonly hold: (now: number) => void
+  /** @since 0.2.0 */
+  readonly release: () => void
   /** The same time as the system's clock has it, for people to read. */
   readonly shown: (now: number) => number
   /** A time as the value of a Date field (RFC 9110, 5.6.7), by the system's clock, made once a second. */
@@ -54,6 +68,7 @@ const tolerance = 50
 export const make = (clock: Clock.Clock, { monotonic, wall }: Sources = platform): Time => {
   const live = Object.getPrototypeOf(clock) === Object.getPrototypeOf(Clock.make())
   const now = live ? monotonic : () => clock.unsafeCurrentTimeMillis()
+  let held = -1
   let ahead = 0
   let second = -1
   let text = ""
@@ -73,6 +88,13 @@ export const make = (clock: Clock.Clock, { monotonic, wall }: Sources = platform
   }
   // timers are before reads in a turn of the event loop, immediates behind them
   const afterReading = (callback: () => void): void => live ? void immediate(callback) : callback()
+  const tick = (): number => held < 0 ? now() : held
+  const hold = (now: number): void => {
+    held = now
+  }
+  const release = (): void => {
+    held = -1
+  }
   follow()
-  return { now, shown, date, follow, afterReading }
+  return { now, tick, hold, release, shown, date, follow, afterReading }
 }

@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import type { Time } from "./Time.js"
 
 /**
  * Who takes part.
@@ -15,12 +16,12 @@
  * @category models
  */
 export interface Member {
-  /** Answers what it has read, if it still waits for that. `now` is the time. */
-  readonly takeTurn: (now: number) => void
+  /** Answers what it has read, if it still waits for that. */
+  readonly takeTurn: () => void
   /** Sends what it holds, if it still does. */
   readonly sendHeld: () => void
-  /** Sees to what comes after that. `now` is when all that was held had been sent. */
-  readonly heldSent: (now: number) => void
+  /** Sees to what comes after that. The clock is held at the time when all that was held had been sent. */
+  readonly heldSent: () => void
   /** One of these threw: what is broken is this member, and nobody else's turn ends for it. */
   readonly broken: (error: unknown) => void
 }
@@ -32,8 +33,8 @@ export interface Member {
  * @category models
  */
 export interface Sharer extends Pick<Member, "broken"> {
-  /** Does more of it. `now` is the time. */
-  readonly takeShare: (now: number) => void
+  /** Does more of it. */
+  readonly takeShare: () => void
 }
 
 /** Milliseconds after which what is held leaves before anything else is answered. One answer may take longer than that. */
@@ -69,11 +70,11 @@ export class Turn {
   private heldSince = 0
 
   /**
-   * @param now milliseconds
+   * @param time what is held while members are looked after, so that those that are due together have one time
    * @param later calls back when the turn's reads are done
    */
   constructor(
-    private readonly now: () => number,
+    private readonly time: Pick<Time, "now" | "hold" | "release">,
     private readonly later: (callback: () => void) => unknown = immediate
   ) {}
 
@@ -104,7 +105,7 @@ export class Turn {
   private readonly runSharers = (): void => {
     const sharers = this.sharers
     this.sharers = []
-    this.each(sharers, (sharer) => sharer.takeShare(this.now()))
+    this.each(sharers, takeShare)
   }
 
   // From the first read of a turn to its last: of a part of one, it would depend on who reads first what is seen.
@@ -126,28 +127,33 @@ export class Turn {
     this.crowded = this.turnsAlone < turnsUntilAlone
     this.answering = true
     this.each(readers, this.take)
+    this.time.release()
     this.answering = false
     this.send()
   }
 
   private readonly take = (reader: Member): void => {
-    let now = this.now()
+    const { time } = this
+    let now = time.now()
     if (this.holders.length > 0 && now - this.heldSince > mostHeld) {
       this.send()
       // what came after those answers may have taken its time
-      now = this.now()
+      now = time.now()
     }
     this.takenAt = now
-    reader.takeTurn(now)
+    time.hold(now)
+    reader.takeTurn()
   }
 
   private send(): void {
     if (this.holders.length === 0) return
     const holders = this.holders
     this.holders = []
+    const { time } = this
     this.each(holders, sendHeld)
-    const now = this.now()
-    this.each(holders, (holder) => holder.heldSent(now))
+    time.hold(time.now())
+    this.each(holders, heldSent)
+    time.release()
   }
 
   private each<A extends Pick<Member, "broken">>(members: ReadonlyArray<A>, step: (member: A) => void): void {
@@ -168,3 +174,5 @@ const isCrowd = (members: ReadonlyArray<Member>): boolean => {
 }
 
 const sendHeld = (holder: Member): void => holder.sendHeld()
+const heldSent = (holder: Member): void => holder.heldSent()
+const takeShare = (sharer: Sharer): void => sharer.takeShare()

@@ -8,7 +8,7 @@
 import * as Predicate from "effect/Predicate"
 import type { Fields } from "../protocol/fields.js"
 import { reasonOf } from "../protocol/reasonPhrase.js"
-import { draft, type HeadDraft } from "../protocol/responseHead.js"
+import type { HeadDraft } from "../protocol/responseHead.js"
 import type { Exchange } from "../server/Exchange.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { lookAt } from "../server/lookAt.js"
@@ -63,7 +63,7 @@ class Call implements Lent, Pushed {
   private parts: Parts<Part> | undefined = undefined
   private closing: Promise<void> | undefined = undefined
   private refused: Promise<never> | undefined = undefined
-  private turnEnds = Infinity
+  private turnEnds = -1
   private controller: AbortController | undefined = undefined
   private hooksPrepared = false
   private hooksGiven = false
@@ -74,7 +74,7 @@ class Call implements Lent, Pushed {
   constructor(private readonly exchange: Exchange, private readonly site: Site) {
     this.input = new Input(exchange)
     this.posthooks = new PostHookList(this)
-    this.env = new EnvironRecord(exchange.request, exchange.transport, this, site, exchange.forwarded)
+    this.env = new EnvironRecord(exchange.request, exchange.peer, this, site, exchange.forwarded)
   }
 
   run(): void {
@@ -107,10 +107,10 @@ class Call implements Lent, Pushed {
   }
 
   fieldsOf(fields: Fields): FieldView {
-    const kept = this.exchange.kept
+    const { kept } = this.exchange.peer
     const last = kept instanceof FieldView ? kept : undefined
     if (last !== undefined && last.fields === fields) return last
-    return this.exchange.kept = new FieldView(fields, last)
+    return this.exchange.peer.keep(new FieldView(fields, last))
   }
 
   private readonly startResponse = (status: string, headers: HeaderPairs, errorInfo?: unknown): Write => {
@@ -130,7 +130,7 @@ class Call implements Lent, Pushed {
       })
     }
     const { code, reason } = statusOf(status)
-    const head = draft({ status: code, reason, fields: headers }, this.exchange.config.fieldCase)
+    const head = this.exchange.draft({ status: code, reason, fields: headers })
     if (head._tag === "InvalidHead") throw responseErrorFrom(head)
     this.head = head
     if (this.parts !== undefined) this.headAhead()
@@ -172,7 +172,7 @@ class Call implements Lent, Pushed {
   // A promise, when this body has had its turn: a loop of promises that are kept already lets nobody in.
   private othersTurn(): Promise<void> | undefined {
     const now = performance.now()
-    if (this.turnEnds === Infinity) this.turnEnds = now + longestTurn
+    if (this.turnEnds < 0) this.turnEnds = now + longestTurn
     if (now <= this.turnEnds) return undefined
     return new Promise((resolve) =>
       setImmediate(() => {
@@ -298,12 +298,12 @@ class Call implements Lent, Pushed {
 
   private begin(length: number | undefined): void {
     if (this.head === undefined) throw headNotSet()
-    const prepared = this.exchange.start(this.head, length)
-    if (prepared._tag === "ResponseError") throw prepared
+    const room = this.exchange.start(this.head, length)
+    if (typeof room !== "number") throw room
     const given = this.env["eventlet.minimum_write_chunk_size"]
     this.writer = new ResponseWriter(
       this.exchange,
-      prepared,
+      room,
       typeof given === "number" ? given : this.site.minimumChunkSize,
       process.nextTick
     )

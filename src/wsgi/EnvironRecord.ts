@@ -8,7 +8,8 @@ import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import { type Forwarded, schemeOf } from "../server/Forwarding.js"
 import type { Outcome } from "../server/Outcome.js"
-import type { TlsInfo, Transport } from "../server/Transport.js"
+import type { Peer } from "../server/Peer.js"
+import type { TlsInfo } from "../server/Transport.js"
 import type { Environ, PostHooks } from "./Environ.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
@@ -88,14 +89,14 @@ export class EnvironRecord implements Environ {
 
   constructor(
     request: RequestHead,
-    transport: Transport,
+    peer: Peer,
     lent: Lent,
     shared: Shared,
     forwarded: Forwarded | undefined
   ) {
     this.#lent = lent
-    const { local, proxy, remote, tls } = transport
-    const scheme = forwarded?.scheme ?? schemeOf(transport)
+    const { local, proxy, remote, tls } = peer
+    const scheme = forwarded?.scheme ?? schemeOf(peer)
     const form = request.form
     const located = form._tag === "Origin" || form._tag === "Absolute"
     const path = located ? form.path : form._tag === "Asterisk" ? "*" : form.authority

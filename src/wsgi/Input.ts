@@ -5,7 +5,6 @@
  */
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
-import type { Demands } from "../protocol/framing.js"
 import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
 import type { Config } from "../server/Config.js"
 import type { RequestBody } from "../server/RequestBody.js"
@@ -32,7 +31,8 @@ export type WholeLimits = Pick<Config["limits"], "wholeBody" | "parsedBody">
  */
 export interface InputSource {
   readonly body: Pick<RequestBody, "bytes" | "take" | "trailers" | "wait">
-  readonly demands: Pick<Demands, "framing">
+  /** Bytes of the body; `undefined` where only its end tells. */
+  readonly bodyLength: number | undefined
   readonly config: { readonly limits: WholeLimits }
   /** Sends the 100 that is owed, if one is. */
   readonly payContinue: () => void
@@ -211,8 +211,8 @@ export class Input implements AsyncIterable<Buffer> {
 
   // What is left of a length that was declared can be too much before a byte of it is asked for.
   #judgeLength(most: number): void {
-    const { body, demands: { framing } } = this.#exchange
-    if (framing._tag !== "Length" || framing.length - body.bytes + this.#rest.length <= most) return
+    const { body, bodyLength } = this.#exchange
+    if (bodyLength === undefined || bodyLength - body.bytes + this.#rest.length <= most) return
     throw tooLargeWhole(most, "limits.wholeBody")
   }
 

@@ -26,8 +26,6 @@ describe("an alarm", () => {
     const alarm = new Alarm({
       time: {
         now: () => now,
-        shown: (shown) => shown,
-        date: String,
         follow: () => undefined,
         afterReading: (callback) => callback()
       },

@@ -24,7 +24,18 @@ const scripted = () => {
   const said: Array<string> = []
   const due: Array<() => void> = []
   let now = 0
-  const turn = new Turn(() => now, (callback) => due.push(callback))
+  let held: number | undefined
+  const clock = {
+    now: () => now,
+    hold: (time: number) => {
+      held = time
+    },
+    release: () => {
+      held = undefined
+    }
+  }
+  const tick = (): number => held ?? now
+  const turn = new Turn(clock, (callback) => due.push(callback))
   /** Answers in so many milliseconds. */
   const make = (name: string, takes = 0): Member => {
     const self: Member = {
@@ -33,7 +44,7 @@ const scripted = () => {
         now += takes
         if (turn.hold(self)) return
         self.sendHeld()
-        self.heldSent(0)
+        self.heldSent()
       },
       sendHeld: () => said.push(`${name} sends`),
       heldSent: () => said.push(`${name} is over`),
@@ -48,7 +59,7 @@ const scripted = () => {
   const crowd = (): void => {
     const members = company(crowdSize)
     for (let i = 0; i < 40; i++) {
-      for (const each of members) if (!turn.enter(each)) each.takeTurn(0)
+      for (const each of members) if (!turn.enter(each)) each.takeTurn()
       end()
     }
     said.length = 0
@@ -56,7 +67,7 @@ const scripted = () => {
   const pass = (milliseconds: number): void => {
     now += milliseconds
   }
-  return { turn, said, due, make, company, end, crowd, pass }
+  return { turn, tick, said, due, make, company, end, crowd, pass }
 }
 
 describe("a turn", () => {
@@ -85,18 +96,18 @@ describe("a turn", () => {
   })
 
   it("tells each the time at which it answers, and all of them when the last has sent", () => {
-    const { crowd, end, pass, turn } = scripted()
+    const { crowd, end, pass, tick, turn } = scripted()
     crowd()
     const [answered, over]: [Array<number>, Array<number>] = [[], []]
     const make = (): Member => {
       const self: Member = {
-        takeTurn: (now) => {
-          answered.push(now)
+        takeTurn: () => {
+          answered.push(tick())
           pass(0.25)
           assert.isTrue(turn.hold(self))
         },
         sendHeld: () => pass(8),
-        heldSent: (now) => over.push(now),
+        heldSent: () => over.push(tick()),
         broken: () => undefined
       }
       return self
@@ -132,13 +143,13 @@ describe("a turn", () => {
   })
 
   it("looks anew what time it is when what was sent in between took long", () => {
-    const { crowd, end, pass, turn } = scripted()
+    const { crowd, end, pass, tick, turn } = scripted()
     crowd()
     const said: Array<string> = []
     const make = (name: string, takes: number): Member => {
       const self: Member = {
-        takeTurn: (now) => {
-          said.push(`${name} ${now}`)
+        takeTurn: () => {
+          said.push(`${name} ${tick()}`)
           pass(takes)
           assert.isTrue(turn.hold(self))
         },

@@ -1,0 +1,404 @@
+/**
+ * What becomes of an exchange past its answer, as a table. Nothing else moves it.
+ *
+ * | from     | settle  | leave | ended    | drained | hooksRun |
+ * | -------- | ------- | ----- | -------- | ------- | -------- |
+ * | Running  | Settled | Over  |          |         |          |
+ * | Settled  |         |       | Draining |         |          |
+ * | Draining |         |       |          | Hooks   |          |
+ * | Hooks    |         |       |          |         | Over     |
+ * | Over     |         |       |          |         |          |
+ *
+ * @since 0.2.0
+ */
+
+import type { FiberRefs } from "effect/FiberRefs"
+import { Application, type Delay, type Interruptor, type Work } from "./Application.js"
+import { type HookedExchange, type HookOptions, type HookOwner, HookQueue } from "./HookQueue.js"
+import type { AbortReason, Facts, Outcome } from "./Outcome.js"
+import type { Peer } from "./Peer.js"
+import type { PostHook } from "./Posthooks.js"
+import type { RequestBody } from "./RequestBody.js"
+import { abortReasonOf, BodyError } from "./ServerError.js"
+import type { Wire, WireUser } from "./Wire.js"
+
+/**
+ * - `Running`: the answer is not given, or not yet with the kernel.
+ * - `Settled`: the outcome is known; the application has yet to end.
+ * - `Draining`: the application has ended; what is left of the request's body is dropped.
+ * - `Hooks`: the post hooks run.
+ * - `Over`: the hooks have run, and the access log has its record.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Stage = "Running" | "Settled" | "Draining" | "Hooks" | "Over"
+
+/**
+ * - `settle`: the kernel has taken the last byte, or it never will.
+ * - `leave`: it has taken the last byte, and there is neither a hook nor an application to wait for.
+ * - `ended`: the application has ended.
+ * - `drained`: the body is read or dropped, or nothing follows it on the connection.
+ * - `hooksRun`: the last hook has ended.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type EndingEvent = "settle" | "leave" | "ended" | "drained" | "hooksRun"
+
+/**
+ * The stage that an event leads to. An event that is missing changes nothing: a client may leave at any stage, for
+ * instance, and the first of two reasons is the outcome's.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const transitions: { readonly [S in Stage]: { readonly [E in EndingEvent]?: Stage } } = {
+  Running: { settle: "Settled", leave: "Over" },
+  Settled: { ended: "Draining" },
+  Draining: { drained: "Hooks" },
+  Hooks: { hooksRun: "Over" },
+  Over: {}
+}
+
+/**
+ * How far the answer has come.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export enum Answer {
+  Awaited,
+  Prepared,
+  Sending,
+  Complete,
+  TakenOver,
+  GivenUp
+}
+
+/**
+ * The part of an exchange that the table moves: what is known of its application, its hooks and its outcome. A base class, and
+ * not an object beside the exchange: every request would have to make one more.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export abstract class Ending implements HookedExchange, WireUser {
+  protected answer: Answer = Answer.Awaited
+  protected interimResponses = 0
+  private current: Stage = "Running"
+  private firstByteTime: number | undefined = undefined
+  private endTime: number | undefined = undefined
+  private fixed: Outcome | undefined = undefined
+  private failure: unknown = none
+  private abortReason: AbortReason | undefined = undefined
+  private application: Application | undefined = undefined
+  private hooks: HookQueue | undefined = undefined
+
+  constructor(protected readonly wire: Wire, readonly startTime: number) {}
+
+  /** The body of the request. */
+  get body(): RequestBody {
+    return this.wire.body
+  }
+
+  /** The other end of the connection. */
+  get peer(): Peer {
+    return this.wire.peer
+  }
+
+  /** How far it has come past the answer. */
+  get stage(): Stage {
+    return this.current
+  }
+
+  /** Was the connection taken over? */
+  get detached(): boolean {
+    return this.answer === Answer.TakenOver
+  }
+
+  /** Can nothing more be said? */
+  get over(): boolean {
+    return this.answer >= Answer.Complete
+  }
+
+  /** How it ended; set before the post hooks run. */
+  get outcome(): Outcome | undefined {
+    return this.fixed
+  }
+
+  /** What the application failed with, or what was wrong with the client's body. */
+  get error(): unknown {
+    return this.failure === none ? undefined : this.failure
+  }
+
+  /** Why the exchange was interrupted, if it was. */
+  get aborted(): AbortReason | undefined {
+    return this.abortReason
+  }
+
+  /** Is there a post hook? */
+  get hooked(): boolean {
+    return this.hooks !== undefined
+  }
+
+  /** Have the post hooks run? */
+  get hooksRun(): boolean {
+    return this.current === "Over"
+  }
+
+  /** Is there neither a hook nor an application whose end is to be waited for? */
+  get unattended(): boolean {
+    return this.hooks === undefined && this.application?.isExpected !== true
+  }
+
+  /** Logs what went wrong beside the exchange. */
+  logFailure(message: string, failure: unknown, level: "Debug" | "Error" = "Error"): void {
+    this.peer.log(level, message, failure, this.wire.request)
+  }
+
+  /** What an application has failed with that was answered all the same. */
+  blame(error: unknown): void {
+    this.failure = error
+  }
+
+  /** Calls back once, when there is room again or the exchange is over. Several may wait. */
+  awaitRoom(callback: () => void): void {
+    if (this.over || !this.wire.isFull) callback()
+    else this.door.whenRoom(callback)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the running application
+
+  /**
+   * The application runs on and can be interrupted. The post hooks wait until it has `ended`, for as long as
+   * `timeouts.interrupt` lets them.
+   */
+  running(work: Work | Interruptor): void {
+    this.door.running(typeof work === "function" ? { interrupt: work } : work)
+  }
+
+  /** Is there still an application at work? */
+  get isRunning(): boolean {
+    return this.application?.isRunning === true
+  }
+
+  /** Is an application at work that a stop cannot interrupt, so that its answer is to be awaited and sent? */
+  get isUninterruptible(): boolean {
+    return !this.over && this.application?.isUninterruptible === true
+  }
+
+  /** The server stops, and leaves an uninterruptible application to its answer: it is interrupted once it can be. */
+  interruptLater(): void {
+    this.application?.interruptLater()
+  }
+
+  /** Calls back when the outcome is known, before the post hooks run. For the one who runs the application. */
+  whenSettled(callback: (outcome: Outcome) => void): void {
+    if (this.fixed !== undefined) callback(this.fixed)
+    else this.door.whenSettled(callback)
+  }
+
+  /** The application has ended, by itself or interrupted. */
+  ended(): void {
+    const { application } = this
+    if (application === undefined) return
+    this.goOn(application.end())
+    application.over()
+  }
+
+  /** The application has not ended in time: the hooks run without it. */
+  abandon(): void {
+    const { detach, detachBriefly } = this.peer.engine
+    if (this.application !== undefined) this.goOn(this.application.abandon(detach, detachBriefly))
+  }
+
+  private goOn(ended: (() => void) | undefined): void {
+    if (this.current === "Settled") this.peer.run(Ending.applicationEnded, this, undefined)
+    ended?.()
+  }
+
+  private static readonly applicationEnded = (ending: Ending): void => ending.move("ended")
+
+  /**
+   * The application has ended but for its finalizers: a stop does not wait for them for ever.
+   *
+   * @since 0.2.0
+   */
+  finalizing(): void {
+    this.application?.finalizing(this.peer.engine.detachBriefly)
+  }
+
+  /** Ends the running application, and says when that is done. */
+  interrupt(reason: AbortReason, ended: () => void): Delay | void {
+    this.abortReason ??= reason
+    // an application that waits for the last byte to leave need not wait any longer
+    if (this.answer === Answer.Complete) this.settle(reason)
+    else if (!this.over) this.answer = Answer.GivenUp
+    if (reason === "Stopped") {
+      this.body.fail(new BodyError({ reason: "Stopped", status: 503, description: "the server is stopping" }))
+    } else if (reason === "ClientGone") this.body.disconnect()
+    else this.body.fail(new BodyError({ reason: "Disconnected", status: 400, description: "the connection is closed" }))
+    if (!this.isRunning) {
+      this.roomAgain()
+      return ended()
+    }
+    const delay = this.application?.interrupt(reason, ended)
+    this.roomAgain()
+    return delay
+  }
+
+  /**
+   * How to end what the connection was taken over for: called once, when the server stops and `timeouts.farewell` is over.
+   *
+   * @since 0.2.0
+   */
+  onGoodbye(goodbye: () => void): void {
+    this.door.whenGoodbye(goodbye)
+  }
+
+  /** The time has come. */
+  sayGoodbye(): void {
+    this.application?.goodbye()
+  }
+
+  protected get door(): Application {
+    return this.application ??= new Application(() => this.ended())
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // post hooks
+
+  /**
+   * Adds work for after the exchange. One added when the others have run runs at once. A detached one runs beside the
+   * connection's next requests; the server's stop still waits for it.
+   */
+  postHook(hook: PostHook, options?: HookOptions): void
+  postHook(hook: PostHook<unknown>, options: HookOptions & { readonly settings: FiberRefs }): void
+  postHook(hook: PostHook<unknown>, options?: HookOptions): void {
+    if (this.hooksRun) return this.peer.runDetached(hook, this.settle(), options?.settings, this)
+    this.hooks ??= new HookQueue(this.peer, this)
+    this.hooks.add(hook, options)
+  }
+
+  /** Calls back when the hooks have run, for an exchange that has some which have not. There is one listener, the door. */
+  whenHooksOver(listener: HookOwner): void {
+    if (this.hooks !== undefined) this.hooks.listener = listener
+  }
+
+  /** All hooks have run. */
+  hooksOver(): void {
+    this.move("hooksRun")
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // what the wire tells
+
+  bodyArrived(): void {
+    this.body.notify()
+  }
+
+  roomAgain(): void {
+    this.application?.roomAgain()
+  }
+
+  begun(): void {
+    if (this.wire.status !== undefined) this.firstByteTime ??= this.peer.engine.time.now()
+  }
+
+  allSent(): void {
+    this.endTime ??= this.peer.engine.time.tick()
+    this.settle()
+  }
+
+  drained(): void {
+    this.move("drained")
+  }
+
+  lost(reason: AbortReason): void {
+    this.settle(reason)
+  }
+
+  /**
+   * The kernel has taken all of an unattended exchange, or never will. Hooks that came meanwhile run beside what follows. The
+   * outcome is fixed when somebody asks, unless it is not the expected one: `unsent` is why.
+   */
+  leave(unsent: AbortReason, now: number): void {
+    this.endTime = now
+    if (!this.wire.isSent) this.fix(unsent)
+    this.move("leave")
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the end
+
+  /**
+   * Fixes the outcome, from what is known now: what the application failed with, then what aborted it. `unsent` is why
+   * a complete response was not handed over to its end.
+   */
+  settle(unsent: AbortReason = "ClientGone"): Outcome {
+    const outcome = this.fix(unsent)
+    this.answer = Answer.GivenUp
+    this.application?.settled(outcome)
+    this.move("settle")
+    return outcome
+  }
+
+  // Goes where the event leads to, and does what is to be done there.
+  private move(event: EndingEvent): void {
+    const next = transitions[this.current][event]
+    if (next === undefined) return
+    this.current = next
+    switch (next) {
+      case "Settled":
+        if (!this.isRunning) this.move("ended")
+        return
+      case "Draining":
+        this.body.close()
+        return this.wire.drain()
+      case "Hooks":
+        return this.hooks === undefined ? this.move("hooksRun") : this.hooks.run(this.settle())
+      case "Over":
+        this.hooks?.runDetached(this.settle())
+        this.hooks?.listener?.hooksOver()
+        return this.wire.over()
+      case "Running":
+    }
+  }
+
+  private fix(unsent: AbortReason): Outcome {
+    if (this.fixed !== undefined) return this.fixed
+    const { error } = this
+    const failed = this.failure !== none
+    const blamed = failed ? abortReasonOf(error) : undefined
+    const facts = this.facts()
+    if (blamed !== undefined) {
+      // that the connection is closed is all that a body knows
+      const reason = blamed === "ClientGone" ? this.abortReason ?? blamed : blamed
+      return this.fixed = { _tag: "Aborted", ...facts, reason }
+    }
+    if (failed) return this.fixed = { _tag: "Failed", ...facts, error }
+    if ((this.detached && unsent !== "WriteTimeout") || this.wire.isSent) return this.fixed = { _tag: "Sent", ...facts }
+    return this.fixed = { _tag: "Aborted", ...facts, reason: this.abortReason ?? unsent }
+  }
+
+  private facts(): Facts {
+    // a tick's time is that at which all of it was sent, which may be before the hook of one gave another its head
+    const endTime = Math.max(this.endTime ?? this.peer.engine.time.now(), this.firstByteTime ?? this.startTime)
+    const { status } = this.wire
+    return {
+      status,
+      bodyBytes: this.wire.bodySent,
+      wireBytes: this.wire.totalSent,
+      interimResponses: this.interimResponses,
+      startTime: this.startTime,
+      // what leaves in one go needs no time of its own: to ask for it costs a twentieth of a hello
+      firstByteTime: status === undefined ? undefined : this.firstByteTime ?? endTime,
+      endTime
+    }
+  }
+}
+
+// an application may fail with `undefined`
+const none = Symbol("none")

@@ -1,0 +1,310 @@
+/**
+ * One exchange on an HTTP/1 connection: how its messages are framed, where they stand on the wire, and how much of them the
+ * kernel has taken.
+ *
+ * @since 0.2.0
+ */
+import type { CloseableScope } from "effect/Scope"
+import { chunkEnd, chunkHead, lastChunk } from "../protocol/chunk.js"
+import type { RequestHead } from "../protocol/requestHead.js"
+import type { RequestStart } from "../protocol/requestReader.js"
+import {
+  draft,
+  type FieldCase,
+  type FieldPairs,
+  type HeadDraft,
+  type InvalidHead,
+  prepare,
+  type PreparedHead,
+  prepareInterim,
+  type ResponseHead
+} from "../protocol/responseHead.js"
+import { BodyCount, within } from "./BodyCount.js"
+import type { Outbox } from "./Outbox.js"
+import type { Peer } from "./Peer.js"
+import type { RequestBody } from "./RequestBody.js"
+import { InterimError } from "./ServerError.js"
+import type { SessionScope } from "./Session.js"
+import { type BodyRoom, noBody, type Takeover, type Wire, type Withdrawal } from "./Wire.js"
+
+/**
+ * What the exchanges of a connection share: the connection itself.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Carrier {
+  readonly peer: Peer
+  readonly scope: SessionScope
+  readonly queue: Outbox
+  /** The time as a Date field has it. */
+  readonly date: string
+  /** Why no further request can follow, as far as the connection and the server are concerned. */
+  readonly refusesMore: () => Withdrawal | undefined
+  /** The last byte of the answer is in the queue. */
+  readonly completed: () => void
+  readonly flush: () => void
+  readonly cut: () => void
+  readonly expectAnotherBody: () => void
+  readonly drain: () => void
+  readonly over: (wire: Http1Wire) => void
+  readonly detach: () => Takeover
+  readonly markIdle: () => void
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export class Http1Wire implements Wire {
+  private ready: PreparedHead | undefined = undefined
+  private sent: PreparedHead | undefined = undefined
+  // why a head that is made ready, and one that was sent, says that the connection ends
+  private hinders: Withdrawal | undefined = undefined
+  private why: Withdrawal | undefined = undefined
+  private readonly start: number
+  private endAt = -1
+  // most bodies are one part: where it goes out, and how long it is
+  private bodyPosition = 0
+  private bodyLength = 0
+  private bodyCount: BodyCount | undefined = undefined
+
+  constructor(
+    private readonly carrier: Carrier,
+    private readonly message: RequestStart,
+    readonly body: RequestBody
+  ) {
+    this.start = carrier.queue.queued
+    if (!message.demands.persistent) this.why = "the client asked for it"
+  }
+
+  get peer(): Peer {
+    return this.carrier.peer
+  }
+
+  get scope(): CloseableScope {
+    return this.carrier.scope.scope
+  }
+
+  get request(): RequestHead {
+    return this.message.head
+  }
+
+  get expectsContinue(): boolean {
+    return this.message.demands.expectsContinue
+  }
+
+  get upgrade(): string {
+    return this.message.demands.upgrade
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // heads
+
+  interim(status: number, fields: FieldPairs, fieldCase: FieldCase): InterimError | undefined {
+    const text = this.interimText(status, fields, fieldCase)
+    if (typeof text !== "string") return text
+    this.carrier.queue.addText(text)
+    return undefined
+  }
+
+  judgeInterim(status: number, fields: FieldPairs, fieldCase: FieldCase): InterimError | undefined {
+    const text = this.interimText(status, fields, fieldCase)
+    return typeof text === "string" ? undefined : text
+  }
+
+  private interimText(status: number, fields: FieldPairs, fieldCase: FieldCase): string | InterimError {
+    const { config } = this.peer.engine
+    // RFC 9110, 15.2: a server must not send a 1xx to an HTTP/1.0 client
+    if (this.request.minorVersion === 0 || config.maxMinorVersion === 0) {
+      return new InterimError({ reason: "Unsupported", description: "HTTP/1.0 has no interim responses" })
+    }
+    const allowed = this.peer.engine.allowInterim(this.request, status, fields)
+    if (allowed instanceof InterimError) return allowed
+    const text = prepareInterim(status, allowed, fieldCase)
+    return typeof text === "string" ? text : new InterimError({ reason: "InvalidHeader", description: text.message })
+  }
+
+  draft(head: ResponseHead): HeadDraft | InvalidHead {
+    return draft(head, this.peer.engine.config.fieldCase)
+  }
+
+  prepare(
+    head: ResponseHead | HeadDraft,
+    bodyLength: number | undefined,
+    whole: boolean,
+    owesContinue: boolean
+  ): BodyRoom | InvalidHead {
+    const { demands, head: request } = this.message
+    const { config } = this.peer.engine
+    this.hinders = this.hindrance(whole, owesContinue)
+    const prepared = prepare(head, {
+      method: request.method,
+      minorVersion: Math.min(request.minorVersion, config.maxMinorVersion) === 1 ? 1 : 0,
+      persistent: this.hinders === undefined,
+      asksKeepAlive: demands.asksKeepAlive,
+      keepAliveSeconds: config.keepAliveSeconds,
+      bodyLength,
+      date: this.carrier.date,
+      fieldCase: config.fieldCase
+    })
+    if (prepared._tag === "InvalidHead") return prepared
+    this.ready = prepared
+    return this.room
+  }
+
+  begin(): void {
+    const { ready } = this
+    if (ready === undefined) return
+    this.sent = ready
+    if (!ready.persistent) this.withdraw(this.hinders ?? "the application asked for it, or the client speaks HTTP/1.0")
+    this.carrier.queue.addText(ready.text)
+  }
+
+  get status(): number | undefined {
+    return this.sent?.status
+  }
+
+  get room(): BodyRoom {
+    const framing = this.ready?.framing
+    return framing === undefined || framing._tag === "None"
+      ? noBody
+      : framing._tag === "Length"
+      ? framing.length
+      : Infinity
+  }
+
+  get isEndless(): boolean {
+    return this.sent?.isEventStream === true
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the body
+
+  write(part: string | Uint8Array): void {
+    const { queue } = this.carrier
+    const chunked = this.sent?.framing._tag === "Chunked"
+    if (chunked) queue.addText(chunkHead(part.length))
+    this.count(part.length)
+    if (typeof part === "string") queue.addText(part)
+    else queue.addBytes(part)
+    if (chunked) queue.addText(chunkEnd)
+  }
+
+  end(): void {
+    const { queue } = this.carrier
+    if (this.sent?.framing._tag === "Chunked") queue.addText(lastChunk)
+    this.endAt = queue.queued
+    this.carrier.completed()
+  }
+
+  cut(): void {
+    this.carrier.cut()
+  }
+
+  flush(): void {
+    this.carrier.flush()
+  }
+
+  get isReady(): boolean {
+    return this.carrier.queue.ready
+  }
+
+  get isFull(): boolean {
+    return this.carrier.queue.full
+  }
+
+  /** Is the last byte in the queue? */
+  get isComplete(): boolean {
+    return this.endAt >= 0
+  }
+
+  get isSent(): boolean {
+    return this.endAt >= 0 && this.carrier.queue.handed >= this.endAt
+  }
+
+  /** Is the body's end the connection's end (HTTP/1.0 without a length)? */
+  get endsWithConnection(): boolean {
+    return this.sent?.framing._tag === "Close"
+  }
+
+  get bodySent(): number {
+    const { reached } = this
+    return this.bodyCount?.until(reached) ?? within(reached - this.bodyPosition, this.bodyLength)
+  }
+
+  get totalSent(): number {
+    return Math.max(0, this.reached - this.start)
+  }
+
+  private get reached(): number {
+    const { handed, queued } = this.carrier.queue
+    return Math.min(handed, this.endAt >= 0 ? this.endAt : queued)
+  }
+
+  private count(length: number): void {
+    const { handed, queued } = this.carrier.queue
+    if (this.bodyLength === 0) {
+      this.bodyPosition = queued
+      this.bodyLength = length
+    } else {
+      this.bodyCount ??= new BodyCount(this.bodyPosition, this.bodyLength)
+      this.bodyCount.add(queued, length, handed)
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // what follows on the connection
+
+  withdraw(why: Withdrawal): void {
+    this.why ??= why
+  }
+
+  /** Why the connection carries no further request; `undefined` where it may. */
+  get withdrawn(): Withdrawal | undefined {
+    return this.why
+  }
+
+  /** Did the client say that this is its last request, and has sent all of it? */
+  get isLast(): boolean {
+    return this.message.demands.asksClose && this.body.complete
+  }
+
+  reopenBody(): boolean {
+    if (!this.peer.engine.config.multiPhaseBody || this.message.demands.framing._tag !== "Chunked") return false
+    this.carrier.expectAnotherBody()
+    return true
+  }
+
+  drain(): void {
+    this.carrier.drain()
+  }
+
+  over(): void {
+    this.carrier.over(this)
+  }
+
+  detach(): Takeover {
+    return this.carrier.detach()
+  }
+
+  markIdle(): void {
+    this.carrier.markIdle()
+  }
+
+  // The one place where the reuse of a connection is decided. A head that is taken back has withdrawn nothing.
+  private hindrance(whole: boolean, owesContinue: boolean): Withdrawal | undefined {
+    if (this.why !== undefined) return this.why
+    // the client is in doubt whether it is to send the body (RFC 9110, 10.1.1)
+    if (owesContinue) return "the 100 was not sent"
+    if (this.body.failed) return "the body could not be read"
+    if (whole && this.isTooMuchLeft) return "the rest of the body is too long, malformed or late"
+    return this.carrier.refusesMore()
+  }
+
+  // Nothing reads the rest of the body, and it is too long to be dropped.
+  private get isTooMuchLeft(): boolean {
+    const { length } = this.body
+    return length !== undefined && length - this.body.bytes > this.peer.engine.config.limits.leftoverBody
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * The 100 that a client waits for before it sends the body, and the fields set for it (RFC 9110, 10.1.1).
+ *
+ * @since 0.2.0
+ */
+import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export class OwedContinue {
+  private givenFields: FieldPairs = none
+  private givenCase: FieldCase | undefined = undefined
+
+  /** @param isOwed does the client wait for it, and has none been sent? */
+  constructor(private isOwed: boolean) {}
+
+  get owed(): boolean {
+    return this.isOwed
+  }
+
+  get fields(): FieldPairs {
+    return this.givenFields
+  }
+
+  get fieldCase(): FieldCase | undefined {
+    return this.givenCase
+  }
+
+  set(fields: FieldPairs, fieldCase: FieldCase): void {
+    this.givenFields = fields
+    this.givenCase = fieldCase
+  }
+
+  /** It is sent, or no longer can be. */
+  paid(): void {
+    this.isOwed = false
+  }
+}
+
+const none: FieldPairs = []

@@ -1,0 +1,101 @@
+/**
+ * The other end of a connection, and what all exchanges of that connection share.
+ *
+ * @since 0.2.0
+ */
+import type * as Effect from "effect/Effect"
+import type { RequestHead } from "../protocol/requestHead.js"
+import * as Address from "./Address.js"
+import type { Engine } from "./Engine.js"
+import { requestName } from "./FailureText.js"
+import { type Forwarding, forwardingFor } from "./Forwarding.js"
+import type { HookedExchange, HookRunner } from "./HookQueue.js"
+import type { HookSettings } from "./HookSettings.js"
+import type { Outcome } from "./Outcome.js"
+import type { PostHook } from "./Posthooks.js"
+import type { Transport } from "./Transport.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export class Peer implements HookRunner {
+  /** Reads what the peer says of its clients; absent where it is not believed. */
+  readonly forwarding: Forwarding | undefined
+  private memory: unknown = undefined
+
+  constructor(
+    /** Which connection it is, counted from 1. */
+    readonly id: number,
+    readonly engine: Engine,
+    private readonly transport: Pick<Transport, "local" | "proxy" | "remote" | "tls" | "run">
+  ) {
+    this.forwarding = forwardingFor(engine.config, this)
+  }
+
+  get local(): Address.Address {
+    return this.transport.local
+  }
+
+  /** Unix peers have no name: their path is empty. */
+  get remote(): Address.Address {
+    return this.transport.remote
+  }
+
+  get tls(): Transport["tls"] {
+    return this.transport.tls
+  }
+
+  /** The PROXY header that the connection began with; absent where none was asked for. */
+  get proxy(): Transport["proxy"] {
+    return this.transport.proxy
+  }
+
+  /** For the log. */
+  get name(): string {
+    return Address.peerName(this.remote)
+  }
+
+  /** What a door keeps from one exchange of the connection to the next. */
+  get kept(): unknown {
+    return this.memory
+  }
+
+  keep<A>(value: A): A {
+    this.memory = value
+    return value
+  }
+
+  /** Runs a callback in the async context of the connection. */
+  run<A, B>(callback: (first: A, second: B) => void, first: A, second: B): void {
+    this.transport.run(callback, first, second)
+  }
+
+  /** Logs something of the connection. */
+  log(level: "Debug" | "Info" | "Error", message: string, failure?: unknown, request?: RequestHead): void {
+    const asked = request === undefined
+      ? ""
+      : `, ${requestName({ request, forwarded: this.forwarding?.of(request) })}`
+    this.engine.log(level, `${message} (${this.name}${asked})`, failure)
+  }
+
+  runHook(
+    hook: PostHook<unknown>,
+    outcome: Outcome,
+    of: HookedExchange
+  ): void | Effect.Effect<unknown, never, unknown> {
+    return this.engine.runHook(hook, outcome, (failure) => of.logFailure("a post hook failed", failure))
+  }
+
+  runEffect(effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: HookSettings): void {
+    // the fiber may be ended from another connection's context
+    this.engine.run(effect, () => this.transport.run(goOn, done, undefined), settings)
+  }
+
+  runDetached(hook: PostHook<unknown>, outcome: Outcome, settings: HookSettings, of: HookedExchange): void {
+    const rest = this.runHook(hook, outcome, of)
+    if (rest !== undefined) this.engine.runDetached(rest, settings)
+  }
+}
+
+const goOn = (done: () => void): void => done()
