@@ -11,6 +11,7 @@ import { explain } from "./platform/peers.js"
  */
 export const {
   AccessLog,
+  AccessLogFile,
   AccessLogFormat,
   Address,
   BoundSocket,
@@ -19,6 +20,7 @@ export const {
   InterimResponses,
   Listener,
   MemoryListener,
+  MetricSeries,
   Metrics,
   NodeListener,
   Outcome,
@@ -26,9 +28,12 @@ export const {
   RequestBody,
   RequestParser,
   ResponseWriter,
+  SafeLogger,
   Server,
   ServerConfig,
   ServerError,
+  ServerMetrics,
+  SocketActivation,
   SocketScope,
   Transport,
   TrustedProxies,

@@ -14,7 +14,6 @@ import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import ts from "typescript"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
-import { needed } from "../src/platform/peers.js"
 import { Program } from "./utils/processes.js"
 
 const root = path.resolve(import.meta.dirname, "..")
@@ -39,14 +38,6 @@ const execute = promisify(execFile)
 const exported = Object.keys(manifest.exports).filter((key) => key !== "./package.json")
   .map((key) => path.posix.join("tsgi", key).replace(/\/$/, ""))
 const needsPlatform = (entry: string) => entry === "tsgi/effect"
-
-it("the checked entry has every name of the entry that it checks, and knows the peers as the package does", async () => {
-  const [checked, effect] = await Promise.all([import("../src/checked.js"), import("../src/effect.js")])
-  expect(Object.keys(checked).sort()).toEqual(Object.keys(effect).sort())
-  for (const [name, line] of Object.entries(needed)) {
-    expect(manifest.peerDependencies[name]).toMatch(new RegExp(`^\\^${line.replaceAll(".", "\\.")}\\.\\d`))
-  }
-})
 
 it("every entry point has its source, and every source its entry point", () => {
   const existing = Object.keys(paths).filter((name) => fs.existsSync(path.join(root, paths[name]?.[0] ?? "")))
