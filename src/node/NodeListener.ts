@@ -113,7 +113,7 @@ const open = async (
       // node:tls takes one of the two
       ...(tls.options.ALPNCallback === undefined ? { ALPNProtocols: ["http/1.1"] } : undefined),
       handshakeTimeout,
-      ...tls.options,
+      ...tls.effective,
       ...lookedAt(tls.options, (error) => lost("Handshake", error)),
       ...settings,
       // a client that leaves within the handshake is not waited for
@@ -145,7 +145,10 @@ const open = async (
     // before the handshake is over there is no transport
     secured.on("tlsClientError", (cause, socket) => handshakes.failed(cause, socket))
     handshakes.watch(secured)
-    secured.prependListener("connection", (socket: Net.Socket) => descriptors.accepted(socket))
+    // with PROXY headers they are counted as they come
+    if (headers === undefined) {
+      secured.prependListener("connection", (socket: Net.Socket) => descriptors.accepted(socket))
+    }
   }
   let remove: () => void
   try {

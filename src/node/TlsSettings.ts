@@ -3,10 +3,11 @@
  *
  * @since 0.2.0
  */
+import { Buffer } from "node:buffer"
 import type * as Tls from "node:tls"
 import { loadTls } from "./lazyTls.js"
 import type { TlsCredentials, TlsOptions } from "./ListenOptions.js"
-import { checkTls } from "./tlsChecks.js"
+import { checkTicketKeys, checkTls } from "./tlsChecks.js"
 
 /**
  * TLS settings that can be changed while a server uses them.
@@ -23,6 +24,14 @@ export class TlsSettings {
     return this.current
   }
 
+  /**
+   * What node:tls is given. Its own session context is made of the command line, so that processes would refuse each other's
+   * sessions although they share the keys.
+   */
+  get effective(): TlsOptions {
+    return { ...this.current, sessionIdContext: this.current.sessionIdContext ?? "tsgi" }
+  }
+
   /** Takes new certificates and keys for connections from here on; those that are open keep theirs. */
   reload(options: TlsCredentials): void {
     checkTls(options)
@@ -35,7 +44,20 @@ export class TlsSettings {
     // fails before anything has changed where the options are unusable
     loadTls().createSecureContext(merged)
     this.current = merged
-    for (const server of this.servers) server.setSecureContext(merged)
+    for (const server of this.servers) server.setSecureContext(this.effective)
+  }
+
+  /**
+   * Seals and opens session tickets with these 48 bytes from here on, in all servers. Tickets of other keys are good for a
+   * whole handshake only.
+   *
+   * @since 0.2.0
+   */
+  setTicketKeys(keys: Uint8Array): void {
+    checkTicketKeys(keys)
+    const own = Buffer.from(keys)
+    this.current = { ...this.current, ticketKeys: own }
+    for (const server of this.servers) server.setTicketKeys(own)
   }
 
   /** For listeners: `reload` reaches this server until the function returned is called. */

@@ -34,8 +34,25 @@ export const checkTls = (options: unknown): void => {
     if (!known.includes(option)) {
       throw new OptionError({ option, description: noSuchOption(option, known, "TLS has no such option") })
     }
+    if (option === "ticketKeys") checkTicketKeys(value)
     if (contents.includes(option)) { for (const part of partsOf(value)) checkContent(option, part) }
   }
+}
+
+/**
+ * Throws an `OptionError` for what cannot be the keys of session tickets.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const checkTicketKeys = (keys: unknown): void => {
+  if (Predicate.isUint8Array(keys) && keys.length === 48) return
+  throw new OptionError({
+    option: "ticketKeys",
+    description: `must be 48 bytes, such as randomBytes(48); ${
+      Predicate.isUint8Array(keys) ? `there are ${keys.length}` : `it is ${kindOf(keys)}`
+    }`
+  })
 }
 
 // those of the listening socket, which are given to `listen` or are what the server needs

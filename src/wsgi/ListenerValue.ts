@@ -75,6 +75,10 @@ export class TlsListenerValue extends ListenerValue implements TlsListener {
   reload(options: TlsCredentials): void {
     this.settings.reload(options)
   }
+
+  setTicketKeys(keys: Uint8Array): void {
+    this.settings.setTicketKeys(keys)
+  }
 }
 
 /**
