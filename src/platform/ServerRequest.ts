@@ -263,14 +263,18 @@ const singletons = new Set([
 
 /**
  * The target as it came, but without scheme and host where a proxy says which were asked for: `toURL` has them from the
- * headers then.
+ * headers then. A path that begins with two slashes has the host before it, or `toURL` would take what follows them for one.
  *
  * @since 0.2.0
  */
-export const urlOf = ({ forwarded, request: { form, target } }: Exchange): string =>
-  form._tag === "Absolute" && forwarded !== undefined
+export const urlOf = (exchange: Exchange): string => {
+  const { forwarded, request: { form, target } } = exchange
+  const url = form._tag === "Absolute" && forwarded !== undefined
     ? form.path + (form.query === undefined ? "" : `?${form.query}`)
     : target
+  if (url.charCodeAt(0) !== 47 || (url.charCodeAt(1) !== 47 && url.charCodeAt(1) !== 92)) return url
+  return `${exchange.scheme}://${headersOf(exchange).host ?? "localhost"}${url}`
+}
 
 /**
  * Fields as the platform sees them: names in lower case, values of the same name joined, facts in the place of claims.

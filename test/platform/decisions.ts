@@ -57,6 +57,15 @@ const table = {
     everywhere: true,
     covers: ({ entry, node, tsgi }) => entry.endsWith("header.host") && node === "example.test" && tsgi === "a.test"
   },
+  twoSlashesAreNoHost: {
+    what: "the `url` of a target that begins with two slashes has scheme and host before it, and the span its URL",
+    why: "`toURL` would take what follows the slashes for the host, which a client may choose",
+    covers: ({ entry, node, tsgi }) =>
+      tsgi?.replaceAll("http://example.test//", "//") === node ||
+      (/header[. ]content-length$/.test(entry) && Number(tsgi) - Number(node) === "http://example.test".length) ||
+      (/ url\.(?:full|path|scheme)$/.test(entry) && node === undefined) ||
+      (/^span \d+ attribute names$/.test(entry) && tsgi?.replace(" url.full url.path url.scheme", "") === node)
+  },
   tooLargeIsAnswered: {
     what:
       "a body longer than MaxBodySize is answered 413, and the client can read that; NodeHttpServer drops the connection, " +

@@ -118,9 +118,9 @@ const everyRoute: ReadonlyArray<Exchange> = [
     "/users/1/",
     "/users",
     "/any",
-    "/nowhere",
-    "//"
+    "/nowhere"
   ]),
+  get("//", { decisions: ["twoSlashesAreNoHost"] }),
   ...gets(["/search", "/search?a=1&b=2&a=3&c=%C3%A4&d", "/params/ann?age=3", "/params/ann?age=x", "/params/ann"]),
   ...gets(["/path/41", "/path/x", "/respondable", "/respondable-defect", "/fails", "/dies", "/throws", "/interrupts"]),
   ...gets(["/response-as-failure", "/slow", "/own-head", "/prefixed", "/prefixed/", "/prefixed/a/1?x=1"]),
