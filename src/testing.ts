@@ -1,8 +1,10 @@
 /**
- * For tests of servers and applications: a raw wire client, and a listener in memory. There is no Effect in it.
+ * For tests of servers and applications: a request without a port, a raw wire client, and a listener in memory. There is no
+ * Effect in it.
  *
  * @since 0.1.0
  */
 export * as MemoryListener from "./testing/MemoryListener.js"
 export type { MemoryOptions } from "./testing/MemoryTransport.js"
 export { type Channel, WireClient, WireEnded, type WireHead, type WireResponse } from "./testing/WireClient.js"
+export { type InterimResponse, request, type TestRequestInit, type TestResponse } from "./wsgi/request.js"

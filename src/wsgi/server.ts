@@ -165,7 +165,12 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
   }
 }
 
-const checkApp = (app: unknown): void => {
+/**
+ * Throws an `OptionError` for what is no application.
+ *
+ * @since 0.2.0
+ */
+export const checkApp = (app: unknown): void => {
   if (typeof app === "function") return
   const remedy = Predicate.hasProperty(app, "fetch") ? "; for one that has fetch, give fetchApp(app.fetch)" : ""
   throw new OptionError({

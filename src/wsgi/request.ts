@@ -1,0 +1,260 @@
+/**
+ * Asks an application without a port: for tests.
+ *
+ * @since 0.2.0
+ */
+import { setImmediate } from "node:timers"
+import type { Outcome } from "../server/Outcome.js"
+import { make as makeMemory } from "../testing/Memory.js"
+import type { MemoryOptions } from "../testing/MemoryTransport.js"
+import { bodyOf, hasBody } from "../testing/wireBody.js"
+import type { WireClient, WireHead } from "../testing/WireClient.js"
+import type { App } from "./App.js"
+import type { HeaderPairs } from "./HeaderPairs.js"
+import type { ServerOptions } from "./Options.js"
+import { checkApp, server } from "./server.js"
+
+/**
+ * What `fetch` takes, and beside it how the server and the connection are.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface TestRequestInit extends Omit<RequestInit, "headers"> {
+  readonly headers?: HeaderPairs | Readonly<Record<string, string>> | undefined
+  /** Fields behind the body, which is then sent chunked. */
+  readonly trailers?: HeaderPairs | undefined
+  /** Options of `server`. Nothing is logged unless they say where. */
+  readonly server?: ServerOptions | undefined
+  /** What the connection is like: who connects, with which TLS, how its bytes are cut. */
+  readonly connection?: MemoryOptions | undefined
+}
+
+/**
+ * An interim response.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface InterimResponse {
+  readonly status: number
+  readonly headers: Headers
+}
+
+/**
+ * What `fetch` answers with, and what it does not tell.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface TestResponse extends Response {
+  /** The interim responses that came before, in order. */
+  readonly interim: ReadonlyArray<InterimResponse>
+  /** The fields behind a chunked body. Waits for the end of the body. */
+  readonly trailers: Promise<Headers>
+  /**
+   * How the exchange ended, once its post hooks have run; `undefined` for a request that was refused before the application
+   * saw it. A body that nobody reads is taken all the same, up to a MiB.
+   */
+  readonly outcome: Promise<Outcome | undefined>
+}
+
+/**
+ * Asks an application, through a server of its own and a connection in memory. `input` is a path, as it is to be sent, or a
+ * URL. A body with `Expect: 100-continue` is sent when the server asks for it. Who cancels the response's body, or aborts the
+ * signal, leaves as a client does. Rejects with `WireEnded` where the connection ends before an answer has come.
+ *
+ * @example
+ * ```ts
+ * import type { App } from "tsgi"
+ * import { request } from "tsgi/testing"
+ *
+ * declare const app: App
+ *
+ * const response = await request(app, "/upload", { method: "POST", body: "hello" })
+ * console.log(response.status, await response.text(), (await response.outcome)?._tag)
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const request = async (
+  app: App,
+  input: string | URL,
+  { connection, headers: given, server: options, trailers, ...init }: TestRequestInit = {}
+): Promise<TestResponse> => {
+  checkApp(app)
+  const scheme = connection?.tls === undefined ? "http" : "https"
+  const url = new URL(input instanceof URL || !input.startsWith("/") ? input : `${scheme}://localhost${input}`)
+  const asked = new Request(url, {
+    ...init,
+    ...(init.body === undefined || init.body === null ? {} : { duplex: "half" })
+  })
+  asked.signal.throwIfAborted()
+  const headers = new Headers(given === undefined ? [] : pairsOf(given))
+  for (const [name, value] of asked.headers) if (!headers.has(name)) headers.set(name, value)
+  if (!headers.has("Host")) headers.set("Host", url.host)
+
+  let told: Outcome | undefined
+  const memory = makeMemory(connection)
+  const running = server(memory.listener, (env, startResponse) => {
+    env["eventlet.posthooks"].push(({ "tsgi.outcome": outcome }) => {
+      told = outcome
+    })
+    return app(env, startResponse)
+  }, { logOutput: options?.log !== undefined, ...options })
+  await running.ready
+  const client = memory.connect()
+  const leave = (): void => client.close()
+  asked.signal.addEventListener("abort", leave)
+  const over = async (): Promise<Outcome | undefined> => {
+    asked.signal.removeEventListener("abort", leave)
+    client.end()
+    await running.stop()
+    client.close()
+    return told
+  }
+
+  const target = typeof input === "string" && input.startsWith("/") ? input : url.pathname + url.search
+  const sending = new Sending(client, asked, isStream(init.body), trailers)
+  try {
+    client.send(await sending.head(target, headers))
+    if (headers.get("Expect")?.toLowerCase() !== "100-continue") sending.begin()
+    const interim: Array<InterimResponse> = []
+    let head = await client.head()
+    for (; head.status < 200 && head.status !== 101; head = await client.head()) {
+      interim.push({ status: head.status, headers: headersOf(head.fields) })
+      if (head.status === 100) sending.begin()
+    }
+    return answered(client, asked, head, interim, over)
+  } catch (error) {
+    await over()
+    throw asked.signal.aborted ? asked.signal.reason : sending.failure ?? error
+  }
+}
+
+const pairsOf = (given: HeaderPairs | Readonly<Record<string, string>>): Array<[string, string]> =>
+  (isPairs(given) ? Array.from(given) : Object.entries(given)).map(([name, value]) => [name, value])
+
+const isPairs = (given: HeaderPairs | Readonly<Record<string, string>>): given is HeaderPairs =>
+  Symbol.iterator in given
+
+const headersOf = (fields: HeaderPairs): Headers => {
+  const headers = new Headers()
+  for (const [name, value] of fields) headers.append(name, value)
+  return headers
+}
+
+// Of these nobody knows how long they are.
+const isStream = (body: unknown): boolean => typeof body === "object" && body !== null && Symbol.asyncIterator in body
+
+/** The request on its way. */
+class Sending {
+  failure: unknown = undefined
+  private begun = false
+  private whole: Uint8Array | undefined = undefined
+
+  constructor(
+    private readonly client: WireClient,
+    private readonly asked: Request,
+    private readonly streamed: boolean,
+    private readonly trailers: HeaderPairs | undefined
+  ) {}
+
+  async head(target: string, headers: Headers): Promise<string> {
+    const { body, method } = this.asked
+    if (this.trailers !== undefined || (body !== null && this.streamed)) headers.set("Transfer-Encoding", "chunked")
+    else if (body !== null) {
+      this.whole = new Uint8Array(await this.asked.arrayBuffer())
+      if (!headers.has("Content-Length")) headers.set("Content-Length", String(this.whole.length))
+    }
+    return `${method} ${target} HTTP/1.1\r\n${linesOf(headers)}\r\n`
+  }
+
+  /** Sends the body, once. */
+  begin(): void {
+    if (this.begun) return
+    this.begun = true
+    if (this.whole !== undefined) this.client.send(this.whole)
+    else if (this.asked.body !== null || this.trailers !== undefined) {
+      this.chunks().catch((error: unknown) => {
+        this.failure = error
+        this.client.close()
+      })
+    }
+  }
+
+  private async chunks(): Promise<void> {
+    const reader = this.asked.body?.getReader()
+    for (let next = await reader?.read(); next?.done === false; next = await reader?.read()) {
+      const part: unknown = next.value
+      if (!(part instanceof Uint8Array)) throw new TypeError("a body that is streamed is made of bytes")
+      if (part.length === 0) continue
+      this.client.send(`${part.length.toString(16)}\r\n`)
+      this.client.send(part)
+      this.client.send("\r\n")
+      while (this.client.unsent > mostUnsent) {
+        if (this.client.ended) return reader?.cancel()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    this.client.send(`0\r\n${linesOf(this.trailers ?? [])}\r\n`)
+  }
+}
+
+const mostUnsent = 65_536
+
+const linesOf = (fields: HeaderPairs): string => Array.from(fields, ([name, value]) => `${name}: ${value}\r\n`).join("")
+
+const answered = (
+  client: WireClient,
+  { method, url }: Request,
+  head: WireHead,
+  interim: ReadonlyArray<InterimResponse>,
+  over: () => Promise<Outcome | undefined>
+): TestResponse => {
+  if (head.status === 101) {
+    throw new Error("the connection was taken over, which MemoryListener is for: 101 is no Response")
+  }
+  const parts = bodyOf(client, head, method)
+  let outcome = (_: Promise<Outcome | undefined>): void => undefined
+  let trailers = (_: Headers | Promise<never>): void => undefined
+  const told = {
+    interim,
+    outcome: new Promise<Outcome | undefined>((resolve) => {
+      outcome = resolve
+    }),
+    trailers: new Promise<Headers>((resolve) => {
+      trailers = resolve
+    })
+  }
+  // who does not ask for them has no failure of theirs
+  told.trailers.catch(() => undefined)
+  const take = async (controller?: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    try {
+      const next = await parts.next()
+      if (next.done !== true) return controller?.enqueue(next.value)
+      trailers(headersOf(next.value))
+      controller?.close()
+    } catch (error) {
+      trailers(Promise.reject(error instanceof Error ? error : new Error(String(error))))
+      controller?.error(error)
+    }
+    outcome(over())
+  }
+  const body = hasBody(head, method)
+    ? new ReadableStream<Uint8Array>({
+      pull: take,
+      cancel: () => {
+        client.close()
+        trailers(new Headers())
+        outcome(over())
+      }
+    }, { highWaterMark: mostUnread, size: (part) => part?.length ?? 0 })
+    : null
+  if (body === null) void take()
+  const response = new Response(body, { status: head.status, statusText: head.reason, headers: headersOf(head.fields) })
+  return Object.defineProperty(Object.assign(response, told), "url", { value: url })
+}
+
+const mostUnread = 1_048_576
