@@ -1,5 +1,6 @@
 /**
- * Wakes whoever looks after deadlines: for the earliest that there is, and not without one.
+ * Wakes whoever looks after deadlines: for the earliest that there is, and not without one. (V8 wakes an idle process too, once
+ * or twice some seconds after its last work, to give memory back: `node --no-memory-reducer` does not.)
  *
  * One timer for a whole server: one for each request would cost more than the request's own parsing. A deadline that is
  * moved to a later time leaves it as it is: it rings for nothing, and is set anew.

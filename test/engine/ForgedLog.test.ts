@@ -5,11 +5,14 @@
  */
 import { it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { type App, server, type ServerOptions } from "tsgi"
+import { once } from "node:events"
+import * as Tls from "node:tls"
+import { type App, listen, server, type ServerOptions, wrapTls } from "tsgi"
 import { AccessLog } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import { describe, expect } from "vitest"
 import { asEntry, inOneLine } from "../../src/server/logText.js"
+import { makeCertificate } from "../eventlet/certificate.js"
 import { control, entriesOf, hostile } from "../utils/hostile.js"
 
 /** What one request leaves in the log. */
@@ -106,6 +109,81 @@ describe("whatever a client sends", () => {
     Reflect.apply(log.write ?? expect.fail, undefined, [{}])
     expect(lines).toEqual(["one\t\n  forged \\u001b[31m"])
   })
+})
+
+describe("whatever bytes come", () => {
+  const latin = fc.string({
+    unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+    maxLength: 40
+  })
+  const begin = fc.constantFrom(
+    "",
+    "GET /",
+    "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ",
+    "GET / HTTP/1.1\r\nHost: a\r\nForwarded: for=",
+    "GET / HTTP/1.1\r\nHost: ",
+    "POST /fails HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "POST /fails HTTP/1.1\r\nHost: a\r\nContent-Length: "
+  )
+  const lenient = { allowNonAsciiTarget: true, allowControlsInChunkExtensions: true, requireHost: false }
+  const app: App = async (env, startResponse) => {
+    const body = String(await env["wsgi.input"].read())
+    if (env.PATH_INFO === "/fails") throw new Error(body)
+    startResponse("200 OK", [])
+    return body
+  }
+
+  it.each<[string, ServerOptions]>([
+    ["in lines of text", {}],
+    ["in lines of JSON", { logFormat: "json" }],
+    ["for those who are believed", { trustedProxies: ["127.0.0.1"], forwarded: true }],
+    ["in addresses before the peer's", {
+      trustedProxies: ["127.0.0.1"],
+      logFormat: "%(client_ip)s - - %(request_line)s"
+    }]
+  ])("%s, those for the developer too", async (_, options) => {
+    await fc.assert(
+      fc.asyncProperty(begin, latin, async (begin, words) => {
+        const lines: Array<string> = []
+        const memory = MemoryListener.make()
+        const running = server(memory.listener, app, {
+          log: (line) => void lines.push(line),
+          debug: true,
+          parser: lenient,
+          ...options
+        })
+        await running.ready
+        const client = memory.connect()
+        client.send(Buffer.from(`${begin}${words}\r\n\r\n`, "latin1"))
+        client.end()
+        await client.response().catch(() => undefined)
+        client.close()
+        await running.stop({ grace: 0 })
+        expect(entriesOf(lines)).toHaveLength(lines.length)
+        expect(lines.join("\n")).not.toMatch(control)
+        if (options.logFormat === "json") { for (const line of lines) expect(JSON.parse(line)).toBeTypeOf("object") }
+      }),
+      { numRuns: 60 }
+    )
+  })
+})
+
+it("in a handshake's line", async () => {
+  const certificate = await makeCertificate("localhost")
+  const lines: Array<string> = []
+  const listener = wrapTls(listen(), {
+    ...certificate,
+    SNICallback: (name, done) => done(new Error(`no certificate for ${name}\n(1) forged \u001b[31m\u009b`))
+  })
+  const running = server(listener, ways[4][1](""), { log: (line) => void lines.push(line) })
+  const address = await running.ready
+  const socket = Tls.connect({ port: address._tag === "Tcp" ? address.port : 0, servername: "example.com" })
+  await once(socket, "error")
+  await running.stop()
+  const [line] = lines.filter((line) => line.includes("no certificate for example.com"))
+  expect(line).toMatch(/\) Handshake: no certificate for example\.com/)
+  expect(entriesOf(lines)).toHaveLength(lines.length)
+  expect(lines.join("\n")).not.toMatch(control)
 })
 
 it("text that is harmless stays as it is", () => {
