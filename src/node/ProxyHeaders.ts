@@ -60,8 +60,12 @@ export class ProxyHeaders {
     if (!from.trusts(peer)) {
       socket.on("error", ignored)
       socket.destroy()
+      // nobody knows who it was
+      const isGone = peer._tag === "Tcp" && peer.host === ""
       return lost(
-        proxyError("Stranger", "this peer is not in proxyFrom; add it there if it is a proxy of yours"),
+        isGone
+          ? proxyError("Missing", leftEarly)
+          : proxyError("Stranger", "this peer is not in proxyFrom; add it there if it is a proxy of yours"),
         peer
       )
     }
@@ -96,6 +100,8 @@ const proxyError = (detail: Detail, why: string): TransportError =>
 
 const addressOf = (source: Extract<ProxyReading, { readonly _tag: "Source" }>["source"]): Address =>
   "path" in source ? { _tag: "Unix", path: "" } : { _tag: "Tcp", host: source.host, port: source.port }
+
+const leftEarly = "the peer left before its PROXY header was complete"
 
 const ignored = (): void => undefined
 
@@ -133,7 +139,7 @@ class Arrival {
     this.done({ _tag: "Lost", detail, why })
   }
 
-  private readonly onEnd = (): void => this.fail("Missing", "the peer left before its PROXY header was complete")
+  private readonly onEnd = (): void => this.fail("Missing", leftEarly)
 
   private readonly onData = (bytes: Buffer): void => {
     this.bytes = this.bytes.length === 0 ? bytes : Buffer.concat([this.bytes, bytes])

@@ -16,9 +16,10 @@ import * as path from "node:path"
 import * as Tls from "node:tls"
 import { promisify } from "node:util"
 import { type Address, type App, bind, listen, type ListenOptions, type ServerOptions, wrapTls } from "tsgi"
-import { TsgiHttpServer } from "tsgi/effect"
+import { TrustedProxies, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { afterAll, describe, expect, it } from "vitest"
+import { ProxyHeaders } from "../../src/node/ProxyHeaders.js"
 import { makeCertificate } from "../eventlet/certificate.js"
 import { get, type Served, withServer } from "../eventlet/fixture.js"
 import { Program } from "../utils/processes.js"
@@ -202,6 +203,23 @@ describe("who has no good header is closed and never answered", () => {
       expect(await log.until(/ lost /)).toMatch(/Proxy: the peer left before/)
       expect(running.metrics().lost).toEqual({ ProxyMissing: 1 })
     }))
+
+  it("one that was gone before anybody could ask who it is", () => {
+    const told: Array<string> = []
+    const headers = new ProxyHeaders({
+      versions: "any",
+      from: TrustedProxies.make(["127.0.0.1"]),
+      most: 1,
+      timeout: 1000,
+      peerOf: () => ({ _tag: "Tcp", host: "", port: 0 }),
+      introduced: () => told.push("introduced"),
+      lost: ({ detail, message }) => told.push(`${detail} ${message}`)
+    })
+    const socket = new Net.Socket()
+    headers.add(socket)
+    expect(socket.destroyed).toBe(true)
+    expect(told).toEqual(["Missing Proxy: the peer left before its PROXY header was complete"])
+  })
 
   it("one that is late", () =>
     proxied({ proxy: "v1" }, async ({ connect, log, running }) => {
