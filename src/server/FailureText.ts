@@ -72,7 +72,7 @@ export const loggable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
   } catch {
     text = plainText(cause)
   }
-  return Cause.die(withText(asEntry(text)))
+  return Cause.die(new StandIn(asEntry(text)))
 }
 
 // Lines behind the first are indented, or the end of a cause within a cause.
@@ -81,12 +81,25 @@ const isFit = (text: string): boolean => {
   return lines === inOneLine(lines) && !/\n(?! {2}|\}(?:\n|$))/.test(text)
 }
 
-const withText = (text: string): Error => {
-  const [, name = "Error", message] = /^(?:([^\n:]+): )?(.*)/.exec(text) ?? []
-  const error = new Error(message)
-  error.name = name
-  error.stack = text.startsWith(`${name}: `) ? text : `${name}: ${text}`
-  return error
+// Loggers render what an error says: name and message first, and of the stack what is behind them.
+class StandIn extends Error {
+  constructor(readonly text: string) {
+    const [, name = "Error", message] = /^(?:([^\n:]+): )?(.*)/.exec(text) ?? []
+    super(message)
+    this.name = name
+    this.stack = text.startsWith(`${name}: `) ? text : `${name}: ${text}`
+  }
+}
+
+/**
+ * The text of a cause that {@link loggable} gave.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const loggedText = (cause: Cause.Cause<unknown>): string => {
+  const failure = Cause.squash(cause)
+  return failure instanceof StandIn ? failure.text : Cause.pretty(cause, { renderErrorCause: true })
 }
 
 /**

@@ -15,6 +15,7 @@ import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as AccessLog from "../server/AccessLog.js"
 import { type Address, format as formatAddress } from "../server/Address.js"
+import { loggedText } from "../server/FailureText.js"
 import * as Listener from "../server/Listener.js"
 import { inOneLine } from "../server/logText.js"
 import * as Server from "../server/Server.js"
@@ -194,7 +195,7 @@ const logged =
           : "error",
         "server",
         Array.isArray(message) ? message.join(" ") : String(message),
-        Cause.isEmpty(cause) ? undefined : Cause.pretty(cause, { renderErrorCause: true })
+        Cause.isEmpty(cause) ? undefined : loggedText(cause)
       )
     )
     const least = sink === undefined ? LogLevel.None : sink.debug === undefined ? LogLevel.Info : LogLevel.Debug
