@@ -21,11 +21,11 @@ export class LayeredMap extends Map<string, unknown> {
 
   override get(key: string): unknown {
     if (super.has(key)) return super.get(key)
-    return key === SocketScope.key && this.socketScope !== undefined ? this.socketScope : this.below.get(key)
+    return key === socketScopeKey && this.socketScope !== undefined ? this.socketScope : this.below.get(key)
   }
 
   override has(key: string): boolean {
-    return super.has(key) || (key === SocketScope.key && this.socketScope !== undefined) || this.below.has(key)
+    return super.has(key) || (key === socketScopeKey && this.socketScope !== undefined) || this.below.has(key)
   }
 
   override delete(key: string): boolean {
@@ -70,7 +70,7 @@ export class LayeredMap extends Map<string, unknown> {
 
   private join(): void {
     if (this.below === nothing) return
-    if (this.socketScope !== undefined && !super.has(SocketScope.key)) super.set(SocketScope.key, this.socketScope)
+    if (this.socketScope !== undefined && !super.has(socketScopeKey)) super.set(socketScopeKey, this.socketScope)
     this.socketScope = undefined
     for (const [key, value] of this.below) if (!super.has(key)) super.set(key, value)
     this.below = nothing
@@ -78,3 +78,4 @@ export class LayeredMap extends Map<string, unknown> {
 }
 
 const nothing: ReadonlyMap<string, unknown> = new Map()
+const socketScopeKey = SocketScope.key

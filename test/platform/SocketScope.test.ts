@@ -19,7 +19,7 @@ import { Posthooks, SocketScope, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { expect } from "vitest"
 import { WebSocket } from "ws"
-import { Journal, turns } from "../utils/Journal.js"
+import { atRest, Journal, turns } from "../utils/Journal.js"
 import {
   get,
   type Handler,
@@ -171,6 +171,63 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
           "second hook",
           "log 408",
           "released Success after 1",
+          "socket closed"
+        ])
+      }))
+
+    it.scoped("the handler is late", () =>
+      Effect.gen(function*() {
+        const seen = nothingSeen()
+        const { connect } = yield* scene(seen, using(seen, Effect.never), { config: { timeouts: { handler: 2_000 } } })
+        const client = yield* Effect.promise(connect)
+        client.send(get)
+        yield* first(seen, 1)
+        yield* wait
+        yield* TestClock.adjust("2500 millis")
+        assert.strictEqual((yield* response(client)).status, 503)
+        yield* Effect.promise(() => client.whenEnded())
+        client.close()
+        yield* found(seen, "socket closed")
+        assert.deepStrictEqual(seen.events.entries, [
+          "acquired",
+          "interrupted",
+          "handler over",
+          "scope Stopped",
+          "hook Failed 503",
+          "second hook",
+          "log 503",
+          "released Success after 1",
+          "socket closed"
+        ])
+      }))
+
+    it.scoped("the client takes nothing", () =>
+      Effect.gen(function*() {
+        const seen = nothingSeen()
+        let taken = 0
+        const parts = Stream.repeatEffect(Effect.sync(() => {
+          taken++
+          return new Uint8Array(64 * 1024)
+        }))
+        const { connect } = yield* scene(
+          seen,
+          using(seen, Effect.succeed(HttpServerResponse.stream(parts))),
+          { config: { timeouts: { write: 2_000 } } }
+        )
+        const client = yield* Effect.promise(connect)
+        client.pause()
+        client.send(get)
+        yield* found(seen, "handler over")
+        // as much as the kernels hold is taken before
+        yield* Effect.promise(() => atRest(() => taken))
+        yield* TestClock.adjust("10 seconds")
+        yield* found(seen, "released Failure after 1")
+        yield* wait
+        assert.deepStrictEqual(atEnd(seen.events.entries).slice(-5), [
+          "hook Aborted WriteTimeout 200",
+          "second hook",
+          "log 200",
+          "released Failure after 1",
           "socket closed"
         ])
       }))
