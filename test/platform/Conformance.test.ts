@@ -11,12 +11,20 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { AccessLog, InterimResponses, Listener, NodeListener, ServerConfig, ServerError, TsgiHttpServer } from "tsgi/effect"
+import {
+  AccessLog,
+  InterimResponses,
+  Listener,
+  NodeListener,
+  ServerConfig,
+  ServerError,
+  TsgiHttpServer
+} from "tsgi/effect"
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import { conformance, type Door, type Probe } from "../conformance.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { connect } from "../utils/sockets.js"
-import type { Handler } from "./scene.js"
+import type { Handler, Middleware } from "./scene.js"
 
 const hello = HttpServerResponse.text("hello")
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -42,7 +50,8 @@ const application = (probe: Probe): Handler<unknown> => {
     return Effect.succeed(part)
   }))
   const paths: Record<string, Handler<unknown>> = {
-    "/hello": Effect.succeed(hello),
+    // asked for often
+    "/hello": HttpMiddleware.withLoggerDisabled(Effect.succeed(hello)),
     "/later": Effect.as(Effect.promise(() => turns(3)), hello),
     "/echo": read,
     "/echo-stream": Effect.map(HttpServerRequest.HttpServerRequest, ({ headers, stream }) => {
@@ -55,7 +64,10 @@ const application = (probe: Probe): Handler<unknown> => {
     )),
     "/no-content": Effect.succeed(HttpServerResponse.text("nothing", { status: 204 })),
     "/not-modified": Effect.succeed(HttpServerResponse.empty({ status: 304, headers: { "content-length": "17" } })),
-    "/trailers": Effect.flatMap(Effect.zipRight(read, TsgiHttpServer.trailers), (trailers) => HttpServerResponse.json(trailers)),
+    "/trailers": Effect.flatMap(
+      Effect.zipRight(read, TsgiHttpServer.trailers),
+      (trailers) => HttpServerResponse.json(trailers)
+    ),
     "/ignore": Effect.succeed(HttpServerResponse.text("ignored")),
     "/continue": Effect.zipRight(
       Effect.zipRight(ifPossible(InterimResponses.setContinueHeaders({ "x-quota": "5" })), at("read")),
@@ -68,13 +80,18 @@ const application = (probe: Probe): Handler<unknown> => {
       ifPossible(InterimResponses.earlyHints({ link: "</a.css>; rel=preload" })),
       ifPossible(InterimResponses.earlyHints({ link: "</b.css>; rel=preload" }))
     ]).pipe(Effect.zipRight(read)),
-    "/interim-late": Effect.map(Effect.context<HttpServerRequest.HttpServerRequest>(), (context) =>
-      HttpServerResponse.stream(parts("one").pipe(
-        Stream.concat(Stream.drain(Stream.fromEffect(
-          Effect.provide(ifPossible(InterimResponses.earlyHints({ link: "</a.css>; rel=preload" })), context)
-        ))),
-        Stream.concat(parts("two"))
-      ))),
+    "/interim-late": Effect.map(
+      Effect.context<HttpServerRequest.HttpServerRequest>(),
+      (context) =>
+        HttpServerResponse.stream(
+          parts("one").pipe(
+            Stream.concat(Stream.drain(Stream.fromEffect(
+              Effect.provide(ifPossible(InterimResponses.earlyHints({ link: "</a.css>; rel=preload" })), context)
+            ))),
+            Stream.concat(parts("two"))
+          )
+        )
+    ),
     "/inject": Effect.succeed(HttpServerResponse.text("never", { headers: { "x-a": "b\r\nInjected: yes" } })),
     "/too-long": Effect.succeed(withLength(3, parts("abcdef"))),
     "/too-short": Effect.succeed(withLength(9, parts("abc"))),
@@ -94,7 +111,9 @@ const application = (probe: Probe): Handler<unknown> => {
       Effect.map(() => HttpServerResponse.text(String(probe.taken)))
     ),
     "/caught": Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) => Effect.flip(text)).pipe(
-      Effect.map(({ cause }) => HttpServerResponse.text(cause instanceof ServerError.BodyError ? cause.reason : String(cause)))
+      Effect.map(({ cause }) =>
+        HttpServerResponse.text(cause instanceof ServerError.BodyError ? cause.reason : String(cause))
+      )
     ),
     "/wait": Effect.as(at("wait"), HttpServerResponse.text("waited")),
     "/told": Effect.onInterrupt(Effect.never, () => Effect.sync(() => probe.marks.push("told"))),
@@ -111,6 +130,7 @@ const application = (probe: Probe): Handler<unknown> => {
 const door = (
   name: string,
   size: Omit<Door, "name" | "serve" | "endsWithFailure" | "holdsParts">,
+  middleware: Middleware | undefined,
   make: () => { readonly listener: Listener.Listener["Type"]; readonly connect: (port: number) => Promise<WireClient> }
 ): Door => ({
   name: `the Effect door ${name}`,
@@ -121,12 +141,17 @@ const door = (
     const records = new Journal<AccessLog.AccessRecord>()
     const lines = new Journal<string>()
     const { connect, listener } = make()
-    const layer = HttpServer.serve(application(probe), HttpMiddleware.logger).pipe(
+    const app = application(probe)
+    const layer = (middleware === undefined ? HttpServer.serve(app) : HttpServer.serve(app, middleware)).pipe(
       Layer.provideMerge(TsgiHttpServer.layerWith()),
       Layer.provide([
         TsgiHttpServer.layerServices,
         Layer.succeed(Listener.Listener, listener),
-        AccessLog.layerFunction((record) => records.push(record))
+        AccessLog.layerFunction((record) => {
+          // what nobody logs is in the record
+          if (record.outcome?._tag === "Failed") lines.push(String(record.outcome.error))
+          records.push(record)
+        })
       ]),
       Layer.provide(ServerConfig.layer({ halfClose: "answer", ...options })),
       Layer.provide(
@@ -145,15 +170,15 @@ const door = (
   }
 })
 
-const sockets = { slack: 16_777_216, bulk: 50_331_648, pipelined: 10_000, resets: true }
+const sockets = { slack: 16_777_216, bulk: 50_331_648, pipelined: 2_000, resets: true }
 const memory = { slack: 655_360, bulk: 2_097_152, pipelined: 10_000, resets: true }
 
-conformance(door("by tcp", sockets, () => ({
+conformance(door("by tcp, with middleware", sockets, HttpMiddleware.logger, () => ({
   listener: NodeListener.make({ host: "127.0.0.1" }),
   connect: (port) => connect({ _tag: "Tcp", host: "127.0.0.1", port })
 })))
 
-conformance(door("in memory", memory, () => {
+conformance(door("in memory", memory, undefined, () => {
   const { connect, listener } = MemoryListener.make()
   return { listener, connect: async () => connect() }
 }))
