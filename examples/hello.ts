@@ -10,7 +10,7 @@
  *   npx tsgi serve examples/hello.ts --workers 2
  */
 import { fileURLToPath } from "node:url"
-import { type App, listen, server } from "tsgi"
+import { type App, handleSignals, listen, server } from "tsgi"
 
 const hello: App = (env, startResponse) => {
   if (env.PATH_INFO !== "/") {
@@ -27,7 +27,7 @@ export default hello
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const running = server(listen(Number(process.env.PORT ?? 8090)), hello)
 
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void running.stop())
+  handleSignals(running)
 
   running.ready.then(
     (address) => console.log(`serving on http://127.0.0.1:${address._tag === "Tcp" ? address.port : ""}`),

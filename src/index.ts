@@ -21,11 +21,12 @@ export {
   WriteError
 } from "./server/ServerError.js"
 export { type ServerMetrics, sum as sumMetrics } from "./server/ServerMetrics.js"
-export type { StopReport } from "./server/StopReport.js"
+export type { StopOptions, StopReport } from "./server/StopReport.js"
 export type { TlsInfo } from "./server/Transport.js"
 export type { App, AppBody, StartResponse, Write } from "./wsgi/App.js"
 export type { Environ, PostHook, PostHookEntry, PostHookOptions, PostHooks, PostHookTuple } from "./wsgi/Environ.js"
 export { fetchApp, type FetchHandler } from "./wsgi/fetchApp.js"
+export { handleSignals } from "./wsgi/handleSignals.js"
 export type { HeaderPair, HeaderPairs } from "./wsgi/HeaderPairs.js"
 export type { Input } from "./wsgi/Input.js"
 export { listen, type Listener, type TlsListener, wrapTls } from "./wsgi/listen.js"

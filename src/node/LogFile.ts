@@ -82,7 +82,7 @@ const makeFolder = (path: string): void => {
 const mostHeld = 16_777_216
 
 /** Milliseconds for what is held to be written when the log is closed. */
-const longestFlush = 1000
+const longestFlush = 500
 
 /** Milliseconds until a file that cannot be written is opened again, and until it is looked whether it is there. */
 const pause = 1000

@@ -16,6 +16,8 @@ import { type Placed, Places } from "../server/Places.js"
 export interface Listed extends HookOwner, Placed {
   readonly exchange: Exchange
   readonly interruptForStop: () => void
+  /** Is nothing left of it but the last byte, finalizers and hooks? */
+  readonly isBehind: boolean
 }
 
 /**
@@ -47,6 +49,13 @@ export class Calls {
   /** There was time enough. */
   interrupt(): void {
     for (const call of [...this.running]) call.interruptForStop()
+  }
+
+  /** What is left of them are finalizers and hooks: they are not waited for any longer. Says how many there were. */
+  leaveBehind(): number {
+    const behind = [...this.running].filter((call) => call.isBehind)
+    for (const call of behind) this.remove(call)
+    return behind.length
   }
 
   /** Nothing of it is left. */

@@ -288,6 +288,10 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
     this.site.calls.remove(this)
   }
 
+  get isBehind(): boolean {
+    return this.step > Step.Parts
+  }
+
   /** Interrupts what is left of the handler, unless its route is not to be. */
   interruptForStop(): void {
     if (this.step > Step.Parts || (this.step === Step.Handler && this.keepsRoute)) return

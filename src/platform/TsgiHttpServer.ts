@@ -26,6 +26,7 @@ import { make as makeListener, TlsSettings } from "../node/NodeListener.js"
 import type { Fields } from "../protocol/fields.js"
 import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import type { Address } from "../server/Address.js"
+import type { Timeouts } from "../server/Config.js"
 import type { Exchange } from "../server/Exchange.js"
 import { Listener } from "../server/Listener.js"
 import * as Server from "../server/Server.js"
@@ -115,7 +116,7 @@ export const makeWith = (
           // What the app was built from is released after this, so no handler runs past it.
           yield* Effect.addFinalizer(() =>
             arrivals.leave(handler)
-              ? Effect.zipRight(Deferred.succeed(ending, undefined), endCalls(site.calls, timeouts.grace))
+              ? Effect.zipRight(Deferred.succeed(ending, undefined), endCalls(site.calls, timeouts))
               : server.stop()
           )
         })
@@ -140,17 +141,31 @@ export const metrics: Effect.Effect<ServerMetrics.ServerMetrics, never, HttpServ
   (server) => counted.get(server) ?? Effect.succeed(ServerMetrics.zero)
 )
 
-// An app ends while another is served: its calls are given the server's time to end, then they are interrupted.
-const endCalls = (calls: Calls, grace: number): Effect.Effect<void> =>
+// An app ends while another is served: its calls are given the server's time to end, then they are interrupted; what is left
+// of them then, hooks and finalizers, has the time of these and is left behind.
+const endCalls = (calls: Calls, { grace, hooks, interrupt }: Timeouts): Effect.Effect<void> =>
   Effect.gen(function*() {
     const late = yield* Effect.sync(() => calls.interrupt()).pipe(
       Effect.delay(grace),
+      Effect.zipRight(Effect.sleep(interrupt + hooks)),
+      Effect.zipRight(leaveBehind(calls)),
       Effect.interruptible,
       Effect.forkDaemon
     )
     yield* Effect.async<void>((resume) => calls.end(() => resume(Effect.void)))
     yield* Fiber.interrupt(late)
   })
+
+/** Milliseconds between looks at handlers that could not be interrupted: when one has ended, its hooks are left. */
+const lookAgain = 250
+
+const leaveBehind = (calls: Calls): Effect.Effect<never> =>
+  Effect.suspend(() => {
+    const left = calls.leaveBehind()
+    return left === 0
+      ? Effect.void
+      : Effect.logError(`an app has ended, and ${left} of its requests had post hooks or finalizers that did not`)
+  }).pipe(Effect.zipRight(Effect.sleep(lookAgain)), Effect.forever)
 
 /**
  * An HttpServer that listens as the options say.

@@ -10,6 +10,8 @@
  *                                  told goodbye
  * ```
  *
+ * Behind that hooks and finalizers have `hooks` together: then it is over, but for handlers that cannot be interrupted.
+ *
  * @since 0.1.0
  */
 import * as Deferred from "effect/Deferred"
@@ -35,6 +37,7 @@ export interface Phases {
   readonly settle: number
   readonly farewell: number
   readonly grace: number
+  readonly interrupt: number
 }
 
 /** Milliseconds between looks at what may have become a connection without an end. */
@@ -120,7 +123,10 @@ export class Drain {
    * Ends all connections, once accepting has ended. Ends when the last one is closed, its application over and its post
    * hooks run.
    */
-  run({ farewell, grace }: Omit<Phases, "settle">, arriving: Arriving | undefined): Effect.Effect<StopReport> {
+  run(
+    { farewell, grace, interrupt }: Omit<Phases, "settle">,
+    arriving: Arriving | undefined
+  ): Effect.Effect<StopReport> {
     return Effect.gen(this, function*() {
       const { begun, connections, settle = 0, time } = this
       const empty = yield* Deferred.make<void>()
@@ -128,7 +134,9 @@ export class Drain {
       // what the kernel holds for a connection that is idle may be a request
       yield* turnOfReading
       this.onEmpty = () => Deferred.unsafeDone(empty, Effect.void)
-      const tending = yield* Effect.forkDaemon(Effect.interruptible(this.tend(farewell)))
+      const tending = yield* Effect.forkDaemon(
+        Effect.interruptible(this.tend(farewell, begun + settle + grace + interrupt + this.patience))
+      )
       // A stop cannot be interrupted, so what has a time limit runs in a fiber that can.
       const ended = yield* Deferred.await(empty).pipe(
         grace === Infinity ? Effect.asSome : Effect.timeoutOption(Math.max(0, begun + settle + grace - time.now())),
@@ -163,8 +171,9 @@ export class Drain {
     })
   }
 
-  // Closes who is idle when it has been so for long enough, and says goodbye to who has no end.
-  private tend(farewell: number): Effect.Effect<never> {
+  // Closes who is idle when it has been so for long enough, says goodbye to who has no end, and waits no longer for what is
+  // left behind: each for as long as it may take, and all of them until the `last` moment.
+  private tend(farewell: number, last: number): Effect.Effect<never> {
     return Effect.forever(Effect.suspend(() => {
       const { begun, settle = 0, time } = this
       const now = time.now()
@@ -183,11 +192,14 @@ export class Drain {
           connection.close()
         }
       }
-      for (const behind of [...this.left]) {
-        if (!notBefore(Math.max(begun, behind.since) + this.patience)) continue
-        this.leftBehind++
-        this.gaveUp()
-        behind.end()
+      const isLate = ({ since }: Behind): boolean => notBefore(Math.min(Math.max(begun, since) + this.patience, last))
+      // behind a hook that is given up on the next one begins
+      for (let late = [...this.left].filter(isLate); late.length > 0; late = [...this.left].filter(isLate)) {
+        for (const behind of late) {
+          this.leftBehind++
+          this.gaveUp()
+          behind.end()
+        }
       }
       this.checkEmpty()
       return Effect.sleep(next)

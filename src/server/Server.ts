@@ -317,13 +317,13 @@ export const serve = (
       Effect.suspend(() => {
         if (stopping) return Deferred.await(report)
         stopping = true
-        const { farewell, grace, settle } = config.timeouts
+        const { farewell, grace, interrupt, settle } = config.timeouts
         drain.begin(asked.settle ?? settle)
         Deferred.unsafeDone(draining, Effect.void)
         return Scope.close(listening, Exit.void).pipe(
           // connections end all the same
           Effect.catchAllCause((cause) => Effect.sync(() => log("Error", "the listener could not be closed", cause))),
-          Effect.zipRight(drain.run({ farewell, grace: asked.grace ?? grace }, bound.arriving)),
+          Effect.zipRight(drain.run({ farewell, grace: asked.grace ?? grace, interrupt }, bound.arriving)),
           Effect.ensuring(Scope.close(sockets, Exit.void)),
           // whoever waits for the report must not wait for ever
           Effect.onExit((exit) => Deferred.done(report, exit)),

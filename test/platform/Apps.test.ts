@@ -160,7 +160,7 @@ it.scoped("and interrupts them when the grace time is over", () =>
     const second = yield* serve(text("second"))
     const ended = yield* Effect.fork(first.end)
     yield* pass
-    yield* TestClock.adjust("9 seconds")
+    yield* TestClock.adjust("2 seconds")
     yield* pass
     assert.deepStrictEqual([yield* isOver(ended), events.entries.length], [false, 1])
     yield* TestClock.adjust("1 second")

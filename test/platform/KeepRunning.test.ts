@@ -121,7 +121,7 @@ for (const kind of Object.keys(kinds)) {
         yield* seenSoFar(given)
         const stopped = yield* Effect.fork(Scope.close(scope, Exit.void))
         yield* seenSoFar(given)
-        yield* TestClock.adjust("9 seconds")
+        yield* TestClock.adjust("2 seconds")
         assert.deepStrictEqual(yield* seenSoFar(given), [])
         assert.isNull(yield* Effect.map(Fiber.poll(stopped), (exit) => exit._tag === "None" ? null : exit.value))
         yield* Deferred.succeed(given.go, undefined)

@@ -81,7 +81,7 @@ for (const kind of Object.keys(kinds)) {
         busy.send(get)
         yield* works(seen)
         const stopped = yield* stop
-        yield* TestClock.adjust("9 seconds")
+        yield* TestClock.adjust("2 seconds")
         yield* pass()
         assert.deepStrictEqual(seen.events.entries, [])
         yield* TestClock.adjust("1 second")
@@ -114,7 +114,7 @@ for (const kind of Object.keys(kinds)) {
         busy.send(get)
         yield* Effect.promise(() => busy.until("3\r\n\0\0\0\r\n"))
         const stopped = yield* stop
-        yield* TestClock.adjust("10 seconds")
+        yield* TestClock.adjust("3 seconds")
         yield* Fiber.join(stopped)
         assert.deepStrictEqual(seen.events.entries, [
           "interrupted",
@@ -144,7 +144,7 @@ for (const kind of Object.keys(kinds)) {
         busy.pause()
         yield* pass()
         const stopped = yield* stop
-        yield* TestClock.adjust("10 seconds")
+        yield* TestClock.adjust("3 seconds")
         yield* works(seen)
         busy.resume()
         yield* pass(100)

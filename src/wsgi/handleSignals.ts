@@ -1,0 +1,47 @@
+/**
+ * Signals that stop a server.
+ *
+ * @since 0.2.0
+ */
+import { type StopOptions, stopOptions } from "../server/StopReport.js"
+import type { RunningServer } from "./server.js"
+
+const signals = ["SIGTERM", "SIGINT"] as const
+
+/**
+ * Stops a server with grace at the first SIGTERM or SIGINT, whichever comes. The second one ends the process at once, as it
+ * would without handlers. Once the server has stopped, whoever stopped it, signals are nobody's again, and the process ends
+ * when it has nothing else to do. Options are those of `stop`. Returns what takes the handlers back. Throws an `OptionError`
+ * for an option that is unknown or cannot be meant.
+ *
+ * @example
+ * ```ts
+ * import { handleSignals, listen, server } from "tsgi"
+ *
+ * const running = server(listen(8090), (_, startResponse) => {
+ *   startResponse("204 No Content", [])
+ *   return ""
+ * })
+ *
+ * handleSignals(running)
+ * ```
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
+export const handleSignals = (
+  running: Pick<RunningServer, "stop" | "closed">,
+  options?: StopOptions
+): () => void => {
+  const asked = stopOptions(options)
+  const takeBack = (): void => {
+    for (const signal of signals) process.off(signal, stop)
+  }
+  const stop = (): void => {
+    takeBack()
+    void running.stop(asked)
+  }
+  for (const signal of signals) process.on(signal, stop)
+  void running.closed.then(takeBack)
+  return takeBack
+}

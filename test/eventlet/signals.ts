@@ -1,0 +1,18 @@
+/** A server that handles signals, and an application that never ends where it is asked to. */
+import { handleSignals, listen, server } from "tsgi"
+
+const running = server(listen(0), async (env, startResponse) => {
+  if (env.PATH_INFO === "/long") {
+    process.stdout.write("at work\n")
+    await new Promise<void>((resolve) => setTimeout(resolve, env.QUERY_STRING === "for=ever" ? 60_000 : 300))
+  }
+  startResponse("200 OK", [["Content-Type", "text/plain"]])
+  return "done"
+}, { log: (line) => process.stdout.write(`${line}\n`) })
+
+handleSignals(running, process.argv[2] === "grace" ? { grace: 60_000 } : undefined)
+
+const address = await running.ready
+process.stdout.write(`port ${address._tag === "Tcp" ? address.port : ""}\n`)
+const { finished, interrupted } = await running.closed
+process.stdout.write(`finished ${finished}, interrupted ${interrupted}\n`)
