@@ -6,6 +6,7 @@
  */
 import * as Net from "node:net"
 import type * as Tls from "node:tls"
+import { isSecured } from "./lazyTls.js"
 import { beginningOf, plainAnswer } from "./plainHttp.js"
 
 /**
@@ -29,14 +30,15 @@ export class Handshakes {
   /** Takes the connections of a server, before `node:tls` does: what these begin with, nobody can read later. */
   watch(server: Tls.Server): void {
     const secure = server.listeners("connection")
-    // elsewhere than in Node they may come in another way
-    if (secure.length === 0) return void server.on("connection", (socket: Net.Socket) => this.add(socket))
     server.removeAllListeners("connection")
     server.on("connection", (socket: Net.Socket) => {
-      this.add(socket)
-      this.read(socket, () => {
+      const proceed = (): void => {
         for (const listener of secure) Reflect.apply(listener, server, [socket])
-      })
+      }
+      this.add(socket)
+      // what Bun gives here is secured
+      if (isSecured(socket)) return proceed()
+      this.read(socket, proceed)
     })
   }
 
