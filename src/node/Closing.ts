@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
+import { onHandleClosed } from "./internal.js"
 
 /** A crowd that never ends must not keep a server from stopping: so many are accepted, then it is closed all the same. */
 const mostAccepted = 4096
@@ -50,13 +51,5 @@ export const onClosed = (server: Net.Server, told: () => void): void => {
     told()
     return close(callback)
   }
-  const handle: unknown = Reflect.get(server, "_handle")
-  if (typeof handle !== "object" || handle === null) return
-  const closeHandle: unknown = Reflect.get(handle, "close")
-  if (typeof closeHandle !== "function") return
-  Reflect.set(handle, "close", (...given: ReadonlyArray<unknown>): unknown => {
-    told()
-    const closed: unknown = Reflect.apply(closeHandle, handle, given)
-    return closed
-  })
+  onHandleClosed(server, told)
 }

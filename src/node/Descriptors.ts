@@ -10,6 +10,7 @@
 import * as Fs from "node:fs"
 import type * as Net from "node:net"
 import { devNull } from "node:os"
+import { descriptorOf } from "./internal.js"
 
 const soon = 50
 const pause = 1000
@@ -73,10 +74,3 @@ export class Descriptors {
  */
 export const isExhaustion = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "EMFILE" || error.code === "ENFILE")
-
-// none on Windows, and of a socket that is gone
-const descriptorOf = (socket: Net.Socket): number => {
-  const handle: unknown = Reflect.get(socket, "_handle")
-  const descriptor: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : undefined
-  return typeof descriptor === "number" ? descriptor : -1
-}

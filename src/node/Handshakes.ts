@@ -4,8 +4,9 @@
  *
  * @since 0.2.0
  */
-import * as Net from "node:net"
+import type * as Net from "node:net"
 import type * as Tls from "node:tls"
+import { carrierOf } from "./internal.js"
 import { isSecured } from "./lazyTls.js"
 import { beginningOf, plainAnswer } from "./plainHttp.js"
 
@@ -153,14 +154,3 @@ const patience = 1000
 // Requests of HTTP/0.9, which have no version, come as far as OpenSSL: it knows GET, HEAD, POST, PUT and CONNECT.
 const speaksPlainHttp = (cause: Error): boolean =>
   "code" in cause && (cause.code === "ERR_SSL_HTTP_REQUEST" || cause.code === "ERR_SSL_HTTPS_PROXY_REQUEST")
-
-/**
- * The socket under a secured one, as every version of Node has it. On unix sockets there is nothing else to tell by.
- *
- * @since 0.2.0
- * @category accessors
- */
-export const carrierOf = (secured: Tls.TLSSocket): Net.Socket | undefined => {
-  const carrier: unknown = Reflect.get(secured, "_parent")
-  return carrier instanceof Net.Socket ? carrier : undefined
-}

@@ -9,6 +9,7 @@ import { dirname } from "node:path"
 import type { SonicBoom } from "sonic-boom"
 import { inOneLine } from "../server/logText.js"
 import { OptionError } from "../server/ServerError.js"
+import { writeTo } from "./internal.js"
 
 /**
  * @since 0.2.0
@@ -171,7 +172,7 @@ class Lines implements LogFile {
     try {
       const file = await begin(this.descriptor)
       // it may have been opened anew meanwhile
-      Reflect.set(file, "fd", this.descriptor)
+      writeTo(file, this.descriptor)
       file.on("error", this.onError)
       this.file = file
       this.give()
@@ -240,7 +241,7 @@ class Lines implements LogFile {
       closeSync(old)
       return
     }
-    Reflect.set(file, "fd", fresh)
+    writeTo(file, fresh)
     // A write may be under way: closed now, the number could be another file's before that gets to it.
     file.flush(() => closeSync(old))
   }

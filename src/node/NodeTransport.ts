@@ -10,6 +10,7 @@ import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import type { Address } from "../server/Address.js"
 import { transportErrorFrom } from "../server/ServerError.js"
 import type { TlsInfo, Transport, TransportEvents } from "../server/Transport.js"
+import { flowForNext } from "./internal.js"
 import { isSecured } from "./lazyTls.js"
 import type { Introduced } from "./ProxyHeaders.js"
 import { takenOf } from "./takenOf.js"
@@ -153,7 +154,7 @@ export class NodeTransport implements Transport {
     this.detached = true
     this.socket.pause()
     // neither flowing nor held: it begins to flow for whoever listens, as any new socket does
-    Reflect.set(this.socket, "readableFlowing", null)
+    flowForNext(this.socket)
     tellWrites(this.socket, owes)
     return this.socket
   }

@@ -7,6 +7,7 @@
 import * as Net from "node:net"
 import { getSystemErrorMap } from "node:util"
 import type { Address } from "../server/Address.js"
+import { serverHandleMaker } from "./internal.js"
 
 /**
  * @since 0.2.0
@@ -59,15 +60,15 @@ const publicly = (socket: PublicSocket, target: BindTarget): BoundHandle => ({
  * @category constructors
  */
 export const internally = (target: BindTarget): BoundHandle => {
-  const create: unknown = Reflect.get(Net, "_createServerHandle")
-  if (typeof create !== "function") {
+  const create = serverHandleMaker()
+  if (create === undefined) {
     throw Object.assign(new Error("this runtime cannot bind without listening; Node 20 and later can"), {
       code: "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM"
     })
   }
   const made: unknown = "path" in target
-    ? Reflect.apply(create, Net, [target.path, -1, -1])
-    : Reflect.apply(create, Net, [target.host, target.port, Net.isIP(target.host), undefined, flagsOf(target)])
+    ? create(target.path, -1, -1)
+    : create(target.host, target.port, Net.isIP(target.host), undefined, flagsOf(target))
   if (!isHandle(made)) throw systemError(made, target)
   if ("path" in target) return { address: addressOf(target.path, target), fd: made.fd, close: () => made.close() }
   const address = {}

@@ -1,0 +1,133 @@
+/**
+ * What is read of Node's private parts, and of sonic-boom's: a test here that fails names what is gone. Beside each stands what
+ * happens then.
+ */
+import * as fs from "node:fs"
+import * as Net from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
+import { Duplex } from "node:stream"
+import * as Tls from "node:tls"
+import * as selfsigned from "selfsigned"
+import { SonicBoom } from "sonic-boom"
+import { expect, it } from "vitest"
+import {
+  bufferedOf,
+  carrierOf,
+  descriptorOf,
+  flowForNext,
+  onHandleClosed,
+  queuedOf,
+  serverHandleMaker,
+  writeTo
+} from "../../src/node/internal.js"
+
+/** Both ends of a connection of this process. */
+const connected = async (use: (accepted: Net.Socket, client: Net.Socket, server: Net.Server) => Promise<void>) => {
+  const server = Net.createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1")
+  const accepting = new Promise<Net.Socket>((resolve) => server.once("connection", resolve))
+  await new Promise((resolve) => server.once("listening", resolve))
+  const address = server.address()
+  const client = Net.connect(address !== null && typeof address === "object" ? address.port : 0, "127.0.0.1")
+  client.on("error", () => undefined)
+  const accepted = await accepting
+  accepted.on("error", () => undefined)
+  try {
+    await use(accepted, client, server)
+  } finally {
+    client.destroy()
+    accepted.destroy()
+    server.close()
+  }
+}
+
+const neither = (): Duplex => new Duplex({ read: () => undefined, write: () => undefined })
+
+it("_handle.fd is a socket's descriptor; without it -1", () =>
+  connected(async (accepted) => {
+    expect(descriptorOf(accepted), "_handle.fd is gone").toBeGreaterThan(2)
+    expect(fs.fstatSync(descriptorOf(accepted)).isSocket()).toBe(true)
+    accepted.destroy()
+    await new Promise((resolve) => accepted.once("close", resolve))
+    expect([descriptorOf(accepted), descriptorOf(new Net.Socket())]).toEqual([-1, -1])
+  }))
+
+it("_handle.writeQueueSize and writableBuffer are what the kernel has not taken; without them writes count when they are over", () =>
+  connected(async (accepted) => {
+    expect([queuedOf(accepted), bufferedOf(accepted)], "_handle.writeQueueSize is gone").toEqual([0, 0])
+    // the client reads nothing: more than both kernels hold
+    const part = Buffer.alloc(16_777_216)
+    accepted.write(part)
+    accepted.write(part)
+    const queued = queuedOf(accepted)
+    expect(queued).toBeGreaterThan(0)
+    expect(queued).toBeLessThan(part.length)
+    expect(bufferedOf(accepted), "writableBuffer is gone").toBe(part.length)
+    expect([queuedOf(neither()), bufferedOf({})]).toEqual([Infinity, 0])
+  }))
+
+it("_handle.close tells that somebody else closes what listens; without it nothing is told", () =>
+  connected(async (_accepted, _client, server) => {
+    let told = 0
+    onHandleClosed(server, () => told++)
+    server.close()
+    expect(told, "_handle.close is gone: a worker that is disconnected does not stop its server").toBe(1)
+    onHandleClosed(Net.createServer(), () => told++)
+    expect(told).toBe(1)
+  }))
+
+it("_parent is the socket under a secured one; without it there is none", async () => {
+  const { cert, private: key } = await selfsigned.generate([{ name: "commonName", value: "localhost" }])
+  const server = Tls.createServer({ cert, key }).listen(0, "127.0.0.1")
+  const carriers: Array<Net.Socket> = []
+  server.on("connection", (socket: Net.Socket) => carriers.push(socket))
+  const securing = new Promise<Tls.TLSSocket>((resolve) => server.once("secureConnection", resolve))
+  await new Promise((resolve) => server.once("listening", resolve))
+  const address = server.address()
+  const port = address !== null && typeof address === "object" ? address.port : 0
+  const client = Tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false }).on("error", () => undefined)
+  const secured = await securing
+  expect(carrierOf(secured), "_parent is gone: handshakes have no bound").toBe(carriers[0])
+  expect(carrierOf(new Tls.TLSSocket(neither()))).not.toBe(carriers[0])
+  client.destroy()
+  secured.destroy()
+  server.close()
+})
+
+it("readableFlowing may be set: a socket that was paused flows for whoever listens next", () =>
+  connected(async (accepted, client) => {
+    accepted.pause()
+    client.write("hello")
+    flowForNext(accepted)
+    const heard = new Promise<string>((resolve) => accepted.once("data", (bytes: Buffer) => resolve(bytes.toString())))
+    expect(await heard).toBe("hello")
+  }))
+
+it("fd of a sonic-boom is where it writes from here on", async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
+  const [one, other] = ["one", "other"].map((name) => fs.openSync(path.join(folder, name), "a"))
+  const file = new SonicBoom({ fd: one })
+  await new Promise((resolve) => file.once("ready", resolve))
+  file.write("a")
+  await new Promise((resolve) => file.flush(resolve))
+  writeTo(file, other)
+  file.write("b")
+  await new Promise((resolve) => file.flush(resolve))
+  const read = ["one", "other"].map((name) => fs.readFileSync(path.join(folder, name), "utf8"))
+  expect(read, "fd is gone: a log that was moved is written on").toEqual(["a", "b"])
+  file.destroy()
+  fs.closeSync(one)
+  fs.rmSync(folder, { recursive: true })
+})
+
+it("net._createServerHandle binds; where it is gone, or what it gives is a number, that is told", () => {
+  const create = serverHandleMaker()
+  if (create === undefined) {
+    return expect.unreachable("net._createServerHandle is gone: before Node has BoundSocket nothing can be bound")
+  }
+  const made = create("127.0.0.1", 0, 4, undefined, 0)
+  if (typeof made !== "object" || made === null) return expect.unreachable("it gives no handle")
+  expect(made).toHaveProperty("fd")
+  Reflect.apply(Reflect.get(made, "close") as () => void, made, [])
+  expect(typeof create("192.0.2.1", 0, 4, undefined, 0)).toBe("number")
+})
