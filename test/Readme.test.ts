@@ -1,6 +1,6 @@
 /**
- * The README held to the sources: its programs are compiled and run, its tables compared with what is declared, its links
- * followed. The examples in the sources' comments are compiled with them.
+ * The README and the pages behind it held to the sources: their programs are compiled and run, their tables compared with what
+ * is declared, their links followed. The examples in the sources' comments are compiled with them.
  */
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -17,19 +17,39 @@ import { compile as compileFormat } from "../src/server/AccessLogFormat.js"
 import * as ServerConfig from "../src/server/ServerConfig.js"
 import * as Options from "../src/wsgi/Options.js"
 import { rows as peers } from "./platform/peers.js"
-import { anchorsOf, blocksOf, defaultsOf, linksOf, tableOf, texts } from "./utils/markdown.js"
+import { anchorOf, anchorsOf, blocksOf, defaultsOf, linksOf, tableOf, texts } from "./utils/markdown.js"
 import { Program, run } from "./utils/processes.js"
 import { compile, folderFor } from "./utils/programs.js"
 import { connect } from "./utils/sockets.js"
 import { compileAll, errorsOf, isVirtual, virtual } from "./utils/typing.js"
 
 const root = path.resolve(import.meta.dirname, "..")
-const readme = fs.readFileSync(path.join(root, "README.md"), "utf8")
-const security = fs.readFileSync(path.join(root, "SECURITY.md"), "utf8")
+const read = (file: string): string => fs.readFileSync(path.join(root, file), "utf8")
 
-const blocks = blocksOf(readme)
+// all that are shipped
+const documents: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    "README.md",
+    "SECURITY.md",
+    ...["src", "examples"].flatMap((folder) =>
+      fs.readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".md"))
+        .map((file) => `${folder}/${file.replaceAll(path.sep, "/")}`)
+    )
+  ].map((file) => [file, read(file)])
+)
+const { "SECURITY.md": security, ...pages } = documents
+const readme = pages["README.md"]
+const all = Object.values(pages).join("\n\n")
 
-const table = (heading: string, skip = 0) => tableOf(readme, heading, skip)
+const blocks = Object.entries(pages).flatMap(([file, page]) => blocksOf(page).map((block) => ({ ...block, file })))
+
+/** A table under a heading that one page has. */
+const table = (heading: string, skip = 0) => {
+  const having = Object.values(pages).filter((page) => anchorsOf(page).includes(anchorOf(heading)))
+  expect(having.length, heading).toBe(1)
+  return tableOf(having[0], heading, skip)
+}
 
 /** First cells; one that lists several names stands for each of them. */
 const names = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
@@ -154,7 +174,7 @@ describe("the programs", () => {
   describe.concurrent("do what is shown", { timeout: 60_000 }, () => {
     blocks.forEach((block, i) => {
       if (block.mark !== "run") return
-      it(block.heading, async () => {
+      it(`${block.file}: ${block.heading}`, async () => {
         expect(block.text).toMatch(listening)
         await using server = new Program(process.execPath, [path.join(temporary, `${i}.mjs`)], { cwd: root })
         const [, port] = await server.line(/(?:starting up|Listening) on http:\/\/[\d.]+:(\d+)$/)
@@ -287,11 +307,11 @@ describe("the tables", () => {
     const effect: Readonly<Record<string, object>> = { ...tsgiEffect, MemoryListener }
     const rows = table("Services")
     expect(names(rows)).toEqual([...members("Services"), "ServerConfig"].sort())
-    const named = [...readme.matchAll(/`(\w+)\.(\w+)(?:\([^`]*\))?`/g)].filter(([, module]) => module in effect)
+    const named = [...all.matchAll(/`(\w+)\.(\w+)(?:\([^`]*\))?`/g)].filter(([, module]) => module in effect)
     expect(named.length).toBeGreaterThan(20)
     expect(named.filter(([, module, name]) => !(name in effect[module])).map(([text]) => text)).toEqual([])
     const { defaults: _, ...rest } = TsgiHttpServer
-    expect(Object.keys(rest).filter((name) => !readme.includes(`TsgiHttpServer.${name}`)).sort()).toEqual([
+    expect(Object.keys(rest).filter((name) => !all.includes(`TsgiHttpServer.${name}`)).sort()).toEqual([
       "layerContext"
     ])
   })
@@ -306,7 +326,7 @@ describe("the tables", () => {
     const { version } = JSON.parse(
       fs.readFileSync(path.join(root, "node_modules/@effect/platform-node/package.json"), "utf8")
     ) as { readonly version: string }
-    expect(readme).toContain(`@effect/platform-node ${version}`)
+    expect(all).toContain(`@effect/platform-node ${version}`)
     expect(table("Coming from NodeHttpServer")).toEqual(
       peers.map(({ NodeHttpServer, tsgi, what }) =>
         [what, NodeHttpServer, tsgi].map((cell) => cell.replaceAll("`", ""))
@@ -358,7 +378,7 @@ describe("the tables", () => {
     expect(names(rows)).toEqual(literals("Outcome"))
     const aborted = rows.find(([tag]) => tag === "Aborted")?.[1] ?? ""
     expect(literals("AbortReason").filter((reason) => !aborted.includes(reason))).toEqual([])
-    const section = readme.slice(readme.indexOf("\n### Outcome\n"), readme.indexOf("\n### Errors\n"))
+    const section = all.slice(all.indexOf("\n### Outcome\n"), all.indexOf("\n### Errors\n"))
     expect(properties("OutcomeFacts").filter((name) => !section.includes(`\`${name}\``))).toEqual([])
   })
 
@@ -370,7 +390,7 @@ describe("the tables", () => {
   })
 
   it("the report of a stop", () => {
-    const [, shown] = /console\.log\(report\) \/\/ \{(.*)\}/.exec(readme) ?? []
+    const [, shown] = /console\.log\(report\) \/\/ \{(.*)\}/.exec(all) ?? []
     expect(shown.split(",").map((part) => part.split(":")[0].trim()).sort()).toEqual(properties("StopReport"))
   })
 
@@ -379,31 +399,60 @@ describe("the tables", () => {
       fs.readFileSync(path.join(root, "package.json"), "utf8")
     ) as Record<string, Record<string, string>>
     const named = table("Dependencies").flatMap(([cell]) => cell.replaceAll(/ \(.*?\)/g, "").split(", ")).sort()
-    const [, built] = /const carried = \{(.*)\}/.exec(fs.readFileSync(path.join(root, "scripts/build.js"), "utf8")) ??
-      []
+    const [, built] =
+      /const carried = \{([^}]*)\}/.exec(fs.readFileSync(path.join(root, "scripts/build.js"), "utf8")) ??
+        []
     const carried = [...built.matchAll(/"(.*?)"/g)].map(([, name]) => name)
     const all = new Set([...Object.keys(dependencies), ...Object.keys(peerDependencies), ...carried])
     expect(named).toEqual([...all].sort())
   })
 })
 
+describe("the pages", () => {
+  it("are behind a README that somebody reads", () => {
+    expect(readme.split("\n").length).toBeLessThanOrEqual(260)
+    const linked = new Set(linksOf(readme).map((target) => target.split("#")[0]))
+    expect(Object.keys(documents).filter((file) => file !== "README.md" && !linked.has(file))).toEqual([])
+  })
+
+  it("have a row for each example, with a command that its first comment has", () => {
+    const rows = [...table("Programs in plain TypeScript"), ...table("Programs in Effect")]
+    const files = fs.readdirSync(path.join(root, "examples"), { recursive: true, encoding: "utf8" })
+      .map((file) => file.replaceAll(path.sep, "/"))
+      .filter((file) => /^(?:effect\/)?[\w-]+\.ts$/.test(file) && !file.endsWith("serve.ts"))
+    expect(rows.map(([cell]) => /\]\((.*)\)/.exec(cell)?.[1]).sort()).toEqual(files.sort())
+    for (const [cell, , start, command] of rows) {
+      const source = read(`examples/${/\]\((.*)\)/.exec(cell)?.[1]}`)
+      const comment = source.slice(0, source.indexOf("*/"))
+      expect(comment).toContain(start)
+      expect(comment).toContain(command.replaceAll("\\|", "|"))
+    }
+  })
+})
+
 describe("the links", () => {
-  const documents = { "README.md": readme, "SECURITY.md": security }
+  const targets = Object.entries(documents).flatMap(([file, text]) =>
+    linksOf(text).filter((target) => !/^https?:/.test(target)).map((target) => {
+      const [to, anchor] = target.split("#")
+      return [file, to === "" ? file : path.posix.join(path.posix.dirname(file), to), anchor] as const
+    })
+  )
 
   it("to files lead to files", () => {
-    const missing = Object.values(documents).flatMap(linksOf).filter((target) =>
-      !/^(#|https:)/.test(target) && !fs.existsSync(path.join(root, target.split("#")[0]))
-    )
-    expect(missing).toEqual([])
+    expect(targets.filter(([, to]) => !fs.existsSync(path.join(root, to)))).toEqual([])
   })
 
   it("to headings lead to headings", () => {
-    const anchors = new Set(
-      Object.entries(documents).flatMap(([name, text]) => anchorsOf(text).map((anchor) => `${name}${anchor}`))
+    const dead = targets.filter(([, to, anchor]) =>
+      anchor !== undefined && !anchorsOf(to in documents ? documents[to] : read(to)).includes(`#${anchor}`)
     )
-    const targets = Object.entries(documents).flatMap(([name, text]) =>
-      linksOf(text).map((target) => target.startsWith("#") ? `${name}${target}` : target)
-    )
-    expect(targets.filter((target) => /^(README|SECURITY)\.md#/.test(target) && !anchors.has(target))).toEqual([])
+    expect(dead).toEqual([])
+  })
+
+  it("lead to what is in the package", () => {
+    const { files } = JSON.parse(read("package.json")) as { readonly files: ReadonlyArray<string> }
+    const shipped = (to: string): boolean => files.some((name) => to === name || to.startsWith(`${name}/`))
+    // what SECURITY.md promises, it proves by tests, which are in the repository
+    expect(targets.filter(([from, to]) => from !== "SECURITY.md" && !shipped(to))).toEqual([])
   })
 })

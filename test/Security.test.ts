@@ -37,7 +37,7 @@ describe("every default is told", () => {
     const told = defaultsOf(table("Options of the Effect door"))
     const forms = Object.entries(texts(FormLimits.make())).map(([name, value]) => [`forms.${name}`, value])
     expect(told).toMatchObject(Object.fromEntries(forms))
-    const readme = tableOf(read("README.md"), "Options of TsgiHttpServer")
+    const readme = tableOf(read("src/platform/README.md"), "Options of TsgiHttpServer")
     const [, , websocket] = readme.find(([name]) => name === "websocket") ?? []
     for (const [, name, value] of websocket.matchAll(/(\w+) \(default (\d+)\)/g)) {
       expect(told).toMatchObject({ [`websocket.${name}`]: value })

@@ -41,6 +41,7 @@ export const linksOf = (document: string): ReadonlyArray<string> =>
 
 /** What links to a document's headings look like. */
 export const anchorsOf = (document: string): ReadonlyArray<string> =>
-  [...document.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
-    `#${heading.toLowerCase().replaceAll(/[^\w\- ]/g, "").replaceAll(" ", "-")}`
-  )
+  [...document.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading))
+
+export const anchorOf = (heading: string): string =>
+  `#${heading.toLowerCase().replaceAll(/[^\w\- ]/g, "").replaceAll(" ", "-")}`
