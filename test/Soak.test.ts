@@ -1,6 +1,6 @@
-/** A short soak; `npx tsx test/soak.ts` is the long one. */
+/** A short soak; `npm run soak -- 5` is one of five minutes. */
 import { expect, it } from "vitest"
-import { heapUsed, Soak } from "./soak.js"
+import { doors, heapUsed, Soak, soak } from "./soak.js"
 import { expectReleased, holdings } from "./utils/holdings.js"
 
 it(
@@ -29,10 +29,22 @@ it(
     for (const kind of ["Sent", "Failed", "Aborted ClientGone", "Refused SpaceBeforeColon"]) {
       expect([...outcomes.keys()]).toContain(kind)
     }
+    if (report === undefined) throw new Error("no report")
     expect(report.connections).toBe(report.idle + report.finished + report.interrupted)
     expect(report.cut).toBe(0)
     // a request that left a kilobyte behind would show
     expect(growth).toBeLessThan(1_200 * 1024)
     await expectReleased(before)
+  }
+)
+
+it.each(Object.entries(doors))(
+  "a soak of three seconds holds, with its table: %s",
+  { timeout: 60_000 },
+  async (name, door) => {
+    const { holds, text } = await soak(name, door, 3, 2)
+    expect(text).toContain("hooks expected, run")
+    expect(text).toContain("  Refused TooManyFields")
+    expect(holds, text).toBe(true)
   }
 )

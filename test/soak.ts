@@ -1,12 +1,14 @@
 /**
- * Many clients at once, of every kind: they keep connections, pipeline, upload, wait for a 100, leave, reset, and send
- * what is refused. In the end the counts must agree: one access-log line for each request, each hook once, nothing held.
+ * Many clients at once, of every kind: they keep connections, pipeline, upload, wait for a 100, are slow, leave, reset, and
+ * send what is refused. In the end the counts must agree: one access-log line for each request, each hook once, nothing held.
  *
- *   npx tsx test/soak.ts [seconds]      default 60; prints a line every few seconds, exits 1 when something is wrong
+ *   npm run soak -- [minutes]      default 1, half of it at each door; ends with a table, exits 1 when something is wrong
  */
 import { Buffer } from "node:buffer"
-import { type Address, type App, type Environ, listen, type RunningServer, server, type StopReport } from "tsgi"
+import { readdirSync } from "node:fs"
+import type { AccessRecord, StopReport } from "tsgi"
 import { type WireClient, WireEnded } from "tsgi/testing"
+import { type Door, effect, hooksEach, page, plain, type Served } from "./soakDoors.js"
 import { collectGarbage } from "./utils/garbage.js"
 import { turns } from "./utils/Journal.js"
 import { connect } from "./utils/sockets.js"
@@ -34,9 +36,6 @@ export interface Tally {
   readonly wrong: Array<string>
 }
 
-const hooksEach = 3
-const page = Buffer.alloc(1_048_576, "p")
-
 class Counts {
   private readonly counts = new Map<string, number>()
 
@@ -63,39 +62,45 @@ export class Soak {
   private readonly calls = new Counts()
   private readonly lines = new Counts()
   private readonly hooks = new Counts()
-  private running: RunningServer | undefined = undefined
-  private address: Address | undefined = undefined
+  private served: Served | undefined = undefined
   private until = 0
   private most = 0
   private leaving = false
   private state: number
 
-  constructor(private readonly bounds: Bounds) {
+  constructor(private readonly bounds: Bounds, private readonly door: Door = plain) {
     this.state = bounds.seed
   }
 
   async start(): Promise<void> {
-    this.running = server(listen(), this.app, {
-      log: () => undefined,
-      logFormat: (record) => {
-        this.tally.lines++
-        const kind = record.outcome === undefined
-          ? `Refused ${record.refused?.reason}`
-          : record.outcome._tag === "Aborted"
-          ? `Aborted ${record.outcome.reason}`
-          : record.outcome._tag
-        this.tally.outcomes.set(kind, (this.tally.outcomes.get(kind) ?? 0) + 1)
-        if (record.request === undefined) this.tally.refusals++
-        else {
-          const id = record.request.target
-          if (this.lines.add(id) > 1) this.wrong(`${id} has a second line`)
-          if (this.hooks.get(id) !== hooksEach - 1) this.wrong(`${id} has its line before its hooks`)
-        }
-        return ""
+    this.served = await this.door({
+      called: (id) => {
+        this.calls.add(id)
+        return ++this.tally.calls
       },
-      timeouts: { interrupt: 100, linger: 1_000 }
+      hookRan: (id) => {
+        this.tally.hooks++
+        this.hooks.add(id)
+      },
+      logged: (record) => this.logged(record)
     })
-    this.address = await this.running.ready
+  }
+
+  private logged(record: AccessRecord): void {
+    this.tally.lines++
+    const kind = record.outcome === undefined
+      ? `Refused ${record.refused?.reason}`
+      : record.outcome._tag === "Aborted"
+      ? `Aborted ${record.outcome.reason}`
+      : record.outcome._tag
+    this.tally.outcomes.set(kind, (this.tally.outcomes.get(kind) ?? 0) + 1)
+    if (record.request === undefined) {
+      this.tally.refusals++
+      return
+    }
+    const id = record.request.target
+    if (this.lines.add(id) > 1) this.wrong(`${id} has a second line`)
+    if (this.hooks.get(id) !== hooksEach - 1) this.wrong(`${id} has its line before its hooks`)
   }
 
   /** Lets all clients work until the bounds are reached. */
@@ -107,15 +112,14 @@ export class Soak {
   }
 
   /** Lets all clients work, and stops the server under them. */
-  async runIntoStop(bounds: Pick<Bounds, "requests" | "seconds">, grace: number): Promise<StopReport> {
+  async runIntoStop(bounds: Pick<Bounds, "requests" | "seconds">, grace: number): Promise<StopReport | undefined> {
     const clients = this.run({ requests: Infinity, seconds: Infinity })
     const enough = this.tally.sent + bounds.requests
     const until = performance.now() + bounds.seconds * 1000
     while (this.tally.sent < enough && performance.now() < until) await turns(1)
     this.leaving = true
-    const report = await this.running?.stop({ grace })
+    const report = await this.served?.stop(grace)
     await clients
-    if (report === undefined) throw new Error("start comes first")
     return report
   }
 
@@ -140,86 +144,6 @@ export class Soak {
   }
 
   // -------------------------------------------------------------------------------------------------------------------
-  // the application
-
-  private readonly app: App = (env, startResponse) => {
-    const id = env.REQUEST_URI
-    const number = ++this.tally.calls
-    this.calls.add(id)
-    const hook = (): void => {
-      this.tally.hooks++
-      this.hooks.add(id)
-    }
-    env["eventlet.posthooks"].push(
-      [hook],
-      [() => turns(1).then(hook)],
-      // a detached one, which fails now and then
-      [
-        () =>
-          turns(3).then(() => {
-            hook()
-            if (number % 16 === 0) throw new Error("a detached hook")
-          }),
-        [],
-        undefined,
-        { detached: true }
-      ]
-    )
-    const plain: ReadonlyArray<[string, string]> = [["Content-Type", "text/plain"]]
-    switch (env.PATH_INFO) {
-      case "/array":
-        startResponse("200 OK", plain)
-        return ["hello ", "world"]
-      case "/none":
-        startResponse("204 No Content", [])
-        return []
-      case "/iterator":
-        startResponse("200 OK", plain)
-        return Array.from({ length: 20 }, (_, i) => `line ${i}\n`).values()
-      case "/async":
-        startResponse("200 OK", plain)
-        return (async function*() {
-          for (let i = 0; i < 5; i++) {
-            yield `line ${i}\n`
-            await turns(1)
-          }
-        })()
-      case "/page":
-        startResponse("200 OK", plain)
-        return [page]
-      case "/pages":
-        startResponse("200 OK", plain)
-        return Array.from({ length: 16 }, () => page.subarray(0, 65_536)).values()
-      case "/upload":
-        return this.upload(env, () => startResponse("200 OK", plain))
-      case "/interim":
-        env["tsgi.interim"](103, [["Link", "</a>; rel=preload"]])
-        startResponse("200 OK", plain)
-        return "interim"
-      case "/before":
-        throw new Error("before the head")
-      case "/after":
-        startResponse("200 OK", plain)
-        return (function*() {
-          yield "x".repeat(5_000)
-          throw new Error("after the head")
-        })()
-      default:
-        env["tsgi.interim"](103)
-        return new Promise((resolve) => {
-          env["tsgi.signal"].addEventListener("abort", () => resolve("never"), { once: true })
-        })
-    }
-  }
-
-  private async upload(env: Environ, begin: () => unknown): Promise<string> {
-    let length = 0
-    for await (const piece of env["wsgi.input"]) length += piece.length
-    begin()
-    return String(length)
-  }
-
-  // -------------------------------------------------------------------------------------------------------------------
   // clients
 
   private random(below: number): number {
@@ -235,10 +159,10 @@ export class Soak {
   }
 
   private async client(): Promise<void> {
-    while (!this.over && this.address !== undefined) {
+    while (!this.over && this.served !== undefined) {
       let client: WireClient
       try {
-        client = await connect(this.address)
+        client = await connect(this.served.address)
       } catch (error) {
         if (this.leaving) return
         throw error
@@ -268,7 +192,7 @@ export class Soak {
 
   /** One thing that a client does; `false` when the connection is at its end. */
   private async act(client: WireClient): Promise<boolean> {
-    switch (this.random(20)) {
+    switch (this.random(26)) {
       case 0:
       case 1:
       case 2:
@@ -366,6 +290,61 @@ export class Soak {
         client.end()
         this.expect(await client.response(), 200, "line 0\nline 1\nline 2\nline 3\nline 4\n")
         return false
+      case 19: {
+        // a slow one: a head in pieces
+        const request = this.request("/array", `X-Slow: ${"s".repeat(200)}\r\n`)
+        for (let at = 0; at < request.length; at += 40) {
+          client.send(request.slice(at, at + 40))
+          await turns(1)
+        }
+        this.expect(await client.response(), 200, "hello world")
+        return true
+      }
+      case 20: {
+        // and a body
+        client.send(this.request("/upload", "Transfer-Encoding: chunked\r\n", "POST"))
+        for (let i = 0; i < 20; i++) {
+          client.send("1\r\nx\r\n")
+          await turns(1)
+        }
+        client.send("0\r\n\r\n")
+        this.expect(await client.response(), 200, "20")
+        return true
+      }
+      case 21:
+        // who reads late
+        client.send(this.request("/pages"))
+        client.pause()
+        await turns(this.random(200))
+        client.resume()
+        if ((await client.response()).body.length !== page.length) this.wrong("pages were cut")
+        return true
+      case 22:
+        // who never reads
+        client.pause()
+        client.send(this.request("/page"))
+        await turns(this.random(200))
+        client.reset()
+        return false
+      case 23:
+        client.send(`GET / HTTP/1.1\r\nHost: a\r\n${"a: b\r\n".repeat(200)}\r\n`)
+        if ((await client.response()).status !== 431) this.wrong("fields without end were not refused")
+        return false
+      case 24:
+        client.send(Array.from({ length: 100 }, () => this.request("/array")).join(""))
+        for (let i = 0; i < 100; i++) this.expect(await client.response(), 200, "hello world")
+        return true
+      case 25:
+        // what no HTTP has, and the same length that is none
+        client.send(
+          this.random(2) === 0 ? "\x16\x03\x01\x02\0\x01" : "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"
+        )
+        {
+          const answer = (await client.all()).toString("latin1")
+          // a server that stops reads no more
+          if (!answer.startsWith("HTTP/1.1 400 ") && !this.leaving) this.wrong("garbage was not refused")
+        }
+        return false
       default:
         // within a head
         client.send("GET /half HTT")
@@ -385,30 +364,76 @@ export const heapUsed = async (): Promise<number> => {
   return process.memoryUsage().heapUsed
 }
 
-const describe = ({ calls, hooks, lines, outcomes, refusals, sent }: Tally, heap: number): string =>
-  `${sent} sent, ${calls} calls, ${refusals} refused, ${lines} lines, ${hooks} hooks, heap ${
-    (heap / 1_048_576).toFixed(1)
-  } MiB; ${[...outcomes].map(([kind, count]) => `${kind} ${count}`).sort().join(", ")}`
+/** What the process holds, in numbers. */
+interface Held {
+  readonly heap: number
+  readonly handles: number
+  readonly descriptors: number
+}
+
+const held = async (): Promise<Held> => ({
+  heap: await heapUsed(),
+  handles: process.getActiveResourcesInfo().filter((kind) => kind !== "Immediate").length,
+  descriptors: readdirSync("/proc/self/fd").length
+})
+
+/** What a soak of one door came to, and whether that holds. */
+export interface Report {
+  readonly holds: boolean
+  readonly text: string
+}
+
+/** Lets clients of every kind at a door for so long, stops it under them, and compares what is held before and after. */
+export const soak = async (name: string, door: Door, seconds: number, seed: number): Promise<Report> => {
+  const before = await held()
+  const soak = new Soak({ requests: Infinity, seconds, clients: 50, seed }, door)
+  await soak.start()
+  // the first requests fill caches
+  await soak.run({ requests: Infinity, seconds: seconds / 4 })
+  await soak.settle()
+  const warm = await held()
+  await soak.run({ requests: Infinity, seconds: seconds / 2 })
+  await soak.settle()
+  const worked = await held()
+  await soak.runIntoStop({ requests: Infinity, seconds: seconds / 4 }, 1_000)
+  await soak.settle()
+  const after = await held()
+  const { calls, hooks, lines, outcomes, refusals, sent, wrong } = soak.tally
+  if (hooks !== calls * hooksEach) wrong.push(`${hooks} hooks instead of ${calls * hooksEach}`)
+  if (lines !== calls + refusals) wrong.push(`${lines} lines for ${calls} requests and ${refusals} refusals`)
+  if (after.handles > before.handles) wrong.push(`${after.handles - before.handles} handles are left`)
+  if (after.descriptors > before.descriptors) {
+    wrong.push(`${after.descriptors - before.descriptors} descriptors are left`)
+  }
+  // a request that left 100 bytes behind would show
+  if (worked.heap - warm.heap > 8_388_608) wrong.push(`the heap grew by ${mebibytes(worked.heap - warm.heap)} at work`)
+  const row = (what: string, ...cells: ReadonlyArray<string | number>): string =>
+    `${what.padEnd(36)}${cells.map((cell) => String(cell).padStart(16)).join("")}`
+  const text = [
+    row(name, "at the start", "warm", "at work", "after the stop"),
+    row("heap", ...[before, warm, worked, after].map(({ heap }) => mebibytes(heap))),
+    row("handles", ...[before, warm, worked, after].map(({ handles }) => handles)),
+    row("descriptors", ...[before, warm, worked, after].map(({ descriptors }) => descriptors)),
+    row("requests sent, begun ones included", sent),
+    row("given to the application", calls),
+    row("hooks expected, run", calls * hooksEach, hooks),
+    row("lines of the log expected, written", calls + refusals, lines),
+    ...[...outcomes].sort().map(([kind, count]) => row(`  ${kind}`, count)),
+    ...wrong.map((line) => `wrong: ${line}`)
+  ].join("\n")
+  return { holds: wrong.length === 0, text }
+}
+
+const mebibytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`
+
+export const doors = { "plain TypeScript": plain, "Effect": effect } as const
 
 if (process.argv[1] === import.meta.filename) {
-  const seconds = Number(process.argv[2] ?? 60)
-  const soak = new Soak({ requests: Infinity, seconds, clients: 50, seed: Date.now() })
-  await soak.start()
-  const rounds = Math.max(2, Math.round(seconds / 5))
-  const heaps: Array<number> = []
-  for (let round = 0; round < rounds; round++) {
-    await soak.run({ requests: Infinity, seconds: seconds / rounds })
-    await soak.settle()
-    heaps.push(await heapUsed())
-    console.log(describe(soak.tally, heaps[round]))
+  const minutes = Number(process.argv[2] ?? 1)
+  if (!(minutes > 0)) throw new Error(`minutes, such as 5; not ${process.argv[2]}`)
+  for (const [name, door] of Object.entries(doors)) {
+    const { holds, text } = await soak(name, door, minutes * 30, Date.now())
+    console.log(`${text}\n`)
+    if (!holds) process.exitCode = 1
   }
-  const report = await soak.runIntoStop({ requests: Infinity, seconds: 1 }, 100)
-  await soak.settle()
-  console.log(describe(soak.tally, await heapUsed()))
-  console.log(report)
-  for (const line of soak.tally.wrong) console.log(`wrong: ${line}`)
-  // the first rounds fill caches
-  const growth = heaps[rounds - 1] - heaps[Math.floor(rounds / 2)]
-  console.log(`heap grew by ${(growth / 1024).toFixed(0)} KiB in the second half`)
-  process.exitCode = soak.tally.wrong.length > 0 ? 1 : 0
 }
