@@ -19,94 +19,30 @@
  *
  * @since 0.1.0
  */
-import type { RequestHead } from "../protocol/requestHead.js"
 import type { RequestStart } from "../protocol/requestReader.js"
-import { prepare } from "../protocol/responseHead.js"
-import type { Alarm } from "./Alarm.js"
-import { Deadlines, type Passed } from "./Deadlines.js"
-import { EndOfWork } from "./EndOfWork.js"
+import type { Passed } from "./Deadlines.js"
 import { Exchange } from "./Exchange.js"
-import { schemeOf } from "./Forwarding.js"
-import { type Carrier, Http1Wire } from "./Http1Wire.js"
-import { Inflow } from "./Inflow.js"
-import { Leaving } from "./Leaving.js"
-import { Outbox } from "./Outbox.js"
+import { Http1Carrier, type Http1Host } from "./Http1Carrier.js"
+import { Http1Wire } from "./Http1Wire.js"
 import type { AbortReason } from "./Outcome.js"
-import { Peer } from "./Peer.js"
-import type { Placed } from "./Places.js"
-import { type BodySource, noBody, RequestBody } from "./RequestBody.js"
-import type { Reader } from "./RequestParser.js"
-import { BodyError, RequestError, requestErrorFrom, type TransportError } from "./ServerError.js"
-import type { Activity, Session, SessionHost, SessionScope } from "./Session.js"
-import { Share } from "./Share.js"
+import { describe, headTimeout, incompleteHead, isMisdirected, lateBody, misdirected, refusalHead } from "./refusals.js"
+import { noBody, RequestBody } from "./RequestBody.js"
+import { type RequestError, requestErrorFrom, type TransportError } from "./ServerError.js"
+import type { Activity, Session, SessionScope } from "./Session.js"
 import type { Transport, TransportEvents } from "./Transport.js"
-import type { Member, Sharer, Turn } from "./Turn.js"
-import type { Takeover, Withdrawal } from "./Wire.js"
-
-type Phase = "Idle" | "Head" | "Busy" | "Lingering" | "Detached"
-
-/**
- * What an HTTP/1 connection needs of its server beside what any session does.
- *
- * @since 0.2.0
- * @category models
- */
-export interface Http1Host extends SessionHost {
-  readonly turn: Turn
-  readonly alarm: Alarm
-  readonly parser: { readonly make: () => Reader }
-  readonly scopeFor: (session: Session) => SessionScope
-  readonly ended: (session: Session) => void
-}
 
 /**
  * @since 0.1.0
  * @category models
  */
-export class Http1Session implements Session, Carrier, BodySource, Member, Sharer, Placed {
-  readonly peer: Peer
-  readonly queue: Outbox
+export class Http1Session extends Http1Carrier implements Session {
   readonly scope: SessionScope
-  readonly since: number
   place = -1
-  private readonly inflow: Inflow
-  private readonly deadlines: Deadlines
-  private readonly work: EndOfWork
-  private readonly leaving: Leaving
-  private readonly share = new Share()
-  // complete unattended exchanges whose bytes the kernel has not taken: answers to pipelined requests leave together
-  private readonly unsettled: Array<Exchange> = []
-  private phase: Phase = "Idle"
-  private read = 0
-  private exchange: Exchange | undefined = undefined
-  private wire: Http1Wire | undefined = undefined
-  private headSince: number | undefined = undefined
-  private begunAt: number | undefined = undefined
-  private onOver: (() => void) | undefined = undefined
-  private advancing = false
   private awaitsTurn = false
-  private holds = false
-  private markedIdle = false
   private endsAtRest = false
-  // what the kernel had taken when a client that has closed its sending half was last looked at
-  private halfClosedAt = 0
 
-  constructor(id: number, private readonly transport: Transport, private readonly host: Http1Host) {
-    const { alarm, config, parser, time } = host
-    this.peer = new Peer(id, host, transport)
-    this.queue = new Outbox(transport)
-    this.inflow = new Inflow(parser.make(), transport)
-    this.since = time.now()
-    this.deadlines = new Deadlines(alarm, config.timeouts, config.rates, this.since)
-    this.work = new EndOfWork(this.deadlines, time, () => transport.destroy())
-    this.leaving = new Leaving({
-      config,
-      deadlines: this.deadlines,
-      inflow: this.inflow,
-      queue: this.queue,
-      time,
-      transport
-    })
+  constructor(id: number, transport: Transport, host: Http1Host) {
+    super(id, transport, host, host.time.now())
     this.scope = host.scopeFor(this)
   }
 
@@ -152,7 +88,6 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
   private static readonly onClosed = (session: Http1Session, error: TransportError | undefined): void =>
     session.onClosed(error)
   private static readonly advance = (session: Http1Session): void => session.advance()
-  private static readonly flush = (session: Http1Session): void => session.flush()
   private static readonly passDeadline = (session: Http1Session, now: number): void => session.passDeadline(now)
   private static readonly because = (session: Http1Session, reason: AbortReason): void => session.work.because(reason)
   private static readonly endWork = (session: Http1Session, ended: () => void): void => session.endExchange(ended)
@@ -244,7 +179,7 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
     if (this.awaitsTurn) this.peer.run(Http1Session.advance, this, undefined)
   }
 
-  private advance(): void {
+  protected advance(): void {
     if (this.advancing) return
     const { inflow, share } = this
     const { time } = this.host
@@ -263,7 +198,7 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
         break
       }
       if (message._tag === "RequestStart") {
-        if (this.isMisdirected(message.head)) this.refuse(misdirected(), message.head.line)
+        if (isMisdirected(message.head, this.peer)) this.refuse(misdirected(), message.head.line)
         else this.begin(message, now)
       } else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
       // what comes behind the first begins when that has been answered
@@ -273,11 +208,6 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
     // answers were held back so that they leave together
     if (this.unsettled.length > 0) this.sendAnswer()
     this.limitReadAhead()
-  }
-
-  // More has come already than was answered: others are not to wait for all of it.
-  private count(now: number): void {
-    if (this.share.count(now)) this.host.turn.share(this)
   }
 
   private awaitHead(): void {
@@ -325,14 +255,6 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
     this.begunAt = undefined
   }
 
-  // RFC 9110, 7.4: what was asked for is not here, and nobody is to believe that it came the way it says. A proxy may ask by
-  // the scheme of its own connection here, or by that of its client.
-  private isMisdirected(head: RequestHead): boolean {
-    const { form } = head
-    return form._tag === "Absolute" && form.scheme !== schemeOf(this.transport) &&
-      form.scheme !== this.peer.forwarding?.of(head)?.scheme
-  }
-
   private refuse(error: RequestError, line = this.inflow.requestLine): void {
     const text = `${error.message}\n`
     // RFC 9110, 9.3.2: to HEAD the head is the whole answer
@@ -343,250 +265,6 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
       line.startsWith("HEAD ") ? "" : text
     )
     this.linger(undefined)
-  }
-
-  private limitReadAhead(): void {
-    if (this.phase === "Detached" || this.phase === "Lingering") return
-    // a head that is longer has limits of its own
-    if ((this.phase === "Idle" || this.phase === "Head") && !this.queue.full && !this.share.waits) return
-    this.inflow.limit()
-  }
-
-  // ---------------------------------------------------------------------------------------------------------------
-  // what a body asks
-
-  get inputEnded(): boolean {
-    return this.inflow.ended
-  }
-
-  nextMessage(): ReturnType<Inflow["next"]> {
-    const message = this.inflow.nextOfBody()
-    if (message?._tag === "BodyEnd") this.deadlines.requestCame()
-    return message
-  }
-
-  bodyAwaited(awaited: boolean): void {
-    // nothing will come, whoever waits
-    if (this.inflow.ended) return
-    if (awaited) {
-      this.deadlines.awaitBody(this.exchange?.body.bytes ?? 0, this.host.time.now())
-      this.inflow.resume()
-    } else this.deadlines.bodyCame(this.host.time.now())
-  }
-
-  expectAnotherBody(): void {
-    this.inflow.expectAnotherBody()
-  }
-
-  // ---------------------------------------------------------------------------------------------------------------
-  // what a wire asks
-
-  refusesMore(): Withdrawal | undefined {
-    const { config } = this.host
-    if (!config.keepAlive) return "keep-alive is off"
-    if (this.work.isBegun) return "the connection is closing"
-    if (!this.host.mayPersist()) return "the server stops, or others wait for room"
-    if (this.inflow.ended && this.inflow.buffered === 0) return "the client has closed its sending half"
-    return this.read < config.limits.requestsPerConnection ? undefined : "limits.requestsPerConnection is reached"
-  }
-
-  get date(): string {
-    const { time } = this.host
-    return time.date(this.begunAt ?? time.tick())
-  }
-
-  flush(): void {
-    this.holds = false
-    if (this.inflow.gone) return
-    const handed = this.queue.flush()
-    const { exchange } = this
-    if (exchange !== undefined && (!handed || !exchange.over)) exchange.begun()
-    if (handed) {
-      this.deadlines.allWritten()
-      this.allSent()
-    } else {
-      for (const each of this.unsettled) each.begun()
-      if (this.phase !== "Detached") this.deadlines.awaitWrite(this.queue.handed, this.host.time.now())
-    }
-  }
-
-  completed(): void {
-    const { exchange, wire } = this
-    if (exchange === undefined || wire === undefined) return
-    this.deadlines.answerBegan()
-    if (
-      this.advancing && wire.withdrawn === undefined && exchange.body.complete && exchange.unattended &&
-      !this.queue.full
-    ) {
-      this.unsettled.push(exchange)
-      this.exchange = undefined
-      this.wire = undefined
-      this.phase = "Idle"
-    } else this.sendAnswer()
-  }
-
-  // What ends an answer may leave with what ends those of other connections; whatever else is sent is not to wait.
-  private sendAnswer(): void {
-    if (this.holds) return
-    this.holds = this.host.turn.hold(this)
-    if (!this.holds) this.flush()
-  }
-
-  sendHeld(): void {
-    if (this.holds && !this.inflow.gone) this.queue.flush()
-  }
-
-  heldSent(): void {
-    if (this.holds) this.peer.run(Http1Session.flush, this, undefined)
-  }
-
-  cut(): void {
-    // what was given until here still goes, answers to earlier requests among it
-    this.queue.flush()
-    this.closeWith(this.exchange?.error)
-  }
-
-  markIdle(): void {
-    this.markedIdle = true
-  }
-
-  detach(): Takeover {
-    this.phase = "Detached"
-    this.holds = false
-    this.deadlines.close()
-    this.inflow.resume()
-    this.queue.flush()
-    const stream = this.transport.detach(() => this.awaitTaken())
-    if (this.transport.pending > 0) this.awaitTaken()
-    return { stream, rest: this.inflow.takeRest() }
-  }
-
-  // Whoever has taken the connection over waits for its peer as long as the server would; who owes nothing waits for nobody.
-  private awaitTaken(): void {
-    if (!this.work.isBegun) this.deadlines.awaitTaken(this.transport.handed, this.host.time.now())
-  }
-
-  // Does the peer take something of what waits? Then it has as long again.
-  private get takesOn(): boolean {
-    const { deadlines, transport } = this
-    if (transport.pending > 0 && deadlines.takesNothing(transport.handed)) return false
-    if (transport.pending > 0) this.awaitTaken()
-    return true
-  }
-
-  // ---------------------------------------------------------------------------------------------------------------
-  // after the response
-
-  // The kernel has taken everything that was given to it.
-  private allSent(): void {
-    this.settleUnattended()
-    const { exchange, wire } = this
-    if (this.phase === "Lingering") {
-      this.recordRefused()
-      this.leaving.sayEnd()
-      // nothing can be unread in a peer that has said its end and taken everything
-      if (this.inflow.ended) this.close()
-    } else if (this.phase === "Idle") {
-      if (!this.advancing && this.isUnwanted) this.linger(undefined)
-    } else if (exchange !== undefined && wire?.isComplete === true && !this.work.isBegun) {
-      if (wire.endsWithConnection) this.leaving.sayEnd()
-      exchange.allSent()
-    }
-  }
-
-  private settleUnattended(): void {
-    if (this.unsettled.length === 0) return
-    const now = this.host.time.tick()
-    if (this.phase === "Idle") this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
-    for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
-      exchange.leave(this.work.reason, now)
-      this.host.record(exchange, now)
-    }
-  }
-
-  private recordRefused(): void {
-    const refused = this.leaving.takeRefused(this.headSince)
-    if (refused !== undefined) this.host.refused(this.peer, refused)
-  }
-
-  drain(): void {
-    const { exchange, inflow, wire } = this
-    if (exchange === undefined || this.work.isBegun) return
-    if (wire?.withdrawn !== undefined || exchange.body.complete || inflow.gone) return this.drained(exchange)
-    this.leaving.beginLeftover()
-    this.dropLeftover()
-  }
-
-  // Is the rest of a body on its way, which the application did not read?
-  private get isDropping(): boolean {
-    return this.exchange?.stage === "Draining"
-  }
-
-  private dropLeftover(): void {
-    const { exchange, wire } = this
-    if (exchange === undefined || this.work.isBegun) return
-    for (;;) {
-      const message = this.nextMessage()
-      if (message === undefined) {
-        if (!this.inflow.ended) return this.inflow.resume()
-        break
-      }
-      if (message._tag === "BodyEnd") return this.drained(exchange)
-      if (message._tag !== "BodyPiece") {
-        const reason = message._tag === "Failure" ? message.message : "another request"
-        this.host.log("Info", `the rest of a body is malformed (${this.peer.name}) ${reason}`)
-        break
-      }
-      if (!this.leaving.dropLeftover(message.bytes.length)) break
-    }
-    wire?.withdraw("the rest of the body is too long, malformed or late")
-    this.drained(exchange)
-  }
-
-  private drained(exchange: Exchange): void {
-    this.deadlines.exchangeOver()
-    exchange.drained()
-  }
-
-  over(wire: Http1Wire): void {
-    const { exchange } = this
-    if (wire !== this.wire || exchange === undefined) return
-    const now = this.host.time.now()
-    this.host.record(exchange, now)
-    this.exchange = undefined
-    this.wire = undefined
-    if (this.onOver !== undefined) return this.onOver()
-    if (wire.withdrawn !== undefined && wire.isLast) return this.closeSoon(wire.withdrawn)
-    if (wire.withdrawn !== undefined || this.inflow.gone || this.isUnwanted) return this.linger(wire.withdrawn)
-    this.phase = "Idle"
-    this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
-    this.inflow.resume()
-    if (this.advancing) return
-    if (this.inflow.buffered > 0) this.count(now)
-    this.advance()
-  }
-
-  // Is its room needed, or the server stopping at once, and no request here already? The last answer could not tell the
-  // client.
-  private get isUnwanted(): boolean {
-    return !this.host.mayStay() && this.inflow.buffered === 0
-  }
-
-  // A client that has said that this was its last request, and sent all of it, must not send more (RFC 9112, 9.6): there is
-  // nothing that a close could turn into a reset, and to linger would cost a fifth of the connection. TLS says its end first.
-  private closeSoon(why: Withdrawal): void {
-    const { inflow, queue, transport } = this
-    if (inflow.gone || inflow.buffered > 0 || !queue.empty || transport.tls !== undefined) return this.linger(why)
-    this.phase = "Lingering"
-    this.close()
-  }
-
-  private linger(why: Withdrawal | undefined): void {
-    this.phase = "Lingering"
-    if (why !== undefined) this.host.log("Debug", () => `no further request (${this.peer.name}) ${why}`)
-    if (this.inflow.gone) return this.close()
-    this.leaving.beginLingering()
-    this.flush()
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -600,20 +278,8 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
       : "Lingering"
   }
 
-  get requests(): number {
-    return this.read
-  }
-
   get idleSince(): number | undefined {
     return this.isAtRest && this.read > 0 ? this.quietSince : undefined
-  }
-
-  get quietSince(): number {
-    return this.deadlines.quietSince
-  }
-
-  get abandoned(): boolean {
-    return this.work.abandoned
   }
 
   private get isAtRest(): boolean {
@@ -638,18 +304,6 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
     else if (exchange.detached) this.work.sayGoodbye(exchange)
   }
 
-  close(): void {
-    if (this.work.isBegun) return
-    this.work.begin()
-    this.scope.done()
-  }
-
-  private closeWith(failure: unknown): void {
-    if (this.work.isBegun) return
-    this.work.begin()
-    this.scope.failed(failure)
-  }
-
   endWork(ended: () => void): void {
     if (!this.work.isBegun) this.work.because("Closed")
     this.work.begin()
@@ -663,11 +317,6 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
     const { exchange } = this
     if (exchange === undefined || this.isAnswered) ended()
     else this.work.interrupt(exchange, ended)
-  }
-
-  // Is nothing left of the exchange but to drop a body and to run hooks?
-  private get isAnswered(): boolean {
-    return this.exchange?.stage === "Draining" || this.exchange?.stage === "Hooks"
   }
 
   runHooks(over: () => void): void {
@@ -691,15 +340,6 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
 
   // ---------------------------------------------------------------------------------------------------------------
   // deadlines
-
-  get nextDeadline(): number {
-    return this.deadlines.next
-  }
-
-  private awaitHalfClosed(): void {
-    this.halfClosedAt = this.queue.handed
-    this.deadlines.await("HalfClosed", this.host.config.timeouts.halfClose, this.host.time.now())
-  }
 
   sweep(now: number): void {
     // what it waited for may be here
@@ -728,11 +368,10 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
         return this.refuse(headTimeout("the head did not come in time"))
       case "Request":
         if (this.phase === "Head") return this.refuse(headTimeout("the request did not come in time"))
-        return exchange?.body.fail(bodyTimeout("the request did not come in time (timeouts.request)"))
+        return exchange?.body.fail(lateBody[passed]())
       case "Body":
-        return exchange?.body.fail(bodyTimeout("the body did not come in time"))
       case "BodyPace":
-        return exchange?.body.fail(bodyTimeout("the body comes too slowly (rates.body)"))
+        return exchange?.body.fail(lateBody[passed]())
       case "HalfClosed":
         return this.queue.handed > this.halfClosedAt ? this.awaitHalfClosed() : this.abort("ClientGone")
       case "Leftover":
@@ -749,37 +388,3 @@ export class Http1Session implements Session, Carrier, BodySource, Member, Share
     }
   }
 }
-
-const headTimeout = (description: string): RequestError =>
-  new RequestError({ reason: "HeadTimeout", status: 408, description })
-
-const incompleteHead = (description: string): RequestError =>
-  new RequestError({ reason: "IncompleteHead", status: 400, description })
-
-const bodyTimeout = (description: string): BodyError => new BodyError({ reason: "Timeout", status: 408, description })
-
-const misdirected = (): RequestError =>
-  new RequestError({
-    reason: "Misdirected",
-    status: 421,
-    description: "the scheme of the request target is not that of the connection"
-  })
-
-const refusalHead = (status: number, bodyLength: number, { config, time }: SessionHost): string => {
-  const fields = [["Content-Type", "text/plain; charset=utf-8"]] as const
-  const head = prepare({ status, fields }, {
-    // whatever the method was: it may not be known, and the connection closes
-    method: "GET",
-    minorVersion: config.maxMinorVersion,
-    persistent: false,
-    asksKeepAlive: false,
-    keepAliveSeconds: undefined,
-    bodyLength,
-    date: time.date(time.now()),
-    fieldCase: config.fieldCase
-  })
-  return head._tag === "PreparedHead" ? head.text : ""
-}
-
-const describe = (error: TransportError): string =>
-  error.reason === "Reset" ? "connection reset by peer" : error.message

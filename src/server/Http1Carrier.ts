@@ -1,0 +1,390 @@
+/**
+ * An HTTP/1 connection as its exchanges know it: what they read and send, what becomes of the rest of a body, and whether the
+ * connection goes on behind them.
+ *
+ * @since 0.2.0
+ */
+import type { Alarm } from "./Alarm.js"
+import { Deadlines } from "./Deadlines.js"
+import { EndOfWork } from "./EndOfWork.js"
+import type { Exchange } from "./Exchange.js"
+import type { Carrier, Http1Wire } from "./Http1Wire.js"
+import { Inflow } from "./Inflow.js"
+import { Leaving } from "./Leaving.js"
+import { Outbox } from "./Outbox.js"
+import { Peer } from "./Peer.js"
+import type { BodySource } from "./RequestBody.js"
+import type { Reader } from "./RequestParser.js"
+import type { Session, SessionHost, SessionScope } from "./Session.js"
+import { Share } from "./Share.js"
+import type { Transport } from "./Transport.js"
+import type { Member, Sharer, Turn } from "./Turn.js"
+import type { Takeover, Withdrawal } from "./Wire.js"
+
+/**
+ * What a connection is doing; see the picture in `Http1Session`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Phase = "Idle" | "Head" | "Busy" | "Lingering" | "Detached"
+
+/**
+ * What an HTTP/1 connection needs of its server beside what any session does.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Http1Host extends SessionHost {
+  readonly turn: Turn
+  readonly alarm: Alarm
+  readonly parser: { readonly make: () => Reader }
+  readonly scopeFor: (session: Session) => SessionScope
+  readonly ended: (session: Session) => void
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export abstract class Http1Carrier implements Carrier, BodySource, Member, Sharer {
+  readonly peer: Peer
+  readonly queue: Outbox
+  abstract readonly scope: SessionScope
+  protected readonly inflow: Inflow
+  protected readonly deadlines: Deadlines
+  protected readonly work: EndOfWork
+  protected readonly leaving: Leaving
+  protected readonly share = new Share()
+  // complete unattended exchanges whose bytes the kernel has not taken: answers to pipelined requests leave together
+  protected readonly unsettled: Array<Exchange> = []
+  protected phase: Phase = "Idle"
+  protected read = 0
+  protected exchange: Exchange | undefined = undefined
+  protected wire: Http1Wire | undefined = undefined
+  protected headSince: number | undefined = undefined
+  protected begunAt: number | undefined = undefined
+  protected onOver: (() => void) | undefined = undefined
+  protected advancing = false
+  protected holds = false
+  protected markedIdle = false
+  // what the kernel had taken when a client that has closed its sending half was last looked at
+  protected halfClosedAt = 0
+
+  constructor(
+    id: number,
+    protected readonly transport: Transport,
+    protected readonly host: Http1Host,
+    readonly since: number
+  ) {
+    const { alarm, config, parser, time } = host
+    this.peer = new Peer(id, host, transport)
+    this.queue = new Outbox(transport)
+    this.inflow = new Inflow(parser.make(), transport)
+    this.deadlines = new Deadlines(alarm, config.timeouts, config.rates, since)
+    this.work = new EndOfWork(this.deadlines, time, () => transport.destroy())
+    this.leaving = new Leaving({
+      config,
+      deadlines: this.deadlines,
+      inflow: this.inflow,
+      queue: this.queue,
+      time,
+      transport
+    })
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // what a body asks
+
+  get inputEnded(): boolean {
+    return this.inflow.ended
+  }
+
+  nextMessage(): ReturnType<Inflow["next"]> {
+    const message = this.inflow.nextOfBody()
+    if (message?._tag === "BodyEnd") this.deadlines.requestCame()
+    return message
+  }
+
+  bodyAwaited(awaited: boolean): void {
+    // nothing will come, whoever waits
+    if (this.inflow.ended) return
+    if (awaited) {
+      this.deadlines.awaitBody(this.exchange?.body.bytes ?? 0, this.host.time.now())
+      this.inflow.resume()
+    } else this.deadlines.bodyCame(this.host.time.now())
+  }
+
+  expectAnotherBody(): void {
+    this.inflow.expectAnotherBody()
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // what a wire asks
+
+  refusesMore(): Withdrawal | undefined {
+    const { config } = this.host
+    if (!config.keepAlive) return "keep-alive is off"
+    if (this.work.isBegun) return "the connection is closing"
+    if (!this.host.mayPersist()) return "the server stops, or others wait for room"
+    if (this.inflow.ended && this.inflow.buffered === 0) return "the client has closed its sending half"
+    return this.read < config.limits.requestsPerConnection ? undefined : "limits.requestsPerConnection is reached"
+  }
+
+  get date(): string {
+    const { time } = this.host
+    return time.date(this.begunAt ?? time.tick())
+  }
+
+  flush(): void {
+    this.holds = false
+    if (this.inflow.gone) return
+    const handed = this.queue.flush()
+    const { exchange } = this
+    if (exchange !== undefined && (!handed || !exchange.over)) exchange.begun()
+    if (handed) {
+      this.deadlines.allWritten()
+      this.allSent()
+    } else {
+      for (const each of this.unsettled) each.begun()
+      if (this.phase !== "Detached") this.deadlines.awaitWrite(this.queue.handed, this.host.time.now())
+    }
+  }
+
+  completed(): void {
+    const { exchange, wire } = this
+    if (exchange === undefined || wire === undefined) return
+    this.deadlines.answerBegan()
+    if (
+      this.advancing && wire.withdrawn === undefined && exchange.body.complete && exchange.unattended &&
+      !this.queue.full
+    ) {
+      this.unsettled.push(exchange)
+      this.exchange = undefined
+      this.wire = undefined
+      this.phase = "Idle"
+    } else this.sendAnswer()
+  }
+
+  // What ends an answer may leave with what ends those of other connections; whatever else is sent is not to wait.
+  protected sendAnswer(): void {
+    if (this.holds) return
+    this.holds = this.host.turn.hold(this)
+    if (!this.holds) this.flush()
+  }
+
+  sendHeld(): void {
+    if (this.holds && !this.inflow.gone) this.queue.flush()
+  }
+
+  private static readonly flush = (carrier: Http1Carrier): void => carrier.flush()
+
+  heldSent(): void {
+    if (this.holds) this.peer.run(Http1Carrier.flush, this, undefined)
+  }
+
+  cut(): void {
+    // what was given until here still goes, answers to earlier requests among it
+    this.queue.flush()
+    this.closeWith(this.exchange?.error)
+  }
+
+  markIdle(): void {
+    this.markedIdle = true
+  }
+
+  detach(): Takeover {
+    this.phase = "Detached"
+    this.holds = false
+    this.deadlines.close()
+    this.inflow.resume()
+    this.queue.flush()
+    const stream = this.transport.detach(() => this.awaitTaken())
+    if (this.transport.pending > 0) this.awaitTaken()
+    return { stream, rest: this.inflow.takeRest() }
+  }
+
+  // Whoever has taken the connection over waits for its peer as long as the server would; who owes nothing waits for nobody.
+  private awaitTaken(): void {
+    if (!this.work.isBegun) this.deadlines.awaitTaken(this.transport.handed, this.host.time.now())
+  }
+
+  // Does the peer take something of what waits? Then it has as long again.
+  protected get takesOn(): boolean {
+    const { deadlines, transport } = this
+    if (transport.pending > 0 && deadlines.takesNothing(transport.handed)) return false
+    if (transport.pending > 0) this.awaitTaken()
+    return true
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // after the response
+
+  // The kernel has taken everything that was given to it.
+  protected allSent(): void {
+    this.settleUnattended()
+    const { exchange, wire } = this
+    if (this.phase === "Lingering") {
+      this.recordRefused()
+      this.leaving.sayEnd()
+      // nothing can be unread in a peer that has said its end and taken everything
+      if (this.inflow.ended) this.close()
+    } else if (this.phase === "Idle") {
+      if (!this.advancing && this.isUnwanted) this.linger(undefined)
+    } else if (exchange !== undefined && wire?.isComplete === true && !this.work.isBegun) {
+      if (wire.endsWithConnection) this.leaving.sayEnd()
+      exchange.allSent()
+    }
+  }
+
+  protected settleUnattended(): void {
+    if (this.unsettled.length === 0) return
+    const now = this.host.time.tick()
+    if (this.phase === "Idle") this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
+    for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
+      exchange.leave(this.work.reason, now)
+      this.host.record(exchange, now)
+    }
+  }
+
+  protected recordRefused(): void {
+    const refused = this.leaving.takeRefused(this.headSince)
+    if (refused !== undefined) this.host.refused(this.peer, refused)
+  }
+
+  drain(): void {
+    const { exchange, inflow, wire } = this
+    if (exchange === undefined || this.work.isBegun) return
+    if (wire?.withdrawn !== undefined || exchange.body.complete || inflow.gone) return this.drained(exchange)
+    this.leaving.beginLeftover()
+    this.dropLeftover()
+  }
+
+  // Is the rest of a body on its way, which the application did not read?
+  protected get isDropping(): boolean {
+    return this.exchange?.stage === "Draining"
+  }
+
+  protected dropLeftover(): void {
+    const { exchange, wire } = this
+    if (exchange === undefined || this.work.isBegun) return
+    for (;;) {
+      const message = this.nextMessage()
+      if (message === undefined) {
+        if (!this.inflow.ended) return this.inflow.resume()
+        break
+      }
+      if (message._tag === "BodyEnd") return this.drained(exchange)
+      if (message._tag !== "BodyPiece") {
+        const reason = message._tag === "Failure" ? message.message : "another request"
+        this.host.log("Info", `the rest of a body is malformed (${this.peer.name}) ${reason}`)
+        break
+      }
+      if (!this.leaving.dropLeftover(message.bytes.length)) break
+    }
+    wire?.withdraw("the rest of the body is too long, malformed or late")
+    this.drained(exchange)
+  }
+
+  protected drained(exchange: Exchange): void {
+    this.deadlines.exchangeOver()
+    exchange.drained()
+  }
+
+  over(wire: Http1Wire): void {
+    const { exchange } = this
+    if (wire !== this.wire || exchange === undefined) return
+    const now = this.host.time.now()
+    this.host.record(exchange, now)
+    this.exchange = undefined
+    this.wire = undefined
+    if (this.onOver !== undefined) return this.onOver()
+    if (wire.withdrawn !== undefined && wire.isLast) return this.closeSoon(wire.withdrawn)
+    if (wire.withdrawn !== undefined || this.inflow.gone || this.isUnwanted) return this.linger(wire.withdrawn)
+    this.phase = "Idle"
+    this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
+    this.inflow.resume()
+    if (this.advancing) return
+    if (this.inflow.buffered > 0) this.count(now)
+    this.advance()
+  }
+
+  // More has come already than was answered: others are not to wait for all of it.
+  protected count(now: number): void {
+    if (this.share.count(now)) this.host.turn.share(this)
+  }
+
+  // Is its room needed, or the server stopping at once, and no request here already? The last answer could not tell the
+  // client.
+  protected get isUnwanted(): boolean {
+    return !this.host.mayStay() && this.inflow.buffered === 0
+  }
+
+  // A client that has said that this was its last request, and sent all of it, must not send more (RFC 9112, 9.6): there is
+  // nothing that a close could turn into a reset, and to linger would cost a fifth of the connection. TLS says its end first.
+  protected closeSoon(why: Withdrawal): void {
+    const { inflow, queue, transport } = this
+    if (inflow.gone || inflow.buffered > 0 || !queue.empty || transport.tls !== undefined) return this.linger(why)
+    this.phase = "Lingering"
+    this.close()
+  }
+
+  protected linger(why: Withdrawal | undefined): void {
+    this.phase = "Lingering"
+    if (why !== undefined) this.host.log("Debug", () => `no further request (${this.peer.name}) ${why}`)
+    if (this.inflow.gone) return this.close()
+    this.leaving.beginLingering()
+    this.flush()
+  }
+
+  // Is nothing left of the exchange but to drop a body and to run hooks?
+  protected get isAnswered(): boolean {
+    return this.exchange?.stage === "Draining" || this.exchange?.stage === "Hooks"
+  }
+
+  close(): void {
+    if (this.work.isBegun) return
+    this.work.begin()
+    this.scope.done()
+  }
+
+  protected closeWith(failure: unknown): void {
+    if (this.work.isBegun) return
+    this.work.begin()
+    this.scope.failed(failure)
+  }
+
+  get requests(): number {
+    return this.read
+  }
+
+  get quietSince(): number {
+    return this.deadlines.quietSince
+  }
+
+  get abandoned(): boolean {
+    return this.work.abandoned
+  }
+
+  get nextDeadline(): number {
+    return this.deadlines.next
+  }
+
+  protected limitReadAhead(): void {
+    if (this.phase === "Detached" || this.phase === "Lingering") return
+    // a head that is longer has limits of its own
+    if ((this.phase === "Idle" || this.phase === "Head") && !this.queue.full && !this.share.waits) return
+    this.inflow.limit()
+  }
+
+  protected awaitHalfClosed(): void {
+    this.halfClosedAt = this.queue.handed
+    this.deadlines.await("HalfClosed", this.host.config.timeouts.halfClose, this.host.time.now())
+  }
+
+  /** Answers what has come, as far as the phase lets it. */
+  protected abstract advance(): void
+  abstract takeTurn(): void
+  abstract takeShare(): void
+  abstract broken(error: unknown): void
+}

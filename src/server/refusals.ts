@@ -1,0 +1,73 @@
+/**
+ * What a client is told that is refused before there is an exchange, or whose body comes too late.
+ *
+ * @since 0.2.0
+ */
+import type { RequestHead } from "../protocol/requestHead.js"
+import { prepare } from "../protocol/responseHead.js"
+import { schemeOf } from "./Forwarding.js"
+import type { Peer } from "./Peer.js"
+import { BodyError, RequestError, type TransportError } from "./ServerError.js"
+import type { SessionHost } from "./Session.js"
+
+/** @since 0.2.0 */
+export const headTimeout = (description: string): RequestError =>
+  new RequestError({ reason: "HeadTimeout", status: 408, description })
+
+/** @since 0.2.0 */
+export const incompleteHead = (description: string): RequestError =>
+  new RequestError({ reason: "IncompleteHead", status: 400, description })
+
+const bodyTimeout = (description: string): BodyError => new BodyError({ reason: "Timeout", status: 408, description })
+
+/** @since 0.2.0 */
+export const lateBody = {
+  Request: () => bodyTimeout("the request did not come in time (timeouts.request)"),
+  Body: () => bodyTimeout("the body did not come in time"),
+  BodyPace: () => bodyTimeout("the body comes too slowly (rates.body)")
+}
+
+/** @since 0.2.0 */
+export const misdirected = (): RequestError =>
+  new RequestError({
+    reason: "Misdirected",
+    status: 421,
+    description: "the scheme of the request target is not that of the connection"
+  })
+
+/** @since 0.2.0 */
+export const refusalHead = (status: number, bodyLength: number, { config, time }: SessionHost): string => {
+  const fields = [["Content-Type", "text/plain; charset=utf-8"]] as const
+  const head = prepare({ status, fields }, {
+    // whatever the method was: it may not be known, and the connection closes
+    method: "GET",
+    minorVersion: config.maxMinorVersion,
+    persistent: false,
+    asksKeepAlive: false,
+    keepAliveSeconds: undefined,
+    bodyLength,
+    date: time.date(time.now()),
+    fieldCase: config.fieldCase
+  })
+  return head._tag === "PreparedHead" ? head.text : ""
+}
+
+/**
+ * Was it asked for by another scheme than that of the connection (RFC 9110, 7.4)? What was asked for is not here then, and no
+ * application is to believe that it came the way it says. A proxy may ask by the scheme of its own connection here, or by that
+ * of its client.
+ *
+ * @since 0.2.0
+ */
+export const isMisdirected = (head: RequestHead, peer: Peer): boolean => {
+  const { form } = head
+  return form._tag === "Absolute" && form.scheme !== schemeOf(peer) && form.scheme !== peer.forwarding?.of(head)?.scheme
+}
+
+/**
+ * A failure of the network, for the log.
+ *
+ * @since 0.2.0
+ */
+export const describe = (error: TransportError): string =>
+  error.reason === "Reset" ? "connection reset by peer" : error.message
