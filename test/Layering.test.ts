@@ -8,7 +8,17 @@ import * as path from "node:path"
 import ts from "typescript"
 import { describe, expect, it } from "vitest"
 
-const layers: Record<string, number> = { protocol: 0, server: 1, node: 2, testing: 2, wsgi: 3, platform: 3, cli: 4 }
+const layers: Record<string, number> = {
+  protocol: 0,
+  exchange: 1,
+  http1: 2,
+  server: 3,
+  node: 4,
+  testing: 4,
+  wsgi: 5,
+  platform: 5,
+  cli: 6
+}
 const entries = ["src/index.ts", "src/testing.ts", "src/effect.ts", "src/checked.ts"]
 const top = "(entry)"
 

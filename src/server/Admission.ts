@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
+import type { Clock } from "../exchange/Clock.js"
 import type { Config } from "./Config.js"
 import { Places } from "./Places.js"
 import type { Session } from "./Session.js"
-import type { Time } from "./Time.js"
 import type { Transport } from "./Transport.js"
 
 /**
@@ -42,7 +42,7 @@ export class Admission {
 
   constructor(
     private readonly config: Config,
-    private readonly time: Time,
+    private readonly time: Clock,
     private readonly reception: Reception
   ) {}
 

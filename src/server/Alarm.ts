@@ -7,14 +7,14 @@
  *
  * @since 0.2.0
  */
-import type { Time } from "./Time.js"
+import type { Clock } from "../exchange/Clock.js"
 
 /**
  * @since 0.2.0
  * @category models
  */
 export interface AlarmOptions {
-  readonly time: Pick<Time, "now" | "follow" | "afterReading">
+  readonly time: Pick<Clock, "now" | "follow" | "afterReading">
   /** Calls back after so many milliseconds. Returns what takes that back. */
   readonly schedule: (delay: number, callback: () => void) => () => void
   /** Acts on the deadlines that have passed, and answers with the earliest that is left; `Infinity` where there is none. */

@@ -3,8 +3,8 @@
  *
  * @since 0.2.0
  */
+import type { Rates, Timeouts } from "../exchange/Config.js"
 import type { Alarm } from "./Alarm.js"
-import type { Rates, Timeouts } from "./Config.js"
 
 /**
  * What the peer is to send, or to do.

@@ -18,12 +18,12 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import type { Clock } from "../exchange/Clock.js"
 import type { Admission } from "./Admission.js"
 import type { Arriving } from "./Listener.js"
 import { Places } from "./Places.js"
 import type { Session } from "./Session.js"
 import type { StopReport } from "./StopReport.js"
-import type { Time } from "./Time.js"
 
 export { type StopOptions, stopOptions, type StopReport } from "./StopReport.js"
 
@@ -66,7 +66,7 @@ export class Drain {
    */
   constructor(
     private readonly connections: Admission,
-    private readonly time: Time,
+    private readonly time: Clock,
     private readonly patience: number,
     private readonly gaveUp: () => void
   ) {}

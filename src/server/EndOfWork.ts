@@ -4,10 +4,10 @@
  *
  * @since 0.2.0
  */
+import type { Clock } from "../exchange/Clock.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Exchange } from "./Exchange.js"
 import type { AbortReason } from "./Outcome.js"
-import type { Time } from "./Time.js"
 
 /**
  * @since 0.2.0
@@ -24,7 +24,7 @@ export class EndOfWork {
   /** @param destroy drops the stream: nothing that is said of the exchange reaches anybody */
   constructor(
     private readonly deadlines: Deadlines,
-    private readonly time: Time,
+    private readonly time: Clock,
     private readonly destroy: () => void
   ) {}
 

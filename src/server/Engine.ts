@@ -4,14 +4,14 @@
  * @since 0.2.0
  */
 import type * as Effect from "effect/Effect"
+import type { Clock } from "../exchange/Clock.js"
+import type { Config } from "../exchange/Config.js"
+import type { HookSettings } from "../exchange/PostHook.js"
+import type { PostHook } from "../exchange/PostHook.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { FieldPairs } from "../protocol/responseHead.js"
-import type { Config } from "./Config.js"
-import type { HookSettings } from "./HookSettings.js"
 import type { Outcome } from "./Outcome.js"
-import type { PostHook } from "./Posthooks.js"
 import type { InterimError } from "./ServerError.js"
-import type { Time } from "./Time.js"
 
 /**
  * @since 0.2.0
@@ -19,7 +19,7 @@ import type { Time } from "./Time.js"
  */
 export interface Engine {
   readonly config: Config
-  readonly time: Time
+  readonly time: Clock
   /** The fields that an interim response goes out with, or why it does not go out. */
   readonly allowInterim: (request: RequestHead, status: number, fields: FieldPairs) => FieldPairs | InterimError
   /** Runs a hook: what is returned is left to do. */

@@ -4,8 +4,6 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import type { RequestHead } from "../protocol/requestHead.js"
-import type { Forwarded } from "./Forwarding.js"
 import { asEntry, inOneLine } from "./logText.js"
 
 /**
@@ -101,22 +99,3 @@ export const loggedText = (cause: Cause.Cause<unknown>): string => {
   const failure = Cause.squash(cause)
   return failure instanceof StandIn ? failure.text : Cause.pretty(cause, { renderErrorCause: true })
 }
-
-/**
- * A request, for a line about it: `GET /path`, behind whom its peer asks for where that can be believed. What is behind the
- * path may be secret, and all of it long.
- *
- * @since 0.2.0
- * @category conversions
- */
-export const requestName = (
-  { forwarded, request }: { readonly forwarded: Forwarded | undefined; readonly request: RequestHead }
-): string => {
-  const client = forwarded?.clientTold === true && forwarded.client._tag === "Tcp"
-    ? `for ${forwarded.client.host}, `
-    : ""
-  return `${client}${shortened(request.method)} ${shortened(/^[^?#]*/.exec(request.target)?.[0] ?? "")}`
-}
-
-const shortened = (text: string): string => text.length <= longest ? text : `${text.slice(0, longest)}…`
-const longest = 256

@@ -3,11 +3,11 @@
  *
  * @since 0.2.0
  */
+import type { Believed, Config } from "../exchange/Config.js"
+import type { PeerFacts } from "../exchange/PeerFacts.js"
 import { type ForwardedField, forwardedFields, readForwarded } from "../protocol/forwarded.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { Address } from "./Address.js"
-import type { Believed, Config } from "./Config.js"
-import type { Transport } from "./Transport.js"
 
 /**
  * What stands in the place of the connection's own facts.
@@ -43,7 +43,7 @@ export interface Place {
  * @since 0.2.0
  * @category getters
  */
-export const schemeOf = ({ tls }: Pick<Transport, "tls">): "http" | "https" => tls === undefined ? "http" : "https"
+export const schemeOf = ({ tls }: Pick<PeerFacts, "tls">): "http" | "https" => tls === undefined ? "http" : "https"
 
 /**
  * Reads the fields of one connection's requests.
@@ -57,7 +57,7 @@ export class Forwarding {
   private request: RequestHead | undefined = undefined
   private forwarded: Forwarded | undefined = undefined
 
-  constructor(private readonly config: Config, private readonly transport: Pick<Transport, "remote" | "tls">) {
+  constructor(private readonly config: Config, private readonly transport: Pick<PeerFacts, "remote" | "tls">) {
     this.fields = new Set(believed(config.forwarded))
   }
 
@@ -98,7 +98,7 @@ export class Forwarding {
  * @since 0.2.0
  * @category constructors
  */
-export const forwardingFor = (config: Config, transport: Pick<Transport, "remote" | "tls">): Forwarding | undefined =>
+export const forwardingFor = (config: Config, transport: Pick<PeerFacts, "remote" | "tls">): Forwarding | undefined =>
   config.forwarded !== false && config.trustedProxies.trusts(transport.remote)
     ? new Forwarding(config, transport)
     : undefined

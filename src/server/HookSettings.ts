@@ -9,13 +9,7 @@ import * as FiberRefs from "effect/FiberRefs"
 import * as Option from "effect/Option"
 import { forkScopeOverride } from "./internal.js"
 
-/**
- * A fiber's fiber refs as they were, the services it had among them; `undefined` for the server's.
- *
- * @since 0.1.0
- * @category models
- */
-export type HookSettings = FiberRefs.FiberRefs | undefined
+export type { HookSettings } from "../exchange/PostHook.js"
 
 /**
  * Settings for a fiber to begin with that nobody joins. They are taken as they are: to fork them costs as much as the rest of

@@ -4,6 +4,7 @@
  *
  * @since 0.2.0
  */
+import type { Reader } from "../http1/Reader.js"
 import type { Alarm } from "./Alarm.js"
 import { Deadlines } from "./Deadlines.js"
 import { EndOfWork } from "./EndOfWork.js"
@@ -14,7 +15,6 @@ import { Leaving } from "./Leaving.js"
 import { Outbox } from "./Outbox.js"
 import { Peer } from "./Peer.js"
 import type { BodySource } from "./RequestBody.js"
-import type { Reader } from "./RequestParser.js"
 import type { Session, SessionHost, SessionScope } from "./Session.js"
 import { Share } from "./Share.js"
 import type { Transport } from "./Transport.js"

@@ -4,13 +4,13 @@
  *
  * @since 0.2.0
  */
-import type { Config } from "./Config.js"
+import type { Clock } from "../exchange/Clock.js"
+import type { Config } from "../exchange/Config.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Inflow } from "./Inflow.js"
 import type { Outbox } from "./Outbox.js"
 import type { RequestError } from "./ServerError.js"
 import type { Refused } from "./Session.js"
-import type { Time } from "./Time.js"
 import type { Transport } from "./Transport.js"
 
 /** Where the answer to a refused request is on the wire, and how long the body of it is. */
@@ -30,7 +30,7 @@ interface Refusal {
  */
 export interface Parting {
   readonly config: Config
-  readonly time: Time
+  readonly time: Clock
   readonly transport: Transport
   readonly inflow: Inflow
   readonly queue: Outbox

@@ -4,16 +4,16 @@
  * @since 0.2.0
  */
 import type * as Effect from "effect/Effect"
+import type { PeerFacts } from "../exchange/PeerFacts.js"
+import type { HookSettings } from "../exchange/PostHook.js"
+import type { PostHook } from "../exchange/PostHook.js"
+import { requestName } from "../exchange/requestName.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import * as Address from "./Address.js"
 import type { Engine } from "./Engine.js"
-import { requestName } from "./FailureText.js"
 import { type Forwarding, forwardingFor } from "./Forwarding.js"
 import type { HookedExchange, HookRunner } from "./HookQueue.js"
-import type { HookSettings } from "./HookSettings.js"
 import type { Outcome } from "./Outcome.js"
-import type { PostHook } from "./Posthooks.js"
-import type { Transport } from "./Transport.js"
 
 /**
  * @since 0.2.0
@@ -28,7 +28,7 @@ export class Peer implements HookRunner {
     /** Which connection it is, counted from 1. */
     readonly id: number,
     readonly engine: Engine,
-    private readonly transport: Pick<Transport, "local" | "proxy" | "remote" | "tls" | "run">
+    private readonly transport: PeerFacts
   ) {
     this.forwarding = forwardingFor(engine.config, this)
   }
@@ -42,12 +42,12 @@ export class Peer implements HookRunner {
     return this.transport.remote
   }
 
-  get tls(): Transport["tls"] {
+  get tls(): PeerFacts["tls"] {
     return this.transport.tls
   }
 
   /** The PROXY header that the connection began with; absent where none was asked for. */
-  get proxy(): Transport["proxy"] {
+  get proxy(): PeerFacts["proxy"] {
     return this.transport.proxy
   }
 

@@ -11,19 +11,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import type { PostHook } from "../exchange/PostHook.js"
 import { isOver, isStep, runStep } from "./internal.js"
 import { lookAt } from "./lookAt.js"
 import type { Outcome } from "./Outcome.js"
 
-/**
- * Work for after an exchange. It may be done when it returns, or return an Effect or a promise of it.
- *
- * @since 0.1.0
- * @category models
- */
-export type PostHook<R = never> = (
-  outcome: Outcome
-) => void | Effect.Effect<unknown, unknown, R> | PromiseLike<unknown>
+export type { PostHook } from "../exchange/PostHook.js"
 
 /**
  * @since 0.1.0

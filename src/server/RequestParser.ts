@@ -6,35 +6,11 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { type RequestMessage, RequestReader } from "../protocol/requestReader.js"
+import type { Reader } from "../http1/Reader.js"
+import { RequestReader } from "../protocol/requestReader.js"
 import { type Config, ServerConfig } from "./ServerConfig.js"
 
-/**
- * A connection's incoming half: bytes in, messages out, one request after another. `RequestReader` of `tsgi/protocol` is one; others
- * may be built around it, or be plain objects. None of it may wait or throw.
- *
- * @since 0.2.0
- * @category models
- */
-export interface Reader {
-  /** Bytes received and not yet taken by a message. */
-  readonly buffered: number
-  /** Has a part of the next head arrived? */
-  readonly inHead: boolean
-  /** The request line of the last head that was begun, as it came; empty where there is none. It is logged for what is refused. */
-  readonly requestLine: string
-  /** Stores bytes from the peer. They are the reader's from here on. */
-  readonly receive: (bytes: Uint8Array) => void
-  /**
-   * The next message, or `undefined` when more bytes are needed. A `RequestStart` is followed by any number of `BodyPiece`s and one
-   * `BodyEnd`, also where there is no body; a `Failure` is the last message.
-   */
-  readonly next: () => RequestMessage | undefined
-  /** After the `BodyEnd` of a chunked body: another chunked body comes instead of another request (`multiPhaseBody`). */
-  readonly expectAnotherBody: () => void
-  /** Gives up what was received and not used: the connection changes hands. */
-  readonly takeRest: () => Uint8Array
-}
+export type { Reader } from "../http1/Reader.js"
 
 /**
  * @since 0.1.0

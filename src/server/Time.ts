@@ -3,38 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Time {
-  /** Milliseconds since the epoch, with fractions, never going back, whatever is done to the system's clock. */
-  readonly now: () => number
-  /**
-   * The time of the tick, where one is held: connections that are looked after together share it. Otherwise that of `now`.
-   *
-   * @since 0.2.0
-   */
-  readonly tick: () => number
-  /**
-   * Holds a time for `tick`, until it is released.
-   *
-   * @since 0.2.0
-   */
-  readonly hold: (now: number) => void
-  /** @since 0.2.0 */
-  readonly release: () => void
-  /** The same time as the system's clock has it, for people to read. */
-  readonly shown: (now: number) => number
-  /** A time as the value of a Date field (RFC 9110, 5.6.7), by the system's clock, made once a second. */
-  readonly date: (now: number) => string
-  /** Looks whether the system's clock was set. To be called now and then. */
-  readonly follow: () => void
-  /** Calls back when what has come until now was read; at once where time is somebody's to move, as in a test. */
-  readonly afterReading: (callback: () => void) => void
-}
+import * as EffectClock from "effect/Clock"
+import type { Clock } from "../exchange/Clock.js"
 
 // the platform's own, whatever a test of an app makes of the global one
 const immediate = setImmediate
@@ -65,8 +35,8 @@ const tolerance = 50
  * @since 0.1.0
  * @category constructors
  */
-export const make = (clock: Clock.Clock, { monotonic, wall }: Sources = platform): Time => {
-  const live = Object.getPrototypeOf(clock) === Object.getPrototypeOf(Clock.make())
+export const make = (clock: EffectClock.Clock, { monotonic, wall }: Sources = platform): Clock => {
+  const live = Object.getPrototypeOf(clock) === Object.getPrototypeOf(EffectClock.make())
   const now = live ? monotonic : () => clock.unsafeCurrentTimeMillis()
   let held = -1
   let ahead = 0

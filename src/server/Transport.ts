@@ -6,30 +6,10 @@
  *
  * @since 0.1.0
  */
-import type { ProxyHeader } from "../protocol/proxyHeader.js"
-import type { Address } from "./Address.js"
+import type { PeerFacts } from "../exchange/PeerFacts.js"
 import type { TransportError } from "./ServerError.js"
 
-/**
- * What a TLS session agreed on.
- *
- * @since 0.1.0
- * @category models
- */
-export interface TlsInfo {
-  /** Such as `TLSv1.3`. */
-  readonly protocol: string | undefined
-  /** Such as `TLS_AES_256_GCM_SHA384`. */
-  readonly cipher: string | undefined
-  /** The name that the client asked for (SNI, RFC 6066). */
-  readonly serverName: string | undefined
-  /** The application protocol agreed on (ALPN, RFC 7301). */
-  readonly alpnProtocol: string | undefined
-  /** Did the client show a certificate that the authorities given vouch for? */
-  readonly authorized: boolean
-  /** The client's certificate in DER form, where it showed one. */
-  readonly peerCertificate: Uint8Array | undefined
-}
+export type { TlsInfo } from "../exchange/PeerFacts.js"
 
 /**
  * What a transport tells its connection. Nothing is told before `open` returned, and nothing after `closed`.
@@ -52,17 +32,7 @@ export interface TransportEvents {
  * @since 0.1.0
  * @category models
  */
-export interface Transport {
-  readonly local: Address
-  /** Unix peers have no name: their path is empty. */
-  readonly remote: Address
-  readonly tls: TlsInfo | undefined
-  /**
-   * The PROXY header that it began with, which `remote` is from; absent where none was asked for.
-   *
-   * @since 0.2.0
-   */
-  readonly proxy?: ProxyHeader | undefined
+export interface Transport extends PeerFacts {
   /** Begins delivery. Called once. */
   readonly open: (events: TransportEvents) => void
   /** Sends bytes, or latin-1 text. Never waits; look at `pending` for back-pressure. */
@@ -81,11 +51,6 @@ export interface Transport {
   readonly end: () => void
   /** Drops the stream at once. */
   readonly destroy: () => void
-  /**
-   * Runs a callback in the async context of this stream: what an application keeps in an `AsyncLocalStorage` for one client
-   * must not be seen by code that runs for another.
-   */
-  readonly run: <A, B>(callback: (first: A, second: B) => void, first: A, second: B) => void
   /**
    * Gives the stream itself away, for a protocol that is not HTTP: a `node:stream` Duplex on Node. No event follows but
    * `closed`; `owes` is called when something was written that the kernel has not taken at once.

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import type { Time } from "./Time.js"
+import type { Clock } from "../exchange/Clock.js"
 
 /**
  * Who takes part.
@@ -74,7 +74,7 @@ export class Turn {
    * @param later calls back when the turn's reads are done
    */
   constructor(
-    private readonly time: Pick<Time, "now" | "hold" | "release">,
+    private readonly time: Pick<Clock, "now" | "hold" | "release">,
     private readonly later: (callback: () => void) => unknown = immediate
   ) {}
 

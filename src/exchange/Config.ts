@@ -1,0 +1,199 @@
+/**
+ * What an operator can set.
+ *
+ * @since 0.1.0
+ */
+import type { ForwardedField } from "../protocol/forwarded.js"
+import type { Leniency, Limits } from "../protocol/limits.js"
+import type { FieldCase } from "../protocol/responseHead.js"
+import type { TrustedProxies } from "../server/TrustedProxies.js"
+
+/**
+ * Bounds on one message, and on connections. `Infinity` is none; those of heads, connections, handshakes and requests are at
+ * least 1.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerLimits extends Limits {
+  /**
+   * Connections served at a time. Further ones wait, unread, no longer than `timeouts.firstRequest`; one that is idle, or
+   * has sent nothing for a second, makes room. Default 1024.
+   */
+  readonly connections: number
+  /** Connections that may wait for room; more are closed at once. Default 1024. */
+  readonly waitingConnections: number
+  /** TLS handshakes under way at a time; a further one takes the place of the oldest. Default 1024. */
+  readonly handshakes: number
+  /** Requests on one connection; the last one is answered `Connection: close`. Default `Infinity`. */
+  readonly requestsPerConnection: number
+  /**
+   * Bytes of a body that is read whole, and so is in memory: `read()` without a size, one line, all `readlines()`,
+   * `request.text()` and its like. More fails with `TooLarge`, which is answered 413. Default 10485760.
+   *
+   * @since 0.2.0
+   */
+  readonly wholeBody: number
+  /**
+   * Bytes of a body that is parsed whole, as JSON or as `application/x-www-form-urlencoded`, and lines of `readlines()`:
+   * what a parser makes of them takes up to a hundred times their length. More is answered 413. Default 1048576.
+   *
+   * @since 0.2.0
+   */
+  readonly parsedBody: number
+  /** Unread body in bytes that is read and dropped to keep a connection; more closes it. Default 262144. */
+  readonly leftoverBody: number
+  /**
+   * Bytes that are read and dropped of a client that goes on sending behind its last response, so that it can read that.
+   * Default 268435456.
+   *
+   * @since 0.2.0
+   */
+  readonly linger: number
+}
+
+/**
+ * Least rates of clients, in bytes a second; 0 asks for none. They are judged over a window of waiting: a client is not slow
+ * while nobody waits for it.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Rates {
+  /** Of a body that the application is reading; then 408. Default 512. */
+  readonly body: number
+  /** Of a response that waits to be sent; then the connection is closed. Default 2048. */
+  readonly download: number
+  /** Milliseconds of waiting after which both are judged, again and again. Default 60000. */
+  readonly window: number
+}
+
+/**
+ * Deadlines, all in milliseconds; 0 is at once, `Infinity` switches one off.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Timeouts {
+  /** TLS handshake; at least 1. Default 10000. */
+  readonly handshake: number
+  /** From accept to the first byte of the first request. Default 60000. */
+  readonly firstRequest: number
+  /** From the first byte of a request to the end of its field section; then 408. Default 30000. */
+  readonly head: number
+  /** Between requests. Default 75000. */
+  readonly idle: number
+  /** While the application waits for body bytes, without one. Default 30000. */
+  readonly body: number
+  /**
+   * From the first byte of a request to its last, its body included; then 408. Default 300000.
+   *
+   * @since 0.2.0
+   */
+  readonly request: number
+  /**
+   * From the end of a request's head to the beginning of its answer; then 503, and the application is interrupted. Default
+   * `Infinity`.
+   *
+   * @since 0.2.0
+   */
+  readonly handler: number
+  /**
+   * For a client that has closed its sending half (`halfClose: "answer"`) to get its answer, without the kernel taking any
+   * of it; then the client is taken for gone. Default 5000.
+   *
+   * @since 0.2.0
+   */
+  readonly halfClose: number
+  /**
+   * While bytes wait to be sent, without the kernel taking a write of up to 256 KiB; on a connection that was taken over,
+   * without it taking anything. See the README. Default 60000.
+   */
+  readonly write: number
+  /** Reading a body that nobody wants, to keep the connection. Default 5000. */
+  readonly leftoverBody: number
+  /** After the last response, for the client to read it and close; from the last byte that still comes. Default 2000. */
+  readonly linger: number
+  /**
+   * The same from the last response on, whatever comes. Default 30000.
+   *
+   * @since 0.2.0
+   */
+  readonly lingerTotal: number
+  /** For an interrupted application to end, before post hooks run without it. Default 1000. */
+  readonly interrupt: number
+  /**
+   * When the server stops: idle connections are kept for so long, and requests that come on them are answered. With 0 what
+   * has arrived is answered all the same. Finite. Default 0.
+   *
+   * @since 0.2.0
+   */
+  readonly settle: number
+  /**
+   * When the server stops: for connections that have no end of their own to say goodbye, before the server does. WebSockets
+   * are closed with 1001, event streams interrupted. Default 1000.
+   *
+   * @since 0.2.0
+   */
+  readonly farewell: number
+  /**
+   * When the server stops: for each post hook, and each finalizer of a request or a socket, from its beginning or that of the
+   * stop; then it is no longer waited for. Default 5000.
+   *
+   * @since 0.2.0
+   */
+  readonly hooks: number
+  /**
+   * When the server stops: for running exchanges to end, after `settle`. Default 3000: with `interrupt` and `hooks` behind it
+   * a stop takes 9 s at most, and is over before Docker kills a container, 10 s after SIGTERM.
+   */
+  readonly grace: number
+}
+
+/**
+ * Fields by which proxies tell of the client that asked them: `"x-forwarded"` are X-Forwarded-For, -Proto, -Host and -Port,
+ * `"forwarded"` is Forwarded (RFC 7239), `true` both kinds, a list those that it names. A proxy that is trusted must set
+ * each of them, or take away what came.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Believed = boolean | "x-forwarded" | "forwarded" | ReadonlyArray<ForwardedField>
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Config {
+  readonly limits: ServerLimits
+  readonly timeouts: Timeouts
+  /**
+   * Least rates.
+   *
+   * @since 0.2.0
+   */
+  readonly rates: Rates
+  /** Rules that are relaxed. Default: none. */
+  readonly parser: Leniency
+  /** Keep connections for further requests? Default `true`. */
+  readonly keepAlive: boolean
+  /** Whole seconds told in `Keep-Alive: timeout=` to clients that ask for keep-alive. Default: not told. */
+  readonly keepAliveSeconds: number | undefined
+  /** Highest minor version of HTTP/1 to speak. Default 1. */
+  readonly maxMinorVersion: 0 | 1
+  /** Field names of responses: title-cased, or as given. Default `title`. */
+  readonly fieldCase: FieldCase
+  /**
+   * A client that closes its sending half while it waits: does it still want the answer, or is it gone? `answer` is
+   * right for `nc`, `abort` is what node:http does. Default `answer`.
+   */
+  readonly halfClose: "answer" | "abort"
+  /** After a chunked body and an explicit 100, another chunked body may follow in the same request. Default `false`. */
+  readonly multiPhaseBody: boolean
+  /** Peers that may speak for others, see `forwarded`: made by `TrustedProxies.make`. Default: none. */
+  readonly trustedProxies: TrustedProxies
+  /** Fields of trusted proxies that are believed. Default `false`: they are data. */
+  readonly forwarded: Believed
+  /** Answer 500 with the failure's text. Default `false`: the client gets nothing, the log gets all. */
+  readonly debug: boolean
+}

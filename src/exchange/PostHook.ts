@@ -1,0 +1,26 @@
+/**
+ * Work for after an exchange, and what its fiber begins with.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as FiberRefs from "effect/FiberRefs"
+import type { Outcome } from "../server/Outcome.js"
+
+/**
+ * Work for after an exchange. It may be done when it returns, or return an Effect or a promise of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PostHook<R = never> = (
+  outcome: Outcome
+) => void | Effect.Effect<unknown, unknown, R> | PromiseLike<unknown>
+
+/**
+ * A fiber's fiber refs as they were, the services it had among them; `undefined` for the server's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type HookSettings = FiberRefs.FiberRefs | undefined
