@@ -3,13 +3,8 @@
  *
  * @since 0.1.0
  */
-export { type ActivatedSocket, activatedSockets, withoutActivation } from "./node/activation.js"
-export { bind, type BindOptions } from "./node/bind.js"
-export type { BoundSocket, ListenOptions, TlsOptions } from "./node/ListenOptions.js"
-export type { ProxyAddress, ProxyHeader, ProxySsl, ProxyTlv } from "./protocol/proxyHeader.js"
-export type { AccessRecord } from "./server/AccessRecord.js"
-export type { Address } from "./server/Address.js"
-export type { Aborted, AbortReason, Failed, Outcome, Sent } from "./server/Outcome.js"
+export type { Address } from "./exchange/Address.js"
+export type { Aborted, AbortReason, Failed, Outcome, Sent } from "./exchange/Outcome.js"
 export {
   BindError,
   BodyError,
@@ -19,10 +14,15 @@ export {
   ResponseError,
   TransportError,
   WriteError
-} from "./server/ServerError.js"
+} from "./exchange/ServerError.js"
+export type { TlsInfo } from "./http1/Transport.js"
+export { type ActivatedSocket, activatedSockets, withoutActivation } from "./node/activation.js"
+export { bind, type BindOptions } from "./node/bind.js"
+export type { BoundSocket, ListenOptions, TlsOptions } from "./node/ListenOptions.js"
+export type { ProxyAddress, ProxyHeader, ProxySsl, ProxyTlv } from "./protocol/proxyHeader.js"
+export type { AccessRecord } from "./server/AccessRecord.js"
 export { type ServerMetrics, sum as sumMetrics } from "./server/ServerMetrics.js"
 export type { StopOptions, StopReport } from "./server/StopReport.js"
-export type { TlsInfo } from "./server/Transport.js"
 export type { App, AppBody, StartResponse, Write } from "./wsgi/App.js"
 export type { Environ, PostHook, PostHookEntry, PostHookOptions, PostHooks, PostHookTuple } from "./wsgi/Environ.js"
 export { fetchApp, type FetchHandler } from "./wsgi/fetchApp.js"

@@ -5,11 +5,11 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
 import { MemoryListener, type MemoryOptions, type WireClient } from "tsgi/testing"
+import type { Exchange } from "../src/exchange/Exchange.js"
+import { BodyError } from "../src/exchange/ServerError.js"
 import { type AccessRecord, layerFunction } from "../src/server/AccessLog.js"
-import type { Exchange } from "../src/server/Exchange.js"
 import * as Server from "../src/server/Server.js"
 import * as ServerConfig from "../src/server/ServerConfig.js"
-import { BodyError } from "../src/server/ServerError.js"
 import { Journal, turns } from "./utils/Journal.js"
 
 const head = { status: 200, fields: [] }

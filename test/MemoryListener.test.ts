@@ -6,8 +6,8 @@ import * as Scope from "effect/Scope"
 import { Duplex } from "node:stream"
 import { listen, server, wrapTls } from "tsgi"
 import { MemoryListener, type MemoryOptions, type WireClient } from "tsgi/testing"
+import type { Transport } from "../src/http1/Transport.js"
 import { Listener } from "../src/server/Listener.js"
-import type { Transport } from "../src/server/Transport.js"
 import { atRest, turns } from "./utils/Journal.js"
 
 interface Pair {

@@ -6,10 +6,10 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { format } from "../exchange/Address.js"
+import type { BindError } from "../exchange/ServerError.js"
 import { activatedSockets, type Environment } from "../node/activation.js"
 import * as BoundSocket from "../node/BoundSocket.js"
-import { format } from "../server/Address.js"
-import type { BindError } from "../server/ServerError.js"
 import { Journal } from "./Journal.js"
 import type { ListenSpec, Settings } from "./Settings.js"
 

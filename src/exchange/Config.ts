@@ -6,7 +6,7 @@
 import type { ForwardedField } from "../protocol/forwarded.js"
 import type { Leniency, Limits } from "../protocol/limits.js"
 import type { FieldCase } from "../protocol/responseHead.js"
-import type { TrustedProxies } from "../server/TrustedProxies.js"
+import type { TrustedProxies } from "./TrustedProxies.js"
 
 /**
  * Bounds on one message, and on connections. `Infinity` is none; those of heads, connections, handshakes and requests are at

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import type { ProxyHeader } from "../protocol/proxyHeader.js"
-import type { Address } from "../server/Address.js"
+import type { Address } from "./Address.js"
 
 /**
  * What a TLS session agreed on.

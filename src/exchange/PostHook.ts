@@ -5,7 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as FiberRefs from "effect/FiberRefs"
-import type { Outcome } from "../server/Outcome.js"
+import type { Outcome } from "./Outcome.js"
 
 /**
  * Work for after an exchange. It may be done when it returns, or return an Effect or a promise of it.

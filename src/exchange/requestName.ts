@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import type { RequestHead } from "../protocol/requestHead.js"
-import type { Forwarded } from "../server/Forwarding.js"
+import type { Forwarded } from "./Forwarding.js"
 
 /**
  * A request, for a line about it: `GET /path`, behind whom its peer asks for where that can be believed. What is behind the

@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { OptionError } from "../exchange/ServerError.js"
 import { AccessLog, type AccessRecord, lines } from "../server/AccessLog.js"
-import { OptionError } from "../server/ServerError.js"
 import * as LogFile from "./LogFile.js"
 
 /**

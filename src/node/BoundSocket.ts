@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { BindError, bindErrorFrom } from "../server/ServerError.js"
+import { BindError, bindErrorFrom } from "../exchange/ServerError.js"
 import { bind, type BindOptions, type BoundSocket } from "./bind.js"
 import { describe } from "./listenChecks.js"
 

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import type * as Tls from "node:tls"
+import type { Address } from "../exchange/Address.js"
 import type { ProxyVersions } from "../protocol/proxyHeader.js"
-import type { Address } from "../server/Address.js"
 
 /**
  * Where to listen: a TCP port, a unix socket's `path`, or what is bound already: an `fd`, or a `socket` of this process.

@@ -7,8 +7,8 @@ import * as Inspectable from "effect/Inspectable"
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import type { SonicBoom } from "sonic-boom"
+import { OptionError } from "../exchange/ServerError.js"
 import { inOneLine } from "../server/logText.js"
-import { OptionError } from "../server/ServerError.js"
 import { writeTo } from "./internal.js"
 
 /**

@@ -6,6 +6,9 @@
  */
 import { Buffer } from "node:buffer"
 import type * as Net from "node:net"
+import type { Address } from "../exchange/Address.js"
+import { TransportError } from "../exchange/ServerError.js"
+import type { TrustedProxies } from "../exchange/TrustedProxies.js"
 import {
   type ProxyFailure,
   type ProxyHeader,
@@ -13,9 +16,6 @@ import {
   type ProxyVersions,
   readProxyHeader
 } from "../protocol/proxyHeader.js"
-import type { Address } from "../server/Address.js"
-import { TransportError } from "../server/ServerError.js"
-import type { TrustedProxies } from "../server/TrustedProxies.js"
 
 /**
  * What is said of a connection by its header, and who its peer is with that.

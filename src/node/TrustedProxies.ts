@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import { BlockList, isIP } from "node:net"
-import { OptionError } from "../server/ServerError.js"
-import type { TrustedProxies } from "../server/TrustedProxies.js"
+import { OptionError } from "../exchange/ServerError.js"
+import type { TrustedProxies } from "../exchange/TrustedProxies.js"
 
 /**
  * Reads addresses and CIDR ranges, IPv4 and IPv6; `"unix"` trusts peers on unix sockets, which run on this machine. Throws

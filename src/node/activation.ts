@@ -4,7 +4,7 @@
  *
  * @since 0.2.0
  */
-import { OptionError } from "../server/ServerError.js"
+import { OptionError } from "../exchange/ServerError.js"
 
 /**
  * A socket that was handed over: `listen({ fd })` serves on it, TCP or unix.

@@ -9,7 +9,7 @@
  */
 import { lookup } from "node:dns/promises"
 import * as Net from "node:net"
-import { BindError, bindErrorFrom, OptionError } from "../server/ServerError.js"
+import { BindError, bindErrorFrom, OptionError } from "../exchange/ServerError.js"
 import { bindHandle, type BoundHandle } from "./bindHandle.js"
 import { check, describe, portOf, validate } from "./listenChecks.js"
 import type { BoundSocket, ListenOptions } from "./ListenOptions.js"

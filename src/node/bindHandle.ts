@@ -6,7 +6,7 @@
  */
 import * as Net from "node:net"
 import { getSystemErrorMap } from "node:util"
-import type { Address } from "../server/Address.js"
+import type { Address } from "../exchange/Address.js"
 import { serverHandleMaker } from "./internal.js"
 
 /**

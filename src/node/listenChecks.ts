@@ -6,9 +6,9 @@
 import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
 import { Buffer } from "node:buffer"
-import { format } from "../server/Address.js"
+import { format } from "../exchange/Address.js"
+import { OptionError } from "../exchange/ServerError.js"
 import { noSuchOption } from "../server/OptionNames.js"
-import { OptionError } from "../server/ServerError.js"
 import type { ListenOptions, TlsOptions } from "./ListenOptions.js"
 import * as TrustedProxies from "./TrustedProxies.js"
 

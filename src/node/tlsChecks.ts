@@ -6,8 +6,8 @@
 import * as Predicate from "effect/Predicate"
 import type * as Net from "node:net"
 import type * as Tls from "node:tls"
+import { OptionError } from "../exchange/ServerError.js"
 import { kindOf, noSuchOption } from "../server/OptionNames.js"
-import { OptionError } from "../server/ServerError.js"
 
 /**
  * Throws an `OptionError` for what are no options, for one that is unknown or the listener's own, and for a path where

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { Exchange } from "../server/Exchange.js"
+import type { Exchange } from "../exchange/Exchange.js"
 
 type Handler = (exchange: Exchange) => void
 

@@ -7,8 +7,8 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Exchange } from "../server/Exchange.js"
-import { BodyError, tooLargeWhole } from "../server/ServerError.js"
+import type { Exchange } from "../exchange/Exchange.js"
+import { BodyError, tooLargeWhole } from "../exchange/ServerError.js"
 
 const ended: Effect.Effect<never, Option.Option<never>> = Effect.fail(Option.none())
 

@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { Exchange } from "../server/Exchange.js"
-import type { HookOwner } from "../server/HookQueue.js"
-import { type Placed, Places } from "../server/Places.js"
+import type { Exchange } from "../exchange/Exchange.js"
+import type { HookOwner } from "../exchange/HookQueue.js"
+import { type Placed, Places } from "../exchange/Places.js"
 
 /**
  * A call, as far as it is the list's matter.

@@ -7,7 +7,7 @@ import * as Respondable from "@effect/platform/HttpServerRespondable"
 import * as ServerResponse from "@effect/platform/HttpServerResponse"
 import * as Multipart from "@effect/platform/Multipart"
 import type * as MP from "multipasta"
-import type { BodyError } from "../server/ServerError.js"
+import type { BodyError } from "../exchange/ServerError.js"
 import type { Bound, FormConfig } from "./FormLimits.js"
 
 /**

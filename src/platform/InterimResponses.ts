@@ -5,12 +5,12 @@
  */
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import * as Effect from "effect/Effect"
+import { InterimError } from "../exchange/ServerError.js"
 import { type FieldPairs, takeFields } from "../protocol/responseHead.js"
-import { InterimError } from "../server/ServerError.js"
 import { ServerRequest } from "./ServerRequest.js"
 
+export { InterimError } from "../exchange/ServerError.js"
 export { InterimResponses, layer } from "../server/InterimResponses.js"
-export { InterimError } from "../server/ServerError.js"
 
 /**
  * Fields as a record, or as pairs where a name comes more than once or its case matters.

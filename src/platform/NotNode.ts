@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import { IncomingMessage } from "node:http"
-import type { Exchange } from "../server/Exchange.js"
+import type { Exchange } from "../exchange/Exchange.js"
 
 /**
  * Something was asked for that only `NodeHttpServer` has.

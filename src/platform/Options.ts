@@ -4,12 +4,12 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
+import { OptionError } from "../exchange/ServerError.js"
 import { listenerNames } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListener.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
 import { kindOf, noSuchOption, pathsIn } from "../server/OptionNames.js"
 import * as ServerConfig from "../server/ServerConfig.js"
-import { OptionError } from "../server/ServerError.js"
 import type { FormOptions } from "./FormLimits.js"
 import type { WebSocketOptions } from "./Upgrade.js"
 

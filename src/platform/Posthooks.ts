@@ -7,7 +7,7 @@ import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type { Outcome } from "../server/Outcome.js"
+import type { Outcome } from "../exchange/Outcome.js"
 import { settingsOf } from "./internal.js"
 import { ServerRequest } from "./ServerRequest.js"
 

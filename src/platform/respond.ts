@@ -12,11 +12,11 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { PassThrough, pipeline, type Readable } from "node:stream"
+import type { Exchange } from "../exchange/Exchange.js"
+import { ResponseWriter } from "../exchange/ResponseWriter.js"
+import { responseErrorFrom } from "../exchange/ServerError.js"
 import type { HeadDraft, InvalidHead } from "../protocol/responseHead.js"
-import type { Exchange } from "../server/Exchange.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
-import { ResponseWriter } from "../server/ResponseWriter.js"
-import { responseErrorFrom } from "../server/ServerError.js"
 
 /** Milliseconds that one stream may take before others have their turn. */
 const longestTurn = 10

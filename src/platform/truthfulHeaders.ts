@@ -7,7 +7,7 @@
  * @since 0.2.0
  */
 import * as Headers from "@effect/platform/Headers"
-import type { Exchange } from "../server/Exchange.js"
+import type { Exchange } from "../exchange/Exchange.js"
 
 /**
  * X-Forwarded-Proto says what the scheme is, or is not there. With the option `forwarded` the others say what is believed,

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
+import { hostOf, portOf } from "../exchange/Address.js"
+import { OptionError } from "../exchange/ServerError.js"
+import { nobody, type TrustedProxies } from "../exchange/TrustedProxies.js"
 import { json } from "./accessJson.js"
 import type { AccessRecord } from "./AccessLog.js"
-import { hostOf, portOf } from "./Address.js"
-import { OptionError } from "./ServerError.js"
-import { nobody, type TrustedProxies } from "./TrustedProxies.js"
 
 /**
  * eventlet's default line.

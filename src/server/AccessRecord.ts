@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
+import type { Address } from "../exchange/Address.js"
+import type { Outcome } from "../exchange/Outcome.js"
+import type { RequestError } from "../exchange/ServerError.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import type { Address } from "./Address.js"
-import type { Outcome } from "./Outcome.js"
-import type { RequestError } from "./ServerError.js"
 
 /**
  * What is known of a request when everything about it is over, its post hooks included.

@@ -4,10 +4,10 @@
  * @since 0.1.0
  */
 import type { Clock } from "../exchange/Clock.js"
+import { Places } from "../exchange/Places.js"
+import type { Session } from "../exchange/Session.js"
+import type { Transport } from "../http1/Transport.js"
 import type { Config } from "./Config.js"
-import { Places } from "./Places.js"
-import type { Session } from "./Session.js"
-import type { Transport } from "./Transport.js"
 
 /**
  * What becomes of transports that are admitted.

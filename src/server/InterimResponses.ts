@@ -8,9 +8,9 @@
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
+import type { InterimError } from "../exchange/ServerError.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { FieldPairs } from "../protocol/responseHead.js"
-import type { InterimError } from "./ServerError.js"
 
 /**
  * @since 0.1.0

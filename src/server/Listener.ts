@@ -6,9 +6,9 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Address } from "./Address.js"
-import type { BindError, TransportError } from "./ServerError.js"
-import type { Transport } from "./Transport.js"
+import type { Address } from "../exchange/Address.js"
+import type { BindError, TransportError } from "../exchange/ServerError.js"
+import type { Transport } from "../http1/Transport.js"
 
 /**
  * What a bound listener tells the server.

@@ -11,10 +11,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import type { Outcome } from "../exchange/Outcome.js"
 import type { PostHook } from "../exchange/PostHook.js"
 import { isOver, isStep, runStep } from "./internal.js"
 import { lookAt } from "./lookAt.js"
-import type { Outcome } from "./Outcome.js"
 
 export type { PostHook } from "../exchange/PostHook.js"
 

@@ -5,8 +5,8 @@
  */
 import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
+import { OptionError } from "../exchange/ServerError.js"
 import { noSuchOption } from "./OptionNames.js"
-import { OptionError } from "./ServerError.js"
 
 /**
  * What a stop did.

@@ -3,9 +3,9 @@
  *
  * @since 0.2.0
  */
+import type { Outcome } from "../exchange/Outcome.js"
+import type { TransportError } from "../exchange/ServerError.js"
 import * as Metrics from "./Metrics.js"
-import type { Outcome } from "./Outcome.js"
-import type { TransportError } from "./ServerError.js"
 import { durationBounds, type ServerMetrics } from "./ServerMetrics.js"
 
 /**

@@ -3,8 +3,8 @@
  *
  * @since 0.2.0
  */
+import { type Address, hostOf, portOf } from "../exchange/Address.js"
 import type { AccessRecord } from "./AccessRecord.js"
-import { type Address, hostOf, portOf } from "./Address.js"
 import { failureName } from "./FailureText.js"
 import { inOneLine } from "./logText.js"
 

@@ -6,9 +6,9 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { setImmediate } from "node:timers"
-import { type Address, format } from "../server/Address.js"
+import { type Address, format } from "../exchange/Address.js"
+import { type BindError, bindErrorFrom } from "../exchange/ServerError.js"
 import type { Acceptor, Listener } from "../server/Listener.js"
-import { type BindError, bindErrorFrom } from "../server/ServerError.js"
 import { connection, type MemoryOptions, type MemoryTransport } from "./MemoryTransport.js"
 import { type Channel, WireClient } from "./WireClient.js"
 

@@ -10,9 +10,9 @@ import { AsyncResource } from "node:async_hooks"
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
 import { setImmediate } from "node:timers"
-import type { Address } from "../server/Address.js"
-import { type TransportError, transportErrorFrom } from "../server/ServerError.js"
-import type { TlsInfo, Transport, TransportEvents } from "../server/Transport.js"
+import type { Address } from "../exchange/Address.js"
+import { type TransportError, transportErrorFrom } from "../exchange/ServerError.js"
+import type { TlsInfo, Transport, TransportEvents } from "../http1/Transport.js"
 
 /**
  * What a connection in memory is like.

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import { Buffer } from "node:buffer"
-import { tooLargeWhole } from "../server/ServerError.js"
+import { tooLargeWhole } from "../exchange/ServerError.js"
 import type { WholeLimits } from "./Input.js"
 
 type Read = "arrayBuffer" | "blob" | "clone" | "formData" | "json" | "text"

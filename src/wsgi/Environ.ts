@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { Outcome } from "../server/Outcome.js"
-import type { Transport } from "../server/Transport.js"
+import type { Outcome } from "../exchange/Outcome.js"
+import type { Transport } from "../http1/Transport.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 

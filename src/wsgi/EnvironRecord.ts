@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
+import { type Forwarded, schemeOf } from "../exchange/Forwarding.js"
+import type { Outcome } from "../exchange/Outcome.js"
+import type { Peer } from "../exchange/Peer.js"
+import type { TlsInfo } from "../http1/Transport.js"
 import type { Fields } from "../protocol/fields.js"
 import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import { type Forwarded, schemeOf } from "../server/Forwarding.js"
-import type { Outcome } from "../server/Outcome.js"
-import type { Peer } from "../server/Peer.js"
-import type { TlsInfo } from "../server/Transport.js"
 import type { Environ, PostHooks } from "./Environ.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"

@@ -5,11 +5,11 @@
  */
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
+import type { RequestBody } from "../exchange/RequestBody.js"
+import type { InterimError } from "../exchange/ServerError.js"
+import { BodyError, OptionError, ResponseError, tooLargeWhole } from "../exchange/ServerError.js"
 import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
 import type { Config } from "../server/Config.js"
-import type { RequestBody } from "../server/RequestBody.js"
-import type { InterimError } from "../server/ServerError.js"
-import { BodyError, OptionError, ResponseError, tooLargeWhole } from "../server/ServerError.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 
 const newline = 10

@@ -9,10 +9,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
+import { BindError, OptionError } from "../exchange/ServerError.js"
 import type { ListenOptions, TlsCredentials } from "../node/ListenOptions.js"
 import { make, type TlsSettings } from "../node/NodeListener.js"
 import type * as Engine from "../server/Listener.js"
-import { BindError, OptionError } from "../server/ServerError.js"
 import type { Listener, TlsListener } from "./Listener.js"
 
 /**

@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
+import { OptionError } from "../exchange/ServerError.js"
 import { onDescriptor, open as openFile, warn } from "../node/LogFile.js"
 import { lookAt } from "../server/lookAt.js"
-import { OptionError } from "../server/ServerError.js"
 
 /**
  * A place for lines: a logger, something with `write`, a function, a file's path, or a descriptor. Lines given to `write`

@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
+import { OptionError } from "../exchange/ServerError.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
 import type { Leniency } from "../protocol/limits.js"
 import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
 import type { AccessRecord } from "../server/AccessRecord.js"
 import * as Config from "../server/Config.js"
 import { noSuchOption, pathsIn } from "../server/OptionNames.js"
-import { OptionError } from "../server/ServerError.js"
 import type { LogTarget } from "./Log.js"
 import { formats, type LogEntryFormat } from "./LogEntry.js"
 

@@ -4,8 +4,8 @@
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
+import { ResponseError } from "../exchange/ServerError.js"
 import { kindOf } from "../server/OptionNames.js"
-import { ResponseError } from "../server/ServerError.js"
 
 /**
  * Is this a Response of the fetch standard, whichever of its classes made it?

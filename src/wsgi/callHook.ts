@@ -4,8 +4,8 @@
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
+import { OptionError } from "../exchange/ServerError.js"
 import { kindOf, noSuchOption } from "../server/OptionNames.js"
-import { OptionError } from "../server/ServerError.js"
 import type { Environ } from "./Environ.js"
 
 /**

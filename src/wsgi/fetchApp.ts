@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
+import { OptionError, ResponseError } from "../exchange/ServerError.js"
 import { letGo } from "../server/LetGo.js"
 import { kindOf } from "../server/OptionNames.js"
-import { OptionError, ResponseError } from "../server/ServerError.js"
 import { isResponse, notAResponse } from "./answers.js"
 import type { App, AppBody, StartResponse } from "./App.js"
 import { boundedRequest } from "./BoundedRequest.js"

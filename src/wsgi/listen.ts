@@ -4,11 +4,11 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
+import { OptionError } from "../exchange/ServerError.js"
 import type { ListenOptions, TlsOptions } from "../node/ListenOptions.js"
 import { check, TlsSettings } from "../node/NodeListener.js"
 import { checkTls } from "../node/tlsChecks.js"
 import { kindOf } from "../server/OptionNames.js"
-import { OptionError } from "../server/ServerError.js"
 import type { Listener, TlsListener } from "./Listener.js"
 import { ListenerValue, notAListener, TlsListenerValue } from "./ListenerValue.js"
 

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import { setImmediate } from "node:timers"
-import type { Outcome } from "../server/Outcome.js"
+import type { Outcome } from "../exchange/Outcome.js"
 import { make as makeMemory } from "../testing/Memory.js"
 import type { MemoryOptions } from "../testing/MemoryTransport.js"
 import { bodyOf, hasBody } from "../testing/wireBody.js"

@@ -1,7 +1,7 @@
 /** What waits to be sent: it leaves whole and in order, in writes whose size follows how much the kernel takes. */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { Outbox } from "../../src/server/Outbox.js"
+import { Outbox } from "../../src/http1/Outbox.js"
 import { Peer } from "./Peer.js"
 
 const kibibyte = 1024

@@ -1,12 +1,12 @@
 /** The engine on a transport whose events are told by the test, when it wants. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Address } from "../../src/server/Address.js"
-import type { Exchange } from "../../src/server/Exchange.js"
+import type { Address } from "../../src/exchange/Address.js"
+import type { Exchange } from "../../src/exchange/Exchange.js"
+import type { Transport, TransportEvents } from "../../src/http1/Transport.js"
 import { Listener } from "../../src/server/Listener.js"
 import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
-import type { Transport, TransportEvents } from "../../src/server/Transport.js"
 
 export class Peer implements Transport {
   readonly local: Address = { _tag: "Tcp", host: "127.0.0.1", port: 80 }

@@ -1,7 +1,7 @@
 /** A collection that members come to and leave: it has each of them once, whatever was done before. */
 import * as fc from "fast-check"
 import { expect, it } from "vitest"
-import { Places } from "../../src/server/Places.js"
+import { Places } from "../../src/exchange/Places.js"
 
 it("has those that were added and not deleted since, as a Set would", () => {
   const step = fc.record({ add: fc.boolean(), which: fc.nat(5) })

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import type { Address } from "tsgi"
 import type { MemoryListener } from "tsgi/testing"
-import type { TransportError } from "../../src/server/ServerError.js"
-import type { Transport, TransportEvents } from "../../src/server/Transport.js"
+import type { TransportError } from "../../src/exchange/ServerError.js"
+import type { Transport, TransportEvents } from "../../src/http1/Transport.js"
 
 /** `writes` has the length of everything that was given to a socket. */
 export const oneByteAtATime = (): {

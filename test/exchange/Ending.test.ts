@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { type EndingEvent, type Stage, transitions } from "../../src/server/Ending.js"
+import { type EndingEvent, type Stage, transitions } from "../../src/exchange/Ending.js"
 import { MemoryWire } from "./MemoryWire.js"
 
 const stages: ReadonlyArray<Stage> = ["Running", "Settled", "Draining", "Hooks", "Over"]

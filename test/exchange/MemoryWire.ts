@@ -1,6 +1,12 @@
 /** A wire that carries nothing: it frames nothing, and records what it is told. */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
+import type { Engine } from "../../src/exchange/Engine.js"
+import { Exchange } from "../../src/exchange/Exchange.js"
+import { Peer } from "../../src/exchange/Peer.js"
+import { type BodySource, noBody, RequestBody } from "../../src/exchange/RequestBody.js"
+import type { InterimError } from "../../src/exchange/ServerError.js"
+import { type BodyRoom, noBody as noRoom, type Takeover, type Wire, type Withdrawal } from "../../src/exchange/Wire.js"
 import type { RequestHead } from "../../src/protocol/requestHead.js"
 import { RequestReader } from "../../src/protocol/requestReader.js"
 import {
@@ -11,12 +17,6 @@ import {
   type ResponseHead
 } from "../../src/protocol/responseHead.js"
 import * as Config from "../../src/server/Config.js"
-import type { Engine } from "../../src/server/Engine.js"
-import { Exchange } from "../../src/server/Exchange.js"
-import { Peer } from "../../src/server/Peer.js"
-import { type BodySource, noBody, RequestBody } from "../../src/server/RequestBody.js"
-import type { InterimError } from "../../src/server/ServerError.js"
-import { type BodyRoom, noBody as noRoom, type Takeover, type Wire, type Withdrawal } from "../../src/server/Wire.js"
 
 const address = { _tag: "Tcp", host: "127.0.0.1", port: 50_000 } as const
 

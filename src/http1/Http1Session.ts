@@ -19,16 +19,16 @@
  *
  * @since 0.1.0
  */
+import { Exchange } from "../exchange/Exchange.js"
+import type { AbortReason } from "../exchange/Outcome.js"
+import { noBody, RequestBody } from "../exchange/RequestBody.js"
+import { type RequestError, requestErrorFrom, type TransportError } from "../exchange/ServerError.js"
+import type { Activity, Session, SessionScope } from "../exchange/Session.js"
 import type { RequestStart } from "../protocol/requestReader.js"
 import type { Passed } from "./Deadlines.js"
-import { Exchange } from "./Exchange.js"
 import { Http1Carrier, type Http1Host } from "./Http1Carrier.js"
 import { Http1Wire } from "./Http1Wire.js"
-import type { AbortReason } from "./Outcome.js"
 import { describe, headTimeout, incompleteHead, isMisdirected, lateBody, misdirected, refusalHead } from "./refusals.js"
-import { noBody, RequestBody } from "./RequestBody.js"
-import { type RequestError, requestErrorFrom, type TransportError } from "./ServerError.js"
-import type { Activity, Session, SessionScope } from "./Session.js"
 import type { Transport, TransportEvents } from "./Transport.js"
 
 /**

@@ -3,12 +3,12 @@
  *
  * @since 0.2.0
  */
+import { schemeOf } from "../exchange/Forwarding.js"
+import type { Peer } from "../exchange/Peer.js"
+import { BodyError, RequestError, type TransportError } from "../exchange/ServerError.js"
+import type { SessionHost } from "../exchange/Session.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import { prepare } from "../protocol/responseHead.js"
-import { schemeOf } from "./Forwarding.js"
-import type { Peer } from "./Peer.js"
-import { BodyError, RequestError, type TransportError } from "./ServerError.js"
-import type { SessionHost } from "./Session.js"
 
 /** @since 0.2.0 */
 export const headTimeout = (description: string): RequestError =>

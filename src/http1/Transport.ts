@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import type { PeerFacts } from "../exchange/PeerFacts.js"
-import type { TransportError } from "./ServerError.js"
+import type { TransportError } from "../exchange/ServerError.js"
 
 export type { TlsInfo } from "../exchange/PeerFacts.js"
 

@@ -4,16 +4,16 @@
  * @since 0.2.0
  */
 import type * as Effect from "effect/Effect"
-import type { PeerFacts } from "../exchange/PeerFacts.js"
-import type { HookSettings } from "../exchange/PostHook.js"
-import type { PostHook } from "../exchange/PostHook.js"
-import { requestName } from "../exchange/requestName.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import * as Address from "./Address.js"
 import type { Engine } from "./Engine.js"
 import { type Forwarding, forwardingFor } from "./Forwarding.js"
 import type { HookedExchange, HookRunner } from "./HookQueue.js"
 import type { Outcome } from "./Outcome.js"
+import type { PeerFacts } from "./PeerFacts.js"
+import type { HookSettings } from "./PostHook.js"
+import type { PostHook } from "./PostHook.js"
+import { requestName } from "./requestName.js"
 
 /**
  * @since 0.2.0

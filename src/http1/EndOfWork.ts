@@ -5,9 +5,9 @@
  * @since 0.2.0
  */
 import type { Clock } from "../exchange/Clock.js"
+import type { Exchange } from "../exchange/Exchange.js"
+import type { AbortReason } from "../exchange/Outcome.js"
 import type { Deadlines } from "./Deadlines.js"
-import type { Exchange } from "./Exchange.js"
-import type { AbortReason } from "./Outcome.js"
 
 /**
  * @since 0.2.0

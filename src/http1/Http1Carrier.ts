@@ -4,22 +4,22 @@
  *
  * @since 0.2.0
  */
-import type { Reader } from "../http1/Reader.js"
+import type { Exchange } from "../exchange/Exchange.js"
+import { Peer } from "../exchange/Peer.js"
+import type { BodySource } from "../exchange/RequestBody.js"
+import type { Session, SessionHost, SessionScope } from "../exchange/Session.js"
+import type { Takeover, Withdrawal } from "../exchange/Wire.js"
 import type { Alarm } from "./Alarm.js"
 import { Deadlines } from "./Deadlines.js"
 import { EndOfWork } from "./EndOfWork.js"
-import type { Exchange } from "./Exchange.js"
 import type { Carrier, Http1Wire } from "./Http1Wire.js"
 import { Inflow } from "./Inflow.js"
 import { Leaving } from "./Leaving.js"
 import { Outbox } from "./Outbox.js"
-import { Peer } from "./Peer.js"
-import type { BodySource } from "./RequestBody.js"
-import type { Session, SessionHost, SessionScope } from "./Session.js"
+import type { Reader } from "./Reader.js"
 import { Share } from "./Share.js"
 import type { Transport } from "./Transport.js"
 import type { Member, Sharer, Turn } from "./Turn.js"
-import type { Takeover, Withdrawal } from "./Wire.js"
 
 /**
  * What a connection is doing; see the picture in `Http1Session`.

@@ -7,7 +7,6 @@
  * @since 0.1.0
  */
 import type { CloseableScope } from "effect/Scope"
-import type { Config } from "../exchange/Config.js"
 import { utf8, utf8Length } from "../protocol/octets.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import {
@@ -20,6 +19,7 @@ import {
 } from "../protocol/responseHead.js"
 import type { Address } from "./Address.js"
 import type { Delay } from "./Application.js"
+import type { Config } from "./Config.js"
 import { Answer, Ending } from "./Ending.js"
 import { type Forwarded, schemeOf } from "./Forwarding.js"
 import { OwedContinue } from "./OwedContinue.js"

@@ -3,11 +3,11 @@
  *
  * @since 0.2.0
  */
-import type { Believed, Config } from "../exchange/Config.js"
-import type { PeerFacts } from "../exchange/PeerFacts.js"
 import { type ForwardedField, forwardedFields, readForwarded } from "../protocol/forwarded.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { Address } from "./Address.js"
+import type { Believed, Config } from "./Config.js"
+import type { PeerFacts } from "./PeerFacts.js"
 
 /**
  * What stands in the place of the connection's own facts.

@@ -6,11 +6,11 @@
  */
 import type { Clock } from "../exchange/Clock.js"
 import type { Config } from "../exchange/Config.js"
+import type { RequestError } from "../exchange/ServerError.js"
+import type { Refused } from "../exchange/Session.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Inflow } from "./Inflow.js"
 import type { Outbox } from "./Outbox.js"
-import type { RequestError } from "./ServerError.js"
-import type { Refused } from "./Session.js"
 import type { Transport } from "./Transport.js"
 
 /** Where the answer to a refused request is on the wire, and how long the body of it is. */

@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import type { HookSettings } from "../exchange/PostHook.js"
-import type { PostHook } from "../exchange/PostHook.js"
 import type { Outcome } from "./Outcome.js"
+import type { HookSettings } from "./PostHook.js"
+import type { PostHook } from "./PostHook.js"
 
 /**
  * Who runs hooks.

@@ -3,8 +3,8 @@
  *
  * @since 0.2.0
  */
-import type { Reader } from "../http1/Reader.js"
 import type { RequestMessage } from "../protocol/requestReader.js"
+import type { Reader } from "./Reader.js"
 import type { Transport } from "./Transport.js"
 
 /** Bytes of further requests that are kept while one is being answered; more makes the socket wait. */

@@ -13,11 +13,11 @@
  */
 
 import type { FiberRefs } from "effect/FiberRefs"
-import type { PostHook } from "../exchange/PostHook.js"
 import { Application, type Delay, type Interruptor, type Work } from "./Application.js"
 import { type HookedExchange, type HookOptions, type HookOwner, HookQueue } from "./HookQueue.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import type { Peer } from "./Peer.js"
+import type { PostHook } from "./PostHook.js"
 import type { RequestBody } from "./RequestBody.js"
 import { abortReasonOf, BodyError } from "./ServerError.js"
 import type { Wire, WireUser } from "./Wire.js"

@@ -4,13 +4,13 @@
  * @since 0.2.0
  */
 import type * as Effect from "effect/Effect"
-import type { Clock } from "../exchange/Clock.js"
-import type { Config } from "../exchange/Config.js"
-import type { HookSettings } from "../exchange/PostHook.js"
-import type { PostHook } from "../exchange/PostHook.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { FieldPairs } from "../protocol/responseHead.js"
+import type { Clock } from "./Clock.js"
+import type { Config } from "./Config.js"
 import type { Outcome } from "./Outcome.js"
+import type { HookSettings } from "./PostHook.js"
+import type { PostHook } from "./PostHook.js"
 import type { InterimError } from "./ServerError.js"
 
 /**

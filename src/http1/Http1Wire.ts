@@ -5,6 +5,11 @@
  * @since 0.2.0
  */
 import type { CloseableScope } from "effect/Scope"
+import type { Peer } from "../exchange/Peer.js"
+import type { RequestBody } from "../exchange/RequestBody.js"
+import { InterimError } from "../exchange/ServerError.js"
+import type { SessionScope } from "../exchange/Session.js"
+import { type BodyRoom, noBody, type Takeover, type Wire, type Withdrawal } from "../exchange/Wire.js"
 import { chunkEnd, chunkHead, lastChunk } from "../protocol/chunk.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { RequestStart } from "../protocol/requestReader.js"
@@ -21,11 +26,6 @@ import {
 } from "../protocol/responseHead.js"
 import { BodyCount, within } from "./BodyCount.js"
 import type { Outbox } from "./Outbox.js"
-import type { Peer } from "./Peer.js"
-import type { RequestBody } from "./RequestBody.js"
-import { InterimError } from "./ServerError.js"
-import type { SessionScope } from "./Session.js"
-import { type BodyRoom, noBody, type Takeover, type Wire, type Withdrawal } from "./Wire.js"
 
 /**
  * What the exchanges of a connection share: the connection itself.
