@@ -24,24 +24,34 @@ const top = "(entry)"
 
 type Sources = Record<string, string>
 
-/** Every module name a source imports, by whatever form; `undefined` for a computed one. And whether it names `console`. */
+/**
+ * Every module name a source imports, by whatever form; `undefined` for a computed one. Which of them it imports for more than
+ * their types, and whether it names `console`.
+ */
 const scan = (file: string, text: string) => {
   const imports: Array<string | undefined> = []
+  const values: Array<string> = []
   let console = false
   const add = (node: ts.Node | undefined) =>
     imports.push(node !== undefined && ts.isStringLiteralLike(node) ? node.text : undefined)
   const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier)
-    else if (ts.isExportDeclaration(node) && node.moduleSpecifier) add(node.moduleSpecifier)
-    else if (ts.isImportTypeNode(node)) add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined)
+    if (ts.isImportDeclaration(node)) {
+      add(node.moduleSpecifier)
+      if (node.importClause?.isTypeOnly !== true) values.push(nameOf(node.moduleSpecifier))
+    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier) {
+      add(node.moduleSpecifier)
+      if (!node.isTypeOnly) values.push(nameOf(node.moduleSpecifier))
+    } else if (ts.isImportTypeNode(node)) add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined)
     else if (ts.isExternalModuleReference(node)) add(node.expression)
     else if (ts.isCallExpression(node) && /^(import|require)$/.test(node.expression.getText())) add(node.arguments[0])
     else if (ts.isIdentifier(node) && node.text === "console") console = true
     ts.forEachChild(node, visit)
   }
   visit(ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true))
-  return { imports, console }
+  return { imports, values, console }
 }
+
+const nameOf = (node: ts.Expression): string => ts.isStringLiteralLike(node) ? node.text : ""
 
 /** The folder of a file when it is a layer, `(entry)` for an entry file, `undefined` when it has no place in the house. */
 const folderOf = (file: string) => {
@@ -61,12 +71,16 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
   const usesPlatform = new Set<string>()
   for (const [file, text] of Object.entries(sources)) {
     const folder = folderOf(file)
-    const { console, imports } = scan(file, text)
+    const { console, imports, values } = scan(file, text)
     const report = (what: string) => found.push(`${file}: ${what}`)
     const targets: Array<string> = []
     edges.set(file, targets)
     if (folder === undefined) report("in no layer")
     if (console) report("console")
+    // what carries a request, and what a request is, must not depend on a major version of Effect
+    for (const name of folder === "exchange" || folder === "http1" ? values : []) {
+      if (within(name, "effect")) report(`Effect value in ${folder}: ${name}`)
+    }
     for (const name of imports) {
       if (name === undefined) {
         // of the app, which is the user's
@@ -85,7 +99,9 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
       } else {
         const bare = name.replace(/^node:/, "")
         if (folder === "protocol" && name !== "node:buffer") report(`in protocol: ${name}`)
-        if (folder === "server" && isBuiltin(name)) report(`node in server: ${name}`)
+        if (["exchange", "http1", "server"].includes(folder ?? "") && isBuiltin(name)) {
+          report(`node in ${folder}: ${name}`)
+        }
         if (folder !== "node" && ["net", "tls"].includes(bare)) report(`sockets outside node: ${name}`)
         if (isPlatform(name)) usesPlatform.add(file)
         if (folder !== "cli" && bare === "child_process") report(`processes outside cli: ${name}`)
@@ -181,6 +197,15 @@ describe("the layering check", () => {
     ["src/cli/main.ts", `import "../index.js"`, "higher layer: ../index.js"],
     ["src/server/x.ts", `import { Buffer } from "node:buffer"`, "node in server: node:buffer"],
     ["src/server/x.ts", `import { Buffer } from "buffer"`, "node in server: buffer"],
+    ["src/http1/x.ts", `import { Buffer } from "node:buffer"`, "node in http1: node:buffer"],
+    ["src/http1/x.ts", `import * as Effect from "effect/Effect"`, "Effect value in http1: effect/Effect"],
+    [
+      "src/exchange/x.ts",
+      `import { type A, pipe } from "effect/Function"`,
+      "Effect value in exchange: effect/Function"
+    ],
+    ["src/exchange/x.ts", `export * from "effect/Option"`, "Effect value in exchange: effect/Option"],
+    ["src/exchange/x.ts", `import type { E } from "../server/Exchange.js"`, "higher layer: ../server/Exchange.js"],
     ["src/protocol/x.ts", `import * as fs from "node:fs"`, "in protocol: node:fs"],
     ["src/protocol/x.ts", `import * as Effect from "effect/Effect"`, "in protocol: effect/Effect"],
     ["src/server/x.ts", `import * as H from "@effect/platform/Headers"`, "platform: @effect/platform/Headers"],

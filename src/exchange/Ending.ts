@@ -13,6 +13,7 @@
  */
 
 import type { FiberRefs } from "effect/FiberRefs"
+import { Answer } from "./Answer.js"
 import { Application, type Delay, type Interruptor, type Work } from "./Application.js"
 import { type HookedExchange, type HookOptions, type HookOwner, HookQueue } from "./HookQueue.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
@@ -59,21 +60,6 @@ export const transitions: { readonly [S in Stage]: { readonly [E in EndingEvent]
   Draining: { drained: "Hooks" },
   Hooks: { hooksRun: "Over" },
   Over: {}
-}
-
-/**
- * How far the answer has come.
- *
- * @since 0.2.0
- * @category models
- */
-export enum Answer {
-  Awaited,
-  Prepared,
-  Sending,
-  Complete,
-  TakenOver,
-  GivenUp
 }
 
 /**

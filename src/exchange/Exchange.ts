@@ -18,9 +18,10 @@ import {
   takeFields
 } from "../protocol/responseHead.js"
 import type { Address } from "./Address.js"
+import { Answer } from "./Answer.js"
 import type { Delay } from "./Application.js"
 import type { Config } from "./Config.js"
-import { Answer, Ending } from "./Ending.js"
+import { Ending } from "./Ending.js"
 import { type Forwarded, schemeOf } from "./Forwarding.js"
 import { OwedContinue } from "./OwedContinue.js"
 import { BodyError, InterimError, ResponseError, responseErrorFrom } from "./ServerError.js"
