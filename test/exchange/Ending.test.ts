@@ -5,6 +5,8 @@
  * stage. None of them may take a step twice or leave one out.
  */
 import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import { type EndingEvent, type Stage, transitions } from "../../src/exchange/Ending.js"
 import { MemoryWire } from "./MemoryWire.js"
@@ -56,6 +58,20 @@ describe("the table", () => {
       expect(now).toBe("Over")
     }
     expect(transitions.Over).toEqual({})
+  })
+
+  it("is the one of src/README.md and of the file itself", () => {
+    for (const file of ["README.md", "exchange/Ending.ts"]) {
+      const text = fs.readFileSync(path.join(import.meta.dirname, "../../src", file), "utf8")
+      const rows = text.split("\n").map((line) => line.replace(/^ \* /, "")).filter((line) => line.startsWith("| "))
+      const cells = rows.map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()))
+      const first = cells.findIndex(([from]) => from === "from")
+      expect(cells.slice(first, first + 1 + 1 + stages.length)).toEqual([
+        ["from", ...events],
+        cells[first + 1],
+        ...stages.map((stage) => [stage, ...events.map((event) => transitions[stage][event] ?? "")])
+      ])
+    }
   })
 
   it("never leads back", () => {
