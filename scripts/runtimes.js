@@ -15,9 +15,9 @@ const execute = promisify(execFile)
 const root = path.resolve(import.meta.dirname, "..")
 const { devDependencies } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"))
 
-// the oldest of each line that `engines` lets in, and the compilers: the first is the oldest that the types hold with
 const runtimes = ["node@20", "node@22", "node@24", "node@26", "bun@1", "deno@2"]
-const compilers = ["typescript@5.4", "typescript@5.9", "typescript@6", "typescript@7"]
+// the first is the oldest that the types of the plain door hold with; Effect's own need the second
+const compilers = ["typescript@5.0", "typescript@5.7", "typescript@5.9", "typescript@6", "typescript@7"]
 
 const asked = process.argv.slice(2)
 const isAsked = (name) => asked.length === 0 || asked.some((word) => name === word || name.startsWith(`${word}@`))
@@ -75,11 +75,10 @@ const required = `
   try { console.log(typeof require("tsgi").server) } catch (error) { console.log(said(error)) }
   process.exit(0)`
 
-const types = `
+const plainTypes = `
   import { type App, listen, server } from "tsgi"
   import { parseTarget } from "tsgi/protocol"
   import { request } from "tsgi/testing"
-  import { TsgiHttpServer } from "tsgi/effect"
   const app: App = (env, startResponse) => {
     env["eventlet.posthooks"].push([(env, name: string) => env.PATH_INFO + name, ["hook"]])
     startResponse("200 OK", [["Content-Type", "text/plain"]])
@@ -87,8 +86,11 @@ const types = `
   }
   export const running = server(listen(), app)
   export const response = request(app, "/")
-  export const layer = TsgiHttpServer.layer({ port: 0 })
   export const target = parseTarget("GET", "/")`
+
+const effectTypes = `
+  import { TsgiHttpServer } from "tsgi/effect"
+  export const layer = TsgiHttpServer.layer({ port: 0 })`
 
 const folder = mkdtempSync(path.join(tmpdir(), "tsgi-runtimes-"))
 const npm = (args, cwd) => execute("npm", [...args, "--no-audit", "--no-fund", "--prefer-offline"], { cwd })
@@ -140,14 +142,9 @@ try {
     await check(runtime, "require", () => said("required.cjs", ["function", "needs import()"]))
   }
   for (const compiler of compilers.filter(isAsked)) {
-    const directory = await project(compiler, [
-      packed,
-      ...effect,
-      compiler,
-      `@types/node@${devDependencies["@types/node"]}`
-    ], {
-      "program.ts": types
-    })
+    const packages = [packed, ...effect, compiler, `@types/node@${devDependencies["@types/node"]}`]
+    const directory = await project(compiler, packages, { "plain.ts": plainTypes, "effect.ts": effectTypes })
+    const files = compiler === compilers[0] ? ["plain.ts"] : ["plain.ts", "effect.ts"]
     for (const resolution of ["NodeNext", "Bundler"]) {
       await check(compiler, `types, ${resolution}`, async () => {
         const flags = [
@@ -160,9 +157,9 @@ try {
           "node"
         ]
         const target = ["--target", "ES2022", "--module", resolution === "Bundler" ? "ESNext" : "NodeNext"]
-        const args = [...flags, ...target, "--moduleResolution", resolution, "program.ts"]
+        const args = [...flags, ...target, "--moduleResolution", resolution, ...files]
         await execute(path.join(directory, "node_modules/.bin/tsc"), args, { cwd: directory })
-        return "strict, skipLibCheck false"
+        return `strict, skipLibCheck false: ${files.join(", ")}`
       })
     }
   }

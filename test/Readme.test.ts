@@ -415,6 +415,14 @@ describe("the pages", () => {
     expect(Object.keys(documents).filter((file) => file !== "README.md" && !linked.has(file))).toEqual([])
   })
 
+  it("name the oldest compilers that the types are tried with", () => {
+    const [, plain, effect] =
+      /const compilers = \["typescript@(\S+)", "typescript@(\S+)", /.exec(read("scripts/runtimes.js")) ?? []
+    expect(readme.replaceAll("\n", " ")).toContain(
+      `from TypeScript ${plain} on, those of the Effect door from ${effect}.`
+    )
+  })
+
   it("have a row for each example, with a command that its first comment has", () => {
     const rows = [...table("Programs in plain TypeScript"), ...table("Programs in Effect")]
     const files = fs.readdirSync(path.join(root, "examples"), { recursive: true, encoding: "utf8" })
