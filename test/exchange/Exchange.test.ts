@@ -1,0 +1,158 @@
+/** What a door may say to an exchange, and what its wire is told of it: on a wire that frames nothing. */
+import { describe, expect, it } from "vitest"
+import { BodyError, InterimError } from "../../src/exchange/ServerError.js"
+import { MemoryWire } from "./MemoryWire.js"
+
+const ok = { status: 200, fields: [] }
+
+describe("interim responses", () => {
+  it("are sent at once, any number, until the final head", () => {
+    const { exchange, told } = new MemoryWire()
+    expect(exchange.interim(103, [["link", "</a>"]])).toBeUndefined()
+    expect(exchange.interim(102, [])).toBeUndefined()
+    exchange.respond(ok, "")
+    expect(exchange.interim(103, [])?.reason).toBe("TooLate")
+    expect(told).toEqual(["interim 103 [[\"link\",\"</a>\"]]", "flush", "interim 102 []", "flush", "head 200", "end"])
+    exchange.allSent()
+    expect(exchange.outcome?.interimResponses).toBe(2)
+  })
+
+  it("are what the policy makes of them", () => {
+    const refusal = new InterimError({ reason: "Unsupported", description: "no" })
+    const wire = new MemoryWire({
+      allowInterim: (_request, status, fields) => status === 103 ? refusal : [...fields, ["x", "1"]]
+    })
+    expect(wire.exchange.interim(103, [])).toBe(refusal)
+    expect(wire.told).toEqual([])
+  })
+
+  it("a 100 is sent by the first read, once, with its fields", () => {
+    const wire = new MemoryWire({ expectsContinue: true, hasBody: true })
+    const { exchange, told } = wire
+    expect(exchange.setContinueFields([["a", "b"]])).toBeUndefined()
+    expect(told).toEqual([])
+    exchange.body.take()
+    exchange.body.take()
+    expect(told).toEqual(["interim 100 [[\"a\",\"b\"]]", "flush"])
+    expect(exchange.setContinueFields([])?.reason).toBe("TooLate")
+  })
+
+  it("a 100 that was sent explicitly is not owed any more", () => {
+    const { exchange, told } = new MemoryWire({ expectsContinue: true, hasBody: true })
+    exchange.interim(100, [])
+    exchange.body.take()
+    expect(told).toEqual(["interim 100 []", "flush"])
+  })
+
+  it("no 100 is sent where nothing is read", () => {
+    const { exchange, told } = new MemoryWire({ expectsContinue: true, hasBody: true })
+    exchange.respond(ok, "no")
+    exchange.body.take()
+    expect(told).toEqual(["head 200", "write no", "end"])
+  })
+})
+
+describe("the answer", () => {
+  it("has one head", () => {
+    const { exchange } = new MemoryWire()
+    expect(exchange.start(ok)).toBe(Infinity)
+    exchange.sendHead()
+    const again = exchange.start(ok)
+    expect(again).toMatchObject({ reason: "HeadAlreadySent" })
+    exchange.finish()
+    expect(exchange.respond(ok, "")).toMatchObject({ reason: "AlreadyOver" })
+  })
+
+  it("may have its head taken back before it has left", () => {
+    const { exchange, told } = new MemoryWire()
+    exchange.start(ok)
+    exchange.withdraw()
+    exchange.respond({ status: 404, fields: [] }, "")
+    expect(told).toEqual(["head 404", "end"])
+  })
+
+  it("is written as UTF-8", () => {
+    const { exchange, told } = new MemoryWire()
+    exchange.respond(ok, "é")
+    expect(told).toContain("write é")
+  })
+
+  it("has no body where its status has none", () => {
+    const { exchange, told } = new MemoryWire()
+    exchange.respond({ status: 204, fields: [] }, "dropped")
+    expect(told).toEqual(["head 204", "end"])
+  })
+
+  it("is cut at its length, and nothing follows it on the connection", () => {
+    const { exchange, logged, told } = new MemoryWire()
+    exchange.respond({ status: 200, fields: [["content-length", "2"]] }, "long")
+    const why = "withdraw: the body is not as long as its Content-Length says"
+    expect(told.filter((each) => each !== why)).toEqual(["head 200", "write lo", "end"])
+    expect(told).toContain(why)
+    expect(logged).toHaveLength(1)
+  })
+
+  it("that is too short is refused before anything has left", () => {
+    const { exchange, told } = new MemoryWire()
+    expect(exchange.respond({ status: 200, fields: [["content-length", "9"]] }, "short")).toMatchObject({
+      reason: "BodyTooShort"
+    })
+    expect(told).toEqual([])
+  })
+
+  it("of an application that fails is 500 before the head, and a cut behind it", () => {
+    const early = new MemoryWire()
+    early.exchange.fail(new Error("no"))
+    expect(early.told).toEqual(["withdraw: the application failed", "head 500", "end"])
+    const late = new MemoryWire()
+    late.exchange.start(ok)
+    late.exchange.addPart("a")
+    late.exchange.fail(new Error("no"))
+    expect(late.told).toEqual(["head 200", "write a", "cut"])
+  })
+
+  it("waits for room, and goes on when there is some or when it is over", () => {
+    const wire = new MemoryWire()
+    let ready = 0
+    wire.isFull = true
+    wire.exchange.start(ok)
+    wire.exchange.awaitRoom(() => ready++)
+    wire.exchange.awaitRoom(() => ready++)
+    expect(ready).toBe(0)
+    wire.exchange.roomAgain()
+    expect(ready).toBe(2)
+    wire.exchange.awaitRoom(() => ready++)
+    wire.exchange.interrupt("ClientGone", () => undefined)
+    expect(ready).toBe(3)
+  })
+})
+
+describe("the request's body", () => {
+  it("is pulled, and whoever waits is told when more has come", () => {
+    const wire = new MemoryWire({ hasBody: true })
+    const { body } = wire.exchange
+    const got: Array<string> = []
+    const pull = (): void => {
+      const taken = body.take()
+      if (taken === undefined) return void body.wait(pull)
+      if (taken instanceof BodyError) got.push(taken.reason)
+      else if (taken instanceof Uint8Array) {
+        got.push(Buffer.from(taken).toString())
+        pull()
+      } else got.push("end")
+    }
+    pull()
+    wire.arrive("a")
+    wire.arrive("b")
+    wire.arrive("")
+    expect(got).toEqual(["a", "b", "end"])
+    expect(wire.told.filter((told) => told === "body awaited")).toHaveLength(3)
+  })
+
+  it("fails for who still reads when the exchange is over", () => {
+    const wire = new MemoryWire({ hasBody: true })
+    wire.exchange.respond(ok, "")
+    wire.take()
+    expect(wire.exchange.body.take()).toMatchObject({ _tag: "BodyError", reason: "Closed" })
+  })
+})
