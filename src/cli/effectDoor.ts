@@ -14,7 +14,7 @@ import { make as makeListener, TlsSettings } from "../node/NodeListener.js"
 import { type Options, split } from "../platform/Options.js"
 import * as TsgiHttpServer from "../platform/TsgiHttpServer.js"
 import * as AccessLog from "../server/AccessLog.js"
-import { compile, defaultTemplate } from "../server/AccessLogFormat.js"
+import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
 import type { AccessRecord } from "../server/AccessRecord.js"
 import { Listener } from "../server/Listener.js"
 import * as Server from "../server/Server.js"
@@ -22,7 +22,6 @@ import { ServerConfig } from "../server/ServerConfig.js"
 import { zero } from "../server/ServerMetrics.js"
 import * as MemoryListener from "../testing/MemoryService.js"
 import * as Log from "../wsgi/Log.js"
-import { accessLine } from "./accessLine.js"
 import type { Serve } from "./messages.js"
 import { AppError, counter, type Open } from "./Serving.js"
 import { tlsOptions } from "./tlsOptions.js"
@@ -112,4 +111,4 @@ const formatOf = (
   { logFormat = defaultTemplate }: Serve,
   { forwarded, trustedProxies }: Context.Tag.Service<ServerConfig>
 ): (record: AccessRecord) => string =>
-  logFormat === "json" ? accessLine : compile(logFormat, { forwardedFor: forwarded === false, trustedProxies })
+  logFormat === "json" ? json : compile(logFormat, { forwardedFor: forwarded === false, trustedProxies })

@@ -4,7 +4,6 @@
  * @since 0.2.0
  */
 import type * as Facade from "../index.js"
-import { accessLine } from "./accessLine.js"
 import type { WorkerListener } from "./messages.js"
 import { counter, type LoadedApp, type Open } from "./Serving.js"
 import { tlsOptions } from "./tlsOptions.js"
@@ -29,7 +28,7 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough, 
     multiprocess: serve.multiprocess,
     ...serve.options,
     ...(serve.accessLog === "-" ? {} : serve.accessLog === "none" ? { logOutput: false } : { log: serve.accessLog }),
-    ...(serve.logFormat === undefined ? {} : { logFormat: serve.logFormat === "json" ? accessLine : serve.logFormat })
+    ...(serve.logFormat === undefined ? {} : { logFormat: serve.logFormat })
   }
   listening()
   const running = serve.listeners.map((listener) => server(listenerOf(listener), counted, options))

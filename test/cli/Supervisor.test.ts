@@ -1,0 +1,375 @@
+/**
+ * The supervisor on workers in memory and a test's clock: what takes hours takes none. The family: every way in which a worker
+ * begins (ready, late, refused, of another version), lives (crash, hang, old, large) and ends (drained, killed), in a start, a
+ * reload, a replacement and a stop.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import type * as ReloadFacts from "../../src/cli/Facts.js"
+import * as Journal from "../../src/cli/Journal.js"
+import type { Plan } from "../../src/cli/Plan.js"
+import { PlanError } from "../../src/cli/Plan.js"
+import * as Supervisor from "../../src/cli/Supervisor.js"
+import { MemorySpawner, type Script } from "./memorySpawner.js"
+import { QuickClock } from "./quickClock.js"
+
+const plan: Plan = {
+  workers: 2,
+  child: { env: {}, nodeArgs: [], cwd: "/", descriptors: [3] },
+  assignment: {
+    app: { name: "app.mjs", file: "/app.mjs", export: "default", factory: false, interface: "auto" },
+    listeners: [{ fd: 4, backlog: 511, tls: undefined }],
+    options: {},
+    accessLog: "none",
+    logFormat: undefined,
+    settle: 1000,
+    grace: 10_000,
+    title: "tsgi",
+    multiprocess: true
+  },
+  patience: { bootTimeout: 60_000, settle: 1000, grace: 10_000, killAfter: 5000 },
+  recycling: { hangTimeout: 30_000, maxRequests: 0, maxAge: 0, maxMemory: 0, jitter: 0.1 }
+}
+
+interface Scene {
+  readonly spawner: MemorySpawner
+  readonly supervisor: Supervisor.Supervisor
+  readonly lines: ReadonlyArray<string>
+  readonly scope: Scope.CloseableScope
+  readonly clock: QuickClock
+  /** Starts, and lets the clock run until all are ready. */
+  readonly started: Effect.Effect<Exit.Exit<void, unknown>>
+}
+
+const scene = (
+  given: Partial<Plan>,
+  scriptOf: (count: number) => Script,
+  use: (scene: Scene) => Effect.Effect<void>,
+  reread: Effect.Effect<Plan, PlanError> = Effect.succeed({ ...plan, ...given })
+): Effect.Effect<void> => {
+  const clock = new QuickClock()
+  return Effect.gen(function*() {
+    const spawner = new MemorySpawner(scriptOf)
+    const lines: Array<string> = []
+    const journal = Journal.make({ format: "text", least: "info", pid: 1 }, (line) => lines.push(line))
+    const layer = Layer.merge(spawner.layer, Layer.succeed(Journal.Journal, journal))
+    const supervisor = yield* Effect.provide(Supervisor.make(reread, { ...plan, ...given }), layer)
+    const scope = yield* Scope.make()
+    const started = Effect.gen(function*() {
+      const starting = yield* Effect.fork(Scope.extend(supervisor.start, scope))
+      yield* clock.adjust("500 millis")
+      return yield* Fiber.await(starting)
+    })
+    yield* use({ spawner, supervisor, lines, scope, started, clock })
+    const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+    yield* clock.adjust("1 minute")
+    yield* Fiber.await(closing)
+    expect(spawner.alive).toEqual([])
+  }).pipe(Effect.withClock(clock))
+}
+
+const found = (lines: ReadonlyArray<string>, pattern: RegExp): ReadonlyArray<string> =>
+  lines.filter((line) => pattern.test(line))
+
+describe("workers that crash", () => {
+  it.effect("are started again under a back-off: an hour of it is some hundred starts", () =>
+    scene(
+      { workers: 1 },
+      () => ({ readyIn: 10, exitsAfter: 10 }),
+      ({ clock, lines, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* clock.adjust("1 hour")
+          // 0.1, 0.2, 0.4 ... s, then one in 30 s
+          expect(spawner.workers.length).toBeGreaterThan(95)
+          expect(spawner.workers.length).toBeLessThan(150)
+          expect(supervisor.facts.restarts.crash).toBe(spawner.workers.length - (spawner.alive.length > 0 ? 1 : 0))
+          expect(lines.find((line) => line.includes(" error "))).toMatch(
+            /worker 1 \(1000\) exited with code 1 after 2\d ms, \d requests?; next try in (?:[89]|1[012])\d ms/
+          )
+        })
+    ))
+
+  it.effect("have a new back-off after a minute of life", () =>
+    scene(
+      { workers: 1 },
+      (count) => ({ exitsAfter: count < 5 ? 10 : 61_000 }),
+      ({ clock, lines, started }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* clock.adjust("3 minutes")
+          expect(found(lines, /exited.*after 61 s.*next try in (?:[89]|1[012])\d ms/).length).toBeGreaterThan(1)
+        })
+    ))
+
+  it.effect("end the supervisor when none gets ready: ten failures on end", () =>
+    scene(
+      {},
+      (count) =>
+        count < 3
+          ? { exitsAfter: 100 }
+          : { fails: { type: "failed", phase: "boot", message: "no database", stack: undefined } },
+      ({ clock, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const lost = yield* Effect.fork(Effect.flip(supervisor.lost))
+          yield* clock.adjust("5 minutes")
+          expect((yield* Fiber.join(lost)).message).toMatch(/^no worker gets ready, 10 failures on end: no database/)
+        })
+    ))
+
+  it.effect("do not end it while another one serves", () =>
+    scene(
+      {},
+      (count) =>
+        count === 1
+          ? {}
+          : count === 2
+          ? { exitsAfter: 1 }
+          : { fails: { type: "failed", phase: "boot", message: "no", stack: undefined } },
+      ({ clock, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* clock.adjust("10 minutes")
+          expect(spawner.workers.length).toBeGreaterThan(15)
+          expect(supervisor.facts.slots.filter(({ current }) => current?.isReady)).toHaveLength(1)
+        })
+    ))
+})
+
+describe("a start", () => {
+  it.effect.each<readonly [what: string, script: Script, message: RegExp]>([
+    ["fails", { fails: { type: "failed", phase: "load", message: "cannot load", stack: undefined } }, /cannot load/],
+    ["is late", { readyIn: undefined }, /not ready after --boot-timeout 60 s/],
+    ["is of another version", { protocol: 99 }, /tsgi was updated under a server that runs: restart it/]
+  ])(
+    "of a worker that %s fails, and leaves nobody",
+    ([, script, message]) =>
+      scene(
+        {},
+        (count) => count === 2 ? script : {},
+        ({ clock, scope, spawner, supervisor }) =>
+          Effect.gen(function*() {
+            const starting = yield* Effect.fork(Effect.either(Scope.extend(supervisor.start, scope)))
+            yield* clock.adjust("61 seconds")
+            const { error, slot } = Either.getOrThrowWith(Either.flip(yield* Fiber.join(starting)), () => "it started")
+            expect(slot).toBe(2)
+            expect(error.message).toMatch(message)
+            yield* Effect.fork(Scope.close(scope, Exit.void))
+            yield* clock.adjust("20 seconds")
+            expect(spawner.alive).toEqual([])
+          })
+      )
+  )
+})
+
+describe("workers that hang", () => {
+  it.effect("are told at once, killed after the timeout, and replaced", () =>
+    scene(
+      { workers: 1 },
+      (count) => count === 1 ? { blocksAfter: 10_000 } : {},
+      ({ clock, lines, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* clock.adjust("14 seconds")
+          expect(supervisor.facts.slots[0]?.current?.hung).toBe(true)
+          expect(spawner.alive).toHaveLength(1)
+          yield* clock.adjust("25 seconds")
+          expect(spawner.workers[0]?.alive).toBe(true)
+          yield* clock.adjust("3 seconds")
+          expect(spawner.workers[0]?.exit).toEqual({ code: null, signal: "SIGKILL" })
+          expect(supervisor.facts.restarts).toMatchObject({ hang: 1, crash: 0 })
+          expect(found(lines, /worker 1 \(1000\) hangs: no beat of its event loop for 3\d s: SIGKILL/)).toHaveLength(1)
+          expect(spawner.workers[1]?.ready).toBe(true)
+        })
+    ))
+
+  it.effect("are left alone where nobody wants them killed", () =>
+    scene(
+      { workers: 1, recycling: { ...plan.recycling, hangTimeout: 0 } },
+      () => ({ blocksAfter: 1000 }),
+      ({ clock, spawner, started }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* clock.adjust("1 hour")
+          expect(spawner.workers).toHaveLength(1)
+        })
+    ))
+})
+
+describe("workers that are replaced", () => {
+  it.effect("for their age: at their own time, one at a time, the new one first", () =>
+    scene(
+      { recycling: { ...plan.recycling, maxAge: 600_000 } },
+      () => ({}),
+      ({ clock, lines, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* clock.adjust("599 seconds")
+          expect(spawner.workers).toHaveLength(2)
+          yield* clock.adjust("63 seconds")
+          expect(spawner.workers).toHaveLength(4)
+          // two that serve, and one that comes in the place of one of them
+          expect(spawner.most).toBeLessThanOrEqual(4)
+          expect(supervisor.facts.restarts).toMatchObject({ age: 2, crash: 0 })
+          expect(found(lines, /is replaced: it is 1[01] min old, with --max-age 10 min/)).toHaveLength(2)
+          const [first] = spawner.workers
+          expect(first?.got).toEqual(["serve", "drain"])
+          expect(first?.exit).toEqual({ code: 0, signal: null })
+        })
+    ))
+
+  it.effect("for their memory: in two samples, and none that is younger than a minute", () =>
+    scene(
+      { workers: 1, recycling: { ...plan.recycling, maxMemory: 512 * 1024 ** 2 } },
+      () => ({ rss: 531 * 1024 ** 2 }),
+      ({ clock, lines, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* clock.adjust("58 seconds")
+          expect(spawner.workers).toHaveLength(1)
+          yield* clock.adjust("3 seconds")
+          expect(spawner.workers).toHaveLength(2)
+          expect(found(lines, /worker 1 \(1000\) is replaced: 531 MiB is more than --max-memory 512 MiB, twice/))
+            .toHaveLength(1)
+          // an app that always needs more is not started for ever
+          yield* clock.adjust("10 minutes")
+          expect(supervisor.facts.restarts.memory).toBeLessThanOrEqual(11)
+        })
+    ))
+
+  it.effect("stay where the new one does not get ready", () =>
+    scene(
+      { workers: 1, recycling: { ...plan.recycling, maxAge: 60_000, jitter: 0 } },
+      (count) =>
+        count === 2 ? { exitsAfter: 0, fails: { type: "failed", phase: "boot", message: "no", stack: undefined } } : {},
+      ({ clock, spawner, started }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* clock.adjust("61 seconds")
+          expect(spawner.workers.length).toBeGreaterThanOrEqual(2)
+          expect(spawner.workers.filter(({ alive, ready }) => alive && ready).length).toBeGreaterThanOrEqual(1)
+        })
+    ))
+})
+
+describe("a reload", () => {
+  const generations = ({ facts }: Supervisor.Supervisor): ReadonlyArray<number | undefined> =>
+    facts.slots.map(({ current }) => current?.generation)
+
+  it.effect("replaces one slot after the other, and the old ones end after the new are ready", () =>
+    scene({}, () => ({}), ({ clock, spawner, started, supervisor }) =>
+      Effect.gen(function*() {
+        yield* started
+        const reloading = yield* Effect.fork(supervisor.reload)
+        yield* clock.adjust("300 millis")
+        expect(spawner.workers.map(({ got }) => got)).toEqual([["serve"], ["serve"], ["serve"]])
+        yield* clock.adjust("1 second")
+        expect(yield* Fiber.join(reloading)).toMatchObject({ result: "done", generation: 2 })
+        expect(generations(supervisor)).toEqual([2, 2])
+        expect(spawner.most).toBeLessThanOrEqual(4)
+      })))
+
+  it.effect("that fails at the first leaves all as it was, and says why", () =>
+    scene(
+      {},
+      (count) =>
+        count === 3 ? { fails: { type: "failed", phase: "load", message: "SyntaxError", stack: "its stack" } } : {},
+      ({ clock, lines, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const reloading = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust("1 second")
+          expect(yield* Fiber.join(reloading)).toMatchObject({
+            result: "refused",
+            error: "worker 1 failed to load: SyntaxError"
+          })
+          expect(generations(supervisor)).toEqual([1, 1])
+          expect(spawner.alive).toHaveLength(2)
+          expect(found(lines, /reload refused, the old workers stay: worker 1 failed to load: SyntaxError/))
+            .toHaveLength(1)
+          expect(supervisor.facts.state).toBe("serving")
+        })
+    ))
+
+  it.effect("is refused for settings that cannot be meant", () =>
+    scene({}, () => ({}), ({ spawner, started, supervisor }) =>
+      Effect.gen(function*() {
+        yield* started
+        expect(yield* supervisor.reload).toMatchObject({ result: "refused", error: "--workers two: must be" })
+        expect(spawner.workers).toHaveLength(2)
+      }), Effect.fail(new PlanError({ code: 2, message: "--workers two: must be" }))))
+
+  it.effect("asked for during one is one more afterwards", () =>
+    scene({ workers: 1 }, () => ({}), ({ clock, started, supervisor }) =>
+      Effect.gen(function*() {
+        yield* started
+        const both = yield* Effect.fork(Effect.all([supervisor.reload, supervisor.reload], { concurrency: 2 }))
+        yield* clock.adjust("2 seconds")
+        expect((yield* Fiber.join(both)).map((outcome: ReloadFacts.ReloadResult) => outcome.result)).toEqual([
+          "done",
+          "done"
+        ])
+        expect(generations(supervisor)).toEqual([3])
+      })))
+
+  it.effect("is given up by a stop, and nobody is left", () =>
+    scene(
+      {},
+      (count) => count > 2 ? { readyIn: 50_000 } : {},
+      ({ clock, scope, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const reloading = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust("1 second")
+          yield* supervisor.leaving("stopping")
+          const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+          yield* clock.adjust("10 seconds")
+          yield* Fiber.join(closing)
+          expect(yield* Fiber.join(reloading)).toMatchObject({ result: "refused", error: "the server stops" })
+          expect(spawner.alive).toEqual([])
+        })
+    ))
+})
+
+describe("a stop", () => {
+  it.effect("kills after settle, grace and kill-after whom nothing else ends", () =>
+    scene(
+      {},
+      (count) => count === 1 ? { drainsIn: Infinity } : {},
+      ({ clock, lines, scope, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* supervisor.leaving("stopping")
+          const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+          yield* clock.adjust("15900 millis")
+          expect(spawner.alive).toHaveLength(1)
+          yield* clock.adjust("200 millis")
+          yield* Fiber.join(closing)
+          expect(spawner.alive).toEqual([])
+          expect(found(lines, /worker 1 \(1000\) has not ended after 16 s: SIGKILL/)).toHaveLength(1)
+        })
+    ))
+})
+
+describe("more and fewer workers", () => {
+  it.effect("come and go, and one stays", () =>
+    scene({}, () => ({}), ({ clock, spawner, started, supervisor }) =>
+      Effect.gen(function*() {
+        yield* started
+        expect(yield* supervisor.scale(4)).toBe(4)
+        yield* clock.adjust("1 second")
+        expect(spawner.workers.filter(({ alive, ready }) => alive && ready)).toHaveLength(4)
+        expect(yield* supervisor.scale(0)).toBe(1)
+        yield* clock.adjust("1 second")
+        expect(spawner.alive.map(({ slot }) => slot)).toEqual(["1"])
+        // nobody comes back
+        yield* clock.adjust("1 minute")
+        expect(spawner.alive).toHaveLength(1)
+      })))
+})

@@ -1,0 +1,111 @@
+/** Workers that are no processes: each does what its script says, on the clock of the test. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import type { FromWorker, ToWorker } from "../../src/cli/messages.js"
+import { protocol } from "../../src/cli/messages.js"
+import { Spawner } from "../../src/cli/Spawner.js"
+import { zero } from "../../src/server/ServerMetrics.js"
+
+export interface Script {
+  /** Milliseconds until it is ready; `undefined`: never. Default 400. */
+  readonly readyIn?: number | undefined
+  /** What it says instead of being ready. */
+  readonly fails?: Extract<FromWorker, { readonly type: "failed" }>
+  /** Milliseconds after it is ready: it exits by itself. */
+  readonly exitsAfter?: number
+  /** Milliseconds after it is ready: its event loop is blocked for ever. */
+  readonly blocksAfter?: number
+  /** Milliseconds that it takes to drain; `Infinity`: for ever. Default 50. */
+  readonly drainsIn?: number
+  readonly rss?: number
+  readonly protocol?: number
+}
+
+export class MemoryWorker {
+  readonly got: Array<ToWorker["type"]> = []
+  alive = true
+  blocked = false
+  ready = false
+  exit: { readonly code: number | null; readonly signal: string | null } | undefined
+
+  constructor(
+    readonly pid: number,
+    readonly slot: string | undefined,
+    readonly script: Script,
+    readonly startedAt: number,
+    private readonly exited: (exit: { readonly code: number | null; readonly signal: string | null }) => void
+  ) {}
+
+  end(code: number | null, signal: string | null): void {
+    if (!this.alive) return
+    this.alive = false
+    this.exit = { code, signal }
+    this.exited(this.exit)
+  }
+}
+
+export class MemorySpawner {
+  readonly workers: Array<MemoryWorker> = []
+  /** The most that were ready or on their way at a time. */
+  most = 0
+
+  constructor(private readonly scriptOf: (count: number) => Script) {}
+
+  get alive(): ReadonlyArray<MemoryWorker> {
+    return this.workers.filter(({ alive }) => alive)
+  }
+
+  readonly layer = Layer.succeed(Spawner, {
+    spawn: ({ env }, { exited, message }) =>
+      Effect.gen(this, function*() {
+        const script = this.scriptOf(this.workers.length + 1)
+        const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+        const worker = new MemoryWorker(1000 + this.workers.length, env["TSGI_SLOT"], script, now, exited)
+        this.workers.push(worker)
+        this.most = Math.max(this.most, this.alive.length)
+        const tell = (told: FromWorker) =>
+          Effect.sync(() => {
+            if (worker.alive && !worker.blocked) message({ ...told, tsgi: true })
+          })
+        const beat = tell({
+          type: "beat",
+          metrics: { ...zero, requests: { "2xx": 7 } },
+          loopDelay: { p50: 0, p99: 0, max: 0 },
+          rss: script.rss ?? 50_000_000,
+          heap: 1,
+          handles: 1
+        })
+        const serving = Effect.gen(function*() {
+          if (script.fails !== undefined) {
+            yield* tell(script.fails)
+            return worker.end(1, null)
+          }
+          if (script.readyIn === undefined && "readyIn" in script) return
+          yield* Effect.sleep(script.readyIn ?? 400)
+          worker.ready = true
+          yield* tell({ type: "ready", interface: "wsgi", warnings: [] })
+          if (script.exitsAfter !== undefined) {
+            yield* Effect.forkDaemon(Effect.delay(Effect.sync(() => worker.end(1, null)), script.exitsAfter))
+          }
+          if (script.blocksAfter !== undefined) {
+            yield* Effect.forkDaemon(Effect.delay(Effect.sync(() => worker.blocked = true), script.blocksAfter))
+          }
+          yield* Effect.repeat(beat, { schedule: Schedule.spaced("1 second"), while: () => worker.alive })
+        })
+        yield* Effect.forkDaemon(tell({ type: "hello", protocol: script.protocol ?? protocol }))
+        return {
+          pid: worker.pid,
+          send: (told) =>
+            Effect.gen(function*() {
+              worker.got.push(told.type)
+              if (told.type === "serve") yield* Effect.forkDaemon(serving)
+              if (told.type === "drain" && !worker.blocked && script.drainsIn !== Infinity) {
+                yield* Effect.forkDaemon(Effect.delay(Effect.sync(() => worker.end(0, null)), script.drainsIn ?? 50))
+              }
+            }),
+          kill: (signal) => Effect.sync(() => worker.end(null, signal))
+        }
+      })
+  })
+}
