@@ -255,6 +255,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       "effect",
       "find-my-way-ts",
       "mime",
+      "multipasta",
       "readdirp",
       "smol-toml",
       "sonic-boom",
