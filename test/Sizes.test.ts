@@ -14,7 +14,6 @@ const longer: Readonly<Record<string, number>> = {
   "cli/Supervisor.ts": 500,
   "platform/HandlerCall.ts": 445,
   "platform/TsgiHttpServer.ts": 430,
-  "protocol/responseHead.ts": 441,
   "server/Server.ts": 510,
   "wsgi/Call.ts": 520
 }

@@ -5,8 +5,12 @@
  *
  * @since 0.1.0
  */
-import { isFieldValue, isToken, listMembers } from "./grammar.js"
+import { fieldName } from "./fieldNames.js"
+import { isFieldValue, listMembers } from "./grammar.js"
+import { dateLine, statusLine } from "./headLines.js"
 import { reasonOf } from "./reasonPhrase.js"
+
+export { titleCase } from "./fieldNames.js"
 
 /**
  * Field names and values of a response, in the order they go out.
@@ -326,31 +330,6 @@ const invalidFields = (given: unknown): InvalidHead =>
     }`
   )
 
-// Nearly all heads begin with one of a few lines, and end with the date of this second: made once, these save a head most of
-// its small strings.
-const statusLines = new Map<number, readonly [http10: string, http11: string]>()
-
-const statusLine = (minorVersion: 0 | 1, status: number, reason: string): string => {
-  if (reason !== reasonOf(status)) return `HTTP/1.${minorVersion} ${status} ${reason}\r\n`
-  let lines = statusLines.get(status)
-  if (lines === undefined) {
-    lines = [`HTTP/1.0 ${status} ${reason}\r\n`, `HTTP/1.1 ${status} ${reason}\r\n`]
-    statusLines.set(status, lines)
-  }
-  return lines[minorVersion]
-}
-
-let lastDate = ""
-let lastDateLine = ""
-
-const dateLine = (date: string): string => {
-  if (date !== lastDate) {
-    lastDate = date
-    lastDateLine = `Date: ${date}\r\n`
-  }
-  return lastDateLine
-}
-
 const invalidName = (name: unknown): InvalidHead =>
   invalid("InvalidFieldName", `${JSON.stringify(name)} is not a field name (RFC 9110, 5.1)`)
 
@@ -403,39 +382,3 @@ export const prepareInterim = (
   }
   return text + "\r\n"
 }
-
-interface FieldName {
-  readonly title: string
-  readonly role: "ContentLength" | "TransferEncoding" | "Connection" | "KeepAlive" | "Date" | "ContentType" | "Other"
-}
-
-const roles = new Map<string, FieldName["role"]>([
-  ["content-length", "ContentLength"],
-  ["transfer-encoding", "TransferEncoding"],
-  ["connection", "Connection"],
-  ["keep-alive", "KeepAlive"],
-  ["date", "Date"],
-  ["content-type", "ContentType"]
-])
-
-// Applications send the same few names over and over; checking and title-casing each once saves a third of the head's
-// cost. Bounded, because a name may come from a client's data.
-const knownNames = new Map<string, FieldName>()
-const mostKnownNames = 512
-
-const fieldName = (given: string): FieldName | undefined => {
-  const known = knownNames.get(given)
-  if (known !== undefined) return known
-  if (typeof given !== "string" || !isToken(given)) return undefined
-  const name: FieldName = { title: titleCase(given), role: roles.get(given.toLowerCase()) ?? "Other" }
-  if (knownNames.size < mostKnownNames && given.length <= 64) knownNames.set(given, name)
-  return name
-}
-
-/**
- * `sOMe-WEirD` as `Some-Weird`: the first letter of each part between hyphens upper, the rest lower.
- *
- * @since 0.1.0
- */
-export const titleCase = (name: string): string =>
-  name.split("-").map((part) => part.charAt(0).toUpperCase() + part.slice(1).toLowerCase()).join("-")

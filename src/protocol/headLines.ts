@@ -1,0 +1,33 @@
+/**
+ * The lines that heads have in common.
+ *
+ * @since 0.2.0
+ */
+import { reasonOf } from "./reasonPhrase.js"
+
+// Nearly all heads begin with one of a few lines, and end with the date of this second: made once, these save a head most of
+// its small strings.
+const statusLines = new Map<number, readonly [http10: string, http11: string]>()
+
+/** @since 0.2.0 */
+export const statusLine = (minorVersion: 0 | 1, status: number, reason: string): string => {
+  if (reason !== reasonOf(status)) return `HTTP/1.${minorVersion} ${status} ${reason}\r\n`
+  let lines = statusLines.get(status)
+  if (lines === undefined) {
+    lines = [`HTTP/1.0 ${status} ${reason}\r\n`, `HTTP/1.1 ${status} ${reason}\r\n`]
+    statusLines.set(status, lines)
+  }
+  return lines[minorVersion]
+}
+
+let lastDate = ""
+let lastDateLine = ""
+
+/** @since 0.2.0 */
+export const dateLine = (date: string): string => {
+  if (date !== lastDate) {
+    lastDate = date
+    lastDateLine = `Date: ${date}\r\n`
+  }
+  return lastDateLine
+}
