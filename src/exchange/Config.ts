@@ -17,12 +17,23 @@ import type { TrustedProxies } from "./TrustedProxies.js"
  */
 export interface ServerLimits extends Limits {
   /**
-   * Connections served at a time. Further ones wait, unread, no longer than `timeouts.firstRequest`; one that is idle, or
-   * has sent nothing for a second, makes room. Default 1024.
+   * Connections that have a place, so that their requests are served. Further ones wait for one, no longer than
+   * `timeouts.firstRequest`; one that is idle, or has wasted its place for a while, makes room. Default 1024.
    */
   readonly connections: number
-  /** Connections that may wait for room; more are closed at once. Default 1024. */
+  /**
+   * Connections that may wait for a place: those that have asked are served first. For a further one whoever has asked nothing
+   * yet is closed, the oldest first; where all have, it is answered 503. Default 1024.
+   */
   readonly waitingConnections: number
+  /**
+   * The part of the places that one address keeps when others ask for one, and of all connections that it has at any time,
+   * above 0 and at most 1: an IPv4 address, or a /64 of IPv6. Trusted proxies and unix sockets may have all; 1 lets
+   * everybody. Default 0.9.
+   *
+   * @since 0.2.0
+   */
+  readonly addressShare: number
   /** TLS handshakes under way at a time; a further one takes the place of the oldest. Default 1024. */
   readonly handshakes: number
   /** Requests on one connection; the last one is answered `Connection: close`. Default `Infinity`. */

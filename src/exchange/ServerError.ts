@@ -76,7 +76,7 @@ export class TransportError extends TaggedError("TransportError")<{
  * @category errors
  */
 export class RequestError extends TaggedError("RequestError")<{
-  readonly reason: FailureReason | "HeadTimeout" | "IncompleteHead" | "Misdirected"
+  readonly reason: FailureReason | "HeadTimeout" | "IncompleteHead" | "Misdirected" | "NoRoom"
   readonly status: number
   readonly description: string
 }> {

@@ -10,6 +10,8 @@ import type { AbortReason } from "./Outcome.js"
 import type { Peer } from "./Peer.js"
 import type { Placed } from "./Places.js"
 import type { RequestError } from "./ServerError.js"
+import type { Share } from "./Shares.js"
+import type { Waste } from "./Waste.js"
 
 /**
  * - `Idle`: nothing is going on that closing would cut.
@@ -20,6 +22,14 @@ import type { RequestError } from "./ServerError.js"
  * @category models
  */
 export type Activity = "Idle" | "Busy" | "Lingering"
+
+/**
+ * Has a session a place, does it wait for one, or does it need none any more?
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Standing = "Waiting" | "Placed" | "Parting"
 
 /**
  * One accepted peer: reads its requests, gives each to the application as an exchange, and decides what becomes of the
@@ -43,6 +53,26 @@ export interface Session extends Placed {
   readonly quietSince: number
   /** Had the application not ended when it was told to? */
   readonly abandoned: boolean
+
+  standing: Standing
+  /** What its address has; absent where addresses are not told apart. */
+  addressShare: Share | undefined
+  /** Has it begun a head, and not ended it? */
+  readonly isAsking: boolean
+  /** Has the request that waits for a place come with all of its body? */
+  readonly asksWhole: boolean
+  /** What it makes of its place. */
+  readonly waste: Waste
+  /** Since when. */
+  readonly wastedSince: (now: number) => number
+  /** It is given a place. */
+  readonly enter: () => void
+  /** Others need its place, of which it makes nothing. */
+  readonly makeRoom: () => void
+  /** There is no room for its request. */
+  readonly turnAway: () => void
+  /** There is no room even for its end. */
+  readonly drop: () => void
 
   /** Begins to read. */
   readonly open: () => void

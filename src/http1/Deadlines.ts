@@ -7,12 +7,12 @@ import type { Rates, Timeouts } from "../exchange/Config.js"
 import type { Alarm } from "./Alarm.js"
 
 /**
- * What the peer is to send, or to do.
+ * What the peer is to send, or to do; `Place` is what the server is to give to a request.
  *
  * @since 0.2.0
  * @category models
  */
-export type Awaited = "FirstRequest" | "Idle" | "Head" | "Body" | "HalfClosed" | "Leftover" | "Linger"
+export type Awaited = "FirstRequest" | "Idle" | "Head" | "Place" | "Body" | "HalfClosed" | "Leftover" | "Linger"
 
 /**
  * Which deadline has passed: for what is awaited, for the whole request, for an answer to begin, for an interrupted
@@ -28,7 +28,7 @@ export type Passed = Awaited | "Request" | "Handler" | "Interrupt" | "Write" | "
  * @category models
  */
 export class Deadlines {
-  awaited: Awaited = "FirstRequest"
+  awaited: Awaited | undefined = "FirstRequest"
   /** Since when the peer is awaited. */
   quietSince: number
   private read: number
@@ -36,6 +36,7 @@ export class Deadlines {
   private handler = Infinity
   private interrupt = Infinity
   private write = Infinity
+  private writeSince = Infinity
   private handed = 0
   // most requests have no body, and most answers leave at once
   private body: Pace | undefined = undefined
@@ -75,6 +76,7 @@ export class Deadlines {
 
   /** Nothing is awaited of the peer. */
   awaitNothing(): void {
+    this.awaited = undefined
     this.read = Infinity
   }
 
@@ -127,7 +129,8 @@ export class Deadlines {
 
   /** Bytes wait for the kernel, which has taken so many until now. */
   awaitWrite(handed: number, now: number): void {
-    if (this.write < Infinity) return
+    if (this.writeSince < Infinity) return
+    this.writeSince = now
     this.write = now + this.timeouts.write
     this.download ??= new Pace(this.rates.download, this.rates.window)
     this.download.go(handed, now)
@@ -147,20 +150,26 @@ export class Deadlines {
     return this.handed === handed
   }
 
+  /** Does something wait for the kernel? */
+  get awaitsWrite(): boolean {
+    return this.writeSince < Infinity
+  }
+
   /** The kernel has taken something. */
   written(): void {
     this.write = Infinity
+    this.writeSince = Infinity
   }
 
   /** The kernel has taken all. */
   allWritten(): void {
-    this.write = Infinity
+    this.written()
     this.download?.stop()
   }
 
   /** All of a request and of its answer is over, or is not awaited any longer. */
   exchangeOver(): void {
-    this.read = Infinity
+    this.awaitNothing()
     this.request = Infinity
     this.handler = Infinity
     this.interrupt = Infinity
@@ -172,9 +181,21 @@ export class Deadlines {
     this.read = Infinity
     this.request = Infinity
     this.handler = Infinity
-    this.write = Infinity
+    this.allWritten()
     this.body?.stop()
-    this.download?.stop()
+  }
+
+  /**
+   * Since when the application waits for a body of which nothing comes, or less than the least rate; `Infinity` where it does
+   * not wait. `bytes` is how far it has come.
+   */
+  bodySince(bytes: number, now: number): number {
+    return this.awaited !== "Body" ? Infinity : Math.min(this.quietSince, this.body?.slowSince(bytes, now) ?? Infinity)
+  }
+
+  /** Since when the kernel takes nothing of what waits for it, or less than the least rate; `Infinity` where nothing waits. */
+  takenSince(handed: number, now: number): number {
+    return Math.min(this.writeSince, this.download?.slowSince(handed, now) ?? Infinity)
   }
 
   /** Takes a deadline that has passed, the most urgent first. `bodyBytes` and `handed` are how far both paces have come. */
@@ -233,6 +254,13 @@ class Pace {
   stop(): void {
     this.begun = -1
     this.deadline = Infinity
+  }
+
+  /** Since when it has been slower than that, in the window that runs; `Infinity` where it is not, or nobody waits. */
+  slowSince(bytes: number, now: number): number {
+    if (this.deadline === Infinity) return Infinity
+    const waited = this.waited + now - this.since
+    return (bytes - this.begun) * 1000 < this.least * waited ? now - waited : Infinity
   }
 
   isSlow(bytes: number, now: number): boolean {

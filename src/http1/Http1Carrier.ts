@@ -27,7 +27,7 @@ import type { Member, Sharer, Turn } from "./Turn.js"
  * @since 0.2.0
  * @category models
  */
-export type Phase = "Idle" | "Head" | "Busy" | "Lingering" | "Detached"
+export type Phase = "Idle" | "Head" | "Waiting" | "Busy" | "Lingering" | "Detached"
 
 /**
  * What an HTTP/1 connection needs of its server beside what any session does.
@@ -41,6 +41,10 @@ export interface Http1Host extends SessionHost {
   readonly parser: { readonly make: () => Reader }
   readonly scopeFor: (session: Session) => SessionScope
   readonly ended: (session: Session) => void
+  /** The head of its request is complete, and it has no place. */
+  readonly asked: (session: Session) => void
+  /** Its last answer is on its way: it needs no place any more. */
+  readonly parts: (session: Session) => void
 }
 
 /**

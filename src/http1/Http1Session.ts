@@ -22,23 +22,24 @@
 import { Exchange } from "../exchange/Exchange.js"
 import type { AbortReason } from "../exchange/Outcome.js"
 import { noBody, RequestBody } from "../exchange/RequestBody.js"
-import { type RequestError, requestErrorFrom, type TransportError } from "../exchange/ServerError.js"
+import { requestErrorFrom, type TransportError } from "../exchange/ServerError.js"
 import type { Activity, Session, SessionScope } from "../exchange/Session.js"
+import type { Withdrawal } from "../exchange/Wire.js"
 import type { RequestStart } from "../protocol/requestReader.js"
 import type { Passed } from "./Deadlines.js"
-import { Http1Carrier, type Http1Host } from "./Http1Carrier.js"
+import type { Http1Host } from "./Http1Carrier.js"
+import { Http1Guest } from "./Http1Guest.js"
 import { Http1Wire } from "./Http1Wire.js"
-import { describe, headTimeout, incompleteHead, isMisdirected, lateBody, misdirected, refusalHead } from "./refusals.js"
+import { describe, headTimeout, incompleteHead, isMisdirected, lateBody, misdirected, noRoom } from "./refusals.js"
 import type { Transport, TransportEvents } from "./Transport.js"
 
 /**
  * @since 0.1.0
  * @category models
  */
-export class Http1Session extends Http1Carrier implements Session {
+export class Http1Session extends Http1Guest implements Session {
   readonly scope: SessionScope
   place = -1
-  private awaitsTurn = false
   private endsAtRest = false
 
   constructor(id: number, transport: Transport, host: Http1Host) {
@@ -136,6 +137,9 @@ export class Http1Session extends Http1Carrier implements Session {
       case "Lingering":
         if (this.queue.empty) this.close()
         return
+      case "Waiting":
+        if (this.host.config.halfClose === "abort") this.close()
+        return
       case "Detached":
     }
   }
@@ -158,7 +162,7 @@ export class Http1Session extends Http1Carrier implements Session {
     }
     if (this.phase === "Head") {
       this.leaving.refuse(incompleteHead("the client left within a head"), this.inflow.requestLine, "", "")
-    }
+    } else if (this.asking !== undefined) this.leaving.refuse(noRoom(), this.asking.head.line, "", "")
     // what has taken the connection over ends with it
     if (this.phase === "Detached") {
       if (error === undefined) this.close()
@@ -192,13 +196,14 @@ export class Http1Session extends Http1Carrier implements Session {
         this.awaitsTurn = true
         break
       }
-      const message = inflow.next()
+      const message = this.asking ?? inflow.next()
       if (message === undefined) {
         this.awaitHead()
         break
       }
       if (message._tag === "RequestStart") {
         if (isMisdirected(message.head, this.peer)) this.refuse(misdirected(), message.head.line)
+        else if (this.standing !== "Placed" && !this.asksForPlace(message)) break
         else this.begin(message, now)
       } else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
       // what comes behind the first begins when that has been answered
@@ -226,9 +231,16 @@ export class Http1Session extends Http1Carrier implements Session {
     inflow.resume()
   }
 
+  private asksForPlace(message: RequestStart): boolean {
+    this.await(message)
+    this.host.asked(this)
+    return this.standing === "Placed"
+  }
+
   private begin(message: RequestStart, now: number): void {
     const { host } = this
     this.phase = "Busy"
+    this.asking = undefined
     if (this.inflow.ended) this.awaitHalfClosed()
     else this.deadlines.awaitNothing()
     this.read++
@@ -255,35 +267,21 @@ export class Http1Session extends Http1Carrier implements Session {
     this.begunAt = undefined
   }
 
-  private refuse(error: RequestError, line = this.inflow.requestLine): void {
-    const text = `${error.message}\n`
-    // RFC 9110, 9.3.2: to HEAD the head is the whole answer
-    this.leaving.refuse(
-      error,
-      line,
-      refusalHead(error.status, text.length, this.host),
-      line.startsWith("HEAD ") ? "" : text
-    )
-    this.linger(undefined)
-  }
-
   // ---------------------------------------------------------------------------------------------------------------
   // ending
 
   get activity(): Activity {
     if (this.isAtRest || (this.phase === "Detached" && this.markedIdle)) return "Idle"
-    return this.awaitsTurn || this.phase === "Head" || this.phase === "Detached" ||
+    return this.awaitsTurn || this.phase === "Head" || this.phase === "Waiting" || this.phase === "Detached" ||
         (this.phase === "Busy" && !this.isAnswered)
       ? "Busy"
       : "Lingering"
   }
 
-  get idleSince(): number | undefined {
-    return this.isAtRest && this.read > 0 ? this.quietSince : undefined
-  }
-
-  private get isAtRest(): boolean {
-    return this.phase === "Idle" && !this.awaitsTurn && this.queue.empty
+  // its last answer is on its way: it needs no place for that
+  protected override linger(why: Withdrawal | undefined): void {
+    super.linger(why)
+    this.host.parts(this)
   }
 
   abort(reason: AbortReason): void {
@@ -357,13 +355,15 @@ export class Http1Session extends Http1Carrier implements Session {
     this.late(passed)
   }
 
-  private late(passed: Passed): void {
+  protected late(passed: Passed): void {
     const { exchange } = this
     switch (passed) {
       case "FirstRequest":
       case "Idle":
       case "Linger":
         return this.close()
+      case "Place":
+        return this.refuse(noRoom())
       case "Head":
         return this.refuse(headTimeout("the head did not come in time"))
       case "Request":

@@ -18,14 +18,22 @@ export const headTimeout = (description: string): RequestError =>
 export const incompleteHead = (description: string): RequestError =>
   new RequestError({ reason: "IncompleteHead", status: 400, description })
 
+/** @since 0.2.0 */
+export const othersWait = "what was awaited did not come, and others wait for the place (limits.connections)"
+
 const bodyTimeout = (description: string): BodyError => new BodyError({ reason: "Timeout", status: 408, description })
 
 /** @since 0.2.0 */
 export const lateBody = {
   Request: () => bodyTimeout("the request did not come in time (timeouts.request)"),
+  Room: () => bodyTimeout(othersWait),
   Body: () => bodyTimeout("the body did not come in time"),
   BodyPace: () => bodyTimeout("the body comes too slowly (rates.body)")
 }
+
+/** @since 0.2.0 */
+export const noRoom = (): RequestError =>
+  new RequestError({ reason: "NoRoom", status: 503, description: "there is no room for the request now" })
 
 /** @since 0.2.0 */
 export const misdirected = (): RequestError =>
@@ -37,7 +45,9 @@ export const misdirected = (): RequestError =>
 
 /** @since 0.2.0 */
 export const refusalHead = (status: number, bodyLength: number, { config, time }: SessionHost): string => {
-  const fields = [["Content-Type", "text/plain; charset=utf-8"]] as const
+  const fields: Array<readonly [string, string]> = [["Content-Type", "text/plain; charset=utf-8"]]
+  // seconds: a place may be free again at once
+  if (status === 503) fields.push(["Retry-After", "1"])
   const head = prepare({ status, fields }, {
     // whatever the method was: it may not be known, and the connection closes
     method: "GET",

@@ -1,13 +1,21 @@
 /**
- * Who is let in: the connections there are, and those that wait for room.
+ * Who is let in: the connections there are, those that wait for a place, and who makes room for them.
+ *
+ * A connection has a place when one is free where it comes. Otherwise it waits, and its request is read meanwhile: who has
+ * asked is given a place before who has not. Where nobody has one to give, whoever makes the least of its place loses it.
+ * An address may have more than its share of them while nobody else asks for one, and is the first to make room.
  *
  * @since 0.1.0
  */
 import type { Clock } from "../exchange/Clock.js"
 import { Places } from "../exchange/Places.js"
 import type { Session } from "../exchange/Session.js"
+import { type Share, Shares } from "../exchange/Shares.js"
+import { Waste } from "../exchange/Waste.js"
 import type { Transport } from "../http1/Transport.js"
 import type { Config } from "./Config.js"
+import { Queue } from "./Queue.js"
+import { Wasters } from "./Wasters.js"
 
 /**
  * What becomes of transports that are admitted.
@@ -16,26 +24,38 @@ import type { Config } from "./Config.js"
  * @category models
  */
 export interface Reception {
-  /** There is room: a connection begins. */
-  readonly begin: (transport: Transport) => void
-  /** There is none, and no place to wait either, or it has waited too long. It is closed. */
-  readonly turnedAway: (transport: Transport, why: string) => void
+  /** Makes a connection, which is not open yet. */
+  readonly begin: (transport: Transport) => Session
   /** Connections begin to wait for room, or none does any more. */
   readonly crowded: (waiting: boolean) => void
 }
 
-/** Milliseconds that a connection may take to begin its first request, before it makes room; and that a calm must last. */
-const moment = 1000
+/**
+ * Milliseconds that a connection may waste its place while others wait for one, twice as many where it sends or receives; twice
+ * as many that one which was told to make room may take, and that a calm must last.
+ */
+const moment = 500
+/** Connections beyond all places, to be told that there is none. */
+const mostRefused = 256
 
 /**
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export class Admission {
-  private readonly open = new Places<Session>()
-  private readonly waiting: Array<{ readonly transport: Transport; readonly since: number }> = []
-  // told to make room, and not gone yet
-  private readonly leaving = new Set<Session>()
+  private readonly all = new Places<Session>()
+  private readonly wasters = new Wasters(this.all)
+  // who wait for a place: without a request, with a whole one, and with one whose body is to come
+  private readonly silent = new Set<Session>()
+  private readonly whole = new Queue(moment)
+  private readonly begun = new Queue(moment)
+  // who were told to make room, and when
+  private readonly yielding = new Map<Session, number>()
+  private readonly shares: Shares
+  private readonly most: number
+  private readonly mostPlaces: number
+  private readonly mostOfOne: number
+  private taken = 0
   private crowded = false
   private closed = false
   private lastWaited = -Infinity
@@ -44,110 +64,231 @@ export class Admission {
     private readonly config: Config,
     private readonly time: Clock,
     private readonly reception: Reception
-  ) {}
+  ) {
+    const { limits: { addressShare, connections, waitingConnections }, trustedProxies } = config
+    this.most = connections + waitingConnections
+    this.shares = new Shares((address) => addressShare === 1 || trustedProxies.trusts(address))
+    this.mostPlaces = Math.max(1, Math.floor(connections * addressShare))
+    this.mostOfOne = Math.ceil(this.most * addressShare)
+  }
 
   /** How many are being served. */
   get size(): number {
-    return this.open.size
+    return this.all.size - this.waitingSize
   }
 
-  /** How many wait for room. */
+  /** How many wait for a place. */
   get waitingSize(): number {
-    return this.waiting.length
+    return this.silent.size + this.whole.size + this.begun.size
+  }
+
+  /** Does a request wait for a place? */
+  get isAsked(): boolean {
+    return this.whole.size + this.begun.size > 0
+  }
+
+  /** The same, or has one begun that does? */
+  get isSoonAsked(): boolean {
+    return this.isAsked || firstOf(this.silent, ({ isAsking }) => isAsking) !== undefined
   }
 
   [Symbol.iterator](): IterableIterator<Session> {
-    return this.open[Symbol.iterator]()
+    return this.all[Symbol.iterator]()
   }
 
-  /** Lets a connection in, now or when there is room. One with nothing to do makes room. */
+  /** Lets a connection in: to a place, or to wait for one. */
   admit(transport: Transport): void {
-    const { limits } = this.config
     if (this.closed) return transport.destroy()
-    if (this.open.size < limits.connections) return this.reception.begin(transport)
-    if (this.waiting.length >= limits.waitingConnections) return this.turnAway(transport, "no room for a connection")
+    const share = this.shares.join(transport.remote)
+    const tooMany = share !== undefined && share.connections > this.mostOfOne
+    const fits = (!tooMany && this.all.size < this.most) || this.dropOne(tooMany ? share : undefined)
+    if (!fits && this.all.size >= this.most + mostRefused) {
+      this.shares.leave(share)
+      return transport.destroy()
+    }
+    const connection = this.reception.begin(transport)
+    connection.addressShare = share
+    this.all.add(connection)
+    if (!fits) connection.standing = "Parting"
+    else if (this.hasRoom) this.take(connection)
+    else this.silent.add(connection)
+    connection.open()
+    if (!fits) connection.turnAway()
+  }
+
+  /** The head of its request is complete, and it has no place. */
+  asked(connection: Session): void {
+    if (!this.silent.delete(connection)) return
+    ;(connection.asksWhole ? this.whole : this.begun).add(connection)
     const now = this.time.now()
-    this.waiting.push({ transport, since: now })
-    this.makeRoom(now)
-    this.lookForCrowd(now)
+    this.give()
+    if (connection.standing === "Waiting") {
+      this.makeRoom(connection.addressShare, now)
+      this.lookForCrowd(now)
+    }
+  }
+
+  /** Its last answer is on its way: it needs no place for that. */
+  parts(connection: Session): void {
+    if (connection.place < 0 || connection.standing === "Parting") return
+    this.forget(connection)
+    connection.standing = "Parting"
+    this.give()
+  }
+
+  /** It has ended. */
+  remove(connection: Session): void {
+    if (connection.place < 0) return
+    this.all.delete(connection)
+    this.forget(connection)
+    this.shares.leave(connection.addressShare)
+    this.give()
   }
 
   /** Nobody is let in any more, nor is who waits. */
   close(): void {
     this.closed = true
-    for (const { transport } of this.waiting.splice(0)) transport.destroy()
+    for (const connection of [...this.silent]) connection.close()
+    for (const queue of [this.whole, this.begun]) for (const connection of [...queue]) connection.turnAway()
   }
 
-  add(connection: Session): void {
-    this.open.add(connection)
-  }
-
-  remove(connection: Session): void {
-    this.open.delete(connection)
-    this.leaving.delete(connection)
-    if (this.open.size >= this.config.limits.connections) return
-    const next = this.waiting.shift()
-    if (next !== undefined) this.reception.begin(next.transport)
-  }
-
-  /** Looks after those that wait: none waits longer than it would be waited for. */
+  /** Looks after those that wait. */
   sweep(now: number): void {
-    const { firstRequest } = this.config.timeouts
-    while (this.waiting.length > 0 && now - this.waiting[0].since >= firstRequest) {
-      const late = this.waiting.shift()
-      if (late !== undefined) this.turnAway(late.transport, "no room for a connection in time")
-    }
-    while (this.isCrowded && this.makeRoom(now));
+    this.insist(now)
+    while (this.isCrowded && this.makeRoomForAny(now));
     this.lookForCrowd(now)
   }
 
-  /** When to look after them again; `Infinity` where nobody waits. */
+  /** When to look after them again; `Infinity` where nobody is to make room. */
   nextLook(now: number): number {
-    return this.waiting.length > 0 || this.crowded ? now : Infinity
+    return this.isAsked || this.yielding.size > 0 || this.crowded ? now : Infinity
   }
 
-  private turnAway(transport: Transport, why: string): void {
-    this.reception.turnedAway(transport, why)
-    transport.destroy()
+  private get hasRoom(): boolean {
+    return this.taken < this.config.limits.connections
   }
 
-  // Does somebody wait for whom no room is being made?
+  private take(connection: Session): void {
+    this.taken++
+    if (connection.addressShare !== undefined) connection.addressShare.places++
+    connection.enter()
+  }
+
+  // It has no place any more, and waits for none.
+  private forget(connection: Session): void {
+    if (connection.standing === "Waiting") this.waitNoMore(connection)
+    if (connection.standing !== "Placed") return
+    this.yielding.delete(connection)
+    this.taken--
+    if (connection.addressShare !== undefined) connection.addressShare.places--
+  }
+
+  private waitNoMore(connection: Session): void {
+    if (!this.silent.delete(connection) && !this.whole.delete(connection)) this.begun.delete(connection)
+  }
+
+  // What was told to make room, and does not, is ended.
+  private insist(now: number): void {
+    for (const [connection, since] of this.yielding) {
+      if (now - since < 2 * moment) continue
+      this.yielding.delete(connection)
+      connection.abort("ReadTimeout")
+    }
+  }
+
+  // Gives what places there are to those that have asked, and else to those that may.
+  private give(): void {
+    while (!this.closed && this.waitingSize > 0 && this.hasRoom) {
+      const now = this.time.now()
+      const next = this.nextAsking(now, this.isModest) ?? this.nextAsking(now, anybody) ?? firstOf(this.silent, anybody)
+      if (next === undefined) return
+      this.waitNoMore(next)
+      this.take(next)
+    }
+  }
+
+  private nextAsking(now: number, isMeant: (connection: Session) => boolean): Session | undefined {
+    return this.whole.next(now, isMeant) ?? this.begun.next(now, isMeant)
+  }
+
+  private readonly isModest = ({ addressShare: share }: Session): boolean =>
+    share === undefined || share.places < this.mostPlaces
+
+  private readonly isGreedy = ({ addressShare: share }: Session): boolean =>
+    share !== undefined && share.places > this.mostPlaces
+
+  // Has somebody asked for whom no room is being made?
   private get isCrowded(): boolean {
-    return this.waiting.length > this.leaving.size
+    return this.whole.size + this.begun.size > this.yielding.size
   }
 
   private lookForCrowd(now: number): void {
     if (this.isCrowded) {
       this.lastWaited = now
       if (!this.crowded) this.reception.crowded(this.crowded = true)
-    } else if (this.crowded && now - this.lastWaited >= moment) this.reception.crowded(this.crowded = false)
+    } else if (this.crowded && now - this.lastWaited >= 2 * moment) {
+      this.wasters.forget()
+      this.reception.crowded(this.crowded = false)
+    }
   }
 
-  // Closes the connection that has waited longest for another request, or else the oldest one that has sent nothing and
-  // had the time to.
-  private makeRoom(now: number): boolean {
-    let longest: Session | undefined
-    let earliest = Infinity
-    let silent: Session | undefined
-    for (const connection of this.open) {
-      if (this.leaving.has(connection)) continue
-      const idleSince = connection.idleSince
-      if (idleSince === undefined) {
-        const isSilent = connection.requests === 0 && connection.activity === "Idle" && now - connection.since >= moment
-        if (isSilent && isOlder(connection, silent)) silent = connection
-      } else if (idleSince < earliest || (idleSince === earliest && isOlder(connection, longest))) {
-        longest = connection
-        earliest = idleSince
+  private makeRoomForAny(now: number): boolean {
+    const tried = new Set<Share | undefined>()
+    for (const queue of [this.whole, this.begun]) {
+      for (const { addressShare: share } of queue) {
+        if (tried.has(share)) continue
+        tried.add(share)
+        if (this.makeRoom(share, now)) return true
       }
     }
-    const closed = longest ?? silent
-    if (closed === undefined) return false
-    this.leaving.add(closed)
-    closed.close()
+    return false
+  }
+
+  // Takes a place from who wastes it most: of its own address where that has its share, else of one that has more than that,
+  // else of any.
+  private makeRoom(share: Share | undefined, now: number): boolean {
+    const wasting = share !== undefined && share.places >= this.mostPlaces
+      ? this.worst(now, share, (connection) => connection.addressShare === share)
+      : this.worst(now, "Greedy", this.isGreedy) ?? this.worst(now, "All", anybody)
+    if (wasting === undefined) return false
+    this.yielding.set(wasting, now)
+    wasting.makeRoom()
     return true
+  }
+
+  private worst(now: number, key: unknown, isMeant: (connection: Session) => boolean): Session | undefined {
+    return this.wasters.take(
+      now,
+      key,
+      ({ connection, kind, since }) =>
+        kind > Waste.Parting && connection.standing === "Placed" && !this.yielding.has(connection) &&
+        now - since >= patience(kind) && isMeant(connection)
+    )
+  }
+
+  // Ends a connection at once: one that was told its last, that waits without a request, that wastes a place without
+  // having asked anything, whose body is yet to come, or else that has waited with its request for long.
+  private dropOne(share: Share | undefined): boolean {
+    const now = this.time.now()
+    const isMeant = (connection: Session): boolean => share === undefined || connection.addressShare === share
+    const found =
+      this.wasters.take(now, share, ({ connection, kind }) => kind === Waste.Parting && isMeant(connection)) ??
+        firstOf(this.silent, isMeant) ??
+        this.wasters.take(now, share, ({ connection, kind }) => kind < Waste.Body && isMeant(connection)) ??
+        firstOf(this.begun, isMeant) ?? this.whole.tired(now, isMeant)
+    found?.drop()
+    return found !== undefined
   }
 }
 
-// their order is none
-const isOlder = (connection: Session, other: Session | undefined): boolean =>
-  other === undefined || connection.peer.id < other.peer.id
+const patience = (kind: Waste): number => kind === Waste.Idle ? 0 : kind < Waste.Body ? moment : 2 * moment
+
+const anybody = (): boolean => true
+
+const firstOf = (
+  connections: Iterable<Session>,
+  isMeant: (connection: Session) => boolean
+): Session | undefined => {
+  for (const connection of connections) if (isMeant(connection)) return connection
+  return undefined
+}

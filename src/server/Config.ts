@@ -5,12 +5,12 @@
  */
 import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
-import type { Config } from "../exchange/Config.js"
+import type { Config, ServerLimits } from "../exchange/Config.js"
+import { OptionError } from "../exchange/ServerError.js"
+import { nobody } from "../exchange/TrustedProxies.js"
 import { forwardedFields } from "../protocol/forwarded.js"
 import { defaultLimits, strict } from "../protocol/limits.js"
 import { noSuchOption, pathsIn } from "./OptionNames.js"
-import { OptionError } from "../exchange/ServerError.js"
-import { nobody } from "../exchange/TrustedProxies.js"
 
 export type { Believed, Config, Rates, ServerLimits, Timeouts } from "../exchange/Config.js"
 
@@ -23,6 +23,7 @@ export const defaults: Config = {
     ...defaultLimits,
     connections: 1024,
     waitingConnections: 1024,
+    addressShare: 0.9,
     handshakes: 1024,
     requestsPerConnection: Infinity,
     wholeBody: 10_485_760,
@@ -84,7 +85,7 @@ type Group = "limits" | "timeouts" | "rates" | "parser"
  */
 export const make = (partial: Partial = {}): Config => ({
   ...checked(overlay("", defaults, partial)),
-  limits: numbers("limits", defaults.limits, partial.limits, {
+  limits: shared(numbers("limits", defaults.limits, partial.limits, {
     requestLine: 1,
     fieldLine: 1,
     fieldSection: 1,
@@ -92,11 +93,16 @@ export const make = (partial: Partial = {}): Config => ({
     connections: 1,
     handshakes: 1,
     requestsPerConnection: 1
-  }),
+  })),
   timeouts: finite(numbers("timeouts", defaults.timeouts, partial.timeouts, { handshake: 1 })),
   rates: numbers("rates", defaults.rates, partial.rates, { window: 1 }),
   parser: switches("parser", defaults.parser, partial.parser)
 })
+
+const shared = (limits: ServerLimits): ServerLimits => {
+  if (limits.addressShare > 0 && limits.addressShare <= 1) return limits
+  throw invalid("limits.addressShare", "a number above 0, at most 1", limits.addressShare)
+}
 
 const invalid = (option: string, meant: string, given: unknown): OptionError =>
   new OptionError({ option, description: `must be ${meant}; it is ${Inspectable.toStringUnknown(given)}` })

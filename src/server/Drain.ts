@@ -85,7 +85,7 @@ export class Drain {
   begin(settle: number): void {
     this.settle = settle
     this.begun = this.time.now()
-    this.seen = this.connections.size
+    this.seen = this.connections.size + this.connections.waitingSize
   }
 
   /** A connection is let in. */

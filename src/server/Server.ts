@@ -17,7 +17,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
-import * as Address from "../exchange/Address.js"
+import type * as Address from "../exchange/Address.js"
 import type { Engine } from "../exchange/Engine.js"
 import type { Exchange } from "../exchange/Exchange.js"
 import type { BindError } from "../exchange/ServerError.js"
@@ -158,8 +158,7 @@ export const serve = (
     let connectionCount = 0
 
     const connections = new Admission(config, time, {
-      begin: (transport) => accept(transport),
-      turnedAway: (transport, why) => log("Error", `${why} (${Address.peerName(transport.remote)})`),
+      begin: (transport) => begin(transport),
       crowded: (waiting) =>
         log(
           "Info",
@@ -206,8 +205,8 @@ export const serve = (
         }
       },
       scopeFor: (session) => new ScopedSession(session),
-      mayPersist: () => !drain.draining && connections.waitingSize === 0,
-      mayStay: () => !drain.closesIdle && connections.waitingSize === 0,
+      mayPersist: () => !drain.draining && !connections.isSoonAsked,
+      mayStay: () => !drain.closesIdle && !connections.isAsked,
       record: (exchange, now) => {
         tally.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime, exchange.outcome)
         if (write === undefined) {
@@ -255,6 +254,11 @@ export const serve = (
       runDetached: (effect, settings) => {
         fork(effect, settings).addObserver(drain.behind(drain.detach()))
       },
+      asked: (session) => {
+        connections.asked(session)
+        alarm.by(connections.nextLook(time.now()))
+      },
+      parts: (session) => connections.parts(session),
       ended: (session) => {
         connections.remove(session)
         countSoon(time.now())
@@ -262,22 +266,18 @@ export const serve = (
       }
     }
 
-    const accept = (transport: Transport): void => {
+    const begin = (transport: Transport): Session => {
       const connection = new Http1Session(++connectionCount, transport, host)
-      connections.add(connection)
       drain.admitted()
       countSoon(connection.since)
       tally.connectionAccepted()
       log("Debug", () => `accepted (${connection.peer.name})`)
-      connection.open()
+      return connection
     }
 
     const listening = yield* Scope.make()
     const bound: Bound = yield* listener.bind({
-      accepted: (transport) => {
-        connections.admit(transport)
-        if (connections.waitingSize > 0) alarm.by(time.now())
-      },
+      accepted: (transport) => connections.admit(transport),
       lost: (error, remote) => {
         tally.connectionLost(error)
         if (remote === undefined) log("Error", `the listener failed: ${error.message}`)
@@ -478,7 +478,7 @@ const sweeper = (connections: Admission): { readonly ring: (now: number) => numb
 
 const statesOf = (connections: Admission): ServerMetrics["connections"] => {
   let idle = 0
-  for (const { activity } of connections) if (activity === "Idle") idle++
+  for (const { activity, standing } of connections) if (activity === "Idle" && standing !== "Waiting") idle++
   return { idle, active: connections.size - idle, waiting: connections.waitingSize }
 }
 

@@ -15,6 +15,7 @@ interface Scene {
   /** Connects, and waits until the server has it. */
   readonly connect: Effect.Effect<WireClient>
   readonly connectNow: Effect.Effect<WireClient>
+  readonly connectFrom: (host: string) => Effect.Effect<WireClient>
   readonly running: Server.Running
   /** Lines about room, each with its level. */
   readonly log: Array<string>
@@ -37,9 +38,15 @@ const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) =
     const { connect } = yield* MemoryListener.MemoryListener
     const scope = yield* Effect.scope
     const connectNow = connect().pipe(Effect.provideService(Scope.Scope, scope))
+    const connectFrom = (host: string) =>
+      connect({ remote: { _tag: "Tcp", host, port: 1 } }).pipe(
+        Effect.provideService(Scope.Scope, scope),
+        Effect.tap(settled)
+      )
     yield* use({
       connect: Effect.tap(connectNow, settled),
       connectNow,
+      connectFrom,
       running,
       log,
       pass: (seconds) => settled.pipe(Effect.zipRight(TestClock.adjust(seconds * 1000)), Effect.zipRight(settled)),
@@ -141,27 +148,126 @@ describe("when there is no room", () => {
       })))
 
   it.scoped("nobody waits longer than for a first request", () =>
-    scene({ connections: 1 }, ({ connect, log, pass, running }) =>
+    scene({ connections: 1 }, ({ connect, log, pass }) =>
       Effect.gen(function*() {
         const busy = yield* connect
         busy.send(get("/work"))
         yield* pass(1)
         const waiting = yield* connect
+        waiting.send(get())
         yield* pass(9)
         expect(waiting.ended).toBe(false)
         yield* pass(1.6)
-        expect([waiting.ended, busy.ended]).toEqual([true, false])
-        expect(yield* running.connections).toEqual({ open: 1, waiting: 0 })
-        expect(log[1]).toBe("ERROR no room for a connection in time (peer)")
+        const refused = yield* Effect.promise(() => waiting.response())
+        expect([refused.status, refused.get("retry-after"), busy.ended]).toEqual([503, "1", false])
+        expect(log[1]).toBe("INFO refused (peer) NoRoom: there is no room for the request now")
       })))
 
-  it.scoped("and no place to wait: closed at once", () =>
-    scene({ connections: 1, waitingConnections: 1 }, ({ connect, log }) =>
+  it.scoped("and no place to wait: refused at once", () =>
+    scene({ connections: 1, waitingConnections: 1 }, ({ connect, log, pass }) =>
       Effect.gen(function*() {
         ;(yield* connect).send(get("/work"))
-        yield* connect
+        const second = yield* connect
+        second.send(get("/work"))
+        yield* pass(0)
         const third = yield* connect
-        expect(third.ended).toBe(true)
-        expect(log[1]).toBe("ERROR no room for a connection (peer)")
+        third.send(get())
+        expect((yield* Effect.promise(() => third.response())).status).toBe(503)
+        expect([second.ended, log[1]]).toEqual([
+          false,
+          "INFO refused (peer) NoRoom: there is no room for the request now"
+        ])
       })))
+
+  it.scoped("who waits and has asked nothing yet is closed for who comes", () =>
+    scene({ connections: 1, waitingConnections: 1 }, ({ connect, finish }) =>
+      Effect.gen(function*() {
+        ;(yield* connect).send(get("/work"))
+        const silent = yield* connect
+        const third = yield* connect
+        third.send(get())
+        expect(silent.ended).toBe(true)
+        finish()
+        expect((yield* Effect.promise(() => third.response())).status).toBe(200)
+      })))
+
+  it.scoped("an unfinished head makes some, the longest first, and is answered 408", () =>
+    scene({ connections: 2 }, ({ connect, pass }) =>
+      Effect.gen(function*() {
+        const slow = [yield* connect, yield* connect]
+        slow[1].send("GET / HTTP/1.1\r\nHost: a\r\n")
+        yield* pass(0.3)
+        slow[0].send("GET / HTTP/1.1\r\n")
+        yield* pass(0.8)
+        yield* answered(yield* connect)
+        expect((yield* Effect.promise(() => slow[1].response())).status).toBe(408)
+        expect(slow[0].received).toBe(0)
+      })))
+
+  it.scoped("a request that waits is served as soon as there is a place, before those that have asked nothing", () =>
+    scene({ connections: 1 }, ({ connect, finish, pass }) =>
+      Effect.gen(function*() {
+        const busy = yield* connect
+        busy.send(get("/work"))
+        yield* pass(0)
+        const silent = yield* connect
+        const asking = yield* connect
+        asking.send(get())
+        yield* pass(0)
+        expect(asking.received).toBe(0)
+        finish()
+        busy.close()
+        expect((yield* Effect.promise(() => asking.response())).status).toBe(200)
+        expect(silent.ended).toBe(false)
+      })))
+
+  describe("an address that has more than its share of the places", () => {
+    const places = { connections: 4, addressShare: 0.5 }
+
+    it.scoped("has all while nobody else asks for one", () =>
+      scene(places, ({ connect, running }) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 4; i++) (yield* connect).send(get("/work"))
+          expect(yield* running.connections).toEqual({ open: 4, waiting: 0 })
+        })))
+
+    it.scoped("makes room for another address, though somebody else wastes more", () =>
+      scene(places, ({ connect, connectFrom, pass }) =>
+        Effect.gen(function*() {
+          const other = yield* connectFrom("192.0.2.1")
+          const own = [yield* connect, yield* connect, yield* connect]
+          yield* pass(1)
+          for (const client of own) client.send("GET / HTTP/1.1\r\n")
+          yield* pass(1)
+          yield* answered(yield* connectFrom("192.0.2.2"))
+          expect([other.ended, own.map(({ received }) => received > 0)]).toEqual([false, [true, false, false]])
+        })))
+
+    it.scoped("is given a place behind those that have less", () =>
+      scene(places, ({ connect, connectFrom, finish, pass }) =>
+        Effect.gen(function*() {
+          const busy = [yield* connect, yield* connect, yield* connect, yield* connect]
+          for (const client of busy) client.send(get("/work"))
+          yield* pass(0)
+          const own = yield* connect
+          own.send(get("/work"))
+          const other = yield* connectFrom("192.0.2.1")
+          other.send(get())
+          yield* pass(0)
+          busy[0].reset()
+          yield* pass(0)
+          expect((yield* Effect.promise(() => other.response())).status).toBe(200)
+          finish()
+        })))
+
+    it.scoped("is not looked for where it is 1, or the address is trusted", () =>
+      scene({ connections: 2, addressShare: 1 }, ({ connect, connectFrom, pass }) =>
+        Effect.gen(function*() {
+          const oldest = yield* connectFrom("192.0.2.1")
+          yield* connect
+          yield* pass(1)
+          yield* answered(yield* connect)
+          expect(oldest.ended).toBe(true)
+        })))
+  })
 })

@@ -1,0 +1,64 @@
+/**
+ * How many connections each address has, so that none takes all the room.
+ *
+ * @since 0.2.0
+ */
+import type { Address } from "./Address.js"
+
+/**
+ * What one address has.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export class Share {
+  /** Connections with a place. */
+  places = 0
+  /** All connections, those included that wait or are on their way out. */
+  connections = 0
+
+  constructor(readonly name: string) {}
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export class Shares {
+  private readonly shares = new Map<string, Share>()
+
+  /** @param exempt may an address take as much as there is? */
+  constructor(private readonly exempt: (address: Address) => boolean) {}
+
+  /** Counts a connection. There is no share of what nobody is to be told apart by, as on a unix socket. */
+  join(address: Address): Share | undefined {
+    if (address._tag === "Unix" || this.exempt(address)) return undefined
+    const name = networkOf(address.host)
+    let share = this.shares.get(name)
+    if (share === undefined) this.shares.set(name, share = new Share(name))
+    share.connections++
+    return share
+  }
+
+  /** The connection has ended. */
+  leave(share: Share | undefined): void {
+    if (share !== undefined && --share.connections === 0) this.shares.delete(share.name)
+  }
+}
+
+/**
+ * Who is one and the same: an IPv4 address, and the /64 that one subscriber has of IPv6 (RFC 6177).
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const networkOf = (host: string): string => {
+  if (!host.includes(":")) return host
+  // an IPv4 address in IPv6's clothes (RFC 4291, 2.5.5.2)
+  if (host.includes(".")) return host.slice(host.lastIndexOf(":") + 1)
+  const [before, after] = host.split("%", 1)[0].split("::")
+  const groups = before === "" ? [] : before.split(":")
+  const behind = after === undefined || after === "" ? [] : after.split(":")
+  while (after !== undefined && groups.length + behind.length < 8) groups.push("0")
+  return [...groups, ...behind].slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(":")
+}

@@ -1,0 +1,53 @@
+/**
+ * Connections whose requests wait for a place.
+ *
+ * @since 0.2.0
+ */
+
+import type { Session } from "../exchange/Session.js"
+
+/**
+ * Who came first is first, until that one has waited for long: then there are more than can be served, and who came last is
+ * the one that is still there to hear the answer.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export class Queue {
+  private readonly waiting: Array<Session> = []
+
+  /** @param patience milliseconds that the first one is first */
+  constructor(private readonly patience: number) {}
+
+  get size(): number {
+    return this.waiting.length
+  }
+
+  [Symbol.iterator](): IterableIterator<Session> {
+    return this.waiting.values()
+  }
+
+  add(connection: Session): void {
+    this.waiting.push(connection)
+  }
+
+  delete(connection: Session): boolean {
+    const at = this.waiting.indexOf(connection)
+    if (at >= 0) this.waiting.splice(at, 1)
+    return at >= 0
+  }
+
+  /** The next one that fits. */
+  next(now: number, fits: (connection: Session) => boolean): Session | undefined {
+    return this.isLong(now) ? [...this.waiting].reverse().find(fits) : this.waiting.find(fits)
+  }
+
+  /** Who has waited for longer than it is the first. */
+  tired(now: number, fits: (connection: Session) => boolean): Session | undefined {
+    return this.isLong(now) ? this.waiting.find(fits) : undefined
+  }
+
+  private isLong(now: number): boolean {
+    return this.waiting.length > 0 && now - this.waiting[0].quietSince > this.patience
+  }
+}
