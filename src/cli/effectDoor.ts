@@ -38,7 +38,7 @@ export const open: Open = async ({ value }, serve, enough, listening) => {
   const given = {
     ...serve.options,
     timeouts: { ...groupOf(serve.options, "timeouts"), settle: serve.settle, grace: serve.grace },
-    ...(listener === undefined ? {} : { fd: listener.fd, backlog: listener.backlog })
+    ...(listener === undefined ? {} : { ...listener, tls: undefined })
   }
   if (!isOptions(given)) throw new TypeError("no options")
   const { config, door, listening: where } = split(given)

@@ -52,7 +52,9 @@ export const makePlan = (
           listeners: listening.map(({ tls: secured }, i) => ({
             fd: firstDescriptor + i,
             backlog: settings.backlog,
-            tls: secured ? tls : undefined
+            tls: secured ? tls : undefined,
+            proxy: settings.proxyProtocol === "off" ? undefined : settings.proxyProtocol,
+            proxyFrom: settings.proxyProtocol === "off" ? undefined : settings.proxyFrom
           })),
           options: settings.options,
           accessLog: settings.accessLog,

@@ -65,6 +65,9 @@ export interface WorkerListener {
   readonly fd: number
   readonly backlog: number
   readonly tls: Tls | undefined
+  /** Which PROXY headers its connections begin with; `undefined`: none. */
+  readonly proxy: "v1" | "v2" | "any" | undefined
+  readonly proxyFrom: ReadonlyArray<string> | undefined
 }
 
 /**

@@ -16,8 +16,8 @@ import { tlsOptions } from "./tlsOptions.js"
  */
 export const open = (facade: typeof Facade): Open => async (app, serve, enough, listening) => {
   const { listen, server, wrapTls } = facade
-  const listenerOf = ({ backlog, fd, tls }: WorkerListener) =>
-    tls === undefined ? listen({ fd, backlog }) : wrapTls(listen({ fd, backlog }), tlsOptions(tls))
+  const listenerOf = ({ tls, ...where }: WorkerListener) =>
+    tls === undefined ? listen(where) : wrapTls(listen(where), tlsOptions(tls))
   const count = counter(serve.tellAfter, enough)
   const inner = appOf(app, facade.fetchApp)
   const counted: Facade.App = serve.tellAfter === 0 ? inner : (env, startResponse) => {
@@ -27,7 +27,11 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough, 
   const options: Facade.ServerOptions = {
     multiprocess: serve.multiprocess,
     ...serve.options,
-    ...(serve.accessLog === "-" ? {} : serve.accessLog === "none" ? { logOutput: false } : { log: serve.accessLog }),
+    ...(serve.accessLog === "-"
+      ? {}
+      : serve.accessLog === "none"
+      ? { log: () => undefined, errorLog: 2 }
+      : { log: serve.accessLog }),
     ...(serve.logFormat === undefined ? {} : { logFormat: serve.logFormat })
   }
   listening()

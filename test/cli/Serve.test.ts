@@ -82,6 +82,26 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     expect(await program.ended).toMatchObject({ code: 0 })
   })
 
+  it("believes a PROXY header where it is told to, and keeps failures in sight without an access log", async () => {
+    write(
+      folder,
+      "peer.mjs",
+      `export default (env, startResponse) => {
+  if (env.PATH_INFO === "/fail") throw new Error("bad luck")
+  startResponse("200 OK", [["Content-Type", "text/plain"]])
+  return env.REMOTE_ADDR + " " + env["wsgi.multiprocess"]
+}`
+    )
+    await using program = serve("peer.mjs", "--proxy-protocol", "v1", "--workers", "2", "--settle", "0s")
+    const port = await portOf(program)
+    await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+    client.send("PROXY TCP4 203.0.113.7 203.0.113.8 4000 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    expect(Buffer.from((await client.response()).body).toString()).toBe("203.0.113.7 true")
+    client.send("GET /fail HTTP/1.1\r\nHost: a\r\n\r\n")
+    expect((await client.response()).status).toBe(500)
+    await program.line(/bad luck/)
+  })
+
   it("starts a worker again that ends by itself", async () => {
     await using program = serve("hello.mjs", "--settle", "0s")
     const port = await portOf(program)

@@ -23,7 +23,7 @@ const plan: Plan = {
   child: { env: {}, nodeArgs: [], cwd: "/", descriptors: [3] },
   assignment: {
     app: { name: "app.mjs", file: "/app.mjs", export: "default", factory: false, interface: "auto" },
-    listeners: [{ fd: 4, backlog: 511, tls: undefined }],
+    listeners: [{ fd: 4, backlog: 511, tls: undefined, proxy: undefined, proxyFrom: undefined }],
     options: {},
     accessLog: "none",
     logFormat: undefined,
