@@ -218,8 +218,8 @@ const listOf = (given: string | undefined): ReadonlyArray<string> | undefined =>
 
 const workersOf = (given: unknown): Values.Read<number | "auto"> => {
   if (given === "auto") return { value: "auto" }
-  const read = Values.count(0, 1024)(given)
-  return "value" in read ? read : { expected: "auto, or a whole number from 0 to 1024" }
+  const read = Values.count(1, 1024)(given)
+  return "value" in read ? read : { expected: "auto, or a whole number from 1 to 1024" }
 }
 
 // Variables that are not ours, and so are taken where nothing else says anything.
