@@ -225,9 +225,30 @@ beforeAll(async () => {
 afterAll(() => fs.rmSync(folder, { recursive: true }))
 
 // What a kernel holds between two sockets of one machine grows as it sees fit.
-const sockets = { slack: 16_777_216, bulk: 50_331_648, pipelined: 10_000, resets: false, endsWithFailure: true, holdsParts: true }
-const memory = { slack: 655_360, bulk: 2_097_152, pipelined: 10_000, resets: true, endsWithFailure: true, holdsParts: true }
-const narrow = { slack: 229_376, bulk: 294_912, pipelined: 2_500, resets: true, endsWithFailure: true, holdsParts: true }
+const sockets = {
+  slack: 16_777_216,
+  bulk: 50_331_648,
+  pipelined: 10_000,
+  resets: false,
+  endsWithFailure: true,
+  holdsParts: true
+}
+const memory = {
+  slack: 655_360,
+  bulk: 2_097_152,
+  pipelined: 10_000,
+  resets: true,
+  endsWithFailure: true,
+  holdsParts: true
+}
+const narrow = {
+  slack: 229_376,
+  bulk: 294_912,
+  pipelined: 2_500,
+  resets: true,
+  endsWithFailure: true,
+  holdsParts: true
+}
 
 conformance(door("tcp", { ...sockets, resets: true }, () => ({ listener: listen(), connect })))
 

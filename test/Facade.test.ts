@@ -15,6 +15,7 @@ it("the facade has these values, and types beside", () => {
     "activatedSockets",
     "bind",
     "fetchApp",
+    "handleSignals",
     "listen",
     "server",
     "sumMetrics",
