@@ -44,6 +44,7 @@ export const open: Open = async ({ value }, serve, enough, listening) => {
   const { config, door, listening: where } = split(given)
   const sink = serve.accessLog === "none" ? undefined : Log.open(serve.accessLog === "-" ? 2 : serve.accessLog, false)
   const format = formatOf(serve, config)
+  const write = sink === undefined ? undefined : AccessLog.lines(format, (line) => sink.info(line)).write
   const count = counter(serve.tellAfter, enough)
   const services = Server.services(config).pipe(
     Context.add(ServerConfig, config),
@@ -56,9 +57,9 @@ export const open: Open = async ({ value }, serve, enough, listening) => {
     ),
     Context.add(AccessLog.AccessLog, {
       ...AccessLog.none,
-      write: sink === undefined && serve.tellAfter === 0 ? undefined : (record: AccessRecord) => {
+      write: serve.tellAfter === 0 ? write : (record: AccessRecord) => {
         if (record.outcome !== undefined) count()
-        sink?.info(format(record))
+        write?.(record)
       }
     })
   )
