@@ -6,22 +6,13 @@ import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
 import { MemoryListener, type MemoryOptions, type WireClient } from "tsgi/testing"
 import type { Exchange } from "../src/exchange/Exchange.js"
-import { BodyError } from "../src/exchange/ServerError.js"
 import { type AccessRecord, layerFunction } from "../src/server/AccessLog.js"
 import * as Server from "../src/server/Server.js"
 import * as ServerConfig from "../src/server/ServerConfig.js"
+import { readBody } from "./engine/fixture.js"
 import { Journal, turns } from "./utils/Journal.js"
 
 const head = { status: 200, fields: [] }
-
-/** Reads the body to its end, then answers its length. */
-const readBody = (exchange: Exchange): void => {
-  const taken = exchange.body.take()
-  if (taken === undefined) return void exchange.body.wait(() => readBody(exchange))
-  if (taken instanceof BodyError) return exchange.fail(taken)
-  if (taken instanceof Uint8Array) return readBody(exchange)
-  exchange.respond(head, String(exchange.body.bytes))
-}
 
 interface Scene {
   readonly client: WireClient

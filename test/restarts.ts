@@ -14,6 +14,7 @@ import * as Net from "node:net"
 import * as path from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { bind } from "tsgi"
 import { compile, folderFor } from "./utils/programs.js"
 
 export type Door = "plain" | "effect"
@@ -127,22 +128,14 @@ const stop = async (child: ChildProcess): Promise<void> => {
   if (code !== 0) throw new Error(`a server ended with ${code}`)
 }
 
-// Bound, and nobody accepts here: what nobody has accepted waits for the servers.
-const bind = () => {
-  const create = Reflect.get(Net, "_createServerHandle") as (host: string, port: number, family: number) => object
-  const handle = create("127.0.0.1", 0, 4)
-  const name: { port?: number } = {}
-  Reflect.apply(Reflect.get(handle, "getsockname") as (name: object) => void, handle, [name])
-  const fd: unknown = Reflect.get(handle, "fd")
-  if (typeof fd !== "number" || name.port === undefined) throw new Error("not bound")
-  return { fd, port: name.port, close: () => Reflect.apply(Reflect.get(handle, "close") as () => void, handle, []) }
-}
-
 /** Restarts a server again and again under load, and says what was lost. */
 export const restartUnderLoad = async (bounds: Bounds): Promise<Found> => {
   const folder = folderFor("restarts")
   await compile(import.meta.dirname, ["restarted.ts"], folder)
-  const { close, fd, port } = bind()
+  // nobody accepts here: what nobody has accepted waits for the servers
+  const { address, close, fd } = await bind()
+  if (address._tag === "Unix") throw new Error("not TCP")
+  const { port } = address
   let child = await start(folder, fd, bounds)
   const found: Found = { answered: { kept: 0, fresh: 0, idle: 0 }, lost: new Map() }
   const total = (): number => Object.values(found.answered).reduce((sum, count) => sum + count, 0)

@@ -13,6 +13,7 @@ import * as TsgiHttpServer from "../platform/TsgiHttpServer.js"
 import * as Client from "./client.js"
 import type { ReloadResult } from "./Facts.js"
 import { Journal } from "./Journal.js"
+import { messageOf } from "./output.js"
 import * as PrometheusText from "./PrometheusText.js"
 import * as Status from "./Status.js"
 import * as StatusPage from "./StatusPage.js"
@@ -163,10 +164,8 @@ export const serveTcp = (
 ): Effect.Effect<void, { readonly message: string }, Scope.Scope | Journal> =>
   Effect.mapError(serveAt({ host, port }, app(controlled, false)), (error) => ({ message: words(error) }))
 
-const words = (error: unknown): string => {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return cause instanceof Error ? cause.message : String(cause)
-}
+const words = (error: unknown): string =>
+  messageOf(error instanceof Error && error.cause instanceof Error ? error.cause : error)
 
 const serveAt = (
   where: TsgiHttpServer.Options,

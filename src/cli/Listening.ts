@@ -11,6 +11,7 @@ import type { BindError } from "../exchange/ServerError.js"
 import { activatedSockets, type Environment } from "../node/activation.js"
 import * as BoundSocket from "../node/BoundSocket.js"
 import { Journal } from "./Journal.js"
+import { messageOf } from "./output.js"
 import type { ListenSpec, Settings } from "./Settings.js"
 
 /**
@@ -40,7 +41,7 @@ export const make = (
     if (!settings.listenByDefault) return yield* bindAll(settings)
     const activated = yield* Effect.try({
       try: () => activatedSockets(env),
-      catch: (error) => ({ message: error instanceof Error ? error.message : String(error) })
+      catch: (error) => ({ message: messageOf(error) })
     })
     if (activated.length > 0) {
       const tls = settings.listen.some(({ tls }) => tls)

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
+import { messageOf } from "./output.js"
 
 /**
  * Writes it, and removes it with the Scope while it is still ours. One of a process that lives is not replaced.
@@ -26,7 +27,7 @@ export const make = (path: string): Effect.Effect<void, { readonly message: stri
         Fs.writeFileSync(draft, `${process.pid}\n`)
         Fs.renameSync(draft, path)
       },
-      catch: (error) => ({ message: error instanceof Error ? error.message : String(error) })
+      catch: (error) => ({ message: messageOf(error) })
     }),
     () =>
       Effect.sync(() => {

@@ -4,8 +4,9 @@
  * @since 0.2.0
  */
 import * as Path from "node:path"
-import { flags as table, keyOf, nearest, variableOf } from "./flags.js"
+import { flags as table, keyOf, variableOf } from "./flags.js"
 import type { Interface } from "./messages.js"
+import { nearest } from "./nearest.js"
 import type { Patience, Recycling } from "./Plan.js"
 import { PlanError } from "./Plan.js"
 import * as Values from "./values.js"

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { spawn } from "node:child_process"
 import { marked, type ToWorker } from "./messages.js"
+import { messageOf } from "./output.js"
 
 /**
  * @since 0.2.0
@@ -74,8 +75,7 @@ export const layer = (file: string): Layer.Layer<Spawner> =>
   Layer.succeed(Spawner, {
     spawn: ({ cwd, descriptors, env, nodeArgs }, { exited, message }) =>
       Effect.async<Child, SpawnError>((resume) => {
-        const failed = (error: unknown): void =>
-          resume(Effect.fail(new SpawnError({ message: error instanceof Error ? error.message : String(error) })))
+        const failed = (error: unknown): void => resume(Effect.fail(new SpawnError({ message: messageOf(error) })))
         try {
           const child = spawn(process.execPath, [...nodeArgs, file], {
             cwd,

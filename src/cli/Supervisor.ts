@@ -253,13 +253,13 @@ export const make = (
         yield* respawn(slot, next)
       })
 
-    const removed = (slot: Slot): Effect.Effect<void> =>
-      Effect.suspend(() => {
-        const { scope } = slot
-        slot.current = undefined
-        slot.scope = undefined
-        return scope === undefined ? Effect.void : retire(scope)
-      })
+    /** Takes the worker out of its slot; what is left to close is its Scope. */
+    const vacate = (slot: Slot): Scope.CloseableScope | undefined => {
+      const { scope } = slot
+      slot.current = undefined
+      slot.scope = undefined
+      return scope
+    }
 
     /** Waits for the end of a worker, says why, and has another one started where it was not our doing. */
     const watch = (slot: Slot, worker: Worker): Effect.Effect<void> =>
@@ -277,9 +277,7 @@ export const make = (
         if (slot.current !== worker || slot.removed || ending()) {
           return yield* journal.info("gone", words, fields)
         }
-        const { scope } = slot
-        slot.current = undefined
-        slot.scope = undefined
+        const scope = vacate(slot)
         if (scope !== undefined) yield* Scope.close(scope, Exit.void)
         // somebody starts another already
         if (worker.reason !== undefined && worker.reason !== "hang") return yield* journal.info("gone", words, fields)
@@ -322,7 +320,8 @@ export const make = (
         }
         for (const slot of leaving) {
           slot.removed = true
-          yield* removed(slot)
+          const scope = vacate(slot)
+          if (scope !== undefined) yield* retire(scope)
         }
         return most
       }))

@@ -7,7 +7,7 @@ import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
-import { nearest } from "./flags.js"
+import { nearest } from "./nearest.js"
 import { PlanError } from "./Plan.js"
 
 /**

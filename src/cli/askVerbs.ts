@@ -4,17 +4,15 @@
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs"
 import * as Client from "./client.js"
 import { CommandError } from "./CommandError.js"
+import { print } from "./output.js"
 import { isAlive } from "./Pidfile.js"
 import type { Status } from "./Status.js"
 import * as StatusText from "./StatusText.js"
 import { duration, plural } from "./values.js"
 
 type Flags = Readonly<Record<string, string | ReadonlyArray<string>>>
-
-const print = (text: string): Effect.Effect<void> => Effect.sync(() => Fs.writeSync(1, `${text}\n`))
 
 const ask = (
   path: string,

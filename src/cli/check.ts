@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"
-import { CommandError } from "./CommandError.js"
+import { bootExitCode, CommandError } from "./CommandError.js"
 import { Journal } from "./Journal.js"
 import { makePlan } from "./makePlan.js"
 import type { Settings } from "./Settings.js"
@@ -40,6 +40,7 @@ export const check = (app: string, settings: Settings): Effect.Effect<string, Co
     Effect.catchTag(
       "BootError",
       ({ details, message, reason }) =>
-        new CommandError({ code: reason === "load" ? 4 : reason === "options" ? 2 : 3, message, details })
+        // nobody listens here: what fails that late is the app's
+        new CommandError({ code: bootExitCode(reason === "listen" ? "boot" : reason), message, details })
     )
   )

@@ -280,35 +280,3 @@ export const help = (flags: ReadonlyArray<Flag>): string => {
 }
 
 const width = 38
-
-/**
- * What was meant by a name that there is not, if it is near enough to one that there is.
- *
- * @since 0.2.0
- * @category accessors
- */
-export const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
-  const [best] = known
-    .map((candidate) => ({ candidate, distance: distance(name, candidate) }))
-    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
-    .sort((one, other) => one.distance - other.distance)
-  return best?.candidate
-}
-
-// Edits between two names, where two letters that changed places are one (Damerau-Levenshtein, optimal string alignment).
-const distance = (one: string, other: string): number => {
-  const rows: Array<Array<number>> = [[...Array(other.length + 1).keys()]]
-  for (let i = 1; i <= one.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= other.length; j++) {
-      const same = one[i - 1] === other[j - 1]
-      let least = Math.min(rows[i - 1][j] + 1, row[j - 1] + 1, rows[i - 1][j - 1] + (same ? 0 : 1))
-      if (i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1]) {
-        least = Math.min(least, rows[i - 2][j - 2] + 1)
-      }
-      row.push(least)
-    }
-    rows.push(row)
-  }
-  return rows[one.length][other.length]
-}

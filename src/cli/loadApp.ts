@@ -7,8 +7,8 @@ import { spawnSync } from "node:child_process"
 import { basename } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { inspect, stripVTControlCharacters } from "node:util"
-import { nearest } from "./flags.js"
 import type { AppSource, Interface } from "./messages.js"
+import { nearest } from "./nearest.js"
 import { AppError, type LoadedApp } from "./Serving.js"
 
 /**

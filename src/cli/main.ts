@@ -17,6 +17,7 @@ import { CommandError } from "./CommandError.js"
 import * as CommandLine from "./commandLine.js"
 import * as ConfigFile from "./ConfigFile.js"
 import * as Journal from "./Journal.js"
+import { print } from "./output.js"
 import { PlanError } from "./Plan.js"
 import { serve } from "./serve.js"
 import * as Settings from "./Settings.js"
@@ -26,8 +27,6 @@ import { helpOf } from "./verbs.js"
 import { versionAt } from "./version.js"
 
 type Flags = Settings.Sources["flags"]
-
-const print = (text: string): Effect.Effect<void> => Effect.sync(() => Fs.writeSync(1, `${text}\n`))
 
 const settingsOf = (flags: Flags): Effect.Effect<Settings.Settings, PlanError> =>
   Effect.tryPromise({

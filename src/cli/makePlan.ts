@@ -14,6 +14,7 @@ import { withoutActivation } from "../node/activation.js"
 import { find, typescriptArgs } from "./appFile.js"
 import type { Listening } from "./Listening.js"
 import { firstDescriptor, type Tls } from "./messages.js"
+import { messageOf } from "./output.js"
 import { type Plan, PlanError } from "./Plan.js"
 import type { Settings, TlsFiles } from "./Settings.js"
 
@@ -71,7 +72,7 @@ export const makePlan = (
     catch: (error) =>
       error instanceof PlanError
         ? error
-        : new PlanError({ code: 2, message: error instanceof Error ? error.message : String(error) })
+        : new PlanError({ code: 2, message: messageOf(error) })
   })
 
 const read = (path: string, flag: string): string => {

@@ -152,14 +152,17 @@ export type FromWorker =
   | { readonly type: "leaving" }
   | { readonly type: "stopped"; readonly cut: number; readonly interrupted: number }
 
+// What an app sends with `process.send` is not ours.
+const isMarked = (given: unknown): boolean =>
+  typeof given === "object" && given !== null && "tsgi" in given && "type" in given
+
 /**
- * Is this a message of a worker? What an app sends with `process.send` is not.
+ * Is this a message of a worker?
  *
  * @since 0.2.0
  * @category guards
  */
-export const isFromWorker = (given: unknown): given is FromWorker =>
-  typeof given === "object" && given !== null && "tsgi" in given && "type" in given
+export const isFromWorker = (given: unknown): given is FromWorker => isMarked(given)
 
 /**
  * Marks a message as ours.
@@ -178,5 +181,4 @@ export const marked = <A extends ToWorker | FromWorker>(message: A): A & { reado
  * @since 0.2.0
  * @category guards
  */
-export const isToWorker = (given: unknown): given is ToWorker =>
-  typeof given === "object" && given !== null && "tsgi" in given && "type" in given
+export const isToWorker = (given: unknown): given is ToWorker => isMarked(given)

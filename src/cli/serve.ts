@@ -9,7 +9,7 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { CommandError } from "./CommandError.js"
+import { bootExitCode, CommandError } from "./CommandError.js"
 import * as Control from "./Control.js"
 import { Journal } from "./Journal.js"
 import * as Listening from "./Listening.js"
@@ -116,7 +116,7 @@ const run = (
     })
     const start = Effect.mapError(supervisor.start, ({ error, slot }) =>
       new CommandError({
-        code: exitCodes.get(error.reason) ?? 3,
+        code: bootExitCode(error.reason),
         message: Supervisor.failedWords(slot, error),
         details: error.details
       }))
@@ -144,8 +144,6 @@ const run = (
     yield* supervisor.leaving("stopping")
     yield* journal.info("stop", "stopping")
   })
-
-const exitCodes: ReadonlyMap<string, number> = new Map([["load", 4], ["options", 2], ["listen", 5]])
 
 // Nobody else has its name, or its pid file.
 const alone = (settings: Settings): Effect.Effect<void, CommandError, Scope.Scope> =>

@@ -170,19 +170,17 @@ export class Deadlines {
   /** All of a request and of its answer is over, or is not awaited any longer. */
   exchangeOver(): void {
     this.awaitNothing()
-    this.request = Infinity
-    this.handler = Infinity
-    this.interrupt = Infinity
-    this.body?.stop()
+    this.requestCame()
+    this.answerBegan()
+    this.awaitEndForEver()
   }
 
   /** The connection ends: nothing but the end of an application that was interrupted is awaited. */
   close(): void {
     this.read = Infinity
-    this.request = Infinity
-    this.handler = Infinity
+    this.requestCame()
+    this.answerBegan()
     this.allWritten()
-    this.body?.stop()
   }
 
   /**

@@ -54,8 +54,13 @@ export const nearest = (given: string, known: ReadonlyArray<string>): string | u
 // neither case, nor underscores and hyphens, nor where it stands
 const plain = (name: string): string => name.slice(name.lastIndexOf(".") + 1).replace(/[_-]/g, "").toLowerCase()
 
-// Changes that make one text of another: a character more, less or another, or two the other way round.
-const distanceOf = (from: string, to: string): number => {
+/**
+ * Changes that make one text of another: a character more, less or another, or two the other way round (Damerau-Levenshtein,
+ * optimal string alignment).
+ *
+ * @since 0.2.0
+ */
+export const distanceOf = (from: string, to: string): number => {
   let before: ReadonlyArray<number> = []
   let last = Array.from({ length: to.length + 1 }, (_, at) => at)
   for (let i = 1; i <= from.length; i++) {

@@ -10,18 +10,15 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
-import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import type * as Address from "../exchange/Address.js"
-import type { Engine } from "../exchange/Engine.js"
 import type { Exchange } from "../exchange/Exchange.js"
 import type { BindError } from "../exchange/ServerError.js"
-import type { Session, SessionScope } from "../exchange/Session.js"
+import type { Session } from "../exchange/Session.js"
 import { Alarm } from "../http1/Alarm.js"
 import type { Http1Host } from "../http1/Http1Carrier.js"
 import { Http1Session } from "../http1/Http1Session.js"
@@ -29,19 +26,19 @@ import type { Transport } from "../http1/Transport.js"
 import { Turn } from "../http1/Turn.js"
 import { AccessLog, type AccessRecord, none } from "./AccessLog.js"
 import { Admission } from "./Admission.js"
-import { ConnectionScope, type ScopedSocket } from "./ConnectionScope.js"
 import { Drain, type StopOptions, stopOptions, type StopReport } from "./Drain.js"
-import { failureText, loggable, plainText } from "./FailureText.js"
+import { failureText } from "./FailureText.js"
 import { forHook, type HookSettings } from "./HookSettings.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
-import { asEntry, inOneLine } from "./logText.js"
+import { causeOf, logger } from "./logger.js"
 import { lookAt } from "./lookAt.js"
-import * as Metrics from "./Metrics.js"
 import * as Hooks from "./Posthooks.js"
 import * as Parser from "./RequestParser.js"
-import { type Config, ServerConfig, type Timeouts } from "./ServerConfig.js"
+import { ScopedSession } from "./ScopedSession.js"
+import { type Config, ServerConfig } from "./ServerConfig.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
+import { leastInterval, mostStale, statesOf, sweeper } from "./Sweep.js"
 import { Tally } from "./Tally.js"
 import * as Time from "./Time.js"
 
@@ -344,48 +341,6 @@ export const serve = (
     }
   })
 
-// A session with the Scope that it lives in.
-class ScopedSession implements ScopedSocket, SessionScope {
-  readonly scope = new ConnectionScope(this)
-
-  constructor(private readonly session: Session) {}
-
-  endWork(ended: () => void): void {
-    this.session.endWork(ended)
-  }
-
-  runHooksLeft(over: () => void): void {
-    this.session.runHooks(over)
-  }
-
-  runFinalizers(finalizers: Effect.Effect<void>, over: () => void): void {
-    const { peer } = this.session
-    const failed = (cause: Cause.Cause<unknown>) =>
-      Effect.sync(() => peer.log("Error", "a finalizer of the socket's scope failed", cause))
-    peer.runEffect(Effect.catchAllCause(finalizers, failed), over, undefined)
-  }
-
-  closeSocket(): void {
-    this.session.closeSocket()
-  }
-
-  done(): void {
-    this.scope.unsafeClose(Exit.void)
-  }
-
-  failed(failure: unknown): void {
-    this.scope.unsafeClose(Exit.fail(failure))
-  }
-
-  died(defect: unknown): void {
-    this.scope.unsafeClose(Exit.die(defect))
-  }
-
-  goOn(): void {
-    this.scope.goOn()
-  }
-}
-
 // For fibers that are given their settings, services among them: what is forked for nothing costs as much as the rest of a
 // fiber's start.
 const bare = (runtimeFlags: RuntimeFlags.RuntimeFlags): Runtime.Runtime<unknown> =>
@@ -413,29 +368,6 @@ const statusOf = (exchange: Exchange): number => {
   return outcome?._tag === "Aborted" && (outcome.reason === "Stopped" || outcome.reason === "Closed") ? 503 : 499
 }
 
-const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log"] => {
-  const runFork = Runtime.runFork(runtime)
-  const least = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMinimumLogLevel)
-  return (level, said, failure) => {
-    const logLevel = LogLevel.fromLiteral(level)
-    // a fiber for a line that nobody reads would cost more than the line
-    if (LogLevel.lessThan(logLevel, least)) return
-    const message = inOneLine(typeof said === "string" ? said : said())
-    const cause = failure === undefined ? undefined : causeOf(failure)
-    const line = cause === undefined
-      ? Effect.logWithLevel(logLevel, message)
-      : Effect.catchAllDefect(
-        Effect.logWithLevel(logLevel, message, loggable(cause)),
-        // a logger cannot render whatever an application throws
-        () => Effect.logWithLevel(logLevel, `${message}\n${asEntry(plainText(cause))}`)
-      )
-    runFork(line, { immediate: true })
-  }
-})
-
-// What an application or a hook has thrown is a defect; what Effect tells of one is a cause already.
-const causeOf = (failure: unknown): Cause.Cause<unknown> => Cause.isCause(failure) ? failure : Cause.die(failure)
-
 /**
  * A report in a line, for the log.
  *
@@ -446,47 +378,3 @@ export const describe = (report: StopReport): string =>
   `${report.connections} connections: ${report.idle} idle, ${report.finished} finished, ` +
   `${report.interrupted} interrupted, ${report.cut} cut` +
   (report.left === 0 ? "" : `, ${report.left} hooks left behind`)
-
-/** Milliseconds that the counts of connections may be behind. Where nothing happens there is nothing to count. */
-const mostStale = 500
-
-// Deadlines that have passed, what waits for room, and the counts of connections. The earliest deadline that is left.
-const sweeper = (connections: Admission): { readonly ring: (now: number) => number; readonly end: () => void } => {
-  let before = Metrics.noConnections
-  const count = (now: Metrics.ConnectionStates): void => {
-    Metrics.connectionStates(before, now)
-    before = now
-  }
-  return {
-    ring: (now) => {
-      for (const connection of [...connections]) {
-        try {
-          connection.sweep(now)
-        } catch (error) {
-          connection.broken(error)
-        }
-      }
-      connections.sweep(now)
-      count(statesOf(connections))
-      let next = connections.nextLook(now)
-      for (const { nextDeadline } of connections) if (nextDeadline < next) next = nextDeadline
-      return next
-    },
-    end: () => count(Metrics.noConnections)
-  }
-}
-
-const statesOf = (connections: Admission): ServerMetrics["connections"] => {
-  let idle = 0
-  for (const { activity, standing } of connections) if (activity === "Idle" && standing !== "Waiting") idle++
-  return { idle, active: connections.size - idle, waiting: connections.waitingSize }
-}
-
-// An eighth of the shortest deadline that is swept, so that none is late by much.
-const leastInterval = (timeouts: Timeouts): number => {
-  const { body, firstRequest, head, idle, interrupt, leftoverBody, linger, write } = timeouts
-  return Math.max(
-    5,
-    Math.min(500, Math.min(body, firstRequest, head, idle, interrupt, leftoverBody, linger, write) / 8)
-  )
-}

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest"
 import * as Sparkline from "../../src/cli/Sparkline.js"
 import type { Status, WorkerStatus } from "../../src/cli/Status.js"
 import { render } from "../../src/cli/StatusPage.js"
-import { run } from "../utils/processes.js"
+import { installed, run } from "../utils/processes.js"
 
 const hostile = `<script>alert(1)</script><img src=x onerror="alert(1)">'&`
 
@@ -138,9 +138,7 @@ describe("a line of figures", () => {
   })
 })
 
-const browser = ["chromium", "chromium-browser", "google-chrome"]
-  .flatMap((name) => (process.env.PATH ?? "").split(path.delimiter).map((folder) => path.join(folder, name)))
-  .find((file) => fs.existsSync(file))
+const browser = installed("chromium", "chromium-browser", "google-chrome")
 
 describe.skipIf(browser === undefined)("a browser (skipped where there is no Chromium)", { timeout: 60_000 }, () => {
   const look = async (...args: ReadonlyArray<string>): Promise<string> => {

@@ -25,6 +25,16 @@ import { startListening } from "./lastBound.js"
 const timeouts = { grace: 50, interrupt: 50, hooks: 100 }
 const never = new Promise<void>(() => undefined)
 
+/** Serves at the Effect door, is asked once, and stops: that must come to an end. */
+const answerAndStop = async (app: Parameters<typeof startListening>[0]): Promise<void> => {
+  const { port, stop } = await startListening(app, timeouts)
+  const client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  client.send(get("/"))
+  await client.response()
+  await stop()
+  client.close()
+}
+
 describe.each([false, true])("a hook that never ends, detached: %s", (detached) => {
   it("does not hold the facade's stop", async () => {
     const lines = new Journal<string>()
@@ -42,17 +52,10 @@ describe.each([false, true])("a hook that never ends, detached: %s", (detached) 
     client.close()
   })
 
-  it("does not hold the Effect door's", async () => {
-    const { port, stop } = await startListening(
-      Effect.as(Effect.orDie(Posthooks.add(() => Effect.never, { detached })), HttpServerResponse.text("hello")),
-      timeouts
-    )
-    const client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
-    client.send(get("/"))
-    await client.response()
-    await stop()
-    client.close()
-  })
+  it("does not hold the Effect door's", () =>
+    answerAndStop(
+      Effect.as(Effect.orDie(Posthooks.add(() => Effect.never, { detached })), HttpServerResponse.text("hello"))
+    ))
 })
 
 it("hooks that never end, one behind the other, have the time of one together, and all of them begin", async () => {
@@ -117,17 +120,8 @@ it("an app that ends beside another leaves behind what never ends of it", async 
   expect(lines.entries).toContain("an app has ended, and 1 of its requests had post hooks or finalizers that did not")
 })
 
-it("a finalizer of a request that never ends does not hold the stop", async () => {
-  const { port, stop } = await startListening(
-    Effect.as(Effect.addFinalizer(() => Effect.never), HttpServerResponse.text("hello")),
-    timeouts
-  )
-  const client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
-  client.send(get("/"))
-  await client.response()
-  await stop()
-  client.close()
-})
+it("a finalizer of a request that never ends does not hold the stop", () =>
+  answerAndStop(Effect.as(Effect.addFinalizer(() => Effect.never), HttpServerResponse.text("hello"))))
 
 it("the last handler that cannot be interrupted ends before what it uses is released", async () => {
   const events = new Journal<string>()

@@ -10,21 +10,11 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import type { WireClient } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
-import { BodyError } from "../../src/exchange/ServerError.js"
 import type { Partial } from "../../src/server/Config.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { named, serve } from "./fixture.js"
+import { named, readBody, serve } from "./fixture.js"
 
 const head = { status: 200, fields: [] }
-
-/** Reads the body to its end, then answers its length. */
-const readBody = (exchange: Exchange): void => {
-  const taken = exchange.body.take()
-  if (taken === undefined) return void exchange.body.wait(() => readBody(exchange))
-  if (taken instanceof BodyError) return exchange.fail(taken)
-  if (taken instanceof Uint8Array) return readBody(exchange)
-  exchange.respond(head, String(exchange.body.bytes))
-}
 
 const handler = (exchange: Exchange, journal: Journal<string>): void => {
   exchange.postHook((outcome) => journal.push(`hook ${named(outcome)}`))

@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope"
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import type { Outcome } from "../../src/exchange/Outcome.js"
-import type { BindError } from "../../src/exchange/ServerError.js"
+import { type BindError, BodyError } from "../../src/exchange/ServerError.js"
 import * as AccessLog from "../../src/server/AccessLog.js"
 import * as InterimResponses from "../../src/server/InterimResponses.js"
 import { Listener } from "../../src/server/Listener.js"
@@ -22,6 +22,15 @@ export interface Engine {
 }
 
 export const get = (path = "/"): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+
+/** Reads the body to its end, then answers its length. */
+export const readBody = (exchange: Exchange): void => {
+  const taken = exchange.body.take()
+  if (taken === undefined) return void exchange.body.wait(() => readBody(exchange))
+  if (taken instanceof BodyError) return exchange.fail(taken)
+  if (taken instanceof Uint8Array) return readBody(exchange)
+  exchange.respond({ status: 200, fields: [] }, String(exchange.body.bytes))
+}
 
 /** `Sent`, `Failed`, or `Aborted` with its reason. */
 export const named = (outcome: Outcome): string =>

@@ -2,13 +2,12 @@
 import * as fc from "fast-check"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { activatedSockets, type Address, bind, OptionError, withoutActivation } from "tsgi"
+import { activatedSockets, bind, OptionError, withoutActivation } from "tsgi"
 import { SocketActivation } from "tsgi/effect"
 import { afterAll, describe, expect, it } from "vitest"
-import { get } from "../eventlet/fixture.js"
-import { Program } from "../utils/processes.js"
+import { installed, Program } from "../utils/processes.js"
 import { compile, folderFor } from "../utils/programs.js"
-import { connect } from "../utils/sockets.js"
+import { ask } from "../utils/sockets.js"
 
 describe("the environment says", () => {
   it.each<[string, Record<string, string | undefined>, ReadonlyArray<unknown>]>([
@@ -74,22 +73,12 @@ describe("the environment says", () => {
   })
 })
 
-const activator = ["/usr/bin/systemd-socket-activate", "/bin/systemd-socket-activate"].find((file) =>
-  fs.existsSync(file)
-)
+const activator = installed("systemd-socket-activate")
 
 describe.skipIf(activator === undefined)("systemd-socket-activate (skipped where it is not installed)", async () => {
   const folder = folderFor("activated")
   afterAll(() => fs.rmSync(folder, { recursive: true }))
   await compile(import.meta.dirname, ["activated.ts"], folder)
-
-  const ask = async (address: Address): Promise<string> => {
-    const client = await connect(address)
-    client.send(get("/"))
-    const { body } = await client.response()
-    client.close()
-    return body.toString().trim()
-  }
 
   it("starts a server on TCP and unix sockets with their names, and the first client is answered", async () => {
     const free = await bind()

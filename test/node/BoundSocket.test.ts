@@ -18,7 +18,7 @@ import { afterAll, afterEach, describe, expect, it } from "vitest"
 import { bindHandle, internally } from "../../src/node/bindHandle.js"
 import { get, hello, withServer } from "../eventlet/fixture.js"
 import { compile, folderFor } from "../utils/programs.js"
-import { connect } from "../utils/sockets.js"
+import { ask } from "../utils/sockets.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-bound-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))
@@ -44,14 +44,6 @@ const knock = (address: Address): Promise<string> =>
     })
     socket.once("error", (error) => resolve("code" in error ? String(error.code) : error.message))
   })
-
-const ask = async (address: Address): Promise<string> => {
-  const client = await connect(address)
-  client.send(get("/"))
-  const { body } = await client.response()
-  client.close()
-  return body.toString().trim()
-}
 
 describe("an address before anybody listens", () => {
   it.each<[string, BindOptions, string]>([

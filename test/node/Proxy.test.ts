@@ -22,7 +22,7 @@ import { afterAll, describe, expect, it } from "vitest"
 import { ProxyHeaders } from "../../src/node/ProxyHeaders.js"
 import { makeCertificate } from "../eventlet/certificate.js"
 import { get, type Served, withServer } from "../eventlet/fixture.js"
-import { Program } from "../utils/processes.js"
+import { installed, Program } from "../utils/processes.js"
 import { ipv6, version2 } from "../utils/proxyHeader.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-proxy-"))
@@ -323,9 +323,8 @@ const exchange = (port: number, bytes: Uint8Array): Promise<string> =>
     socket.write(bytes)
   })
 
-const installed = (...files: ReadonlyArray<string>) => files.find((file) => fs.existsSync(file))
-const haproxy = installed("/usr/sbin/haproxy", "/usr/local/sbin/haproxy")
-const curl = installed("/usr/bin/curl", "/usr/local/bin/curl")
+const haproxy = installed("haproxy")
+const curl = installed("curl")
 
 describe.skipIf(curl === undefined)("curl --haproxy-protocol (skipped where it is not installed)", async () => {
   const certificate = await makeCertificate("localhost")

@@ -1,5 +1,7 @@
 /** Programs in processes of their own: their lines, and how they end. */
 import { type ChildProcess, spawn } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
 import { createInterface } from "node:readline"
 
 export interface Ended {
@@ -85,3 +87,9 @@ export const run = (
   args: ReadonlyArray<string>,
   options: ConstructorParameters<typeof Program>[2]
 ): Promise<Ended> => new Program(command, args, options).ended
+
+/** Where the first of these programs is that this machine has. */
+export const installed = (...names: ReadonlyArray<string>): string | undefined => {
+  const folders = [...(process.env.PATH ?? "").split(path.delimiter), "/usr/sbin", "/usr/local/sbin"]
+  return names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find((file) => fs.existsSync(file))
+}

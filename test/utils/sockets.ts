@@ -49,6 +49,14 @@ export const connect = (address: Address): Promise<WireClient> => {
   return connected(socket, "connect")
 }
 
+/** Gets `/` on a connection of its own, and gives the text of the answer. */
+export const ask = async (address: Address): Promise<string> => {
+  await using client = await connect(address)
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+  const { body } = await client.response()
+  return body.toString().trim()
+}
+
 /** Connects with TLS, trusting whatever certificate is shown unless `options` say otherwise. */
 export const connectTls = (address: Address, options: Tls.ConnectionOptions = {}): Promise<WireClient> => {
   const carrier = Net.connect(target(address))

@@ -1,0 +1,77 @@
+/**
+ * What is looked after while nothing comes from a connection itself.
+ *
+ * @since 0.2.0
+ */
+import type { Timeouts } from "../exchange/Config.js"
+import type { Admission } from "./Admission.js"
+import * as Metrics from "./Metrics.js"
+import type { ServerMetrics } from "./ServerMetrics.js"
+
+/**
+ * Milliseconds that the counts of connections may be behind. Where nothing happens there is nothing to count.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const mostStale = 500
+
+/**
+ * Acts on deadlines that have passed, on what waits for room, and on the counts of connections; gives the earliest deadline
+ * that is left.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const sweeper = (
+  connections: Admission
+): { readonly ring: (now: number) => number; readonly end: () => void } => {
+  let before = Metrics.noConnections
+  const count = (now: Metrics.ConnectionStates): void => {
+    Metrics.connectionStates(before, now)
+    before = now
+  }
+  return {
+    ring: (now) => {
+      for (const connection of [...connections]) {
+        try {
+          connection.sweep(now)
+        } catch (error) {
+          connection.broken(error)
+        }
+      }
+      connections.sweep(now)
+      count(statesOf(connections))
+      let next = connections.nextLook(now)
+      for (const { nextDeadline } of connections) if (nextDeadline < next) next = nextDeadline
+      return next
+    },
+    end: () => count(Metrics.noConnections)
+  }
+}
+
+/**
+ * How many connections there are of each kind.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const statesOf = (connections: Admission): ServerMetrics["connections"] => {
+  let idle = 0
+  for (const { activity, standing } of connections) if (activity === "Idle" && standing !== "Waiting") idle++
+  return { idle, active: connections.size - idle, waiting: connections.waitingSize }
+}
+
+/**
+ * An eighth of the shortest deadline that is swept, so that none is late by much.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const leastInterval = (timeouts: Timeouts): number => {
+  const { body, firstRequest, head, idle, interrupt, leftoverBody, linger, write } = timeouts
+  return Math.max(
+    5,
+    Math.min(500, Math.min(body, firstRequest, head, idle, interrupt, leftoverBody, linger, write) / 8)
+  )
+}

@@ -1,0 +1,48 @@
+/**
+ * The engine's log, by Effect's loggers.
+ *
+ * @since 0.2.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as LogLevel from "effect/LogLevel"
+import * as Runtime from "effect/Runtime"
+import type { Engine } from "../exchange/Engine.js"
+import { loggable, plainText } from "./FailureText.js"
+import { asEntry, inOneLine } from "./logText.js"
+
+/**
+ * Hands lines to the loggers of whoever starts the server; nothing is made of those that are below the least level.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log"] => {
+  const runFork = Runtime.runFork(runtime)
+  const least = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMinimumLogLevel)
+  return (level, said, failure) => {
+    const logLevel = LogLevel.fromLiteral(level)
+    // a fiber for a line that nobody reads would cost more than the line
+    if (LogLevel.lessThan(logLevel, least)) return
+    const message = inOneLine(typeof said === "string" ? said : said())
+    const cause = failure === undefined ? undefined : causeOf(failure)
+    const line = cause === undefined
+      ? Effect.logWithLevel(logLevel, message)
+      : Effect.catchAllDefect(
+        Effect.logWithLevel(logLevel, message, loggable(cause)),
+        // a logger cannot render whatever an application throws
+        () => Effect.logWithLevel(logLevel, `${message}\n${asEntry(plainText(cause))}`)
+      )
+    runFork(line, { immediate: true })
+  }
+})
+
+/**
+ * What an application or a hook has thrown is a defect; what Effect tells of one is a cause already.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const causeOf = (failure: unknown): Cause.Cause<unknown> => Cause.isCause(failure) ? failure : Cause.die(failure)
