@@ -35,6 +35,8 @@ export interface Reception {
  * as many that one which was told to make room may take, and that a calm must last.
  */
 const moment = 500
+/** Milliseconds in which what a new client asks is on its way: nobody is ended for another while it may be. */
+const arrival = 50
 /** Connections beyond all places, to be told that there is none. */
 const mostRefused = 256
 
@@ -267,14 +269,19 @@ export class Admission {
   }
 
   // Ends a connection at once: one that was told its last, that waits without a request, that wastes a place without
-  // having asked anything, whose body is yet to come, or else that has waited with its request for long.
+  // having asked anything, whose body is yet to come, or else that has waited with its request for long. One that is new is
+  // none of these: to close it would reset it under its request.
   private dropOne(share: Share | undefined): boolean {
     const now = this.time.now()
     const isMeant = (connection: Session): boolean => share === undefined || connection.addressShare === share
     const found =
       this.wasters.take(now, share, ({ connection, kind }) => kind === Waste.Parting && isMeant(connection)) ??
-        firstOf(this.silent, isMeant) ??
-        this.wasters.take(now, share, ({ connection, kind }) => kind < Waste.Body && isMeant(connection)) ??
+        firstOf(this.silent, (connection) => now - connection.quietSince >= arrival && isMeant(connection)) ??
+        this.wasters.take(
+          now,
+          share,
+          ({ connection, kind, since }) => kind < Waste.Body && now - since >= arrival && isMeant(connection)
+        ) ??
         firstOf(this.begun, isMeant) ?? this.whole.tired(now, isMeant)
     found?.drop()
     return found !== undefined

@@ -179,11 +179,26 @@ describe("when there is no room", () => {
         ])
       })))
 
+  it.scoped("what has just come is not ended for who comes next: its request may be on its way", () =>
+    scene({ connections: 1, waitingConnections: 1 }, ({ connect, finish, pass }) =>
+      Effect.gen(function*() {
+        ;(yield* connect).send(get("/work"))
+        const second = yield* connect
+        yield* pass(0.04)
+        const third = yield* connect
+        third.send(get())
+        expect((yield* Effect.promise(() => third.response())).status).toBe(503)
+        second.send(get())
+        finish()
+        expect((yield* Effect.promise(() => second.response())).status).toBe(200)
+      })))
+
   it.scoped("who waits and has asked nothing yet is closed for who comes", () =>
-    scene({ connections: 1, waitingConnections: 1 }, ({ connect, finish }) =>
+    scene({ connections: 1, waitingConnections: 1 }, ({ connect, finish, pass }) =>
       Effect.gen(function*() {
         ;(yield* connect).send(get("/work"))
         const silent = yield* connect
+        yield* pass(0.05)
         const third = yield* connect
         third.send(get())
         expect(silent.ended).toBe(true)
