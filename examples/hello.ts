@@ -7,7 +7,7 @@
  *
  * Ctrl-C lets running requests finish, then exits. The command serves its default export, with as many workers as one likes:
  *
- *   npx tsgi serve examples/hello.ts --workers 2
+ *   npx tsgi serve examples/hello.ts --workers 2      in a checkout after `npm run build`
  */
 import { fileURLToPath } from "node:url"
 import { type App, handleSignals, listen, server } from "tsgi"

@@ -5,7 +5,7 @@
  *   curl http://127.0.0.1:8090/                                  Hello, World!
  *   curl http://127.0.0.1:8090/ -H "X-Forwarded-For: 192.0.2.7"  Hello, World!
  *   curl http://127.0.0.1:8090/ -H "Host:"                       MissingHost: ...
- *   cat access.log
+ *   cat access.log          among what the server says of itself:
  *       127.0.0.1 "GET / HTTP/1.1" 200 14 bytes in 0.002 s, Sent
  *       192.0.2.7,127.0.0.1 "GET / HTTP/1.1" 200 14 bytes in 0.001 s, Sent
  *       127.0.0.1 "GET / HTTP/1.1" 400 43 bytes in 0.000 s, Refused
