@@ -17,8 +17,8 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import ts from "typescript"
 import { describe, expect, it } from "vitest"
-import { ejectedScopes, hasChildren, isInterruptible, settingsOf } from "../src/platform/internal.js"
-import { forHook } from "../src/server/HookSettings.js"
+import { ejectedScopes, fiberRefsOf, hasChildren, isInterruptible } from "../src/platform/internal.js"
+import { forHook } from "../src/server/HookFiberRefs.js"
 import { forkScopeOverride, isOver, isStep, runStep, stateOf } from "../src/server/internal.js"
 import { LazyScope } from "../src/server/LazyScope.js"
 import * as Posthooks from "../src/server/Posthooks.js"
@@ -121,8 +121,8 @@ describe("Effect's", () => {
   it("_fiberRefs are a fiber's settings, which are not copied", async () => {
     const ref = FiberRef.unsafeMake("default")
     const fiber = await started(Effect.locally(Effect.never, ref, "set"))
-    const settings = settingsOf(fiber)
-    expect(settings, "_fiberRefs is gone: each post hook copies its settings").toBe(settingsOf(fiber))
+    const settings = fiberRefsOf(fiber)
+    expect(settings, "_fiberRefs is gone: each post hook copies its settings").toBe(fiberRefsOf(fiber))
     expect(FiberRefs.getOrDefault(settings, ref)).toBe("set")
     await Effect.runPromise(Fiber.interrupt(fiber))
   })
@@ -131,7 +131,7 @@ describe("Effect's", () => {
     const ref = FiberRef.unsafeMake("default")
     const fiber = await started(Effect.locally(Effect.never, ref, "set"))
     for (const hidden of [without(fiber, "_fiberRefs"), Object.assign(without(fiber), {})]) {
-      expect(FiberRefs.getOrDefault(settingsOf(hidden), ref)).toBe("set")
+      expect(FiberRefs.getOrDefault(fiberRefsOf(hidden), ref)).toBe("set")
     }
     await Effect.runPromise(Fiber.interrupt(fiber))
   })

@@ -291,7 +291,7 @@ describe("the tables", () => {
       debug: config.debug
     }))
     const source = (file: string) => fs.readFileSync(path.join(root, "src/platform", file), "utf8").replaceAll("_", "")
-    expect(source("Site.ts")).toContain(`interruptOnDisconnect ?? ${defaults.interruptOnDisconnect}`)
+    expect(source("ServedApp.ts")).toContain(`interruptOnDisconnect ?? ${defaults.interruptOnDisconnect}`)
     const [, , websocket] = rows.find(([name]) => name === "websocket") ?? []
     for (const name of properties("WebSocketOptions")) expect(websocket).toContain(name)
     const [, maxPayload] = /maxPayload \(default (\d+)\)/.exec(websocket) ?? []

@@ -144,7 +144,7 @@ export abstract class Ending implements HookedExchange, WireUser {
   }
 
   /** What an application has failed with that was answered all the same. */
-  blame(error: unknown): void {
+  recordFailure(error: unknown): void {
     this.failure = error
   }
 
@@ -261,9 +261,9 @@ export abstract class Ending implements HookedExchange, WireUser {
    * connection's next requests; the server's stop still waits for it.
    */
   postHook(hook: PostHook, options?: HookOptions): void
-  postHook(hook: PostHook<unknown>, options: HookOptions & { readonly settings: FiberRefs }): void
+  postHook(hook: PostHook<unknown>, options: HookOptions & { readonly fiberRefs: FiberRefs }): void
   postHook(hook: PostHook<unknown>, options?: HookOptions): void {
-    if (this.hooksRun) return this.peer.runDetached(hook, this.settle(), options?.settings, this)
+    if (this.hooksRun) return this.peer.runDetached(hook, this.settle(), options?.fiberRefs, this)
     this.hooks ??= new HookQueue(this.peer, this)
     this.hooks.add(hook, options)
   }

@@ -9,7 +9,7 @@ import type { FieldPairs } from "../protocol/responseHead.js"
 import type { Clock } from "./Clock.js"
 import type { Config } from "./Config.js"
 import type { Outcome } from "./Outcome.js"
-import type { HookSettings } from "./PostHook.js"
+import type { HookFiberRefs } from "./PostHook.js"
 import type { PostHook } from "./PostHook.js"
 import type { InterimError } from "./ServerError.js"
 
@@ -29,9 +29,9 @@ export interface Engine {
     failed: (failure: unknown) => void
   ) => void | Effect.Effect<unknown, never, unknown>
   /** Calls back when it is done, or when a server that stops has waited for long enough. */
-  readonly run: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: HookSettings) => void
+  readonly run: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, fiberRefs: HookFiberRefs) => void
   /** Runs beside everything; the server's stop waits for it. */
-  readonly runDetached: (effect: Effect.Effect<unknown, never, unknown>, settings: HookSettings) => void
+  readonly runDetached: (effect: Effect.Effect<unknown, never, unknown>, fiberRefs: HookFiberRefs) => void
   /** Makes the server's stop wait until the function returned is called. */
   readonly detach: () => () => void
   /** The same, for no longer than a hook may take then. */

@@ -283,7 +283,7 @@ export class Exchange extends Ending {
    */
   fail(error: unknown): void {
     if (this.over && !this.detached) return
-    this.blame(error)
+    this.recordFailure(error)
     if (!(error instanceof BodyError)) this.logFailure("the application failed", error)
     if (this.headSent) return this.wire.cut()
     this.withdraw()
@@ -307,7 +307,7 @@ export class Exchange extends Ending {
     })
     this.logFailure("the application is late", error)
     this.withdraw()
-    this.blame(error)
+    this.recordFailure(error)
     this.wire.withdraw("the application is late")
     this.respond({ status: 503, fields: [close] }, "")
     return this.door.tell("HandlerTimeout")

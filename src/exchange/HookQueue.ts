@@ -5,7 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type { Outcome } from "./Outcome.js"
-import type { HookSettings } from "./PostHook.js"
+import type { HookFiberRefs } from "./PostHook.js"
 import type { PostHook } from "./PostHook.js"
 
 /**
@@ -21,12 +21,16 @@ export interface HookRunner {
     outcome: Outcome,
     of: HookedExchange
   ) => void | Effect.Effect<unknown, never, unknown>
-  readonly runEffect: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: HookSettings) => void
+  readonly runEffect: (
+    effect: Effect.Effect<unknown, never, unknown>,
+    done: () => void,
+    fiberRefs: HookFiberRefs
+  ) => void
   /** Runs a hook beside the connection; the server's stop waits for it. */
   readonly runDetached: (
     hook: PostHook<unknown>,
     outcome: Outcome,
-    settings: HookSettings,
+    fiberRefs: HookFiberRefs,
     of: HookedExchange
   ) => void
 }
@@ -61,7 +65,7 @@ export interface HookOptions {
   /** Run beside the connection's next requests? Default `false`. */
   readonly detached?: boolean | undefined
   /** That the services which the hook needs are among them is for the caller to see to. */
-  readonly settings?: HookSettings
+  readonly fiberRefs?: HookFiberRefs
 }
 
 class Entry {
@@ -70,7 +74,7 @@ class Entry {
   constructor(
     readonly hook: PostHook<unknown>,
     readonly detached: boolean,
-    readonly settings: HookSettings
+    readonly fiberRefs: HookFiberRefs
   ) {}
 }
 
@@ -89,7 +93,7 @@ export class HookQueue {
   constructor(private readonly runner: HookRunner, private readonly owner: HookedExchange) {}
 
   add(hook: PostHook<unknown>, options: HookOptions | undefined): void {
-    const entry = new Entry(hook, options?.detached === true, options?.settings)
+    const entry = new Entry(hook, options?.detached === true, options?.fiberRefs)
     if (this.next === undefined) this.next = entry
     else if (this.last !== undefined) this.last.next = entry
     this.last = entry
@@ -105,14 +109,14 @@ export class HookQueue {
     const { outcome, runner } = this
     if (outcome === undefined) return
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
-      const { detached, hook, settings } = entry
+      const { detached, hook, fiberRefs } = entry
       if (detached) {
-        runner.runDetached(hook, outcome, settings, this.owner)
+        runner.runDetached(hook, outcome, fiberRefs, this.owner)
         continue
       }
       const rest = runner.runHook(hook, outcome, this.owner)
       if (rest === undefined) continue
-      runner.runEffect(rest, () => this.goOn(), settings)
+      runner.runEffect(rest, () => this.goOn(), fiberRefs)
       return
     }
     this.owner.hooksOver()
@@ -121,7 +125,7 @@ export class HookQueue {
   /** Runs all beside the connection. */
   runDetached(outcome: Outcome): void {
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
-      this.runner.runDetached(entry.hook, outcome, entry.settings, this.owner)
+      this.runner.runDetached(entry.hook, outcome, entry.fiberRefs, this.owner)
     }
   }
 

@@ -11,7 +11,7 @@ import { type Forwarding, forwardingFor } from "./Forwarding.js"
 import type { HookedExchange, HookRunner } from "./HookQueue.js"
 import type { Outcome } from "./Outcome.js"
 import type { PeerFacts } from "./PeerFacts.js"
-import type { HookSettings } from "./PostHook.js"
+import type { HookFiberRefs } from "./PostHook.js"
 import type { PostHook } from "./PostHook.js"
 import { requestName } from "./requestName.js"
 
@@ -22,7 +22,7 @@ import { requestName } from "./requestName.js"
 export class Peer implements HookRunner {
   /** Reads what the peer says of its clients; absent where it is not believed. */
   readonly forwarding: Forwarding | undefined
-  private memory: unknown = undefined
+  private cacheOfDoor: unknown = undefined
 
   constructor(
     /** Which connection it is, counted from 1. */
@@ -56,13 +56,13 @@ export class Peer implements HookRunner {
     return Address.peerName(this.remote)
   }
 
-  /** What a door keeps from one exchange of the connection to the next. */
-  get kept(): unknown {
-    return this.memory
+  /** What a door has cached from one exchange of the connection for the next. */
+  get cached(): unknown {
+    return this.cacheOfDoor
   }
 
-  keep<A>(value: A): A {
-    this.memory = value
+  cache<A>(value: A): A {
+    this.cacheOfDoor = value
     return value
   }
 
@@ -87,14 +87,14 @@ export class Peer implements HookRunner {
     return this.engine.runHook(hook, outcome, (failure) => of.logFailure("a post hook failed", failure))
   }
 
-  runEffect(effect: Effect.Effect<unknown, never, unknown>, done: () => void, settings: HookSettings): void {
+  runEffect(effect: Effect.Effect<unknown, never, unknown>, done: () => void, fiberRefs: HookFiberRefs): void {
     // the fiber may be ended from another connection's context
-    this.engine.run(effect, () => this.transport.run(goOn, done, undefined), settings)
+    this.engine.run(effect, () => this.transport.run(goOn, done, undefined), fiberRefs)
   }
 
-  runDetached(hook: PostHook<unknown>, outcome: Outcome, settings: HookSettings, of: HookedExchange): void {
+  runDetached(hook: PostHook<unknown>, outcome: Outcome, fiberRefs: HookFiberRefs, of: HookedExchange): void {
     const rest = this.runHook(hook, outcome, of)
-    if (rest !== undefined) this.engine.runDetached(rest, settings)
+    if (rest !== undefined) this.engine.runDetached(rest, fiberRefs)
   }
 }
 

@@ -23,4 +23,4 @@ export type PostHook<R = never> = (
  * @since 0.1.0
  * @category models
  */
-export type HookSettings = FiberRefs.FiberRefs | undefined
+export type HookFiberRefs = FiberRefs.FiberRefs | undefined

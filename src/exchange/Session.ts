@@ -8,9 +8,9 @@ import type { Engine } from "./Engine.js"
 import type { Exchange } from "./Exchange.js"
 import type { AbortReason } from "./Outcome.js"
 import type { Peer } from "./Peer.js"
-import type { Placed } from "./Places.js"
 import type { RequestError } from "./ServerError.js"
 import type { Share } from "./Shares.js"
+import type { Indexed } from "./UnorderedSet.js"
 import type { Waste } from "./Waste.js"
 
 /**
@@ -38,7 +38,7 @@ export type Standing = "Waiting" | "Placed" | "Parting"
  * @since 0.2.0
  * @category models
  */
-export interface Session extends Placed {
+export interface Session extends Indexed {
   readonly peer: Peer
   /** Closing it ends the session, and whatever ends the session closes it. */
   readonly scope: SessionScope

@@ -15,11 +15,11 @@ import { EndOfWork } from "./EndOfWork.js"
 import type { Carrier, Http1Wire } from "./Http1Wire.js"
 import { Inflow } from "./Inflow.js"
 import { Leaving } from "./Leaving.js"
-import { Outbox } from "./Outbox.js"
 import type { Reader } from "./Reader.js"
-import { Share } from "./Share.js"
+import { SendQueue } from "./SendQueue.js"
+import type { Member, Sharer, TickBatch } from "./TickBatch.js"
+import { TickShare } from "./TickShare.js"
 import type { Transport } from "./Transport.js"
-import type { Member, Sharer, Turn } from "./Turn.js"
 
 /**
  * What a connection is doing; see the picture in `Http1Session`.
@@ -36,7 +36,7 @@ export type Phase = "Idle" | "Head" | "Waiting" | "Busy" | "Lingering" | "Detach
  * @category models
  */
 export interface Http1Host extends SessionHost {
-  readonly turn: Turn
+  readonly batch: TickBatch
   readonly alarm: Alarm
   readonly parser: { readonly make: () => Reader }
   readonly scopeFor: (session: Session) => SessionScope
@@ -53,13 +53,13 @@ export interface Http1Host extends SessionHost {
  */
 export abstract class Http1Carrier implements Carrier, BodySource, Member, Sharer {
   readonly peer: Peer
-  readonly queue: Outbox
+  readonly queue: SendQueue
   abstract readonly scope: SessionScope
   protected readonly inflow: Inflow
   protected readonly deadlines: Deadlines
   protected readonly work: EndOfWork
   protected readonly leaving: Leaving
-  protected readonly share = new Share()
+  protected readonly share = new TickShare()
   // complete unattended exchanges whose bytes the kernel has not taken: answers to pipelined requests leave together
   protected readonly unsettled: Array<Exchange> = []
   protected phase: Phase = "Idle"
@@ -83,7 +83,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   ) {
     const { alarm, config, parser, time } = host
     this.peer = new Peer(id, host, transport)
-    this.queue = new Outbox(transport)
+    this.queue = new SendQueue(transport)
     this.inflow = new Inflow(parser.make(), transport)
     this.deadlines = new Deadlines(alarm, config.timeouts, config.rates, since)
     this.work = new EndOfWork(this.deadlines, time, () => transport.destroy())
@@ -173,7 +173,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   // What ends an answer may leave with what ends those of other connections; whatever else is sent is not to wait.
   protected sendAnswer(): void {
     if (this.holds) return
-    this.holds = this.host.turn.hold(this)
+    this.holds = this.host.batch.hold(this)
     if (!this.holds) this.flush()
   }
 
@@ -315,7 +315,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
 
   // More has come already than was answered: others are not to wait for all of it.
   protected count(now: number): void {
-    if (this.share.count(now)) this.host.turn.share(this)
+    if (this.share.count(now)) this.host.batch.share(this)
   }
 
   // Is its room needed, or the server stopping at once, and no request here already? The last answer could not tell the
@@ -388,7 +388,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
 
   /** Answers what has come, as far as the phase lets it. */
   protected abstract advance(): void
-  abstract takeTurn(): void
+  abstract answerRead(): void
   abstract takeShare(): void
   abstract broken(error: unknown): void
 }

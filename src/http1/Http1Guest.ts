@@ -20,7 +20,7 @@ import { headTimeout, lateBody, noRoom, othersWait, refusalHead } from "./refusa
 export abstract class Http1Guest extends Http1Carrier {
   standing: Standing = "Waiting"
   addressShare: Share | undefined = undefined
-  protected awaitsTurn = false
+  protected awaitsBatch = false
   // a request that waits for a place
   protected asking: RequestStart | undefined = undefined
 
@@ -34,7 +34,7 @@ export abstract class Http1Guest extends Http1Carrier {
   private static readonly drop = (guest: Http1Guest): void => guest.dropNow()
 
   protected get isAtRest(): boolean {
-    return this.phase === "Idle" && !this.awaitsTurn && this.queue.empty
+    return this.phase === "Idle" && !this.awaitsBatch && this.queue.empty
   }
 
   get idleSince(): number | undefined {

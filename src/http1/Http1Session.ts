@@ -39,7 +39,7 @@ import type { Transport, TransportEvents } from "./Transport.js"
  */
 export class Http1Session extends Http1Guest implements Session {
   readonly scope: SessionScope
-  place = -1
+  index = -1
   private endsAtRest = false
 
   constructor(id: number, transport: Transport, host: Http1Host) {
@@ -68,7 +68,7 @@ export class Http1Session extends Http1Guest implements Session {
   broken(error: unknown): void {
     const { exchange } = this
     this.peer.log("Error", "a connection broke", error, exchange?.request)
-    exchange?.blame(error)
+    exchange?.recordFailure(error)
     if (!this.work.isBegun) {
       this.work.begin()
       return this.scope.died(error)
@@ -98,7 +98,7 @@ export class Http1Session extends Http1Guest implements Session {
 
   private onData(bytes: Uint8Array): void {
     // who reads twice in a tick has much to do: what it read first need not be joined with the rest
-    if (this.awaitsTurn) this.advance()
+    if (this.awaitsBatch) this.advance()
     if (this.phase === "Lingering") {
       if (!this.leaving.dropLingering(bytes.length)) this.close()
       return
@@ -106,8 +106,8 @@ export class Http1Session extends Http1Guest implements Session {
     this.inflow.receive(bytes)
     if (this.phase === "Idle" || this.phase === "Head") {
       if (!this.share.waits) {
-        this.awaitsTurn = this.host.turn.enter(this)
-        if (!this.awaitsTurn) this.advance()
+        this.awaitsBatch = this.host.batch.enter(this)
+        if (!this.awaitsBatch) this.advance()
         return
       }
     } else if (this.phase === "Busy") {
@@ -118,7 +118,7 @@ export class Http1Session extends Http1Guest implements Session {
   }
 
   private onEnd(): void {
-    if (this.awaitsTurn) this.advance()
+    if (this.awaitsBatch) this.advance()
     this.inflow.end()
     switch (this.phase) {
       case "Idle":
@@ -153,7 +153,7 @@ export class Http1Session extends Http1Guest implements Session {
   }
 
   private onClosed(error: TransportError | undefined): void {
-    if (this.awaitsTurn) this.advance()
+    if (this.awaitsBatch) this.advance()
     this.inflow.lose()
     if (error !== undefined && this.phase !== "Lingering") {
       // what a protocol of somebody else's fails with is for whoever runs it
@@ -176,24 +176,24 @@ export class Http1Session extends Http1Guest implements Session {
 
   takeShare(): void {
     this.share.begin()
-    if (this.share.waits) this.takeTurn()
+    if (this.share.waits) this.answerRead()
   }
 
-  takeTurn(): void {
-    if (this.awaitsTurn) this.peer.run(Http1Session.advance, this, undefined)
+  answerRead(): void {
+    if (this.awaitsBatch) this.peer.run(Http1Session.advance, this, undefined)
   }
 
   protected advance(): void {
     if (this.advancing) return
     const { inflow, share } = this
     const { time } = this.host
-    this.awaitsTurn = false
+    this.awaitsBatch = false
     share.goOn()
     this.advancing = true
     let now = time.tick()
     while ((this.phase === "Idle" || this.phase === "Head") && !this.work.isBegun && !this.queue.full) {
       if (share.isBegun && inflow.buffered > 0 && share.isSpent(now)) {
-        this.awaitsTurn = true
+        this.awaitsBatch = true
         break
       }
       const message = this.asking ?? inflow.next()
@@ -272,7 +272,7 @@ export class Http1Session extends Http1Guest implements Session {
 
   get activity(): Activity {
     if (this.isAtRest || (this.phase === "Detached" && this.markedIdle)) return "Idle"
-    return this.awaitsTurn || this.phase === "Head" || this.phase === "Waiting" || this.phase === "Detached" ||
+    return this.awaitsBatch || this.phase === "Head" || this.phase === "Waiting" || this.phase === "Detached" ||
         (this.phase === "Busy" && !this.isAnswered)
       ? "Busy"
       : "Lingering"
@@ -341,7 +341,7 @@ export class Http1Session extends Http1Guest implements Session {
 
   sweep(now: number): void {
     // what it waited for may be here
-    this.takeTurn()
+    this.answerRead()
     if (now >= this.deadlines.next) this.peer.run(Http1Session.passDeadline, this, now)
   }
 

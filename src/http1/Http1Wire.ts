@@ -25,7 +25,7 @@ import {
   type ResponseHead
 } from "../protocol/responseHead.js"
 import { BodyCount, within } from "./BodyCount.js"
-import type { Outbox } from "./Outbox.js"
+import type { SendQueue } from "./SendQueue.js"
 
 /**
  * What the exchanges of a connection share: the connection itself.
@@ -36,7 +36,7 @@ import type { Outbox } from "./Outbox.js"
 export interface Carrier {
   readonly peer: Peer
   readonly scope: SessionScope
-  readonly queue: Outbox
+  readonly queue: SendQueue
   /** The time as a Date field has it. */
   readonly date: string
   /** Why no further request can follow, as far as the connection and the server are concerned. */

@@ -10,7 +10,7 @@ import type { RequestError } from "../exchange/ServerError.js"
 import type { Refused } from "../exchange/Session.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Inflow } from "./Inflow.js"
-import type { Outbox } from "./Outbox.js"
+import type { SendQueue } from "./SendQueue.js"
 import type { Transport } from "./Transport.js"
 
 /** Where the answer to a refused request is on the wire, and how long the body of it is. */
@@ -33,7 +33,7 @@ export interface Parting {
   readonly time: Clock
   readonly transport: Transport
   readonly inflow: Inflow
-  readonly queue: Outbox
+  readonly queue: SendQueue
   readonly deadlines: Deadlines
 }
 

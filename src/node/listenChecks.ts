@@ -52,7 +52,7 @@ const whole = (from: number, to: number) => (given: unknown): boolean =>
   typeof given === "number" && Number.isInteger(given) && given >= from && given <= to
 const isPort = whole(0, 65_535)
 const text: Check = ["text", (given) => typeof given === "string" && given !== ""]
-const truth: Check = ["true or false", (given) => typeof given === "boolean"]
+const yesOrNo: Check = ["true or false", (given) => typeof given === "boolean"]
 
 const checks: Readonly<Record<keyof ListenOptions, Check>> = {
   port: [
@@ -61,8 +61,8 @@ const checks: Readonly<Record<keyof ListenOptions, Check>> = {
   ],
   host: text,
   backlog: ["a whole number, 1 or more", whole(1, Infinity)],
-  ipv6Only: truth,
-  reusePort: truth,
+  ipv6Only: yesOrNo,
+  reusePort: yesOrNo,
   path: text,
   mode: ["a number, such as 0o660", (given) => typeof given === "number"],
   fd: ["a whole number, 0 or more", whole(0, Infinity)],

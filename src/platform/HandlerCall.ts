@@ -33,15 +33,15 @@ import type { HeadDraft } from "../protocol/responseHead.js"
 import { LazyScope } from "../server/LazyScope.js"
 import { SocketScope } from "../server/SocketScope.js"
 import { type Bound, WholeBody } from "./BodyReader.js"
-import type { Listed } from "./Calls.js"
 import { UnreadableForm } from "./FormError.js"
 import type { FormLimits } from "./FormLimits.js"
 import { ejectedScopes, hasChildren, isInterruptible } from "./internal.js"
 import { LayeredMap } from "./LayeredMap.js"
 import { begunWith, type OpenSpan, RequestSpan, traced, untraced } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
+import type { RunningCall } from "./RunningCalls.js"
+import { type AppCall, CurrentCall, type ServedApp } from "./ServedApp.js"
 import { headersOf, type Reading, type RequestCall, ServerRequest, UnreadableBody, urlOf } from "./ServerRequest.js"
-import { CurrentCall, type Site, type SiteCall } from "./Site.js"
 
 /** What an interruption would cut short. */
 const enum Step {
@@ -55,12 +55,12 @@ const enum Step {
  * @since 0.1.0
  * @category models
  */
-export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
+export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   /** A stop waits for its end. */
   readonly awaited = true
   socket: Duplex | undefined = undefined
   keepRunning: number
-  place = -1
+  index = -1
   private step = Step.Handler
   private asked = false
   private over: Exit.Exit<unknown, unknown> | undefined = undefined
@@ -78,13 +78,13 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
 
   private readonly request: ServerRequest
 
-  constructor(readonly exchange: Exchange, readonly site: Site) {
-    this.keepRunning = site.interruptOnDisconnect ? 0 : 1
+  constructor(readonly exchange: Exchange, readonly served: ServedApp) {
+    this.keepRunning = served.interruptOnDisconnect ? 0 : 1
     this.request = new ServerRequest(this, urlOf(exchange), undefined, undefined)
   }
 
   get stopping(): Effect.Effect<void> {
-    return this.site.stopping
+    return this.served.stopping
   }
 
   get headers(): Headers.Headers {
@@ -97,7 +97,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
 
   bound(reading: Reading): Bound {
     const { parsedBody, wholeBody } = this.exchange.config.limits
-    const { maxBufferedBody } = this.site
+    const { maxBufferedBody } = this.served
     if (maxBufferedBody !== undefined) return { most: maxBufferedBody, lift: "maxBufferedBody" }
     return reading === "parsed" && parsedBody < wholeBody
       ? { most: parsedBody, lift: "limits.parsedBody" }
@@ -105,15 +105,15 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
   }
 
   get forms(): FormLimits {
-    return this.site.forms
+    return this.served.forms
   }
 
   upgrade(request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> {
-    return this.site.upgrade(this, request)
+    return this.served.upgrade(this, request)
   }
 
   run(): void {
-    const { pipeline, short, spansUnseen, tracerDisabledWhen } = this.site
+    const { pipeline, short, spansUnseen, tracerDisabledWhen } = this.served
     const services = this.services()
     services.set(Scope.Scope.key, this.scope)
     services.set(CurrentCall.key, this)
@@ -122,7 +122,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
       services.set(Tracer.ParentSpan.key, this.span)
     }
     if (pipeline === undefined) {
-      const fiber = this.fiber = this.site.fork(short, services)
+      const fiber = this.fiber = this.served.fork(short, services)
       const exit = fiber.unsafePoll()
       if (exit !== null) return this.answered(exit)
       this.runsOn()
@@ -131,7 +131,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
       this.runsOn()
-      this.fiber = this.site.fork(pipeline, services)
+      this.fiber = this.served.fork(pipeline, services)
       this.fiber.addObserver((exit) => this.exchange.peer.run(HandlerCall.ended, this, exit))
     }
   }
@@ -201,7 +201,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
   }
 
   // ---------------------------------------------------------------------------------------------------------------
-  // the whole way: see the pipeline of `Site`
+  // the whole way: see the pipeline of `ServedApp`
 
   /** What the app failed with, before it is made a response. */
   failed(cause: Cause.Cause<unknown>): void {
@@ -214,7 +214,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
       this.response = response
       // the client has left, or the connection was taken over
       if (this.exchange.over) return Effect.sync(() => discard(this.exchange, response))
-      this.blame(response)
+      this.recordFailure(response)
       const body = wholeBody(response)
       if (body !== undefined) {
         const refused = sendWhole(this.exchange, response, body)
@@ -230,7 +230,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
   }
 
   // A response that stands for a failure: the outcome says so.
-  private blame(response: HttpServerResponse): void {
+  private recordFailure(response: HttpServerResponse): void {
     if (this.failure === undefined) return
     const error = Cause.squash(this.failure)
     const ofClient = error instanceof UnreadableForm
@@ -238,8 +238,8 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
       : error instanceof UnreadableBody
       ? error.cause
       : undefined
-    if (ofClient instanceof BodyError) this.exchange.blame(ofClient)
-    else if (response.status >= 500) this.exchange.blame(error)
+    if (ofClient instanceof BodyError) this.exchange.recordFailure(ofClient)
+    else if (response.status >= 500) this.exchange.recordFailure(error)
   }
 
   // What has begun cannot be answered anew: the connection is cut, so that the client can tell.
@@ -276,16 +276,16 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
     if (this.exchange.isRunning) return
     this.exchange.running(this)
     // the end of the app waits for it
-    this.site.calls.add(this)
+    this.served.calls.add(this)
   }
 
   private runsNoMore(): void {
-    if (this.place >= 0 || this.exchange.hooked) this.site.calls.delete(this)
+    if (this.index >= 0 || this.exchange.hooked) this.served.calls.delete(this)
     this.exchange.ended()
   }
 
   hooksOver(): void {
-    this.site.calls.remove(this)
+    this.served.calls.remove(this)
   }
 
   get isBehind(): boolean {
@@ -348,16 +348,16 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
   private ended(exit: Exit.Exit<unknown, unknown>): void {
     if (!this.exchange.over && !this.exchange.headSent) this.unanswered(exit)
     this.step = Step.Finalizers
-    const truth = this.truth(exit)
-    this.over = truth
-    this.span?.finish(this.spanExit(truth))
+    const trueExit = this.trueExit(exit)
+    this.over = trueExit
+    this.span?.finish(this.spanExit(trueExit))
     if (!this.scope.used || ejectedScopes.has(this.scope)) {
-      this.end(truth)
+      this.end(trueExit)
       return this.runsNoMore()
     }
     this.exchange.finalizing()
     const services = new Map<string, unknown>([[SocketScope.key, this.exchange.socketScope]])
-    this.site.fork(Scope.close(this.scope, truth), services).addObserver((closed) => {
+    this.served.fork(Scope.close(this.scope, trueExit), services).addObserver((closed) => {
       // one that waited for what was interrupted with the request has not failed
       if (Exit.isFailure(closed) && !Cause.isInterruptedOnly(closed.cause)) {
         this.exchange.logFailure("a finalizer of the request's scope failed", closed.cause)
@@ -371,14 +371,14 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
     const error = Cause.squash(exit.cause)
     if (!Cause.isInterruptedOnly(exit.cause)) return this.exchange.fail(error)
     // its app has ended: the platform's own answer to that, which the short way has no fiber left to make
-    this.exchange.blame(error)
+    this.exchange.recordFailure(error)
     this.exchange.respond({ status: 503, fields: [] }, "")
   }
 
   // A connection that was taken over, and whose end was said here, has ended well, although the client is gone. The
   // platform's exit does not tell that the client has left once the response was complete, nor what the app failed
   // with behind middleware, and has responses in its causes.
-  private truth(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
+  private trueExit(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
     const { aborted, outcome } = this.exchange
     const reason = this.socket?.writableEnded === true
       ? undefined
@@ -405,9 +405,9 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
       })
     })
     // the exit of middleware is told as it is, that of an app with the response made of it
-    const around = this.site.pipeline === undefined ? undefined : () => held
+    const around = this.served.pipeline === undefined ? undefined : () => held
     const opening = begunWith(traced(HttpApp.toHandled(held, () => Effect.void, around)), this.exchange)
-    this.site.fork(opening, this.services())
+    this.served.fork(opening, this.services())
     if (span === undefined) throw new Error("the tracer gave no span")
     // who looks when the request is over sees it ended
     if (this.over !== undefined) finish(this.spanExit(this.over))
@@ -421,7 +421,7 @@ export class HandlerCall implements RequestCall, SiteCall, Listed, Work {
   }
 
   private services(): Map<string, unknown> {
-    const services = new LayeredMap(this.site.services, this.exchange.socketScope)
+    const services = new LayeredMap(this.served.services, this.exchange.socketScope)
     services.set(HttpServerRequest.key, this.request)
     return services
   }

@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Outcome } from "../exchange/Outcome.js"
-import { settingsOf } from "./internal.js"
+import { fiberRefsOf } from "./internal.js"
 import { ServerRequest } from "./ServerRequest.js"
 
 export { layer, type PostHook, Posthooks, toEffect } from "../server/Posthooks.js"
@@ -45,6 +45,6 @@ export const add = <R>(
     const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest)
     if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
     // the hook's fiber begins with all that this one has: to provide it there would cost several times as much
-    request.source.postHook(hook, { detached: options?.detached, settings: settingsOf(fiber) })
+    request.source.postHook(hook, { detached: options?.detached, fiberRefs: fiberRefsOf(fiber) })
     return Effect.void
   })

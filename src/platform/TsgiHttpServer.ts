@@ -33,13 +33,13 @@ import { Listener } from "../server/Listener.js"
 import * as Server from "../server/Server.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import * as ServerMetrics from "../server/ServerMetrics.js"
-import { Arrivals } from "./Arrivals.js"
-import type { Calls } from "./Calls.js"
+import { Dispatcher } from "./Dispatcher.js"
 import * as FilePlatform from "./FilePlatform.js"
 import { HandlerCall } from "./HandlerCall.js"
 import { check, defaults, type DoorOptions, type Options, split } from "./Options.js"
+import type { RunningCalls } from "./RunningCalls.js"
+import * as ServedApp from "./ServedApp.js"
 import { ServerRequest } from "./ServerRequest.js"
-import * as Site from "./Site.js"
 import * as Upgrade from "./Upgrade.js"
 
 export {
@@ -83,13 +83,13 @@ export const makeWith = (
       : Context.add(given, ServerConfig.ServerConfig, ServerConfig.make(defaults))
     const { timeouts } = Context.get(engine, ServerConfig.ServerConfig)
     const start = (address?: Address) => {
-      const arrivals = new Arrivals()
-      return Server.serve((exchange) => arrivals.take(exchange), { address }).pipe(
+      const dispatcher = new Dispatcher()
+      return Server.serve((exchange) => dispatcher.take(exchange), { address }).pipe(
         Effect.provide(engine),
         Scope.extend(serverScope),
         Effect.mapBoth({
           onFailure: (cause) => new NotServed({ cause }),
-          onSuccess: (server) => ({ arrivals, server })
+          onSuccess: (server) => ({ dispatcher, server })
         })
       )
     }
@@ -103,20 +103,20 @@ export const makeWith = (
       serve: (app, middleware) =>
         Effect.gen(function*() {
           // There is no channel for an error here, so that of an address which was taken meanwhile is a defect.
-          if (running.arrivals.stopped) {
+          if (running.dispatcher.stopped) {
             past = ServerMetrics.sum([past, yield* running.server.metrics])
             running = yield* Effect.orDie(start(running.server.address))
           }
-          const { arrivals, server } = running
+          const { dispatcher, server } = running
           const ending = yield* Deferred.make<void>()
           yield* Effect.forkDaemon(Effect.interruptible(Deferred.complete(ending, server.draining)))
-          const site = yield* Site.make(app, middleware, options, upgrade, Deferred.await(ending))
-          const handler = (exchange: Exchange): void => new HandlerCall(exchange, site).run()
-          arrivals.serve(handler)
+          const served = yield* ServedApp.make(app, middleware, options, upgrade, Deferred.await(ending))
+          const handler = (exchange: Exchange): void => new HandlerCall(exchange, served).run()
+          dispatcher.serve(handler)
           // What the app was built from is released after this, so no handler runs past it.
           yield* Effect.addFinalizer(() =>
-            arrivals.leave(handler)
-              ? Effect.zipRight(Deferred.succeed(ending, undefined), endCalls(site.calls, timeouts))
+            dispatcher.leave(handler)
+              ? Effect.zipRight(Deferred.succeed(ending, undefined), endCalls(served.calls, timeouts))
               : server.stop()
           )
         })
@@ -143,7 +143,7 @@ export const metrics: Effect.Effect<ServerMetrics.ServerMetrics, never, HttpServ
 
 // An app ends while another is served: its calls are given the server's time to end, then they are interrupted; what is left
 // of them then, hooks and finalizers, has the time of these and is left behind.
-const endCalls = (calls: Calls, { grace, hooks, interrupt }: Timeouts): Effect.Effect<void> =>
+const endCalls = (calls: RunningCalls, { grace, hooks, interrupt }: Timeouts): Effect.Effect<void> =>
   Effect.gen(function*() {
     const late = yield* Effect.sync(() => calls.interrupt()).pipe(
       Effect.delay(grace),
@@ -159,7 +159,7 @@ const endCalls = (calls: Calls, { grace, hooks, interrupt }: Timeouts): Effect.E
 /** Milliseconds between looks at handlers that could not be interrupted: when one has ended, its hooks are left. */
 const lookAgain = 250
 
-const leaveBehind = (calls: Calls): Effect.Effect<never> =>
+const leaveBehind = (calls: RunningCalls): Effect.Effect<never> =>
   Effect.suspend(() => {
     const left = calls.leaveBehind()
     return left === 0

@@ -18,7 +18,7 @@ import type * as Scope from "effect/Scope"
  * @since 0.1.0
  * @category accessors
  */
-export const settingsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): FiberRefs.FiberRefs => {
+export const fiberRefsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): FiberRefs.FiberRefs => {
   const refs = "_fiberRefs" in fiber ? fiber._fiberRefs : undefined
   return isFiberRefs(refs) ? refs : fiber.getFiberRefs()
 }

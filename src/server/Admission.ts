@@ -8,9 +8,9 @@
  * @since 0.1.0
  */
 import type { Clock } from "../exchange/Clock.js"
-import { Places } from "../exchange/Places.js"
 import type { Session } from "../exchange/Session.js"
 import { type Share, Shares } from "../exchange/Shares.js"
+import { UnorderedSet } from "../exchange/UnorderedSet.js"
 import { Waste } from "../exchange/Waste.js"
 import type { Transport } from "../http1/Transport.js"
 import type { Config } from "./Config.js"
@@ -34,7 +34,7 @@ export interface Reception {
  * Milliseconds that a connection may waste its place while others wait for one, twice as many where it sends or receives; twice
  * as many that one which was told to make room may take, and that a calm must last.
  */
-const moment = 500
+const patienceStep = 500
 /** Milliseconds in which what a new client asks is on its way: nobody is ended for another while it may be. */
 const arrival = 50
 /** Connections beyond all places, to be told that there is none. */
@@ -45,12 +45,12 @@ const mostRefused = 256
  * @category models
  */
 export class Admission {
-  private readonly all = new Places<Session>()
+  private readonly all = new UnorderedSet<Session>()
   private readonly wasters = new Wasters(this.all)
   // who wait for a place: without a request, with a whole one, and with one whose body is to come
   private readonly silent = new Set<Session>()
-  private readonly whole = new Queue(moment)
-  private readonly begun = new Queue(moment)
+  private readonly whole = new Queue(patienceStep)
+  private readonly begun = new Queue(patienceStep)
   // who were told to make room, and when
   private readonly yielding = new Map<Session, number>()
   private readonly shares: Shares
@@ -132,7 +132,7 @@ export class Admission {
 
   /** Its last answer is on its way: it needs no place for that. */
   parts(connection: Session): void {
-    if (connection.place < 0 || connection.standing === "Parting") return
+    if (connection.index < 0 || connection.standing === "Parting") return
     this.forget(connection)
     connection.standing = "Parting"
     this.give()
@@ -140,7 +140,7 @@ export class Admission {
 
   /** It has ended. */
   remove(connection: Session): void {
-    if (connection.place < 0) return
+    if (connection.index < 0) return
     this.all.delete(connection)
     this.forget(connection)
     this.shares.leave(connection.addressShare)
@@ -192,7 +192,7 @@ export class Admission {
   // What was told to make room, and does not, is ended.
   private insist(now: number): void {
     for (const [connection, since] of this.yielding) {
-      if (now - since < 2 * moment) continue
+      if (now - since < 2 * patienceStep) continue
       this.yielding.delete(connection)
       connection.abort("ReadTimeout")
     }
@@ -228,7 +228,7 @@ export class Admission {
     if (this.isCrowded) {
       this.lastWaited = now
       if (!this.crowded) this.reception.crowded(this.crowded = true)
-    } else if (this.crowded && now - this.lastWaited >= 2 * moment) {
+    } else if (this.crowded && now - this.lastWaited >= 2 * patienceStep) {
       this.wasters.forget()
       this.reception.crowded(this.crowded = false)
     }
@@ -288,7 +288,7 @@ export class Admission {
   }
 }
 
-const patience = (kind: Waste): number => kind === Waste.Idle ? 0 : kind < Waste.Body ? moment : 2 * moment
+const patience = (kind: Waste): number => kind === Waste.Idle ? 0 : kind < Waste.Body ? patienceStep : 2 * patienceStep
 
 const anybody = (): boolean => true
 

@@ -19,8 +19,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Clock } from "../exchange/Clock.js"
-import { Places } from "../exchange/Places.js"
 import type { Session } from "../exchange/Session.js"
+import { UnorderedSet } from "../exchange/UnorderedSet.js"
 import type { Admission } from "./Admission.js"
 import type { Arriving } from "./Listener.js"
 import type { StopReport } from "./StopReport.js"
@@ -48,7 +48,7 @@ const lookAgain = 250
  * @category models
  */
 export class Drain {
-  private readonly left = new Places<Behind>()
+  private readonly left = new UnorderedSet<Behind>()
   private leftBehind = 0
   /** Milliseconds that idle connections are kept; `undefined` while the server is not stopping. */
   private settle: number | undefined = undefined
@@ -179,9 +179,9 @@ export class Drain {
       const now = time.now()
       if (now - begun >= settle) this.arriving.dropAll()
       let next = lookAgain
-      const notBefore = (moment: number): boolean => {
-        if (now < moment) next = Math.min(next, moment - now)
-        return now >= moment
+      const notBefore = (time: number): boolean => {
+        if (now < time) next = Math.min(next, time - now)
+        return now >= time
       }
       const parting = notBefore(begun + farewell)
       for (const connection of [...this.connections]) {
@@ -209,10 +209,10 @@ export class Drain {
 
 /** Work that is left behind a response. */
 class Behind {
-  place = -1
+  index = -1
 
   constructor(
-    private readonly all: Places<Behind>,
+    private readonly all: UnorderedSet<Behind>,
     readonly since: number,
     private readonly done: () => void
   ) {
@@ -220,7 +220,7 @@ class Behind {
   }
 
   readonly end = (): void => {
-    if (this.place < 0) return
+    if (this.index < 0) return
     this.all.delete(this)
     this.done()
   }

@@ -22,13 +22,13 @@ import type { Session } from "../exchange/Session.js"
 import { Alarm } from "../http1/Alarm.js"
 import type { Http1Host } from "../http1/Http1Carrier.js"
 import { Http1Session } from "../http1/Http1Session.js"
+import { TickBatch } from "../http1/TickBatch.js"
 import type { Transport } from "../http1/Transport.js"
-import { Turn } from "../http1/Turn.js"
 import { AccessLog, type AccessRecord, none } from "./AccessLog.js"
 import { Admission } from "./Admission.js"
 import { Drain, type StopOptions, stopOptions, type StopReport } from "./Drain.js"
 import { failureText } from "./FailureText.js"
-import { forHook, type HookSettings } from "./HookSettings.js"
+import { forHook, type HookFiberRefs } from "./HookFiberRefs.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
 import { causeOf, logger } from "./logger.js"
@@ -143,10 +143,10 @@ export const serve = (
       runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
     }))
     const runWith = Runtime.runFork(bare(runtimeFlags))
-    const fork = (effect: Effect.Effect<unknown, never, unknown>, settings: HookSettings) =>
-      settings === undefined
+    const fork = (effect: Effect.Effect<unknown, never, unknown>, fiberRefs: HookFiberRefs) =>
+      fiberRefs === undefined
         ? runFork(effect, { immediate: true })
-        : runWith(effect, { immediate: true, updateRefs: () => forHook(settings) })
+        : runWith(effect, { immediate: true, updateRefs: () => forHook(fiberRefs) })
     const log = yield* logger
     // Sockets live as long as the drain lets them, not as long as whoever started the server.
     const sockets = yield* Scope.make()
@@ -186,7 +186,7 @@ export const serve = (
     const host: Http1Host = {
       config,
       time,
-      turn: new Turn(time),
+      batch: new TickBatch(time),
       alarm,
       countSoon,
       handler,
@@ -243,13 +243,13 @@ export const serve = (
           refused: error
         })
       },
-      run: (effect, done, settings) => {
-        fork(effect, settings).addObserver(drain.behind(done))
+      run: (effect, done, fiberRefs) => {
+        fork(effect, fiberRefs).addObserver(drain.behind(done))
       },
       detach: () => drain.detach(),
       detachBriefly: () => drain.behind(drain.detach()),
-      runDetached: (effect, settings) => {
-        fork(effect, settings).addObserver(drain.behind(drain.detach()))
+      runDetached: (effect, fiberRefs) => {
+        fork(effect, fiberRefs).addObserver(drain.behind(drain.detach()))
       },
       asked: (session) => {
         connections.asked(session)

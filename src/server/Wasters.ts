@@ -57,7 +57,7 @@ export class Wasters {
 
   private next(now: number, isMeant: (waster: Waster) => boolean): Session | undefined {
     const at = this.found.findIndex(({ connection, kind }) =>
-      connection.place >= 0 && connection.waste === kind &&
+      connection.index >= 0 && connection.waste === kind &&
       isMeant({ connection, kind, since: connection.wastedSince(now) })
     )
     return at < 0 ? undefined : this.found.splice(at, 1)[0].connection

@@ -19,10 +19,10 @@ import { headNotSet, invalidBody, sourceOf } from "./answers.js"
 import type { App, AppBody, Write } from "./App.js"
 import { callHook, isDetached } from "./callHook.js"
 import type { Environ, PostHookOptions, PostHooks } from "./Environ.js"
-import { EnvironRecord, FieldView, type Lent, type Shared } from "./EnvironRecord.js"
+import { type EnvironProvider, EnvironRecord, type EnvironSettings, FieldView } from "./EnvironRecord.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import { Input, throwInvalid } from "./Input.js"
-import { PostHookList, type Pushed } from "./PostHookList.js"
+import { PostHookList, type PushListener } from "./PostHookList.js"
 
 /**
  * What all calls of one server share.
@@ -30,7 +30,7 @@ import { PostHookList, type Pushed } from "./PostHookList.js"
  * @since 0.1.0
  * @category models
  */
-export interface Site extends Shared {
+export interface Gateway extends EnvironSettings {
   readonly app: App
   readonly minimumChunkSize: number
 }
@@ -52,9 +52,9 @@ const mostJoinedParts = 64
  * @since 0.1.0
  * @category constructors
  */
-export const call = (site: Site) => (exchange: Exchange): void => new Call(exchange, site).run()
+export const call = (gateway: Gateway) => (exchange: Exchange): void => new Call(exchange, gateway).run()
 
-class Call implements Lent, Pushed {
+class Call implements EnvironProvider, PushListener {
   readonly input: Input
   readonly posthooks: PostHooks
   private readonly env: Environ
@@ -71,15 +71,15 @@ class Call implements Lent, Pushed {
   private idleFlush: NodeJS.Immediate | undefined = undefined
   private ahead: NodeJS.Timeout | undefined = undefined
 
-  constructor(private readonly exchange: Exchange, private readonly site: Site) {
+  constructor(private readonly exchange: Exchange, private readonly gateway: Gateway) {
     this.input = new Input(exchange)
     this.posthooks = new PostHookList(this)
-    this.env = new EnvironRecord(exchange.request, exchange.peer, this, site, exchange.forwarded)
+    this.env = new EnvironRecord(exchange.request, exchange.peer, this, gateway, exchange.forwarded)
   }
 
   run(): void {
     try {
-      const result = this.site.app(this.env, this.startResponse)
+      const result = this.gateway.app(this.env, this.startResponse)
       if (Predicate.isPromise(result)) {
         this.runsOn()
         result.then((body) => this.deliver(body), (error: unknown) => this.fail(error))
@@ -107,10 +107,10 @@ class Call implements Lent, Pushed {
   }
 
   fieldsOf(fields: Fields): FieldView {
-    const { kept } = this.exchange.peer
-    const last = kept instanceof FieldView ? kept : undefined
+    const { cached } = this.exchange.peer
+    const last = cached instanceof FieldView ? cached : undefined
     if (last !== undefined && last.fields === fields) return last
-    return this.exchange.peer.keep(new FieldView(fields, last))
+    return this.exchange.peer.cache(new FieldView(fields, last))
   }
 
   private readonly startResponse = (status: string, headers: HeaderPairs, errorInfo?: unknown): Write => {
@@ -304,7 +304,7 @@ class Call implements Lent, Pushed {
     this.writer = new ResponseWriter(
       this.exchange,
       room,
-      typeof given === "number" ? given : this.site.minimumChunkSize,
+      typeof given === "number" ? given : this.gateway.minimumChunkSize,
       process.nextTick
     )
   }

@@ -15,12 +15,12 @@ import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
 /**
- * What one call of the application lends to its environ.
+ * What an environ has of its call.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Lent {
+export interface EnvironProvider {
   readonly input: Input
   readonly posthooks: PostHooks
   readonly interim: (status: number, headers?: HeaderPairs) => void
@@ -35,7 +35,7 @@ export interface Lent {
  * @since 0.1.0
  * @category models
  */
-export interface Shared {
+export interface EnvironSettings {
   /** Keys that the operator adds; they may hide `wsgi.*`, never the request. */
   readonly extra: Readonly<Record<string, unknown>> | undefined
   readonly errors: Environ["wsgi.errors"]
@@ -85,28 +85,28 @@ export class EnvironRecord implements Environ {
   declare "tsgi.proxy"?: ProxyHeader;
   [header: `HTTP_${string}`]: string | undefined
   [key: string]: unknown
-  readonly #lent: Lent
+  readonly #provider: EnvironProvider
 
   constructor(
     request: RequestHead,
     peer: Peer,
-    lent: Lent,
-    shared: Shared,
+    provider: EnvironProvider,
+    settings: EnvironSettings,
     forwarded: Forwarded | undefined
   ) {
-    this.#lent = lent
+    this.#provider = provider
     const { local, proxy, remote, tls } = peer
     const scheme = forwarded?.scheme ?? schemeOf(peer)
     const form = request.form
     const located = form._tag === "Origin" || form._tag === "Absolute"
     const path = located ? form.path : form._tag === "Asterisk" ? "*" : form.authority
     this["wsgi.version"] = version
-    this["wsgi.errors"] = shared.errors
+    this["wsgi.errors"] = settings.errors
     this["wsgi.multithread"] = true
-    this["wsgi.multiprocess"] = shared.multiprocess
+    this["wsgi.multiprocess"] = settings.multiprocess
     this["wsgi.run_once"] = false
     this["wsgi.url_scheme"] = scheme
-    if (shared.extra !== undefined) Object.assign(this, shared.extra)
+    if (settings.extra !== undefined) Object.assign(this, settings.extra)
     this.REQUEST_METHOD = request.method
     this.SCRIPT_NAME = ""
     this.PATH_INFO = path.includes("%") ? percentDecoded(path) : path
@@ -118,13 +118,13 @@ export class EnvironRecord implements Environ {
     this.SERVER_PORT = local._tag === "Tcp" ? String(local.port) : ""
     this.REMOTE_ADDR = remote._tag === "Tcp" ? remote.host : "unix"
     this.REMOTE_PORT = remote._tag === "Tcp" ? String(remote.port) : ""
-    const view = lent.fieldsOf(request.fields)
+    const view = provider.fieldsOf(request.fields)
     this.headers_raw = view.pairs()
-    this["wsgi.input"] = lent.input
-    this["eventlet.input"] = lent.input
-    this["eventlet.posthooks"] = lent.posthooks
-    this["eventlet.set_idle"] = lent.setIdle
-    this["tsgi.interim"] = lent.interim
+    this["wsgi.input"] = provider.input
+    this["eventlet.input"] = provider.input
+    this["eventlet.posthooks"] = provider.posthooks
+    this["eventlet.set_idle"] = provider.setIdle
+    this["tsgi.interim"] = provider.interim
     if (located && form.query !== undefined) this.QUERY_STRING = form.query
     if (scheme === "https") this.HTTPS = "on"
     if (tls !== undefined) this["tsgi.tls"] = tls
@@ -149,7 +149,7 @@ export class EnvironRecord implements Environ {
   }
 
   get "tsgi.signal"(): AbortSignal {
-    return this.#lent.signal()
+    return this.#provider.signal()
   }
 
   set "tsgi.signal"(signal: AbortSignal) {

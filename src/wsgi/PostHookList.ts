@@ -6,12 +6,12 @@
 import type { PostHookEntry, PostHooks, PostHookTuple } from "./Environ.js"
 
 /**
- * Who wants to know.
+ * Hears of what is pushed.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Pushed {
+export interface PushListener {
   readonly hooksPushed: (entries: ReadonlyArray<PostHookEntry | PostHookTuple>) => void
 }
 
@@ -27,17 +27,17 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
     return Array
   }
 
-  readonly #pushed: Pushed
+  readonly #listener: PushListener
 
-  constructor(pushed: Pushed) {
+  constructor(listener: PushListener) {
     super()
-    this.#pushed = pushed
+    this.#listener = listener
   }
 
   override push(...entries: Array<PostHookEntry | PostHookTuple>): number {
     // `super.push` leaves V8's fast path with the first object that an array of a class of ours is given: 200 ns
     for (const entry of entries) this[this.length] = typeof entry === "function" ? [entry] : entry
-    this.#pushed.hooksPushed(entries)
+    this.#listener.hooksPushed(entries)
     return this.length
   }
 }

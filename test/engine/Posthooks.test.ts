@@ -163,7 +163,7 @@ it.scoped("begin with the settings they were added with, whenever that was, atta
   Effect.gen(function*() {
     const journal = new Journal<string>()
     const setting = yield* FiberRef.make("server's")
-    const settings = yield* Effect.locally(Effect.getFiberRefs, setting, "handler's")
+    const fiberRefs = yield* Effect.locally(Effect.getFiberRefs, setting, "handler's")
     const { connect } = yield* serve((exchange) => {
       const { target } = exchange.request
       const hook = (detached = false) =>
@@ -173,7 +173,7 @@ it.scoped("begin with the settings they were added with, whenever that was, atta
               Effect.promise(() => turns(2)),
               Effect.map(FiberRef.get(setting), (value) => journal.push(`${target} ${value}`))
             ),
-          { detached, settings }
+          { detached, fiberRefs }
         )
       if (target === "/before") hook()
       if (target === "/detached") hook(true)

@@ -5,15 +5,15 @@
  */
 import type { Exchange } from "../exchange/Exchange.js"
 import type { HookOwner } from "../exchange/HookQueue.js"
-import { type Placed, Places } from "../exchange/Places.js"
+import { type Indexed, UnorderedSet } from "../exchange/UnorderedSet.js"
 
 /**
- * A call, as far as it is the list's matter.
+ * What the list knows of a call.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Listed extends HookOwner, Placed {
+export interface RunningCall extends HookOwner, Indexed {
   readonly exchange: Exchange
   readonly interruptForStop: () => void
   /** Is nothing left of it but the last byte, finalizers and hooks? */
@@ -24,16 +24,16 @@ export interface Listed extends HookOwner, Placed {
  * @since 0.1.0
  * @category models
  */
-export class Calls {
-  private readonly running = new Places<Listed>()
+export class RunningCalls {
+  private readonly running = new UnorderedSet<RunningCall>()
   private onNone: (() => void) | undefined = undefined
 
-  add(call: Listed): void {
+  add(call: RunningCall): void {
     this.running.add(call)
   }
 
   /** It has ended, but for its hooks: when they are over, it is to be told that here. */
-  delete(call: Listed): void {
+  delete(call: RunningCall): void {
     if (!call.exchange.hooked || call.exchange.hooksRun) return this.remove(call)
     // behind its post hooks, which have the app's services; a call that was answered at once has not been here yet
     this.add(call)
@@ -59,7 +59,7 @@ export class Calls {
   }
 
   /** Nothing of it is left. */
-  remove(call: Listed): void {
+  remove(call: RunningCall): void {
     this.running.delete(call)
     if (this.running.size === 0) this.onNone?.()
   }

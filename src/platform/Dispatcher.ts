@@ -14,7 +14,7 @@ const enter = (handler: Handler, exchange: Exchange): void => handler(exchange)
  * @since 0.1.0
  * @category models
  */
-export class Arrivals {
+export class Dispatcher {
   /** Has the last app ended, and the server with it? */
   stopped = false
   private readonly early = new Set<Exchange>()

@@ -12,7 +12,7 @@ const longestShare = 2
  * @since 0.2.0
  * @category models
  */
-export class Share {
+export class TickShare {
   private answered = 0
   private since = 0
   private left = false

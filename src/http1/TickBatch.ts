@@ -17,7 +17,7 @@ import type { Clock } from "../exchange/Clock.js"
  */
 export interface Member {
   /** Answers what it has read, if it still waits for that. */
-  readonly takeTurn: () => void
+  readonly answerRead: () => void
   /** Sends what it holds, if it still does. */
   readonly sendHeld: () => void
   /** Sees to what comes after that. The clock is held at the time when all that was held had been sent. */
@@ -56,7 +56,7 @@ const immediate = setImmediate
  * @since 0.1.0
  * @category models
  */
-export class Turn {
+export class TickBatch {
   private readers: Array<Member> = []
   private holders: Array<Member> = []
   private sharers: Array<Sharer> = []
@@ -142,7 +142,7 @@ export class Turn {
     }
     this.takenAt = now
     time.hold(now)
-    reader.takeTurn()
+    reader.answerRead()
   }
 
   private send(): void {

@@ -9,7 +9,7 @@ import * as FiberRefs from "effect/FiberRefs"
 import * as Option from "effect/Option"
 import { forkScopeOverride } from "./internal.js"
 
-export type { HookSettings } from "../exchange/PostHook.js"
+export type { HookFiberRefs } from "../exchange/PostHook.js"
 
 /**
  * Settings for a fiber to begin with that nobody joins. They are taken as they are: to fork them costs as much as the rest of
@@ -19,8 +19,8 @@ export type { HookSettings } from "../exchange/PostHook.js"
  * @since 0.1.0
  * @category conversions
  */
-export const forHook = (settings: FiberRefs.FiberRefs): FiberRefs.FiberRefs => {
-  let own = settings
+export const forHook = (fiberRefs: FiberRefs.FiberRefs): FiberRefs.FiberRefs => {
+  let own = fiberRefs
   if (!Cause.isEmpty(FiberRefs.getOrDefault(own, FiberRef.interruptedCause))) {
     own = FiberRefs.delete(own, FiberRef.interruptedCause)
   }

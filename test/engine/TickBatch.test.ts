@@ -10,7 +10,7 @@ import type * as Scope from "effect/Scope"
 import type { WireClient } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import type { BindError } from "../../src/exchange/ServerError.js"
-import { type Member, Turn } from "../../src/http1/Turn.js"
+import { type Member, TickBatch } from "../../src/http1/TickBatch.js"
 import type { StopReport } from "../../src/server/Drain.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { type Engine, get, named, serve } from "./fixture.js"
@@ -35,14 +35,14 @@ const scripted = () => {
     }
   }
   const tick = (): number => held ?? now
-  const turn = new Turn(clock, (callback) => due.push(callback))
+  const batch = new TickBatch(clock, (callback) => due.push(callback))
   /** Answers in so many milliseconds. */
   const make = (name: string, takes = 0): Member => {
     const self: Member = {
-      takeTurn: () => {
+      answerRead: () => {
         said.push(`${name} answers`)
         now += takes
-        if (turn.hold(self)) return
+        if (batch.hold(self)) return
         self.sendHeld()
         self.heldSent()
       },
@@ -59,7 +59,7 @@ const scripted = () => {
   const crowd = (): void => {
     const members = company(crowdSize)
     for (let i = 0; i < 40; i++) {
-      for (const each of members) if (!turn.enter(each)) each.takeTurn()
+      for (const each of members) if (!batch.enter(each)) each.answerRead()
       end()
     }
     said.length = 0
@@ -67,15 +67,15 @@ const scripted = () => {
   const pass = (milliseconds: number): void => {
     now += milliseconds
   }
-  return { turn, tick, said, due, make, company, end, crowd, pass }
+  return { batch, tick, said, due, make, company, end, crowd, pass }
 }
 
 describe("a turn", () => {
   it("lets nobody wait who is alone, however often it reads", () => {
-    const { due, end, make, turn } = scripted()
+    const { due, end, make, batch } = scripted()
     let looks = 0
     for (let i = 0; i < 1000; i++) {
-      assert.isFalse(turn.enter(make("a")))
+      assert.isFalse(batch.enter(make("a")))
       looks += due.length
       end()
     }
@@ -83,9 +83,9 @@ describe("a turn", () => {
   })
 
   it("has all answer what all have read, then all send, and then do what comes after", () => {
-    const { crowd, end, make, said, turn } = scripted()
+    const { crowd, end, make, said, batch } = scripted()
     crowd()
-    for (const name of ["a", "b", "c"]) assert.isTrue(turn.enter(make(name)))
+    for (const name of ["a", "b", "c"]) assert.isTrue(batch.enter(make(name)))
     assert.deepStrictEqual(said, [])
     end()
     assert.deepStrictEqual(said, [
@@ -96,15 +96,15 @@ describe("a turn", () => {
   })
 
   it("tells each the time at which it answers, and all of them when the last has sent", () => {
-    const { crowd, end, pass, tick, turn } = scripted()
+    const { crowd, end, pass, tick, batch } = scripted()
     crowd()
     const [answered, over]: [Array<number>, Array<number>] = [[], []]
     const make = (): Member => {
       const self: Member = {
-        takeTurn: () => {
+        answerRead: () => {
           answered.push(tick())
           pass(0.25)
-          assert.isTrue(turn.hold(self))
+          assert.isTrue(batch.hold(self))
         },
         sendHeld: () => pass(8),
         heldSent: () => over.push(tick()),
@@ -112,16 +112,16 @@ describe("a turn", () => {
       }
       return self
     }
-    for (const member of [make(), make(), make()]) turn.enter(member)
+    for (const member of [make(), make(), make()]) batch.enter(member)
     end()
     assert.deepStrictEqual(answered, [0, 0.25, 0.5])
     assert.deepStrictEqual(over, [24.75, 24.75, 24.75])
   })
 
   it("sends what has waited long enough before the next answers", () => {
-    const { crowd, end, make, said, turn } = scripted()
+    const { crowd, end, make, said, batch } = scripted()
     crowd()
-    for (const each of [make("a", 0.4), make("b", 0.4), make("c", 0.4), make("d", 5), make("e")]) turn.enter(each)
+    for (const each of [make("a", 0.4), make("b", 0.4), make("c", 0.4), make("d", 5), make("e")]) batch.enter(each)
     end()
     assert.deepStrictEqual(said, [
       "a answers",
@@ -143,15 +143,15 @@ describe("a turn", () => {
   })
 
   it("looks anew what time it is when what was sent in between took long", () => {
-    const { crowd, end, pass, tick, turn } = scripted()
+    const { crowd, end, pass, tick, batch } = scripted()
     crowd()
     const said: Array<string> = []
     const make = (name: string, takes: number): Member => {
       const self: Member = {
-        takeTurn: () => {
+        answerRead: () => {
           said.push(`${name} ${tick()}`)
           pass(takes)
-          assert.isTrue(turn.hold(self))
+          assert.isTrue(batch.hold(self))
         },
         sendHeld: () => said.push(`${name} sent`),
         heldSent: () => pass(50),
@@ -159,23 +159,23 @@ describe("a turn", () => {
       }
       return self
     }
-    for (const member of [make("a", 2), make("b", 0.5), make("c", 0.25), make("d", 0)]) turn.enter(member)
+    for (const member of [make("a", 2), make("b", 0.5), make("c", 0.25), make("d", 0)]) batch.enter(member)
     end()
     assert.deepStrictEqual(said, ["a 0", "a sent", "b 52", "c 52.5", "d 52.75", "b sent", "c sent", "d sent"])
   })
 
   it("holds nothing that is answered outside of it", () => {
-    const { crowd, make, turn } = scripted()
-    assert.isFalse(turn.hold(make("a")))
+    const { crowd, make, batch } = scripted()
+    assert.isFalse(batch.hold(make("a")))
     crowd()
-    assert.isFalse(turn.hold(make("a")))
+    assert.isFalse(batch.hold(make("a")))
   })
 
   it("ends for one that is alone again, and not before it is", () => {
-    const { crowd, end, make, turn } = scripted()
+    const { crowd, end, make, batch } = scripted()
     const wait = (): number => {
       let waited = 0
-      for (const alone = make("a"); waited < 100 && turn.enter(alone); waited++) end()
+      for (const alone = make("a"); waited < 100 && batch.enter(alone); waited++) end()
       return waited
     }
     crowd()
@@ -187,20 +187,20 @@ describe("a turn", () => {
   })
 
   it("lets nobody wait in a small company, however often its members read", () => {
-    const { company, end, turn } = scripted()
+    const { company, end, batch } = scripted()
     const members = company(crowdSize - 1)
     for (let i = 0; i < 1000; i++) {
-      for (let j = 0; j < i % 4; j++) for (const member of members) assert.isFalse(turn.enter(member))
+      for (let j = 0; j < i % 4; j++) for (const member of members) assert.isFalse(batch.enter(member))
       end()
     }
   })
 
   it("ends for a small company that was a large one", () => {
-    const { company, crowd, end, turn } = scripted()
+    const { company, crowd, end, batch } = scripted()
     crowd()
     const members = company(crowdSize - 1)
     let waited = 0
-    for (; waited < 100 && members.map((member) => turn.enter(member)).includes(true); waited++) end()
+    for (; waited < 100 && members.map((member) => batch.enter(member)).includes(true); waited++) end()
     assert.isAtLeast(waited, 2)
     assert.isAtMost(waited, 20)
   })
@@ -208,11 +208,11 @@ describe("a turn", () => {
   it("begins for a large company of any size, whatever the order in which its members read", () => {
     for (let size = crowdSize; size <= 70; size++) {
       for (const rotation of [0, 1, 5]) {
-        const { company, end, turn } = scripted()
+        const { company, end, batch } = scripted()
         const members = company(size)
         let turns = 0
         for (let waits = false; !waits && turns < 20; turns++) {
-          for (const member of members) waits = turn.enter(member)
+          for (const member of members) waits = batch.enter(member)
           members.push(...members.splice(0, rotation))
           end()
         }
@@ -222,18 +222,18 @@ describe("a turn", () => {
   })
 
   it("goes on for a large one", () => {
-    const { company, crowd, end, turn } = scripted()
+    const { company, crowd, end, batch } = scripted()
     crowd()
     const members = company(crowdSize)
     for (let i = 0; i < 100; i++) {
-      for (const member of members) assert.isTrue(turn.enter(member))
+      for (const member of members) assert.isTrue(batch.enter(member))
       end()
     }
   })
 
   const failures: Array<unknown> = []
   const broken = (member: Partial<Member>): Member => ({
-    takeTurn: () => undefined,
+    answerRead: () => undefined,
     sendHeld: () => undefined,
     heldSent: () => undefined,
     broken: (error) => failures.push(error),
@@ -245,19 +245,19 @@ describe("a turn", () => {
   }
 
   it("is not taken from the others by one that breaks when it answers", () => {
-    const { crowd, end, make, said, turn } = scripted()
+    const { crowd, end, make, said, batch } = scripted()
     crowd()
-    for (const each of [make("a"), broken({ takeTurn: breaks }), make("b")]) turn.enter(each)
+    for (const each of [make("a"), broken({ answerRead: breaks }), make("b")]) batch.enter(each)
     end()
     assert.deepStrictEqual(said, ["a answers", "b answers", "a sends", "b sends", "a is over", "b is over"])
     toldOnce()
   })
 
   it("is not taken from the others by one that breaks when it sends", () => {
-    const { crowd, end, make, said, turn } = scripted()
+    const { crowd, end, make, said, batch } = scripted()
     crowd()
-    const other = broken({ takeTurn: () => void turn.hold(other), sendHeld: breaks })
-    for (const each of [make("a"), other, make("b", 5), make("c")]) turn.enter(each)
+    const other = broken({ answerRead: () => void batch.hold(other), sendHeld: breaks })
+    for (const each of [make("a"), other, make("b", 5), make("c")]) batch.enter(each)
     end()
     assert.deepStrictEqual(said, [
       ...["a answers", "b answers", "a sends", "b sends", "a is over", "b is over"],

@@ -24,7 +24,7 @@ const mostJoined = 8_192
 /**
  * @since 0.1.0
  */
-export class Outbox {
+export class SendQueue {
   /** Bytes ever added: the position of the next byte on the wire. */
   queued = 0
   private text = ""

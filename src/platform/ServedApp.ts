@@ -25,19 +25,19 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type * as Types from "effect/Types"
-import { Calls } from "./Calls.js"
 import * as FormLimits from "./FormLimits.js"
 import type { DoorOptions } from "./Options.js"
 import { untraced } from "./RequestSpan.js"
+import { RunningCalls } from "./RunningCalls.js"
 import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 
 /**
- * A call, as far as it is its app's matter.
+ * What a served app knows of a call.
  *
  * @since 0.1.0
  * @category models
  */
-export interface SiteCall {
+export interface AppCall {
   /** The request's. */
   readonly scope: Scope.Scope
   /** How the middleware ended, for a span that nobody looked at before. */
@@ -61,7 +61,7 @@ export interface SiteCall {
  * @since 0.1.0
  * @category tags
  */
-export class CurrentCall extends Context.Tag("tsgi/HandlerCall")<CurrentCall, SiteCall>() {}
+export class CurrentCall extends Context.Tag("tsgi/HandlerCall")<CurrentCall, AppCall>() {}
 
 /**
  * What a request adds to the services of its app.
@@ -75,7 +75,7 @@ export type CallServices = HttpServerRequest | Scope.Scope | CurrentCall
  * @since 0.1.0
  * @category models
  */
-export interface Site {
+export interface ServedApp {
   /** The app with what follows its end. */
   readonly short: Effect.Effect<unknown, unknown, unknown>
   /** The app with all that is around it; absent when there is nothing that anybody could see. */
@@ -98,7 +98,7 @@ export interface Site {
   readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop, or the app to end. */
   readonly stopping: Effect.Effect<void>
-  readonly calls: Calls
+  readonly calls: RunningCalls
 }
 
 /**
@@ -111,9 +111,9 @@ export const make = (
   app: HttpApp.Default<unknown>,
   middleware: HttpMiddleware.HttpMiddleware | undefined,
   options: DoorOptions,
-  upgrade: Site["upgrade"],
-  stopping: Site["stopping"]
-): Effect.Effect<Site> =>
+  upgrade: ServedApp["upgrade"],
+  stopping: ServedApp["stopping"]
+): Effect.Effect<ServedApp> =>
   Effect.map(Effect.runtime<never>(), (runtime) => {
     const own: Types.Mutable<Runtime.Runtime<unknown>> = Runtime.make({
       ...runtime,
@@ -160,7 +160,7 @@ export const make = (
       forms: FormLimits.make(options.forms),
       upgrade,
       stopping,
-      calls: new Calls()
+      calls: new RunningCalls()
     }
   })
 
@@ -169,7 +169,7 @@ const isRouter = (app: HttpApp.Default<unknown>): boolean =>
   Chunk.isChunk(app.mounts) && Chunk.isEmpty(app.mounts)
 
 // An app with what follows its end, for all of its calls.
-const short = (app: HttpApp.Default<unknown>): Site["short"] =>
+const short = (app: HttpApp.Default<unknown>): ServedApp["short"] =>
   // Who the call is has to be asked before the app runs: one that joins another request's fiber has its services from then
   // on.
   Effect.withFiberRuntime((fiber) => {
@@ -185,7 +185,7 @@ const pipeline = (
   app: HttpApp.Default<unknown>,
   middleware: HttpMiddleware.HttpMiddleware | undefined,
   spansUnseen: boolean
-): Site["pipeline"] => {
+): ServedApp["pipeline"] => {
   if (middleware === undefined && spansUnseen) return undefined
   const inScope = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.flatMap(CurrentCall, ({ scope }) => Effect.provideService(effect, Scope.Scope, scope))

@@ -1,7 +1,7 @@
 /** What waits to be sent: it leaves whole and in order, in writes whose size follows how much the kernel takes. */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { Outbox } from "../../src/http1/Outbox.js"
+import { SendQueue } from "../../src/http1/SendQueue.js"
 import { Peer } from "./Peer.js"
 
 const kibibyte = 1024
@@ -43,71 +43,71 @@ class Kernel extends Peer {
   }
 }
 
-const give = (outbox: Outbox, length: number): void => {
-  outbox.addBytes(new Uint8Array(length))
-  outbox.flush()
+const give = (queue: SendQueue, length: number): void => {
+  queue.addBytes(new Uint8Array(length))
+  queue.flush()
 }
 
 describe("writes", () => {
   it("grow as long as the kernel takes all, and are small again when it does not", () => {
     const kernel = new Kernel()
-    const outbox = new Outbox(kernel)
-    give(outbox, 1024 * kibibyte)
+    const queue = new SendQueue(kernel)
+    give(queue, 1024 * kibibyte)
     expect(kernel.writes.splice(0)).toEqual([64, 64, 128, 256, 256, 256].map((size) => size * kibibyte))
     kernel.takes = () => 10
-    give(outbox, 1024 * kibibyte)
+    give(queue, 1024 * kibibyte)
     // no more than that is left with the transport
     expect(kernel.writes.splice(0)).toEqual([256 * kibibyte])
-    expect(outbox.full).toBe(true)
+    expect(queue.full).toBe(true)
     kernel.take(kernel.pending)
     kernel.takes = (length) => length - 1
-    outbox.flush()
+    queue.flush()
     expect(kernel.writes.splice(0, 4)).toEqual([64, 64, 64, 64].map((size) => size * kibibyte))
-    expect(outbox.empty).toBe(false)
+    expect(queue.empty).toBe(false)
   })
 
   it("are small again after text of which something was left", () => {
     const kernel = new Kernel()
-    const outbox = new Outbox(kernel)
-    give(outbox, 1024 * kibibyte)
+    const queue = new SendQueue(kernel)
+    give(queue, 1024 * kibibyte)
     kernel.takes = () => 0
-    outbox.addText("text")
-    outbox.flush()
+    queue.addText("text")
+    queue.flush()
     kernel.take(kernel.pending)
     kernel.takes = (length) => length
     kernel.writes.splice(0)
-    give(outbox, 128 * kibibyte)
+    give(queue, 128 * kibibyte)
     expect(kernel.writes).toEqual([64 * kibibyte, 64 * kibibyte])
   })
 
   it("have a head and the ends of chunks beside the bytes", () => {
     const kernel = new Kernel()
-    const outbox = new Outbox(kernel)
-    outbox.addText("head")
+    const queue = new SendQueue(kernel)
+    queue.addText("head")
     for (let i = 0; i < 4; i++) {
-      outbox.addText("chunk")
-      outbox.addBytes(new Uint8Array(16 * kibibyte))
+      queue.addText("chunk")
+      queue.addBytes(new Uint8Array(16 * kibibyte))
     }
-    outbox.addText("last")
-    outbox.flush()
+    queue.addText("last")
+    queue.flush()
     expect(kernel.writes).toEqual([64 * kibibyte + "headlast".length + 4 * "chunk".length])
   })
 
   it("are put off until there is enough for one, and makers asked to wait when there is more", () => {
     const kernel = new Kernel()
-    const outbox = new Outbox(kernel)
-    outbox.addBytes(new Uint8Array(63 * kibibyte))
-    expect(outbox).toMatchObject({ ready: false, full: false })
-    outbox.addBytes(new Uint8Array(kibibyte))
-    expect(outbox).toMatchObject({ ready: true, full: false })
-    outbox.addBytes(new Uint8Array(64 * kibibyte))
-    expect(outbox).toMatchObject({ ready: true, full: true })
-    give(outbox, 128 * kibibyte)
+    const queue = new SendQueue(kernel)
+    queue.addBytes(new Uint8Array(63 * kibibyte))
+    expect(queue).toMatchObject({ ready: false, full: false })
+    queue.addBytes(new Uint8Array(kibibyte))
+    expect(queue).toMatchObject({ ready: true, full: false })
+    queue.addBytes(new Uint8Array(64 * kibibyte))
+    expect(queue).toMatchObject({ ready: true, full: true })
+    give(queue, 128 * kibibyte)
     expect(kernel.writes).toHaveLength(3)
-    outbox.addBytes(new Uint8Array(255 * kibibyte))
-    expect(outbox).toMatchObject({ ready: false, full: false })
-    outbox.addBytes(new Uint8Array(kibibyte))
-    expect(outbox).toMatchObject({ ready: true, full: true })
+    queue.addBytes(new Uint8Array(255 * kibibyte))
+    expect(queue).toMatchObject({ ready: false, full: false })
+    queue.addBytes(new Uint8Array(kibibyte))
+    expect(queue).toMatchObject({ ready: true, full: true })
   })
 })
 
@@ -123,33 +123,33 @@ it("all leaves in order, whatever is added and however it is taken, and none of 
   fc.assert(
     fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
       const kernel = new Kernel()
-      const outbox = new Outbox(kernel)
+      const queue = new SendQueue(kernel)
       const added: Array<Uint8Array> = []
       let mark = 0
       const add = (given: string | number): void => {
         if (typeof given === "string") {
           const text = given.replace(/[^\0-\xff]/gu, "?")
           added.push(Buffer.from(text, "latin1"))
-          return outbox.addText(text)
+          return queue.addText(text)
         }
         const bytes = new Uint8Array(given).fill(++mark % 256)
         added.push(bytes)
-        outbox.addBytes(bytes)
+        queue.addBytes(bytes)
       }
       for (const { parts, taken } of steps) {
         kernel.takes = () => taken
         parts.forEach(add)
-        const all = outbox.flush()
-        expect(all).toBe(outbox.empty)
+        const all = queue.flush()
+        expect(all).toBe(queue.empty)
         expect(kernel.pending).toBeLessThan(131_072 + 262_144 + 100)
         expect(Math.max(0, ...kernel.writes)).toBeLessThanOrEqual(262_144 + 2000)
         kernel.take(Math.min(kernel.pending, taken))
       }
       kernel.takes = (length) => length
       do kernel.take(kernel.pending)
-      while (!outbox.flush())
+      while (!queue.flush())
       expect(kernel.written === Buffer.concat(added).toString("latin1")).toBe(true)
-      expect(outbox).toMatchObject({ empty: true, queued: kernel.handed, handed: kernel.handed })
+      expect(queue).toMatchObject({ empty: true, queued: kernel.handed, handed: kernel.handed })
     }),
     { numRuns: 100 }
   )
