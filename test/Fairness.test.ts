@@ -2,7 +2,9 @@
  * One connection's share of a turn: whoever sends much at once must not keep others waiting for all of it.
  *
  * The family: a client that has sent many requests ahead, on handlers that answer at once, with hooks, and later; alone
- * and as one of several; what it sends next while it still has a backlog. Counted in requests, and not in time.
+ * and as one of several; what it sends next while it still has a backlog. A client that has sent much of which an app makes
+ * little things one by one: reads of a body, messages of a WebSocket. Counted in requests, reads and messages, and not in
+ * time.
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -12,6 +14,7 @@ import type { Address, App } from "tsgi"
 import { Posthooks, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { get, withServer } from "./eventlet/fixture.js"
+import { Journal, turns } from "./utils/Journal.js"
 import { connect } from "./utils/sockets.js"
 
 /** As many as a read of the socket holds, and more. */
@@ -34,6 +37,28 @@ class Order {
     return this.seen.indexOf("/other")
   }
 }
+
+/** Counts what is done between two turns of the event loop. */
+class Turns {
+  /** The most that was done in one. */
+  most = 0
+  private now = 0
+  private next: ReturnType<typeof setImmediate> | undefined = undefined
+
+  did(count = 1): void {
+    this.now += count
+    this.next ??= setImmediate(() => {
+      this.most = Math.max(this.most, this.now)
+      this.now = 0
+      this.next = undefined
+    })
+  }
+}
+
+/** What a body's reader may do in a turn, and in a part of the one before. */
+const readsBound = 2 * 1024
+/** And a WebSocket's. */
+const messagesBound = 64
 
 const readAll = async (client: WireClient): Promise<void> => {
   for (let i = 0; i < ahead; i++) expect((await client.response()).status).toBe(200)
@@ -89,6 +114,142 @@ describe("plain TypeScript: another client waits for a share only", () => {
       expect(order.before).toBeLessThan(5)
     })
   })
+})
+
+describe("plain TypeScript: what is read of a body in a turn is bounded, and all of it is read", () => {
+  const length = 100_000
+  type Input = Parameters<App>[0]["wsgi.input"]
+  const readers: Record<string, (input: Input, counted: Turns) => Promise<number>> = {
+    "read(1)": async (input, counted) => {
+      let read = 0
+      for (; (await input.read(1)).length > 0; read++) counted.did()
+      return read
+    },
+    "readline()": async (input, counted) => {
+      let read = 0
+      for (; (await input.readline()).length > 0; read++) counted.did()
+      return read
+    },
+    "readlines(1)": async (input, counted) => {
+      let read = 0
+      for (let lines = await input.readlines(1); lines.length > 0; lines = await input.readlines(1)) {
+        counted.did()
+        read += lines.length
+      }
+      return read
+    },
+    "readlines()": async (input, counted) => {
+      let passed = 0
+      const pass = (): void => {
+        passed++
+        next = setImmediate(pass)
+      }
+      let next = setImmediate(pass)
+      const lines = await input.readlines()
+      clearImmediate(next)
+      counted.did(Math.ceil(lines.length / passed))
+      return lines.length
+    },
+    "reads that were asked for ahead": async (input, counted) => {
+      const reads = Array.from({ length }, () =>
+        input.read(1).then((byte) => {
+          counted.did()
+          return byte.length
+        }))
+      return (await Promise.all(reads)).reduce((sum, read) => sum + read)
+    }
+  }
+  const bodies: Record<string, string> = {
+    "with a length": `Content-Length: ${length}\r\n\r\n${"\n".repeat(length)}`,
+    "in tiny chunks": `Transfer-Encoding: chunked\r\n\r\n${"1\r\n\n\r\n".repeat(length)}0\r\n\r\n`
+  }
+  for (const [how, read] of Object.entries(readers)) {
+    it.each(Object.entries(bodies))(`${how}, %s`, (_, body) => {
+      const counted = new Turns()
+      const app: App = async (env, startResponse) => {
+        const count = await read(env["wsgi.input"], counted)
+        startResponse("200 OK", [])
+        return String(count)
+      }
+      return withServer(app, { log: () => undefined }, async ({ connect }) => {
+        const client = await connect()
+        client.send(`POST / HTTP/1.1\r\nHost: a\r\n${body}`)
+        expect((await client.response()).body.toString()).toBe(String(length))
+        expect(counted.most).toBeLessThanOrEqual(readsBound)
+      })
+    })
+  }
+
+  it("a client that left while its body was read on: what it had sent is read, and then that it left", () => {
+    let read = 0
+    const over = new Journal<string>()
+    const app: App = async (env, startResponse) => {
+      const input = env["wsgi.input"]
+      try {
+        for (; (await input.read(1)).length > 0; read++);
+      } catch (error) {
+        over.push(error instanceof Error ? error.message : "")
+      }
+      startResponse("200 OK", [])
+      return ""
+    }
+    return withServer(app, { log: () => undefined }, async ({ connect }) => {
+      const client = await connect()
+      client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n${"a".repeat(10_000)}`)
+      while (read === 0) await turns(1)
+      client.close()
+      expect(await over.find(() => true)).toContain("the client left")
+      expect(read).toBe(10_000)
+    })
+  })
+})
+
+const handshake = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+/** Masked with zeros (RFC 6455, 5.2), and empty. */
+const frame = (opcode: number): Buffer => Buffer.from([opcode, 0x80, 0, 0, 0, 0])
+
+describe("WebSockets: what is heard in a turn is bounded, and all of it is heard", () => {
+  const frames: Record<string, { readonly opcode: number; readonly answer: number }> = {
+    texts: { opcode: 0x81, answer: 0x81 },
+    "binary messages": { opcode: 0x82, answer: 0x82 },
+    pings: { opcode: 0x89, answer: 0x8a }
+  }
+  for (const [what, { answer, opcode }] of Object.entries(frames)) {
+    it.live(what, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const count = 2_000
+        const app = Effect.gen(function*() {
+          const socket = yield* HttpServerRequest.upgrade
+          const write = yield* socket.writer
+          yield* socket.runRaw((message) => write(message))
+          return HttpServerResponse.empty()
+        })
+        const server = yield* TsgiHttpServer.make({ port: 0, host: "127.0.0.1", timeouts: { grace: 0 } })
+        yield* server.serve(Effect.scoped(app).pipe(Effect.orDie))
+        const { address } = server
+        if (address._tag !== "TcpAddress") throw new Error("no port")
+        const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: address.port }))
+        yield* Effect.addFinalizer(() => Effect.sync(() => client.close()))
+        client.send(handshake)
+        yield* Effect.promise(() => client.head())
+        client.send(Buffer.concat(Array.from({ length: count }, () => frame(opcode))))
+        const before = client.received
+        const turn = new Turns()
+        yield* Effect.promise(async () => {
+          for (let heard = 0; heard < count && !client.ended;) {
+            await turns(1)
+            const now = (client.received - before) / 2
+            turn.did(now - heard)
+            heard = now
+          }
+        })
+        expect(turn.most).toBeLessThanOrEqual(messagesBound)
+        expect(new Set((yield* Effect.promise(() => client.bytes(2 * count))).filter((_, i) => i % 2 === 0)))
+          .toEqual(new Set([answer]))
+      })))
+  }
 })
 
 describe("the Effect door: another client waits for a share only", () => {

@@ -17,6 +17,8 @@ import { BodyError, bodyErrorFrom } from "./ServerError.js"
  * @category models
  */
 export interface BodySource {
+  /** May the body be read in this tick? If not, its `readOn` is called in the next: others are to have theirs. */
+  readonly mayRead: (body: RequestBody) => boolean
   /** The next message of the body, if its bytes are there. */
   readonly nextMessage: () => RequestMessage | undefined
   /** No byte will come any more. */
@@ -38,6 +40,8 @@ export class RequestBody {
   private waiting: Array<() => void> | undefined = undefined
   private onFirstRead: (() => void) | undefined = undefined
   private disconnected = false
+  private resting = false
+  private awaited = false
 
   /**
    * @param isThere has the request a body, be it an empty one?
@@ -72,6 +76,7 @@ export class RequestBody {
   take(): Uint8Array | BodyEnd | BodyError | undefined {
     if (this.error !== undefined) return this.error
     if (this.end !== undefined) return this.end
+    if (!this.mayRead()) return undefined
     if (this.onFirstRead !== undefined) {
       const { onFirstRead } = this
       this.onFirstRead = undefined
@@ -105,24 +110,44 @@ export class RequestBody {
     this.onFirstRead = callback
   }
 
+  /**
+   * May what is here be read in this tick? If not, `wait` calls back in the next: whoever reads in small parts what a client
+   * has sent at once would keep all others waiting.
+   */
+  mayRead(): boolean {
+    this.resting = !this.source.mayRead(this)
+    return !this.resting
+  }
+
+  /** The next tick has begun. */
+  readOn(): void {
+    this.resting = false
+    this.notify()
+  }
+
   /** Calls back once, when `take` has something to say. Returns what takes that back. */
   wait(callback: () => void): () => void {
-    if (this.end !== undefined || this.error !== undefined || this.disconnected) {
+    if (!this.resting && (this.end !== undefined || this.error !== undefined || this.disconnected)) {
       callback()
       return unneeded
     }
-    if (this.waiting === undefined) {
-      this.waiting = [callback]
-      this.source.bodyAwaited(true)
-    } else this.waiting.push(callback)
+    if (this.waiting === undefined) this.waiting = [callback]
+    else this.waiting.push(callback)
+    if (!this.resting) this.await(true)
     return () => {
       const index = this.waiting?.indexOf(callback) ?? -1
       if (this.waiting === undefined || index < 0) return
       this.waiting.splice(index, 1)
       if (this.waiting.length > 0) return
       this.waiting = undefined
-      this.source.bodyAwaited(false)
+      this.await(false)
     }
+  }
+
+  private await(awaited: boolean): void {
+    if (this.awaited === awaited) return
+    this.awaited = awaited
+    this.source.bodyAwaited(awaited)
   }
 
   /** Something came: bytes, the end, or a failure. */
@@ -130,7 +155,7 @@ export class RequestBody {
     const waiting = this.waiting
     if (waiting === undefined) return
     this.waiting = undefined
-    this.source.bodyAwaited(false)
+    this.await(false)
     for (const callback of waiting) callback()
   }
 
@@ -164,6 +189,7 @@ export class RequestBody {
 const unneeded = (): void => undefined
 
 const nobody: BodySource = {
+  mayRead: () => true,
   nextMessage: () => undefined,
   inputEnded: true,
   bodyAwaited: () => undefined

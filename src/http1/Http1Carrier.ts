@@ -6,7 +6,7 @@
  */
 import type { Exchange } from "../exchange/Exchange.js"
 import { Peer } from "../exchange/Peer.js"
-import type { BodySource } from "../exchange/RequestBody.js"
+import type { BodySource, RequestBody } from "../exchange/RequestBody.js"
 import type { Session, SessionHost, SessionScope } from "../exchange/Session.js"
 import type { Takeover, Withdrawal } from "../exchange/Wire.js"
 import type { Alarm } from "./Alarm.js"
@@ -59,7 +59,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   protected readonly deadlines: Deadlines
   protected readonly work: EndOfWork
   protected readonly leaving: Leaving
-  protected readonly share = new TickShare()
+  protected readonly share: TickShare
   // complete unattended exchanges whose bytes the kernel has not taken: answers to pipelined requests leave together
   protected readonly unsettled: Array<Exchange> = []
   protected phase: Phase = "Idle"
@@ -84,6 +84,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
     const { alarm, config, parser, time } = host
     this.peer = new Peer(id, host, transport)
     this.queue = new SendQueue(transport)
+    this.share = new TickShare(this, host)
     this.inflow = new Inflow(parser.make(), transport)
     this.deadlines = new Deadlines(alarm, config.timeouts, config.rates, since)
     this.work = new EndOfWork(this.deadlines, time, () => transport.destroy())
@@ -102,6 +103,10 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
 
   get inputEnded(): boolean {
     return this.inflow.ended
+  }
+
+  mayRead(body: RequestBody): boolean {
+    return this.share.mayRead(body)
   }
 
   nextMessage(): ReturnType<Inflow["next"]> {
@@ -309,13 +314,9 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
     this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
     this.inflow.resume()
     if (this.advancing) return
-    if (this.inflow.buffered > 0) this.count(now)
+    // more has come already than was answered: others are not to wait for all of it
+    if (this.inflow.buffered > 0) this.share.countRequest(now)
     this.advance()
-  }
-
-  // More has come already than was answered: others are not to wait for all of it.
-  protected count(now: number): void {
-    if (this.share.count(now)) this.host.batch.share(this)
   }
 
   // Is its room needed, or the server stopping at once, and no request here already? The last answer could not tell the

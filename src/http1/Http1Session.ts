@@ -88,6 +88,7 @@ export class Http1Session extends Http1Guest implements Session {
   private static readonly onProgress = (session: Http1Session): void => session.onProgress()
   private static readonly onClosed = (session: Http1Session, error: TransportError | undefined): void =>
     session.onClosed(error)
+  private static readonly readOn = (body: RequestBody): void => body.readOn()
   private static readonly advance = (session: Http1Session): void => session.advance()
   private static readonly passDeadline = (session: Http1Session, now: number): void => session.passDeadline(now)
   private static readonly because = (session: Http1Session, reason: AbortReason): void => session.work.because(reason)
@@ -175,7 +176,7 @@ export class Http1Session extends Http1Guest implements Session {
   // reading requests
 
   takeShare(): void {
-    this.share.begin()
+    for (const body of this.share.begin()) this.peer.run(Http1Session.readOn, body, undefined)
     if (this.share.waits) this.answerRead()
   }
 
@@ -192,7 +193,7 @@ export class Http1Session extends Http1Guest implements Session {
     this.advancing = true
     let now = time.tick()
     while ((this.phase === "Idle" || this.phase === "Head") && !this.work.isBegun && !this.queue.full) {
-      if (share.isBegun && inflow.buffered > 0 && share.isSpent(now)) {
+      if (share.isBegun && inflow.buffered > 0 && share.takesLeave(now)) {
         this.awaitsBatch = true
         break
       }
@@ -207,7 +208,7 @@ export class Http1Session extends Http1Guest implements Session {
         else this.begin(message, now)
       } else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
       // what comes behind the first begins when that has been answered
-      if (this.phase === "Idle" && inflow.buffered > 0) this.count(now = time.now())
+      if (this.phase === "Idle" && inflow.buffered > 0) share.countRequest(now = time.now())
     }
     this.advancing = false
     // answers were held back so that they leave together

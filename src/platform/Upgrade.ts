@@ -55,6 +55,8 @@ export const make = (options: WebSocketOptions = {}) => {
   const settings: ServerOptions = {
     noServer: true,
     clientTracking: false,
+    // one frame in a tick: a client may have sent thousands, and others are to have their turns
+    allowSynchronousEvents: false,
     maxPayload: options.maxPayload ?? 16_777_216,
     perMessageDeflate: options.perMessageDeflate === false
       ? false

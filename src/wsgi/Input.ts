@@ -30,7 +30,7 @@ export type WholeLimits = Pick<Config["limits"], "wholeBody" | "parsedBody">
  * @category models
  */
 export interface InputSource {
-  readonly body: Pick<RequestBody, "bytes" | "take" | "trailers" | "wait">
+  readonly body: Pick<RequestBody, "bytes" | "mayRead" | "take" | "trailers" | "wait">
   /** Bytes of the body; `undefined` where only its end tells. */
   readonly bodyLength: number | undefined
   readonly config: { readonly limits: WholeLimits }
@@ -225,6 +225,7 @@ export class Input implements AsyncIterable<Buffer> {
   // The next piece, whatever its length; `null` at the end, `undefined` when nothing is there yet.
   #take(): Buffer | null | undefined {
     if (this.#rest.length > 0) {
+      if (!this.#exchange.body.mayRead()) return undefined
       const rest = this.#rest
       this.#rest = empty
       return rest

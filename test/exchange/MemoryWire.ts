@@ -120,6 +120,10 @@ export class MemoryWire implements Wire, BodySource {
     this.exchange.allSent()
   }
 
+  mayRead(): boolean {
+    return true
+  }
+
   nextMessage(): ReturnType<BodySource["nextMessage"]> {
     const bytes = this.pieces.shift()
     if (bytes === undefined) return undefined
