@@ -28,6 +28,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { makeCertificate } from "./eventlet/certificate.js"
 import { get, serving } from "./posthooks/fixture.js"
 import { expectReleased, holdings } from "./utils/holdings.js"
+import { examples } from "./utils/made.js"
 import { Program } from "./utils/processes.js"
 import { connect } from "./utils/sockets.js"
 
@@ -61,7 +62,7 @@ describe("what cannot be listened on", () => {
     expect(error.message).toContain(`cannot listen on http://127.0.0.1:${port}: another process listens there already`)
     expect(error.message).toContain("stop it or choose another port")
 
-    await using example = new Program(process.execPath, ["--import", "tsx", "examples/hello.ts"], {
+    await using example = new Program(process.execPath, [path.join(await examples(), "hello.mjs")], {
       cwd: path.resolve(import.meta.dirname, ".."),
       env: { PORT: String(port) }
     })

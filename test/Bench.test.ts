@@ -8,7 +8,6 @@ import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import { promisify } from "node:util"
-import { generate } from "selfsigned"
 import ts from "typescript"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { chart } from "./bench/chart.js"
@@ -20,6 +19,7 @@ import { listening } from "./bench/servers/listening.js"
 import { hooksRun, serve as serveEffect } from "./bench/servers/tsgiEffect.js"
 import { serve as serveFacade } from "./bench/servers/tsgiFacade.js"
 import type { Serve, Serving } from "./bench/servers/work.js"
+import { makeCertificate } from "./eventlet/certificate.js"
 import { turn } from "./utils/holdings.js"
 import { Program } from "./utils/processes.js"
 
@@ -50,12 +50,12 @@ for (const measurement of measurements) {
 
 describe("the contestants", () => {
   beforeAll(async () => {
-    const certificate = await generate([{ name: "commonName", value: "localhost" }], { keyType: "ec" })
+    const certificate = await makeCertificate("localhost")
     process.env.BENCH_CERT = path.join(temporary, "cert.pem")
     process.env.BENCH_KEY = path.join(temporary, "key.pem")
     process.env.BENCH_LOG = path.join(temporary, "access.log")
     fs.writeFileSync(process.env.BENCH_CERT, certificate.cert)
-    fs.writeFileSync(process.env.BENCH_KEY, certificate.private)
+    fs.writeFileSync(process.env.BENCH_KEY, certificate.key)
   })
   afterAll(() => {
     for (const name of ["BENCH_CERT", "BENCH_KEY", "BENCH_LOG"]) Reflect.deleteProperty(process.env, name)

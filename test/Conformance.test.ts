@@ -2,7 +2,6 @@
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import * as selfsigned from "selfsigned"
 import {
   type AccessRecord,
   type Address,
@@ -17,6 +16,7 @@ import {
 import { MemoryListener, type MemoryOptions, type WireClient } from "tsgi/testing"
 import { afterAll, beforeAll } from "vitest"
 import { conformance, type Door, type Probe } from "./conformance.js"
+import { makeCertificate } from "./eventlet/certificate.js"
 import { Journal, turns } from "./utils/Journal.js"
 import { connect, connectTls } from "./utils/sockets.js"
 
@@ -218,8 +218,7 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
 let certificate = { cert: "", key: "" }
 
 beforeAll(async () => {
-  const { cert, private: key } = await selfsigned.generate([{ name: "commonName", value: "localhost" }])
-  certificate = { cert, key }
+  certificate = await makeCertificate("localhost")
 })
 
 afterAll(() => fs.rmSync(folder, { recursive: true }))

@@ -10,6 +10,7 @@ import { generate } from "selfsigned"
 import type { WireResponse } from "tsgi/testing"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { WebSocket } from "ws"
+import { examples } from "./utils/made.js"
 import { Program, run } from "./utils/processes.js"
 import { compile, folderFor } from "./utils/programs.js"
 import { connect } from "./utils/sockets.js"
@@ -20,10 +21,13 @@ const helpers = ["serve.ts", "effect/serve.ts"]
 const alone = ["effect/memory.ts"]
 const temporary = folderFor("examples")
 afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
-beforeAll(() => compile(path.join(root, "examples"), files, temporary))
+let compiled: string
+beforeAll(async () => {
+  compiled = await examples()
+})
 
-const start = (name: string, env: Readonly<Record<string, string>>): Program =>
-  new Program(process.execPath, [path.join(temporary, `${name}.mjs`)], {
+const start = (name: string, env: Readonly<Record<string, string>>, folder = compiled): Program =>
+  new Program(process.execPath, [path.join(folder, `${name}.mjs`)], {
     cwd: root,
     env: { PORT: "0", ...env }
   })
@@ -355,7 +359,7 @@ const cases: Readonly<Record<string, Case>> = {
         }`
       )
       await compile(temporary, ["original.ts"], temporary)
-      const peer = await serving("original")
+      const peer = await serving("original", {}, temporary)
       await using _ = peer.program
       expect(await peer.shell("curl -s http://127.0.0.1:8090/hello/you")).toBe("Hello, you!")
     }
@@ -497,8 +501,12 @@ const cases: Readonly<Record<string, Case>> = {
 
 const serves = /(?:^serving|\bListening) on (?:https?:\/\/[\d.]+:(\d+)|the unix socket)/
 
-const serving = async (name: string, env: Readonly<Record<string, string>> = {}): Promise<Example> => {
-  const program = start(name, env)
+const serving = async (
+  name: string,
+  env: Readonly<Record<string, string>> = {},
+  folder = compiled
+): Promise<Example> => {
+  const program = start(name, env, folder)
   try {
     const [, port] = await program.line(serves)
     return new Example(program, Number(port))

@@ -1,8 +1,8 @@
 /** What must not happen to a server because of a log, a handshake or a body without end. */
 import * as Net from "node:net"
-import selfsigned from "selfsigned"
 import { listen, server, wrapTls } from "tsgi"
 import { expect, it } from "vitest"
+import { makeCertificate } from "./eventlet/certificate.js"
 import { connect } from "./utils/sockets.js"
 
 it("a log that throws takes no request with it", async () => {
@@ -31,8 +31,7 @@ it("a log that throws takes no request with it", async () => {
 })
 
 it("a handshake that does not end is dropped when the server stops", async () => {
-  const { cert, private: key } = await selfsigned.generate([{ name: "commonName", value: "localhost" }])
-  const running = server(wrapTls(listen(), { cert, key }), () => "", { logOutput: false })
+  const running = server(wrapTls(listen(), await makeCertificate("localhost")), () => "", { logOutput: false })
   const address = await running.ready
   if (address._tag !== "Tcp") throw new Error("no port")
   const socket = Net.connect(address.port, address.host)

@@ -6,11 +6,10 @@
  * nobody reads them any more; hooks of every kind; reads that nobody awaits; sockets that were taken over, WebSockets
  * whose first frames are none; the callbacks of a TLS handshake. Each in one process, which counts what escapes.
  */
-import * as fs from "node:fs"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
 import { type Came, names } from "./unhandled.js"
+import { program } from "./utils/made.js"
 import { run } from "./utils/processes.js"
-import { compile, folderFor } from "./utils/programs.js"
 
 /** Nothing is logged of these, but for developers: it is the client's doing, or of no use to anybody. */
 const untold = new Set<string>([
@@ -24,18 +23,15 @@ const untold = new Set<string>([
 ])
 
 describe("what fails where nobody looks", () => {
-  const folder = folderFor("unhandled")
   const came = new Map<string, Came>()
 
   beforeAll(async () => {
-    await compile(import.meta.dirname, ["unhandled.ts"], folder)
-    const { stdout } = await run(process.execPath, ["unhandled.mjs", "run"], { cwd: folder })
+    const { stdout } = await run(process.execPath, [await program("unhandled"), "run"], { cwd: import.meta.dirname })
     for (const line of stdout) {
       const one = JSON.parse(line) as Came
       came.set(one.name, one)
     }
   }, 60_000)
-  afterAll(() => fs.rmSync(folder, { recursive: true }))
 
   it.each(names)("%s", (name) => {
     const { escaped, lines, status } = came.get(name) ?? { escaped: ["it was not run"], lines: [], status: 0 }

@@ -110,8 +110,8 @@ const load = async (port: number, kind: Kind, found: Found, isOver: () => boolea
   connection?.close()
 }
 
-const start = async (folder: string, fd: number, { door, settle }: Bounds): Promise<ChildProcess> => {
-  const child = spawn(process.execPath, [path.join(folder, "restarted.mjs"), door, String(settle)], {
+const start = async (program: string, fd: number, { door, settle }: Bounds): Promise<ChildProcess> => {
+  const child = spawn(process.execPath, [program, door, String(settle)], {
     stdio: ["ignore", "inherit", "inherit", fd, "ipc"]
   })
   await Promise.race([
@@ -129,14 +129,12 @@ const stop = async (child: ChildProcess): Promise<void> => {
 }
 
 /** Restarts a server again and again under load, and says what was lost. */
-export const restartUnderLoad = async (bounds: Bounds): Promise<Found> => {
-  const folder = folderFor("restarts")
-  await compile(import.meta.dirname, ["restarted.ts"], folder)
+export const restartUnderLoad = async (program: string, bounds: Bounds): Promise<Found> => {
   // nobody accepts here: what nobody has accepted waits for the servers
   const { address, close, fd } = await bind()
   if (address._tag === "Unix") throw new Error("not TCP")
   const { port } = address
-  let child = await start(folder, fd, bounds)
+  let child = await start(program, fd, bounds)
   const found: Found = { answered: { kept: 0, fresh: 0, idle: 0 }, lost: new Map() }
   const total = (): number => Object.values(found.answered).reduce((sum, count) => sum + count, 0)
   let restarted = 0
@@ -145,26 +143,28 @@ export const restartUnderLoad = async (bounds: Bounds): Promise<Found> => {
     Array.from({ length: kinds[kind] }, () => load(port, kind, found, isOver))
   )
   for (; restarted < bounds.restarts; restarted++) {
-    const next = await start(folder, fd, bounds)
+    const next = await start(program, fd, bounds)
     await stop(child)
     child = next
   }
   await Promise.all(clients)
   await stop(child)
   close()
-  fs.rmSync(folder, { recursive: true })
   return found
 }
 
 const [, file, restarts = "20", requests = "100000", settle = "1000", door] = process.argv
 if (file === fileURLToPath(import.meta.url)) {
+  const folder = folderFor("restarts")
+  await compile(import.meta.dirname, ["restarted.ts"], folder)
   const began = performance.now()
-  const { answered, lost } = await restartUnderLoad({
+  const { answered, lost } = await restartUnderLoad(path.join(folder, "restarted.mjs"), {
     restarts: Number(restarts),
     requests: Number(requests),
     settle: Number(settle),
     door: door === "effect" ? "effect" : "plain"
   })
+  fs.rmSync(folder, { recursive: true })
   const seconds = Math.round((performance.now() - began) / 1000)
   const counts = Object.entries(answered).map(([kind, count]) => `${kind} ${count}`).join(", ")
   process.stdout.write(`answered ${counts} in ${seconds} s over ${restarts} restarts\n`)

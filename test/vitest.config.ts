@@ -19,6 +19,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/shared.ts"],
     pool: "forks",
     // much of what the tests do is waiting, and one worker would leave a core idle where there are two
     minWorkers: "100%",
@@ -26,7 +27,8 @@ export default defineConfig({
     // each file would load all of Effect again, which takes longer than most of the tests
     isolate: false,
     testTimeout: 15_000,
-    hookTimeout: 15_000,
+    // some wait for what another file makes for all
+    hookTimeout: 60_000,
     reporters: ["dot"],
     silent: "passed-only"
   }

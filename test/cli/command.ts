@@ -1,32 +1,15 @@
-/** The command and its workers, built from their sources into a folder, and run as processes of their own. */
-import { build } from "esbuild"
+/** The command as it is built, in a folder of its own, and run as processes. */
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { built } from "../utils/made.js"
 import { Program } from "../utils/processes.js"
 import { folderFor } from "../utils/programs.js"
-
-const root = path.resolve(import.meta.dirname, "../..")
 
 /** A folder with the command in `dist`, and room for apps. */
 export const folderWithCommand = async (what: string): Promise<string> => {
   const folder = folderFor(what)
   fs.writeFileSync(path.join(folder, "package.json"), JSON.stringify({ type: "module", version: "0.0.0-test" }))
-  await build({
-    entryPoints: [
-      { in: path.join(root, "src/cli/main.ts"), out: "cli" },
-      { in: path.join(root, "src/cli/worker.ts"), out: "worker" },
-      { in: path.join(root, "src/effect.ts"), out: "effect" }
-    ],
-    outdir: path.join(folder, "dist"),
-    tsconfig: path.join(root, "tsconfig.json"),
-    bundle: true,
-    splitting: true,
-    packages: "external",
-    platform: "node",
-    target: "node20",
-    format: "esm",
-    logLevel: "warning"
-  })
+  fs.cpSync(path.join(await built(), "dist"), path.join(folder, "dist"), { recursive: true })
   return folder
 }
 

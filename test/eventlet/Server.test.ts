@@ -6,7 +6,7 @@ import { type App, BindError, listen, server } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { connect } from "../utils/sockets.js"
 import { gate, get, head, hello, Log, withServer } from "./fixture.js"
-import { startChildren } from "./inherited.js"
+import { startChildren } from "./heirs.js"
 import { oneByteAtATime } from "./oneByte.js"
 
 const http10 = head("GET / HTTP/1.0", "Host: localhost")

@@ -1,20 +1,17 @@
 /** Signals stop a server in a process of its own: with grace at the first, at once at the second. */
-import * as fs from "node:fs"
 import * as path from "node:path"
 import { handleSignals, OptionError, server } from "tsgi"
 import { MemoryListener } from "tsgi/testing"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
+import { program as compiled } from "../utils/made.js"
 import { Program } from "../utils/processes.js"
-import { compile, folderFor } from "../utils/programs.js"
 import { connect } from "../utils/sockets.js"
 import { get, hello } from "./fixture.js"
 
-const folder = folderFor("signals")
-beforeAll(() => compile(import.meta.dirname, ["signals.ts"], folder))
-afterAll(() => fs.rmSync(folder, { recursive: true }))
+const root = path.resolve(import.meta.dirname, "../..")
 
 const start = async (...args: ReadonlyArray<string>) => {
-  const program = new Program(process.execPath, [path.join(folder, "signals.mjs"), ...args], { cwd: folder })
+  const program = new Program(process.execPath, [await compiled("eventlet/signals"), ...args], { cwd: root })
   const [, port] = await program.line(/^port (\d+)$/)
   return { program, client: await connect({ _tag: "Tcp", host: "127.0.0.1", port: Number(port) }) }
 }

@@ -1,65 +1,6 @@
-/** Processes that inherit one listening socket, TCP or unix, and serve on it when they are told to. */
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
-import * as fs from "node:fs"
-import * as Net from "node:net"
-import { fileURLToPath } from "node:url"
-import { type Address, type App, listen, type RunningServer, server } from "tsgi"
+/** Serves on a socket that it inherits, when it is told to. */
+import { type App, listen, type RunningServer, server } from "tsgi"
 import { hello } from "./fixture.js"
-
-export interface Child {
-  /** Ends when the child serves, with where it believes to. */
-  readonly serve: () => Promise<Address>
-  /** Ends when the child has. */
-  readonly stop: () => Promise<void>
-}
-
-/** Starts processes, all with the same listening socket. It stays open as long as one of them has it. */
-export const startChildren = async (
-  count: number,
-  path?: string
-): Promise<{ readonly address: Address; readonly children: ReadonlyArray<Child> }> => {
-  const holder = Net.createServer()
-  await new Promise<void>((resolve) =>
-    path === undefined ? holder.listen(0, "127.0.0.1", resolve) : holder.listen(`${path}.holder`, resolve)
-  )
-  const bound = holder.address()
-  const handle: unknown = Reflect.get(holder, "_handle")
-  const fd: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : undefined
-  if (bound === null || typeof fd !== "number") throw new Error("not bound")
-  const processes = Array.from(
-    { length: count },
-    () =>
-      spawn(process.execPath, ["--import", "tsx", fileURLToPath(import.meta.url), "inherited"], {
-        stdio: ["ignore", "inherit", "inherit", fd, "ipc"]
-      })
-  )
-  await Promise.all(processes.map((child) => once(child, "message")))
-  // who closes a unix socket removes its file
-  if (path !== undefined) fs.renameSync(`${path}.holder`, path)
-  // only the children listen from here on
-  await new Promise((resolve) => holder.close(resolve))
-  return {
-    address: typeof bound === "string"
-      ? { _tag: "Unix", path: path ?? bound }
-      : { _tag: "Tcp", host: bound.address, port: bound.port },
-    children: processes.map(childOf)
-  }
-}
-
-const childOf = (child: ChildProcess): Child => ({
-  serve: async () => {
-    const serving = once(child, "message")
-    child.send("serve")
-    const [address] = await serving as [Address]
-    return address
-  },
-  stop: async () => {
-    const ended = once(child, "exit")
-    child.send("stop")
-    await ended
-  }
-})
 
 const app: App = (env, startResponse) => {
   if (env.PATH_INFO !== "/where") return hello(env, startResponse)
@@ -67,22 +8,20 @@ const app: App = (env, startResponse) => {
   return [env.SERVER_NAME, env.SERVER_PORT, env.REMOTE_ADDR, env.REMOTE_PORT].join(" ")
 }
 
-if (process.argv[2] === "inherited") {
-  let running: RunningServer | undefined = undefined
-  const obey = async (order: unknown): Promise<void> => {
-    if (order === "serve") {
-      running = server(listen({ fd: 3 }), app, { logOutput: false })
-      process.send?.(await running.ready)
-    } else {
-      await running?.stop()
-      process.disconnect()
-    }
+let running: RunningServer | undefined = undefined
+const obey = async (order: unknown): Promise<void> => {
+  if (order === "serve") {
+    running = server(listen({ fd: 3 }), app, { logOutput: false })
+    process.send?.(await running.ready)
+  } else {
+    await running?.stop()
+    process.disconnect()
   }
-  process.on("message", (order) => {
-    obey(order).catch((error: unknown) => {
-      process.exitCode = 1
-      throw error
-    })
-  })
-  process.send?.("started")
 }
+process.on("message", (order) => {
+  obey(order).catch((error: unknown) => {
+    process.exitCode = 1
+    throw error
+  })
+})
+process.send?.("started")

@@ -5,8 +5,9 @@ import * as path from "node:path"
 import { activatedSockets, bind, OptionError, withoutActivation } from "tsgi"
 import { SocketActivation } from "tsgi/effect"
 import { afterAll, describe, expect, it } from "vitest"
+import { program } from "../utils/made.js"
 import { installed, Program } from "../utils/processes.js"
-import { compile, folderFor } from "../utils/programs.js"
+import { folderFor } from "../utils/programs.js"
 import { ask } from "../utils/sockets.js"
 
 describe("the environment says", () => {
@@ -78,7 +79,7 @@ const activator = installed("systemd-socket-activate")
 describe.skipIf(activator === undefined)("systemd-socket-activate (skipped where it is not installed)", async () => {
   const folder = folderFor("activated")
   afterAll(() => fs.rmSync(folder, { recursive: true }))
-  await compile(import.meta.dirname, ["activated.ts"], folder)
+  const server = await program("node/activated")
 
   it("starts a server on TCP and unix sockets with their names, and the first client is answered", async () => {
     const free = await bind()
@@ -89,7 +90,7 @@ describe.skipIf(activator === undefined)("systemd-socket-activate (skipped where
     const listening = ["-l", `127.0.0.1:${port}`, "-l", socket, "--fdname=web:local"]
     await using activated = new Program(
       activator ?? "",
-      [...listening, process.execPath, path.join(folder, "activated.mjs")],
+      [...listening, process.execPath, server],
       { cwd: folder }
     )
     await activated.line(/Listening on .*activated\.sock/)

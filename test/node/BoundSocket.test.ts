@@ -17,7 +17,7 @@ import { BoundSocket as Bound, NodeListener } from "tsgi/effect"
 import { afterAll, afterEach, describe, expect, it } from "vitest"
 import { bindHandle, internally } from "../../src/node/bindHandle.js"
 import { get, hello, withServer } from "../eventlet/fixture.js"
-import { compile, folderFor } from "../utils/programs.js"
+import { program } from "../utils/made.js"
 import { ask } from "../utils/sockets.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-bound-"))
@@ -161,12 +161,9 @@ describe("the file of a bound unix socket", () => {
 })
 
 describe("children that inherit it", async () => {
-  const programs = folderFor("bound")
-  afterAll(() => fs.rmSync(programs, { recursive: true }))
-  await compile(import.meta.dirname, ["inheritor.ts"], programs)
-
+  const inheritor = await program("node/inheritor")
   const start = async (socket: BoundSocket): Promise<{ readonly child: ChildProcess; readonly address: Address }> => {
-    const child = spawn(process.execPath, [path.join(programs, "inheritor.mjs")], {
+    const child = spawn(process.execPath, [inheritor], {
       stdio: ["ignore", "inherit", "inherit", socket.fd, "ipc"]
     })
     const [{ address }] = await once(child, "message") as [{ readonly address: Address }]

@@ -6,10 +6,10 @@
  */
 import { spawn } from "node:child_process"
 import { Server } from "node:net"
-import { join } from "node:path"
 import { listen, server } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { get, hello } from "../eventlet/fixture.js"
+import { program } from "../utils/made.js"
 import { connect } from "../utils/sockets.js"
 
 /** The listening sockets of this process. */
@@ -40,7 +40,7 @@ describe.each<readonly [string, (server: Server) => void]>([
 })
 
 it.each(["SCHED_RR", "SCHED_NONE"])("a cluster's worker that is disconnected ends: %s", async (policy) => {
-  const child = spawn(process.execPath, ["--import", "tsx", join(import.meta.dirname, "disconnected.ts"), policy], {
+  const child = spawn(process.execPath, [await program("node/disconnected"), policy], {
     stdio: ["ignore", "pipe", "inherit"]
   })
   let said = ""

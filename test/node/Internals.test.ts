@@ -8,7 +8,6 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { Duplex } from "node:stream"
 import * as Tls from "node:tls"
-import * as selfsigned from "selfsigned"
 import { SonicBoom } from "sonic-boom"
 import { expect, it } from "vitest"
 import {
@@ -21,6 +20,7 @@ import {
   serverHandleMaker,
   writeTo
 } from "../../src/node/internal.js"
+import { makeCertificate } from "../eventlet/certificate.js"
 
 /** Both ends of a connection of this process. */
 const connected = async (use: (accepted: Net.Socket, client: Net.Socket, server: Net.Server) => Promise<void>) => {
@@ -77,8 +77,7 @@ it("_handle.close tells that somebody else closes what listens; without it nothi
   }))
 
 it("_parent is the socket under a secured one; without it there is none", async () => {
-  const { cert, private: key } = await selfsigned.generate([{ name: "commonName", value: "localhost" }])
-  const server = Tls.createServer({ cert, key }).listen(0, "127.0.0.1")
+  const server = Tls.createServer(await makeCertificate("localhost")).listen(0, "127.0.0.1")
   const carriers: Array<Net.Socket> = []
   server.on("connection", (socket: Net.Socket) => carriers.push(socket))
   const securing = new Promise<Tls.TLSSocket>((resolve) => server.once("secureConnection", resolve))

@@ -7,7 +7,7 @@ import { listen, server, wrapTls } from "tsgi"
 import { afterAll, describe, expect, it, vi } from "vitest"
 import { makeCertificate } from "../eventlet/certificate.js"
 import { get, head, hello, withServer } from "../eventlet/fixture.js"
-import { startChildren } from "../eventlet/inherited.js"
+import { startChildren } from "../eventlet/heirs.js"
 import { connect } from "../utils/sockets.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))

@@ -10,17 +10,16 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { Duplex } from "node:stream"
 import * as Tls from "node:tls"
-import { fileURLToPath } from "node:url"
 import { listen, type Listener, wrapTls } from "tsgi"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { makeCertificate } from "../eventlet/certificate.js"
 import { get, hello, type Served, withServer } from "../eventlet/fixture.js"
+import { program } from "../utils/made.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))
 
 /** Descriptors run out in a process of its own. */
-const childProgram = fileURLToPath(new URL("./fewDescriptors.ts", import.meta.url))
 
 const portOf = ({ address }: Served): number => address._tag === "Tcp" ? address.port : 0
 
@@ -259,7 +258,12 @@ describe("TLS says that it ends (close_notify)", async () => {
 })
 
 it.skipIf(process.platform !== "linux")("the log says when descriptors have run out, once for each time", async () => {
-  const child = spawn("sh", ["-c", `ulimit -n 128; exec "$0" --import tsx "$1"`, process.execPath, childProgram], {
+  const child = spawn("sh", [
+    "-c",
+    `ulimit -n 128; exec "$0" "$1"`,
+    process.execPath,
+    await program("node/fewDescriptors")
+  ], {
     stdio: ["ignore", "pipe", "inherit"]
   })
   let text = ""

@@ -8,15 +8,13 @@ import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
-import * as fs from "node:fs"
-import * as path from "node:path"
 import * as Tls from "node:tls"
 import { type Address, listen, OptionError, server, type TlsListener, wrapTls } from "tsgi"
 import { NodeListener, TsgiHttpServer } from "tsgi/effect"
-import { afterAll, afterEach, describe, expect, it } from "vitest"
+import { afterEach, describe, expect, it } from "vitest"
 import { makeCertificate } from "../eventlet/certificate.js"
 import { get, hello } from "../eventlet/fixture.js"
-import { compile, folderFor } from "../utils/programs.js"
+import { program } from "../utils/made.js"
 
 const certificate = await makeCertificate("localhost")
 const other = await makeCertificate("localhost")
@@ -138,14 +136,12 @@ it("a listener keeps its keys for the servers that come", async () => {
 })
 
 describe("processes", async () => {
-  const folder = folderFor("resumed")
-  afterAll(() => fs.rmSync(folder, { recursive: true }))
-  await compile(import.meta.dirname, ["resumed.ts"], folder)
+  const resumed = await program("node/resumed")
 
   it("with command lines of their own resume each other's sessions", async () => {
     const keys = randomBytes(48).toString("base64")
     const addresses = await Promise.all(["one", "two"].map(async (argument) => {
-      const child = spawn(process.execPath, [path.join(folder, "resumed.mjs"), argument], {
+      const child = spawn(process.execPath, [resumed, argument], {
         stdio: ["ignore", "inherit", "inherit", "ipc"]
       })
       stops.push(async () => {

@@ -9,9 +9,12 @@ const root = path.resolve(import.meta.dirname, "../..")
 /** A folder whose programs find the packages of this one. */
 export const folderFor = (what: string): string => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), `tsgi-${what}-`))
-  fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"))
+  linkPackages(folder)
   return folder
 }
+
+export const linkPackages = (folder: string): void =>
+  fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"))
 
 /**
  * Writes `<name>.mjs` into a folder for each file of `base`, with what they need of all packages: a program loads a part

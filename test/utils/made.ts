@@ -1,0 +1,51 @@
+/** What several files of tests need, made once in a run. */
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { once } from "./once.js"
+import { run } from "./processes.js"
+import { compile, linkPackages } from "./programs.js"
+
+const root = path.resolve(import.meta.dirname, "../..")
+
+/** The programs among the tests, compiled together: what one of them needs is most of what all need. */
+const programs = [
+  "eventlet/inherited",
+  "eventlet/signals",
+  "node/activated",
+  "node/disconnected",
+  "node/fewDescriptors",
+  "node/inheritor",
+  "node/resumed",
+  "restarted",
+  "unhandled"
+] as const
+
+/** The file of such a program. */
+export const program = async (name: typeof programs[number]): Promise<string> => {
+  const folder = await once("programs", async (folder) => {
+    linkPackages(folder)
+    await compile(path.join(root, "test"), programs.map((name) => `${name}.ts`), folder)
+  })
+  return path.join(folder, `${name}.mjs`)
+}
+
+/** A copy of the project in which `dist` has been built, without its declarations: a `dist` in the checkout is left alone. */
+export const built = (): Promise<string> =>
+  once("built", async (folder) => {
+    linkPackages(folder)
+    for (const name of ["package.json", "tsconfig.json", "scripts", "src"]) {
+      fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true })
+    }
+    const { code, stderr } = await run(process.execPath, ["scripts/build.js", "--modules"], { cwd: folder })
+    if (code !== 0) throw new Error(stderr.join("\n"))
+  })
+
+/** A folder with the examples as programs. */
+export const examples = (): Promise<string> =>
+  once("examples", async (folder) => {
+    linkPackages(folder)
+    const base = path.join(root, "examples")
+    const files = fs.readdirSync(base, { recursive: true, encoding: "utf8" })
+      .filter((file) => /^[^.]+\.ts$/.test(file) && path.basename(file) !== "serve.ts")
+    await compile(base, files, folder)
+  })
