@@ -3,23 +3,23 @@
  *
  * The facade, and what tests it, carry the parts of Effect that they use: a process that loads Effect's modules one by one
  * takes twice as long to its first answer, and there is no Effect in their signatures. `tsgi/effect` shares values with its
- * user's own Effect, so it imports that. What is written in CommonJS is carried by all: in a user's bundle of ES modules, its
- * `require` of a part of Node would fail.
+ * user's own Effect, so it imports that. What has no Effect in it is one module for both doors. What is written in CommonJS
+ * is carried by all: in a user's bundle of ES modules, its `require` of a part of Node would fail.
  *
  * The command carries all that it needs, as its users need not have Effect. Its workers do not: theirs is the facade or the
  * door that their app has.
  */
+import { decode, encode } from "@jridgewell/sourcemap-codec"
 import { build } from "esbuild"
 import { execFileSync } from "node:child_process"
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import * as path from "node:path"
 
 process.chdir(path.resolve(import.meta.dirname, ".."))
-const { dependencies, peerDependencies } = JSON.parse(readFileSync("package.json", "utf8"))
+const { peerDependencies } = JSON.parse(readFileSync("package.json", "utf8"))
 const carried = {
-  facade: ["effect", "sonic-boom", "atomic-sleep"],
-  others: ["ws", "sonic-boom", "atomic-sleep"],
+  doors: ["atomic-sleep", "effect", "multipasta", "sonic-boom", "ws"],
   command: [
     "@effect/cli",
     "@effect/platform",
@@ -39,7 +39,6 @@ const carried = {
     "yaml"
   ]
 }
-const imported = Object.keys({ ...dependencies, ...peerDependencies })
 
 rmSync("dist", { recursive: true, force: true })
 // the declarations take most of the time, and not all tests need them
@@ -53,9 +52,6 @@ const common = {
   platform: "node",
   target: "node20",
   format: "esm",
-  sourcemap: true,
-  // our sources are in the package
-  sourcesContent: false,
   outbase: "src",
   outdir: "dist",
   chunkNames: "chunks/[name]-[hash]",
@@ -80,43 +76,52 @@ const builtins = {
   }
 }
 
-// The wire client is one module for both, so that its errors are of one class.
-const sharedClient = {
-  name: "shared-client",
-  setup: (build) => {
-    build.onResolve({ filter: /\/WireClient\.js$/ }, () => ({ path: "./testing/WireClient.js", external: true }))
-  }
-}
+/** What has no Effect in it, and so is one module for both doors: its errors are of one class. */
+const shared = /\/src\/(?:(?:protocol|exchange|http1)\/|testing\/(?:WireClient|wireBody)\.ts$)/
+/** The entry points that carry their Effect. */
+const facade = /\/src\/(?:index|testing)\.ts$/
 
-// A worker has the facade of its own app.
-const ownFacade = {
-  name: "own-facade",
+// What runs on Effect is there twice, on the facade's and on the user's: as two modules of one file.
+const twoDoors = {
+  name: "two-doors",
   setup: (build) => {
-    build.onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: "./index.js", external: true }))
+    build.onResolve({ filter: /^(?:\.|src\/|effect\/)/ }, ({ importer, kind, path: name, pluginData, resolveDir }) => {
+      if (name.startsWith("effect/")) {
+        if (shared.test(importer)) throw new Error(`${importer} is shared by both doors, and imports ${name}`)
+        return pluginData === carries ? undefined : { path: name, external: true }
+      }
+      if (importer.includes("/node_modules/")) return undefined
+      const file = path.resolve(resolveDir, name).replace(/\.js$/, ".ts")
+      const own = facade.test(file) || (kind !== "entry-point" && pluginData === carries && !shared.test(file))
+      return own ? { path: file, suffix: "?carries", pluginData: carries } : { path: file }
+    })
+    build.onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path: file, pluginData }) => ({
+      contents: readFileSync(file, "utf8"),
+      loader: "ts",
+      pluginData
+    }))
   }
 }
+const carries = "carries"
 
 /** What ws would take if it were there. */
 const unneeded = ["bufferutil", "utf-8-validate"]
 
-const [facade, others, command] = await Promise.all([
-  build({
-    ...common,
-    entryPoints: ["src/index.ts", "src/testing.ts"],
-    external: imported.filter((name) => !carried.facade.includes(name)),
-    plugins: [builtins, sharedClient]
-  }),
+const [doors, command] = await Promise.all([
   build({
     ...common,
     entryPoints: [
-      ...["checked", "effect", "protocol/index", "testing/WireClient"].map((name) => ({
+      ...["index", "testing", "checked", "effect", "protocol/index"].map((name) => ({
         in: `src/${name}.ts`,
         out: name
       })),
       { in: "src/cli/worker.ts", out: "worker" }
     ],
-    external: [...imported, ...unneeded],
-    plugins: [builtins, ownFacade]
+    sourcemap: true,
+    // our sources are in the package
+    sourcesContent: false,
+    external: [...Object.keys(peerDependencies).filter((name) => name !== "effect"), ...unneeded],
+    plugins: [builtins, twoDoors]
   }),
   build({
     ...common,
@@ -124,7 +129,6 @@ const [facade, others, command] = await Promise.all([
     banner: { js: "#!/usr/bin/env node" },
     // a program and no library: nobody steps into it
     minify: true,
-    sourcemap: false,
     external: [...unneeded, "@effect/platform-node/NodeHttpClient"],
     plugins: [builtins]
   })
@@ -139,9 +143,7 @@ const partsOf = ({ outputs }) =>
     Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file)
   )
 
-for (
-  const [{ metafile }, expected] of [[facade, carried.facade], [others, carried.others], [command, carried.command]]
-) {
+for (const [{ metafile }, expected] of [[doors, carried.doors], [command, carried.command]]) {
   const found = [...new Set(partsOf(metafile).map(packageOf).filter((name) => name !== undefined))]
   if (found.sort().join() !== [...expected].sort().join()) {
     throw new Error(`built with ${found.join() || "nothing"}, not ${expected.join()}`)
@@ -151,7 +153,7 @@ for (
 // the licences of what is carried, and the notices within it, which the bundler drops
 mkdirSync("dist/licenses")
 for (const name of new Set(Object.values(carried).flat())) {
-  const notices = [facade, others, command].flatMap(({ metafile }) => partsOf(metafile))
+  const notices = [doors, command].flatMap(({ metafile }) => partsOf(metafile))
     .filter((file) => packageOf(file) === name)
     .flatMap((file) => readFileSync(file, "utf8").match(/\/\*[^]*?\*\//g) ?? [])
     .filter((comment) => /copyright|\(c\)/i.test(comment))
@@ -161,15 +163,43 @@ for (const name of new Set(Object.values(carried).flat())) {
 // of which one is under this licence, the text of which its package leaves out
 copyFileSync("node_modules/typescript/LICENSE.txt", "dist/licenses/Apache-2.0")
 
-// Nobody has the sources of what is carried beside it: debuggers are to pass over them instead of looking.
-for (
-  const name of [facade, others, command].flatMap(({ metafile }) => Object.keys(metafile.outputs)).filter((name) =>
-    name.endsWith(".map")
+// Nobody has the sources of what is carried beside it, nor of the command: debuggers are to pass over them. A run of their
+// lines is one entry of the map, and all of them are its last source.
+const isOurs = (source) => /^(?:\.\.\/)+src\/(?!cli\/)/.test(source)
+for (const name of readdirSync("dist", { recursive: true }).filter((name) => name.endsWith(".js.map"))) {
+  const file = path.join("dist", name)
+  const { mappings, sources: built, ...map } = JSON.parse(readFileSync(file, "utf8"))
+  const ours = [...new Set(built.map((source) => source.replace(/\?.*/, "")).filter(isOurs))]
+  if (ours.length === 0) {
+    rmSync(file)
+    const code = file.replace(/\.map$/, "")
+    writeFileSync(code, readFileSync(code, "utf8").replace(/\/\/# sourceMappingURL=.*\n$/, ""))
+    continue
+  }
+  const places = built.map((source) => ours.indexOf(source.replace(/\?.*/, "")))
+  let isWithin = false
+  const kept = decode(mappings).map((line) =>
+    line.flatMap(([column, source, ...place]) => {
+      const wasWithin = isWithin
+      isWithin = places[source] < 0
+      if (!isWithin) return [[column, places[source], ...place]]
+      return wasWithin ? [] : [[column, ours.length, 0, 0]]
+    })
   )
-) {
-  const map = JSON.parse(readFileSync(name, "utf8"))
-  const isOurs = (source) => packageOf(source) === undefined && !/^(?:required|imported):/.test(source)
-  map.sourcesContent = map.sources.map((source) => isOurs(source) ? null : "")
-  map.ignoreList = map.sources.flatMap((source, i) => isOurs(source) ? [] : [i])
-  writeFileSync(name, JSON.stringify(map))
+  const sources = [...ours, "carried"]
+  const sourcesContent = sources.map((source) => source === "carried" ? "" : null)
+  const written = { ...map, sources, sourcesContent, mappings: encode(kept), ignoreList: [ours.length] }
+  writeFileSync(file, JSON.stringify(written))
+}
+
+// Of the declarations those are kept that users' compilers come to.
+const reached = new Set(["index", "effect", "testing", "protocol/index"].map((name) => path.resolve("dist", `${name}.d.ts`)))
+for (const file of reached) {
+  for (const [, name] of readFileSync(file, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g)) {
+    reached.add(path.resolve(path.dirname(file), `${name}.d.ts`))
+  }
+}
+for (const name of readdirSync("dist", { recursive: true })) {
+  const file = path.resolve("dist", name)
+  if (name.endsWith(".d.ts") && !reached.has(file)) rmSync(file)
 }

@@ -8,7 +8,6 @@ import * as Multipart from "@effect/platform/Multipart"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { BaseConfig } from "multipasta"
 
 /**
  * Bounds on one form (RFC 7578), beside those of @effect/platform's `Multipart`; what passes one is answered 413. `Infinity`
@@ -55,7 +54,7 @@ export const make = (options: FormOptions = {}): FormLimits => ({
  * @category models
  */
 export interface FormConfig {
-  readonly parser: BaseConfig
+  readonly parser: Effect.Effect.Success<ReturnType<typeof Multipart.makeConfig>>
   readonly fields: Bound
   readonly fieldsSize: Bound
   readonly fieldSize: Bound
