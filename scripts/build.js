@@ -193,7 +193,9 @@ for (const name of readdirSync("dist", { recursive: true }).filter((name) => nam
 }
 
 // Of the declarations those are kept that users' compilers come to.
-const reached = new Set(["index", "effect", "testing", "protocol/index"].map((name) => path.resolve("dist", `${name}.d.ts`)))
+const reached = new Set(
+  ["index", "effect", "testing", "protocol/index"].map((name) => path.resolve("dist", `${name}.d.ts`))
+)
 for (const file of reached) {
   for (const [, name] of readFileSync(file, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g)) {
     reached.add(path.resolve(path.dirname(file), `${name}.d.ts`))

@@ -103,7 +103,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     link("@types/node")
   }, 180_000)
 
-  afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
+  afterAll(() => fs.promises.rm(temporary, { recursive: true, force: true }), 60_000)
 
   // Compiling holds the event loop, and the runner waits for news of its tests: it gets a turn after each.
   afterEach(() => setImmediate())
@@ -281,7 +281,9 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       expect(absent).toEqual(["carried"])
       expect(map.ignoreList.map((i) => [map.sources[i], map.sourcesContent[i]])).toEqual([["carried", ""]])
     }
-    const codes = fs.readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".js"))
+    const codes = fs.readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".js")
+    )
     for (const name of codes) {
       const [, map] = /\/\/# sourceMappingURL=(.*)/.exec(fs.readFileSync(path.join(directory, name), "utf8")) ?? []
       if (map !== undefined) expect(maps).toContain(path.join(path.dirname(name), map))
