@@ -395,7 +395,7 @@ describe("the tables", () => {
   })
 
   it("dependencies", () => {
-    const { dependencies, peerDependencies } = JSON.parse(
+    const { dependencies = {}, peerDependencies } = JSON.parse(
       fs.readFileSync(path.join(root, "package.json"), "utf8")
     ) as Record<string, Record<string, string>>
     const named = table("Dependencies").flatMap(([cell]) => cell.replaceAll(/ \(.*?\)/g, "").split(", ")).sort()
