@@ -7,6 +7,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import type { ServerLimits } from "../exchange/Config.js"
 import type { Exchange } from "../exchange/Exchange.js"
 import { BodyError, tooLargeWhole } from "../exchange/ServerError.js"
 
@@ -46,6 +47,31 @@ export const arrival = (exchange: Exchange): Effect.Effect<void> =>
 export interface Bound {
   readonly most: number
   readonly lift: string
+}
+
+/**
+ * What becomes of a body: it stays as it is, or a parser makes more of it.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Reading = "whole" | "parsed"
+
+/**
+ * The bound of the server's limits, or of `maxBufferedBody` in their place.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const boundOf = (
+  reading: Reading,
+  { parsedBody, wholeBody }: ServerLimits,
+  maxBufferedBody: number | undefined
+): Bound => {
+  if (maxBufferedBody !== undefined) return { most: maxBufferedBody, lift: "maxBufferedBody" }
+  return reading === "parsed" && parsedBody < wholeBody
+    ? { most: parsedBody, lift: "limits.parsedBody" }
+    : { most: wholeBody, lift: "limits.wholeBody" }
 }
 
 /**

@@ -10,17 +10,14 @@
  */
 import type * as Headers from "@effect/platform/Headers"
 import * as HttpApp from "@effect/platform/HttpApp"
-import { RouteContext } from "@effect/platform/HttpRouter"
-import { causeResponseStripped, clientAbortFiberId, type RequestError } from "@effect/platform/HttpServerError"
+import type { RequestError } from "@effect/platform/HttpServerError"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import type * as Socket from "@effect/platform/Socket"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -28,20 +25,22 @@ import type { Duplex } from "node:stream"
 import type { Delay, Work } from "../exchange/Application.js"
 import type { Exchange } from "../exchange/Exchange.js"
 import type { AbortReason, Outcome } from "../exchange/Outcome.js"
-import { BodyError, responseErrorFrom } from "../exchange/ServerError.js"
+import { responseErrorFrom } from "../exchange/ServerError.js"
 import type { HeadDraft } from "../protocol/responseHead.js"
 import { LazyScope } from "../server/LazyScope.js"
 import { SocketScope } from "../server/SocketScope.js"
-import { type Bound, WholeBody } from "./BodyReader.js"
-import { UnreadableForm } from "./FormError.js"
+import { type Bound, boundOf, type Reading, WholeBody } from "./BodyReader.js"
+import { interruptorId, noResponse, recordFailure, settledWith, trueExit } from "./exits.js"
 import type { FormLimits } from "./FormLimits.js"
 import { ejectedScopes, hasChildren, isInterruptible } from "./internal.js"
 import { LayeredMap } from "./LayeredMap.js"
-import { begunWith, type OpenSpan, RequestSpan, traced, untraced } from "./RequestSpan.js"
+import { openSpan } from "./openSpan.js"
+import { type OpenSpan, RequestSpan, untraced } from "./RequestSpan.js"
 import { discard, headOf, sendParts, sendWhole, wholeBody } from "./respond.js"
 import type { RunningCall } from "./RunningCalls.js"
 import { type AppCall, CurrentCall, type ServedApp } from "./ServedApp.js"
-import { headersOf, type Reading, type RequestCall, ServerRequest, UnreadableBody, urlOf } from "./ServerRequest.js"
+import { headersOf, type RequestCall, ServerRequest, urlOf } from "./ServerRequest.js"
+import { keepsRoute, whenInterruptible } from "./uninterruptible.js"
 
 /** What an interruption would cut short. */
 const enum Step {
@@ -96,12 +95,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   }
 
   bound(reading: Reading): Bound {
-    const { parsedBody, wholeBody } = this.exchange.config.limits
-    const { maxBufferedBody } = this.served
-    if (maxBufferedBody !== undefined) return { most: maxBufferedBody, lift: "maxBufferedBody" }
-    return reading === "parsed" && parsedBody < wholeBody
-      ? { most: parsedBody, lift: "limits.parsedBody" }
-      : { most: wholeBody, lift: "limits.wholeBody" }
+    return boundOf(reading, this.exchange.config.limits, this.served.maxBufferedBody)
   }
 
   get forms(): FormLimits {
@@ -214,7 +208,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
       this.response = response
       // the client has left, or the connection was taken over
       if (this.exchange.over) return Effect.sync(() => discard(this.exchange, response))
-      this.recordFailure(response)
+      if (this.failure !== undefined) recordFailure(this.exchange, this.failure, response)
       const body = wholeBody(response)
       if (body !== undefined) {
         const refused = sendWhole(this.exchange, response, body)
@@ -229,19 +223,6 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     })
   }
 
-  // A response that stands for a failure: the outcome says so.
-  private recordFailure(response: HttpServerResponse): void {
-    if (this.failure === undefined) return
-    const error = Cause.squash(this.failure)
-    const ofClient = error instanceof UnreadableForm
-      ? error.bodyError
-      : error instanceof UnreadableBody
-      ? error.cause
-      : undefined
-    if (ofClient instanceof BodyError) this.exchange.recordFailure(ofClient)
-    else if (response.status >= 500) this.exchange.recordFailure(error)
-  }
-
   // What has begun cannot be answered anew: the connection is cut, so that the client can tell.
   private partsFailed(cause: Cause.Cause<unknown>): void {
     this.failure = cause
@@ -253,15 +234,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
 
   // The last byte is with the kernel, or the client has left.
   private get settled(): Effect.Effect<void> {
-    return Effect.async<void>((resume) => {
-      this.whenSettled((outcome) =>
-        resume(
-          outcome._tag === "Aborted" && !isAnswered(outcome.reason)
-            ? Effect.failCause(Cause.interrupt(interruptorId(outcome.reason)))
-            : Effect.void
-        )
-      )
-    })
+    return Effect.async<void>((resume) => this.whenSettled((outcome) => resume(settledWith(outcome))))
   }
 
   private whenSettled(callback: (outcome: Outcome) => void): void {
@@ -309,12 +282,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   interruptLater(): void {
     const { fiber } = this
     if (fiber === undefined || this.keepsRoute) return
-    const looking = setInterval(() => {
-      if (this.step !== Step.Handler || fiber.unsafePoll() !== null) return clearInterval(looking)
-      if (!isInterruptible(fiber)) return
-      clearInterval(looking)
-      this.interruptForStop()
-    }, 5)
+    whenInterruptible(fiber, () => this.step !== Step.Handler, () => this.interruptForStop())
   }
 
   interrupt(reason: AbortReason): Delay | void {
@@ -331,11 +299,8 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     this.fiber?.unsafeInterruptAsFork(interruptorId(reason))
   }
 
-  // Is the handler that of a route which routers are told not to interrupt?
   private get keepsRoute(): boolean {
-    if (this.fiber === undefined) return false
-    const context = Context.getOption(this.fiber.currentContext, RouteContext)
-    return Option.isSome(context) && context.value.route.uninterruptible
+    return keepsRoute(this.fiber)
   }
 
   mayEnd(): void {
@@ -348,19 +313,20 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   private ended(exit: Exit.Exit<unknown, unknown>): void {
     if (!this.exchange.over && !this.exchange.headSent) this.unanswered(exit)
     this.step = Step.Finalizers
-    const trueExit = this.trueExit(exit)
-    this.over = trueExit
-    this.span?.finish(this.spanExit(trueExit))
+    const { exchange } = this
+    const actual = trueExit(exit, exchange, this.failure, this.socket?.writableEnded === true)
+    this.over = actual
+    this.span?.finish(this.spanExit(actual))
     if (!this.scope.used || ejectedScopes.has(this.scope)) {
-      this.end(trueExit)
+      this.end(actual)
       return this.runsNoMore()
     }
-    this.exchange.finalizing()
-    const services = new Map<string, unknown>([[SocketScope.key, this.exchange.socketScope]])
-    this.served.fork(Scope.close(this.scope, trueExit), services).addObserver((closed) => {
+    exchange.finalizing()
+    const services = new Map<string, unknown>([[SocketScope.key, exchange.socketScope]])
+    this.served.fork(Scope.close(this.scope, actual), services).addObserver((closed) => {
       // one that waited for what was interrupted with the request has not failed
       if (Exit.isFailure(closed) && !Cause.isInterruptedOnly(closed.cause)) {
-        this.exchange.logFailure("a finalizer of the request's scope failed", closed.cause)
+        exchange.logFailure("a finalizer of the request's scope failed", closed.cause)
       }
       this.runsNoMore()
     })
@@ -375,43 +341,11 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     this.exchange.respond({ status: 503, fields: [] }, "")
   }
 
-  // A connection that was taken over, and whose end was said here, has ended well, although the client is gone. The
-  // platform's exit does not tell that the client has left once the response was complete, nor what the app failed
-  // with behind middleware, and has responses in its causes.
-  private trueExit(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
-    const { aborted, outcome } = this.exchange
-    const reason = this.socket?.writableEnded === true
-      ? undefined
-      : outcome === undefined
-      ? aborted
-      : outcome._tag === "Aborted"
-      ? outcome.reason
-      : undefined
-    const cause = this.failure ?? (Exit.isFailure(exit) ? withoutResponse(exit.cause) : undefined)
-    if (reason !== undefined && (cause === undefined || Cause.isInterruptedOnly(cause))) {
-      return Exit.failCause(Cause.interrupt(interruptorId(reason)))
-    }
-    return cause === undefined ? exit : Exit.failCause(cause)
-  }
-
-  // The span is the one that the platform's own tracing makes, around an app that waits for the response.
   openSpan(): OpenSpan {
-    let span: Tracer.Span | undefined
-    let finish: OpenSpan["finish"] = () => undefined
-    const held = Effect.flatMap(Effect.orDie(Effect.currentSpan), (current) => {
-      span = current
-      return Effect.async<HttpServerResponse, unknown>((resume) => {
-        finish = resume
-      })
-    })
-    // the exit of middleware is told as it is, that of an app with the response made of it
-    const around = this.served.pipeline === undefined ? undefined : () => held
-    const opening = begunWith(traced(HttpApp.toHandled(held, () => Effect.void, around)), this.exchange)
-    this.served.fork(opening, this.services())
-    if (span === undefined) throw new Error("the tracer gave no span")
-    // who looks when the request is over sees it ended
-    if (this.over !== undefined) finish(this.spanExit(this.over))
-    return { span, finish: (exit) => finish(exit) }
+    const opened = openSpan(this.served, this.services(), this.exchange)
+    // code that looks at it after the request sees it ended
+    if (this.over !== undefined) opened.finish(this.spanExit(this.over))
+    return opened
   }
 
   private spanExit(exit: Exit.Exit<unknown, unknown>): Exit.Exit<HttpServerResponse, unknown> {
@@ -426,15 +360,3 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     return services
   }
 }
-
-const noResponse = (): Error => new Error("the handler gave no response")
-
-const interruptorId = (reason: AbortReason): FiberId.FiberId =>
-  reason === "Stopped" || reason === "Closed" || reason === "HandlerTimeout" ? FiberId.none : clientAbortFiberId
-
-// What is wrong with a body is answered, and the client is there to read it.
-const isAnswered = (reason: AbortReason): boolean => reason === "BadRequest" || reason === "ReadTimeout"
-
-// The platform puts the response into the cause.
-const withoutResponse = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
-  Option.getOrElse(causeResponseStripped(cause)[1], () => cause)

@@ -34,14 +34,6 @@ import * as PersistedForm from "./PersistedForm.js"
 import { makeTruthful, withScheme } from "./truthfulHeaders.js"
 
 /**
- * What becomes of a body: it stays as it is, or a parser makes more of it.
- *
- * @since 0.2.0
- * @category models
- */
-export type Reading = "whole" | "parsed"
-
-/**
  * What all views of one request share.
  *
  * @since 0.1.0
@@ -52,7 +44,7 @@ export interface RequestCall {
   readonly headers: Headers.Headers
   readonly body: BodyReader.WholeBody
   /** What may be read whole, and what parsed, where no `MaxBodySize` is provided. */
-  readonly bound: (reading: Reading) => BodyReader.Bound
+  readonly bound: (reading: BodyReader.Reading) => BodyReader.Bound
   readonly forms: FormLimits
   readonly upgrade: (request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop. */
@@ -203,11 +195,11 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     }
   }
 
-  private textOf(reading: Reading): Effect.Effect<string, RequestError> {
+  private textOf(reading: BodyReader.Reading): Effect.Effect<string, RequestError> {
     return Effect.map(this.bytes(reading), decode)
   }
 
-  private bytes(reading: Reading): Effect.Effect<Uint8Array, RequestError> {
+  private bytes(reading: BodyReader.Reading): Effect.Effect<Uint8Array, RequestError> {
     return Effect.contextWithEffect((context: Context.Context<never>) =>
       Effect.mapError(
         this.call.body.read(givenBound(context) ?? this.call.bound(reading)),

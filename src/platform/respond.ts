@@ -17,9 +17,7 @@ import { ResponseWriter } from "../exchange/ResponseWriter.js"
 import { responseErrorFrom } from "../exchange/ServerError.js"
 import type { HeadDraft, InvalidHead } from "../protocol/responseHead.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
-
-/** Milliseconds that one stream may take before others have their turn. */
-const longestTurn = 10
+import { Turns } from "../server/Turns.js"
 
 /**
  * The body of a response that can be sent in one go, `undefined` for one that comes in parts.
@@ -219,14 +217,10 @@ const sendStream = (
       exchange.flush()
       given()
     })
-    // a client that takes all of it never makes it wait
-    let turnEnds = performance.now() + longestTurn
-    const othersTurn = Effect.async<void>((resume) => {
-      setImmediate(() => {
-        turnEnds = performance.now() + longestTurn
-        resume(Effect.void)
-      })
-    })
+    // a client that takes all of it at once never makes it wait
+    const turns = new Turns()
+    turns.begin()
+    const nextTurn = Effect.async<void>((resume) => turns.next(() => resume(Effect.void)))
     const room = Effect.async<void>((resume) => writer.ready(() => resume(Effect.void)))
     return stream.pipe(
       Stream.runForEachChunk((parts) => {
@@ -238,8 +232,7 @@ const sendStream = (
           given()
         }
         if (writer.full) return room
-        if (performance.now() <= turnEnds) return Effect.void
-        return othersTurn
+        return turns.isOver ? nextTurn : Effect.void
       }),
       Effect.zipRight(Effect.sync(() => writer.end())),
       Effect.ensuring(Effect.sync(() => clearImmediate(ahead)))

@@ -19,6 +19,35 @@ export const isResponse = (given: unknown): given is Response =>
     "bodyUsed" in given)
 
 /**
+ * A part of a body.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Part = string | Uint8Array
+
+/**
+ * @since 0.2.0
+ * @category guards
+ */
+export const isPart = (given: unknown): given is Part => typeof given === "string" || given instanceof Uint8Array
+
+/** A longer array is written part by part, a shorter one is joined. */
+const mostJoinedParts = 64
+
+/**
+ * An array of a few parts as one; `undefined` for others.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const joined = (parts: ReadonlyArray<Part>): Part | undefined => {
+  if (parts.length === 0) return ""
+  if (parts.length === 1) return isPart(parts[0]) ? parts[0] : undefined
+  return parts.length <= mostJoinedParts && parts.every((part) => typeof part === "string") ? parts.join("") : undefined
+}
+
+/**
  * What is to be let go of something that is no body.
  *
  * @since 0.2.0

@@ -1,0 +1,100 @@
+/**
+ * The exits that a request's scope and its span are given, and the failures that its outcome tells.
+ *
+ * A fiber's own exit does not tell that the client has left once the response was complete, nor what an app failed with
+ * behind its middleware.
+ *
+ * @since 0.2.0
+ */
+import { causeResponseStripped, clientAbortFiberId } from "@effect/platform/HttpServerError"
+import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import type { Exchange } from "../exchange/Exchange.js"
+import type { AbortReason, Outcome } from "../exchange/Outcome.js"
+import { BodyError } from "../exchange/ServerError.js"
+import { UnreadableForm } from "./FormError.js"
+import { UnreadableBody } from "./ServerRequest.js"
+
+/**
+ * For a handler that has ended without a response.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export const noResponse = (): Error => new Error("the handler gave no response")
+
+/**
+ * Who interrupts a handler: a client that has left, or the server.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const interruptorId = (reason: AbortReason): FiberId.FiberId =>
+  reason === "Stopped" || reason === "Closed" || reason === "HandlerTimeout" ? FiberId.none : clientAbortFiberId
+
+/**
+ * How the wait for the last byte ends: interrupted where the exchange was aborted. An invalid body is answered, and its
+ * client is there to read that.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const settledWith = (outcome: Outcome): Effect.Effect<void> =>
+  outcome._tag === "Aborted" && outcome.reason !== "BadRequest" && outcome.reason !== "ReadTimeout"
+    ? Effect.failCause(Cause.interrupt(interruptorId(outcome.reason)))
+    : Effect.void
+
+/**
+ * The exit of a fiber as it was in truth. `failure` is what the app is known to have failed with, `closed` tells that the
+ * handler has closed the connection which it had taken over: that has ended well, although the client is gone.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const trueExit = (
+  exit: Exit.Exit<unknown, unknown>,
+  { aborted, outcome }: Exchange,
+  failure: Cause.Cause<unknown> | undefined,
+  closed: boolean
+): Exit.Exit<unknown, unknown> => {
+  const reason = closed
+    ? undefined
+    : outcome === undefined
+    ? aborted
+    : outcome._tag === "Aborted"
+    ? outcome.reason
+    : undefined
+  const cause = failure ?? (Exit.isFailure(exit) ? withoutResponse(exit.cause) : undefined)
+  if (reason !== undefined && (cause === undefined || Cause.isInterruptedOnly(cause))) {
+    return Exit.failCause(Cause.interrupt(interruptorId(reason)))
+  }
+  return cause === undefined ? exit : Exit.failCause(cause)
+}
+
+// The platform puts the response into the cause.
+const withoutResponse = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
+  Option.getOrElse(causeResponseStripped(cause)[1], () => cause)
+
+/**
+ * Tells the outcome that a response stands for a failure.
+ *
+ * @since 0.2.0
+ */
+export const recordFailure = (
+  exchange: Exchange,
+  failure: Cause.Cause<unknown>,
+  response: HttpServerResponse
+): void => {
+  const error = Cause.squash(failure)
+  const ofClient = error instanceof UnreadableForm
+    ? error.bodyError
+    : error instanceof UnreadableBody
+    ? error.cause
+    : undefined
+  if (ofClient instanceof BodyError) exchange.recordFailure(ofClient)
+  else if (response.status >= 500) exchange.recordFailure(error)
+}

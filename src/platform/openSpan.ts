@@ -1,0 +1,37 @@
+/**
+ * Opens the span of a request for code that looks at it.
+ *
+ * @since 0.2.0
+ */
+import * as HttpApp from "@effect/platform/HttpApp"
+import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import type * as Tracer from "effect/Tracer"
+import { begunWith, type OpenSpan, traced } from "./RequestSpan.js"
+import type { ServedApp } from "./ServedApp.js"
+
+/**
+ * The span that the platform's own tracing makes, around an app that waits for the response.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const openSpan = (
+  served: ServedApp,
+  services: Map<string, unknown>,
+  request: { readonly age: number }
+): OpenSpan => {
+  let span: Tracer.Span | undefined
+  let finish: OpenSpan["finish"] = () => undefined
+  const held = Effect.flatMap(Effect.orDie(Effect.currentSpan), (current) => {
+    span = current
+    return Effect.async<HttpServerResponse, unknown>((resume) => {
+      finish = resume
+    })
+  })
+  // the exit of middleware is told as it is, that of an app with the response made of it
+  const around = served.pipeline === undefined ? undefined : () => held
+  served.fork(begunWith(traced(HttpApp.toHandled(held, () => Effect.void, around)), request), services)
+  if (span === undefined) throw new Error("the tracer gave no span")
+  return { span, finish: (exit) => finish(exit) }
+}

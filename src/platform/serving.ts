@@ -1,0 +1,160 @@
+/**
+ * Serves apps of @effect/platform by the engine: its server begins with the first app and stops with the last one.
+ *
+ * @since 0.2.0
+ */
+import * as HttpServer from "@effect/platform/HttpServer"
+import { ServeError } from "@effect/platform/HttpServerError"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import type { Address } from "../exchange/Address.js"
+import type { Exchange } from "../exchange/Exchange.js"
+import type { Timeouts } from "../server/Config.js"
+import type { Listener } from "../server/Listener.js"
+import * as Server from "../server/Server.js"
+import * as ServerConfig from "../server/ServerConfig.js"
+import * as ServerMetrics from "../server/ServerMetrics.js"
+import { Dispatcher } from "./Dispatcher.js"
+import { HandlerCall } from "./HandlerCall.js"
+import { check, defaults, type DoorOptions } from "./Options.js"
+import type { RunningCalls } from "./RunningCalls.js"
+import * as ServedApp from "./ServedApp.js"
+import * as Upgrade from "./Upgrade.js"
+
+/**
+ * The engine's services, each of which can be another.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Services = Listener | Server.Services
+
+/**
+ * An HttpServer from the engine's services, each of which can be another. See {@link layerServices} for the usual ones.
+ *
+ * Of several apps that are served, the latest that still is has the requests. When the last one ends, the server stops; an
+ * app that is served after that has it listen again, and dies with the `ServeError` where its address was taken meanwhile.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeWith = (
+  options: DoorOptions = {}
+): Effect.Effect<HttpServer.HttpServer, ServeError, Scope.Scope | Services> =>
+  Effect.gen(function*() {
+    yield* Effect.try({ try: () => check(options), catch: (cause) => new NotServed({ cause }) })
+    const serverScope = yield* Effect.scope
+    const given = yield* Effect.context<Services>()
+    const engine = given.unsafeMap.has(ServerConfig.ServerConfig.key)
+      ? given
+      : Context.add(given, ServerConfig.ServerConfig, ServerConfig.make(defaults))
+    const { timeouts } = Context.get(engine, ServerConfig.ServerConfig)
+    const start = (address?: Address) => {
+      const dispatcher = new Dispatcher()
+      return Server.serve((exchange) => dispatcher.take(exchange), { address }).pipe(
+        Effect.provide(engine),
+        Scope.extend(serverScope),
+        Effect.mapBoth({
+          onFailure: (cause) => new NotServed({ cause }),
+          onSuccess: (server) => ({ dispatcher, server })
+        })
+      )
+    }
+    let running = yield* start()
+    // of those that have stopped before it
+    let past = ServerMetrics.zero
+    const upgrade = Upgrade.make(options.websocket)
+
+    const httpServer = HttpServer.make({
+      address: platformAddress(running.server.address),
+      serve: (app, middleware) =>
+        Effect.gen(function*() {
+          // There is no channel for an error here, so that of an address which was taken meanwhile is a defect.
+          if (running.dispatcher.stopped) {
+            past = ServerMetrics.sum([past, yield* running.server.metrics])
+            running = yield* Effect.orDie(start(running.server.address))
+          }
+          const { dispatcher, server } = running
+          const ending = yield* Deferred.make<void>()
+          yield* Effect.forkDaemon(Effect.interruptible(Deferred.complete(ending, server.draining)))
+          const served = yield* ServedApp.make(app, middleware, options, upgrade, Deferred.await(ending))
+          const handler = (exchange: Exchange): void => new HandlerCall(exchange, served).run()
+          dispatcher.serve(handler)
+          // What the app was built from is released after this, so no handler runs past it.
+          yield* Effect.addFinalizer(() =>
+            dispatcher.leave(handler)
+              ? Effect.zipRight(Deferred.succeed(ending, undefined), endCalls(served.calls, timeouts))
+              : server.stop()
+          )
+        })
+    })
+    counted.set(
+      httpServer,
+      Effect.suspend(() => Effect.map(running.server.metrics, (now) => ServerMetrics.sum([past, now])))
+    )
+    return httpServer
+  })
+
+const counted = new WeakMap<HttpServer.HttpServer, Effect.Effect<ServerMetrics.ServerMetrics>>()
+
+/**
+ * What the server has counted until now, as plain data; zeros on another HttpServer.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const metrics: Effect.Effect<ServerMetrics.ServerMetrics, never, HttpServer.HttpServer> = Effect.flatMap(
+  HttpServer.HttpServer,
+  (server) => counted.get(server) ?? Effect.succeed(ServerMetrics.zero)
+)
+
+// An app ends while another is served: its calls are given the server's time to end, then they are interrupted; what is left
+// of them then, hooks and finalizers, has the time of these and is left behind.
+const endCalls = (calls: RunningCalls, { grace, hooks, interrupt }: Timeouts): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const late = yield* Effect.sync(() => calls.interrupt()).pipe(
+      Effect.delay(grace),
+      Effect.zipRight(Effect.sleep(interrupt + hooks)),
+      Effect.zipRight(leaveBehind(calls)),
+      Effect.interruptible,
+      Effect.forkDaemon
+    )
+    yield* Effect.async<void>((resume) => calls.end(() => resume(Effect.void)))
+    yield* Fiber.interrupt(late)
+  })
+
+/** Milliseconds between looks at handlers that could not be interrupted: when one has ended, its hooks are left. */
+const lookAgain = 250
+
+const leaveBehind = (calls: RunningCalls): Effect.Effect<never> =>
+  Effect.suspend(() => {
+    const left = calls.leaveBehind()
+    return left === 0
+      ? Effect.void
+      : Effect.logError(`an app has ended, and ${left} of its requests had post hooks or finalizers that did not`)
+  }).pipe(Effect.zipRight(Effect.sleep(lookAgain)), Effect.forever)
+
+/**
+ * The platform's error, whose message says what is wrong. It has no stack: where it was made does not help an operator.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class NotServed extends ServeError {
+  constructor(options: { readonly cause: unknown }) {
+    super(options)
+    this.stack = `${this.name}: ${this.message}`
+  }
+
+  override get message(): string {
+    return this.cause instanceof Error ? this.cause.message : String(this.cause)
+  }
+}
+
+const platformAddress = (address: Address): HttpServer.Address =>
+  address._tag === "Unix"
+    ? { _tag: "UnixAddress", path: address.path }
+    : { _tag: "TcpAddress", hostname: address.host === "::" ? "0.0.0.0" : address.host, port: address.port }
