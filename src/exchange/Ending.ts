@@ -15,7 +15,7 @@
 import type { FiberRefs } from "effect/FiberRefs"
 import { Answer } from "./Answer.js"
 import { Application, type Delay, type Interruptor, type Work } from "./Application.js"
-import { type HookedExchange, type HookOptions, type HookOwner, HookQueue } from "./HookQueue.js"
+import { type HookedExchange, type HookOptions, type HookOwner, HookQueue, runDetached } from "./HookQueue.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import type { Peer } from "./Peer.js"
 import type { PostHook } from "./PostHook.js"
@@ -263,7 +263,7 @@ export abstract class Ending implements HookedExchange, WireUser {
   postHook(hook: PostHook, options?: HookOptions): void
   postHook(hook: PostHook<unknown>, options: HookOptions & { readonly fiberRefs: FiberRefs }): void
   postHook(hook: PostHook<unknown>, options?: HookOptions): void {
-    if (this.hooksRun) return this.peer.runDetached(hook, this.settle(), options?.fiberRefs, this)
+    if (this.hooksRun) return runDetached(this.peer, hook, this.settle(), options?.fiberRefs, this)
     this.hooks ??= new HookQueue(this.peer, this)
     this.hooks.add(hook, options)
   }
@@ -341,14 +341,19 @@ export abstract class Ending implements HookedExchange, WireUser {
         if (!this.isRunning) this.move("ended")
         return
       case "Draining":
-        this.body.close()
-        return this.wire.drain()
+        if (!this.body.complete) this.body.close()
+        if (this.wire.drain()) this.move("drained")
+        return
       case "Hooks":
-        return this.hooks === undefined ? this.move("hooksRun") : this.hooks.run(this.settle())
+        if (this.hooks === undefined || this.hooks.run(this.settle())) this.move("hooksRun")
+        return
       case "Over":
-        this.hooks?.runDetached(this.settle())
+        // hooks that came while its answer was on its way
+        if (event === "leave") this.hooks?.runDetached(this.settle())
         this.hooks?.listener?.hooksOver()
-        return this.wire.over()
+        // a wire that lets it leave goes on by itself
+        if (event !== "leave") this.wire.over()
+        return
       case "Running":
     }
   }

@@ -197,17 +197,14 @@ export class Exchange extends Ending {
       room = wire.prepare(head, length, true, this.owesContinue)
       if (typeof room !== "number") return responseErrorFrom(room)
     }
-    this.begin()
-    if (room > 0) {
-      // latin-1 and UTF-8 agree where every character is one byte
-      if (typeof body === "string" && length === body.length && length <= 16_384 && length === room) wire.write(body)
-      else {
-        const bytes = typeof body === "string" ? utf8(body) : body
-        wire.write(length > room ? bytes.subarray(0, room) : bytes)
-      }
+    if (length > room && room !== noBody) {
+      this.begin()
+      if (room > 0) wire.write((typeof body === "string" ? utf8(body) : body).subarray(0, room))
+      this.mismatch(room, length)
+    } else {
+      this.answer = Answer.Complete
+      wire.sendWhole(room <= 0 ? undefined : encoded(body, length))
     }
-    if (length > room && room !== noBody) this.mismatch(room, length)
-    else this.complete()
     return undefined
   }
 
@@ -350,6 +347,10 @@ const tooShort = (declared: number, given: number): ResponseError =>
     reason: "BodyTooShort",
     description: `the application gave ${given} of the ${declared} bytes it declared`
   })
+
+// latin-1 and UTF-8 agree where every character is one byte
+const encoded = (body: string | Uint8Array, length: number): string | Uint8Array =>
+  typeof body !== "string" || (length === body.length && length <= 16_384) ? body : utf8(body)
 
 const noFields: FieldPairs = []
 const mismatched = "the body is not as long as its Content-Length says"

@@ -4,34 +4,23 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type { Engine } from "./Engine.js"
 import type { Outcome } from "./Outcome.js"
-import type { HookFiberRefs } from "./PostHook.js"
-import type { PostHook } from "./PostHook.js"
+import type { HookFiberRefs, PostHook } from "./PostHook.js"
 
 /**
- * Who runs hooks.
+ * The connection that hooks run for: its peer.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface HookRunner {
-  /** Runs a hook: what is returned is left to do. */
-  readonly runHook: (
-    hook: PostHook<unknown>,
-    outcome: Outcome,
-    of: HookedExchange
-  ) => void | Effect.Effect<unknown, never, unknown>
+  readonly engine: Pick<Engine, "runHook" | "runDetached">
+  /** Runs what is left of a hook. */
   readonly runEffect: (
     effect: Effect.Effect<unknown, never, unknown>,
     done: () => void,
     fiberRefs: HookFiberRefs
-  ) => void
-  /** Runs a hook beside the connection; the server's stop waits for it. */
-  readonly runDetached: (
-    hook: PostHook<unknown>,
-    outcome: Outcome,
-    fiberRefs: HookFiberRefs,
-    of: HookedExchange
   ) => void
 }
 
@@ -86,7 +75,6 @@ export class HookQueue {
   // linked entries: most exchanges have one hook, and an array begins with room for sixteen
   private next: Entry | undefined = undefined
   private last: Entry | undefined = undefined
-  private outcome: Outcome | undefined = undefined
   /** Who else is told by the owner when all have run, or run beside the connection: one, which is the door's. */
   listener: HookOwner | undefined = undefined
 
@@ -99,33 +87,35 @@ export class HookQueue {
     this.last = entry
   }
 
-  /** Runs all, those added meanwhile too, and tells the owner when they are done. */
-  run(outcome: Outcome): void {
-    this.outcome = outcome
-    this.goOn()
+  /** Runs all, those added meanwhile too. `true`: they are done; otherwise the owner is told when they are. */
+  run(outcome: Outcome): boolean {
+    return this.goOn(outcome)
   }
 
-  private goOn(): void {
-    const { outcome, runner } = this
-    if (outcome === undefined) return
+  private goOn(outcome: Outcome): boolean {
+    const { owner, runner } = this
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
-      const { detached, hook, fiberRefs } = entry
+      const { detached, fiberRefs, hook } = entry
       if (detached) {
-        runner.runDetached(hook, outcome, fiberRefs, this.owner)
+        runDetached(runner, hook, outcome, fiberRefs, owner)
         continue
       }
-      const rest = runner.runHook(hook, outcome, this.owner)
+      const rest = runHook(runner, hook, outcome, owner)
       if (rest === undefined) continue
-      runner.runEffect(rest, () => this.goOn(), fiberRefs)
-      return
+      runner.runEffect(rest, () => this.hookOver(outcome), fiberRefs)
+      return false
     }
-    this.owner.hooksOver()
+    return true
+  }
+
+  private hookOver(outcome: Outcome): void {
+    if (this.goOn(outcome)) this.owner.hooksOver()
   }
 
   /** Runs all beside the connection. */
   runDetached(outcome: Outcome): void {
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
-      this.runner.runDetached(entry.hook, outcome, entry.fiberRefs, this.owner)
+      runDetached(this.runner, entry.hook, outcome, entry.fiberRefs, this.owner)
     }
   }
 
@@ -134,4 +124,28 @@ export class HookQueue {
     this.next = entry?.next
     return entry
   }
+}
+
+const runHook = (
+  { engine }: HookRunner,
+  hook: PostHook<unknown>,
+  outcome: Outcome,
+  of: HookedExchange
+): void | Effect.Effect<unknown, never, unknown> =>
+  engine.runHook(hook, outcome, (failure) => of.logFailure("a post hook failed", failure))
+
+/**
+ * Runs a hook beside the connection; the server's stop waits for it.
+ *
+ * @since 0.2.0
+ */
+export const runDetached = (
+  runner: HookRunner,
+  hook: PostHook<unknown>,
+  outcome: Outcome,
+  fiberRefs: HookFiberRefs,
+  of: HookedExchange
+): void => {
+  const rest = runHook(runner, hook, outcome, of)
+  if (rest !== undefined) runner.engine.runDetached(rest, fiberRefs)
 }

@@ -8,18 +8,15 @@ import type { RequestHead } from "../protocol/requestHead.js"
 import * as Address from "./Address.js"
 import type { Engine } from "./Engine.js"
 import { type Forwarding, forwardingFor } from "./Forwarding.js"
-import type { HookedExchange, HookRunner } from "./HookQueue.js"
-import type { Outcome } from "./Outcome.js"
 import type { PeerFacts } from "./PeerFacts.js"
 import type { HookFiberRefs } from "./PostHook.js"
-import type { PostHook } from "./PostHook.js"
 import { requestName } from "./requestName.js"
 
 /**
  * @since 0.2.0
  * @category models
  */
-export class Peer implements HookRunner {
+export class Peer {
   /** Reads what the peer says of its clients; absent where it is not believed. */
   readonly forwarding: Forwarding | undefined
   private cacheOfDoor: unknown = undefined
@@ -78,23 +75,10 @@ export class Peer implements HookRunner {
       : `, ${requestName({ request, forwarded: this.forwarding?.of(request) })}`
     this.engine.log(level, `${message} (${this.name}${asked})`, failure)
   }
-
-  runHook(
-    hook: PostHook<unknown>,
-    outcome: Outcome,
-    of: HookedExchange
-  ): void | Effect.Effect<unknown, never, unknown> {
-    return this.engine.runHook(hook, outcome, (failure) => of.logFailure("a post hook failed", failure))
-  }
-
+  /** Runs an Effect for the connection, and calls back in its async context. */
   runEffect(effect: Effect.Effect<unknown, never, unknown>, done: () => void, fiberRefs: HookFiberRefs): void {
     // the fiber may be ended from another connection's context
     this.engine.run(effect, () => this.transport.run(goOn, done, undefined), fiberRefs)
-  }
-
-  runDetached(hook: PostHook<unknown>, outcome: Outcome, fiberRefs: HookFiberRefs, of: HookedExchange): void {
-    const rest = this.runHook(hook, outcome, of)
-    if (rest !== undefined) this.engine.runDetached(rest, fiberRefs)
   }
 }
 

@@ -96,6 +96,8 @@ export interface Wire {
   ) => BodyRoom | InvalidHead
   /** Sends the head that was made ready. */
   readonly begin: () => void
+  /** Sends it with the whole body behind it, which is a part as `write` has them, or nothing. */
+  readonly sendWhole: (body: string | Uint8Array | undefined) => void
   /** Status of the head that was made ready last. */
   readonly status: number | undefined
   /** What that head means for the body. */
@@ -125,9 +127,9 @@ export interface Wire {
   readonly withdraw: (why: Withdrawal) => void
   /** Another body is to follow the one that was read to its end. Can it? */
   readonly reopenBody: () => boolean
-  /** Drops what is left of the request's body, and tells `drained`. */
-  readonly drain: () => void
-  /** The exchange is over: the next may begin. */
+  /** Drops what is left of the request's body. `true`: nothing is left; otherwise `drained` tells when that is so. */
+  readonly drain: () => boolean
+  /** The hooks have run, the exchange is over: the next may begin. */
   readonly over: () => void
 
   readonly detach: () => Takeover

@@ -38,6 +38,11 @@ export class Alarm {
 
   constructor(private readonly options: AlarmOptions) {}
 
+  /** When it rings; `Infinity` where it is not set. A deadline that is not before that need not be told. */
+  get ringsAt(): number {
+    return this.at
+  }
+
   /** Rings no later than this, but for the least interval. To ask costs a comparison where it is set already. */
   by(deadline: number): void {
     if (deadline >= this.at || this.over) return

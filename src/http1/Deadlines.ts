@@ -71,7 +71,7 @@ export class Deadlines {
     this.awaited = awaited
     this.quietSince = now
     this.read = now + timeout
-    this.alarm.by(this.read)
+    if (this.read < this.alarm.ringsAt) this.alarm.by(this.read)
   }
 
   /** Nothing is awaited of the peer. */
@@ -94,6 +94,16 @@ export class Deadlines {
     this.body?.rest(now)
   }
 
+  /** The head of a request is here, of whose body more is to come, or nothing, and the application is to answer it. */
+  requestBegan(now: number, bodySince: number | undefined): void {
+    this.awaitNothing()
+    if (bodySince === undefined) this.requestCame()
+    else this.awaitRequest(bodySince)
+    if (this.timeouts.handler === Infinity) return
+    this.handler = now + this.timeouts.handler
+    this.alarm.by(this.handler)
+  }
+
   /** A request has begun, of which more is to come. */
   awaitRequest(since: number): void {
     this.request = since + this.timeouts.request
@@ -106,11 +116,9 @@ export class Deadlines {
     this.body?.stop()
   }
 
-  /** An application is to begin its answer. */
-  awaitAnswer(now: number): void {
-    if (this.timeouts.handler === Infinity) return
-    this.handler = now + this.timeouts.handler
-    this.alarm.by(this.handler)
+  /** Is an application to begin its answer by a certain time? */
+  get awaitsAnswer(): boolean {
+    return this.handler < Infinity
   }
 
   answerBegan(): void {
@@ -153,6 +161,12 @@ export class Deadlines {
   /** Does something wait for the kernel? */
   get awaitsWrite(): boolean {
     return this.writeSince < Infinity
+  }
+
+  /** Has the kernel not taken all, when it was last told of? */
+  get writing(): boolean {
+    return this.awaitsWrite || this.write < Infinity ||
+      (this.download !== undefined && this.download.deadline < Infinity)
   }
 
   /** The kernel has taken something. */

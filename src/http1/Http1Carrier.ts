@@ -55,6 +55,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   readonly peer: Peer
   readonly queue: SendQueue
   abstract readonly scope: SessionScope
+  protected readonly reader: Reader
   protected readonly inflow: Inflow
   protected readonly deadlines: Deadlines
   protected readonly work: EndOfWork
@@ -81,21 +82,16 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
     protected readonly host: Http1Host,
     readonly since: number
   ) {
-    const { alarm, config, parser, time } = host
+    const { alarm, config, time } = host
     this.peer = new Peer(id, host, transport)
     this.queue = new SendQueue(transport)
     this.share = new TickShare(this, host)
-    this.inflow = new Inflow(parser.make(), transport)
+    this.reader = host.parser.make()
+    this.inflow = new Inflow(this.reader, transport)
     this.deadlines = new Deadlines(alarm, config.timeouts, config.rates, since)
     this.work = new EndOfWork(this.deadlines, time, () => transport.destroy())
-    this.leaving = new Leaving({
-      config,
-      deadlines: this.deadlines,
-      inflow: this.inflow,
-      queue: this.queue,
-      time,
-      transport
-    })
+    const { deadlines, inflow, peer, queue } = this
+    this.leaving = new Leaving({ deadlines, inflow, peer, queue, transport })
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -109,8 +105,9 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
     return this.share.mayRead(body)
   }
 
-  nextMessage(): ReturnType<Inflow["next"]> {
-    const message = this.inflow.nextOfBody()
+  nextMessage(): ReturnType<Reader["next"]> {
+    const message = this.reader.next()
+    if (this.inflow.paused) this.inflow.taken()
     if (message?._tag === "BodyEnd") this.deadlines.requestCame()
     return message
   }
@@ -121,22 +118,22 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
     if (awaited) {
       this.deadlines.awaitBody(this.exchange?.body.bytes ?? 0, this.host.time.now())
       this.inflow.resume()
-    } else this.deadlines.bodyCame(this.host.time.now())
+    } else this.deadlines.bodyCame(this.host.time.tick())
   }
 
   expectAnotherBody(): void {
-    this.inflow.expectAnotherBody()
+    this.reader.expectAnotherBody()
   }
 
   // ---------------------------------------------------------------------------------------------------------------
   // what a wire asks
 
-  refusesMore(): Withdrawal | undefined {
+  get refusesMore(): Withdrawal | undefined {
     const { config } = this.host
     if (!config.keepAlive) return "keep-alive is off"
     if (this.work.isBegun) return "the connection is closing"
     if (!this.host.mayPersist()) return "the server stops, or others wait for room"
-    if (this.inflow.ended && this.inflow.buffered === 0) return "the client has closed its sending half"
+    if (this.inflow.ended && this.reader.buffered === 0) return "the client has closed its sending half"
     return this.read < config.limits.requestsPerConnection ? undefined : "limits.requestsPerConnection is reached"
   }
 
@@ -152,10 +149,11 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
     const { exchange } = this
     if (exchange !== undefined && (!handed || !exchange.over)) exchange.begun()
     if (handed) {
-      this.deadlines.allWritten()
+      if (this.deadlines.writing) this.deadlines.allWritten()
       this.allSent()
     } else {
       for (const each of this.unsettled) each.begun()
+      if (this.phase === "Idle") this.deadlines.awaitNothing()
       if (this.phase !== "Detached") this.deadlines.awaitWrite(this.queue.handed, this.host.time.now())
     }
   }
@@ -163,7 +161,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   completed(): void {
     const { exchange, wire } = this
     if (exchange === undefined || wire === undefined) return
-    this.deadlines.answerBegan()
+    if (this.deadlines.awaitsAnswer) this.deadlines.answerBegan()
     if (
       this.advancing && wire.withdrawn === undefined && exchange.body.complete && exchange.unattended &&
       !this.queue.full
@@ -178,7 +176,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   // What ends an answer may leave with what ends those of other connections; whatever else is sent is not to wait.
   protected sendAnswer(): void {
     if (this.holds) return
-    this.holds = this.host.batch.hold(this)
+    this.holds = this.host.batch.holds && this.host.batch.hold(this)
     if (!this.holds) this.flush()
   }
 
@@ -210,7 +208,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
     this.queue.flush()
     const stream = this.transport.detach(() => this.awaitTaken())
     if (this.transport.pending > 0) this.awaitTaken()
-    return { stream, rest: this.inflow.takeRest() }
+    return { stream, rest: this.reader.takeRest() }
   }
 
   // Whoever has taken the connection over waits for its peer as long as the server would; who owes nothing waits for nobody.
@@ -261,12 +259,16 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
     if (refused !== undefined) this.host.refused(this.peer, refused)
   }
 
-  drain(): void {
-    const { exchange, inflow, wire } = this
-    if (exchange === undefined || this.work.isBegun) return
-    if (wire?.withdrawn !== undefined || exchange.body.complete || inflow.gone) return this.drained(exchange)
-    this.leaving.beginLeftover()
-    this.dropLeftover()
+  drain(): boolean {
+    const { exchange, wire } = this
+    // where the connection ends, its scope runs the hooks
+    if (exchange === undefined || this.work.isBegun) return false
+    if (wire?.withdrawn === undefined && !exchange.body.complete && !this.inflow.gone) {
+      this.leaving.beginLeftover()
+      if (!this.isLeftoverGone()) return false
+    }
+    this.exchangeOver()
+    return true
   }
 
   // Is the rest of a body on its way, which the application did not read?
@@ -275,29 +277,25 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   }
 
   protected dropLeftover(): void {
-    const { exchange, wire } = this
-    if (exchange === undefined || this.work.isBegun) return
-    for (;;) {
-      const message = this.nextMessage()
-      if (message === undefined) {
-        if (!this.inflow.ended) return this.inflow.resume()
-        break
-      }
-      if (message._tag === "BodyEnd") return this.drained(exchange)
-      if (message._tag !== "BodyPiece") {
-        const reason = message._tag === "Failure" ? message.message : "another request"
-        this.host.log("Info", `the rest of a body is malformed (${this.peer.name}) ${reason}`)
-        break
-      }
-      if (!this.leaving.dropLeftover(message.bytes.length)) break
-    }
-    wire?.withdraw("the rest of the body is too long, malformed or late")
-    this.drained(exchange)
+    const { exchange } = this
+    if (exchange !== undefined && !this.work.isBegun && this.isLeftoverGone()) this.drained(exchange)
+  }
+
+  // Is it read to its end, or does nothing follow it?
+  private isLeftoverGone(): boolean {
+    const leftover = this.leaving.dropLeftover(this)
+    if (leftover === "Awaited") this.inflow.resume()
+    else if (leftover === "Kept") this.wire?.withdraw("the rest of the body is too long, malformed or late")
+    return leftover !== "Awaited"
   }
 
   protected drained(exchange: Exchange): void {
-    this.deadlines.exchangeOver()
+    this.exchangeOver()
     exchange.drained()
+  }
+
+  private exchangeOver(): void {
+    if (this.deadlines.next < Infinity) this.deadlines.exchangeOver()
   }
 
   over(wire: Http1Wire): void {
@@ -312,24 +310,24 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
     if (wire.withdrawn !== undefined || this.inflow.gone || this.isUnwanted) return this.linger(wire.withdrawn)
     this.phase = "Idle"
     this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
-    this.inflow.resume()
+    if (this.inflow.paused) this.inflow.resume()
     if (this.advancing) return
     // more has come already than was answered: others are not to wait for all of it
-    if (this.inflow.buffered > 0) this.share.countRequest(now)
+    if (this.reader.buffered > 0) this.share.countRequest(now)
     this.advance()
   }
 
   // Is its room needed, or the server stopping at once, and no request here already? The last answer could not tell the
   // client.
   protected get isUnwanted(): boolean {
-    return !this.host.mayStay() && this.inflow.buffered === 0
+    return !this.host.mayStay() && this.reader.buffered === 0
   }
 
   // A client that has said that this was its last request, and sent all of it, must not send more (RFC 9112, 9.6): there is
   // nothing that a close could turn into a reset, and to linger would cost a fifth of the connection. TLS says its end first.
   protected closeSoon(why: Withdrawal): void {
-    const { inflow, queue, transport } = this
-    if (inflow.gone || inflow.buffered > 0 || !queue.empty || transport.tls !== undefined) return this.linger(why)
+    const { inflow, queue, reader, transport } = this
+    if (inflow.gone || reader.buffered > 0 || !queue.empty || transport.tls !== undefined) return this.linger(why)
     this.phase = "Lingering"
     this.close()
   }

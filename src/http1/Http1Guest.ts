@@ -56,7 +56,7 @@ export abstract class Http1Guest extends Http1Carrier {
   get asksWhole(): boolean {
     const framing = this.asking?.demands.framing
     return framing === undefined || framing._tag === "None" ||
-      (framing._tag === "Length" && framing.length <= this.inflow.buffered)
+      (framing._tag === "Length" && framing.length <= this.reader.buffered)
   }
 
   enter(): void {
@@ -129,7 +129,7 @@ export abstract class Http1Guest extends Http1Carrier {
     this.close()
   }
 
-  protected refuse(error: RequestError, line = this.asking?.head.line ?? this.inflow.requestLine): void {
+  protected refuse(error: RequestError, line = this.asking?.head.line ?? this.reader.requestLine): void {
     const text = `${error.message}\n`
     this.asking = undefined
     // RFC 9110, 9.3.2: to HEAD the head is the whole answer

@@ -104,7 +104,7 @@ export class Http1Session extends Http1Guest implements Session {
       if (!this.leaving.dropLingering(bytes.length)) this.close()
       return
     }
-    this.inflow.receive(bytes)
+    this.reader.receive(bytes)
     if (this.phase === "Idle" || this.phase === "Head") {
       if (!this.share.waits) {
         this.awaitsBatch = this.host.batch.enter(this)
@@ -131,7 +131,7 @@ export class Http1Session extends Http1Guest implements Session {
         if (exchange === undefined || exchange.over) return
         if (this.host.config.halfClose === "abort") return this.abort("ClientGone")
         // what was sent before the end is still answered
-        if (this.inflow.buffered === 0) wire?.withdraw("the client has closed its sending half")
+        if (this.reader.buffered === 0) wire?.withdraw("the client has closed its sending half")
         this.awaitHalfClosed()
         return exchange.bodyArrived()
       }
@@ -162,7 +162,7 @@ export class Http1Session extends Http1Guest implements Session {
       this.host.log(level, `${describe(error)} (${this.peer.name})`)
     }
     if (this.phase === "Head") {
-      this.leaving.refuse(incompleteHead("the client left within a head"), this.inflow.requestLine, "", "")
+      this.leaving.refuse(incompleteHead("the client left within a head"), this.reader.requestLine, "", "")
     } else if (this.asking !== undefined) this.leaving.refuse(noRoom(), this.asking.head.line, "", "")
     // what has taken the connection over ends with it
     if (this.phase === "Detached") {
@@ -186,18 +186,18 @@ export class Http1Session extends Http1Guest implements Session {
 
   protected advance(): void {
     if (this.advancing) return
-    const { inflow, share } = this
+    const { reader, share } = this
     const { time } = this.host
     this.awaitsBatch = false
-    share.goOn()
+    if (share.waits) share.goOn()
     this.advancing = true
     let now = time.tick()
     while ((this.phase === "Idle" || this.phase === "Head") && !this.work.isBegun && !this.queue.full) {
-      if (share.isBegun && inflow.buffered > 0 && share.takesLeave(now)) {
+      if (share.isBegun && reader.buffered > 0 && share.takesLeave(now)) {
         this.awaitsBatch = true
         break
       }
-      const message = this.asking ?? inflow.next()
+      const message = this.asking ?? (reader.buffered > 0 ? reader.next() : undefined)
       if (message === undefined) {
         this.awaitHead()
         break
@@ -208,7 +208,7 @@ export class Http1Session extends Http1Guest implements Session {
         else this.begin(message, now)
       } else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
       // what comes behind the first begins when that has been answered
-      if (this.phase === "Idle" && inflow.buffered > 0) share.countRequest(now = time.now())
+      if (this.phase === "Idle" && reader.buffered > 0) share.countRequest(now = time.now())
     }
     this.advancing = false
     // answers were held back so that they leave together
@@ -217,11 +217,11 @@ export class Http1Session extends Http1Guest implements Session {
   }
 
   private awaitHead(): void {
-    const { inflow } = this
+    const { inflow, reader } = this
     if (inflow.ended) {
-      if (inflow.inHead) this.refuse(incompleteHead("the client stopped within a head"))
+      if (reader.inHead) this.refuse(incompleteHead("the client stopped within a head"))
       else this.linger(undefined)
-    } else if (this.phase === "Idle" && inflow.inHead) {
+    } else if (this.phase === "Idle" && reader.inHead) {
       const now = this.host.time.now()
       this.phase = "Head"
       this.headSince = now
@@ -229,7 +229,7 @@ export class Http1Session extends Http1Guest implements Session {
       this.deadlines.awaitRequest(now)
     }
     // it may have been held back for an answer that nobody took
-    inflow.resume()
+    if (inflow.paused) inflow.resume()
   }
 
   private asksForPlace(message: RequestStart): boolean {
@@ -242,20 +242,17 @@ export class Http1Session extends Http1Guest implements Session {
     const { host } = this
     this.phase = "Busy"
     this.asking = undefined
-    if (this.inflow.ended) this.awaitHalfClosed()
-    else this.deadlines.awaitNothing()
     this.read++
     let body = noBody
     const { framing } = message.demands
-    if (framing._tag === "None") {
-      // a request without a body has an end that costs nothing to read
-      this.nextMessage()
-    } else {
-      body = new RequestBody(this, true, framing._tag === "Length" ? framing.length : undefined)
-      this.deadlines.awaitRequest(this.headSince ?? now)
-    }
+    const isWhole = framing._tag === "None"
+    // most requests come whole and are answered at once: they await nothing
+    const isAwaited = !isWhole || this.headSince !== undefined
+    // a request without a body has an end that costs nothing to read
+    if (isWhole) this.reader.next()
+    else body = new RequestBody(this, true, framing._tag === "Length" ? framing.length : undefined)
+    if (isAwaited) this.requestBegan(now, isWhole ? undefined : this.headSince ?? now)
     this.headSince = undefined
-    this.deadlines.awaitAnswer(now)
     host.countSoon(now)
     const wire = this.wire = new Http1Wire(this, message, body)
     const exchange = this.exchange = new Exchange(wire, now)
@@ -266,6 +263,14 @@ export class Http1Session extends Http1Guest implements Session {
       exchange.fail(error)
     }
     this.begunAt = undefined
+    if (isAwaited || this.exchange !== exchange || this.phase !== "Busy" || this.isAnswered) return
+    if (!this.work.isBegun) this.requestBegan(now, undefined)
+  }
+
+  // `bodySince`: when a request began whose body is to come
+  private requestBegan(now: number, bodySince: number | undefined): void {
+    this.deadlines.requestBegan(now, bodySince)
+    if (this.inflow.ended) this.awaitHalfClosed()
   }
 
   // ---------------------------------------------------------------------------------------------------------------

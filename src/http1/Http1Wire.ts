@@ -40,13 +40,13 @@ export interface Carrier {
   /** The time as a Date field has it. */
   readonly date: string
   /** Why no further request can follow, as far as the connection and the server are concerned. */
-  readonly refusesMore: () => Withdrawal | undefined
+  readonly refusesMore: Withdrawal | undefined
   /** The last byte of the answer is in the queue. */
   readonly completed: () => void
   readonly flush: () => void
   readonly cut: () => void
   readonly expectAnotherBody: () => void
-  readonly drain: () => void
+  readonly drain: () => boolean
   readonly over: (wire: Http1Wire) => void
   readonly detach: () => Takeover
   readonly markIdle: () => void
@@ -154,11 +154,30 @@ export class Http1Wire implements Wire {
   }
 
   begin(): void {
+    this.carrier.queue.addText(this.takeHead())
+  }
+
+  sendWhole(body: string | Uint8Array | undefined): void {
+    const { queue } = this.carrier
+    const head = this.takeHead()
+    if (typeof body === "string" && this.sent?.framing._tag === "Length") {
+      // one text for both, which is added once
+      this.bodyPosition = queue.queued + head.length
+      this.bodyLength = body.length
+      queue.addText(head + body)
+    } else {
+      queue.addText(head)
+      if (body !== undefined) this.write(body)
+    }
+    this.end()
+  }
+
+  private takeHead(): string {
     const { ready } = this
-    if (ready === undefined) return
+    if (ready === undefined) return ""
     this.sent = ready
     if (!ready.persistent) this.withdraw(this.hinders ?? "the application asked for it, or the client speaks HTTP/1.0")
-    this.carrier.queue.addText(ready.text)
+    return ready.text
   }
 
   get status(): number | undefined {
@@ -276,8 +295,8 @@ export class Http1Wire implements Wire {
     return true
   }
 
-  drain(): void {
-    this.carrier.drain()
+  drain(): boolean {
+    return this.carrier.drain()
   }
 
   over(): void {
@@ -299,7 +318,7 @@ export class Http1Wire implements Wire {
     if (owesContinue) return "the 100 was not sent"
     if (this.body.failed) return "the body could not be read"
     if (whole && this.isTooMuchLeft) return "the rest of the body is too long, malformed or late"
-    return this.carrier.refusesMore()
+    return this.carrier.refusesMore
   }
 
   // Nothing reads the rest of the body, and it is too long to be dropped.

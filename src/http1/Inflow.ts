@@ -1,9 +1,8 @@
 /**
- * A connection's incoming half: what was read and not yet used, and when the socket is to wait with more.
+ * Whether more is to come from the socket: whether it has ended, and when it is to wait because enough was read ahead.
  *
  * @since 0.2.0
  */
-import type { RequestMessage } from "../protocol/requestReader.js"
 import type { Reader } from "./Reader.js"
 import type { Transport } from "./Transport.js"
 
@@ -19,7 +18,8 @@ export class Inflow {
   private isEnded = false
   private isGone = false
 
-  constructor(private readonly reader: Reader, private readonly transport: Transport) {}
+  /** @param reader holds what was read and not yet used */
+  constructor(private readonly reader: Pick<Reader, "buffered">, private readonly transport: Transport) {}
 
   /** Will no byte come any more? */
   get ended(): boolean {
@@ -31,43 +31,14 @@ export class Inflow {
     return this.isGone
   }
 
-  /** Bytes read and not yet used. */
-  get buffered(): number {
-    return this.reader.buffered
+  /** Does the socket wait? */
+  get paused(): boolean {
+    return this.isPaused
   }
 
-  /** Has the next head begun? */
-  get inHead(): boolean {
-    return this.reader.inHead
-  }
-
-  get requestLine(): string {
-    return this.reader.requestLine
-  }
-
-  receive(bytes: Uint8Array): void {
-    this.reader.receive(bytes)
-  }
-
-  /** The next message; `undefined` when more bytes are needed. */
-  next(): RequestMessage | undefined {
-    return this.reader.next()
-  }
-
-  /** The next message of a body, for which the socket need no longer wait. */
-  nextOfBody(): RequestMessage | undefined {
-    const message = this.reader.next()
-    if (this.isPaused && this.reader.buffered < mostReadAhead) this.resume()
-    return message
-  }
-
-  expectAnotherBody(): void {
-    this.reader.expectAnotherBody()
-  }
-
-  /** What was read and not used, for whoever takes the connection over. */
-  takeRest(): Uint8Array {
-    return this.reader.takeRest()
+  /** A message of a body was taken: does the socket still have to wait? */
+  taken(): void {
+    if (this.reader.buffered < mostReadAhead) this.resume()
   }
 
   /** The peer sends no more. */

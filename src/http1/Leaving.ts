@@ -4,8 +4,8 @@
  *
  * @since 0.2.0
  */
-import type { Clock } from "../exchange/Clock.js"
-import type { Config } from "../exchange/Config.js"
+import type { Peer } from "../exchange/Peer.js"
+import type { BodySource } from "../exchange/RequestBody.js"
 import type { RequestError } from "../exchange/ServerError.js"
 import type { Refused } from "../exchange/Session.js"
 import type { Deadlines } from "./Deadlines.js"
@@ -29,13 +29,21 @@ interface Refusal {
  * @category models
  */
 export interface Parting {
-  readonly config: Config
-  readonly time: Clock
+  readonly peer: Peer
   readonly transport: Transport
   readonly inflow: Inflow
   readonly queue: SendQueue
   readonly deadlines: Deadlines
 }
+
+/**
+ * What has become of the rest of a body: it is read to its end, more of it is awaited, or it cannot be: it is too long, malformed
+ * or will not come.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Leftover = "Dropped" | "Awaited" | "Kept"
 
 /**
  * @since 0.2.0
@@ -70,20 +78,33 @@ export class Leaving {
 
   /** The rest of a body stands between a request and the next: it is dropped. */
   beginLeftover(): void {
-    const { config, deadlines, time } = this.of
+    const { deadlines, peer } = this.of
+    const { config, time } = peer.engine
     this.leftover = 0
     deadlines.await("Leftover", config.timeouts.leftoverBody, time.now())
   }
 
-  /** A piece of it. Is it still short enough? */
-  dropLeftover(length: number): boolean {
-    this.leftover += length
-    return this.leftover <= this.of.config.limits.leftoverBody
+  /** Drops what has come of it. */
+  dropLeftover(source: BodySource): Leftover {
+    const { config, log } = this.of.peer.engine
+    for (;;) {
+      const message = source.nextMessage()
+      if (message === undefined) return source.inputEnded ? "Kept" : "Awaited"
+      if (message._tag === "BodyEnd") return "Dropped"
+      if (message._tag !== "BodyPiece") {
+        const reason = message._tag === "Failure" ? message.message : "another request"
+        log("Info", `the rest of a body is malformed (${this.of.peer.name}) ${reason}`)
+        return "Kept"
+      }
+      this.leftover += message.bytes.length
+      if (this.leftover > config.limits.leftoverBody) return "Kept"
+    }
   }
 
   /** Reads on for a while: to close at once would reset the connection under what the client has not read. */
   beginLingering(): void {
-    const { config, deadlines, inflow, time } = this.of
+    const { deadlines, inflow, peer } = this.of
+    const { config, time } = peer.engine
     const now = time.now()
     this.until = now + config.timeouts.lingerTotal
     deadlines.exchangeOver()
@@ -93,16 +114,18 @@ export class Leaving {
 
   /** Waits on for the client to read and to say its end. */
   await(now: number): void {
-    const { config, deadlines, queue } = this.of
+    const { deadlines, peer, queue } = this.of
+    const { config } = peer.engine
     if (!queue.empty) this.until = now + config.timeouts.lingerTotal
     deadlines.await("Linger", Math.min(config.timeouts.linger, this.until - now), now)
   }
 
   /** A client that is still sending may read its answer only when it has sent everything. Is it not too much? */
   dropLingering(length: number): boolean {
+    const { config, time } = this.of.peer.engine
     this.lingered += length
-    if (this.lingered > this.of.config.limits.linger) return false
-    this.await(this.of.time.now())
+    if (this.lingered > config.limits.linger) return false
+    this.await(time.tick())
     return true
   }
 

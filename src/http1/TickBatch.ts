@@ -90,6 +90,11 @@ export class TickBatch {
     return false
   }
 
+  /** Are the answers of others awaited? Nothing is held otherwise. */
+  get holds(): boolean {
+    return this.answering
+  }
+
   /** It has an answer. Is it to hold it until others have theirs? Otherwise it sends at once. */
   hold(member: Member): boolean {
     if (!this.answering) return false

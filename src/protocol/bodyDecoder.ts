@@ -173,8 +173,8 @@ class ChunkedDecoder implements BodyDecoder {
           if (section === undefined) return undefined
           const done = section.parse(bytes, i)
           this.consumed = section.consumed
-          if (done !== true) return done
-          this.trailers = allowedTrailers(section.take())
+          if (done === undefined || "_tag" in done) return done
+          this.trailers = allowedTrailers(done)
           this.state = State.Done
           return undefined
         }

@@ -33,7 +33,7 @@ const offsets: Array<number> = []
 
 /**
  * Reads field sections, one after another, line by line. Give `parse` the bytes; when it answers `undefined`, call it
- * again with what lies behind `consumed`, followed by more; when it answers `true`, `take` the fields.
+ * again with what lies behind `consumed`, followed by more.
  *
  * @since 0.1.0
  */
@@ -54,11 +54,7 @@ export class FieldSection {
 
   constructor(private readonly limits: SectionLimits) {}
 
-  /**
-   * What was read, when `parse` answered `true`. The same array as before where the section was the same, and the caller had
-   * it as text.
-   */
-  take(): Fields {
+  private take(): Fields {
     const fields = this.fields
     this.known = fields
     this.knownText = this.text
@@ -69,10 +65,11 @@ export class FieldSection {
   }
 
   /**
-   * `true` when the empty line was read, `undefined` when more bytes are needed. The caller may have some of the bytes as
-   * `text` already, from the index `textStart` on.
+   * The fields, when the empty line was read: the same array as before where the section was the same, and the caller had it as
+   * text. `undefined` when more bytes are needed. The caller may have some of the bytes as `text` already, from the index
+   * `textStart` on.
    */
-  parse(bytes: Uint8Array, from: number, text = "", textStart = from): true | undefined | Failure {
+  parse(bytes: Uint8Array, from: number, text = "", textStart = from): Fields | undefined | Failure {
     const first = this.used === 0
     const known = first && text !== "" ? this.knownText : ""
     const length = bytes.length
@@ -195,7 +192,7 @@ export class FieldSection {
       this.text = first && outcome === true ? section : ""
     }
     this.consumed = lineStart
-    return outcome
+    return outcome === true ? this.take() : outcome
   }
 
   private setSteady(length: number, lines: number): void {
@@ -203,11 +200,11 @@ export class FieldSection {
     this.steadyLines = lines
   }
 
-  private repeat(end: number): true {
+  private repeat(end: number): Fields {
     this.fields = this.known
     this.text = this.knownText
     this.consumed = end
-    return true
+    return this.take()
   }
 
   // One conversion for all lines, then slices of it: a call into native code per line costs more than the scan.

@@ -90,10 +90,10 @@ export class RequestHeadParser {
       this.likelyLength = Math.min(longestText, Math.max(this.text.length >> 1, this.consumed - this.textStart + 32))
       this.text = ""
     }
-    if (done !== true) return done
+    if (done === undefined || "_tag" in done) return done
     this.head = undefined
     this.emptyLines = 0
-    head.fields = this.section.take()
+    head.fields = done
     return head
   }
 

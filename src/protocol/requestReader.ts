@@ -168,11 +168,13 @@ export class RequestReader {
     const decoder = this.decoder
     if (decoder === undefined) {
       this.inBody = false
+      this.letGo()
       return emptyEnd
     }
     if (decoder.done) {
       this.inBody = false
       this.decoder = undefined
+      this.letGo()
       return decoder.trailers.length === 0 ? emptyEnd : { _tag: "BodyEnd", trailers: decoder.trailers }
     }
     if (this.at >= this.bytes.length) {
@@ -201,6 +203,11 @@ export class RequestReader {
   private fail(refused: Failure): Failure {
     this.failed = refused
     return refused
+  }
+
+  // Who is told the end of a request, and has nothing more, may not ask again before more has come.
+  private letGo(): void {
+    if (this.at >= this.bytes.length) this.keepRest()
   }
 
   // A few bytes must not hold on to the large buffer they came in.

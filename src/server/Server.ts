@@ -170,7 +170,9 @@ export const serve = (
         `a post hook or finalizer has not ended ${config.timeouts.hooks} ms after the stop: it is left behind`
       ))
     const sweep = sweeper(connections)
-    const countSoon = (now: number): void => alarm.by(now + mostStale)
+    const countSoon = (now: number): void => {
+      if (now + mostStale < alarm.ringsAt) alarm.by(now + mostStale)
+    }
     const alarm = new Alarm({
       time,
       schedule: (delay, callback) => {

@@ -161,6 +161,12 @@ export class MemoryWire implements Wire, BodySource {
     this.told.push(`head ${this.ready}`)
   }
 
+  sendWhole(body: string | Uint8Array | undefined): void {
+    this.begin()
+    if (body !== undefined) this.write(body)
+    this.end()
+  }
+
   write(part: string | Uint8Array): void {
     this.told.push(`write ${Buffer.from(part).toString()}`)
   }
@@ -185,8 +191,9 @@ export class MemoryWire implements Wire, BodySource {
     return false
   }
 
-  drain(): void {
+  drain(): boolean {
     this.told.push("drain")
+    return false
   }
 
   over(): void {
