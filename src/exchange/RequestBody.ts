@@ -76,12 +76,12 @@ export class RequestBody {
   take(): Uint8Array | BodyEnd | BodyError | undefined {
     if (this.error !== undefined) return this.error
     if (this.end !== undefined) return this.end
-    if (!this.mayRead()) return undefined
     if (this.onFirstRead !== undefined) {
       const { onFirstRead } = this
       this.onFirstRead = undefined
       onFirstRead()
     }
+    if (!this.mayRead()) return undefined
     const message = this.source.nextMessage()
     if (message === undefined) {
       if (!this.source.inputEnded && !this.disconnected) return undefined

@@ -63,6 +63,8 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   protected readonly share: TickShare
   // complete unattended exchanges whose bytes the kernel has not taken: answers to pipelined requests leave together
   protected readonly unsettled: Array<Exchange> = []
+  // so many of them were told that they have begun
+  private begun = 0
   protected phase: Phase = "Idle"
   protected read = 0
   protected exchange: Exchange | undefined = undefined
@@ -152,7 +154,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
       if (this.deadlines.writing) this.deadlines.allWritten()
       this.allSent()
     } else {
-      for (const each of this.unsettled) each.begun()
+      while (this.begun < this.unsettled.length) this.unsettled[this.begun++].begun()
       if (this.phase === "Idle") this.deadlines.awaitNothing()
       if (this.phase !== "Detached") this.deadlines.awaitWrite(this.queue.handed, this.host.time.now())
     }
@@ -246,6 +248,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
 
   protected settleUnattended(): void {
     if (this.unsettled.length === 0) return
+    this.begun = 0
     const now = this.host.time.tick()
     if (this.phase === "Idle") this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
     for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
