@@ -2,13 +2,13 @@
  * The benchmark, not its figures: every contestant that needs nothing installed answers what it will be asked, and the
  * guard's figure is near the one that was kept.
  */
+import { build } from "esbuild"
 import { execFile } from "node:child_process"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import { promisify } from "node:util"
-import ts from "typescript"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { chart } from "./bench/chart.js"
 import { latency } from "./bench/load/latency.js"
@@ -21,6 +21,7 @@ import { serve as serveFacade } from "./bench/servers/tsgiFacade.js"
 import type { Serve, Serving } from "./bench/servers/work.js"
 import { makeCertificate } from "./eventlet/certificate.js"
 import { turn } from "./utils/holdings.js"
+import { built } from "./utils/made.js"
 import { Program } from "./utils/processes.js"
 
 const root = path.resolve(import.meta.dirname, "..")
@@ -311,6 +312,28 @@ describe("the report", () => {
   })
 })
 
+/** The benchmark as `npm run bench:build` makes it: what else is made of the sources allocates other amounts. */
+const benchmark = async (): Promise<string> => {
+  const project = await built()
+  const bench = path.join(project, "test/bench")
+  const sources = fs.readdirSync(path.join(root, "test/bench"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts") && !name.split(path.sep).includes("dist"))
+  await build({
+    entryPoints: sources.map((name) => path.join(root, "test/bench", name)),
+    outbase: path.join(root, "test/bench"),
+    outdir: path.join(bench, "dist"),
+    target: "es2022",
+    format: "esm"
+  })
+  fs.copyFileSync(path.join(root, "test/bench/guard.json"), path.join(bench, "guard.json"))
+  return path.join(bench, "dist")
+}
+
+let dist: string
+beforeAll(async () => {
+  dist = await benchmark()
+})
+
 describe("the command", () => {
   const wrongs = [
     [["--bogus"], /^Unknown option '--bogus'/],
@@ -323,7 +346,7 @@ describe("the command", () => {
   beforeAll(() => fs.writeFileSync(path.join(temporary, "wrk"), "#!/bin/sh\n", { mode: 0o755 }))
 
   it.each(wrongs)("%s is told in a line, with the options", async (args, told) => {
-    await using command = new Program(process.execPath, ["--import", "tsx", "test/bench/run.ts", ...args], {
+    await using command = new Program(process.execPath, [path.join(dist, "run.js"), ...args], {
       cwd: root,
       env: { PATH: `${temporary}:${process.env.PATH}` }
     })
@@ -335,35 +358,12 @@ describe("the command", () => {
   })
 })
 
-describe("the guard", () => {
-  // Built as `npm run build` does, only without its checks: what tsx makes of the sources allocates other amounts.
-  const project = path.join(root, "node_modules", `.tsgi-guard-${process.pid}`)
-  afterAll(() => fs.rmSync(project, { recursive: true, force: true }))
-
-  const build = (from: string, to: string): void => {
-    for (const name of fs.readdirSync(path.join(root, from), { recursive: true, encoding: "utf8" })) {
-      if (!name.endsWith(".ts") || name.split(path.sep).includes("dist")) continue
-      const target = path.join(project, to, name.replace(/\.ts$/, ".js"))
-      const { outputText } = ts.transpileModule(fs.readFileSync(path.join(root, from, name), "utf8"), {
-        compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext }
-      })
-      fs.mkdirSync(path.dirname(target), { recursive: true })
-      fs.writeFileSync(target, outputText)
-    }
-  }
-
-  it("finds about the figures that were kept", async () => {
-    fs.mkdirSync(project)
-    fs.copyFileSync(path.join(root, "package.json"), path.join(project, "package.json"))
-    build("src", "dist")
-    build("test/bench", "test/bench/dist")
-    const kept = JSON.parse(fs.readFileSync(path.join(root, "test/bench/guard.json"), "utf8")) as Record<string, number>
-    fs.writeFileSync(path.join(project, "test/bench/guard.json"), JSON.stringify(kept))
-    const { stdout } = await promisify(execFile)(process.execPath, [path.join(project, "test/bench/dist/guard.js")])
-    const found = Object.fromEntries(
-      [...stdout.matchAll(/^(\w+): (\d+) bytes/gm)].map(([, door, n]) => [door, Number(n)])
-    )
-    expect(Object.keys(found)).toEqual(Object.keys(kept))
-    for (const [door, bytes] of Object.entries(found)) expect(bytes / kept[door], door).toBeLessThan(1.25)
-  }, 60_000)
-})
+it("the guard finds about the figures that were kept", async () => {
+  const kept = JSON.parse(fs.readFileSync(path.join(root, "test/bench/guard.json"), "utf8")) as Record<string, number>
+  const { stdout } = await promisify(execFile)(process.execPath, [path.join(dist, "guard.js")])
+  const found = Object.fromEntries(
+    [...stdout.matchAll(/^(\w+): (\d+) bytes/gm)].map(([, door, n]) => [door, Number(n)])
+  )
+  expect(Object.keys(found)).toEqual(Object.keys(kept))
+  for (const [door, bytes] of Object.entries(found)) expect(bytes / kept[door], door).toBeLessThan(1.25)
+}, 60_000)

@@ -499,6 +499,9 @@ const cases: Readonly<Record<string, Case>> = {
   }
 }
 
+/** The first of those that listen in the same way, and say in the same way that they cannot. */
+const listening = ["hello", "posthooks", "tls", "unix", "effect/swap"]
+
 const serves = /(?:^serving|\bListening) on (?:https?:\/\/[\d.]+:(\d+)|the unix socket)/
 
 const serving = async (
@@ -561,7 +564,7 @@ describe.concurrent("as a process", { timeout: 60_000 }, () => {
       // at the same time, to save time; neither is left alone when the other fails
       const both = await Promise.allSettled([
         use(example),
-        inUse(name, { ...env, PORT: String(example.port), LOG: path.join(temporary, `${name}.second.log`) })
+        ...listening.includes(name) ? [inUse(name, { ...env, PORT: String(example.port) })] : []
       ])
       for (const result of both) if (result.status === "rejected") throw result.reason
       if (end !== undefined) return await end(example)

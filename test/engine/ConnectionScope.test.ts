@@ -9,6 +9,7 @@ import { expect, it } from "vitest"
 import { ConnectionScope, type ScopedSocket } from "../../src/server/ConnectionScope.js"
 import { SocketScope } from "../../src/server/SocketScope.js"
 import { turns } from "../utils/Journal.js"
+import { runs } from "../utils/runs.js"
 
 const note = (notes: Array<string>, text: string) => Effect.sync(() => notes.push(text))
 
@@ -193,6 +194,6 @@ it("releases each resource exactly once, in whatever order resources come and th
         expect([...released.values()].filter((times) => times !== 1)).toEqual([])
       }
     ),
-    { numRuns: 300 }
+    runs(200)
   )
 })

@@ -16,6 +16,7 @@ import { MemoryListener, Posthooks, SafeLogger, TsgiHttpServer } from "tsgi/effe
 import { describe, expect, it, vi } from "vitest"
 import { loggable } from "../../src/server/FailureText.js"
 import { control, entriesOf, hostile } from "../utils/hostile.js"
+import { runs } from "../utils/runs.js"
 
 /** Serves one request for a logger, which the test is given all the outputs of. */
 const outputs = <A>(
@@ -104,7 +105,7 @@ describe("whatever a failure says", () => {
         fc.asyncProperty(hostile, async (words) => {
           sound(await outputs(logger, inHook(failure(words))))
         }),
-        { numRuns: 5 }
+        runs(2)
       )
     })
 
@@ -113,7 +114,7 @@ describe("whatever a failure says", () => {
         fc.asyncProperty(hostile, async (words) => {
           sound(await outputs(logger, handler(words), SafeLogger.layer))
         }),
-        { numRuns: 5 }
+        runs(2)
       )
     })
   }

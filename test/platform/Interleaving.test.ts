@@ -2,7 +2,7 @@
  * Requests, clients that leave and a stop, in any order: every request's scope is closed once, every hook runs once, the
  * two agree on what happened, and nothing runs or is used afterwards.
  *
- *   RUNS=2000 npx vitest run --config test/vitest.config.ts test/platform/Interleaving.test.ts      a longer search
+ *   RUNS=50 npm test -- test/platform/Interleaving.test.ts      a longer search
  */
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -15,6 +15,7 @@ import { Posthooks } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { turns } from "../utils/Journal.js"
+import { runs } from "../utils/runs.js"
 import { cutAt } from "../utils/splits.js"
 import { Database, using } from "./database.js"
 import { type Handler, kinds, named, nothingSeen, open, truth } from "./scene.js"
@@ -201,17 +202,14 @@ const play = async (
   expect(seen.records.entries.length).toBe(fates.length)
 }
 
-/** Scripts for a test; they take tens of milliseconds each. `RUNS=1000` is for a longer search. */
-const runs = (usual: number): { readonly numRuns: number } => ({ numRuns: Number(process.env.RUNS ?? usual) })
-
 for (const kind of Object.keys(kinds)) {
-  describe(kind, { timeout: 15_000 + 200 * runs(50).numRuns }, () => {
+  describe(kind, { timeout: 15_000 + 200 * runs(15).numRuns }, () => {
     for (const [how, withLogger] of [["alone", false], ["with a logger", true]] as const) {
       it(`stopped without grace, ${how}`, () =>
-        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, 0, script)), runs(50)))
+        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, 0, script)), runs(15)))
 
       it(`stopped with all the time there is, ${how}`, () =>
-        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, Infinity, script)), runs(40)))
+        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, Infinity, script)), runs(12)))
     }
   })
 }

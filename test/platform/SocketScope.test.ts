@@ -20,6 +20,7 @@ import type { WireClient } from "tsgi/testing"
 import { expect } from "vitest"
 import { WebSocket } from "ws"
 import { atRest, Journal, turns } from "../utils/Journal.js"
+import { runs } from "../utils/runs.js"
 import {
   get,
   type Handler,
@@ -649,6 +650,6 @@ it.live("whatever is asked on connections and however they end, each resource is
         }
         expect(journal).toHaveLength(3 * made)
       }),
-      { numRuns: 60 }
+      runs(30)
     )
   ))

@@ -4,6 +4,7 @@ import { type AccessRecord, type AppBody, type Environ, server, type StartRespon
 import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { Journal, turns } from "../utils/Journal.js"
+import { runs } from "../utils/runs.js"
 
 type Kind = "plain" | "asynchronous" | "throwing" | "rejecting" | "detached"
 
@@ -138,5 +139,5 @@ const play = async (given: ReadonlyArray<Step>): Promise<void> => {
 }
 
 it("runs every hook exactly once", async () => {
-  await fc.assert(fc.asyncProperty(steps, play), { numRuns: 200 })
+  await fc.assert(fc.asyncProperty(steps, play), runs(100))
 })

@@ -26,23 +26,25 @@ const expected = (sample: CorpusCase) => {
   }
 }
 
-const read = ({ leniency, limits }: Pick<CorpusCase, "leniency" | "limits">, bytes: Uint8Array): Reading =>
-  everySplit(bytes, (chunks) => readAll(chunks, { limits, leniency }))
+const read = ({ leniency, limits }: Pick<CorpusCase, "leniency" | "limits">, bytes: Uint8Array, from = 1): Reading =>
+  everySplit(bytes, (chunks) => readAll(chunks, { limits, leniency }), from)
 
 const check = (sample: CorpusCase): void => {
   const wanted = expected(sample)
   const whole = read(sample, sample.bytes)
+  // the cuts before it have been tried
+  const seam = Math.max(1, sample.bytes.length - 8)
   expect(whole).toMatchObject(wanted)
   expect(readAll([sample.bytes.subarray(0, 5), sample.bytes.subarray(5)], sample, true)).toEqual(whole)
 
   if (wanted.end === "idle") {
     // limits of the sample may be too narrow for what follows
-    const more = read({ leniency: sample.leniency, limits: {} }, Buffer.concat([sample.bytes, following]))
+    const more = read({ leniency: sample.leniency, limits: {} }, Buffer.concat([sample.bytes, following]), seam)
     expect(more).toMatchObject({ requests: [...wanted.requests, followingRequest], end: "idle" })
   }
   if (typeof wanted.end === "object") {
     for (const bytes of junk) expect(readAll([sample.bytes, bytes], sample)).toEqual(whole)
-    expect(read(sample, Buffer.concat([sample.bytes, junk[0]]))).toEqual(whole)
+    expect(read(sample, Buffer.concat([sample.bytes, junk[0]]), seam)).toEqual(whole)
   }
 }
 

@@ -5,6 +5,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { crc32c, type ProxyReading, type ProxyVersions, readProxyHeader } from "../../src/protocol/proxyHeader.js"
 import { ipv4, ipv6, signature, tlv, version2 } from "../utils/proxyHeader.js"
+import { runs } from "../utils/runs.js"
 import { everySplit } from "../utils/splits.js"
 
 const request = Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -300,7 +301,7 @@ describe("whatever comes", () => {
         // nobody has to wait for more than there may be
         if (reading._tag === "More") expect(bytes.length).toBeLessThan(16 + 4096)
       }),
-      { numRuns: 1000 }
+      runs(500)
     )
   })
 })

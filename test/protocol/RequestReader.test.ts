@@ -3,6 +3,7 @@ import { setImmediate as turn } from "node:timers/promises"
 import { defaultLimits, type RequestMessage, RequestReader, strict } from "tsgi/protocol"
 import { describe, expect, it } from "vitest"
 import { collectGarbage } from "../utils/garbage.js"
+import { runs } from "../utils/runs.js"
 import { cutAt } from "../utils/splits.js"
 import { checkCuts, checkMeaning } from "./agreement.js"
 import { cuts, mutate, mutation, validRequest } from "./model.js"
@@ -53,9 +54,7 @@ describe("any bytes", () => {
   }
 
   it("are messages or a failure, the same however they are cut", () => {
-    fc.assert(fc.property(noise, cuts(200), (bytes, at) => checkMeaning(bytes, checkCuts(bytes, at))), {
-      numRuns: 5000
-    })
+    fc.assert(fc.property(noise, cuts(200), (bytes, at) => checkMeaning(bytes, checkCuts(bytes, at))), runs(1500))
   })
 
   it("are so under narrow limits and relaxed rules too", () => {
@@ -69,7 +68,7 @@ describe("any bytes", () => {
       fc.property(noise, cuts(200), fc.boolean(), (bytes, at, relax) => {
         checkCuts(bytes, at, { limits: narrow, leniency: relax ? relaxed : {} })
       }),
-      { numRuns: 5000 }
+      runs(1500)
     )
   })
 
@@ -114,7 +113,7 @@ describe("valid requests", () => {
           .toEqual(models.map((model) => model.request))
         checkMeaning(bytes, reading)
       }),
-      { numRuns: 1500 }
+      runs(500)
     )
   })
 
@@ -129,7 +128,7 @@ describe("valid requests", () => {
           checkMeaning(bytes, checkCuts(bytes, at))
         }
       ),
-      { numRuns: 6000 }
+      runs(2000)
     )
   })
 })
@@ -179,10 +178,10 @@ describe("what a connection repeats", () => {
           }
         }
       ),
-      { numRuns: 4000 }
+      runs(1500)
     )
     // most of what is made is in order
-    expect(changed).toBeGreaterThan(5000)
+    expect(changed).toBeGreaterThan(1500)
   })
 })
 

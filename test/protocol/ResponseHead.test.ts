@@ -13,6 +13,7 @@ import {
   titleCase
 } from "tsgi/protocol"
 import { describe, expect, it } from "vitest"
+import { runs } from "../utils/runs.js"
 import { bodyOf, parseHead, persists, trim } from "./responseText.js"
 
 fc.configureGlobal({ seed: 9110, endOnFailure: false })
@@ -596,9 +597,9 @@ describe("whatever an application gives", () => {
         expect(said.slice(options.length).filter((option) => option !== "close" && option !== "keep-alive")).toEqual([])
         expect(said.length).toBeLessThanOrEqual(options.length + 1)
       }),
-      { numRuns: 6000 }
+      runs(2000)
     )
-    expect(passed).toBeGreaterThan(1000)
+    expect(passed).toBeGreaterThan(300)
   })
 
   it("an interim head is refused, or has exactly its fields", () => {
@@ -612,9 +613,9 @@ describe("whatever an application gives", () => {
         expect(head).toEqual({ version: "1.1", status: code, reason: reasonOf(code), fields: written(given, asked) })
         expect(bodyOf(head, "GET")).toBe("none")
       }),
-      { numRuns: 6000 }
+      runs(2000)
     )
-    expect(passed).toBeGreaterThan(300)
+    expect(passed).toBeGreaterThan(100)
   })
 })
 

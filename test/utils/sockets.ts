@@ -10,7 +10,8 @@ const channelOf = (socket: Net.Socket, carrier: Net.Socket): Channel => {
   return {
     write: (bytes) => socket.write(bytes),
     end: () => socket.end(),
-    close: () => socket.destroy(),
+    // what was written over TLS is on its way in the next turn of Node 26, and earlier before it
+    close: () => void (socket === carrier ? socket.destroy() : setImmediate(() => socket.destroy())),
     // only TCP can be reset: what carries TLS, and no unix socket
     reset: () => {
       if (carrier.remoteAddress !== undefined) carrier.resetAndDestroy()

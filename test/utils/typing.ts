@@ -17,6 +17,9 @@ export const virtual = (name: string): string => path.join(folder, name)
 
 export const isVirtual = (file: string): boolean => file.startsWith(folder)
 
+// most of a program are the declarations of the packages, which are the same for all
+const parsed = new Map<string, ts.SourceFile | undefined>()
+
 /** One program of files by name, with the options of this project. */
 export const compileAll = (sources: Readonly<Record<string, string>>): ts.Program => {
   const files = new Map(Object.entries(sources).map(([name, text]) => [virtual(name), text]))
@@ -28,7 +31,10 @@ export const compileAll = (sources: Readonly<Record<string, string>>): ts.Progra
   const { getSourceFile } = host
   host.getSourceFile = (name, version, ...rest) => {
     const text = files.get(name)
-    return text === undefined ? getSourceFile(name, version, ...rest) : ts.createSourceFile(name, text, version, true)
+    if (text !== undefined) return ts.createSourceFile(name, text, version, true)
+    const source = parsed.get(name) ?? getSourceFile(name, version, ...rest)
+    parsed.set(name, source)
+    return source
   }
   return ts.createProgram([...files.keys()], options, host)
 }
