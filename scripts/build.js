@@ -41,8 +41,9 @@ const carried = {
 }
 
 rmSync("dist", { recursive: true, force: true })
-// the declarations take most of the time, and not all tests need them
-if (!process.argv.includes("--modules")) {
+// they take most of the time, and not all tests need them
+const withDeclarations = !process.argv.includes("--modules")
+if (withDeclarations) {
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "src/tsconfig.json"], { stdio: "inherit" })
 }
 
@@ -194,7 +195,9 @@ for (const name of readdirSync("dist", { recursive: true }).filter((name) => nam
 
 // Of the declarations those are kept that users' compilers come to.
 const reached = new Set(
-  ["index", "effect", "testing", "protocol/index"].map((name) => path.resolve("dist", `${name}.d.ts`))
+  withDeclarations
+    ? ["index", "effect", "testing", "protocol/index"].map((name) => path.resolve("dist", `${name}.d.ts`))
+    : []
 )
 for (const file of reached) {
   for (const [, name] of readFileSync(file, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g)) {
