@@ -1,6 +1,7 @@
 /**
- * Many clients at once, of every kind: they keep connections, pipeline, upload, wait for a 100, are slow, leave, reset, and
- * send what is refused. In the end the counts must agree: one access-log line for each request, each hook once, nothing held.
+ * Many clients at once, of every kind, by TCP and by TLS: they keep connections, pipeline, upload, send forms, wait for a 100,
+ * speak on WebSockets, are slow, stall, flood, leave, reset, and send what is refused. In the end the counts must agree: one
+ * access-log line for each request, each hook once, nothing held.
  *
  *   npm run soak -- [minutes]      default 1, half of it at each door; ends with a table, exits 1 when something is wrong
  */
@@ -11,7 +12,7 @@ import { type WireClient, WireEnded } from "tsgi/testing"
 import { type Door, effect, hooksEach, page, plain, type Served } from "./soakDoors.js"
 import { collectGarbage } from "./utils/garbage.js"
 import { turns } from "./utils/Journal.js"
-import { connect } from "./utils/sockets.js"
+import { connect, connectTls } from "./utils/sockets.js"
 
 export interface Bounds {
   /** Requests to send before the stop. */
@@ -162,7 +163,8 @@ export class Soak {
     while (!this.over && this.served !== undefined) {
       let client: WireClient
       try {
-        client = await connect(this.served.address)
+        const { address, secure } = this.served
+        client = this.random(5) === 0 ? await connectTls(secure) : await connect(address)
       } catch (error) {
         if (this.leaving) return
         throw error
@@ -192,7 +194,7 @@ export class Soak {
 
   /** One thing that a client does; `false` when the connection is at its end. */
   private async act(client: WireClient): Promise<boolean> {
-    switch (this.random(26)) {
+    switch (this.random(38)) {
       case 0:
       case 1:
       case 2:
@@ -342,18 +344,125 @@ export class Soak {
         {
           const answer = (await client.all()).toString("latin1")
           // a server that stops reads no more
-          if (!answer.startsWith("HTTP/1.1 400 ") && !this.leaving) this.wrong("garbage was not refused")
+          if (!answer.startsWith("HTTP/1.1 400 ") && !this.leaving) {
+            this.wrong(`garbage was not refused, but answered ${JSON.stringify(answer.slice(0, 100))}`)
+          }
         }
         return false
-      default:
+      case 26:
         // within a head
         client.send("GET /half HTT")
         await turns(this.random(3))
         client.close()
         return false
+      case 27:
+        client.send("GET /half HTT")
+        if (!(await client.all()).toString("latin1").startsWith("HTTP/1.1 408 ") && !this.leaving) {
+          this.wrong("half a head was not given up")
+        }
+        return false
+      case 28: {
+        client.send(this.request("/upload", "Content-Length: 100000\r\n", "POST") + "x".repeat(this.random(1000)))
+        const answer = (await client.all()).toString("latin1")
+        if (!answer.startsWith("HTTP/1.1 408 ") && !this.leaving) this.wrong("half a body was not given up")
+        return false
+      }
+      case 29:
+        client.send(
+          "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" +
+            "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
+        if ((await client.response()).status !== 400) this.wrong("two lengths were not refused")
+        return false
+      case 30:
+        client.send(`${this.request("/upload", "Transfer-Encoding: chunked\r\n", "POST")}1;${"e".repeat(20_000)}`)
+        if ((await client.response()).status !== 400) this.wrong("extensions without end were not refused")
+        return false
+      case 31: {
+        const lines = this.random(5_000)
+        client.send(`${this.request("/lines", `Content-Length: ${lines}\r\n`, "POST")}${"\n".repeat(lines)}`)
+        this.expect(await client.response(), 200, String(lines))
+        return true
+      }
+      case 32: {
+        const fields = this.random(500)
+        const body = `${part.repeat(fields)}--x--\r\n`
+        const type = "Content-Type: multipart/form-data; boundary=x"
+        client.send(this.request("/form", `${type}\r\nContent-Length: ${body.length}\r\n`, "POST") + body)
+        this.expect(await client.response(), 200, String(fields))
+        return true
+      }
+      case 33: {
+        const fields = 1 + this.random(5_000)
+        const body = "a=1&".repeat(fields).slice(0, -1)
+        const type = "Content-Type: application/x-www-form-urlencoded"
+        client.send(this.request("/form", `${type}\r\nContent-Length: ${body.length}\r\n`, "POST") + body)
+        this.expect(await client.response(), 200, String(fields))
+        return true
+      }
+      case 34:
+        // one that is good
+        if (!await this.upgrade(client)) return false
+        for (let i = 0; i < 5; i++) {
+          const sent = `message ${i}`
+          client.send(frame(0x81, sent))
+          if (!await this.hears(client, 0x81, sent)) return false
+        }
+        client.send(frame(0x88, "\x03\xe8"))
+        if (await this.hears(client, 0x88, "\x03\xe8")) await client.whenEnded()
+        return false
+      case 35: {
+        // one that sends tiny frames without end
+        if (!await this.upgrade(client)) return false
+        const opcode = this.random(2) === 0 ? 0x81 : 0x89
+        client.send(Buffer.concat(Array.from({ length: 500 }, () => frame(opcode, ""))))
+        for (let i = 0; i < 500; i++) if (!await this.hears(client, opcode === 0x89 ? 0x8a : opcode, "")) return false
+        client.reset()
+        return false
+      }
+      case 36:
+        // one that reads nothing of what it is told
+        if (!await this.upgrade(client)) return false
+        client.pause()
+        client.send(Buffer.concat(Array.from({ length: 20_000 }, () => frame(0x82, "a".repeat(100)))))
+        await turns(this.random(200))
+        client.reset()
+        return false
+      default:
+        // one that says nothing, and vanishes
+        if (!await this.upgrade(client)) return false
+        await turns(this.random(100))
+        if (this.random(2) === 0) client.close()
+        else client.reset()
+        return false
     }
   }
+
+  /** Asks for a WebSocket; a server that stops may not give one. */
+  private async upgrade(client: WireClient): Promise<boolean> {
+    client.send(this.request("/socket", upgrading))
+    const { status } = await client.head()
+    if (status !== 101 && !this.leaving) this.wrong(`a WebSocket was answered ${status}`)
+    return status === 101
+  }
+
+  /** Reads a frame; a server that stops says its own. */
+  private async hears(client: WireClient, opcode: number, content: string): Promise<boolean> {
+    const heard = await client.bytes(2 + content.length)
+    const expected = Buffer.concat([Buffer.from([opcode, content.length]), Buffer.from(content, "latin1")])
+    if (heard.equals(expected)) return true
+    if (!this.leaving) this.wrong(`heard ${heard.toString("hex")} instead of ${expected.toString("hex")}`)
+    return false
+  }
 }
+
+const part = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n"
+const upgrading = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+/** Masked with zeros (RFC 6455, 5.2). */
+const frame = (opcode: number, content: string): Buffer =>
+  Buffer.concat([Buffer.from([opcode, 0x80 | content.length, 0, 0, 0, 0]), Buffer.from(content, "latin1")])
 
 /** Bytes in use when everything unreachable is gone. */
 export const heapUsed = async (): Promise<number> => {
@@ -392,9 +501,14 @@ export const soak = async (name: string, door: Door, seconds: number, seed: numb
   await soak.run({ requests: Infinity, seconds: seconds / 4 })
   await soak.settle()
   const warm = await held()
-  await soak.run({ requests: Infinity, seconds: seconds / 2 })
-  await soak.settle()
-  const worked = await held()
+  const heaps: Array<number> = [warm.heap]
+  let worked = warm
+  for (let spell = 0; spell < spells; spell++) {
+    await soak.run({ requests: Infinity, seconds: seconds / 2 / spells })
+    await soak.settle()
+    worked = await held()
+    heaps.push(worked.heap)
+  }
   await soak.runIntoStop({ requests: Infinity, seconds: seconds / 4 }, 1_000)
   await soak.settle()
   const after = await held()
@@ -412,6 +526,8 @@ export const soak = async (name: string, door: Door, seconds: number, seed: numb
   const text = [
     row(name, "at the start", "warm", "at work", "after the stop"),
     row("heap", ...[before, warm, worked, after].map(({ heap }) => mebibytes(heap))),
+    `heap, each ${(seconds / 2 / spells).toFixed(0)} s of work`.padEnd(36) +
+    heaps.map((heap) => mebibytes(heap).padStart(12)).join(""),
     row("handles", ...[before, warm, worked, after].map(({ handles }) => handles)),
     row("descriptors", ...[before, warm, worked, after].map(({ descriptors }) => descriptors)),
     row("requests sent, begun ones included", sent),
@@ -423,6 +539,9 @@ export const soak = async (name: string, door: Door, seconds: number, seed: numb
   ].join("\n")
   return { holds: wrong.length === 0, text }
 }
+
+/** How often the heap is looked at while clients are at work. */
+const spells = 4
 
 const mebibytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`
 

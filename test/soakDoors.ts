@@ -10,8 +10,21 @@ import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Buffer } from "node:buffer"
-import { type AccessRecord, type Address, type App, type Environ, listen, server, type StopReport } from "tsgi"
+import type { IncomingMessage } from "node:http"
+import {
+  type AccessRecord,
+  type Address,
+  type App,
+  type Environ,
+  listen,
+  server,
+  type StopReport,
+  type TlsOptions,
+  wrapTls
+} from "tsgi"
 import { AccessLog, InterimResponses, NodeListener, Posthooks, ServerConfig, TsgiHttpServer } from "tsgi/effect"
+import { WebSocketServer } from "ws"
+import { makeCertificate } from "./eventlet/certificate.js"
 import { turns } from "./utils/Journal.js"
 
 /** Who keeps count. */
@@ -24,6 +37,8 @@ export interface Ledger {
 
 export interface Served {
   readonly address: Address
+  /** The same over TLS. */
+  readonly secure: Address
   /** Milliseconds of grace, at the Effect door a second; it has no report. */
   readonly stop: (grace: number) => Promise<StopReport | undefined>
 }
@@ -36,18 +51,46 @@ export const hooksEach = 3
 export const page = Buffer.alloc(1_048_576, "p")
 
 const part = page.subarray(0, 65_536)
-const timeouts = { interrupt: 100, linger: 1_000, head: 1_000 }
+const anyPort = { host: "127.0.0.1", port: 0 }
+const timeouts = { interrupt: 100, linger: 1_000, head: 1_000, body: 1_000 }
 
 export const plain: Door = async (ledger) => {
-  const running = server(listen(), plainApp(ledger), {
-    log: () => undefined,
-    logFormat: (record) => {
-      ledger.logged(record)
-      return ""
-    },
-    timeouts
+  const [running, secure] = [listen(), wrapTls(listen(), await makeCertificate("localhost"))].map((listener) =>
+    server(listener, plainApp(ledger), {
+      log: () => undefined,
+      logFormat: (record) => {
+        ledger.logged(record)
+        return ""
+      },
+      timeouts
+    })
+  )
+  return {
+    address: await running.ready,
+    secure: await secure.ready,
+    stop: async (grace) => {
+      const [report] = await Promise.all([running.stop({ grace }), secure.stop({ grace })])
+      return report
+    }
+  }
+}
+
+const sockets = new WebSocketServer({ noServer: true, allowSynchronousEvents: false })
+
+/** Says what it is told: see `examples/websocket.ts`. */
+const echo = (env: Environ): void => {
+  const request = {
+    method: env.REQUEST_METHOD,
+    url: env.REQUEST_URI,
+    headers: Object.fromEntries(env.headers_raw.map(([name, value]) => [name.toLowerCase(), value]))
+  } as IncomingMessage
+  sockets.handleUpgrade(request, env["wsgi.input"].getSocket(), Buffer.alloc(0), (socket) => {
+    socket.on("error", () => undefined)
+    socket.on("message", (data: Buffer, binary) => {
+      socket.send(data, { binary }, () => socket.resume())
+      if (socket.bufferedAmount > 1_048_576) socket.pause()
+    })
   })
-  return { address: await running.ready, stop: (grace) => running.stop({ grace }) }
 }
 
 const plainApp = (ledger: Ledger): App => (env, startResponse) => {
@@ -96,6 +139,20 @@ const plainApp = (ledger: Ledger): App => (env, startResponse) => {
       return Array.from({ length: 16 }, () => part).values()
     case "/upload":
       return upload(env, () => startResponse("200 OK", text))
+    case "/lines":
+      return env["wsgi.input"].readlines().then(({ length }) => {
+        startResponse("200 OK", text)
+        return String(length)
+      })
+    case "/form":
+      return env["wsgi.input"].read().then(async (body) => {
+        const form = await new Response(body, { headers: { "Content-Type": env.CONTENT_TYPE ?? "" } }).formData()
+        startResponse("200 OK", text)
+        return String([...form].length)
+      })
+    case "/socket":
+      echo(env)
+      return ""
     case "/interim":
       env["tsgi.interim"](103, [["Link", "</a>; rel=preload"]])
       startResponse("200 OK", text)
@@ -125,25 +182,29 @@ const upload = async (env: Environ, begin: () => unknown): Promise<string> => {
 
 export const effect: Door = async (ledger) => {
   const scope = Effect.runSync(Scope.make())
-  const services = Layer.mergeAll(
-    TsgiHttpServer.layerServices,
-    AccessLog.layerFunction(ledger.logged),
-    NodeListener.layer({ host: "127.0.0.1", port: 0 })
-  ).pipe(
-    Layer.provideMerge(
-      ServerConfig.layer({ ...TsgiHttpServer.defaults, halfClose: "answer", timeouts: { ...timeouts, grace: 1_000 } })
+  const serve = async (tls?: TlsOptions): Promise<Address> => {
+    const services = Layer.mergeAll(
+      TsgiHttpServer.layerServices,
+      AccessLog.layerFunction(ledger.logged),
+      NodeListener.layer(anyPort, tls)
+    ).pipe(
+      Layer.provideMerge(
+        ServerConfig.layer({ ...TsgiHttpServer.defaults, halfClose: "answer", timeouts: { ...timeouts, grace: 1_000 } })
+      )
     )
-  )
-  const served = HttpServer.serve(effectApp(ledger)).pipe(
-    Layer.provideMerge(TsgiHttpServer.layerWith()),
-    Layer.provide(services),
-    Layer.provide(Logger.minimumLogLevel(LogLevel.None))
-  )
-  const context = await Effect.runPromise(Layer.buildWithScope(served, scope).pipe(Effect.orDie))
-  const { address } = await Effect.runPromise(Effect.provide(HttpServer.HttpServer, context))
-  if (address._tag !== "TcpAddress") throw new Error("not TCP")
+    const served = HttpServer.serve(effectApp(ledger)).pipe(
+      Layer.provideMerge(TsgiHttpServer.layerWith()),
+      Layer.provide(services),
+      Layer.provide(Logger.minimumLogLevel(LogLevel.None))
+    )
+    const context = await Effect.runPromise(Layer.buildWithScope(served, scope).pipe(Effect.orDie))
+    const { address } = await Effect.runPromise(Effect.provide(HttpServer.HttpServer, context))
+    if (address._tag !== "TcpAddress") throw new Error("not TCP")
+    return { _tag: "Tcp", host: address.hostname, port: address.port }
+  }
   return {
-    address: { _tag: "Tcp", host: address.hostname, port: address.port },
+    address: await serve(),
+    secure: await serve(await makeCertificate("localhost")),
     stop: async () => {
       await Effect.runPromise(Scope.close(scope, Exit.void))
       return undefined
@@ -189,6 +250,22 @@ const effectApp = (ledger: Ledger) =>
       case "/upload": {
         const length = yield* Stream.runFold(request.stream, 0, (length, piece) => length + piece.length)
         return HttpServerResponse.text(String(length))
+      }
+      case "/lines":
+        return HttpServerResponse.text(String((yield* request.text).length))
+      case "/form": {
+        if (!request.headers["content-type"]?.startsWith("multipart/")) {
+          return HttpServerResponse.text(String((yield* request.urlParamsBody).length))
+        }
+        return HttpServerResponse.text(
+          String(yield* Stream.runFold(request.multipartStream, 0, (fields) => fields + 1))
+        )
+      }
+      case "/socket": {
+        const socket = yield* request.upgrade
+        const write = yield* socket.writer
+        yield* socket.runRaw((message) => write(message))
+        return HttpServerResponse.empty()
       }
       case "/interim":
         yield* InterimResponses.send(103, [["Link", "</a>; rel=preload"]])
