@@ -3,8 +3,8 @@
  *
  * The family: a client that has sent many requests ahead, on handlers that answer at once, with hooks, and later; alone
  * and as one of several; what it sends next while it still has a backlog. A client that has sent much of which an app makes
- * little things one by one: reads of a body, messages of a WebSocket. Counted in requests, reads and messages, and not in
- * time.
+ * little things one by one: reads of a body, messages of a WebSocket; or all of which is to be parsed: fields of a form. Counted
+ * in requests, reads, messages and turns, and not in time.
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import type { Address, App } from "tsgi"
 import { Posthooks, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
+import { boundedRequest } from "../src/wsgi/BoundedRequest.js"
 import { get, withServer } from "./eventlet/fixture.js"
 import { Journal, turns } from "./utils/Journal.js"
 import { connect } from "./utils/sockets.js"
@@ -202,6 +203,61 @@ describe("plain TypeScript: what is read of a body in a turn is bounded, and all
       expect(read).toBe(10_000)
     })
   })
+})
+
+describe("a long urlencoded form is not parsed in one turn", () => {
+  const fields = 100_000
+  const form = "a&".repeat(fields)
+  const type = "application/x-www-form-urlencoded"
+  /** Counts the turns that a promise takes. */
+  const during = async (work: () => Promise<unknown>): Promise<number> => {
+    let passed = 0
+    const pass = (): void => {
+      passed++
+      next = setImmediate(pass)
+    }
+    let next = setImmediate(pass)
+    await work()
+    clearImmediate(next)
+    return passed
+  }
+
+  it("plain TypeScript", async () => {
+    const limits = { wholeBody: 10_485_760, parsedBody: 1_048_576 }
+    const request = boundedRequest(limits, "http://a/", {
+      method: "POST",
+      headers: { "Content-Type": type },
+      body: form
+    })
+    const read: Array<FormData> = []
+    expect(await during(async () => read.push(await request.formData()))).toBeGreaterThan(form.length / 10_000)
+    expect(read.flatMap((form) => [...form]).length).toBe(fields)
+  })
+
+  it.live("the Effect door", () =>
+    Effect.gen(function*() {
+      const app = Effect.gen(function*() {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        yield* request.text
+        const params: Array<number> = []
+        const passed = yield* Effect.promise(() =>
+          during(async () => params.push((await Effect.runPromise(request.urlParamsBody)).length))
+        )
+        return HttpServerResponse.text(`${params.join()} ${passed}`)
+      }).pipe(Effect.orDie)
+      const server = yield* TsgiHttpServer.make({ port: 0, host: "127.0.0.1", timeouts: { grace: 0 } })
+      yield* server.serve(app)
+      const { address } = server
+      if (address._tag !== "TcpAddress") throw new Error("no port")
+      const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: address.port }))
+      yield* Effect.addFinalizer(() => Effect.sync(() => client.close()))
+      client.send(
+        `POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nContent-Length: ${form.length}\r\n\r\n${form}`
+      )
+      const [count, passed] = (yield* Effect.promise(() => client.response())).body.toString().split(" ").map(Number)
+      expect(count).toBe(fields)
+      expect(passed).toBeGreaterThan(form.length / 10_000)
+    }).pipe(Effect.scoped))
 })
 
 const handshake = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +

@@ -24,8 +24,10 @@ import type { ReadonlyRecord } from "effect/Record"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Duplex } from "node:stream"
+import { setImmediate } from "node:timers"
 import type { Exchange } from "../exchange/Exchange.js"
 import { BodyError } from "../exchange/ServerError.js"
+import { formSlices } from "../protocol/formSlices.js"
 import * as BodyReader from "./BodyReader.js"
 import type { FormLimits } from "./FormLimits.js"
 import * as FormReader from "./FormReader.js"
@@ -162,7 +164,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 
   get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, RequestError> {
-    return Effect.map(this.textOf("parsed"), (text) => UrlParams.fromInput(new URLSearchParams(text)))
+    return Effect.flatMap(this.textOf("parsed"), paramsOf)
   }
 
   get multipartStream(): Stream.Stream<Multipart.Part, Multipart.MultipartError> {
@@ -217,6 +219,23 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     })
   }
 }
+
+// Of a long one, a part in a tick: others are to have theirs.
+const paramsOf = (text: string): Effect.Effect<UrlParams.UrlParams> =>
+  Effect.gen(function*() {
+    const all: Array<readonly [string, string]> = []
+    let first = true
+    for (const slice of formSlices(text)) {
+      if (!first) yield* nextTick
+      first = false
+      all.push(...UrlParams.fromInput(new URLSearchParams(slice)))
+    }
+    return all
+  })
+
+const nextTick = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
 
 // The default is not put into the context of the app: there it would bound forms, which go to disk, as well.
 const givenBound = (context: Context.Context<never>): BodyReader.Bound | undefined =>
