@@ -209,22 +209,32 @@ describe("what is no option", () => {
     ["an unknown leniency", { parser: { lax: true } }, "parser.lax", /no such option; known are /],
     ["options of a wrong type", 8090, "options", /an object/],
     ["options that are null", null, "options", /an object/],
-    ["a switch of a wrong type", { debug: "yes" }, "debug", /must be boolean/],
-    ["a number of a wrong type", { maxSize: "5" }, "maxSize", /must be number/],
-    ["a null", { limits: null }, "limits", /must be object/],
-    ["a log that is null", { log: null }, "log", /must be .*object/],
-    ["an array for an object", { limits: [] }, "limits", /must be object/],
-    ["no connections", { maxSize: 0 }, "maxSize", /1 or more; it is 0/],
-    ["not a number", { maxSize: NaN }, "maxSize", /1 or more; it is NaN/],
-    ["a negative chunk size", { minimumChunkSize: -1 }, "minimumChunkSize", /0 or more; it is -1/],
+    ["a switch of a wrong type", { debug: "yes" }, "debug", /must be true or false; it is yes/],
+    ["a number of a wrong type", { maxSize: "5" }, "maxSize", /must be a number, 1 or more, or Infinity; it is "5"/],
+    ["a null", { limits: null }, "limits", /must be an object; it is null/],
+    ["a log that is null", { log: null }, "log", /must be a logger with info and debug.*; it is null/],
+    ["an array for an object", { limits: [] }, "limits", /must be an object/],
+    ["no connections", { maxSize: 0 }, "maxSize", /1 or more, or Infinity; it is 0/],
+    ["not a number", { maxSize: NaN }, "maxSize", /1 or more, or Infinity; it is NaN/],
+    ["a negative chunk size", { minimumChunkSize: -1 }, "minimumChunkSize", /bytes, 0 or more, or Infinity; it is -1/],
     ["a negative keepalive", { keepalive: -1 }, "keepalive", /above 0; it is -1/],
     ["a keepalive that is no number", { keepalive: NaN }, "keepalive", /above 0; it is NaN/],
-    ["a socketTimeout of 0", { socketTimeout: 0 }, "socketTimeout", /above 0; it is 0/],
+    ["a socketTimeout of 0", { socketTimeout: 0 }, "socketTimeout", /seconds above 0, or Infinity; it is 0/],
     ["a negative limit", { limits: { body: -1 } }, "limits.body", /0 or more, or Infinity; it is -1/],
-    ["a deadline of a wrong type", { timeouts: { idle: "5s" } }, "timeouts.idle", /must be a number.*it is 5s/],
-    ["a leniency of a wrong type", { parser: { requireHost: "no" } }, "parser.requireHost", /must be a boolean/],
-    ["an unknown version", { maxHttpVersion: "2" }, "maxHttpVersion", /one of HTTP\/1.1, .*; it is 2/],
-    ["an unknown answer", { halfClose: "close" }, "halfClose", /one of answer, abort; it is close/],
+    [
+      "a deadline of a wrong type",
+      { timeouts: { idle: "5s" } },
+      "timeouts.idle",
+      /must be a number of milliseconds.*it is 5s/
+    ],
+    [
+      "a leniency of a wrong type",
+      { parser: { requireHost: "no" } },
+      "parser.requireHost",
+      /must be true or false; it is no/
+    ],
+    ["an unknown version", { maxHttpVersion: "2" }, "maxHttpVersion", /must be "HTTP\/1.1", .*; it is "2"/],
+    ["an unknown answer", { halfClose: "close" }, "halfClose", /must be "answer" or "abort"; it is close/],
     [
       "an unknown log field",
       { logFormat: "%(status)s" },
@@ -234,7 +244,7 @@ describe("what is no option", () => {
     ["a proxy that is no address", { trustedProxies: ["proxy"] }, "trustedProxies", /proxy is no address/],
     ["a proxy range that is none", { trustedProxies: ["10.0.0.0/99"] }, "trustedProxies", /10\.0\.0\.0\/99 is no/],
     ["a proxy that is no text", { trustedProxies: [5] }, "trustedProxies", /5 is no address/],
-    ["proxies in one text", { trustedProxies: "10.0.0.1" }, "trustedProxies", /must be array/],
+    ["proxies in one text", { trustedProxies: "10.0.0.1" }, "trustedProxies", /must be a list of addresses; it is 10/],
     [
       "forwarded fields of another name",
       { forwarded: ["x-real-ip"] },
@@ -247,7 +257,12 @@ describe("what is no option", () => {
       "forwarded",
       /must be true, false, "x-forwarded"/
     ],
-    ["a number of forwarded hops", { forwarded: 1 }, "forwarded", /must be boolean or string or array, not number/],
+    [
+      "a number of forwarded hops",
+      { forwarded: 1 },
+      "forwarded",
+      /must be true, false, "x-forwarded", .* a list of .*; it is 1/
+    ],
     ["a log that is none", { log: {} }, "log", /logger with info and debug/],
     ["a log file that cannot be", { log: "/dev/null/log" }, "log", /cannot be opened for writing/]
   ]
@@ -271,8 +286,8 @@ describe("what is no option", () => {
     ["another case", { Port: 1 }, "Port", /^did you mean port\? listen has no such option/],
     ["a port that is no number", { port: "http" }, "port", /whole number from 0 to 65535; it is http/],
     ["a port that is empty text", { port: "" }, "port", /whole number from 0 to 65535/],
-    ["a port that is text and too high", "65536", "port", /whole number from 0 to 65535; it is 65536/],
-    ["a port in other digits", "0x50", "port", /whole number from 0 to 65535; it is 0x50/],
+    ["a port that is text and too high", "65536", "port", /whole number from 0 to 65535; it is "65536"/],
+    ["a port in other digits", "0x50", "port", /whole number from 0 to 65535; it is "0x50"/],
     ["a path", "/run/app.sock", "port", /is none: listen\(\{ path: "\/run\/app.sock" \}\)/],
     ["a port that is too high", 65_536, "port", /whole number from 0 to 65535; it is 65536/],
     ["a port that is broken", 80.5, "port", /whole number/],
@@ -361,8 +376,8 @@ describe("what is no option", () => {
   })
 
   const tls: ReadonlyArray<readonly [name: string, options: unknown, message: RegExp]> = [
-    ["nothing", undefined, /^tls: give the options of TLS, such as \{ cert: .* not undefined$/],
-    ["a text", "cert.pem", /^tls: give the options of TLS, .* not the text "cert.pem"$/],
+    ["nothing", undefined, /^tls: give the options of TLS, such as \{ cert: .*; it is undefined$/],
+    ["a text", "cert.pem", /^tls: give the options of TLS, .*; it is cert\.pem$/],
     [
       "the path of a certificate",
       { cert: "/etc/ssl/site.pem" },

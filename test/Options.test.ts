@@ -1,11 +1,24 @@
 /** Options that cannot be meant, at every door: an OptionError that names them. What is said of 0 and Infinity holds. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as os from "node:os"
 import * as path from "node:path"
 import { listen, type ListenOptions, OptionError, server, wrapTls } from "tsgi"
+import { Posthooks, TsgiHttpServer } from "tsgi/effect"
+import { MemoryListener } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
+import { check as checkListener, listenerTable } from "../src/node/listenChecks.js"
 import { make } from "../src/node/NodeListener.js"
+import { checkTls, table as tlsTable } from "../src/node/tlsChecks.js"
+import * as EffectOptions from "../src/platform/Options.js"
+import { namesOf, type OptionTable } from "../src/server/checkOptions.js"
+import { checkHookOptions, table as hookTable } from "../src/server/hookOptions.js"
 import * as ServerConfig from "../src/server/ServerConfig.js"
+import { stopOptions, table as stopTable } from "../src/server/StopReport.js"
+import { table as connectionTable } from "../src/testing/MemoryTransport.js"
 import * as Options from "../src/wsgi/Options.js"
 import { makeCertificate } from "./eventlet/certificate.js"
 import { get, hello, withServer } from "./eventlet/fixture.js"
@@ -25,7 +38,9 @@ describe("a configuration", () => {
 
   it.each([...oneOrMore, "requestsPerConnection"] as const)("of no %s", (name) => {
     const error = thrownBy(() => ServerConfig.make({ limits: { [name]: 0 } }))
-    expect(error.message).toBe(`limits.${name}: must be a number, 1 or more, or Infinity; it is 0`)
+    expect(error.message).toMatch(
+      new RegExp(`^limits\\.${name}: must be a number(?: of bytes)?, 1 or more, or Infinity; it is 0$`)
+    )
     expect(thrownBy(() => server(listen(), hello, { limits: { [name]: 0 } })).option).toBe(`limits.${name}`)
     expect(ServerConfig.make({ limits: { [name]: 1 } }).limits[name]).toBe(1)
   })
@@ -37,7 +52,7 @@ describe("a configuration", () => {
 
   it("of no time for a handshake", () => {
     expect(thrownBy(() => ServerConfig.make({ timeouts: { handshake: 0 } })).message)
-      .toBe("timeouts.handshake: must be a number, 1 or more, or Infinity; it is 0")
+      .toBe("timeouts.handshake: must be a number of milliseconds, 1 or more, or Infinity; it is 0")
     expect(ServerConfig.make({ timeouts: { idle: 0, handshake: Infinity } }).timeouts)
       .toMatchObject({ idle: 0, handshake: Infinity })
   })
@@ -47,7 +62,7 @@ describe("a configuration", () => {
     ["fieldCase", "upper", /must be "title" or "preserve"; it is upper$/],
     ["maxMinorVersion", 2, /must be 0 or 1; it is 2$/],
     ["maxMinorVersion", "1", /must be 0 or 1/],
-    ["keepAlive", "false", /must be true or false; it is false$/],
+    ["keepAlive", "false", /must be true or false; it is "false"$/],
     ["multiPhaseBody", 1, /must be true or false; it is 1$/],
     ["debug", "yes", /must be true or false; it is yes$/],
     ["keepAliveSeconds", 1.5, /must be a whole number, 0 or more; it is 1.5$/],
@@ -86,11 +101,11 @@ describe("a listener", () => {
     ["host", 5, /must be text; it is 5$/],
     ["path", 5, /must be text/],
     ["path", "", /must be text/],
-    ["backlog", "5", /must be a whole number, 1 or more; it is 5$/],
+    ["backlog", "5", /must be a whole number, 1 or more; it is "5"$/],
     ["backlog", 0, /must be a whole number, 1 or more; it is 0$/],
     ["fd", -1, /must be a whole number, 0 or more; it is -1$/],
     ["fd", "3", /must be a whole number/],
-    ["mode", "0660", /must be a number, such as 0o660; it is 0660$/],
+    ["mode", "0660", /must be a number, such as 0o660; it is "0660"$/],
     ["ipv6Only", "yes", /must be true or false; it is yes$/],
     ["reusePort", 1, /must be true or false; it is 1$/]
   ]
@@ -146,5 +161,91 @@ it("a handshake without a deadline", async () => {
     const client = await connectTls()
     client.send(get("/"))
     expect((await client.response()).status).toBe(200)
+  })
+})
+
+// One checker judges every table of options, so that what holds for one holds for all: an unknown name is refused with the
+// nearest known one, an invalid value with what it must be, and `undefined` is as not given.
+describe("every table of options", () => {
+  const memory = MemoryListener.make()
+  const tables: ReadonlyArray<readonly [name: string, table: OptionTable, give: (options: object) => unknown]> = [
+    ["of the engine", ServerConfig.table, (options) => ServerConfig.make(options)],
+    ["of the facade", Options.table, (options) => Options.read(options)],
+    ["of the Effect door's apps", EffectOptions.door, (options) => EffectOptions.check(options)],
+    ["of the Effect door", EffectOptions.table, (options) => EffectOptions.split(options)],
+    ["of a listener", listenerTable, (options) => checkListener(options)],
+    ["of TLS", tlsTable, (options) => checkTls(options)],
+    ["of a stop", stopTable, (options) => stopOptions(options)],
+    ["of a post hook", hookTable, (options) => checkHookOptions(options)],
+    ["of a listener in memory", connectionTable, (options) => MemoryListener.make(options)],
+    ["of a connection in memory", connectionTable, (options) => checkedConnect(options)]
+  ]
+  const checkedConnect = (options: object) => {
+    try {
+      return memory.connect(options)
+    } catch (error) {
+      // valid options, and no server
+      if (error instanceof OptionError) throw error
+    }
+  }
+  const bound: ReadonlyArray<string> = Object.keys(listenerTable)
+
+  describe.each(tables)("%s", (name, table, give) => {
+    it("takes undefined for not given", () => {
+      expect(() => give(Object.fromEntries(namesOf(table).map((option) => [option, undefined])))).not.toThrow()
+    })
+
+    it("refuses what is no object", () => {
+      for (const given of [5, "text", null, [], true]) {
+        expect(() => give(given as never)).toThrow(
+          /^(options|tls): (must be an object|give the options)/
+        )
+      }
+    })
+
+    it("suggests the nearest name, and lists all", () => {
+      for (const option of namesOf(table)) {
+        const error = thrownBy(() => give({ [`${option}x`]: 1 }))
+        expect(error.option).toBe(`${option}x`)
+        expect(error.description).toMatch(
+          new RegExp(`^did you mean (\\w+\\.)?${option}\\? .*; known are .*\\b${option}\\b`)
+        )
+      }
+    })
+
+    it("says what a value must be", () => {
+      for (const option of namesOf(table)) {
+        // a path where the contents of a file are expected is explained instead
+        if (table[option].meant === "anything" || table[option].explain !== undefined) continue
+        if (name === "of the Effect door" && bound.includes(option)) continue
+        const error = thrownBy(() => give({ [option]: Symbol.iterator }))
+        expect(error.option).toBe(option)
+        expect(error.description).toMatch(/^must be .*; it is /)
+      }
+    })
+
+    it("judges the options within a group", () => {
+      for (const option of namesOf(table)) {
+        const within = table[option].group
+        for (const inner of within === undefined ? [] : namesOf(within)) {
+          expect(thrownBy(() => give({ [option]: { [`${inner}x`]: 1 } })).description)
+            .toContain(`did you mean ${option}.${inner}?`)
+          expect(thrownBy(() => give({ [option]: { [inner]: Symbol.iterator } })).message)
+            .toContain(`${option}.${inner}: must be `)
+        }
+      }
+    })
+  })
+
+  it("of the Effect door's post hooks: the handler dies with what is wrong", async () => {
+    const app = Posthooks.add(() => Effect.void, { detatched: true } as never).pipe(
+      Effect.catchAllDefect((defect) => Effect.succeed(String(defect))),
+      Effect.map((told) => HttpServerResponse.text(String(told)))
+    )
+    const body = HttpClient.get("/").pipe(
+      Effect.flatMap((response) => response.text),
+      Effect.provide(Layer.provideMerge(HttpServer.serve(app), TsgiHttpServer.layerTest))
+    )
+    expect(await Effect.runPromise(Effect.scoped(body))).toMatch(/detatched: did you mean detached\?/)
   })
 })

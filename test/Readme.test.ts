@@ -13,6 +13,8 @@ import { MemoryListener } from "tsgi/testing"
 import type ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as TrustedProxies from "../src/node/TrustedProxies.js"
+import * as FormLimits from "../src/platform/FormLimits.js"
+import * as Upgrade from "../src/platform/Upgrade.js"
 import { compile as compileFormat } from "../src/server/AccessLogFormat.js"
 import * as ServerConfig from "../src/server/ServerConfig.js"
 import * as Options from "../src/wsgi/Options.js"
@@ -295,11 +297,12 @@ describe("the tables", () => {
     const [, , websocket] = rows.find(([name]) => name === "websocket") ?? []
     for (const name of properties("WebSocketOptions")) expect(websocket).toContain(name)
     const [, maxPayload] = /maxPayload \(default (\d+)\)/.exec(websocket) ?? []
-    expect(source("Upgrade.ts")).toContain(`maxPayload ?? ${maxPayload}`)
+    expect(String(Upgrade.table.maxPayload.standard)).toBe(maxPayload)
     const [, , forms] = rows.find(([name]) => name === "forms") ?? []
-    for (const name of properties("FormOptions")) {
+    expect(Object.keys(FormLimits.table).sort()).toEqual(properties("FormOptions"))
+    for (const [name, { standard }] of Object.entries(FormLimits.table)) {
       const [, most] = new RegExp(`${name} [^.]*?\\(default (\\w+)\\)`).exec(forms) ?? []
-      expect(source("FormLimits.ts")).toContain(`${name} ?? ${most}`)
+      expect(String(standard), name).toBe(most)
     }
   })
 

@@ -10,8 +10,9 @@
 import { lookup } from "node:dns/promises"
 import * as Net from "node:net"
 import { BindError, bindErrorFrom, OptionError } from "../exchange/ServerError.js"
+import type { TableOf } from "../server/checkOptions.js"
 import { bindHandle, type BoundHandle } from "./bindHandle.js"
-import { check, describe, portOf, validate } from "./listenChecks.js"
+import { check, describe, listenerTable, portOf, validate } from "./listenChecks.js"
 import type { BoundSocket, ListenOptions } from "./ListenOptions.js"
 import { claim } from "./unixSocket.js"
 
@@ -49,10 +50,11 @@ export const bind = async (options: BindOptions = {}): Promise<BoundSocket> => {
   }
 }
 
-const known = ["port", "host", "backlog", "ipv6Only", "reusePort", "path", "mode"]
+const { backlog, host, ipv6Only, mode, path, port, reusePort } = listenerTable
+const table: TableOf<BindOptions> = { port, host, backlog, ipv6Only, reusePort, path, mode }
 
 const checkBind = (options: BindOptions): void => {
-  check(options, "bind", known)
+  check(options, "bind", table)
   validate(options, undefined)
 }
 

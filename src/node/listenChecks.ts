@@ -3,33 +3,54 @@
  *
  * @since 0.2.0
  */
-import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
 import { Buffer } from "node:buffer"
 import { format } from "../exchange/Address.js"
 import { OptionError } from "../exchange/ServerError.js"
-import { noSuchOption } from "../server/OptionNames.js"
+import { checkOptions, type OptionTable, type TableOf } from "../server/checkOptions.js"
+import { listOf, number, oneOf, text, yesOrNo } from "../server/optionKinds.js"
 import type { ListenOptions, TlsOptions } from "./ListenOptions.js"
 import * as TrustedProxies from "./TrustedProxies.js"
 
 /**
- * Throws an `OptionError` that names an option which is unknown or cannot be meant, whatever the others are. Options that do
- * not go together, or not with the system, fail the binding. `who` has these options, all or the ones that are `known`.
+ * The options of a listener.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const listenerTable: TableOf<ListenOptions> = {
+  port: {
+    ...number({ most: 65_535, whole: true }),
+    accepts: (given) => isPort(typeof given === "string" && /^[0-9]+$/.test(given) ? Number(given) : given)
+  },
+  host: text,
+  backlog: number({ least: 1, whole: true }),
+  ipv6Only: yesOrNo,
+  reusePort: yesOrNo,
+  path: text,
+  mode: { meant: "a number, such as 0o660", accepts: (given) => typeof given === "number" },
+  fd: number({ whole: true }),
+  socket: {
+    meant: "what bind gave",
+    accepts: (given) => Predicate.hasProperty(given, "take") && typeof given.take === "function"
+  },
+  proxy: { ...oneOf("v1", "v2", "any"), meant: "\"v1\", \"v2\" or \"any\", or absent" },
+  proxyFrom: listOf("addresses", (each) => typeof each === "string"),
+  keepAliveInitialDelay: number({ least: 1000, most: 2 ** 31 - 1, unit: "milliseconds", infinite: true })
+}
+
+const { accepts: isPort } = number({ most: 65_535, whole: true })
+
+/**
+ * Throws an `OptionError` that names an option which is unknown or invalid, whatever the others are. Options that do not go
+ * together, or not with the system, fail the binding. `who` has the options of the table.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const check = (options: ListenOptions, who = "a listener", known = listenerNames): void => {
-  for (const option of Object.keys(options)) {
-    if (known.includes(option)) continue
-    throw new OptionError({ option, description: noSuchOption(option, known, `${who} has no such option`) })
-  }
-  for (const [option, [meant, holds]] of Object.entries(checks)) {
-    const given: unknown = Reflect.get(options, option)
-    if (given === undefined || holds(given)) continue
-    throw new OptionError({ option, description: `must be ${meant}; it is ${Inspectable.toStringUnknown(given)}` })
-  }
-  // names an entry that is none
+export const check = (options: ListenOptions, who = "a listener", table: OptionTable = listenerTable): void => {
+  checkOptions(options, table, { unknown: `${who} has no such option` })
+  // throws for an entry that is no address
   if (options.proxyFrom !== undefined) TrustedProxies.make(options.proxyFrom, "proxyFrom")
   if (options.reusePort === true && portOf(options) > 0 && !sharesPorts(process.versions.node)) {
     // node:net would ignore it
@@ -45,52 +66,6 @@ export const check = (options: ListenOptions, who = "a listener", known = listen
  * @category constants
  */
 export const defaultProxyFrom: ReadonlyArray<string> = ["127.0.0.0/8", "::1", "unix"]
-
-type Check = readonly [meant: string, holds: (given: unknown) => boolean]
-
-const whole = (from: number, to: number) => (given: unknown): boolean =>
-  typeof given === "number" && Number.isInteger(given) && given >= from && given <= to
-const isPort = whole(0, 65_535)
-const text: Check = ["text", (given) => typeof given === "string" && given !== ""]
-const yesOrNo: Check = ["true or false", (given) => typeof given === "boolean"]
-
-const checks: Readonly<Record<keyof ListenOptions, Check>> = {
-  port: [
-    "a whole number from 0 to 65535",
-    (given) => isPort(typeof given === "string" && /^[0-9]+$/.test(given) ? Number(given) : given)
-  ],
-  host: text,
-  backlog: ["a whole number, 1 or more", whole(1, Infinity)],
-  ipv6Only: yesOrNo,
-  reusePort: yesOrNo,
-  path: text,
-  mode: ["a number, such as 0o660", (given) => typeof given === "number"],
-  fd: ["a whole number, 0 or more", whole(0, Infinity)],
-  socket: [
-    "what bind gave",
-    (given) => Predicate.hasProperty(given, "take") && typeof given.take === "function"
-  ],
-  proxy: [
-    "\"v1\", \"v2\" or \"any\", or absent",
-    (given) => given === "v1" || given === "v2" || given === "any"
-  ],
-  proxyFrom: [
-    "a list of addresses",
-    (given) => Array.isArray(given) && given.every((each) => typeof each === "string")
-  ],
-  keepAliveInitialDelay: [
-    "a number of milliseconds from 1000 to 2147483647, or Infinity",
-    (given) => typeof given === "number" && (given === Infinity || (given >= 1000 && given <= 2 ** 31 - 1))
-  ]
-}
-
-/**
- * Those that there are.
- *
- * @since 0.2.0
- * @category constants
- */
-export const listenerNames: ReadonlyArray<string> = Object.keys(checks)
 
 const sharesPorts = (version: string): boolean => {
   const [major, minor] = version.split(".").map(Number)

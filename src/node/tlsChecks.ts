@@ -6,119 +6,115 @@
 import * as Predicate from "effect/Predicate"
 import type * as Net from "node:net"
 import type * as Tls from "node:tls"
-import { OptionError } from "../exchange/ServerError.js"
-import { kindOf, noSuchOption } from "../server/OptionNames.js"
+import { checkOption, checkOptions, type Option } from "../server/checkOptions.js"
+import { anything } from "../server/optionKinds.js"
+import { kindOf } from "../server/OptionNames.js"
 
 /**
- * Throws an `OptionError` for what are no options, for one that is unknown or the listener's own, and for a path where
- * node:tls takes what is in the file.
+ * Throws an `OptionError` for options that are no object, for one that is unknown or the listener's own, and for a path where
+ * node:tls takes the contents of the file.
  *
  * @since 0.2.0
  * @category constructors
  */
-export const checkTls = (options: unknown): void => {
-  if (!Predicate.isRecord(options)) {
-    throw new OptionError({
-      option: "tls",
-      description:
-        `give the options of TLS, such as { cert: readFileSync("cert.pem"), key: readFileSync("key.pem") }, not ${
-          kindOf(options)
-        }`
-    })
-  }
-  for (const [option, value] of Object.entries(options)) {
-    if (value === undefined) continue
-    if (listeners.includes(option)) {
-      throw new OptionError({ option, description: "is the listener's own, and cannot be set with TLS" })
-    }
-    if (!known.includes(option)) {
-      throw new OptionError({ option, description: noSuchOption(option, known, "TLS has no such option") })
-    }
-    if (option === "ticketKeys") checkTicketKeys(value)
-    if (contents.includes(option)) { for (const part of partsOf(value)) checkContent(option, part) }
-  }
-}
+export const checkTls = (options: unknown): void =>
+  checkOptions(options, table, {
+    argument: "tls",
+    noObject: `give the options of TLS, such as { cert: readFileSync("cert.pem"), key: readFileSync("key.pem") }`,
+    unknown: "TLS has no such option"
+  })
 
 /**
- * Throws an `OptionError` for what cannot be the keys of session tickets.
+ * Throws an `OptionError` for invalid keys of session tickets.
  *
  * @since 0.2.0
  * @category constructors
  */
-export const checkTicketKeys = (keys: unknown): void => {
-  if (Predicate.isUint8Array(keys) && keys.length === 48) return
-  throw new OptionError({
-    option: "ticketKeys",
-    description: `must be 48 bytes, such as randomBytes(48); ${
+export const checkTicketKeys = (keys: unknown): void => checkOption("ticketKeys", keys, ticketKeys)
+
+const ticketKeys: Option = {
+  meant: "48 bytes, such as randomBytes(48)",
+  accepts: (keys) => Predicate.isUint8Array(keys) && keys.length === 48,
+  explain: (keys) =>
+    `must be 48 bytes, such as randomBytes(48); ${
       Predicate.isUint8Array(keys) ? `there are ${keys.length}` : `it is ${kindOf(keys)}`
     }`
-  })
 }
+
+// of certificates and keys
+const contents: Option = {
+  meant: "what is in the file",
+  accepts: (value) => pathIn(value) === undefined,
+  explain: (value) => `takes what is in the file, not its path: give readFileSync(${JSON.stringify(pathIn(value))})`
+}
+
+const notHere: Option = { ...anything, misplaced: "is the listener's own, and cannot be set with TLS" }
 
 // those of the listening socket, which are given to `listen` or are what the server needs
 const own = {
-  allowHalfOpen: true,
-  pauseOnConnect: true,
-  noDelay: true,
-  keepAlive: true,
-  keepAliveInitialDelay: true
-} satisfies Partial<
-  Record<keyof Net.ServerOpts, true>
->
+  allowHalfOpen: notHere,
+  pauseOnConnect: notHere,
+  noDelay: notHere,
+  keepAlive: notHere,
+  keepAliveInitialDelay: notHere
+} satisfies Partial<Record<keyof Net.ServerOpts, Option>>
 
 const names = {
-  ALPNCallback: true,
-  ALPNProtocols: true,
-  SNICallback: true,
-  allowPartialTrustChain: true,
-  ca: true,
-  cert: true,
-  ciphers: true,
-  clientCertEngine: true,
-  crl: true,
-  dhparam: true,
-  ecdhCurve: true,
-  enableTrace: true,
-  handshakeTimeout: true,
-  highWaterMark: true,
-  honorCipherOrder: true,
-  key: true,
-  maxVersion: true,
-  minVersion: true,
-  passphrase: true,
-  pfx: true,
-  privateKeyEngine: true,
-  privateKeyIdentifier: true,
-  pskCallback: true,
-  pskIdentityHint: true,
-  rejectUnauthorized: true,
-  requestCert: true,
-  secureContext: true,
-  secureOptions: true,
-  secureProtocol: true,
-  sessionIdContext: true,
-  sessionTimeout: true,
-  sigalgs: true,
-  ticketKeys: true
-} satisfies Record<Exclude<keyof Tls.TlsOptions, keyof typeof own>, true>
+  ALPNCallback: anything,
+  ALPNProtocols: anything,
+  SNICallback: anything,
+  allowPartialTrustChain: anything,
+  ca: contents,
+  cert: contents,
+  ciphers: anything,
+  clientCertEngine: anything,
+  crl: contents,
+  dhparam: anything,
+  ecdhCurve: anything,
+  enableTrace: anything,
+  handshakeTimeout: anything,
+  highWaterMark: anything,
+  honorCipherOrder: anything,
+  key: contents,
+  maxVersion: anything,
+  minVersion: anything,
+  passphrase: anything,
+  pfx: contents,
+  privateKeyEngine: anything,
+  privateKeyIdentifier: anything,
+  pskCallback: anything,
+  pskIdentityHint: anything,
+  rejectUnauthorized: anything,
+  requestCert: anything,
+  secureContext: anything,
+  secureOptions: anything,
+  secureProtocol: anything,
+  sessionIdContext: anything,
+  sessionTimeout: anything,
+  sigalgs: anything,
+  ticketKeys
+} satisfies Record<Exclude<keyof Tls.TlsOptions, keyof typeof own>, Option>
 
-const listeners = Object.keys(own)
-// the last one came with Node 22.13
-const known = [...Object.keys(names), "blockList"]
-const contents = ["ca", "cert", "crl", "key", "pfx"]
+/**
+ * The options of TLS.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const table = {
+  ...names,
+  // came with Node 22.13
+  blockList: anything,
+  ...own
+}
 
 // each may be one, a list, or an object that has a passphrase beside
-const partsOf = (value: unknown): ReadonlyArray<unknown> =>
-  (Array.isArray(value) ? value : [value]).map((part: unknown) =>
-    Predicate.isRecord(part) && !Predicate.isUint8Array(part) ? part.pem ?? part.buf : part
-  )
-
-const checkContent = (option: string, part: unknown): void => {
-  if (typeof part !== "string" || !isPath(part)) return
-  throw new OptionError({
-    option,
-    description: `takes what is in the file, not its path: give readFileSync(${JSON.stringify(part)})`
-  })
+const pathIn = (value: unknown): string | undefined => {
+  for (const given of Array.isArray(value) ? value : [value]) {
+    const part: unknown = Predicate.isRecord(given) && !Predicate.isUint8Array(given) ? given.pem ?? given.buf : given
+    if (typeof part === "string" && isPath(part)) return part
+  }
+  return undefined
 }
 
 // what is in such a file has lines, or at least no such end and beginning

@@ -8,6 +8,8 @@ import * as Multipart from "@effect/platform/Multipart"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { complete, type DefaultsOf } from "../server/checkOptions.js"
+import { number } from "../server/optionKinds.js"
 
 /**
  * Bounds on one form (RFC 7578), beside those of @effect/platform's `Multipart`; what passes one is answered 413. `Infinity`
@@ -36,16 +38,25 @@ export interface FormOptions {
  */
 export type FormLimits = { readonly [K in keyof FormOptions]-?: number }
 
+const amount = number({ whole: true, infinite: true })
+const bytes = number({ whole: true, unit: "bytes", infinite: true })
+
+/**
+ * @since 0.2.0
+ * @category constants
+ */
+export const table: DefaultsOf<FormLimits> = {
+  maxFields: { ...amount, standard: 1000 },
+  maxFieldsSize: { ...bytes, standard: 10_485_760 },
+  maxFiles: { ...amount, standard: 100 },
+  maxTotalSize: { ...bytes, standard: Infinity }
+}
+
 /**
  * @since 0.2.0
  * @category constructors
  */
-export const make = (options: FormOptions = {}): FormLimits => ({
-  maxFields: options.maxFields ?? 1000,
-  maxFieldsSize: options.maxFieldsSize ?? 10_485_760,
-  maxFiles: options.maxFiles ?? 100,
-  maxTotalSize: options.maxTotalSize ?? Infinity
-})
+export const make = (options?: FormOptions): FormLimits => complete(table, options)
 
 /**
  * How to read one form: what its parser is told, what is counted beside it, and what the bounds are called.

@@ -3,15 +3,14 @@
  *
  * @since 0.1.0
  */
-import * as Predicate from "effect/Predicate"
-import { OptionError } from "../exchange/ServerError.js"
-import { listenerNames } from "../node/listenChecks.js"
+import { listenerTable } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListener.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
-import { kindOf, noSuchOption, pathsIn } from "../server/OptionNames.js"
+import { checkOptions, pick, type TableOf } from "../server/checkOptions.js"
+import { anything, group, listOf, number, yesOrNo } from "../server/optionKinds.js"
 import * as ServerConfig from "../server/ServerConfig.js"
-import type { FormOptions } from "./FormLimits.js"
-import type { WebSocketOptions } from "./Upgrade.js"
+import * as FormLimits from "./FormLimits.js"
+import * as Upgrade from "./Upgrade.js"
 
 /**
  * Where and how to serve. Everything but the listening address has a default.
@@ -46,8 +45,8 @@ export interface DoorOptions {
    */
   readonly maxBufferedBody?: number | undefined
   /** Bounds on forms, by number and in bytes. */
-  readonly forms?: FormOptions | undefined
-  readonly websocket?: WebSocketOptions | undefined
+  readonly forms?: FormLimits.FormOptions | undefined
+  readonly websocket?: Upgrade.WebSocketOptions | undefined
 }
 
 /**
@@ -68,7 +67,40 @@ export const defaults = {
 } as const satisfies ServerConfig.Partial
 
 /**
- * What each layer is to be told. Throws an `OptionError` for a setting of the engine that is unknown or cannot be meant.
+ * The options that are this door's own.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const door: TableOf<DoorOptions> = {
+  interruptOnDisconnect: yesOrNo,
+  maxBufferedBody: number({ whole: true, unit: "bytes", infinite: true }),
+  forms: group(FormLimits.table),
+  websocket: group(Upgrade.table)
+}
+
+const { trustedProxies: _, ...engine } = ServerConfig.table
+
+/**
+ * All options of this door.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const table: TableOf<Options> = {
+  ...listenerTable,
+  tls: anything,
+  ...door,
+  ...engine,
+  trustedProxies: listOf("addresses")
+}
+
+// what a listener is told is checked when it is bound, which fails with a BindError
+const checkedLater: ReadonlyArray<string> = Object.keys(listenerTable)
+
+/**
+ * What each layer is to be told. Throws an `OptionError` for an option that is unknown, and for one of the engine's or of this
+ * door's that is invalid.
  *
  * @since 0.1.0
  * @category conversions
@@ -79,151 +111,33 @@ export const split = (options: Options): {
   readonly door: DoorOptions
   readonly config: ServerConfig.Config
 } => {
-  if (typeof options !== "object" || options === null) {
-    throw new OptionError({ option: "options", description: `must be an object, not ${kindOf(options)}` })
-  }
-  for (const option of Object.keys(options)) {
-    if (names.includes(option)) continue
-    const meant = [...names, ...doorNames, ...pathsIn(ServerConfig.defaults)]
-    throw new OptionError({ option, description: noSuchOption(option, names, undefined, meant) })
-  }
-  const {
-    backlog,
-    fd,
-    host,
-    ipv6Only,
-    keepAliveInitialDelay,
-    mode,
-    path,
-    port,
-    proxy,
-    proxyFrom,
-    reusePort,
-    socket,
-    tls,
-    ...withoutListening
-  } = options
-  const { forms, interruptOnDisconnect, maxBufferedBody, trustedProxies, websocket, ...config } = withoutListening
+  checkOptions(options, table, { unchecked: checkedLater })
+  const { fd, host, limits, path, socket, tls, trustedProxies } = options
   // without a host: where NodeHttpServer listens, so that a swap takes nobody's connections away
   const everywhere = path === undefined && fd === undefined && socket === undefined ? "*" : undefined
-  const listening = {
-    backlog,
-    fd,
-    host: host ?? everywhere,
-    ipv6Only,
-    keepAliveInitialDelay,
-    mode,
-    path,
-    port,
-    proxy,
-    proxyFrom,
-    reusePort,
-    socket
+  return {
+    listening: { ...pick(options, listenerTable), host: host ?? everywhere },
+    tls,
+    door: pick(options, door),
+    config: ServerConfig.make({
+      ...pick(options, engine),
+      halfClose: options.halfClose ?? defaults.halfClose,
+      fieldCase: options.fieldCase ?? defaults.fieldCase,
+      trustedProxies: trustedProxies === undefined ? undefined : TrustedProxies.make(trustedProxies),
+      limits: {
+        ...limits,
+        requestLine: limits?.requestLine ?? defaults.limits.requestLine,
+        fieldLine: limits?.fieldLine ?? defaults.limits.fieldLine,
+        connections: limits?.connections ?? defaults.limits.connections
+      }
+    })
   }
-  const door = { forms, interruptOnDisconnect, maxBufferedBody, websocket }
-  const { limits } = config
-  const whole = ServerConfig.make({
-    ...config,
-    halfClose: config.halfClose ?? defaults.halfClose,
-    fieldCase: config.fieldCase ?? defaults.fieldCase,
-    trustedProxies: trustedProxies === undefined ? undefined : readProxies(trustedProxies),
-    limits: {
-      ...limits,
-      requestLine: limits?.requestLine ?? defaults.limits.requestLine,
-      fieldLine: limits?.fieldLine ?? defaults.limits.fieldLine,
-      connections: limits?.connections ?? defaults.limits.connections
-    }
-  })
-  return { listening, tls, door, config: whole }
 }
 
 /**
- * Throws an `OptionError` for one of this door's own that is unknown or cannot be meant: callers may not be held to the
- * types. `ws` takes 0, and what is no 32-bit number, for no bound at all.
+ * Throws an `OptionError` for an option of this door that is unknown or invalid: not all callers are held to the types.
  *
  * @since 0.1.0
  * @category conversions
  */
-export const check = ({ forms, interruptOnDisconnect, maxBufferedBody, websocket, ...rest }: DoorOptions): void => {
-  for (const [option, group] of Object.entries({ forms, websocket })) {
-    const given: unknown = group
-    if (given === undefined || Predicate.isRecord(given)) continue
-    throw new OptionError({ option, description: `must be an object, not ${kindOf(given)}` })
-  }
-  const { highWaterMark, idle, maxPayload, perMessageDeflate, ...others } = websocket ?? {}
-  const { maxFields, maxFieldsSize, maxFiles, maxTotalSize, ...otherForms } = forms ?? {}
-  const unknown = [
-    ...Object.keys(rest),
-    ...Object.keys(others).map((name) => `websocket.${name}`),
-    ...Object.keys(otherForms).map((name) => `forms.${name}`)
-  ]
-  for (const option of unknown) {
-    const group = option.slice(0, option.lastIndexOf(".") + 1)
-    const known = doorNames.filter((name) => name.startsWith(group) && !name.slice(group.length).includes("."))
-    const own = known.map((name) => name.slice(group.length))
-    throw new OptionError({ option, description: noSuchOption(option, own, undefined, doorNames) })
-  }
-  const must = (option: string, holds: boolean, what: string, value: boolean | number | undefined) => {
-    if (value === undefined || holds) return
-    throw new OptionError({ option, description: `must be ${what}; it is ${String(value)}` })
-  }
-  const within = (value: number | undefined, least: number, most: number): boolean =>
-    value === Infinity || (value !== undefined && Number.isInteger(value) && value >= least && value <= most)
-  must("interruptOnDisconnect", typeof interruptOnDisconnect === "boolean", "a boolean", interruptOnDisconnect)
-  const amounts = {
-    maxBufferedBody,
-    "forms.maxFieldsSize": maxFieldsSize,
-    "forms.maxTotalSize": maxTotalSize
-  }
-  for (const [option, value] of Object.entries(amounts)) {
-    must(option, within(value, 0, Infinity), "a whole number of bytes, 0 or more, or Infinity", value)
-  }
-  for (const [option, value] of Object.entries({ "forms.maxFields": maxFields, "forms.maxFiles": maxFiles })) {
-    must(option, within(value, 0, Infinity), "a whole number, 0 or more, or Infinity", value)
-  }
-  must(
-    "websocket.maxPayload",
-    within(maxPayload, 1, 2 ** 31 - 1),
-    "a whole number of bytes, from 1 to 2147483647, or Infinity",
-    maxPayload
-  )
-  must(
-    "websocket.highWaterMark",
-    within(highWaterMark, 1, Infinity),
-    "a whole number of bytes, 1 or more, or Infinity",
-    highWaterMark
-  )
-  must(
-    "websocket.idle",
-    typeof idle === "number" && idle >= 1,
-    "a number of milliseconds, 1 or more, or Infinity",
-    idle
-  )
-  must("websocket.perMessageDeflate", typeof perMessageDeflate === "boolean", "a boolean", perMessageDeflate)
-}
-
-// `satisfies` holds them to the types
-const formNames = Object.keys(
-  { maxFields: 0, maxFieldsSize: 0, maxFiles: 0, maxTotalSize: 0 } satisfies Record<keyof FormOptions, 0>
-)
-const socketNames = Object.keys(
-  { highWaterMark: 0, idle: 0, maxPayload: 0, perMessageDeflate: 0 } satisfies Record<keyof WebSocketOptions, 0>
-)
-const doorNames = [
-  ...Object.keys(
-    { interruptOnDisconnect: 0, maxBufferedBody: 0, forms: 0, websocket: 0 } satisfies Record<keyof DoorOptions, 0>
-  ),
-  ...formNames.map((name) => `forms.${name}`),
-  ...socketNames.map((name) => `websocket.${name}`)
-]
-const names = [
-  ...listenerNames,
-  "tls",
-  ...doorNames.filter((name) => !name.includes(".")),
-  ...Object.keys(ServerConfig.defaults)
-]
-
-const readProxies = (given: unknown): ReturnType<typeof TrustedProxies.make> => {
-  if (Array.isArray(given)) return TrustedProxies.make(given)
-  throw new OptionError({ option: "trustedProxies", description: `must be a list; it is ${String(given)}` })
-}
+export const check = (options: DoorOptions): void => checkOptions(options, door)

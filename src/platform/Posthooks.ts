@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Outcome } from "../exchange/Outcome.js"
+import { checkHookOptions, type PostHookOptions } from "../server/hookOptions.js"
 import { fiberRefsOf } from "./internal.js"
 import { ServerRequest } from "./ServerRequest.js"
 
@@ -32,18 +33,19 @@ export class PosthooksError extends Data.TaggedError("PosthooksError")<{
  * handler failed, or the server stopped, and it is told which. Hooks run in order of registration, with the services and
  * the settings (fiber refs) of the handler that added them, in a fiber of their own; a single `Effect.sync`, which sees
  * neither, needs none. None is interrupted with the request, a failure is logged and keeps no other from running. The next
- * request on the connection waits for them, unless `detached`; the server's stop waits in any case.
+ * request on the connection waits for them, unless `detached`; the server's stop waits in any case. Dies with an `OptionError` for an option that is unknown or invalid.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const add = <R>(
   hook: (outcome: Outcome) => Effect.Effect<unknown, unknown, R>,
-  options?: { readonly detached?: boolean | undefined }
+  options?: PostHookOptions
 ): Effect.Effect<void, PosthooksError, R | HttpServerRequest> =>
   Effect.withFiberRuntime<void, PosthooksError, R | HttpServerRequest>((fiber) => {
     const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest)
     if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
+    if (options !== undefined) checkHookOptions(options)
     // the hook's fiber begins with all that this one has: to provide it there would cost several times as much
     request.source.postHook(hook, { detached: options?.detached, fiberRefs: fiberRefsOf(fiber) })
     return Effect.void

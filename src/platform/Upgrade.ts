@@ -12,6 +12,8 @@ import { Duplex } from "node:stream"
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws"
 import { ResponseError } from "../exchange/ServerError.js"
 import * as UpgradeRequest from "../node/upgradeRequest.js"
+import { complete, type DefaultsOf } from "../server/checkOptions.js"
+import { number, yesOrNo } from "../server/optionKinds.js"
 import * as Alive from "./Alive.js"
 import { Goodbye } from "./Goodbye.js"
 import type { RequestCall, ServerRequest } from "./ServerRequest.js"
@@ -46,25 +48,47 @@ export interface WebSocketOptions {
 }
 
 /**
+ * `ws` takes 0, and a number of more than 31 bits, for no bound at all, so neither is accepted.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const table: DefaultsOf<WebSocketSettings> = {
+  maxPayload: {
+    ...number({ least: 1, most: 2 ** 31 - 1, whole: true, unit: "bytes", infinite: true }),
+    standard: 16_777_216
+  },
+  perMessageDeflate: { ...yesOrNo, standard: true },
+  idle: { ...number({ least: 1, unit: "milliseconds", infinite: true }), standard: 60_000 },
+  highWaterMark: { ...number({ least: 1, whole: true, unit: "bytes", infinite: true }), standard: 1_048_576 }
+}
+
+interface WebSocketSettings {
+  readonly maxPayload: number
+  readonly perMessageDeflate: boolean
+  readonly idle: number
+  readonly highWaterMark: number
+}
+
+/**
  * Makes what turns a request into a Socket. The connection is taken over when the Socket is run.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: WebSocketOptions = {}) => {
+export const make = (options?: WebSocketOptions) => {
+  const { highWaterMark, idle, maxPayload, perMessageDeflate } = complete(table, options)
   const settings: ServerOptions = {
     noServer: true,
     clientTracking: false,
     // one frame in a tick: a client may have sent thousands, and others are to have their turns
     allowSynchronousEvents: false,
-    maxPayload: options.maxPayload ?? 16_777_216,
-    perMessageDeflate: options.perMessageDeflate === false
-      ? false
-      : { serverNoContextTakeover: true, clientNoContextTakeover: true, concurrencyLimit: 10 }
+    maxPayload,
+    perMessageDeflate: perMessageDeflate &&
+      { serverNoContextTakeover: true, clientNoContextTakeover: true, concurrencyLimit: 10 }
   }
   const server = new WebSocketServer(settings)
   const fault = faults(settings)
-  const { highWaterMark = 1_048_576, idle = 60_000 } = options
   return (call: RequestCall, request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> =>
     Effect.suspend(() => {
       const wrong = fault(call, request)

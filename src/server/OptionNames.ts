@@ -22,18 +22,6 @@ export const noSuchOption = (
 }
 
 /**
- * What is in the groups of some options, by its path: `limits.body`, `timeouts.idle`.
- *
- * @since 0.2.0
- */
-export const pathsIn = (options: object): ReadonlyArray<string> =>
-  Object.entries(options).flatMap(([group, within]: [string, unknown]) =>
-    typeof within === "object" && within !== null
-      ? Object.entries(within).flatMap(([name, value]) => typeof value === "function" ? [] : [`${group}.${name}`])
-      : []
-  )
-
-/**
  * The name that was most likely meant; `undefined` where none is near.
  *
  * @since 0.2.0

@@ -3,10 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as Inspectable from "effect/Inspectable"
-import * as Predicate from "effect/Predicate"
-import { OptionError } from "../exchange/ServerError.js"
-import { noSuchOption } from "./OptionNames.js"
+import { checkOptions, type TableOf } from "./checkOptions.js"
+import { number } from "./optionKinds.js"
 
 /**
  * What a stop did.
@@ -54,37 +52,23 @@ export interface StopOptions {
 }
 
 /**
- * What a stop is asked for. Throws an `OptionError` for an option that is unknown or cannot be meant.
+ * What a stop is asked for. Throws an `OptionError` for an option that is unknown or invalid.
  *
  * @since 0.2.0
  * @category accessors
  */
 export const stopOptions = (options: StopOptions = {}): StopOptions => {
-  const given: unknown = options
-  if (!Predicate.isRecord(given)) {
-    throw new OptionError({
-      option: "options",
-      description: `must be an object, such as { grace: 5000 }; it is ${Inspectable.toStringUnknown(given)}`
-    })
-  }
-  for (const [option, value] of Object.entries(given)) {
-    const known = limits.get(option)
-    if (known === undefined) {
-      throw new OptionError({
-        option,
-        description: noSuchOption(option, [...limits.keys()])
-      })
-    }
-    if (value === undefined || (typeof value === "number" && value >= 0 && value <= known.most)) continue
-    throw new OptionError({
-      option,
-      description: `must be a number of milliseconds, ${known.meant}; it is ${Inspectable.toStringUnknown(value)}`
-    })
-  }
+  checkOptions(options, table, { noObject: "must be an object, such as { grace: 5000 }" })
   return options
 }
 
-const limits: ReadonlyMap<string, { readonly most: number; readonly meant: string }> = new Map([
-  ["grace", { most: Infinity, meant: "0 or more, or Infinity" }],
-  ["settle", { most: Number.MAX_VALUE, meant: "0 or more" }]
-])
+/**
+ * The options of a stop.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const table: TableOf<StopOptions> = {
+  grace: number({ unit: "milliseconds", infinite: true }),
+  settle: number({ unit: "milliseconds" })
+}

@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers"
 import { type Address, format } from "../exchange/Address.js"
 import { type BindError, bindErrorFrom } from "../exchange/ServerError.js"
 import type { Acceptor, Listener } from "../server/Listener.js"
-import { connection, type MemoryOptions, type MemoryTransport } from "./MemoryTransport.js"
+import { checkConnection, connection, type MemoryOptions, type MemoryTransport } from "./MemoryTransport.js"
 import { type Channel, WireClient } from "./WireClient.js"
 
 /**
@@ -32,17 +32,19 @@ export interface Memory {
   readonly listener: Bindable
   /** Where it pretends to listen. */
   readonly address: Address
-  /** Connects. Throws when nobody listens. Options here go before those of the listener. */
+  /** Connects. Throws when nobody listens, and an `OptionError` for an invalid option. Options here go before those of the listener. */
   readonly connect: (options?: MemoryOptions) => WireClient
 }
 
 /**
- * Makes a listener in memory, with options for all of its connections. It can be bound again after it was closed.
+ * Makes a listener in memory, with options for all of its connections. It can be bound again after it was closed. Throws an
+ * `OptionError` for an option that is unknown or invalid.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (options: MemoryOptions = {}): Memory => {
+  checkConnection(options)
   const address: Address = { _tag: "Tcp", host: "127.0.0.1", port: options.tls === undefined ? 80 : 443 }
   let acceptor: Acceptor | undefined
   let port = 49_151
@@ -65,6 +67,7 @@ export const make = (options: MemoryOptions = {}): Memory => {
         )
     },
     connect: (own) => {
+      if (own !== undefined) checkConnection(own)
       const accepting = acceptor
       if (accepting === undefined) throw new Error(`nobody listens on ${format(address)}`)
       const remote: Address = { _tag: "Tcp", host: "127.0.0.1", port: ++port }

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import * as Predicate from "effect/Predicate"
 import { AsyncResource } from "node:async_hooks"
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
@@ -13,6 +14,8 @@ import { setImmediate } from "node:timers"
 import type { Address } from "../exchange/Address.js"
 import { type TransportError, transportErrorFrom } from "../exchange/ServerError.js"
 import type { TlsInfo, Transport, TransportEvents } from "../http1/Transport.js"
+import { checkOptions, type TableOf } from "../server/checkOptions.js"
+import { number, record } from "../server/optionKinds.js"
 
 /**
  * What a connection in memory is like.
@@ -31,6 +34,36 @@ export interface MemoryOptions {
   readonly remote?: Address | undefined
   /** What TLS agreed on, for a connection that looks like a secured one. Default: none. */
   readonly tls?: TlsInfo | undefined
+}
+
+/**
+ * Throws an `OptionError` for an option of a connection that is unknown or invalid.
+ *
+ * @since 0.2.0
+ */
+export const checkConnection = (options: unknown): void => checkOptions(options, table)
+
+const least = number({ least: 1, whole: true, unit: "bytes", infinite: true })
+
+/**
+ * The options of a connection.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const table: TableOf<MemoryOptions> = {
+  bufferSize: least,
+  deliverAtMost: least,
+  takeAtMost: least,
+  remote: {
+    meant: "an address, such as { _tag: \"Tcp\", host: \"192.0.2.1\", port: 5000 }",
+    accepts: (given) =>
+      Predicate.isRecord(given) &&
+      (given._tag === "Tcp"
+        ? typeof given.host === "string" && typeof given.port === "number"
+        : given._tag === "Unix" && typeof given.path === "string")
+  },
+  tls: record
 }
 
 /** One direction: what was written and found no room yet, and before it what is on its way. */

@@ -5,6 +5,7 @@
  */
 import type { Outcome } from "../exchange/Outcome.js"
 import type { Transport } from "../http1/Transport.js"
+import type { PostHookOptions } from "../server/hookOptions.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
@@ -94,14 +95,7 @@ export interface Environ {
  */
 export type PostHook<Args extends ReadonlyArray<unknown> = []> = (env: Environ, ...args: Args) => unknown
 
-/**
- * @since 0.2.0
- * @category models
- */
-export interface PostHookOptions {
-  /** Let the connection go on meanwhile; the server's stop still waits for the hook. Default `false`. */
-  readonly detached?: boolean | undefined
-}
+export type { PostHookOptions }
 
 /**
  * A post hook that is called with its environ alone: the function, or a tuple of it.

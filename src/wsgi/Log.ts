@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
-import { OptionError } from "../exchange/ServerError.js"
 import { onDescriptor, open as openFile, warn } from "../node/LogFile.js"
+import type { Option } from "../server/checkOptions.js"
 import { lookAt } from "../server/lookAt.js"
 
 /**
@@ -36,6 +36,19 @@ export interface LogSink {
   readonly close: () => Promise<void>
 }
 
+/**
+ * What an option that takes a {@link LogTarget} accepts.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const target: Option = {
+  meant: "a logger with info and debug, something with write, a function, a path or a descriptor",
+  accepts: (given) =>
+    typeof given === "string" || typeof given === "number" || typeof given === "function" ||
+    Predicate.hasProperty(given, "info") || Predicate.hasProperty(given, "write")
+}
+
 const nothingHeld = { reopen: (): void => undefined, close: (): Promise<void> => Promise.resolve() }
 
 /**
@@ -57,15 +70,9 @@ export const open = (target: LogTarget = 2, debug: boolean): LogSink => {
         ...nothingHeld
       }
     }
-    if ("write" in target) {
-      listenForErrors(target)
-      const write = guarded((line) => target.write(`${line}\n`))
-      return { info: write, debug: debug ? write : undefined, ...nothingHeld }
-    }
-    throw new OptionError({
-      option: "log",
-      description: "give a logger with info and debug, something with write, a function, a path or a descriptor"
-    })
+    listenForErrors(target)
+    const write = guarded((line) => target.write(`${line}\n`))
+    return { info: write, debug: debug ? write : undefined, ...nothingHeld }
   }
   const { close, reopen, write } = typeof target === "number" ? onDescriptor(target) : openFile(target)
   return { info: write, debug: debug ? write : undefined, reopen, close }

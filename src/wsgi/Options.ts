@@ -8,9 +8,10 @@ import * as TrustedProxies from "../node/TrustedProxies.js"
 import type { Leniency } from "../protocol/limits.js"
 import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
 import type { AccessRecord } from "../server/AccessRecord.js"
+import { checkOptions, type TableOf } from "../server/checkOptions.js"
 import * as Config from "../server/Config.js"
-import { noSuchOption, pathsIn } from "../server/OptionNames.js"
-import type { LogTarget } from "./Log.js"
+import { listOf, number, oneOf, record, yesOrNo } from "../server/optionKinds.js"
+import { type LogTarget, target } from "./Log.js"
 import { formats, type LogEntryFormat } from "./LogEntry.js"
 
 /**
@@ -113,36 +114,17 @@ export interface Settings {
  * @category constructors
  */
 export const read = (options: ServerOptions): Settings => {
-  if (kindOf(options) !== "object") {
-    throw new OptionError({ option: "options", description: `must be an object, not ${kindOf(options)}` })
-  }
-  for (const key of Object.keys(options)) {
-    if (!names.has(key)) {
-      throw new OptionError({
-        option: key,
-        description: noSuchOption(key, [...names.keys()], undefined, [...names.keys(), ...pathsIn(Config.defaults)])
-      })
-    }
-  }
-  for (const [name, type] of names) {
-    const given: unknown = Reflect.get(options, name)
-    if (given !== undefined && !type.split("|").includes(kindOf(given))) {
-      throw new OptionError({
-        option: name,
-        description: `must be ${type.replaceAll("|", " or ")}, not ${kindOf(given)}`
-      })
-    }
-  }
+  checkOptions(options, table)
   const { keepalive = true, limits, maxHttpVersion = "HTTP/1.1", socketTimeout, timeouts } = options
-  const idle = typeof keepalive === "number" && keepalive !== 0 ? seconds("keepalive", keepalive) : undefined
-  const socket = socketTimeout === undefined ? undefined : seconds("socketTimeout", socketTimeout)
+  const idle = typeof keepalive === "number" && keepalive !== 0 ? keepalive * 1000 : undefined
+  const socket = socketTimeout === undefined ? undefined : socketTimeout * 1000
   once("maxSize", options.maxSize, "limits.connections", limits?.connections)
   once("urlLengthLimit", options.urlLengthLimit, "limits.requestLine", limits?.requestLine)
   const trustedProxies = TrustedProxies.make(options.trustedProxies ?? [])
   const config = Config.make({
     limits: {
-      connections: atLeast("maxSize", 1, options.maxSize),
-      requestLine: atLeast("urlLengthLimit", 1, options.urlLengthLimit),
+      connections: options.maxSize,
+      requestLine: options.urlLengthLimit,
       ...limits
     },
     timeouts: {
@@ -157,11 +139,9 @@ export const read = (options: ServerOptions): Settings => {
     parser: options.parser,
     keepAlive: keepalive !== false && keepalive !== 0,
     keepAliveSeconds: typeof keepalive === "number" && keepalive !== Infinity ? Math.floor(keepalive) : undefined,
-    maxMinorVersion: oneOf("maxHttpVersion", maxHttpVersion, ["HTTP/1.1", "HTTP/1.0", "1.1", "1.0"]).endsWith("0")
-      ? 0
-      : 1,
+    maxMinorVersion: maxHttpVersion.endsWith("0") ? 0 : 1,
     fieldCase: options.capitalizeResponseHeaders === false ? "preserve" : "title",
-    halfClose: oneOf<"answer" | "abort">("halfClose", options.halfClose ?? "answer", ["answer", "abort"]),
+    halfClose: options.halfClose,
     multiPhaseBody: options.multiPhaseBody,
     trustedProxies,
     forwarded: options.forwarded,
@@ -177,69 +157,56 @@ export const read = (options: ServerOptions): Settings => {
   return {
     config,
     environ: options.environ,
-    minimumChunkSize: atLeast("minimumChunkSize", 0, options.minimumChunkSize) ?? 4096,
+    minimumChunkSize: options.minimumChunkSize ?? 4096,
     multiprocess: options.multiprocess ?? false,
     format: options.logOutput === false ? undefined : format,
     log: options.log,
     errorLog: options.errorLog,
-    entryFormat: typeof errorFormat === "function"
-      ? errorFormat
-      : formats[oneOf<"text" | "json">("errorFormat", errorFormat, ["text", "json"])]
+    entryFormat: typeof errorFormat === "function" ? errorFormat : formats[errorFormat]
   }
 }
 
-const kindOf = (given: unknown): string => given === null ? "null" : Array.isArray(given) ? "array" : typeof given
-
-const names = new Map<string, string>([
-  ["log", "object|function|string|number"],
-  ["environ", "object"],
-  ["maxSize", "number"],
-  ["maxHttpVersion", "string"],
-  ["minimumChunkSize", "number"],
-  ["logXForwardedFor", "boolean"],
-  ["keepalive", "boolean|number"],
-  ["logOutput", "boolean"],
-  ["logFormat", "string|function"],
-  ["urlLengthLimit", "number"],
-  ["debug", "boolean"],
-  ["socketTimeout", "number"],
-  ["capitalizeResponseHeaders", "boolean"],
-  ["limits", "object"],
-  ["timeouts", "object"],
-  ["rates", "object"],
-  ["parser", "object"],
-  ["trustedProxies", "array"],
-  ["forwarded", "boolean|string|array"],
-  ["halfClose", "string"],
-  ["multiPhaseBody", "boolean"],
-  ["errorLog", "object|function|string|number"],
-  ["errorFormat", "string|function"],
-  ["multiprocess", "boolean"]
-])
+/**
+ * The options of `server`.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const table: TableOf<ServerOptions> = {
+  log: target,
+  environ: record,
+  maxSize: number({ least: 1, infinite: true }),
+  maxHttpVersion: oneOf("HTTP/1.1", "HTTP/1.0", "1.1", "1.0"),
+  minimumChunkSize: number({ unit: "bytes", infinite: true }),
+  logXForwardedFor: yesOrNo,
+  keepalive: {
+    meant: "true, false, 0, or a number of seconds above 0",
+    accepts: (given) => typeof given === "boolean" || (typeof given === "number" && given >= 0)
+  },
+  logOutput: yesOrNo,
+  logFormat: {
+    meant: "a template, \"json\" or a function",
+    accepts: (given) => typeof given === "string" || typeof given === "function"
+  },
+  urlLengthLimit: number({ least: 1, unit: "bytes", infinite: true }),
+  debug: yesOrNo,
+  socketTimeout: number({ above: 0, unit: "seconds", infinite: true }),
+  capitalizeResponseHeaders: yesOrNo,
+  ...Config.groups,
+  trustedProxies: listOf("addresses"),
+  forwarded: Config.believed,
+  halfClose: oneOf("answer", "abort"),
+  multiPhaseBody: yesOrNo,
+  errorLog: target,
+  errorFormat: {
+    meant: "\"text\", \"json\" or a function",
+    accepts: (given) => given === "text" || given === "json" || typeof given === "function"
+  },
+  multiprocess: yesOrNo
+}
 
 // two names for one thing
 const once = (option: string, value: unknown, other: string, given: unknown): void => {
   if (value === undefined || given === undefined || value === given) return
   throw new OptionError({ option, description: `is the same as ${other}, which says otherwise: give one of the two` })
-}
-
-const seconds = (option: string, value: number): number => {
-  if (!(value > 0)) {
-    throw new OptionError({ option, description: `must be a number of seconds above 0; it is ${value}` })
-  }
-  return value * 1000
-}
-
-const atLeast = (option: string, least: number, value: number | undefined): number | undefined => {
-  if (value !== undefined && !(value >= least)) {
-    throw new OptionError({ option, description: `must be a number, ${least} or more; it is ${value}` })
-  }
-  return value
-}
-
-const oneOf = <A extends string>(option: string, value: A, known: ReadonlyArray<A>): A => {
-  if (!known.includes(value)) {
-    throw new OptionError({ option, description: `must be one of ${known.join(", ")}; it is ${value}` })
-  }
-  return value
 }

@@ -5,7 +5,8 @@
  */
 import * as Predicate from "effect/Predicate"
 import { OptionError } from "../exchange/ServerError.js"
-import { kindOf, noSuchOption } from "../server/OptionNames.js"
+import { checkHookOptions } from "../server/hookOptions.js"
+import { kindOf } from "../server/OptionNames.js"
 import type { Environ } from "./Environ.js"
 
 /**
@@ -22,7 +23,7 @@ export const callHook = (entry: unknown, env: Environ): unknown => {
   if (args !== undefined && !isList(args)) {
     throw invalid(`the arguments of a hook are an array, such as ["arg1", "arg2"], not ${kindOf(args)}`)
   }
-  if (options !== undefined) checkOptions(options)
+  if (options !== undefined) checkHookOptions(options, option)
   if (kwargs !== undefined) return hook(env, ...args ?? [], kwargs)
   return args === undefined ? hook(env) : hook(env, ...args)
 }
@@ -37,19 +38,8 @@ const isList = (given: unknown): given is ReadonlyArray<unknown> => Array.isArra
 export const isDetached = (entry: unknown): boolean =>
   Array.isArray(entry) && Predicate.isRecord(entry[3]) && entry[3].detached === true
 
-const checkOptions = (options: unknown): void => {
-  if (!Predicate.isRecord(options)) {
-    throw invalid(`the options of a hook are { detached: true }, not ${kindOf(options)}`)
-  }
-  for (const key of Object.keys(options)) {
-    if (key !== "detached") throw invalid(noSuchOption(key, ["detached"]))
-  }
-  const { detached } = options
-  if (detached !== undefined && typeof detached !== "boolean") {
-    throw invalid(`detached must be true or false, not ${kindOf(detached)}`)
-  }
-}
-
 const aHook = "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?]"
 
-const invalid = (description: string): OptionError => new OptionError({ option: "eventlet.posthooks", description })
+const option = "eventlet.posthooks"
+
+const invalid = (description: string): OptionError => new OptionError({ option, description })

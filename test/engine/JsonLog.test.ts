@@ -135,7 +135,7 @@ it("an entry is written all the same when the format fails, or gives no text", a
 
 it("an errorFormat that is none is refused", () => {
   const options: object = { errorFormat: "yaml" }
-  expect(() => server(MemoryListener.make().listener, app, options)).toThrow(/^errorFormat: must be one of text, json/)
+  expect(() => server(MemoryListener.make().listener, app, options)).toThrow(/^errorFormat: must be "text", "json" or a function/)
 })
 
 it("of a record made by hand what there is not is left out", () => {

@@ -212,7 +212,7 @@ it.each([[undefined, false], [false, false], [true, true]])(
 )
 
 it("an option that is none is told", () => {
-  expect(() => server(listen(), hello, { multiprocess: 1 as never })).toThrow(/multiprocess: must be boolean/)
+  expect(() => server(listen(), hello, { multiprocess: 1 as never })).toThrow(/multiprocess: must be true or false; it is 1/)
 })
 
 const rounded = (state: unknown): unknown =>

@@ -60,7 +60,7 @@ it("a server that cannot listen, or is told what cannot be, says so in its error
   })
   expect(await failure({ timeouts: { grace: -1 } })).toMatchObject({
     _tag: "ServeError",
-    message: "timeouts.grace: must be a number, 0 or more, or Infinity; it is -1",
+    message: "timeouts.grace: must be a number of milliseconds, 0 or more, or Infinity; it is -1",
     cause: { _tag: "OptionError", option: "timeouts.grace" }
   })
 })
@@ -175,7 +175,7 @@ it("a name that is nearly right is refused with the one that was meant, and all 
     [{ max_buffered_body: 1 }, /^max_buffered_body: did you mean maxBufferedBody\?/],
     [{ grace: 1 }, /^grace: did you mean timeouts\.grace\?/],
     [{ websocket: { maxPayLoad: 1 } }, /^websocket\.maxPayLoad: did you mean websocket\.maxPayload\? .* known are /],
-    [{ websocket: 5 }, /^websocket: must be an object, not the number 5$/],
+    [{ websocket: 5 }, /^websocket: must be an object; it is 5$/],
     [{ forms: { maxFile: 1 } }, /^forms\.maxFile: did you mean forms\.maxFiles\?/],
     [{ limits: { connection: 1 } }, /^limits\.connection: did you mean limits\.connections\?/],
     [{ port: "http" }, /port: must be a whole number from 0 to 65535; it is http/],

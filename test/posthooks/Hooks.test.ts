@@ -158,10 +158,15 @@ describe("isolation", () => {
           "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not a list of the text \"hook\"",
           "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not an object",
           "the arguments of a hook are an array, such as [\"arg1\", \"arg2\"], not the text \"arg1\"",
-          "did you mean detached? there is no such option",
-          "detached must be true or false, not the text \"yes\""
+          "must be an object; it is true"
         ]
       ) expect(lines.join("\n")).toContain(`eventlet.posthooks: ${told}`)
+      for (
+        const told of [
+          "detach: did you mean eventlet.posthooks.detached? there is no such option",
+          "detached: must be true or false; it is yes"
+        ]
+      ) expect(lines.join("\n")).toContain(`eventlet.posthooks.${told}`)
       expect(calls).toBe(0)
       // the connection goes on
       client.send(get())

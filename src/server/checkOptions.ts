@@ -1,0 +1,172 @@
+/**
+ * Checks options against a table of them. All options of the package are checked here: those of both doors, of listeners, TLS,
+ * stops, post hooks and the test kit.
+ *
+ * @since 0.2.0
+ */
+import * as Inspectable from "effect/Inspectable"
+import * as Predicate from "effect/Predicate"
+import { OptionError } from "../exchange/ServerError.js"
+import { noSuchOption } from "./OptionNames.js"
+
+/**
+ * One option.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Option {
+  /** What a value must be: the message of an invalid one says `must be …`. */
+  readonly meant: string
+  readonly accepts: (given: unknown) => boolean
+  /** What the message says of an invalid value instead. */
+  readonly explain?: (given: unknown) => string
+  /** The options within this one, which is an object. */
+  readonly group?: OptionTable
+  /** Why it cannot be given here, although its name is right. Such options are not listed. */
+  readonly misplaced?: string
+}
+
+/**
+ * Names and their options, in the order in which messages list them.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type OptionTable = Readonly<Record<string, Option>>
+
+/**
+ * A table that has each name of `A`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type TableOf<A> = { readonly [K in keyof A]-?: Option }
+
+/**
+ * A table that has each name of `A` and its default.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type DefaultsOf<A> = { readonly [K in keyof A]-?: Option & { readonly standard: A[K] } }
+
+/**
+ * How messages speak of options.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Wording {
+  /** The option that has these options, which are named `path.name`; absent where they are an argument. */
+  readonly path?: string
+  /** What the argument is called. Default: options. */
+  readonly argument?: string
+  /** What is said of a name that is not in the table. Default: there is no such option. */
+  readonly unknown?: string
+  /** What is said of options that are no object. Default: must be an object. */
+  readonly noObject?: string
+  /** Options whose values somebody else checks. */
+  readonly unchecked?: ReadonlyArray<string>
+}
+
+/**
+ * Throws an `OptionError` for the first option that is unknown or invalid. An option that is `undefined` is as one not given.
+ *
+ * @since 0.2.0
+ */
+export const checkOptions = (given: unknown, table: OptionTable, wording: Wording = {}): void =>
+  checkTable(given, table, wording, () => pathsOf(table))
+
+const checkTable = (
+  given: unknown,
+  table: OptionTable,
+  { argument = "options", noObject = "must be an object", path, unchecked = [], unknown }: Wording,
+  paths: () => ReadonlyArray<string>
+): void => {
+  if (!Predicate.isRecord(given) || Array.isArray(given)) {
+    throw new OptionError({ option: path ?? argument, description: `${noObject}; it is ${shown(given)}` })
+  }
+  const at = path === undefined ? "" : `${path}.`
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(table, name)) continue
+    const known = namesOf(table)
+    const meant = at === "" ? paths() : [...known.map((other) => at + other), ...paths()]
+    throw new OptionError({ option: at + name, description: noSuchOption(name, known, unknown, meant) })
+  }
+  for (const name of Object.keys(table)) {
+    const value = given[name]
+    if (value === undefined || unchecked.includes(name)) continue
+    checkOption(at + name, value, table[name])
+    const within = table[name].group
+    if (within !== undefined) checkTable(value, within, { path: at + name }, paths)
+  }
+}
+
+/**
+ * Throws an `OptionError` for a value that the option does not accept.
+ *
+ * @since 0.2.0
+ */
+export const checkOption = (name: string, given: unknown, { accepts, explain, meant, misplaced }: Option): void => {
+  if (misplaced === undefined && accepts(given)) return
+  throw new OptionError({
+    option: name,
+    description: misplaced ?? explain?.(given) ?? `must be ${meant}; it is ${shown(given)}`
+  })
+}
+
+/**
+ * The names that messages list.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const namesOf = (table: OptionTable): ReadonlyArray<string> =>
+  Object.keys(table).filter((name) => table[name].misplaced === undefined)
+
+// names at the top, then those within groups: `limits.body`, `timeouts.idle`
+const pathsOf = (table: OptionTable): ReadonlyArray<string> => [
+  ...namesOf(table),
+  ...namesOf(table).flatMap((name) => {
+    const within = table[name].group
+    return within === undefined ? [] : namesOf(within).map((other) => `${name}.${other}`)
+  })
+]
+
+/**
+ * Those of the options that are in a table.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const pick = <A extends object, K extends keyof A>(
+  options: A,
+  table: Readonly<Record<K, Option>>
+): Partial<Pick<A, K>> => {
+  const picked: Partial<Pick<A, K>> = {}
+  for (const name in table) picked[name] = options[name]
+  return picked
+}
+
+/**
+ * All options of a table: those that are given, and the defaults of the others.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const complete = <A extends object>(
+  table: DefaultsOf<A>,
+  given: { readonly [K in keyof A]?: A[K] | undefined } = {}
+): A => {
+  const whole: Partial<A> = {}
+  for (const name in table) whole[name] = given[name] ?? table[name].standard
+  return { ...whole } as A
+}
+
+// text that reads like another value is quoted
+const shown = (given: unknown): string =>
+  typeof given === "string" &&
+    /^(?:|[+-]?(?:0[xob])?[0-9]+(?:\.[0-9]*)?|true|false|null|undefined|NaN|-?Infinity)$/.test(given)
+    ? JSON.stringify(given)
+    : Inspectable.toStringUnknown(given)
