@@ -15,6 +15,7 @@ import { formatMessage } from "publint/utils"
 import ts from "typescript"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { Program } from "./utils/processes.js"
+import { parsingOnce } from "./utils/typing.js"
 
 const root = path.resolve(import.meta.dirname, "..")
 const readJson = <A>(file: string) => JSON.parse(fs.readFileSync(path.join(root, file), "utf8")) as A
@@ -118,7 +119,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       )
       return file
     })
-    const program = ts.createProgram(files, {
+    const options: ts.CompilerOptions = {
       ...resolution,
       target: ts.ScriptTarget.ES2022,
       types: ["node"],
@@ -126,7 +127,8 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       strict: true,
       exactOptionalPropertyTypes: true,
       noEmit: true
-    })
+    }
+    const program = ts.createProgram(files, options, parsingOnce(options))
     const ours = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(project))
     const diagnostics = [
       ...program.getOptionsDiagnostics(),
@@ -401,13 +403,20 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     const unreachable = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/
     const directoryOf = (name: string) => path.join(temporary, name)
 
-    /** An empty project with what npm installs there; `false` where its registry cannot be reached. */
-    const install = async (name: string, ...packages: ReadonlyArray<string>): Promise<boolean> => {
+    /**
+     * An empty project with what npm installs there, or only its plan of that; `false` where its registry cannot be
+     * reached.
+     */
+    const install = async (
+      name: string,
+      packages: ReadonlyArray<string>,
+      ...options: ReadonlyArray<string>
+    ): Promise<boolean> => {
       fs.mkdirSync(directoryOf(name))
       fs.writeFileSync(path.join(directoryOf(name), "package.json"), JSON.stringify({ private: true, type: "module" }))
       const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries=0"]
       try {
-        await execute("npm", ["install", ...quietly, ...packages], {
+        await execute("npm", ["install", ...quietly, ...options, ...packages], {
           cwd: directoryOf(name),
           timeout: 100_000
         })
@@ -419,14 +428,26 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     }
     const installed = new Map<string, Promise<boolean>>()
     beforeAll(() => {
-      const given: ReadonlyArray<[string, ReadonlyArray<string>]> = [
-        ["alone", []],
-        ["three", remedy.split(" ").slice(2)],
-        ["four", ["effect@4"]],
-        ["bun", ["bun@1"]]
-      ]
-      for (const [name, packages] of given) installed.set(name, install(name, packed(), ...packages))
+      installed.set("alone", install("alone", [packed()]))
+      // what is planned is not unpacked: it is here, or nothing of it is loaded
+      installed.set("three", install("three", [packed(), ...remedy.split(" ").slice(2)], planned))
+      installed.set("four", install("four", [packed(), "effect@4"], planned))
+      installed.set("bun", install("bun", [packed(), bunBinary]))
     })
+    const planned = "--package-lock-only"
+    // what the package bun would choose from
+    const bunBinary = `@oven/bun-${process.platform}-${
+      process.arch === "arm64" ? "aarch64" : process.platform === "linux" ? "x64-baseline" : process.arch
+    }`
+    /** Does what npm planned by hand: the version that it would have installed. */
+    const unpack = (name: string, packages: ReadonlyArray<string>): string => {
+      const { packages: plan } = JSON.parse(fs.readFileSync(directoryOf(`${name}/package-lock.json`), "utf8")) as {
+        readonly packages: Readonly<Record<string, { readonly version: string }>>
+      }
+      fs.cpSync(path.join(project, "node_modules/tsgi"), directoryOf(`${name}/node_modules/tsgi`), { recursive: true })
+      for (const each of packages) link(each, directoryOf(name))
+      return plan["node_modules/effect"]?.version ?? "none"
+    }
     const packed = () => path.join(temporary, fs.readdirSync(temporary).find((name) => name.endsWith(".tgz")) ?? "")
     const bundle = async (name: string, program: string, options: BuildOptions): Promise<string> => {
       const { errors, warnings } = await build({
@@ -484,6 +505,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
 
     it("stands beside Effect 3, at both doors, also bundled", async (context) => {
       if (!await installed.get("three")) return context.skip()
+      expect(unpack("three", ["effect", "@effect/platform", "@effect/platform-node"])).toMatch(/^3\./)
       expect((await run(plain, directoryOf("three"))).stdout).toBe("/here\n")
       expect((await run(effect, directoryOf("three"))).stdout).toBe("from Effect\n")
       const file = await bundle("three", effect, { format: "esm", outfile: path.join(temporary, "bundles/effect.mjs") })
@@ -492,6 +514,10 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
 
     it("stands beside Effect 4 at its plain door, and says at the other one what it needs", async (context) => {
       if (!await installed.get("four")) return context.skip()
+      const version = unpack("four", [])
+      const effect = directoryOf("four/node_modules/effect")
+      fs.mkdirSync(effect)
+      fs.writeFileSync(path.join(effect, "package.json"), JSON.stringify({ name: "effect", version, exports: {} }))
       expect((await run(plain, directoryOf("four"))).stdout).toBe("/here\n")
       expect(await refusal("four")).toMatch(
         /^Error: tsgi\/effect runs on Effect 3, and here effect is 4\.\d+\.\d+, .*\n$/
@@ -503,7 +529,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       if (!await installed.get("bun")) return context.skip()
       const directory = directoryOf("bun")
       fs.writeFileSync(path.join(directory, "hello.js"), plain)
-      await execute("node_modules/.bin/bun", ["build", "--compile", "hello.js", "--outfile", "hello"], {
+      await execute(`node_modules/${bunBinary}/bin/bun`, ["build", "--compile", "hello.js", "--outfile", "hello"], {
         cwd: directory,
         timeout: 60_000
       })

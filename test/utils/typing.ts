@@ -17,24 +17,37 @@ export const virtual = (name: string): string => path.join(folder, name)
 
 export const isVirtual = (file: string): boolean => file.startsWith(folder)
 
-// most of a program are the declarations of the packages, which are the same for all
 const parsed = new Map<string, ts.SourceFile | undefined>()
+
+/** A host that keeps what it parsed of the packages, which is most of every program and the same in all with these options. */
+export const parsingOnce = (options: ts.CompilerOptions): ts.CompilerHost => {
+  const host = ts.createCompilerHost(options)
+  const { getSourceFile } = host
+  const how = JSON.stringify(options)
+  host.getSourceFile = (name, version, ...rest) => {
+    if (!name.includes("/node_modules/")) return getSourceFile(name, version, ...rest)
+    // how a module of Node is told from a script is a part of it
+    const { impliedNodeFormat } = typeof version === "object" ? version : { impliedNodeFormat: undefined }
+    const key = `${name} ${impliedNodeFormat} ${how}`
+    const source = parsed.get(key) ?? getSourceFile(name, version, ...rest)
+    parsed.set(key, source)
+    return source
+  }
+  return host
+}
 
 /** One program of files by name, with the options of this project. */
 export const compileAll = (sources: Readonly<Record<string, string>>): ts.Program => {
   const files = new Map(Object.entries(sources).map(([name, text]) => [virtual(name), text]))
   const options: ts.CompilerOptions = { ...config?.options, noUnusedLocals: false, noEmit: true }
-  const host = ts.createCompilerHost(options)
+  const host = parsingOnce(options)
   const { fileExists, readFile } = host
   host.fileExists = (name) => files.has(name) || fileExists(name)
   host.readFile = (name) => files.get(name) ?? readFile(name)
   const { getSourceFile } = host
   host.getSourceFile = (name, version, ...rest) => {
     const text = files.get(name)
-    if (text !== undefined) return ts.createSourceFile(name, text, version, true)
-    const source = parsed.get(name) ?? getSourceFile(name, version, ...rest)
-    parsed.set(name, source)
-    return source
+    return text === undefined ? getSourceFile(name, version, ...rest) : ts.createSourceFile(name, text, version, true)
   }
   return ts.createProgram([...files.keys()], options, host)
 }
