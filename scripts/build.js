@@ -116,7 +116,8 @@ const [doors, command] = await Promise.all([
         in: `src/${name}.ts`,
         out: name
       })),
-      { in: "src/cli/worker.ts", out: "worker" }
+      { in: "src/cli/worker.ts", out: "worker" },
+      { in: "src/cli/work.ts", out: "work" }
     ],
     sourcemap: true,
     // our sources are in the package
@@ -130,7 +131,7 @@ const [doors, command] = await Promise.all([
     banner: { js: "#!/usr/bin/env node" },
     // a program and no library: nobody steps into it
     minify: true,
-    external: [...unneeded, "@effect/platform-node/NodeHttpClient"],
+    external: [...unneeded, "@effect/platform-node/NodeHttpClient", "./work.js"],
     plugins: [builtins]
   })
 ])

@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import type * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
@@ -17,7 +18,7 @@ import { messageOf } from "./output.js"
 import * as PrometheusText from "./PrometheusText.js"
 import * as Status from "./Status.js"
 import * as StatusPage from "./StatusPage.js"
-import type { Supervisor } from "./Supervisor.js"
+import type { Alone, Supervisor } from "./Supervisor.js"
 import { seriesOf } from "./supervisorMetrics.js"
 import { monotonic } from "./WorkerProcess.js"
 
@@ -70,7 +71,10 @@ export const app = (
           mayControl ? "POST" : ""
         )
       }
-      return yield* change({ supervisor, reload, stop, stopNow, given: searchParams })
+      return yield* Effect.catchAll(
+        change({ supervisor, reload, stop, stopNow, given: searchParams }),
+        ({ message }) => Effect.succeed(refused(409, message))
+      )
     }
     if (!isRead) return HttpServerResponse.setHeader(refused(405, "GET it"), "Allow", "GET, HEAD")
     const { facts } = supervisor
@@ -107,7 +111,7 @@ interface Asked extends Pick<Controlled, "supervisor" | "reload" | "stop" | "sto
 }
 
 const changes: Readonly<
-  Record<string, ((asked: Asked) => Effect.Effect<HttpServerResponse.HttpServerResponse>) | undefined>
+  Record<string, ((asked: Asked) => Effect.Effect<HttpServerResponse.HttpServerResponse, Alone>) | undefined>
 > = {
   "/reload": ({ reload }) => Effect.map(reload, (outcome) => json(outcome.result === "done" ? 200 : 409, outcome)),
   "/stop": ({ given, stop, stopNow }) => Effect.as(given.has("now") ? stopNow : stop, json(202, { state: "stopping" })),
@@ -153,7 +157,7 @@ export const serveSocket = (
   })
 
 /**
- * Serves what only reads on a TCP port.
+ * Serves what only reads on a TCP port; gives its address.
  *
  * @since 0.2.0
  * @category constructors
@@ -161,7 +165,7 @@ export const serveSocket = (
 export const serveTcp = (
   { host, port }: { readonly host: string; readonly port: number },
   controlled: Controlled
-): Effect.Effect<void, { readonly message: string }, Scope.Scope | Journal> =>
+): Effect.Effect<HttpServer.Address, { readonly message: string }, Scope.Scope | Journal> =>
   Effect.mapError(serveAt({ host, port }, app(controlled, false)), (error) => ({ message: words(error) }))
 
 const words = (error: unknown): string =>
@@ -175,6 +179,7 @@ const serveAt = (
     const journal = yield* Journal
     const server = yield* TsgiHttpServer.make({ ...where, timeouts: { grace: 2000 }, limits: { connections: 256 } })
     yield* server.serve(Effect.provideService(handler, Journal, journal))
+    return server.address
   })
 
 // Made with its rights, or found with them: whoever may write there could put a socket of his own in its place.

@@ -5,8 +5,9 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { MetricSeries } from "../server/MetricSeries.js"
 import { type ServerMetrics, zero } from "../server/ServerMetrics.js"
-import type { Reason } from "./Plan.js"
+import type { Plan, Reason } from "./Plan.js"
 import type { Worker } from "./WorkerProcess.js"
 
 /**
@@ -47,6 +48,8 @@ export interface Slot {
 export interface Facts {
   readonly startedAt: number
   readonly begun: number
+  /** What it keeps running: that of the last reload which was done. */
+  plan: Plan
   state: State
   generation: number
   slots: ReadonlyArray<Slot>
@@ -59,13 +62,18 @@ export interface Facts {
   lackingSince: number | undefined
   /** Of the workers that are gone. */
   past: ServerMetrics
+  /** Of the apps of workers that are gone: what they have counted. */
+  pastSeries: ReadonlyArray<MetricSeries>
+  /** What TLS session tickets are sealed with. */
+  ticketKeys: Uint8Array
 }
 
 /**
  * @since 0.2.0
  * @category constructors
  */
-export const make = (startedAt: number, begun: number): Facts => ({
+export const make = (plan: Plan, ticketKeys: Uint8Array, startedAt: number, begun: number): Facts => ({
+  plan,
   startedAt,
   begun,
   state: "booting",
@@ -76,5 +84,7 @@ export const make = (startedAt: number, begun: number): Facts => ({
   reloads: { done: 0, refused: 0 },
   lastReload: undefined,
   lackingSince: begun,
-  past: zero
+  past: zero,
+  pastSeries: [],
+  ticketKeys
 })

@@ -33,7 +33,7 @@ export interface Listening {
  * @category constructors
  */
 export const make = (
-  settings: Pick<Settings, "listen" | "listenByDefault" | "backlog" | "bindRetry">,
+  settings: Binding & Pick<Settings, "listenByDefault">,
   env: Environment
 ): Effect.Effect<ReadonlyArray<Listening>, { readonly message: string }, Scope.Scope | Journal> =>
   Effect.gen(function*() {
@@ -63,8 +63,10 @@ export const make = (
     return yield* bindAll(settings)
   })
 
+type Binding = Pick<Settings, "listen" | "backlog" | "bindRetry" | "workers">
+
 const bindAll = (
-  settings: Pick<Settings, "listen" | "backlog" | "bindRetry">
+  settings: Binding
 ): Effect.Effect<ReadonlyArray<Listening>, BindError, Scope.Scope> =>
   Effect.forEach(settings.listen, (spec) => {
     const scheme = spec.tls ? "https" : "http"
@@ -81,7 +83,13 @@ const bindAll = (
       settings.bindRetry
         ? Effect.retry(bound, { schedule: patient, while: ({ reason }) => reason === "AddressInUse" })
         : bound,
-      ({ address, fd }): Listening => ({ fd, tls: spec.tls, address: format(address, scheme), from: "bind" })
+      (socket): Listening => ({
+        // who serves in this process closes it
+        fd: settings.workers === 0 ? socket.take() : socket.fd,
+        tls: spec.tls,
+        address: format(socket.address, scheme),
+        from: "bind"
+      })
     )
   })
 

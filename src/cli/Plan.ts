@@ -13,6 +13,8 @@ import type { ChildSettings } from "./Spawner.js"
  */
 export interface Plan {
   readonly workers: number
+  /** The one worker is a part of this process. */
+  readonly here: boolean
   readonly child: ChildSettings
   readonly assignment: Assignment
   readonly patience: Patience

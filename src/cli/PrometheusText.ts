@@ -14,7 +14,9 @@ import type { MetricSeries } from "../server/MetricSeries.js"
 export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 /**
- * Series of one name follow each other, after their HELP and TYPE.
+ * Series of one name follow each other, after their HELP and TYPE. A reader refuses all where one is wrong, so whatever apps
+ * call their metrics: of those that become the same one in letters that are allowed, and of those that are of another kind than
+ * the first of their name, the first is told.
  *
  * @since 0.2.0
  * @category conversions
@@ -22,28 +24,47 @@ export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 export const format = (all: ReadonlyArray<MetricSeries>): string => {
   const families = new Map<string, Array<MetricSeries>>()
   for (const series of all) {
-    const family = families.get(series.name)
-    if (family === undefined) families.set(series.name, [series])
-    else family.push(series)
+    const name = nameOf(series.name)
+    const family = families.get(name)
+    if (family === undefined) families.set(name, [series])
+    else if (family[0].state._tag === series.state._tag) family.push(series)
   }
+  // a histogram `a` has lines of `a_count`, which may be the name of another
+  const taken = new Set<string>()
   return [...families].flatMap(([name, family]) => {
-    const [{ description, state }] = family
+    const [{ state: { _tag } }] = family
+    const names = [name, ...suffixes[_tag].map((suffix) => name + suffix)]
+    if (names.some((name) => taken.has(name))) return []
+    for (const name of names) taken.add(name)
+    const description = family.find(({ description }) => description !== undefined)?.description
+    const seen = new Set<string>()
     return [
-      ...(description === undefined ? [] : [`# HELP ${nameOf(name)} ${escaped(description)}`]),
-      `# TYPE ${nameOf(name)} ${kinds[state._tag]}`,
-      ...family.flatMap(linesOf)
+      ...(description === undefined ? [] : [`# HELP ${name} ${escaped(description)}`]),
+      `# TYPE ${name} ${kinds[_tag]}`,
+      ...family.flatMap((series) => linesOf(name, series)).filter((line) => {
+        const key = line.slice(0, line.lastIndexOf(" "))
+        return !seen.has(key) && seen.add(key)
+      })
     ]
   }).map((line) => `${line}\n`).join("")
 }
 
 const kinds = { Counter: "counter", Gauge: "gauge", Frequency: "counter", Histogram: "histogram", Summary: "summary" }
+const suffixes = {
+  Counter: [],
+  Gauge: [],
+  Frequency: [],
+  Histogram: ["_bucket", "_sum", "_count"],
+  Summary: ["_sum", "_count"]
+}
 
-const linesOf = ({ name, state, tags }: MetricSeries): ReadonlyArray<string> => {
-  const line = (suffix: string, value: number, more: Readonly<Record<string, string>> = {}): string => {
-    const labels = Object.entries({ ...tags, ...more }).map(([key, value]) =>
-      `${labelOf(key)}="${escaped(value).replaceAll("\"", "\\\"")}"`
-    )
-    return `${nameOf(name)}${suffix}${labels.length === 0 ? "" : `{${labels.join(",")}}`} ${number(value)}`
+const linesOf = (name: string, { state, tags }: MetricSeries): ReadonlyArray<string> => {
+  const line = (suffix: string, value: number, own: Readonly<Record<string, string>> = {}): string => {
+    const labels = new Map(Object.entries(tags).map(([key, value]) => [labelOf(key), value]))
+    labels.delete(reserved[state._tag] ?? "")
+    for (const [key, value] of Object.entries(own)) labels.set(key, value)
+    const told = [...labels].map(([key, value]) => `${key}="${escaped(value).replaceAll("\"", "\\\"")}"`)
+    return `${name}${suffix}${told.length === 0 ? "" : `{${told.join(",")}}`} ${number(value)}`
   }
   switch (state._tag) {
     case "Counter":
@@ -69,8 +90,17 @@ const linesOf = ({ name, state, tags }: MetricSeries): ReadonlyArray<string> => 
   }
 }
 
-const nameOf = (name: string): string => name.replace(/[^a-zA-Z0-9_:]/g, "_").replace(/^(?=\d)/, "_")
-const labelOf = (name: string): string => name.replace(/[^a-zA-Z0-9_]/g, "_").replace(/^(?=\d)/, "_")
+// labels that a kind has for itself
+const reserved: Readonly<Partial<Record<MetricSeries["state"]["_tag"], string>>> = {
+  Frequency: "value",
+  Histogram: "le",
+  Summary: "quantile"
+}
+
+const nameOf = (name: string): string => name.replace(/[^a-zA-Z0-9_:]/g, "_").replace(/^(?=\d|$)/, "_")
+// those that begin with two underscores are Prometheus' own
+const labelOf = (name: string): string =>
+  name.replace(/[^a-zA-Z0-9_]/g, "_").replace(/^_{2,}/, "_").replace(/^(?=\d|$)/, "_")
 const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")
 const number = (value: number): string =>
   value === Infinity ? "+Inf" : value === -Infinity ? "-Inf" : Number.isNaN(value) ? "NaN" : String(value)

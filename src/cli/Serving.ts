@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import type { MetricSeries } from "../server/MetricSeries.js"
 import type { ServerMetrics } from "../server/ServerMetrics.js"
 import type { Interface, Serve } from "./messages.js"
 
@@ -17,7 +18,10 @@ export interface Serving {
     { readonly cut: number; readonly interrupted: number } | undefined
   >
   readonly metrics: () => ServerMetrics
+  /** The app's own metrics. */
+  readonly series: () => ReadonlyArray<MetricSeries>
   readonly reopen: () => void
+  readonly setTicketKeys: (keys: Uint8Array) => void
 }
 
 /**
@@ -34,7 +38,7 @@ export interface LoadedApp {
 }
 
 /**
- * Serves a loaded app, and tells when it begins to listen.
+ * Serves a loaded app: resolves when it listens.
  *
  * @since 0.2.0
  * @category models
@@ -42,8 +46,7 @@ export interface LoadedApp {
 export type Open = (
   app: LoadedApp,
   serve: Serve,
-  enough: (requests: number) => void,
-  listening: () => void
+  enough: (requests: number) => void
 ) => Promise<Serving>
 
 /**

@@ -4,9 +4,11 @@
  * @since 0.2.0
  */
 import * as Path from "node:path"
+import { OptionError } from "../exchange/ServerError.js"
+import * as TrustedProxies from "../node/TrustedProxies.js"
+import { nearest } from "../server/OptionNames.js"
 import { flags as table, keyOf, variableOf } from "./flags.js"
 import type { Interface } from "./messages.js"
-import { nearest } from "./nearest.js"
 import type { Patience, Recycling } from "./Plan.js"
 import { PlanError } from "./Plan.js"
 import * as Values from "./values.js"
@@ -46,6 +48,7 @@ export interface Settings {
   readonly tls: TlsFiles | undefined
   readonly proxyProtocol: "off" | "v1" | "v2" | "any"
   readonly proxyFrom: ReadonlyArray<string> | undefined
+  /** 0 is none: this process serves. */
   readonly workers: number | "auto"
   readonly patience: Patience
   readonly recycling: Recycling
@@ -104,6 +107,8 @@ export const read = (sources: Sources): Settings => {
     throw wrong("--listen https://… needs --tls-cert and --tls-key")
   }
   const name = one("name", text, Path.basename(cwd) || "tsgi")
+  const workers = get("workers", workersOf) ?? standard("WEB_CONCURRENCY", env, workersOf) ?? 1
+  if (workers === 0) checkAlone(get)
   if (name.includes("/")) throw wrong(`--name ${name}: must be a name, without a slash`)
   return {
     listen,
@@ -112,8 +117,8 @@ export const read = (sources: Sources): Settings => {
     bindRetry: one("bind-retry", truth, false),
     tls,
     proxyProtocol: one("proxy-protocol", Values.oneOf("off", "v1", "v2", "any"), "off"),
-    proxyFrom: listOf(get("proxy-from", text)),
-    workers: get("workers", workersOf) ?? standard("WEB_CONCURRENCY", env, workersOf) ?? 1,
+    proxyFrom: get("proxy-from", peers),
+    workers,
     patience: {
       bootTimeout: one("boot-timeout", duration, 60_000),
       settle: one("settle", duration, 1000),
@@ -121,7 +126,7 @@ export const read = (sources: Sources): Settings => {
       killAfter: one("kill-after", duration, 5000)
     },
     recycling: {
-      hangTimeout: one("hang-timeout", duration, 30_000),
+      hangTimeout: workers === 0 ? 0 : one("hang-timeout", duration, 30_000),
       maxRequests: one("max-requests", count(0), 0),
       maxAge: one("max-age", duration, 0),
       maxMemory: one("max-memory", size, 0),
@@ -165,6 +170,8 @@ export const controlOf = (
 ): string | undefined => {
   if (given === "none") return undefined
   if (given !== "") return path(given)
+  // it has no unix sockets with modes
+  if (process.platform === "win32") return undefined
   const runtime = env["XDG_RUNTIME_DIR"]
   const folder = runtime === undefined || runtime === ""
     ? `/tmp/tsgi-${process.getuid?.() ?? 0}`
@@ -214,13 +221,36 @@ const checkNames = ({ file }: Sources): void => {
   }
 }
 
-const listOf = (given: string | undefined): ReadonlyArray<string> | undefined =>
-  given?.split(",").map((part) => part.trim()).filter((part) => part !== "")
+const peers = (given: unknown): Values.Read<ReadonlyArray<string>> => {
+  const entries = (Array.isArray(given) ? given.map(String) : String(given).split(","))
+    .map((part) => part.trim()).filter((part) => part !== "")
+  try {
+    TrustedProxies.make(entries)
+    return { value: entries }
+  } catch (error) {
+    return {
+      expected: `addresses and CIDR ranges: ${error instanceof OptionError ? error.description : String(error)}`
+    }
+  }
+}
 
 const workersOf = (given: unknown): Values.Read<number | "auto"> => {
   if (given === "auto") return { value: "auto" }
-  const read = Values.count(1, 1024)(given)
-  return "value" in read ? read : { expected: "auto, or a whole number from 1 to 1024" }
+  const read = Values.count(0, 1024)(given)
+  return "value" in read ? read : { expected: "auto, or a whole number from 0 to 1024" }
+}
+
+// What is done with workers only: replaced, killed, or told more than others.
+const checkAlone = (get: Reader): void => {
+  const isSet = (given: unknown): Values.Read<boolean> => ({ value: !/^0[a-z]*$/i.test(String(given)) })
+  const replacing = ["hang-timeout", "max-requests", "max-age", "max-memory"].find((name) => get(name, isSet) === true)
+  const found = get("watch", Values.truth) === true
+    ? "watch"
+    : get.many("node-arg").length > 0
+    ? "node-arg"
+    : replacing
+  if (found === undefined) return
+  throw wrong(`--${found} needs a worker, and --workers 0 serves in this process: give --workers 1`)
 }
 
 // Variables that are not ours, and so are taken where nothing else says anything.
@@ -326,7 +356,7 @@ const optionsOf = (get: Reader, { file, flags, env }: Sources): Readonly<Record<
     if (name === undefined) options[group] = read
     else options[group] = { ...Object(options[group] ?? {}), [name]: read }
   }
-  const proxies = listOf(get("trusted-proxies", Values.text))
+  const proxies = get("trusted-proxies", peers)
   return {
     ...options,
     ...(proxies === undefined ? {} : { trustedProxies: proxies }),

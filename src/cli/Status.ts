@@ -123,7 +123,8 @@ export const make = (
       refused: total(metrics.refused),
       aborted: total(metrics.aborted),
       responseBytes: metrics.responseBytes,
-      rss: workers.reduce((sum, { beat }) => sum + beat.rss, process.memoryUsage.rss())
+      rss: workers.filter(({ pid }) => pid !== process.pid)
+        .reduce((sum, { beat }) => sum + beat.rss, process.memoryUsage.rss())
     },
     workers: workers.map((worker) => ({
       slot: worker.slot,

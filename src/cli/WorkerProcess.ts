@@ -22,7 +22,8 @@ import {
   type Interface,
   isFromWorker,
   type Phase,
-  protocol
+  protocol,
+  type ToWorker
 } from "./messages.js"
 import type { Patience, Reason, WorkerLimits } from "./Plan.js"
 import { type Child, type ChildExit, type ChildSettings, Spawner } from "./Spawner.js"
@@ -119,6 +120,7 @@ export class Worker {
 const noBeat: Beat = {
   type: "beat",
   metrics: zero,
+  series: [],
   loopDelay: { p50: 0, p99: 0, max: 0 },
   rss: 0,
   heap: 0,
@@ -134,6 +136,8 @@ export interface WorkerSpec {
   readonly generation: number
   readonly child: ChildSettings
   readonly assignment: Assignment
+  /** Those of the moment, which change while workers start. */
+  readonly ticketKeys: () => Uint8Array
   readonly patience: Patience
   /** The worker tells after so many requests; 0: never. */
   readonly tellAfter: number
@@ -228,6 +232,13 @@ export const ready = (worker: Worker): Effect.Effect<void, BootError> =>
  */
 export const kill = (worker: Worker): Effect.Effect<void> => worker.child?.kill("SIGKILL") ?? Effect.void
 
+/**
+ * @since 0.2.0
+ * @category constructors
+ */
+export const tellAll = (workers: Iterable<Worker>, message: ToWorker): Effect.Effect<void> =>
+  Effect.forEach(workers, ({ child }) => child?.send(message) ?? Effect.void, { discard: true })
+
 const heard = (worker: Worker, spec: WorkerSpec, message: FromWorker): Effect.Effect<void> =>
   Effect.gen(function*() {
     const now = yield* monotonic
@@ -240,7 +251,8 @@ const heard = (worker: Worker, spec: WorkerSpec, message: FromWorker): Effect.Ef
             type: "serve",
             slot: spec.slot,
             generation: spec.generation,
-            tellAfter: spec.tellAfter
+            tellAfter: spec.tellAfter,
+            ticketKeys: spec.ticketKeys()
           }) ?? Effect.void
         }
         Deferred.unsafeDone(

@@ -7,7 +7,7 @@ import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
-import { nearest } from "./nearest.js"
+import { closest } from "../server/OptionNames.js"
 import { PlanError } from "./Plan.js"
 
 /**
@@ -43,7 +43,7 @@ const checked = (name: string, cwd: string): string => {
   if (extension !== undefined) throw noApp(`there is no ${name}${hint(name + extension)}`)
   const folder = Path.dirname(file)
   const beside = Fs.existsSync(folder) ? Fs.readdirSync(folder) : []
-  const close = nearest(Path.basename(file), beside)
+  const close = closest(Path.basename(file), beside, (name) => name.toLowerCase())
   throw noApp(`there is no ${name} (tried ${file})${hint(close && Path.join(Path.dirname(name), close))}`)
 }
 

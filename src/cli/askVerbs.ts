@@ -62,7 +62,8 @@ export const run = (
         if (!/^[+-]?\d{1,4}$/.test(argument)) {
           return yield* new CommandError({ code: 2, message: `scale ${argument}: must be n, +n or -n` })
         }
-        const { body } = yield* ask(path, "POST", `/scale?workers=${encodeURIComponent(argument)}`)
+        const { body, status } = yield* ask(path, "POST", `/scale?workers=${encodeURIComponent(argument)}`)
+        if (status >= 400) return yield* new CommandError({ code: 2, message: String(fields(body).error) })
         yield* print(plural(Number(fields(body).workers), "worker"))
         return 0
       })

@@ -8,7 +8,9 @@ import { bootExitCode, CommandError } from "./CommandError.js"
 import { Journal } from "./Journal.js"
 import { makePlan } from "./makePlan.js"
 import type { Settings } from "./Settings.js"
+import { failedWords } from "./Slots.js"
 import type { Spawner } from "./Spawner.js"
+import { random } from "./TicketKeys.js"
 import * as WorkerProcess from "./WorkerProcess.js"
 
 /**
@@ -31,6 +33,7 @@ export const check = (app: string, settings: Settings): Effect.Effect<string, Co
       assignment: { ...plan.assignment, accessLog: "none" },
       patience: { ...plan.patience, settle: 0 },
       tellAfter: 0,
+      ticketKeys: random,
       asks: () => Effect.void
     })
     yield* WorkerProcess.ready(worker)
@@ -39,8 +42,7 @@ export const check = (app: string, settings: Settings): Effect.Effect<string, Co
   })).pipe(
     Effect.catchTag(
       "BootError",
-      ({ details, message, reason }) =>
-        // nobody listens here: what fails that late is the app's
-        new CommandError({ code: bootExitCode(reason === "listen" ? "boot" : reason), message, details })
+      (error) =>
+        new CommandError({ code: bootExitCode(error.reason), message: failedWords(1, error), details: error.details })
     )
   )

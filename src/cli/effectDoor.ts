@@ -5,6 +5,7 @@
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServer from "@effect/platform/HttpServer"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,6 +18,7 @@ import * as AccessLog from "../server/AccessLog.js"
 import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
 import type { AccessRecord } from "../server/AccessRecord.js"
 import { Listener } from "../server/Listener.js"
+import * as MetricSeries from "../server/MetricSeries.js"
 import * as Server from "../server/Server.js"
 import { ServerConfig } from "../server/ServerConfig.js"
 import { zero } from "../server/ServerMetrics.js"
@@ -30,7 +32,7 @@ import { tlsOptions } from "./tlsOptions.js"
  * @since 0.2.0
  * @category constructors
  */
-export const open: Open = async ({ value }, serve, enough, listening) => {
+export const open: Open = async ({ value }, serve, enough) => {
   const [listener, ...others] = serve.listeners
   if (others.length > 0) {
     throw new AppError("an Effect app is served on one address: give one --listen")
@@ -45,6 +47,7 @@ export const open: Open = async ({ value }, serve, enough, listening) => {
   const sink = serve.accessLog === "none" ? undefined : Log.open(serve.accessLog === "-" ? 2 : serve.accessLog, false)
   const format = formatOf(serve, config)
   const write = sink === undefined ? undefined : AccessLog.lines(format, (line) => sink.info(line)).write
+  const tls = listener?.tls === undefined ? undefined : new TlsSettings(tlsOptions(listener.tls, serve.ticketKeys))
   const count = counter(serve.tellAfter, enough)
   const services = Server.services(config).pipe(
     Context.add(ServerConfig, config),
@@ -53,7 +56,7 @@ export const open: Open = async ({ value }, serve, enough, listening) => {
       listener === undefined
         // looked at, and served to nobody
         ? MemoryListener.make().listener
-        : makeListener(where, listener.tls === undefined ? undefined : new TlsSettings(tlsOptions(listener.tls)))
+        : makeListener(where, tls)
     ),
     Context.add(AccessLog.AccessLog, {
       ...AccessLog.none,
@@ -66,26 +69,29 @@ export const open: Open = async ({ value }, serve, enough, listening) => {
   let made: HttpServer.HttpServer | undefined
   const httpServer = Layer.scoped(
     HttpServer.HttpServer,
-    Effect.sync(listening).pipe(
-      Effect.zipRight(Effect.provide(TsgiHttpServer.makeWith(door), services)),
-      Effect.tap((server) => Effect.sync(() => made = server))
+    Effect.tap(
+      Effect.provide(TsgiHttpServer.makeWith(door), services),
+      (server) => Effect.sync(() => made = server)
     )
   )
   const scope = Effect.runSync(Scope.make())
-  await Effect.runPromise(
+  const built = await Effect.runPromiseExit(
     Layer.buildWithScope(Layer.provide(layerOf(value), Layer.merge(httpServer, TsgiHttpServer.layerContext)), scope)
   )
+  if (Exit.isFailure(built)) throw Cause.squash(built.cause)
   return {
     stop: async () => {
       await Effect.runPromise(Scope.close(scope, Exit.void))
       await sink?.close()
       return undefined
     },
+    series: MetricSeries.ofApplication,
     metrics: () =>
       made === undefined
         ? zero
         : Effect.runSync(Effect.provideService(TsgiHttpServer.metrics, HttpServer.HttpServer, made)),
-    reopen: () => sink?.reopen()
+    reopen: () => sink?.reopen(),
+    setTicketKeys: (keys) => tls?.setTicketKeys(keys)
   }
 }
 

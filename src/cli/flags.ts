@@ -99,7 +99,7 @@ export const flags: ReadonlyArray<Flag> = [
     value: "N|auto",
     default: "$WEB_CONCURRENCY or 1",
     group: "Workers",
-    text: "processes; auto: a core each"
+    text: "processes; auto: a core each; 0: none, this one serves"
   },
   {
     name: "boot-timeout",

@@ -7,8 +7,8 @@ import { spawnSync } from "node:child_process"
 import { basename } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { inspect, stripVTControlCharacters } from "node:util"
+import { nearest } from "../server/OptionNames.js"
 import type { AppSource, Interface } from "./messages.js"
-import { nearest } from "./nearest.js"
 import { AppError, type LoadedApp } from "./Serving.js"
 
 /**
@@ -117,6 +117,15 @@ const described = (value: unknown): string =>
     : typeof value === "function"
     ? "a function"
     : `a ${typeof value}`
+
+/**
+ * Is it, or a cause of it, an error of this name?
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isOf = (error: unknown, name: string): boolean =>
+  error instanceof Error && (error.name === name || (error.cause !== error && isOf(error.cause, name)))
 
 /**
  * An error with its stack, as it is shown to developers.

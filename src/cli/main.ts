@@ -25,6 +25,7 @@ import * as Signals from "./Signals.js"
 import * as Spawner from "./Spawner.js"
 import { helpOf } from "./verbs.js"
 import { versionAt } from "./version.js"
+import * as WorkHere from "./workHere.js"
 
 type Flags = Settings.Sources["flags"]
 
@@ -44,7 +45,7 @@ const settingsOf = (flags: Flags): Effect.Effect<Settings.Settings, PlanError> =
 
 const layerOf = (settings: Settings.Settings): Layer.Layer<Spawner.Spawner | Journal.Journal> =>
   Layer.merge(
-    Spawner.layer(fileURLToPath(new URL("worker.js", import.meta.url))),
+    settings.workers === 0 ? WorkHere.layer : Spawner.layer(fileURLToPath(new URL("worker.js", import.meta.url))),
     Journal.layer({ format: settings.log, least: settings.logLevel })
   )
 

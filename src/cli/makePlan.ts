@@ -13,10 +13,12 @@ import { parseEnv } from "node:util"
 import { withoutActivation } from "../node/activation.js"
 import { find, typescriptArgs } from "./appFile.js"
 import type { Listening } from "./Listening.js"
-import { firstDescriptor, type Tls } from "./messages.js"
+import { firstDescriptor } from "./messages.js"
 import { messageOf } from "./output.js"
+import { readTls } from "./pem.js"
 import { type Plan, PlanError } from "./Plan.js"
-import type { Settings, TlsFiles } from "./Settings.js"
+import { readText } from "./readText.js"
+import type { Settings } from "./Settings.js"
 
 /**
  * @param app as it was given
@@ -36,7 +38,8 @@ export const makePlan = (
       const { imports, name, patience } = settings
       const found = find(app, settings.cwd)
       return {
-        workers: settings.workers === "auto" ? cores() : settings.workers,
+        workers: settings.workers === "auto" ? cores() : Math.max(1, settings.workers),
+        here: settings.workers === 0,
         child: {
           env: { ...readEnv(settings.envFiles), ...workerEnv(env), TSGI_NAME: name },
           nodeArgs: [
@@ -51,7 +54,7 @@ export const makePlan = (
         assignment: {
           app: { ...found, ...settings.app },
           listeners: listening.map(({ tls: secured }, i) => ({
-            fd: firstDescriptor + i,
+            fd: settings.workers === 0 ? listening[i].fd : firstDescriptor + i,
             backlog: settings.backlog,
             tls: secured ? tls : undefined,
             proxy: settings.proxyProtocol === "off" ? undefined : settings.proxyProtocol,
@@ -63,7 +66,7 @@ export const makePlan = (
           settle: patience.settle,
           grace: patience.grace,
           title: `tsgi: ${name} worker`,
-          multiprocess: settings.workers !== 1
+          multiprocess: settings.workers === "auto" || settings.workers > 1
         },
         patience,
         recycling: settings.recycling
@@ -75,32 +78,11 @@ export const makePlan = (
         : new PlanError({ code: 2, message: messageOf(error) })
   })
 
-const read = (path: string, flag: string): string => {
-  try {
-    return Fs.readFileSync(path, "utf8")
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : error
-    const why = code === "ENOENT"
-      ? "there is no such file"
-      : code === "EACCES"
-      ? "no permission to read it"
-      : String(code)
-    throw new PlanError({ code: 2, message: `--${flag} ${path}: ${why}` })
-  }
-}
-
-const readTls = ({ ca, cert, client, key }: TlsFiles): Tls => ({
-  cert: read(cert, "tls-cert"),
-  key: read(key, "tls-key"),
-  ca: ca === undefined ? undefined : read(ca, "tls-ca"),
-  client
-})
-
 // The first file that has a name gives its value.
 const readEnv = (files: ReadonlyArray<string>): Record<string, string> => {
   const whole: Record<string, string> = {}
   for (const file of files) {
-    for (const [name, value] of Object.entries(parseEnv(read(file, "env-file")))) {
+    for (const [name, value] of Object.entries(parseEnv(readText(file, "env-file")))) {
       if (value !== undefined) whole[name] ??= value
     }
   }

@@ -4,6 +4,7 @@
  * @since 0.2.0
  */
 
+import type { MetricSeries } from "../server/MetricSeries.js"
 import type { ServerMetrics } from "../server/ServerMetrics.js"
 
 /**
@@ -101,6 +102,8 @@ export interface Serve extends Assignment {
   readonly generation: number
   /** Say so after so many requests; 0: never. */
   readonly tellAfter: number
+  /** What TLS session tickets are sealed with: 48 bytes. */
+  readonly ticketKeys: Uint8Array
 }
 
 /**
@@ -111,6 +114,8 @@ export type ToWorker =
   | Serve
   | { readonly type: "drain"; readonly settle: number; readonly grace: number }
   | { readonly type: "reopen" }
+  /** What TLS session tickets are sealed with from here on. */
+  | { readonly type: "ticketKeys"; readonly keys: Uint8Array }
 
 /**
  * How a worker is, each second.
@@ -121,6 +126,8 @@ export type ToWorker =
 export interface Beat {
   readonly type: "beat"
   readonly metrics: ServerMetrics
+  /** The app's own. */
+  readonly series: ReadonlyArray<MetricSeries>
   /** Milliseconds over the last second. */
   readonly loopDelay: { readonly p50: number; readonly p99: number; readonly max: number }
   readonly rss: number

@@ -5,7 +5,7 @@
  */
 import type * as Facade from "../index.js"
 import type { WorkerListener } from "./messages.js"
-import { counter, type LoadedApp, type Open } from "./Serving.js"
+import { counter, type LoadedApp, type Open, type Serving } from "./Serving.js"
 import { tlsOptions } from "./tlsOptions.js"
 
 /**
@@ -14,10 +14,15 @@ import { tlsOptions } from "./tlsOptions.js"
  * @since 0.2.0
  * @category constructors
  */
-export const open = (facade: typeof Facade): Open => async (app, serve, enough, listening) => {
+export const open = (facade: typeof Facade): Open => async (app, serve, enough) => {
   const { listen, server, wrapTls } = facade
-  const listenerOf = ({ tls, ...where }: WorkerListener) =>
-    tls === undefined ? listen(where) : wrapTls(listen(where), tlsOptions(tls))
+  const secured: Array<Facade.TlsListener> = []
+  const listenerOf = ({ tls, ...where }: WorkerListener): Facade.Listener => {
+    if (tls === undefined) return listen(where)
+    const listener = wrapTls(listen(where), tlsOptions(tls, serve.ticketKeys))
+    secured.push(listener)
+    return listener
+  }
   const count = counter(serve.tellAfter, enough)
   const inner = appOf(app, facade.fetchApp)
   const counted: Facade.App = serve.tellAfter === 0 ? inner : (env, startResponse) => {
@@ -30,11 +35,12 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough, 
     ...(serve.accessLog === "-"
       ? {}
       : serve.accessLog === "none"
-      ? { log: () => undefined, errorLog: 2 }
+      ? { log: false as const }
       : { log: serve.accessLog }),
     ...(serve.logFormat === undefined ? {} : { logFormat: serve.logFormat })
   }
-  listening()
+  // looked at, and served to nobody
+  if (serve.listeners.length === 0) return openInMemory(facade, counted, options)
   const running = serve.listeners.map((listener) => server(listenerOf(listener), counted, options))
   await Promise.all(running.map(({ ready }) => ready))
   return {
@@ -45,10 +51,32 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough, 
         interrupted: reports.reduce((sum, { interrupted }) => sum + interrupted, 0)
       }
     },
+    series: facade.applicationMetrics,
     metrics: () => facade.sumMetrics(running.map(({ metrics }) => metrics())),
     reopen: () => {
       for (const { reopenLog } of running) reopenLog()
+    },
+    setTicketKeys: (keys) => {
+      for (const listener of secured) listener.setTicketKeys(keys)
     }
+  }
+}
+
+// What the app and its options are is looked at, and nobody can connect.
+const openInMemory = async (
+  facade: typeof Facade,
+  app: Facade.App,
+  options: Facade.ServerOptions
+): Promise<Serving> => {
+  const { MemoryListener } = await import("../testing.js")
+  const running = facade.server(MemoryListener.make().listener, app, { ...options, logOutput: false })
+  await running.ready
+  return {
+    stop: running.stop,
+    metrics: running.metrics,
+    series: () => [],
+    reopen: () => undefined,
+    setTicketKeys: () => undefined
   }
 }
 

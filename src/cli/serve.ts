@@ -3,6 +3,8 @@
  *
  * @since 0.2.0
  */
+import * as HttpServer from "@effect/platform/HttpServer"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -18,6 +20,7 @@ import * as Pidfile from "./Pidfile.js"
 import { PlanError } from "./Plan.js"
 import type { Settings } from "./Settings.js"
 import type { Signal } from "./Signals.js"
+import { failedWords } from "./Slots.js"
 import type { Spawner } from "./Spawner.js"
 import { isLive } from "./Status.js"
 import * as Supervisor from "./Supervisor.js"
@@ -78,10 +81,13 @@ const run = (
     )
     const planOf = (settings: Settings) => makePlan(app, settings, listening, env)
     const plan = yield* Effect.mapError(planOf(settings), ({ code, message }) => new CommandError({ code, message }))
-    const fresh = Effect.flatMap(reread, (read) =>
-      sameAddresses(settings, read)
-        ? planOf(read)
-        : Effect.fail(new PlanError({ code: 2, message: "restart to change where it listens" })))
+    const unlessRestart = (read: Settings) =>
+      !sameAddresses(settings, read)
+        ? Effect.fail(new PlanError({ code: 2, message: "restart to change where it listens" }))
+        : !sameKind(settings, read)
+        ? Effect.fail(new PlanError({ code: 2, message: "restart to have workers instead of none" }))
+        : planOf(read)
+    const fresh = Effect.flatMap(reread, unlessRestart)
     const supervisor = yield* Supervisor.make(fresh, plan)
     const reload = Effect.zipLeft(Effect.zipRight(systemd.reloading, supervisor.reload), systemd.ready)
 
@@ -99,33 +105,38 @@ const run = (
       stopNow
     }
     const hasControl = settings.control !== undefined && (yield* Control.serveSocket(settings.control, controlled))
-    if (settings.status !== undefined) {
-      yield* Effect.mapError(Control.serveTcp(settings.status, controlled), ({ message }) =>
-        new CommandError({ code: 5, message: `--status: ${message}` }))
-    }
+    const statusAt = settings.status === undefined
+      ? undefined
+      : yield* Effect.mapBoth(Control.serveTcp(settings.status, controlled), {
+        onFailure: ({ message }) => new CommandError({ code: 5, message: `--status: ${message}` }),
+        onSuccess: HttpServer.formatAddress
+      })
     // it hears the second signal while the workers end
-    const obeying = obey({ supervisor, order, reload, stopNow, dev })
+    const obeying = obey({ supervisor, order, reload, stopNow, dev, journal })
     yield* Effect.forkDaemon(Effect.forever(Effect.flatMap(Queue.take(signals), obeying)))
 
-    const addresses = listening.map(({ address }) =>
-      address
-    )
-    yield* journal.info("start", `listening on ${addresses.join(", ")}, ${plural(plan.workers, "worker")}, ${app}`, {
+    const addresses = listening.map(({ address }) => address)
+    const who = plan.here ? "in this process" : plural(plan.workers, "worker")
+    yield* journal.info("start", `listening on ${addresses.join(", ")}, ${who}, ${app}`, {
       addresses,
       workers: plan.workers
     })
     const start = Effect.mapError(supervisor.start, ({ error, slot }) =>
       new CommandError({
         code: bootExitCode(error.reason),
-        message: Supervisor.failedWords(slot, error),
+        message: failedWords(slot, error),
         details: error.details
       }))
     const serving = Effect.gen(function*() {
       yield* start
       const took = Math.round((yield* monotonic) - begun)
-      yield* journal.info("serving", `ready in ${took} ms${hasControl ? `, control at ${settings.control}` : ""}`, {
-        ms: took
-      })
+      yield* journal.info(
+        "serving",
+        `ready in ${took} ms${hasControl ? `, control at ${settings.control}` : ""}${
+          statusAt === undefined ? "" : `, status at ${statusAt}`
+        }`,
+        { ms: took }
+      )
       yield* systemd.ready
       if (systemd.interval !== undefined) {
         yield* Effect.forkScoped(feed(supervisor, systemd, settings, systemd.interval))
@@ -166,11 +177,14 @@ interface Obeying {
   readonly reload: Effect.Effect<unknown>
   readonly stopNow: Effect.Effect<void>
   readonly dev: boolean
+  readonly journal: Context.Tag.Service<Journal>
 }
 
-const obey = ({ dev, order, reload, stopNow, supervisor }: Obeying) => (signal: Signal): Effect.Effect<void> =>
+const obey = ({ dev, journal, order, reload, stopNow, supervisor }: Obeying) => (signal: Signal): Effect.Effect<void> =>
   Effect.gen(function*() {
     const { length } = supervisor.facts.slots
+    const scale = (workers: number) =>
+      Effect.catchAll(supervisor.scale(workers), ({ message }) => journal.warn("scale", message))
     switch (signal) {
       case "SIGTERM":
         yield* Deferred.succeed(order.stop, undefined)
@@ -185,10 +199,10 @@ const obey = ({ dev, order, reload, stopNow, supervisor }: Obeying) => (signal: 
         yield* dev ? Deferred.succeed(order.stop, undefined) : Effect.forkDaemon(reload)
         return
       case "SIGTTIN":
-        yield* supervisor.scale(length + 1)
+        yield* scale(length + 1)
         return
       case "SIGTTOU":
-        yield* supervisor.scale(length - 1)
+        yield* scale(length - 1)
         return
       case "SIGUSR2":
         return yield* supervisor.reopen
@@ -220,3 +234,5 @@ const feed = (
 
 const sameAddresses = (one: Settings, other: Settings): boolean =>
   JSON.stringify([one.listen, one.backlog]) === JSON.stringify([other.listen, other.backlog])
+
+const sameKind = (one: Settings, other: Settings): boolean => (one.workers === 0) === (other.workers === 0)

@@ -1,9 +1,9 @@
 /**
- * All series of a server that runs: the sums of its workers, and what the supervisor knows of them.
+ * All series of a server that runs: the sums of its workers and their apps, and what the supervisor knows of them.
  *
  * @since 0.2.0
  */
-import { type MetricSeries, ofServer } from "../server/MetricSeries.js"
+import { type MetricSeries, ofServer, sum as sumSeries } from "../server/MetricSeries.js"
 import { sum } from "../server/ServerMetrics.js"
 import type { Facts } from "./Facts.js"
 import { isReady } from "./Status.js"
@@ -35,6 +35,7 @@ export const seriesOf = (facts: Facts, now: number): ReadonlyArray<MetricSeries>
   const serving = facts.slots.flatMap(({ current }) => current === undefined ? [] : [current])
   return [
     ...ofServer(sum([facts.past, ...workers.map(({ beat }) => beat.metrics)])),
+    ...sumSeries([facts.pastSeries, ...workers.map(({ beat }) => beat.series)]),
     ...states.map((state) =>
       gauge(
         "tsgi_workers",

@@ -6,10 +6,12 @@
 import { BlockList, isIP } from "node:net"
 import { OptionError } from "../exchange/ServerError.js"
 import type { TrustedProxies } from "../exchange/TrustedProxies.js"
+import { nearest } from "../server/OptionNames.js"
 
 /**
- * Reads addresses and CIDR ranges, IPv4 and IPv6; `"unix"` trusts peers on unix sockets, which run on this machine. Throws
- * an `OptionError` that names an entry which is neither.
+ * Reads addresses and CIDR ranges, IPv4 and IPv6, and names: `"loopback"`, `"linklocal"` and `"uniquelocal"` are the ranges of
+ * RFC 6890 that people mean by them (`uniquelocal` those of RFC 1918 too), `"unix"` is peers on unix sockets, which run on this
+ * machine. Throws an `OptionError` that names an entry which is none of these.
  *
  * @param option what they were given as
  *
@@ -20,7 +22,10 @@ export const make = (entries: ReadonlyArray<string>, option = "trustedProxies"):
   const unix = entries.includes("unix")
   // one list for each kind: node's would take an IPv4 peer for an IPv6 one where an IPv6 range spans the mapped addresses
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
-  for (const entry of entries) if (entry !== "unix") add(lists, entry, option)
+  for (const entry of entries) {
+    if (entry === "unix") continue
+    for (const range of named.get(entry) ?? [entry]) add(lists, range, option)
+  }
   return {
     trusts: (peer) => {
       if (peer._tag === "Unix") return unix
@@ -34,6 +39,13 @@ export const make = (entries: ReadonlyArray<string>, option = "trustedProxies"):
 
 type Kind = "ipv4" | "ipv6"
 
+const named: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
+  ["loopback", ["127.0.0.0/8", "::1"]],
+  ["linklocal", ["169.254.0.0/16", "fe80::/10"]],
+  ["uniquelocal", ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]]
+])
+const names = [...named.keys(), "unix"]
+
 const add = (lists: Readonly<Record<Kind, BlockList>>, entry: string, option: string): void => {
   const [, given = "", length] = /^([^/]*)(?:\/([0-9]{1,3}))?$/.exec(entry) ?? []
   // an IPv4 address in IPv6's clothes (RFC 4291, 2.5.5.2): peers are told apart without them
@@ -41,13 +53,20 @@ const add = (lists: Readonly<Record<Kind, BlockList>>, entry: string, option: st
   const kind = kindOf(address)
   const bits = kind === "ipv4" ? 32 : 128
   if (kind === undefined || address.includes("%") || Number(length ?? bits) > bits) {
-    throw new OptionError({
-      option,
-      description: `${entry} is no address, no CIDR range and not "unix"`
-    })
+    throw new OptionError({ option, description: remedyFor(entry) })
   }
   if (length === undefined) lists[kind].addAddress(address, kind)
   else lists[kind].addSubnet(address, Number(length), kind)
+}
+
+const remedyFor = (entry: string): string => {
+  if (/^(?:\*|all|any)$/i.test(entry)) {
+    return `${entry} would believe whoever connects: name the proxies, or say it in full, 0.0.0.0/0 and ::/0`
+  }
+  const close = nearest(entry, names)
+  return `${entry} is no address, no CIDR range and not one of ${names.join(", ")}${
+    close === undefined ? "" : `; did you mean ${close}?`
+  }`
 }
 
 const kindOf = (host: string): Kind | undefined => {

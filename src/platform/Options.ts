@@ -24,7 +24,10 @@ export interface Options extends ListenOptions, Omit<ServerConfig.Partial, "trus
    * nobody's connections away; `127.0.0.1` is for this machine alone.
    */
   readonly host?: string | undefined
-  /** Addresses and CIDR ranges of peers that may speak for others, see `forwarded`; `"unix"` for unix sockets. Default: none. */
+  /**
+   * Addresses and CIDR ranges of peers that may speak for others, see `forwarded`; `"unix"` for unix sockets, and `"loopback"`,
+   * `"linklocal"`, `"uniquelocal"`. Default: none.
+   */
   readonly trustedProxies?: ReadonlyArray<string> | undefined
   /** `node:tls` server options; with them the server speaks HTTPS. */
   readonly tls?: TlsOptions | TlsSettings | undefined

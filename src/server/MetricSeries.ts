@@ -62,6 +62,16 @@ export const snapshot: Effect.Effect<ReadonlyArray<MetricSeries>> = Effect.map(
 )
 
 /**
+ * The application's own metrics: what this process has counted under names that do not begin with `tsgi_`. Reads those of
+ * Effect 3, which processes have in common where their versions are the same.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const ofApplication = (): ReadonlyArray<MetricSeries> =>
+  Effect.runSync(snapshot).filter(({ name }) => !name.startsWith("tsgi_"))
+
+/**
  * What a server counts, under the names that its metrics have.
  *
  * @since 0.2.0
@@ -112,6 +122,15 @@ export const ofServer = (metrics: ServerMetrics): ReadonlyArray<MetricSeries> =>
     })
   ]
 }
+
+/**
+ * What stays of a process that is gone: its counts. What it stood at of gauges is gone with it.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const lasting = (series: ReadonlyArray<MetricSeries>): ReadonlyArray<MetricSeries> =>
+  series.filter(({ state }) => state._tag !== "Gauge")
 
 /**
  * The series of several processes together: those of the same name, tags and kind are one. Gauges are added up too.

@@ -26,7 +26,19 @@ export const noSuchOption = (
  *
  * @since 0.2.0
  */
-export const nearest = (given: string, known: ReadonlyArray<string>): string | undefined => {
+export const nearest = (given: string, known: ReadonlyArray<string>): string | undefined => closest(given, known, plain)
+
+/**
+ * The text that was most likely meant, of a list of them that are compared by what `plain` makes of each; `undefined` where
+ * none is near.
+ *
+ * @since 0.2.0
+ */
+export const closest = (
+  given: string,
+  known: ReadonlyArray<string>,
+  plain: (text: string) => string
+): string | undefined => {
   const wanted = plain(given)
   let found: string | undefined
   let least = Math.max(1, Math.floor(wanted.length / 3)) + 1
@@ -42,13 +54,9 @@ export const nearest = (given: string, known: ReadonlyArray<string>): string | u
 // neither case, nor underscores and hyphens, nor where it stands
 const plain = (name: string): string => name.slice(name.lastIndexOf(".") + 1).replace(/[_-]/g, "").toLowerCase()
 
-/**
- * Changes that make one text of another: a character more, less or another, or two the other way round (Damerau-Levenshtein,
- * optimal string alignment).
- *
- * @since 0.2.0
- */
-export const distanceOf = (from: string, to: string): number => {
+// Changes that make one text of another: a character more, less or another, or two the other way round (Damerau-Levenshtein,
+// optimal string alignment).
+const distanceOf = (from: string, to: string): number => {
   let before: ReadonlyArray<number> = []
   let last = Array.from({ length: to.length + 1 }, (_, at) => at)
   for (let i = 1; i <= from.length; i++) {

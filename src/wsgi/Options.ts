@@ -19,10 +19,11 @@ import { formats, type LogEntryFormat } from "./LogEntry.js"
  * @category models
  */
 export interface ServerOptions {
-  /** Where lines go. Default: standard error. */
-  readonly log?: LogTarget | undefined
+  /** Where lines go; `false`: none is made of a request, for whoever has these from a proxy. Default: standard error. */
+  readonly log?: LogTarget | false | undefined
   /**
-   * Where all lines go that are no request's: failures, refusals, starts and stops, `wsgi.errors`. Default: where `log` says.
+   * Where all lines go that are no request's: failures, refusals, starts and stops, `wsgi.errors`. Default: where `log` says, and
+   * standard error where that is `false`.
    *
    * @since 0.2.0
    */
@@ -70,7 +71,10 @@ export interface ServerOptions {
   readonly rates?: { readonly [K in keyof Config.Rates]?: number | undefined } | undefined
   /** Rules that are relaxed. Default: none. */
   readonly parser?: { readonly [K in keyof Leniency]?: boolean | undefined } | undefined
-  /** Addresses and CIDR ranges of peers that may speak for others; `"unix"` for unix sockets. Default: none. */
+  /**
+   * Addresses and CIDR ranges of peers that may speak for others; `"unix"` for unix sockets, and `"loopback"`, `"linklocal"`,
+   * `"uniquelocal"`. Default: none.
+   */
   readonly trustedProxies?: ReadonlyArray<string> | undefined
   /**
    * What trusted proxies say of client, scheme, host and port is believed: `"x-forwarded"`, `"forwarded"` (RFC 7239), a list
@@ -100,8 +104,10 @@ export interface Settings {
   readonly environ: Readonly<Record<string, unknown>> | undefined
   readonly minimumChunkSize: number
   readonly multiprocess: boolean
-  /** Absent when nothing is to be logged. */
+  /** Absent when no requests are to be logged. */
   readonly format: ((record: AccessRecord) => string) | undefined
+  /** Is nothing to be logged at all? */
+  readonly silent: boolean
   readonly log: LogTarget | undefined
   readonly errorLog: LogTarget | undefined
   readonly entryFormat: LogEntryFormat
@@ -147,7 +153,7 @@ export const read = (options: ServerOptions): Settings => {
     forwarded: options.forwarded,
     debug: options.debug
   })
-  const { logFormat = defaultTemplate } = options
+  const { log, logFormat = defaultTemplate } = options
   const inJson = logFormat === "json"
   const format = typeof logFormat === "function" ? logFormat : inJson ? json : compile(logFormat, {
     forwardedFor: config.forwarded === false && (options.logXForwardedFor ?? true),
@@ -159,8 +165,9 @@ export const read = (options: ServerOptions): Settings => {
     environ: options.environ,
     minimumChunkSize: options.minimumChunkSize ?? 4096,
     multiprocess: options.multiprocess ?? false,
-    format: options.logOutput === false ? undefined : format,
-    log: options.log,
+    format: options.logOutput === false || log === false ? undefined : format,
+    silent: options.logOutput === false,
+    log: log === false ? undefined : log,
     errorLog: options.errorLog,
     entryFormat: typeof errorFormat === "function" ? errorFormat : formats[errorFormat]
   }
@@ -173,7 +180,7 @@ export const read = (options: ServerOptions): Settings => {
  * @category constants
  */
 export const table: TableOf<ServerOptions> = {
-  log: target,
+  log: { meant: `${target.meant}, or false`, accepts: (given) => given === false || target.accepts(given) },
   environ: record,
   maxSize: number({ least: 1, infinite: true }),
   maxHttpVersion: oneOf("HTTP/1.1", "HTTP/1.0", "1.1", "1.0"),

@@ -93,10 +93,16 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
   if (more.length > 0) {
     throw new OptionError({ option: "options", description: "server takes three arguments: listener, app and options" })
   }
-  const { config, entryFormat, environ, errorLog, format, log, minimumChunkSize, multiprocess } = Options.read(options)
+  const { config, entryFormat, environ, errorLog, format, log, minimumChunkSize, multiprocess, silent } = Options.read(
+    options
+  )
   const sink = format === undefined ? undefined : Log.open(log, config.debug)
   // for all that is no request's line
-  const entries = sink === undefined || errorLog === undefined ? sink : Log.open(errorLog, config.debug)
+  const entries = silent
+    ? undefined
+    : errorLog === undefined && sink !== undefined
+    ? sink
+    : Log.open(errorLog, config.debug)
   const say = LogEntry.writer(entries, entryFormat)
 
   const handler = call({

@@ -18,10 +18,19 @@ const hello = `export default (env, startResponse) => {
 }
 `
 
+// a part of it fails when it is built, which it is with the server there
+const layer = `import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+const database = Layer.effectDiscard(Effect.zipRight(HttpServer.HttpServer, Effect.fail(new Error("no database"))))
+export default Layer.merge(HttpServer.serve(HttpServerResponse.text("a")), database)
+`
+
 beforeAll(async () => {
   folder = await folderWithCommand("serve")
   write(folder, "hello.mjs", hello)
-})
+}, 60_000)
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 const serve = (...args: ReadonlyArray<string>): Program =>
@@ -131,6 +140,12 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     ["serve hello.mjs --grace 5", 2, /^tsgi: --grace 5: must be a time, such as/],
     ["serve hello.mjs --port", 2, /^tsgi: --port needs a value: N/],
     ["serve hello.mjs --set limits.bdy=1 -p 0", 2, /worker 1 failed to start: OptionError: .*limits\.bdy/],
+    ["check hello.mjs --set limits.bdy=1", 2, /worker 1 failed to start: OptionError: .*limits\.bdy/],
+    ["check hello.mjs --set rates.body=-1", 2, /worker 1 failed to start: OptionError: .*rates\.body/],
+    ["serve hello.mjs --trusted-proxies nonsense", 2, /^tsgi: --trusted-proxies nonsense: must be .*one of loopback/],
+    ["check hello.mjs --proxy-from *", 2, /^tsgi: --proxy-from \*: must be .*: \* would believe whoever connects/],
+    ["serve layer.mjs -p 0", 3, /worker 1 failed to start: Error: no database$/],
+    ["check layer.mjs", 3, /worker 1 failed to start: Error: no database$/],
     ["serve hello.mjs --tls-cert a.pem", 2, /^tsgi: --tls-cert needs --tls-key/],
     [
       "serve hello.mjs --host 203.0.113.1",
@@ -145,6 +160,7 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     write(folder, "listens.mjs", `import { createServer } from "node:http"\ncreateServer().listen(0)`)
     write(folder, "throws.mjs", `throw new Error("no luck")`)
     write(folder, "exits.mjs", `process.exit(9)`)
+    write(folder, "layer.mjs", layer)
     write(folder, "factory.mjs", `export const make = async () => { throw new Error("no database") }`)
     const { code: ended, stderr } = await tsgi(folder, ...args.split(" ")).ended
     expect(stderr.join("\n")).toMatch(new RegExp(line.source, "m"))

@@ -8,70 +8,16 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import type * as ReloadFacts from "../../src/cli/Facts.js"
-import * as Journal from "../../src/cli/Journal.js"
-import type { Plan } from "../../src/cli/Plan.js"
+import * as TestClock from "effect/TestClock"
+import * as Facts from "../../src/cli/Facts.js"
+import type { ToWorker } from "../../src/cli/messages.js"
 import { PlanError } from "../../src/cli/Plan.js"
-import * as Supervisor from "../../src/cli/Supervisor.js"
-import { MemorySpawner, type Script } from "./memorySpawner.js"
-import { QuickClock } from "./quickClock.js"
-
-const plan: Plan = {
-  workers: 2,
-  child: { env: {}, nodeArgs: [], cwd: "/", descriptors: [3] },
-  assignment: {
-    app: { name: "app.mjs", file: "/app.mjs", export: "default", factory: false, interface: "auto" },
-    listeners: [{ fd: 4, backlog: 511, tls: undefined, proxy: undefined, proxyFrom: undefined }],
-    options: {},
-    accessLog: "none",
-    logFormat: undefined,
-    settle: 1000,
-    grace: 10_000,
-    title: "tsgi",
-    multiprocess: true
-  },
-  patience: { bootTimeout: 60_000, settle: 1000, grace: 10_000, killAfter: 5000 },
-  recycling: { hangTimeout: 30_000, maxRequests: 0, maxAge: 0, maxMemory: 0, jitter: 0.1 }
-}
-
-interface Scene {
-  readonly spawner: MemorySpawner
-  readonly supervisor: Supervisor.Supervisor
-  readonly lines: ReadonlyArray<string>
-  readonly scope: Scope.CloseableScope
-  readonly clock: QuickClock
-  /** Starts, and lets the clock run until all are ready. */
-  readonly started: Effect.Effect<Exit.Exit<void, unknown>>
-}
-
-const scene = (
-  given: Partial<Plan>,
-  scriptOf: (count: number) => Script,
-  use: (scene: Scene) => Effect.Effect<void>,
-  reread: Effect.Effect<Plan, PlanError> = Effect.succeed({ ...plan, ...given })
-): Effect.Effect<void> => {
-  const clock = new QuickClock()
-  return Effect.gen(function*() {
-    const spawner = new MemorySpawner(scriptOf)
-    const lines: Array<string> = []
-    const journal = Journal.make({ format: "text", least: "info", pid: 1 }, (line) => lines.push(line))
-    const layer = Layer.merge(spawner.layer, Layer.succeed(Journal.Journal, journal))
-    const supervisor = yield* Effect.provide(Supervisor.make(reread, { ...plan, ...given }), layer)
-    const scope = yield* Scope.make()
-    const started = Effect.gen(function*() {
-      const starting = yield* Effect.fork(Scope.extend(supervisor.start, scope))
-      yield* clock.adjust("500 millis")
-      return yield* Fiber.await(starting)
-    })
-    yield* use({ spawner, supervisor, lines, scope, started, clock })
-    const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
-    yield* clock.adjust("1 minute")
-    yield* Fiber.await(closing)
-    expect(spawner.alive).toEqual([])
-  }).pipe(Effect.withClock(clock))
-}
+import type * as Supervisor from "../../src/cli/Supervisor.js"
+import * as TicketKeys from "../../src/cli/TicketKeys.js"
+import { Worker } from "../../src/cli/WorkerProcess.js"
+import type { Script } from "./memorySpawner.js"
+import { plan, scene } from "./scene.js"
 
 const found = (lines: ReadonlyArray<string>, pattern: RegExp): ReadonlyArray<string> =>
   lines.filter((line) => pattern.test(line))
@@ -311,7 +257,7 @@ describe("a reload", () => {
         yield* started
         const both = yield* Effect.fork(Effect.all([supervisor.reload, supervisor.reload], { concurrency: 2 }))
         yield* clock.adjust("2 seconds")
-        expect((yield* Fiber.join(both)).map((outcome: ReloadFacts.ReloadResult) => outcome.result)).toEqual([
+        expect((yield* Fiber.join(both)).map((outcome: Facts.ReloadResult) => outcome.result)).toEqual([
           "done",
           "done"
         ])
@@ -362,14 +308,66 @@ describe("more and fewer workers", () => {
     scene({}, () => ({}), ({ clock, spawner, started, supervisor }) =>
       Effect.gen(function*() {
         yield* started
-        expect(yield* supervisor.scale(4)).toBe(4)
+        expect(yield* Effect.orDie(supervisor.scale(4))).toBe(4)
         yield* clock.adjust("1 second")
         expect(spawner.workers.filter(({ alive, ready }) => alive && ready)).toHaveLength(4)
-        expect(yield* supervisor.scale(0)).toBe(1)
+        expect(yield* Effect.orDie(supervisor.scale(0))).toBe(1)
         yield* clock.adjust("1 second")
         expect(spawner.alive.map(({ slot }) => slot)).toEqual(["1"])
         // nobody comes back
         yield* clock.adjust("1 minute")
         expect(spawner.alive).toHaveLength(1)
+      })))
+})
+
+describe("keys of session tickets", () => {
+  it.effect("are the same for all, also after a reload", () =>
+    scene({}, () => ({}), ({ clock, spawner, started, supervisor }) =>
+      Effect.gen(function*() {
+        yield* started
+        const [key] = spawner.workers[0]?.keys ?? []
+        expect(key).toMatch(/^[0-9a-f]{96}$/)
+        const reloading = yield* Effect.fork(supervisor.reload)
+        yield* clock.adjust("2 seconds")
+        yield* Fiber.join(reloading)
+        expect(spawner.workers.map(({ keys }) => keys)).toEqual([[key], [key], [key], [key]])
+      })))
+
+  it.effect("are renewed each day, for all at once", () =>
+    Effect.gen(function*() {
+      const facts = Facts.make(plan, TicketKeys.random(), 0, 0)
+      const told: Array<ToWorker> = []
+      for (const slot of [1, 2]) {
+        const worker = new Worker(slot, 1, 0, 0, plan.patience)
+        worker.child = { pid: slot, send: (message) => Effect.sync(() => told.push(message)), kill: () => Effect.void }
+        facts.workers.add(worker)
+      }
+      const keys = [facts.ticketKeys]
+      yield* Effect.fork(TicketKeys.renewing(facts))
+      for (let day = 0; day < 3; day++) {
+        yield* TestClock.adjust("24 hours")
+        keys.push(facts.ticketKeys)
+      }
+      expect(new Set(keys.map(String)).size).toBe(4)
+      expect(told).toEqual(
+        keys.slice(1).flatMap((keys) => [{ type: "ticketKeys", keys }, { type: "ticketKeys", keys }])
+      )
+    }))
+})
+
+describe("a server without workers of its own", () => {
+  it.effect("says that nobody can take its place", () =>
+    scene({ workers: 1, here: true }, () => ({}), ({ lines, spawner, started, supervisor }) =>
+      Effect.gen(function*() {
+        yield* started
+        const alone = /^--workers 0 serves in this process, .*: start it with --workers 1$/
+        const why = <A>(effect: Effect.Effect<A, Supervisor.Alone>): Effect.Effect<string> =>
+          Effect.match(effect, { onFailure: ({ message }) => message, onSuccess: String })
+        const outcome = yield* supervisor.reload
+        expect(outcome.result === "refused" ? outcome.error : "done").toMatch(alone)
+        expect(yield* why(supervisor.scale(2))).toMatch(alone)
+        expect(yield* why(supervisor.recycle(1))).toMatch(alone)
+        expect(found(lines, /reload refused: --workers 0/)).toHaveLength(1)
+        expect(spawner.workers).toHaveLength(1)
       })))
 })

@@ -5,6 +5,7 @@ import * as Schedule from "effect/Schedule"
 import type { FromWorker, ToWorker } from "../../src/cli/messages.js"
 import { protocol } from "../../src/cli/messages.js"
 import { Spawner } from "../../src/cli/Spawner.js"
+import type { MetricSeries } from "../../src/server/MetricSeries.js"
 import { zero } from "../../src/server/ServerMetrics.js"
 
 export interface Script {
@@ -20,10 +21,15 @@ export interface Script {
   readonly drainsIn?: number
   readonly rss?: number
   readonly protocol?: number
+  /** The app's own metrics at each beat. */
+  readonly series?: (beat: number) => ReadonlyArray<MetricSeries>
 }
 
 export class MemoryWorker {
   readonly got: Array<ToWorker["type"]> = []
+  /** Keys of session tickets, in the order that they came. */
+  readonly keys: Array<string> = []
+  beats = 0
   alive = true
   blocked = false
   ready = false
@@ -68,14 +74,17 @@ export class MemorySpawner {
           Effect.sync(() => {
             if (worker.alive && !worker.blocked) message({ ...told, tsgi: true })
           })
-        const beat = tell({
-          type: "beat",
-          metrics: { ...zero, requests: { "2xx": 7 } },
-          loopDelay: { p50: 0, p99: 0, max: 0 },
-          rss: script.rss ?? 50_000_000,
-          heap: 1,
-          handles: 1
-        })
+        const beat = Effect.suspend(() =>
+          tell({
+            type: "beat",
+            metrics: { ...zero, requests: { "2xx": 7 } },
+            loopDelay: { p50: 0, p99: 0, max: 0 },
+            series: script.series?.(++worker.beats) ?? [],
+            rss: script.rss ?? 50_000_000,
+            heap: 1,
+            handles: 1
+          })
+        )
         const serving = Effect.gen(function*() {
           if (script.fails !== undefined) {
             yield* tell(script.fails)
@@ -99,6 +108,8 @@ export class MemorySpawner {
           send: (told) =>
             Effect.gen(function*() {
               worker.got.push(told.type)
+              if (told.type === "serve") worker.keys.push(Buffer.from(told.ticketKeys).toString("hex"))
+              if (told.type === "ticketKeys") worker.keys.push(Buffer.from(told.keys).toString("hex"))
               if (told.type === "serve") yield* Effect.forkDaemon(serving)
               if (told.type === "drain" && !worker.blocked && script.drainsIn !== Infinity) {
                 yield* Effect.forkDaemon(Effect.delay(Effect.sync(() => worker.end(0, null)), script.drainsIn ?? 50))

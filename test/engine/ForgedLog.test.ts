@@ -14,7 +14,6 @@ import { describe, expect } from "vitest"
 import { asEntry, inOneLine } from "../../src/server/logText.js"
 import { makeCertificate } from "../eventlet/certificate.js"
 import { control, entriesOf, hostile } from "../utils/hostile.js"
-import { runs } from "../utils/runs.js"
 
 /** What one request leaves in the log. */
 const logOf = async (words: string, app: App, options: ServerOptions, target = "/"): Promise<ReadonlyArray<string>> => {
@@ -86,7 +85,7 @@ describe("whatever a client sends", () => {
         // half of a surrogate pair has no encoding
         expect(Buffer.from(lines.join("\n")).toString()).toBe(lines.join("\n"))
       }),
-      runs(12)
+      { numRuns: 25 }
     )
   })
 
@@ -100,7 +99,7 @@ describe("whatever a client sends", () => {
         expect(line).not.toMatch(control)
         expect(JSON.parse(line)).toEqual({ words })
       }),
-      runs(12)
+      { numRuns: 25 }
     )
   })
 
@@ -164,7 +163,7 @@ describe("whatever bytes come", () => {
         expect(lines.join("\n")).not.toMatch(control)
         if (options.logFormat === "json") { for (const line of lines) expect(JSON.parse(line)).toBeTypeOf("object") }
       }),
-      runs(30)
+      { numRuns: 60 }
     )
   })
 })
@@ -205,6 +204,32 @@ it("a failure's line has peer, method and path, without the query", async () => 
   )
   const [line] = lines.filter((line) => line.includes("the application failed"))
   expect(line).toMatch(/^\(\d+\) the application failed \(.+, GET \/a%20path\)\n {2}Error: it failed\n/)
+})
+
+it("no line is made of a request where log is false, and the others are written", async () => {
+  const errors: Array<string> = []
+  let made = 0
+  const memory = MemoryListener.make()
+  const running = server(memory.listener, () => {
+    throw new Error("it failed")
+  }, { log: false, errorLog: (line) => void errors.push(line), logFormat: () => String(++made) })
+  await running.ready
+  const client = memory.connect()
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+  expect((await client.response()).status).toBe(500)
+  await running.stop()
+  expect(made).toBe(0)
+  expect(errors.map((line) => line.split("\n")[0].replace(/^\(\d+\) /, "").replace(/ on .*| \(.*|, .*/, ""))).toEqual([
+    "tsgi starting up",
+    "the application failed",
+    "tsgi exiting",
+    "tsgi exited"
+  ])
+  // callers may not be held to the types
+  const log = JSON.parse("true") as false
+  expect(() => server(MemoryListener.make().listener, () => "", { log })).toThrow(
+    /^log: must be a logger .*, or false; it is true$/
+  )
 })
 
 it("what is no request's line goes where errorLog says", async () => {

@@ -1,0 +1,36 @@
+/**
+ * The key of TLS session tickets, one for all workers: each opens what another has sealed, also after a reload.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { randomBytes } from "node:crypto"
+import type { Facts } from "./Facts.js"
+import { tellAll } from "./WorkerProcess.js"
+
+/**
+ * Who steals a key reads what was said since it was made, where a client resumes without a new exchange of keys.
+ */
+const renewal = "24 hours"
+
+/**
+ * @since 0.2.0
+ * @category constructors
+ */
+export const random = (): Uint8Array => randomBytes(48)
+
+/**
+ * Makes a new key each day, and tells all workers. A session that is older than that costs its client a whole handshake.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const renewing = (facts: Facts): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    facts.ticketKeys = random()
+    return tellAll(facts.workers, { type: "ticketKeys", keys: facts.ticketKeys })
+  }).pipe(
+    Effect.schedule(Schedule.spaced(renewal)),
+    Effect.asVoid
+  )

@@ -1,0 +1,87 @@
+/** `--workers 0`: this process serves, for debuggers, small containers and Windows; what needs a worker says so. */
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { read } from "../../src/cli/Settings.js"
+import { run } from "../utils/processes.js"
+import { folderWithCommand, tsgi, write } from "./command.js"
+
+let folder: string
+beforeAll(async () => {
+  folder = await folderWithCommand("alone")
+}, 60_000)
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+it.each<readonly [flags: Readonly<Record<string, string | ReadonlyArray<string>>>, what: string | undefined]>([
+  [{ watch: "true" }, "--watch"],
+  [{ "node-arg": ["--inspect"] }, "--node-arg"],
+  [{ "max-requests": "5" }, "--max-requests"],
+  [{ "max-age": "5m" }, "--max-age"],
+  [{ "max-memory": "5MiB" }, "--max-memory"],
+  [{ "hang-timeout": "5s" }, "--hang-timeout"],
+  [{ "hang-timeout": "0", "max-age": "0s", "max-requests": "0", watch: "false" }, undefined]
+])("%j is for workers: %s", (flags, what) => {
+  const settings = () => read({ flags: { workers: "0", ...flags }, env: {}, file: undefined, cwd: "/srv" })
+  if (what === undefined) expect(settings().recycling.hangTimeout).toBe(0)
+  else expect(settings).toThrow(`${what} needs a worker, and --workers 0 serves in this process: give --workers 1`)
+})
+
+describe("a server in one process", { timeout: 60_000 }, () => {
+  it("serves, tells how it is, refuses what needs another, and stops with what it has begun", async () => {
+    write(folder, "before.mjs", "globalThis.before = 'imported'")
+    write(folder, ".env", "FROM_FILE=file")
+    write(
+      folder,
+      "app.mjs",
+      `export default async (env, startResponse) => {
+  startResponse("200 OK", [])
+  if (env.PATH_INFO === "/slow") console.log("begun")
+  if (env.PATH_INFO === "/slow") await new Promise((resolve) => setTimeout(resolve, 500))
+  return [process.pid, env["wsgi.multiprocess"], process.env.FROM_FILE, globalThis.before, process.env.TSGI_SLOT].join(" ")
+}`
+    )
+    const control = path.join(folder, "run/alone.sock")
+    const verb = (...args: ReadonlyArray<string>) =>
+      run(process.execPath, [path.join(folder, "dist/cli.js"), ...args, "--control", control], { cwd: folder })
+    await using program = tsgi(
+      folder,
+      ..."serve app.mjs --workers 0 -p 0 --access-log none --settle 0s --env-file .env --import ./before.mjs".split(
+        " "
+      ),
+      "--control",
+      control
+    )
+    const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+), in this process/)
+    await program.line(/info {2}ready in \d+ ms/)
+    const get = async (target: string): Promise<string> => (await fetch(`http://127.0.0.1:${port}${target}`)).text()
+    expect(await get("/")).toBe(`${program.pid} false file imported 1`)
+
+    const refused = expect.stringMatching(
+      /--workers 0 serves in this process, .*: start it with --workers 1$/
+    ) as unknown
+    expect(await verb("reload")).toMatchObject({ code: 8, stderr: [refused] })
+    expect(await verb("scale", "2")).toMatchObject({ code: 2, stderr: [refused] })
+    program.kill("SIGTTIN")
+    await program.line(/warn {2}--workers 0 serves in this process/)
+    expect(await verb("status")).toMatchObject({
+      code: 0,
+      stdout: expect.arrayContaining([expect.stringMatching(/serving, 1 of 1 worker ready/)]) as unknown
+    })
+
+    const slow = get("/slow")
+    await program.line(/begun/)
+    program.kill("SIGTERM")
+    expect(await slow).toMatch(/^\d+ /)
+    expect(await program.ended).toMatchObject({ code: 0, signal: null })
+  })
+
+  it("says what is wrong with an app as workers do, with their exit codes", async () => {
+    write(folder, "throws.mjs", `throw new Error("no luck")`)
+    const broken = await tsgi(folder, ..."serve throws.mjs -w 0 -p 0".split(" ")).ended
+    expect(broken.stderr.at(-1)).toMatch(/^tsgi: worker 1 failed to load: cannot load throws\.mjs: Error: no luck/)
+    expect(broken.code).toBe(4)
+    const options = await tsgi(folder, ..."serve app.mjs -w 0 -p 0 --set limits.bdy=1".split(" ")).ended
+    expect(options.stderr.at(-1)).toMatch(/OptionError: .*limits\.bdy/)
+    expect(options.code).toBe(2)
+  })
+})

@@ -1,0 +1,180 @@
+/**
+ * Metrics of many workers in one text: those of the server and of its app, summed, with the dead included. The text is read by
+ * a strict parser, as a scrape is refused whole where one line is wrong; and no count falls, whatever befalls workers.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as fs from "node:fs"
+import { afterAll, beforeAll } from "vitest"
+import * as PrometheusText from "../../src/cli/PrometheusText.js"
+import { seriesOf } from "../../src/cli/supervisorMetrics.js"
+import type { MetricSeries } from "../../src/server/MetricSeries.js"
+import { counts, parse, totalOf } from "../utils/prometheus.js"
+import { folderWithCommand, tsgi, write } from "./command.js"
+import { scene } from "./scene.js"
+
+const counter = (
+  name: string,
+  count: number,
+  tags: Record<string, string> = {},
+  description?: string
+): MetricSeries => ({
+  name,
+  description,
+  tags,
+  state: { _tag: "Counter", count }
+})
+
+const gauge = (name: string, value: number): MetricSeries => ({
+  name,
+  description: undefined,
+  tags: {},
+  state: { _tag: "Gauge", value }
+})
+
+const histogram = (name: string, tags: Record<string, string>, ...counts: ReadonlyArray<number>): MetricSeries => ({
+  name,
+  description: undefined,
+  tags,
+  state: {
+    _tag: "Histogram",
+    buckets: counts.map((count, i) => [i === counts.length - 1 ? null : 0.1 * (i + 1), count]),
+    count: counts.at(-1) ?? 0,
+    sum: 1.5
+  }
+})
+
+describe("the text", () => {
+  it("has names, labels and values of all letters and kinds", () => {
+    const families = parse(PrometheusText.format([
+      counter("orders", 3, { shop: `a "b" \\ c\nd` }, "Orders \\ of\nall"),
+      counter("orders", 4, { shop: "ü{}=," }),
+      gauge("temperature", -3.5),
+      gauge("limit", Infinity),
+      histogram("took", { route: "/" }, 1, 3, 7),
+      { ...gauge("words", 0), state: { _tag: "Frequency", occurrences: { yes: 2, "no \"way\"": 1 } } },
+      {
+        ...gauge("ages", 0),
+        state: { _tag: "Summary", quantiles: [[0.5, 1], [0.9, null]], count: 2, sum: 3 }
+      }
+    ]))
+    expect(families.get("orders")).toMatchObject({ type: "counter", help: "Orders \\\\ of\\nall" })
+    expect(families.get("orders")?.samples.map(({ labels, value }) => [labels["shop"], value])).toEqual([
+      [`a "b" \\ c\nd`, 3],
+      ["ü{}=,", 4]
+    ])
+    expect(families.get("limit")?.samples[0]?.value).toBe(Infinity)
+    expect(families.get("took")?.samples.map(({ value }) => value)).toEqual([1, 3, 7, 1.5, 7])
+    expect(totalOf(families, "words")).toBe(3)
+    expect(families.get("ages")?.samples).toHaveLength(4)
+  })
+
+  it.each<readonly [what: string, series: ReadonlyArray<MetricSeries>]>([
+    ["names that are none", [counter("1 day", 1), counter("", 2), counter("é.b-c", 3)]],
+    ["names that become the same", [counter("a.b", 1), counter("a_b", 2), counter("a-b", 3)]],
+    ["the same twice", [counter("a", 1, { b: "c" }), counter("a", 2, { b: "c" })]],
+    ["two kinds of one name", [counter("a", 1), gauge("a", 2), histogram("a", {}, 1)]],
+    ["labels that become the same", [counter("a", 1, { "b.c": "1", "b-c": "2" })]],
+    ["labels that are none", [counter("a", 1, { "": "1", "2b": "2", __name__: "3", "é": "4" })]],
+    ["labels of the format's own", [histogram("a", { le: "x" }, 1, 2), histogram("b", {}, 1)]],
+    ["a name that is a part of another", [histogram("a", {}, 1, 2), counter("a_count", 1), gauge("a_sum", 1)]],
+    ["a name that another is a part of", [counter("a_count", 1), histogram("a", {}, 1, 2)]]
+  ])("can be read with %s", (_, series) => {
+    expect(parse(PrometheusText.format(series)).size).toBeGreaterThan(0)
+  })
+})
+
+describe("counts of an app", () => {
+  const app = (beat: number): ReadonlyArray<MetricSeries> => [
+    counter("orders", beat, { shop: "a" }),
+    gauge("open_orders", 5),
+    histogram("took", {}, beat, 2 * beat)
+  ]
+
+  it.effect("are summed, and do not fall with those who die, are killed or replaced", () =>
+    scene(
+      {},
+      (count) => ({
+        series: app,
+        ...(count === 1 ? { exitsAfter: 10_500 } : count === 2 ? { blocksAfter: 20_500 } : {})
+      }),
+      ({ clock, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          const read = Effect.map(
+            Effect.clockWith((clock) => clock.currentTimeNanos),
+            (now) => parse(PrometheusText.format(seriesOf(supervisor.facts, Number(now) / 1e6)))
+          )
+          yield* started
+          yield* clock.adjust("5 seconds")
+          let before = yield* read
+          expect(totalOf(before, "orders")).toBeGreaterThan(8)
+          expect(totalOf(before, "open_orders")).toBe(10)
+          const notFallen = Effect.map(read, (now) => {
+            const all = counts(now)
+            for (const [series, count] of counts(before)) {
+              expect(all.get(series), series).toBeGreaterThanOrEqual(count)
+            }
+            before = now
+          })
+          for (let i = 0; i < 60; i++) {
+            yield* clock.adjust("1 second")
+            yield* notFallen
+          }
+          expect(supervisor.facts.restarts).toMatchObject({ crash: 1, hang: 1 })
+          const reloading = yield* Effect.fork(supervisor.reload)
+          for (let i = 0; i < 5; i++) {
+            yield* clock.adjust("1 second")
+            yield* notFallen
+          }
+          yield* Fiber.join(reloading)
+          // what a gauge of the dead stood at is nobody's
+          expect(totalOf(before, "open_orders")).toBe(10)
+          expect(spawner.workers.length).toBeGreaterThan(5)
+        })
+    ))
+})
+
+describe("an Effect app", { timeout: 60_000 }, () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await folderWithCommand("metrics")
+  }, 60_000)
+  afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+  it("has its own metrics told with those of the server, over a kill and a reload", async () => {
+    write(
+      folder,
+      "app.mjs",
+      `import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+const orders = Metric.counter("orders", { description: "Orders taken", incremental: true })
+export default Effect.as(Metric.increment(Metric.tagged(orders, "shop", "a \\"b\\"")), HttpServerResponse.text(String(process.pid)))`
+    )
+    await using program = tsgi(
+      folder,
+      ..."serve app.mjs -w 2 -p 0 --access-log none --settle 0s --status 127.0.0.1:0".split(" ")
+    )
+    const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
+    const [, status] = await program.line(/status at http:\/\/127\.0\.0\.1:(\d+)/)
+    await program.line(/info {2}ready in \d+ ms/)
+    const ask = async (): Promise<number> => Number(await (await fetch(`http://127.0.0.1:${port}/`)).text())
+    const read = async () => parse(await (await fetch(`http://127.0.0.1:${status}/metrics`)).text())
+    const orders = async (): Promise<number> => totalOf(await read(), "orders")
+    let pid = 0
+    for (let i = 0; i < 10; i++) pid = await ask()
+    await expect.poll(orders, { timeout: 10_000 }).toBe(10)
+    expect((await read()).get("orders")).toMatchObject({ type: "counter", help: "Orders taken" })
+    process.kill(pid, "SIGKILL")
+    await program.line(new RegExp(`\\(${pid}\\) was killed by SIGKILL`))
+    expect(await orders()).toBe(10)
+    program.kill("SIGHUP")
+    await program.line(/reloaded in/)
+    expect(await orders()).toBe(10)
+    await ask()
+    await expect.poll(orders, { timeout: 10_000 }).toBe(11)
+    // what the engine counts in Effect's registry too is there once
+    expect(totalOf(await read(), "tsgi_requests")).toBe(11)
+  })
+})
