@@ -12,6 +12,7 @@ import {
   BindError,
   type Environ,
   fetchApp,
+  handleSignals,
   InterimError,
   listen,
   type Listener,
@@ -23,7 +24,7 @@ import {
   type StartResponse,
   wrapTls
 } from "tsgi"
-import type { WireClient } from "tsgi/testing"
+import { request, type WireClient } from "tsgi/testing"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { makeCertificate } from "./eventlet/certificate.js"
 import { get, serving } from "./posthooks/fixture.js"
@@ -318,9 +319,67 @@ describe("what is no option", () => {
     expect(() => wrapTls(listener as never, {})).toThrow(OptionError)
   })
 
-  it.each([["nothing", undefined], ["an object", { app: hello }], ["a text", "app"]])("for an app: %s", (_, app) => {
-    expect(() => server(listen(), app as never)).toThrow(OptionError)
-    expect(() => server(listen(), app as never)).toThrow("app: must be a function (env, startResponse), not")
+  class Application {
+    handle = hello
+  }
+  it.each([
+    ["nothing", undefined, "undefined"],
+    ["an object", { app: hello }, "an object"],
+    ["a text", "app", "the text \"app\""],
+    ["a class", Application, "a class"],
+    ["a promise of one", Promise.resolve(hello), "a Promise; await it"],
+    ["a module", { default: hello }, "an object; for a module, give its default export"]
+  ])("for an app: %s", async (_, app, what) => {
+    const message = `app: must be a function (env, startResponse), not ${what}`
+    expect(() => server(listen(), app as never)).toThrow(message)
+    await expect(request(app as never, "/")).rejects.toMatchObject({ _tag: "OptionError", message })
+  })
+
+  it("for a listener and an app that have changed places, and for what listen was to be given", () => {
+    const act = (...args: ReadonlyArray<unknown>) => (): unknown => Reflect.apply(server, undefined, args)
+    expect(act(hello, listen()))
+      .toThrow(
+        "app: must be a function (env, startResponse), not a ListenerValue; the listener comes first: server(listen(), app)"
+      )
+    expect(act(hello)).toThrow("the listener comes first: server(listen(), app)")
+    for (const port of [8090, "8090"]) {
+      expect(() => server(port as never, hello)).toThrow(`returns, such as listen(${JSON.stringify(port)})`)
+    }
+  })
+
+  it.each([
+    ["port", "listen's", "port: is an option of listen, as in listen({ port: ... })"],
+    ["host", "listen's", "host: is an option of listen, as in listen({ host: ... })"],
+    ["tls", "wrapTls's", "tls: TLS is wrapTls's, as in wrapTls(listen(), { cert, key })"]
+  ])("for a server: %s, which is the %s", (option, _, message) => {
+    expect(() => server(listen(), hello, { [option]: 1 })).toThrow(message)
+  })
+
+  it.each([["nothing", undefined, "undefined"], ["a promise", Promise.resolve(), "a Promise"], [
+    "a port",
+    80,
+    "the number 80"
+  ]])(
+    "for what signals are to stop: %s",
+    (_, running, what) => {
+      const before = process.listenerCount("SIGTERM")
+      expect(() => handleSignals(running as never)).toThrow(`running: give what server() returns, not ${what}`)
+      expect(process.listenerCount("SIGTERM")).toBe(before)
+    }
+  )
+
+  it.each([
+    ["no path", [], "input: must be a path, such as \"/\", or a URL; it is undefined"],
+    ["half a path", ["x"], "input: must be a path, such as \"/\", or a URL; it is the text \"x\""],
+    ["a Request", [new Request("http://a/")], "input: must be a path, such as \"/\", or a URL; it is a Request"],
+    [
+      "a method in place of what fetch takes",
+      ["/", "POST"],
+      "init: must be an object, such as { method: \"POST\" }; it is"
+    ],
+    ["what fetch does not take", ["/", { methd: "POST" }], "methd: did you mean method? there is no such option"]
+  ])("for a request in a test: %s", async (_, args, message) => {
+    await expect(Reflect.apply(request, undefined, [hello, ...args])).rejects.toThrow(message)
   })
 
   it("for an app: what has fetch", () => {
@@ -331,6 +390,10 @@ describe("what is no option", () => {
       "handler: give the function, not what has it: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
     )
     expect(() => fetchApp(undefined as never)).toThrow("handler: must be a function (request, env)")
+    class Handler {
+      answer = () => new Response("")
+    }
+    expect(() => fetchApp(Handler as never)).toThrow("that answers with a Response, not a class")
   })
 
   const surplus: ReadonlyArray<readonly [name: string, act: () => unknown, message: string]> = [
@@ -515,6 +578,13 @@ describe("an application that breaks the protocol", () => {
       "InvalidFieldValue",
       /X-A must be text, not undefined: leave/
     ],
+    [
+      "a date as a field value",
+      badHeaders([["X-A", new Date()]]),
+      "InvalidFieldValue",
+      /X-A must be text, not a Date: give its toUTCString\(\)/
+    ],
+    ["an object as a field value", badHeaders([["X-A", {}]]), "InvalidFieldValue", /X-A must be text, not an object/],
     ["null as a field value", badHeaders([["X-A", null]]), "InvalidFieldValue", /X-A must be text, not null/],
     [
       "values as a field value",
@@ -541,10 +611,24 @@ describe("an application that breaks the protocol", () => {
     ["a switch of protocols", badStatus("101 Switching Protocols"), "InvalidStatus", /not a final status/],
     ["a status below all", badStatus("099 X"), "InvalidStatus", /not a final status/],
 
-    ["a number as a body", badBody(5), "InvalidBody", /text, bytes or an iterable of these, not number/],
-    ["null as a body", badBody(null), "InvalidBody", /not null/],
-    ["nothing as a body", badBody(undefined), "InvalidBody", /not undefined/],
-    ["an object as a body", badBody({}), "InvalidBody", /not object/],
+    [
+      "a number as a body",
+      badBody(5),
+      "InvalidBody",
+      /text, bytes or an iterable of these, not the number 5: give "5"/
+    ],
+    ["null as a body", badBody(null), "InvalidBody", /not null: return "" where there is none/],
+    ["nothing as a body", badBody(undefined), "InvalidBody", /not undefined: return "" where there is none/],
+    ["an object as a body", badBody({}), "InvalidBody", /not an object: give it as text, such as JSON/],
+    ["a date as a body", badBody(new Date()), "InvalidBody", /not a Date: give it as text/],
+    ["an error as a body", badBody(new TypeError("no")), "InvalidBody", /not a TypeError: throw it/],
+    [
+      "a buffer that is no bytes",
+      badBody(new ArrayBuffer(1)),
+      "InvalidBody",
+      /not an ArrayBuffer: give new Uint8Array/
+    ],
+    ["a Blob as a body", badBody(new Blob(["a"])), "InvalidBody", /not a Blob: give its stream\(\)/],
     [
       "a Response as a body",
       badBody(new Response("a")),
@@ -574,9 +658,9 @@ describe("an application that breaks the protocol", () => {
       "InvalidBody",
       /not a \w*Request/
     ],
-    ["a promise of a number", badBody(Promise.resolve(5)), "InvalidBody", /not number/],
-    ["numbers in an array", badBody(["a", 5]), "InvalidBody", /not number/],
-    ["numbers from an iterator", badBody([5].values()), "InvalidBody", /not number/],
+    ["a promise of a number", badBody(Promise.resolve(5)), "InvalidBody", /not the number 5/],
+    ["numbers in an array", badBody(["a", 5]), "InvalidBody", /not the number 5/],
+    ["numbers from an iterator", badBody([5].values()), "InvalidBody", /not the number 5/],
     [
       "a number that is written",
       (_, startResponse) => {
@@ -584,7 +668,7 @@ describe("an application that breaks the protocol", () => {
         return "body"
       },
       "InvalidBody",
-      /not number/
+      /not the number/
     ],
 
     ["a Content-Length that is no number", badHeaders([["Content-Length", "ten"]]), "InvalidContentLength", /ten/],
@@ -633,7 +717,7 @@ describe("an application that breaks the protocol", () => {
   it.each([
     ["an error", new Error("of the application"), /Error: of the application/],
     ["a text", "of the application", /of the application/],
-    ["nothing", undefined, /./]
+    ["nothing", undefined, /undefined was thrown/]
   ])("throws %s", async (_, thrown: unknown, message) => {
     const told = (error: unknown): void => expect(error).toBe(thrown)
     await expectFailure(
@@ -736,7 +820,7 @@ describe("an application that breaks the protocol when the head is out", () => {
     }, async (client, outcome, log) => {
       expect((await client.all()).toString()).toMatch(/\r\n5\r\nhello\r\n$/)
       expect(outcome).toMatchObject({ _tag: "Failed", status: 200, bodyBytes: 5 })
-      expect(log).toMatch(/InvalidBody: .* not number/)
+      expect(log).toMatch(/InvalidBody: .* not the number/)
     }))
 
   it("and replaces it: what was passed as errorInfo is thrown", () => {

@@ -140,7 +140,7 @@ export abstract class Ending implements HookedExchange, WireUser {
 
   /** Logs what went wrong beside the exchange. */
   logFailure(message: string, failure: unknown, level: "Debug" | "Error" = "Error"): void {
-    this.peer.log(level, message, failure, this.wire.request)
+    this.peer.log(level, message, failure === undefined ? "undefined was thrown" : failure, this.wire.request)
   }
 
   /** What an application has failed with that was answered all the same. */

@@ -5,6 +5,7 @@
  */
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import { InterimError } from "../exchange/ServerError.js"
 import { type FieldPairs, takeFields } from "../protocol/responseHead.js"
 import { ServerRequest } from "./ServerRequest.js"
@@ -84,7 +85,9 @@ const withExchange = (
     return refused === undefined ? Effect.void : Effect.fail(refused)
   })
 
-// An effect may be run more than once, so what it sends is read before.
-const pairs = (headers: HeadersInput): FieldPairs => isPairs(headers) ? takeFields(headers) : Object.entries(headers)
+// An effect may be run more than once, so what it sends is read before. What is neither is refused as fields are.
+const pairs = (headers: HeadersInput): FieldPairs =>
+  isPairs(headers) ? takeFields(headers) : Predicate.isRecord(headers) ? Object.entries(headers) : headers
 
-const isPairs = (headers: HeadersInput): headers is FieldPairs => Symbol.iterator in headers
+const isPairs = (headers: HeadersInput): headers is FieldPairs =>
+  Predicate.isObject(headers) && Symbol.iterator in headers

@@ -351,7 +351,9 @@ const kindOf = (value: unknown): string =>
     ? "an array: give a pair for each value"
     : value === undefined
     ? "undefined: leave the field out"
-    : typeof value
+    : value instanceof Date
+    ? "a Date: give its toUTCString()"
+    : `${typeof value === "object" ? "an" : "a"} ${typeof value}`
 
 /**
  * Writes an interim head: any 1xx but 101, which switches protocols (RFC 9110, 15.2).

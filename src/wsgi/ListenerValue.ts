@@ -22,7 +22,7 @@ import type { Listener, TlsListener } from "./Listener.js"
  * @category conversions
  */
 export const toEngine = (listener: Listener): Context.Tag.Service<Engine.Listener> => {
-  if (!isBindable(listener)) throw notAListener()
+  if (!isBindable(listener)) throw notAListener(listener)
   return listener instanceof ListenerValue ? listener : adopted(listener)
 }
 
@@ -87,5 +87,12 @@ export class TlsListenerValue extends ListenerValue implements TlsListener {
  * @since 0.1.0
  * @category errors
  */
-export const notAListener = (): OptionError =>
-  new OptionError({ option: "listener", description: "give what listen() or wrapTls(listen(), ...) returns" })
+export const notAListener = (given: unknown): OptionError => {
+  const meant = typeof given === "number" || typeof given === "string"
+    ? `, such as listen(${JSON.stringify(given)})`
+    : ""
+  return new OptionError({
+    option: "listener",
+    description: `give what listen() or wrapTls(listen(), ...) returns${meant}`
+  })
+}

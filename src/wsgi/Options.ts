@@ -4,11 +4,12 @@
  * @since 0.1.0
  */
 import { OptionError } from "../exchange/ServerError.js"
+import { listenerTable } from "../node/listenChecks.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
 import type { Leniency } from "../protocol/limits.js"
 import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
 import type { AccessRecord } from "../server/AccessRecord.js"
-import { checkOptions, type TableOf } from "../server/checkOptions.js"
+import { checkOptions, type Option, type OptionTable, type TableOf } from "../server/checkOptions.js"
 import * as Config from "../server/Config.js"
 import { listOf, number, oneOf, record, yesOrNo } from "../server/optionKinds.js"
 import { type LogTarget, target } from "./Log.js"
@@ -120,7 +121,7 @@ export interface Settings {
  * @category constructors
  */
 export const read = (options: ServerOptions): Settings => {
-  checkOptions(options, table)
+  checkOptions(options, whole)
   const { keepalive = true, limits, maxHttpVersion = "HTTP/1.1", socketTimeout, timeouts } = options
   const idle = typeof keepalive === "number" && keepalive !== 0 ? keepalive * 1000 : undefined
   const socket = socketTimeout === undefined ? undefined : socketTimeout * 1000
@@ -210,6 +211,21 @@ export const table: TableOf<ServerOptions> = {
     accepts: (given) => given === "text" || given === "json" || typeof given === "function"
   },
   multiprocess: yesOrNo
+}
+
+const misplaced = (what: string): Option => ({ meant: what, accepts: () => false, misplaced: what })
+
+// with those that are given where the server listens
+const whole: OptionTable = {
+  ...Object.fromEntries(
+    Object.keys(listenerTable).map((
+      name
+    ) => [name, misplaced(`is an option of listen, as in listen({ ${name}: ... })`)])
+  ),
+  ...Object.fromEntries(
+    ["tls", "cert", "key"].map((name) => [name, misplaced("TLS is wrapTls's, as in wrapTls(listen(), { cert, key })")])
+  ),
+  ...table
 }
 
 // two names for one thing

@@ -77,10 +77,23 @@ export const invalidBody = (body: unknown): ResponseError =>
   })
 
 const no = (body: unknown): string => {
-  if (body === null) return "null"
   if (Predicate.isPromiseLike(body)) return "a promise of one"
   if (isResponse(body)) return "a Response: serve a handler that answers with one by fetchApp(handler)"
-  return typeof body
+  if (body instanceof Error) return `${kindOf(body)}: throw it`
+  if (body instanceof ArrayBuffer) return "an ArrayBuffer: give new Uint8Array(buffer)"
+  if (body instanceof Blob) return `${kindOf(body)}: give its stream()`
+  switch (typeof body) {
+    case "number":
+    case "bigint":
+    case "boolean":
+      return `the ${typeof body} ${body}: give "${body}"`
+    case "undefined":
+      return "undefined: return \"\" where there is none"
+    case "object":
+      return body === null ? "null: return \"\" where there is none" : `${kindOf(body)}: give it as text, such as JSON`
+    default:
+      return kindOf(body)
+  }
 }
 
 /**

@@ -23,6 +23,9 @@ export const callHook = (entry: unknown, env: Environ): unknown => {
   if (args !== undefined && !isList(args)) {
     throw invalid(`the arguments of a hook are an array, such as ["arg1", "arg2"], not ${kindOf(args)}`)
   }
+  if (kwargs !== undefined && !Predicate.isRecord(kwargs)) {
+    throw invalid(`the keyword arguments of a hook are an object, such as { retries: 3 }, not ${kindOf(kwargs)}`)
+  }
   if (options !== undefined) checkHookOptions(options, option)
   if (kwargs !== undefined) return hook(env, ...args ?? [], kwargs)
   return args === undefined ? hook(env) : hook(env, ...args)

@@ -10,6 +10,7 @@ import { kindOf } from "../server/OptionNames.js"
 import { isResponse, notAResponse } from "./answers.js"
 import type { App, AppBody, StartResponse } from "./App.js"
 import { boundedRequest } from "./BoundedRequest.js"
+import { isClass } from "./checkApp.js"
 import type { Environ } from "./Environ.js"
 
 /**
@@ -44,10 +45,12 @@ export const fetchApp: (handler: FetchHandler) => App = (handler, ...more: Reado
 }
 
 const checkHandler = (handler: unknown, more: ReadonlyArray<unknown>): void => {
-  if (typeof handler !== "function") {
+  if (typeof handler !== "function" || isClass(handler)) {
     const description = Predicate.hasProperty(handler, "fetch")
       ? "give the function, not what has it: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
-      : `must be a function (request, env) that answers with a Response, not ${kindOf(handler)}`
+      : `must be a function (request, env) that answers with a Response, not ${
+        isClass(handler) ? "a class" : kindOf(handler)
+      }`
     throw new OptionError({ option: "handler", description })
   }
   if (more.length > 0) {

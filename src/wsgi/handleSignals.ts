@@ -3,6 +3,9 @@
  *
  * @since 0.2.0
  */
+import * as Predicate from "effect/Predicate"
+import { OptionError } from "../exchange/ServerError.js"
+import { kindOf } from "../server/OptionNames.js"
 import { type StopOptions, stopOptions } from "../server/StopReport.js"
 import type { RunningServer } from "./server.js"
 
@@ -12,7 +15,7 @@ const signals = ["SIGTERM", "SIGINT"] as const
  * Stops a server with grace at the first SIGTERM or SIGINT, whichever comes. The second one ends the process at once, as it
  * would without handlers. Once the server has stopped, whoever stopped it, signals are nobody's again, and the process ends
  * when it has nothing else to do. Options are those of `stop`. Returns what takes the handlers back. Throws an `OptionError`
- * for an option that is unknown or cannot be meant.
+ * for an option that is unknown or cannot be meant, and for what is no server.
  *
  * @example
  * ```ts
@@ -33,6 +36,9 @@ export const handleSignals = (
   running: Pick<RunningServer, "stop" | "closed">,
   options?: StopOptions
 ): () => void => {
+  if (!isRunning(running)) {
+    throw new OptionError({ option: "running", description: `give what server() returns, not ${kindOf(running)}` })
+  }
   const asked = stopOptions(options)
   const takeBack = (): void => {
     for (const signal of signals) process.off(signal, stop)
@@ -45,3 +51,7 @@ export const handleSignals = (
   void running.closed.then(takeBack)
   return takeBack
 }
+
+const isRunning = (given: unknown): boolean =>
+  Predicate.hasProperty(given, "stop") && Predicate.isFunction(given.stop) &&
+  Predicate.hasProperty(given, "closed") && Predicate.isPromiseLike(given.closed)

@@ -60,7 +60,7 @@ export const wrapTls: (listener: Listener, options: TlsOptions) => TlsListener =
   options,
   ...more: ReadonlyArray<unknown>
 ) => {
-  if (!(listener instanceof ListenerValue)) throw notAListener()
+  if (!(listener instanceof ListenerValue)) throw notAListener(listener)
   if (listener instanceof TlsListenerValue) {
     throw new OptionError({ option: "listener", description: "has TLS already; reload changes its certificate" })
   }

@@ -3,16 +3,20 @@
  *
  * @since 0.2.0
  */
+import * as Predicate from "effect/Predicate"
 import { setImmediate } from "node:timers"
 import type { Outcome } from "../exchange/Outcome.js"
+import { OptionError } from "../exchange/ServerError.js"
+import { kindOf, noSuchOption } from "../server/OptionNames.js"
 import { make as makeMemory } from "../testing/Memory.js"
 import type { MemoryOptions } from "../testing/MemoryTransport.js"
 import { bodyOf, hasBody } from "../testing/wireBody.js"
 import type { WireClient, WireHead } from "../testing/WireClient.js"
 import type { App } from "./App.js"
+import { checkApp } from "./checkApp.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import type { ServerOptions } from "./Options.js"
-import { checkApp, server } from "./server.js"
+import { server } from "./server.js"
 
 /**
  * What `fetch` takes, and beside it how the server and the connection are.
@@ -81,9 +85,11 @@ export interface TestResponse extends Response {
 export const request = async (
   app: App,
   input: string | URL,
-  { connection, headers: given, server: options, trailers, ...init }: TestRequestInit = {}
+  asking: TestRequestInit = {}
 ): Promise<TestResponse> => {
   checkApp(app)
+  checkAsking(input, asking)
+  const { connection, headers: given, server: options, trailers, ...init } = asking
   const scheme = connection?.tls === undefined ? "http" : "https"
   const url = new URL(input instanceof URL || !input.startsWith("/") ? input : `${scheme}://localhost${input}`)
   const asked = new Request(url, {
@@ -132,6 +138,47 @@ export const request = async (
     throw asked.signal.aborted ? asked.signal.reason : sending.failure ?? error
   }
 }
+
+// What fetch would pass over in silence, a test would pass for the wrong reason.
+const checkAsking = (input: unknown, asking: unknown): void => {
+  if (!(input instanceof URL) && !(typeof input === "string" && (input.startsWith("/") || URL.canParse(input)))) {
+    throw new OptionError({
+      option: "input",
+      description: `must be a path, such as "/", or a URL; it is ${kindOf(input)}`
+    })
+  }
+  if (!Predicate.isRecord(asking)) {
+    throw new OptionError({
+      option: "init",
+      description: `must be an object, such as { method: "POST" }; it is ${kindOf(asking)}`
+    })
+  }
+  for (const option of Object.keys(asking)) {
+    if (!known.includes(option)) throw new OptionError({ option, description: noSuchOption(option, known) })
+  }
+}
+
+const names = {
+  body: true,
+  connection: true,
+  credentials: true,
+  dispatcher: true,
+  duplex: true,
+  headers: true,
+  integrity: true,
+  keepalive: true,
+  method: true,
+  mode: true,
+  redirect: true,
+  referrer: true,
+  referrerPolicy: true,
+  server: true,
+  signal: true,
+  trailers: true,
+  window: true
+} satisfies Record<keyof TestRequestInit, true>
+// those that Node's types leave out
+const known = [...Object.keys(names), "cache", "priority"]
 
 const pairsOf = (given: HeaderPairs | Readonly<Record<string, string>>): Array<[string, string]> =>
   (isPairs(given) ? Array.from(given) : Object.entries(given)).map(([name, value]) => [name, value])

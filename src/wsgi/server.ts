@@ -11,7 +11,6 @@ import * as FiberRef from "effect/FiberRef"
 import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
-import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import { type Address, format as formatAddress } from "../exchange/Address.js"
 import { OptionError } from "../exchange/ServerError.js"
@@ -25,6 +24,7 @@ import { type ServerMetrics, zero } from "../server/ServerMetrics.js"
 import { type StopOptions, stopOptions, type StopReport } from "../server/StopReport.js"
 import type { App } from "./App.js"
 import { call } from "./Call.js"
+import { checkApp } from "./checkApp.js"
 import type { Listener as FacadeListener } from "./Listener.js"
 import { toEngine } from "./ListenerValue.js"
 import * as Log from "./Log.js"
@@ -88,7 +88,7 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
   options = {},
   ...more: ReadonlyArray<unknown>
 ) => {
-  checkApp(app)
+  checkApp(app, listener)
   const bindable = toEngine(listener)
   if (more.length > 0) {
     throw new OptionError({ option: "options", description: "server takes three arguments: listener, app and options" })
@@ -170,20 +170,6 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
       await stop()
     }
   }
-}
-
-/**
- * Throws an `OptionError` for what is no application.
- *
- * @since 0.2.0
- */
-export const checkApp = (app: unknown): void => {
-  if (typeof app === "function") return
-  const remedy = Predicate.hasProperty(app, "fetch") ? "; for one that has fetch, give fetchApp(app.fetch)" : ""
-  throw new OptionError({
-    option: "app",
-    description: `must be a function (env, startResponse), not ${typeof app}${remedy}`
-  })
 }
 
 const noReport: StopReport = { connections: 0, idle: 0, finished: 0, interrupted: 0, cut: 0, left: 0, duration: 0 }

@@ -130,6 +130,9 @@ for (const kind of Object.keys(kinds)) {
         ["a line break in a value", InterimResponses.earlyHints({ link: "a\r\nb: c" })],
         ["a name that is no token", InterimResponses.continue({ "a b": "c" })],
         ["a line break in a value of the lazy 100", InterimResponses.setContinueHeaders({ link: "a\r\nb: c" })],
+        ["a text in place of fields", InterimResponses.earlyHints("link: a" as never)],
+        ["null in place of fields", InterimResponses.setContinueHeaders(null as never)],
+        ["a number as a value", InterimResponses.earlyHints({ link: 5 as never })],
         ["a body's length", InterimResponses.earlyHints({ "content-length": "1" })]
       ] as const
     ) {

@@ -133,6 +133,9 @@ describe("isolation", () => {
       ["has arguments that are none", [ran, 5]],
       ["has the letters of a text for arguments", [ran, "arg1"]],
       ["has null for arguments", [ran, null]],
+      ["has a text for keyword arguments", [ran, [], "kw"]],
+      ["has a list for keyword arguments", [ran, [], [1]]],
+      ["has null for keyword arguments", [ran, [], null]],
       ["has options that are none", [ran, [], {}, true]],
       ["has an unknown option", [ran, [], {}, { detach: true }]],
       ["has an option that cannot be meant", [ran, [], undefined, { detached: "yes" }]]
@@ -158,6 +161,7 @@ describe("isolation", () => {
           "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not a list of the text \"hook\"",
           "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not an object",
           "the arguments of a hook are an array, such as [\"arg1\", \"arg2\"], not the text \"arg1\"",
+          "the keyword arguments of a hook are an object, such as { retries: 3 }, not the text \"kw\"",
           "must be an object; it is true"
         ]
       ) expect(lines.join("\n")).toContain(`eventlet.posthooks: ${told}`)

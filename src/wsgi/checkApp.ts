@@ -1,0 +1,41 @@
+/**
+ * What is no application, and what was most likely meant.
+ *
+ * @since 0.2.0
+ */
+import * as Predicate from "effect/Predicate"
+import { OptionError } from "../exchange/ServerError.js"
+import { kindOf } from "../server/OptionNames.js"
+
+/**
+ * Throws an `OptionError` for what is no application. `listener` is what was given for one.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const checkApp = (app: unknown, listener?: unknown): void => {
+  if (typeof app === "function" && !isClass(app)) return
+  throw new OptionError({
+    option: "app",
+    description: `must be a function (env, startResponse), not ${typeof app === "function" ? "a class" : kindOf(app)}${
+      remedyFor(app, listener)
+    }`
+  })
+}
+
+const remedyFor = (app: unknown, listener: unknown): string => {
+  if (Predicate.isFunction(listener)) return "; the listener comes first: server(listen(), app)"
+  if (Predicate.hasProperty(app, "fetch")) return "; for one that has fetch, give fetchApp(app.fetch)"
+  if (Predicate.hasProperty(app, "default")) return "; for a module, give its default export"
+  if (Predicate.isPromiseLike(app)) return "; await it"
+  return ""
+}
+
+/**
+ * A class can be called by `new` only.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isClass = (given: unknown): boolean =>
+  typeof given === "function" && /^class\b/.test(Function.prototype.toString.call(given))
