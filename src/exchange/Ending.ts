@@ -17,10 +17,11 @@ import { Answer } from "./Answer.js"
 import { Application, type Delay, type Interruptor, type Work } from "./Application.js"
 import { type HookedExchange, type HookOptions, type HookOwner, HookQueue, runDetached } from "./HookQueue.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
+import { noFailure, outcomeOf } from "./outcomeOf.js"
 import type { Peer } from "./Peer.js"
 import type { PostHook } from "./PostHook.js"
 import type { RequestBody } from "./RequestBody.js"
-import { abortReasonOf, BodyError } from "./ServerError.js"
+import { BodyError } from "./ServerError.js"
 import type { Wire, WireUser } from "./Wire.js"
 
 /**
@@ -76,7 +77,7 @@ export abstract class Ending implements HookedExchange, WireUser {
   private firstByteTime: number | undefined = undefined
   private endTime: number | undefined = undefined
   private fixed: Outcome | undefined = undefined
-  private failure: unknown = none
+  private failure: unknown = noFailure
   private abortReason: AbortReason | undefined = undefined
   private application: Application | undefined = undefined
   private hooks: HookQueue | undefined = undefined
@@ -115,7 +116,7 @@ export abstract class Ending implements HookedExchange, WireUser {
 
   /** What the application failed with, or what was wrong with the client's body. */
   get error(): unknown {
-    return this.failure === none ? undefined : this.failure
+    return this.failure === noFailure ? undefined : this.failure
   }
 
   /** Why the exchange was interrupted, if it was. */
@@ -360,18 +361,8 @@ export abstract class Ending implements HookedExchange, WireUser {
 
   private fix(unsent: AbortReason): Outcome {
     if (this.fixed !== undefined) return this.fixed
-    const { error } = this
-    const failed = this.failure !== none
-    const blamed = failed ? abortReasonOf(error) : undefined
-    const facts = this.facts()
-    if (blamed !== undefined) {
-      // that the connection is closed is all that a body knows
-      const reason = blamed === "ClientGone" ? this.abortReason ?? blamed : blamed
-      return this.fixed = { _tag: "Aborted", ...facts, reason }
-    }
-    if (failed) return this.fixed = { _tag: "Failed", ...facts, error }
-    if ((this.detached && unsent !== "WriteTimeout") || this.wire.isSent) return this.fixed = { _tag: "Sent", ...facts }
-    return this.fixed = { _tag: "Aborted", ...facts, reason: this.abortReason ?? unsent }
+    const isSent = (this.detached && unsent !== "WriteTimeout") || this.wire.isSent
+    return this.fixed = outcomeOf(this.facts(), this.failure, this.abortReason, isSent ? undefined : unsent)
   }
 
   private facts(): Facts {
@@ -390,6 +381,3 @@ export abstract class Ending implements HookedExchange, WireUser {
     }
   }
 }
-
-// an application may fail with `undefined`
-const none = Symbol("none")

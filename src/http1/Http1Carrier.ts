@@ -17,6 +17,7 @@ import { Inflow } from "./Inflow.js"
 import { Leaving } from "./Leaving.js"
 import type { Reader } from "./Reader.js"
 import { SendQueue } from "./SendQueue.js"
+import { TakenOver } from "./TakenOver.js"
 import type { Member, Sharer, TickBatch } from "./TickBatch.js"
 import { TickShare } from "./TickShare.js"
 import type { Transport } from "./Transport.js"
@@ -75,6 +76,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   protected advancing = false
   protected holds = false
   protected markedIdle = false
+  protected takenOver: TakenOver | undefined = undefined
   // what the kernel had taken when a client that has closed its sending half was last looked at
   protected halfClosedAt = 0
 
@@ -208,22 +210,8 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
     this.deadlines.close()
     this.inflow.resume()
     this.queue.flush()
-    const stream = this.transport.detach(() => this.awaitTaken())
-    if (this.transport.pending > 0) this.awaitTaken()
-    return { stream, rest: this.reader.takeRest() }
-  }
-
-  // Whoever has taken the connection over waits for its peer as long as the server would; who owes nothing waits for nobody.
-  private awaitTaken(): void {
-    if (!this.work.isBegun) this.deadlines.awaitTaken(this.transport.handed, this.host.time.now())
-  }
-
-  // Does the peer take something of what waits? Then it has as long again.
-  protected get takesOn(): boolean {
-    const { deadlines, transport } = this
-    if (transport.pending > 0 && deadlines.takesNothing(transport.handed)) return false
-    if (transport.pending > 0) this.awaitTaken()
-    return true
+    const takenOver = this.takenOver = new TakenOver(this.transport, this.deadlines, this.host.time, this.work)
+    return { stream: takenOver.stream, rest: this.reader.takeRest() }
   }
 
   // ---------------------------------------------------------------------------------------------------------------

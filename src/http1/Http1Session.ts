@@ -386,7 +386,7 @@ export class Http1Session extends Http1Guest implements Session {
       case "Handler":
         return exchange === undefined || exchange.headSent ? undefined : this.work.answerFor(exchange)
       case "Write":
-        return this.phase === "Detached" && this.takesOn ? undefined : this.abort("WriteTimeout")
+        return this.takenOver?.takesOn() === true ? undefined : this.abort("WriteTimeout")
       case "DownloadPace":
         return this.abort("WriteTimeout")
       case "Interrupt":

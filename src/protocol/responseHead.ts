@@ -8,9 +8,11 @@
 import { fieldName } from "./fieldNames.js"
 import { isFieldValue, listMembers } from "./grammar.js"
 import { dateLine, statusLine } from "./headLines.js"
+import { invalid, invalidFields, type InvalidHead, invalidName, invalidValue } from "./invalidHead.js"
 import { reasonOf } from "./reasonPhrase.js"
 
 export { titleCase } from "./fieldNames.js"
+export type { InvalidHead } from "./invalidHead.js"
 
 /**
  * Field names and values of a response, in the order they go out.
@@ -100,30 +102,6 @@ export interface PreparedHead {
    */
   readonly isEventStream: boolean
 }
-
-/**
- * What the application did wrong.
- *
- * @since 0.1.0
- */
-export interface InvalidHead {
-  readonly _tag: "InvalidHead"
-  readonly reason:
-    | "InvalidStatus"
-    | "InvalidReason"
-    | "InvalidFields"
-    | "InvalidFieldName"
-    | "InvalidFieldValue"
-    | "InvalidContentLength"
-    | "InvalidTransferEncoding"
-  readonly message: string
-}
-
-const invalid = (reason: InvalidHead["reason"], message: string): InvalidHead => ({
-  _tag: "InvalidHead",
-  reason,
-  message
-})
 
 const noBody: ResponseFraming = { _tag: "None" }
 const chunked: ResponseFraming = { _tag: "Chunked" }
@@ -320,40 +298,6 @@ const isDraft = (given: ResponseHead | HeadDraft): given is HeadDraft => "_tag" 
 
 const isIterable = (fields: unknown): boolean =>
   typeof fields === "object" && fields !== null && Symbol.iterator in fields
-
-// An object of names, or whole lines, are what people give by mistake; a line would be taken apart into characters.
-const invalidFields = (given: unknown): InvalidHead =>
-  invalid(
-    "InvalidFields",
-    `fields are pairs of name and value, such as [["Content-Type", "text/plain"]], not ${
-      typeof given === "string" ? JSON.stringify(given) : given === null ? "null" : typeof given
-    }`
-  )
-
-const invalidName = (name: unknown): InvalidHead =>
-  invalid("InvalidFieldName", `${JSON.stringify(name)} is not a field name (RFC 9110, 5.1)`)
-
-const invalidValue = (name: string, value: unknown): InvalidHead =>
-  invalid(
-    "InvalidFieldValue",
-    typeof value === "string"
-      ? `the value of ${name} has characters that no field value may have (RFC 9110, 5.5): ${JSON.stringify(value)}`
-      : `the value of ${name} must be text, not ${kindOf(value)}`
-  )
-
-// with what it would be as text, where there is but one way to write it
-const kindOf = (value: unknown): string =>
-  value === null
-    ? "null"
-    : typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
-    ? `the ${typeof value} ${value}: give "${value}"`
-    : Array.isArray(value)
-    ? "an array: give a pair for each value"
-    : value === undefined
-    ? "undefined: leave the field out"
-    : value instanceof Date
-    ? "a Date: give its toUTCString()"
-    : `${typeof value === "object" ? "an" : "a"} ${typeof value}`
 
 /**
  * Writes an interim head: any 1xx but 101, which switches protocols (RFC 9110, 15.2).

@@ -1,0 +1,42 @@
+/**
+ * A connection that was taken over. Its peer is held to read what is written to it, whoever writes: it has `timeouts.write` for
+ * each piece. While nothing waits for the kernel, nothing is awaited.
+ *
+ * @since 0.2.0
+ */
+import type { Clock } from "../exchange/Clock.js"
+import type { Deadlines } from "./Deadlines.js"
+import type { EndOfWork } from "./EndOfWork.js"
+import type { Transport } from "./Transport.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export class TakenOver {
+  /** The stream itself, which its new owner reads and writes. */
+  readonly stream: unknown
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly deadlines: Deadlines,
+    private readonly time: Clock,
+    private readonly work: EndOfWork
+  ) {
+    this.stream = transport.detach(() => this.awaitTaken())
+    if (transport.pending > 0) this.awaitTaken()
+  }
+
+  private awaitTaken(): void {
+    if (!this.work.isBegun) this.deadlines.awaitTaken(this.transport.handed, this.time.now())
+  }
+
+  /** The time is over. Has the kernel taken some of what waited, or all? Then the rest has as long again. */
+  takesOn(): boolean {
+    const { deadlines, transport } = this
+    if (transport.pending === 0) return true
+    if (deadlines.takesNothing(transport.handed)) return false
+    this.awaitTaken()
+    return true
+  }
+}
