@@ -17,7 +17,7 @@ export type Address =
 
 /**
  * An address as a URL's origin: `http://127.0.0.1:8090`, `https://[::1]:8443`, `http:/run/app.sock`; `http:unix` where a
- * socket was inherited and nobody knows its path.
+ * socket was inherited and its path is unknown.
  *
  * @since 0.1.0
  * @category conversions
@@ -45,7 +45,7 @@ export const peerName = (address: Address): string =>
 export const hostOf = (address: Address): string => address._tag === "Tcp" ? address.host : "unix"
 
 /**
- * The port of an address; 0 where nobody told it, `undefined` for unix sockets.
+ * The port of an address; 0 where it is unknown, `undefined` for unix sockets.
  *
  * @since 0.2.0
  * @category accessors

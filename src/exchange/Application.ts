@@ -150,7 +150,7 @@ export class Application {
     onRoom?.()
   }
 
-  /** Calls back once, when a server that stops asks whoever has no end of its own to come to one. */
+  /** Calls back once, when a server that stops asks for an end what has none of its own. */
   whenGoodbye(callback: () => void): void {
     this.onGoodbye = callback
   }

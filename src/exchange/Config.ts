@@ -65,7 +65,7 @@ export interface ServerLimits extends Limits {
 
 /**
  * Least rates of clients, in bytes a second; 0 asks for none. They are judged over a window of waiting: a client is not slow
- * while nobody waits for it.
+ * while it is not waited for.
  *
  * @since 0.2.0
  * @category models
@@ -121,7 +121,7 @@ export interface Timeouts {
    * without it taking anything. See the README. Default 60000.
    */
   readonly write: number
-  /** Reading a body that nobody wants, to keep the connection. Default 5000. */
+  /** Reading the unread rest of a body, to keep the connection. Default 5000. */
   readonly leftoverBody: number
   /** After the last response, for the client to read it and close; from the last byte that still comes. Default 2000. */
   readonly linger: number

@@ -181,7 +181,7 @@ export abstract class Ending implements HookedExchange, WireUser {
     this.application?.interruptLater()
   }
 
-  /** Calls back when the outcome is known, before the post hooks run. For the one who runs the application. */
+  /** Calls back when the outcome is known, before the post hooks run. For the door, which runs the application. */
   whenSettled(callback: (outcome: Outcome) => void): void {
     if (this.fixed !== undefined) callback(this.fixed)
     else this.door.whenSettled(callback)

@@ -16,12 +16,12 @@ import type { PeerFacts } from "./PeerFacts.js"
  * @category models
  */
 export interface Forwarded {
-  /** Who asked. A port that nobody told is 0. */
+  /** Who asked. An unknown port is 0. */
   readonly client: Address
   /** Was the client's address told? Otherwise `client` is the peer. */
   readonly clientTold: boolean
   readonly scheme: "http" | "https"
-  /** Where the client reached the outermost proxy; `undefined` where nobody said so, and the Host field stands. */
+  /** Where the client reached the outermost proxy; `undefined` where it is unknown, and the Host field counts. */
   readonly server: Place | undefined
 }
 

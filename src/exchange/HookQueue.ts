@@ -25,7 +25,7 @@ export interface HookRunner {
 }
 
 /**
- * Whose hooks they are, or who waits for them.
+ * Is told when hooks have run.
  *
  * @since 0.1.0
  * @category models

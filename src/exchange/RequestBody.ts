@@ -171,7 +171,7 @@ export class RequestBody {
     this.notify()
   }
 
-  /** The exchange is over: what was not read until here is nobody's, and the next bytes are another request's. */
+  /** The exchange is over: what was not read is dropped, and the next bytes are another request's. */
   close(): void {
     // no other request comes behind one whose client has left
     if (this.end !== undefined || this.error !== undefined || this.disconnected) return
@@ -188,7 +188,7 @@ export class RequestBody {
 
 const unneeded = (): void => undefined
 
-const nobody: BodySource = {
+const nothing: BodySource = {
   mayRead: () => true,
   nextMessage: () => undefined,
   inputEnded: true,
@@ -200,4 +200,4 @@ const nobody: BodySource = {
  *
  * @since 0.1.0
  */
-export const noBody = new RequestBody(nobody, false, 0, emptyEnd)
+export const noBody = new RequestBody(nothing, false, 0, emptyEnd)

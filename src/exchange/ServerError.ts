@@ -11,7 +11,7 @@ import type { AbortReason } from "./Outcome.js"
 import { TaggedError } from "./TaggedError.js"
 
 /**
- * An option that cannot be meant. `option` is its name, as it was written.
+ * An invalid option. `option` is its name, as it was written.
  *
  * @since 0.1.0
  * @category errors
@@ -216,7 +216,7 @@ const abortReasons: Record<BodyError["reason"], AbortReason | undefined> = {
 }
 
 /**
- * Who aborted an exchange that failed with this: nobody, where the application failed by itself.
+ * Why an exchange was aborted that failed with this; `undefined` where the application failed by itself.
  *
  * @since 0.1.0
  * @category conversions

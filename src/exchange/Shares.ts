@@ -30,7 +30,7 @@ export class Shares {
   /** @param exempt may an address take as much as there is? */
   constructor(private readonly exempt: (address: Address) => boolean) {}
 
-  /** Counts a connection. There is no share of what nobody is to be told apart by, as on a unix socket. */
+  /** Counts a connection. Addresses that tell no clients apart have no share, such as that of a unix socket. */
   join(address: Address): Share | undefined {
     if (address._tag === "Unix" || this.exempt(address)) return undefined
     const name = networkOf(address.host)

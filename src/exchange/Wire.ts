@@ -2,7 +2,7 @@
  * The seam between one request's life and what carries it: an HTTP/1 connection, or a stream of a later protocol.
  *
  * The exchange tells its wire what to send. The wire tells the exchange four things: that body has arrived, that there is room
- * again, that all is sent, and that the peer is lost; and that the request's body stands in nobody's way any more.
+ * again, that all is sent, and that the peer is lost; and, of the request's body, that nothing of it is left.
  *
  * @since 0.2.0
  */
@@ -152,7 +152,7 @@ export interface WireUser {
   readonly begun: () => void
   /** The kernel has taken all. */
   readonly allSent: () => void
-  /** The body stands in nobody's way any more. */
+  /** Nothing is left of the request's body. */
   readonly drained: () => void
   /** The exchange will not come to an end of its own. */
   readonly lost: (reason: AbortReason) => void

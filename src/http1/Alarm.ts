@@ -1,5 +1,5 @@
 /**
- * Wakes whoever looks after deadlines: for the earliest that there is, and not without one. (V8 wakes an idle process too, once
+ * Wakes the sweep of deadlines: for the earliest deadline, and never without one. (V8 wakes an idle process too, once
  * or twice some seconds after its last work, to give memory back: `node --no-memory-reducer` does not.)
  *
  * One timer for a whole server: one for each request would cost more than the request's own parsing. A deadline that is
@@ -49,7 +49,7 @@ export class Alarm {
     const { interval, schedule, time } = this.options
     const at = Math.max(deadline, this.rungAt + interval)
     if (at >= this.at) return
-    // the system's clock may have been set while nobody looked
+    // the system's clock may have been set meanwhile
     if (this.at === Infinity) time.follow()
     this.cancel?.()
     this.at = at

@@ -153,7 +153,7 @@ export class Deadlines {
     this.alarm.by(this.write)
   }
 
-  /** Has the kernel taken none of those since? */
+  /** Has the kernel taken nothing since? */
   takesNothing(handed: number): boolean {
     return this.handed === handed
   }
@@ -238,7 +238,7 @@ export class Deadlines {
 
 // Counts bytes over the time for which they are waited for, and judges them when that is as long as the window.
 class Pace {
-  /** When it is to be judged; `Infinity` while nobody waits. */
+  /** When it is to be judged; `Infinity` while nothing is awaited. */
   deadline = Infinity
   private begun = -1
   private since = 0
@@ -268,7 +268,7 @@ class Pace {
     this.deadline = Infinity
   }
 
-  /** Since when it has been slower than that, in the window that runs; `Infinity` where it is not, or nobody waits. */
+  /** Since when it has been slower than that, in the window that runs; `Infinity` where it is not, or nothing is awaited. */
   slowSince(bytes: number, now: number): number {
     if (this.deadline === Infinity) return Infinity
     const waited = this.waited + now - this.since

@@ -81,7 +81,7 @@ export class EndOfWork {
     if (exchange.timeOut() === "RunsOn") this.deadlines.awaitEndForEver()
   }
 
-  /** It was to have ended by now: what it does from here on reaches nobody, and the post hooks run without it. */
+  /** It was to have ended by now: what it does from here on is dropped, and the post hooks run without it. */
   late(exchange: Exchange | undefined): void {
     if (this.again === undefined) this.abandon(exchange)
     else this.again(this.why)

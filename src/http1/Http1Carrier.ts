@@ -117,7 +117,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   }
 
   bodyAwaited(awaited: boolean): void {
-    // nothing will come, whoever waits
+    // nothing will come
     if (this.inflow.ended) return
     if (awaited) {
       this.deadlines.awaitBody(this.exchange?.body.bytes ?? 0, this.host.time.now())

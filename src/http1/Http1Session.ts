@@ -98,7 +98,7 @@ export class Http1Session extends Http1Guest implements Session {
   // what the transport tells
 
   private onData(bytes: Uint8Array): void {
-    // who reads twice in a tick has much to do: what it read first need not be joined with the rest
+    // a second read in a tick: what was read first need not be joined with it
     if (this.awaitsBatch) this.advance()
     if (this.phase === "Lingering") {
       if (!this.leaving.dropLingering(bytes.length)) this.close()
@@ -157,7 +157,7 @@ export class Http1Session extends Http1Guest implements Session {
     if (this.awaitsBatch) this.advance()
     this.inflow.lose()
     if (error !== undefined && this.phase !== "Lingering") {
-      // what a protocol of somebody else's fails with is for whoever runs it
+      // failures of another protocol concern the operator
       const level = this.phase === "Detached" && error.reason === "Other" ? "Info" : "Debug"
       this.host.log(level, `${describe(error)} (${this.peer.name})`)
     }
@@ -228,7 +228,7 @@ export class Http1Session extends Http1Guest implements Session {
       this.deadlines.await("Head", this.host.config.timeouts.head, now)
       this.deadlines.awaitRequest(now)
     }
-    // it may have been held back for an answer that nobody took
+    // reading may have been paused for an answer that was not taken
     if (inflow.paused) inflow.resume()
   }
 
@@ -312,7 +312,7 @@ export class Http1Session extends Http1Guest implements Session {
     if (!this.work.isBegun) this.work.because("Closed")
     this.work.begin()
     this.deadlines.close()
-    // who is cut short must not take it for an end
+    // a client that is cut short must not take it for an end
     this.endsAtRest = this.isAtRest
     this.peer.run(Http1Session.endWork, this, ended)
   }
@@ -355,7 +355,7 @@ export class Http1Session extends Http1Guest implements Session {
     const { exchange, queue } = this
     const passed = this.deadlines.take(now, exchange?.body.bytes ?? 0, queue.handed)
     if (passed === undefined) return
-    // who still takes what was sent is not late; how slowly it may, the deadlines for writes say
+    // a client that still takes what was sent is not late: the deadlines for writes judge its pace
     if (passed === "Linger" && !queue.empty) return this.leaving.await(now)
     if (passed !== "Linger" && passed !== "Interrupt") this.peer.log("Debug", "timed out")
     this.late(passed)

@@ -45,7 +45,7 @@ export class SendQueue {
     return this.text === "" && this.parts.length === 0 && this.transport.pending === 0
   }
 
-  /** Is there so much waiting that whoever makes more should stop? */
+  /** Does so much wait that no more should be made? */
   get full(): boolean {
     return this.queued - this.transport.handed >= Math.max(highWater, this.portion)
   }

@@ -3,7 +3,7 @@
  * requests are answered, then all answers are sent, and then what comes after an answer is done.
  *
  * One connection after the other, the system calls between two requests empty the processor's caches of what the second
- * needs: together, a request of a busy server costs half as much. Who reads alone soon waits for nobody.
+ * needs: together, a request of a busy server costs half as much. A connection that reads alone soon waits for no other.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ export interface Member {
   readonly sendHeld: () => void
   /** Sees to what comes after that. The clock is held at the time when all that was held had been sent. */
   readonly heldSent: () => void
-  /** One of these threw: what is broken is this member, and nobody else's turn ends for it. */
+  /** One of these threw: this member is broken, and no other turn ends for it. */
   readonly broken: (error: unknown) => void
 }
 
@@ -39,14 +39,14 @@ export interface Sharer extends Pick<Member, "broken"> {
 
 /** Milliseconds after which what is held leaves before anything else is answered. One answer may take longer than that. */
 const mostHeld = 1
-/** After so many reads who waits for nobody looks whether there are others: to look costs a tenth of a request. */
+/** After so many reads alone it is looked whether others read too: to look costs a tenth of a request. */
 const readsUntilLook = 16
 /**
  * So many are worth waiting for. With fewer, the client reads one answer while the server makes the next; in a turn each
  * would wait for the other.
  */
 const crowd = 5
-/** After so many turns that had fewer members nobody waits for others. */
+/** After so many turns with fewer members no member waits for others. */
 const turnsUntilAlone = 8
 
 // the platform's own, whatever a test of an app makes of the global one
@@ -63,7 +63,7 @@ export class TickBatch {
   private crowded = false
   private turnsAlone = 0
   private readsAlone = 0
-  // who reads while it looks; `undefined` while it does not
+  // members that have read while it looks; `undefined` while it does not
   private seen: Array<Member> | undefined = undefined
   private answering = false
   private takenAt = 0

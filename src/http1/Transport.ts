@@ -40,9 +40,9 @@ export interface Transport extends PeerFacts {
   /** Holds writes back until `uncork`, so that they leave together. */
   readonly cork: () => void
   readonly uncork: () => void
-  /** Bytes written and not yet handed to the kernel, by whoever has the stream. */
+  /** Bytes written and not yet handed to the kernel, by any owner of the stream. */
   readonly pending: number
-  /** Bytes handed to the kernel since the beginning, by whoever has the stream. */
+  /** Bytes handed to the kernel since the beginning, by any owner of the stream. */
   readonly handed: number
   /** Stops and restarts `data` and `end`. */
   readonly pause: () => void
