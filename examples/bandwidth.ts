@@ -9,8 +9,8 @@
  *
  * What the kernel took may still have been under way when the client left, so it is some more than the client read.
  */
-import { type Environ, listen, server } from "tsgi"
-import { port, run } from "./serve.js"
+import { type App, type Environ, listen, server } from "tsgi"
+import { isMain, port, run } from "./serve.js"
 
 const total = 104_857_600
 const piece = Buffer.alloc(65_536, "x")
@@ -25,10 +25,12 @@ const account = (env: Environ, length: number): void => {
   console.log(`${env.REMOTE_ADDR} ${env.PATH_INFO} ${outcome.bodyBytes} of ${length} bytes, ${outcome._tag}`)
 }
 
-const running = server(listen(port), (env, startResponse) => {
+const app: App = (env, startResponse) => {
   env["eventlet.posthooks"].push([account, [total]])
   startResponse("200 OK", [["Content-Type", "application/octet-stream"], ["Content-Length", String(total)]])
   return file()
-})
+}
 
-run(running)
+export default app
+
+if (isMain(import.meta.url)) run(server(listen(port), app))

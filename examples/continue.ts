@@ -18,10 +18,10 @@
  * The 100 is sent by the first read of the body, so an application that does not read has not invited the body. The
  * connection then closes: nobody knows whether the client will send it.
  */
-import { listen, server } from "tsgi"
-import { port, run } from "./serve.js"
+import { type App, listen, server } from "tsgi"
+import { isMain, port, run } from "./serve.js"
 
-const running = server(listen(port), async (env, startResponse) => {
+const app: App = async (env, startResponse) => {
   if (env.PATH_INFO === "/refuse") {
     startResponse("417 Expectation Failed", [["Content-Type", "text/plain"]])
     return "refused\n"
@@ -34,6 +34,8 @@ const running = server(listen(port), async (env, startResponse) => {
   const body = await input.read()
   startResponse("200 OK", [["Content-Type", "text/plain"]])
   return `${body.length} bytes read\n`
-})
+}
 
-run(running)
+export default app
+
+if (isMain(import.meta.url)) run(server(listen(port), app))

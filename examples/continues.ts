@@ -20,7 +20,7 @@
  * agreed on it, so it needs the option `multiPhaseBody`; curl cannot do it, `test/Examples.test.ts` shows the bytes.
  */
 import { type App, listen, server } from "tsgi"
-import { port, run } from "./serve.js"
+import { isMain, port, run } from "./serve.js"
 
 const text: ReadonlyArray<[string, string]> = [["Content-Type", "text/plain"]]
 
@@ -58,11 +58,13 @@ const eager: App = async function(env, startResponse) {
 
 const apps: Record<string, App> = { "/": parts, "/phases": phases, "/eager": eager }
 
-const running = server(listen(port), (env, startResponse) => {
-  const app = apps[env.PATH_INFO]
-  if (app !== undefined) return app(env, startResponse)
+const app: App = (env, startResponse) => {
+  const asked = apps[env.PATH_INFO]
+  if (asked !== undefined) return asked(env, startResponse)
   startResponse("404 Not Found", text)
   return "Not Found\n"
-}, { multiPhaseBody: true })
+}
 
-run(running)
+export default app
+
+if (isMain(import.meta.url)) run(server(listen(port), app, { multiPhaseBody: true }))

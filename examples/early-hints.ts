@@ -13,10 +13,10 @@
  *       HTTP/1.1 200 OK ...   alone: HTTP/1.0 has no interim responses
  */
 import { setTimeout } from "node:timers/promises"
-import { listen, server } from "tsgi"
-import { port, run } from "./serve.js"
+import { type App, listen, server } from "tsgi"
+import { isMain, port, run } from "./serve.js"
 
-const running = server(listen(port), async (env, startResponse) => {
+const app: App = async (env, startResponse) => {
   const link = ["Link", "</style.css>; rel=preload; as=style"] as const
   env["tsgi.interim"](102)
   env["tsgi.interim"](103, [link])
@@ -24,6 +24,8 @@ const running = server(listen(port), async (env, startResponse) => {
   await setTimeout(100)
   startResponse("200 OK", [["Content-Type", "text/html"], link])
   return "<!doctype html>\n<link rel=\"stylesheet\" href=\"/style.css\">\n<p>Hello</p>\n"
-})
+}
 
-run(running)
+export default app
+
+if (isMain(import.meta.url)) run(server(listen(port), app))

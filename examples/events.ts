@@ -10,8 +10,8 @@
  * `INTERVAL` is the time between events in milliseconds, 1000 by default.
  */
 import { setInterval } from "node:timers/promises"
-import { type Environ, listen, server } from "tsgi"
-import { port, run } from "./serve.js"
+import { type App, type Environ, listen, server } from "tsgi"
+import { isMain, port, run } from "./serve.js"
 
 const events = async function*(env: Environ) {
   let count = 0
@@ -21,14 +21,14 @@ const events = async function*(env: Environ) {
   }
 }
 
-const running = server(
-  listen(port),
-  (env, startResponse) => {
-    startResponse("200 OK", [["Content-Type", "text/event-stream"], ["Cache-Control", "no-store"]])
-    return events(env)
-  },
-  // who closes its side of the connection is gone: otherwise that is known when an event cannot be sent
-  { halfClose: "abort" }
-)
+const app: App = (env, startResponse) => {
+  startResponse("200 OK", [["Content-Type", "text/event-stream"], ["Cache-Control", "no-store"]])
+  return events(env)
+}
 
-run(running)
+export default app
+
+if (isMain(import.meta.url)) {
+  // who closes its side of the connection is gone: otherwise that is known when an event cannot be sent
+  run(server(listen(port), app, { halfClose: "abort" }))
+}

@@ -9,7 +9,7 @@
  */
 import { Hono } from "hono"
 import { type Environ, fetchApp, listen, server } from "tsgi"
-import { port, run } from "./serve.js"
+import { isMain, port, run } from "./serve.js"
 
 const app = new Hono<{ Bindings: Environ }>()
 
@@ -31,4 +31,6 @@ app.post("/upper", (context) => {
   return body === null ? context.body(null) : new Response(body.pipeThrough(upper))
 })
 
-run(server(listen(port), fetchApp(app.fetch)))
+export default app
+
+if (isMain(import.meta.url)) run(server(listen(port), fetchApp(app.fetch)))

@@ -14,7 +14,7 @@
  */
 import { setTimeout } from "node:timers/promises"
 import { type App, listen, server } from "tsgi"
-import { port, run } from "./serve.js"
+import { isMain, port, run } from "./serve.js"
 
 const { GRACE = "3000", SLOW = "2000" } = process.env
 
@@ -42,17 +42,23 @@ const ticks = async function*(signal: AbortSignal) {
   }
 }
 
-const running = server(listen(port), (env, startResponse) => {
+const app: App = (env, startResponse) => {
   console.log(`${env.PATH_INFO}: begun`)
   return env.PATH_INFO === "/endless" ? endless(env, startResponse) : slow(env, startResponse)
-})
+}
 
-run(running, {
-  stop: () => {
-    console.log("stopping")
-    running.stop({ grace: Number(GRACE) }).then(
-      (report) => console.log(`stopped: ${JSON.stringify(report)}`),
-      (error: unknown) => console.error(error)
-    )
-  }
-})
+export default app
+
+if (isMain(import.meta.url)) {
+  const running = server(listen(port), app)
+
+  run(running, {
+    stop: () => {
+      console.log("stopping")
+      running.stop({ grace: Number(GRACE) }).then(
+        (report) => console.log(`stopped: ${JSON.stringify(report)}`),
+        (error: unknown) => console.error(error)
+      )
+    }
+  })
+}

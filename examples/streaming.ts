@@ -13,7 +13,7 @@
  */
 import { createHash } from "node:crypto"
 import { type App, type Environ, listen, server } from "tsgi"
-import { port, run } from "./serve.js"
+import { isMain, port, run } from "./serve.js"
 
 const megabytes = (): string => (process.memoryUsage.rss() / 1_048_576).toFixed(0)
 
@@ -60,13 +60,17 @@ const tellMemory = (env: Environ): void =>
 
 const apps: Record<string, App> = { "/download": download, "/checksum": checksum, "/uppercase": uppercase }
 
-const running = server(listen(port), (env, startResponse) => {
+const app: App = (env, startResponse) => {
   env["eventlet.posthooks"].push([tellMemory])
-  const app = apps[env.PATH_INFO]
-  if (app !== undefined) return app(env, startResponse)
+  const asked = apps[env.PATH_INFO]
+  if (asked !== undefined) return asked(env, startResponse)
   startResponse("404 Not Found", [["Content-Type", "text/plain"]])
   return "try /download, /checksum or /uppercase\n"
-})
+}
 
-console.log(`rss ${megabytes()} MiB`)
-run(running)
+export default app
+
+if (isMain(import.meta.url)) {
+  console.log(`rss ${megabytes()} MiB`)
+  run(server(listen(port), app))
+}

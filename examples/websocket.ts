@@ -13,14 +13,13 @@
  * The access log has its line, and post hooks run, when the socket closes.
  */
 import type { IncomingMessage } from "node:http"
-import { listen, server } from "tsgi"
+import { type App, listen, server } from "tsgi"
 import { WebSocketServer } from "ws"
-import { port, run } from "./serve.js"
+import { isMain, port, run } from "./serve.js"
 
-// one message in a tick: a client may have sent thousands, and others are to have their turns
-const sockets = new WebSocketServer({ noServer: true, allowSynchronousEvents: false })
+const sockets = new WebSocketServer({ noServer: true })
 
-const running = server(listen(port), (env, startResponse) => {
+const app: App = (env, startResponse) => {
   if (env.HTTP_UPGRADE?.toLowerCase() !== "websocket") {
     startResponse("426 Upgrade Required", [["Upgrade", "websocket"], ["Connection", "Upgrade"]])
     return "speak WebSocket\n"
@@ -43,6 +42,8 @@ const running = server(listen(port), (env, startResponse) => {
   })
   // not sent: the socket is no longer the server's
   return ""
-})
+}
 
-run(running)
+export default app
+
+if (isMain(import.meta.url)) run(server(listen(port), app))

@@ -35,7 +35,7 @@ import {
 } from "@effect/platform"
 import { Console, Effect, Layer, Schema, Stream } from "effect"
 import { InterimResponses, Posthooks, TsgiHttpServer } from "tsgi/effect"
-import { port, run } from "./serve.js"
+import { isMain, port, run } from "./serve.js"
 
 const limit = 1_000_000
 
@@ -90,12 +90,17 @@ const accounting = HttpMiddleware.make((app) =>
   })
 )
 
-const server = HttpApiBuilder.serve(accounting).pipe(
+const app = HttpApiBuilder.serve(accounting).pipe(
   Layer.provide(HttpApiSwagger.layer()),
   Layer.provide(HttpApiBuilder.api(Api)),
-  Layer.provide(FilesLive),
-  HttpServer.withLogAddress,
-  Layer.provide(TsgiHttpServer.layer({ port }))
+  Layer.provide(FilesLive)
 )
 
-run(server)
+export default app
+
+if (isMain(import.meta.url)) {
+  run(app.pipe(
+    HttpServer.withLogAddress,
+    Layer.provide(TsgiHttpServer.layer({ port }))
+  ))
+}

@@ -15,7 +15,7 @@
 import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
 import { Config, Effect, Layer } from "effect"
 import { TsgiHttpServer } from "tsgi/effect"
-import { run } from "./serve.js"
+import { isMain, run } from "./serve.js"
 
 class Database extends Effect.Service<Database>()("Database", {
   scoped: Effect.gen(function*() {
@@ -49,11 +49,16 @@ const HttpLive = TsgiHttpServer.layerConfig({
   timeouts: { grace: Config.integer("GRACE").pipe(Config.withDefault(10_000)) }
 })
 
-const server = router.pipe(
+const app = router.pipe(
   HttpServer.serve(),
-  HttpServer.withLogAddress,
-  Layer.provide(Database.Default),
-  Layer.provide(HttpLive)
+  Layer.provide(Database.Default)
 )
 
-run(server)
+export default app
+
+if (isMain(import.meta.url)) {
+  run(app.pipe(
+    HttpServer.withLogAddress,
+    Layer.provide(HttpLive)
+  ))
+}

@@ -15,7 +15,7 @@
 import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
 import { Effect, Exit, Layer, Scope } from "effect"
 import { Posthooks, TsgiHttpServer } from "tsgi/effect"
-import { port, run } from "./serve.js"
+import { isMain, port, run } from "./serve.js"
 
 interface Session {
   readonly connection: number
@@ -53,12 +53,17 @@ const bye = Effect.gen(function*() {
   return HttpServerResponse.text(`goodbye, connection ${(yield* session).connection}\n`)
 })
 
-const server = HttpRouter.empty.pipe(
+const app = HttpRouter.empty.pipe(
   HttpRouter.get("/", hello),
   HttpRouter.get("/bye", bye),
-  HttpServer.serve(),
-  HttpServer.withLogAddress,
-  Layer.provide(TsgiHttpServer.layer({ port }))
+  HttpServer.serve()
 )
 
-run(server)
+export default app
+
+if (isMain(import.meta.url)) {
+  run(app.pipe(
+    HttpServer.withLogAddress,
+    Layer.provide(TsgiHttpServer.layer({ port }))
+  ))
+}

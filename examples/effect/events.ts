@@ -15,7 +15,7 @@
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Effect, Layer, Schedule, Stream } from "effect"
 import { Posthooks, TsgiHttpServer } from "tsgi/effect"
-import { port, run } from "./serve.js"
+import { isMain, port, run } from "./serve.js"
 
 const interval = Number(process.env.INTERVAL ?? 1000)
 
@@ -38,11 +38,16 @@ const events = Effect.gen(function*() {
   })
 })
 
-const server = HttpRouter.empty.pipe(
+const app = HttpRouter.empty.pipe(
   HttpRouter.get("/", events),
-  HttpServer.serve(),
-  HttpServer.withLogAddress,
-  Layer.provide(TsgiHttpServer.layer({ port }))
+  HttpServer.serve()
 )
 
-run(server)
+export default app
+
+if (isMain(import.meta.url)) {
+  run(app.pipe(
+    HttpServer.withLogAddress,
+    Layer.provide(TsgiHttpServer.layer({ port }))
+  ))
+}

@@ -10,7 +10,7 @@
 import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
 import { Effect, Layer, Metric, type MetricPair, MetricState } from "effect"
 import { TsgiHttpServer } from "tsgi/effect"
-import { port, run } from "./serve.js"
+import { isMain, port, run } from "./serve.js"
 
 const lines = ({ metricKey, metricState }: MetricPair.MetricPair.Untyped): ReadonlyArray<string> => {
   const line = (suffix: string, value: number | bigint, tags: ReadonlyArray<readonly [string, string]> = []) => {
@@ -36,12 +36,17 @@ const metrics = Effect.map(Metric.snapshot, (pairs) =>
     { contentType: "text/plain; version=0.0.4" }
   ))
 
-const server = HttpRouter.empty.pipe(
+const app = HttpRouter.empty.pipe(
   HttpRouter.get("/", HttpServerResponse.text("Hello, World!\n")),
   HttpRouter.get("/metrics", metrics),
-  HttpServer.serve(),
-  HttpServer.withLogAddress,
-  Layer.provide(TsgiHttpServer.layer({ port }))
+  HttpServer.serve()
 )
 
-run(server)
+export default app
+
+if (isMain(import.meta.url)) {
+  run(app.pipe(
+    HttpServer.withLogAddress,
+    Layer.provide(TsgiHttpServer.layer({ port }))
+  ))
+}

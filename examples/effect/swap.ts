@@ -11,7 +11,7 @@
 import { HttpMiddleware, HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
 import { Effect, Layer, Schema } from "effect"
 import { TsgiHttpServer } from "tsgi/effect"
-import { port, run } from "./serve.js"
+import { isMain, port, run } from "./serve.js"
 
 const router = HttpRouter.empty.pipe(
   HttpRouter.get("/", HttpServerResponse.text("Hello, World!\n")),
@@ -24,11 +24,16 @@ const router = HttpRouter.empty.pipe(
   )
 )
 
-const server = router.pipe(
-  HttpServer.serve(HttpMiddleware.logger),
-  HttpServer.withLogAddress,
-  // Layer.provide(NodeHttpServer.layer(createServer, { port }))
-  Layer.provide(TsgiHttpServer.layer({ port }))
+const app = router.pipe(
+  HttpServer.serve(HttpMiddleware.logger)
 )
 
-run(server)
+export default app
+
+if (isMain(import.meta.url)) {
+  run(app.pipe(
+    HttpServer.withLogAddress,
+    // Layer.provide(NodeHttpServer.layer(createServer, { port }))
+    Layer.provide(TsgiHttpServer.layer({ port }))
+  ))
+}

@@ -16,7 +16,7 @@
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse, Socket } from "@effect/platform"
 import { Effect, Layer } from "effect"
 import { TsgiHttpServer } from "tsgi/effect"
-import { port, run } from "./serve.js"
+import { isMain, port, run } from "./serve.js"
 
 const echo = Effect.gen(function*() {
   const request = yield* HttpServerRequest.HttpServerRequest
@@ -32,11 +32,16 @@ const echo = Effect.gen(function*() {
   return HttpServerResponse.empty()
 }).pipe(Effect.scoped)
 
-const server = HttpRouter.empty.pipe(
+const app = HttpRouter.empty.pipe(
   HttpRouter.get("/", echo),
-  HttpServer.serve(),
-  HttpServer.withLogAddress,
-  Layer.provide(TsgiHttpServer.layer({ port }))
+  HttpServer.serve()
 )
 
-run(server)
+export default app
+
+if (isMain(import.meta.url)) {
+  run(app.pipe(
+    HttpServer.withLogAddress,
+    Layer.provide(TsgiHttpServer.layer({ port }))
+  ))
+}

@@ -1,0 +1,109 @@
+/** Each example that has a default export is an app for the command too: one of its workers serves it. */
+import { build } from "esbuild"
+import { spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { once } from "node:events"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { bind } from "tsgi"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { firstDescriptor, isFromWorker, marked } from "../../src/cli/messages.js"
+import { connect } from "../utils/sockets.js"
+import { folderWithCommand } from "./command.js"
+
+const examples = path.resolve(import.meta.dirname, "../../examples")
+
+/** What is asked, where that is not `/`, and the status that is answered; 101 and streams have no end of their own. */
+const apps: Readonly<Record<string, readonly [target: string, status: number, kind: "wsgi" | "fetch" | "effect"]>> = {
+  bandwidth: ["/file", 200, "wsgi"],
+  continue: ["/", 200, "wsgi"],
+  continues: ["/other", 404, "wsgi"],
+  "early-hints": ["/", 200, "wsgi"],
+  events: ["/", 200, "wsgi"],
+  hello: ["/", 200, "wsgi"],
+  hono: ["/hello/you", 200, "fetch"],
+  posthooks: ["/", 200, "wsgi"],
+  stop: ["/endless", 200, "wsgi"],
+  streaming: ["/download?bytes=1", 200, "wsgi"],
+  websocket: ["/", 426, "wsgi"],
+  "effect/api": ["/", 200, "effect"],
+  "effect/composed": ["/other", 404, "effect"],
+  "effect/connections": ["/", 200, "effect"],
+  "effect/events": ["/", 200, "effect"],
+  "effect/metrics": ["/metrics", 200, "effect"],
+  "effect/swap": ["/hello/you", 200, "effect"],
+  "effect/websocket": ["/", 400, "effect"]
+}
+
+const files = fs.readdirSync(examples, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
+
+let folder: string
+beforeAll(async () => {
+  folder = await folderWithCommand("examples-served")
+  // an example finds the package by its name, as in a checkout
+  const exported = { ".": "./dist/index.js", "./effect": "./dist/effect.js" }
+  fs.writeFileSync(
+    path.join(folder, "package.json"),
+    JSON.stringify({ name: "tsgi", version: "0.0.0-test", type: "module", exports: exported })
+  )
+  await build({
+    entryPoints: files.map((name) => path.join(examples, name)),
+    outbase: examples,
+    outdir: path.join(folder, "examples"),
+    format: "esm",
+    target: "node20"
+  })
+}, 60_000)
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+it("all examples with a default export are here", () => {
+  const exporting = files.filter((name) => /^export default/m.test(fs.readFileSync(path.join(examples, name), "utf8")))
+  expect(exporting.map((name) => name.replace(/\.ts$/, "")).sort()).toEqual(Object.keys(apps).sort())
+})
+
+it.each(Object.entries(apps))("%s", { timeout: 60_000 }, async (name, [target, status, kind]) => {
+  const { address, close, fd } = await bind()
+  if (address._tag !== "Tcp") throw new Error("not TCP")
+  const worker = spawn(process.execPath, [path.join(folder, "dist/worker.js")], {
+    cwd: folder,
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "inherit", "ipc", fd]
+  })
+  const ended = once(worker, "exit")
+  try {
+    await once(worker, "message")
+    worker.send(marked({
+      type: "serve",
+      app: {
+        name,
+        file: path.join(folder, "examples", `${name}.js`),
+        export: "default",
+        factory: false,
+        interface: "auto"
+      },
+      listeners: [{ fd: firstDescriptor, backlog: 511, tls: undefined, proxy: undefined, proxyFrom: undefined }],
+      options: {},
+      accessLog: "none",
+      logFormat: undefined,
+      settle: 0,
+      grace: 0,
+      title: "worker",
+      multiprocess: false,
+      slot: 1,
+      generation: 1,
+      tellAfter: 0,
+      ticketKeys: randomBytes(48)
+    }))
+    const [message] = await once(worker, "message") as [unknown]
+    expect(isFromWorker(message) && message).toMatchObject({ type: "ready", interface: kind, warnings: [] })
+    await using client = await connect(address)
+    client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    let head = await client.head()
+    while (head.status < 200) head = await client.head()
+    expect(head.status).toBe(status)
+  } finally {
+    worker.kill("SIGKILL")
+    await ended
+    close()
+  }
+})
