@@ -310,6 +310,40 @@ describe("the report", () => {
     expect(drawn).not.toMatch(/NaN|undefined/)
     expect(drawn.match(/<rect/g)?.length).toBeGreaterThan(rows.length)
   })
+
+  // One figure for one thing, under one name, wherever a reader meets it.
+  it("says in the chart, the README and SPEED.md what the report says", () => {
+    const read = (file: string): string => fs.readFileSync(path.join(root, file), "utf8")
+    const { figures: kept } = JSON.parse(read("test/bench/results.json")) as { readonly figures: Figures }
+    const kepts = verdicts(kept)
+    const drawn = read("test/bench/results.svg")
+    expect(drawn).toBe(chart(kept, kepts))
+    expect(drawn).not.toMatch(/must|facade|layer|mark/)
+    const figureOf = (scenario: string, reference: string): number =>
+      kepts.find(({ row }) => row.scenario === scenario && row.reference.split(" ")[0] === reference)?.figure ?? NaN
+    const plain = figureOf("facade, hello", "nodeHttp")
+    const effect = figureOf("Effect layer, plain HttpApp", "platformNode")
+    expect(read("README.md")).toContain(
+      `${plain.toFixed(2)} times as many requests as node:http, and ${
+        effect.toFixed(1)
+      } times as many as NodeHttpServer`
+    )
+    const speed = read("src/SPEED.md")
+    for (
+      const [what, ...expected] of [
+        ["plain TypeScript: hello", plain, figureOf("facade, hello", "socket")],
+        ["Effect: `HttpServerResponse.text`", effect, figureOf("Effect layer, plain HttpApp", "nodeHttp")],
+        ["99th percentile of the latency", figureOf("p99 latency at half of node:http's peak", "nodeHttp")]
+      ] as const
+    ) {
+      const line = speed.split("\n").find((line) => line.startsWith(`| ${what}`)) ?? ""
+      const told = (line.split("|")[3] ?? "").split(";").map(Number)
+      expect(told, what).toHaveLength(expected.length)
+      told.forEach((figure, i) => expect(Math.abs(figure - expected[i]), line).toBeLessThan(0.051))
+    }
+    const [, hello] = />tsgi, plain TypeScript<\/text>[^]*?class="figure"[^>]*>([^<]*)</.exec(drawn) ?? []
+    expect(hello).toBe(plain.toFixed(2))
+  })
 })
 
 /** The benchmark as `npm run bench:build` makes it: what else is made of the sources allocates other amounts. */

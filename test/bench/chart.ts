@@ -1,4 +1,7 @@
-/** The picture for the README: how fast a hello is, and what was reached in each scenario. SVG, for light and dark. */
+/**
+ * The picture for the README: how fast a hello is, and each scenario beside what it is compared with. SVG, for light and dark.
+ * Its figures are those of the report, and its names those of the README.
+ */
 import { type Figures, median, type Verdict } from "./report.js"
 import { keyOf, measurements, servers } from "./scenarios.js"
 
@@ -12,45 +15,47 @@ interface Bar {
   readonly label: string
   readonly value: number
   readonly text: string
-  readonly kind: "ours" | "other" | "short"
-  /** Where the mark stands, in the bar's own unit. */
-  readonly mark?: number
+  readonly kind: "ours" | "other"
 }
+
+/** What readers of the README call it. */
+const plainly = (name: string): string =>
+  name
+    .replace(/^tsgi facade/, "tsgi, plain TypeScript")
+    .replace(/^tsgi Effect layer/, "tsgi, Effect")
+    .replace(/^facade/, "plain TypeScript")
+    .replace(/^Effect layer/, "Effect")
+    .replace(/^NodeHttpServer\.layer/, "NodeHttpServer")
+    .replace(/^constant answer on net\.Socket/, "a bare socket")
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
 const bars = (top: number, title: string, most: number, given: ReadonlyArray<Bar>): string => {
   const x = (value: number): number => labelWidth + Math.min(value / most, 1) * barWidth
-  const lines = given.map(({ kind, label, mark, text, value }, i) => {
+  const lines = given.map(({ kind, label, text, value }, i) => {
     const y = top + 30 + i * step
     const length = x(value) - labelWidth
     return `  <text class="label" x="${labelWidth - 10}" y="${y + 12}" text-anchor="end">${escaped(label)}</text>\n` +
       `  <rect class="${kind}" x="${labelWidth}" y="${y}" width="${
         length.toFixed(1)
       }" height="${barHeight}" rx="2"/>\n` +
-      (mark === undefined
-        ? ""
-        : `  <line class="mark" x1="${x(mark).toFixed(1)}" x2="${x(mark).toFixed(1)}" y1="${y - 3}" y2="${
-          y + barHeight + 3
-        }"/>\n`) +
-      `  <text class="figure" x="${(Math.max(x(value), mark === undefined ? 0 : x(mark)) + 8).toFixed(1)}" y="${
-        y + 12
-      }">${escaped(text)}</text>\n`
+      `  <text class="figure" x="${(x(value) + 8).toFixed(1)}" y="${y + 12}">${escaped(text)}</text>\n`
   })
   return `  <text class="title" x="20" y="${top + 14}">${escaped(title)}</text>\n${lines.join("")}`
 }
 
 const helloBars = (figures: Figures): ReadonlyArray<Bar> => {
   const hello = figures.hello ?? {}
-  const node = median((hello.nodeHttp ?? []).filter(Number.isFinite))
+  const node = hello.nodeHttp ?? []
   const contestants = measurements.find(({ id }) => id === "hello")?.contestants ?? []
   return contestants.flatMap((contestant): ReadonlyArray<Bar> => {
-    const values = (hello[keyOf(contestant)] ?? []).filter(Number.isFinite)
-    if (values.length === 0 || Number.isNaN(node)) return []
-    const value = median(values) / node
+    // of each round by itself, as the report compares
+    const ratios = (hello[keyOf(contestant)] ?? []).map((value, round) => value / node[round]).filter(Number.isFinite)
+    if (ratios.length === 0) return []
+    const value = median(ratios)
     const { title } = servers[contestant.server]
     return [{
-      label: contestant.server === "socket" ? `${title} (the limit)` : title,
+      label: contestant.server === "socket" ? `${plainly(title)} (the limit)` : plainly(title),
       value,
       text: value.toFixed(2),
       kind: title.startsWith("tsgi") ? "ours" : "other"
@@ -60,20 +65,19 @@ const helloBars = (figures: Figures): ReadonlyArray<Bar> => {
 
 // Rows where less is better are turned round, so that a longer bar is always the better one.
 const rowBars = (verdicts: ReadonlyArray<Verdict>): ReadonlyArray<Bar> =>
-  verdicts.flatMap(({ figure, reached, row }): ReadonlyArray<Bar> => {
+  verdicts.flatMap(({ figure, row }): ReadonlyArray<Bar> => {
     if (row.figure !== "Ratio" || Number.isNaN(figure)) return []
-    const turned = (value: number): number => row.better === "More" ? value : 1 / value
+    const isLess = row.better === "Less"
     const against = row.reference === row.subject.split(" ")[0] || row.reference === "effect plain"
       ? "without"
       : row.reference === "socket"
-      ? "the limit"
-      : servers[row.reference.split(" ")[0] as keyof typeof servers].title
+      ? "a bare socket"
+      : plainly(servers[row.reference.split(" ")[0] as keyof typeof servers].title)
     return [{
-      label: row.scenario.replace("Effect layer", "Effect"),
-      value: turned(figure),
-      text: `${turned(figure).toFixed(2)} x ${against}`,
-      kind: reached === "NO" || reached === "failed" ? "short" : "ours",
-      mark: turned(row.must)
+      label: plainly(row.scenario),
+      value: isLess ? 1 / figure : figure,
+      text: `${figure.toFixed(2)} x ${against}${isLess ? ", less is better" : ""}`,
+      kind: "ours"
     }]
   })
 
@@ -82,8 +86,7 @@ export const chart = (figures: Figures, verdicts: ReadonlyArray<Verdict>): strin
   const second = rowBars(verdicts)
   const secondTop = first.length === 0 ? 20 : 20 + 30 + first.length * step + 30
   const height = secondTop + 30 + second.length * step + 40
-  const most = (given: ReadonlyArray<Bar>): number =>
-    Math.max(1, ...given.map(({ mark = 0, value }) => Math.max(value, mark)))
+  const most = (given: ReadonlyArray<Bar>): number => Math.max(1, ...given.map(({ value }) => value))
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">
   <title>tsgi beside other servers</title>
   <style>
@@ -92,21 +95,17 @@ export const chart = (figures: Figures, verdicts: ReadonlyArray<Verdict>): strin
     .figure { fill: #57606a }
     .ours { fill: #1a7f64 }
     .other { fill: #afb8c1 }
-    .short { fill: #c4722a }
-    .mark { stroke: #24292f; stroke-width: 1.5 }
     @media (prefers-color-scheme: dark) {
       text { fill: #e6edf3 }
       .figure { fill: #9da7b3 }
       .ours { fill: #3fb68b }
       .other { fill: #565f69 }
-      .short { fill: #e0954a }
-      .mark { stroke: #e6edf3 }
     }
   </style>
 ${first.length === 0 ? "" : bars(20, "Hello over keep-alive, requests per second, node:http = 1", most(first), first)}${
     second.length === 0
       ? ""
-      : bars(secondTop, "By scenario, longer is better; the mark is what must be reached", most(second), second)
+      : bars(secondTop, "Each beside another server, or beside itself without; longer is better", most(second), second)
   }</svg>
 `
 }

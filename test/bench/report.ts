@@ -201,7 +201,7 @@ each after ${results.warmup} s of load (series: a third as long, at least a seco
     Object.values(results.rates).map((rate) => `, at ${Math.round(rate).toLocaleString("en-US")} requests/s`).join("")
   }).
 
-![What was reached](results.svg)
+![How fast it is beside others](results.svg)
 
 "figure" is the median over the rounds of the ratio to what stands under "against" (of the difference where it is in ms),
 "spread" goes from the least to the greatest. More is better, but for rows with ≤. "yes" is what must be reached, "aim" what
