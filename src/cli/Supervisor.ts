@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Facts from "./Facts.js"
 import type { ReloadResult } from "./Facts.js"
+import { memoryLimit, memoryWarning } from "./hints.js"
 import { Journal } from "./Journal.js"
 import { lookAfter } from "./lookAfter.js"
 import type { Plan, PlanError } from "./Plan.js"
@@ -87,6 +88,9 @@ export const make = (
         const most = Math.max(1, wanted)
         const { length } = facts.slots
         if (ending() || most === length) return length
+        const largest = Math.max(0, ...[...facts.workers].map(({ beat }) => beat.rss))
+        const warning = most > length ? memoryWarning(most, largest, memoryLimit()) : undefined
+        if (warning !== undefined) yield* journal.warn("memory", warning)
         yield* journal.info("scale", `${plural(most, "worker")} instead of ${length}`, { workers: most })
         const added = Array.from({ length: Math.max(0, most - length) }, (_, i) => Slots.empty(length + i + 1))
         const removed = facts.slots.slice(most)

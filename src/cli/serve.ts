@@ -11,11 +11,14 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { banner, mayPaint } from "./banner.js"
 import { bootExitCode, CommandError } from "./CommandError.js"
 import * as Control from "./Control.js"
+import { isContainer, loopbackHint } from "./hints.js"
 import { Journal } from "./Journal.js"
 import * as Listening from "./Listening.js"
 import { makePlan } from "./makePlan.js"
+import { printError } from "./output.js"
 import * as Pidfile from "./Pidfile.js"
 import { PlanError } from "./Plan.js"
 import type { Settings } from "./Settings.js"
@@ -116,6 +119,8 @@ const run = (
     yield* Effect.forkDaemon(Effect.forever(Effect.flatMap(Queue.take(signals), obeying)))
 
     const addresses = listening.map(({ address }) => address)
+    const hint = loopbackHint(listening, isContainer(env))
+    if (hint !== undefined) yield* journal.warn("loopback", hint)
     const who = plan.here ? "in this process" : plural(plan.workers, "worker")
     yield* journal.info("start", `listening on ${addresses.join(", ")}, ${who}, ${app}`, {
       addresses,
@@ -137,6 +142,20 @@ const run = (
         }`,
         { ms: took }
       )
+      if (process.stderr.isTTY && settings.log === "text") {
+        const told = {
+          ...controlled.identity,
+          addresses,
+          took,
+          workers: supervisor.facts.slots.length,
+          here: plan.here,
+          pid: process.pid,
+          dev,
+          hasControl,
+          statusAt
+        }
+        yield* printError(banner(told, mayPaint(env)))
+      }
       yield* systemd.ready
       if (systemd.interval !== undefined) {
         yield* Effect.forkScoped(feed(supervisor, systemd, settings, systemd.interval))

@@ -25,7 +25,10 @@ export const duration = (given: unknown): Read<number> => {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(String(given).trim()) ?? []
   if (amount !== undefined && unit in milliseconds) return value(Number(amount) * milliseconds[unit])
   if (/^0+$/.test(String(given))) return value(0)
-  return expected("a time, such as 250ms, 10s, 5m or 2h")
+  const bare = /^\d+(?:\.\d+)?$/.exec(String(given).trim())?.[0]
+  return expected(
+    bare === undefined ? "a time, such as 250ms, 10s, 5m or 2h" : `a time with its unit, such as ${bare}s or ${bare}ms`
+  )
 }
 
 const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

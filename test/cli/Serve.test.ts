@@ -137,7 +137,7 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     ["serve hello.mjs --prot 1", 2, /^tsgi: there is no flag --prot; did you mean --port\?/],
     ["serve hello.mjs --workers two", 2, /^tsgi: --workers two: must be auto, or a whole number/],
     ["serve hello.mjs -p 70000", 2, /^tsgi: --port 70000: must be a whole number from 0 to 65535/],
-    ["serve hello.mjs --grace 5", 2, /^tsgi: --grace 5: must be a time, such as/],
+    ["serve hello.mjs --grace 5", 2, /^tsgi: --grace 5: must be a time with its unit, such as 5s or 5ms$/],
     ["serve hello.mjs --port", 2, /^tsgi: --port needs a value: N/],
     ["serve hello.mjs --set limits.bdy=1 -p 0", 2, /worker 1 failed to start: OptionError: .*limits\.bdy/],
     ["check hello.mjs --set limits.bdy=1", 2, /worker 1 failed to start: OptionError: .*limits\.bdy/],

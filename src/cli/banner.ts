@@ -1,0 +1,64 @@
+/**
+ * What a terminal shows once a server is ready: where it is, and how it is reloaded and stopped.
+ *
+ * @since 0.2.0
+ */
+import type { Identity } from "./Status.js"
+import { plural } from "./values.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Ready extends Pick<Identity, "version" | "name" | "app"> {
+  readonly addresses: ReadonlyArray<string>
+  /** Milliseconds. */
+  readonly took: number
+  readonly workers: number
+  /** This process serves, and has no workers. */
+  readonly here: boolean
+  readonly pid: number
+  /** A closed terminal ends it, and a save reloads it. */
+  readonly dev: boolean
+  /** Does a control socket listen? */
+  readonly hasControl: boolean
+  readonly statusAt: string | undefined
+}
+
+/**
+ * @param color may it have any?
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const banner = (ready: Ready, color: boolean): string => {
+  const { addresses, app, dev, hasControl, here, name, pid, statusAt, took, version, workers } = ready
+  const paint = (code: number, text: string): string => color ? `\x1b[${code}m${text}\x1b[0m` : text
+  const row = (what: string, text: string): string => `  ${paint(32, "➜")}  ${paint(1, `${what}:`.padEnd(9))}${text}`
+  const verb = (verb: string): string => `npx tsgi ${verb} --name ${name}`
+  const reload = here
+    ? []
+    : [row("Reload", dev ? "save a file" : `${hasControl ? `${verb("reload")}, or ` : ""}kill -HUP ${pid}`)]
+  return [
+    "",
+    `  ${paint(32, `tsgi ${version}`)}  ready in ${paint(1, `${took} ms`)}`,
+    "",
+    ...addresses.map((address) => row("Local", paint(36, address))),
+    row("App", `${app}, ${here ? "in this process" : plural(workers, "worker")}`),
+    ...(statusAt === undefined
+      ? hasControl ? [row("Status", verb("status"))] : []
+      : [row("Status", paint(36, statusAt))]),
+    ...reload,
+    row("Stop", "Ctrl-C"),
+    ""
+  ].join("\n")
+}
+
+/**
+ * May a terminal be painted (no-color.org)?
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const mayPaint = (env: Readonly<Record<string, string | undefined>>): boolean =>
+  (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb"

@@ -1,0 +1,111 @@
+/** What the command says on a terminal, and of the machine that it runs on. */
+import * as fs from "node:fs"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { banner, mayPaint, type Ready } from "../../src/cli/banner.js"
+import { isContainer, loopbackHint, memoryLimit, memoryWarning } from "../../src/cli/hints.js"
+import { installed, Program } from "../utils/processes.js"
+import { folderWithCommand, write } from "./command.js"
+
+const ready: Ready = {
+  version: "0.2.0",
+  name: "shop",
+  app: "./app.ts",
+  addresses: ["http://127.0.0.1:8090"],
+  took: 417,
+  workers: 2,
+  here: false,
+  pid: 4711,
+  dev: false,
+  hasControl: true,
+  statusAt: undefined
+}
+
+describe("the banner", () => {
+  it("says where it is, and how it is reloaded and stopped", () => {
+    expect(banner(ready, false).split("\n")).toEqual([
+      "",
+      "  tsgi 0.2.0  ready in 417 ms",
+      "",
+      "  ➜  Local:   http://127.0.0.1:8090",
+      "  ➜  App:     ./app.ts, 2 workers",
+      "  ➜  Status:  npx tsgi status --name shop",
+      "  ➜  Reload:  npx tsgi reload --name shop, or kill -HUP 4711",
+      "  ➜  Stop:    Ctrl-C",
+      ""
+    ])
+    expect(banner({ ...ready, dev: true, hasControl: false }, false)).toMatch(/Reload: {2}save a file\n/)
+    expect(banner({ ...ready, hasControl: false, here: true }, false)).not.toMatch(/npx|Reload/)
+    expect(banner({ ...ready, statusAt: "http://127.0.0.1:9090" }, false)).toContain("Status:  http://127.0.0.1:9090")
+    expect(banner(ready, true)).toContain("\x1b[36mhttp://127.0.0.1:8090\x1b[0m")
+  })
+
+  it("is painted where it may be", () => {
+    expect([{}, { NO_COLOR: "" }, { NO_COLOR: "1" }, { TERM: "dumb" }].map(mayPaint)).toEqual([
+      true,
+      true,
+      false,
+      false
+    ])
+  })
+})
+
+describe("of the machine", () => {
+  const gib = 1024 ** 3
+  it("there is a warning above 80% of the memory", () => {
+    expect(memoryWarning(4, 0.2 * gib, gib)).toBeUndefined()
+    expect(memoryWarning(5, 0.2 * gib, gib)).toMatch(/^5 workers of 205 MiB need more than 80% of the 1024 MiB that/)
+    expect(memoryWarning(50, gib, Infinity)).toBeUndefined()
+    expect(memoryLimit(() => "536870912\n")).toBe(536_870_912)
+    expect(memoryLimit(() => "max\n")).toBe(Infinity)
+    expect(memoryLimit(() => {
+      throw new Error("ENOENT")
+    })).toBe(Infinity)
+  })
+
+  it.each<readonly [addresses: ReadonlyArray<string>, isTold: boolean]>([
+    [["http://127.0.0.1:8090"], true],
+    [["https://[::1]:8090", "http://127.0.0.1:1"], true],
+    [["http://0.0.0.0:8090"], false],
+    [["http://127.0.0.1:1", "http://10.0.0.1:1"], false],
+    [["http:/run/app.sock"], false],
+    [[], false]
+  ])("%j in a container: %s", (addresses, isTold) => {
+    const listening = addresses.map((address) => ({ address, from: "bind" as const }))
+    expect(loopbackHint(listening, true) !== undefined).toBe(isTold)
+    expect(loopbackHint(listening, false)).toBeUndefined()
+    expect(loopbackHint(listening.map((one) => ({ ...one, from: "activation" as const })), true)).toBeUndefined()
+  })
+
+  it("a container is known by what it leaves", () => {
+    const has = (...paths: ReadonlyArray<string>) => (path: string) => paths.includes(path)
+    expect(isContainer({}, has())).toBe(false)
+    expect(isContainer({}, has("/.dockerenv"))).toBe(true)
+    expect(isContainer({}, has("/run/.containerenv"))).toBe(true)
+    expect(isContainer({ KUBERNETES_SERVICE_HOST: "10.0.0.1" }, has())).toBe(true)
+    expect(isContainer({ container: "systemd-nspawn" }, has())).toBe(true)
+  })
+})
+
+const script = installed("script")
+
+describe.skipIf(script === undefined)("on a terminal", { timeout: 60_000 }, () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await folderWithCommand("terminal")
+    write(folder, "app.mjs", `export default (env, startResponse) => { startResponse("200 OK", []); return "" }`)
+  }, 60_000)
+  afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+  it("shows the banner without colours where nobody wants them", async () => {
+    const line = `exec ${process.execPath} dist/cli.js serve app.mjs -p 0 --settle 0s --control none`
+    await using program = new Program(script ?? "", ["-qec", line, "/dev/null"], { cwd: folder })
+    await program.line(/^ {2}tsgi 0\.0\.0-test {2}ready in \d+ ms/)
+    const [, address] = await program.line(/^ {2}➜ {2}Local: {3}(http:\/\/127\.0\.0\.1:\d+)/)
+    const [, pid] = await program.line(/Reload: {2}kill -HUP (\d+)/)
+    await program.line(/Stop: {4}Ctrl-C/)
+    expect(program.stdout.join("\n")).not.toContain("\x1b")
+    expect((await fetch(address)).status).toBe(200)
+    process.kill(Number(pid), "SIGINT")
+    await program.ended
+  })
+})
