@@ -1,0 +1,137 @@
+/**
+ * The command among what starts it: a service manager that is told how it is, a shell that completes, an editor that saves.
+ * What systemd is told is read from a program in place of its own, which writes down its arguments.
+ */
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { installed, Program, run } from "../utils/processes.js"
+import { connect } from "../utils/sockets.js"
+import { folderWithCommand, write } from "./command.js"
+
+let folder: string
+const app = (text: string): string =>
+  `export default (env, startResponse) => { startResponse("200 OK", []); return ${JSON.stringify(text)} }`
+
+beforeAll(async () => {
+  folder = await folderWithCommand("system")
+}, 60_000)
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+const get = async (port: number): Promise<string> => {
+  await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+  return Buffer.from((await client.response()).body).toString()
+}
+
+describe("the command", { timeout: 90_000 }, () => {
+  it("tells systemd in order: ready, reloading since when, ready, stopping", async () => {
+    write(folder, "app.mjs", app("one"))
+    const log = path.join(folder, "told")
+    fs.mkdirSync(path.join(folder, "bin"))
+    write(folder, "bin/systemd-notify", `#!/bin/sh\necho "$NOTIFY_SOCKET $*" >> "${log}"\n`)
+    fs.chmodSync(path.join(folder, "bin/systemd-notify"), 0o755)
+    await using program = new Program(
+      process.execPath,
+      [
+        path.join(folder, "dist/cli.js"),
+        ..."serve app.mjs -p 0 --settle 0s --control none --access-log none".split(" ")
+      ],
+      {
+        cwd: folder,
+        env: { NOTIFY_SOCKET: "/run/a", PATH: `${path.join(folder, "bin")}:${process.env.PATH ?? ""}` }
+      }
+    )
+    const told = (): ReadonlyArray<string> => fs.existsSync(log) ? fs.readFileSync(log, "utf8").trim().split("\n") : []
+    await expect.poll(told, { timeout: 30_000 }).toHaveLength(1)
+    program.kill("SIGHUP")
+    await program.line(/reloaded in/)
+    await expect.poll(told, { timeout: 30_000 }).toHaveLength(3)
+    program.kill("SIGTERM")
+    expect(await program.ended).toMatchObject({ code: 0 })
+    const [ready, reloading, again, stopping] = told()
+    expect(ready).toBe(`/run/a --pid=${program.pid} READY=1 STATUS=serving`)
+    const [, since] = /^\/run\/a --pid=\d+ RELOADING=1 MONOTONIC_USEC=(\d+) STATUS=reloading$/.exec(reloading) ?? []
+    expect(Number(since)).toBeGreaterThan(0)
+    expect(Number(since)).toBeLessThan(Number(process.hrtime.bigint() / 1000n))
+    expect(again).toBe(ready)
+    expect(stopping).toBe(`/run/a --pid=${program.pid} STOPPING=1 STATUS=stopping`)
+  })
+
+  it("reloads what is saved in place and by renaming, and shows what cannot be loaded while the old one serves", async () => {
+    write(folder, "watched.mjs", app("first"))
+    await using program = new Program(
+      process.execPath,
+      [
+        path.join(folder, "dist/cli.js"),
+        ..."dev watched.mjs -p 0 --settle 0s --control none --access-log none".split(" ")
+      ],
+      { cwd: folder }
+    )
+    const [, digits] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
+    await program.line(/info {2}ready in \d+ ms/)
+    const port = Number(digits)
+    const save = (text: string, how: "rename" | "write"): void => {
+      if (how === "write") return write(folder, "watched.mjs", text)
+      write(folder, "watched.mjs.tmp", text)
+      fs.renameSync(path.join(folder, "watched.mjs.tmp"), path.join(folder, "watched.mjs"))
+    }
+    // the watcher is there a moment after the server
+    for (const [text, how] of [["by renaming", "rename"], ["in place", "write"], ["again", "rename"]] as const) {
+      await expect.poll(() => {
+        save(app(text), how)
+        return get(port)
+      }, { timeout: 20_000, interval: 1500 }).toBe(text)
+    }
+    save("export default (", "write")
+    await program.line(/reload refused, the old workers stay: worker 1 failed to load: .*SyntaxError/)
+    expect(await get(port)).toBe("again")
+    save(app("mended"), "rename")
+    await expect.poll(() => get(port), { timeout: 20_000 }).toBe("mended")
+  })
+
+  const bash = installed("bash")
+  it.skipIf(bash === undefined)("completes verbs and flags in bash", async () => {
+    const completed = `source <(${process.execPath} dist/cli.js completions bash)
+complete -p tsgi
+line() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); $(complete -p tsgi | sed 's/.*-F \\([^ ]*\\) .*/\\1/') "$1"; echo "\${COMPREPLY[@]}"; }
+line tsgi serve --wo
+line tsgi rel`
+    const { code, stderr, stdout } = await run(bash ?? "", ["-c", completed], { cwd: folder })
+    expect([code, stderr]).toEqual([0, []])
+    expect(stdout.at(-2)).toBe("--workers")
+    expect(stdout.at(-1)).toBe("reload")
+  })
+
+  const activate = installed("systemd-socket-activate")
+  it.skipIf(activate === undefined)("serves on a socket that it was started with", async () => {
+    write(folder, "app.mjs", app("activated"))
+    const { port } = await free()
+    await using program = new Program(
+      activate ?? "",
+      [
+        ...["-l", `127.0.0.1:${port}`, process.execPath, path.join(folder, "dist/cli.js")],
+        ..."serve app.mjs -w 2 --settle 0s --control none --access-log none".split(" ")
+      ],
+      { cwd: folder }
+    )
+    await program.line(/Listening on/)
+    // who comes first has it started, and waits in the system
+    expect(await get(port)).toBe("activated")
+    await program.line(/listening on http:fd:3/)
+    program.kill("SIGTERM")
+    expect(await program.ended).toMatchObject({ code: 0 })
+  })
+})
+
+/** A port that nobody had a moment ago. */
+const free = async (): Promise<{ readonly port: number }> => {
+  const { createServer } = await import("node:net")
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      server.close(() => typeof address === "object" && address !== null ? resolve(address) : reject(new Error("none")))
+    })
+  })
+}
