@@ -125,16 +125,19 @@ export class Exchange extends Ending {
     fields: FieldPairs,
     fieldCase: FieldCase = this.config.fieldCase
   ): InterimError | undefined {
-    if (this.headSent) return new InterimError({ reason: "TooLate", description: "the final response has begun" })
+    if (this.headSent) return tooLate()
     const refused = this.wire.interim(status, fields, fieldCase)
-    if (refused !== undefined) return refused
+    if (refused === undefined) this.interimSent(status)
+    return refused
+  }
+
+  private interimSent(status: number): void {
     this.interimResponses++
     if (status === 100) {
       this.hundred?.paid()
       if (this.body.complete && this.wire.reopenBody()) this.body.reopen()
     }
     this.wire.flush()
-    return undefined
   }
 
   /**
@@ -146,10 +149,10 @@ export class Exchange extends Ending {
     fieldCase: FieldCase = this.config.fieldCase
   ): InterimError | undefined {
     const taken = takeFields(fields)
-    const refused = this.wire.judgeInterim(100, taken, fieldCase)
-    if (refused?.reason === "InvalidHeader") return refused
+    const judged = this.wire.judgeInterim(100, taken, fieldCase)
+    if (judged._tag !== "InterimHead" && judged.reason === "InvalidHeader") return judged
     this.hundred ??= new OwedContinue(false)
-    this.hundred.set(taken, fieldCase)
+    this.hundred.set(taken, fieldCase, judged)
     if (this.wire.expectsContinue && (!this.hundred.owed || this.headSent)) {
       return new InterimError({ reason: "TooLate", description: "the 100 is out, or the final response has begun" })
     }
@@ -158,7 +161,14 @@ export class Exchange extends Ending {
 
   /** Sends a 100 at once, with the fields set for it. */
   sendContinue(): InterimError | undefined {
-    return this.interim(100, this.hundred?.fields ?? noFields, this.hundred?.fieldCase)
+    const { hundred } = this
+    const judged = hundred?.judged
+    if (judged === undefined) return this.interim(100, hundred?.fields ?? noFields, hundred?.fieldCase)
+    if (this.headSent) return tooLate()
+    if (judged._tag !== "InterimHead") return judged
+    this.wire.sendInterim(judged)
+    this.interimSent(100)
+    return undefined
   }
 
   /** The first read: sends the 100 that is owed, if it still can be. */
@@ -351,6 +361,8 @@ const tooShort = (declared: number, given: number): ResponseError =>
 // latin-1 and UTF-8 agree where every character is one byte
 const encoded = (body: string | Uint8Array, length: number): string | Uint8Array =>
   typeof body !== "string" || (length === body.length && length <= 16_384) ? body : utf8(body)
+
+const tooLate = (): InterimError => new InterimError({ reason: "TooLate", description: "the final response has begun" })
 
 const noFields: FieldPairs = []
 const mismatched = "the body is not as long as its Content-Length says"

@@ -3,7 +3,9 @@
  *
  * @since 0.2.0
  */
+import type { InterimHead } from "../protocol/interimHead.js"
 import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
+import type { InterimError } from "./ServerError.js"
 
 /**
  * @since 0.2.0
@@ -12,6 +14,7 @@ import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
 export class OwedContinue {
   private givenFields: FieldPairs = none
   private givenCase: FieldCase | undefined = undefined
+  private judgedHead: InterimHead | InterimError | undefined = undefined
 
   /** @param isOwed does the client wait for it, and has none been sent? */
   constructor(private isOwed: boolean) {}
@@ -28,14 +31,21 @@ export class OwedContinue {
     return this.givenCase
   }
 
-  set(fields: FieldPairs, fieldCase: FieldCase): void {
+  /** What was made of the fields when they were set, for the next 100; a further one is judged anew. */
+  get judged(): InterimHead | InterimError | undefined {
+    return this.judgedHead
+  }
+
+  set(fields: FieldPairs, fieldCase: FieldCase, judged: InterimHead | InterimError): void {
     this.givenFields = fields
     this.givenCase = fieldCase
+    this.judgedHead = judged
   }
 
   /** It is sent, or no longer can be. */
   paid(): void {
     this.isOwed = false
+    this.judgedHead = undefined
   }
 }
 

@@ -7,6 +7,7 @@
  * @since 0.2.0
  */
 import type { CloseableScope } from "effect/Scope"
+import type { InterimHead } from "../protocol/interimHead.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { FieldCase, FieldPairs, HeadDraft, InvalidHead, ResponseHead } from "../protocol/responseHead.js"
 import type { AbortReason } from "./Outcome.js"
@@ -79,9 +80,11 @@ export interface Wire {
   /** The protocols that the client offers to go on with, as a list; empty where it offers none. */
   readonly upgrade: string
 
-  /** Judges an interim head. `undefined`: it may be sent. */
+  /** Judges an interim head, once: what is sent is what was judged. */
+  readonly judgeInterim: (status: number, fields: FieldPairs, fieldCase: FieldCase) => InterimHead | InterimError
+  readonly sendInterim: (head: InterimHead) => void
+  /** Both. `undefined`: it is sent. */
   readonly interim: (status: number, fields: FieldPairs, fieldCase: FieldCase) => InterimError | undefined
-  readonly judgeInterim: (status: number, fields: FieldPairs, fieldCase: FieldCase) => InterimError | undefined
   /** Judges what an application gave for a final head, and writes its fields. */
   readonly draft: (head: ResponseHead) => HeadDraft | InvalidHead
   /**

@@ -11,6 +11,7 @@ import { InterimError } from "../exchange/ServerError.js"
 import type { SessionScope } from "../exchange/Session.js"
 import { type BodyRoom, noBody, type Takeover, type Wire, type Withdrawal } from "../exchange/Wire.js"
 import { chunkEnd, chunkHead, lastChunk } from "../protocol/chunk.js"
+import { draftInterim, type InterimHead, writeInterim } from "../protocol/interimHead.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { RequestStart } from "../protocol/requestReader.js"
 import {
@@ -21,7 +22,6 @@ import {
   type InvalidHead,
   prepare,
   type PreparedHead,
-  prepareInterim,
   type ResponseHead
 } from "../protocol/responseHead.js"
 import { BodyCount, within } from "./BodyCount.js"
@@ -101,19 +101,7 @@ export class Http1Wire implements Wire {
   // ---------------------------------------------------------------------------------------------------------------
   // heads
 
-  interim(status: number, fields: FieldPairs, fieldCase: FieldCase): InterimError | undefined {
-    const text = this.interimText(status, fields, fieldCase)
-    if (typeof text !== "string") return text
-    this.carrier.queue.addText(text)
-    return undefined
-  }
-
-  judgeInterim(status: number, fields: FieldPairs, fieldCase: FieldCase): InterimError | undefined {
-    const text = this.interimText(status, fields, fieldCase)
-    return typeof text === "string" ? undefined : text
-  }
-
-  private interimText(status: number, fields: FieldPairs, fieldCase: FieldCase): string | InterimError {
+  judgeInterim(status: number, fields: FieldPairs, fieldCase: FieldCase): InterimHead | InterimError {
     const { config } = this.peer.engine
     // RFC 9110, 15.2: a server must not send a 1xx to an HTTP/1.0 client
     if (this.request.minorVersion === 0 || config.maxMinorVersion === 0) {
@@ -121,8 +109,19 @@ export class Http1Wire implements Wire {
     }
     const allowed = this.peer.engine.allowInterim(this.request, status, fields)
     if (allowed instanceof InterimError) return allowed
-    const text = prepareInterim(status, allowed, fieldCase)
-    return typeof text === "string" ? text : new InterimError({ reason: "InvalidHeader", description: text.message })
+    const head = draftInterim(status, allowed, fieldCase)
+    return head._tag === "InterimHead" ? head : new InterimError({ reason: "InvalidHeader", description: head.message })
+  }
+
+  interim(status: number, fields: FieldPairs, fieldCase: FieldCase): InterimError | undefined {
+    const head = this.judgeInterim(status, fields, fieldCase)
+    if (head._tag !== "InterimHead") return head
+    this.sendInterim(head)
+    return undefined
+  }
+
+  sendInterim(head: InterimHead): void {
+    this.carrier.queue.addText(writeInterim(head))
   }
 
   draft(head: ResponseHead): HeadDraft | InvalidHead {

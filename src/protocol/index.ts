@@ -9,6 +9,7 @@ export * from "./failure.js"
 export { type Fields } from "./fields.js"
 export * from "./framing.js"
 export { isFieldValue, isToken, listMembers } from "./grammar.js"
+export { prepareInterim } from "./interimHead.js"
 export * from "./limits.js"
 export * from "./octets.js"
 export {
@@ -32,7 +33,6 @@ export {
   type InvalidHead,
   prepare,
   type PreparedHead,
-  prepareInterim,
   type ResponseContext,
   type ResponseFraming,
   type ResponseHead,

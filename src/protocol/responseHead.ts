@@ -296,35 +296,8 @@ const isEventStream = (value: string): boolean =>
 
 const isDraft = (given: ResponseHead | HeadDraft): given is HeadDraft => "_tag" in given && given._tag === "HeadDraft"
 
-const isIterable = (fields: unknown): boolean =>
-  typeof fields === "object" && fields !== null && Symbol.iterator in fields
-
 /**
- * Writes an interim head: any 1xx but 101, which switches protocols (RFC 9110, 15.2).
- *
- * @since 0.1.0
+ * @since 0.2.0
  */
-export const prepareInterim = (
-  status: number,
-  fields: FieldPairs,
-  fieldCase: FieldCase = "title"
-): string | InvalidHead => {
-  if (!Number.isInteger(status) || status < 100 || status > 199 || status === 101) {
-    return invalid("InvalidStatus", `${String(status)} is not an interim status: use 100, or 102 to 199`)
-  }
-  let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`
-  if (!isIterable(fields)) return invalidFields(fields)
-  for (const pair of fields) {
-    if (!Array.isArray(pair)) return invalidFields(pair)
-    const [given, value] = pair
-    const name = fieldName(given)
-    if (name === undefined) return invalidName(given)
-    if (typeof value !== "string" || !isFieldValue(value)) return invalidValue(given, value)
-    // Framing fields never describe an interim response: it has no content (RFC 9110, 8.6; RFC 9112, 6.1).
-    if (name.role === "ContentLength" || name.role === "TransferEncoding") {
-      return invalid("InvalidFieldName", `${given} cannot stand in an interim response`)
-    }
-    text += `${fieldCase === "title" ? name.title : given}: ${value}\r\n`
-  }
-  return text + "\r\n"
-}
+export const isIterable = (fields: unknown): boolean =>
+  typeof fields === "object" && fields !== null && Symbol.iterator in fields

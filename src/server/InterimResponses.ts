@@ -19,7 +19,7 @@ import type { FieldPairs } from "../protocol/responseHead.js"
 export class InterimResponses extends Context.Tag("tsgi/InterimResponses")<InterimResponses, {
   /**
    * The fields to send with an interim response to this request, those that were given or others, or why it is not sent. It is
-   * asked before each, and when the fields of a 100 are set; it must not wait.
+   * asked once for each: before it is sent, or when the fields of a 100 are set. It must not wait.
    */
   readonly prepare: (request: RequestHead, status: number, fields: FieldPairs) => FieldPairs | InterimError
 }>() {}

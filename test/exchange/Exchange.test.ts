@@ -1,5 +1,6 @@
 /** What a door may say to an exchange, and what its wire is told of it: on a wire that frames nothing. */
 import { describe, expect, it } from "vitest"
+import type { Exchange } from "../../src/exchange/Exchange.js"
 import { BodyError, InterimError } from "../../src/exchange/ServerError.js"
 import { MemoryWire } from "./MemoryWire.js"
 
@@ -35,6 +36,36 @@ describe("interim responses", () => {
     exchange.body.take()
     expect(told).toEqual(["interim 100 [[\"a\",\"b\"]]", "flush"])
     expect(exchange.setContinueFields([])?.reason).toBe("TooLate")
+  })
+
+  // a head is not made twice to check it, whichever way it goes out
+  it("each head is judged once", () => {
+    const judged = (act: (exchange: Exchange) => unknown): readonly [judged: number, sent: number] => {
+      const wire = new MemoryWire({ expectsContinue: true, hasBody: true })
+      act(wire.exchange)
+      return [wire.judged, wire.told.filter((told) => told.startsWith("interim")).length]
+    }
+    const ahead = (exchange: Exchange) => exchange.setContinueFields([["a", "b"]])
+    expect(judged((exchange) => exchange.interim(103, []))).toEqual([1, 1])
+    expect(judged((exchange) => exchange.sendContinue())).toEqual([1, 1])
+    expect(judged((exchange) => exchange.body.take())).toEqual([1, 1])
+    expect(judged((exchange) => [ahead(exchange), exchange.body.take()])).toEqual([1, 1])
+    expect(judged((exchange) => [ahead(exchange), exchange.sendContinue()])).toEqual([1, 1])
+    expect(judged((exchange) => [ahead(exchange), exchange.sendContinue(), exchange.sendContinue()])).toEqual([2, 2])
+    expect(judged((exchange) => [ahead(exchange), exchange.respond({ status: 204, fields: [] }, "")])).toEqual([1, 0])
+  })
+
+  it("fields that the policy refused when they were set are left out, and the 100 goes out", () => {
+    const refusal = new InterimError({ reason: "Unsupported", description: "no" })
+    const wire = new MemoryWire({
+      expectsContinue: true,
+      hasBody: true,
+      allowInterim: (_request, _status, fields) => [...fields].length > 0 ? refusal : fields
+    })
+    wire.exchange.setContinueFields([["a", "b"]])
+    wire.exchange.body.take()
+    expect(wire.told).toEqual(["interim 100 []", "flush"])
+    expect(wire.logged).toHaveLength(1)
   })
 
   it("a 100 that was sent explicitly is not owed any more", () => {

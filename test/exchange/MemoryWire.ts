@@ -5,8 +5,9 @@ import type { Engine } from "../../src/exchange/Engine.js"
 import { Exchange } from "../../src/exchange/Exchange.js"
 import { Peer } from "../../src/exchange/Peer.js"
 import { type BodySource, noBody, RequestBody } from "../../src/exchange/RequestBody.js"
-import type { InterimError } from "../../src/exchange/ServerError.js"
+import { InterimError } from "../../src/exchange/ServerError.js"
 import { type BodyRoom, noBody as noRoom, type Takeover, type Wire, type Withdrawal } from "../../src/exchange/Wire.js"
+import type { InterimHead } from "../../src/protocol/interimHead.js"
 import type { RequestHead } from "../../src/protocol/requestHead.js"
 import { RequestReader } from "../../src/protocol/requestReader.js"
 import {
@@ -41,6 +42,8 @@ export class MemoryWire implements Wire, BodySource {
   /** What it was told, and what its server was, in order. */
   readonly told: Array<string> = []
   readonly logged: Array<string> = []
+  /** How many interim heads it has judged. */
+  judged = 0
   /** Ends of hooks that return an Effect: they run until they are ended here. */
   readonly hooksHeld: Array<() => void> = []
   readonly request = requestOf()
@@ -134,15 +137,23 @@ export class MemoryWire implements Wire, BodySource {
     this.told.push(awaited ? "body awaited" : "body not awaited")
   }
 
-  interim(status: number, fields: FieldPairs): InterimError | undefined {
-    const refused = this.judgeInterim(status, fields)
-    if (refused === undefined) this.told.push(`interim ${status} ${JSON.stringify([...fields])}`)
-    return refused
+  judgeInterim(status: number, fields: FieldPairs): InterimHead | InterimError {
+    this.judged++
+    const allowed = this.peer.engine.allowInterim(this.request, status, fields)
+    return allowed instanceof InterimError
+      ? allowed
+      : { _tag: "InterimHead", status, lines: JSON.stringify([...allowed]) }
   }
 
-  judgeInterim(status: number, fields: FieldPairs): InterimError | undefined {
-    const allowed = this.peer.engine.allowInterim(this.request, status, fields)
-    return allowed instanceof Error ? allowed : undefined
+  interim(status: number, fields: FieldPairs): InterimError | undefined {
+    const head = this.judgeInterim(status, fields)
+    if (head._tag !== "InterimHead") return head
+    this.sendInterim(head)
+    return undefined
+  }
+
+  sendInterim({ lines, status }: InterimHead): void {
+    this.told.push(`interim ${status} ${lines}`)
   }
 
   draft(head: ResponseHead): HeadDraft | InvalidHead {
