@@ -7,6 +7,7 @@ import { WebSocket } from "ws"
 
 /** Going away (RFC 6455, 7.4.1). */
 const goingAway = 1001
+const reason = "the server stops"
 
 /**
  * Which message answers which is the application's matter, so they are counted: one that leaves for each that came. With
@@ -45,6 +46,11 @@ export class Goodbye {
     )
   }
 
+  /** Closes with 1001 at once: the handler is interrupted, so nothing more is answered. */
+  leave(): void {
+    this.socket.close(goingAway, reason)
+  }
+
   /** Does a close with this code answer it? */
   explains(code: number): boolean {
     return this.said && code === goingAway
@@ -53,6 +59,6 @@ export class Goodbye {
   private sayIfDone(): void {
     if (this.stopping !== "yes" || this.owed > 0 || this.said || this.socket.readyState !== WebSocket.OPEN) return
     this.said = true
-    this.socket.close(goingAway, "the server stops")
+    this.socket.close(goingAway, reason)
   }
 }

@@ -107,7 +107,9 @@ export const make = (options?: WebSocketOptions) => {
             open(server, call, request, opened),
             (socket) =>
               Effect.sync(() => {
-                socket.close()
+                // a handler that the stop interrupts says why; any other has said what it wanted to say
+                if (call.exchange.aborted === "Stopped") goodbye?.leave()
+                else socket.close()
                 // its peer's close is to come
                 writes.readOn()
               })

@@ -28,10 +28,13 @@ import { connect } from "../utils/sockets.js"
 /** The grace is never waited for here. */
 const timeouts = { grace: 60_000, farewell: 50 }
 
-const open = async (served: Layer.Layer<never, never, HttpServer.HttpServer>) => {
+const open = async (served: Layer.Layer<never, never, HttpServer.HttpServer>, own: object = {}) => {
   const scope = Effect.runSync(Scope.make())
   const context = await Effect.runPromise(
-    Layer.provideMerge(served, TsgiHttpServer.layerServer({ port: 0, host: "127.0.0.1", timeouts })).pipe(
+    Layer.provideMerge(
+      served,
+      TsgiHttpServer.layerServer({ port: 0, host: "127.0.0.1", timeouts: { ...timeouts, ...own } })
+    ).pipe(
       Layer.buildWithScope(scope),
       Effect.orDie
     )
@@ -82,6 +85,20 @@ describe("a WebSocket", () => {
     await stopped
     // the server's own goodbye is no failure of its handler
     expect(ends.entries).toEqual(["Success", "Success"])
+  })
+
+  it("whose handler is interrupted before the farewell, because the grace is over, is closed with 1001 too", async () => {
+    const handler = HttpServerRequest.HttpServerRequest.pipe(
+      Effect.flatMap((request) => request.upgrade),
+      Effect.flatMap((socket) => socket.runRaw(() => Effect.never)),
+      Effect.as(HttpServerResponse.empty())
+    )
+    const { port, stop } = await open(HttpServer.serve(Effect.orDie(handler)), { grace: 50, farewell: 60_000 })
+    const { client, heard } = await dial(port)
+    client.send("one")
+    const stopped = stop()
+    expect(await heard.first(1)).toEqual(["closed 1001"])
+    await stopped
   })
 
   it("of RpcServer is closed so, and what was called is answered", async () => {
