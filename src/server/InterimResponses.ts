@@ -33,7 +33,7 @@ export class InterimResponses extends Context.Tag("tsgi/InterimResponses")<Inter
 export const make = (): Context.Tag.Service<InterimResponses> => ({ prepare: (_request, _status, fields) => fields })
 
 /**
- * {@link make}.
+ * `make`.
  *
  * @since 0.1.0
  * @category layers

@@ -76,7 +76,7 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
 })
 
 /**
- * {@link make}.
+ * `make`.
  *
  * @since 0.1.0
  * @category layers

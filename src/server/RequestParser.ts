@@ -32,7 +32,7 @@ export const make = (config: Config): Context.Tag.Service<RequestParser> => ({
 })
 
 /**
- * {@link make}, with the {@link ServerConfig}.
+ * `make`, with the {@link ServerConfig}.
  *
  * @since 0.1.0
  * @category layers
