@@ -50,7 +50,7 @@ interface Told {
   readonly workers: ReadonlyArray<{ readonly slot: number; readonly pid: number; readonly state: string }>
 }
 
-describe("a server that runs", { timeout: 60_000 }, () => {
+describe("a server that runs", { timeout: 150_000 }, () => {
   it("tells how it is, and does as it is told", async () => {
     const socketPath = path.join(folder, "run/app.sock")
     const pidFile = path.join(folder, "app.pid")
