@@ -18,7 +18,7 @@ const barrels = ["effect", "@effect/platform", "@effect/platform-node"].map((nam
 }))
 
 export default defineConfig(
-  { ignores: ["**/node_modules/", "**/dist/", "coverage/"] },
+  { ignores: ["**/node_modules/", "**/dist/", "coverage/", "docs/"] },
   {
     files: ["**/*.js"],
     plugins: { "@effect": effect },
