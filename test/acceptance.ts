@@ -32,7 +32,7 @@ if (unknown.length > 0) {
 }
 
 /** Most checks are done in seconds; none may hold up the others. */
-const patience = 240_000
+const patience = 360_000
 
 const outcome = async (check: Check, run: Promise<Found>): Promise<Found> => {
   let timer: NodeJS.Timeout | undefined
