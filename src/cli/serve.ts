@@ -134,6 +134,8 @@ const run = (
       }))
     const serving = Effect.gen(function*() {
       yield* start
+      // before it is ready: who saves then is seen
+      if (settings.watch !== undefined) yield* watch(settings, settings.watch, reload)
       const took = Math.round((yield* monotonic) - begun)
       yield* journal.info(
         "serving",
@@ -160,7 +162,6 @@ const run = (
       if (systemd.interval !== undefined) {
         yield* Effect.forkScoped(feed(supervisor, systemd, settings, systemd.interval))
       }
-      if (settings.watch !== undefined) yield* Effect.forkScoped(watch(settings, settings.watch, reload))
       return yield* Effect.mapError(supervisor.lost, ({ message }) => new CommandError({ code: 6, message }))
     })
     yield* Effect.raceFirst(serving, Deferred.await(order.stop))
@@ -236,7 +237,9 @@ const watch = (
   Effect.gen(function*() {
     const journal = yield* Journal
     const changes = yield* Watcher.make(paths, ignore, envFiles)
-    yield* Stream.runForEach(changes, (path) => Effect.zipRight(journal.info("change", `${path} has changed`), reload))
+    yield* Effect.forkScoped(
+      Stream.runForEach(changes, (path) => Effect.zipRight(journal.info("change", `${path} has changed`), reload))
+    )
   })
 
 // While a worker beats.
