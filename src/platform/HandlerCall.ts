@@ -289,7 +289,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     if (this.step > Step.Parts) return
     if (reason === "Closed" && this.step === Step.Handler && this.keepsRoute) return "RunsOn"
     if (reason !== "Stopped" && reason !== "Closed") {
-      // the client has its answer: what is left of the handler is no business of its
+      // the client has its answer: the rest of the handler no longer concerns it
       if (!this.asked && (this.socket?.writableEnded === true || this.exchange.outcome?._tag === "Sent")) {
         this.asked = true
         return "EndsByItself"

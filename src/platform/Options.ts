@@ -20,8 +20,8 @@ import * as Upgrade from "./Upgrade.js"
  */
 export interface Options extends ListenOptions, Omit<ServerConfig.Partial, "trustedProxies">, DoorOptions {
   /**
-   * Address or name to listen on. Default: all addresses of the machine, as `NodeHttpServer` listens, so that the swap takes
-   * nobody's connections away; `127.0.0.1` is for this machine alone.
+   * Address or name to listen on. Default: all addresses of the machine, as `NodeHttpServer` listens, so that the swap loses
+   * no connection; `127.0.0.1` is for this machine alone.
    */
   readonly host?: string | undefined
   /**
@@ -116,7 +116,7 @@ export const split = (options: Options): {
 } => {
   checkOptions(options, table, { unchecked: checkedLater })
   const { fd, host, limits, path, socket, tls, trustedProxies } = options
-  // without a host: where NodeHttpServer listens, so that a swap takes nobody's connections away
+  // without a host: where NodeHttpServer listens, so that a swap loses no connection
   const everywhere = path === undefined && fd === undefined && socket === undefined ? "*" : undefined
   return {
     listening: { ...pick(options, listenerTable), host: host ?? everywhere },

@@ -1,6 +1,6 @@
 /**
  * What handlers and middleware may ask of the request that they run for. On another HttpServer each has an answer too, which
- * is none.
+ * is that there is none.
  *
  * @since 0.2.0
  */

@@ -5,7 +5,7 @@
  */
 
 /**
- * Says of a name that there is none such, which is nearest, and which there are. `meant` may have paths, such as
+ * Says that there is no option of that name, which name is nearest, and which names there are. `meant` may have paths, such as
  * `timeouts.idle`: one that is given in the wrong place is found, and so is one in another spelling, such as `max_size`.
  *
  * @since 0.2.0

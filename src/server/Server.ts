@@ -69,7 +69,7 @@ export interface Running {
   readonly metrics: Effect.Effect<ServerMetrics>
   /**
    * Stops: see `Drain`. Stopping twice gives the first stop's report. Throws an `OptionError` for an option that is unknown
-   * or cannot be meant.
+   * or invalid.
    */
   readonly stop: (options?: StopOptions) => Effect.Effect<StopReport>
   /** Waits until the server begins to stop. */

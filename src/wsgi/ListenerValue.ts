@@ -82,7 +82,7 @@ export class TlsListenerValue extends ListenerValue implements TlsListener {
 }
 
 /**
- * For what is given as a listener and is none.
+ * For a value that is given as a listener and is no listener.
  *
  * @since 0.1.0
  * @category errors

@@ -115,7 +115,7 @@ export interface Settings {
 }
 
 /**
- * Reads options. Throws an `OptionError` that names the first one which is unknown or cannot be meant.
+ * Reads options. Throws an `OptionError` that names the first one which is unknown or invalid.
  *
  * @since 0.1.0
  * @category constructors

@@ -13,9 +13,9 @@ const signals = ["SIGTERM", "SIGINT"] as const
 
 /**
  * Stops a server with grace at the first SIGTERM or SIGINT, whichever comes. The second one ends the process at once, as it
- * would without handlers. Once the server has stopped, whoever stopped it, signals are nobody's again, and the process ends
+ * would without handlers. Once the server has stopped, whoever stopped it, signals have no handler again, and the process ends
  * when it has nothing else to do. Options are those of `stop`. Returns what takes the handlers back. Throws an `OptionError`
- * for an option that is unknown or cannot be meant, and for what is no server.
+ * for an option that is unknown or invalid, and for what is no server.
  *
  * @example
  * ```ts

@@ -17,7 +17,7 @@ export type { Listener, TlsListener }
 /**
  * Describes a listener: a port on `127.0.0.1`, or options. A port may be text, such as `process.env.PORT`. Without an
  * argument, or with port 0, a free port is taken; `ready` of the server tells which. Throws an `OptionError` for an option
- * that is unknown or cannot be meant.
+ * that is unknown or invalid.
  *
  * @since 0.1.0
  * @category constructors

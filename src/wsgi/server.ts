@@ -67,7 +67,7 @@ export interface RunningServer extends AsyncDisposable {
 
 /**
  * Serves an application on a listener. Returns at once; `ready` tells when and where it listens. Throws an `OptionError`
- * for an option that is unknown or cannot be meant.
+ * for an option that is unknown or invalid.
  *
  * @example
  * ```ts
