@@ -120,6 +120,9 @@ const [doors, command] = await Promise.all([
       { in: "src/cli/work.ts", out: "work" }
     ],
     sourcemap: true,
+    // a quarter of the size; names stay as they are, and lines are short enough to be shown with an error
+    minifyWhitespace: true,
+    lineLimit: 120,
     // our sources are in the package
     sourcesContent: false,
     external: [...Object.keys(peerDependencies).filter((name) => name !== "effect"), ...unneeded],
