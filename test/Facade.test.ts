@@ -13,6 +13,7 @@ it("the facade has these values, and types beside", () => {
     "TransportError",
     "WriteError",
     "activatedSockets",
+    "applicationMetrics",
     "bind",
     "fetchApp",
     "handleSignals",

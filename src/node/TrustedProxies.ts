@@ -63,7 +63,8 @@ const remedyFor = (entry: string): string => {
   if (/^(?:\*|all|any)$/i.test(entry)) {
     return `${entry} would believe whoever connects: name the proxies, or say it in full, 0.0.0.0/0 and ::/0`
   }
-  const close = nearest(entry, names)
+  // whoever has no types may give anything
+  const close = nearest(`${entry}`, names)
   return `${entry} is no address, no CIDR range and not one of ${names.join(", ")}${
     close === undefined ? "" : `; did you mean ${close}?`
   }`
