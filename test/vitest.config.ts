@@ -12,21 +12,21 @@ const { compilerOptions } = JSON.parse(readFileSync(`${root}/tsconfig.json`, "ut
 
 // Of what takes long, the longest: what begins last ends last.
 const first = [
-  "Package",
+  "package/Package",
   "platform/Differential",
   "cli/Serve",
-  "Examples",
-  "Bench",
+  "package/Examples",
+  "package/Bench",
   "cli/Control",
-  "Unhandled",
-  "Crowd",
-  "Readme",
-  "Soak",
-  "Conformance",
-  "Fairness",
-  "Restarts",
+  "doors/Unhandled",
+  "doors/Crowd",
+  "package/Readme",
+  "doors/Soak",
+  "doors/Conformance",
+  "doors/Fairness",
+  "doors/Restarts",
   "cli/StatusPage",
-  "eventlet/Signals"
+  "wsgi/Signals"
 ].map((name) => `${root}test/${name}.test.ts`)
 
 class LongestFirst extends BaseSequencer {
@@ -47,7 +47,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: ["test/shared.ts"],
+    globalSetup: ["test/utils/shared.ts"],
     pool: "forks",
     // much of what the tests do is waiting, and one worker would leave a core idle where there are two
     minWorkers: "100%",

@@ -1,6 +1,6 @@
 /**
  * All that the Effect door reads of others' private parts, Effect's and the platform's. They do not promise them: each has a fallback
- * for where it is gone, and a test that tells when it is (test/Internals.test.ts).
+ * for where it is gone, and a test that tells when it is (test/server/Internals.test.ts).
  *
  * @since 0.1.0
  */

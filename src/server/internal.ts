@@ -1,6 +1,6 @@
 /**
  * All that the engine reads of Effect's private parts. Effect does not promise them: each has a fallback for where it is gone,
- * and a test that tells when it is (test/Internals.test.ts).
+ * and a test that tells when it is (test/server/Internals.test.ts).
  *
  * @since 0.2.0
  */

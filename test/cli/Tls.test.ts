@@ -10,7 +10,7 @@ import * as Tls from "node:tls"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { readTls } from "../../src/cli/pem.js"
 import { PlanError } from "../../src/cli/Plan.js"
-import { makeCertificate } from "../eventlet/certificate.js"
+import { makeCertificate } from "../utils/certificate.js"
 import { run } from "../utils/processes.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 

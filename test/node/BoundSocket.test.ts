@@ -16,9 +16,9 @@ import { type Address, bind, BindError, type BindOptions, type BoundSocket, list
 import { BoundSocket as Bound, NodeListener } from "tsgi/effect"
 import { afterAll, afterEach, describe, expect, it } from "vitest"
 import { bindHandle, internally } from "../../src/node/bindHandle.js"
-import { get, hello, withServer } from "../eventlet/fixture.js"
 import { program } from "../utils/made.js"
 import { ask } from "../utils/sockets.js"
+import { get, hello, withServer } from "../wsgi/fixture.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-bound-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))

@@ -8,9 +8,9 @@ import { spawn } from "node:child_process"
 import { Server } from "node:net"
 import { listen, server } from "tsgi"
 import { describe, expect, it } from "vitest"
-import { get, hello } from "../eventlet/fixture.js"
 import { program } from "../utils/made.js"
 import { connect } from "../utils/sockets.js"
+import { get, hello } from "../wsgi/fixture.js"
 
 /** The listening sockets of this process. */
 const listening = (): ReadonlyArray<Server> => {

@@ -20,7 +20,7 @@ import {
   serverHandleMaker,
   writeTo
 } from "../../src/node/internal.js"
-import { makeCertificate } from "../eventlet/certificate.js"
+import { makeCertificate } from "../utils/certificate.js"
 
 /** Both ends of a connection of this process. */
 const connected = async (use: (accepted: Net.Socket, client: Net.Socket, server: Net.Server) => Promise<void>) => {

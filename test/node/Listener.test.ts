@@ -5,10 +5,10 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { listen, server, wrapTls } from "tsgi"
 import { afterAll, describe, expect, it, vi } from "vitest"
-import { makeCertificate } from "../eventlet/certificate.js"
-import { get, head, hello, withServer } from "../eventlet/fixture.js"
-import { startChildren } from "../eventlet/heirs.js"
+import { makeCertificate } from "../utils/certificate.js"
 import { connect } from "../utils/sockets.js"
+import { get, head, hello, withServer } from "../wsgi/fixture.js"
+import { startChildren } from "../wsgi/heirs.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))

@@ -12,9 +12,9 @@ import { Duplex } from "node:stream"
 import * as Tls from "node:tls"
 import { listen, type Listener, wrapTls } from "tsgi"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
-import { makeCertificate } from "../eventlet/certificate.js"
-import { get, hello, type Served, withServer } from "../eventlet/fixture.js"
+import { makeCertificate } from "../utils/certificate.js"
 import { program } from "../utils/made.js"
+import { get, hello, type Served, withServer } from "../wsgi/fixture.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))

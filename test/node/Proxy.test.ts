@@ -20,10 +20,10 @@ import { TrustedProxies, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { afterAll, describe, expect, it } from "vitest"
 import { ProxyHeaders } from "../../src/node/ProxyHeaders.js"
-import { makeCertificate } from "../eventlet/certificate.js"
-import { get, type Served, withServer } from "../eventlet/fixture.js"
+import { makeCertificate } from "../utils/certificate.js"
 import { installed, Program } from "../utils/processes.js"
 import { ipv6, version2 } from "../utils/proxyHeader.js"
+import { get, type Served, withServer } from "../wsgi/fixture.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-proxy-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))

@@ -6,8 +6,8 @@
 import * as Tls from "node:tls"
 import { type App, listen, wrapTls } from "tsgi"
 import { beforeAll, describe, expect, it } from "vitest"
-import { makeCertificate } from "../eventlet/certificate.js"
-import { gate, get, hello, withServer } from "../eventlet/fixture.js"
+import { makeCertificate } from "../utils/certificate.js"
+import { gate, get, hello, withServer } from "../wsgi/fixture.js"
 
 let certificate: Awaited<ReturnType<typeof makeCertificate>>
 

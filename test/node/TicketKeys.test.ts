@@ -12,9 +12,9 @@ import * as Tls from "node:tls"
 import { type Address, listen, OptionError, server, type TlsListener, wrapTls } from "tsgi"
 import { NodeListener, TsgiHttpServer } from "tsgi/effect"
 import { afterEach, describe, expect, it } from "vitest"
-import { makeCertificate } from "../eventlet/certificate.js"
-import { get, hello } from "../eventlet/fixture.js"
+import { makeCertificate } from "../utils/certificate.js"
 import { program } from "../utils/made.js"
+import { get, hello } from "../wsgi/fixture.js"
 
 const certificate = await makeCertificate("localhost")
 const other = await makeCertificate("localhost")

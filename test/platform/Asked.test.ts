@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { Exchange, TsgiHttpServer } from "tsgi/effect"
-import { makeCertificate } from "../eventlet/certificate.js"
+import { makeCertificate } from "../utils/certificate.js"
 import { connectTls } from "../utils/sockets.js"
 import { get, type Handler, kinds, nothingSeen, serve } from "./scene.js"
 

@@ -21,9 +21,9 @@ import { type App, listen, server } from "tsgi"
 import { TsgiHttpServer } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
 import { WebSocket } from "ws"
-import { get } from "../eventlet/fixture.js"
 import { Journal } from "../utils/Journal.js"
 import { connect } from "../utils/sockets.js"
+import { get } from "../wsgi/fixture.js"
 
 /** The grace is never waited for here. */
 const timeouts = { grace: 60_000, farewell: 50 }

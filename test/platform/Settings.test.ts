@@ -7,7 +7,7 @@ import { ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import ts from "typescript"
 import { expect, it } from "vitest"
-import { makeCertificate } from "../eventlet/certificate.js"
+import { makeCertificate } from "../utils/certificate.js"
 import { connect } from "../utils/sockets.js"
 import { compileAll, virtual } from "../utils/typing.js"
 

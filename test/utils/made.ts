@@ -9,15 +9,15 @@ const root = path.resolve(import.meta.dirname, "../..")
 
 /** The programs among the tests, compiled together: what one of them needs is most of what all need. */
 const programs = [
-  "eventlet/inherited",
-  "eventlet/signals",
+  "wsgi/inherited",
+  "wsgi/signals",
   "node/activated",
   "node/disconnected",
   "node/fewDescriptors",
   "node/inheritor",
   "node/resumed",
-  "restarted",
-  "unhandled"
+  "doors/restarted",
+  "doors/unhandled"
 ] as const
 
 /** The file of such a program. */

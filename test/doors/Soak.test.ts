@@ -1,0 +1,50 @@
+/** A short soak; `npm run soak -- 5` is one of five minutes. */
+import { expect, it } from "vitest"
+import { expectReleased, holdings } from "../utils/holdings.js"
+import { doors, heapUsed, Soak, soak } from "./soak.js"
+
+it(
+  "keeps count of thousands of requests of every kind, and holds nothing afterwards",
+  { timeout: 60_000 },
+  async () => {
+    const before = holdings()
+    const half = { requests: 1_200, seconds: 20 }
+    const soak = new Soak({ ...half, clients: 50, seed: 1 })
+    await soak.start()
+    await soak.run()
+    await soak.settle()
+    const heap = await heapUsed()
+    await soak.run()
+    await soak.settle()
+    const growth = await heapUsed() - heap
+    const report = await soak.runIntoStop({ requests: 300, seconds: 10 }, 0)
+    await soak.settle()
+
+    const { calls, hooks, lines, outcomes, refusals, sent, wrong } = soak.tally
+    expect(wrong).toEqual([])
+    expect(lines).toBe(calls + refusals)
+    expect(hooks).toBe(3 * calls)
+    expect(calls).toBeLessThanOrEqual(sent)
+    expect(calls).toBeGreaterThan(sent / 2)
+    for (const kind of ["Sent", "Failed", "Aborted ClientGone", "Refused SpaceBeforeColon"]) {
+      expect([...outcomes.keys()]).toContain(kind)
+    }
+    if (report === undefined) throw new Error("no report")
+    expect(report.connections).toBe(report.idle + report.finished + report.interrupted)
+    expect(report.cut).toBe(0)
+    // a request that left a kilobyte behind would show
+    expect(growth).toBeLessThan(1_200 * 1024)
+    await expectReleased(before)
+  }
+)
+
+it.each(Object.entries(doors))(
+  "a soak of a second holds, with its table: %s",
+  { timeout: 60_000 },
+  async (name, door) => {
+    const { holds, text } = await soak(name, door, 1, 2)
+    expect(text).toContain("hooks expected, run")
+    expect(text).toContain("  Refused TooManyFields")
+    expect(holds, text).toBe(true)
+  }
+)

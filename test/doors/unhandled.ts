@@ -1,0 +1,385 @@
+/**
+ * What others have made fails where nobody looks, in a process that would end of it: a line for each scenario, with what
+ * escaped and whether the log knows of it.
+ */
+import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import { Readable, Writable } from "node:stream"
+import * as Tls from "node:tls"
+import { type Address, type App, listen, type LogTarget, server, type ServerOptions, wrapTls } from "tsgi"
+import { AccessLog, NodeListener, Posthooks, ServerConfig, TsgiHttpServer } from "tsgi/effect"
+import type { WireClient } from "tsgi/testing"
+import { makeCertificate } from "../utils/certificate.js"
+import { connect } from "../utils/sockets.js"
+
+/** What one scenario came to. */
+export interface Came {
+  readonly name: string
+  /** What nobody had looked at. */
+  readonly escaped: ReadonlyArray<string>
+  /** What the log says, and the process warns of. */
+  readonly lines: ReadonlyArray<string>
+  /** The status of a request that came behind. */
+  readonly status: number
+}
+
+const failure = (): Error => new Error("on purpose")
+const rejected = (): Promise<never> => Promise.reject(failure())
+/** A promise that knows `then` and nothing else. */
+const thenable = (): PromiseLike<never> => {
+  const promise = rejected()
+  return { then: (kept, broken) => promise.then(kept, broken) }
+}
+// for who forgets that a function of type `() => void` should return nothing
+const untyped = <A>(given: unknown): A => given as A
+
+const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
+const request = (fields = "", path = "/"): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+
+const hello: App = (_env, startResponse) => {
+  startResponse("200 OK", [])
+  return "hello"
+}
+
+/** Fails as a stream whose file is lost while it is closed. */
+const failingWhenClosed = (): Readable =>
+  new Readable({ read: () => undefined, destroy: (_error, done) => void setTimeout(() => done(failure()), 5) })
+
+const once = (app: App): App => {
+  let first = true
+  return (env, startResponse) => {
+    if (!first) return hello(env, startResponse)
+    first = false
+    return app(env, startResponse)
+  }
+}
+
+interface Facade {
+  readonly app?: App
+  readonly log?: (lines: Array<string>) => LogTarget
+  readonly options?: ServerOptions
+  readonly use?: (client: WireClient) => unknown
+}
+
+const facade = ({ app = hello, log, options, use = (client) => client.response() }: Facade) =>
+async (
+  lines: Array<string>
+): Promise<number> => {
+  const target = log?.(lines) ?? ((line: string) => void lines.push(line))
+  const running = server(listen(0), once(app), { timeouts: { interrupt: 50 }, ...options, log: target })
+  const address = await running.ready
+  const client = await connect(address)
+  client.send(request())
+  await use(client)
+  client.close()
+  await later()
+  const status = await ask(address)
+  await running.stop({ grace: 100 })
+  return status
+}
+
+const ask = async (address: Address): Promise<number> => {
+  const client = await connect(address)
+  client.send(request())
+  const { status } = await client.response()
+  client.close()
+  return status
+}
+
+/** The client leaves when it was told that somebody is at work. */
+const leave = async (client: WireClient): Promise<void> => {
+  await later()
+  client.close()
+  await later()
+  await later()
+}
+
+const hooked = (hook: () => unknown, detached = false): App => (env, startResponse) => {
+  env["eventlet.posthooks"].push([untyped(hook), [], undefined, { detached }])
+  return hello(env, startResponse)
+}
+
+const answeringWith = (body: () => unknown): App => (_env, startResponse) => {
+  startResponse("200 OK", [])
+  return untyped(body())
+}
+
+interface EffectDoor {
+  readonly app: HttpApp.Default<unknown, HttpServerRequest.HttpServerRequest>
+  readonly log?: Layer.Layer<AccessLog.AccessLog>
+  readonly bytes?: Uint8Array | string
+  readonly use?: (client: WireClient) => unknown
+}
+
+const effect = (
+  { app, bytes = request(), log = AccessLog.layerNone, use = (client) => client.response() }: EffectDoor
+) =>
+(
+  lines: Array<string>
+): Promise<number> => {
+  let first = true
+  const both = Effect.suspend(() => {
+    if (!first) return HttpServerResponse.text("hello")
+    first = false
+    return app
+  })
+  const layer = HttpServer.serve(both).pipe(
+    Layer.provideMerge(TsgiHttpServer.layerWith()),
+    Layer.provide(
+      Layer.mergeAll(TsgiHttpServer.layerServices, NodeListener.layer({ port: 0, host: "127.0.0.1" }), log)
+    ),
+    Layer.provide(ServerConfig.layer({ timeouts: { grace: 100 } })),
+    Layer.provide(
+      Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ cause, message }) => void lines.push(`${String(message)} ${cause.toString()}`))
+      )
+    )
+  )
+  return Effect.runPromise(
+    Effect.gen(function*() {
+      const { address } = yield* HttpServer.HttpServer
+      if (address._tag !== "TcpAddress") return 0
+      const here: Address = { _tag: "Tcp", host: "127.0.0.1", port: address.port }
+      return yield* Effect.promise(async () => {
+        const client = await connect(here)
+        client.send(bytes)
+        await use(client)
+        client.close()
+        await later()
+        return ask(here)
+      })
+    }).pipe(Effect.provide(layer))
+  )
+}
+
+const upgrade = request(
+  "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+/** Frames that a client must not send (RFC 6455, 5.1): they are not masked. */
+const badFrames = Buffer.from([0x81, 0x01, 0x61, 0xff, 0x01, 0x61])
+
+const socket = Effect.flatMap(HttpServerRequest.upgrade, (socket) => socket.runRaw(() => undefined)).pipe(
+  Effect.as(HttpServerResponse.empty())
+)
+
+const withPsk: Tls.ConnectionOptions = {
+  pskCallback: () => ({ psk: Buffer.alloc(16), identity: "a" }),
+  ciphers: "PSK",
+  checkServerIdentity: () => undefined
+}
+
+/** A handshake in which the server's callback fails. */
+const handshake =
+  (options: Tls.TlsOptions, client: Tls.ConnectionOptions) => async (lines: Array<string>): Promise<number> => {
+    const certificate = await makeCertificate("localhost")
+    const running = server(wrapTls(listen(0), { ...certificate, ...options }), hello, {
+      log: (line) => void lines.push(line)
+    })
+    const address = await running.ready
+    if (address._tag !== "Tcp") return 0
+    const status = (given: Tls.ConnectionOptions): Promise<number> =>
+      new Promise((resolve) => {
+        const secured = Tls.connect({ host: address.host, port: address.port, rejectUnauthorized: false, ...given })
+        secured.setEncoding("latin1")
+        secured.once("data", (text: string) => {
+          secured.destroy()
+          resolve(Number(text.slice(9, 12)))
+        })
+        secured.on("error", () => resolve(0))
+        secured.on("close", () => resolve(0))
+        secured.write(request())
+      })
+    await status(client)
+    await later()
+    const good = await status({})
+    await running.stop({ grace: 100 })
+    return good
+  }
+
+const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<number>>> = {
+  "log: a function that rejects": facade({ log: () => untyped(rejected) }),
+  "log: a function that returns a thenable": facade({ log: () => untyped(thenable) }),
+  "log: write rejects": facade({ log: () => ({ write: rejected }) }),
+  "log: info rejects": facade({ log: () => ({ info: untyped(rejected), debug: untyped(rejected) }) }),
+  "log: a stream that fails": facade({
+    log: () => new Writable({ write: (_chunk, _encoding, done) => done(failure()) })
+  }),
+  "logFormat: rejects": facade({ options: { logFormat: untyped(rejected) } }),
+  "body: an array of promises": facade({ app: answeringWith(() => [rejected(), rejected()]) }),
+  "body: an array with a promise behind a part": facade({ app: answeringWith(() => ["a", rejected()]) }),
+  "body: an iterator of promises": facade({ app: answeringWith(() => [rejected()].values()) }),
+  "body: a sync iterator whose next is async": facade({
+    app: answeringWith(() => ({ [Symbol.iterator]: () => ({ next: rejected }) }))
+  }),
+  "body: an async iterator of functions that reject when ended": facade({
+    app: answeringWith(() => ({
+      [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined), return: rejected })
+    })),
+    use: leave
+  }),
+  "body: a stream that fails after its client has left": facade({
+    app: async (_env, startResponse) => {
+      startResponse("200 OK", [])
+      await later()
+      await later()
+      return failingWhenClosed()
+    },
+    use: leave
+  }),
+  "body: a stream that fails when it is let go": facade({ app: answeringWith(failingWhenClosed), use: leave }),
+  "body: a stream that fails when its end was sent": facade({
+    app: answeringWith(() => {
+      const body = failingWhenClosed()
+      body.push("hello")
+      body.push(null)
+      return body
+    }),
+    use: leave
+  }),
+  "hook: rejects": facade({ app: hooked(rejected) }),
+  "hook: returns a thenable": facade({ app: hooked(thenable) }),
+  "hook: detached, rejects": facade({ app: hooked(rejected, true) }),
+  "hook: late, rejects": facade({
+    app: (env, startResponse) => {
+      setTimeout(() => env["eventlet.posthooks"].push([untyped(rejected)]), 10)
+      return hello(env, startResponse)
+    }
+  }),
+  "input: a read that nobody awaits": facade({
+    app: (env, startResponse) => {
+      void env["wsgi.input"].read()
+      void env["wsgi.input"][Symbol.asyncIterator]().next()
+      startResponse("200 OK", [])
+      return new Promise(() => undefined)
+    },
+    use: async (client) => {
+      client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab")
+      await leave(client)
+    }
+  }),
+  "socket: destroyed with an error": facade({
+    app: (env) => {
+      const taken = env["wsgi.input"].getSocket()
+      setTimeout(() => taken.destroy(failure()), 5)
+      return ""
+    },
+    use: (client) => client.whenEnded()
+  }),
+  "socket: an error that does not close it": facade({
+    app: (env) => {
+      const taken = env["wsgi.input"].getSocket()
+      setTimeout(() => taken.emit("error", failure()), 5)
+      return ""
+    },
+    use: (client) => client.whenEnded()
+  }),
+  "SNICallback: throws": handshake({
+    SNICallback: () => {
+      throw failure()
+    }
+  }, { servername: "a.example" }),
+  "SNICallback: rejects": handshake({ SNICallback: untyped(rejected) }, { servername: "a.example" }),
+  "ALPNCallback: throws": handshake({
+    ALPNCallback: () => {
+      throw failure()
+    }
+  }, { ALPNProtocols: ["http/1.1"] }),
+  "ALPNCallback: rejects": handshake({ ALPNCallback: untyped(rejected) }, { ALPNProtocols: ["http/1.1"] }),
+  "pskCallback: throws": handshake({
+    pskCallback: () => {
+      throw failure()
+    },
+    ciphers: "PSK+HIGH:HIGH"
+  }, withPsk),
+  "pskCallback: rejects": handshake({ pskCallback: untyped(rejected), ciphers: "PSK+HIGH:HIGH" }, withPsk),
+  "Effect: an access log that rejects": effect({
+    app: HttpServerResponse.text("hello"),
+    log: AccessLog.layerFunction(untyped(rejected))
+  }),
+  "Effect: lines that reject": effect({
+    app: HttpServerResponse.text("hello"),
+    log: AccessLog.layerLines(() => "", untyped(rejected))
+  }),
+  "Effect: a format that rejects": effect({
+    app: HttpServerResponse.text("hello"),
+    log: AccessLog.layerLines(untyped(rejected), () => undefined)
+  }),
+  "Effect: a hook that rejects": effect({
+    app: Effect.as(Posthooks.add(untyped(rejected)), HttpServerResponse.text("hello"))
+  }),
+  "Effect: a hook that is a step which rejects": effect({
+    app: Effect.as(Posthooks.add(() => Effect.sync(rejected)), HttpServerResponse.text("hello"))
+  }),
+  "Effect: a stream that fails when it is let go": effect({
+    app: Effect.suspend(() => HttpServerResponse.raw(failingWhenClosed())),
+    use: leave
+  }),
+  "Effect: a stream that fails after its client has left": effect({
+    app: Effect.uninterruptible(
+      Effect.zipRight(Effect.sleep(40), Effect.suspend(() => HttpServerResponse.raw(failingWhenClosed())))
+    ),
+    use: leave
+  }),
+  "Effect: frames that are none, with the handshake": effect({
+    app: socket,
+    bytes: Buffer.concat([Buffer.from(upgrade), badFrames]),
+    use: (client) => client.whenEnded()
+  }),
+  "Effect: frames that are none, while the handler does something else": effect({
+    app: Effect.as(
+      Effect.scoped(Effect.flatMap(HttpServerRequest.upgrade, (socket) =>
+        Effect.zipRight(
+          Effect.forkScoped(socket.runRaw(() => Effect.sleep(30))),
+          Effect.sleep(50)
+        ))),
+      HttpServerResponse.empty()
+    ),
+    bytes: upgrade,
+    use: async (client) => {
+      await later()
+      client.send(badFrames)
+      client.send(badFrames)
+      await leave(client)
+    }
+  })
+}
+
+export const names: ReadonlyArray<string> = Object.keys(scenarios)
+
+const seen: Array<string> = []
+const note = (kind: string) => (error: unknown): void =>
+  void seen.push(`${kind}: ${error instanceof Error ? error.message : String(error)}`)
+
+const run = async (only: ReadonlyArray<string>): Promise<void> => {
+  process.on("unhandledRejection", note("rejection"))
+  process.on("uncaughtException", note("exception"))
+  const warnings: Array<string> = []
+  process.on("warning", ({ message }) => void warnings.push(message))
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    if (only.length > 0 && !only.includes(name)) continue
+    seen.length = 0
+    warnings.length = 0
+    const lines: Array<string> = []
+    const status = await Promise.race([
+      scenario(lines),
+      new Promise<number>((resolve) => setTimeout(resolve, 3000, -1))
+    ])
+      .catch((error: unknown) => {
+        note("scenario")(error)
+        return -1
+      })
+    await later()
+    const came: Came = { name, escaped: [...seen], lines: [...lines, ...warnings], status }
+    console.log(JSON.stringify(came))
+  }
+  process.exit()
+}
+
+// it may be asked for its names only
+if (process.argv[2] === "run") void run(process.argv.slice(3))

@@ -1,0 +1,156 @@
+/** What waits to be sent: it leaves whole and in order, in writes whose size follows how much the kernel takes. */
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { SendQueue } from "../../src/http1/SendQueue.js"
+import { Peer } from "../server/Peer.js"
+
+const kibibyte = 1024
+
+/** Takes of each write as much as it is told to, and the rest when it is asked to. */
+class Kernel extends Peer {
+  /** Lengths of the writes. */
+  readonly writes: Array<number> = []
+  takes: (length: number) => number = (length) => length
+  private taken = 0
+  private gathered = -1
+
+  override get pending(): number {
+    return this.written.length - this.taken
+  }
+
+  override write(data: string | Uint8Array): void {
+    super.write(data)
+    if (this.gathered < 0) this.give(data.length)
+    else this.gathered += data.length
+  }
+
+  override cork = (): void => {
+    this.gathered = 0
+  }
+
+  override uncork = (): void => {
+    this.give(this.gathered)
+    this.gathered = -1
+  }
+
+  take(length: number): void {
+    this.taken += length
+  }
+
+  private give(length: number): void {
+    this.writes.push(length)
+    this.take(Math.min(length, this.takes(length)))
+  }
+}
+
+const give = (queue: SendQueue, length: number): void => {
+  queue.addBytes(new Uint8Array(length))
+  queue.flush()
+}
+
+describe("writes", () => {
+  it("grow as long as the kernel takes all, and are small again when it does not", () => {
+    const kernel = new Kernel()
+    const queue = new SendQueue(kernel)
+    give(queue, 1024 * kibibyte)
+    expect(kernel.writes.splice(0)).toEqual([64, 64, 128, 256, 256, 256].map((size) => size * kibibyte))
+    kernel.takes = () => 10
+    give(queue, 1024 * kibibyte)
+    // no more than that is left with the transport
+    expect(kernel.writes.splice(0)).toEqual([256 * kibibyte])
+    expect(queue.full).toBe(true)
+    kernel.take(kernel.pending)
+    kernel.takes = (length) => length - 1
+    queue.flush()
+    expect(kernel.writes.splice(0, 4)).toEqual([64, 64, 64, 64].map((size) => size * kibibyte))
+    expect(queue.empty).toBe(false)
+  })
+
+  it("are small again after text of which something was left", () => {
+    const kernel = new Kernel()
+    const queue = new SendQueue(kernel)
+    give(queue, 1024 * kibibyte)
+    kernel.takes = () => 0
+    queue.addText("text")
+    queue.flush()
+    kernel.take(kernel.pending)
+    kernel.takes = (length) => length
+    kernel.writes.splice(0)
+    give(queue, 128 * kibibyte)
+    expect(kernel.writes).toEqual([64 * kibibyte, 64 * kibibyte])
+  })
+
+  it("have a head and the ends of chunks beside the bytes", () => {
+    const kernel = new Kernel()
+    const queue = new SendQueue(kernel)
+    queue.addText("head")
+    for (let i = 0; i < 4; i++) {
+      queue.addText("chunk")
+      queue.addBytes(new Uint8Array(16 * kibibyte))
+    }
+    queue.addText("last")
+    queue.flush()
+    expect(kernel.writes).toEqual([64 * kibibyte + "headlast".length + 4 * "chunk".length])
+  })
+
+  it("are put off until there is enough for one, and makers asked to wait when there is more", () => {
+    const kernel = new Kernel()
+    const queue = new SendQueue(kernel)
+    queue.addBytes(new Uint8Array(63 * kibibyte))
+    expect(queue).toMatchObject({ ready: false, full: false })
+    queue.addBytes(new Uint8Array(kibibyte))
+    expect(queue).toMatchObject({ ready: true, full: false })
+    queue.addBytes(new Uint8Array(64 * kibibyte))
+    expect(queue).toMatchObject({ ready: true, full: true })
+    give(queue, 128 * kibibyte)
+    expect(kernel.writes).toHaveLength(3)
+    queue.addBytes(new Uint8Array(255 * kibibyte))
+    expect(queue).toMatchObject({ ready: false, full: false })
+    queue.addBytes(new Uint8Array(kibibyte))
+    expect(queue).toMatchObject({ ready: true, full: true })
+  })
+})
+
+it("all leaves in order, whatever is added and however it is taken, and none of it is counted early", () => {
+  const part = fc.oneof(
+    { arbitrary: fc.string({ maxLength: 20 }), weight: 1 },
+    { arbitrary: fc.integer({ min: 1, max: 400_000 }), weight: 2 }
+  )
+  const step = fc.record({
+    parts: fc.array(part, { maxLength: 4 }),
+    taken: fc.constantFrom(0, 1, 1000, 65_536, 100_000, Infinity)
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+      const kernel = new Kernel()
+      const queue = new SendQueue(kernel)
+      const added: Array<Uint8Array> = []
+      let mark = 0
+      const add = (given: string | number): void => {
+        if (typeof given === "string") {
+          const text = given.replace(/[^\0-\xff]/gu, "?")
+          added.push(Buffer.from(text, "latin1"))
+          return queue.addText(text)
+        }
+        const bytes = new Uint8Array(given).fill(++mark % 256)
+        added.push(bytes)
+        queue.addBytes(bytes)
+      }
+      for (const { parts, taken } of steps) {
+        kernel.takes = () => taken
+        parts.forEach(add)
+        const all = queue.flush()
+        expect(all).toBe(queue.empty)
+        expect(kernel.pending).toBeLessThan(131_072 + 262_144 + 100)
+        expect(Math.max(0, ...kernel.writes)).toBeLessThanOrEqual(262_144 + 2000)
+        kernel.take(Math.min(kernel.pending, taken))
+      }
+      kernel.takes = (length) => length
+      do kernel.take(kernel.pending)
+      while (!queue.flush())
+      expect(kernel.written === Buffer.concat(added).toString("latin1")).toBe(true)
+      expect(queue).toMatchObject({ empty: true, queued: kernel.handed, handed: kernel.handed })
+    }),
+    { numRuns: 100 }
+  )
+})

@@ -1,0 +1,102 @@
+/**
+ * `tsgi/effect` beside packages that it does not run on, or beside none: one line says which, and how to get the right ones.
+ * What stands beside it here are packages by name and version only, with nothing in them.
+ */
+import { build } from "esbuild"
+import { execFile } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { needed } from "../../src/platform/peers.js"
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
+afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const execute = promisify(execFile)
+
+// the entry as it is packed, with what is beside it left out
+beforeAll(() =>
+  build({
+    absWorkingDir: root,
+    entryPoints: ["src/checked.ts"],
+    outdir: path.join(folder, "built"),
+    bundle: true,
+    splitting: true,
+    platform: "node",
+    format: "esm",
+    outExtension: { ".js": ".mjs" },
+    external: ["effect", "@effect/platform", "@effect/platform-node"],
+    logLevel: "error"
+  })
+)
+
+let projects = 0
+
+/** What the import fails with in a project that has these packages: message and stack. */
+const failure = async (
+  packages: Readonly<Record<string, string>>
+): Promise<{ readonly message: string; readonly stack: string }> => {
+  const project = path.join(folder, `project-${++projects}`)
+  for (const [name, version] of Object.entries(packages)) {
+    const directory = path.join(project, "node_modules", name)
+    fs.mkdirSync(directory, { recursive: true })
+    fs.writeFileSync(path.join(directory, "index.js"), "export const nothing = undefined\n")
+    fs.writeFileSync(
+      path.join(directory, "package.json"),
+      JSON.stringify({ name, version, type: "module", exports: { ".": "./index.js", "./*": "./index.js" } })
+    )
+  }
+  fs.cpSync(path.join(folder, "built"), path.join(project, "node_modules/tsgi"), { recursive: true })
+  const program = `import("../node_modules/tsgi/checked.mjs").then(
+    () => ({ message: "it could be imported", stack: "" }),
+    ({ message, stack }) => ({ message, stack })
+  ).then((told) => console.log(JSON.stringify(told)))`
+  fs.writeFileSync(path.join(project, "program.mjs"), program)
+  const { stdout } = await execute(process.execPath, ["program.mjs"], { cwd: project })
+  return JSON.parse(stdout) as { readonly message: string; readonly stack: string }
+}
+
+const remedy = "npm install effect@3 @effect/platform@0.97 @effect/platform-node@0.108"
+const right = { "effect": "3.22.0", "@effect/platform": "0.97.1", "@effect/platform-node": "0.108.0" }
+
+it("the checked entry has every name of the entry that it checks, and knows the peers as the package does", async () => {
+  const { peerDependencies } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as {
+    readonly peerDependencies: Readonly<Record<string, string>>
+  }
+  const [checked, effect] = await Promise.all([import("../../src/checked.js"), import("../../src/effect.js")])
+  expect(Object.keys(checked).sort()).toEqual(Object.keys(effect).sort())
+  for (const [name, line] of Object.entries(needed)) {
+    expect(peerDependencies[name]).toMatch(new RegExp(`^\\^${line.replaceAll(".", "\\.")}\\.\\d`))
+  }
+})
+
+describe("one line says what is wrong, and the remedy", () => {
+  it.each<[what: string, packages: Readonly<Record<string, string>>, wrong: string]>([
+    [
+      "nothing beside it",
+      {},
+      "effect is not installed, @effect/platform is not installed, @effect/platform-node is not installed"
+    ],
+    [
+      "the next major",
+      { "effect": "4.1.0", "@effect/platform-node": "4.1.0" },
+      "effect is 4.1.0, @effect/platform is not installed, @effect/platform-node is 4.1.0"
+    ],
+    ["the major before", { ...right, effect: "2.4.19" }, "effect is 2.4.19"],
+    ["a major that begins alike", { ...right, effect: "30.1.0" }, "effect is 30.1.0"],
+    ["effect alone", { effect: "3.22.0" }, "@effect/platform is not installed, @effect/platform-node is not installed"],
+    ["another line of the platform", { ...right, "@effect/platform": "0.96.0" }, "@effect/platform is 0.96.0"],
+    ["another line for Node", { ...right, "@effect/platform-node": "0.109.0" }, "@effect/platform-node is 0.109.0"]
+  ])("%s", async (_, packages, wrong) => {
+    const message = `tsgi/effect runs on Effect 3, and here ${wrong}: ${remedy}`
+    expect(await failure(packages)).toEqual({ message, stack: `Error: ${message}` })
+  })
+})
+
+it("what fails beside the right ones is told as it is", async () => {
+  expect((await failure(right)).message).toMatch(/does not provide an export named/)
+})

@@ -1,0 +1,540 @@
+/**
+ * The package as its users get it: packed, unpacked in an empty project, type-checked and imported there.
+ * The entry points are those of `exports` in package.json; each must have its source, and each source its entry.
+ */
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core"
+import { build, type BuildOptions } from "esbuild"
+import { execFile } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { setImmediate } from "node:timers/promises"
+import { promisify } from "node:util"
+import { publint } from "publint"
+import { formatMessage } from "publint/utils"
+import ts from "typescript"
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { Program } from "../utils/processes.js"
+import { parsingOnce } from "../utils/typing.js"
+
+const root = path.resolve(import.meta.dirname, "../..")
+const readJson = <A>(file: string) => JSON.parse(fs.readFileSync(path.join(root, file), "utf8")) as A
+
+interface Manifest {
+  readonly exports: Record<string, unknown>
+  readonly files: ReadonlyArray<string>
+  readonly peerDependencies: Record<string, string>
+  readonly peerDependenciesMeta: Record<string, { readonly optional: boolean }>
+}
+const manifest = readJson<Manifest>("package.json")
+const { compilerOptions: { paths } } = readJson<{
+  readonly compilerOptions: { readonly paths: Record<string, readonly [string]> }
+}>("tsconfig.json")
+
+/** Awaited, because what holds the event loop keeps the runner from its own work. */
+const execute = promisify(execFile)
+
+/** `./effect` in exports is `tsgi/effect` for the user. */
+const exported = Object.keys(manifest.exports).filter((key) => key !== "./package.json")
+  .map((key) => path.posix.join("tsgi", key).replace(/\/$/, ""))
+const needsPlatform = (entry: string) => entry === "tsgi/effect"
+
+it("every entry point has its source, and every source its entry point", () => {
+  const existing = Object.keys(paths).filter((name) => fs.existsSync(path.join(root, paths[name]?.[0] ?? "")))
+  expect([...exported].sort()).toEqual([...existing].sort())
+  for (const name of exported) {
+    const built = paths[name]?.[0].replace("./src/", "./dist/").replace(/\.ts$/, "")
+    const checked = {
+      types: `${built}.d.ts`,
+      module: `${built}.js`,
+      require: `${built}.js`,
+      default: "./dist/checked.js"
+    }
+    expect(manifest.exports[name.replace("tsgi", ".")])
+      .toEqual(needsPlatform(name) ? checked : { types: `${built}.d.ts`, default: `${built}.js` })
+  }
+})
+
+describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 }, () => {
+  let temporary: string
+  let stage: string
+  let project: string
+  let tarball: Buffer<ArrayBuffer>
+
+  const link = (name: string, into = project) => {
+    const target = path.join(into, "node_modules", name)
+    fs.mkdirSync(path.dirname(target), { recursive: true })
+    fs.symlinkSync(path.join(root, "node_modules", name), target, "dir")
+  }
+
+  /** Packs a copy of the sources, so that a `dist` in the checkout is neither used nor touched. */
+  beforeAll(async () => {
+    temporary = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-package-")))
+    stage = path.join(temporary, "stage")
+    project = path.join(temporary, "project")
+    fs.mkdirSync(stage)
+    for (
+      const name of [
+        "package.json",
+        "tsconfig.json",
+        "scripts",
+        "src",
+        "examples",
+        "test/bench/results.svg",
+        "README.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "LICENSE"
+      ]
+    ) {
+      if (fs.existsSync(path.join(root, name))) {
+        fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true })
+      }
+    }
+    fs.symlinkSync(path.join(root, "node_modules"), path.join(stage, "node_modules"), "dir")
+    await execute("npm", ["pack", "--offline", "--pack-destination", temporary], { cwd: stage })
+    const [packed] = fs.readdirSync(temporary).filter((name) => name.endsWith(".tgz"))
+    tarball = fs.readFileSync(path.join(temporary, packed ?? "no tarball"))
+
+    fs.mkdirSync(path.join(project, "node_modules/tsgi"), { recursive: true })
+    fs.writeFileSync(path.join(project, "package.json"), JSON.stringify({ type: "module" }))
+    await execute("tar", ["-xzf", path.join(temporary, packed ?? ""), "--strip-components=1"], {
+      cwd: path.join(project, "node_modules/tsgi")
+    })
+    link("@types/node")
+  }, 180_000)
+
+  afterAll(() => fs.promises.rm(temporary, { recursive: true, force: true }), 60_000)
+
+  // Compiling holds the event loop, and the runner waits for news of its tests: it gets a turn after each.
+  afterEach(() => setImmediate())
+
+  /** Type-checks a consumer of each entry, and the declarations we ship; `TS<code> file` for each error. */
+  const typeErrors = (entries: ReadonlyArray<string>, resolution: ts.CompilerOptions): ReadonlyArray<string> => {
+    const files = entries.map((entry, i) => {
+      const file = path.join(project, `consumer${i}.ts`)
+      fs.writeFileSync(
+        file,
+        `import * as entry from ${JSON.stringify(entry)}\nexport const names = Object.keys(entry)\n`
+      )
+      return file
+    })
+    const options: ts.CompilerOptions = {
+      ...resolution,
+      target: ts.ScriptTarget.ES2022,
+      types: ["node"],
+      typeRoots: [path.join(project, "node_modules/@types")],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true
+    }
+    const program = ts.createProgram(files, options, parsingOnce(options))
+    const ours = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(project))
+    const diagnostics = [
+      ...program.getOptionsDiagnostics(),
+      ...ours.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)])
+    ]
+    return diagnostics.map(({ code, file, messageText }) =>
+      `TS${code} ${path.relative(project, file?.fileName ?? project)}: ${
+        ts.flattenDiagnosticMessageText(messageText, " ")
+      }`
+    )
+  }
+
+  /** What a program prints. */
+  const run = (program: string, directory = project) =>
+    execute(process.execPath, ["--input-type=module", "-e", program], { cwd: directory, timeout: 60_000 })
+
+  const importErrors = async (entries: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
+    const program = `
+      const errors = []
+      for (const entry of ${JSON.stringify(entries)}) {
+        const module = await import(entry).catch((error) => ({ error: errors.push(entry + ": " + error.code) }))
+        if (Object.keys(module).length === 0) errors.push(entry + ": exports nothing")
+      }
+      process.stdout.write(JSON.stringify(errors))`
+    return JSON.parse((await run(program)).stdout) as ReadonlyArray<string>
+  }
+
+  const resolutions: ReadonlyArray<[string, ts.CompilerOptions]> = [
+    ["NodeNext", { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }],
+    ["bundler", { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }]
+  ]
+
+  const typesOf = (entry: string): string => {
+    const { types } = manifest.exports[entry.replace("tsgi", ".")] as { readonly types: string }
+    return path.relative("./dist", types)
+  }
+  const facade = exported.filter((entry) => !needsPlatform(entry))
+  const effectful = exported.filter(needsPlatform)
+
+  it("has what a package has", () => {
+    const shipped = fs.readdirSync(path.join(project, "node_modules/tsgi"))
+    const present = manifest.files.filter((name) => fs.existsSync(path.join(stage, name)))
+    expect(present).toEqual(expect.arrayContaining(["dist", "src", "examples", "CHANGELOG.md", "LICENSE"]))
+    const top = new Set(present.map((name) => name.split("/")[0]))
+    expect([...shipped].sort()).toEqual([...top, "package.json"].sort())
+  })
+
+  it("has declarations that name no Effect, but for the door of that name", () => {
+    const dist = path.join(project, "node_modules/tsgi/dist")
+    const namesIn = (file: string): ReadonlyArray<string> => {
+      const names: Array<string> = []
+      const visit = (node: ts.Node): void => {
+        if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier) {
+          if (ts.isStringLiteral(node.moduleSpecifier)) names.push(node.moduleSpecifier.text)
+        } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+          if (ts.isStringLiteral(node.argument.literal)) names.push(node.argument.literal.text)
+        }
+        ts.forEachChild(node, visit)
+      }
+      visit(ts.createSourceFile(file, fs.readFileSync(file, "utf8"), ts.ScriptTarget.ES2022))
+      return names
+    }
+    /** The packages that a declaration and what it imports name, each with the way there. */
+    const packagesOf = (entry: string): ReadonlyArray<string> => {
+      const found: Array<string> = []
+      const reached = new Map([[path.join(dist, entry), entry]])
+      for (const [file, way] of reached) {
+        for (const name of namesIn(file)) {
+          if (!name.startsWith(".")) found.push(`${way}: ${name}`)
+          else {
+            const target = path.join(path.dirname(file), name.replace(/\.js$/, ".d.ts"))
+            if (!reached.has(target)) reached.set(target, `${way} > ${path.relative(dist, target)}`)
+          }
+        }
+      }
+      return found.filter((name) => !/: node:\w+$/.test(name))
+    }
+    expect(facade).toEqual(["tsgi", "tsgi/protocol", "tsgi/testing"])
+    expect(facade.flatMap((entry) => packagesOf(typesOf(entry)))).toEqual([])
+    expect(effectful.flatMap((entry) => packagesOf(typesOf(entry))).join()).toContain(": effect/Effect")
+  })
+
+  it.each(resolutions)("type-checks without the optional peers, %s", (_, resolution) => {
+    expect(typeErrors(facade, resolution)).toEqual([])
+  })
+
+  it("imports without the optional peers", async () => {
+    expect(await importErrors(facade)).toEqual([])
+  })
+
+  it("has a command that serves a plain app where no Effect is installed, in workers that load none", async () => {
+    fs.writeFileSync(
+      path.join(project, "app.mjs"),
+      `export default (env, startResponse) => {
+        startResponse("200 OK", [["Content-Type", "text/plain"]])
+        return "plain"
+      }`
+    )
+    const command = path.join(project, "node_modules/tsgi/dist/cli.js")
+    expect(fs.existsSync(path.join(project, "node_modules/effect"))).toBe(false)
+    await using program = new Program(process.execPath, [command, "serve", "app.mjs", "--port", "0"], {
+      cwd: project,
+      env: { TSGI_CONTROL: "none" }
+    })
+    const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
+    await program.line(/worker 1 \(\d+\) ready/)
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("plain")
+    program.kill("SIGTERM")
+    expect((await program.ended).code).toBe(0)
+  })
+
+  it("has the licences of what it carries", () => {
+    const licences = path.join(project, "node_modules/tsgi/dist/licenses")
+    expect(fs.readdirSync(licences).sort()).toEqual([
+      "@effect-cli",
+      "@effect-platform",
+      "@effect-platform-node",
+      "@effect-platform-node-shared",
+      "@effect-printer",
+      "@effect-printer-ansi",
+      "@effect-typeclass",
+      "Apache-2.0",
+      "atomic-sleep",
+      "chokidar",
+      "effect",
+      "find-my-way-ts",
+      "mime",
+      "multipasta",
+      "readdirp",
+      "smol-toml",
+      "sonic-boom",
+      "ws",
+      "yaml"
+    ])
+    expect(fs.readFileSync(path.join(licences, "effect"), "utf8")).toMatch(/MIT License[^]*Copyright EPFL/)
+    expect(fs.readFileSync(path.join(licences, "Apache-2.0"), "utf8")).toContain("Version 2.0")
+  })
+
+  it("has source maps of which the sources are there, but for what is carried, which debuggers pass over", () => {
+    const directory = path.join(project, "node_modules/tsgi/dist")
+    const maps = fs.readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".js.map")
+    )
+    expect(maps).toEqual(expect.arrayContaining(["index.js.map", "effect.js.map", "testing.js.map"]))
+    for (const name of maps) {
+      const map = JSON.parse(fs.readFileSync(path.join(directory, name), "utf8")) as {
+        readonly sources: ReadonlyArray<string>
+        readonly sourcesContent: ReadonlyArray<string | null>
+        readonly ignoreList: ReadonlyArray<number>
+      }
+      const absent = map.sources.filter((source) => !fs.existsSync(path.join(directory, path.dirname(name), source)))
+      expect(absent).toEqual(["carried"])
+      expect(map.ignoreList.map((i) => [map.sources[i], map.sourcesContent[i]])).toEqual([["carried", ""]])
+    }
+    const codes = fs.readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".js")
+    )
+    for (const name of codes) {
+      const [, map] = /\/\/# sourceMappingURL=(.*)/.exec(fs.readFileSync(path.join(directory, name), "utf8")) ?? []
+      if (map !== undefined) expect(maps).toContain(path.join(path.dirname(name), map))
+    }
+  })
+
+  it("has stack traces that can be read: names as they are, and with source maps the place in the sources", async () => {
+    const program = `
+      import { listen, server } from "tsgi"
+      try { server(listen(), () => "", { limits: { none: 1 } }) } catch (error) { console.log(error.stack) }`
+    const bare = (await run(program)).stdout
+    expect(bare).toMatch(/^ +at server \(file:.*\/tsgi\/dist\/.*\.js:\d+:\d+\)$/m)
+    const { stdout: mapped } = await execute(
+      process.execPath,
+      ["--enable-source-maps", "--input-type=module", "-e", program],
+      { cwd: project, timeout: 60_000 }
+    )
+    const [, file = "", line] = /^ +at server \((.*\/tsgi\/src\/wsgi\/server\.ts):(\d+):\d+\)$/m.exec(mapped) ?? []
+    expect(fs.readFileSync(file, "utf8").split("\n")[Number(line) - 1]).toContain("Options.read")
+    expect(mapped).not.toContain("/dist/")
+  })
+
+  it("has no other entry points", async () => {
+    const [[, nodeNext] = []] = resolutions
+    expect(typeErrors(["tsgi/server/none"], nodeNext ?? {})).toEqual([expect.stringMatching(/^TS2307 consumer0\.ts/)])
+    expect(await importErrors(["tsgi/dist/index.js"])).toEqual(["tsgi/dist/index.js: ERR_PACKAGE_PATH_NOT_EXPORTED"])
+  })
+
+  it("passes publint", async () => {
+    const { messages, pkg } = await publint({ pack: { tarball: new Uint8Array(tarball).buffer }, strict: true })
+    expect(messages.map((message) => formatMessage(message, pkg ?? {}))).toEqual([])
+  })
+
+  it("passes arethetypeswrong as an ESM-only package", async () => {
+    const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball)))
+    const problems = analysis.types === false ?
+      ["no types"] :
+      analysis.problems.filter((problem) =>
+        !("resolutionKind" in problem && ["node10", "node16-cjs"].includes(problem.resolutionKind))
+      )
+    expect(problems).toEqual([])
+  })
+
+  describe.skipIf(effectful.length === 0)("with the optional peers", () => {
+    beforeAll(() => {
+      for (const [name, { optional }] of Object.entries(manifest.peerDependenciesMeta)) if (optional) link(name)
+    })
+
+    it.each(resolutions)("type-checks, %s", (_, resolution) => {
+      expect(typeErrors(effectful, resolution)).toEqual([])
+    })
+
+    it("imports", async () => {
+      expect(await importErrors(effectful)).toEqual([])
+    })
+
+    it("takes at its facade what was made with an Effect of another version, and says nothing of it", async () => {
+      const program = `
+        // before anything else of Effect is there to ask for it
+        const { setCurrentVersion } = await import("effect/ModuleVersion")
+        setCurrentVersion("3.21.0")
+        const { BindError, server } = await import("tsgi")
+        const { MemoryListener } = await import("tsgi/effect")
+        const Effect = await import("effect/Effect")
+        const Metric = await import("effect/Metric")
+        const memory = MemoryListener.make()
+        const serve = () => server(memory.listener, (env, startResponse) => {
+          startResponse("200 OK", [])
+          return env.PATH_INFO
+        })
+        const running = serve()
+        await running.ready
+        const second = serve()
+        const error = await second.ready.catch((error) => error)
+        await second.closed
+        const client = memory.connect()
+        client.send("GET /here HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+        const { body } = await client.response()
+        await running.stop()
+        const accepted = Effect.runSync(Metric.snapshot)
+          .find(({ metricKey }) => metricKey.name === "tsgi_connections_accepted")
+        process.stdout.write([body, accepted?.metricState.count, error instanceof BindError, error.reason].join())`
+      const { stderr, stdout } = await run(program)
+      expect(stdout).toBe("/here,1,true,AddressInUse")
+      expect(stderr).not.toContain("version")
+    })
+  })
+
+  describe("in projects of their own", { timeout: 120_000 }, () => {
+    const asking = (url: string) => `await (await fetch(${url}, { headers: { connection: "close" } })).text()`
+    const plain = `
+      import { listen, server } from "tsgi"
+      const main = async () => {
+        const running = server(listen(), (env, startResponse) => {
+          startResponse("200 OK", [])
+          return env.PATH_INFO
+        })
+        const { port } = await running.ready
+        console.log(${asking(`"http://127.0.0.1:" + port + "/here"`)})
+        await running.stop()
+      }
+      main()`
+    const effect = `
+      import * as HttpServer from "@effect/platform/HttpServer"
+      import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+      import * as Effect from "effect/Effect"
+      import { TsgiHttpServer } from "tsgi/effect"
+      await Effect.runPromise(
+        Effect.gen(function*() {
+          yield* HttpServer.serveEffect(HttpServerResponse.text("from Effect"))
+          const { address: { port } } = yield* HttpServer.HttpServer
+          console.log(yield* Effect.promise(async () => ${asking(`"http://127.0.0.1:" + port`)}))
+        }).pipe(Effect.scoped, Effect.provide(TsgiHttpServer.layer({ port: 0, host: "127.0.0.1" })))
+      )`
+    const unreachable = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/
+    const directoryOf = (name: string) => path.join(temporary, name)
+
+    /**
+     * An empty project with what npm installs there, or only its plan of that; `false` where its registry cannot be
+     * reached.
+     */
+    const install = async (
+      name: string,
+      packages: ReadonlyArray<string>,
+      ...options: ReadonlyArray<string>
+    ): Promise<boolean> => {
+      fs.mkdirSync(directoryOf(name))
+      fs.writeFileSync(path.join(directoryOf(name), "package.json"), JSON.stringify({ private: true, type: "module" }))
+      const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries=0"]
+      try {
+        await execute("npm", ["install", ...quietly, ...options, ...packages], {
+          cwd: directoryOf(name),
+          timeout: 100_000
+        })
+        return true
+      } catch (error) {
+        if (unreachable.test(String(error))) return false
+        throw error
+      }
+    }
+    const installed = new Map<string, Promise<boolean>>()
+    beforeAll(() => {
+      installed.set("alone", install("alone", [packed()]))
+      // what is planned is not unpacked: it is here, or nothing of it is loaded
+      installed.set("three", install("three", [packed(), ...remedy.split(" ").slice(2)], planned))
+      installed.set("four", install("four", [packed(), "effect@4"], planned))
+      installed.set("bun", install("bun", [packed(), bunBinary]))
+    })
+    const planned = "--package-lock-only"
+    // what the package bun would choose from
+    const bunBinary = `@oven/bun-${process.platform}-${
+      process.arch === "arm64" ? "aarch64" : process.platform === "linux" ? "x64-baseline" : process.arch
+    }`
+    /** Does what npm planned by hand: the version that it would have installed. */
+    const unpack = (name: string, packages: ReadonlyArray<string>): string => {
+      const { packages: plan } = JSON.parse(fs.readFileSync(directoryOf(`${name}/package-lock.json`), "utf8")) as {
+        readonly packages: Readonly<Record<string, { readonly version: string }>>
+      }
+      fs.cpSync(path.join(project, "node_modules/tsgi"), directoryOf(`${name}/node_modules/tsgi`), { recursive: true })
+      for (const each of packages) link(each, directoryOf(name))
+      return plan["node_modules/effect"]?.version ?? "none"
+    }
+    const packed = () => path.join(temporary, fs.readdirSync(temporary).find((name) => name.endsWith(".tgz")) ?? "")
+    const bundle = async (name: string, program: string, options: BuildOptions): Promise<string> => {
+      const { errors, warnings } = await build({
+        ...options,
+        bundle: true,
+        platform: "node",
+        stdin: { contents: program, resolveDir: directoryOf(name) },
+        logLevel: "silent"
+      })
+      expect([...errors, ...warnings]).toEqual([])
+      return options.outfile ?? ""
+    }
+    /** What it takes on a disk, whose blocks are whole. */
+    const sizeOf = (directory: string) =>
+      fs.readdirSync(directory, { recursive: true, encoding: "utf8" })
+        .reduce((total, name) => total + Math.ceil(fs.lstatSync(path.join(directory, name)).size / 4096) * 4096, 0)
+    const refusal = async (name: string): Promise<string> => {
+      const program = `await import("tsgi/effect").catch((error) => console.log(String(error)))`
+      return (await run(program, directoryOf(name))).stdout
+    }
+    const remedy = "npm install effect@3 @effect/platform@0.97 @effect/platform-node@0.108"
+
+    it("needs nothing beside itself, is small, and says what the other door lacks", async (context) => {
+      if (!await installed.get("alone")) return context.skip()
+      expect((await run(plain, directoryOf("alone"))).stdout).toBe("/here\n")
+      expect(sizeOf(directoryOf("alone/node_modules"))).toBeLessThan(5_000_000)
+      expect(fs.existsSync(directoryOf("alone/node_modules/effect"))).toBe(false)
+      const testing = `import { MemoryListener } from "tsgi/testing"; console.log(typeof MemoryListener.make)`
+      expect((await run(testing, directoryOf("alone"))).stdout).toBe("function\n")
+      expect(await refusal("alone")).toMatch(
+        /^Error: tsgi\/effect runs on Effect 3, and here effect is not installed, .*\n$/
+      )
+      expect(await refusal("alone")).toContain(remedy)
+    })
+
+    it("is taken by require, or Node says why not", async (context) => {
+      if (!await installed.get("alone")) return context.skip()
+      const program = `console.log(typeof require("tsgi").server)`
+      const { stderr, stdout } = await execute(process.execPath, ["-e", program], { cwd: directoryOf("alone") })
+        .catch((error: unknown) => ({ stdout: "", stderr: String(error) }))
+      const requires = Reflect.get(process.features, "require_module") === true
+      expect(requires ? stdout : stderr).toMatch(requires ? /^function$/m : /ERR_REQUIRE_ESM/)
+    })
+
+    it.each(["esm", "cjs"] as const)("runs at its plain door when esbuild has bundled it, %s", async (format) => {
+      const outfile = path.join(temporary, `bundles/plain.${format === "esm" ? "mjs" : "cjs"}`)
+      fs.cpSync(path.join(project, "node_modules/tsgi"), directoryOf(`plain-${format}/node_modules/tsgi`), {
+        recursive: true
+      })
+      const file = await bundle(`plain-${format}`, plain, { format, outfile })
+      const { stderr, stdout } = await execute(process.execPath, [file], { timeout: 60_000 })
+      expect(stdout).toBe("/here\n")
+      expect(stderr).toContain("GET /here HTTP/1.1")
+    })
+
+    it("stands beside Effect 3, at both doors, also bundled", async (context) => {
+      if (!await installed.get("three")) return context.skip()
+      expect(unpack("three", ["effect", "@effect/platform", "@effect/platform-node"])).toMatch(/^3\./)
+      expect((await run(plain, directoryOf("three"))).stdout).toBe("/here\n")
+      expect((await run(effect, directoryOf("three"))).stdout).toBe("from Effect\n")
+      const file = await bundle("three", effect, { format: "esm", outfile: path.join(temporary, "bundles/effect.mjs") })
+      expect((await execute(process.execPath, [file], { timeout: 60_000 })).stdout).toBe("from Effect\n")
+    })
+
+    it("stands beside Effect 4 at its plain door, and says at the other one what it needs", async (context) => {
+      if (!await installed.get("four")) return context.skip()
+      const version = unpack("four", [])
+      const effect = directoryOf("four/node_modules/effect")
+      fs.mkdirSync(effect)
+      fs.writeFileSync(path.join(effect, "package.json"), JSON.stringify({ name: "effect", version, exports: {} }))
+      expect((await run(plain, directoryOf("four"))).stdout).toBe("/here\n")
+      expect(await refusal("four")).toMatch(
+        /^Error: tsgi\/effect runs on Effect 3, and here effect is 4\.\d+\.\d+, .*\n$/
+      )
+      expect(await refusal("four")).toContain(remedy)
+    })
+
+    it("runs when Bun has compiled it", async (context) => {
+      if (!await installed.get("bun")) return context.skip()
+      const directory = directoryOf("bun")
+      fs.writeFileSync(path.join(directory, "hello.js"), plain)
+      await execute(`node_modules/${bunBinary}/bin/bun`, ["build", "--compile", "hello.js", "--outfile", "hello"], {
+        cwd: directory,
+        timeout: 60_000
+      })
+      expect((await execute(path.join(directory, "hello"), { timeout: 60_000 })).stdout)
+        .toBe("/here\n")
+    })
+  })
+})

@@ -1,0 +1,472 @@
+/**
+ * The README and the pages behind it held to the sources: their programs are compiled and run, their tables compared with what
+ * is declared, their links followed. The examples in the sources' comments are compiled with them.
+ */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { type Environ, listen, server } from "tsgi"
+import * as tsgiEffect from "tsgi/effect"
+import { TsgiHttpServer } from "tsgi/effect"
+import { failureStatuses } from "tsgi/protocol"
+import { MemoryListener } from "tsgi/testing"
+import type ts from "typescript"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import * as TrustedProxies from "../../src/node/TrustedProxies.js"
+import * as FormLimits from "../../src/platform/FormLimits.js"
+import * as Upgrade from "../../src/platform/Upgrade.js"
+import { compile as compileFormat } from "../../src/server/AccessLogFormat.js"
+import * as ServerConfig from "../../src/server/ServerConfig.js"
+import * as Options from "../../src/wsgi/Options.js"
+import { rows as peers } from "../platform/peers.js"
+import { anchorOf, anchorsOf, blocksOf, defaultsOf, linksOf, tableOf, texts } from "../utils/markdown.js"
+import { Program, run } from "../utils/processes.js"
+import { compile, folderFor } from "../utils/programs.js"
+import { connect } from "../utils/sockets.js"
+import { compileAll, errorsOf, isVirtual, virtual } from "../utils/typing.js"
+
+const root = path.resolve(import.meta.dirname, "../..")
+const read = (file: string): string => fs.readFileSync(path.join(root, file), "utf8")
+
+// all that are shipped
+const documents: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    "README.md",
+    "SECURITY.md",
+    ...["src", "examples"].flatMap((folder) =>
+      fs.readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".md"))
+        .map((file) => `${folder}/${file.replaceAll(path.sep, "/")}`)
+    )
+  ].map((file) => [file, read(file)])
+)
+const { "SECURITY.md": security, ...pages } = documents
+const readme = pages["README.md"]
+const all = Object.values(pages).join("\n\n")
+
+const blocks = Object.entries(pages).flatMap(([file, page]) => blocksOf(page).map((block) => ({ ...block, file })))
+
+/** A table under a heading that one page has. */
+const table = (heading: string, skip = 0) => {
+  const having = Object.values(pages).filter((page) => anchorsOf(page).includes(anchorOf(heading)))
+  expect(having.length, heading).toBe(1)
+  return tableOf(having[0], heading, skip)
+}
+
+/** First cells; one that lists several names stands for each of them. */
+const names = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
+  rows.flatMap(([cell]) => cell.split(", ")).sort()
+
+// ---------------------------------------------------------------------------------------------------------------------
+// what the sources declare
+
+const facts = `
+import type { Layer } from "effect"
+import type * as tsgi from "tsgi"
+import type { TsgiHttpServer } from "tsgi/effect"
+export declare const facts: {
+  BindError: tsgi.BindError["reason"]
+  TransportError: tsgi.TransportError["reason"]
+  RequestError: tsgi.RequestError["reason"]
+  BodyError: tsgi.BodyError["reason"]
+  ResponseError: tsgi.ResponseError["reason"]
+  WriteError: tsgi.WriteError["reason"]
+  InterimError: tsgi.InterimError["reason"]
+  AbortReason: tsgi.AbortReason
+  Outcome: tsgi.Outcome["_tag"]
+  OutcomeFacts: tsgi.Sent
+  StopReport: tsgi.StopReport
+  Environ: tsgi.Environ
+  Input: tsgi.Input
+  TlsInfo: tsgi.TlsInfo
+  ListenOptions: tsgi.ListenOptions
+  ServerOptions: tsgi.ServerOptions
+  HttpServerOptions: TsgiHttpServer.Options
+  DoorOptions: TsgiHttpServer.DoorOptions
+  WebSocketOptions: NonNullable<TsgiHttpServer.DoorOptions["websocket"]>
+  FormOptions: NonNullable<TsgiHttpServer.DoorOptions["forms"]>
+  Services: Layer.Layer.Context<ReturnType<typeof TsgiHttpServer.layerWith>>
+}
+`
+
+/** Examples in comments, each a file beside the sources. */
+const commentExamples = (): Record<string, string> => {
+  const found: Record<string, string> = {}
+  for (const file of fs.readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(".ts")) continue
+    const source = fs.readFileSync(path.join(root, "src", file), "utf8")
+    for (const match of source.matchAll(/^ *\* ```ts\n([^]*?)^ *\* ```$/gm)) {
+      const name = `${file.replaceAll(path.sep, "-")}-${source.slice(0, match.index).split("\n").length}.ts`
+      found[name] = match[1].replaceAll(/^ *\* ?/gm, "")
+    }
+  }
+  return found
+}
+
+let program: ts.Program
+let declared: (name: string) => ts.Type
+
+beforeAll(() => {
+  program = compileAll({
+    "facts.ts": facts,
+    ...Object.fromEntries(
+      [...blocks, ...blocksOf(security)].filter(({ language }) => language === "ts").map((
+        { text },
+        i
+      ) => [`block-${i + 1}.ts`, text])
+    ),
+    ...commentExamples()
+  })
+  const checker = program.getTypeChecker()
+  const source = program.getSourceFile(virtual("facts.ts"))
+  const module = source && checker.getSymbolAtLocation(source)
+  const [symbol] = module === undefined ? [] : checker.getExportsOfModule(module)
+  const all = checker.getTypeOfSymbol(symbol)
+  declared = (name) => {
+    const property = all.getProperty(name)
+    if (property === undefined) throw new Error(`no fact ${name}`)
+    return checker.getTypeOfSymbol(property)
+  }
+}, 60_000)
+
+/** The names of the classes in a union. */
+const members = (name: string): ReadonlyArray<string> => {
+  const type = declared(name)
+  return (type.isUnion() ? type.types : [type]).map(({ symbol }) => symbol.name).sort()
+}
+
+const literals = (name: string): ReadonlyArray<string> => {
+  const type = declared(name)
+  const members = type.isUnion() ? type.types : [type]
+  return members.map((member) => member.isStringLiteral() ? member.value : "?").sort()
+}
+
+const properties = (name: string): ReadonlyArray<string> =>
+  declared(name).getProperties()
+    .filter((property) => !/^(__|#)/.test(property.name))
+    .map((property) => property.name)
+    .sort()
+
+describe("the programs", () => {
+  it("are well typed, as are those in the sources' comments", () => {
+    const ours = program.getSourceFiles().map(({ fileName }) => fileName).filter(isVirtual)
+    expect(ours.length).toBeGreaterThan(10)
+    expect(ours.flatMap((file) => errorsOf(program, file))).toEqual([])
+  })
+
+  it("that is a test is one of ours", () => {
+    const ours = fs.readFileSync(path.join(root, "test/testing/EffectTesting.test.ts"), "utf8")
+    const tests = blocks.filter(({ text }) => text.includes("it.scoped("))
+    expect(tests.length).toBe(1)
+    for (const { text } of tests) expect(ours).toContain(text)
+  })
+
+  const temporary = folderFor("readme")
+  afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
+  const listening = /(listen\(|\bTsgiHttpServer\.layer\(\{ port: )8090/
+  beforeAll(async () => {
+    const files = blocks.flatMap(({ mark, text }, i) => {
+      if (mark !== "run") return []
+      fs.writeFileSync(path.join(temporary, `${i}.ts`), text.replace(listening, "$10"))
+      return [`${i}.ts`]
+    })
+    await compile(temporary, files, temporary)
+  })
+
+  describe.concurrent("do what is shown", { timeout: 60_000 }, () => {
+    blocks.forEach((block, i) => {
+      if (block.mark !== "run") return
+      it(`${block.file}: ${block.heading}`, async () => {
+        expect(block.text).toMatch(listening)
+        await using server = new Program(process.execPath, [path.join(temporary, `${i}.mjs`)], { cwd: root })
+        const [, port] = await server.line(/(?:starting up|Listening) on http:\/\/[\d.]+:(\d+)$/)
+        let shown = 0
+        for (const { language, mark, text } of blocks.slice(i + 1)) {
+          if (language !== "console") break
+          if (mark === "server") {
+            for (const line of text.trimEnd().split("\n")) await server.line(new RegExp(`^${escaped(line)}$`))
+            continue
+          }
+          for (const [command, expected] of commands(text)) {
+            const { stdout } = await run("bash", ["-c", command.replace("curl", "curl -s").replace("8090", port)], {
+              cwd: root
+            })
+            expect(stdout.join("\n")).toMatch(expected)
+            shown++
+          }
+        }
+        expect(shown).toBeGreaterThan(0)
+      })
+    })
+  })
+})
+
+const escaped = (text: string): string => text.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&")
+
+/** `$ command` and the lines under it, of which `...` stands for any. */
+const commands = (text: string): ReadonlyArray<readonly [command: string, expected: RegExp]> =>
+  text.split(/^\$ /m).slice(1).map((part) => {
+    const [command, ...lines] = part.trimEnd().split("\n")
+    const pattern = lines.map((line) => line === "..." ? "[^]*?" : escaped(line)).join("\n")
+    return [command, new RegExp(`^${pattern}\n*$`)]
+  })
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+describe("the tables", () => {
+  it("environ", () => {
+    expect(names(table("environ")).filter((name) => name !== "HTTP_*")).toEqual(properties("Environ"))
+    const tls = table("environ").find(([name]) => name === "tsgi.tls")?.[1].replace("with TLS: ", "").split(", ")
+    expect(tls?.sort()).toEqual(properties("TlsInfo"))
+  })
+
+  it("environ, on a unix socket", async () => {
+    const socket = path.join(os.tmpdir(), `tsgi-readme-${process.pid}.sock`)
+    const seen: Array<Environ> = []
+    const running = server(listen({ path: socket }), (env, startResponse) => {
+      seen.push(env)
+      startResponse("204 No Content", [])
+      return ""
+    }, { logOutput: false })
+    await using client = await connect(await running.ready)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await client.response()
+    for (const names of [["SERVER_NAME", "SERVER_PORT"], ["REMOTE_ADDR", "REMOTE_PORT"]]) {
+      const row = table("environ").find(([cell]) => cell === names.join(", "))
+      const [, name] = /; (\S+) and empty port for unix sockets$/.exec(row?.[1] ?? "") ?? []
+      expect(names.map((key): unknown => Reflect.get(seen[0], key))).toEqual([name, ""])
+    }
+    await running.stop({ grace: 0 })
+  })
+
+  it("wsgi.input", () => {
+    const members = table("wsgi.input").map(([name]) => name.replace(/\(.*\)$/, ""))
+    expect(members.filter((name) => !name.startsWith("for await")).sort()).toEqual(properties("Input"))
+  })
+
+  it("listeners", () => {
+    expect(names(table("Listeners"))).toEqual(properties("ListenOptions"))
+  })
+
+  it("options", () => {
+    const rows = table("Options")
+    expect(names(rows)).toEqual(properties("ServerOptions"))
+    const { config, format, minimumChunkSize } = Options.read({})
+    const defaults = defaultsOf(rows)
+    expect(defaults).toMatchObject(texts({
+      maxSize: config.limits.connections,
+      maxHttpVersion: `"HTTP/1.${config.maxMinorVersion}"`,
+      minimumChunkSize,
+      keepalive: config.keepAlive,
+      logOutput: format !== undefined,
+      urlLengthLimit: config.limits.requestLine,
+      debug: config.debug,
+      capitalizeResponseHeaders: config.fieldCase === "title",
+      halfClose: `"${config.halfClose}"`,
+      multiPhaseBody: config.multiPhaseBody
+    }))
+    expect(defaults.socketTimeout).toBe("none")
+    expect(Options.read({ socketTimeout: 2 }).config.timeouts)
+      .toEqual({
+        ...ServerConfig.defaults.timeouts,
+        head: 2000,
+        body: 2000,
+        write: 2000,
+        firstRequest: 2000,
+        idle: 2000
+      })
+  })
+
+  it("options of TsgiHttpServer", () => {
+    const rows = table("Options of TsgiHttpServer")
+    expect(names(rows)).toEqual(properties("HttpServerOptions"))
+    expect(rows.slice(0, 4).map(([name]) => name).sort()).toEqual(properties("DoorOptions"))
+    const { halfClose, fieldCase, ...config } = { ...ServerConfig.defaults, ...TsgiHttpServer.defaults }
+    const defaults = defaultsOf(rows)
+    expect(defaults).toMatchObject(texts({
+      halfClose: `"${halfClose}"`,
+      fieldCase: `"${fieldCase}"`,
+      keepAlive: config.keepAlive,
+      keepAliveSeconds: config.keepAliveSeconds ?? "",
+      maxMinorVersion: config.maxMinorVersion,
+      multiPhaseBody: config.multiPhaseBody,
+      debug: config.debug
+    }))
+    const source = (file: string) => fs.readFileSync(path.join(root, "src/platform", file), "utf8").replaceAll("_", "")
+    expect(source("ServedApp.ts")).toContain(`interruptOnDisconnect ?? ${defaults.interruptOnDisconnect}`)
+    const [, , websocket] = rows.find(([name]) => name === "websocket") ?? []
+    for (const name of properties("WebSocketOptions")) expect(websocket).toContain(name)
+    const [, maxPayload] = /maxPayload \(default (\d+)\)/.exec(websocket) ?? []
+    expect(String(Upgrade.table.maxPayload.standard)).toBe(maxPayload)
+    const [, , forms] = rows.find(([name]) => name === "forms") ?? []
+    expect(Object.keys(FormLimits.table).sort()).toEqual(properties("FormOptions"))
+    for (const [name, { standard }] of Object.entries(FormLimits.table)) {
+      const [, most] = new RegExp(`${name} [^.]*?\\(default (\\w+)\\)`).exec(forms) ?? []
+      expect(String(standard), name).toBe(most)
+    }
+  })
+
+  it("names of TsgiHttpServer, InterimResponses and the services", () => {
+    const effect: Readonly<Record<string, object>> = { ...tsgiEffect, MemoryListener }
+    const rows = table("Services")
+    expect(names(rows)).toEqual([...members("Services"), "ServerConfig"].sort())
+    // the walks of the engine's own page name methods of its classes, which Walks.test.ts looks up
+    const { "src/README.md": _engine, ...usersPages } = pages
+    const named = [...Object.values(usersPages).join("\n\n").matchAll(/`(\w+)\.(\w+)(?:\([^`]*\))?`/g)]
+      .filter(([, module]) => module in effect)
+    expect(named.length).toBeGreaterThan(20)
+    expect(named.filter(([, module, name]) => !(name in effect[module])).map(([text]) => text)).toEqual([])
+    const { defaults: _, ...rest } = TsgiHttpServer
+    expect(Object.keys(rest).filter((name) => !all.includes(`TsgiHttpServer.${name}`)).sort()).toEqual([
+      "layerContext"
+    ])
+  })
+
+  it("metrics", () => {
+    const source = fs.readFileSync(path.join(root, "src/server/Metrics.ts"), "utf8")
+    const metrics = [...source.matchAll(/Metric\.(\w+)\(\s*"(\w+)"/g)].map(([, kind, name]) => `${name} ${kind}`)
+    expect(table("Metrics").map(([name, kind]) => `${name} ${kind}`).sort()).toEqual(metrics.sort())
+  })
+
+  it("NodeHttpServer and tsgi: what the test beside it sees", () => {
+    const { version } = JSON.parse(
+      fs.readFileSync(path.join(root, "node_modules/@effect/platform-node/package.json"), "utf8")
+    ) as { readonly version: string }
+    expect(all).toContain(`@effect/platform-node ${version}`)
+    expect(table("Coming from NodeHttpServer")).toEqual(
+      peers.map(({ NodeHttpServer, tsgi, what }) =>
+        [what, NodeHttpServer, tsgi].map((cell) => cell.replaceAll("`", ""))
+      )
+    )
+  })
+
+  it("limits", () => {
+    const rows = table("Limits")
+    expect(defaultsOf(rows)).toEqual(texts(ServerConfig.defaults.limits))
+    const answers = {
+      requestLine: "RequestLineTooLong",
+      fieldLine: "FieldLineTooLong",
+      fieldSection: "FieldSectionTooLarge",
+      fieldCount: "TooManyFields",
+      chunkExtensions: "ChunkExtensionsTooLong",
+      body: "BodyTooLarge"
+    } as const
+    for (const [limit, reason] of Object.entries(answers)) {
+      const row = rows.find(([name]) => name === limit)
+      expect(row?.[3].split(";")[0], limit).toBe(String(failureStatuses[reason]))
+    }
+  })
+
+  it("rates", () => {
+    expect(defaultsOf(table("Rates"))).toEqual(texts(ServerConfig.defaults.rates))
+  })
+
+  it("timeouts", () => {
+    expect(defaultsOf(table("Timeouts"))).toEqual(texts(ServerConfig.defaults.timeouts))
+  })
+
+  it("parser", () => {
+    expect(defaultsOf(table("Parser"))).toEqual(texts(ServerConfig.defaults.parser))
+  })
+
+  it("log format", () => {
+    let known: ReadonlyArray<string> = []
+    try {
+      compileFormat("%(none)s", { forwardedFor: false, trustedProxies: TrustedProxies.make([]) })
+    } catch (error) {
+      if (error instanceof Error) known = error.message.replace(/^.*known are /, "").split(", ").sort()
+    }
+    expect(names(table("Log format"))).toEqual(known)
+  })
+
+  it("outcome", () => {
+    const rows = table("Outcome")
+    expect(names(rows)).toEqual(literals("Outcome"))
+    const aborted = rows.find(([tag]) => tag === "Aborted")?.[1] ?? ""
+    expect(literals("AbortReason").filter((reason) => !aborted.includes(reason))).toEqual([])
+    const section = all.slice(all.indexOf("\n### Outcome\n"), all.indexOf("\n### Errors\n"))
+    expect(properties("OutcomeFacts").filter((name) => !section.includes(`\`${name}\``))).toEqual([])
+  })
+
+  it("errors", () => {
+    for (const [name, , reasons] of table("Errors")) {
+      if (name === "OptionError") continue
+      expect(reasons.split(", ").sort(), name).toEqual(literals(name))
+    }
+  })
+
+  it("the report of a stop", () => {
+    const [, shown] = /console\.log\(report\) \/\/ \{(.*)\}/.exec(all) ?? []
+    expect(shown.split(",").map((part) => part.split(":")[0].trim()).sort()).toEqual(properties("StopReport"))
+  })
+
+  it("dependencies", () => {
+    const { dependencies = {}, peerDependencies } = JSON.parse(
+      fs.readFileSync(path.join(root, "package.json"), "utf8")
+    ) as Record<string, Record<string, string>>
+    const named = table("Dependencies").flatMap(([cell]) => cell.replaceAll(/ \(.*?\)/g, "").split(", ")).sort()
+    const [, built] =
+      /const carried = \{([^}]*)\}/.exec(fs.readFileSync(path.join(root, "scripts/build.js"), "utf8")) ??
+        []
+    const carried = [...built.matchAll(/"(.*?)"/g)].map(([, name]) => name)
+    const all = new Set([...Object.keys(dependencies), ...Object.keys(peerDependencies), ...carried])
+    expect(named).toEqual([...all].sort())
+  })
+})
+
+describe("the pages", () => {
+  it("are behind a README that somebody reads", () => {
+    expect(readme.split("\n").length).toBeLessThanOrEqual(260)
+    const linked = new Set(linksOf(readme).map((target) => target.split("#")[0]))
+    expect(Object.keys(documents).filter((file) => file !== "README.md" && !linked.has(file))).toEqual([])
+  })
+
+  it("name the oldest compilers that the types are tried with", () => {
+    const [, plain, effect] =
+      /const compilers = \["typescript@(\S+)", "typescript@(\S+)", /.exec(read("scripts/runtimes.js")) ?? []
+    expect(readme.replaceAll("\n", " ")).toContain(
+      `from TypeScript ${plain} on, those of the Effect door from ${effect}.`
+    )
+  })
+
+  it("have a row for each example, with a command that its first comment has", () => {
+    const rows = [...table("Programs in plain TypeScript"), ...table("Programs in Effect")]
+    const files = fs.readdirSync(path.join(root, "examples"), { recursive: true, encoding: "utf8" })
+      .map((file) => file.replaceAll(path.sep, "/"))
+      .filter((file) => /^(?:effect\/)?[\w-]+\.ts$/.test(file) && !file.endsWith("serve.ts"))
+    expect(rows.map(([cell]) => /\]\((.*)\)/.exec(cell)?.[1]).sort()).toEqual(files.sort())
+    for (const [cell, , start, command] of rows) {
+      const source = read(`examples/${/\]\((.*)\)/.exec(cell)?.[1]}`)
+      const comment = source.slice(0, source.indexOf("*/"))
+      expect(comment).toContain(start)
+      expect(comment).toContain(command.replaceAll("\\|", "|"))
+    }
+  })
+})
+
+describe("the links", () => {
+  const targets = Object.entries(documents).flatMap(([file, text]) =>
+    linksOf(text).filter((target) => !/^https?:/.test(target)).map((target) => {
+      const [to, anchor] = target.split("#")
+      return [file, to === "" ? file : path.posix.join(path.posix.dirname(file), to), anchor] as const
+    })
+  )
+
+  it("to files lead to files", () => {
+    expect(targets.filter(([, to]) => !fs.existsSync(path.join(root, to)))).toEqual([])
+  })
+
+  it("to headings lead to headings", () => {
+    const dead = targets.filter(([, to, anchor]) =>
+      anchor !== undefined && !anchorsOf(to in documents ? documents[to] : read(to)).includes(`#${anchor}`)
+    )
+    expect(dead).toEqual([])
+  })
+
+  it("lead to what is in the package", () => {
+    const { files } = JSON.parse(read("package.json")) as { readonly files: ReadonlyArray<string> }
+    const shipped = (to: string): boolean => files.some((name) => to === name || to.startsWith(`${name}/`))
+    // what SECURITY.md promises, it proves by tests, which are in the repository
+    expect(targets.filter(([from, to]) => from !== "SECURITY.md" && !shipped(to))).toEqual([])
+  })
+})

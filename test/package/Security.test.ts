@@ -1,0 +1,131 @@
+/** SECURITY.md held to the code: its tables to the defaults, its promises to the tests that it names, its facts to answers. */
+import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { assert, it as effectIt } from "@effect/vitest"
+import { Effect, Layer, Option } from "effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { type App, fetchApp, server } from "tsgi"
+import { MemoryListener, TsgiHttpServer } from "tsgi/effect"
+import { MemoryListener as Memory } from "tsgi/testing"
+import { describe, expect, it } from "vitest"
+import * as FormLimits from "../../src/platform/FormLimits.js"
+import * as ServerConfig from "../../src/server/ServerConfig.js"
+import { defaultsOf, tableOf, texts } from "../utils/markdown.js"
+
+const root = path.resolve(import.meta.dirname, "../..")
+const read = (file: string): string => fs.readFileSync(path.join(root, file), "utf8")
+const security = read("SECURITY.md")
+const table = (heading: string) => tableOf(security, heading)
+
+describe("every default is told", () => {
+  const { limits, parser, rates, timeouts } = ServerConfig.defaults
+
+  it.each(Object.entries({ Limits: limits, Timeouts: timeouts, Rates: rates, Leniency: parser }))(
+    "%s",
+    (heading, defaults) => expect(defaultsOf(table(heading))).toEqual(texts(defaults))
+  )
+
+  it("and where those of the Effect door are others", () => {
+    const others = table("Limits").flatMap(([name, , bounds]) => {
+      const [, value] = /; at the Effect door (\d+)$/.exec(bounds) ?? []
+      return value === undefined ? [] : [[name, value]]
+    })
+    expect(Object.fromEntries(others)).toEqual(texts(TsgiHttpServer.defaults.limits))
+  })
+
+  it("and those of its own", () => {
+    const told = defaultsOf(table("Options of the Effect door"))
+    const forms = Object.entries(texts(FormLimits.make())).map(([name, value]) => [`forms.${name}`, value])
+    expect(told).toMatchObject(Object.fromEntries(forms))
+    const readme = tableOf(read("src/platform/README.md"), "Options of TsgiHttpServer")
+    const [, , websocket] = readme.find(([name]) => name === "websocket") ?? []
+    for (const [, name, value] of websocket.matchAll(/(\w+) \(default (\d+)\)/g)) {
+      expect(told).toMatchObject({ [`websocket.${name}`]: value })
+    }
+    expect(told.maxBufferedBody).toBe(defaultsOf(readme).maxBufferedBody)
+  })
+})
+
+describe("every promise has its test", () => {
+  it.each(table("Promises"))("%s", (_, where) => {
+    const [, file, title] = /^\[(.*?)\]\(\1\): "(.*)"$/.exec(where) ?? []
+    expect(read(file).replaceAll(/\(\s+"/g, "(\"")).toContain(`("${title}",`)
+  })
+})
+
+describe("paths are decoded and not normalized", () => {
+  // the table writes `/a`, NUL, `b`
+  const rows = table("Paths").map((row) => row.map((cell) => cell.replace(", NUL, ", "\0")))
+
+  it.each(rows)("%s in plain TypeScript", async (target, pathInfo, _, url) => {
+    const plain: App = (env, startResponse) => {
+      startResponse("200 OK", [])
+      return Buffer.from(env.PATH_INFO, "latin1")
+    }
+    const web = fetchApp((request) => new Response(new URL(request.url).pathname))
+    for (const [app, expected] of [[plain, pathInfo], [web, url]] as const) {
+      const memory = Memory.make()
+      await using running = server(memory.listener, app, { logOutput: false })
+      await running.ready
+      const client = memory.connect()
+      client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      expect((await client.response()).body.toString()).toBe(expected)
+      client.close()
+    }
+  })
+
+  const asked = Effect.gen(function*() {
+    const parameters = yield* HttpRouter.params
+    const request = yield* HttpServerRequest.HttpServerRequest
+    return HttpServerResponse.unsafeJson({
+      parameter: parameters.name ?? parameters["*"],
+      url: Option.getOrUndefined(HttpServerRequest.toURL(request))?.href,
+      names: Object.keys(request.headers)
+    })
+  })
+  const app = HttpRouter.empty.pipe(HttpRouter.get("/:name", asked), HttpRouter.get("*", asked))
+  const Served = HttpServer.serve(app).pipe(
+    Layer.provide(TsgiHttpServer.layerWith()),
+    Layer.provide(TsgiHttpServer.layerServices),
+    Layer.provideMerge(MemoryListener.layer())
+  )
+  const ask = (target: string, fields = "") =>
+    Effect.gen(function*() {
+      const { connect } = yield* MemoryListener.MemoryListener
+      const client = yield* connect()
+      client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`)
+      const { body } = yield* Effect.promise(() => client.response())
+      return JSON.parse(body.toString()) as Record<string, unknown>
+    })
+
+  for (const [target, , parameter, url] of rows) {
+    effectIt.scoped(`${target} at the Effect door`, () =>
+      Effect.gen(function*() {
+        const told = yield* ask(target)
+        // what a wildcard has is the whole path
+        assert.include([parameter, parameter.replace(/^(?!\/)/, "/")], told.parameter)
+        assert.strictEqual(told.url, `http://a${url}`)
+      }).pipe(Effect.provide(Served)))
+  }
+
+  for (
+    const [target, url] of [["//evil.example/x?a=1", "//evil.example/x?a=1"], ["/\\evil.example", "//evil.example"], [
+      "//",
+      "//"
+    ]]
+  ) {
+    effectIt.scoped(`${target} names no host to toURL`, () =>
+      Effect.gen(function*() {
+        assert.strictEqual((yield* ask(target)).url, `http://a${url}`)
+      }).pipe(Effect.provide(Served)))
+  }
+
+  effectIt.scoped(
+    "field names with an underscore are there",
+    () =>
+      Effect.gen(function*() {
+        const told = yield* ask("/", "X_Real_IP: 1.2.3.4\r\n")
+        assert.include(told.names, "x_real_ip")
+      }).pipe(Effect.provide(Served))
+  )
+})

@@ -1,0 +1,56 @@
+/**
+ * Files of one idea: none of `src` has more than 400 lines, and no class more than 15 fields that change.
+ */
+import * as fs from "node:fs"
+import * as path from "node:path"
+import ts from "typescript"
+import { expect, it } from "vitest"
+
+const mostLines = 400
+const mostFields = 15
+
+const root = path.resolve(import.meta.dirname, "../../src")
+const files = fs.readdirSync(root, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => name.split(path.sep).join("/"))
+
+const read = (file: string): string => fs.readFileSync(path.join(root, file), "utf8")
+const fixed = ts.ModifierFlags.Readonly | ts.ModifierFlags.Ambient
+
+/** The fields of each class that can be assigned to, those of its constructor's parameters among them. */
+const changing = (text: string): ReadonlyArray<readonly [name: string, fields: number]> => {
+  const found: Array<readonly [string, number]> = []
+  const visit = (node: ts.Node): void => {
+    if (ts.isClassLike(node)) {
+      const fields = node.members.filter((member) => ts.isPropertyDeclaration(member))
+      const parameters = node.members.filter((member) => ts.isConstructorDeclaration(member))
+        .flatMap(({ parameters }) => [...parameters])
+        .filter((parameter) => ts.isParameterPropertyDeclaration(parameter, parameter.parent))
+      const all: ReadonlyArray<ts.Declaration> = [...fields, ...parameters]
+      found.push([
+        node.name?.text ?? "",
+        all.filter((field) => (ts.getCombinedModifierFlags(field) & fixed) === 0).length
+      ])
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile("x.ts", text, ts.ScriptTarget.ES2022, true))
+  return found
+}
+
+it("no file is too long", () => {
+  const lines = files.map((file) => [file, read(file).split("\n").length - 1] as const)
+  expect(lines.filter(([, count]) => count > mostLines)).toEqual([])
+})
+
+it("no class has too many fields that change", () => {
+  const fields = files.flatMap((file) =>
+    changing(read(file)).map(([name, count]) => [`${file} ${name}`, count] as const)
+  )
+  expect(fields.filter(([, count]) => count > mostFields)).toEqual([])
+})
+
+it("counts what changes", () => {
+  const text = "class A { a = 1; readonly b = 2; declare c: number; constructor(private d: 1, readonly e: 2, f: 3) {} }"
+  expect(changing(text)).toEqual([["A", 2]])
+})

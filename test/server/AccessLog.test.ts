@@ -1,0 +1,127 @@
+/** What a record says of requests that were not answered as usual. */
+import * as fc from "fast-check"
+import type { AccessRecord, App, ServerOptions } from "tsgi"
+import { server } from "tsgi"
+import { AccessLogFormat } from "tsgi/effect"
+import { MemoryListener } from "tsgi/testing"
+import { expect, it } from "vitest"
+import { Journal, turns } from "../utils/Journal.js"
+import { runs } from "../utils/runs.js"
+import { gate, get, head } from "../wsgi/fixture.js"
+
+const recording = (app: App, timeouts: ServerOptions["timeouts"] = {}) => {
+  const records = new Journal<AccessRecord>()
+  const memory = MemoryListener.make()
+  const running = server(memory.listener, app, {
+    log: () => undefined,
+    logFormat: (record) => {
+      records.push(record)
+      return ""
+    },
+    timeouts
+  })
+  return { memory, records, running }
+}
+
+it("a request that the stop has cut was not left by its client: 503", async () => {
+  const reached = gate()
+  const { memory, records, running } = recording((env) => {
+    reached.open()
+    return new Promise((_, reject) => env["tsgi.signal"].addEventListener("abort", reject))
+  })
+  await running.ready
+  const client = memory.connect()
+  client.send(get("/"))
+  await reached.opened
+  await running.stop({ grace: 0 })
+  expect(records.entries).toMatchObject([{ status: 503, outcome: { reason: "Stopped", status: undefined } }])
+  expect(client.received).toBe(0)
+})
+
+it("a request that was refused has no head, also where that was whole", async () => {
+  const { memory, records, running } = recording(() => "")
+  await running.ready
+  for (const request of [head("GET / HTTP/1.1"), "bad\r\n\r\n"]) {
+    const client = memory.connect()
+    client.send(request)
+    await client.response()
+    client.close()
+  }
+  await running.stop({ grace: 0 })
+  expect(records.entries).toMatchObject([
+    { request: undefined, requestLine: "GET / HTTP/1.1", refused: { reason: "MissingHost" } },
+    { request: undefined, refused: { reason: "MalformedRequestLine" } }
+  ])
+})
+
+it("a request that did not come in time took the time that it was waited for", async () => {
+  const { memory, records, running } = recording(() => "", { head: 200 })
+  await running.ready
+  const client = memory.connect()
+  client.send("GET / HTTP/1.1\r\n")
+  expect((await client.response()).status).toBe(408)
+  client.close()
+  const [{ endTime, startTime }] = await records.first(1)
+  expect(endTime - startTime).toBeGreaterThanOrEqual(200)
+  expect(endTime - startTime).toBeLessThan(5000)
+  expect(Math.abs(Date.now() - endTime)).toBeLessThan(5000)
+  await running.stop({ grace: 0 })
+})
+
+it("decimals are those of toFixed, to one in the last place", () => {
+  const lineOf = (decimals: number, milliseconds: number): string => {
+    const format = AccessLogFormat.compile(`%(wall_seconds).${decimals}f`)
+    return format({
+      connectionId: 1,
+      remote: { _tag: "Unix", path: "" },
+      requestLine: "",
+      request: undefined,
+      status: 200,
+      bodyBytes: 0,
+      wireBytes: 0,
+      startTime: 0,
+      endTime: milliseconds,
+      outcome: undefined,
+      refused: undefined
+    })
+  }
+  const times = fc.oneof(
+    fc.double({ min: 0, max: 1e10, noNaN: true }),
+    fc.nat(10_000),
+    fc.double({ min: 0, max: 10, noNaN: true })
+  )
+  fc.assert(
+    fc.property(fc.nat(8), times, (decimals, milliseconds) => {
+      const line = lineOf(decimals, milliseconds)
+      expect(line).toMatch(decimals === 0 ? /^\d+$/ : new RegExp(`^\\d+\\.\\d{${decimals}}$`))
+      expect(Math.abs(Number(line) - milliseconds / 1000)).toBeLessThan(0.51 * 10 ** -decimals + milliseconds * 1e-15)
+    }),
+    { ...runs(1000), seed: 6 }
+  )
+  expect([lineOf(6, 0), lineOf(6, 0.999), lineOf(3, 999.9996), lineOf(1, 59_999)])
+    .toEqual(["0.000000", "0.000999", "1.000", "60.0"])
+})
+
+it("answers to pipelined requests that wait for a slow client were given to it when they were made", async () => {
+  const { memory, records, running } = recording((_, startResponse) => {
+    startResponse("200 OK", [])
+    return "x".repeat(40_000)
+  })
+  await running.ready
+  const client = memory.connect()
+  client.pause()
+  client.send(get("/") + get("/") + get("/"))
+  await turns(20)
+  const waiting = performance.timeOrigin + performance.now()
+  expect(records.entries).toEqual([])
+  await turns(20)
+  client.resume()
+  for (let i = 0; i < 3; i++) await client.response()
+  await running.stop({ grace: 0 })
+  const late = records.entries.map(({ endTime, outcome }) => [outcome?.firstByteTime ?? Infinity, endTime])
+  expect(late).toHaveLength(3)
+  for (const [first, end] of late) {
+    expect(first).toBeLessThanOrEqual(waiting)
+    expect(end).toBeGreaterThan(waiting)
+  }
+})

@@ -1,0 +1,250 @@
+/**
+ * Logs cannot be forged: whatever a client sends, and in whatever way it comes into the log (the request line, a field in a
+ * format of one's own, a failure's message or its cause's, `wsgi.errors`), the number of entries is known, and no byte of it
+ * is for a terminal.
+ */
+import { it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { once } from "node:events"
+import * as Tls from "node:tls"
+import { type App, listen, server, type ServerOptions, wrapTls } from "tsgi"
+import { AccessLog } from "tsgi/effect"
+import { MemoryListener } from "tsgi/testing"
+import { describe, expect } from "vitest"
+import { asEntry, inOneLine } from "../../src/server/logText.js"
+import { makeCertificate } from "../utils/certificate.js"
+import { control, entriesOf, hostile } from "../utils/hostile.js"
+
+/** What one request leaves in the log. */
+const logOf = async (words: string, app: App, options: ServerOptions, target = "/"): Promise<ReadonlyArray<string>> => {
+  const lines: Array<string> = []
+  const memory = MemoryListener.make()
+  const running = server(memory.listener, app, { log: (line) => void lines.push(line), ...options })
+  await running.ready
+  const client = memory.connect()
+  client.send(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: a\r\nUser-Agent: ${field(words)}\r\n\r\n`, "latin1"))
+  await client.response()
+  client.close()
+  await running.stop()
+  return lines
+}
+
+// what a lenient reader of fields lets through
+const field = (words: string): string => words.replace(/[^\u0020-\u007e\u0080-\u00ff]/g, "x").trim()
+
+const ways: ReadonlyArray<
+  readonly [what: string, app: (words: string) => App, options: ServerOptions, entries: number]
+> = [
+  [
+    "a failure's message",
+    (words) => () => {
+      throw new Error(words)
+    },
+    {},
+    5
+  ],
+  [
+    "a cause's message",
+    (words) => () => {
+      throw new Error("it failed", { cause: new Error(words) })
+    },
+    {},
+    5
+  ],
+  ["a failure that is the words", (words) => () => Promise.reject(words), {}, 5],
+  [
+    "wsgi.errors",
+    (words) => (env, startResponse) => {
+      env["wsgi.errors"].write(`${words}\n`)
+      startResponse("200 OK", [])
+      return ""
+    },
+    {},
+    5
+  ],
+  [
+    "a format of one's own",
+    () => (_, startResponse) => {
+      startResponse("200 OK", [])
+      return ""
+    },
+    { logFormat: (record) => record.request?.fields.join(" ") ?? "" },
+    4
+  ]
+]
+
+describe("whatever a client sends", () => {
+  it.each(ways)("in %s", async (_, app, options, entries) => {
+    await fc.assert(
+      fc.asyncProperty(hostile, async (words) => {
+        const lines = await logOf(words, app(words), options)
+        // up, the failure or the words, the request, stopping, stopped
+        expect(lines).toHaveLength(entries)
+        expect(entriesOf(lines)).toHaveLength(entries)
+        expect(lines.join("\n")).not.toMatch(control)
+        // half of a surrogate pair has no encoding
+        expect(Buffer.from(lines.join("\n")).toString()).toBe(lines.join("\n"))
+      }),
+      { numRuns: 25 }
+    )
+  })
+
+  it("in a line of JSON, which stays one and says the same", async () => {
+    await fc.assert(
+      fc.asyncProperty(hostile, async (words) => {
+        const logFormat: ServerOptions["logFormat"] = () => JSON.stringify({ words })
+        const lines = await logOf("", ways[4][1](""), { logFormat })
+        const [line] = lines.filter((line) => line.startsWith("{"))
+        expect(line).not.toMatch(/\n/)
+        expect(line).not.toMatch(control)
+        expect(JSON.parse(line)).toEqual({ words })
+      }),
+      { numRuns: 25 }
+    )
+  })
+
+  it("in a line of the Effect door's access log, where tabs may hold fields apart", () => {
+    const lines: Array<string> = []
+    const log = AccessLog.lines(() => "one\t\nforged \u001b[31m", (line) => lines.push(line))
+    Reflect.apply(log.write ?? expect.fail, undefined, [{}])
+    expect(lines).toEqual(["one\t\n  forged \\u001b[31m"])
+  })
+})
+
+describe("whatever bytes come", () => {
+  const latin = fc.string({
+    unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+    maxLength: 40
+  })
+  const begin = fc.constantFrom(
+    "",
+    "GET /",
+    "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ",
+    "GET / HTTP/1.1\r\nHost: a\r\nForwarded: for=",
+    "GET / HTTP/1.1\r\nHost: ",
+    "POST /fails HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "POST /fails HTTP/1.1\r\nHost: a\r\nContent-Length: "
+  )
+  const lenient = { allowNonAsciiTarget: true, allowControlsInChunkExtensions: true, requireHost: false }
+  const app: App = async (env, startResponse) => {
+    const body = String(await env["wsgi.input"].read())
+    if (env.PATH_INFO === "/fails") throw new Error(body)
+    startResponse("200 OK", [])
+    return body
+  }
+
+  it.each<[string, ServerOptions]>([
+    ["in lines of text", {}],
+    ["in lines of JSON", { logFormat: "json" }],
+    ["for those who are believed", { trustedProxies: ["127.0.0.1"], forwarded: true }],
+    ["in addresses before the peer's", {
+      trustedProxies: ["127.0.0.1"],
+      logFormat: "%(client_ip)s - - %(request_line)s"
+    }]
+  ])("%s, those for the developer too", async (_, options) => {
+    await fc.assert(
+      fc.asyncProperty(begin, latin, async (begin, words) => {
+        const lines: Array<string> = []
+        const memory = MemoryListener.make()
+        const running = server(memory.listener, app, {
+          log: (line) => void lines.push(line),
+          debug: true,
+          parser: lenient,
+          ...options
+        })
+        await running.ready
+        const client = memory.connect()
+        client.send(Buffer.from(`${begin}${words}\r\n\r\n`, "latin1"))
+        client.end()
+        await client.response().catch(() => undefined)
+        client.close()
+        await running.stop({ grace: 0 })
+        expect(entriesOf(lines)).toHaveLength(lines.length)
+        expect(lines.join("\n")).not.toMatch(control)
+        if (options.logFormat === "json") { for (const line of lines) expect(JSON.parse(line)).toBeTypeOf("object") }
+      }),
+      { numRuns: 60 }
+    )
+  })
+})
+
+it("in a handshake's line", async () => {
+  const certificate = await makeCertificate("localhost")
+  const lines: Array<string> = []
+  const listener = wrapTls(listen(), {
+    ...certificate,
+    SNICallback: (name, done) => done(new Error(`no certificate for ${name}\n(1) forged \u001b[31m\u009b`))
+  })
+  const running = server(listener, ways[4][1](""), { log: (line) => void lines.push(line) })
+  const address = await running.ready
+  const socket = Tls.connect({ port: address._tag === "Tcp" ? address.port : 0, servername: "example.com" })
+  await once(socket, "error")
+  await running.stop()
+  const [line] = lines.filter((line) => line.includes("no certificate for example.com"))
+  expect(line).toMatch(/\) Handshake: no certificate for example\.com/)
+  expect(entriesOf(lines)).toHaveLength(lines.length)
+  expect(lines.join("\n")).not.toMatch(control)
+})
+
+it("text that is harmless stays as it is", () => {
+  for (const text of ["plain", "größer 😀 C:\\path \"quoted\""]) {
+    expect(inOneLine(text)).toBe(text)
+    expect(asEntry(text)).toBe(text)
+  }
+})
+
+it("a failure's line has peer, method and path, without the query", async () => {
+  const lines = await logOf(
+    "",
+    () => {
+      throw new Error("it failed")
+    },
+    {},
+    "/a%20path?token=secret"
+  )
+  const [line] = lines.filter((line) => line.includes("the application failed"))
+  expect(line).toMatch(/^\(\d+\) the application failed \(.+, GET \/a%20path\)\n {2}Error: it failed\n/)
+})
+
+it("no line is made of a request where log is false, and the others are written", async () => {
+  const errors: Array<string> = []
+  let made = 0
+  const memory = MemoryListener.make()
+  const running = server(memory.listener, () => {
+    throw new Error("it failed")
+  }, { log: false, errorLog: (line) => void errors.push(line), logFormat: () => String(++made) })
+  await running.ready
+  const client = memory.connect()
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+  expect((await client.response()).status).toBe(500)
+  await running.stop()
+  expect(made).toBe(0)
+  expect(errors.map((line) => line.split("\n")[0].replace(/^\(\d+\) /, "").replace(/ on .*| \(.*|, .*/, ""))).toEqual([
+    "tsgi starting up",
+    "the application failed",
+    "tsgi exiting",
+    "tsgi exited"
+  ])
+  // callers may not be held to the types
+  const log = JSON.parse("true") as false
+  expect(() => server(MemoryListener.make().listener, () => "", { log })).toThrow(
+    /^log: must be a logger .*, or false; it is true$/
+  )
+})
+
+it("what is no request's line goes where errorLog says", async () => {
+  const errors: Array<string> = []
+  const lines = await logOf("", (env) => {
+    env["wsgi.errors"].write("a warning")
+    throw new Error("it failed")
+  }, { errorLog: (line) => void errors.push(line) })
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toContain("\"GET / HTTP/1.1\" 500")
+  expect(errors.map((line) => line.split("\n")[0].replace(/^\(\d+\) /, "").replace(/ on .*| \(.*|, .*/, ""))).toEqual([
+    "tsgi starting up",
+    "a warning",
+    "the application failed",
+    "tsgi exiting",
+    "tsgi exited"
+  ])
+})

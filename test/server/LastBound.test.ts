@@ -1,0 +1,169 @@
+/**
+ * The end of a stop has a last bound: hooks, plain or detached, and finalizers that never end are left behind, and counted;
+ * a handler that cannot be interrupted is awaited, also when its connection was the last.
+ */
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Scope from "effect/Scope"
+import assert from "node:assert"
+import { spawn } from "node:child_process"
+import { server } from "tsgi"
+import { Posthooks, TsgiHttpServer } from "tsgi/effect"
+import { MemoryListener } from "tsgi/testing"
+import { describe, expect, it } from "vitest"
+import * as ServerConfig from "../../src/server/ServerConfig.js"
+import { Journal } from "../utils/Journal.js"
+import { connect } from "../utils/sockets.js"
+import { get, hello } from "../wsgi/fixture.js"
+import { startListening } from "./lastBound.js"
+
+const timeouts = { grace: 50, interrupt: 50, hooks: 100 }
+const never = new Promise<void>(() => undefined)
+
+/** Serves at the Effect door, is asked once, and stops: that must come to an end. */
+const answerAndStop = async (app: Parameters<typeof startListening>[0]): Promise<void> => {
+  const { port, stop } = await startListening(app, timeouts)
+  const client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  client.send(get("/"))
+  await client.response()
+  await stop()
+  client.close()
+}
+
+describe.each([false, true])("a hook that never ends, detached: %s", (detached) => {
+  it("does not hold the facade's stop", async () => {
+    const lines = new Journal<string>()
+    const memory = MemoryListener.make()
+    const running = server(memory.listener, (env, startResponse) => {
+      env["eventlet.posthooks"].push([() => never, [], undefined, { detached }])
+      return hello(env, startResponse)
+    }, { log: (line) => lines.push(line), timeouts })
+    await running.ready
+    const client = memory.connect()
+    client.send(get("/"))
+    await client.response()
+    expect(await running.stop()).toMatchObject({ connections: 1, left: 1 })
+    expect(lines.entries.filter((line) => line.includes("left behind"))).toHaveLength(2)
+    client.close()
+  })
+
+  it("does not hold the Effect door's", () =>
+    answerAndStop(
+      Effect.as(Effect.orDie(Posthooks.add(() => Effect.never, { detached })), HttpServerResponse.text("hello"))
+    ))
+})
+
+it("hooks that never end, one behind the other, have the time of one together, and all of them begin", async () => {
+  const begun: Array<number> = []
+  const memory = MemoryListener.make()
+  const running = server(memory.listener, (env, startResponse) => {
+    for (let i = 0; i < 20; i++) {
+      env["eventlet.posthooks"].push([() => {
+        begun.push(i)
+        return never
+      }])
+    }
+    return hello(env, startResponse)
+  }, { logOutput: false, timeouts: { ...timeouts, hooks: 300 } })
+  await running.ready
+  const client = memory.connect()
+  client.send(get("/"))
+  await client.response()
+  const report = await running.stop()
+  expect(report).toMatchObject({ connections: 1, left: 20 })
+  // twenty times as long would be six seconds
+  expect(report.duration).toBeLessThan(3000)
+  expect(begun).toEqual(Array.from({ length: 20 }, (_, i) => i))
+  client.close()
+})
+
+it("by default a stop is over before Docker kills a container, 10 s after SIGTERM", () => {
+  const { grace, hooks, interrupt, settle } = ServerConfig.defaults.timeouts
+  expect(settle + grace + interrupt + hooks).toBeLessThanOrEqual(9000)
+})
+
+it("an app that ends beside another leaves behind what never ends of it", async () => {
+  const lines = new Journal<string>()
+  const program = Effect.gen(function*() {
+    const http = yield* HttpServer.HttpServer
+    if (http.address._tag !== "TcpAddress") throw new Error("not TCP")
+    const { port } = http.address
+    const scope = yield* Scope.make()
+    const hung = Effect.gen(function*() {
+      yield* Posthooks.add(() => Effect.never)
+      yield* Effect.addFinalizer(() => Effect.never)
+      return HttpServerResponse.text("hung")
+    })
+    yield* HttpServer.serveEffect(Effect.orDie(hung)).pipe(Scope.extend(scope))
+    const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port }))
+    client.send(get("/"))
+    assert((yield* Effect.promise(() => client.response())).body.toString() === "hung")
+    yield* HttpServer.serveEffect(HttpServerResponse.text("other"))
+    yield* Scope.close(scope, Exit.void)
+    const other = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port }))
+    other.send(get("/"))
+    assert((yield* Effect.promise(() => other.response())).body.toString() === "other")
+    client.close()
+    other.close()
+  })
+  await program.pipe(
+    Effect.scoped,
+    Effect.provide(TsgiHttpServer.layerServer({ port: 0, host: "127.0.0.1", timeouts })),
+    Effect.provide(Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => lines.push(String(message))))),
+    Effect.runPromise
+  )
+  expect(lines.entries).toContain("an app has ended, and 1 of its requests had post hooks or finalizers that did not")
+})
+
+it("a finalizer of a request that never ends does not hold the stop", () =>
+  answerAndStop(Effect.as(Effect.addFinalizer(() => Effect.never), HttpServerResponse.text("hello"))))
+
+it("the last handler that cannot be interrupted ends before what it uses is released", async () => {
+  const events = new Journal<string>()
+  const go = Effect.runSync(Deferred.make<void>())
+  const resource = Layer.scopedDiscard(
+    Effect.addFinalizer(() => Effect.sync(() => events.push("released")))
+  )
+  const { port, stop } = await startListening(
+    Effect.sync(() => events.push("at work")).pipe(
+      Effect.zipRight(Effect.uninterruptible(Deferred.await(go))),
+      Effect.ensuring(Effect.sync(() => events.push("ended"))),
+      Effect.as(HttpServerResponse.text("hello"))
+    ),
+    timeouts,
+    resource
+  )
+  const client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  client.send(get("/"))
+  await events.first(1)
+  client.reset()
+  const stopped = stop()
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  expect(events.entries).toEqual(["at work"])
+  await Effect.runPromise(Deferred.succeed(go, undefined))
+  await stopped
+  expect(events.entries).toEqual(["at work", "ended", "released"])
+})
+
+it("a log that is a pipe nobody reads does not hold the stop", async () => {
+  const reader = spawn("sleep", ["60"], { stdio: ["pipe", "ignore", "ignore"] })
+  const handle: unknown = Reflect.get(reader.stdin, "_handle")
+  const fd: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : undefined
+  if (typeof fd !== "number") throw new Error("no descriptor")
+  const memory = MemoryListener.make()
+  const running = server(memory.listener, hello, { log: fd, logFormat: () => "x".repeat(1_000_000) })
+  for (let i = 0; i < 3; i++) {
+    await running.ready
+    const client = memory.connect()
+    client.send(get("/"))
+    await client.response()
+    client.close()
+  }
+  await running.stop()
+  reader.kill()
+})

@@ -1,0 +1,168 @@
+/** Log files that are moved, or removed, while they are written; at both doors. */
+import { HttpServer, HttpServerResponse } from "@effect/platform"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { Writable } from "node:stream"
+import { listen, type LogTarget, server } from "tsgi"
+import { AccessLog, AccessLogFile, AccessLogFormat, NodeListener, TsgiHttpServer } from "tsgi/effect"
+import { MemoryListener } from "tsgi/testing"
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest"
+import { get, hello } from "../wsgi/fixture.js"
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
+afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+const warnings = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined)
+afterEach(() => warnings.mockClear())
+// as text: a warning of Node's carries the emitter, which is too large to be compared
+const warned = () => warnings.mock.calls.map(([warning]) => String(warning))
+const told = () => warned().filter((text) => text.startsWith("the log failed"))
+
+const started = async (log: string) => {
+  const memory = MemoryListener.make()
+  const running = server(memory.listener, hello, { log, logFormat: "%(request_line)s" })
+  await running.ready
+  const client = memory.connect()
+  return {
+    running,
+    ask: async (target: string): Promise<void> => {
+      client.send(get(target))
+      await client.response()
+    },
+    stop: async (): Promise<void> => {
+      client.close()
+      await running.stop()
+    }
+  }
+}
+const requests = (file: string): ReadonlyArray<string> =>
+  fs.readFileSync(file, "utf8").split("\n").filter((line) => line.startsWith("GET "))
+
+it("a log that was moved is opened anew, and no line is lost", async () => {
+  const log = path.join(folder, "moved.log")
+  const descriptors = () => process.platform === "linux" ? fs.readdirSync("/proc/self/fd").length : 0
+  const before = descriptors()
+  const { ask, running, stop } = await started(log)
+  for (let i = 0; i < 20; i++) {
+    await ask(`/${i}`)
+    // the first lines are held for longer, until what writes them is loaded
+    if (i === 0) await vi.waitFor(() => expect(requests(log)).toHaveLength(1))
+    if (i % 5 !== 4) continue
+    fs.renameSync(log, `${log}.${i}`)
+    // until it is opened anew, lines go to the file that was moved
+    await ask(`/${i}/moved`)
+    running.reopenLog()
+    expect(fs.existsSync(log)).toBe(true)
+  }
+  await ask("/last")
+  await stop()
+  const files = [4, 9, 14, 19].map((i) => `${log}.${i}`)
+  const all = [...files, log].flatMap(requests)
+  expect(all).toHaveLength(25)
+  expect(new Set(all).size).toBe(25)
+  expect(requests(log)).toContain("GET /last HTTP/1.1")
+  expect(requests(files[0])).toContain("GET /0 HTTP/1.1")
+  expect(told()).toEqual([])
+  // what was open for it is closed
+  expect(descriptors()).toBeLessThanOrEqual(before)
+})
+
+it("a log whose folder was removed is told of, and comes back", async () => {
+  const log = path.join(folder, "removed", "deep", "log")
+  const { ask, stop } = await started(log)
+  await ask("/before")
+  await vi.waitFor(() => expect(requests(log)).toHaveLength(1))
+  fs.rmSync(path.join(folder, "removed"), { recursive: true })
+  await vi.waitFor(async () => {
+    await ask("/after")
+    expect(requests(log)).toContain("GET /after HTTP/1.1")
+  }, { timeout: 5000, interval: 100 })
+  await stop()
+  expect(told()).toEqual([`the log failed: ${log} was removed; it is made again`])
+})
+
+it("where it cannot be opened anew, that is told, and the old one is written", async () => {
+  const log = path.join(folder, "gone", "log")
+  const { ask, running, stop } = await started(log)
+  fs.renameSync(path.join(folder, "gone"), path.join(folder, "elsewhere"))
+  fs.writeFileSync(path.join(folder, "gone"), "a file is in the way")
+  running.reopenLog()
+  await ask("/kept")
+  await stop()
+  expect(requests(path.join(folder, "elsewhere", "log"))).toEqual(["GET /kept HTTP/1.1"])
+  expect(told()).toHaveLength(1)
+})
+
+it("is safe before a start, behind a stop, and without a file", async () => {
+  const running = server(listen(), hello, { log: () => undefined })
+  running.reopenLog()
+  await running.stop()
+  running.reopenLog()
+  const late = await started(path.join(folder, "late.log"))
+  await late.stop()
+  late.running.reopenLog()
+  expect(told()).toEqual([])
+})
+
+describe("eleven servers with logs give no warning", () => {
+  const eleven = async (start: (i: number) => Promise<() => Promise<unknown>>) => {
+    const exits = process.listenerCount("exit")
+    const stops = await Promise.all(Array.from({ length: 11 }, (_, i) => start(i)))
+    await Promise.all(stops.map((stop) => stop()))
+    expect(warned()).toEqual([])
+    expect(process.listenerCount("exit")).toBe(exits)
+  }
+  const shared = new Writable({ write: (_, __, done) => done() })
+
+  it.each<[string, (i: number) => LogTarget]>([
+    ["files", (i) => path.join(folder, `log-${i}`)],
+    ["one file", () => path.join(folder, "log-of-all")],
+    ["one stream", () => shared]
+  ])("at the plain door: %s", (_, log) =>
+    eleven(async (i) => {
+      const running = server(listen(), hello, { log: log(i), errorLog: log(i) })
+      await running.ready
+      return () => running.stop()
+    }))
+
+  it("at the Effect door", () =>
+    eleven(async (i) => {
+      const runtime = ManagedRuntime.make(
+        HttpServer.serve(HttpServerResponse.text("Hello")).pipe(
+          Layer.provide(TsgiHttpServer.layerWith()),
+          Layer.provide(Layer.mergeAll(
+            TsgiHttpServer.layerServices,
+            NodeListener.layer({ port: 0 }),
+            AccessLogFile.layer(path.join(folder, `effect-${i}`), AccessLogFormat.compile("%(request_line)s"))
+          )),
+          Layer.provideMerge(Logger.remove(Logger.defaultLogger))
+        )
+      )
+      await runtime.runPromise(Effect.void)
+      return () => runtime.dispose()
+    }))
+})
+
+it("the Effect door's access log is a file that is opened anew", () =>
+  Effect.gen(function*() {
+    const log = path.join(folder, "effect.log")
+    yield* Effect.gen(function*() {
+      const { write } = yield* AccessLog.AccessLog
+      const record = (line: string): void =>
+        void Reflect.apply(write ?? expect.fail, undefined, [{ requestLine: line }])
+      record("one")
+      fs.renameSync(log, `${log}.1`)
+      yield* AccessLog.reopen
+      record("two")
+    }).pipe(Effect.provide(AccessLogFile.layer(log, (record) => record.requestLine)))
+    const written = [`${log}.1`, log].map((file) => fs.readFileSync(file, "utf8")).join("")
+    expect(written).toBe("one\ntwo\n")
+    expect(fs.readFileSync(log, "utf8")).toContain("two")
+    const failed = yield* Effect.flip(Effect.provide(Effect.void, AccessLogFile.layer("/proc/no/log", () => "")))
+    expect(failed.message).toMatch(/^log: \/proc\/no\/log cannot be opened/)
+  }).pipe(Effect.runPromise))

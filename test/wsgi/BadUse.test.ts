@@ -1,0 +1,867 @@
+/**
+ * Each misuse is an error of a type that can be told apart, with a message that says what to do. The operator's are thrown
+ * by the call or reject `ready`; the application's answer 500, are logged by name, and the hooks hear of them.
+ */
+import { Buffer } from "node:buffer"
+import * as fs from "node:fs"
+import * as net from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
+import {
+  type App,
+  BindError,
+  type Environ,
+  fetchApp,
+  handleSignals,
+  InterimError,
+  listen,
+  type Listener,
+  OptionError,
+  type Outcome,
+  ResponseError,
+  server,
+  type ServerOptions,
+  type StartResponse,
+  wrapTls
+} from "tsgi"
+import { request, type WireClient } from "tsgi/testing"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { makeCertificate } from "../utils/certificate.js"
+import { expectReleased, holdings } from "../utils/holdings.js"
+import { examples } from "../utils/made.js"
+import { Program } from "../utils/processes.js"
+import { get, serving } from "../utils/serving.js"
+import { connect } from "../utils/sockets.js"
+
+const hello: App = (_, startResponse) => {
+  startResponse("200 OK", [])
+  return "hello"
+}
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
+afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+describe("what cannot be listened on", () => {
+  const failing = async (listener: Listener): Promise<BindError> => {
+    const before = holdings()
+    const running = server(listener, hello, { logOutput: false })
+    const error: unknown = await running.ready.catch((error: unknown) => error)
+    // stopping what never started is no mistake
+    expect(await running.stop()).toEqual(await running.closed)
+    await expectReleased(before)
+    if (!(error instanceof BindError)) throw error
+    return error
+  }
+
+  it("a port in use", async () => {
+    const other = net.createServer()
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve))
+    const address = other.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    const error = await failing(listen(port))
+    expect(error.reason).toBe("AddressInUse")
+    expect(error.message).toContain(`cannot listen on http://127.0.0.1:${port}: another process listens there already`)
+    expect(error.message).toContain("stop it or choose another port")
+
+    await using example = new Program(process.execPath, [path.join(await examples(), "hello.mjs")], {
+      cwd: path.resolve(import.meta.dirname, "../.."),
+      env: { PORT: String(port) }
+    })
+    const { code, stderr, stdout } = await example.ended
+    expect([code, stdout, stderr]).toEqual([1, [], [error.message]])
+    await new Promise((resolve) => other.close(resolve))
+  })
+
+  it("a port in use by a server of this process, until that has stopped", async () => {
+    const first = server(listen(), hello, { logOutput: false })
+    const address = await first.ready
+    const port = address._tag === "Tcp" ? address.port : 0
+    expect((await failing(listen(port))).reason).toBe("AddressInUse")
+    await first.stop()
+    const second = server(listen(port), hello, { logOutput: false })
+    expect(await second.ready).toEqual(address)
+    await second.stop()
+  })
+
+  it("an address that this machine does not have", async () => {
+    const error = await failing(listen({ host: "192.0.2.1", port: 8090 }))
+    expect(error.reason).toBe("AddressNotAvailable")
+    expect(error.message).toContain("cannot listen on http://192.0.2.1:8090: this machine has no such address")
+  })
+
+  it("a name that there is not", async () => {
+    const error = await failing(listen({ host: "nowhere.invalid" }))
+    expect(error.reason).toBe("AddressNotAvailable")
+    expect(error.message).toContain("nowhere.invalid")
+  })
+
+  it.skipIf(process.getuid?.() === 0)("a privileged port", async () => {
+    const error = await failing(listen(1))
+    expect(error.reason).toBe("PermissionDenied")
+    expect(error.message).toContain("ports below 1024")
+  })
+
+  it("a unix socket in a folder that there is not", async () => {
+    const error = await failing(listen({ path: path.join(folder, "none", "a.sock") }))
+    expect(error.reason).toBe("AddressNotAvailable")
+    expect(error.message).toContain(`cannot listen on http:${folder}/none/a.sock: `)
+    expect(error.message).toContain("no such folder")
+  })
+
+  it("a unix socket with too long a path", async () => {
+    const error = await failing(listen({ path: path.join(folder, "x".repeat(200)) }))
+    expect(error.reason).toBe("InvalidOptions")
+    expect(error.message).toContain("too long")
+  })
+
+  it("a path where something else is", async () => {
+    const file = path.join(folder, "file")
+    fs.writeFileSync(file, "precious")
+    const error = await failing(listen({ path: file }))
+    expect(error.reason).toBe("AddressInUse")
+    expect(fs.readFileSync(file, "utf8")).toBe("precious")
+  })
+
+  it("a unix socket with a mode that is none", async () => {
+    const file = path.join(folder, "mode.sock")
+    const error = await failing(listen({ path: file, mode: -1 }))
+    expect(error.reason).toBe("InvalidOptions")
+    expect(error.message).toContain("mode")
+  })
+
+  it("a descriptor that is none", async () => {
+    const error = await failing(listen({ fd: 9_999 }))
+    expect(error.message).toContain("cannot listen on descriptor 9999")
+  })
+
+  it("two places at once", async () => {
+    const error = await failing(listen({ port: 0, path: path.join(folder, "two.sock") }))
+    expect(error.reason).toBe("InvalidOptions")
+    expect(error.message).toContain("give one of port, path and fd")
+  })
+
+  it("a shared port that is not named", async () => {
+    const error = await failing(listen({ reusePort: true }))
+    expect(error.reason).toBe("InvalidOptions")
+    expect(error.message).toContain("reusePort needs a port of its own")
+  })
+
+  describe("TLS", () => {
+    let good: { readonly key: string; readonly cert: string }
+    let other: typeof good
+    beforeAll(async () => {
+      good = await makeCertificate("localhost")
+      other = await makeCertificate("other")
+    })
+
+    it.each([
+      ["a certificate that is none", () => ({ ...good, cert: "none" })],
+      ["a key that is none", () => ({ ...good, key: "none" })],
+      ["a key of another certificate", () => ({ ...good, key: other.key })],
+      ["a key without a certificate", () => ({ key: good.key })],
+      ["a certificate without a key", () => ({ cert: good.cert })],
+      ["nothing", () => ({})]
+    ])("%s", async (_, options) => {
+      const error = await failing(wrapTls(listen(), options()))
+      expect(error.reason).toBe("InvalidOptions")
+      expect(error.message).toMatch(/^cannot listen on https:\/\/127.0.0.1:0: the options are not valid \(.+\)$/)
+    })
+  })
+})
+
+describe("what is no option", () => {
+  const cases: ReadonlyArray<readonly [name: string, options: unknown, option: string, message: RegExp]> = [
+    ["a name of eventlet's", { max_size: 5 }, "max_size", /^did you mean maxSize\? there is/],
+    ["a limit that is not among them", { body: 5 }, "body", /^did you mean limits\.body\? there is/],
+    ["a deadline that is not among them", { idle: 5 }, "idle", /^did you mean timeouts\.idle\? there is/],
+    [
+      "a limit among the deadlines",
+      { timeouts: { parsedBody: 5 } },
+      "timeouts.parsedBody",
+      /^did you mean limits\.parsedBody\?/
+    ],
+    [
+      "a limit that is misspelt",
+      { limits: { feildCount: 5 } },
+      "limits.feildCount",
+      /^did you mean limits\.fieldCount\?/
+    ],
+    ["a name that is near to none", { compression: true }, "compression", /^there is no such option; known are log/],
+    [
+      "one limit under two names",
+      { maxSize: 5, limits: { connections: 6 } },
+      "maxSize",
+      /the same as limits\.connections/
+    ],
+    [
+      "one length under two names",
+      { urlLengthLimit: 5, limits: { requestLine: 6 } },
+      "urlLengthLimit",
+      /the same as limits\.requestLine/
+    ],
+    [
+      "an unknown name",
+      { keepAlive: true },
+      "keepAlive",
+      /^did you mean keepalive\? there is no such option; known are log, environ, .*keepalive/
+    ],
+    ["an unknown limit", { limits: { url: 1 } }, "limits.url", /no such option; known are .*requestLine/],
+    ["an unknown deadline", { timeouts: { header: 1 } }, "timeouts.header", /no such option; known are .*head/],
+    ["an unknown leniency", { parser: { lax: true } }, "parser.lax", /no such option; known are /],
+    ["options of a wrong type", 8090, "options", /an object/],
+    ["options that are null", null, "options", /an object/],
+    ["a switch of a wrong type", { debug: "yes" }, "debug", /must be true or false; it is yes/],
+    ["a number of a wrong type", { maxSize: "5" }, "maxSize", /must be a number, 1 or more, or Infinity; it is "5"/],
+    ["a null", { limits: null }, "limits", /must be an object; it is null/],
+    ["a log that is null", { log: null }, "log", /must be a logger with info and debug.*; it is null/],
+    ["an array for an object", { limits: [] }, "limits", /must be an object/],
+    ["no connections", { maxSize: 0 }, "maxSize", /1 or more, or Infinity; it is 0/],
+    ["not a number", { maxSize: NaN }, "maxSize", /1 or more, or Infinity; it is NaN/],
+    ["a negative chunk size", { minimumChunkSize: -1 }, "minimumChunkSize", /bytes, 0 or more, or Infinity; it is -1/],
+    ["a negative keepalive", { keepalive: -1 }, "keepalive", /above 0; it is -1/],
+    ["a keepalive that is no number", { keepalive: NaN }, "keepalive", /above 0; it is NaN/],
+    ["a socketTimeout of 0", { socketTimeout: 0 }, "socketTimeout", /seconds above 0, or Infinity; it is 0/],
+    ["a negative limit", { limits: { body: -1 } }, "limits.body", /0 or more, or Infinity; it is -1/],
+    [
+      "a deadline of a wrong type",
+      { timeouts: { idle: "5s" } },
+      "timeouts.idle",
+      /must be a number of milliseconds.*it is 5s/
+    ],
+    [
+      "a leniency of a wrong type",
+      { parser: { requireHost: "no" } },
+      "parser.requireHost",
+      /must be true or false; it is no/
+    ],
+    ["an unknown version", { maxHttpVersion: "2" }, "maxHttpVersion", /must be "HTTP\/1.1", .*; it is "2"/],
+    ["an unknown answer", { halfClose: "close" }, "halfClose", /must be "answer" or "abort"; it is close/],
+    [
+      "an unknown log field",
+      { logFormat: "%(status)s" },
+      "logFormat",
+      /no field status; known are client_ip, .*status_code/
+    ],
+    ["a proxy that is no address", { trustedProxies: ["proxy"] }, "trustedProxies", /proxy is no address/],
+    ["a proxy range that is none", { trustedProxies: ["10.0.0.0/99"] }, "trustedProxies", /10\.0\.0\.0\/99 is no/],
+    ["a proxy that is no text", { trustedProxies: [5] }, "trustedProxies", /5 is no address/],
+    ["proxies in one text", { trustedProxies: "10.0.0.1" }, "trustedProxies", /must be a list of addresses; it is 10/],
+    [
+      "forwarded fields of another name",
+      { forwarded: ["x-real-ip"] },
+      "forwarded",
+      /a list of forwarded, x-forwarded-for/
+    ],
+    [
+      "forwarded fields of no name",
+      { forwarded: "x-forwarded-for" },
+      "forwarded",
+      /must be true, false, "x-forwarded"/
+    ],
+    [
+      "a number of forwarded hops",
+      { forwarded: 1 },
+      "forwarded",
+      /must be true, false, "x-forwarded", .* a list of .*; it is 1/
+    ],
+    ["a log that is none", { log: {} }, "log", /logger with info and debug/],
+    ["a log file that cannot be", { log: "/dev/null/log" }, "log", /cannot be opened for writing/]
+  ]
+  it.each(cases)("%s", (_, options, option, message) => {
+    const before = process.listenerCount("exit")
+    let thrown: unknown
+    try {
+      server(listen(), hello, options as ServerOptions)
+    } catch (error) {
+      thrown = error
+    }
+    if (!(thrown instanceof OptionError)) throw new Error(`thrown: ${String(thrown)}`)
+    expect(thrown.option).toBe(option)
+    expect(thrown.description).toMatch(message)
+    expect(thrown.message).toBe(`${option}: ${thrown.description}`)
+    expect(process.listenerCount("exit")).toBe(before)
+  })
+
+  const listening: ReadonlyArray<readonly [name: string, options: unknown, option: string, message: RegExp]> = [
+    ["an unknown name", { prot: 1 }, "prot", /^did you mean port\? listen has no such option; known are port, host/],
+    ["another case", { Port: 1 }, "Port", /^did you mean port\? listen has no such option/],
+    ["a port that is no number", { port: "http" }, "port", /whole number from 0 to 65535; it is http/],
+    ["a port that is empty text", { port: "" }, "port", /whole number from 0 to 65535/],
+    ["a port that is text and too high", "65536", "port", /whole number from 0 to 65535; it is "65536"/],
+    ["a port in other digits", "0x50", "port", /whole number from 0 to 65535; it is "0x50"/],
+    ["a path", "/run/app.sock", "port", /is none: listen\(\{ path: "\/run\/app.sock" \}\)/],
+    ["a port that is too high", 65_536, "port", /whole number from 0 to 65535; it is 65536/],
+    ["a port that is broken", 80.5, "port", /whole number/],
+    ["an array", [8090], "options", /a port or an object, not an array/],
+    ["null", null, "options", /a port or an object/]
+  ]
+  it.each(listening)("listen: %s", (_, options, option, message) => {
+    let thrown: unknown
+    try {
+      listen(options as number)
+    } catch (error) {
+      thrown = error
+    }
+    if (!(thrown instanceof OptionError)) throw new Error(`thrown: ${String(thrown)}`)
+    expect(thrown.option).toBe(option)
+    expect(thrown.description).toMatch(message)
+  })
+
+  it.each([
+    ["a port", 8090],
+    ["nothing", undefined],
+    ["a node server", net.createServer()],
+    ["its options", { port: 8090 }]
+  ])("for a listener: %s", (_, listener) => {
+    const act = (): unknown => server(listener as never, hello)
+    expect(act).toThrow(OptionError)
+    expect(act).toThrow("listener: give what listen() or wrapTls(listen(), ...) returns")
+    expect(() => wrapTls(listener as never, {})).toThrow(OptionError)
+  })
+
+  class Application {
+    handle = hello
+  }
+  it.each([
+    ["nothing", undefined, "undefined"],
+    ["an object", { app: hello }, "an object"],
+    ["a text", "app", "the text \"app\""],
+    ["a class", Application, "a class"],
+    ["a promise of one", Promise.resolve(hello), "a Promise; await it"],
+    ["a module", { default: hello }, "an object; for a module, give its default export"]
+  ])("for an app: %s", async (_, app, what) => {
+    const message = `app: must be a function (env, startResponse), not ${what}`
+    expect(() => server(listen(), app as never)).toThrow(message)
+    await expect(request(app as never, "/")).rejects.toMatchObject({ _tag: "OptionError", message })
+  })
+
+  it("for a listener and an app that have changed places, and for what listen was to be given", () => {
+    const act = (...args: ReadonlyArray<unknown>) => (): unknown => Reflect.apply(server, undefined, args)
+    expect(act(hello, listen()))
+      .toThrow(
+        "app: must be a function (env, startResponse), not a ListenerValue; the listener comes first: server(listen(), app)"
+      )
+    expect(act(hello)).toThrow("the listener comes first: server(listen(), app)")
+    for (const port of [8090, "8090"]) {
+      expect(() => server(port as never, hello)).toThrow(`returns, such as listen(${JSON.stringify(port)})`)
+    }
+  })
+
+  it.each([
+    ["port", "listen's", "port: is an option of listen, as in listen({ port: ... })"],
+    ["host", "listen's", "host: is an option of listen, as in listen({ host: ... })"],
+    ["tls", "wrapTls's", "tls: TLS is wrapTls's, as in wrapTls(listen(), { cert, key })"]
+  ])("for a server: %s, which is the %s", (option, _, message) => {
+    expect(() => server(listen(), hello, { [option]: 1 })).toThrow(message)
+  })
+
+  it.each([["nothing", undefined, "undefined"], ["a promise", Promise.resolve(), "a Promise"], [
+    "a port",
+    80,
+    "the number 80"
+  ]])(
+    "for what signals are to stop: %s",
+    (_, running, what) => {
+      const before = process.listenerCount("SIGTERM")
+      expect(() => handleSignals(running as never)).toThrow(`running: give what server() returns, not ${what}`)
+      expect(process.listenerCount("SIGTERM")).toBe(before)
+    }
+  )
+
+  it.each([
+    ["no path", [], "input: must be a path, such as \"/\", or a URL; it is undefined"],
+    ["half a path", ["x"], "input: must be a path, such as \"/\", or a URL; it is the text \"x\""],
+    ["a Request", [new Request("http://a/")], "input: must be a path, such as \"/\", or a URL; it is a Request"],
+    [
+      "a method in place of what fetch takes",
+      ["/", "POST"],
+      "init: must be an object, such as { method: \"POST\" }; it is"
+    ],
+    ["what fetch does not take", ["/", { methd: "POST" }], "methd: did you mean method? there is no such option"]
+  ])("for a request in a test: %s", async (_, args, message) => {
+    await expect(Reflect.apply(request, undefined, [hello, ...args])).rejects.toThrow(message)
+  })
+
+  it("for an app: what has fetch", () => {
+    const app = { fetch: () => new Response("hello") }
+    expect(() => server(listen(), app as never)).toThrow("for one that has fetch, give fetchApp(app.fetch)")
+    expect(() => fetchApp(app as never)).toThrow(OptionError)
+    expect(() => fetchApp(app as never)).toThrow(
+      "handler: give the function, not what has it: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
+    )
+    expect(() => fetchApp(undefined as never)).toThrow("handler: must be a function (request, env)")
+    class Handler {
+      answer = () => new Response("")
+    }
+    expect(() => fetchApp(Handler as never)).toThrow("that answers with a Response, not a class")
+  })
+
+  const surplus: ReadonlyArray<readonly [name: string, act: () => unknown, message: string]> = [
+    [
+      "a host behind a port",
+      (): unknown => Reflect.apply(listen, undefined, [8090, "0.0.0.0"]),
+      "options: listen takes one argument: listen({ port: 8090, host: \"0.0.0.0\" })"
+    ],
+    [
+      "a callback behind options",
+      (): unknown => Reflect.apply(listen, undefined, [{ port: 8090 }, () => undefined]),
+      "options: listen takes one argument, a port or an object"
+    ],
+    [
+      "options of TLS in two parts",
+      (): unknown => Reflect.apply(wrapTls, undefined, [listen(), {}, {}]),
+      "options: wrapTls takes two arguments"
+    ],
+    [
+      "options of a server in two parts",
+      (): unknown => Reflect.apply(server, undefined, [listen(), hello, {}, {}]),
+      "options: server takes three arguments"
+    ],
+    [
+      "options of a handler",
+      (): unknown => Reflect.apply(fetchApp, undefined, [() => new Response(""), {}]),
+      "handler: fetchApp takes nothing beside it"
+    ]
+  ]
+  it.each(surplus)("for an argument that nobody takes: %s", (_, act, message) => {
+    expect(act).toThrow(OptionError)
+    expect(act).toThrow(message)
+  })
+
+  it("for a stop", async () => {
+    const running = server(listen(), hello, { logOutput: false })
+    await expect(running.stop({ timeout: 5 } as never)).rejects.toThrow(
+      "timeout: there is no such option; known are grace, settle"
+    )
+    await expect(running.stop({ grade: 5 } as never)).rejects.toThrow("grade: did you mean grace? there is")
+    await expect(running.stop(5 as never)).rejects.toThrow("options: must be an object")
+    await running.stop()
+  })
+
+  const tls: ReadonlyArray<readonly [name: string, options: unknown, message: RegExp]> = [
+    ["nothing", undefined, /^tls: give the options of TLS, such as \{ cert: .*; it is undefined$/],
+    ["a text", "cert.pem", /^tls: give the options of TLS, .*; it is cert\.pem$/],
+    [
+      "the path of a certificate",
+      { cert: "/etc/ssl/site.pem" },
+      /^cert: takes what is in the file, .*readFileSync\("\/etc\/ssl\/site.pem"\)$/
+    ],
+    ["a path beside", { cert: "./cert" }, /^cert: takes what is in the file/],
+    ["the name of a key", { key: "key.pem" }, /^key: takes what is in the file/],
+    ["the path of a key with a passphrase", { key: [{ pem: "keys/site.key", passphrase: "a" }] }, /^key: takes what/],
+    ["paths of authorities", { ca: ["ca.crt"] }, /^ca: takes what is in the file/],
+    ["the path of both", { pfx: "C:\\site.p12" }, /^pfx: takes what is in the file/],
+    [
+      "a switch that is misspelt",
+      { requestCerts: true },
+      /^requestCerts: did you mean requestCert\? TLS has no such option/
+    ],
+    ["a British one", { rejectUnauthorised: true }, /^rejectUnauthorised: did you mean rejectUnauthorized\?/],
+    ["what is the listener's", { noDelay: false }, /^noDelay: is the listener's own/]
+  ]
+  it.each(tls)("for TLS: %s", (_, options, message) => {
+    expect(() => wrapTls(listen(), options as never)).toThrow(OptionError)
+    expect(() => wrapTls(listen(), options as never)).toThrow(message)
+    const listener = wrapTls(listen(), {})
+    expect(() => listener.reload(options as never)).toThrow(message)
+  })
+
+  it("for TLS over TLS", () => {
+    expect(() => wrapTls(wrapTls(listen(), {}), {})).toThrow("listener: has TLS already")
+  })
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+type Misuse = (env: Environ, startResponse: StartResponse) => ReturnType<App>
+
+/** Answers 500, logs the error by its name and reason, and tells the hooks. */
+const expectFailure = (
+  app: Misuse,
+  expected: (error: unknown) => void,
+  { message, status = 500 }: { readonly message: RegExp; readonly status?: number }
+): Promise<void> => {
+  const outcomes: Array<Outcome | undefined> = []
+  return serving((env, startResponse) => {
+    env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => void outcomes.push(outcome)])
+    return app(env, startResponse)
+  }, async ({ client, journal, lines }) => {
+    client.send(get())
+    const response = await client.response()
+    expect([response.status, response.body.toString(), response.get("connection")]).toEqual([status, "", "close"])
+    expect(await journal.first(1)).toEqual([`access ${status}`])
+    await client.whenEnded()
+    expect(outcomes).toHaveLength(1)
+    const [outcome] = outcomes
+    if (outcome?._tag !== "Failed") throw new Error(`the outcome is ${outcome?._tag}`)
+    expect(outcome.status).toBe(status)
+    expected(outcome.error)
+    const log = lines.join("\n")
+    expect(log).toContain("the application failed")
+    expect(log).toMatch(message)
+  })
+}
+
+const isResponseError = (reason: ResponseError["reason"]) => (error: unknown): void => {
+  expect(error).toBeInstanceOf(ResponseError)
+  if (error instanceof ResponseError) expect(error.reason).toBe(reason)
+}
+
+const ok = (startResponse: StartResponse): void => void startResponse("200 OK", [])
+const badHeaders = (headers: unknown): Misuse => (_, startResponse) => {
+  startResponse("200 OK", headers as never)
+  return "body"
+}
+const badStatus = (status: unknown): Misuse => (_, startResponse) => {
+  startResponse(status as string, [])
+  return "body"
+}
+const badBody = (body: unknown): Misuse => (_, startResponse) => {
+  ok(startResponse)
+  return body as string
+}
+
+describe("an application that breaks the protocol", () => {
+  const cases: ReadonlyArray<
+    readonly [name: string, app: Misuse, reason: ResponseError["reason"], message: RegExp]
+  > = [
+    [
+      "a second startResponse",
+      (_, startResponse) => {
+        ok(startResponse)
+        ok(startResponse)
+        return "body"
+      },
+      "HeadAlreadySet",
+      /pass errorInfo to replace what it set/
+    ],
+    ["text before startResponse", () => "body", "HeadNotSet", /call startResponse before the first byte/],
+    ["empty text without startResponse", () => "", "HeadNotSet", /call startResponse before/],
+    ["bytes before startResponse", () => Buffer.from("body"), "HeadNotSet", /call startResponse before/],
+    ["an array before startResponse", () => ["body", "more"], "HeadNotSet", /call startResponse before/],
+    ["an empty array without startResponse", () => [], "HeadNotSet", /call startResponse before/],
+    [
+      "an iterator before startResponse",
+      () => ["body"].values(),
+      "HeadNotSet",
+      /call startResponse before/
+    ],
+    [
+      "an async iterator before startResponse",
+      async function*() {
+        yield await Promise.resolve("body")
+      },
+      "HeadNotSet",
+      /call startResponse before/
+    ],
+    ["a promise of text before startResponse", () => Promise.resolve("body"), "HeadNotSet", /call startResponse/],
+
+    ["CR and LF in a field value", badHeaders([["X-A", "a\r\nSet-Cookie: b"]]), "InvalidFieldValue", /X-A/],
+    ["LF in a field value", badHeaders([["X-A", "a\nb"]]), "InvalidFieldValue", /X-A/],
+    ["NUL in a field value", badHeaders([["X-A", "a\0"]]), "InvalidFieldValue", /X-A/],
+    ["a wide character in a field value", badHeaders([["X-A", "\u2713"]]), "InvalidFieldValue", /X-A/],
+    [
+      "a number as a field value",
+      badHeaders([["X-A", 5]]),
+      "InvalidFieldValue",
+      /X-A must be text, not the number 5: give "5"/
+    ],
+    [
+      "a switch as a field value",
+      badHeaders([["X-A", true]]),
+      "InvalidFieldValue",
+      /X-A must be text, not the boolean true/
+    ],
+    [
+      "nothing as a field value",
+      badHeaders([["X-A", undefined]]),
+      "InvalidFieldValue",
+      /X-A must be text, not undefined: leave/
+    ],
+    [
+      "a date as a field value",
+      badHeaders([["X-A", new Date()]]),
+      "InvalidFieldValue",
+      /X-A must be text, not a Date: give its toUTCString\(\)/
+    ],
+    ["an object as a field value", badHeaders([["X-A", {}]]), "InvalidFieldValue", /X-A must be text, not an object/],
+    ["null as a field value", badHeaders([["X-A", null]]), "InvalidFieldValue", /X-A must be text, not null/],
+    [
+      "values as a field value",
+      badHeaders([["X-A", ["a"]]]),
+      "InvalidFieldValue",
+      /not an array: give a pair for each/
+    ],
+    ["CR and LF in a field name", badHeaders([["X\r\nA", "a"]]), "InvalidFieldName", /is not a field name/],
+    ["a colon in a field name", badHeaders([["X:", "a"]]), "InvalidFieldName", /is not a field name/],
+    ["an empty field name", badHeaders([["", "a"]]), "InvalidFieldName", /is not a field name/],
+    ["a number as a field name", badHeaders([[5, "a"]]), "InvalidFieldName", /is not a field name/],
+    ["an object as headers", badHeaders({ "X-A": "a" }), "InvalidFields", /pairs of name and value/],
+    ["no headers", badHeaders(undefined), "InvalidFields", /pairs of name and value/],
+    ["headers that are no pairs", badHeaders([null]), "InvalidFields", /pairs of name and value/],
+    ["headers as lines", badHeaders(["X-A: a"]), "InvalidFields", /pairs of name and value/],
+
+    ["CR and LF in a reason phrase", badStatus("200 OK\r\nX: a"), "InvalidReason", /reason phrase/],
+    ["a status of letters", badStatus("abc"), "InvalidStatus", /is no status: give a code and a reason/],
+    ["a status of two digits", badStatus("99 X"), "InvalidStatus", /is no status/],
+    ["a status of four digits", badStatus("1000 X"), "InvalidStatus", /is no status/],
+    ["an empty status", badStatus(""), "InvalidStatus", /is no status/],
+    ["no status", badStatus(undefined), "InvalidStatus", /is no status/],
+    ["an interim status", badStatus("103 Early Hints"), "InvalidStatus", /not a final status: use 200 to 599/],
+    ["a switch of protocols", badStatus("101 Switching Protocols"), "InvalidStatus", /not a final status/],
+    ["a status below all", badStatus("099 X"), "InvalidStatus", /not a final status/],
+
+    [
+      "a number as a body",
+      badBody(5),
+      "InvalidBody",
+      /text, bytes or an iterable of these, not the number 5: give "5"/
+    ],
+    ["null as a body", badBody(null), "InvalidBody", /not null: return "" where there is none/],
+    ["nothing as a body", badBody(undefined), "InvalidBody", /not undefined: return "" where there is none/],
+    ["an object as a body", badBody({}), "InvalidBody", /not an object: give it as text, such as JSON/],
+    ["a date as a body", badBody(new Date()), "InvalidBody", /not a Date: give it as text/],
+    ["an error as a body", badBody(new TypeError("no")), "InvalidBody", /not a TypeError: throw it/],
+    [
+      "a buffer that is no bytes",
+      badBody(new ArrayBuffer(1)),
+      "InvalidBody",
+      /not an ArrayBuffer: give new Uint8Array/
+    ],
+    ["a Blob as a body", badBody(new Blob(["a"])), "InvalidBody", /not a Blob: give its stream\(\)/],
+    [
+      "a Response as a body",
+      badBody(new Response("a")),
+      "InvalidBody",
+      /not a Response: serve .* by fetchApp\(handler\)/
+    ],
+    ["a Response without a head", () => new Response("a") as never, "InvalidBody", /not a Response: serve/],
+    [
+      "a promise of a Response",
+      () => Promise.resolve(new Response("a")) as never,
+      "InvalidBody",
+      /not a Response: serve/
+    ],
+    [
+      "a handler that answers with text",
+      fetchApp(() => "a" as never),
+      "InvalidBody",
+      /a Response, .* not the text "a"/
+    ],
+    ["a handler that answers with an object", fetchApp(() => ({ a: 1 }) as never), "InvalidBody", /not an object/],
+    ["a handler that answers with nothing", fetchApp(() => undefined as never), "InvalidBody", /not undefined/],
+    ["a handler that answers with null", fetchApp(() => null as never), "InvalidBody", /not null/],
+    ["a handler that answers with a number", fetchApp(() => 404 as never), "InvalidBody", /not the number 404/],
+    [
+      "a handler that answers with its request",
+      fetchApp((request) => request as never),
+      "InvalidBody",
+      /not a \w*Request/
+    ],
+    ["a promise of a number", badBody(Promise.resolve(5)), "InvalidBody", /not the number 5/],
+    ["numbers in an array", badBody(["a", 5]), "InvalidBody", /not the number 5/],
+    ["numbers from an iterator", badBody([5].values()), "InvalidBody", /not the number 5/],
+    [
+      "a number that is written",
+      (_, startResponse) => {
+        void startResponse("200 OK", [])(5 as never)
+        return "body"
+      },
+      "InvalidBody",
+      /not the number/
+    ],
+
+    ["a Content-Length that is no number", badHeaders([["Content-Length", "ten"]]), "InvalidContentLength", /ten/],
+    ["a negative Content-Length", badHeaders([["Content-Length", "-1"]]), "InvalidContentLength", /-1/],
+    ["a broken Content-Length", badHeaders([["Content-Length", "4.0"]]), "InvalidContentLength", /4\.0/],
+    [
+      "two Content-Lengths",
+      badHeaders([["Content-Length", "4"], ["content-length", "5"]]),
+      "InvalidContentLength",
+      /is not one number of bytes/
+    ],
+    ["a Content-Length above the body", badHeaders([["Content-Length", "5"]]), "BodyTooShort", /4 of the 5 bytes/],
+    [
+      "a Transfer-Encoding",
+      badHeaders([["Transfer-Encoding", "gzip, chunked"]]),
+      "InvalidTransferEncoding",
+      /the server frames the body itself/
+    ]
+  ]
+  it.each(cases)(
+    "%s",
+    (_, app, reason, message) =>
+      expectFailure(app, isResponseError(reason), { message: new RegExp(`${reason}: .*${message.source}`) })
+  )
+
+  it.each([101, 200, 99, NaN])("an interim response with status %d", (status) =>
+    expectFailure(
+      (env, startResponse) => {
+        env["tsgi.interim"](status)
+        return hello(env, startResponse)
+      },
+      (error) => expect(error).toBeInstanceOf(InterimError),
+      { message: /InvalidHeader: .* is not an interim status: use 100, or 102 to 199/ }
+    ))
+
+  it("an interim response with CR and LF in a field", () =>
+    expectFailure(
+      (env, startResponse) => {
+        env["tsgi.interim"](103, [["Link", "a\r\nb"]])
+        return hello(env, startResponse)
+      },
+      (error) => expect(error).toBeInstanceOf(InterimError),
+      { message: /InvalidHeader: the value of Link has characters that no field value may have/ }
+    ))
+
+  it.each([
+    ["an error", new Error("of the application"), /Error: of the application/],
+    ["a text", "of the application", /of the application/],
+    ["nothing", undefined, /undefined was thrown/]
+  ])("throws %s", async (_, thrown: unknown, message) => {
+    const told = (error: unknown): void => expect(error).toBe(thrown)
+    await expectFailure(
+      () => {
+        throw thrown
+      },
+      told,
+      { message }
+    )
+    await expectFailure(() => Promise.reject(thrown), told, { message })
+  })
+
+  it("does no harm when it catches what it is told", () => {
+    const outcomes: Array<Outcome | undefined> = []
+    return serving((env, startResponse) => {
+      env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => void outcomes.push(outcome)])
+      for (const headers of [[["X-A", "a\r\n"]], undefined, [["Content-Length", "ten"]]]) {
+        expect(() => startResponse("200 OK", headers as never)).toThrow(ResponseError)
+      }
+      startResponse("200 OK", [["X-A", "a"]])
+      expect(() => startResponse("404 Not Found", [])).toThrow(ResponseError)
+      expect(() => env["tsgi.interim"](200)).toThrow(InterimError)
+      return "hello"
+    }, async ({ client, journal, lines }) => {
+      client.send(get())
+      const response = await client.response()
+      expect([response.status, response.get("x-a"), response.body.toString()]).toEqual([200, "a", "hello"])
+      expect(response.get("connection")).toBeUndefined()
+      expect(await journal.first(1)).toEqual(["access 200"])
+      expect(outcomes.map((outcome) => outcome?._tag)).toEqual(["Sent"])
+      expect(lines.join("\n")).not.toContain("failed")
+    })
+  })
+
+  it("may name the chunked coding that the server adds anyway", () =>
+    serving((_, startResponse) => {
+      startResponse("200 OK", [["Transfer-Encoding", "chunked"]])
+      return ["hello"].values()
+    }, async ({ client }) => {
+      client.send(get())
+      const response = await client.response()
+      expect([response.all("transfer-encoding"), response.body.toString()]).toEqual([["chunked"], "hello"])
+    }))
+})
+
+describe("an application that breaks the protocol when the head is out", () => {
+  const lying = (
+    app: Misuse,
+    check: (client: WireClient, outcome: Outcome, log: string) => Promise<void> | void
+  ): Promise<void> => {
+    const outcomes: Array<Outcome> = []
+    return serving((env, startResponse) => {
+      env["eventlet.minimum_write_chunk_size"] = 0
+      env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => {
+        if (outcome !== undefined) outcomes.push(outcome)
+      }])
+      return app(env, startResponse)
+    }, async ({ client, journal, lines }) => {
+      client.send(get())
+      await journal.first(1)
+      expect(outcomes).toHaveLength(1)
+      await check(client, outcomes[0], lines.join("\n"))
+    })
+  }
+
+  it("and gives less than it declared: the connection is cut", () =>
+    lying((_, startResponse) => {
+      startResponse("200 OK", [["Content-Length", "10"]])
+      return ["hello"].values()
+    }, async (client, outcome, log) => {
+      const received = (await client.all()).toString()
+      expect(received).toContain("Content-Length: 10")
+      expect(received).toMatch(/\r\n\r\nhello$/)
+      expect(outcome).toMatchObject({ _tag: "Failed", status: 200, bodyBytes: 5 })
+      expect(log).toMatch(/BodyTooShort: the application gave 5 of the 10 bytes it declared/)
+    }))
+
+  for (
+    const [shape, body] of [["iterator", () => ["hello", "world"].values()], [
+      "array",
+      () => ["hello", "world"]
+    ]] as const
+  ) {
+    it(`and gives more than it declared from an ${shape}: the body is cut, the connection closed`, () =>
+      lying((_, startResponse) => {
+        startResponse("200 OK", [["Content-Length", "7"]])
+        return body()
+      }, async (client, outcome, log) => {
+        expect((await client.response()).body.toString()).toBe("hellowo")
+        expect((await client.all()).toString()).toBe("")
+        expect(outcome).toMatchObject({ status: 200, bodyBytes: 7 })
+        expect(log).toMatch(/BodyTooLong: the application gave more than the 7 bytes it declared/)
+      }))
+  }
+
+  it("and gives what is no part: the connection is cut", () =>
+    lying((_, startResponse) => {
+      ok(startResponse)
+      return ["hello", 5 as never].values()
+    }, async (client, outcome, log) => {
+      expect((await client.all()).toString()).toMatch(/\r\n5\r\nhello\r\n$/)
+      expect(outcome).toMatchObject({ _tag: "Failed", status: 200, bodyBytes: 5 })
+      expect(log).toMatch(/InvalidBody: .* not the number/)
+    }))
+
+  it("and replaces it: what was passed as errorInfo is thrown", () => {
+    const failure = new Error("too late")
+    return lying((_, startResponse) => {
+      void startResponse("200 OK", [])("hello")
+      startResponse("500 Internal Server Error", [], failure)
+      return "never"
+    }, (_, outcome, log) => {
+      expect(outcome).toMatchObject({ _tag: "Failed", status: 200, error: failure })
+      expect(log).toContain("Error: too late")
+    })
+  })
+
+  it("and sends an interim response: silence", () =>
+    lying((env, startResponse) => {
+      const write = startResponse("200 OK", [])
+      void write("hello")
+      env["tsgi.interim"](103)
+      return ""
+    }, async (client, outcome) => {
+      const response = await client.response()
+      expect([response.interim, response.body.toString()]).toEqual([[], "hello"])
+      expect(outcome).toMatchObject({ _tag: "Sent", interimResponses: 0 })
+    }))
+})
+
+it("keeps on serving after all that", async () => {
+  let calls = 0
+  const running = server(listen(), (_, startResponse) => {
+    if (++calls % 2 === 1) throw new Error("every other time")
+    startResponse("200 OK", [])
+    return "hello"
+  }, { log: () => undefined })
+  const address = await running.ready
+  const statuses: Array<number> = []
+  for (let i = 0; i < 10; i++) {
+    await using client = await connect(address)
+    client.send(get())
+    statuses.push((await client.response()).status)
+  }
+  expect(statuses).toEqual([500, 200, 500, 200, 500, 200, 500, 200, 500, 200])
+  await running.stop()
+})

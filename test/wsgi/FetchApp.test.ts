@@ -1,0 +1,185 @@
+/** Web-standard handlers: what HTTP allows and the fetch standard does not is the client's affair. */
+import type { Outcome, RunningServer } from "tsgi"
+import { fetchApp, type FetchHandler, listen, server } from "tsgi"
+import type { WireClient } from "tsgi/testing"
+import { describe, expect, it } from "vitest"
+import { Journal } from "../utils/Journal.js"
+import { connect } from "../utils/sockets.js"
+
+interface Site {
+  readonly running: RunningServer
+  readonly client: WireClient
+  readonly failures: () => ReadonlyArray<string>
+}
+
+const serving = async <A>(handler: FetchHandler, visit: (site: Site) => Promise<A>, host?: string): Promise<A> => {
+  const lines: Array<string> = []
+  const running = server(listen(host === undefined ? {} : { host }), fetchApp(handler), {
+    log: (line) => lines.push(line)
+  })
+  try {
+    await using client = await connect(await running.ready)
+    return await visit({ running, client, failures: () => lines.filter((line) => line.includes("failed")) })
+  } finally {
+    await running.stop({ grace: 1000 })
+  }
+}
+
+const echo = async (bytes: string, host?: string) => {
+  const seen: Array<string> = []
+  const urls: Array<string> = []
+  return serving(
+    async (request) => {
+      seen.push(request.method)
+      urls.push(request.url)
+      return new Response(await request.text())
+    },
+    async ({ client, failures }) => {
+      client.send(bytes)
+      const response = await client.response()
+      return { response, seen, urls, failures: failures() }
+    },
+    host
+  )
+}
+
+const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+const head = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+/** A body without an end, and when it is cancelled. */
+const endless = () => {
+  let cancelled = (): void => undefined
+  const cancel = new Promise<void>((resolve) => cancelled = resolve)
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(new Uint8Array(10)),
+    cancel: () => cancelled()
+  })
+  return { body, cancel }
+}
+
+describe("fetchApp", () => {
+  it.each([
+    ["TRACE", "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 501],
+    ["a port that is none", "GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n", 400],
+    ["a host with an encoded slash", "GET / HTTP/1.1\r\nHost: a%2Fb\r\n\r\n", 400],
+    ["an address that is none", "GET / HTTP/1.1\r\nHost: 1.2.3.256\r\n\r\n", 400]
+  ])("refuses %s without calling the handler, or blaming it", async (_, bytes, status) => {
+    const { failures, response, seen } = await echo(bytes)
+    expect(response.status).toBe(status)
+    expect(seen).toEqual([])
+    expect(failures).toEqual([])
+  })
+
+  it.each([
+    ["Host", "/public/admin?a=1", "Host: a:81\r\n", /^http:\/\/a:81\/public\/admin\?a=1$/],
+    ["an empty Host", "/public/admin", "Host:\r\n", /^http:\/\/127\.0\.0\.1:\d+\/public\/admin$/],
+    [
+      "an empty Host, and a target of slashes",
+      "//public/admin",
+      "Host:\r\n",
+      /^http:\/\/127\.0\.0\.1:\d+\/\/public\/admin$/
+    ],
+    ["no Host", "/public/admin", "", /^http:\/\/127\.0\.0\.1:\d+\/public\/admin$/],
+    ["a target that has a host of its own", "http://b/c", "Host: a\r\n", /^http:\/\/b\/c$/]
+  ])("has the path of the target: %s", async (_, target, field, url) => {
+    const version = field === "" ? "1.0" : "1.1"
+    const { response, urls } = await echo(`GET ${target} HTTP/${version}\r\n${field}\r\n`)
+    expect(response.status).toBe(200)
+    expect(urls).toEqual([expect.stringMatching(url)])
+  })
+
+  it("has an IPv6 address in brackets where there is no Host", async () => {
+    const { urls } = await echo("GET /a HTTP/1.0\r\n\r\n", "::1")
+    expect(urls).toEqual([expect.stringMatching(/^http:\/\/\[::1\]:\d+\/a$/)])
+  })
+
+  it("gives GET no body, however it is written", async () => {
+    const { response, seen } = await echo("get / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+    expect([response.status, response.body.toString(), seen]).toEqual([200, "", ["GET"]])
+  })
+
+  it("streams a body in and out", async () => {
+    const { response } = await echo("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+    expect([response.status, response.body.toString()]).toEqual([200, "hi"])
+  })
+
+  it("answers HEAD with the head, and cancels the body, which may have no end", async () => {
+    const { body, cancel } = endless()
+    await serving(() => new Response(body, { headers: { "X-A": "1" } }), async ({ client, failures }) => {
+      client.send(head)
+      const response = await client.head()
+      expect([response.status, response.get("x-a"), response.get("content-length")]).toEqual([200, "1", undefined])
+      await cancel
+      // the connection is as good as before
+      client.send(head)
+      expect((await client.head()).status).toBe(500)
+      expect(failures().length).toBeLessThanOrEqual(1)
+    })
+  })
+
+  it("keeps the length that HEAD is told", async () => {
+    await serving(() => new Response("hello", { headers: { "Content-Length": "5" } }), async ({ client }) => {
+      client.send(head + get)
+      expect((await client.head()).get("content-length")).toBe("5")
+      expect((await client.response()).body.toString()).toBe("hello")
+    })
+  })
+
+  it("cancels the body of a response that cannot be sent", async () => {
+    const { body, cancel } = endless()
+    await serving(() => new Response(body, { headers: { "Content-Length": "ten" } }), async ({ client }) => {
+      client.send(get)
+      expect((await client.response()).status).toBe(500)
+      await cancel
+    })
+  })
+
+  it("cancels the body when the client leaves, and aborts the signal", async () => {
+    const { body, cancel } = endless()
+    const aborted = new Journal<string>()
+    await serving(({ signal }) => {
+      signal.addEventListener("abort", () => aborted.push("aborted"))
+      return new Response(body)
+    }, async ({ client }) => {
+      client.send(get)
+      await client.some()
+      client.reset()
+      await cancel
+      await aborted.first(1)
+    })
+  })
+
+  it("aborts the signal of a handler that waits when the client leaves", async () => {
+    const seen = new Journal<string>()
+    await serving(({ signal }) => {
+      seen.push("at work")
+      return new Promise((resolve) => {
+        signal.addEventListener("abort", () => {
+          seen.push("aborted")
+          resolve(new Response("too late"))
+        })
+      })
+    }, async ({ client }) => {
+      client.send(get)
+      await seen.first(1)
+      client.reset()
+      await seen.first(2)
+    })
+  })
+
+  it("has the environ for post hooks, which know the outcome", async () => {
+    const outcomes = new Journal<Outcome>()
+    const handler: FetchHandler = (_, env) => {
+      env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => {
+        if (outcome !== undefined) outcomes.push(outcome)
+      }])
+      return new Response("hello", { status: 201, statusText: "Made" })
+    }
+    await serving(handler, async ({ client }) => {
+      client.send(get)
+      const response = await client.response()
+      expect([response.status, response.reason]).toEqual([201, "Made"])
+      expect(await outcomes.first(1)).toMatchObject([{ _tag: "Sent", status: 201, bodyBytes: 5 }])
+    })
+  })
+})
