@@ -29,7 +29,7 @@ const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-bench-test-"))
 afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
 
 const load = async (file: string): Promise<Serve> => {
-  const { serve } = await import(`./bench/servers/${file}.ts`) as { readonly serve: Serve }
+  const { serve } = await import(`../bench/servers/${file}.ts`) as { readonly serve: Serve }
   return serve
 }
 

@@ -51,7 +51,7 @@ const failure = async (
     )
   }
   fs.cpSync(path.join(folder, "built"), path.join(project, "node_modules/tsgi"), { recursive: true })
-  const program = `import("../node_modules/tsgi/checked.mjs").then(
+  const program = `import("./node_modules/tsgi/checked.mjs").then(
     () => ({ message: "it could be imported", stack: "" }),
     ({ message, stack }) => ({ message, stack })
   ).then((told) => console.log(JSON.stringify(told)))`
