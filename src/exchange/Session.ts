@@ -59,7 +59,7 @@ export interface Session extends Indexed {
   addressShare: Share | undefined
   /** Has it begun a head, and not ended it? */
   readonly isAsking: boolean
-  /** Has the request that waits for a place come with all of its body? */
+  /** Has the request that waits for a place come with all of its body, or with as much as is read ahead? */
   readonly asksWhole: boolean
   /** What it makes of its place. */
   readonly waste: Waste

@@ -22,5 +22,7 @@ export enum Waste {
   /** The application waits for more of a body, or a rest of one is waited for. */
   Body,
   /** The kernel takes nothing more of the answer. */
-  Write
+  Write,
+  /** It has more to send than a tick allows, and its turn has not come: others may be slow, or all that is sent is much. */
+  Turn
 }

@@ -16,6 +16,7 @@ import type { Carrier, Http1Wire } from "./Http1Wire.js"
 import { Inflow } from "./Inflow.js"
 import { Leaving } from "./Leaving.js"
 import type { Reader } from "./Reader.js"
+import type { SendBudget, Sender } from "./SendBudget.js"
 import { SendQueue } from "./SendQueue.js"
 import { TakenOver } from "./TakenOver.js"
 import type { Member, Sharer, TickBatch } from "./TickBatch.js"
@@ -38,6 +39,7 @@ export type Phase = "Idle" | "Head" | "Waiting" | "Busy" | "Lingering" | "Detach
  */
 export interface Http1Host extends SessionHost {
   readonly batch: TickBatch
+  readonly sendBudget: SendBudget
   readonly alarm: Alarm
   readonly parser: { readonly make: () => Reader }
   readonly scopeFor: (session: Session) => SessionScope
@@ -52,7 +54,7 @@ export interface Http1Host extends SessionHost {
  * @since 0.1.0
  * @category models
  */
-export abstract class Http1Carrier implements Carrier, BodySource, Member, Sharer {
+export abstract class Http1Carrier implements Carrier, BodySource, Member, Sender, Sharer {
   readonly peer: Peer
   readonly queue: SendQueue
   abstract readonly scope: SessionScope
@@ -88,7 +90,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   ) {
     const { alarm, config, time } = host
     this.peer = new Peer(id, host, transport)
-    this.queue = new SendQueue(transport)
+    this.queue = new SendQueue(transport, host.sendBudget, this)
     this.share = new TickShare(this, host)
     this.reader = host.parser.make()
     this.inflow = new Inflow(this.reader, transport)
@@ -196,7 +198,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
 
   cut(): void {
     // what was given until here still goes, answers to earlier requests among it
-    this.queue.flush()
+    this.queue.flushLast()
     this.closeWith(this.exchange?.error)
   }
 
@@ -209,7 +211,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
     this.holds = false
     this.deadlines.close()
     this.inflow.resume()
-    this.queue.flush()
+    this.queue.flushLast()
     const takenOver = this.takenOver = new TakenOver(this.transport, this.deadlines, this.host.time, this.work)
     return { stream: takenOver.stream, rest: this.reader.takeRest() }
   }
@@ -380,5 +382,6 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Share
   protected abstract advance(): void
   abstract answerRead(): void
   abstract takeShare(): void
+  abstract sendOn(): void
   abstract broken(error: unknown): void
 }

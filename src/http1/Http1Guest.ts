@@ -26,9 +26,17 @@ export abstract class Http1Guest extends Http1Carrier {
 
   abstract abort(reason: AbortReason): void
   protected abstract override advance(): void
+  protected abstract onProgress(): void
   protected abstract late(passed: Passed): void
 
   private static readonly goOnAsking = (guest: Http1Guest): void => guest.goOnAsking()
+  private static readonly sendOn = (guest: Http1Guest): void => {
+    try {
+      guest.onProgress()
+    } catch (error) {
+      guest.broken(error)
+    }
+  }
   private static readonly yieldPlace = (guest: Http1Guest): void => guest.yieldPlace()
   private static readonly turnAway = (guest: Http1Guest): void => guest.turnAwayNow()
   private static readonly drop = (guest: Http1Guest): void => guest.dropNow()
@@ -54,9 +62,10 @@ export abstract class Http1Guest extends Http1Carrier {
   }
 
   get asksWhole(): boolean {
-    const framing = this.asking?.demands.framing
-    return framing === undefined || framing._tag === "None" ||
-      (framing._tag === "Length" && framing.length <= this.reader.buffered)
+    const { asking, inflow, reader } = this
+    const framing = asking?.demands.framing
+    return framing === undefined || framing._tag === "None" || inflow.ended || inflow.isFull ||
+      (framing._tag === "Length" && framing.length <= reader.buffered)
   }
 
   enter(): void {
@@ -74,12 +83,12 @@ export abstract class Http1Guest extends Http1Carrier {
     const { awaited, awaitsWrite } = this.deadlines
     switch (this.phase) {
       case "Idle":
-        if (!this.isAtRest) return awaitsWrite ? Waste.Write : Waste.None
+        if (!this.isAtRest) return awaitsWrite ? this.writeWaste : Waste.None
         return this.read > 0 ? Waste.Idle : Waste.Silent
       case "Head":
         return Waste.Head
       case "Busy":
-        if (awaitsWrite) return Waste.Write
+        if (awaitsWrite) return this.writeWaste
         return awaited === "Body" || awaited === "Leftover" ? Waste.Body : Waste.None
       case "Lingering":
         return Waste.Parting
@@ -89,10 +98,20 @@ export abstract class Http1Guest extends Http1Carrier {
     }
   }
 
+  private get writeWaste(): Waste {
+    return this.queue.rests ? Waste.Turn : Waste.Write
+  }
+
   wastedSince(now: number): number {
-    const { deadlines } = this
+    const { deadlines, exchange } = this
+    if (this.queue.rests && exchange !== undefined) return exchange.startTime
     if (deadlines.awaitsWrite) return deadlines.takenSince(this.queue.handed, now)
     return deadlines.awaited === "Body" ? deadlines.bodySince(this.exchange?.body.bytes ?? 0, now) : this.quietSince
+  }
+
+  sendOn(): void {
+    this.queue.goOn()
+    this.peer.run(Http1Guest.sendOn, this, undefined)
   }
 
   makeRoom(): void {
@@ -105,7 +124,7 @@ export abstract class Http1Guest extends Http1Carrier {
     if (waste === Waste.Idle || waste === Waste.Silent) return this.close()
     this.peer.log("Debug", "others wait for its place")
     if (waste === Waste.Head) return this.refuse(headTimeout(othersWait))
-    if (waste === Waste.Write) return this.late("Write")
+    if (waste === Waste.Write || waste === Waste.Turn) return this.late("Write")
     if (this.isDropping) return this.late("Leftover")
     this.deadlines.awaitNothing()
     this.exchange?.body.fail(lateBody.Room())

@@ -86,6 +86,7 @@ export class Http1Session extends Http1Guest implements Session {
   private static readonly onData = (session: Http1Session, bytes: Uint8Array): void => session.onData(bytes)
   private static readonly onEnd = (session: Http1Session): void => session.onEnd()
   private static readonly onProgress = (session: Http1Session): void => session.onProgress()
+  private static readonly sendOn = (session: Http1Session): void => session.attempt(Http1Session.onProgress, undefined)
   private static readonly onClosed = (session: Http1Session, error: TransportError | undefined): void =>
     session.onClosed(error)
   private static readonly readOn = (body: RequestBody): void => body.readOn()
@@ -105,7 +106,8 @@ export class Http1Session extends Http1Guest implements Session {
       return
     }
     this.reader.receive(bytes)
-    if (this.phase === "Idle" || this.phase === "Head") {
+    if (this.phase === "Waiting" && this.asksWhole) this.host.asked(this)
+    else if (this.phase === "Idle" || this.phase === "Head") {
       if (!this.share.waits) {
         this.awaitsBatch = this.host.batch.enter(this)
         if (!this.awaitsBatch) this.advance()
@@ -145,7 +147,7 @@ export class Http1Session extends Http1Guest implements Session {
     }
   }
 
-  private onProgress(): void {
+  protected onProgress(): void {
     this.deadlines.written()
     this.flush()
     if (this.queue.full) return

@@ -36,6 +36,11 @@ export class Inflow {
     return this.isPaused
   }
 
+  /** Is as much there as is read ahead? */
+  get isFull(): boolean {
+    return this.reader.buffered >= mostReadAhead
+  }
+
   /** A message of a body was taken: does the socket still have to wait? */
   taken(): void {
     if (this.reader.buffered < mostReadAhead) this.resume()

@@ -5,6 +5,7 @@
  */
 import { latin1 } from "../protocol/grammar.js"
 import { join } from "../protocol/octets.js"
+import type { SendBudget, Sender } from "./SendBudget.js"
 import type { Transport } from "./Transport.js"
 
 /** With this much in the transport and not yet taken, no more is given to it. */
@@ -32,8 +33,14 @@ export class SendQueue {
   private partStart = 0
   // what the kernel has taken at once, since it last did not
   private run = 0
+  private waits = false
+  private hurries = false
 
-  constructor(private readonly transport: Transport) {}
+  constructor(
+    private readonly transport: Transport,
+    private readonly budget: Pick<SendBudget, "isSpent" | "spend" | "await">,
+    private readonly sender: Sender
+  ) {}
 
   /** Position up to which the kernel has taken everything. */
   get handed(): number {
@@ -43,6 +50,11 @@ export class SendQueue {
   /** Has everything that was added been handed to the kernel? */
   get empty(): boolean {
     return this.text === "" && this.parts.length === 0 && this.transport.pending === 0
+  }
+
+  /** Does it wait for a tick in which it may send on? */
+  get rests(): boolean {
+    return this.waits
   }
 
   /** Does so much wait that no more should be made? */
@@ -85,6 +97,18 @@ export class SendQueue {
     this.text = ""
   }
 
+  /** The tick has come in which it may send on. */
+  goOn(): void {
+    this.waits = false
+  }
+
+  /** Gives the transport what it can take, whose turn it may be: there is no later. */
+  flushLast(): void {
+    this.hurries = true
+    this.waits = false
+    this.flush()
+  }
+
   /** Gives the transport as much as it should have; `true` when the kernel has taken everything. */
   flush(): boolean {
     const transport = this.transport
@@ -101,8 +125,17 @@ export class SendQueue {
       this.parts.push(this.text)
       this.text = ""
     }
-    while (this.parts.length > 0 && transport.pending < highWater) this.writePortion()
+    while (this.parts.length > 0 && transport.pending < highWater && !this.isToRest) this.writePortion()
     return this.parts.length === 0 && transport.pending === 0
+  }
+
+  // What fits in a portion may always go, and the first portion of more: most answers are no longer.
+  private get isToRest(): boolean {
+    if (!this.waits && this.run > 0 && this.budget.isSpent && this.waiting >= leastPortion && !this.hurries) {
+      this.waits = true
+      this.budget.await(this.sender)
+    }
+    return this.waits
   }
 
   private writePortion(): void {
@@ -114,6 +147,7 @@ export class SendQueue {
     // text is not counted, that of heads and chunks above all: it leaves with the bytes beside it
     while (parts.length > 0 && (left > 0 || typeof parts[0] === "string")) left -= this.writeNext(left)
     if (!alone) transport.uncork()
+    this.budget.spend(portion - left)
     this.run = transport.pending === 0 ? this.run + portion - left : 0
   }
 

@@ -222,18 +222,21 @@ const sendStream = (
     turns.begin()
     const nextTurn = Effect.async<void>((resume) => turns.next(() => resume(Effect.void)))
     const room = Effect.async<void>((resume) => writer.ready(() => resume(Effect.void)))
-    return stream.pipe(
-      Stream.runForEachChunk((parts) => {
-        for (const part of Chunk.toReadonlyArray(parts)) {
-          if (typeof part !== "string" && !(part instanceof Uint8Array)) {
-            return Effect.die(new TypeError(`a body is text or bytes, not ${typeof part}`))
-          }
-          writer.write(part)
-          given()
+    const give = (parts: ReadonlyArray<string | Uint8Array>, from: number): Effect.Effect<void> => {
+      for (let at = from; at < parts.length; at++) {
+        const part = parts[at]
+        if (typeof part !== "string" && !(part instanceof Uint8Array)) {
+          return Effect.die(new TypeError(`a body is text or bytes, not ${typeof part}`))
         }
-        if (writer.full) return room
-        return turns.isOver ? nextTurn : Effect.void
-      }),
+        writer.write(part)
+        given()
+        if (at + 1 < parts.length && writer.full) return Effect.flatMap(room, () => give(parts, at + 1))
+      }
+      if (writer.full) return room
+      return turns.isOver ? nextTurn : Effect.void
+    }
+    return stream.pipe(
+      Stream.runForEachChunk((parts) => give(Chunk.toReadonlyArray(parts), 0)),
       Effect.zipRight(Effect.sync(() => writer.end())),
       Effect.ensuring(Effect.sync(() => clearImmediate(ahead)))
     )

@@ -39,6 +39,24 @@ const patienceStep = 500
 const arrival = 50
 /** Connections beyond all places, to be told that there is none. */
 const mostRefused = 256
+/** For so many is room made in one look, so that who comes meanwhile need not wait for all of it. */
+const mostInLook = 32
+/** So many times as long as a look has taken, who waits is left waiting: who comes is to find the server free. */
+const restOfLook = 2
+/**
+ * Milliseconds for each that is given the place of another before its request is whole, and of which it has so much ahead: to
+ * begin a request that goes nowhere, and to end it, costs more than to answer one.
+ */
+const begunPause = 5
+const begunAhead = 160
+
+/**
+ * Milliseconds between two looks while connections wait.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const lookPause = 20
 
 /**
  * @since 0.2.0
@@ -46,13 +64,13 @@ const mostRefused = 256
  */
 export class Admission {
   private readonly all = new UnorderedSet<Session>()
-  private readonly wasters = new Wasters(this.all)
   // who wait for a place: without a request, with a whole one, and with one whose body is to come
   private readonly silent = new Set<Session>()
   private readonly whole = new Queue(patienceStep)
   private readonly begun = new Queue(patienceStep)
   // who were told to make room, and when
   private readonly yielding = new Map<Session, number>()
+  private readonly wasters = new Wasters(this.all, (connection) => !this.yielding.has(connection))
   private readonly shares: Shares
   private readonly most: number
   private readonly mostPlaces: number
@@ -61,6 +79,9 @@ export class Admission {
   private crowded = false
   private closed = false
   private lastWaited = -Infinity
+  private mayLookAt = -Infinity
+  // until when places were given to those whose requests are not whole
+  private begunUntil = -Infinity
 
   constructor(
     private readonly config: Config,
@@ -118,14 +139,15 @@ export class Admission {
     if (!fits) connection.turnAway()
   }
 
-  /** The head of its request is complete, and it has no place. */
+  /** The head of its request is complete, or all of it, and it has no place. */
   asked(connection: Session): void {
-    if (!this.silent.delete(connection)) return
-    ;(connection.asksWhole ? this.whole : this.begun).add(connection)
+    const { asksWhole } = connection
+    if (!this.silent.delete(connection) && !(asksWhole && this.begun.delete(connection))) return
+    ;(asksWhole ? this.whole : this.begun).add(connection)
     const now = this.time.now()
     this.give()
     if (connection.standing === "Waiting") {
-      this.makeRoom(connection.addressShare, now)
+      this.makeRoomFor(asksWhole, connection.addressShare, now)
       this.lookForCrowd(now)
     }
   }
@@ -155,15 +177,17 @@ export class Admission {
   }
 
   /** Looks after those that wait. */
-  sweep(now: number): void {
+  look(now: number): void {
     this.insist(now)
-    while (this.isCrowded && this.makeRoomForAny(now));
+    for (let made = 0; made < mostInLook && this.isCrowded && this.makeRoomForAny(now); made++);
     this.lookForCrowd(now)
+    const over = this.time.now()
+    this.mayLookAt = over + restOfLook * (over - now)
   }
 
   /** When to look after them again; `Infinity` where nobody is to make room. */
   nextLook(now: number): number {
-    return this.isAsked || this.yielding.size > 0 || this.crowded ? now : Infinity
+    return this.isAsked || this.yielding.size > 0 || this.crowded ? Math.max(now, this.mayLookAt) : Infinity
   }
 
   private get hasRoom(): boolean {
@@ -240,32 +264,40 @@ export class Admission {
       for (const { addressShare: share } of queue) {
         if (tried.has(share)) continue
         tried.add(share)
-        if (this.makeRoom(share, now)) return true
+        if (this.makeRoomFor(queue === this.whole, share, now)) return true
       }
     }
     return false
+  }
+
+  private makeRoomFor(whole: boolean, share: Share | undefined, now: number): boolean {
+    if (whole) return this.makeRoom(share, now)
+    const until = Math.max(this.begunUntil, now - begunAhead) + begunPause
+    if (until > now || !this.makeRoom(share, now)) return false
+    this.begunUntil = until
+    return true
   }
 
   // Takes a place from who wastes it most: of its own address where that has its share, else of one that has more than that,
   // else of any.
   private makeRoom(share: Share | undefined, now: number): boolean {
     const wasting = share !== undefined && share.places >= this.mostPlaces
-      ? this.worst(now, share, (connection) => connection.addressShare === share)
-      : this.worst(now, "Greedy", this.isGreedy) ?? this.worst(now, "All", anybody)
+      ? this.worst(now, `own ${share.name}`, (connection) => connection.addressShare === share)
+      : this.worst(now, "greedy", this.isGreedy) ?? this.worst(now, "all", anybody)
     if (wasting === undefined) return false
     this.yielding.set(wasting, now)
     wasting.makeRoom()
     return true
   }
 
-  private worst(now: number, key: unknown, isMeant: (connection: Session) => boolean): Session | undefined {
-    return this.wasters.take(
-      now,
+  private worst(now: number, key: string, isMeant: (connection: Session) => boolean): Session | undefined {
+    return this.wasters.take(now, {
       key,
-      ({ connection, kind, since }) =>
-        kind > Waste.Parting && connection.standing === "Placed" && !this.yielding.has(connection) &&
-        now - since >= patience(kind) && isMeant(connection)
-    )
+      from: Waste.Idle,
+      to: Waste.Turn,
+      patience,
+      fits: (connection) => connection.standing === "Placed" && !this.yielding.has(connection) && isMeant(connection)
+    })
   }
 
   // Ends a connection at once: one that was told its last, that waits without a request, that wastes a place without
@@ -273,20 +305,19 @@ export class Admission {
   // none of these: to close it would reset it under its request.
   private dropOne(share: Share | undefined): boolean {
     const now = this.time.now()
-    const isMeant = (connection: Session): boolean => share === undefined || connection.addressShare === share
-    const found =
-      this.wasters.take(now, share, ({ connection, kind }) => kind === Waste.Parting && isMeant(connection)) ??
-        firstOf(this.silent, (connection) => now - connection.quietSince >= arrival && isMeant(connection)) ??
-        this.wasters.take(
-          now,
-          share,
-          ({ connection, kind, since }) => kind < Waste.Body && now - since >= arrival && isMeant(connection)
-        ) ??
-        firstOf(this.begun, isMeant) ?? this.whole.tired(now, isMeant)
+    const fits = (connection: Session): boolean => share === undefined || connection.addressShare === share
+    const found = this.wasters.take(now, { ...parting, key: `parting ${share?.name}`, fits }) ??
+      firstOf(this.silent, (connection) => now - connection.quietSince >= arrival && fits(connection)) ??
+      this.wasters.take(now, { ...askless, key: `askless ${share?.name}`, fits }) ??
+      firstOf(this.begun, fits) ?? this.whole.tired(now, fits)
     found?.drop()
     return found !== undefined
   }
 }
+
+const parting = { from: Waste.Parting, to: Waste.Parting, patience: () => 0 }
+
+const askless = { from: Waste.Idle, to: Waste.Head, patience: () => arrival }
 
 const patience = (kind: Waste): number => kind === Waste.Idle ? 0 : kind < Waste.Body ? patienceStep : 2 * patienceStep
 

@@ -39,7 +39,9 @@ export class Queue {
 
   /** The next one that fits. */
   next(now: number, fits: (connection: Session) => boolean): Session | undefined {
-    return this.isLong(now) ? [...this.waiting].reverse().find(fits) : this.waiting.find(fits)
+    if (!this.isLong(now)) return this.waiting.find(fits)
+    for (let at = this.waiting.length - 1; at >= 0; at--) if (fits(this.waiting[at])) return this.waiting[at]
+    return undefined
   }
 
   /** Who has waited for longer than it is the first. */

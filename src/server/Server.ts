@@ -22,10 +22,11 @@ import type { Session } from "../exchange/Session.js"
 import { Alarm } from "../http1/Alarm.js"
 import type { Http1Host } from "../http1/Http1Carrier.js"
 import { Http1Session } from "../http1/Http1Session.js"
+import { SendBudget } from "../http1/SendBudget.js"
 import { TickBatch } from "../http1/TickBatch.js"
 import type { Transport } from "../http1/Transport.js"
 import { AccessLog, type AccessRecord, none } from "./AccessLog.js"
-import { Admission } from "./Admission.js"
+import { Admission, lookPause } from "./Admission.js"
 import { Drain, type StopOptions, stopOptions, type StopReport } from "./Drain.js"
 import { failureText } from "./FailureText.js"
 import { forHook, type HookFiberRefs } from "./HookFiberRefs.js"
@@ -173,14 +174,25 @@ export const serve = (
     const countSoon = (now: number): void => {
       if (now + mostStale < alarm.ringsAt) alarm.by(now + mostStale)
     }
+    const schedule = (delay: number, callback: () => void): () => void => {
+      const fiber = runTimer(Effect.delay(Effect.sync(callback), delay), { immediate: true })
+      return () => fiber.unsafeInterruptAsFork(fiber.id())
+    }
     const alarm = new Alarm({
       time,
-      schedule: (delay, callback) => {
-        const fiber = runTimer(Effect.delay(Effect.sync(callback), delay), { immediate: true })
-        return () => fiber.unsafeInterruptAsFork(fiber.id())
-      },
+      schedule,
       ring: sweep.ring,
       interval: leastInterval(config.timeouts)
+    })
+
+    const crowdAlarm = new Alarm({
+      time,
+      schedule,
+      ring: (now) => {
+        connections.look(now)
+        return connections.nextLook(now)
+      },
+      interval: lookPause
     })
 
     const interimResponses = yield* Interim.InterimResponses
@@ -189,6 +201,7 @@ export const serve = (
       config,
       time,
       batch: new TickBatch(time),
+      sendBudget: new SendBudget(),
       alarm,
       countSoon,
       handler,
@@ -255,7 +268,7 @@ export const serve = (
       },
       asked: (session) => {
         connections.asked(session)
-        alarm.by(connections.nextLook(time.now()))
+        crowdAlarm.by(connections.nextLook(time.now()))
       },
       parts: (session) => connections.parts(session),
       ended: (session) => {
@@ -297,6 +310,7 @@ export const serve = (
       sockets,
       Effect.sync(() => {
         alarm.close()
+        crowdAlarm.close()
         sweep.end()
       })
     )

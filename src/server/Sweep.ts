@@ -17,8 +17,7 @@ import type { ServerMetrics } from "./ServerMetrics.js"
 export const mostStale = 500
 
 /**
- * Acts on deadlines that have passed, on what waits for room, and on the counts of connections; gives the earliest deadline
- * that is left.
+ * Acts on deadlines that have passed, and on the counts of connections; gives the earliest deadline that is left.
  *
  * @since 0.2.0
  * @category constructors
@@ -40,9 +39,8 @@ export const sweeper = (
           connection.broken(error)
         }
       }
-      connections.sweep(now)
       count(statesOf(connections))
-      let next = connections.nextLook(now)
+      let next = Infinity
       for (const { nextDeadline } of connections) if (nextDeadline < next) next = nextDeadline
       return next
     },

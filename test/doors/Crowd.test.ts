@@ -1,26 +1,28 @@
-/** Slow clients of one kind at a time, more than there are places: good requests are answered. The whole is `doors/crowd.ts`. */
+/**
+ * Slow clients, more than there are places, of one kind at a time or of two: good requests are answered. The whole, and how soon,
+ * is `crowd.ts`.
+ */
 import { describe, expect, it } from "vitest"
-import { doors, inWords, kinds, measure } from "./crowd.js"
+import { askWell, inWords, kinds, mixtures, SlowClients } from "./crowdClients.js"
+import { doors } from "./crowdDoors.js"
 
-const limits = { connections: 20, waitingConnections: 40 }
+const limits = { connections: 20, waitingConnections: 40, handshakes: 20 }
+const rows = [...Object.keys(kinds).map((name) => [name]), ...mixtures]
 
 describe.each(Object.entries(doors))("slow clients at the door %s do not keep the places", (_, serve) => {
-  it.each(["half heads", "half upgrades", "stalled bodies", "silent", "idle"])("%s", async (name) => {
-    const { port, stop } = await serve(false, { limits })
+  it.concurrent.each(rows.map((names) => [names.join(" and "), names] as const))("%s", async (_, names) => {
+    const each = names.map((name) => kinds[name])
+    const tls = each.some((kind) => kind.tls === true)
+    const { port, stop } = await serve(tls, { limits })
+    const slow = new SlowClients(each, { port, slow: 50, slowFrom: "127.0.0.1" })
     try {
-      const figures = await measure(kinds[name], {
-        port,
-        slow: 50,
-        seconds: 1.5,
-        rate: 10,
-        // a machine that does other work as well
-        patience: 10_000,
-        slowFrom: "127.0.0.1",
-        goodFrom: "127.0.0.1"
-      })
-      expect(figures.answered, inWords(figures)).toBe(figures.asked)
+      void slow.start()
+      // a machine that does other work as well
+      const figures = await askWell({ port, seconds: 1.5, rate: 8, patience: 10_000, goodFrom: "127.0.0.1" }, tls)
+      expect(figures.times.length, inWords(figures)).toBe(figures.asked)
     } finally {
+      slow.stop()
       await stop()
     }
-  })
+  }, 30_000)
 })

@@ -1,6 +1,7 @@
 /** What waits to be sent: it leaves whole and in order, in writes whose size follows how much the kernel takes. */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { SendBudget } from "../../src/http1/SendBudget.js"
 import { SendQueue } from "../../src/http1/SendQueue.js"
 import { Peer } from "../server/Peer.js"
 
@@ -43,6 +44,10 @@ class Kernel extends Peer {
   }
 }
 
+const unlimited = { isSpent: false, spend: () => undefined, await: () => undefined }
+
+const queueOn = (kernel: Kernel): SendQueue => new SendQueue(kernel, unlimited, { sendOn: () => undefined })
+
 const give = (queue: SendQueue, length: number): void => {
   queue.addBytes(new Uint8Array(length))
   queue.flush()
@@ -51,7 +56,7 @@ const give = (queue: SendQueue, length: number): void => {
 describe("writes", () => {
   it("grow as long as the kernel takes all, and are small again when it does not", () => {
     const kernel = new Kernel()
-    const queue = new SendQueue(kernel)
+    const queue = queueOn(kernel)
     give(queue, 1024 * kibibyte)
     expect(kernel.writes.splice(0)).toEqual([64, 64, 128, 256, 256, 256].map((size) => size * kibibyte))
     kernel.takes = () => 10
@@ -68,7 +73,7 @@ describe("writes", () => {
 
   it("are small again after text of which something was left", () => {
     const kernel = new Kernel()
-    const queue = new SendQueue(kernel)
+    const queue = queueOn(kernel)
     give(queue, 1024 * kibibyte)
     kernel.takes = () => 0
     queue.addText("text")
@@ -82,7 +87,7 @@ describe("writes", () => {
 
   it("have a head and the ends of chunks beside the bytes", () => {
     const kernel = new Kernel()
-    const queue = new SendQueue(kernel)
+    const queue = queueOn(kernel)
     queue.addText("head")
     for (let i = 0; i < 4; i++) {
       queue.addText("chunk")
@@ -95,7 +100,7 @@ describe("writes", () => {
 
   it("are put off until there is enough for one, and makers asked to wait when there is more", () => {
     const kernel = new Kernel()
-    const queue = new SendQueue(kernel)
+    const queue = queueOn(kernel)
     queue.addBytes(new Uint8Array(63 * kibibyte))
     expect(queue).toMatchObject({ ready: false, full: false })
     queue.addBytes(new Uint8Array(kibibyte))
@@ -111,6 +116,39 @@ describe("writes", () => {
   })
 })
 
+it("a tick has so much for all: who has more sends on in the next, and what is short never waits", () => {
+  const due: Array<() => void> = []
+  const budget = new SendBudget((callback) => due.push(callback))
+  const clients = Array.from({ length: 5 }, () => {
+    const kernel = new Kernel()
+    const queue: SendQueue = new SendQueue(kernel, budget, {
+      sendOn: () => {
+        queue.goOn()
+        queue.flush()
+      }
+    })
+    return { queue, sent: () => kernel.writes.splice(0).reduce((sum, size) => sum + size, 0) / kibibyte }
+  })
+  const tick = (): Array<number> => {
+    for (const callback of due.splice(0)) callback()
+    return clients.map(({ sent }) => sent())
+  }
+  for (const { queue } of clients) give(queue, 1536 * kibibyte)
+  // the budget is looked at before a write, and the first one is free
+  expect(clients.map(({ sent }) => sent())).toEqual([1536, 512, 64, 64, 64])
+  clients[0].queue.addText("short")
+  give(clients[0].queue, 32 * kibibyte)
+  expect(clients[0].sent()).toBeCloseTo(32, 1)
+  // those that wait, in their order
+  expect(tick()).toEqual([0, 1024, 1216, 0, 0])
+  // who ends has no later tick
+  clients[4].queue.flushLast()
+  expect(clients[4].sent()).toBe(1472)
+  expect(tick()).toEqual([0, 0, 256, 1472, 0])
+  expect(tick()).toEqual([0, 0, 0, 0, 0])
+  expect(due).toEqual([])
+})
+
 it("all leaves in order, whatever is added and however it is taken, and none of it is counted early", () => {
   const part = fc.oneof(
     { arbitrary: fc.string({ maxLength: 20 }), weight: 1 },
@@ -123,7 +161,7 @@ it("all leaves in order, whatever is added and however it is taken, and none of 
   fc.assert(
     fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
       const kernel = new Kernel()
-      const queue = new SendQueue(kernel)
+      const queue = queueOn(kernel)
       const added: Array<Uint8Array> = []
       let mark = 0
       const add = (given: string | number): void => {

@@ -33,6 +33,7 @@ const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) =
     const running = yield* Server.serve((exchange) => {
       const answer = (): void => void exchange.respond({ status: 200, fields: [] }, "hello")
       if (exchange.request.target === "/work") working.push(answer)
+      else if (exchange.request.target === "/taken") exchange.takeOver()
       else answer()
     })
     const { connect } = yield* MemoryListener.MemoryListener
@@ -234,6 +235,65 @@ describe("when there is no room", () => {
         busy.close()
         expect((yield* Effect.promise(() => asking.response())).status).toBe(200)
         expect(silent.ended).toBe(false)
+      })))
+
+  it.scoped("one whose body has come is served before those whose bodies are awaited", () =>
+    scene({ connections: 1 }, ({ connect, finish, pass }) =>
+      Effect.gen(function*() {
+        const busy = yield* connect
+        busy.send(get("/work"))
+        yield* pass(0)
+        const post = "POST /work HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+        const uploads = [yield* connect, yield* connect]
+        for (const client of uploads) client.send(post)
+        yield* pass(0)
+        uploads[1].send("12345")
+        yield* pass(0)
+        finish()
+        yield* pass(0)
+        expect(uploads.map(({ received }) => received)).toEqual([0, 0])
+        finish()
+        expect((yield* Effect.promise(() => uploads[1].response())).status).toBe(200)
+        expect(uploads[0].received).toBe(0)
+        yield* pass(0)
+        finish()
+      })))
+
+  it.scoped("requests whose bodies are awaited are given the places of others one after the other", () =>
+    scene({ connections: 60 }, ({ connectNow, finish, pass }) =>
+      Effect.gen(function*() {
+        const idle = yield* Effect.replicateEffect(connectNow, 60)
+        for (const client of idle) client.send(get())
+        yield* pass(0)
+        const made = (): number => idle.filter(({ ended }) => ended).length
+        for (const client of yield* Effect.replicateEffect(connectNow, 50)) {
+          client.send("POST /work HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        }
+        yield* pass(0)
+        expect(made()).toBe(32)
+        // whoever is whole need not wait for these
+        for (const client of yield* Effect.replicateEffect(connectNow, 5)) client.send(get("/work"))
+        yield* pass(0)
+        expect(made()).toBe(37)
+        yield* pass(0.05)
+        expect(made()).toBe(47)
+        yield* pass(1)
+        expect(made()).toBe(55)
+        finish()
+      })))
+
+  it.scoped("connections that were taken over keep theirs: who comes is told so in time", () =>
+    scene({ connections: 2 }, ({ connect, pass }) =>
+      Effect.gen(function*() {
+        const taken = [yield* connect, yield* connect]
+        for (const client of taken) client.send(get("/taken"))
+        yield* pass(60)
+        const waiting = yield* connect
+        waiting.send(get())
+        yield* pass(11)
+        const refused = yield* Effect.promise(() => waiting.response())
+        expect([refused.status, refused.get("retry-after"), taken.some(({ ended }) => ended)]).toEqual([503, "1", false])
+        for (const client of taken) client.close()
       })))
 
   describe("an address that has more than its share of the places", () => {
