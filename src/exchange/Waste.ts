@@ -23,6 +23,6 @@ export enum Waste {
   Body,
   /** The kernel takes nothing more of the answer. */
   Write,
-  /** It has more to send than a tick allows, and its turn has not come: others may be slow, or all that is sent is much. */
+  /** It has more to send than a tick allows, and its turn has not come. */
   Turn
 }

@@ -86,7 +86,6 @@ export class Http1Session extends Http1Guest implements Session {
   private static readonly onData = (session: Http1Session, bytes: Uint8Array): void => session.onData(bytes)
   private static readonly onEnd = (session: Http1Session): void => session.onEnd()
   private static readonly onProgress = (session: Http1Session): void => session.onProgress()
-  private static readonly sendOn = (session: Http1Session): void => session.attempt(Http1Session.onProgress, undefined)
   private static readonly onClosed = (session: Http1Session, error: TransportError | undefined): void =>
     session.onClosed(error)
   private static readonly readOn = (body: RequestBody): void => body.readOn()

@@ -43,6 +43,8 @@ const mostRefused = 256
 const mostInLook = 32
 /** So many times as long as a look has taken, who waits is left waiting: who comes is to find the server free. */
 const restOfLook = 2
+/** Milliseconds after a look in which nobody was found who is to make room. */
+const vainPause = 100
 /**
  * Milliseconds for each that is given the place of another before its request is whole, and of which it has so much ahead: to
  * begin a request that goes nowhere, and to end it, costs more than to answer one.
@@ -71,6 +73,8 @@ export class Admission {
   // who were told to make room, and when
   private readonly yielding = new Map<Session, number>()
   private readonly wasters = new Wasters(this.all, (connection) => !this.yielding.has(connection))
+  // who came when there was no room even to wait
+  private readonly tooMany: Array<{ readonly transport: Transport; readonly share: Share | undefined }> = []
   private readonly shares: Shares
   private readonly most: number
   private readonly mostPlaces: number
@@ -123,12 +127,31 @@ export class Admission {
   admit(transport: Transport): void {
     if (this.closed) return transport.destroy()
     const share = this.shares.join(transport.remote)
-    const tooMany = share !== undefined && share.connections > this.mostOfOne
-    const fits = (!tooMany && this.all.size < this.most) || this.dropOne(tooMany ? share : undefined)
-    if (!fits && this.all.size >= this.most + mostRefused) {
-      this.shares.leave(share)
-      return transport.destroy()
+    if (!this.isOneTooMany(share)) return this.letIn(transport, share, true)
+    // one who seems to have asked nothing may have: who goes for it is known when all that has come was read
+    if (this.tooMany.push({ transport, share }) === 1) this.time.afterReading(this.admitTooMany)
+  }
+
+  private readonly admitTooMany = (): void => {
+    for (const { share, transport } of this.tooMany.splice(0)) {
+      const fits = !this.closed && (!this.isOneTooMany(share) || this.dropOne(share))
+      if (fits || (!this.closed && this.all.size < this.most + mostRefused)) this.letIn(transport, share, fits)
+      else {
+        this.shares.leave(share)
+        transport.destroy()
+      }
     }
+  }
+
+  private isOneTooMany(share: Share | undefined): boolean {
+    return this.all.size >= this.most || this.hasTooMany(share)
+  }
+
+  private hasTooMany(share: Share | undefined): boolean {
+    return share !== undefined && share.connections > this.mostOfOne
+  }
+
+  private letIn(transport: Transport, share: Share | undefined, fits: boolean): void {
     const connection = this.reception.begin(transport)
     connection.addressShare = share
     this.all.add(connection)
@@ -179,10 +202,11 @@ export class Admission {
   /** Looks after those that wait. */
   look(now: number): void {
     this.insist(now)
-    for (let made = 0; made < mostInLook && this.isCrowded && this.makeRoomForAny(now); made++);
+    let made = 0
+    while (made < mostInLook && this.isCrowded && this.makeRoomForAny(now)) made++
     this.lookForCrowd(now)
     const over = this.time.now()
-    this.mayLookAt = over + restOfLook * (over - now)
+    this.mayLookAt = made === 0 ? now + vainPause : over + restOfLook * (over - now)
   }
 
   /** When to look after them again; `Infinity` where nobody is to make room. */
@@ -303,8 +327,9 @@ export class Admission {
   // Ends a connection at once: one that was told its last, that waits without a request, that wastes a place without
   // having asked anything, whose body is yet to come, or else that has waited with its request for long. One that is new is
   // none of these: to close it would reset it under its request.
-  private dropOne(share: Share | undefined): boolean {
+  private dropOne(newcomer: Share | undefined): boolean {
     const now = this.time.now()
+    const share = this.hasTooMany(newcomer) ? newcomer : undefined
     const fits = (connection: Session): boolean => share === undefined || connection.addressShare === share
     const found = this.wasters.take(now, { ...parting, key: `parting ${share?.name}`, fits }) ??
       firstOf(this.silent, (connection) => now - connection.quietSince >= arrival && fits(connection)) ??

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest"
 import { askWell, inWords, kinds, mixtures, SlowClients } from "./crowdClients.js"
 import { doors } from "./crowdDoors.js"
 
-const limits = { connections: 20, waitingConnections: 40, handshakes: 20 }
+const limits = { connections: 20, waitingConnections: 40, handshakes: 40 }
 const rows = [...Object.keys(kinds).map((name) => [name]), ...mixtures]
 
 describe.each(Object.entries(doors))("slow clients at the door %s do not keep the places", (_, serve) => {
