@@ -42,14 +42,14 @@ const mostRefused = 256
 /** For so many is room made in one look, so that who comes meanwhile need not wait for all of it. */
 const mostInLook = 32
 /** So many times as long as a look has taken, who waits is left waiting: who comes is to find the server free. */
-const restOfLook = 2
+const restOfLook = 0
 /** Milliseconds after a look in which nobody was found who is to make room. */
 const vainPause = 100
 /**
  * Milliseconds for each that is given the place of another before its request is whole, and of which it has so much ahead: to
  * begin a request that goes nowhere, and to end it, costs more than to answer one.
  */
-const begunPause = 5
+const begunPause = 20
 const begunAhead = 160
 
 /**
