@@ -41,13 +41,11 @@ const arrival = 50
 const mostRefused = 256
 /** For so many is room made in one look, so that who comes meanwhile need not wait for all of it. */
 const mostInLook = 32
-/** So many times as long as a look has taken, who waits is left waiting: who comes is to find the server free. */
-const restOfLook = 0
 /** Milliseconds after a look in which nobody was found who is to make room. */
 const vainPause = 100
 /**
- * Milliseconds for each that is given the place of another before its request is whole, and of which it has so much ahead: to
- * begin a request that goes nowhere, and to end it, costs more than to answer one.
+ * Milliseconds for each request that is begun before it is whole in the place of one that was begun, and of which there may be
+ * so many ahead: to begin a request that goes nowhere, and to end it, costs more than to answer one.
  */
 const begunPause = 20
 const begunAhead = 160
@@ -205,8 +203,7 @@ export class Admission {
     let made = 0
     while (made < mostInLook && this.isCrowded && this.makeRoomForAny(now)) made++
     this.lookForCrowd(now)
-    const over = this.time.now()
-    this.mayLookAt = made === 0 ? now + vainPause : over + restOfLook * (over - now)
+    this.mayLookAt = made === 0 ? now + vainPause : now
   }
 
   /** When to look after them again; `Infinity` where nobody is to make room. */
@@ -295,30 +292,32 @@ export class Admission {
   }
 
   private makeRoomFor(whole: boolean, share: Share | undefined, now: number): boolean {
-    if (whole) return this.makeRoom(share, now)
+    if (whole) return this.makeRoom(share, now, Waste.Turn)
+    // who has no request under way costs little to end
+    if (this.makeRoom(share, now, Waste.Head)) return true
     const until = Math.max(this.begunUntil, now - begunAhead) + begunPause
-    if (until > now || !this.makeRoom(share, now)) return false
+    if (until > now || !this.makeRoom(share, now, Waste.Turn)) return false
     this.begunUntil = until
     return true
   }
 
   // Takes a place from who wastes it most: of its own address where that has its share, else of one that has more than that,
   // else of any.
-  private makeRoom(share: Share | undefined, now: number): boolean {
+  private makeRoom(share: Share | undefined, now: number, to: Waste): boolean {
     const wasting = share !== undefined && share.places >= this.mostPlaces
-      ? this.worst(now, `own ${share.name}`, (connection) => connection.addressShare === share)
-      : this.worst(now, "greedy", this.isGreedy) ?? this.worst(now, "all", anybody)
+      ? this.worst(now, to, `own ${share.name}`, (connection) => connection.addressShare === share)
+      : this.worst(now, to, "greedy", this.isGreedy) ?? this.worst(now, to, "all", anybody)
     if (wasting === undefined) return false
     this.yielding.set(wasting, now)
     wasting.makeRoom()
     return true
   }
 
-  private worst(now: number, key: string, isMeant: (connection: Session) => boolean): Session | undefined {
+  private worst(now: number, to: Waste, key: string, isMeant: (connection: Session) => boolean): Session | undefined {
     return this.wasters.take(now, {
-      key,
+      key: `${key} ${to}`,
       from: Waste.Idle,
-      to: Waste.Turn,
+      to,
       patience,
       fits: (connection) => connection.standing === "Placed" && !this.yielding.has(connection) && isMeant(connection)
     })

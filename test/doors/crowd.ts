@@ -2,7 +2,7 @@
  * More slow clients than there are places, of one kind at a time or of two, and good ones among them: how many of these are
  * answered within two seconds?
  *
- *   npx tsx test/crowd.ts [kind[+kind]] [slow clients] [seconds] [door]      default: all, 2200, 10, both; exits 1 below 99 %
+ *   npx tsx test/doors/crowd.ts [kind[+kind]] [slow clients] [seconds] [door]      default: all, 2200, 10, both; exits 1 below 99 %
  *
  * `slow` in the environment is the address that slow clients come from, `good` that of the good ones (both 127.0.0.1); `node`
  * has options for the server's process, such as `--cpu-prof`. Slow clients, good ones and the server are processes of their
@@ -10,11 +10,11 @@
  */
 import * as os from "node:os"
 import * as path from "node:path"
+import { Program } from "../utils/processes.js"
 import { askWell, inWords, type Kind, kinds, mixtures, pause, SlowClients } from "./crowdClients.js"
 import { doors, isDoor } from "./crowdDoors.js"
-import { Program } from "./utils/processes.js"
 
-const root = path.dirname(import.meta.dirname)
+const root = path.resolve(import.meta.dirname, "../..")
 const from = { slow: process.env.slow ?? "127.0.0.1", good: process.env.good ?? "127.0.0.1" }
 
 const kindsOf = (name: string): ReadonlyArray<Kind> => name.split("+").map((each) => kinds[each])

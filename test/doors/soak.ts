@@ -554,11 +554,16 @@ const mebibytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} 
 export const doors = { "plain TypeScript": plain, "Effect": effect } as const
 
 if (process.argv[1] === import.meta.filename) {
-  const minutes = Number(process.argv[2] ?? 1)
-  if (!(minutes > 0)) throw new Error(`minutes, such as 5; not ${process.argv[2]}`)
-  for (const [name, door] of Object.entries(doors)) {
-    const { holds, text } = await soak(name, door, minutes * 30, Date.now())
-    console.log(`${text}\n`)
+  // there from the beginning: where they are pipes they count as handles
+  const { stderr, stdout } = process
+  const [given = "1", door, seed = String(Date.now())] = process.argv.slice(2)
+  const minutes = Number(given)
+  if (!(minutes > 0)) throw new Error(`minutes, such as 5; not ${given}`)
+  const meant = Object.entries(doors).filter(([name]) => door === undefined || name === door)
+  if (meant.length === 0) throw new Error(`${Object.keys(doors).join(" or ")}; not ${door}`)
+  for (const [name, begin] of meant) {
+    const { holds, text } = await soak(name, begin, minutes * 30, Number(seed))
+    ;(holds ? stdout : stderr).write(`${text}\n\n`)
     if (!holds) process.exitCode = 1
   }
 }

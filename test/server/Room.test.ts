@@ -34,6 +34,7 @@ const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) =
       const answer = (): void => void exchange.respond({ status: 200, fields: [] }, "hello")
       if (exchange.request.target === "/work") working.push(answer)
       else if (exchange.request.target === "/taken") exchange.takeOver()
+      else if (exchange.request.target === "/upload") exchange.body.wait(answer)
       else answer()
     })
     const { connect } = yield* MemoryListener.MemoryListener
@@ -259,16 +260,17 @@ describe("when there is no room", () => {
         finish()
       })))
 
-  it.scoped("requests whose bodies are awaited are given the places of others one after the other", () =>
+  it.scoped("requests whose bodies are awaited are given the places of others like them one after the other", () =>
     scene({ connections: 60 }, ({ connectNow, pass }) =>
       Effect.gen(function*() {
-        const idle = yield* Effect.replicateEffect(connectNow, 60)
-        for (const client of idle) client.send(get())
-        yield* pass(0)
+        const upload = "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+        const stalled = yield* Effect.replicateEffect(connectNow, 60)
+        for (const client of stalled) client.send(upload)
+        yield* pass(2)
         const counts: Array<number> = []
-        const count = (): unknown => counts.push(idle.filter(({ ended }) => ended).length)
+        const count = (): unknown => counts.push(stalled.filter(({ received }) => received > 0).length)
         const uploads = yield* Effect.replicateEffect(connectNow, 50)
-        for (const client of uploads) client.send("POST /work HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        for (const client of uploads) client.send(upload)
         yield* pass(0)
         count()
         // who has asked all is not to wait for them
@@ -279,7 +281,20 @@ describe("when there is no room", () => {
         yield* pass(1)
         count()
         for (const client of [...uploads, ...whole]) client.reset()
-        expect(counts).toEqual([32, 37, 55])
+        expect(counts).toEqual([8, 13, 55])
+      })))
+
+  it.scoped("requests whose bodies are awaited are given all places where nothing is under way", () =>
+    scene({ connections: 60 }, ({ connectNow, pass }) =>
+      Effect.gen(function*() {
+        const idle = yield* Effect.replicateEffect(connectNow, 60)
+        for (const client of idle) client.send(get())
+        yield* pass(0)
+        const uploads = yield* Effect.replicateEffect(connectNow, 50)
+        for (const client of uploads) client.send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        yield* pass(0)
+        for (const client of uploads) client.reset()
+        expect(idle.filter(({ ended }) => ended).length).toBe(50)
       })))
 
   it.scoped("connections that were taken over keep theirs: who comes is told so in time", () =>

@@ -17,6 +17,7 @@ const programs = [
   "node/inheritor",
   "node/resumed",
   "doors/restarted",
+  "doors/soak",
   "doors/unhandled"
 ] as const
 

@@ -10,7 +10,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { listen, server, type ServerOptions, wrapTls } from "tsgi"
 import { TsgiHttpServer } from "tsgi/effect"
-import { makeCertificate } from "./eventlet/certificate.js"
+import { makeCertificate } from "../utils/certificate.js"
 
 const large = Buffer.alloc(65_536, "l")
 const pieces = 512
