@@ -17,7 +17,8 @@ import { type App, listen, server } from "tsgi"
 import { WebSocketServer } from "ws"
 import { isMain, port, run } from "./serve.js"
 
-const sockets = new WebSocketServer({ noServer: true })
+// one message in a tick: a client may have sent thousands, and others are to have their turns
+const sockets = new WebSocketServer({ noServer: true, allowSynchronousEvents: false })
 
 const app: App = (env, startResponse) => {
   if (env.HTTP_UPGRADE?.toLowerCase() !== "websocket") {
