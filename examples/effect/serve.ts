@@ -5,13 +5,8 @@
 import type { HttpServerError } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
 import { type ConfigError, Console, Effect, Layer } from "effect"
-import { fileURLToPath } from "node:url"
 
-/** The port to listen on: `PORT`, or 8090. */
-export const port = Number(process.env.PORT ?? 8090)
-
-/** Is this the program that was started? Otherwise the command serves its default export. */
-export const isMain = (url: string): boolean => process.argv[1] === fileURLToPath(url)
+export { isMain, port } from "../serve.js"
 
 /** Serves until a signal comes. When nothing can be served, one line says why, and the exit code is 1. */
 export const run = (server: Layer.Layer<never, HttpServerError.ServeError | ConfigError.ConfigError>): void =>

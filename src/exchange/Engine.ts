@@ -9,8 +9,7 @@ import type { FieldPairs } from "../protocol/responseHead.js"
 import type { Clock } from "./Clock.js"
 import type { Config } from "./Config.js"
 import type { Outcome } from "./Outcome.js"
-import type { HookFiberRefs } from "./PostHook.js"
-import type { PostHook } from "./PostHook.js"
+import type { HookFiberRefs, PostHook } from "./PostHook.js"
 import type { InterimError } from "./ServerError.js"
 
 /**

@@ -1,6 +1,6 @@
 /**
- * A connection that was taken over. Its peer has `timeouts.write` for
- * each piece of what its new owner writes. While nothing waits for the kernel, nothing is awaited.
+ * A connection that was taken over. Its peer has `timeouts.write` for each piece of what its new owner writes. While nothing
+ * waits for the kernel, nothing is awaited.
  *
  * @since 0.2.0
  */

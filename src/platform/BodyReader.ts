@@ -7,9 +7,9 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { ServerLimits } from "../exchange/Config.js"
 import type { Exchange } from "../exchange/Exchange.js"
 import { BodyError, tooLargeWhole } from "../exchange/ServerError.js"
+import type { Bound } from "../server/readBound.js"
 
 const ended: Effect.Effect<never, Option.Option<never>> = Effect.fail(Option.none())
 
@@ -37,42 +37,6 @@ export const stream = (exchange: Exchange): Stream.Stream<Uint8Array, BodyError>
  */
 export const arrival = (exchange: Exchange): Effect.Effect<void> =>
   Effect.async<void>((resume) => Effect.sync(exchange.body.wait(() => resume(Effect.void))))
-
-/**
- * Bytes that one kind of reading may take, and what lifts that bound.
- *
- * @since 0.2.0
- * @category models
- */
-export interface Bound {
-  readonly most: number
-  readonly lift: string
-}
-
-/**
- * What becomes of a body: it stays as it is, or a parser makes more of it.
- *
- * @since 0.2.0
- * @category models
- */
-export type Reading = "whole" | "parsed"
-
-/**
- * The bound of the server's limits, or of `maxBufferedBody` in their place.
- *
- * @since 0.2.0
- * @category accessors
- */
-export const boundOf = (
-  reading: Reading,
-  { parsedBody, wholeBody }: ServerLimits,
-  maxBufferedBody: number | undefined
-): Bound => {
-  if (maxBufferedBody !== undefined) return { most: maxBufferedBody, lift: "maxBufferedBody" }
-  return reading === "parsed" && parsedBody < wholeBody
-    ? { most: parsedBody, lift: "limits.parsedBody" }
-    : { most: wholeBody, lift: "limits.wholeBody" }
-}
 
 /**
  * Reads a body whole, once: who asks again gets the same bytes.

@@ -28,8 +28,9 @@ import type { AbortReason, Outcome } from "../exchange/Outcome.js"
 import { responseErrorFrom } from "../exchange/ServerError.js"
 import type { HeadDraft } from "../protocol/responseHead.js"
 import { LazyScope } from "../server/LazyScope.js"
+import { type Bound, boundOf, type Reading } from "../server/readBound.js"
 import { SocketScope } from "../server/SocketScope.js"
-import { type Bound, boundOf, type Reading, WholeBody } from "./BodyReader.js"
+import { WholeBody } from "./BodyReader.js"
 import { interruptorId, noResponse, recordFailure, settledWith, trueExit } from "./exits.js"
 import type { FormLimits } from "./FormLimits.js"
 import { ejectedScopes, hasChildren, isInterruptible } from "./internal.js"
@@ -95,7 +96,10 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   }
 
   bound(reading: Reading): Bound {
-    return boundOf(reading, this.exchange.config.limits, this.served.maxBufferedBody)
+    const { maxBufferedBody } = this.served
+    return maxBufferedBody === undefined
+      ? boundOf(reading, this.exchange.config.limits)
+      : { most: maxBufferedBody, lift: "maxBufferedBody" }
   }
 
   get forms(): FormLimits {

@@ -28,6 +28,7 @@ import { setImmediate } from "node:timers"
 import type { Exchange } from "../exchange/Exchange.js"
 import { BodyError } from "../exchange/ServerError.js"
 import { formSlices } from "../protocol/formSlices.js"
+import type { Bound, Reading } from "../server/readBound.js"
 import * as BodyReader from "./BodyReader.js"
 import type { FormLimits } from "./FormLimits.js"
 import * as FormReader from "./FormReader.js"
@@ -46,7 +47,7 @@ export interface RequestCall {
   readonly headers: Headers.Headers
   readonly body: BodyReader.WholeBody
   /** What may be read whole, and what parsed, where no `MaxBodySize` is provided. */
-  readonly bound: (reading: BodyReader.Reading) => BodyReader.Bound
+  readonly bound: (reading: Reading) => Bound
   readonly forms: FormLimits
   readonly upgrade: (request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop. */
@@ -197,11 +198,11 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     }
   }
 
-  private textOf(reading: BodyReader.Reading): Effect.Effect<string, RequestError> {
+  private textOf(reading: Reading): Effect.Effect<string, RequestError> {
     return Effect.map(this.bytes(reading), decode)
   }
 
-  private bytes(reading: BodyReader.Reading): Effect.Effect<Uint8Array, RequestError> {
+  private bytes(reading: Reading): Effect.Effect<Uint8Array, RequestError> {
     return Effect.contextWithEffect((context: Context.Context<never>) =>
       Effect.mapError(
         this.call.body.read(givenBound(context) ?? this.call.bound(reading)),
@@ -238,7 +239,7 @@ const nextTick = Effect.async<void>((resume) => {
 })
 
 // The default is not put into the context of the app: there it would bound forms, which go to disk, as well.
-const givenBound = (context: Context.Context<never>): BodyReader.Bound | undefined =>
+const givenBound = (context: Context.Context<never>): Bound | undefined =>
   context.unsafeMap.has(IncomingMessage.MaxBodySize.key)
     ? {
       most: Option.match(Context.get(context, IncomingMessage.MaxBodySize), { onNone: () => Infinity, onSome: Number }),

@@ -319,7 +319,7 @@ export class Admission {
       from: Waste.Idle,
       to,
       patience,
-      fits: (connection) => connection.standing === "Placed" && !this.yielding.has(connection) && isMeant(connection)
+      fits: (connection) => connection.standing === "Placed" && isMeant(connection)
     })
   }
 

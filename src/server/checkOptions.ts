@@ -84,7 +84,7 @@ const checkTable = (
   { argument = "options", noObject = "must be an object", path, unchecked = [], unknown }: Wording,
   paths: () => ReadonlyArray<string>
 ): void => {
-  if (!Predicate.isRecord(given) || Array.isArray(given)) {
+  if (!Predicate.isRecord(given)) {
     throw new OptionError({ option: path ?? argument, description: `${noObject}; it is ${shown(given)}` })
   }
   const at = path === undefined ? "" : `${path}.`

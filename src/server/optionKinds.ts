@@ -81,10 +81,7 @@ export const oneOf = (...values: ReadonlyArray<unknown>): Option => ({
  * @since 0.2.0
  * @category constructors
  */
-export const record: Option = {
-  meant: "an object",
-  accepts: (given) => Predicate.isRecord(given) && !Array.isArray(given)
-}
+export const record: Option = { meant: "an object", accepts: Predicate.isRecord }
 
 /**
  * @since 0.2.0

@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer"
 import { setImmediate } from "node:timers"
 import { tooLargeWhole } from "../exchange/ServerError.js"
 import { formSlices } from "../protocol/formSlices.js"
+import { boundOf, type Reading } from "../server/readBound.js"
 import type { WholeLimits } from "./Input.js"
 
 type Read = "arrayBuffer" | "blob" | "clone" | "formData" | "json" | "text"
@@ -46,15 +47,15 @@ const constructor = (): Make => {
     }
 
     override async text(): Promise<string> {
-      return this.#readable ? decoder.decode(await this.#whole()) : super.text()
+      return this.#readable ? decoder.decode(await this.#read("whole")) : super.text()
     }
 
     override async json(): Promise<unknown> {
-      return this.#readable ? JSON.parse(decoder.decode(await this.#parsed())) : super.json()
+      return this.#readable ? JSON.parse(decoder.decode(await this.#read("parsed"))) : super.json()
     }
 
     override async arrayBuffer(): Promise<ArrayBuffer> {
-      return this.#readable ? copyOf(await this.#whole()).buffer : super.arrayBuffer()
+      return this.#readable ? copyOf(await this.#read("whole")).buffer : super.arrayBuffer()
     }
 
     async bytes(): Promise<Uint8Array> {
@@ -62,13 +63,13 @@ const constructor = (): Make => {
     }
 
     override async blob(): Promise<Blob> {
-      return this.#readable ? new Blob([await this.#whole()], { type: this.#type }) : super.blob()
+      return this.#readable ? new Blob([await this.#read("whole")], { type: this.#type }) : super.blob()
     }
 
     override async formData(): ReturnType<Request["formData"]> {
       if (!this.#readable) return super.formData()
       const urlencoded = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(this.#type)
-      const bytes = await (urlencoded ? this.#parsed() : this.#whole())
+      const bytes = await this.#read(urlencoded ? "parsed" : "whole")
       if (urlencoded) return formOf(bytes.toString())
       return new Response(bytes, { headers: { "Content-Type": this.#type } }).formData()
     }
@@ -86,16 +87,8 @@ const constructor = (): Make => {
       return this.headers.get("Content-Type") ?? ""
     }
 
-    #whole(): Promise<Buffer> {
-      return this.#read(this.#limits.wholeBody, "limits.wholeBody")
-    }
-
-    #parsed(): Promise<Buffer> {
-      const { parsedBody, wholeBody } = this.#limits
-      return parsedBody < wholeBody ? this.#read(parsedBody, "limits.parsedBody") : this.#whole()
-    }
-
-    async #read(most: number, lift: string): Promise<Buffer> {
+    async #read(reading: Reading): Promise<Buffer> {
+      const { lift, most } = boundOf(reading, this.#limits)
       const { body, headers } = this
       // beside a transfer coding a length does not count (RFC 9112, 6.3)
       if (!headers.has("Transfer-Encoding") && Number(headers.get("Content-Length")) > most) {

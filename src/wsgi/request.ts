@@ -3,11 +3,12 @@
  *
  * @since 0.2.0
  */
-import * as Predicate from "effect/Predicate"
 import { setImmediate } from "node:timers"
 import type { Outcome } from "../exchange/Outcome.js"
 import { OptionError } from "../exchange/ServerError.js"
-import { kindOf, noSuchOption } from "../server/OptionNames.js"
+import { checkOptions, type Option } from "../server/checkOptions.js"
+import { anything } from "../server/optionKinds.js"
+import { kindOf } from "../server/OptionNames.js"
 import { make as makeMemory } from "../testing/Memory.js"
 import type { MemoryOptions } from "../testing/MemoryTransport.js"
 import { bodyOf, hasBody } from "../testing/wireBody.js"
@@ -147,38 +148,30 @@ const checkAsking = (input: unknown, asking: unknown): void => {
       description: `must be a path, such as "/", or a URL; it is ${kindOf(input)}`
     })
   }
-  if (!Predicate.isRecord(asking)) {
-    throw new OptionError({
-      option: "init",
-      description: `must be an object, such as { method: "POST" }; it is ${kindOf(asking)}`
-    })
-  }
-  for (const option of Object.keys(asking)) {
-    if (!known.includes(option)) throw new OptionError({ option, description: noSuchOption(option, known) })
-  }
+  checkOptions(asking, table, { argument: "init", noObject: "must be an object, such as { method: \"POST\" }" })
 }
 
 const names = {
-  body: true,
-  connection: true,
-  credentials: true,
-  dispatcher: true,
-  duplex: true,
-  headers: true,
-  integrity: true,
-  keepalive: true,
-  method: true,
-  mode: true,
-  redirect: true,
-  referrer: true,
-  referrerPolicy: true,
-  server: true,
-  signal: true,
-  trailers: true,
-  window: true
-} satisfies Record<keyof TestRequestInit, true>
-// those that Node's types leave out
-const known = [...Object.keys(names), "cache", "priority"]
+  body: anything,
+  connection: anything,
+  credentials: anything,
+  dispatcher: anything,
+  duplex: anything,
+  headers: anything,
+  integrity: anything,
+  keepalive: anything,
+  method: anything,
+  mode: anything,
+  redirect: anything,
+  referrer: anything,
+  referrerPolicy: anything,
+  server: anything,
+  signal: anything,
+  trailers: anything,
+  window: anything
+} satisfies Record<keyof TestRequestInit, Option>
+// Node's types leave the last two out
+const table = { ...names, cache: anything, priority: anything }
 
 const pairsOf = (given: HeaderPairs | Readonly<Record<string, string>>): Array<[string, string]> =>
   (isPairs(given) ? Array.from(given) : Object.entries(given)).map(([name, value]) => [name, value])

@@ -1,9 +1,8 @@
 /** `tsgi serve` as a process, asked from outside. */
-import { once } from "node:events"
 import * as fs from "node:fs"
 import * as http from "node:http"
-import * as net from "node:net"
 import * as path from "node:path"
+import { freePort } from "../utils/ports.js"
 import type { Ended, Program } from "../utils/processes.js"
 import type { Product } from "./Product.js"
 
@@ -12,6 +11,9 @@ export interface Answer {
   readonly headers: http.IncomingHttpHeaders
   readonly body: string
 }
+
+/** The flag of servers whose lines nobody reads. */
+export const quiet = "--access-log none"
 
 /** One request on a connection of its own. */
 export const ask = (options: http.RequestOptions): Promise<Answer> =>
@@ -26,14 +28,6 @@ export const ask = (options: http.RequestOptions): Promise<Answer> =>
     request.once("error", reject)
     request.end()
   })
-
-export const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === "object" && address !== null ? address.port : 0
-}
 
 export interface Worker {
   readonly slot: number

@@ -3,12 +3,12 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import * as tls from "node:tls"
 import { generate } from "selfsigned"
+import { freePort } from "../utils/ports.js"
 import { installed, Program } from "../utils/processes.js"
+import { counts, parse } from "../utils/prometheus.js"
 import type { Check } from "./Check.js"
 import { found, unseen, until } from "./Check.js"
-import { ask, freePort, Served } from "./Served.js"
-
-const quiet = "--access-log none"
+import { ask, quiet, Served } from "./Served.js"
 
 // Node has no datagram sockets of unix; systemd-notify waits until the descriptor that it sends last is closed.
 const listensForNotes = `
@@ -150,21 +150,15 @@ const workerSchema = [
   "handles"
 ]
 
-/** Values of the counters by their names and labels. */
-const countersOf = (text: string): ReadonlyMap<string, number> => {
-  const names = new Set([...text.matchAll(/^# TYPE (\S+) counter$/gm)].map(([, name]) => name))
-  return new Map(
-    [...text.matchAll(/^([^#\s{]+)(\{.*\})? (\S+)$/gm)].filter(([, name]) => names.has(name))
-      .map(([, name, labels = "", value]) => [name + labels, Number(value)] as const)
-  )
+/** Why a reader would refuse it. */
+const malformed = (text: string): ReadonlyArray<string> => {
+  try {
+    parse(text)
+    return []
+  } catch (error) {
+    return [String(error)]
+  }
 }
-
-/** What is no line of the text format: a comment, or a name, labels and a number. */
-const malformed = (text: string): ReadonlyArray<string> =>
-  text.split("\n").filter((line) =>
-    line !== "" && !/^# (HELP|TYPE) [a-zA-Z_:][\w:]* .+$/.test(line) &&
-    !/^[a-zA-Z_:][\w:]*(\{([a-zA-Z_]\w*="([^"\\]|\\.)*",?)*\})? (\+Inf|NaN|-?[\d.]+(e[+-]?\d+)?)$/.test(line)
-  )
 
 const A21: Check = {
   claim: "the control socket tells status, metrics and health; counters never fall over ten reloads and three kills",
@@ -200,7 +194,7 @@ const A21: Check = {
     const watching = (async () => {
       let last: ReadonlyMap<string, number> = new Map()
       while (!over) {
-        const now = countersOf((await served.ctl("/metrics")).body)
+        const now = counts(parse((await served.ctl("/metrics")).body))
         for (const [name, value] of last) {
           if ((now.get(name) ?? -1) < value) fallen ??= `${name} fell from ${value} to ${now.get(name)}`
         }

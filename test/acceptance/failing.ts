@@ -4,9 +4,7 @@ import type { Check } from "./Check.js"
 import { found, seconds, until } from "./Check.js"
 import { Probe } from "./Probe.js"
 import { wrk } from "./reloading.js"
-import { ask, cpuOf, isThere, Served } from "./Served.js"
-
-const quiet = "--access-log none"
+import { ask, cpuOf, isThere, quiet, Served } from "./Served.js"
 
 const A6: Check = {
   claim: "kill -9 of a worker loses at most what it had in hand, and it is back within 1.5 s",

@@ -5,9 +5,7 @@ import { saying } from "./apps.js"
 import type { Asked, Check, Found } from "./Check.js"
 import { found, seconds, until } from "./Check.js"
 import { type Mode, Probe } from "./Probe.js"
-import { childrenOf, Served, statOf } from "./Served.js"
-
-const quiet = "--access-log none"
+import { childrenOf, quiet, Served, statOf } from "./Served.js"
 
 /** Reloads under one kind of load; nothing may be lost. */
 const underLoad = async (

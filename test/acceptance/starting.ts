@@ -1,10 +1,11 @@
 /** A1, A15, A24 to A26: how it starts, and what it says to who mistypes. */
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { freePort } from "../utils/ports.js"
 import type { Check } from "./Check.js"
 import { found, seconds, timed, until } from "./Check.js"
 import type { Product } from "./Product.js"
-import { ask, childrenOf, freePort, Served } from "./Served.js"
+import { ask, childrenOf, Served } from "./Served.js"
 
 const answers = (port: number) => async (): Promise<boolean> => (await ask({ port })).body.startsWith("Hello, World!")
 

@@ -1,11 +1,10 @@
 /** A11 to A13, A20: how it stops. */
+import { freePort } from "../utils/ports.js"
 import { installed } from "../utils/processes.js"
 import type { Check } from "./Check.js"
 import { found, seconds, timed, unseen, until } from "./Check.js"
 import type { Product } from "./Product.js"
-import { type Answer, ask, childrenOf, freePort, isThere, Served } from "./Served.js"
-
-const quiet = "--access-log none"
+import { type Answer, ask, childrenOf, isThere, quiet, Served } from "./Served.js"
 
 /** Twenty requests of two seconds each, and a TERM while they run. */
 const gracefully = async (served: Served, term: () => void): Promise<ReadonlyArray<readonly [string, boolean]>> => {

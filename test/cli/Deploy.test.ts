@@ -6,12 +6,12 @@
 import { once } from "node:events"
 import * as fs from "node:fs"
 import * as http from "node:http"
-import * as net from "node:net"
 import * as path from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { WebSocket } from "ws"
 import { parseAllDocuments } from "yaml"
+import { freePorts } from "../utils/ports.js"
 import { installed, Program, run } from "../utils/processes.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 
@@ -43,17 +43,6 @@ beforeAll(async () => {
   write(folder, "app.mjs", app)
 })
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
-
-const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, "127.0.0.1"))
-  await Promise.all(servers.map((server) => once(server, "listening")))
-  const ports = servers.map((server) => {
-    const address = server.address()
-    return address === null || typeof address === "string" ? 0 : address.port
-  })
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
-}
 
 /** Not the address that a proxy has. */
 const client = "127.0.0.2"

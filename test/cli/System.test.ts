@@ -5,6 +5,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { freePort } from "../utils/ports.js"
 import { installed, Program, run } from "../utils/processes.js"
 import { connect } from "../utils/sockets.js"
 import { folderWithCommand, write } from "./command.js"
@@ -91,7 +92,7 @@ describe("the command", { timeout: 90_000 }, () => {
   })
 
   const bash = installed("bash")
-  it.skipIf(bash === undefined)("completes verbs and flags in bash", async () => {
+  it.skipIf(bash === undefined)("completes verbs and flags in bash (skipped without bash)", async () => {
     const completed = `source <(${process.execPath} dist/cli.js completions bash)
 complete -p tsgi
 line() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); $(complete -p tsgi | sed 's/.*-F \\([^ ]*\\) .*/\\1/') "$1"; echo "\${COMPREPLY[@]}"; }
@@ -104,34 +105,25 @@ line tsgi rel`
   })
 
   const activate = installed("systemd-socket-activate")
-  it.skipIf(activate === undefined)("serves on a socket that it was started with", async () => {
-    write(folder, "app.mjs", app("activated"))
-    const { port } = await free()
-    await using program = new Program(
-      activate ?? "",
-      [
-        ...["-l", `127.0.0.1:${port}`, process.execPath, path.join(folder, "dist/cli.js")],
-        ..."serve app.mjs -w 2 --settle 0s --control none --access-log none".split(" ")
-      ],
-      { cwd: folder }
-    )
-    await program.line(/Listening on/)
-    // who comes first has it started, and waits in the system
-    expect(await get(port)).toBe("activated")
-    await program.line(/listening on http:fd:3/)
-    program.kill("SIGTERM")
-    expect(await program.ended).toMatchObject({ code: 0 })
-  })
+  it.skipIf(activate === undefined)(
+    "serves on a socket that it was started with (skipped without systemd)",
+    async () => {
+      write(folder, "app.mjs", app("activated"))
+      const port = await freePort()
+      await using program = new Program(
+        activate ?? "",
+        [
+          ...["-l", `127.0.0.1:${port}`, process.execPath, path.join(folder, "dist/cli.js")],
+          ..."serve app.mjs -w 2 --settle 0s --control none --access-log none".split(" ")
+        ],
+        { cwd: folder }
+      )
+      await program.line(/Listening on/)
+      // who comes first has it started, and waits in the system
+      expect(await get(port)).toBe("activated")
+      await program.line(/listening on http:fd:3/)
+      program.kill("SIGTERM")
+      expect(await program.ended).toMatchObject({ code: 0 })
+    }
+  )
 })
-
-/** A port that nobody had a moment ago. */
-const free = async (): Promise<{ readonly port: number }> => {
-  const { createServer } = await import("node:net")
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => typeof address === "object" && address !== null ? resolve(address) : reject(new Error("none")))
-    })
-  })
-}

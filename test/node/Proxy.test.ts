@@ -15,12 +15,13 @@ import * as os from "node:os"
 import * as path from "node:path"
 import * as Tls from "node:tls"
 import { promisify } from "node:util"
-import { type Address, type App, bind, listen, type ListenOptions, type ServerOptions, wrapTls } from "tsgi"
+import { type Address, type App, listen, type ListenOptions, type ServerOptions, wrapTls } from "tsgi"
 import { TrustedProxies, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { afterAll, describe, expect, it } from "vitest"
 import { ProxyHeaders } from "../../src/node/ProxyHeaders.js"
 import { makeCertificate } from "../utils/certificate.js"
+import { freePort } from "../utils/ports.js"
 import { installed, Program } from "../utils/processes.js"
 import { ipv6, version2 } from "../utils/proxyHeader.js"
 import { get, type Served, withServer } from "../wsgi/fixture.js"
@@ -344,12 +345,6 @@ describe.skipIf(curl === undefined)("curl --haproxy-protocol (skipped where it i
 })
 
 describe.skipIf(haproxy === undefined)("HAProxy (skipped where it is not installed)", () => {
-  const freePort = async (): Promise<number> => {
-    const socket = await bind()
-    socket.close()
-    return socket.address._tag === "Tcp" ? socket.address.port : 0
-  }
-
   it.each([
     ["send-proxy", "v1"],
     ["send-proxy-v2 proxy-v2-options unique-id,crc32c,authority", "v2"]

@@ -23,6 +23,7 @@ import { forkScopeOverride, isOver, isStep, runStep, stateOf } from "../../src/s
 import { LazyScope } from "../../src/server/LazyScope.js"
 import * as Posthooks from "../../src/server/Posthooks.js"
 import { turns } from "../utils/Journal.js"
+import { sent } from "./fixture.js"
 
 type Running = Fiber.RuntimeFiber<unknown, unknown>
 
@@ -42,17 +43,6 @@ const started = async (effect: Effect.Effect<unknown, unknown>): Promise<Running
   await turns(2)
   return fiber
 }
-
-const outcome = {
-  _tag: "Sent",
-  status: 200,
-  bodyBytes: 0,
-  wireBytes: 0,
-  interimResponses: 0,
-  startTime: 0,
-  firstByteTime: 0,
-  endTime: 0
-} as const
 
 describe("Effect's", () => {
   it("_op and effect_instruction_i0 tell a single synchronous step", () => {
@@ -80,14 +70,14 @@ describe("Effect's", () => {
       const seen: Array<string> = []
       const step = without(Effect.sync(() => seen.push("ran")), hidden)
       expect(isStep(step)).toBe(false)
-      const rest = Posthooks.make().run(() => step, outcome, () => undefined)
+      const rest = Posthooks.make().run(() => step, sent, () => undefined)
       expect([seen, Effect.isEffect(rest)]).toEqual([[], true])
     }
     expect(isOver(without(Effect.exit(Effect.void), "_op"))).toBe(false)
     const seen: Array<string> = []
     const rest = Posthooks.make().run(
       () => Effect.flatMap(Effect.void, () => Effect.sync(() => seen.push("ran"))),
-      outcome,
+      sent,
       () => undefined
     )
     await Effect.runPromise(rest ?? Effect.void)

@@ -8,24 +8,13 @@ import * as FiberRef from "effect/FiberRef"
 import * as Logger from "effect/Logger"
 import * as Ref from "effect/Ref"
 import * as TestClock from "effect/TestClock"
-import { type Outcome, Posthooks } from "tsgi/effect"
+import { Posthooks } from "tsgi/effect"
 import { Journal, turns } from "../utils/Journal.js"
-import { get, named, serve } from "./fixture.js"
+import { get, named, sent, serve } from "./fixture.js"
 
 class Name extends Context.Reference<Name>()("Name", { defaultValue: () => "none" }) {}
 
 class Failure extends Data.TaggedError("Failure") {}
-
-const sent: Outcome.Outcome = {
-  _tag: "Sent",
-  status: 200,
-  bodyBytes: 0,
-  wireBytes: 0,
-  interimResponses: 0,
-  startTime: 0,
-  firstByteTime: 0,
-  endTime: 0
-}
 
 const wait = Effect.promise(() => turns(20))
 

@@ -16,12 +16,24 @@ import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { Journal } from "../utils/Journal.js"
 import { noting } from "../utils/noting.js"
 
+export { get } from "../utils/serving.js"
+
 export interface Engine {
   readonly running: Server.Running
   readonly connect: () => WireClient
 }
 
-export const get = (path = "/"): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+/** An outcome, where it does not matter which. */
+export const sent: Outcome = {
+  _tag: "Sent",
+  status: 200,
+  bodyBytes: 0,
+  wireBytes: 0,
+  interimResponses: 0,
+  startTime: 0,
+  firstByteTime: 0,
+  endTime: 0
+}
 
 /** Reads the body to its end, then answers its length. */
 export const readBody = (exchange: Exchange): void => {
