@@ -159,7 +159,9 @@ export default Effect.as(Metric.increment(Metric.tagged(orders, "shop", "a \\"b\
     const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
     const [, status] = await program.line(/status at http:\/\/127\.0\.0\.1:(\d+)/)
     await program.line(/info {2}ready in \d+ ms/)
-    const ask = async (): Promise<number> => Number(await (await fetch(`http://127.0.0.1:${port}/`)).text())
+    // a connection of its own: without settling, an idle one ends with the worker that has it
+    const ask = async (): Promise<number> =>
+      Number(await (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" } })).text())
     const read = async () => parse(await (await fetch(`http://127.0.0.1:${status}/metrics`)).text())
     const orders = async (): Promise<number> => totalOf(await read(), "orders")
     let pid = 0
