@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import type { MetricSeries } from "../server/MetricSeries.js"
 import { type ServerMetrics, zero } from "../server/ServerMetrics.js"
 import type { Plan, Reason } from "./Plan.js"
+import { known } from "./upAndDown.js"
 import type { Worker } from "./WorkerProcess.js"
 
 /**
@@ -64,6 +65,8 @@ export interface Facts {
   past: ServerMetrics
   /** Of the apps of workers that are gone: what they have counted. */
   pastSeries: ReadonlyArray<MetricSeries>
+  /** Names of counters that they were seen to let fall. */
+  readonly upAndDown: Set<string>
   /** What TLS session tickets are sealed with. */
   ticketKeys: Uint8Array
 }
@@ -86,5 +89,6 @@ export const make = (plan: Plan, ticketKeys: Uint8Array, startedAt: number, begu
   lackingSince: begun,
   past: zero,
   pastSeries: [],
+  upAndDown: new Set(known),
   ticketKeys
 })

@@ -254,6 +254,7 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
         const exit = yield* Deferred.await(worker.exited)
         facts.workers.delete(worker)
         facts.past = sum([facts.past, { ...worker.beat.metrics, connections: zero.connections }])
+        for (const name of worker.upAndDown) facts.upAndDown.add(name)
         facts.pastSeries = MetricSeries.sum([facts.pastSeries, MetricSeries.lasting(worker.beat.series)])
         if (worker.readyIn === undefined) return
         const now = yield* WorkerProcess.monotonic

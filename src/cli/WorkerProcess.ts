@@ -27,6 +27,7 @@ import {
 } from "./messages.js"
 import type { Patience, Reason, WorkerLimits } from "./Plan.js"
 import { type Child, type ChildExit, type ChildSettings, Spawner } from "./Spawner.js"
+import { fallen } from "./upAndDown.js"
 import { describeTime } from "./values.js"
 
 /**
@@ -61,6 +62,8 @@ export class Worker {
   beat: Beat = noBeat
   interface: Exclude<Interface, "auto"> = "wsgi"
   warnings: ReadonlyArray<string> = []
+  /** Names of its app's counters that have been seen to fall. */
+  readonly upAndDown = new Set<string>()
   /** Requests answered at each of the last beats, oldest first. */
   readonly history: Array<number> = []
   lastBeat: number
@@ -109,6 +112,7 @@ export class Worker {
   }
 
   took(beat: Beat, now: number): void {
+    for (const name of fallen(this.beat.series, beat.series)) this.upAndDown.add(name)
     this.beat = beat
     this.lastBeat = now
     this.hung = false

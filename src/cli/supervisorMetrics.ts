@@ -3,10 +3,11 @@
  *
  * @since 0.2.0
  */
-import { type MetricSeries, ofServer, sum as sumSeries } from "../server/MetricSeries.js"
+import { lasting, type MetricSeries, ofServer, sum as sumSeries } from "../server/MetricSeries.js"
 import { sum } from "../server/ServerMetrics.js"
 import type { Facts } from "./Facts.js"
 import { isReady } from "./Status.js"
+import { asGauges } from "./upAndDown.js"
 import type { WorkerState } from "./WorkerProcess.js"
 
 const states: ReadonlyArray<WorkerState> = ["booting", "ready", "settling", "draining", "hung"]
@@ -19,6 +20,7 @@ const states: ReadonlyArray<WorkerState> = ["booting", "ready", "settling", "dra
  */
 export const seriesOf = (facts: Facts, now: number): ReadonlyArray<MetricSeries> => {
   const workers = [...facts.workers]
+  const upAndDown = new Set([facts, ...workers].flatMap((one) => [...one.upAndDown]))
   const gauge = (name: string, description: string, value: number, tags = {}): MetricSeries => ({
     name,
     description,
@@ -35,7 +37,10 @@ export const seriesOf = (facts: Facts, now: number): ReadonlyArray<MetricSeries>
   const serving = facts.slots.flatMap(({ current }) => current === undefined ? [] : [current])
   return [
     ...ofServer(sum([facts.past, ...workers.map(({ beat }) => beat.metrics)])),
-    ...sumSeries([facts.pastSeries, ...workers.map(({ beat }) => beat.series)]),
+    ...sumSeries([
+      lasting(asGauges(facts.pastSeries, upAndDown)),
+      ...workers.map(({ beat }) => asGauges(beat.series, upAndDown))
+    ]),
     ...states.map((state) =>
       gauge(
         "tsgi_workers",

@@ -135,6 +135,52 @@ describe("counts of an app", () => {
     ))
 })
 
+describe("counters of an app that fall", () => {
+  // Effect's counters may, unless they are made incremental, and most of those that never fall are not
+  const app = (beat: number): ReadonlyArray<MetricSeries> => [
+    counter("orders", beat),
+    counter("effect_fiber_active", 3),
+    counter("visitors", beat < 5 ? beat : 9 - beat, { shop: "a" }),
+    counter("visitors", beat, { shop: "b" }),
+    counter("balance", -beat)
+  ]
+
+  it.effect("are gauges, of those that live: others are counts, and never fall", () =>
+    scene({}, () => ({ series: app }), ({ clock, started, supervisor }) =>
+      Effect.gen(function*() {
+        const read = Effect.map(
+          Effect.clockWith((clock) => clock.currentTimeNanos),
+          (now) => parse(PrometheusText.format(seriesOf(supervisor.facts, Number(now) / 1e6)))
+        )
+        const types = Effect.map(read, (families) =>
+          Object.fromEntries(
+            ["orders", "effect_fiber_active", "visitors", "balance"].map((name) => [name, families.get(name)?.type])
+          ))
+        yield* started
+        yield* clock.adjust("2 seconds")
+        expect(yield* types).toEqual({
+          orders: "counter",
+          effect_fiber_active: "gauge",
+          visitors: "counter",
+          balance: "gauge"
+        })
+        yield* clock.adjust("5 seconds")
+        const counted = { orders: "counter", effect_fiber_active: "gauge", visitors: "gauge", balance: "gauge" }
+        expect(yield* types).toEqual(counted)
+        const before = totalOf(yield* read, "orders")
+        const reloading = yield* Effect.fork(supervisor.reload)
+        yield* clock.adjust("3 seconds")
+        yield* Fiber.join(reloading)
+        // none of theirs has fallen yet
+        expect(yield* types).toEqual(counted)
+        const after = yield* read
+        expect(totalOf(after, "orders")).toBeGreaterThan(before)
+        expect(totalOf(after, "effect_fiber_active")).toBe(6)
+        // two labels of two workers that are young
+        expect(totalOf(after, "visitors")).toBeLessThanOrEqual(16)
+      })))
+})
+
 describe("an Effect app", { timeout: 60_000 }, () => {
   let folder: string
   beforeAll(async () => {

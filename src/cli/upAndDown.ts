@@ -1,0 +1,48 @@
+/**
+ * Counters that fall. Effect's may, unless they are made `incremental`, and most that never fall are not: so what a counter does
+ * tells what it is. One that falls is a gauge for Prometheus, to whom a count that is lower than before is a new process.
+ *
+ * @since 0.2.0
+ */
+import type { MetricSeries } from "../server/MetricSeries.js"
+
+/**
+ * Those of Effect's own that fall.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const known: ReadonlyArray<string> = ["effect_fiber_active"]
+
+/**
+ * The names of counters that are lower than before, or below 0, where all begin.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const fallen = (
+  before: ReadonlyArray<MetricSeries>,
+  now: ReadonlyArray<MetricSeries>
+): ReadonlyArray<string> => {
+  const counts = new Map(before.map((series) => [keyOf(series), countOf(series)]))
+  return now.filter((series) => countOf(series) < (counts.get(keyOf(series)) ?? 0)).map(({ name }) => name)
+}
+
+/**
+ * Those with counters of these names as gauges.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const asGauges = (
+  series: ReadonlyArray<MetricSeries>,
+  names: ReadonlySet<string>
+): ReadonlyArray<MetricSeries> =>
+  series.map((one) =>
+    one.state._tag === "Counter" && names.has(one.name)
+      ? { ...one, state: { _tag: "Gauge", value: one.state.count } }
+      : one
+  )
+
+const countOf = ({ state }: MetricSeries): number => state._tag === "Counter" ? state.count : Infinity
+const keyOf = ({ name, tags }: MetricSeries): string => JSON.stringify([name, tags])
