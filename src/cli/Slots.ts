@@ -40,7 +40,7 @@ export interface Slots {
   readonly open: Effect.Effect<void, never, Scope.Scope>
   /** Runs beside, until the Scope closes; nothing where it is not open. */
   readonly fork: (effect: Effect.Effect<void>) => Effect.Effect<void>
-  /** Has a new worker take a slot once it is ready; who had it before settles then. */
+  /** Has a new worker take a slot once it is ready; done when who had it before accepts no more, and settles. */
   readonly replace: (slot: Slot, plan: Plan, generation: number) => Effect.Effect<void, BootError>
   /** Replaces a worker for a reason, unless it is no longer there, or one starts in its place. */
   readonly replaceIf: (slot: Slot, worker: Worker, reason: Reason, why: string) => Effect.Effect<void>
@@ -150,10 +150,11 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
     const take = (slot: Slot, { scope, worker }: { readonly worker: Worker; readonly scope: Scope.CloseableScope }) =>
       Effect.suspend(() => {
         if (slot.removed) return retire(scope)
-        const old = slot.scope
+        const { current: old, scope: ofOld } = slot
         slot.current = worker
         slot.scope = scope
-        return old === undefined ? Effect.void : retire(old)
+        if (old === undefined || ofOld === undefined) return Effect.void
+        return Effect.zipRight(retire(ofOld), WorkerProcess.draining(old))
       })
 
     // It is waited for beside, but for the end of the supervisor: the workers' scope has it.

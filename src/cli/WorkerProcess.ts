@@ -57,6 +57,7 @@ export type WorkerState = "booting" | "ready" | "settling" | "draining" | "hung"
  */
 export class Worker {
   readonly ready = Deferred.unsafeMake<void, BootError>(FiberId.none)
+  readonly draining = Deferred.unsafeMake<void>(FiberId.none)
   readonly exited = Deferred.unsafeMake<ChildExit>(FiberId.none)
   child: Child | undefined = undefined
   beat: Beat = noBeat
@@ -231,6 +232,21 @@ export const ready = (worker: Worker): Effect.Effect<void, BootError> =>
   )
 
 /**
+ * Waits until a worker that was told to end accepts no more. One that hangs is not waited for: while it does, it accepts none.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const draining = (worker: Worker): Effect.Effect<void> =>
+  Deferred.await(worker.draining).pipe(
+    Effect.raceFirst(Deferred.await(worker.exited)),
+    Effect.timeoutOption(mostUnheard),
+    Effect.asVoid
+  )
+
+const mostUnheard = 1000
+
+/**
  * @since 0.2.0
  * @category destructors
  */
@@ -281,6 +297,8 @@ const heard = (worker: Worker, spec: WorkerSpec, message: FromWorker): Effect.Ef
       case "enough":
       case "leaving":
         return yield* spec.asks(worker, message)
+      case "draining":
+        return void Deferred.unsafeDone(worker.draining, Exit.void)
       case "stopped":
         return
     }

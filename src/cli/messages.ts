@@ -157,6 +157,8 @@ export type FromWorker =
   | { readonly type: "enough"; readonly requests: number }
   /** It was told to end by somebody else. */
   | { readonly type: "leaving" }
+  /** It accepts no more connections. */
+  | { readonly type: "draining" }
   | { readonly type: "stopped"; readonly cut: number; readonly interrupted: number }
 
 // What an app sends with `process.send` is not ours.

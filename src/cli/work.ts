@@ -5,6 +5,7 @@
  * @since 0.2.0
  */
 import { monitorEventLoopDelay } from "node:perf_hooks"
+import { setImmediate as nextTurn } from "node:timers/promises"
 import { explain } from "../platform/peers.js"
 import { failureText, firstLine, isOf, load } from "./loadApp.js"
 import type { FromWorker, Phase, Serve, ToWorker } from "./messages.js"
@@ -71,7 +72,10 @@ export const work = ({ exit, tell }: Channel): Work => {
   const end = async (settle: number, grace: number): Promise<void> => {
     if (ending) return
     ending = true
-    const report = await serving?.stop({ settle, grace })
+    const stopping = serving?.stop({ settle, grace })
+    await nextTurn()
+    await tell({ type: "draining" })
+    const report = await stopping
     beat()
     await tell({ type: "stopped", cut: report?.cut ?? 0, interrupted: report?.interrupted ?? 0 })
     exit(0)

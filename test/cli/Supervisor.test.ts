@@ -243,6 +243,24 @@ describe("a reload", () => {
         })
     ))
 
+  it.effect.each<readonly [what: string, script: Script, after: number, until: number]>([
+    ["that hears late", { hearsIn: 300 }, 800 + 600, 100],
+    ["that hangs, for a second", { blocksAfter: 0 }, 800 + 2000, 100],
+    ["that dies of it", { hearsIn: Infinity, exitsAfter: 700 }, 800 + 100, 400]
+  ])(
+    "is done when nobody of before accepts any more: one %s is waited for",
+    ([, script, after, until]) =>
+      scene({}, (count) => count < 3 ? script : {}, ({ clock, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const reloading = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust(after - 50)
+          expect(supervisor.facts.state).toBe("reloading")
+          yield* clock.adjust(50 + until)
+          expect(yield* Fiber.join(reloading)).toMatchObject({ result: "done" })
+        }))
+  )
+
   it.effect("is refused for settings that cannot be meant", () =>
     scene({}, () => ({}), ({ spawner, started, supervisor }) =>
       Effect.gen(function*() {

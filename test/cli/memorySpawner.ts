@@ -17,7 +17,9 @@ export interface Script {
   readonly exitsAfter?: number
   /** Milliseconds after it is ready: its event loop is blocked for ever. */
   readonly blocksAfter?: number
-  /** Milliseconds that it takes to drain; `Infinity`: for ever. Default 50. */
+  /** Milliseconds until it has heard that it is to drain. Default 0. */
+  readonly hearsIn?: number
+  /** Milliseconds that it takes to drain then; `Infinity`: for ever. Default 50. */
   readonly drainsIn?: number
   readonly rss?: number
   readonly protocol?: number
@@ -111,8 +113,15 @@ export class MemorySpawner {
               if (told.type === "serve") worker.keys.push(Buffer.from(told.ticketKeys).toString("hex"))
               if (told.type === "ticketKeys") worker.keys.push(Buffer.from(told.keys).toString("hex"))
               if (told.type === "serve") yield* Effect.forkDaemon(serving)
-              if (told.type === "drain" && !worker.blocked && script.drainsIn !== Infinity) {
-                yield* Effect.forkDaemon(Effect.delay(Effect.sync(() => worker.end(0, null)), script.drainsIn ?? 50))
+              if (told.type === "drain" && !worker.blocked) {
+                const { drainsIn = 50, hearsIn = 0 } = script
+                yield* Effect.forkDaemon(Effect.gen(function*() {
+                  yield* Effect.sleep(hearsIn)
+                  yield* tell({ type: "draining" })
+                  if (drainsIn === Infinity) return
+                  yield* Effect.sleep(drainsIn)
+                  worker.end(0, null)
+                }))
               }
             }),
           kill: (signal) => Effect.sync(() => worker.end(null, signal))
