@@ -81,7 +81,7 @@ const withExchange = (
         new InterimError({ reason: "Unsupported", description: "this HttpServer has no interim responses" })
       )
     }
-    const refused = act(request.source)
+    const refused = act(request.call.exchange)
     return refused === undefined ? Effect.void : Effect.fail(refused)
   })
 

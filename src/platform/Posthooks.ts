@@ -47,6 +47,6 @@ export const add = <R>(
     if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
     if (options !== undefined) checkHookOptions(options)
     // the hook's fiber begins with all that this one has: to provide it there would cost several times as much
-    request.source.postHook(hook, { detached: options?.detached, fiberRefs: fiberRefsOf(fiber) })
+    request.call.exchange.postHook(hook, { detached: options?.detached, fiberRefs: fiberRefsOf(fiber) })
     return Effect.void
   })

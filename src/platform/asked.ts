@@ -24,7 +24,7 @@ export const rawHeaders: Effect.Effect<
   HttpServerRequest.HttpServerRequest
 > = Effect.map(HttpServerRequest.HttpServerRequest, (request) => {
   if (!(request instanceof ServerRequest)) return []
-  return inPairs(request.source.request.fields)
+  return inPairs(request.call.exchange.request.fields)
 })
 
 /**
@@ -40,7 +40,7 @@ export const trailers: Effect.Effect<
   HttpServerRequest.HttpServerRequest
 > = Effect.map(
   HttpServerRequest.HttpServerRequest,
-  (request) => request instanceof ServerRequest ? inPairs(request.source.body.trailers) : []
+  (request) => request instanceof ServerRequest ? inPairs(request.call.exchange.body.trailers) : []
 )
 
 /**
@@ -52,7 +52,7 @@ export const trailers: Effect.Effect<
  */
 export const tls: Effect.Effect<Option.Option<TlsInfo>, never, HttpServerRequest.HttpServerRequest> = Effect.map(
   HttpServerRequest.HttpServerRequest,
-  (request) => Option.fromNullable(request instanceof ServerRequest ? request.source.peer.tls : undefined)
+  (request) => Option.fromNullable(request instanceof ServerRequest ? request.call.exchange.peer.tls : undefined)
 )
 
 /**
@@ -64,7 +64,7 @@ export const tls: Effect.Effect<Option.Option<TlsInfo>, never, HttpServerRequest
  */
 export const proxy: Effect.Effect<Option.Option<ProxyHeader>, never, HttpServerRequest.HttpServerRequest> = Effect.map(
   HttpServerRequest.HttpServerRequest,
-  (request) => Option.fromNullable(request instanceof ServerRequest ? request.source.peer.proxy : undefined)
+  (request) => Option.fromNullable(request instanceof ServerRequest ? request.call.exchange.peer.proxy : undefined)
 )
 
 /**
