@@ -198,22 +198,17 @@ export class Exchange extends Ending {
     if (this.answer !== Answer.Awaited) return this.refuseHead()
     const { wire } = this
     const length = typeof body === "string" ? utf8Length(body) : body.length
-    let room = wire.prepare(head, length, true, this.owesContinue)
+    const room = wire.prepare(head, length, true, this.owesContinue)
     if (typeof room !== "number") return responseErrorFrom(room)
     if (length < room) return tooShort(room, length)
-    if (length > room && room !== noBody) {
-      // it will be cut, and the head must not promise that the connection stays
+    if (length === room || room === noBody) {
+      this.answer = Answer.Complete
+      wire.sendWhole(room <= 0 ? undefined : encoded(body, length))
+    } else {
       wire.withdraw(mismatched)
-      room = wire.prepare(head, length, true, this.owesContinue)
-      if (typeof room !== "number") return responseErrorFrom(room)
-    }
-    if (length > room && room !== noBody) {
       this.begin()
       if (room > 0) wire.write((typeof body === "string" ? utf8(body) : body).subarray(0, room))
       this.mismatch(room, length)
-    } else {
-      this.answer = Answer.Complete
-      wire.sendWhole(room <= 0 ? undefined : encoded(body, length))
     }
     return undefined
   }

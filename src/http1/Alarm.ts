@@ -38,14 +38,14 @@ export class Alarm {
 
   constructor(private readonly options: AlarmOptions) {}
 
-  /** When it rings; `Infinity` where it is not set. A deadline that is not before that need not be told. */
+  /** When it rings; `Infinity` while it is not set. `by` has nothing to do for a deadline that is no earlier. */
   get ringsAt(): number {
     return this.at
   }
 
-  /** Rings no later than this, but for the least interval. To ask costs a comparison where it is set already. */
+  /** Rings no later than this, but for the least interval. */
   by(deadline: number): void {
-    if (deadline >= this.at || this.over) return
+    if (this.over) return
     const { interval, schedule, time } = this.options
     const at = Math.max(deadline, this.rungAt + interval)
     if (at >= this.at) return

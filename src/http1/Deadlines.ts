@@ -50,7 +50,11 @@ export class Deadlines {
   ) {
     this.quietSince = now
     this.read = now + timeouts.firstRequest
-    alarm.by(this.read)
+    this.wakeBy(this.read)
+  }
+
+  private wakeBy(deadline: number): void {
+    if (deadline < this.alarm.ringsAt) this.alarm.by(deadline)
   }
 
   /** The earliest of all. */
@@ -71,7 +75,7 @@ export class Deadlines {
     this.awaited = awaited
     this.quietSince = now
     this.read = now + timeout
-    if (this.read < this.alarm.ringsAt) this.alarm.by(this.read)
+    this.wakeBy(this.read)
   }
 
   /** Nothing is awaited of the peer. */
@@ -85,7 +89,7 @@ export class Deadlines {
     this.await("Body", this.timeouts.body, now)
     this.body ??= new Pace(this.rates.body, this.rates.window)
     this.body.go(bytes, now)
-    this.alarm.by(this.body.deadline)
+    this.wakeBy(this.body.deadline)
   }
 
   /** It has them, or does not wait any longer. */
@@ -101,13 +105,13 @@ export class Deadlines {
     else this.awaitRequest(bodySince)
     if (this.timeouts.handler === Infinity) return
     this.handler = now + this.timeouts.handler
-    this.alarm.by(this.handler)
+    this.wakeBy(this.handler)
   }
 
   /** A request has begun, of which more is to come. */
   awaitRequest(since: number): void {
     this.request = since + this.timeouts.request
-    this.alarm.by(this.request)
+    this.wakeBy(this.request)
   }
 
   /** A request is whole. */
@@ -128,7 +132,7 @@ export class Deadlines {
   /** An application was interrupted, and is to end. */
   awaitEnd(now: number): void {
     this.interrupt = now + this.timeouts.interrupt
-    this.alarm.by(this.interrupt)
+    this.wakeBy(this.interrupt)
   }
 
   awaitEndForEver(): void {
@@ -142,18 +146,24 @@ export class Deadlines {
     this.write = now + this.timeouts.write
     this.download ??= new Pace(this.rates.download, this.rates.window)
     this.download.go(handed, now)
-    this.alarm.by(Math.min(this.write, this.download.deadline))
+    this.wakeBy(Math.min(this.write, this.download.deadline))
   }
 
-  /** Bytes of a connection that was taken over wait for the kernel, which had so many when that was last judged. */
+  /** Bytes of a connection that was taken over wait for the kernel, which has taken so many until now. */
   awaitTaken(handed: number, now: number): void {
     if (this.write < Infinity) return
     this.handed = handed
     this.write = now + this.timeouts.write
-    this.alarm.by(this.write)
+    this.wakeBy(this.write)
   }
 
-  /** Has the kernel taken nothing since? */
+  /** A client that has closed its sending half is to take some of its answer, of which the kernel has so many bytes now. */
+  awaitHalfClosed(handed: number, now: number): void {
+    this.handed = handed
+    this.await("HalfClosed", this.timeouts.halfClose, now)
+  }
+
+  /** Has the kernel taken nothing since one of these two? */
   takesNothing(handed: number): boolean {
     return this.handed === handed
   }

@@ -66,8 +66,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   protected readonly share: TickShare
   // complete unattended exchanges whose bytes the kernel has not taken: answers to pipelined requests leave together
   protected readonly unsettled: Array<Exchange> = []
-  // so many of them were told that they have begun
-  private begun = 0
+
   protected phase: Phase = "Idle"
   protected read = 0
   protected exchange: Exchange | undefined = undefined
@@ -77,10 +76,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   protected onOver: (() => void) | undefined = undefined
   protected advancing = false
   protected holds = false
-  protected markedIdle = false
   protected takenOver: TakenOver | undefined = undefined
-  // what the kernel had taken when a client that has closed its sending half was last looked at
-  protected halfClosedAt = 0
 
   constructor(
     id: number,
@@ -113,7 +109,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
 
   nextMessage(): ReturnType<Reader["next"]> {
     const message = this.reader.next()
-    if (this.inflow.paused) this.inflow.taken()
+    this.inflow.taken()
     if (message?._tag === "BodyEnd") this.deadlines.requestCame()
     return message
   }
@@ -158,7 +154,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
       if (this.deadlines.writing) this.deadlines.allWritten()
       this.allSent()
     } else {
-      while (this.begun < this.unsettled.length) this.unsettled[this.begun++].begun()
+      for (const exchange of this.unsettled) exchange.begun()
       if (this.phase === "Idle") this.deadlines.awaitNothing()
       if (this.phase !== "Detached") this.deadlines.awaitWrite(this.queue.handed, this.host.time.now())
     }
@@ -181,9 +177,11 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
 
   // What ends an answer may leave with what ends those of other connections; whatever else is sent is not to wait.
   protected sendAnswer(): void {
+    const { batch } = this.host
     if (this.holds) return
-    this.holds = this.host.batch.holds && this.host.batch.hold(this)
-    if (!this.holds) this.flush()
+    if (!batch.holds) return this.flush()
+    this.holds = true
+    batch.hold(this)
   }
 
   sendHeld(): void {
@@ -203,7 +201,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   }
 
   markIdle(): void {
-    this.markedIdle = true
+    this.takenOver?.markIdle()
   }
 
   detach(): Takeover {
@@ -238,7 +236,6 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
 
   protected settleUnattended(): void {
     if (this.unsettled.length === 0) return
-    this.begun = 0
     const now = this.host.time.tick()
     if (this.phase === "Idle") this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
     for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
@@ -260,7 +257,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
       this.leaving.beginLeftover()
       if (!this.isLeftoverGone()) return false
     }
-    this.exchangeOver()
+    this.deadlines.exchangeOver()
     return true
   }
 
@@ -283,12 +280,8 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   }
 
   protected drained(exchange: Exchange): void {
-    this.exchangeOver()
+    this.deadlines.exchangeOver()
     exchange.drained()
-  }
-
-  private exchangeOver(): void {
-    if (this.deadlines.next < Infinity) this.deadlines.exchangeOver()
   }
 
   over(wire: Http1Wire): void {
@@ -303,7 +296,6 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     if (wire.withdrawn !== undefined || this.inflow.gone || this.isUnwanted) return this.linger(wire.withdrawn)
     this.phase = "Idle"
     this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
-    if (this.inflow.paused) this.inflow.resume()
     if (this.advancing) return
     // more has come already than was answered: others are not to wait for all of it
     if (this.reader.buffered > 0) this.share.countRequest(now)
@@ -366,16 +358,22 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     return this.deadlines.next
   }
 
+  // Is more wanted of the socket? A head that is longer than what is read ahead has limits of its own.
+  private get wantsMore(): boolean {
+    return !this.inflow.isFull ||
+      ((this.phase === "Idle" || this.phase === "Head") && !this.queue.full && !this.share.waits)
+  }
+
   protected limitReadAhead(): void {
     if (this.phase === "Detached" || this.phase === "Lingering") return
-    // a head that is longer has limits of its own
-    if ((this.phase === "Idle" || this.phase === "Head") && !this.queue.full && !this.share.waits) return
-    this.inflow.limit()
+    const { inflow, wantsMore } = this
+    if (wantsMore !== inflow.paused) return
+    if (wantsMore) inflow.resume()
+    else inflow.pause()
   }
 
   protected awaitHalfClosed(): void {
-    this.halfClosedAt = this.queue.handed
-    this.deadlines.await("HalfClosed", this.host.config.timeouts.halfClose, this.host.time.now())
+    this.deadlines.awaitHalfClosed(this.queue.handed, this.host.time.now())
   }
 
   /** Answers what has come, as far as the phase lets it. */

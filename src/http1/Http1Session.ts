@@ -40,7 +40,6 @@ import type { Transport, TransportEvents } from "./Transport.js"
 export class Http1Session extends Http1Guest implements Session {
   readonly scope: SessionScope
   index = -1
-  private endsAtRest = false
 
   constructor(id: number, transport: Transport, host: Http1Host) {
     super(id, transport, host, host.time.now())
@@ -177,8 +176,9 @@ export class Http1Session extends Http1Guest implements Session {
   // reading requests
 
   takeShare(): void {
+    const { waits } = this.share
     for (const body of this.share.begin()) this.peer.run(Http1Session.readOn, body, undefined)
-    if (this.share.waits) this.answerRead()
+    if (waits) this.answerRead()
   }
 
   answerRead(): void {
@@ -190,7 +190,6 @@ export class Http1Session extends Http1Guest implements Session {
     const { reader, share } = this
     const { time } = this.host
     this.awaitsBatch = false
-    if (share.waits) share.goOn()
     this.advancing = true
     let now = time.tick()
     while ((this.phase === "Idle" || this.phase === "Head") && !this.work.isBegun && !this.queue.full) {
@@ -218,8 +217,8 @@ export class Http1Session extends Http1Guest implements Session {
   }
 
   private awaitHead(): void {
-    const { inflow, reader } = this
-    if (inflow.ended) {
+    const { reader } = this
+    if (this.inflow.ended) {
       if (reader.inHead) this.refuse(incompleteHead("the client stopped within a head"))
       else this.linger(undefined)
     } else if (this.phase === "Idle" && reader.inHead) {
@@ -229,8 +228,6 @@ export class Http1Session extends Http1Guest implements Session {
       this.deadlines.await("Head", this.host.config.timeouts.head, now)
       this.deadlines.awaitRequest(now)
     }
-    // reading may have been paused for an answer that was not taken
-    if (inflow.paused) inflow.resume()
   }
 
   private asksForPlace(message: RequestStart): boolean {
@@ -278,7 +275,7 @@ export class Http1Session extends Http1Guest implements Session {
   // ending
 
   get activity(): Activity {
-    if (this.isAtRest || (this.phase === "Detached" && this.markedIdle)) return "Idle"
+    if (this.isAtRest || this.takenOver?.isIdle === true) return "Idle"
     return this.awaitsBatch || this.phase === "Head" || this.phase === "Waiting" || this.phase === "Detached" ||
         (this.phase === "Busy" && !this.isAnswered)
       ? "Busy"
@@ -313,8 +310,7 @@ export class Http1Session extends Http1Guest implements Session {
     if (!this.work.isBegun) this.work.because("Closed")
     this.work.begin()
     this.deadlines.close()
-    // a client that is cut short must not take it for an end
-    this.endsAtRest = this.isAtRest
+    this.leaving.end(this.isAtRest)
     this.peer.run(Http1Session.endWork, this, ended)
   }
 
@@ -336,8 +332,7 @@ export class Http1Session extends Http1Guest implements Session {
 
   closeSocket(): void {
     try {
-      if (this.endsAtRest && !this.inflow.gone) this.transport.end()
-      this.transport.destroy()
+      this.leaving.close()
     } finally {
       this.host.ended(this)
     }
@@ -380,7 +375,7 @@ export class Http1Session extends Http1Guest implements Session {
       case "BodyPace":
         return exchange?.body.fail(lateBody[passed]())
       case "HalfClosed":
-        return this.queue.handed > this.halfClosedAt ? this.awaitHalfClosed() : this.abort("ClientGone")
+        return this.deadlines.takesNothing(this.queue.handed) ? this.abort("ClientGone") : this.awaitHalfClosed()
       case "Leftover":
         this.wire?.withdraw("the rest of the body is too long, malformed or late")
         return exchange === undefined ? undefined : this.drained(exchange)

@@ -41,9 +41,9 @@ export class Inflow {
     return this.reader.buffered >= mostReadAhead
   }
 
-  /** A message of a body was taken: does the socket still have to wait? */
+  /** A part of a body was taken: there may be room for more. */
   taken(): void {
-    if (this.reader.buffered < mostReadAhead) this.resume()
+    if (!this.isFull) this.resume()
   }
 
   /** The peer sends no more. */
@@ -57,9 +57,9 @@ export class Inflow {
     this.isGone = true
   }
 
-  /** Makes the socket wait, where enough was read ahead. */
-  limit(): void {
-    if (this.isPaused || this.isGone || this.reader.buffered < mostReadAhead) return
+  /** Makes the socket wait. */
+  pause(): void {
+    if (this.isGone) return
     this.isPaused = true
     this.transport.pause()
   }

@@ -55,6 +55,7 @@ export class Leaving {
   private lingered = 0
   private until = Infinity
   private endSaid = false
+  private cutsNothing = false
 
   constructor(private readonly of: Parting) {}
 
@@ -127,6 +128,18 @@ export class Leaving {
     if (this.lingered > config.limits.linger) return false
     this.await(time.tick())
     return true
+  }
+
+  /** The connection ends. Does that cut nothing short? Otherwise the client must not take it for the end of an answer. */
+  end(cutsNothing: boolean): void {
+    this.cutsNothing = cutsNothing
+  }
+
+  /** Closes the socket. */
+  close(): void {
+    const { inflow, transport } = this.of
+    if (this.cutsNothing && !inflow.gone) transport.end()
+    transport.destroy()
   }
 
   /** Says, once, that no more will be sent. */

@@ -16,6 +16,7 @@ import type { Transport } from "./Transport.js"
 export class TakenOver {
   /** The stream itself, which its new owner reads and writes. */
   readonly stream: unknown
+  private idle = false
 
   constructor(
     private readonly transport: Transport,
@@ -29,6 +30,15 @@ export class TakenOver {
 
   private awaitTaken(): void {
     if (!this.work.isBegun) this.deadlines.awaitTaken(this.transport.handed, this.time.now())
+  }
+
+  /** To close it loses nothing. */
+  markIdle(): void {
+    this.idle = true
+  }
+
+  get isIdle(): boolean {
+    return this.idle
   }
 
   /** The time is over. Has the kernel taken some of what waited, or all? Then the rest has as long again. */

@@ -90,16 +90,14 @@ export class TickBatch {
     return false
   }
 
-  /** Are the answers of others awaited? Nothing is held otherwise. */
+  /** Is an answer to be held until others have theirs? Otherwise it is sent at once. */
   get holds(): boolean {
     return this.answering
   }
 
-  /** It has an answer. Is it to hold it until others have theirs? Otherwise it sends at once. */
-  hold(member: Member): boolean {
-    if (!this.answering) return false
+  /** A member has an answer, and holds it. Only while `holds`. */
+  hold(member: Member): void {
     if (this.holders.push(member) === 1) this.heldSince = this.takenAt
-    return true
   }
 
   /** It has more to do than others may have to wait for: it has another turn when they have had theirs. */

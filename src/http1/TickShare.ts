@@ -47,6 +47,7 @@ export class TickShare {
     const { resting = none } = this
     this.work = 0
     this.begun = false
+    this.left = false
     this.resting = undefined
     return resting
   }
@@ -61,11 +62,6 @@ export class TickShare {
   takesLeave(now: number): boolean {
     this.left = this.isSpent(now)
     return this.left
-  }
-
-  /** It goes on. */
-  goOn(): void {
-    this.left = false
   }
 
   /** May a body be read? If not, it rests until the next tick. */

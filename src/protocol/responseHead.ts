@@ -58,7 +58,7 @@ export interface ResponseContext {
   readonly asksKeepAlive: boolean
   /** Whole seconds for `Keep-Alive: timeout=`, told only to clients that asked; `undefined` tells nothing. */
   readonly keepAliveSeconds: number | undefined
-  /** Length of the body in bytes where it is known before it is sent. */
+  /** Length of the body in bytes where it is known before it is sent. A Content-Length that the application gave takes precedence. */
   readonly bodyLength: number | undefined
   /** Value of the Date field where the application gives none. */
   readonly date: string
@@ -204,7 +204,7 @@ export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadD
  * | --------------------------------- | ----------------------- | --------------------------------- |
  * | to HEAD; 204, 304; 2xx to CONNECT | none (RFC 9112, 6.3, 1) | none; Content-Length kept for HEAD and 304 |
  * | 205                               | none (RFC 9110, 15.3.6) | `Content-Length: 0`               |
- * | length known                      | that many bytes         | Content-Length                    |
+ * | length known                      | that many bytes         | Content-Length; `Connection: close` where the body is longer than the one given |
  * | length unknown, HTTP/1.1          | chunked                 | Transfer-Encoding                 |
  * | length unknown, HTTP/1.0          | until close             | `Connection: close`               |
  *
@@ -235,6 +235,8 @@ export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContex
     const length = contentLength ?? context.bodyLength
     if (length !== undefined) {
       framing = new Length(length)
+      // a body that is longer is cut, and the client must not expect that the connection stays
+      if (context.bodyLength !== undefined && context.bodyLength > length) closing = true
       text += `Content-Length: ${length}\r\n`
     } else if (context.minorVersion === 1) {
       framing = head.eventStream ? chunkedEvents : chunked

@@ -115,12 +115,15 @@ describe("the answer", () => {
   })
 
   it("is cut at its length, and nothing follows it on the connection", () => {
-    const { exchange, logged, told } = new MemoryWire()
+    const wire = new MemoryWire()
+    const { exchange, logged, told } = wire
     exchange.respond({ status: 200, fields: [["content-length", "2"]] }, "long")
     const why = "withdraw: the body is not as long as its Content-Length says"
     expect(told.filter((each) => each !== why)).toEqual(["head 200", "write lo", "end"])
     expect(told).toContain(why)
     expect(logged).toHaveLength(1)
+    // a head is not made twice to check it
+    expect(wire.prepared).toBe(1)
   })
 
   it("that is too short is refused before anything has left", () => {

@@ -44,6 +44,8 @@ export class MemoryWire implements Wire, BodySource {
   readonly logged: Array<string> = []
   /** How many interim heads it has judged. */
   judged = 0
+  /** How many final heads it has prepared. */
+  prepared = 0
   /** Ends of hooks that return an Effect: they run until they are ended here. */
   readonly hooksHeld: Array<() => void> = []
   readonly request = requestOf()
@@ -161,6 +163,7 @@ export class MemoryWire implements Wire, BodySource {
   }
 
   prepare(head: ResponseHead | HeadDraft, bodyLength: number | undefined): BodyRoom | InvalidHead {
+    this.prepared++
     const drafted = "_tag" in head ? head : draft(head)
     if (drafted._tag === "InvalidHead") return drafted
     this.ready = drafted.status
