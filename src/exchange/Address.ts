@@ -1,12 +1,12 @@
 /**
- * Where a listener listens and who is at the other end.
+ * The addresses of listeners and peers.
  *
  * @since 0.1.0
  */
 
 /**
- * The path of a unix socket is empty where it is not known: of peers, and of a listening socket that was inherited where the
- * system does not tell. The host of a peer that was gone before it was accepted is empty too.
+ * The path of a unix socket is empty where it is unknown: that of a peer, and of an inherited listening socket on some systems.
+ * The host of a peer that has left before it was accepted is empty too.
  *
  * @since 0.1.0
  * @category models
@@ -28,7 +28,7 @@ export const format = (address: Address, scheme: "http" | "https" = "http"): str
     : `${scheme}://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`
 
 /**
- * A peer for the log: `127.0.0.1:49152`, or `unix`; `unknown` where it was gone before anybody could ask.
+ * A peer for the log: `127.0.0.1:49152`, or `unix`; `unknown` where it has left before it was accepted.
  *
  * @since 0.1.0
  * @category conversions

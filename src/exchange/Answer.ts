@@ -1,5 +1,5 @@
 /**
- * How far the answer has come, up to its last byte. What is behind that is the table of `Ending`.
+ * How far the answer has come, up to its last byte. `Ending` has what follows.
  *
  * @since 0.2.0
  * @category models

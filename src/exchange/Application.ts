@@ -1,13 +1,13 @@
 /**
- * The application at work on an exchange, as far as the engine knows it: that it runs, how to stop it, when it has ended,
- * and what it waits for.
+ * The application that runs for an exchange, as far as the engine knows it: how to stop it, when it has ended, and what it waits
+ * for.
  *
  * @since 0.1.0
  */
 import type { AbortReason, Outcome } from "./Outcome.js"
 
 /**
- * Stops a running application, and says when that has ended. Or it asks for a delay.
+ * Stops a running application, and calls back when it has ended; or asks for a delay.
  *
  * @since 0.1.0
  * @category models
@@ -15,7 +15,7 @@ import type { AbortReason, Outcome } from "./Outcome.js"
 export type Interruptor = (reason: AbortReason, ended: () => void) => Delay | void
 
 /**
- * An interrupted application may go on: with `EndsByItself` until `timeouts.interrupt` has passed, with `RunsOn` until the
+ * An interrupted application that goes on: with `EndsByItself` until `timeouts.interrupt` has passed, with `RunsOn` until the
  * server stops.
  *
  * @since 0.2.0
@@ -24,7 +24,7 @@ export type Interruptor = (reason: AbortReason, ended: () => void) => Delay | vo
 export type Delay = "EndsByItself" | "RunsOn"
 
 /**
- * An application at work, for a door that has more to say of it than how it is interrupted.
+ * A running application, for a door that can do more than interrupt it.
  *
  * @since 0.2.0
  * @category models
@@ -33,7 +33,7 @@ export interface Work {
   readonly interrupt: Interruptor
   /** Does a stop wait for its end however long it takes? Default `false`. */
   readonly awaited?: boolean
-  /** Is it uninterruptible now? Then a stop leaves the connection to its answer. */
+  /** Is it uninterruptible now? Then a stop waits for its answer. */
   readonly isUninterruptible?: () => boolean
   /** Interrupts it as soon as it is interruptible. */
   readonly interruptLater?: () => void
@@ -52,19 +52,19 @@ export class Application {
   private onGoodbye: (() => void) | undefined = undefined
   private finalizes = false
 
-  /** @param ended what an application is given to call when it has ended */
+  /** @param ended the application calls this when it has ended */
   constructor(private readonly ended: () => void) {}
 
   get isRunning(): boolean {
     return this.work !== undefined
   }
 
-  /** Is something of it yet to come: its end, or what it does when the outcome is known? */
+  /** Has it yet to end, or to act on the outcome? */
   get isExpected(): boolean {
     return this.work !== undefined || this.onSettled !== undefined
   }
 
-  /** It runs on and can be interrupted. */
+  /** It runs on, and can be interrupted. */
   running(work: Work): void {
     this.work = work
   }
@@ -79,7 +79,7 @@ export class Application {
     this.work?.interruptLater?.()
   }
 
-  /** It has ended, by itself or interrupted. Returns what waits for that. */
+  /** It has ended. Returns the callback that waits for that. */
   end(): (() => void) | undefined {
     const { onEnded } = this
     this.work = undefined
@@ -87,7 +87,7 @@ export class Application {
     return onEnded
   }
 
-  /** What waited for its end has gone on: a stop need not wait for one that was abandoned. */
+  /** It was abandoned, and has ended: a stop need not wait for it any longer. */
   over(): void {
     const { onOver } = this
     this.onOver = undefined
@@ -101,21 +101,21 @@ export class Application {
     return this.tell(reason)
   }
 
-  /** Tells it to stop, and changes nothing of what waits for its end. */
+  /** Tells it to stop. Its end is reported to the same callback as before. */
   tell(reason: AbortReason): Delay | void {
     return this.work?.interrupt(reason, this.ended)
   }
 
-  /** It has not ended in time: what waits for it goes on, and a stop waits for one that is `awaited`. */
+  /** It has not ended in time: its exchange goes on without it, while a stop waits for one that is `awaited`. */
   abandon(detach: () => () => void, detachBriefly: () => () => void): (() => void) | undefined {
     if (this.work === undefined) return undefined
-    // counted before it is let go: the connection of the last one ends with that
+    // counted before it is abandoned, which may end the last connection
     const over = this.work.awaited === true ? (this.finalizes ? detachBriefly() : detach()) : undefined
     this.onOver = over
     return this.end()
   }
 
-  /** What is left of it are finalizers: a stop waits for them as for hooks. */
+  /** Only its finalizers are left: a stop waits for them as it does for hooks. */
   finalizing(detachBriefly: () => () => void): void {
     this.finalizes = true
     const { onOver } = this
@@ -150,7 +150,7 @@ export class Application {
     onRoom?.()
   }
 
-  /** Calls back once, when a server that stops asks for an end what has none of its own. */
+  /** Calls back once, when the server stops and asks a connection without an end of its own to end. */
   whenGoodbye(callback: () => void): void {
     this.onGoodbye = callback
   }

@@ -1,5 +1,5 @@
 /**
- * What time it is, at the price of a few nanoseconds.
+ * The time, as cheap to read as the platform allows.
  *
  * @since 0.1.0
  */
@@ -9,10 +9,10 @@
  * @category models
  */
 export interface Clock {
-  /** Milliseconds since the epoch, with fractions, never going back, whatever is done to the system's clock. */
+  /** Milliseconds since the epoch, with fractions. It never goes back, also when the system's clock does. */
   readonly now: () => number
   /**
-   * The time of the tick, where one is held: connections that are looked after together share it. Otherwise that of `now`.
+   * The time that is held, so that connections which act in the same tick share it; otherwise that of `now`.
    *
    * @since 0.2.0
    */
@@ -25,12 +25,12 @@ export interface Clock {
   readonly hold: (now: number) => void
   /** @since 0.2.0 */
   readonly release: () => void
-  /** The same time as the system's clock has it, for people to read. */
+  /** A time of `now` by the system's clock, for people to read. */
   readonly shown: (now: number) => number
   /** A time as the value of a Date field (RFC 9110, 5.6.7), by the system's clock, made once a second. */
   readonly date: (now: number) => string
-  /** Looks whether the system's clock was set. To be called now and then. */
+  /** Adjusts `shown` to a system's clock that was set. To be called now and then. */
   readonly follow: () => void
-  /** Calls back when what has come until now was read; at once where time is somebody's to move, as in a test. */
+  /** Calls back when everything that has come until now was read; at once where a test moves the time. */
   readonly afterReading: (callback: () => void) => void
 }

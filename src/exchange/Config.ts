@@ -9,27 +9,27 @@ import type { FieldCase } from "../protocol/responseHead.js"
 import type { TrustedProxies } from "./TrustedProxies.js"
 
 /**
- * Bounds on one message, and on connections. `Infinity` is none; those of heads, connections, handshakes and requests are at
- * least 1.
+ * Bounds on one message, and on connections. `Infinity` switches one off; those on heads, connections, handshakes and requests are
+ * at least 1.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ServerLimits extends Limits {
   /**
-   * Connections that have a place, so that their requests are served. Further ones wait for one, no longer than
-   * `timeouts.firstRequest`; one that is idle, or has wasted its place for a while, makes room. Default 1024.
+   * Connections that have a place, so that their requests are served. Further ones wait for a place, no longer than
+   * `timeouts.firstRequest`. A connection that is idle, or has not used its place for a while, gives it up. Default 1024.
    */
   readonly connections: number
   /**
-   * Connections that may wait for a place: those that have asked are served first. For a further one whoever has asked nothing
-   * yet is closed, the oldest first; where all have, it is answered 503. Default 1024.
+   * Connections that may wait for a place; those with a request are served first. For a further one, a connection without a
+   * request is closed, the oldest first; where all have one, the new connection is answered 503. Default 1024.
    */
   readonly waitingConnections: number
   /**
    * The part of the places that one address keeps when others ask for one, and of all connections that it has at any time,
-   * above 0 and at most 1: an IPv4 address, or a /64 of IPv6. Trusted proxies and unix sockets may have all; 1 lets
-   * everybody. Default 0.9.
+   * above 0 and at most 1. An address is one of IPv4, or a /64 of IPv6. Trusted proxies and unix sockets may have all; with 1
+   * every address may. Default 0.9.
    *
    * @since 0.2.0
    */
@@ -39,24 +39,24 @@ export interface ServerLimits extends Limits {
   /** Requests on one connection; the last one is answered `Connection: close`. Default `Infinity`. */
   readonly requestsPerConnection: number
   /**
-   * Bytes of a body that is read whole, and so is in memory: `read()` without a size, one line, all `readlines()`,
-   * `request.text()` and its like. More fails with `TooLarge`, which is answered 413. Default 10485760.
+   * Bytes of a body that is read whole, into memory: by `read()` without a size, one line, all `readlines()`,
+   * `request.text()` and the like. More fails with `TooLarge`, which is answered 413. Default 10485760.
    *
    * @since 0.2.0
    */
   readonly wholeBody: number
   /**
-   * Bytes of a body that is parsed whole, as JSON or as `application/x-www-form-urlencoded`, and lines of `readlines()`:
-   * what a parser makes of them takes up to a hundred times their length. More is answered 413. Default 1048576.
+   * Bytes of a body that is parsed whole, as JSON or as `application/x-www-form-urlencoded`, and lines of `readlines()`: the
+   * result takes up to a hundred times their length. More is answered 413. Default 1048576.
    *
    * @since 0.2.0
    */
   readonly parsedBody: number
-  /** Unread body in bytes that is read and dropped to keep a connection; more closes it. Default 262144. */
+  /** Bytes of an unread body that are read and dropped to keep the connection; more closes it. Default 262144. */
   readonly leftoverBody: number
   /**
-   * Bytes that are read and dropped of a client that goes on sending behind its last response, so that it can read that.
-   * Default 268435456.
+   * Bytes that are read and dropped when a client goes on sending after its last response, so that it can read that. Default
+   * 268435456.
    *
    * @since 0.2.0
    */
@@ -64,8 +64,8 @@ export interface ServerLimits extends Limits {
 }
 
 /**
- * Least rates of clients, in bytes a second; 0 asks for none. They are judged over a window of waiting: a client is not slow
- * while it is not waited for.
+ * Least rates of clients, in bytes a second; 0 asks for none. They are judged over a window of waiting: time in which the server
+ * does not wait for the client does not count.
  *
  * @since 0.2.0
  * @category models
@@ -110,23 +110,23 @@ export interface Timeouts {
    */
   readonly handler: number
   /**
-   * For a client that has closed its sending half (`halfClose: "answer"`) to get its answer, without the kernel taking any
-   * of it; then the client is taken for gone. Default 5000.
+   * For a client that has closed its sending half (`halfClose: "answer"`), without the kernel taking any of its answer; then the
+   * client counts as gone. Default 5000.
    *
    * @since 0.2.0
    */
   readonly halfClose: number
   /**
-   * While bytes wait to be sent, without the kernel taking a write of up to 256 KiB; on a connection that was taken over,
-   * without it taking anything. See the README. Default 60000.
+   * While bytes wait to be sent, without the kernel taking a write of up to 256 KiB; on a connection that was taken over, without
+   * it taking anything. See the README. Default 60000.
    */
   readonly write: number
   /** Reading the unread rest of a body, to keep the connection. Default 5000. */
   readonly leftoverBody: number
-  /** After the last response, for the client to read it and close; from the last byte that still comes. Default 2000. */
+  /** After the last response, for the client to read it and close, counted from the last byte that comes. Default 2000. */
   readonly linger: number
   /**
-   * The same from the last response on, whatever comes. Default 30000.
+   * The same, counted from the last response. Default 30000.
    *
    * @since 0.2.0
    */
@@ -134,29 +134,29 @@ export interface Timeouts {
   /** For an interrupted application to end, before post hooks run without it. Default 1000. */
   readonly interrupt: number
   /**
-   * When the server stops: idle connections are kept for so long, and requests that come on them are answered. With 0 what
-   * has arrived is answered all the same. Finite. Default 0.
+   * When the server stops: idle connections are kept for this time, and requests that come on them are answered. With 0, requests
+   * that have arrived are still answered. Must be finite. Default 0.
    *
    * @since 0.2.0
    */
   readonly settle: number
   /**
-   * When the server stops: for connections that have no end of their own to say goodbye, before the server does. WebSockets
-   * are closed with 1001, event streams interrupted. Default 1000.
+   * When the server stops: until connections that have no end of their own are ended. WebSockets are closed with 1001, event
+   * streams interrupted. Default 1000.
    *
    * @since 0.2.0
    */
   readonly farewell: number
   /**
-   * When the server stops: for each post hook, and each finalizer of a request or a socket, from its beginning or that of the
-   * stop; then it is no longer waited for. Default 5000.
+   * When the server stops: for each post hook, and each finalizer of a request or a socket, counted from its beginning or from that
+   * of the stop; then it is no longer waited for. Default 5000.
    *
    * @since 0.2.0
    */
   readonly hooks: number
   /**
-   * When the server stops: for running exchanges to end, after `settle`. Default 3000: with `interrupt` and `hooks` behind it
-   * a stop takes 9 s at most, and is over before Docker kills a container, 10 s after SIGTERM.
+   * When the server stops: for running exchanges to end, after `settle`. Default 3000: with `interrupt` and `hooks` after it, a
+   * stop takes 9 s at most, and ends before Docker kills a container, 10 s after SIGTERM.
    */
   readonly grace: number
 }
@@ -188,22 +188,22 @@ export interface Config {
   readonly parser: Leniency
   /** Keep connections for further requests? Default `true`. */
   readonly keepAlive: boolean
-  /** Whole seconds told in `Keep-Alive: timeout=` to clients that ask for keep-alive. Default: not told. */
+  /** Whole seconds for `Keep-Alive: timeout=` to clients that ask for keep-alive. Default: the field is not sent. */
   readonly keepAliveSeconds: number | undefined
   /** Highest minor version of HTTP/1 to speak. Default 1. */
   readonly maxMinorVersion: 0 | 1
   /** Field names of responses: title-cased, or as given. Default `title`. */
   readonly fieldCase: FieldCase
   /**
-   * A client that closes its sending half while it waits: does it still want the answer, or is it gone? `answer` is
-   * right for `nc`, `abort` is what node:http does. Default `answer`.
+   * When a client closes its sending half while it waits: `answer` takes it that it still wants the answer, as `nc` does; `abort`
+   * that it is gone, as node:http does. Default `answer`.
    */
   readonly halfClose: "answer" | "abort"
   /** After a chunked body and an explicit 100, another chunked body may follow in the same request. Default `false`. */
   readonly multiPhaseBody: boolean
   /** Peers that may speak for others, see `forwarded`: made by `TrustedProxies.make`. Default: none. */
   readonly trustedProxies: TrustedProxies
-  /** Fields of trusted proxies that are believed. Default `false`: they are data. */
+  /** Fields of trusted proxies that are believed. Default `false`: they are fields like any other. */
   readonly forwarded: Believed
   /** Answer 500 with the failure's text. Default `false`: the client gets nothing, the log gets all. */
   readonly debug: boolean

@@ -1,5 +1,5 @@
 /**
- * What becomes of an exchange past its answer, as a table. Nothing else moves it.
+ * What happens to an exchange after its answer, as a table. Nothing else moves it.
  *
  * | from     | settle  | leave | ended    | drained | hooksRun |
  * | -------- | ------- | ----- | -------- | ------- | -------- |
@@ -25,7 +25,7 @@ import { BodyError } from "./ServerError.js"
 import type { Wire, WireUser } from "./Wire.js"
 
 /**
- * - `Running`: the answer is not given, or not yet with the kernel.
+ * - `Running`: the answer is not given, or the kernel has not taken all of it.
  * - `Settled`: the outcome is known; the application has yet to end.
  * - `Draining`: the application has ended; what is left of the request's body is dropped.
  * - `Hooks`: the post hooks run.
@@ -40,7 +40,7 @@ export type Stage = "Running" | "Settled" | "Draining" | "Hooks" | "Over"
  * - `settle`: the kernel has taken the last byte, or it never will.
  * - `leave`: it has taken the last byte, and there is neither a hook nor an application to wait for.
  * - `ended`: the application has ended.
- * - `drained`: the body is read or dropped, or nothing follows it on the connection.
+ * - `drained`: the request's body is read or dropped, or no request follows it on the connection.
  * - `hooksRun`: the last hook has ended.
  *
  * @since 0.2.0
@@ -49,8 +49,8 @@ export type Stage = "Running" | "Settled" | "Draining" | "Hooks" | "Over"
 export type EndingEvent = "settle" | "leave" | "ended" | "drained" | "hooksRun"
 
 /**
- * The stage that an event leads to. An event that is missing changes nothing: a client may leave at any stage, for
- * instance, and the first of two reasons is the outcome's.
+ * The stage that an event leads to. An event without an entry changes nothing: a client, for instance, may leave at any stage, and
+ * the first of two reasons is the one in the outcome.
  *
  * @since 0.2.0
  * @category constants
@@ -64,8 +64,8 @@ export const transitions: { readonly [S in Stage]: { readonly [E in EndingEvent]
 }
 
 /**
- * The part of an exchange that the table moves: what is known of its application, its hooks and its outcome. A base class, and
- * not an object beside the exchange: every request would have to make one more.
+ * The part of an exchange that the table moves: its application, its hooks and its outcome. A base class, because an object beside
+ * the exchange would be one more for each request to make.
  *
  * @since 0.2.0
  * @category models
@@ -134,7 +134,7 @@ export abstract class Ending implements HookedExchange, WireUser {
     return this.current === "Over"
   }
 
-  /** Is there neither a hook nor an application whose end is to be waited for? */
+  /** Has it neither a hook nor an application that must be waited for? */
   get unattended(): boolean {
     return this.hooks === undefined && this.application?.isExpected !== true
   }
@@ -144,7 +144,7 @@ export abstract class Ending implements HookedExchange, WireUser {
     this.peer.log(level, message, failure === undefined ? "undefined was thrown" : failure, this.wire.request)
   }
 
-  /** What an application has failed with that was answered all the same. */
+  /** The application has failed with this, though its request is answered. */
   recordFailure(error: unknown): void {
     this.failure = error
   }
@@ -152,31 +152,31 @@ export abstract class Ending implements HookedExchange, WireUser {
   /** Calls back once, when there is room again or the exchange is over. Several may wait. */
   awaitRoom(callback: () => void): void {
     if (this.over || !this.wire.isFull) callback()
-    else this.door.whenRoom(callback)
+    else this.ensuredApplication.whenRoom(callback)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
   // the running application
 
   /**
-   * The application runs on and can be interrupted. The post hooks wait until it has `ended`, for as long as
-   * `timeouts.interrupt` lets them.
+   * The application runs on, and can be interrupted. The post hooks wait until it has `ended`; once it was interrupted, no longer
+   * than `timeouts.interrupt`.
    */
   running(work: Work | Interruptor): void {
-    this.door.running(typeof work === "function" ? { interrupt: work } : work)
+    this.ensuredApplication.running(typeof work === "function" ? { interrupt: work } : work)
   }
 
-  /** Is there still an application at work? */
+  /** Does the application still run? */
   get isRunning(): boolean {
     return this.application?.isRunning === true
   }
 
-  /** Is an application at work that a stop cannot interrupt, so that its answer is to be awaited and sent? */
+  /** Does an application run that a stop cannot interrupt, so that its answer must be awaited and sent? */
   get isUninterruptible(): boolean {
     return !this.over && this.application?.isUninterruptible === true
   }
 
-  /** The server stops, and leaves an uninterruptible application to its answer: it is interrupted once it can be. */
+  /** The server stops, and waits for an uninterruptible application: it is interrupted once it can be. */
   interruptLater(): void {
     this.application?.interruptLater()
   }
@@ -184,7 +184,7 @@ export abstract class Ending implements HookedExchange, WireUser {
   /** Calls back when the outcome is known, before the post hooks run. For the door, which runs the application. */
   whenSettled(callback: (outcome: Outcome) => void): void {
     if (this.fixed !== undefined) callback(this.fixed)
-    else this.door.whenSettled(callback)
+    else this.ensuredApplication.whenSettled(callback)
   }
 
   /** The application has ended, by itself or interrupted. */
@@ -209,7 +209,7 @@ export abstract class Ending implements HookedExchange, WireUser {
   private static readonly applicationEnded = (ending: Ending): void => ending.move("ended")
 
   /**
-   * The application has ended but for its finalizers: a stop does not wait for them for ever.
+   * The application has ended, but for its finalizers: a stop waits for them only as long as for a hook.
    *
    * @since 0.2.0
    */
@@ -217,10 +217,10 @@ export abstract class Ending implements HookedExchange, WireUser {
     this.application?.finalizing(this.peer.engine.detachBriefly)
   }
 
-  /** Ends the running application, and says when that is done. */
+  /** Ends the running application, and calls back when it has ended. */
   interrupt(reason: AbortReason, ended: () => void): Delay | void {
     this.abortReason ??= reason
-    // an application that waits for the last byte to leave need not wait any longer
+    // an application may wait for its last byte to leave: that will not happen any more
     if (this.answer === Answer.Complete) this.settle(reason)
     else if (!this.over) this.answer = Answer.GivenUp
     if (reason === "Stopped") {
@@ -242,15 +242,15 @@ export abstract class Ending implements HookedExchange, WireUser {
    * @since 0.2.0
    */
   onGoodbye(goodbye: () => void): void {
-    this.door.whenGoodbye(goodbye)
+    this.ensuredApplication.whenGoodbye(goodbye)
   }
 
-  /** The time has come. */
+  /** The server stops, and `timeouts.farewell` is over. */
   sayGoodbye(): void {
     this.application?.goodbye()
   }
 
-  protected get door(): Application {
+  protected get ensuredApplication(): Application {
     return this.application ??= new Application(() => this.ended())
   }
 
@@ -258,7 +258,7 @@ export abstract class Ending implements HookedExchange, WireUser {
   // post hooks
 
   /**
-   * Adds work for after the exchange. One added when the others have run runs at once. A detached one runs beside the
+   * Adds work for after the exchange. A hook that is added when the others have run, runs at once. A detached hook runs beside the
    * connection's next requests; the server's stop still waits for it.
    */
   postHook(hook: PostHook, options?: HookOptions): void
@@ -269,7 +269,7 @@ export abstract class Ending implements HookedExchange, WireUser {
     this.hooks.add(hook, options)
   }
 
-  /** Calls back when the hooks have run, for an exchange that has some which have not. There is one listener, the door. */
+  /** Tells the door when the hooks have run, where there are some that have not. There is one listener. */
   whenHooksOver(listener: HookOwner): void {
     if (this.hooks !== undefined) this.hooks.listener = listener
   }
@@ -308,8 +308,8 @@ export abstract class Ending implements HookedExchange, WireUser {
   }
 
   /**
-   * The kernel has taken all of an unattended exchange, or never will. Hooks that came meanwhile run beside what follows. The
-   * outcome is fixed when somebody asks, unless it is not the expected one: `unsent` is why.
+   * The kernel has taken all of an unattended exchange, or never will: `unsent` is why. Hooks that were added meanwhile run beside
+   * the next request. An outcome that is not `Sent` is fixed now, and `Sent` when it is first read.
    */
   leave(unsent: AbortReason, now: number): void {
     this.endTime = now
@@ -321,8 +321,7 @@ export abstract class Ending implements HookedExchange, WireUser {
   // the end
 
   /**
-   * Fixes the outcome, from what is known now: what the application failed with, then what aborted it. `unsent` is why
-   * a complete response was not handed over to its end.
+   * Fixes the outcome, from what is known now. `unsent` is why the kernel has not taken all of a complete response.
    */
   settle(unsent: AbortReason = "ClientGone"): Outcome {
     const outcome = this.fix(unsent)
@@ -332,7 +331,7 @@ export abstract class Ending implements HookedExchange, WireUser {
     return outcome
   }
 
-  // Goes where the event leads to, and does what is to be done there.
+  // Goes to the stage that the event leads to, and does the work of that stage.
   private move(event: EndingEvent): void {
     const next = transitions[this.current][event]
     if (next === undefined) return
@@ -349,10 +348,10 @@ export abstract class Ending implements HookedExchange, WireUser {
         if (this.hooks === undefined || this.hooks.run(this.settle())) this.move("hooksRun")
         return
       case "Over":
-        // hooks that came while its answer was on its way
+        // hooks that were added while the answer was on its way
         if (event === "leave") this.hooks?.runDetached(this.settle())
         this.hooks?.listener?.hooksOver()
-        // a wire that lets it leave goes on by itself
+        // a wire that calls `leave` goes on by itself
         if (event !== "leave") this.wire.over()
         return
       case "Running":

@@ -19,25 +19,24 @@ import type { InterimError } from "./ServerError.js"
 export interface Engine {
   readonly config: Config
   readonly time: Clock
-  /** The fields that an interim response goes out with, or why it does not go out. */
+  /** The fields to send with an interim response, or why it is not sent. */
   readonly allowInterim: (request: RequestHead, status: number, fields: FieldPairs) => FieldPairs | InterimError
-  /** Runs a hook: what is returned is left to do. */
+  /** Runs a hook. Returns the Effect that does the rest, if there is one. */
   readonly runHook: (
     hook: PostHook<unknown>,
     outcome: Outcome,
     failed: (failure: unknown) => void
   ) => void | Effect.Effect<unknown, never, unknown>
-  /** Calls back when it is done, or when a server that stops has waited for long enough. */
+  /** Runs an Effect. Calls `done` when it has ended, or when a server that stops has waited long enough for it. */
   readonly run: (effect: Effect.Effect<unknown, never, unknown>, done: () => void, fiberRefs: HookFiberRefs) => void
-  /** Runs beside everything; the server's stop waits for it. */
+  /** Runs an Effect beside the connection; the server's stop waits for it. */
   readonly runDetached: (effect: Effect.Effect<unknown, never, unknown>, fiberRefs: HookFiberRefs) => void
   /** Makes the server's stop wait until the function returned is called. */
   readonly detach: () => () => void
-  /** The same, for no longer than a hook may take then. */
+  /** The same, but no longer than for a hook. */
   readonly detachBriefly: () => () => void
   /**
-   * A message that costs something to make is given as a function, which is called where the level is logged. A failure that is
-   * no `Cause` is logged as a defect.
+   * Logs. A message that is a function is made only where its level is logged. A failure that is no `Cause` is logged as a defect.
    */
   readonly log: (level: "Debug" | "Info" | "Error", message: string | (() => string), failure?: unknown) => void
   /** A failure as text, with its stack. */

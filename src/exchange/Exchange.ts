@@ -1,8 +1,8 @@
 /**
  * One request with its interim responses, its final response, its post hooks and its outcome.
  *
- * This is what the engine gives an application, whichever door it came through: not a function from request to
- * response, because a response may begin before the body is read, and several heads may precede the last.
+ * This is what the engine gives an application, through either door. It is not a function from request to response, because a
+ * response may begin before the body is read, and several heads may precede the final one.
  *
  * @since 0.1.0
  */
@@ -58,17 +58,17 @@ export class Exchange extends Ending {
     return this.peer.engine.config
   }
 
-  /** What is believed of where the request comes from; `undefined` where that is what the connection says. */
+  /** What trusted proxies say of the request's origin; `undefined` where the connection's own facts stand. */
   get forwarded(): Forwarded | undefined {
     return this.peer.forwarding?.of(this.request)
   }
 
-  /** The scheme that the client asked by, as far as it is known. */
+  /** The scheme of the client's request, as far as it is known. */
   get scheme(): "http" | "https" {
     return this.forwarded?.scheme ?? schemeOf(this.peer)
   }
 
-  /** Who asks: the peer, or whom it asks for. */
+  /** The client: the peer, or the client that a trusted proxy speaks for. */
   get client(): Address {
     return this.forwarded?.client ?? this.peer.remote
   }
@@ -96,7 +96,7 @@ export class Exchange extends Ending {
   // ---------------------------------------------------------------------------------------------------------------
   // how far it has come
 
-  /** Has a final head been given to the transport? */
+  /** Has the final head left, or can none leave any more? */
   get headSent(): boolean {
     return this.answer >= Answer.Sending
   }
@@ -111,7 +111,7 @@ export class Exchange extends Ending {
     return this.wire.totalSent
   }
 
-  /** Is an event stream being sent, which ends when one side leaves and not before? */
+  /** Is an event stream being sent, which ends only when one side leaves? */
   get isEndless(): boolean {
     return this.answer === Answer.Sending && this.wire.isEndless
   }
@@ -141,8 +141,8 @@ export class Exchange extends Ending {
   }
 
   /**
-   * Sets the fields of the 100 that is owed, and of those that `sendContinue` sends. Where none is owed, there is nothing to
-   * say, but wrong fields are told, and not taken.
+   * Sets the fields of the 100 that is owed, and of those that `sendContinue` sends. Invalid fields are refused, also where no 100
+   * is owed.
    */
   setContinueFields(
     fields: FieldPairs,
@@ -214,8 +214,8 @@ export class Exchange extends Ending {
   }
 
   /**
-   * Begins a response whose body comes in parts. The head leaves with the first part that is sent, so that a failure
-   * before it can still be answered. Returns how many bytes the body is to have.
+   * Begins a response whose body comes in parts. The head leaves with the first part, so that a failure before it can still be
+   * answered. Returns how many bytes the body is to have.
    */
   start(head: ResponseHead | HeadDraft, bodyLength?: number): BodyRoom | ResponseError {
     if (this.answer !== Answer.Awaited) return this.refuseHead()
@@ -225,28 +225,28 @@ export class Exchange extends Ending {
     return room
   }
 
-  /** Takes back the head that was prepared, if it has not left: another may be given. */
+  /** Takes back a prepared head that has not left: another may be given. */
   withdraw(): void {
     if (this.answer === Answer.Prepared) this.answer = Answer.Awaited
   }
 
-  /** Sends the head that was prepared, if it has not left. */
+  /** Sends a prepared head that has not left. */
   sendHead(): void {
     if (this.answer === Answer.Prepared) this.begin()
   }
 
-  /** Adds a part of the body, bytes or text that is the same in latin-1 and UTF-8; `flush` sends it. */
+  /** Adds a part of the body: bytes, or text that is the same in latin-1 and UTF-8. `flush` sends it. */
   addPart(part: string | Uint8Array): void {
     this.sendHead()
     if (this.answer === Answer.Sending && part.length > 0) this.wire.write(part)
   }
 
-  /** Is so much added and not yet sent that more would not make the write cheaper? */
+  /** Has so much been added and not sent that waiting for more would not make the write cheaper? */
   get fullWrite(): boolean {
     return this.wire.isReady
   }
 
-  /** Sends what was given so far. */
+  /** Sends what was added. */
   flush(): void {
     this.wire.flush()
   }
@@ -262,7 +262,7 @@ export class Exchange extends Ending {
     if (this.answer === Answer.Sending) this.complete()
   }
 
-  /** The body turned out longer or shorter than its Content-Length (RFC 9110, 8.6): log it, and close. */
+  /** The body is longer or shorter than its Content-Length (RFC 9110, 8.6): logs that, and ends the connection. */
   mismatch(declared: number, given: number): void {
     if (given < declared) {
       this.wire.withdraw(mismatched)
@@ -273,15 +273,15 @@ export class Exchange extends Ending {
       "the body was cut at its Content-Length",
       new ResponseError({ reason: "BodyTooLong", description })
     )
-    // it may be known only when all that was declared has left
+    // all that was declared may have left already
     if (this.over) return
     this.wire.withdraw(mismatched)
     this.complete()
   }
 
   /**
-   * The application failed. Before the head, the client is answered 500, or what a {@link BodyError} says; after it the
-   * connection is cut, so that the client can tell, and so is one that the application has taken over.
+   * The application failed. Before the head has left, the client is answered 500, or the status of a {@link BodyError}. After that
+   * the connection is cut, so that the client can tell; so is one that the application has taken over.
    */
   fail(error: unknown): void {
     if (this.over && !this.detached) return
@@ -299,8 +299,8 @@ export class Exchange extends Ending {
   }
 
   /**
-   * The application has not begun its answer in time: the client is answered 503, and the application told to end, which may
-   * have to be asked again.
+   * The application has not begun its answer in time: the client is answered 503, and the application told to end. It may ask for
+   * a delay.
    */
   timeOut(): Delay | void {
     const error = new ResponseError({
@@ -312,10 +312,10 @@ export class Exchange extends Ending {
     this.recordFailure(error)
     this.wire.withdraw("the application is late")
     this.respond({ status: 503, fields: [close] }, "")
-    return this.door.tell("HandlerTimeout")
+    return this.ensuredApplication.tell("HandlerTimeout")
   }
 
-  /** The connection is no longer HTTP: what was received beyond the request goes with it. */
+  /** Takes the connection over, for a protocol that is not HTTP, with the bytes received beyond the request. */
   takeOver(): Takeover | ResponseError {
     if (this.answer !== Answer.Awaited) return this.refuseHead()
     this.answer = Answer.TakenOver
@@ -325,7 +325,7 @@ export class Exchange extends Ending {
     return taken
   }
 
-  /** Lets the server close a connection that was taken over, when it stops: nothing is lost by it. */
+  /** A connection that was taken over is idle: a server that stops may close it. */
   markIdle(): void {
     this.wire.markIdle()
   }

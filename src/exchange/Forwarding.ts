@@ -1,5 +1,5 @@
 /**
- * Where a request comes from, as far as trusted proxies stand between and are believed.
+ * Where a request comes from, by what trusted proxies say.
  *
  * @since 0.2.0
  */
@@ -10,28 +10,28 @@ import type { Believed, Config } from "./Config.js"
 import type { PeerFacts } from "./PeerFacts.js"
 
 /**
- * What stands in the place of the connection's own facts.
+ * What replaces the connection's own facts.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Forwarded {
-  /** Who asked. An unknown port is 0. */
+  /** The client. An unknown port is 0. */
   readonly client: Address
-  /** Was the client's address told? Otherwise `client` is the peer. */
+  /** Did a proxy give the client's address? Otherwise `client` is the peer. */
   readonly clientTold: boolean
   readonly scheme: "http" | "https"
   /** Where the client reached the outermost proxy; `undefined` where it is unknown, and the Host field counts. */
-  readonly server: Place | undefined
+  readonly server: Authority | undefined
 }
 
 /**
  * @since 0.2.0
  * @category models
  */
-export interface Place {
+export interface Authority {
   /** As in a Host field: with brackets around an IPv6 address, and with the port where that is not the scheme's. */
-  readonly authority: string
+  readonly host: string
   /** Without brackets. */
   readonly name: string
   readonly port: number
@@ -53,7 +53,7 @@ export const schemeOf = ({ tls }: Pick<PeerFacts, "tls">): "http" | "https" => t
  */
 export class Forwarding {
   private readonly fields: ReadonlySet<ForwardedField>
-  // the door and the log ask for the same request, one after the other
+  // of the last request: the door and the log both read it
   private request: RequestHead | undefined = undefined
   private forwarded: Forwarded | undefined = undefined
 
@@ -61,7 +61,7 @@ export class Forwarding {
     this.fields = new Set(believed(config.forwarded))
   }
 
-  /** `undefined` where nothing is said that can be believed. */
+  /** `undefined` where no proxy says anything that is believed. */
   of(request: RequestHead): Forwarded | undefined {
     if (this.request !== request) {
       this.request = request
@@ -79,7 +79,7 @@ export class Forwarding {
     )
     const scheme = told ?? schemeOf(this.transport)
     const authority = host ?? (port === undefined ? undefined : hostField(fields))
-    const server = authority === undefined ? undefined : placeOf(authority, port, scheme)
+    const server = authority === undefined ? undefined : authorityOf(authority, port, scheme)
     if (client === undefined && told === undefined && server === undefined) return undefined
     return {
       client: client === undefined
@@ -93,7 +93,7 @@ export class Forwarding {
 }
 
 /**
- * For a connection. Whether its peer is trusted is decided here, once; absent where it is not, or nothing is believed.
+ * The reader for a connection; `undefined` where its peer is not trusted, or nothing is believed. That is decided here, once.
  *
  * @since 0.2.0
  * @category constructors
@@ -117,7 +117,7 @@ const hostField = (fields: RequestHead["fields"]): string | undefined => {
 
 const standardPorts = { http: 80, https: 443 }
 
-const placeOf = (authority: string, told: number | undefined, scheme: "http" | "https"): Place => {
+const authorityOf = (authority: string, told: number | undefined, scheme: "http" | "https"): Authority => {
   const colon = authority.lastIndexOf(":")
   const end = colon > authority.lastIndexOf("]") ? colon : authority.length
   const host = authority.slice(0, end)
@@ -125,7 +125,7 @@ const placeOf = (authority: string, told: number | undefined, scheme: "http" | "
   const standard = standardPorts[scheme]
   const port = told ?? (given === "" ? standard : Number(given))
   return {
-    authority: port === standard ? host : `${host}:${port}`,
+    host: port === standard ? host : `${host}:${port}`,
     name: host.startsWith("[") ? host.slice(1, -1) : host,
     port
   }

@@ -9,14 +9,14 @@ import type { Outcome } from "./Outcome.js"
 import type { HookFiberRefs, PostHook } from "./PostHook.js"
 
 /**
- * The connection that hooks run for: its peer.
+ * What runs the hooks of a connection: its peer.
  *
  * @since 0.2.0
  * @category models
  */
 export interface HookRunner {
   readonly engine: Pick<Engine, "runHook" | "runDetached">
-  /** Runs what is left of a hook. */
+  /** Runs the rest of a hook. */
   readonly runEffect: (
     effect: Effect.Effect<unknown, never, unknown>,
     done: () => void,
@@ -53,7 +53,7 @@ export interface HookedExchange extends HookOwner {
 export interface HookOptions {
   /** Run beside the connection's next requests? Default `false`. */
   readonly detached?: boolean | undefined
-  /** That the services which the hook needs are among them is for the caller to see to. */
+  /** The fiber refs of the hook's fiber. The caller ensures that they have the services which the hook needs. */
   readonly fiberRefs?: HookFiberRefs
 }
 
@@ -75,7 +75,7 @@ export class HookQueue {
   // linked entries: most exchanges have one hook, and an array begins with room for sixteen
   private next: Entry | undefined = undefined
   private last: Entry | undefined = undefined
-  /** Who else is told by the owner when all have run, or run beside the connection: one, which is the door's. */
+  /** The door's listener, which the owner tells when all have run, or run beside the connection. */
   listener: HookOwner | undefined = undefined
 
   constructor(private readonly runner: HookRunner, private readonly owner: HookedExchange) {}
@@ -87,7 +87,7 @@ export class HookQueue {
     this.last = entry
   }
 
-  /** Runs all, those added meanwhile too. `true`: they are done; otherwise the owner is told when they are. */
+  /** Runs all, also those that are added meanwhile. Returns `true` if they are done; otherwise the owner is told when they are. */
   run(outcome: Outcome): boolean {
     return this.goOn(outcome)
   }

@@ -6,7 +6,7 @@
 
 /**
  * - `Sent`: the application's response was handed to the kernel, to its last byte.
- * - `Aborted`: the client, the server's stop or whoever closed the socket's scope ended it; `reason` says which.
+ * - `Aborted`: the client, the server's stop, or code that closed the socket's scope ended it; `reason` says which.
  * - `Failed`: the application failed; `error` is what it failed with.
  *
  * @since 0.1.0
@@ -30,8 +30,8 @@ export interface Facts {
   /** When the head was read, in milliseconds since the epoch, monotonic, with fractions; so are the next two. */
   readonly startTime: number
   /**
-   * When the final head was given to the transport, or, where all of the exchange went with it or nothing could be given any
-   * more, when it ended; `undefined` when no final response was begun.
+   * When the final head was given to the transport. Where the whole exchange left with it, or nothing could leave any more, when
+   * the exchange ended. `undefined` when no final response was begun.
    */
   readonly firstByteTime: number | undefined
   readonly endTime: number
@@ -57,8 +57,8 @@ export interface Aborted extends Facts {
 /**
  * `ClientGone`: the connection was closed or reset · `ReadTimeout`: the body stopped coming · `WriteTimeout`: the client
  * stopped reading · `BadRequest`: the body was malformed or too large, and the application did not answer that itself ·
- * `Stopped`: the server stopped · `Closed`: the application closed the socket's scope · `HandlerTimeout`: the application did not begin its answer within `timeouts.handler`; it
- * is what the application is told, while the outcome is that it failed.
+ * `Stopped`: the server stopped · `Closed`: the application closed the socket's scope · `HandlerTimeout`: the application did not
+ * begin its answer within `timeouts.handler`; the application is told this reason, while the outcome is `Failed`.
  *
  * @since 0.1.0
  * @category models

@@ -31,7 +31,7 @@ export class OwedContinue {
     return this.givenCase
   }
 
-  /** What was made of the fields when they were set, for the next 100; a further one is judged anew. */
+  /** The head made of the fields when they were set, for the next 100. A further one is judged anew. */
   get judged(): InterimHead | InterimError | undefined {
     return this.judgedHead
   }

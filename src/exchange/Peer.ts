@@ -17,9 +17,9 @@ import { requestName } from "./requestName.js"
  * @category models
  */
 export class Peer {
-  /** Reads what the peer says of its clients; absent where it is not believed. */
+  /** Reads what the peer says about its clients; absent where the peer is not believed. */
   readonly forwarding: Forwarding | undefined
-  private cacheOfDoor: unknown = undefined
+  private doorCache: unknown = undefined
 
   constructor(
     /** Which connection it is, counted from 1. */
@@ -55,11 +55,11 @@ export class Peer {
 
   /** What a door has cached from one exchange of the connection for the next. */
   get cached(): unknown {
-    return this.cacheOfDoor
+    return this.doorCache
   }
 
   cache<A>(value: A): A {
-    this.cacheOfDoor = value
+    this.doorCache = value
     return value
   }
 
@@ -75,9 +75,10 @@ export class Peer {
       : `, ${requestName({ request, forwarded: this.forwarding?.of(request) })}`
     this.engine.log(level, `${message} (${this.name}${asked})`, failure)
   }
+
   /** Runs an Effect for the connection, and calls back in its async context. */
   runEffect(effect: Effect.Effect<unknown, never, unknown>, done: () => void, fiberRefs: HookFiberRefs): void {
-    // the fiber may be ended from another connection's context
+    // the fiber may end in another connection's context
     this.engine.run(effect, () => this.transport.run(goOn, done, undefined), fiberRefs)
   }
 }

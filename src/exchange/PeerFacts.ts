@@ -43,8 +43,8 @@ export interface PeerFacts {
    */
   readonly proxy?: ProxyHeader | undefined
   /**
-   * Runs a callback in the async context of this stream: what an application keeps in an `AsyncLocalStorage` for one client
-   * must not be seen by code that runs for another.
+   * Runs a callback in the async context of this stream: code that runs for one client must not see what an application keeps in
+   * an `AsyncLocalStorage` for another.
    */
   readonly run: <A, B>(callback: (first: A, second: B) => void, first: A, second: B) => void
 }

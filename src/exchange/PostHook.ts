@@ -1,5 +1,5 @@
 /**
- * Work for after an exchange, and what its fiber begins with.
+ * Work for after an exchange, and the fiber refs for it.
  *
  * @since 0.1.0
  */
@@ -18,7 +18,7 @@ export type PostHook<R = never> = (
 ) => void | Effect.Effect<unknown, unknown, R> | PromiseLike<unknown>
 
 /**
- * A fiber's fiber refs as they were, the services it had among them; `undefined` for the server's.
+ * The fiber refs of the fiber that added a hook, its services among them; `undefined` for the server's.
  *
  * @since 0.1.0
  * @category models

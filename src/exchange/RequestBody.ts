@@ -1,8 +1,8 @@
 /**
  * The body of a request, pulled by the application.
  *
- * Nothing is read ahead of the application but what the connection's buffer holds. The first pull pays the 100 that is
- * owed to a client that waits for it.
+ * Nothing is read ahead of the application, apart from what the connection's buffer holds. The first pull sends the 100 that a
+ * client waits for.
  *
  * @since 0.1.0
  */
@@ -17,11 +17,11 @@ import { BodyError, bodyErrorFrom } from "./ServerError.js"
  * @category models
  */
 export interface BodySource {
-  /** May the body be read in this tick? If not, its `readOn` is called in the next: others are to have theirs. */
+  /** May the body be read on in this tick? If not, its `readOn` is called in the next, so that others are served. */
   readonly mayRead: (body: RequestBody) => boolean
   /** The next message of the body, if its bytes are there. */
   readonly nextMessage: () => RequestMessage | undefined
-  /** No byte will come any more. */
+  /** Will no byte come any more? */
   readonly inputEnded: boolean
   /** The application waits for bytes, or no longer does. */
   readonly bodyAwaited: (awaited: boolean) => void
@@ -59,7 +59,7 @@ export class RequestBody {
     return this.end !== undefined
   }
 
-  /** Did reading fail? Then what follows on the connection cannot be told from the body. */
+  /** Did reading fail? Then it is unknown where the next request begins. */
   get failed(): boolean {
     return this.error !== undefined
   }
@@ -70,8 +70,8 @@ export class RequestBody {
   }
 
   /**
-   * What there is to read: bytes (never empty), the end (again and again), a {@link BodyError} (again and again), or
-   * `undefined` when nothing is there yet; then `wait`.
+   * Takes what there is to read: bytes (never empty), the end (again and again), a {@link BodyError} (again and again), or
+   * `undefined` while there is nothing; then `wait`.
    */
   take(): Uint8Array | BodyEnd | BodyError | undefined {
     if (this.error !== undefined) return this.error
@@ -111,7 +111,7 @@ export class RequestBody {
   }
 
   /**
-   * May what is here be read in this tick? If not, `wait` calls back in the next: whoever reads in small parts what a client
+   * May it be read on in this tick? If not, `wait` calls back in the next: an application that reads in small parts what a client
    * has sent at once would keep all others waiting.
    */
   mayRead(): boolean {
@@ -125,7 +125,7 @@ export class RequestBody {
     this.notify()
   }
 
-  /** Calls back once, when `take` has something to say. Returns what takes that back. */
+  /** Calls back once, when `take` has something to give. Returns a function that cancels that. */
   wait(callback: () => void): () => void {
     if (!this.resting && (this.end !== undefined || this.error !== undefined || this.disconnected)) {
       callback()
@@ -159,28 +159,28 @@ export class RequestBody {
     for (const callback of waiting) callback()
   }
 
-  /** Ends reading from outside: what comes next is this error. */
+  /** Ends reading: `take` gives this error. */
   fail(error: BodyError): void {
     if (this.end === undefined) this.error ??= error
     this.notify()
   }
 
-  /** The client has left: what it had sent can still be read, and nothing comes behind it. */
+  /** The client has left: what it has sent can still be read, and nothing follows. */
   disconnect(): void {
     this.disconnected = true
     this.notify()
   }
 
-  /** The exchange is over: what was not read is dropped, and the next bytes are another request's. */
+  /** The exchange is over: what was not read is dropped, and the next bytes belong to another request. */
   close(): void {
-    // no other request comes behind one whose client has left
+    // no other request follows one whose client has left
     if (this.end !== undefined || this.error !== undefined || this.disconnected) return
     this.fail(
       new BodyError({ reason: "Closed", status: 500, description: "the exchange is over, and its body with it" })
     )
   }
 
-  /** Goes on after the end with another body: only for peers that agreed on it (`multiPhaseBody`). */
+  /** Goes on with another body after the end: only for peers that agreed on it (`multiPhaseBody`). */
   reopen(): void {
     this.end = undefined
   }
@@ -196,7 +196,7 @@ const nothing: BodySource = {
 }
 
 /**
- * The body of every request that has none: at its end from the beginning.
+ * The body of every request that has none.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * A response body in parts: small ones are gathered, the head leaves with the first that is sent, and whoever makes the
- * parts is told to wait when the client is slow. Parts that are made in one go leave in one write.
+ * A response body in parts. Small parts are gathered, the head leaves with the first one, and the producer is told to wait while
+ * the client is slow. Parts that are made in one go leave in one write.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ export class ResponseWriter {
   /**
    * @param declared bytes that the body has, as `start` tells
    * @param minimumChunkSize bytes to gather in one chunk; 0 or 1 makes a chunk of every part
-   * @param soon calls back when what runs now has run, and before anything else does
+   * @param soon calls back right after the code that runs now
    */
   constructor(
     private readonly exchange: Exchange,
@@ -71,7 +71,7 @@ export class ResponseWriter {
     this.leave()
   }
 
-  /** Sends what is held, the head before it. */
+  /** Sends the head, and the parts that are held. */
   flush(): void {
     if (this.exchange.over) return this.drop()
     if (this.heldBytes === 0) return
@@ -114,7 +114,7 @@ export class ResponseWriter {
   end(): void {
     if (this.exchange.over) return this.drop()
     if (this.declared !== Infinity && this.declared >= 0 && this.given < this.declared) {
-      // as long as nothing has left, the client can be told
+      // a held part that has not left could not be taken back
       this.drop()
       return this.exchange.mismatch(this.declared, this.given)
     }
@@ -122,7 +122,7 @@ export class ResponseWriter {
     this.exchange.finish()
   }
 
-  /** Forgets what is held: the application failed before it left, so the client can still be told. */
+  /** Forgets what is held: the application failed before that has left, so the client can still be answered. */
   drop(): void {
     this.held = []
     this.heldBytes = 0

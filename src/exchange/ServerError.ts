@@ -1,6 +1,6 @@
 /**
- * What can go wrong, split by who is to blame: the operator ({@link BindError}), the network ({@link TransportError}),
- * the client ({@link RequestError}, {@link BodyError}) or the application ({@link ResponseError}, {@link InterimError}).
+ * What can go wrong, split by cause: the operator ({@link BindError}), the network ({@link TransportError}), the client
+ * ({@link RequestError}, {@link BodyError}) or the application ({@link ResponseError}, {@link InterimError}).
  *
  * @since 0.1.0
  */
@@ -57,7 +57,7 @@ export class BindError extends TaggedError("BindError")<{
 export class TransportError extends TaggedError("TransportError")<{
   readonly reason: "Reset" | "TimedOut" | "Handshake" | "Accept" | "Proxy" | "Other"
   /**
-   * Of `Proxy`: no PROXY header came, it was not as it should be, it came too late, or not from one of `proxyFrom`.
+   * Of `Proxy`: no PROXY header came, it was malformed, it came too late, or it came from a peer that is not in `proxyFrom`.
    *
    * @since 0.2.0
    */
@@ -94,8 +94,8 @@ export class RequestError extends TaggedError("RequestError")<{
 export class BodyError extends TaggedError("BodyError")<{
   /**
    * `Disconnected`: the client left before the end · `BadChunk`: malformed chunked coding · `TooLarge`: longer than
-   * `limits.body`, or than what may be read or parsed whole · `Timeout`: no byte for `timeouts.body` · `Stopped`: the server is stopping · `Closed`: read after
-   * the exchange was over.
+   * `limits.body`, or than may be read or parsed whole · `Timeout`: it came too late or too slowly · `Stopped`: the server is
+   * stopping · `Closed`: read after the exchange was over.
    */
   readonly reason: "Disconnected" | "BadChunk" | "TooLarge" | "Timeout" | "Stopped" | "Closed"
   readonly status: number
@@ -132,7 +132,7 @@ export class ResponseError extends TaggedError("ResponseError")<{
 }
 
 /**
- * A part of a body that nobody takes any more. Nothing was sent, and nothing that is written later will be.
+ * A part of a body that can no longer be sent. Nothing of it was sent, and nothing that is written later will be.
  *
  * @since 0.2.0
  * @category errors
@@ -147,7 +147,7 @@ export class WriteError extends TaggedError("WriteError")<{
   override get message(): string {
     return this.reason === "AlreadyOver"
       ? "AlreadyOver: the response is complete, nothing can be added to it"
-      : `${this.reason}: nobody takes the response any more; stop making it`
+      : `${this.reason}: the response can no longer be sent; stop making it`
   }
 }
 
@@ -171,7 +171,7 @@ export class InterimError extends TaggedError("InterimError")<{
 }
 
 /**
- * What a failure of the protocol means for a request that the application has not seen.
+ * The error for a request that is refused before the application sees it.
  *
  * @since 0.1.0
  * @category conversions
@@ -180,7 +180,7 @@ export const requestErrorFrom = (refused: Failure): RequestError =>
   new RequestError({ reason: refused.reason, status: refused.status, description: refused.message })
 
 /**
- * What a failure of the protocol means for a body that the application is reading.
+ * The error for a body that the application is reading.
  *
  * @since 0.1.0
  * @category conversions
@@ -193,7 +193,7 @@ export const bodyErrorFrom = (refused: Failure): BodyError =>
   })
 
 /**
- * A body that is too long to be read whole. `lift` says what lifts the bound.
+ * The error for a body that is too long to be read whole. `lift` names the option that raises the bound.
  *
  * @since 0.2.0
  * @category constructors
@@ -203,7 +203,7 @@ export const tooLargeWhole = (most: number, lift: string): BodyError =>
     reason: "TooLarge",
     status: 413,
     description:
-      `the body is longer than the ${most} bytes that are read so; ${lift} lifts the bound, a stream has none`
+      `the body is longer than ${most} bytes, the most that is read whole; raise ${lift}, or read the body as a stream`
   })
 
 const abortReasons: Record<BodyError["reason"], AbortReason | undefined> = {
@@ -216,7 +216,7 @@ const abortReasons: Record<BodyError["reason"], AbortReason | undefined> = {
 }
 
 /**
- * Why an exchange was aborted that failed with this; `undefined` where the application failed by itself.
+ * The reason of an exchange that failed with this error; `undefined` where the application failed by itself.
  *
  * @since 0.1.0
  * @category conversions
@@ -232,7 +232,7 @@ export const responseErrorFrom = (invalid: InvalidHead): ResponseError =>
   new ResponseError({ reason: invalid.reason, description: invalid.message })
 
 /**
- * Reads a bind failure's reason off the system's error code.
+ * A `BindError` whose reason is that of the system's error code.
  *
  * @since 0.1.0
  * @category conversions
@@ -255,7 +255,7 @@ export const bindErrorFrom = (cause: unknown, address: Address | string): BindEr
 }
 
 /**
- * Reads a transport failure's reason off the system's error code.
+ * A `TransportError` whose reason is that of the system's error code.
  *
  * @since 0.1.0
  * @category conversions
@@ -275,7 +275,7 @@ export const transportErrorFrom = (cause: unknown): TransportError => {
 const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
-// In one line, and not in none. OpenSSL's message is a place in its sources; its words are beside it.
+// One line, which is never empty. OpenSSL's message names a line of its sources; what it says is in two other properties.
 const describe = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause)
   const text = "library" in cause && "reason" in cause

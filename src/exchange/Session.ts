@@ -1,5 +1,6 @@
 /**
- * The seam between one accepted peer and its server. HTTP/1 has one exchange at a time, a later protocol one for each stream.
+ * The seam between one accepted peer and its server. HTTP/1 has one exchange at a time; another protocol may have one for each
+ * stream.
  *
  * @since 0.2.0
  */
@@ -11,12 +12,12 @@ import type { Peer } from "./Peer.js"
 import type { RequestError } from "./ServerError.js"
 import type { Share } from "./Shares.js"
 import type { Indexed } from "./UnorderedSet.js"
-import type { Waste } from "./Waste.js"
+import type { PlaceUse } from "./PlaceUse.js"
 
 /**
- * - `Idle`: nothing is going on that closing would cut.
+ * - `Idle`: closing it cuts nothing short.
  * - `Busy`: a request has begun, or is being answered.
- * - `Lingering`: all is said; the peer may still have to read it.
+ * - `Lingering`: everything was sent; the peer may still have to read it.
  *
  * @since 0.2.0
  * @category models
@@ -24,7 +25,9 @@ import type { Waste } from "./Waste.js"
 export type Activity = "Idle" | "Busy" | "Lingering"
 
 /**
- * Has a session a place, does it wait for one, or does it need none any more?
+ * - `Waiting`: it waits for a place.
+ * - `Placed`: it has a place.
+ * - `Parting`: its last answer is on its way, so it needs none.
  *
  * @since 0.2.0
  * @category models
@@ -32,46 +35,45 @@ export type Activity = "Idle" | "Busy" | "Lingering"
 export type Standing = "Waiting" | "Placed" | "Parting"
 
 /**
- * One accepted peer: reads its requests, gives each to the application as an exchange, and decides what becomes of the
- * connection.
+ * One accepted peer: reads its requests, gives each to the application as an exchange, and decides when the connection ends.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Session extends Indexed {
   readonly peer: Peer
-  /** Closing it ends the session, and whatever ends the session closes it. */
+  /** Closing it ends the session, and it closes when the session ends. */
   readonly scope: SessionScope
   readonly activity: Activity
-  /** When it was let in. */
+  /** When it was admitted. */
   readonly since: number
   /** Requests read so far. */
   readonly requests: number
-  /** Since when it waits for another request; `undefined` while it does not. */
+  /** Since when it has waited for another request; `undefined` while it does not. */
   readonly idleSince: number | undefined
-  /** Since when it waits for what it awaits of the peer. */
+  /** Since when the peer has been silent. */
   readonly quietSince: number
   /** Had the application not ended when it was told to? */
   readonly abandoned: boolean
 
   standing: Standing
-  /** What its address has; absent where addresses are not told apart. */
+  /** The share of its address; absent where its address has none. */
   addressShare: Share | undefined
-  /** Has it begun a head, and not ended it? */
+  /** Has a part of a request's head come? */
   readonly isAsking: boolean
   /** Has the request that waits for a place come with all of its body, or with as much as is read ahead? */
   readonly asksWhole: boolean
-  /** What it makes of its place. */
-  readonly waste: Waste
+  /** What it does with its place. */
+  readonly placeUse: PlaceUse
   /** Since when. */
-  readonly wastedSince: (now: number) => number
+  readonly placeUseSince: (now: number) => number
   /** It is given a place. */
   readonly enter: () => void
-  /** Others need its place, of which it makes nothing. */
+  /** Gives its place up for others, if it does not use it. */
   readonly makeRoom: () => void
-  /** There is no room for its request. */
+  /** Refuses its request: there is no place for it. */
   readonly turnAway: () => void
-  /** There is no room even for its end. */
+  /** Refuses its request and closes at once. */
   readonly drop: () => void
 
   /** Begins to read. */
@@ -80,12 +82,12 @@ export interface Session extends Indexed {
   readonly abort: (reason: AbortReason) => void
   /** Closes what is idle. */
   readonly close: () => void
-  /** The server stops, and this has no end of its own. */
+  /** The server stops: ends what has no end of its own, such as an event stream. */
   readonly sayGoodbye: () => void
-  /** What was done for it has thrown: it ends, and nothing else of the server. */
+  /** Code that ran for it has thrown: it ends, and no other session does. */
   readonly broken: (error: unknown) => void
 
-  // The three steps of its end, which the socket's Scope runs in this order, each once.
+  // The three steps of its end, which the socket's Scope takes in this order, each once.
   readonly endWork: (ended: () => void) => void
   readonly runHooks: (over: () => void) => void
   readonly closeSocket: () => void
@@ -104,13 +106,13 @@ export interface Session extends Indexed {
  */
 export interface SessionScope {
   readonly scope: CloseableScope
-  /** Closes it, once, because all is done. */
+  /** Closes it, once: the session is done. */
   readonly done: () => void
-  /** Closes it, once, because this cut something short. */
+  /** Closes it, once: this failure ended the session. */
   readonly failed: (failure: unknown) => void
-  /** Closes it, once, because the session is broken. */
+  /** Closes it, once: this defect ended the session. */
   readonly died: (defect: unknown) => void
-  /** The step that it is at has thrown: what comes after it is done. */
+  /** The current step of its end has thrown: goes on with the next. */
   readonly goOn: () => void
 }
 
@@ -127,7 +129,7 @@ export interface Refused {
   /** Body bytes of the answer that the kernel has taken, and all its bytes. */
   readonly bodyBytes: number
   readonly wireBytes: number
-  /** When the first bytes of the request came; `undefined` where they came all at once. */
+  /** When the first bytes of the request came; `undefined` where its head came in one piece. */
   readonly since: number | undefined
 }
 
@@ -140,11 +142,11 @@ export interface Refused {
 export interface SessionHost extends Engine {
   /** The door: gives the exchange to the application. What it throws fails the exchange. */
   readonly handler: (exchange: Exchange) => void
-  /** May clients be told that their connections wait for another request, or is the room needed? */
+  /** May an answer say that the connection persists? Not while its room is needed. */
   readonly mayPersist: () => boolean
-  /** May connections wait whose clients were told so? */
+  /** May a connection wait for another request, once its answer has said that it persists? */
   readonly mayStay: () => boolean
-  /** Something has happened: the counts of connections are to be made anew soon. */
+  /** A connection has changed: counts all connections anew soon. */
   readonly countSoon: (now: number) => void
   /** An exchange is over, its hooks have run. */
   readonly record: (exchange: Exchange, now: number) => void

@@ -6,7 +6,7 @@
 import type { Address } from "./Address.js"
 
 /**
- * What one address has.
+ * What one address takes.
  *
  * @since 0.2.0
  * @category models
@@ -14,7 +14,7 @@ import type { Address } from "./Address.js"
 export class Share {
   /** Connections with a place. */
   places = 0
-  /** All connections, those included that wait or are on their way out. */
+  /** All connections, also those that wait or are about to end. */
   connections = 0
 
   constructor(readonly name: string) {}
@@ -27,7 +27,7 @@ export class Share {
 export class Shares {
   private readonly shares = new Map<string, Share>()
 
-  /** @param exempt may an address take as much as there is? */
+  /** @param exempt may this address take all there is? */
   constructor(private readonly exempt: (address: Address) => boolean) {}
 
   /** Counts a connection. Addresses that tell no clients apart have no share, such as that of a unix socket. */
@@ -47,14 +47,14 @@ export class Shares {
 }
 
 /**
- * Who is one and the same: an IPv4 address, and the /64 that one subscriber has of IPv6 (RFC 6177).
+ * The network that counts as one client: an IPv4 address, or the /64 of IPv6 that one subscriber has (RFC 6177).
  *
  * @since 0.2.0
  * @category conversions
  */
 export const networkOf = (host: string): string => {
   if (!host.includes(":")) return host
-  // an IPv4 address in IPv6's clothes (RFC 4291, 2.5.5.2)
+  // an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2)
   if (host.includes(".")) return host.slice(host.lastIndexOf(":") + 1)
   const [before, after] = host.split("%", 1)[0].split("::")
   const groups = before === "" ? [] : before.split(":")

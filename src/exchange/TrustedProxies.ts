@@ -1,5 +1,5 @@
 /**
- * Which peers may speak for others.
+ * The peers that may speak for others.
  *
  * @since 0.2.0
  */
@@ -17,4 +17,4 @@ export interface TrustedProxies {
  * @since 0.2.0
  * @category constructors
  */
-export const nobody: TrustedProxies = { trusts: () => false }
+export const none: TrustedProxies = { trusts: () => false }

@@ -1,5 +1,5 @@
 /**
- * A set whose members come and go all the time: each knows its index in an array.
+ * A set for members that come and go all the time: each knows its index in an array.
  *
  * @since 0.1.0
  */
@@ -9,13 +9,13 @@
  * @category models
  */
 export interface Indexed {
-  /** Its index in the set, which sets it; negative outside. */
+  /** Its index, which the set writes; negative while it is in none. */
   index: number
 }
 
 /**
- * An array and not a Set: the tables that a Set leaves behind keep each other, and all that was ever in them, through the
- * collections of young objects. Unordered.
+ * An array, because the tables that a growing Set leaves behind keep former members alive through the collections of young
+ * objects.
  *
  * @since 0.1.0
  * @category models

@@ -1,8 +1,9 @@
 /**
  * The seam between one request's life and what carries it: an HTTP/1 connection, or a stream of a later protocol.
  *
- * The exchange tells its wire what to send. The wire tells the exchange four things: that body has arrived, that there is room
- * again, that all is sent, and that the peer is lost; and, of the request's body, that nothing of it is left.
+ * The exchange tells its wire what to send. The wire tells the exchange that a part of the body has arrived, that there is room
+ * again, that the answer has begun to leave, that all is sent, that nothing of the request's body is left, and that the peer is
+ * lost.
  *
  * @since 0.2.0
  */
@@ -16,8 +17,8 @@ import type { RequestBody } from "./RequestBody.js"
 import type { InterimError } from "./ServerError.js"
 
 /**
- * Bytes that the body of a response has: `Infinity` where only its end tells, and {@link noBody} where the response has none
- * and what is given for it is dropped (RFC 9110, 9.3.2, 15.4.5).
+ * The length of a response's body in bytes: `Infinity` where only its end tells, and {@link noBody} where the response has none
+ * and what the application gives is dropped (RFC 9110, 9.3.2, 15.4.5).
  *
  * @since 0.2.0
  * @category models
@@ -31,7 +32,7 @@ export type BodyRoom = number
 export const noBody: BodyRoom = -1
 
 /**
- * Why the connection carries no further request after this one. In words, for the log.
+ * Why the connection carries no further request after this one, in words for the log.
  *
  * @since 0.2.0
  * @category models
@@ -80,16 +81,16 @@ export interface Wire {
   /** The protocols that the client offers to go on with, as a list; empty where it offers none. */
   readonly upgrade: string
 
-  /** Judges an interim head, once: what is sent is what was judged. */
+  /** Checks an interim head, and writes its fields. `sendInterim` sends it. */
   readonly judgeInterim: (status: number, fields: FieldPairs, fieldCase: FieldCase) => InterimHead | InterimError
   readonly sendInterim: (head: InterimHead) => void
-  /** Both. `undefined`: it is sent. */
+  /** Checks an interim head and sends it; returns why it was not sent. */
   readonly interim: (status: number, fields: FieldPairs, fieldCase: FieldCase) => InterimError | undefined
-  /** Judges what an application gave for a final head, and writes its fields. */
+  /** Checks what an application gave for a final head, and writes its fields. */
   readonly draft: (head: ResponseHead) => HeadDraft | InvalidHead
   /**
-   * Makes the final head ready, and tells what it means for the body; a head made ready before is forgotten. `whole` says that
-   * the body comes with it, `owesContinue` that the client still waits for a 100.
+   * Makes the final head ready, and returns the length of its body; a head made ready before is forgotten. `whole` says that the
+   * body is complete, and `owesContinue` that the client still waits for a 100.
    */
   readonly prepare: (
     head: ResponseHead | HeadDraft,
@@ -99,64 +100,65 @@ export interface Wire {
   ) => BodyRoom | InvalidHead
   /** Sends the head that was made ready. */
   readonly begin: () => void
-  /** Sends it with the whole body behind it, which is a part as `write` has them, or nothing. */
+  /** Sends that head with the whole body, which is a part as for `write`, or nothing. */
   readonly sendWhole: (body: string | Uint8Array | undefined) => void
   /** Status of the head that was made ready last. */
   readonly status: number | undefined
-  /** What that head means for the body. */
+  /** The length of the body by that head. */
   readonly room: BodyRoom
-  /** Is it the head of an event stream, which ends when one side leaves? */
+  /** Is it the head of an event stream, which ends only when one side leaves? */
   readonly isEndless: boolean
-  /** A part of the body: bytes, or text whose characters are one byte each. Not empty. */
+  /** Adds a part of the body: bytes, or text whose characters are one byte each. Not empty. */
   readonly write: (part: string | Uint8Array) => void
-  /** The body is whole. */
+  /** Ends the body. */
   readonly end: () => void
-  /** The response cannot be completed, and the peer must be able to tell. */
+  /** Ends a response that cannot be completed, so that the peer can tell. */
   readonly cut: () => void
   /** Gives to the kernel what was written. */
   readonly flush: () => void
-  /** Does so much wait to be flushed that more would not make it cheaper? */
+  /** Does so much wait to be flushed that waiting for more would not make it cheaper? */
   readonly isReady: boolean
-  /** Has the peer enough to read? */
+  /** Does so much wait for the peer that no more should be made? */
   readonly isFull: boolean
-  /** Has the kernel taken all, to the end? */
+  /** Has the kernel taken all of the answer? */
   readonly isSent: boolean
   /** Bytes of the body that the kernel has taken. */
   readonly bodySent: number
   /** All bytes of the exchange that the kernel has taken: interim heads, head, framing and body. */
   readonly totalSent: number
 
-  /** Nothing may follow this exchange on the connection. The first reason stays. */
+  /** No request may follow this one on the connection. The first reason stays. */
   readonly withdraw: (why: Withdrawal) => void
-  /** Another body is to follow the one that was read to its end. Can it? */
+  /** Expects another body after the one that was read to its end. Returns whether that is possible. */
   readonly reopenBody: () => boolean
-  /** Drops what is left of the request's body. `true`: nothing is left; otherwise `drained` tells when that is so. */
+  /** Drops what is left of the request's body. Returns `true` if nothing is left; otherwise `drained` is called when that is so. */
   readonly drain: () => boolean
-  /** The hooks have run, the exchange is over: the next may begin. */
+  /** The hooks have run, and the exchange is over: the next may begin. */
   readonly over: () => void
 
+  /** Gives the connection away, for a protocol that is not HTTP. */
   readonly detach: () => Takeover
   /** A connection that was taken over is idle: to close it loses nothing. */
   readonly markIdle: () => void
 }
 
 /**
- * Who is told by a wire: the exchange.
+ * What a wire tells its exchange.
  *
  * @since 0.2.0
  * @category models
  */
 export interface WireUser {
-  /** Bytes of the request's body, its end, or the end of all bytes. */
+  /** Bytes of the request's body have come, or its end, or the end of the connection. */
   readonly bodyArrived: () => void
   /** The peer can be sent more. */
   readonly roomAgain: () => void
-  /** Some of the answer was given to the kernel, which has not taken all of it. */
+  /** A part of the answer was given to the kernel, which has not taken all of it. */
   readonly begun: () => void
-  /** The kernel has taken all. */
+  /** The kernel has taken all of the answer. */
   readonly allSent: () => void
   /** Nothing is left of the request's body. */
   readonly drained: () => void
-  /** The exchange will not come to an end of its own. */
+  /** The exchange cannot be completed. */
   readonly lost: (reason: AbortReason) => void
 }

@@ -1,5 +1,5 @@
 /**
- * What is said of an exchange that has ended.
+ * The outcome of an exchange.
  *
  * @since 0.2.0
  */
@@ -7,7 +7,7 @@ import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import { abortReasonOf } from "./ServerError.js"
 
 /**
- * The failure of an application that has not failed: it may fail with `undefined`.
+ * Stands for no failure: an application can fail with `undefined`.
  *
  * @since 0.2.0
  * @category constants
@@ -15,8 +15,8 @@ import { abortReasonOf } from "./ServerError.js"
 export const noFailure = Symbol("noFailure")
 
 /**
- * What the application failed with counts before what interrupted it, and that before `unsent`: why the kernel has not taken the
- * last byte, `undefined` where it has.
+ * The failure of the application takes precedence over its interruption, and that over `unsent`: the reason why the kernel has not
+ * taken the last byte, `undefined` where it has.
  *
  * @since 0.2.0
  * @category constructors
@@ -30,7 +30,7 @@ export const outcomeOf = (
   if (failure !== noFailure) {
     const reason = abortReasonOf(failure)
     if (reason === undefined) return { _tag: "Failed", ...facts, error: failure }
-    // that the connection is closed is all that a body knows
+    // a body knows only that the connection has closed, and not why
     return { _tag: "Aborted", ...facts, reason: reason === "ClientGone" ? interrupted ?? reason : reason }
   }
   return unsent === undefined

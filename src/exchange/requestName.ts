@@ -1,5 +1,5 @@
 /**
- * A request as a line of the log names it.
+ * The name of a request in the log.
  *
  * @since 0.2.0
  */
@@ -7,8 +7,8 @@ import type { RequestHead } from "../protocol/requestHead.js"
 import type { Forwarded } from "./Forwarding.js"
 
 /**
- * A request, for a line about it: `GET /path`, behind whom its peer asks for where that can be believed. What is behind the
- * path may be secret, and all of it long.
+ * A request in a line of the log: `GET /path`, and before it the client that a trusted proxy speaks for. The query is left out,
+ * because it may be secret, and long names are shortened.
  *
  * @since 0.2.0
  * @category conversions

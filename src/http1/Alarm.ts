@@ -1,9 +1,9 @@
 /**
- * Wakes the sweep of deadlines: for the earliest deadline, and never without one. (V8 wakes an idle process too, once
- * or twice some seconds after its last work, to give memory back: `node --no-memory-reducer` does not.)
+ * Wakes the sweep of deadlines: for the earliest deadline, and never without one. (V8 also wakes an idle process once or twice,
+ * some seconds after its last work, to give memory back: `node --no-memory-reducer` does not.)
  *
- * One timer for a whole server: one for each request would cost more than the request's own parsing. A deadline that is
- * moved to a later time leaves it as it is: it rings for nothing, and is set anew.
+ * There is one timer for a whole server, because one for each request would cost more than parsing the request. When a deadline
+ * moves to a later time the timer stays as it is: it rings for nothing, and is set anew.
  *
  * @since 0.2.0
  */
@@ -15,15 +15,15 @@ import type { Clock } from "../exchange/Clock.js"
  */
 export interface AlarmOptions {
   readonly time: Pick<Clock, "now" | "follow" | "afterReading">
-  /** Calls back after so many milliseconds. Returns what takes that back. */
+  /** Calls back after so many milliseconds. Returns a function that cancels that. */
   readonly schedule: (delay: number, callback: () => void) => () => void
-  /** Acts on the deadlines that have passed, and answers with the earliest that is left; `Infinity` where there is none. */
+  /** Acts on the deadlines that have passed, and returns the earliest that is left; `Infinity` where there is none. */
   readonly ring: (now: number) => number
   /** Least time between two rings in milliseconds, so that deadlines which pass one after another are judged together. */
   readonly interval: number
 }
 
-// the longest that a timer of the platform can be set to
+// the longest delay of a timer of the platform
 const longest = 2 ** 31 - 1
 
 /**
@@ -64,7 +64,7 @@ export class Alarm {
 
   private readonly wake = (): void => {
     this.cancel = undefined
-    // what has come while the event loop was held up came in time
+    // what has come while the event loop was blocked came in time
     this.options.time.afterReading(this.ring)
   }
 

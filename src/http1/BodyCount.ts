@@ -1,5 +1,5 @@
 /**
- * How much of a response body the kernel has taken, when it went out between heads and chunk sizes.
+ * How much of a response body the kernel has taken, where it was sent between heads and chunk sizes.
  *
  * @since 0.1.0
  */
@@ -9,14 +9,14 @@
  * @category models
  */
 export class BodyCount {
-  // what the kernel surely has, and the first part that it may not have taken yet
+  // what the kernel has taken for certain; the constructor's part is the first that it may not have taken
   private before = 0
-  // positions and lengths of the parts behind it
+  // positions and lengths of the parts after that
   private readonly later: Array<number> = []
 
   constructor(private position: number, private length: number) {}
 
-  /** A part of the body goes out at a position on the wire; `handed` is how far the kernel has come. */
+  /** A part of the body is sent at a position on the wire. `handed` is the position up to which the kernel has taken all. */
   add(position: number, length: number, handed: number): void {
     while (this.length > 0 && this.position + this.length <= handed) {
       this.before += this.length
@@ -39,5 +39,5 @@ export class BodyCount {
   }
 }
 
-/** How many bytes of a part are before a position, as far behind its start. */
+/** How many bytes of a part are before a position, which is at this distance from its start. */
 export const within = (distance: number, length: number): number => Math.max(0, Math.min(distance, length))

@@ -1,5 +1,5 @@
 /**
- * What a connection waits for, and until when. It knows times, and not what follows from them.
+ * What a connection waits for, and until when. What a missed deadline means is decided elsewhere.
  *
  * @since 0.2.0
  */
@@ -7,7 +7,7 @@ import type { Rates, Timeouts } from "../exchange/Config.js"
 import type { Alarm } from "./Alarm.js"
 
 /**
- * What the peer is to send, or to do; `Place` is what the server is to give to a request.
+ * What the peer is to send or to do; or, with `Place`, what the server is to give a request.
  *
  * @since 0.2.0
  * @category models
@@ -15,8 +15,8 @@ import type { Alarm } from "./Alarm.js"
 export type Awaited = "FirstRequest" | "Idle" | "Head" | "Place" | "Body" | "HalfClosed" | "Leftover" | "Linger"
 
 /**
- * Which deadline has passed: for what is awaited, for the whole request, for an answer to begin, for an interrupted
- * application to end, for the kernel to take something (`Write`), or for the peer to keep a pace.
+ * The deadline that has passed: for what is awaited, for the whole request, for the answer to begin (`Handler`), for an interrupted
+ * application to end, for the kernel to take something (`Write`), or for the peer to keep a rate.
  *
  * @since 0.2.0
  * @category models
@@ -29,7 +29,7 @@ export type Passed = Awaited | "Request" | "Handler" | "Interrupt" | "Write" | "
  */
 export class Deadlines {
   awaited: Awaited | undefined = "FirstRequest"
-  /** Since when the peer is awaited. */
+  /** Since when the peer has been awaited. */
   quietSince: number
   private read: number
   private request = Infinity
@@ -38,7 +38,7 @@ export class Deadlines {
   private write = Infinity
   private writeSince = Infinity
   private handed = 0
-  // most requests have no body, and most answers leave at once
+  // made when needed: most requests have no body, and most answers leave at once
   private body: Pace | undefined = undefined
   private download: Pace | undefined = undefined
 
@@ -84,7 +84,7 @@ export class Deadlines {
     this.read = Infinity
   }
 
-  /** The application waits for bytes of the body, so many of which it has. */
+  /** The application waits for bytes of the body, of which it has so many. */
   awaitBody(bytes: number, now: number): void {
     this.await("Body", this.timeouts.body, now)
     this.body ??= new Pace(this.rates.body, this.rates.window)
@@ -92,13 +92,16 @@ export class Deadlines {
     this.wakeBy(this.body.deadline)
   }
 
-  /** It has them, or does not wait any longer. */
+  /** It has them, or no longer waits. */
   bodyCame(now: number): void {
     this.awaitNothing()
     this.body?.rest(now)
   }
 
-  /** The head of a request is here, of whose body more is to come, or nothing, and the application is to answer it. */
+  /**
+   * The application is to answer a request whose head is complete. `bodySince` is when the request began, where more of its body
+   * is to come.
+   */
   requestBegan(now: number, bodySince: number | undefined): void {
     this.awaitNothing()
     if (bodySince === undefined) this.requestCame()
@@ -114,7 +117,7 @@ export class Deadlines {
     this.wakeBy(this.request)
   }
 
-  /** A request is whole. */
+  /** All of the request is here. */
   requestCame(): void {
     this.request = Infinity
     this.body?.stop()
@@ -139,7 +142,7 @@ export class Deadlines {
     this.interrupt = Infinity
   }
 
-  /** Bytes wait for the kernel, which has taken so many until now. */
+  /** Bytes wait for the kernel, which has taken so many so far. */
   awaitWrite(handed: number, now: number): void {
     if (this.writeSince < Infinity) return
     this.writeSince = now
@@ -173,7 +176,7 @@ export class Deadlines {
     return this.writeSince < Infinity
   }
 
-  /** Has the kernel not taken all, when it was last told of? */
+  /** Is any deadline set for bytes that wait for the kernel? */
   get writing(): boolean {
     return this.awaitsWrite || this.write < Infinity ||
       (this.download !== undefined && this.download.deadline < Infinity)
@@ -191,7 +194,7 @@ export class Deadlines {
     this.download?.stop()
   }
 
-  /** All of a request and of its answer is over, or is not awaited any longer. */
+  /** The exchange is over, but for its hooks. */
   exchangeOver(): void {
     this.awaitNothing()
     this.requestCame()
@@ -199,7 +202,7 @@ export class Deadlines {
     this.awaitEndForEver()
   }
 
-  /** The connection ends: nothing but the end of an application that was interrupted is awaited. */
+  /** The connection ends: only the end of an interrupted application is still awaited. */
   close(): void {
     this.read = Infinity
     this.requestCame()
@@ -208,19 +211,19 @@ export class Deadlines {
   }
 
   /**
-   * Since when the application waits for a body of which nothing comes, or less than the least rate; `Infinity` where it does
-   * not wait. `bytes` is how far it has come.
+   * Since when the application has waited for a body that does not come, or comes below the least rate; `Infinity` where it does
+   * not wait. `bytes` have come.
    */
   bodySince(bytes: number, now: number): number {
     return this.awaited !== "Body" ? Infinity : Math.min(this.quietSince, this.body?.slowSince(bytes, now) ?? Infinity)
   }
 
-  /** Since when the kernel takes nothing of what waits for it, or less than the least rate; `Infinity` where nothing waits. */
+  /** Since when the kernel has taken none of what waits for it, or less than the least rate; `Infinity` where nothing waits. */
   takenSince(handed: number, now: number): number {
     return Math.min(this.writeSince, this.download?.slowSince(handed, now) ?? Infinity)
   }
 
-  /** Takes a deadline that has passed, the most urgent first. `bodyBytes` and `handed` are how far both paces have come. */
+  /** Takes a deadline that has passed, the most urgent first. `bodyBytes` have come, and the kernel has taken `handed` bytes. */
   take(now: number, bodyBytes: number, handed: number): Passed | undefined {
     if (now >= this.interrupt) {
       this.interrupt = Infinity
@@ -246,7 +249,7 @@ export class Deadlines {
   }
 }
 
-// Counts bytes over the time for which they are waited for, and judges them when that is as long as the window.
+// Measures bytes over the time spent waiting for them, and judges their rate each time that this adds up to the window.
 class Pace {
   /** When it is to be judged; `Infinity` while nothing is awaited. */
   deadline = Infinity
@@ -278,7 +281,7 @@ class Pace {
     this.deadline = Infinity
   }
 
-  /** Since when it has been slower than that, in the window that runs; `Infinity` where it is not, or nothing is awaited. */
+  /** Since when it has been too slow in the current window; `Infinity` where it is not, or nothing is awaited. */
   slowSince(bytes: number, now: number): number {
     if (this.deadline === Infinity) return Infinity
     const waited = this.waited + now - this.since

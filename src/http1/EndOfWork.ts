@@ -1,5 +1,5 @@
 /**
- * How a connection ends the application that runs for it: it is told, and told again where it asked for a delay, and let go
+ * How a connection ends its running application: it interrupts it, interrupts it again where it asked for a delay, and abandons it
  * where it has not ended in time.
  *
  * @since 0.2.0
@@ -17,44 +17,44 @@ export class EndOfWork {
   private begun = false
   private why: AbortReason = "ClientGone"
   private again: ((reason: AbortReason) => void) | undefined = undefined
-  // was it the server's wish that the peer left?
+  // did the server ask for the end, so that the peer has not left by itself?
   private saidGoodbye = false
   private isAbandoned = false
 
-  /** @param destroy drops the stream: nothing that is said of the exchange reaches anybody */
+  /** @param destroy drops the stream: no more of the answer can be sent */
   constructor(
     private readonly deadlines: Deadlines,
     private readonly time: Clock,
     private readonly destroy: () => void
   ) {}
 
-  /** Does the connection end? */
+  /** Has the connection begun to end? */
   get isBegun(): boolean {
     return this.begun
   }
 
-  /** Why: the first reason there was. */
+  /** Why: the first reason. */
   get reason(): AbortReason {
     return this.why
   }
 
-  /** Was the application let go before it had ended? */
+  /** Was the application abandoned before it had ended? */
   get abandoned(): boolean {
     return this.isAbandoned
   }
 
-  /** The connection ends. */
+  /** The connection begins to end. */
   begin(): void {
     this.begun = true
   }
 
-  /** There is a reason to end. An application that has asked for a delay is told of a stop. */
-  because(reason: AbortReason): void {
+  /** Gives a reason to end. An application that has asked for a delay is interrupted again by a stop. */
+  giveReason(reason: AbortReason): void {
     if (!this.begun) this.why = reason
     else if (reason === "Stopped") this.again?.(reason)
   }
 
-  /** The server stops, and this is to end: an event stream, or what the connection was taken over for. */
+  /** The server stops: asks an exchange that has no end of its own to end. */
   sayGoodbye(exchange: Exchange): void {
     this.saidGoodbye = true
     exchange.sayGoodbye()
@@ -75,19 +75,19 @@ export class EndOfWork {
     this.again = (reason) => this.interrupt(exchange, ended, this.saidGoodbye ? "Stopped" : reason)
   }
 
-  /** It was to begin its answer by now: the client is answered, and it is told to end. */
+  /** The application has not begun its answer in time: answers the client, and interrupts the application. */
   answerFor(exchange: Exchange): void {
     this.deadlines.awaitEnd(this.time.now())
     if (exchange.timeOut() === "RunsOn") this.deadlines.awaitEndForEver()
   }
 
-  /** It was to have ended by now: what it does from here on is dropped, and the post hooks run without it. */
+  /** The application has not ended in time: interrupts it again where it asked for a delay, otherwise abandons it. */
   late(exchange: Exchange | undefined): void {
     if (this.again === undefined) this.abandon(exchange)
     else this.again(this.why)
   }
 
-  /** Lets it go. */
+  /** Drops what the application does from here on; the post hooks run without it. */
   abandon(exchange: Exchange | undefined): void {
     this.isAbandoned = true
     this.destroy()

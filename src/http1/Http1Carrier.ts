@@ -1,6 +1,6 @@
 /**
- * An HTTP/1 connection as its exchanges know it: what they read and send, what becomes of the rest of a body, and whether the
- * connection goes on behind them.
+ * An HTTP/1 connection as its exchanges see it: what they read and send, what happens to the rest of a body, and whether another
+ * request may follow.
  *
  * @since 0.2.0
  */
@@ -24,7 +24,7 @@ import { TickShare } from "./TickShare.js"
 import type { Transport } from "./Transport.js"
 
 /**
- * What a connection is doing; see the picture in `Http1Session`.
+ * What a connection is doing; see the diagram in `Http1Session`.
  *
  * @since 0.2.0
  * @category models
@@ -32,7 +32,7 @@ import type { Transport } from "./Transport.js"
 export type Phase = "Idle" | "Head" | "Waiting" | "Busy" | "Lingering" | "Detached"
 
 /**
- * What an HTTP/1 connection needs of its server beside what any session does.
+ * What an HTTP/1 connection needs of its server beyond what any session needs.
  *
  * @since 0.2.0
  * @category models
@@ -45,9 +45,9 @@ export interface Http1Host extends SessionHost {
   readonly scopeFor: (session: Session) => SessionScope
   readonly ended: (session: Session) => void
   /** The head of its request is complete, and it has no place. */
-  readonly asked: (session: Session) => void
+  readonly requestPlace: (session: Session) => void
   /** Its last answer is on its way: it needs no place any more. */
-  readonly parts: (session: Session) => void
+  readonly releasePlace: (session: Session) => void
 }
 
 /**
@@ -97,7 +97,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   }
 
   // ---------------------------------------------------------------------------------------------------------------
-  // what a body asks
+  // for the request's body
 
   get inputEnded(): boolean {
     return this.inflow.ended
@@ -115,7 +115,6 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   }
 
   bodyAwaited(awaited: boolean): void {
-    // nothing will come
     if (this.inflow.ended) return
     if (awaited) {
       this.deadlines.awaitBody(this.exchange?.body.bytes ?? 0, this.host.time.now())
@@ -128,7 +127,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   }
 
   // ---------------------------------------------------------------------------------------------------------------
-  // what a wire asks
+  // for the wire
 
   get refusesMore(): Withdrawal | undefined {
     const { config } = this.host
@@ -175,7 +174,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     } else this.sendAnswer()
   }
 
-  // What ends an answer may leave with what ends those of other connections; whatever else is sent is not to wait.
+  // The end of an answer may leave together with those of other connections. Nothing else that is sent waits.
   protected sendAnswer(): void {
     const { batch } = this.host
     if (this.holds) return
@@ -195,7 +194,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   }
 
   cut(): void {
-    // what was given until here still goes, answers to earlier requests among it
+    // what was queued before still leaves: it may be answers to earlier requests
     this.queue.flushLast()
     this.closeWith(this.exchange?.error)
   }
@@ -217,14 +216,14 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   // ---------------------------------------------------------------------------------------------------------------
   // after the response
 
-  // The kernel has taken everything that was given to it.
+  // The kernel has taken everything.
   protected allSent(): void {
     this.settleUnattended()
     const { exchange, wire } = this
     if (this.phase === "Lingering") {
       this.recordRefused()
       this.leaving.sayEnd()
-      // nothing can be unread in a peer that has said its end and taken everything
+      // a peer that has closed its sending half and taken everything has nothing left to read
       if (this.inflow.ended) this.close()
     } else if (this.phase === "Idle") {
       if (!this.advancing && this.isUnwanted) this.linger(undefined)
@@ -251,7 +250,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
 
   drain(): boolean {
     const { exchange, wire } = this
-    // where the connection ends, its scope runs the hooks
+    // the scope of a connection that ends runs the hooks
     if (exchange === undefined || this.work.isBegun) return false
     if (wire?.withdrawn === undefined && !exchange.body.complete && !this.inflow.gone) {
       this.leaving.beginLeftover()
@@ -261,7 +260,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     return true
   }
 
-  // Is the rest of a body on its way, which the application did not read?
+  // Is the rest of a body being dropped, which the application did not read?
   protected get isDropping(): boolean {
     return this.exchange?.stage === "Draining"
   }
@@ -271,7 +270,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     if (exchange !== undefined && !this.work.isBegun && this.isLeftoverGone()) this.drained(exchange)
   }
 
-  // Is it read to its end, or does nothing follow it?
+  // Is it read to its end, or given up, so that no request may follow?
   private isLeftoverGone(): boolean {
     const leftover = this.leaving.dropLeftover(this)
     if (leftover === "Awaited") this.inflow.resume()
@@ -297,19 +296,19 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     this.phase = "Idle"
     this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
     if (this.advancing) return
-    // more has come already than was answered: others are not to wait for all of it
+    // further requests have come already: other connections must not wait for all of them
     if (this.reader.buffered > 0) this.share.countRequest(now)
     this.advance()
   }
 
-  // Is its room needed, or the server stopping at once, and no request here already? The last answer could not tell the
-  // client.
+  // Is its room needed, or is the server stopping, while no further request has come? The last answer was sent too early to say
+  // so.
   protected get isUnwanted(): boolean {
     return !this.host.mayStay() && this.reader.buffered === 0
   }
 
-  // A client that has said that this was its last request, and sent all of it, must not send more (RFC 9112, 9.6): there is
-  // nothing that a close could turn into a reset, and to linger would cost a fifth of the connection. TLS says its end first.
+  // A client that has said that this was its last request, and has sent all of it, must not send more (RFC 9112, 9.6). So no
+  // unread byte can turn the close into a reset, and lingering is not needed. TLS sends its close_notify first.
   protected closeSoon(why: Withdrawal): void {
     const { inflow, queue, reader, transport } = this
     if (inflow.gone || reader.buffered > 0 || !queue.empty || transport.tls !== undefined) return this.linger(why)
@@ -325,7 +324,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     this.flush()
   }
 
-  // Is nothing left of the exchange but to drop a body and to run hooks?
+  // Is all that is left of the exchange to drop a body and to run hooks?
   protected get isAnswered(): boolean {
     return this.exchange?.stage === "Draining" || this.exchange?.stage === "Hooks"
   }
@@ -358,7 +357,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     return this.deadlines.next
   }
 
-  // Is more wanted of the socket? A head that is longer than what is read ahead has limits of its own.
+  // Is more to be read from the socket? A head that is longer than the read-ahead has limits of its own.
   private get wantsMore(): boolean {
     return !this.inflow.isFull ||
       ((this.phase === "Idle" || this.phase === "Head") && !this.queue.full && !this.share.waits)
@@ -376,7 +375,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     this.deadlines.awaitHalfClosed(this.queue.handed, this.host.time.now())
   }
 
-  /** Answers what has come, as far as the phase lets it. */
+  /** Answers the requests that have come, as far as the phase allows. */
   protected abstract advance(): void
   abstract answerRead(): void
   abstract takeShare(): void

@@ -1,10 +1,8 @@
 /**
- * An HTTP/1 connection: reads requests, gives each to the application as an exchange, sends what it answers, and decides what
- * becomes of the connection afterwards.
+ * An HTTP/1 connection: reads requests, gives each to the application as an exchange, and ends in order.
  *
- * Driven by the transport's events in plain functions: a fiber per connection or per read costs more than everything
- * else together. Its Scope is what ends it, in three steps: the running application ends, the post hooks run, the transport
- * closes.
+ * The transport's events drive it in plain functions: a fiber for each connection or read would cost more than everything else
+ * together. Its Scope ends it in three steps: the running application ends, the post hooks run, the transport closes.
  *
  * ```
  *            head complete           the exchange is over
@@ -15,7 +13,7 @@
  *  Lingering             Detached         Lingering
  * ```
  *
- * How an exchange comes to its end is the table of `Ending`.
+ * The table of `Ending` has how an exchange ends.
  *
  * @since 0.1.0
  */
@@ -28,7 +26,7 @@ import type { Withdrawal } from "../exchange/Wire.js"
 import type { RequestStart } from "../protocol/requestReader.js"
 import type { Passed } from "./Deadlines.js"
 import type { Http1Host } from "./Http1Carrier.js"
-import { Http1Guest } from "./Http1Guest.js"
+import { Http1Occupant } from "./Http1Occupant.js"
 import { Http1Wire } from "./Http1Wire.js"
 import { describe, headTimeout, incompleteHead, isMisdirected, lateBody, misdirected, noRoom } from "./refusals.js"
 import type { Transport, TransportEvents } from "./Transport.js"
@@ -37,7 +35,7 @@ import type { Transport, TransportEvents } from "./Transport.js"
  * @since 0.1.0
  * @category models
  */
-export class Http1Session extends Http1Guest implements Session {
+export class Http1Session extends Http1Occupant implements Session {
   readonly scope: SessionScope
   index = -1
 
@@ -74,11 +72,11 @@ export class Http1Session extends Http1Guest implements Session {
     }
     this.transport.destroy()
     this.scope.goOn()
-    // what it has left running ends unheard
+    // the result of what it has left running is dropped
     if (this.exchange?.isRunning === true) this.work.abandon(this.exchange)
   }
 
-  // What is entered from outside, in the connection's own async context: without a closure for each time.
+  // Entry points from outside, which run in the connection's own async context. They are static, so that no call makes a closure.
 
   private static readonly open = (session: Http1Session, events: TransportEvents): void =>
     session.transport.open(events)
@@ -90,21 +88,21 @@ export class Http1Session extends Http1Guest implements Session {
   private static readonly readOn = (body: RequestBody): void => body.readOn()
   private static readonly advance = (session: Http1Session): void => session.advance()
   private static readonly passDeadline = (session: Http1Session, now: number): void => session.passDeadline(now)
-  private static readonly because = (session: Http1Session, reason: AbortReason): void => session.work.because(reason)
+  private static readonly giveReason = (session: Http1Session, reason: AbortReason): void => session.work.giveReason(reason)
   private static readonly endWork = (session: Http1Session, ended: () => void): void => session.endExchange(ended)
 
   // ---------------------------------------------------------------------------------------------------------------
   // what the transport tells
 
   private onData(bytes: Uint8Array): void {
-    // a second read in a tick: what was read first need not be joined with it
+    // a second read in a tick: answering the first one before saves joining the two
     if (this.awaitsBatch) this.advance()
     if (this.phase === "Lingering") {
       if (!this.leaving.dropLingering(bytes.length)) this.close()
       return
     }
     this.reader.receive(bytes)
-    if (this.phase === "Waiting" && this.asksWhole) this.host.asked(this)
+    if (this.phase === "Waiting" && this.asksWhole) this.host.requestPlace(this)
     else if (this.phase === "Idle" || this.phase === "Head") {
       if (!this.share.waits) {
         this.awaitsBatch = this.host.batch.enter(this)
@@ -130,7 +128,7 @@ export class Http1Session extends Http1Guest implements Session {
         const { exchange, wire } = this
         if (exchange === undefined || exchange.over) return
         if (this.host.config.halfClose === "abort") return this.abort("ClientGone")
-        // what was sent before the end is still answered
+        // requests that came before the end are still answered
         if (this.reader.buffered === 0) wire?.withdraw("the client has closed its sending half")
         this.awaitHalfClosed()
         return exchange.bodyArrived()
@@ -157,14 +155,14 @@ export class Http1Session extends Http1Guest implements Session {
     if (this.awaitsBatch) this.advance()
     this.inflow.lose()
     if (error !== undefined && this.phase !== "Lingering") {
-      // failures of another protocol concern the operator
+      // failures of the protocol that has taken over concern the operator
       const level = this.phase === "Detached" && error.reason === "Other" ? "Info" : "Debug"
       this.host.log(level, `${describe(error)} (${this.peer.name})`)
     }
     if (this.phase === "Head") {
       this.leaving.refuse(incompleteHead("the client left within a head"), this.reader.requestLine, "", "")
     } else if (this.asking !== undefined) this.leaving.refuse(noRoom(), this.asking.head.line, "", "")
-    // what has taken the connection over ends with it
+    // the application that has taken the connection over ends with it
     if (this.phase === "Detached") {
       if (error === undefined) this.close()
       else this.closeWith(error)
@@ -207,11 +205,11 @@ export class Http1Session extends Http1Guest implements Session {
         else if (this.standing !== "Placed" && !this.asksForPlace(message)) break
         else this.begin(message, now)
       } else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
-      // what comes behind the first begins when that has been answered
+      // the next request begins when the one before it was answered
       if (this.phase === "Idle" && reader.buffered > 0) share.countRequest(now = time.now())
     }
     this.advancing = false
-    // answers were held back so that they leave together
+    // answers to pipelined requests leave together
     if (this.unsettled.length > 0) this.sendAnswer()
     this.limitReadAhead()
   }
@@ -232,7 +230,7 @@ export class Http1Session extends Http1Guest implements Session {
 
   private asksForPlace(message: RequestStart): boolean {
     this.await(message)
-    this.host.asked(this)
+    this.host.requestPlace(this)
     return this.standing === "Placed"
   }
 
@@ -244,9 +242,9 @@ export class Http1Session extends Http1Guest implements Session {
     let body = noBody
     const { framing } = message.demands
     const isWhole = framing._tag === "None"
-    // most requests come whole and are answered at once: they await nothing
+    // most requests come whole and are answered at once: they need no deadline
     const isAwaited = !isWhole || this.headSince !== undefined
-    // a request without a body has an end that costs nothing to read
+    // the end of a request without a body is always there
     if (isWhole) this.reader.next()
     else body = new RequestBody(this, true, framing._tag === "Length" ? framing.length : undefined)
     if (isAwaited) this.requestBegan(now, isWhole ? undefined : this.headSince ?? now)
@@ -265,7 +263,7 @@ export class Http1Session extends Http1Guest implements Session {
     if (!this.work.isBegun) this.requestBegan(now, undefined)
   }
 
-  // `bodySince`: when a request began whose body is to come
+  // `bodySince` is when the request began, where its body is to come.
   private requestBegan(now: number, bodySince: number | undefined): void {
     this.deadlines.requestBegan(now, bodySince)
     if (this.inflow.ended) this.awaitHalfClosed()
@@ -282,10 +280,10 @@ export class Http1Session extends Http1Guest implements Session {
       : "Lingering"
   }
 
-  // its last answer is on its way: it needs no place for that
+  // The last answer is on its way: the connection needs no place for that.
   protected override linger(why: Withdrawal | undefined): void {
     super.linger(why)
-    this.host.parts(this)
+    this.host.releasePlace(this)
   }
 
   abort(reason: AbortReason): void {
@@ -294,8 +292,8 @@ export class Http1Session extends Http1Guest implements Session {
       // its answer says that the connection closes, and then it does
       return exchange.interruptLater()
     }
-    if (work.isBegun) return this.peer.run(Http1Session.because, this, reason)
-    work.because(reason)
+    if (work.isBegun) return this.peer.run(Http1Session.giveReason, this, reason)
+    work.giveReason(reason)
     this.closeWith(reason)
   }
 
@@ -307,7 +305,7 @@ export class Http1Session extends Http1Guest implements Session {
   }
 
   endWork(ended: () => void): void {
-    if (!this.work.isBegun) this.work.because("Closed")
+    if (!this.work.isBegun) this.work.giveReason("Closed")
     this.work.begin()
     this.deadlines.close()
     this.leaving.end(this.isAtRest)
@@ -342,7 +340,7 @@ export class Http1Session extends Http1Guest implements Session {
   // deadlines
 
   sweep(now: number): void {
-    // what it waited for may be here
+    // what the deadline is for may be among what was read
     this.answerRead()
     if (now >= this.deadlines.next) this.peer.run(Http1Session.passDeadline, this, now)
   }
@@ -351,7 +349,7 @@ export class Http1Session extends Http1Guest implements Session {
     const { exchange, queue } = this
     const passed = this.deadlines.take(now, exchange?.body.bytes ?? 0, queue.handed)
     if (passed === undefined) return
-    // a client that still takes what was sent is not late: the deadlines for writes judge its pace
+    // a client that still takes its answer is not late: the deadlines for writes judge its rate
     if (passed === "Linger" && !queue.empty) return this.leaving.await(now)
     if (passed !== "Linger" && passed !== "Interrupt") this.peer.log("Debug", "timed out")
     this.late(passed)

@@ -59,12 +59,12 @@ export interface Carrier {
 export class Http1Wire implements Wire {
   private ready: PreparedHead | undefined = undefined
   private sent: PreparedHead | undefined = undefined
-  // why a head that is made ready, and one that was sent, says that the connection ends
+  // why the head that was made ready says that the connection ends, and why it does end
   private hinders: Withdrawal | undefined = undefined
   private why: Withdrawal | undefined = undefined
   private readonly start: number
   private endAt = -1
-  // most bodies are one part: where it goes out, and how long it is
+  // of a body in one part, as most are: its position on the wire, and its length
   private bodyPosition = 0
   private bodyLength = 0
   private bodyCount: BodyCount | undefined = undefined
@@ -160,7 +160,7 @@ export class Http1Wire implements Wire {
     const { queue } = this.carrier
     const head = this.takeHead()
     if (typeof body === "string" && this.sent?.framing._tag === "Length") {
-      // one text for both, which is added once
+      // one text for both
       this.bodyPosition = queue.queued + head.length
       this.bodyLength = body.length
       queue.addText(head + body)
@@ -283,7 +283,7 @@ export class Http1Wire implements Wire {
     return this.why
   }
 
-  /** Did the client say that this is its last request, and has sent all of it? */
+  /** Has the client said that this is its last request, and sent all of it? */
   get isLast(): boolean {
     return this.message.demands.asksClose && this.body.complete
   }
@@ -310,17 +310,17 @@ export class Http1Wire implements Wire {
     this.carrier.markIdle()
   }
 
-  // The one place where the reuse of a connection is decided. A head that is taken back has withdrawn nothing.
+  // The one place that decides whether the connection can be used again. A head that is taken back withdraws nothing.
   private hindrance(whole: boolean, owesContinue: boolean): Withdrawal | undefined {
     if (this.why !== undefined) return this.why
-    // the client is in doubt whether it is to send the body (RFC 9110, 10.1.1)
+    // the client may send the body or not (RFC 9110, 10.1.1)
     if (owesContinue) return "the 100 was not sent"
     if (this.body.failed) return "the body could not be read"
     if (whole && this.isTooMuchLeft) return "the rest of the body is too long, malformed or late"
     return this.carrier.refusesMore
   }
 
-  // Nothing reads the rest of the body, and it is too long to be dropped.
+  // Is the rest of the body, which will not be read, too long to be dropped?
   private get isTooMuchLeft(): boolean {
     const { length } = this.body
     return length !== undefined && length - this.body.bytes > this.peer.engine.config.limits.leftoverBody

@@ -1,12 +1,12 @@
 /**
- * Whether more is to come from the socket: whether it has ended, and when it is to wait because enough was read ahead.
+ * The incoming direction of the socket: whether it has ended, and whether it is paused because enough was read ahead.
  *
  * @since 0.2.0
  */
 import type { Reader } from "./Reader.js"
 import type { Transport } from "./Transport.js"
 
-/** Bytes of further requests that are kept while one is being answered; more makes the socket wait. */
+/** Bytes of further requests that are kept while one is being answered; with more the socket is paused. */
 const mostReadAhead = 65_536
 
 /**
@@ -18,7 +18,7 @@ export class Inflow {
   private isEnded = false
   private isGone = false
 
-  /** @param reader holds what was read and not yet used */
+  /** @param reader has the bytes that were read and not used yet */
   constructor(private readonly reader: Pick<Reader, "buffered">, private readonly transport: Transport) {}
 
   /** Will no byte come any more? */
@@ -31,12 +31,12 @@ export class Inflow {
     return this.isGone
   }
 
-  /** Does the socket wait? */
+
   get paused(): boolean {
     return this.isPaused
   }
 
-  /** Is as much there as is read ahead? */
+  /** Is as much buffered as is read ahead? */
   get isFull(): boolean {
     return this.reader.buffered >= mostReadAhead
   }
@@ -57,7 +57,6 @@ export class Inflow {
     this.isGone = true
   }
 
-  /** Makes the socket wait. */
   pause(): void {
     if (this.isGone) return
     this.isPaused = true

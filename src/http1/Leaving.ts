@@ -1,6 +1,6 @@
 /**
- * How a connection leaves without cutting off what the client has yet to read: a request that is refused, the rest of a body,
- * FIN, and a while of reading on (RFC 9112, 9.6).
+ * How a connection ends without destroying what the client has yet to read: it answers a refused request, drops the rest of a body,
+ * sends FIN, and reads on for a while (RFC 9112, 9.6).
  *
  * @since 0.2.0
  */
@@ -13,7 +13,7 @@ import type { Inflow } from "./Inflow.js"
 import type { SendQueue } from "./SendQueue.js"
 import type { Transport } from "./Transport.js"
 
-/** Where the answer to a refused request is on the wire, and how long the body of it is. */
+/** A refused request, and its answer: the positions on the wire, and the length of the body. */
 interface Refusal {
   readonly error: RequestError
   readonly line: string
@@ -23,12 +23,12 @@ interface Refusal {
 }
 
 /**
- * What a connection leaves with.
+ * The parts of a connection that this needs.
  *
  * @since 0.2.0
  * @category models
  */
-export interface Parting {
+export interface ConnectionParts {
   readonly peer: Peer
   readonly transport: Transport
   readonly inflow: Inflow
@@ -37,7 +37,7 @@ export interface Parting {
 }
 
 /**
- * What has become of the rest of a body: it is read to its end, more of it is awaited, or it cannot be: it is too long, malformed
+ * The rest of a body: it was dropped to its end, more of it is awaited, or it cannot be dropped, because it is too long, malformed
  * or will not come.
  *
  * @since 0.2.0
@@ -57,7 +57,7 @@ export class Leaving {
   private endSaid = false
   private cutsNothing = false
 
-  constructor(private readonly of: Parting) {}
+  constructor(private readonly of: ConnectionParts) {}
 
   /** A request is refused with this answer. */
   refuse(error: RequestError, line: string, head: string, body: string): void {
@@ -67,7 +67,7 @@ export class Leaving {
     this.refusal = { error, line, begin, end: queue.queued, body: body.length }
   }
 
-  /** A request that was refused, once: when it is known what the client got of the answer, before which others may stand. */
+  /** Takes the refused request, with how much of its answer the kernel has taken. Other answers may precede it. */
   takeRefused(since: number | undefined): Refused | undefined {
     const { refusal } = this
     if (refusal === undefined) return undefined
@@ -77,7 +77,7 @@ export class Leaving {
     return { error, line, bodyBytes: Math.max(0, wireBytes - (end - begin - body)), wireBytes, since }
   }
 
-  /** The rest of a body stands between a request and the next: it is dropped. */
+  /** Begins to drop the rest of a body, which precedes the next request. */
   beginLeftover(): void {
     const { deadlines, peer } = this.of
     const { config, time } = peer.engine
@@ -85,7 +85,7 @@ export class Leaving {
     deadlines.await("Leftover", config.timeouts.leftoverBody, time.now())
   }
 
-  /** Drops what has come of it. */
+  /** Drops as much of it as has come. */
   dropLeftover(source: BodySource): Leftover {
     const { config, log } = this.of.peer.engine
     for (;;) {
@@ -102,7 +102,7 @@ export class Leaving {
     }
   }
 
-  /** Reads on for a while: to close at once would reset the connection under what the client has not read. */
+  /** Reads on for a while: to close at once would reset the connection before the client has read its answer. */
   beginLingering(): void {
     const { deadlines, inflow, peer } = this.of
     const { config, time } = peer.engine
@@ -113,7 +113,7 @@ export class Leaving {
     inflow.resume()
   }
 
-  /** Waits on for the client to read and to say its end. */
+  /** Waits for the client to read its answer and to close. */
   await(now: number): void {
     const { deadlines, peer, queue } = this.of
     const { config } = peer.engine
@@ -121,7 +121,7 @@ export class Leaving {
     deadlines.await("Linger", Math.min(config.timeouts.linger, this.until - now), now)
   }
 
-  /** A client that is still sending may read its answer only when it has sent everything. Is it not too much? */
+  /** Drops bytes: a client may read its answer only when it has sent everything. Returns `false` when it sends too much. */
   dropLingering(length: number): boolean {
     const { config, time } = this.of.peer.engine
     this.lingered += length
@@ -130,7 +130,7 @@ export class Leaving {
     return true
   }
 
-  /** The connection ends. Does that cut nothing short? Otherwise the client must not take it for the end of an answer. */
+  /** The connection ends. `cutsNothing`: no answer is cut short, which the client could take for complete. */
   end(cutsNothing: boolean): void {
     this.cutsNothing = cutsNothing
   }
@@ -142,7 +142,7 @@ export class Leaving {
     transport.destroy()
   }
 
-  /** Says, once, that no more will be sent. */
+  /** Sends FIN, once: no more will be sent. */
   sayEnd(): void {
     if (this.endSaid) return
     this.endSaid = true

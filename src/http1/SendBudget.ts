@@ -1,12 +1,12 @@
 /**
- * What all connections of a server give the kernel in a tick, beyond a portion each: where many have much to send, each request
- * that comes meanwhile would wait for all of it.
+ * Bounds what all connections of a server together give the kernel in a tick, beyond a portion each. Where many have much to send,
+ * a request that comes meanwhile would otherwise wait for all of it.
  *
  * @since 0.2.0
  */
 
 /**
- * Who has more to send than a tick allows.
+ * A connection that has more to send than a tick allows.
  *
  * @since 0.2.0
  * @category models
@@ -16,9 +16,9 @@ export interface Sender {
   readonly sendOn: () => void
 }
 
-/** Bytes in a tick: some milliseconds of work for the kernel. */
+/** Bytes in a tick. */
 const mostInTick = 2_097_152
-/** Less than this in a write is not counted. */
+/** Writes of fewer bytes are not counted. */
 const small = 16_384
 
 // the platform's own, whatever a test of an app makes of the global one
@@ -35,7 +35,7 @@ export class SendBudget {
   /** @param later calls back in the next tick */
   constructor(private readonly later: (callback: () => void) => unknown = immediate) {}
 
-  /** Is all of this tick's given? */
+  /** Was all of this tick's budget given to the kernel? */
   get isSpent(): boolean {
     return this.spent >= mostInTick
   }
@@ -47,7 +47,7 @@ export class SendBudget {
     this.spent += bytes
   }
 
-  /** It sends on in a later tick, when those before it have. */
+  /** Lets a connection send on in a later tick, first come, first served. */
   await(sender: Sender): void {
     this.waiting.push(sender)
   }

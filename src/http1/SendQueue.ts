@@ -1,5 +1,5 @@
 /**
- * A connection's outgoing half: what waits to be given to the transport, in order, and how far the kernel has taken it.
+ * A connection's outgoing half: what waits to be given to the transport, in order, and how much of it the kernel has taken.
  *
  * @since 0.1.0
  */
@@ -8,18 +8,18 @@ import { join } from "../protocol/octets.js"
 import type { SendBudget, Sender } from "./SendBudget.js"
 import type { Transport } from "./Transport.js"
 
-/** With this much in the transport and not yet taken, no more is given to it. */
+/** Bytes in the transport, not taken by the kernel, with which no more is given to it. */
 const highWater = 131_072
 /**
- * The transport is given so much in a write: as much as the kernel has taken since it last left some, between these two.
- * Large writes are a fifth less work for it; where a client is slow, small ones are counted, and timed, as they are taken. So
- * `handed` tells within a write, over TLS within two, how far a client came.
+ * Bytes that the transport is given in a write: as many as the kernel has taken since it last left some, between these two. Large
+ * writes are less work. With a slow client writes are small, because they are counted and timed when they are taken: `handed` is
+ * exact to one write, over TLS to two.
  */
 const leastPortion = 65_536
 const mostPortion = 262_144
-/** Up to this length bytes become text, which leaves with the text around it in a write that allocates nothing. */
+/** Bytes up to this length become text, which leaves together with the text around it. */
 const mostText = 512
-/** Up to this length bytes are copied behind the text before them; above it a gathered write is cheaper than the copy. */
+/** Bytes up to this length are copied behind the text before them; above it, a gathered write is cheaper than the copy. */
 const mostJoined = 8_192
 
 /**
@@ -31,10 +31,10 @@ export class SendQueue {
   private text = ""
   private readonly parts: Array<string | Uint8Array> = []
   private partStart = 0
-  // what the kernel has taken at once, since it last did not
+  // bytes that the kernel has taken at once, since it last did not
   private run = 0
-  private waits = false
-  private hurries = false
+  private throttled = false
+  private isLast = false
 
   constructor(
     private readonly transport: Transport,
@@ -53,8 +53,8 @@ export class SendQueue {
   }
 
   /** Does it wait for a tick in which it may send on? */
-  get rests(): boolean {
-    return this.waits
+  get isThrottled(): boolean {
+    return this.throttled
   }
 
   /** Does so much wait that no more should be made? */
@@ -62,12 +62,12 @@ export class SendQueue {
     return this.queued - this.transport.handed >= Math.max(highWater, this.portion)
   }
 
-  /** Does so much wait that a write is not to be put off for more? */
+  /** Does so much wait that a write need not be delayed for more? */
   get ready(): boolean {
     return this.waiting >= this.portion
   }
 
-  /** Bytes that were added and not yet given to the transport. */
+  /** Bytes that were added, and not given to the transport yet. */
   private get waiting(): number {
     return this.queued - this.transport.handed - this.transport.pending
   }
@@ -99,17 +99,17 @@ export class SendQueue {
 
   /** The tick has come in which it may send on. */
   goOn(): void {
-    this.waits = false
+    this.throttled = false
   }
 
-  /** Gives the transport what it can take, whose turn it may be: there is no later. */
+  /** Gives the transport as much as it can take, whatever the budget is: there will be no later flush. */
   flushLast(): void {
-    this.hurries = true
-    this.waits = false
+    this.isLast = true
+    this.throttled = false
     this.flush()
   }
 
-  /** Gives the transport as much as it should have; `true` when the kernel has taken everything. */
+  /** Gives the transport as much as it should have. Returns `true` if the kernel has taken everything. */
   flush(): boolean {
     const transport = this.transport
     if (this.parts.length === 0) {
@@ -125,17 +125,17 @@ export class SendQueue {
       this.parts.push(this.text)
       this.text = ""
     }
-    while (this.parts.length > 0 && transport.pending < highWater && !this.isToRest) this.writePortion()
+    while (this.parts.length > 0 && transport.pending < highWater && !this.mustWait) this.writePortion()
     return this.parts.length === 0 && transport.pending === 0
   }
 
-  // What fits in a portion may always go, and the first portion of more: most answers are no longer.
-  private get isToRest(): boolean {
-    if (!this.waits && this.run > 0 && this.budget.isSpent && this.waiting >= leastPortion && !this.hurries) {
-      this.waits = true
+  // Whatever fits in a portion may always leave, and so may the first portion of a longer answer.
+  private get mustWait(): boolean {
+    if (!this.throttled && this.run > 0 && this.budget.isSpent && this.waiting >= leastPortion && !this.isLast) {
+      this.throttled = true
       this.budget.await(this.sender)
     }
-    return this.waits
+    return this.throttled
   }
 
   private writePortion(): void {
@@ -144,14 +144,14 @@ export class SendQueue {
     const [first] = parts
     const alone = parts.length === 1 || (typeof first !== "string" && first.length - this.partStart > portion)
     if (!alone) transport.cork()
-    // text is not counted, that of heads and chunks above all: it leaves with the bytes beside it
+    // text is not counted, as it is mostly heads and chunk sizes: it leaves with the bytes beside it
     while (parts.length > 0 && (left > 0 || typeof parts[0] === "string")) left -= this.writeNext(left)
     if (!alone) transport.uncork()
     this.budget.spend(portion - left)
     this.run = transport.pending === 0 ? this.run + portion - left : 0
   }
 
-  // Writes the next part, or as many of its bytes as are allowed, and says how many these were.
+  // Writes the next part, or as many of its bytes as are allowed. Returns how many bytes were written.
   private writeNext(most: number): number {
     const part = this.parts[0]
     const start = this.partStart

@@ -1,6 +1,6 @@
 /**
- * A connection that was taken over. Its peer has `timeouts.write` for each piece of what its new owner writes. While nothing
- * waits for the kernel, nothing is awaited.
+ * A connection that was taken over. Its peer has `timeouts.write` to take some of what the new owner writes. While nothing waits
+ * for the kernel, it has no deadline.
  *
  * @since 0.2.0
  */
@@ -32,7 +32,7 @@ export class TakenOver {
     if (!this.work.isBegun) this.deadlines.awaitTaken(this.transport.handed, this.time.now())
   }
 
-  /** To close it loses nothing. */
+  /** From here on, closing it loses nothing. */
   markIdle(): void {
     this.idle = true
   }
@@ -41,7 +41,7 @@ export class TakenOver {
     return this.idle
   }
 
-  /** The time is over. Has the kernel taken some of what waited, or all? Then the rest has as long again. */
+  /** The deadline has passed. If the kernel has taken something meanwhile, there is a new one. Returns whether it has. */
   takesOn(): boolean {
     const { deadlines, transport } = this
     if (transport.pending === 0) return true

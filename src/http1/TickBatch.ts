@@ -1,52 +1,52 @@
 /**
- * What the connections of a server do together in a turn of the event loop: first all that has come is read, then all
- * requests are answered, then all answers are sent, and then what comes after an answer is done.
+ * Lets the connections of a server do the same work together in a turn of the event loop: first everything that has come is read,
+ * then all requests are answered, then all answers are sent, and then the work after an answer is done.
  *
- * One connection after the other, the system calls between two requests empty the processor's caches of what the second
- * needs: together, a request of a busy server costs half as much. A connection that reads alone soon waits for no other.
+ * Where connections are served one after the other, the system calls between two requests displace from the processor's caches what
+ * the second request needs. A connection that reads alone does not wait for others.
  *
  * @since 0.1.0
  */
 import type { Clock } from "../exchange/Clock.js"
 
 /**
- * Who takes part.
+ * A connection that takes part.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Member {
-  /** Answers what it has read, if it still waits for that. */
+  /** Answers what it has read, if that was not done meanwhile. */
   readonly answerRead: () => void
-  /** Sends what it holds, if it still does. */
+  /** Sends what it holds, if that was not done meanwhile. */
   readonly sendHeld: () => void
-  /** Sees to what comes after that. The clock is held at the time when all that was held had been sent. */
+  /** Does the work after an answer. The clock is held at the time when all members had sent. */
   readonly heldSent: () => void
-  /** One of these threw: this member is broken, and no other turn ends for it. */
+  /** One of these has thrown. The other members go on. */
   readonly broken: (error: unknown) => void
 }
 
 /**
- * Who has much to do, and leaves some of it for later.
+ * A connection that has much to do, and does it in shares.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Sharer extends Pick<Member, "broken"> {
-  /** Does more of it. */
+  /** Does the next share. */
   readonly takeShare: () => void
 }
 
-/** Milliseconds after which what is held leaves before anything else is answered. One answer may take longer than that. */
+/** Milliseconds after which held answers are sent before the next request is answered. One request may take longer than that. */
 const mostHeld = 1
-/** After so many reads alone it is looked whether others read too: to look costs a tenth of a request. */
+/** Reads outside of a batch until the next look at whether others read too. */
 const readsUntilLook = 16
 /**
- * So many are worth waiting for. With fewer, the client reads one answer while the server makes the next; in a turn each
- * would wait for the other.
+ * The least number of members that makes a batch worth while. With fewer, a client reads one answer while the server makes the
+ * next; in a batch they would wait for each other.
  */
 const crowd = 5
-/** After so many turns with fewer members no member waits for others. */
+/** Turns with fewer members after which batching ends. */
 const turnsUntilAlone = 8
 
 // the platform's own, whatever a test of an app makes of the global one
@@ -63,22 +63,22 @@ export class TickBatch {
   private crowded = false
   private turnsAlone = 0
   private readsAlone = 0
-  // members that have read while it looks; `undefined` while it does not
+  // members that have read during a look; `undefined` outside of one
   private seen: Array<Member> | undefined = undefined
   private answering = false
   private takenAt = 0
   private heldSince = 0
 
   /**
-   * @param time what is held while members are looked after, so that those that are due together have one time
-   * @param later calls back when the turn's reads are done
+   * @param time is held while a member runs, so that its steps have the same time
+   * @param later calls back when the reads of the turn are done
    */
   constructor(
     private readonly time: Pick<Clock, "now" | "hold" | "release">,
     private readonly later: (callback: () => void) => unknown = immediate
   ) {}
 
-  /** It has read something. Is it to wait for its turn? Otherwise it goes on at once. */
+  /** A member has read something. Returns `true` if it must wait for `answerRead`; otherwise it goes on at once. */
   enter(member: Member): boolean {
     if (this.crowded) {
       if (this.readers.push(member) === 1) this.later(this.run)
@@ -100,7 +100,7 @@ export class TickBatch {
     if (this.holders.push(member) === 1) this.heldSince = this.takenAt
   }
 
-  /** It has more to do than others may have to wait for: it has another turn when they have had theirs. */
+  /** It has more to do than others may have to wait for: it does the next share when they have been served. */
   share(sharer: Sharer): void {
     if (this.sharers.push(sharer) === 1) this.later(this.runSharers)
   }
@@ -111,7 +111,7 @@ export class TickBatch {
     this.each(sharers, takeShare)
   }
 
-  // From the first read of a turn to its last: of a part of one, it would depend on who reads first what is seen.
+  // A look takes one whole turn. In a part of one, the result would depend on which member reads first.
   private readonly look = (): void => {
     this.seen = []
   }
@@ -140,7 +140,7 @@ export class TickBatch {
     let now = time.now()
     if (this.holders.length > 0 && now - this.heldSince > mostHeld) {
       this.send()
-      // what came after those answers may have taken its time
+      // the work after those answers may have taken a while
       now = time.now()
     }
     this.takenAt = now
@@ -170,7 +170,7 @@ export class TickBatch {
   }
 }
 
-// one member may have read several times
+// counts each member once, though it may have read several times
 const isCrowd = (members: ReadonlyArray<Member>): boolean => {
   const found: Array<Member> = []
   return members.some((member) => !found.includes(member) && found.push(member) === crowd)

@@ -1,5 +1,5 @@
 /**
- * How much of a tick one connection may take, where more has come than it answers, or than is read of a body.
+ * Bounds how much of a tick one connection takes, where it has sent many requests or much of a body.
  *
  * @since 0.2.0
  */
@@ -7,12 +7,12 @@ import type { Clock } from "../exchange/Clock.js"
 import type { RequestBody } from "../exchange/RequestBody.js"
 import type { Sharer, TickBatch } from "./TickBatch.js"
 
-/** Of what has come already, so much work and so many milliseconds are one connection's in a tick. */
+/** The most work that one connection does in a tick, and the milliseconds for it. */
 const mostWork = 1024
 const longestShare = 2
-/** What a request counts for. A read of a body counts for 1. */
+/** The work of a request. A read of a body is 1. */
 const request = 16
-/** So many reads cost less than it does to look at the clock. */
+/** Reads in a tick without a look at the clock, which costs more than they do. */
 const unwatched = 32
 
 /**
@@ -24,7 +24,7 @@ export class TickShare {
   private since = 0
   private begun = false
   private left = false
-  // an application may read one behind its answer, beside that of the next request
+  // several, because an application may still read the body of a request that it has answered
   private resting: Array<RequestBody> | undefined = undefined
 
   constructor(
@@ -32,17 +32,17 @@ export class TickShare {
     private readonly host: { readonly batch: Pick<TickBatch, "share">; readonly time: Pick<Clock, "now"> }
   ) {}
 
-  /** Does it wait with its requests for its next share? */
+  /** Do its requests wait for the next share? */
   get waits(): boolean {
     return this.left
   }
 
-  /** Has its time begun to run in this tick? */
+  /** Has its time in this tick begun? */
   get isBegun(): boolean {
     return this.begun
   }
 
-  /** A tick begins. Returns the bodies that are read on in it. */
+  /** A tick begins. Returns the bodies that may be read on in it. */
   begin(): ReadonlyArray<RequestBody> {
     const { resting = none } = this
     this.work = 0
@@ -52,19 +52,19 @@ export class TickShare {
     return resting
   }
 
-  /** A request was answered behind which more had come. */
+  /** A request was answered, and more had come after it. */
   countRequest(now: number): void {
     this.work += request
     this.watch(now)
   }
 
-  /** Has it had its share? Then its requests wait for the next. */
+  /** Makes its requests wait for the next share, if this one is used up. Returns whether it is. */
   takesLeave(now: number): boolean {
     this.left = this.isSpent(now)
     return this.left
   }
 
-  /** May a body be read? If not, it rests until the next tick. */
+  /** Counts a read of a body. Returns `false` if it must wait for the next tick. */
   mayRead(body: RequestBody): boolean {
     if (++this.work <= unwatched) return true
     const now = this.host.time.now()

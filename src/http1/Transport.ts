@@ -1,8 +1,8 @@
 /**
  * One accepted byte stream, whatever carries it: TCP, TLS, a unix socket or memory.
  *
- * A transport pushes: it calls the events it was opened with. Each kind of listener builds its own; the engine knows
- * nothing else of the network.
+ * A transport pushes: it calls the events that it was opened with. Each kind of listener builds its own. The engine knows nothing
+ * else of the network.
  *
  * @since 0.1.0
  */
@@ -12,19 +12,19 @@ import type { TransportError } from "../exchange/ServerError.js"
 export type { TlsInfo } from "../exchange/PeerFacts.js"
 
 /**
- * What a transport tells its connection. Nothing is told before `open` returned, and nothing after `closed`.
+ * What a transport tells its connection. It calls none of these before `open` has returned, and none after `closed`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TransportEvents {
-  /** Bytes came. They are the receiver's from here on. */
+  /** Bytes came. The receiver owns them from here on. */
   readonly data: (bytes: Uint8Array) => void
-  /** The peer will send no more; it may still read. */
+  /** The peer has closed its sending half; it may still read. */
   readonly end: () => void
-  /** Bytes that `write` could not hand over at once have been handed to the kernel since. */
+  /** The kernel has taken bytes that it could not take at once. */
   readonly progress: () => void
-  /** The stream is gone, both ways. Called exactly once. */
+  /** The stream is closed in both directions. Called exactly once. */
   readonly closed: (error: TransportError | undefined) => void
 }
 
@@ -40,20 +40,20 @@ export interface Transport extends PeerFacts {
   /** Holds writes back until `uncork`, so that they leave together. */
   readonly cork: () => void
   readonly uncork: () => void
-  /** Bytes written and not yet handed to the kernel, by any owner of the stream. */
+  /** Bytes that were written, by any owner of the stream, and not taken by the kernel yet. */
   readonly pending: number
-  /** Bytes handed to the kernel since the beginning, by any owner of the stream. */
+  /** Bytes that the kernel has taken since the beginning, from any owner of the stream. */
   readonly handed: number
   /** Stops and restarts `data` and `end`. */
   readonly pause: () => void
   readonly resume: () => void
-  /** Says that no more will be sent, once everything written is out. */
+  /** Closes the sending half, once everything written has left. */
   readonly end: () => void
   /** Drops the stream at once. */
   readonly destroy: () => void
   /**
-   * Gives the stream itself away, for a protocol that is not HTTP: a `node:stream` Duplex on Node. No event follows but
-   * `closed`; `owes` is called when something was written that the kernel has not taken at once.
+   * Gives the stream itself away, for a protocol that is not HTTP: on Node, a `node:stream` Duplex. No event follows but `closed`.
+   * `owes` is called when something was written that the kernel has not taken at once.
    */
   readonly detach: (owes: () => void) => unknown
 }

@@ -1,5 +1,5 @@
 /**
- * What a client is told that is refused before there is an exchange, or whose body comes too late.
+ * The answers to requests that are refused before there is an exchange, and the errors for bodies that come too late.
  *
  * @since 0.2.0
  */
@@ -49,7 +49,7 @@ export const refusalHead = (status: number, bodyLength: number, { config, time }
   // seconds: a place may be free again at once
   if (status === 503) fields.push(["Retry-After", "1"])
   const head = prepare({ status, fields }, {
-    // whatever the method was: it may not be known, and the connection closes
+    // the method may be unknown, and the connection closes in any case
     method: "GET",
     minorVersion: config.maxMinorVersion,
     persistent: false,
@@ -63,9 +63,8 @@ export const refusalHead = (status: number, bodyLength: number, { config, time }
 }
 
 /**
- * Was it asked for by another scheme than that of the connection (RFC 9110, 7.4)? What was asked for is not here then, and no
- * application is to believe that it came the way it says. A proxy may ask by the scheme of its own connection here, or by that
- * of its client.
+ * Is the scheme of the request target not that of the connection (RFC 9110, 7.4)? Then the target is not on this server, and no
+ * application may believe the scheme. A proxy may use the scheme of its own connection, or that of its client.
  *
  * @since 0.2.0
  */

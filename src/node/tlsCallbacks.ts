@@ -5,7 +5,7 @@
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
-import { lookAt } from "../server/lookAt.js"
+import { catchRejection } from "../server/catchRejection.js"
 import type { TlsOptions } from "./ListenOptions.js"
 
 /**
@@ -25,7 +25,7 @@ export const lookedAt = (
         over = true
         done(error, context)
       }
-      lookAt(SNICallback(name, answer), (error) => {
+      catchRejection(SNICallback(name, answer), (error) => {
         if (over) failed(error)
         else done(error instanceof Error ? error : new Error("SNICallback failed", { cause: error }))
       })
@@ -34,7 +34,7 @@ export const lookedAt = (
   ...(ALPNCallback === undefined ? undefined : {
     ALPNCallback: (offered) => {
       const chosen = ALPNCallback(offered)
-      lookAt(chosen, failed)
+      catchRejection(chosen, failed)
       // anything else is an exception of node:tls
       return typeof chosen === "string" ? chosen : undefined
     }
@@ -42,7 +42,7 @@ export const lookedAt = (
   ...(pskCallback === undefined ? undefined : {
     pskCallback: (socket, identity) => {
       const found = pskCallback(socket, identity)
-      lookAt(found, failed)
+      catchRejection(found, failed)
       return Predicate.isPromiseLike(found) ? null : found
     }
   })

@@ -17,7 +17,7 @@ import { ResponseWriter } from "../exchange/ResponseWriter.js"
 import { responseErrorFrom } from "../exchange/ServerError.js"
 import type { HeadDraft, InvalidHead } from "../protocol/responseHead.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
-import { Turns } from "../server/Turns.js"
+import { LoopBudget } from "../server/LoopBudget.js"
 
 /**
  * The body of a response that can be sent in one go, `undefined` for one that comes in parts.
@@ -218,9 +218,9 @@ const sendStream = (
       given()
     })
     // a client that takes all of it at once never makes it wait
-    const turns = new Turns()
-    turns.begin()
-    const nextTurn = Effect.async<void>((resume) => turns.next(() => resume(Effect.void)))
+    const budget = new LoopBudget()
+    budget.renew()
+    const afterOthers = Effect.async<void>((resume) => budget.continueLater(() => resume(Effect.void)))
     const room = Effect.async<void>((resume) => writer.ready(() => resume(Effect.void)))
     const give = (parts: ReadonlyArray<string | Uint8Array>, from: number): Effect.Effect<void> => {
       for (let at = from; at < parts.length; at++) {
@@ -233,7 +233,7 @@ const sendStream = (
         if (at + 1 < parts.length && writer.full) return Effect.flatMap(room, () => give(parts, at + 1))
       }
       if (writer.full) return room
-      return turns.isOver ? nextTurn : Effect.void
+      return budget.isSpent ? afterOthers : Effect.void
     }
     return stream.pipe(
       Stream.runForEachChunk((parts) => give(Chunk.toReadonlyArray(parts), 0)),

@@ -17,10 +17,10 @@ import type { Exchange } from "../exchange/Exchange.js"
  */
 export const makeTruthful = (headers: Record<string, string>, { config, forwarded, scheme }: Exchange): void => {
   if (config.forwarded !== false) {
-    const authority = forwarded?.server?.authority
+    const host = forwarded?.server?.host
     put(headers, "x-forwarded-for", forwarded?.clientTold === true ? hostOf(forwarded) : undefined)
-    put(headers, "x-forwarded-host", authority)
-    if (authority !== undefined) headers.host = authority
+    put(headers, "x-forwarded-host", host)
+    if (host !== undefined) headers.host = host
   }
   if (scheme === "https") saySecure(headers)
   else if (headers[proto] !== undefined && headers[proto] !== "http") delete headers[proto]

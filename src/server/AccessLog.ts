@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AccessRecord } from "./AccessRecord.js"
 import { asRecord } from "./logText.js"
-import { lookAt } from "./lookAt.js"
+import { catchRejection } from "./catchRejection.js"
 
 export type { AccessRecord }
 
@@ -18,8 +18,7 @@ export type { AccessRecord }
  */
 export class AccessLog extends Context.Tag("tsgi/AccessLog")<AccessLog, {
   /**
-   * Takes a record; called for every request, so it must not wait. `undefined` when nobody wants records: then none is
-   * made.
+   * Takes a record. It is called for every request, so it must not wait. Where it is `undefined`, no records are made.
    */
   readonly write: ((record: AccessRecord) => void) | undefined
   /**
@@ -31,7 +30,7 @@ export class AccessLog extends Context.Tag("tsgi/AccessLog")<AccessLog, {
 }>() {}
 
 /**
- * Opens the access log anew, where it is a file that another program has moved: for whoever rotates logs.
+ * Opens the access log anew, where it is a file that another program has moved: for log rotation.
  *
  * @since 0.2.0
  * @category accessors
@@ -50,8 +49,8 @@ export const reopen: Effect.Effect<void, never, AccessLog> = Effect.flatMap(
 export const none: Context.Tag.Service<AccessLog> = { write: undefined }
 
 /**
- * Hands every record to a function as a line of text; see `AccessLogFormat`. Control characters are escaped as in JSON, and
- * should there be more lines than one, those behind the first are indented.
+ * Hands every record to a function as a line of text; see `AccessLogFormat`. Control characters are escaped as in JSON, and lines
+ * after the first are indented.
  *
  * @since 0.1.0
  * @category constructors
@@ -63,7 +62,7 @@ export const lines = (
   write: (record) => {
     const line: unknown = format(record)
     if (typeof line === "string") return write(asRecord(line))
-    lookAt(line, () => undefined)
+    catchRejection(line, () => undefined)
     throw new TypeError(`an access-log line is text, not ${typeof line}: a format must not be async`)
   }
 })

@@ -5,7 +5,7 @@
  */
 import { hostOf, portOf } from "../exchange/Address.js"
 import { OptionError } from "../exchange/ServerError.js"
-import { nobody, type TrustedProxies } from "../exchange/TrustedProxies.js"
+import { none, type TrustedProxies } from "../exchange/TrustedProxies.js"
 import { json } from "./accessJson.js"
 import type { AccessRecord } from "./AccessLog.js"
 
@@ -26,8 +26,8 @@ export { json, type TrustedProxies }
  */
 export interface FormatOptions {
   /**
-   * Put the addresses in X-Forwarded-For before the peer's own, where that is a trusted proxy. With the server's option
-   * `forwarded` there is one address, the client's, whatever is said here.
+   * Put the addresses in X-Forwarded-For before the peer's own, where the peer is a trusted proxy. With the server's option
+   * `forwarded` this has no effect: the client's address is logged.
    */
   readonly forwardedFor: boolean
   /** Peers whose X-Forwarded-For is believed; others could forge the log with it. */
@@ -36,14 +36,13 @@ export interface FormatOptions {
 
 /**
  * Compiles a template. `%(name)s` stands for a field, `%(name).6f` for a number with so many decimals, `%(name)d` for a
- * whole number, `%%` for `%`. By default no proxy is believed. Throws an `OptionError` that lists the fields for a name
- * that is none.
+ * whole number, `%%` for `%`. By default no proxy is believed. Throws an `OptionError` that lists the fields for an unknown name.
  *
  * | field          | what                                                         |
  * | -------------- | ------------------------------------------------------------ |
  * | `client_ip`    | peer address (`unix` for unix sockets), after forwarded ones |
- * | `client_port`  | its port, empty for unix sockets and where nobody told it    |
- * | `peer_ip`      | the peer's address, whoever it asks for                      |
+ * | `client_port`  | its port, empty for unix sockets and where it is unknown     |
+ * | `peer_ip`      | the peer's address, also where it is a proxy                 |
  * | `peer_port`    | its port, empty for unix sockets                             |
  * | `date_time`    | local time of completion, `22/Nov/2026 10:15:00`             |
  * | `request_line` | as it came, control and non-ASCII characters escaped         |
@@ -63,7 +62,7 @@ export interface FormatOptions {
  */
 export const compile = (
   template: string,
-  options: FormatOptions = { forwardedFor: false, trustedProxies: nobody }
+  options: FormatOptions = { forwardedFor: false, trustedProxies: none }
 ): (record: AccessRecord) => string => {
   const parts = parse(template, fieldsFor(options))
   return (record) => {
@@ -106,7 +105,7 @@ const parse = (
   return parts
 }
 
-// What `toFixed` gives, to one in the last place, at half the time where the digits are few.
+// What `toFixed` gives, but for one in the last place, and in half the time where the digits are few.
 const fixed = (value: number, decimals: number): string => {
   if (decimals === 0 || decimals > 6 || !(value >= 0) || value > 1e6) return value.toFixed(decimals)
   const scale = 10 ** decimals
@@ -149,8 +148,8 @@ const forwarded = (record: AccessRecord, trusted: TrustedProxies): string => {
   return given === "" || !trusted.trusts(record.remote) ? own : escape(given.replaceAll(" ", "")) + own
 }
 
-// What a client chose must not end a line or start an escape sequence in a terminal. The parser has let only visible
-// ASCII through, unless it was told to be lenient; a quote would end the field.
+// Text that a client chose must not end a line, or start an escape sequence in a terminal. The parser lets only visible ASCII
+// through, unless it is lenient; a quote would end the field.
 const unsafe = /[^\x20-\x7e]|["\\]/g
 const harmless = /^[\x20-\x21\x23-\x5b\x5d-\x7e]*$/
 

@@ -19,7 +19,7 @@ export interface AccessRecord {
   readonly connectionId: number
   /** The peer. */
   readonly remote: Address
-  /** Whom the peer asks for, where it is a trusted proxy and the option `forwarded` lets it be believed. */
+  /** The client that the peer asks for, where it is a trusted proxy and the option `forwarded` lets it be believed. */
   readonly client?: Address | undefined
   /** The request line as it came; empty when it could not be read. */
   readonly requestLine: string

@@ -5,7 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import type { Believed, Config, Rates, ServerLimits, Timeouts } from "../exchange/Config.js"
-import { nobody } from "../exchange/TrustedProxies.js"
+import { none } from "../exchange/TrustedProxies.js"
 import { forwardedFields } from "../protocol/forwarded.js"
 import { defaultLimits, type Leniency, strict } from "../protocol/limits.js"
 import { checkOptions, complete, type DefaultsOf, type Option } from "./checkOptions.js"
@@ -114,7 +114,7 @@ const scalars: DefaultsOf<Omit<Config, keyof typeof groups>> = {
       meant: "what TrustedProxies.make gives",
       accepts: (given) => Predicate.hasProperty(given, "trusts") && typeof given.trusts === "function"
     },
-    nobody
+    none
   ),
   forwarded: withDefault<Believed>(believed, false),
   debug: withDefault(yesOrNo, false)

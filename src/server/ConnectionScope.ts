@@ -1,13 +1,13 @@
 /**
- * The Scope that a connection lives in. Whatever ends the connection closes it, and whoever closes it ends the connection.
+ * The Scope that a connection lives in. It closes when the connection ends, and closing it ends the connection.
  *
  * ```
  *            end the running work      run the post hooks left      release what was added      close the socket
  *  Open ----> Work ------------------> Hooks ---------------------> Added --------------------> Closed
  * ```
  *
- * These are finalizers of the socket, in the order in which a Scope would run them, the last one first: what is added belongs to
- * the socket, and requests use it. But they are plain functions, for a fiber for each connection would cost more than they do.
+ * These are the finalizers of the socket, in the order in which a Scope runs them: the last that was added comes first. They are
+ * plain functions, because a fiber for each connection would cost more than they do.
  *
  * @since 0.2.0
  */
@@ -55,13 +55,13 @@ export class ConnectionScope extends LazyScope {
   }
 
   /**
-   * Ends when the socket is closed. Who would wait for its own end does not: handlers, hooks and finalizers of the connection
-   * itself.
+   * Ends when the socket is closed. Handlers, hooks and finalizers of the connection itself do not wait: they would wait for their
+   * own end.
    */
   override close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.withFiberRuntime((fiber) => {
       this.unsafeClose(exit)
-      // what runs for a connection has it among its services
+      // a fiber of the connection has this scope among its services
       if (this.step === Step.Closed || fiber.currentContext.unsafeMap.get(SocketScope.key) === this) return Effect.void
       return Effect.async<void>((resume) => {
         if (this.waiting === undefined) this.waiting = []
@@ -70,19 +70,19 @@ export class ConnectionScope extends LazyScope {
     })
   }
 
-  /** Closes it, once. Nobody who calls this or is interrupted meanwhile can keep what was begun from its end. */
+  /** Closes it, once. Interrupting the caller does not stop what was begun. */
   unsafeClose(exit: Exit.Exit<unknown, unknown>): void {
     if (this.step !== Step.Open) return
     this.exit = exit
     this.goTo(Step.Work)
   }
 
-  /** What is going on is broken: what comes after it is done. */
+  /** The current step has thrown: goes on with the next. */
   goOn(): void {
     if (this.step === Step.Work || this.step === Step.Hooks) this.goTo(this.step + 1)
   }
 
-  // What was broken off may call back later.
+  // A step that has thrown may still call back later.
   private goTo(step: Step): void {
     if (step <= this.step) return
     this.step = step

@@ -10,7 +10,8 @@
  *                                  told goodbye
  * ```
  *
- * Behind that hooks and finalizers have `hooks` together: then it is over, but for handlers that cannot be interrupted.
+ * After that, hooks and finalizers together have `hooks` milliseconds. Then the stop ends, unless handlers that cannot be
+ * interrupted still run.
  *
  * @since 0.1.0
  */
@@ -40,7 +41,7 @@ export interface Phases {
   readonly interrupt: number
 }
 
-/** Milliseconds between looks at what may have become a connection without an end. */
+/** Milliseconds between two looks: a connection may have become one that has no end of its own. */
 const lookAgain = 250
 
 /**
@@ -48,8 +49,8 @@ const lookAgain = 250
  * @category models
  */
 export class Drain {
-  private readonly left = new UnorderedSet<Behind>()
-  private leftBehind = 0
+  private readonly bounded = new UnorderedSet<BoundedWork>()
+  private givenUp = 0
   /** Milliseconds that idle connections are kept; `undefined` while the server is not stopping. */
   private settle: number | undefined = undefined
   private begun = 0
@@ -61,8 +62,8 @@ export class Drain {
   private onEmpty: (() => void) | undefined = undefined
 
   /**
-   * @param patience milliseconds for each hook and finalizer that runs when the server stops
-   * @param gaveUp one of them is no longer waited for
+   * @param patience milliseconds that a hook or finalizer may take when the server stops
+   * @param gaveUp called for each that is no longer waited for
    */
   constructor(
     private readonly connections: Admission,
@@ -76,19 +77,19 @@ export class Drain {
     return this.settle !== undefined
   }
 
-  /** Is a connection that was told that it is kept closed all the same when it has nothing to do? */
+  /** Are idle connections closed, also those whose client was told that they are kept? */
   get closesIdle(): boolean {
     return this.settle === 0
   }
 
-  /** From here on answers are the last; who is accepted is still let in. */
+  /** From here on, each answer is the last on its connection. Connections that come are still admitted. */
   begin(settle: number): void {
     this.settle = settle
     this.begun = this.time.now()
     this.seen = this.connections.size + this.connections.waitingSize
   }
 
-  /** A connection is let in. */
+  /** A connection was admitted. */
   admitted(): void {
     if (this.draining) this.seen++
   }
@@ -108,10 +109,10 @@ export class Drain {
     }
   }
 
-  /** A hook or a finalizer begins: calls back when it has ended, or when a stop has waited for long enough. */
-  behind(done: () => void): () => void {
-    const behind = new Behind(this.left, this.draining ? this.time.now() : 0, done)
-    return behind.end
+  /** A hook or a finalizer begins. Calls `done` when it has ended, or when a stop has waited long enough for it. */
+  bound(done: () => void): () => void {
+    const work = new BoundedWork(this.bounded, this.draining ? this.time.now() : 0, done)
+    return work.end
   }
 
   private checkEmpty(): void {
@@ -131,13 +132,13 @@ export class Drain {
       const { begun, connections, settle = 0, time } = this
       const empty = yield* Deferred.make<void>()
       this.arriving = arriving ?? none
-      // what the kernel holds for a connection that is idle may be a request
+      // the kernel may hold a request for a connection that is idle
       yield* turnOfReading
       this.onEmpty = () => Deferred.unsafeDone(empty, Effect.void)
       const tending = yield* Effect.forkDaemon(
         Effect.interruptible(this.tend(farewell, begun + settle + grace + interrupt + this.patience))
       )
-      // A stop cannot be interrupted, so what has a time limit runs in a fiber that can.
+      // a stop cannot be interrupted, so the wait that has a limit runs in a fiber that can
       const ended = yield* Deferred.await(empty).pipe(
         grace === Infinity ? Effect.asSome : Effect.timeoutOption(Math.max(0, begun + settle + grace - time.now())),
         Effect.interruptible,
@@ -165,14 +166,14 @@ export class Drain {
         finished: this.seen - this.idle - interrupted,
         interrupted,
         cut: this.cut,
-        left: this.leftBehind,
+        left: this.givenUp,
         duration: Math.round(time.now() - begun)
       }
     })
   }
 
-  // Closes who is idle when it has been so for long enough, says goodbye to who has no end, and waits no longer for what is
-  // left behind: each for as long as it may take, and all of them until the `last` moment.
+  // Closes connections that have been idle for long enough, says goodbye to those that have no end of their own, and gives up on
+  // hooks and finalizers that take longer than their patience, or run on after `last`.
   private tend(farewell: number, last: number): Effect.Effect<never> {
     return Effect.forever(Effect.suspend(() => {
       const { begun, settle = 0, time } = this
@@ -192,13 +193,14 @@ export class Drain {
           connection.close()
         }
       }
-      const isLate = ({ since }: Behind): boolean => notBefore(Math.min(Math.max(begun, since) + this.patience, last))
-      // behind a hook that is given up on the next one begins
-      for (let late = [...this.left].filter(isLate); late.length > 0; late = [...this.left].filter(isLate)) {
-        for (const behind of late) {
-          this.leftBehind++
+      const isLate = ({ since }: BoundedWork): boolean =>
+        notBefore(Math.min(Math.max(begun, since) + this.patience, last))
+      // when one hook is given up, the next begins, and may be late at once
+      for (let late = [...this.bounded].filter(isLate); late.length > 0; late = [...this.bounded].filter(isLate)) {
+        for (const work of late) {
+          this.givenUp++
           this.gaveUp()
-          behind.end()
+          work.end()
         }
       }
       this.checkEmpty()
@@ -207,12 +209,12 @@ export class Drain {
   }
 }
 
-/** Work that is left behind a response. */
-class Behind {
+/** A hook or a finalizer, for which a stop waits only so long. */
+class BoundedWork {
   index = -1
 
   constructor(
-    private readonly all: UnorderedSet<Behind>,
+    private readonly all: UnorderedSet<BoundedWork>,
     readonly since: number,
     private readonly done: () => void
   ) {
@@ -231,7 +233,7 @@ const none: Arriving = { size: 0, dropAll: () => undefined }
 // the platform's own, whatever a test of an app makes of the global one
 const immediate = setImmediate
 
-// From one immediate to the next all that has come is read once.
+// From one immediate to the next, every socket that has bytes is read once.
 const turnOfReading = Effect.async<void>((resume) => {
   immediate(() => immediate(() => resume(Effect.void)))
 })

@@ -1,5 +1,5 @@
 /**
- * Failures as text, whatever they are: an application may throw anything.
+ * Failures as text: an application may throw anything.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import * as Cause from "effect/Cause"
 import { asEntry, inOneLine } from "./logText.js"
 
 /**
- * A failure with its stack, or what can be had of it.
+ * A failure with its stack, or as much of it as can be read.
  *
  * @since 0.1.0
  * @category conversions
@@ -21,7 +21,7 @@ export const failureText = (cause: Cause.Cause<unknown>): string => {
 }
 
 /**
- * What can be had of a failure that is its own cause, or whose properties throw.
+ * As much as can be read of a failure that is its own cause, or whose properties throw.
  *
  * @since 0.1.0
  * @category conversions
@@ -33,7 +33,7 @@ export const plainText = (cause: Cause.Cause<unknown>): string => {
       const text: unknown = Reflect.get(failure, name)
       if (typeof text === "string" && text !== "") return text
     } catch {
-      // there may be something else
+      // the other one may be readable
     }
   }
   return "it cannot be shown"
@@ -56,8 +56,8 @@ export const failureName = (error: unknown): string => {
 }
 
 /**
- * A cause for a logger of somebody else's. Most stay as they are. One whose text is not fit for a log, because it has what a
- * client chose for instance, gives its place to an error that has the same text, escaped and indented.
+ * A cause that any logger can be given. Most stay as they are. One whose text is unsafe in a log, for instance because a client
+ * chose a part of it, is replaced by an error with the same text, escaped and indented.
  *
  * @since 0.2.0
  * @category conversions
@@ -73,13 +73,13 @@ export const loggable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
   return Cause.die(new StandIn(asEntry(text)))
 }
 
-// Lines behind the first are indented, or the end of a cause within a cause.
+// Lines after the first are indented, or end a cause within a cause.
 const isFit = (text: string): boolean => {
   const lines = text.replaceAll("\n", "")
   return lines === inOneLine(lines) && !/\n(?! {2}|\}(?:\n|$))/.test(text)
 }
 
-// Loggers render what an error says: name and message first, and of the stack what is behind them.
+// Loggers render an error's name and message first, and then what follows them in its stack.
 class StandIn extends Error {
   constructor(readonly text: string) {
     const [, name = "Error", message] = /^(?:([^\n:]+): )?(.*)/.exec(text) ?? []

@@ -12,9 +12,9 @@ import { forkScopeOverride } from "./internal.js"
 export type { HookFiberRefs } from "../exchange/PostHook.js"
 
 /**
- * Settings for a fiber to begin with that nobody joins. They are taken as they are: to fork them costs as much as the rest of
- * its start, and runs what programs have given for that. But two are those of the fiber they come from alone: that it was
- * interrupted, and whose children its own are to be.
+ * The fiber refs for a hook's fiber, which no other fiber joins. They are not forked: that would cost as much as the rest of the
+ * fiber's start, and run the programs' own fork functions. Two of them belong to the other fiber alone, and are left out: that it
+ * was interrupted, and which scope its children belong to.
  *
  * @since 0.1.0
  * @category conversions

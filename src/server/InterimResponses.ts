@@ -1,8 +1,8 @@
 /**
  * Interim responses: any 1xx but 101, before the final one (RFC 9110, 15.2).
  *
- * The service decides whether one goes out and which fields it has. What no client may be sent the engine refuses, whatever the
- * service says, and it writes the bytes.
+ * The service decides whether one is sent, and with which fields. The engine writes the bytes, and refuses what no client may be
+ * sent.
  *
  * @since 0.1.0
  */
@@ -18,8 +18,8 @@ import type { FieldPairs } from "../protocol/responseHead.js"
  */
 export class InterimResponses extends Context.Tag("tsgi/InterimResponses")<InterimResponses, {
   /**
-   * The fields to send with an interim response to this request, those that were given or others, or why it is not sent. It is
-   * asked once for each: before it is sent, or when the fields of a 100 are set. It must not wait.
+   * Returns the fields to send with an interim response to this request, or the reason why it is not sent. Called once for each:
+   * before it is sent, or when the fields of a 100 are set. Must not wait.
    */
   readonly prepare: (request: RequestHead, status: number, fields: FieldPairs) => FieldPairs | InterimError
 }>() {}

@@ -1,5 +1,5 @@
 /**
- * A Scope that costs nothing until something is added to it: that of each request, and what is behind that of each socket.
+ * A Scope that is made when something is added to it: that of each request, and that of each socket.
  *
  * @since 0.1.0
  */
@@ -26,12 +26,12 @@ export class LazyScope implements Scope.CloseableScope {
     return this.made !== undefined
   }
 
-  /** What is added from here on finds the scope closed. */
+  /** Closes a scope to which nothing was added: finalizers that are added later run at once. */
   seal(exit: Exit.Exit<unknown, unknown>): void {
     this.sealed = exit
   }
 
-  // These are what Effect's runtime asks of any Scope; the state, which its types do not tell of, is for `forkIn`.
+  // What Effect's runtime calls on any Scope. `forkIn` reads `state`, which is not in the types.
 
   get state(): unknown {
     return stateOf(this.scope)

@@ -1,23 +1,25 @@
 /**
- * Letting go of what was given as a body: a stream, an iterator, or what holds a file or a cursor and says how it is closed.
+ * Releases what was given as a body: a stream, an iterator, or an object that holds a file or a cursor and has a method to close
+ * it.
  *
- * Ending the iteration is not enough: it does nothing to what was never begun, and waits behind a part that may never
- * come. So the object itself is told, at once.
+ * Ending the iteration is not enough: it does nothing where the iteration was never begun, and waits for a part that may never
+ * come. So the object itself is closed, at once.
  *
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
 
 /**
- * Is told of what failed while something was let go, and of what that fails with later: nobody else listens any more.
+ * Called with an error while something is let go, and, as `late`, with an error that it has afterwards: nothing else listens for
+ * it any more.
  *
  * @since 0.2.0
  * @category models
  */
 export type Failed = (error: unknown, late: boolean) => void
 
-// What a thing may have to be let go by; the first that it has is used. Web streams, Node streams, resources
-// (`await using`), and the `close` of WSGI (PEP 3333).
+// Methods that close an object; the first one that it has is called: web streams, Node streams, resources (`await using`), and
+// the `close` of WSGI (PEP 3333).
 const ways: ReadonlyArray<PropertyKey> = ["cancel", "destroy", Symbol.asyncDispose, Symbol.dispose, "close"]
 
 /**
@@ -39,7 +41,7 @@ export const letGo = (given: unknown, failed: Failed): Promise<unknown> | undefi
 }
 
 /**
- * A body on its way out: its parts, and how what is left of it is let go.
+ * A body that is being sent: its parts, and how the rest of it is let go.
  *
  * @since 0.2.0
  * @category models
@@ -51,8 +53,8 @@ export interface Parts<A> {
 }
 
 /**
- * The parts of an iterable. A ReadableStream is read by a reader of ours, because its own iterator does not cancel before
- * the part that is awaited has come. Throws for one that somebody else reads.
+ * The parts of an iterable. A ReadableStream is read by a reader, because its own iterator does not cancel before the part that is
+ * awaited has come. Throws for a stream that is locked.
  *
  * @since 0.2.0
  */

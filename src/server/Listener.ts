@@ -25,7 +25,7 @@ export interface Acceptor {
    */
   readonly lost: (error: TransportError, remote: string | undefined) => void
   /**
-   * Somebody else has closed what listens: the server is to stop.
+   * The listening socket was closed by other code: the server is to stop.
    *
    * @since 0.2.0
    */
@@ -40,8 +40,8 @@ export interface Bound {
   readonly address: Address
   readonly scheme: "http" | "https"
   /**
-   * Connections that have come and are not accepted yet, as their handshakes go on; absent where there can be none. They
-   * outlive the binding: a server that stops lets them be accepted while it settles.
+   * Connections that have come and are not accepted yet, because their handshakes go on; absent where there can be none. They
+   * outlive the binding: a server that stops still accepts them while it settles.
    *
    * @since 0.2.0
    */
@@ -58,16 +58,16 @@ export interface Arriving {
 }
 
 /**
- * Binds when its Effect is run, within a Scope: closing that accepts what has come, then closes the listening socket and no
- * connection.
+ * Binds when its Effect is run, within a Scope. Closing the scope accepts the connections that have come, then closes the
+ * listening socket, and no connection.
  *
  * @since 0.1.0
  * @category tags
  */
 export class Listener extends Context.Tag("tsgi/Listener")<Listener, {
   /**
-   * `handshakeTimeout` is in milliseconds, `handshakes` how many may be under way at a time; `address`, where an earlier
-   * binding was, to bind there again. Accepting begins at once.
+   * Binds, and begins to accept at once. `handshakeTimeout` is in milliseconds, `handshakes` is how many may be under way at a
+   * time, and `address` is that of an earlier binding, to bind there again.
    */
   readonly bind: (
     acceptor: Acceptor,

@@ -9,7 +9,7 @@ import { type MetricSeries, ofProcess } from "./Series.js"
 export { lasting, type MetricSeries, ofApplication, ofServer, sum } from "./Series.js"
 
 /**
- * All metrics of this process, as far as they are of kinds that others can read.
+ * All metrics of this process that are of a known kind.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * What a server counts, as Effect metrics: on in every server, and read by whoever reads metrics.
+ * What a server counts, as Effect metrics. They are on in every server.
  *
  * | metric                         | kind      | tags                                          |
  * | ------------------------------ | --------- | --------------------------------------------- |
@@ -91,7 +91,7 @@ export const responseBytes = Metric.counter("tsgi_response_bytes", {
   incremental: true
 })
 
-// A metric looks its series up by the identity of its tags, so there is one array for each.
+// A metric finds its series by the identity of the array of tags, so there is one array for each.
 const none: ReadonlyArray<MetricLabel.MetricLabel> = []
 const statusTags = ["1xx", "2xx", "3xx", "4xx", "5xx"].map((value) => [MetricLabel.make("status", value)])
 const stateTags = {
@@ -102,7 +102,7 @@ const stateTags = {
 const reasonTags = new Map<string, ReadonlyArray<MetricLabel.MetricLabel>>()
 
 /**
- * Counts an exchange that is over. A few additions to series that are at hand: nothing is looked up or allocated.
+ * Counts an exchange that is over. Looks nothing up, and allocates nothing.
  *
  * @since 0.1.0
  * @category recording

@@ -1,12 +1,12 @@
 /**
- * Names of options: what is said of one that there is not.
+ * Names of options, and the message for an unknown one.
  *
  * @since 0.2.0
  */
 
 /**
- * Says that there is no option of that name, which name is nearest, and which names there are. `meant` may have paths, such as
- * `timeouts.idle`: one that is given in the wrong place is found, and so is one in another spelling, such as `max_size`.
+ * The message for an unknown option: the nearest name, and the names there are. `meant` may have paths, such as `timeouts.idle`,
+ * so that an option in the wrong group is found; so is one in another spelling, such as `max_size`.
  *
  * @since 0.2.0
  */
@@ -29,8 +29,8 @@ export const noSuchOption = (
 export const nearest = (given: string, known: ReadonlyArray<string>): string | undefined => closest(given, known, plain)
 
 /**
- * The text that was most likely meant, of a list of them that are compared by what `plain` makes of each; `undefined` where
- * none is near.
+ * The text of the list that was most likely meant; `undefined` where none is near. Texts are compared by what `plain` makes of
+ * each.
  *
  * @since 0.2.0
  */
@@ -51,11 +51,11 @@ export const closest = (
   return found
 }
 
-// neither case, nor underscores and hyphens, nor where it stands
+// without case, underscores, hyphens and path
 const plain = (name: string): string => name.slice(name.lastIndexOf(".") + 1).replace(/[_-]/g, "").toLowerCase()
 
-// Changes that make one text of another: a character more, less or another, or two the other way round (Damerau-Levenshtein,
-// optimal string alignment).
+// The least number of edits that turn one text into another: a character added, removed or replaced, or two swapped
+// (Damerau-Levenshtein, optimal string alignment).
 const distanceOf = (from: string, to: string): number => {
   let before: ReadonlyArray<number> = []
   let last = Array.from({ length: to.length + 1 }, (_, at) => at)
@@ -74,7 +74,7 @@ const distanceOf = (from: string, to: string): number => {
 }
 
 /**
- * A value in a word or two, for messages: its type, or itself where it is short.
+ * A value in a word or two, for messages: its type, or the value itself where it is short.
  *
  * @since 0.2.0
  */

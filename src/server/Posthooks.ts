@@ -1,7 +1,7 @@
 /**
- * Post hooks: work for after an exchange, which always runs and knows what happened.
+ * Post hooks: work for after an exchange, which always runs and is given the outcome.
  *
- * The exchange keeps them in order and runs each once; the service runs one, and keeps its failure from the others.
+ * The exchange keeps them in order and runs each once. The service runs one hook, and isolates the others from its failure.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import * as Predicate from "effect/Predicate"
 import type { Outcome } from "../exchange/Outcome.js"
 import type { PostHook } from "../exchange/PostHook.js"
 import { isOver, isStep, runStep } from "./internal.js"
-import { lookAt } from "./lookAt.js"
+import { catchRejection } from "./catchRejection.js"
 
 export type { PostHook } from "../exchange/PostHook.js"
 
@@ -24,8 +24,8 @@ export type { PostHook } from "../exchange/PostHook.js"
  */
 export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
   /**
-   * Runs one hook. Returns nothing when it is done already, so that a plain hook costs a call and not a fiber;
-   * otherwise the Effect that does the rest. Neither throws nor fails: failures are logged.
+   * Runs one hook. Returns nothing when it is done already, so that a plain hook needs no fiber; otherwise the Effect that does
+   * the rest. Neither throws nor fails: failures are logged.
    */
   readonly run: <R>(
     hook: PostHook<R>,
@@ -35,8 +35,8 @@ export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
 }>() {}
 
 /**
- * What a hook does, as an Effect, whatever it returns; it fails as the hook does. For services of your own: a span, a metric, a time
- * limit around each hook. Hooks run where nothing is interrupted, so what has a limit is to be made `Effect.interruptible`.
+ * What a hook does, as an Effect, whatever the hook returns; it fails as the hook does. For services of your own: a span, a
+ * metric, a time limit around each hook. Hooks run uninterruptibly, so a hook with a time limit must be `Effect.interruptible`.
  *
  * @since 0.2.0
  * @category conversions
@@ -49,7 +49,7 @@ export const toEffect = <R>(hook: PostHook<R>, outcome: Outcome): Effect.Effect<
   })
 
 /**
- * Hooks run at once, and each failure is logged.
+ * Runs hooks at once, and logs each failure.
  *
  * @since 0.1.0
  * @category constructors
@@ -59,11 +59,10 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
     try {
       const rest = hook(outcome)
       if (rest === undefined || rest === null) return
-      // A single synchronous step (Effect.sync, most operations of a Ref), or one that is over, is done here: a fiber for it
-      // costs three times as much as the rest of a hook. What other effects are made of is Effect's own affair. A function of
-      // type `() => void` may return a number.
+      // A single synchronous step (Effect.sync, most operations of a Ref), or an Exit, needs no fiber, which would cost three
+      // times as much as the rest of a hook. A function of type `() => void` may return a number, which is no object.
       if (typeof rest === "object" && isStep(rest)) {
-        return lookAt(runStep(rest), (error) => log(Cause.die(error)))
+        return catchRejection(runStep(rest), (error) => log(Cause.die(error)))
       }
       if (Effect.isEffect(rest)) {
         if (!isOver(rest)) return settled(rest, log)

@@ -7,8 +7,8 @@
 import type { Session } from "../exchange/Session.js"
 
 /**
- * Who came first is first, until that one has waited for long: then there are more than can be served, and who came last is
- * the one that is still there to hear the answer.
+ * First in, first out, as long as the first one has not waited for long. After that there are more than can be served, and the
+ * last one is taken first: its client is the likeliest to be still there.
  *
  * @since 0.2.0
  * @category models
@@ -16,7 +16,7 @@ import type { Session } from "../exchange/Session.js"
 export class Queue {
   private readonly waiting: Array<Session> = []
 
-  /** @param patience milliseconds that the first one is first */
+  /** @param patience milliseconds after which the first one has waited for long */
   constructor(private readonly patience: number) {}
 
   get size(): number {
@@ -44,8 +44,8 @@ export class Queue {
     return undefined
   }
 
-  /** Who has waited for longer than it is the first. */
-  tired(now: number, fits: (connection: Session) => boolean): Session | undefined {
+  /** The one that fits and has waited longest, once the first one has waited for long. */
+  longestWaiting(now: number, fits: (connection: Session) => boolean): Session | undefined {
     return this.isLong(now) ? this.waiting.find(fits) : undefined
   }
 

@@ -1,5 +1,5 @@
 /**
- * A session with the Scope that it lives in.
+ * A session, with the Scope that it lives in.
  *
  * @since 0.2.0
  */

@@ -1,6 +1,6 @@
 /**
- * Metrics as plain data: Effect's, an application's own among them, and those of a server. No Effect is in the declarations,
- * which are the plain door's too.
+ * Metrics as plain data: Effect's, an application's own among them, and those of a server. The declarations have no type of
+ * Effect, because they are the plain door's too.
  *
  * @since 0.2.0
  */
@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import { type Counts, durationBounds, type ServerMetrics } from "./ServerMetrics.js"
 
 /**
- * One series: a name with its tags, and what it stands at.
+ * One series: a name with its tags, and its current value.
  *
  * @since 0.2.0
  * @category models
@@ -23,16 +23,16 @@ export interface MetricSeries {
   readonly state:
     | { readonly _tag: "Counter"; readonly count: number }
     | { readonly _tag: "Gauge"; readonly value: number }
-    /** How often each word came. */
+    /** How often each word occurred. */
     | { readonly _tag: "Frequency"; readonly occurrences: Readonly<Record<string, number>> }
-    /** Each bucket: its upper bound, and how many are not above it. The bound of the last is `null`: it has all. */
+    /** Each bucket has its upper bound, and the number of values that are not above it. The last bound is `null`: none. */
     | {
       readonly _tag: "Histogram"
       readonly buckets: ReadonlyArray<readonly [bound: number | null, count: number]>
       readonly count: number
       readonly sum: number
     }
-    /** `null` where nothing was seen of late; of several processes together there are no quantiles. */
+    /** A quantile is `null` where no value is recent. Several processes together have no quantiles. */
     | {
       readonly _tag: "Summary"
       readonly quantiles: ReadonlyArray<readonly [quantile: number, value: number | null]>
@@ -42,7 +42,7 @@ export interface MetricSeries {
 }
 
 /**
- * All metrics of this process, as far as they are of kinds that others can read.
+ * All metrics of this process that are of a known kind.
  *
  * @since 0.2.0
  * @category constructors
@@ -60,8 +60,8 @@ export const ofProcess = (): ReadonlyArray<MetricSeries> =>
   })
 
 /**
- * The application's own metrics: what this process has counted under names that do not begin with `tsgi_`. Reads those of
- * Effect 3, which processes have in common where their versions are the same.
+ * The application's own metrics: those of this process whose names do not begin with `tsgi_`. Reads the metrics of Effect 3,
+ * which all its copies in a process share where their versions are the same.
  *
  * @since 0.2.0
  * @category constructors
@@ -122,7 +122,7 @@ export const ofServer = (metrics: ServerMetrics): ReadonlyArray<MetricSeries> =>
 }
 
 /**
- * What stays of a process that is gone: its counts. What it stood at of gauges is gone with it.
+ * What is kept of a process that has ended: all but its gauges.
  *
  * @since 0.2.0
  * @category conversions
@@ -186,7 +186,7 @@ const add = (one: State, other: State): State => {
     return { ...one, occurrences }
   }
   if (one._tag === "Histogram" && other._tag === "Histogram") {
-    // by their bounds: a worker of another version may have others
+    // by bound: a worker of another version may have other buckets
     const counts = new Map(other.buckets)
     return {
       ...one,

@@ -33,7 +33,7 @@ import { forHook, type HookFiberRefs } from "./HookFiberRefs.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
 import { causeOf, logger } from "./logger.js"
-import { lookAt } from "./lookAt.js"
+import { catchRejection } from "./catchRejection.js"
 import * as Hooks from "./Posthooks.js"
 import * as Parser from "./RequestParser.js"
 import { ScopedSession } from "./ScopedSession.js"
@@ -75,7 +75,7 @@ export interface Running {
   readonly stop: (options?: StopOptions) => Effect.Effect<StopReport>
   /** Waits until the server begins to stop. */
   readonly draining: Effect.Effect<void>
-  /** Waits until the server has stopped, whoever asked for it. */
+  /** Waits until the server has stopped, for whatever reason. */
   readonly stopped: Effect.Effect<StopReport>
 }
 
@@ -88,7 +88,7 @@ export interface Running {
 export type Services = Parser.RequestParser | Interim.InterimResponses | Hooks.Posthooks | AccessLog
 
 /**
- * The services as they are without further ado: there is no access log.
+ * The default services: there is no access log.
  *
  * @since 0.1.0
  * @category constructors
@@ -131,14 +131,15 @@ export const serve = (
     const accessLog = yield* AccessLog
     const time = Time.make(yield* Effect.clock)
     const runtime = yield* Effect.runtime<never>()
-    // what runs for a connection, its end and its hooks, is not to be interrupted: as a region of it that costs 200 ns more
+    // nothing that runs for a connection, its end and its hooks, may be interrupted; a runtime flag makes that cheaper than an
+    // uninterruptible region in each fiber
     const runtimeFlags = RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
     const runFork = Runtime.runFork(Runtime.make({
       context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
       fiberRefs: runtime.fiberRefs,
       runtimeFlags
     }))
-    // whoever starts a server may not be interrupted, and a timer is
+    // a timer is interrupted, also where the fiber that starts the server cannot be
     const runTimer = Runtime.runFork(Runtime.make({
       ...runtime,
       runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
@@ -149,7 +150,7 @@ export const serve = (
         ? runFork(effect, { immediate: true })
         : runWith(effect, { immediate: true, updateRefs: () => forHook(fiberRefs) })
     const log = yield* logger
-    // Sockets live as long as the drain lets them, not as long as whoever started the server.
+    // sockets live until the drain has ended, and not only as long as the fiber that started the server
     const sockets = yield* Scope.make()
     const write = guarded(accessLog.write, (error) => log("Error", "the access log failed", Cause.die(error)))
     const tally = new Tally()
@@ -221,9 +222,7 @@ export const serve = (
       mayStay: () => !drain.closesIdle && !connections.isAsked,
       record: (exchange, now) => {
         tally.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime, exchange.outcome)
-        if (write === undefined) {
-          return
-        }
+        if (write === undefined) return
         const outcome = exchange.settle()
         write({
           connectionId: exchange.peer.id,
@@ -259,18 +258,18 @@ export const serve = (
         })
       },
       run: (effect, done, fiberRefs) => {
-        fork(effect, fiberRefs).addObserver(drain.behind(done))
+        fork(effect, fiberRefs).addObserver(drain.bound(done))
       },
       detach: () => drain.detach(),
-      detachBriefly: () => drain.behind(drain.detach()),
+      detachBriefly: () => drain.bound(drain.detach()),
       runDetached: (effect, fiberRefs) => {
-        fork(effect, fiberRefs).addObserver(drain.behind(drain.detach()))
+        fork(effect, fiberRefs).addObserver(drain.bound(drain.detach()))
       },
-      asked: (session) => {
-        connections.asked(session)
+      requestPlace: (session) => {
+        connections.requestPlace(session)
         crowdAlarm.by(connections.nextLook(time.now()))
       },
-      parts: (session) => connections.parts(session),
+      releasePlace: (session) => connections.releasePlace(session),
       ended: (session) => {
         connections.remove(session)
         countSoon(time.now())
@@ -314,7 +313,7 @@ export const serve = (
         sweep.end()
       })
     )
-    // each socket has a scope of its own, and this one closes them: while deadlines are still swept
+    // closes the scope of each socket, while deadlines are still swept
     yield* Scope.addFinalizerExit(
       sockets,
       (exit) =>
@@ -339,7 +338,7 @@ export const serve = (
           Effect.catchAllCause((cause) => Effect.sync(() => log("Error", "the listener could not be closed", cause))),
           Effect.zipRight(drain.run({ farewell, grace: asked.grace ?? grace, interrupt }, bound.arriving)),
           Effect.ensuring(Scope.close(sockets, Exit.void)),
-          // whoever waits for the report must not wait for ever
+          // no caller may wait for the report for ever
           Effect.onExit((exit) => Deferred.done(report, exit)),
           Effect.uninterruptible
         )
@@ -357,26 +356,26 @@ export const serve = (
     }
   })
 
-// For fibers that are given their settings, services among them: what is forked for nothing costs as much as the rest of a
-// fiber's start.
+// For fibers that are given all their settings, services among them: to fork those of a runtime as well costs as much as the
+// rest of a fiber's start.
 const bare = (runtimeFlags: RuntimeFlags.RuntimeFlags): Runtime.Runtime<unknown> =>
   Runtime.make({ context: Context.unsafeMake<unknown>(new Map()), fiberRefs: FiberRefs.empty(), runtimeFlags })
 
-// What is written for a request must not end the next one on its connection.
+// A failing access log must not end the next request on the connection.
 const guarded = (
   write: ((record: AccessRecord) => unknown) | undefined,
   failed: (error: unknown) => void
 ): ((record: AccessRecord) => void) | undefined =>
   write === undefined ? undefined : (record) => {
     try {
-      lookAt(write(record), failed)
+      catchRejection(write(record), failed)
     } catch (error) {
       failed(error)
     }
   }
 
-// For the log and the metrics: a connection that was taken over was sent no status of ours; a client that left before it
-// had one is 499, as elsewhere in the field; one that the server's own side has cut is 503, which is what it would be sent.
+// The status for the log and the metrics. Where none was sent: 101 for a connection that was taken over, 503 for a request that
+// the server's side has cut, and 499 for a client that left, as nginx has it.
 const statusOf = (exchange: Exchange): number => {
   if (exchange.status !== undefined) return exchange.status
   const outcome = exchange.outcome

@@ -5,8 +5,8 @@
  */
 
 /**
- * Connections are those of the moment; everything else is counted from the server's start and never falls. Where a count is
- * by reason or by class, those that never happened are absent.
+ * Connections are those that are open now; everything else is counted from the server's start and never falls. Reasons and classes
+ * that never occurred are absent.
  *
  * @since 0.2.0
  * @category models
@@ -22,7 +22,7 @@ export interface ServerMetrics {
   /** Connections that were served. */
   readonly accepted: number
   /**
-   * Connections lost before they could be, by reason: `Handshake`, `Accept`; of PROXY headers `ProxyMissing`,
+   * Connections lost before they could be served, by reason: `Handshake`, `Accept`; of PROXY headers `ProxyMissing`,
    * `ProxyMalformed`, `ProxyLate` and `ProxyStranger`.
    */
   readonly lost: Counts
@@ -36,7 +36,7 @@ export interface ServerMetrics {
   readonly responseBytes: number
   /** From the head read to the exchange over. */
   readonly duration: {
-    /** How many took at most so many seconds as {@link durationBounds} has in the same place, and more than the one before. */
+    /** Requests in each bucket: they took at most the seconds that {@link durationBounds} has at the same index. */
     readonly buckets: ReadonlyArray<number>
     /** In seconds. */
     readonly sum: number
@@ -50,7 +50,7 @@ export interface ServerMetrics {
 export type Counts = Readonly<Record<string, number>>
 
 /**
- * In seconds: each is twice the one before, and the last is without bound.
+ * Upper bounds of the buckets in seconds: each is twice the one before, and the last is `Infinity`.
  *
  * @since 0.2.0
  * @category constants
@@ -61,7 +61,7 @@ export const durationBounds: ReadonlyArray<number> = [
 ]
 
 /**
- * Of a server that has not begun.
+ * The counts of a server that has not begun.
  *
  * @since 0.2.0
  * @category constants
@@ -78,7 +78,7 @@ export const zero: ServerMetrics = {
 }
 
 /**
- * What several servers count together: the workers of one port, or the successors on it.
+ * The sum of what several servers count: the workers of one port, or a server and its successor.
  *
  * @since 0.2.0
  * @category conversions
@@ -90,7 +90,7 @@ export const sum = (each: Iterable<ServerMetrics>): ServerMetrics => {
 }
 
 /**
- * How many there were of all kinds.
+ * The sum of all counts.
  *
  * @since 0.2.0
  * @category conversions

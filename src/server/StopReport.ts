@@ -1,5 +1,5 @@
 /**
- * What a stop is asked for, and what it did.
+ * The options of a stop, and its report.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import { number } from "./optionKinds.js"
 export interface StopReport {
   /** Connections that were open when the stop began, and those that were accepted since. */
   readonly connections: number
-  /** Of these: closed because nothing was going on, at once or when they had been idle for `settle` milliseconds. */
+  /** Of these: closed because they were idle, at once or after `settle` milliseconds. */
   readonly idle: number
   /** Of these: ended by themselves within the grace time. */
   readonly finished: number
@@ -52,7 +52,7 @@ export interface StopOptions {
 }
 
 /**
- * What a stop is asked for. Throws an `OptionError` for an option that is unknown or invalid.
+ * Checks the options of a stop. Throws an `OptionError` for one that is unknown or invalid.
  *
  * @since 0.2.0
  * @category accessors

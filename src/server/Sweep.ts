@@ -1,5 +1,5 @@
 /**
- * What is looked after while nothing comes from a connection itself.
+ * Deadlines and counts, which must be attended to while a connection itself does nothing.
  *
  * @since 0.2.0
  */
@@ -9,7 +9,7 @@ import * as Metrics from "./Metrics.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
 
 /**
- * Milliseconds that the counts of connections may be behind. Where nothing happens there is nothing to count.
+ * Milliseconds for which the counts of connections may be out of date. While nothing happens, they are not counted.
  *
  * @since 0.2.0
  * @category constants
@@ -17,7 +17,7 @@ import type { ServerMetrics } from "./ServerMetrics.js"
 export const mostStale = 500
 
 /**
- * Acts on deadlines that have passed, and on the counts of connections; gives the earliest deadline that is left.
+ * Acts on deadlines that have passed and counts the connections; returns the earliest deadline that is left.
  *
  * @since 0.2.0
  * @category constructors
@@ -61,7 +61,7 @@ export const statesOf = (connections: Admission): ServerMetrics["connections"] =
 }
 
 /**
- * An eighth of the shortest deadline that is swept, so that none is late by much.
+ * An eighth of the shortest deadline, from 5 to 500 ms: none is met later than by this.
  *
  * @since 0.2.0
  * @category accessors

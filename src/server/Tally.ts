@@ -23,7 +23,7 @@ export class Tally {
   private readonly abortedBy = new Map<string, number>()
   private readonly refusedBy = new Map<string, number>()
 
-  /** An outcome that nobody has asked for yet is the expected one. */
+  /** `outcome` is `undefined` where it was not needed yet: then the response was sent. */
   exchangeOver(status: number, wireBytes: number, milliseconds: number, outcome: Outcome | undefined): void {
     this.statuses[Math.min(Math.max(Math.floor(status / 100), 1), 5) - 1]++
     this.responseBytes += wireBytes

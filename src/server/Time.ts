@@ -1,5 +1,5 @@
 /**
- * What time it is, at the price of a few nanoseconds.
+ * A `Clock` on that of Effect.
  *
  * @since 0.1.0
  */
@@ -25,12 +25,12 @@ export interface Sources {
 const origin = performance.timeOrigin
 const platform: Sources = { monotonic: () => origin + performance.now(), wall: () => Date.now() }
 
-// Clocks that differ by less agree: one has whole milliseconds, and nobody is shown them.
+// Milliseconds by which two clocks may differ and still agree: one counts whole milliseconds.
 const tolerance = 50
 
 /**
- * Follows a Clock. The live clock counts in whole milliseconds or in big integers; the platform's own monotonic clock
- * costs a tenth of the latter, so it stands in for it. The other one is read when it is followed, not with each request.
+ * Follows a Clock. The live clock counts in whole milliseconds or in big integers, which cost ten times as much to read as the
+ * platform's monotonic clock. So that is read in its place, and the system's clock only when it is followed.
  *
  * @since 0.1.0
  * @category constructors
@@ -56,7 +56,7 @@ export const make = (clock: EffectClock.Clock, { monotonic, wall }: Sources = pl
     const measured = wall() - now()
     if (Math.abs(measured - ahead) > tolerance) ahead = measured
   }
-  // timers are before reads in a turn of the event loop, immediates behind them
+  // in a turn of the event loop timers come before reads, and immediates after them
   const afterReading = (callback: () => void): void => live ? void immediate(callback) : callback()
   const tick = (): number => held < 0 ? now() : held
   const hold = (now: number): void => {

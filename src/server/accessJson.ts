@@ -9,12 +9,12 @@ import { failureName } from "./FailureText.js"
 import { inOneLine } from "./logText.js"
 
 /**
- * A record as one line of JSON. What there is not is left out.
+ * A record as one line of JSON. Properties without a value are left out.
  *
  * | property               | what                                                                                      |
  * | ---------------------- | ----------------------------------------------------------------------------------------- |
  * | `time`                 | of completion, in UTC: `2026-11-22T10:15:00.000Z`                                         |
- * | `client`, `clientPort` | who asked: the client that a trusted proxy tells of (option `forwarded`), else the peer   |
+ * | `client`, `clientPort` | the client that a trusted proxy tells of (option `forwarded`), else the peer              |
  * | `peer`, `peerPort`     | the peer; both hosts are `unix` for unix sockets                                          |
  * | `connection`           | which connection, counted from 1                                                          |
  * | `request`              | the request line as it came                                                               |
@@ -56,7 +56,7 @@ export const json = (record: AccessRecord): string => {
   }))
 }
 
-// a port that nobody told is 0
+// an unknown port is 0
 const known = (address: Address): number | undefined => portOf(address) || undefined
 
 const field = ({ request }: AccessRecord, name: string): string | undefined => {

@@ -1,6 +1,6 @@
 /**
- * Checks options against a table of them. All options of the package are checked here: those of both doors, of listeners, TLS,
- * stops, post hooks and the test kit.
+ * Checks options against a table. All options of the package are checked here: those of both doors, of listeners, TLS, stops,
+ * post hooks and the test kit.
  *
  * @since 0.2.0
  */
@@ -19,11 +19,11 @@ export interface Option {
   /** What a value must be: the message of an invalid one says `must be …`. */
   readonly meant: string
   readonly accepts: (given: unknown) => boolean
-  /** What the message says of an invalid value instead. */
+  /** The message for an invalid value, instead of that. */
   readonly explain?: (given: unknown) => string
   /** The options within this one, which is an object. */
   readonly group?: OptionTable
-  /** Why it cannot be given here, although its name is right. Such options are not listed. */
+  /** Why this option of another place cannot be given here. Such options are not listed. */
   readonly misplaced?: string
 }
 
@@ -62,16 +62,16 @@ export interface Wording {
   readonly path?: string
   /** What the argument is called. Default: options. */
   readonly argument?: string
-  /** What is said of a name that is not in the table. Default: there is no such option. */
+  /** The message for a name that is not in the table. Default: there is no such option. */
   readonly unknown?: string
-  /** What is said of options that are no object. Default: must be an object. */
+  /** The message for options that are no object. Default: must be an object. */
   readonly noObject?: string
-  /** Options whose values somebody else checks. */
+  /** Options whose values are checked elsewhere. */
   readonly unchecked?: ReadonlyArray<string>
 }
 
 /**
- * Throws an `OptionError` for the first option that is unknown or invalid. An option that is `undefined` is as one not given.
+ * Throws an `OptionError` for the first option that is unknown or invalid. An option that is `undefined` counts as left out.
  *
  * @since 0.2.0
  */
@@ -135,7 +135,7 @@ const pathsOf = (table: OptionTable): ReadonlyArray<string> => [
 ]
 
 /**
- * Those of the options that are in a table.
+ * The options that are in a table.
  *
  * @since 0.2.0
  * @category accessors
@@ -150,7 +150,7 @@ export const pick = <A extends object, K extends keyof A>(
 }
 
 /**
- * All options of a table: those that are given, and the defaults of the others.
+ * All options of a table: the given ones, and the defaults of the others.
  *
  * @since 0.2.0
  * @category constructors
@@ -161,7 +161,8 @@ export const complete = <A extends object>(
 ): A => {
   const whole: Partial<A> = {}
   for (const name in table) whole[name] = given[name] ?? table[name].standard
-  return { ...whole } as A
+  // the table has each name of `A`, by its type
+  return whole as A
 }
 
 // text that reads like another value is quoted

@@ -16,7 +16,7 @@ export interface PostHookOptions {
 }
 
 /**
- * Throws an `OptionError` for an option that is unknown or invalid. `path` is what has the options.
+ * Throws an `OptionError` for an option that is unknown or invalid. `path` is the name of the option that has these.
  *
  * @since 0.2.0
  */

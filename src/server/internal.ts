@@ -1,6 +1,6 @@
 /**
- * All that the engine reads of Effect's private parts. Effect does not promise them: each has a fallback for where it is gone,
- * and a test that tells when it is (test/server/Internals.test.ts).
+ * All that the engine reads of Effect's private parts. Effect does not promise them: each has a fallback for when it is gone, and
+ * a test that fails then (test/server/Internals.test.ts).
  *
  * @since 0.2.0
  */
@@ -37,13 +37,12 @@ export const isOver = (effect: Effect.Effect<unknown, unknown, unknown>): effect
   Exit.isExit(effect) && instructionOf(effect) === effect._tag
 
 /**
- * `state`: what `Effect.forkIn` looks at and writes to. Without it there is nothing that it could look at.
+ * `state`: what `Effect.forkIn` reads and writes. Without it, `forkIn` needs none.
  */
 export const stateOf = (scope: Scope.Scope): unknown => Reflect.get(scope, "state")
 
 /**
- * `effect/FiberRef/currentForkScopeOverride`: whose children the children of a fiber are to be. Without it nobody can have set
- * it.
+ * `effect/FiberRef/currentForkScopeOverride`: the scope that a fiber's children belong to. Without it, it cannot have been set.
  */
 export const forkScopeOverride = globalValue<FiberRef.FiberRef<Option.Option<unknown>> | undefined>(
   Symbol.for("effect/FiberRef/currentForkScopeOverride"),

@@ -1,12 +1,12 @@
 /**
- * Text for a log. What clients choose reaches it in many ways, by a failure's message for instance: it must neither begin a
- * line of its own nor send a terminal anything but text.
+ * Text for a log. Text that clients choose reaches it in many ways, by a failure's message for instance. It must not begin a line
+ * of its own, or send a terminal anything but text.
  *
  * @since 0.2.0
  */
 
-// C0, DEL and C1; separators that some take for the end of a line; what turns the direction of writing, or cannot be seen;
-// half of a surrogate pair, which no encoding has.
+// C0, DEL and C1; separators that some programs take for the end of a line; characters that change the direction of writing or
+// are invisible; lone surrogates, which no encoding has.
 const unsafe =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
@@ -19,7 +19,7 @@ const escaped = (character: string): string =>
 const harmless = /^[\x20-\x7e]*$/
 
 /**
- * Text that is to be one line, with whatever is no text escaped as in JSON: `\n`, `\u001b`.
+ * Text as one line: everything else is escaped as in JSON, `\n` or `\u001b`.
  *
  * @since 0.2.0
  * @category conversions
@@ -29,8 +29,8 @@ export const inOneLine = (text: string): string => harmless.test(text) ? text : 
 const indent = "  "
 
 /**
- * Text that may have several lines, such as a failure's stack: those behind the first are indented, so that none can be taken
- * for an entry of its own.
+ * Text that may have several lines, such as a failure's stack. Those after the first are indented, so that none can be taken for
+ * an entry of its own.
  *
  * @since 0.2.0
  * @category conversions

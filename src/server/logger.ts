@@ -14,7 +14,7 @@ import { loggable, plainText } from "./FailureText.js"
 import { asEntry, inOneLine } from "./logText.js"
 
 /**
- * Hands lines to the loggers of whoever starts the server; nothing is made of those that are below the least level.
+ * Hands lines to the loggers of the fiber that starts the server. Lines below its minimum level are not made.
  *
  * @since 0.2.0
  * @category constructors
@@ -24,7 +24,7 @@ export const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log
   const least = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMinimumLogLevel)
   return (level, said, failure) => {
     const logLevel = LogLevel.fromLiteral(level)
-    // a fiber for a line that nobody reads would cost more than the line
+    // no fiber for a line that is not logged
     if (LogLevel.lessThan(logLevel, least)) return
     const message = inOneLine(typeof said === "string" ? said : said())
     const cause = failure === undefined ? undefined : causeOf(failure)
@@ -32,7 +32,7 @@ export const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log
       ? Effect.logWithLevel(logLevel, message)
       : Effect.catchAllDefect(
         Effect.logWithLevel(logLevel, message, loggable(cause)),
-        // a logger cannot render whatever an application throws
+        // an application can throw what a logger cannot render
         () => Effect.logWithLevel(logLevel, `${message}\n${asEntry(plainText(cause))}`)
       )
     runFork(line, { immediate: true })
@@ -40,7 +40,7 @@ export const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log
 })
 
 /**
- * What an application or a hook has thrown is a defect; what Effect tells of one is a cause already.
+ * A failure as a Cause: one that an application or a hook has thrown is a defect.
  *
  * @since 0.2.0
  * @category conversions

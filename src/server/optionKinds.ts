@@ -1,5 +1,5 @@
 /**
- * Kinds of options: which values one accepts, and the words that say so.
+ * Kinds of options: the values that each accepts, and its words for messages.
  *
  * @since 0.2.0
  */

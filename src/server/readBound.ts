@@ -1,12 +1,12 @@
 /**
- * How much of a body may be read whole.
+ * The bound on a body that is read whole.
  *
  * @since 0.2.0
  */
 import type { ServerLimits } from "../exchange/Config.js"
 
 /**
- * Bytes that one kind of reading may take, and the option that lifts that bound.
+ * The most bytes that may be read, and the option that raises it.
  *
  * @since 0.2.0
  * @category models
@@ -17,7 +17,7 @@ export interface Bound {
 }
 
 /**
- * What becomes of a body: it stays as it is, or a parser makes more of it.
+ * What is done with a body: it stays as it is, or it is parsed, which takes a multiple of its length.
  *
  * @since 0.2.0
  * @category models

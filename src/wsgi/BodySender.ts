@@ -9,8 +9,8 @@ import { ResponseWriter } from "../exchange/ResponseWriter.js"
 import { type ResponseError, WriteError } from "../exchange/ServerError.js"
 import type { HeadDraft } from "../protocol/responseHead.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
-import { lookAt } from "../server/lookAt.js"
-import { Turns } from "../server/Turns.js"
+import { catchRejection } from "../server/catchRejection.js"
+import { LoopBudget } from "../server/LoopBudget.js"
 import { headNotSet, invalidBody, isPart, type Part, sourceOf } from "./answers.js"
 
 /**
@@ -46,7 +46,7 @@ export class BodySender {
   private refused: Promise<never> | undefined = undefined
   private idleFlush: NodeJS.Immediate | undefined = undefined
   private ahead: NodeJS.Timeout | undefined = undefined
-  private readonly turns = new Turns()
+  private readonly budget = new LoopBudget()
 
   constructor(private readonly exchange: Exchange, private readonly owner: BodyOwner) {}
 
@@ -64,7 +64,7 @@ export class BodySender {
     this.owner.runsOn()
     const hasRoom = this.emit(part)
     if (part.length === 0 && this.owner.head !== undefined) this.sendHead()
-    return hasRoom ? this.nextTurn() ?? resolved : lookedAt(this.room())
+    return hasRoom ? this.afterOthers() ?? resolved : lookedAt(this.room())
   }
 
   /** The last part, where the application returns one after it has written others. */
@@ -97,9 +97,9 @@ export class BodySender {
     return new WriteError({ reason: this.exchange.aborted ?? "AlreadyOver" })
   }
 
-  // `undefined` while the turn lasts
-  private nextTurn(): Promise<void> | undefined {
-    return this.turns.isOver ? new Promise((resolve) => this.turns.next(resolve)) : undefined
+  // `undefined` while the budget lasts
+  private afterOthers(): Promise<void> | undefined {
+    return this.budget.isSpent ? new Promise((resolve) => this.budget.continueLater(resolve)) : undefined
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -133,14 +133,14 @@ export class BodySender {
     this.owner.runsOn()
     const step = (): void => {
       try {
-        this.turns.begin()
+        this.budget.renew()
         while (!this.exchange.over) {
           const next = parts.next()
           if (next instanceof Promise) throw this.invalid(next)
           if (next.done === true) return this.finish()
           if (!this.emit(next.value) && this.writer !== undefined) return this.writer.ready(step)
           if (this.writer?.swallows) break
-          if (this.turns.isOver) return this.turns.next(step)
+          if (this.budget.isSpent) return this.budget.continueLater(step)
         }
         this.stop()
       } catch (error) {
@@ -166,7 +166,7 @@ export class BodySender {
       if (next.done === true) return this.finish()
       if (!this.exchange.over && !this.emit(next.value)) await this.room()
       if (this.writer?.swallows) break
-      const others = this.nextTurn()
+      const others = this.afterOthers()
       if (others !== undefined) await others
     }
     this.stop()
@@ -185,7 +185,7 @@ export class BodySender {
   // Promises among the parts may be rejected, and nobody else handles that.
   private invalid(...parts: ReadonlyArray<unknown>): ResponseError {
     for (const part of parts) {
-      lookAt(part, (error) => this.exchange.logFailure("a part of the application's body failed", error))
+      catchRejection(part, (error) => this.exchange.logFailure("a part of the application's body failed", error))
     }
     return invalidBody(parts.find((part) => !isPart(part)))
   }

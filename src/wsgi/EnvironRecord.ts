@@ -143,7 +143,7 @@ export class EnvironRecord implements Environ {
       this.REMOTE_PORT = client.port === 0 ? "" : String(client.port)
     }
     if (server === undefined) return
-    this.HTTP_HOST = server.authority
+    this.HTTP_HOST = server.host
     this.SERVER_NAME = server.name
     this.SERVER_PORT = String(server.port)
   }

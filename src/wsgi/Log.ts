@@ -6,7 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import { onDescriptor, open as openFile, warn } from "../node/LogFile.js"
 import type { Option } from "../server/checkOptions.js"
-import { lookAt } from "../server/lookAt.js"
+import { catchRejection } from "../server/catchRejection.js"
 
 /**
  * A place for lines: a logger, something with `write`, a function, a file's path, or a descriptor. Lines given to `write`
@@ -88,7 +88,7 @@ const guarded = (write: (line: string) => unknown): (line: string) => void => {
   }
   return (line) => {
     try {
-      lookAt(write(line), failed)
+      catchRejection(write(line), failed)
     } catch (error) {
       failed(error)
     }

@@ -5,7 +5,7 @@
  * @since 0.2.0
  */
 import { asRecord, inOneLine } from "../server/logText.js"
-import { lookAt } from "../server/lookAt.js"
+import { catchRejection } from "../server/catchRejection.js"
 import type { LogSink } from "./Log.js"
 
 /**
@@ -69,7 +69,7 @@ const made = (format: LogEntryFormat, entry: LogEntry): string => {
   try {
     const line: unknown = format(entry)
     if (typeof line === "string") return line
-    lookAt(line, () => undefined)
+    catchRejection(line, () => undefined)
   } catch {
     // as below
   }

@@ -1,5 +1,5 @@
 /**
- * An HTTP/1 connection as one of many: whether it has a place, what it makes of it, and how it makes room for others.
+ * An HTTP/1 connection as one of many: whether it has a place, how it uses that, and how it gives it up for others.
  *
  * @since 0.2.0
  */
@@ -7,7 +7,7 @@ import type { AbortReason } from "../exchange/Outcome.js"
 import type { RequestError } from "../exchange/ServerError.js"
 import type { Standing } from "../exchange/Session.js"
 import type { Share } from "../exchange/Shares.js"
-import { Waste } from "../exchange/Waste.js"
+import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { RequestStart } from "../protocol/requestReader.js"
 import type { Passed } from "./Deadlines.js"
 import { Http1Carrier } from "./Http1Carrier.js"
@@ -17,11 +17,11 @@ import { headTimeout, lateBody, noRoom, othersWait, refusalHead } from "./refusa
  * @since 0.2.0
  * @category models
  */
-export abstract class Http1Guest extends Http1Carrier {
+export abstract class Http1Occupant extends Http1Carrier {
   standing: Standing = "Waiting"
   addressShare: Share | undefined = undefined
   protected awaitsBatch = false
-  // a request that waits for a place
+  // the request that waits for a place
   protected asking: RequestStart | undefined = undefined
 
   abstract abort(reason: AbortReason): void
@@ -29,17 +29,17 @@ export abstract class Http1Guest extends Http1Carrier {
   protected abstract onProgress(): void
   protected abstract late(passed: Passed): void
 
-  private static readonly goOnAsking = (guest: Http1Guest): void => guest.goOnAsking()
-  private static readonly sendOn = (guest: Http1Guest): void => {
+  private static readonly goOnAsking = (guest: Http1Occupant): void => guest.goOnAsking()
+  private static readonly sendOn = (guest: Http1Occupant): void => {
     try {
       guest.onProgress()
     } catch (error) {
       guest.broken(error)
     }
   }
-  private static readonly yieldPlace = (guest: Http1Guest): void => guest.yieldPlace()
-  private static readonly turnAway = (guest: Http1Guest): void => guest.turnAwayNow()
-  private static readonly drop = (guest: Http1Guest): void => guest.dropNow()
+  private static readonly yieldPlace = (guest: Http1Occupant): void => guest.yieldPlace()
+  private static readonly turnAway = (guest: Http1Occupant): void => guest.turnAwayNow()
+  private static readonly drop = (guest: Http1Occupant): void => guest.dropNow()
 
   protected get isAtRest(): boolean {
     return this.phase === "Idle" && !this.awaitsBatch && this.queue.empty
@@ -49,7 +49,7 @@ export abstract class Http1Guest extends Http1Carrier {
     return this.isAtRest && this.read > 0 ? this.quietSince : undefined
   }
 
-  // A request is here, and no place.
+  // A request has come, and there is no place for it.
   protected await(message: RequestStart): void {
     this.asking = message
     this.phase = "Waiting"
@@ -70,7 +70,7 @@ export abstract class Http1Guest extends Http1Carrier {
 
   enter(): void {
     this.standing = "Placed"
-    if (this.asking !== undefined && !this.advancing) this.peer.run(Http1Guest.goOnAsking, this, undefined)
+    if (this.asking !== undefined && !this.advancing) this.peer.run(Http1Occupant.goOnAsking, this, undefined)
   }
 
   private goOnAsking(): void {
@@ -78,60 +78,60 @@ export abstract class Http1Guest extends Http1Carrier {
     this.advance()
   }
 
-  get waste(): Waste {
-    if (this.work.isBegun) return Waste.None
+  get placeUse(): PlaceUse {
+    if (this.work.isBegun) return PlaceUse.Active
     const { awaited, awaitsWrite } = this.deadlines
     switch (this.phase) {
       case "Idle":
-        if (!this.isAtRest) return awaitsWrite ? this.writeWaste : Waste.None
-        return this.read > 0 ? Waste.Idle : Waste.Silent
+        if (!this.isAtRest) return awaitsWrite ? this.writeUse : PlaceUse.Active
+        return this.read > 0 ? PlaceUse.Idle : PlaceUse.Silent
       case "Head":
-        return Waste.Head
+        return PlaceUse.ReadingHead
       case "Busy":
-        if (awaitsWrite) return this.writeWaste
-        return awaited === "Body" || awaited === "Leftover" ? Waste.Body : Waste.None
+        if (awaitsWrite) return this.writeUse
+        return awaited === "Body" || awaited === "Leftover" ? PlaceUse.AwaitingBody : PlaceUse.Active
       case "Lingering":
-        return Waste.Parting
+        return PlaceUse.Parting
       case "Waiting":
       case "Detached":
-        return Waste.None
+        return PlaceUse.Active
     }
   }
 
-  private get writeWaste(): Waste {
-    return this.queue.rests ? Waste.Turn : Waste.Write
+  private get writeUse(): PlaceUse {
+    return this.queue.isThrottled ? PlaceUse.Throttled : PlaceUse.AwaitingWrite
   }
 
-  wastedSince(now: number): number {
+  placeUseSince(now: number): number {
     const { deadlines, exchange } = this
-    if (this.queue.rests && exchange !== undefined) return exchange.startTime
+    if (this.queue.isThrottled && exchange !== undefined) return exchange.startTime
     if (deadlines.awaitsWrite) return deadlines.takenSince(this.queue.handed, now)
     return deadlines.awaited === "Body" ? deadlines.bodySince(this.exchange?.body.bytes ?? 0, now) : this.quietSince
   }
 
   sendOn(): void {
     this.queue.goOn()
-    this.peer.run(Http1Guest.sendOn, this, undefined)
+    this.peer.run(Http1Occupant.sendOn, this, undefined)
   }
 
   makeRoom(): void {
-    this.peer.run(Http1Guest.yieldPlace, this, undefined)
+    this.peer.run(Http1Occupant.yieldPlace, this, undefined)
   }
 
   private yieldPlace(): void {
-    const { waste } = this
-    if (waste === Waste.None || waste === Waste.Parting) return
-    if (waste === Waste.Idle || waste === Waste.Silent) return this.close()
+    const { placeUse } = this
+    if (placeUse === PlaceUse.Active || placeUse === PlaceUse.Parting) return
+    if (placeUse === PlaceUse.Idle || placeUse === PlaceUse.Silent) return this.close()
     this.peer.log("Debug", "others wait for its place")
-    if (waste === Waste.Head) return this.refuse(headTimeout(othersWait))
-    if (waste === Waste.Write || waste === Waste.Turn) return this.late("Write")
+    if (placeUse === PlaceUse.ReadingHead) return this.refuse(headTimeout(othersWait))
+    if (placeUse === PlaceUse.AwaitingWrite || placeUse === PlaceUse.Throttled) return this.late("Write")
     if (this.isDropping) return this.late("Leftover")
     this.deadlines.awaitNothing()
     this.exchange?.body.fail(lateBody.Room())
   }
 
   turnAway(): void {
-    this.peer.run(Http1Guest.turnAway, this, undefined)
+    this.peer.run(Http1Occupant.turnAway, this, undefined)
   }
 
   private turnAwayNow(): void {
@@ -139,7 +139,7 @@ export abstract class Http1Guest extends Http1Carrier {
   }
 
   drop(): void {
-    this.peer.run(Http1Guest.drop, this, undefined)
+    this.peer.run(Http1Occupant.drop, this, undefined)
   }
 
   private dropNow(): void {
