@@ -13,7 +13,7 @@ import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import { flowForNext } from "./internal.js"
 import { isSecured } from "./lazyTls.js"
 import type { Introduced } from "./ProxyHeaders.js"
-import { takenOf } from "./takenOf.js"
+import { bytesTaken } from "./bytesTaken.js"
 
 /**
  * @since 0.1.0
@@ -73,7 +73,7 @@ export class NodeTransport implements Transport {
   }
 
   get handed(): number {
-    return this.detached ? takenOf(this.socket) - this.detachedAt : this.taken
+    return this.detached ? bytesTaken(this.socket) - this.detachedAt : this.taken
   }
 
   open(events: TransportEvents): void {
@@ -146,7 +146,7 @@ export class NodeTransport implements Transport {
   }
 
   detach(owes: () => void): Net.Socket {
-    this.detachedAt = takenOf(this.socket) - this.taken
+    this.detachedAt = bytesTaken(this.socket) - this.taken
     if (this.events !== undefined) {
       this.socket.off("data", this.events.data)
       this.socket.off("end", this.events.end)

@@ -14,8 +14,8 @@ import type { Bound } from "../server/readBound.js"
 const ended: Effect.Effect<never, Option.Option<never>> = Effect.fail(Option.none())
 
 /**
- * The body in pieces as they come. A piece is read when the consumer asks for it; the first one sends the 100 that the
- * client waits for.
+ * The body in pieces as they come. A piece is read when the consumer pulls it. The first pull sends the 100 that the client waits
+ * for.
  *
  * @since 0.1.0
  */
@@ -31,7 +31,7 @@ export const stream = (exchange: Exchange): Stream.Stream<Uint8Array, BodyError>
 }
 
 /**
- * Waits until the body has something to say.
+ * Waits until there is something to take.
  *
  * @since 0.1.0
  */
@@ -39,7 +39,7 @@ export const arrival = (exchange: Exchange): Effect.Effect<void> =>
   Effect.async<void>((resume) => Effect.sync(exchange.body.wait(() => resume(Effect.void))))
 
 /**
- * Reads a body whole, once: who asks again gets the same bytes.
+ * Reads a body whole, once. Further reads get the same bytes.
  *
  * @since 0.1.0
  */
@@ -47,16 +47,16 @@ export class WholeBody {
   private readonly pieces: Array<Uint8Array> = []
   private length = 0
   private whole: Uint8Array | undefined = undefined
-  private readonly turn = Effect.unsafeMakeSemaphore(1)
+  private readonly lock = Effect.unsafeMakeSemaphore(1)
 
   constructor(private readonly exchange: Exchange) {}
 
-  /** All bytes; fails with `TooLarge` when there are more than `bound` lets through. */
+  /** All bytes. Fails with `TooLarge` when there are more than `bound` allows. */
   read(bound: Bound): Effect.Effect<Uint8Array, BodyError> {
     return Effect.suspend(() => {
       const done = this.step(bound)
-      // what has come already needs no fiber to wait, and no turn to take
-      return done === undefined ? this.turn.withPermits(1)(this.wait(bound)) : done
+      // a body that has come already is read without the lock
+      return done === undefined ? this.lock.withPermits(1)(this.wait(bound)) : done
     })
   }
 
@@ -65,7 +65,7 @@ export class WholeBody {
   }
 
   private step({ lift, most }: Bound): Effect.Effect<Uint8Array, BodyError> | undefined {
-    // what was read under another bound is held to this one
+    // it may have been read under a higher bound
     if (this.length > most) return Effect.fail(tooLargeWhole(most, lift))
     if (this.whole !== undefined) return Effect.succeed(this.whole)
     const { bodyLength } = this.exchange

@@ -1,6 +1,6 @@
 /**
- * The requests of one listening server: those that come before an app is served wait for it, unless they end before. Where
- * several apps are served, the latest that still is has them.
+ * Gives the requests of one listening server to an app. Requests that come before an app is served wait for one. Where several apps
+ * are served, the latest one has the requests.
  *
  * @since 0.1.0
  */
@@ -24,7 +24,7 @@ export class Dispatcher {
   take(exchange: Exchange): void {
     if (this.handler !== undefined) return this.handler(exchange)
     this.early.add(exchange)
-    // the one place for a callback is the handler's as soon as there is one
+    // a handler replaces this callback
     exchange.whenSettled(() => this.early.delete(exchange))
   }
 
@@ -35,11 +35,11 @@ export class Dispatcher {
     this.early.clear()
   }
 
-  /** An app is served no longer. Is another? */
+  /** An app is no longer served. Returns whether another one is. */
   leave(handler: Handler): boolean {
     this.handlers = this.handlers.filter((other) => other !== handler)
     this.stopped = this.handlers.length === 0
-    // who comes while the server stops is still answered
+    // the last handler stays: requests that come while the server stops are still answered
     if (!this.stopped) this.handler = this.handlers.at(-1)
     return !this.stopped
   }

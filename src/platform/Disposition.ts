@@ -1,8 +1,8 @@
 /**
- * What a part of a form is called.
+ * The name and file name of a part of a form.
  *
- * The parser takes the fields of a part for UTF-8, as browsers send them, and then reads no Content-Disposition with a
- * character beyond Latin-1: a file named in Cyrillic would be a field without a name.
+ * The parser decodes the fields of a part as UTF-8, as browsers send them, but then reads no Content-Disposition with a character
+ * beyond Latin-1: a file with a Cyrillic name would be a field without a name.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ const kind = /^\s*form-data\s*(?=;)/i
 const parameter = /;\s*([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\[^])*)"|([^\s;"]*))\s*/gy
 
 /**
- * The part as its Content-Disposition has it (RFC 7578, 4.2), where the parser could not read that.
+ * The part with what its Content-Disposition says (RFC 7578, 4.2), where the parser could not read that.
  *
  * @since 0.2.0
  * @category conversions

@@ -1,6 +1,6 @@
 /**
- * Files as responses, whole or in part. The platform's own service sends a byte more of a range than it was asked for, ranges
- * of a web File not at all, and opens a file whose response may never be sent.
+ * Files as responses, whole or in part. The platform's own service sends one byte more of a range than was asked for, does not send
+ * ranges of a web File, and opens a file whose response may never be sent.
  *
  * @since 0.2.0
  */
@@ -21,7 +21,7 @@ import { createReadStream } from "node:fs"
 type Given = ServerResponse.Options & FileSystem.StreamOptions
 
 /**
- * The part of a file that `offset` and `bytesToRead` mean: no more than there is, and nothing before its beginning.
+ * The part of a file that `offset` and `bytesToRead` select, within the file.
  *
  * @since 0.2.0
  * @category models
@@ -45,7 +45,7 @@ const make = Effect.gen(function*() {
   const tags = yield* Etag.Generator
   const platform = yield* HttpPlatform.HttpPlatform
 
-  // The platform knows the type by the name, and says it of files only: of an empty one, then.
+  // Only the platform knows the type for a name, and gives it with the response for a file. Here that is an empty one.
   const typeOf = (name: string): Effect.Effect<string | undefined> =>
     Effect.map(
       platform.fileWebResponse({ name, lastModified: 0, size: 0, type: "", stream: () => new Blob([]).stream() }),
@@ -110,7 +110,7 @@ const make = Effect.gen(function*() {
 
 const read = (file: HttpBody.FileLike, { length, start }: Range): Stream.Stream<Uint8Array, unknown> => {
   if (file instanceof Blob) return contentOf(file.slice(start, start + length))
-  // a file in name only cannot be cut: what is before the range is read and dropped
+  // what only has the interface of a file cannot be sliced: the bytes before the range are read and dropped
   return Stream.suspend(() => {
     let at = 0
     return contentOf(file).pipe(
@@ -132,8 +132,8 @@ const contentOf = (file: Pick<HttpBody.FileLike, "stream">): Stream.Stream<Uint8
 }
 
 /**
- * The `HttpPlatform` of this server: `HttpServerResponse.file` and `fileWeb` send the `bytesToRead` bytes from `offset` on,
- * as far as the file has them, and say so in Content-Length. A file is opened when its response is sent.
+ * The `HttpPlatform` of this server: `HttpServerResponse.file` and `fileWeb` send the `bytesToRead` bytes from `offset` on, as far
+ * as the file has them, with the right Content-Length. A file is opened when its response is sent.
  *
  * @since 0.2.0
  * @category layers

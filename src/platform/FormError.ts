@@ -1,5 +1,5 @@
 /**
- * Forms that are refused, and why: the platform's error, which knows the answer that fits.
+ * Errors for forms that are refused: the platform's error, with the right response.
  *
  * @since 0.2.0
  */
@@ -27,7 +27,7 @@ export class UnreadableForm extends Multipart.MultipartError {
 }
 
 /**
- * A form that is malformed, which is answered 400, or passes a limit, which is answered 413.
+ * A form that is malformed, which is answered 400, or exceeds a limit, which is answered 413.
  *
  * @since 0.2.0
  * @category errors
@@ -68,7 +68,7 @@ export const tooMuch = (
 ): RefusedForm => new RefusedForm(reason, `the form has more than ${bound.most} ${bound.what} (${bound.option})`, cause)
 
 /**
- * What the parser says is wrong.
+ * The error for what the parser reports.
  *
  * @since 0.2.0
  * @category conversions

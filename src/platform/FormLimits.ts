@@ -1,5 +1,5 @@
 /**
- * What a form may have, by number and in bytes, and what is said of one that has more.
+ * Bounds on a form, by number and in bytes.
  *
  * @since 0.2.0
  */
@@ -12,23 +12,23 @@ import { complete, type DefaultsOf } from "../server/checkOptions.js"
 import { number } from "../server/optionKinds.js"
 
 /**
- * Bounds on one form (RFC 7578), beside those of @effect/platform's `Multipart`; what passes one is answered 413. `Infinity`
- * is none.
+ * Bounds on one form (RFC 7578), beside those of @effect/platform's `Multipart`. A form that exceeds one is answered 413.
+ * `Infinity` switches one off.
  *
  * @since 0.2.0
  * @category models
  */
 export interface FormOptions {
-  /** Fields by number, those that are no files; `Multipart.MaxParts` goes before it. Default 1000. */
+  /** Number of fields that are no files; `Multipart.MaxParts` overrides it. Default 1000. */
   readonly maxFields?: number | undefined
   /**
-   * Bytes of all fields' values together, which are held in memory. A `Multipart.MaxFieldSize` that is provided and larger
-   * lifts it. Default 10485760.
+   * Bytes of all fields' values together, which are held in memory. A larger `Multipart.MaxFieldSize` overrides it. Default
+   * 10485760.
    */
   readonly maxFieldsSize?: number | undefined
-  /** Files by number; `Multipart.MaxParts` goes before it. Default 100. */
+  /** Number of files; `Multipart.MaxParts` overrides it. Default 100. */
   readonly maxFiles?: number | undefined
-  /** Bytes of the whole form; `MaxBodySize` goes before it. Default `Infinity`: files go to disk, or are streamed. */
+  /** Bytes of the whole form; `MaxBodySize` overrides it. Default `Infinity`: files go to disk, or are streamed. */
   readonly maxTotalSize?: number | undefined
 }
 
@@ -59,7 +59,7 @@ export const table: DefaultsOf<FormLimits> = {
 export const make = (options?: FormOptions): FormLimits => complete(table, options)
 
 /**
- * How to read one form: what its parser is told, what is counted beside it, and what the bounds are called.
+ * The settings for one form: those of its parser, and the bounds that are checked beside it.
  *
  * @since 0.2.0
  * @category models
@@ -81,14 +81,14 @@ export interface FormConfig {
  */
 export interface Bound {
   readonly most: number
-  /** What it bounds. */
+  /** What is counted, for messages. */
   readonly what: string
-  /** Whoever sets it. */
+  /** The option that sets it, for messages. */
   readonly option: string
 }
 
 /**
- * This door's limits and the platform's, for the form that the running fiber is about to read.
+ * Combines this door's limits with the platform's, for the form that the running fiber is about to read.
  *
  * @since 0.2.0
  * @category conversions
@@ -97,7 +97,7 @@ export const resolve = (headers: Record<string, string>, limits: FormLimits): Ef
   Effect.flatMap(Multipart.makeConfig(headers), (config) =>
     Effect.contextWith((context: Context.Context<never>) => {
       const { maxFieldSize: eachField = Infinity, maxPartSize = Infinity, maxParts = Infinity } = config
-      // what a program says for itself goes before what is said for the server
+      // what the program provides takes precedence over the server's options
       const numbered = Option.isSome(Context.get(context, Multipart.MaxParts))
       const bounded = Option.isSome(Context.get(context, MaxBodySize))
       const lifted = context.unsafeMap.has(Multipart.MaxFieldSize.key) && eachField > limits.maxFieldsSize
@@ -113,7 +113,7 @@ export const resolve = (headers: Record<string, string>, limits: FormLimits): Ef
         ? { most: config.maxTotalSize ?? Infinity, what: "bytes", option: "MaxBodySize" }
         : { most: limits.maxTotalSize, what: "bytes", option: "forms.maxTotalSize" }
       return {
-        // the parser adds the bytes of fields to those of the file behind them: files are counted here
+        // the parser counts the bytes of fields towards the file that follows them, so files are counted here
         parser: { ...config, maxPartSize: undefined, maxFieldSize: fieldSize.most, maxTotalSize: totalSize.most },
         fields: { most: numbered ? Infinity : limits.maxFields, what: "fields", option: "forms.maxFields" },
         fieldsSize,

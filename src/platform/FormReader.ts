@@ -1,9 +1,8 @@
 /**
  * The parts of a form (RFC 7578) as they come.
  *
- * The platform's own reader looks for the end of a file for ever, and at full speed, where the body has failed or ended
- * within it; that of platform-node throws where nobody can catch. Here whoever waits for a part or for a file hears of
- * the end of the body, whatever that is.
+ * Where the body fails or ends within a file, the platform's own reader loops for ever, and that of platform-node throws an
+ * uncaught exception. This one ends or fails the streams of parts and of the file.
  *
  * @since 0.1.0
  */
@@ -24,11 +23,11 @@ import * as Disposition from "./Disposition.js"
 import * as FormError from "./FormError.js"
 import * as FormLimits from "./FormLimits.js"
 
-/** Bytes of a file that are kept for whoever will read it, before the next part may be looked for. */
+/** Bytes of a file that are kept for its reader while the next part is looked for. */
 const mostHeld = 65_536
 
 /**
- * The parts of a form. A file is read before the next part is asked for, or beside it: of one that nobody reads only the
+ * The parts of a form. A file is to be read before the next part is pulled, or concurrently: of a file that is not read, only the
  * beginning is kept.
  *
  * @since 0.1.0
@@ -65,7 +64,7 @@ class FormReader {
   }
 
   private addField(info: MP.PartInfo, value: Uint8Array): void {
-    // what is behind a mistake in one piece of the body is no longer looked at
+    // the parser goes on to the end of a piece, also after an error
     if (this.over !== undefined) return
     const { fields, fieldsSize } = this.config
     if (++this.fields > fields.most) return this.end(FormError.tooMuch("TooManyParts", fields))
@@ -122,7 +121,7 @@ class FormReader {
       } catch (cause) {
         this.end(FormError.malformed("a name has a malformed escape", cause))
       }
-      // the last boundary never came, and nor did the first
+      // a body with no boundary at all is no error for the parser
       if (!(taken instanceof Uint8Array)) this.end(FormError.fromParser({ _tag: "EndNotReached" }, this.config))
     }
     return Effect.void
@@ -135,7 +134,7 @@ class FormReader {
     onProgress?.()
   }
 
-  // Looks for the next part while a file is still coming: who reads that one takes its pieces by itself.
+  // Looks for the next part while a file is still coming. A reader of the file advances by itself.
   private beside(file: FilePart): Effect.Effect<void> {
     if (file.isComplete || (!file.isRead && file.held <= mostHeld)) return this.advance
     if (file.isRead) {
@@ -146,7 +145,7 @@ class FormReader {
         })
       })
     }
-    // who was given it in a fiber of its own may be about to begin
+    // a fiber that was given the file may be about to read it
     return Effect.async<void>((resume) => {
       setImmediate(() => {
         if (!file.isRead) file.passOver()
@@ -192,7 +191,7 @@ class FieldPart extends PartBase implements Multipart.Field {
 class FilePart extends PartBase implements Multipart.File {
   readonly _tag = "File"
   readonly name: string
-  /** Bytes that nobody has taken yet. */
+  /** Bytes that were not read yet. */
   held = 0
   isComplete = false
   isRead = false
@@ -227,7 +226,7 @@ class FilePart extends PartBase implements Multipart.File {
     this.form.progress()
   }
 
-  /** Nobody will read it, or not to its end: the rest is dropped. */
+  /** It is not read, or not to its end: drops the rest. */
   passOver(): void {
     this.isRead = false
     if (!this.isComplete) {

@@ -1,5 +1,5 @@
 /**
- * How a WebSocket is closed when its server stops: once what its peer had asked is answered.
+ * Closes a WebSocket when its server stops, once the messages of its peer are answered.
  *
  * @since 0.2.0
  */
@@ -10,14 +10,14 @@ const goingAway = 1001
 const reason = "the server stops"
 
 /**
- * Which message answers which is the application's matter, so they are counted: one that leaves for each that came. With
- * what is never answered it waits until the server's grace time is over.
+ * Only the application knows which message answers which, so they are counted: one sent for each received. A message that is never
+ * answered delays the close until the server's grace time is over.
  *
  * @since 0.2.0
  * @category models
  */
 export class Goodbye {
-  /** Was it said here? */
+  /** Was the close sent from here? */
   said = false
   private stopping: "no" | "reading" | "yes" = "no"
   private owed = 0
@@ -34,10 +34,10 @@ export class Goodbye {
     })
   }
 
-  /** Closes with 1001, once what has come until now is answered. */
+  /** Closes with 1001, once the messages that have come until now are answered. */
   say(): void {
     this.stopping = "reading"
-    // what the kernel holds has come too
+    // messages that the kernel holds have come too
     setImmediate(() =>
       setImmediate(() => {
         this.stopping = "yes"
@@ -51,7 +51,7 @@ export class Goodbye {
     this.socket.close(goingAway, reason)
   }
 
-  /** Does a close with this code answer it? */
+  /** Does a close with this code answer the one that was sent from here? */
   explains(code: number): boolean {
     return this.said && code === goingAway
   }

@@ -1,10 +1,10 @@
 /**
  * One call of an HttpApp: a fiber for an exchange, and what belongs to both.
  *
- * Effect is entered once. Without middleware, and with a tracer that nobody can see through, the app runs as it is and its
- * response is sent by the fiber's observer. Otherwise, and for failures, `HttpApp.toHandled` does what it promises: errors
- * to responses, pre-response handlers, middleware, spans. Unlike with it alone, the app itself can be interrupted, and the
- * exit of the request's scope tells how the exchange ended.
+ * Effect is entered once. Without middleware, and with a tracer whose spans are visible to no one outside, the app runs as it is and
+ * the fiber's observer sends its response. Otherwise, and for failures, `HttpApp.toHandled` does the rest: errors to responses,
+ * pre-response handlers, middleware, spans. Unlike with `toHandled` alone, the app itself can be interrupted, and the exit of the
+ * request's scope tells how the exchange ended.
  *
  * @since 0.1.0
  */
@@ -31,7 +31,7 @@ import { LazyScope } from "../server/LazyScope.js"
 import { type Bound, boundOf, type Reading } from "../server/readBound.js"
 import { SocketScope } from "../server/SocketScope.js"
 import { WholeBody } from "./BodyReader.js"
-import { interruptorId, noResponse, recordFailure, settledWith, trueExit } from "./exits.js"
+import { interruptorId, noResponse, recordFailure, settledWith, actualExit } from "./exits.js"
 import type { FormLimits } from "./FormLimits.js"
 import { ejectedScopes, hasChildren, isInterruptible } from "./internal.js"
 import { LayeredMap } from "./LayeredMap.js"
@@ -43,7 +43,7 @@ import { type AppCall, CurrentCall, type ServedApp } from "./ServedApp.js"
 import { headersOf, type RequestCall, ServerRequest, urlOf } from "./ServerRequest.js"
 import { keepsRoute, whenInterruptible } from "./uninterruptible.js"
 
-/** What an interruption would cut short. */
+/** What runs now: an interruption would end it. */
 const enum Step {
   Handler,
   Parts,
@@ -62,7 +62,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   keepRunning: number
   index = -1
   private step = Step.Handler
-  private asked = false
+  private wasDelayed = false
   private over: Exit.Exit<unknown, unknown> | undefined = undefined
   traced: Exit.Exit<HttpServerResponse, unknown> | undefined = undefined
   readonly scope = new LazyScope()
@@ -72,7 +72,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
   private response: HttpServerResponse | undefined = undefined
   private failure: Cause.Cause<unknown> | undefined = undefined
-  // what the observer of a handler that has ended sends
+  // the response that the observer sends when the handler has ended
   private ready: HeadDraft | undefined = undefined
   private readyBody: string | Uint8Array = ""
 
@@ -124,7 +124,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
       const exit = fiber.unsafePoll()
       if (exit !== null) return this.answered(exit)
       this.runsOn()
-      // whatever has made it go on, the end of the request is its connection's affair
+      // the fiber may end in another connection's context
       fiber.addObserver((exit) => this.exchange.peer.run(HandlerCall.answered, this, exit))
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
@@ -138,11 +138,11 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   private static readonly ended = (call: HandlerCall, exit: Exit.Exit<unknown, unknown>): void => call.ended(exit)
 
   // ---------------------------------------------------------------------------------------------------------------
-  // the short way
+  // the app alone
 
   /**
-   * Answers with what the app gave. What can be sent whole is left to the observer, which knows that nothing of the handler
-   * is left. What it has forked is interrupted at its end and may take its time, for which the client does not wait.
+   * Answers with the app's response. The observer sends a whole one, when the fiber has ended. A fiber that has forked others does
+   * not end before they do, so its response is sent from within.
    */
   answer(
     response: HttpServerResponse,
@@ -158,15 +158,14 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     return Effect.void
   }
 
-  /** Answers what the app failed with. */
+  /** Answers the app's failure. */
   recover(cause: Cause.Cause<unknown>): Effect.Effect<unknown, unknown, HttpServerRequest> {
     if (this.exchange.over) return Effect.failCause(cause)
     this.failure = cause
     return this.handle(Effect.failCause(cause))
   }
 
-  // The platform's own way from a response or a failure to an answer. It runs in the app's fiber, which knows the app's
-  // settings and pre-response handlers.
+  // Answers as the platform does. It runs in the app's fiber, which has the app's fiber refs and pre-response handlers.
   private handle(
     result: Effect.Effect<HttpServerResponse, unknown>
   ): Effect.Effect<unknown, unknown, HttpServerRequest> {
@@ -192,21 +191,21 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     if (this.over === exit) this.end(Exit.failCause(this.failure))
   }
 
-  // Nothing of the request is left. Who asks for its scope or its span from here on finds them over.
+  // The request has ended: its scope is closed, and its span ended, for code that uses them later.
   private end(exit: Exit.Exit<unknown, unknown>): void {
     this.over = exit
     if (!ejectedScopes.has(this.scope)) this.scope.seal(exit)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
-  // the whole way: see the pipeline of `ServedApp`
+  // the app with everything around it: see the pipeline of `ServedApp`
 
-  /** What the app failed with, before it is made a response. */
+  /** Keeps the app's failure, before it becomes a response. */
   failed(cause: Cause.Cause<unknown>): void {
     this.failure = cause
   }
 
-  /** Sends a response; ends when its last byte is with the kernel. */
+  /** Sends a response. Ends when the kernel has taken the last byte. */
   send(response: HttpServerResponse): Effect.Effect<void, unknown> {
     return Effect.suspend(() => {
       this.response = response
@@ -227,7 +226,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     })
   }
 
-  // What has begun cannot be answered anew: the connection is cut, so that the client can tell.
+  // A response that has begun cannot be replaced: the connection is cut, so that the client can tell.
   private partsFailed(cause: Cause.Cause<unknown>): void {
     this.failure = cause
     this.step = Step.Finalizers
@@ -236,7 +235,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     else this.exchange.withdraw()
   }
 
-  // The last byte is with the kernel, or the client has left.
+  // Waits until the kernel has taken the last byte, or the client has left.
   private get settled(): Effect.Effect<void> {
     return Effect.async<void>((resume) => this.whenSettled((outcome) => resume(settledWith(outcome))))
   }
@@ -252,7 +251,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   private runsOn(): void {
     if (this.exchange.isRunning) return
     this.exchange.running(this)
-    // the end of the app waits for it
+    // an app ends after its calls
     this.served.calls.add(this)
   }
 
@@ -269,20 +268,19 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     return this.step > Step.Parts
   }
 
-  /** Interrupts what is left of the handler, unless its route is not to be. */
+  /** Interrupts the handler, unless its route is uninterruptible. */
   interruptForStop(): void {
     if (this.step > Step.Parts || (this.step === Step.Handler && this.keepsRoute)) return
     this.fiber?.unsafeInterruptAsFork(interruptorId("Stopped"))
   }
 
-  // A handler that is uninterruptible now, as a whole or in a part, is to answer if it can.
+  // A handler that is uninterruptible now may still answer.
   isUninterruptible(): boolean {
     const { fiber } = this
     return fiber !== undefined && this.step === Step.Handler && (this.keepsRoute || !isInterruptible(fiber))
   }
 
-  // One that waits for something else behind an uninterruptible part is interrupted there: Effect tells nobody when a fiber
-  // gets to that, so it is looked for.
+  // Interrupts the handler when it leaves its uninterruptible part. Effect has no event for that, so the fiber is polled.
   interruptLater(): void {
     const { fiber } = this
     if (fiber === undefined || this.keepsRoute) return
@@ -294,8 +292,8 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     if (reason === "Closed" && this.step === Step.Handler && this.keepsRoute) return "RunsOn"
     if (reason !== "Stopped" && reason !== "Closed") {
       // the client has its answer: the rest of the handler no longer concerns it
-      if (!this.asked && (this.socket?.writableEnded === true || this.exchange.outcome?._tag === "Sent")) {
-        this.asked = true
+      if (!this.wasDelayed && (this.socket?.writableEnded === true || this.exchange.outcome?._tag === "Sent")) {
+        this.wasDelayed = true
         return "EndsByItself"
       }
       if (this.step === Step.Handler && (this.keepRunning > 0 || this.keepsRoute)) return "RunsOn"
@@ -313,12 +311,12 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     if (reason !== undefined && this.keepRunning === 0) this.interrupt(reason)
   }
 
-  // The fiber is over: what belongs to the request ends, and then the hooks may run.
+  // The fiber has ended: the request's scope closes, and then the hooks may run.
   private ended(exit: Exit.Exit<unknown, unknown>): void {
     if (!this.exchange.over && !this.exchange.headSent) this.unanswered(exit)
     this.step = Step.Finalizers
     const { exchange } = this
-    const actual = trueExit(exit, exchange, this.failure, this.socket?.writableEnded === true)
+    const actual = actualExit(exit, exchange, this.failure, this.socket?.writableEnded === true)
     this.over = actual
     this.span?.finish(this.spanExit(actual))
     if (!this.scope.used || ejectedScopes.has(this.scope)) {
@@ -328,7 +326,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     exchange.finalizing()
     const services = new Map<string, unknown>([[SocketScope.key, exchange.socketScope]])
     this.served.fork(Scope.close(this.scope, actual), services).addObserver((closed) => {
-      // one that waited for what was interrupted with the request has not failed
+      // a finalizer may have waited for a fiber that was interrupted with the request
       if (Exit.isFailure(closed) && !Cause.isInterruptedOnly(closed.cause)) {
         exchange.logFailure("a finalizer of the request's scope failed", closed.cause)
       }
@@ -340,14 +338,14 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     if (Exit.isSuccess(exit)) return this.exchange.fail(noResponse())
     const error = Cause.squash(exit.cause)
     if (!Cause.isInterruptedOnly(exit.cause)) return this.exchange.fail(error)
-    // its app has ended: the platform's own answer to that, which the short way has no fiber left to make
+    // the app was interrupted because it ends: this is the platform's answer, for which no fiber is left
     this.exchange.recordFailure(error)
     this.exchange.respond({ status: 503, fields: [] }, "")
   }
 
   openSpan(): OpenSpan {
     const opened = openSpan(this.served, this.services(), this.exchange)
-    // code that looks at it after the request sees it ended
+    // it may be opened after the request has ended
     if (this.over !== undefined) opened.finish(this.spanExit(this.over))
     return opened
   }

@@ -85,7 +85,7 @@ const withExchange = (
     return refused === undefined ? Effect.void : Effect.fail(refused)
   })
 
-// An effect may be run more than once, so what it sends is read before. What is neither is refused as fields are.
+// An effect may be run more than once, so an iterable is read before. Anything else is refused when it is sent.
 const pairs = (headers: HeadersInput): FieldPairs =>
   isPairs(headers) ? takeFields(headers) : Predicate.isRecord(headers) ? Object.entries(headers) : headers
 

@@ -1,5 +1,5 @@
 /**
- * The services of a request: a few of its own above many that it shares with all others, and the scope of its socket.
+ * The services of a request: a few of its own, above those that all requests share, and the scope of its socket.
  *
  * @since 0.1.0
  */
@@ -7,9 +7,9 @@ import type * as Scope from "effect/Scope"
 import { SocketScope } from "../server/SocketScope.js"
 
 /**
- * A Map above another, which it looks into and never writes to. To copy the other for each request would be a tenth of
- * what a request costs; it is copied when somebody wants to see all there is, as Effect does to add a service. The socket's scope has no entry until then: a
- * fifth of its own would make the map allocate 200 bytes more (npm run bench:guard).
+ * A Map above another one, which it reads and never writes to. The other is copied only when all entries are read, as Effect does
+ * to add a service. Until then the socket's scope has no entry of its own: a fifth entry would make the map allocate 200 bytes more
+ * (npm run bench:guard).
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * What only `NodeHttpServer` has, and what is said to those who ask for it.
+ * The error for what only `NodeHttpServer` has.
  *
  * @since 0.2.0
  */
@@ -7,7 +7,7 @@ import { IncomingMessage } from "node:http"
 import type { Exchange } from "../exchange/Exchange.js"
 
 /**
- * Something was asked for that only `NodeHttpServer` has.
+ * The program has used something that only `NodeHttpServer` has.
  *
  * @since 0.1.0
  * @category errors
@@ -16,7 +16,7 @@ export class NotNode extends Error {
   override readonly name = "NotNode"
 }
 
-/** What an IncomingMessage has of its own, beside what is inherited. */
+/** The own properties of an IncomingMessage. */
 const own = new Set([
   "httpVersion",
   "httpVersionMajor",
@@ -36,12 +36,12 @@ const own = new Set([
 ])
 
 /**
- * Lets an exchange be taken for an IncomingMessage by its type alone: what that would have is told to be missing.
+ * For an exchange that is typed as an IncomingMessage: properties that only an IncomingMessage has throw {@link NotNode}.
  *
  * @since 0.2.0
  * @category constants
  */
-export const honest: ProxyHandler<Exchange> = {
+export const incomingMessageGuard: ProxyHandler<Exchange> = {
   get: (exchange, name) => {
     if (typeof name === "string" && name !== "constructor" && isOfMessages(name)) {
       throw new NotNode(

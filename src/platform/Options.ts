@@ -1,5 +1,5 @@
 /**
- * The options of the HttpServer: where to listen, TLS, the engine's settings, and what is this door's own.
+ * The options of the HttpServer: where to listen, TLS, the engine's settings, and those of this door alone.
  *
  * @since 0.1.0
  */
@@ -20,8 +20,8 @@ import * as Upgrade from "./Upgrade.js"
  */
 export interface Options extends ListenOptions, Omit<ServerConfig.Partial, "trustedProxies">, DoorOptions {
   /**
-   * Address or name to listen on. Default: all addresses of the machine, as `NodeHttpServer` listens, so that the swap loses
-   * no connection; `127.0.0.1` is for this machine alone.
+   * Address or name to listen on. Default: all addresses of the machine, as with `NodeHttpServer`; `127.0.0.1` accepts connections
+   * from this machine alone.
    */
   readonly host?: string | undefined
   /**
@@ -34,7 +34,7 @@ export interface Options extends ListenOptions, Omit<ServerConfig.Partial, "trus
 }
 
 /**
- * What is this door's own.
+ * The options of this door alone.
  *
  * @since 0.1.0
  * @category models
@@ -44,7 +44,7 @@ export interface DoorOptions {
   readonly interruptOnDisconnect?: boolean | undefined
   /**
    * Bytes that `text`, `json`, `urlParamsBody` and `arrayBuffer` may read, in place of `limits.wholeBody` and
-   * `limits.parsedBody`; `MaxBodySize` overrides it. Default: not given.
+   * `limits.parsedBody`; `MaxBodySize` overrides it. Default: those limits.
    */
   readonly maxBufferedBody?: number | undefined
   /** Bounds on forms, by number and in bytes. */
@@ -53,12 +53,12 @@ export interface DoorOptions {
 }
 
 /**
- * Where this door's settings differ from the engine's, to be as `NodeHttpServer` is. A client that has closed its sending
- * half is gone. Names of response fields are sent as they are given. A URL, or a field such as Cookie, may have the 16 KiB
- * that node:http gives a whole head. And 65536 connections are served at a time: WebSockets and event streams hold theirs
- * for hours, and node:http has no bound but the process's descriptors.
+ * The defaults of this door that differ from the engine's, to match `NodeHttpServer`. A client that has closed its sending half
+ * counts as gone. Names of response fields are sent as given. A URL, or a field such as Cookie, may have the 16 KiB that node:http
+ * allows a whole head. And 65536 connections are served at a time: WebSockets and event streams last for hours, and node:http has no
+ * bound but the process's descriptors.
  *
- * They hold where no `ServerConfig` is provided; spread them, and their `limits`, into one that is.
+ * They apply where no `ServerConfig` is provided; spread them, and their `limits`, into one that is.
  *
  * @since 0.1.0
  * @category constants
@@ -70,7 +70,7 @@ export const defaults = {
 } as const satisfies ServerConfig.Partial
 
 /**
- * The options that are this door's own.
+ * The options of this door alone.
  *
  * @since 0.2.0
  * @category constants
@@ -98,12 +98,12 @@ export const table: TableOf<Options> = {
   trustedProxies: listOf("addresses")
 }
 
-// what a listener is told is checked when it is bound, which fails with a BindError
+// the listener's options are checked when it is bound, which fails with a BindError
 const checkedLater: ReadonlyArray<string> = Object.keys(listenerTable)
 
 /**
- * What each layer is to be told. Throws an `OptionError` for an option that is unknown, and for one of the engine's or of this
- * door's that is invalid.
+ * The options for each layer. Throws an `OptionError` for an option that is unknown, or for one of the engine's or this door's that
+ * is invalid.
  *
  * @since 0.1.0
  * @category conversions
@@ -116,7 +116,7 @@ export const split = (options: Options): {
 } => {
   checkOptions(options, table, { unchecked: checkedLater })
   const { fd, host, limits, path, socket, tls, trustedProxies } = options
-  // without a host: where NodeHttpServer listens, so that a swap loses no connection
+  // the default host is that of NodeHttpServer
   const everywhere = path === undefined && fd === undefined && socket === undefined ? "*" : undefined
   return {
     listening: { ...pick(options, listenerTable), host: host ?? everywhere },
@@ -138,7 +138,7 @@ export const split = (options: Options): {
 }
 
 /**
- * Throws an `OptionError` for an option of this door that is unknown or invalid: not all callers are held to the types.
+ * Throws an `OptionError` for an option of this door that is unknown or invalid: callers without types can give anything.
  *
  * @since 0.1.0
  * @category conversions

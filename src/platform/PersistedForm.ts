@@ -1,8 +1,8 @@
 /**
  * A form with its files on disk.
  *
- * The platform's own way writes every file to the name that the client gave it: of two files of one name the first is lost,
- * and a name such as `..` is a failure of the server.
+ * The platform writes every file under the name that the client gave it: of two files with one name the first is lost, and a name
+ * such as `..` makes the server fail.
  *
  * @since 0.2.0
  */
@@ -16,8 +16,8 @@ import { Buffer } from "node:buffer"
 import { PartBase } from "./FormReader.js"
 
 /**
- * Writes the files of a form to a folder of their own, which is there for as long as the scope is open. Of several fields of
- * one name all values are kept, in order, and likewise of files. A name that both have is that of what comes last, as with
+ * Writes the files of a form to a folder of their own, which exists as long as the scope is open. Several fields of one name keep
+ * all their values, in order, and so do several files. Where a field and a file have the same name, the last one is kept, as with
  * @effect/platform.
  *
  * @since 0.2.0
@@ -43,18 +43,18 @@ export const persist = (
         else form.set(part.key, [part.value])
         return Effect.void
       }
-      // where a form asks for a file, and nobody chose one
+      // a file input without a file
       if (part.name === "") return Effect.void
       const file = new PersistedFile(part, paths.join(folder, names.next(part.name)))
       if (isFiles(before)) before.push(file)
       else form.set(part.key, [file])
       return Effect.mapError(
         Stream.run(part.content, files.sink(file.path)),
-        // one of a form knows its answer already
+        // an error of the form has its response already
         (cause) => cause._tag === "MultipartError" ? cause : notWritten(cause)
       )
     })
-    // a name such as `__proto__` is one like any other here
+    // `fromEntries` treats a name such as `__proto__` like any other
     return Object.fromEntries(
       Array.from(form, ([key, values]) => [key, isFields(values) && values.length === 1 ? values[0] : values])
     )
@@ -84,14 +84,14 @@ class PersistedFile extends PartBase implements Multipart.PersistedFile {
   }
 }
 
-/** Bytes of a name, of the 255 that file systems have: some are for the number of one that is there already. */
+/** Bytes of a name. File systems have 255, some of which are for the number that makes a name unique. */
 const mostBytes = 200
 
-/** Names in one folder for files that clients have named. */
+/** Unique names in one folder, from the names that clients gave. */
 class FileNames {
   private readonly taken = new Set<string>()
 
-  /** The last part of a client's path, as far as it is a name; another one where it is taken. */
+  /** The last part of a client's path, made safe and unique. */
   next(path: string): string {
     const name = safe(path)
     let free = name
@@ -101,11 +101,11 @@ class FileNames {
   }
 }
 
-// to some file systems names that differ in case only are one
+// some file systems ignore case
 const folded = (name: string): string => name.normalize("NFKC").toUpperCase().toLowerCase()
 
 const safe = (path: string): string => {
-  // what no file system has in a name, and halves of characters
+  // control characters and lone surrogates
   const characters = [...(path.split(/[/\\]/).at(-1) ?? "").replace(/\p{C}/gu, "_")]
   let bytes = 0
   let from = characters.length

@@ -29,11 +29,12 @@ export class PosthooksError extends Data.TaggedError("PosthooksError")<{
 }
 
 /**
- * Adds work for after the exchange: it runs when the last byte was handed to the kernel, or the client has left, or the
- * handler failed, or the server stopped, and it is told which. Hooks run in order of registration, with the services and
- * the settings (fiber refs) of the handler that added them, in a fiber of their own; a single `Effect.sync`, which sees
- * neither, needs none. None is interrupted with the request, a failure is logged and keeps no other from running. The next
- * request on the connection waits for them, unless `detached`; the server's stop waits in any case. Dies with an `OptionError` for an option that is unknown or invalid.
+ * Adds work for after the exchange. It runs when the last byte was handed to the kernel, or the client has left, or the handler
+ * failed, or the server stopped, and its argument says which. Hooks run in order of registration, with the services and the fiber
+ * refs of the handler that added them, in a fiber of their own; a single `Effect.sync`, which sees neither, runs without one. They
+ * are not interrupted with the request. A failure is logged, and the other hooks run all the same. The next request on the
+ * connection waits for them, unless they are `detached`; the server's stop waits in any case. Dies with an `OptionError` for an
+ * option that is unknown or invalid.
  *
  * @since 0.1.0
  * @category combinators
@@ -46,7 +47,7 @@ export const add = <R>(
     const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest)
     if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
     if (options !== undefined) checkHookOptions(options)
-    // the hook's fiber begins with all that this one has: to provide it there would cost several times as much
+    // the hook's fiber starts with this fiber's refs, which costs less than providing its services
     request.call.exchange.postHook(hook, { detached: options?.detached, fiberRefs: fiberRefsOf(fiber) })
     return Effect.void
   })

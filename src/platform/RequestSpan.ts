@@ -1,8 +1,8 @@
 /**
- * A request's span that is made when something looks at it.
+ * A request's span that is made when it is first read.
  *
- * With Effect's native tracer nobody outside can see a span, so one that nobody inside looks at need not exist. It is
- * then what `HttpMiddleware.tracer` makes, because that is what makes it.
+ * With Effect's native tracer, spans are invisible outside the program, so one that the program does not read need not exist.
+ * `HttpMiddleware.tracer` makes the span, so it is the same as the platform's.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import type { Option } from "effect/Option"
 import * as Tracer from "effect/Tracer"
 
 /**
- * A span that is open, and what ends it with its response.
+ * An open span, and the function that ends it.
  *
  * @since 0.1.0
  * @category models
@@ -33,17 +33,17 @@ export interface OpenSpan {
 export class RequestSpan implements Tracer.Span {
   readonly _tag = "Span"
   private opened: OpenSpan | undefined = undefined
-  // routers write their route on every request's span: that alone is no look at it
+  // routers write their route to every request's span, which must not make it
   private noted: Map<string, unknown> | undefined = undefined
 
   constructor(private readonly opener: { readonly openSpan: () => OpenSpan }) {}
 
-  /** Is there one? */
+  /** Was the span made? */
   get used(): boolean {
     return this.opened !== undefined
   }
 
-  /** Ends the span, if there is one. */
+  /** Ends the span, if it was made. */
   finish(exit: Exit.Exit<HttpServerResponse, unknown>): void {
     this.opened?.finish(exit)
   }
@@ -115,7 +115,7 @@ export class RequestSpan implements Tracer.Span {
 }
 
 /**
- * The platform makes no span for the request.
+ * Keeps the platform from making a span for the request.
  *
  * @since 0.1.0
  * @category combinators
@@ -123,8 +123,7 @@ export class RequestSpan implements Tracer.Span {
 export const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constTrue)
 
 /**
- * The platform makes a span for the request: whether it is to was asked once, and one that is sampled may get another answer
- * the next time.
+ * Makes the platform make a span for the request: `tracerDisabledWhen` was called once, and may answer differently the next time.
  *
  * @since 0.1.0
  * @category combinators
@@ -132,7 +131,7 @@ export const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen,
 export const traced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constFalse)
 
 /**
- * A span that is made here begins when the request did, and not when somebody looks at it first. `age` is the request's, in
+ * Makes the spans of an effect begin when the request did, and not when they are made. `age` is that of the request, in
  * milliseconds.
  *
  * @since 0.2.0
@@ -147,7 +146,7 @@ export const begunWith = <A, E, R>(
       self,
       Tracer.make({
         span: (name, parent, context, links, now, kind, options) => {
-          // without timing all times are 0
+          // all times are 0 where timing is off
           const startTime = now === 0n ? now : now - BigInt(Math.round(request.age * 1e6))
           return tracer.span(name, parent, context, links, startTime, kind, options)
         },

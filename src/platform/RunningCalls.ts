@@ -1,5 +1,5 @@
 /**
- * The calls of an app that are at work, for an app that ends before its server does.
+ * The running calls of an app, for an app that ends before its server does.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import type { HookOwner } from "../exchange/HookQueue.js"
 import { type Indexed, UnorderedSet } from "../exchange/UnorderedSet.js"
 
 /**
- * What the list knows of a call.
+ * A call, as this list sees it.
  *
  * @since 0.1.0
  * @category models
@@ -32,33 +32,33 @@ export class RunningCalls {
     this.running.add(call)
   }
 
-  /** It has ended, but for its hooks: when they are over, it is to be told that here. */
+  /** A call has ended, but for its hooks: it is removed when these have run. */
   delete(call: RunningCall): void {
     if (!call.exchange.hooked || call.exchange.hooksRun) return this.remove(call)
-    // behind its post hooks, which have the app's services; a call that was answered at once has not been here yet
+    // a call that was answered at once was never added; its hooks need the app's services, so the app waits for them
     this.add(call)
     call.exchange.whenHooksOver(call)
   }
 
-  /** The app ends: calls back when nothing of it is left. */
+  /** The app ends: calls back when no call is left. */
   end(callback: () => void): void {
     this.onNone = callback
     if (this.running.size === 0) callback()
   }
 
-  /** There was time enough. */
+  /** Interrupts all handlers. */
   interrupt(): void {
     for (const call of [...this.running]) call.interruptForStop()
   }
 
-  /** What is left of them are finalizers and hooks: they are not waited for any longer. Says how many there were. */
+  /** Stops waiting for calls of which only finalizers and hooks are left. Returns how many there were. */
   leaveBehind(): number {
     const behind = [...this.running].filter((call) => call.isBehind)
     for (const call of behind) this.remove(call)
     return behind.length
   }
 
-  /** Nothing of it is left. */
+  /** A call has ended, with its hooks. */
   remove(call: RunningCall): void {
     this.running.delete(call)
     if (this.running.size === 0) this.onNone?.()

@@ -1,6 +1,6 @@
 /**
- * Loggers that nobody can forge, for what programs log themselves: `Effect.log` of what a client chose, or the failures and
- * addresses that `HttpMiddleware.logger` tells. What the server says needs none of this.
+ * Protects loggers from forged entries in what programs log: text that a client chose, or the failures and addresses that
+ * `HttpMiddleware.logger` logs. The server's own messages are safe without it.
  *
  * @since 0.2.0
  */
@@ -18,8 +18,9 @@ import { loggable } from "../server/FailureText.js"
 import { asEntry, inOneLine } from "../server/logText.js"
 
 /**
- * A logger that is given text only: control characters, what turns the direction of writing and halves of surrogate pairs are
- * escaped as in JSON, lines behind a first are indented; in messages, causes, annotations (their names too) and log spans.
+ * A logger that gets safe text only. In messages, causes, annotations (their names too) and log spans, control characters,
+ * characters that change the direction of writing and lone surrogates are escaped as in JSON, and lines after the first are
+ * indented.
  *
  * @since 0.2.0
  * @category combinators
@@ -41,14 +42,14 @@ const safe = (value: unknown): unknown => {
   if (typeof value === "string") return asEntry(value)
   if (Cause.isCause(value)) return loggable(value)
   if (value instanceof Error) return Cause.squash(loggable(Cause.die(value)))
-  // an object that would be harmful as text is given as text
+  // an object whose text is unsafe is replaced by safe text
   const text = Inspectable.toStringUnknown(value, 0)
   const shown = inOneLine(text)
   return shown === text ? value : shown
 }
 
 /**
- * Makes the loggers safe that there are where it is provided. Choose loggers above it.
+ * Makes safe the loggers that are in use where it is provided. Choose loggers above it.
  *
  * @example
  * ```ts
@@ -69,7 +70,7 @@ const safe = (value: unknown): unknown => {
 export const layer: Layer.Layer<never> = Layer.scopedDiscard(
   Effect.locallyScopedWith(
     FiberRef.currentLoggers,
-    // that of spans writes no line
+    // the tracer's logger writes no text
     HashSet.map((logger) => logger === Logger.tracerLogger ? logger : make(logger))
   )
 )

@@ -1,5 +1,5 @@
 /**
- * What all calls of one served app share: the app within its middleware, its services, and how its fibers begin.
+ * What all calls of one served app share: the app within its middleware, its services, and how its fibers start.
  *
  * @since 0.1.0
  */
@@ -32,7 +32,7 @@ import { RunningCalls } from "./RunningCalls.js"
 import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 
 /**
- * What a served app knows of a call.
+ * A call, as a served app sees it.
  *
  * @since 0.1.0
  * @category models
@@ -40,16 +40,16 @@ import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 export interface AppCall {
   /** The request's. */
   readonly scope: Scope.Scope
-  /** How the middleware ended, for a span that nobody looked at before. */
+  /** How the middleware ended, for a span that is made later. */
   traced: Exit.Exit<HttpServerResponse, unknown> | undefined
-  /** Answers what the app gave. */
+  /** Answers with the app's response. */
   readonly answer: (
     response: HttpServerResponse,
     fiber: Fiber.RuntimeFiber<unknown, unknown>
   ) => Effect.Effect<unknown, unknown, unknown>
-  /** Answers what the app failed with. */
+  /** Answers the app's failure. */
   readonly recover: (cause: Cause.Cause<unknown>) => Effect.Effect<unknown, unknown, HttpServerRequest>
-  /** The app has failed with this, whatever is made of it. */
+  /** The app has failed with this, whatever the response will be. */
   readonly failed: (cause: Cause.Cause<unknown>) => void
   /** Sends a response to its end. */
   readonly send: (response: HttpServerResponse) => Effect.Effect<void, unknown>
@@ -76,23 +76,23 @@ export type CallServices = HttpServerRequest | Scope.Scope | CurrentCall
  * @category models
  */
 export interface ServedApp {
-  /** The app with what follows its end. */
+  /** The app, and its answer. */
   readonly short: Effect.Effect<unknown, unknown, unknown>
-  /** The app with all that is around it; absent when there is nothing that anybody could see. */
+  /** The app with middleware and spans around it; absent where there are none. */
   readonly pipeline: Effect.Effect<unknown, unknown, CallServices> | undefined
-  /** The services the app is given, without those of a request. */
+  /** The app's services, without those of a request. */
   readonly services: ReadonlyMap<string, unknown>
-  /** Can nobody outside see spans? Then none is made until somebody inside looks. */
+  /** Are spans invisible outside the program? Then one is made only when the program reads it. */
   readonly spansUnseen: boolean
   readonly tracerDisabledWhen: (request: HttpServerRequest) => boolean
-  /** Starts a fiber at once. That all its services are in the map is for the caller to see to: a map cannot say. */
+  /** Starts a fiber at once. The caller ensures that the map has all its services, because a map's type cannot. */
   readonly fork: <A, E>(
     effect: Effect.Effect<A, E, unknown>,
     services: Map<string, unknown>
   ) => Fiber.RuntimeFiber<A, E>
   /** Is a handler interrupted when its client leaves? */
   readonly interruptOnDisconnect: boolean
-  /** Bytes that may be read whole where no `MaxBodySize` is provided; those of the server's limits where not given. */
+  /** Bytes that may be read whole where no `MaxBodySize` is provided; `undefined` for those of the server's limits. */
   readonly maxBufferedBody: number | undefined
   readonly forms: FormLimits.FormLimits
   readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
@@ -102,7 +102,7 @@ export interface ServedApp {
 }
 
 /**
- * For an app that is served from here on, with the services and the settings of whoever serves it.
+ * Serves an app with the services and the fiber refs of the running fiber.
  *
  * @since 0.1.0
  * @category constructors
@@ -117,21 +117,21 @@ export const make = (
   Effect.map(Effect.runtime<never>(), (runtime) => {
     const own: Types.Mutable<Runtime.Runtime<unknown>> = Runtime.make({
       ...runtime,
-      // A fiber has its flags and its context from elsewhere, and each setting that it inherits is one to fork, which copies
-      // all services: to leave these two behind is a third of what its start costs.
+      // A fiber gets its flags and its context from elsewhere. Without these two refs there is less to fork, which would copy all
+      // services.
       fiberRefs: runtime.fiberRefs.pipe(
         FiberRefs.delete(FiberRef.currentContext),
         FiberRefs.delete(FiberRef.currentRuntimeFlags)
       ),
       context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
-      // Handlers can be interrupted, also where whoever serves them must not be. A router says itself which of its routes
-      // can be, as long as all that it has is routes.
+      // Handlers can be interrupted, also where the fiber that serves them cannot. A router without mounted apps makes its routes
+      // interruptible itself, unless they say otherwise.
       runtimeFlags: isRouter(app)
         ? RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
         : RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
     })
     const runFork = Runtime.runFork(own)
-    // who joins a fiber gets what differs from the context that both come from
+    // joining a fiber takes over what differs from the context that both come from
     const origin = runtime.fiberRefs.locals.get(FiberRef.currentContext) ?? []
     const forkOptions: Runtime.RunForkOptions = {
       immediate: true,
@@ -151,7 +151,7 @@ export const make = (
       spansUnseen,
       tracerDisabledWhen: FiberRefs.getOrDefault(refs, HttpMiddleware.currentTracerDisabledWhen),
       fork: (effect, given) => {
-        // The context is swapped, not provided: that would be a fiber ref to set and to restore for every request.
+        // The context is swapped and not provided, which would set and restore a fiber ref for every request.
         own.context = Context.unsafeMake(given)
         return runFork(effect, forkOptions)
       },
@@ -168,10 +168,9 @@ const isRouter = (app: HttpApp.Default<unknown>): boolean =>
   Predicate.hasProperty(app, HttpRouter.TypeId) && Predicate.hasProperty(app, "mounts") &&
   Chunk.isChunk(app.mounts) && Chunk.isEmpty(app.mounts)
 
-// An app with what follows its end, for all of its calls.
+// An app and its answer, for all of its calls.
 const short = (app: HttpApp.Default<unknown>): ServedApp["short"] =>
-  // Who the call is has to be asked before the app runs: one that joins another request's fiber has its services from then
-  // on.
+  // The call is read before the app runs, because an app that joins another request's fiber has that one's services afterwards.
   Effect.withFiberRuntime((fiber) => {
     const call = Context.unsafeGet(fiber.currentContext, CurrentCall)
     return Effect.matchCauseEffect(app, {
@@ -180,7 +179,7 @@ const short = (app: HttpApp.Default<unknown>): ServedApp["short"] =>
     })
   })
 
-// An app as the platform runs it, for all of its calls: middleware is applied once, as it may have a state of its own.
+// An app as the platform runs it, for all of its calls. Middleware is applied once, because it may have state.
 const pipeline = (
   app: HttpApp.Default<unknown>,
   middleware: HttpMiddleware.HttpMiddleware | undefined,

@@ -32,9 +32,9 @@ import type { Bound, Reading } from "../server/readBound.js"
 import * as BodyReader from "./BodyReader.js"
 import type { FormLimits } from "./FormLimits.js"
 import * as FormReader from "./FormReader.js"
-import { honest, NotNode } from "./NotNode.js"
+import { incomingMessageGuard, NotNode } from "./NotNode.js"
 import * as PersistedForm from "./PersistedForm.js"
-import { makeTruthful, withScheme } from "./truthfulHeaders.js"
+import { applyTrusted, withScheme } from "./trustedHeaders.js"
 
 /**
  * What all views of one request share.
@@ -46,22 +46,22 @@ export interface RequestCall {
   readonly exchange: Exchange
   readonly headers: Headers.Headers
   readonly body: BodyReader.WholeBody
-  /** What may be read whole, and what parsed, where no `MaxBodySize` is provided. */
+  /** The bound on reading the body whole, or parsing it, where no `MaxBodySize` is provided. */
   readonly bound: (reading: Reading) => Bound
   readonly forms: FormLimits
   readonly upgrade: (request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop. */
   readonly stopping: Effect.Effect<void>
-  /** How many parts of the handler want to run to their end although the client has left. */
+  /** How many parts of the handler must run to their end, also when the client has left. */
   keepRunning: number
-  /** One of them is over: where it was the last, and the client has left, the handler is interrupted after all. */
+  /** One of them has ended. After the last, the handler is interrupted if the client has left. */
   readonly mayEnd: () => void
-  /** Where the connection went, when it was taken over. */
+  /** The stream of a connection that was taken over. */
   socket: Duplex | undefined
 }
 
 /**
- * A body that could not be read: the platform's error, which knows the answer that fits.
+ * A body that could not be read: the platform's error, with the right response.
  *
  * @since 0.1.0
  * @category errors
@@ -93,11 +93,11 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 
   /**
-   * The exchange. What only an `IncomingMessage` has throws {@link NotNode}, as `NodeHttpServerRequest.toIncomingMessage`
-   * gives this under that type.
+   * The exchange. Properties that only an `IncomingMessage` has throw {@link NotNode}, because
+   * `NodeHttpServerRequest.toIncomingMessage` returns this under that type.
    */
   get source(): Exchange {
-    return this.readSource ??= new Proxy(this.call.exchange, honest)
+    return this.readSource ??= new Proxy(this.call.exchange, incomingMessageGuard)
   }
 
   /** What `NodeHttpServerRequest.toServerResponse` takes from its own requests. */
@@ -109,7 +109,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     return this.call.exchange.request.target
   }
 
-  // The platform's type names the methods that its routers know; a request may have any other, as with NodeHttpServer.
+  // The platform's type has the methods that its routers know. A request may have any other, as with NodeHttpServer.
   get method(): HttpMethod {
     return this.call.exchange.request.method.toUpperCase() as HttpMethod
   }
@@ -221,7 +221,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 }
 
-// Of a long one, a part in a tick: others are to have theirs.
+// Parses a long form one part in a tick, so that other requests are served.
 const paramsOf = (text: string): Effect.Effect<UrlParams.UrlParams> =>
   Effect.gen(function*() {
     const all: Array<readonly [string, string]> = []
@@ -238,7 +238,7 @@ const nextTick = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-// The default is not put into the context of the app: there it would bound forms, which go to disk, as well.
+// The default bound is not in the context of the app, where it would bound forms as well, which go to disk.
 const givenBound = (context: Context.Context<never>): Bound | undefined =>
   context.unsafeMap.has(IncomingMessage.MaxBodySize.key)
     ? {
@@ -247,11 +247,11 @@ const givenBound = (context: Context.Context<never>): Bound | undefined =>
     }
     : undefined
 
-// node:http's text has the byte order mark that came
+// keeps the byte order mark, as node:http does
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 const decode = (bytes: Uint8Array): string => decoder.decode(bytes)
 
-// Of these a message has one; further ones are ignored, as node:http does.
+// Only the first of these fields counts, as with node:http.
 const singletons = new Set([
   "age",
   "authorization",
@@ -274,8 +274,8 @@ const singletons = new Set([
 ])
 
 /**
- * The target as it came, but without scheme and host where a proxy says which were asked for: `toURL` has them from the
- * headers then. A path that begins with two slashes has the host before it, or `toURL` would take what follows them for one.
+ * The target as it came, but without scheme and host where a proxy says what they are: `toURL` takes those from the headers. A path
+ * that begins with two slashes gets the host before it, because `toURL` would take what follows the slashes for the host.
  *
  * @since 0.2.0
  */
@@ -289,7 +289,8 @@ export const urlOf = (exchange: Exchange): string => {
 }
 
 /**
- * Fields as the platform sees them: names in lower case, values of the same name joined, facts in the place of claims.
+ * Fields as the platform has them: names in lower case, values of one name joined, and those of proxies only where they are
+ * believed.
  *
  * @since 0.1.0
  */
@@ -299,10 +300,10 @@ export const headersOf = (exchange: Exchange): Headers.Headers => {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i].toLowerCase()
     const before: unknown = headers[name]
-    // not a string: none came yet, but every object has something of that name, such as `constructor`
+    // where none came yet, the name may be that of an inherited property, such as `constructor`
     if (typeof before !== "string") headers[name] = fields[i + 1]
     else if (!singletons.has(name)) headers[name] = `${before}${name === "cookie" ? "; " : ", "}${fields[i + 1]}`
   }
-  makeTruthful(headers, exchange)
+  applyTrusted(headers, exchange)
   return Headers.unsafeFromRecord(headers)
 }

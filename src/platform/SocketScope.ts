@@ -14,7 +14,7 @@ import { ServerRequest } from "./ServerRequest.js"
 export { SocketScope }
 
 /**
- * The socket's scope needs tsgi: another HttpServer gives nobody its sockets.
+ * The socket's scope needs tsgi: other HttpServers do not give access to their sockets.
  *
  * @since 0.2.0
  * @category errors
@@ -28,13 +28,13 @@ export class SocketScopeError extends Data.TaggedError("SocketScopeError")<{
 }
 
 /**
- * The scope of the connection that the request came on. What is added to it (`Scope.addFinalizer`, `Scope.extend`) is released
- * once, after the last request on the connection and its post hooks, however that ends, and before the socket is closed;
- * what is forked in it (`Effect.forkIn`) is interrupted then. Finalizers are given a failure where a request was cut short.
+ * The scope of the connection that the request came on. Resources in it (`Scope.addFinalizer`, `Scope.extend`) are released once,
+ * after the last request on the connection and its post hooks, however that ends, and before the socket is closed. Fibers in it
+ * (`Effect.forkIn`) are interrupted then. Finalizers get a failure where a request was cut short.
  *
- * To close it ends the connection: the request that is running is interrupted, its hooks are told `Aborted` with the reason
- * `Closed`, what was added is released, and the socket is closed. `Scope.close` ends when that is done, but for handlers, hooks and
- * finalizers of the same connection, which would wait for themselves.
+ * Closing the scope ends the connection: the running request is interrupted, its hooks get the outcome `Aborted` with the reason
+ * `Closed`, the scope's resources are released, and the socket is closed. `Scope.close` ends when that is done; in handlers, hooks
+ * and finalizers of the same connection it ends at once, because they would wait for themselves.
  *
  * Fails with a {@link SocketScopeError} on another HttpServer.
  *
@@ -50,7 +50,7 @@ export const get: Effect.Effect<Scope.CloseableScope, SocketScopeError, HttpServ
 )
 
 /**
- * Gives an app the tag {@link SocketScope}, which is in the context of every handler here: it says so to the compiler, and fails on
+ * Provides an app with the tag {@link SocketScope}. The context of every handler has it here; this tells the compiler, and fails on
  * another HttpServer as {@link get} does.
  *
  * @since 0.2.0

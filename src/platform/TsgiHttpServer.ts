@@ -1,7 +1,7 @@
 /**
  * A drop-in `HttpServer` for @effect/platform.
  *
- * What `NodeHttpServer` is given as a node server and listen options is one record here: where to listen, TLS, limits,
+ * Where `NodeHttpServer` takes a node server and listen options, this takes one record of options: where to listen, TLS, limits,
  * deadlines. Apps, routers, APIs and middleware run unchanged.
  *
  * @since 0.1.0
@@ -45,7 +45,7 @@ export {
 } from "./Options.js"
 
 /**
- * An HttpServer that listens as the options say.
+ * Makes an HttpServer.
  *
  * @since 0.1.0
  * @category constructors
@@ -68,8 +68,7 @@ export const make = (options: Options = {}): Effect.Effect<HttpServer.HttpServer
   })
 
 /**
- * The engine's services as they are without further ado, but for the listener: limits and deadlines are those of
- * `ServerConfig`, there is no access log.
+ * The engine's default services, without the listener. Limits and deadlines are those of `ServerConfig`; there is no access log.
  *
  * @since 0.1.0
  * @category layers
@@ -95,8 +94,7 @@ export const layerServer = (options: Options = {}): Layer.Layer<HttpServer.HttpS
   Layer.scoped(HttpServer.HttpServer, make(options))
 
 /**
- * What file responses and entity tags need. Ranges of files are right here, which they are not with the platform's own
- * `HttpPlatform`.
+ * The services for file responses and entity tags. Ranges of files are right here, unlike with the platform's own `HttpPlatform`.
  *
  * @since 0.1.0
  * @category layers
@@ -135,8 +133,8 @@ export const layerConfig = (
   )
 
 /**
- * A server on a free port, and an HttpClient whose requests go there. It stops without grace: under TestClock nobody would
- * move the time that a running handler is given.
+ * A server on a free port, and an HttpClient whose requests go there. It stops without grace, which would never end under
+ * TestClock.
  *
  * @since 0.1.0
  * @category layers
@@ -160,8 +158,8 @@ export const layerTest: Layer.Layer<
 
 export {
   /**
-   * What `NodeHttpServerRequest.toServerResponse` throws for a request of this server, and what `toIncomingMessage` gives
-   * when it is used as the IncomingMessage that its type says.
+   * Thrown by `NodeHttpServerRequest.toServerResponse` for a request of this server, and by the properties that
+   * `toIncomingMessage` seems to have by its type.
    *
    * @since 0.1.0
    * @category errors
@@ -210,7 +208,7 @@ export {
    * @category accessors
    */
   trailers
-} from "./asked.js"
+} from "./requestFacts.js"
 
 export {
   /**

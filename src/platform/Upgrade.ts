@@ -1,5 +1,5 @@
 /**
- * WebSockets: handshake and frames are the `ws` library's, the connection is ours until then.
+ * WebSockets: the `ws` library takes the connection over, for handshake and frames.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import { ResponseError } from "../exchange/ServerError.js"
 import * as UpgradeRequest from "../node/upgradeRequest.js"
 import { complete, type DefaultsOf } from "../server/checkOptions.js"
 import { number, yesOrNo } from "../server/optionKinds.js"
-import * as Alive from "./Alive.js"
+import * as Heartbeat from "./heartbeat.js"
 import { Goodbye } from "./Goodbye.js"
 import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 import { WebSocketWrites } from "./WebSocketWrites.js"
@@ -25,22 +25,22 @@ import { WebSocketWrites } from "./WebSocketWrites.js"
  */
 export interface WebSocketOptions {
   /**
-   * Longest message in bytes, after decompression; a longer one closes the WebSocket with 1009. Default 16777216, which is
-   * what a message of @effect/rpc may have.
+   * Longest message in bytes, after decompression; a longer one closes the WebSocket with 1009. Default 16777216, the bound of a
+   * message of @effect/rpc.
    */
   readonly maxPayload?: number | undefined
-  /** Offer permessage-deflate (RFC 7692), without context takeover, so that memory per connection stays bounded. Default `true`. */
+  /** Offer permessage-deflate (RFC 7692)? Without context takeover, so that memory per connection is bounded. Default `true`. */
   readonly perMessageDeflate?: boolean | undefined
   /**
-   * Milliseconds for which a peer may be silent before it is pinged, and again before it is taken for gone: the connection
-   * is cut, and the handler ends as with any client that has left. `Infinity` pings nobody. Default 60000.
+   * Milliseconds for which a peer may be silent before it is pinged, and then again before it counts as gone: the connection is cut,
+   * and the handler ends as with any client that has left. `Infinity` sends no pings. Default 60000.
    *
    * @since 0.2.0
    */
   readonly idle?: number | undefined
   /**
-   * Bytes that may wait for a client that does not read. With so many, `writer` waits, and nothing more is read from the
-   * client. Default 1048576.
+   * Bytes that may wait for a client that does not read. With more, `writer` waits, and nothing is read from the client. Default
+   * 1048576.
    *
    * @since 0.2.0
    */
@@ -48,7 +48,7 @@ export interface WebSocketOptions {
 }
 
 /**
- * `ws` takes 0, and a number of more than 31 bits, for no bound at all, so neither is accepted.
+ * 0, and numbers of more than 31 bits, are no bound at all to `ws`, so they are refused.
  *
  * @since 0.2.0
  * @category constants
@@ -71,7 +71,7 @@ interface WebSocketSettings {
 }
 
 /**
- * Makes what turns a request into a Socket. The connection is taken over when the Socket is run.
+ * Makes the function that turns a request into a Socket. The connection is taken over when the Socket is run.
  *
  * @since 0.1.0
  * @category constructors
@@ -81,7 +81,7 @@ export const make = (options?: WebSocketOptions) => {
   const settings: ServerOptions = {
     noServer: true,
     clientTracking: false,
-    // one frame in a tick: a client may have sent thousands, and others are to have their turns
+    // one frame in a tick: a client may have sent thousands, and others must be served
     allowSynchronousEvents: false,
     maxPayload,
     perMessageDeflate: perMessageDeflate &&
@@ -107,10 +107,10 @@ export const make = (options?: WebSocketOptions) => {
             open(server, call, request, opened),
             (socket) =>
               Effect.sync(() => {
-                // a handler that the stop interrupts says why; any other has said what it wanted to say
+                // the stop has interrupted the handler, or the handler has ended
                 if (call.exchange.aborted === "Stopped") goodbye?.leave()
                 else socket.close()
-                // its peer's close is to come
+                // the peer's close must be read
                 writes.readOn()
               })
           ).pipe(Effect.tap((socket) => idle === Infinity ? Effect.void : watch(socket, call, idle))),
@@ -139,7 +139,7 @@ const open = (
       taken.stream,
       Buffer.from(taken.rest),
       (socket) => {
-        // what is wrong with the first frames is told before anybody else can listen
+        // an error in the first frames comes before the Socket listens
         socket.on("error", (error) => call.exchange.logFailure("a WebSocket failed", error, "Debug"))
         if (!isWebSocket(socket)) return fail(new TypeError("no WebSocket"))
         const goodbye = new Goodbye(socket)
@@ -151,14 +151,14 @@ const open = (
   })
 
 const watch = (socket: WebSocket, { socket: stream }: RequestCall, idle: number) =>
-  stream === undefined ? Effect.void : Effect.forkScoped(Effect.interruptible(Alive.watch(socket, stream, idle)))
+  stream === undefined ? Effect.void : Effect.forkScoped(Effect.interruptible(Heartbeat.watch(socket, stream, idle)))
 
 // `ws` has the interface of browsers, but not their type.
 const isWebSocket = (socket: WebSocket): socket is WebSocket & globalThis.WebSocket =>
   Predicate.hasProperty(socket, "addEventListener") && Predicate.hasProperty(socket, "readyState")
 
-// What `ws` would refuse by itself is refused before the connection is given away (RFC 6455, 4.2.1), so that the
-// application can still answer. What that is, it is asked itself: with a connection to nowhere, and no answer at the end.
+// A handshake that `ws` would refuse is refused before the connection is taken over (RFC 6455, 4.2.1), so that the application can
+// still answer. To find out, `ws` gets the handshake on a stream that goes nowhere.
 const faults = (settings: ServerOptions) => {
   let wrong: string | undefined
   const judge = new WebSocketServer({

@@ -1,6 +1,6 @@
 /**
- * What a WebSocket has been given and its client has not taken: whoever writes waits when it is much, and so does the client
- * that makes it be written by what it sends. A client is not read, either, before somebody listens.
+ * Back-pressure for a WebSocket. While too much waits to be sent, writers wait and the client is not read, because its messages may
+ * cause the writes. The client is not read before the handler listens, either.
  *
  * @since 0.2.0
  */
@@ -20,30 +20,30 @@ type Write = (chunk: Chunk) => Effect.Effect<void, Socket.SocketError>
  */
 export class WebSocketWrites {
   private socket: WebSocket | undefined = undefined
-  private readonly turn = Effect.unsafeMakeSemaphore(1)
+  private readonly lock = Effect.unsafeMakeSemaphore(1)
   private waiting = 0
-  private heard = false
+  private listens = false
   private paused = false
   private onRoom: (() => void) | undefined = undefined
 
-  /** @param highWaterMark bytes that may wait for the client; with so many, writers do */
+  /** @param highWaterMark bytes that may wait to be sent before writers wait */
   constructor(private readonly highWaterMark: number) {}
 
-  /** Counts what this WebSocket is given from here on, and reads nothing until somebody listens. */
+  /** Counts what is written to this WebSocket, and reads nothing until the handler listens. */
   watch(socket: WebSocket): void {
     this.socket = socket
     this.pause()
     const send = socket.send.bind(socket)
-    // it calls back when a message is with the kernel, and has no event for that
+    // `ws` has no event for a message that the kernel has taken, but a callback
     socket.send = (data: Parameters<typeof send>[0]) => {
       send(data, this.taken)
-      // who reads nothing is not read from: what it sends may be what makes the answers
+      // a client that does not read is not read: its messages may cause these
       if (this.full) this.pause()
     }
     socket.once("close", this.taken)
   }
 
-  /** The same Socket, whose writers wait, and whose peer is read when somebody listens. */
+  /** The same Socket, with back-pressure. */
   over(socket: Socket.Socket): Socket.Socket {
     return Socket.Socket.of({
       ...socket,
@@ -53,9 +53,9 @@ export class WebSocketWrites {
     })
   }
 
-  /** What came with the handshake, or behind it, can be told from here on, or is of no use. */
+  /** From here on the handler listens, or has ended. */
   readOn(): void {
-    this.heard = true
+    this.listens = true
     this.resume()
   }
 
@@ -65,9 +65,8 @@ export class WebSocketWrites {
   }
 
   /**
-   * Messages leave in the order in which they were given. A close does not wait: it says what ends them. What is written
-   * behind it, or when the client has left, waits for the end of `run`, which says what happened: `ws` would drop it in no
-   * time, for ever.
+   * Messages leave in the order in which they were written. A close does not wait. A message that is written after it, or when the
+   * client has left, waits for `run` to end with the reason: `ws` would drop it at once, and a loop of writes would never end.
    */
   private around(write: Write): Write {
     return (chunk) =>
@@ -75,7 +74,7 @@ export class WebSocketWrites {
         if (Socket.isCloseEvent(chunk) || (this.waiting === 0 && !this.full)) return this.give(write, chunk)
         this.waiting++
         return Effect.ensuring(
-          this.turn.withPermits(1)(Effect.zipRight(this.room, this.give(write, chunk))),
+          this.lock.withPermits(1)(Effect.zipRight(this.room, this.give(write, chunk))),
           Effect.sync(() => this.waiting--)
         )
       })
@@ -94,7 +93,7 @@ export class WebSocketWrites {
     return socket !== undefined && socket.readyState === socket.OPEN && socket.bufferedAmount >= this.highWaterMark
   }
 
-  // Who has the turn waits alone.
+  // Only the holder of the lock waits for room.
   private get room(): Effect.Effect<void> {
     return Effect.suspend(() =>
       this.full
@@ -119,7 +118,7 @@ export class WebSocketWrites {
   }
 
   private resume(): void {
-    if (!this.paused || !this.heard || this.full) return
+    if (!this.paused || !this.listens || this.full) return
     this.paused = false
     this.socket?.resume()
   }

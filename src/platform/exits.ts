@@ -1,8 +1,8 @@
 /**
- * The exits that a request's scope and its span are given, and the failures that its outcome tells.
+ * The exits for a request's scope and its span, and the failure for its outcome.
  *
- * A fiber's own exit does not tell that the client has left once the response was complete, nor what an app failed with
- * behind its middleware.
+ * A fiber's own exit does not tell that the client has left after the response was complete, or how an app failed within its
+ * middleware.
  *
  * @since 0.2.0
  */
@@ -20,7 +20,7 @@ import { UnreadableForm } from "./FormError.js"
 import { UnreadableBody } from "./ServerRequest.js"
 
 /**
- * For a handler that has ended without a response.
+ * The error for a handler that has ended without a response.
  *
  * @since 0.2.0
  * @category errors
@@ -28,7 +28,7 @@ import { UnreadableBody } from "./ServerRequest.js"
 export const noResponse = (): Error => new Error("the handler gave no response")
 
 /**
- * Who interrupts a handler: a client that has left, or the server.
+ * The id that interrupts a handler: `clientAbortFiberId` for a client that has left, none for the server.
  *
  * @since 0.2.0
  * @category accessors
@@ -37,8 +37,8 @@ export const interruptorId = (reason: AbortReason): FiberId.FiberId =>
   reason === "Stopped" || reason === "Closed" || reason === "HandlerTimeout" ? FiberId.none : clientAbortFiberId
 
 /**
- * How the wait for the last byte ends: interrupted where the exchange was aborted. An invalid body is answered, and its
- * client is there to read that.
+ * How the wait for the last byte ends: interrupted where the exchange was aborted. With an invalid body the client is still there
+ * to read the answer.
  *
  * @since 0.2.0
  * @category conversions
@@ -49,13 +49,13 @@ export const settledWith = (outcome: Outcome): Effect.Effect<void> =>
     : Effect.void
 
 /**
- * The exit of a fiber as it was in truth. `failure` is what the app is known to have failed with, `closed` tells that the
- * handler has closed the connection which it had taken over: that has ended well, although the client is gone.
+ * The exit of a handler, with what its fiber's exit does not tell. `failure` is the app's. `closed` says that the handler has closed
+ * a connection that it had taken over, so that the client was not the one to end it.
  *
  * @since 0.2.0
  * @category conversions
  */
-export const trueExit = (
+export const actualExit = (
   exit: Exit.Exit<unknown, unknown>,
   { aborted, outcome }: Exchange,
   failure: Cause.Cause<unknown> | undefined,
@@ -80,7 +80,7 @@ const withoutResponse = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   Option.getOrElse(causeResponseStripped(cause)[1], () => cause)
 
 /**
- * Tells the outcome that a response stands for a failure.
+ * Records the failure that a response was made of.
  *
  * @since 0.2.0
  */

@@ -1,6 +1,6 @@
 /**
- * All that the Effect door reads of others' private parts, Effect's and the platform's. They do not promise them: each has a fallback
- * for where it is gone, and a test that tells when it is (test/server/Internals.test.ts).
+ * All that the Effect door reads of the private parts of Effect and the platform, which they do not promise. Each has a fallback for
+ * when it is gone, and a test that fails then (test/server/Internals.test.ts).
  *
  * @since 0.1.0
  */
@@ -12,8 +12,7 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Scope from "effect/Scope"
 
 /**
- * `_fiberRefs`: a fiber's settings. Without it `getFiberRefs`, which copies them to note the fiber's runtime flags there: those who
- * begin with them do not need that.
+ * `_fiberRefs`: a fiber's refs. Without it `getFiberRefs`, which copies them to add the fiber's runtime flags.
  *
  * @since 0.1.0
  * @category accessors
@@ -24,7 +23,7 @@ export const fiberRefsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): FiberR
 }
 
 /**
- * `_children`: has a fiber forked anything that still runs? Its end interrupts its children and waits for theirs. Without it a
+ * `_children`: does a child of the fiber still run? A fiber interrupts its children when it ends, and waits for them. Without it a
  * client waits for that too.
  *
  * @since 0.1.0
@@ -36,7 +35,7 @@ export const hasChildren = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolea
 }
 
 /**
- * `currentRuntimeFlags`: may a fiber be interrupted at this moment? Without it, it may: a stop does not let it answer first.
+ * `currentRuntimeFlags`: can the fiber be interrupted now? Without it, it can: a stop does not let it answer first.
  *
  * @since 0.2.0
  * @category predicates
@@ -47,8 +46,8 @@ export const isInterruptible = (fiber: Fiber.RuntimeFiber<unknown, unknown>): bo
 }
 
 /**
- * `@effect/platform/HttpApp/ejectedScopes`: scopes of requests that somebody else closes, see `HttpApp.ejectDefaultScopeClose`. Without
- * it there are none, and every scope is closed with its request.
+ * `@effect/platform/HttpApp/ejectedScopes`: scopes of requests that the program closes, see `HttpApp.ejectDefaultScopeClose`.
+ * Without it there are none, and every scope is closed with its request.
  *
  * @since 0.2.0
  * @category constants

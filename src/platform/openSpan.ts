@@ -1,5 +1,5 @@
 /**
- * Opens the span of a request for code that looks at it.
+ * Makes the span of a request, for code that reads it.
  *
  * @since 0.2.0
  */
@@ -29,7 +29,7 @@ export const openSpan = (
       finish = resume
     })
   })
-  // the exit of middleware is told as it is, that of an app with the response made of it
+  // with middleware the span ends with its exit; without, with the response made of the app's exit
   const around = served.pipeline === undefined ? undefined : () => held
   served.fork(begunWith(traced(HttpApp.toHandled(held, () => Effect.void, around)), request), services)
   if (span === undefined) throw new Error("the tracer gave no span")

@@ -1,5 +1,5 @@
 /**
- * The packages that stand beside this one: which are needed, and which are there.
+ * The peer packages: which are needed, and which are installed.
  *
  * @since 0.2.0
  */
@@ -8,8 +8,8 @@ import { createRequire } from "node:module"
 import { join } from "node:path"
 
 /**
- * What the Effect door runs on: the versions that are given to `npm install`, each the part that may not differ: the major, or
- * below 1 the minor (semver.org, 4).
+ * The packages that the Effect door runs on, and the part of each version that must match: the major, or below 1 the minor
+ * (semver.org, 4).
  *
  * @since 0.2.0
  * @category constants
@@ -21,14 +21,14 @@ export const needed: Readonly<Record<string, string>> = {
 }
 
 /**
- * Why the Effect door could not be loaded, in one line with the remedy; the error itself where all that is needed is there.
+ * Why the Effect door could not be loaded, in one line with the remedy; the error itself where all packages are there.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const explain = (error: unknown): unknown => {
   const wrong: Array<string> = []
-  // in a program that was made of one file, everything is in that
+  // a bundled program has no packages beside it
   let alone = true
   for (const [name, line] of Object.entries(needed)) {
     const version = installed(name)
@@ -39,7 +39,7 @@ export const explain = (error: unknown): unknown => {
   if (wrong.length === 0 || (alone && !isNotFound(error))) return error
   const remedy = Object.entries(needed).map(([name, line]) => `${name}@${line}`).join(" ")
   const told = new Error(`tsgi/effect runs on Effect 3, and here ${wrong.join(", ")}: npm install ${remedy}`)
-  // where it was thrown helps nobody
+  // the stack would not help
   told.stack = `Error: ${told.message}`
   return told
 }
@@ -47,7 +47,7 @@ export const explain = (error: unknown): unknown => {
 const isNotFound = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND"
 
-// Packages need not export their package.json, so that it is looked for where Node looks.
+// A package need not export its package.json, so it is searched for in the folders that Node looks in.
 const installed = (name: string): string | undefined => {
   for (const directory of createRequire(import.meta.url).resolve.paths(name) ?? []) {
     try {

@@ -1,5 +1,5 @@
 /**
- * A platform response on its way out.
+ * Sends a platform response.
  *
  * @since 0.1.0
  */
@@ -51,7 +51,7 @@ export const wholeBody = (response: HttpServerResponse): string | Uint8Array | u
 export const headOf = (exchange: Exchange, response: HttpServerResponse): HeadDraft | InvalidHead =>
   headWith(exchange, response, undefined, undefined)
 
-// What the body brings along, and which of it the response cannot know better.
+// `more` are fields of the body; the response's own take precedence, but for the `prevailing` one.
 const headWith = (
   exchange: Exchange,
   response: HttpServerResponse,
@@ -68,13 +68,13 @@ const headWith = (
   more?.forEach((value, name) => {
     if (name === prevailing || !(name in response.headers)) fields.push([name, value])
   })
-  // a web Response that names no reason has an empty one
+  // a web Response without a reason has an empty one
   const reason = response.statusText === "" ? undefined : response.statusText
   return exchange.draft({ status: response.status, reason, fields })
 }
 
 /**
- * Sends a response whole. `undefined` when it was sent; otherwise what is wrong with it.
+ * Sends a response whole. Returns `undefined` when it was sent, otherwise what is wrong with it.
  *
  * @since 0.1.0
  */
@@ -84,7 +84,7 @@ export const sendWhole = (exchange: Exchange, response: HttpServerResponse, body
 }
 
 /**
- * Sends a response in parts. Interruptible; succeeds when the last part is with the connection.
+ * Sends a response in parts. Interruptible; succeeds when the last part was given to the connection.
  *
  * @since 0.1.0
  */
@@ -151,7 +151,7 @@ const sendWeb = (
   const { body, headers } = new Response(content)
   return sendStream(
     exchange,
-    // the boundary of a form is made up by its encoding
+    // encoding a form makes its boundary
     headWith(exchange, response, headers, content instanceof FormData ? "content-type" : undefined),
     undefined,
     body === null ? Stream.empty : Stream.fromReadableStream<Uint8Array, unknown>(() => body, (cause) => cause)
@@ -164,16 +164,16 @@ const isWebBody = (body: unknown): body is Blob | FormData | URLSearchParams | A
 const isAsyncIterable = (body: unknown): body is AsyncIterable<Uint8Array> =>
   Predicate.hasProperty(body, Symbol.asyncIterator)
 
-// Streams older than node:stream's Readable, and what imitates them: `form-data`, for instance. NodeHttpServer pipes them.
+// Streams in the style of before node:stream's Readable, such as `form-data`. NodeHttpServer pipes them.
 const isPipeable = (body: unknown): body is NodeJS.ReadableStream =>
   Predicate.hasProperty(body, "pipe") && typeof body.pipe === "function" &&
   Predicate.hasProperty(body, "on") && typeof body.on === "function"
 
 const through = (body: NodeJS.ReadableStream): Readable =>
-  // the stream that is read fails with it, and ending that ends it
+  // the PassThrough fails with the body, and ending it ends the body
   pipeline(body, new PassThrough(), () => undefined)
 
-// Ending an iteration would wait for the next part, which may never come.
+// A generator's `return` would wait for the next part, which may never come.
 const iterable = <A>(begin: () => Parts<A>, failed: Failed): AsyncIterable<A> => ({
   [Symbol.asyncIterator]: () => {
     const parts = begin()
@@ -198,9 +198,9 @@ const sendStream = (
     const promised = exchange.start(head, length)
     if (typeof promised !== "number") return Effect.fail(promised)
     const writer = new ResponseWriter(exchange, promised, 0, process.nextTick)
-    // to HEAD the head is the whole answer: the stream is not even begun
+    // the answer to HEAD is complete: the stream is not run
     if (writer.swallows) return Effect.sync(() => exchange.finish())
-    // The client that has all it was room may leave, although the stream has not ended yet.
+    // A response is complete when it has the length that its head says, although the stream may not have ended yet.
     let filled = false
     const given = (): void => {
       if (writer.bytesGiven === promised) {
@@ -211,13 +211,13 @@ const sendStream = (
         exchange.mismatch(promised, writer.bytesGiven)
       }
     }
-    // A stream that is slow to begin, events for instance: its head goes ahead, so that the client knows it is there.
+    // The head of a stream that is slow to begin, such as events, is sent ahead, so that the client knows it is there.
     const ahead = setImmediate(() => {
       exchange.sendHead()
       exchange.flush()
       given()
     })
-    // a client that takes all of it at once never makes it wait
+    // a client that takes everything at once never makes the stream wait
     const budget = new LoopBudget()
     budget.renew()
     const afterOthers = Effect.async<void>((resume) => budget.continueLater(() => resume(Effect.void)))

@@ -1,5 +1,5 @@
 /**
- * Serves apps of @effect/platform by the engine: its server begins with the first app and stops with the last one.
+ * Serves apps of @effect/platform with the engine. The server starts with the layer, and stops with the last app.
  *
  * @since 0.2.0
  */
@@ -25,7 +25,7 @@ import * as ServedApp from "./ServedApp.js"
 import * as Upgrade from "./Upgrade.js"
 
 /**
- * The engine's services, each of which can be another.
+ * The engine's services, each of which can be replaced.
  *
  * @since 0.2.0
  * @category models
@@ -33,10 +33,10 @@ import * as Upgrade from "./Upgrade.js"
 export type Services = Listener | Server.Services
 
 /**
- * An HttpServer from the engine's services, each of which can be another. See {@link layerServices} for the usual ones.
+ * An HttpServer from the engine's services, each of which can be replaced. See {@link layerServices} for the default ones.
  *
- * Of several apps that are served, the latest that still is has the requests. When the last one ends, the server stops; an
- * app that is served after that has it listen again, and dies with the `ServeError` where its address was taken meanwhile.
+ * Where several apps are served, the latest one has the requests. When the last one ends, the server stops. An app that is served
+ * after that makes it listen again, and dies with the `ServeError` where the address is in use.
  *
  * @since 0.1.0
  * @category constructors
@@ -64,7 +64,7 @@ export const makeWith = (
       )
     }
     let running = yield* start()
-    // of those that have stopped before it
+    // the metrics of servers that have stopped before it
     let past = ServerMetrics.zero
     const upgrade = Upgrade.make(options.websocket)
 
@@ -72,7 +72,7 @@ export const makeWith = (
       address: platformAddress(running.server.address),
       serve: (app, middleware) =>
         Effect.gen(function*() {
-          // There is no channel for an error here, so that of an address which was taken meanwhile is a defect.
+          // `serve` has no error channel, so a failure to bind again is a defect
           if (running.dispatcher.stopped) {
             past = ServerMetrics.sum([past, yield* running.server.metrics])
             running = yield* Effect.orDie(start(running.server.address))
@@ -83,7 +83,7 @@ export const makeWith = (
           const served = yield* ServedApp.make(app, middleware, options, upgrade, Deferred.await(ending))
           const handler = (exchange: Exchange): void => new HandlerCall(exchange, served).run()
           dispatcher.serve(handler)
-          // What the app was built from is released after this, so no handler runs past it.
+          // The app's own resources are released after this, so no handler runs past them.
           yield* Effect.addFinalizer(() =>
             dispatcher.leave(handler)
               ? Effect.zipRight(Deferred.succeed(ending, undefined), endCalls(served.calls, timeouts))
@@ -101,7 +101,7 @@ export const makeWith = (
 const counted = new WeakMap<HttpServer.HttpServer, Effect.Effect<ServerMetrics.ServerMetrics>>()
 
 /**
- * What the server has counted until now, as plain data; zeros on another HttpServer.
+ * What the server has counted, as plain data; zeros on another HttpServer.
  *
  * @since 0.2.0
  * @category accessors
@@ -111,8 +111,8 @@ export const metrics: Effect.Effect<ServerMetrics.ServerMetrics, never, HttpServ
   (server) => counted.get(server) ?? Effect.succeed(ServerMetrics.zero)
 )
 
-// An app ends while another is served: its calls are given the server's time to end, then they are interrupted; what is left
-// of them then, hooks and finalizers, has the time of these and is left behind.
+// An app ends while another is served: its calls have the server's grace time, then they are interrupted. After that, hooks and
+// finalizers have their time, and then they are no longer waited for.
 const endCalls = (calls: RunningCalls, { grace, hooks, interrupt }: Timeouts): Effect.Effect<void> =>
   Effect.gen(function*() {
     const late = yield* Effect.sync(() => calls.interrupt()).pipe(
@@ -126,7 +126,7 @@ const endCalls = (calls: RunningCalls, { grace, hooks, interrupt }: Timeouts): E
     yield* Fiber.interrupt(late)
   })
 
-/** Milliseconds between looks at handlers that could not be interrupted: when one has ended, its hooks are left. */
+/** Milliseconds between two looks at handlers that could not be interrupted. */
 const lookAgain = 250
 
 const leaveBehind = (calls: RunningCalls): Effect.Effect<never> =>
@@ -138,7 +138,7 @@ const leaveBehind = (calls: RunningCalls): Effect.Effect<never> =>
   }).pipe(Effect.zipRight(Effect.sleep(lookAgain)), Effect.forever)
 
 /**
- * The platform's error, whose message says what is wrong. It has no stack: where it was made does not help an operator.
+ * The platform's error, with a message that says what is wrong. It has no stack, which would not help an operator.
  *
  * @since 0.2.0
  * @category errors

@@ -1,5 +1,5 @@
 /**
- * Handlers that are not to be interrupted: those of routes which say so, and those in an uninterruptible part.
+ * Handlers that must not be interrupted: those of uninterruptible routes, and those in an uninterruptible part.
  *
  * @since 0.2.0
  */
@@ -25,8 +25,7 @@ export const keepsRoute = (fiber: Fiber.RuntimeFiber<unknown, unknown> | undefin
 const lookAgain = 5
 
 /**
- * Calls back when the fiber has left its uninterruptible part. Effect tells nobody when it does, so it is looked at again and
- * again, until `isOver`.
+ * Calls back when the fiber has left its uninterruptible part. Effect has no event for that, so the fiber is polled until `isOver`.
  *
  * @since 0.2.0
  */

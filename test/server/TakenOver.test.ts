@@ -13,7 +13,7 @@ import { Duplex } from "node:stream"
 import { type App, listen, server } from "tsgi"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import { ResponseError } from "../../src/exchange/ServerError.js"
-import { takenOf } from "../../src/node/takenOf.js"
+import { bytesTaken } from "../../src/node/bytesTaken.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { get, named, serve } from "./fixture.js"
 
@@ -137,14 +137,14 @@ it("within a large write, what the kernel takes is counted", async () => {
   const [peer] = await accepted.first(1)
   client.write(new Uint8Array(20_000_000))
   client.write("behind it")
-  const before = takenOf(client)
+  const before = bytesTaken(client)
   assert.isAbove(before, 0)
   assert.isBelow(before, 20_000_000)
   let within = 0
   peer.resume()
-  while (takenOf(client) < 20_000_009) {
+  while (bytesTaken(client) < 20_000_009) {
     await turns(1)
-    if (client.writableLength > 20_000_000 && takenOf(client) > before) within = takenOf(client)
+    if (client.writableLength > 20_000_000 && bytesTaken(client) > before) within = bytesTaken(client)
   }
   assert.isAbove(within, before)
   client.destroy()

@@ -1,5 +1,5 @@
 /**
- * How far the kernel has come with what a stream was given.
+ * How much of what was written to a stream the kernel has taken.
  *
  * @since 0.2.0
  */
@@ -7,13 +7,13 @@ import type { Duplex } from "node:stream"
 import { bufferedOf, queuedOf } from "./internal.js"
 
 /**
- * Bytes of a socket's writes that the kernel has, also within a large one, of which it takes a part at a time. Of a stream
- * that is no socket it is a number that rises with what is taken.
+ * Bytes that the kernel has taken of a socket's writes, also within a large one, of which it takes a part at a time. For a stream
+ * that is no socket, a number that grows as bytes are taken.
  *
  * @since 0.2.0
  * @category accessors
  */
-export const takenOf = (stream: Duplex): number => {
+export const bytesTaken = (stream: Duplex): number => {
   const { writableLength } = stream
   if (!("bytesWritten" in stream) || typeof stream.bytesWritten !== "number") return -writableLength
   const buffered = bufferedOf(stream)

@@ -1,6 +1,5 @@
 /**
- * What handlers and middleware may ask of the request that they run for. On another HttpServer each has an answer too, which
- * is that there is none.
+ * Facts about the request that a handler or middleware runs for. On another HttpServer each of them is empty.
  *
  * @since 0.2.0
  */
@@ -28,8 +27,8 @@ export const rawHeaders: Effect.Effect<
 })
 
 /**
- * The fields that came behind a chunked body (RFC 9110, 6.5), in the order, case and number they came. Empty until the body
- * was read to its end, for a request that has none, and on another HttpServer.
+ * The trailer fields of a chunked body (RFC 9110, 6.5), in the order, case and number they came. Empty until the body was read to
+ * its end, for a request without trailers, and on another HttpServer.
  *
  * @since 0.1.0
  * @category accessors
@@ -44,8 +43,7 @@ export const trailers: Effect.Effect<
 )
 
 /**
- * What the connection's TLS session agreed on, the client's certificate included; none without TLS, and on another
- * HttpServer.
+ * What the connection's TLS session agreed on, with the client's certificate; none without TLS, and on another HttpServer.
  *
  * @since 0.1.0
  * @category accessors
@@ -68,7 +66,7 @@ export const proxy: Effect.Effect<Option.Option<ProxyHeader>, never, HttpServerR
 )
 
 /**
- * Waits until the server begins to stop: for event streams and WebSockets, to say goodbye. Never on another HttpServer.
+ * Waits until the server begins to stop, for event streams and WebSockets that say goodbye. Never ends on another HttpServer.
  *
  * @since 0.1.0
  * @category accessors
@@ -79,8 +77,7 @@ export const stopping: Effect.Effect<void, never, HttpServerRequest.HttpServerRe
 )
 
 /**
- * Lets a handler run to its end although its client has left. It is still interrupted when the server's grace time is
- * over.
+ * Lets a handler run to its end, also when its client has left. It is still interrupted when the server's grace time is over.
  *
  * @since 0.1.0
  * @category combinators

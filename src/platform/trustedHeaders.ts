@@ -1,8 +1,8 @@
 /**
- * Request fields from which the platform draws facts, with the facts in them.
+ * Corrects the request fields that the platform trusts.
  *
  * `HttpServerRequest.toURL`, and with it the request's span, takes the scheme from X-Forwarded-Proto and the host from Host;
- * `HttpMiddleware.xForwardedHeaders` takes host and address from the other two. Anybody can send these.
+ * `HttpMiddleware.xForwardedHeaders` takes host and address from the other two. Any client can send these.
  *
  * @since 0.2.0
  */
@@ -10,38 +10,38 @@ import * as Headers from "@effect/platform/Headers"
 import type { Exchange } from "../exchange/Exchange.js"
 
 /**
- * X-Forwarded-Proto says what the scheme is, or is not there. With the option `forwarded` the others say what is believed,
- * or are not there, either. What has come stays in `rawHeaders`.
+ * Makes X-Forwarded-Proto say the scheme, or removes it. With the option `forwarded`, makes the other fields say what is believed,
+ * or removes them. `rawHeaders` has the fields as they came.
  *
  * @since 0.2.0
  */
-export const makeTruthful = (headers: Record<string, string>, { config, forwarded, scheme }: Exchange): void => {
+export const applyTrusted = (headers: Record<string, string>, { config, forwarded, scheme }: Exchange): void => {
   if (config.forwarded !== false) {
     const host = forwarded?.server?.host
     put(headers, "x-forwarded-for", forwarded?.clientTold === true ? hostOf(forwarded) : undefined)
     put(headers, "x-forwarded-host", host)
     if (host !== undefined) headers.host = host
   }
-  if (scheme === "https") saySecure(headers)
+  if (scheme === "https") setSecure(headers)
   else if (headers[proto] !== undefined && headers[proto] !== "http") delete headers[proto]
 }
 
 /**
- * Headers that took the place of a request's: they say the same scheme, unless they have one of their own.
+ * Headers that replace a request's, with the request's scheme unless they have one.
  *
  * @since 0.2.0
  */
 export const withScheme = (headers: Headers.Headers, scheme: Exchange["scheme"]): Headers.Headers => {
   if (scheme !== "https" || Headers.has(headers, proto)) return headers
   const copy = Headers.fromInput(headers)
-  saySecure(copy)
+  setSecure(copy)
   return copy
 }
 
 const proto = "x-forwarded-proto"
 
-// Nobody sent it, so it is not counted where there was none: `toURL` finds it all the same.
-const saySecure = (headers: object): void => {
+// Not enumerable, because it did not come with the request. `toURL` finds it all the same.
+const setSecure = (headers: object): void => {
   Object.defineProperty(headers, proto, { value: "https", writable: true, configurable: true })
 }
 

@@ -1,0 +1,56 @@
+/**
+ * Finds out whether the peer of a WebSocket is still there: one that has lost its network looks like one that is silent.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import type { Duplex } from "node:stream"
+import type { WebSocket } from "ws"
+import { bytesTaken } from "../node/bytesTaken.js"
+
+/**
+ * Pings a peer that was silent for `idle` milliseconds, and cuts the connection when the peer stays silent for as long again. A
+ * peer does not count as silent while it takes what was sent before the ping, or while it is not read, unless it is not read
+ * because it takes nothing. Runs until it is interrupted.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const watch = (socket: WebSocket, stream: Duplex, idle: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    let heard = false
+    let ping: "No" | "Queued" | "Sent" = "No"
+    let taken = bytesTaken(stream)
+    stream.on("data", () => {
+      heard = true
+    })
+    const send = (): void => {
+      ping = "Queued"
+      socket.ping(undefined, undefined, () => {
+        if (ping === "Queued") ping = "Sent"
+      })
+    }
+    const judge = (): void => {
+      if (socket.readyState !== socket.OPEN) return
+      const before = taken
+      taken = bytesTaken(stream)
+      const stuck = stream.writableLength > 0 && taken === before
+      // a peer that is not read cannot answer
+      if (heard || (ping !== "No" && stream.isPaused() && !stuck)) {
+        heard = false
+        ping = "No"
+      } else if (ping === "No") send()
+      else if (ping === "Sent" || stuck) socket.terminate()
+    }
+    return Effect.sleep(idle).pipe(
+      Effect.zipRight(reading),
+      Effect.zipRight(Effect.sync(judge)),
+      Effect.forever
+    )
+  })
+
+// What came while the event loop was blocked came in time. At the second immediate all reads of a whole turn are over, wherever in
+// a turn this begins.
+const reading = Effect.async<void>((resume) => {
+  setImmediate(() => setImmediate(() => resume(Effect.void)))
+})
