@@ -1,5 +1,5 @@
 /**
- * What a WSGI application is made of: PEP 3333 in TypeScript.
+ * The types of a WSGI application: PEP 3333 in TypeScript.
  *
  * @since 0.1.0
  */
@@ -29,9 +29,9 @@ export type App = (env: Environ, startResponse: StartResponse) => AppBody | Prom
 export type StartResponse = (status: string, headers: HeaderPairs, errorInfo?: unknown) => Write
 
 /**
- * Sends a part of the body ahead of what the application returns; an empty one sends the head now. The promise is kept when
- * there is room for more, and others have had their turn. It rejects with a `WriteError` when the response goes nowhere any
- * more: the client has left, the server stops, or the response is complete. One that nobody looks at is no unhandled rejection.
+ * Sends a part of the body ahead of what the application returns; an empty one sends the head now. The promise resolves when there
+ * is room for more, and other connections have been served. It rejects with a `WriteError` when the response can no longer be sent:
+ * the client has left, the server stops, or the response is complete. A rejection that is not handled is ignored.
  *
  * @since 0.1.0
  * @category models
@@ -39,9 +39,9 @@ export type StartResponse = (status: string, headers: HeaderPairs, errorInfo?: u
 export type Write = (part: string | Uint8Array) => Promise<void>
 
 /**
- * Text is encoded as UTF-8. Text, bytes and arrays have a length, which becomes Content-Length where the application
- * gives none; other iterables are sent chunked. A text is one part, not a sequence of characters. Bytes are not copied:
- * an array that was given must not be written to again, for it may be sent a little later, with those behind it.
+ * Text is encoded as UTF-8. Text, bytes and arrays have a length, which becomes Content-Length where the application gives none;
+ * other iterables are sent chunked. A text is one part, not a sequence of characters. Bytes are not copied, and may be sent a little
+ * later: do not write to them again.
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * A `Request` whose body can be read whole only so far: the standard's has no bound.
+ * A `Request` with a bound on reading its body whole, which the standard's does not have.
  *
  * @since 0.2.0
  */
@@ -26,7 +26,7 @@ type Make = (limits: WholeLimits, input: string | Request, init?: RequestInit) =
 
 /**
  * Makes a request whose `text`, `json`, `arrayBuffer`, `bytes`, `blob` and `formData` reject with a `BodyError`
- * (`TooLarge`, 413) for a body that is longer than the limits let through; so do those of its clones. Its `body` has no bound.
+ * (`TooLarge`, 413) for a body that is longer than the limits allow; so do those of its clones. Its `body` has no bound.
  *
  * @since 0.2.0
  * @category constructors
@@ -35,7 +35,7 @@ export const boundedRequest: Make = (limits, input, init) => (make ??= construct
 
 let make: Make | undefined
 
-// when the first is needed: Node loads its fetch when somebody names it, and that takes a while
+// made when the first is needed: to name `Request` makes Node load its fetch, which takes a while
 const constructor = (): Make => {
   const Standard: new(input: string | Request, init: RequestInit | undefined) => WithMethods = Request
   class BoundedRequest extends Standard {
@@ -78,7 +78,7 @@ const constructor = (): Make => {
       return new BoundedRequest(this.#limits, super.clone(), undefined)
     }
 
-    // What cannot be read, or is empty, the standard knows how to say.
+    // A body that cannot be read, or is empty, is left to the standard's method.
     get #readable(): boolean {
       return this.body !== null && !this.bodyUsed && !this.body.locked
     }
@@ -90,7 +90,7 @@ const constructor = (): Make => {
     async #read(reading: Reading): Promise<Buffer> {
       const { lift, most } = boundOf(reading, this.#limits)
       const { body, headers } = this
-      // beside a transfer coding a length does not count (RFC 9112, 6.3)
+      // a transfer coding overrides Content-Length (RFC 9112, 6.3)
       if (!headers.has("Transfer-Encoding") && Number(headers.get("Content-Length")) > most) {
         throw tooLargeWhole(most, lift)
       }
@@ -111,7 +111,7 @@ const constructor = (): Make => {
   return (limits, input, init) => new BoundedRequest(limits, input, init)
 }
 
-// Of a long one, a part in a tick: others are to have theirs.
+// Parses a long form one part in a tick, so that other requests are served.
 const formOf = async (text: string): Promise<FormData> => {
   const form = new FormData()
   let first = true
@@ -123,10 +123,10 @@ const formOf = async (text: string): Promise<FormData> => {
   return form
 }
 
-// the byte order mark goes, as the standard has it
+// drops the byte order mark, as the standard does
 const decoder = new TextDecoder()
 
-// a buffer of its own: that of a Buffer may be a pool's
+// copies, because a Buffer may be a part of a pool
 const copyOf = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
   const copy = new Uint8Array(new ArrayBuffer(bytes.length))
   copy.set(bytes)

@@ -1,7 +1,6 @@
 /**
- * One call of a WSGI application: from its exchange to its environ, and from what it returns to the response.
- *
- * There is no protocol here: the exchange decides what is sent, and when.
+ * One call of a WSGI application: makes the environ of an exchange, and the response of what the application returns. The exchange
+ * decides what is sent, and when.
  *
  * @since 0.1.0
  */
@@ -41,10 +40,10 @@ export interface Gateway extends EnvironSettings {
  */
 export const call = (gateway: Gateway) => (exchange: Exchange): void => new Call(exchange, gateway).run()
 
-/** How far the hooks of the environ are on their way to the exchange. */
+/** Whether the exchange has the hooks of the environ. */
 const enum Hooks {
   Untouched,
-  /** The exchange asks for them when it is over. */
+  /** The exchange has one hook, which adds the others when the exchange is over. */
   Prepared,
   Given
 }
@@ -54,7 +53,7 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
   readonly posthooks: PostHooks
   head: HeadDraft | undefined = undefined
   private readonly env: Environ
-  // only where the body comes in parts
+  // made where the body comes in parts
   private sender: BodySender | undefined = undefined
   private controller: AbortController | undefined = undefined
   private hooks = Hooks.Untouched
@@ -84,7 +83,7 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
   }
 
   // ---------------------------------------------------------------------------------------------------------------
-  // what the environ has of the call
+  // for the environ
 
   readonly interim = (status: number, headers: HeaderPairs = []): void =>
     throwInvalid(this.exchange.interim(status, headers))
@@ -95,7 +94,7 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
     const controller = this.controller ??= new AbortController()
     if (this.exchange.aborted !== undefined) controller.abort(abortError(this.exchange.aborted))
     else this.runsOn()
-    // an application that has taken the connection over is told when to give it up
+    // tells an application that has taken the connection over when to close it
     this.exchange.onGoodbye(() => controller.abort(abortError("Stopped")))
     return controller.signal
   }
@@ -163,7 +162,7 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
     this.sender?.drop()
     this.endWith(
       () => {
-        // a socket that was taken over no longer belongs to the application
+        // an application that has taken the connection over ends here, and not when the socket closes
         if (this.exchange.detached) this.exchange.ended()
         this.exchange.fail(error)
       },
@@ -171,7 +170,7 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
     )
   }
 
-  // The client need not wait for what is let go, but the hooks do.
+  // The hooks wait for what is let go. The client does not.
   endWith(answer: () => void, closing: Promise<void> | undefined): void {
     if (closing === undefined) {
       this.settled()
@@ -192,20 +191,20 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
     }
   }
 
-  // A function cannot be stopped from outside: it is told, and the connection waits a while for it to end.
+  // A function cannot be stopped from outside: its signal is aborted, and the connection waits a while for it to end.
   private interrupt(reason: AbortReason, ended: () => void): void {
     this.prepareHooks()
     this.onSettled = ended
     this.controller?.abort(abortError(reason))
     void this.sender?.letGo()
-    // an application that has taken the connection over has ended when that is closed
+    // an application that has taken the connection over ends when the socket closes
     const socket = this.input.socket
     if (socket === undefined) return
     if (socket.destroyed) this.settled()
     else socket.once("close", () => this.settled())
   }
 
-  // The application has ended, or what it still does no longer concerns the exchange.
+  // The application has ended, as far as the exchange is concerned.
   settled(): void {
     this.sender?.stopTimers()
     this.prepareHooks()
@@ -224,7 +223,7 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
     else this.prepareHooks()
   }
 
-  // The list is read when the exchange is over, because the application may have replaced it.
+  // The list is read when the exchange is over, because the application may replace it until then.
   private prepareHooks(): void {
     if (this.hooks !== Hooks.Untouched) return
     const list = this.env["eventlet.posthooks"]

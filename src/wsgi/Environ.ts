@@ -1,5 +1,5 @@
 /**
- * The environ: what an application is told of its request, under WSGI's names (PEP 3333) and eventlet's.
+ * The environ: the facts of a request, under WSGI's names (PEP 3333) and eventlet's.
  *
  * @since 0.1.0
  */
@@ -10,8 +10,8 @@ import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
 /**
- * An application may set any key; nothing it writes here disturbs the server. The compiler knows those of the request, and
- * takes all that have a dot: others are for `Reflect`.
+ * An application may set any key; nothing that it writes here disturbs the server. The type has the keys of the request, and any key
+ * with a dot; others can be set by `Reflect`.
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +36,7 @@ export interface Environ {
   /** Where the connection was accepted; `unix` and an empty port on unix sockets. With `forwarded`: where the client went. */
   SERVER_NAME: string
   SERVER_PORT: string
-  /** The peer; `unix` and an empty port on unix sockets. With `forwarded`: the client, its port empty where it was not told. */
+  /** The peer; `unix` and an empty port on unix sockets. With `forwarded`: the client, whose port is empty where it is unknown. */
   REMOTE_ADDR: string
   REMOTE_PORT: string
   /** `on` when the client speaks TLS, as far as that is known; absent otherwise. */
@@ -55,13 +55,13 @@ export interface Environ {
   "eventlet.input": Input
   /**
    * Hooks to run after the exchange: functions of the environ, or `[hook, args?, kwargs?, { detached }?]`, which are called
-   * `hook(env, ...args, kwargs)`. Another list may take its place.
+   * `hook(env, ...args, kwargs)`. The list may be replaced.
    */
   get "eventlet.posthooks"(): PostHooks
   set "eventlet.posthooks"(hooks: Array<PostHookEntry | PostHookTuple>)
   /** Bytes to gather before they are sent, for this response; read when the application has returned. */
   "eventlet.minimum_write_chunk_size"?: number
-  /** After `getSocket`: nothing is lost when the server closes this connection to stop. */
+  /** After `getSocket`: says that the connection is idle, so that a server that stops may close it. */
   "eventlet.set_idle": () => void
   /**
    * Sends an interim response, any 1xx but 101, with its own fields; does nothing once the final response has begun, or
@@ -70,20 +70,20 @@ export interface Environ {
   "tsgi.interim": (status: number, headers?: HeaderPairs) => void
   /** How the exchange ended; set before the post hooks run. */
   "tsgi.outcome"?: Outcome
-  /** Aborted when the client is gone or the server stops. Made when first asked for, so copies of environ lack it. */
+  /** Aborted when the client is gone or the server stops. Made when it is first read, so copies of the environ lack it. */
   "tsgi.signal": AbortSignal
-  /** What the TLS session agreed on, the client's certificate included; absent without TLS. */
+  /** What the TLS session agreed on, with the client's certificate; absent without TLS. */
   "tsgi.tls"?: Transport["tls"]
   /**
-   * The PROXY header that the connection began with: source and destination, and what version 2 adds; absent where the
-   * listener's option `proxy` is.
+   * The PROXY header that the connection began with: source and destination, and what version 2 adds; absent without the listener's
+   * option `proxy`.
    *
    * @since 0.2.0
    */
   "tsgi.proxy"?: Transport["proxy"]
   /** A field of the request: its name in capitals, `-` as `_`; absent where it did not come. */
   [header: `HTTP_${string}`]: string | undefined
-  /** What the application, or the option `environ`, adds: under names with a dot (PEP 3333). */
+  /** What the application, or the option `environ`, adds, under names with a dot (PEP 3333). */
   [key: `${string}.${string}`]: unknown
 }
 
@@ -108,7 +108,7 @@ export type PostHookEntry =
   | readonly [hook: PostHook, args?: readonly [] | undefined, kwargs?: undefined, options?: PostHookOptions | undefined]
 
 /**
- * What is in the list, whatever the arguments of the hooks are: called `hook(env, ...args, kwargs)`.
+ * A post hook with any arguments, as it is in the list: called `hook(env, ...args, kwargs)`.
  *
  * @since 0.2.0
  * @category models
@@ -121,7 +121,7 @@ export type PostHookTuple = readonly [
 ]
 
 /**
- * The list under `eventlet.posthooks`. `push` holds the arguments against the hook.
+ * The list under `eventlet.posthooks`. `push` checks the types of the arguments against the hook.
  *
  * @since 0.2.0
  * @category models

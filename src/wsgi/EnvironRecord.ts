@@ -15,7 +15,7 @@ import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
 /**
- * What an environ has of its call.
+ * What an environ needs of its call.
  *
  * @since 0.1.0
  * @category models
@@ -45,8 +45,8 @@ export interface EnvironSettings {
 const version: readonly [1, 0] = [1, 0]
 
 /**
- * A class, because its instances share one shape. Only the signal is an accessor of the prototype: making an
- * AbortSignal costs more than reading the request, and few applications ask for it.
+ * A class, because its instances share one shape. Only the signal is an accessor of the prototype: an AbortSignal is dear to make,
+ * and few applications need it.
  *
  * @since 0.1.0
  * @category constructors
@@ -131,12 +131,12 @@ export class EnvironRecord implements Environ {
     if (proxy !== undefined) this["tsgi.proxy"] = proxy
     const { keys, values } = view
     for (let i = 0; i < keys.length; i++) this[keys[i]] = values[i]
-    // a length does not count beside a transfer coding (RFC 9112, 6.3), where the parser was told to let both pass
+    // a transfer coding overrides Content-Length (RFC 9112, 6.3), where the parser accepts both
     if (this.HTTP_TRANSFER_ENCODING !== undefined) delete this.CONTENT_LENGTH
     if (forwarded !== undefined) this.forward(forwarded)
   }
 
-  // what trusted proxies say stands for what the connection says
+  // What trusted proxies say replaces the connection's own facts.
   private forward({ client, server }: Forwarded): void {
     if (client._tag === "Tcp") {
       this.REMOTE_ADDR = client.host
@@ -158,8 +158,8 @@ export class EnvironRecord implements Environ {
 }
 
 /**
- * The fields of a request as environ has them. A connection keeps that of its last request, because most clients send the
- * same fields again and again, and nearly all the same names.
+ * The fields of a request under the environ's keys. A connection keeps the view of its last request, because most clients repeat
+ * their fields, and nearly all repeat the names.
  *
  * @since 0.1.0
  * @category models
@@ -174,8 +174,8 @@ export class FieldView {
     const count = fields.length / 2
     const named = last !== undefined && last.plain && last.hasNames(fields)
     this.keys = named ? last.keys : []
-    // a few keys are found faster by looking at each
-    const places = count > 16 && !named ? new Map<string, number>() : undefined
+    // a linear search is faster for a few keys
+    const indices = count > 16 && !named ? new Map<string, number>() : undefined
     for (let i = 0; i < count; i++) {
       const value = fields[2 * i + 1]
       if (named) {
@@ -184,23 +184,23 @@ export class FieldView {
       }
       const key = environKey(fields[2 * i])
       if (key === "") continue
-      const place = places === undefined ? this.keys.indexOf(key) : places.get(key) ?? -1
-      places?.set(key, place < 0 ? this.keys.length : place)
-      this.add(key, value, place)
+      const index = indices === undefined ? this.keys.indexOf(key) : indices.get(key) ?? -1
+      indices?.set(key, index < 0 ? this.keys.length : index)
+      this.add(key, value, index)
     }
     this.plain = this.keys.length === count
   }
 
-  /** For `headers_raw`, in order: made for each request, because its application may write to them. */
+  /** For `headers_raw`, in order. Made for each request, because the application may write to them. */
   pairs(): ReadonlyArray<readonly [name: string, value: string]> {
     const { fields } = this
-    // with its length at once: an array that grows takes several times as much
+    // allocated at its length: an array that grows takes several times as much memory
     const pairs = new Array<readonly [string, string]>(fields.length / 2)
     for (let i = 0; i < pairs.length; i++) pairs[i] = [fields[2 * i], fields[2 * i + 1]]
     return pairs
   }
 
-  // A name that is repeated in its place is the same string.
+  // The parser gives the same string for a name that is repeated at the same index.
   private hasNames(fields: Fields): boolean {
     const names = this.fields
     if (names.length !== fields.length) return false
@@ -208,20 +208,20 @@ export class FieldView {
     return true
   }
 
-  private add(key: string, value: string, place: number): void {
-    if (place < 0) {
+  private add(key: string, value: string, index: number): void {
+    if (index < 0) {
       this.keys.push(key)
       this.values.push(valueOf(key, value))
-    } else if (key !== "CONTENT_LENGTH") this.values[place] += (key === "HTTP_COOKIE" ? "; " : ", ") + value
+    } else if (key !== "CONTENT_LENGTH") this.values[index] += (key === "HTTP_COOKIE" ? "; " : ", ") + value
   }
 }
 
-// lengths repeated are equal, or the request would not be here (RFC 9112, 6.3)
+// the parser refuses repeated lengths that differ (RFC 9112, 6.3)
 const valueOf = (key: string, value: string): string =>
   key === "CONTENT_LENGTH" && value.includes(",") ? value.split(",")[0].trim() : value
 
-// Names with an underscore are dropped: `X_Real_IP` would arrive under the same key as `X-Real-IP`, and a proxy that
-// cleans one lets the other through.
+// Names with an underscore are dropped: `X_Real_IP` would have the same key as `X-Real-IP`, and get past a proxy that only removes
+// the latter.
 const environKey = (name: string): string => {
   const known = knownKeys.get(name)
   if (known !== undefined) return known

@@ -16,7 +16,7 @@ const newline = 10
 const empty = Buffer.alloc(0)
 
 /**
- * What of a body may be read whole, and what parsed, in bytes.
+ * The bounds on reading a body whole, and on parsing it, in bytes.
  *
  * @since 0.2.0
  * @category models
@@ -51,7 +51,7 @@ export interface InputSource {
  */
 export class Input implements AsyncIterable<Buffer> {
   #rest: Buffer = empty
-  #turn: Promise<unknown> | undefined = undefined
+  #lastRead: Promise<unknown> | undefined = undefined
   readonly #exchange: InputSource
   #socket: Duplex | undefined = undefined
 
@@ -59,33 +59,33 @@ export class Input implements AsyncIterable<Buffer> {
     this.#exchange = exchange
   }
 
-  /** What a read without a size may take. */
+  /** The bounds on reads without a size. */
   get limits(): WholeLimits {
     return this.#exchange.config.limits
   }
 
-  /** Where the connection went, when `getSocket` has given it away. */
+  /** The socket that `getSocket` has given away. */
   get socket(): Duplex | undefined {
     return this.#socket
   }
 
   /**
-   * `size` bytes, fewer only at the end of the body; without `size`, all that is left, in memory: no more than
-   * `limits.wholeBody`, or it rejects with `TooLarge`, and what has come can still be read in parts. The first read, also one
-   * of 0 bytes, sends the 100 that the client waits for.
+   * `size` bytes, fewer only at the end of the body. Without `size`, all that is left, in memory; with more than
+   * `limits.wholeBody` bytes it rejects with `TooLarge`, and the body can still be read in parts. The first read, also one of 0
+   * bytes, sends the 100 that the client waits for.
    */
   read(size?: number): Promise<Buffer> {
     return this.#inTurn(() => this.#gather(most(size), false))
   }
 
-  /** Up to and with the next newline; at most `size` bytes, or else `limits.wholeBody`; empty at the end. */
+  /** A line with its newline, or at most `size` bytes of it (default `limits.wholeBody`); empty at the end. */
   readline(size?: number): Promise<Buffer> {
     return this.#inTurn(() => this.#gather(most(size), true))
   }
 
   /**
-   * Lines until there are no more, or `hint` bytes have been read. Without `hint` no more than `limits.wholeBody` bytes, and
-   * `limits.parsedBody` lines, of which each costs more than its bytes; then it rejects with `TooLarge`.
+   * Lines until there are no more, or `hint` bytes have been read. Without `hint` it rejects with `TooLarge` for more than
+   * `limits.wholeBody` bytes, or more than `limits.parsedBody` lines, because each line takes more memory than its bytes.
    */
   readlines(hint?: number): Promise<Array<Buffer>> {
     const enough = hint === undefined || hint <= 0 ? Infinity : hint
@@ -119,7 +119,7 @@ export class Input implements AsyncIterable<Buffer> {
     return iterator
   }
 
-  /** What came behind a chunked body, once the end was read (RFC 9112, 7.1.2). */
+  /** The trailer fields of a chunked body, once its end was read (RFC 9112, 7.1.2). */
   get trailers(): ReadonlyArray<readonly [name: string, value: string]> {
     const fields = this.#exchange.body.trailers
     return Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i], fields[2 * i + 1]] as const)
@@ -134,17 +134,17 @@ export class Input implements AsyncIterable<Buffer> {
   }
 
   /**
-   * Sends a 100 now, with the fields set last; any number of times. It pays the one owed to a client that waits. Does
-   * nothing once the response has begun, or for an HTTP/1.0 client.
+   * Sends a 100 now, with the fields set last; any number of times. It counts as the one that a client waits for. Does nothing once
+   * the response has begun, or for an HTTP/1.0 client.
    */
   sendHundredContinueResponse(): void {
     throwInvalid(this.#exchange.sendContinue())
   }
 
   /**
-   * Takes the connection over, for another protocol: the socket, with what was received beyond the head. The server
-   * writes nothing more and ignores what the application returns; the exchange ends when the socket closes, which the server
-   * does when its peer takes nothing of what waits for `timeouts.write`. Wait for `drain` when `write` returns `false`.
+   * Takes the connection over, for another protocol. The socket begins with the bytes received beyond the head. The server writes
+   * nothing more and ignores what the application returns. The exchange ends when the socket closes; the server closes it when its
+   * peer takes none of what waits for `timeouts.write`. Wait for `drain` when `write` returns `false`.
    */
   getSocket(): Duplex {
     const taken = this.#exchange.takeOver()
@@ -157,21 +157,21 @@ export class Input implements AsyncIterable<Buffer> {
     return taken.stream
   }
 
-  // What is there is read at once: an `async` function for each piece would cost more than reading it. Only a read that
-  // waits for bytes holds the turn.
+  // Bytes that are there are read at once: an `async` function for each piece would cost more than reading it. Only a read that
+  // waits for bytes makes the next one wait.
   #inTurn<A>(read: () => A | Promise<A>): Promise<A> {
     try {
-      const result = this.#turn === undefined ? read() : this.#turn.then(read, read)
+      const result = this.#lastRead === undefined ? read() : this.#lastRead.then(read, read)
       if (!(result instanceof Promise)) return Promise.resolve(result)
       const settled = (): void => {
-        if (this.#turn === result) this.#turn = undefined
+        if (this.#lastRead === result) this.#lastRead = undefined
       }
-      this.#turn = result
+      this.#lastRead = result
       result.then(settled, settled)
       return result
     } catch (error) {
       const refused = Promise.reject(error instanceof Error ? error : new Error(String(error)))
-      // who asks for it later still gets it; until then it is nobody's fault that bytes were there already
+      // a caller may handle the rejection later, as it could if the bytes came later
       refused.catch(() => undefined)
       return refused
     }
@@ -209,7 +209,7 @@ export class Input implements AsyncIterable<Buffer> {
     return more()
   }
 
-  // What is left of a length that was declared can be too much before a byte of it is asked for.
+  // Refuses a declared length that is too much, before any of the body is read.
   #judgeLength(most: number): void {
     const { body, bodyLength } = this.#exchange
     if (bodyLength === undefined || bodyLength - body.bytes + this.#rest.length <= most) return
@@ -248,7 +248,7 @@ const tooManyLines = (most: number): BodyError =>
   new BodyError({
     reason: "TooLarge",
     status: 413,
-    description: `the body has more than the ${most} lines that are read at once; limits.parsedBody lifts the bound`
+    description: `the body has more than ${most} lines, the most that are read at once; raise limits.parsedBody, or give a hint`
   })
 
 const most = (size: number | undefined): number => {
@@ -260,7 +260,8 @@ const most = (size: number | undefined): number => {
 }
 
 /**
- * Throws what the application can mend; too late, or too old a client, is silence, as in eventlet.
+ * Throws for an invalid field or status. An interim response that comes too late, or for an HTTP/1.0 client, is silently ignored, as
+ * in eventlet.
  *
  * @since 0.1.0
  */

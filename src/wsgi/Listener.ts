@@ -25,9 +25,9 @@ export interface TlsListener extends Listener {
   /** Takes a new certificate and key for connections from here on, without a restart. */
   readonly reload: (options: TlsCredentials) => void
   /**
-   * Seals and opens session tickets with these 48 bytes from here on. Servers that share them, in several processes or on
-   * several machines, resume each other's sessions; who changes them now and then keeps old sessions from being opened by
-   * whoever gets at the keys. Throws an `OptionError` for what are no 48 bytes.
+   * Encrypts and decrypts session tickets with these 48 bytes from here on. Servers that share them, in several processes or on
+   * several machines, resume each other's sessions. Change them now and then: stolen keys decrypt the sessions that were made with
+   * them. Throws an `OptionError` for anything but 48 bytes.
    *
    * @since 0.2.0
    */

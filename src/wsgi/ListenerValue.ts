@@ -1,5 +1,5 @@
 /**
- * What listeners of the facade are to the engine.
+ * The facade's listeners, as listeners of the engine.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import type * as Engine from "../server/Listener.js"
 import type { Listener, TlsListener } from "./Listener.js"
 
 /**
- * The engine's listener that a facade's is: one made here, or another that can be bound, such as the one in memory.
+ * The engine's listener for one of the facade: one made here, or another that can be bound, such as the one in memory.
  *
  * @since 0.1.0
  * @category conversions
@@ -26,9 +26,9 @@ export const toEngine = (listener: Listener): Context.Tag.Service<Engine.Listene
   return listener instanceof ListenerValue ? listener : adopted(listener)
 }
 
-// A listener that was not made here, such as the one in memory, was made with the Effect that is installed, and the facade has
-// its own. What the two share works whatever their versions are; Effect's warning of it is for nobody, as nobody can mend it.
-// A failure becomes the facade's, so that its users know the class.
+// A listener that was not made here, such as the one in memory, uses the Effect that is installed, while the facade has its own. What
+// the two share works with any two versions, so Effect's warning about that is switched off. A failure becomes an instance of the
+// facade's class.
 const adopted = (listener: Bindable): Bindable => {
   const unwarned = Effect.provide(Layer.setVersionMismatchErrorLogLevel(Option.none()))
   return {
@@ -47,7 +47,7 @@ const isBindable = (listener: Listener): listener is Bindable =>
   Predicate.hasProperty(listener, "bind") && Predicate.isFunction(listener.bind)
 
 /**
- * What `listen` makes.
+ * The listener that `listen` returns.
  *
  * @since 0.1.0
  * @category models
@@ -62,7 +62,7 @@ export class ListenerValue implements Bindable {
 }
 
 /**
- * What `wrapTls` makes.
+ * The listener that `wrapTls` returns.
  *
  * @since 0.1.0
  * @category models
@@ -82,7 +82,7 @@ export class TlsListenerValue extends ListenerValue implements TlsListener {
 }
 
 /**
- * For a value that is given as a listener and is no listener.
+ * The error for a value that is no listener.
  *
  * @since 0.1.0
  * @category errors

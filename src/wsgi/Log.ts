@@ -1,5 +1,5 @@
 /**
- * Where the lines of a server's log go.
+ * The targets of a server's log.
  *
  * @since 0.1.0
  */
@@ -9,8 +9,8 @@ import type { Option } from "../server/checkOptions.js"
 import { catchRejection } from "../server/catchRejection.js"
 
 /**
- * A place for lines: a logger, something with `write`, a function, a file's path, or a descriptor. Lines given to `write`
- * end in a newline.
+ * A target for lines: a logger, an object with `write`, a function, a file's path, or a descriptor. Lines given to `write` end in a
+ * newline.
  *
  * @since 0.1.0
  * @category models
@@ -28,16 +28,16 @@ export type LogTarget =
  */
 export interface LogSink {
   readonly info: (line: string) => void
-  /** Absent where lines for the developer are not wanted. */
+  /** Absent where debug lines are not logged. */
   readonly debug: ((line: string) => void) | undefined
-  /** Opens the file of that name anew; where it is no file, does nothing. */
+  /** Opens the file of that name anew; does nothing for other targets. */
   readonly reopen: () => void
   /** Writes out what is still held. */
   readonly close: () => Promise<void>
 }
 
 /**
- * What an option that takes a {@link LogTarget} accepts.
+ * The kind of option that takes a {@link LogTarget}.
  *
  * @since 0.2.0
  * @category constants
@@ -78,7 +78,7 @@ export const open = (target: LogTarget = 2, debug: boolean): LogSink => {
   return { info: write, debug: debug ? write : undefined, reopen, close }
 }
 
-// A log that fails must not take requests with it; its owner is told once, through the process.
+// A failing log must not end requests. It is reported once, as a process warning.
 const guarded = (write: (line: string) => unknown): (line: string) => void => {
   let told = false
   const failed = (error: unknown): void => {
@@ -95,7 +95,7 @@ const guarded = (write: (line: string) => unknown): (line: string) => void => {
   }
 }
 
-// Several servers may share a stream: it has one listener for all.
+// Streams that have a listener: several servers may share one.
 const heard = new WeakSet<object>()
 
 const listenForErrors = (target: object): void => {

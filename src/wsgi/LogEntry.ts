@@ -1,5 +1,5 @@
 /**
- * What a server's log has beside requests: starts and stops, refusals, failures, and what applications write to
+ * Entries of a server's log that are no requests: starts and stops, refusals, failures, and what applications write to
  * `wsgi.errors`.
  *
  * @since 0.2.0
@@ -16,16 +16,16 @@ export interface LogEntry {
   /** In milliseconds since the epoch. */
   readonly time: number
   readonly level: "debug" | "info" | "error"
-  /** Who says it: the server, or the application by `wsgi.errors`. */
+  /** The server, or the application through `wsgi.errors`. */
   readonly from: "server" | "application"
-  /** Of the server one line, with the peer, and with method and path where it is about a request. */
+  /** From the server: one line, with the peer, and with method and path where it is about a request. */
   readonly message: string
-  /** Text and stack of what failed, in as many lines as it has. */
+  /** The failure's text and stack, in several lines. */
   readonly failure: string | undefined
 }
 
 /**
- * Makes a line of an entry. What it gives is escaped, and lines behind the first are indented.
+ * Makes a line of an entry. The result is escaped, and lines after the first are indented.
  *
  * @since 0.2.0
  * @category models
@@ -41,8 +41,7 @@ const json: LogEntryFormat = ({ failure, from, level, message, time }) =>
   inOneLine(JSON.stringify({ time: new Date(time).toISOString(), pid: process.pid, level, from, message, failure }))
 
 /**
- * The formats that have a name. `text`: what happened behind the process's number, failures in the lines below. `json`: one
- * line of JSON.
+ * The formats that have a name. `text`: the process id and the message, with a failure in the lines below. `json`: one line of JSON.
  *
  * @since 0.2.0
  * @category constants
@@ -64,7 +63,7 @@ export const writer =
     write(asRecord(made(format, entry)))
   }
 
-// An entry that somebody's format cannot take is written all the same.
+// An entry for which the format fails is written as text.
 const made = (format: LogEntryFormat, entry: LogEntry): string => {
   try {
     const line: unknown = format(entry)

@@ -20,18 +20,18 @@ import { formats, type LogEntryFormat } from "./LogEntry.js"
  * @category models
  */
 export interface ServerOptions {
-  /** Where lines go; `false`: none is made of a request, for whoever has these from a proxy. Default: standard error. */
+  /** Where log lines go; `false` logs no requests, where a proxy does. Default: standard error. */
   readonly log?: LogTarget | false | undefined
   /**
-   * Where all lines go that are no request's: failures, refusals, starts and stops, `wsgi.errors`. Default: where `log` says, and
-   * standard error where that is `false`.
+   * Where all other lines go: failures, refusals, starts and stops, `wsgi.errors`. Default: the target of `log`, or standard error
+   * where that is `false`.
    *
    * @since 0.2.0
    */
   readonly errorLog?: LogTarget | undefined
   /**
-   * How these lines are written: `"text"`, `"json"` (one line of JSON each), or a function of what is to be written. Default:
-   * `"json"` where that is the `logFormat`, else `"text"`.
+   * How these lines are written: `"text"`, `"json"` (one line of JSON each), or a function of the entry. Default: `"json"` where that
+   * is the `logFormat`, else `"text"`.
    *
    * @since 0.2.0
    */
@@ -42,7 +42,7 @@ export interface ServerOptions {
   readonly maxSize?: number | undefined
   /** Default `"HTTP/1.1"`. */
   readonly maxHttpVersion?: "HTTP/1.0" | "HTTP/1.1" | "1.0" | "1.1" | undefined
-  /** Bytes of a body in parts that are gathered before they are sent; 0 or 1 gathers nothing. Default 4096. */
+  /** Bytes of a body's parts to gather before they are sent; 0 or 1 gathers nothing. Default 4096. */
   readonly minimumChunkSize?: number | undefined
   /** Log the addresses in X-Forwarded-For before the peer's, where the peer is a trusted proxy. Default `true`. */
   readonly logXForwardedFor?: boolean | undefined
@@ -57,9 +57,9 @@ export interface ServerOptions {
   readonly logFormat?: string | ((record: AccessRecord) => string) | undefined
   /** Longest request line in bytes; the same as `limits.requestLine`. Default 8192. */
   readonly urlLengthLimit?: number | undefined
-  /** Answer 500 with the failure's text, and log lines for the developer. Default `false`. */
+  /** Answer 500 with the failure's text, and log debug lines. Default `false`. */
   readonly debug?: boolean | undefined
-  /** Seconds that a read or write of the socket may take, idle ones included; `undefined` leaves that to `timeouts`. */
+  /** Seconds that a read or write of the socket may take, also between requests; `undefined` leaves that to `timeouts`. */
   readonly socketTimeout?: number | undefined
   /** Title-case the names of response fields. Default `true`. */
   readonly capitalizeResponseHeaders?: boolean | undefined
@@ -78,16 +78,16 @@ export interface ServerOptions {
    */
   readonly trustedProxies?: ReadonlyArray<string> | undefined
   /**
-   * What trusted proxies say of client, scheme, host and port is believed: `"x-forwarded"`, `"forwarded"` (RFC 7239), a list
-   * of fields, or `true` for both kinds. Default `false`: the fields are data.
+   * Which fields of trusted proxies are believed about client, scheme, host and port: `"x-forwarded"`, `"forwarded"` (RFC 7239), a
+   * list of fields, or `true` for both kinds. Default `false`: they are fields like any other.
    */
   readonly forwarded?: Config.Believed | undefined
-  /** Is a client that has closed its sending half still there (`answer`), or gone (`abort`)? Default `"answer"`. */
+  /** Answer a client that has closed its sending half, or take it for gone (`abort`). Default `"answer"`. */
   readonly halfClose?: "answer" | "abort" | undefined
-  /** Let another chunked body follow in the same request, after an explicit 100. Default `false`. */
+  /** Allow another chunked body in the same request, after an explicit 100. Default `false`. */
   readonly multiPhaseBody?: boolean | undefined
   /**
-   * May another process serve the same application at the same time? It is told as `wsgi.multiprocess`. Default `false`.
+   * Whether another process may serve the same application at the same time, for `wsgi.multiprocess`. Default `false`.
    *
    * @since 0.2.0
    */
@@ -215,7 +215,7 @@ export const table: TableOf<ServerOptions> = {
 
 const misplaced = (what: string): Option => ({ meant: what, accepts: () => false, misplaced: what })
 
-// with those that are given where the server listens
+// with those of the listener, which are refused here
 const whole: OptionTable = {
   ...Object.fromEntries(
     Object.keys(listenerTable).map((
@@ -228,7 +228,7 @@ const whole: OptionTable = {
   ...table
 }
 
-// two names for one thing
+// two names for one option
 const once = (option: string, value: unknown, other: string, given: unknown): void => {
   if (value === undefined || given === undefined || value === given) return
   throw new OptionError({ option, description: `is the same as ${other}, which says otherwise: give one of the two` })

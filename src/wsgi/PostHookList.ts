@@ -6,7 +6,7 @@
 import type { PostHookEntry, PostHooks, PostHookTuple } from "./Environ.js"
 
 /**
- * Hears of what is pushed.
+ * Is told what is pushed.
  *
  * @since 0.1.0
  * @category models
@@ -16,13 +16,13 @@ export interface PushListener {
 }
 
 /**
- * An array that tells when something is pushed, so that a hook that comes after the others have run is not lost.
+ * An array that reports what is pushed, so that a hook that comes after the others have run is not lost.
  *
  * @since 0.1.0
  * @category models
  */
 export class PostHookList extends Array<PostHookTuple> implements PostHooks {
-  // what `map`, `filter` and the like make is a plain array
+  // `map`, `filter` and the like make plain arrays
   static override get [Symbol.species](): ArrayConstructor {
     return Array
   }
@@ -35,7 +35,7 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
   }
 
   override push(...entries: Array<PostHookEntry | PostHookTuple>): number {
-    // `super.push` leaves V8's fast path with the first object that an array of a class of ours is given: 200 ns
+    // `super.push` leaves V8's fast path for an array of a subclass
     for (const entry of entries) this[this.length] = typeof entry === "function" ? [entry] : entry
     this.#listener.hooksPushed(entries)
     return this.length

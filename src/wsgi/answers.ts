@@ -1,5 +1,5 @@
 /**
- * What an application or a handler answers with, and what is said where that is none.
+ * The values that an application or a handler can answer with, and the errors for others.
  *
  * @since 0.2.0
  */
@@ -32,7 +32,7 @@ export type Part = string | Uint8Array
  */
 export const isPart = (given: unknown): given is Part => typeof given === "string" || given instanceof Uint8Array
 
-/** A longer array is written part by part, a shorter one is joined. */
+/** An array with more parts is written part by part. */
 const mostJoinedParts = 64
 
 /**
@@ -48,7 +48,7 @@ export const joined = (parts: ReadonlyArray<Part>): Part | undefined => {
 }
 
 /**
- * What is to be let go of something that is no body.
+ * What must be let go of a value that is no body.
  *
  * @since 0.2.0
  * @category accessors
@@ -56,7 +56,7 @@ export const joined = (parts: ReadonlyArray<Part>): Part | undefined => {
 export const sourceOf = (given: unknown): unknown => isResponse(given) ? given.body : given
 
 /**
- * For an application that sends a body before it has said which status it is of.
+ * The error for an application that sends a body before it has called `startResponse`.
  *
  * @since 0.2.0
  * @category errors
@@ -65,7 +65,7 @@ export const headNotSet = (): ResponseError =>
   new ResponseError({ reason: "HeadNotSet", description: "call startResponse before the first byte of the body" })
 
 /**
- * For an application that returns what is no body.
+ * The error for an application that returns a value that is no body.
  *
  * @since 0.2.0
  * @category errors
@@ -97,7 +97,7 @@ const no = (body: unknown): string => {
 }
 
 /**
- * For a handler that answers with what is no Response.
+ * The error for a handler that does not answer with a Response.
  *
  * @since 0.2.0
  * @category errors

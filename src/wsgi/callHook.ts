@@ -10,7 +10,7 @@ import { kindOf } from "../server/OptionNames.js"
 import type { Environ } from "./Environ.js"
 
 /**
- * Calls a hook. What is wrong with an entry is thrown, so that one which is no hook fails as hooks do, and is logged.
+ * Calls a hook. Throws for an invalid entry, which is logged like the failure of a hook.
  *
  * @since 0.2.0
  */

@@ -1,5 +1,5 @@
 /**
- * What is no application, and what was most likely meant.
+ * Refuses values that are no application, with a remedy.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import { OptionError } from "../exchange/ServerError.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
- * Throws an `OptionError` for what is no application. `listener` is what was given for one.
+ * Throws an `OptionError` for a value that is no application. `listener` is the other argument, for a hint at swapped ones.
  *
  * @since 0.2.0
  * @category constructors
@@ -32,7 +32,7 @@ const remedyFor = (app: unknown, listener: unknown): string => {
 }
 
 /**
- * A class can be called by `new` only.
+ * Is it a class? That can only be called with `new`.
  *
  * @since 0.2.0
  * @category guards

@@ -14,8 +14,8 @@ import { isClass } from "./checkApp.js"
 import type { Environ } from "./Environ.js"
 
 /**
- * A handler of the kind that Hono, itty-router and others have as `fetch`. It is given the environ beside the request: for
- * post hooks, interim responses and the peer's address.
+ * A handler of the kind that Hono, itty-router and others have as `fetch`. Its second argument is the environ, for post hooks,
+ * interim responses and the peer's address.
  *
  * @since 0.1.0
  * @category models
@@ -23,11 +23,11 @@ import type { Environ } from "./Environ.js"
 export type FetchHandler = (request: Request, env: Environ) => Response | Promise<Response>
 
 /**
- * Serves a web-standard handler. Bodies are streamed both ways, with back-pressure; the first read of the request's body
- * sends the 100 that the client waits for; `text`, `arrayBuffer`, `bytes`, `blob` and `formData` of the request take no more
- * than `limits.wholeBody` bytes, `json` and a form that is urlencoded no more than `limits.parsedBody`, and reject with a
- * `BodyError` (413) otherwise; `request.signal` is aborted when the client is gone or the server stops. Throws an
- * `OptionError` for what is no function, such as the object that has `fetch`.
+ * Serves a web-standard handler. Bodies are streamed both ways, with back-pressure. The first read of the request's body sends the
+ * 100 that the client waits for. `text`, `arrayBuffer`, `bytes`, `blob` and `formData` of the request read no more than
+ * `limits.wholeBody` bytes, `json` and urlencoded forms no more than `limits.parsedBody`; for more they reject with a `BodyError`
+ * (413). `request.signal` is aborted when the client is gone or the server stops. Throws an `OptionError` for a value that is no
+ * function, such as the object that has `fetch`.
  *
  * @example
  * ```ts
@@ -47,14 +47,14 @@ export const fetchApp: (handler: FetchHandler) => App = (handler, ...more: Reado
 const checkHandler = (handler: unknown, more: ReadonlyArray<unknown>): void => {
   if (typeof handler !== "function" || isClass(handler)) {
     const description = Predicate.hasProperty(handler, "fetch")
-      ? "give the function, not what has it: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
+      ? "give the function, not the object: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
       : `must be a function (request, env) that answers with a Response, not ${
         isClass(handler) ? "a class" : kindOf(handler)
       }`
     throw new OptionError({ option: "handler", description })
   }
   if (more.length > 0) {
-    throw new OptionError({ option: "handler", description: "fetchApp takes nothing beside it; options are server's" })
+    throw new OptionError({ option: "handler", description: "fetchApp takes one argument; give options to server" })
   }
 }
 
@@ -79,7 +79,7 @@ const answer = async (handler: FetchHandler, env: Environ, startResponse: StartR
   }
   if (body === null) return ""
   if (request.method === "HEAD") {
-    // the head is the whole answer, and the body may have no end
+    // the answer to HEAD is complete, and the body may have no end
     void letGo(body, () => undefined)
     return ""
   }
@@ -92,8 +92,8 @@ const used = (): ResponseError =>
     description: "the body of the Response was read before: make a Response for each request, or answer with a clone()"
   })
 
-// A Response does not tell how long it is. Text and bytes are one part, and the end comes at once behind it: what is so
-// is given whole, and has a Content-Length.
+// A Response does not tell its length. Text and bytes come as one part, with the end right after it: such a body is sent whole, with
+// Content-Length.
 const wholeOrParts = async (body: ReadableStream<Uint8Array>): Promise<AppBody> => {
   const reader = body.getReader()
   const first = reader.read()
@@ -105,7 +105,7 @@ const wholeOrParts = async (body: ReadableStream<Uint8Array>): Promise<AppBody> 
   return end?.done === true ? part.value : rest(reader, [first, second])
 }
 
-// What is kept in this turn of the event loop.
+// The result of a promise that resolves in this turn of the event loop; otherwise `undefined`.
 const atOnce = <A>(promise: Promise<A>): Promise<A | undefined> =>
   Promise.race([promise, new Promise<undefined>((resolve) => setImmediate(resolve, undefined))])
 
@@ -120,8 +120,8 @@ const rest = <A>(
 // Methods that the fetch standard forbids.
 const forbidden = new Set(["CONNECT", "TRACE", "TRACK"])
 
-// `undefined` for what HTTP allows and the fetch standard does not: such a method, or a Host that makes no URL. That is the
-// client's doing, and no failure of the handler.
+// `undefined` for a request that HTTP allows and the fetch standard does not: one with such a method, or with a Host that makes no
+// URL. That is the client's fault, and not the handler's.
 const requestFrom = (env: Environ): Request | undefined => {
   if (forbidden.has(env.REQUEST_METHOD.toUpperCase())) return undefined
   const url = urlOf(env)
@@ -136,7 +136,7 @@ const requestFrom = (env: Environ): Request | undefined => {
   })
 }
 
-// a trusted proxy may have said another than came
+// a trusted proxy may have given another value than the field that came
 const isHost = (name: string): boolean => name.length === 4 && name.toLowerCase() === "host"
 
 // RFC 9112, 3.3: scheme, host and target together; the host of an absolute target is in HTTP_HOST
@@ -144,27 +144,27 @@ const urlOf = (env: Environ): string | undefined => {
   const target = env.REQUEST_URI.replace(/^[A-Za-z][A-Za-z0-9+\-.]*:\/\/[^/?]*/, "")
   const base = `${env["wsgi.url_scheme"]}://${hostOf(env)}`
   if (!URL.canParse(base)) return undefined
-  // Host is a host and nothing else, so that the path is that of the target, as it is in PATH_INFO
+  // Host must be nothing but a host, so that the path is that of the target, as it is in PATH_INFO
   const { hash, origin, password, pathname, search, username } = new URL(base)
   if (pathname !== "/" || search !== "" || hash !== "" || username !== "" || password !== "") return undefined
   return target === "*" ? origin : origin + target
 }
 
-// An empty Host names none (RFC 9112, 3.2).
+// An empty Host names no host (RFC 9112, 3.2).
 const hostOf = (env: Environ): string => {
   if (env.HTTP_HOST !== undefined && env.HTTP_HOST !== "") return env.HTTP_HOST
   if (env.SERVER_PORT === "") return "localhost"
   return `${env.SERVER_NAME.includes(":") ? `[${env.SERVER_NAME}]` : env.SERVER_NAME}:${env.SERVER_PORT}`
 }
 
-// The fetch standard gives GET and HEAD no body, whatever the message has.
+// The fetch standard allows GET and HEAD no body, also where the message has one.
 const hasBody = (env: Environ): boolean =>
   !/^(?:GET|HEAD)$/i.test(env.REQUEST_METHOD) &&
   (env.HTTP_TRANSFER_ENCODING !== undefined || (env.CONTENT_LENGTH !== undefined && env.CONTENT_LENGTH !== "0"))
 
 const bodyOf = (env: Environ): ReadableStream<Uint8Array> => {
   const pieces = env["eventlet.input"][Symbol.asyncIterator]()
-  // With a high-water mark of 0 nothing is pulled before somebody reads, so a refusal sends no 100.
+  // With a high-water mark of 0 nothing is pulled before the handler reads, so a refusal sends no 100.
   return new ReadableStream<Uint8Array>({
     pull: async (controller) => {
       const next = await pieces.next()

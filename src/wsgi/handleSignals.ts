@@ -12,10 +12,10 @@ import type { RunningServer } from "./server.js"
 const signals = ["SIGTERM", "SIGINT"] as const
 
 /**
- * Stops a server with grace at the first SIGTERM or SIGINT, whichever comes. The second one ends the process at once, as it
- * would without handlers. Once the server has stopped, whoever stopped it, signals have no handler again, and the process ends
- * when it has nothing else to do. Options are those of `stop`. Returns what takes the handlers back. Throws an `OptionError`
- * for an option that is unknown or invalid, and for what is no server.
+ * Stops a server with grace at the first SIGTERM or SIGINT. The second one ends the process at once, as it would without handlers.
+ * Once the server has stopped, for whatever reason, the handlers are removed, and the process ends when it has nothing else to do.
+ * Options are those of `stop`. Returns a function that removes the handlers. Throws an `OptionError` for an option that is unknown
+ * or invalid, and for a value that is no server.
  *
  * @example
  * ```ts
@@ -39,17 +39,17 @@ export const handleSignals = (
   if (!isRunning(running)) {
     throw new OptionError({ option: "running", description: `give what server() returns, not ${kindOf(running)}` })
   }
-  const asked = stopOptions(options)
-  const takeBack = (): void => {
+  const checked = stopOptions(options)
+  const removeHandlers = (): void => {
     for (const signal of signals) process.off(signal, stop)
   }
   const stop = (): void => {
-    takeBack()
-    void running.stop(asked)
+    removeHandlers()
+    void running.stop(checked)
   }
   for (const signal of signals) process.on(signal, stop)
-  void running.closed.then(takeBack)
-  return takeBack
+  void running.closed.then(removeHandlers)
+  return removeHandlers
 }
 
 const isRunning = (given: unknown): boolean =>

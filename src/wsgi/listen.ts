@@ -1,5 +1,5 @@
 /**
- * Listeners for the facade: values that say where to listen, bound when they are served.
+ * Makes the facade's listeners: values that say where to listen, and are bound when they are served.
  *
  * @since 0.1.0
  */
@@ -44,13 +44,13 @@ const oneArgument = (port: ListenOptions | number | string, host: unknown): stri
   `listen takes one argument${
     typeof host === "string" && typeof port !== "object"
       ? `: listen({ port: ${port}, host: ${JSON.stringify(host)} })`
-      : ", a port or an object; who listens is told by `ready` of the server"
+      : ", a port or an object; wait for `ready` of the server instead of a callback"
   }`
 
 /**
  * Adds TLS to a listener made by {@link listen}. `options` are `node:tls` server options: `cert`, `key`, `ca`,
- * `requestCert`, `SNICallback`, `minVersion` and so on. Throws an `OptionError` for one that is unknown, and for the path of
- * a certificate or key in place of what is in it.
+ * `requestCert`, `SNICallback`, `minVersion` and so on. Throws an `OptionError` for an unknown one, and for the path of a
+ * certificate or key in place of its content.
  *
  * @since 0.1.0
  * @category constructors

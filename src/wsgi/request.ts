@@ -1,5 +1,5 @@
 /**
- * Asks an application without a port: for tests.
+ * Requests to an application without a port, for tests.
  *
  * @since 0.2.0
  */
@@ -20,18 +20,18 @@ import type { ServerOptions } from "./Options.js"
 import { server } from "./server.js"
 
 /**
- * What `fetch` takes, and beside it how the server and the connection are.
+ * The options of `fetch`, and those of the server and the connection.
  *
  * @since 0.2.0
  * @category models
  */
 export interface TestRequestInit extends Omit<RequestInit, "headers"> {
   readonly headers?: HeaderPairs | Readonly<Record<string, string>> | undefined
-  /** Fields behind the body, which is then sent chunked. */
+  /** Trailer fields; the body is then sent chunked. */
   readonly trailers?: HeaderPairs | undefined
-  /** Options of `server`. Nothing is logged unless they say where. */
+  /** Options of `server`. Nothing is logged without the option `log`. */
   readonly server?: ServerOptions | undefined
-  /** What the connection is like: who connects, with which TLS, how its bytes are cut. */
+  /** Options of the connection: the peer's address, TLS, how its bytes are cut. */
   readonly connection?: MemoryOptions | undefined
 }
 
@@ -47,7 +47,7 @@ export interface InterimResponse {
 }
 
 /**
- * What `fetch` answers with, and what it does not tell.
+ * A Response, with what `fetch` does not tell.
  *
  * @since 0.2.0
  * @category models
@@ -55,19 +55,20 @@ export interface InterimResponse {
 export interface TestResponse extends Response {
   /** The interim responses that came before, in order. */
   readonly interim: ReadonlyArray<InterimResponse>
-  /** The fields behind a chunked body. Waits for the end of the body. */
+  /** The trailer fields of a chunked body. Waits for the end of the body. */
   readonly trailers: Promise<Headers>
   /**
-   * How the exchange ended, once its post hooks have run; `undefined` for a request that was refused before the application
-   * saw it. A body that nobody reads is taken all the same, up to a MiB.
+   * How the exchange ended, once its post hooks have run; `undefined` for a request that was refused before the application saw it.
+   * Up to a MiB of a body is received also where it is not read.
    */
   readonly outcome: Promise<Outcome | undefined>
 }
 
 /**
- * Asks an application, through a server of its own and a connection in memory. `input` is a path, as it is to be sent, or a
- * URL. A body with `Expect: 100-continue` is sent when the server asks for it. Who cancels the response's body, or aborts the
- * signal, leaves as a client does. Rejects with `WireEnded` where the connection ends before an answer has come.
+ * Sends a request to an application, through a server of its own and a connection in memory. `input` is a path, as it is to be sent,
+ * or a URL. With `Expect: 100-continue` the body is sent when the server asks for it. Cancelling the response's body, or aborting the
+ * signal, closes the connection, as a client that leaves does. Rejects with `WireEnded` where the connection ends before an answer
+ * has come.
  *
  * @example
  * ```ts
@@ -140,7 +141,7 @@ export const request = async (
   }
 }
 
-// What fetch would pass over in silence, a test would pass for the wrong reason.
+// fetch ignores unknown options, with which a test could pass for the wrong reason.
 const checkAsking = (input: unknown, asking: unknown): void => {
   if (!(input instanceof URL) && !(typeof input === "string" && (input.startsWith("/") || URL.canParse(input)))) {
     throw new OptionError({
@@ -170,7 +171,7 @@ const names = {
   trailers: anything,
   window: anything
 } satisfies Record<keyof TestRequestInit, Option>
-// Node's types leave the last two out
+// two that Node's types lack
 const table = { ...names, cache: anything, priority: anything }
 
 const pairsOf = (given: HeaderPairs | Readonly<Record<string, string>>): Array<[string, string]> =>
@@ -185,10 +186,10 @@ const headersOf = (fields: HeaderPairs): Headers => {
   return headers
 }
 
-// Of these nobody knows how long they are.
+// Bodies of unknown length.
 const isStream = (body: unknown): boolean => typeof body === "object" && body !== null && Symbol.asyncIterator in body
 
-/** The request on its way. */
+/** Sends the request. */
 class Sending {
   failure: unknown = undefined
   private begun = false
@@ -268,7 +269,7 @@ const answered = (
       trailers = resolve
     })
   }
-  // who does not ask for them has no failure of theirs
+  // a test that does not read the trailers has no unhandled rejection
   told.trailers.catch(() => undefined)
   const take = async (controller?: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
     try {

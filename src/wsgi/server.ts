@@ -40,25 +40,24 @@ import * as Options from "./Options.js"
 export interface RunningServer extends AsyncDisposable {
   /** Where it listens. Rejects with a `BindError` that names address and cause. */
   readonly ready: Promise<Address>
-  /** Kept when the server has stopped, whoever asked for it; also when it could not be bound. Never rejects. */
+  /** Resolves when the server has stopped, for whatever reason; also when it could not be bound. Never rejects. */
   readonly closed: Promise<StopReport>
   /**
    * Stops: no new connections, idle ones closed when they have been idle for `settle` milliseconds (default
    * `timeouts.settle`, 0), running requests awaited for `grace` more (default `timeouts.grace`), then interrupted, then cut.
-   * Stopping again gives the same report. Rejects with an `OptionError`, and stops nothing, where an option is unknown or
-   * cannot be meant.
+   * Stopping again gives the same report. Rejects with an `OptionError`, and stops nothing, where an option is unknown or invalid.
    */
   readonly stop: (options?: StopOptions) => Promise<StopReport>
   /**
-   * Opens the log's file anew, and that of `errorLog`: for whoever rotates logs by moving them. What is written from here on
-   * goes to the new file. Does nothing where they are no files.
+   * Opens the files of `log` and `errorLog` anew, for log rotation: what is written from here on goes to a new file of the same name.
+   * Does nothing for other targets.
    *
    * @since 0.2.0
    */
   readonly reopenLog: () => void
   /**
-   * What it has counted until now, as plain data: connections by state, requests by class, refused and aborted ones by
-   * reason, bytes, durations. {@link sumMetrics} adds up those of several servers. Zeros before it listens.
+   * What the server has counted, as plain data: connections by state, requests by class, refused and aborted ones by reason, bytes,
+   * durations. {@link sumMetrics} adds up those of several servers. Zeros before it listens.
    *
    * @since 0.2.0
    */
@@ -97,7 +96,7 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
     options
   )
   const sink = format === undefined ? undefined : Log.open(log, config.debug)
-  // for all that is no request's line
+  // for entries that are no requests
   const entries = silent
     ? undefined
     : errorLog === undefined && sink !== undefined
@@ -112,7 +111,7 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
     multiprocess,
     errors: { write: (text) => say("error", "application", text.replace(/\n$/, "")), flush: () => undefined }
   })
-  // no layers: to build them took an eighth of the time that a process needs to its first answer
+  // services and not layers, which a process takes longer to build before its first answer
   const services = Server.services(config).pipe(
     Context.add(ServerConfig, config),
     Context.add(Listener.Listener, bindable),
@@ -174,7 +173,7 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
 
 const noReport: StopReport = { connections: 0, idle: 0, finished: 0, interrupted: 0, cut: 0, left: 0, duration: 0 }
 
-// The engine's log lines. Failures come fit for a log: see `loggable`.
+// Logs the engine's lines. Their causes are safe in a log: see `loggable`.
 const logged =
   (say: ReturnType<typeof LogEntry.writer>, sink: Log.LogSink | undefined) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
@@ -191,7 +190,7 @@ const logged =
       )
     )
     const least = sink === undefined ? LogLevel.None : sink.debug === undefined ? LogLevel.Info : LogLevel.Debug
-    // instead of Effect's own two: of the console, and of spans, of which there are none here
+    // in place of Effect's two loggers: one writes to the console, the other to spans, which do not exist here
     const loggers: Loggers = HashSet.make(logger)
     return Effect.locally(effect, FiberRef.currentLoggers, loggers).pipe(Logger.withMinimumLogLevel(least))
   }

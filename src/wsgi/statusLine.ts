@@ -39,6 +39,6 @@ const invalid = (given: unknown): ResponseError =>
     description: `${JSON.stringify(given)} is no status: give a code and a reason, such as "200 OK"`
   })
 
-// Applications use a handful of statuses. The map is bounded, because an application may build one from a client's data.
+// Applications use a few statuses. The map is bounded, because an application may make one from a client's data.
 const knownStatuses = new Map<string, Status>()
 const mostKnownStatuses = 128

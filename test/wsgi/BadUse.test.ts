@@ -387,7 +387,7 @@ describe("what is no option", () => {
     expect(() => server(listen(), app as never)).toThrow("for one that has fetch, give fetchApp(app.fetch)")
     expect(() => fetchApp(app as never)).toThrow(OptionError)
     expect(() => fetchApp(app as never)).toThrow(
-      "handler: give the function, not what has it: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
+      "handler: give the function, not the object: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
     )
     expect(() => fetchApp(undefined as never)).toThrow("handler: must be a function (request, env)")
     class Handler {
@@ -420,7 +420,7 @@ describe("what is no option", () => {
     [
       "options of a handler",
       (): unknown => Reflect.apply(fetchApp, undefined, [() => new Response(""), {}]),
-      "handler: fetchApp takes nothing beside it"
+      "handler: fetchApp takes one argument"
     ]
   ]
   it.each(surplus)("for an argument that nobody takes: %s", (_, act, message) => {
