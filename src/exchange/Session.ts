@@ -9,10 +9,10 @@ import type { Engine } from "./Engine.js"
 import type { Exchange } from "./Exchange.js"
 import type { AbortReason } from "./Outcome.js"
 import type { Peer } from "./Peer.js"
+import type { PlaceUse } from "./PlaceUse.js"
 import type { RequestError } from "./ServerError.js"
 import type { Share } from "./Shares.js"
 import type { Indexed } from "./UnorderedSet.js"
-import type { PlaceUse } from "./PlaceUse.js"
 
 /**
  * - `Idle`: closing it cuts nothing short.

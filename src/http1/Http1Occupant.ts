@@ -4,10 +4,10 @@
  * @since 0.2.0
  */
 import type { AbortReason } from "../exchange/Outcome.js"
+import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { RequestError } from "../exchange/ServerError.js"
 import type { Standing } from "../exchange/Session.js"
 import type { Share } from "../exchange/Shares.js"
-import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { RequestStart } from "../protocol/requestReader.js"
 import type { Passed } from "./Deadlines.js"
 import { Http1Carrier } from "./Http1Carrier.js"

@@ -88,7 +88,8 @@ export class Http1Session extends Http1Occupant implements Session {
   private static readonly readOn = (body: RequestBody): void => body.readOn()
   private static readonly advance = (session: Http1Session): void => session.advance()
   private static readonly passDeadline = (session: Http1Session, now: number): void => session.passDeadline(now)
-  private static readonly giveReason = (session: Http1Session, reason: AbortReason): void => session.work.giveReason(reason)
+  private static readonly giveReason = (session: Http1Session, reason: AbortReason): void =>
+    session.work.giveReason(reason)
   private static readonly endWork = (session: Http1Session, ended: () => void): void => session.endExchange(ended)
 
   // ---------------------------------------------------------------------------------------------------------------

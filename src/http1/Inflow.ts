@@ -31,7 +31,6 @@ export class Inflow {
     return this.isGone
   }
 
-
   get paused(): boolean {
     return this.isPaused
   }

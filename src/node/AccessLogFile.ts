@@ -10,9 +10,9 @@ import { AccessLog, type AccessRecord, lines } from "../server/AccessLog.js"
 import * as LogFile from "./LogFile.js"
 
 /**
- * Writes every record as a line to a file; see `AccessLogFormat` for `format`. The file and its folder are made where there
- * are none, and again when they were removed. `AccessLog.reopen` opens it anew once it was moved. What is held is written out
- * when the scope closes, or the process exits.
+ * Writes every record as a line to a file; see `AccessLogFormat` for `format`. The file and its folder are made where they are
+ * missing, also later when they were removed. `AccessLog.reopen` opens a new file after the old one was moved. Buffered lines are
+ * written when the scope closes, or the process exits.
  *
  * @since 0.2.0
  * @category layers

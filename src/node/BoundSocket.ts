@@ -1,5 +1,5 @@
 /**
- * Sockets that are bound and listen to nobody yet, as scoped resources.
+ * Sockets that are bound and do not listen yet, as scoped resources.
  *
  * @since 0.2.0
  */
@@ -28,7 +28,7 @@ export {
 } from "./bind.js"
 
 /**
- * What {@link bind} does, closed with the Scope.
+ * {@link bind}, closed with the Scope.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * The end of a listening socket: what has come is accepted first, and others may close it too.
+ * Closes a listening socket after the connections that have come are accepted, and notices when other code closes it.
  *
  * @since 0.2.0
  */
@@ -11,7 +11,8 @@ import { onHandleClosed } from "./internal.js"
 const mostAccepted = 4096
 
 /**
- * Accepts what waits in the socket's own queue, which closing it would reset: until nobody came in a turn of the event loop.
+ * Accepts the connections that wait in the socket's own queue, which closing it would reset: until none comes in a turn of the event
+ * loop.
  *
  * @since 0.2.0
  * @category constructors
@@ -28,7 +29,7 @@ export const acceptWaiting = (server: Net.Server): Effect.Effect<void> =>
     const turn = (): void => {
       if (server.listening && came && accepted < mostAccepted) {
         came = false
-        // from one immediate to the next there is a turn of accepting
+        // between these two immediates, connections are accepted
         setImmediate(() => setImmediate(turn))
         return
       }
@@ -39,8 +40,8 @@ export const acceptWaiting = (server: Net.Server): Effect.Effect<void> =>
   })
 
 /**
- * Tells when somebody closes the server, by its own method or by its handle's, as a cluster's worker does: `close` events
- * wait for the last connection.
+ * Calls back when the server is closed by its own method, or by its handle's, as a cluster's worker does. `close` events come only
+ * after the last connection.
  *
  * @since 0.2.0
  * @category constructors

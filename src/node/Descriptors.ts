@@ -1,9 +1,8 @@
 /**
  * Notices when the process has no descriptors left.
  *
- * libuv accepts a connection then with one that it keeps for this, closes it at once and tells nobody. So it is looked
- * whether a descriptor can be had, soon after a connection came that had the highest one yet, and each second until there is
- * one again.
+ * libuv then accepts a connection with a descriptor that it keeps for this, and closes it at once, without an event. So this tries to
+ * get a descriptor, soon after a connection came whose descriptor is the highest yet, and then once a second until there is one again.
  *
  * @since 0.2.0
  */

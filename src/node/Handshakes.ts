@@ -1,6 +1,6 @@
 /**
- * Connections within their TLS handshake, which node:tls keeps to itself: they are bounded, and the log is told of each that
- * does not end, with its peer.
+ * Connections within their TLS handshake, which node:tls does not give access to. They are bounded, and each that fails is logged with
+ * its peer.
  *
  * @since 0.2.0
  */
@@ -11,7 +11,7 @@ import { isSecured } from "./lazyTls.js"
 import { beginningOf, plainAnswer } from "./plainHttp.js"
 
 /**
- * The oldest makes room: it had the longest time, and a crowd of silent ones must not keep others out.
+ * The oldest makes room: it has had the longest time, and many silent ones must not keep others out.
  *
  * @since 0.2.0
  * @category models
@@ -37,7 +37,7 @@ export class Handshakes {
         for (const listener of secure) Reflect.apply(listener, server, [socket])
       }
       this.add(socket)
-      // what Bun gives here is secured
+      // on Bun the socket is the secured one
       if (isSecured(socket)) return proceed()
       this.read(socket, proceed)
     })
@@ -50,11 +50,11 @@ export class Handshakes {
     }
     const late = setTimeout(() => this.drop(socket, "TLS handshake timeout"), this.timeout).unref()
     this.sockets.set(socket, { remote: this.nameOf(socket), late })
-    // node:tls tells of its end within the same event
+    // node:tls emits its error in the same event
     socket.once("close", () => process.nextTick(() => this.forget(socket)))
   }
 
-  // Reads until it is known what the bytes are, and gives them back for the handshake.
+  // Reads until the bytes tell what they are, and puts them back for the handshake.
   private read(socket: Net.Socket, secure: () => void): void {
     let bytes: Buffer = Buffer.alloc(0)
     const onData = (more: Buffer): void => {
@@ -83,7 +83,7 @@ export class Handshakes {
   over(secured: Tls.TLSSocket): void {
     const carrier = carrierOf(secured)
     if (carrier !== undefined) return this.forget(carrier)
-    // rather no bound than somebody cut who has done all that was asked
+    // better no bound than to close a connection whose handshake is done
     for (const socket of this.sockets.keys()) this.forget(socket)
   }
 
@@ -105,7 +105,7 @@ export class Handshakes {
     this.lost(new Error("http request"), this.sockets.get(socket)?.remote ?? "unknown")
     this.told.add(socket)
     socket.on("error", ignored)
-    // the rest of the request is of no use
+    // drops the rest of the request
     socket.on("data", ignored)
     answer(socket, socket)
   }
@@ -143,7 +143,7 @@ const ignored = (): void => undefined
 
 const answer = (socket: Net.Socket, owner: Net.Socket): void => {
   socket.end(plainAnswer)
-  // closed at once, with some of the request unread, it would be reset before the client has read the answer
+  // closing at once, with some of the request unread, would reset the connection before the client has read the answer
   const closing = setTimeout(() => owner.destroy(), patience).unref()
   owner.once("close", () => clearTimeout(closing))
 }
@@ -151,6 +151,6 @@ const answer = (socket: Net.Socket, owner: Net.Socket): void => {
 /** Milliseconds that a client has to read the answer. */
 const patience = 1000
 
-// Requests of HTTP/0.9, which have no version, come as far as OpenSSL: it knows GET, HEAD, POST, PUT and CONNECT.
+// Requests of HTTP/0.9, which have no version, get as far as OpenSSL, which recognizes GET, HEAD, POST, PUT and CONNECT.
 const speaksPlainHttp = (cause: Error): boolean =>
   "code" in cause && (cause.code === "ERR_SSL_HTTP_REQUEST" || cause.code === "ERR_SSL_HTTPS_PROXY_REQUEST")

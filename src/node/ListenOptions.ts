@@ -1,5 +1,5 @@
 /**
- * Where to listen, and what TLS is told.
+ * The options of listeners and of TLS.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import type { Address } from "../exchange/Address.js"
 import type { ProxyVersions } from "../protocol/proxyHeader.js"
 
 /**
- * Where to listen: a TCP port, a unix socket's `path`, or what is bound already: an `fd`, or a `socket` of this process.
+ * Where to listen: a TCP port, a unix socket's `path`, or a socket that is bound already: an `fd`, or a `socket` of this process.
  *
  * @since 0.1.0
  * @category models
@@ -17,8 +17,8 @@ export interface ListenOptions {
   /** TCP port, a number or the text of one, as the environment has it; 0 takes a free one. Default 0. */
   readonly port?: number | string | undefined
   /**
-   * Address or name to listen on. `0.0.0.0` is all IPv4 addresses of the machine, `::` all of both kinds, and `*` what there
-   * is of them, as node:net does without a host. Default `127.0.0.1`.
+   * Address or name to listen on. `0.0.0.0` is all IPv4 addresses of the machine, `::` all addresses of both kinds, and `*` either of
+   * these, as node:net does without a host. Default `127.0.0.1`.
    */
   readonly host?: string | undefined
   /** Connections the kernel keeps until they are accepted. Default 511. */
@@ -34,23 +34,22 @@ export interface ListenOptions {
   /** A descriptor that was bound and inherited (socket activation). */
   readonly fd?: number | undefined
   /**
-   * What `bind` gave: it listens from here on, and is closed when its server stops, so it can be served once.
+   * A socket that `bind` returned. It listens from here on, and is closed when its server stops, so it can be served once.
    *
    * @since 0.2.0
    */
   readonly socket?: BoundSocket | undefined
   /**
-   * Milliseconds of silence after which the system asks whether a TCP peer is still there (TCP keep-alive, SO_KEEPALIVE), so
-   * that one whose machine or network is gone is noticed at last. From 1000, in whole seconds; `Infinity` never asks.
-   * Default 60000.
+   * Milliseconds of silence after which the system probes whether a TCP peer is still there (TCP keep-alive, SO_KEEPALIVE), so that the
+   * loss of its machine or network is noticed. From 1000, in whole seconds; `Infinity` never probes. Default 60000.
    *
    * @since 0.2.0
    */
   readonly keepAliveInitialDelay?: number | undefined
   /**
-   * Each connection begins with a PROXY header (haproxy.org, doc/proxy-protocol.txt), before TLS: of which version. What it
-   * says of the client stands for the peer. One without it is closed and never answered, so this is not guessed: it is for
-   * listeners that only proxies reach which send it. Default: none is read.
+   * The version of the PROXY header (haproxy.org, doc/proxy-protocol.txt) that each connection begins with, before TLS. The client that
+   * it names takes the place of the peer. A connection without one is closed and never answered, so this is only for listeners that
+   * nothing but such proxies can reach. Default: none is read.
    *
    * @since 0.2.0
    */
@@ -65,7 +64,7 @@ export interface ListenOptions {
 }
 
 /**
- * A socket that is bound, and listens to nobody yet: see `bind`.
+ * A socket that is bound, and does not listen yet: see `bind`.
  *
  * @since 0.2.0
  * @category models
@@ -74,15 +73,15 @@ export interface BoundSocket extends Disposable {
   /** Where it is bound; of port 0 the one that was taken. */
   readonly address: Address
   /**
-   * The descriptor, to be given to a child in its `stdio`: `["inherit", "inherit", "inherit", socket.fd]` makes it the
-   * child's descriptor 3. In this process, `listen({ socket })` serves on it. -1 on Windows.
+   * The descriptor, for a child's `stdio`: `["inherit", "inherit", "inherit", socket.fd]` makes it the child's descriptor 3. In this
+   * process, `listen({ socket })` serves on it. -1 on Windows.
    */
   readonly fd: number
   /** For those who listen: connections the system keeps until they are accepted. */
   readonly backlog: number
   /**
-   * Closes it in this process, and removes the file of a unix socket if it is still its own. Who has inherited it goes on.
-   * To close it again does nothing.
+   * Closes it in this process, and removes the file of a unix socket if that is still its own. Processes that have inherited it go on.
+   * Closing it again does nothing.
    */
   readonly close: () => void
   /** For a listener of this process: the descriptor is its own from here on. Throws where it is closed or was taken. */

@@ -25,8 +25,8 @@ export interface LogFile {
 }
 
 /**
- * Opens a file to add to; its folder is made where there is none. Throws an `OptionError` where that cannot be. A file that
- * is removed, or its folder, is made again within a second, with a warning of the process.
+ * Opens a file for appending. Its folder is made where it is missing. Throws an `OptionError` where that is impossible. A file or
+ * folder that is removed is made again within a second, with a process warning.
  *
  * @since 0.2.0
  * @category constructors
@@ -43,7 +43,7 @@ export const open = (path: string): LogFile => {
 }
 
 /**
- * A descriptor that is open, and stays so.
+ * A descriptor that is open, and stays open.
  *
  * @since 0.2.0
  * @category constructors
@@ -51,7 +51,7 @@ export const open = (path: string): LogFile => {
 export const onDescriptor = (descriptor: number): LogFile => new Lines(descriptor, undefined)
 
 /**
- * Tells the log's owner, through the process.
+ * Warns the operator through the process.
  *
  * @since 0.2.0
  * @category constructors
@@ -67,7 +67,7 @@ const openPath = (path: string): number => {
   return openSync(path, "a")
 }
 
-// With `recursive` Node tries for ever where there can be none, as in /proc.
+// With `recursive`, Node never stops trying where a folder cannot exist, as in /proc.
 const makeFolder = (path: string): void => {
   if (existsSync(path)) return
   makeFolder(dirname(path))
@@ -79,7 +79,7 @@ const makeFolder = (path: string): void => {
   }
 }
 
-// Lines that wait to be written, at the most: a full disk must not fill the memory too.
+// The most lines that wait to be written: a full disk must not fill the memory too.
 const mostHeld = 16_777_216
 
 /** Milliseconds for what is held to be written when the log is closed. */
@@ -88,13 +88,13 @@ const longestFlush = 500
 /** Milliseconds until a file that cannot be written is opened again, and until it is looked whether it is there. */
 const pause = 1000
 
-// Loaded with the first line: a server that starts has none to write, and answers a little earlier.
+// Loaded with the first line, because a server has none to write when it starts.
 const begin = async (fd: number): Promise<SonicBoom> => {
   const { default: { SonicBoom } } = await import("sonic-boom")
   return new SonicBoom({ fd, maxLength: mostHeld })
 }
 
-// A pipe that nobody reads must not keep a server from stopping.
+// A pipe that is not read must not keep a server from stopping.
 const within = (milliseconds: number, begin: (resolve: () => void) => void): Promise<void> =>
   new Promise((resolve) => {
     const late = setTimeout(resolve, milliseconds)
@@ -104,7 +104,7 @@ const within = (milliseconds: number, begin: (resolve: () => void) => void): Pro
     })
   })
 
-// One listener for all logs of the process, which may be many.
+// One exit listener for all logs of the process, which may be many.
 const atExit = new Set<() => void>()
 const flushAll = (): void => {
   for (const flush of atExit) flush()
@@ -114,15 +114,15 @@ class Lines implements LogFile {
   private file: SonicBoom | undefined = undefined
   private began: Promise<void> | undefined = undefined
   private isOpen = true
-  // A log that cannot be written must not end the server. What was to be written is held, and tried again with each line.
+  // A log that cannot be written must not end the server. Lines are held, and written again with the next one.
   private broken = false
   private trying = false
   private removed = false
   private looked = -Infinity
-  // The lines of one turn of the event loop leave together: a write for each costs as much as a request.
+  // The lines of one turn of the event loop are written together, because a write for each costs as much as a request.
   private gathered = ""
 
-  // With a path the descriptor is ours, to close and to open again.
+  // With a path, the descriptor is opened and closed here.
   constructor(private descriptor: number, private readonly path: string | undefined) {}
 
   readonly write = (line: string): void => {
@@ -156,7 +156,7 @@ class Lines implements LogFile {
     }
     return within(longestFlush, (resolve) => {
       if (path === undefined) return file.flush(() => resolve())
-      // what cannot be written now is lost
+      // lines that cannot be written now are lost
       file.once("error", () => {
         file.once("error", () => resolve())
         file.destroy()
@@ -188,7 +188,7 @@ class Lines implements LogFile {
     if (this.broken) return
     this.broken = true
     this.looked = performance.now()
-    // once for each time that it breaks
+    // once each time that it begins to fail
     if (this.isOpen) warn(error)
     this.file?.once("write", this.works)
   }
@@ -206,20 +206,20 @@ class Lines implements LogFile {
     this.look()
     if (this.broken && !this.trying) {
       this.trying = true
-      // a full buffer takes no more, and would not try by itself
+      // a full buffer takes no more, and does not try by itself
       file.flush()
     }
     file.write(lines)
   }
 
-  // Now and then: is the file there, and does another one do where this does not?
+  // Called now and then: opens the file again where it was removed, or where the old one cannot be written.
   private look(): void {
     const { path } = this
     if (path === undefined || (this.broken && this.trying)) return
     const now = performance.now()
     if (now - this.looked < pause) return
     this.looked = now
-    // a file that was only moved has a name still, and is kept until `reopen`
+    // a file that was only moved still has a name, and is kept until `reopen`
     const removed = fstatSync(this.descriptor).nlink === 0
     if (removed && !this.removed) warn(new Error(`${path} was removed; it is made again`))
     this.removed = removed
@@ -227,7 +227,7 @@ class Lines implements LogFile {
     try {
       this.openAgain(path)
     } catch {
-      // told already; the old one may do yet
+      // reported already; the old file may still work
     }
   }
 
@@ -237,26 +237,26 @@ class Lines implements LogFile {
     this.descriptor = fresh
     const { file } = this
     if (file === undefined) {
-      // whoever begins to use it looks which one it is
+      // other code finds out which file it is
       closeSync(old)
       return
     }
     writeTo(file, fresh)
-    // A write may be under way: closed now, the number could be another file's before that gets to it.
+    // A write may be under way. If the descriptor were closed now, its number could be another file's before the write gets to it.
     file.flush(() => closeSync(old))
   }
 
   private readonly flushAtExit = (): void => {
     if (!this.isOpen) return
     try {
-      // too early for the buffer
+      // the buffer is not ready yet
       if (this.file === undefined) writeSync(this.descriptor, this.gathered)
       else {
         this.give()
         this.file.flushSync()
       }
     } catch {
-      // there is nobody left to tell
+      // the process exits: there is no way left to report it
     }
   }
 }

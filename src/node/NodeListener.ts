@@ -29,7 +29,7 @@ import { claim, pathOf } from "./unixSocket.js"
 export { check, type ListenOptions, type TlsCredentials, type TlsOptions, TlsSettings }
 
 /**
- * A listener. Nothing happens until it is bound, and it can be bound again after it was closed.
+ * A listener. It binds when `bind` is run, and can be bound again after it was closed.
  *
  * @since 0.1.0
  * @category constructors
@@ -52,7 +52,7 @@ export const make = (options: ListenOptions, tls?: TlsSettings): Context.Tag.Ser
             ? new BindError({ reason: "InvalidOptions", address: describe(options, scheme), cause })
             : bindErrorFrom(cause, describe(options, scheme))
       }),
-      // Connections live on: `close` only stops accepting, and its callback would wait for them.
+      // `close` only stops accepting; its callback would wait for the connections, which live on
       ({ close }) => close
     )
   }
@@ -86,7 +86,7 @@ const open = async (
   const lost = (reason: TransportError["reason"], cause: unknown, remote?: string): void =>
     acceptor.lost(new TransportError({ reason, cause }), remote)
   const descriptors = new Descriptors(() => lost("Accept", new Error(noDescriptor)))
-  // known before anybody is accepted
+  // set before the first connection is accepted
   let path = options.path
   let own: Address | undefined = undefined
   // by the PROXY headers that were read
@@ -103,7 +103,7 @@ const open = async (
     const introduced = introductions.get(isSecured(socket) ? carrierOf(socket) ?? socket : socket)
     if (isSecured(socket)) handshakes.over(socket)
     else descriptors.accepted(socket)
-    // rather nobody than a client under its proxy's name
+    // better no connection than one whose client is unknown
     if (headers !== undefined && introduced === undefined) return void socket.destroy()
     socket.allowHalfOpen = true
     acceptor.accepted(new NodeTransport(socket, path, own, introduced))
@@ -111,13 +111,13 @@ const open = async (
   const secured = tls === undefined
     ? undefined
     : loadTls().createServer({
-      // node:tls takes one of the two
+      // node:tls takes either of the two
       ...(tls.options.ALPNCallback === undefined ? { ALPNProtocols: ["http/1.1"] } : undefined),
       handshakeTimeout,
       ...tls.effective,
       ...lookedAt(tls.options, (error) => lost("Handshake", error)),
       ...settings,
-      // a client that leaves within the handshake is not waited for
+      // a handshake whose client has left
       allowHalfOpen: false
     }, accepted)
   const headers = options.proxy === undefined ? undefined : new ProxyHeaders({
@@ -129,7 +129,7 @@ const open = async (
     introduced: (socket, introduced) => {
       introductions.set(socket, introduced)
       if (secured === undefined) accepted(socket)
-      // as node:tls has it for connections that others have accepted
+      // as node:tls treats connections that other code has accepted
       else secured.emit("connection", socket)
     },
     lost: (error, peer) => acceptor.lost(error, peerName(peer))
@@ -146,7 +146,7 @@ const open = async (
     // before the handshake is over there is no transport
     secured.on("tlsClientError", (cause, socket) => handshakes.failed(cause, socket))
     handshakes.watch(secured)
-    // with PROXY headers they are counted as they come
+    // with PROXY headers, connections are counted as they come
     if (headers === undefined) {
       secured.prependListener("connection", (socket: Net.Socket) => descriptors.accepted(socket))
     }
@@ -165,13 +165,13 @@ const open = async (
   onClosed(server, () => acceptor.closed?.())
   const address = addressOf(server, options)
   if (address._tag === "Unix") path = address.path
-  // whoever listens everywhere was reached at one of several addresses
+  // a socket on all addresses has a different one for each connection
   else if (address.host !== "0.0.0.0" && !address.host.startsWith("::")) own = address
   return {
     address,
     scheme: tls === undefined ? "http" : "https",
     ...(secured === undefined && headers === undefined ? {} : { arriving: together([handshakes, headers]) }),
-    // the queue of a descriptor is left to those who have it too
+    // other processes may have the descriptor and its queue
     close: Effect.sync(remove).pipe(
       Effect.zipRight(options.fd === undefined ? acceptWaiting(server) : Effect.void),
       Effect.ensuring(Effect.sync(() => {
@@ -195,7 +195,7 @@ const together = (each: ReadonlyArray<Arriving | undefined>): Arriving => ({
 const noDescriptor = "the process has no descriptor left, so that connections are closed as they come; " +
   "let it have more (ulimit -n), or lower limits.connections"
 
-// Keeps what is to be done beside when the server is closed.
+// Cleans up when the server is closed.
 const listen = async (server: Net.Server, options: ListenOptions): Promise<() => void> => {
   const { backlog = 511, fd, mode, path, socket } = options
   if (path !== undefined) return claim(path, mode, (path) => attempt(server, { path, backlog }))

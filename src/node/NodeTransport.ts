@@ -25,13 +25,13 @@ export class NodeTransport implements Transport {
   private events: TransportEvents | undefined = undefined
   private written = 0
   private taken = 0
-  // were bytes left with the socket when `write` returned?
+  // were bytes left in the socket when `write` returned?
   private late = false
   private corked = false
   private readonly secured: boolean
   private closed = false
   private detached = false
-  // what the kernel had that its new owner's bytes are counted from
+  // what the kernel had taken when the connection was taken over
   private detachedAt = 0
   private leaving = false
   private failure: Error | undefined = undefined
@@ -39,9 +39,9 @@ export class NodeTransport implements Transport {
   private readonly context = new AsyncResource("TSGI_CONNECTION", { requireManualDestroy: true })
 
   /**
-   * @param localAddress where it was accepted, if that is the same for all of the listener's connections: to ask the system
+   * @param localAddress where it was accepted, if that is the same for all of the listener's connections; the system call for it
    * costs as much as to answer a request
-   * @param introduced who the peer is by its PROXY header
+   * @param introduced the peer by its PROXY header
    */
   constructor(
     private readonly socket: Net.Socket,
@@ -50,7 +50,7 @@ export class NodeTransport implements Transport {
     introduced?: Introduced
   ) {
     this.secured = isSecured(socket)
-    // Asked for at once: a socket that is gone has no peer, and the log still wants to name it.
+    // Read now: a closed socket has no peer, and the log still needs its name.
     this.remote = introduced?.remote ?? remoteOf(socket, path)
     this.proxy = introduced?.header
     socket.on("error", this.onError)
@@ -87,7 +87,7 @@ export class NodeTransport implements Transport {
   write(data: string | Uint8Array): void {
     const alone = !this.corked && !this.secured && this.written === this.taken
     this.written += data.length
-    // nearly all that is written alone is taken at once, but by TLS: then a callback would cost a fiftieth of the request
+    // the kernel takes most single writes at once, except for TLS: then no callback is needed
     const told = alone ? undefined : this.onWritten
     if (typeof data === "string") this.socket.write(data, "latin1", told)
     else this.socket.write(data, told)
@@ -123,7 +123,7 @@ export class NodeTransport implements Transport {
     else this.socket.destroy()
   }
 
-  // The end of TLS is a message of its own, close_notify (RFC 9112, 9.8): it must be out first. Who is cut is not to get it.
+  // TLS ends with a message of its own, close_notify (RFC 9112, 9.8), which must leave first. A peer that is cut off must not get it.
   private get owesGoodbye(): boolean {
     return this.events === undefined || (this.socket.writableEnded && !this.socket.writableFinished)
   }
@@ -153,14 +153,14 @@ export class NodeTransport implements Transport {
     }
     this.detached = true
     this.socket.pause()
-    // neither flowing nor held: it begins to flow for whoever listens, as any new socket does
+    // neither flowing nor paused: it begins to flow for the next listener, as a new socket does
     flowForNext(this.socket)
     tellWrites(this.socket, owes)
     return this.socket
   }
 
-  // Nothing left with the socket means that the kernel has it: libuv tries to write before it queues. A failed write
-  // leaves nothing behind either, but its error.
+  // When nothing is left in the socket, the kernel has it: libuv tries to write before it queues. A failed write leaves nothing either,
+  // but it has an error.
   private look(): void {
     if (this.socket.writableLength === 0) {
       if (this.socket.errored === null && !this.socket.destroyed) this.taken = this.written
@@ -172,7 +172,7 @@ export class NodeTransport implements Transport {
     if (!this.late || error) return
     const left = this.socket.writableLength
     this.late = left > 0
-    // writes that were taken at once call back too, when their bytes are counted already
+    // writes that were taken at once call back too, though their bytes are counted already
     if (this.taken === this.written - left) return
     this.taken = this.written - left
     if (!this.detached) this.events?.progress()
@@ -180,7 +180,7 @@ export class NodeTransport implements Transport {
 
   private readonly onError = (error: Error): void => {
     this.failure = error
-    // some errors leave it to the listener whether the socket is closed: TLS renegotiation without end, for instance
+    // with some errors the listener must close the socket: endless TLS renegotiation, for instance
     this.socket.destroy()
   }
 
@@ -205,7 +205,7 @@ export const remoteOf = (socket: Net.Socket, path: string | undefined): Address 
     ? { _tag: "Tcp", host: unmapped(socket.remoteAddress), port: socket.remotePort ?? 0 }
     : { _tag: "Unix", path: "" }
 
-// Whatever way bytes are given to a stream, they end here; those that are still there afterwards wait.
+// Every way to write to a stream ends here. What is still there afterwards waits.
 const tellWrites = (socket: Net.Socket, owes: () => void): void => {
   const { _write, _writev } = socket
   const tell = (): void => {
@@ -232,7 +232,7 @@ const unmapped = (host: string | undefined): string =>
   host === undefined ? "" : host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host
 
 const tlsInfoOf = (socket: TLSSocket): TlsInfo => {
-  // of a socket that was just reset there is nothing to be had, whatever the types say
+  // the addresses of a socket that was just reset are `undefined`, whatever the types say
   const certificate: Partial<DetailedPeerCertificate> | null = socket.getPeerCertificate()
   const cipher: { readonly name: string } | undefined = socket.getCipher()
   const serverName: unknown = Reflect.get(socket, "servername")
@@ -241,7 +241,7 @@ const tlsInfoOf = (socket: TLSSocket): TlsInfo => {
     cipher: cipher?.name,
     serverName: typeof serverName === "string" ? serverName : undefined,
     alpnProtocol: typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : undefined,
-    // a session that is resumed is authorized, whether it ever had a certificate or not
+    // a resumed session is authorized, whether it ever had a certificate or not
     authorized: socket.authorized && certificate?.raw !== undefined,
     peerCertificate: certificate?.raw
   }

@@ -1,6 +1,6 @@
 /**
- * Connections that begin with a PROXY header, until it is read: they are bounded in number and time, and one without a good
- * header is closed and never answered.
+ * Connections that begin with a PROXY header, until it is read. They are bounded in number and time. One without a valid header is
+ * closed and never answered.
  *
  * @since 0.2.0
  */
@@ -18,7 +18,7 @@ import {
 } from "../protocol/proxyHeader.js"
 
 /**
- * What is said of a connection by its header, and who its peer is with that.
+ * The header of a connection, and the peer by that header.
  *
  * @since 0.2.0
  * @category models
@@ -60,7 +60,7 @@ export class ProxyHeaders {
     if (!from.trusts(peer)) {
       socket.on("error", ignored)
       socket.destroy()
-      // nobody knows who it was
+      // the peer is unknown
       const isGone = peer._tag === "Tcp" && peer.host === ""
       return lost(
         isGone

@@ -1,5 +1,5 @@
 /**
- * TLS settings and who uses them.
+ * TLS settings, and the servers that use them.
  *
  * @since 0.2.0
  */
@@ -25,8 +25,8 @@ export class TlsSettings {
   }
 
   /**
-   * What node:tls is given. Its own session context is made of the command line, so that processes would refuse each other's
-   * sessions although they share the keys.
+   * The options for node:tls. The session id context that it makes by default depends on the command line, so that processes would
+   * refuse each other's sessions although they share the keys.
    */
   get effective(): TlsOptions {
     return { ...this.current, sessionIdContext: this.current.sessionIdContext ?? "tsgi" }
@@ -35,21 +35,21 @@ export class TlsSettings {
   /** Takes new certificates and keys for connections from here on; those that are open keep theirs. */
   reload(options: TlsCredentials): void {
     checkTls(options)
-    // A server forgets what it is not told again: the authorities of client certificates, for instance.
+    // `setSecureContext` forgets options that are not given again: the authorities of client certificates, for instance
     const merged = { ...this.current, ...options }
     if (options.pfx !== undefined) {
       delete merged.cert
       delete merged.key
     } else if (options.cert !== undefined || options.key !== undefined) delete merged.pfx
-    // fails before anything has changed where the options are unusable
+    // fails before anything has changed, if the options are invalid
     loadTls().createSecureContext(merged)
     this.current = merged
     for (const server of this.servers) server.setSecureContext(this.effective)
   }
 
   /**
-   * Seals and opens session tickets with these 48 bytes from here on, in all servers. Tickets of other keys are good for a
-   * whole handshake only.
+   * Encrypts and decrypts session tickets with these 48 bytes from here on, in all servers. A client with a ticket of other keys makes
+   * a full handshake.
    *
    * @since 0.2.0
    */

@@ -1,5 +1,5 @@
 /**
- * Which peers may speak for others.
+ * The peers that may speak for others.
  *
  * @since 0.1.0
  */
@@ -10,17 +10,17 @@ import { nearest } from "../server/OptionNames.js"
 
 /**
  * Reads addresses and CIDR ranges, IPv4 and IPv6, and names: `"loopback"`, `"linklocal"` and `"uniquelocal"` are the ranges of
- * RFC 6890 that people mean by them (`uniquelocal` those of RFC 1918 too), `"unix"` is peers on unix sockets, which run on this
- * machine. Throws an `OptionError` that names an entry which is none of these.
+ * RFC 6890 (`uniquelocal` also those of RFC 1918), and `"unix"` is peers on unix sockets, which run on this machine. Throws an
+ * `OptionError` that names an invalid entry.
  *
- * @param option what they were given as
+ * @param option the name of the option that has them
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (entries: ReadonlyArray<string>, option = "trustedProxies"): TrustedProxies => {
   const unix = entries.includes("unix")
-  // one list for each kind: node's would take an IPv4 peer for an IPv6 one where an IPv6 range spans the mapped addresses
+  // a list for each family: in one list, an IPv6 range that spans the mapped addresses would match IPv4 peers
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
   for (const entry of entries) {
     if (entry === "unix") continue
@@ -48,7 +48,7 @@ const names = [...named.keys(), "unix"]
 
 const add = (lists: Readonly<Record<Kind, BlockList>>, entry: string, option: string): void => {
   const [, given = "", length] = /^([^/]*)(?:\/([0-9]{1,3}))?$/.exec(entry) ?? []
-  // an IPv4 address in IPv6's clothes (RFC 4291, 2.5.5.2): peers are told apart without them
+  // an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2), while peers have the IPv4 address
   const address = length === undefined ? given.replace(/^::ffff:(?=.*\.)/i, "") : given
   const kind = kindOf(address)
   const bits = kind === "ipv4" ? 32 : 128
@@ -63,7 +63,7 @@ const remedyFor = (entry: string): string => {
   if (/^(?:\*|all|any)$/i.test(entry)) {
     return `${entry} would believe whoever connects: name the proxies, or say it in full, 0.0.0.0/0 and ::/0`
   }
-  // whoever has no types may give anything
+  // a caller without types can give anything
   const close = nearest(`${entry}`, names)
   return `${entry} is no address, no CIDR range and not one of ${names.join(", ")}${
     close === undefined ? "" : `; did you mean ${close}?`

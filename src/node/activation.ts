@@ -1,5 +1,5 @@
 /**
- * Socket activation: sockets that systemd, or who does as it does, has bound and hands to a process that it starts
+ * Socket activation: sockets that systemd, or a program like it, has bound and hands to a process that it starts
  * (sd_listen_fds(3)).
  *
  * @since 0.2.0
@@ -25,11 +25,11 @@ export interface ActivatedSocket {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * The sockets that `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` tell of, in order; none where there is nothing, or it is
- * meant for another process. Throws an `OptionError` that names the variable where one cannot be meant.
+ * The sockets that `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` announce, in order; none where the variables are missing, or meant
+ * for another process. Throws an `OptionError` that names an invalid variable.
  *
  * @param environment default: `process.env`
- * @param pid of whom it is asked for; default: this process
+ * @param pid the process that they are for; default: this one
  *
  * @since 0.2.0
  * @category constructors
@@ -59,7 +59,7 @@ export const activatedSockets = (
 }
 
 /**
- * The environment for processes that are started from here, for whom the sockets are not meant.
+ * The environment for child processes, without the variables, because the sockets are not meant for them.
  *
  * @since 0.2.0
  * @category conversions

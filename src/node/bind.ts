@@ -1,9 +1,9 @@
 /**
- * A socket that is bound, and listens to nobody yet: its address is known, and a process that inherits its descriptor serves
- * on it with `listen({ fd })`, as many of them as one likes.
+ * A socket that is bound, and does not listen yet. Its address is known, and any number of processes that inherit its descriptor can
+ * serve on it with `listen({ fd })`.
  *
- * The system lets connections wait from the first time that somebody listens until the socket is closed here and in all who
- * have inherited it, whether one of them lives or not. Before that time they are refused.
+ * The system refuses connections until the first process listens. From then on it lets them wait, also while no process accepts them,
+ * until the socket is closed here and in all processes that have inherited it.
  *
  * @since 0.2.0
  */
@@ -19,7 +19,7 @@ import { claim } from "./unixSocket.js"
 export type { BoundSocket }
 
 /**
- * Where to bind: what `listen` is given, but for a descriptor.
+ * Where to bind: the options of `listen`, without the descriptor.
  *
  * @since 0.2.0
  * @category models
@@ -30,11 +30,10 @@ export type BindOptions = Pick<
 >
 
 /**
- * Binds, and leaves it to the caller to close. Rejects with a `BindError`; its reason is `InvalidOptions` for an option that
- * cannot be meant.
+ * Binds. The caller closes it. Rejects with a `BindError`; its reason is `InvalidOptions` for an invalid option.
  *
- * Two that bind the same TCP port are told of each other only when one listens. The file of a unix socket is its owner's from
- * the beginning: what a dead one left is replaced, that of a living one refused, whether it listens already or not.
+ * A second bind of the same TCP port fails only when one of them listens. The file of a unix socket belongs to its owner from the
+ * beginning: that of a dead process is replaced, that of a living one is refused, whether it listens already or not.
  *
  * @since 0.2.0
  * @category constructors
@@ -95,7 +94,7 @@ const own = ({ address, close, fd }: BoundHandle, { backlog = 511 }: BindOptions
     state = "Closed"
     if (before === "Closed") return
     remove()
-    // two handles for one descriptor: who has taken it closes it, and the other one is left to itself
+    // two handles have one descriptor: the one that listens closes it, and the other one is abandoned
     if (before === "Bound") close()
   }
   return {

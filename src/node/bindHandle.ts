@@ -1,6 +1,6 @@
 /**
- * Sockets that are bound and do not listen: `net.BoundSocket` where Node has it (24.21, 26), and what `net.Server` itself
- * binds with elsewhere.
+ * Sockets that are bound and do not listen: by `net.BoundSocket` where Node has it (24.21, 26), elsewhere by the function that
+ * `net.Server` itself binds with.
  *
  * @since 0.2.0
  */
@@ -34,14 +34,14 @@ export type BindTarget =
   }
 
 /**
- * Throws what the system says, with its `code`.
+ * Throws the system's error, with its `code`.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const bindHandle = (target: BindTarget): BoundHandle => {
   const BoundSocket: unknown = Reflect.get(Net, "BoundSocket")
-  // it has paths since it has this
+  // `net.BoundSocket` has supported paths since this method exists
   return isConstructor(BoundSocket) && (!("path" in target) || "isPipe" in BoundSocket.prototype)
     ? publicly(new BoundSocket(target), target)
     : internally(target)
@@ -72,7 +72,7 @@ export const internally = (target: BindTarget): BoundHandle => {
   if (!isHandle(made)) throw systemError(made, target)
   if ("path" in target) return { address: addressOf(target.path, target), fd: made.fd, close: () => made.close() }
   const address = {}
-  // libuv tells of an address in use only here
+  // libuv reports an address in use only here
   const failed = made.getsockname?.(address)
   if (failed !== undefined && failed !== 0) {
     made.close()

@@ -1,6 +1,6 @@
 /**
- * All that is read of Node's private parts, and of `sonic-boom`'s. They are not promised: each has a fallback for where it is gone,
- * and a test that tells when it is (test/node/Internals.test.ts).
+ * All reads of private parts of Node and `sonic-boom`, which they do not promise. Each has a fallback for when it is gone, and a test
+ * that fails then (test/node/Internals.test.ts).
  *
  * @since 0.2.0
  */
@@ -13,8 +13,8 @@ const handleOf = (owner: object): object | undefined => {
 }
 
 /**
- * `_handle.fd`: a socket's descriptor. Without it -1, which it is on Windows and of a socket that is gone too: how near the process is
- * to its last one is known when accepting fails, and not before.
+ * `_handle.fd`: a socket's descriptor. Without it -1, as on Windows and for a closed socket: then the process finds out only when
+ * accepting fails that it has no descriptors left.
  *
  * @since 0.2.0
  * @category accessors
@@ -26,7 +26,7 @@ export const descriptorOf = (socket: Net.Socket): number => {
 }
 
 /**
- * `_handle.writeQueueSize`: bytes that are left of the write under way. Without it a write counts when it is over.
+ * `_handle.writeQueueSize`: bytes that are left of the write under way. Without it, a write counts when it is complete.
  *
  * @since 0.2.0
  * @category accessors
@@ -38,7 +38,7 @@ export const queuedOf = (stream: object): number => {
 }
 
 /**
- * `writableBuffer`: bytes that wait behind the write under way. Without it they count as taken only with all before them.
+ * `writableBuffer`: bytes that wait behind the write under way. Without it, they count as taken only together with all before them.
  *
  * @since 0.2.0
  * @category accessors
@@ -50,8 +50,8 @@ export const bufferedOf = (stream: object): number => {
 }
 
 /**
- * `_handle.close` of a server: somebody closes what listens without the server, as a cluster's worker does. Without it that is
- * seen when the last connection is closed.
+ * `_handle.close` of a server: other code closes the listening handle without the server, as a cluster's worker does. Without it, that
+ * is noticed when the last connection is closed.
  *
  * @since 0.2.0
  * @category constructors
@@ -68,8 +68,8 @@ export const onHandleClosed = (server: Net.Server, told: () => void): void => {
 }
 
 /**
- * `_parent`: the socket under a secured one. On unix sockets there is nothing else to tell by. Without it handshakes that have ended are
- * not told from others, so that none has a bound.
+ * `_parent`: the socket under a secured one, which on unix sockets is all that identifies it. Without it, handshakes that have ended
+ * cannot be told from others, so their number has no bound.
  *
  * @since 0.2.0
  * @category accessors
@@ -80,8 +80,8 @@ export const carrierOf = (secured: Tls.TLSSocket): Net.Socket | undefined => {
 }
 
 /**
- * `readableFlowing`, which is public to read: a socket that was paused begins to flow for whoever listens next, as a new one does. Without
- * it that one has to resume it.
+ * `readableFlowing`, which is public to read: resets a socket that was paused, so that it flows for the next listener, as a new one
+ * does. Without it, the new owner must resume it.
  *
  * @since 0.2.0
  * @category combinators
@@ -91,7 +91,7 @@ export const flowForNext = (socket: Net.Socket): void => {
 }
 
 /**
- * `fd` of a `sonic-boom`: where it writes from here on. Without it a log that was opened anew goes on in the old file.
+ * `fd` of a `sonic-boom`: where it writes from here on. Without it, a log that was opened anew goes on in the old file.
  *
  * @since 0.2.0
  * @category combinators
@@ -101,7 +101,7 @@ export const writeTo = (file: object, descriptor: number): void => {
 }
 
 /**
- * `net._createServerHandle`, which `node:cluster` uses: it binds, and gives the handle or an error's number. Without it, and without
+ * `net._createServerHandle`, which `node:cluster` uses: binds, and returns the handle or an error number. Without it and without
  * `net.BoundSocket`, nothing can be bound before it listens.
  *
  * @since 0.2.0

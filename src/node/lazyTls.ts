@@ -1,5 +1,5 @@
 /**
- * `node:tls`, loaded by the first who secures a listener: a server without it answers some milliseconds earlier.
+ * `node:tls`, loaded when the first listener is secured: a server without TLS starts some milliseconds earlier.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import { createRequire } from "node:module"
 import type * as Net from "node:net"
 import type * as Tls from "node:tls"
 
-// A part of Node is found from any place. That of this module is not known in a bundle of another format.
+// `node:` modules resolve from any file name. The name of this module is unknown in a bundle of another format.
 const require = createRequire(process.execPath)
 
 /**

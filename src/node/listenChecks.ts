@@ -42,18 +42,18 @@ export const listenerTable: TableOf<ListenOptions> = {
 const { accepts: isPort } = number({ most: 65_535, whole: true })
 
 /**
- * Throws an `OptionError` that names an option which is unknown or invalid, whatever the others are. Options that do not go
- * together, or not with the system, fail the binding. `who` has the options of the table.
+ * Throws an `OptionError` that names an option which is unknown or invalid by itself. Options that do not go together, or that the
+ * system does not support, fail when it is bound. `subject` is what has the options, for messages.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const check = (options: ListenOptions, who = "a listener", table: OptionTable = listenerTable): void => {
-  checkOptions(options, table, { unknown: `${who} has no such option` })
+export const check = (options: ListenOptions, subject = "a listener", table: OptionTable = listenerTable): void => {
+  checkOptions(options, table, { unknown: `${subject} has no such option` })
   // throws for an entry that is no address
   if (options.proxyFrom !== undefined) TrustedProxies.make(options.proxyFrom, "proxyFrom")
   if (options.reusePort === true && portOf(options) > 0 && !sharesPorts(process.versions.node)) {
-    // node:net would ignore it
+    // node:net would ignore the option
     throw new OptionError({
       option: "reusePort",
       description: `needs Node 22.12 or later, or 23.1 or later; this is ${process.versions.node}`
@@ -81,7 +81,7 @@ const sharesPorts = (version: string): boolean => {
 export const portOf = (options: ListenOptions): number => Number(options.port ?? 0)
 
 /**
- * Where options say to listen, in words.
+ * The address in the options, in words.
  *
  * @since 0.2.0
  * @category conversions
@@ -96,7 +96,7 @@ export const describe = (options: ListenOptions, scheme: "http" | "https" = "htt
     : format({ _tag: "Tcp", host: options.host ?? "127.0.0.1", port: portOf(options) }, scheme)
 
 /**
- * Throws for options that do not go together, or not with the system.
+ * Throws for options that do not go together, or that the system does not support.
  *
  * @since 0.2.0
  * @category constructors
@@ -117,7 +117,7 @@ export const validate = (options: ListenOptions, tls: TlsOptions | undefined): v
   if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o7777)) {
     throw invalid(`the mode of a unix socket is a number from 0 to 0o7777; it is ${mode}`)
   }
-  // the system would cut it, and listen elsewhere
+  // the system would cut the path, and listen elsewhere
   if (options.path !== undefined && Buffer.byteLength(options.path) > longestPath) {
     throw invalid(`the path is too long, a unix socket's has at most ${longestPath} bytes`)
   }
@@ -130,7 +130,7 @@ export const validate = (options: ListenOptions, tls: TlsOptions | undefined): v
 }
 
 /**
- * Of a unix socket's path, in bytes: sun_path (unix(7)), without its last byte.
+ * The longest path of a unix socket, in bytes: sun_path (unix(7)), without its last byte.
  *
  * @since 0.2.0
  * @category constants

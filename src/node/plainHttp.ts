@@ -1,12 +1,12 @@
 /**
- * Plain HTTP where TLS is expected. OpenSSL knows GET, HEAD, POST, PUT and CONNECT by their first letters and nothing else, and
- * has read them by then.
+ * Recognizes plain HTTP where TLS is expected. OpenSSL recognizes only GET, HEAD, POST, PUT and CONNECT, and has read the bytes by
+ * then.
  *
  * @since 0.2.0
  */
 
 /**
- * What a client that must begin with TLS has begun with. `Unknown` is another protocol; `More`: it cannot be told yet.
+ * What the first bytes of a connection that must begin with TLS are. `Unknown` is another protocol; `More` needs more bytes.
  *
  * @since 0.2.0
  * @category models
@@ -24,8 +24,8 @@ const complete = new RegExp(`^${token}+ .*HTTP/[0-9]`, "i")
 const begun = new RegExp(`^(?:${token}*|${token}+ .*)$`)
 
 /**
- * Judges by a request line (RFC 9112, 3), that of HTTP/2's preface among them (RFC 9113, 3.4): its method need not be known, nor
- * be in capitals.
+ * Judges a request line (RFC 9112, 3), also that of HTTP/2's preface (RFC 9113, 3.4). Its method need not be known, nor be in
+ * capitals.
  *
  * @since 0.2.0
  * @category constructors
@@ -43,7 +43,7 @@ export const beginningOf = (bytes: Buffer): Beginning => {
 const text = "This port speaks HTTPS, and the request came as plain HTTP.\n"
 
 /**
- * The answer to it.
+ * The answer to plain HTTP.
  *
  * @since 0.2.0
  * @category constants

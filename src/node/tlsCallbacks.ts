@@ -1,6 +1,6 @@
 /**
- * The functions among `node:tls` options, where they return promises: node:tls looks at none, and whoever waits for the
- * handshake would wait until its deadline.
+ * Functions among the `node:tls` options that return promises. node:tls ignores a promise, so that a rejected one would let the
+ * handshake wait until its deadline.
  *
  * @since 0.2.0
  */
@@ -9,7 +9,7 @@ import { catchRejection } from "../server/catchRejection.js"
 import type { TlsOptions } from "./ListenOptions.js"
 
 /**
- * The same functions; a handshake whose function rejects fails. `failed` is told where the handshake cannot be.
+ * Wraps these functions: where one rejects, the handshake fails. Calls `failed` where it cannot be made to fail.
  *
  * @since 0.2.0
  * @category conversions
@@ -35,7 +35,7 @@ export const lookedAt = (
     ALPNCallback: (offered) => {
       const chosen = ALPNCallback(offered)
       catchRejection(chosen, failed)
-      // anything else is an exception of node:tls
+      // node:tls would throw for other values
       return typeof chosen === "string" ? chosen : undefined
     }
   }),

@@ -1,5 +1,5 @@
 /**
- * The options of TLS, checked: node:tls looks at few of them, and ignores what it does not know.
+ * Checks the options of TLS: node:tls checks few of them, and ignores unknown ones.
  *
  * @since 0.2.0
  */
@@ -11,8 +11,8 @@ import { anything } from "../server/optionKinds.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
- * Throws an `OptionError` for options that are no object, for one that is unknown or the listener's own, and for a path where
- * node:tls takes the contents of the file.
+ * Throws an `OptionError` for options that are no object, for an option that is unknown or belongs to the listener, and for a path
+ * where node:tls takes the contents of the file.
  *
  * @since 0.2.0
  * @category constructors
@@ -50,7 +50,7 @@ const contents: Option = {
 
 const notHere: Option = { ...anything, misplaced: "is the listener's own, and cannot be set with TLS" }
 
-// those of the listening socket, which are given to `listen` or are what the server needs
+// options of the listening socket, which belong to `listen`, or which the server sets itself
 const own = {
   allowHalfOpen: notHere,
   pauseOnConnect: notHere,
@@ -103,12 +103,12 @@ const names = {
  */
 export const table = {
   ...names,
-  // came with Node 22.13
+  // since Node 22.13
   blockList: anything,
   ...own
 }
 
-// each may be one, a list, or an object that has a passphrase beside
+// each may be one, a list, or an object with a passphrase
 const pathIn = (value: unknown): string | undefined => {
   for (const given of Array.isArray(value) ? value : [value]) {
     const part: unknown = Predicate.isRecord(given) && !Predicate.isUint8Array(given) ? given.pem ?? given.buf : given
@@ -117,7 +117,7 @@ const pathIn = (value: unknown): string | undefined => {
   return undefined
 }
 
-// what is in such a file has lines, or at least no such end and beginning
+// the contents of such a file have several lines, or at least no such beginning and end
 const isPath = (text: string): boolean =>
   !/[\r\n]/.test(text) && text.length <= 4096 &&
   (/^(?:file:|[A-Za-z]:[\\/]|[.~]{0,2}[\\/])/.test(text) ||

@@ -1,5 +1,5 @@
 /**
- * The files of unix sockets: made with their mode, put in a dead server's place, removed by their owner only.
+ * The files of unix sockets: made with their mode, put in the place of a dead server's, removed by their owner only.
  *
  * @since 0.2.0
  */
@@ -12,13 +12,13 @@ import { isMainThread } from "node:worker_threads"
 import { longestPath } from "./listenChecks.js"
 
 /**
- * Binds at `path`, and keeps it with what removes the file again, should it still be ours. What a dead server left there is
- * replaced, what a living one listens on is not: `EADDRINUSE`.
+ * Binds at `path`. Returns the server with a function that removes the file, if that is still its own. A file that a dead server left
+ * is replaced; where a living one listens, it fails with `EADDRINUSE`.
  *
- * libuv removes the name that a socket was bound by when that is closed, whoever has the name then. So it is bound by a name
- * of its own, and the file gets its path after: nobody finds it there before it has its mode and somebody listens.
+ * When a socket is closed, libuv removes the name that it was bound by, whichever socket has that name then. So the socket is bound by
+ * a unique name, and its file gets `path` afterwards: no client finds it there before it has its mode and listens.
  *
- * @param bind makes the socket, and its file before it first waits
+ * @param bind makes the socket and its file, before it first waits
  *
  * @since 0.2.0
  * @category constructors
@@ -28,7 +28,7 @@ export const claim = async (
   mode: number | undefined,
   bind: (name: string) => Promise<void>
 ): Promise<() => void> => {
-  // no file; or the cluster's primary binds, once for all workers, and removes it
+  // no file here, or the cluster's primary binds, once for all workers, and removes it
   const direct = path.startsWith("\0") || process.platform === "win32" || cluster.isWorker
   const name = direct ? path : nameFor(path)
   try {
@@ -67,7 +67,7 @@ export const pathOf = (descriptor: number): string | undefined => {
   }
 }
 
-// The file of a socket that was bound by this name: the name is gone when it has got its path.
+// Removes the unique name of a socket, if its file did not get `path`.
 const placeOf = (bound: string): string => {
   const [, folder = "", file] = own.exec(bound) ?? []
   return file !== undefined && !Fs.existsSync(bound) ? `${folder}${file}` : bound
@@ -80,7 +80,7 @@ const nameFor = (path: string): string => {
   const mark = Math.floor(Math.random() * 36 ** 4).toString(36).padStart(4, "0")
   const name = join(dirname(path), `.${basename(path)}.${mark}`)
   if (Buffer.byteLength(name) <= longestPath) return name
-  // no room for all of it
+  // shortened where the system has no room for all of it
   return join(dirname(path), mark.repeat(4).slice(0, Buffer.byteLength(basename(path))))
 }
 
@@ -89,7 +89,7 @@ const place = async (name: string, path: string): Promise<void> => {
     const there = statOf(path)
     if (there === undefined) {
       try {
-        // does not replace what came meanwhile
+        // fails where another file came meanwhile
         Fs.linkSync(name, path)
         Fs.unlinkSync(name)
         return
@@ -109,8 +109,8 @@ const place = async (name: string, path: string): Promise<void> => {
   }
 }
 
-// With a mode: nobody may connect whom it keeps out, not even in the moment before it is set. The system makes the file with
-// the umask of that moment; a worker thread may not change that.
+// Binds with a mode. A client that the mode excludes must not connect even before it is set, so the file is made with a umask. A worker
+// thread cannot change the umask.
 const masked = async (mode: number | undefined, bind: () => Promise<void>): Promise<void> => {
   if (mode === undefined || !isMainThread) return bind()
   const umask = process.umask(0o777 & ~mode)
@@ -123,7 +123,7 @@ const masked = async (mode: number | undefined, bind: () => Promise<void>): Prom
   return bound
 }
 
-// The system has the same code for a folder that there is not and one that is not ours.
+// The system has the same code for a missing folder and for one without permission.
 const ofPath = (error: unknown, name: string, path: string): unknown => {
   const folder = dirname(path)
   if (!path.startsWith("\0") && !Fs.existsSync(folder)) {
@@ -141,7 +141,7 @@ const isSame = (one: Fs.Stats, other: Fs.Stats | undefined): boolean => one.ino 
 const isStale = async (path: string): Promise<boolean> =>
   statOf(path)?.isSocket() === true && !await answers(path) && !isHeld(path)
 
-// Is somebody bound there who does not listen yet? Nothing answers then, as with a dead server. Only Linux tells.
+// Has a process bound there that does not listen yet? Connecting fails, as with a dead server. Only Linux tells.
 const isHeld = (path: string): boolean => {
   try {
     return Fs.readFileSync("/proc/net/unix", "utf8").split("\n").some((line) => {
@@ -154,7 +154,7 @@ const isHeld = (path: string): boolean => {
   }
 }
 
-// Does somebody accept there? A socket file whose server has died refuses.
+// Does a process accept there? The socket file of a dead server refuses connections.
 const answers = (path: string): Promise<boolean> =>
   new Promise((resolve) => {
     const probe = Net.connect({ path })

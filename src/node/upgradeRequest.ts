@@ -1,5 +1,5 @@
 /**
- * What libraries that take connections over expect of a request: node:http's, filled in by hand.
+ * An `http.IncomingMessage` filled in by hand, for libraries that take connections over.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import { IncomingMessage } from "node:http"
 import { Socket } from "node:net"
 
 /**
- * A request that was never read from its socket, because somebody else had read it.
+ * Makes a request for a socket from which it was read already.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * Request bodies: from the bytes on the wire to the bytes that were meant (RFC 9112, 6 and 7).
+ * Request bodies: from the bytes on the wire to the content (RFC 9112, 6 and 7).
  *
  * @since 0.1.0
  */
@@ -10,9 +10,9 @@ import { CR, fieldBytes, hexValues, HTAB, LF, SEMICOLON, SP } from "./grammar.js
 import type { Leniency, Limits } from "./limits.js"
 
 /**
- * Decodes one body. Give `decode` the bytes; unless it answers a failure or `done` is set, call it again with what lies
- * behind `consumed`, followed by more. Pieces are views of the bytes given, in order; none is empty. Small ones come together,
- * so that they can be joined; one that is large in the bytes given comes alone, and there may be more of the body behind it.
+ * Decodes one body. Give `decode` the bytes. Unless it returns a failure or `done` is set, call it again with the bytes after
+ * `consumed`, followed by more. Pieces are views of the bytes given, in order; none is empty. Small ones come together, so that they can
+ * be joined. A large one comes alone, and more of the body may follow it in the same bytes.
  *
  * @since 0.1.0
  */
@@ -73,8 +73,8 @@ const enum State {
 }
 
 /**
- * From this length on, to hand a piece on costs less than to copy it. It keeps the memory of the read that it came in, as the
- * pieces of a body with a length do: a client that wraps all else in tiny chunks makes that five times what it counts for.
+ * From this length on, passing a piece on costs less than copying it. A piece keeps the memory of the read that it came in, as those of
+ * a body with a length do: a client that sends everything else in tiny chunks makes that five times as much as is counted.
  */
 const largePiece = 2048
 

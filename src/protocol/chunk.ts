@@ -1,12 +1,12 @@
 /**
- * Chunked bodies on their way out (RFC 9112, 7.1).
+ * The framing of chunked bodies that are sent (RFC 9112, 7.1).
  *
  * @since 0.1.0
  */
 
 /**
- * What goes before the data of a chunk of `length` bytes; behind the data goes {@link chunkEnd}. A chunk of length 0
- * would end the body, so it has no head: use {@link lastChunk}.
+ * The text before the data of a chunk of `length` bytes; after the data comes {@link chunkEnd}. A chunk of length 0 would end the
+ * body: use {@link lastChunk} for that.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * What a peer's bytes can do wrong, as plain values. A failure is decided by the first offending byte, so it is the
- * same however the bytes were cut.
+ * The rules that a peer's bytes can break, as plain values. The first offending byte decides the failure, so it is the same however the
+ * bytes were cut.
  *
  * @since 0.1.0
  */
@@ -42,14 +42,14 @@ const statuses = {
 } as const
 
 /**
- * The name of a rule that the peer broke.
+ * The name of a broken rule.
  *
  * @since 0.1.0
  */
 export type FailureReason = keyof typeof statuses
 
 /**
- * A refused message: which rule, the status that answers it, and one sentence for the log.
+ * A refused message: the rule, the status of the answer, and one sentence for the log.
  *
  * @since 0.1.0
  */

@@ -24,13 +24,13 @@ const roles = new Map<string, FieldName["role"]>([
   ["content-type", "ContentType"]
 ])
 
-// Applications send the same few names over and over; checking and title-casing each once saves a third of the head's
-// cost. Bounded, because a name may come from a client's data.
+// Applications send the same few names over and over, so each is checked and title-cased once. Bounded, because a name may come from a
+// client's data.
 const knownNames = new Map<string, FieldName>()
 const mostKnownNames = 512
 
 /**
- * What a name is; `undefined` for what is no token (RFC 9110, 5.1).
+ * The role of a name; `undefined` for a value that is no token (RFC 9110, 5.1).
  *
  * @since 0.2.0
  */

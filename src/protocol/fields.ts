@@ -32,8 +32,8 @@ export interface SectionLimits {
 const offsets: Array<number> = []
 
 /**
- * Reads field sections, one after another, line by line. Give `parse` the bytes; when it answers `undefined`, call it
- * again with what lies behind `consumed`, followed by more.
+ * Reads field sections, one after another, line by line. Give `parse` the bytes. When it returns `undefined`, call it again with the
+ * bytes after `consumed`, followed by more.
  *
  * @since 0.1.0
  */
@@ -44,11 +44,11 @@ export class FieldSection {
   // all of the section, where it came in one piece
   private text = ""
   private used = 0
-  // The section before this one: clients repeat their fields, often to the last byte, and all but a few of them nearly
-  // always. What is the same text need not be read again, and a name that is the same string need not be hashed again.
+  // The section before this one. Clients repeat their fields, often to the last byte, and nearly always most of them. The same text need
+  // not be read again, and a name that is the same string need not be hashed again.
   private known: Array<string> = []
   private knownText = ""
-  // how much of it the section before it began with as well: what changed once changes again
+  // how much of it was the same in the section before it: a field that has changed once changes again
   private steadyLength = 0
   private steadyLines = 0
 
@@ -65,9 +65,8 @@ export class FieldSection {
   }
 
   /**
-   * The fields, when the empty line was read: the same array as before where the section was the same, and the caller had it as
-   * text. `undefined` when more bytes are needed. The caller may have some of the bytes as `text` already, from the index
-   * `textStart` on.
+   * The fields, when the empty line was read; `undefined` when more bytes are needed. It is the same array as before where the caller
+   * gave the section as text and that is the same. `text` has some of the bytes, from the index `textStart` on.
    */
   parse(bytes: Uint8Array, from: number, text = "", textStart = from): Fields | undefined | Failure {
     const first = this.used === 0
@@ -75,7 +74,7 @@ export class FieldSection {
     const length = bytes.length
     let found = 0
     let lineStart = from
-    // where in the known section the line stands whose turn it is; -1 when there is none
+    // index of the current line in the known section; -1 without one
     let knownAt = -1
     let changed = false
     let outcome: true | undefined | Failure = undefined
@@ -207,7 +206,7 @@ export class FieldSection {
     return this.take()
   }
 
-  // One conversion for all lines, then slices of it: a call into native code per line costs more than the scan.
+  // One conversion for all lines, and slices of it: a call into native code for each line costs more than the scan.
   private keep(text: string, from: number, found: number): void {
     const { fields, known } = this
     for (let at = 0; at < found; at += 4) {
@@ -241,7 +240,7 @@ const asKnown = (found: number): number => {
   return found + 4
 }
 
-// Do the bytes from an index on read as a part of the known section does? `text` has some of them, from `textStart` on.
+// Are the bytes from an index on the same as a part of the known section? `text` has some of them, from `textStart` on.
 const isPart = (
   known: string,
   start: number,

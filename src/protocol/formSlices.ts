@@ -1,5 +1,5 @@
 /**
- * A urlencoded form in parts, so that whoever parses a long one need not do it at one go.
+ * A urlencoded form in parts, so that a long one can be parsed piecemeal.
  *
  * @since 0.2.0
  */
@@ -8,8 +8,8 @@
 const sliceLength = 8192
 
 /**
- * Parts of a urlencoded text, each of about 8 KiB, and longer where one pair is: the pairs that `URLSearchParams` finds in
- * them, one part after the other, are those that it finds in the text.
+ * Parts of a urlencoded text, each of about 8 KiB, or longer where one pair is longer. `URLSearchParams` finds the same pairs in the
+ * parts, one after the other, as in the whole text.
  *
  * @since 0.2.0
  */
@@ -17,7 +17,7 @@ export function* formSlices(text: string): Generator<string> {
   for (let from = 0; from < text.length;) {
     const end = text.indexOf("&", from + sliceLength)
     const next = end < 0 ? text.length : end
-    // but for the first it begins with the separator: a question mark behind it is the beginning of a name
+    // all but the first begin with the separator, so that a question mark after it is a part of a name
     yield text.slice(from, next)
     from = next
   }

@@ -1,9 +1,9 @@
 /**
- * What proxies say of the requests that they pass on: Forwarded (RFC 7239), and the X-Forwarded fields that came before it.
+ * The fields that proxies add to the requests that they pass on: Forwarded (RFC 7239), and the older X-Forwarded fields.
  *
- * Each proxy adds to the right what it saw itself, and what stands to the left of that came with the request. So the fields
- * are read from the right, hop by hop, for as long as the one who speaks is trusted: the first peer that is not is the
- * client, and what it has written reaches nobody.
+ * Each proxy appends what it has seen itself; the values to the left of that came with the request. So the fields are read from the
+ * right, hop by hop, as long as the peer that sent them is trusted. The first peer that is not trusted is the client, and the values
+ * that it sent are ignored.
  *
  * @since 0.2.0
  */
@@ -31,7 +31,7 @@ export const forwardedFields = [
 export type ForwardedField = (typeof forwardedFields)[number]
 
 /**
- * What is believed of a request. What nobody said, or not so that it can be read, is `undefined`.
+ * What is believed of a request. Values that are missing or unreadable are `undefined`.
  *
  * @since 0.2.0
  * @category models
@@ -49,9 +49,8 @@ export interface Told {
 const nothing: Told = { client: undefined, scheme: undefined, host: undefined, port: undefined }
 
 /**
- * Reads the fields of a request that came from a trusted peer. `trusts` judges the addresses that are named in them.
- * Forwarded and X-Forwarded fields that contradict each other were not written by the same proxies, and neither are
- * believed.
+ * Reads the fields of a request that came from a trusted peer. `trusts` judges the addresses in them. Forwarded and X-Forwarded fields
+ * that contradict each other come from different proxies, and neither are believed.
  *
  * @since 0.2.0
  * @category constructors
@@ -100,8 +99,8 @@ const agreed = (one: Told, other: Told): Told => {
 // ---------------------------------------------------------------------------------------------------------------------
 // X-Forwarded-*
 
-// They have no standard. Lists grow to the right, one member for each proxy that adds to them; a proxy that replaces one
-// leaves it shorter than the others, and its first member stands for all hops before.
+// They have no standard. Each proxy appends a member to these lists. A proxy that replaces a list makes it shorter than the others, and
+// then its first member is for all hops before.
 const fromXForwarded = (
   lines: ReadonlyMap<ForwardedField, ReadonlyArray<string>>,
   trusts: (host: string) => boolean
@@ -151,15 +150,14 @@ const fromForwarded = (lines: ReadonlyArray<string>, trusts: (host: string) => b
       host: hostOf(parameters.get("host") ?? "") ?? told.host,
       port: undefined
     }
-    // who hides its peer, or does not know it, is the last one that can be believed
+    // a hop that hides its peer, or does not know it, is the last one that can be believed
     if (client === undefined || !trusts(client.host)) break
   }
   return told
 }
 
-// From the last to the first. Commas may stand in quoted strings, and a client can leave a quote open that a proxy's own
-// words would end: from the right there is no doubt, because the shortest end of a line that is an element is what the last
-// proxy has added.
+// From the last element to the first. Commas may stand in quoted strings, and a client can leave a quote open that the proxy's own text
+// would close. From the right there is no ambiguity: the shortest suffix that is an element is what the last proxy has added.
 function* elementsOf(lines: ReadonlyArray<string>): Generator<ReadonlyMap<string, string>> {
   for (let line = lines.length - 1; line >= 0; line--) {
     let rest: string | undefined = lines[line]
@@ -194,7 +192,7 @@ const parametersOf = (text: string): ReadonlyMap<string, string> | undefined => 
 
 const named = /^(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}|_[0-9A-Za-z._-]+))?$/
 
-// RFC 7239, 6: an address, perhaps with a port; `unknown` and what begins with `_` are none
+// RFC 7239, 6: an address, perhaps with a port. `unknown` and names that begin with `_` are no addresses.
 const addressOf = (node: string): Told["client"] => {
   const [, v4, v6, port = ""] = named.exec(node) ?? []
   const given = port.startsWith("_") ? "" : port
@@ -204,8 +202,8 @@ const addressOf = (node: string): Told["client"] => {
 }
 
 /**
- * An address as the peers of sockets are told: IPv6 as in RFC 5952, without brackets; an IPv4 address in IPv6's clothes
- * (RFC 4291, 2.5.5.2) is an IPv4 address.
+ * An address in the form that sockets report: IPv6 as in RFC 5952, without brackets; an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) as
+ * an IPv4 address.
  *
  * @since 0.2.0
  */
@@ -217,7 +215,7 @@ export const canonicalIp = (ipv6: string): string => {
   return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join(".")
 }
 
-// WebSockets are asked for over HTTP: some proxies name them
+// some proxies give the scheme of a WebSocket, which is requested over HTTP
 const schemes = new Map<string, "http" | "https">([
   ["http", "http"],
   ["https", "https"],

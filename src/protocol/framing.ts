@@ -53,7 +53,7 @@ export interface Demands {
 const none: Framing = { _tag: "None" }
 const chunked: Framing = { _tag: "Chunked" }
 const digits = /^[0-9]+$/
-// What nearly every request without a body asks: one value serves them all.
+// the demands of nearly every request without a body, as one shared value
 const plain: Demands = {
   _tag: "Demands",
   framing: none,
@@ -83,7 +83,7 @@ export const demands = (head: RequestHead, leniency: Leniency): Demands | Failur
   let authorization = false
   for (let i = 0; i < fields.length; i += 2) {
     const value = fields[i + 1]
-    // The length tells nearly all names apart, so most are never lower-cased.
+    // the length rules out most names, which saves lower-casing them
     switch (fields[i].length) {
       case 4:
         if (isNamed(fields[i], "host")) {

@@ -42,7 +42,7 @@ const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
 export const isToken = (text: string): boolean => token.test(text)
 
 /**
- * Can this text go out as a field value: latin-1, no control characters but tab (RFC 9110, 5.5)?
+ * Can this text be sent as a field value: latin-1, no control characters but tab (RFC 9110, 5.5)?
  *
  * @since 0.1.0
  */
@@ -65,8 +65,8 @@ export const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
   asBuffer(bytes).toString("latin1", from, to)
 
 /**
- * Text without the spaces and tabs around it (RFC 9110, 5.6.3). By hand, because a regular expression takes quadratic
- * time on a long run of spaces inside.
+ * Text without the spaces and tabs around it (RFC 9110, 5.6.3). Without a regular expression, which would take quadratic time on a long
+ * run of spaces inside.
  */
 export const trimmed = (text: string): string => {
   let start = 0

@@ -5,8 +5,7 @@
  */
 import { reasonOf } from "./reasonPhrase.js"
 
-// Nearly all heads begin with one of a few lines, and end with the date of this second: made once, these save a head most of
-// its small strings.
+// Nearly all heads begin with one of a few lines, and end with the date of this second. Each of these is made once.
 const statusLines = new Map<number, readonly [http10: string, http11: string]>()
 
 /** @since 0.2.0 */

@@ -42,7 +42,7 @@ export const draftInterim = (
     const name = fieldName(given)
     if (name === undefined) return invalidName(given)
     if (typeof value !== "string" || !isFieldValue(value)) return invalidValue(given, value)
-    // Framing fields never describe an interim response: it has no content (RFC 9110, 8.6; RFC 9112, 6.1).
+    // Framing fields are left out: an interim response has no content (RFC 9110, 8.6; RFC 9112, 6.1).
     if (name.role === "ContentLength" || name.role === "TransferEncoding") {
       return invalid("InvalidFieldName", `${given} cannot stand in an interim response`)
     }

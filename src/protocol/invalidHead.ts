@@ -1,5 +1,5 @@
 /**
- * Why a head that an application gave is not sent.
+ * Reasons why a head that an application gave is not sent.
  *
  * @since 0.2.0
  */
@@ -30,7 +30,7 @@ export const invalid = (reason: InvalidHead["reason"], message: string): Invalid
 })
 
 /**
- * An object of names, or whole lines, are given by mistake; a line would be taken apart into characters.
+ * Likely mistakes are an object of names, or whole lines, which would be taken apart into characters.
  *
  * @since 0.2.0
  */
@@ -55,7 +55,7 @@ export const invalidValue = (name: string, value: unknown): InvalidHead =>
       : `the value of ${name} must be text, not ${kindOf(value)}`
   )
 
-// with what it would be as text, where there is but one way to write it
+// with the value as text, where only one text is possible
 const kindOf = (value: unknown): string =>
   value === null
     ? "null"

@@ -1,5 +1,5 @@
 /**
- * Text into bytes, and small bytes together, so that they leave in one write.
+ * Text as bytes, and small parts joined, so that they are sent in one write.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * The PROXY protocol, versions 1 and 2 (haproxy.org, doc/proxy-protocol.txt): what a load balancer says of its client before
- * the first byte that is the client's. Strict: what is not as the specification has it is a failure.
+ * The PROXY protocol, versions 1 and 2 (haproxy.org, doc/proxy-protocol.txt): what a load balancer says about its client, before the
+ * client's first byte. Strict: a header that is not as specified is a failure.
  *
  * @since 0.2.0
  */
@@ -9,7 +9,7 @@ import { canonicalIp } from "./forwarded.js"
 import { isIpv4, isIpv6 } from "./target.js"
 
 /**
- * Which versions are taken: the one, the other, or either.
+ * The versions that are accepted: one of them, or either.
  *
  * @since 0.2.0
  * @category models
@@ -37,7 +37,7 @@ export interface ProxyTlv {
 }
 
 /**
- * What the client's TLS session with the proxy was (section 2.2.6).
+ * The client's TLS session with the proxy (section 2.2.6).
  *
  * @since 0.2.0
  * @category models
@@ -80,7 +80,7 @@ export interface ProxyHeader {
 }
 
 /**
- * What the first bytes of a connection are. `length` is how many of them are the header: what follows is the client's.
+ * The result of reading the first bytes of a connection. `length` is that of the header; the bytes after it are the client's.
  *
  * @since 0.2.0
  * @category models
@@ -93,7 +93,7 @@ export type ProxyReading =
   | ProxyFailure
 
 /**
- * `Missing`: what came is the beginning of something else.
+ * `Missing`: the first bytes are those of another protocol.
  *
  * @since 0.2.0
  * @category models
@@ -105,7 +105,7 @@ export interface ProxyFailure {
 }
 
 /**
- * Bytes that a header may have: of version 1 with its end of line, of version 2 behind its first 16.
+ * The most bytes of a header: of version 1 with its end of line, of version 2 after its first 16.
  *
  * @since 0.2.0
  * @category constants
@@ -203,7 +203,7 @@ const Command = { Local: 0, Proxy: 1 }
 const headLength = 16
 
 const readBinary = (bytes: Buffer): ProxyReading => {
-  // each is judged as soon as it is there
+  // each part is checked as soon as it is there
   if (bytes.length > 12 && bytes[12] >> 4 !== 2) return malformed(`it is of version ${bytes[12] >> 4}`)
   if (bytes.length > 12 && (bytes[12] & 15) > Command.Proxy) return malformed(`its command is ${bytes[12] & 15}`)
   if (bytes.length > 13 && (bytes[13] >> 4 > 3 || (bytes[13] & 15) > 2)) {
@@ -216,10 +216,10 @@ const readBinary = (bytes: Buffer): ProxyReading => {
   if (bytes.length < length) return more
   const header = bytes.subarray(0, length)
   const family = header[13] >> 4
-  // without a family or a transport nothing is said of the addresses
+  // without a family or a transport there are no addresses
   const isTold = family !== 0 && (header[13] & 15) !== 0
   if ((header[12] & 15) === Command.Local) {
-    // what follows is nobody's, but for its checksum
+    // the rest is ignored, but for its checksum
     const tlvs = tlvsFrom(header, headLength + (isTold ? addressLengths[family] : 0))
     return tlvs !== undefined && !isIntact(header, tlvs) ? damaged : { _tag: "Local", length, header: plain(2) }
   }
@@ -286,7 +286,7 @@ const tlvsFrom = (bytes: Buffer, start: number): ReadonlyArray<PlacedTlv> | unde
     if (at + 3 > bytes.length) return undefined
     const end = at + 3 + bytes.readUInt16BE(at + 1)
     if (end > bytes.length) return undefined
-    // a copy: what a socket has read is not to be kept for a few bytes
+    // a copy, so that a few bytes do not keep the memory of a whole read
     tlvs.push({ type: bytes[at], value: Uint8Array.from(bytes.subarray(at + 3, end)), at: at + 3 })
     at = end
   }
@@ -316,7 +316,7 @@ const valued = (header: Buffer, tlvs: ReadonlyArray<PlacedTlv>): ProxyHeader | P
 const textOf = (value: Uint8Array | undefined, encoding: "latin1" | "utf8"): string | undefined =>
   value === undefined ? undefined : Buffer.from(value).toString(encoding)
 
-// a byte of flags, four of what verifying said (0: it is good), and values of their own
+// a byte of flags, four bytes for the result of verification (0 is good), and nested values
 const readSsl = (value: Buffer): ProxySsl | undefined => {
   const tlvs = value.length < 5 ? undefined : tlvsFrom(value, 5)
   if (tlvs === undefined) return undefined

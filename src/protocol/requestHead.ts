@@ -34,7 +34,7 @@ export interface RequestHead {
   readonly fields: Fields
 }
 
-// Bytes at the start of a head that become text in one go, whatever they are: until the connection has had a head.
+// Bytes of the first head on a connection that are converted to text at once.
 const usualHead = 1024
 const longestText = 16_384
 
@@ -42,8 +42,8 @@ const longestText = 16_384
 const mostEmptyLines = 4
 
 /**
- * Reads request heads from a stream of bytes, one after another. Give `parse` the bytes; when it answers `undefined`,
- * call it again with what lies behind `consumed`, followed by more.
+ * Reads request heads from a stream of bytes, one after another. Give `parse` the bytes. When it returns `undefined`, call it again with
+ * the bytes after `consumed`, followed by more.
  *
  * @since 0.1.0
  */
@@ -53,9 +53,8 @@ export class RequestHeadParser {
   private emptyLines = 0
   private head: Begun | undefined = undefined
   private refusedLine = ""
-  // A call into native code costs as much as to read a short head. So the request line becomes text together with what lies
-  // behind it, as far as a head is likely to reach: as far as the last one did, and a little further. Who keeps a part of the
-  // head keeps that text.
+  // A call into native code costs as much as reading a short head. So the request line is converted to text together with the bytes
+  // after it, as many as the last head had, and a few more. A slice of a head keeps all of that text alive.
   private text = ""
   private textStart = 0
   private likelyLength = usualHead
@@ -113,7 +112,7 @@ export class RequestHeadParser {
     this.consumed = start
     if (start >= length || bytes[start] === CR) return undefined
 
-    // Space for one byte more than the line may have: the one that breaks the limit.
+    // One byte more than the line may have: the one that breaks the limit.
     const stop = start + this.limits.requestLine + 1
     const end = stop < length ? stop : length
     let i = start
@@ -177,8 +176,8 @@ export class RequestHeadParser {
 
 const none: Fields = []
 
-// A head whose request line was read; the fields are set when they are there. What is made for every request is an instance
-// and not a literal: those V8 may make among old objects, where they keep what they refer to (see the bench's README).
+// A head whose request line was read; its fields are set later. Objects that are made for every request are instances and not literals:
+// V8 may allocate literals among old objects, where they keep alive what they refer to (see the bench's README).
 class Begun implements RequestHead {
   readonly _tag = "RequestHead"
   fields: Fields = none
@@ -211,8 +210,8 @@ const minorVersionOf = (version: string): 0 | 1 | Failure => {
 }
 
 /**
- * The host of an absolute target takes the place of what Host says, or of a Host that is missing, so that nobody can
- * believe the other (RFC 9112, 3.2.2).
+ * The host of an absolute target replaces the value of Host, or a Host that is missing, so that no code can believe the other
+ * (RFC 9112, 3.2.2).
  *
  * @since 0.2.0
  */

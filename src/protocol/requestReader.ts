@@ -1,8 +1,7 @@
 /**
  * A connection's incoming half: bytes in, messages out, one request after another.
  *
- * `receive` stores, `next` decides; neither waits, throws or looks at a clock. The same bytes give the same messages
- * however they are cut.
+ * `receive` stores, `next` decides; neither waits, throws or reads a clock. The same bytes give the same messages however they are cut.
  *
  * @since 0.1.0
  */
@@ -15,8 +14,8 @@ import { defaultLimits, type Leniency, type Limits, strict } from "./limits.js"
 import { hostFromTarget, type RequestHead, RequestHeadParser } from "./requestHead.js"
 
 /**
- * What the bytes said. A `RequestStart` is followed by any number of `BodyPiece`s and one `BodyEnd`, also where there is
- * no body. A `Failure` is the last message.
+ * A message of the stream. A `RequestStart` is followed by any number of `BodyPiece`s and one `BodyEnd`, also where there is no body. A
+ * `Failure` is the last message.
  *
  * @since 0.1.0
  */
@@ -69,8 +68,8 @@ export class RequestReader {
   private decoder: BodyDecoder | undefined = undefined
   private failed: Failure | undefined = undefined
   private refusedLine = ""
-  // What the last request asked, and what it was that asked it. Not its head: of each connection that waits one would live
-  // on, for every garbage collection to copy.
+  // The demands of the last request, and what they follow from. Its head is not kept: on each idle connection it would stay alive, for
+  // every garbage collection to copy.
   private asked: Demands | undefined = undefined
   private askedBy: Fields = noFields
   private askedMethod = ""
@@ -149,7 +148,7 @@ export class RequestReader {
     return { _tag: "RequestStart", head: form._tag === "Absolute" ? hostFromTarget(head, form) : head, demands: asked }
   }
 
-  // The same fields with the same method and version ask the same.
+  // Requests with the same fields, method and version have the same demands.
   private demandsOf(head: RequestHead): Demands | Failure {
     const { fields, method, minorVersion } = head
     if (
@@ -185,7 +184,7 @@ export class RequestReader {
     const refused = decoder.decode(this.bytes, this.at, pieces)
     this.at = decoder.consumed
     if (pieces.length > 0) {
-      // What was sent in good order is given out first; the failure is the message after it.
+      // The bytes before the failure are given first; the failure is the next message.
       if (refused !== undefined) this.failed = refused
       return { _tag: "BodyPiece", bytes: pieces.length === 1 ? pieces[0] : Buffer.concat(pieces) }
     }
@@ -205,7 +204,7 @@ export class RequestReader {
     return refused
   }
 
-  // Who is told the end of a request, and has nothing more, may not ask again before more has come.
+  // A caller that gets the end of a request, with no bytes left, may not call again before more bytes have come.
   private letGo(): void {
     if (this.at >= this.bytes.length) this.keepRest()
   }

@@ -1,7 +1,7 @@
 /**
- * Response heads: what the application said, plus what the connection must say (RFC 9112, 4, 6 and 9).
+ * Response heads: the application's fields, with those of the connection (RFC 9112, 4, 6 and 9).
  *
- * `prepare` decides framing and persistence and writes the head in one go; the encoder behind it only obeys.
+ * `prepare` decides framing and persistence and writes the head in one go. The wire that sends it decides nothing.
  *
  * @since 0.1.0
  */
@@ -22,8 +22,8 @@ export type { InvalidHead } from "./invalidHead.js"
 export type FieldPairs = Iterable<readonly [name: string, value: string]>
 
 /**
- * Reads fields that are needed more than once: some iterables, such as generators, can be read only one time, and whoever
- * has given an array may change it. What is not iterable is given back, for the checks to refuse.
+ * Copies fields that are read more than once: an iterable such as a generator can be read only once, and a caller may change an array. A
+ * value that is not iterable is returned as it is, and fails the checks.
  *
  * @since 0.2.0
  */
@@ -31,7 +31,7 @@ export const takeFields = (fields: FieldPairs): FieldPairs =>
   isIterable(fields) ? Array.from(fields, (pair) => Array.isArray(pair) ? [pair[0], pair[1]] : pair) : fields
 
 /**
- * What an application gives for a head.
+ * A head, as an application gives it.
  *
  * @since 0.1.0
  */
@@ -44,7 +44,7 @@ export interface ResponseHead {
 }
 
 /**
- * What the connection knows when a head is written.
+ * The facts about request, connection and body that a head depends on.
  *
  * @since 0.1.0
  */
@@ -73,7 +73,7 @@ export interface ResponseContext {
 export type FieldCase = "title" | "preserve"
 
 /**
- * How the body after a head is delimited. `None` swallows whatever the application still writes.
+ * How the body after a head is delimited. With `None`, what the application writes is dropped.
  *
  * @since 0.1.0
  */
@@ -96,7 +96,7 @@ export interface PreparedHead {
   readonly framing: ResponseFraming
   readonly persistent: boolean
   /**
-   * Is it the head of an event stream without a length, which ends when one side leaves?
+   * Is it the head of an event stream without a length, which ends only when one side leaves?
    *
    * @since 0.2.0
    */
@@ -176,7 +176,7 @@ export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadD
         }
         continue
       case "Connection":
-        // The connection is the server's; the application may end it, and name options of its own.
+        // The server decides whether the connection persists; the application may end it, and add options of its own.
         for (const option of listMembers(value)) {
           if (option === "close") close = true
           else if (option !== "keep-alive") lines += `Connection: ${option}\r\n`
@@ -217,7 +217,7 @@ export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContex
   let text = statusLine(context.minorVersion, status, head.reason) + head.lines
   if (!head.dated) text += dateLine(context.date)
 
-  // RFC 9112, 9.3: HTTP/1.0 goes on only where both sides say so.
+  // RFC 9112, 9.3: HTTP/1.0 persists only where both sides ask for it.
   let closing = !context.persistent || head.close || (context.minorVersion === 0 && !context.asksKeepAlive)
   let framing: ResponseFraming
   if (
@@ -228,7 +228,7 @@ export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContex
       text += `Content-Length: ${contentLength}\r\n`
     }
   } else if (status === 205) {
-    // RFC 9110, 15.3.6: no content, and saying so is what ends the message
+    // RFC 9110, 15.3.6: no content, and the length says so
     framing = noBody
     text += "Content-Length: 0\r\n"
   } else {
@@ -292,7 +292,7 @@ class Prepared implements PreparedHead {
   }
 }
 
-// looks at one character of most values
+// tests one character of most values
 const isEventStream = (value: string): boolean =>
   value.length >= 17 && (value.charCodeAt(5) | 32) === 101 && /^text\/event-stream\b/i.test(value)
 

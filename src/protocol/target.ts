@@ -79,8 +79,7 @@ export const isIpv6 = (text: string): boolean => {
 }
 
 /**
- * Tells the form of a request target, or answers `undefined` where it has none of the four. Fragments are no part of a
- * target.
+ * Parses a request target. Returns `undefined` where it has none of the four forms. Fragments are no part of a target.
  *
  * @since 0.1.0
  */

@@ -7,8 +7,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AccessRecord } from "./AccessRecord.js"
-import { asRecord } from "./logText.js"
 import { catchRejection } from "./catchRejection.js"
+import { asRecord } from "./logText.js"
 
 export type { AccessRecord }
 

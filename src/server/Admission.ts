@@ -8,14 +8,14 @@
  * @since 0.1.0
  */
 import type { Clock } from "../exchange/Clock.js"
+import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { Session } from "../exchange/Session.js"
 import { type Share, Shares } from "../exchange/Shares.js"
 import { UnorderedSet } from "../exchange/UnorderedSet.js"
-import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { Transport } from "../http1/Transport.js"
 import type { Config } from "./Config.js"
-import { Queue } from "./Queue.js"
 import { EvictionCandidates } from "./EvictionCandidates.js"
+import { Queue } from "./Queue.js"
 
 /**
  * What the admission needs of its server.

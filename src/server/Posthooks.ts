@@ -13,8 +13,8 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type { Outcome } from "../exchange/Outcome.js"
 import type { PostHook } from "../exchange/PostHook.js"
-import { isOver, isStep, runStep } from "./internal.js"
 import { catchRejection } from "./catchRejection.js"
+import { isOver, isStep, runStep } from "./internal.js"
 
 export type { PostHook } from "../exchange/PostHook.js"
 

@@ -1,5 +1,5 @@
 /**
- * Connections in memory, and what they are accepted by.
+ * Listeners in memory.
  *
  * @since 0.2.0
  */
@@ -13,7 +13,7 @@ import { checkConnection, connection, type MemoryOptions, type MemoryTransport }
 import { type Channel, WireClient } from "./WireClient.js"
 
 /**
- * The listener itself: for `server` of the facade a value, for the engine a service.
+ * The listener itself: a value for `server` of the facade, a service for the engine.
  *
  * @since 0.1.0
  * @category models
@@ -72,7 +72,7 @@ export const make = (options: MemoryOptions = {}): Memory => {
       if (accepting === undefined) throw new Error(`nobody listens on ${format(address)}`)
       const remote: Address = { _tag: "Tcp", host: "127.0.0.1", port: ++port }
       const { client, server } = connection(address, own?.remote ?? options.remote ?? remote, { ...options, ...own })
-      // Accepting is the listener's turn, not the client's; a server that has stopped meanwhile refuses.
+      // accepts in a turn of its own, and not within `connect`; a server that has stopped meanwhile refuses
       setImmediate(() => accepting.accepted(server))
       return new WireClient(channelOf(client))
     }

@@ -1,5 +1,5 @@
 /**
- * A listener in memory: servers are tested with the bytes they would see on a network, without one.
+ * A listener in memory: tests servers with the bytes that they would see on a network, without one.
  *
  * ```ts
  * import { server } from "tsgi"
@@ -20,6 +20,6 @@
  */
 export * from "./Memory.js"
 
-// For programs that have an Effect, of which the types are in `tsgi/effect`.
+// For programs with Effect, whose types are in `tsgi/effect`.
 /** @internal */
 export { layer, MemoryListener } from "./MemoryService.js"

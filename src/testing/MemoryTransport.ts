@@ -1,8 +1,8 @@
 /**
- * Connections in memory: two ends, and between them what a network does to bytes. It cuts them anywhere, holds only so
- * many, keeps their order, and delivers later than they were written, never within the call that wrote them.
+ * Connections in memory: two ends, and between them what a network does to bytes. It cuts them anywhere, holds a bounded number of
+ * them, keeps their order, and delivers them later than they were written, never within the call that wrote them.
  *
- * There are no timers here: everything moves in turns of the event loop, so tests may stop the clock.
+ * There are no timers here. Everything moves in turns of the event loop, so tests may stop the clock.
  *
  * @since 0.1.0
  */
@@ -18,7 +18,7 @@ import { checkOptions, type TableOf } from "../server/checkOptions.js"
 import { number, record } from "../server/optionKinds.js"
 
 /**
- * What a connection in memory is like.
+ * Options of a connection in memory.
  *
  * @since 0.1.0
  * @category models
@@ -126,7 +126,7 @@ class Pipe {
     while (this.queue.length > 0 && taken < most) {
       const next = this.queue[0]
       const length = Math.min(next.length, most - taken)
-      // a copy: what was taken is out of the writer's hands
+      // a copy: the writer may change its bytes
       this.travelling.push(Buffer.from(next.subarray(0, length)))
       if (length === next.length) this.queue.shift()
       else this.queue[0] = next.subarray(length)
@@ -286,7 +286,7 @@ export class MemoryTransport implements Transport {
         done(error)
       }
     })
-    // an error is followed by `close`, also where nobody asked about errors
+    // an error is followed by `close`, also where nothing listens for errors
     stream.on("error", (error) => {
       this.failure ??= transportErrorFrom(error)
       stream.destroy()
@@ -317,7 +317,7 @@ export class MemoryTransport implements Transport {
   private leave(): void {
     this.gone = true
     this.incoming.readerGone = true
-    // who still writes here is to find out
+    // a later write fails
     this.incoming.onRoom()
     this.schedule()
   }

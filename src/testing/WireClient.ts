@@ -1,7 +1,7 @@
 /**
- * A client that speaks raw bytes and waits for what it names: for tests of a server's behaviour on the wire.
+ * A client that sends raw bytes and waits for what the test names: for tests of a server's behaviour on the wire.
  *
- * Nothing here knows what is right: it sends what it is told, malformed or not, and cuts what comes back into messages.
+ * It does not judge: it sends the bytes it is given, malformed or not, and cuts what comes back into messages.
  *
  * @since 0.1.0
  */
@@ -32,7 +32,7 @@ export interface Channel {
 }
 
 /**
- * A head as it came: status line and field lines, nothing judged.
+ * A head as it came: status line and field lines, unchecked.
  *
  * @since 0.1.0
  * @category models
@@ -65,7 +65,7 @@ export interface WireResponse extends WireHead {
 }
 
 /**
- * The stream ended, or was closed, before what was waited for had come.
+ * The stream ended, or was closed, before the awaited bytes had come.
  *
  * @since 0.1.0
  * @category errors
@@ -85,7 +85,7 @@ export class WireEnded extends Error {
 export class WireClient implements AsyncDisposable {
   /** Bytes received so far, taken or not. */
   received = 0
-  // joined only when somebody looks: bytes may come one at a time
+  // joined when they are read: bytes may come one at a time
   private pieces: Array<Uint8Array> = []
   private available = 0
   private hasEnded = false

@@ -1,5 +1,5 @@
 /**
- * The body of a response as it comes, and what comes behind it.
+ * The body of a response as it comes, and its trailers.
  *
  * @since 0.2.0
  */
@@ -24,7 +24,7 @@ export async function* bodyOf(client: WireClient, head: WireHead, method: string
 }
 
 /**
- * Has the response to such a request a body (RFC 9112, 6.3)?
+ * Has the response to a request of this method a body (RFC 9112, 6.3)?
  *
  * @since 0.2.0
  */

@@ -8,8 +8,8 @@ import type { Exchange } from "../exchange/Exchange.js"
 import { ResponseWriter } from "../exchange/ResponseWriter.js"
 import { type ResponseError, WriteError } from "../exchange/ServerError.js"
 import type { HeadDraft } from "../protocol/responseHead.js"
-import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { catchRejection } from "../server/catchRejection.js"
+import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { LoopBudget } from "../server/LoopBudget.js"
 import { headNotSet, invalidBody, isPart, type Part, sourceOf } from "./answers.js"
 
@@ -32,7 +32,7 @@ export interface BodyOwner {
   readonly fail: (error: unknown) => void
 }
 
-/** Milliseconds for the first part, after which the head is sent without it. A missing file is reported sooner. */
+/** Milliseconds that the first part may take before the head is sent without it. A missing file is reported sooner. */
 const aheadAfter = 20
 
 /**
@@ -64,7 +64,7 @@ export class BodySender {
     this.owner.runsOn()
     const hasRoom = this.emit(part)
     if (part.length === 0 && this.owner.head !== undefined) this.sendHead()
-    return hasRoom ? this.afterOthers() ?? resolved : withHandler(this.room())
+    return hasRoom ? this.afterOthers() ?? resolved : lookedAt(this.room())
   }
 
   /** The last part, where the application returns one after it has written others. */
@@ -83,7 +83,7 @@ export class BodySender {
 
   // An application that ignores the refusal and writes on waits for other connections before each answer.
   private refusal(): Promise<never> {
-    return this.refused ??= withHandler(
+    return this.refused ??= lookedAt(
       new Promise((_, reject) =>
         setImmediate(() => {
           this.refused = undefined
@@ -151,7 +151,7 @@ export class BodySender {
   }
 
   private stream(body: AsyncIterable<Part>): void {
-    // A response without a body needs no part of a stream, which may be endless. A generator may still have to set the head.
+    // A response without a body needs no part of a stream, which may be endless. A generator may have yet to set the head.
     if (isStream(body) && this.owner.head !== undefined && this.writer === undefined) this.begin(undefined)
     if (this.writer?.swallows && isStream(body)) this.stop(body)
     else this.iterateAsync(partsOf(body)).catch((error: unknown) => this.owner.fail(error))
@@ -182,7 +182,7 @@ export class BodySender {
     return this.writer === undefined || this.writer.write(part)
   }
 
-  // Promises among the parts may be rejected, and no other code handles that.
+  // Promises among the parts may be rejected, and nobody else handles that.
   private invalid(...parts: ReadonlyArray<unknown>): ResponseError {
     for (const part of parts) {
       catchRejection(part, (error) => this.exchange.logFailure("a part of the application's body failed", error))
@@ -211,12 +211,12 @@ export class BodySender {
     this.writer?.drop()
   }
 
-  /** The head was set, perhaps by a generator whose first part has yet to come. */
+  /** Hears that the head is set, perhaps by a generator whose first part has yet to come. */
   headSet(): void {
     if (this.parts !== undefined) this.headAhead()
   }
 
-  // Parts are gathered only while the application goes on making them; when it pauses, they are sent with the head.
+  // Parts are gathered only while the application goes on making them, and the head is held only so long.
   private flushWhenIdle(): void {
     if (this.idleFlush !== undefined || (this.exchange.headSent && this.writer?.holding !== true)) return
     this.idleFlush = setImmediate(() => {
@@ -229,7 +229,7 @@ export class BodySender {
   // The first part is late: the head tells the client that there will be a body.
   private headAhead(): void {
     if (this.ahead !== undefined || this.owner.head === undefined || this.exchange.headSent) return
-    // one more turn of the event loop, so that what has come meanwhile is handled first
+    // after one more round of the event loop, so that what has happened meanwhile is handled first
     this.ahead = setTimeout(() => setImmediate(() => this.sendHead()), aheadAfter)
   }
 
@@ -251,13 +251,13 @@ export class BodySender {
     this.writer?.end()
   }
 
-  // Lets go of the rest of the body, or of all of `body`, which is not needed, and ends the response.
+  // The rest of the body, or all of `body`, is not needed: it is let go, and the response ends without it.
   private stop(body?: unknown): void {
     this.owner.endWith(() => this.writer?.end(), this.letGo(body))
   }
 
   /**
-   * Lets go of what is iterated, or else of `body`, which will not be. `known` is an error that was reported already. Returns a
+   * Lets go of what is iterated, or else of `body`, which will not be. `known` is what it has failed with already. Returns a
    * promise where that takes time.
    */
   letGo(body?: unknown, known?: unknown): Promise<void> | undefined {
@@ -285,12 +285,12 @@ const closingFailed = "closing the application's body failed"
 const isStream = (body: object): boolean => "getReader" in body || "pipe" in body
 
 // An application that does not await a write need not handle its rejection.
-const withHandler = <A>(promise: Promise<A>): Promise<A> => {
+const lookedAt = <A>(promise: Promise<A>): Promise<A> => {
   promise.catch(() => undefined)
   return promise
 }
 
-// What is let go may never end.
+// What is let go may never say that it has ended.
 const within = (closed: Promise<unknown>, most: number): Promise<void> =>
   new Promise((resolve) => {
     const late = most > longestTimer ? undefined : setTimeout(resolve, most)

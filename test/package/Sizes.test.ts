@@ -33,7 +33,8 @@ const changing = (text: string): ReadonlyArray<Changing> => {
         .flatMap(({ parameters }) => [...parameters])
         .filter((parameter) => ts.isParameterPropertyDeclaration(parameter, parameter.parent))
       const all: ReadonlyArray<ts.Declaration> = [...fields, ...parameters]
-      const base = node.heritageClauses?.find(({ token }) => token === ts.SyntaxKind.ExtendsKeyword)?.types[0].expression
+      const base = node.heritageClauses?.find(({ token }) => token === ts.SyntaxKind.ExtendsKeyword)?.types[0]
+        .expression
       found.push({
         name: node.name?.text ?? "",
         base: base !== undefined && ts.isIdentifier(base) ? base.text : undefined,
@@ -62,6 +63,7 @@ it("no class has too many fields that change", () => {
 })
 
 it("counts what changes", () => {
-  const text = "class A extends B { a = 1; readonly b = 2; declare c: number; constructor(private d: 1, readonly e: 2, f: 3) {} }"
+  const text =
+    "class A extends B { a = 1; readonly b = 2; declare c: number; constructor(private d: 1, readonly e: 2, f: 3) {} }"
   expect(changing(text)).toEqual([{ name: "A", base: "B", fields: 2 }])
 })
