@@ -69,7 +69,7 @@ const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) =
             if (/room/.test(line)) log.push(line.replace(/\(127.*\)/, "(peer)"))
           })
         )
-      ).pipe(Layer.provideMerge(ServerConfig.layer({ limits, timeouts: { firstRequest: 10_000, idle: 100_000 } })))
+      ).pipe(Layer.provideMerge(ServerConfig.layer({ limits, timeouts: { idle: 100_000 } })))
     )
   )
 }
@@ -149,7 +149,7 @@ describe("when there is no room", () => {
         expect([silent.ended, idle.ended]).toEqual([false, true])
       })))
 
-  it.scoped("nobody waits longer than for a first request", () =>
+  it.scoped("nobody waits with a request for longer than 10 seconds", () =>
     scene({ connections: 1 }, ({ connect, log, pass }) =>
       Effect.gen(function*() {
         const busy = yield* connect

@@ -1,5 +1,6 @@
 /** Wire clients over real sockets. */
 import * as Net from "node:net"
+import { Duplex } from "node:stream"
 import * as Tls from "node:tls"
 import type { Address } from "tsgi"
 import { type Channel, WireClient } from "tsgi/testing"
@@ -63,6 +64,8 @@ export const connectTls = (address: Address, options: Tls.ConnectionOptions = {}
   const carrier = Net.connect(target(address))
   carrier.setNoDelay(true)
   carrier.on("error", () => undefined)
-  const socket = Tls.connect({ rejectUnauthorized: false, socket: carrier, ...options })
+  // TLS takes the handle of a socket that it is given, and Node 20 does not survive its reset: a stream around it has none
+  const stream = Duplex.from({ readable: carrier, writable: carrier })
+  const socket = Tls.connect({ rejectUnauthorized: false, socket: stream, ...options })
   return connected(socket, "secureConnect", carrier)
 }
