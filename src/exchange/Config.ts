@@ -18,7 +18,7 @@ import type { TrustedProxies } from "./TrustedProxies.js"
 export interface ServerLimits extends Limits {
   /**
    * Connections that have a place, so that their requests are served. Further ones wait for a place, no longer than
-   * `timeouts.firstRequest`. A connection that is idle, or has not used its place for a while, gives it up. Default 1024.
+   * `timeouts.place`. A connection that is idle, or has not used its place for a while, gives it up. Default 1024.
    */
   readonly connections: number
   /**
@@ -90,6 +90,12 @@ export interface Timeouts {
   readonly handshake: number
   /** From accept to the first byte of the first request. Default 60000. */
   readonly firstRequest: number
+  /**
+   * While all places are taken, and none is made free, for a request to get one; then 503 with `Retry-After`. Default 10000.
+   *
+   * @since 0.2.0
+   */
+  readonly place: number
   /** From the first byte of a request to the end of its field section; then 408. Default 30000. */
   readonly head: number
   /** Between requests. Default 75000. */

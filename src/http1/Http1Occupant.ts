@@ -54,7 +54,7 @@ export abstract class Http1Occupant extends Http1Carrier {
     this.asking = message
     this.phase = "Waiting"
     this.deadlines.requestCame()
-    this.deadlines.await("Place", this.host.config.timeouts.firstRequest, this.host.time.now())
+    this.deadlines.await("Place", this.host.config.timeouts.place, this.host.time.now())
   }
 
   get isAsking(): boolean {

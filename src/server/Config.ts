@@ -48,6 +48,7 @@ const limits: DefaultsOf<ServerLimits> = {
 const timeouts: DefaultsOf<Timeouts> = {
   handshake: time(10_000, 1),
   firstRequest: time(60_000),
+  place: time(10_000),
   head: time(30_000),
   idle: time(75_000),
   body: time(30_000),

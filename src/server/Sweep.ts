@@ -67,9 +67,9 @@ export const statesOf = (connections: Admission): ServerMetrics["connections"] =
  * @category accessors
  */
 export const leastInterval = (timeouts: Timeouts): number => {
-  const { body, firstRequest, head, idle, interrupt, leftoverBody, linger, write } = timeouts
+  const { body, firstRequest, head, idle, interrupt, leftoverBody, linger, place, write } = timeouts
   return Math.max(
     5,
-    Math.min(500, Math.min(body, firstRequest, head, idle, interrupt, leftoverBody, linger, write) / 8)
+    Math.min(500, Math.min(body, firstRequest, head, idle, interrupt, leftoverBody, linger, place, write) / 8)
   )
 }
