@@ -34,7 +34,7 @@ export interface ServerLimits extends Limits {
    * @since 0.2.0
    */
   readonly addressShare: number
-  /** TLS handshakes under way at a time; a further one takes the place of the oldest. Default 1024. */
+  /** TLS handshakes under way at a time; a further one takes the place of the oldest. Default 2048. */
   readonly handshakes: number
   /** Requests on one connection; the last one is answered `Connection: close`. Default `Infinity`. */
   readonly requestsPerConnection: number

@@ -37,7 +37,7 @@ const limits: DefaultsOf<ServerLimits> = {
   connections: count(1024, 1),
   waitingConnections: count(1024),
   addressShare: withDefault(number({ above: 0, most: 1 }), 0.9),
-  handshakes: count(1024, 1),
+  handshakes: count(2048, 1),
   requestsPerConnection: count(Infinity, 1),
   wholeBody: bytes(10_485_760),
   parsedBody: bytes(1_048_576),
