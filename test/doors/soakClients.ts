@@ -184,7 +184,8 @@ export class Soak {
         throw error
       }
       try {
-        while (!this.over && await this.act(client));
+        // on a machine that is busy too: each does something
+        while (await this.act(client) && !this.over);
       } catch (error) {
         // a connection ends under its client when the server stops, and only then
         if (!this.leaving || !(error instanceof WireEnded)) this.wrong(String(error))
