@@ -41,11 +41,9 @@ const carried = {
 }
 
 rmSync("dist", { recursive: true, force: true })
-// they take most of the time, and not all tests need them
-const withDeclarations = !process.argv.includes("--modules")
-if (withDeclarations) {
-  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "src/tsconfig.json"], { stdio: "inherit" })
-}
+execFileSync(process.execPath, ["node_modules/typescript-native/bin/tsc", "-p", "src/tsconfig.json"], {
+  stdio: "inherit"
+})
 
 const common = {
   bundle: true,
@@ -199,9 +197,7 @@ for (const name of readdirSync("dist", { recursive: true }).filter((name) => nam
 
 // Of the declarations those are kept that users' compilers come to.
 const reached = new Set(
-  withDeclarations
-    ? ["index", "effect", "testing", "protocol/index"].map((name) => path.resolve("dist", `${name}.d.ts`))
-    : []
+  ["index", "effect", "testing", "protocol/index"].map((name) => path.resolve("dist", `${name}.d.ts`))
 )
 for (const file of reached) {
   for (const [, name] of readFileSync(file, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g)) {
