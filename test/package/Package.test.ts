@@ -8,19 +8,21 @@ import { execFile } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { setImmediate } from "node:timers/promises"
 import { promisify } from "node:util"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import ts from "typescript"
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { built } from "../utils/made.js"
 import { Program } from "../utils/processes.js"
-import { parsingOnce } from "../utils/typing.js"
+import { complaintsOf } from "../utils/typing.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 const readJson = <A>(file: string) => JSON.parse(fs.readFileSync(path.join(root, file), "utf8")) as A
 
 interface Manifest {
+  readonly version: string
+  readonly scripts: Record<string, string>
   readonly exports: Record<string, unknown>
   readonly files: ReadonlyArray<string>
   readonly peerDependencies: Record<string, string>
@@ -67,32 +69,17 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     fs.symlinkSync(path.join(root, "node_modules", name), target, "dir")
   }
 
-  /** Packs a copy of the sources, so that a `dist` in the checkout is neither used nor touched. */
+  /** Packs what was built of a copy of the sources, so that a `dist` in the checkout is neither used nor touched. */
   beforeAll(async () => {
     temporary = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-package-")))
     stage = path.join(temporary, "stage")
     project = path.join(temporary, "project")
-    fs.mkdirSync(stage)
-    for (
-      const name of [
-        "package.json",
-        "tsconfig.json",
-        "scripts",
-        "src",
-        "examples",
-        "test/bench/results.svg",
-        "README.md",
-        "SECURITY.md",
-        "CHANGELOG.md",
-        "LICENSE"
-      ]
-    ) {
-      if (fs.existsSync(path.join(root, name))) {
-        fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true })
-      }
+    fs.cpSync(path.join(await built(), "dist"), path.join(stage, "dist"), { recursive: true })
+    for (const name of ["package.json", ...manifest.files.filter((name) => !/^!|^dist$/.test(name))]) {
+      fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true })
     }
-    fs.symlinkSync(path.join(root, "node_modules"), path.join(stage, "node_modules"), "dir")
-    await execute("npm", ["pack", "--offline", "--pack-destination", temporary], { cwd: stage })
+    expect(manifest.scripts).toMatchObject({ prepack: "npm run build", build: "node scripts/build.js" })
+    await execute("npm", ["pack", "--ignore-scripts", "--offline", "--pack-destination", temporary], { cwd: stage })
     const [packed] = fs.readdirSync(temporary).filter((name) => name.endsWith(".tgz"))
     tarball = fs.readFileSync(path.join(temporary, packed ?? "no tarball"))
 
@@ -106,38 +93,33 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
 
   afterAll(() => fs.promises.rm(temporary, { recursive: true, force: true }), 60_000)
 
-  // Compiling holds the event loop, and the runner waits for news of its tests: it gets a turn after each.
-  afterEach(() => setImmediate())
-
+  type Resolution = Readonly<Record<string, string | boolean>>
   /** Type-checks a consumer of each entry, and the declarations we ship; `TS<code> file` for each error. */
-  const typeErrors = (entries: ReadonlyArray<string>, resolution: ts.CompilerOptions): ReadonlyArray<string> => {
+  const typeErrors = async (
+    entries: ReadonlyArray<string>,
+    resolution: Resolution
+  ): Promise<ReadonlyArray<string>> => {
     const files = entries.map((entry, i) => {
-      const file = path.join(project, `consumer${i}.ts`)
+      const file = `consumer${i}.ts`
       fs.writeFileSync(
-        file,
+        path.join(project, file),
         `import * as entry from ${JSON.stringify(entry)}\nexport const names = Object.keys(entry)\n`
       )
       return file
     })
-    const options: ts.CompilerOptions = {
-      ...resolution,
-      target: ts.ScriptTarget.ES2022,
-      types: ["node"],
-      typeRoots: [path.join(project, "node_modules/@types")],
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noEmit: true
-    }
-    const program = ts.createProgram(files, options, parsingOnce(options))
-    const ours = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(project))
-    const diagnostics = [
-      ...program.getOptionsDiagnostics(),
-      ...ours.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)])
-    ]
-    return diagnostics.map(({ code, file, messageText }) =>
-      `TS${code} ${path.relative(project, file?.fileName ?? project)}: ${
-        ts.flattenDiagnosticMessageText(messageText, " ")
-      }`
+    const complaints = await complaintsOf(project, files, {
+      compilerOptions: {
+        ...resolution,
+        target: "ES2022",
+        types: ["node"],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noEmit: true
+      }
+    })
+    // others' declarations are links out of the project
+    return complaints.filter(({ file }) => !file.startsWith("..")).map(({ code, file, message }) =>
+      `${code} ${file}: ${message}`
     )
   }
 
@@ -156,9 +138,10 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     return JSON.parse((await run(program)).stdout) as ReadonlyArray<string>
   }
 
-  const resolutions: ReadonlyArray<[string, ts.CompilerOptions]> = [
-    ["NodeNext", { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }],
-    ["bundler", { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }]
+  const resolutions: readonly [[string, Resolution], [string, Resolution]] = [
+    ["NodeNext", { module: "NodeNext", moduleResolution: "NodeNext", skipDefaultLibCheck: true }],
+    // what the declarations say is checked with the other one; that they are found by each is arethetypeswrong's as well
+    ["bundler", { module: "ESNext", moduleResolution: "Bundler", skipLibCheck: true }]
   ]
 
   const typesOf = (entry: string): string => {
@@ -211,8 +194,8 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     expect(effectful.flatMap((entry) => packagesOf(typesOf(entry))).join()).toContain(": effect/Effect")
   })
 
-  it.each(resolutions)("type-checks without the optional peers, %s", (_, resolution) => {
-    expect(typeErrors(facade, resolution)).toEqual([])
+  it.each(resolutions)("type-checks without the optional peers, %s", async (_, resolution) => {
+    expect(await typeErrors(facade, resolution)).toEqual([])
   })
 
   it("imports without the optional peers", async () => {
@@ -309,8 +292,9 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
   })
 
   it("has no other entry points", async () => {
-    const [[, nodeNext] = []] = resolutions
-    expect(typeErrors(["tsgi/server/none"], nodeNext ?? {})).toEqual([expect.stringMatching(/^TS2307 consumer0\.ts/)])
+    const [, [, bundler]] = resolutions
+    expect(await typeErrors(["tsgi/server/none"], bundler))
+      .toEqual([expect.stringMatching(/^TS2307 consumer0\.ts/)])
     expect(await importErrors(["tsgi/dist/index.js"])).toEqual(["tsgi/dist/index.js: ERR_PACKAGE_PATH_NOT_EXPORTED"])
   })
 
@@ -334,8 +318,8 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       for (const [name, { optional }] of Object.entries(manifest.peerDependenciesMeta)) if (optional) link(name)
     })
 
-    it.each(resolutions)("type-checks, %s", (_, resolution) => {
-      expect(typeErrors(effectful, resolution)).toEqual([])
+    it.each(resolutions)("type-checks, %s", async (_, resolution) => {
+      expect(await typeErrors(effectful, resolution)).toEqual([])
     })
 
     it("imports", async () => {
@@ -403,50 +387,59 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     const unreachable = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/
     const directoryOf = (name: string) => path.join(temporary, name)
 
-    /**
-     * An empty project with what npm installs there, or only its plan of that; `false` where its registry cannot be
-     * reached.
-     */
-    const install = async (
-      name: string,
-      packages: ReadonlyArray<string>,
-      ...options: ReadonlyArray<string>
-    ): Promise<boolean> => {
-      fs.mkdirSync(directoryOf(name))
-      fs.writeFileSync(path.join(directoryOf(name), "package.json"), JSON.stringify({ private: true, type: "module" }))
+    /** What npm does in an empty project; `false` where its registry cannot be reached. */
+    const npm = async (name: string, manifest: object, ...args: ReadonlyArray<string>): Promise<boolean> => {
+      fs.mkdirSync(directoryOf(name), { recursive: true })
+      fs.writeFileSync(
+        path.join(directoryOf(name), "package.json"),
+        JSON.stringify({ private: true, type: "module", ...manifest })
+      )
       const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries=0"]
       try {
-        await execute("npm", ["install", ...quietly, ...options, ...packages], {
-          cwd: directoryOf(name),
-          timeout: 100_000
-        })
+        await execute("npm", [...args, ...quietly], { cwd: directoryOf(name), timeout: 100_000 })
         return true
       } catch (error) {
         if (unreachable.test(String(error))) return false
         throw error
       }
     }
+    /** The versions that npm would install beside the package. What it plans is not unpacked: it is here, or never loaded. */
+    const plan = (projects: Readonly<Record<string, ReadonlyArray<string>>>): Promise<boolean> => {
+      for (const [name, specifiers] of Object.entries(projects)) {
+        const beside = specifiers.map((specifier): readonly [string, string] => [
+          specifier.replace(/@[^@]*$/, ""),
+          specifier.replace(/.*@/, "")
+        ])
+        const dependencies = { tsgi: `file:${packed()}`, ...Object.fromEntries(beside) }
+        fs.mkdirSync(directoryOf(`planned/${name}`), { recursive: true })
+        fs.writeFileSync(
+          directoryOf(`planned/${name}/package.json`),
+          JSON.stringify({ name, type: "module", dependencies })
+        )
+      }
+      const workspaces = Object.keys(projects)
+      return npm("planned", { workspaces }, "install", "--package-lock-only", "--install-strategy=nested")
+    }
     const installed = new Map<string, Promise<boolean>>()
     beforeAll(() => {
-      installed.set("alone", install("alone", [packed()]))
-      // what is planned is not unpacked: it is here, or nothing of it is loaded
-      installed.set("three", install("three", [packed(), ...remedy.split(" ").slice(2)], planned))
-      installed.set("four", install("four", [packed(), "effect@4"], planned))
-      installed.set("bun", install("bun", [packed(), bunBinary]))
+      installed.set("alone", npm("alone", {}, "install", packed()))
+      installed.set("planned", plan({ three: remedy.split(" ").slice(2), four: ["effect@4"] }))
+      installed.set("bun", npm("bun", {}, "pack", bunBinary))
     })
-    const planned = "--package-lock-only"
     // what the package bun would choose from
     const bunBinary = `@oven/bun-${process.platform}-${
       process.arch === "arm64" ? "aarch64" : process.platform === "linux" ? "x64-baseline" : process.arch
     }`
     /** Does what npm planned by hand: the version that it would have installed. */
     const unpack = (name: string, packages: ReadonlyArray<string>): string => {
-      const { packages: plan } = JSON.parse(fs.readFileSync(directoryOf(`${name}/package-lock.json`), "utf8")) as {
+      const { packages: plan } = JSON.parse(fs.readFileSync(directoryOf("planned/package-lock.json"), "utf8")) as {
         readonly packages: Readonly<Record<string, { readonly version: string }>>
       }
-      fs.cpSync(path.join(project, "node_modules/tsgi"), directoryOf(`${name}/node_modules/tsgi`), { recursive: true })
-      for (const each of packages) link(each, directoryOf(name))
-      return plan["node_modules/effect"]?.version ?? "none"
+      expect(plan[`${name}/node_modules/tsgi`].version).toBe(manifest.version)
+      const folder = directoryOf(`planned/${name}`)
+      fs.cpSync(path.join(project, "node_modules/tsgi"), path.join(folder, "node_modules/tsgi"), { recursive: true })
+      for (const each of packages) link(each, folder)
+      return plan[`${name}/node_modules/effect`].version
     }
     const packed = () => path.join(temporary, fs.readdirSync(temporary).find((name) => name.endsWith(".tgz")) ?? "")
     const bundle = async (name: string, program: string, options: BuildOptions): Promise<string> => {
@@ -504,32 +497,38 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     })
 
     it("stands beside Effect 3, at both doors, also bundled", async (context) => {
-      if (!await installed.get("three")) return context.skip()
+      if (!await installed.get("planned")) return context.skip()
       expect(unpack("three", ["effect", "@effect/platform", "@effect/platform-node"])).toMatch(/^3\./)
-      expect((await run(plain, directoryOf("three"))).stdout).toBe("/here\n")
-      expect((await run(effect, directoryOf("three"))).stdout).toBe("from Effect\n")
-      const file = await bundle("three", effect, { format: "esm", outfile: path.join(temporary, "bundles/effect.mjs") })
+      expect((await run(plain, directoryOf("planned/three"))).stdout).toBe("/here\n")
+      expect((await run(effect, directoryOf("planned/three"))).stdout).toBe("from Effect\n")
+      const file = await bundle("planned/three", effect, {
+        format: "esm",
+        outfile: path.join(temporary, "bundles/effect.mjs")
+      })
       expect((await execute(process.execPath, [file], { timeout: 60_000 })).stdout).toBe("from Effect\n")
     })
 
     it("stands beside Effect 4 at its plain door, and says at the other one what it needs", async (context) => {
-      if (!await installed.get("four")) return context.skip()
+      if (!await installed.get("planned")) return context.skip()
       const version = unpack("four", [])
-      const effect = directoryOf("four/node_modules/effect")
+      const effect = directoryOf("planned/four/node_modules/effect")
       fs.mkdirSync(effect)
       fs.writeFileSync(path.join(effect, "package.json"), JSON.stringify({ name: "effect", version, exports: {} }))
-      expect((await run(plain, directoryOf("four"))).stdout).toBe("/here\n")
-      expect(await refusal("four")).toMatch(
+      expect((await run(plain, directoryOf("planned/four"))).stdout).toBe("/here\n")
+      expect(await refusal("planned/four")).toMatch(
         /^Error: tsgi\/effect runs on Effect 3, and here effect is 4\.\d+\.\d+, .*\n$/
       )
-      expect(await refusal("four")).toContain(remedy)
+      expect(await refusal("planned/four")).toContain(remedy)
     })
 
     it("runs when Bun has compiled it", async (context) => {
       if (!await installed.get("bun")) return context.skip()
       const directory = directoryOf("bun")
+      const [archive] = fs.readdirSync(directory).filter((name) => name.endsWith(".tgz"))
+      await execute("tar", ["-xzf", archive], { cwd: directory })
+      fs.cpSync(path.join(project, "node_modules/tsgi"), path.join(directory, "node_modules/tsgi"), { recursive: true })
       fs.writeFileSync(path.join(directory, "hello.js"), plain)
-      await execute(`node_modules/${bunBinary}/bin/bun`, ["build", "--compile", "hello.js", "--outfile", "hello"], {
+      await execute("package/bin/bun", ["build", "--compile", "hello.js", "--outfile", "hello"], {
         cwd: directory,
         timeout: 60_000
       })

@@ -1,6 +1,6 @@
 /** What the compiler tells users of the plain door: what it takes, what it does not, and in how many words. */
 import { beforeAll, describe, expect, it } from "vitest"
-import { compileAll, errorsOf, virtual } from "../utils/typing.js"
+import { errorsOf } from "../utils/typing.js"
 
 const prelude = `
 import { type App, type Environ, fetchApp, type HeaderPairs, listen, type PostHookEntry, server, type StartResponse } from "tsgi"
@@ -81,12 +81,12 @@ describe("the compiler", () => {
   const fileOf = (name: string): string => `${name.replaceAll(/\W+/g, "-")}.ts`
   let errors: (name: string) => ReadonlyArray<string>
 
-  beforeAll(() => {
-    const program = compileAll(
+  beforeAll(async () => {
+    const errorsIn = await errorsOf(
       Object.fromEntries(programs.map(([name, text]) => [fileOf(name), `${prelude}${text}\n`]))
     )
-    errors = (name) => errorsOf(program, virtual(fileOf(name)))
-  }, 60_000)
+    errors = (name) => errorsIn(fileOf(name))
+  })
 
   it.each(Object.keys(taken))("takes %s", (name) => expect(errors(name)).toEqual([]))
 

@@ -214,7 +214,7 @@ it("a port without a host is on all addresses, as NodeHttpServer has it, and wha
     Effect.runPromise(Effect.scoped(Effect.map(TsgiHttpServer.make(options), ({ address }) => address)))
   expect(await addressOf({ port: 0 })).toMatchObject({ hostname: "0.0.0.0" })
   expect(await addressOf({ port: 0, host: "127.0.0.1" })).toMatchObject({ hostname: "127.0.0.1" })
-  const program = compileAll({
+  const program = await compileAll({
     "hover.ts":
       `import type { TsgiHttpServer } from "tsgi/effect"; export declare const options: TsgiHttpServer.Options`
   })

@@ -30,14 +30,14 @@ export const program = async (name: typeof programs[number]): Promise<string> =>
   return path.join(folder, `${name}.mjs`)
 }
 
-/** A copy of the project in which `dist` has been built, without its declarations: a `dist` in the checkout is left alone. */
+/** A copy of the project in which `dist` has been built: a `dist` in the checkout is left alone. */
 export const built = (): Promise<string> =>
   once("built", async (folder) => {
     linkPackages(folder)
     for (const name of ["package.json", "tsconfig.json", "scripts", "src"]) {
       fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true })
     }
-    const { code, stderr } = await run(process.execPath, ["scripts/build.js", "--modules"], { cwd: folder })
+    const { code, stderr } = await run(process.execPath, ["scripts/build.js"], { cwd: folder })
     if (code !== 0) throw new Error(stderr.join("\n"))
   })
 

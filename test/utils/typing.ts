@@ -1,26 +1,25 @@
-/** Programs that exist nowhere, and what the compiler says of them. */
+/** Programs that exist nowhere, and what compilers say of them. */
+import * as fs from "node:fs"
 import * as path from "node:path"
 import ts from "typescript"
+import { built } from "./made.js"
+import { run } from "./processes.js"
+import { folderFor } from "./programs.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 const folder = path.join(root, "virtual")
 
-const config = ts.getParsedCommandLineOfConfigFile(path.join(root, "tsconfig.json"), {}, {
-  ...ts.sys,
-  onUnRecoverableConfigFileDiagnostic: ({ messageText }) => {
-    throw new Error(ts.flattenDiagnosticMessageText(messageText, "\n"))
-  }
-})
+const { compilerOptions } = JSON.parse(fs.readFileSync(path.join(root, "tsconfig.json"), "utf8")) as {
+  readonly compilerOptions: { readonly paths: Readonly<Record<string, readonly [source: string]>> }
+}
 
 /** Where such a file would be. */
 export const virtual = (name: string): string => path.join(folder, name)
 
-export const isVirtual = (file: string): boolean => file.startsWith(folder)
-
 const parsed = new Map<string, ts.SourceFile | undefined>()
 
 /** A host that keeps what it parsed of the packages, which is most of every program and the same in all with these options. */
-export const parsingOnce = (options: ts.CompilerOptions): ts.CompilerHost => {
+const parsingOnce = (options: ts.CompilerOptions): ts.CompilerHost => {
   const host = ts.createCompilerHost(options)
   const { getSourceFile } = host
   const how = JSON.stringify(options)
@@ -37,9 +36,13 @@ export const parsingOnce = (options: ts.CompilerOptions): ts.CompilerHost => {
 }
 
 /** One program of files by name, with the options of this project. */
-export const compileAll = (sources: Readonly<Record<string, string>>): ts.Program => {
+export const compileAll = async (sources: Readonly<Record<string, string>>): Promise<ts.Program> => {
   const files = new Map(Object.entries(sources).map(([name, text]) => [virtual(name), text]))
-  const options: ts.CompilerOptions = { ...config?.options, noUnusedLocals: false, noEmit: true }
+  const options: ts.CompilerOptions = {
+    ...ts.convertCompilerOptionsFromJson({ ...compilerOptions, paths: await declarations() }, root).options,
+    noUnusedLocals: false,
+    noEmit: true
+  }
   const host = parsingOnce(options)
   const { fileExists, readFile } = host
   host.fileExists = (name) => files.has(name) || fileExists(name)
@@ -52,14 +55,67 @@ export const compileAll = (sources: Readonly<Record<string, string>>): ts.Progra
   return ts.createProgram([...files.keys()], options, host)
 }
 
-/** What is wrong with one of its files: `name:line message`. */
-export const errorsOf = (program: ts.Program, file: string): ReadonlyArray<string> => {
-  const source = program.getSourceFile(file)
-  return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map((
-    { file, messageText, start = 0 }
-  ) =>
-    `${path.basename(file?.fileName ?? "")}:${(file?.getLineAndCharacterOfPosition(start).line ?? 0) + 1} ${
-      ts.flattenDiagnosticMessageText(messageText, "\n")
-    }`
+/** What the compiler says of a line. */
+export interface Complaint {
+  /** Relative to the folder. */
+  readonly file: string
+  readonly line: number
+  readonly code: string
+  readonly message: string
+}
+
+/** Checks the types of a folder's files with these options, in a process of its own and by the compiler that is quick. */
+export const complaintsOf = async (
+  folder: string,
+  files: ReadonlyArray<string>,
+  config: { readonly extends?: string; readonly compilerOptions: Readonly<Record<string, unknown>> }
+): Promise<ReadonlyArray<Complaint>> => {
+  fs.writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify({ ...config, files }))
+  const compiler = path.join(root, "node_modules/typescript-native/bin/tsc")
+  const { code, stderr, stdout } = await run(process.execPath, [compiler, "-p", ".", "--pretty", "false"], {
+    cwd: folder
+  })
+  const found: Array<Complaint> = []
+  for (const text of stdout) {
+    const [, file, line, code, message] = /^(.+?)\((\d+),\d+\): error (TS\d+): (.*)$/.exec(text) ?? []
+    const last = found.pop()
+    if (file !== undefined) found.push(...last === undefined ? [] : [last], { file, line: Number(line), code, message })
+    else if (last !== undefined && text.startsWith(" ")) found.push({ ...last, message: `${last.message}\n${text}` })
+    else throw new Error(text)
+  }
+  if (code !== 0 && found.length === 0) throw new Error([...stdout, ...stderr].join("\n"))
+  return found
+}
+
+/** Our entry points as users have them: as declarations, so that what is behind them is not checked again and again. */
+const declarations = async (): Promise<Readonly<Record<string, Array<string>>>> => {
+  const dist = path.join(await built(), "dist")
+  return Object.fromEntries(
+    Object.entries(compilerOptions.paths).map(([name, [source]]) => [
+      name,
+      [path.join(dist, path.relative("src", source).replace(/\.ts$/, ".d.ts"))]
+    ])
   )
+}
+
+/** What is wrong with programs that have these names, and the options of this project: `name:line message`, by their names. */
+export const errorsOf = async (
+  sources: Readonly<Record<string, string>>
+): Promise<(name: string) => ReadonlyArray<string>> => {
+  const paths = await declarations()
+  const folder = folderFor("types")
+  try {
+    fs.writeFileSync(path.join(folder, "package.json"), JSON.stringify({ type: "module" }))
+    for (const [name, text] of Object.entries(sources)) fs.writeFileSync(path.join(folder, name), text)
+    const complaints = await complaintsOf(folder, Object.keys(sources), {
+      extends: path.join(root, "tsconfig.json"),
+      compilerOptions: { noUnusedLocals: false, typeRoots: [path.join(root, "node_modules/@types")], paths }
+    })
+    const elsewhere = complaints.filter(({ file }) => !(file in sources))
+    if (elsewhere.length > 0) throw new Error(JSON.stringify(elsewhere))
+    return (name) =>
+      complaints.filter(({ file }) => file === name).map(({ line, message }) => `${name}:${line} ${message}`)
+  } finally {
+    fs.rmSync(folder, { recursive: true })
+  }
 }
