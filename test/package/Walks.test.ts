@@ -1,10 +1,12 @@
 /** The walks of src/README.md, against the sources and against requests that go them. */
+import { build } from "esbuild"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import ts from "typescript"
 import { describe, expect, it } from "vitest"
 import { once } from "../utils/once.js"
 import { run } from "../utils/processes.js"
+import { linkPackages } from "../utils/programs.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 
@@ -56,10 +58,19 @@ describe("a walk of src/README.md", () => {
 /** What `package/crossings.ts` prints. */
 const counts = async (): Promise<Record<string, { readonly calls: number; readonly way: ReadonlyArray<string> }>> => {
   const folder = await once("crossings", async (folder) => {
-    // by tsx: what it counts is compiled by itself, and shares its packages with it
-    const { code, stderr, stdout } = await run(process.execPath, ["--import", "tsx", "test/package/crossings.ts"], {
-      cwd: root
+    linkPackages(folder)
+    // without its packages: what it counts is compiled by itself, and shares them with it
+    const program = path.join(folder, "crossings.mjs")
+    await build({
+      entryPoints: [path.join(root, "test/package/crossings.ts")],
+      outfile: program,
+      bundle: true,
+      packages: "external",
+      platform: "node",
+      target: "node20",
+      format: "esm"
     })
+    const { code, stderr, stdout } = await run(process.execPath, [program], { cwd: root })
     if (code !== 0) throw new Error(stderr.join("\n"))
     fs.writeFileSync(path.join(folder, "counts.json"), stdout.join("\n"))
   })

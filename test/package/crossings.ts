@@ -14,6 +14,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { transform } from "esbuild"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import * as os from "node:os"
@@ -119,29 +120,30 @@ const nameOf = ({ name }: ts.ClassElement): string =>
     ? name.text
     : ""
 
-/** Compiles the sources of a checkout, with marks, and returns what imports one of them. */
-const compile = (checkout: string, folder: string): (file: string) => string => {
+/** Compiles the engine of a checkout and its plain door, with marks, and returns what imports one of its files. */
+const compile = async (checkout: string, folder: string): Promise<(file: string) => string> => {
   const sources = path.join(checkout, "src")
-  const files = fs.readdirSync(sources, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+  const files = fs.readdirSync(sources, { recursive: true, encoding: "utf8" })
+    .filter((file) => /^(?!(?:cli|platform)\/).*\.ts$/.test(file.replaceAll(path.sep, "/")))
   const texts = new Map(files.map((file) => [file, fs.readFileSync(path.join(sources, file), "utf8")]))
   const made = new Set<string>()
   for (const text of texts.values()) {
     for (const [, name] of text.matchAll(/^(?:export )?(?:abstract )?class (\w+)/gm)) made.add(name)
   }
-  for (const [file, text] of texts) {
-    const { outputText } = ts.transpileModule(text, {
-      fileName: file,
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2022,
-        module: ts.ModuleKind.ESNext,
-        verbatimModuleSyntax: true
-      },
-      transformers: { before: [transformer(made)] }
+  const transformers = [transformer(made)]
+  const printer = ts.createPrinter()
+  await Promise.all([...texts].map(async ([file, text]) => {
+    const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true)
+    const [marked] = ts.transform(source, transformers).transformed
+    const { code } = await transform(printer.printFile(marked), {
+      loader: "ts",
+      target: "es2022",
+      tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } }
     })
     const output = path.join(folder, "src", file.replace(/\.ts$/, ".js"))
     fs.mkdirSync(path.dirname(output), { recursive: true })
-    fs.writeFileSync(output, outputText)
-  }
+    fs.writeFileSync(output, code)
+  }))
   fs.symlinkSync(path.join(checkout, "node_modules"), path.join(folder, "node_modules"))
   fs.copyFileSync(path.join(checkout, "package.json"), path.join(folder, "package.json"))
   return (file) => pathToFileURL(path.join(folder, "src", file)).href
@@ -287,7 +289,7 @@ const head = { status: 200, fields: [["Content-Type", "text/plain"]] } as const
 const main = async (checkout: string, list: boolean): Promise<Readonly<Record<string, Counts>>> => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-crossings-"))
   try {
-    const file = compile(checkout, folder)
+    const file = await compile(checkout, folder)
     const counter = new Counter()
     Object.assign(globalThis, { crossings: counter })
     const { listen, server } = await import(file("index.js")) as typeof import("../../src/index.js")
