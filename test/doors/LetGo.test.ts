@@ -6,8 +6,9 @@ import * as fs from "node:fs"
 import { Readable } from "node:stream"
 import { type App, type AppBody, type Environ, fetchApp } from "tsgi"
 import { describe, expect, it } from "vitest"
+import { gate } from "../utils/gate.js"
 import { Journal } from "../utils/Journal.js"
-import { gate, get, head, plain, withServer } from "../wsgi/fixture.js"
+import { get, head, plain, withServer } from "../wsgi/fixture.js"
 
 const never = new Promise<never>(() => undefined)
 

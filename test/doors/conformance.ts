@@ -40,6 +40,7 @@ import type { AccessRecord, StopReport } from "tsgi"
 import type { WireClient, WireResponse } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { readCorpus } from "../utils/corpus.js"
+import { type Gate, gate } from "../utils/gate.js"
 import { atRest, Journal, turns } from "../utils/Journal.js"
 
 /** Where application and test meet. */
@@ -47,7 +48,7 @@ export class Probe {
   readonly marks = new Journal<string>()
   made = 0
   taken = 0
-  private readonly gates = new Map<string, { readonly opened: Promise<void>; readonly open: () => void }>()
+  private readonly gates = new Map<string, Gate>()
 
   constructor(readonly bulk: number) {}
 
@@ -61,14 +62,10 @@ export class Probe {
     this.gate(name).open()
   }
 
-  private gate(name: string) {
-    let gate = this.gates.get(name)
-    if (gate === undefined) {
-      let open = (): void => undefined
-      const opened = new Promise<void>((resolve) => open = resolve)
-      this.gates.set(name, gate = { opened, open })
-    }
-    return gate
+  private gate(name: string): Gate {
+    const found = this.gates.get(name) ?? gate()
+    this.gates.set(name, found)
+    return found
   }
 }
 
@@ -229,7 +226,9 @@ export const conformance = (door: Door): void => {
         a.send(get("/hello").repeat(count))
         await atRest(() => a.unsent)
         a.resume()
-        for (let i = 0; i < count; i++) expect(text(await a.response())).toBe("hello")
+        const answers = new Set<string>()
+        for (let i = 0; i < count; i++) answers.add(text(await a.response()))
+        expect([...answers]).toEqual(["hello"])
         a.send(get("/echo", "Connection: close"))
         expect((await a.response()).status).toBe(200)
       })

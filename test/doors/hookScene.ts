@@ -11,33 +11,16 @@ import {
   wrapTls
 } from "tsgi"
 import type { WireClient } from "tsgi/testing"
+import { gate } from "../utils/gate.js"
 import { holdings } from "../utils/holdings.js"
 import { connect, connectTls } from "../utils/sockets.js"
-
-/** Something that happens once, and that others wait for. */
-export class Gate {
-  isOpen = false
-  readonly opened: Promise<void>
-  private resolve: () => void = () => undefined
-
-  constructor() {
-    this.opened = new Promise((resolve) => {
-      this.resolve = resolve
-    })
-  }
-
-  open(): void {
-    this.isOpen = true
-    this.resolve()
-  }
-}
 
 /** Where the application and the test meet. */
 export class Stage {
   /** The application is at work. */
-  readonly working = new Gate()
+  readonly working = gate()
   /** The application may go on. */
-  readonly go = new Gate()
+  readonly go = gate()
   /** How often the application's iterator was closed, by its end or from outside. */
   closed = 0
 
@@ -98,7 +81,7 @@ export const open = async (
   const before = holdings()
   const stage = new Stage()
   const seen: Seen = { events: [], outcomes: [], records: [], lines: [] }
-  const logged = new Gate()
+  const logged = gate()
   const app = makeApp(stage)
   const running = server(
     tls === undefined ? listen() : wrapTls(listen(), tls),

@@ -7,7 +7,8 @@ import * as Tls from "node:tls"
 import { type App, listen, wrapTls } from "tsgi"
 import { beforeAll, describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
-import { gate, get, hello, withServer } from "../wsgi/fixture.js"
+import { gate } from "../utils/gate.js"
+import { get, hello, withServer } from "../wsgi/fixture.js"
 
 let certificate: Awaited<ReturnType<typeof makeCertificate>>
 

@@ -14,7 +14,8 @@ import { type App, listen, server, type ServerMetrics, sumMetrics, wrapTls } fro
 import { MetricSeries, ServerMetrics as Metrics, TsgiHttpServer } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
-import { gate, get, head, hello, withServer } from "../wsgi/fixture.js"
+import { gate } from "../utils/gate.js"
+import { get, head, hello, withServer } from "../wsgi/fixture.js"
 
 const total = ({ requests }: ServerMetrics) => Metrics.total(requests)
 

@@ -1,7 +1,8 @@
 /** A5: reading the request body. */
 import { type App, BodyError } from "tsgi"
 import { describe, expect, it } from "vitest"
-import { chunked, echo, gate, get, head, hello, plain, withServer } from "./fixture.js"
+import { gate } from "../utils/gate.js"
+import { chunked, echo, get, head, hello, plain, withServer } from "./fixture.js"
 
 const parts = ["this", " is ", "chunked", "\nline", " 2", "\n", "line3"]
 const post = (path: string, ...fields: ReadonlyArray<string>): string => head(`POST ${path} HTTP/1.1`, ...fields)

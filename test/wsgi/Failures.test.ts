@@ -1,7 +1,8 @@
 /** A9: applications that fail, clients that leave, and deadlines. */
 import type { App, Outcome } from "tsgi"
 import { describe, expect, it } from "vitest"
-import { gate, get, head, hello, plain, withServer } from "./fixture.js"
+import { gate } from "../utils/gate.js"
+import { get, head, hello, plain, withServer } from "./fixture.js"
 
 const stack = /\n\s+at /
 

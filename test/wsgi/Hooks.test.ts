@@ -1,7 +1,7 @@
 /** How post hooks are called, one by one; `Matrix.test.ts` has when. */
 import type { Environ, PostHookEntry } from "tsgi"
 import { describe, expect, it } from "vitest"
-import { Gate } from "../doors/hookScene.js"
+import { gate } from "../utils/gate.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { get, serving } from "../utils/serving.js"
 
@@ -49,7 +49,7 @@ describe("the call", () => {
 
 describe("order", () => {
   it("awaits asynchronous hooks in turn", () => {
-    const gates = [new Gate(), new Gate()]
+    const gates = [gate(), gate()]
     return serving((env, startResponse, journal) => {
       gates.forEach((gate, index) =>
         env["eventlet.posthooks"].push([async () => {
@@ -75,12 +75,12 @@ describe("order", () => {
   })
 
   it("comes before the next pipelined request is given to the application", () => {
-    const gate = new Gate()
+    const go = gate()
     return serving((env, startResponse, journal) => {
       journal.push(`app ${env.PATH_INFO}`)
       env["eventlet.posthooks"].push([async () => {
         journal.push(`hook ${env.PATH_INFO}`)
-        await gate.opened
+        await go.opened
       }])
       startResponse("200 OK", plain)
       return "ok"
@@ -90,7 +90,7 @@ describe("order", () => {
       expect((await client.response()).status).toBe(200)
       await turns(20)
       expect(journal.entries).toEqual(["app /1", "hook /1"])
-      gate.open()
+      go.open()
       expect(await journal.first(6)).toEqual(["app /1", "hook /1", "access 200", "app /2", "hook /2", "access 200"])
     })
   })
@@ -291,7 +291,7 @@ describe("late", () => {
   }
 
   it("is awaited by stop", () => {
-    const gate = new Gate()
+    const go = gate()
     let env: Environ | undefined
     return serving((given, startResponse) => {
       env = given
@@ -300,10 +300,10 @@ describe("late", () => {
     }, async ({ client, journal, running }) => {
       client.send(get())
       await journal.find((entry) => entry === "access 200")
-      env?.["eventlet.posthooks"].push([() => gate.opened.then(() => journal.push("late"))])
+      env?.["eventlet.posthooks"].push([() => go.opened.then(() => journal.push("late"))])
       const stopped = running.stop().then(() => journal.push("stopped"))
       await turns(20)
-      gate.open()
+      go.open()
       await stopped
       expect(journal.entries).toEqual(["access 200", "late", "stopped"])
     })
@@ -330,14 +330,14 @@ describe("late", () => {
 
 describe("detached", () => {
   it("does not hold the connection, and is awaited by stop", () => {
-    const gate = new Gate()
+    const go = gate()
     return serving((env, startResponse, journal) => {
       if (env.PATH_INFO === "/detached") {
         env["eventlet.posthooks"].push(
           [
             async () => {
               journal.push("detached begins")
-              await gate.opened
+              await go.opened
               journal.push("detached ends")
             },
             [],
@@ -358,7 +358,7 @@ describe("detached", () => {
       const stopped = running.stop().then(() => journal.push("stopped"))
       await client.whenEnded()
       await turns(20)
-      gate.open()
+      go.open()
       await stopped
       expect(journal.entries.slice(4)).toEqual(["detached ends", "stopped"])
     })
@@ -391,12 +391,12 @@ describe("detached", () => {
 
 describe("who leaves meanwhile", () => {
   it("is not waited for and takes no hook away", () => {
-    const gate = new Gate()
+    const go = gate()
     return serving((env, startResponse, journal) => {
       env["eventlet.posthooks"].push(
         [async () => {
           journal.push("first begins")
-          await gate.opened
+          await go.opened
           journal.push("first ends")
         }],
         [() => journal.push("second")]
@@ -410,7 +410,7 @@ describe("who leaves meanwhile", () => {
       const stopped = running.stop({ grace: 0 }).then((report) => journal.push(`stopped, ${report.cut} cut`))
       await turns(20)
       expect(journal.entries).toEqual(["first begins"])
-      gate.open()
+      go.open()
       await stopped
       expect(journal.entries).toEqual(["first begins", "first ends", "second", "access 200", "stopped, 0 cut"])
     })

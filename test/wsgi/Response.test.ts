@@ -1,7 +1,8 @@
 /** A7: writing the response. */
 import type { App } from "tsgi"
 import { describe, expect, it } from "vitest"
-import { gate, get, head, plain, withServer } from "./fixture.js"
+import { gate } from "../utils/gate.js"
+import { get, head, plain, withServer } from "./fixture.js"
 
 /** Parts without a known length. */
 const partsApp = (...parts: ReadonlyArray<string>): App => (_env, startResponse) => {

@@ -1,8 +1,9 @@
 /** A12: stopping. */
 import type { App } from "tsgi"
 import { expect, it } from "vitest"
+import { gate } from "../utils/gate.js"
 import { connect as connectTo } from "../utils/sockets.js"
-import { echo, gate, get, head, hello, withServer } from "./fixture.js"
+import { echo, get, head, hello, withServer } from "./fixture.js"
 
 it("test_close_idle_connections", () =>
   withServer(hello, {}, async ({ connect, running }) => {

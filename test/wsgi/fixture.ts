@@ -93,20 +93,6 @@ export const withServer = async (
   }
 }
 
-/** Something that happens once, and who waits for it. */
-export interface Gate<A> {
-  readonly open: (value: A) => void
-  readonly opened: Promise<A>
-}
-
-export const gate = <A = void>(): Gate<A> => {
-  let open: (value: A) => void = () => undefined
-  const opened = new Promise<A>((resolve) => {
-    open = resolve
-  })
-  return { open, opened }
-}
-
 /** A head: its lines, and the empty one behind them. */
 export const head = (...lines: ReadonlyArray<string>): string => `${lines.join("\r\n")}\r\n\r\n`
 

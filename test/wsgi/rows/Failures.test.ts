@@ -1,7 +1,8 @@
 /** A9: rows about failures, clients that leave and deadlines that no name of eventlet's proves. */
 import type { App, Outcome } from "tsgi"
 import { expect, it } from "vitest"
-import { echo, gate, get, head, hello, plain, withServer } from "../fixture.js"
+import { gate } from "../../utils/gate.js"
+import { echo, get, head, hello, plain, withServer } from "../fixture.js"
 
 it("row 114: whatever is thrown is answered 500", () => {
   const thrown: Record<string, () => unknown> = {

@@ -1,7 +1,8 @@
 /** A6: rows about interim responses that no name of eventlet's proves. */
 import { type AccessRecord, type App, InterimError } from "tsgi"
 import { expect, it } from "vitest"
-import { chunked, echo, gate, get, head, plain, withServer } from "../fixture.js"
+import { gate } from "../../utils/gate.js"
+import { chunked, echo, get, head, plain, withServer } from "../fixture.js"
 
 const expecting = (...fields: ReadonlyArray<string>): string =>
   head("PUT / HTTP/1.1", "Host: localhost", "Expect: 100-continue", ...fields)

@@ -3,7 +3,8 @@ import { type App, listen, wrapTls } from "tsgi"
 import type { WireClient } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { makeCertificate } from "../../utils/certificate.js"
-import { echo, gate, get, head, hello, plain, withServer } from "../fixture.js"
+import { gate } from "../../utils/gate.js"
+import { echo, get, head, hello, plain, withServer } from "../fixture.js"
 
 it("row 105: pipelined requests are answered in order, whatever becomes ready first", async () => {
   const slow = gate()

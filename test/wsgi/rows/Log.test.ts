@@ -1,7 +1,8 @@
 /** A11: rows about the access log that no name of eventlet's proves. */
 import type { AccessRecord, App } from "tsgi"
 import { expect, it } from "vitest"
-import { gate, get, head, hello, plain, withServer } from "../fixture.js"
+import { gate } from "../../utils/gate.js"
+import { get, head, hello, plain, withServer } from "../fixture.js"
 
 it("row 130: the default line is eventlet's", () =>
   withServer(hello, {}, async ({ ask, log }) => {

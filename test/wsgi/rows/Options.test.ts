@@ -4,8 +4,9 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { type App, BindError, listen, OptionError, server } from "tsgi"
 import { expect, it } from "vitest"
+import { gate } from "../../utils/gate.js"
 import { connect as connectTo } from "../../utils/sockets.js"
-import { gate, get, hello, Log, plain, withServer } from "../fixture.js"
+import { get, hello, Log, plain, withServer } from "../fixture.js"
 
 it("row 3: the log is a function, a logger, something to write to, or a file's path", async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))

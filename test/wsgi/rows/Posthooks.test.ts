@@ -1,7 +1,8 @@
 /** A10: rows about post hooks that no name of eventlet's proves. */
 import type { App, Environ, Outcome } from "tsgi"
 import { describe, expect, it } from "vitest"
-import { gate, get, head, hello, plain, withServer } from "../fixture.js"
+import { gate } from "../../utils/gate.js"
+import { get, head, hello, plain, withServer } from "../fixture.js"
 
 it("row 123: hooks run before the next request of the connection is given to the application", async () => {
   const order: Array<string> = []

@@ -1,7 +1,8 @@
 /** A7: rows about responses that no name of eventlet's proves. */
 import type { App } from "tsgi"
 import { expect, it } from "vitest"
-import { gate, get, head, hello, plain, withServer } from "../fixture.js"
+import { gate } from "../../utils/gate.js"
+import { get, head, hello, plain, withServer } from "../fixture.js"
 
 const declared = (length: number): ReadonlyArray<readonly [string, string]> => [["Content-Length", String(length)]]
 

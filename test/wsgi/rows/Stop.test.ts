@@ -1,7 +1,8 @@
 /** A12: rows about stopping that no name of eventlet's proves. */
 import type { App } from "tsgi"
 import { expect, it } from "vitest"
-import { gate, get, hello, plain, withServer } from "../fixture.js"
+import { gate } from "../../utils/gate.js"
+import { get, hello, plain, withServer } from "../fixture.js"
 
 it("row 136: every way to stop ends in the same report", () =>
   withServer(hello, {}, async ({ running }) => {

@@ -1,0 +1,13 @@
+/** Something that happens once, and who waits for it. */
+export interface Gate<A = void> {
+  readonly open: (value: A) => void
+  readonly opened: Promise<A>
+}
+
+export const gate = <A = void>(): Gate<A> => {
+  let open: (value: A) => void = () => undefined
+  const opened = new Promise<A>((resolve) => {
+    open = resolve
+  })
+  return { open, opened }
+}
