@@ -225,9 +225,9 @@ afterAll(() => fs.rmSync(folder, { recursive: true }))
 
 // What a kernel holds between two sockets of one machine grows as it sees fit.
 const sockets = {
-  slack: 16_777_216,
-  bulk: 50_331_648,
-  pipelined: 10_000,
+  slack: 8_388_608,
+  bulk: 25_165_824,
+  pipelined: 4_000,
   resets: false,
   endsWithFailure: true,
   holdsParts: true
@@ -235,7 +235,7 @@ const sockets = {
 const memory = {
   slack: 655_360,
   bulk: 2_097_152,
-  pipelined: 10_000,
+  pipelined: 4_000,
   resets: true,
   endsWithFailure: true,
   holdsParts: true
@@ -243,7 +243,7 @@ const memory = {
 const narrow = {
   slack: 229_376,
   bulk: 294_912,
-  pipelined: 2_500,
+  pipelined: 1_000,
   resets: true,
   endsWithFailure: true,
   holdsParts: true

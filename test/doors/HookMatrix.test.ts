@@ -15,10 +15,10 @@ import { connect } from "../utils/sockets.js"
 import { open, registered, type Scene, Stage } from "./hookScene.js"
 
 /** More than the kernel keeps on both sides of a loopback connection. */
-const bulk = 67_108_864
+const bulk = 25_165_824
 const part = Buffer.alloc(65_536, "x")
 /** Where a client stops within a bulk: what is left is still more than the kernel keeps. */
-const someWay = 16_777_216
+const someWay = 1_048_576
 /**
  * How far the count of bytes handed over may be behind: one write, the largest there is where the client took all until
  * then; and over TLS, where Node tells later what the kernel has taken, the two small ones that may be under way.
