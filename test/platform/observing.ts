@@ -69,7 +69,6 @@ const exitInWords = (exit: Exit.Exit<unknown, unknown>): string =>
 export class Observer {
   private readonly notes = new Journal<Note>()
   private spans: Array<SeenSpan> = []
-  private taken = 0
 
   constructor(readonly mode: Mode) {}
 
@@ -79,20 +78,18 @@ export class Observer {
 
   /** Waits until the scope of the request that runs has closed. */
   async scopeClosed(): Promise<void> {
-    const from = this.taken
-    await this.notes.find((note) => note.name === "scope exit" && this.notes.entries.indexOf(note) >= from)
+    await this.notes.find((note) => note.name === "scope exit")
   }
 
   /** What was noted since it was last asked. */
   take(): Observation {
     const seen: Record<string, string> = {}
     const counts = new Map<string, number>()
-    for (const { name, value } of this.notes.entries.slice(this.taken)) {
+    for (const { name, value } of this.notes.take()) {
       const count = counts.get(name) ?? 0
       counts.set(name, count + 1)
       seen[count === 0 ? name : `${name} #${count + 1}`] = value
     }
-    this.taken = this.notes.entries.length
     this.spans.forEach((span, i) => Object.assign(seen, span.inWords(`span ${i + 1}`)))
     this.spans = []
     return seen

@@ -23,6 +23,11 @@ export class Journal<A> {
     return this.entries.slice(0, length)
   }
 
+  /** All entries so far, which it then has no more. */
+  take(): ReadonlyArray<A> {
+    return this.entries.splice(0)
+  }
+
   private more(): Promise<void> {
     return new Promise((resolve) => this.waiting.push(resolve))
   }
