@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
@@ -13,21 +14,32 @@ const { compilerOptions } = JSON.parse(readFileSync(`${root}/tsconfig.json`, "ut
 // Of what takes long, the longest: what begins last ends last.
 const first = [
   "package/Package",
+  "cli/Deploy",
   "platform/Differential",
   "cli/Serve",
   "package/Examples",
-  "package/Bench",
-  "cli/Control",
-  "doors/Unhandled",
-  "doors/Crowd",
-  "package/Readme",
+  "cli/DeployExamples",
   "doors/Soak",
+  "cli/Metrics",
+  "package/Readme",
+  "package/Bench",
   "doors/Conformance",
+  "cli/Control",
+  "platform/Peers",
+  "cli/Tls",
+  "cli/System",
+  "doors/Crowd",
+  "doors/HookMatrix",
   "doors/Fairness",
+  "doors/EffectConformance",
+  "platform/Interleaving",
+  "cli/Alone",
+  "doors/Unhandled",
   "doors/Restarts",
-  "cli/StatusPage",
   "wsgi/Signals"
 ].map((name) => `${root}test/${name}.test.ts`)
+
+const workers = availableParallelism() + 1
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
@@ -49,15 +61,18 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/utils/shared.ts"],
     pool: "forks",
-    // much of what the tests do is waiting, and one worker would leave a core idle where there are two
-    minWorkers: "100%",
-    maxWorkers: "100%",
+    // one more than cores: much of what the tests do is waiting
+    minWorkers: workers,
+    maxWorkers: workers,
+    // of the tests of a file that start programs: more at once would only wait for each other
+    maxConcurrency: 4,
     // each file would load all of Effect again, which takes longer than most of the tests
     isolate: false,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 15_000,
+    // long enough for a machine that does much else
+    testTimeout: 30_000,
     // some wait for what another file makes for all
-    hookTimeout: 60_000,
+    hookTimeout: 240_000,
     reporters: ["dot"],
     silent: "passed-only"
   }
