@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest"
 import { SendBudget } from "../../src/http1/SendBudget.js"
 import { SendQueue } from "../../src/http1/SendQueue.js"
 import { Peer } from "../server/Peer.js"
+import { runs } from "../utils/runs.js"
 
 const kibibyte = 1024
 
@@ -189,6 +190,6 @@ it("all leaves in order, whatever is added and however it is taken, and none of 
       expect(kernel.written === Buffer.concat(added).toString("latin1")).toBe(true)
       expect(queue).toMatchObject({ empty: true, queued: kernel.handed, handed: kernel.handed })
     }),
-    { numRuns: 100 }
+    runs(40)
   )
 })

@@ -203,13 +203,13 @@ const play = async (
 }
 
 for (const kind of Object.keys(kinds)) {
-  describe(kind, { timeout: 15_000 + 200 * runs(15).numRuns }, () => {
+  describe(kind, { timeout: 15_000 + 200 * runs(6).numRuns }, () => {
     for (const [how, withLogger] of [["alone", false], ["with a logger", true]] as const) {
       it(`stopped without grace, ${how}`, () =>
-        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, 0, script)), runs(15)))
+        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, 0, script)), runs(6)))
 
       it(`stopped with all the time there is, ${how}`, () =>
-        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, Infinity, script)), runs(12)))
+        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, Infinity, script)), runs(5)))
     }
   })
 }

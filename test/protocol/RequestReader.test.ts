@@ -54,7 +54,7 @@ describe("any bytes", () => {
   }
 
   it("are messages or a failure, the same however they are cut", () => {
-    fc.assert(fc.property(noise, cuts(200), (bytes, at) => checkMeaning(bytes, checkCuts(bytes, at))), runs(1500))
+    fc.assert(fc.property(noise, cuts(200), (bytes, at) => checkMeaning(bytes, checkCuts(bytes, at))), runs(700))
   })
 
   it("are so under narrow limits and relaxed rules too", () => {
@@ -68,7 +68,7 @@ describe("any bytes", () => {
       fc.property(noise, cuts(200), fc.boolean(), (bytes, at, relax) => {
         checkCuts(bytes, at, { limits: narrow, leniency: relax ? relaxed : {} })
       }),
-      runs(1500)
+      runs(700)
     )
   })
 
@@ -113,7 +113,7 @@ describe("valid requests", () => {
           .toEqual(models.map((model) => model.request))
         checkMeaning(bytes, reading)
       }),
-      runs(500)
+      runs(250)
     )
   })
 
@@ -128,7 +128,7 @@ describe("valid requests", () => {
           checkMeaning(bytes, checkCuts(bytes, at))
         }
       ),
-      runs(2000)
+      runs(1000)
     )
   })
 })
@@ -178,7 +178,7 @@ describe("what a connection repeats", () => {
           }
         }
       ),
-      runs(1500)
+      runs(700)
     )
     // most of what is made is in order
     expect(changed).toBeGreaterThan(1500)

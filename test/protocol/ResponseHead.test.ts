@@ -597,7 +597,7 @@ describe("whatever an application gives", () => {
         expect(said.slice(options.length).filter((option) => option !== "close" && option !== "keep-alive")).toEqual([])
         expect(said.length).toBeLessThanOrEqual(options.length + 1)
       }),
-      runs(2000)
+      runs(1000)
     )
     expect(passed).toBeGreaterThan(300)
   })
@@ -613,7 +613,7 @@ describe("whatever an application gives", () => {
         expect(head).toEqual({ version: "1.1", status: code, reason: reasonOf(code), fields: written(given, asked) })
         expect(bodyOf(head, "GET")).toBe("none")
       }),
-      runs(2000)
+      runs(1000)
     )
     expect(passed).toBeGreaterThan(100)
   })

@@ -14,6 +14,7 @@ import { describe, expect } from "vitest"
 import { asEntry, inOneLine } from "../../src/server/logText.js"
 import { makeCertificate } from "../utils/certificate.js"
 import { control, entriesOf, hostile } from "../utils/hostile.js"
+import { runs } from "../utils/runs.js"
 
 /** What one request leaves in the log. */
 const logOf = async (words: string, app: App, options: ServerOptions, target = "/"): Promise<ReadonlyArray<string>> => {
@@ -85,7 +86,7 @@ describe("whatever a client sends", () => {
         // half of a surrogate pair has no encoding
         expect(Buffer.from(lines.join("\n")).toString()).toBe(lines.join("\n"))
       }),
-      { numRuns: 25 }
+      runs(10)
     )
   })
 
@@ -99,7 +100,7 @@ describe("whatever a client sends", () => {
         expect(line).not.toMatch(control)
         expect(JSON.parse(line)).toEqual({ words })
       }),
-      { numRuns: 25 }
+      runs(10)
     )
   })
 
@@ -163,7 +164,7 @@ describe("whatever bytes come", () => {
         expect(lines.join("\n")).not.toMatch(control)
         if (options.logFormat === "json") { for (const line of lines) expect(JSON.parse(line)).toBeTypeOf("object") }
       }),
-      { numRuns: 60 }
+      runs(25)
     )
   })
 })

@@ -7,8 +7,8 @@ import { isDeepStrictEqual } from "node:util"
 // Beyond this many bytes, single bytes become short pieces, and not every position is cut: only the ones near both ends,
 // and a sample between them.
 const few = 2048
-const nearEnds = 32
-const stride = 2053
+const nearEnds = 16
+const stride = 8209
 const shortPiece = 37
 
 /**
