@@ -70,7 +70,7 @@ export const complaintsOf = async (
   files: ReadonlyArray<string>,
   config: { readonly extends?: string; readonly compilerOptions: Readonly<Record<string, unknown>> }
 ): Promise<ReadonlyArray<Complaint>> => {
-  fs.writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify({ ...config, files }))
+  fs.writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify({ include: [], ...config, files }))
   const compiler = path.join(root, "node_modules/typescript-native/bin/tsc")
   const { code, stderr, stdout } = await run(process.execPath, [compiler, "-p", ".", "--pretty", "false"], {
     cwd: folder
