@@ -1,6 +1,6 @@
 /** What the compiler tells users of the plain door: what it takes, what it does not, and in how many words. */
 import { beforeAll, describe, expect, it } from "vitest"
-import { errorsOf } from "../utils/typing.js"
+import { compileAll, errorsIn } from "../utils/typing.js"
 
 const prelude = `
 import { type App, type Environ, fetchApp, type HeaderPairs, listen, type PostHookEntry, server, type StartResponse } from "tsgi"
@@ -82,10 +82,10 @@ describe("the compiler", () => {
   let errors: (name: string) => ReadonlyArray<string>
 
   beforeAll(async () => {
-    const errorsIn = await errorsOf(
+    const program = await compileAll(
       Object.fromEntries(programs.map(([name, text]) => [fileOf(name), `${prelude}${text}\n`]))
     )
-    errors = (name) => errorsIn(fileOf(name))
+    errors = (name) => errorsIn(program, fileOf(name))
   })
 
   it.each(Object.keys(taken))("takes %s", (name) => expect(errors(name)).toEqual([]))

@@ -55,6 +55,18 @@ export const compileAll = async (sources: Readonly<Record<string, string>>): Pro
   return ts.createProgram([...files.keys()], options, host)
 }
 
+/** What is wrong with one of its files: `name:line message`. */
+export const errorsIn = (program: ts.Program, name: string): ReadonlyArray<string> => {
+  const source = program.getSourceFile(virtual(name))
+  return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map((
+    { file, messageText, start = 0 }
+  ) =>
+    `${path.basename(file?.fileName ?? "")}:${(file?.getLineAndCharacterOfPosition(start).line ?? 0) + 1} ${
+      ts.flattenDiagnosticMessageText(messageText, "\n")
+    }`
+  )
+}
+
 /** What the compiler says of a line. */
 export interface Complaint {
   /** Relative to the folder. */
