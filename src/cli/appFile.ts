@@ -24,12 +24,13 @@ export const find = (
   const at = given.lastIndexOf(":")
   if (at > 0 && !Fs.existsSync(whole)) {
     const name = given.slice(0, at)
-    return { name, file: checked(name, cwd), export: given.slice(at + 1) || "default" }
+    return { name, file: checked(name, cwd, given.slice(at)), export: given.slice(at + 1) || "default" }
   }
   return { name: given, file: checked(given, cwd), export: "default" }
 }
 
-const checked = (name: string, cwd: string): string => {
+// `behind` is the export, for whoever takes a hint
+const checked = (name: string, cwd: string, behind = ""): string => {
   const file = Path.resolve(cwd, name)
   const stat = Fs.statSync(file, { throwIfNoEntry: false })
   if (stat?.isFile() === true) return file
@@ -37,14 +38,14 @@ const checked = (name: string, cwd: string): string => {
     const likely = ["app", "index", "server", "main", "src/app", "src/index", "dist/index"]
       .flatMap((base) => sources.map((extension) => `${base}${extension}`))
       .find((base) => Fs.existsSync(Path.join(file, base)))
-    throw noApp(`${name} is a folder; give the app's file${hint(likely && Path.join(name, likely))}`)
+    throw noApp(`${name} is a folder; give the app's file${hint(likely && Path.join(name, likely) + behind)}`)
   }
   const extension = sources.find((extension) => Fs.existsSync(file + extension))
-  if (extension !== undefined) throw noApp(`there is no ${name}${hint(name + extension)}`)
+  if (extension !== undefined) throw noApp(`there is no ${name}${hint(name + extension + behind)}`)
   const folder = Path.dirname(file)
   const beside = Fs.existsSync(folder) ? Fs.readdirSync(folder) : []
   const close = closest(Path.basename(file), beside, (name) => name.toLowerCase())
-  throw noApp(`there is no ${name} (tried ${file})${hint(close && Path.join(Path.dirname(name), close))}`)
+  throw noApp(`there is no ${name} (tried ${file})${hint(close && Path.join(Path.dirname(name), close) + behind)}`)
 }
 
 const sources = [".ts", ".mts", ".js", ".mjs", ".cts", ".cjs"]

@@ -17,6 +17,7 @@ import * as Option from "effect/Option"
 import { stripVTControlCharacters } from "node:util"
 import { nearest } from "../server/OptionNames.js"
 import type { Flag } from "./flags.js"
+import { insteadOf } from "./foreignFlags.js"
 import { PlanError } from "./Plan.js"
 import { type Verb, verbs } from "./verbs.js"
 
@@ -50,8 +51,9 @@ export const parse = (given: ReadonlyArray<string>): Effect.Effect<Line, PlanErr
     }
     if (first === "--version" || first === "-v") return { _tag: "Version" }
     const verb = verbs.find(({ name }) => name === first)
-    if (verb === undefined) return yield* Effect.fail(unknownVerb(first))
+    if (verb === undefined) return yield* Effect.fail(unknownVerb(first, rest))
     if (rest.includes("--help") || rest.includes("-h")) return { _tag: "Help", verb }
+    if (rest.includes("--version")) return { _tag: "Version" }
     const { level, values, words } = yield* Effect.try({
       try: () => normalized(rest, verb),
       catch: (error) => error instanceof PlanError ? error : wrong(String(error))
@@ -64,7 +66,13 @@ export const parse = (given: ReadonlyArray<string>): Effect.Effect<Line, PlanErr
     const [, { args, options }] = directive.value.subcommand.value
     const [argument, ...more] = [...args, ...directive.leftover]
     if (more.length > 0 || (argument !== undefined && verb.argument === undefined)) {
-      return yield* Effect.fail(wrong(`unknown argument ${more[0] ?? argument}: see tsgi ${verb.name} --help`))
+      return yield* Effect.fail(
+        wrong(
+          more.length > 0 && verb.argument === "app"
+            ? `${verb.name} takes one app: ${argument} is one, and ${more[0]} another`
+            : `unknown argument ${more[0] ?? argument}: see tsgi ${verb.name} --help`
+        )
+      )
     }
     if (argument === undefined && verb.argument !== undefined && !verb.argument.startsWith("[")) {
       return yield* Effect.fail(
@@ -103,8 +111,14 @@ export const completions = (shell: string): Effect.Effect<string, PlanError> => 
     : undefined
   return lines === undefined
     ? Effect.fail(wrong(`completions ${shell}: must be one of bash, zsh, fish, sh`))
-    : Effect.map(lines, (lines) => lines.join("\n"))
+    : Effect.map(lines, (lines) => lines.filter((line) => !foreign.test(line)).map(offered).join("\n"))
 }
+
+// What @effect/cli has by itself and we have not; and in fish, that verbs have no files behind them.
+const foreign =
+  /Generate a completion script for a specific|Sets the minimum log level for a|Start wizard mode for a|^complete .* -r -f$/
+const offered = (line: string): string =>
+  /^\s*opts="/.test(line) ? line.replace("--completions --log-level --help --wizard", "--help") : line
 
 const platform = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)
 
@@ -145,7 +159,15 @@ function nonEmpty<A>([head, ...tail]: ReadonlyArray<A>): [A, ...Array<A>] {
   return [head, ...tail]
 }
 
-const unknownVerb = (given: string): PlanError => {
+const unknownVerb = (given: string, rest: ReadonlyArray<string>): PlanError => {
+  const verb = rest.find((word) => verbs.some(({ name }) => name === word))
+  if (given.startsWith("-") && verb === undefined) {
+    const close = nearest(given, ["help", "version"])
+    return wrong(`there is no flag ${given}; ${close === undefined ? "see tsgi --help" : `did you mean --${close}?`}`)
+  }
+  if (given.startsWith("-")) {
+    return wrong(`${given} stands before the verb: give the verb first, as in tsgi ${verb} … ${given} …`)
+  }
   if (/\.[cm]?[jt]sx?(?::.*)?$/.test(given)) {
     return wrong(`there is no verb ${given}; did you mean tsgi serve ${given}?`)
   }
@@ -170,6 +192,7 @@ const normalized = (
   const words: Array<string> = []
   const values: Array<string> = []
   const add = (name: string, value: string): void => void words.push(`--${name}`, String(values.push(value) - 1))
+  const seen = new Set<string>()
   let level: string | undefined
   for (let i = 0; i < given.length; i++) {
     const word = given[i] ?? ""
@@ -181,6 +204,8 @@ const normalized = (
     const [, long, value] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? []
     const flag = verb.flags.find(({ alias, name }) => name === long || (alias !== undefined && alias === short))
     if (flag === undefined) throw unknownFlag(word, long ?? word.slice(1), verb)
+    if (flag.many !== true && seen.has(flag.name)) throw wrong(`--${flag.name} is given twice${again(flag)}`)
+    seen.add(flag.name)
     if (flag.value === undefined) {
       words.push(`--${flag.name}`)
       if (flag.name === "watch" && value !== undefined) add("watch-path", value)
@@ -195,7 +220,12 @@ const normalized = (
   return { words, values, level }
 }
 
+const again = ({ name }: Flag): string =>
+  name === "host" || name === "port" || name === "unix" ? ": --listen URL may be, to listen in several places" : ""
+
 const unknownFlag = (word: string, name: string, verb: Verb): PlanError => {
+  const instead = verb.argument === "app" ? insteadOf(name) : undefined
+  if (instead !== undefined) return wrong(`there is no flag ${word.replace(/=.*$/s, "")}; give ${instead}`)
   const close = nearest(name, verb.flags.map(({ name }) => name))
   return wrong(
     `there is no flag ${word.replace(/=.*$/s, "")}; ${

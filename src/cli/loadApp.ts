@@ -26,21 +26,19 @@ export const load = async (source: AppSource, loaded: () => void): Promise<Loade
   } catch (error) {
     throw new AppError(`cannot load ${source.name}: ${explained(error, source)}`, { cause: error })
   }
-  const listens = listening() > before
-  const found = pick(module, source, listens)
-  const warnings = [
-    ...(listens ? [`${source.name} listens by itself, which is the command's part`] : []),
-    ...(handlers() > handled
-      ? [`${source.name} handles SIGTERM or SIGINT (NodeRuntime.runMain does), which is the command's part`]
-      : [])
+  const does = [
+    ...(listening() > before ? ["listens by itself"] : []),
+    ...(handlers() > handled ? ["handles SIGTERM or SIGINT (NodeRuntime.runMain does)"] : [])
   ]
-  if (!source.factory) return { kind: kindOf(found, source), value: found, warnings }
+  const found = pick(module, source, does)
+  const warnings = does.map((what) => `${source.name} ${what}, which is the command's part`)
+  if (!source.factory) return { kind: kindOf(found, source, does), value: found, warnings }
   if (!isFactory(found)) {
     throw new AppError(`${told(source)} is ${described(found)}, and --factory wants a function that makes the app`)
   }
   loaded()
   const made: unknown = await found()
-  return { kind: kindOf(made, source), value: made, warnings }
+  return { kind: kindOf(made, source, does), value: made, warnings }
 }
 
 const isFactory = (value: unknown): value is () => unknown => typeof value === "function"
@@ -55,7 +53,7 @@ const told = ({ export: name, name: file }: AppSource): string =>
   `${file}${name === "default" ? "'s default export" : `'s export ${name}`}`
 
 // A CommonJS module is the default export of its own, and may have one within.
-const pick = (module: unknown, source: AppSource, listens: boolean): unknown => {
+const pick = (module: unknown, source: AppSource, does: ReadonlyArray<string>): unknown => {
   const exports = recordOf(module)
   const inner = recordOf(exports["default"])
   if (source.export in exports) {
@@ -64,18 +62,21 @@ const pick = (module: unknown, source: AppSource, listens: boolean): unknown => 
   }
   if (source.export in inner) return inner[source.export]
   const names = Object.keys(exports).filter((name) => name !== "module.exports")
-  const close = nearest(source.export, names)
+  const close = nearest(source.export, names) ?? (names.length === 1 ? names[0] : undefined)
   const there = names.length === 0
-    ? listens
-      ? "it exports nothing, and listens by itself: export the app as default instead"
-      : "it exports nothing"
-    : `its exports are ${names.join(", ")}${listens ? "; it listens by itself, which is the command's part" : ""}`
+    ? does.length > 0
+      ? `it exports nothing, and ${does.join(" and ")}: export the app as default instead`
+      : "it exports nothing: export the app as default"
+    : `its exports are ${names.join(", ")}${parts(does)}`
   throw new AppError(
     `${source.name} has no ${source.export === "default" ? "default export" : `export ${source.export}`}: ${there}${
       close !== undefined && close !== source.export ? `; did you mean ${source.name}:${close}?` : ""
     }`
   )
 }
+
+const parts = (does: ReadonlyArray<string>): string =>
+  does.length === 0 ? "" : `; it ${does.join(" and ")}, which is the command's part`
 
 const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
   (typeof value === "object" && value !== null) || typeof value === "function" ? { ...value } : {}
@@ -86,12 +87,24 @@ const has = (value: unknown, key: PropertyKey): boolean =>
 const layer = Symbol.for("effect/Layer")
 const effect = Symbol.for("effect/Effect")
 
-const kindOf = (value: unknown, source: AppSource): Exclude<Interface, "auto"> => {
+const kindOf = (
+  value: unknown,
+  source: AppSource,
+  does: ReadonlyArray<string>
+): Exclude<Interface, "auto"> => {
   if (source.interface !== "auto") return checked(value, source, source.interface)
   if (has(value, layer) || has(value, effect)) return "effect"
   if (has(value, "fetch")) return checked(value, source, "fetch")
-  if (typeof value === "function") return "wsgi"
-  throw new AppError(`${told(source)} is ${described(value)}, and no app: ${kinds}`)
+  // it is started by a `listen` of its own
+  const isForNode = has(value, "listen")
+  if (typeof value === "function" && !isForNode) return "wsgi"
+  throw new AppError(
+    isForNode
+      ? `${told(source)} is made for node:http (Express, Koa, Fastify and others are), and no app: ${kinds}${
+        parts(does)
+      }`
+      : `${told(source)} is ${described(value)}, and no app: ${kinds}${parts(does)}`
+  )
 }
 
 const kinds =
@@ -149,15 +162,22 @@ export const firstLine = (error: unknown): string =>
 
 // The first line of an error and where it is, with the remedy of those that have one.
 const explained = (error: unknown, { file }: AppSource): string => {
-  const code = has(error, "code") ? String(Reflect.get(Object(error), "code")) : ""
-  const remedy = code === "ERR_UNKNOWN_FILE_EXTENSION"
-    ? `; this Node does not run TypeScript by itself: npm i -D tsx, or use Node 22.18`
-    : code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX"
-    ? "; Node strips types and no more: npm i -D tsx, and --import tsx"
-    : ""
+  const text = `${has(error, "code") ? String(Reflect.get(Object(error), "code")) : ""} ${firstLine(error)}`
+  const [, remedy = ""] = remedies.find(([pattern]) => pattern.test(text)) ?? []
   const place = placeOf(error, file)
   return `${firstLine(error)}${place === undefined ? "" : ` (${place})`}${remedy}`
 }
+
+const remedies: ReadonlyArray<readonly [RegExp, string]> = [
+  [/^ERR_UNKNOWN_FILE_EXTENSION/, "; this Node does not run TypeScript by itself: npm i -D tsx, or use Node 22.18"],
+  [/^ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX/, "; Node strips types and no more: npm i -D tsx, and --import tsx"],
+  [/^ERR_MODULE_NOT_FOUND .*Cannot find package/, "; is it installed (npm i)?"],
+  [
+    /Unexpected token 'export'|import statement outside a module/,
+    `; Node takes it for CommonJS: name it .mjs, or set "type": "module" in package.json`
+  ],
+  [/is not defined in ES module scope/, "; Node takes it for a module: name it .cjs, or export the app as default"]
+]
 
 // `app.ts:12`: where a syntax error is, or the first frame that is in a file of the app's.
 const placeOf = (error: unknown, file: string): string | undefined => {

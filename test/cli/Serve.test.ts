@@ -73,8 +73,12 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     // the other one serves meanwhile
     expect(await get(port)).toBe("200 Hello")
 
+    // as a shell's job control, `timeout` or a service manager does: to all of them, one after the other
+    process.kill(Number(second.find((other) => other !== pid)), "SIGTERM")
     program.kill("SIGTERM")
-    expect(await program.ended).toMatchObject({ code: 0, signal: null })
+    const { code, signal, stderr } = await program.ended
+    expect([code, signal]).toEqual([0, null])
+    expect(stderr.join("\n")).not.toContain("was told to end")
   })
 
   it("keeps the old workers where a new one does not load, and says why", async () => {
@@ -153,13 +157,36 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     ],
     ["serve hello.mjs --unix /nowhere/a.sock", 5, /no such folder/],
     ["sreve hello.mjs", 2, /^tsgi: there is no verb sreve; did you mean tsgi serve\?/],
-    ["hello.mjs", 2, /did you mean tsgi serve hello\.mjs\?/]
+    ["hello.mjs", 2, /did you mean tsgi serve hello\.mjs\?/],
+    ["-w 2 serve hello.mjs", 2, /^tsgi: -w stands before the verb: give the verb first, as in tsgi serve … -w …$/],
+    ["serve hello.mjs --host a --host b", 2, /^tsgi: --host is given twice: --listen URL may be/],
+    ["serve hello.mjs -w 1 --workers 2", 2, /^tsgi: --workers is given twice$/],
+    ["serve hello.mjs -b 127.0.0.1:80", 2, /^tsgi: there is no flag -b; give --listen http:\/\/HOST:PORT, or --host/],
+    ["serve hello.mjs --reload", 2, /^tsgi: there is no flag --reload; give --watch, or tsgi dev$/],
+    ["serve hello.mjs --threads=4", 2, /^tsgi: there is no flag --threads; give --workers N/],
+    ["serve hello.mjs -c a.toml", 2, /^tsgi: there is no flag -c; give --config$/],
+    ["serve hello.mjs named.mjs", 2, /^tsgi: serve takes one app: hello\.mjs is one, and named\.mjs another$/],
+    ["serve hello:app", 4, /^tsgi: there is no hello; did you mean hello\.mjs:app\?/],
+    ["check named.mjs", 4, /named\.mjs has no default export: its exports are app; did you mean named\.mjs:app\?/],
+    ["check nothing.mjs", 4, /nothing\.mjs has no default export: it exports nothing: export the app as default$/],
+    ["check runs.mjs", 4, /it exports nothing, and handles SIGTERM or SIGINT \(NodeRuntime\.runMain does\): export/],
+    ["check express.mjs", 4, /express\.mjs's default export is made for node:http .*; it listens by itself, which is/],
+    ["check missing.mjs", 4, /Cannot find package 'nix' .*; is it installed \(npm i\)\?$/],
+    ["check esm.cjs", 4, /SyntaxError: Unexpected token 'export'.*; Node takes it for CommonJS: name it \.mjs, or set/],
+    ["check cjs.js", 4, /is not defined in ES module scope.*; Node takes it for a module: name it \.cjs/]
   ])("tsgi %s: exit code %i", async (args, code, line) => {
     write(folder, "number.mjs", "export default 42")
     write(folder, "listens.mjs", `import { createServer } from "node:http"\ncreateServer().listen(0)`)
     write(folder, "throws.mjs", `throw new Error("no luck")`)
     write(folder, "exits.mjs", `process.exit(9)`)
     write(folder, "layer.mjs", layer)
+    write(folder, "named.mjs", `export const app = () => ""`)
+    write(folder, "nothing.mjs", "const a = 1")
+    write(folder, "runs.mjs", `process.on("SIGTERM", () => {})\nsetInterval(() => {}, 1000)`)
+    write(folder, "express.mjs", `import { createServer } from "node:http"\nexport default createServer().listen(0)`)
+    write(folder, "missing.mjs", `import "nix"\nexport default () => ""`)
+    write(folder, "esm.cjs", `export default () => ""`)
+    write(folder, "cjs.js", `module.exports = () => ""`)
     write(folder, "factory.mjs", `export const make = async () => { throw new Error("no database") }`)
     const { code: ended, stderr } = await tsgi(folder, ...args.split(" ")).ended
     expect(stderr.join("\n")).toMatch(new RegExp(line.source, "m"))
