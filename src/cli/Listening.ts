@@ -6,11 +6,12 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { format } from "../exchange/Address.js"
+import { type Address, format } from "../exchange/Address.js"
 import type { BindError } from "../exchange/ServerError.js"
 import { activatedSockets, type Environment } from "../node/activation.js"
 import * as BoundSocket from "../node/BoundSocket.js"
 import { Journal } from "./Journal.js"
+import type { Place } from "./messages.js"
 import { messageOf } from "./output.js"
 import type { ListenSpec, Settings } from "./Settings.js"
 
@@ -19,7 +20,7 @@ import type { ListenSpec, Settings } from "./Settings.js"
  * @category models
  */
 export interface Listening {
-  readonly fd: number
+  readonly at: Place
   readonly tls: boolean
   /** For people. */
   readonly address: string
@@ -46,7 +47,7 @@ export const make = (
     if (activated.length > 0) {
       const tls = settings.listen.some(({ tls }) => tls)
       return activated.map(({ fd, name }): Listening => ({
-        fd,
+        at: { fd },
         tls,
         address: `${tls ? "https" : "http"}:fd:${fd}${name === undefined ? "" : ` (${name})`}`,
         from: "activation"
@@ -63,7 +64,7 @@ export const make = (
     return yield* bindAll(settings)
   })
 
-type Binding = Pick<Settings, "listen" | "backlog" | "bindRetry" | "workers">
+type Binding = Pick<Settings, "listen" | "backlog" | "bindRetry" | "workers" | "platform">
 
 const bindAll = (
   settings: Binding
@@ -72,20 +73,30 @@ const bindAll = (
     const scheme = spec.tls ? "https" : "http"
     if (spec._tag === "Descriptor") {
       return Effect.succeed<Listening>({
-        fd: spec.fd,
+        at: { fd: spec.fd },
         tls: spec.tls,
         address: `${scheme}:fd:${spec.fd}`,
         from: "inherited"
       })
     }
-    const bound = BoundSocket.make({ backlog: settings.backlog, ...optionsOf(spec) })
+    const place = placeOf(spec)
+    // it has no descriptors of sockets: who serves in this process binds them
+    if (settings.platform === "win32") {
+      return Effect.succeed<Listening>({
+        at: place,
+        tls: spec.tls,
+        address: format(addressOf(spec), scheme),
+        from: "bind"
+      })
+    }
+    const bound = BoundSocket.make({ backlog: settings.backlog, ...place })
     return Effect.map(
       settings.bindRetry
         ? Effect.retry(bound, { schedule: patient, while: ({ reason }) => reason === "AddressInUse" })
         : bound,
       (socket): Listening => ({
         // who serves in this process closes it
-        fd: settings.workers === 0 ? socket.take() : socket.fd,
+        at: { fd: settings.workers === 0 ? socket.take() : socket.fd },
         tls: spec.tls,
         address: format(socket.address, scheme),
         from: "bind"
@@ -93,8 +104,13 @@ const bindAll = (
     )
   })
 
-const optionsOf = (spec: Exclude<ListenSpec, { readonly _tag: "Descriptor" }>): BoundSocket.BindOptions =>
+type Bindable = Exclude<ListenSpec, { readonly _tag: "Descriptor" }>
+
+const placeOf = (spec: Bindable): Exclude<Place, { readonly fd: number }> =>
   spec._tag === "Unix" ? { path: spec.path, mode: spec.mode } : { host: spec.host, port: spec.port }
+
+const addressOf = (spec: Bindable): Address =>
+  spec._tag === "Unix" ? { _tag: "Unix", path: spec.path } : { _tag: "Tcp", host: spec.host, port: spec.port }
 
 // 8 tries in all
 const patient = Schedule.intersect(Schedule.exponential("500 millis"), Schedule.recurs(7))

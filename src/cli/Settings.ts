@@ -24,6 +24,8 @@ export interface Sources {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly file: { readonly name: string; readonly values: Readonly<Record<string, unknown>> } | undefined
   readonly cwd: string
+  /** Default: that of this process. */
+  readonly platform?: NodeJS.Platform
 }
 
 /**
@@ -59,6 +61,7 @@ export interface Settings {
   readonly imports: ReadonlyArray<string>
   readonly nodeArgs: ReadonlyArray<string>
   readonly cwd: string
+  readonly platform: NodeJS.Platform
   /** Of the engine. */
   readonly options: Readonly<Record<string, unknown>>
   readonly accessLog: string
@@ -91,7 +94,7 @@ const wrong = (message: string): PlanError => new PlanError({ code: 2, message }
  * @category constructors
  */
 export const read = (sources: Sources): Settings => {
-  const { cwd, env } = sources
+  const { cwd, env, platform = process.platform } = sources
   checkNames(sources)
   const get = reader(sources)
   const one = <A>(name: string, of: (given: unknown) => Values.Read<A>, otherwise: A): A => get(name, of) ?? otherwise
@@ -107,7 +110,11 @@ export const read = (sources: Sources): Settings => {
     throw wrong("--listen https://… needs --tls-cert and --tls-key")
   }
   const name = one("name", text, Path.basename(cwd) || "tsgi")
-  const workers = get("workers", workersOf) ?? standard("WEB_CONCURRENCY", env, workersOf) ?? 1
+  const workers = get("workers", workersOf) ?? standard("WEB_CONCURRENCY", env, workersOf) ??
+    (platform === "win32" ? 0 : 1)
+  if (workers !== 0 && platform === "win32") {
+    throw wrong(`--workers ${workers}: must be 0 on Windows, which hands no sockets on to other processes`)
+  }
   if (workers === 0) checkAlone(get)
   if (name.includes("/")) throw wrong(`--name ${name}: must be a name, without a slash`)
   return {
@@ -144,12 +151,13 @@ export const read = (sources: Sources): Settings => {
     imports: get.many("import"),
     nodeArgs: get.many("node-arg"),
     cwd: path(one("cwd", text, ".")),
+    platform,
     options: optionsOf(get, sources),
     accessLog: accessLogOf(one("access-log", text, "-"), path),
     logFormat: get("log-format", text),
     log: one("log", Values.oneOf("text", "json"), "text"),
     logLevel: one("log-level", Values.oneOf("debug", "info", "warn", "error"), "info"),
-    control: controlOf(one("control", text, ""), name, env, path),
+    control: controlOf(one("control", text, ""), name, sources, path),
     name,
     status: get("status", addressOf) ?? undefined,
     pidFile: unless(get("pid-file", text))
@@ -165,13 +173,13 @@ export const read = (sources: Sources): Settings => {
 export const controlOf = (
   given: string,
   name: string,
-  env: Sources["env"],
+  { env, platform = process.platform }: Pick<Sources, "env" | "platform">,
   path: (given: string) => string
 ): string | undefined => {
   if (given === "none") return undefined
   if (given !== "") return path(given)
   // it has no unix sockets with modes
-  if (process.platform === "win32") return undefined
+  if (platform === "win32") return undefined
   const runtime = env["XDG_RUNTIME_DIR"]
   const folder = runtime === undefined || runtime === ""
     ? `/tmp/tsgi-${process.getuid?.() ?? 0}`

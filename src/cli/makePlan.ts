@@ -49,12 +49,12 @@ export const makePlan = (
             ...settings.nodeArgs
           ],
           cwd: settings.cwd,
-          descriptors: listening.map(({ fd }) => fd)
+          descriptors: listening.flatMap(({ at }) => "fd" in at ? [at.fd] : [])
         },
         assignment: {
           app: { ...found, ...settings.app },
-          listeners: listening.map(({ tls: secured }, i) => ({
-            fd: settings.workers === 0 ? listening[i].fd : firstDescriptor + i,
+          listeners: listening.map(({ at, tls: secured }, i) => ({
+            ...(settings.workers === 0 ? at : { fd: firstDescriptor + i }),
             backlog: settings.backlog,
             tls: secured ? tls : undefined,
             proxy: settings.proxyProtocol === "off" ? undefined : settings.proxyProtocol,

@@ -59,11 +59,21 @@ export interface Tls {
 }
 
 /**
+ * Where a worker listens: on a descriptor that it is given, or at an address that it binds by itself.
+ *
  * @since 0.2.0
  * @category models
  */
-export interface WorkerListener {
-  readonly fd: number
+export type Place =
+  | { readonly fd: number }
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string; readonly mode: number }
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type WorkerListener = Place & {
   readonly backlog: number
   readonly tls: Tls | undefined
   /** Which PROXY headers its connections begin with; `undefined`: none. */

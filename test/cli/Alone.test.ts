@@ -1,7 +1,11 @@
 /** `--workers 0`: this process serves, for debuggers, small containers and Windows; what needs a worker says so. */
+import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import * as Journal from "../../src/cli/Journal.js"
+import * as Listening from "../../src/cli/Listening.js"
+import { makePlan } from "../../src/cli/makePlan.js"
 import { read } from "../../src/cli/Settings.js"
 import { run } from "../utils/processes.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
@@ -9,6 +13,7 @@ import { folderWithCommand, tsgi, write } from "./command.js"
 let folder: string
 beforeAll(async () => {
   folder = await folderWithCommand("alone")
+  write(folder, "app.mjs", "")
 }, 60_000)
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
@@ -24,6 +29,32 @@ it.each<readonly [flags: Readonly<Record<string, string | ReadonlyArray<string>>
   const settings = () => read({ flags: { workers: "0", ...flags }, env: {}, file: undefined, cwd: "/srv" })
   if (what === undefined) expect(settings().recycling.hangTimeout).toBe(0)
   else expect(settings).toThrow(`${what} needs a worker, and --workers 0 serves in this process: give --workers 1`)
+})
+
+describe("on Windows, which hands no sockets on to other processes,", () => {
+  const onWindows = (flags: Readonly<Record<string, string>>) =>
+    read({ flags, env: {}, file: undefined, cwd: "/srv", platform: "win32" })
+
+  it("a server has no workers by default, and says so where it is to have some", () => {
+    expect(onWindows({})).toMatchObject({ workers: 0, control: undefined })
+    expect(() => onWindows({ workers: "2" })).toThrow(
+      "--workers 2: must be 0 on Windows, which hands no sockets on to other processes"
+    )
+  })
+
+  it("binds where it serves", async () => {
+    const listening = await Effect.runPromise(
+      Effect.scoped(Listening.make(onWindows({ port: "8091", host: "127.0.0.1" }), {})).pipe(
+        Effect.provideService(Journal.Journal, Journal.make({ format: "text", least: "info", pid: 1 }, () => undefined))
+      )
+    )
+    expect(listening).toEqual([
+      { at: { host: "127.0.0.1", port: 8091 }, tls: false, address: "http://127.0.0.1:8091", from: "bind" }
+    ])
+    const plan = await Effect.runPromise(makePlan("app.mjs", { ...onWindows({}), cwd: folder }, listening, {}))
+    expect(plan.assignment.listeners).toMatchObject([{ host: "127.0.0.1", port: 8091, backlog: 511 }])
+    expect(plan.child.descriptors).toEqual([])
+  })
 })
 
 describe("a server in one process", { timeout: 60_000 }, () => {
