@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import type * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,6 @@ import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as TsgiHttpServer from "../platform/TsgiHttpServer.js"
-import * as Client from "./client.js"
 import type { ReloadResult } from "./Facts.js"
 import { Journal } from "./Journal.js"
 import { messageOf } from "./output.js"
@@ -144,7 +143,7 @@ export const serveSocket = (
 ): Effect.Effect<boolean, never, Scope.Scope | Journal> =>
   Effect.gen(function*() {
     const journal = yield* Journal
-    return yield* Effect.try(() => privateFolder(Path.dirname(path))).pipe(
+    return yield* Effect.try(() => checkPlace(path)).pipe(
       Effect.zipRight(serveAt({ path, mode: 0o600 }, app(controlled, true))),
       Effect.as(true),
       Effect.catchAll((error) =>
@@ -165,8 +164,11 @@ export const serveSocket = (
 export const serveTcp = (
   { host, port }: { readonly host: string; readonly port: number },
   controlled: Controlled
-): Effect.Effect<HttpServer.Address, { readonly message: string }, Scope.Scope | Journal> =>
-  Effect.mapError(serveAt({ host, port }, app(controlled, false)), (error) => ({ message: words(error) }))
+): Effect.Effect<string, { readonly message: string }, Scope.Scope | Journal> =>
+  Effect.mapBoth(serveAt({ host, port }, app(controlled, false)), {
+    onFailure: (error) => ({ message: words(error) }),
+    onSuccess: HttpServer.formatAddress
+  })
 
 const words = (error: unknown): string =>
   messageOf(error instanceof Error && error.cause instanceof Error ? error.cause : error)
@@ -182,28 +184,20 @@ const serveAt = (
     return server.address
   })
 
-// Made with its rights, or found with them: whoever may write there could put a socket of his own in its place.
-const privateFolder = (folder: string): void => {
-  Fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+// Node's own `recursive` never ends where a folder can have none, as below /proc.
+const makeFolder = (folder: string): void => {
+  if (Fs.existsSync(folder)) return
+  makeFolder(Path.dirname(folder))
+  Fs.mkdirSync(folder, { mode: 0o700 })
+}
+
+// Its folder is made with its rights, or found with them: whoever may write there could put a socket of his own in its place.
+const checkPlace = (path: string): void => {
+  const folder = Path.dirname(path)
+  makeFolder(folder)
+  if (Fs.statSync(path, { throwIfNoEntry: false })?.isSocket() === false) throw new Error("it is no socket")
   const { mode, uid } = Fs.statSync(folder)
   if (folder === "/tmp" || folder === process.cwd()) return
   if (uid !== process.getuid?.()) throw new Error(`${folder} is not ours`)
   if ((mode & 0o022) !== 0) throw new Error(`others may write to ${folder} (chmod 700 ${folder})`)
 }
-
-/**
- * The pid of the server that has a control socket already; `undefined` where nobody answers.
- *
- * @since 0.2.0
- * @category accessors
- */
-export const whoHas = (path: string): Effect.Effect<number | undefined> =>
-  Effect.promise(async () => {
-    try {
-      const { body } = await Client.ask(path, "GET", "/status")
-      const status: unknown = JSON.parse(body)
-      return typeof status === "object" && status !== null && "pid" in status ? Number(status.pid) : undefined
-    } catch {
-      return undefined
-    }
-  })

@@ -81,6 +81,8 @@ export const empty = (number: number): Slot => ({
 /** A worker that lives so long is no failure, whatever ends it. */
 const longLife = 60_000
 const mostFailures = 10
+/** Milliseconds in which a signal to all processes comes to all of them. */
+const toldIn = 50
 
 /**
  * @since 0.2.0
@@ -201,18 +203,22 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
         return fork(recycling.withPermits(1)(replacing))
       })
 
-    // Told to end by somebody else: it drains by itself already.
+    // Told to end by somebody else: it drains by itself already. Who told it may be telling all of us, one after the other.
     const leaves = (slot: Slot, worker: Worker): Effect.Effect<void> =>
       Effect.gen(function*() {
         worker.drainedAt = yield* WorkerProcess.monotonic
         if (slot.current !== worker || worker.reason !== undefined || ending()) return
         worker.reason = "told"
-        facts.restarts.told++
-        yield* journal.info("told", `${worker.name} was told to end (SIGTERM), and is replaced`, {
-          slot: slot.number,
-          pid: worker.pid
+        const replacing = Effect.gen(function*() {
+          if (ending()) return
+          facts.restarts.told++
+          yield* journal.info("told", `${worker.name} was told to end (SIGTERM), and is replaced`, {
+            slot: slot.number,
+            pid: worker.pid
+          })
+          yield* respawn(slot, 0)
         })
-        yield* fork(respawn(slot, 0))
+        yield* fork(Effect.delay(replacing, toldIn))
       })
 
     const bootFailed = (slot: Slot, error: BootError, next: number): Effect.Effect<void> =>

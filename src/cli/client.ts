@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import * as Effect from "effect/Effect"
 import * as Http from "node:http"
 
 /**
@@ -46,4 +47,21 @@ export const ask = (
     )
     request.once("error", reject)
     request.end()
+  })
+
+/**
+ * The pid of the server that has a control socket already; `undefined` where nobody answers.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const whoHas = (path: string): Effect.Effect<number | undefined> =>
+  Effect.promise(async () => {
+    try {
+      const { body } = await ask(path, "GET", "/status")
+      const status: unknown = JSON.parse(body)
+      return typeof status === "object" && status !== null && "pid" in status ? Number(status.pid) : undefined
+    } catch {
+      return undefined
+    }
   })

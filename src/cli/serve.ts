@@ -3,17 +3,18 @@
  *
  * @since 0.2.0
  */
-import * as HttpServer from "@effect/platform/HttpServer"
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { banner, mayPaint } from "./banner.js"
+import { whoHas } from "./client.js"
 import { bootExitCode, CommandError } from "./CommandError.js"
-import * as Control from "./Control.js"
+import type { Controlled } from "./Control.js"
 import { isContainer, loopbackHint } from "./hints.js"
 import { Journal } from "./Journal.js"
 import * as Listening from "./Listening.js"
@@ -22,7 +23,7 @@ import { printError } from "./output.js"
 import * as Pidfile from "./Pidfile.js"
 import { PlanError } from "./Plan.js"
 import type { Settings } from "./Settings.js"
-import type { Signal } from "./Signals.js"
+import { type Signal, terminalIsClosed } from "./Signals.js"
 import { failedWords } from "./Slots.js"
 import type { Spawner } from "./Spawner.js"
 import { isLive } from "./Status.js"
@@ -99,7 +100,7 @@ const run = (
       Effect.zipRight(Deferred.succeed(order.stop, undefined)),
       Effect.zipRight(supervisor.killAll)
     )
-    const controlled: Control.Controlled = {
+    const controlled: Controlled = {
       supervisor,
       reload,
       identity: { version, name: settings.name, app, listening, backlog: settings.backlog },
@@ -107,13 +108,6 @@ const run = (
       stop: Effect.asVoid(Deferred.succeed(order.stop, undefined)),
       stopNow
     }
-    const hasControl = settings.control !== undefined && (yield* Control.serveSocket(settings.control, controlled))
-    const statusAt = settings.status === undefined
-      ? undefined
-      : yield* Effect.mapBoth(Control.serveTcp(settings.status, controlled), {
-        onFailure: ({ message }) => new CommandError({ code: 5, message: `--status: ${message}` }),
-        onSuccess: HttpServer.formatAddress
-      })
     // it hears the second signal while the workers end
     const obeying = obey({ supervisor, order, reload, stopNow, dev, journal })
     yield* Effect.forkDaemon(Effect.forever(Effect.flatMap(Queue.take(signals), obeying)))
@@ -132,8 +126,18 @@ const run = (
         message: failedWords(slot, error),
         details: error.details
       }))
+    const starting = yield* Effect.fork(start)
+    // half of what the command loads, while workers load the app
+    const Control = yield* Effect.promise(() => import("./Control.js"))
+    const hasControl = settings.control !== undefined && (yield* Control.serveSocket(settings.control, controlled))
+    const statusAt = settings.status === undefined
+      ? undefined
+      : yield* Effect.mapError(
+        Control.serveTcp(settings.status, controlled),
+        ({ message }) => new CommandError({ code: 5, message: `--status: ${message}` })
+      )
     const serving = Effect.gen(function*() {
-      yield* start
+      yield* Fiber.join(starting)
       // before it is ready: who saves then is seen
       if (settings.watch !== undefined) yield* watch(settings, settings.watch, reload)
       const took = Math.round((yield* monotonic) - begun)
@@ -164,7 +168,10 @@ const run = (
       }
       return yield* Effect.mapError(supervisor.lost, ({ message }) => new CommandError({ code: 6, message }))
     })
-    yield* Effect.raceFirst(serving, Deferred.await(order.stop))
+    yield* Effect.raceFirst(
+      Effect.onInterrupt(serving, () => Fiber.interrupt(starting)),
+      Deferred.await(order.stop)
+    )
 
     yield* supervisor.leaving("unready")
     yield* systemd.stopping
@@ -180,7 +187,7 @@ const run = (
 const alone = (settings: Settings): Effect.Effect<void, CommandError, Scope.Scope> =>
   Effect.gen(function*() {
     const { control, pidFile } = settings
-    const other = control === undefined ? undefined : yield* Control.whoHas(control)
+    const other = control === undefined ? undefined : yield* whoHas(control)
     if (other !== undefined) {
       return yield* new CommandError({
         code: 5,
@@ -216,7 +223,7 @@ const obey = ({ dev, journal, order, reload, stopNow, supervisor }: Obeying) => 
       case "SIGQUIT":
         return yield* stopNow
       case "SIGHUP":
-        yield* dev ? Deferred.succeed(order.stop, undefined) : Effect.forkDaemon(reload)
+        yield* dev || terminalIsClosed() ? Deferred.succeed(order.stop, undefined) : Effect.forkDaemon(reload)
         return
       case "SIGTTIN":
         yield* scale(length + 1)

@@ -87,10 +87,10 @@ export const work = ({ exit, tell }: Channel): Work => {
     try {
       const app = await load(given.app, () => phase = "boot")
       const open = app.kind === "effect"
-        ? (await import("./effectDoor.js").catch((error: unknown) => {
+        ? (await unmapped(() => import("./effectDoor.js")).catch((error: unknown) => {
           throw explain(error)
         })).open
-        : openPlain(await import("../index.js"))
+        : openPlain(await unmapped(() => import("../index.js")))
       phase = "boot"
       serving = await open(app, given, (requests) => void tell({ type: "enough", requests }))
       if (ticketKeys !== undefined) serving.setTicketKeys(ticketKeys)
@@ -118,6 +118,16 @@ export const work = ({ exit, tell }: Channel): Work => {
       }
     },
     leave: () => void end(assignment?.settle ?? 0, assignment?.grace ?? 0)
+  }
+}
+
+// Node reads the source map of each module that it loads, and ours take a third of what a start takes.
+const unmapped = async <A>(load: () => Promise<A>): Promise<A> => {
+  process.setSourceMapsEnabled(false)
+  try {
+    return await load()
+  } finally {
+    process.setSourceMapsEnabled(true)
   }
 }
 

@@ -108,4 +108,16 @@ describe.skipIf(script === undefined)("on a terminal", { timeout: 60_000 }, () =
     process.kill(Number(pid), "SIGINT")
     await program.ended
   })
+
+  it("reloads on a HUP that somebody sends, and stops on that of a terminal which is closed", async () => {
+    const line = `exec ${process.execPath} dist/cli.js serve app.mjs -p 0 --settle 0s --control none --pid-file pid`
+    await using program = new Program(script ?? "", ["-qec", line, "/dev/null"], { cwd: folder })
+    const [, pid] = await program.line(/Reload: {2}kill -HUP (\d+)/)
+    process.kill(Number(pid), "SIGHUP")
+    await program.line(/reloaded in/)
+    program.kill("SIGKILL")
+    // removed by a stop that is graceful
+    await expect.poll(() => fs.existsSync(`${folder}/pid`), { timeout: 20_000 }).toBe(false)
+    await expect.poll(() => fs.existsSync(`/proc/${pid}`), { timeout: 20_000 }).toBe(false)
+  })
 })
