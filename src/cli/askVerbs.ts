@@ -4,6 +4,9 @@
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { isatty } from "node:tty"
 import * as Client from "./client.js"
 import { CommandError } from "./CommandError.js"
 import { print } from "./output.js"
@@ -26,9 +29,20 @@ const ask = (
       new CommandError(
         error instanceof Error && error.name === "AbortError"
           ? { code: 1, message: `no answer within --timeout from ${path}` }
-          : { code: 7, message: `no server at ${path}: is it running here, under this --name?` }
+          : { code: 7, message: `no server at ${path}: ${othersBeside(path)}` }
       )
   })
+
+// Its name is that of the folder that it was started in, and whoever asks may be in another one.
+const othersBeside = (path: string): string => {
+  const folder = Path.dirname(path)
+  const names = Fs.existsSync(folder)
+    ? Fs.readdirSync(folder).filter((name) => name.endsWith(".sock") && name !== Path.basename(path))
+    : []
+  return names.length === 0
+    ? "is it running here, under this --name?"
+    : `give --name; beside it are ${names.map((name) => name.slice(0, -".sock".length)).sort().slice(0, 9).join(", ")}`
+}
 
 /**
  * Does what a verb says; gives the exit code.
@@ -114,8 +128,8 @@ const status = (flags: Flags, path: string): Effect.Effect<number, CommandError>
       const watching = flags["watch"] !== undefined
       const text = flags["json"] === undefined ? StatusText.render(status) : JSON.stringify(status)
       // home, and what is below is cleared
-      yield* print(watching && process.stdout.isTTY ? `\x1b[H\x1b[2J${text}` : text)
-      if (!watching) return exitCode(status)
+      const isRead = yield* print(watching && isatty(1) ? `\x1b[H\x1b[2J${text}` : text)
+      if (!watching || !isRead) return exitCode(status)
       yield* Effect.sleep(1000)
     }
   })

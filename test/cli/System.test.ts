@@ -97,11 +97,28 @@ describe("the command", { timeout: 90_000 }, () => {
 complete -p tsgi
 line() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); $(complete -p tsgi | sed 's/.*-F \\([^ ]*\\) .*/\\1/') "$1"; echo "\${COMPREPLY[@]}"; }
 line tsgi serve --wo
-line tsgi rel`
+line tsgi rel
+line tsgi serve --wi
+line tsgi serve --ver`
     const { code, stderr, stdout } = await run(bash ?? "", ["-c", completed], { cwd: folder })
     expect([code, stderr]).toEqual([0, []])
-    expect(stdout.at(-2)).toBe("--workers")
-    expect(stdout.at(-1)).toBe("reload")
+    // what @effect/cli has by itself is not offered
+    expect(stdout.slice(-4)).toEqual(["--workers", "reload", "", "--version"])
+    for (const shell of ["bash", "zsh", "fish"]) {
+      const script = await run(process.execPath, ["dist/cli.js", "completions", shell], { cwd: folder })
+      expect(script.stdout.join("\n")).not.toMatch(/wizard|Generate a completion script|-l completions|--completions/)
+    }
+  })
+
+  it.skipIf(bash === undefined)("says nothing more to a reader that is gone, and names what it cannot write to", async () => {
+    const node = `${process.execPath} dist/cli.js`
+    const shell = (line: string) => run(bash ?? "", ["-c", line], { cwd: folder })
+    // the reader ends before the first line
+    expect(await shell(`set -o pipefail; ${node} --help | exec true`)).toMatchObject({ code: 0, stderr: [] })
+    expect(await shell(`exec ${node} --help > /dev/full`)).toMatchObject({
+      code: 1,
+      stderr: [expect.stringMatching(/^tsgi: cannot write to standard output: ENOSPC/)]
+    })
   })
 
   const activate = installed("systemd-socket-activate")
