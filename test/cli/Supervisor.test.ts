@@ -88,6 +88,51 @@ describe("workers that crash", () => {
     ))
 })
 
+describe("the machine", () => {
+  it.effect("that starts no process is asked again, under a back-off, and a reload is refused", () =>
+    scene(
+      { workers: 1 },
+      (count) => count === 1 ? { exitsAfter: 61_000 } : count < 5 ? { spawnFails: "spawn EAGAIN" } : {},
+      ({ clock, lines, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const reloading = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust("1 second")
+          expect(yield* Fiber.join(reloading)).toMatchObject({
+            result: "refused",
+            error: "worker 1 failed to start: cannot start a process: spawn EAGAIN"
+          })
+          yield* clock.adjust("62 seconds")
+          expect(
+            found(lines, /error worker 1 failed to start: cannot start a process: spawn EAGAIN; next try in \d+ ms/)
+          )
+            .toHaveLength(2)
+          expect(supervisor.facts.restarts).toMatchObject({ crash: 1, boot: 2 })
+          yield* clock.adjust("2 seconds")
+          expect(spawner.alive).toHaveLength(1)
+        })
+    ))
+
+  it.effect("whose clock somebody sets, or that slept, has nobody killed or replaced for it", () =>
+    scene(
+      { recycling: { ...plan.recycling, maxAge: 7_200_000 } },
+      () => ({}),
+      ({ clock, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* clock.adjust("10 seconds")
+          for (const by of [86_400_000, -2 * 86_400_000]) {
+            clock.setBy(by)
+            yield* clock.adjust("1 minute")
+          }
+          clock.suspend("1 hour")
+          yield* clock.adjust("1 minute")
+          expect(spawner.workers).toHaveLength(2)
+          expect(supervisor.facts.slots.map(({ current }) => current?.hung)).toEqual([false, false])
+        })
+    ))
+})
+
 describe("a start", () => {
   it.effect.each<readonly [what: string, script: Script, message: RegExp]>([
     ["fails", { fails: { type: "failed", phase: "load", message: "cannot load", stack: undefined } }, /cannot load/],

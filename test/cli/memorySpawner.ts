@@ -4,7 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type { FromWorker, ToWorker } from "../../src/cli/messages.js"
 import { protocol } from "../../src/cli/messages.js"
-import { Spawner } from "../../src/cli/Spawner.js"
+import { Spawner, SpawnError } from "../../src/cli/Spawner.js"
 import type { MetricSeries } from "../../src/server/MetricSeries.js"
 import { zero } from "../../src/server/ServerMetrics.js"
 
@@ -21,6 +21,8 @@ export interface Script {
   readonly hearsIn?: number
   /** Milliseconds that it takes to drain then; `Infinity`: for ever. Default 50. */
   readonly drainsIn?: number
+  /** The system does not start it. */
+  readonly spawnFails?: string
   readonly rss?: number
   readonly protocol?: number
   /** The app's own metrics at each beat. */
@@ -55,6 +57,7 @@ export class MemoryWorker {
 
 export class MemorySpawner {
   readonly workers: Array<MemoryWorker> = []
+  private asked = 0
   /** The most that were ready or on their way at a time. */
   most = 0
 
@@ -67,7 +70,8 @@ export class MemorySpawner {
   readonly layer = Layer.succeed(Spawner, {
     spawn: ({ env }, { exited, message }) =>
       Effect.gen(this, function*() {
-        const script = this.scriptOf(this.workers.length + 1)
+        const script = this.scriptOf(++this.asked)
+        if (script.spawnFails !== undefined) return yield* new SpawnError({ message: script.spawnFails })
         const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
         const worker = new MemoryWorker(1000 + this.workers.length, env["TSGI_SLOT"], script, now, exited)
         this.workers.push(worker)

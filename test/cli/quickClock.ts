@@ -15,9 +15,10 @@ export class QuickClock implements Clock.Clock {
   readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
   private now = 1_800_000_000_000
   private sleepers: Array<Sleeper> = []
+  private set = 0
 
   unsafeCurrentTimeMillis(): number {
-    return this.now
+    return this.now + this.set
   }
 
   unsafeCurrentTimeNanos(): bigint {
@@ -36,6 +37,16 @@ export class QuickClock implements Clock.Clock {
       this.sleepers.push(sleeper)
       return Effect.sync(() => this.sleepers = this.sleepers.filter((other) => other !== sleeper))
     })
+  }
+
+  /** Somebody sets the clock of the machine, by so many milliseconds. */
+  setBy(milliseconds: number): void {
+    this.set += milliseconds
+  }
+
+  /** The machine sleeps: nobody runs, and time passes. */
+  suspend(duration: Duration.DurationInput): void {
+    this.now += Duration.toMillis(duration)
   }
 
   /** Lets time pass: whoever sleeps wakes in order, and has run before the next one does. */

@@ -1,0 +1,168 @@
+/**
+ * What is not of the app but of its surroundings: files, descriptors, names that are taken, whatever was left by one that was
+ * killed. Each is a line that names the thing and what to do, and none ends a server that runs.
+ */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { freePort } from "../utils/ports.js"
+import { installed, Program } from "../utils/processes.js"
+import { connect } from "../utils/sockets.js"
+import { folderWithCommand, tsgi, write } from "./command.js"
+
+let folder: string
+const serve = (...args: ReadonlyArray<string>): Program =>
+  tsgi(folder, "serve", "app.mjs", "--settle", "0s", "--access-log", "none", ...args)
+
+beforeAll(async () => {
+  folder = await folderWithCommand("failures")
+  write(
+    folder,
+    "app.mjs",
+    `export default (env, startResponse) => {
+  if (env.PATH_INFO === "/throw") setImmediate(() => { throw new Error("out of the blue") })
+  startResponse("200 OK", [])
+  return "Hello"
+}`
+  )
+}, 60_000)
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+const ready = /info {2}ready in \d+ ms/
+const portOf = async (program: Program): Promise<number> => {
+  const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
+  await program.line(ready)
+  return Number(port)
+}
+
+const get = async (port: number, target = "/"): Promise<string> => {
+  await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+  return Buffer.from((await client.response()).body).toString()
+}
+
+describe("of a server that runs,", { timeout: 60_000 }, () => {
+  it("an exception that nobody caught is shown with its place, and another worker started", async () => {
+    await using program = serve("-p", "0")
+    const port = await portOf(program)
+    await get(port, "/throw").catch(() => undefined)
+    await program.line(/^Error: out of the blue/)
+    await program.line(/app\.mjs:2:/)
+    await program.line(/error worker 1 \(\d+\) exited with code [17] after .*; next try in/)
+    expect(await get(port)).toBe("Hello")
+  })
+
+  it("what cannot be reloaded is refused, and the workers stay", async () => {
+    write(folder, "tsgi.json", `{ "port": 0, "envFile": ["own.env"] }`)
+    write(folder, "own.env", "A=1")
+    await using program = serve("--config", "tsgi.json")
+    const port = await portOf(program)
+    const refused = async (text: string, why: RegExp): Promise<void> => {
+      write(folder, "tsgi.json", text)
+      program.kill("SIGHUP")
+      await program.line(new RegExp(`error reload refused, the old workers stay: ${why.source}`))
+    }
+    await refused(`{ "port": 1, "envFile": ["own.env"] }`, /restart to change where it listens/)
+    await refused(`{ "port": 0, "envFile": ["nix.env"] }`, /--env-file .*nix\.env/)
+    await refused(`{ "port": 0, "workers": "two" }`, /workers in .*tsgi\.json two: must be auto, or a whole number/)
+    await refused(`{ "port": `, /.*tsgi\.json/)
+    expect(await get(port)).toBe("Hello")
+    fs.rmSync(path.join(folder, "tsgi.json"))
+  })
+
+  const full = fs.existsSync("/dev/full")
+  it.skipIf(!full)("a full disk takes the lines of its log, and of its own, and nothing else", async () => {
+    await using logged = tsgi(folder, ..."serve app.mjs -p 0 --settle 0s --access-log /dev/full".split(" "))
+    const port = await portOf(logged)
+    expect(await get(port)).toBe("Hello")
+    await logged.line(/\/dev\/full|ENOSPC|no space left/i)
+
+    const status = await freePort()
+    const line =
+      `exec ${process.execPath} dist/cli.js serve app.mjs -p 0 --settle 0s --status 127.0.0.1:${status} 2>/dev/full`
+    await using mute = new Program(installed("bash") ?? "bash", ["-c", line], {
+      cwd: folder,
+      env: { TSGI_CONTROL: "none" }
+    })
+    const isReady = () => fetch(`http://127.0.0.1:${status}/ready`).then(({ ok }) => ok, () => false)
+    await expect.poll(isReady, { timeout: 20_000 }).toBe(true)
+    mute.kill("SIGTERM")
+    expect(await mute.ended).toMatchObject({ code: 0 })
+  })
+})
+
+describe("of a start,", { timeout: 60_000 }, () => {
+  it("an address that is taken is tried again where that is asked for", async () => {
+    await using first = serve("-p", "0")
+    const port = await portOf(first)
+    await using second = serve("-p", String(port), "--bind-retry")
+    first.kill("SIGTERM")
+    await first.ended
+    expect(await portOf(second)).toBe(port)
+    expect(await get(port)).toBe("Hello")
+  })
+
+  it("a pid file of a process that lives is respected, and others are replaced", async () => {
+    const file = path.join(folder, "a.pid")
+    fs.writeFileSync(file, `${process.pid}\n`)
+    const refused = await serve("-p", "0", "--pid-file", file).ended
+    expect(refused).toMatchObject({
+      code: 5,
+      stderr: [`tsgi: already running, pid ${process.pid}: it has ${file}`]
+    })
+    // above what Linux gives
+    for (const left of ["4194305\n", "no number", ""]) {
+      fs.writeFileSync(file, left)
+      await using program = serve("-p", "0", "--pid-file", file)
+      await program.line(ready)
+      expect(Number(fs.readFileSync(file, "utf8"))).toBe(program.pid)
+      program.kill("SIGTERM")
+      await program.ended
+    }
+    expect(await serve("-p", "0", "--pid-file", path.join(folder, "nix/a.pid")).ended).toMatchObject({
+      code: 5,
+      stderr: [expect.stringMatching(/^tsgi: .*nix\/a\.pid/)]
+    })
+  })
+
+  it("a control socket that was left is replaced, and one that cannot be made is a warning", async () => {
+    const control = path.join(folder, "run/a.sock")
+    await using killed = serve("-p", "0", "--control", control)
+    await killed.line(ready)
+    killed.kill("SIGKILL")
+    await killed.ended
+    expect(fs.existsSync(control)).toBe(true)
+    await using again = serve("-p", "0", "--control", control)
+    await again.line(/ready in \d+ ms, control at .*a\.sock/)
+    for (
+      const [nowhere, why] of [
+        ["/proc/nix/a.sock", /ENOENT/],
+        [path.join(folder, "app.mjs/a.sock"), /EEXIST|ENOTDIR/],
+        [path.join(folder, "app.mjs"), /it is no socket/]
+      ] as const
+    ) {
+      await using program = serve("-p", "0", "--control", nowhere)
+      await program.line(
+        new RegExp(`warn {2}no control socket at .*: .*(?:${why.source}).*; --control PATH puts it elsewhere`)
+      )
+      await program.line(ready)
+    }
+    // nobody's file is removed
+    expect(fs.readFileSync(path.join(folder, "app.mjs"), "utf8")).toContain("Hello")
+  })
+
+  it("TypeScript that this Node does not run is told with the remedy", async () => {
+    // where no tsx is found
+    const elsewhere = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-typed-"))
+    write(elsewhere, "typed.ts", "enum A { B }\nexport default () => String(A.B)")
+    const { code, stderr } = await new Program(
+      process.execPath,
+      [path.join(folder, "dist/cli.js"), "check", "typed.ts", "--control", "none"],
+      { cwd: elsewhere }
+    ).ended
+    fs.rmSync(elsewhere, { recursive: true, force: true })
+    expect(code).toBe(4)
+    expect(stderr.at(-1)).toMatch(/^tsgi: .*npm i -D tsx/)
+  })
+})
