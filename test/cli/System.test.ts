@@ -110,16 +110,19 @@ line tsgi serve --ver`
     }
   })
 
-  it.skipIf(bash === undefined)("says nothing more to a reader that is gone, and names what it cannot write to", async () => {
-    const node = `${process.execPath} dist/cli.js`
-    const shell = (line: string) => run(bash ?? "", ["-c", line], { cwd: folder })
-    // the reader ends before the first line
-    expect(await shell(`set -o pipefail; ${node} --help | exec true`)).toMatchObject({ code: 0, stderr: [] })
-    expect(await shell(`exec ${node} --help > /dev/full`)).toMatchObject({
-      code: 1,
-      stderr: [expect.stringMatching(/^tsgi: cannot write to standard output: ENOSPC/)]
-    })
-  })
+  it.skipIf(bash === undefined)(
+    "says nothing more to a reader that is gone, and names what it cannot write to",
+    async () => {
+      const node = `${process.execPath} dist/cli.js`
+      const shell = (line: string) => run(bash ?? "", ["-c", line], { cwd: folder })
+      // the reader ends before the first line
+      expect(await shell(`set -o pipefail; ${node} --help | exec true`)).toMatchObject({ code: 0, stderr: [] })
+      expect(await shell(`exec ${node} --help > /dev/full`)).toMatchObject({
+        code: 1,
+        stderr: [expect.stringMatching(/^tsgi: cannot write to standard output: ENOSPC/)]
+      })
+    }
+  )
 
   const activate = installed("systemd-socket-activate")
   it.skipIf(activate === undefined)(
