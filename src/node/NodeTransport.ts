@@ -10,10 +10,10 @@ import type { Address } from "../exchange/Address.js"
 import { transportErrorFrom } from "../exchange/ServerError.js"
 import type { TlsInfo, Transport, TransportEvents } from "../http1/Transport.js"
 import type { ProxyHeader } from "../protocol/proxyHeader.js"
+import { bytesTaken } from "./bytesTaken.js"
 import { flowForNext } from "./internal.js"
 import { isSecured } from "./lazyTls.js"
 import type { Introduced } from "./ProxyHeaders.js"
-import { bytesTaken } from "./bytesTaken.js"
 
 /**
  * @since 0.1.0

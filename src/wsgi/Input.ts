@@ -248,7 +248,8 @@ const tooManyLines = (most: number): BodyError =>
   new BodyError({
     reason: "TooLarge",
     status: 413,
-    description: `the body has more than ${most} lines, the most that are read at once; raise limits.parsedBody, or give a hint`
+    description:
+      `the body has more than ${most} lines, the most that are read at once; raise limits.parsedBody, or give a hint`
   })
 
 const most = (size: number | undefined): number => {

@@ -5,8 +5,8 @@
  */
 import * as Predicate from "effect/Predicate"
 import { onDescriptor, open as openFile, warn } from "../node/LogFile.js"
-import type { Option } from "../server/checkOptions.js"
 import { catchRejection } from "../server/catchRejection.js"
+import type { Option } from "../server/checkOptions.js"
 
 /**
  * A target for lines: a logger, an object with `write`, a function, a file's path, or a descriptor. Lines given to `write` end in a

@@ -4,8 +4,8 @@
  *
  * @since 0.2.0
  */
-import { asRecord, inOneLine } from "../server/logText.js"
 import { catchRejection } from "../server/catchRejection.js"
+import { asRecord, inOneLine } from "../server/logText.js"
 import type { LogSink } from "./Log.js"
 
 /**
