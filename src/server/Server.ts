@@ -10,10 +10,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
-import * as Runtime from "effect/Runtime"
-import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import type * as Address from "../exchange/Address.js"
 import type { Exchange } from "../exchange/Exchange.js"
@@ -30,12 +27,13 @@ import { Admission, lookPause } from "./Admission.js"
 import { catchRejection } from "./catchRejection.js"
 import { Drain, type StopOptions, stopOptions, type StopReport } from "./Drain.js"
 import { failureText } from "./FailureText.js"
-import { forHook, type HookFiberRefs } from "./HookFiberRefs.js"
 import * as Interim from "./InterimResponses.js"
 import { type Bound, Listener } from "./Listener.js"
 import { causeOf, logger } from "./logger.js"
 import * as Hooks from "./Posthooks.js"
+import { exchangeRecord, refusedRecord, statusOf } from "./records.js"
 import * as Parser from "./RequestParser.js"
+import { makeRunners } from "./runners.js"
 import { ScopedSession } from "./ScopedSession.js"
 import { type Config, ServerConfig } from "./ServerConfig.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
@@ -130,25 +128,7 @@ export const serve = (
     const listener = yield* Listener
     const accessLog = yield* AccessLog
     const time = Time.make(yield* Effect.clock)
-    const runtime = yield* Effect.runtime<never>()
-    // nothing that runs for a connection, its end and its hooks, may be interrupted; a runtime flag makes that cheaper than an
-    // uninterruptible region in each fiber
-    const runtimeFlags = RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
-    const runFork = Runtime.runFork(Runtime.make({
-      context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
-      fiberRefs: runtime.fiberRefs,
-      runtimeFlags
-    }))
-    // a timer is interrupted, also where the fiber that starts the server cannot be
-    const runTimer = Runtime.runFork(Runtime.make({
-      ...runtime,
-      runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
-    }))
-    const runWith = Runtime.runFork(bare(runtimeFlags))
-    const fork = (effect: Effect.Effect<unknown, never, unknown>, fiberRefs: HookFiberRefs) =>
-      fiberRefs === undefined
-        ? runFork(effect, { immediate: true })
-        : runWith(effect, { immediate: true, updateRefs: () => forHook(fiberRefs) })
+    const { fork, schedule } = yield* makeRunners
     const log = yield* logger
     // sockets live until the drain has ended, and not only as long as the fiber that started the server
     const sockets = yield* Scope.make()
@@ -174,10 +154,6 @@ export const serve = (
     const sweep = sweeper(connections)
     const countSoon = (now: number): void => {
       if (now + mostStale < alarm.ringsAt) alarm.by(now + mostStale)
-    }
-    const schedule = (delay: number, callback: () => void): () => void => {
-      const fiber = runTimer(Effect.delay(Effect.sync(callback), delay), { immediate: true })
-      return () => fiber.unsafeInterruptAsFork(fiber.id())
     }
     const alarm = new Alarm({
       time,
@@ -223,39 +199,12 @@ export const serve = (
       record: (exchange, now) => {
         tally.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime, exchange.outcome)
         if (write === undefined) return
-        const outcome = exchange.settle()
-        write({
-          connectionId: exchange.peer.id,
-          remote: exchange.peer.remote,
-          client: exchange.forwarded?.client,
-          requestLine: exchange.request.line,
-          request: exchange.request,
-          status: statusOf(exchange),
-          bodyBytes: outcome.bodyBytes,
-          wireBytes: outcome.wireBytes,
-          startTime: time.shown(outcome.startTime),
-          endTime: time.shown(outcome.endTime),
-          outcome,
-          refused: undefined
-        })
+        write(exchangeRecord(exchange, time))
       },
-      refused: (peer, { bodyBytes, error, line, since, wireBytes }) => {
-        tally.requestRefused(error.reason, wireBytes)
-        log("Info", `refused (${peer.name}) ${error.message}`)
-        const now = time.now()
-        write?.({
-          connectionId: peer.id,
-          remote: peer.remote,
-          requestLine: line,
-          request: undefined,
-          status: error.status,
-          bodyBytes,
-          wireBytes,
-          startTime: time.shown(since ?? now),
-          endTime: time.shown(now),
-          outcome: undefined,
-          refused: error
-        })
+      refused: (peer, refused) => {
+        tally.requestRefused(refused.error.reason, refused.wireBytes)
+        log("Info", `refused (${peer.name}) ${refused.error.message}`)
+        write?.(refusedRecord(peer, refused, time))
       },
       run: (effect, done, fiberRefs) => {
         fork(effect, fiberRefs).addObserver(drain.bound(done))
@@ -295,7 +244,7 @@ export const serve = (
         else log("Info", `lost (${remote}) ${error.message}`)
       },
       closed: () => {
-        runFork(stop({}))
+        fork(Effect.zipRight(Effect.yieldNow(), stop({})), undefined)
       }
     }, {
       handshakeTimeout: config.timeouts.handshake,
@@ -356,11 +305,6 @@ export const serve = (
     }
   })
 
-// For fibers that are given all their settings, services among them: to fork those of a runtime as well costs as much as the
-// rest of a fiber's start.
-const bare = (runtimeFlags: RuntimeFlags.RuntimeFlags): Runtime.Runtime<unknown> =>
-  Runtime.make({ context: Context.unsafeMake<unknown>(new Map()), fiberRefs: FiberRefs.empty(), runtimeFlags })
-
 // A failing access log must not end the next request on the connection.
 const guarded = (
   write: ((record: AccessRecord) => unknown) | undefined,
@@ -373,15 +317,6 @@ const guarded = (
       failed(error)
     }
   }
-
-// The status for the log and the metrics. Where none was sent: 101 for a connection that was taken over, 503 for a request that
-// the server's side has cut, and 499 for a client that left, as nginx has it.
-const statusOf = (exchange: Exchange): number => {
-  if (exchange.status !== undefined) return exchange.status
-  const outcome = exchange.outcome
-  if (outcome?._tag === "Sent") return 101
-  return outcome?._tag === "Aborted" && (outcome.reason === "Stopped" || outcome.reason === "Closed") ? 503 : 499
-}
 
 /**
  * A report in a line, for the log.

@@ -1,0 +1,75 @@
+/**
+ * Makes the records of the access log.
+ *
+ * @since 0.2.0
+ */
+import type { Clock } from "../exchange/Clock.js"
+import type { Exchange } from "../exchange/Exchange.js"
+import type { Peer } from "../exchange/Peer.js"
+import type { Refused } from "../exchange/Session.js"
+import type { AccessRecord } from "./AccessRecord.js"
+
+/**
+ * The status for the log and the metrics. Where none was sent: 101 for a connection that was taken over, 503 for a request that
+ * the server's side has cut, and 499 for a client that left, as nginx has it.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const statusOf = (exchange: Exchange): number => {
+  if (exchange.status !== undefined) return exchange.status
+  const outcome = exchange.outcome
+  if (outcome?._tag === "Sent") return 101
+  return outcome?._tag === "Aborted" && (outcome.reason === "Stopped" || outcome.reason === "Closed") ? 503 : 499
+}
+
+/**
+ * The record of an exchange that is over.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const exchangeRecord = (exchange: Exchange, time: Clock): AccessRecord => {
+  const outcome = exchange.settle()
+  return {
+    connectionId: exchange.peer.id,
+    remote: exchange.peer.remote,
+    client: exchange.forwarded?.client,
+    requestLine: exchange.request.line,
+    request: exchange.request,
+    status: statusOf(exchange),
+    bodyBytes: outcome.bodyBytes,
+    wireBytes: outcome.wireBytes,
+    startTime: time.shown(outcome.startTime),
+    endTime: time.shown(outcome.endTime),
+    outcome,
+    refused: undefined
+  }
+}
+
+/**
+ * The record of a request that was refused before there was an exchange.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const refusedRecord = (
+  peer: Peer,
+  { bodyBytes, error, line, since, wireBytes }: Refused,
+  time: Clock
+): AccessRecord => {
+  const now = time.now()
+  return {
+    connectionId: peer.id,
+    remote: peer.remote,
+    requestLine: line,
+    request: undefined,
+    status: error.status,
+    bodyBytes,
+    wireBytes,
+    startTime: time.shown(since ?? now),
+    endTime: time.shown(now),
+    outcome: undefined,
+    refused: error
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * How a server runs Effects that belong to none of its caller's fibers.
+ *
+ * @since 0.2.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
+import { forHook, type HookFiberRefs } from "./HookFiberRefs.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Runners {
+  /** Starts a fiber at once, which cannot be interrupted, with these fiber refs or those of the server. */
+  readonly fork: (
+    effect: Effect.Effect<unknown, never, unknown>,
+    fiberRefs: HookFiberRefs
+  ) => Fiber.RuntimeFiber<unknown>
+  /** Calls back after so many milliseconds. Returns a function that cancels that. */
+  readonly schedule: (delay: number, callback: () => void) => () => void
+}
+
+/**
+ * Runs with the services and the fiber refs of the running fiber.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const makeRunners: Effect.Effect<Runners> = Effect.map(Effect.runtime<never>(), (runtime) => {
+  // nothing that runs for a connection, its end and its hooks, may be interrupted; a runtime flag makes that cheaper than an
+  // uninterruptible region in each fiber
+  const runtimeFlags = RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
+  const runFork = Runtime.runFork(Runtime.make({
+    context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
+    fiberRefs: runtime.fiberRefs,
+    runtimeFlags
+  }))
+  // a timer is interrupted, also where the fiber that starts the server cannot be
+  const runTimer = Runtime.runFork(Runtime.make({
+    ...runtime,
+    runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
+  }))
+  // for fibers that are given all their fiber refs, services among them: to fork those of a runtime as well costs as much as the
+  // rest of a fiber's start
+  const runBare = Runtime.runFork(Runtime.make({
+    context: Context.unsafeMake<unknown>(new Map()),
+    fiberRefs: FiberRefs.empty(),
+    runtimeFlags
+  }))
+  return {
+    fork: (effect, fiberRefs) =>
+      fiberRefs === undefined
+        ? runFork(effect, { immediate: true })
+        : runBare(effect, { immediate: true, updateRefs: () => forHook(fiberRefs) }),
+    schedule: (delay, callback) => {
+      const fiber = runTimer(Effect.delay(Effect.sync(callback), delay), { immediate: true })
+      return () => fiber.unsafeInterruptAsFork(fiber.id())
+    }
+  }
+})
