@@ -110,7 +110,7 @@ const [doors, command] = await Promise.all([
   build({
     ...common,
     entryPoints: [
-      ...["index", "testing", "checked", "effect", "protocol/index"].map((name) => ({
+      ...["index", "testing", "checked", "effect", "cluster", "protocol/index"].map((name) => ({
         in: `src/${name}.ts`,
         out: name
       })),
@@ -197,7 +197,7 @@ for (const name of readdirSync("dist", { recursive: true }).filter((name) => nam
 
 // Of the declarations those are kept that users' compilers come to.
 const reached = new Set(
-  ["index", "effect", "testing", "protocol/index"].map((name) => path.resolve("dist", `${name}.d.ts`))
+  ["index", "effect", "cluster", "testing", "protocol/index"].map((name) => path.resolve("dist", `${name}.d.ts`))
 )
 for (const file of reached) {
   for (const [, name] of readFileSync(file, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g)) {

@@ -19,7 +19,7 @@ const layers: Record<string, number> = {
   platform: 5,
   cli: 6
 }
-const entries = ["src/index.ts", "src/testing.ts", "src/effect.ts", "src/checked.ts"]
+const entries = ["src/index.ts", "src/testing.ts", "src/effect.ts", "src/cluster.ts", "src/checked.ts"]
 const top = "(entry)"
 
 type Sources = Record<string, string>
@@ -63,6 +63,9 @@ const within = (name: string, packageName: string) => name === packageName || na
 // the command, which may serve what a user has at either door
 const mayUsePlatform = ["platform", "cli"]
 const workersOwn = ["src/cli/work.ts", "src/cli/plainDoor.ts"]
+// its users have @effect/cluster, and those of the door need not
+const clusters = ["src/platform/TsgiClusterHttp.ts", "src/cluster.ts"]
+const isCluster = (name: string) => ["@effect/cluster", "@effect/rpc", "@effect/sql"].some((_) => within(name, _))
 const isPlatform = (name: string) => ["@effect/platform", "@effect/platform-node"].some((_) => within(name, _))
 
 const violations = (sources: Sources): ReadonlyArray<string> => {
@@ -90,6 +93,7 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
         const other = folderOf(target)
         if (!(target in sources) || !name.endsWith(".js")) report(`no such source: ${name}`)
         else targets.push(target)
+        if (clusters.includes(target) && !clusters.includes(file)) report(`cluster: ${name}`)
         if (folder === undefined || other === undefined || folder === other) continue
         const [from, to] = [layers[folder] ?? Infinity, layers[other] ?? Infinity]
         // a worker loads the facade as its users do
@@ -108,7 +112,10 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
         if (isPlatform(name) && !mayUsePlatform.includes(folder ?? "") && file !== "src/effect.ts") {
           report(`platform: ${name}`)
         }
-        if (["effect", "@effect/platform", "@effect/platform-node"].includes(name)) report(`barrel: ${name}`)
+        if (isCluster(name) && !clusters.includes(file)) report(`cluster: ${name}`)
+        if (["effect", "@effect/platform", "@effect/platform-node", "@effect/cluster"].includes(name)) {
+          report(`barrel: ${name}`)
+        }
         if (within(name, "tsgi")) report(`own package by name: ${name}`)
       }
     }
@@ -168,6 +175,8 @@ describe("the layering check", () => {
     "src/testing/index.ts": `export * from "../server/Exchange.js"`,
     "src/wsgi/server.ts": `import "../node/tcp.js"\nimport * as fs from "node:fs"`,
     "src/platform/TsgiHttpServer.ts": `import * as HttpServer from "@effect/platform/HttpServer"`,
+    "src/platform/TsgiClusterHttp.ts": `import "@effect/cluster/HttpRunner"\nimport "./TsgiHttpServer.js"`,
+    "src/cluster.ts": `export * as C from "./platform/TsgiClusterHttp.js"`,
     "src/cli/main.ts": `import "../wsgi/server.js"`,
     "src/index.ts": `export * from "./wsgi/server.js"`,
     "src/effect.ts":
@@ -210,6 +219,8 @@ describe("the layering check", () => {
     ["src/protocol/x.ts", `import * as Effect from "effect/Effect"`, "in protocol: effect/Effect"],
     ["src/server/x.ts", `import * as H from "@effect/platform/Headers"`, "platform: @effect/platform/Headers"],
     ["src/wsgi/x.ts", `import type * as N from "@effect/platform-node/N"`, "platform: @effect/platform-node/N"],
+    ["src/platform/x.ts", `import * as R from "@effect/rpc/RpcServer"`, "cluster: @effect/rpc/RpcServer"],
+    ["src/platform/x.ts", `import "./TsgiClusterHttp.js"`, "cluster: ./TsgiClusterHttp.js"],
     ["src/server/x.ts", `import { Effect } from "effect"`, "barrel: effect"],
     ["src/platform/x.ts", `import type { HttpApp } from "@effect/platform"`, "barrel: @effect/platform"],
     ["src/server/x.ts", `import * as tsgi from "tsgi/effect"`, "own package by name: tsgi/effect"],

@@ -37,5 +37,7 @@ export const compile = (base: string, files: ReadonlyArray<string>, folder: stri
     banner: {
       js: "import { createRequire as requireHere } from \"node:module\"; const require = requireHere(import.meta.url)"
     },
+    // has a binary beside it
+    external: ["better-sqlite3"],
     logLevel: "warning"
   })

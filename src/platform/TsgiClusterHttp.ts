@@ -1,0 +1,132 @@
+/**
+ * A runner of Effect Cluster that serves with tsgi: what `NodeClusterHttp.layer` is with `NodeHttpServer`.
+ *
+ * @since 0.2.0
+ */
+import * as HttpRunner from "@effect/cluster/HttpRunner"
+import * as MessageStorage from "@effect/cluster/MessageStorage"
+import * as RunnerHealth from "@effect/cluster/RunnerHealth"
+import * as Runners from "@effect/cluster/Runners"
+import * as RunnerStorage from "@effect/cluster/RunnerStorage"
+import type { Sharding } from "@effect/cluster/Sharding"
+import * as ShardingConfig from "@effect/cluster/ShardingConfig"
+import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
+import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
+import { layerK8sHttpClient } from "@effect/platform-node/NodeClusterSocket"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { layerWebSocketConstructor } from "@effect/platform-node/NodeSocket"
+import type { ServeError } from "@effect/platform/HttpServerError"
+import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import type { SqlClient } from "@effect/sql/SqlClient"
+import type { ConfigError } from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as TsgiHttpServer from "./TsgiHttpServer.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Options<E, R> {
+  /** How runners call each other: each call a request, or all of a peer on one WebSocket. */
+  readonly transport: "http" | "websocket"
+  /** Where messages, runners and the locks of their shards are kept: `sql`, `local`, or layers of one's own. */
+  readonly storage: Layer.Layer<MessageStorage.MessageStorage | RunnerStorage.RunnerStorage, E, R>
+  /** Default: `msgpack`. */
+  readonly serialization?: "msgpack" | "ndjson" | undefined
+  /** Bytes of one message that is not yet whole; default: that of `RpcSerialization`. */
+  readonly serializationMaxBufferSize?: number | "unbounded" | undefined
+  /** Who says that a runner is gone: a call to it, which is the default, or Kubernetes. */
+  readonly runnerHealth?: "ping" | "k8s" | undefined
+  readonly runnerHealthK8s?: {
+    readonly namespace?: string | undefined
+    readonly labelSelector?: string | undefined
+  } | undefined
+  /** Goes before what the environment says, such as `HOST` and `PORT`. */
+  readonly shardingConfig?: Partial<ShardingConfig.ShardingConfig["Type"]> | undefined
+  /** Of the server that other runners call. Default: it listens at the address of the `ShardingConfig`, all else as ever. */
+  readonly server?: TsgiHttpServer.Options | undefined
+}
+
+/**
+ * A runner: it serves other runners' calls at `runnerListenAddress` or `runnerAddress`, and its own reach them. It fails with
+ * a `ServeError` when it cannot listen, and with a `ConfigError` when the environment says something else than an address.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layer = <E, R>(options: Options<E, R>): Layer.Layer<
+  Sharding | Runners.Runners | MessageStorage.MessageStorage | RunnerStorage.RunnerStorage,
+  ServeError | ConfigError | E,
+  Exclude<R, ShardingConfig.ShardingConfig | RpcSerialization.RpcSerialization>
+> => {
+  const { runner, protocol } = transports[options.transport]
+  const health = options.runnerHealth === "k8s"
+    ? Layer.provide(RunnerHealth.layerK8s(options.runnerHealthK8s), layerK8sHttpClient)
+    : RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc), Layer.provide(protocol))
+  const serialization = { maxBufferSize: options.serializationMaxBufferSize }
+  return runner.pipe(
+    Layer.provide([health, layerHttpServer(options.server)]),
+    Layer.provideMerge(options.storage),
+    Layer.provide(Layer.merge(
+      ShardingConfig.layerFromEnv(options.shardingConfig),
+      options.serialization === "ndjson"
+        ? RpcSerialization.layerNdjsonWith(serialization)
+        : RpcSerialization.layerMsgPackWith(serialization)
+    ))
+  )
+}
+
+/**
+ * The server of a runner alone, for those who compose the rest themselves: with `HttpRunner.layerHttpOptions`, say, beside
+ * routes of their own.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerHttpServer = (options?: TsgiHttpServer.Options) =>
+  Layer.unwrapEffect(Effect.gen(function*() {
+    const config = yield* ShardingConfig.ShardingConfig
+    const address = Option.orElse(config.runnerListenAddress, () => config.runnerAddress)
+    if (Option.isNone(address)) {
+      return yield* Effect.dieMessage("a runner needs an address: give ShardingConfig a runnerAddress")
+    }
+    const { host, port } = address.value
+    return TsgiHttpServer.layer({ host, port, ...options })
+  }))
+
+/**
+ * All in a database, which outlives the runners. It makes its tables when they are missing, and dies where it may not.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const sql: Layer.Layer<
+  MessageStorage.MessageStorage | RunnerStorage.RunnerStorage,
+  never,
+  SqlClient | ShardingConfig.ShardingConfig
+> = Layer.orDie(Layer.merge(SqlMessageStorage.layer, SqlRunnerStorage.layer))
+
+/**
+ * All in this process: one runner, for tests and for the time before there is a second.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const local: Layer.Layer<
+  MessageStorage.MessageStorage | RunnerStorage.RunnerStorage,
+  never,
+  ShardingConfig.ShardingConfig
+> = Layer.merge(MessageStorage.layerNoop, RunnerStorage.layerMemory)
+
+const transports = {
+  http: {
+    runner: Layer.provide(HttpRunner.layerHttp, NodeHttpClient.layerUndici),
+    protocol: Layer.provide(HttpRunner.layerClientProtocolHttpDefault, NodeHttpClient.layerUndici)
+  },
+  websocket: {
+    runner: Layer.provide(HttpRunner.layerWebsocket, layerWebSocketConstructor),
+    protocol: Layer.provide(HttpRunner.layerClientProtocolWebsocketDefault, layerWebSocketConstructor)
+  }
+}
