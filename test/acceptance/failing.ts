@@ -1,8 +1,8 @@
 /** A6 to A8, A14: workers and supervisors that die or hang; A9, A10: how load spreads over workers. */
 import * as os from "node:os"
+import { Probe } from "../bench/load/Probe.js"
 import type { Check } from "./Check.js"
 import { found, seconds, until } from "./Check.js"
-import { Probe } from "./Probe.js"
 import { wrk } from "./reloading.js"
 import { ask, cpuOf, isThere, quiet, Served } from "./Served.js"
 

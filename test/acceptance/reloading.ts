@@ -1,10 +1,10 @@
 /** A2 to A5, A16, A17, A22, A27: workers that are replaced while clients ask. */
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { type Mode, Probe } from "../bench/load/Probe.js"
 import { saying } from "./apps.js"
 import type { Asked, Check, Found } from "./Check.js"
 import { found, seconds, until } from "./Check.js"
-import { type Mode, Probe } from "./Probe.js"
 import { childrenOf, quiet, Served, statOf } from "./Served.js"
 
 /** Reloads under one kind of load; nothing may be lost. */

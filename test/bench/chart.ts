@@ -70,6 +70,8 @@ const rowBars = (verdicts: ReadonlyArray<Verdict>): ReadonlyArray<Bar> =>
     const isLess = row.better === "Less"
     const against = row.reference === row.subject.split(" ")[0] || row.reference === "effect plain"
       ? "without"
+      : row.reference === "command 1"
+      ? "one worker"
       : row.reference === "socket"
       ? "a bare socket"
       : plainly(servers[row.reference.split(" ")[0] as keyof typeof servers].title)

@@ -29,8 +29,17 @@ interface Running {
 
 const pythons = [process.env.BENCH_PYTHON, "/usr/bin/python3", "python3"].filter((name) => name !== undefined)
 
+/** What is missing for it to take part. */
+export const lacking = (contestant: Contestant): string | undefined => {
+  const server = servers[contestant.server]
+  const lacks = "needs" in server
+    ? pythonWith(server.needs) === undefined
+    : "program" in server && spawnSync(server.program, ["-v"]).error !== undefined
+  return lacks && "package" in server ? `not installed (sudo apt-get install ${server.package})` : undefined
+}
+
 /** A Python that has the modules. */
-export const pythonWith = (modules: ReadonlyArray<string>): string | undefined =>
+const pythonWith = (modules: ReadonlyArray<string>): string | undefined =>
   pythons.find((python) => spawnSync(python, ["-c", `import ${modules.join(", ")}`]).status === 0)
 
 const start = async (
@@ -45,7 +54,7 @@ const start = async (
     ? new Process(
       core,
       pythonWith(server.needs) ?? "python3",
-      [path.join(bench(), "servers", server.file)],
+      [path.join(bench(), "servers", server.file), ...contestant.mode === undefined ? [] : [contestant.mode]],
       settings.env
     )
     : new Process(
@@ -91,6 +100,7 @@ const underLoad = async (job: Job, settings: Settings): Promise<ReadonlyArray<Re
 }
 
 type WrkLoad = Extract<Load, { readonly _tag: "Wrk" }>
+type ReloadLoad = Extract<Load, { readonly _tag: "Reload" }>
 type LatencyLoad = Extract<Load, { readonly _tag: "Latency" }>
 
 /** A contestant under wrk. */
@@ -243,6 +253,24 @@ const idle = async (job: Job, server: Running, settings: Settings): Promise<Samp
   }
 }
 
+// Each reload has its time, and the last one some more: the old workers have theirs to end.
+const reloaded = async (job: Job, { reloads }: ReloadLoad, server: Running, settings: Settings): Promise<Sample> => {
+  const run = startLoad(job, settings)
+  try {
+    await run.line(/^\{"ready"/)
+    for (let done = 0; done < reloads; done++) {
+      server.process.kill("SIGHUP")
+      await sleep(3000)
+    }
+    run.write("enough")
+    const [line] = await run.line(/^\{"results".*$/)
+    const { results } = JSON.parse(line) as { readonly results: ReadonlyArray<Result> }
+    return results[0]
+  } finally {
+    await run.stop()
+  }
+}
+
 /** What a measurement finds out before its rounds, and all of them need: the rate for latencies. */
 export const prepare = async (measurement: Measurement, settings: Settings): Promise<number> => {
   if (measurement.load._tag !== "Latency") return 0
@@ -274,6 +302,8 @@ const alone = async (
         return { value: performance.now() - begin, details: {} }
       case "Idle":
         return await idle({ ...job, ...load }, server, settings)
+      case "Reload":
+        return await reloaded({ ...job, ...load }, load, server, settings)
       case "Continue":
         return (await underLoad({ ...job, ...load }, settings))[0]
     }
@@ -324,9 +354,10 @@ export const measureRound = async (
   measurement: Measurement,
   entrants: ReadonlyArray<Entrant>,
   rate: number,
-  settings: Settings
+  given: Settings
 ): Promise<ReadonlyArray<Sample | Error>> => {
-  const { load } = measurement
+  const { load, shared } = measurement
+  const settings = shared === true ? { ...given, cores: undefined } : given
   if (load._tag === "Wrk") return underWrk(measurement, load, entrants, settings)
   if (load._tag === "Latency") {
     const found = await attempt(latencies(measurement, load, entrants, rate, settings))

@@ -28,6 +28,11 @@ const ticksOf = (pid: string): number => {
   return Number(user) + Number(system)
 }
 
+const familyOf = (pid: string): ReadonlyArray<string> => [
+  pid,
+  ...(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").match(/\d+/g) ?? []).flatMap(familyOf)
+]
+
 const running = new Set<Process>()
 process.once("exit", () => {
   for (const each of running) each.kill("SIGKILL")
@@ -94,10 +99,9 @@ export class Process {
     }
   }
 
-  // Of the process and its workers.
+  // Of the process and all that it has started.
   private get ticks(): number {
-    const workers = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, "utf8").match(/\d+/g) ?? []
-    return workers.reduce((sum, pid) => sum + ticksOf(pid), ticksOf(String(this.pid)))
+    return familyOf(String(this.pid)).reduce((sum, pid) => sum + ticksOf(pid), 0)
   }
 
   /** The next line that matches; what comes before it is dropped. */

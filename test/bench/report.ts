@@ -55,7 +55,11 @@ const compare = (row: Row, id: string, figures: Figures): Compared | undefined =
   const subject = figures[id]?.[row.subject] ?? []
   const reference = figures[id]?.[row.reference] ?? []
   const rounds = subject.flatMap((value, i) => {
-    const compared = row.figure === "Ratio" ? value / (reference[i] ?? NaN) : value - (reference[i] ?? NaN)
+    const compared = row.figure === "Lost"
+      ? value
+      : row.figure === "Ratio"
+      ? value / (reference[i] ?? NaN)
+      : value - (reference[i] ?? NaN)
     return Number.isFinite(compared) ? [compared] : []
   })
   return rounds.length === 0
@@ -96,7 +100,11 @@ const named = ({ mode, note, server }: Contestant): string => {
 }
 
 const shown = (row: Row, value: number): string =>
-  Number.isNaN(value) ? "-" : row.figure === "Ratio" ? value.toFixed(2) : `${value.toFixed(0)} ms`
+  Number.isNaN(value)
+    ? "-"
+    : row.figure === "Ratio"
+    ? value.toFixed(2)
+    : `${value.toFixed(0)}${row.figure === "Lost" ? " lost" : " ms"}`
 
 const bound = (row: Row, value: number | undefined): string =>
   value === undefined ? "" : `${row.better === "Less" ? "≤ " : ""}${shown(row, value)}`
@@ -122,7 +130,7 @@ const cells = (verdict: Verdict): ReadonlyArray<string> => {
 
 const heading = ["scenario", "against", "figure", "spread", "must", "aim", "reached"]
 
-export const unitOf = ({ load }: Measurement): "MB/s" | "requests/s" | "ms" | "bytes" => {
+export const unitOf = ({ load }: Measurement): "MB/s" | "requests/s" | "ms" | "bytes" | "lost" => {
   switch (load._tag) {
     case "Wrk":
       return load.count === "Bytes" ? "MB/s" : "requests/s"
@@ -133,6 +141,8 @@ export const unitOf = ({ load }: Measurement): "MB/s" | "requests/s" | "ms" | "b
       return "ms"
     case "Idle":
       return "bytes"
+    case "Reload":
+      return "lost"
   }
 }
 
@@ -146,6 +156,7 @@ export const withUnit = (measurement: Measurement, value: number): string => {
     case "ms":
       return `${value.toFixed(2)} ms`
     case "requests/s":
+    case "lost":
     case "bytes":
       return `${Math.round(value).toLocaleString("en-US")} ${unit}`
   }

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util"
 import { generate } from "selfsigned"
 import { chart } from "./chart.js"
 import { installed, missing } from "./load/wrk.js"
-import { type Entrant, measureRound, prepare, pythonWith, type Sample, type Settings } from "./measure.js"
+import { type Entrant, lacking, measureRound, prepare, type Sample, type Settings } from "./measure.js"
 import { bench, built } from "./paths.js"
 import { usableCores } from "./processes.js"
 import { comparison, document, type Results, terminal, verdicts, withUnit } from "./report.js"
@@ -98,10 +98,9 @@ const chosen = (): ReadonlyArray<Measurement> => {
 
 const left = new Map<string, string>()
 const available = (contestant: Contestant): boolean => {
-  const server = servers[contestant.server]
-  if (!("needs" in server) || pythonWith(server.needs) !== undefined) return true
-  left.set(server.title, `not installed (sudo apt-get install ${server.package})`)
-  return false
+  const why = lacking(contestant)
+  if (why !== undefined) left.set(servers[contestant.server].title, why)
+  return why === undefined
 }
 
 const entrantsOf = (measurement: Measurement, against: string | undefined): ReadonlyArray<Entrant> =>

@@ -21,7 +21,18 @@ export const servers = {
     title: "gunicorn, gevent",
     needs: ["gunicorn", "gevent.core"],
     package: "gunicorn python3-gevent"
-  }
+  },
+  command: { file: "tsgiCommand", title: "tsgi serve", workers: true },
+  cluster: { file: "nodeCluster", title: "node:http on node:cluster", workers: true },
+  threads: {
+    file: "gunicorn_workers.py",
+    title: "gunicorn, gthread",
+    needs: ["gunicorn"],
+    package: "gunicorn",
+    workers: true
+  },
+  nginx: { file: "nginx", title: "nginx", program: "nginx", package: "nginx", workers: true },
+  puma: { file: "puma", title: "puma", program: "puma", package: "puma", workers: true }
 } as const satisfies Record<string, Server>
 
 interface Server {
@@ -29,7 +40,11 @@ interface Server {
   readonly title: string
   /** Python modules; without them the contestant is left out. */
   readonly needs?: ReadonlyArray<string>
+  /** Which must be installed, likewise. */
+  readonly program?: string
   readonly package?: string
+  /** Several processes: the mode says how many workers. */
+  readonly workers?: boolean
 }
 
 export type ServerName = keyof typeof servers
@@ -75,6 +90,8 @@ export type Load =
   | { readonly _tag: "Idle"; readonly connections: number }
   /** From the start of the process to its first answer, in milliseconds. */
   | { readonly _tag: "Start" }
+  /** Connections, half of them kept, half of one request each, over so many reloads; requests that were not answered. */
+  | { readonly _tag: "Reload"; readonly connections: number; readonly reloads: number }
 
 export interface Measurement {
   readonly id: string
@@ -87,6 +104,8 @@ export interface Measurement {
   /** One of a series of points: measured for a shorter time, left out of a quick run but for the first and the last. */
   readonly point?: boolean
   readonly secure?: boolean
+  /** Servers of several processes have all cores, and share them with the load. */
+  readonly shared?: boolean
 }
 
 export interface Row {
@@ -95,8 +114,8 @@ export interface Row {
   /** Keys of contestants: see {@link keyOf}. */
   readonly subject: string
   readonly reference: string
-  /** How the figures are compared: subject to reference, or by how many milliseconds it is later. */
-  readonly figure: "Ratio" | "Difference"
+  /** Subject to reference, by how many milliseconds it is later, or the subject's own requests that were lost. */
+  readonly figure: "Ratio" | "Difference" | "Lost"
   readonly better: "More" | "Less"
   readonly must: number
   readonly aim: number | undefined
@@ -108,6 +127,10 @@ export const keyOf = ({ mode, note, server }: Contestant): string =>
 const hello = "Hello, World!"
 const getHello: Request = { method: "GET", path: "/hello" }
 const usual: Load = { _tag: "Wrk", connections: 64, count: "Responses" }
+
+const one: Contestant = { server: "command", mode: "1" }
+const two: Contestant = { server: "command", mode: "2" }
+const others: ReadonlyArray<Contestant> = [{ server: "cluster", mode: "2" }, { server: "threads", mode: "2" }]
 
 const nodeHttp: Contestant = { server: "nodeHttp" }
 const facade: Contestant = { server: "facade" }
@@ -304,6 +327,33 @@ export const measurements: ReadonlyArray<Measurement> = [
     load: { _tag: "Start" },
     contestants: [nodeHttp, facade]
   },
+  {
+    id: "workers-work",
+    title: "a millisecond of work, 16 connections",
+    request: { method: "GET", path: "/work" },
+    expected: hello,
+    load: { ...usual, connections: 16 },
+    contestants: [one, two, ...others],
+    shared: true
+  },
+  {
+    id: "workers-hello",
+    title: "hello, the load on the same cores",
+    request: getHello,
+    expected: hello,
+    load: usual,
+    contestants: [one, two, ...others],
+    shared: true
+  },
+  {
+    id: "reload",
+    title: "requests lost in 5 reloads under load",
+    request: getHello,
+    expected: hello,
+    load: { _tag: "Reload", connections: 32, reloads: 5 },
+    contestants: [two, { server: "threads", mode: "2" }, { server: "nginx", mode: "2" }, { server: "puma", mode: "2" }],
+    shared: true
+  },
   ...connectionCounts.map((connections): Measurement => ({
     id: `connections-${connections}`,
     title: `hello, connections: ${connections}`,
@@ -422,6 +472,43 @@ export const rows: ReadonlyArray<Row> = [
     better: "Less",
     must: 150,
     aim: 80
+  },
+  {
+    scenario: "two workers, 1 ms of work",
+    measurements: ["workers-work"],
+    subject: "command 2",
+    reference: "command 1",
+    ...ratio,
+    must: 1.5,
+    aim: 1.8
+  },
+  {
+    scenario: "two workers, 1 ms of work",
+    measurements: ["workers-work"],
+    subject: "command 2",
+    reference: "cluster 2",
+    ...ratio,
+    must: 0.95,
+    aim: 1
+  },
+  {
+    scenario: "two workers, hello, load on their cores",
+    measurements: ["workers-hello"],
+    subject: "command 2",
+    reference: "cluster 2",
+    ...ratio,
+    must: 1,
+    aim: 1.2
+  },
+  {
+    scenario: "lost in 5 reloads",
+    measurements: ["reload"],
+    subject: "command 2",
+    reference: "nginx 2",
+    figure: "Lost",
+    better: "Less",
+    must: 0,
+    aim: 0
   },
   {
     scenario: "1 to 4,000 connections, at the worst",

@@ -1,7 +1,7 @@
 /** What a load is told to do, and what it finds: JSON between processes. */
 import type { Request } from "../scenarios.js"
 
-export type Job = ContinueJob | IdleJob | LatencyJob
+export type Job = ContinueJob | IdleJob | LatencyJob | ReloadJob
 
 interface Common {
   readonly request: Request
@@ -21,6 +21,11 @@ export interface ContinueJob extends Common {
 
 export interface IdleJob extends Common {
   readonly _tag: "Idle"
+  readonly port: number
+}
+
+export interface ReloadJob extends Common {
+  readonly _tag: "Reload"
   readonly port: number
 }
 

@@ -4,8 +4,9 @@
  */
 import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"
-import type { ContinueJob, IdleJob, Job, Result } from "./job.js"
+import type { ContinueJob, IdleJob, Job, ReloadJob, Result } from "./job.js"
 import { latency } from "./latency.js"
+import { Probe } from "./Probe.js"
 import { check, connect, head } from "./wire.js"
 
 const say = (line: object): void => {
@@ -91,6 +92,25 @@ const idle = async (job: IdleJob): Promise<Result> => {
   return { value: wires.length, details: {} }
 }
 
+// -----------------------------------------------------------------------------------------------------------------
+// clients that ask all the time, and count what is not answered, while whoever started this has the server reload
+
+const reloaded = async (job: ReloadJob): Promise<Result> => {
+  const input = createInterface(process.stdin)[Symbol.asyncIterator]()
+  const kinds = (["keep", "close"] as const).map((mode) =>
+    new Probe(job.port, job.connections / 2, job.request.path, mode)
+  )
+  await Promise.all(kinds.map((probe) => probe.answers(100, 10_000)))
+  say({ ready: job.connections })
+  await input.next()
+  await Promise.all(kinds.map((probe) => probe.stop()))
+  const [kept, fresh] = kinds
+  return {
+    value: kept.lost + fresh.lost,
+    details: { kept: kept.lost, fresh: fresh.lost, answered: kept.answered + fresh.answered }
+  }
+}
+
 const [, , given = ""] = process.argv
 const job = JSON.parse(given) as Job
 
@@ -102,6 +122,8 @@ const run = async (): Promise<ReadonlyArray<Result>> => {
       return latency(job)
     case "Idle":
       return [await idle(job)]
+    case "Reload":
+      return [await reloaded(job)]
   }
 }
 

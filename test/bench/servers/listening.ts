@@ -1,6 +1,14 @@
 /** What contestants on node's own servers have in common: listening, and an end that waits for nobody. */
-import type * as net from "node:net"
+import * as net from "node:net"
 import { backlog, host, type Serving } from "./work.js"
+
+/** A port that nobody had a moment ago, for programs that do not say which one they were given. */
+export const freePort = async (): Promise<number> => {
+  const server = net.createServer()
+  const { port, stop } = await listening(server)
+  await stop()
+  return port
+}
 
 export const listening = async (server: net.Server): Promise<Serving> => {
   const open = new Set<net.Socket>()

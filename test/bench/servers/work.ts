@@ -22,6 +22,12 @@ export const host = "127.0.0.1"
 /** Seconds that an idle connection is kept; node:http's own 5 would end connections while others are measured. */
 export const idleSeconds = 75
 
+/** Keeps the processor for a millisecond. */
+export const work = (): void => {
+  const end = performance.now() + 1
+  while (performance.now() < end);
+}
+
 const kibibyte = 1024
 
 export interface Download {
