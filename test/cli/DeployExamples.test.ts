@@ -1,4 +1,7 @@
-/** Each example that has a default export is an app for the command too: one of its workers serves it. */
+/**
+ * Each example that has a default export is an app for the command too: of its kind, and it does nothing that is the command's
+ * part. One of each kind is served by a worker.
+ */
 import { build } from "esbuild"
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
@@ -8,32 +11,39 @@ import * as path from "node:path"
 import { bind } from "tsgi"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { firstDescriptor, isFromWorker, marked } from "../../src/cli/messages.js"
+import { examples as compiled } from "../utils/made.js"
+import { run } from "../utils/processes.js"
+import { compile } from "../utils/programs.js"
 import { connect } from "../utils/sockets.js"
 import { folderWithCommand } from "./command.js"
 
 const examples = path.resolve(import.meta.dirname, "../../examples")
 
-/** What is asked, where that is not `/`, and the status that is answered; 101 and streams have no end of their own. */
-const apps: Readonly<Record<string, readonly [target: string, status: number, kind: "wsgi" | "fetch" | "effect"]>> = {
-  bandwidth: ["/file", 200, "wsgi"],
-  continue: ["/", 200, "wsgi"],
-  continues: ["/other", 404, "wsgi"],
-  "early-hints": ["/", 200, "wsgi"],
-  events: ["/", 200, "wsgi"],
-  hello: ["/", 200, "wsgi"],
-  hono: ["/hello/you", 200, "fetch"],
-  posthooks: ["/", 200, "wsgi"],
-  stop: ["/endless", 200, "wsgi"],
-  streaming: ["/download?bytes=1", 200, "wsgi"],
-  websocket: ["/", 426, "wsgi"],
-  "effect/api": ["/", 200, "effect"],
-  "effect/composed": ["/other", 404, "effect"],
-  "effect/connections": ["/", 200, "effect"],
-  "effect/events": ["/", 200, "effect"],
-  "effect/metrics": ["/metrics", 200, "effect"],
-  "effect/swap": ["/hello/you", 200, "effect"],
-  "effect/websocket": ["/", 400, "effect"]
+type Kind = "wsgi" | "fetch" | "effect"
+
+const apps: Readonly<Record<string, Kind>> = {
+  bandwidth: "wsgi",
+  continue: "wsgi",
+  continues: "wsgi",
+  "early-hints": "wsgi",
+  events: "wsgi",
+  hello: "wsgi",
+  hono: "fetch",
+  posthooks: "wsgi",
+  stop: "wsgi",
+  streaming: "wsgi",
+  websocket: "wsgi",
+  "effect/api": "effect",
+  "effect/composed": "effect",
+  "effect/connections": "effect",
+  "effect/events": "effect",
+  "effect/metrics": "effect",
+  "effect/swap": "effect",
+  "effect/websocket": "effect"
 }
+
+/** What is asked of those that are served. */
+const served: Readonly<Record<string, string>> = { hello: "/", hono: "/hello/you", "effect/swap": "/hello/you" }
 
 const files = fs.readdirSync(examples, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
 
@@ -47,7 +57,7 @@ beforeAll(async () => {
     JSON.stringify({ name: "tsgi", version: "0.0.0-test", type: "module", exports: exported })
   )
   await build({
-    entryPoints: files.map((name) => path.join(examples, name)),
+    entryPoints: [...Object.keys(served), "serve", "effect/serve"].map((name) => path.join(examples, `${name}.ts`)),
     outbase: examples,
     outdir: path.join(folder, "examples"),
     format: "esm",
@@ -61,7 +71,25 @@ it("all examples with a default export are here", () => {
   expect(exporting.map((name) => name.replace(/\.ts$/, "")).sort()).toEqual(Object.keys(apps).sort())
 })
 
-it.each(Object.entries(apps))("%s", { timeout: 60_000 }, async (name, [target, status, kind]) => {
+it("all are apps of their kind, and no more", { timeout: 60_000 }, async () => {
+  const programs = await compiled()
+  await compile(path.resolve(examples, "../src/cli"), ["loadApp.ts"], folder)
+  const { code, stderr, stdout } = await run(process.execPath, [
+    "--input-type=module",
+    "-e",
+    `import { load } from "./loadApp.mjs"
+    for (const name of ${JSON.stringify(Object.keys(apps))}) {
+      const file = ${JSON.stringify(programs)} + "/" + name + ".mjs"
+      const source = { name, file, export: "default", factory: false, interface: "auto" }
+      const { kind, warnings } = await load(source, () => undefined)
+      console.log(JSON.stringify([name, kind, ...warnings]))
+    }`
+  ], { cwd: folder })
+  expect([code, stderr]).toEqual([0, []])
+  expect(stdout.map((line) => JSON.parse(line) as unknown)).toEqual(Object.entries(apps))
+})
+
+it.each(Object.entries(served))("%s is served", { timeout: 60_000 }, async (name, target) => {
   const { address, close, fd } = await bind()
   if (address._tag !== "Tcp") throw new Error("not TCP")
   const worker = spawn(process.execPath, [path.join(folder, "dist/worker.js")], {
@@ -95,12 +123,10 @@ it.each(Object.entries(apps))("%s", { timeout: 60_000 }, async (name, [target, s
       ticketKeys: randomBytes(48)
     }))
     const [message] = await once(worker, "message") as [unknown]
-    expect(isFromWorker(message) && message).toMatchObject({ type: "ready", interface: kind, warnings: [] })
+    expect(isFromWorker(message) && message).toMatchObject({ type: "ready", interface: apps[name], warnings: [] })
     await using client = await connect(address)
     client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
-    let head = await client.head()
-    while (head.status < 200) head = await client.head()
-    expect(head.status).toBe(status)
+    expect((await client.head()).status).toBe(200)
   } finally {
     worker.kill("SIGKILL")
     await ended
