@@ -53,7 +53,7 @@ const counted = (filename: string): Promise<ReadonlyArray<{ readonly name: strin
   )
 
 describe.concurrent.each(["http", "websocket"])("over %s", (transport) => {
-  it("an entity survives the stop of its runner", { timeout: 120_000 }, async () => {
+  it("an entity survives the stop of its runner", { timeout: 180_000 }, async () => {
     const compiled = await examples()
     const filename = path.join(folder, `${transport}.db`)
     const env = { TRANSPORT: transport, DATABASE: filename }
