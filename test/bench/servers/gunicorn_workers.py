@@ -3,14 +3,10 @@ import sys
 
 from gunicorn.app.base import BaseApplication
 
-started = 0
-
-
-def say(server, worker):
-    global started
-    started += 1
-    if started == server.cfg.workers:
-        print("listening", server.LISTENERS[0].getsockname()[1], flush=True)
+def say(worker):
+    # the last one: they are numbered as they are started
+    if worker.age == worker.cfg.workers:
+        print("listening", worker.sockets[0].getsockname()[1], flush=True)
 
 
 class Application(BaseApplication):
@@ -23,7 +19,7 @@ class Application(BaseApplication):
             "backlog": 4096,
             "keepalive": 75,
             "loglevel": "error",
-            "post_fork": say,
+            "post_worker_init": say,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
