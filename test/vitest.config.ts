@@ -52,7 +52,9 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   root,
   resolve: {
-    alias: Object.entries(compilerOptions.paths).map(([name, [source]]) => ({
+    alias: Object.entries({ ...compilerOptions.paths, typescript: ["test/utils/typescript.ts"] }).map((
+      [name, [source]]
+    ) => ({
       find: new RegExp(`^${name}$`),
       replacement: fileURLToPath(new URL(`../${source}`, import.meta.url))
     }))
@@ -60,6 +62,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/utils/shared.ts"],
+    setupFiles: ["test/utils/orphan.ts"],
     pool: "forks",
     // one more than cores: much of what the tests do is waiting
     minWorkers: workers,

@@ -14,7 +14,7 @@ let folder: string
 beforeAll(async () => {
   folder = await folderWithCommand("alone")
   write(folder, "app.mjs", "")
-}, 60_000)
+})
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 it.each<readonly [flags: Readonly<Record<string, string | ReadonlyArray<string>>>, what: string | undefined]>([

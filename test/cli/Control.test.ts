@@ -15,7 +15,7 @@ const good = `export default (env, startResponse) => {
 beforeAll(async () => {
   folder = await folderWithCommand("control")
   write(folder, "app.mjs", good)
-}, 60_000)
+})
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 const ask = (where: http.RequestOptions, method: string, target: string, accept = "*/*") =>

@@ -30,7 +30,7 @@ export default Layer.merge(HttpServer.serve(HttpServerResponse.text("a")), datab
 beforeAll(async () => {
   folder = await folderWithCommand("serve")
   write(folder, "hello.mjs", hello)
-}, 60_000)
+})
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 const serve = (...args: ReadonlyArray<string>): Program =>

@@ -16,7 +16,7 @@ const app = (text: string): string =>
 
 beforeAll(async () => {
   folder = await folderWithCommand("system")
-}, 60_000)
+})
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 const get = async (port: number): Promise<string> => {

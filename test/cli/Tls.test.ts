@@ -30,7 +30,7 @@ beforeAll(async () => {
   write(folder, "encrypted.key", encrypted)
   write(folder, "empty.pem", "")
   write(folder, "text.pem", "no certificate")
-}, 60_000)
+})
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 it.each<readonly [files: Readonly<Record<"cert" | "key", string>> & { readonly ca?: string }, message: RegExp]>([
