@@ -16,7 +16,7 @@
  *       (a client that is already uploading can still read the refusal)
  *
  * The 100 is sent by the first read of the body, so an application that does not read has not invited the body. The
- * connection then closes: nobody knows whether the client will send it.
+ * connection then closes, because it is unknown whether the client will send it.
  */
 import { type App, listen, server } from "tsgi"
 import { isMain, port, run } from "./serve.js"

@@ -37,7 +37,7 @@ const app: App = (env, startResponse) => {
     env["eventlet.set_idle"]()
     socket.on("message", (data: Buffer) => {
       socket.send(`you said: ${data.toString()}`, () => socket.resume())
-      // who reads nothing is not read from: its answers would fill the memory
+      // a client that does not read is not read: its answers would fill the memory
       if (socket.bufferedAmount > 1_048_576) socket.pause()
     })
   })

@@ -28,7 +28,7 @@ export class Handshakes {
     private readonly lost: (cause: unknown, remote: string) => void
   ) {}
 
-  /** Takes the connections of a server, before `node:tls` does: what these begin with, nobody can read later. */
+  /** Takes the connections of a server, before `node:tls` does, because their first bytes cannot be read later. */
   watch(server: Tls.Server): void {
     const secure = server.listeners("connection")
     server.removeAllListeners("connection")

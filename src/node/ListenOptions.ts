@@ -77,7 +77,7 @@ export interface BoundSocket extends Disposable {
    * process, `listen({ socket })` serves on it. -1 on Windows.
    */
   readonly fd: number
-  /** For those who listen: connections the system keeps until they are accepted. */
+  /** For the process that listens: connections that the system keeps until they are accepted. */
   readonly backlog: number
   /**
    * Closes it in this process, and removes the file of a unix socket if that is still its own. Processes that have inherited it go on.

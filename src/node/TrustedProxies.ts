@@ -61,7 +61,7 @@ const add = (lists: Readonly<Record<Kind, BlockList>>, entry: string, option: st
 
 const remedyFor = (entry: string): string => {
   if (/^(?:\*|all|any)$/i.test(entry)) {
-    return `${entry} would believe whoever connects: name the proxies, or say it in full, 0.0.0.0/0 and ::/0`
+    return `${entry} would believe every client: name the proxies, or say it in full, 0.0.0.0/0 and ::/0`
   }
   // a caller without types can give anything
   const close = nearest(`${entry}`, names)

@@ -14,7 +14,7 @@ import { OptionError } from "../exchange/ServerError.js"
  */
 export interface ActivatedSocket {
   readonly fd: number
-  /** `FileDescriptorName=` of the socket unit; without one that is the unit's name. `undefined` where nobody tells. */
+  /** `FileDescriptorName=` of the socket unit; without one that is the unit's name. `undefined` where there is none. */
   readonly name: string | undefined
 }
 
@@ -72,7 +72,7 @@ export const withoutActivation = (environment: Environment): Record<string, stri
 /** SD_LISTEN_FDS_START */
 const firstDescriptor = 3
 
-/** More than any process may have open on Linux, unless somebody has raised `fs.nr_open`. */
+/** More than any process may have open on Linux, unless `fs.nr_open` was raised. */
 const mostDescriptors = 1_048_576
 
 const wholeNumber = (option: string, given: string): number => {

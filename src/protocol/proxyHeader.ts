@@ -87,7 +87,7 @@ export interface ProxyHeader {
  */
 export type ProxyReading =
   | { readonly _tag: "More" }
-  /** The proxy speaks for itself, or does not know for whom: the connection's own addresses stand. */
+  /** The proxy speaks for itself, or does not know its client: the connection's own addresses count. */
   | { readonly _tag: "Local"; readonly length: number; readonly header: ProxyHeader }
   | { readonly _tag: "Source"; readonly length: number; readonly header: ProxyHeader; readonly source: ProxyAddress }
   | ProxyFailure

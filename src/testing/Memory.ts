@@ -20,7 +20,7 @@ import { type Channel, WireClient } from "./WireClient.js"
  */
 export interface Bindable {
   readonly _tag: "Listener"
-  /** @internal who has no Effect has no type for it */
+  /** @internal its type needs Effect */
   readonly bind: Context.Tag.Service<Listener>["bind"]
 }
 
@@ -32,7 +32,7 @@ export interface Memory {
   readonly listener: Bindable
   /** Where it pretends to listen. */
   readonly address: Address
-  /** Connects. Throws when nobody listens, and an `OptionError` for an invalid option. Options here go before those of the listener. */
+  /** Connects. Throws where no server listens, and an `OptionError` for an invalid option. These options override those of the listener. */
   readonly connect: (options?: MemoryOptions) => WireClient
 }
 

@@ -47,7 +47,7 @@ export const make: (options?: MemoryOptions) => Memory = Plain.make
  */
 export class MemoryListener extends Context.Tag("tsgi/MemoryListener")<MemoryListener, {
   readonly address: Address
-  /** Connects until the scope is closed. Dies when nobody listens. */
+  /** Connects until the scope is closed. Dies where no server listens. */
   readonly connect: (options?: MemoryOptions) => Effect.Effect<WireClient, never, Scope.Scope>
 }>() {}
 

@@ -182,7 +182,7 @@ export class BodySender {
     return this.writer === undefined || this.writer.write(part)
   }
 
-  // Promises among the parts may be rejected, and nobody else handles that.
+  // Promises among the parts may be rejected, and no other code handles that.
   private invalid(...parts: ReadonlyArray<unknown>): ResponseError {
     for (const part of parts) {
       catchRejection(part, (error) => this.exchange.logFailure("a part of the application's body failed", error))

@@ -37,9 +37,9 @@ it.each([
   ["unique-local", /; did you mean uniquelocal\?$/],
   [
     "*",
-    /^trustedProxies: \* would believe whoever connects: name the proxies, or say it in full, 0\.0\.0\.0\/0 and ::\/0$/
+    /^trustedProxies: \* would believe every client: name the proxies, or say it in full, 0\.0\.0\.0\/0 and ::\/0$/
   ],
-  ["all", /would believe whoever connects/]
+  ["all", /would believe every client/]
 ])("%s is refused with what to give instead", (entry, message) => {
   expect(() => TrustedProxies.make([entry])).toThrow(message)
 })
