@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+/// <reference types="node" preserve="true" />
 export * as Address from "./exchange/Address.js"
 export * as Exchange from "./exchange/Exchange.js"
 export * as Outcome from "./exchange/Outcome.js"

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+/// <reference types="node" preserve="true" />
 export type { Address } from "./exchange/Address.js"
 export type { Aborted, AbortReason, Failed, Outcome, Sent } from "./exchange/Outcome.js"
 export {

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+/// <reference types="node" preserve="true" />
 export * as MemoryListener from "./testing/MemoryListener.js"
 export type { MemoryOptions } from "./testing/MemoryTransport.js"
 export { type Channel, WireClient, WireEnded, type WireHead, type WireResponse } from "./testing/WireClient.js"

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+/// <reference types="node" preserve="true" />
 export { type BodyDecoder, bodyDecoder } from "./bodyDecoder.js"
 export * from "./chunk.js"
 export * from "./failure.js"
