@@ -1,6 +1,7 @@
 /**
  * A web-standard app, here one made with Hono: streaming bodies, a signal when the client leaves, post hooks.
  *
+ *   npm install hono                                  in a project of your own
  *   npx tsx examples/hono.ts
  *   curl -i http://127.0.0.1:8090/hello/you           HTTP/1.1 200 OK ... Hello, you!
  *   curl -i --data-binary @README.md http://127.0.0.1:8090/upper    the file, in capitals, as it comes

@@ -50,7 +50,9 @@ const uppercase: App = (env, startResponse) => {
 const uppercased = async function*(pieces: AsyncIterable<Buffer>) {
   for await (const piece of pieces) {
     // the piece is ours: it may be changed where it is
-    for (let i = 0; i < piece.length; i++) if (piece[i] >= 0x61 && piece[i] <= 0x7a) piece[i] -= 0x20
+    piece.forEach((byte, i) => {
+      if (byte >= 0x61 && byte <= 0x7a) piece[i] = byte - 0x20
+    })
     yield piece
   }
 }

@@ -1,6 +1,7 @@
 /**
  * TLS, with a certificate that can be changed while it serves, names that have their own, and client certificates.
  *
+ *   npm install selfsigned                 in a project of your own
  *   npx tsx examples/tls.ts
  *   curl -k https://127.0.0.1:8443/        https, TLSv1.3, asked for no name, no client certificate
  *   curl -k https://localhost:8443/        https, TLSv1.3, asked for localhost, no client certificate

@@ -1,6 +1,7 @@
 /**
  * tsgi for Effect programs: the HttpServer, what handlers may ask of it, and the engine's services.
  *
+ * @module tsgi/effect
  * @since 0.1.0
  */
 /// <reference types="node" preserve="true" />

@@ -1,6 +1,7 @@
 /**
  * An HTTP server for plain TypeScript, in the manner of Python's `eventlet.wsgi`.
  *
+ * @module tsgi
  * @since 0.1.0
  */
 /// <reference types="node" preserve="true" />

@@ -2,6 +2,7 @@
  * For tests of servers and applications: a request without a port, a raw wire client, and a listener in memory. There is no
  * Effect in it.
  *
+ * @module tsgi/testing
  * @since 0.1.0
  */
 /// <reference types="node" preserve="true" />

@@ -12,7 +12,7 @@ import type * as Headers from "@effect/platform/Headers"
 import * as HttpApp from "@effect/platform/HttpApp"
 import type { RequestError } from "@effect/platform/HttpServerError"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
+import { type HttpServerResponse, isServerResponse } from "@effect/platform/HttpServerResponse"
 import type * as Socket from "@effect/platform/Socket"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,7 @@ import { LazyScope } from "../server/LazyScope.js"
 import { type Bound, boundOf, type Reading } from "../server/readBound.js"
 import { SocketScope } from "../server/SocketScope.js"
 import { WholeBody } from "./BodyReader.js"
-import { actualExit, interruptorId, noResponse, recordFailure, settledWith } from "./exits.js"
+import { actualExit, interruptorId, noResponse, otherThanResponse, recordFailure, settledWith } from "./exits.js"
 import type { FormLimits } from "./FormLimits.js"
 import { ejectedScopes, hasChildren, isInterruptible } from "./internal.js"
 import { LayeredMap } from "./LayeredMap.js"
@@ -148,6 +148,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     response: HttpServerResponse,
     fiber: Fiber.RuntimeFiber<unknown, unknown>
   ): Effect.Effect<unknown, unknown, unknown> {
+    if (!isServerResponse(response)) return this.recover(Cause.die(otherThanResponse(response)))
     const body = Option.isNone(fiber.getFiberRef(HttpApp.currentPreResponseHandlers)) ? wholeBody(response) : undefined
     if (body === undefined || hasChildren(fiber)) return this.handle(Effect.succeed(response))
     const head = headOf(this.exchange, response)
@@ -211,7 +212,9 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
       this.response = response
       // the client has left, or the connection was taken over
       if (this.exchange.over) return Effect.sync(() => discard(this.exchange, response))
-      if (this.failure !== undefined) recordFailure(this.exchange, this.failure, response)
+      if (this.failure !== undefined) {
+        recordFailure(this.exchange, this.failure, response, this.served.tellsFailures)
+      }
       const body = wholeBody(response)
       if (body !== undefined) {
         const refused = sendWhole(this.exchange, response, body)

@@ -8,7 +8,7 @@ import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import type { RequestError } from "@effect/platform/HttpServerError"
 import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
+import { type HttpServerResponse, isServerResponse } from "@effect/platform/HttpServerResponse"
 import type * as Socket from "@effect/platform/Socket"
 import type * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
@@ -25,6 +25,7 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type * as Types from "effect/Types"
+import { otherThanResponse } from "./exits.js"
 import * as FormLimits from "./FormLimits.js"
 import type { DoorOptions } from "./Options.js"
 import { untraced } from "./RequestSpan.js"
@@ -82,6 +83,8 @@ export interface ServedApp {
   readonly pipeline: Effect.Effect<unknown, unknown, CallServices> | undefined
   /** The app's services, without those of a request. */
   readonly services: ReadonlyMap<string, unknown>
+  /** Is there no middleware? Then nothing else logs what the app fails with. */
+  readonly tellsFailures: boolean
   /** Are spans invisible outside the program? Then one is made only when the program reads it. */
   readonly spansUnseen: boolean
   readonly tracerDisabledWhen: (request: HttpServerRequest) => boolean
@@ -148,6 +151,7 @@ export const make = (
       short: short(app),
       pipeline: pipeline(app, middleware, spansUnseen),
       services: runtime.context.unsafeMap,
+      tellsFailures: middleware === undefined,
       spansUnseen,
       tracerDisabledWhen: FiberRefs.getOrDefault(refs, HttpMiddleware.currentTracerDisabledWhen),
       fork: (effect, given) => {
@@ -189,6 +193,7 @@ const pipeline = (
   const inScope = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.flatMap(CurrentCall, ({ scope }) => Effect.provideService(effect, Scope.Scope, scope))
   const interruptible = (isRouter(app) ? app : Effect.interruptible(app)).pipe(
+    Effect.flatMap((response) => isServerResponse(response) ? Effect.succeed(response) : Effect.die(otherThanResponse(response))),
     Effect.tapErrorCause((cause) => Effect.map(CurrentCall, (call) => call.failed(cause)))
   )
   const noted = Effect.onExit((exit: Exit.Exit<HttpServerResponse, unknown>) =>

@@ -44,6 +44,26 @@ export {
   type Options
 } from "./Options.js"
 
+export {
+  /**
+   * What one form may have.
+   *
+   * @since 0.2.0
+   * @category models
+   */
+  type FormOptions
+} from "./FormLimits.js"
+
+export {
+  /**
+   * What a WebSocket may send, and what waits for it.
+   *
+   * @since 0.2.0
+   * @category models
+   */
+  type WebSocketOptions
+} from "./Upgrade.js"
+
 /**
  * Makes an HttpServer.
  *

@@ -7,6 +7,7 @@
  * @since 0.2.0
  */
 import { causeResponseStripped, clientAbortFiberId } from "@effect/platform/HttpServerError"
+import { isRespondable } from "@effect/platform/HttpServerRespondable"
 import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -16,6 +17,7 @@ import * as Option from "effect/Option"
 import type { Exchange } from "../exchange/Exchange.js"
 import type { AbortReason, Outcome } from "../exchange/Outcome.js"
 import { BodyError } from "../exchange/ServerError.js"
+import { kindOf } from "../server/OptionNames.js"
 import { UnreadableForm } from "./FormError.js"
 import { UnreadableBody } from "./ServerRequest.js"
 
@@ -26,6 +28,21 @@ import { UnreadableBody } from "./ServerRequest.js"
  * @category errors
  */
 export const noResponse = (): Error => new Error("the handler gave no response")
+
+/**
+ * The failure of a handler that succeeds with another value, which only code without types can do.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export const otherThanResponse = (given: unknown): Error => {
+  const remedy = given instanceof Response
+    ? "; HttpServerResponse.fromWeb makes one of a Response"
+    : Effect.isEffect(given)
+    ? "; run it by yield* or Effect.flatMap"
+    : ""
+  return new TypeError(`the handler gave ${kindOf(given)}, and no HttpServerResponse${remedy}`)
+}
 
 /**
  * The id that interrupts a handler: `clientAbortFiberId` for a client that has left, none for the server.
@@ -80,14 +97,15 @@ const withoutResponse = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   Option.getOrElse(causeResponseStripped(cause)[1], () => cause)
 
 /**
- * Records the failure that a response was made of.
+ * Records the failure that a response was made of, and logs it where no middleware could have (`untold`).
  *
  * @since 0.2.0
  */
 export const recordFailure = (
   exchange: Exchange,
   failure: Cause.Cause<unknown>,
-  response: HttpServerResponse
+  response: HttpServerResponse,
+  untold: boolean
 ): void => {
   const error = Cause.squash(failure)
   const ofClient = error instanceof UnreadableForm
@@ -96,5 +114,14 @@ export const recordFailure = (
     ? error.cause
     : undefined
   if (ofClient instanceof BodyError) exchange.recordFailure(ofClient)
-  else if (response.status >= 500) exchange.recordFailure(error)
+  else if (response.status >= 500) {
+    exchange.recordFailure(error)
+    if (untold && !Cause.isInterruptedOnly(failure) && !isRespondable(error)) {
+      exchange.logFailure(isRouters(error) ? "a route gave no HttpServerResponse" : "the application failed", error)
+    }
+  }
 }
+
+// A router has the platform make a response of what a handler gave: of what cannot be one it says "is not a function".
+const isRouters = (error: unknown): boolean =>
+  error instanceof TypeError && error.stack?.split("\n")[1]?.includes("HttpServerRespondable") === true

@@ -1,6 +1,7 @@
 /**
  * HTTP/1.1 messages as bytes and values, without sockets, clocks or effects, for others to build on.
  *
+ * @module tsgi/protocol
  * @since 0.1.0
  */
 /// <reference types="node" preserve="true" />

@@ -66,6 +66,7 @@ export interface WireResponse extends WireHead {
 
 /**
  * The stream ended, or was closed, before the awaited bytes had come.
+ * `cause` is the failure of the application, where `request` knows of one.
  *
  * @since 0.1.0
  * @category errors
@@ -73,8 +74,8 @@ export interface WireResponse extends WireHead {
 export class WireEnded extends Error {
   override readonly name = "WireEnded"
 
-  constructor(readonly received: Buffer) {
-    super(`the stream ended; left unread: ${JSON.stringify(received.toString("latin1").slice(0, 400))}`)
+  constructor(readonly received: Buffer, options?: ErrorOptions) {
+    super(`the stream ended; left unread: ${JSON.stringify(received.toString("latin1").slice(0, 400))}`, options)
   }
 }
 

@@ -36,6 +36,7 @@ export type FetchHandler = (request: Request, env: Environ) => Response | Promis
  * server(listen(8090), fetchApp((request) => new Response(`Hello from ${new URL(request.url).pathname}\n`)))
  * ```
  *
+ * @function
  * @since 0.1.0
  * @category constructors
  */

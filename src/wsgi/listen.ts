@@ -19,6 +19,7 @@ export type { Listener, TlsListener }
  * argument, or with port 0, a free port is taken; `ready` of the server tells which. Throws an `OptionError` for an option
  * that is unknown or invalid.
  *
+ * @function
  * @since 0.1.0
  * @category constructors
  */
@@ -52,6 +53,7 @@ const oneArgument = (port: ListenOptions | number | string, host: unknown): stri
  * `requestCert`, `SNICallback`, `minVersion` and so on. Throws an `OptionError` for an unknown one, and for the path of a
  * certificate or key in place of its content.
  *
+ * @function
  * @since 0.1.0
  * @category constructors
  */

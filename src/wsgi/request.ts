@@ -12,7 +12,7 @@ import { kindOf } from "../server/OptionNames.js"
 import { make as makeMemory } from "../testing/Memory.js"
 import type { MemoryOptions } from "../testing/MemoryTransport.js"
 import { bodyOf, hasBody } from "../testing/wireBody.js"
-import type { WireClient, WireHead } from "../testing/WireClient.js"
+import { type WireClient, WireEnded, type WireHead } from "../testing/WireClient.js"
 import type { App } from "./App.js"
 import { checkApp } from "./checkApp.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
@@ -68,7 +68,7 @@ export interface TestResponse extends Response {
  * Sends a request to an application, through a server of its own and a connection in memory. `input` is a path, as it is to be sent,
  * or a URL. With `Expect: 100-continue` the body is sent when the server asks for it. Cancelling the response's body, or aborting the
  * signal, closes the connection, as a client that leaves does. Rejects with `WireEnded` where the connection ends before an answer
- * has come.
+ * has come, as does reading a body that is cut; the `cause` is the failure of the application, if it failed.
  *
  * @example
  * ```ts
@@ -136,8 +136,8 @@ export const request = async (
     }
     return answered(client, asked, head, interim, over)
   } catch (error) {
-    await over()
-    throw asked.signal.aborted ? asked.signal.reason : sending.failure ?? error
+    const outcome = await over()
+    throw asked.signal.aborted ? asked.signal.reason : sending.failure ?? withCause(error, outcome)
   }
 }
 
@@ -277,11 +277,14 @@ const answered = (
       if (next.done !== true) return controller?.enqueue(next.value)
       trailers(headersOf(next.value))
       controller?.close()
+      outcome(over())
     } catch (error) {
-      trailers(Promise.reject(error instanceof Error ? error : new Error(String(error))))
-      controller?.error(error)
+      const how = over()
+      outcome(how)
+      const told = withCause(error, await how)
+      trailers(Promise.reject(told instanceof Error ? told : new Error(String(told))))
+      controller?.error(told)
     }
-    outcome(over())
   }
   const body = hasBody(head, method)
     ? new ReadableStream<Uint8Array>({
@@ -297,5 +300,11 @@ const answered = (
   const response = new Response(body, { status: head.status, statusText: head.reason, headers: headersOf(head.fields) })
   return Object.defineProperty(Object.assign(response, told), "url", { value: url })
 }
+
+// a test is to say what its application failed with, and not only that the connection has ended
+const withCause = (error: unknown, outcome: Outcome | undefined): unknown =>
+  error instanceof WireEnded && outcome?._tag === "Failed"
+    ? new WireEnded(error.received, { cause: outcome.error })
+    : error
 
 const mostUnread = 1_048_576

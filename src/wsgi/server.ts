@@ -78,6 +78,7 @@ export interface RunningServer extends AsyncDisposable {
  * })
  * ```
  *
+ * @function
  * @since 0.1.0
  * @category constructors
  */

@@ -14,6 +14,7 @@ import { formatMessage } from "publint/utils"
 import ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { built } from "../utils/made.js"
+import { linksOf } from "../utils/markdown.js"
 import { Program } from "../utils/processes.js"
 import { complaintsOf } from "../utils/typing.js"
 
@@ -160,6 +161,21 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     expect(present).toEqual(expect.arrayContaining(["dist", "src", "examples", "CHANGELOG.md", "LICENSE"]))
     const top = new Set(present.map((name) => name.split("/")[0]))
     expect([...shipped].sort()).toEqual([...top, "package.json"].sort())
+  })
+
+  it("has pages whose links lead to what is there, but for tests, which are in a checkout only", () => {
+    const packed = path.join(project, "node_modules/tsgi")
+    const pages = fs.readdirSync(packed, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md") && !name.startsWith("test/"))
+    expect(pages).toEqual(expect.arrayContaining(["README.md", "src/wsgi/README.md", "examples/deploy/README.md"]))
+    const broken = pages.flatMap((page) =>
+      linksOf(fs.readFileSync(path.join(packed, page), "utf8"))
+        .filter((target) => !/^(?:https?:|#)/.test(target))
+        .map((target) => path.join(path.dirname(page), target.replace(/#.*/, "")))
+        .filter((target) => !/^test\/.*\.ts$/.test(target) && !fs.existsSync(path.join(packed, target)))
+        .map((target) => `${page}: ${target}`)
+    )
+    expect(broken).toEqual([])
   })
 
   it("has declarations that name no Effect, but for the door of that name", () => {

@@ -1,6 +1,6 @@
 /** `request` of `tsgi/testing`: an application asked without a port, and what is told of it. */
 import { type App, fetchApp, OptionError } from "tsgi"
-import { request, WireEnded } from "tsgi/testing"
+import { request } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { expectReleased, holdings } from "../utils/holdings.js"
 
@@ -160,8 +160,17 @@ describe("request", () => {
       return ["a".repeat(5000), "b"].values()
     }
     const response = await request(cut, "/")
-    await expect(response.text()).rejects.toBeInstanceOf(WireEnded)
+    await expect(response.text()).rejects.toMatchObject({ name: "WireEnded", cause: { reason: "BodyTooShort" } })
     expect(await response.outcome).toMatchObject({ _tag: "Failed" })
+    const failing: App = (_, startResponse) => {
+      startResponse("200 OK", [])
+      return (function*() {
+        yield "a".repeat(5000)
+        throw new Error("no luck")
+      })()
+    }
+    const half = await request(failing, "/")
+    await expect(half.text()).rejects.toMatchObject({ name: "WireEnded", cause: { message: "no luck" } })
     const refused = await request(echo, "/", { headers: { "X-A": "x".repeat(10_000) } })
     expect([refused.status, await refused.outcome]).toEqual([431, undefined])
   })
