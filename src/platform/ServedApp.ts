@@ -193,7 +193,9 @@ const pipeline = (
   const inScope = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.flatMap(CurrentCall, ({ scope }) => Effect.provideService(effect, Scope.Scope, scope))
   const interruptible = (isRouter(app) ? app : Effect.interruptible(app)).pipe(
-    Effect.flatMap((response) => isServerResponse(response) ? Effect.succeed(response) : Effect.die(otherThanResponse(response))),
+    Effect.flatMap((response) =>
+      isServerResponse(response) ? Effect.succeed(response) : Effect.die(otherThanResponse(response))
+    ),
     Effect.tapErrorCause((cause) => Effect.map(CurrentCall, (call) => call.failed(cause)))
   )
   const noted = Effect.onExit((exit: Exit.Exit<HttpServerResponse, unknown>) =>
