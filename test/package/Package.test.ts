@@ -172,7 +172,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       linksOf(fs.readFileSync(path.join(packed, page), "utf8"))
         .filter((target) => !/^(?:https?:|#)/.test(target))
         .map((target) => path.join(path.dirname(page), target.replace(/#.*/, "")))
-        .filter((target) => !/^test\/.*\.ts$/.test(target) && !fs.existsSync(path.join(packed, target)))
+        .filter((target) => !/^test\/.*\.(?:md|ts)$/.test(target) && !fs.existsSync(path.join(packed, target)))
         .map((target) => `${page}: ${target}`)
     )
     expect(broken).toEqual([])
