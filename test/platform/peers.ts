@@ -250,7 +250,7 @@ const table: ReadonlyArray<Row> = [
     }
   },
   {
-    what: "11 MiB for `request.text`, nobody having set `MaxBodySize`",
+    what: "11 MiB for `request.text`, without `MaxBodySize`",
     NodeHttpServer: "200",
     tsgi: "413",
     see: async (peer) => {
