@@ -80,11 +80,17 @@ export class Handshakes {
     socket.resume()
   }
 
-  over(secured: Tls.TLSSocket): void {
+  /** One has ended as it should. Gives the peer's name, where it is known. */
+  over(secured: Tls.TLSSocket): string | undefined {
     const carrier = carrierOf(secured)
-    if (carrier !== undefined) return this.forget(carrier)
+    if (carrier !== undefined) {
+      const remote = this.sockets.get(carrier)?.remote
+      this.forget(carrier)
+      return remote
+    }
     // better no bound than to close a connection whose handshake is done
     for (const socket of this.sockets.keys()) this.forget(socket)
+    return undefined
   }
 
   /** One did not end as it should: the socket is dropped, a client that speaks plain HTTP is told what is wrong. */

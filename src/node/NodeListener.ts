@@ -101,8 +101,14 @@ const open = async (
   )
   const accepted = (socket: Net.Socket): void => {
     const introduced = introductions.get(isSecured(socket) ? carrierOf(socket) ?? socket : socket)
-    if (isSecured(socket)) handshakes.over(socket)
-    else descriptors.accepted(socket)
+    if (isSecured(socket)) {
+      const remote = handshakes.over(socket)
+      // reset right after the handshake: node:tls would neither take nor fail what is written to it
+      if (path === undefined && socket.remotePort === undefined) {
+        socket.destroy()
+        return lost("Reset", new Error("the client left right after the handshake"), remote ?? "unknown")
+      }
+    } else descriptors.accepted(socket)
     // better no connection than one whose client is unknown
     if (headers !== undefined && introduced === undefined) return void socket.destroy()
     socket.allowHalfOpen = true

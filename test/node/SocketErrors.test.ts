@@ -1,13 +1,14 @@
 /**
  * An error of a socket closes its connection, also where Node leaves that to whoever listens. The family: what a TLS
- * socket says of a client that begins handshakes without end (TLS 1.2), with a request under way and without one; errors
- * that anybody emits on a socket.
+ * socket says of a client that begins handshakes without end (TLS 1.2), with a request under way and without one; what it
+ * does not say of one that resets right after its handshake; errors that anybody emits on a socket.
  */
 import * as Tls from "node:tls"
 import { type App, listen, wrapTls } from "tsgi"
 import { beforeAll, describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { gate } from "../utils/gate.js"
+import { turns } from "../utils/Journal.js"
 import { get, hello, withServer } from "../wsgi/fixture.js"
 
 let certificate: Awaited<ReturnType<typeof makeCertificate>>
@@ -38,6 +39,24 @@ const renegotiate = (port: number, first: string): Promise<number> =>
     })
     socket.resume()
   })
+
+it("a TLS client that resets its connection right after the handshake holds nothing", () =>
+  withServer(
+    hello,
+    { listener: wrapTls(listen(), certificate), timeouts: { write: Infinity } },
+    async ({ connectTls, log }) => {
+      const count = 10
+      for (let i = 0; i < count; i++) {
+        const client = await connectTls()
+        // what would be answered, with 400, when all that had come was read
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n")
+        await turns(1)
+        client.reset()
+      }
+      const over = (): number => log.lines.filter((line) => / lost |"GET \/ /.test(line)).length
+      while (over() < count) await turns(1)
+    }
+  ))
 
 describe("TLS 1.2: handshakes without end", () => {
   it("on an idle connection close it", () =>
