@@ -199,7 +199,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 
   private textOf(reading: Reading): Effect.Effect<string, RequestError> {
-    return Effect.map(this.bytes(reading), decode)
+    return Effect.flatMap(this.bytes(reading), decode)
   }
 
   private bytes(reading: Reading): Effect.Effect<Uint8Array, RequestError> {
@@ -249,7 +249,22 @@ const givenBound = (context: Context.Context<never>): Bound | undefined =>
 
 // keeps the byte order mark, as node:http does
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
-const decode = (bytes: Uint8Array): string => decoder.decode(bytes)
+const decode = (bytes: Uint8Array): Effect.Effect<string> =>
+  bytes.length <= mostDecoded ? Effect.succeed(decoder.decode(bytes)) : decodeLong(bytes)
+
+/** Bytes of a text that are decoded in a tick: some milliseconds of work. */
+const mostDecoded = 1_048_576
+
+const decodeLong = (bytes: Uint8Array): Effect.Effect<string> =>
+  Effect.gen(function*() {
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+    let text = ""
+    for (let from = 0; from < bytes.length; from += mostDecoded) {
+      yield* nextTick
+      text += decoder.decode(bytes.subarray(from, from + mostDecoded), { stream: true })
+    }
+    return text + decoder.decode()
+  })
 
 // Only the first of these fields counts, as with node:http.
 const singletons = new Set([

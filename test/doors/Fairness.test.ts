@@ -207,23 +207,23 @@ describe("plain TypeScript: what is read of a body in a turn is bounded, and all
   })
 })
 
+/** Counts the turns that a promise takes. */
+const during = async (work: () => Promise<unknown>): Promise<number> => {
+  let passed = 0
+  const pass = (): void => {
+    passed++
+    next = setImmediate(pass)
+  }
+  let next = setImmediate(pass)
+  await work()
+  clearImmediate(next)
+  return passed
+}
+
 describe("a long urlencoded form is not parsed in one turn", () => {
   const fields = 100_000
   const form = "a&".repeat(fields)
   const type = "application/x-www-form-urlencoded"
-  /** Counts the turns that a promise takes. */
-  const during = async (work: () => Promise<unknown>): Promise<number> => {
-    let passed = 0
-    const pass = (): void => {
-      passed++
-      next = setImmediate(pass)
-    }
-    let next = setImmediate(pass)
-    await work()
-    clearImmediate(next)
-    return passed
-  }
-
   it("plain TypeScript", async () => {
     const limits = { wholeBody: 10_485_760, parsedBody: 1_048_576 }
     const request = boundedRequest(limits, "http://a/", {
@@ -261,6 +261,31 @@ describe("a long urlencoded form is not parsed in one turn", () => {
       expect(passed).toBeGreaterThan(form.length / 10_000)
     }).pipe(Effect.scoped))
 })
+
+it.live("the Effect door: a long text is not decoded in one turn, and is the text that was sent", () =>
+  Effect.gen(function*() {
+    // characters of one byte to four, cut anywhere
+    const sent = "aé€😀".repeat(400_000)
+    const body = Buffer.from(sent)
+    const passed: Array<number> = []
+    const app = Effect.gen(function*() {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      yield* request.arrayBuffer
+      const texts: Array<string> = []
+      passed.push(yield* Effect.promise(() => during(async () => texts.push(await Effect.runPromise(request.text)))))
+      return HttpServerResponse.text(String(texts[0] === sent))
+    }).pipe(Effect.orDie)
+    const server = yield* TsgiHttpServer.make({ port: 0, host: "127.0.0.1", timeouts: { grace: 0 } })
+    yield* server.serve(app)
+    const { address } = server
+    if (address._tag !== "TcpAddress") throw new Error("no port")
+    const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: address.port }))
+    yield* Effect.addFinalizer(() => Effect.sync(() => client.close()))
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`)
+    client.send(body)
+    expect((yield* Effect.promise(() => client.response())).body.toString()).toBe("true")
+    expect(passed[0]).toBeGreaterThan(body.length / 1_048_576)
+  }).pipe(Effect.scoped))
 
 const handshake = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
