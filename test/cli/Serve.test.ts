@@ -146,7 +146,7 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     ["check hello.mjs --set limits.bdy=1", 2, /worker 1 failed to start: OptionError: .*limits\.bdy/],
     ["check hello.mjs --set rates.body=-1", 2, /worker 1 failed to start: OptionError: .*rates\.body/],
     ["serve hello.mjs --trusted-proxies nonsense", 2, /^tsgi: --trusted-proxies nonsense: must be .*one of loopback/],
-    ["check hello.mjs --proxy-from *", 2, /^tsgi: --proxy-from \*: must be .*: \* would believe whoever connects/],
+    ["check hello.mjs --proxy-from *", 2, /^tsgi: --proxy-from \*: must be .*: \* would believe every client/],
     ["serve layer.mjs -p 0", 3, /worker 1 failed to start: Error: no database$/],
     ["check layer.mjs", 3, /worker 1 failed to start: Error: no database$/],
     ["serve hello.mjs --tls-cert a.pem", 2, /^tsgi: --tls-cert needs --tls-key/],

@@ -51,6 +51,13 @@ const table = {
       (isExit(entry) || /^(native span|span \d+) /.test(entry)) &&
       (node === undefined || /^(never|Started)$/.test(node) || tsgi?.startsWith(node) === true)
   },
+  failuresAreLogged: {
+    what: "where no middleware was given, a line of the log says what an app has failed with; NodeHttpServer says nothing",
+    why: "a 500 that nobody can explain is the first thing a newcomer meets",
+    everywhere: true,
+    covers: ({ entry, node, tsgi }) =>
+      entry === "log" && node === undefined && tsgi?.startsWith("ERROR the application failed") === true
+  },
   absoluteTargetSaysTheHost: {
     what: "beside an absolute target, Host is the target's; NodeHttpServer has the client's",
     why: "RFC 9112, 3.2.2: nobody is to believe the other",
