@@ -52,7 +52,8 @@ const table = {
       (node === undefined || /^(never|Started)$/.test(node) || tsgi?.startsWith(node) === true)
   },
   failuresAreLogged: {
-    what: "where no middleware was given, a line of the log says what an app has failed with; NodeHttpServer says nothing",
+    what:
+      "where no middleware was given, a line of the log says what an app has failed with; NodeHttpServer says nothing",
     why: "a 500 that nobody can explain is the first thing a newcomer meets",
     everywhere: true,
     covers: ({ entry, node, tsgi }) =>
