@@ -6,6 +6,7 @@
  * little things one by one: reads of a body, messages of a WebSocket; or all of which is to be parsed: fields of a form. Counted
  * in requests, reads, messages and turns, and not in time.
  */
+import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { describe, expect, it } from "@effect/vitest"
@@ -207,6 +208,26 @@ describe("plain TypeScript: what is read of a body in a turn is bounded, and all
   })
 })
 
+/** Serves an app at the Effect door for the length of a scope. */
+const served = <E>(app: HttpApp.Default<E>) =>
+  Effect.gen(function*() {
+    const server = yield* TsgiHttpServer.make({ port: 0, host: "127.0.0.1", timeouts: { grace: 0 } })
+    yield* server.serve(app)
+    const { address } = server
+    if (address._tag !== "TcpAddress") throw new Error("no port")
+    const here: Address = { _tag: "Tcp", host: "127.0.0.1", port: address.port }
+    return here
+  })
+
+/** The same, and a client of it. */
+const clientOf = <E>(app: HttpApp.Default<E>) =>
+  Effect.gen(function*() {
+    const here = yield* served(app)
+    const client = yield* Effect.promise(() => connect(here))
+    yield* Effect.addFinalizer(() => Effect.sync(() => client.close()))
+    return client
+  })
+
 /** Counts the turns that a promise takes. */
 const during = async (work: () => Promise<unknown>): Promise<number> => {
   let passed = 0
@@ -247,12 +268,7 @@ describe("a long urlencoded form is not parsed in one turn", () => {
         )
         return HttpServerResponse.text(`${params.join()} ${passed}`)
       }).pipe(Effect.orDie)
-      const server = yield* TsgiHttpServer.make({ port: 0, host: "127.0.0.1", timeouts: { grace: 0 } })
-      yield* server.serve(app)
-      const { address } = server
-      if (address._tag !== "TcpAddress") throw new Error("no port")
-      const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: address.port }))
-      yield* Effect.addFinalizer(() => Effect.sync(() => client.close()))
+      const client = yield* clientOf(app)
       client.send(
         `POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nContent-Length: ${form.length}\r\n\r\n${form}`
       )
@@ -275,12 +291,7 @@ it.live("the Effect door: a long text is not decoded in one turn, and is the tex
       passed.push(yield* Effect.promise(() => during(async () => texts.push(await Effect.runPromise(request.text)))))
       return HttpServerResponse.text(String(texts[0] === sent))
     }).pipe(Effect.orDie)
-    const server = yield* TsgiHttpServer.make({ port: 0, host: "127.0.0.1", timeouts: { grace: 0 } })
-    yield* server.serve(app)
-    const { address } = server
-    if (address._tag !== "TcpAddress") throw new Error("no port")
-    const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: address.port }))
-    yield* Effect.addFinalizer(() => Effect.sync(() => client.close()))
+    const client = yield* clientOf(app)
     client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`)
     client.send(body)
     expect((yield* Effect.promise(() => client.response())).body.toString()).toBe("true")
@@ -309,12 +320,7 @@ describe("WebSockets: what is heard in a turn is bounded, and all of it is heard
           yield* socket.runRaw((message) => write(message))
           return HttpServerResponse.empty()
         })
-        const server = yield* TsgiHttpServer.make({ port: 0, host: "127.0.0.1", timeouts: { grace: 0 } })
-        yield* server.serve(Effect.scoped(app).pipe(Effect.orDie))
-        const { address } = server
-        if (address._tag !== "TcpAddress") throw new Error("no port")
-        const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: address.port }))
-        yield* Effect.addFinalizer(() => Effect.sync(() => client.close()))
+        const client = yield* clientOf(Effect.scoped(app).pipe(Effect.orDie))
         client.send(handshake)
         yield* Effect.promise(() => client.head())
         client.send(Buffer.concat(Array.from({ length: count }, () => frame(opcode))))
@@ -352,11 +358,7 @@ describe("the Effect door: another client waits for a share only", () => {
           return HttpServerResponse.text("hello")
         })
         return Effect.scoped(Effect.gen(function*() {
-          const server = yield* TsgiHttpServer.make({ port: 0, host: "127.0.0.1", timeouts: { grace: 0 } })
-          yield* server.serve(app)
-          const { address } = server
-          if (address._tag !== "TcpAddress") throw new Error("no port")
-          const here: Address = { _tag: "Tcp", host: "127.0.0.1", port: address.port }
+          const here = yield* served(app)
           const clients: Array<WireClient> = []
           yield* Effect.promise(() =>
             check(
