@@ -94,7 +94,7 @@ export class RequestError extends TaggedError("RequestError")<{
 export class BodyError extends TaggedError("BodyError")<{
   /**
    * `Disconnected`: the client left before the end · `BadChunk`: malformed chunked coding · `TooLarge`: longer than
-   * `limits.body`, or than may be read or parsed whole · `Timeout`: it came too late or too slowly · `Stopped`: the server is
+   * `limits.body`, or than may be read or parsed whole, or a form that exceeds one of `forms` · `Timeout`: it came too late or too slowly · `Stopped`: the server is
    * stopping · `Closed`: read after the exchange was over.
    */
   readonly reason: "Disconnected" | "BadChunk" | "TooLarge" | "Timeout" | "Stopped" | "Closed"
@@ -199,12 +199,18 @@ export const bodyErrorFrom = (refused: Failure): BodyError =>
  * @category constructors
  */
 export const tooLargeWhole = (most: number, lift: string): BodyError =>
-  new BodyError({
-    reason: "TooLarge",
-    status: 413,
-    description:
-      `the body is longer than ${most} bytes, the most that is read whole; raise ${lift}, or read the body as a stream`
-  })
+  tooMuch(
+    `the body is longer than ${most} bytes, the most that is read whole; raise ${lift}, or read the body as a stream`
+  )
+
+/**
+ * The error for a body that has more in it than an option allows.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const tooMuch = (description: string): BodyError =>
+  new BodyError({ reason: "TooLarge", status: 413, description })
 
 const abortReasons: Record<BodyError["reason"], AbortReason | undefined> = {
   Disconnected: "ClientGone",

@@ -8,7 +8,9 @@ import * as ServerResponse from "@effect/platform/HttpServerResponse"
 import * as Multipart from "@effect/platform/Multipart"
 import type * as MP from "multipasta"
 import type { BodyError } from "../exchange/ServerError.js"
-import type { Bound, FormConfig } from "./FormLimits.js"
+import { type Bound, exceeds } from "../server/FormLimits.js"
+import { malformedForm } from "../server/malformedForm.js"
+import type { FormConfig } from "./FormConfig.js"
 
 /**
  * A form whose body could not be read.
@@ -65,7 +67,7 @@ export const tooMuch = (
   reason: "FileTooLarge" | "FieldTooLarge" | "BodyTooLarge" | "TooManyParts",
   bound: Bound,
   cause?: unknown
-): RefusedForm => new RefusedForm(reason, `the form has more than ${bound.most} ${bound.what} (${bound.option})`, cause)
+): RefusedForm => new RefusedForm(reason, exceeds(bound), cause)
 
 /**
  * The error for what the parser reports.
@@ -74,20 +76,9 @@ export const tooMuch = (
  * @category conversions
  */
 export const fromParser = (cause: MP.MultipartError, config: FormConfig): RefusedForm => {
-  switch (cause._tag) {
-    case "ReachedLimit": {
-      const [reason, bound] = passed[cause.limit]
-      return tooMuch(reason, config[bound], cause)
-    }
-    case "InvalidBoundary":
-      return malformed("its Content-Type names no boundary", cause)
-    case "BadHeaders":
-      return malformed(`the fields of a part are malformed: ${cause.error.reason}`, cause)
-    case "InvalidDisposition":
-      return malformed("a part has no name", cause)
-    case "EndNotReached":
-      return malformed("the last boundary is missing", cause)
-  }
+  if (cause._tag !== "ReachedLimit") return malformed(malformedForm(cause), cause)
+  const [reason, bound] = passed[cause.limit]
+  return tooMuch(reason, config[bound], cause)
 }
 
 const passed = {

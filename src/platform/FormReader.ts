@@ -18,10 +18,12 @@ import { setImmediate } from "node:timers"
 import type { Exchange } from "../exchange/Exchange.js"
 import { BodyError } from "../exchange/ServerError.js"
 import { join } from "../protocol/octets.js"
+import * as Disposition from "../server/Disposition.js"
+import type { FormLimits } from "../server/FormLimits.js"
+import { malformedName } from "../server/malformedForm.js"
 import * as BodyReader from "./BodyReader.js"
-import * as Disposition from "./Disposition.js"
+import * as FormConfig from "./FormConfig.js"
 import * as FormError from "./FormError.js"
-import * as FormLimits from "./FormLimits.js"
 
 /** Bytes of a file that are kept for its reader while the next part is looked for. */
 const mostHeld = 65_536
@@ -35,10 +37,10 @@ const mostHeld = 65_536
 export const stream = (
   exchange: Exchange,
   headers: Headers.Headers,
-  limits: FormLimits.FormLimits
+  limits: FormLimits
 ): Stream.Stream<Multipart.Part, Multipart.MultipartError> =>
   Stream.unwrap(Effect.map(
-    FormLimits.resolve(headers, limits),
+    FormConfig.resolve(headers, limits),
     (config) => Stream.repeatEffectChunkOption(new FormReader(exchange, config).next)
   ))
 
@@ -52,7 +54,7 @@ class FormReader {
   private fieldsSize = 0
   private files = 0
 
-  constructor(private readonly exchange: Exchange, private readonly config: FormLimits.FormConfig) {
+  constructor(private readonly exchange: Exchange, private readonly config: FormConfig.FormConfig) {
     this.parser = MP.make({
       ...config.parser,
       isFile: (info) => (config.parser.isFile ?? MP.defaultIsFile)(Disposition.complete(info)),
@@ -119,7 +121,7 @@ class FormReader {
         if (taken instanceof Uint8Array) this.parser.write(taken)
         else this.parser.end()
       } catch (cause) {
-        this.end(FormError.malformed("a name has a malformed escape", cause))
+        this.end(FormError.malformed(malformedName, cause))
       }
       // a body with no boundary at all is no error for the parser
       if (!(taken instanceof Uint8Array)) this.end(FormError.fromParser({ _tag: "EndNotReached" }, this.config))

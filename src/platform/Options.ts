@@ -7,9 +7,9 @@ import { listenerTable } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListener.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
 import { checkOptions, pick, type TableOf } from "../server/checkOptions.js"
+import * as FormLimits from "../server/FormLimits.js"
 import { anything, group, listOf, number, yesOrNo } from "../server/optionKinds.js"
 import * as ServerConfig from "../server/ServerConfig.js"
-import * as FormLimits from "./FormLimits.js"
 import * as Upgrade from "./Upgrade.js"
 
 /**

@@ -52,7 +52,7 @@ export {
    * @category models
    */
   type FormOptions
-} from "./FormLimits.js"
+} from "../server/FormLimits.js"
 
 export {
   /**

@@ -7,8 +7,9 @@ import { Buffer } from "node:buffer"
 import { setImmediate } from "node:timers"
 import { tooLargeWhole } from "../exchange/ServerError.js"
 import { formSlices } from "../protocol/formSlices.js"
-import { boundOf, type Reading } from "../server/readBound.js"
-import type { WholeLimits } from "./Input.js"
+import { type Bound, boundOf, type Reading } from "../server/readBound.js"
+import type { Input } from "./Input.js"
+import { formOfParts } from "./multipartForm.js"
 
 type Read = "arrayBuffer" | "blob" | "clone" | "formData" | "json" | "text"
 
@@ -22,16 +23,19 @@ interface WithMethods extends Omit<Request, Read> {
   text(): Promise<string>
 }
 
-type Make = (limits: WholeLimits, input: string | Request, init?: RequestInit) => Request
+type Bounds = Pick<Input, "forms" | "limits">
+
+type Make = (bounds: Bounds, input: string | Request, init?: RequestInit) => Request
 
 /**
  * Makes a request whose `text`, `json`, `arrayBuffer`, `bytes`, `blob` and `formData` reject with a `BodyError`
- * (`TooLarge`, 413) for a body that is longer than the limits allow; so do those of its clones. Its `body` has no bound.
+ * (`TooLarge`, 413) for a body that is longer than the limits allow, or a form that has more parts; so do those of its clones. Its
+ * `body` has no bound.
  *
  * @since 0.2.0
  * @category constructors
  */
-export const boundedRequest: Make = (limits, input, init) => (make ??= constructor())(limits, input, init)
+export const boundedRequest: Make = (bounds, input, init) => (make ??= constructor())(bounds, input, init)
 
 let make: Make | undefined
 
@@ -39,11 +43,11 @@ let make: Make | undefined
 const constructor = (): Make => {
   const Standard: new(input: string | Request, init: RequestInit | undefined) => WithMethods = Request
   class BoundedRequest extends Standard {
-    readonly #limits: WholeLimits
+    readonly #bounds: Bounds
 
-    constructor(limits: WholeLimits, input: string | Request, init: RequestInit | undefined) {
+    constructor(bounds: Bounds, input: string | Request, init: RequestInit | undefined) {
       super(input, init)
-      this.#limits = limits
+      this.#bounds = bounds
     }
 
     override async text(): Promise<string> {
@@ -68,14 +72,18 @@ const constructor = (): Make => {
 
     override async formData(): ReturnType<Request["formData"]> {
       if (!this.#readable) return super.formData()
-      const urlencoded = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(this.#type)
-      const bytes = await this.#read(urlencoded ? "parsed" : "whole")
-      if (urlencoded) return formOf(bytes.toString())
-      return new Response(bytes, { headers: { "Content-Type": this.#type } }).formData()
+      const type = this.#type
+      if (/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) {
+        return formOf((await this.#read("parsed")).toString())
+      }
+      if (/^multipart\/form-data\s*(;|$)/i.test(type)) {
+        return formOfParts(this.#pieces(boundOfForm(this.#bounds)), type, this.#bounds.forms)
+      }
+      return new Response(await this.#read("whole"), { headers: { "Content-Type": type } }).formData()
     }
 
     override clone(): Request {
-      return new BoundedRequest(this.#limits, super.clone(), undefined)
+      return new BoundedRequest(this.#bounds, super.clone(), undefined)
     }
 
     // A body that cannot be read, or is empty, is left to the standard's method.
@@ -88,28 +96,42 @@ const constructor = (): Make => {
     }
 
     async #read(reading: Reading): Promise<Buffer> {
-      const { lift, most } = boundOf(reading, this.#limits)
+      const pieces: Array<Uint8Array> = []
+      for await (const piece of this.#pieces(boundOf(reading, this.#bounds.limits))) pieces.push(piece)
+      return Buffer.concat(pieces)
+    }
+
+    async *#pieces({ lift, most }: Bound): AsyncGenerator<Uint8Array> {
       const { body, headers } = this
       // a transfer coding overrides Content-Length (RFC 9112, 6.3)
       if (!headers.has("Transfer-Encoding") && Number(headers.get("Content-Length")) > most) {
         throw tooLargeWhole(most, lift)
       }
-      const pieces: Array<Uint8Array> = []
-      let length = 0
-      if (body === null) return Buffer.alloc(0)
+      if (body === null) return
       const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader()
-      for (let next = await reader.read(); !next.done; next = await reader.read()) {
-        pieces.push(next.value)
-        length += next.value.length
-        if (length <= most) continue
-        await reader.cancel()
-        throw tooLargeWhole(most, lift)
+      let length = 0
+      let whole = false
+      try {
+        for (let next = await reader.read(); !next.done; next = await reader.read()) {
+          length += next.value.length
+          if (length > most) throw tooLargeWhole(most, lift)
+          yield next.value
+        }
+        whole = true
+      } finally {
+        // is not awaited: of a request that was cloned, it would wait for the clone
+        if (!whole) reader.cancel().catch(() => undefined)
       }
-      return Buffer.concat(pieces, length)
     }
   }
-  return (limits, input, init) => new BoundedRequest(limits, input, init)
+  return (bounds, input, init) => new BoundedRequest(bounds, input, init)
 }
+
+// A form of several parts is held in memory.
+const boundOfForm = ({ forms, limits }: Bounds): Bound =>
+  forms.maxTotalSize < limits.wholeBody
+    ? { most: forms.maxTotalSize, lift: "forms.maxTotalSize" }
+    : boundOf("whole", limits)
 
 // Parses a long form one part in a tick, so that other requests are served.
 const formOf = async (text: string): Promise<FormData> => {

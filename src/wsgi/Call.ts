@@ -10,6 +10,7 @@ import type { AbortReason } from "../exchange/Outcome.js"
 import { ResponseError, responseErrorFrom } from "../exchange/ServerError.js"
 import type { Fields } from "../protocol/fields.js"
 import type { HeadDraft } from "../protocol/responseHead.js"
+import type { FormLimits } from "../server/FormLimits.js"
 import { headNotSet, isPart, joined, type Part } from "./answers.js"
 import type { App, AppBody, Write } from "./App.js"
 import { type BodyOwner, BodySender } from "./BodySender.js"
@@ -30,6 +31,7 @@ import { statusOf } from "./statusLine.js"
 export interface Gateway extends EnvironSettings {
   readonly app: App
   readonly minimumChunkSize: number
+  readonly forms: FormLimits
 }
 
 /**
@@ -60,7 +62,7 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
   private onSettled: (() => void) | undefined = undefined
 
   constructor(private readonly exchange: Exchange, private readonly gateway: Gateway) {
-    this.input = new Input(exchange)
+    this.input = new Input(exchange, gateway.forms)
     this.posthooks = new PostHookList(this)
     this.env = new EnvironRecord(exchange.request, exchange.peer, this, gateway, exchange.forwarded)
   }

@@ -10,6 +10,7 @@ import type { InterimError } from "../exchange/ServerError.js"
 import { BodyError, OptionError, ResponseError, tooLargeWhole } from "../exchange/ServerError.js"
 import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
 import type { Config } from "../server/Config.js"
+import type { FormLimits } from "../server/FormLimits.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 
 const newline = 10
@@ -55,8 +56,12 @@ export class Input implements AsyncIterable<Buffer> {
   readonly #exchange: InputSource
   #socket: Duplex | undefined = undefined
 
-  constructor(exchange: InputSource) {
+  /** The bounds on a form. */
+  readonly forms: FormLimits
+
+  constructor(exchange: InputSource, forms: FormLimits) {
     this.#exchange = exchange
+    this.forms = forms
   }
 
   /** The bounds on reads without a size. */

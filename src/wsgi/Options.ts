@@ -11,7 +11,8 @@ import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
 import type { AccessRecord } from "../server/AccessRecord.js"
 import { checkOptions, type Option, type OptionTable, type TableOf } from "../server/checkOptions.js"
 import * as Config from "../server/Config.js"
-import { listOf, number, oneOf, record, yesOrNo } from "../server/optionKinds.js"
+import * as FormLimits from "../server/FormLimits.js"
+import { group, listOf, number, oneOf, record, yesOrNo } from "../server/optionKinds.js"
 import { type LogTarget, target } from "./Log.js"
 import { formats, type LogEntryFormat } from "./LogEntry.js"
 
@@ -70,6 +71,12 @@ export interface ServerOptions {
   readonly timeouts?: { readonly [K in keyof Config.Timeouts]?: number | undefined } | undefined
   /** Least rates of clients, in bytes a second: 0 asks for none. */
   readonly rates?: { readonly [K in keyof Config.Rates]?: number | undefined } | undefined
+  /**
+   * Bounds on forms of several parts, as `formData` of a request of `fetchApp` reads them.
+   *
+   * @since 0.2.0
+   */
+  readonly forms?: FormLimits.FormOptions | undefined
   /** Rules that are relaxed. Default: none. */
   readonly parser?: { readonly [K in keyof Leniency]?: boolean | undefined } | undefined
   /**
@@ -105,6 +112,7 @@ export interface Settings {
   readonly environ: Readonly<Record<string, unknown>> | undefined
   readonly minimumChunkSize: number
   readonly multiprocess: boolean
+  readonly forms: FormLimits.FormLimits
   /** Absent when no requests are to be logged. */
   readonly format: ((record: AccessRecord) => string) | undefined
   /** Is nothing to be logged at all? */
@@ -166,6 +174,7 @@ export const read = (options: ServerOptions): Settings => {
     environ: options.environ,
     minimumChunkSize: options.minimumChunkSize ?? 4096,
     multiprocess: options.multiprocess ?? false,
+    forms: FormLimits.make(options.forms),
     format: options.logOutput === false || log === false ? undefined : format,
     silent: options.logOutput === false,
     log: log === false ? undefined : log,
@@ -201,6 +210,7 @@ export const table: TableOf<ServerOptions> = {
   socketTimeout: number({ above: 0, unit: "seconds", infinite: true }),
   capitalizeResponseHeaders: yesOrNo,
   ...Config.groups,
+  forms: group(FormLimits.table),
   trustedProxies: listOf("addresses"),
   forwarded: Config.believed,
   halfClose: oneOf("answer", "abort"),

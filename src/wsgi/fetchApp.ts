@@ -25,8 +25,8 @@ export type FetchHandler = (request: Request, env: Environ) => Response | Promis
 /**
  * Serves a web-standard handler. Bodies are streamed both ways, with back-pressure. The first read of the request's body sends the
  * 100 that the client waits for. `text`, `arrayBuffer`, `bytes`, `blob` and `formData` of the request read no more than
- * `limits.wholeBody` bytes, `json` and urlencoded forms no more than `limits.parsedBody`; for more they reject with a `BodyError`
- * (413). `request.signal` is aborted when the client is gone or the server stops. Throws an `OptionError` for a value that is no
+ * `limits.wholeBody` bytes, `json` and urlencoded forms no more than `limits.parsedBody`, and forms of several parts no more of these
+ * than `forms` says; for more they reject with a `BodyError` (413). `request.signal` is aborted when the client is gone or the server stops. Throws an `OptionError` for a value that is no
  * function, such as the object that has `fetch`.
  *
  * @example
@@ -127,7 +127,7 @@ const requestFrom = (env: Environ): Request | undefined => {
   if (forbidden.has(env.REQUEST_METHOD.toUpperCase())) return undefined
   const url = urlOf(env)
   if (url === undefined || !URL.canParse(url)) return undefined
-  return boundedRequest(env["eventlet.input"].limits, url, {
+  return boundedRequest(env["eventlet.input"], url, {
     method: env.REQUEST_METHOD,
     headers: env.headers_raw.map((
       [name, value]

@@ -93,9 +93,10 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
   if (more.length > 0) {
     throw new OptionError({ option: "options", description: "server takes three arguments: listener, app and options" })
   }
-  const { config, entryFormat, environ, errorLog, format, log, minimumChunkSize, multiprocess, silent } = Options.read(
-    options
-  )
+  const { config, entryFormat, environ, errorLog, format, forms, log, minimumChunkSize, multiprocess, silent } = Options
+    .read(
+      options
+    )
   const sink = format === undefined ? undefined : Log.open(log, config.debug)
   // for entries that are no requests
   const entries = silent
@@ -108,6 +109,7 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
   const handler = call({
     app,
     minimumChunkSize,
+    forms,
     extra: environ,
     multiprocess,
     errors: { write: (text) => say("error", "application", text.replace(/\n$/, "")), flush: () => undefined }

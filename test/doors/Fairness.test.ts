@@ -241,13 +241,30 @@ const during = async (work: () => Promise<unknown>): Promise<number> => {
   return passed
 }
 
+const bounds = {
+  limits: { wholeBody: 10_485_760, parsedBody: 1_048_576 },
+  forms: { maxFields: Infinity, maxFieldsSize: Infinity, maxFiles: Infinity, maxTotalSize: Infinity }
+}
+
+it("plain TypeScript: a long form of parts is not parsed in one turn", async () => {
+  const parts = 20_000
+  const body = `${"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n".repeat(parts)}--b--\r\n`
+  const request = boundedRequest(bounds, "http://a/", {
+    method: "POST",
+    headers: { "Content-Type": "multipart/form-data; boundary=b" },
+    body
+  })
+  const read: Array<FormData> = []
+  expect(await during(async () => read.push(await request.formData()))).toBeGreaterThan(body.length / 20_000)
+  expect(read.flatMap((form) => [...form]).length).toBe(parts)
+})
+
 describe("a long urlencoded form is not parsed in one turn", () => {
   const fields = 100_000
   const form = "a&".repeat(fields)
   const type = "application/x-www-form-urlencoded"
   it("plain TypeScript", async () => {
-    const limits = { wholeBody: 10_485_760, parsedBody: 1_048_576 }
-    const request = boundedRequest(limits, "http://a/", {
+    const request = boundedRequest(bounds, "http://a/", {
       method: "POST",
       headers: { "Content-Type": type },
       body: form

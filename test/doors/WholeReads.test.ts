@@ -61,6 +61,8 @@ interface Reader {
 
 const text = (length: number): string => "a".repeat(length)
 const form = (length: number): string => "a&".repeat(length / 2)
+const around = ["--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"a\"\r\n\r\n", "\r\n--b--\r\n"]
+const parts = (length: number): string => around.join("x".repeat(length - around.join("").length))
 const json = (length: number): string => `"${"a".repeat(length - 2)}"`
 
 const readers: Readonly<Record<string, Reader>> = {
@@ -83,6 +85,12 @@ const readers: Readonly<Record<string, Reader>> = {
     bound: "parsedBody",
     type: urlencoded,
     body: form
+  },
+  "formData() of parts": {
+    app: web((request) => request.formData()),
+    bound: "wholeBody",
+    type: "multipart/form-data; boundary=b",
+    body: parts
   }
 }
 

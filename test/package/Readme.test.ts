@@ -13,9 +13,9 @@ import { MemoryListener } from "tsgi/testing"
 import type ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as TrustedProxies from "../../src/node/TrustedProxies.js"
-import * as FormLimits from "../../src/platform/FormLimits.js"
 import * as Upgrade from "../../src/platform/Upgrade.js"
 import { compile as compileFormat } from "../../src/server/AccessLogFormat.js"
+import * as FormLimits from "../../src/server/FormLimits.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import * as Options from "../../src/wsgi/Options.js"
 import { rows as peers } from "../platform/peers.js"
@@ -208,6 +208,15 @@ const commands = (text: string): ReadonlyArray<readonly [command: string, expect
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+/** A row of options says what a form may have. */
+const boundsOfForms = (rows: ReadonlyArray<ReadonlyArray<string>>): void => {
+  const forms = rows.find(([name]) => name === "forms")?.at(-1) ?? ""
+  for (const [name, { standard }] of Object.entries(FormLimits.table)) {
+    const [, most] = new RegExp(`${name} [^.]*?\\(default (\\w+)\\)`).exec(forms) ?? []
+    expect(String(standard), name).toBe(most)
+  }
+}
+
 describe("the tables", () => {
   it("environ", () => {
     expect(names(table("environ")).filter((name) => name !== "HTTP_*")).toEqual(properties("Environ"))
@@ -260,6 +269,7 @@ describe("the tables", () => {
       halfClose: `"${config.halfClose}"`,
       multiPhaseBody: config.multiPhaseBody
     }))
+    boundsOfForms(rows)
     expect(defaults.socketTimeout).toBe("none")
     expect(Options.read({ socketTimeout: 2 }).config.timeouts)
       .toEqual({
@@ -293,12 +303,8 @@ describe("the tables", () => {
     for (const name of properties("WebSocketOptions")) expect(websocket).toContain(name)
     const [, maxPayload] = /maxPayload \(default (\d+)\)/.exec(websocket) ?? []
     expect(String(Upgrade.table.maxPayload.standard)).toBe(maxPayload)
-    const [, , forms] = rows.find(([name]) => name === "forms") ?? []
     expect(Object.keys(FormLimits.table).sort()).toEqual(properties("FormOptions"))
-    for (const [name, { standard }] of Object.entries(FormLimits.table)) {
-      const [, most] = new RegExp(`${name} [^.]*?\\(default (\\w+)\\)`).exec(forms) ?? []
-      expect(String(standard), name).toBe(most)
-    }
+    boundsOfForms(rows)
   })
 
   it("names of TsgiHttpServer, InterimResponses and the services", () => {

@@ -1,0 +1,65 @@
+/**
+ * The bounds on a form at this door: its own, and those of the platform.
+ *
+ * @since 0.2.0
+ */
+import { MaxBodySize } from "@effect/platform/HttpIncomingMessage"
+import * as Multipart from "@effect/platform/Multipart"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { type Bound, boundsOf, type FormLimits } from "../server/FormLimits.js"
+
+/**
+ * The settings for one form: those of its parser, and the bounds that are checked beside it.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface FormConfig {
+  readonly parser: Effect.Effect.Success<ReturnType<typeof Multipart.makeConfig>>
+  readonly fields: Bound
+  readonly fieldsSize: Bound
+  readonly fieldSize: Bound
+  readonly files: Bound
+  readonly fileSize: Bound
+  readonly parts: Bound
+  readonly totalSize: Bound
+}
+
+/**
+ * Combines this door's limits with the platform's, for the form that the running fiber is about to read.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const resolve = (headers: Record<string, string>, limits: FormLimits): Effect.Effect<FormConfig> =>
+  Effect.flatMap(Multipart.makeConfig(headers), (config) =>
+    Effect.contextWith((context: Context.Context<never>) => {
+      const { maxFieldSize: eachField = Infinity, maxPartSize = Infinity, maxParts = Infinity } = config
+      const own = boundsOf(limits)
+      // what the program provides takes precedence over the server's options
+      const numbered = Option.isSome(Context.get(context, Multipart.MaxParts))
+      const bounded = Option.isSome(Context.get(context, MaxBodySize))
+      const lifted = context.unsafeMap.has(Multipart.MaxFieldSize.key) && eachField > limits.maxFieldsSize
+      const fieldsSize = lifted
+        ? { ...own.fieldsSize, most: eachField, option: "Multipart.MaxFieldSize" }
+        : own.fieldsSize
+      const fieldSize: Bound = eachField > fieldsSize.most
+        ? fieldsSize
+        : { most: eachField, what: "bytes in a field", option: "Multipart.MaxFieldSize" }
+      const totalSize = bounded
+        ? { ...own.totalSize, most: config.maxTotalSize ?? Infinity, option: "MaxBodySize" }
+        : own.totalSize
+      return {
+        // the parser counts the bytes of fields towards the file that follows them, so files are counted here
+        parser: { ...config, maxPartSize: undefined, maxFieldSize: fieldSize.most, maxTotalSize: totalSize.most },
+        fields: numbered ? { ...own.fields, most: Infinity } : own.fields,
+        fieldsSize,
+        fieldSize,
+        files: numbered ? { ...own.files, most: Infinity } : own.files,
+        fileSize: { most: maxPartSize, what: "bytes in a file", option: "Multipart.MaxFileSize" },
+        parts: { most: maxParts, what: "parts", option: "Multipart.MaxParts" },
+        totalSize
+      }
+    }))
