@@ -25,9 +25,6 @@ const carried = {
     "@effect/platform",
     "@effect/platform-node",
     "@effect/platform-node-shared",
-    "@effect/printer",
-    "@effect/printer-ansi",
-    "@effect/typeclass",
     "chokidar",
     "effect",
     "find-my-way-ts",
@@ -76,7 +73,7 @@ const builtins = {
 }
 
 /** What has no Effect in it, and so is one module for both doors: its errors are of one class. */
-const shared = /\/src\/(?:(?:protocol|exchange|http1)\/|testing\/(?:WireClient|wireBody)\.ts$)/
+const shared = /\/src\/(?:(?:protocol|exchange|http1)\/|node\/sonicBoom\.ts$|testing\/(?:WireClient|wireBody)\.ts$)/
 /** The entry points that carry their Effect. */
 const facade = /\/src\/(?:index|testing)\.ts$/
 
@@ -114,6 +111,8 @@ const [doors, command] = await Promise.all([
         in: `src/${name}.ts`,
         out: name
       })),
+      // files of their own, as they say
+      ...["node/sonicBoom", "platform/nodeHttpClient"].map((name) => ({ in: `src/${name}.ts`, out: name })),
       { in: "src/cli/worker.ts", out: "worker" },
       { in: "src/cli/work.ts", out: "work" }
     ],

@@ -12,8 +12,8 @@ import { activatedSockets, type Environment } from "../node/activation.js"
 import * as BoundSocket from "../node/BoundSocket.js"
 import { Journal } from "./Journal.js"
 import type { Place } from "./messages.js"
-import { messageOf } from "./output.js"
 import type { ListenSpec, Settings } from "./Settings.js"
+import { messageOf } from "./streams.js"
 
 /**
  * @since 0.2.0

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
-import { messageOf } from "./output.js"
+import { messageOf } from "./streams.js"
 
 /**
  * Writes it, and removes it with the Scope while it is still ours. One of a process that lives is not replaced.

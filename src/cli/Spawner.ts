@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { spawn } from "node:child_process"
 import { marked, type ToWorker } from "./messages.js"
-import { messageOf } from "./output.js"
+import { messageOf } from "./streams.js"
 
 /**
  * @since 0.2.0

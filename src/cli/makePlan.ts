@@ -14,11 +14,11 @@ import { withoutActivation } from "../node/activation.js"
 import { find, typescriptArgs } from "./appFile.js"
 import type { Listening } from "./Listening.js"
 import { firstDescriptor } from "./messages.js"
-import { messageOf } from "./output.js"
 import { readTls } from "./pem.js"
 import { type Plan, PlanError } from "./Plan.js"
 import { readText } from "./readText.js"
 import type { Settings } from "./Settings.js"
+import { messageOf } from "./streams.js"
 
 /**
  * @param app as it was given

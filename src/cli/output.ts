@@ -1,11 +1,11 @@
 /**
- * What the command says.
+ * What the command says, as Effects.
  *
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs"
 import { CommandError } from "./CommandError.js"
+import { complain, messageOf, tell } from "./streams.js"
 
 /**
  * A line on standard output; `false` where its reader is gone, as `head` goes.
@@ -15,18 +15,9 @@ import { CommandError } from "./CommandError.js"
  */
 export const print = (text: string): Effect.Effect<boolean, CommandError> =>
   Effect.try({
-    try: () => {
-      Fs.writeSync(1, `${text}\n`)
-      return true
-    },
-    catch: (error) => error
-  }).pipe(
-    Effect.catchAll((error) =>
-      error instanceof Error && "code" in error && error.code === "EPIPE"
-        ? Effect.succeed(false)
-        : Effect.fail(new CommandError({ code: 1, message: `cannot write to standard output: ${messageOf(error)}` }))
-    )
-  )
+    try: () => tell(text),
+    catch: (error) => new CommandError({ code: 1, message: messageOf(error) })
+  })
 
 /**
  * A text on standard error. Dropped where nobody reads it.
@@ -34,13 +25,4 @@ export const print = (text: string): Effect.Effect<boolean, CommandError> =>
  * @since 0.2.0
  * @category constructors
  */
-export const printError = (text: string): Effect.Effect<void> =>
-  Effect.ignore(Effect.try(() => Fs.writeSync(2, `${text}\n`)))
-
-/**
- * What was thrown, in its own words.
- *
- * @since 0.2.0
- * @category conversions
- */
-export const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+export const printError = (text: string): Effect.Effect<void> => Effect.sync(() => complain(text))

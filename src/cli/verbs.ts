@@ -95,3 +95,30 @@ export const helpOf = (verb: Verb | undefined): string => {
       : [])
   ].join("\n")
 }
+
+/**
+ * Help where the command line asks for it.
+ *
+ * @param given without node and the command
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const helpFor = ([first, ...rest]: ReadonlyArray<string>): string | undefined => {
+  if (first === undefined || first === "--help" || first === "-h" || first === "help") {
+    return helpOf(verbs.find(({ name }) => name === rest[0]))
+  }
+  const verb = verbs.find(({ name }) => name === first)
+  return verb !== undefined && (rest.includes("--help") || rest.includes("-h")) ? helpOf(verb) : undefined
+}
+
+/**
+ * Does the command line ask for the version?
+ *
+ * @param given without node and the command
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const wantsVersion = ([first = "", ...rest]: ReadonlyArray<string>): boolean =>
+  first === "--version" || first === "-v" || (!first.startsWith("-") && rest.includes("--version"))

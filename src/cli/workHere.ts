@@ -6,36 +6,40 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { marked, protocol } from "./messages.js"
-import { messageOf } from "./output.js"
 import { type ChildSettings, Spawner, SpawnError } from "./Spawner.js"
+import { messageOf } from "./streams.js"
+import type * as Work from "./work.js"
 
 /**
  * One worker, once: what its app has loaded stays loaded.
  *
+ * @param load what a worker does
+ *
  * @since 0.2.0
  * @category layers
  */
-export const layer: Layer.Layer<Spawner> = Layer.succeed(Spawner, {
-  spawn: (settings, { exited, message }) =>
-    Effect.tryPromise({
-      try: async () => {
-        await prepare(settings)
-        const { work } = await import("./work.js")
-        const { hear } = work({
-          tell: (told) => Promise.resolve(message(marked(told))),
-          exit: (code) => exited({ code, signal: null })
-        })
-        // once who starts it knows it
-        setImmediate(() => message(marked({ type: "hello", protocol })))
-        return {
-          pid: process.pid,
-          send: (told) => Effect.sync(() => hear(told)),
-          kill: (signal) => Effect.sync(() => exited({ code: null, signal }))
-        }
-      },
-      catch: (error) => new SpawnError({ message: messageOf(error) })
-    })
-})
+export const layer = (load: () => Promise<typeof Work>): Layer.Layer<Spawner> =>
+  Layer.succeed(Spawner, {
+    spawn: (settings, { exited, message }) =>
+      Effect.tryPromise({
+        try: async () => {
+          await prepare(settings)
+          const { work } = await load()
+          const { hear } = work({
+            tell: (told) => Promise.resolve(message(marked(told))),
+            exit: (code) => exited({ code, signal: null })
+          })
+          // once who starts it knows it
+          setImmediate(() => message(marked({ type: "hello", protocol })))
+          return {
+            pid: process.pid,
+            send: (told) => Effect.sync(() => hear(told)),
+            kill: (signal) => Effect.sync(() => exited({ code: null, signal }))
+          }
+        },
+        catch: (error) => new SpawnError({ message: messageOf(error) })
+      })
+  })
 
 // What node is told of processes of their own.
 const prepare = async ({ cwd, env, nodeArgs }: ChildSettings): Promise<void> => {

@@ -10,6 +10,7 @@ import type { SonicBoom } from "sonic-boom"
 import { OptionError } from "../exchange/ServerError.js"
 import { inOneLine } from "../server/logText.js"
 import { writeTo } from "./internal.js"
+import { load } from "./sonicBoom.js"
 
 /**
  * @since 0.2.0
@@ -90,7 +91,7 @@ const pause = 1000
 
 // Loaded with the first line, because a server has none to write when it starts.
 const begin = async (fd: number): Promise<SonicBoom> => {
-  const { default: { SonicBoom } } = await import("sonic-boom")
+  const { default: { SonicBoom } } = await load()
   return new SonicBoom({ fd, maxLength: mostHeld })
 }
 

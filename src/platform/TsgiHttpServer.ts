@@ -23,6 +23,7 @@ import { Listener } from "../server/Listener.js"
 import * as Server from "../server/Server.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import * as FilePlatform from "./FilePlatform.js"
+import * as NodeHttpClient from "./nodeHttpClient.js"
 import { type DoorOptions, type Options, split } from "./Options.js"
 import { makeWith, NotServed, type Services } from "./serving.js"
 
@@ -168,10 +169,8 @@ export const layerTest: Layer.Layer<
   ServeError
 > = HttpServer.layerTestClient.pipe(
   Layer.provide(Layer.unwrapEffect(Effect.map(
-    // for tests only: a server needs no client, and undici's CommonJS does not run in a bundle of ES modules
-    Effect.promise(() => import("@effect/platform-node/NodeHttpClient")),
-    (NodeHttpClient) =>
-      Layer.provide(NodeHttpClient.layerWithoutAgent, NodeHttpClient.makeAgentLayer({ keepAlive: false }))
+    Effect.promise(NodeHttpClient.load),
+    ({ layerWithoutAgent, makeAgentLayer }) => Layer.provide(layerWithoutAgent, makeAgentLayer({ keepAlive: false }))
   ))),
   Layer.provideMerge(layer({ port: 0, timeouts: { grace: 0 } }))
 )

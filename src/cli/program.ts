@@ -1,0 +1,138 @@
+/**
+ * What the command does: its verbs, and the only program that runs.
+ *
+ * @since 0.2.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import { fileURLToPath } from "node:url"
+import { CommandError } from "./CommandError.js"
+import * as CommandLine from "./commandLine.js"
+import * as ConfigFile from "./ConfigFile.js"
+import * as Journal from "./Journal.js"
+import { print } from "./output.js"
+import { PlanError } from "./Plan.js"
+import * as Settings from "./Settings.js"
+import type * as Spawner from "./Spawner.js"
+import { complain } from "./streams.js"
+import { versionAt } from "./version.js"
+import type * as Work from "./work.js"
+
+/**
+ * What is beside the command's file.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Entry {
+  readonly url: string
+  /** What a worker does. */
+  readonly work: () => Promise<typeof Work>
+}
+
+type Flags = Settings.Sources["flags"]
+
+const settingsOf = (flags: Flags): Effect.Effect<Settings.Settings, PlanError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const cwd = process.cwd()
+      const config = flags["config"] ?? process.env["TSGI_CONFIG"]
+      const file = await ConfigFile.read(typeof config === "string" ? config : undefined, cwd)
+      return Settings.read({ flags, env: process.env, file, cwd })
+    },
+    catch: (error) =>
+      error instanceof PlanError
+        ? error
+        : new PlanError({ code: 2, message: `cannot read the settings: ${String(error)}` })
+  })
+
+const layerOf = (settings: Settings.Settings, entry: Entry): Layer.Layer<Spawner.Spawner | Journal.Journal> =>
+  Layer.merge(
+    Layer.unwrapEffect(Effect.promise(async () =>
+      settings.workers === 0
+        ? (await import("./workHere.js")).layer(entry.work)
+        : (await import("./Spawner.js")).layer(fileURLToPath(new URL("worker.js", entry.url)))
+    )),
+    Journal.layer({ format: settings.log, least: settings.logLevel })
+  )
+
+const serveVerb = (
+  app: string,
+  flags: Flags,
+  dev: boolean,
+  entry: Entry
+): Effect.Effect<number, PlanError | CommandError> =>
+  Effect.gen(function*() {
+    const Signals = yield* Effect.promise(() => import("./Signals.js"))
+    const signals = yield* Signals.make
+    const settings = yield* settingsOf(flags)
+    process.title = `tsgi: ${settings.name}`
+    const { serve } = yield* Effect.promise(() => import("./serve.js"))
+    const options = { app, settings, reread: settingsOf(flags), signals, version: versionAt(entry.url), dev }
+    return yield* Effect.provide(serve(options), layerOf(settings, entry))
+  })
+
+const devDefaults: Flags = { watch: "true", workers: "1", debug: "true" }
+
+const perform = (
+  { argument = "", flags, verb: { name } }: CommandLine.Line,
+  entry: Entry
+): Effect.Effect<number, PlanError | CommandError> =>
+  Effect.gen(function*() {
+    switch (name) {
+      case "serve":
+        return yield* serveVerb(argument, flags, false, entry)
+      case "dev":
+        return yield* serveVerb(argument, { ...devDefaults, ...flags }, true, entry)
+      case "check": {
+        const { check } = yield* Effect.promise(() => import("./check.js"))
+        const settings = yield* settingsOf(flags)
+        const found = yield* Effect.provide(check(argument, settings), layerOf(settings, entry))
+        return yield* Effect.as(print(found), 0)
+      }
+      case "completions": {
+        const { completions } = yield* Effect.promise(() => import("./completions.js"))
+        return yield* Effect.as(Effect.flatMap(completions(argument), print), 0)
+      }
+    }
+    const { control } = yield* settingsOf(flags)
+    if (control === undefined) {
+      return yield* new CommandError({ code: 7, message: "--control none: there is nobody to ask" })
+    }
+    const AskVerbs = yield* Effect.promise(() => import("./askVerbs.js"))
+    return yield* AskVerbs.run(name, argument, flags, control)
+  })
+
+/**
+ * Does what the command line says; gives the exit code.
+ *
+ * @param given without node and the command
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const run = async (given: ReadonlyArray<string>, entry: Entry): Promise<number> => {
+  const line = Effect.try({
+    try: () => CommandLine.parse(given),
+    catch: (error) => error instanceof PlanError ? error : new PlanError({ code: 2, message: String(error) })
+  })
+  const exit = await Effect.runPromiseExit(
+    Effect.flatMap(line, (line) => perform(line, entry)).pipe(
+      Effect.catchAll((error) =>
+        Effect.sync(() => {
+          if (error instanceof CommandError && error.details !== undefined) complain(error.details)
+          complain(`tsgi: ${error.message}`)
+          return error.code
+        })
+      ),
+      // what is to be told is told by the journal
+      Effect.provide(Logger.remove(Logger.defaultLogger))
+    )
+  )
+  if (Exit.isSuccess(exit)) return exit.value
+  complain(`tsgi: a defect of tsgi's own: ${Cause.pretty(exit.cause)}`)
+  return 1
+}

@@ -1,0 +1,44 @@
+/**
+ * What the command says, to its two streams.
+ *
+ * @since 0.2.0
+ */
+import * as Fs from "node:fs"
+
+/**
+ * A line on standard output; `false` where its reader is gone, as `head` goes. Throws where it cannot be written.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const tell = (text: string): boolean => {
+  try {
+    Fs.writeSync(1, `${text}\n`)
+    return true
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EPIPE") return false
+    throw new Error(`cannot write to standard output: ${messageOf(error)}`)
+  }
+}
+
+/**
+ * A line on standard error. Dropped where nobody reads it.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const complain = (text: string): void => {
+  try {
+    Fs.writeSync(2, `${text}\n`)
+  } catch {
+    // nobody listens
+  }
+}
+
+/**
+ * What was thrown, in its own words.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)

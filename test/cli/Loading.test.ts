@@ -1,0 +1,37 @@
+/** What a start of the command loads, counted in bytes: time is another machine's. */
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { beforeAll, expect, it } from "vitest"
+import { built } from "../utils/made.js"
+
+let dist = ""
+beforeAll(async () => {
+  dist = path.join(await built(), "dist")
+}, 120_000)
+
+/** The files that are loaded with one, itself included. */
+const loadedWith = (entry: string): ReadonlyArray<string> => {
+  const files = new Set([path.join(dist, entry)])
+  for (const file of files) {
+    for (const [, name] of fs.readFileSync(file, "utf8").matchAll(/\b(?:from|import)\s*"(\.[^"]+)"/g)) {
+      files.add(path.resolve(path.dirname(file), name))
+    }
+  }
+  return [...files]
+}
+
+const bytes = (files: ReadonlyArray<string>): number => files.reduce((sum, file) => sum + fs.statSync(file).size, 0)
+
+it("help and version come from the first file and its tables", () => {
+  expect(bytes(loadedWith("cli.js"))).toBeLessThan(40_000)
+})
+
+it("a worker hears its supervisor before it loads the engine", () => {
+  expect(bytes(loadedWith("worker.js"))).toBeLessThan(40_000)
+})
+
+// A loader of TypeScript (tsx) writes each module anew that has an `import()`, with a source map of all of it.
+it.each(["index", "effect", "testing", "worker"])("no large module behind %s imports another one later", (entry) => {
+  const later = loadedWith(`${entry}.js`).filter((file) => /\bimport\(/.test(fs.readFileSync(file, "utf8")))
+  expect(later.filter((file) => bytes([file]) > 25_000)).toEqual([])
+})
