@@ -64,6 +64,8 @@ export default defineConfig({
     globalSetup: ["test/utils/shared.ts"],
     setupFiles: ["test/utils/orphan.ts"],
     pool: "forks",
+    // what little lives longer is not copied again and again: a tenth of the processor time
+    poolOptions: { forks: { execArgv: ["--min-semi-space-size=64", "--max-semi-space-size=64"] } },
     // one more than cores: much of what the tests do is waiting
     minWorkers: workers,
     maxWorkers: workers,

@@ -441,16 +441,15 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     }
     const installed = new Map<string, Promise<boolean>>()
     beforeAll(() => {
-      installed.set("alone", npm("alone", {}, "install", packed()))
-      installed.set("planned", plan({ three: remedy.split(" ").slice(2), four: ["effect@4"] }))
+      installed.set("planned", plan({ alone: [], three: remedy.split(" ").slice(2), four: ["effect@4"] }))
       installed.set("bun", npm("bun", {}, "pack", bunBinary))
     })
     // what the package bun would choose from
     const bunBinary = `@oven/bun-${process.platform}-${
       process.arch === "arm64" ? "aarch64" : process.platform === "linux" ? "x64-baseline" : process.arch
     }`
-    /** Does what npm planned by hand: the version that it would have installed. */
-    const unpack = (name: string, packages: ReadonlyArray<string>): string => {
+    /** Does what npm planned by hand: the packages that it would have installed beside, with their versions. */
+    const unpack = (name: string, packages: ReadonlyArray<string>): ReadonlyMap<string, string> => {
       const { packages: plan } = JSON.parse(fs.readFileSync(directoryOf("planned/package-lock.json"), "utf8")) as {
         readonly packages: Readonly<Record<string, { readonly version: string }>>
       }
@@ -458,7 +457,12 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       const folder = directoryOf(`planned/${name}`)
       fs.cpSync(path.join(project, "node_modules/tsgi"), path.join(folder, "node_modules/tsgi"), { recursive: true })
       for (const each of packages) link(each, folder)
-      return plan[`${name}/node_modules/effect`].version
+      const within = `${name}/node_modules/`
+      return new Map(
+        Object.entries(plan).flatMap(([place, { version }]) =>
+          place.startsWith(within) && place !== `${within}tsgi` ? [[place.slice(within.length), version]] : []
+        )
+      )
     }
     const packed = () => path.join(temporary, fs.readdirSync(temporary).find((name) => name.endsWith(".tgz")) ?? "")
     const bundle = async (name: string, program: string, options: BuildOptions): Promise<string> => {
@@ -480,25 +484,25 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       const program = `await import("tsgi/effect").catch((error) => console.log(String(error)))`
       return (await run(program, directoryOf(name))).stdout
     }
+    const alone = () => directoryOf("planned/alone")
     const remedy = "npm install effect@3 @effect/platform@0.97 @effect/platform-node@0.108"
 
     it("needs nothing beside itself, is small, and says what the other door lacks", async (context) => {
-      if (!await installed.get("alone")) return context.skip()
-      expect((await run(plain, directoryOf("alone"))).stdout).toBe("/here\n")
-      expect(sizeOf(directoryOf("alone/node_modules"))).toBeLessThan(5_000_000)
-      expect(fs.existsSync(directoryOf("alone/node_modules/effect"))).toBe(false)
+      if (!await installed.get("planned")) return context.skip()
+      expect([...unpack("alone", [])]).toEqual([])
+      expect((await run(plain, alone())).stdout).toBe("/here\n")
+      expect(sizeOf(path.join(alone(), "node_modules"))).toBeLessThan(5_000_000)
       const testing = `import { MemoryListener } from "tsgi/testing"; console.log(typeof MemoryListener.make)`
-      expect((await run(testing, directoryOf("alone"))).stdout).toBe("function\n")
-      expect(await refusal("alone")).toMatch(
+      expect((await run(testing, alone())).stdout).toBe("function\n")
+      expect(await refusal("planned/alone")).toMatch(
         /^Error: tsgi\/effect runs on Effect 3, and here effect is not installed, .*\n$/
       )
-      expect(await refusal("alone")).toContain(remedy)
+      expect(await refusal("planned/alone")).toContain(remedy)
     })
 
-    it("is taken by require, or Node says why not", async (context) => {
-      if (!await installed.get("alone")) return context.skip()
+    it("is taken by require, or Node says why not", async () => {
       const program = `console.log(typeof require("tsgi").server)`
-      const { stderr, stdout } = await execute(process.execPath, ["-e", program], { cwd: directoryOf("alone") })
+      const { stderr, stdout } = await execute(process.execPath, ["-e", program], { cwd: project })
         .catch((error: unknown) => ({ stdout: "", stderr: String(error) }))
       const requires = Reflect.get(process.features, "require_module") === true
       expect(requires ? stdout : stderr).toMatch(requires ? /^function$/m : /ERR_REQUIRE_ESM/)
@@ -517,7 +521,8 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
 
     it("stands beside Effect 3, at both doors, also bundled", async (context) => {
       if (!await installed.get("planned")) return context.skip()
-      expect(unpack("three", ["effect", "@effect/platform", "@effect/platform-node"])).toMatch(/^3\./)
+      const beside = unpack("three", ["effect", "@effect/platform", "@effect/platform-node"])
+      expect(beside.get("effect")).toMatch(/^3\./)
       expect((await run(plain, directoryOf("planned/three"))).stdout).toBe("/here\n")
       expect((await run(effect, directoryOf("planned/three"))).stdout).toBe("from Effect\n")
       const file = await bundle("planned/three", effect, {
@@ -529,7 +534,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
 
     it("stands beside Effect 4 at its plain door, and says at the other one what it needs", async (context) => {
       if (!await installed.get("planned")) return context.skip()
-      const version = unpack("four", [])
+      const version = unpack("four", []).get("effect")
       const effect = directoryOf("planned/four/node_modules/effect")
       fs.mkdirSync(effect)
       fs.writeFileSync(path.join(effect, "package.json"), JSON.stringify({ name: "effect", version, exports: {} }))

@@ -104,6 +104,8 @@ const commentExamples = (): Record<string, string> => {
 }
 
 let declared: (name: string) => ts.Type
+/** What is said of an option, as an editor shows it. */
+let said: (name: string, option: string) => string
 
 beforeAll(async () => {
   const program = await compileAll({ "facts.ts": facts })
@@ -117,6 +119,8 @@ beforeAll(async () => {
     if (property === undefined) throw new Error(`no fact ${name}`)
     return checker.getTypeOfSymbol(property)
   }
+  said = (name, option) =>
+    (declared(name).getProperty(option)?.getDocumentationComment(checker) ?? []).map(({ text }) => text).join("")
 })
 
 /** The names of the classes in a union. */
@@ -321,6 +325,10 @@ describe("the tables", () => {
     expect(Object.keys(rest).filter((name) => !all.includes(`TsgiHttpServer.${name}`)).sort()).toEqual([
       "layerContext"
     ])
+  })
+
+  it("a port without a host is said to be on all addresses where the option is", () => {
+    expect(said("HttpServerOptions", "host")).toContain("Default: all addresses of the machine")
   })
 
   it("metrics", () => {
