@@ -15,7 +15,7 @@ import { WebSocket } from "ws"
 import { parseAllDocuments } from "yaml"
 import { freePorts } from "../utils/ports.js"
 import { installed, Program, run } from "../utils/processes.js"
-import { folderWithCommand, tsgi, write } from "./command.js"
+import { endings, folderWithCommand, tsgi, write } from "./command.js"
 
 const deploy = path.resolve(import.meta.dirname, "../../examples/deploy")
 const read = (file: string): string => fs.readFileSync(path.join(deploy, file), "utf8")
@@ -334,17 +334,8 @@ describe("the files", { timeout: 60_000 }, () => {
     for (const [file] of Object.values(lines)) expect(file).toBe("app.js")
     // the others are served above
     const unserved = ["nginx.conf", "haproxy.cfg", "kubernetes.yaml"].map((name) => lines[name])
-    const ended = await Promise.all(
-      unserved.map(async ([, ...flags]) => {
-        const { code, stderr, stdout } = await run(
-          process.execPath,
-          [path.join(folder, "dist/cli.js"), "check", "app.mjs", ...flags],
-          { cwd: folder }
-        )
-        return code === 0 ? [] : [...stdout, ...stderr]
-      })
-    )
-    expect(ended.flat()).toEqual([])
+    const ended = await endings(folder, unserved.map(([, ...flags]) => ["check", "app.mjs", ...flags]))
+    expect(ended.filter(({ code }) => code !== 0)).toEqual([])
   })
 
   it.skipIf(installed("systemd-analyze") === undefined)(

@@ -5,9 +5,9 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import type { Program } from "../utils/processes.js"
+import type { Ended, Program } from "../utils/processes.js"
 import { connect } from "../utils/sockets.js"
-import { folderWithCommand, tsgi, write } from "./command.js"
+import { endings, folderWithCommand, tsgi, write } from "./command.js"
 
 let folder: string
 
@@ -50,6 +50,59 @@ const get = async (port: number, target = "/"): Promise<string> => {
 }
 
 const ready = /worker \d \((\d+)\) ready/
+
+type Failing = readonly [args: string, code: number, line: RegExp]
+
+const failing: ReadonlyArray<Failing> = [
+  ["serve nix.ts", 4, /^tsgi: there is no nix\.ts \(tried .*\/nix\.ts\)/],
+  ["serve hello", 4, /^tsgi: there is no hello; did you mean hello\.mjs\?/],
+  ["serve hello.msj", 4, /did you mean hello\.mjs\?/],
+  ["serve dist", 4, /^tsgi: dist is a folder; give the app's file/],
+  ["serve hello.mjs:nix -p 0", 4, /hello\.mjs has no export nix: its exports are default/],
+  ["serve number.mjs -p 0", 4, /number\.mjs's default export is a number, and no app: an app is/],
+  ["serve listens.mjs -p 0", 4, /listens\.mjs has no default export: it exports nothing, and listens by itself/],
+  ["serve throws.mjs -p 0", 4, /worker 1 failed to load: cannot load throws\.mjs: Error: no luck \(throws\.mjs:1\)/],
+  ["serve throws.mjs:make --factory -p 0", 4, /cannot load throws/],
+  ["serve factory.mjs:make --factory -p 0", 3, /worker 1 failed to start: Error: no database/],
+  ["serve exits.mjs -p 0", 3, /worker 1 exited with code 9 before it was ready/],
+  ["serve hello.mjs --prot 1", 2, /^tsgi: there is no flag --prot; did you mean --port\?/],
+  ["serve hello.mjs --workers two", 2, /^tsgi: --workers two: must be auto, or a whole number/],
+  ["serve hello.mjs -p 70000", 2, /^tsgi: --port 70000: must be a whole number from 0 to 65535/],
+  ["serve hello.mjs --grace 5", 2, /^tsgi: --grace 5: must be a time with its unit, such as 5s or 5ms$/],
+  ["serve hello.mjs --port", 2, /^tsgi: --port needs a value: N/],
+  ["serve hello.mjs --set limits.bdy=1 -p 0", 2, /worker 1 failed to start: OptionError: .*limits\.bdy/],
+  ["check hello.mjs --set limits.bdy=1", 2, /worker 1 failed to start: OptionError: .*limits\.bdy/],
+  ["check hello.mjs --set rates.body=-1", 2, /worker 1 failed to start: OptionError: .*rates\.body/],
+  ["serve hello.mjs --trusted-proxies nonsense", 2, /^tsgi: --trusted-proxies nonsense: must be .*one of loopback/],
+  ["check hello.mjs --proxy-from *", 2, /^tsgi: --proxy-from \*: must be .*: \* would believe every client/],
+  ["serve layer.mjs -p 0", 3, /worker 1 failed to start: Error: no database$/],
+  ["check layer.mjs", 3, /worker 1 failed to start: Error: no database$/],
+  ["serve hello.mjs --tls-cert a.pem", 2, /^tsgi: --tls-cert needs --tls-key/],
+  [
+    "serve hello.mjs --host 203.0.113.1",
+    5,
+    /^tsgi: cannot listen on http:\/\/203\.0\.113\.1:8090: this machine has no such address/
+  ],
+  ["serve hello.mjs --unix /nowhere/a.sock", 5, /no such folder/],
+  ["sreve hello.mjs", 2, /^tsgi: there is no verb sreve; did you mean tsgi serve\?/],
+  ["hello.mjs", 2, /did you mean tsgi serve hello\.mjs\?/],
+  ["-w 2 serve hello.mjs", 2, /^tsgi: -w stands before the verb: give the verb first, as in tsgi serve … -w …$/],
+  ["serve hello.mjs --host a --host b", 2, /^tsgi: --host is given twice: --listen URL may be/],
+  ["serve hello.mjs -w 1 --workers 2", 2, /^tsgi: --workers is given twice$/],
+  ["serve hello.mjs -b 127.0.0.1:80", 2, /^tsgi: there is no flag -b; give --listen http:\/\/HOST:PORT, or --host/],
+  ["serve hello.mjs --reload", 2, /^tsgi: there is no flag --reload; give --watch, or tsgi dev$/],
+  ["serve hello.mjs --threads=4", 2, /^tsgi: there is no flag --threads; give --workers N/],
+  ["serve hello.mjs -c a.toml", 2, /^tsgi: there is no flag -c; give --config$/],
+  ["serve hello.mjs named.mjs", 2, /^tsgi: serve takes one app: hello\.mjs is one, and named\.mjs another$/],
+  ["serve hello:app", 4, /^tsgi: there is no hello; did you mean hello\.mjs:app\?/],
+  ["check named.mjs", 4, /named\.mjs has no default export: its exports are app; did you mean named\.mjs:app\?/],
+  ["check nothing.mjs", 4, /nothing\.mjs has no default export: it exports nothing: export the app as default$/],
+  ["check runs.mjs", 4, /it exports nothing, and handles SIGTERM or SIGINT \(NodeRuntime\.runMain does\): export/],
+  ["check express.mjs", 4, /express\.mjs's default export is made for node:http .*; it listens by itself, which is/],
+  ["check missing.mjs", 4, /Cannot find package 'nix' .*; is it installed \(npm i\)\?$/],
+  ["check esm.cjs", 4, /SyntaxError: Unexpected token 'export'.*; Node takes it for CommonJS: name it \.mjs, or set/],
+  ["check cjs.js", 4, /is not defined in ES module scope.*; Node takes it for a module: name it \.cjs/]
+]
 
 describe("tsgi serve", { timeout: 60_000 }, () => {
   it("serves, reloads to new workers, replaces one that is killed, and stops with 0", async () => {
@@ -125,73 +178,39 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     expect(await get(port)).toBe("200 Hello")
   })
 
-  it.each<readonly [args: string, code: number, line: RegExp]>([
-    ["serve nix.ts", 4, /^tsgi: there is no nix\.ts \(tried .*\/nix\.ts\)/],
-    ["serve hello", 4, /^tsgi: there is no hello; did you mean hello\.mjs\?/],
-    ["serve hello.msj", 4, /did you mean hello\.mjs\?/],
-    ["serve dist", 4, /^tsgi: dist is a folder; give the app's file/],
-    ["serve hello.mjs:nix -p 0", 4, /hello\.mjs has no export nix: its exports are default/],
-    ["serve number.mjs -p 0", 4, /number\.mjs's default export is a number, and no app: an app is/],
-    ["serve listens.mjs -p 0", 4, /listens\.mjs has no default export: it exports nothing, and listens by itself/],
-    ["serve throws.mjs -p 0", 4, /worker 1 failed to load: cannot load throws\.mjs: Error: no luck \(throws\.mjs:1\)/],
-    ["serve throws.mjs:make --factory -p 0", 4, /cannot load throws/],
-    ["serve factory.mjs:make --factory -p 0", 3, /worker 1 failed to start: Error: no database/],
-    ["serve exits.mjs -p 0", 3, /worker 1 exited with code 9 before it was ready/],
-    ["serve hello.mjs --prot 1", 2, /^tsgi: there is no flag --prot; did you mean --port\?/],
-    ["serve hello.mjs --workers two", 2, /^tsgi: --workers two: must be auto, or a whole number/],
-    ["serve hello.mjs -p 70000", 2, /^tsgi: --port 70000: must be a whole number from 0 to 65535/],
-    ["serve hello.mjs --grace 5", 2, /^tsgi: --grace 5: must be a time with its unit, such as 5s or 5ms$/],
-    ["serve hello.mjs --port", 2, /^tsgi: --port needs a value: N/],
-    ["serve hello.mjs --set limits.bdy=1 -p 0", 2, /worker 1 failed to start: OptionError: .*limits\.bdy/],
-    ["check hello.mjs --set limits.bdy=1", 2, /worker 1 failed to start: OptionError: .*limits\.bdy/],
-    ["check hello.mjs --set rates.body=-1", 2, /worker 1 failed to start: OptionError: .*rates\.body/],
-    ["serve hello.mjs --trusted-proxies nonsense", 2, /^tsgi: --trusted-proxies nonsense: must be .*one of loopback/],
-    ["check hello.mjs --proxy-from *", 2, /^tsgi: --proxy-from \*: must be .*: \* would believe every client/],
-    ["serve layer.mjs -p 0", 3, /worker 1 failed to start: Error: no database$/],
-    ["check layer.mjs", 3, /worker 1 failed to start: Error: no database$/],
-    ["serve hello.mjs --tls-cert a.pem", 2, /^tsgi: --tls-cert needs --tls-key/],
-    [
-      "serve hello.mjs --host 203.0.113.1",
-      5,
-      /^tsgi: cannot listen on http:\/\/203\.0\.113\.1:8090: this machine has no such address/
-    ],
-    ["serve hello.mjs --unix /nowhere/a.sock", 5, /no such folder/],
-    ["sreve hello.mjs", 2, /^tsgi: there is no verb sreve; did you mean tsgi serve\?/],
-    ["hello.mjs", 2, /did you mean tsgi serve hello\.mjs\?/],
-    ["-w 2 serve hello.mjs", 2, /^tsgi: -w stands before the verb: give the verb first, as in tsgi serve … -w …$/],
-    ["serve hello.mjs --host a --host b", 2, /^tsgi: --host is given twice: --listen URL may be/],
-    ["serve hello.mjs -w 1 --workers 2", 2, /^tsgi: --workers is given twice$/],
-    ["serve hello.mjs -b 127.0.0.1:80", 2, /^tsgi: there is no flag -b; give --listen http:\/\/HOST:PORT, or --host/],
-    ["serve hello.mjs --reload", 2, /^tsgi: there is no flag --reload; give --watch, or tsgi dev$/],
-    ["serve hello.mjs --threads=4", 2, /^tsgi: there is no flag --threads; give --workers N/],
-    ["serve hello.mjs -c a.toml", 2, /^tsgi: there is no flag -c; give --config$/],
-    ["serve hello.mjs named.mjs", 2, /^tsgi: serve takes one app: hello\.mjs is one, and named\.mjs another$/],
-    ["serve hello:app", 4, /^tsgi: there is no hello; did you mean hello\.mjs:app\?/],
-    ["check named.mjs", 4, /named\.mjs has no default export: its exports are app; did you mean named\.mjs:app\?/],
-    ["check nothing.mjs", 4, /nothing\.mjs has no default export: it exports nothing: export the app as default$/],
-    ["check runs.mjs", 4, /it exports nothing, and handles SIGTERM or SIGINT \(NodeRuntime\.runMain does\): export/],
-    ["check express.mjs", 4, /express\.mjs's default export is made for node:http .*; it listens by itself, which is/],
-    ["check missing.mjs", 4, /Cannot find package 'nix' .*; is it installed \(npm i\)\?$/],
-    ["check esm.cjs", 4, /SyntaxError: Unexpected token 'export'.*; Node takes it for CommonJS: name it \.mjs, or set/],
-    ["check cjs.js", 4, /is not defined in ES module scope.*; Node takes it for a module: name it \.cjs/]
-  ])("tsgi %s: exit code %i", async (args, code, line) => {
-    write(folder, "number.mjs", "export default 42")
-    write(folder, "listens.mjs", `import { createServer } from "node:http"\ncreateServer().listen(0)`)
-    write(folder, "throws.mjs", `throw new Error("no luck")`)
-    write(folder, "exits.mjs", `process.exit(9)`)
-    write(folder, "layer.mjs", layer)
-    write(folder, "named.mjs", `export const app = () => ""`)
-    write(folder, "nothing.mjs", "const a = 1")
-    write(folder, "runs.mjs", `process.on("SIGTERM", () => {})\nsetInterval(() => {}, 1000)`)
-    write(folder, "express.mjs", `import { createServer } from "node:http"\nexport default createServer().listen(0)`)
-    write(folder, "missing.mjs", `import "nix"\nexport default () => ""`)
-    write(folder, "esm.cjs", `export default () => ""`)
-    write(folder, "cjs.js", `module.exports = () => ""`)
-    write(folder, "factory.mjs", `export const make = async () => { throw new Error("no database") }`)
-    const { code: ended, stderr } = await tsgi(folder, ...args.split(" ")).ended
-    expect(stderr.join("\n")).toMatch(new RegExp(line.source, "m"))
-    expect(stderr.filter((text) => text.startsWith("tsgi:"))).toHaveLength(1)
-    expect(ended).toBe(code)
+  describe("that cannot", () => {
+    let ended: Awaited<ReturnType<typeof endings>>
+    beforeAll(async () => {
+      write(folder, "number.mjs", "export default 42")
+      write(folder, "listens.mjs", `import { createServer } from "node:http"\ncreateServer().listen(0)`)
+      write(folder, "throws.mjs", `throw new Error("no luck")`)
+      write(folder, "exits.mjs", `process.exit(9)`)
+      write(folder, "layer.mjs", layer)
+      write(folder, "named.mjs", `export const app = () => ""`)
+      write(folder, "nothing.mjs", "const a = 1")
+      write(folder, "runs.mjs", `process.on("SIGTERM", () => {})\nsetInterval(() => {}, 1000)`)
+      write(folder, "express.mjs", `import { createServer } from "node:http"\nexport default createServer().listen(0)`)
+      write(folder, "missing.mjs", `import "nix"\nexport default () => ""`)
+      write(folder, "esm.cjs", `export default () => ""`)
+      write(folder, "cjs.js", `module.exports = () => ""`)
+      write(folder, "factory.mjs", `export const make = async () => { throw new Error("no database") }`)
+      ended = await endings(folder, failing.map(([args]) => args.split(" ")))
+    })
+
+    const expectEnding = ([, code, line]: Failing, ended: Pick<Ended, "code" | "stderr">): void => {
+      expect(ended.stderr.join("\n")).toMatch(new RegExp(line.source, "m"))
+      expect(ended.stderr.filter((text) => text.startsWith("tsgi:"))).toHaveLength(1)
+      expect(ended.code).toBe(code)
+    }
+
+    it.each(failing.map((row, i) => [row[0], row[1], i] as const))("tsgi %s: exit code %i", (_args, _code, i) => {
+      expectEnding(failing[i], ended[i])
+    })
+
+    const kinds = failing.filter(([, code], i) => failing.findIndex(([, other]) => other === code) === i)
+    it.each(kinds)("tsgi %s: exit code %i, of a process of its own", async (...row) => {
+      expectEnding(row, await tsgi(folder, ...row[0].split(" ")).ended)
+    })
   })
 
   it("says that the port is taken, before a worker starts", async () => {

@@ -370,6 +370,7 @@ const benchmark = async (): Promise<string> => {
     platform: "node",
     target: "es2022",
     format: "esm",
+    logLevel: "error",
     banner: {
       js: "import { createRequire as requireHere } from \"node:module\"; const require = requireHere(import.meta.url)"
     }
