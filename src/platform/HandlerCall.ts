@@ -106,6 +106,10 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     return this.served.forms
   }
 
+  tellDisbelief(): void {
+    this.served.tellDisbelief()
+  }
+
   upgrade(request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> {
     return this.served.upgrade(this, request)
   }

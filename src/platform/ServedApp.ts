@@ -98,6 +98,7 @@ export interface ServedApp {
   /** Bytes that may be read whole where no `MaxBodySize` is provided; `undefined` for those of the server's limits. */
   readonly maxBufferedBody: number | undefined
   readonly forms: FormLimits.FormLimits
+  readonly tellDisbelief: () => void
   readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop, or the app to end. */
   readonly stopping: Effect.Effect<void>
@@ -147,6 +148,12 @@ export const make = (
     const tracer = Context.get(FiberRefs.getOrDefault(refs, DefaultServices.currentServices), Tracer.Tracer)
     const spansUnseen = tracer === Context.get(DefaultServices.liveServices, Tracer.Tracer) &&
       FiberRefs.getOrDefault(refs, FiberRef.currentTracerEnabled)
+    const fork: ServedApp["fork"] = (effect, given) => {
+      // The context is swapped and not provided, which would set and restore a fiber ref for every request.
+      own.context = Context.unsafeMake(given)
+      return runFork(effect, forkOptions)
+    }
+    let told = false
     return {
       short: short(app),
       pipeline: pipeline(app, middleware, spansUnseen),
@@ -154,19 +161,24 @@ export const make = (
       tellsFailures: middleware === undefined,
       spansUnseen,
       tracerDisabledWhen: FiberRefs.getOrDefault(refs, HttpMiddleware.currentTracerDisabledWhen),
-      fork: (effect, given) => {
-        // The context is swapped and not provided, which would set and restore a fiber ref for every request.
-        own.context = Context.unsafeMake(given)
-        return runFork(effect, forkOptions)
-      },
+      fork,
       interruptOnDisconnect: options.interruptOnDisconnect ?? true,
       maxBufferedBody: options.maxBufferedBody,
       forms: FormLimits.make(options.forms),
+      tellDisbelief: () => {
+        if (!told) fork(disbelief, new Map())
+        told = true
+      },
       upgrade,
       stopping,
       calls: new RunningCalls()
     }
   })
+
+const disbelief = Effect.logWarning(
+  "HttpMiddleware.xForwardedHeaders has no effect: any client can send X-Forwarded-For and X-Forwarded-Host. Behind a proxy, name it " +
+    "in the option trustedProxies, and what it says in the option forwarded, and leave the middleware out"
+)
 
 const isRouter = (app: HttpApp.Default<unknown>): boolean =>
   Predicate.hasProperty(app, HttpRouter.TypeId) && Predicate.hasProperty(app, "mounts") &&

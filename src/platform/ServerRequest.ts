@@ -34,7 +34,7 @@ import * as BodyReader from "./BodyReader.js"
 import * as FormReader from "./FormReader.js"
 import { incomingMessageGuard, NotNode } from "./NotNode.js"
 import * as PersistedForm from "./PersistedForm.js"
-import { applyTrusted, withScheme } from "./trustedHeaders.js"
+import { applyTrusted, type Changes, withoutClaims, withScheme } from "./trustedHeaders.js"
 
 /**
  * What all views of one request share.
@@ -50,6 +50,8 @@ export interface RequestCall {
   readonly bound: (reading: Reading) => Bound
   readonly forms: FormLimits
   readonly upgrade: (request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
+  /** Says, once for the app, that middleware believes fields which the server's options do not. */
+  readonly tellDisbelief: () => void
   /** Waits until the server begins to stop. */
   readonly stopping: Effect.Effect<void>
   /** How many parts of the handler must run to their end, also when the client has left. */
@@ -128,16 +130,16 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     return client._tag === "Tcp" ? Option.some(client.host) : Option.none()
   }
 
-  modify(options: {
-    readonly url?: string | undefined
-    readonly headers?: Headers.Headers | undefined
-    readonly remoteAddress?: string | undefined
-  }): ServerRequest {
+  modify(options: Changes): ServerRequest {
+    const { config, scheme } = this.call.exchange
+    const changes = config.forwarded === false ? withoutClaims(options, this.headers, this.call.headers) : options
+    if (changes !== options) this.call.tellDisbelief()
+    const { headers, remoteAddress = this.givenAddress, url = this.url } = changes
     return new ServerRequest(
       this.call,
-      options.url ?? this.url,
-      options.headers === undefined ? this.readHeaders : withScheme(options.headers, this.call.exchange.scheme),
-      options.remoteAddress ?? this.givenAddress
+      url,
+      headers === undefined ? this.readHeaders : withScheme(headers, scheme),
+      remoteAddress
     )
   }
 

@@ -2,7 +2,7 @@
  * Corrects the request fields that the platform trusts.
  *
  * `HttpServerRequest.toURL`, and with it the request's span, takes the scheme from X-Forwarded-Proto and the host from Host;
- * `HttpMiddleware.xForwardedHeaders` takes host and address from the other two. Any client can send these.
+ * `HttpMiddleware.xForwardedHeaders` takes host and address from X-Forwarded-Host and -For. Any client can send these.
  *
  * @since 0.2.0
  */
@@ -37,6 +37,51 @@ export const withScheme = (headers: Headers.Headers, scheme: Exchange["scheme"])
   setSecure(copy)
   return copy
 }
+
+/**
+ * What `modify` of a request takes.
+ *
+ * @since 0.2.0
+ */
+export interface Changes {
+  readonly url?: string | undefined
+  readonly headers?: Headers.Headers | undefined
+  readonly remoteAddress?: string | undefined
+}
+
+/**
+ * Changes without what `HttpMiddleware.xForwardedHeaders` takes from fields that came, where the option `forwarded` believes none.
+ * That middleware is known by its call: it gives headers and address together, both as the fields say. What a program decides itself
+ * is another call, and holds.
+ *
+ * @since 0.2.0
+ */
+export const withoutClaims = (changes: Changes, current: Headers.Headers, came: Headers.Headers): Changes => {
+  if (!("headers" in changes && "remoteAddress" in changes)) return changes
+  const { headers, remoteAddress } = changes
+  const taken = claimsOf(current)
+  if (remoteAddress !== taken.address || headers?.host !== taken.host) return changes
+  // a field that the program has replaced is its own word
+  const claimed = claimsOf(came)
+  const address = taken.address !== undefined && taken.address === claimed.address
+  const host = taken.host !== undefined && taken.host === claimed.host
+  if (!address && !host) return changes
+  return {
+    ...changes,
+    remoteAddress: address ? undefined : remoteAddress,
+    headers: host && headers !== undefined ? withHost(headers, current.host) : headers
+  }
+}
+
+const claimsOf = (
+  headers: Headers.Headers
+): { readonly host: string | undefined; readonly address: string | undefined } => ({
+  host: headers["x-forwarded-host"],
+  address: headers["x-forwarded-for"]?.split(",")[0].trim()
+})
+
+const withHost = (headers: Headers.Headers, host: string | undefined): Headers.Headers =>
+  host === undefined ? Headers.remove(headers, "host") : Headers.set(headers, "host", host)
 
 const proto = "x-forwarded-proto"
 

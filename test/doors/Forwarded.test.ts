@@ -8,6 +8,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -308,6 +309,74 @@ describe("HttpServerRequest", () => {
       0: "127.0.0.1",
       1: "http://inner:8080/a?b"
     })
+  })
+
+  const own = ["127.0.0.1", "http://inner:8080/a?b"]
+  const { xForwardedHeaders } = HttpMiddleware
+  const quiet = Logger.remove(Logger.defaultLogger)
+
+  it("without the option HttpMiddleware.xForwardedHeaders believes nobody, and the fields are there to read", async () => {
+    const app = xForwardedHeaders(seen)
+    for (const trust of [nobody, unnamed]) {
+      expect(await asked(trust, claims, quiet, app)).toEqual([
+        ...own,
+        "6.6.6.6, 1.2.3.4, 10.0.0.2",
+        "Example.org",
+        5
+      ])
+    }
+    for (
+      const fields of [[claims[0]], [claims[2]], ["X-Forwarded-For:"], ["X-Forwarded-Host:"], [claims[0], claims[0]]]
+    ) {
+      expect(await asked(nobody, fields, quiet, app)).toMatchObject({ ...own })
+    }
+    expect(await asked(nobody, claims, quiet, xForwardedHeaders(app))).toMatchObject({ ...own })
+    expect(await asked({ tls: certificate }, claims, quiet, app)).toMatchObject({ 1: "https://inner:8080/a?b" })
+  })
+
+  it("which a line of the log says once", async () => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => lines.push(`${logLevel._tag} ${String(message)}`))
+    await served(
+      nobody,
+      async (address) => {
+        await using client = await connect(address)
+        client.send(get())
+        await client.response()
+        expect(lines.filter((line) => line.startsWith("Warning"))).toEqual([])
+        for (let i = 0; i < 3; i++) {
+          client.send(get(...claims))
+          await client.response()
+        }
+      },
+      Logger.replace(Logger.defaultLogger, logger),
+      xForwardedHeaders(seen)
+    )
+    const warnings = lines.filter((line) => line.startsWith("Warning"))
+    expect(warnings.length).toBe(1)
+    expect(warnings[0]).toMatch(/xForwardedHeaders.*trustedProxies.*forwarded/)
+  })
+
+  it("what middleware decides itself about address and host holds", async () => {
+    type Change = Parameters<HttpServerRequest.HttpServerRequest["modify"]>[0]
+    const changed = (changes: (request: HttpServerRequest.HttpServerRequest) => Change) =>
+      Effect.updateService(seen, HttpServerRequest.HttpServerRequest, (request) => request.modify(changes(request)))
+    const of = (app: typeof seen) => asked(nobody, claims, Layer.empty, app)
+    const last = changed(({ headers }) => ({ remoteAddress: headers["x-forwarded-for"]?.split(", ").at(-1) ?? "" }))
+    expect(await of(last)).toMatchObject({ 0: "10.0.0.2", 1: own[1] })
+    const first = changed(({ headers }) => ({ remoteAddress: headers["x-forwarded-for"]?.split(", ")[0] ?? "" }))
+    expect(await of(first)).toMatchObject({ 0: "6.6.6.6", 1: own[1] })
+    const both = changed(({ headers }) => ({ remoteAddress: "9.9.9.9", headers: { ...headers, host: "other" } }))
+    expect(await of(both)).toMatchObject({ 0: "9.9.9.9", 1: "http://other/a?b" })
+    const host = changed(({ headers }) => ({ headers: { ...headers, host: headers["x-forwarded-host"] ?? "" } }))
+    expect(await of(host)).toMatchObject({ 0: own[0], 1: "http://example.org/a?b" })
+    // a field that middleware has checked, and replaced
+    const checked = Effect.updateService(
+      xForwardedHeaders(seen),
+      HttpServerRequest.HttpServerRequest,
+      (request) => request.modify({ headers: { ...request.headers, "x-forwarded-for": "7.7.7.7" } })
+    )
+    expect(await of(checked)).toMatchObject({ 0: "7.7.7.7", 1: own[1] })
   })
 
   it("its span", async () => {

@@ -252,6 +252,16 @@ const table = {
         (entry.endsWith("content-length") && all.node.body !== all.tsgi.body) || told(node) === tsgi
     }
   },
+  nobodySaysTheAddress: {
+    what:
+      "X-Forwarded-For and -Host are no facts: `HttpMiddleware.xForwardedHeaders` changes neither address nor host, which a " +
+      "line of the log says once; with NodeHttpServer anybody can say both",
+    why: "limits, logs and links hang on them; the option `forwarded` says who is believed",
+    covers: ({ entry, node, tsgi }, all) =>
+      (entry === "log" && node === undefined && tsgi?.includes("xForwardedHeaders has no effect") === true) ||
+      (entry.endsWith("content-length") && all.node.body !== all.tsgi.body) ||
+      node?.replaceAll("10.1.2.3", "127.0.0.1").replaceAll("public.test", "example.test") === tsgi
+  },
   currentPhrases: {
     what: "413 is Content Too Large and 422 Unprocessable Content; node:http has their names of RFC 2616",
     why: "RFC 9110 names them so; no client may act on a reason phrase",

@@ -17,6 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Buffer } from "node:buffer"
@@ -294,6 +295,22 @@ const table: ReadonlyArray<Row> = [
       client.send(get)
       const response = await within(client.response())
       return response === undefined ? "no answer" : response.body.toString() === "blob" ? "is sent" : "something else"
+    }
+  },
+  {
+    what: "the address behind `HttpMiddleware.xForwardedHeaders`, when a client says X-Forwarded-For: 6.6.6.6",
+    NodeHttpServer: "6.6.6.6",
+    tsgi: "its own, unless `trustedProxies` has it and `forwarded` the field",
+    see: async (peer) => {
+      const told = Effect.map(
+        HttpServerRequest.HttpServerRequest,
+        ({ remoteAddress }) => HttpServerResponse.text(Option.getOrElse(remoteAddress, () => "none"))
+      )
+      await using site = await open(peer, HttpMiddleware.xForwardedHeaders(told))
+      await using client = await site.connect()
+      client.send(request("GET / HTTP/1.1\r\nX-Forwarded-For: 6.6.6.6"))
+      const address = (await client.response()).body.toString()
+      return address === "127.0.0.1" ? "its own, unless `trustedProxies` has it and `forwarded` the field" : address
     }
   },
   {
