@@ -6,7 +6,7 @@
  *
  * @since 0.2.0
  */
-import { causeResponseStripped, clientAbortFiberId } from "@effect/platform/HttpServerError"
+import { causeResponseStripped, clientAbortFiberId, ResponseError } from "@effect/platform/HttpServerError"
 import { isRespondable } from "@effect/platform/HttpServerRespondable"
 import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
@@ -116,7 +116,9 @@ export const recordFailure = (
   if (ofClient instanceof BodyError) exchange.recordFailure(ofClient)
   else if (response.status >= 500) {
     exchange.recordFailure(error)
-    if (untold && !Cause.isInterruptedOnly(failure) && !isRespondable(error)) {
+    // an error that is a response was thought of, but for the platform's, of a response that cannot be sent
+    const expected = isRespondable(error) && !(error instanceof ResponseError)
+    if (untold && !Cause.isInterruptedOnly(failure) && !expected) {
       exchange.logFailure(isRouters(error) ? "a route gave no HttpServerResponse" : "the application failed", error)
     }
   }

@@ -18,6 +18,7 @@ import { responseErrorFrom } from "../exchange/ServerError.js"
 import type { HeadDraft, InvalidHead } from "../protocol/responseHead.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { LoopBudget } from "../server/LoopBudget.js"
+import { kindOf } from "../server/OptionNames.js"
 
 /**
  * The body of a response that can be sent in one go, `undefined` for one that comes in parts.
@@ -139,7 +140,9 @@ const sendRaw = (
     )
   }
   const description =
-    "a raw body is text, bytes, what a web Response takes, a Node stream, or an async iterable of bytes"
+    `a raw body is text, bytes, what a web Response takes, a Node stream, or an async iterable of bytes, not ${
+      kindOf(body)
+    }`
   return Effect.fail(new ResponseError({ request, response, reason: "Decode", description }))
 }
 
@@ -226,7 +229,7 @@ const sendStream = (
       for (let at = from; at < parts.length; at++) {
         const part = parts[at]
         if (typeof part !== "string" && !(part instanceof Uint8Array)) {
-          return Effect.die(new TypeError(`a body is text or bytes, not ${typeof part}`))
+          return Effect.die(new TypeError(`a body is text or bytes, not ${kindOf(part)}`))
         }
         writer.write(part)
         given()

@@ -8,6 +8,7 @@
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
+import { ResponseError } from "../exchange/ServerError.js"
 
 /**
  * Called with an error while something is let go, and, as `late`, with an error that it has afterwards: nothing else listens for
@@ -35,7 +36,8 @@ export const letGo = (given: unknown, failed: Failed): Promise<unknown> | undefi
   if (has(given, "destroy") && has(given, "on")) {
     void call(given, "on", failed, "error", (error: unknown) => failed(error, true))
   }
-  const way = ways.find((name) => has(given, name))
+  // a locked stream is closed by its reader
+  const way = given instanceof ReadableStream && given.locked ? undefined : ways.find((name) => has(given, name))
   const closing = way === undefined ? undefined : call(given, way, failed)
   return has(given, "next") && has(given, "return") ? both(closing, call(given, "return", failed)) : closing
 }
@@ -54,19 +56,24 @@ export interface Parts<A> {
 
 /**
  * The parts of an iterable. A ReadableStream is read by a reader, because its own iterator does not cancel before the part that is
- * awaited has come. Throws for a stream that is locked.
+ * awaited has come. Throws a `ResponseError` for a stream or an iterator that was read before, which has nothing more to give.
  *
  * @since 0.2.0
  */
 export const partsOf = <A>(body: Iterable<A> | AsyncIterable<A> | ReadableStream<A>): Parts<A> => {
   if ("getReader" in body) {
+    if (body.locked) throw usedBefore("stream")
+    takeOnce(body, "stream")
     const reader = body.getReader()
     return {
       next: () => reader.read(),
       letGo: (failed) => call(reader, "cancel", failed)
     }
   }
+  if (has(body, "pipe")) takeOnce(body, "stream")
   const iterator = Symbol.iterator in body ? body[Symbol.iterator]() : body[Symbol.asyncIterator]()
+  if (!has(iterator, "next")) throw notAnIterator()
+  if (!Array.isArray(body)) takeOnce(iterator, "iterator")
   return {
     next: () => iterator.next(),
     letGo: (failed) => {
@@ -77,9 +84,36 @@ export const partsOf = <A>(body: Iterable<A> | AsyncIterable<A> | ReadableStream
   }
 }
 
+// Streams and iterators that were given as bodies. A second answer of one would be empty, and nobody would know.
+const taken = new WeakSet<object>()
+
+const takeOnce = (source: object, kind: string): void => {
+  if (taken.has(source)) throw usedBefore(kind)
+  taken.add(source)
+}
+
+const usedBefore = (kind: string): ResponseError =>
+  new ResponseError({
+    reason: "BodyUsed",
+    description: `the ${kind} was read before, and has nothing more to give: make one for each request`
+  })
+
+const notAnIterator = (): ResponseError =>
+  new ResponseError({
+    reason: "InvalidBody",
+    description: "the method of an iterable body must return an iterator, an object that has next()"
+  })
+
 const isObject = (given: unknown): given is object => typeof given === "object" && given !== null
 
-const has = (given: object, name: PropertyKey): boolean => typeof Reflect.get(given, name) === "function"
+// a property may be a getter that throws, and what should be an iterator may be no object
+const has = (given: unknown, name: PropertyKey): boolean => {
+  try {
+    return Predicate.hasProperty(given, name) && typeof given[name] === "function"
+  } catch {
+    return false
+  }
+}
 
 const call = (
   given: object,

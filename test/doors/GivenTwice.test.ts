@@ -1,0 +1,141 @@
+/**
+ * What can be read once was given as a body twice, or was read before: the second answer would be empty, and nobody would know.
+ * It is a failure, is logged and names the remedy. So is an iterable without an iterator, or with properties that throw.
+ *
+ * The family: streams, iterators and generators of every kind, at both doors; what can be read again is answered again.
+ */
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import { PassThrough, Readable } from "node:stream"
+import type { App, AppBody } from "tsgi"
+import { TsgiHttpServer } from "tsgi/effect"
+import { describe, expect, it } from "vitest"
+import { connect } from "../utils/sockets.js"
+import { get, Log, plain, withServer } from "../wsgi/fixture.js"
+
+const letters = function*() {
+  yield "a"
+}
+const lateLetters = async function*() {
+  yield await Promise.resolve("a")
+}
+
+/** Its iterator is always the same one. */
+const shared = (): AppBody => {
+  const iterator = letters()
+  return { [Symbol.iterator]: () => iterator }
+}
+
+const once: Readonly<Record<string, () => AppBody>> = {
+  "a generator": letters,
+  "an asynchronous generator": lateLetters,
+  "the iterator of an array": () => ["a"].values(),
+  "an iterable with one iterator for all": shared,
+  "a Node stream": () => Readable.from(["a"]),
+  "a PassThrough": () => {
+    const stream = new PassThrough()
+    stream.end("a")
+    return stream
+  },
+  "a ReadableStream": () => new Blob(["a"]).stream()
+}
+
+const often: Readonly<Record<string, () => AppBody>> = {
+  "an array": () => ["a"],
+  "a Set": () => new Set(["a"]),
+  "an iterable that begins anew": () => ({ [Symbol.iterator]: letters }),
+  "an asynchronous iterable that begins anew": () => ({ [Symbol.asyncIterator]: lateLetters })
+}
+
+const broken: Readonly<Record<string, () => unknown>> = {
+  "an asynchronous iterable whose iterator is a number": () => ({ [Symbol.asyncIterator]: () => 5 }),
+  "an asynchronous iterable without an iterator": () => ({ [Symbol.asyncIterator]: () => undefined }),
+  "an asynchronous iterator without next": () => ({ [Symbol.asyncIterator]: () => ({}) }),
+  "an asynchronous iterator that gives no result": () => ({ [Symbol.asyncIterator]: () => ({ next: () => 5 }) }),
+  "an iterable whose iterator is null": () => ({ [Symbol.iterator]: () => null }),
+  "an iterator that gives no result": () => ({ [Symbol.iterator]: () => ({ next: () => undefined }) }),
+  "an asynchronous iterable that cannot be closed": () => ({
+    [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error("no part")) }),
+    get destroy() {
+      throw new Error("no destroy")
+    }
+  })
+}
+
+const answering = (body: AppBody): App => (_, startResponse) => {
+  startResponse("200 OK", plain)
+  return body
+}
+
+describe("at the plain door", () => {
+  it.each(Object.entries(once))("%s", async (_, make) => {
+    await withServer(answering(make()), {}, async ({ ask, log }) => {
+      const first = await ask(get("/"))
+      expect([first.status, first.body.toString()]).toEqual([200, "a"])
+      expect((await ask(get("/"))).status).toBe(500)
+      expect(log.text).toMatch(/BodyUsed: the (stream|iterator) was read before, .*: make one for each request/)
+    })
+  })
+
+  it.each(Object.entries(often))("again: %s", async (_, make) => {
+    await withServer(answering(make()), {}, async ({ ask, log }) => {
+      for (const body of ["a", "a"]) expect((await ask(get("/"))).body.toString()).toBe(body)
+      expect(log.text).not.toContain("failed")
+    })
+  })
+
+  it.each(Object.entries(broken))("%s", async (_, make) => {
+    await withServer(answering(make() as AppBody), {}, async ({ ask, log }) => {
+      expect((await ask(get("/"))).status).toBe(500)
+      expect(log.text).toMatch(/the application failed/)
+    })
+  })
+})
+
+describe("at the Effect door", () => {
+  const asking = (body: unknown, times: number) => {
+    const log = new Log()
+    return Effect.gen(function*() {
+      yield* HttpServer.serveEffect(Effect.succeed(HttpServerResponse.raw(body)))
+      const { address } = yield* HttpServer.HttpServer
+      const port = address._tag === "TcpAddress" ? address.port : 0
+      const seen: Array<readonly [status: number, body: string]> = []
+      for (let i = 0; i < times; i++) {
+        const { body, status } = yield* Effect.promise(async () => {
+          await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+          client.send(get("/"))
+          return await client.response()
+        })
+        seen.push([status, body.toString()])
+      }
+      return { seen, log: log.text }
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(TsgiHttpServer.layerServer({ port: 0 })),
+      Effect.provide(Logger.replace(Logger.defaultLogger, Logger.map(Logger.logfmtLogger, log.info))),
+      Effect.runPromise
+    )
+  }
+  // a raw body may not be a synchronous iterable
+  const asynchronous = Object.entries(once).filter(([, make]) => Symbol.asyncIterator in Object(make()))
+
+  it.each(asynchronous)("%s", async (_, make) => {
+    const { log, seen } = await asking(make(), 2)
+    expect(seen).toEqual([[200, "a"], [500, ""]])
+    expect(log).toMatch(/BodyUsed: the (stream|iterator) was read before/)
+  })
+
+  it("a ReadableStream that is sent is closed without a word", async () => {
+    const { log, seen } = await asking(new Blob(["a"]).stream(), 1)
+    expect(seen).toEqual([[200, "a"]])
+    expect(log).not.toContain("failed")
+  })
+
+  it.each(Object.entries(broken))("%s", async (_, make) => {
+    const { log, seen } = await asking(make(), 1)
+    expect(seen).toEqual([[500, ""]])
+    expect(log).toMatch(/the application failed/)
+  })
+})
