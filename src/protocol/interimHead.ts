@@ -5,7 +5,7 @@
  */
 import { fieldName } from "./fieldNames.js"
 import { isFieldValue } from "./grammar.js"
-import { invalid, invalidFields, type InvalidHead, invalidName, invalidValue } from "./invalidHead.js"
+import { invalid, invalidFields, type InvalidHead, invalidName, invalidStatus, invalidValue } from "./invalidHead.js"
 import { reasonOf } from "./reasonPhrase.js"
 import { type FieldCase, type FieldPairs, isIterable } from "./responseHead.js"
 
@@ -32,7 +32,7 @@ export const draftInterim = (
   fieldCase: FieldCase = "title"
 ): InterimHead | InvalidHead => {
   if (!Number.isInteger(status) || status < 100 || status > 199 || status === 101) {
-    return invalid("InvalidStatus", `${String(status)} is not an interim status: use 100, or 102 to 199`)
+    return invalidStatus(status, "an interim", "100, or 102 to 199")
   }
   let lines = ""
   if (!isIterable(fields)) return invalidFields(fields)

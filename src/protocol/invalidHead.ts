@@ -38,13 +38,30 @@ export const invalidFields = (given: unknown): InvalidHead =>
   invalid(
     "InvalidFields",
     `fields are pairs of name and value, such as [["Content-Type", "text/plain"]], not ${
-      typeof given === "string" ? JSON.stringify(given) : given === null ? "null" : typeof given
+      typeof given === "string" ? JSON.stringify(given) : kindOf(given)
     }`
+  )
+
+/**
+ * `meant` are the codes that may be used.
+ *
+ * @since 0.2.0
+ */
+export const invalidStatus = (status: unknown, kind: string, meant: string): InvalidHead =>
+  invalid(
+    "InvalidStatus",
+    typeof status === "number"
+      ? `${status} is not ${kind} status: use ${meant}`
+      : `${typeof status === "string" ? `the text ${JSON.stringify(status)}` : kindOf(status)} is not ${kind} status: ` +
+        `use a number, ${meant}`
   )
 
 /** @since 0.2.0 */
 export const invalidName = (name: unknown): InvalidHead =>
-  invalid("InvalidFieldName", `${JSON.stringify(name)} is not a field name (RFC 9110, 5.1)`)
+  invalid(
+    "InvalidFieldName",
+    `${typeof name === "string" ? JSON.stringify(name) : kindOf(name)} is not a field name (RFC 9110, 5.1)`
+  )
 
 /** @since 0.2.0 */
 export const invalidValue = (name: string, value: unknown): InvalidHead =>
@@ -52,19 +69,32 @@ export const invalidValue = (name: string, value: unknown): InvalidHead =>
     "InvalidFieldValue",
     typeof value === "string"
       ? `the value of ${name} has characters that no field value may have (RFC 9110, 5.5): ${JSON.stringify(value)}`
-      : `the value of ${name} must be text, not ${kindOf(value)}`
+      : `the value of ${name} must be text, not ${kindOf(value)}${remedyFor(value)}`
   )
 
-// with the value as text, where only one text is possible
 const kindOf = (value: unknown): string =>
-  value === null
-    ? "null"
+  value === null || value === undefined
+    ? String(value)
     : typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
-    ? `the ${typeof value} ${value}: give "${value}"`
+    ? `the ${typeof value} ${value}`
     : Array.isArray(value)
-    ? "an array: give a pair for each value"
-    : value === undefined
-    ? "undefined: leave the field out"
+    ? "an array"
     : value instanceof Date
-    ? "a Date: give its toUTCString()"
+    ? "a Date"
+    : value instanceof URL
+    ? "a URL"
     : `${typeof value === "object" ? "an" : "a"} ${typeof value}`
+
+// with the value as text, where only one text is possible
+const remedyFor = (value: unknown): string =>
+  typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
+    ? `: give "${value}"`
+    : value === undefined
+    ? ": leave the field out"
+    : Array.isArray(value)
+    ? ": give a pair for each value"
+    : value instanceof Date
+    ? ": give its toUTCString()"
+    : value instanceof URL
+    ? ": give its href"
+    : ""

@@ -8,7 +8,7 @@
 import { fieldName } from "./fieldNames.js"
 import { isFieldValue, listMembers } from "./grammar.js"
 import { dateLine, statusLine } from "./headLines.js"
-import { invalid, invalidFields, type InvalidHead, invalidName, invalidValue } from "./invalidHead.js"
+import { invalid, invalidFields, type InvalidHead, invalidName, invalidStatus, invalidValue } from "./invalidHead.js"
 import { reasonOf } from "./reasonPhrase.js"
 
 export { titleCase } from "./fieldNames.js"
@@ -143,7 +143,7 @@ export interface HeadDraft {
 export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadDraft | InvalidHead => {
   const status = head.status
   if (!Number.isInteger(status) || status < 200 || status > 999) {
-    return invalid("InvalidStatus", `${String(status)} is not a final status: use 200 to 599`)
+    return invalidStatus(status, "a final", "200 to 599")
   }
   const reason = head.reason ?? reasonOf(status)
   if (!isFieldValue(reason)) return invalid("InvalidReason", "control or non-latin-1 characters in a reason phrase")

@@ -11,7 +11,7 @@ import type { HeadDraft } from "../protocol/responseHead.js"
 import { catchRejection } from "../server/catchRejection.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { LoopBudget } from "../server/LoopBudget.js"
-import { headNotSet, invalidBody, isPart, type Part, sourceOf } from "./answers.js"
+import { headNotSet, invalidBody, isPart, iteratesOthers, type Part, sourceOf } from "./answers.js"
 
 /**
  * The call whose body is sent.
@@ -109,6 +109,7 @@ export class BodySender {
   send(body: Iterable<Part> | AsyncIterable<Part>): void {
     if (Array.isArray(body)) this.array(body)
     else if (this.exchange.over) this.stop(body)
+    else if (iteratesOthers(body)) throw this.invalid(body)
     else if (Predicate.hasProperty(body, Symbol.iterator)) this.iterate(partsOf(body))
     else if (Predicate.hasProperty(body, Symbol.asyncIterator)) this.stream(body)
     else {

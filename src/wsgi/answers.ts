@@ -6,6 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import { ResponseError } from "../exchange/ServerError.js"
 import { kindOf } from "../server/OptionNames.js"
+import { isClass } from "./checkApp.js"
 
 /**
  * Is this a Response of the fetch standard, whichever of its classes made it?
@@ -31,6 +32,18 @@ export type Part = string | Uint8Array
  * @category guards
  */
 export const isPart = (given: unknown): given is Part => typeof given === "string" || given instanceof Uint8Array
+
+/**
+ * Is it an iterable of something else: of numbers, or of pairs? An empty one would pass for an empty body.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const iteratesOthers = (given: object): boolean =>
+  ArrayBuffer.isView(given) || given instanceof Map || isWebData(given)
+
+const isWebData = (given: object): boolean =>
+  given instanceof URLSearchParams || given instanceof FormData || given instanceof Headers
 
 /** An array with more parts is written part by part. */
 const mostJoinedParts = 64
@@ -80,7 +93,15 @@ const no = (body: unknown): string => {
   if (Predicate.isPromiseLike(body)) return "a promise of one"
   if (isResponse(body)) return "a Response: serve a handler that answers with one by fetchApp(handler)"
   if (body instanceof Error) return `${kindOf(body)}: throw it`
-  if (body instanceof ArrayBuffer) return "an ArrayBuffer: give new Uint8Array(buffer)"
+  if (body instanceof ArrayBuffer || body instanceof SharedArrayBuffer) {
+    return `${kindOf(body)}: give new Uint8Array(buffer)`
+  }
+  if (ArrayBuffer.isView(body)) return `${kindOf(body)}: give its bytes, new Uint8Array(view.buffer, ...)`
+  if (body instanceof URL || body instanceof URLSearchParams) return `${kindOf(body)}: give its toString()`
+  if (body instanceof FormData) return "a FormData: give the body of new Response(form), and its Content-Type"
+  if (body instanceof Request) return "a Request: give its body"
+  if (body instanceof TransformStream) return "a TransformStream: give its readable"
+  if (Array.isArray(body)) return "an array: its parts are text or bytes; or give it as text, such as JSON"
   if (body instanceof Blob) return `${kindOf(body)}: give its stream()`
   switch (typeof body) {
     case "number":
@@ -91,6 +112,8 @@ const no = (body: unknown): string => {
       return "undefined: return \"\" where there is none"
     case "object":
       return body === null ? "null: return \"\" where there is none" : `${kindOf(body)}: give it as text, such as JSON`
+    case "function":
+      return isClass(body) ? "a class" : "a function: call it"
     default:
       return kindOf(body)
   }

@@ -5,6 +5,7 @@
  */
 import { ResponseError } from "../exchange/ServerError.js"
 import { reasonOf } from "../protocol/reasonPhrase.js"
+import { kindOf } from "../server/OptionNames.js"
 
 /**
  * @since 0.2.0
@@ -36,7 +37,9 @@ export const statusOf = (text: unknown): Status => {
 const invalid = (given: unknown): ResponseError =>
   new ResponseError({
     reason: "InvalidStatus",
-    description: `${JSON.stringify(given)} is no status: give a code and a reason, such as "200 OK"`
+    description: `${
+      typeof given === "string" ? JSON.stringify(given) : kindOf(given)
+    } is no status: give a code and a reason, such as "200 OK"`
   })
 
 // Applications use a few statuses. The map is bounded, because an application may make one from a client's data.

@@ -585,6 +585,14 @@ describe("an application that breaks the protocol", () => {
       /X-A must be text, not a Date: give its toUTCString\(\)/
     ],
     ["an object as a field value", badHeaders([["X-A", {}]]), "InvalidFieldValue", /X-A must be text, not an object/],
+    [
+      "a URL as a field value",
+      badHeaders([["Location", new URL("http://a/")]]),
+      "InvalidFieldValue",
+      /not a URL: give its href/
+    ],
+    ["a big number as a field name", badHeaders([[5n, "a"]]), "InvalidFieldName", /the bigint 5 is not a field name/],
+    ["a number in place of headers", badHeaders(5), "InvalidFields", /pairs of name and value, .*, not the number 5/],
     ["null as a field value", badHeaders([["X-A", null]]), "InvalidFieldValue", /X-A must be text, not null/],
     [
       "values as a field value",
@@ -607,6 +615,8 @@ describe("an application that breaks the protocol", () => {
     ["a status of four digits", badStatus("1000 X"), "InvalidStatus", /is no status/],
     ["an empty status", badStatus(""), "InvalidStatus", /is no status/],
     ["no status", badStatus(undefined), "InvalidStatus", /is no status/],
+    ["a status that is a number", badStatus(200), "InvalidStatus", /the number 200 is no status: give a code and a/],
+    ["a status that is a big number", badStatus(200n), "InvalidStatus", /a bigint is no status: give a code/],
     ["an interim status", badStatus("103 Early Hints"), "InvalidStatus", /not a final status: use 200 to 599/],
     ["a switch of protocols", badStatus("101 Switching Protocols"), "InvalidStatus", /not a final status/],
     ["a status below all", badStatus("099 X"), "InvalidStatus", /not a final status/],
@@ -628,6 +638,26 @@ describe("an application that breaks the protocol", () => {
       "InvalidBody",
       /not an ArrayBuffer: give new Uint8Array/
     ],
+    ["a shared buffer", badBody(new SharedArrayBuffer(1)), "InvalidBody", /not a SharedArrayBuffer: give new Uint8Arr/],
+    ["a view of numbers", badBody(new Uint16Array(1)), "InvalidBody", /not a Uint16Array: give its bytes/],
+    ["an empty view of numbers", badBody(new Float64Array(0)), "InvalidBody", /not a Float64Array: give its bytes/],
+    ["a DataView", badBody(new DataView(new ArrayBuffer(1))), "InvalidBody", /not a DataView: give its bytes/],
+    ["a Map", badBody(new Map([["a", "b"]])), "InvalidBody", /not a Map: give it as text, such as JSON/],
+    ["an empty Map", badBody(new Map()), "InvalidBody", /not a Map: give it as text/],
+    ["parameters", badBody(new URLSearchParams()), "InvalidBody", /not an? URLSearchParams: give its toString\(\)/],
+    ["a form", badBody(new FormData()), "InvalidBody", /not a FormData: give the body of new Response\(form\)/],
+    ["fields", badBody(new Headers({ a: "b" })), "InvalidBody", /not a Headers: give it as text/],
+    ["a URL as a body", badBody(new URL("http://a/")), "InvalidBody", /not an? URL: give its toString\(\)/],
+    ["a request as a body", badBody(new Request("http://a/")), "InvalidBody", /not a Request: give its body/],
+    [
+      "a TransformStream",
+      badBody(new TransformStream()),
+      "InvalidBody",
+      /not a TransformStream: give its readable/
+    ],
+    ["a function as a body", badBody(() => "a"), "InvalidBody", /not a function: call it/],
+    ["a class as a body", badBody(class Body {}), "InvalidBody", /not a class/],
+    ["an array in an array", badBody([["a"]]), "InvalidBody", /not an array: its parts are text or bytes/],
     ["a Blob as a body", badBody(new Blob(["a"])), "InvalidBody", /not a Blob: give its stream\(\)/],
     [
       "a Response as a body",
@@ -693,6 +723,16 @@ describe("an application that breaks the protocol", () => {
     (_, app, reason, message) =>
       expectFailure(app, isResponseError(reason), { message: new RegExp(`${reason}: .*${message.source}`) })
   )
+
+  it("an interim response with a status that is text", () =>
+    expectFailure(
+      (env, startResponse) => {
+        env["tsgi.interim"]("103" as never)
+        return hello(env, startResponse)
+      },
+      (error) => expect(error).toBeInstanceOf(InterimError),
+      { message: /the text "103" is not an interim status: use a number, 100, or 102 to 199/ }
+    ))
 
   it.each([101, 200, 99, NaN])("an interim response with status %d", (status) =>
     expectFailure(
