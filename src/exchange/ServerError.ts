@@ -37,9 +37,12 @@ export class BindError extends TaggedError("BindError")<{
   readonly cause: unknown
 }> {
   override get message(): string {
+    const isPath = /^https?:(?!\/\/)/.test(this.address)
     const why = {
-      AddressInUse: "another process listens there already; stop it or choose another port",
-      AddressNotAvailable: "this machine has no such address",
+      AddressInUse: isPath
+        ? "another process listens there already, or another file is there; choose another path"
+        : "another process listens there already; stop it or choose another port",
+      AddressNotAvailable: `this machine has no such ${isPath ? "path" : "address"}`,
       PermissionDenied: "permission denied; ports below 1024 and other users' paths need rights",
       InvalidOptions: "the options are not valid",
       Other: "the system refused"

@@ -5,10 +5,11 @@
  */
 import * as Predicate from "effect/Predicate"
 import { Buffer } from "node:buffer"
+import * as Net from "node:net"
 import { format } from "../exchange/Address.js"
 import { OptionError } from "../exchange/ServerError.js"
 import { checkOptions, type OptionTable, type TableOf } from "../server/checkOptions.js"
-import { listOf, number, oneOf, text, yesOrNo } from "../server/optionKinds.js"
+import { listOf, misplaced, number, oneOf, text, yesOrNo } from "../server/optionKinds.js"
 import type { ListenOptions, TlsOptions } from "./ListenOptions.js"
 import * as TrustedProxies from "./TrustedProxies.js"
 
@@ -23,7 +24,10 @@ export const listenerTable: TableOf<ListenOptions> = {
     ...number({ most: 65_535, whole: true }),
     accepts: (given) => isPort(typeof given === "string" && /^[0-9]+$/.test(given) ? Number(given) : given)
   },
-  host: text,
+  host: {
+    meant: "an address or a name, such as \"127.0.0.1\" or \"::1\", without scheme, brackets and port",
+    accepts: (given) => typeof given === "string" && isHost(given)
+  },
   backlog: number({ least: 1, whole: true }),
   ipv6Only: yesOrNo,
   reusePort: yesOrNo,
@@ -39,6 +43,20 @@ export const listenerTable: TableOf<ListenOptions> = {
   keepAliveInitialDelay: number({ least: 1000, most: 2 ** 31 - 1, unit: "milliseconds", infinite: true })
 }
 
+/**
+ * What other servers call an option of a listener.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const otherNames: OptionTable = {
+  hostname: misplaced("is called host here"),
+  address: misplaced("is called host here, or path for a unix socket")
+}
+
+// an address of IPv6, perhaps with a zone, or what has nothing of a URL but its host
+const isHost = (text: string): boolean => Net.isIPv6(text) || /^[^\s/:?#@[\]]+$/.test(text)
+
 const { accepts: isPort } = number({ most: 65_535, whole: true })
 
 /**
@@ -49,7 +67,10 @@ const { accepts: isPort } = number({ most: 65_535, whole: true })
  * @category constructors
  */
 export const check = (options: ListenOptions, subject = "a listener", table: OptionTable = listenerTable): void => {
-  checkOptions(options, table, { unknown: `${subject} has no such option` })
+  checkOptions(options, { ...otherNames, ...table }, {
+    noObject: "must be an object, such as { port: 8090 }",
+    unknown: `${subject} has no such option`
+  })
   // throws for an entry that is no address
   if (options.proxyFrom !== undefined) TrustedProxies.make(options.proxyFrom, "proxyFrom")
   if (options.reusePort === true && portOf(options) > 0 && !sharesPorts(process.versions.node)) {
@@ -110,12 +131,13 @@ export const validate = (options: ListenOptions, tls: TlsOptions | undefined): v
     }
   }
   if (options.mode !== undefined && options.path === undefined) throw invalid("mode goes with a path")
+  if (options.proxyFrom !== undefined && options.proxy === undefined) throw invalid("proxyFrom goes with proxy")
   if (options.reusePort === true && portOf(options) === 0) {
     throw invalid("reusePort needs a port of its own, not a free one")
   }
   const { mode } = options
-  if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o7777)) {
-    throw invalid(`the mode of a unix socket is a number from 0 to 0o7777; it is ${mode}`)
+  if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o777)) {
+    throw invalid(`the mode of a unix socket is a number from 0 to 0o777, such as 0o660; it is ${mode}`)
   }
   // the system would cut the path, and listen elsewhere
   if (options.path !== undefined && Buffer.byteLength(options.path) > longestPath) {

@@ -7,12 +7,12 @@ import * as Predicate from "effect/Predicate"
 import type * as Net from "node:net"
 import type * as Tls from "node:tls"
 import { checkOption, checkOptions, type Option } from "../server/checkOptions.js"
-import { anything } from "../server/optionKinds.js"
+import { anything, misplaced, yesOrNo } from "../server/optionKinds.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
- * Throws an `OptionError` for options that are no object, for an option that is unknown or belongs to the listener, and for a path
- * where node:tls takes the contents of the file.
+ * Throws an `OptionError` for options that are no object, for an option that is unknown or belongs to the listener, and for a path,
+ * nothing, or a key in place of a certificate, where node:tls takes the contents of the file.
  *
  * @since 0.2.0
  * @category constructors
@@ -41,14 +41,33 @@ const ticketKeys: Option = {
     }`
 }
 
-// of certificates and keys
-const contents: Option = {
-  meant: "what is in the file",
-  accepts: (value) => pathIn(value) === undefined,
-  explain: (value) => `takes what is in the file, not its path: give readFileSync(${JSON.stringify(pathIn(value))})`
+// of certificates and keys; `pem` and `other` are what a PEM text of it has, and what is taken for it
+const contents = (kind?: { readonly pem: string; readonly other: string }): Option => {
+  const wrongIn = (value: unknown): string | undefined => {
+    for (const part of partsIn(value)) {
+      const wrong = wrongWith(part) ?? (kind === undefined ? undefined : mistaken(part, kind))
+      if (wrong !== undefined) return wrong
+    }
+    return undefined
+  }
+  return {
+    meant: "what is in the file",
+    accepts: (value) => wrongIn(value) === undefined,
+    explain: (value) => wrongIn(value) ?? ""
+  }
 }
 
-const notHere: Option = { ...anything, misplaced: "is the listener's own, and cannot be set with TLS" }
+const certificate = { pem: "CERTIFICATE", other: "PRIVATE KEY" }
+const privateKey = { pem: "PRIVATE KEY", other: "CERTIFICATE" }
+
+const aFunction: Option = { meant: "a function", accepts: Predicate.isFunction }
+
+const protocols: Option = {
+  meant: "a list with \"http/1.1\" and without \"h2\", which this server does not speak",
+  accepts: (value) => !Array.isArray(value) || (value.includes("http/1.1") && !value.includes("h2"))
+}
+
+const notHere = misplaced("is the listener's own, and cannot be set with TLS")
 
 // options of the listening socket, which belong to `listen`, or which the server sets itself
 const own = {
@@ -60,32 +79,32 @@ const own = {
 } satisfies Partial<Record<keyof Net.ServerOpts, Option>>
 
 const names = {
-  ALPNCallback: anything,
-  ALPNProtocols: anything,
-  SNICallback: anything,
+  ALPNCallback: aFunction,
+  ALPNProtocols: protocols,
+  SNICallback: aFunction,
   allowPartialTrustChain: anything,
-  ca: contents,
-  cert: contents,
+  ca: contents(),
+  cert: contents(certificate),
   ciphers: anything,
   clientCertEngine: anything,
-  crl: contents,
+  crl: contents(),
   dhparam: anything,
   ecdhCurve: anything,
-  enableTrace: anything,
+  enableTrace: yesOrNo,
   handshakeTimeout: anything,
   highWaterMark: anything,
-  honorCipherOrder: anything,
-  key: contents,
+  honorCipherOrder: yesOrNo,
+  key: contents(privateKey),
   maxVersion: anything,
   minVersion: anything,
   passphrase: anything,
-  pfx: contents,
+  pfx: contents(),
   privateKeyEngine: anything,
   privateKeyIdentifier: anything,
-  pskCallback: anything,
+  pskCallback: aFunction,
   pskIdentityHint: anything,
-  rejectUnauthorized: anything,
-  requestCert: anything,
+  rejectUnauthorized: yesOrNo,
+  requestCert: yesOrNo,
   secureContext: anything,
   secureOptions: anything,
   secureProtocol: anything,
@@ -109,16 +128,37 @@ export const table = {
 }
 
 // each may be one, a list, or an object with a passphrase
-const pathIn = (value: unknown): string | undefined => {
-  for (const given of Array.isArray(value) ? value : [value]) {
-    const part: unknown = Predicate.isRecord(given) && !Predicate.isUint8Array(given) ? given.pem ?? given.buf : given
-    if (typeof part === "string" && isPath(part)) return part
+const partsIn = (value: unknown): ReadonlyArray<unknown> =>
+  (Array.isArray(value) ? value : [value]).map((given: unknown) =>
+    Predicate.isRecord(given) && ("pem" in given || "buf" in given) ? given.pem ?? given.buf : given
+  )
+
+const wrongWith = (part: unknown): string | undefined => {
+  if (typeof part !== "string" && !(Predicate.isObject(part) && ArrayBuffer.isView(part))) {
+    return `takes what is in the file, text or bytes, not ${kindOf(part)}${Predicate.isPromiseLike(part) ? ": await it" : ""}`
+  }
+  if (typeof part !== "string") return part.byteLength === 0 ? empty : undefined
+  if (part.trim() === "") return empty
+  if (isPath(part)) return `takes what is in the file, not its path: give readFileSync(${JSON.stringify(part)})`
+  if (part.startsWith(beginInBase64)) return "is PEM in base64: give Buffer.from(text, \"base64\")"
+  if (/^-----BEGIN [^\r\n]*\\n/.test(part)) {
+    return "has \\n in place of its line ends: give text.replaceAll(\"\\\\n\", \"\\n\")"
   }
   return undefined
 }
 
+const empty = "is empty: give what is in the file"
+
+// "-----BEGIN"
+const beginInBase64 = "LS0tLS1CRUdJTi"
+
+const mistaken = (part: unknown, { other, pem }: { readonly pem: string; readonly other: string }): string | undefined =>
+  typeof part === "string" && part.includes("-----BEGIN") && part.includes(other) && !part.includes(pem)
+    ? `has a ${other}, and no ${pem}: are the two swapped?`
+    : undefined
+
 // the contents of such a file have several lines, or at least no such beginning and end
 const isPath = (text: string): boolean =>
-  !/[\r\n]/.test(text) && text.length <= 4096 &&
-  (/^(?:file:|[A-Za-z]:[\\/]|[.~]{0,2}[\\/])/.test(text) ||
+  !/[\r\n]/.test(text) && text.length <= 4096 && !text.startsWith(beginInBase64) && !text.startsWith("-----BEGIN") &&
+  (/^(?:file:|[A-Za-z]:[\\/]|[.~]{0,2}[\\/])/.test(text) || /^[\w.-]+(?:[\\/][\w.-]+)+$/.test(text) ||
     /\.(?:pem|crt|cer|cert|key|ca|der|p12|pfx|crl)$/i.test(text))

@@ -101,7 +101,8 @@ const place = async (name: string, path: string): Promise<void> => {
       }
     }
     if (!await isStale(path)) {
-      throw Object.assign(new Error(`listen EADDRINUSE: address already in use ${path}`), { code: "EADDRINUSE" })
+      const what = there.isSocket() ? "address already in use" : "this is no socket:"
+      throw Object.assign(new Error(`listen EADDRINUSE: ${what} ${path}`), { code: "EADDRINUSE" })
     }
     if (!isSame(there, statOf(path))) continue
     Fs.renameSync(name, path)

@@ -165,9 +165,11 @@ export const complete = <A extends object>(
   return whole as A
 }
 
-// text that reads like another value is quoted
+// text that reads like another value, or like nothing, is quoted
 const shown = (given: unknown): string =>
-  typeof given === "string" &&
-    /^(?:|[+-]?(?:0[xob])?[0-9]+(?:\.[0-9]*)?|true|false|null|undefined|NaN|-?Infinity)$/.test(given)
+  typeof given === "string" && (given.trim() !== given || looksOther.test(given))
     ? JSON.stringify(given)
-    : Inspectable.toStringUnknown(given)
+    : Inspectable.toStringUnknown(given, 0)
+
+const looksOther =
+  /^(?:|[+-]?(?:0[xob])?[0-9]+(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?|true|false|null|undefined|NaN|-?Infinity)$/i

@@ -93,6 +93,14 @@ export const listOf = (what: string, each: (given: unknown) => boolean = () => t
 })
 
 /**
+ * A name that is no option here; `why` says where it is one, or what it is called.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const misplaced = (why: string): Option => ({ ...anything, misplaced: why })
+
+/**
  * Options within an option.
  *
  * @since 0.2.0

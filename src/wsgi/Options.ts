@@ -9,10 +9,10 @@ import * as TrustedProxies from "../node/TrustedProxies.js"
 import type { Leniency } from "../protocol/limits.js"
 import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
 import type { AccessRecord } from "../server/AccessRecord.js"
-import { checkOptions, type Option, type OptionTable, type TableOf } from "../server/checkOptions.js"
+import { checkOptions, type OptionTable, type TableOf } from "../server/checkOptions.js"
 import * as Config from "../server/Config.js"
 import * as FormLimits from "../server/FormLimits.js"
-import { group, listOf, number, oneOf, record, yesOrNo } from "../server/optionKinds.js"
+import { group, listOf, misplaced, number, oneOf, record, yesOrNo } from "../server/optionKinds.js"
 import { type LogTarget, target } from "./Log.js"
 import { formats, type LogEntryFormat } from "./LogEntry.js"
 
@@ -223,7 +223,18 @@ export const table: TableOf<ServerOptions> = {
   multiprocess: yesOrNo
 }
 
-const misplaced = (what: string): Option => ({ meant: what, accepts: () => false, misplaced: what })
+/**
+ * Names under which TLS may be looked for.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const tlsNames: OptionTable = Object.fromEntries(
+  ["tls", "https", "cert", "key"].map((name) => [
+    name,
+    misplaced("TLS is wrapTls's, as in wrapTls(listen(), { cert, key })")
+  ])
+)
 
 // with those of the listener, which are refused here
 const whole: OptionTable = {
@@ -232,9 +243,7 @@ const whole: OptionTable = {
       name
     ) => [name, misplaced(`is an option of listen, as in listen({ ${name}: ... })`)])
   ),
-  ...Object.fromEntries(
-    ["tls", "cert", "key"].map((name) => [name, misplaced("TLS is wrapTls's, as in wrapTls(listen(), { cert, key })")])
-  ),
+  ...tlsNames,
   ...table
 }
 

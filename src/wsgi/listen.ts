@@ -7,10 +7,13 @@ import * as Predicate from "effect/Predicate"
 import { OptionError } from "../exchange/ServerError.js"
 import type { ListenOptions, TlsOptions } from "../node/ListenOptions.js"
 import { check, TlsSettings } from "../node/NodeListener.js"
+import { listenerTable } from "../node/listenChecks.js"
 import { checkTls } from "../node/tlsChecks.js"
+import type { OptionTable } from "../server/checkOptions.js"
 import { kindOf } from "../server/OptionNames.js"
 import type { Listener, TlsListener } from "./Listener.js"
 import { ListenerValue, notAListener, TlsListenerValue } from "./ListenerValue.js"
+import { tlsNames } from "./Options.js"
 
 export type { Listener, TlsListener }
 
@@ -32,14 +35,23 @@ export const listen: (portOrOptions?: number | string | ListenOptions) => Listen
     throw new OptionError({ option: "options", description: `give a port or an object, not ${kindOf(options)}` })
   }
   if (more.length > 0) throw new OptionError({ option: "options", description: oneArgument(given, more[0]) })
-  if (typeof given === "string" && given.includes("/")) {
-    throw new OptionError({ option: "port", description: `is none: listen({ path: ${JSON.stringify(given)} })` })
-  }
-  check(options, "listen")
+  const meant = typeof given === "string" ? meantBy(given) : undefined
+  if (meant !== undefined) throw new OptionError({ option: "port", description: `is none: ${meant}` })
+  check(options, "listen", table)
   return new ListenerValue(options)
 }
 
 const isOptions = (given: unknown): given is ListenOptions => Predicate.isRecord(given)
+
+const table: OptionTable = { ...listenerTable, ...tlsNames }
+
+// the right call for a text that is more than a port
+const meantBy = (text: string): string | undefined => {
+  const [, host, port] = /^(?:[a-z]+:\/\/)?\[?([^/[\]]+?)\]?:([0-9]+)\/?$/i.exec(text) ?? []
+  if (host !== undefined) return `listen({ host: ${JSON.stringify(host)}, port: ${port} })`
+  if (text.includes("://") || !text.includes("/")) return undefined
+  return `listen({ path: ${JSON.stringify(text.replace(/^unix:/, ""))} })`
+}
 
 const oneArgument = (port: ListenOptions | number | string, host: unknown): string =>
   `listen takes one argument${

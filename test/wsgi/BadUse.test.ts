@@ -129,6 +129,24 @@ describe("what cannot be listened on", () => {
     expect(error.message).toContain("mode")
   })
 
+  it("a unix socket with a mode that was meant to be octal", async () => {
+    const error = await failing(listen({ path: path.join(folder, "mode.sock"), mode: 660 }))
+    expect(error.reason).toBe("InvalidOptions")
+    expect(error.message).toContain("a number from 0 to 0o777, such as 0o660; it is 660")
+  })
+
+  it("a folder, where another path is needed and no other port", async () => {
+    const error = await failing(listen({ path: folder }))
+    expect(error.reason).toBe("AddressInUse")
+    expect(error.message).toMatch(/or another file is there; choose another path \(.*this is no socket: /)
+  })
+
+  it("proxies that may connect, where no PROXY header is read: anybody could", async () => {
+    const error = await failing(listen({ proxyFrom: ["192.0.2.1"] }))
+    expect(error.reason).toBe("InvalidOptions")
+    expect(error.message).toContain("proxyFrom goes with proxy")
+  })
+
   it("a descriptor that is none", async () => {
     const error = await failing(listen({ fd: 9_999 }))
     expect(error.message).toContain("cannot listen on descriptor 9999")
@@ -290,6 +308,20 @@ describe("what is no option", () => {
     ["a port that is text and too high", "65536", "port", /whole number from 0 to 65535; it is "65536"/],
     ["a port in other digits", "0x50", "port", /whole number from 0 to 65535; it is "0x50"/],
     ["a path", "/run/app.sock", "port", /is none: listen\(\{ path: "\/run\/app.sock" \}\)/],
+    ["a path as a URL", "unix:/run/app.sock", "port", /is none: listen\(\{ path: "\/run\/app.sock" \}\)/],
+    ["host and port", "0.0.0.0:80", "port", /is none: listen\(\{ host: "0\.0\.0\.0", port: 80 \}\)/],
+    ["an IPv6 host and port", "[::1]:80", "port", /is none: listen\(\{ host: "::1", port: 80 \}\)/],
+    ["a URL", "http://localhost:80/", "port", /is none: listen\(\{ host: "localhost", port: 80 \}\)/],
+    ["a port with a blank", "8090 ", "port", /it is "8090 "$/],
+    ["a port with an exponent", "1e3", "port", /it is "1e3"$/],
+    ["a host with a port", { host: "127.0.0.1:80" }, "host", /an address or a name, .*without scheme, brackets and port/],
+    ["a host with a scheme", { host: "http://127.0.0.1" }, "host", /it is http:\/\/127\.0\.0\.1$/],
+    ["a host in brackets", { host: "[::1]" }, "host", /without scheme, brackets and port; it is \[::1\]$/],
+    ["a host with a blank", { host: "local host" }, "host", /an address or a name/],
+    ["what others call the host", { hostname: "127.0.0.1" }, "hostname", /^is called host here$/],
+    ["what others call the host or path", { address: "127.0.0.1" }, "address", /^is called host here, or path/],
+    ["TLS", { port: 443, tls: {} }, "tls", /^TLS is wrapTls's/],
+    ["a certificate", { port: 443, cert: "", key: "" }, "cert", /^TLS is wrapTls's/],
     ["a port that is too high", 65_536, "port", /whole number from 0 to 65535; it is 65536/],
     ["a port that is broken", 80.5, "port", /whole number/],
     ["an array", [8090], "options", /a port or an object, not an array/],
@@ -457,7 +489,37 @@ describe("what is no option", () => {
       /^requestCerts: did you mean requestCert\? TLS has no such option/
     ],
     ["a British one", { rejectUnauthorised: true }, /^rejectUnauthorised: did you mean rejectUnauthorized\?/],
-    ["what is the listener's", { noDelay: false }, /^noDelay: is the listener's own/]
+    ["what is the listener's", { noDelay: false }, /^noDelay: is the listener's own/],
+    // each of these would listen, and fail every handshake
+    ["an empty text, such as that of an unset variable", { cert: "", key: "" }, /^cert: is empty: give what is in the/],
+    ["empty lines", { key: " \n" }, /^key: is empty/],
+    ["an empty file", { cert: Buffer.alloc(0) }, /^cert: is empty/],
+    ["an empty list of authorities", { ca: [""] }, /^ca: is empty/],
+    ["null", { cert: null, key: null }, /^cert: takes what is in the file, text or bytes, not null$/],
+    ["a callback that is none", { SNICallback: "a" }, /^SNICallback: must be a function; it is a$/],
+    ["HTTP/2", { ALPNProtocols: ["h2", "http/1.1"] }, /^ALPNProtocols: must be a list with "http\/1.1" and without "h2"/],
+    ["HTTP/2 alone", { ALPNProtocols: ["h2"] }, /^ALPNProtocols: must be a list with/],
+    ["a number", { cert: 5 }, /^cert: takes what is in the file, text or bytes, not the number 5/],
+    ["a URL", { key: new URL("file:///k.pem") }, /^key: takes what is in the file, text or bytes, not a URL/],
+    ["a promise", { cert: Promise.resolve("") }, /^cert: takes .*, not a Promise: await it/],
+    ["a path without an ending", { key: "certs/server/key" }, /^key: takes what is in the file, not its path/],
+    ["base64 of PEM", { cert: Buffer.from("-----BEGIN CERT").toString("base64") }, /^cert: is PEM in base64: give Buffer/],
+    [
+      "PEM in one line, as from a variable",
+      { key: "-----BEGIN PRIVATE KEY-----\\nMII\\n-----END PRIVATE KEY-----\\n" },
+      /^key: has \\n in place of its line ends: give text\.replaceAll\("\\\\n", "\\n"\)$/
+    ],
+    [
+      "a key for a certificate",
+      { cert: "-----BEGIN PRIVATE KEY-----\nMII\n" },
+      /^cert: has a PRIVATE KEY, and no CERTIFICATE: are the two swapped\?/
+    ],
+    [
+      "a certificate for a key",
+      { key: "-----BEGIN CERTIFICATE-----\nMII\n" },
+      /^key: has a CERTIFICATE, and no PRIVATE KEY: are the two swapped\?/
+    ],
+    ["a switch that is text", { requestCert: "false" }, /^requestCert: must be true or false; it is "false"/]
   ]
   it.each(tls)("for TLS: %s", (_, options, message) => {
     expect(() => wrapTls(listen(), options as never)).toThrow(OptionError)
