@@ -135,7 +135,9 @@ const partsIn = (value: unknown): ReadonlyArray<unknown> =>
 
 const wrongWith = (part: unknown): string | undefined => {
   if (typeof part !== "string" && !(Predicate.isObject(part) && ArrayBuffer.isView(part))) {
-    return `takes what is in the file, text or bytes, not ${kindOf(part)}${Predicate.isPromiseLike(part) ? ": await it" : ""}`
+    return `takes what is in the file, text or bytes, not ${kindOf(part)}${
+      Predicate.isPromiseLike(part) ? ": await it" : ""
+    }`
   }
   if (typeof part !== "string") return part.byteLength === 0 ? empty : undefined
   if (part.trim() === "") return empty
@@ -152,7 +154,10 @@ const empty = "is empty: give what is in the file"
 // "-----BEGIN"
 const beginInBase64 = "LS0tLS1CRUdJTi"
 
-const mistaken = (part: unknown, { other, pem }: { readonly pem: string; readonly other: string }): string | undefined =>
+const mistaken = (
+  part: unknown,
+  { other, pem }: { readonly pem: string; readonly other: string }
+): string | undefined =>
   typeof part === "string" && part.includes("-----BEGIN") && part.includes(other) && !part.includes(pem)
     ? `has a ${other}, and no ${pem}: are the two swapped?`
     : undefined

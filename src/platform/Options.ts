@@ -3,12 +3,16 @@
  *
  * @since 0.1.0
  */
-import { listenerTable } from "../node/listenChecks.js"
+import * as Config from "effect/Config"
+import * as Predicate from "effect/Predicate"
+import { OptionError } from "../exchange/ServerError.js"
+import { listenerTable, otherNames } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListener.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
-import { checkOptions, pick, type TableOf } from "../server/checkOptions.js"
+import { checkOptions, type OptionTable, pick, type TableOf } from "../server/checkOptions.js"
 import * as FormLimits from "../server/FormLimits.js"
-import { anything, group, listOf, number, yesOrNo } from "../server/optionKinds.js"
+import { anything, group, listOf, misplaced, number, yesOrNo } from "../server/optionKinds.js"
+import { kindOf } from "../server/OptionNames.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import * as Upgrade from "./Upgrade.js"
 
@@ -98,8 +102,45 @@ export const table: TableOf<Options> = {
   trustedProxies: listOf("addresses")
 }
 
+const ofTls = misplaced("belongs to tls, as in tls: { cert, key }")
+
+// with what they are called elsewhere
+const whole: OptionTable = { ...otherNames, cert: ofTls, key: ofTls, https: ofTls, ...table }
+
 // the listener's options are checked when it is bound, which fails with a BindError
 const checkedLater: ReadonlyArray<string> = Object.keys(listenerTable)
+
+/**
+ * Throws an `OptionError` where there is a second argument, or a function for the first one: `NodeHttpServer` takes a node server
+ * before its options.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const checkArguments = (options: unknown, more: ReadonlyArray<unknown>): void => {
+  if (more.length === 0 && !Predicate.isFunction(options)) return
+  throw new OptionError({
+    option: "options",
+    description: "must be the only argument, such as { port: 8090 }: there is no node server, and TLS is the option tls"
+  })
+}
+
+/**
+ * Throws an `OptionError` for an option that is no `Config`.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const checkConfigs = (options: unknown, path = ""): void => {
+  if (Config.isConfig(options)) return
+  if (!Predicate.isRecord(options) || Array.isArray(options)) {
+    throw new OptionError({
+      option: path === "" ? "options" : path,
+      description: `must be a Config, such as Config.succeed(...), not ${kindOf(options)}`
+    })
+  }
+  for (const [name, value] of Object.entries(options)) checkConfigs(value, path === "" ? name : `${path}.${name}`)
+}
 
 /**
  * The options for each layer. Throws an `OptionError` for an option that is unknown, or for one of the engine's or this door's that
@@ -114,7 +155,7 @@ export const split = (options: Options): {
   readonly door: DoorOptions
   readonly config: ServerConfig.Config
 } => {
-  checkOptions(options, table, { unchecked: checkedLater })
+  checkOptions(options, whole, { noObject: "must be an object, such as { port: 8090 }", unchecked: checkedLater })
   const { fd, host, limits, path, socket, tls, trustedProxies } = options
   // the default host is that of NodeHttpServer
   const everywhere = path === undefined && fd === undefined && socket === undefined ? "*" : undefined

@@ -7,8 +7,11 @@ import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import type { Outcome } from "../exchange/Outcome.js"
+import { OptionError } from "../exchange/ServerError.js"
 import { checkHookOptions, type PostHookOptions } from "../server/hookOptions.js"
+import { kindOf } from "../server/OptionNames.js"
 import { fiberRefsOf } from "./internal.js"
 import { ServerRequest } from "./ServerRequest.js"
 
@@ -34,7 +37,7 @@ export class PosthooksError extends Data.TaggedError("PosthooksError")<{
  * refs of the handler that added them, in a fiber of their own; a single `Effect.sync`, which sees neither, runs without one. They
  * are not interrupted with the request. A failure is logged, and the other hooks run all the same. The next request on the
  * connection waits for them, unless they are `detached`; the server's stop waits in any case. Dies with an `OptionError` for an
- * option that is unknown or invalid.
+ * option that is unknown or invalid, and for a hook that is no function.
  *
  * @since 0.1.0
  * @category combinators
@@ -46,8 +49,17 @@ export const add = <R>(
   Effect.withFiberRuntime<void, PosthooksError, R | HttpServerRequest>((fiber) => {
     const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest)
     if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
+    if (!Predicate.isFunction(hook)) return Effect.die(noHook(hook))
     if (options !== undefined) checkHookOptions(options)
     // the hook's fiber starts with this fiber's refs, which costs less than providing its services
     request.call.exchange.postHook(hook, { detached: options?.detached, fiberRefs: fiberRefsOf(fiber) })
     return Effect.void
+  })
+
+const noHook = (given: unknown): OptionError =>
+  new OptionError({
+    option: "hook",
+    description: `must be a function of the outcome that returns an Effect, not ${
+      Effect.isEffect(given) ? "an Effect: give () => effect" : kindOf(given)
+    }`
   })

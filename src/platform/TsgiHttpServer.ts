@@ -24,7 +24,7 @@ import * as Server from "../server/Server.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import * as FilePlatform from "./FilePlatform.js"
 import * as NodeHttpClient from "./nodeHttpClient.js"
-import { type DoorOptions, type Options, split } from "./Options.js"
+import { checkArguments, checkConfigs, type DoorOptions, type Options, split } from "./Options.js"
 import { makeWith, NotServed, type Services } from "./serving.js"
 
 export {
@@ -65,17 +65,16 @@ export {
   type WebSocketOptions
 } from "./Upgrade.js"
 
-/**
- * Makes an HttpServer.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make = (options: Options = {}): Effect.Effect<HttpServer.HttpServer, ServeError, Scope.Scope> =>
+type More = ReadonlyArray<unknown>
+
+const serverOf = (
+  options: Options,
+  more: More
+): Effect.Effect<HttpServer.HttpServer, ServeError, Scope.Scope> =>
   Effect.gen(function*() {
-    const { config, door, listening, tls } = yield* Effect.try({
-      try: () => split(options),
-      catch: (cause) => new NotServed({ cause })
+    const { config, door, listening, tls } = yield* checked(() => {
+      checkArguments(options, more)
+      return split(options)
     })
     const listener = makeListener(
       listening,
@@ -87,6 +86,21 @@ export const make = (options: Options = {}): Effect.Effect<HttpServer.HttpServer
     )
     return yield* Effect.provide(makeWith(door), services)
   })
+
+const checked = <A>(read: () => A): Effect.Effect<A, ServeError> =>
+  Effect.try({ try: read, catch: (cause) => new NotServed({ cause }) })
+
+/**
+ * Makes an HttpServer.
+ *
+ * @function
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: (options?: Options) => Effect.Effect<HttpServer.HttpServer, ServeError, Scope.Scope> = (
+  options = {},
+  ...more: More
+) => serverOf(options, more)
 
 /**
  * The engine's default services, without the listener. Limits and deadlines are those of `ServerConfig`; there is no access log.
@@ -108,11 +122,14 @@ export const layerWith = (options?: DoorOptions): Layer.Layer<HttpServer.HttpSer
 /**
  * An HttpServer alone.
  *
+ * @function
  * @since 0.1.0
  * @category layers
  */
-export const layerServer = (options: Options = {}): Layer.Layer<HttpServer.HttpServer, ServeError> =>
-  Layer.scoped(HttpServer.HttpServer, make(options))
+export const layerServer: (options?: Options) => Layer.Layer<HttpServer.HttpServer, ServeError> = (
+  options = {},
+  ...more: More
+) => Layer.scoped(HttpServer.HttpServer, serverOf(options, more))
 
 /**
  * The services for file responses and entity tags. Ranges of files are right here, unlike with the platform's own `HttpPlatform`.
@@ -126,32 +143,41 @@ export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generato
 /**
  * An HttpServer with the services that apps on Node use.
  *
+ * @function
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
-  options: Options = {}
-): Layer.Layer<
+export const layer: (
+  options?: Options
+) => Layer.Layer<
   HttpServer.HttpServer | HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext,
   ServeError
-> => Layer.mergeAll(layerServer(options), layerContext)
+> = (options = {}, ...more: More) =>
+  Layer.mergeAll(Layer.scoped(HttpServer.HttpServer, serverOf(options, more)), layerContext)
 
 /**
  * The same, with options from `Config`.
  *
+ * @function
  * @since 0.1.0
  * @category layers
  */
-export const layerConfig = (
+export const layerConfig: (
   options: Config.Config.Wrap<Options>
-): Layer.Layer<
+) => Layer.Layer<
   HttpServer.HttpServer | HttpPlatform.HttpPlatform | Etag.Generator | NodeContext.NodeContext,
   ConfigError.ConfigError | ServeError
-> =>
-  Layer.mergeAll(
-    Layer.scoped(HttpServer.HttpServer, Effect.flatMap(Config.unwrap(options), make)),
+> = (options, ...more: More) => {
+  const read = checked(() => {
+    checkArguments(options, more)
+    checkConfigs(options)
+    return Config.unwrap(options)
+  })
+  return Layer.mergeAll(
+    Layer.scoped(HttpServer.HttpServer, read.pipe(Effect.flatten, Effect.flatMap((options) => serverOf(options, [])))),
     layerContext
   )
+}
 
 /**
  * A server on a free port, and an HttpClient whose requests go there. It stops without grace, which would never end under

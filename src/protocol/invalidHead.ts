@@ -52,7 +52,9 @@ export const invalidStatus = (status: unknown, kind: string, meant: string): Inv
     "InvalidStatus",
     typeof status === "number"
       ? `${status} is not ${kind} status: use ${meant}`
-      : `${typeof status === "string" ? `the text ${JSON.stringify(status)}` : kindOf(status)} is not ${kind} status: ` +
+      : `${
+        typeof status === "string" ? `the text ${JSON.stringify(status)}` : kindOf(status)
+      } is not ${kind} status: ` +
         `use a number, ${meant}`
   )
 

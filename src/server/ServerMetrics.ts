@@ -3,6 +3,9 @@
  *
  * @since 0.2.0
  */
+import * as Predicate from "effect/Predicate"
+import { OptionError } from "../exchange/ServerError.js"
+import { kindOf } from "./OptionNames.js"
 
 /**
  * Connections are those that are open now; everything else is counted from the server's start and never falls. Reasons and classes
@@ -78,16 +81,27 @@ export const zero: ServerMetrics = {
 }
 
 /**
- * The sum of what several servers count: the workers of one port, or a server and its successor.
+ * The sum of what several servers count: the workers of one port, or a server and its successor. Throws an `OptionError` for what
+ * is no list of these.
  *
  * @since 0.2.0
  * @category conversions
  */
 export const sum = (each: Iterable<ServerMetrics>): ServerMetrics => {
+  if (!Predicate.isIterable(each)) throw noMetrics(each)
   let total = zero
-  for (const one of each) total = add(total, one)
+  for (const one of each) {
+    if (!Predicate.hasProperty(one, "connections")) throw noMetrics(one)
+    total = add(total, one)
+  }
   return total
 }
+
+const noMetrics = (given: unknown): OptionError =>
+  new OptionError({
+    option: "metrics",
+    description: `give a list of what metrics() returns, not ${kindOf(given)}`
+  })
 
 /**
  * The sum of all counts.

@@ -5,9 +5,9 @@
  */
 import * as Predicate from "effect/Predicate"
 import { OptionError } from "../exchange/ServerError.js"
+import { listenerTable } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions } from "../node/ListenOptions.js"
 import { check, TlsSettings } from "../node/NodeListener.js"
-import { listenerTable } from "../node/listenChecks.js"
 import { checkTls } from "../node/tlsChecks.js"
 import type { OptionTable } from "../server/checkOptions.js"
 import { kindOf } from "../server/OptionNames.js"

@@ -468,3 +468,22 @@ it("on another HttpServer: Unsupported", async () => {
   )
   expect(await Effect.runPromise(text)).toBe("PosthooksError Unsupported")
 })
+
+it.each<readonly [string, unknown, string]>([
+  ["an Effect", Effect.void, "an Effect: give () => effect"],
+  ["nothing", undefined, "undefined"],
+  ["null", null, "null"],
+  ["a text", "hook", "the text \"hook\""]
+])("a hook that is no function is refused where it is added: %s", async (_, hook, what) => {
+  const seen = nothingSeen()
+  const handler = Effect.orDie(Posthooks.add<never>(hook as never)).pipe(
+    Effect.catchAllDefect((defect) => Effect.succeed(defect)),
+    Effect.map((defect) => HttpServerResponse.text(defect instanceof Error ? defect.message : "added"))
+  )
+  await using scene = await open(HttpServer.serve(handler), seen, { memory: true })
+  await using client = await scene.connect()
+  client.send(get)
+  expect((await client.response()).body.toString()).toBe(
+    `hook: must be a function of the outcome that returns an Effect, not ${what}`
+  )
+})

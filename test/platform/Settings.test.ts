@@ -3,6 +3,8 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { createServer } from "node:http"
 import { ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
@@ -177,7 +179,13 @@ it("a name that is nearly right is refused with the one that was meant, and all 
     ],
     [{ tls: { ...certificate, requestCerts: true } }, /requestCerts: did you mean requestCert\?/],
     [{ path: "/tmp/tsgi.sock", host: "localhost" }, /host goes with a port, not with path, fd or socket/],
-    [{ port: 0, mode: 0o600 }, /mode goes with a path/]
+    [{ port: 0, mode: 0o600 }, /mode goes with a path/],
+    [{ port: 0, hostname: "a" }, /^hostname: is called host here$/],
+    [{ port: 0, cert: "", key: "" }, /^cert: belongs to tls, as in tls: \{ cert, key \}$/],
+    [{ port: 0, host: "127.0.0.1:80" }, /host: must be an address or a name, .*without scheme, brackets and port/],
+    [{ port: 0, host: "[::1]" }, /host: must be an address or a name/],
+    [{ port: 0, tls: { cert: "", key: "" } }, /^cannot listen on https:.*cert: is empty/],
+    [{ port: 0, proxyFrom: ["192.0.2.1"] }, /proxyFrom goes with proxy/]
   ]
   for (const [given, message] of wrong) {
     const error = await Effect.runPromise(Effect.flip(Effect.scoped(TsgiHttpServer.make(given))))
@@ -191,6 +199,33 @@ it("a name that is nearly right is refused with the one that was meant, and all 
     )
   )
   expect(door.message).toMatch(/^websokcet: did you mean websocket\? there is no such option; known are interrupt/)
+})
+
+it("what NodeHttpServer takes beside its options is refused, and so is a second argument", async () => {
+  const refused =
+    "options: must be the only argument, such as { port: 8090 }: there is no node server, and TLS is the option tls"
+  const makers = { make: TsgiHttpServer.make, layer: TsgiHttpServer.layer, layerServer: TsgiHttpServer.layerServer }
+  for (const make of Object.values<unknown>({ ...makers, layerConfig: TsgiHttpServer.layerConfig })) {
+    for (const given of [[createServer, { port: 0 }], [{ port: 0 }, { host: "127.0.0.1" }], [createServer]]) {
+      const made: unknown = Reflect.apply(make as () => unknown, undefined, given)
+      const effect = (Layer.isLayer(made) ? Layer.build(made) : made) as Effect.Effect<unknown, unknown, Scope.Scope>
+      expect(await Effect.runPromise(Effect.flip(Effect.scoped(effect)))).toMatchObject({ message: refused })
+    }
+  }
+  const one = Effect.flip(Effect.scoped(TsgiHttpServer.make(8090 as never)))
+  expect((await Effect.runPromise(one)).message).toBe("options: must be an object, such as { port: 8090 }; it is 8090")
+})
+
+it.each<readonly [string, unknown, RegExp]>([
+  ["a value", { port: 8090 }, /^port: must be a Config, such as Config\.succeed\(\.\.\.\), not the number 8090$/],
+  ["a value within", { limits: { body: 5 } }, /^limits\.body: must be a Config/],
+  ["no value", { host: undefined }, /^host: must be a Config/],
+  ["a port", 8090, /^options: must be a Config/]
+])("options from Config that are none: %s", async (_, given, message) => {
+  const layer = TsgiHttpServer.layerConfig(given as never)
+  const error = await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(layer))))
+  expect(error._tag).toBe("ServeError")
+  expect(error.message).toMatch(message)
 })
 
 it("a port may be the text of one", () =>

@@ -22,6 +22,7 @@ import {
   server,
   type ServerOptions,
   type StartResponse,
+  sumMetrics,
   wrapTls
 } from "tsgi"
 import { request, type WireClient } from "tsgi/testing"
@@ -314,7 +315,12 @@ describe("what is no option", () => {
     ["a URL", "http://localhost:80/", "port", /is none: listen\(\{ host: "localhost", port: 80 \}\)/],
     ["a port with a blank", "8090 ", "port", /it is "8090 "$/],
     ["a port with an exponent", "1e3", "port", /it is "1e3"$/],
-    ["a host with a port", { host: "127.0.0.1:80" }, "host", /an address or a name, .*without scheme, brackets and port/],
+    [
+      "a host with a port",
+      { host: "127.0.0.1:80" },
+      "host",
+      /an address or a name, .*without scheme, brackets and port/
+    ],
     ["a host with a scheme", { host: "http://127.0.0.1" }, "host", /it is http:\/\/127\.0\.0\.1$/],
     ["a host in brackets", { host: "[::1]" }, "host", /without scheme, brackets and port; it is \[::1\]$/],
     ["a host with a blank", { host: "local host" }, "host", /an address or a name/],
@@ -414,6 +420,14 @@ describe("what is no option", () => {
     await expect(Reflect.apply(request, undefined, [hello, ...args])).rejects.toThrow(message)
   })
 
+  it.each([
+    ["servers", [{ metrics: () => undefined }], "an object"],
+    ["a server", { metrics: () => undefined }, "an object"],
+    ["their functions", [() => undefined], "a function"]
+  ])("for the sum of metrics: %s", (_, given, what) => {
+    expect(() => sumMetrics(given as never)).toThrow(`metrics: give a list of what metrics() returns, not ${what}`)
+  })
+
   it("for an app: what has fetch", () => {
     const app = { fetch: () => new Response("hello") }
     expect(() => server(listen(), app as never)).toThrow("for one that has fetch, give fetchApp(app.fetch)")
@@ -497,13 +511,21 @@ describe("what is no option", () => {
     ["an empty list of authorities", { ca: [""] }, /^ca: is empty/],
     ["null", { cert: null, key: null }, /^cert: takes what is in the file, text or bytes, not null$/],
     ["a callback that is none", { SNICallback: "a" }, /^SNICallback: must be a function; it is a$/],
-    ["HTTP/2", { ALPNProtocols: ["h2", "http/1.1"] }, /^ALPNProtocols: must be a list with "http\/1.1" and without "h2"/],
+    [
+      "HTTP/2",
+      { ALPNProtocols: ["h2", "http/1.1"] },
+      /^ALPNProtocols: must be a list with "http\/1.1" and without "h2"/
+    ],
     ["HTTP/2 alone", { ALPNProtocols: ["h2"] }, /^ALPNProtocols: must be a list with/],
     ["a number", { cert: 5 }, /^cert: takes what is in the file, text or bytes, not the number 5/],
     ["a URL", { key: new URL("file:///k.pem") }, /^key: takes what is in the file, text or bytes, not a URL/],
     ["a promise", { cert: Promise.resolve("") }, /^cert: takes .*, not a Promise: await it/],
     ["a path without an ending", { key: "certs/server/key" }, /^key: takes what is in the file, not its path/],
-    ["base64 of PEM", { cert: Buffer.from("-----BEGIN CERT").toString("base64") }, /^cert: is PEM in base64: give Buffer/],
+    [
+      "base64 of PEM",
+      { cert: Buffer.from("-----BEGIN CERT").toString("base64") },
+      /^cert: is PEM in base64: give Buffer/
+    ],
     [
       "PEM in one line, as from a variable",
       { key: "-----BEGIN PRIVATE KEY-----\\nMII\\n-----END PRIVATE KEY-----\\n" },
