@@ -7,9 +7,13 @@ import * as path from "node:path"
 import { type App, fetchApp, server } from "tsgi"
 import { MemoryListener, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener as Memory } from "tsgi/testing"
+import ts from "typescript"
 import { describe, expect, it } from "vitest"
+import * as Options from "../../src/platform/Options.js"
+import * as Upgrade from "../../src/platform/Upgrade.js"
 import * as FormLimits from "../../src/server/FormLimits.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
+import * as FacadeOptions from "../../src/wsgi/Options.js"
 import { defaultsOf, tableOf, texts } from "../utils/markdown.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
@@ -17,15 +21,49 @@ const read = (file: string): string => fs.readFileSync(path.join(root, file), "u
 const security = read("SECURITY.md")
 const table = (heading: string) => tableOf(security, heading)
 
-describe("every default is told", () => {
+/** The tests and groups of tests in a file by their titles, and whether they run wherever the suite does. */
+const testsOf = (source: string): ReadonlyMap<string, boolean> => {
+  const found = new Map<string, boolean>()
+  const visit = (node: ts.Node, runs: boolean): void => {
+    let here = runs
+    if (ts.isCallExpression(node)) {
+      const [title] = node.arguments
+      const [, kind, how] = /^(it|test|effectIt|describe)\b([.\w]*)/.exec(node.expression.getText()) ?? []
+      if (kind !== undefined && ts.isStringLiteralLike(title)) {
+        here &&= !/\.(skip|todo|fails|runIf)/.test(how)
+        found.set(title.text, here)
+      }
+    }
+    ts.forEachChild(node, (child) => visit(child, here))
+  }
+  visit(ts.createSourceFile("test.ts", source, ts.ScriptTarget.ES2022, true), true)
+  return found
+}
+
+/** An option's own defaults, by the names that a table gives them: `websocket.idle`. */
+const standards = (group: string, options: object): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(options).map(([name, { standard }]: [string, { readonly standard: unknown }]) => [
+      `${group}.${name}`,
+      String(standard)
+    ])
+  )
+
+describe("every option is told, with its default", () => {
   const { limits, parser, rates, timeouts } = ServerConfig.defaults
 
   it.each(
-    Object.entries({ Limits: limits, Timeouts: timeouts, Rates: rates, Forms: FormLimits.make(), Leniency: parser })
+    Object.entries({ Limits: limits, Timeouts: timeouts, Rates: rates, Leniency: parser, Forms: FormLimits.make() })
   )(
     "%s",
     (heading, defaults) => expect(defaultsOf(table(heading))).toEqual(texts(defaults))
   )
+
+  it("and there is no other group", () => {
+    const groups = Object.entries(FacadeOptions.table).flatMap(([name, { group }]) => group === undefined ? [] : [name])
+    expect(groups).toEqual(["limits", "timeouts", "rates", "parser", "forms"])
+    expect(Object.keys(ServerConfig.groups)).toEqual(groups.slice(0, -1))
+  })
 
   it("and where those of the Effect door are others", () => {
     const others = table("Limits").flatMap(([name, , bounds]) => {
@@ -36,20 +74,39 @@ describe("every default is told", () => {
   })
 
   it("and those of its own", () => {
-    const told = defaultsOf(table("Options of the Effect door"))
-    const readme = tableOf(read("src/platform/README.md"), "Options of TsgiHttpServer")
-    const [, , websocket] = readme.find(([name]) => name === "websocket") ?? []
-    for (const [, name, value] of websocket.matchAll(/(\w+) \(default (\d+)\)/g)) {
-      expect(told).toMatchObject({ [`websocket.${name}`]: value })
-    }
-    expect(told.maxBufferedBody).toBe(defaultsOf(readme).maxBufferedBody)
+    const { forms, websocket, ...single } = Options.door
+    expect(forms.group).toBe(FormLimits.table)
+    expect(websocket.group).toBe(Upgrade.table)
+    const readme = defaultsOf(tableOf(read("src/platform/README.md"), "Options of TsgiHttpServer"))
+    expect(defaultsOf(table("Options of the Effect door"))).toEqual({
+      ...Object.fromEntries(Object.keys(single).map((name) => [name, readme[name]])),
+      ...standards("websocket", Upgrade.table)
+    })
   })
 })
 
 describe("every promise has its test", () => {
   it.each(table("Promises"))("%s", (_, where) => {
-    const [, file, title] = /^\[(.*?)\]\(\1\): "(.*)"$/.exec(where) ?? []
-    expect(read(file).replaceAll(/\(\s+"/g, "(\"")).toContain(`("${title}",`)
+    const [, file, titles = ""] = /^\[(.*?)\]\(\1\): "(.*)"$/.exec(where) ?? []
+    const tests = testsOf(read(file))
+    for (const title of titles.split("\", \"")) expect(tests.get(title), title).toBe(true)
+  })
+
+  it("and one that is skipped is none", () => {
+    const tests = testsOf(`
+      it("a", f)
+      it.scoped("b", f)
+      describe.each([1])("c", () => { it.live("d", f) })
+      describe.skipIf(true)("e", () => { it("f", f) })
+      it.skip("g", f)
+      it.todo("h")
+      noted("i", f)
+    `)
+    expect([...tests]).toEqual(
+      ["a", "b", "c", "d"].map((title) => [title, true]).concat(
+        ["e", "f", "g", "h"].map((title) => [title, false])
+      )
+    )
   })
 })
 
