@@ -103,7 +103,10 @@ export interface Timeouts {
   /** While the application waits for body bytes, without one. Default 30000. */
   readonly body: number
   /**
-   * From the first byte of a request to its last, its body included; then 408. Default 300000.
+   * From the first byte of a request to its last, its body included; then 408, and an application that is not reading the body
+   * is interrupted, while an answer that has begun goes on. A client that the server keeps waiting is not late: the time begins
+   * anew with the 100 that it is owed, and with the next read of a body longer than what is read ahead (64 KiB). An
+   * application that reads nothing of that for so long is late itself: 503. Default 300000.
    *
    * @since 0.2.0
    */

@@ -217,6 +217,12 @@ export abstract class Ending implements HookedExchange, WireUser {
     this.application?.finalizing(this.peer.engine.detachBriefly)
   }
 
+  /** Tells the application to end, whose request is answered. */
+  protected tell(reason: AbortReason): Delay | void {
+    this.abortReason ??= reason
+    return this.application?.tell(reason)
+  }
+
   /** Ends the running application, and calls back when it has ended. */
   interrupt(reason: AbortReason, ended: () => void): Delay | void {
     this.abortReason ??= reason

@@ -181,7 +181,8 @@ export class Exchange extends Ending {
     this.interim(100, noFields)
   }
 
-  private get owesContinue(): boolean {
+  /** Does the client wait for a 100 before it sends the body? */
+  get owesContinue(): boolean {
     return this.hundred?.owed === true
   }
 
@@ -299,20 +300,21 @@ export class Exchange extends Ending {
   }
 
   /**
-   * The application has not begun its answer in time: the client is answered 503, and the application told to end. It may ask for
-   * a delay.
+   * The application is late (a `ResponseError`), or a body that it does not read is (a `BodyError`): the client is answered 503, or
+   * 408, and the application told to end. It may ask for a delay.
    */
-  timeOut(): Delay | void {
-    const error = new ResponseError({
-      reason: "HandlerTimeout",
-      description: "the application did not begin its answer within timeouts.handler"
-    })
-    this.logFailure("the application is late", error)
+  timeOut(late: BodyError | ResponseError): Delay | void {
+    if (late instanceof BodyError) {
+      this.body.fail(late)
+      this.fail(late)
+      return this.tell("ReadTimeout")
+    }
+    this.logFailure("the application is late", late)
     this.withdraw()
-    this.recordFailure(error)
+    this.recordFailure(late)
     this.wire.withdraw("the application is late")
     this.respond({ status: 503, fields: [close] }, "")
-    return this.ensuredApplication.tell("HandlerTimeout")
+    return this.tell("HandlerTimeout")
   }
 
   /** Takes the connection over, for a protocol that is not HTTP, with the bytes received beyond the request. */

@@ -64,6 +64,11 @@ export class RequestBody {
     return this.error !== undefined
   }
 
+  /** Does the application wait for more of it? */
+  get isAwaited(): boolean {
+    return this.waiting !== undefined
+  }
+
   /** What came behind a chunked body (RFC 9112, 7.1.2); empty until the end was read. */
   get trailers(): Fields {
     return this.end?.trailers ?? noTrailers

@@ -33,6 +33,10 @@ export class Deadlines {
   quietSince: number
   private read: number
   private request = Infinity
+  // the request's time is to begin anew with the next wait for its client
+  private excused = false
+  /** Bytes of the body that the application had read when the request's time began, or began anew. */
+  bytesBefore = 0
   private handler = Infinity
   private interrupt = Infinity
   private write = Infinity
@@ -87,6 +91,7 @@ export class Deadlines {
   /** The application waits for bytes of the body, of which it has so many. */
   awaitBody(bytes: number, now: number): void {
     this.await("Body", this.timeouts.body, now)
+    if (this.excused || this.request === Infinity) this.awaitRequest(now)
     this.body ??= new Pace(this.rates.body, this.rates.window)
     this.body.go(bytes, now)
     this.wakeBy(this.body.deadline)
@@ -114,7 +119,16 @@ export class Deadlines {
   /** A request has begun, of which more is to come. */
   awaitRequest(since: number): void {
     this.request = since + this.timeouts.request
+    this.excused = false
+    this.bytesBefore = 0
     this.wakeBy(this.request)
+  }
+
+  /** Its client is not the one who is late: it is looked again after as long. `bytes` of its body were read. */
+  excuse(bytes: number, now: number): void {
+    this.awaitRequest(now)
+    this.excused = true
+    this.bytesBefore = bytes
   }
 
   /** All of the request is here. */

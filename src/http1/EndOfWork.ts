@@ -7,6 +7,7 @@
 import type { Clock } from "../exchange/Clock.js"
 import type { Exchange } from "../exchange/Exchange.js"
 import type { AbortReason } from "../exchange/Outcome.js"
+import type { BodyError, ResponseError } from "../exchange/ServerError.js"
 import type { Deadlines } from "./Deadlines.js"
 
 /**
@@ -75,10 +76,10 @@ export class EndOfWork {
     this.again = (reason) => this.interrupt(exchange, ended, this.saidGoodbye ? "Stopped" : reason)
   }
 
-  /** The application has not begun its answer in time: answers the client, and interrupts the application. */
-  answerFor(exchange: Exchange): void {
+  /** The application has not answered in time, or the body has not come: answers the client, and interrupts the application. */
+  answerFor(exchange: Exchange, late: BodyError | ResponseError): void {
     this.deadlines.awaitEnd(this.time.now())
-    if (exchange.timeOut() === "RunsOn") this.deadlines.awaitEndForEver()
+    if (exchange.timeOut(late) === "RunsOn") this.deadlines.awaitEndForEver()
   }
 
   /** The application has not ended in time: interrupts it again where it asked for a delay, otherwise abandons it. */

@@ -108,7 +108,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   }
 
   nextMessage(): ReturnType<Reader["next"]> {
-    const message = this.reader.next()
+    const message = this.inflow.next()
     this.inflow.taken()
     if (message?._tag === "BodyEnd") this.deadlines.requestCame()
     return message

@@ -11,7 +11,7 @@ import type { Share } from "../exchange/Shares.js"
 import type { RequestStart } from "../protocol/requestReader.js"
 import type { Passed } from "./Deadlines.js"
 import { Http1Carrier } from "./Http1Carrier.js"
-import { headTimeout, lateBody, noRoom, othersWait, refusalHead } from "./refusals.js"
+import { headTimeout, lateBody, lateReader, noRoom, othersWait, refusalHead } from "./refusals.js"
 
 /**
  * @since 0.2.0
@@ -128,6 +128,26 @@ export abstract class Http1Occupant extends Http1Carrier {
     if (this.isDropping) return this.late("Leftover")
     this.deadlines.awaitNothing()
     this.exchange?.body.fail(lateBody.Room())
+  }
+
+  // The request has not come whole in its time.
+  protected requestLate(): void {
+    const { deadlines, exchange, inflow } = this
+    if (this.phase === "Head") return this.refuse(headTimeout("the request did not come in time"))
+    if (exchange === undefined || this.isDropping) return
+    const { body } = exchange
+    const isUnbegun = exchange.owesContinue && body.bytes === 0 && inflow.isEmpty
+    if (inflow.holdsEnd) return
+    // a client that the server keeps waiting is not late
+    const isHeld = inflow.paused && !body.isAwaited
+    if (isUnbegun || (isHeld && (exchange.headSent || body.bytes > deadlines.bytesBefore))) {
+      return deadlines.excuse(body.bytes, this.host.time.now())
+    }
+    const error = lateBody.Request()
+    if (body.isAwaited) return body.fail(error)
+    if (!exchange.headSent) return this.work.answerFor(exchange, isHeld ? lateReader() : error)
+    body.fail(error)
+    this.wire?.withdraw("the rest of the body is too long, malformed or late")
   }
 
   turnAway(): void {

@@ -28,7 +28,16 @@ import type { Passed } from "./Deadlines.js"
 import type { Http1Host } from "./Http1Carrier.js"
 import { Http1Occupant } from "./Http1Occupant.js"
 import { Http1Wire } from "./Http1Wire.js"
-import { describe, headTimeout, incompleteHead, isMisdirected, lateBody, misdirected, noRoom } from "./refusals.js"
+import {
+  describe,
+  headTimeout,
+  incompleteHead,
+  isMisdirected,
+  lateBody,
+  lateHandler,
+  misdirected,
+  noRoom
+} from "./refusals.js"
 import type { Transport, TransportEvents } from "./Transport.js"
 
 /**
@@ -368,8 +377,7 @@ export class Http1Session extends Http1Occupant implements Session {
       case "Head":
         return this.refuse(headTimeout("the head did not come in time"))
       case "Request":
-        if (this.phase === "Head") return this.refuse(headTimeout("the request did not come in time"))
-        return exchange?.body.fail(lateBody[passed]())
+        return this.requestLate()
       case "Body":
       case "BodyPace":
         return exchange?.body.fail(lateBody[passed]())
@@ -379,7 +387,7 @@ export class Http1Session extends Http1Occupant implements Session {
         this.wire?.withdraw("the rest of the body is too long, malformed or late")
         return exchange === undefined ? undefined : this.drained(exchange)
       case "Handler":
-        return exchange === undefined || exchange.headSent ? undefined : this.work.answerFor(exchange)
+        return exchange === undefined || exchange.headSent ? undefined : this.work.answerFor(exchange, lateHandler())
       case "Write":
         return this.takenOver?.takesOn() === true ? undefined : this.abort("WriteTimeout")
       case "DownloadPace":

@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import type { RequestMessage } from "../protocol/requestReader.js"
 import type { Reader } from "./Reader.js"
 import type { Transport } from "./Transport.js"
 
@@ -17,9 +18,12 @@ export class Inflow {
   private isPaused = false
   private isEnded = false
   private isGone = false
+  // parts of a body that were taken of the reader before the application asked for them, and their bytes
+  private ahead: Array<RequestMessage> | undefined = undefined
+  private aheadBytes = 0
 
   /** @param reader has the bytes that were read and not used yet */
-  constructor(private readonly reader: Pick<Reader, "buffered">, private readonly transport: Transport) {}
+  constructor(private readonly reader: Pick<Reader, "buffered" | "next">, private readonly transport: Transport) {}
 
   /** Will no byte come any more? */
   get ended(): boolean {
@@ -37,7 +41,40 @@ export class Inflow {
 
   /** Is as much buffered as is read ahead? */
   get isFull(): boolean {
-    return this.reader.buffered >= mostReadAhead
+    return this.reader.buffered + this.aheadBytes >= mostReadAhead
+  }
+
+  /** Has nothing come that was not used yet? */
+  get isEmpty(): boolean {
+    return this.reader.buffered === 0 && this.ahead === undefined
+  }
+
+  /** The next message of a body. */
+  next(): RequestMessage | undefined {
+    return this.ahead === undefined ? this.reader.next() : this.nextAhead(this.ahead)
+  }
+
+  private nextAhead(ahead: Array<RequestMessage>): RequestMessage | undefined {
+    const message = ahead.shift()
+    if (ahead.length === 0) this.ahead = undefined
+    this.aheadBytes = sizeOf(ahead)
+    return message
+  }
+
+  /** Has a body come to its end, of which the application has yet to read? Only what follows it is then read ahead. */
+  get holdsEnd(): boolean {
+    const ahead = this.ahead ?? []
+    let last = ahead.at(-1)
+    while (last === undefined || last._tag === "BodyPiece") {
+      const message = this.reader.next()
+      if (message === undefined) break
+      ahead.push(last = message)
+    }
+    if (last !== undefined) this.ahead = ahead
+    const isWhole = last?._tag === "BodyEnd"
+    this.aheadBytes = sizeOf(ahead)
+    this.taken()
+    return isWhole
   }
 
   /** A part of a body was taken: there may be room for more. */
@@ -68,3 +105,9 @@ export class Inflow {
     this.transport.resume()
   }
 }
+
+// of a body that has not come to its end
+const sizeOf = (ahead: ReadonlyArray<RequestMessage>): number =>
+  ahead.at(-1)?._tag === "BodyEnd"
+    ? 0
+    : ahead.reduce((sum, message) => sum + (message._tag === "BodyPiece" ? message.bytes.length : 0), 0)

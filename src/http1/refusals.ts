@@ -5,7 +5,7 @@
  */
 import { schemeOf } from "../exchange/Forwarding.js"
 import type { Peer } from "../exchange/Peer.js"
-import { BodyError, RequestError, type TransportError } from "../exchange/ServerError.js"
+import { BodyError, RequestError, ResponseError, type TransportError } from "../exchange/ServerError.js"
 import type { SessionHost } from "../exchange/Session.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import { prepare } from "../protocol/responseHead.js"
@@ -30,6 +30,17 @@ export const lateBody = {
   Body: () => bodyTimeout("the body did not come in time"),
   BodyPace: () => bodyTimeout("the body comes too slowly (rates.body)")
 }
+
+const lateApplication = (description: string): ResponseError =>
+  new ResponseError({ reason: "HandlerTimeout", description })
+
+/** @since 0.2.0 */
+export const lateHandler = (): ResponseError =>
+  lateApplication("the application did not begin its answer within timeouts.handler")
+
+/** @since 0.2.0 */
+export const lateReader = (): ResponseError =>
+  lateApplication("the application did not read a long body within timeouts.request")
 
 /** @since 0.2.0 */
 export const noRoom = (): RequestError =>
