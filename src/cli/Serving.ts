@@ -14,7 +14,7 @@ import type { Interface, Serve } from "./messages.js"
  * @category models
  */
 export interface Serving {
-  readonly stop: (options: { readonly settle: number; readonly grace: number }) => Promise<
+  readonly stop: (options: { readonly settle: number; readonly spread: number; readonly grace: number }) => Promise<
     { readonly cut: number; readonly interrupted: number } | undefined
   >
   readonly metrics: () => ServerMetrics

@@ -156,6 +156,7 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
         slot.current = worker
         slot.scope = scope
         if (old === undefined || ofOld === undefined) return Effect.void
+        old.replaced = true
         return Effect.zipRight(retire(ofOld), WorkerProcess.draining(old))
       })
 

@@ -70,6 +70,8 @@ export class Worker {
   lastBeat: number
   readyIn: number | undefined = undefined
   drainedAt: number | undefined = undefined
+  /** Another one has its place, and takes its clients. */
+  replaced = false
   gone = false
   hung = false
   limits: WorkerLimits = { requests: 0, age: Infinity }
@@ -311,7 +313,9 @@ const end = (worker: Worker, child: Child, journal: typeof Journal.Service): Eff
     const { grace, killAfter, settle } = worker.patience
     const serving = worker.readyIn !== undefined
     worker.drainedAt = yield* monotonic
-    yield* child.send({ type: "drain", settle, grace: serving ? grace : 0 })
+    // half of it, so that those who ask seldom still hear it
+    const spread = worker.replaced ? settle / 2 : 0
+    yield* child.send({ type: "drain", settle, spread, grace: serving ? grace : 0 })
     const ended = yield* within(Deferred.await(worker.exited), serving ? settle + grace + killAfter : killAfter)
     if (Option.isSome(ended)) return
     yield* journal.warn(

@@ -122,7 +122,7 @@ export interface Serve extends Assignment {
  */
 export type ToWorker =
   | Serve
-  | { readonly type: "drain"; readonly settle: number; readonly grace: number }
+  | { readonly type: "drain"; readonly settle: number; readonly spread: number; readonly grace: number }
   | { readonly type: "reopen" }
   /** What TLS session tickets are sealed with from here on. */
   | { readonly type: "ticketKeys"; readonly keys: Uint8Array }

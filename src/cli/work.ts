@@ -69,10 +69,10 @@ export const work = ({ exit, tell }: Channel): Work => {
     delay.reset()
   }
 
-  const end = async (settle: number, grace: number): Promise<void> => {
+  const end = async (settle: number, spread: number, grace: number): Promise<void> => {
     if (ending) return
     ending = true
-    const stopping = serving?.stop({ settle, grace })
+    const stopping = serving?.stop({ settle, spread, grace })
     await nextTurn()
     await tell({ type: "draining" })
     const report = await stopping
@@ -109,7 +109,7 @@ export const work = ({ exit, tell }: Channel): Work => {
         case "serve":
           return void serve(message)
         case "drain":
-          return void end(message.settle, message.grace)
+          return void end(message.settle, message.spread, message.grace)
         case "reopen":
           return serving?.reopen()
         case "ticketKeys":
@@ -117,7 +117,7 @@ export const work = ({ exit, tell }: Channel): Work => {
           return serving?.setTicketKeys(ticketKeys)
       }
     },
-    leave: () => void end(assignment?.settle ?? 0, assignment?.grace ?? 0)
+    leave: () => void end(assignment?.settle ?? 0, 0, assignment?.grace ?? 0)
   }
 }
 

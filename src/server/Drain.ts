@@ -53,8 +53,10 @@ export class Drain {
   private givenUp = 0
   /** Milliseconds that idle connections are kept; `undefined` while the server is not stopping. */
   private settle: number | undefined = undefined
+  private spread = 0
   private begun = 0
   private seen = 0
+  private parted = 0
   private idle = 0
   private detached = 0
   private cut = 0
@@ -72,9 +74,18 @@ export class Drain {
     private readonly gaveUp: () => void
   ) {}
 
-  /** Does the server stop, so that every answer is the last of its connection? */
+  /** Does the server stop? */
   get draining(): boolean {
     return this.settle !== undefined
+  }
+
+  /** Is an answer not the last of its connection? While connections leave one after the other, those whose turn has not come stay. */
+  mayPersist(): boolean {
+    if (this.settle === undefined) return true
+    const since = this.time.now() - this.begun
+    if (since < this.spread && this.parted * this.spread >= this.seen * since) return true
+    this.parted++
+    return false
   }
 
   /** Are idle connections closed, also those whose client was told that they are kept? */
@@ -82,9 +93,10 @@ export class Drain {
     return this.settle === 0
   }
 
-  /** From here on, each answer is the last on its connection. Connections that come are still admitted. */
-  begin(settle: number): void {
+  /** From here on, or in turn, each answer is the last on its connection. Connections that come are still admitted. */
+  begin(settle: number, spread = 0): void {
     this.settle = settle
+    this.spread = Math.min(spread, settle)
     this.begun = this.time.now()
     this.seen = this.connections.size + this.connections.waitingSize
   }

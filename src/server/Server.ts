@@ -194,7 +194,7 @@ export const serve = (
         }
       },
       scopeFor: (session) => new ScopedSession(session),
-      mayPersist: () => !drain.draining && !connections.isSoonAsked,
+      mayPersist: () => drain.mayPersist() && !connections.isSoonAsked,
       mayStay: () => !drain.closesIdle && !connections.isAsked,
       record: (exchange, now) => {
         tally.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime, exchange.outcome)
@@ -280,7 +280,7 @@ export const serve = (
         if (stopping) return Deferred.await(report)
         stopping = true
         const { farewell, grace, interrupt, settle } = config.timeouts
-        drain.begin(asked.settle ?? settle)
+        drain.begin(asked.settle ?? settle, asked.spread)
         Deferred.unsafeDone(draining, Effect.void)
         return Scope.close(listening, Exit.void).pipe(
           // connections end all the same

@@ -34,7 +34,7 @@ export interface StopReport {
 }
 
 /**
- * Both default to the server's `timeouts`.
+ * `grace` and `settle` default to the server's `timeouts`.
  *
  * @since 0.1.0
  * @category models
@@ -49,6 +49,13 @@ export interface StopOptions {
    * @since 0.2.0
    */
   readonly settle?: number | undefined
+  /**
+   * Milliseconds, of those to settle, over which connections that ask are closed one after the other, so that their clients do
+   * not come to a successor all at once. Default: 0, the next answer on each is its last.
+   *
+   * @since 0.2.0
+   */
+  readonly spread?: number | undefined
 }
 
 /**
@@ -70,5 +77,6 @@ export const stopOptions = (options: StopOptions = {}): StopOptions => {
  */
 export const table: TableOf<StopOptions> = {
   grace: number({ unit: "milliseconds", infinite: true }),
-  settle: number({ unit: "milliseconds" })
+  settle: number({ unit: "milliseconds" }),
+  spread: number({ unit: "milliseconds" })
 }

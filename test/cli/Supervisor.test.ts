@@ -347,6 +347,23 @@ describe("a reload", () => {
 })
 
 describe("a stop", () => {
+  it.effect("has clients leave at once, where those of a worker that is replaced leave one after the other", () =>
+    scene({}, () => ({}), ({ clock, scope, spawner, started, supervisor }) =>
+      Effect.gen(function*() {
+        yield* started
+        const reloading = yield* Effect.fork(supervisor.reload)
+        yield* clock.adjust("5 seconds")
+        yield* Fiber.join(reloading)
+        yield* supervisor.leaving("stopping")
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* clock.adjust("10 seconds")
+        yield* Fiber.join(closing)
+        const { length } = spawner.workers
+        expect(spawner.workers.map(({ spread }) => spread)).toEqual(
+          spawner.workers.map((_, i) => i < length / 2 ? 500 : 0)
+        )
+      })))
+
   it.effect("kills after settle, grace and kill-after whom nothing else ends", () =>
     scene(
       {},

@@ -31,6 +31,8 @@ export interface Script {
 
 export class MemoryWorker {
   readonly got: Array<ToWorker["type"]> = []
+  /** Milliseconds over which its clients are to leave it. */
+  spread: number | undefined
   /** Keys of session tickets, in the order that they came. */
   readonly keys: Array<string> = []
   beats = 0
@@ -116,6 +118,7 @@ export class MemorySpawner {
               worker.got.push(told.type)
               if (told.type === "serve") worker.keys.push(Buffer.from(told.ticketKeys).toString("hex"))
               if (told.type === "ticketKeys") worker.keys.push(Buffer.from(told.keys).toString("hex"))
+              if (told.type === "drain") worker.spread = told.spread
               if (told.type === "serve") yield* Effect.forkDaemon(serving)
               if (told.type === "drain" && !worker.blocked) {
                 const { drainsIn = 50, hearsIn = 0 } = script

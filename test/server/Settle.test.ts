@@ -133,6 +133,35 @@ describe("settle", () => {
       assert.deepInclude(yield* Fiber.join(stopping), { connections: 1, idle: 1 })
     }))
 
+  it.scoped("has connections that ask leave one after the other, where they are spread", () =>
+    Effect.gen(function*() {
+      const { connect, running } = yield* serve(answering)
+      const clients = Array.from({ length: 10 }, () => connect())
+      // how many of those that are left are told that their answer is the last
+      const lastAnswers = Effect.promise(async () => {
+        const open = clients.filter(({ ended }) => !ended)
+        const last = await Promise.all(open.map(async (client) => {
+          client.send(getOf())
+          const isLast = (await client.response()).get("connection") === "close"
+          if (isLast) client.close()
+          return isLast
+        }))
+        await turns(20)
+        return last.filter((isLast) => isLast).length
+      })
+      yield* lastAnswers
+      const stopping = yield* Effect.fork(running.stop({ settle: 1000, spread: 500, grace: 0 }))
+      yield* pass
+      const left: Array<number> = []
+      for (let time = 0; time < 600; time += 100) {
+        left.push(yield* lastAnswers)
+        yield* TestClock.adjust(100)
+        yield* pass
+      }
+      assert.deepStrictEqual(left, [0, 2, 2, 2, 2, 2])
+      assert.deepInclude(yield* Fiber.join(stopping), { connections: 10, finished: 10 })
+    }))
+
   it.scoped("does not wait when nobody is there", () =>
     Effect.gen(function*() {
       const { running } = yield* serve(answering)
@@ -158,7 +187,8 @@ describe("settle", () => {
     [{ settle: "1s" }, /^settle: must be a number of milliseconds, 0 or more; it is 1s$/],
     [{ settle: Infinity }, /^settle: .*; it is Infinity$/],
     [{ settle: -1 }, /^settle: .*; it is -1$/],
-    [{ timeout: 5 }, /^timeout: there is no such option; known are grace, settle$/]
+    [{ spread: -1 }, /^spread: must be a number of milliseconds, 0 or more; it is -1$/],
+    [{ timeout: 5 }, /^timeout: there is no such option; known are grace, settle, spread$/]
   ])("that cannot be meant stops nothing: %j", async (options, message) => {
     const memory = MemoryListener.make()
     const running = server(memory.listener, hello, { logOutput: false })
