@@ -251,7 +251,13 @@ const narrow = {
 
 conformance(door("tcp", { ...sockets, resets: true }, () => ({ listener: listen(), connect })))
 
-conformance(door("tls", sockets, () => ({ listener: wrapTls(listen(), certificate), connect: connectTls })))
+conformance(
+  door(
+    "tls",
+    { ...sockets, connectsDearly: true },
+    () => ({ listener: wrapTls(listen(), certificate), connect: connectTls })
+  )
+)
 
 let sequence = 0
 conformance(door("unix", sockets, () => ({ listener: listen({ path: path.join(folder, `${++sequence}`) }), connect })))

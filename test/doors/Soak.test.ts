@@ -49,9 +49,9 @@ it.concurrent.each(Object.keys(doors))(
     const { code, stderr, stdout } = await run(process.execPath, [await program("doors/soak"), "0.1", name, "2"], {
       cwd: import.meta.dirname
     })
+    expect(code, [...stdout, ...stderr].join("\n")).toBe(0)
     const text = stdout.join("\n")
     expect(text).toContain("hooks expected, run")
     expect(text).toContain("  Sent")
-    expect(code, [...stdout, ...stderr].join("\n")).toBe(0)
   }
 )

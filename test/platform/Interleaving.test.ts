@@ -206,10 +206,10 @@ for (const kind of Object.keys(kinds)) {
   describe(kind, { timeout: 60_000 * runs(1).numRuns }, () => {
     for (const [how, withLogger] of [["alone", false], ["with a logger", true]] as const) {
       it(`stopped without grace, ${how}`, () =>
-        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, 0, script)), runs(6)))
+        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, 0, script)), runs(3)))
 
       it(`stopped with all the time there is, ${how}`, () =>
-        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, Infinity, script)), runs(5)))
+        fc.assert(fc.asyncProperty(script, (script) => play(kind, withLogger, Infinity, script)), runs(3)))
     }
   })
 }
