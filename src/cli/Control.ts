@@ -117,6 +117,9 @@ const changes: Readonly<
   "/scale": ({ given, supervisor }) => {
     const { sign = "", workers } = /^(?<sign>[+ -]?)(?<workers>\d{1,4})$/.exec(given.get("workers") ?? "")?.groups ?? {}
     if (workers === undefined) return Effect.succeed(refused(400, "give ?workers=n, +n or -n"))
+    if (sign === "" && Number(workers) === 0) {
+      return Effect.succeed(refused(400, `scale ${workers}: one worker stays at least; tsgi stop ends the server`))
+    }
     const { length } = supervisor.facts.slots
     const wanted = sign === "" ? Number(workers) : length + (sign === "-" ? -1 : 1) * Number(workers)
     return Effect.map(supervisor.scale(wanted), (workers) => json(200, { workers }))

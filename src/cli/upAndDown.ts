@@ -4,7 +4,7 @@
  *
  * @since 0.2.0
  */
-import type { MetricSeries } from "../server/MetricSeries.js"
+import { keyOf, type MetricSeries } from "../server/MetricSeries.js"
 
 /**
  * Those of Effect's own that fall.
@@ -45,4 +45,3 @@ export const asGauges = (
   )
 
 const countOf = ({ state }: MetricSeries): number => state._tag === "Counter" ? state.count : Infinity
-const keyOf = ({ name, tags }: MetricSeries): string => JSON.stringify([name, tags])

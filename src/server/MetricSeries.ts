@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import { type MetricSeries, ofProcess } from "./Series.js"
 
-export { lasting, type MetricSeries, ofApplication, ofServer, sum } from "./Series.js"
+export { keyOf, lasting, type MetricSeries, ofApplication, ofServer, sum } from "./Series.js"
 
 /**
  * All metrics of this process that are of a known kind.

@@ -131,6 +131,15 @@ export const lasting = (series: ReadonlyArray<MetricSeries>): ReadonlyArray<Metr
   series.filter(({ state }) => state._tag !== "Gauge")
 
 /**
+ * What a series is known by: the same in every process, whatever the order of its tags.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const keyOf = ({ name, state, tags }: MetricSeries): string =>
+  JSON.stringify([name, state._tag, Object.entries(tags).sort()])
+
+/**
  * The series of several processes together: those of the same name, tags and kind are one. Gauges are added up too.
  *
  * @since 0.2.0
@@ -140,7 +149,7 @@ export const sum = (each: Iterable<ReadonlyArray<MetricSeries>>): ReadonlyArray<
   const sums = new Map<string, MetricSeries>()
   for (const series of each) {
     for (const one of series) {
-      const key = JSON.stringify([one.name, one.state._tag, Object.entries(one.tags).sort()])
+      const key = keyOf(one)
       const before = sums.get(key)
       sums.set(key, before === undefined ? one : { ...one, state: add(before.state, one.state) })
     }

@@ -108,6 +108,10 @@ describe("a server that runs", { timeout: 150_000 }, () => {
     expect(await verb("scale", "+1")).toMatchObject({ code: 0, stdout: ["3 workers"] })
     await expect.poll(async () => (await status()).ready, { timeout: 10_000 }).toBe(3)
     expect(await verb("scale", "1")).toMatchObject({ code: 0, stdout: ["1 worker"] })
+    expect(await verb("scale", "0")).toMatchObject({
+      code: 2,
+      stderr: ["tsgi: scale 0: one worker stays at least; tsgi stop ends the server"]
+    })
     const [first] = (await status()).workers
     expect(await verb("recycle", "1")).toMatchObject({ code: 0 })
     await expect.poll(

@@ -92,6 +92,59 @@ describe("of a server that runs,", { timeout: 60_000 }, () => {
   })
 })
 
+describe("of the machine and of tsgi itself,", { timeout: 60_000 }, () => {
+  it("systemd-notify that is not there is a line for who debugs, and nothing else", async () => {
+    const words = [path.join(folder, "dist/cli.js"), ..."serve app.mjs -p 0 --settle 0s --log-level debug".split(" ")]
+    await using program = new Program(process.execPath, words, {
+      cwd: folder,
+      env: { TSGI_CONTROL: "none", NOTIFY_SOCKET: path.join(folder, "notify"), PATH: folder }
+    })
+    const port = await portOf(program)
+    await program.line(/debug systemd was not told: .*systemd-notify/)
+    expect(await get(port)).toBe("Hello")
+    program.kill("SIGTERM")
+    expect(await program.ended).toMatchObject({ code: 0 })
+  })
+
+  it("a defect of the supervisor's shows its cause, and leaves nobody behind", async () => {
+    write(
+      folder,
+      "breaks.mjs",
+      `if (process.argv[1].endsWith("cli.js")) process.on("SIGWINCH", () => { throw new Error("broken within") })`
+    )
+    await using program = new Program(
+      process.execPath,
+      ["--import", "./breaks.mjs", path.join(folder, "dist/cli.js"), ..."serve app.mjs -p 0 --settle 0s".split(" ")],
+      { cwd: folder, env: { TSGI_CONTROL: "none" } }
+    )
+    const port = await portOf(program)
+    const [, worker] = await program.line(/worker 1 \((\d+)\) ready/)
+    program.kill("SIGWINCH")
+    expect(await program.ended).toMatchObject({
+      code: 1,
+      stderr: expect.arrayContaining([expect.stringContaining("Error: broken within")])
+    })
+    await expect.poll(() => fs.existsSync(`/proc/${worker}/cmdline`), { timeout: 10_000 }).toBe(false)
+    await using next = serve("-p", String(port))
+    expect(await portOf(next)).toBe(port)
+  })
+
+  it("descriptors that are used up cost nobody who waits his answer", async () => {
+    const line = `ulimit -n 60; exec ${process.execPath} dist/cli.js serve app.mjs -p 0 --settle 0s`
+    await using program = new Program(installed("bash") ?? "bash", ["-c", line], {
+      cwd: folder,
+      env: { TSGI_CONTROL: "none" }
+    })
+    const port = await portOf(program)
+    const held = await Promise.all(
+      Array.from({ length: 60 }, () => connect({ _tag: "Tcp", host: "127.0.0.1", port }))
+    )
+    await program.line(/lost \(-\) Accept|EMFILE|too many open files/)
+    for (const client of held) client.close()
+    expect(await get(port)).toBe("Hello")
+  })
+})
+
 describe("of a start,", { timeout: 60_000 }, () => {
   it("an address that is taken is tried again where that is asked for", async () => {
     await using first = serve("-p", "0")
