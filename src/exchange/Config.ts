@@ -9,8 +9,8 @@ import type { FieldCase } from "../protocol/responseHead.js"
 import type { TrustedProxies } from "./TrustedProxies.js"
 
 /**
- * Bounds on one message, and on connections. `Infinity` switches one off; those on heads, connections, handshakes and requests are
- * at least 1.
+ * Bounds on one message, and on connections. `Infinity` switches one off; all but `addressShare` are whole numbers, and those on heads,
+ * connections, handshakes and requests are at least 1.
  *
  * @since 0.1.0
  * @category models

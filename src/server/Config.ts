@@ -18,9 +18,9 @@ type WithDefault<A> = Option & { readonly standard: A }
 const withDefault = <A>(option: Option, standard: A): WithDefault<A> => ({ ...option, standard })
 
 const bytes = (standard: number, least = 0): WithDefault<number> =>
-  withDefault(number({ least, unit: "bytes", infinite: true }), standard)
+  withDefault(number({ least, whole: true, unit: "bytes", infinite: true }), standard)
 const count = (standard: number, least = 0): WithDefault<number> =>
-  withDefault(number({ least, infinite: true }), standard)
+  withDefault(number({ least, whole: true, infinite: true }), standard)
 const time = (standard: number, least = 0): WithDefault<number> =>
   withDefault(number({ least, unit: "milliseconds", infinite: true }), standard)
 const rate = (standard: number): WithDefault<number> =>

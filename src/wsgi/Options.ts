@@ -192,9 +192,9 @@ export const read = (options: ServerOptions): Settings => {
 export const table: TableOf<ServerOptions> = {
   log: { meant: `${target.meant}, or false`, accepts: (given) => given === false || target.accepts(given) },
   environ: record,
-  maxSize: number({ least: 1, infinite: true }),
+  maxSize: number({ least: 1, whole: true, infinite: true }),
   maxHttpVersion: oneOf("HTTP/1.1", "HTTP/1.0", "1.1", "1.0"),
-  minimumChunkSize: number({ unit: "bytes", infinite: true }),
+  minimumChunkSize: number({ whole: true, unit: "bytes", infinite: true }),
   logXForwardedFor: yesOrNo,
   keepalive: {
     meant: "true, false, 0, or a number of seconds above 0",
@@ -205,7 +205,7 @@ export const table: TableOf<ServerOptions> = {
     meant: "a template, \"json\" or a function",
     accepts: (given) => typeof given === "string" || typeof given === "function"
   },
-  urlLengthLimit: number({ least: 1, unit: "bytes", infinite: true }),
+  urlLengthLimit: number({ least: 1, whole: true, unit: "bytes", infinite: true }),
   debug: yesOrNo,
   socketTimeout: number({ above: 0, unit: "seconds", infinite: true }),
   capitalizeResponseHeaders: yesOrNo,

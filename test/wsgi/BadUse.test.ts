@@ -230,7 +230,7 @@ describe("what is no option", () => {
     ["options of a wrong type", 8090, "options", /an object/],
     ["options that are null", null, "options", /an object/],
     ["a switch of a wrong type", { debug: "yes" }, "debug", /must be true or false; it is yes/],
-    ["a number of a wrong type", { maxSize: "5" }, "maxSize", /must be a number, 1 or more, or Infinity; it is "5"/],
+    ["a number of a wrong type", { maxSize: "5" }, "maxSize", /must be a whole number, 1 or more, or Infinity; it is "5"/],
     ["a null", { limits: null }, "limits", /must be an object; it is null/],
     ["a log that is null", { log: null }, "log", /must be a logger with info and debug.*; it is null/],
     ["an array for an object", { limits: [] }, "limits", /must be an object/],

@@ -39,7 +39,7 @@ describe("a configuration", () => {
   it.each([...oneOrMore, "requestsPerConnection"] as const)("of no %s", (name) => {
     const error = thrownBy(() => ServerConfig.make({ limits: { [name]: 0 } }))
     expect(error.message).toMatch(
-      new RegExp(`^limits\\.${name}: must be a number(?: of bytes)?, 1 or more, or Infinity; it is 0$`)
+      new RegExp(`^limits\\.${name}: must be a whole number(?: of bytes)?, 1 or more, or Infinity; it is 0$`)
     )
     expect(thrownBy(() => server(listen(), hello, { limits: { [name]: 0 } })).option).toBe(`limits.${name}`)
     expect(ServerConfig.make({ limits: { [name]: 1 } }).limits[name]).toBe(1)
@@ -49,6 +49,23 @@ describe("a configuration", () => {
     "that allows no %s",
     (name) => expect(ServerConfig.make({ limits: { [name]: 0 } }).limits[name]).toBe(0)
   )
+
+  // connections and bytes are counted
+  const { addressShare: _, ...counted } = ServerConfig.defaults.limits
+  it.each(Object.keys(counted))("of %s by halves", async (name) => {
+    const limits = { [name]: 1.5 }
+    const option = `limits.${name}`
+    expect(thrownBy(() => ServerConfig.make({ limits })).message)
+      .toMatch(/: must be a whole number(?: of bytes)?, [01] or more, or Infinity; it is 1\.5$/)
+    expect(thrownBy(() => server(listen(), hello, { limits })).option).toBe(option)
+    expect(await Effect.runPromise(Effect.flip(Effect.scoped(TsgiHttpServer.make({ port: 0, limits })))))
+      .toMatchObject({ cause: { _tag: "OptionError", option } })
+    expect(ServerConfig.make({ limits: { [name]: Infinity } }).limits).toMatchObject({ [name]: Infinity })
+  })
+
+  it.each(["maxSize", "minimumChunkSize", "urlLengthLimit"])("of %s by halves, under its own name", (option) => {
+    expect(thrownBy(() => server(listen(), hello, { [option]: 1.5 })).option).toBe(option)
+  })
 
   it("of no time for a handshake", () => {
     expect(thrownBy(() => ServerConfig.make({ timeouts: { handshake: 0 } })).message)
