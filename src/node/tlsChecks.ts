@@ -64,7 +64,9 @@ const aFunction: Option = { meant: "a function", accepts: Predicate.isFunction }
 
 const protocols: Option = {
   meant: "a list with \"http/1.1\" and without \"h2\", which this server does not speak",
-  accepts: (value) => !Array.isArray(value) || (value.includes("http/1.1") && !value.includes("h2"))
+  // a view has them as they are sent
+  accepts: (value) =>
+    Array.isArray(value) ? value.includes("http/1.1") && !value.includes("h2") : ArrayBuffer.isView(value)
 }
 
 const notHere = misplaced("is the listener's own, and cannot be set with TLS")

@@ -115,7 +115,7 @@ it("an idle time without end is not told to clients", () => {
 
 describe("a listener", () => {
   const cases: ReadonlyArray<readonly [option: string, given: unknown, message: RegExp]> = [
-    ["host", 5, /must be text; it is 5$/],
+    ["host", 5, /must be an address or a name, .*; it is 5$/],
     ["path", 5, /must be text/],
     ["path", "", /must be text/],
     ["backlog", "5", /must be a whole number, 1 or more; it is "5"$/],
