@@ -265,7 +265,7 @@ describe("where it runs", { timeout: 150_000 }, () => {
 const alone = (word: string): string => word === "auto" ? "1" : word
 
 /** What stands behind `tsgi serve` in a line. */
-const words = (line: string): ReadonlyArray<string> => line.slice(line.indexOf("tsgi serve")).split(" ").slice(2)
+const words = (line: string): ReadonlyArray<string> => line.slice(line.search(/\S+ serve /)).split(" ").slice(2)
 const container = (JSON.parse(/^CMD (\[.*\])$/m.exec(read("Dockerfile"))?.[1] ?? "[]") as ReadonlyArray<string>).slice(
   2
 )
