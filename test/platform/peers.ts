@@ -76,16 +76,21 @@ const open = async <R = never>(
     readonly logged?: boolean
     readonly services?: Layer.Layer<R>
     readonly limits?: TsgiHttpServer.Options["limits"]
+    readonly hears?: (message: string) => void
   } = {}
 ): Promise<Site> => {
   const scope = Effect.runSync(Scope.make())
-  const { logged = false, services = Layer.empty as Layer.Layer<R> } = options
+  const { hears, logged = false, services = Layer.empty as Layer.Layer<R> } = options
   const served = logged ? HttpServer.serve(app, HttpMiddleware.logger) : HttpServer.serve(app)
   const context = await Effect.runPromise(
     served.pipe(
       Layer.provide(services),
       Layer.provideMerge(servers[peer](options.limits)),
-      Layer.provide(Logger.remove(Logger.defaultLogger)),
+      Layer.provide(
+        hears === undefined
+          ? Logger.remove(Logger.defaultLogger)
+          : Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => hears(String(message))))
+      ),
       Layer.build,
       Scope.extend(scope),
       Effect.flatMap((context) => Effect.provide(HttpServer.HttpServer, context))
@@ -193,6 +198,22 @@ const stopping = async (peer: Peer, { release = 0, work }: { readonly work: numb
 const expecting = request("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5")
 
 const table: ReadonlyArray<Row> = [
+  {
+    what: "a handler fails, and no middleware logs requests",
+    NodeHttpServer: "500, nothing is logged",
+    tsgi: "500, the failure is logged",
+    see: async (peer) => {
+      const heard: Array<string> = []
+      const hears = (message: string) => heard.push(message)
+      await using site = await open(peer, Effect.dieMessage("on purpose"), { hears })
+      const client = await site.connect()
+      client.send(get)
+      const { status } = await client.response()
+      await site.stop()
+      const isLogged = heard.some((message) => message.includes("failed"))
+      return `${status}, ${isLogged ? "the failure is logged" : "nothing is logged"}`
+    }
+  },
   {
     what: "the client leaves while a handler works: a plain `HttpApp`",
     NodeHttpServer: "runs on",
