@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { fileURLToPath } from "node:url"
+import { setFlagsFromString } from "node:v8"
 import { CommandError } from "./CommandError.js"
 import * as CommandLine from "./commandLine.js"
 import * as ConfigFile from "./ConfigFile.js"
@@ -70,6 +71,8 @@ const serveVerb = (
     const signals = yield* Signals.make
     const settings = yield* settingsOf(flags)
     process.title = `tsgi: ${settings.name}`
+    // a supervisor allocates little: young objects need no more room than they have, and its memory stays as it is
+    if (settings.workers !== 0) setFlagsFromString("--semi-space-growth-factor=1")
     const { serve } = yield* Effect.promise(() => import("./serve.js"))
     const options = { app, settings, reread: settingsOf(flags), signals, version: versionAt(entry.url), dev }
     return yield* Effect.provide(serve(options), layerOf(settings, entry))
