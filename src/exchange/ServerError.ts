@@ -39,9 +39,9 @@ export class BindError extends TaggedError("BindError")<{
   override get message(): string {
     const isPath = /^https?:(?!\/\/)/.test(this.address)
     const why = {
-      AddressInUse: isPath
-        ? "another process listens there already, or another file is there; choose another path"
-        : "another process listens there already; stop it or choose another port",
+      AddressInUse: codeOf(this.cause) === "EEXIST"
+        ? "another file is there already; choose another path"
+        : `another process listens there already; stop it or choose another ${isPath ? "path" : "port"}`,
       AddressNotAvailable: `this machine has no such ${isPath ? "path" : "address"}`,
       PermissionDenied: "permission denied; ports below 1024 and other users' paths need rights",
       InvalidOptions: "the options are not valid",
@@ -249,7 +249,7 @@ export const responseErrorFrom = (invalid: InvalidHead): ResponseError =>
 export const bindErrorFrom = (cause: unknown, address: Address | string): BindError => {
   const code = codeOf(cause)
   return new BindError({
-    reason: code === "EADDRINUSE"
+    reason: code === "EADDRINUSE" || code === "EEXIST"
       ? "AddressInUse"
       : code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN"
       ? "AddressNotAvailable"

@@ -101,8 +101,9 @@ const place = async (name: string, path: string): Promise<void> => {
       }
     }
     if (!await isStale(path)) {
-      const what = there.isSocket() ? "address already in use" : "this is no socket:"
-      throw Object.assign(new Error(`listen EADDRINUSE: ${what} ${path}`), { code: "EADDRINUSE" })
+      throw there.isSocket()
+        ? Object.assign(new Error(`listen EADDRINUSE: address already in use ${path}`), { code: "EADDRINUSE" })
+        : Object.assign(new Error(`no socket: ${path}`), { code: "EEXIST" })
     }
     if (!isSame(there, statOf(path))) continue
     Fs.renameSync(name, path)
