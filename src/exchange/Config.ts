@@ -80,7 +80,7 @@ export interface Rates {
 }
 
 /**
- * Deadlines, all in milliseconds; 0 is at once, `Infinity` switches one off.
+ * Deadlines, all in milliseconds; 0 is at once, `Infinity` switches one off, and so does 0 for `request`.
  *
  * @since 0.1.0
  * @category models
@@ -106,7 +106,7 @@ export interface Timeouts {
    * From the first byte of a request to its last, its body included; then 408, and an application that is not reading the body
    * is interrupted, while an answer that has begun goes on. A client that the server keeps waiting is not late: the time begins
    * anew with the 100 that it is owed, and with the next read of a body longer than what is read ahead (64 KiB). An
-   * application that reads nothing of that for so long is late itself: 503. Default 300000.
+   * application that reads nothing of that for so long is late itself: 503. 0 switches it off. Default 300000.
    *
    * @since 0.2.0
    */
@@ -165,7 +165,7 @@ export interface Timeouts {
   readonly hooks: number
   /**
    * When the server stops: for running exchanges to end, after `settle`. Default 3000: with `interrupt` and `hooks` after it, a
-   * stop takes 9 s at most, and ends before Docker kills a container, 10 s after SIGTERM.
+   * stop takes 9 s at most, 9.5 s with logs that nobody reads, and ends before Docker kills a container, 10 s after SIGTERM.
    */
   readonly grace: number
 }

@@ -83,8 +83,13 @@ const makeFolder = (path: string): void => {
 // The most lines that wait to be written: a full disk must not fill the memory too.
 const mostHeld = 16_777_216
 
-/** Milliseconds for what is held to be written when the log is closed. */
-const longestFlush = 500
+/**
+ * Milliseconds for what is held to be written when the log is closed.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const longestFlush = 500
 
 /** Milliseconds until a file that cannot be written is opened again, and until it is looked whether it is there. */
 const pause = 1000

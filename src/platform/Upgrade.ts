@@ -33,7 +33,7 @@ export interface WebSocketOptions {
   readonly perMessageDeflate?: boolean | undefined
   /**
    * Milliseconds for which a peer may be silent before it is pinged, and then again before it counts as gone: the connection is cut,
-   * and the handler ends as with any client that has left. `Infinity` sends no pings. Default 60000.
+   * and the handler ends as with any client that has left. 0 or `Infinity` sends no pings. Default 60000.
    *
    * @since 0.2.0
    */
@@ -59,7 +59,7 @@ export const table: DefaultsOf<WebSocketSettings> = {
     standard: 16_777_216
   },
   perMessageDeflate: { ...yesOrNo, standard: true },
-  idle: { ...number({ least: 1, unit: "milliseconds", infinite: true }), standard: 60_000 },
+  idle: { ...number({ unit: "milliseconds", infinite: true }), standard: 60_000 },
   highWaterMark: { ...number({ least: 1, whole: true, unit: "bytes", infinite: true }), standard: 1_048_576 }
 }
 
@@ -113,7 +113,7 @@ export const make = (options?: WebSocketOptions) => {
                 // the peer's close must be read
                 writes.readOn()
               })
-          ).pipe(Effect.tap((socket) => idle === Infinity ? Effect.void : watch(socket, call, idle))),
+          ).pipe(Effect.tap((socket) => idle === 0 || idle === Infinity ? Effect.void : watch(socket, call, idle))),
           { closeCodeIsError: (code) => Socket.defaultCloseCodeIsError(code) && goodbye?.explains(code) !== true }
         ),
         (socket) => writes.over(socket)

@@ -151,10 +151,11 @@ type Group = "limits" | "timeouts" | "rates" | "parser"
  */
 export const make = (partial: Partial = {}): Config => {
   checkOptions(partial, table)
+  const given = complete(timeouts, partial.timeouts)
   return {
     ...complete<Omit<Config, Group>>(scalars, partial),
     limits: complete(limits, partial.limits),
-    timeouts: complete(timeouts, partial.timeouts),
+    timeouts: { ...given, request: given.request === 0 ? Infinity : given.request },
     rates: complete(rates, partial.rates),
     parser: complete(parser, partial.parser)
   }

@@ -159,7 +159,7 @@ export const serve = (
       time,
       schedule,
       ring: sweep.ring,
-      interval: leastInterval(config.timeouts)
+      interval: leastInterval(config)
     })
 
     const crowdAlarm = new Alarm({

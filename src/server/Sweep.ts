@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import type { Timeouts } from "../exchange/Config.js"
+import type { Config } from "../exchange/Config.js"
 import type { Admission } from "./Admission.js"
 import * as Metrics from "./Metrics.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
@@ -66,10 +66,10 @@ export const statesOf = (connections: Admission): ServerMetrics["connections"] =
  * @since 0.2.0
  * @category accessors
  */
-export const leastInterval = (timeouts: Timeouts): number => {
-  const { body, firstRequest, head, idle, interrupt, leftoverBody, linger, place, write } = timeouts
-  return Math.max(
-    5,
-    Math.min(500, Math.min(body, firstRequest, head, idle, interrupt, leftoverBody, linger, place, write) / 8)
-  )
+export const leastInterval = ({ rates, timeouts }: Pick<Config, "rates" | "timeouts">): number => {
+  const swept = Object.entries(timeouts).filter(([name]) => !timedElsewhere.has(name))
+  return Math.max(5, Math.min(500, Math.min(rates.window, ...swept.map(([, timeout]) => timeout)) / 8))
 }
+
+// a handshake has a timer of its own, and a stop has its own steps
+const timedElsewhere = new Set<string>(["handshake", "settle", "farewell", "hooks", "grace"])

@@ -149,8 +149,7 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
     .then(async (report) => {
       if (report !== noReport) note(`tsgi exited, ${Server.describe(report)}`)
       await Effect.runPromise(Scope.close(scope, Exit.void))
-      await sink?.close()
-      if (entries !== sink) await entries?.close()
+      await Promise.all([sink?.close(), entries === sink ? undefined : entries?.close()])
       return report
     })
   const stop: RunningServer["stop"] = async (given) => {

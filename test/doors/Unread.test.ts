@@ -6,7 +6,7 @@ import { listen, type Outcome, server } from "tsgi"
 import { Posthooks } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
 import { startListening } from "../server/lastBound.js"
-import { Journal } from "../utils/Journal.js"
+import { Journal, turns } from "../utils/Journal.js"
 import { connect } from "../utils/sockets.js"
 
 const named = (outcome: Outcome | undefined): string =>
@@ -16,16 +16,15 @@ interface Options {
   readonly timeouts: { readonly request?: number; readonly grace?: number }
 }
 
-/** Handlers that wait for what never comes, unless `/hello` is asked for. */
+/** Handlers that wait for what never comes. */
 const doors = {
   facade: async (journal: Journal<string>, options: Options) => {
     const running = server(listen({ host: "127.0.0.1", port: 0 }), async (env, startResponse) => {
       env["eventlet.posthooks"].push([(env) => journal.push(`hook ${named(env["tsgi.outcome"])}`)])
       const signal = env["tsgi.signal"]
-      if (env.PATH_INFO !== "/hello") {
-        await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
-        journal.push("stopped")
-      }
+      journal.push("begun")
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
+      journal.push("stopped")
       startResponse("200 OK", [])
       return "hello"
     }, { logOutput: false, ...options })
@@ -41,6 +40,7 @@ const doors = {
             if (Exit.isFailure(exit)) journal.push("stopped")
           })
         )
+        journal.push("begun")
         return yield* Effect.never
       }).pipe(Effect.orDie, Effect.as(HttpServerResponse.text("hello"))),
       timeouts
@@ -70,8 +70,22 @@ describe.each(Object.entries(doors))("at the door %s", (_, serve) => {
     const answer = await client.response()
     expect([answer.status, answer.get("connection")]).toEqual([status, "close"])
     await client.whenEnded()
-    await journal.first(2)
+    await journal.first(3)
     await stop()
-    expect([...journal.entries].sort()).toEqual([`hook ${outcome}`, "stopped"])
+    expect([...journal.entries].sort()).toEqual(["begun", `hook ${outcome}`, "stopped"])
+  })
+
+  it.each([0, Infinity])("timeouts.request: %d switches that off", async (request) => {
+    const journal = new Journal<string>()
+    const { port, stop } = await serve(journal, { timeouts: { request, grace: 0 } })
+    const client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+    client.send(stalled.trailers[0])
+    await journal.first(1)
+    // at once would be now
+    await turns(100)
+    client.reset()
+    await journal.first(3)
+    await stop()
+    expect([...journal.entries].sort()).toEqual(["begun", "hook ClientGone", "stopped"])
   })
 })

@@ -106,13 +106,15 @@ describe("websocket.idle", () => {
       assert.strictEqual(client.readyState, client.OPEN)
     }))
 
-  it.scoped("Infinity asks nobody", () =>
-    Effect.gen(function*() {
-      const { client, heard } = yield* scene({ autoPong: false, idle: Infinity })
-      yield* pass(5_000)
-      assert.deepStrictEqual(heard.entries, [])
-      assert.strictEqual(client.readyState, client.OPEN)
-    }))
+  for (const idle of [0, Infinity]) {
+    it.scoped(`${idle} asks nobody`, () =>
+      Effect.gen(function*() {
+        const { client, heard } = yield* scene({ autoPong: false, idle })
+        yield* pass(5_000)
+        assert.deepStrictEqual(heard.entries, [])
+        assert.strictEqual(client.readyState, client.OPEN)
+      }))
+  }
 
   it.scoped("a Socket that has ended pings nobody", () =>
     Effect.gen(function*() {

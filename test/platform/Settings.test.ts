@@ -91,7 +91,7 @@ it("an option of this door that cannot be meant is refused by its name, however 
     ["websocket.maxPayload", { websocket: { maxPayload: 0 } }],
     ["websocket.maxPayload", { websocket: { maxPayload: 2 ** 32 } }],
     ["websocket.perMessageDeflate", { websocket: { perMessageDeflate: 1 } }],
-    ["websocket.idle", { websocket: { idle: 0 } }],
+    ["websocket.idle", { websocket: { idle: -1 } }],
     ["websocket.idle", { websocket: { idle: "60s" } }],
     ["websocket.maxPayLoad", { websocket: { maxPayLoad: 5 } }]
   ]

@@ -15,9 +15,10 @@ import { spawn } from "node:child_process"
 import { server } from "tsgi"
 import { Posthooks, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
+import { longestFlush } from "../../src/node/LogFile.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
-import { Journal } from "../utils/Journal.js"
+import { Journal, turns } from "../utils/Journal.js"
 import { connect } from "../utils/sockets.js"
 import { get, hello } from "../wsgi/fixture.js"
 import { startListening } from "./lastBound.js"
@@ -84,7 +85,7 @@ it("hooks that never end, one behind the other, have the time of one together, a
 
 it("by default a stop is over before Docker kills a container, 10 s after SIGTERM", () => {
   const { grace, hooks, interrupt, settle } = ServerConfig.defaults.timeouts
-  expect(settle + grace + interrupt + hooks).toBeLessThanOrEqual(9000)
+  expect(settle + grace + interrupt + hooks + longestFlush).toBeLessThanOrEqual(9500)
 })
 
 it("an app that ends beside another leaves behind what never ends of it", async () => {
@@ -150,20 +151,54 @@ it("the last handler that cannot be interrupted ends before what it uses is rele
   expect(events.entries).toEqual(["at work", "ended", "released"])
 })
 
-it("a log that is a pipe nobody reads does not hold the stop", async () => {
+/** A pipe to a process that does not read it. */
+const unreadPipe = () => {
   const reader = spawn("sleep", ["60"], { stdio: ["pipe", "ignore", "ignore"] })
   const handle: unknown = Reflect.get(reader.stdin, "_handle")
   const fd: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : undefined
   if (typeof fd !== "number") throw new Error("no descriptor")
-  const memory = MemoryListener.make()
-  const running = server(memory.listener, hello, { log: fd, logFormat: () => "x".repeat(1_000_000) })
-  for (let i = 0; i < 3; i++) {
-    await running.ready
-    const client = memory.connect()
-    client.send(get("/"))
-    await client.response()
-    client.close()
+  return { fd, close: () => reader.kill() }
+}
+
+it.each(["one log", "two logs"])(
+  "%s: pipes nobody reads do not hold the stop for longer than one flush",
+  async (how) => {
+    const pipes = [unreadPipe(), unreadPipe()]
+    const [log, errorLog] = how === "one log" ? [pipes[0].fd, undefined] : [pipes[0].fd, pipes[1].fd]
+    const memory = MemoryListener.make()
+    const running = server(
+      memory.listener,
+      (env, startResponse) => {
+        env["wsgi.errors"].write("x".repeat(1_000_000))
+        return hello(env, startResponse)
+      },
+      { log, errorLog, logFormat: () => "x".repeat(1_000_000) }
+    )
+    for (let i = 0; i < 3; i++) {
+      await running.ready
+      const client = memory.connect()
+      client.send(get("/"))
+      await client.response()
+      client.close()
+    }
+    // the time that is waited for, which does not depend on the machine's load
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    try {
+      let isOver = false
+      const stopped = running.stop().then(() => {
+        isOver = true
+      })
+      let waited = 0
+      for (; !isOver; waited += 10) {
+        await turns(5)
+        vi.advanceTimersByTime(10)
+      }
+      await stopped
+      expect(waited).toBeGreaterThanOrEqual(longestFlush)
+      expect(waited).toBeLessThan(2 * longestFlush)
+    } finally {
+      vi.useRealTimers()
+      for (const { close } of pipes) close()
+    }
   }
-  await running.stop()
-  reader.kill()
-})
+)

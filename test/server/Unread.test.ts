@@ -250,6 +250,18 @@ describe("once the answer has begun", () => {
   }
 })
 
+for (const request of [0, Infinity]) {
+  it.scoped(`timeouts.request: ${request} switches the end off`, () =>
+    scene(length(10), ({ client, journal, pass }) =>
+      Effect.gen(function*() {
+        client.send("abc")
+        yield* pass(100_000)
+        assert.deepStrictEqual(journal.entries, [])
+        client.reset()
+        yield* Effect.promise(() => journal.find((entry) => entry === "hook Aborted ClientGone"))
+      }), { timeouts: { request } }))
+}
+
 it.scoped("another body after a 100 has a total of its own", () =>
   scene(`${chunked}1\r\na\r\n0\r\n\r\n`, ({ client, exchange, journal, pass }) =>
     Effect.gen(function*() {

@@ -10,13 +10,14 @@ import { TsgiHttpServer } from "tsgi/effect"
 export const startListening = async (
   app: HttpApp.Default<never, Scope.Scope>,
   timeouts: TsgiHttpServer.Options["timeouts"],
-  resource: Layer.Layer<never> = Layer.empty
+  resource: Layer.Layer<never> = Layer.empty,
+  options: TsgiHttpServer.Options = {}
 ) => {
   const scope = Effect.runSync(Scope.make())
   const context = await Effect.runPromise(
     HttpServer.serve(app).pipe(
       Layer.provide(resource),
-      Layer.provideMerge(TsgiHttpServer.layerServer({ port: 0, host: "127.0.0.1", timeouts })),
+      Layer.provideMerge(TsgiHttpServer.layerServer({ port: 0, host: "127.0.0.1", timeouts, ...options })),
       Layer.buildWithScope(scope),
       Effect.orDie
     )
