@@ -67,9 +67,11 @@ export const statesOf = (connections: Admission): ServerMetrics["connections"] =
  * @category accessors
  */
 export const leastInterval = ({ rates, timeouts }: Pick<Config, "rates" | "timeouts">): number => {
-  const swept = Object.entries(timeouts).filter(([name]) => !timedElsewhere.has(name))
-  return Math.max(5, Math.min(500, Math.min(rates.window, ...swept.map(([, timeout]) => timeout)) / 8))
+  // a handshake has a timer of its own, and a stop has its own steps
+  const { body, firstRequest, halfClose, handler, head, idle, interrupt, leftoverBody, place, request, write } =
+    timeouts
+  const { linger, lingerTotal } = timeouts
+  const ofRequests = Math.min(firstRequest, idle, place, head, body, request, handler, rates.window)
+  const ofEnds = Math.min(halfClose, interrupt, leftoverBody, linger, lingerTotal, write)
+  return Math.max(5, Math.min(500, Math.min(ofRequests, ofEnds) / 8))
 }
-
-// a handshake has a timer of its own, and a stop has its own steps
-const timedElsewhere = new Set<string>(["handshake", "settle", "farewell", "hooks", "grace"])

@@ -160,11 +160,10 @@ const unreadPipe = () => {
   return { fd, close: () => reader.kill() }
 }
 
-it.each(["one log", "two logs"])(
-  "%s: pipes nobody reads do not hold the stop for longer than one flush",
-  async (how) => {
+describe.each(["one", "two"])("%s", (how) => {
+  it("a log that is a pipe nobody reads does not hold the stop", async () => {
     const pipes = [unreadPipe(), unreadPipe()]
-    const [log, errorLog] = how === "one log" ? [pipes[0].fd, undefined] : [pipes[0].fd, pipes[1].fd]
+    const [log, errorLog] = how === "one" ? [pipes[0].fd, undefined] : [pipes[0].fd, pipes[1].fd]
     const memory = MemoryListener.make()
     const running = server(
       memory.listener,
@@ -200,5 +199,5 @@ it.each(["one log", "two logs"])(
       vi.useRealTimers()
       for (const { close } of pipes) close()
     }
-  }
-)
+  })
+})
