@@ -16,8 +16,9 @@ import { Posthooks, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { boundedRequest } from "../../src/wsgi/BoundedRequest.js"
 import { Journal, turns } from "../utils/Journal.js"
+import { get } from "../utils/requests.js"
+import { withServer } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
-import { get, withServer } from "../wsgi/fixture.js"
 
 /** As many as a read of the socket holds, and more. */
 const ahead = 2000

@@ -18,8 +18,8 @@ import { AccessLog, NodeListener, ServerConfig, TrustedProxies, TsgiHttpServer }
 import { beforeAll, describe, expect, it } from "vitest"
 import { Spans } from "../platform/spans.js"
 import { makeCertificate } from "../utils/certificate.js"
+import { type Options, withServer } from "../utils/serving.js"
 import { connect, connectTls } from "../utils/sockets.js"
-import { type Options, withServer } from "../wsgi/fixture.js"
 
 let certificate: { readonly key: string; readonly cert: string }
 beforeAll(async () => {

@@ -12,8 +12,9 @@ import { PassThrough, Readable } from "node:stream"
 import type { App, AppBody } from "tsgi"
 import { TsgiHttpServer } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
+import { get } from "../utils/requests.js"
+import { Log, plain, withServer } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
-import { get, Log, plain, withServer } from "../wsgi/fixture.js"
 
 const letters = function*() {
   yield "a"

@@ -8,7 +8,8 @@ import { type App, type AppBody, type Environ, fetchApp } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { Journal } from "../utils/Journal.js"
-import { get, head, plain, withServer } from "../wsgi/fixture.js"
+import { get, head } from "../utils/requests.js"
+import { plain, withServer } from "../utils/serving.js"
 
 const never = new Promise<never>(() => undefined)
 

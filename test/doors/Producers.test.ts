@@ -6,7 +6,8 @@ import { type App, type Environ, fetchApp, type Write, WriteError } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { get, head, plain, withServer } from "../wsgi/fixture.js"
+import { get, head } from "../utils/requests.js"
+import { plain, withServer } from "../utils/serving.js"
 
 const left = (env: Environ): Promise<void> =>
   new Promise((resolve) => env["tsgi.signal"].addEventListener("abort", () => resolve()))

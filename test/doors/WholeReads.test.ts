@@ -13,8 +13,9 @@ import { BodyError } from "tsgi"
 import { TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
+import { head } from "../utils/requests.js"
+import { plain, withServer } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
-import { head, plain, withServer } from "../wsgi/fixture.js"
 
 const small = { wholeBody: 1000, parsedBody: 500 }
 

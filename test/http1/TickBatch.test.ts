@@ -12,9 +12,10 @@ import type { Exchange } from "../../src/exchange/Exchange.js"
 import type { BindError } from "../../src/exchange/ServerError.js"
 import { type Member, TickBatch } from "../../src/http1/TickBatch.js"
 import type { StopReport } from "../../src/server/Drain.js"
-import { type Engine, get, named, serve } from "../server/fixture.js"
+import { type Engine, named, serve } from "../server/engine.js"
 import { type Peer, servePeers, told } from "../server/Peer.js"
 import { Journal, turns } from "../utils/Journal.js"
+import { get } from "../utils/requests.js"
 
 /** So many are taken together, and not fewer. */
 const crowdSize = 5

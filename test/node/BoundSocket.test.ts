@@ -17,8 +17,9 @@ import { BoundSocket as Bound, NodeListener } from "tsgi/effect"
 import { afterAll, afterEach, describe, expect, it } from "vitest"
 import { bindHandle, internally } from "../../src/node/bindHandle.js"
 import { program } from "../utils/made.js"
+import { get } from "../utils/requests.js"
+import { hello, withServer } from "../utils/serving.js"
 import { ask } from "../utils/sockets.js"
-import { get, hello, withServer } from "../wsgi/fixture.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-bound-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))

@@ -9,8 +9,9 @@ import { Server } from "node:net"
 import { listen, server } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { program } from "../utils/made.js"
+import { get } from "../utils/requests.js"
+import { hello } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
-import { get, hello } from "../wsgi/fixture.js"
 
 /** The listening sockets of this process. */
 const listening = (): ReadonlyArray<Server> => {

@@ -6,8 +6,9 @@ import * as path from "node:path"
 import { listen, server, wrapTls } from "tsgi"
 import { afterAll, describe, expect, it, vi } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
+import { get, head } from "../utils/requests.js"
+import { hello, withServer } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
-import { get, head, hello, withServer } from "../wsgi/fixture.js"
 import { startChildren } from "../wsgi/heirs.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))

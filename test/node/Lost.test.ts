@@ -14,7 +14,8 @@ import { listen, type Listener, wrapTls } from "tsgi"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { program } from "../utils/made.js"
-import { get, hello, type Served, withServer } from "../wsgi/fixture.js"
+import { get } from "../utils/requests.js"
+import { hello, type Served, withServer } from "../utils/serving.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))

@@ -24,7 +24,8 @@ import { makeCertificate } from "../utils/certificate.js"
 import { freePort } from "../utils/ports.js"
 import { installed, Program } from "../utils/processes.js"
 import { ipv6, version2 } from "../utils/proxyHeader.js"
-import { get, type Served, withServer } from "../wsgi/fixture.js"
+import { get } from "../utils/requests.js"
+import { type Served, withServer } from "../utils/serving.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-proxy-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))

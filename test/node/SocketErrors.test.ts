@@ -9,7 +9,8 @@ import { beforeAll, describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { gate } from "../utils/gate.js"
 import { turns } from "../utils/Journal.js"
-import { get, hello, withServer } from "../wsgi/fixture.js"
+import { get } from "../utils/requests.js"
+import { hello, withServer } from "../utils/serving.js"
 
 let certificate: Awaited<ReturnType<typeof makeCertificate>>
 

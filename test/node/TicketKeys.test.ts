@@ -14,7 +14,8 @@ import { NodeListener, TsgiHttpServer } from "tsgi/effect"
 import { afterEach, describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { program } from "../utils/made.js"
-import { get, hello } from "../wsgi/fixture.js"
+import { get } from "../utils/requests.js"
+import { hello } from "../utils/serving.js"
 
 const certificate = await makeCertificate("localhost")
 const other = await makeCertificate("localhost")

@@ -22,8 +22,8 @@ import { TsgiHttpServer } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
 import { WebSocket } from "ws"
 import { Journal } from "../utils/Journal.js"
+import { get } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
-import { get } from "../wsgi/fixture.js"
 
 /** The grace is never waited for here. */
 const timeouts = { grace: 60_000, farewell: 50 }

@@ -7,8 +7,8 @@ import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { Journal, turns } from "../utils/Journal.js"
+import { get, head } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
-import { get, head } from "../wsgi/fixture.js"
 
 const recording = (app: App, timeouts: ServerOptions["timeouts"] = {}) => {
   const records = new Journal<AccessRecord>()

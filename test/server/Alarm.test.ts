@@ -14,8 +14,9 @@ import { listen, server } from "tsgi"
 import { TsgiHttpServer } from "tsgi/effect"
 import { Alarm } from "../../src/http1/Alarm.js"
 import { Journal, turns } from "../utils/Journal.js"
+import { get } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
-import { get, serve } from "./fixture.js"
+import { serve } from "./engine.js"
 
 describe("an alarm", () => {
   /** One whose timers are seen, and whose time is moved by hand. */

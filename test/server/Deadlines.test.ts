@@ -10,7 +10,7 @@ import { type AccessRecord, layerFunction } from "../../src/server/AccessLog.js"
 import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { readBody } from "./fixture.js"
+import { readBody } from "./engine.js"
 
 const head = { status: 200, fields: [] }
 

@@ -16,7 +16,8 @@ import * as RequestParser from "../../src/server/RequestParser.js"
 import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { Journal } from "../utils/Journal.js"
-import { get, named } from "./fixture.js"
+import { get } from "../utils/requests.js"
+import { named } from "./engine.js"
 
 /** A server whose parser breaks where `breaks` says so of the requests it has read. */
 const serve = (

@@ -23,7 +23,7 @@ import { forkScopeOverride, isOver, isStep, runStep, stateOf } from "../../src/s
 import { LazyScope } from "../../src/server/LazyScope.js"
 import * as Posthooks from "../../src/server/Posthooks.js"
 import { turns } from "../utils/Journal.js"
-import { sent } from "./fixture.js"
+import { sent } from "./engine.js"
 
 type Running = Fiber.RuntimeFiber<unknown, unknown>
 

@@ -19,8 +19,9 @@ import { describe, expect, it, vi } from "vitest"
 import { longestFlush } from "../../src/node/LogFile.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { Journal, turns } from "../utils/Journal.js"
+import { get } from "../utils/requests.js"
+import { hello } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
-import { get, hello } from "../wsgi/fixture.js"
 import { startListening } from "./lastBound.js"
 
 const timeouts = { grace: 50, interrupt: 50, hooks: 100 }

@@ -5,8 +5,9 @@ import * as path from "node:path"
 import { type App, server } from "tsgi"
 import { MemoryListener } from "tsgi/testing"
 import { afterAll, describe, expect, it, vi } from "vitest"
+import { get } from "../utils/requests.js"
 import { serving } from "../utils/serving.js"
-import { get, hello } from "../wsgi/fixture.js"
+import { hello } from "../utils/serving.js"
 
 const failing = (thrown: unknown): App => () => {
   throw thrown

@@ -12,7 +12,8 @@ import { listen, type LogTarget, server } from "tsgi"
 import { AccessLog, AccessLogFile, AccessLogFormat, NodeListener, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest"
-import { get, hello } from "../wsgi/fixture.js"
+import { get } from "../utils/requests.js"
+import { hello } from "../utils/serving.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))

@@ -15,7 +15,8 @@ import { MetricSeries, ServerMetrics as Metrics, TsgiHttpServer } from "tsgi/eff
 import { describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { gate } from "../utils/gate.js"
-import { get, head, hello, withServer } from "../wsgi/fixture.js"
+import { get, head } from "../utils/requests.js"
+import { hello, withServer } from "../utils/serving.js"
 
 const total = ({ requests }: ServerMetrics) => Metrics.total(requests)
 

@@ -10,7 +10,8 @@ import * as Ref from "effect/Ref"
 import * as TestClock from "effect/TestClock"
 import { Posthooks } from "tsgi/effect"
 import { Journal, turns } from "../utils/Journal.js"
-import { get, named, sent, serve } from "./fixture.js"
+import { get } from "../utils/requests.js"
+import { named, sent, serve } from "./engine.js"
 
 class Name extends Context.Reference<Name>()("Name", { defaultValue: () => "none" }) {}
 

@@ -9,7 +9,7 @@ import { MemoryListener, type WireClient } from "tsgi/testing"
 import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { turns } from "../utils/Journal.js"
-import { get } from "./fixture.js"
+import { get } from "../utils/requests.js"
 
 interface Scene {
   /** Connects, and waits until the server has it. */

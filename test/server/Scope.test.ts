@@ -16,7 +16,8 @@ import type { Exchange } from "../../src/exchange/Exchange.js"
 import { Listener } from "../../src/server/Listener.js"
 import * as Server from "../../src/server/Server.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { get, named, serve } from "./fixture.js"
+import { get } from "../utils/requests.js"
+import { named, serve } from "./engine.js"
 import { servePeers, told } from "./Peer.js"
 
 const wait = (turnsToWait = 20): Effect.Effect<void> => Effect.promise(() => turns(turnsToWait))

@@ -14,9 +14,10 @@ import { MemoryListener } from "tsgi/testing"
 import { describe, expect } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { turns } from "../utils/Journal.js"
+import { get } from "../utils/requests.js"
+import { hello, withServer } from "../utils/serving.js"
 import { connectTls } from "../utils/sockets.js"
-import { get, hello, withServer } from "../wsgi/fixture.js"
-import { get as getOf, serve } from "./fixture.js"
+import { serve } from "./engine.js"
 
 const answering = (exchange: Parameters<Parameters<typeof serve>[0]>[0]): void => {
   exchange.respond({ status: 200, fields: [] }, exchange.request.target)
@@ -78,7 +79,7 @@ describe("settle", () => {
     Effect.gen(function*() {
       const { connect, running } = yield* serve(answering)
       const kept = connect()
-      kept.send(getOf())
+      kept.send(get())
       assert.strictEqual((yield* Effect.promise(() => kept.response())).get("connection"), undefined)
       const fresh = connect()
       const unused = connect()
@@ -117,7 +118,7 @@ describe("settle", () => {
       })
       let later = (): void => undefined
       const client = connect()
-      client.send(getOf())
+      client.send(get())
       yield* Effect.promise(() => client.until("\r\n\r\na"))
       const stopping = yield* Effect.fork(running.stop({ settle: 1000, grace: 5000 }))
       yield* pass
@@ -141,7 +142,7 @@ describe("settle", () => {
       const lastAnswers = Effect.promise(async () => {
         const open = clients.filter(({ ended }) => !ended)
         const last = await Promise.all(open.map(async (client) => {
-          client.send(getOf())
+          client.send(get())
           const isLast = (await client.response()).get("connection") === "close"
           if (isLast) client.close()
           return isLast

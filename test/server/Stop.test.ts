@@ -7,8 +7,9 @@ import { MemoryListener } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { expectReleased, holdings } from "../utils/holdings.js"
 import { Journal } from "../utils/Journal.js"
-import { get, hello } from "../wsgi/fixture.js"
-import { serve } from "./fixture.js"
+import { get } from "../utils/requests.js"
+import { hello } from "../utils/serving.js"
+import { serve } from "./engine.js"
 
 const cases: ReadonlyArray<readonly [name: string, options: unknown, message: RegExp]> = [
   ["a text", { grace: "5s" }, /^grace: must be a number of milliseconds, 0 or more, or Infinity; it is 5s$/],

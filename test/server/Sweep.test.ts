@@ -5,7 +5,7 @@ import * as TestClock from "effect/TestClock"
 import * as Config from "../../src/server/Config.js"
 import { leastInterval } from "../../src/server/Sweep.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { readBody, serve } from "./fixture.js"
+import { readBody, serve } from "./engine.js"
 
 it.scoped("all connections whose time is over are closed in one sweep", () =>
   Effect.gen(function*() {

@@ -15,7 +15,8 @@ import type { Exchange } from "../../src/exchange/Exchange.js"
 import { ResponseError } from "../../src/exchange/ServerError.js"
 import { bytesTaken } from "../../src/node/bytesTaken.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { get, named, serve } from "./fixture.js"
+import { get } from "../utils/requests.js"
+import { named, serve } from "./engine.js"
 
 const takeOver = (exchange: Exchange): Duplex => {
   const taken = exchange.takeOver()

@@ -9,7 +9,8 @@ import { MemoryListener } from "tsgi/testing"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import * as Time from "../../src/server/Time.js"
 import { Journal } from "../utils/Journal.js"
-import { get, hello } from "../wsgi/fixture.js"
+import { get } from "../utils/requests.js"
+import { hello } from "../utils/serving.js"
 
 const start = Date.UTC(2026, 10, 22, 10, 15, 0)
 

@@ -14,7 +14,7 @@ import type { Exchange } from "../../src/exchange/Exchange.js"
 import { ResponseError } from "../../src/exchange/ServerError.js"
 import type { Partial } from "../../src/server/Config.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { named, readBody, serve } from "./fixture.js"
+import { named, readBody, serve } from "./engine.js"
 
 const head = { status: 200, fields: [] }
 

@@ -1,8 +1,128 @@
-/** A server on memory, for hooks that are looked at one by one. */
-import { type App, type Environ, type RunningServer, server, type ServerOptions } from "tsgi"
-import { MemoryListener, type WireClient } from "tsgi/testing"
+/** Servers for the length of a test: on a free port, and on memory. */
+import {
+  type Address,
+  type App,
+  type Environ,
+  listen,
+  type Listener,
+  type RunningServer,
+  server,
+  type ServerOptions
+} from "tsgi"
+import { MemoryListener, type WireClient, type WireResponse } from "tsgi/testing"
 import { Journal } from "./Journal.js"
+import { connect, connectTls } from "./sockets.js"
 
+/** What a server logged, and a way to wait for more. */
+export class Log {
+  readonly lines: Array<string> = []
+  readonly debugLines: Array<string> = []
+  private readonly waiting: Array<() => void> = []
+
+  readonly info = (line: string): void => this.add(this.lines, line)
+  readonly debug = (line: string): void => this.add(this.debugLines, line)
+
+  /** The first line that matches, when it has been written. */
+  until(pattern: RegExp): Promise<string> {
+    return this.firstIn(this.lines, pattern)
+  }
+
+  untilDebug(pattern: RegExp): Promise<string> {
+    return this.firstIn(this.debugLines, pattern)
+  }
+
+  /** The access-log lines. */
+  get access(): ReadonlyArray<string> {
+    return this.lines.filter((line) => / - - \[/.test(line))
+  }
+
+  get text(): string {
+    return [...this.lines, ...this.debugLines].join("\n")
+  }
+
+  private add(to: Array<string>, line: string): void {
+    to.push(line)
+    for (const wake of this.waiting.splice(0)) wake()
+  }
+
+  private async firstIn(lines: ReadonlyArray<string>, pattern: RegExp): Promise<string> {
+    while (true) {
+      const found = lines.find((line) => pattern.test(line))
+      if (found !== undefined) return found
+      await new Promise<void>((resolve) => this.waiting.push(resolve))
+    }
+  }
+}
+
+export interface Served {
+  readonly address: Address
+  readonly running: RunningServer
+  readonly log: Log
+  readonly connect: () => Promise<WireClient>
+  readonly connectTls: (options?: Parameters<typeof connectTls>[1]) => Promise<WireClient>
+  /** Sends bytes on a connection of their own and reads one response. */
+  readonly ask: (bytes: string | Uint8Array, method?: string) => Promise<WireResponse>
+}
+
+export interface Options extends ServerOptions {
+  readonly listener?: Listener | undefined
+}
+
+/** Serves while `test` runs; then the clients are closed and the server is stopped. */
+export const withServer = async (
+  app: App,
+  { listener = listen(), ...options }: Options,
+  test: (served: Served) => Promise<void>
+): Promise<void> => {
+  const log = new Log()
+  const clients: Array<WireClient> = []
+  const running = server(listener, app, { log, ...options })
+  const address = await running.ready
+  const kept = async (connecting: Promise<WireClient>): Promise<WireClient> => {
+    const client = await connecting
+    clients.push(client)
+    return client
+  }
+  const open = () => kept(connect(address))
+  try {
+    await test({
+      address,
+      running,
+      log,
+      connect: open,
+      connectTls: (given) => kept(connectTls(address, given)),
+      ask: async (bytes, method) => {
+        const client = await open()
+        client.send(bytes)
+        return client.response(method)
+      }
+    })
+  } finally {
+    for (const client of clients) client.close()
+    await running.stop({ grace: 0 })
+  }
+}
+
+export const plain: ReadonlyArray<readonly [string, string]> = [["Content-Type", "text/plain"]]
+
+/** Greets everybody, except at `/notexist`. */
+export const hello: App = (env, startResponse) => {
+  if (env.PATH_INFO === "/notexist") {
+    startResponse("404 Not Found", plain)
+    return "not found"
+  }
+  startResponse("200 OK", plain)
+  return "hello world"
+}
+
+/** Answers with the body it was sent. */
+export const echo: App = async (env, startResponse) => {
+  const body = await env["wsgi.input"].read()
+  startResponse("200 OK", plain)
+  return body
+}
+
+/** A server on memory, for hooks that are looked at one by one. */
 export interface Fixture {
   readonly client: WireClient
   readonly running: RunningServer
@@ -13,8 +133,6 @@ export interface Fixture {
   /** Another connection. */
   readonly connect: () => WireClient
 }
-
-export const get = (path = "/"): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
 
 /** Serves for as long as `use` takes. The journal has an entry `access <status>` for each request. */
 export const serving = async (

@@ -31,7 +31,8 @@ import { makeCertificate } from "../utils/certificate.js"
 import { expectReleased, holdings } from "../utils/holdings.js"
 import { examples } from "../utils/made.js"
 import { Program } from "../utils/processes.js"
-import { get, serving } from "../utils/serving.js"
+import { get } from "../utils/requests.js"
+import { serving } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
 
 const hello: App = (_, startResponse) => {

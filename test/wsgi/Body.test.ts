@@ -2,7 +2,8 @@
 import { type App, BodyError } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
-import { chunked, echo, get, head, hello, plain, withServer } from "./fixture.js"
+import { chunked, get, head } from "../utils/requests.js"
+import { echo, hello, plain, withServer } from "../utils/serving.js"
 
 const parts = ["this", " is ", "chunked", "\nline", " 2", "\n", "line3"]
 const post = (path: string, ...fields: ReadonlyArray<string>): string => head(`POST ${path} HTTP/1.1`, ...fields)

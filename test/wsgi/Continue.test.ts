@@ -1,7 +1,8 @@
 /** A6: 100 Continue. */
 import type { App, Environ } from "tsgi"
 import { expect, it } from "vitest"
-import { chunked, get, head, withServer } from "./fixture.js"
+import { chunked, get, head } from "../utils/requests.js"
+import { withServer } from "../utils/serving.js"
 
 const put = (...fields: ReadonlyArray<string>): string => head("PUT / HTTP/1.1", "Host: localhost", ...fields)
 

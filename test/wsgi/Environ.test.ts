@@ -1,7 +1,8 @@
 /** A4: what the application is told. */
 import type { App } from "tsgi"
 import { describe, expect, it } from "vitest"
-import { get, hello, withServer } from "./fixture.js"
+import { get } from "../utils/requests.js"
+import { hello, withServer } from "../utils/serving.js"
 
 /** Answers with what a function makes of the environ, a character a byte. */
 const tell = (of: (env: Parameters<App>[0]) => string): App => (env, startResponse) => {

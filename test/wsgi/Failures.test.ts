@@ -2,7 +2,8 @@
 import type { App, Outcome } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
-import { get, head, hello, plain, withServer } from "./fixture.js"
+import { get, head } from "../utils/requests.js"
+import { hello, plain, withServer } from "../utils/serving.js"
 
 const stack = /\n\s+at /
 

@@ -10,7 +10,7 @@ import { Buffer } from "node:buffer"
 import { fetchApp, OptionError, server, type ServerOptions } from "tsgi"
 import { MemoryListener } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
-import { withServer } from "./fixture.js"
+import { withServer } from "../utils/serving.js"
 
 // Node 20 finds a short one within a line
 const boundary = "edge0123456789"

@@ -3,7 +3,8 @@ import type { Environ, PostHookEntry } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { get, serving } from "../utils/serving.js"
+import { get } from "../utils/requests.js"
+import { serving } from "../utils/serving.js"
 
 const plain: ReadonlyArray<[string, string]> = [["Content-Type", "text/plain"]]
 

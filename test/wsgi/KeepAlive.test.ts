@@ -1,7 +1,8 @@
 /** A8: which connections go on. */
 import type { App } from "tsgi"
 import { expect, it } from "vitest"
-import { get, head, hello, plain, withServer } from "./fixture.js"
+import { get, head } from "../utils/requests.js"
+import { hello, plain, withServer } from "../utils/serving.js"
 
 it("test_002_keepalive", () =>
   withServer(hello, {}, async ({ connect }) => {

@@ -21,7 +21,8 @@ import { stopOptions, table as stopTable } from "../../src/server/StopReport.js"
 import { table as connectionTable } from "../../src/testing/MemoryTransport.js"
 import * as Options from "../../src/wsgi/Options.js"
 import { makeCertificate } from "../utils/certificate.js"
-import { get, hello, withServer } from "./fixture.js"
+import { get } from "../utils/requests.js"
+import { hello, withServer } from "../utils/serving.js"
 
 const thrownBy = (act: () => unknown): OptionError => {
   try {

@@ -1,7 +1,8 @@
 /** A10: post hooks. */
 import type { App, Environ } from "tsgi"
 import { expect, it } from "vitest"
-import { get, plain, withServer } from "./fixture.js"
+import { get } from "../utils/requests.js"
+import { plain, withServer } from "../utils/serving.js"
 
 it("test_029_posthooks", async () => {
   let multiplied = 0

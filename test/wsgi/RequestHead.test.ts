@@ -2,7 +2,8 @@
 import type { App } from "tsgi"
 import type { WireResponse } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
-import { chunked, echo, get, head, hello, withServer } from "./fixture.js"
+import { chunked, get, head } from "../utils/requests.js"
+import { echo, hello, withServer } from "../utils/serving.js"
 
 const longPath = `/${Array.from({ length: 3000 }, () => "path").join("/")}`
 

@@ -2,7 +2,8 @@
 import type { App } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
-import { get, head, plain, withServer } from "./fixture.js"
+import { get, head } from "../utils/requests.js"
+import { plain, withServer } from "../utils/serving.js"
 
 /** Parts without a known length. */
 const partsApp = (...parts: ReadonlyArray<string>): App => (_env, startResponse) => {

@@ -5,8 +5,9 @@ import { MemoryListener } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { program as compiled } from "../utils/made.js"
 import { Program } from "../utils/processes.js"
+import { get } from "../utils/requests.js"
+import { hello } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
-import { get, hello } from "./fixture.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 

@@ -2,8 +2,9 @@
 import type { App } from "tsgi"
 import { expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
+import { get, head } from "../utils/requests.js"
+import { echo, hello, withServer } from "../utils/serving.js"
 import { connect as connectTo } from "../utils/sockets.js"
-import { echo, get, head, hello, withServer } from "./fixture.js"
 
 it("test_close_idle_connections", () =>
   withServer(hello, {}, async ({ connect, running }) => {

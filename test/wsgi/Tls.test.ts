@@ -2,8 +2,9 @@
 import { type App, listen, wrapTls } from "tsgi"
 import { beforeAll, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
+import { get, head } from "../utils/requests.js"
+import { echo, hello, withServer } from "../utils/serving.js"
 import { connect as connectTo } from "../utils/sockets.js"
-import { echo, get, head, hello, withServer } from "./fixture.js"
 
 let certificate: Awaited<ReturnType<typeof makeCertificate>>
 

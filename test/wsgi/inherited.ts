@@ -1,6 +1,6 @@
 /** Serves on a socket that it inherits, when it is told to. */
 import { type App, listen, type RunningServer, server } from "tsgi"
-import { hello } from "./fixture.js"
+import { hello } from "../utils/serving.js"
 
 const app: App = (env, startResponse) => {
   if (env.PATH_INFO !== "/where") return hello(env, startResponse)

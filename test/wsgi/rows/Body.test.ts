@@ -3,7 +3,8 @@ import { type App, BodyError, listen, wrapTls } from "tsgi"
 import { expect, it } from "vitest"
 import { makeCertificate } from "../../utils/certificate.js"
 import { gate } from "../../utils/gate.js"
-import { chunked, echo, get, head, plain, withServer } from "../fixture.js"
+import { chunked, get, head } from "../../utils/requests.js"
+import { echo, plain, withServer } from "../../utils/serving.js"
 
 const post = (...fields: ReadonlyArray<string>): string => head("POST / HTTP/1.1", "Host: localhost", ...fields)
 const chunkedPost = post("Transfer-Encoding: chunked")

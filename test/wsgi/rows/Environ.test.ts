@@ -2,7 +2,8 @@
 import { type App, type Environ, listen, wrapTls } from "tsgi"
 import { expect, it } from "vitest"
 import { makeCertificate } from "../../utils/certificate.js"
-import { get, head, withServer } from "../fixture.js"
+import { get, head } from "../../utils/requests.js"
+import { withServer } from "../../utils/serving.js"
 
 /** Answers with some keys, as JSON; what is absent is null. */
 const keys = (...names: ReadonlyArray<string>): App => (env, startResponse) => {

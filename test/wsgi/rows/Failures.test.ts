@@ -2,7 +2,8 @@
 import type { App, Outcome } from "tsgi"
 import { expect, it } from "vitest"
 import { gate } from "../../utils/gate.js"
-import { echo, get, head, hello, plain, withServer } from "../fixture.js"
+import { get, head } from "../../utils/requests.js"
+import { echo, hello, plain, withServer } from "../../utils/serving.js"
 
 it("row 114: whatever is thrown is answered 500", () => {
   const thrown: Record<string, () => unknown> = {

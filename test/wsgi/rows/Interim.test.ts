@@ -2,7 +2,8 @@
 import { type AccessRecord, type App, InterimError } from "tsgi"
 import { expect, it } from "vitest"
 import { gate } from "../../utils/gate.js"
-import { chunked, echo, get, head, plain, withServer } from "../fixture.js"
+import { chunked, get, head } from "../../utils/requests.js"
+import { echo, plain, withServer } from "../../utils/serving.js"
 
 const expecting = (...fields: ReadonlyArray<string>): string =>
   head("PUT / HTTP/1.1", "Host: localhost", "Expect: 100-continue", ...fields)

@@ -4,7 +4,8 @@ import type { WireClient } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { makeCertificate } from "../../utils/certificate.js"
 import { gate } from "../../utils/gate.js"
-import { echo, get, head, hello, plain, withServer } from "../fixture.js"
+import { get, head } from "../../utils/requests.js"
+import { echo, hello, plain, withServer } from "../../utils/serving.js"
 
 it("row 105: pipelined requests are answered in order, whatever becomes ready first", async () => {
   const slow = gate()

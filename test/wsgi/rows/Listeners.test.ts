@@ -6,8 +6,9 @@ import * as path from "node:path"
 import { type App, BindError, listen, type ListenOptions, OptionError, server, wrapTls } from "tsgi"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { makeCertificate } from "../../utils/certificate.js"
+import { get } from "../../utils/requests.js"
+import { hello, Log, withServer } from "../../utils/serving.js"
 import { connect as connectTo } from "../../utils/sockets.js"
-import { get, hello, Log, withServer } from "../fixture.js"
 
 let folder = ""
 

@@ -2,7 +2,8 @@
 import type { AccessRecord, App } from "tsgi"
 import { expect, it } from "vitest"
 import { gate } from "../../utils/gate.js"
-import { get, head, hello, plain, withServer } from "../fixture.js"
+import { get, head } from "../../utils/requests.js"
+import { hello, plain, withServer } from "../../utils/serving.js"
 
 it("row 130: the default line is eventlet's", () =>
   withServer(hello, {}, async ({ ask, log }) => {

@@ -5,8 +5,9 @@ import * as path from "node:path"
 import { type App, BindError, listen, OptionError, server } from "tsgi"
 import { expect, it } from "vitest"
 import { gate } from "../../utils/gate.js"
+import { get } from "../../utils/requests.js"
+import { hello, Log, plain, withServer } from "../../utils/serving.js"
 import { connect as connectTo } from "../../utils/sockets.js"
-import { get, hello, Log, plain, withServer } from "../fixture.js"
 
 it("row 3: the log is a function, a logger, something to write to, or a file's path", async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))

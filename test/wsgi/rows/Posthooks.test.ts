@@ -2,7 +2,8 @@
 import type { App, Environ, Outcome } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../../utils/gate.js"
-import { get, head, hello, plain, withServer } from "../fixture.js"
+import { get, head } from "../../utils/requests.js"
+import { hello, plain, withServer } from "../../utils/serving.js"
 
 it("row 123: hooks run before the next request of the connection is given to the application", async () => {
   const order: Array<string> = []

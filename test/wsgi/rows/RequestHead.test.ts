@@ -5,7 +5,8 @@ import * as path from "node:path"
 import { type App, listen } from "tsgi"
 import type { WireResponse } from "tsgi/testing"
 import { expect, it } from "vitest"
-import { chunked, echo, get, head, hello, plain, type Served, withServer } from "../fixture.js"
+import { chunked, get, head } from "../../utils/requests.js"
+import { echo, hello, plain, type Served, withServer } from "../../utils/serving.js"
 
 const post = (...fields: ReadonlyArray<string>): string => head("POST / HTTP/1.1", "Host: localhost", ...fields)
 

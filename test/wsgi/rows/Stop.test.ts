@@ -2,7 +2,8 @@
 import type { App } from "tsgi"
 import { expect, it } from "vitest"
 import { gate } from "../../utils/gate.js"
-import { get, hello, plain, withServer } from "../fixture.js"
+import { get } from "../../utils/requests.js"
+import { hello, plain, withServer } from "../../utils/serving.js"
 
 it("row 136: every way to stop ends in the same report", () =>
   withServer(hello, {}, async ({ running }) => {

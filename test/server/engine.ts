@@ -16,8 +16,6 @@ import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { Journal } from "../utils/Journal.js"
 import { noting } from "../utils/noting.js"
 
-export { get } from "../utils/serving.js"
-
 export interface Engine {
   readonly running: Server.Running
   readonly connect: () => WireClient
