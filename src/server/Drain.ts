@@ -79,9 +79,8 @@ export class Drain {
     return this.settle !== undefined
   }
 
-  /** Is an answer not the last of its connection? While connections leave one after the other, those whose turn has not come stay. */
-  mayPersist(): boolean {
-    if (this.settle === undefined) return true
+  /** The server stops, and a connection has its answer. May it stay, because others are to leave before it? */
+  letsStay(): boolean {
     const since = this.time.now() - this.begun
     if (since < this.spread && this.parted * this.spread >= this.seen * since) return true
     this.parted++

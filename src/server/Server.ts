@@ -194,7 +194,7 @@ export const serve = (
         }
       },
       scopeFor: (session) => new ScopedSession(session),
-      mayPersist: () => drain.mayPersist() && !connections.isSoonAsked,
+      mayPersist: () => (!drain.draining || drain.letsStay()) && !connections.isSoonAsked,
       mayStay: () => !drain.closesIdle && !connections.isAsked,
       record: (exchange, now) => {
         tally.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime, exchange.outcome)
