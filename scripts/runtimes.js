@@ -137,7 +137,13 @@ const checkQuickly = async (packed) => {
     const [kind, version] = runtime.split("@")
     return kind === "node" ? `node-${version}@npm:${binaries}@${version}` : runtime
   })
-  const directory = await project("quick", [packed, ...packages], { "plain.mjs": plain })
+  const directory = await project("quick", [packed], { "plain.mjs": plain })
+  try {
+    await npm(["install", ...packages], directory)
+  } catch (error) {
+    console.log(`skip  ${wanted.join(", ")}: the packages with them cannot be installed\n${String(error.stderr ?? error)}`)
+    return
+  }
   await Promise.all(wanted.map((runtime) => {
     const [kind, version] = runtime.split("@")
     const command = kind === "node" ? `node-${version}/bin/node` : `.bin/${kind}`
