@@ -141,7 +141,9 @@ const checkQuickly = async (packed) => {
   try {
     await npm(["install", ...packages], directory)
   } catch (error) {
-    console.log(`skip  ${wanted.join(", ")}: the packages with them cannot be installed\n${String(error.stderr ?? error)}`)
+    console.log(
+      `skip  ${wanted.join(", ")}: the packages with them cannot be installed\n${String(error.stderr ?? error)}`
+    )
     return
   }
   await Promise.all(wanted.map((runtime) => {
