@@ -93,10 +93,8 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
   if (more.length > 0) {
     throw new OptionError({ option: "options", description: "server takes three arguments: listener, app and options" })
   }
-  const { config, entryFormat, environ, errorLog, format, forms, log, minimumChunkSize, multiprocess, silent } = Options
-    .read(
-      options
-    )
+  const given = Options.read(options)
+  const { config, entryFormat, environ, errorLog, format, forms, log, minimumChunkSize, multiprocess, silent } = given
   const sink = format === undefined ? undefined : Log.open(log, config.debug)
   // for entries that are no requests
   const entries = silent

@@ -303,7 +303,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       { cwd: project, timeout: 60_000 }
     )
     const [, file = "", line] = /^ +at server \((.*\/tsgi\/src\/wsgi\/server\.ts):(\d+):\d+\)$/m.exec(mapped) ?? []
-    expect(fs.readFileSync(file, "utf8").split("\n")[Number(line) - 1]).toContain(".read(")
+    expect(fs.readFileSync(file, "utf8").split("\n")[Number(line) - 1]).toContain("Options.read")
     expect(mapped).not.toContain("/dist/")
   })
 
