@@ -124,7 +124,7 @@ export class Deadlines {
     this.wakeBy(this.request)
   }
 
-  /** Its client is not the one who is late: it is looked again after as long. `bytes` of its body were read. */
+  /** Its client is not the one who is late: it is judged again after as long. `bytes` of its body were read. */
   excuse(bytes: number, now: number): void {
     this.awaitRequest(now)
     this.excused = true

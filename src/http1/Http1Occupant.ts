@@ -137,7 +137,7 @@ export abstract class Http1Occupant extends Http1Carrier {
     if (exchange === undefined || this.isDropping) return
     const { body } = exchange
     const isUnbegun = exchange.owesContinue && body.bytes === 0 && inflow.isEmpty
-    if (inflow.holdsEnd) return
+    if (inflow.readsToEnd()) return
     // a client that the server keeps waiting is not late
     const isHeld = inflow.paused && !body.isAwaited
     if (isUnbegun || (isHeld && (exchange.headSent || body.bytes > deadlines.bytesBefore))) {

@@ -57,22 +57,23 @@ export class Inflow {
   private nextAhead(ahead: Array<RequestMessage>): RequestMessage | undefined {
     const message = ahead.shift()
     if (ahead.length === 0) this.ahead = undefined
-    this.aheadBytes = sizeOf(ahead)
+    if (message?._tag === "BodyPiece" && this.aheadBytes > 0) this.aheadBytes -= message.bytes.length
     return message
   }
 
-  /** Has a body come to its end, of which the application has yet to read? Only what follows it is then read ahead. */
-  get holdsEnd(): boolean {
+  /** Reads what has come of a body ahead of the application. Has all of it come? Then only what follows it counts as read ahead. */
+  readsToEnd(): boolean {
     const ahead = this.ahead ?? []
     let last = ahead.at(-1)
     while (last === undefined || last._tag === "BodyPiece") {
       const message = this.reader.next()
       if (message === undefined) break
       ahead.push(last = message)
+      if (last._tag === "BodyPiece") this.aheadBytes += last.bytes.length
     }
     if (last !== undefined) this.ahead = ahead
     const isWhole = last?._tag === "BodyEnd"
-    this.aheadBytes = sizeOf(ahead)
+    if (isWhole) this.aheadBytes = 0
     this.taken()
     return isWhole
   }
@@ -105,9 +106,3 @@ export class Inflow {
     this.transport.resume()
   }
 }
-
-// of a body that has not come to its end
-const sizeOf = (ahead: ReadonlyArray<RequestMessage>): number =>
-  ahead.at(-1)?._tag === "BodyEnd"
-    ? 0
-    : ahead.reduce((sum, message) => sum + (message._tag === "BodyPiece" ? message.bytes.length : 0), 0)
