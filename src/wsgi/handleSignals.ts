@@ -12,10 +12,11 @@ import type { RunningServer } from "./server.js"
 const signals = ["SIGTERM", "SIGINT"] as const
 
 /**
- * Stops a server with grace at the first SIGTERM or SIGINT. The second one ends the process at once, as it would without handlers.
- * Once the server has stopped, for whatever reason, the handlers are removed, and the process ends when it has nothing else to do.
+ * Stops a server with grace at the first SIGTERM or SIGINT. The second one ends the process at once, as it would without handlers;
+ * under the command `tsx`, which may pass on a copy of each signal, a copy that comes within 200 milliseconds is ignored. Once the
+ * server has stopped, for whatever reason, the handlers are removed, and the process ends when it has nothing else to do.
  * Options are those of `stop`. Returns a function that removes the handlers. Throws an `OptionError` for an option that is unknown
- * or invalid, and for a value that is no server.
+ * or invalid, and for a value that is not a server.
  *
  * @example
  * ```ts
@@ -41,16 +42,31 @@ export const handleSignals = (
   }
   const checked = stopOptions(options)
   const removeHandlers = (): void => {
-    for (const signal of signals) process.off(signal, stop)
+    for (const signal of signals) process.off(signal, stop).off(signal, ignore)
   }
-  const stop = (): void => {
+  const stop = (signal: NodeJS.Signals): void => {
     removeHandlers()
+    if (isRelayed()) {
+      process.once(signal, ignore)
+      // what has come by then is heard first
+      setTimeout(() => setImmediate(() => process.off(signal, ignore)), copyWithin).unref()
+    }
     void running.stop(checked)
   }
   for (const signal of signals) process.on(signal, stop)
   void running.closed.then(removeHandlers)
   return removeHandlers
 }
+
+/**
+ * Is this a child of the command `tsx`? That has the terminal's signals too, and passes on those that its child is slow to
+ * acknowledge, so that one key press may come twice.
+ */
+const isRelayed = (): boolean => process.execArgv.some((argument) => /[\\/]tsx[\\/]dist[\\/]preflight\.\w+$/.test(argument))
+
+const copyWithin = 200
+
+const ignore = (): void => undefined
 
 const isRunning = (given: unknown): boolean =>
   Predicate.hasProperty(given, "stop") && Predicate.isFunction(given.stop) &&

@@ -11,8 +11,10 @@ import { connect } from "../utils/sockets.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 
-const start = async (...args: ReadonlyArray<string>) => {
-  const program = new Program(process.execPath, [await compiled("wsgi/signals"), ...args], { cwd: root })
+const start = async (...args: ReadonlyArray<string>) => startAs([], ...args)
+
+const startAs = async (nodeArgs: ReadonlyArray<string>, ...args: ReadonlyArray<string>) => {
+  const program = new Program(process.execPath, [...nodeArgs, await compiled("wsgi/signals"), ...args], { cwd: root })
   const [, port] = await program.line(/^port (\d+)$/)
   return { program, client: await connect({ _tag: "Tcp", host: "127.0.0.1", port: Number(port) }) }
 }
@@ -36,6 +38,26 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     await program.line(/tsgi exiting$/)
     program.kill(second)
     expect(await program.ended).toMatchObject({ code: null, signal: second })
+  })
+
+  // tsx hears the terminal's signal as well, and may pass it on
+  const underTsx = ["--require", path.join(root, "node_modules/tsx/dist/preflight.cjs")]
+
+  it("that tsx passes on counts once", async () => {
+    const { client, program } = await startAs(underTsx, "copy")
+    client.send(get("/long"))
+    await program.line(/^at work$/)
+    program.kill(signal)
+    expect((await client.response()).body.toString()).toBe("done")
+    expect(await program.ended).toMatchObject({ code: 0, signal: null, stderr: [] })
+  })
+
+  it("and a second one that nobody passes on end the process, however soon it comes", async () => {
+    const { client, program } = await start("grace", "copy")
+    client.send(get("/long?for=ever"))
+    await program.line(/^at work$/)
+    program.kill(signal)
+    expect(await program.ended).toMatchObject({ code: null, signal })
   })
 })
 

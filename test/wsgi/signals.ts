@@ -10,7 +10,12 @@ const running = server(listen(0), async (env, startResponse) => {
   return "done"
 }, { log: (line) => process.stdout.write(`${line}\n`) })
 
-handleSignals(running, process.argv[2] === "grace" ? { grace: 60_000 } : undefined)
+handleSignals(running, process.argv.includes("grace") ? { grace: 60_000 } : undefined)
+
+// as the command tsx does with a signal that its child is slow to acknowledge
+if (process.argv.includes("copy")) {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.kill(process.pid, signal))
+}
 
 const address = await running.ready
 process.stdout.write(`port ${address._tag === "Tcp" ? address.port : ""}\n`)
