@@ -11,16 +11,15 @@
  *
  * @since 0.2.0
  */
-
 import type { FiberRefs } from "effect/FiberRefs"
+import type { AcceptedPeer } from "./AcceptedPeer.js"
 import { Answer } from "./Answer.js"
 import { Application, type Delay, type Interruptor, type Work } from "./Application.js"
 import { type HookedExchange, type HookOptions, type HookOwner, HookQueue, runDetached } from "./HookQueue.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import { noFailure, outcomeOf } from "./outcomeOf.js"
-import type { Peer } from "./Peer.js"
 import type { PostHook } from "./PostHook.js"
-import type { RequestBody } from "./RequestBody.js"
+import type { ReceivedBody } from "./ReceivedBody.js"
 import { BodyError } from "./ServerError.js"
 import type { Wire, WireUser } from "./Wire.js"
 
@@ -84,13 +83,11 @@ export abstract class Ending implements HookedExchange, WireUser {
 
   constructor(protected readonly wire: Wire, readonly startTime: number) {}
 
-  /** The body of the request. */
-  get body(): RequestBody {
+  get body(): ReceivedBody {
     return this.wire.body
   }
 
-  /** The other end of the connection. */
-  get peer(): Peer {
+  get peer(): AcceptedPeer {
     return this.wire.peer
   }
 
@@ -99,17 +96,14 @@ export abstract class Ending implements HookedExchange, WireUser {
     return this.current
   }
 
-  /** Was the connection taken over? */
   get detached(): boolean {
     return this.answer === Answer.TakenOver
   }
 
-  /** Can nothing more be said? */
   get over(): boolean {
     return this.answer >= Answer.Complete
   }
 
-  /** How it ended; set before the post hooks run. */
   get outcome(): Outcome | undefined {
     return this.fixed
   }
@@ -119,17 +113,14 @@ export abstract class Ending implements HookedExchange, WireUser {
     return this.failure === noFailure ? undefined : this.failure
   }
 
-  /** Why the exchange was interrupted, if it was. */
   get aborted(): AbortReason | undefined {
     return this.abortReason
   }
 
-  /** Is there a post hook? */
   get hooked(): boolean {
     return this.hooks !== undefined
   }
 
-  /** Have the post hooks run? */
   get hooksRun(): boolean {
     return this.current === "Over"
   }
@@ -139,17 +130,14 @@ export abstract class Ending implements HookedExchange, WireUser {
     return this.hooks === undefined && this.application?.isExpected !== true
   }
 
-  /** Logs what went wrong beside the exchange. */
   logFailure(message: string, failure: unknown, level: "Debug" | "Error" = "Error"): void {
     this.peer.log(level, message, failure === undefined ? "undefined was thrown" : failure, this.wire.request)
   }
 
-  /** The application has failed with this, though its request is answered. */
   recordFailure(error: unknown): void {
     this.failure = error
   }
 
-  /** Calls back once, when there is room again or the exchange is over. Several may wait. */
   awaitRoom(callback: () => void): void {
     if (this.over || !this.wire.isFull) callback()
     else this.ensuredApplication.whenRoom(callback)
@@ -158,15 +146,10 @@ export abstract class Ending implements HookedExchange, WireUser {
   // ---------------------------------------------------------------------------------------------------------------
   // the running application
 
-  /**
-   * The application runs on, and can be interrupted. The post hooks wait until it has `ended`; once it was interrupted, no longer
-   * than `timeouts.interrupt`.
-   */
   running(work: Work | Interruptor): void {
     this.ensuredApplication.running(typeof work === "function" ? { interrupt: work } : work)
   }
 
-  /** Does the application still run? */
   get isRunning(): boolean {
     return this.application?.isRunning === true
   }
@@ -181,13 +164,11 @@ export abstract class Ending implements HookedExchange, WireUser {
     this.application?.interruptLater()
   }
 
-  /** Calls back when the outcome is known, before the post hooks run. For the door, which runs the application. */
   whenSettled(callback: (outcome: Outcome) => void): void {
     if (this.fixed !== undefined) callback(this.fixed)
     else this.ensuredApplication.whenSettled(callback)
   }
 
-  /** The application has ended, by itself or interrupted. */
   ended(): void {
     const { application } = this
     if (application === undefined) return
@@ -208,11 +189,6 @@ export abstract class Ending implements HookedExchange, WireUser {
 
   private static readonly applicationEnded = (ending: Ending): void => ending.move("ended")
 
-  /**
-   * The application has ended, but for its finalizers: a stop waits for them only as long as for a hook.
-   *
-   * @since 0.2.0
-   */
   finalizing(): void {
     this.application?.finalizing(this.peer.engine.detachBriefly)
   }
@@ -242,11 +218,6 @@ export abstract class Ending implements HookedExchange, WireUser {
     return delay
   }
 
-  /**
-   * How to end what the connection was taken over for: called once, when the server stops and `timeouts.farewell` is over.
-   *
-   * @since 0.2.0
-   */
   onGoodbye(goodbye: () => void): void {
     this.ensuredApplication.whenGoodbye(goodbye)
   }
@@ -263,10 +234,6 @@ export abstract class Ending implements HookedExchange, WireUser {
   // ---------------------------------------------------------------------------------------------------------------
   // post hooks
 
-  /**
-   * Adds work for after the exchange. A hook that is added when the others have run, runs at once. A detached hook runs beside the
-   * connection's next requests; the server's stop still waits for it.
-   */
   postHook(hook: PostHook, options?: HookOptions): void
   postHook(hook: PostHook<unknown>, options: HookOptions & { readonly fiberRefs: FiberRefs }): void
   postHook(hook: PostHook<unknown>, options?: HookOptions): void {
@@ -275,7 +242,6 @@ export abstract class Ending implements HookedExchange, WireUser {
     this.hooks.add(hook, options)
   }
 
-  /** Tells the door when the hooks have run, where there are some that have not. There is one listener. */
   whenHooksOver(listener: HookOwner): void {
     if (this.hooks !== undefined) this.hooks.listener = listener
   }

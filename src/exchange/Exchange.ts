@@ -1,366 +1,181 @@
 /**
- * One request with its interim responses, its final response, its post hooks and its outcome.
+ * One request with its interim responses, its final response, its post hooks and its outcome, as a handler sees it.
  *
  * This is what the engine gives an application, through either door. It is not a function from request to response, because a
  * response may begin before the body is read, and several heads may precede the final one.
  *
  * @since 0.1.0
  */
+import type { FiberRefs } from "effect/FiberRefs"
 import type { CloseableScope } from "effect/Scope"
-import { utf8, utf8Length } from "../protocol/octets.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import {
-  type FieldCase,
-  type FieldPairs,
-  type HeadDraft,
-  type InvalidHead,
-  type ResponseHead,
-  takeFields
-} from "../protocol/responseHead.js"
+import type { FieldCase, FieldPairs, HeadDraft, InvalidHead, ResponseHead } from "../protocol/responseHead.js"
 import type { Address } from "./Address.js"
-import { Answer } from "./Answer.js"
-import type { Delay } from "./Application.js"
+import type { Interruptor, Work } from "./Application.js"
 import type { Config } from "./Config.js"
-import { Ending } from "./Ending.js"
-import { type Forwarded, schemeOf } from "./Forwarding.js"
-import { OwedContinue } from "./OwedContinue.js"
-import { BodyError, InterimError, ResponseError, responseErrorFrom } from "./ServerError.js"
-import { type BodyRoom, noBody, type Takeover, type Wire } from "./Wire.js"
+import type { Forwarded } from "./Forwarding.js"
+import type { HookOptions, HookOwner } from "./HookQueue.js"
+import type { AbortReason, Outcome } from "./Outcome.js"
+import type { Peer } from "./Peer.js"
+import type { PostHook } from "./PostHook.js"
+import type { RequestBody } from "./RequestBody.js"
+import type { InterimError, ResponseError } from "./ServerError.js"
+import type { BodyRoom, Takeover } from "./Wire.js"
 
 /**
+ * What a handler sees of an exchange, and may do. The engine moves it on and ends it: nothing here does.
+ *
  * @since 0.1.0
  * @category models
  */
-export class Exchange extends Ending {
-  private hundred: OwedContinue | undefined = undefined
-
-  constructor(wire: Wire, startTime: number) {
-    super(wire, startTime)
-    if (wire.expectsContinue) {
-      this.hundred = new OwedContinue(true)
-      wire.body.beforeFirstRead(() => this.payContinue())
-    }
-  }
-
+export interface Exchange {
   // ---------------------------------------------------------------------------------------------------------------
   // the request
 
-  /** The Scope that the connection lives in: see `SocketScope`. */
-  get socketScope(): CloseableScope {
-    return this.wire.scope
-  }
-
-  get request(): RequestHead {
-    return this.wire.request
-  }
-
-  get config(): Config {
-    return this.peer.engine.config
-  }
-
-  /** What trusted proxies say of the request's origin; `undefined` where the connection's own facts stand. */
-  get forwarded(): Forwarded | undefined {
-    return this.peer.forwarding?.of(this.request)
-  }
-
-  /** The scheme of the client's request, as far as it is known. */
-  get scheme(): "http" | "https" {
-    return this.forwarded?.scheme ?? schemeOf(this.peer)
-  }
-
-  /** The client: the peer, or the client that a trusted proxy speaks for. */
-  get client(): Address {
-    return this.forwarded?.client ?? this.peer.remote
-  }
-
+  readonly request: RequestHead
+  /** The body of the request. */
+  readonly body: RequestBody
   /** Bytes of the request's body; 0 where it has none, `undefined` where only its end tells. */
-  get bodyLength(): number | undefined {
-    return this.body.length
-  }
-
+  readonly bodyLength: number | undefined
   /** Has the request a body, be it an empty one? */
-  get hasBody(): boolean {
-    return this.body.isThere
-  }
-
+  readonly hasBody: boolean
+  /** The other end of the connection. */
+  readonly peer: Peer
+  /** What trusted proxies say of the request's origin; `undefined` where the connection's own facts stand. */
+  readonly forwarded: Forwarded | undefined
+  /** The scheme of the client's request, as far as it is known. */
+  readonly scheme: "http" | "https"
+  /** The client: the peer, or the client that a trusted proxy speaks for. */
+  readonly client: Address
   /** The protocols that the client offers to go on with (RFC 9110, 7.8); empty where it offers none. */
-  get upgrade(): string {
-    return this.wire.upgrade
-  }
-
-  /** Milliseconds since the request was read. */
-  get age(): number {
-    return this.peer.engine.time.now() - this.startTime
-  }
+  readonly upgrade: string
+  readonly config: Config
+  /** The Scope that the connection lives in: see `SocketScope`. */
+  readonly socketScope: CloseableScope
 
   // ---------------------------------------------------------------------------------------------------------------
   // how far it has come
 
+  /** When the head was read, in milliseconds since the epoch, monotonic, with fractions. */
+  readonly startTime: number
+  /** Milliseconds since then. */
+  readonly age: number
   /** Has the final head left, or can none leave any more? */
-  get headSent(): boolean {
-    return this.answer >= Answer.Sending
-  }
-
+  readonly headSent: boolean
+  /** Can nothing more be said? */
+  readonly over: boolean
+  /** Was the connection taken over? */
+  readonly detached: boolean
   /** Status of the final response, once there is one. */
-  get status(): number | undefined {
-    return this.wire.status
-  }
-
+  readonly status: number | undefined
   /** All bytes of the exchange handed to the kernel so far. */
-  get wireBytes(): number {
-    return this.wire.totalSent
-  }
-
-  /** Is an event stream being sent, which ends only when one side leaves? */
-  get isEndless(): boolean {
-    return this.answer === Answer.Sending && this.wire.isEndless
-  }
+  readonly wireBytes: number
+  /** Why the exchange was interrupted, if it was. */
+  readonly aborted: AbortReason | undefined
+  /** How it ended; set before the post hooks run. */
+  readonly outcome: Outcome | undefined
 
   // ---------------------------------------------------------------------------------------------------------------
   // interim responses
 
   /** Sends an interim response at once. An explicit 100 pays the one that is owed. */
-  interim(
-    status: number,
-    fields: FieldPairs,
-    fieldCase: FieldCase = this.config.fieldCase
-  ): InterimError | undefined {
-    if (this.headSent) return tooLate()
-    const refused = this.wire.interim(status, fields, fieldCase)
-    if (refused === undefined) this.interimSent(status)
-    return refused
-  }
-
-  private interimSent(status: number): void {
-    this.interimResponses++
-    if (status === 100) {
-      this.hundred?.paid()
-      if (this.body.complete && this.wire.reopenBody()) this.body.reopen()
-    }
-    this.wire.flush()
-  }
-
+  readonly interim: (status: number, fields: FieldPairs, fieldCase?: FieldCase) => InterimError | undefined
   /**
    * Sets the fields of the 100 that is owed, and of those that `sendContinue` sends. Invalid fields are refused, also where no 100
    * is owed.
    */
-  setContinueFields(
-    fields: FieldPairs,
-    fieldCase: FieldCase = this.config.fieldCase
-  ): InterimError | undefined {
-    const taken = takeFields(fields)
-    const judged = this.wire.judgeInterim(100, taken, fieldCase)
-    if (judged._tag !== "InterimHead" && judged.reason === "InvalidHeader") return judged
-    this.hundred ??= new OwedContinue(false)
-    this.hundred.set(taken, fieldCase, judged)
-    if (this.wire.expectsContinue && (!this.hundred.owed || this.headSent)) {
-      return new InterimError({ reason: "TooLate", description: "the 100 is out, or the final response has begun" })
-    }
-    return undefined
-  }
-
+  readonly setContinueFields: (fields: FieldPairs, fieldCase?: FieldCase) => InterimError | undefined
   /** Sends a 100 at once, with the fields set for it. */
-  sendContinue(): InterimError | undefined {
-    const { hundred } = this
-    const judged = hundred?.judged
-    if (judged === undefined) return this.interim(100, hundred?.fields ?? noFields, hundred?.fieldCase)
-    if (this.headSent) return tooLate()
-    if (judged._tag !== "InterimHead") return judged
-    this.wire.sendInterim(judged)
-    this.interimSent(100)
-    return undefined
-  }
-
-  /** The first read: sends the 100 that is owed, if it still can be. */
-  payContinue(): void {
-    if (!this.owesContinue || this.headSent) return
-    const refused = this.sendContinue()
-    if (refused === undefined) return
-    this.hundred?.paid()
-    this.logFailure("the 100 goes out without its fields", refused)
-    this.interim(100, noFields)
-  }
-
-  /** Does the client wait for a 100 before it sends the body? */
-  get owesContinue(): boolean {
-    return this.hundred?.owed === true
-  }
+  readonly sendContinue: () => InterimError | undefined
+  /** Sends the 100 that is owed, if it still can be, as the first read does. */
+  readonly payContinue: () => void
 
   // ---------------------------------------------------------------------------------------------------------------
   // the final response
 
   /** Checks what an application gave for a final head, and writes its fields: for `respond` or `start`. */
-  draft(head: ResponseHead): HeadDraft | InvalidHead {
-    return this.wire.draft(head)
-  }
-
+  readonly draft: (head: ResponseHead) => HeadDraft | InvalidHead
   /** Sends a whole response. Text is encoded as UTF-8. */
-  respond(head: ResponseHead | HeadDraft, body: string | Uint8Array): ResponseError | undefined {
-    if (this.answer !== Answer.Awaited) return this.refuseHead()
-    const { wire } = this
-    const length = typeof body === "string" ? utf8Length(body) : body.length
-    const room = wire.prepare(head, length, true, this.owesContinue)
-    if (typeof room !== "number") return responseErrorFrom(room)
-    if (length < room) return tooShort(room, length)
-    if (length === room || room === noBody) {
-      this.answer = Answer.Complete
-      wire.sendWhole(room <= 0 ? undefined : encoded(body, length))
-    } else {
-      wire.withdraw(mismatched)
-      this.begin()
-      if (room > 0) wire.write((typeof body === "string" ? utf8(body) : body).subarray(0, room))
-      this.mismatch(room, length)
-    }
-    return undefined
-  }
-
+  readonly respond: (head: ResponseHead | HeadDraft, body: string | Uint8Array) => ResponseError | undefined
   /**
    * Begins a response whose body comes in parts. The head leaves with the first part, so that a failure before it can still be
    * answered. Returns how many bytes the body is to have.
    */
-  start(head: ResponseHead | HeadDraft, bodyLength?: number): BodyRoom | ResponseError {
-    if (this.answer !== Answer.Awaited) return this.refuseHead()
-    const room = this.wire.prepare(head, bodyLength, false, this.owesContinue)
-    if (typeof room !== "number") return responseErrorFrom(room)
-    this.answer = Answer.Prepared
-    return room
-  }
-
+  readonly start: (head: ResponseHead | HeadDraft, bodyLength?: number) => BodyRoom | ResponseError
   /** Takes back a prepared head that has not left: another may be given. */
-  withdraw(): void {
-    if (this.answer === Answer.Prepared) this.answer = Answer.Awaited
-  }
-
+  readonly withdraw: () => void
   /** Sends a prepared head that has not left. */
-  sendHead(): void {
-    if (this.answer === Answer.Prepared) this.begin()
-  }
-
+  readonly sendHead: () => void
   /** Adds a part of the body: bytes, or text that is the same in latin-1 and UTF-8. `flush` sends it. */
-  addPart(part: string | Uint8Array): void {
-    this.sendHead()
-    if (this.answer === Answer.Sending && part.length > 0) this.wire.write(part)
-  }
-
+  readonly addPart: (part: string | Uint8Array) => void
   /** Has so much been added and not sent that waiting for more would not make the write cheaper? */
-  get fullWrite(): boolean {
-    return this.wire.isReady
-  }
-
+  readonly fullWrite: boolean
   /** Sends what was added. */
-  flush(): void {
-    this.wire.flush()
-  }
-
+  readonly flush: () => void
   /** Does the client have enough to read, for now? */
-  get congested(): boolean {
-    return this.wire.isFull
-  }
-
+  readonly congested: boolean
+  /** Calls back once, when there is room again or the exchange is over. Several may wait. */
+  readonly awaitRoom: (callback: () => void) => void
   /** Ends the body. */
-  finish(): void {
-    this.sendHead()
-    if (this.answer === Answer.Sending) this.complete()
-  }
-
+  readonly finish: () => void
   /** The body is longer or shorter than its Content-Length (RFC 9110, 8.6): logs that, and ends the connection. */
-  mismatch(declared: number, given: number): void {
-    if (given < declared) {
-      this.wire.withdraw(mismatched)
-      return this.fail(tooShort(declared, given))
-    }
-    const description = `the application gave more than the ${declared} bytes it declared`
-    this.logFailure(
-      "the body was cut at its Content-Length",
-      new ResponseError({ reason: "BodyTooLong", description })
-    )
-    // all that was declared may have left already
-    if (this.over) return
-    this.wire.withdraw(mismatched)
-    this.complete()
-  }
-
+  readonly mismatch: (declared: number, given: number) => void
   /**
-   * The application failed. Before the head has left, the client is answered 500, or the status of a {@link BodyError}. After that
-   * the connection is cut, so that the client can tell; so is one that the application has taken over.
+   * The application failed. Before the head has left, the client is answered 500, or the status of a `BodyError`. After that the
+   * connection is cut, so that the client can tell; so is one that the application has taken over.
    */
-  fail(error: unknown): void {
-    if (this.over && !this.detached) return
-    this.recordFailure(error)
-    if (!(error instanceof BodyError)) this.logFailure("the application failed", error)
-    if (this.headSent) return this.wire.cut()
-    this.withdraw()
-    this.wire.withdraw("the application failed")
-    const { debug } = this.config
-    const refused = this.respond({
-      status: error instanceof BodyError ? error.status : 500,
-      fields: debug ? [["Content-Type", "text/plain; charset=utf-8"], close] : [close]
-    }, debug ? this.peer.engine.failureText(error) : "")
-    if (refused !== undefined) this.wire.cut()
-  }
-
-  /**
-   * The application is late (a `ResponseError`), or a body that it does not read is (a `BodyError`): the client is answered 503, or
-   * 408, and the application told to end. It may ask for a delay.
-   */
-  timeOut(late: BodyError | ResponseError): Delay | void {
-    if (late instanceof BodyError) {
-      this.body.fail(late)
-      this.fail(late)
-      return this.tell("ReadTimeout")
-    }
-    this.logFailure("the application is late", late)
-    this.withdraw()
-    this.recordFailure(late)
-    this.wire.withdraw("the application is late")
-    this.respond({ status: 503, fields: [close] }, "")
-    return this.tell("HandlerTimeout")
-  }
-
+  readonly fail: (error: unknown) => void
+  /** The application has failed with this, though its request is answered. */
+  readonly recordFailure: (error: unknown) => void
+  /** Logs what went wrong beside the exchange. */
+  readonly logFailure: (message: string, failure: unknown, level?: "Debug" | "Error") => void
   /** Takes the connection over, for a protocol that is not HTTP, with the bytes received beyond the request. */
-  takeOver(): Takeover | ResponseError {
-    if (this.answer !== Answer.Awaited) return this.refuseHead()
-    this.answer = Answer.TakenOver
-    this.wire.withdraw("the connection was taken over")
-    const taken = this.wire.detach()
-    this.body.close()
-    return taken
-  }
-
+  readonly takeOver: () => Takeover | ResponseError
   /** A connection that was taken over is idle: a server that stops may close it. */
-  markIdle(): void {
-    this.wire.markIdle()
-  }
+  readonly markIdle: () => void
 
-  private begin(): void {
-    this.answer = Answer.Sending
-    this.wire.begin()
-  }
+  // ---------------------------------------------------------------------------------------------------------------
+  // the running application
 
-  private complete(): void {
-    this.answer = Answer.Complete
-    this.wire.end()
-  }
+  /**
+   * The application runs on, and can be interrupted. The post hooks wait until it has `ended`; once it was interrupted, no longer
+   * than `timeouts.interrupt`.
+   */
+  readonly running: (work: Work | Interruptor) => void
+  /** Does the application still run? */
+  readonly isRunning: boolean
+  /** The application has ended, by itself or interrupted. */
+  readonly ended: () => void
+  /**
+   * The application has ended, but for its finalizers: a stop waits for them only as long as for a hook.
+   *
+   * @since 0.2.0
+   */
+  readonly finalizing: () => void
+  /** Calls back when the outcome is known, before the post hooks run. */
+  readonly whenSettled: (callback: (outcome: Outcome) => void) => void
+  /**
+   * How to end what the connection was taken over for: called once, when the server stops and `timeouts.farewell` is over.
+   *
+   * @since 0.2.0
+   */
+  readonly onGoodbye: (goodbye: () => void) => void
 
-  private refuseHead(): ResponseError {
-    return this.over
-      ? new ResponseError({ reason: "AlreadyOver", description: "the exchange is over, no response can be sent" })
-      : new ResponseError({ reason: "HeadAlreadySent", description: "a response has a single final head" })
+  // ---------------------------------------------------------------------------------------------------------------
+  // post hooks
+
+  /**
+   * Adds work for after the exchange. A hook that is added when the others have run, runs at once. A detached hook runs beside the
+   * connection's next requests; the server's stop still waits for it.
+   */
+  readonly postHook: {
+    (hook: PostHook, options?: HookOptions): void
+    (hook: PostHook<unknown>, options: HookOptions & { readonly fiberRefs: FiberRefs }): void
   }
+  /** Is there a post hook? */
+  readonly hooked: boolean
+  /** Have the post hooks run? */
+  readonly hooksRun: boolean
+  /** Tells the door when the hooks have run, where there are some that have not. There is one listener. */
+  readonly whenHooksOver: (listener: HookOwner) => void
 }
-
-const tooShort = (declared: number, given: number): ResponseError =>
-  new ResponseError({
-    reason: "BodyTooShort",
-    description: `the application gave ${given} of the ${declared} bytes it declared`
-  })
-
-// latin-1 and UTF-8 agree where every character is one byte
-const encoded = (body: string | Uint8Array, length: number): string | Uint8Array =>
-  typeof body !== "string" || (length === body.length && length <= 16_384) ? body : utf8(body)
-
-const tooLate = (): InterimError => new InterimError({ reason: "TooLate", description: "the final response has begun" })
-
-const noFields: FieldPairs = []
-const mismatched = "the body is not as long as its Content-Length says"
-const close: readonly [string, string] = ["Connection", "close"]

@@ -5,10 +5,10 @@
  * @since 0.2.0
  */
 import type { CloseableScope } from "effect/Scope"
+import type { AcceptedPeer } from "./AcceptedPeer.js"
 import type { Engine } from "./Engine.js"
 import type { Exchange } from "./Exchange.js"
-import type { AbortReason } from "./Outcome.js"
-import type { Peer } from "./Peer.js"
+import type { AbortReason, Outcome } from "./Outcome.js"
 import type { PlaceUse } from "./PlaceUse.js"
 import type { RequestError } from "./ServerError.js"
 import type { Share } from "./Shares.js"
@@ -41,7 +41,7 @@ export type Standing = "Waiting" | "Placed" | "Parting"
  * @category models
  */
 export interface Session extends Indexed {
-  readonly peer: Peer
+  readonly peer: AcceptedPeer
   /** Closing it ends the session, and it closes when the session ends. */
   readonly scope: SessionScope
   readonly activity: Activity
@@ -134,6 +134,19 @@ export interface Refused {
 }
 
 /**
+ * An exchange that is over, for the access log.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RecordedExchange
+  extends Pick<Exchange, "peer" | "request" | "forwarded" | "startTime" | "status" | "wireBytes" | "outcome">
+{
+  /** The outcome, made now where it has not been read before. */
+  readonly settle: () => Outcome
+}
+
+/**
  * Everything that a session needs of its server.
  *
  * @since 0.2.0
@@ -149,6 +162,6 @@ export interface SessionHost extends Engine {
   /** A connection has changed: counts all connections anew soon. */
   readonly countSoon: (now: number) => void
   /** An exchange is over, its hooks have run. */
-  readonly record: (exchange: Exchange, now: number) => void
-  readonly refused: (peer: Peer, refused: Refused) => void
+  readonly record: (exchange: RecordedExchange, now: number) => void
+  readonly refused: (peer: AcceptedPeer, refused: Refused) => void
 }

@@ -11,9 +11,9 @@ import type { CloseableScope } from "effect/Scope"
 import type { InterimHead } from "../protocol/interimHead.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { FieldCase, FieldPairs, HeadDraft, InvalidHead, ResponseHead } from "../protocol/responseHead.js"
+import type { AcceptedPeer } from "./AcceptedPeer.js"
 import type { AbortReason } from "./Outcome.js"
-import type { Peer } from "./Peer.js"
-import type { RequestBody } from "./RequestBody.js"
+import type { ReceivedBody } from "./ReceivedBody.js"
 import type { InterimError } from "./ServerError.js"
 
 /**
@@ -71,11 +71,11 @@ export interface Takeover {
  * @category models
  */
 export interface Wire {
-  readonly peer: Peer
+  readonly peer: AcceptedPeer
   /** The Scope that the connection lives in. */
   readonly scope: CloseableScope
   readonly request: RequestHead
-  readonly body: RequestBody
+  readonly body: ReceivedBody
   /** Does the client wait for a 100 before it sends the body? */
   readonly expectsContinue: boolean
   /** The protocols that the client offers to go on with, as a list; empty where it offers none. */

@@ -4,9 +4,9 @@
  *
  * @since 0.2.0
  */
-import type { Exchange } from "../exchange/Exchange.js"
-import { Peer } from "../exchange/Peer.js"
-import type { BodySource, RequestBody } from "../exchange/RequestBody.js"
+import { AcceptedPeer } from "../exchange/AcceptedPeer.js"
+import type { BodySource, ReceivedBody } from "../exchange/ReceivedBody.js"
+import type { ServedExchange } from "../exchange/ServedExchange.js"
 import type { Session, SessionHost, SessionScope } from "../exchange/Session.js"
 import type { Takeover, Withdrawal } from "../exchange/Wire.js"
 import type { Alarm } from "./Alarm.js"
@@ -55,7 +55,7 @@ export interface Http1Host extends SessionHost {
  * @category models
  */
 export abstract class Http1Carrier implements Carrier, BodySource, Member, Sender, Sharer {
-  readonly peer: Peer
+  readonly peer: AcceptedPeer
   readonly queue: SendQueue
   abstract readonly scope: SessionScope
   protected readonly reader: Reader
@@ -65,11 +65,11 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   protected readonly leaving: Leaving
   protected readonly share: TickShare
   // complete unattended exchanges whose bytes the kernel has not taken: answers to pipelined requests leave together
-  protected readonly unsettled: Array<Exchange> = []
+  protected readonly unsettled: Array<ServedExchange> = []
 
   protected phase: Phase = "Idle"
   protected read = 0
-  protected exchange: Exchange | undefined = undefined
+  protected exchange: ServedExchange | undefined = undefined
   protected wire: Http1Wire | undefined = undefined
   protected headSince: number | undefined = undefined
   protected begunAt: number | undefined = undefined
@@ -85,7 +85,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     readonly since: number
   ) {
     const { alarm, config, time } = host
-    this.peer = new Peer(id, host, transport)
+    this.peer = new AcceptedPeer(id, host, transport)
     this.queue = new SendQueue(transport, host.sendBudget, this)
     this.share = new TickShare(this, host)
     this.reader = host.parser.make()
@@ -103,7 +103,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     return this.inflow.ended
   }
 
-  mayRead(body: RequestBody): boolean {
+  mayRead(body: ReceivedBody): boolean {
     return this.share.mayRead(body)
   }
 
@@ -278,7 +278,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     return leftover !== "Awaited"
   }
 
-  protected drained(exchange: Exchange): void {
+  protected drained(exchange: ServedExchange): void {
     this.deadlines.exchangeOver()
     exchange.drained()
   }

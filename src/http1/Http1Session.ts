@@ -17,9 +17,9 @@
  *
  * @since 0.1.0
  */
-import { Exchange } from "../exchange/Exchange.js"
 import type { AbortReason } from "../exchange/Outcome.js"
-import { noBody, RequestBody } from "../exchange/RequestBody.js"
+import { noBody, ReceivedBody } from "../exchange/ReceivedBody.js"
+import { ServedExchange } from "../exchange/ServedExchange.js"
 import { requestErrorFrom, type TransportError } from "../exchange/ServerError.js"
 import type { Activity, Session, SessionScope } from "../exchange/Session.js"
 import type { Withdrawal } from "../exchange/Wire.js"
@@ -94,7 +94,7 @@ export class Http1Session extends Http1Occupant implements Session {
   private static readonly onProgress = (session: Http1Session): void => session.onProgress()
   private static readonly onClosed = (session: Http1Session, error: TransportError | undefined): void =>
     session.onClosed(error)
-  private static readonly readOn = (body: RequestBody): void => body.readOn()
+  private static readonly readOn = (body: ReceivedBody): void => body.readOn()
   private static readonly advance = (session: Http1Session): void => session.advance()
   private static readonly passDeadline = (session: Http1Session, now: number): void => session.passDeadline(now)
   private static readonly giveReason = (session: Http1Session, reason: AbortReason): void =>
@@ -256,12 +256,12 @@ export class Http1Session extends Http1Occupant implements Session {
     const isAwaited = !isWhole || this.headSince !== undefined
     // the end of a request without a body is always there
     if (isWhole) this.reader.next()
-    else body = new RequestBody(this, true, framing._tag === "Length" ? framing.length : undefined)
+    else body = new ReceivedBody(this, true, framing._tag === "Length" ? framing.length : undefined)
     if (isAwaited) this.requestBegan(now, isWhole ? undefined : this.headSince ?? now)
     this.headSince = undefined
     host.countSoon(now)
     const wire = this.wire = new Http1Wire(this, message, body)
-    const exchange = this.exchange = new Exchange(wire, now)
+    const exchange = this.exchange = new ServedExchange(wire, now)
     this.begunAt = now
     try {
       host.handler(exchange)

@@ -5,8 +5,8 @@
  * @since 0.2.0
  */
 import type { CloseableScope } from "effect/Scope"
-import type { Peer } from "../exchange/Peer.js"
-import type { RequestBody } from "../exchange/RequestBody.js"
+import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
+import type { ReceivedBody } from "../exchange/ReceivedBody.js"
 import { InterimError } from "../exchange/ServerError.js"
 import type { SessionScope } from "../exchange/Session.js"
 import { type BodyRoom, noBody, type Takeover, type Wire, type Withdrawal } from "../exchange/Wire.js"
@@ -34,7 +34,7 @@ import type { SendQueue } from "./SendQueue.js"
  * @category models
  */
 export interface Carrier {
-  readonly peer: Peer
+  readonly peer: AcceptedPeer
   readonly scope: SessionScope
   readonly queue: SendQueue
   /** The time as a Date field has it. */
@@ -72,13 +72,13 @@ export class Http1Wire implements Wire {
   constructor(
     private readonly carrier: Carrier,
     private readonly message: RequestStart,
-    readonly body: RequestBody
+    readonly body: ReceivedBody
   ) {
     this.start = carrier.queue.queued
     if (!message.demands.persistent) this.why = "the client asked for it"
   }
 
-  get peer(): Peer {
+  get peer(): AcceptedPeer {
     return this.carrier.peer
   }
 

@@ -4,8 +4,8 @@
  *
  * @since 0.2.0
  */
-import type { Peer } from "../exchange/Peer.js"
-import type { BodySource } from "../exchange/RequestBody.js"
+import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
+import type { BodySource } from "../exchange/ReceivedBody.js"
 import type { RequestError } from "../exchange/ServerError.js"
 import type { Refused } from "../exchange/Session.js"
 import type { Deadlines } from "./Deadlines.js"
@@ -29,7 +29,7 @@ interface Refusal {
  * @category models
  */
 export interface ConnectionParts {
-  readonly peer: Peer
+  readonly peer: AcceptedPeer
   readonly transport: Transport
   readonly inflow: Inflow
   readonly queue: SendQueue

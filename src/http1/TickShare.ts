@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import type { Clock } from "../exchange/Clock.js"
-import type { RequestBody } from "../exchange/RequestBody.js"
+import type { ReceivedBody } from "../exchange/ReceivedBody.js"
 import type { Sharer, TickBatch } from "./TickBatch.js"
 
 /** The most work that one connection does in a tick, and the milliseconds for it. */
@@ -25,7 +25,7 @@ export class TickShare {
   private begun = false
   private left = false
   // several, because an application may still read the body of a request that it has answered
-  private resting: Array<RequestBody> | undefined = undefined
+  private resting: Array<ReceivedBody> | undefined = undefined
 
   constructor(
     private readonly sharer: Sharer,
@@ -43,7 +43,7 @@ export class TickShare {
   }
 
   /** A tick begins. Returns the bodies that may be read on in it. */
-  begin(): ReadonlyArray<RequestBody> {
+  begin(): ReadonlyArray<ReceivedBody> {
     const { resting = none } = this
     this.work = 0
     this.begun = false
@@ -65,7 +65,7 @@ export class TickShare {
   }
 
   /** Counts a read of a body. Returns `false` if it must wait for the next tick. */
-  mayRead(body: RequestBody): boolean {
+  mayRead(body: ReceivedBody): boolean {
     if (++this.work <= unwatched) return true
     const now = this.host.time.now()
     this.watch(now)
@@ -87,4 +87,4 @@ export class TickShare {
   }
 }
 
-const none: ReadonlyArray<RequestBody> = []
+const none: ReadonlyArray<ReceivedBody> = []

@@ -3,8 +3,8 @@
  *
  * @since 0.2.0
  */
+import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import { schemeOf } from "../exchange/Forwarding.js"
-import type { Peer } from "../exchange/Peer.js"
 import { BodyError, RequestError, ResponseError, type TransportError } from "../exchange/ServerError.js"
 import type { SessionHost } from "../exchange/Session.js"
 import type { RequestHead } from "../protocol/requestHead.js"
@@ -79,7 +79,7 @@ export const refusalHead = (status: number, bodyLength: number, { config, time }
  *
  * @since 0.2.0
  */
-export const isMisdirected = (head: RequestHead, peer: Peer): boolean => {
+export const isMisdirected = (head: RequestHead, peer: AcceptedPeer): boolean => {
   const { form } = head
   return form._tag === "Absolute" && form.scheme !== schemeOf(peer) && form.scheme !== peer.forwarding?.of(head)?.scheme
 }

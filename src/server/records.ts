@@ -4,9 +4,8 @@
  * @since 0.2.0
  */
 import type { Clock } from "../exchange/Clock.js"
-import type { Exchange } from "../exchange/Exchange.js"
 import type { Peer } from "../exchange/Peer.js"
-import type { Refused } from "../exchange/Session.js"
+import type { RecordedExchange, Refused } from "../exchange/Session.js"
 import type { AccessRecord } from "./AccessRecord.js"
 
 /**
@@ -16,7 +15,7 @@ import type { AccessRecord } from "./AccessRecord.js"
  * @since 0.2.0
  * @category accessors
  */
-export const statusOf = (exchange: Exchange): number => {
+export const statusOf = (exchange: RecordedExchange): number => {
   if (exchange.status !== undefined) return exchange.status
   const outcome = exchange.outcome
   if (outcome?._tag === "Sent") return 101
@@ -29,7 +28,7 @@ export const statusOf = (exchange: Exchange): number => {
  * @since 0.2.0
  * @category constructors
  */
-export const exchangeRecord = (exchange: Exchange, time: Clock): AccessRecord => {
+export const exchangeRecord = (exchange: RecordedExchange, time: Clock): AccessRecord => {
   const outcome = exchange.settle()
   return {
     connectionId: exchange.peer.id,

@@ -1,10 +1,22 @@
 /** What a door may say to an exchange, and what its wire is told of it: on a wire that frames nothing. */
-import { describe, expect, it } from "vitest"
+import type { Exchange as Handed } from "tsgi/effect"
+import { describe, expect, expectTypeOf, it } from "vitest"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import { BodyError, InterimError } from "../../src/exchange/ServerError.js"
+import type { WireUser } from "../../src/exchange/Wire.js"
 import { MemoryWire } from "./MemoryWire.js"
 
 const ok = { status: 200, fields: [] }
+
+// A handler cannot end an exchange, nor reach the engine. The compiler holds this.
+it("a handler has nothing of what the engine does with an exchange", () => {
+  type Given = Handed.Exchange
+  type Ends = "settle" | "leave" | "drained" | "hooksOver" | "abandon" | "interrupt" | "interruptLater" | "timeOut"
+  expectTypeOf<Extract<keyof Given, keyof WireUser | Ends | "sayGoodbye" | "stage">>().toBeNever()
+  expectTypeOf<Extract<keyof Given["peer"], "engine" | "runEffect" | "forwarding" | "log">>().toBeNever()
+  type Feeds = "fail" | "disconnect" | "close" | "reopen" | "notify" | "readOn" | "beforeFirstRead"
+  expectTypeOf<Extract<keyof Given["body"], Feeds>>().toBeNever()
+})
 
 describe("interim responses", () => {
   it("are sent at once, any number, until the final head", () => {

@@ -1,10 +1,10 @@
 /** A wire that carries nothing: it frames nothing, and records what it is told. */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
+import { AcceptedPeer } from "../../src/exchange/AcceptedPeer.js"
 import type { Engine } from "../../src/exchange/Engine.js"
-import { Exchange } from "../../src/exchange/Exchange.js"
-import { Peer } from "../../src/exchange/Peer.js"
-import { type BodySource, noBody, RequestBody } from "../../src/exchange/RequestBody.js"
+import { type BodySource, noBody, ReceivedBody } from "../../src/exchange/ReceivedBody.js"
+import { ServedExchange } from "../../src/exchange/ServedExchange.js"
 import { InterimError } from "../../src/exchange/ServerError.js"
 import { type BodyRoom, noBody as noRoom, type Takeover, type Wire, type Withdrawal } from "../../src/exchange/Wire.js"
 import type { InterimHead } from "../../src/protocol/interimHead.js"
@@ -51,10 +51,10 @@ export class MemoryWire implements Wire, BodySource {
   readonly request = requestOf()
   readonly upgrade = ""
   readonly expectsContinue: boolean
-  readonly body: RequestBody
-  readonly peer: Peer
+  readonly body: ReceivedBody
+  readonly peer: AcceptedPeer
   readonly scope = Effect.runSync(Scope.make())
-  readonly exchange: Exchange
+  readonly exchange: ServedExchange
   status: number | undefined = undefined
   room: BodyRoom = noRoom
   isEndless = false
@@ -102,15 +102,15 @@ export class MemoryWire implements Wire, BodySource {
       log: (_level, message) => void this.logged.push(typeof message === "string" ? message : message()),
       failureText: String
     }
-    this.peer = new Peer(1, engine, {
+    this.peer = new AcceptedPeer(1, engine, {
       local: address,
       remote: address,
       tls: undefined,
       run: (callback, first, second) => callback(first, second)
     })
     this.expectsContinue = settings.expectsContinue === true
-    this.body = settings.hasBody === true ? new RequestBody(this, true, undefined) : noBody
-    this.exchange = new Exchange(this, 0)
+    this.body = settings.hasBody === true ? new ReceivedBody(this, true, undefined) : noBody
+    this.exchange = new ServedExchange(this, 0)
   }
 
   /** A piece of the body comes. */

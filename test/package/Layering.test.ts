@@ -66,6 +66,8 @@ const workersOwn = ["src/cli/work.ts", "src/cli/plainDoor.ts"]
 // its users have @effect/cluster, and those of the door need not
 const clusters = ["src/platform/TsgiClusterHttp.ts", "src/cluster.ts"]
 const isCluster = (name: string) => ["@effect/cluster", "@effect/rpc", "@effect/sql"].some((_) => within(name, _))
+// what is behind the interfaces of an exchange, a peer and a body: a door could end an exchange by them
+const engines = ["ServedExchange", "AcceptedPeer", "ReceivedBody"].map((name) => `src/exchange/${name}.ts`)
 const isPlatform = (name: string) => ["@effect/platform", "@effect/platform-node"].some((_) => within(name, _))
 
 const violations = (sources: Sources): ReadonlyArray<string> => {
@@ -94,6 +96,7 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
         if (!(target in sources) || !name.endsWith(".js")) report(`no such source: ${name}`)
         else targets.push(target)
         if (clusters.includes(target) && !clusters.includes(file)) report(`cluster: ${name}`)
+        if (engines.includes(target) && folder !== "exchange" && folder !== "http1") report(`engine's own: ${name}`)
         if (folder === undefined || other === undefined || folder === other) continue
         const [from, to] = [layers[folder] ?? Infinity, layers[other] ?? Infinity]
         // a worker loads the facade as its users do
@@ -170,6 +173,10 @@ describe("the layering check", () => {
     "src/protocol/head.ts":
       `import { Buffer } from "node:buffer"\n/** console.log(1) */ export const a = "console.log"`,
     "src/protocol/framing.ts": `import { a } from "./head.js"`,
+    "src/exchange/ServedExchange.ts": "",
+    "src/exchange/AcceptedPeer.ts": "",
+    "src/exchange/ReceivedBody.ts": "",
+    "src/http1/Wire.ts": `import "../exchange/ServedExchange.js"`,
     "src/server/Exchange.ts": `import * as Effect from "effect/Effect"\nimport type { a } from "../protocol/head.js"`,
     "src/node/tcp.ts": `import * as net from "node:net"\nimport "../server/Exchange.js"`,
     "src/testing/index.ts": `export * from "../server/Exchange.js"`,
@@ -198,6 +205,14 @@ describe("the layering check", () => {
     ["src/wsgi/x.ts", `import a = require("../cli/main.js")`, "higher layer: ../cli/main.js"],
     ["src/testing/x.ts", `import "../node/tcp.js"`, "sibling folder: ../node/tcp.js"],
     ["src/wsgi/x.ts", `import "../platform/TsgiHttpServer.js"`, "sibling folder: ../platform/TsgiHttpServer.js"],
+    [
+      "src/server/x.ts",
+      `import type { E } from "../exchange/ServedExchange.js"`,
+      "engine's own: ../exchange/ServedExchange.js"
+    ],
+    ["src/wsgi/x.ts", `import "../exchange/AcceptedPeer.js"`, "engine's own: ../exchange/AcceptedPeer.js"],
+    ["src/platform/x.ts", `export * from "../exchange/ReceivedBody.js"`, "engine's own: ../exchange/ReceivedBody.js"],
+    ["src/effect.ts", `export * from "./exchange/ServedExchange.js"`, "engine's own: ./exchange/ServedExchange.js"],
     ["src/wsgi/x.ts", `console.log(1)`, "console"],
     ["src/wsgi/x.ts", `globalThis.console.log(1)`, "console"],
     ["src/wsgi/x.ts", `import { connect } from "node:net"`, "sockets outside node: node:net"],

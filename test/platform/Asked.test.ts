@@ -7,7 +7,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { Exchange, TsgiHttpServer } from "tsgi/effect"
+import { TsgiHttpServer } from "tsgi/effect"
+import { ServedExchange } from "../../src/exchange/ServedExchange.js"
 import { makeCertificate } from "../utils/certificate.js"
 import { connectTls } from "../utils/sockets.js"
 import { get, type Handler, kinds, nothingSeen, serve } from "./scene.js"
@@ -51,7 +52,7 @@ for (const kind of Object.keys(kinds)) {
         const handler: Handler = Effect.gen(function*() {
           const request = yield* current
           const message = NodeHttpServerRequest.toIncomingMessage(request)
-          assert.instanceOf(message, Exchange.Exchange)
+          assert.instanceOf(message, ServedExchange)
           for (const name of messageNames) {
             assert.throws(() => Reflect.get(message, name), TsgiHttpServer.NotNode, `\`${name}\``)
           }

@@ -1,0 +1,327 @@
+/**
+ * The exchange behind {@link Exchange}, on its wire: what an answer may say, and when.
+ *
+ * @since 0.2.0
+ */
+import type { CloseableScope } from "effect/Scope"
+import { utf8, utf8Length } from "../protocol/octets.js"
+import type { RequestHead } from "../protocol/requestHead.js"
+import {
+  type FieldCase,
+  type FieldPairs,
+  type HeadDraft,
+  type InvalidHead,
+  type ResponseHead,
+  takeFields
+} from "../protocol/responseHead.js"
+import type { Address } from "./Address.js"
+import { Answer } from "./Answer.js"
+import type { Delay } from "./Application.js"
+import type { Config } from "./Config.js"
+import { Ending } from "./Ending.js"
+import type { Exchange } from "./Exchange.js"
+import { type Forwarded, schemeOf } from "./Forwarding.js"
+import { OwedContinue } from "./OwedContinue.js"
+import { BodyError, InterimError, ResponseError, responseErrorFrom } from "./ServerError.js"
+import { type BodyRoom, noBody, type Takeover, type Wire } from "./Wire.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export class ServedExchange extends Ending implements Exchange {
+  private hundred: OwedContinue | undefined = undefined
+
+  constructor(wire: Wire, startTime: number) {
+    super(wire, startTime)
+    if (wire.expectsContinue) {
+      this.hundred = new OwedContinue(true)
+      wire.body.beforeFirstRead(() => this.payContinue())
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the request
+
+  get socketScope(): CloseableScope {
+    return this.wire.scope
+  }
+
+  get request(): RequestHead {
+    return this.wire.request
+  }
+
+  get config(): Config {
+    return this.peer.engine.config
+  }
+
+  get forwarded(): Forwarded | undefined {
+    return this.peer.forwarding?.of(this.request)
+  }
+
+  get scheme(): "http" | "https" {
+    return this.forwarded?.scheme ?? schemeOf(this.peer)
+  }
+
+  get client(): Address {
+    return this.forwarded?.client ?? this.peer.remote
+  }
+
+  get bodyLength(): number | undefined {
+    return this.body.length
+  }
+
+  get hasBody(): boolean {
+    return this.body.isThere
+  }
+
+  get upgrade(): string {
+    return this.wire.upgrade
+  }
+
+  get age(): number {
+    return this.peer.engine.time.now() - this.startTime
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // how far it has come
+
+  get headSent(): boolean {
+    return this.answer >= Answer.Sending
+  }
+
+  get status(): number | undefined {
+    return this.wire.status
+  }
+
+  get wireBytes(): number {
+    return this.wire.totalSent
+  }
+
+  /** Is an event stream being sent, which ends only when one side leaves? */
+  get isEndless(): boolean {
+    return this.answer === Answer.Sending && this.wire.isEndless
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // interim responses
+
+  interim(
+    status: number,
+    fields: FieldPairs,
+    fieldCase: FieldCase = this.config.fieldCase
+  ): InterimError | undefined {
+    if (this.headSent) return tooLate()
+    const refused = this.wire.interim(status, fields, fieldCase)
+    if (refused === undefined) this.interimSent(status)
+    return refused
+  }
+
+  private interimSent(status: number): void {
+    this.interimResponses++
+    if (status === 100) {
+      this.hundred?.paid()
+      if (this.body.complete && this.wire.reopenBody()) this.body.reopen()
+    }
+    this.wire.flush()
+  }
+
+  setContinueFields(
+    fields: FieldPairs,
+    fieldCase: FieldCase = this.config.fieldCase
+  ): InterimError | undefined {
+    const taken = takeFields(fields)
+    const judged = this.wire.judgeInterim(100, taken, fieldCase)
+    if (judged._tag !== "InterimHead" && judged.reason === "InvalidHeader") return judged
+    this.hundred ??= new OwedContinue(false)
+    this.hundred.set(taken, fieldCase, judged)
+    if (this.wire.expectsContinue && (!this.hundred.owed || this.headSent)) {
+      return new InterimError({ reason: "TooLate", description: "the 100 is out, or the final response has begun" })
+    }
+    return undefined
+  }
+
+  sendContinue(): InterimError | undefined {
+    const { hundred } = this
+    const judged = hundred?.judged
+    if (judged === undefined) return this.interim(100, hundred?.fields ?? noFields, hundred?.fieldCase)
+    if (this.headSent) return tooLate()
+    if (judged._tag !== "InterimHead") return judged
+    this.wire.sendInterim(judged)
+    this.interimSent(100)
+    return undefined
+  }
+
+  /** The first read: sends the 100 that is owed, if it still can be. */
+  payContinue(): void {
+    if (!this.owesContinue || this.headSent) return
+    const refused = this.sendContinue()
+    if (refused === undefined) return
+    this.hundred?.paid()
+    this.logFailure("the 100 goes out without its fields", refused)
+    this.interim(100, noFields)
+  }
+
+  /** Does the client wait for a 100 before it sends the body? */
+  get owesContinue(): boolean {
+    return this.hundred?.owed === true
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the final response
+
+  draft(head: ResponseHead): HeadDraft | InvalidHead {
+    return this.wire.draft(head)
+  }
+
+  respond(head: ResponseHead | HeadDraft, body: string | Uint8Array): ResponseError | undefined {
+    if (this.answer !== Answer.Awaited) return this.refuseHead()
+    const { wire } = this
+    const length = typeof body === "string" ? utf8Length(body) : body.length
+    const room = wire.prepare(head, length, true, this.owesContinue)
+    if (typeof room !== "number") return responseErrorFrom(room)
+    if (length < room) return tooShort(room, length)
+    if (length === room || room === noBody) {
+      this.answer = Answer.Complete
+      wire.sendWhole(room <= 0 ? undefined : encoded(body, length))
+    } else {
+      wire.withdraw(mismatched)
+      this.begin()
+      if (room > 0) wire.write((typeof body === "string" ? utf8(body) : body).subarray(0, room))
+      this.mismatch(room, length)
+    }
+    return undefined
+  }
+
+  start(head: ResponseHead | HeadDraft, bodyLength?: number): BodyRoom | ResponseError {
+    if (this.answer !== Answer.Awaited) return this.refuseHead()
+    const room = this.wire.prepare(head, bodyLength, false, this.owesContinue)
+    if (typeof room !== "number") return responseErrorFrom(room)
+    this.answer = Answer.Prepared
+    return room
+  }
+
+  withdraw(): void {
+    if (this.answer === Answer.Prepared) this.answer = Answer.Awaited
+  }
+
+  sendHead(): void {
+    if (this.answer === Answer.Prepared) this.begin()
+  }
+
+  addPart(part: string | Uint8Array): void {
+    this.sendHead()
+    if (this.answer === Answer.Sending && part.length > 0) this.wire.write(part)
+  }
+
+  get fullWrite(): boolean {
+    return this.wire.isReady
+  }
+
+  flush(): void {
+    this.wire.flush()
+  }
+
+  get congested(): boolean {
+    return this.wire.isFull
+  }
+
+  finish(): void {
+    this.sendHead()
+    if (this.answer === Answer.Sending) this.complete()
+  }
+
+  mismatch(declared: number, given: number): void {
+    if (given < declared) {
+      this.wire.withdraw(mismatched)
+      return this.fail(tooShort(declared, given))
+    }
+    const description = `the application gave more than the ${declared} bytes it declared`
+    this.logFailure(
+      "the body was cut at its Content-Length",
+      new ResponseError({ reason: "BodyTooLong", description })
+    )
+    // all that was declared may have left already
+    if (this.over) return
+    this.wire.withdraw(mismatched)
+    this.complete()
+  }
+
+  fail(error: unknown): void {
+    if (this.over && !this.detached) return
+    this.recordFailure(error)
+    if (!(error instanceof BodyError)) this.logFailure("the application failed", error)
+    if (this.headSent) return this.wire.cut()
+    this.withdraw()
+    this.wire.withdraw("the application failed")
+    const { debug } = this.config
+    const refused = this.respond({
+      status: error instanceof BodyError ? error.status : 500,
+      fields: debug ? [["Content-Type", "text/plain; charset=utf-8"], close] : [close]
+    }, debug ? this.peer.engine.failureText(error) : "")
+    if (refused !== undefined) this.wire.cut()
+  }
+
+  /**
+   * The application is late (a `ResponseError`), or a body that it does not read is (a `BodyError`): the client is answered 503, or
+   * 408, and the application told to end. It may ask for a delay.
+   */
+  timeOut(late: BodyError | ResponseError): Delay | void {
+    if (late instanceof BodyError) {
+      this.body.fail(late)
+      this.fail(late)
+      return this.tell("ReadTimeout")
+    }
+    this.logFailure("the application is late", late)
+    this.withdraw()
+    this.recordFailure(late)
+    this.wire.withdraw("the application is late")
+    this.respond({ status: 503, fields: [close] }, "")
+    return this.tell("HandlerTimeout")
+  }
+
+  takeOver(): Takeover | ResponseError {
+    if (this.answer !== Answer.Awaited) return this.refuseHead()
+    this.answer = Answer.TakenOver
+    this.wire.withdraw("the connection was taken over")
+    const taken = this.wire.detach()
+    this.body.close()
+    return taken
+  }
+
+  markIdle(): void {
+    this.wire.markIdle()
+  }
+
+  private begin(): void {
+    this.answer = Answer.Sending
+    this.wire.begin()
+  }
+
+  private complete(): void {
+    this.answer = Answer.Complete
+    this.wire.end()
+  }
+
+  private refuseHead(): ResponseError {
+    return this.over
+      ? new ResponseError({ reason: "AlreadyOver", description: "the exchange is over, no response can be sent" })
+      : new ResponseError({ reason: "HeadAlreadySent", description: "a response has a single final head" })
+  }
+}
+
+const tooShort = (declared: number, given: number): ResponseError =>
+  new ResponseError({
+    reason: "BodyTooShort",
+    description: `the application gave ${given} of the ${declared} bytes it declared`
+  })
+
+// latin-1 and UTF-8 agree where every character is one byte
+const encoded = (body: string | Uint8Array, length: number): string | Uint8Array =>
+  typeof body !== "string" || (length === body.length && length <= 16_384) ? body : utf8(body)
+
+const tooLate = (): InterimError => new InterimError({ reason: "TooLate", description: "the final response has begun" })
+
+const noFields: FieldPairs = []
+const mismatched = "the body is not as long as its Content-Length says"
+const close: readonly [string, string] = ["Connection", "close"]
