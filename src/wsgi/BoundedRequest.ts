@@ -23,7 +23,7 @@ interface WithMethods extends Omit<Request, Read> {
   text(): Promise<string>
 }
 
-type Bounds = Pick<Input, "forms" | "limits">
+type Bounds = Pick<Input, "bodyLength" | "forms" | "limits">
 
 type Make = (bounds: Bounds, input: string | Request, init?: RequestInit) => Request
 
@@ -102,11 +102,9 @@ const constructor = (): Make => {
     }
 
     async *#pieces({ lift, most }: Bound): AsyncGenerator<Uint8Array> {
-      const { body, headers } = this
-      // a transfer coding overrides Content-Length (RFC 9112, 6.3)
-      if (!headers.has("Transfer-Encoding") && Number(headers.get("Content-Length")) > most) {
-        throw tooLargeWhole(most, lift)
-      }
+      const { body } = this
+      const { bodyLength } = this.#bounds
+      if (bodyLength !== undefined && bodyLength > most) throw tooLargeWhole(most, lift)
       if (body === null) return
       const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader()
       let length = 0

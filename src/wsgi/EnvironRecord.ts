@@ -131,8 +131,8 @@ export class EnvironRecord implements Environ {
     if (proxy !== undefined) this["tsgi.proxy"] = proxy
     const { keys, values } = view
     for (let i = 0; i < keys.length; i++) this[keys[i]] = values[i]
-    // a transfer coding overrides Content-Length (RFC 9112, 6.3), where the parser accepts both
-    if (this.HTTP_TRANSFER_ENCODING !== undefined) delete this.CONTENT_LENGTH
+    // a body whose length only its end tells has a transfer coding, which overrides Content-Length (RFC 9112, 6.3)
+    if (provider.input.bodyLength === undefined) delete this.CONTENT_LENGTH
     if (forwarded !== undefined) this.forward(forwarded)
   }
 

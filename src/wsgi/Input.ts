@@ -32,7 +32,7 @@ export type WholeLimits = Pick<Config["limits"], "wholeBody" | "parsedBody">
  */
 export interface InputSource {
   readonly body: Pick<RequestBody, "bytes" | "mayRead" | "take" | "trailers" | "wait">
-  /** Bytes of the body; `undefined` where only its end tells. */
+  /** Bytes of the body; 0 where there is none, `undefined` where only its end tells. */
   readonly bodyLength: number | undefined
   readonly config: { readonly limits: WholeLimits }
   /** Sends the 100 that is owed, if one is. */
@@ -67,6 +67,15 @@ export class Input implements AsyncIterable<Buffer> {
   /** The bounds on reads without a size. */
   get limits(): WholeLimits {
     return this.#exchange.config.limits
+  }
+
+  /**
+   * Bytes of the whole body, read or not; 0 where the request has none, `undefined` where only its end tells.
+   *
+   * @since 0.2.0
+   */
+  get bodyLength(): number | undefined {
+    return this.#exchange.bodyLength
   }
 
   /** The socket that `getSocket` has given away. */

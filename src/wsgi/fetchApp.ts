@@ -160,8 +160,7 @@ const hostOf = (env: Environ): string => {
 
 // The fetch standard allows GET and HEAD no body, also where the message has one.
 const hasBody = (env: Environ): boolean =>
-  !/^(?:GET|HEAD)$/i.test(env.REQUEST_METHOD) &&
-  (env.HTTP_TRANSFER_ENCODING !== undefined || (env.CONTENT_LENGTH !== undefined && env.CONTENT_LENGTH !== "0"))
+  !/^(?:GET|HEAD)$/i.test(env.REQUEST_METHOD) && env["eventlet.input"].bodyLength !== 0
 
 const bodyOf = (env: Environ): ReadableStream<Uint8Array> => {
   const pieces = env["eventlet.input"][Symbol.asyncIterator]()

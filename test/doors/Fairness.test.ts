@@ -243,6 +243,7 @@ const during = async (work: () => Promise<unknown>): Promise<number> => {
 }
 
 const bounds = {
+  bodyLength: undefined,
   limits: { wholeBody: 10_485_760, parsedBody: 1_048_576 },
   forms: { maxFields: Infinity, maxFieldsSize: Infinity, maxFiles: Infinity, maxTotalSize: Infinity }
 }

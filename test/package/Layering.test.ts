@@ -68,6 +68,7 @@ const clusters = ["src/platform/TsgiClusterHttp.ts", "src/cluster.ts"]
 const isCluster = (name: string) => ["@effect/cluster", "@effect/rpc", "@effect/sql"].some((_) => within(name, _))
 // what is behind the interfaces of an exchange, a peer and a body: a door could end an exchange by them
 const engines = ["ServedExchange", "AcceptedPeer", "ReceivedBody"].map((name) => `src/exchange/${name}.ts`)
+const doors = ["wsgi", "platform"]
 const isPlatform = (name: string) => ["@effect/platform", "@effect/platform-node"].some((_) => within(name, _))
 
 const violations = (sources: Sources): ReadonlyArray<string> => {
@@ -76,6 +77,16 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
   const usesPlatform = new Set<string>()
   for (const [file, text] of Object.entries(sources)) {
     const folder = folderOf(file)
+    // whether a request has a body, and how long it is, is decided once: `bodyLength` and `hasBody` of the exchange
+    if (doors.includes(folder ?? "")) {
+      for (
+        const [read] of text.matchAll(
+          /(?:HTTP_TRANSFER_ENCODING|\bCONTENT_LENGTH) (?:[!=]==|\?)|"Transfer-Encoding"\)/gi
+        )
+      ) {
+        found.push(`${file}: framing in a door: ${read}`)
+      }
+    }
     const { console, imports, values } = scan(file, text)
     const report = (what: string) => found.push(`${file}: ${what}`)
     const targets: Array<string> = []
@@ -213,6 +224,8 @@ describe("the layering check", () => {
     ["src/wsgi/x.ts", `import "../exchange/AcceptedPeer.js"`, "engine's own: ../exchange/AcceptedPeer.js"],
     ["src/platform/x.ts", `export * from "../exchange/ReceivedBody.js"`, "engine's own: ../exchange/ReceivedBody.js"],
     ["src/effect.ts", `export * from "./exchange/ServedExchange.js"`, "engine's own: ./exchange/ServedExchange.js"],
+    ["src/wsgi/x.ts", `if (env.CONTENT_LENGTH === "0") f()`, "framing in a door: CONTENT_LENGTH ==="],
+    ["src/wsgi/x.ts", `const a = headers.has("Transfer-Encoding")`, `framing in a door: "Transfer-Encoding")`],
     ["src/wsgi/x.ts", `console.log(1)`, "console"],
     ["src/wsgi/x.ts", `globalThis.console.log(1)`, "console"],
     ["src/wsgi/x.ts", `import { connect } from "node:net"`, "sockets outside node: node:net"],

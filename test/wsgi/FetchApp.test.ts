@@ -1,5 +1,5 @@
 /** Web-standard handlers: what HTTP allows and the fetch standard does not is the client's affair. */
-import type { Outcome, RunningServer } from "tsgi"
+import type { Environ, Outcome, RunningServer } from "tsgi"
 import { fetchApp, type FetchHandler, listen, server } from "tsgi"
 import type { WireClient } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
@@ -43,6 +43,7 @@ const echo = async (bytes: string, host?: string) => {
   )
 }
 
+const post = "POST / HTTP/1.1\r\nHost: a\r\n"
 const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 const head = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -58,6 +59,33 @@ const endless = () => {
 }
 
 describe("fetchApp", () => {
+  // the body is that of the message, whatever a middleware makes of the fields
+  it.each<[string, bytes: string, change: (env: Environ) => void, text: string]>([
+    ["a length that is removed", `${post}Content-Length: 3\r\n\r\nabc`, (env) => delete env.CONTENT_LENGTH, "abc"],
+    ["a length of 0", `${post}Content-Length: 3\r\n\r\nabc`, (env) => env.CONTENT_LENGTH = "0", "abc"],
+    [
+      "a transfer coding that is removed",
+      `${post}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+      (env) => delete env.HTTP_TRANSFER_ENCODING,
+      "abc"
+    ],
+    ["a transfer coding that is added", `${post}\r\n`, (env) => env.HTTP_TRANSFER_ENCODING = "chunked", "none"],
+    ["a length that is added", `${post}\r\n`, (env) => env.CONTENT_LENGTH = "3", "none"]
+  ])("reads the body that came, with %s by a middleware", async (_, bytes, change, text) => {
+    const app = fetchApp(async (request) => new Response(request.body === null ? "none" : await request.text()))
+    const running = server(listen({}), (env, startResponse) => {
+      change(env)
+      return app(env, startResponse)
+    }, { log: () => undefined })
+    try {
+      await using client = await connect(await running.ready)
+      client.send(bytes)
+      expect(String((await client.response()).body)).toBe(text)
+    } finally {
+      await running.stop({ grace: 1000 })
+    }
+  })
+
   it.each([
     ["TRACE", "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 501],
     ["a port that is none", "GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n", 400],
