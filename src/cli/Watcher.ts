@@ -8,12 +8,20 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Path from "node:path"
+import { Journal } from "./Journal.js"
+import { messageOf } from "./streams.js"
 
 const sources = /\.(?:[cm]?[jt]sx?|json|ya?ml|toml|env)$/
 const passedOver = new Set(["node_modules", "dist", ".git"])
 
+/** Limits of the system: what they refuse once, they refuse to all that follows. */
+const limits: Readonly<Record<string, string>> = {
+  ENOSPC: "fs.inotify.max_user_watches",
+  EMFILE: "fs.inotify.max_user_instances"
+}
+
 /**
- * Paths that changed, once nothing has for 100 ms.
+ * Paths that changed, once nothing has for 100 ms. What cannot be watched is a warning.
  *
  * @param files are watched whatever their names are
  *
@@ -24,8 +32,9 @@ export const make = (
   paths: ReadonlyArray<string>,
   ignore: ReadonlyArray<string>,
   files: ReadonlyArray<string>
-): Effect.Effect<Stream.Stream<string>, never, Scope.Scope> =>
+): Effect.Effect<Stream.Stream<string>, never, Scope.Scope | Journal> =>
   Effect.gen(function*() {
+    const { warn } = yield* Journal
     const changes = yield* Queue.unbounded<string>()
     yield* Effect.acquireRelease(
       Effect.promise(async () => {
@@ -39,6 +48,21 @@ export const make = (
         watcher.on("all", (_, path) => {
           if (sources.test(path) || files.includes(path)) Queue.unsafeOffer(changes, path)
         })
+        const told = new Set<string>()
+        watcher.on("error", (error) => {
+          const { code = "", limit, path } = failureOf(error)
+          const key = limit === undefined ? path : code
+          if (told.has(key)) return
+          told.add(key)
+          Effect.runSync(
+            warn(
+              "watch",
+              limit === undefined
+                ? `not watched: ${messageOf(error)}; --watch-ignore ${Path.basename(path) || "NAME"} passes over it`
+                : `not watched, like others: ${messageOf(error)}; raise ${limit}, or give --watch-path src`
+            )
+          )
+        })
         await new Promise<void>((resolve) => watcher.once("ready", () => resolve()))
         return watcher
       }),
@@ -46,3 +70,9 @@ export const make = (
     )
     return Stream.debounce(Stream.fromQueue(changes), "100 millis")
   })
+
+const failureOf = (error: unknown): { readonly code?: string; readonly path: string; readonly limit?: string } => {
+  if (!(error instanceof Error)) return { path: "" }
+  const code = "code" in error ? String(error.code) : ""
+  return { code, path: "path" in error ? String(error.path) : "", ...(code in limits ? { limit: limits[code] } : {}) }
+}
