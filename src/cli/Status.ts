@@ -160,13 +160,21 @@ const lastReloadOf = ({ lastReload }: Facts): Status["lastReload"] => {
 }
 
 /**
- * Is a request that comes now answered, and is nobody to be sent elsewhere?
+ * Whether the stop has begun, so that clients are to go elsewhere.
  *
  * @since 0.2.0
  * @category accessors
  */
-export const isReady = ({ slots, state }: Facts): boolean =>
-  state !== "unready" && state !== "stopping" && state !== "booting" && slots.some(({ current }) => current?.isReady)
+export const isLeaving = ({ state }: Pick<Facts, "state">): boolean => state === "unready" || state === "stopping"
+
+/**
+ * Whether a request that arrives now is served, and load balancers may send more.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const isReady = (facts: Facts): boolean =>
+  !isLeaving(facts) && facts.state !== "booting" && facts.slots.some(({ current }) => current?.isReady)
 
 /**
  * Is there hope without a restart? Not when all hang, or none has been ready for longer than a worker may take.

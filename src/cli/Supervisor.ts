@@ -17,6 +17,7 @@ import { lookAfter } from "./lookAfter.js"
 import type { Plan, PlanError } from "./Plan.js"
 import * as Slots from "./Slots.js"
 import type { Spawner } from "./Spawner.js"
+import { isLeaving } from "./Status.js"
 import * as TicketKeys from "./TicketKeys.js"
 import { describeTime, plural } from "./values.js"
 import * as WorkerProcess from "./WorkerProcess.js"
@@ -78,7 +79,7 @@ export const make = (
       yield* WorkerProcess.monotonic
     )
     const slots = yield* Slots.make(facts)
-    const ending = (): boolean => facts.state === "stopping"
+    const ending = (): boolean => isLeaving(facts)
 
     const withWorkers = <A>(effect: Effect.Effect<A>): Effect.Effect<A, Alone> =>
       Effect.suspend(() => facts.plan.here ? new Alone() : effect)

@@ -27,7 +27,7 @@ import type { Settings } from "./Settings.js"
 import { terminalIsClosed } from "./Signals.js"
 import { failedWords } from "./Slots.js"
 import type { Spawner } from "./Spawner.js"
-import { isLive } from "./Status.js"
+import { isLeaving, isLive } from "./Status.js"
 import * as Supervisor from "./Supervisor.js"
 import * as Systemd from "./Systemd.js"
 import { plural } from "./values.js"
@@ -94,7 +94,14 @@ const run = (
         : planOf(read)
     const fresh = Effect.flatMap(reread, unlessRestart)
     const supervisor = yield* Supervisor.make(fresh, plan)
-    const reload = Effect.zipLeft(Effect.zipRight(systemd.reloading, supervisor.reload), systemd.ready)
+    const reload = Effect.suspend(() =>
+      isLeaving(supervisor.facts)
+        ? supervisor.reload
+        : systemd.reloading.pipe(
+          Effect.zipRight(supervisor.reload),
+          Effect.zipLeft(Effect.suspend(() => isLeaving(supervisor.facts) ? Effect.void : systemd.ready))
+        )
+    )
 
     const stopNow = supervisor.leaving("stopping").pipe(
       Effect.zipRight(Deferred.succeed(order.hurry, undefined)),

@@ -14,6 +14,7 @@ import * as Facts from "../../src/cli/Facts.js"
 import type { ToWorker } from "../../src/cli/messages.js"
 import { PlanError } from "../../src/cli/Plan.js"
 import type * as Supervisor from "../../src/cli/Supervisor.js"
+import { isReady } from "../../src/cli/Status.js"
 import * as TicketKeys from "../../src/cli/TicketKeys.js"
 import { Worker } from "../../src/cli/WorkerProcess.js"
 import type { Script } from "./memorySpawner.js"
@@ -326,6 +327,26 @@ describe("a reload", () => {
         ])
         expect(generations(supervisor)).toEqual([3])
       })))
+
+  it.effect.each(["asked for now", "that waited for another"])(
+    "%s is refused once balancers are to send clients elsewhere: it is not ready again",
+    (what) =>
+      scene({}, () => ({}), ({ clock, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const before = what === "asked for now" ? undefined : yield* Effect.fork(supervisor.reload)
+          if (before !== undefined) yield* clock.adjust("100 millis")
+          const reloading = yield* Effect.fork(supervisor.reload)
+          if (before !== undefined) yield* clock.adjust("100 millis")
+          yield* supervisor.leaving("unready")
+          yield* clock.adjust("5 seconds")
+          if (before !== undefined) expect(yield* Fiber.join(before)).toMatchObject({ result: "done" })
+          expect(yield* Fiber.join(reloading)).toMatchObject({ result: "refused", error: "the server stops" })
+          expect(isReady(supervisor.facts)).toBe(false)
+          expect(supervisor.facts.state).toBe("unready")
+          expect(spawner.workers).toHaveLength(before === undefined ? 2 : 4)
+        }))
+  )
 
   it.effect("is given up by a stop, and nobody is left", () =>
     scene(
