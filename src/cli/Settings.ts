@@ -6,27 +6,10 @@
 import * as Path from "node:path"
 import { OptionError } from "../exchange/ServerError.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
-import { nearest } from "../server/OptionNames.js"
-import { flags as table, keyOf, variableOf } from "./flags.js"
 import type { Interface } from "./messages.js"
 import type { Patience, Recycling } from "./Plan.js"
-import { PlanError } from "./Plan.js"
+import { checkNames, type Reader, reader, type Sources, wrong } from "./sources.js"
 import * as Values from "./values.js"
-
-/**
- * Where settings come from. A flag that may be given again has a list.
- *
- * @since 0.2.0
- * @category models
- */
-export interface Sources {
-  readonly flags: Readonly<Record<string, string | ReadonlyArray<string>>>
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly file: { readonly name: string; readonly values: Readonly<Record<string, unknown>> } | undefined
-  readonly cwd: string
-  /** Default: that of this process. */
-  readonly platform?: NodeJS.Platform
-}
 
 /**
  * @since 0.2.0
@@ -56,6 +39,8 @@ export interface Settings {
   readonly recycling: Recycling
   readonly unready: number
   readonly watch: { readonly paths: ReadonlyArray<string>; readonly ignore: ReadonlyArray<string> } | undefined
+  /** That of the environment or the file; the command line's goes before. */
+  readonly appPath: string | undefined
   readonly app: { readonly factory: boolean; readonly interface: Interface }
   readonly envFiles: ReadonlyArray<string>
   readonly imports: ReadonlyArray<string>
@@ -85,8 +70,6 @@ export interface TlsFiles {
   readonly client: "none" | "request" | "require"
 }
 
-const wrong = (message: string): PlanError => new PlanError({ code: 2, message })
-
 /**
  * Throws a `PlanError` that names the setting which cannot be meant, where it was given, and what is expected.
  *
@@ -98,7 +81,7 @@ export const read = (sources: Sources): Settings => {
   checkNames(sources)
   const get = reader(sources)
   const one = <A>(name: string, of: (given: unknown) => Values.Read<A>, otherwise: A): A => get(name, of) ?? otherwise
-  const { count, duration, share, size, text, truth } = Values
+  const { count, duration, share, size, text, yesOrNo } = Values
   const path = (given: string): string => Path.resolve(cwd, given)
   const paths = (name: string): ReadonlyArray<string> => get.many(name).map(path)
   const unless = (given: string | undefined): string | undefined =>
@@ -109,42 +92,49 @@ export const read = (sources: Sources): Settings => {
   if (tls === undefined && listen.some(({ tls }) => tls)) {
     throw wrong("--listen https://… needs --tls-cert and --tls-key")
   }
-  const name = one("name", text, Path.basename(cwd) || "tsgi")
+  const name = nameOf(get, cwd)
   const workers = get("workers", workersOf) ?? standard("WEB_CONCURRENCY", env, workersOf) ??
     (platform === "win32" ? 0 : 1)
   if (workers !== 0 && platform === "win32") {
     throw wrong(`--workers ${workers}: must be 0 on Windows, which hands no sockets on to other processes`)
   }
   if (workers === 0) checkAlone(get)
-  if (name.includes("/")) throw wrong(`--name ${name}: must be a name, without a slash`)
+  const proxyProtocol = one("proxy-protocol", Values.oneOf("off", "v1", "v2", "any"), "off")
+  checkNeeded(sources, {
+    "watch-path": ["--watch", one("watch", yesOrNo, false)],
+    "watch-ignore": ["--watch", one("watch", yesOrNo, false)],
+    "proxy-from": ["--proxy-protocol v1, v2 or any", proxyProtocol !== "off"],
+    "unix-mode": ["--unix", listen.some(({ _tag }) => _tag === "Unix")]
+  })
   return {
     listen,
     listenByDefault,
     backlog: one("backlog", count(1), 511),
-    bindRetry: one("bind-retry", truth, false),
+    bindRetry: one("bind-retry", yesOrNo, false),
     tls,
-    proxyProtocol: one("proxy-protocol", Values.oneOf("off", "v1", "v2", "any"), "off"),
+    proxyProtocol,
     proxyFrom: get("proxy-from", peers),
     workers,
     patience: {
-      bootTimeout: one("boot-timeout", duration, 60_000),
+      bootTimeout: one("boot-timeout", Values.durationFrom(1), 60_000),
       settle: one("settle", duration, 1000),
       grace: one("grace", duration, 10_000),
       killAfter: one("kill-after", duration, 5000)
     },
     recycling: {
-      hangTimeout: workers === 0 ? 0 : one("hang-timeout", duration, 30_000),
+      hangTimeout: workers === 0 ? 0 : one("hang-timeout", hangTimeout, 30_000),
       maxRequests: one("max-requests", count(0), 0),
       maxAge: one("max-age", duration, 0),
       maxMemory: one("max-memory", size, 0),
       jitter: one("jitter", share, 0.1)
     },
     unready: one("unready", duration, 0),
-    watch: one("watch", truth, false)
+    watch: one("watch", yesOrNo, false)
       ? { paths: get.many("watch-path").length === 0 ? [cwd] : paths("watch-path"), ignore: get.many("watch-ignore") }
       : undefined,
+    appPath: get("app", text),
     app: {
-      factory: one("factory", truth, false),
+      factory: one("factory", yesOrNo, false),
       interface: one("interface", Values.oneOf<Interface>("auto", "fetch", "wsgi", "effect"), "auto")
     },
     envFiles: paths("env-file"),
@@ -157,7 +147,7 @@ export const read = (sources: Sources): Settings => {
     logFormat: get("log-format", text),
     log: one("log", Values.oneOf("text", "json"), "text"),
     logLevel: one("log-level", Values.oneOf("debug", "info", "warn", "error"), "info"),
-    control: controlOf(one("control", text, ""), name, sources, path),
+    control: controlOf(get, sources),
     name,
     status: get("status", addressOf) ?? undefined,
     pidFile: unless(get("pid-file", text))
@@ -165,68 +155,31 @@ export const read = (sources: Sources): Settings => {
 }
 
 /**
- * The path of the control socket of a server by a name; `undefined` for none.
+ * The path of the control socket; `undefined` for none. It reads `control` and `name` alone, so that a server can be asked and
+ * stopped whatever else the settings say by now.
  *
  * @since 0.2.0
  * @category accessors
  */
-export const controlOf = (
-  given: string,
-  name: string,
-  { env, platform = process.platform }: Pick<Sources, "env" | "platform">,
-  path: (given: string) => string
-): string | undefined => {
+export const controlPath = (sources: Sources): string | undefined => controlOf(reader(sources), sources)
+
+const nameOf = (get: Reader, cwd: string): string => {
+  const name = get("name", Values.text) ?? (Path.basename(cwd) || "tsgi")
+  if (name.includes("/")) throw wrong(`--name ${name}: must be a name, without a slash`)
+  return name
+}
+
+const controlOf = (get: Reader, { cwd, env, platform = process.platform }: Sources): string | undefined => {
+  const given = get("control", Values.text)
   if (given === "none") return undefined
-  if (given !== "") return path(given)
+  if (given !== undefined) return Path.resolve(cwd, given)
   // it has no unix sockets with modes
   if (platform === "win32") return undefined
   const runtime = env["XDG_RUNTIME_DIR"]
   const folder = runtime === undefined || runtime === ""
     ? `/tmp/tsgi-${process.getuid?.() ?? 0}`
     : Path.join(runtime, "tsgi")
-  return Path.join(folder, `${name}.sock`)
-}
-
-interface Reader {
-  <A>(name: string, of: (given: unknown) => Values.Read<A>): A | undefined
-  readonly many: (name: string) => ReadonlyArray<string>
-}
-
-const reader = ({ env, file, flags }: Sources): Reader => {
-  const found = (name: string): readonly [value: unknown, where: string] | undefined => {
-    const flag = flags[name]
-    if (flag !== undefined && flag.length > 0) return [flag, `--${name}`]
-    const variable = env[variableOf(name)]
-    if (variable !== undefined && variable !== "") return [variable, variableOf(name)]
-    const key = file?.values[keyOf(name)]
-    return key === undefined || key === null ? undefined : [key, `${keyOf(name)} in ${file?.name}`]
-  }
-  const get = <A>(name: string, of: (given: unknown) => Values.Read<A>): A | undefined => {
-    const given = found(name)
-    if (given === undefined) return undefined
-    const read = of(given[0])
-    if ("value" in read) return read.value
-    const shown = typeof given[0] === "string" ? given[0] : JSON.stringify(given[0])
-    throw wrong(`${given[1]} ${shown}: must be ${read.expected}`)
-  }
-  const many = (name: string): ReadonlyArray<string> => {
-    const [given] = found(name) ?? []
-    return Array.isArray(given) ? given.map(String) : typeof given === "string" ? given.split(",") : []
-  }
-  return Object.assign(get, { many })
-}
-
-// What the file has must be a setting.
-const checkNames = ({ file }: Sources): void => {
-  if (file === undefined) return
-  const known = [...table.map(({ name }) => keyOf(name)), "app"]
-  for (const key of Object.keys(file.values)) {
-    if (known.includes(key)) continue
-    const close = nearest(key, known)
-    throw wrong(
-      `${file.name}: there is no setting ${key}${close === undefined ? "" : `; did you mean ${close}?`}`
-    )
-  }
+  return Path.join(folder, `${nameOf(get, cwd)}.sock`)
 }
 
 const peers = (given: unknown): Values.Read<ReadonlyArray<string>> => {
@@ -248,11 +201,21 @@ const workersOf = (given: unknown): Values.Read<number | "auto"> => {
   return "value" in read ? read : { expected: "auto, or a whole number from 0 to 1024" }
 }
 
+// A flag that changes nothing without another one, which is not there.
+const checkNeeded = (
+  { flags }: Sources,
+  needs: Readonly<Record<string, readonly [other: string, isThere: boolean]>>
+): void => {
+  for (const [name, [other, isThere]] of Object.entries(needs)) {
+    if (name in flags && !isThere) throw wrong(`--${name} needs ${other}`)
+  }
+}
+
 // What is done with workers only: replaced, killed, or told more than others.
 const checkAlone = (get: Reader): void => {
   const isSet = (given: unknown): Values.Read<boolean> => ({ value: !/^0[a-z]*$/i.test(String(given)) })
   const replacing = ["hang-timeout", "max-requests", "max-age", "max-memory"].find((name) => get(name, isSet) === true)
-  const found = get("watch", Values.truth) === true
+  const found = get("watch", Values.yesOrNo) === true
     ? "watch"
     : get.many("node-arg").length > 0
     ? "node-arg"
@@ -271,6 +234,14 @@ const standard = <A>(name: string, env: Sources["env"], of: (given: unknown) => 
 }
 
 const port = Values.count(0, 65_535)
+
+// A worker beats each second, and one beat may be late.
+const hangTimeout = (given: unknown): Values.Read<number> => {
+  const read = Values.duration(given)
+  return "value" in read && read.value > 0 && read.value < 3000
+    ? { expected: "0 (off), or 3s and more: a worker beats each second" }
+    : read
+}
 
 const addressOf = (given: unknown): Values.Read<{ readonly host: string; readonly port: number } | undefined> => {
   if (given === "none") return { value: undefined }
@@ -368,7 +339,7 @@ const optionsOf = (get: Reader, { file, flags, env }: Sources): Readonly<Record<
   return {
     ...options,
     ...(proxies === undefined ? {} : { trustedProxies: proxies }),
-    ...(get("debug", Values.truth) === true ? { debug: true } : {})
+    ...(get("debug", Values.yesOrNo) === true ? { debug: true } : {})
   }
 }
 

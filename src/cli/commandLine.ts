@@ -7,6 +7,7 @@ import { nearest } from "../server/OptionNames.js"
 import type { Flag } from "./flags.js"
 import { insteadOf } from "./foreignFlags.js"
 import { PlanError } from "./Plan.js"
+import { yesOrNo } from "./values.js"
 import { type Verb, verbs } from "./verbs.js"
 
 /**
@@ -33,6 +34,10 @@ export const parse = ([first = "", ...rest]: ReadonlyArray<string>): Line => {
   const verb = verbs.find(({ name }) => name === first)
   if (verb === undefined) throw unknownVerb(first, rest)
   const { flags, words: [argument, ...more] } = read(rest, verb)
+  const behindWatch = rest[rest.indexOf("--watch") + 1]
+  if (more.length > 0 && rest.includes("--watch") && [argument, ...more].includes(behindWatch)) {
+    throw wrong(`--watch takes no word behind it; did you mean --watch=${behindWatch}?`)
+  }
   if (more.length > 0 || (argument !== undefined && verb.argument === undefined)) {
     throw wrong(
       more.length > 0 && verb.argument === "app"
@@ -40,17 +45,20 @@ export const parse = ([first = "", ...rest]: ReadonlyArray<string>): Line => {
         : `unknown argument ${more[0] ?? argument}: see tsgi ${verb.name} --help`
     )
   }
-  if (argument === undefined && verb.argument !== undefined && !verb.argument.startsWith("[")) {
+  if (argument === "") throw wrong(`the ${plain(verb)} is empty: is a variable of the shell not set?`)
+  // an app may be a setting
+  if (argument === undefined && verb.argument !== undefined && !/^\[|^app$/.test(verb.argument)) {
     throw wrong(
-      `give ${verb.argument === "app" ? "an app" : `<${verb.argument}>`}: tsgi ${verb.name} ${
-        verb.argument === "app" ? "./app.ts" : `<${verb.argument}>`
-      }`
+      `give <${verb.argument}>: tsgi ${verb.name} ${verb.name === "completions" ? "bash" : `<${verb.argument}>`}`
     )
   }
   return { verb, argument, flags }
 }
 
+const plain = ({ argument = "argument" }: Verb): string => argument.replace(/[[\]]/g, "")
+
 const unknownVerb = (given: string, rest: ReadonlyArray<string>): PlanError => {
+  if (given === "") return wrong("the verb is empty: see tsgi --help")
   const verb = rest.find((word) => verbs.some(({ name }) => name === word))
   if (given.startsWith("-") && verb === undefined) {
     const close = nearest(given, ["help", "version"])
@@ -93,15 +101,20 @@ const read = (
     const flag = verb.flags.find(({ alias, name }) => name === long || (alias !== undefined && alias === short))
     if (flag === undefined) throw unknownFlag(word, long ?? word.slice(1), verb)
     const { name } = flag
+    const missing = flag.value ?? (name === "watch" ? "PATH" : "true or false")
+    if (value === "") throw wrong(`--${name} is empty: give ${missing}, or leave it out`)
     if (flag.many !== true && name in flags) throw wrong(`--${name} is given twice${again(flag)}`)
     if (flag.value === undefined) {
       flags[name] = "true"
-      if (name === "watch" && value !== undefined) many("watch-path", value)
-      else if (value !== undefined && value !== "true") throw wrong(`--${name} is a switch, and has no value`)
+      const given = yesOrNo(value ?? "true")
+      if ("value" in given) flags[name] = String(given.value)
+      else if (name === "watch" && value !== undefined) many("watch-path", value)
+      else throw wrong(`--${name} is a switch: its values are true and false`)
       continue
     }
     const text = value ?? (attached !== "" ? attached.replace(/^=/, "") : given[++i])
     if (text === undefined) throw wrong(`--${name} needs a value: ${flag.value}`)
+    if (text === "") throw wrong(`--${name} is empty: give ${flag.value}, or leave it out`)
     if (flag.many === true) many(name, text)
     else flags[name] = text
   }

@@ -240,7 +240,7 @@ export const flags: ReadonlyArray<Flag> = [
  * @since 0.2.0
  * @category constants
  */
-export const clientFlags: ReadonlyArray<Flag> = flags.filter(({ name }) => name === "control" || name === "name")
+export const clientFlags: ReadonlyArray<Flag> = flags.filter(({ name }) => ["control", "name", "config"].includes(name))
 
 /**
  * The key of a flag in the file: `max-age` is `maxAge`.

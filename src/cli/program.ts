@@ -17,6 +17,7 @@ import * as Journal from "./Journal.js"
 import { print } from "./output.js"
 import { PlanError } from "./Plan.js"
 import * as Settings from "./Settings.js"
+import type { Sources } from "./sources.js"
 import type * as Spawner from "./Spawner.js"
 import { complain } from "./streams.js"
 import { versionAt } from "./version.js"
@@ -34,20 +35,35 @@ export interface Entry {
   readonly work: () => Promise<typeof Work>
 }
 
-type Flags = Settings.Sources["flags"]
+type Flags = Sources["flags"]
 
-const settingsOf = (flags: Flags): Effect.Effect<Settings.Settings, PlanError> =>
+const attempt = <A>(read: () => Promise<A>): Effect.Effect<A, PlanError> =>
   Effect.tryPromise({
-    try: async () => {
-      const cwd = process.cwd()
-      const config = flags["config"] ?? process.env["TSGI_CONFIG"]
-      const file = await ConfigFile.read(typeof config === "string" ? config : undefined, cwd)
-      return Settings.read({ flags, env: process.env, file, cwd })
-    },
+    try: read,
     catch: (error) =>
       error instanceof PlanError
         ? error
         : new PlanError({ code: 2, message: `cannot read the settings: ${String(error)}` })
+  })
+
+const sourcesOf = async (flags: Flags): Promise<Sources> => {
+  const cwd = process.cwd()
+  const config = flags["config"] ?? (process.env["TSGI_CONFIG"] || undefined)
+  const file = await ConfigFile.read(typeof config === "string" ? config : undefined, cwd)
+  return { flags, env: process.env, file, cwd }
+}
+
+const settingsOf = (flags: Flags): Effect.Effect<Settings.Settings, PlanError> =>
+  attempt(async () => Settings.read(await sourcesOf(flags)))
+
+// A file that is broken does not keep anybody from stopping the server, unless it was named to find it.
+const controlOf = (flags: Flags): Effect.Effect<string | undefined, PlanError> =>
+  attempt(async () => {
+    const sources = await sourcesOf(flags).catch((error: unknown): Sources => {
+      if (flags["config"] !== undefined && flags["name"] === undefined && flags["control"] === undefined) throw error
+      return { flags, env: process.env, file: undefined, cwd: process.cwd() }
+    })
+    return Settings.controlPath(sources)
   })
 
 const layerOf = (settings: Settings.Settings, entry: Entry): Layer.Layer<Spawner.Spawner | Journal.Journal> =>
@@ -60,8 +76,15 @@ const layerOf = (settings: Settings.Settings, entry: Entry): Layer.Layer<Spawner
     Journal.layer({ format: settings.log, least: settings.logLevel })
   )
 
+const appOf = (argument: string | undefined, { appPath }: Settings.Settings, verb: string) => {
+  const app = argument ?? appPath
+  return app === undefined
+    ? Effect.fail(new PlanError({ code: 2, message: `give an app: tsgi ${verb} ./app.ts` }))
+    : Effect.succeed(app)
+}
+
 const serveVerb = (
-  app: string,
+  argument: string | undefined,
   flags: Flags,
   dev: boolean,
   entry: Entry
@@ -70,6 +93,7 @@ const serveVerb = (
     const Signals = yield* Effect.promise(() => import("./Signals.js"))
     const signals = yield* Signals.make
     const settings = yield* settingsOf(flags)
+    const app = yield* appOf(argument, settings, dev ? "dev" : "serve")
     process.title = `tsgi: ${settings.name}`
     // a supervisor allocates little: young objects need no more room than they have, and its memory stays as it is
     if (settings.workers !== 0) setFlagsFromString("--semi-space-growth-factor=1")
@@ -81,7 +105,7 @@ const serveVerb = (
 const devDefaults: Flags = { watch: "true", workers: "1", debug: "true" }
 
 const perform = (
-  { argument = "", flags, verb: { name } }: CommandLine.Line,
+  { argument, flags, verb: { name } }: CommandLine.Line,
   entry: Entry
 ): Effect.Effect<number, PlanError | CommandError> =>
   Effect.gen(function*() {
@@ -93,20 +117,23 @@ const perform = (
       case "check": {
         const { check } = yield* Effect.promise(() => import("./check.js"))
         const settings = yield* settingsOf(flags)
-        const found = yield* Effect.provide(check(argument, settings), layerOf(settings, entry))
+        const found = yield* Effect.provide(
+          check(yield* appOf(argument, settings, name), settings),
+          layerOf(settings, entry)
+        )
         return yield* Effect.as(print(found), 0)
       }
       case "completions": {
         const { completions } = yield* Effect.promise(() => import("./completions.js"))
-        return yield* Effect.as(Effect.flatMap(completions(argument), print), 0)
+        return yield* Effect.as(Effect.flatMap(completions(argument ?? ""), print), 0)
       }
     }
-    const { control } = yield* settingsOf(flags)
+    const control = yield* controlOf(flags)
     if (control === undefined) {
       return yield* new CommandError({ code: 7, message: "--control none: there is nobody to ask" })
     }
     const AskVerbs = yield* Effect.promise(() => import("./askVerbs.js"))
-    return yield* AskVerbs.run(name, argument, flags, control)
+    return yield* AskVerbs.run(name, argument ?? "", flags, control)
   })
 
 /**

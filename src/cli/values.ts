@@ -31,6 +31,17 @@ export const duration = (given: unknown): Read<number> => {
   )
 }
 
+/**
+ * A time that is not shorter than so many milliseconds.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const durationFrom = (least: number) => (given: unknown): Read<number> => {
+  const read = duration(given)
+  return "value" in read && read.value < least ? expected(`${describeTime(least)} or more`) : read
+}
+
 const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /**
@@ -101,7 +112,7 @@ export const mode = (given: unknown): Read<number> =>
  * @since 0.2.0
  * @category constructors
  */
-export const truth = (given: unknown): Read<boolean> =>
+export const yesOrNo = (given: unknown): Read<boolean> =>
   given === true || given === "true" || given === "1" || given === "yes" || given === "on"
     ? value(true)
     : given === false || given === "false" || given === "0" || given === "no" || given === "off" || given === ""

@@ -1,0 +1,104 @@
+/**
+ * Where settings come from: flags before the environment, that before the file.
+ *
+ * @since 0.2.0
+ */
+import { nearest } from "../server/OptionNames.js"
+import { flags as table, keyOf, variableOf } from "./flags.js"
+import { PlanError } from "./Plan.js"
+import type { Read } from "./values.js"
+
+/**
+ * A flag that may be given again has a list.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Sources {
+  readonly flags: Readonly<Record<string, string | ReadonlyArray<string>>>
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly file: { readonly name: string; readonly values: Readonly<Record<string, unknown>> } | undefined
+  readonly cwd: string
+  /** Default: that of this process. */
+  readonly platform?: NodeJS.Platform
+}
+
+/**
+ * A setting that is invalid.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export const wrong = (message: string): PlanError => new PlanError({ code: 2, message })
+
+/**
+ * Gives the value of a setting by its flag's name, `undefined` where no source has it. Throws a `PlanError` that names the source
+ * of an invalid one.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Reader {
+  <A>(name: string, of: (given: unknown) => Read<A>): A | undefined
+  readonly many: (name: string) => ReadonlyArray<string>
+}
+
+/**
+ * @since 0.2.0
+ * @category constructors
+ */
+export const reader = ({ env, file, flags }: Sources): Reader => {
+  const found = (name: string): readonly [value: unknown, where: string] | undefined => {
+    const flag = flags[name]
+    if (flag !== undefined && flag.length > 0) return [flag, `--${name}`]
+    const variable = env[variableOf(name)]
+    if (variable !== undefined && variable !== "") return [variable, variableOf(name)]
+    const key = file?.values[keyOf(name)]
+    return key === undefined || key === null ? undefined : [key, `${keyOf(name)} in ${file?.name}`]
+  }
+  const get = <A>(name: string, of: (given: unknown) => Read<A>): A | undefined => {
+    const given = found(name)
+    if (given === undefined) return undefined
+    const read = of(given[0])
+    if ("value" in read) return read.value
+    const shown = typeof given[0] === "string" ? given[0] : JSON.stringify(given[0])
+    throw wrong(`${given[1]} ${shown}: must be ${read.expected}`)
+  }
+  const many = (name: string): ReadonlyArray<string> => {
+    const [given] = found(name) ?? []
+    return Array.isArray(given) ? given.map(String) : typeof given === "string" ? given.split(",") : []
+  }
+  return Object.assign(get, { many })
+}
+
+/**
+ * A line for each variable that is named as ours and is none: one that is mistyped would say nothing.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const unknownVariables = (env: Sources["env"]): ReadonlyArray<string> => {
+  const known = [...table.map(({ name }) => variableOf(name)), "TSGI_APP", "TSGI_SLOT", "TSGI_GENERATION"]
+  return Object.keys(env).filter((name) => name.startsWith("TSGI_") && !known.includes(name)).map((name) => {
+    const close = nearest(name, known)
+    return `${name} is no setting${close === undefined ? "" : `; did you mean ${close}?`}`
+  })
+}
+
+/**
+ * Throws a `PlanError` for a key of the file that is no setting.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const checkNames = ({ file }: Sources): void => {
+  if (file === undefined) return
+  const known = [...table.map(({ name }) => name).filter((name) => name !== "config").map(keyOf), "app"]
+  for (const key of Object.keys(file.values)) {
+    if (known.includes(key)) continue
+    const close = nearest(key, known)
+    throw wrong(
+      `${file.name}: there is no setting ${key}${close === undefined ? "" : `; did you mean ${close}?`}`
+    )
+  }
+}
