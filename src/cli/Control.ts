@@ -19,6 +19,7 @@ import * as StatusPage from "./StatusPage.js"
 import { messageOf } from "./streams.js"
 import type { Alone, Supervisor } from "./Supervisor.js"
 import { seriesOf } from "./supervisorMetrics.js"
+import { mostWorkers } from "./values.js"
 import { monotonic } from "./WorkerProcess.js"
 
 /**
@@ -65,7 +66,7 @@ export const app = (
     if (change !== undefined) {
       if (isRead || request.method !== "POST" || !mayControl) {
         return HttpServerResponse.setHeader(
-          refused(405, mayControl ? "POST it" : "this address tells, and changes nothing: use the control socket"),
+          refused(405, mayControl ? "use POST" : "this address is read-only: use the control socket"),
           "Allow",
           mayControl ? "POST" : ""
         )
@@ -75,7 +76,7 @@ export const app = (
         ({ message }) => Effect.succeed(refused(409, message))
       )
     }
-    if (!isRead) return HttpServerResponse.setHeader(refused(405, "GET it"), "Allow", "GET, HEAD")
+    if (!isRead) return HttpServerResponse.setHeader(refused(405, "use GET"), "Allow", "GET, HEAD")
     const { facts } = supervisor
     const now = yield* monotonic
     switch (pathname) {
@@ -118,10 +119,11 @@ const changes: Readonly<
     const { sign = "", workers } = /^(?<sign>[+ -]?)(?<workers>\d{1,4})$/.exec(given.get("workers") ?? "")?.groups ?? {}
     if (workers === undefined) return Effect.succeed(refused(400, "give ?workers=n, +n or -n"))
     if (sign === "" && Number(workers) === 0) {
-      return Effect.succeed(refused(400, `scale ${workers}: one worker stays at least; tsgi stop ends the server`))
+      return Effect.succeed(refused(400, `cannot scale to 0: at least one worker must stay; tsgi stop ends the server`))
     }
     const { length } = supervisor.facts.slots
     const wanted = sign === "" ? Number(workers) : length + (sign === "-" ? -1 : 1) * Number(workers)
+    if (wanted > mostWorkers) return Effect.succeed(refused(400, `scale ${wanted}: must be at most ${mostWorkers}`))
     return Effect.map(supervisor.scale(wanted), (workers) => json(200, { workers }))
   },
   "/recycle": ({ given, supervisor }) => {

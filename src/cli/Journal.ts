@@ -38,13 +38,13 @@ export class Journal extends Context.Tag("tsgi/cli/Journal")<
   Journal,
   & { readonly [L in Level]: Note }
   & {
-    /** The newest, latest first. */
+    /** The newest, latest first: all but debug lines, whatever the level of what is written. */
     readonly newest: Effect.Effect<ReadonlyArray<Entry>>
   }
 >() {}
 
 const levels: ReadonlyArray<Level> = ["debug", "info", "warn", "error"]
-const kept = 20
+const mostKept = 20
 
 /**
  * @param write is given each line, without a newline
@@ -59,11 +59,12 @@ export const make = (
   const newest: Array<Entry> = []
   const note = (level: Level): Note => (event, text, fields = {}) =>
     Effect.map(Clock.currentTimeMillis, (now) => {
-      if (levels.indexOf(level) < levels.indexOf(options.least)) return
       const entry = { at: new Date(now).toISOString(), level, event, text, fields }
-      newest.unshift(entry)
-      newest.length = Math.min(newest.length, kept)
-      write(format(entry, options))
+      if (level !== "debug") {
+        newest.unshift(entry)
+        newest.length = Math.min(newest.length, mostKept)
+      }
+      if (levels.indexOf(level) >= levels.indexOf(options.least)) write(format(entry, options))
     })
   return {
     debug: note("debug"),

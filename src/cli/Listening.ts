@@ -6,8 +6,8 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
 import { type Address, format } from "../exchange/Address.js"
-import type { BindError } from "../exchange/ServerError.js"
 import { activatedSockets, type Environment } from "../node/activation.js"
 import * as BoundSocket from "../node/BoundSocket.js"
 import { Journal } from "./Journal.js"
@@ -39,7 +39,12 @@ export const make = (
 ): Effect.Effect<ReadonlyArray<Listening>, { readonly message: string }, Scope.Scope | Journal> =>
   Effect.gen(function*() {
     const journal = yield* Journal
-    if (!settings.listenByDefault) return yield* bindAll(settings)
+    if (!settings.listenByDefault) {
+      if (env["LISTEN_FDS"] !== undefined && Number(env["LISTEN_PID"]) === process.pid) {
+        yield* journal.warn("activation", "LISTEN_FDS is not used: an address was given, which goes before it")
+      }
+      return yield* bindAll(settings)
+    }
     const activated = yield* Effect.try({
       try: () => activatedSockets(env),
       catch: (error) => ({ message: messageOf(error) })
@@ -68,10 +73,11 @@ type Binding = Pick<Settings, "listen" | "backlog" | "bindRetry" | "workers" | "
 
 const bindAll = (
   settings: Binding
-): Effect.Effect<ReadonlyArray<Listening>, BindError, Scope.Scope> =>
+): Effect.Effect<ReadonlyArray<Listening>, { readonly message: string }, Scope.Scope> =>
   Effect.forEach(settings.listen, (spec) => {
     const scheme = spec.tls ? "https" : "http"
     if (spec._tag === "Descriptor") {
+      if (!isSocket(spec.fd)) return Effect.fail({ message: `--fd ${spec.fd}: no socket was inherited as that` })
       return Effect.succeed<Listening>({
         at: { fd: spec.fd },
         tls: spec.tls,
@@ -103,6 +109,14 @@ const bindAll = (
       })
     )
   })
+
+const isSocket = (fd: number): boolean => {
+  try {
+    return Fs.fstatSync(fd).isSocket()
+  } catch {
+    return false
+  }
+}
 
 type Bindable = Exclude<ListenSpec, { readonly _tag: "Descriptor" }>
 

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
+import * as Path from "node:path"
 import { messageOf } from "./streams.js"
 
 /**
@@ -18,6 +19,8 @@ export const make = (path: string): Effect.Effect<void, { readonly message: stri
   Effect.acquireRelease(
     Effect.try({
       try: () => {
+        const folder = Path.dirname(path)
+        if (!Fs.existsSync(folder)) throw new Error(`--pid-file ${path}: there is no folder ${folder}`)
         const other = pidIn(path)
         if (other !== undefined && other !== process.pid && isAlive(other)) {
           throw new Error(`already running, pid ${other}: it has ${path}`)

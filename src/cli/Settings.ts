@@ -100,6 +100,7 @@ export const read = (sources: Sources): Settings => {
   }
   if (workers === 0) checkAlone(get)
   const proxyProtocol = one("proxy-protocol", Values.oneOf("off", "v1", "v2", "any"), "off")
+  const proxyFrom = get("proxy-from", peers)
   checkNeeded(sources, {
     "watch-path": ["--watch", one("watch", yesOrNo, false)],
     "watch-ignore": ["--watch", one("watch", yesOrNo, false)],
@@ -113,7 +114,7 @@ export const read = (sources: Sources): Settings => {
     bindRetry: one("bind-retry", yesOrNo, false),
     tls,
     proxyProtocol,
-    proxyFrom: get("proxy-from", peers),
+    proxyFrom,
     workers,
     patience: {
       bootTimeout: one("boot-timeout", Values.durationFrom(1), 60_000),
@@ -175,12 +176,17 @@ const controlOf = (get: Reader, { cwd, env, platform = process.platform }: Sourc
   if (given !== undefined) return Path.resolve(cwd, given)
   // it has no unix sockets with modes
   if (platform === "win32") return undefined
-  const runtime = env["XDG_RUNTIME_DIR"]
-  const folder = runtime === undefined || runtime === ""
-    ? `/tmp/tsgi-${process.getuid?.() ?? 0}`
-    : Path.join(runtime, "tsgi")
-  return Path.join(folder, `${nameOf(get, cwd)}.sock`)
+  return defaultControl(nameOf(get, cwd), env)
 }
+
+/**
+ * Where the control socket of a server of a name is, unless it is put elsewhere.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const defaultControl = (name: string, { XDG_RUNTIME_DIR: runtime = "" }: Sources["env"]): string =>
+  Path.join(runtime === "" ? `/tmp/tsgi-${process.getuid?.() ?? 0}` : Path.join(runtime, "tsgi"), `${name}.sock`)
 
 const peers = (given: unknown): Values.Read<ReadonlyArray<string>> => {
   const entries = (Array.isArray(given) ? given.map(String) : String(given).split(","))
@@ -197,8 +203,8 @@ const peers = (given: unknown): Values.Read<ReadonlyArray<string>> => {
 
 const workersOf = (given: unknown): Values.Read<number | "auto"> => {
   if (given === "auto") return { value: "auto" }
-  const read = Values.count(0, 1024)(given)
-  return "value" in read ? read : { expected: "auto, or a whole number from 0 to 1024" }
+  const read = Values.count(0, Values.mostWorkers)(given)
+  return "value" in read ? read : { expected: `auto, or a whole number from 0 to ${Values.mostWorkers}` }
 }
 
 // A flag that changes nothing without another one, which is not there.

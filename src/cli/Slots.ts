@@ -60,8 +60,17 @@ export interface Slots {
  */
 export const failedWords = (slot: number, { message, reason }: BootError): string =>
   reason === "exit"
-    ? `worker ${slot} ${message} before it was ready`
+    ? `worker ${slot} ${message} before it was ready${exitHint(message)}`
     : `worker ${slot} failed to ${reason === "load" ? "load" : "start"}: ${message}`
+
+const exitHint = (message: string): string =>
+  message === "exited with code 9"
+    ? ": node refuses an argument, see --node-arg and NODE_OPTIONS"
+    : message === "exited with code 0"
+    ? ": its app ended the process, which is the command's part"
+    : message.startsWith("exited")
+    ? ": what it said is above"
+    : ""
 
 /**
  * A slot that nobody has yet.

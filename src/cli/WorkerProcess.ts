@@ -227,7 +227,9 @@ export const ready = (worker: Worker): Effect.Effect<void, BootError> =>
       onTimeout: () =>
         new BootError({
           reason: "timeout",
-          message: `not ready after --boot-timeout ${describeTime(worker.patience.bootTimeout)}`
+          message: `not ready after --boot-timeout ${
+            describeTime(worker.patience.bootTimeout)
+          }: it awaits something, or needs a longer one`
         })
     }),
     Effect.tapErrorTag("BootError", ({ reason }) => reason === "timeout" ? kill(worker) : Effect.void)
@@ -316,11 +318,14 @@ const end = (worker: Worker, child: Child, journal: typeof Journal.Service): Eff
     // half of it, so that those who ask seldom still hear it
     const spread = worker.replaced ? settle / 2 : 0
     yield* child.send({ type: "drain", settle, spread, grace: serving ? grace : 0 })
-    const ended = yield* within(Deferred.await(worker.exited), serving ? settle + grace + killAfter : killAfter)
+    const limit = serving ? settle + grace + killAfter : killAfter
+    const ended = yield* within(Deferred.await(worker.exited), limit)
     if (Option.isSome(ended)) return
     yield* journal.warn(
       "kill",
-      `${worker.name} has not ended after ${describeTime(settle + grace + killAfter)}: SIGKILL`,
+      `${worker.name} has not ended after ${describeTime(limit)}: SIGKILL (${
+        serving ? "--settle, --grace, " : ""
+      }--kill-after)`,
       {
         slot: worker.slot,
         pid: worker.pid

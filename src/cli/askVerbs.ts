@@ -13,7 +13,7 @@ import { print } from "./output.js"
 import { isAlive } from "./Pidfile.js"
 import type { Status } from "./Status.js"
 import * as StatusText from "./StatusText.js"
-import { duration, plural } from "./values.js"
+import { duration, mostWorkers, plural } from "./values.js"
 
 type Flags = Readonly<Record<string, string | ReadonlyArray<string>>>
 
@@ -28,20 +28,38 @@ const ask = (
     catch: (error) =>
       new CommandError(
         error instanceof Error && error.name === "AbortError"
-          ? { code: 1, message: `no answer within --timeout from ${path}` }
+          ? { code: 1, message: `no answer within ${timeout === undefined ? "5 s" : "--timeout"} from ${path}` }
+          : isOf(error, "EACCES")
+          ? { code: 7, message: `may not ask ${path}: it is another user's${ownerOf(path)}` }
           : { code: 7, message: `no server at ${path}: ${othersBeside(path)}` }
       )
   })
 
+const isOf = (error: unknown, code: string): boolean => error instanceof Error && "code" in error && error.code === code
+
+const ownerOf = (path: string): string => {
+  try {
+    return ` (uid ${Fs.statSync(path).uid})`
+  } catch {
+    // its folder is not ours to look into
+    return ""
+  }
+}
+
 // Its name is that of the folder that it was started in, and whoever asks may be in another one.
 const othersBeside = (path: string): string => {
-  const folder = Path.dirname(path)
-  const names = Fs.existsSync(folder)
-    ? Fs.readdirSync(folder).filter((name) => name.endsWith(".sock") && name !== Path.basename(path))
-    : []
+  const names = socketsIn(Path.dirname(path)).filter((name) => name !== Path.basename(path))
   return names.length === 0
     ? "is it running here, under this --name?"
     : `give --name; beside it are ${names.map((name) => name.slice(0, -".sock".length)).sort().slice(0, 9).join(", ")}`
+}
+
+const socketsIn = (folder: string): ReadonlyArray<string> => {
+  try {
+    return Fs.readdirSync(folder).filter((name) => name.endsWith(".sock"))
+  } catch {
+    return []
+  }
 }
 
 /**
@@ -64,7 +82,7 @@ export const run = (
     case "reload":
       return Effect.gen(function*() {
         const { body, status } = yield* ask(path, "POST", "/reload", yield* timeoutOf(flags))
-        const { error, generation, took } = fields(body)
+        const { error, generation, took } = yield* fieldsOf(body, path)
         if (status !== 200) return yield* new CommandError({ code: 8, message: `reload refused: ${String(error)}` })
         yield* print(`reloaded in ${String(took)} ms, generation ${String(generation)}`)
         return 0
@@ -76,9 +94,13 @@ export const run = (
         if (!/^[+-]?\d{1,4}$/.test(argument)) {
           return yield* new CommandError({ code: 2, message: `scale ${argument}: must be n, +n or -n` })
         }
+        if (Number(argument) > mostWorkers) {
+          return yield* new CommandError({ code: 2, message: `scale ${argument}: must be at most ${mostWorkers}` })
+        }
         const { body, status } = yield* ask(path, "POST", `/scale?workers=${encodeURIComponent(argument)}`)
-        if (status >= 400) return yield* new CommandError({ code: 2, message: String(fields(body).error) })
-        yield* print(plural(Number(fields(body).workers), "worker"))
+        const { error, workers } = yield* fieldsOf(body, path)
+        if (status >= 400) return yield* new CommandError({ code: 2, message: String(error) })
+        yield* print(plural(Number(workers), "worker"))
         return 0
       })
     case "recycle":
@@ -87,11 +109,15 @@ export const run = (
           return yield* new CommandError({ code: 2, message: `recycle ${argument}: must be the number of a slot` })
         }
         const { body, status } = yield* ask(path, "POST", `/recycle${argument === "" ? "" : `?slot=${argument}`}`)
-        if (status >= 400) return yield* new CommandError({ code: 2, message: String(fields(body).error) })
+        const { error } = yield* fieldsOf(body, path)
+        if (status >= 400) return yield* new CommandError({ code: 2, message: String(error) })
         return 0
       })
     default:
-      return Effect.as(ask(path, "POST", "/reopen"), 0)
+      return Effect.flatMap(
+        ask(path, "POST", "/reopen"),
+        ({ body, status }) => status === 200 ? Effect.as(fieldsOf(body, path), 0) : noTsgi(path)
+      )
   }
 }
 
@@ -104,19 +130,27 @@ const timeoutOf = (flags: Flags): Effect.Effect<number, CommandError> => {
     )
 }
 
-const fields = (body: string): Readonly<Record<string, unknown>> => {
-  const parsed: unknown = JSON.parse(body)
-  return typeof parsed === "object" && parsed !== null ? { ...parsed } : {}
-}
+// Another server at that path answers something else.
+const fieldsOf = (body: string, path: string): Effect.Effect<Readonly<Record<string, unknown>>, CommandError> =>
+  Effect.try({
+    try: () => {
+      const parsed: unknown = JSON.parse(body)
+      return typeof parsed === "object" && parsed !== null ? { ...parsed } : {}
+    },
+    catch: () => noTsgi(path)
+  })
 
-const isStatus = (value: unknown): value is Status => typeof value === "object" && value !== null && "workers" in value
+const noTsgi = (path: string): CommandError =>
+  new CommandError({ code: 7, message: `no tsgi at ${path}: another server answers there` })
+
+const isStatus = (value: unknown): value is Status =>
+  typeof value === "object" && value !== null && "workers" in value && "tsgi" in value
 
 const statusNow = (path: string): Effect.Effect<Status, CommandError> =>
-  Effect.flatMap(ask(path, "GET", "/status"), ({ body }) => {
-    const parsed: unknown = JSON.parse(body)
-    return isStatus(parsed)
-      ? Effect.succeed(parsed)
-      : Effect.fail(new CommandError({ code: 7, message: `no tsgi at ${path}` }))
+  Effect.gen(function*() {
+    const { body } = yield* ask(path, "GET", "/status")
+    const parsed: unknown = yield* fieldsOf(body, path)
+    return isStatus(parsed) ? parsed : yield* noTsgi(path)
   })
 
 const exitCode = ({ ready, state }: Status): number => ready > 0 && state !== "unready" && state !== "stopping" ? 0 : 1

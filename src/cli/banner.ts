@@ -10,7 +10,7 @@ import { plural } from "./values.js"
  * @since 0.2.0
  * @category models
  */
-export interface Ready extends Pick<Identity, "version" | "name" | "app"> {
+export interface Ready extends Pick<Identity, "version" | "app"> {
   readonly addresses: ReadonlyArray<string>
   /** Milliseconds. */
   readonly took: number
@@ -23,6 +23,8 @@ export interface Ready extends Pick<Identity, "version" | "name" | "app"> {
   /** Does a control socket listen? */
   readonly hasControl: boolean
   readonly statusAt: string | undefined
+  /** How the verbs find this server: `--name shop`, or `--control PATH`. */
+  readonly found: string
 }
 
 /**
@@ -32,10 +34,10 @@ export interface Ready extends Pick<Identity, "version" | "name" | "app"> {
  * @category conversions
  */
 export const banner = (ready: Ready, color: boolean): string => {
-  const { addresses, app, dev, hasControl, here, name, pid, statusAt, took, version, workers } = ready
+  const { addresses, app, dev, found, hasControl, here, pid, statusAt, took, version, workers } = ready
   const paint = (code: number, text: string): string => color ? `\x1b[${code}m${text}\x1b[0m` : text
   const row = (what: string, text: string): string => `  ${paint(32, "➜")}  ${paint(1, `${what}:`.padEnd(9))}${text}`
-  const verb = (verb: string): string => `npx tsgi ${verb} --name ${name}`
+  const verb = (verb: string): string => `npx tsgi ${verb} ${found}`
   const reload = here
     ? []
     : [row("Reload", dev ? "save a file" : `${hasControl ? `${verb("reload")}, or ` : ""}kill -HUP ${pid}`)]
@@ -53,6 +55,19 @@ export const banner = (ready: Ready, color: boolean): string => {
     ""
   ].join("\n")
 }
+
+/**
+ * The flag by which the verbs find a server at a control socket, for a shell.
+ *
+ * @param named where a server of this name has its socket by default
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const foundBy = (control: string | undefined, name: string, named: string | undefined): string =>
+  control === undefined || control === named ? `--name ${quoted(name)}` : `--control ${quoted(control)}`
+
+const quoted = (word: string): string => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 /**
  * May a terminal be painted (no-color.org)?

@@ -5,7 +5,7 @@
  */
 import { nearest } from "../server/OptionNames.js"
 import type { Flag } from "./flags.js"
-import { insteadOf } from "./foreignFlags.js"
+import { insteadOf, verbInsteadOf } from "./foreignFlags.js"
 import { PlanError } from "./Plan.js"
 import { yesOrNo } from "./values.js"
 import { type Verb, verbs } from "./verbs.js"
@@ -49,7 +49,9 @@ export const parse = ([first = "", ...rest]: ReadonlyArray<string>): Line => {
   // an app may be a setting
   if (argument === undefined && verb.argument !== undefined && !/^\[|^app$/.test(verb.argument)) {
     throw wrong(
-      `give <${verb.argument}>: tsgi ${verb.name} ${verb.name === "completions" ? "bash" : `<${verb.argument}>`}`
+      `give <${verb.argument}>: tsgi ${verb.name} ${
+        verb.name === "completions" ? "bash | zsh | fish | sh" : `<${verb.argument}>`
+      }`
     )
   }
   return { verb, argument, flags }
@@ -70,7 +72,10 @@ const unknownVerb = (given: string, rest: ReadonlyArray<string>): PlanError => {
   if (/\.[cm]?[jt]sx?(?::.*)?$/.test(given)) {
     return wrong(`there is no verb ${given}; did you mean tsgi serve ${given}?`)
   }
-  const close = nearest(given, verbs.map(({ name }) => name))
+  if (given === "logs") {
+    return wrong("there is no verb logs: the server's lines go to standard error, requests to --access-log")
+  }
+  const close = verbInsteadOf(given) ?? nearest(given, verbs.map(({ name }) => name))
   return wrong(
     `there is no verb ${given}; ${
       close === undefined ? `known are ${verbs.map(({ name }) => name).join(", ")}` : `did you mean tsgi ${close}?`

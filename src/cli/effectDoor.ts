@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { make as makeListener, TlsSettings } from "../node/NodeListener.js"
 import { type Options, split } from "../platform/Options.js"
+import { stop as stopServer } from "../platform/serving.js"
 import * as TsgiHttpServer from "../platform/TsgiHttpServer.js"
 import * as AccessLog from "../server/AccessLog.js"
 import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
@@ -80,10 +81,11 @@ export const open: Open = async ({ value }, serve, enough) => {
   )
   if (Exit.isFailure(built)) throw Cause.squash(built.cause)
   return {
-    stop: async () => {
+    stop: async (options) => {
+      const report = made === undefined ? undefined : await Effect.runPromise(stopServer(made, options))
       await Effect.runPromise(Scope.close(scope, Exit.void))
       await sink?.close()
-      return undefined
+      return report
     },
     series: MetricSeries.ofApplication,
     metrics: () =>

@@ -90,7 +90,7 @@ export const flags: ReadonlyArray<Flag> = [
     name: "trusted-proxies",
     value: "CIDR,...",
     group: "TLS and proxies",
-    text: "peers whose X-Forwarded-For is logged"
+    text: "peers whose forwarded fields are logged; --set forwarded=x-forwarded believes them"
   },
 
   {

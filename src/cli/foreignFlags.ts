@@ -53,6 +53,30 @@ const instead: Readonly<Record<string, string>> = {
   "group": "Group= of systemd, or --unix-mode"
 }
 
+/** What pm2, systemctl and docker call a verb. */
+const verbs: Readonly<Record<string, string>> = {
+  start: "serve",
+  run: "serve",
+  up: "serve",
+  restart: "reload",
+  ps: "status",
+  ls: "status",
+  list: "status",
+  kill: "stop",
+  delete: "stop",
+  down: "stop",
+  test: "check",
+  validate: "check"
+}
+
+/**
+ * What to give instead of a verb that others have; `undefined` where nobody has it.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const verbInsteadOf = (name: string): string | undefined => Object.hasOwn(verbs, name) ? verbs[name] : undefined
+
 /** What `-b` and others are there. */
 const short: Readonly<Record<string, string>> = {
   b: "bind",

@@ -97,7 +97,17 @@ const kindOf = (
   if (has(value, "fetch")) return checked(value, source, "fetch")
   // it is started by a `listen` of its own
   const isForNode = has(value, "listen")
-  if (typeof value === "function" && !isForNode) return "wsgi"
+  if (typeof value === "function" && !isForNode) {
+    // the names that everybody gives them
+    if (
+      /^(?:async\s+)?(?:function\s*\w*\s*)?\(?\s*(?:req|request)\s*,\s*(?:res|response|reply)\b/.test(String(value))
+    ) {
+      throw new AppError(
+        `${told(source)} takes (req, res) as handlers of node:http do: ${kinds}; --interface wsgi where it is one`
+      )
+    }
+    return "wsgi"
+  }
   throw new AppError(
     isForNode
       ? `${told(source)} is made for node:http (Express, Koa, Fastify and others are), and no app: ${kinds}${

@@ -44,7 +44,7 @@ export const lookAfter = (facts: Facts, slots: Pick<Slots, "replaceIf">): Effect
           worker.reason = "hang"
           yield* journal.error(
             "hang",
-            `${worker.name} hangs: no beat of its event loop for ${describeTime(silent)}: SIGKILL`,
+            `${worker.name} hangs: no beat of its event loop for ${describeTime(silent)}: SIGKILL (--hang-timeout)`,
             { slot: slot.number, pid: worker.pid }
           )
           yield* WorkerProcess.kill(worker)

@@ -36,6 +36,9 @@ export const makePlan = (
     try: () => {
       const tls = settings.tls === undefined ? undefined : readTls(settings.tls)
       const { imports, name, patience } = settings
+      if (!isFolder(settings.cwd)) throw wrong(`--cwd ${settings.cwd}: there is no such folder`)
+      const unwatched = settings.watch?.paths.find((path) => !Fs.existsSync(path))
+      if (unwatched !== undefined) throw wrong(`--watch-path ${unwatched}: there is no such file or folder`)
       const found = find(app, settings.cwd)
       return {
         workers: settings.workers === "auto" ? cores() : Math.max(1, settings.workers),
@@ -66,7 +69,8 @@ export const makePlan = (
           settle: patience.settle,
           grace: patience.grace,
           title: `tsgi: ${name} worker`,
-          multiprocess: settings.workers === "auto" || settings.workers > 1
+          // a reload, and one more worker, make a second process beside one that was told it is alone
+          multiprocess: settings.workers !== 0
         },
         patience,
         recycling: settings.recycling
@@ -97,13 +101,27 @@ const workerEnv = (env: Readonly<Record<string, string | undefined>>): Record<st
   return kept
 }
 
+const wrong = (message: string): PlanError => new PlanError({ code: 2, message })
+
+const isFolder = (path: string): boolean => Fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
 // As the app's own modules would find it.
-const importable = (module: string, cwd: string): string =>
-  /^[./]/.test(module)
-    ? pathToFileURL(Path.resolve(cwd, module)).href
-    : /^[a-z]+:/.test(module)
-    ? module
-    : pathToFileURL(createRequire(Path.join(cwd, "package.json")).resolve(module)).href
+const importable = (module: string, cwd: string): string => {
+  if (/^[./]/.test(module)) {
+    const file = Path.resolve(cwd, module)
+    if (!Fs.existsSync(file)) throw wrong(`--import ${module}: there is no ${file}`)
+    return pathToFileURL(file).href
+  }
+  if (/^[a-z]+:/.test(module)) return module
+  try {
+    return pathToFileURL(createRequire(Path.join(cwd, "package.json")).resolve(module)).href
+  } catch (error) {
+    const isThere = error instanceof Error && "code" in error && error.code === "ERR_PACKAGE_PATH_NOT_EXPORTED"
+    // one for modules only, which `require` does not see: Node finds it from the app's folder
+    if (isThere) return module
+    throw wrong(`--import ${module}: there is no such package here; is it installed (npm i)?`)
+  }
+}
 
 /**
  * Cores that this process may use: those of the machine, at most the share of its control group (cgroup v2, cpu.max).

@@ -11,7 +11,7 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { banner, mayPaint } from "./banner.js"
+import { banner, foundBy, mayPaint } from "./banner.js"
 import { whoHas } from "./client.js"
 import { bootExitCode, CommandError } from "./CommandError.js"
 import type { Controlled } from "./Control.js"
@@ -23,9 +23,10 @@ import { makePlan } from "./makePlan.js"
 import { printError } from "./output.js"
 import * as Pidfile from "./Pidfile.js"
 import { PlanError } from "./Plan.js"
-import type { Settings } from "./Settings.js"
+import { defaultControl, type Settings } from "./Settings.js"
 import { terminalIsClosed } from "./Signals.js"
 import { failedWords } from "./Slots.js"
+import { unknownVariables } from "./sources.js"
 import type { Spawner } from "./Spawner.js"
 import { isLeaving, isLive } from "./Status.js"
 import * as Supervisor from "./Supervisor.js"
@@ -79,6 +80,7 @@ const run = (
     const journal = yield* Journal
     const env = { ...process.env }
     const systemd = yield* Systemd.make(env)
+    for (const line of unknownVariables(env)) yield* journal.warn("settings", line)
     yield* alone(settings)
     const listening = yield* Effect.mapError(
       Listening.make(settings, env),
@@ -90,8 +92,8 @@ const run = (
       !sameAddresses(settings, read)
         ? Effect.fail(new PlanError({ code: 2, message: "restart to change where it listens" }))
         : !sameKind(settings, read)
-        ? Effect.fail(new PlanError({ code: 2, message: "restart to have workers instead of none" }))
-        : planOf(read)
+        ? Effect.fail(new PlanError({ code: 2, message: "changing --workers from or to 0 needs a restart" }))
+        : Effect.zipRight(warnOfRestart(settings, read, journal), planOf(read))
     const fresh = Effect.flatMap(reread, unlessRestart)
     const supervisor = yield* Supervisor.make(fresh, plan)
     const reload = Effect.suspend(() =>
@@ -166,7 +168,8 @@ const run = (
           pid: process.pid,
           dev,
           hasControl,
-          statusAt
+          statusAt,
+          found: foundBy(settings.control, settings.name, defaultControl(settings.name, env))
         }
         yield* printError(banner(told, mayPaint(env)))
       }
@@ -273,3 +276,27 @@ const sameAddresses = (one: Settings, other: Settings): boolean =>
   JSON.stringify([one.listen, one.backlog]) === JSON.stringify([other.listen, other.backlog])
 
 const sameKind = (one: Settings, other: Settings): boolean => (one.workers === 0) === (other.workers === 0)
+
+const untilRestart = [
+  "name",
+  "control",
+  "status",
+  "pidFile",
+  "unready",
+  "watch",
+  "log",
+  "logLevel",
+  "bindRetry"
+] as const
+
+// What was read at the start only: a reload is done all the same.
+const warnOfRestart = (
+  started: Settings,
+  read: Settings,
+  journal: Context.Tag.Service<Journal>
+): Effect.Effect<void> => {
+  const changed = untilRestart.filter((key) => JSON.stringify(started[key]) !== JSON.stringify(read[key]))
+  return changed.length === 0
+    ? Effect.void
+    : journal.warn("settings", `restart to change ${changed.join(", ")}: a reload does not`)
+}

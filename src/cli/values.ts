@@ -86,6 +86,14 @@ export const count = (least: number, most = Number.MAX_SAFE_INTEGER) => (given: 
 }
 
 /**
+ * More workers than this are a slip of the finger.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const mostWorkers = 1024
+
+/**
  * A share: `10%` or 0.1.
  *
  * @since 0.2.0

@@ -134,13 +134,26 @@ const unmapped = async <A>(load: () => Promise<A>): Promise<A> => {
 // its resolution is what it measures at least
 const inMilliseconds = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e4 - 1000) / 100)
 
+// The door looks at the app as at an option.
+const isOfApp = (error: unknown): boolean =>
+  error instanceof Error && error.name === "OptionError" && "option" in error && error.option === "app"
+
 const failureOf = (error: unknown, phase: Phase): Extract<FromWorker, { readonly type: "failed" }> => {
   const isApp = error instanceof AppError
+  const reason = isApp || isOfApp(error)
+    ? "load"
+    : isOf(error, "OptionError")
+    ? "options"
+    : isOf(error, "BindError")
+    ? "listen"
+    : phase
   return {
     type: "failed",
-    phase: isApp ? "load" : isOf(error, "OptionError") ? "options" : isOf(error, "BindError") ? "listen" : phase,
+    phase: reason,
     message: isApp ? error.message : firstLine(error),
-    // Node's own words, with the place in the source
-    stack: isApp && error.cause === undefined ? undefined : failureText(error)
+    // Node's own words, with the place in the source; none for what was mistyped
+    stack: (isApp && error.cause === undefined) || reason === "options" || reason === "listen"
+      ? undefined
+      : failureText(error)
   }
 }

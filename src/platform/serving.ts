@@ -17,6 +17,7 @@ import type { Listener } from "../server/Listener.js"
 import * as Server from "../server/Server.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import * as ServerMetrics from "../server/ServerMetrics.js"
+import type { StopOptions, StopReport } from "../server/StopReport.js"
 import { Dispatcher } from "./Dispatcher.js"
 import { HandlerCall } from "./HandlerCall.js"
 import { check, defaults, type DoorOptions } from "./Options.js"
@@ -95,10 +96,22 @@ export const makeWith = (
       httpServer,
       Effect.suspend(() => Effect.map(running.server.metrics, (now) => ServerMetrics.sum([past, now])))
     )
+    stoppers.set(httpServer, (asked) => running.server.stop(asked))
     return httpServer
   })
 
 const counted = new WeakMap<HttpServer.HttpServer, Effect.Effect<ServerMetrics.ServerMetrics>>()
+
+const stoppers = new WeakMap<HttpServer.HttpServer, (options: StopOptions) => Effect.Effect<StopReport>>()
+
+/**
+ * Stops the server as it is asked to, before its scope is closed; `undefined` on another HttpServer.
+ *
+ * @since 0.2.0
+ * @category destructors
+ */
+export const stop = (server: HttpServer.HttpServer, options: StopOptions): Effect.Effect<StopReport | undefined> =>
+  stoppers.get(server)?.(options) ?? Effect.succeed(undefined)
 
 /**
  * What the server has counted, as plain data; zeros on another HttpServer.

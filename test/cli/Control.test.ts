@@ -110,7 +110,7 @@ describe("a server that runs", { timeout: 150_000 }, () => {
     expect(await verb("scale", "1")).toMatchObject({ code: 0, stdout: ["1 worker"] })
     expect(await verb("scale", "0")).toMatchObject({
       code: 2,
-      stderr: ["tsgi: scale 0: one worker stays at least; tsgi stop ends the server"]
+      stderr: ["tsgi: cannot scale to 0: at least one worker must stay; tsgi stop ends the server"]
     })
     const [first] = (await status()).workers
     expect(await verb("recycle", "1")).toMatchObject({ code: 0 })

@@ -7,7 +7,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { freePort } from "../utils/ports.js"
-import { installed, Program } from "../utils/processes.js"
+import { installed, Program, run } from "../utils/processes.js"
 import { connect } from "../utils/sockets.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 
@@ -56,8 +56,14 @@ describe("of a server that runs,", { timeout: 60_000 }, () => {
   it("what cannot be reloaded is refused, and the workers stay", async () => {
     write(folder, "tsgi.json", `{ "port": 0, "envFile": ["own.env"] }`)
     write(folder, "own.env", "A=1")
-    await using program = serve("--config", "tsgi.json")
+    const control = path.join(folder, "run/reloaded.sock")
+    await using program = serve("--config", "tsgi.json", "--control", control)
     const port = await portOf(program)
+    const verb = (...words: ReadonlyArray<string>) =>
+      run(process.execPath, [path.join(folder, "dist/cli.js"), ...words], {
+        cwd: folder,
+        env: { TSGI_CONTROL: control }
+      })
     const refused = async (text: string, why: RegExp): Promise<void> => {
       write(folder, "tsgi.json", text)
       program.kill("SIGHUP")
@@ -67,7 +73,25 @@ describe("of a server that runs,", { timeout: 60_000 }, () => {
     await refused(`{ "port": 0, "envFile": ["nix.env"] }`, /--env-file .*nix\.env/)
     await refused(`{ "port": 0, "workers": "two" }`, /workers in .*tsgi\.json two: must be auto, or a whole number/)
     await refused(`{ "port": `, /.*tsgi\.json/)
+    // the verbs find the server without it
+    expect(await verb("reload")).toMatchObject({
+      code: 8,
+      stderr: [expect.stringMatching(/^tsgi: reload refused: cannot read tsgi\.json: /)]
+    })
+    const status = await verb("status", "--json")
+    expect(status.code).toBe(0)
+    expect(JSON.parse(status.stdout.join(""))).toMatchObject({
+      reloads: { done: 0, refused: 5 },
+      lastReload: { result: "refused", error: expect.stringMatching(/tsgi\.json/) as unknown }
+    })
+    // what only a restart changes is told, and the rest is done
+    write(folder, "tsgi.json", `{ "port": 0, "unready": "1s", "logLevel": "warn" }`)
+    program.kill("SIGHUP")
+    await program.line(/warn {2}restart to change unready, logLevel: a reload does not$/)
+    await program.line(/reloaded in/)
     expect(await get(port)).toBe("Hello")
+    write(folder, "tsgi.json", "{")
+    expect(await verb("stop")).toMatchObject({ code: 0, stderr: [] })
     fs.rmSync(path.join(folder, "tsgi.json"))
   })
 
@@ -104,6 +128,36 @@ describe("of the machine and of tsgi itself,", { timeout: 60_000 }, () => {
     expect(await get(port)).toBe("Hello")
     program.kill("SIGTERM")
     expect(await program.ended).toMatchObject({ code: 0 })
+  })
+
+  it("systemd-notify that does not end is not waited for", async () => {
+    const slow = path.join(folder, "slow")
+    fs.mkdirSync(slow)
+    write(slow, "systemd-notify", "#!/bin/sh\nexec /bin/sleep 60\n")
+    fs.chmodSync(path.join(slow, "systemd-notify"), 0o755)
+    const words = [path.join(folder, "dist/cli.js"), ..."serve app.mjs -p 0 --settle 0s --log-level debug".split(" ")]
+    await using program = new Program(process.execPath, words, {
+      cwd: folder,
+      env: { TSGI_CONTROL: "none", NOTIFY_SOCKET: path.join(folder, "notify"), PATH: slow }
+    })
+    const port = await portOf(program)
+    expect(await get(port)).toBe("Hello")
+    await program.line(/debug systemd was not told: .*systemd-notify/)
+    program.kill("SIGKILL")
+  })
+
+  it("a part of it that cannot be loaded is a defect of tsgi's own: its cause, exit code 1, and nobody left behind", async () => {
+    const [chunk] = fs.readdirSync(path.join(folder, "dist"), { recursive: true, encoding: "utf8" })
+      .filter((name) => /^Control-[^/]*\.js$/.test(path.basename(name)))
+    const file = path.join(folder, "dist", chunk)
+    fs.renameSync(file, `${file}.away`)
+    const { code, stderr } = await serve("-p", "0", "--pid-file", "defect.pid").ended
+    fs.renameSync(`${file}.away`, file)
+    expect(code).toBe(1)
+    expect(stderr.join("\n")).toMatch(/^tsgi: a defect of tsgi's own: .*Control-/m)
+    expect(fs.existsSync(path.join(folder, "defect.pid"))).toBe(false)
+    const pids = stderr.flatMap((line) => /worker 1 \((\d+)\)/.exec(line)?.[1] ?? [])
+    for (const pid of pids) expect(fs.existsSync(`/proc/${pid}`)).toBe(false)
   })
 
   it("a defect of the supervisor's shows its cause, and leaves nobody behind", async () => {
@@ -174,7 +228,7 @@ describe("of a start,", { timeout: 60_000 }, () => {
     }
     expect(await serve("-p", "0", "--pid-file", path.join(folder, "nix/a.pid")).ended).toMatchObject({
       code: 5,
-      stderr: [expect.stringMatching(/^tsgi: .*nix\/a\.pid/)]
+      stderr: [expect.stringMatching(/^tsgi: --pid-file .*nix\/a\.pid: there is no folder/)]
     })
   })
 

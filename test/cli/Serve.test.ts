@@ -5,7 +5,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import type { Ended, Program } from "../utils/processes.js"
+import { type Ended, Program } from "../utils/processes.js"
 import { connect } from "../utils/sockets.js"
 import { endings, folderWithCommand, tsgi, write } from "./command.js"
 
@@ -13,6 +13,7 @@ let folder: string
 
 const hello = `export default (env, startResponse) => {
   if (env.PATH_INFO === "/crash") process.exit(7)
+  if (env.PATH_INFO === "/block") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500)
   startResponse("200 OK", [["Content-Type", "text/plain"]])
   return env.PATH_INFO === "/pid" ? String(process.pid) : env.PATH_INFO === "/multi" ? String(env["wsgi.multiprocess"]) : "Hello"
 }
@@ -99,6 +100,27 @@ const failing: ReadonlyArray<Failing> = [
   ["check nothing.mjs", 4, /nothing\.mjs has no default export: it exports nothing: export the app as default$/],
   ["check runs.mjs", 4, /it exports nothing, and handles SIGTERM or SIGINT \(NodeRuntime\.runMain does\): export/],
   ["check express.mjs", 4, /express\.mjs's default export is made for node:http .*; it listens by itself, which is/],
+  ["serve", 2, /^tsgi: give an app: tsgi serve \.\/app\.ts$/],
+  ["start hello.mjs", 2, /^tsgi: there is no verb start; did you mean tsgi serve\?/],
+  ["restart", 2, /^tsgi: there is no verb restart; did you mean tsgi reload\?/],
+  ["ps", 2, /^tsgi: there is no verb ps; did you mean tsgi status\?/],
+  ["logs", 2, /^tsgi: there is no verb logs: the server's lines go to standard error/],
+  ["completions", 2, /^tsgi: give <shell>: tsgi completions bash \| zsh \| fish \| sh$/],
+  ["scale 2000 --control /nix/a.sock", 2, /^tsgi: scale 2000: must be at most 1024$/],
+  ["serve hello.mjs --fd 9", 5, /^tsgi: --fd 9: no socket was inherited as that$/],
+  [
+    "serve hello.mjs --pid-file nix/a.pid -p 0",
+    5,
+    /^tsgi: --pid-file \/.*\/nix\/a\.pid: there is no folder \/.*\/nix$/
+  ],
+  ["serve hello.mjs --cwd /nix -p 0", 2, /^tsgi: --cwd \/nix: there is no such folder$/],
+  ["serve hello.mjs --import nix", 2, /^tsgi: --import nix: there is no such package here; is it installed/],
+  ["serve hello.mjs --import ./nix.mjs", 2, /^tsgi: --import \.\/nix\.mjs: there is no \/.*\/nix\.mjs$/],
+  ["serve hello.mjs --watch --watch-path nix", 2, /^tsgi: --watch-path \/.*\/nix: there is no such file or folder$/],
+  ["serve leaves.mjs -p 0", 3, /exited with code 0 before it was ready: its app ended the process, which/],
+  ["serve hello.mjs -p 0 --node-arg=--nix", 3, /exited with code 9 before it was ready: node refuses an argument/],
+  ["check class.mjs", 4, /OptionError: app: .*class/],
+  ["check node.mjs", 4, /node\.mjs's default export takes \(req, res\) as handlers of node:http do: an app is/],
   ["check missing.mjs", 4, /Cannot find package 'nix' .*; is it installed \(npm i\)\?$/],
   ["check esm.cjs", 4, /SyntaxError: Unexpected token 'export'.*; Node takes it for CommonJS: name it \.mjs, or set/],
   ["check cjs.js", 4, /is not defined in ES module scope.*; Node takes it for a module: name it \.cjs/]
@@ -185,6 +207,9 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
       write(folder, "listens.mjs", `import { createServer } from "node:http"\ncreateServer().listen(0)`)
       write(folder, "throws.mjs", `throw new Error("no luck")`)
       write(folder, "exits.mjs", `process.exit(9)`)
+      write(folder, "leaves.mjs", `process.exit(0)`)
+      write(folder, "class.mjs", "export default class App {}")
+      write(folder, "node.mjs", "export default (req, res) => { res.end() }")
       write(folder, "layer.mjs", layer)
       write(folder, "named.mjs", `export const app = () => ""`)
       write(folder, "nothing.mjs", "const a = 1")
@@ -220,14 +245,50 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     expect([code, ...stderr]).toEqual([5, expect.stringMatching(`^tsgi: cannot listen on http://127.0.0.1:${port}: `)])
   })
 
+  it("stops once for a Ctrl-C, which a terminal sends to the whole group, and at once for two", async () => {
+    const inGroup = () =>
+      new Program("setsid", [
+        process.execPath,
+        path.join(folder, "dist/cli.js"),
+        ..."serve hello.mjs -w 2 -p 0 --access-log none --settle 0s".split(" ")
+      ], {
+        cwd: folder,
+        env: { TSGI_CONTROL: "none" }
+      })
+    const ctrlC = ({ pid = 0 }: Program): boolean => process.kill(-pid, "SIGINT")
+    await using once = inGroup()
+    await portOf(once)
+    await once.line(/info {2}ready in \d+ ms/)
+    ctrlC(once)
+    const { code, stderr } = await once.ended
+    expect(code).toBe(0)
+    expect(stderr.filter((line) => /^\s+at |Error/.test(line))).toEqual([])
+    expect(stderr.filter((line) => / stopping$/.test(line))).toHaveLength(1)
+
+    await using twice = inGroup()
+    const port = await portOf(twice)
+    await twice.line(/info {2}ready in \d+ ms/)
+    const blocked = get(port, "/block").catch(() => "cut")
+    await get(port)
+    ctrlC(twice)
+    await twice.line(/ stopping$/)
+    ctrlC(twice)
+    expect(await twice.ended).toMatchObject({ code: 130 })
+    expect(await blocked).toBe("cut")
+  })
+
   it("leaves no worker behind when it is killed itself, and the port is free", async () => {
     await using program = serve("hello.mjs", "--workers", "2")
     const port = await portOf(program)
     await program.line(/info {2}ready in \d+ ms/)
     const pids = program.stderr.flatMap((line) => ready.exec(line)?.[1] ?? []).map(Number)
+    // one hears of it when it wakes
+    const blocked = get(port, "/block").catch(() => "cut")
+    await get(port)
     program.kill("SIGKILL")
     await program.ended
     await Promise.all(pids.map(gone))
+    await blocked
     await using again = tsgi(folder, "serve", "hello.mjs", "-p", String(port), "--access-log", "none")
     await portOf(again)
     expect(await get(port)).toBe("200 Hello")

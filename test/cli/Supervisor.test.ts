@@ -13,8 +13,8 @@ import * as TestClock from "effect/TestClock"
 import * as Facts from "../../src/cli/Facts.js"
 import type { ToWorker } from "../../src/cli/messages.js"
 import { PlanError } from "../../src/cli/Plan.js"
-import type * as Supervisor from "../../src/cli/Supervisor.js"
 import { isReady } from "../../src/cli/Status.js"
+import type * as Supervisor from "../../src/cli/Supervisor.js"
 import * as TicketKeys from "../../src/cli/TicketKeys.js"
 import { Worker } from "../../src/cli/WorkerProcess.js"
 import type { Script } from "./memorySpawner.js"
@@ -399,7 +399,9 @@ describe("a stop", () => {
           yield* clock.adjust("200 millis")
           yield* Fiber.join(closing)
           expect(spawner.alive).toEqual([])
-          expect(found(lines, /worker 1 \(1000\) has not ended after 16 s: SIGKILL/)).toHaveLength(1)
+          expect(
+            found(lines, /worker 1 \(1000\) has not ended after 16 s: SIGKILL \(--settle, --grace, --kill-after\)/)
+          ).toHaveLength(1)
         })
     ))
 })

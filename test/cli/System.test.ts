@@ -59,6 +59,44 @@ describe("the command", { timeout: 90_000 }, () => {
     expect(stopping).toBe(`/run/a --pid=${program.pid} STOPPING=1 STATUS=stopping`)
   })
 
+  it("gives the watchdog its sign of life while a worker answers, and none while all hang", async () => {
+    write(
+      folder,
+      "blocks.mjs",
+      `export default (env, startResponse) => {
+  startResponse("200 OK", [])
+  if (env.PATH_INFO === "/block") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5000)
+  return "woken"
+}`
+    )
+    const log = path.join(folder, "fed")
+    fs.mkdirSync(path.join(folder, "feeds"))
+    write(folder, "feeds/systemd-notify", `#!/bin/sh\necho "$*" >> "${log}"\n`)
+    fs.chmodSync(path.join(folder, "feeds/systemd-notify"), 0o755)
+    const words =
+      "serve blocks.mjs -p 0 --settle 0s --control none --access-log none --hang-timeout 0 --status 127.0.0.1:0"
+    await using program = new Program(process.execPath, [path.join(folder, "dist/cli.js"), ...words.split(" ")], {
+      cwd: folder,
+      env: {
+        NOTIFY_SOCKET: "/run/a",
+        WATCHDOG_USEC: "1000000",
+        PATH: `${path.join(folder, "feeds")}:${process.env.PATH ?? ""}`
+      }
+    })
+    const [, digits] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
+    const [, address] = await program.line(/status at (http:\S+)/)
+    const fed = (): number => fs.existsSync(log) ? fs.readFileSync(log, "utf8").split("WATCHDOG=1").length - 1 : 0
+    const live = async (): Promise<number> => (await fetch(`${address}/live`)).status
+    await expect.poll(fed, { timeout: 20_000 }).toBeGreaterThan(1)
+    const blocked = fetch(`http://127.0.0.1:${digits}/block`)
+    await expect.poll(live, { timeout: 20_000 }).toBe(503)
+    const before = fed()
+    expect(await (await blocked).text()).toBe("woken")
+    // one may have been on its way
+    expect(fed() - before).toBeLessThanOrEqual(1)
+    await expect.poll(fed, { timeout: 20_000 }).toBeGreaterThan(before + 2)
+  })
+
   it("reloads what is saved in place and by renaming, and shows what cannot be loaded while the old one serves", async () => {
     write(folder, "watched.mjs", app("first"))
     await using program = new Program(

@@ -1,14 +1,14 @@
 /** What the command says on a terminal, and of the machine that it runs on. */
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { banner, mayPaint, type Ready } from "../../src/cli/banner.js"
+import { banner, foundBy, mayPaint, type Ready } from "../../src/cli/banner.js"
 import { isContainer, loopbackHint, memoryLimit, memoryWarning } from "../../src/cli/hints.js"
 import { installed, Program } from "../utils/processes.js"
 import { folderWithCommand, write } from "./command.js"
 
 const ready: Ready = {
   version: "0.2.0",
-  name: "shop",
+  found: "--name shop",
   app: "./app.ts",
   addresses: ["http://127.0.0.1:8090"],
   took: 417,
@@ -21,6 +21,12 @@ const ready: Ready = {
 }
 
 describe("the banner", () => {
+  it("finds the server by its name, or where its socket was put, in words for a shell", () => {
+    expect(foundBy("/run/shop.sock", "shop", "/run/shop.sock")).toBe("--name shop")
+    expect(foundBy("/run/our shop.sock", "our shop", "/run/our shop.sock")).toBe("--name 'our shop'")
+    expect(foundBy("/srv/it's.sock", "shop", "/run/shop.sock")).toBe("--control '/srv/it'\\''s.sock'")
+  })
+
   it("says where it is, and how it is reloaded and stopped", () => {
     expect(banner(ready, false).split("\n")).toEqual([
       "",

@@ -1,0 +1,15 @@
+/** What is written depends on the level, and what the status shows does not. */
+import * as Effect from "effect/Effect"
+import { expect, it } from "vitest"
+import * as Journal from "../../src/cli/Journal.js"
+
+it.each([["debug", 4], ["info", 3], ["warn", 2], ["error", 1]] as const)(
+  "at the level %s, %i of four lines are written, and three are kept",
+  async (least, count) => {
+    const lines: Array<string> = []
+    const journal = Journal.make({ format: "text", least, pid: 1 }, (line) => lines.push(line))
+    for (const level of ["debug", "info", "warn", "error"] as const) await Effect.runPromise(journal[level]("a", level))
+    expect(lines).toHaveLength(count)
+    expect((await Effect.runPromise(journal.newest)).map(({ text }) => text)).toEqual(["error", "warn", "info"])
+  }
+)
