@@ -62,7 +62,8 @@ export const handleSignals = (
  * Is this a child of the command `tsx`? That has the terminal's signals too, and passes on those that its child is slow to
  * acknowledge, so that one key press may come twice.
  */
-const isRelayed = (): boolean => process.execArgv.some((argument) => /[\\/]tsx[\\/]dist[\\/]preflight\.\w+$/.test(argument))
+const isRelayed = (): boolean =>
+  process.execArgv.some((argument) => /[\\/]tsx[\\/]dist[\\/]preflight\.\w+$/.test(argument))
 
 const copyWithin = 200
 
