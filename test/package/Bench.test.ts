@@ -325,9 +325,9 @@ describe("the report", () => {
     const plain = figureOf("facade, hello", "nodeHttp")
     const effect = figureOf("Effect layer, plain HttpApp", "platformNode")
     expect(read("README.md")).toContain(
-      `${plain.toFixed(2)} times as many requests as node:http, and ${
+      `${plain.toFixed(2)} times node:http's requests per second. In Effect: ${
         effect.toFixed(1)
-      } times as many as NodeHttpServer`
+      } times NodeHttpServer's.`
     )
     const speed = read("src/SPEED.md")
     for (

@@ -472,6 +472,16 @@ describe("the links", () => {
     expect(dead).toEqual([])
   })
 
+  // npm has no address to resolve them with: package.json names no repository
+  it("of the first page, which npm shows, say in their texts which file of the package is meant", () => {
+    const manifest = JSON.parse(read("package.json")) as Readonly<Record<string, unknown>>
+    expect(["repository", "homepage", "bugs"].filter((name) => name in manifest)).toEqual([])
+    const unnamed = [...readme.matchAll(/(!?)\[([^\]]*)\]\((?!https?:|#)([^)#]+)/g)]
+      .filter(([, picture, text, file]) => picture === "" ? text !== file : text.length < 80)
+      .map(([link]) => link)
+    expect(unnamed).toEqual([])
+  })
+
   it("lead to what is in the package", () => {
     const { files } = JSON.parse(read("package.json")) as { readonly files: ReadonlyArray<string> }
     const shipped = (to: string): boolean => files.some((name) => to === name || to.startsWith(`${name}/`))
