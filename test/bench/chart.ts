@@ -2,7 +2,7 @@
  * The picture for the README: how fast a hello is, and each scenario beside what it is compared with. SVG, for light and dark.
  * Its figures are those of the report, and its names those of the README.
  */
-import { type Figures, median, type Verdict } from "./report.js"
+import { type Figures, median, plainly, type Verdict } from "./report.js"
 import { keyOf, measurements, servers } from "./scenarios.js"
 
 const width = 780
@@ -17,16 +17,6 @@ interface Bar {
   readonly text: string
   readonly kind: "ours" | "other"
 }
-
-/** What readers of the README call it. */
-const plainly = (name: string): string =>
-  name
-    .replace(/^tsgi facade/, "tsgi, plain TypeScript")
-    .replace(/^tsgi Effect layer/, "tsgi, Effect")
-    .replace(/^facade/, "plain TypeScript")
-    .replace(/^Effect layer/, "Effect")
-    .replace(/^NodeHttpServer\.layer/, "NodeHttpServer")
-    .replace(/^constant answer on net\.Socket/, "a bare socket")
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
@@ -63,11 +53,9 @@ const helloBars = (figures: Figures): ReadonlyArray<Bar> => {
   }).sort((a, b) => b.value - a.value)
 }
 
-// Rows where less is better are turned round, so that a longer bar is always the better one.
-const rowBars = (verdicts: ReadonlyArray<Verdict>): ReadonlyArray<Bar> =>
+const rowBars = (verdicts: ReadonlyArray<Verdict>, better: Verdict["row"]["better"]): ReadonlyArray<Bar> =>
   verdicts.flatMap(({ figure, row }): ReadonlyArray<Bar> => {
-    if (row.figure !== "Ratio" || Number.isNaN(figure)) return []
-    const isLess = row.better === "Less"
+    if (row.figure !== "Ratio" || row.better !== better || Number.isNaN(figure)) return []
     const against = row.reference === row.subject.split(" ")[0] || row.reference === "effect plain"
       ? "without"
       : row.reference === "command 1"
@@ -77,18 +65,28 @@ const rowBars = (verdicts: ReadonlyArray<Verdict>): ReadonlyArray<Bar> =>
       : plainly(servers[row.reference.split(" ")[0] as keyof typeof servers].title)
     return [{
       label: plainly(row.scenario),
-      value: isLess ? 1 / figure : figure,
-      text: `${figure.toFixed(2)} x ${against}${isLess ? ", less is better" : ""}`,
+      value: figure,
+      text: `${figure.toFixed(2)} x ${against}`,
       kind: "ours"
     }]
   })
 
 export const chart = (figures: Figures, verdicts: ReadonlyArray<Verdict>): string => {
-  const first = helloBars(figures)
-  const second = rowBars(verdicts)
-  const secondTop = first.length === 0 ? 20 : 20 + 30 + first.length * step + 30
-  const height = secondTop + 30 + second.length * step + 40
   const most = (given: ReadonlyArray<Bar>): number => Math.max(1, ...given.map(({ value }) => value))
+  let height = 20
+  const parts = [
+    {
+      title: "Hello over keep-alive, requests per second, node:http = 1 (medians of ratios within a round: bars do not divide)",
+      given: helloBars(figures)
+    },
+    { title: "Each beside another server, or beside itself without: more is better", given: rowBars(verdicts, "More") },
+    { title: "Less is better", given: rowBars(verdicts, "Less") }
+  ].map(({ given, title }) => {
+    if (given.length === 0) return ""
+    const drawn = bars(height, title, most(given), given)
+    height += 30 + given.length * step + 30
+    return drawn
+  })
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">
   <title>tsgi beside other servers</title>
   <style>
@@ -104,10 +102,6 @@ export const chart = (figures: Figures, verdicts: ReadonlyArray<Verdict>): strin
       .other { fill: #565f69 }
     }
   </style>
-${first.length === 0 ? "" : bars(20, "Hello over keep-alive, requests per second, node:http = 1", most(first), first)}${
-    second.length === 0
-      ? ""
-      : bars(secondTop, "Each beside another server, or beside itself without; longer is better", most(second), second)
-  }</svg>
+${parts.join("")}</svg>
 `
 }

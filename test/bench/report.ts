@@ -87,9 +87,19 @@ export const verdicts = (figures: Figures): ReadonlyArray<Verdict> =>
     }]
   })
 
+/** What readers call it, in the chart, RESULTS.md and SPEED.md alike. */
+export const plainly = (name: string): string =>
+  name
+    .replace(/^tsgi facade/, "tsgi, plain TypeScript")
+    .replace(/^tsgi Effect layer/, "tsgi, Effect")
+    .replace(/^facade/, "plain TypeScript")
+    .replace(/^Effect layer/, "Effect")
+    .replace(/^NodeHttpServer\.layer/, "NodeHttpServer")
+    .replace(/^constant answer on net\.Socket/, "a bare socket")
+
 const titleOf = (key: string): string => {
   const contestant = measurements.flatMap((each) => each.contestants).find((each) => keyOf(each) === key)
-  return contestant === undefined ? key : named(contestant)
+  return contestant === undefined ? key : plainly(named(contestant))
 }
 
 /** A contestant as readers know it; which app it runs is the scenario's matter. */
@@ -118,7 +128,7 @@ const inEachRound = ({ least, most, reached, row }: Verdict): boolean => {
 const cells = (verdict: Verdict): ReadonlyArray<string> => {
   const { at, figure, least, most, reached, row } = verdict
   return [
-    row.scenario + (at === undefined ? "" : ` (${at})`),
+    plainly(row.scenario) + (at === undefined ? "" : ` (${at})`),
     titleOf(row.reference),
     shown(row, figure),
     Number.isNaN(least) ? "" : `${shown(row, least)} to ${shown(row, most)}`,
@@ -128,7 +138,15 @@ const cells = (verdict: Verdict): ReadonlyArray<string> => {
   ]
 }
 
-const heading = ["scenario", "against", "figure", "spread", "must", "aim", "reached"]
+/** The cells that say what was measured, and nothing of what was wanted. */
+const measuredCells = 4
+
+const measured = (verdict: Verdict): ReadonlyArray<string> => [
+  ...cells(verdict).slice(0, measuredCells),
+  verdict.row.better.toLowerCase()
+]
+
+const heading = ["row", "against", "figure", "spread", "must", "aim", "reached"]
 
 export const unitOf = ({ load }: Measurement): "MB/s" | "requests/s" | "ms" | "bytes" | "lost" => {
   switch (load._tag) {
@@ -167,7 +185,7 @@ const figureLines = (results: Results): ReadonlyArray<ReadonlyArray<string>> =>
     Object.entries(results.figures[measurement.id] ?? {}).map(([key, values]) => {
       const good = values.filter((value) => !Number.isNaN(value))
       return [
-        measurement.title,
+        plainly(measurement.title),
         titleOf(key),
         withUnit(measurement, median(good)),
         good.length === 0
@@ -215,10 +233,9 @@ each after ${results.warmup} s of load (series: a third as long, at least a seco
 ![How fast it is beside others](results.svg)
 
 "figure" is the median over the rounds of the ratio to what stands under "against" (of the difference where it is in ms),
-"spread" goes from the least to the greatest. More is better, but for rows with ≤. "yes" is what must be reached, "aim" what
-was aimed at; "not in each round" where the spread reaches over that.
+"spread" goes from the least to the greatest.
 
-${markdown([heading, ...verdicts(results.figures).map(cells)])}
+${markdown([[...heading.slice(0, measuredCells), "better"], ...verdicts(results.figures).map(measured)])}
 
 ## What was measured
 
