@@ -76,7 +76,8 @@ export const chart = (figures: Figures, verdicts: ReadonlyArray<Verdict>): strin
   let height = 20
   const parts = [
     {
-      title: "Hello over keep-alive, requests per second, node:http = 1 (medians of ratios within a round: bars do not divide)",
+      title:
+        "Hello over keep-alive, requests per second, node:http = 1 (medians of ratios within a round: bars do not divide)",
       given: helloBars(figures)
     },
     { title: "Each beside another server, or beside itself without: more is better", given: rowBars(verdicts, "More") },

@@ -333,7 +333,11 @@ describe("the report", () => {
     for (
       const [what, ...expected] of [
         ["plain TypeScript: hello", plain, figureOf("facade, hello", "socket")],
-        ["Effect, plain HttpApp: `HttpServerResponse.text`", effect, figureOf("Effect layer, plain HttpApp", "nodeHttp")],
+        [
+          "Effect, plain HttpApp: `HttpServerResponse.text`",
+          effect,
+          figureOf("Effect layer, plain HttpApp", "nodeHttp")
+        ],
         ["p99 latency", figureOf("p99 latency at half of node:http's peak", "nodeHttp")]
       ] as const
     ) {

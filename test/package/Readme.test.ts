@@ -476,7 +476,7 @@ describe("the links", () => {
   it("of the first page, which npm shows, say in their texts which file of the package is meant", () => {
     const manifest = JSON.parse(read("package.json")) as Readonly<Record<string, unknown>>
     expect(["repository", "homepage", "bugs"].filter((name) => name in manifest)).toEqual([])
-    const unnamed = [...readme.matchAll(/(!?)\[([^\]]*)\]\((?!https?:|#)([^)#]+)/g)]
+    const unnamed = [...readme.replaceAll(/^```[^]*?^```$/gm, "").matchAll(/(!?)\[([^\]]*)\]\((?!https?:|#)([^)#]+)/g)]
       .filter(([, picture, text, file]) => picture === "" ? text !== file : text.length < 80)
       .map(([link]) => link)
     expect(unnamed).toEqual([])
