@@ -101,32 +101,47 @@ function isDecision(name: string): name is DecisionName {
 /** Decisions that explained a difference, in all scenes so far. */
 export const used = new Set<DecisionName>()
 
+const everybodyLooks = modes[modes.length - 1]
+
 /** The modes but the first, in which nobody looks, and the last, in which everybody does. */
 const between = modes.slice(1, -1)
 
 const thorough = runs(1).numRuns > 1
 
+/** In how many scenes an exchange was before: many scenes are one app within something else, and are told the same. */
+const scenesBefore = new Map<Exchange, number>()
+
 /**
- * Everybody looks at every exchange. Nobody looks at those with decisions, and at half of the others; what lies between is made
- * of the same parts, and each of it has a quarter of them. With RUNS all have all.
+ * The modes in which an exchange is compared. Everybody looks at what is told for the first time. Nobody looks at what has
+ * decisions, and at half of the others; what lies between is made of the same parts, and each of it has an eighth. What was told
+ * in other scenes has one mode in each further one, another each time. With RUNS all have all.
  */
-const isDue = (mode: Mode, { decisions }: Exchange, i: number): boolean =>
-  thorough || (between.includes(mode)
-    ? mode === between[i % 4]
-    : mode === modes[modes.length - 1] || decisions.length > 0 || i % 2 === 0)
+const modesOf = (exchange: Exchange, i: number): ReadonlyArray<Mode> => {
+  const before = scenesBefore.get(exchange) ?? 0
+  scenesBefore.set(exchange, before + 1)
+  if (thorough) return modes
+  const decided = exchange.decisions.length > 0
+  if (before > 0) return [modes[(i + before) % modes.length], ...decided || exchange.unanswered ? [everybodyLooks] : []]
+  return [
+    ...decided || i % 2 === 0 ? [modes[0]] : [],
+    ...i % 4 === 1 ? [between[(i >> 2) % between.length]] : [],
+    everybodyLooks
+  ]
+}
 
 /** Runs a scene in its modes. Tells the differences that no decision explains, and decisions that explain nothing. */
 export const run = async (scene: Scene): Promise<ReadonlyArray<string>> => {
   const complaints: Array<string> = []
   const seenHere = new Map<Exchange, Set<DecisionName>>()
+  const due = scene.exchanges.map((exchange, i) => ({ exchange, modes: modesOf(exchange, i) }))
   for (const mode of modes) {
+    // without a finalizer nobody can tell that no answer will come
+    const exchanges = due.filter(({ exchange, modes }) => modes.includes(mode) && (mode.looks || !exchange.unanswered))
+    if (exchanges.length === 0) continue
     await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const onNode = yield* serve(scene.app, NodeHttpServer.layer(createServer, { port: 0 }), mode)
       const onTsgi = yield* serve(scene.app, TsgiHttpServer.layer({ ...scene.options, port: 0, host: "::" }), mode)
-      for (const [i, exchange] of scene.exchanges.entries()) {
-        if (!isDue(mode, exchange, i)) continue
-        // without a finalizer nobody can tell that no answer will come
-        if (exchange.unanswered && !mode.looks) continue
+      for (const { exchange } of exchanges) {
         const node = yield* Effect.promise(() =>
           observe(onNode, exchange, !exchange.decisions.includes("scopesAlwaysClose"))
         )
