@@ -497,6 +497,10 @@ const cases: Readonly<Record<string, Case>> = {
         expect.stringMatching(/^tsgi_response_bytes 1\d\d$/)
       ]))
       for (const line of lines) expect(line).toMatch(/^tsgi_\w+(\{\w+="[^"]+"(,\w+="[^"]+")*\})? \S+$/)
+      const page = await example.shell("curl -s http://127.0.0.1:8090/status")
+      expect(page).toContain("<dt>Requests</dt><dd>2 2xx</dd>")
+      expect(page).toMatch(/<meta http-equiv="refresh" content="2">[^]*<svg [^]*Event-loop delay[^]*\d MiB/)
+      expect(page).not.toContain("<script")
     }
   }
 }
