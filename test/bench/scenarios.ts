@@ -492,6 +492,24 @@ export const rows: ReadonlyArray<Row> = [
     aim: 1
   },
   {
+    scenario: "two workers, 1 ms of work",
+    measurements: ["workers-work"],
+    subject: "command 2",
+    reference: "threads 2",
+    ...ratio,
+    must: 1,
+    aim: undefined
+  },
+  {
+    scenario: "two workers, hello, load on their cores",
+    measurements: ["workers-hello"],
+    subject: "command 2",
+    reference: "command 1",
+    ...ratio,
+    must: 1,
+    aim: 1.2
+  },
+  {
     scenario: "two workers, hello, load on their cores",
     measurements: ["workers-hello"],
     subject: "command 2",
