@@ -3,7 +3,8 @@
  *
  * @since 0.2.0
  */
-import type * as Effect from "effect/Effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { MetricSeries } from "../server/MetricSeries.js"
 import { type ServerMetrics, zero } from "../server/ServerMetrics.js"
@@ -41,6 +42,19 @@ export interface Slot {
 }
 
 /**
+ * A worker that was started again, or could not be. `at` is milliseconds since the epoch.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Restart {
+  readonly at: number
+  readonly slot: number
+  readonly reason: Reason
+  readonly text: string
+}
+
+/**
  * What is told of a supervisor; the lists are alive.
  *
  * @since 0.2.0
@@ -57,6 +71,8 @@ export interface Facts {
   /** All that have a process, those that leave too. */
   readonly workers: Set<Worker>
   readonly restarts: Record<Reason, number>
+  /** The last of them, latest first. */
+  readonly lastRestarts: Array<Restart>
   readonly reloads: { done: number; refused: number }
   lastReload: { readonly at: number; readonly outcome: ReloadResult } | undefined
   /** Milliseconds of the monotonic clock when it was found that no worker answers; `undefined` while one does. */
@@ -84,6 +100,7 @@ export const make = (plan: Plan, ticketKeys: Uint8Array, startedAt: number, begu
   slots: [],
   workers: new Set(),
   restarts: { crash: 0, hang: 0, requests: 0, age: 0, memory: 0, told: 0, boot: 0 },
+  lastRestarts: [],
   reloads: { done: 0, refused: 0 },
   lastReload: undefined,
   lackingSince: begun,
@@ -92,3 +109,23 @@ export const make = (plan: Plan, ticketKeys: Uint8Array, startedAt: number, begu
   upAndDown: new Set(known),
   ticketKeys
 })
+
+const mostRestarts = 10
+
+/**
+ * Counts a restart, and keeps it among the last.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
+export const restarted = (
+  { lastRestarts, restarts }: Facts,
+  slot: number,
+  reason: Reason,
+  text: string
+): Effect.Effect<void> =>
+  Effect.map(Clock.currentTimeMillis, (at) => {
+    restarts[reason]++
+    lastRestarts.unshift({ at, slot, reason, text })
+    lastRestarts.length = Math.min(lastRestarts.length, mostRestarts)
+  })

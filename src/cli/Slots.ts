@@ -14,7 +14,7 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as MetricSeries from "../server/MetricSeries.js"
 import { sum, zero } from "../server/ServerMetrics.js"
-import type { Facts, Slot } from "./Facts.js"
+import { type Facts, restarted, type Slot } from "./Facts.js"
 import { Journal } from "./Journal.js"
 import type { Plan, Reason } from "./Plan.js"
 import { limitsOf } from "./recycling.js"
@@ -192,12 +192,9 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
         worker.reason = reason
         const replacing = Effect.gen(function*() {
           if (slot.removed || (slot.current !== undefined && slot.current !== worker)) return
-          yield* journal.info("replace", `${worker.name} is replaced: ${why}`, {
-            slot: slot.number,
-            pid: worker.pid,
-            reason
-          })
-          facts.restarts[reason]++
+          const words = `${worker.name} is replaced: ${why}`
+          yield* journal.info("replace", words, { slot: slot.number, pid: worker.pid, reason })
+          yield* restarted(facts, slot.number, reason, words)
           yield* replace(slot, facts.plan, facts.generation)
         }).pipe(
           Effect.catchAll((error) => {
@@ -221,11 +218,9 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
         worker.reason = "told"
         const replacing = Effect.gen(function*() {
           if (ending()) return
-          facts.restarts.told++
-          yield* journal.info("told", `${worker.name} was told to end (SIGTERM), and is replaced`, {
-            slot: slot.number,
-            pid: worker.pid
-          })
+          const words = `${worker.name} was told to end (SIGTERM), and is replaced`
+          yield* journal.info("told", words, { slot: slot.number, pid: worker.pid })
+          yield* restarted(facts, slot.number, "told", words)
           yield* respawn(slot, 0)
         })
         yield* fork(Effect.delay(replacing, toldIn))
@@ -233,13 +228,16 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
 
     const bootFailed = (slot: Slot, error: BootError, next: number): Effect.Effect<void> =>
       Effect.suspend(() => {
-        facts.restarts.boot++
         failuresOnEnd++
-        return journal.error("boot", `${failedWords(slot.number, error)};${nextTry(next)}`, {
-          slot: slot.number,
-          reason: error.reason,
-          details: error.details
-        })
+        const words = failedWords(slot.number, error)
+        return Effect.zipRight(
+          restarted(facts, slot.number, "boot", words),
+          journal.error("boot", `${words};${nextTry(next)}`, {
+            slot: slot.number,
+            reason: error.reason,
+            details: error.details
+          })
+        )
       })
 
     const respawn: Slots["respawn"] = (slot, delay) =>
@@ -287,7 +285,7 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
         if (scope !== undefined) yield* Scope.close(scope, Exit.void)
         // somebody starts another already
         if (worker.reason !== undefined && worker.reason !== "hang") return yield* journal.info("gone", words, fields)
-        facts.restarts[worker.reason ?? "crash"]++
+        yield* restarted(facts, slot.number, worker.reason ?? "crash", words)
         if (lived >= longLife) slot.failures = 0
         const next = yield* backOff(slot)
         yield* journal.error(worker.reason ?? "crash", `${words}${suspicion(worker, exit)}${nextTry(next)}`, fields)

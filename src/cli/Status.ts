@@ -40,6 +40,10 @@ export interface Status {
   } | null
   readonly reloads: { readonly done: number; readonly refused: number }
   readonly restarts: Readonly<Record<Reason, number>>
+  /** The last of them, latest first. */
+  readonly lastRestarts: ReadonlyArray<
+    { readonly at: string; readonly slot: number; readonly reason: Reason; readonly text: string }
+  >
   readonly totals: {
     readonly requests: number
     readonly refused: number
@@ -118,6 +122,7 @@ export const make = (
     lastReload: lastReloadOf(facts),
     reloads: facts.reloads,
     restarts: facts.restarts,
+    lastRestarts: facts.lastRestarts.map(({ at, ...more }) => ({ at: new Date(at).toISOString(), ...more })),
     totals: {
       requests: total(metrics.requests),
       refused: total(metrics.refused),

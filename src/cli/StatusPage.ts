@@ -19,6 +19,8 @@ const refresh = 2
  */
 export const render = (status: Status): string => {
   const now = Date.parse(status.startedAt) + status.uptime * 1000
+  const at = new Date(now).toISOString()
+  const today = at.slice(0, 10)
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -34,11 +36,11 @@ ${head(status)}
 <main>
 ${figures(status)}
 ${section("Workers", workers(status, now))}
-${status.lastReload === null ? "" : section("Last reload", lastReload(status.lastReload))}
-${section("Replaced workers", replaced(status))}
-${section("Events", events(status))}
+${status.lastReload === null ? "" : section("Last reload", lastReload(status.lastReload, today))}
+${section("Replaced workers", replaced(status, today))}
+${section("Events", events(status, today))}
 </main>
-<footer>As of ${time(new Date(now).toISOString())}, every ${refresh} s. <a href="/metrics">Metrics</a>. With
+<footer>As of ${today} ${time(at)} UTC, every ${refresh} s. <a href="/metrics">Metrics</a>. With
 <code>Accept: application/json</code> this page is JSON.</footer>
 </body>
 </html>
@@ -55,7 +57,11 @@ export const escape = (text: string): string => text.replaceAll(/[&<>"']/g, (fou
 
 const section = (title: string, content: string): string => `<section><h2>${title}</h2>\n${content}</section>`
 
-const time = (at: string): string => `<time datetime="${escape(at)}">${escape(at.slice(11, 19))}</time>`
+// the date stands where it is another day's; all of it is behind the text
+const time = (at: string, today = ""): string =>
+  `<time datetime="${escape(at)}" title="${escape(at)}">${
+    escape(today === "" || at.startsWith(today) ? at.slice(11, 19) : at.slice(0, 19).replace("T", " "))
+  }</time>`
 
 // green while all is as it was asked for, red where nobody answers
 const moodOf = ({ configured, ready, state }: Status): "good" | "fair" | "bad" =>
@@ -133,21 +139,30 @@ ${rows.join("\n")}
 </table>`
 }
 
-const lastReload = ({ at, error, result, took }: NonNullable<Status["lastReload"]>): string =>
-  `<p class="${result}">${time(at)} ${
+const lastReload = ({ at, error, result, took }: NonNullable<Status["lastReload"]>, today: string): string =>
+  `<p class="${result}">${time(at, today)} ${
     result === "done" ? `done in ${describeTime(took)}` : `refused after ${describeTime(took)}, the old workers stay`
   }</p>${error === null ? "" : `<pre>${escape(error)}</pre>`}`
 
-const replaced = ({ reloads, restarts }: Status): string => {
+const replaced = ({ lastRestarts, reloads, restarts }: Status, today: string): string => {
   const counts = Object.entries(restarts).filter(([, count]) => count > 0)
   const told = counts.length === 0
     ? "None, but by reloads."
     : `${counts.map(([reason, count]) => `${reason} ${describeCount(count)}`).join(", ")}.`
-  return `<p>${told} Reloads: ${describeCount(reloads.done)} done, ${describeCount(reloads.refused)} refused.</p>`
+  return `<p>${told} Reloads: ${describeCount(reloads.done)} done, ${describeCount(reloads.refused)} refused.</p>${
+    lastRestarts.length === 0
+      ? ""
+      : `\n<ol class="events">\n${
+        lastRestarts.map(({ at, reason, text }) =>
+          `<li>${time(at, today)} <strong>${reason}</strong> ${escape(text)}</li>`
+        )
+          .join("\n")
+      }\n</ol>`
+  }`
 }
 
-const events = ({ events }: Status): string => {
+const events = ({ events }: Status, today: string): string => {
   if (events.length === 0) return "<p>Nothing yet.</p>"
-  const items = events.map(({ at, level, text }) => `<li class="${level}">${time(at)} ${escape(text)}</li>`)
+  const items = events.map(({ at, level, text }) => `<li class="${level}">${time(at, today)} ${escape(text)}</li>`)
   return `<ol class="events">\n${items.join("\n")}\n</ol>`
 }

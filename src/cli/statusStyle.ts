@@ -60,7 +60,7 @@ td svg { display: inline-block; width: 6rem; height: 1.3rem; vertical-align: mid
 .events { list-style: none; margin: 0; padding: 0; }
 .events li { padding: .25rem 0 .25rem 5rem; text-indent: -5rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 .events li:first-child { border-top: 0; }
-.events time { display: inline-block; width: 5rem; text-indent: 0; color: var(--quiet); }
+.events time { display: inline-block; min-width: 5rem; text-indent: 0; color: var(--quiet); }
 .debug { color: var(--quiet); }
 @media (max-width: 52rem) {
   thead { display: none; }

@@ -200,7 +200,7 @@ describe("where it runs", { timeout: 150_000 }, () => {
       )
       const start = (name: string, port: number, status: number) =>
         serve(
-          `--name ${name} --port ${port} --status 127.0.0.1:${status} --access-log -`,
+          `--name ${name} -w 2 --port ${port} --status 127.0.0.1:${status} --access-log -`,
           "--proxy-protocol any --unready 1s"
         )
       const [first, second] = await Promise.all([start("one", one, statusOne), start("two", two, statusTwo)])

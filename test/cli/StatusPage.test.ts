@@ -45,6 +45,10 @@ const status = (more: Partial<Status> = {}): Status => ({
   lastReload: null,
   reloads: { done: 2, refused: 1 },
   restarts: { crash: 1, hang: 0, requests: 4, age: 0, memory: 2, told: 0, boot: 0 },
+  lastRestarts: [
+    { at: "2026-11-28T22:15:40.000Z", slot: 1, reason: "memory", text: "worker 1 (4719) is replaced: 531 MiB" },
+    { at: "2026-11-27T09:00:00.000Z", slot: 2, reason: "crash", text: "worker 2 (4718) was killed by SIGKILL" }
+  ],
   totals: { requests: 918_273, refused: 12, aborted: 40, responseBytes: 81_723_918, rss: 132_120_576 },
   workers: [worker(1), worker(2)],
   events: [{ at: "2026-11-28T23:00:00.000Z", level: "info", event: "ready", text: "worker 1 (4721) ready in 412 ms" }],
@@ -66,8 +70,11 @@ describe("the page", () => {
         "Requests a second 418",
         "Requests 918,273",
         "crash 1, requests 4, memory 2. Reloads: 2 done, 1 refused.",
+        "22:15:40 memory worker 1 (4719) is replaced: 531 MiB",
+        // another day's
+        "2026-11-27 09:00:00 crash worker 2 (4718) was killed by SIGKILL",
         "23:00:00 worker 1 (4721) ready in 412 ms",
-        "As of 23:39:33"
+        "As of 2026-11-28 23:39:33 UTC"
       ]
     ) {
       expect(text).toContain(part)
@@ -88,7 +95,7 @@ describe("the page", () => {
 
   it("says that nobody is there, nothing was replaced, nothing has happened", () => {
     const restarts = { crash: 0, hang: 0, requests: 0, age: 0, memory: 0, told: 0, boot: 0 }
-    const html = render(status({ ready: 0, workers: [], events: [], restarts }))
+    const html = render(status({ ready: 0, workers: [], events: [], restarts, lastRestarts: [] }))
     const text = textOf(html)
     for (const part of ["None has a process now.", "None, but by reloads.", "Nothing yet.", "Requests a second 0"]) {
       expect(text).toContain(part)
@@ -110,6 +117,7 @@ describe("the page", () => {
       node: hostile,
       listeners: [{ address: hostile, from: "bind", backlog: 511 }],
       lastReload: { at: hostile, took: 1, result: "refused", error: hostile },
+      lastRestarts: [{ at: hostile, slot: 1, reason: "crash", text: hostile }],
       events: [{ at: hostile, level: "error", event: hostile, text: hostile }]
     }))
     expect(html).not.toContain("<script")

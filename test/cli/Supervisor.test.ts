@@ -36,6 +36,15 @@ describe("workers that crash", () => {
           expect(spawner.workers.length).toBeGreaterThan(95)
           expect(spawner.workers.length).toBeLessThan(150)
           expect(supervisor.facts.restarts.crash).toBe(spawner.workers.length - (spawner.alive.length > 0 ? 1 : 0))
+          // each is counted, and ten are told with their time
+          expect(supervisor.facts.lastRestarts).toHaveLength(10)
+          const [{ at, reason, slot, text }] = supervisor.facts.lastRestarts
+          expect([reason, slot, text]).toEqual([
+            "crash",
+            1,
+            expect.stringMatching(/^worker 1 \(\d+\) exited with code 1/)
+          ])
+          expect(Math.abs(clock.unsafeCurrentTimeMillis() - at)).toBeLessThan(40_000)
           expect(lines.find((line) => line.includes(" error "))).toMatch(
             /worker 1 \(1000\) exited with code 1 after 2\d ms, \d requests?; next try in (?:[89]|1[012])\d ms/
           )

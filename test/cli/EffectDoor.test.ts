@@ -1,0 +1,64 @@
+/** An Effect app in a worker: its stop is that of a plain one, as the supervisor asks for it, and tells what it cut. */
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import { expect, it } from "vitest"
+import { open } from "../../src/cli/effectDoor.js"
+import type { Serve } from "../../src/cli/messages.js"
+import { freePort } from "../utils/ports.js"
+import { connect } from "../utils/sockets.js"
+
+const serveAt = (port: number): Serve => ({
+  type: "serve",
+  app: { name: "app.mjs", file: "/app.mjs", export: "default", factory: false, interface: "effect" },
+  listeners: [{ host: "127.0.0.1", port, backlog: 511, tls: undefined, proxy: undefined, proxyFrom: undefined }],
+  options: {},
+  accessLog: "none",
+  logFormat: undefined,
+  settle: 1000,
+  grace: 10_000,
+  title: "tsgi",
+  multiprocess: true,
+  slot: 1,
+  generation: 1,
+  tellAfter: 0,
+  ticketKeys: new Uint8Array(48)
+})
+
+it("a stop has the times that it is given, and tells what it interrupted", async () => {
+  const port = await freePort()
+  let begin = (): void => undefined
+  const begun = new Promise<void>((resolve) => begin = resolve)
+  const app = Effect.zipRight(Effect.sync(() => begin()), Effect.never)
+  const serving = await open({ kind: "effect", value: app, warnings: [] }, serveAt(port), () => undefined)
+  await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+  await begun
+  // the settings' grace of ten seconds is not waited for
+  expect(await serving.stop({ settle: 0, spread: 0, grace: 0 })).toMatchObject({ interrupted: 1, cut: 0 })
+})
+
+it.each([
+  ["leave at once", 0, 8, 8],
+  ["that is replaced leave one after the other", 20_000, 0, 3]
+])("clients of one %s", async (_, spread, least, most) => {
+  const port = await freePort()
+  const value = HttpServerResponse.text("a")
+  const serving = await open({ kind: "effect", value, warnings: [] }, serveAt(port), () => undefined)
+  const clients = await Promise.all(
+    Array.from({ length: 8 }, () => connect({ _tag: "Tcp", host: "127.0.0.1", port }))
+  )
+  const ask = (client: typeof clients[number]) => {
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    return client.response()
+  }
+  for (const client of clients) await ask(client)
+  const stopping = serving.stop({ settle: 20_000, spread, grace: 0 })
+  const answers = await Promise.all(clients.map(ask))
+  const leaving = answers.filter(({ fields }) =>
+    fields.some(([name, value]) => name === "Connection" && value === "close")
+  )
+  expect(leaving.length).toBeGreaterThanOrEqual(least)
+  expect(leaving.length).toBeLessThanOrEqual(most)
+  for (const client of clients) client.close()
+  await stopping
+})
