@@ -34,7 +34,7 @@ export class TlsSettings {
 
   /** Takes new certificates and keys for connections from here on; those that are open keep theirs. */
   reload(options: TlsCredentials): void {
-    checkTls(options)
+    checkTls(options, this.current)
     // `setSecureContext` forgets options that are not given again: the authorities of client certificates, for instance
     const merged = { ...this.current, ...options }
     if (options.pfx !== undefined) {

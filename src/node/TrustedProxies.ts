@@ -65,7 +65,7 @@ const remedyFor = (entry: string): string => {
   }
   // a caller without types can give anything
   const close = nearest(`${entry}`, names)
-  return `${entry} is no address, no CIDR range and not one of ${names.join(", ")}${
+  return `${entry} is not an address, a CIDR range, or one of ${names.join(", ")}${
     close === undefined ? "" : `; did you mean ${close}?`
   }`
 }

@@ -4,24 +4,41 @@
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
+import { Buffer } from "node:buffer"
 import type * as Net from "node:net"
 import type * as Tls from "node:tls"
+import { OptionError } from "../exchange/ServerError.js"
 import { checkOption, checkOptions, type Option } from "../server/checkOptions.js"
 import { anything, misplaced, yesOrNo } from "../server/optionKinds.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
  * Throws an `OptionError` for options that are no object, for an option that is unknown or belongs to the listener, and for a path,
- * nothing, or a key in place of a certificate, where node:tls takes the contents of the file.
+ * nothing, or a key in place of a certificate, where node:tls takes the contents of the file; and for an encrypted key without its
+ * passphrase. `kept` are options that these are added to.
  *
  * @since 0.2.0
  * @category constructors
  */
-export const checkTls = (options: unknown): void =>
+export const checkTls = (options: unknown, kept?: Tls.TlsOptions): void => {
   checkOptions(options, table, {
     argument: "tls",
     noObject: `give the options of TLS, such as { cert: readFileSync("cert.pem"), key: readFileSync("key.pem") }`,
     unknown: "TLS has no such option"
+  })
+  if (Predicate.isRecord(options) && (options.passphrase ?? kept?.passphrase) === undefined && isLocked(options.key)) {
+    throw new OptionError({ option: "key", description: "is encrypted: give its passphrase, the option of that name" })
+  }
+}
+
+// node:tls says "bad decrypt", or asks a terminal
+const isLocked = (key: unknown): boolean =>
+  (Array.isArray(key) ? key : [key]).some((given: unknown) => {
+    if (Predicate.hasProperty(given, "passphrase") && given.passphrase !== undefined) return false
+    return partsIn(given).some((part) =>
+      (typeof part === "string" || Buffer.isBuffer(part)) &&
+      /^(?:-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/m.test(part.toString())
+    )
   })
 
 /**

@@ -78,7 +78,10 @@ const withExchange = (
   Effect.flatMap(HttpServerRequest, (request) => {
     if (!(request instanceof ServerRequest)) {
       return Effect.fail(
-        new InterimError({ reason: "Unsupported", description: "this HttpServer has no interim responses" })
+        new InterimError({
+          reason: "Unsupported",
+          description: "this HttpServer has no interim responses, serve the app with TsgiHttpServer"
+        })
       )
     }
     const refused = act(request.call.exchange)

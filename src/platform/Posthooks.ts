@@ -27,7 +27,7 @@ export class PosthooksError extends Data.TaggedError("PosthooksError")<{
   readonly reason: "Unsupported"
 }> {
   override get message(): string {
-    return "Unsupported: this HttpServer has no post hooks"
+    return "Unsupported: this HttpServer has no post hooks, serve the app with TsgiHttpServer"
   }
 }
 

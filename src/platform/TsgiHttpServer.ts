@@ -91,7 +91,8 @@ const checked = <A>(read: () => A): Effect.Effect<A, ServeError> =>
   Effect.try({ try: read, catch: (cause) => new NotServed({ cause }) })
 
 /**
- * Makes an HttpServer.
+ * Makes an HttpServer that listens from here on, and stops with grace when its scope closes. Without options it takes a free port on
+ * all addresses. It has no access log. Fails with a `ServeError` whose cause is an `OptionError`, or a `BindError` where it cannot listen.
  *
  * @function
  * @since 0.1.0

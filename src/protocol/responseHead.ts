@@ -36,7 +36,7 @@ export const takeFields = (fields: FieldPairs): FieldPairs =>
  * @since 0.1.0
  */
 export interface ResponseHead {
-  /** 200 to 599. */
+  /** 200 to 999; RFC 9110, 15 defines those to 599, and clients take others for 5xx. */
   readonly status: number
   /** Reason phrase; the registered one where it is left out. */
   readonly reason?: string | undefined
@@ -143,7 +143,7 @@ export interface HeadDraft {
 export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadDraft | InvalidHead => {
   const status = head.status
   if (!Number.isInteger(status) || status < 200 || status > 999) {
-    return invalidStatus(status, "a final", "200 to 599")
+    return invalidStatus(status, "a final", "200 to 999")
   }
   const reason = head.reason ?? reasonOf(status)
   if (!isFieldValue(reason)) return invalid("InvalidReason", "control or non-latin-1 characters in a reason phrase")

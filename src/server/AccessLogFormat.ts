@@ -91,7 +91,7 @@ const parse = (
     if (field === undefined) {
       throw new OptionError({
         option: "logFormat",
-        description: `there is no field ${match[1]}; known are ${[...fields.keys()].join(", ")}`
+        description: `there is no field ${match[1]}; known fields are ${[...fields.keys()].join(", ")}`
       })
     }
     const kind = match[3]

@@ -18,7 +18,7 @@ export const noSuchOption = (
 ): string => {
   const found = nearest(given, meant)
   const hint = found === undefined ? "" : `did you mean ${found}? `
-  return `${hint}${what}; known are ${known.join(", ")}`
+  return `${hint}${what}; known options are ${known.join(", ")}`
 }
 
 /**

@@ -34,17 +34,17 @@ export interface StopReport {
 }
 
 /**
- * `grace` and `settle` default to the server's `timeouts`.
+ * How a server stops. `grace` and `settle` default to the server's `timeouts`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface StopOptions {
-  /** Milliseconds for running exchanges to end by themselves, after `settle`; `Infinity` waits for ever. */
+  /** Milliseconds for running exchanges to end by themselves, after `settle`; `Infinity` waits for ever. Default `timeouts.grace`, 3000. */
   readonly grace?: number | undefined
   /**
    * Milliseconds that idle connections are kept, so that a request which is on its way when the stop begins is answered.
-   * 0 closes them once what has arrived is read.
+   * 0 closes them once what has arrived is read. Finite. Default `timeouts.settle`, 0.
    *
    * @since 0.2.0
    */

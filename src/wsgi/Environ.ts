@@ -70,7 +70,11 @@ export interface Environ {
   "tsgi.interim": (status: number, headers?: HeaderPairs) => void
   /** How the exchange ended; set before the post hooks run. */
   "tsgi.outcome"?: Outcome
-  /** Aborted when the client is gone or the server stops. Made when it is first read, so copies of the environ lack it. */
+  /**
+   * Aborted when the exchange is interrupted: the client has left, a deadline has passed (`timeouts.handler`, `timeouts.request`), or
+   * the server stops and the time for that is over (`timeouts.farewell` for event streams and taken-over sockets, else
+   * `timeouts.grace`). Made when it is first read, so copies of the environ lack it.
+   */
   "tsgi.signal": AbortSignal
   /** What the TLS session agreed on, with the client's certificate; absent without TLS. */
   "tsgi.tls"?: Transport["tls"]

@@ -1,5 +1,5 @@
 /**
- * Listeners of the facade: values that say where to listen.
+ * Listeners of the plain door: values that say where to listen.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,10 @@ export interface Listener {
  * @category models
  */
 export interface TlsListener extends Listener {
-  /** Takes a new certificate and key for connections from here on, without a restart. */
+  /**
+   * Takes a new certificate and key for connections from here on, without a restart. Throws an `OptionError` for invalid ones, or the
+   * error of node:tls, and keeps the old ones.
+   */
   readonly reload: (options: TlsCredentials) => void
   /**
    * Encrypts and decrypts session tickets with these 48 bytes from here on. Servers that share them, in several processes or on

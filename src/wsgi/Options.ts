@@ -250,5 +250,8 @@ const whole: OptionTable = {
 // two names for one option
 const once = (option: string, value: unknown, other: string, given: unknown): void => {
   if (value === undefined || given === undefined || value === given) return
-  throw new OptionError({ option, description: `is the same as ${other}, which says otherwise: give one of the two` })
+  throw new OptionError({
+    option,
+    description: `is the same option as ${other}, which has another value; give one of the two`
+  })
 }

@@ -128,5 +128,5 @@ const no = (body: unknown): string => {
 export const notAResponse = (given: unknown): ResponseError =>
   new ResponseError({
     reason: "InvalidBody",
-    description: `a handler of fetchApp answers with a Response, such as new Response("hello"), not ${kindOf(given)}`
+    description: `a handler of fetchApp must return a Response, such as new Response("hello"), not ${kindOf(given)}`
   })

@@ -26,7 +26,8 @@ export type FetchHandler = (request: Request, env: Environ) => Response | Promis
  * Serves a web-standard handler. Bodies are streamed both ways, with back-pressure. The first read of the request's body sends the
  * 100 that the client waits for. `text`, `arrayBuffer`, `bytes`, `blob` and `formData` of the request read no more than
  * `limits.wholeBody` bytes, `json` and urlencoded forms no more than `limits.parsedBody`, and forms of several parts no more of these
- * than `forms` says; for more they reject with a `BodyError` (413). `request.signal` is aborted when the client is gone or the server stops. Throws an `OptionError` for a value that is no
+ * than `forms` says; for more they reject with a `BodyError` (413). So do those of a clone, but not those of a `new Request(request)`,
+ * which is the standard's own. `request.signal` is `tsgi.signal` of the environ. Throws an `OptionError` for a value that is not a
  * function, such as the object that has `fetch`.
  *
  * @example
@@ -49,7 +50,7 @@ const checkHandler = (handler: unknown, more: ReadonlyArray<unknown>): void => {
   if (typeof handler !== "function" || isClass(handler)) {
     const description = Predicate.hasProperty(handler, "fetch")
       ? "give the function, not the object: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
-      : `must be a function (request, env) that answers with a Response, not ${
+      : `must be a function (request, env) that returns a Response, not ${
         isClass(handler) ? "a class" : kindOf(handler)
       }`
     throw new OptionError({ option: "handler", description })

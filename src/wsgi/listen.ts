@@ -1,5 +1,5 @@
 /**
- * Makes the facade's listeners: values that say where to listen, and are bound when they are served.
+ * Makes the listeners of the plain door: values that say where to listen, and are bound when they are served.
  *
  * @since 0.1.0
  */
@@ -18,9 +18,18 @@ import { tlsNames } from "./Options.js"
 export type { Listener, TlsListener }
 
 /**
- * Describes a listener: a port on `127.0.0.1`, or options. A port may be text, such as `process.env.PORT`. Without an
- * argument, or with port 0, a free port is taken; `ready` of the server tells which. Throws an `OptionError` for an option
+ * Describes a listener: a port on `127.0.0.1`, or options. A port may be text, as the environment has it:
+ * `listen(process.env.PORT ?? 8090)`. Without an argument, with `undefined` or with port 0, a free port is taken; `ready` of the
+ * server tells which. Throws an `OptionError` for an option
  * that is unknown or invalid.
+ *
+ * @example
+ * ```ts
+ * import { listen } from "tsgi"
+ *
+ * const everywhere = listen({ port: process.env.PORT ?? 8090, host: "0.0.0.0" })
+ * const local = listen({ path: "/run/app.sock", mode: 0o660 })
+ * ```
  *
  * @function
  * @since 0.1.0
@@ -36,7 +45,9 @@ export const listen: (portOrOptions?: number | string | ListenOptions) => Listen
   }
   if (more.length > 0) throw new OptionError({ option: "options", description: oneArgument(given, more[0]) })
   const meant = typeof given === "string" ? meantBy(given) : undefined
-  if (meant !== undefined) throw new OptionError({ option: "port", description: `is none: ${meant}` })
+  if (meant !== undefined) {
+    throw new OptionError({ option: "port", description: `${kindOf(given)} is not a port; use ${meant}` })
+  }
   check(options, "listen", table)
   return new ListenerValue(options)
 }
@@ -65,6 +76,14 @@ const oneArgument = (port: ListenOptions | number | string, host: unknown): stri
  * `requestCert`, `SNICallback`, `minVersion` and so on. Throws an `OptionError` for an unknown one, and for the path of a
  * certificate or key in place of its content.
  *
+ * @example
+ * ```ts
+ * import { readFileSync } from "node:fs"
+ * import { listen, wrapTls } from "tsgi"
+ *
+ * const listener = wrapTls(listen(8443), { cert: readFileSync("cert.pem"), key: readFileSync("key.pem") })
+ * ```
+ *
  * @function
  * @since 0.1.0
  * @category constructors
@@ -78,7 +97,9 @@ export const wrapTls: (listener: Listener, options: TlsOptions) => TlsListener =
   if (listener instanceof TlsListenerValue) {
     throw new OptionError({ option: "listener", description: "has TLS already; reload changes its certificate" })
   }
-  if (more.length > 0) throw new OptionError({ option: "options", description: "wrapTls takes two arguments" })
+  if (more.length > 0) {
+    throw new OptionError({ option: "options", description: "wrapTls takes two arguments, a listener and TLS options" })
+  }
   checkTls(options)
   return new TlsListenerValue(listener.options, new TlsSettings(options))
 }

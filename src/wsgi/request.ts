@@ -229,7 +229,9 @@ class Sending {
     const reader = this.asked.body?.getReader()
     for (let next = await reader?.read(); next?.done === false; next = await reader?.read()) {
       const part: unknown = next.value
-      if (!(part instanceof Uint8Array)) throw new TypeError("a body that is streamed is made of bytes")
+      if (!(part instanceof Uint8Array)) {
+        throw new TypeError(`a streamed body must give Uint8Array parts, not ${kindOf(part)}`)
+      }
       if (part.length === 0) continue
       this.client.send(`${part.length.toString(16)}\r\n`)
       this.client.send(part)
@@ -255,7 +257,7 @@ const answered = (
   over: () => Promise<Outcome | undefined>
 ): TestResponse => {
   if (head.status === 101) {
-    throw new Error("the connection was taken over, which MemoryListener is for: 101 is no Response")
+    throw new Error("the application took the connection over (101), which request() cannot return; use MemoryListener")
   }
   const parts = bodyOf(client, head, method)
   let outcome = (_: Promise<Outcome | undefined>): void => undefined

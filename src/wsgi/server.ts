@@ -1,5 +1,5 @@
 /**
- * The facade: a WSGI application on a listener, in one call, with no Effect in sight.
+ * The plain door: a WSGI application on a listener, in one call, with no Effect in sight.
  *
  * @since 0.1.0
  */
@@ -44,7 +44,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly closed: Promise<StopReport>
   /**
    * Stops: no new connections, idle ones closed when they have been idle for `settle` milliseconds (default
-   * `timeouts.settle`, 0), running requests awaited for `grace` more (default `timeouts.grace`), then interrupted, then cut.
+   * `timeouts.settle`, 0; over `spread` of these), running requests awaited for `grace` more (default `timeouts.grace`, 3000), then
+   * interrupted, then cut.
    * Stopping again gives the same report. Rejects with an `OptionError`, and stops nothing, where an option is unknown or invalid.
    */
   readonly stop: (options?: StopOptions) => Promise<StopReport>
@@ -73,8 +74,8 @@ export interface RunningServer extends AsyncDisposable {
  * import { listen, server } from "tsgi"
  *
  * server(listen(8090), (env, startResponse) => {
- *   startResponse("200 OK", [["Content-Type", "text/plain"]])
- *   return `Hello, ${env.PATH_INFO}!\n`
+ *   startResponse("200 OK", [["Content-Type", "text/plain; charset=utf-8"]])
+ *   return `Hello, ${env.REMOTE_ADDR}!\n`
  * })
  * ```
  *

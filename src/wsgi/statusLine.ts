@@ -39,7 +39,7 @@ const invalid = (given: unknown): ResponseError =>
     reason: "InvalidStatus",
     description: `${
       typeof given === "string" ? JSON.stringify(given) : kindOf(given)
-    } is no status: give a code and a reason, such as "200 OK"`
+    } is not a status; use a code and a reason, such as "200 OK"`
   })
 
 // Applications use a few statuses. The map is bounded, because an application may make one from a client's data.

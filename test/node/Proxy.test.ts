@@ -267,7 +267,7 @@ describe("options that cannot be meant", () => {
     [{ proxy: "v3" as never }, /^proxy: must be "v1", "v2" or "any"/],
     [{ proxy: true as never }, /^proxy: /],
     [{ proxy: "any", proxyFrom: "127.0.0.1" as never }, /^proxyFrom: must be a list/],
-    [{ proxy: "any", proxyFrom: ["localhost"] }, /^proxyFrom: localhost is no address/]
+    [{ proxy: "any", proxyFrom: ["localhost"] }, /^proxyFrom: localhost is not an address/]
   ])("%j", async (options, message) => {
     expect(() => listen(options)).toThrow(message)
     const error = await Effect.runPromise(Effect.flip(Effect.scoped(TsgiHttpServer.make(options))))

@@ -32,7 +32,7 @@ it("peers on unix sockets are trusted when they are named", () => {
 })
 
 it.each([
-  ["nonsense", /^trustedProxies: nonsense is no address, no CIDR range and not one of loopback, .*, unix$/],
+  ["nonsense", /^trustedProxies: nonsense is not an address, a CIDR range, or one of loopback, .*, unix$/],
   ["lopback", /; did you mean loopback\?$/],
   ["unique-local", /; did you mean uniquelocal\?$/],
   [

@@ -383,7 +383,7 @@ describe("the tables", () => {
     try {
       compileFormat("%(none)s", { forwardedFor: false, trustedProxies: TrustedProxies.make([]) })
     } catch (error) {
-      if (error instanceof Error) known = error.message.replace(/^.*known are /, "").split(", ").sort()
+      if (error instanceof Error) known = error.message.replace(/^.*known fields are /, "").split(", ").sort()
     }
     expect(names(table("Log format"))).toEqual(known)
   })

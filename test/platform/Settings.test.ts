@@ -163,12 +163,18 @@ it("names of response fields are sent as given, or title-cased", async () => {
 it("a name that is nearly right is refused with the one that was meant, and all that there are are told", async () => {
   const certificate = await makeCertificate("localhost")
   const wrong: ReadonlyArray<readonly [given: object, message: RegExp]> = [
-    [{ prot: 1 }, /^prot: did you mean port\? there is no such option; known are port, host, .*tls, .*forms.*limits/],
+    [
+      { prot: 1 },
+      /^prot: did you mean port\? there is no such option; known options are port, host, .*tls, .*forms.*limits/
+    ],
     [{ tsl: {} }, /^tsl: did you mean tls\?/],
     [{ maxPayload: 1 }, /^maxPayload: did you mean websocket\.maxPayload\?/],
     [{ max_buffered_body: 1 }, /^max_buffered_body: did you mean maxBufferedBody\?/],
     [{ grace: 1 }, /^grace: did you mean timeouts\.grace\?/],
-    [{ websocket: { maxPayLoad: 1 } }, /^websocket\.maxPayLoad: did you mean websocket\.maxPayload\? .* known are /],
+    [
+      { websocket: { maxPayLoad: 1 } },
+      /^websocket\.maxPayLoad: did you mean websocket\.maxPayload\? .* known options are /
+    ],
     [{ websocket: 5 }, /^websocket: must be an object; it is 5$/],
     [{ forms: { maxFile: 1 } }, /^forms\.maxFile: did you mean forms\.maxFiles\?/],
     [{ limits: { connection: 1 } }, /^limits\.connection: did you mean limits\.connections\?/],
@@ -198,7 +204,9 @@ it("a name that is nearly right is refused with the one that was meant, and all 
       Effect.flip
     )
   )
-  expect(door.message).toMatch(/^websokcet: did you mean websocket\? there is no such option; known are interrupt/)
+  expect(door.message).toMatch(
+    /^websokcet: did you mean websocket\? there is no such option; known options are interrupt/
+  )
 })
 
 it("what NodeHttpServer takes beside its options is refused, and so is a second argument", async () => {

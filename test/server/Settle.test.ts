@@ -189,7 +189,7 @@ describe("settle", () => {
     [{ settle: Infinity }, /^settle: .*; it is Infinity$/],
     [{ settle: -1 }, /^settle: .*; it is -1$/],
     [{ spread: -1 }, /^spread: must be a number of milliseconds, 0 or more; it is -1$/],
-    [{ timeout: 5 }, /^timeout: there is no such option; known are grace, settle, spread$/]
+    [{ timeout: 5 }, /^timeout: there is no such option; known options are grace, settle, spread$/]
   ])("that cannot be meant stops nothing: %j", async (options, message) => {
     const memory = MemoryListener.make()
     const running = server(memory.listener, hello, { logOutput: false })

@@ -206,28 +206,33 @@ describe("what is no option", () => {
       "limits.feildCount",
       /^did you mean limits\.fieldCount\?/
     ],
-    ["a name that is near to none", { compression: true }, "compression", /^there is no such option; known are log/],
+    [
+      "a name that is near to none",
+      { compression: true },
+      "compression",
+      /^there is no such option; known options are log/
+    ],
     [
       "one limit under two names",
       { maxSize: 5, limits: { connections: 6 } },
       "maxSize",
-      /the same as limits\.connections/
+      /the same option as limits\.connections/
     ],
     [
       "one length under two names",
       { urlLengthLimit: 5, limits: { requestLine: 6 } },
       "urlLengthLimit",
-      /the same as limits\.requestLine/
+      /the same option as limits\.requestLine/
     ],
     [
       "an unknown name",
       { keepAlive: true },
       "keepAlive",
-      /^did you mean keepalive\? there is no such option; known are log, environ, .*keepalive/
+      /^did you mean keepalive\? there is no such option; known options are log, environ, .*keepalive/
     ],
-    ["an unknown limit", { limits: { url: 1 } }, "limits.url", /no such option; known are .*requestLine/],
-    ["an unknown deadline", { timeouts: { header: 1 } }, "timeouts.header", /no such option; known are .*head/],
-    ["an unknown leniency", { parser: { lax: true } }, "parser.lax", /no such option; known are /],
+    ["an unknown limit", { limits: { url: 1 } }, "limits.url", /no such option; known options are .*requestLine/],
+    ["an unknown deadline", { timeouts: { header: 1 } }, "timeouts.header", /no such option; known options are .*head/],
+    ["an unknown leniency", { parser: { lax: true } }, "parser.lax", /no such option; known options are /],
     ["options of a wrong type", 8090, "options", /an object/],
     ["options that are null", null, "options", /an object/],
     ["a switch of a wrong type", { debug: "yes" }, "debug", /must be true or false; it is yes/],
@@ -265,11 +270,11 @@ describe("what is no option", () => {
       "an unknown log field",
       { logFormat: "%(status)s" },
       "logFormat",
-      /no field status; known are client_ip, .*status_code/
+      /no field status; known fields are client_ip, .*status_code/
     ],
-    ["a proxy that is no address", { trustedProxies: ["proxy"] }, "trustedProxies", /proxy is no address/],
+    ["a proxy that is no address", { trustedProxies: ["proxy"] }, "trustedProxies", /proxy is not an address/],
     ["a proxy range that is none", { trustedProxies: ["10.0.0.0/99"] }, "trustedProxies", /10\.0\.0\.0\/99 is no/],
-    ["a proxy that is no text", { trustedProxies: [5] }, "trustedProxies", /5 is no address/],
+    ["a proxy that is no text", { trustedProxies: [5] }, "trustedProxies", /5 is not an address/],
     ["proxies in one text", { trustedProxies: "10.0.0.1" }, "trustedProxies", /must be a list of addresses; it is 10/],
     [
       "forwarded fields of another name",
@@ -308,17 +313,22 @@ describe("what is no option", () => {
   })
 
   const listening: ReadonlyArray<readonly [name: string, options: unknown, option: string, message: RegExp]> = [
-    ["an unknown name", { prot: 1 }, "prot", /^did you mean port\? listen has no such option; known are port, host/],
+    [
+      "an unknown name",
+      { prot: 1 },
+      "prot",
+      /^did you mean port\? listen has no such option; known options are port, host/
+    ],
     ["another case", { Port: 1 }, "Port", /^did you mean port\? listen has no such option/],
     ["a port that is no number", { port: "http" }, "port", /whole number from 0 to 65535; it is http/],
     ["a port that is empty text", { port: "" }, "port", /whole number from 0 to 65535/],
     ["a port that is text and too high", "65536", "port", /whole number from 0 to 65535; it is "65536"/],
     ["a port in other digits", "0x50", "port", /whole number from 0 to 65535; it is "0x50"/],
-    ["a path", "/run/app.sock", "port", /is none: listen\(\{ path: "\/run\/app.sock" \}\)/],
-    ["a path as a URL", "unix:/run/app.sock", "port", /is none: listen\(\{ path: "\/run\/app.sock" \}\)/],
-    ["host and port", "0.0.0.0:80", "port", /is none: listen\(\{ host: "0\.0\.0\.0", port: 80 \}\)/],
-    ["an IPv6 host and port", "[::1]:80", "port", /is none: listen\(\{ host: "::1", port: 80 \}\)/],
-    ["a URL", "http://localhost:80/", "port", /is none: listen\(\{ host: "localhost", port: 80 \}\)/],
+    ["a path", "/run/app.sock", "port", /is not a port; use listen\(\{ path: "\/run\/app.sock" \}\)/],
+    ["a path as a URL", "unix:/run/app.sock", "port", /is not a port; use listen\(\{ path: "\/run\/app.sock" \}\)/],
+    ["host and port", "0.0.0.0:80", "port", /is not a port; use listen\(\{ host: "0\.0\.0\.0", port: 80 \}\)/],
+    ["an IPv6 host and port", "[::1]:80", "port", /is not a port; use listen\(\{ host: "::1", port: 80 \}\)/],
+    ["a URL", "http://localhost:80/", "port", /is not a port; use listen\(\{ host: "localhost", port: 80 \}\)/],
     ["a port with a blank", "8090 ", "port", /it is "8090 "$/],
     ["a port with an exponent", "1e3", "port", /it is "1e3"$/],
     [
@@ -445,7 +455,7 @@ describe("what is no option", () => {
     class Handler {
       answer = () => new Response("")
     }
-    expect(() => fetchApp(Handler as never)).toThrow("that answers with a Response, not a class")
+    expect(() => fetchApp(Handler as never)).toThrow("that returns a Response, not a class")
   })
 
   const surplus: ReadonlyArray<readonly [name: string, act: () => unknown, message: string]> = [
@@ -462,7 +472,7 @@ describe("what is no option", () => {
     [
       "options of TLS in two parts",
       (): unknown => Reflect.apply(wrapTls, undefined, [listen(), {}, {}]),
-      "options: wrapTls takes two arguments"
+      "options: wrapTls takes two arguments, a listener and TLS options"
     ],
     [
       "options of a server in two parts",
@@ -483,13 +493,15 @@ describe("what is no option", () => {
   it("for a stop", async () => {
     const running = server(listen(), hello, { logOutput: false })
     await expect(running.stop({ timeout: 5 } as never)).rejects.toThrow(
-      "timeout: there is no such option; known are grace, settle"
+      "timeout: there is no such option; known options are grace, settle"
     )
     await expect(running.stop({ grade: 5 } as never)).rejects.toThrow("grade: did you mean grace? there is")
     await expect(running.stop(5 as never)).rejects.toThrow("options: must be an object")
     await running.stop()
   })
 
+  const locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMII\n-----END ENCRYPTED PRIVATE KEY-----\n"
+  const oldLocked = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nMII\n"
   const tls: ReadonlyArray<readonly [name: string, options: unknown, message: RegExp]> = [
     ["nothing", undefined, /^tls: give the options of TLS, such as \{ cert: .*; it is undefined$/],
     ["a text", "cert.pem", /^tls: give the options of TLS, .*; it is cert\.pem$/],
@@ -547,8 +559,18 @@ describe("what is no option", () => {
       { key: "-----BEGIN CERTIFICATE-----\nMII\n" },
       /^key: has a CERTIFICATE, and no PRIVATE KEY: are the two swapped\?/
     ],
+    ["an encrypted key", { key: locked }, /^key: is encrypted: give its passphrase/],
+    ["an encrypted key in bytes", { key: Buffer.from(locked) }, /^key: is encrypted/],
+    ["one of several keys", { key: [{ pem: locked, passphrase: "a" }, { pem: locked }] }, /^key: is encrypted/],
+    ["an encrypted key of the old kind", { key: oldLocked }, /^key: is encrypted/],
     ["a switch that is text", { requestCert: "false" }, /^requestCert: must be true or false; it is "false"/]
   ]
+  it("for TLS but not for a key whose passphrase is there, or was before a reload", () => {
+    expect(() => wrapTls(listen(), { key: locked, passphrase: "a" })).not.toThrow()
+    expect(() => wrapTls(listen(), { key: { pem: locked, passphrase: "a" } as never })).not.toThrow()
+    expect(() => wrapTls(listen(), { passphrase: "a" }).reload({ key: locked })).not.toThrow("is encrypted")
+  })
+
   it.each(tls)("for TLS: %s", (_, options, message) => {
     expect(() => wrapTls(listen(), options as never)).toThrow(OptionError)
     expect(() => wrapTls(listen(), options as never)).toThrow(message)
@@ -700,14 +722,14 @@ describe("an application that breaks the protocol", () => {
     ["headers as lines", badHeaders(["X-A: a"]), "InvalidFields", /pairs of name and value/],
 
     ["CR and LF in a reason phrase", badStatus("200 OK\r\nX: a"), "InvalidReason", /reason phrase/],
-    ["a status of letters", badStatus("abc"), "InvalidStatus", /is no status: give a code and a reason/],
-    ["a status of two digits", badStatus("99 X"), "InvalidStatus", /is no status/],
-    ["a status of four digits", badStatus("1000 X"), "InvalidStatus", /is no status/],
-    ["an empty status", badStatus(""), "InvalidStatus", /is no status/],
-    ["no status", badStatus(undefined), "InvalidStatus", /is no status/],
-    ["a status that is a number", badStatus(200), "InvalidStatus", /the number 200 is no status: give a code and a/],
-    ["a status that is a big number", badStatus(200n), "InvalidStatus", /a bigint is no status: give a code/],
-    ["an interim status", badStatus("103 Early Hints"), "InvalidStatus", /not a final status: use 200 to 599/],
+    ["a status of letters", badStatus("abc"), "InvalidStatus", /is not a status; use a code and a reason/],
+    ["a status of two digits", badStatus("99 X"), "InvalidStatus", /is not a status/],
+    ["a status of four digits", badStatus("1000 X"), "InvalidStatus", /is not a status/],
+    ["an empty status", badStatus(""), "InvalidStatus", /is not a status/],
+    ["no status", badStatus(undefined), "InvalidStatus", /is not a status/],
+    ["a status that is a number", badStatus(200), "InvalidStatus", /the number 200 is not a status; use a code and a/],
+    ["a status that is a big number", badStatus(200n), "InvalidStatus", /a bigint is not a status; use a code/],
+    ["an interim status", badStatus("103 Early Hints"), "InvalidStatus", /not a final status: use 200 to 999/],
     ["a switch of protocols", badStatus("101 Switching Protocols"), "InvalidStatus", /not a final status/],
     ["a status below all", badStatus("099 X"), "InvalidStatus", /not a final status/],
 

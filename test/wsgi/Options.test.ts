@@ -226,7 +226,7 @@ describe("every table of options", () => {
         const error = thrownBy(() => give({ [`${option}x`]: 1 }))
         expect(error.option).toBe(`${option}x`)
         expect(error.description).toMatch(
-          new RegExp(`^did you mean (\\w+\\.)?${option}\\? .*; known are .*\\b${option}\\b`)
+          new RegExp(`^did you mean (\\w+\\.)?${option}\\? .*; known options are .*\\b${option}\\b`)
         )
       }
     })
