@@ -170,7 +170,7 @@ const door = (
   }
 })
 
-const sockets = { slack: 8_388_608, bulk: 25_165_824, pipelined: 2_000, resets: true }
+const sockets = { slack: 8_388_608, bulk: 25_165_824, pipelined: 2_000, resets: true, connectsDearly: true }
 const memory = { slack: 655_360, bulk: 2_097_152, pipelined: 4_000, resets: true }
 
 conformance(door("by tcp, with middleware", sockets, HttpMiddleware.logger, () => ({

@@ -101,7 +101,7 @@ export interface Door {
   readonly endsWithFailure: boolean
   /** Are parts held, so that one that is sent as the first may still become a 500? */
   readonly holdsParts: boolean
-  /** Does a connection take so long that of the refusals it is shown one of each reason? */
+  /** Does a connection cost so much, or another door show the same, that of the refusals it is shown one of each reason? */
   readonly connectsDearly?: boolean
   readonly serve: (probe: Probe, options: Options) => Promise<Served>
 }
@@ -235,7 +235,7 @@ export const conformance = (door: Door): void => {
         expect([...answers]).toEqual(["hello"])
         a.send(get("/echo", "Connection: close"))
         expect((await a.response()).status).toBe(200)
-      })
+      }, { bulky: true })
 
       for (const value of ["close", "Close", "x, close", "keep-alive, close", "close\r\nConnection: x"]) {
         test(`end with Connection: ${JSON.stringify(value)}`, async ({ client, probe }) => {
