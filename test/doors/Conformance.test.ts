@@ -260,7 +260,13 @@ conformance(
 )
 
 let sequence = 0
-conformance(door("unix", { ...sockets, connectsDearly: true }, () => ({ listener: listen({ path: path.join(folder, `${++sequence}`) }), connect })))
+conformance(
+  door(
+    "unix",
+    { ...sockets, connectsDearly: true },
+    () => ({ listener: listen({ path: path.join(folder, `${++sequence}`) }), connect })
+  )
+)
 
 const inMemory = (name: string, size: typeof memory, options: MemoryOptions, forBulk = options): void =>
   conformance(door(name, size, (bulky) => {
