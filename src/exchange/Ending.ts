@@ -21,19 +21,8 @@ import { noFailure, outcomeOf } from "./outcomeOf.js"
 import type { PostHook } from "./PostHook.js"
 import type { ReceivedBody } from "./ReceivedBody.js"
 import { BodyError } from "./ServerError.js"
+import type { Stage } from "./Stage.js"
 import type { Wire, WireUser } from "./Wire.js"
-
-/**
- * - `Running`: the answer is not given, or the kernel has not taken all of it.
- * - `Settled`: the outcome is known; the application has yet to end.
- * - `Draining`: the application has ended; what is left of the request's body is dropped.
- * - `Hooks`: the post hooks run.
- * - `Over`: the hooks have run, and the access log has its record.
- *
- * @since 0.2.0
- * @category models
- */
-export type Stage = "Running" | "Settled" | "Draining" | "Hooks" | "Over"
 
 /**
  * - `settle`: the kernel has taken the last byte, or it never will.

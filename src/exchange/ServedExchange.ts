@@ -17,6 +17,7 @@ import {
 import type { Address } from "./Address.js"
 import { Answer } from "./Answer.js"
 import type { Delay } from "./Application.js"
+import type { CarriedExchange } from "./CarriedExchange.js"
 import type { Config } from "./Config.js"
 import { Ending } from "./Ending.js"
 import type { Exchange } from "./Exchange.js"
@@ -29,7 +30,7 @@ import { type BodyRoom, noBody, type Takeover, type Wire } from "./Wire.js"
  * @since 0.2.0
  * @category models
  */
-export class ServedExchange extends Ending implements Exchange {
+export class ServedExchange extends Ending implements Exchange, CarriedExchange {
   private hundred: OwedContinue | undefined = undefined
 
   constructor(wire: Wire, startTime: number) {
@@ -257,7 +258,7 @@ export class ServedExchange extends Ending implements Exchange {
     const { debug } = this.config
     const refused = this.respond({
       status: error instanceof BodyError ? error.status : 500,
-      fields: debug ? [["Content-Type", "text/plain; charset=utf-8"], close] : [close]
+      fields: debug ? [["Content-Type", "text/plain; charset=utf-8"]] : noFields
     }, debug ? this.peer.engine.failureText(error) : "")
     if (refused !== undefined) this.wire.cut()
   }
@@ -276,7 +277,7 @@ export class ServedExchange extends Ending implements Exchange {
     this.withdraw()
     this.recordFailure(late)
     this.wire.withdraw("the application is late")
-    this.respond({ status: 503, fields: [close] }, "")
+    this.respond({ status: 503, fields: noFields }, "")
     return this.tell("HandlerTimeout")
   }
 
@@ -324,4 +325,3 @@ const tooLate = (): InterimError => new InterimError({ reason: "TooLate", descri
 
 const noFields: FieldPairs = []
 const mismatched = "the body is not as long as its Content-Length says"
-const close: readonly [string, string] = ["Connection", "close"]

@@ -6,9 +6,11 @@
  */
 import type { CloseableScope } from "effect/Scope"
 import type { AcceptedPeer } from "./AcceptedPeer.js"
+import type { Alarm } from "./Alarm.js"
+import type { RecordedExchange } from "./CarriedExchange.js"
 import type { Engine } from "./Engine.js"
 import type { Exchange } from "./Exchange.js"
-import type { AbortReason, Outcome } from "./Outcome.js"
+import type { AbortReason } from "./Outcome.js"
 import type { PlaceUse } from "./PlaceUse.js"
 import type { RequestError } from "./ServerError.js"
 import type { Share } from "./Shares.js"
@@ -134,25 +136,14 @@ export interface Refused {
 }
 
 /**
- * An exchange that is over, for the access log.
- *
- * @since 0.2.0
- * @category models
- */
-export interface RecordedExchange
-  extends Pick<Exchange, "peer" | "request" | "forwarded" | "startTime" | "status" | "wireBytes" | "outcome">
-{
-  /** The outcome, made now where it has not been read before. */
-  readonly settle: () => Outcome
-}
-
-/**
  * Everything that a session needs of its server.
  *
  * @since 0.2.0
  * @category models
  */
 export interface SessionHost extends Engine {
+  readonly alarm: Alarm
+  readonly scopeFor: (session: Session) => SessionScope
   /** The door: gives the exchange to the application. What it throws fails the exchange. */
   readonly handler: (exchange: Exchange) => void
   /** May an answer say that the connection persists? Not while its room is needed. */
@@ -164,4 +155,10 @@ export interface SessionHost extends Engine {
   /** An exchange is over, its hooks have run. */
   readonly record: (exchange: RecordedExchange, now: number) => void
   readonly refused: (peer: AcceptedPeer, refused: Refused) => void
+  /** The head of its request is complete, and it has no place. */
+  readonly requestPlace: (session: Session) => void
+  /** Its last answer is on its way: it needs no place any more. */
+  readonly releasePlace: (session: Session) => void
+  /** Its socket is closed. */
+  readonly ended: (session: Session) => void
 }

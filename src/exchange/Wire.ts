@@ -32,25 +32,15 @@ export type BodyRoom = number
 export const noBody: BodyRoom = -1
 
 /**
- * Why the connection carries no further request after this one, in words for the log.
+ * Why the exchange lets no further request follow, in words for the log. Wires have reasons of their own.
  *
  * @since 0.2.0
  * @category models
  */
 export type Withdrawal =
-  | "the client asked for it"
-  | "the application asked for it, or the client speaks HTTP/1.0"
-  | "keep-alive is off"
-  | "the connection is closing"
-  | "the server stops, or others wait for room"
-  | "limits.requestsPerConnection is reached"
-  | "the client has closed its sending half"
-  | "the 100 was not sent"
-  | "the body could not be read"
   | "the application failed"
   | "the application is late"
   | "the body is not as long as its Content-Length says"
-  | "the rest of the body is too long, malformed or late"
   | "the connection was taken over"
 
 /**
@@ -143,7 +133,7 @@ export interface Wire {
 }
 
 /**
- * What a wire tells its exchange.
+ * What a wire tells its exchange: six things.
  *
  * @since 0.2.0
  * @category models

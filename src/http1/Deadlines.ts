@@ -3,8 +3,8 @@
  *
  * @since 0.2.0
  */
+import type { Alarm } from "../exchange/Alarm.js"
 import type { Rates, Timeouts } from "../exchange/Config.js"
-import type { Alarm } from "./Alarm.js"
 
 /**
  * What the peer is to send or to do; or, with `Place`, what the server is to give a request.

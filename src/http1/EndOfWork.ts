@@ -4,9 +4,9 @@
  *
  * @since 0.2.0
  */
+import type { CarriedExchange } from "../exchange/CarriedExchange.js"
 import type { Clock } from "../exchange/Clock.js"
 import type { AbortReason } from "../exchange/Outcome.js"
-import type { ServedExchange } from "../exchange/ServedExchange.js"
 import type { BodyError, ResponseError } from "../exchange/ServerError.js"
 import type { Deadlines } from "./Deadlines.js"
 
@@ -56,13 +56,13 @@ export class EndOfWork {
   }
 
   /** The server stops: asks an exchange that has no end of its own to end. */
-  sayGoodbye(exchange: ServedExchange): void {
+  sayGoodbye(exchange: CarriedExchange): void {
     this.saidGoodbye = true
     exchange.sayGoodbye()
   }
 
   /** Ends the application, and calls back when it has ended. */
-  interrupt(exchange: ServedExchange, ended: () => void, reason = this.why): void {
+  interrupt(exchange: CarriedExchange, ended: () => void, reason = this.why): void {
     this.deadlines.awaitEnd(this.time.now())
     this.again = undefined
     const delay = exchange.interrupt(reason, () => {
@@ -77,19 +77,19 @@ export class EndOfWork {
   }
 
   /** The application has not answered in time, or the body has not come: answers the client, and interrupts the application. */
-  answerFor(exchange: ServedExchange, late: BodyError | ResponseError): void {
+  answerFor(exchange: CarriedExchange, late: BodyError | ResponseError): void {
     this.deadlines.awaitEnd(this.time.now())
     if (exchange.timeOut(late) === "RunsOn") this.deadlines.awaitEndForEver()
   }
 
   /** The application has not ended in time: interrupts it again where it asked for a delay, otherwise abandons it. */
-  late(exchange: ServedExchange | undefined): void {
+  late(exchange: CarriedExchange | undefined): void {
     if (this.again === undefined) this.abandon(exchange)
     else this.again(this.why)
   }
 
   /** Drops what the application does from here on; the post hooks run without it. */
-  abandon(exchange: ServedExchange | undefined): void {
+  abandon(exchange: CarriedExchange | undefined): void {
     this.isAbandoned = true
     this.destroy()
     exchange?.abandon()

@@ -5,11 +5,11 @@
  * @since 0.2.0
  */
 import { AcceptedPeer } from "../exchange/AcceptedPeer.js"
+import type { CarriedExchange } from "../exchange/CarriedExchange.js"
 import type { BodySource, ReceivedBody } from "../exchange/ReceivedBody.js"
-import type { ServedExchange } from "../exchange/ServedExchange.js"
-import type { Session, SessionHost, SessionScope } from "../exchange/Session.js"
-import type { Takeover, Withdrawal } from "../exchange/Wire.js"
-import type { Alarm } from "./Alarm.js"
+import type { SessionHost, SessionScope } from "../exchange/Session.js"
+import type { Takeover } from "../exchange/Wire.js"
+import type { Closing } from "./Closing.js"
 import { Deadlines } from "./Deadlines.js"
 import { EndOfWork } from "./EndOfWork.js"
 import type { Carrier, Http1Wire } from "./Http1Wire.js"
@@ -40,14 +40,7 @@ export type Phase = "Idle" | "Head" | "Waiting" | "Busy" | "Lingering" | "Detach
 export interface Http1Host extends SessionHost {
   readonly batch: TickBatch
   readonly sendBudget: SendBudget
-  readonly alarm: Alarm
   readonly parser: { readonly make: () => Reader }
-  readonly scopeFor: (session: Session) => SessionScope
-  readonly ended: (session: Session) => void
-  /** The head of its request is complete, and it has no place. */
-  readonly requestPlace: (session: Session) => void
-  /** Its last answer is on its way: it needs no place any more. */
-  readonly releasePlace: (session: Session) => void
 }
 
 /**
@@ -65,11 +58,11 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   protected readonly leaving: Leaving
   protected readonly share: TickShare
   // complete unattended exchanges whose bytes the kernel has not taken: answers to pipelined requests leave together
-  protected readonly unsettled: Array<ServedExchange> = []
+  protected readonly unsettled: Array<CarriedExchange> = []
 
   protected phase: Phase = "Idle"
   protected read = 0
-  protected exchange: ServedExchange | undefined = undefined
+  protected exchange: CarriedExchange | undefined = undefined
   protected wire: Http1Wire | undefined = undefined
   protected headSince: number | undefined = undefined
   protected begunAt: number | undefined = undefined
@@ -129,7 +122,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   // ---------------------------------------------------------------------------------------------------------------
   // for the wire
 
-  get refusesMore(): Withdrawal | undefined {
+  get refusesMore(): Closing | undefined {
     const { config } = this.host
     if (!config.keepAlive) return "keep-alive is off"
     if (this.work.isBegun) return "the connection is closing"
@@ -196,7 +189,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   cut(): void {
     // what was queued before still leaves: it may be answers to earlier requests
     this.queue.flushLast()
-    this.closeWith(this.exchange?.error)
+    this.closeWith(this.exchange?.error, "the application failed")
   }
 
   markIdle(): void {
@@ -226,7 +219,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
       // a peer that has closed its sending half and taken everything has nothing left to read
       if (this.inflow.ended) this.close()
     } else if (this.phase === "Idle") {
-      if (!this.advancing && this.isUnwanted) this.linger(undefined)
+      if (!this.advancing && this.isUnwanted) this.linger("the server stops, or others wait for room")
     } else if (exchange !== undefined && wire?.isComplete === true && !this.work.isBegun) {
       if (wire.endsWithConnection) this.leaving.sayEnd()
       exchange.allSent()
@@ -274,11 +267,11 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   private isLeftoverGone(): boolean {
     const leftover = this.leaving.dropLeftover(this)
     if (leftover === "Awaited") this.inflow.resume()
-    else if (leftover === "Kept") this.wire?.withdraw("the rest of the body is too long, malformed or late")
+    else if (leftover === "GivenUp") this.wire?.withdraw("the rest of the body is too long, malformed or late")
     return leftover !== "Awaited"
   }
 
-  protected drained(exchange: ServedExchange): void {
+  protected drained(exchange: CarriedExchange): void {
     this.deadlines.exchangeOver()
     exchange.drained()
   }
@@ -292,7 +285,9 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     this.wire = undefined
     if (this.onOver !== undefined) return this.onOver()
     if (wire.withdrawn !== undefined && wire.isLast) return this.closeSoon(wire.withdrawn)
-    if (wire.withdrawn !== undefined || this.inflow.gone || this.isUnwanted) return this.linger(wire.withdrawn)
+    if (this.inflow.gone) wire.withdraw("the client has left")
+    else if (this.isUnwanted) wire.withdraw("the server stops, or others wait for room")
+    if (wire.withdrawn !== undefined) return this.linger(wire.withdrawn)
     this.phase = "Idle"
     this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
     if (this.advancing) return
@@ -301,25 +296,24 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     this.advance()
   }
 
-  // Is its room needed, or is the server stopping, while no further request has come? The last answer was sent too early to say
-  // so.
+  // Whether to close although the last answer promised to stay: the server stops or needs room, and no further request has come.
   protected get isUnwanted(): boolean {
     return !this.host.mayStay() && this.reader.buffered === 0
   }
 
   // A client that has said that this was its last request, and has sent all of it, must not send more (RFC 9112, 9.6). So no
   // unread byte can turn the close into a reset, and lingering is not needed. TLS sends its close_notify first.
-  protected closeSoon(why: Withdrawal): void {
+  protected closeSoon(why: Closing): void {
     const { inflow, queue, reader, transport } = this
     if (inflow.gone || reader.buffered > 0 || !queue.empty || transport.tls !== undefined) return this.linger(why)
     this.phase = "Lingering"
-    this.close()
+    this.close(why)
   }
 
-  protected linger(why: Withdrawal | undefined): void {
+  protected linger(why: Closing): void {
     this.phase = "Lingering"
-    if (why !== undefined) this.host.log("Debug", () => `no further request (${this.peer.name}) ${why}`)
-    if (this.inflow.gone) return this.close()
+    this.leaving.tell(why)
+    if (this.inflow.gone) return this.close(why)
     this.leaving.beginLingering()
     this.flush()
   }
@@ -329,14 +323,17 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     return this.exchange?.stage === "Draining" || this.exchange?.stage === "Hooks"
   }
 
-  close(): void {
+  /** Ends it. The reason counts where none was told before, as for one that lingers. */
+  close(why: Closing = "the server stops, or others wait for room"): void {
     if (this.work.isBegun) return
+    this.leaving.tell(why)
     this.work.begin()
     this.scope.done()
   }
 
-  protected closeWith(failure: unknown): void {
+  protected closeWith(failure: unknown, why: Closing): void {
     if (this.work.isBegun) return
+    this.leaving.tell(why)
     this.work.begin()
     this.scope.failed(failure)
   }

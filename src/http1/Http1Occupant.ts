@@ -178,6 +178,6 @@ export abstract class Http1Occupant extends Http1Carrier {
       refusalHead(error.status, text.length, this.host),
       line.startsWith("HEAD ") ? "" : text
     )
-    this.linger(undefined)
+    this.linger("the request was refused")
   }
 }

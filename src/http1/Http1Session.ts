@@ -7,10 +7,10 @@
  * ```
  *            head complete           the exchange is over
  *  Idle/Head ------------> Busy -----------------------------> Idle
- *     |                     |                |
- *     | refused             | taken over     | not to be reused
- *     v                     v                v
- *  Lingering             Detached         Lingering
+ *     |  | no place         ^ |              |
+ *     |  +---> Waiting -----+ | taken over   | not to be reused
+ *     v refused               v              v
+ *  Lingering               Detached       Lingering
  * ```
  *
  * The table of `Ending` has how an exchange ends.
@@ -22,8 +22,8 @@ import { noBody, ReceivedBody } from "../exchange/ReceivedBody.js"
 import { ServedExchange } from "../exchange/ServedExchange.js"
 import { requestErrorFrom, type TransportError } from "../exchange/ServerError.js"
 import type { Activity, Session, SessionScope } from "../exchange/Session.js"
-import type { Withdrawal } from "../exchange/Wire.js"
 import type { RequestStart } from "../protocol/requestReader.js"
+import type { Closing } from "./Closing.js"
 import type { Passed } from "./Deadlines.js"
 import type { Http1Host } from "./Http1Carrier.js"
 import { Http1Occupant } from "./Http1Occupant.js"
@@ -53,7 +53,6 @@ export class Http1Session extends Http1Occupant implements Session {
     this.scope = host.scopeFor(this)
   }
 
-  /** Begins to read. */
   open(): void {
     this.peer.run(Http1Session.open, this, {
       data: (bytes: Uint8Array) => this.attempt(Http1Session.onData, bytes),
@@ -75,6 +74,7 @@ export class Http1Session extends Http1Occupant implements Session {
     const { exchange } = this
     this.peer.log("Error", "a connection broke", error, exchange?.request)
     exchange?.recordFailure(error)
+    this.leaving.tell("a defect of the server")
     if (!this.work.isBegun) {
       this.work.begin()
       return this.scope.died(error)
@@ -147,7 +147,7 @@ export class Http1Session extends Http1Occupant implements Session {
         if (this.queue.empty) this.close()
         return
       case "Waiting":
-        if (this.host.config.halfClose === "abort") this.close()
+        if (this.host.config.halfClose === "abort") this.close("the client has closed its sending half")
         return
       case "Detached":
     }
@@ -174,10 +174,10 @@ export class Http1Session extends Http1Occupant implements Session {
     } else if (this.asking !== undefined) this.leaving.refuse(noRoom(), this.asking.head.line, "", "")
     // the application that has taken the connection over ends with it
     if (this.phase === "Detached") {
-      if (error === undefined) this.close()
-      else this.closeWith(error)
-    } else if (this.exchange !== undefined && !this.isAnswered) this.closeWith(error ?? "ClientGone")
-    else this.close()
+      if (error === undefined) this.close("the connection was taken over")
+      else this.closeWith(error, "the client has left")
+    } else if (this.exchange === undefined || this.isAnswered) this.close("the client has left")
+    else this.closeWith(error ?? "ClientGone", "the client has left")
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ export class Http1Session extends Http1Occupant implements Session {
     const { reader } = this
     if (this.inflow.ended) {
       if (reader.inHead) this.refuse(incompleteHead("the client stopped within a head"))
-      else this.linger(undefined)
+      else this.linger("the client has closed its sending half")
     } else if (this.phase === "Idle" && reader.inHead) {
       const now = this.host.time.now()
       this.phase = "Head"
@@ -291,7 +291,7 @@ export class Http1Session extends Http1Occupant implements Session {
   }
 
   // The last answer is on its way: the connection needs no place for that.
-  protected override linger(why: Withdrawal | undefined): void {
+  protected override linger(why: Closing): void {
     super.linger(why)
     this.host.releasePlace(this)
   }
@@ -304,7 +304,7 @@ export class Http1Session extends Http1Occupant implements Session {
     }
     if (work.isBegun) return this.peer.run(Http1Session.giveReason, this, reason)
     work.giveReason(reason)
-    this.closeWith(reason)
+    this.closeWith(reason, reason)
   }
 
   sayGoodbye(): void {
@@ -316,6 +316,7 @@ export class Http1Session extends Http1Occupant implements Session {
 
   endWork(ended: () => void): void {
     if (!this.work.isBegun) this.work.giveReason("Closed")
+    this.leaving.tell("Closed")
     this.work.begin()
     this.deadlines.close()
     this.leaving.end(this.isAtRest)
@@ -371,7 +372,7 @@ export class Http1Session extends Http1Occupant implements Session {
       case "FirstRequest":
       case "Idle":
       case "Linger":
-        return this.close()
+        return this.close("timed out")
       case "Place":
         return this.refuse(noRoom())
       case "Head":

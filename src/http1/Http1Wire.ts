@@ -9,7 +9,7 @@ import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { ReceivedBody } from "../exchange/ReceivedBody.js"
 import { InterimError } from "../exchange/ServerError.js"
 import type { SessionScope } from "../exchange/Session.js"
-import { type BodyRoom, noBody, type Takeover, type Wire, type Withdrawal } from "../exchange/Wire.js"
+import { type BodyRoom, noBody, type Takeover, type Wire } from "../exchange/Wire.js"
 import { chunkEnd, chunkHead, lastChunk } from "../protocol/chunk.js"
 import { draftInterim, type InterimHead, writeInterim } from "../protocol/interimHead.js"
 import type { RequestHead } from "../protocol/requestHead.js"
@@ -25,6 +25,7 @@ import {
   type ResponseHead
 } from "../protocol/responseHead.js"
 import { BodyCount, within } from "./BodyCount.js"
+import type { Closing } from "./Closing.js"
 import type { SendQueue } from "./SendQueue.js"
 
 /**
@@ -40,7 +41,7 @@ export interface Carrier {
   /** The time as a Date field has it. */
   readonly date: string
   /** Why no further request can follow, as far as the connection and the server are concerned. */
-  readonly refusesMore: Withdrawal | undefined
+  readonly refusesMore: Closing | undefined
   /** The last byte of the answer is in the queue. */
   readonly completed: () => void
   readonly flush: () => void
@@ -60,8 +61,8 @@ export class Http1Wire implements Wire {
   private ready: PreparedHead | undefined = undefined
   private sent: PreparedHead | undefined = undefined
   // why the head that was made ready says that the connection ends, and why it does end
-  private hinders: Withdrawal | undefined = undefined
-  private why: Withdrawal | undefined = undefined
+  private hinders: Closing | undefined = undefined
+  private why: Closing | undefined = undefined
   private readonly start: number
   private endAt = -1
   // of a body in one part, as most are: its position on the wire, and its length
@@ -274,12 +275,12 @@ export class Http1Wire implements Wire {
   // ---------------------------------------------------------------------------------------------------------------
   // what follows on the connection
 
-  withdraw(why: Withdrawal): void {
+  withdraw(why: Closing): void {
     this.why ??= why
   }
 
   /** Why the connection carries no further request; `undefined` where it may. */
-  get withdrawn(): Withdrawal | undefined {
+  get withdrawn(): Closing | undefined {
     return this.why
   }
 
@@ -311,7 +312,7 @@ export class Http1Wire implements Wire {
   }
 
   // The one place that decides whether the connection can be used again. A head that is taken back withdraws nothing.
-  private hindrance(whole: boolean, owesContinue: boolean): Withdrawal | undefined {
+  private hindrance(whole: boolean, owesContinue: boolean): Closing | undefined {
     if (this.why !== undefined) return this.why
     // the client may send the body or not (RFC 9110, 10.1.1)
     if (owesContinue) return "the 100 was not sent"

@@ -8,6 +8,7 @@ import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { BodySource } from "../exchange/ReceivedBody.js"
 import type { RequestError } from "../exchange/ServerError.js"
 import type { Refused } from "../exchange/Session.js"
+import type { Closing } from "./Closing.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Inflow } from "./Inflow.js"
 import type { SendQueue } from "./SendQueue.js"
@@ -43,7 +44,7 @@ export interface ConnectionParts {
  * @since 0.2.0
  * @category models
  */
-export type Leftover = "Dropped" | "Awaited" | "Kept"
+export type Leftover = "Dropped" | "Awaited" | "GivenUp"
 
 /**
  * @since 0.2.0
@@ -56,8 +57,17 @@ export class Leaving {
   private until = Infinity
   private endSaid = false
   private cutsNothing = false
+  private told = false
 
   constructor(private readonly of: ConnectionParts) {}
+
+  /** Tells the debug log why the connection ends. The first reason stays. */
+  tell(why: Closing): void {
+    if (this.told) return
+    this.told = true
+    const { peer } = this.of
+    peer.engine.log("Debug", () => `closing (${peer.name}): ${why}`)
+  }
 
   /** A request is refused with this answer. */
   refuse(error: RequestError, line: string, head: string, body: string): void {
@@ -90,15 +100,15 @@ export class Leaving {
     const { config, log } = this.of.peer.engine
     for (;;) {
       const message = source.nextMessage()
-      if (message === undefined) return source.inputEnded ? "Kept" : "Awaited"
+      if (message === undefined) return source.inputEnded ? "GivenUp" : "Awaited"
       if (message._tag === "BodyEnd") return "Dropped"
       if (message._tag !== "BodyPiece") {
         const reason = message._tag === "Failure" ? message.message : "another request"
         log("Info", `the rest of a body is malformed (${this.of.peer.name}) ${reason}`)
-        return "Kept"
+        return "GivenUp"
       }
       this.leftover += message.bytes.length
-      if (this.leftover > config.limits.leftoverBody) return "Kept"
+      if (this.leftover > config.limits.leftoverBody) return "GivenUp"
     }
   }
 

@@ -3,9 +3,10 @@
  *
  * @since 0.2.0
  */
+import type { RecordedExchange } from "../exchange/CarriedExchange.js"
 import type { Clock } from "../exchange/Clock.js"
 import type { Peer } from "../exchange/Peer.js"
-import type { RecordedExchange, Refused } from "../exchange/Session.js"
+import type { Refused } from "../exchange/Session.js"
 import type { AccessRecord } from "./AccessRecord.js"
 
 /**

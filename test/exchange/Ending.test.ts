@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
-import { type EndingEvent, type Stage, transitions } from "../../src/exchange/Ending.js"
+import { type EndingEvent, transitions } from "../../src/exchange/Ending.js"
+import type { Stage } from "../../src/exchange/Stage.js"
 import { MemoryWire } from "./MemoryWire.js"
 
 const stages: ReadonlyArray<Stage> = ["Running", "Settled", "Draining", "Hooks", "Over"]

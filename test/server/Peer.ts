@@ -64,11 +64,14 @@ export const servePeers = (handler: (exchange: Exchange) => void, config: Server
         })
     })
     const settings = Layer.succeed(ServerConfig.ServerConfig, ServerConfig.make(config))
-    yield* Effect.provide(Server.serve(handler), Layer.mergeAll(listener, Server.layerServices, settings))
+    const running = yield* Effect.provide(
+      Server.serve(handler),
+      Layer.mergeAll(listener, Server.layerServices, settings)
+    )
     const connect = (): Peer => {
       const peer = new Peer()
       accept(peer)
       return peer
     }
-    return { connect }
+    return { connect, running }
   })

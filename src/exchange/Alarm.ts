@@ -7,7 +7,7 @@
  *
  * @since 0.2.0
  */
-import type { Clock } from "../exchange/Clock.js"
+import type { Clock } from "./Clock.js"
 
 /**
  * @since 0.2.0

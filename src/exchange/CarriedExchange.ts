@@ -1,0 +1,63 @@
+/**
+ * An exchange as its session has it.
+ *
+ * @since 0.2.0
+ */
+import type { Delay } from "./Application.js"
+import type { Exchange } from "./Exchange.js"
+import type { AbortReason, Outcome } from "./Outcome.js"
+import type { ReceivedBody } from "./ReceivedBody.js"
+import type { BodyError, ResponseError } from "./ServerError.js"
+import type { Stage } from "./Stage.js"
+import type { WireUser } from "./Wire.js"
+
+/**
+ * What the wire tells it, and what the session asks of it, or does with it, when a deadline has passed or the connection ends.
+ * `leave` is a shortcut for exchanges without hooks, whose answers leave together.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface CarriedExchange extends WireUser, RecordedExchange {
+  // how far it has come
+  readonly body: ReceivedBody
+  readonly stage: Stage
+  readonly headSent: boolean
+  readonly over: boolean
+  readonly detached: boolean
+  readonly owesContinue: boolean
+  /** Is an event stream being sent, which ends only when one side leaves? */
+  readonly isEndless: boolean
+  readonly isRunning: boolean
+  /** Does an application run that a stop cannot interrupt, so that its answer must be awaited and sent? */
+  readonly isUninterruptible: boolean
+  /** Has it neither a hook nor an application that must be waited for? */
+  readonly unattended: boolean
+  /** What the application failed with, or what was wrong with the client's body. */
+  readonly error: unknown
+
+  // its answer
+  readonly fail: (error: unknown) => void
+  readonly recordFailure: (error: unknown) => void
+  readonly leave: (unsent: AbortReason, now: number) => void
+
+  // its application
+  readonly interrupt: (reason: AbortReason, ended: () => void) => Delay | void
+  readonly interruptLater: () => void
+  readonly timeOut: (late: BodyError | ResponseError) => Delay | void
+  readonly abandon: () => void
+  readonly sayGoodbye: () => void
+}
+
+/**
+ * An exchange that is over, for the access log.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RecordedExchange
+  extends Pick<Exchange, "peer" | "request" | "forwarded" | "startTime" | "status" | "wireBytes" | "outcome">
+{
+  /** The outcome, made now where it has not been read before. */
+  readonly settle: () => Outcome
+}

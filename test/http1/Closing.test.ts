@@ -1,0 +1,137 @@
+/**
+ * Every connection that closes says why, once, in the debug log.
+ *
+ * The family: whoever ends it (client, application, a deadline, a stop), and whatever its last answer has promised.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as TestClock from "effect/TestClock"
+import type { Exchange } from "../../src/exchange/Exchange.js"
+import type * as Config from "../../src/server/Config.js"
+import type { Running } from "../../src/server/Server.js"
+import { type Peer, servePeers, told } from "../server/Peer.js"
+import { turns } from "../utils/Journal.js"
+import { get } from "../utils/requests.js"
+
+interface Scene {
+  readonly config?: Config.Partial
+  readonly handler?: (exchange: Exchange) => void
+  readonly act: (peer: Peer, running: Running) => Effect.Effect<unknown>
+  readonly why: string
+}
+
+const ok = { status: 200, fields: [] }
+const answer = (exchange: Exchange): void => void exchange.respond(ok, "ok")
+const send = (...texts: ReadonlyArray<string>) => (peer: Peer) =>
+  Effect.sync(() => {
+    for (const text of texts) peer.events.data(told(text))
+  })
+const leaves = ({ events }: Peer): void => {
+  events.end()
+  events.closed(undefined)
+}
+const lingers = TestClock.adjust("1 minute")
+
+const scenes: Readonly<Record<string, Scene>> = {
+  "the client asks for it": { act: send(get("/", "Connection: close")), why: "the client asked for it" },
+  "HTTP/1.0": { act: send("GET / HTTP/1.0\r\n\r\n"), why: "the client asked for it" },
+  "the application asks for it": {
+    handler: (exchange) => void exchange.respond({ status: 200, fields: [["Connection", "close"]] }, "ok"),
+    act: send(get("/")),
+    why: "the application asked for it, or the client speaks HTTP/1.0"
+  },
+  "keep-alive is off": { config: { keepAlive: false }, act: send(get("/")), why: "keep-alive is off" },
+  "the last request that it may send": {
+    config: { limits: { requestsPerConnection: 1 } },
+    act: send(get("/")),
+    why: "limits.requestsPerConnection is reached"
+  },
+  "a malformed request": { act: send("GET\r\n\r\n"), why: "the request was refused" },
+  "a body that is left": {
+    config: { limits: { leftoverBody: 1 } },
+    act: send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"),
+    why: "the rest of the body is too long, malformed or late"
+  },
+  "an application that fails": {
+    handler: () => {
+      throw new Error("fails")
+    },
+    act: send(get("/")),
+    why: "the application failed"
+  },
+  "an application that fails after its head": {
+    handler: (exchange) => {
+      exchange.start(ok)
+      exchange.addPart("a")
+      exchange.fail(new Error("fails"))
+    },
+    act: send(get("/")),
+    why: "the application failed"
+  },
+  "a client that sends nothing": { act: () => TestClock.adjust("10 minutes"), why: "timed out" },
+  "a client that sends nothing more": {
+    act: (peer) => Effect.zipRight(send(get("/"))(peer), TestClock.adjust("10 minutes")),
+    why: "timed out"
+  },
+  "a client that closes its sending half": {
+    act: (peer) => Effect.zipRight(send(get("/"))(peer), Effect.sync(() => peer.events.end())),
+    why: "the client has closed its sending half"
+  },
+  "a client that leaves": {
+    act: (peer) =>
+      Effect.zipRight(
+        send(get("/"))(peer),
+        Effect.sync(() => {
+          peer.events.closed(undefined)
+        })
+      ),
+    why: "the client has left"
+  },
+  "a client that leaves while an application runs": {
+    handler: (exchange) => exchange.running((_, ended) => ended()),
+    act: (peer) => Effect.zipRight(send(get("/"))(peer), Effect.sync(() => leaves(peer))),
+    why: "the client has left"
+  },
+  // its answer was sent before its hook, and has promised that the connection stays
+  "a client that leaves while a hook runs": {
+    handler: (exchange) => {
+      exchange.postHook(() => Effect.yieldNow())
+      answer(exchange)
+    },
+    act: (peer) => Effect.zipRight(send(get("/"))(peer), Effect.sync(() => leaves(peer))),
+    why: "the client has left"
+  },
+  "a stop": {
+    act: (peer, running) => Effect.zipRight(send(get("/"))(peer), running.stop({ grace: 0, settle: 0 })),
+    why: "the server stops, or others wait for room"
+  },
+  "a stop while an application runs": {
+    handler: (exchange) => exchange.running((_, ended) => ended()),
+    act: (peer, running) => Effect.zipRight(send(get("/"))(peer), running.stop({ grace: 0, settle: 0 })),
+    why: "Stopped"
+  }
+}
+
+describe("a connection that closes says why", () => {
+  it.scoped.each(Object.entries(scenes))("%s", ([, { act, config = {}, handler = answer, why }]) => {
+    const lines: Array<string> = []
+    const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
+    return Effect.gen(function*() {
+      const { connect, running } = yield* servePeers(handler, config)
+      const peer = connect()
+      yield* Effect.promise(() => turns(1))
+      yield* act(peer, running)
+      yield* Effect.promise(() => turns(3))
+      yield* lingers
+      yield* Effect.promise(() => turns(3))
+      assert.deepStrictEqual(lines.filter((line) => line.startsWith("closing ")), [`closing (127.0.0.1:50000): ${why}`])
+      assert.isTrue(peer.destroyed)
+    }).pipe(Effect.provide(Layer.mergeAll(
+      Logger.replace(Logger.defaultLogger, logger),
+      Logger.minimumLogLevel(LogLevel.Debug)
+    )))
+  })
+})
