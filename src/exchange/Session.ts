@@ -106,8 +106,7 @@ export interface Session extends Indexed {
  * @since 0.2.0
  * @category models
  */
-export interface SessionScope {
-  readonly scope: CloseableScope
+export interface SessionScope extends CloseableScope {
   /** Closes it, once: the session is done. */
   readonly done: () => void
   /** Closes it, once: this failure ended the session. */

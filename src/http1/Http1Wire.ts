@@ -84,7 +84,7 @@ export class Http1Wire implements Wire {
   }
 
   get scope(): CloseableScope {
-    return this.carrier.scope.scope
+    return this.carrier.scope
   }
 
   get request(): RequestHead {

@@ -18,19 +18,6 @@ import { EvictionCandidates } from "./EvictionCandidates.js"
 import { Queue } from "./Queue.js"
 
 /**
- * What the admission needs of its server.
- *
- * @since 0.1.0
- * @category models
- */
-export interface AdmissionHost {
-  /** Makes a connection, which is not open yet. */
-  readonly begin: (transport: Transport) => Session
-  /** Connections begin to wait for a place, or none waits any more. */
-  readonly crowded: (waiting: boolean) => void
-}
-
-/**
  * Milliseconds for which a connection may leave its place unused while others wait for one. Twice as long for one that sends or
  * receives, for one that was told to give its place up, and for a crowd to count as over.
  */
@@ -85,10 +72,15 @@ export class Admission {
   // up to when the pauses between places for requests that are not whole are used up
   private begunUntil = -Infinity
 
+  /**
+   * @param begin makes a connection, which is not open yet
+   * @param onCrowded called when connections begin to wait for a place, and when none waits any more
+   */
   constructor(
     private readonly config: Config,
     private readonly time: Clock,
-    private readonly host: AdmissionHost
+    private readonly begin: (transport: Transport) => Session,
+    private readonly onCrowded: (waiting: boolean) => void
   ) {
     const { limits: { addressShare, connections, waitingConnections }, trustedProxies } = config
     this.most = connections + waitingConnections
@@ -150,7 +142,7 @@ export class Admission {
   }
 
   private letIn(transport: Transport, share: Share | undefined, fits: boolean): void {
-    const connection = this.host.begin(transport)
+    const connection = this.begin(transport)
     connection.addressShare = share
     this.all.add(connection)
     if (!fits) connection.standing = "Parting"
@@ -272,10 +264,10 @@ export class Admission {
   private updateCrowded(now: number): void {
     if (this.isCrowded) {
       this.lastWaited = now
-      if (!this.crowded) this.host.crowded(this.crowded = true)
+      if (!this.crowded) this.onCrowded(this.crowded = true)
     } else if (this.crowded && now - this.lastWaited >= 2 * patienceStep) {
       this.candidates.clear()
-      this.host.crowded(this.crowded = false)
+      this.onCrowded(this.crowded = false)
     }
   }
 

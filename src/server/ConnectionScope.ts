@@ -6,31 +6,25 @@
  *  Open ----> Work ------------------> Hooks ---------------------> Added --------------------> Closed
  * ```
  *
- * These are the finalizers of the socket, in the order in which a Scope runs them: the last that was added comes first. They are
- * plain functions, because a fiber for each connection would cost more than they do.
+ * Finalizers that are added run third: the work that uses what they release has ended, and the socket is still open. The other
+ * steps are plain functions, so that a connection without added finalizers needs no fiber.
  *
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
+import type { Session, SessionScope } from "../exchange/Session.js"
 import { LazyScope } from "./LazyScope.js"
 import { SocketScope } from "./SocketScope.js"
 
 /**
- * What is closed with the scope. Each is called once.
+ * The part of a session that its scope uses.
  *
  * @since 0.2.0
  * @category models
  */
-export interface ScopedSocket {
-  /** Ends the running application, and calls back when it has ended. */
-  readonly endWork: (ended: () => void) => void
-  /** Runs the post hooks that are left, and calls back when they are done. */
-  readonly runHooksLeft: (over: () => void) => void
-  /** Runs finalizers that were added, and calls back when they are done, or when a server that stops has waited long enough. */
-  readonly runFinalizers: (finalizers: Effect.Effect<void>, over: () => void) => void
-  /** Closes the socket: nothing of the connection is left. */
-  readonly closeSocket: () => void
+export type ScopedSession = Pick<Session, "endWork" | "runHooks" | "closeSocket"> & {
+  readonly peer: Pick<Session["peer"], "log" | "runEffect">
 }
 
 const enum Step {
@@ -45,22 +39,22 @@ const enum Step {
  * @since 0.2.0
  * @category models
  */
-export class ConnectionScope extends LazyScope {
+export class ConnectionScope extends LazyScope implements SessionScope {
   private step: Step = Step.Open
   private exit: Exit.Exit<unknown, unknown> | undefined = undefined
   private waiting: Array<() => void> | undefined = undefined
 
-  constructor(private readonly socket: ScopedSocket) {
+  constructor(private readonly session: ScopedSession) {
     super()
   }
 
   /**
-   * Ends when the socket is closed. Handlers, hooks and finalizers of the connection itself do not wait: they would wait for their
-   * own end.
+   * Closes it, once, and waits until the socket is closed. Handlers, hooks and finalizers of the connection itself do not wait, because
+   * they would wait for their own end.
    */
   override close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.withFiberRuntime((fiber) => {
-      this.unsafeClose(exit)
+      this.begin(exit)
       // a fiber of the connection has this scope among its services
       if (this.step === Step.Closed || fiber.currentContext.unsafeMap.get(SocketScope.key) === this) return Effect.void
       return Effect.async<void>((resume) => {
@@ -70,14 +64,25 @@ export class ConnectionScope extends LazyScope {
     })
   }
 
-  /** Closes it, once. Interrupting the caller does not stop what was begun. */
-  unsafeClose(exit: Exit.Exit<unknown, unknown>): void {
+  done(): void {
+    this.begin(Exit.void)
+  }
+
+  failed(failure: unknown): void {
+    this.begin(Exit.fail(failure))
+  }
+
+  died(defect: unknown): void {
+    this.begin(Exit.die(defect))
+  }
+
+  // Takes the first step, once. Interrupting a fiber that waits in `close` does not stop what was begun.
+  private begin(exit: Exit.Exit<unknown, unknown>): void {
     if (this.step !== Step.Open) return
     this.exit = exit
     this.goTo(Step.Work)
   }
 
-  /** The current step has thrown: goes on with the next. */
   goOn(): void {
     if (this.step === Step.Work || this.step === Step.Hooks) this.goTo(this.step + 1)
   }
@@ -88,9 +93,9 @@ export class ConnectionScope extends LazyScope {
     this.step = step
     switch (step) {
       case Step.Work:
-        return this.socket.endWork(() => this.goTo(Step.Hooks))
+        return this.session.endWork(() => this.goTo(Step.Hooks))
       case Step.Hooks:
-        return this.socket.runHooksLeft(() => this.goTo(Step.Added))
+        return this.session.runHooks(() => this.goTo(Step.Added))
       case Step.Added:
         return this.releaseAdded()
       case Step.Closed:
@@ -103,8 +108,12 @@ export class ConnectionScope extends LazyScope {
     const { exit } = this
     if (exit === undefined) return
     if (this.used) {
-      const finalizers = Effect.provideService(super.close(exit), SocketScope, this)
-      return this.socket.runFinalizers(finalizers, () => this.goTo(Step.Closed))
+      const { peer } = this.session
+      const finalizers = Effect.catchAllCause(
+        Effect.provideService(super.close(exit), SocketScope, this),
+        (cause) => Effect.sync(() => peer.log("Error", "a finalizer of the socket's scope failed", cause))
+      )
+      return peer.runEffect(finalizers, () => this.goTo(Step.Closed), undefined)
     }
     this.seal(exit)
     this.goTo(Step.Closed)
@@ -114,7 +123,7 @@ export class ConnectionScope extends LazyScope {
     const waiting = this.waiting ?? []
     this.waiting = undefined
     try {
-      this.socket.closeSocket()
+      this.session.closeSocket()
     } finally {
       for (const each of waiting) each()
     }

@@ -1,4 +1,5 @@
 /** The scope of a connection: its own steps and what was added to it end in one order, each once, whoever closes it and how often. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
@@ -6,17 +7,23 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as fc from "fast-check"
 import { expect, it } from "vitest"
-import { ConnectionScope, type ScopedSocket } from "../../src/server/ConnectionScope.js"
+import { ConnectionScope, type ScopedSession } from "../../src/server/ConnectionScope.js"
 import { SocketScope } from "../../src/server/SocketScope.js"
 import { turns } from "../utils/Journal.js"
 import { runs } from "../utils/runs.js"
 
 const note = (notes: Array<string>, text: string) => Effect.sync(() => notes.push(text))
 
+const none = Context.unsafeMake<unknown>(new Map())
+
 /** Notes its steps; those that are held end when they are let go. */
-class Socket implements ScopedSocket {
+class Socket implements ScopedSession {
   readonly notes: Array<string> = []
   readonly held: Array<() => void> = []
+  readonly peer: ScopedSession["peer"] = {
+    runEffect: (finalizers, over) => void Effect.runFork(Effect.provide(finalizers, none)).addObserver(over),
+    log: () => undefined
+  }
   readonly scope = new ConnectionScope(this)
 
   constructor(private readonly holds: ReadonlyArray<"work" | "hooks"> = []) {}
@@ -25,12 +32,8 @@ class Socket implements ScopedSocket {
     this.step("work", ended)
   }
 
-  runHooksLeft(over: () => void): void {
+  runHooks(over: () => void): void {
     this.step("hooks", over)
-  }
-
-  runFinalizers(finalizers: Effect.Effect<void>, over: () => void): void {
-    Effect.runFork(finalizers).addObserver(over)
   }
 
   closeSocket(): void {
@@ -59,7 +62,7 @@ it("ends the work, runs the hooks, releases what was added, the last first, and 
 
 it("needs no fiber where nothing was added", () => {
   const { notes, scope } = new Socket()
-  scope.unsafeClose(Exit.void)
+  scope.done()
   expect(notes).toEqual(["work", "hooks", "socket"])
   expect(scope.used).toBe(false)
 })
@@ -67,7 +70,7 @@ it("needs no fiber where nothing was added", () => {
 it("keeps what is added while the work ends until that has ended", async () => {
   const socket = new Socket(["work"])
   const { held, notes, scope } = socket
-  scope.unsafeClose(Exit.void)
+  scope.done()
   await Effect.runPromise(Scope.addFinalizer(scope, note(notes, "added")))
   expect(notes).toEqual(["work"])
   held[0]()
@@ -77,7 +80,7 @@ it("keeps what is added while the work ends until that has ended", async () => {
 
 it("runs at once what is added when it is closed, with the exit, and interrupts what is forked", async () => {
   const { notes, scope } = new Socket()
-  scope.unsafeClose(Exit.fail("reason"))
+  scope.failed("reason")
   await Effect.runPromise(Scope.addFinalizerExit(scope, (exit) => note(notes, exit._tag)))
   const exit = await Effect.runPromise(Effect.flatMap(Effect.forkIn(Effect.never, scope), Fiber.await))
   expect(notes.at(-1)).toBe("Failure")
@@ -86,7 +89,7 @@ it("runs at once what is added when it is closed, with the exit, and interrupts 
 
 it("lets everybody who closes it wait for its end", async () => {
   const { held, notes, scope } = new Socket(["hooks"])
-  scope.unsafeClose(Exit.void)
+  scope.done()
   const closing = Array.from({ length: 2 }, () => Effect.runFork(Scope.close(scope, Exit.void)))
   await turns(2)
   expect([notes, closing.map((fiber) => fiber.unsafePoll())]).toEqual([["work", "hooks"], [null, null]])
@@ -111,7 +114,7 @@ it("lets nobody wait for himself: who has the tag is a part of the connection", 
 it("goes on where a step broke, and takes no second end of it", async () => {
   const { held, notes, scope } = new Socket(["work", "hooks"])
   await Effect.runPromise(Scope.addFinalizer(scope, note(notes, "added")))
-  scope.unsafeClose(Exit.void)
+  scope.done()
   scope.goOn()
   expect(notes).toEqual(["work", "hooks"])
   held[0]()
@@ -176,7 +179,7 @@ it("releases each resource exactly once, in whatever order resources come and th
               await Effect.runPromise(Fiber.interrupt(Effect.runFork(Scope.close(scope, Exit.void))))
               break
             case "close from plain code":
-              scope.unsafeClose(Exit.void)
+              scope.done()
               break
             case "let go":
               held.shift()?.()

@@ -17,7 +17,7 @@ interface Scene {
   readonly connectNow: Effect.Effect<WireClient>
   readonly connectFrom: (host: string) => Effect.Effect<WireClient>
   readonly running: Server.Running
-  /** Lines about room, each with its level. */
+  /** Lines about room and capacity, each with its level. */
   readonly log: Array<string>
   /** Moves the clock, behind what is on its way. */
   readonly pass: (seconds: number) => Effect.Effect<void>
@@ -66,7 +66,7 @@ const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) =
           Logger.defaultLogger,
           Logger.make(({ logLevel, message }) => {
             const line = `${logLevel.label} ${String(message)}`
-            if (/room/.test(line)) log.push(line.replace(/\(127.*\)/, "(peer)"))
+            if (/room|capacity/.test(line)) log.push(line.replace(/\(127.*\)/, "(peer)"))
           })
         )
       ).pipe(Layer.provideMerge(ServerConfig.layer({ limits, timeouts: { idle: 100_000 } })))
@@ -80,8 +80,8 @@ const answered = (client: WireClient, path = "/") =>
     expect((yield* Effect.promise(() => client.response())).status).toBe(200)
   })
 
-const begun = "INFO no room: connections wait, limits.connections is 2"
-const over = "INFO room again: no connection waits"
+const begun = "INFO at capacity: connections wait (limits.connections is 2)"
+const over = "INFO no longer at capacity"
 
 describe("when there is no room", () => {
   it.scoped("one line says that connections wait, and one that none does any more", () =>

@@ -1,5 +1,5 @@
 /**
- * Counts what one server does, for itself and for Effect's metrics.
+ * Counts what one server does, for its own report and for Effect's metrics.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ import { durationBounds, type ServerMetrics } from "./ServerMetrics.js"
  * @since 0.2.0
  * @category models
  */
-export class Tally {
+export class Counters {
   private accepted = 0
   private responseBytes = 0
   private seconds = 0

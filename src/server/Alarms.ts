@@ -1,0 +1,59 @@
+/**
+ * The two alarms of a server: one for deadlines and counts, one for connections that wait for a place.
+ *
+ * @since 0.2.0
+ */
+import { Alarm } from "../exchange/Alarm.js"
+import type { Clock } from "../exchange/Clock.js"
+import { type Admission, lookPause } from "./Admission.js"
+import type { Config } from "./Config.js"
+import type { Runners } from "./runners.js"
+import { leastInterval, mostStale, sweeper } from "./Sweep.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Alarms {
+  readonly deadlines: Alarm
+  /** A connection has changed: counts all connections anew before their counts are {@link mostStale} ms old. */
+  readonly countSoon: (now: number) => void
+  /** A connection waits for a place. */
+  readonly lookSoon: () => void
+  readonly close: () => void
+}
+
+/**
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = (
+  config: Config,
+  time: Clock,
+  connections: Admission,
+  schedule: Runners["schedule"]
+): Alarms => {
+  const sweep = sweeper(connections)
+  const deadlines = new Alarm({ time, schedule, ring: sweep.ring, interval: leastInterval(config) })
+  const places = new Alarm({
+    time,
+    schedule,
+    ring: (now) => {
+      connections.look(now)
+      return connections.nextLook(now)
+    },
+    interval: lookPause
+  })
+  return {
+    deadlines,
+    countSoon: (now) => {
+      if (now + mostStale < deadlines.ringsAt) deadlines.by(now + mostStale)
+    },
+    lookSoon: () => places.by(connections.nextLook(time.now())),
+    close: () => {
+      deadlines.close()
+      places.close()
+      sweep.end()
+    }
+  }
+}

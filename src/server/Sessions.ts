@@ -1,0 +1,173 @@
+/**
+ * The sessions of one server, and what they share.
+ *
+ * @since 0.2.0
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Clock } from "../exchange/Clock.js"
+import type { Engine } from "../exchange/Engine.js"
+import type { Session, SessionHost } from "../exchange/Session.js"
+import type { Http1Host } from "../http1/Http1Carrier.js"
+import { Http1Session } from "../http1/Http1Session.js"
+import { SendBudget } from "../http1/SendBudget.js"
+import { TickBatch } from "../http1/TickBatch.js"
+import type { Transport } from "../http1/Transport.js"
+import { AccessLog, type AccessRecord } from "./AccessLog.js"
+import { Admission } from "./Admission.js"
+import * as Alarms from "./Alarms.js"
+import { catchRejection } from "./catchRejection.js"
+import { ConnectionScope } from "./ConnectionScope.js"
+import { Counters } from "./Counters.js"
+import { Drain } from "./Drain.js"
+import { failureText } from "./FailureText.js"
+import { InterimResponses } from "./InterimResponses.js"
+import { causeOf, logger } from "./logger.js"
+import { Posthooks } from "./Posthooks.js"
+import { exchangeRecord, refusedRecord, statusOf } from "./records.js"
+import { RequestParser } from "./RequestParser.js"
+import { makeRunners, type Runners } from "./runners.js"
+import { type Config, ServerConfig } from "./ServerConfig.js"
+import type { Services } from "./Services.js"
+import * as Time from "./Time.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Sessions {
+  readonly config: Config
+  readonly connections: Admission
+  readonly drain: Drain
+  readonly alarms: Alarms.Alarms
+  readonly counters: Counters
+  readonly log: Engine["log"]
+  readonly fork: Runners["fork"]
+}
+
+/**
+ * No session yet. A transport becomes one when it is admitted to `connections`.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = (handler: SessionHost["handler"]): Effect.Effect<Sessions, never, Services> =>
+  Effect.gen(function*() {
+    const config = yield* ServerConfig
+    const time = Time.make(yield* Effect.clock)
+    const { fork, schedule } = yield* makeRunners
+    const log = yield* logger
+    const connections: Admission = new Admission(
+      config,
+      time,
+      (transport) => begin(transport),
+      (waiting) =>
+        log(
+          "Info",
+          waiting
+            ? `at capacity: connections wait (limits.connections is ${config.limits.connections})`
+            : "no longer at capacity"
+        )
+    )
+    const { hooks } = config.timeouts
+    const drain = new Drain(
+      connections,
+      time,
+      hooks,
+      () =>
+        log("Error", `a post hook or finalizer did not end within ${hooks} ms of the stop; the stop goes on without it`)
+    )
+    const alarms = Alarms.make(config, time, connections, schedule)
+    const sessions: Sessions = { config, connections, drain, alarms, counters: new Counters(), log, fork }
+    const host = yield* makeHost(sessions, time, handler)
+    let count = 0
+    const begin = (transport: Transport): Session => {
+      const session = new Http1Session(++count, transport, host)
+      drain.admitted()
+      alarms.countSoon(session.since)
+      sessions.counters.connectionAccepted()
+      log("Debug", () => `accepted (${session.peer.name})`)
+      return session
+    }
+    return sessions
+  })
+
+const makeHost = (
+  { alarms, config, connections, counters, drain, fork, log }: Sessions,
+  time: Clock,
+  handler: SessionHost["handler"]
+): Effect.Effect<Http1Host, never, Services> =>
+  Effect.gen(function*() {
+    const accessLog = yield* AccessLog
+    const interimResponses = yield* InterimResponses
+    const parser = yield* RequestParser
+    const posthooks = yield* Posthooks
+    const write = guarded(accessLog.write, (error) => log("Error", "the access log failed", Cause.die(error)))
+    return {
+      config,
+      time,
+      batch: new TickBatch(time),
+      sendBudget: new SendBudget(),
+      alarm: alarms.deadlines,
+      countSoon: alarms.countSoon,
+      handler,
+      log,
+      failureText: (failure) => failureText(causeOf(failure)),
+      parser,
+      allowInterim: (...given) => interimResponses.prepare(...given),
+      runHook: isolated(posthooks),
+      scopeFor: (session) => new ConnectionScope(session),
+      mayPersist: () => (!drain.draining || drain.letsStay()) && !connections.isSoonAsked,
+      mayStay: () => !drain.closesIdle && !connections.isAsked,
+      record: (exchange, now) => {
+        counters.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime, exchange.outcome)
+        if (write !== undefined) write(exchangeRecord(exchange, time))
+      },
+      refused: (peer, refused) => {
+        counters.requestRefused(refused.error.reason, refused.wireBytes)
+        log("Info", `refused (${peer.name}) ${refused.error.message}`)
+        write?.(refusedRecord(peer, refused, time))
+      },
+      run: (effect, done, fiberRefs) => {
+        fork(effect, fiberRefs).addObserver(drain.bound(done))
+      },
+      detach: () => drain.detach(),
+      detachBriefly: () => drain.bound(drain.detach()),
+      runDetached: (effect, fiberRefs) => {
+        fork(effect, fiberRefs).addObserver(drain.bound(drain.detach()))
+      },
+      requestPlace: (session) => {
+        connections.requestPlace(session)
+        alarms.lookSoon()
+      },
+      releasePlace: (session) => connections.releasePlace(session),
+      ended: (session) => {
+        connections.remove(session)
+        alarms.countSoon(time.now())
+        drain.removed(session)
+      }
+    }
+  })
+
+// A service that throws fails the hook, and not the connection.
+const isolated = (posthooks: Context.Tag.Service<Posthooks>): Engine["runHook"] => (hook, outcome, failed) => {
+  try {
+    return posthooks.run(hook, outcome, failed)
+  } catch (error) {
+    failed(error)
+  }
+}
+
+// A failing access log must not end the next request on the connection.
+const guarded = (
+  write: ((record: AccessRecord) => unknown) | undefined,
+  failed: (error: unknown) => void
+): ((record: AccessRecord) => void) | undefined =>
+  write === undefined ? undefined : (record) => {
+    try {
+      catchRejection(write(record), failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
