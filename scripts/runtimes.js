@@ -173,6 +173,12 @@ const checkAll = async (packed) => {
     const said = (file, expected) => expectLine(command, args(file), doors, expected)
     await check(runtime, "plain door", () => said("plain.mjs", [plainSays]))
     await check(runtime, "Effect door", () => said("effect.mjs", ["Sent,from Effect"]))
+    if (kind === "bun") {
+      await check(runtime, "compiled", async () => {
+        await execute(command, ["build", "--compile", "plain.mjs", "--outfile", "plain"], { cwd: doors })
+        return expectLine(path.join(doors, "plain"), [], directory, [plainSays])
+      })
+    }
     await check(runtime, "require", () => said("required.cjs", ["function", "needs import()"]))
   }
   for (const compiler of compilers.filter(isAsked)) {

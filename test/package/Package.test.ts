@@ -6,6 +6,8 @@ import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/co
 import { build, type BuildOptions } from "esbuild"
 import { execFile } from "node:child_process"
 import * as fs from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import { promisify } from "node:util"
@@ -131,15 +133,17 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
   const run = (program: string, directory = project) =>
     execute(process.execPath, ["--input-type=module", "-e", program], { cwd: directory, timeout: 60_000 })
 
+  /** Of a program: has in `errors` what imports fail with. */
+  const importing = (entries: ReadonlyArray<string>): string => `
+    const errors = []
+    for (const entry of ${JSON.stringify(entries)}) {
+      const module = await import(entry).catch((error) => ({ error: errors.push(entry + ": " + error.code) }))
+      if (Object.keys(module).length === 0) errors.push(entry + ": exports nothing")
+    }`
+
   const importErrors = async (entries: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
-    const program = `
-      const errors = []
-      for (const entry of ${JSON.stringify(entries)}) {
-        const module = await import(entry).catch((error) => ({ error: errors.push(entry + ": " + error.code) }))
-        if (Object.keys(module).length === 0) errors.push(entry + ": exports nothing")
-      }
-      process.stdout.write(JSON.stringify(errors))`
-    return JSON.parse((await run(program)).stdout) as ReadonlyArray<string>
+    const { stdout } = await run(`${importing(entries)}\nprocess.stdout.write(JSON.stringify(errors))`)
+    return JSON.parse(stdout) as ReadonlyArray<string>
   }
 
   const resolutions: readonly [[string, Resolution], [string, Resolution]] = [
@@ -213,12 +217,17 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     expect(effectful.flatMap((entry) => packagesOf(typesOf(entry))).join()).toContain(": effect/Effect")
   })
 
-  it.each(resolutions)("type-checks without the optional peers, %s", async (_, resolution) => {
-    expect(await typeErrors(facade, resolution)).toEqual([])
+  it.each(resolutions)("type-checks without the optional peers, and has no other entry points, %s", async (
+    _,
+    resolution
+  ) => {
+    expect(await typeErrors([...facade, "tsgi/server/none"], resolution))
+      .toEqual([expect.stringMatching(new RegExp(`^TS2307 consumer${facade.length}\\.ts: .*tsgi/server/none`))])
   })
 
-  it("imports without the optional peers", async () => {
-    expect(await importErrors(facade)).toEqual([])
+  it("imports without the optional peers, and has no other entry points", async () => {
+    expect(await importErrors([...facade, "tsgi/dist/index.js"]))
+      .toEqual(["tsgi/dist/index.js: ERR_PACKAGE_PATH_NOT_EXPORTED"])
   })
 
   it("has a command that serves a plain app where no Effect is installed, in workers that load none", async () => {
@@ -307,13 +316,6 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     expect(mapped).not.toContain("/dist/")
   })
 
-  it("has no other entry points", async () => {
-    const [, [, bundler]] = resolutions
-    expect(await typeErrors(["tsgi/server/none"], bundler))
-      .toEqual([expect.stringMatching(/^TS2307 consumer0\.ts/)])
-    expect(await importErrors(["tsgi/dist/index.js"])).toEqual(["tsgi/dist/index.js: ERR_PACKAGE_PATH_NOT_EXPORTED"])
-  })
-
   it("passes publint", async () => {
     const { messages, pkg } = await publint({ pack: { tarball: new Uint8Array(tarball).buffer }, strict: true })
     expect(messages.map((message) => formatMessage(message, pkg ?? {}))).toEqual([])
@@ -338,11 +340,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       expect(await typeErrors(effectful, resolution)).toEqual([])
     })
 
-    it("imports", async () => {
-      expect(await importErrors(effectful)).toEqual([])
-    })
-
-    it("takes at its facade what was made with an Effect of another version, and says nothing of it", async () => {
+    it("imports, and takes at its facade what was made with an Effect of another version, of which it says nothing", async () => {
       const program = `
         // before anything else of Effect is there to ask for it
         const { setCurrentVersion } = await import("effect/ModuleVersion")
@@ -367,7 +365,8 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
         await running.stop()
         const accepted = Effect.runSync(Metric.snapshot)
           .find(({ metricKey }) => metricKey.name === "tsgi_connections_accepted")
-        process.stdout.write([body, accepted?.metricState.count, error instanceof BindError, error.reason].join())`
+        ${importing(effectful)}
+        process.stdout.write([body, accepted?.metricState.count, error instanceof BindError, error.reason, ...errors].join())`
       const { stderr, stdout } = await run(program)
       expect(stdout).toBe("/here,1,true,AddressInUse")
       expect(stderr).not.toContain("version")
@@ -375,7 +374,13 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
   })
 
   describe("in projects of their own", { timeout: 120_000 }, () => {
-    const asking = (url: string) => `await (await fetch(${url}, { headers: { connection: "close" } })).text()`
+    // by http, which is loaded sooner than fetch
+    const asking = (port: string, path: string) => `
+      const { get } = await import("node:http")
+      const answer = await new Promise((resolve, reject) =>
+        get({ port: ${port}, path: "${path}", agent: false }, (response) =>
+          response.setEncoding("utf8").once("data", resolve)).once("error", reject))
+      console.log(answer)`
     const plain = `
       import { listen, server } from "tsgi"
       const main = async () => {
@@ -384,10 +389,12 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
           return env.PATH_INFO
         })
         const { port } = await running.ready
-        console.log(${asking(`"http://127.0.0.1:" + port + "/here"`)})
+        ${asking("port", "/here")}
         await running.stop()
       }
       main()`
+    /** Where an await may stand outside of a function, as it may not in CommonJS. */
+    const awaited = (program: string) => program.replace(/main\(\)$/, "await main()")
     const effect = `
       import * as HttpServer from "@effect/platform/HttpServer"
       import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -397,30 +404,31 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
         Effect.gen(function*() {
           yield* HttpServer.serveEffect(HttpServerResponse.text("from Effect"))
           const { address: { port } } = yield* HttpServer.HttpServer
-          console.log(yield* Effect.promise(async () => ${asking(`"http://127.0.0.1:" + port`)}))
+          yield* Effect.promise(async () => {${asking("port", "/")}})
         }).pipe(Effect.scoped, Effect.provide(TsgiHttpServer.layer({ port: 0, host: "127.0.0.1" })))
       )`
-    const unreachable = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/
     const directoryOf = (name: string) => path.join(temporary, name)
 
-    /** What npm does in an empty project; `false` where its registry cannot be reached. */
-    const npm = async (name: string, manifest: object, ...args: ReadonlyArray<string>): Promise<boolean> => {
-      fs.mkdirSync(directoryOf(name), { recursive: true })
-      fs.writeFileSync(
-        path.join(directoryOf(name), "package.json"),
-        JSON.stringify({ private: true, type: "module", ...manifest })
+    /** As a registry has it, a package that is installed here: what npm plans by, which is what it names as peers. */
+    const published = (name: string): object => {
+      const { peerDependencies, peerDependenciesMeta, version } = readJson<Manifest>(
+        `node_modules/${name}/package.json`
       )
-      const quietly = ["--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries=0"]
-      try {
-        await execute("npm", [...args, ...quietly], { cwd: directoryOf(name), timeout: 100_000 })
-        return true
-      } catch (error) {
-        if (unreachable.test(String(error))) return false
-        throw error
+      const dist = { tarball: `http://127.0.0.1/${name}-${version}.tgz` }
+      const versions = [{ name, version, peerDependencies, peerDependenciesMeta, dist }]
+      const next = { name, version: "4.1.0", peerDependencies: {}, peerDependenciesMeta: {}, dist }
+      if (name === "effect") versions.push(next)
+      return {
+        name,
+        "dist-tags": { latest: version },
+        versions: Object.fromEntries(versions.map((each) => [each.version, each]))
       }
     }
-    /** The versions that npm would install beside the package. What it plans is not unpacked: it is here, or never loaded. */
-    const plan = (projects: Readonly<Record<string, ReadonlyArray<string>>>): Promise<boolean> => {
+    /**
+     * The versions that npm would install beside the package, from a registry that has what is here and the next Effect.
+     * What it plans is not unpacked: it is here, or never loaded.
+     */
+    const plan = async (projects: Readonly<Record<string, ReadonlyArray<string>>>): Promise<void> => {
       for (const [name, specifiers] of Object.entries(projects)) {
         const beside = specifiers.map((specifier): readonly [string, string] => [
           specifier.replace(/@[^@]*$/, ""),
@@ -433,18 +441,28 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
           JSON.stringify({ name, type: "module", dependencies })
         )
       }
-      const workspaces = Object.keys(projects)
-      return npm("planned", { workspaces }, "install", "--package-lock-only", "--install-strategy=nested")
+      fs.writeFileSync(
+        directoryOf("planned/package.json"),
+        JSON.stringify({ private: true, type: "module", workspaces: Object.keys(projects) })
+      )
+      const registry = createServer((request, response) => {
+        const name = decodeURIComponent(request.url ?? "").slice(1)
+        const isHere = fs.existsSync(path.join(root, "node_modules", name, "package.json"))
+        response.writeHead(isHere ? 200 : 404).end(isHere ? JSON.stringify(published(name)) : "{}")
+      })
+      await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve))
+      const { port } = registry.address() as AddressInfo
+      const where = [`--registry=http://127.0.0.1:${port}`, `--cache=${directoryOf("cache")}`]
+      const quietly = ["--no-audit", "--no-fund", "--no-update-notifier", "--fetch-retries=0"]
+      await execute("npm", [
+        "install",
+        "--package-lock-only",
+        "--install-strategy=nested",
+        ...where,
+        ...quietly
+      ], { cwd: directoryOf("planned"), timeout: 100_000 }).finally(() => registry.close())
     }
-    const installed = new Map<string, Promise<boolean>>()
-    beforeAll(() => {
-      installed.set("planned", plan({ alone: [], three: remedy.split(" ").slice(2), four: ["effect@4"] }))
-      installed.set("bun", npm("bun", {}, "pack", bunBinary))
-    })
-    // what the package bun would choose from
-    const bunBinary = `@oven/bun-${process.platform}-${
-      process.arch === "arm64" ? "aarch64" : process.platform === "linux" ? "x64-baseline" : process.arch
-    }`
+    beforeAll(() => plan({ alone: [], three: remedy.split(" ").slice(2), four: ["effect@4"] }))
     /** Does what npm planned by hand: the packages that it would have installed beside, with their versions. */
     const unpack = (name: string, packages: ReadonlyArray<string>): ReadonlyMap<string, string> => {
       const { packages: plan } = JSON.parse(fs.readFileSync(directoryOf("planned/package-lock.json"), "utf8")) as {
@@ -477,24 +495,22 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     const sizeOf = (directory: string) =>
       fs.readdirSync(directory, { recursive: true, encoding: "utf8" })
         .reduce((total, name) => total + Math.ceil(fs.lstatSync(path.join(directory, name)).size / 4096) * 4096, 0)
-    const refusal = async (name: string): Promise<string> => {
-      const program = `await import("tsgi/effect").catch((error) => console.log(String(error)))`
-      return (await run(program, directoryOf(name))).stdout
-    }
+    /** Of a program: says what the import of the other door fails with. */
+    const refusing = `await import("tsgi/effect").catch((error) => console.log(String(error)))`
     const alone = () => directoryOf("planned/alone")
     const remedy = "npm install effect@3 @effect/platform@0.97 @effect/platform-node@0.108"
 
-    it("needs nothing beside itself, is small, and says what the other door lacks", async (context) => {
-      if (!await installed.get("planned")) return context.skip()
+    it("needs nothing beside itself, is small, and says what the other door lacks", async () => {
       expect([...unpack("alone", [])]).toEqual([])
-      expect((await run(plain, alone())).stdout).toBe("/here\n")
       expect(sizeOf(path.join(alone(), "node_modules"))).toBeLessThan(5_000_000)
-      const testing = `import { MemoryListener } from "tsgi/testing"; console.log(typeof MemoryListener.make)`
-      expect((await run(testing, alone())).stdout).toBe("function\n")
-      expect(await refusal("planned/alone")).toMatch(
-        /^Error: tsgi\/effect runs on Effect 3, and here effect is not installed, .*\n$/
-      )
-      expect(await refusal("planned/alone")).toContain(remedy)
+      const testing = `
+        const { MemoryListener } = await import("tsgi/testing")
+        console.log(typeof MemoryListener.make)`
+      const { stdout } = await run(`${awaited(plain)}\n${testing}\n${refusing}`, alone())
+      const [here, make, refused, ...rest] = stdout.split("\n")
+      expect([here, make, ...rest]).toEqual(["/here", "function", ""])
+      expect(refused).toMatch(/^Error: tsgi\/effect runs on Effect 3, and here effect is not installed, /)
+      expect(refused).toContain(remedy)
     })
 
     it("is taken by require, or Node says why not", async () => {
@@ -516,12 +532,11 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       expect(stderr).toContain("GET /here HTTP/1.1")
     })
 
-    it("stands beside Effect 3, at both doors, also bundled", async (context) => {
-      if (!await installed.get("planned")) return context.skip()
+    it("stands beside Effect 3, at both doors, also bundled", async () => {
       const beside = unpack("three", ["effect", "@effect/platform", "@effect/platform-node"])
       expect(beside.get("effect")).toMatch(/^3\./)
-      expect((await run(plain, directoryOf("planned/three"))).stdout).toBe("/here\n")
-      expect((await run(effect, directoryOf("planned/three"))).stdout).toBe("from Effect\n")
+      const { stdout } = await run(`${plain}\n${effect}`, directoryOf("planned/three"))
+      expect(stdout.split("\n").sort()).toEqual(["", "/here", "from Effect"])
       const file = await bundle("planned/three", effect, {
         format: "esm",
         outfile: path.join(temporary, "bundles/effect.mjs")
@@ -529,32 +544,16 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       expect((await execute(process.execPath, [file], { timeout: 60_000 })).stdout).toBe("from Effect\n")
     })
 
-    it("stands beside Effect 4 at its plain door, and says at the other one what it needs", async (context) => {
-      if (!await installed.get("planned")) return context.skip()
+    it("stands beside Effect 4 at its plain door, and says at the other one what it needs", async () => {
       const version = unpack("four", []).get("effect")
       const effect = directoryOf("planned/four/node_modules/effect")
       fs.mkdirSync(effect)
       fs.writeFileSync(path.join(effect, "package.json"), JSON.stringify({ name: "effect", version, exports: {} }))
-      expect((await run(plain, directoryOf("planned/four"))).stdout).toBe("/here\n")
-      expect(await refusal("planned/four")).toMatch(
-        /^Error: tsgi\/effect runs on Effect 3, and here effect is 4\.\d+\.\d+, .*\n$/
-      )
-      expect(await refusal("planned/four")).toContain(remedy)
-    })
-
-    it("runs when Bun has compiled it", async (context) => {
-      if (!await installed.get("bun")) return context.skip()
-      const directory = directoryOf("bun")
-      const [archive] = fs.readdirSync(directory).filter((name) => name.endsWith(".tgz"))
-      await execute("tar", ["-xzf", archive], { cwd: directory })
-      fs.cpSync(path.join(project, "node_modules/tsgi"), path.join(directory, "node_modules/tsgi"), { recursive: true })
-      fs.writeFileSync(path.join(directory, "hello.js"), plain)
-      await execute("package/bin/bun", ["build", "--compile", "hello.js", "--outfile", "hello"], {
-        cwd: directory,
-        timeout: 60_000
-      })
-      expect((await execute(path.join(directory, "hello"), { timeout: 60_000 })).stdout)
-        .toBe("/here\n")
+      const { stdout } = await run(`${awaited(plain)}\n${refusing}`, directoryOf("planned/four"))
+      const [here, refused, ...rest] = stdout.split("\n")
+      expect([here, ...rest]).toEqual(["/here", ""])
+      expect(refused).toMatch(/^Error: tsgi\/effect runs on Effect 3, and here effect is 4\.\d+\.\d+, /)
+      expect(refused).toContain(remedy)
     })
   })
 })

@@ -76,7 +76,10 @@ export interface Complaint {
   readonly message: string
 }
 
-/** Checks the types of a folder's files with these options, in a process of its own and by the compiler that is quick. */
+/**
+ * Checks the types of a folder's files with these options, in a process of its own and by the compiler that is quick: of
+ * whose checkers there is one, as several would each learn the same types.
+ */
 export const complaintsOf = async (
   folder: string,
   files: ReadonlyArray<string>,
@@ -84,7 +87,15 @@ export const complaintsOf = async (
 ): Promise<ReadonlyArray<Complaint>> => {
   fs.writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify({ include: [], ...config, files }))
   const compiler = path.join(root, "node_modules/typescript-native/bin/tsc")
-  const { code, stderr, stdout } = await run(process.execPath, [compiler, "-p", ".", "--pretty", "false"], {
+  const { code, stderr, stdout } = await run(process.execPath, [
+    compiler,
+    "-p",
+    ".",
+    "--pretty",
+    "false",
+    "--checkers",
+    "1"
+  ], {
     cwd: folder
   })
   const found: Array<Complaint> = []
