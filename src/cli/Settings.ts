@@ -33,6 +33,8 @@ export interface Settings {
   readonly tls: TlsFiles | undefined
   readonly proxyProtocol: "off" | "v1" | "v2" | "any"
   readonly proxyFrom: ReadonlyArray<string> | undefined
+  /** A line for each flag that changes nothing without another one. */
+  readonly unused: ReadonlyArray<string>
   /** 0 is none: this process serves. */
   readonly workers: number | "auto"
   readonly patience: Patience
@@ -101,7 +103,7 @@ export const read = (sources: Sources): Settings => {
   if (workers === 0) checkAlone(get)
   const proxyProtocol = one("proxy-protocol", Values.oneOf("off", "v1", "v2", "any"), "off")
   const proxyFrom = get("proxy-from", peers)
-  checkNeeded(sources, {
+  const unused = unusedOf(sources, {
     "watch-path": ["--watch", one("watch", yesOrNo, false)],
     "watch-ignore": ["--watch", one("watch", yesOrNo, false)],
     "proxy-from": ["--proxy-protocol v1, v2 or any", proxyProtocol !== "off"],
@@ -115,6 +117,7 @@ export const read = (sources: Sources): Settings => {
     tls,
     proxyProtocol,
     proxyFrom,
+    unused,
     workers,
     patience: {
       bootTimeout: one("boot-timeout", Values.durationFrom(1), 60_000),
@@ -207,15 +210,12 @@ const workersOf = (given: unknown): Values.Read<number | "auto"> => {
   return "value" in read ? read : { expected: `auto, or a whole number from 0 to ${Values.mostWorkers}` }
 }
 
-// A flag that changes nothing without another one, which is not there.
-const checkNeeded = (
+const unusedOf = (
   { flags }: Sources,
   needs: Readonly<Record<string, readonly [other: string, isThere: boolean]>>
-): void => {
-  for (const [name, [other, isThere]] of Object.entries(needs)) {
-    if (name in flags && !isThere) throw wrong(`--${name} needs ${other}`)
-  }
-}
+): ReadonlyArray<string> =>
+  Object.entries(needs).filter(([name, [, isThere]]) => name in flags && !isThere)
+    .map(([name, [other]]) => `--${name} changes nothing without ${other}`)
 
 // What is done with workers only: replaced, killed, or told more than others.
 const checkAlone = (get: Reader): void => {
@@ -241,12 +241,10 @@ const standard = <A>(name: string, env: Sources["env"], of: (given: unknown) => 
 
 const port = Values.count(0, 65_535)
 
-// A worker beats each second, and one beat may be late.
+// A worker beats each second: a shorter time than two of them would end healthy ones.
 const hangTimeout = (given: unknown): Values.Read<number> => {
   const read = Values.duration(given)
-  return "value" in read && read.value > 0 && read.value < 3000
-    ? { expected: "0 (off), or 3s and more: a worker beats each second" }
-    : read
+  return "value" in read && read.value > 0 ? { value: Math.max(2000, read.value) } : read
 }
 
 const addressOf = (given: unknown): Values.Read<{ readonly host: string; readonly port: number } | undefined> => {

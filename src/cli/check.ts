@@ -9,6 +9,7 @@ import { Journal } from "./Journal.js"
 import { makePlan } from "./makePlan.js"
 import type { Settings } from "./Settings.js"
 import { failedWords } from "./Slots.js"
+import { unknownVariables } from "./sources.js"
 import type { Spawner } from "./Spawner.js"
 import { random } from "./TicketKeys.js"
 import * as WorkerProcess from "./WorkerProcess.js"
@@ -22,6 +23,7 @@ import * as WorkerProcess from "./WorkerProcess.js"
 export const check = (app: string, settings: Settings): Effect.Effect<string, CommandError, Spawner | Journal> =>
   Effect.scoped(Effect.gen(function*() {
     const journal = yield* Journal
+    for (const line of [...unknownVariables(process.env), ...settings.unused]) yield* journal.warn("settings", line)
     const plan = yield* Effect.mapError(
       makePlan(app, settings, [], { ...process.env }),
       ({ code, message }) => new CommandError({ code, message })

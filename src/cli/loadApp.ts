@@ -32,7 +32,15 @@ export const load = async (source: AppSource, loaded: () => void): Promise<Loade
   ]
   const found = pick(module, source, does)
   const warnings = does.map((what) => `${source.name} ${what}, which is the command's part`)
-  if (!source.factory) return { kind: kindOf(found, source, does), value: found, warnings }
+  if (!source.factory) {
+    return {
+      kind: kindOf(found, source, does),
+      value: found,
+      warnings: seemsForNode(found, source)
+        ? [...warnings, `${told(source)} takes (req, res), as handlers of node:http do: ${kinds}`]
+        : warnings
+    }
+  }
   if (!isFactory(found)) {
     throw new AppError(`${told(source)} is ${described(found)}, and --factory wants a function that makes the app`)
   }
@@ -40,6 +48,11 @@ export const load = async (source: AppSource, loaded: () => void): Promise<Loade
   const made: unknown = await found()
   return { kind: kindOf(made, source, does), value: made, warnings }
 }
+
+// Served all the same: the names are an application's own.
+const seemsForNode = (value: unknown, source: AppSource): boolean =>
+  source.interface === "auto" && typeof value === "function" &&
+  /^(?:async\s+)?(?:function\s*\w*\s*)?\(?\s*(?:req|request)\s*,\s*(?:res|response|reply)\b/.test(String(value))
 
 const isFactory = (value: unknown): value is () => unknown => typeof value === "function"
 
@@ -97,17 +110,7 @@ const kindOf = (
   if (has(value, "fetch")) return checked(value, source, "fetch")
   // it is started by a `listen` of its own
   const isForNode = has(value, "listen")
-  if (typeof value === "function" && !isForNode) {
-    // the names that everybody gives them
-    if (
-      /^(?:async\s+)?(?:function\s*\w*\s*)?\(?\s*(?:req|request)\s*,\s*(?:res|response|reply)\b/.test(String(value))
-    ) {
-      throw new AppError(
-        `${told(source)} takes (req, res) as handlers of node:http do: ${kinds}; --interface wsgi where it is one`
-      )
-    }
-    return "wsgi"
-  }
+  if (typeof value === "function" && !isForNode) return "wsgi"
   throw new AppError(
     isForNode
       ? `${told(source)} is made for node:http (Express, Koa, Fastify and others are), and no app: ${kinds}${

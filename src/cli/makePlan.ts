@@ -37,8 +37,6 @@ export const makePlan = (
       const tls = settings.tls === undefined ? undefined : readTls(settings.tls)
       const { imports, name, patience } = settings
       if (!isFolder(settings.cwd)) throw wrong(`--cwd ${settings.cwd}: there is no such folder`)
-      const unwatched = settings.watch?.paths.find((path) => !Fs.existsSync(path))
-      if (unwatched !== undefined) throw wrong(`--watch-path ${unwatched}: there is no such file or folder`)
       const found = find(app, settings.cwd)
       return {
         workers: settings.workers === "auto" ? cores() : Math.max(1, settings.workers),
@@ -105,20 +103,25 @@ const wrong = (message: string): PlanError => new PlanError({ code: 2, message }
 
 const isFolder = (path: string): boolean => Fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
+// A loader such as tsx finds `setup.ts` for `./setup` and for `./setup.js`.
+const isThere = (file: string): boolean => {
+  const { dir, name } = Path.parse(file)
+  return isFolder(dir) && Fs.readdirSync(dir).some((other) => Path.parse(other).name === name || other === name)
+}
+
 // As the app's own modules would find it.
 const importable = (module: string, cwd: string): string => {
   if (/^[./]/.test(module)) {
     const file = Path.resolve(cwd, module)
-    if (!Fs.existsSync(file)) throw wrong(`--import ${module}: there is no ${file}`)
+    if (!isThere(file)) throw wrong(`--import ${module}: there is no ${file}`)
     return pathToFileURL(file).href
   }
   if (/^[a-z]+:/.test(module)) return module
   try {
     return pathToFileURL(createRequire(Path.join(cwd, "package.json")).resolve(module)).href
   } catch (error) {
-    const isThere = error instanceof Error && "code" in error && error.code === "ERR_PACKAGE_PATH_NOT_EXPORTED"
     // one for modules only, which `require` does not see: Node finds it from the app's folder
-    if (isThere) return module
+    if (error instanceof Error && "code" in error && error.code === "ERR_PACKAGE_PATH_NOT_EXPORTED") return module
     throw wrong(`--import ${module}: there is no such package here; is it installed (npm i)?`)
   }
 }

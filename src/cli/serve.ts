@@ -11,6 +11,7 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Fs from "node:fs"
 import { banner, foundBy, mayPaint } from "./banner.js"
 import { whoHas } from "./client.js"
 import { bootExitCode, CommandError } from "./CommandError.js"
@@ -80,7 +81,9 @@ const run = (
     const journal = yield* Journal
     const env = { ...process.env }
     const systemd = yield* Systemd.make(env)
-    for (const line of unknownVariables(env)) yield* journal.warn("settings", line)
+    const absent = (settings.watch?.paths ?? []).filter((path) => !Fs.existsSync(path))
+      .map((path) => `--watch-path ${path} is not there: it is watched once it is`)
+    for (const line of [...unknownVariables(env), ...settings.unused, ...absent]) yield* journal.warn("settings", line)
     yield* alone(settings)
     const listening = yield* Effect.mapError(
       Listening.make(settings, env),

@@ -93,7 +93,7 @@ export const unknownVariables = (env: Sources["env"]): ReadonlyArray<string> => 
  */
 export const checkNames = ({ file }: Sources): void => {
   if (file === undefined) return
-  const known = [...table.map(({ name }) => name).filter((name) => name !== "config").map(keyOf), "app"]
+  const known = [...table.map(({ name }) => keyOf(name)), "app"]
   for (const key of Object.keys(file.values)) {
     if (known.includes(key)) continue
     const close = nearest(key, known)

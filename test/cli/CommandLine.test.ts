@@ -71,18 +71,27 @@ describe("a switch", () => {
 describe("what cannot be meant", () => {
   it.each([
     [["--watch", "src"], "--watch takes no word behind it; did you mean --watch=src?"],
-    [["--watch-path", "src"], "--watch-path needs --watch"],
-    [["--watch-ignore", "tmp"], "--watch-ignore needs --watch"],
-    [["--proxy-from", "loopback"], "--proxy-from needs --proxy-protocol v1, v2 or any"],
-    [["--unix-mode", "0600"], "--unix-mode needs --unix"],
-    [["--hang-timeout", "500ms"], "--hang-timeout 500ms: must be 0 (off), or 3s and more: a worker beats each second"],
     [["--boot-timeout", "0"], "--boot-timeout 0: must be 1 ms or more"]
   ])("%j is refused", (words, message) => {
     expect(() => settings(...words)).toThrow(message)
   })
 
+  it.each([
+    [["--watch-path", "src"], "--watch-path changes nothing without --watch"],
+    [["--watch-ignore", "tmp"], "--watch-ignore changes nothing without --watch"],
+    [["--proxy-from", "loopback"], "--proxy-from changes nothing without --proxy-protocol v1, v2 or any"],
+    [["--unix-mode", "0600"], "--unix-mode changes nothing without --unix"]
+  ])("%j has a line", (words, message) => {
+    expect(settings(...words).unused).toEqual([message])
+  })
+
+  it("a time to find a hang is two beats at least, as one would end healthy workers", () => {
+    const times = [["500ms", 2000], ["1s", 2000], ["2s", 2000], ["3s", 3000], ["0", 0]] as const
+    for (const [given, read] of times) expect(settings("--hang-timeout", given).recycling.hangTimeout).toBe(read)
+  })
+
   it("a flag with the one that it needs is taken", () => {
-    expect(settings("--watch", "--watch-path", "src", "--hang-timeout", "3s").recycling.hangTimeout).toBe(3000)
+    expect(settings("--watch", "--watch-path", "src").unused).toEqual([])
     expect(settings("--unix", "a.sock", "--unix-mode", "0600").listen).toMatchObject([{ mode: 0o600 }])
   })
 
@@ -111,8 +120,5 @@ describe("the app", () => {
   it("may be a setting", () => {
     expect(parse(["serve"]).argument).toBe(undefined)
     expect(read(given({ file: { name: "tsgi.json", values: { app: "app.mjs" } } })).appPath).toBe("app.mjs")
-    expect(() => read(given({ file: { name: "tsgi.json", values: { config: "a" } } }))).toThrow(
-      /there is no setting config/
-    )
   })
 })

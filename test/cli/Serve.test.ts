@@ -116,11 +116,9 @@ const failing: ReadonlyArray<Failing> = [
   ["serve hello.mjs --cwd /nix -p 0", 2, /^tsgi: --cwd \/nix: there is no such folder$/],
   ["serve hello.mjs --import nix", 2, /^tsgi: --import nix: there is no such package here; is it installed/],
   ["serve hello.mjs --import ./nix.mjs", 2, /^tsgi: --import \.\/nix\.mjs: there is no \/.*\/nix\.mjs$/],
-  ["serve hello.mjs --watch --watch-path nix", 2, /^tsgi: --watch-path \/.*\/nix: there is no such file or folder$/],
   ["serve leaves.mjs -p 0", 3, /exited with code 0 before it was ready: its app ended the process, which/],
   ["serve hello.mjs -p 0 --node-arg=--nix", 3, /exited with code 9 before it was ready: node refuses an argument/],
   ["check class.mjs", 4, /OptionError: app: .*class/],
-  ["check node.mjs", 4, /node\.mjs's default export takes \(req, res\) as handlers of node:http do: an app is/],
   ["check missing.mjs", 4, /Cannot find package 'nix' .*; is it installed \(npm i\)\?$/],
   ["check esm.cjs", 4, /SyntaxError: Unexpected token 'export'.*; Node takes it for CommonJS: name it \.mjs, or set/],
   ["check cjs.js", 4, /is not defined in ES module scope.*; Node takes it for a module: name it \.cjs/]
@@ -209,7 +207,6 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
       write(folder, "exits.mjs", `process.exit(9)`)
       write(folder, "leaves.mjs", `process.exit(0)`)
       write(folder, "class.mjs", "export default class App {}")
-      write(folder, "node.mjs", "export default (req, res) => { res.end() }")
       write(folder, "layer.mjs", layer)
       write(folder, "named.mjs", `export const app = () => ""`)
       write(folder, "nothing.mjs", "const a = 1")
@@ -236,6 +233,16 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     it.each(kinds)("tsgi %s: exit code %i, of a process of its own", async (...row) => {
       expectEnding(row, await tsgi(folder, ...row[0].split(" ")).ended)
     })
+  })
+
+  it("checks an app for node:http with a hint, and says what is not used", async () => {
+    write(folder, "node.mjs", "export default (req, res) => { res.end() }")
+    const words = "check node.mjs --watch-path src".split(" ")
+    const { code, stderr } = await tsgi(folder, ...words).ended
+    expect(code).toBe(0)
+    expect(stderr.join("\n")).toMatch(
+      /warn {2}node\.mjs's default export takes \(req, res\), as handlers of node:http do: an/
+    )
   })
 
   it("says that the port is taken, before a worker starts", async () => {

@@ -190,6 +190,18 @@ describe("workers that hang", () => {
         })
     ))
 
+  it.effect("are only those that hang: none is killed at the shortest time that there is", () =>
+    scene(
+      { recycling: { ...plan.recycling, hangTimeout: 2000 } },
+      () => ({}),
+      ({ clock, spawner, started }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* clock.adjust("5 minutes")
+          expect(spawner.workers).toHaveLength(2)
+        })
+    ))
+
   it.effect("are left alone where nobody wants them killed", () =>
     scene(
       { workers: 1, recycling: { ...plan.recycling, hangTimeout: 0 } },
