@@ -4,12 +4,12 @@
  */
 import { isDeepStrictEqual } from "node:util"
 
-// Beyond this many bytes, single bytes become short pieces, and not every position is cut: only the ones near both ends,
+// Beyond this many bytes, single bytes become pieces of this many, and not every position is cut: only the ones near both ends,
 // and a sample between them.
 const few = 2048
 const nearEnds = 16
 const stride = 8209
-const shortPiece = 37
+const shortPiece = 509
 
 /**
  * Runs with the bytes whole, byte by byte, and cut in two at every position, or every one from `from` on; throws where the
