@@ -80,7 +80,7 @@ export class Handshakes {
     socket.resume()
   }
 
-  /** One has ended as it should. Gives the peer's name, where it is known. */
+  /** A handshake has succeeded. Returns the peer's name, where it is known. */
   over(secured: Tls.TLSSocket): string | undefined {
     const carrier = carrierOf(secured)
     if (carrier !== undefined) {
@@ -93,7 +93,7 @@ export class Handshakes {
     return undefined
   }
 
-  /** One did not end as it should: the socket is dropped, a client that speaks plain HTTP is told what is wrong. */
+  /** A handshake has failed: drops the socket, after an answer to a client that speaks plain HTTP. */
   failed(cause: Error, secured: Tls.TLSSocket): void {
     const carrier = carrierOf(secured)
     const told = carrier !== undefined && this.told.has(carrier)

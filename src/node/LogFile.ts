@@ -125,7 +125,7 @@ class Lines implements LogFile {
   private trying = false
   private removed = false
   private looked = -Infinity
-  // The lines of one turn of the event loop are written together, because a write for each costs as much as a request.
+  // The lines of one turn of the event loop are written together.
   private gathered = ""
 
   // With a path, the descriptor is opened and closed here.

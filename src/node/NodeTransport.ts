@@ -25,7 +25,7 @@ export class NodeTransport implements Transport {
   private events: TransportEvents | undefined = undefined
   private written = 0
   private taken = 0
-  // were bytes left in the socket when `write` returned?
+  // whether bytes were left in the socket when `write` returned
   private late = false
   private corked = false
   private readonly secured: boolean
@@ -39,8 +39,8 @@ export class NodeTransport implements Transport {
   private readonly context = new AsyncResource("TSGI_CONNECTION", { requireManualDestroy: true })
 
   /**
-   * @param localAddress where it was accepted, if that is the same for all of the listener's connections; the system call for it
-   * costs as much as to answer a request
+   * @param localAddress where it was accepted, if that is the same for all of the listener's connections, which saves a system call
+   * for each
    * @param introduced the peer by its PROXY header
    */
   constructor(

@@ -124,16 +124,16 @@ export const describe = (options: ListenOptions, scheme: "http" | "https" = "htt
  */
 export const validate = (options: ListenOptions, tls: TlsOptions | undefined): void => {
   const kinds = [options.fd, options.path, options.port, options.socket].filter((given) => given !== undefined)
-  if (kinds.length > 1) throw invalid("give one of port, path and fd, or a socket")
+  if (kinds.length > 1) throw invalid("give only one of port, path, fd and socket")
   for (const name of ["host", "ipv6Only", "reusePort"] as const) {
     if (kinds.length === 1 && options.port === undefined && options[name] !== undefined) {
-      throw invalid(`${name} goes with a port, not with path, fd or socket`)
+      throw invalid(`${name} applies to a port only, not to path, fd or socket`)
     }
   }
   if (options.mode !== undefined && options.path === undefined) throw invalid("mode goes with a path")
   if (options.proxyFrom !== undefined && options.proxy === undefined) throw invalid("proxyFrom goes with proxy")
   if (options.reusePort === true && portOf(options) === 0) {
-    throw invalid("reusePort needs a port of its own, not a free one")
+    throw invalid("reusePort needs an explicit port, not 0")
   }
   const { mode } = options
   if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o777)) {
@@ -141,7 +141,7 @@ export const validate = (options: ListenOptions, tls: TlsOptions | undefined): v
   }
   // the system would cut the path, and listen elsewhere
   if (options.path !== undefined && Buffer.byteLength(options.path) > longestPath) {
-    throw invalid(`the path is too long, a unix socket's has at most ${longestPath} bytes`)
+    throw invalid(`the path is too long: the path of a unix socket has at most ${longestPath} bytes`)
   }
   if (tls === undefined || tls.pfx !== undefined || tls.SNICallback !== undefined || tls.pskCallback !== undefined) {
     return

@@ -51,7 +51,7 @@ export const add = <R>(
     if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
     if (!Predicate.isFunction(hook)) return Effect.die(noHook(hook))
     if (options !== undefined) checkHookOptions(options)
-    // the hook's fiber starts with this fiber's refs, which costs less than providing its services
+    // the hook's fiber starts with this fiber's refs, its services among them
     request.call.exchange.postHook(hook, { detached: options?.detached, fiberRefs: fiberRefsOf(fiber) })
     return Effect.void
   })

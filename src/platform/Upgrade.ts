@@ -133,7 +133,7 @@ const open = (
     if (taken instanceof ResponseError) return fail(taken)
     if (!(taken.stream instanceof Duplex)) return fail(new TypeError("this transport has no stream to give"))
     call.socket = taken.stream
-    taken.stream.once("close", () => fail(new Error("the connection was closed within the handshake")))
+    taken.stream.once("close", () => fail(new Error("the connection was closed during the handshake")))
     server.handleUpgrade(
       handshake(request),
       taken.stream,

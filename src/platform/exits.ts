@@ -27,7 +27,7 @@ import { UnreadableBody } from "./ServerRequest.js"
  * @since 0.2.0
  * @category errors
  */
-export const noResponse = (): Error => new Error("the handler gave no response")
+export const noResponse = (): Error => new Error("the handler returned no response")
 
 /**
  * The failure of a handler that succeeds with another value, which only code without types can do.
@@ -41,7 +41,7 @@ export const otherThanResponse = (given: unknown): Error => {
     : Effect.isEffect(given)
     ? "; run it by yield* or Effect.flatMap"
     : ""
-  return new TypeError(`the handler gave ${kindOf(given)}, and no HttpServerResponse${remedy}`)
+  return new TypeError(`the handler returned ${kindOf(given)} instead of an HttpServerResponse${remedy}`)
 }
 
 /**
@@ -66,8 +66,8 @@ export const settledWith = (outcome: Outcome): Effect.Effect<void> =>
     : Effect.void
 
 /**
- * The exit of a handler, with what its fiber's exit does not tell. `failure` is the app's. `closed` says that the handler has closed
- * a connection that it had taken over, so that the client was not the one to end it.
+ * The exit of a handler, with what its fiber's exit does not tell. `failure` is the app's. `closed`: the handler has
+ * closed the connection that it took over, so this is no client abort.
  *
  * @since 0.2.0
  * @category conversions
@@ -116,7 +116,7 @@ export const recordFailure = (
   if (ofClient instanceof BodyError) exchange.recordFailure(ofClient)
   else if (response.status >= 500) {
     exchange.recordFailure(error)
-    // an error that is a response was thought of, but for the platform's, of a response that cannot be sent
+    // an error that is itself a response was intended, except the platform's ResponseError
     const expected = isRespondable(error) && !(error instanceof ResponseError)
     if (untold && !Cause.isInterruptedOnly(failure) && !expected) {
       exchange.logFailure(isRouters(error) ? "a route gave no HttpServerResponse" : "the application failed", error)
@@ -124,6 +124,6 @@ export const recordFailure = (
   }
 }
 
-// A router has the platform make a response of what a handler gave: of what cannot be one it says "is not a function".
+// A router lets the platform convert what a handler returned, which fails with "is not a function" for other values.
 const isRouters = (error: unknown): boolean =>
   error instanceof TypeError && error.stack?.split("\n")[1]?.includes("HttpServerRespondable") === true

@@ -38,7 +38,7 @@ export const explain = (error: unknown): unknown => {
   }
   if (wrong.length === 0 || (alone && !isNotFound(error))) return error
   const remedy = Object.entries(needed).map(([name, line]) => `${name}@${line}`).join(" ")
-  const told = new Error(`tsgi/effect runs on Effect 3, and here ${wrong.join(", ")}: npm install ${remedy}`)
+  const told = new Error(`tsgi/effect needs Effect 3, but ${wrong.join(", ")}: npm install ${remedy}`)
   // the stack would not help
   told.stack = `Error: ${told.message}`
   return told

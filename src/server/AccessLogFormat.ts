@@ -105,7 +105,7 @@ const parse = (
   return parts
 }
 
-// What `toFixed` gives, but for one in the last place, and in half the time where the digits are few.
+// Faster than `toFixed` for few digits; the last digit may differ by one.
 const fixed = (value: number, decimals: number): string => {
   if (decimals === 0 || decimals > 6 || !(value >= 0) || value > 1e6) return value.toFixed(decimals)
   const scale = 10 ** decimals

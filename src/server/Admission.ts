@@ -31,8 +31,8 @@ const mostInLook = 32
 /** Milliseconds from a look that freed no place to the next. */
 const vainPause = 100
 /**
- * A request whose body is still to come takes a place from another such request no more often than once in so many milliseconds,
- * of which it may save up so many: to begin and to end a request that is never answered costs more than to answer one.
+ * Requests whose bodies are still to come take a place from another such request at most once in `begunPause` milliseconds. Unused
+ * pauses add up to `begunAhead`. Otherwise a server under load would begin and end requests instead of answering them.
  */
 const begunPause = 20
 const begunAhead = 160
@@ -99,12 +99,12 @@ export class Admission {
     return this.silent.size + this.whole.size + this.begun.size
   }
 
-  /** Does a request wait for a place? */
+  /** Whether a request waits for a place. */
   get isAsked(): boolean {
     return this.whole.size + this.begun.size > 0
   }
 
-  /** Does one wait, or has one begun that will? */
+  /** Whether a request waits for a place, or has begun and will. */
   get isSoonAsked(): boolean {
     return this.isAsked || firstOf(this.silent, ({ isAsking }) => isAsking) !== undefined
   }
@@ -256,7 +256,7 @@ export class Admission {
   private readonly isAboveShare = ({ addressShare: share }: Session): boolean =>
     share !== undefined && share.places > this.mostPlaces
 
-  // Does a request wait for which no place is being freed?
+  // Whether a request waits for which no place is being freed.
   private get isCrowded(): boolean {
     return this.whole.size + this.begun.size > this.yielding.size
   }
@@ -285,7 +285,7 @@ export class Admission {
 
   private makeRoomFor(whole: boolean, share: Share | undefined, now: number): boolean {
     if (whole) return this.makeRoom(share, now, PlaceUse.Throttled)
-    // one without a request under way costs little to end
+    // a connection that has no complete head loses no work
     if (this.makeRoom(share, now, PlaceUse.ReadingHead)) return true
     const until = Math.max(this.begunUntil, now - begunAhead) + begunPause
     if (until > now || !this.makeRoom(share, now, PlaceUse.Throttled)) return false

@@ -74,12 +74,12 @@ export class Drain {
     private readonly gaveUp: () => void
   ) {}
 
-  /** Does the server stop? */
+  /** Whether the server stops. */
   get draining(): boolean {
     return this.settle !== undefined
   }
 
-  /** The server stops, and a connection has its answer. May it stay, because others are to leave before it? */
+  /** Whether, during a spread stop, an answered connection may still be kept alive. Counts those that may not. */
   letsStay(): boolean {
     const since = this.time.now() - this.begun
     if (since < this.spread && this.parted * this.spread >= this.seen * since) return true
@@ -87,7 +87,7 @@ export class Drain {
     return false
   }
 
-  /** Are idle connections closed, also those whose client was told that they are kept? */
+  /** Whether idle connections are closed, although their last answer promised keep-alive. */
   get closesIdle(): boolean {
     return this.settle === 0
   }
@@ -241,7 +241,7 @@ class BoundedWork {
 
 const none: Arriving = { size: 0, dropAll: () => undefined }
 
-// the platform's own, whatever a test of an app makes of the global one
+// the platform's own, even if a test replaces the global one
 const immediate = setImmediate
 
 // From one immediate to the next, every socket that has bytes is read once.

@@ -19,7 +19,7 @@ interface Candidate {
  * @category models
  */
 export interface Criteria {
-  /** Names these criteria. Where they found no candidate, they find none before all connections are looked at again. */
+  /** Key of these criteria: criteria that found no candidate are skipped until all connections are looked at again. */
   readonly key: string
   /** The first use of a place and the last. */
   readonly from: PlaceUse
@@ -45,7 +45,7 @@ export class EvictionCandidates {
   // criteria that have found none since then
   private readonly exhausted = new Set<string>()
 
-  /** @param isEvictable may this connection be taken? One that is being evicted already may not */
+  /** @param isEvictable whether this connection may be taken: not one that is being evicted already */
   constructor(
     private readonly all: Iterable<Session> & { readonly size: number },
     private readonly isEvictable: (connection: Session) => boolean
@@ -53,7 +53,7 @@ export class EvictionCandidates {
 
   /** Takes the first candidate that meets the criteria. It is no candidate any more. */
   take(now: number, criteria: Criteria): Session | undefined {
-    // a millisecond between two looks for each 64 connections: a look takes about a hundredth of that
+    // at most one look in a millisecond for each 64 connections
     const mayLook = this.all.size <= few || now - this.lookedAt >= this.all.size / few
     if (!mayLook && this.exhausted.has(criteria.key)) return undefined
     const known = this.next(now, criteria)
@@ -64,7 +64,7 @@ export class EvictionCandidates {
     return found
   }
 
-  /** Forgets all candidates: there is no crowd any more. */
+  /** Forgets all candidates, because no connection waits any more. */
   clear(): void {
     this.found = []
     this.exhausted.clear()

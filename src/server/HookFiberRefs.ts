@@ -12,9 +12,8 @@ import { forkScopeOverride } from "./internal.js"
 export type { HookFiberRefs } from "../exchange/PostHook.js"
 
 /**
- * The fiber refs for a hook's fiber, which no other fiber joins. They are not forked: that would cost as much as the rest of the
- * fiber's start, and run the programs' own fork functions. Two of them belong to the other fiber alone, and are left out: that it
- * was interrupted, and which scope its children belong to.
+ * The fiber refs for a hook's fiber, which no other fiber joins. They are not forked, which would run the programs' own fork
+ * functions. Two refs belong to the other fiber alone and are left out: its interruption, and the scope of its children.
  *
  * @since 0.1.0
  * @category conversions

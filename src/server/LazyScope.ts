@@ -21,7 +21,7 @@ export class LazyScope implements Scope.CloseableScope {
   private made: Scope.CloseableScope | undefined = undefined
   private sealed: Exit.Exit<unknown, unknown> | undefined = undefined
 
-  /** Was anything ever added? */
+  /** Whether anything was ever added. */
   get used(): boolean {
     return this.made !== undefined
   }

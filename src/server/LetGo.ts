@@ -84,7 +84,7 @@ export const partsOf = <A>(body: Iterable<A> | AsyncIterable<A> | ReadableStream
   }
 }
 
-// Streams and iterators that were given as bodies. A second answer of one would be empty, and nobody would know.
+// Streams and iterators that were given as bodies. A second response of one would be empty without an error.
 const taken = new WeakSet<object>()
 
 const takeOnce = (source: object, kind: string): void => {

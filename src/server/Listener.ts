@@ -40,8 +40,8 @@ export interface Bound {
   readonly address: Address
   readonly scheme: "http" | "https"
   /**
-   * Connections that have come and are not accepted yet, because their handshakes go on; absent where there can be none. They
-   * outlive the binding: a server that stops still accepts them while it settles.
+   * Connections whose handshakes are in progress; absent where there can be none. They survive the closing of the listening
+   * socket: a server that stops still accepts them while it settles.
    *
    * @since 0.2.0
    */

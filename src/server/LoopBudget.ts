@@ -24,7 +24,7 @@ export class LoopBudget {
     this.ends = performance.now() + longest
   }
 
-  /** Has the body run for long enough? The first call starts counting. */
+  /** Whether the body has run for long enough. The first call starts counting. */
   get isSpent(): boolean {
     if (this.ends >= 0) return performance.now() > this.ends
     this.renew()

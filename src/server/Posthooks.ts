@@ -59,8 +59,8 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
     try {
       const rest = hook(outcome)
       if (rest === undefined || rest === null) return
-      // A single synchronous step (Effect.sync, most operations of a Ref), or an Exit, needs no fiber, which would cost three
-      // times as much as the rest of a hook. A function of type `() => void` may return a number, which is no object.
+      // A single synchronous step (Effect.sync, most operations of a Ref), or an Exit, needs no fiber. A function of type
+      // `() => void` may return a number, which is no object.
       if (typeof rest === "object" && isStep(rest)) {
         return catchRejection(runStep(rest), (error) => log(Cause.die(error)))
       }

@@ -6,7 +6,7 @@
 import * as EffectClock from "effect/Clock"
 import type { Clock } from "../exchange/Clock.js"
 
-// the platform's own, whatever a test of an app makes of the global one
+// the platform's own, even if a test replaces the global one
 const immediate = setImmediate
 
 /**
@@ -29,8 +29,8 @@ const platform: Sources = { monotonic: () => origin + performance.now(), wall: (
 const tolerance = 50
 
 /**
- * Follows a Clock. The live clock counts in whole milliseconds or in big integers, which cost ten times as much to read as the
- * platform's monotonic clock. So that is read in its place, and the system's clock only when it is followed.
+ * Follows a Clock. In place of Effect's live clock, which counts in whole milliseconds or in big integers, the platform's monotonic
+ * clock is read; the system's clock is read only by `follow`.
  *
  * @since 0.1.0
  * @category constructors

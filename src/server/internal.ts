@@ -19,8 +19,8 @@ export interface Step {
 const instructionOf = (effect: object): unknown => "_op" in effect ? effect._op : undefined
 
 /**
- * `_op` and `effect_instruction_i0`: is an effect a single synchronous step (`Effect.sync`, most operations of a `Ref`)? Without
- * them none is, and a fiber runs it.
+ * `_op` and `effect_instruction_i0`: whether an effect is a single synchronous step (`Effect.sync`, most operations of a `Ref`).
+ * Without them none is, and a fiber runs it.
  */
 export const isStep = (effect: object): effect is Step =>
   instructionOf(effect) === "Sync" &&
@@ -30,7 +30,7 @@ export const isStep = (effect: object): effect is Step =>
 export const runStep = (step: Step): unknown => step.effect_instruction_i0()
 
 /**
- * `_op`: is an effect over? `Exit.isExit` alone takes any effect for one that has its tag, an error of that name for instance.
+ * `_op`: whether an effect is an `Exit`. `Exit.isExit` alone accepts any effect with its tag, an error of that name for instance.
  * Without it none is, and a fiber runs it.
  */
 export const isOver = (effect: Effect.Effect<unknown, unknown, unknown>): effect is Exit.Exit<unknown, unknown> =>

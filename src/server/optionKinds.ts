@@ -19,7 +19,7 @@ export interface Bounds {
   /** What is counted: `bytes`, `milliseconds`. */
   readonly unit?: string
   readonly whole?: boolean
-  /** Is `Infinity`, which is no bound, accepted? */
+  /** Whether `Infinity`, which is no bound, is accepted. */
   readonly infinite?: boolean
 }
 

@@ -32,8 +32,8 @@ export interface Runners {
  * @category constructors
  */
 export const makeRunners: Effect.Effect<Runners> = Effect.map(Effect.runtime<never>(), (runtime) => {
-  // nothing that runs for a connection, its end and its hooks, may be interrupted; a runtime flag makes that cheaper than an
-  // uninterruptible region in each fiber
+  // nothing that runs for a connection, its end and its hooks, may be interrupted; a runtime flag needs no uninterruptible region
+  // in each fiber
   const runtimeFlags = RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
   const runFork = Runtime.runFork(Runtime.make({
     context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
@@ -45,8 +45,7 @@ export const makeRunners: Effect.Effect<Runners> = Effect.map(Effect.runtime<nev
     ...runtime,
     runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
   }))
-  // for fibers that are given all their fiber refs, services among them: to fork those of a runtime as well costs as much as the
-  // rest of a fiber's start
+  // for fibers that are given all their fiber refs, services among them, so that those of a runtime need not be forked as well
   const runBare = Runtime.runFork(Runtime.make({
     context: Context.unsafeMake<unknown>(new Map()),
     fiberRefs: FiberRefs.empty(),

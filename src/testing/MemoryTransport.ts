@@ -179,7 +179,7 @@ export class MemoryTransport implements Transport {
   private closedTold = false
   private failure: TransportError | undefined = undefined
   private scheduled = false
-  // were bytes left behind when the last write returned?
+  // whether bytes were left when the last write returned
   private late = false
   private readonly context = new AsyncResource("TSGI_CONNECTION", { requireManualDestroy: true })
 

@@ -6,7 +6,7 @@
 import type { PostHookEntry, PostHooks, PostHookTuple } from "./Environ.js"
 
 /**
- * Is told what is pushed.
+ * Hears what is pushed.
  *
  * @since 0.1.0
  * @category models

@@ -140,7 +140,7 @@ export const server: (listener: FacadeListener, app: App, options?: Options.Serv
     .then((exit) =>
       Exit.isSuccess(exit)
         ? Effect.runPromise(exit.value.stopped).catch((error: unknown) => {
-          note(`tsgi could not stop as it should: ${String(error)}`)
+          note(`tsgi failed to stop: ${String(error)}`)
           return noReport
         })
         : noReport

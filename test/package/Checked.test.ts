@@ -92,7 +92,7 @@ describe("one line says what is wrong, and the remedy", () => {
     ["another line of the platform", { ...right, "@effect/platform": "0.96.0" }, "@effect/platform is 0.96.0"],
     ["another line for Node", { ...right, "@effect/platform-node": "0.109.0" }, "@effect/platform-node is 0.109.0"]
   ])("%s", async (_, packages, wrong) => {
-    const message = `tsgi/effect runs on Effect 3, and here ${wrong}: ${remedy}`
+    const message = `tsgi/effect needs Effect 3, but ${wrong}: ${remedy}`
     expect(await failure(packages)).toEqual({ message, stack: `Error: ${message}` })
   })
 })

@@ -509,7 +509,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       const { stdout } = await run(`${awaited(plain)}\n${testing}\n${refusing}`, alone())
       const [here, make, refused, ...rest] = stdout.split("\n")
       expect([here, make, ...rest]).toEqual(["/here", "function", ""])
-      expect(refused).toMatch(/^Error: tsgi\/effect runs on Effect 3, and here effect is not installed, /)
+      expect(refused).toMatch(/^Error: tsgi\/effect needs Effect 3, but effect is not installed, /)
       expect(refused).toContain(remedy)
     })
 
@@ -552,7 +552,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       const { stdout } = await run(`${awaited(plain)}\n${refusing}`, directoryOf("planned/four"))
       const [here, refused, ...rest] = stdout.split("\n")
       expect([here, ...rest]).toEqual(["/here", ""])
-      expect(refused).toMatch(/^Error: tsgi\/effect runs on Effect 3, and here effect is 4\.\d+\.\d+, /)
+      expect(refused).toMatch(/^Error: tsgi\/effect needs Effect 3, but effect is 4\.\d+\.\d+, /)
       expect(refused).toContain(remedy)
     })
   })

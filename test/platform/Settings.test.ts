@@ -184,7 +184,7 @@ it("a name that is nearly right is refused with the one that was meant, and all 
       /^cannot listen on https:.*key: takes what is in the file, not its path/
     ],
     [{ tls: { ...certificate, requestCerts: true } }, /requestCerts: did you mean requestCert\?/],
-    [{ path: "/tmp/tsgi.sock", host: "localhost" }, /host goes with a port, not with path, fd or socket/],
+    [{ path: "/tmp/tsgi.sock", host: "localhost" }, /host applies to a port only, not to path, fd or socket/],
     [{ port: 0, mode: 0o600 }, /mode goes with a path/],
     [{ port: 0, hostname: "a" }, /^hostname: is called host here$/],
     [{ port: 0, cert: "", key: "" }, /^cert: belongs to tls, as in tls: \{ cert, key \}$/],

@@ -46,11 +46,11 @@ const untyped = (given: object | string | undefined): Effect.Effect<HttpServerRe
 const failing = {
   "a Response": [
     untyped(new Response("")),
-    /gave a Response, and no HttpServerResponse; HttpServerResponse\.fromWeb makes one/
+    /returned a Response instead of an HttpServerResponse; HttpServerResponse\.fromWeb makes one/
   ],
   "an Effect": [untyped(Effect.void), /gave an? .*no HttpServerResponse; run it by yield\*/],
-  "text": [untyped("text"), /gave the text "text", and no HttpServerResponse/],
-  "nothing": [untyped(undefined), /gave undefined, and no HttpServerResponse/],
+  "text": [untyped("text"), /returned the text "text" instead of an HttpServerResponse/],
+  "nothing": [untyped(undefined), /returned undefined instead of an HttpServerResponse/],
   "a defect": [Effect.die(new Error("broken")), /broken/],
   "a failure": [Effect.fail(new Error("refused")), /refused/]
 } as const
