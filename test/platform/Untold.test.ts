@@ -48,7 +48,7 @@ const failing = {
     untyped(new Response("")),
     /returned a Response instead of an HttpServerResponse; HttpServerResponse\.fromWeb makes one/
   ],
-  "an Effect": [untyped(Effect.void), /gave an? .*no HttpServerResponse; run it by yield\*/],
+  "an Effect": [untyped(Effect.void), /returned an? .*HttpServerResponse; run it by yield\*/],
   "text": [untyped("text"), /returned the text "text" instead of an HttpServerResponse/],
   "nothing": [untyped(undefined), /returned undefined instead of an HttpServerResponse/],
   "a defect": [Effect.die(new Error("broken")), /broken/],

@@ -157,13 +157,13 @@ describe("what cannot be listened on", () => {
   it("two places at once", async () => {
     const error = await failing(listen({ port: 0, path: path.join(folder, "two.sock") }))
     expect(error.reason).toBe("InvalidOptions")
-    expect(error.message).toContain("give one of port, path and fd")
+    expect(error.message).toContain("give only one of port, path, fd and socket")
   })
 
   it("a shared port that is not named", async () => {
     const error = await failing(listen({ reusePort: true }))
     expect(error.reason).toBe("InvalidOptions")
-    expect(error.message).toContain("reusePort needs a port of its own")
+    expect(error.message).toContain("reusePort needs an explicit port")
   })
 
   describe("TLS", () => {
