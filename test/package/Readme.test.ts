@@ -141,6 +141,9 @@ const properties = (name: string): ReadonlyArray<string> =>
     .map((property) => property.name)
     .sort()
 
+/** What `tsc --init` sets beside `strict`, and this project does not. */
+const asInitSets = { noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, verbatimModuleSyntax: true }
+
 describe("the programs", () => {
   it("are well typed, as are those in the sources' comments", { timeout: 60_000 }, async () => {
     const shown = [...blocks, ...blocksOf(security)].filter(({ language }) => language === "ts")
@@ -150,7 +153,7 @@ describe("the programs", () => {
     }
     const names = Object.keys(programs)
     expect(names.length).toBeGreaterThan(10)
-    expect(names.flatMap(await errorsOf(programs))).toEqual([])
+    expect(names.flatMap(await errorsOf(programs, asInitSets))).toEqual([])
   })
 
   it("that is a test is one of ours", () => {
@@ -395,6 +398,14 @@ describe("the tables", () => {
     expect(literals("AbortReason").filter((reason) => !aborted.includes(reason))).toEqual([])
     const section = all.slice(all.indexOf("\n### Outcome\n"), all.indexOf("\n### Errors\n"))
     expect(properties("OutcomeFacts").filter((name) => !section.includes(`\`${name}\``))).toEqual([])
+  })
+
+  it("options: the first thirteen are eventlet's", () => {
+    const row = tableOf(pages["src/wsgi/MIGRATING.md"], "Coming from eventlet").find(([cell]) =>
+      cell.startsWith("log, environ,")
+    )
+    const camel = (name: string): string => name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+    expect(table("Options").slice(0, 13).map(([name]) => name)).toEqual(row?.[0].split(", ").map(camel))
   })
 
   it("errors", () => {

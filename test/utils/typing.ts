@@ -123,7 +123,8 @@ const declarations = async (): Promise<Readonly<Record<string, Array<string>>>> 
 
 /** What is wrong with programs that have these names, and the options of this project: `name:line message`, by their names. */
 export const errorsOf = async (
-  sources: Readonly<Record<string, string>>
+  sources: Readonly<Record<string, string>>,
+  stricter: Readonly<Record<string, boolean>> = {}
 ): Promise<(name: string) => ReadonlyArray<string>> => {
   const paths = await declarations()
   const folder = folderFor("types")
@@ -132,7 +133,12 @@ export const errorsOf = async (
     for (const [name, text] of Object.entries(sources)) fs.writeFileSync(path.join(folder, name), text)
     const complaints = await complaintsOf(folder, Object.keys(sources), {
       extends: path.join(root, "tsconfig.json"),
-      compilerOptions: { noUnusedLocals: false, typeRoots: [path.join(root, "node_modules/@types")], paths }
+      compilerOptions: {
+        noUnusedLocals: false,
+        typeRoots: [path.join(root, "node_modules/@types")],
+        paths,
+        ...stricter
+      }
     })
     const elsewhere = complaints.filter(({ file }) => !(file in sources))
     if (elsewhere.length > 0) throw new Error(JSON.stringify(elsewhere))
