@@ -196,7 +196,7 @@ const makeFolder = (folder: string): void => {
   Fs.mkdirSync(folder, { mode: 0o700 })
 }
 
-// Its folder is made with its rights, or found with them: whoever may write there could put a socket of his own in its place.
+// Creates the folder with mode 0700, or checks its mode: a user who can write there could replace the socket.
 const checkPlace = (path: string): void => {
   const folder = Path.dirname(path)
   makeFolder(folder)

@@ -86,7 +86,7 @@ const format = (
     }`
 
 /**
- * Writes to standard error. A line that cannot be written is dropped: nobody is left to be told of it.
+ * Writes to standard error. A line that cannot be written is dropped.
  *
  * @since 0.2.0
  * @category layers

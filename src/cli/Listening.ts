@@ -28,7 +28,7 @@ export interface Listening {
 }
 
 /**
- * Binds all of them, closed with the Scope: nobody is let in before a worker listens.
+ * Binds all of them, closed with the Scope: no connection is accepted before a worker listens.
  *
  * @since 0.2.0
  * @category constructors

@@ -10,7 +10,7 @@ import * as Path from "node:path"
 import { messageOf } from "./streams.js"
 
 /**
- * Writes it, and removes it with the Scope while it is still ours. One of a process that lives is not replaced.
+ * Writes it, and removes it when the Scope closes, if it still has our pid. The file of a running process is not replaced.
  *
  * @since 0.2.0
  * @category constructors
@@ -25,7 +25,7 @@ export const make = (path: string): Effect.Effect<void, { readonly message: stri
         if (other !== undefined && other !== process.pid && isAlive(other)) {
           throw new Error(`already running, pid ${other}: it has ${path}`)
         }
-        // whole or not at all, for whoever reads it meanwhile
+        // written whole or not at all, for concurrent readers
         const draft = `${path}.${process.pid}`
         Fs.writeFileSync(draft, `${process.pid}\n`)
         Fs.renameSync(draft, path)
@@ -48,7 +48,7 @@ const pidIn = (path: string): number | undefined => {
 }
 
 /**
- * Is there a process with this pid?
+ * Whether there is a process with this pid.
  *
  * @since 0.2.0
  * @category accessors
@@ -58,7 +58,7 @@ export const isAlive = (pid: number): boolean => {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    // somebody else's
+    // another user's
     return error instanceof Error && "code" in error && error.code === "EPERM"
   }
 }

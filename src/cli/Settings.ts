@@ -26,7 +26,7 @@ export type ListenSpec =
  */
 export interface Settings {
   readonly listen: ReadonlyArray<ListenSpec>
-  /** Nobody said where, so that an activated socket goes before. */
+  /** No address was given, so an activated socket takes precedence. */
   readonly listenByDefault: boolean
   readonly backlog: number
   readonly bindRetry: boolean
@@ -73,7 +73,7 @@ export interface TlsFiles {
 }
 
 /**
- * Throws a `PlanError` that names the setting which cannot be meant, where it was given, and what is expected.
+ * Throws a `PlanError` that names the invalid setting, its source, and what is expected.
  *
  * @since 0.2.0
  * @category constructors

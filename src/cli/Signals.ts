@@ -11,7 +11,7 @@ import { handTo, type Signal } from "./earlySignals.js"
 const onTerminal = [0, 1, 2].filter((fd) => isatty(fd))
 
 /**
- * Was this process started on a terminal that is closed now? It sends HUP to whoever is on it, and so does Windows' console.
+ * Whether this process was started on a terminal that is closed now. A closing terminal sends HUP, as Windows' console does.
  *
  * @since 0.2.0
  * @category accessors

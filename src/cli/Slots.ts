@@ -38,7 +38,7 @@ export class CrashLoop extends Data.TaggedError("CrashLoop")<{ readonly message:
 export interface Slots {
   /** Workers, and what waits for them, end with the Scope. */
   readonly open: Effect.Effect<void, never, Scope.Scope>
-  /** Runs beside, until the Scope closes; nothing where it is not open. */
+  /** Runs in the background until the Scope closes; does nothing before `open`. */
   readonly fork: (effect: Effect.Effect<void>) => Effect.Effect<void>
   /** Has a new worker take a slot once it is ready; done when who had it before accepts no more, and settles. */
   readonly replace: (slot: Slot, plan: Plan, generation: number) => Effect.Effect<void, BootError>
@@ -53,7 +53,7 @@ export interface Slots {
 }
 
 /**
- * What is said of a worker that did not get ready.
+ * The message for a worker that did not become ready.
  *
  * @since 0.2.0
  * @category conversions
@@ -73,7 +73,7 @@ const exitHint = (message: string): string =>
     : ""
 
 /**
- * A slot that nobody has yet.
+ * A slot without a worker.
  *
  * @since 0.2.0
  * @category constructors
@@ -169,7 +169,7 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
         return Effect.zipRight(retire(ofOld), WorkerProcess.draining(old))
       })
 
-    // It is waited for beside, but for the end of the supervisor: the workers' scope has it.
+    // Closes in the background; the workers' scope waits for it when the supervisor ends.
     const retire = (scope: Scope.CloseableScope): Effect.Effect<void> =>
       Effect.asVoid(Effect.forkDaemon(Scope.close(scope, Exit.void)))
 
@@ -210,7 +210,7 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
         return fork(recycling.withPermits(1)(replacing))
       })
 
-    // Told to end by somebody else: it drains by itself already. Who told it may be telling all of us, one after the other.
+    // Another process sent SIGTERM, so the worker drains already. That process may be signalling the supervisor next.
     const leaves = (slot: Slot, worker: Worker): Effect.Effect<void> =>
       Effect.gen(function*() {
         worker.drainedAt = yield* WorkerProcess.monotonic
@@ -257,7 +257,9 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
         if (failuresOnEnd >= mostFailures && !facts.slots.some(({ current }) => current?.isReady)) {
           return yield* Deferred.fail(
             lost,
-            new CrashLoop({ message: `no worker gets ready, ${failuresOnEnd} failures on end: ${failed.message}` })
+            new CrashLoop({
+              message: `no worker became ready after ${failuresOnEnd} consecutive failures: ${failed.message}`
+            })
           )
         }
         yield* respawn(slot, next)
@@ -283,7 +285,7 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
         }
         const scope = vacate(slot)
         if (scope !== undefined) yield* Scope.close(scope, Exit.void)
-        // somebody starts another already
+        // its successor is starting already
         if (worker.reason !== undefined && worker.reason !== "hang") return yield* journal.info("gone", words, fields)
         yield* restarted(facts, slot.number, worker.reason ?? "crash", words)
         if (lived >= longLife) slot.failures = 0
@@ -295,7 +297,7 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
     return {
       open: Effect.gen(function*() {
         const workers = yield* Effect.flatMap(Effect.scope, (scope) => Scope.fork(scope, ExecutionStrategy.parallel))
-        // ended before the workers, so that nobody starts one then
+        // ended before the workers, so that none is started then
         const fibers = yield* FiberSet.make<void>()
         running = { workers, fork: (effect) => Effect.asVoid(FiberSet.run(fibers, effect)) }
       }),

@@ -24,7 +24,7 @@ export const sum = (series: ReadonlyArray<ReadonlyArray<number>>): ReadonlyArray
  * The newest figure is on the right; those that are not there yet have no line.
  *
  * @param most what reaches to the top, greater than 0
- * @param label what it says to whom cannot see it: no markup
+ * @param label text alternative, without markup
  *
  * @since 0.2.0
  * @category conversions

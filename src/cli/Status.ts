@@ -182,7 +182,7 @@ export const isReady = (facts: Facts): boolean =>
   !isLeaving(facts) && facts.state !== "booting" && facts.slots.some(({ current }) => current?.isReady)
 
 /**
- * Is there hope without a restart? Not when all hang, or none has been ready for longer than a worker may take.
+ * Whether the server may recover without a restart: not when all workers hang, or none was ready within --boot-timeout.
  *
  * @param now milliseconds of the monotonic clock
  *

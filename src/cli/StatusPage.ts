@@ -63,7 +63,7 @@ const time = (at: string, today = ""): string =>
     escape(today === "" || at.startsWith(today) ? at.slice(11, 19) : at.slice(0, 19).replace("T", " "))
   }</time>`
 
-// green while all is as it was asked for, red where nobody answers
+// green while all workers are ready, red while none is
 const moodOf = ({ configured, ready, state }: Status): "good" | "fair" | "bad" =>
   ready === 0 ? "bad" : state === "serving" && ready >= configured ? "good" : "fair"
 

@@ -47,7 +47,7 @@ export interface Supervisor {
 }
 
 /**
- * There is but this process, so that nobody can take its place.
+ * The only worker runs in this process, so it cannot be replaced.
  *
  * @since 0.2.0
  * @category errors
@@ -143,7 +143,7 @@ export const make = (
       return Effect.as(journal.error("reload", `reload refused: ${message}`), { ...stops, error: message })
     })
 
-    // In a fiber of the supervisor's, so that a stop ends it and who asked for it may leave.
+    // Runs in the supervisor's scope: a stop ends it, and an interrupted caller does not.
     const reload: Effect.Effect<ReloadResult> = Effect.gen(function*() {
       if (facts.slots.length === 0) return stops
       const answer = yield* Deferred.make<ReloadResult>()

@@ -1,6 +1,6 @@
 /**
  * Tells systemd how the service is (sd_notify(3)), by the program that it has for that: Node has no datagram sockets of unix.
- * That it cannot be told is never fatal.
+ * A failure to notify systemd is ignored.
  *
  * @since 0.2.0
  */

@@ -10,7 +10,7 @@ import type { Facts } from "./Facts.js"
 import { tellAll } from "./WorkerProcess.js"
 
 /**
- * Who steals a key reads what was said since it was made, where a client resumes without a new exchange of keys.
+ * A stolen key decrypts the sessions resumed since it was made, unless the client made a new key exchange.
  */
 const renewal = "24 hours"
 

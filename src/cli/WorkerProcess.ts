@@ -156,7 +156,7 @@ export interface WorkerSpec {
 }
 
 /**
- * Milliseconds of a clock that nobody sets.
+ * Milliseconds of the monotonic clock.
  *
  * @since 0.2.0
  * @category accessors
@@ -282,7 +282,7 @@ const heard = (worker: Worker, spec: WorkerSpec, message: FromWorker): Effect.Ef
         Deferred.unsafeDone(
           worker.ready,
           Exit.fail(
-            new BootError({ reason: "protocol", message: "tsgi was updated under a server that runs: restart it" })
+            new BootError({ reason: "protocol", message: "tsgi was updated while the server was running: restart it" })
           )
         )
         return yield* kill(worker)
@@ -308,7 +308,7 @@ const heard = (worker: Worker, spec: WorkerSpec, message: FromWorker): Effect.Ef
     }
   })
 
-// Settle, grace, then KILL. One that never got ready has nobody to be graceful to.
+// Waits for settle and grace, then kills. A worker that never became ready has no clients, so it is given --kill-after only.
 const end = (worker: Worker, child: Child, journal: typeof Journal.Service): Effect.Effect<void> =>
   Effect.gen(function*() {
     if (worker.gone) return

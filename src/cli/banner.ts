@@ -20,7 +20,7 @@ export interface Ready extends Pick<Identity, "version" | "app"> {
   readonly pid: number
   /** A closed terminal ends it, and a save reloads it. */
   readonly dev: boolean
-  /** Does a control socket listen? */
+  /** Whether a control socket listens. */
   readonly hasControl: boolean
   readonly statusAt: string | undefined
   /** How the verbs find this server: `--name shop`, or `--control PATH`. */
@@ -28,7 +28,7 @@ export interface Ready extends Pick<Identity, "version" | "app"> {
 }
 
 /**
- * @param color may it have any?
+ * @param color whether to paint
  *
  * @since 0.2.0
  * @category conversions
@@ -70,7 +70,7 @@ export const foundBy = (control: string | undefined, name: string, named: string
 const quoted = (word: string): string => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 /**
- * May a terminal be painted (no-color.org)?
+ * Whether a terminal may be painted (no-color.org).
  *
  * @since 0.2.0
  * @category accessors

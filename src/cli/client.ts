@@ -16,7 +16,7 @@ export interface Answer {
 }
 
 /**
- * Rejects where nobody answers.
+ * Rejects where no server answers.
  *
  * @param timeout milliseconds
  *
@@ -50,7 +50,7 @@ export const ask = (
   })
 
 /**
- * The pid of the server that has a control socket already; `undefined` where nobody answers.
+ * The pid of the server that has a control socket already; `undefined` where none answers.
  *
  * @since 0.2.0
  * @category accessors

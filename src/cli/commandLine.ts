@@ -23,7 +23,7 @@ export interface Line {
 const wrong = (message: string): PlanError => new PlanError({ code: 2, message })
 
 /**
- * Throws a `PlanError` that names what cannot be meant, and what may be meant instead.
+ * Throws a `PlanError` that names the invalid argument and the nearest valid ones.
  *
  * @param given without node and the command; it does not ask for help
  *

@@ -1,5 +1,5 @@
 /**
- * Signals that come before there is anybody to hear them.
+ * Keeps signals that arrive before the server can handle them.
  *
  * @since 0.2.0
  */

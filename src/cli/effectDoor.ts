@@ -55,7 +55,7 @@ export const open: Open = async ({ value }, serve, enough) => {
     Context.add(
       Listener,
       listener === undefined
-        // looked at, and served to nobody
+        // checked without a socket
         ? MemoryListener.make().listener
         : makeListener(where, tls)
     ),
@@ -99,7 +99,7 @@ export const open: Open = async ({ value }, serve, enough) => {
 
 type ServerContext = Layer.Layer.Success<typeof TsgiHttpServer.layerContext> | HttpServer.HttpServer
 
-// What the app asks for beyond a server nobody has: its build says so.
+// A service other than the HttpServer is missing: building the app fails and names it.
 const layerOf = (value: unknown): Layer.Layer<never, unknown, ServerContext> => {
   if (isLayer(value)) return value
   if (isHttpApp(value)) return HttpServer.serve(value)

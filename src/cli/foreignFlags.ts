@@ -1,5 +1,5 @@
 /**
- * What other servers call a flag: gunicorn, uvicorn, granian, hypercorn, puma, pm2. Whoever comes from there is told our name.
+ * What other servers call a flag: gunicorn, uvicorn, granian, hypercorn, puma, pm2. Their users are told our name.
  *
  * @since 0.2.0
  */
@@ -70,7 +70,7 @@ const verbs: Readonly<Record<string, string>> = {
 }
 
 /**
- * What to give instead of a verb that others have; `undefined` where nobody has it.
+ * What to give instead of a verb that others have; `undefined` where none has it.
  *
  * @since 0.2.0
  * @category accessors
@@ -91,7 +91,7 @@ const short: Readonly<Record<string, string>> = {
 }
 
 /**
- * What to give instead of a flag that others have; `undefined` where nobody has it.
+ * What to give instead of a flag that others have; `undefined` where none has it.
  *
  * @since 0.2.0
  * @category accessors

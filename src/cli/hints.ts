@@ -26,7 +26,7 @@ export const memoryWarning = (workers: number, worker: number, limit: number): s
     } that this control group may have: fewer workers, or a higher limit`
 
 /**
- * A line where a server in a container listens to nobody outside of it.
+ * A line for a server in a container that listens on loopback only.
  *
  * @since 0.2.0
  * @category constructors
@@ -37,7 +37,7 @@ export const loopbackHint = (
 ): string | undefined =>
   isContainer && listening.length > 0 &&
     listening.every(({ address, from }) => from === "bind" && /^https?:\/\/(?:127\.|\[::1\]|localhost)/.test(address))
-    ? "in a container, and on loopback: nobody outside of it can connect; --host 0.0.0.0 lets them"
+    ? "listening on loopback in a container: nothing outside it can connect; --host 0.0.0.0 allows that"
     : undefined
 
 /**
@@ -56,7 +56,7 @@ export const memoryLimit = (read: (path: string) => string = (path) => Fs.readFi
 }
 
 /**
- * Is this process in a container? Docker and Podman leave a file, Kubernetes and systemd a variable.
+ * Whether this process runs in a container. Docker and Podman leave a file, Kubernetes and systemd a variable.
  *
  * @since 0.2.0
  * @category accessors

@@ -137,7 +137,7 @@ const described = (value: unknown): string =>
   value === undefined || value === null
     ? String(value)
     : value instanceof Promise
-    ? "a promise (await it in the module, or give --factory with the function)"
+    ? "a promise (await it in the module, or use --factory with the function)"
     : typeof value === "object"
     ? `an object with ${Object.keys(value).slice(0, 5).join(", ") || "no keys"}`
     : typeof value === "function"
@@ -145,7 +145,7 @@ const described = (value: unknown): string =>
     : `a ${typeof value}`
 
 /**
- * Is it, or a cause of it, an error of this name?
+ * Whether it, or a cause of it, is an error of this name.
  *
  * @since 0.2.0
  * @category guards

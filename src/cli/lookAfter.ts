@@ -28,7 +28,7 @@ export const lookAfter = (facts: Facts, slots: Pick<Slots, "replaceIf">): Effect
     let looked = facts.begun
     const look: Effect.Effect<void> = Effect.gen(function*() {
       const now = yield* WorkerProcess.monotonic
-      // a machine that slept: nobody's beats are late but by that
+      // after the machine slept, no late beat counts
       const slept = now - looked > 4 * lookEvery ? now - looked : 0
       looked = now
       if (facts.slots.some(({ current }) => current?.isReady)) facts.lackingSince = undefined

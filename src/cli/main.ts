@@ -1,5 +1,5 @@
 /**
- * The command. What is told at once is told by this file alone: what serves is loaded where somebody serves.
+ * The command. Answers --version and --help itself; the server is loaded only to serve.
  *
  * @since 0.2.0
  */

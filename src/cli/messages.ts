@@ -165,7 +165,7 @@ export type FromWorker =
   | Beat
   /** So many requests, as it was asked to tell. */
   | { readonly type: "enough"; readonly requests: number }
-  /** It was told to end by somebody else. */
+  /** It was told to end by another process. */
   | { readonly type: "leaving" }
   /** It accepts no more connections. */
   | { readonly type: "draining" }
@@ -176,7 +176,7 @@ const isMarked = (given: unknown): boolean =>
   typeof given === "object" && given !== null && "tsgi" in given && "type" in given
 
 /**
- * Is this a message of a worker?
+ * Whether this is a message of a worker.
  *
  * @since 0.2.0
  * @category guards
@@ -195,7 +195,7 @@ export const marked = <A extends ToWorker | FromWorker>(message: A): A & { reado
 })
 
 /**
- * Is this a message of the supervisor?
+ * Whether this is a message of the supervisor.
  *
  * @since 0.2.0
  * @category guards

@@ -39,7 +39,7 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough) 
       : { log: serve.accessLog }),
     ...(serve.logFormat === undefined ? {} : { logFormat: serve.logFormat })
   }
-  // looked at, and served to nobody
+  // checked without a socket
   if (serve.listeners.length === 0) return openInMemory(facade, counted, options)
   const running = serve.listeners.map((listener) => server(listenerOf(listener), counted, options))
   await Promise.all(running.map(({ ready }) => ready))
@@ -62,7 +62,7 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough) 
   }
 }
 
-// What the app and its options are is looked at, and nobody can connect.
+// Checks the app and its options without a socket.
 const openInMemory = async (
   facade: typeof Facade,
   app: Facade.App,

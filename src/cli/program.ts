@@ -130,7 +130,7 @@ const perform = (
     }
     const control = yield* controlOf(flags)
     if (control === undefined) {
-      return yield* new CommandError({ code: 7, message: "--control none: there is nobody to ask" })
+      return yield* new CommandError({ code: 7, message: "--control none: the server has no control socket" })
     }
     const AskVerbs = yield* Effect.promise(() => import("./askVerbs.js"))
     return yield* AskVerbs.run(name, argument ?? "", flags, control)

@@ -24,7 +24,7 @@ const youngest = 60_000
 const betweenSamples = 5000
 
 /**
- * Is a worker too old or too large, and what are the figures?
+ * The reason and the figures where a worker is too old or too large.
  *
  * @param now milliseconds of the monotonic clock
  *

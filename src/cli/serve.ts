@@ -65,7 +65,7 @@ export const serve = (options: ServeOptions): Effect.Effect<number, CommandError
     return order.code
   })
 
-/** What was asked for while it runs. */
+/** What signals and verbs have asked for. */
 class Order {
   code = 0
 
@@ -151,7 +151,7 @@ const run = (
       )
     const serving = Effect.gen(function*() {
       yield* Fiber.join(starting)
-      // before it is ready: who saves then is seen
+      // before it is ready, so that no save is missed
       if (settings.watch !== undefined) yield* watch(settings, settings.watch, reload)
       const took = Math.round((yield* monotonic) - begun)
       yield* journal.info(
@@ -190,14 +190,14 @@ const run = (
     yield* supervisor.leaving("unready")
     yield* systemd.stopping
     if (settings.unready > 0) {
-      yield* journal.info("unready", "not ready any more, and serving on until the stop", { ms: settings.unready })
+      yield* journal.info("unready", "no longer ready, still serving until the stop", { ms: settings.unready })
       yield* Effect.race(Effect.sleep(settings.unready), Deferred.await(order.hurry))
     }
     yield* supervisor.leaving("stopping")
     yield* journal.info("stop", "stopping")
   })
 
-// Nobody else has its name, or its pid file.
+// Refuses to start beside a server of the same name or pid file.
 const alone = (settings: Settings): Effect.Effect<void, CommandError, Scope.Scope> =>
   Effect.gen(function*() {
     const { control, pidFile } = settings

@@ -22,7 +22,7 @@ export const tell = (text: string): boolean => {
 }
 
 /**
- * A line on standard error. Dropped where nobody reads it.
+ * Writes a line to standard error; drops it where that cannot be written.
  *
  * @since 0.2.0
  * @category constructors
@@ -31,7 +31,7 @@ export const complain = (text: string): void => {
   try {
     Fs.writeSync(2, `${text}\n`)
   } catch {
-    // nobody listens
+    // its reader is gone
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Counters that fall. Effect's may, unless they are made `incremental`, and most that never fall are not: so what a counter does
- * tells what it is. One that falls is a gauge for Prometheus, to whom a count that is lower than before is a new process.
+ * Counters that fall. An Effect counter may fall unless it is `incremental`, a flag that most programs do not set; so a counter
+ * that was seen to fall is exported as a gauge. Prometheus takes a count that is lower than before for a new process.
  *
  * @since 0.2.0
  */

@@ -113,7 +113,7 @@ export const helpFor = ([first, ...rest]: ReadonlyArray<string>): string | undef
 }
 
 /**
- * Does the command line ask for the version?
+ * Whether the command line asks for the version.
  *
  * @param given without node and the command
  *

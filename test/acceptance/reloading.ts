@@ -12,10 +12,11 @@ const underLoad = async (
   { full, product }: Asked,
   mode: Mode,
   target: string,
-  clients: number
+  clients: number,
+  app = "works.mjs"
 ): Promise<readonly [string, boolean]> => {
   const [reloads, requests] = full ? [20, 100_000] : [5, 5000]
-  await using served = await Served.start(product, `serve works.mjs -w 2 ${quiet}`)
+  await using served = await Served.start(product, `serve ${app} -w 2 ${quiet}`)
   const probe = new Probe(served.port, clients, target, mode)
   const failed = await served.reload(reloads)
   await probe.answers(requests, 150_000)
@@ -32,13 +33,14 @@ const A2: Check = {
 }
 
 const A3: Check = {
-  claim: "neither do those with a connection each, with idle ones, or with slow requests",
+  claim: "neither do those with a connection each, with idle ones, or with slow requests, or those of an Effect app",
   run: async (asked) => {
     const many = asked.full ? 1000 : 200
     return found(
       await underLoad(asked, "close", "/", 32),
       await underLoad(asked, { idle: 300 }, "/", many),
-      await underLoad(asked, "keep", "/slow?300", many)
+      await underLoad(asked, "keep", "/slow?300", many),
+      await underLoad(asked, "keep", "/", 32, "httpApp.mjs")
     )
   }
 }

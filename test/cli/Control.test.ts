@@ -135,7 +135,7 @@ describe("a server that runs", { timeout: 150_000 }, () => {
     expect(other).toMatchObject({ code: 5, stderr: [expect.stringMatching(/^tsgi: already running, pid \d+/)] })
 
     expect(await verb("stop")).toMatchObject({ code: 0 })
-    expect(program.stderr.some((line) => line.includes("not ready any more"))).toBe(true)
+    expect(program.stderr.some((line) => line.includes("no longer ready"))).toBe(true)
     expect(await program.ended).toMatchObject({ code: 0 })
     expect(fs.existsSync(socketPath) || fs.existsSync(pidFile)).toBe(false)
     expect(await verb("status")).toMatchObject({ code: 7, stderr: [expect.stringMatching(/^tsgi: no server at/)] })
@@ -158,7 +158,7 @@ describe("a server that runs", { timeout: 150_000 }, () => {
     expect(await ask(tcp, "POST", "/stop")).toMatchObject({ status: 405 })
     expect(await ask(tcp, "POST", "/reload")).toMatchObject({ status: 405 })
     program.kill("SIGTERM")
-    await program.line(/not ready any more/)
+    await program.line(/no longer ready/)
     expect(await ask(tcp, "GET", "/ready")).toMatchObject({ status: 503 })
     expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200)
     // a second one is in no mood to wait

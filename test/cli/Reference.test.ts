@@ -2,10 +2,16 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
+import * as Facts from "../../src/cli/Facts.js"
 import { flags, help, keyOf, variableOf } from "../../src/cli/flags.js"
 import { read } from "../../src/cli/Settings.js"
+import * as Slots from "../../src/cli/Slots.js"
+import * as Status from "../../src/cli/Status.js"
+import { seriesOf } from "../../src/cli/supervisorMetrics.js"
 import * as Values from "../../src/cli/values.js"
 import { helpOf, verbs } from "../../src/cli/verbs.js"
+import { Worker } from "../../src/cli/WorkerProcess.js"
+import { plan as scenePlan } from "./scene.js"
 
 const reference = fs.readFileSync(path.resolve(import.meta.dirname, "../../src/cli/README.md"), "utf8")
 
@@ -23,6 +29,34 @@ it("help has a line for each flag, and fewer than a hundred", () => {
   expect(lines.length).toBeLessThan(100)
   expect(lines.filter((line) => /^ {2}(?:-., )?--/.test(line))).toHaveLength(flags.length)
   expect(help(flags)).not.toContain("\x1b")
+})
+
+it("the reference has each field of the status, each series of the supervisor, and each event", () => {
+  const facts = Facts.make(scenePlan, new Uint8Array(48), 0, 0)
+  facts.workers.add(new Worker(1, 1, 0, 0, scenePlan.patience))
+  facts.slots = [{ ...Slots.empty(1), current: [...facts.workers][0] }]
+  facts.reloads.done = 1
+  const identity = { version: "0.2.0", name: "shop", app: "app.mjs", listening: [], backlog: 511 }
+  const status = Status.make(facts, identity, [], 0)
+  const names = (value: object): ReadonlyArray<string> => Object.keys(value)
+  for (
+    const field of [...names(status), ...names(status.totals), ...names(status.restarts), ...names(status.workers[0])]
+  ) {
+    expect(reference).toContain(`\`${field}\``)
+  }
+  const series = seriesOf(facts, 0).map(({ name }) => name).filter((name) => /^tsgi_(?:worker|reload|ready)/.test(name))
+  expect(new Set(series).size).toBe(6)
+  for (const name of series) expect(reference).toMatch(new RegExp(`^\\| \`${name}[\`{]`, "m"))
+  const folder = path.resolve(import.meta.dirname, "../../src/cli")
+  const events = fs.readdirSync(folder).filter((name) => name.endsWith(".ts")).flatMap((name) =>
+    [
+      ...fs.readFileSync(path.join(folder, name), "utf8").matchAll(
+        /\b(?:journal\.)?(?:info|warn|error|debug)\(\s*"([a-z]+)",/g
+      )
+    ].map(([, event]) => event)
+  )
+  expect(new Set(events).size).toBeGreaterThan(20)
+  for (const event of events) expect(reference).toContain(`\`${event}\``)
 })
 
 describe("settings", () => {

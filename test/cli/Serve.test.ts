@@ -240,6 +240,7 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     const words = "check node.mjs --watch-path src".split(" ")
     const { code, stderr } = await tsgi(folder, ...words).ended
     expect(code).toBe(0)
+    expect(stderr.join("\n")).toMatch(/warn {2}--watch-path changes nothing without --watch/)
     expect(stderr.join("\n")).toMatch(
       /warn {2}node\.mjs's default export takes \(req, res\), as handlers of node:http do: an/
     )

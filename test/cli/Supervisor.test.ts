@@ -75,7 +75,9 @@ describe("workers that crash", () => {
           yield* started
           const lost = yield* Effect.fork(Effect.flip(supervisor.lost))
           yield* clock.adjust("5 minutes")
-          expect((yield* Fiber.join(lost)).message).toMatch(/^no worker gets ready, 10 failures on end: no database/)
+          expect((yield* Fiber.join(lost)).message).toMatch(
+            /^no worker became ready after 10 consecutive failures: no database/
+          )
         })
     ))
 
@@ -147,7 +149,7 @@ describe("a start", () => {
   it.effect.each<readonly [what: string, script: Script, message: RegExp]>([
     ["fails", { fails: { type: "failed", phase: "load", message: "cannot load", stack: undefined } }, /cannot load/],
     ["is late", { readyIn: undefined }, /not ready after --boot-timeout 60 s/],
-    ["is of another version", { protocol: 99 }, /tsgi was updated under a server that runs: restart it/]
+    ["is of another version", { protocol: 99 }, /tsgi was updated while the server was running: restart it/]
   ])(
     "of a worker that %s fails, and leaves nobody",
     ([, script, message]) =>
