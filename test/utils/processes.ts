@@ -57,10 +57,14 @@ export class Program implements AsyncDisposable {
 
   /** Waits for a line on either output that matches, and gives the match. Rejects when the program ends without it. */
   async line(pattern: RegExp): Promise<RegExpExecArray> {
+    const looked = { stdout: 0, stderr: 0 }
     while (true) {
-      for (const line of [...this.stdout, ...this.stderr]) {
-        const match = pattern.exec(line)
-        if (match !== null) return match
+      for (const name of ["stdout", "stderr"] as const) {
+        for (const line of this[name].slice(looked[name])) {
+          const match = pattern.exec(line)
+          if (match !== null) return match
+        }
+        looked[name] = this[name].length
       }
       if (this.over) throw new Error(`ended without ${pattern}:\n${[...this.stdout, ...this.stderr].join("\n")}`)
       await new Promise<void>((resolve) => this.waiting.push(resolve))
