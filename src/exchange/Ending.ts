@@ -176,7 +176,7 @@ export abstract class Ending implements HookedExchange, WireUser {
     ended?.()
   }
 
-  private static readonly applicationEnded = (ending: Ending): void => ending.move("ended")
+  private static readonly applicationEnded = (ending: Ending): void => ending.step("ended")
 
   finalizing(): void {
     this.application?.finalizing(this.peer.engine.detachBriefly)
@@ -237,7 +237,7 @@ export abstract class Ending implements HookedExchange, WireUser {
 
   /** All hooks have run. */
   hooksOver(): void {
-    this.move("hooksRun")
+    this.step("hooksRun")
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -255,13 +255,13 @@ export abstract class Ending implements HookedExchange, WireUser {
     if (this.wire.status !== undefined) this.firstByteTime ??= this.peer.engine.time.now()
   }
 
-  allSent(): void {
+  allSent(isDrained: boolean): boolean {
     this.endTime ??= this.peer.engine.time.tick()
-    this.settle()
+    return this.conclude("ClientGone", isDrained)
   }
 
   drained(): void {
-    this.move("drained")
+    this.step("drained")
   }
 
   lost(reason: AbortReason): void {
@@ -275,7 +275,7 @@ export abstract class Ending implements HookedExchange, WireUser {
   leave(unsent: AbortReason, now: number): void {
     this.endTime = now
     if (!this.wire.isSent) this.fix(unsent)
-    this.move("leave")
+    this.move("leave", true)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -285,37 +285,41 @@ export abstract class Ending implements HookedExchange, WireUser {
    * Fixes the outcome, from what is known now. `unsent` is why the kernel has not taken all of a complete response.
    */
   settle(unsent: AbortReason = "ClientGone"): Outcome {
+    if (this.conclude(unsent, false)) this.wire.over()
+    return this.fix(unsent)
+  }
+
+  private conclude(unsent: AbortReason, isDrained: boolean): boolean {
     const outcome = this.fix(unsent)
     this.answer = Answer.GivenUp
     this.application?.settled(outcome)
-    this.move("settle")
-    return outcome
+    return this.move("settle", isDrained)
   }
 
-  // Goes to the stage that the event leads to, and does the work of that stage.
-  private move(event: EndingEvent): void {
+  private step(event: EndingEvent): void {
+    if (this.move(event, false)) this.wire.over()
+  }
+
+  // Goes to the stage that the event leads to, and does the work of that stage. Returns whether the exchange is over with it.
+  private move(event: EndingEvent, isDrained: boolean): boolean {
     const next = transitions[this.current][event]
-    if (next === undefined) return
+    if (next === undefined) return false
     this.current = next
     switch (next) {
       case "Settled":
-        if (!this.isRunning) this.move("ended")
-        return
+        return !this.isRunning && this.move("ended", isDrained)
       case "Draining":
         if (!this.body.complete) this.body.close()
-        if (this.wire.drain()) this.move("drained")
-        return
+        return (isDrained || this.wire.drain()) && this.move("drained", isDrained)
       case "Hooks":
-        if (this.hooks === undefined || this.hooks.run(this.settle())) this.move("hooksRun")
-        return
+        return (this.hooks === undefined || this.hooks.run(this.settle())) && this.move("hooksRun", isDrained)
       case "Over":
         // hooks that were added while the answer was on its way
         if (event === "leave") this.hooks?.runDetached(this.settle())
         this.hooks?.listener?.hooksOver()
-        // a wire that calls `leave` goes on by itself
-        if (event !== "leave") this.wire.over()
-        return
+        return true
       case "Running":
+        return false
     }
   }
 

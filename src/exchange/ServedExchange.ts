@@ -179,24 +179,33 @@ export class ServedExchange extends Ending implements Exchange, CarriedExchange 
     if (this.answer !== Answer.Awaited) return this.refuseHead()
     const { wire } = this
     const length = typeof body === "string" ? utf8Length(body) : body.length
-    const room = wire.prepare(head, length, true, this.owesContinue)
+    // the kernel may take all of it at once, and then the exchange ends before the call does
+    this.answer = Answer.Complete
+    const room = this.sendWhole(head, body, length)
+    if (length === room || room === noBody) return undefined
+    this.answer = Answer.Awaited
     if (typeof room !== "number") return responseErrorFrom(room)
     if (length < room) return tooShort(room, length)
-    if (length === room || room === noBody) {
-      this.answer = Answer.Complete
-      wire.sendWhole(room <= 0 ? undefined : encoded(body, length))
-    } else {
-      wire.withdraw(mismatched)
-      this.begin()
-      if (room > 0) wire.write((typeof body === "string" ? utf8(body) : body).subarray(0, room))
-      this.mismatch(room, length)
-    }
+    wire.withdraw(mismatched)
+    this.begin()
+    if (room > 0) wire.write((typeof body === "string" ? utf8(body) : body).subarray(0, room))
+    this.mismatch(room, length)
     return undefined
+  }
+
+  private sendWhole(head: ResponseHead | HeadDraft, body: string | Uint8Array, length: number): BodyRoom | InvalidHead {
+    try {
+      return this.wire.sendWhole(head, body, length, this.owesContinue)
+    } catch (error) {
+      // the fields have thrown, which are the application's
+      if (this.wire.status === undefined) this.answer = Answer.Awaited
+      throw error
+    }
   }
 
   start(head: ResponseHead | HeadDraft, bodyLength?: number): BodyRoom | ResponseError {
     if (this.answer !== Answer.Awaited) return this.refuseHead()
-    const room = this.wire.prepare(head, bodyLength, false, this.owesContinue)
+    const room = this.wire.prepare(head, bodyLength, this.owesContinue)
     if (typeof room !== "number") return responseErrorFrom(room)
     this.answer = Answer.Prepared
     return room
@@ -316,10 +325,6 @@ const tooShort = (declared: number, given: number): ResponseError =>
     reason: "BodyTooShort",
     description: `the application gave ${given} of the ${declared} bytes it declared`
   })
-
-// latin-1 and UTF-8 agree where every character is one byte
-const encoded = (body: string | Uint8Array, length: number): string | Uint8Array =>
-  typeof body !== "string" || (length === body.length && length <= 16_384) ? body : utf8(body)
 
 const tooLate = (): InterimError => new InterimError({ reason: "TooLate", description: "the final response has begun" })
 

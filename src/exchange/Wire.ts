@@ -79,19 +79,26 @@ export interface Wire {
   /** Checks what an application gave for a final head, and writes its fields. */
   readonly draft: (head: ResponseHead) => HeadDraft | InvalidHead
   /**
-   * Makes the final head ready, and returns the length of its body; a head made ready before is forgotten. `whole` says that the
-   * body is complete, and `owesContinue` that the client still waits for a 100.
+   * Makes the final head ready for a body in parts, and returns the length of that; a head made ready before is forgotten.
+   * `owesContinue` says that the client still waits for a 100.
    */
   readonly prepare: (
     head: ResponseHead | HeadDraft,
     bodyLength: number | undefined,
-    whole: boolean,
     owesContinue: boolean
   ) => BodyRoom | InvalidHead
   /** Sends the head that was made ready. */
   readonly begin: () => void
-  /** Sends that head with the whole body, which is a part as for `write`, or nothing. */
-  readonly sendWhole: (body: string | Uint8Array | undefined) => void
+  /**
+   * Makes the final head ready, as `prepare` does, and sends it with the whole body where that has the length which the head says,
+   * or where there is to be none. The body has `length` bytes, text in UTF-8.
+   */
+  readonly sendWhole: (
+    head: ResponseHead | HeadDraft,
+    body: string | Uint8Array,
+    length: number,
+    owesContinue: boolean
+  ) => BodyRoom | InvalidHead
   /** Status of the head that was made ready last. */
   readonly status: number | undefined
   /** The length of the body by that head. */
@@ -145,8 +152,11 @@ export interface WireUser {
   readonly roomAgain: () => void
   /** A part of the answer was given to the kernel, which has not taken all of it. */
   readonly begun: () => void
-  /** The kernel has taken all of the answer. */
-  readonly allSent: () => void
+  /**
+   * The kernel has taken all of the answer. `isDrained` says that nothing is left of the request's body, so that `drain` is not
+   * called. Returns whether the exchange is over with that; otherwise the wire's `over` is called when it is.
+   */
+  readonly allSent: (isDrained: boolean) => boolean
   /** Nothing is left of the request's body. */
   readonly drained: () => void
   /** The exchange cannot be completed. */

@@ -222,7 +222,9 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
       if (!this.advancing && this.isUnwanted) this.linger("the server stops, or others wait for room")
     } else if (exchange !== undefined && wire?.isComplete === true && !this.work.isBegun) {
       if (wire.endsWithConnection) this.leaving.sayEnd()
-      exchange.allSent()
+      const isDrained = exchange.body.complete && !exchange.isRunning
+      if (isDrained) this.deadlines.exchangeOver()
+      if (exchange.allSent(isDrained)) this.over(wire)
     }
   }
 

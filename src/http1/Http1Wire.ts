@@ -12,6 +12,7 @@ import type { SessionScope } from "../exchange/Session.js"
 import { type BodyRoom, noBody, type Takeover, type Wire } from "../exchange/Wire.js"
 import { chunkEnd, chunkHead, lastChunk } from "../protocol/chunk.js"
 import { draftInterim, type InterimHead, writeInterim } from "../protocol/interimHead.js"
+import { textOrBytes } from "../protocol/octets.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { RequestStart } from "../protocol/requestReader.js"
 import {
@@ -132,8 +133,8 @@ export class Http1Wire implements Wire {
   prepare(
     head: ResponseHead | HeadDraft,
     bodyLength: number | undefined,
-    whole: boolean,
-    owesContinue: boolean
+    owesContinue: boolean,
+    whole = false
   ): BodyRoom | InvalidHead {
     const { demands, head: request } = this.message
     const { config } = this.peer.engine
@@ -157,9 +158,17 @@ export class Http1Wire implements Wire {
     this.carrier.queue.addText(this.takeHead())
   }
 
-  sendWhole(body: string | Uint8Array | undefined): void {
+  sendWhole(
+    given: ResponseHead | HeadDraft,
+    whole: string | Uint8Array,
+    length: number,
+    owesContinue: boolean
+  ): BodyRoom | InvalidHead {
+    const room = this.prepare(given, length, owesContinue, true)
+    if (room !== length && room !== noBody) return room
     const { queue } = this.carrier
     const head = this.takeHead()
+    const body = room <= 0 ? undefined : textOrBytes(whole, length)
     if (typeof body === "string" && this.sent?.framing._tag === "Length") {
       // one text for both
       this.bodyPosition = queue.queued + head.length
@@ -170,6 +179,7 @@ export class Http1Wire implements Wire {
       if (body !== undefined) this.write(body)
     }
     this.end()
+    return room
   }
 
   private takeHead(): string {

@@ -131,7 +131,7 @@ describe("an exchange", () => {
     const wire = at("Running")
     wire.exchange.lost("WriteTimeout")
     wire.exchange.lost("Stopped")
-    wire.exchange.allSent()
+    wire.exchange.allSent(false)
     expect(wire.exchange.outcome).toMatchObject({ _tag: "Aborted", reason: "WriteTimeout" })
   })
 

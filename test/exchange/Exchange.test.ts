@@ -18,6 +18,27 @@ it("a handler has nothing of what the engine does with an exchange", () => {
   expectTypeOf<Extract<keyof Given["body"], Feeds>>().toBeNever()
 })
 
+it("fields that throw while they are read leave the exchange as it was", () => {
+  const { exchange, told } = new MemoryWire()
+  const fields: Iterable<readonly [string, string]> = {
+    [Symbol.iterator]: () => {
+      throw new Error("no fields")
+    }
+  }
+  expect(() => exchange.respond({ status: 200, fields }, "ok")).toThrow("no fields")
+  expect([exchange.over, told]).toEqual([false, []])
+  exchange.fail(new Error("no fields"))
+  expect(told).toEqual(["withdraw: the application failed", "head 500", "end"])
+})
+
+it("a wire that has nothing left of the body is not asked to drop it, and goes on by itself", () => {
+  const { exchange, told } = new MemoryWire()
+  exchange.postHook(() => void told.push("hook"))
+  exchange.respond(ok, "ok")
+  expect(exchange.allSent(true)).toBe(true)
+  expect(told).toEqual(["head 200", "write ok", "end", "hook"])
+})
+
 describe("interim responses", () => {
   it("are sent at once, any number, until the final head", () => {
     const { exchange, told } = new MemoryWire()
@@ -26,7 +47,7 @@ describe("interim responses", () => {
     exchange.respond(ok, "")
     expect(exchange.interim(103, [])?.reason).toBe("TooLate")
     expect(told).toEqual(["interim 103 [[\"link\",\"</a>\"]]", "flush", "interim 102 []", "flush", "head 200", "end"])
-    exchange.allSent()
+    exchange.allSent(false)
     expect(exchange.outcome?.interimResponses).toBe(2)
   })
 

@@ -122,7 +122,7 @@ export class MemoryWire implements Wire, BodySource {
   /** The kernel takes all. */
   take(): void {
     this.isSent = true
-    this.exchange.allSent()
+    if (this.exchange.allSent(false)) this.over()
   }
 
   mayRead(): boolean {
@@ -175,10 +175,13 @@ export class MemoryWire implements Wire, BodySource {
     this.told.push(`head ${this.ready}`)
   }
 
-  sendWhole(body: string | Uint8Array | undefined): void {
+  sendWhole(head: ResponseHead | HeadDraft, body: string | Uint8Array, length: number): BodyRoom | InvalidHead {
+    const room = this.prepare(head, length)
+    if (room !== length && room !== noRoom) return room
     this.begin()
-    if (body !== undefined) this.write(body)
+    if (room > 0) this.write(body)
     this.end()
+    return room
   }
 
   write(part: string | Uint8Array): void {
