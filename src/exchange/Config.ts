@@ -181,6 +181,8 @@ export interface Timeouts {
 export type Believed = boolean | "x-forwarded" | "forwarded" | ReadonlyArray<ForwardedField>
 
 /**
+ * The settings of the engine, with a value for each.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -38,6 +38,8 @@ export interface Facts {
 }
 
 /**
+ * The response was handed to the kernel, to its last byte.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -46,6 +48,8 @@ export interface Sent extends Facts {
 }
 
 /**
+ * The response was not sent whole, and the application is not to blame.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -74,6 +78,8 @@ export type AbortReason =
   | "HandlerTimeout"
 
 /**
+ * The application failed.
+ *
  * @since 0.1.0
  * @category models
  */

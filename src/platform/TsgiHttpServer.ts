@@ -112,7 +112,8 @@ export const make: (options?: Options) => Effect.Effect<HttpServer.HttpServer, S
 export const layerServices = Server.layerServices
 
 /**
- * An HttpServer from the engine's services.
+ * An HttpServer from the engine's services, each of which may be replaced. The options are those of this door alone; where to listen
+ * is the `Listener`'s, and limits and deadlines are `ServerConfig`'s.
  *
  * @since 0.1.0
  * @category layers
@@ -121,7 +122,7 @@ export const layerWith = (options?: DoorOptions): Layer.Layer<HttpServer.HttpSer
   Layer.scoped(HttpServer.HttpServer, makeWith(options))
 
 /**
- * An HttpServer alone.
+ * An HttpServer alone: {@link layer} without the services for files, paths and entity tags.
  *
  * @function
  * @since 0.1.0
@@ -142,7 +143,23 @@ export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generato
   .mergeAll(FilePlatform.layer, Etag.layerWeak, NodeContext.layer)
 
 /**
- * An HttpServer with the services that apps on Node use.
+ * An HttpServer with the services that apps on Node use: files, paths, entity tags. It listens when the layer is built, by default on
+ * a free port of all addresses, and stops with grace when its scope closes. It has no access log. Fails with a `ServeError` whose
+ * cause is an `OptionError`, or a `BindError` where it cannot listen.
+ *
+ * @example
+ * ```ts
+ * import { HttpServer, HttpServerResponse } from "@effect/platform"
+ * import { NodeRuntime } from "@effect/platform-node"
+ * import { Layer } from "effect"
+ * import { TsgiHttpServer } from "tsgi/effect"
+ *
+ * const server = HttpServer.serve(HttpServerResponse.text("Hello, World!\n")).pipe(
+ *   Layer.provide(TsgiHttpServer.layer({ port: 8090, host: "127.0.0.1" }))
+ * )
+ *
+ * NodeRuntime.runMain(Layer.launch(server))
+ * ```
  *
  * @function
  * @since 0.1.0
@@ -157,7 +174,18 @@ export const layer: (
   Layer.mergeAll(Layer.scoped(HttpServer.HttpServer, serverOf(options, more)), layerContext)
 
 /**
- * The same, with options from `Config`.
+ * {@link layer} with options from `Config`; `Config.succeed` gives fixed ones.
+ *
+ * @example
+ * ```ts
+ * import { Config } from "effect"
+ * import { TsgiHttpServer } from "tsgi/effect"
+ *
+ * const server = TsgiHttpServer.layerConfig({
+ *   port: Config.integer("PORT").pipe(Config.withDefault(8090)),
+ *   host: Config.succeed("127.0.0.1")
+ * })
+ * ```
  *
  * @function
  * @since 0.1.0

@@ -20,6 +20,8 @@ import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 import { WebSocketWrites } from "./WebSocketWrites.js"
 
 /**
+ * What a WebSocket may send, what may wait for it, and how long it may be silent.
+ *
  * @since 0.1.0
  * @category models
  */

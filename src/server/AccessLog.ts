@@ -13,6 +13,8 @@ import { asRecord } from "./logText.js"
 export type { AccessRecord }
 
 /**
+ * The service that takes a record for every request, refused and aborted ones too.
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -13,6 +13,8 @@ import { type Config, ServerConfig } from "./ServerConfig.js"
 export type { Reader } from "../http1/Reader.js"
 
 /**
+ * The service that makes the reader of a connection: bytes in, messages out.
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -7,6 +7,8 @@ import { checkOptions, type TableOf } from "./checkOptions.js"
 import { yesOrNo } from "./optionKinds.js"
 
 /**
+ * How a post hook runs.
+ *
  * @since 0.2.0
  * @category models
  */

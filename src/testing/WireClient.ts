@@ -52,6 +52,8 @@ export interface WireHead {
 }
 
 /**
+ * A response with its whole body.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -80,6 +82,8 @@ export class WireEnded extends Error {
 }
 
 /**
+ * A client that sends any bytes over a connection in memory, and reads the responses.
+ *
  * @since 0.1.0
  * @category models
  */

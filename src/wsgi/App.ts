@@ -39,7 +39,7 @@ export type StartResponse = (status: string, headers: HeaderPairs, errorInfo?: u
 export type Write = (part: string | Uint8Array) => Promise<void>
 
 /**
- * Text is encoded as UTF-8. Text, bytes and arrays have a length, which becomes Content-Length where the application gives none;
+ * What an application returns as its body. Text is encoded as UTF-8. Text, bytes and arrays have a length, which becomes Content-Length where the application gives none;
  * other iterables are sent chunked. A text is one part, not a sequence of characters. Bytes are not copied, and may be sent a little
  * later: do not write to them again.
  *

@@ -9,6 +9,8 @@ import { asRecord, inOneLine } from "../server/logText.js"
 import type { LogSink } from "./Log.js"
 
 /**
+ * An entry of the log that is not a request: a failure, a refusal, a start or stop, or a line of `wsgi.errors`.
+ *
  * @since 0.2.0
  * @category models
  */

@@ -17,6 +17,8 @@ import { type LogTarget, target } from "./Log.js"
 import { formats, type LogEntryFormat } from "./LogEntry.js"
 
 /**
+ * What `server` is told beside the listener and the application; src/wsgi/README.md#options has a table.
+ *
  * @since 0.1.0
  * @category models
  */
