@@ -34,30 +34,39 @@ beforeAll(() =>
   })
 )
 
-let projects = 0
+type Packages = Readonly<Record<string, string>>
 
-/** What the import fails with in a project that has these packages: message and stack. */
-const failure = async (
-  packages: Readonly<Record<string, string>>
-): Promise<{ readonly message: string; readonly stack: string }> => {
-  const project = path.join(folder, `project-${++projects}`)
-  for (const [name, version] of Object.entries(packages)) {
-    const directory = path.join(project, "node_modules", name)
-    fs.mkdirSync(directory, { recursive: true })
-    fs.writeFileSync(path.join(directory, "index.js"), "export const nothing = undefined\n")
-    fs.writeFileSync(
-      path.join(directory, "package.json"),
-      JSON.stringify({ name, version, type: "module", exports: { ".": "./index.js", "./*": "./index.js" } })
-    )
+interface Told {
+  readonly message: string
+  readonly stack: string
+}
+
+/** What the import fails with in projects that have these packages, each with an entry of its own: message and stack. */
+const failuresOf = async (projects: ReadonlyArray<Packages>): Promise<ReadonlyArray<Told>> => {
+  for (const [i, packages] of projects.entries()) {
+    const modules = path.join(folder, `project-${i}`, "node_modules")
+    for (const [name, version] of Object.entries(packages)) {
+      const directory = path.join(modules, name)
+      fs.mkdirSync(directory, { recursive: true })
+      fs.writeFileSync(path.join(directory, "index.js"), "export const nothing = undefined\n")
+      fs.writeFileSync(
+        path.join(directory, "package.json"),
+        JSON.stringify({ name, version, type: "module", exports: { ".": "./index.js", "./*": "./index.js" } })
+      )
+    }
+    fs.cpSync(path.join(folder, "built"), path.join(modules, "tsgi"), { recursive: true })
   }
-  fs.cpSync(path.join(folder, "built"), path.join(project, "node_modules/tsgi"), { recursive: true })
-  const program = `import("./node_modules/tsgi/checked.mjs").then(
+  const program = `const told = []
+for (let i = 0; i < ${projects.length}; i++) {
+  told.push(await import("./project-" + i + "/node_modules/tsgi/checked.mjs").then(
     () => ({ message: "it could be imported", stack: "" }),
     ({ message, stack }) => ({ message, stack })
-  ).then((told) => console.log(JSON.stringify(told)))`
-  fs.writeFileSync(path.join(project, "program.mjs"), program)
-  const { stdout } = await execute(process.execPath, ["program.mjs"], { cwd: project })
-  return JSON.parse(stdout) as { readonly message: string; readonly stack: string }
+  ))
+}
+console.log(JSON.stringify(told))`
+  fs.writeFileSync(path.join(folder, "program.mjs"), program)
+  const { stdout } = await execute(process.execPath, ["program.mjs"], { cwd: folder })
+  return JSON.parse(stdout) as ReadonlyArray<Told>
 }
 
 const remedy = "npm install effect@3 @effect/platform@0.97 @effect/platform-node@0.108"
@@ -74,29 +83,39 @@ it("the checked entry has every name of the entry that it checks, and knows the 
   }
 })
 
-describe("one line says what is wrong, and the remedy", () => {
-  it.each<[what: string, packages: Readonly<Record<string, string>>, wrong: string]>([
-    [
-      "nothing beside it",
-      {},
-      "effect is not installed, @effect/platform is not installed, @effect/platform-node is not installed"
-    ],
-    [
-      "the next major",
-      { "effect": "4.1.0", "@effect/platform-node": "4.1.0" },
-      "effect is 4.1.0, @effect/platform is not installed, @effect/platform-node is 4.1.0"
-    ],
-    ["the major before", { ...right, effect: "2.4.19" }, "effect is 2.4.19"],
-    ["a major that begins alike", { ...right, effect: "30.1.0" }, "effect is 30.1.0"],
-    ["effect alone", { effect: "3.22.0" }, "@effect/platform is not installed, @effect/platform-node is not installed"],
-    ["another line of the platform", { ...right, "@effect/platform": "0.96.0" }, "@effect/platform is 0.96.0"],
-    ["another line for Node", { ...right, "@effect/platform-node": "0.109.0" }, "@effect/platform-node is 0.109.0"]
-  ])("%s", async (_, packages, wrong) => {
-    const message = `tsgi/effect needs Effect 3, but ${wrong}: ${remedy}`
-    expect(await failure(packages)).toEqual({ message, stack: `Error: ${message}` })
-  })
-})
+const incomplete: ReadonlyArray<readonly [what: string, packages: Packages, wrong: string]> = [
+  [
+    "nothing beside it",
+    {},
+    "effect is not installed, @effect/platform is not installed, @effect/platform-node is not installed"
+  ],
+  [
+    "the next major",
+    { "effect": "4.1.0", "@effect/platform-node": "4.1.0" },
+    "effect is 4.1.0, @effect/platform is not installed, @effect/platform-node is 4.1.0"
+  ],
+  ["the major before", { ...right, effect: "2.4.19" }, "effect is 2.4.19"],
+  ["a major that begins alike", { ...right, effect: "30.1.0" }, "effect is 30.1.0"],
+  ["effect alone", { effect: "3.22.0" }, "@effect/platform is not installed, @effect/platform-node is not installed"],
+  ["another line of the platform", { ...right, "@effect/platform": "0.96.0" }, "@effect/platform is 0.96.0"],
+  ["another line for Node", { ...right, "@effect/platform-node": "0.109.0" }, "@effect/platform-node is 0.109.0"]
+]
 
-it("what fails beside the right ones is told as it is", async () => {
-  expect((await failure(right)).message).toMatch(/does not provide an export named/)
+describe("what the import fails with", () => {
+  let told: ReadonlyArray<Told>
+  beforeAll(async () => {
+    told = await failuresOf([...incomplete.map(([, packages]) => packages), right])
+  })
+
+  it.each(incomplete.map(([what, , wrong], i) => [what, wrong, i] as const))(
+    "is one line that says what is wrong, and the remedy: %s",
+    (_, wrong, i) => {
+      const message = `tsgi/effect needs Effect 3, but ${wrong}: ${remedy}`
+      expect(told[i]).toEqual({ message, stack: `Error: ${message}` })
+    }
+  )
+
+  it("is told as it is beside the right ones", () => {
+    expect(told.at(-1)?.message).toMatch(/does not provide an export named/)
+  })
 })
