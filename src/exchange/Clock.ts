@@ -31,6 +31,6 @@ export interface Clock {
   readonly date: (now: number) => string
   /** Adjusts `shown` to a system's clock that was set. To be called now and then. */
   readonly follow: () => void
-  /** Calls back when everything that has come until now was read; at once where a test moves the time. */
+  /** Calls back after all bytes that have arrived are read; at once under a test clock. */
   readonly afterReading: (callback: () => void) => void
 }

@@ -1,5 +1,5 @@
 /**
- * What exchanges have of their server.
+ * The server, as exchanges use it.
  *
  * @since 0.2.0
  */

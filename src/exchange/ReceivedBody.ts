@@ -9,7 +9,7 @@ import type { RequestBody } from "./RequestBody.js"
 import { BodyError, bodyErrorFrom } from "./ServerError.js"
 
 /**
- * What a body asks of its connection.
+ * The source of a request body.
  *
  * @since 0.1.0
  * @category models
@@ -166,7 +166,11 @@ export class ReceivedBody implements RequestBody {
     // no other request follows one whose client has left
     if (this.end !== undefined || this.error !== undefined || this.disconnected) return
     this.fail(
-      new BodyError({ reason: "Closed", status: 500, description: "the exchange is over, and its body with it" })
+      new BodyError({
+        reason: "Closed",
+        status: 500,
+        description: "the exchange has ended, so its body can no longer be read"
+      })
     )
   }
 

@@ -137,7 +137,10 @@ export class ServedExchange extends Ending implements Exchange, CarriedExchange 
     this.hundred ??= new OwedContinue(false)
     this.hundred.set(taken, fieldCase, judged)
     if (this.wire.expectsContinue && (!this.hundred.owed || this.headSent)) {
-      return new InterimError({ reason: "TooLate", description: "the 100 is out, or the final response has begun" })
+      return new InterimError({
+        reason: "TooLate",
+        description: "the 100 was already sent, or the final response has begun"
+      })
     }
     return undefined
   }
@@ -159,7 +162,7 @@ export class ServedExchange extends Ending implements Exchange, CarriedExchange 
     const refused = this.sendContinue()
     if (refused === undefined) return
     this.hundred?.paid()
-    this.logFailure("the 100 goes out without its fields", refused)
+    this.logFailure("the 100 is sent without its fields", refused)
     this.interim(100, noFields)
   }
 
@@ -316,7 +319,7 @@ export class ServedExchange extends Ending implements Exchange, CarriedExchange 
   private refuseHead(): ResponseError {
     return this.over
       ? new ResponseError({ reason: "AlreadyOver", description: "the exchange is over, no response can be sent" })
-      : new ResponseError({ reason: "HeadAlreadySent", description: "a response has a single final head" })
+      : new ResponseError({ reason: "HeadAlreadySent", description: "the final head was already given" })
   }
 }
 

@@ -124,7 +124,7 @@ export class Deadlines {
     this.wakeBy(this.request)
   }
 
-  /** Its client is not the one who is late: it is judged again after as long. `bytes` of its body were read. */
+  /** The client is not late: restarts the request's deadline. `bytes` of its body were read. */
   excuse(bytes: number, now: number): void {
     this.awaitRequest(now)
     this.excused = true
@@ -180,7 +180,7 @@ export class Deadlines {
     this.await("HalfClosed", this.timeouts.halfClose, now)
   }
 
-  /** Has the kernel taken nothing since one of these two? */
+  /** Whether the kernel has taken no byte since `awaitTaken` or `awaitHalfClosed`. */
   takesNothing(handed: number): boolean {
     return this.handed === handed
   }

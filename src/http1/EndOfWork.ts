@@ -18,7 +18,7 @@ export class EndOfWork {
   private begun = false
   private why: AbortReason = "ClientGone"
   private again: ((reason: AbortReason) => void) | undefined = undefined
-  // did the server ask for the end, so that the peer has not left by itself?
+  // the server asked the application to end, so a closed connection does not mean ClientGone
   private saidGoodbye = false
   private isAbandoned = false
 

@@ -61,7 +61,7 @@ export class Inflow {
     return message
   }
 
-  /** Reads what has come of a body ahead of the application. Has all of it come? Then only what follows it counts as read ahead. */
+  /** Reads what has come of a body ahead of the application. Once all of it has come, only what follows it counts as read ahead. */
   readsToEnd(): boolean {
     const ahead = this.ahead ?? []
     let last = ahead.at(-1)

@@ -195,7 +195,7 @@ class ChunkedDecoder implements BodyDecoder {
     }
     if (this.state === State.Blank) {
       if (byte === SEMICOLON) this.state = State.Extension
-      else if (byte !== SP && byte !== HTAB) return failure("MalformedChunkSize", "junk behind a chunk size")
+      else if (byte !== SP && byte !== HTAB) return failure("MalformedChunkSize", "unexpected bytes after a chunk size")
       return undefined
     }
     return byte === LF || (fieldBytes[byte] === 0 && !this.leniency.allowControlsInChunkExtensions)

@@ -44,7 +44,7 @@ export const draftInterim = (
     if (typeof value !== "string" || !isFieldValue(value)) return invalidValue(given, value)
     // Framing fields are left out: an interim response has no content (RFC 9110, 8.6; RFC 9112, 6.1).
     if (name.role === "ContentLength" || name.role === "TransferEncoding") {
-      return invalid("InvalidFieldName", `${given} cannot stand in an interim response`)
+      return invalid("InvalidFieldName", `${given} is not allowed in an interim response`)
     }
     lines += `${fieldCase === "title" ? name.title : given}: ${value}\r\n`
   }
