@@ -172,7 +172,7 @@ copyFileSync("node_modules/typescript/LICENSE.txt", "dist/licenses/Apache-2.0")
 const isOurs = (source) => /^(?:\.\.\/)+src\/(?!cli\/)/.test(source)
 for (const name of readdirSync("dist", { recursive: true }).filter((name) => name.endsWith(".js.map"))) {
   const file = path.join("dist", name)
-  const { mappings, sources: built, ...map } = JSON.parse(readFileSync(file, "utf8"))
+  const { mappings, names: builtNames, sources: built, ...map } = JSON.parse(readFileSync(file, "utf8"))
   const ours = [...new Set(built.map((source) => source.replace(/\?.*/, "")).filter(isOurs))]
   if (ours.length === 0) {
     rmSync(file)
@@ -181,18 +181,27 @@ for (const name of readdirSync("dist", { recursive: true }).filter((name) => nam
     continue
   }
   const places = built.map((source) => ours.indexOf(source.replace(/\?.*/, "")))
+  // of the names those that our sources have
+  const names = []
+  const nameIn = new Map()
+  const nameOf = (name) => {
+    if (!nameIn.has(name)) nameIn.set(name, names.push(builtNames[name]) - 1)
+    return nameIn.get(name)
+  }
   let isWithin = false
   const kept = decode(mappings).map((line) =>
-    line.flatMap(([column, source, ...place]) => {
+    line.flatMap(([column, source, inLine, inColumn, name]) => {
       const wasWithin = isWithin
       isWithin = places[source] < 0
-      if (!isWithin) return [[column, places[source], ...place]]
+      if (!isWithin) {
+        return [[column, places[source], inLine, inColumn, ...(name === undefined ? [] : [nameOf(name)])]]
+      }
       return wasWithin ? [] : [[column, ours.length, 0, 0]]
     })
   )
   const sources = [...ours, "carried"]
   const sourcesContent = sources.map((source) => source === "carried" ? "" : null)
-  const written = { ...map, sources, sourcesContent, mappings: encode(kept), ignoreList: [ours.length] }
+  const written = { ...map, sources, sourcesContent, names, mappings: encode(kept), ignoreList: [ours.length] }
   writeFileSync(file, JSON.stringify(written))
 }
 
