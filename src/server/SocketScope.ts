@@ -8,8 +8,8 @@ import type * as Scope from "effect/Scope"
 
 /**
  * A finalizer that is added to it runs after the last request on the connection and its post hooks, and before the socket is
- * closed; a fiber that is forked in it is interrupted then. Each request's own scope is its child: closing the socket's scope ends
- * the request that is running.
+ * closed; a fiber that is forked in it is interrupted then. Each request's own scope ends with it, before it: closing the socket's
+ * scope ends the request that is running.
  *
  * @since 0.2.0
  * @category tags

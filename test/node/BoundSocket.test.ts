@@ -84,7 +84,7 @@ describe("what cannot be bound is a BindError that names address and cause", () 
   it.each<[string, BindOptions, BindError["reason"], RegExp]>([
     ["an option that there is not", { fd: 3 } as BindOptions, "InvalidOptions", /fd: bind has no such option/],
     ["a port that is none", { port: 70_000 }, "InvalidOptions", /port: must be a whole number from 0 to 65535/],
-    ["two addresses", { port: 1, path: "x" }, "InvalidOptions", /give one of/],
+    ["two addresses", { port: 1, path: "x" }, "InvalidOptions", /give only one of/],
     ["an address of another machine", { host: "192.0.2.1" }, "AddressNotAvailable", /192\.0\.2\.1/],
     ["a name that nobody has", { host: "nobody.invalid" }, "AddressNotAvailable", /nobody\.invalid/],
     ["a folder that there is not", { path: path.join(folder, "no/x.sock") }, "AddressNotAvailable", /no such folder/],
