@@ -39,7 +39,7 @@ const first = [
   "wsgi/Signals"
 ].map((name) => `${root}test/${name}.test.ts`)
 
-const workers = availableParallelism() + 2
+const workers = availableParallelism() + 1
 
 // The compilers are programs in Go. They end before their garbage is worth a collection, which is a third of their work.
 Object.assign(process.env, { GOGC: "off", GOMEMLIMIT: "1GiB" })
@@ -69,7 +69,7 @@ export default defineConfig({
     pool: "forks",
     // what little lives longer is not copied again and again: a tenth of the processor time
     poolOptions: { forks: { execArgv: ["--min-semi-space-size=64", "--max-semi-space-size=64"] } },
-    // two more than cores: much of what the tests do is waiting
+    // one more than cores: much of what the tests do is waiting
     minWorkers: workers,
     maxWorkers: workers,
     // of the tests of a file that start programs: more at once would only wait for each other
