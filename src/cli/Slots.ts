@@ -126,7 +126,11 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
                 ...plan.child,
                 env: { ...plan.child.env, TSGI_SLOT: String(slot.number), TSGI_GENERATION: String(generation) }
               },
-              assignment: plan.assignment,
+              // whatever the settings say, the server may have been scaled
+              assignment: {
+                ...plan.assignment,
+                multiprocess: plan.assignment.multiprocess || facts.slots.length > 1
+              },
               ticketKeys: () => facts.ticketKeys,
               patience: plan.patience,
               tellAfter: limits.requests,

@@ -67,8 +67,7 @@ export const makePlan = (
           settle: patience.settle,
           grace: patience.grace,
           title: `tsgi: ${name} worker`,
-          // a reload, and one more worker, make a second process beside one that was told it is alone
-          multiprocess: settings.workers !== 0
+          multiprocess: settings.workers === "auto" || settings.workers > 1
         },
         patience,
         recycling: settings.recycling

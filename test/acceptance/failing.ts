@@ -92,7 +92,7 @@ const A8: Check = {
     const cpu = (cpuOf(pid) - before) / took * 100_000
     const starts = served.count(/worker 1 \(\d+\) ready/) - 1
     await Promise.race([hopeless.program.ended, new Promise((resolve) => setTimeout(resolve, 120_000))])
-    const lost = hopeless.lines.filter((line) => /no worker gets ready/.test(line))
+    const lost = hopeless.lines.filter((line) => /no worker became ready after 10 consecutive failures/.test(line))
     const { code } = isThere(hopeless.program.pid ?? 0) ? { code: "none" } : await hopeless.program.ended
     return found(
       [`${starts} starts in ${seconds(took)}`, starts <= 12],

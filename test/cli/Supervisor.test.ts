@@ -444,6 +444,23 @@ describe("more and fewer workers", () => {
         yield* clock.adjust("1 minute")
         expect(spawner.alive).toHaveLength(1)
       })))
+
+  it.effect("are told that there are others, also where the settings have one", () => {
+    const assignment = { ...plan.assignment, multiprocess: false }
+    return scene(
+      { workers: 1, assignment },
+      () => ({}),
+      ({ clock, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* Effect.orDie(supervisor.scale(2))
+          yield* clock.adjust("1 second")
+          yield* Effect.orDie(supervisor.recycle(1))
+          yield* clock.adjust("1 second")
+          expect(spawner.workers.map(({ multiprocess }) => multiprocess)).toEqual([false, true, true])
+        })
+    )
+  })
 })
 
 describe("keys of session tickets", () => {

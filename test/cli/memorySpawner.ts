@@ -35,6 +35,8 @@ export class MemoryWorker {
   spread: number | undefined
   /** Keys of session tickets, in the order that they came. */
   readonly keys: Array<string> = []
+  /** Is it told that there are others? */
+  multiprocess: boolean | undefined
   beats = 0
   alive = true
   blocked = false
@@ -116,7 +118,10 @@ export class MemorySpawner {
           send: (told) =>
             Effect.gen(function*() {
               worker.got.push(told.type)
-              if (told.type === "serve") worker.keys.push(Buffer.from(told.ticketKeys).toString("hex"))
+              if (told.type === "serve") {
+                worker.keys.push(Buffer.from(told.ticketKeys).toString("hex"))
+                worker.multiprocess = told.multiprocess
+              }
               if (told.type === "ticketKeys") worker.keys.push(Buffer.from(told.keys).toString("hex"))
               if (told.type === "drain") worker.spread = told.spread
               if (told.type === "serve") yield* Effect.forkDaemon(serving)
