@@ -12,7 +12,7 @@
 import { decode, encode } from "@jridgewell/sourcemap-codec"
 import { build } from "esbuild"
 import { execFileSync } from "node:child_process"
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import * as path from "node:path"
 
@@ -204,6 +204,9 @@ for (const name of readdirSync("dist", { recursive: true }).filter((name) => nam
   const written = { ...map, sources, sourcesContent, names, mappings: encode(kept), ignoreList: [ours.length] }
   writeFileSync(file, JSON.stringify(written))
 }
+
+// npm does this where it installs; in a checkout npx takes the file as it is
+chmodSync("dist/cli.js", 0o755)
 
 // Of the declarations those are kept that users' compilers come to.
 const reached = new Set(

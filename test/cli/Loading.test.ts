@@ -22,6 +22,10 @@ const loadedWith = (entry: string): ReadonlyArray<string> => {
 
 const bytes = (files: ReadonlyArray<string>): number => files.reduce((sum, file) => sum + fs.statSync(file).size, 0)
 
+it("can be started as it was built, without npm", () => {
+  expect(fs.statSync(path.join(dist, "cli.js")).mode & 0o111).toBe(0o111)
+})
+
 it("help and version come from the first file and its tables", () => {
   expect(bytes(loadedWith("cli.js"))).toBeLessThan(40_000)
 })
