@@ -5,7 +5,7 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { PlanError } from "./Plan.js"
+import { wrong } from "./Plan.js"
 
 const names = ["tsgi.json", "tsgi.yaml", "tsgi.yml", "tsgi.toml"]
 
@@ -35,8 +35,6 @@ export const read = async (
   if (typeof values !== "object" || Array.isArray(values)) throw wrong(`${name}: must have keys, such as port: 8090`)
   return { name, values: { ...values } }
 }
-
-const wrong = (message: string): PlanError => new PlanError({ code: 2, message })
 
 // Loaded when there is such a file.
 const parse = async (name: string, text: string): Promise<unknown> => {

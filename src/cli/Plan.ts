@@ -79,3 +79,11 @@ export class PlanError extends Data.TaggedError("PlanError")<{
   readonly code: 2 | 4 | 5
   readonly message: string
 }> {}
+
+/**
+ * An invalid setting or argument.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export const wrong = (message: string): PlanError => new PlanError({ code: 2, message })

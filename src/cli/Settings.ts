@@ -7,8 +7,8 @@ import * as Path from "node:path"
 import { OptionError } from "../exchange/ServerError.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
 import type { Interface } from "./messages.js"
-import type { Patience, Recycling } from "./Plan.js"
-import { checkNames, type Reader, reader, type Sources, wrong } from "./sources.js"
+import { type Patience, type Recycling, wrong } from "./Plan.js"
+import { checkNames, type Reader, reader, type Sources } from "./sources.js"
 import * as Values from "./values.js"
 
 /**
@@ -103,9 +103,10 @@ export const read = (sources: Sources): Settings => {
   if (workers === 0) checkAlone(get)
   const proxyProtocol = one("proxy-protocol", Values.oneOf("off", "v1", "v2", "any"), "off")
   const proxyFrom = get("proxy-from", peers)
+  const watching = one("watch", yesOrNo, false)
   const unused = unusedOf(sources, {
-    "watch-path": ["--watch", one("watch", yesOrNo, false)],
-    "watch-ignore": ["--watch", one("watch", yesOrNo, false)],
+    "watch-path": ["--watch", watching],
+    "watch-ignore": ["--watch", watching],
     "proxy-from": ["--proxy-protocol v1, v2 or any", proxyProtocol !== "off"],
     "unix-mode": ["--unix", listen.some(({ _tag }) => _tag === "Unix")]
   })
@@ -133,7 +134,7 @@ export const read = (sources: Sources): Settings => {
       jitter: one("jitter", share, 0.1)
     },
     unready: one("unready", duration, 0),
-    watch: one("watch", yesOrNo, false)
+    watch: watching
       ? { paths: get.many("watch-path").length === 0 ? [cwd] : paths("watch-path"), ignore: get.many("watch-ignore") }
       : undefined,
     appPath: get("app", text),

@@ -6,7 +6,7 @@
 import { nearest } from "../server/OptionNames.js"
 import type { Flag } from "./flags.js"
 import { insteadOf, verbInsteadOf } from "./foreignFlags.js"
-import { PlanError } from "./Plan.js"
+import { type PlanError, wrong } from "./Plan.js"
 import { yesOrNo } from "./values.js"
 import { type Verb, verbs } from "./verbs.js"
 
@@ -19,8 +19,6 @@ export interface Line {
   readonly argument: string | undefined
   readonly flags: Readonly<Record<string, string | ReadonlyArray<string>>>
 }
-
-const wrong = (message: string): PlanError => new PlanError({ code: 2, message })
 
 /**
  * Throws a `PlanError` that names the invalid argument and the nearest valid ones.

@@ -8,7 +8,7 @@ import * as Descriptor from "@effect/cli/CommandDescriptor"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import type { Flag } from "./flags.js"
-import { PlanError } from "./Plan.js"
+import { type PlanError, wrong } from "./Plan.js"
 import { verbs } from "./verbs.js"
 
 /**
@@ -26,7 +26,7 @@ export const completions = (shell: string): Effect.Effect<string, PlanError> => 
     ? Descriptor.getFishCompletions(command, "tsgi")
     : undefined
   return lines === undefined
-    ? Effect.fail(new PlanError({ code: 2, message: `completions ${shell}: must be one of bash, zsh, fish, sh` }))
+    ? Effect.fail(wrong(`completions ${shell}: must be one of bash, zsh, fish, sh`))
     : Effect.map(lines, (lines) => lines.filter((line) => !foreign.test(line)).map(offered).join("\n"))
 }
 

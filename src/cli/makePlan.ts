@@ -15,7 +15,7 @@ import { find, typescriptArgs } from "./appFile.js"
 import type { Listening } from "./Listening.js"
 import { firstDescriptor } from "./messages.js"
 import { readTls } from "./pem.js"
-import { type Plan, PlanError } from "./Plan.js"
+import { type Plan, PlanError, wrong } from "./Plan.js"
 import { readText } from "./readText.js"
 import type { Settings } from "./Settings.js"
 import { messageOf } from "./streams.js"
@@ -76,7 +76,7 @@ export const makePlan = (
     catch: (error) =>
       error instanceof PlanError
         ? error
-        : new PlanError({ code: 2, message: messageOf(error) })
+        : wrong(messageOf(error))
   })
 
 // The first file that has a name gives its value.
@@ -97,8 +97,6 @@ const workerEnv = (env: Readonly<Record<string, string | undefined>>): Record<st
   }
   return kept
 }
-
-const wrong = (message: string): PlanError => new PlanError({ code: 2, message })
 
 const isFolder = (path: string): boolean => Fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 

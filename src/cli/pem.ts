@@ -5,7 +5,7 @@
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
 import type { Tls } from "./messages.js"
-import { PlanError } from "./Plan.js"
+import { wrong } from "./Plan.js"
 import { readText } from "./readText.js"
 import type { TlsFiles } from "./Settings.js"
 
@@ -48,5 +48,3 @@ const keyIn = (text: string, where: string): KeyObject => {
     )
   }
 }
-
-const wrong = (message: string): PlanError => new PlanError({ code: 2, message })

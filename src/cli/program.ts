@@ -15,7 +15,7 @@ import * as CommandLine from "./commandLine.js"
 import * as ConfigFile from "./ConfigFile.js"
 import * as Journal from "./Journal.js"
 import { print } from "./output.js"
-import { PlanError } from "./Plan.js"
+import { PlanError, wrong } from "./Plan.js"
 import * as Settings from "./Settings.js"
 import type { Sources } from "./sources.js"
 import type * as Spawner from "./Spawner.js"
@@ -43,7 +43,7 @@ const attempt = <A>(read: () => Promise<A>): Effect.Effect<A, PlanError> =>
     catch: (error) =>
       error instanceof PlanError
         ? error
-        : new PlanError({ code: 2, message: `cannot read the settings: ${String(error)}` })
+        : wrong(`cannot read the settings: ${String(error)}`)
   })
 
 const sourcesOf = async (flags: Flags): Promise<Sources> => {
@@ -79,7 +79,7 @@ const layerOf = (settings: Settings.Settings, entry: Entry): Layer.Layer<Spawner
 const appOf = (argument: string | undefined, { appPath }: Settings.Settings, verb: string) => {
   const app = argument ?? appPath
   return app === undefined
-    ? Effect.fail(new PlanError({ code: 2, message: `give an app: tsgi ${verb} ./app.ts` }))
+    ? Effect.fail(wrong(`give an app: tsgi ${verb} ./app.ts`))
     : Effect.succeed(app)
 }
 
@@ -147,7 +147,7 @@ const perform = (
 export const run = async (given: ReadonlyArray<string>, entry: Entry): Promise<number> => {
   const line = Effect.try({
     try: () => CommandLine.parse(given),
-    catch: (error) => error instanceof PlanError ? error : new PlanError({ code: 2, message: String(error) })
+    catch: (error) => error instanceof PlanError ? error : wrong(String(error))
   })
   const exit = await Effect.runPromiseExit(
     Effect.flatMap(line, (line) => perform(line, entry)).pipe(

@@ -2,7 +2,7 @@
  * @since 0.2.0
  */
 import * as Fs from "node:fs"
-import { PlanError } from "./Plan.js"
+import { wrong } from "./Plan.js"
 
 /**
  * Reads the file that a flag names. Throws a `PlanError` that says why it cannot be read.
@@ -15,7 +15,7 @@ export const readText = (path: string, flag: string): string => {
     return Fs.readFileSync(path, "utf8")
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : String(error)
-    throw new PlanError({ code: 2, message: `--${flag} ${path}: ${reasons[code] ?? code}` })
+    throw wrong(`--${flag} ${path}: ${reasons[code] ?? code}`)
   }
 }
 

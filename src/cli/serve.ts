@@ -23,7 +23,7 @@ import * as Listening from "./Listening.js"
 import { makePlan } from "./makePlan.js"
 import { printError } from "./output.js"
 import * as Pidfile from "./Pidfile.js"
-import { PlanError } from "./Plan.js"
+import { type PlanError, wrong } from "./Plan.js"
 import { defaultControl, type Settings } from "./Settings.js"
 import { terminalIsClosed } from "./Signals.js"
 import { failedWords } from "./Slots.js"
@@ -93,9 +93,9 @@ const run = (
     const plan = yield* Effect.mapError(planOf(settings), ({ code, message }) => new CommandError({ code, message }))
     const unlessRestart = (read: Settings) =>
       !sameAddresses(settings, read)
-        ? Effect.fail(new PlanError({ code: 2, message: "restart to change where it listens" }))
+        ? Effect.fail(wrong("restart to change where it listens"))
         : !sameKind(settings, read)
-        ? Effect.fail(new PlanError({ code: 2, message: "changing --workers from or to 0 needs a restart" }))
+        ? Effect.fail(wrong("changing --workers from or to 0 needs a restart"))
         : Effect.zipRight(warnOfRestart(settings, read, journal), planOf(read))
     const fresh = Effect.flatMap(reread, unlessRestart)
     const supervisor = yield* Supervisor.make(fresh, plan)

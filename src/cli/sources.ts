@@ -5,7 +5,7 @@
  */
 import { nearest } from "../server/OptionNames.js"
 import { flags as table, keyOf, variableOf } from "./flags.js"
-import { PlanError } from "./Plan.js"
+import { wrong } from "./Plan.js"
 import type { Read } from "./values.js"
 
 /**
@@ -22,14 +22,6 @@ export interface Sources {
   /** Default: that of this process. */
   readonly platform?: NodeJS.Platform
 }
-
-/**
- * A setting that is invalid.
- *
- * @since 0.2.0
- * @category errors
- */
-export const wrong = (message: string): PlanError => new PlanError({ code: 2, message })
 
 /**
  * Gives the value of a setting by its flag's name, `undefined` where no source has it. Throws a `PlanError` that names the source
