@@ -58,17 +58,17 @@ export interface Slots {
  * @since 0.2.0
  * @category conversions
  */
-export const failedWords = (slot: number, { message, reason }: BootError): string =>
+export const failedWords = (slot: number, { exitCode, message, reason }: BootError): string =>
   reason === "exit"
-    ? `worker ${slot} ${message} before it was ready${exitHint(message)}`
+    ? `worker ${slot} ${message} before it was ready${exitHint(exitCode)}`
     : `worker ${slot} failed to ${reason === "load" ? "load" : "start"}: ${message}`
 
-const exitHint = (message: string): string =>
-  message === "exited with code 9"
+const exitHint = (code: BootError["exitCode"]): string =>
+  code === 9
     ? ": node refuses an argument, see --node-arg and NODE_OPTIONS"
-    : message === "exited with code 0"
+    : code === 0
     ? ": its app ended the process, which is the command's part"
-    : message.startsWith("exited")
+    : typeof code === "number"
     ? ": what it said is above"
     : ""
 

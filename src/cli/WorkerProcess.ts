@@ -39,6 +39,8 @@ import { describeTime } from "./values.js"
 export class BootError extends Data.TaggedError("BootError")<{
   readonly reason: Phase | "timeout" | "exit" | "spawn" | "protocol"
   readonly message: string
+  /** With which it ended before it was ready; `null` for a signal. */
+  readonly exitCode?: number | null
   /** As developers want it. */
   readonly details?: string | undefined
 }> {}
@@ -192,7 +194,10 @@ export const make = (spec: WorkerSpec): Effect.Effect<Worker, BootError, Scope.S
         exited: (exit) => {
           worker.gone = true
           Deferred.unsafeDone(worker.exited, Exit.succeed(exit))
-          Deferred.unsafeDone(worker.ready, Exit.fail(new BootError({ reason: "exit", message: diedOf(exit) })))
+          Deferred.unsafeDone(
+            worker.ready,
+            Exit.fail(new BootError({ reason: "exit", message: diedOf(exit), exitCode: exit.code }))
+          )
         }
       }).pipe(
         Effect.mapError(({ message }) =>
