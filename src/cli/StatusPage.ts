@@ -149,20 +149,18 @@ const replaced = ({ lastRestarts, reloads, restarts }: Status, today: string): s
   const told = counts.length === 0
     ? "None, but by reloads."
     : `${counts.map(([reason, count]) => `${reason} ${describeCount(count)}`).join(", ")}.`
+  const items = lastRestarts.map(({ at, reason, text }) =>
+    `<li>${time(at, today)} <strong>${reason}</strong> ${escape(text)}</li>`
+  )
   return `<p>${told} Reloads: ${describeCount(reloads.done)} done, ${describeCount(reloads.refused)} refused.</p>${
-    lastRestarts.length === 0
-      ? ""
-      : `\n<ol class="events">\n${
-        lastRestarts.map(({ at, reason, text }) =>
-          `<li>${time(at, today)} <strong>${reason}</strong> ${escape(text)}</li>`
-        )
-          .join("\n")
-      }\n</ol>`
+    lastRestarts.length === 0 ? "" : `\n${list(items)}`
   }`
 }
 
 const events = ({ events }: Status, today: string): string => {
   if (events.length === 0) return "<p>Nothing yet.</p>"
   const items = events.map(({ at, level, text }) => `<li class="${level}">${time(at, today)} ${escape(text)}</li>`)
-  return `<ol class="events">\n${items.join("\n")}\n</ol>`
+  return list(items)
 }
+
+const list = (items: ReadonlyArray<string>): string => `<ol class="events">\n${items.join("\n")}\n</ol>`

@@ -92,17 +92,20 @@ export const makeWith = (
           )
         })
     })
-    counted.set(
-      httpServer,
-      Effect.suspend(() => Effect.map(running.server.metrics, (now) => ServerMetrics.sum([past, now])))
-    )
-    stoppers.set(httpServer, (asked) => running.server.stop(asked))
+    ours.set(httpServer, {
+      metrics: Effect.suspend(() => Effect.map(running.server.metrics, (now) => ServerMetrics.sum([past, now]))),
+      stop: (asked) => running.server.stop(asked)
+    })
     return httpServer
   })
 
-const counted = new WeakMap<HttpServer.HttpServer, Effect.Effect<ServerMetrics.ServerMetrics>>()
+/** What only our own HttpServer can. */
+interface Ours {
+  readonly metrics: Effect.Effect<ServerMetrics.ServerMetrics>
+  readonly stop: (options: StopOptions) => Effect.Effect<StopReport>
+}
 
-const stoppers = new WeakMap<HttpServer.HttpServer, (options: StopOptions) => Effect.Effect<StopReport>>()
+const ours = new WeakMap<HttpServer.HttpServer, Ours>()
 
 /**
  * Stops the server as it is asked to, before its scope is closed; `undefined` on another HttpServer.
@@ -111,7 +114,7 @@ const stoppers = new WeakMap<HttpServer.HttpServer, (options: StopOptions) => Ef
  * @category destructors
  */
 export const stop = (server: HttpServer.HttpServer, options: StopOptions): Effect.Effect<StopReport | undefined> =>
-  stoppers.get(server)?.(options) ?? Effect.succeed(undefined)
+  ours.get(server)?.stop(options) ?? Effect.succeed(undefined)
 
 /**
  * What the server has counted, as plain data; zeros on another HttpServer.
@@ -121,7 +124,7 @@ export const stop = (server: HttpServer.HttpServer, options: StopOptions): Effec
  */
 export const metrics: Effect.Effect<ServerMetrics.ServerMetrics, never, HttpServer.HttpServer> = Effect.flatMap(
   HttpServer.HttpServer,
-  (server) => counted.get(server) ?? Effect.succeed(ServerMetrics.zero)
+  (server) => ours.get(server)?.metrics ?? Effect.succeed(ServerMetrics.zero)
 )
 
 // An app ends while another is served: its calls have the server's grace time, then they are interrupted. After that, hooks and

@@ -6,18 +6,13 @@ import { open } from "../../src/cli/effectDoor.js"
 import type { Serve } from "../../src/cli/messages.js"
 import { freePort } from "../utils/ports.js"
 import { connect } from "../utils/sockets.js"
+import { plan } from "./scene.js"
 
 const serveAt = (port: number): Serve => ({
+  ...plan.assignment,
   type: "serve",
-  app: { name: "app.mjs", file: "/app.mjs", export: "default", factory: false, interface: "effect" },
+  app: { ...plan.assignment.app, interface: "effect" },
   listeners: [{ host: "127.0.0.1", port, backlog: 511, tls: undefined, proxy: undefined, proxyFrom: undefined }],
-  options: {},
-  accessLog: "none",
-  logFormat: undefined,
-  settle: 1000,
-  grace: 10_000,
-  title: "tsgi",
-  multiprocess: true,
   slot: 1,
   generation: 1,
   tellAfter: 0,
