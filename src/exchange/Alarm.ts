@@ -14,11 +14,12 @@ import type { Clock } from "./Clock.js"
  * @category models
  */
 export interface AlarmOptions {
-  readonly time: Pick<Clock, "now" | "follow" | "afterReading">
+  /** Held while it rings. */
+  readonly time: Pick<Clock, "now" | "hold" | "release" | "follow" | "afterReading">
   /** Calls back after so many milliseconds. Returns a function that cancels that. */
   readonly schedule: (delay: number, callback: () => void) => () => void
   /** Acts on the deadlines that have passed, and returns the earliest that is left; `Infinity` where there is none. */
-  readonly ring: (now: number) => number
+  readonly ring: () => number
   /** Least time between two rings in milliseconds, so that deadlines which pass one after another are judged together. */
   readonly interval: number
 }
@@ -72,9 +73,15 @@ export class Alarm {
     if (this.over) return
     const { ring, time } = this.options
     time.follow()
-    const now = time.now()
-    this.rungAt = now
+    this.rungAt = time.now()
     this.at = Infinity
-    this.by(ring(now))
+    time.hold(this.rungAt)
+    let next: number
+    try {
+      next = ring()
+    } finally {
+      time.release()
+    }
+    this.by(next)
   }
 }

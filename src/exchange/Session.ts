@@ -68,7 +68,7 @@ export interface Session extends Indexed {
   /** What it does with its place. */
   readonly placeUse: PlaceUse
   /** Since when. */
-  readonly placeUseSince: (now: number) => number
+  readonly placeUseSince: number
   /** It is given a place. */
   readonly enter: () => void
   /** Gives its place up for others, if it does not use it. */
@@ -97,7 +97,7 @@ export interface Session extends Indexed {
   /** The earliest deadline; `Infinity` without one. */
   readonly nextDeadline: number
   /** Acts on deadlines that have passed. */
-  readonly sweep: (now: number) => void
+  readonly sweep: () => void
 }
 
 /**
@@ -150,9 +150,9 @@ export interface SessionHost extends Engine {
   /** May a connection wait for another request, once its answer has said that it persists? */
   readonly mayStay: () => boolean
   /** A connection has changed: counts all connections anew soon. */
-  readonly countSoon: (now: number) => void
+  readonly countSoon: () => void
   /** An exchange is over, its hooks have run. */
-  readonly record: (exchange: RecordedExchange, now: number) => void
+  readonly record: (exchange: RecordedExchange) => void
   readonly refused: (peer: AcceptedPeer, refused: Refused) => void
   /** The head of its request is complete, and it has no place. */
   readonly requestPlace: (session: Session) => void

@@ -234,7 +234,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     if (this.phase === "Idle") this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
     for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
       exchange.leave(this.work.reason, now)
-      this.host.record(exchange, now)
+      this.host.record(exchange)
     }
   }
 
@@ -282,7 +282,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     const { exchange } = this
     if (wire !== this.wire || exchange === undefined) return
     const now = this.host.time.now()
-    this.host.record(exchange, now)
+    this.host.record(exchange)
     this.exchange = undefined
     this.wire = undefined
     if (this.onOver !== undefined) return this.onOver()

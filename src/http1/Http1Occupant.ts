@@ -102,8 +102,9 @@ export abstract class Http1Occupant extends Http1Carrier {
     return this.queue.isThrottled ? PlaceUse.Throttled : PlaceUse.AwaitingWrite
   }
 
-  placeUseSince(now: number): number {
+  get placeUseSince(): number {
     const { deadlines, exchange } = this
+    const now = this.host.time.tick()
     if (this.queue.isThrottled && exchange !== undefined) return exchange.startTime
     if (deadlines.awaitsWrite) return deadlines.takenSince(this.queue.handed, now)
     return deadlines.awaited === "Body" ? deadlines.bodySince(this.exchange?.body.bytes ?? 0, now) : this.quietSince

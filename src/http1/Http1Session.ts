@@ -259,7 +259,7 @@ export class Http1Session extends Http1Occupant implements Session {
     else body = new ReceivedBody(this, true, framing._tag === "Length" ? framing.length : undefined)
     if (isAwaited) this.requestBegan(now, isWhole ? undefined : this.headSince ?? now)
     this.headSince = undefined
-    host.countSoon(now)
+    host.countSoon()
     const wire = this.wire = new Http1Wire(this, message, body)
     const exchange = this.exchange = new ServedExchange(wire, now)
     this.begunAt = now
@@ -350,9 +350,10 @@ export class Http1Session extends Http1Occupant implements Session {
   // ---------------------------------------------------------------------------------------------------------------
   // deadlines
 
-  sweep(now: number): void {
+  sweep(): void {
     // what the deadline is for may be among what was read
     this.answerRead()
+    const now = this.host.time.tick()
     if (now >= this.deadlines.next) this.peer.run(Http1Session.passDeadline, this, now)
   }
 

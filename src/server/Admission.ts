@@ -53,11 +53,11 @@ export class Admission {
   private readonly all = new UnorderedSet<Session>()
   // those that wait for a place: without a request, with a whole one, and with one whose body is to come
   private readonly silent = new Set<Session>()
-  private readonly whole = new Queue(patienceStep)
-  private readonly begun = new Queue(patienceStep)
+  private readonly whole: Queue
+  private readonly begun: Queue
   // those that were told to give their place up, and when
   private readonly yielding = new Map<Session, number>()
-  private readonly candidates = new EvictionCandidates(this.all, (connection) => !this.yielding.has(connection))
+  private readonly candidates: EvictionCandidates
   // those that came when there was no room even to wait
   private readonly overflow: Array<{ readonly transport: Transport; readonly share: Share | undefined }> = []
   private readonly shares: Shares
@@ -83,6 +83,9 @@ export class Admission {
     private readonly onCrowded: (waiting: boolean) => void
   ) {
     const { limits: { addressShare, connections, waitingConnections }, trustedProxies } = config
+    this.whole = new Queue(time, patienceStep)
+    this.begun = new Queue(time, patienceStep)
+    this.candidates = new EvictionCandidates(time, this.all, (connection) => !this.yielding.has(connection))
     this.most = connections + waitingConnections
     this.shares = new Shares((address) => addressShare === 1 || trustedProxies.trusts(address))
     this.mostPlaces = Math.max(1, Math.floor(connections * addressShare))
@@ -157,11 +160,10 @@ export class Admission {
     const { asksWhole } = connection
     if (!this.silent.delete(connection) && !(asksWhole && this.begun.delete(connection))) return
     ;(asksWhole ? this.whole : this.begun).add(connection)
-    const now = this.time.now()
     this.givePlaces()
     if (connection.standing === "Waiting") {
-      this.makeRoomFor(asksWhole, connection.addressShare, now)
-      this.updateCrowded(now)
+      this.makeRoomFor(asksWhole, connection.addressShare)
+      this.updateCrowded()
     }
   }
 
@@ -190,17 +192,19 @@ export class Admission {
   }
 
   /** Frees places for those that wait. */
-  look(now: number): void {
-    this.abortYielding(now)
+  look(): void {
+    this.abortYielding()
     let made = 0
-    while (made < mostInLook && this.isCrowded && this.makeRoomForAny(now)) made++
-    this.updateCrowded(now)
-    this.mayLookAt = made === 0 ? now + vainPause : now
+    while (made < mostInLook && this.isCrowded && this.makeRoomForAny()) made++
+    this.updateCrowded()
+    this.mayLookAt = this.time.tick() + (made === 0 ? vainPause : 0)
   }
 
   /** When to look again; `Infinity` while no place is to be freed. */
-  nextLook(now: number): number {
-    return this.isAsked || this.yielding.size > 0 || this.crowded ? Math.max(now, this.mayLookAt) : Infinity
+  get nextLook(): number {
+    return this.isAsked || this.yielding.size > 0 || this.crowded
+      ? Math.max(this.time.tick(), this.mayLookAt)
+      : Infinity
   }
 
   private get hasRoom(): boolean {
@@ -227,7 +231,8 @@ export class Admission {
   }
 
   // Ends those that were told to give their place up, and have not.
-  private abortYielding(now: number): void {
+  private abortYielding(): void {
+    const now = this.time.tick()
     for (const [connection, since] of this.yielding) {
       if (now - since < 2 * patienceStep) continue
       this.yielding.delete(connection)
@@ -238,16 +243,15 @@ export class Admission {
   // Gives free places to connections with a request, then to those without.
   private givePlaces(): void {
     while (!this.closed && this.waitingSize > 0 && this.hasRoom) {
-      const now = this.time.now()
-      const next = this.nextAsking(now, this.isBelowShare) ?? this.nextAsking(now, any) ?? firstOf(this.silent, any)
+      const next = this.nextAsking(this.isBelowShare) ?? this.nextAsking(any) ?? firstOf(this.silent, any)
       if (next === undefined) return
       this.waitNoMore(next)
       this.take(next)
     }
   }
 
-  private nextAsking(now: number, fits: (connection: Session) => boolean): Session | undefined {
-    return this.whole.next(now, fits) ?? this.begun.next(now, fits)
+  private nextAsking(fits: (connection: Session) => boolean): Session | undefined {
+    return this.whole.next(fits) ?? this.begun.next(fits)
   }
 
   private readonly isBelowShare = ({ addressShare: share }: Session): boolean =>
@@ -261,7 +265,8 @@ export class Admission {
     return this.whole.size + this.begun.size > this.yielding.size
   }
 
-  private updateCrowded(now: number): void {
+  private updateCrowded(): void {
+    const now = this.time.tick()
     if (this.isCrowded) {
       this.lastWaited = now
       if (!this.crowded) this.onCrowded(this.crowded = true)
@@ -271,47 +276,43 @@ export class Admission {
     }
   }
 
-  private makeRoomForAny(now: number): boolean {
+  private makeRoomForAny(): boolean {
     const tried = new Set<Share | undefined>()
     for (const queue of [this.whole, this.begun]) {
       for (const { addressShare: share } of queue) {
         if (tried.has(share)) continue
         tried.add(share)
-        if (this.makeRoomFor(queue === this.whole, share, now)) return true
+        if (this.makeRoomFor(queue === this.whole, share)) return true
       }
     }
     return false
   }
 
-  private makeRoomFor(whole: boolean, share: Share | undefined, now: number): boolean {
-    if (whole) return this.makeRoom(share, now, PlaceUse.Throttled)
+  private makeRoomFor(whole: boolean, share: Share | undefined): boolean {
+    if (whole) return this.makeRoom(share, PlaceUse.Throttled)
     // a connection that has no complete head loses no work
-    if (this.makeRoom(share, now, PlaceUse.ReadingHead)) return true
+    if (this.makeRoom(share, PlaceUse.ReadingHead)) return true
+    const now = this.time.tick()
     const until = Math.max(this.begunUntil, now - begunAhead) + begunPause
-    if (until > now || !this.makeRoom(share, now, PlaceUse.Throttled)) return false
+    if (until > now || !this.makeRoom(share, PlaceUse.Throttled)) return false
     this.begunUntil = until
     return true
   }
 
   // Takes a place from the connection that uses its own least: one of the same address, where that has its share; otherwise one
   // of an address that has more than its share, or else any.
-  private makeRoom(share: Share | undefined, now: number, to: PlaceUse): boolean {
+  private makeRoom(share: Share | undefined, to: PlaceUse): boolean {
     const evicted = share !== undefined && share.places >= this.mostPlaces
-      ? this.evictable(now, to, `own ${share.name}`, (connection) => connection.addressShare === share)
-      : this.evictable(now, to, "above share", this.isAboveShare) ?? this.evictable(now, to, "any", any)
+      ? this.evictable(to, `own ${share.name}`, (connection) => connection.addressShare === share)
+      : this.evictable(to, "above share", this.isAboveShare) ?? this.evictable(to, "any", any)
     if (evicted === undefined) return false
-    this.yielding.set(evicted, now)
+    this.yielding.set(evicted, this.time.tick())
     evicted.makeRoom()
     return true
   }
 
-  private evictable(
-    now: number,
-    to: PlaceUse,
-    key: string,
-    fits: (connection: Session) => boolean
-  ): Session | undefined {
-    return this.candidates.take(now, {
+  private evictable(to: PlaceUse, key: string, fits: (connection: Session) => boolean): Session | undefined {
+    return this.candidates.take({
       key: `${key} ${to}`,
       from: PlaceUse.Idle,
       to,
@@ -324,13 +325,13 @@ export class Admission {
   // request under way, whose body is yet to come, or that has waited longest with its request. None that is new is among these:
   // closing it would reset it under its request.
   private dropOne(newcomer: Share | undefined): boolean {
-    const now = this.time.now()
+    const now = this.time.tick()
     const share = this.exceedsShare(newcomer) ? newcomer : undefined
     const fits = (connection: Session): boolean => share === undefined || connection.addressShare === share
-    const found = this.candidates.take(now, { ...parting, key: `parting ${share?.name}`, fits }) ??
+    const found = this.candidates.take({ ...parting, key: `parting ${share?.name}`, fits }) ??
       firstOf(this.silent, (connection) => now - connection.quietSince >= arrival && fits(connection)) ??
-      this.candidates.take(now, { ...withoutRequest, key: `without request ${share?.name}`, fits }) ??
-      firstOf(this.begun, fits) ?? this.whole.longestWaiting(now, fits)
+      this.candidates.take({ ...withoutRequest, key: `without request ${share?.name}`, fits }) ??
+      firstOf(this.begun, fits) ?? this.whole.longestWaiting(fits)
     found?.drop()
     return found !== undefined
   }

@@ -17,7 +17,7 @@ import { leastInterval, mostStale, sweeper } from "./Sweep.js"
 export interface Alarms {
   readonly deadlines: Alarm
   /** A connection has changed: counts all connections anew before their counts are {@link mostStale} ms old. */
-  readonly countSoon: (now: number) => void
+  readonly countSoon: () => void
   /** A connection waits for a place. */
   readonly lookSoon: () => void
   readonly close: () => void
@@ -38,18 +38,19 @@ export const make = (
   const places = new Alarm({
     time,
     schedule,
-    ring: (now) => {
-      connections.look(now)
-      return connections.nextLook(now)
+    ring: () => {
+      connections.look()
+      return connections.nextLook
     },
     interval: lookPause
   })
   return {
     deadlines,
-    countSoon: (now) => {
-      if (now + mostStale < deadlines.ringsAt) deadlines.by(now + mostStale)
+    countSoon: () => {
+      const at = time.tick() + mostStale
+      if (at < deadlines.ringsAt) deadlines.by(at)
     },
-    lookSoon: () => places.by(connections.nextLook(time.now())),
+    lookSoon: () => places.by(connections.nextLook),
     close: () => {
       deadlines.close()
       places.close()

@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import type { Clock } from "../exchange/Clock.js"
 import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { Session } from "../exchange/Session.js"
 
@@ -47,19 +48,21 @@ export class EvictionCandidates {
 
   /** @param isEvictable whether this connection may be taken: not one that is being evicted already */
   constructor(
+    private readonly time: Pick<Clock, "tick">,
     private readonly all: Iterable<Session> & { readonly size: number },
     private readonly isEvictable: (connection: Session) => boolean
   ) {}
 
   /** Takes the first candidate that meets the criteria. It is no candidate any more. */
-  take(now: number, criteria: Criteria): Session | undefined {
+  take(criteria: Criteria): Session | undefined {
+    const now = this.time.tick()
     // at most one look in a millisecond for each 64 connections
     const mayLook = this.all.size <= few || now - this.lookedAt >= this.all.size / few
     if (!mayLook && this.exhausted.has(criteria.key)) return undefined
-    const known = this.next(now, criteria)
+    const known = this.next(criteria)
     if (known !== undefined || !mayLook) return known
-    this.look(now)
-    const found = this.next(now, criteria)
+    this.look()
+    const found = this.next(criteria)
     if (found === undefined) this.exhausted.add(criteria.key)
     return found
   }
@@ -70,12 +73,13 @@ export class EvictionCandidates {
     this.exhausted.clear()
   }
 
-  private next(now: number, { fits, from, patience, to }: Criteria): Session | undefined {
+  private next({ fits, from, patience, to }: Criteria): Session | undefined {
+    const now = this.time.tick()
     for (let use = from; use <= to; use++) {
       const list = this.found[use] ?? []
       for (let at = list.length - 1; at >= 0; at--) {
         const { connection, since } = list[at]
-        if (connection.index < 0 || connection.placeUse !== use || connection.placeUseSince(now) > since + 1) {
+        if (connection.index < 0 || connection.placeUse !== use || connection.placeUseSince > since + 1) {
           list.splice(at, 1)
         } else if (now - since < patience(use)) break
         else if (fits(connection)) {
@@ -87,15 +91,15 @@ export class EvictionCandidates {
     return undefined
   }
 
-  private look(now: number): void {
-    this.lookedAt = now
+  private look(): void {
+    this.lookedAt = this.time.tick()
     this.exhausted.clear()
     const found: Array<Array<Candidate>> = []
     for (let use = PlaceUse.Active; use <= PlaceUse.Throttled; use++) found.push([])
     for (const connection of this.all) {
       const use = connection.placeUse
       if (use !== PlaceUse.Active && this.isEvictable(connection)) {
-        found[use].push({ connection, since: connection.placeUseSince(now) })
+        found[use].push({ connection, since: connection.placeUseSince })
       }
     }
     for (const list of found) {

@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-
+import type { Clock } from "../exchange/Clock.js"
 import type { Session } from "../exchange/Session.js"
 
 /**
@@ -17,7 +17,7 @@ export class Queue {
   private readonly waiting: Array<Session> = []
 
   /** @param patience milliseconds after which the first one has waited for long */
-  constructor(private readonly patience: number) {}
+  constructor(private readonly time: Pick<Clock, "tick">, private readonly patience: number) {}
 
   get size(): number {
     return this.waiting.length
@@ -38,18 +38,18 @@ export class Queue {
   }
 
   /** The next one that fits. */
-  next(now: number, fits: (connection: Session) => boolean): Session | undefined {
-    if (!this.isLong(now)) return this.waiting.find(fits)
+  next(fits: (connection: Session) => boolean): Session | undefined {
+    if (!this.isLong) return this.waiting.find(fits)
     for (let at = this.waiting.length - 1; at >= 0; at--) if (fits(this.waiting[at])) return this.waiting[at]
     return undefined
   }
 
   /** The one that fits and has waited longest, once the first one has waited for long. */
-  longestWaiting(now: number, fits: (connection: Session) => boolean): Session | undefined {
-    return this.isLong(now) ? this.waiting.find(fits) : undefined
+  longestWaiting(fits: (connection: Session) => boolean): Session | undefined {
+    return this.isLong ? this.waiting.find(fits) : undefined
   }
 
-  private isLong(now: number): boolean {
-    return this.waiting.length > 0 && now - this.waiting[0].quietSince > this.patience
+  private get isLong(): boolean {
+    return this.waiting.length > 0 && this.time.tick() - this.waiting[0].quietSince > this.patience
   }
 }

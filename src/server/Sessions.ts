@@ -85,7 +85,7 @@ export const make = (handler: SessionHost["handler"]): Effect.Effect<Sessions, n
     const begin = (transport: Transport): Session => {
       const session = new Http1Session(++count, transport, host)
       drain.admitted()
-      alarms.countSoon(session.since)
+      alarms.countSoon()
       sessions.counters.connectionAccepted()
       log("Debug", () => `accepted (${session.peer.name})`)
       return session
@@ -120,8 +120,9 @@ const makeHost = (
       scopeFor: (session) => new ConnectionScope(session),
       mayPersist: () => (!drain.draining || drain.letsStay()) && !connections.isSoonAsked,
       mayStay: () => !drain.closesIdle && !connections.isAsked,
-      record: (exchange, now) => {
-        counters.exchangeOver(statusOf(exchange), exchange.wireBytes, now - exchange.startTime, exchange.outcome)
+      record: (exchange) => {
+        const { outcome, startTime, wireBytes } = exchange
+        counters.exchangeOver(statusOf(exchange), wireBytes, time.tick() - startTime, outcome)
         if (write !== undefined) write(exchangeRecord(exchange, time))
       },
       refused: (peer, refused) => {
@@ -144,7 +145,7 @@ const makeHost = (
       releasePlace: (session) => connections.releasePlace(session),
       ended: (session) => {
         connections.remove(session)
-        alarms.countSoon(time.now())
+        alarms.countSoon()
         drain.removed(session)
       }
     }

@@ -24,17 +24,17 @@ export const mostStale = 500
  */
 export const sweeper = (
   connections: Admission
-): { readonly ring: (now: number) => number; readonly end: () => void } => {
+): { readonly ring: () => number; readonly end: () => void } => {
   let before = Metrics.noConnections
-  const count = (now: Metrics.ConnectionStates): void => {
-    Metrics.connectionStates(before, now)
-    before = now
+  const count = (current: Metrics.ConnectionStates): void => {
+    Metrics.connectionStates(before, current)
+    before = current
   }
   return {
-    ring: (now) => {
+    ring: () => {
       for (const connection of [...connections]) {
         try {
-          connection.sweep(now)
+          connection.sweep()
         } catch (error) {
           connection.broken(error)
         }
