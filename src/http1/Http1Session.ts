@@ -96,7 +96,7 @@ export class Http1Session extends Http1Occupant implements Session {
     session.onClosed(error)
   private static readonly readOn = (body: ReceivedBody): void => body.readOn()
   private static readonly advance = (session: Http1Session): void => session.advance()
-  private static readonly passDeadline = (session: Http1Session, now: number): void => session.passDeadline(now)
+  private static readonly passDeadline = (session: Http1Session): void => session.passDeadline()
   private static readonly giveReason = (session: Http1Session, reason: AbortReason): void =>
     session.work.giveReason(reason)
   private static readonly endWork = (session: Http1Session, ended: () => void): void => session.endExchange(ended)
@@ -353,16 +353,15 @@ export class Http1Session extends Http1Occupant implements Session {
   sweep(): void {
     // what the deadline is for may be among what was read
     this.answerRead()
-    const now = this.host.time.tick()
-    if (now >= this.deadlines.next) this.peer.run(Http1Session.passDeadline, this, now)
+    if (this.host.time.tick() >= this.deadlines.next) this.peer.run(Http1Session.passDeadline, this, undefined)
   }
 
-  private passDeadline(now: number): void {
-    const { exchange, queue } = this
-    const passed = this.deadlines.take(now, exchange?.body.bytes ?? 0, queue.handed)
+  private passDeadline(): void {
+    const { exchange, host: { time }, queue } = this
+    const passed = this.deadlines.take(time.tick(), exchange?.body.bytes ?? 0, queue.handed)
     if (passed === undefined) return
     // a client that still takes its answer is not late: the deadlines for writes judge its rate
-    if (passed === "Linger" && !queue.empty) return this.leaving.await(now)
+    if (passed === "Linger" && !queue.empty) return this.leaving.await(time.tick())
     if (passed !== "Linger" && passed !== "Interrupt") this.peer.log("Debug", "timed out")
     this.late(passed)
   }
