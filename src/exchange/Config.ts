@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import type { ForwardedField } from "../protocol/forwarded.js"
+import type { FieldCase } from "../protocol/headLines.js"
 import type { Leniency, Limits } from "../protocol/limits.js"
-import type { FieldCase } from "../protocol/responseHead.js"
 import type { TrustedProxies } from "./TrustedProxies.js"
 
 /**

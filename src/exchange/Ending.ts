@@ -58,7 +58,7 @@ export const transitions: { readonly [S in Stage]: { readonly [E in EndingEvent]
  * @since 0.2.0
  * @category models
  */
-export abstract class Ending implements HookedExchange, WireUser {
+export abstract class Ending<Written> implements HookedExchange, WireUser {
   protected answer: Answer = Answer.Awaited
   protected interimResponses = 0
   private current: Stage = "Running"
@@ -70,7 +70,7 @@ export abstract class Ending implements HookedExchange, WireUser {
   private application: Application | undefined = undefined
   private hooks: HookQueue | undefined = undefined
 
-  constructor(protected readonly wire: Wire, readonly startTime: number) {}
+  constructor(protected readonly wire: Wire<Written>, readonly startTime: number) {}
 
   get body(): ReceivedBody {
     return this.wire.body
@@ -176,7 +176,7 @@ export abstract class Ending implements HookedExchange, WireUser {
     ended?.()
   }
 
-  private static readonly applicationEnded = (ending: Ending): void => ending.step("ended")
+  private static readonly applicationEnded = <Written>(ending: Ending<Written>): void => ending.step("ended")
 
   finalizing(): void {
     this.application?.finalizing(this.peer.engine.detachBriefly)

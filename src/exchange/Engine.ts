@@ -4,8 +4,8 @@
  * @since 0.2.0
  */
 import type * as Effect from "effect/Effect"
+import type { FieldPairs } from "../protocol/heads.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import type { FieldPairs } from "../protocol/responseHead.js"
 import type { Clock } from "./Clock.js"
 import type { Config } from "./Config.js"
 import type { Outcome } from "./Outcome.js"

@@ -8,8 +8,9 @@
  */
 import type { FiberRefs } from "effect/FiberRefs"
 import type { CloseableScope } from "effect/Scope"
+import type { BodyRoom, FieldPairs, JudgedHead, ResponseHead } from "../protocol/heads.js"
+import type { InvalidHead } from "../protocol/invalidHead.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import type { FieldCase, FieldPairs, HeadDraft, InvalidHead, ResponseHead } from "../protocol/responseHead.js"
 import type { Address } from "./Address.js"
 import type { Interruptor, Work } from "./Application.js"
 import type { Config } from "./Config.js"
@@ -20,7 +21,7 @@ import type { Peer } from "./Peer.js"
 import type { PostHook } from "./PostHook.js"
 import type { RequestBody } from "./RequestBody.js"
 import type { InterimError, ResponseError } from "./ServerError.js"
-import type { BodyRoom, Takeover } from "./Wire.js"
+import type { Takeover } from "./Wire.js"
 
 /**
  * What a handler sees of an exchange, and may do. The engine moves it on and ends it: nothing here does.
@@ -79,12 +80,12 @@ export interface Exchange {
   // interim responses
 
   /** Sends an interim response at once. An explicit 100 pays the one that is owed. */
-  readonly interim: (status: number, fields: FieldPairs, fieldCase?: FieldCase) => InterimError | undefined
+  readonly interim: (status: number, fields: FieldPairs) => InterimError | undefined
   /**
    * Sets the fields of the 100 that is owed, and of those that `sendContinue` sends. Invalid fields are refused, also where no 100
-   * is owed.
+   * is owed. With `exactNames` (default `false`) names keep their upper and lower case, where the protocol has both.
    */
-  readonly setContinueFields: (fields: FieldPairs, fieldCase?: FieldCase) => InterimError | undefined
+  readonly setContinueFields: (fields: FieldPairs, exactNames?: boolean) => InterimError | undefined
   /** Sends a 100 at once, with the fields set for it. */
   readonly sendContinue: () => InterimError | undefined
   /** Sends the 100 that is owed, if it still can be, as the first read does. */
@@ -93,15 +94,15 @@ export interface Exchange {
   // ---------------------------------------------------------------------------------------------------------------
   // the final response
 
-  /** Checks what an application gave for a final head, and writes its fields: for `respond` or `start`. */
-  readonly draft: (head: ResponseHead) => HeadDraft | InvalidHead
+  /** Judges a final head, for `respond` or `start` of this exchange. */
+  readonly draft: (head: ResponseHead) => JudgedHead | InvalidHead
   /** Sends a whole response. Text is encoded as UTF-8. */
-  readonly respond: (head: ResponseHead | HeadDraft, body: string | Uint8Array) => ResponseError | undefined
+  readonly respond: (head: ResponseHead | JudgedHead, body: string | Uint8Array) => ResponseError | undefined
   /**
    * Begins a response whose body comes in parts. The head leaves with the first part, so that a failure before it can still be
    * answered. Returns how many bytes the body is to have.
    */
-  readonly start: (head: ResponseHead | HeadDraft, bodyLength?: number) => BodyRoom | ResponseError
+  readonly start: (head: ResponseHead | JudgedHead, bodyLength?: number) => BodyRoom | ResponseError
   /** Takes back a prepared head that has not left: another may be given. */
   readonly withdraw: () => void
   /** Sends a prepared head that has not left. */

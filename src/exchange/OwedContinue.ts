@@ -3,20 +3,19 @@
  *
  * @since 0.2.0
  */
-import type { InterimHead } from "../protocol/interimHead.js"
-import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
+import type { FieldPairs, InterimHead } from "../protocol/heads.js"
 import type { InterimError } from "./ServerError.js"
 
 /**
  * @since 0.2.0
  * @category models
  */
-export class OwedContinue {
+export class OwedContinue<Written> {
   private givenFields: FieldPairs = none
-  private givenCase: FieldCase | undefined = undefined
-  private judgedHead: InterimHead | InterimError | undefined = undefined
+  private areNamesExact = false
+  private judgedHead: InterimHead<Written> | InterimError | undefined = undefined
 
-  /** @param isOwed does the client wait for it, and has none been sent? */
+  /** @param isOwed whether the client waits for it, and none has been sent */
   constructor(private isOwed: boolean) {}
 
   get owed(): boolean {
@@ -27,18 +26,18 @@ export class OwedContinue {
     return this.givenFields
   }
 
-  get fieldCase(): FieldCase | undefined {
-    return this.givenCase
+  get exactNames(): boolean {
+    return this.areNamesExact
   }
 
-  /** The head made of the fields when they were set, for the next 100. A further one is judged anew. */
-  get judged(): InterimHead | InterimError | undefined {
+  /** The head that was judged when the fields were set, for the next 100. A further one is judged anew. */
+  get judged(): InterimHead<Written> | InterimError | undefined {
     return this.judgedHead
   }
 
-  set(fields: FieldPairs, fieldCase: FieldCase, judged: InterimHead | InterimError): void {
+  set(fields: FieldPairs, exactNames: boolean, judged: InterimHead<Written> | InterimError): void {
     this.givenFields = fields
-    this.givenCase = fieldCase
+    this.areNamesExact = exactNames
     this.judgedHead = judged
   }
 

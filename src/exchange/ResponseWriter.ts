@@ -4,9 +4,9 @@
  *
  * @since 0.1.0
  */
+import type { BodyRoom } from "../protocol/heads.js"
 import { join, utf8, utf8Length } from "../protocol/octets.js"
 import type { Exchange } from "./Exchange.js"
-import type { BodyRoom } from "./Wire.js"
 
 /**
  * @since 0.1.0

@@ -4,16 +4,22 @@
  * @since 0.2.0
  */
 import type { CloseableScope } from "effect/Scope"
-import { utf8, utf8Length } from "../protocol/octets.js"
-import type { RequestHead } from "../protocol/requestHead.js"
 import {
-  type FieldCase,
+  type BodyRoom,
   type FieldPairs,
-  type HeadDraft,
-  type InvalidHead,
+  type InterimHead,
+  isJudged,
+  isJudgedFor,
+  type JudgedHead,
+  judgeFinal,
+  judgeInterim,
+  noBody,
   type ResponseHead,
   takeFields
-} from "../protocol/responseHead.js"
+} from "../protocol/heads.js"
+import { invalid, type InvalidHead } from "../protocol/invalidHead.js"
+import { utf8, utf8Length } from "../protocol/octets.js"
+import type { RequestHead } from "../protocol/requestHead.js"
 import type { Address } from "./Address.js"
 import { Answer } from "./Answer.js"
 import type { Delay } from "./Application.js"
@@ -24,16 +30,16 @@ import type { Exchange } from "./Exchange.js"
 import { type Forwarded, schemeOf } from "./Forwarding.js"
 import { OwedContinue } from "./OwedContinue.js"
 import { BodyError, InterimError, ResponseError, responseErrorFrom } from "./ServerError.js"
-import { type BodyRoom, noBody, type Takeover, type Wire } from "./Wire.js"
+import type { Takeover, Wire } from "./Wire.js"
 
 /**
  * @since 0.2.0
  * @category models
  */
-export class ServedExchange extends Ending implements Exchange, CarriedExchange {
-  private hundred: OwedContinue | undefined = undefined
+export class ServedExchange<Written> extends Ending<Written> implements Exchange, CarriedExchange {
+  private hundred: OwedContinue<Written> | undefined = undefined
 
-  constructor(wire: Wire, startTime: number) {
+  constructor(wire: Wire<Written>, startTime: number) {
     super(wire, startTime)
     if (wire.expectsContinue) {
       this.hundred = new OwedContinue(true)
@@ -107,35 +113,48 @@ export class ServedExchange extends Ending implements Exchange, CarriedExchange 
   // ---------------------------------------------------------------------------------------------------------------
   // interim responses
 
-  interim(
-    status: number,
-    fields: FieldPairs,
-    fieldCase: FieldCase = this.config.fieldCase
-  ): InterimError | undefined {
-    if (this.headSent) return tooLate()
-    const refused = this.wire.interim(status, fields, fieldCase)
-    if (refused === undefined) this.interimSent(status)
-    return refused
+  interim(status: number, fields: FieldPairs): InterimError | undefined {
+    return this.sendInterim(status, fields, false)
   }
 
-  private interimSent(status: number): void {
+  private sendInterim(status: number, fields: FieldPairs, exactNames: boolean): InterimError | undefined {
+    return this.headSent ? tooLate() : this.sendJudged(this.judgeInterim(status, fields, exactNames))
+  }
+
+  private judgeInterim(
+    status: number,
+    fields: FieldPairs,
+    exactNames: boolean
+  ): InterimHead<Written> | InterimError {
+    const { peer, request, wire } = this
+    // RFC 9110, 15.2: a server must not send a 1xx to an HTTP/1.0 client
+    if (!wire.allowsInterim) {
+      return new InterimError({ reason: "Unsupported", description: "HTTP/1.0 has no interim responses" })
+    }
+    const allowed = peer.engine.allowInterim(request, status, fields)
+    if (allowed instanceof InterimError) return allowed
+    const head = judgeInterim(status, allowed, exactNames ? wire.exactWriter : wire.writer)
+    return head._tag === "InterimHead" ? head : new InterimError({ reason: "InvalidHeader", description: head.message })
+  }
+
+  private sendJudged(head: InterimHead<Written> | InterimError): InterimError | undefined {
+    if (head._tag !== "InterimHead") return head
+    this.wire.sendInterim(head)
     this.interimResponses++
-    if (status === 100) {
+    if (head.status === 100) {
       this.hundred?.paid()
       if (this.body.complete && this.wire.reopenBody()) this.body.reopen()
     }
     this.wire.flush()
+    return undefined
   }
 
-  setContinueFields(
-    fields: FieldPairs,
-    fieldCase: FieldCase = this.config.fieldCase
-  ): InterimError | undefined {
+  setContinueFields(fields: FieldPairs, exactNames = false): InterimError | undefined {
     const taken = takeFields(fields)
-    const judged = this.wire.judgeInterim(100, taken, fieldCase)
+    const judged = this.judgeInterim(100, taken, exactNames)
     if (judged._tag !== "InterimHead" && judged.reason === "InvalidHeader") return judged
-    this.hundred ??= new OwedContinue(false)
-    this.hundred.set(taken, fieldCase, judged)
+    this.hundred ??= new OwedContinue<Written>(false)
+    this.hundred.set(taken, exactNames, judged)
     if (this.wire.expectsContinue && (!this.hundred.owed || this.headSent)) {
       return new InterimError({
         reason: "TooLate",
@@ -148,12 +167,8 @@ export class ServedExchange extends Ending implements Exchange, CarriedExchange 
   sendContinue(): InterimError | undefined {
     const { hundred } = this
     const judged = hundred?.judged
-    if (judged === undefined) return this.interim(100, hundred?.fields ?? noFields, hundred?.fieldCase)
-    if (this.headSent) return tooLate()
-    if (judged._tag !== "InterimHead") return judged
-    this.wire.sendInterim(judged)
-    this.interimSent(100)
-    return undefined
+    if (judged === undefined) return this.sendInterim(100, hundred?.fields ?? noFields, hundred?.exactNames === true)
+    return this.headSent ? tooLate() : this.sendJudged(judged)
   }
 
   /** The first read: sends the 100 that is owed, if it still can be. */
@@ -174,20 +189,32 @@ export class ServedExchange extends Ending implements Exchange, CarriedExchange 
   // ---------------------------------------------------------------------------------------------------------------
   // the final response
 
-  draft(head: ResponseHead): HeadDraft | InvalidHead {
-    return this.wire.draft(head)
+  draft(head: ResponseHead): JudgedHead<Written> | InvalidHead {
+    return judgeFinal(head, this.wire.writer)
   }
 
-  respond(head: ResponseHead | HeadDraft, body: string | Uint8Array): ResponseError | undefined {
+  private judge(given: ResponseHead | JudgedHead): JudgedHead<Written> | ResponseError {
     if (this.answer !== Answer.Awaited) return this.refuseHead()
+    const head = isJudged(given) ? this.own(given) : this.draft(given)
+    if (head._tag === "InvalidHead") return responseErrorFrom(head)
+    // fields are the application's, which may have answered while they were read
+    return this.answer === Answer.Awaited ? head : this.refuseHead()
+  }
+
+  private own(head: JudgedHead): JudgedHead<Written> | InvalidHead {
+    return isJudgedFor(this.wire.writer, head) ? head : judgedElsewhere
+  }
+
+  respond(given: ResponseHead | JudgedHead, body: string | Uint8Array): ResponseError | undefined {
     const { wire } = this
+    const head = this.judge(given)
+    if (head._tag === "ResponseError") return head
     const length = typeof body === "string" ? utf8Length(body) : body.length
     // the kernel may take all of it at once, and then the exchange ends before the call does
     this.answer = Answer.Complete
-    const room = this.sendWhole(head, body, length)
+    const room = wire.sendWhole(head, body, length, this.owesContinue)
     if (length === room || room === noBody) return undefined
     this.answer = Answer.Awaited
-    if (typeof room !== "number") return responseErrorFrom(room)
     if (length < room) return tooShort(room, length)
     wire.withdraw(mismatched)
     this.begin()
@@ -196,22 +223,11 @@ export class ServedExchange extends Ending implements Exchange, CarriedExchange 
     return undefined
   }
 
-  private sendWhole(head: ResponseHead | HeadDraft, body: string | Uint8Array, length: number): BodyRoom | InvalidHead {
-    try {
-      return this.wire.sendWhole(head, body, length, this.owesContinue)
-    } catch (error) {
-      // the fields have thrown, which are the application's
-      if (this.wire.status === undefined) this.answer = Answer.Awaited
-      throw error
-    }
-  }
-
-  start(head: ResponseHead | HeadDraft, bodyLength?: number): BodyRoom | ResponseError {
-    if (this.answer !== Answer.Awaited) return this.refuseHead()
-    const room = this.wire.prepare(head, bodyLength, this.owesContinue)
-    if (typeof room !== "number") return responseErrorFrom(room)
+  start(given: ResponseHead | JudgedHead, bodyLength?: number): BodyRoom | ResponseError {
+    const head = this.judge(given)
+    if (head._tag === "ResponseError") return head
     this.answer = Answer.Prepared
-    return room
+    return this.wire.prepare(head, bodyLength, this.owesContinue)
   }
 
   withdraw(): void {
@@ -330,6 +346,11 @@ const tooShort = (declared: number, given: number): ResponseError =>
   })
 
 const tooLate = (): InterimError => new InterimError({ reason: "TooLate", description: "the final response has begun" })
+
+const judgedElsewhere = invalid(
+  "InvalidFields",
+  "the head was drafted by an exchange of another protocol: draft it with this one"
+)
 
 const noFields: FieldPairs = []
 const mismatched = "the body is not as long as its Content-Length says"

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { Failure, FailureReason } from "../protocol/failure.js"
-import type { InvalidHead } from "../protocol/responseHead.js"
+import type { InvalidHead } from "../protocol/invalidHead.js"
 import { type Address, format } from "./Address.js"
 import type { AbortReason } from "./Outcome.js"
 import { TaggedError } from "./TaggedError.js"

@@ -8,28 +8,11 @@
  * @since 0.2.0
  */
 import type { CloseableScope } from "effect/Scope"
-import type { InterimHead } from "../protocol/interimHead.js"
+import type { BodyRoom, FieldWriter, InterimHead, JudgedHead } from "../protocol/heads.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import type { FieldCase, FieldPairs, HeadDraft, InvalidHead, ResponseHead } from "../protocol/responseHead.js"
 import type { AcceptedPeer } from "./AcceptedPeer.js"
 import type { AbortReason } from "./Outcome.js"
 import type { ReceivedBody } from "./ReceivedBody.js"
-import type { InterimError } from "./ServerError.js"
-
-/**
- * The length of a response's body in bytes: `Infinity` where only its end tells, and {@link noBody} where the response has none
- * and what the application gives is dropped (RFC 9110, 9.3.2, 15.4.5).
- *
- * @since 0.2.0
- * @category models
- */
-export type BodyRoom = number
-
-/**
- * @since 0.2.0
- * @category constants
- */
-export const noBody: BodyRoom = -1
 
 /**
  * Why the exchange lets no further request follow, in words for the log. Wires have reasons of their own.
@@ -55,12 +38,12 @@ export interface Takeover {
 }
 
 /**
- * Carries one exchange. Never waits, never throws.
+ * Carries one exchange. Never waits, never throws. `Written` is what it makes of the fields of a head.
  *
  * @since 0.2.0
  * @category models
  */
-export interface Wire {
+export interface Wire<Written> {
   readonly peer: AcceptedPeer
   /** The Scope that the connection lives in. */
   readonly scope: CloseableScope
@@ -71,22 +54,18 @@ export interface Wire {
   /** The protocols that the client offers to go on with, as a list; empty where it offers none. */
   readonly upgrade: string
 
-  /** Checks an interim head, and writes its fields. `sendInterim` sends it. */
-  readonly judgeInterim: (status: number, fields: FieldPairs, fieldCase: FieldCase) => InterimHead | InterimError
-  readonly sendInterim: (head: InterimHead) => void
-  /** Checks an interim head and sends it; returns why it was not sent. */
-  readonly interim: (status: number, fields: FieldPairs, fieldCase: FieldCase) => InterimError | undefined
-  /** Checks what an application gave for a final head, and writes its fields. */
-  readonly draft: (head: ResponseHead) => HeadDraft | InvalidHead
+  /** Writes the fields of a head while that is judged. */
+  readonly writer: FieldWriter<Written>
+  /** The same, with names as the application gave them, where the protocol tells upper case from lower case. */
+  readonly exactWriter: FieldWriter<Written>
+  /** Has the protocol of the request interim responses? */
+  readonly allowsInterim: boolean
+  readonly sendInterim: (head: InterimHead<Written>) => void
   /**
    * Makes the final head ready for a body in parts, and returns the length of that; a head made ready before is forgotten.
    * `owesContinue` says that the client still waits for a 100.
    */
-  readonly prepare: (
-    head: ResponseHead | HeadDraft,
-    bodyLength: number | undefined,
-    owesContinue: boolean
-  ) => BodyRoom | InvalidHead
+  readonly prepare: (head: JudgedHead<Written>, bodyLength: number | undefined, owesContinue: boolean) => BodyRoom
   /** Sends the head that was made ready. */
   readonly begin: () => void
   /**
@@ -94,11 +73,11 @@ export interface Wire {
    * or where there is to be none. The body has `length` bytes, text in UTF-8.
    */
   readonly sendWhole: (
-    head: ResponseHead | HeadDraft,
+    head: JudgedHead<Written>,
     body: string | Uint8Array,
     length: number,
     owesContinue: boolean
-  ) => BodyRoom | InvalidHead
+  ) => BodyRoom
   /** Status of the head that was made ready last. */
   readonly status: number | undefined
   /** The length of the body by that head. */

@@ -7,24 +7,16 @@
 import type { CloseableScope } from "effect/Scope"
 import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { ReceivedBody } from "../exchange/ReceivedBody.js"
-import { InterimError } from "../exchange/ServerError.js"
 import type { SessionScope } from "../exchange/Session.js"
-import { type BodyRoom, noBody, type Takeover, type Wire } from "../exchange/Wire.js"
+import type { Takeover, Wire } from "../exchange/Wire.js"
 import { chunkEnd, chunkHead, lastChunk } from "../protocol/chunk.js"
-import { draftInterim, type InterimHead, writeInterim } from "../protocol/interimHead.js"
+import { fieldLines } from "../protocol/headLines.js"
+import { type BodyRoom, type FieldWriter, type InterimHead, noBody } from "../protocol/heads.js"
+import { writeInterim } from "../protocol/interimHead.js"
 import { textOrBytes } from "../protocol/octets.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { RequestStart } from "../protocol/requestReader.js"
-import {
-  draft,
-  type FieldCase,
-  type FieldPairs,
-  type HeadDraft,
-  type InvalidHead,
-  prepare,
-  type PreparedHead,
-  type ResponseHead
-} from "../protocol/responseHead.js"
+import { type HeadDraft, type PreparedHead, writeFinal } from "../protocol/responseHead.js"
 import { BodyCount, within } from "./BodyCount.js"
 import type { Closing } from "./Closing.js"
 import type { SendQueue } from "./SendQueue.js"
@@ -58,7 +50,7 @@ export interface Carrier {
  * @since 0.2.0
  * @category models
  */
-export class Http1Wire implements Wire {
+export class Http1Wire implements Wire<string> {
   private ready: PreparedHead | undefined = undefined
   private sent: PreparedHead | undefined = undefined
   // why the head that was made ready says that the connection ends, and why it does end
@@ -103,43 +95,27 @@ export class Http1Wire implements Wire {
   // ---------------------------------------------------------------------------------------------------------------
   // heads
 
-  judgeInterim(status: number, fields: FieldPairs, fieldCase: FieldCase): InterimHead | InterimError {
-    const { config } = this.peer.engine
-    // RFC 9110, 15.2: a server must not send a 1xx to an HTTP/1.0 client
-    if (this.request.minorVersion === 0 || config.maxMinorVersion === 0) {
-      return new InterimError({ reason: "Unsupported", description: "HTTP/1.0 has no interim responses" })
-    }
-    const allowed = this.peer.engine.allowInterim(this.request, status, fields)
-    if (allowed instanceof InterimError) return allowed
-    const head = draftInterim(status, allowed, fieldCase)
-    return head._tag === "InterimHead" ? head : new InterimError({ reason: "InvalidHeader", description: head.message })
+  get writer(): FieldWriter<string> {
+    return fieldLines[this.peer.engine.config.fieldCase]
   }
 
-  interim(status: number, fields: FieldPairs, fieldCase: FieldCase): InterimError | undefined {
-    const head = this.judgeInterim(status, fields, fieldCase)
-    if (head._tag !== "InterimHead") return head
-    this.sendInterim(head)
-    return undefined
+  get exactWriter(): FieldWriter<string> {
+    return fieldLines.preserve
   }
 
-  sendInterim(head: InterimHead): void {
+  get allowsInterim(): boolean {
+    return this.request.minorVersion === 1 && this.peer.engine.config.maxMinorVersion === 1
+  }
+
+  sendInterim(head: InterimHead<string>): void {
     this.carrier.queue.addText(writeInterim(head))
   }
 
-  draft(head: ResponseHead): HeadDraft | InvalidHead {
-    return draft(head, this.peer.engine.config.fieldCase)
-  }
-
-  prepare(
-    head: ResponseHead | HeadDraft,
-    bodyLength: number | undefined,
-    owesContinue: boolean,
-    whole = false
-  ): BodyRoom | InvalidHead {
+  prepare(head: HeadDraft, bodyLength: number | undefined, owesContinue: boolean, whole = false): BodyRoom {
     const { demands, head: request } = this.message
     const { config } = this.peer.engine
     this.hinders = this.hindrance(whole, owesContinue)
-    const prepared = prepare(head, {
+    this.ready = writeFinal(head, {
       method: request.method,
       minorVersion: Math.min(request.minorVersion, config.maxMinorVersion) === 1 ? 1 : 0,
       persistent: this.hinders === undefined,
@@ -149,8 +125,6 @@ export class Http1Wire implements Wire {
       date: this.carrier.date,
       fieldCase: config.fieldCase
     })
-    if (prepared._tag === "InvalidHead") return prepared
-    this.ready = prepared
     return this.room
   }
 
@@ -158,13 +132,8 @@ export class Http1Wire implements Wire {
     this.carrier.queue.addText(this.takeHead())
   }
 
-  sendWhole(
-    given: ResponseHead | HeadDraft,
-    whole: string | Uint8Array,
-    length: number,
-    owesContinue: boolean
-  ): BodyRoom | InvalidHead {
-    const room = this.prepare(given, length, owesContinue, true)
+  sendWhole(judged: HeadDraft, whole: string | Uint8Array, length: number, owesContinue: boolean): BodyRoom {
+    const room = this.prepare(judged, length, owesContinue, true)
     if (room !== length && room !== noBody) return room
     const { queue } = this.carrier
     const head = this.takeHead()

@@ -26,7 +26,7 @@ import type { Delay, Work } from "../exchange/Application.js"
 import type { Exchange } from "../exchange/Exchange.js"
 import type { AbortReason, Outcome } from "../exchange/Outcome.js"
 import { responseErrorFrom } from "../exchange/ServerError.js"
-import type { HeadDraft } from "../protocol/responseHead.js"
+import type { JudgedHead } from "../protocol/heads.js"
 import type { FormLimits } from "../server/FormLimits.js"
 import { LazyScope } from "../server/LazyScope.js"
 import { type Bound, boundOf, type Reading } from "../server/readBound.js"
@@ -73,7 +73,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   private response: HttpServerResponse | undefined = undefined
   private failure: Cause.Cause<unknown> | undefined = undefined
   // the response that the observer sends when the handler has ended
-  private ready: HeadDraft | undefined = undefined
+  private ready: JudgedHead | undefined = undefined
   private readyBody: string | Uint8Array = ""
 
   private readonly request: ServerRequest

@@ -7,7 +7,7 @@ import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { InterimError } from "../exchange/ServerError.js"
-import { type FieldPairs, takeFields } from "../protocol/responseHead.js"
+import { type FieldPairs, takeFields } from "../protocol/heads.js"
 import { ServerRequest } from "./ServerRequest.js"
 
 export { InterimError } from "../exchange/ServerError.js"

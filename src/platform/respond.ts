@@ -15,7 +15,8 @@ import { PassThrough, pipeline, type Readable } from "node:stream"
 import type { Exchange } from "../exchange/Exchange.js"
 import { ResponseWriter } from "../exchange/ResponseWriter.js"
 import { responseErrorFrom } from "../exchange/ServerError.js"
-import type { HeadDraft, InvalidHead } from "../protocol/responseHead.js"
+import type { JudgedHead } from "../protocol/heads.js"
+import type { InvalidHead } from "../protocol/invalidHead.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { LoopBudget } from "../server/LoopBudget.js"
 import { kindOf } from "../server/OptionNames.js"
@@ -49,7 +50,7 @@ export const wholeBody = (response: HttpServerResponse): string | Uint8Array | u
  *
  * @since 0.1.0
  */
-export const headOf = (exchange: Exchange, response: HttpServerResponse): HeadDraft | InvalidHead =>
+export const headOf = (exchange: Exchange, response: HttpServerResponse): JudgedHead | InvalidHead =>
   headWith(exchange, response, undefined, undefined)
 
 // `more` are fields of the body; the response's own take precedence, but for the `prevailing` one.
@@ -58,7 +59,7 @@ const headWith = (
   response: HttpServerResponse,
   more: Headers | undefined,
   prevailing: string | undefined
-): HeadDraft | InvalidHead => {
+): JudgedHead | InvalidHead => {
   const fields: Array<readonly [string, string]> = []
   if (!Cookies.isEmpty(response.cookies)) {
     for (const value of Cookies.toSetCookieHeaders(response.cookies)) fields.push(["set-cookie", value])
@@ -192,7 +193,7 @@ const iterable = <A>(begin: () => Parts<A>, failed: Failed): AsyncIterable<A> =>
 
 const sendStream = (
   exchange: Exchange,
-  head: HeadDraft | InvalidHead,
+  head: JudgedHead | InvalidHead,
   length: number | undefined,
   stream: Stream.Stream<string | Uint8Array, unknown>
 ): Effect.Effect<void, unknown> =>

@@ -11,6 +11,7 @@ import { isToken } from "./grammar.js"
  * @since 0.2.0
  */
 export interface FieldName {
+  readonly _tag: "FieldName"
   readonly title: string
   readonly role: "ContentLength" | "TransferEncoding" | "Connection" | "KeepAlive" | "Date" | "ContentType" | "Other"
 }
@@ -38,7 +39,8 @@ export const fieldName = (given: string): FieldName | undefined => {
   const known = knownNames.get(given)
   if (known !== undefined) return known
   if (typeof given !== "string" || !isToken(given)) return undefined
-  const name: FieldName = { title: titleCase(given), role: roles.get(given.toLowerCase()) ?? "Other" }
+  const role = roles.get(given.toLowerCase()) ?? "Other"
+  const name: FieldName = { _tag: "FieldName", title: titleCase(given), role }
   if (knownNames.size < mostKnownNames && given.length <= 64) knownNames.set(given, name)
   return name
 }

@@ -1,8 +1,9 @@
 /**
- * The lines that heads have in common.
+ * The lines of HTTP/1 heads.
  *
  * @since 0.2.0
  */
+import type { FieldWriter } from "./heads.js"
 import { reasonOf } from "./reasonPhrase.js"
 
 // Nearly all heads begin with one of a few lines, and end with the date of this second. Each of these is made once.
@@ -29,4 +30,31 @@ export const dateLine = (date: string): string => {
     lastDateLine = `Date: ${date}\r\n`
   }
   return lastDateLine
+}
+
+/**
+ * How field names are written: `title` makes `sOMe-WEirD` into `Some-Weird`, `preserve` sends them as given.
+ *
+ * @since 0.1.0
+ */
+export type FieldCase = "title" | "preserve"
+
+const isText = (fields: unknown): fields is string => typeof fields === "string"
+
+/**
+ * Writes fields as lines of latin-1 text.
+ *
+ * @since 0.2.0
+ */
+export const fieldLines: { readonly [Case in FieldCase]: FieldWriter<string> } = {
+  title: {
+    none: "",
+    add: (before, name, _given, value) => before + `${name.title}: ${value}\r\n`,
+    isWritten: isText
+  },
+  preserve: {
+    none: "",
+    add: (before, _name, given, value) => before + `${given}: ${value}\r\n`,
+    isWritten: isText
+  }
 }

@@ -8,10 +8,22 @@
 export { type BodyDecoder, bodyDecoder } from "./bodyDecoder.js"
 export * from "./chunk.js"
 export * from "./failure.js"
+export { type FieldName, titleCase } from "./fieldNames.js"
 export { type Fields } from "./fields.js"
 export * from "./framing.js"
 export { isFieldValue, isToken, listMembers } from "./grammar.js"
+export { type FieldCase } from "./headLines.js"
+export {
+  type FieldPairs,
+  type FieldWriter,
+  type InterimHead,
+  type JudgedHead,
+  judgeFinal,
+  judgeInterim,
+  type ResponseHead
+} from "./heads.js"
 export { prepareInterim } from "./interimHead.js"
+export { type InvalidHead } from "./invalidHead.js"
 export * from "./limits.js"
 export * from "./octets.js"
 export {
@@ -29,15 +41,10 @@ export * from "./requestHead.js"
 export * from "./requestReader.js"
 export {
   draft,
-  type FieldCase,
-  type FieldPairs,
   type HeadDraft,
-  type InvalidHead,
   prepare,
   type PreparedHead,
   type ResponseContext,
-  type ResponseFraming,
-  type ResponseHead,
-  titleCase
+  type ResponseFraming
 } from "./responseHead.js"
 export * from "./target.js"

@@ -9,8 +9,8 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type { InterimError } from "../exchange/ServerError.js"
+import type { FieldPairs } from "../protocol/heads.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import type { FieldPairs } from "../protocol/responseHead.js"
 
 /**
  * @since 0.1.0

@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import type { Exchange } from "../exchange/Exchange.js"
 import { ResponseWriter } from "../exchange/ResponseWriter.js"
 import { type ResponseError, WriteError } from "../exchange/ServerError.js"
-import type { HeadDraft } from "../protocol/responseHead.js"
+import type { JudgedHead } from "../protocol/heads.js"
 import { catchRejection } from "../server/catchRejection.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { LoopBudget } from "../server/LoopBudget.js"
@@ -21,7 +21,7 @@ import { headNotSet, invalidBody, isPart, iteratesOthers, type Part, sourceOf } 
  */
 export interface BodyOwner {
   /** What `startResponse` was given; `undefined` before it. */
-  readonly head: HeadDraft | undefined
+  readonly head: JudgedHead | undefined
   readonly minimumChunkSize: number
   /** The application goes on, so it can be interrupted. */
   readonly runsOn: () => void

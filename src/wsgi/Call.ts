@@ -9,7 +9,7 @@ import type { Exchange } from "../exchange/Exchange.js"
 import type { AbortReason } from "../exchange/Outcome.js"
 import { ResponseError, responseErrorFrom } from "../exchange/ServerError.js"
 import type { Fields } from "../protocol/fields.js"
-import type { HeadDraft } from "../protocol/responseHead.js"
+import type { JudgedHead } from "../protocol/heads.js"
 import type { FormLimits } from "../server/FormLimits.js"
 import { headNotSet, isPart, joined, type Part } from "./answers.js"
 import type { App, AppBody, Write } from "./App.js"
@@ -53,7 +53,7 @@ const enum Hooks {
 class Call implements EnvironProvider, PushListener, BodyOwner {
   readonly input: Input
   readonly posthooks: PostHooks
-  head: HeadDraft | undefined = undefined
+  head: JudgedHead | undefined = undefined
   private readonly env: Environ
   // made where the body comes in parts
   private sender: BodySender | undefined = undefined

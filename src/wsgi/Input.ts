@@ -8,7 +8,7 @@ import { Duplex } from "node:stream"
 import type { RequestBody } from "../exchange/RequestBody.js"
 import type { InterimError } from "../exchange/ServerError.js"
 import { BodyError, OptionError, ResponseError, tooLargeWhole } from "../exchange/ServerError.js"
-import type { FieldCase, FieldPairs } from "../protocol/responseHead.js"
+import { type FieldPairs, inTitleCase } from "../protocol/heads.js"
 import type { Config } from "../server/Config.js"
 import type { FormLimits } from "../server/FormLimits.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
@@ -38,7 +38,7 @@ export interface InputSource {
   /** Sends the 100 that is owed, if one is. */
   readonly payContinue: () => void
   readonly sendContinue: () => InterimError | undefined
-  readonly setContinueFields: (fields: FieldPairs, fieldCase: FieldCase) => InterimError | undefined
+  readonly setContinueFields: (fields: FieldPairs, exactNames: boolean) => InterimError | undefined
   readonly takeOver: () => { readonly stream: unknown; readonly rest: Uint8Array } | ResponseError
 }
 
@@ -144,7 +144,7 @@ export class Input implements AsyncIterable<Buffer> {
    * Throws an `InterimError` for fields that cannot be sent.
    */
   setHundredContinueResponseHeaders(headers: HeaderPairs, capitalize = true): void {
-    throwInvalid(this.#exchange.setContinueFields(headers, capitalize ? "title" : "preserve"))
+    throwInvalid(this.#exchange.setContinueFields(capitalize ? inTitleCase(headers) : headers, true))
   }
 
   /**

@@ -252,7 +252,7 @@ for (const count of [1, 10, 50]) {
 }
 line("each field more", `${((encoded[50] - encoded[10]) / 40).toFixed(0)} ns`)
 const ready = draft(responseWith(1))
-if (ready._tag === "HeadDraft") {
+if (ready._tag === "JudgedHead") {
   const { tsgi } = medians({
     tsgi: () => {
       const head = prepare(ready, context)

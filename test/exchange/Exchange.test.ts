@@ -4,6 +4,8 @@ import { describe, expect, expectTypeOf, it } from "vitest"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import { BodyError, InterimError } from "../../src/exchange/ServerError.js"
 import type { WireUser } from "../../src/exchange/Wire.js"
+import { fieldLines } from "../../src/protocol/headLines.js"
+import { judgeFinal } from "../../src/protocol/heads.js"
 import { MemoryWire } from "./MemoryWire.js"
 
 const ok = { status: 200, fields: [] }
@@ -29,6 +31,103 @@ it("fields that throw while they are read leave the exchange as it was", () => {
   expect([exchange.over, told]).toEqual([false, []])
   exchange.fail(new Error("no fields"))
   expect(told).toEqual(["withdraw: the application failed", "head 500", "end"])
+})
+
+it("fields that answer while they are read make their own answer the only one", () => {
+  const { exchange, told } = new MemoryWire()
+  const fields = function*(): Generator<readonly [string, string]> {
+    exchange.respond(ok, "")
+    yield ["a", "b"]
+  }
+  expect(exchange.respond({ status: 500, fields: fields() }, "")?.reason).toBe("AlreadyOver")
+  expect(told).toEqual(["head 200", "end"])
+})
+
+describe("heads are judged once, for every wire, which writes its own", () => {
+  const fields: ReadonlyArray<readonly [string, string]> = [
+    ["X-One", "1"],
+    ["Connection", "close, upgrade"],
+    ["Content-Length", "2"],
+    ["transfer-encoding", "chunked"],
+    ["Keep-Alive", "timeout=5"],
+    ["Date", "today"]
+  ]
+  const sent = "head 200 [[\"x-one\",\"1\"],[\"date\",\"today\"]]"
+
+  it("a wire gets fields, without those that frame the body or steer the connection", () => {
+    const { exchange, told } = new MemoryWire()
+    exchange.respond({ status: 200, fields }, "ok")
+    expect(told).toEqual([sent, "write ok", "end"])
+  })
+
+  it("a draft is judged when it is made", () => {
+    const { exchange, told } = new MemoryWire()
+    const given = fields.map((pair) => [...pair] as [string, string])
+    const draft = exchange.draft({ status: 200, fields: given })
+    if (draft._tag === "InvalidHead") throw new Error(draft.message)
+    given[0][1] = "2\r\nX-Two: 2"
+    exchange.respond(draft, "ok")
+    expect(told).toEqual([sent, "write ok", "end"])
+  })
+
+  it.each(
+    [
+      ["a status", { status: 199, fields: [] }, "InvalidStatus"],
+      ["a reason", { status: 200, reason: "a\nb", fields: [] }, "InvalidReason"],
+      ["a name", { status: 200, fields: [["a b", "c"]] }, "InvalidFieldName"],
+      ["a value", { status: 200, fields: [["a", "b\r\nc: d"]] }, "InvalidFieldValue"],
+      ["a length", { status: 200, fields: [["Content-Length", "x"]] }, "InvalidContentLength"],
+      ["a transfer coding", { status: 200, fields: [["Transfer-Encoding", "gzip"]] }, "InvalidTransferEncoding"]
+    ] as const
+  )("%s is refused before the wire is told", (_, head, reason) => {
+    const { exchange, told } = new MemoryWire()
+    expect(exchange.draft(head)).toMatchObject({ _tag: "InvalidHead", reason })
+    expect(exchange.respond(head, "")).toMatchObject({ _tag: "ResponseError", reason })
+    expect(exchange.start(head)).toMatchObject({ _tag: "ResponseError", reason })
+    expect([exchange.headSent, told]).toEqual([false, []])
+  })
+
+  it.each(
+    [
+      ["101", 101, []],
+      ["a final status", 200, []],
+      ["a Content-Length", 103, [["content-length", "1"]]],
+      ["a value of two lines", 100, [["a", "b\nc"]]]
+    ] as const
+  )("an interim head with %s is refused before the wire is told", (_, status, fields) => {
+    const { exchange, told } = new MemoryWire()
+    expect(exchange.interim(status, fields)).toMatchObject({ _tag: "InterimError", reason: "InvalidHeader" })
+    expect(told).toEqual([])
+  })
+
+  it("a protocol without interim responses is sent none, and its fields are not judged", () => {
+    const wire = new MemoryWire()
+    wire.allowsInterim = false
+    expect(wire.exchange.interim(103, [])?.reason).toBe("Unsupported")
+    expect([wire.judged, wire.told]).toEqual([0, []])
+  })
+
+  it.each([
+    ["GET", 204],
+    ["GET", 205],
+    ["GET", 304],
+    ["HEAD", 200],
+    ["HEAD", 404],
+    ["CONNECT", 200]
+  ])("the answer to %s with status %i has no body", (method, status) => {
+    const { exchange, told } = new MemoryWire({ method })
+    exchange.respond({ status, fields: [["content-length", "9"]] }, "dropped")
+    expect(told).toEqual([`head ${status}`, "end"])
+  })
+
+  it("a head that was drafted for another protocol is refused", () => {
+    const { exchange, told } = new MemoryWire()
+    const draft = judgeFinal(ok, fieldLines.title)
+    if (draft._tag === "InvalidHead") throw new Error(draft.message)
+    expect(exchange.respond(draft, "ok")).toMatchObject({ reason: "InvalidFields" })
+    expect(exchange.start(draft)).toMatchObject({ reason: "InvalidFields" })
+    expect(told).toEqual([])
+  })
 })
 
 it("a wire that has nothing left of the body is not asked to drop it, and goes on by itself", () => {

@@ -5,24 +5,24 @@ import { AcceptedPeer } from "../../src/exchange/AcceptedPeer.js"
 import type { Engine } from "../../src/exchange/Engine.js"
 import { type BodySource, noBody, ReceivedBody } from "../../src/exchange/ReceivedBody.js"
 import { ServedExchange } from "../../src/exchange/ServedExchange.js"
-import { InterimError } from "../../src/exchange/ServerError.js"
-import { type BodyRoom, noBody as noRoom, type Takeover, type Wire, type Withdrawal } from "../../src/exchange/Wire.js"
-import type { InterimHead } from "../../src/protocol/interimHead.js"
+import type { Takeover, Wire, Withdrawal } from "../../src/exchange/Wire.js"
+import {
+  type BodyRoom,
+  bodyRoom,
+  type FieldWriter,
+  type InterimHead,
+  type JudgedHead,
+  noBody as noRoom
+} from "../../src/protocol/heads.js"
 import type { RequestHead } from "../../src/protocol/requestHead.js"
 import { RequestReader } from "../../src/protocol/requestReader.js"
-import {
-  draft,
-  type FieldPairs,
-  type HeadDraft,
-  type InvalidHead,
-  type ResponseHead
-} from "../../src/protocol/responseHead.js"
 import * as Config from "../../src/server/Config.js"
 
 const address = { _tag: "Tcp", host: "127.0.0.1", port: 50_000 } as const
 
 export interface Settings {
   readonly config?: Config.Partial
+  readonly method?: string
   readonly expectsContinue?: boolean
   /** Does the request have a body, whose pieces are given to `arrive`? */
   readonly hasBody?: boolean
@@ -30,31 +30,43 @@ export interface Settings {
   readonly allowInterim?: Engine["allowInterim"]
 }
 
-const requestOf = (): RequestHead => {
+const requestOf = (method: string): RequestHead => {
   const reader = new RequestReader()
-  reader.receive(Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+  reader.receive(Buffer.from(`${method} ${method === "CONNECT" ? "a:1" : "/"} HTTP/1.1\r\nHost: a\r\n\r\n`))
   const message = reader.next()
   if (message?._tag !== "RequestStart") throw new Error("no request")
   return message.head
 }
 
-export class MemoryWire implements Wire, BodySource {
+/** Fields as a wire has them that sends pairs, such as those of HPACK: names in lower case, none of the connection's own. */
+type Written = ReadonlyArray<readonly [name: string, value: string]>
+
+const writer: FieldWriter<Written> = {
+  none: [],
+  add: (before, name, given, value) => name.role === "Connection" ? before : [...before, [given.toLowerCase(), value]],
+  isWritten: (fields): fields is Written => Array.isArray(fields)
+}
+
+export class MemoryWire implements Wire<Written>, BodySource {
   /** What it was told, and what its server was, in order. */
   readonly told: Array<string> = []
   readonly logged: Array<string> = []
-  /** How many interim heads it has judged. */
+  /** How many interim heads were judged. */
   judged = 0
   /** How many final heads it has prepared. */
   prepared = 0
   /** Ends of hooks that return an Effect: they run until they are ended here. */
   readonly hooksHeld: Array<() => void> = []
-  readonly request = requestOf()
+  readonly request: RequestHead
+  readonly writer = writer
+  readonly exactWriter = writer
+  allowsInterim = true
   readonly upgrade = ""
   readonly expectsContinue: boolean
   readonly body: ReceivedBody
   readonly peer: AcceptedPeer
   readonly scope = Effect.runSync(Scope.make())
-  readonly exchange: ServedExchange
+  readonly exchange: ServedExchange<Written>
   status: number | undefined = undefined
   room: BodyRoom = noRoom
   isEndless = false
@@ -65,7 +77,7 @@ export class MemoryWire implements Wire, BodySource {
   totalSent = 0
   inputEnded = false
   now = 0
-  private ready = 0
+  private ready: JudgedHead<Written> | undefined = undefined
   private readonly pieces: Array<Uint8Array> = []
 
   constructor(settings: Settings = {}) {
@@ -86,7 +98,10 @@ export class MemoryWire implements Wire, BodySource {
         follow: () => undefined,
         afterReading: (callback) => callback()
       },
-      allowInterim: settings.allowInterim ?? ((_request, _status, fields) => fields),
+      allowInterim: (request, status, fields) => {
+        this.judged++
+        return settings.allowInterim === undefined ? fields : settings.allowInterim(request, status, fields)
+      },
       runHook: (hook, outcome, failed) => {
         try {
           const rest = hook(outcome)
@@ -108,6 +123,7 @@ export class MemoryWire implements Wire, BodySource {
       tls: undefined,
       run: (callback, first, second) => callback(first, second)
     })
+    this.request = requestOf(settings.method ?? "GET")
     this.expectsContinue = settings.expectsContinue === true
     this.body = settings.hasBody === true ? new ReceivedBody(this, true, undefined) : noBody
     this.exchange = new ServedExchange(this, 0)
@@ -139,43 +155,23 @@ export class MemoryWire implements Wire, BodySource {
     this.told.push(awaited ? "body awaited" : "body not awaited")
   }
 
-  judgeInterim(status: number, fields: FieldPairs): InterimHead | InterimError {
-    this.judged++
-    const allowed = this.peer.engine.allowInterim(this.request, status, fields)
-    return allowed instanceof InterimError
-      ? allowed
-      : { _tag: "InterimHead", status, lines: JSON.stringify([...allowed]) }
+  sendInterim({ fields, status }: InterimHead<Written>): void {
+    this.told.push(`interim ${status} ${JSON.stringify(fields)}`)
   }
 
-  interim(status: number, fields: FieldPairs): InterimError | undefined {
-    const head = this.judgeInterim(status, fields)
-    if (head._tag !== "InterimHead") return head
-    this.sendInterim(head)
-    return undefined
-  }
-
-  sendInterim({ lines, status }: InterimHead): void {
-    this.told.push(`interim ${status} ${lines}`)
-  }
-
-  draft(head: ResponseHead): HeadDraft | InvalidHead {
-    return draft(head)
-  }
-
-  prepare(head: ResponseHead | HeadDraft, bodyLength: number | undefined): BodyRoom | InvalidHead {
+  prepare(head: JudgedHead<Written>, bodyLength: number | undefined): BodyRoom {
     this.prepared++
-    const drafted = "_tag" in head ? head : draft(head)
-    if (drafted._tag === "InvalidHead") return drafted
-    this.ready = drafted.status
-    return this.room = drafted.status === 204 ? noRoom : drafted.contentLength ?? bodyLength ?? Infinity
+    this.ready = head
+    return this.room = bodyRoom(head, this.request.method, bodyLength)
   }
 
   begin(): void {
-    this.status = this.ready
-    this.told.push(`head ${this.ready}`)
+    const { fields = [], status } = this.ready ?? {}
+    this.status = status
+    this.told.push(`head ${status}${fields.length === 0 ? "" : ` ${JSON.stringify(fields)}`}`)
   }
 
-  sendWhole(head: ResponseHead | HeadDraft, body: string | Uint8Array, length: number): BodyRoom | InvalidHead {
+  sendWhole(head: JudgedHead<Written>, body: string | Uint8Array, length: number): BodyRoom {
     const room = this.prepare(head, length)
     if (room !== length && room !== noRoom) return room
     this.begin()

@@ -372,7 +372,7 @@ describe("a final head", () => {
       persistent: row.persistent ?? true
     })
     const drafted = draft(head, asked.fieldCase)
-    expect(drafted._tag === "HeadDraft" && prepare(drafted, asked)).toEqual(prepared)
+    expect(drafted._tag === "JudgedHead" && prepare(drafted, asked)).toEqual(prepared)
   })
 
   it("says to every client what the server means, in every combination", () => {

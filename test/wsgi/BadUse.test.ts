@@ -820,7 +820,7 @@ describe("an application that breaks the protocol", () => {
       "two Content-Lengths",
       badHeaders([["Content-Length", "4"], ["content-length", "5"]]),
       "InvalidContentLength",
-      /is not one number of bytes/
+      /is not a whole number of bytes/
     ],
     ["a Content-Length above the body", badHeaders([["Content-Length", "5"]]), "BodyTooShort", /4 of the 5 bytes/],
     [

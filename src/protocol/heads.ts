@@ -1,0 +1,274 @@
+/**
+ * Heads of responses, final and interim, as applications give them: judged once, for every wire.
+ *
+ * Nothing here writes bytes. A wire gives a {@link FieldWriter}, which makes of each judged field what that wire sends: HTTP/1
+ * makes lines of text. Fields are judged and written in one pass, because an application's iterable may give others in a second.
+ *
+ * @since 0.2.0
+ */
+import { type FieldName, fieldName } from "./fieldNames.js"
+import { isFieldValue, listMembers } from "./grammar.js"
+import { invalid, invalidFields, type InvalidHead, invalidName, invalidStatus, invalidValue } from "./invalidHead.js"
+import { reasonOf } from "./reasonPhrase.js"
+
+/**
+ * Field names and values of a response, in the order they go out.
+ *
+ * @since 0.1.0
+ */
+export type FieldPairs = Iterable<readonly [name: string, value: string]>
+
+/**
+ * Copies fields that are read more than once: an iterable such as a generator can be read only once, and a caller may change an array. A
+ * value that is not iterable is returned as it is, and fails the checks.
+ *
+ * @since 0.2.0
+ */
+export const takeFields = (fields: FieldPairs): FieldPairs =>
+  isIterable(fields) ? Array.from(fields, (pair) => Array.isArray(pair) ? [pair[0], pair[1]] : pair) : fields
+
+/**
+ * Copies fields, with their names in title case. What is no field is returned as it is, and fails the checks.
+ *
+ * @since 0.2.0
+ */
+export const inTitleCase = (fields: FieldPairs): FieldPairs =>
+  isIterable(fields)
+    ? Array.from(fields, (pair) => Array.isArray(pair) ? [fieldName(pair[0])?.title ?? pair[0], pair[1]] : pair)
+    : fields
+
+const isIterable = (fields: unknown): boolean =>
+  typeof fields === "object" && fields !== null && Symbol.iterator in fields
+
+/**
+ * A head, as an application gives it.
+ *
+ * @since 0.1.0
+ */
+export interface ResponseHead {
+  /** 200 to 999; RFC 9110, 15 defines those to 599, and clients take others for 5xx. */
+  readonly status: number
+  /** Reason phrase, which only HTTP/1 sends; the registered one where it is left out. */
+  readonly reason?: string | undefined
+  readonly fields: FieldPairs
+}
+
+/**
+ * Makes of fields what a wire sends.
+ *
+ * @since 0.2.0
+ */
+export interface FieldWriter<Written> {
+  /** What a head without fields has. */
+  readonly none: Written
+  /** Adds a field to those before it. `given` is its name as the application wrote it. */
+  readonly add: (before: Written, name: FieldName, given: string, value: string) => Written
+  /** Whether these fields are for this wire: a head may have been judged for another. */
+  readonly isWritten: (fields: unknown) => fields is Written
+}
+
+/**
+ * A final head that was judged, before its wire adds fields of its own.
+ *
+ * @since 0.2.0
+ */
+export interface JudgedHead<Written = unknown> {
+  readonly _tag: "JudgedHead"
+  readonly status: number
+  readonly reason: string
+  /** The fields, without those that frame the body or steer the connection. */
+  readonly fields: Written
+  /** The Content-Length given. */
+  readonly contentLength: number | undefined
+  /** Was a Date field given? */
+  readonly dated: boolean
+  /** Was `Connection: close` given? */
+  readonly close: boolean
+  /** Is the body an event stream (`text/event-stream`)? */
+  readonly eventStream: boolean
+}
+
+/**
+ * An interim head that was judged.
+ *
+ * @since 0.2.0
+ */
+export interface InterimHead<Written = unknown> {
+  readonly _tag: "InterimHead"
+  readonly status: number
+  readonly fields: Written
+}
+
+/**
+ * The length of a response's body in bytes: `Infinity` where only its end tells, and {@link noBody} where the response has none
+ * and what the application gives is dropped (RFC 9110, 9.3.2, 15.4.5).
+ *
+ * @since 0.2.0
+ */
+export type BodyRoom = number
+
+/**
+ * @since 0.2.0
+ */
+export const noBody: BodyRoom = -1
+
+/**
+ * The body that may follow a head: none to HEAD, with a 204, 205 or 304, and with a 2xx to CONNECT (RFC 9110, 6.4.1). A
+ * Content-Length that the application gave takes precedence over `bodyLength`.
+ *
+ * @since 0.2.0
+ */
+export const bodyRoom = (
+  { contentLength, status }: Pick<JudgedHead, "contentLength" | "status">,
+  method: string,
+  bodyLength: number | undefined
+): BodyRoom =>
+  status === 204 || status === 304 || status === 205 || method === "HEAD" || (method === "CONNECT" && status < 300)
+    ? noBody
+    : contentLength ?? bodyLength ?? Infinity
+
+/**
+ * @since 0.2.0
+ */
+export const isJudged = (head: ResponseHead | JudgedHead): head is JudgedHead =>
+  "_tag" in head && head._tag === "JudgedHead"
+
+/**
+ * Is this head for the wire of this writer?
+ *
+ * @since 0.2.0
+ */
+export const isJudgedFor = <Written>(writer: FieldWriter<Written>, head: JudgedHead): head is JudgedHead<Written> =>
+  writer.isWritten(head.fields)
+
+const digits = /^[0-9]+$/
+// the options of a Connection field have a field each
+const connection: FieldName = { _tag: "FieldName", title: "Connection", role: "Connection" }
+
+/**
+ * Judges a final head.
+ *
+ * @since 0.2.0
+ */
+export const judgeFinal = <Written>(
+  head: ResponseHead,
+  writer: FieldWriter<Written>
+): JudgedHead<Written> | InvalidHead => {
+  const status = head.status
+  if (!Number.isInteger(status) || status < 200 || status > 999) {
+    return invalidStatus(status, "a final", "200 to 999")
+  }
+  const reason = head.reason ?? reasonOf(status)
+  if (!isFieldValue(reason)) return invalid("InvalidReason", "control or non-latin-1 characters in a reason phrase")
+
+  let fields = writer.none
+  let contentLength: number | undefined
+  let dated = false
+  let close = false
+  let eventStream = false
+  if (!isIterable(head.fields)) return invalidFields(head.fields)
+  for (const pair of head.fields) {
+    if (!Array.isArray(pair)) return invalidFields(pair)
+    const given = pair[0]
+    const value = pair[1]
+    const name = judgeField(given, value)
+    if (name._tag === "InvalidHead") return name
+    switch (name.role) {
+      case "ContentLength": {
+        const length = lengthOf(value, contentLength)
+        if (typeof length !== "number") return length
+        contentLength = length
+        continue
+      }
+      case "TransferEncoding":
+        if (value.toLowerCase() !== "chunked") return cannotSend(value)
+        continue
+      case "Connection":
+        // The server decides whether the connection persists; the application may end it, and add options of its own.
+        for (const option of listMembers(value)) {
+          if (option === "close") close = true
+          else if (option !== "keep-alive") fields = writer.add(fields, connection, connection.title, option)
+        }
+        continue
+      case "KeepAlive":
+        continue
+      case "Date":
+        dated = true
+        break
+      case "ContentType":
+        eventStream = isEventStream(value)
+        break
+      case "Other":
+    }
+    fields = writer.add(fields, name, given, value)
+  }
+  return new Judged(status, reason, fields, contentLength, dated, close, eventStream)
+}
+
+/**
+ * Judges an interim head: any 1xx but 101, which switches protocols (RFC 9110, 15.2).
+ *
+ * @since 0.2.0
+ */
+export const judgeInterim = <Written>(
+  status: number,
+  pairs: FieldPairs,
+  writer: FieldWriter<Written>
+): InterimHead<Written> | InvalidHead => {
+  if (!Number.isInteger(status) || status < 100 || status > 199 || status === 101) {
+    return invalidStatus(status, "an interim", "100, or 102 to 199")
+  }
+  let fields = writer.none
+  if (!isIterable(pairs)) return invalidFields(pairs)
+  for (const pair of pairs) {
+    if (!Array.isArray(pair)) return invalidFields(pair)
+    const [given, value] = pair
+    const name = judgeField(given, value)
+    if (name._tag === "InvalidHead") return name
+    // An interim response has no content to frame (RFC 9110, 8.6; RFC 9112, 6.1).
+    if (name.role === "ContentLength" || name.role === "TransferEncoding") {
+      return invalid("InvalidFieldName", `${given} is not allowed in an interim response`)
+    }
+    fields = writer.add(fields, name, given, value)
+  }
+  return { _tag: "InterimHead", status, fields }
+}
+
+// The name, if the value is valid too. The types are the application's word.
+const judgeField = (given: string, value: unknown): FieldName | InvalidHead => {
+  const name = fieldName(given)
+  if (name === undefined) return invalidName(given)
+  return typeof value !== "string" || !isFieldValue(value) ? invalidValue(given, value) : name
+}
+
+const lengthOf = (value: string, before: number | undefined): number | InvalidHead => {
+  const length = digits.test(value) ? Number(value) : NaN
+  return !Number.isSafeInteger(length) || (before !== undefined && before !== length)
+    ? invalid("InvalidContentLength", `Content-Length: ${value} is not a whole number of bytes`)
+    : length
+}
+
+const cannotSend = (coding: string): InvalidHead =>
+  invalid(
+    "InvalidTransferEncoding",
+    `Transfer-Encoding: ${coding} cannot be sent, because the server frames the body itself`
+  )
+
+// tests one character of most values
+const isEventStream = (value: string): boolean =>
+  value.length >= 17 && (value.charCodeAt(5) | 32) === 101 && /^text\/event-stream\b/i.test(value)
+
+// an instance and not a literal, as a request's head is
+class Judged<Written> implements JudgedHead<Written> {
+  readonly _tag = "JudgedHead"
+
+  constructor(
+    readonly status: number,
+    readonly reason: string,
+    readonly fields: Written,
+    readonly contentLength: number | undefined,
+    readonly dated: boolean,
+    readonly close: boolean,
+    readonly eventStream: boolean
+  ) {}
+}
