@@ -1,11 +1,22 @@
 /** Requests as bytes. */
+import { Buffer } from "node:buffer"
 
 /** A head: its lines, and the empty one behind them. */
 export const head = (...lines: ReadonlyArray<string>): string => `${lines.join("\r\n")}\r\n\r\n`
 
-/** An HTTP/1.1 GET with Host. */
-export const get = (path = "/", ...fields: ReadonlyArray<string>): string =>
-  head(`GET ${path} HTTP/1.1`, "Host: localhost", ...fields)
+/** An HTTP/1.1 request with Host. The body is sent as it is: the fields say how it is framed. */
+export const request = (method: string, path: string, fields: ReadonlyArray<string> = [], body = ""): string =>
+  head(`${method} ${path} HTTP/1.1`, "Host: localhost", ...fields) + body
+
+export const get = (path = "/", ...fields: ReadonlyArray<string>): string => request("GET", path, fields)
+
+/** A POST of a body with its Content-Length. */
+export const post = (path: string, body: string, ...fields: ReadonlyArray<string>): string =>
+  request("POST", path, [...fields, `Content-Length: ${Buffer.byteLength(body)}`], body)
+
+/** A POST of a body that is in chunks already. */
+export const postChunked = (path: string, coded: string, ...fields: ReadonlyArray<string>): string =>
+  request("POST", path, [...fields, "Transfer-Encoding: chunked"], coded)
 
 /** A chunked body, its end included. */
 export const chunked = (parts: ReadonlyArray<string>, extension = ""): string =>

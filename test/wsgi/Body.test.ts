@@ -1,13 +1,12 @@
-/** A5: reading the request body. */
-import { type App, BodyError } from "tsgi"
+/** Reading the request body: eventlet's tests by their names, and the rows that none of them proves. */
+import { type App, BodyError, listen, wrapTls } from "tsgi"
 import { describe, expect, it } from "vitest"
+import { makeCertificate } from "../utils/certificate.js"
 import { gate } from "../utils/gate.js"
-import { chunked, get, head } from "../utils/requests.js"
+import { chunked, get, head, post, postChunked, request } from "../utils/requests.js"
 import { echo, hello, plain, withServer } from "../utils/serving.js"
 
 const parts = ["this", " is ", "chunked", "\nline", " 2", "\n", "line3"]
-const post = (path: string, ...fields: ReadonlyArray<string>): string => head(`POST ${path} HTTP/1.1`, ...fields)
-const noHost = { parser: { requireHost: false } }
 
 /** One application for many ways to read. */
 const reader: App = async (env, startResponse) => {
@@ -61,13 +60,13 @@ const reader: App = async (env, startResponse) => {
 /** Sends a body to a path, reads the answer, and asks for another on the same connection. */
 const readOnce = async (path: string, fields: ReadonlyArray<string>, body: string, options = {}): Promise<string> => {
   let answer = ""
-  await withServer(reader, { ...noHost, ...options }, async ({ connect }) => {
+  await withServer(reader, options, async ({ connect }) => {
     const client = await connect()
-    client.send(post(path, ...fields) + body)
+    client.send(request("POST", path, fields, body))
     const response = await client.response()
     expect(response.status).toBe(200)
     answer = response.body.toString()
-    client.send(head("GET /ping HTTP/1.1"))
+    client.send(get("/ping"))
     expect((await client.response()).body.toString()).toBe("pong")
   })
   return answer
@@ -131,11 +130,11 @@ describe("a chunked body", () => {
 
   it("test_dirt", async () => {
     const dirty = chunked(parts, "; here is dirt\0bla")
-    const lenient = { parser: { requireHost: false, allowControlsInChunkExtensions: true } }
+    const lenient = { parser: { allowControlsInChunkExtensions: true } }
     expect(await readOnce("/ping", chunkedField, dirty, lenient)).toBe("pong")
     expect(await readOnce("/ping", chunkedField, chunked(parts, "; here is=dirt"))).toBe("pong")
-    await withServer(reader, noHost, async ({ ask }) => {
-      expect((await ask(post("/ping", ...chunkedField) + dirty)).status).toBe(400)
+    await withServer(reader, {}, async ({ ask }) => {
+      expect((await ask(request("POST", "/ping", chunkedField, dirty))).status).toBe(400)
     })
   })
 
@@ -172,8 +171,7 @@ describe("a chunked body", () => {
     await withServer(app, {}, async ({ ask }) => {
       const form = async (type: string, body: string): Promise<string> => {
         const pieces = [body.slice(0, 2), body.slice(2)]
-        const request = post("/", "Host: localhost", `Content-Type: ${type}`, "Transfer-Encoding: chunked")
-        return (await ask(request + chunked(pieces))).body.toString()
+        return (await ask(postChunked("/", chunked(pieces), `Content-Type: ${type}`))).body.toString()
       }
       expect(await form("application/x-www-form-urlencoded", "oh=hai")).toBe("hello [[\"oh\",\"hai\"]]!")
       expect(await form("multipart/form-data; boundary=edge", multipart)).toBe("hello [[\"oh\",\"hai\"]]!")
@@ -261,7 +259,7 @@ describe("a body that does not come to its end", () => {
     }
     await withServer(app, {}, async ({ ask, connect, log }) => {
       const client = await connect()
-      client.send(post("/short-read", "Host: localhost", ...chunkedField) + "4\r\nthi")
+      client.send(postChunked("/short-read", "4\r\nthi"))
       client.close()
       expect(await failed.opened).toMatchObject({ reason: "Disconnected" })
       expect(reads).toBe(1)
@@ -276,7 +274,7 @@ describe("bodies on a kept connection", () => {
     withServer(reader, {}, async ({ connect }) => {
       const client = await connect()
       for (const path of ["/whole", "/4096", "/1", "/whole"]) {
-        client.send(post(path, "Host: localhost", "Transfer-Encoding: chunked") + chunked(["0123456789abcdef"]))
+        client.send(postChunked(path, chunked(["0123456789abcdef"])))
         const response = await client.response()
         expect(response.body.toString()).toBe("0123456789abcdef")
         expect(response.get("Connection")).toBeUndefined()
@@ -326,8 +324,258 @@ describe("bodies on a kept connection", () => {
   it("reads nothing beyond the length", () =>
     withServer(echo, {}, async ({ connect }) => {
       const client = await connect()
-      client.send(`${post("/", "Host: localhost", "Content-Length: 3")}abc${get("/")}`)
+      client.send(post("/", "abc") + get("/"))
       expect((await client.response()).body.toString()).toBe("abc")
       expect((await client.response()).body.toString()).toBe("")
     }))
+})
+
+const chunkedPost = postChunked("/", "")
+
+/** Reads the body and tells what that ended with. */
+const watching = () => {
+  const ended = gate<unknown>()
+  const app: App = async (env, startResponse) => {
+    try {
+      const body = await env["wsgi.input"].read()
+      ended.open(undefined)
+      startResponse("200 OK", plain)
+      return body
+    } catch (error) {
+      ended.open(error)
+      throw error
+    }
+  }
+  return { app, ended: ended.opened }
+}
+
+it("row 64: reads of 0, 1 and all bytes follow each other", () => {
+  const app: App = async (env, startResponse) => {
+    const input = env["wsgi.input"]
+    const parts = [
+      await input.read(0),
+      await input.read(1),
+      await input.read(-1),
+      await input.read(),
+      await input.read(1)
+    ]
+    startResponse("200 OK", plain)
+    return JSON.stringify(parts.map(String))
+  }
+  return withServer(app, {}, async ({ ask }) => {
+    expect((await ask(post("/", "abcde"))).body.toString()).toBe("[\"\",\"a\",\"bcde\",\"\",\"\"]")
+  })
+})
+
+it("row 65: lines have a size, readlines a hint", () => {
+  const app: App = async (env, startResponse) => {
+    const input = env["wsgi.input"]
+    const parts = [
+      await input.readline(2),
+      await input.readline(0),
+      ...await input.readlines(4),
+      await input.readline()
+    ]
+    startResponse("200 OK", plain)
+    return JSON.stringify(parts.map(String))
+  }
+  return withServer(app, {}, async ({ ask }) => {
+    const response = await ask(chunkedPost + chunked(["ab", "c\n\nd", "e\nfgh", "\ni"]))
+    expect(response.body.toString()).toBe(JSON.stringify(["ab", "", "c\n", "\n", "de\n", "fgh\n"]))
+  })
+})
+
+it("row 66: extensions are bounded together", () =>
+  withServer(echo, { limits: { chunkExtensions: 20 } }, async ({ ask }) => {
+    expect((await ask(chunkedPost + chunked(["a", "b"], ";x=y"))).body.toString()).toBe("ab")
+    expect((await ask(chunkedPost + chunked(["a", "b"], ";long=extension"))).status).toBe(400)
+  }))
+
+it("row 67: a chunk's size is hexadecimal digits, and its data ends in CRLF", () =>
+  withServer(echo, {}, async ({ connect }) => {
+    const malformed = [
+      "0x2\r\nhi\r\n0\r\n\r\n",
+      "-1\r\nhi\r\n0\r\n\r\n",
+      "1_0\r\nhi\r\n0\r\n\r\n",
+      " 2\r\nhi\r\n0\r\n\r\n",
+      "2 \r\nhi\r\n0\r\n\r\n",
+      "2\r\nhiJUNK\r\n0\r\n\r\n",
+      "2\nhi\n0\n\n",
+      "fffffffffffffffff\r\nhi"
+    ]
+    for (const body of malformed) {
+      const client = await connect()
+      client.send(chunkedPost + body)
+      const response = await client.response()
+      expect([body, response.status, response.get("Connection")]).toEqual([body, 400, "close"])
+      expect(await client.all()).toHaveLength(0)
+    }
+  }))
+
+it("row 68: trailers are there after the end, without those that steer the message", () => {
+  const app: App = async (env, startResponse) => {
+    const input = env["wsgi.input"]
+    const before = input.trailers
+    await input.read()
+    startResponse("200 OK", plain)
+    return JSON.stringify([before, input.trailers])
+  }
+  return withServer(app, {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(`${chunkedPost}2\r\nhi\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\nHost: evil\r\n\r\n`)
+    expect(JSON.parse((await client.response()).body.toString())).toEqual([[], [["X-Sum", "1"]]])
+    client.send(chunkedPost + chunked([]))
+    expect(JSON.parse((await client.response()).body.toString())).toEqual([[], []])
+  })
+})
+
+it("row 68: trailers are bounded", () =>
+  withServer(echo, { limits: { trailerSection: 50 } }, async ({ ask }) => {
+    expect((await ask(`${chunkedPost}0\r\nX-Sum: ${"1".repeat(50)}\r\n\r\n`)).status).toBe(431)
+  }))
+
+it("row 71: a body that ends before its length is an error", async () => {
+  const { app, ended } = watching()
+  await withServer(app, {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(request("POST", "/", ["Content-Length: 10"], "abc"))
+    client.end()
+    const error = await ended
+    expect(error).toBeInstanceOf(BodyError)
+    expect(error).toMatchObject({ reason: "Disconnected" })
+    expect((await client.response()).status).toBe(400)
+  })
+})
+
+it("row 73: a TLS client that leaves within a body is an error too", async () => {
+  const listener = wrapTls(listen(), await makeCertificate("localhost"))
+  const { app, ended } = watching()
+  await withServer(app, { listener }, async ({ connectTls }) => {
+    const client = await connectTls()
+    client.send(request("POST", "/", ["Content-Length: 10"], "abc"))
+    client.close()
+    expect(await ended).toMatchObject({ _tag: "BodyError", reason: "Disconnected" })
+  })
+})
+
+const unread: App = (_env, startResponse) => {
+  startResponse("200 OK", plain)
+  return "unread"
+}
+
+it("row 74: what is left of a body is dropped, as long as it is not much", () =>
+  withServer(unread, { limits: { leftoverBody: 100 } }, async ({ connect }) => {
+    const client = await connect()
+    client.send(post("/", "a".repeat(100)))
+    expect((await client.response()).get("Connection")).toBeUndefined()
+    client.send(chunkedPost + chunked(["a".repeat(100)]))
+    expect((await client.response()).get("Connection")).toBeUndefined()
+    // known to be too much before the answer is sent
+    client.send(request("POST", "/", ["Content-Length: 101"]))
+    expect((await client.response()).get("Connection")).toBe("close")
+    await client.whenEnded()
+
+    const second = await connect()
+    second.send(chunkedPost + chunked(["a".repeat(101)]) + get("/second"))
+    expect((await second.response()).status).toBe(200)
+    expect(await second.all()).toHaveLength(0)
+  }))
+
+it("row 74: what is left of a body is not waited for without end", () =>
+  withServer(unread, { timeouts: { leftoverBody: 50 } }, async ({ connect, log }) => {
+    const client = await connect()
+    client.send(request("POST", "/", ["Content-Length: 10"]))
+    expect((await client.response()).status).toBe(200)
+    await client.whenEnded()
+    expect(await log.until(/"POST \/ HTTP\/1\.1" 200 6 /)).toBeDefined()
+  }))
+
+it("row 75: what is malformed behind the answer closes the connection, after hooks and log", async () => {
+  const ran = gate()
+  const app: App = (env, startResponse) => {
+    env["eventlet.posthooks"].push([() => ran.open()])
+    return unread(env, startResponse)
+  }
+  await withServer(app, {}, async ({ connect, log }) => {
+    const client = await connect()
+    client.send(`${chunkedPost}2\r\nhi\r\nnothing\r\n${get("/smuggled")}`)
+    expect((await client.response()).status).toBe(200)
+    await ran.opened
+    await client.whenEnded()
+    expect(await log.until(/"POST \/ HTTP\/1\.1" 200 /)).toBeDefined()
+    expect(log.text).not.toContain("smuggled")
+  })
+})
+
+it("a read after the end is refused and takes nothing from the next request", async () => {
+  const late = gate<unknown>()
+  const one = gate<Parameters<App>[0]["wsgi.input"]>()
+  const app: App = async (env, startResponse) => {
+    startResponse("200 OK", plain)
+    const input = env["wsgi.input"]
+    if (env.PATH_INFO === "/one") {
+      one.open(input)
+      return "one"
+    }
+    late.open(await (await one.opened).read(6).catch((error: unknown) => error))
+    return input.read()
+  }
+  await withServer(app, {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(post("/one", "first"))
+    await client.response()
+    client.send(post("/two", "secret"))
+    expect((await client.response()).body.toString()).toBe("secret")
+    const refused = await late.opened
+    expect(refused).toBeInstanceOf(BodyError)
+    expect(refused).toMatchObject({ reason: "Closed" })
+  })
+})
+
+it("a read that waits is refused when the answer is out", async () => {
+  const read = gate<unknown>()
+  const app: App = (env, startResponse) => {
+    if (env.PATH_INFO === "/one") void env["wsgi.input"].read().catch(read.open)
+    return hello(env, startResponse)
+  }
+  await withServer(app, {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(request("POST", "/one", ["Content-Length: 5"], "12"))
+    await client.response()
+    expect(await read.opened).toMatchObject({ reason: "Closed" })
+    client.send("345" + post("/two", ""))
+    expect((await client.response()).body.toString()).toBe("hello world")
+  })
+})
+
+it("a read that fails at once and is looked at later is no unhandled rejection", async () => {
+  const unhandled: Array<unknown> = []
+  const hear = (error: unknown): unknown => unhandled.push(error)
+  process.on("unhandledRejection", hear)
+  const app: App = async (env, startResponse) => {
+    const read = env["wsgi.input"].read()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    const error: unknown = await read.catch((error: unknown) => error)
+    startResponse("200 OK", plain)
+    return error instanceof BodyError ? error.reason : "read"
+  }
+  try {
+    await withServer(app, {}, async ({ ask }) => {
+      expect((await ask(postChunked("/", "zz\r\n"))).body.toString()).toBe("BadChunk")
+    })
+  } finally {
+    process.off("unhandledRejection", hear)
+  }
+  expect(unhandled).toEqual([])
+})
+
+it("a size that is no number of bytes is refused", () => {
+  const app: App = async (env, startResponse) => {
+    const error: unknown = await env["wsgi.input"].read(Number("abc")).catch((error: unknown) => error)
+    startResponse("200 OK", plain)
+    return error instanceof Error ? `${error.name}: ${error.message}` : "read"
+  }
+  return withServer(app, {}, async ({ ask }) => {
+    expect((await ask(post("/", "abc"))).body.toString()).toMatch(/size/)
+  })
 })

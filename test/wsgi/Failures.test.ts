@@ -1,9 +1,9 @@
-/** A9: applications that fail, clients that leave, and deadlines. */
+/** Applications that fail, clients that leave, and deadlines: eventlet's tests by their names, and the rows that none of them proves. */
 import type { App, Outcome } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { get, head } from "../utils/requests.js"
-import { hello, plain, withServer } from "../utils/serving.js"
+import { echo, hello, plain, withServer } from "../utils/serving.js"
 
 const stack = /\n\s+at /
 
@@ -173,3 +173,159 @@ describe("deadlines", () => {
       expect(log.access).toHaveLength(1)
     }))
 })
+
+it("row 114: whatever is thrown is answered 500", () => {
+  const thrown: Record<string, () => unknown> = {
+    "/error": () => new Error("an error"),
+    "/text": () => "a text",
+    "/nothing": () => undefined,
+    "/null": () => null,
+    "/object": () => ({ status: 200 })
+  }
+  const app: App = (env, startResponse) => {
+    startResponse("200 OK", plain)
+    throw thrown[env.PATH_INFO]()
+  }
+  return withServer(app, {}, async ({ ask, log }) => {
+    for (const path of Object.keys(thrown)) {
+      const response = await ask(get(path))
+      expect([path, response.status, response.get("Connection"), response.body.length]).toEqual([path, 500, "close", 0])
+      expect(await log.until(new RegExp(`"GET ${path} HTTP/1\\.1" 500 0 `))).toBeDefined()
+    }
+  })
+})
+
+it("row 114: what is no body is a failure", () => {
+  const bodies: Record<string, unknown> = { "/null": null, "/number": 7, "/list": ["a", 7], "/nested": [["a"]] }
+  const app: App = (env, startResponse) => {
+    startResponse("200 OK", plain)
+    return bodies[env.PATH_INFO] as string
+  }
+  return withServer(app, {}, async ({ ask, log }) => {
+    for (const path of Object.keys(bodies)) expect([path, (await ask(get(path))).status]).toEqual([path, 500])
+    expect(await log.until(/InvalidBody/)).toBeDefined()
+  })
+})
+
+it("row 117: a body that stops coming is answered 408, a silent connection is not answered", () =>
+  withServer(echo, { timeouts: { body: 50, idle: 50 } }, async ({ connect, log }) => {
+    const client = await connect()
+    client.send(`${head("PUT / HTTP/1.1", "Host: a", "Content-Length: 10")}half`)
+    const response = await client.response()
+    expect([response.status, response.get("Connection")]).toEqual([408, "close"])
+    await client.whenEnded()
+    expect(await log.until(/"PUT \/ HTTP\/1\.1" 408 /)).toBeDefined()
+    const idle = await connect()
+    idle.send(get("/"))
+    expect((await idle.response()).status).toBe(200)
+    expect(await idle.all()).toHaveLength(0)
+  }))
+
+/** Never ends by itself; tells when it is called and when it is aborted. */
+const waiting = () => {
+  const reached = gate()
+  const aborted = gate<unknown>()
+  const outcome = gate<Outcome | undefined>()
+  const app: App = (env) => {
+    env["eventlet.posthooks"].push([(env) => outcome.open(env["tsgi.outcome"])])
+    const signal = env["tsgi.signal"]
+    reached.open()
+    return new Promise((_, reject) =>
+      signal.addEventListener("abort", () => {
+        aborted.open(signal.reason)
+        reject(new Error("as you wish"))
+      })
+    )
+  }
+  return { aborted: aborted.opened, app, outcome: outcome.opened, reached: reached.opened }
+}
+
+it("row 119: hooks and log tell of a client that left before the answer, without a stack", async () => {
+  const { app, outcome, reached } = waiting()
+  await withServer(app, {}, async ({ connect, log }) => {
+    const client = await connect()
+    client.send(get("/"))
+    await reached
+    client.reset()
+    expect(await outcome).toMatchObject({
+      _tag: "Aborted",
+      reason: "ClientGone",
+      status: undefined,
+      bodyBytes: 0,
+      wireBytes: 0
+    })
+    expect(await log.until(/"GET \/ HTTP\/1\.1" 499 0 /)).toBeDefined()
+    expect(log.text).not.toMatch(/\n\s+at /)
+  })
+})
+
+it("row 120: an application at work is told that its client is gone", async () => {
+  const { aborted, app, reached } = waiting()
+  await withServer(app, {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(get("/"))
+    await reached
+    client.reset()
+    expect(await aborted).toMatchObject({
+      name: "AbortError",
+      message: expect.stringContaining("ClientGone") as string
+    })
+  })
+})
+
+it("row 121: a head that comes byte by byte has one deadline", () =>
+  withServer(hello, { timeouts: { head: 100 } }, async ({ connect, log }) => {
+    const client = await connect()
+    client.send("GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+    const dripping = setInterval(() => client.send("a"), 10)
+    try {
+      expect((await client.response()).status).toBe(408)
+      await client.whenEnded()
+    } finally {
+      clearInterval(dripping)
+    }
+    expect(await log.until(/" 408 /)).toBeDefined()
+  }))
+
+it("an application that fails with the socket in its hands loses it, and its hooks run", async () => {
+  const ran = gate<unknown>()
+  const app: App = (env) => {
+    env["eventlet.posthooks"].push([(env) => ran.open(env["tsgi.outcome"])])
+    env["wsgi.input"].getSocket()
+    throw new Error("halfway")
+  }
+  await withServer(app, {}, async ({ connect, log }) => {
+    const client = await connect()
+    client.send(get("/"))
+    expect((await client.all()).length).toBe(0)
+    expect(await ran.opened).toMatchObject({ _tag: "Failed", error: { message: "halfway" } })
+    expect(log.text).toContain("halfway")
+  })
+})
+
+it("a failure whose causes go in a circle is answered where failures are shown", () => {
+  const app: App = () => {
+    const error = new Error("round and round")
+    error.cause = error
+    throw error
+  }
+  return withServer(app, { debug: true }, async ({ ask }) => {
+    const response = await ask(get("/"))
+    expect([response.status, response.body.toString()]).toEqual([500, expect.stringContaining("round and round")])
+  })
+})
+
+it("a client that resets within a head has its line in the log", () =>
+  withServer(
+    hello,
+    { logFormat: "%(request_line)s %(status_code)s %(reason)s %(wire_bytes)s" },
+    async ({ connect, log }) => {
+      const [client, other] = [await connect(), await connect()]
+      client.send("GET /half HTTP/1.1\r\nHost: a\r\n")
+      // when this one is refused, the other's bytes have been read
+      other.send(head("GET / HTTP/1.1"))
+      await other.all()
+      client.reset()
+      expect(await log.until(/^GET \/half/)).toBe("GET /half HTTP/1.1 400 IncompleteHead 0")
+    }
+  ))

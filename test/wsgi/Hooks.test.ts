@@ -1,4 +1,4 @@
-/** How post hooks are called, one by one; `Matrix.test.ts` has when. */
+/** How post hooks are called, one by one; `doors/HookMatrix.test.ts` has when. */
 import type { Environ, PostHookEntry } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"

@@ -1,5 +1,6 @@
 /** A13: TLS. */
-import { type App, listen, wrapTls } from "tsgi"
+import * as Net from "node:net"
+import { type App, listen, server, wrapTls } from "tsgi"
 import { beforeAll, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { get, head } from "../utils/requests.js"
@@ -68,4 +69,21 @@ it("test_028_ssl_handshake_errors", async () => {
       expect(log.access).toHaveLength(1)
     })
   }
+})
+
+it("a handshake that does not end is dropped when the server stops", async () => {
+  const running = server(wrapTls(listen(), await makeCertificate("localhost")), () => "", { logOutput: false })
+  const address = await running.ready
+  if (address._tag !== "Tcp") throw new Error("no port")
+  const socket = Net.connect(address.port, address.host)
+  socket.on("error", () => undefined)
+  await new Promise((resolve) => socket.once("connect", resolve))
+  // the server has seen the connection when it has begun another
+  const other = Net.connect(address.port, address.host)
+  other.on("error", () => undefined)
+  await new Promise((resolve) => other.once("connect", resolve))
+  const closed = Promise.all([socket, other].map((each) => new Promise((resolve) => each.once("close", resolve))))
+  await new Promise((resolve) => setImmediate(resolve))
+  await running.stop({ grace: 0 })
+  await closed
 })

@@ -1,9 +1,9 @@
 /** A11: rows about the access log that no name of eventlet's proves. */
 import type { AccessRecord, App } from "tsgi"
 import { expect, it } from "vitest"
-import { gate } from "../../utils/gate.js"
-import { get, head } from "../../utils/requests.js"
-import { hello, plain, withServer } from "../../utils/serving.js"
+import { gate } from "../utils/gate.js"
+import { get, head } from "../utils/requests.js"
+import { hello, plain, withServer } from "../utils/serving.js"
 
 it("row 130: the default line is eventlet's", () =>
   withServer(hello, {}, async ({ ask, log }) => {
@@ -107,3 +107,19 @@ it("row 135: beginning and end are logged", () =>
     expect(rest[1]).toMatch(/^\(\d+\) .*exited, 0 connections/)
     expect(rest).toHaveLength(2)
   }))
+
+it("a log that throws takes no request with it", () => {
+  const log = (): never => {
+    throw new Error("the disk is full")
+  }
+  const logFormat = (): never => {
+    throw new Error("no format")
+  }
+  return withServer(hello, { log, logFormat }, async ({ connect }) => {
+    const client = await connect()
+    for (let i = 0; i < 2; i++) {
+      client.send(get("/"))
+      expect((await client.response()).body.toString()).toBe("hello world")
+    }
+  })
+})

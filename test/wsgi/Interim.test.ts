@@ -1,0 +1,361 @@
+/** 100 Continue and other interim responses: eventlet's tests by their names, and the rows that none of them proves. */
+import { type AccessRecord, type App, type Environ, InterimError } from "tsgi"
+import { expect, it } from "vitest"
+import { gate } from "../utils/gate.js"
+import { chunked, get, head } from "../utils/requests.js"
+import { echo, plain, withServer } from "../utils/serving.js"
+
+const put = (...fields: ReadonlyArray<string>): string => head("PUT / HTTP/1.1", "Host: localhost", ...fields)
+
+/** Reads small bodies and refuses large ones unread. */
+const choosy = (prepare: (env: Environ) => void): App => async (env, startResponse) => {
+  if (Number(env.CONTENT_LENGTH) > 1024) {
+    startResponse("417 Expectation Failed", [["Content-Length", "7"]])
+    return "failure"
+  }
+  prepare(env)
+  const text = await env["wsgi.input"].read()
+  startResponse("200 OK", [["Content-Length", String(text.length)]])
+  return text
+}
+
+it("test_024_expect_100_continue", () =>
+  withServer(choosy(() => undefined), {}, async ({ connect }) => {
+    const refused = await connect()
+    refused.send(put("Content-Length: 1025", "Expect: 100-continue"))
+    const response = await refused.response()
+    expect(response.interim).toHaveLength(0)
+    expect(`${response.status} ${response.reason}`).toBe("417 Expectation Failed")
+    expect(response.body.toString()).toBe("failure")
+    expect(response.get("Connection")).toBe("close")
+    // the client may send its body all the same; then the connection is over
+    refused.send("x".repeat(25))
+    await refused.whenEnded()
+    refused.send("x".repeat(1000) + get("/"))
+    expect(refused.unread).toHaveLength(0)
+
+    const client = await connect()
+    for (const expectation of ["100-continue", "100-Continue"]) {
+      client.send(`${put("Content-Length: 7", `Expect: ${expectation}`)}testing`)
+      const answer = await client.response()
+      expect(answer.interim.map((interim) => `${interim.version} ${interim.status} ${interim.reason}`))
+        .toEqual(["HTTP/1.1 100 Continue"])
+      expect(answer.status).toBe(200)
+      expect(answer.get("Connection")).toBeUndefined()
+      expect(answer.body.toString()).toBe("testing")
+    }
+  }))
+
+it("test_024a_expect_100_continue_with_headers", () => {
+  const app = choosy((env) =>
+    env["wsgi.input"].setHundredContinueResponseHeaders([
+      ["Hundred-Continue-Header-1", "H1"],
+      ["Hundred-Continue-Header-2", "H2"],
+      ["Hundred-Continue-Header-k", "Hk"]
+    ])
+  )
+  return withServer(app, {}, async ({ connect }) => {
+    const refused = await connect()
+    refused.send(put("Content-Length: 1025", "Expect: 100-continue"))
+    const response = await refused.response()
+    expect(response.interim).toHaveLength(0)
+    expect(response.status).toBe(417)
+    expect(response.body.toString()).toBe("failure")
+    expect(response.get("Connection")).toBe("close")
+
+    const client = await connect()
+    client.send(put("Content-Length: 7", "Expect: 100-continue"))
+    const interim = await client.head()
+    expect(interim.status).toBe(100)
+    expect(interim.fields).toEqual([
+      ["Hundred-Continue-Header-1", "H1"],
+      ["Hundred-Continue-Header-2", "H2"],
+      ["Hundred-Continue-Header-K", "Hk"]
+    ])
+    client.send("testing")
+    const answer = await client.response()
+    expect(answer.status).toBe(200)
+    expect(answer.interim).toHaveLength(0)
+    expect(answer.body.toString()).toBe("testing")
+  })
+})
+
+/** Reads twice, with a 100 of its own before each. */
+const twice = (first?: number, second?: number): App => async (env, startResponse) => {
+  const input = env["wsgi.input"]
+  input.setHundredContinueResponseHeaders([
+    ["Hundred-Continue-Header-1", "H1"],
+    ["Hundred-Continue-Header-2", "H2"]
+  ])
+  const before = await input.read(first)
+  input.setHundredContinueResponseHeaders([["Hundred-Continue-Header-3", "H3"]])
+  input.sendHundredContinueResponse()
+  const text = Buffer.concat([before, await input.read(second)])
+  startResponse("200 OK", [["Content-Length", String(text.length)]])
+  return text
+}
+
+const firstFields = [["Hundred-Continue-Header-1", "H1"], ["Hundred-Continue-Header-2", "H2"]]
+const secondFields = [["Hundred-Continue-Header-3", "H3"]]
+
+it("test_024b_expect_100_continue_with_headers_multiple_chunked", () =>
+  withServer(twice(), { multiPhaseBody: true }, async ({ connect }) => {
+    const client = await connect()
+    client.send(put("Connection: close", "Transfer-Encoding: chunked", "Expect: 100-continue"))
+    const first = await client.head()
+    expect(first.status).toBe(100)
+    expect(first.fields).toEqual(firstFields)
+    client.send(chunked(["first", " message"]))
+    const second = await client.head()
+    expect(second.status).toBe(100)
+    expect(second.fields).toEqual(secondFields)
+    client.send(chunked([", second", " message"]))
+    const response = await client.response()
+    expect(response.status).toBe(200)
+    expect(response.body.toString()).toBe("first message, second message")
+    await client.whenEnded()
+  }))
+
+it("test_024c_expect_100_continue_with_headers_multiple_nonchunked", () =>
+  withServer(twice(13, 16), {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(put("Connection: close", "Content-Length: 29", "Expect: 100-continue"))
+    const first = await client.head()
+    expect(first.status).toBe(100)
+    expect(first.fields).toEqual(firstFields)
+    client.send("first message")
+    const second = await client.head()
+    expect(second.status).toBe(100)
+    expect(second.fields).toEqual(secondFields)
+    client.send(", second message\r\n")
+    const response = await client.response()
+    expect(response.status).toBe(200)
+    expect(response.body.toString()).toBe("first message, second message")
+    await client.whenEnded()
+  }))
+
+it("test_024d_expect_100_continue_with_eager_app_chunked", () => {
+  // The response begins before the body is read, and goes on after it.
+  const app: App = (env, startResponse) => {
+    env["eventlet.minimum_write_chunk_size"] = 0
+    startResponse("202 Accepted", [])
+    return (async function*() {
+      yield " "
+      const body = await env["wsgi.input"].read()
+      yield " "
+      yield `\n503 Service Unavailable\n\nOops, ${body.toString()}!\n`
+    })()
+  }
+  return withServer(app, {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(put("Connection: close", "Transfer-Encoding: chunked", "Expect: 100-continue"))
+    const accepted = await client.head()
+    expect(`${accepted.status} ${accepted.reason}`).toBe("202 Accepted")
+    expect((await client.until(" \r\n")).toString()).toBe("1\r\n \r\n")
+    expect(client.unread).toHaveLength(0)
+    client.send(chunked(["some data"]))
+    const rest = (await client.all()).toString()
+    expect(rest).toBe("1\r\n \r\n2c\r\n\n503 Service Unavailable\n\nOops, some data!\n\r\n0\r\n\r\n".replace(
+      "2c",
+      "\n503 Service Unavailable\n\nOops, some data!\n".length.toString(16)
+    ))
+  })
+})
+
+const expecting = (...fields: ReadonlyArray<string>): string =>
+  head("PUT / HTTP/1.1", "Host: localhost", "Expect: 100-continue", ...fields)
+
+/** Does something with the input, then reads it and answers with it. */
+const first = (prepare: (...given: Parameters<App>) => unknown): App => async (env, startResponse) => {
+  await prepare(env, startResponse)
+  return echo(env, startResponse)
+}
+
+it("row 77: a read of 0 bytes sends the 100, and no other does", () => {
+  const app: App = async (env, startResponse) => {
+    const input = env["wsgi.input"]
+    await input.read(0)
+    await input.read(0)
+    return echo(env, startResponse)
+  }
+  return withServer(app, {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(expecting("Content-Length: 3"))
+    expect((await client.head()).status).toBe(100)
+    client.send("abc")
+    const response = await client.response()
+    expect([response.interim.length, response.body.toString()]).toEqual([0, "abc"])
+  })
+})
+
+it("row 78: fields that cannot be sent are refused where they are set", () => {
+  const app = first((env) => env["wsgi.input"].setHundredContinueResponseHeaders([["X-Split", "a\r\nX-Evil: b"]]))
+  return withServer(app, {}, async ({ connect, log }) => {
+    const client = await connect()
+    client.send(`${expecting("Content-Length: 3")}abc`)
+    const response = await client.response()
+    expect([response.interim, response.status]).toEqual([[], 500])
+    expect(await log.until(/X-Split/)).toBeDefined()
+  })
+})
+
+it("row 79: an answer instead of the 100 closes, and says so", () => {
+  const app: App = (_env, startResponse) => {
+    startResponse("401 Unauthorized", plain)
+    return ["in", "parts"].values()
+  }
+  return withServer(app, {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(expecting("Transfer-Encoding: chunked"))
+    const response = await client.response()
+    expect([response.interim.length, response.status, response.get("Connection")]).toEqual([0, 401, "close"])
+    await client.whenEnded()
+  })
+})
+
+it("row 81: behind the end of a chunked body there is no other, unless that was agreed on", async () => {
+  const reads: Array<string> = []
+  const app: App = async (env, startResponse) => {
+    const input = env["wsgi.input"]
+    reads.push((await input.read()).toString())
+    input.sendHundredContinueResponse()
+    reads.push((await input.read()).toString())
+    startResponse("200 OK", plain)
+    return ""
+  }
+  await withServer(app, {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(expecting("Transfer-Encoding: chunked") + chunked(["first"]))
+    const response = await client.response()
+    expect(response.interim).toHaveLength(2)
+    expect(reads).toEqual(["first", ""])
+    client.send(get("/"))
+    expect((await client.response()).status).toBe(200)
+  })
+})
+
+it("row 84: an explicit 100 pays the one that is owed", () =>
+  withServer(first((env) => env["wsgi.input"].sendHundredContinueResponse()), {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(expecting("Content-Length: 3"))
+    expect((await client.head()).status).toBe(100)
+    client.send("abc")
+    const response = await client.response()
+    expect(response.interim).toHaveLength(0)
+    expect(response.get("Connection")).toBeUndefined()
+  }))
+
+it("row 85: an explicit 100 needs no expectation", () =>
+  withServer(first((env) => env["wsgi.input"].sendHundredContinueResponse()), {}, async ({ ask }) => {
+    const response = await ask(`${head("PUT / HTTP/1.1", "Host: localhost", "Content-Length: 3")}abc`)
+    expect(response.interim.map(({ status }) => status)).toEqual([100])
+    expect(response.body.toString()).toBe("abc")
+  }))
+
+it("row 86: HTTP/1.0 gets no interim response, and other expectations are passed over", () => {
+  const app = first((env) => {
+    env["wsgi.input"].sendHundredContinueResponse()
+    env["tsgi.interim"](103, [["Link", "</a>"]])
+  })
+  return withServer(app, {}, async ({ ask }) => {
+    const old = await ask(
+      `${head("PUT / HTTP/1.0", "Host: localhost", "Expect: 100-continue", "Content-Length: 3")}abc`
+    )
+    expect([old.interim.length, old.status, old.body.toString()]).toEqual([0, 200, "abc"])
+    const other = await ask(`${head("PUT / HTTP/1.1", "Host: localhost", "Expect: tea", "Content-Length: 3")}abc`)
+    expect([other.status, other.body.toString()]).toEqual([200, "abc"])
+  })
+})
+
+it("row 87: any interim response, any number of times, with fields of its own", () => {
+  const app = first((env) => {
+    env["tsgi.interim"](102)
+    env["tsgi.interim"](103, [["link", "</a.css>"], ["LINK", "</b.css>"]])
+    env["tsgi.interim"](103, [["Link", "</c.css>"]])
+    env["tsgi.interim"](100, [["X-Last", "one"]])
+  })
+  return withServer(app, {}, async ({ ask }) => {
+    const response = await ask(`${expecting("Content-Length: 3")}abc`)
+    expect(response.interim.map(({ fields, reason, status }) => [status, reason, fields])).toEqual([
+      [102, "Processing", []],
+      [103, "Early Hints", [["Link", "</a.css>"], ["Link", "</b.css>"]]],
+      [103, "Early Hints", [["Link", "</c.css>"]]],
+      [100, "Continue", [["X-Last", "one"]]]
+    ])
+    expect(response.body.toString()).toBe("abc")
+  })
+})
+
+it("row 87: what is no interim response is refused", async () => {
+  const refused: Array<unknown> = []
+  const app = first((env) => {
+    for (const status of [101, 99, 200, 103.5]) {
+      try {
+        env["tsgi.interim"](status)
+      } catch (error) {
+        refused.push(error)
+      }
+    }
+  })
+  await withServer(app, {}, async ({ ask }) => {
+    const response = await ask(get("/"))
+    expect([response.interim.length, response.status]).toEqual([0, 200])
+    expect(refused).toHaveLength(4)
+    expect(refused.every((error) => error instanceof InterimError && error.reason === "InvalidHeader")).toBe(true)
+  })
+  const final: App = (_env, startResponse) => {
+    startResponse("103 Early Hints", [])
+    return ""
+  }
+  await withServer(final, {}, async ({ ask }) => {
+    expect((await ask(get("/"))).status).toBe(500)
+  })
+})
+
+it("row 83: interim responses behind the final head are not sent", () => {
+  const app: App = async (env, startResponse) => {
+    const write = startResponse("200 OK", [...plain, ["Content-Length", "3"]])
+    await write("abc")
+    env["tsgi.interim"](103)
+    env["wsgi.input"].sendHundredContinueResponse()
+    return []
+  }
+  return withServer(app, { minimumChunkSize: 1 }, async ({ connect }) => {
+    const client = await connect()
+    client.send(get("/", "Connection: close"))
+    expect((await client.all()).toString().match(/HTTP\/1\.1/g)).toHaveLength(1)
+  })
+})
+
+it("row 88: interim responses are counted for themselves", async () => {
+  const written = gate<AccessRecord>()
+  const logFormat = (record: AccessRecord): string => {
+    written.open(record)
+    return "-"
+  }
+  const app = first((env) => env["tsgi.interim"](103, [["Link", "</a>"]]))
+  await withServer(app, { logFormat }, async ({ connect }) => {
+    const client = await connect()
+    client.send(`${expecting("Content-Length: 3", "Connection: close")}abc`)
+    const received = (await client.all()).length
+    const record = await written.opened
+    expect(record.outcome).toMatchObject({ _tag: "Sent", interimResponses: 2, bodyBytes: 3, wireBytes: received })
+    expect([record.bodyBytes, record.wireBytes]).toEqual([3, received])
+  })
+})
+
+it("fields of a 100 that cannot be sent are refused where they are set", () => {
+  const app: App = (env, startResponse) => {
+    let refused: unknown = undefined
+    try {
+      env["wsgi.input"].setHundredContinueResponseHeaders([["X", "a\r\nb"]])
+    } catch (error) {
+      refused = error
+    }
+    startResponse("200 OK", plain)
+    return refused instanceof InterimError ? refused.reason : "taken"
+  }
+  return withServer(app, {}, async ({ ask }) => {
+    expect((await ask(get("/"))).body.toString()).toBe("InvalidHeader")
+  })
+})
