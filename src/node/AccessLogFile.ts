@@ -10,9 +10,9 @@ import { AccessLog, type AccessRecord, lines } from "../server/AccessLog.js"
 import * as LogFile from "./LogFile.js"
 
 /**
- * Writes every record as a line to a file; see `AccessLogFormat` for `format`. The file and its folder are made where they are
- * missing, also later when they were removed. `AccessLog.reopen` opens a new file after the old one was moved. Buffered lines are
- * written when the scope closes, or the process exits.
+ * Writes every record as a line to a file; see `AccessLogFormat` for `format`. A missing file or folder is created, also after it was
+ * removed while the server runs. `AccessLog.reopen` opens a new file after the old one was moved. Buffered lines are written when the
+ * scope closes, and when the process exits. Fails with an `OptionError` where the file cannot be opened for writing.
  *
  * @since 0.2.0
  * @category layers

@@ -1,5 +1,5 @@
 /**
- * Sockets that are bound and do not listen yet, as scoped resources.
+ * Sockets that are bound but do not listen yet, as scoped resources.
  *
  * @since 0.2.0
  */
@@ -28,7 +28,8 @@ export {
 } from "./bind.js"
 
 /**
- * {@link bind}, closed with the Scope.
+ * {@link bind} as a scoped resource: the socket is closed with the Scope. Fails with a `BindError`, whose reason is `InvalidOptions` for
+ * an invalid option.
  *
  * @since 0.2.0
  * @category constructors

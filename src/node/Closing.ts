@@ -1,5 +1,5 @@
 /**
- * Closes a listening socket after the connections that have come are accepted, and notices when other code closes it.
+ * Accepts the waiting connections before a listening socket closes, and notices when other code closes it.
  *
  * @since 0.2.0
  */
@@ -7,12 +7,11 @@ import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import { onHandleClosed } from "./internal.js"
 
-/** A crowd that never ends must not keep a server from stopping: so many are accepted, then it is closed all the same. */
+/** Connections that are accepted at most, so that an endless crowd does not keep the server from stopping. */
 const mostAccepted = 4096
 
 /**
- * Accepts the connections that wait in the socket's own queue, which closing it would reset: until none comes in a turn of the event
- * loop.
+ * Accepts the connections in the system's queue, which closing the socket would reset, until a turn of the event loop brings none.
  *
  * @since 0.2.0
  * @category constructors
@@ -20,15 +19,15 @@ const mostAccepted = 4096
 export const acceptWaiting = (server: Net.Server): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     let accepted = 0
-    let came = true
+    let hasAccepted = true
     const count = (): void => {
       accepted++
-      came = true
+      hasAccepted = true
     }
     server.on("connection", count)
     const turn = (): void => {
-      if (server.listening && came && accepted < mostAccepted) {
-        came = false
+      if (server.listening && hasAccepted && accepted < mostAccepted) {
+        hasAccepted = false
         // between these two immediates, connections are accepted
         setImmediate(() => setImmediate(turn))
         return
@@ -40,17 +39,17 @@ export const acceptWaiting = (server: Net.Server): Effect.Effect<void> =>
   })
 
 /**
- * Calls back when the server is closed by its own method, or by its handle's, as a cluster's worker does. `close` events come only
+ * Calls back when the server is closed by its own method, or by its handle's, as a cluster's worker does. The event `close` comes only
  * after the last connection.
  *
  * @since 0.2.0
  * @category constructors
  */
-export const onClosed = (server: Net.Server, told: () => void): void => {
+export const onClosed = (server: Net.Server, callback: () => void): void => {
   const close = server.close.bind(server)
-  server.close = (callback) => {
-    told()
-    return close(callback)
+  server.close = (closed) => {
+    callback()
+    return close(closed)
   }
-  onHandleClosed(server, told)
+  onHandleClosed(server, callback)
 }

@@ -1,8 +1,8 @@
 /**
- * Notices when the process has no descriptors left.
+ * Notices when the process has no file descriptors left.
  *
- * libuv then accepts a connection with a descriptor that it keeps for this, and closes it at once, without an event. So this tries to
- * get a descriptor, soon after a connection came whose descriptor is the highest yet, and then once a second until there is one again.
+ * libuv then accepts each connection with a spare descriptor and closes it at once, without an event. So this tries to open a
+ * descriptor, soon after a connection came whose descriptor is the highest yet, and then once a second until one is free again.
  *
  * @since 0.2.0
  */
@@ -11,7 +11,9 @@ import type * as Net from "node:net"
 import { devNull } from "node:os"
 import { descriptorOf } from "./internal.js"
 
+/** Milliseconds from a connection to the first look. */
 const soon = 50
+/** Milliseconds between two looks, and at least between two reports. */
 const pause = 1000
 
 /**
@@ -21,11 +23,11 @@ const pause = 1000
 export class Descriptors {
   private highest = 0
   private timer: ReturnType<typeof setTimeout> | undefined = undefined
-  private lastTold = -Infinity
-  private out = false
+  private reportedAt = -Infinity
+  private exhausted = false
 
-  /** @param ranOut is called when they have run out, once for each time, and at most once a second */
-  constructor(private readonly ranOut: () => void) {}
+  /** @param onExhausted called each time that no descriptor is left, at most once a second */
+  constructor(private readonly onExhausted: () => void) {}
 
   accepted(socket: Net.Socket): void {
     if (this.timer !== undefined) return
@@ -35,12 +37,12 @@ export class Descriptors {
     this.lookIn(soon)
   }
 
-  /** There are none: the system said so. */
-  tell(): void {
+  /** Reports that no descriptor is left, as the system has said. */
+  report(): void {
     const now = performance.now()
-    if (now - this.lastTold < pause) return
-    this.lastTold = now
-    this.ranOut()
+    if (now - this.reportedAt < pause) return
+    this.reportedAt = now
+    this.onExhausted()
   }
 
   close(): void {
@@ -57,17 +59,19 @@ export class Descriptors {
     this.timer = undefined
     try {
       Fs.closeSync(Fs.openSync(devNull, "r"))
-      this.out = false
+      this.exhausted = false
     } catch (error) {
       if (!isExhaustion(error)) return
-      if (!this.out) this.tell()
-      this.out = true
+      if (!this.exhausted) this.report()
+      this.exhausted = true
       this.lookIn(pause)
     }
   }
 }
 
 /**
+ * Whether the system has refused a descriptor: the process, or the machine, has no more.
+ *
  * @since 0.2.0
  * @category guards
  */

@@ -14,42 +14,42 @@ import type { ProxyVersions } from "../protocol/proxyHeader.js"
  * @category models
  */
 export interface ListenOptions {
-  /** TCP port, a number or the text of one, as the environment has it; 0 takes a free one. Default 0. */
+  /** TCP port, as a number or as decimal text from the environment; 0 takes a free one. Default 0. */
   readonly port?: number | string | undefined
   /**
-   * Address or name to listen on. `0.0.0.0` is all IPv4 addresses of the machine, `::` all addresses of both kinds, and `*` either of
-   * these, as node:net does without a host. Default `127.0.0.1`.
+   * Address or name to listen on. `0.0.0.0` is all IPv4 addresses of the machine, and `::` all addresses, IPv4 and IPv6. `*` is `::`
+   * where the machine has IPv6, otherwise `0.0.0.0`. Default `127.0.0.1`.
    */
   readonly host?: string | undefined
-  /** Connections the kernel keeps until they are accepted. Default 511. */
+  /** Connections that the system holds until they are accepted. Default 511. */
   readonly backlog?: number | undefined
-  /** With an IPv6 host: do not take IPv4 peers. Default `false`. */
+  /** With an IPv6 host: accept no IPv4 peers. Default `false`. */
   readonly ipv6Only?: boolean | undefined
-  /** Share the port with other processes that ask for it too (SO_REUSEPORT). Needs Node 22.12. Default `false`. */
+  /** Share the port with other processes that set this option too (SO_REUSEPORT). Needs Node 22.12. Default `false`. */
   readonly reusePort?: boolean | undefined
-  /** A unix socket instead of TCP. What a dead server left there is removed; a live server's is not. */
+  /** Path of a unix socket, instead of TCP. The socket file of a dead server is replaced, that of a live one is not. */
   readonly path?: string | undefined
-  /** File mode of the unix socket, such as `0o660`. Default: as the umask has it. */
+  /** File mode of the unix socket, such as `0o660`. Default: by the umask. */
   readonly mode?: number | undefined
-  /** A descriptor that was bound and inherited (socket activation). */
+  /** An inherited descriptor of a bound socket (socket activation). */
   readonly fd?: number | undefined
   /**
-   * A socket that `bind` returned. It listens from here on, and is closed when its server stops, so it can be served once.
+   * A socket that `bind` returned. It can be served once: it is closed when its server stops.
    *
    * @since 0.2.0
    */
   readonly socket?: BoundSocket | undefined
   /**
-   * Milliseconds of silence after which the system probes whether a TCP peer is still there (TCP keep-alive, SO_KEEPALIVE), so that the
-   * loss of its machine or network is noticed. From 1000, in whole seconds; `Infinity` never probes. Default 60000.
+   * Milliseconds of silence after which the system probes whether a TCP peer is still reachable (SO_KEEPALIVE, RFC 9293, 3.8.4). At
+   * least 1000, cut to whole seconds; `Infinity` never probes. Default 60000.
    *
    * @since 0.2.0
    */
   readonly keepAliveInitialDelay?: number | undefined
   /**
    * The version of the PROXY header (haproxy.org, doc/proxy-protocol.txt) that each connection begins with, before TLS. The client that
-   * it names takes the place of the peer. A connection without one is closed and never answered, so this is only for listeners that
-   * nothing but such proxies can reach. Default: none is read.
+   * it names is taken as the peer. A connection without the header is closed and never answered, so use this only for listeners that
+   * only such proxies can reach. Default: no header is read.
    *
    * @since 0.2.0
    */
@@ -64,27 +64,27 @@ export interface ListenOptions {
 }
 
 /**
- * A socket that is bound, and does not listen yet: see `bind`.
+ * A socket that is bound but does not listen yet: see `bind`.
  *
  * @since 0.2.0
  * @category models
  */
 export interface BoundSocket extends Disposable {
-  /** Where it is bound; of port 0 the one that was taken. */
+  /** Where it is bound, with the port that was taken for port 0. */
   readonly address: Address
   /**
-   * The descriptor, for a child's `stdio`: `["inherit", "inherit", "inherit", socket.fd]` makes it the child's descriptor 3. In this
-   * process, `listen({ socket })` serves on it. -1 on Windows.
+   * The descriptor, for a child's `stdio`: `["inherit", "inherit", "inherit", socket.fd]` makes it the child's descriptor 3. -1 on
+   * Windows. `listen({ socket })` serves on it in this process.
    */
   readonly fd: number
-  /** For the process that listens: connections that the system keeps until they are accepted. */
+  /** Connections that the system holds until the listening process accepts them. */
   readonly backlog: number
   /**
-   * Closes it in this process, and removes the file of a unix socket if that is still its own. Processes that have inherited it go on.
-   * Closing it again does nothing.
+   * Closes it in this process, and removes the file of a unix socket unless another socket has replaced it. Processes that have
+   * inherited it go on. Closing it again does nothing.
    */
   readonly close: () => void
-  /** For a listener of this process: the descriptor is its own from here on. Throws where it is closed or was taken. */
+  /** Gives the descriptor to a listener of this process. Throws where the socket is closed or was given before. */
   readonly take: () => number
 }
 

@@ -1,5 +1,5 @@
 /**
- * A log in a file or on another descriptor, written through a buffer that is flushed when the process exits.
+ * A log in a file or on another descriptor. Lines are buffered; the buffer is flushed when the process exits.
  *
  * @since 0.2.0
  */
@@ -17,24 +17,24 @@ import { load } from "./sonicBoom.js"
  * @category models
  */
 export interface LogFile {
-  /** Adds a line, whose end is not given. Never waits, never throws. */
+  /** Adds a line, given without its line end. Never waits, never throws. */
   readonly write: (line: string) => void
-  /** Opens the file of that name anew, once another program has moved it. Does nothing to a descriptor. */
+  /** Opens the path again, after another program has moved the file. Does nothing for a descriptor. */
   readonly reopen: () => void
-  /** Writes out what is still held. */
+  /** Writes the buffered lines, for at most {@link longestFlush} milliseconds, and closes a file that was opened here. */
   readonly close: () => Promise<void>
 }
 
 /**
- * Opens a file for appending. Its folder is made where it is missing. Throws an `OptionError` where that is impossible. A file or
- * folder that is removed is made again within a second, with a process warning.
+ * Opens a file for appending, and creates a missing folder. Throws an `OptionError` where that is impossible. A file or folder that is
+ * removed later is created again within a second, with a process warning.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const open = (path: string): LogFile => {
   try {
-    return new Lines(openPath(path), path)
+    return new BufferedLog(openPath(path), path)
   } catch (cause) {
     throw new OptionError({
       option: "log",
@@ -44,15 +44,15 @@ export const open = (path: string): LogFile => {
 }
 
 /**
- * A descriptor that is open, and stays open.
+ * A log on an open descriptor, which is never closed here.
  *
  * @since 0.2.0
  * @category constructors
  */
-export const onDescriptor = (descriptor: number): LogFile => new Lines(descriptor, undefined)
+export const onDescriptor = (descriptor: number): LogFile => new BufferedLog(descriptor, undefined)
 
 /**
- * Warns the operator through the process.
+ * Warns of a failed log, by a process warning of type `TsgiWarning`.
  *
  * @since 0.2.0
  * @category constructors
@@ -68,7 +68,7 @@ const openPath = (path: string): number => {
   return openSync(path, "a")
 }
 
-// With `recursive`, Node never stops trying where a folder cannot exist, as in /proc.
+// With `recursive`, Node retries for ever where a folder cannot exist, as in /proc.
 const makeFolder = (path: string): void => {
   if (existsSync(path)) return
   makeFolder(dirname(path))
@@ -80,80 +80,80 @@ const makeFolder = (path: string): void => {
   }
 }
 
-// The most lines that wait to be written: a full disk must not fill the memory too.
-const mostHeld = 16_777_216
+// Characters that are buffered at most: a full disk must not fill the memory too. Further lines are dropped.
+const mostBuffered = 16_777_216
 
 /**
- * Milliseconds for what is held to be written when the log is closed.
+ * Milliseconds for buffered lines to be written when the log is closed.
  *
  * @since 0.2.0
  * @category constants
  */
 export const longestFlush = 500
 
-/** Milliseconds until a file that cannot be written is opened again, and until it is looked whether it is there. */
+/** Milliseconds between two attempts to open a failing file again, and between two checks that the file exists. */
 const pause = 1000
 
-// Loaded with the first line, because a server has none to write when it starts.
-const begin = async (fd: number): Promise<SonicBoom> => {
+// Loads the writer with the first line, because a starting server has none.
+const openWriter = async (fd: number): Promise<SonicBoom> => {
   const { default: { SonicBoom } } = await load()
-  return new SonicBoom({ fd, maxLength: mostHeld })
+  return new SonicBoom({ fd, maxLength: mostBuffered })
 }
 
 // A pipe that is not read must not keep a server from stopping.
-const within = (milliseconds: number, begin: (resolve: () => void) => void): Promise<void> =>
+const within = (milliseconds: number, start: (resolve: () => void) => void): Promise<void> =>
   new Promise((resolve) => {
-    const late = setTimeout(resolve, milliseconds)
-    begin(() => {
-      clearTimeout(late)
+    const timer = setTimeout(resolve, milliseconds)
+    start(() => {
+      clearTimeout(timer)
       resolve()
     })
   })
 
-// One exit listener for all logs of the process, which may be many.
+// One exit listener serves all logs of the process.
 const atExit = new Set<() => void>()
 const flushAll = (): void => {
   for (const flush of atExit) flush()
 }
 
-class Lines implements LogFile {
+class BufferedLog implements LogFile {
   private file: SonicBoom | undefined = undefined
-  private began: Promise<void> | undefined = undefined
+  private loading: Promise<void> | undefined = undefined
   private isOpen = true
-  // A log that cannot be written must not end the server. Lines are held, and written again with the next one.
-  private broken = false
-  private trying = false
+  // whether the last write failed: its lines stay buffered, and are tried again with the next one
+  private failing = false
+  private retrying = false
   private removed = false
-  private looked = -Infinity
-  // The lines of one turn of the event loop are written together.
-  private gathered = ""
+  private checkedAt = -Infinity
+  // the lines of this turn of the event loop, which are written together
+  private lines = ""
 
-  // With a path, the descriptor is opened and closed here.
+  // A descriptor with a path is reopened and closed here.
   constructor(private descriptor: number, private readonly path: string | undefined) {}
 
   readonly write = (line: string): void => {
     if (!this.isOpen) return
-    this.began ??= this.begin()
-    if (this.gathered === "") setImmediate(this.give)
-    this.gathered += `${line}\n`
+    this.loading ??= this.begin()
+    if (this.lines === "") setImmediate(this.writeLines)
+    this.lines += `${line}\n`
   }
 
   readonly reopen = (): void => {
     const { path } = this
     if (!this.isOpen || path === undefined) return
     try {
-      this.openAgain(path)
+      this.reopenPath(path)
     } catch (error) {
       warn(error)
     }
   }
 
   readonly close = async (): Promise<void> => {
-    await this.began
+    await this.loading
     atExit.delete(this.flushAtExit)
     if (atExit.size === 0) process.off("exit", flushAll)
     if (!this.isOpen) return
-    this.give()
+    this.writeLines()
     this.isOpen = false
     const { file, path } = this
     if (file === undefined) {
@@ -176,93 +176,91 @@ class Lines implements LogFile {
     if (atExit.size === 0) process.on("exit", flushAll)
     atExit.add(this.flushAtExit)
     try {
-      const file = await begin(this.descriptor)
-      // it may have been opened anew meanwhile
+      const file = await openWriter(this.descriptor)
+      // the path may have been reopened meanwhile
       writeTo(file, this.descriptor)
       file.on("error", this.onError)
       this.file = file
-      this.give()
+      this.writeLines()
     } catch (error) {
       this.isOpen = false
-      this.gathered = ""
+      this.lines = ""
       warn(error)
     }
   }
 
   private readonly onError = (error: unknown): void => {
-    this.trying = false
-    if (this.broken) return
-    this.broken = true
-    this.looked = performance.now()
-    // once each time that it begins to fail
+    this.retrying = false
+    if (this.failing) return
+    this.failing = true
+    this.checkedAt = performance.now()
     if (this.isOpen) warn(error)
-    this.file?.once("write", this.works)
+    this.file?.once("write", this.onWritten)
   }
 
-  private readonly works = (): void => {
-    this.broken = false
-    this.trying = false
+  private readonly onWritten = (): void => {
+    this.failing = false
+    this.retrying = false
   }
 
-  private readonly give = (): void => {
+  private readonly writeLines = (): void => {
     const { file } = this
-    if (this.gathered === "" || file === undefined) return
-    const lines = this.gathered
-    this.gathered = ""
-    this.look()
-    if (this.broken && !this.trying) {
-      this.trying = true
-      // a full buffer takes no more, and does not try by itself
+    if (this.lines === "" || file === undefined) return
+    const { lines } = this
+    this.lines = ""
+    this.checkFile()
+    if (this.failing && !this.retrying) {
+      this.retrying = true
+      // a full buffer does not retry by itself
       file.flush()
     }
     file.write(lines)
   }
 
-  // Called now and then: opens the file again where it was removed, or where the old one cannot be written.
-  private look(): void {
+  // Opens the path again where the file was removed or cannot be written; looks at most once a second.
+  private checkFile(): void {
     const { path } = this
-    if (path === undefined || (this.broken && this.trying)) return
+    if (path === undefined || (this.failing && this.retrying)) return
     const now = performance.now()
-    if (now - this.looked < pause) return
-    this.looked = now
-    // a file that was only moved still has a name, and is kept until `reopen`
+    if (now - this.checkedAt < pause) return
+    this.checkedAt = now
+    // a moved file still has a link, and is used until `reopen`
     const removed = fstatSync(this.descriptor).nlink === 0
     if (removed && !this.removed) warn(new Error(`${path} was removed; it is made again`))
     this.removed = removed
-    if (!removed && !this.broken) return
+    if (!removed && !this.failing) return
     try {
-      this.openAgain(path)
+      this.reopenPath(path)
     } catch {
-      // reported already; the old file may still work
+      // was reported; the old file may still work
     }
   }
 
-  private openAgain(path: string): void {
+  private reopenPath(path: string): void {
     const fresh = openPath(path)
     const old = this.descriptor
     this.descriptor = fresh
     const { file } = this
     if (file === undefined) {
-      // other code finds out which file it is
       closeSync(old)
       return
     }
     writeTo(file, fresh)
-    // A write may be under way. If the descriptor were closed now, its number could be another file's before the write gets to it.
+    // closes after the write in progress: before it, the number could become another file's
     file.flush(() => closeSync(old))
   }
 
   private readonly flushAtExit = (): void => {
     if (!this.isOpen) return
     try {
-      // the buffer is not ready yet
-      if (this.file === undefined) writeSync(this.descriptor, this.gathered)
+      // the writer is not loaded yet
+      if (this.file === undefined) writeSync(this.descriptor, this.lines)
       else {
-        this.give()
+        this.writeLines()
         this.file.flushSync()
       }
     } catch {
-      // the process exits: there is no way left to report it
+      // the process exits, and nothing can report it
     }
   }
 }

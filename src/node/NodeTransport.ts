@@ -11,9 +11,9 @@ import { transportErrorFrom } from "../exchange/ServerError.js"
 import type { TlsInfo, Transport, TransportEvents } from "../http1/Transport.js"
 import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import { bytesTaken } from "./bytesTaken.js"
-import { flowForNext } from "./internal.js"
+import { flowForNext, onWriteWaiting, serverNameOf } from "./internal.js"
 import { isSecured } from "./lazyTls.js"
-import type { Introduced } from "./ProxyHeaders.js"
+import type { ProxiedPeer } from "./ProxyHeaders.js"
 
 /**
  * @since 0.1.0
@@ -25,34 +25,34 @@ export class NodeTransport implements Transport {
   private events: TransportEvents | undefined = undefined
   private written = 0
   private taken = 0
-  // whether bytes were left in the socket when `write` returned
-  private late = false
+  // whether the last write left bytes in the socket
+  private waits = false
   private corked = false
   private readonly secured: boolean
   private closed = false
   private detached = false
-  // what the kernel had taken when the connection was taken over
+  // bytes that the kernel had taken when the connection was taken over
   private detachedAt = 0
-  private leaving = false
+  private closingTls = false
   private failure: Error | undefined = undefined
   private tlsInfo: TlsInfo | undefined = undefined
   private readonly context = new AsyncResource("TSGI_CONNECTION", { requireManualDestroy: true })
 
   /**
-   * @param localAddress where it was accepted, if that is the same for all of the listener's connections, which saves a system call
-   * for each
-   * @param introduced the peer by its PROXY header
+   * @param path the path of the unix socket that it was accepted on; `undefined` for TCP
+   * @param localAddress where it was accepted, if that is the same for all connections of the listener; otherwise the system is asked
+   * @param proxied the peer that its PROXY header names
    */
   constructor(
     private readonly socket: Net.Socket,
     private readonly path: string | undefined,
     private localAddress: Address | undefined = undefined,
-    introduced?: Introduced
+    proxied?: ProxiedPeer
   ) {
     this.secured = isSecured(socket)
-    // Read now: a closed socket has no peer, and the log still needs its name.
-    this.remote = introduced?.remote ?? remoteOf(socket, path)
-    this.proxy = introduced?.header
+    // a closed socket has no peer any more, but the log needs its name
+    this.remote = proxied?.remote ?? remoteOf(socket, path)
+    this.proxy = proxied?.header
     socket.on("error", this.onError)
     socket.once("close", this.onClose)
   }
@@ -87,12 +87,12 @@ export class NodeTransport implements Transport {
   write(data: string | Uint8Array): void {
     const alone = !this.corked && !this.secured && this.written === this.taken
     this.written += data.length
-    // the kernel takes most single writes at once, except for TLS: then no callback is needed
-    const told = alone ? undefined : this.onWritten
-    if (typeof data === "string") this.socket.write(data, "latin1", told)
-    else this.socket.write(data, told)
-    this.look()
-    if (alone && this.late) this.socket.write(nothing, this.onWritten)
+    // the kernel takes most single writes at once, except over TLS: then no callback is needed
+    const callback = alone ? undefined : this.onWritten
+    if (typeof data === "string") this.socket.write(data, "latin1", callback)
+    else this.socket.write(data, callback)
+    this.countTaken()
+    if (alone && this.waits) this.socket.write(nothing, this.onWritten)
   }
 
   cork(): void {
@@ -103,7 +103,7 @@ export class NodeTransport implements Transport {
   uncork(): void {
     this.corked = false
     this.socket.uncork()
-    this.look()
+    this.countTaken()
   }
 
   pause(): void {
@@ -119,26 +119,27 @@ export class NodeTransport implements Transport {
   }
 
   destroy(): void {
-    if (this.secured && !this.leaving && this.owesGoodbye) this.leave()
+    if (this.secured && !this.closingTls && this.owesCloseNotify) this.closeTls()
     else this.socket.destroy()
   }
 
-  // TLS ends with a message of its own, close_notify (RFC 9112, 9.8), which must leave first. A peer that is cut off must not get it.
-  private get owesGoodbye(): boolean {
+  // TLS ends with the alert close_notify (RFC 9112, 9.8), which must be sent before the socket closes. A peer that is cut off must not
+  // get it.
+  private get owesCloseNotify(): boolean {
     return this.events === undefined || (this.socket.writableEnded && !this.socket.writableFinished)
   }
 
-  private leave(): void {
+  private closeTls(): void {
     const { socket } = this
-    this.leaving = true
+    this.closingTls = true
     socket.end()
     if (this.events !== undefined) {
       socket.off("data", this.events.data)
       socket.off("end", this.events.end)
     }
-    const late = setTimeout(() => socket.destroy(), goodbye)
+    const timer = setTimeout(() => socket.destroy(), closeNotifyTimeout)
     socket.once("finish", () => socket.destroy())
-    socket.once("close", () => clearTimeout(late))
+    socket.once("close", () => clearTimeout(timer))
   }
 
   run<A, B>(callback: (first: A, second: B) => void, first: A, second: B): void {
@@ -153,26 +154,25 @@ export class NodeTransport implements Transport {
     }
     this.detached = true
     this.socket.pause()
-    // neither flowing nor paused: it begins to flow for the next listener, as a new socket does
     flowForNext(this.socket)
-    tellWrites(this.socket, owes)
+    onWriteWaiting(this.socket, owes)
     return this.socket
   }
 
-  // When nothing is left in the socket, the kernel has it: libuv tries to write before it queues. A failed write leaves nothing either,
-  // but it has an error.
-  private look(): void {
+  // When no byte is left in the socket, the kernel has all: libuv tries to write before it queues. A failed write leaves none either,
+  // but sets an error.
+  private countTaken(): void {
     if (this.socket.writableLength === 0) {
       if (this.socket.errored === null && !this.socket.destroyed) this.taken = this.written
-      this.late = false
-    } else this.late = true
+      this.waits = false
+    } else this.waits = true
   }
 
   private readonly onWritten = (error?: Error | null): void => {
-    if (!this.late || error) return
+    if (!this.waits || error) return
     const left = this.socket.writableLength
-    this.late = left > 0
-    // writes that were taken at once call back too, though their bytes are counted already
+    this.waits = left > 0
+    // the callback of a write that was taken at once, which is counted already
     if (this.taken === this.written - left) return
     this.taken = this.written - left
     if (!this.detached) this.events?.progress()
@@ -180,7 +180,7 @@ export class NodeTransport implements Transport {
 
   private readonly onError = (error: Error): void => {
     this.failure = error
-    // with some errors the listener must close the socket: endless TLS renegotiation, for instance
+    // some errors leave the socket open, for instance endless TLS renegotiation
     this.socket.destroy()
   }
 
@@ -205,41 +205,23 @@ export const remoteOf = (socket: Net.Socket, path: string | undefined): Address 
     ? { _tag: "Tcp", host: unmapped(socket.remoteAddress), port: socket.remotePort ?? 0 }
     : { _tag: "Unix", path: "" }
 
-// Every way to write to a stream ends here. What is still there afterwards waits.
-const tellWrites = (socket: Net.Socket, owes: () => void): void => {
-  const { _write, _writev } = socket
-  const tell = (): void => {
-    if (socket.writableLength > 0) owes()
-  }
-  socket._write = (...given: Parameters<typeof _write>) => {
-    _write.apply(socket, given)
-    tell()
-  }
-  if (_writev === undefined) return
-  socket._writev = (...given: Parameters<typeof _writev>) => {
-    _writev.apply(socket, given)
-    tell()
-  }
-}
-
 const nothing = new Uint8Array(0)
 
-/** Milliseconds that a TLS stream has to say that it ends. */
-const goodbye = 1000
+/** Milliseconds for a TLS connection to send its close_notify. */
+const closeNotifyTimeout = 1000
 
 // An IPv4 peer of an IPv6 socket (RFC 4291, 2.5.5.2) is an IPv4 peer.
 const unmapped = (host: string | undefined): string =>
   host === undefined ? "" : host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host
 
 const tlsInfoOf = (socket: TLSSocket): TlsInfo => {
-  // the addresses of a socket that was just reset are `undefined`, whatever the types say
+  // both may be missing in a socket that was just reset, contrary to their types
   const certificate: Partial<DetailedPeerCertificate> | null = socket.getPeerCertificate()
   const cipher: { readonly name: string } | undefined = socket.getCipher()
-  const serverName: unknown = Reflect.get(socket, "servername")
   return {
     protocol: socket.getProtocol() ?? undefined,
     cipher: cipher?.name,
-    serverName: typeof serverName === "string" ? serverName : undefined,
+    serverName: serverNameOf(socket),
     alpnProtocol: typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : undefined,
     // a resumed session is authorized, whether it ever had a certificate or not
     authorized: socket.authorized && certificate?.raw !== undefined,

@@ -1,6 +1,6 @@
 /**
- * Connections that begin with a PROXY header, until it is read. They are bounded in number and time. One without a valid header is
- * closed and never answered.
+ * Connections whose PROXY header is being read. They are bounded in number and time. A connection without a valid header is closed
+ * and never answered.
  *
  * @since 0.2.0
  */
@@ -18,12 +18,12 @@ import {
 } from "../protocol/proxyHeader.js"
 
 /**
- * The header of a connection, and the peer by that header.
+ * The PROXY header of a connection, and the peer that it names.
  *
  * @since 0.2.0
  * @category models
  */
-export interface Introduced {
+export interface ProxiedPeer {
   readonly header: ProxyHeader
   readonly remote: Address
 }
@@ -35,13 +35,13 @@ export interface Introduced {
 export interface ProxyHeadersOptions {
   readonly versions: ProxyVersions
   readonly from: TrustedProxies
-  /** How many may be under way; the oldest makes room. */
+  /** Headers that may be read at a time; the oldest connection is closed for a new one. */
   readonly most: number
-  /** Milliseconds that a header may take. */
+  /** Milliseconds for a header. */
   readonly timeout: number
   readonly peerOf: (socket: Net.Socket) => Address
-  /** The header is read: what follows it is with the socket, which is paused. */
-  readonly introduced: (socket: Net.Socket, introduced: Introduced) => void
+  /** Takes a connection whose header is read. The socket is paused, and has the bytes after the header. */
+  readonly read: (socket: Net.Socket, peer: ProxiedPeer) => void
   readonly lost: (error: TransportError, peer: Address) => void
 }
 
@@ -50,17 +50,16 @@ export interface ProxyHeadersOptions {
  * @category models
  */
 export class ProxyHeaders {
-  private readonly arrivals = new Set<Arrival>()
+  private readonly pending = new Set<PendingHeader>()
 
   constructor(private readonly options: ProxyHeadersOptions) {}
 
   add(socket: Net.Socket): void {
-    const { from, introduced, lost, most, peerOf, timeout, versions } = this.options
+    const { from, lost, most, peerOf, read, timeout, versions } = this.options
     const peer = peerOf(socket)
     if (!from.trusts(peer)) {
       socket.on("error", ignored)
       socket.destroy()
-      // the peer is unknown
       const isGone = peer._tag === "Tcp" && peer.host === ""
       return lost(
         isGone
@@ -69,27 +68,27 @@ export class ProxyHeaders {
         peer
       )
     }
-    if (this.arrivals.size >= most) {
-      const [oldest] = this.arrivals
-      oldest.fail("Late", `another needed its room; limits.handshakes is ${most}`)
+    if (this.pending.size >= most) {
+      const [oldest] = this.pending
+      oldest.fail("Late", `closed for a newer connection: limits.handshakes is ${most}`)
     }
-    const arrival = new Arrival(socket, versions, timeout, (read) => {
-      this.arrivals.delete(arrival)
-      if (read._tag === "Lost") return lost(proxyError(read.detail, read.why), peer)
-      introduced(socket, {
-        header: read.header,
-        remote: read._tag === "Source" ? addressOf(read.source) : peer
+    const pending = new PendingHeader(socket, versions, timeout, (result) => {
+      this.pending.delete(pending)
+      if (result._tag === "Lost") return lost(proxyError(result.detail, result.why), peer)
+      read(socket, {
+        header: result.header,
+        remote: result._tag === "Source" ? addressOf(result.source) : peer
       })
     })
-    this.arrivals.add(arrival)
+    this.pending.add(pending)
   }
 
   get size(): number {
-    return this.arrivals.size
+    return this.pending.size
   }
 
   dropAll(): void {
-    for (const arrival of [...this.arrivals]) arrival.fail("Late", "the server stops")
+    for (const pending of [...this.pending]) pending.fail("Late", "the server stops")
   }
 }
 
@@ -105,20 +104,20 @@ const leftEarly = "the peer left before its PROXY header was complete"
 
 const ignored = (): void => undefined
 
-type Read =
+type Result =
   | Extract<ProxyReading, { readonly _tag: "Local" | "Source" }>
   | { readonly _tag: "Lost"; readonly detail: Detail; readonly why: string }
 
-class Arrival {
+class PendingHeader {
   private bytes: Buffer = Buffer.alloc(0)
-  private over = false
+  private settled = false
   private readonly timer: ReturnType<typeof setTimeout>
 
   constructor(
     private readonly socket: Net.Socket,
     private readonly versions: ProxyVersions,
     timeout: number,
-    private readonly done: (read: Read) => void
+    private readonly done: (result: Result) => void
   ) {
     this.timer = setTimeout(
       () => this.fail("Late", `no PROXY header within timeouts.handshake, ${timeout} ms`),
@@ -132,8 +131,8 @@ class Arrival {
   }
 
   fail(detail: Detail, why: string): void {
-    if (this.over) return
-    this.leave()
+    if (this.settled) return
+    this.stopReading()
     this.socket.on("error", ignored)
     this.socket.destroy()
     this.done({ _tag: "Lost", detail, why })
@@ -146,15 +145,15 @@ class Arrival {
     const read = readProxyHeader(this.bytes, this.versions)
     if (read._tag === "More") return
     if (read._tag === "Failure") return this.fail(read.reason, read.message)
-    this.leave()
+    this.stopReading()
     this.socket.pause()
     const rest = this.bytes.subarray(read.length)
     if (rest.length > 0) this.socket.unshift(rest)
     this.done(read)
   }
 
-  private leave(): void {
-    this.over = true
+  private stopReading(): void {
+    this.settled = true
     clearTimeout(this.timer)
     this.socket.off("error", this.onEnd)
     this.socket.off("close", this.onEnd)

@@ -1,5 +1,5 @@
 /**
- * TLS settings, and the servers that use them.
+ * TLS settings that can be changed while servers use them.
  *
  * @since 0.2.0
  */
@@ -10,7 +10,7 @@ import type { TlsCredentials, TlsOptions } from "./ListenOptions.js"
 import { checkTicketKeys, checkTls } from "./tlsChecks.js"
 
 /**
- * TLS settings that can be changed while a server uses them.
+ * The TLS settings of one or more servers. `reload` and `setTicketKeys` change them for new connections.
  *
  * @since 0.1.0
  * @category models
@@ -25,31 +25,34 @@ export class TlsSettings {
   }
 
   /**
-   * The options for node:tls. The session id context that it makes by default depends on the command line, so that processes would
+   * The options for node:tls, with a fixed session id context. The default of node:tls depends on the command line, so processes would
    * refuse each other's sessions although they share the keys.
    */
   get effective(): TlsOptions {
     return { ...this.current, sessionIdContext: this.current.sessionIdContext ?? "tsgi" }
   }
 
-  /** Takes new certificates and keys for connections from here on; those that are open keep theirs. */
+  /**
+   * Uses new certificates and keys for new connections. Open ones keep theirs. Throws for invalid options, an `OptionError` where one is
+   * unknown, and changes nothing then.
+   */
   reload(options: TlsCredentials): void {
     checkTls(options, this.current)
-    // `setSecureContext` forgets options that are not given again: the authorities of client certificates, for instance
+    // `setSecureContext` drops options that are not given again, for instance `ca`
     const merged = { ...this.current, ...options }
     if (options.pfx !== undefined) {
       delete merged.cert
       delete merged.key
     } else if (options.cert !== undefined || options.key !== undefined) delete merged.pfx
-    // fails before anything has changed, if the options are invalid
+    // throws for invalid options, before anything has changed
     loadTls().createSecureContext(merged)
     this.current = merged
     for (const server of this.servers) server.setSecureContext(this.effective)
   }
 
   /**
-   * Encrypts and decrypts session tickets with these 48 bytes from here on, in all servers. A client with a ticket of other keys makes
-   * a full handshake.
+   * Encrypts and decrypts session tickets with these 48 bytes from now on, in all servers. A client with an older ticket makes a full
+   * handshake. Throws an `OptionError` for other lengths.
    *
    * @since 0.2.0
    */
@@ -60,7 +63,7 @@ export class TlsSettings {
     for (const server of this.servers) server.setTicketKeys(own)
   }
 
-  /** For listeners: `reload` reaches this server until the function returned is called. */
+  /** Adds a server that `reload` and `setTicketKeys` change. Returns a function that removes it. */
   attach(server: Tls.Server): () => void {
     this.servers.add(server)
     return () => this.servers.delete(server)

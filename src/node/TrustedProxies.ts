@@ -1,5 +1,5 @@
 /**
- * The peers that may speak for others.
+ * Proxies whose word about their clients is believed, by address.
  *
  * @since 0.1.0
  */
@@ -10,17 +10,17 @@ import { nearest } from "../server/OptionNames.js"
 
 /**
  * Reads addresses and CIDR ranges, IPv4 and IPv6, and names: `"loopback"`, `"linklocal"` and `"uniquelocal"` are the ranges of
- * RFC 6890 (`uniquelocal` also those of RFC 1918), and `"unix"` is peers on unix sockets, which run on this machine. Throws an
- * `OptionError` that names an invalid entry.
+ * RFC 6890 (`uniquelocal` also those of RFC 1918), and `"unix"` is all peers on unix sockets. Throws an `OptionError` that names an
+ * invalid entry.
  *
- * @param option the name of the option that has them
+ * @param option the name of the option, for messages
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (entries: ReadonlyArray<string>, option = "trustedProxies"): TrustedProxies => {
   const unix = entries.includes("unix")
-  // a list for each family: in one list, an IPv6 range that spans the mapped addresses would match IPv4 peers
+  // one list for each family: an IPv6 range that includes the IPv4-mapped addresses must not match IPv4 peers
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
   for (const entry of entries) {
     if (entry === "unix") continue
@@ -48,7 +48,7 @@ const names = [...named.keys(), "unix"]
 
 const add = (lists: Readonly<Record<Kind, BlockList>>, entry: string, option: string): void => {
   const [, given = "", length] = /^([^/]*)(?:\/([0-9]{1,3}))?$/.exec(entry) ?? []
-  // an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2), while peers have the IPv4 address
+  // peers have the IPv4 address of an IPv4-mapped one (RFC 4291, 2.5.5.2)
   const address = length === undefined ? given.replace(/^::ffff:(?=.*\.)/i, "") : given
   const kind = kindOf(address)
   const bits = kind === "ipv4" ? 32 : 128
@@ -61,9 +61,9 @@ const add = (lists: Readonly<Record<Kind, BlockList>>, entry: string, option: st
 
 const remedyFor = (entry: string): string => {
   if (/^(?:\*|all|any)$/i.test(entry)) {
-    return `${entry} would believe every client: name the proxies, or say it in full, 0.0.0.0/0 and ::/0`
+    return `${entry} would believe every client: name the proxies, or give 0.0.0.0/0 and ::/0`
   }
-  // a caller without types can give anything
+  // callers without types can give other values
   const close = nearest(`${entry}`, names)
   return `${entry} is not an address, a CIDR range, or one of ${names.join(", ")}${
     close === undefined ? "" : `; did you mean ${close}?`

@@ -1,20 +1,19 @@
 /**
- * Socket activation: sockets that systemd, or a program like it, has bound and hands to a process that it starts
- * (sd_listen_fds(3)).
+ * Socket activation: a service manager such as systemd binds sockets and hands them to a process that it starts (sd_listen_fds(3)).
  *
  * @since 0.2.0
  */
 import { OptionError } from "../exchange/ServerError.js"
 
 /**
- * A socket that was handed over: `listen({ fd })` serves on it, TCP or unix.
+ * An inherited socket, TCP or unix: `listen({ fd })` serves on it.
  *
  * @since 0.2.0
  * @category models
  */
 export interface ActivatedSocket {
   readonly fd: number
-  /** `FileDescriptorName=` of the socket unit; without one that is the unit's name. `undefined` where there is none. */
+  /** `FileDescriptorName=` of the socket unit, by default the name of the unit. `undefined` where no name was given. */
   readonly name: string | undefined
 }
 
@@ -25,11 +24,11 @@ export interface ActivatedSocket {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * The sockets that `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` announce, in order; none where the variables are missing, or meant
- * for another process. Throws an `OptionError` that names an invalid variable.
+ * The sockets that `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` announce, in order; none where the variables are missing or are for
+ * another process. Throws an `OptionError` that names an invalid variable.
  *
  * @param environment default: `process.env`
- * @param pid the process that they are for; default: this one
+ * @param pid the id of the process that inherits them; default: this one
  *
  * @since 0.2.0
  * @category constructors
@@ -59,7 +58,7 @@ export const activatedSockets = (
 }
 
 /**
- * The environment for child processes, without the variables, because the sockets are not meant for them.
+ * The environment for child processes: without these variables, because the sockets are not for them.
  *
  * @since 0.2.0
  * @category conversions
@@ -72,7 +71,7 @@ export const withoutActivation = (environment: Environment): Record<string, stri
 /** SD_LISTEN_FDS_START */
 const firstDescriptor = 3
 
-/** More than any process may have open on Linux, unless `fs.nr_open` was raised. */
+/** The most descriptors of a process on Linux, unless `fs.nr_open` was raised. */
 const mostDescriptors = 1_048_576
 
 const wholeNumber = (option: string, given: string): number => {

@@ -1,9 +1,9 @@
 /**
- * A socket that is bound, and does not listen yet. Its address is known, and any number of processes that inherit its descriptor can
- * serve on it with `listen({ fd })`.
+ * Binds a socket that does not listen yet. Its address is known, and any number of processes that inherit its descriptor can serve on
+ * it with `listen({ fd })`.
  *
- * The system refuses connections until the first process listens. From then on it lets them wait, also while no process accepts them,
- * until the socket is closed here and in all processes that have inherited it.
+ * The system refuses connections until the first process listens. From then on it queues them, also while no process accepts, until
+ * the socket is closed here and in all processes that have inherited it.
  *
  * @since 0.2.0
  */
@@ -19,7 +19,7 @@ import { claim } from "./unixSocket.js"
 export type { BoundSocket }
 
 /**
- * Where to bind: the options of `listen`, without the descriptor.
+ * Where to bind: the options of `listen` for a port or a path.
  *
  * @since 0.2.0
  * @category models
@@ -30,10 +30,11 @@ export type BindOptions = Pick<
 >
 
 /**
- * Binds. The caller closes it. Rejects with a `BindError`; its reason is `InvalidOptions` for an invalid option.
+ * Binds a TCP port or a unix socket, which the caller closes. Rejects with a `BindError`, whose reason is `InvalidOptions` for an
+ * invalid option.
  *
- * A second bind of the same TCP port fails only when one of them listens. The file of a unix socket belongs to its owner from the
- * beginning: that of a dead process is replaced, that of a living one is refused, whether it listens already or not.
+ * A TCP port can be bound twice until one of the two sockets listens. The file of a unix socket is taken at once: that of a dead
+ * process is replaced, and that of a live one is not, whether it listens or not.
  *
  * @since 0.2.0
  * @category constructors
@@ -61,7 +62,7 @@ const bindTcp = async (options: BindOptions): Promise<BoundSocket> => {
   const { host = "127.0.0.1", ipv6Only = false, reusePort = false } = options
   const port = portOf(options)
   const at = (host: string): BoundHandle => bindHandle({ host, port, ipv6Only, reusePort })
-  if (host !== "*") return own(at(Net.isIP(host) === 0 ? (await lookup(host)).address : host), options, nothing)
+  if (host !== "*") return boundSocket(at(Net.isIP(host) === 0 ? (await lookup(host)).address : host), options, nothing)
   let handle: BoundHandle
   try {
     handle = at("::")
@@ -69,7 +70,7 @@ const bindTcp = async (options: BindOptions): Promise<BoundSocket> => {
     // a machine without IPv6
     handle = at("0.0.0.0")
   }
-  return own(handle, options, nothing)
+  return boundSocket(handle, options, nothing)
 }
 
 const bindUnix = async (path: string, options: BindOptions): Promise<BoundSocket> => {
@@ -81,20 +82,24 @@ const bindUnix = async (path: string, options: BindOptions): Promise<BoundSocket
     handle?.close()
     throw error
   })
-  if (handle === undefined) throw new Error("nothing was bound")
-  return own({ ...handle, address: { _tag: "Unix", path } }, options, remove)
+  if (handle === undefined) throw new Error("no socket was bound")
+  return boundSocket({ ...handle, address: { _tag: "Unix", path } }, options, remove)
 }
 
 const nothing = (): void => undefined
 
-const own = ({ address, close, fd }: BoundHandle, { backlog = 511 }: BindOptions, remove: () => void): BoundSocket => {
+const boundSocket = (
+  { address, close, fd }: BoundHandle,
+  { backlog = 511 }: BindOptions,
+  remove: () => void
+): BoundSocket => {
   let state: "Bound" | "Taken" | "Closed" = "Bound"
   const closeOnce = (): void => {
     const before = state
     state = "Closed"
     if (before === "Closed") return
     remove()
-    // two handles have one descriptor: the one that listens closes it, and the other one is abandoned
+    // a listener that has taken the descriptor closes it
     if (before === "Bound") close()
   }
   return {

@@ -1,6 +1,6 @@
 /**
- * Sockets that are bound and do not listen: by `net.BoundSocket` where Node has it (24.21, 26), elsewhere by the function that
- * `net.Server` itself binds with.
+ * Binds sockets that do not listen: by `net.BoundSocket` where Node has it (24.21, 26), otherwise by the function that `net.Server`
+ * itself binds with.
  *
  * @since 0.2.0
  */
@@ -10,6 +10,8 @@ import type { Address } from "../exchange/Address.js"
 import { serverHandleMaker } from "./internal.js"
 
 /**
+ * The handle of a bound socket.
+ *
  * @since 0.2.0
  * @category models
  */
@@ -34,14 +36,14 @@ export type BindTarget =
   }
 
 /**
- * Throws the system's error, with its `code`.
+ * Binds. Throws the error of the system, with its `code`.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const bindHandle = (target: BindTarget): BoundHandle => {
   const BoundSocket: unknown = Reflect.get(Net, "BoundSocket")
-  // `net.BoundSocket` has supported paths since this method exists
+  // where this method exists, `net.BoundSocket` supports paths
   return isConstructor(BoundSocket) && (!("path" in target) || "isPipe" in BoundSocket.prototype)
     ? publicly(new BoundSocket(target), target)
     : internally(target)
@@ -54,7 +56,7 @@ const publicly = (socket: PublicSocket, target: BindTarget): BoundHandle => ({
 })
 
 /**
- * By `net._createServerHandle`, which `node:cluster` uses: an error's number where it fails.
+ * Binds by `net._createServerHandle`, which `node:cluster` uses too. It returns the number of an error where it fails.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * How much of what was written to a stream the kernel has taken.
+ * Counts the written bytes that the kernel has taken.
  *
  * @since 0.2.0
  */
@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream"
 import { bufferedOf, queuedOf } from "./internal.js"
 
 /**
- * Bytes that the kernel has taken of a socket's writes, also within a large one, of which it takes a part at a time. For a stream
+ * Bytes of a socket's writes that the kernel has taken, also within a large write, of which it takes a part at a time. For a stream
  * that is no socket, a number that grows as bytes are taken.
  *
  * @since 0.2.0

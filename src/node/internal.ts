@@ -1,10 +1,11 @@
 /**
- * All reads of private parts of Node and `sonic-boom`, which they do not promise. Each has a fallback for when it is gone, and a test
+ * All uses of private parts of Node and `sonic-boom`, which may go in any version. Each has a fallback for when it is gone, and a test
  * that fails then (test/node/Internals.test.ts).
  *
  * @since 0.2.0
  */
 import * as Net from "node:net"
+import type { Writable } from "node:stream"
 import type * as Tls from "node:tls"
 
 const handleOf = (owner: object): object | undefined => {
@@ -13,8 +14,8 @@ const handleOf = (owner: object): object | undefined => {
 }
 
 /**
- * `_handle.fd`: a socket's descriptor. Without it -1, as on Windows and for a closed socket: then the process finds out only when
- * accepting fails that it has no descriptors left.
+ * `_handle.fd`: a socket's descriptor. Without it -1, as on Windows and for a closed socket: then exhausted
+ * descriptors are noticed only when accepting fails.
  *
  * @since 0.2.0
  * @category accessors
@@ -50,26 +51,26 @@ export const bufferedOf = (stream: object): number => {
 }
 
 /**
- * `_handle.close` of a server: other code closes the listening handle without the server, as a cluster's worker does. Without it, that
- * is noticed when the last connection is closed.
+ * `_handle.close` of a server: calls back when other code closes the listening handle without the server, as a cluster's worker does.
+ * Without it, that is noticed when the last connection is closed.
  *
  * @since 0.2.0
  * @category constructors
  */
-export const onHandleClosed = (server: Net.Server, told: () => void): void => {
+export const onHandleClosed = (server: Net.Server, callback: () => void): void => {
   const handle = handleOf(server)
   const close: unknown = handle === undefined ? undefined : Reflect.get(handle, "close")
   if (handle === undefined || typeof close !== "function") return
   Reflect.set(handle, "close", (...given: ReadonlyArray<unknown>): unknown => {
-    told()
+    callback()
     const closed: unknown = Reflect.apply(close, handle, given)
     return closed
   })
 }
 
 /**
- * `_parent`: the socket under a secured one, which on unix sockets is all that identifies it. Without it, handshakes that have ended
- * cannot be told from others, so their number has no bound.
+ * `_parent`: the socket under a secured one, which on unix sockets is all that identifies it. Without it, it is unknown which
+ * handshake has succeeded, so their number has no bound.
  *
  * @since 0.2.0
  * @category accessors
@@ -80,8 +81,8 @@ export const carrierOf = (secured: Tls.TLSSocket): Net.Socket | undefined => {
 }
 
 /**
- * `readableFlowing`, which is public to read: resets a socket that was paused, so that it flows for the next listener, as a new one
- * does. Without it, the new owner must resume it.
+ * `readableFlowing`, which is public to read only: resets a paused socket, so that it flows for the next listener, as a new one does.
+ * Without it, the new owner must resume it.
  *
  * @since 0.2.0
  * @category combinators
@@ -91,7 +92,36 @@ export const flowForNext = (socket: Net.Socket): void => {
 }
 
 /**
- * `fd` of a `sonic-boom`: where it writes from here on. Without it, a log that was opened anew goes on in the old file.
+ * `_write` and `_writev`, which every write to a stream ends in: calls back after each that leaves bytes waiting. Without them, a
+ * connection that was taken over has no deadline for its writes.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
+export const onWriteWaiting = (stream: Writable, callback: () => void): void => {
+  for (const name of ["_write", "_writev"]) {
+    const write: unknown = Reflect.get(stream, name)
+    if (typeof write !== "function") continue
+    Reflect.set(stream, name, (...given: ReadonlyArray<unknown>): void => {
+      Reflect.apply(write, stream, given)
+      if (stream.writableLength > 0) callback()
+    })
+  }
+}
+
+/**
+ * `servername`: the host name that a TLS client has asked for (SNI, RFC 6066, 3). Without it, it is unknown.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const serverNameOf = (secured: Tls.TLSSocket): string | undefined => {
+  const name: unknown = Reflect.get(secured, "servername")
+  return typeof name === "string" ? name : undefined
+}
+
+/**
+ * `fd` of a `sonic-boom`: where it writes from here on. Without it, a reopened log goes on in the old file.
  *
  * @since 0.2.0
  * @category combinators

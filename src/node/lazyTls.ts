@@ -1,5 +1,5 @@
 /**
- * `node:tls`, loaded when the first listener is secured: a server without TLS starts some milliseconds earlier.
+ * Loads node:tls with the first secured listener, so that a server without TLS does not wait for it.
  *
  * @since 0.1.0
  */
@@ -7,15 +7,20 @@ import { createRequire } from "node:module"
 import type * as Net from "node:net"
 import type * as Tls from "node:tls"
 
-// `node:` modules resolve from any file name. The name of this module is unknown in a bundle of another format.
+// A `node:` module resolves from any file; in a CommonJS bundle this module has no `import.meta.url`.
 const require = createRequire(process.execPath)
 
 /**
+ * node:tls, loaded on the first call.
+ *
  * @since 0.1.0
+ * @category accessors
  */
 export const loadTls = (): typeof Tls => require("node:tls") as typeof Tls
 
 /**
+ * Whether a socket is a TLS socket.
+ *
  * @since 0.1.0
  * @category guards
  */

@@ -1,5 +1,5 @@
 /**
- * The options of a listener, checked.
+ * Checks the options of a listener.
  *
  * @since 0.2.0
  */
@@ -35,7 +35,7 @@ export const listenerTable: TableOf<ListenOptions> = {
   mode: { meant: "a number, such as 0o660", accepts: (given) => typeof given === "number" },
   fd: number({ whole: true }),
   socket: {
-    meant: "what bind gave",
+    meant: "a socket that bind has returned",
     accepts: (given) => Predicate.hasProperty(given, "take") && typeof given.take === "function"
   },
   proxy: { ...oneOf("v1", "v2", "any"), meant: "\"v1\", \"v2\" or \"any\", or absent" },
@@ -44,7 +44,7 @@ export const listenerTable: TableOf<ListenOptions> = {
 }
 
 /**
- * What other servers call an option of a listener.
+ * Names that other servers have for an option of a listener.
  *
  * @since 0.2.0
  * @category constants
@@ -54,14 +54,14 @@ export const otherNames: OptionTable = {
   address: misplaced("is called host here, or path for a unix socket")
 }
 
-// an address of IPv6, perhaps with a zone, or what has nothing of a URL but its host
+// an IPv6 address, maybe with a zone, or a name without the other parts of a URL
 const isHost = (text: string): boolean => Net.isIPv6(text) || /^[^\s/:?#@[\]]+$/.test(text)
 
 const { accepts: isPort } = number({ most: 65_535, whole: true })
 
 /**
- * Throws an `OptionError` that names an option which is unknown or invalid by itself. Options that do not go together, or that the
- * system does not support, fail when it is bound. `subject` is what has the options, for messages.
+ * Throws an `OptionError` for an option that is unknown or invalid by itself. Options that exclude each other, or that the system does
+ * not support, fail when the listener is bound. `subject` is the owner of the options, for messages.
  *
  * @since 0.1.0
  * @category constructors
@@ -71,10 +71,10 @@ export const check = (options: ListenOptions, subject = "a listener", table: Opt
     noObject: "must be an object, such as { port: 8090 }",
     unknown: `${subject} has no such option`
   })
-  // throws for an entry that is no address
+  // throws for an invalid entry
   if (options.proxyFrom !== undefined) TrustedProxies.make(options.proxyFrom, "proxyFrom")
   if (options.reusePort === true && portOf(options) > 0 && !sharesPorts(process.versions.node)) {
-    // node:net would ignore the option
+    // older versions ignore the option
     throw new OptionError({
       option: "reusePort",
       description: `needs Node 22.12 or later, or 23.1 or later; this is ${process.versions.node}`
@@ -83,6 +83,8 @@ export const check = (options: ListenOptions, subject = "a listener", table: Opt
 }
 
 /**
+ * The default of `proxyFrom`: this machine.
+ *
  * @since 0.2.0
  * @category constants
  */
@@ -94,7 +96,7 @@ const sharesPorts = (version: string): boolean => {
 }
 
 /**
- * The TCP port, which may be given as text; 0 where none is.
+ * The TCP port, also where it is given as text; 0 where none is given.
  *
  * @since 0.2.0
  * @category accessors
@@ -102,7 +104,7 @@ const sharesPorts = (version: string): boolean => {
 export const portOf = (options: ListenOptions): number => Number(options.port ?? 0)
 
 /**
- * The address in the options, in words.
+ * The address that the options give, for messages.
  *
  * @since 0.2.0
  * @category conversions
@@ -117,7 +119,7 @@ export const describe = (options: ListenOptions, scheme: "http" | "https" = "htt
     : format({ _tag: "Tcp", host: options.host ?? "127.0.0.1", port: portOf(options) }, scheme)
 
 /**
- * Throws for options that do not go together, or that the system does not support.
+ * Throws for options that exclude or need each other, and for those that the system does not support.
  *
  * @since 0.2.0
  * @category constructors
@@ -139,7 +141,7 @@ export const validate = (options: ListenOptions, tls: TlsOptions | undefined): v
   if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o777)) {
     throw invalid(`the mode of a unix socket is a number from 0 to 0o777, such as 0o660; it is ${mode}`)
   }
-  // the system would cut the path, and listen elsewhere
+  // the system would cut the path and listen elsewhere
   if (options.path !== undefined && Buffer.byteLength(options.path) > longestPath) {
     throw invalid(`the path is too long: the path of a unix socket has at most ${longestPath} bytes`)
   }
@@ -152,7 +154,7 @@ export const validate = (options: ListenOptions, tls: TlsOptions | undefined): v
 }
 
 /**
- * The longest path of a unix socket, in bytes: sun_path (unix(7)), without its last byte.
+ * Bytes of the longest path of a unix socket: the size of `sun_path` without its last byte (unix(7)).
  *
  * @since 0.2.0
  * @category constants

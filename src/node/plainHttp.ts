@@ -1,19 +1,19 @@
 /**
- * Recognizes plain HTTP where TLS is expected. OpenSSL recognizes only GET, HEAD, POST, PUT and CONNECT, and has read the bytes by
- * then.
+ * Recognizes plain HTTP where TLS is expected. OpenSSL recognizes only GET, HEAD, POST, PUT and CONNECT, and has consumed the bytes
+ * by then.
  *
  * @since 0.2.0
  */
 
 /**
- * What the first bytes of a connection that must begin with TLS are. `Unknown` is another protocol; `More` needs more bytes.
+ * The protocol of the first bytes of a connection. `Unknown` is another protocol; `More` needs more bytes.
  *
  * @since 0.2.0
  * @category models
  */
-export type Beginning = "Tls" | "PlainHttp" | "Unknown" | "More"
+export type FirstBytes = "Tls" | "PlainHttp" | "Unknown" | "More"
 
-/** Bytes of a request line that are waited for. */
+/** Bytes that are read at most before a protocol is known. */
 const longest = 8192
 
 // RFC 5246, 6.2.1: a handshake; RFC 6101, E.1: a hello of SSL 2, whose first bit is set
@@ -24,13 +24,13 @@ const complete = new RegExp(`^${token}+ .*HTTP/[0-9]`, "i")
 const begun = new RegExp(`^(?:${token}*|${token}+ .*)$`)
 
 /**
- * Judges a request line (RFC 9112, 3), also that of HTTP/2's preface (RFC 9113, 3.4). Its method need not be known, nor be in
- * capitals.
+ * Recognizes TLS, and plain HTTP by its request line (RFC 9112, 3) with any method in any case, also that of HTTP/2's preface
+ * (RFC 9113, 3.4).
  *
  * @since 0.2.0
  * @category constructors
  */
-export const beginningOf = (bytes: Buffer): Beginning => {
+export const recognize = (bytes: Buffer): FirstBytes => {
   if (bytes.length === 0) return "More"
   if (isTls(bytes[0])) return "Tls"
   const text = bytes.toString("latin1", 0, longest).replace(/^(?:\r?\n)+/, "")
@@ -43,7 +43,7 @@ export const beginningOf = (bytes: Buffer): Beginning => {
 const text = "This port speaks HTTPS, and the request came as plain HTTP.\n"
 
 /**
- * The answer to plain HTTP.
+ * The answer to plain HTTP: a 400 that names the reason.
  *
  * @since 0.2.0
  * @category constants

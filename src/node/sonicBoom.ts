@@ -1,8 +1,8 @@
 /**
- * What writes log files, which a server needs with its first line and not when it starts.
+ * Loads sonic-boom, which writes log files, with the first line of a log and not when the server starts.
  *
- * A module of its own, as loaders of TypeScript (tsx) rewrite each module that imports something later, with a source map of all
- * of it: of one with the whole engine in it, that takes longer than all else that a server's start does.
+ * This is a module of its own because tsx rewrites each module that has a dynamic import, with a source map for all of it. In a bundle
+ * of the whole engine that would delay the start.
  */
 import type * as SonicBoom from "sonic-boom"
 

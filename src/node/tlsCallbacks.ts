@@ -1,6 +1,6 @@
 /**
- * Functions among the `node:tls` options that return promises. node:tls ignores a promise, so that a rejected one would let the
- * handshake wait until its deadline.
+ * Functions among the node:tls options that return promises. node:tls ignores a promise, so after a rejection the handshake would wait
+ * until its deadline.
  *
  * @since 0.2.0
  */
@@ -9,24 +9,24 @@ import { catchRejection } from "../server/catchRejection.js"
 import type { TlsOptions } from "./ListenOptions.js"
 
 /**
- * Wraps these functions: where one rejects, the handshake fails. Calls `failed` where it cannot be made to fail.
+ * Wraps these functions, so that a rejection fails the handshake. Calls `failed` with one that cannot.
  *
  * @since 0.2.0
  * @category conversions
  */
-export const lookedAt = (
+export const guardedCallbacks = (
   { ALPNCallback, SNICallback, pskCallback }: TlsOptions,
   failed: (error: unknown) => void
 ): TlsOptions => ({
   ...(SNICallback === undefined ? undefined : {
     SNICallback: (name, done) => {
-      let over = false
+      let hasAnswered = false
       const answer: typeof done = (error, context) => {
-        over = true
+        hasAnswered = true
         done(error, context)
       }
       catchRejection(SNICallback(name, answer), (error) => {
-        if (over) failed(error)
+        if (hasAnswered) failed(error)
         else done(error instanceof Error ? error : new Error("SNICallback failed", { cause: error }))
       })
     }
@@ -35,7 +35,7 @@ export const lookedAt = (
     ALPNCallback: (offered) => {
       const chosen = ALPNCallback(offered)
       catchRejection(chosen, failed)
-      // node:tls would throw for other values
+      // node:tls throws for other values
       return typeof chosen === "string" ? chosen : undefined
     }
   }),

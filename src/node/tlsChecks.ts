@@ -1,5 +1,5 @@
 /**
- * Checks the options of TLS: node:tls checks few of them, and ignores unknown ones.
+ * Checks the options of TLS, because node:tls checks few of them and ignores unknown ones.
  *
  * @since 0.2.0
  */
@@ -13,26 +13,28 @@ import { anything, misplaced, yesOrNo } from "../server/optionKinds.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
- * Throws an `OptionError` for options that are no object, for an option that is unknown or belongs to the listener, and for a path,
- * nothing, or a key in place of a certificate, where node:tls takes the contents of the file; and for an encrypted key without its
- * passphrase. `kept` are options that these are added to.
+ * Throws an `OptionError` for options that are no object, for an option that is unknown or belongs to the listener, for a path, an
+ * empty text or a key where the contents of a certificate file are needed, and for an encrypted key without its passphrase. `current`
+ * are the options that these are merged into.
  *
  * @since 0.2.0
  * @category constructors
  */
-export const checkTls = (options: unknown, kept?: Tls.TlsOptions): void => {
+export const checkTls = (options: unknown, current?: Tls.TlsOptions): void => {
   checkOptions(options, table, {
     argument: "tls",
     noObject: `give the options of TLS, such as { cert: readFileSync("cert.pem"), key: readFileSync("key.pem") }`,
     unknown: "TLS has no such option"
   })
-  if (Predicate.isRecord(options) && (options.passphrase ?? kept?.passphrase) === undefined && isLocked(options.key)) {
+  if (
+    Predicate.isRecord(options) && (options.passphrase ?? current?.passphrase) === undefined && isEncrypted(options.key)
+  ) {
     throw new OptionError({ option: "key", description: "is encrypted: give its passphrase, the option of that name" })
   }
 }
 
-// node:tls says "bad decrypt", or asks a terminal
-const isLocked = (key: unknown): boolean =>
+// without its passphrase, node:tls fails with "bad decrypt" or asks on the terminal
+const isEncrypted = (key: unknown): boolean =>
   (Array.isArray(key) ? key : [key]).some((given: unknown) => {
     if (Predicate.hasProperty(given, "passphrase") && given.passphrase !== undefined) return false
     return partsIn(given).some((part) =>
@@ -58,19 +60,19 @@ const ticketKeys: Option = {
     }`
 }
 
-// of certificates and keys; `pem` and `other` are what a PEM text of it has, and what is taken for it
+// The contents of a certificate or key file. `pem` is the label of its PEM, and `other` that of the one it is confused with.
 const contents = (kind?: { readonly pem: string; readonly other: string }): Option => {
-  const wrongIn = (value: unknown): string | undefined => {
+  const problemIn = (value: unknown): string | undefined => {
     for (const part of partsIn(value)) {
-      const wrong = wrongWith(part) ?? (kind === undefined ? undefined : mistaken(part, kind))
-      if (wrong !== undefined) return wrong
+      const problem = problemWith(part) ?? (kind === undefined ? undefined : mistaken(part, kind))
+      if (problem !== undefined) return problem
     }
     return undefined
   }
   return {
-    meant: "what is in the file",
-    accepts: (value) => wrongIn(value) === undefined,
-    explain: (value) => wrongIn(value) ?? ""
+    meant: "the contents of the file",
+    accepts: (value) => problemIn(value) === undefined,
+    explain: (value) => problemIn(value) ?? ""
   }
 }
 
@@ -81,15 +83,15 @@ const aFunction: Option = { meant: "a function", accepts: Predicate.isFunction }
 
 const protocols: Option = {
   meant: "a list with \"http/1.1\" and without \"h2\", which this server does not speak",
-  // a view has them as they are sent
+  // a view has the encoded list
   accepts: (value) =>
     Array.isArray(value) ? value.includes("http/1.1") && !value.includes("h2") : ArrayBuffer.isView(value)
 }
 
 const notHere = misplaced("is the listener's own, and cannot be set with TLS")
 
-// options of the listening socket, which belong to `listen`, or which the server sets itself
-const own = {
+// options of the listening socket, which belong to `listen` or are set by the server
+const listenerOptions = {
   allowHalfOpen: notHere,
   pauseOnConnect: notHere,
   noDelay: notHere,
@@ -97,7 +99,7 @@ const own = {
   keepAliveInitialDelay: notHere
 } satisfies Partial<Record<keyof Net.ServerOpts, Option>>
 
-const names = {
+const tlsOptions = {
   ALPNCallback: aFunction,
   ALPNProtocols: protocols,
   SNICallback: aFunction,
@@ -131,7 +133,7 @@ const names = {
   sessionTimeout: anything,
   sigalgs: anything,
   ticketKeys
-} satisfies Record<Exclude<keyof Tls.TlsOptions, keyof typeof own>, Option>
+} satisfies Record<Exclude<keyof Tls.TlsOptions, keyof typeof listenerOptions>, Option>
 
 /**
  * The options of TLS.
@@ -140,27 +142,27 @@ const names = {
  * @category constants
  */
 export const table = {
-  ...names,
+  ...tlsOptions,
   // since Node 22.13
   blockList: anything,
-  ...own
+  ...listenerOptions
 }
 
-// each may be one, a list, or an object with a passphrase
+// a value, a list of values, or an object with a passphrase
 const partsIn = (value: unknown): ReadonlyArray<unknown> =>
   (Array.isArray(value) ? value : [value]).map((given: unknown) =>
     Predicate.isRecord(given) && ("pem" in given || "buf" in given) ? given.pem ?? given.buf : given
   )
 
-const wrongWith = (part: unknown): string | undefined => {
+const problemWith = (part: unknown): string | undefined => {
   if (typeof part !== "string" && !(Predicate.isObject(part) && ArrayBuffer.isView(part))) {
-    return `takes what is in the file, text or bytes, not ${kindOf(part)}${
+    return `takes the contents of the file, text or bytes, not ${kindOf(part)}${
       Predicate.isPromiseLike(part) ? ": await it" : ""
     }`
   }
   if (typeof part !== "string") return part.byteLength === 0 ? empty : undefined
   if (part.trim() === "") return empty
-  if (isPath(part)) return `takes what is in the file, not its path: give readFileSync(${JSON.stringify(part)})`
+  if (isPath(part)) return `takes the contents of the file, not its path: give readFileSync(${JSON.stringify(part)})`
   if (part.startsWith(beginInBase64)) return "is PEM in base64: give Buffer.from(text, \"base64\")"
   if (/^-----BEGIN [^\r\n]*\\n/.test(part)) {
     return "has \\n in place of its line ends: give text.replaceAll(\"\\\\n\", \"\\n\")"
@@ -168,7 +170,7 @@ const wrongWith = (part: unknown): string | undefined => {
   return undefined
 }
 
-const empty = "is empty: give what is in the file"
+const empty = "is empty: give the contents of the file"
 
 // "-----BEGIN"
 const beginInBase64 = "LS0tLS1CRUdJTi"
@@ -181,7 +183,7 @@ const mistaken = (
     ? `has a ${other}, and no ${pem}: are the two swapped?`
     : undefined
 
-// the contents of such a file have several lines, or at least no such beginning and end
+// such a file has several lines, or at least another beginning and end
 const isPath = (text: string): boolean =>
   !/[\r\n]/.test(text) && text.length <= 4096 && !text.startsWith(beginInBase64) && !text.startsWith("-----BEGIN") &&
   (/^(?:file:|[A-Za-z]:[\\/]|[.~]{0,2}[\\/])/.test(text) || /^[\w.-]+(?:[\\/][\w.-]+)+$/.test(text) ||

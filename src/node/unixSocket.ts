@@ -1,5 +1,5 @@
 /**
- * The files of unix sockets: made with their mode, put in the place of a dead server's, removed by their owner only.
+ * The files of unix sockets: created with their mode, put in the place of a dead server's file, removed by their owner only.
  *
  * @since 0.2.0
  */
@@ -12,13 +12,13 @@ import { isMainThread } from "node:worker_threads"
 import { longestPath } from "./listenChecks.js"
 
 /**
- * Binds at `path`. Returns the server with a function that removes the file, if that is still its own. A file that a dead server left
- * is replaced; where a living one listens, it fails with `EADDRINUSE`.
+ * Binds at `path`. Returns a function that removes the file, unless another socket has replaced it. The file of a dead server is
+ * replaced; where a live one listens, this rejects with `EADDRINUSE`.
  *
- * When a socket is closed, libuv removes the name that it was bound by, whichever socket has that name then. So the socket is bound by
- * a unique name, and its file gets `path` afterwards: no client finds it there before it has its mode and listens.
+ * When a socket is closed, libuv removes the file at the name that it was bound by, whichever socket that file belongs to. So the socket
+ * is bound at a unique name, and its file is moved to `path` afterwards. No client finds it there before it has its mode and listens.
  *
- * @param bind makes the socket and its file, before it first waits
+ * @param bind binds at a name; it creates the socket's file before it first waits
  *
  * @since 0.2.0
  * @category constructors
@@ -28,15 +28,15 @@ export const claim = async (
   mode: number | undefined,
   bind: (name: string) => Promise<void>
 ): Promise<() => void> => {
-  // no file here, or the cluster's primary binds, once for all workers, and removes it
+  // there is no file, or the cluster's primary binds once for all workers and removes it
   const direct = path.startsWith("\0") || process.platform === "win32" || cluster.isWorker
   const name = direct ? path : nameFor(path)
   try {
-    await masked(mode, () => bind(name))
+    await withUmask(mode, () => bind(name))
   } catch (error) {
     if (name !== path || codeOf(error) !== "EADDRINUSE" || !await isStale(path)) throw ofPath(error, name, path)
     Fs.unlinkSync(path)
-    await masked(mode, () => bind(name))
+    await withUmask(mode, () => bind(name))
   }
   if (mode !== undefined && !path.startsWith("\0")) Fs.chmodSync(name, mode)
   if (direct) return () => undefined
@@ -48,7 +48,7 @@ export const claim = async (
 }
 
 /**
- * The path of a listening unix socket that was inherited; `undefined` where the system does not say.
+ * The path of an inherited, listening unix socket; `undefined` where the system does not tell it.
  *
  * @since 0.2.0
  * @category accessors
@@ -67,20 +67,20 @@ export const pathOf = (descriptor: number): string | undefined => {
   }
 }
 
-// Removes the unique name of a socket, if its file did not get `path`.
+// The path that the file of a socket was moved to, given the name that it was bound at.
 const placeOf = (bound: string): string => {
-  const [, folder = "", file] = own.exec(bound) ?? []
+  const [, folder = "", file] = uniqueName.exec(bound) ?? []
   return file !== undefined && !Fs.existsSync(bound) ? `${folder}${file}` : bound
 }
 
 // `.app.sock.k3x9` for `app.sock`
-const own = /^(.*\/)?\.([^/]+)\.[0-9a-z]{4}$/
+const uniqueName = /^(.*\/)?\.([^/]+)\.[0-9a-z]{4}$/
 
 const nameFor = (path: string): string => {
   const mark = Math.floor(Math.random() * 36 ** 4).toString(36).padStart(4, "0")
   const name = join(dirname(path), `.${basename(path)}.${mark}`)
   if (Buffer.byteLength(name) <= longestPath) return name
-  // shortened where the system has no room for all of it
+  // shortened where the whole name is too long
   return join(dirname(path), mark.repeat(4).slice(0, Buffer.byteLength(basename(path))))
 }
 
@@ -89,7 +89,7 @@ const place = async (name: string, path: string): Promise<void> => {
     const there = statOf(path)
     if (there === undefined) {
       try {
-        // fails where another file came meanwhile
+        // fails where another process has created a file meanwhile
         Fs.linkSync(name, path)
         Fs.unlinkSync(name)
         return
@@ -111,9 +111,9 @@ const place = async (name: string, path: string): Promise<void> => {
   }
 }
 
-// Binds with a mode. A client that the mode excludes must not connect even before it is set, so the file is made with a umask. A worker
-// thread cannot change the umask.
-const masked = async (mode: number | undefined, bind: () => Promise<void>): Promise<void> => {
+// Creates the file with a umask, so that a client which the mode excludes cannot connect before the mode is set. A worker thread cannot
+// change the umask.
+const withUmask = async (mode: number | undefined, bind: () => Promise<void>): Promise<void> => {
   if (mode === undefined || !isMainThread) return bind()
   const umask = process.umask(0o777 & ~mode)
   let bound: Promise<void>
@@ -125,7 +125,7 @@ const masked = async (mode: number | undefined, bind: () => Promise<void>): Prom
   return bound
 }
 
-// The system has the same code for a missing folder and for one without permission.
+// Names the missing folder, for which the system has the same code as for a missing permission.
 const ofPath = (error: unknown, name: string, path: string): unknown => {
   const folder = dirname(path)
   if (!path.startsWith("\0") && !Fs.existsSync(folder)) {
@@ -143,7 +143,7 @@ const isSame = (one: Fs.Stats, other: Fs.Stats | undefined): boolean => one.ino 
 const isStale = async (path: string): Promise<boolean> =>
   statOf(path)?.isSocket() === true && !await answers(path) && !isHeld(path)
 
-// Has a process bound there that does not listen yet? Connecting fails, as with a dead server. Only Linux tells.
+// Whether a process has bound there and does not listen yet: connecting fails as with a dead server. Known on Linux only.
 const isHeld = (path: string): boolean => {
   try {
     return Fs.readFileSync("/proc/net/unix", "utf8").split("\n").some((line) => {
@@ -156,7 +156,7 @@ const isHeld = (path: string): boolean => {
   }
 }
 
-// Does a process accept there? The socket file of a dead server refuses connections.
+// Whether a process accepts there: the socket file of a dead server refuses connections.
 const answers = (path: string): Promise<boolean> =>
   new Promise((resolve) => {
     const probe = Net.connect({ path })

@@ -1,5 +1,5 @@
 /**
- * An `http.IncomingMessage` filled in by hand, for libraries that take connections over.
+ * An `http.IncomingMessage` for libraries that take connections over.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import { IncomingMessage } from "node:http"
 import { Socket } from "node:net"
 
 /**
- * Makes a request for a socket from which it was read already.
+ * Makes the message of a request that was read already. `headers` has lower-case names.
  *
  * @since 0.1.0
  * @category constructors

@@ -23,7 +23,7 @@ import type { Clock } from "../exchange/Clock.js"
 import type { Session } from "../exchange/Session.js"
 import { UnorderedSet } from "../exchange/UnorderedSet.js"
 import type { Admission } from "./Admission.js"
-import type { Arriving } from "./Listener.js"
+import type { PendingHandshakes } from "./Listener.js"
 import type { StopReport } from "./StopReport.js"
 
 export { type StopOptions, stopOptions, type StopReport } from "./StopReport.js"
@@ -60,7 +60,7 @@ export class Drain {
   private idle = 0
   private detached = 0
   private cut = 0
-  private arriving: Arriving = none
+  private handshakes: PendingHandshakes = none
   private onEmpty: (() => void) | undefined = undefined
 
   /**
@@ -128,7 +128,7 @@ export class Drain {
 
   private checkEmpty(): void {
     const { size, waitingSize } = this.connections
-    if (size === 0 && waitingSize === 0 && this.arriving.size === 0 && this.detached === 0) this.onEmpty?.()
+    if (size === 0 && waitingSize === 0 && this.handshakes.size === 0 && this.detached === 0) this.onEmpty?.()
   }
 
   /**
@@ -137,12 +137,12 @@ export class Drain {
    */
   run(
     { farewell, grace, interrupt }: Omit<Phases, "settle">,
-    arriving: Arriving | undefined
+    handshakes: PendingHandshakes | undefined
   ): Effect.Effect<StopReport> {
     return Effect.gen(this, function*() {
       const { begun, connections, settle = 0, time } = this
       const empty = yield* Deferred.make<void>()
-      this.arriving = arriving ?? none
+      this.handshakes = handshakes ?? none
       // the kernel may hold a request for a connection that is idle
       yield* turnOfReading
       this.onEmpty = () => Deferred.unsafeDone(empty, Effect.void)
@@ -160,7 +160,7 @@ export class Drain {
       let interrupted = 0
       if (Option.isNone(ended)) {
         connections.close()
-        this.arriving.dropAll()
+        this.handshakes.dropAll()
         for (const connection of [...connections]) {
           if (connection.activity === "Busy") interrupted++
           connection.abort("Stopped")
@@ -189,7 +189,7 @@ export class Drain {
     return Effect.forever(Effect.suspend(() => {
       const { begun, settle = 0, time } = this
       const now = time.now()
-      if (now - begun >= settle) this.arriving.dropAll()
+      if (now - begun >= settle) this.handshakes.dropAll()
       let next = lookAgain
       const notBefore = (time: number): boolean => {
         if (now < time) next = Math.min(next, time - now)
@@ -239,7 +239,7 @@ class BoundedWork {
   }
 }
 
-const none: Arriving = { size: 0, dropAll: () => undefined }
+const none: PendingHandshakes = { size: 0, dropAll: () => undefined }
 
 // the platform's own, even if a test replaces the global one
 const immediate = setImmediate

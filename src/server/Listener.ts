@@ -1,5 +1,5 @@
 /**
- * What accepts connections.
+ * The service that accepts connections.
  *
  * @since 0.1.0
  */
@@ -11,21 +11,21 @@ import type { BindError, TransportError } from "../exchange/ServerError.js"
 import type { Transport } from "../http1/Transport.js"
 
 /**
- * What a bound listener tells the server.
+ * The server, as a bound listener calls it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Acceptor {
-  /** A connection came, and is secured where it should be. Its transport is not open yet. */
+  /** Takes an accepted connection, after its TLS handshake. Its transport is not open yet. */
   readonly accepted: (transport: Transport) => void
   /**
-   * A connection was lost before it could be accepted: the handshake failed, or the system refused. `remote` is its peer,
-   * `undefined` where there was none yet.
+   * Reports a connection that was lost before it was accepted: its handshake failed, or the system refused it. `remote` is its
+   * peer, or `undefined` where the listener itself failed.
    */
   readonly lost: (error: TransportError, remote: string | undefined) => void
   /**
-   * The listening socket was closed by other code: the server is to stop.
+   * Reports that other code has closed the listening socket: the server stops.
    *
    * @since 0.2.0
    */
@@ -33,10 +33,12 @@ export interface Acceptor {
 }
 
 /**
+ * A listener that accepts.
+ *
  * @since 0.1.0
  * @category models
  */
-export interface Bound {
+export interface BoundListener {
   readonly address: Address
   readonly scheme: "http" | "https"
   /**
@@ -45,28 +47,31 @@ export interface Bound {
    *
    * @since 0.2.0
    */
-  readonly arriving?: Arriving
+  readonly pending?: PendingHandshakes
 }
 
 /**
+ * Connections within their TLS handshake or PROXY header.
+ *
  * @since 0.2.0
  * @category models
  */
-export interface Arriving {
+export interface PendingHandshakes {
   readonly size: number
+  /** Closes all of them, and reports each as lost. */
   readonly dropAll: () => void
 }
 
 /**
- * Binds when its Effect is run, within a Scope. Closing the scope accepts the connections that have come, then closes the
- * listening socket, and no connection.
+ * Binds within a Scope. Closing the scope accepts the connections that wait in the system's queue, then closes the listening
+ * socket, and no connection.
  *
  * @since 0.1.0
  * @category tags
  */
 export class Listener extends Context.Tag("tsgi/Listener")<Listener, {
   /**
-   * Binds, and begins to accept at once. `handshakeTimeout` is in milliseconds, `handshakes` is how many may be under way at a
+   * Binds, and begins to accept at once. `handshakeTimeout` is in milliseconds, `handshakes` is how many may be in progress at a
    * time, and `address` is that of an earlier binding, to bind there again.
    */
   readonly bind: (
@@ -76,5 +81,5 @@ export class Listener extends Context.Tag("tsgi/Listener")<Listener, {
       readonly handshakes: number
       readonly address?: Address | undefined
     }
-  ) => Effect.Effect<Bound, BindError, Scope.Scope>
+  ) => Effect.Effect<BoundListener, BindError, Scope.Scope>
 }>() {}

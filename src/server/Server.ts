@@ -13,7 +13,7 @@ import type * as Address from "../exchange/Address.js"
 import type { Exchange } from "../exchange/Exchange.js"
 import type { BindError } from "../exchange/ServerError.js"
 import { type StopOptions, stopOptions, type StopReport } from "./Drain.js"
-import { type Acceptor, type Bound, Listener } from "./Listener.js"
+import { type Acceptor, type BoundListener, Listener } from "./Listener.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
 import type { Services } from "./Services.js"
 import * as Sessions from "./Sessions.js"
@@ -79,7 +79,7 @@ export const serve = (
     const sessions = yield* Sessions.make(handler)
     const { config, connections, counters } = sessions
     const listening = yield* Scope.make()
-    const bound: Bound = yield* listener.bind(acceptor(sessions, () => stopping.stop({})), {
+    const bound: BoundListener = yield* listener.bind(acceptor(sessions, () => stopping.stop({})), {
       handshakeTimeout: config.timeouts.handshake,
       handshakes: config.limits.handshakes,
       address: options?.address
@@ -123,7 +123,7 @@ interface Stopping {
 
 const makeStopping = (
   { alarms, config, connections, drain, log }: Sessions.Sessions,
-  bound: Bound,
+  bound: BoundListener,
   listening: Scope.CloseableScope
 ): Effect.Effect<Stopping> =>
   Effect.gen(function*() {
@@ -147,7 +147,7 @@ const makeStopping = (
         return Scope.close(listening, Exit.void).pipe(
           // connections end all the same
           Effect.catchAllCause((cause) => Effect.sync(() => log("Error", "the listener could not be closed", cause))),
-          Effect.zipRight(drain.run({ farewell, grace: asked.grace ?? grace, interrupt }, bound.arriving)),
+          Effect.zipRight(drain.run({ farewell, grace: asked.grace ?? grace, interrupt }, bound.pending)),
           Effect.ensuring(endSockets),
           Effect.ensuring(Effect.sync(() => alarms.close())),
           // every caller gets the report

@@ -241,7 +241,7 @@ describe("served in this process", () => {
   })
 
   it.each([["no socket", { socket: {} }], ["a number", { socket: 3 }]])("%s is an OptionError", (_, options) => {
-    expect(() => listen(options as never)).toThrow(/socket: must be what bind gave/)
+    expect(() => listen(options as never)).toThrow(/socket: must be a socket that bind has returned/)
   })
 })
 

@@ -6,7 +6,7 @@ import * as fs from "node:fs"
 import * as Net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
-import { Duplex } from "node:stream"
+import { Duplex, Writable } from "node:stream"
 import * as Tls from "node:tls"
 import { SonicBoom } from "sonic-boom"
 import { expect, it } from "vitest"
@@ -16,8 +16,10 @@ import {
   descriptorOf,
   flowForNext,
   onHandleClosed,
+  onWriteWaiting,
   queuedOf,
   serverHandleMaker,
+  serverNameOf,
   writeTo
 } from "../../src/node/internal.js"
 import { makeCertificate } from "../utils/certificate.js"
@@ -76,7 +78,7 @@ it("_handle.close tells that somebody else closes what listens; without it nothi
     expect(told).toBe(1)
   }))
 
-it("_parent is the socket under a secured one; without it there is none", async () => {
+it("_parent is the socket under a secured one, servername the name that its client has asked for; without them there is none", async () => {
   const server = Tls.createServer(await makeCertificate("localhost")).listen(0, "127.0.0.1")
   const carriers: Array<Net.Socket> = []
   server.on("connection", (socket: Net.Socket) => carriers.push(socket))
@@ -84,14 +86,39 @@ it("_parent is the socket under a secured one; without it there is none", async 
   await new Promise((resolve) => server.once("listening", resolve))
   const address = server.address()
   const port = address !== null && typeof address === "object" ? address.port : 0
-  const client = Tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false }).on("error", () => undefined)
+  const client = Tls.connect({ port, host: "127.0.0.1", servername: "localhost", rejectUnauthorized: false })
+    .on("error", () => undefined)
   const secured = await securing
   expect(carrierOf(secured), "_parent is gone: handshakes have no bound").toBe(carriers[0])
   expect(carrierOf(new Tls.TLSSocket(neither()))).not.toBe(carriers[0])
+  expect(serverNameOf(secured), "servername is gone: handlers do not see which name the client has asked for")
+    .toBe("localhost")
+  expect(serverNameOf(new Tls.TLSSocket(neither()))).toBeUndefined()
   client.destroy()
   secured.destroy()
   server.close()
 })
+
+it("_write and _writev are what every write ends in; without them nothing is told", () =>
+  connected(async (accepted) => {
+    let waiting = 0
+    onWriteWaiting(accepted, () => waiting++)
+    accepted.write("taken at once")
+    expect(waiting).toBe(0)
+    // the client reads nothing: more than both kernels hold
+    const part = Buffer.alloc(16_777_216)
+    accepted.write(part)
+    expect(waiting, "_write is gone: a connection that was taken over has no deadline for its writes").toBe(1)
+    const others = new Writable({ write: (_chunk, _encoding, done) => done(), writev: (_chunks, done) => void done })
+    onWriteWaiting(others, () => waiting++)
+    others.cork()
+    others.write("a")
+    others.write("b")
+    others.uncork()
+    expect(waiting, "_writev is gone: writes that were held together are not told").toBe(2)
+    const without = Object.assign(new Writable(), { _write: undefined, _writev: undefined })
+    expect(() => onWriteWaiting(without, () => waiting++)).not.toThrow()
+  }))
 
 it("readableFlowing may be set: a socket that was paused flows for whoever listens next", () =>
   connected(async (accepted, client) => {

@@ -37,7 +37,7 @@ describe("handshakes that do not end", async () => {
         expect(silent.map(({ ended }) => ended)).toEqual([true, false, false])
         const lost = log.lines.filter((line) => line.includes(" lost "))
         expect(lost).toHaveLength(1)
-        expect(lost[0]).toMatch(/Handshake: another needed its room; limits\.handshakes is 3$/)
+        expect(lost[0]).toMatch(/Handshake: closed for a newer connection: limits\.handshakes is 3$/)
         // who has shaken hands is no longer in the way
         for (let i = 0; i < 4; i++) await open()
         await vi.waitFor(() => expect(log.lines.filter((line) => line.includes(" lost "))).toHaveLength(4))

@@ -214,7 +214,7 @@ describe("who has no good header is closed and never answered", () => {
       most: 1,
       timeout: 1000,
       peerOf: () => ({ _tag: "Tcp", host: "", port: 0 }),
-      introduced: () => told.push("introduced"),
+      read: () => told.push("introduced"),
       lost: ({ detail, message }) => told.push(`${detail} ${message}`)
     })
     const socket = new Net.Socket()
@@ -250,7 +250,7 @@ describe("who has no good header is closed and never answered", () => {
       client.send(v1 + get("/"))
       expect(await answered(client)).toMatch(/^192\.0\.2\.7 /)
       await silent[0].whenEnded()
-      expect(await log.until(/ lost /)).toMatch(/Proxy: another needed its room; limits\.handshakes is 2/)
+      expect(await log.until(/ lost /)).toMatch(/Proxy: closed for a newer connection: limits\.handshakes is 2/)
     }, { limits: { handshakes: 2 } }))
 
   it("those who have said nothing when the server stops", () =>

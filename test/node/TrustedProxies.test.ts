@@ -37,7 +37,7 @@ it.each([
   ["unique-local", /; did you mean uniquelocal\?$/],
   [
     "*",
-    /^trustedProxies: \* would believe every client: name the proxies, or say it in full, 0\.0\.0\.0\/0 and ::\/0$/
+    /^trustedProxies: \* would believe every client: name the proxies, or give 0\.0\.0\.0\/0 and ::\/0$/
   ],
   ["all", /would believe every client/]
 ])("%s is refused with what to give instead", (entry, message) => {

@@ -92,7 +92,6 @@ const stillLong: ReadonlyArray<string> = [
   "cli/serve.ts run",
   "cli/work.ts work",
   "cli/Settings.ts read",
-  "node/NodeListener.ts open",
   "platform/FilePlatform.ts make",
   "platform/ServedApp.ts make",
   "protocol/bodyDecoder.ts decode",

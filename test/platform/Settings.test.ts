@@ -181,7 +181,7 @@ it("a name that is nearly right is refused with the one that was meant, and all 
     [{ port: "http" }, /port: must be a whole number from 0 to 65535; it is http/],
     [
       { tls: { ...certificate, key: "key.pem" } },
-      /^cannot listen on https:.*key: takes what is in the file, not its path/
+      /^cannot listen on https:.*key: takes the contents of the file, not its path/
     ],
     [{ tls: { ...certificate, requestCerts: true } }, /requestCerts: did you mean requestCert\?/],
     [{ path: "/tmp/tsgi.sock", host: "localhost" }, /host applies to a port only, not to path, fd or socket/],

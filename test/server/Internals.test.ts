@@ -166,10 +166,10 @@ describe("the platform's", () => {
 })
 
 /**
- * Names that libraries keep to themselves: `_something`, what is global under a name, and the parts above that have none such. A
- * stream's `_write` is for whoever makes one.
+ * Names that libraries keep to themselves: `_something`, what is global under a name, and the parts above that have none such.
  */
-const privateName = /^(?:_(?!tag$|id$|writev?$)\w+|effect_instruction_\w+|currentRuntimeFlags|writableBuffer)$/
+const privateName =
+  /^(?:_(?!tag$|id$)\w+|effect_instruction_\w+|currentRuntimeFlags|writableBuffer|readableFlowing|servername)$/
 
 it("nothing but the files named internal reads what is private", () => {
   const found: Array<string> = []

@@ -508,13 +508,13 @@ describe("what is no option", () => {
     [
       "the path of a certificate",
       { cert: "/etc/ssl/site.pem" },
-      /^cert: takes what is in the file, .*readFileSync\("\/etc\/ssl\/site.pem"\)$/
+      /^cert: takes the contents of the file, .*readFileSync\("\/etc\/ssl\/site.pem"\)$/
     ],
-    ["a path beside", { cert: "./cert" }, /^cert: takes what is in the file/],
-    ["the name of a key", { key: "key.pem" }, /^key: takes what is in the file/],
+    ["a path beside", { cert: "./cert" }, /^cert: takes the contents of the file/],
+    ["the name of a key", { key: "key.pem" }, /^key: takes the contents of the file/],
     ["the path of a key with a passphrase", { key: [{ pem: "keys/site.key", passphrase: "a" }] }, /^key: takes what/],
-    ["paths of authorities", { ca: ["ca.crt"] }, /^ca: takes what is in the file/],
-    ["the path of both", { pfx: "C:\\site.p12" }, /^pfx: takes what is in the file/],
+    ["paths of authorities", { ca: ["ca.crt"] }, /^ca: takes the contents of the file/],
+    ["the path of both", { pfx: "C:\\site.p12" }, /^pfx: takes the contents of the file/],
     [
       "a switch that is misspelt",
       { requestCerts: true },
@@ -527,7 +527,7 @@ describe("what is no option", () => {
     ["empty lines", { key: " \n" }, /^key: is empty/],
     ["an empty file", { cert: Buffer.alloc(0) }, /^cert: is empty/],
     ["an empty list of authorities", { ca: [""] }, /^ca: is empty/],
-    ["null", { cert: null, key: null }, /^cert: takes what is in the file, text or bytes, not null$/],
+    ["null", { cert: null, key: null }, /^cert: takes the contents of the file, text or bytes, not null$/],
     ["a callback that is none", { SNICallback: "a" }, /^SNICallback: must be a function; it is a$/],
     [
       "HTTP/2",
@@ -535,10 +535,10 @@ describe("what is no option", () => {
       /^ALPNProtocols: must be a list with "http\/1.1" and without "h2"/
     ],
     ["HTTP/2 alone", { ALPNProtocols: ["h2"] }, /^ALPNProtocols: must be a list with/],
-    ["a number", { cert: 5 }, /^cert: takes what is in the file, text or bytes, not the number 5/],
-    ["a URL", { key: new URL("file:///k.pem") }, /^key: takes what is in the file, text or bytes, not a URL/],
+    ["a number", { cert: 5 }, /^cert: takes the contents of the file, text or bytes, not the number 5/],
+    ["a URL", { key: new URL("file:///k.pem") }, /^key: takes the contents of the file, text or bytes, not a URL/],
     ["a promise", { cert: Promise.resolve("") }, /^cert: takes .*, not a Promise: await it/],
-    ["a path without an ending", { key: "certs/server/key" }, /^key: takes what is in the file, not its path/],
+    ["a path without an ending", { key: "certs/server/key" }, /^key: takes the contents of the file, not its path/],
     [
       "base64 of PEM",
       { cert: Buffer.from("-----BEGIN CERT").toString("base64") },
