@@ -13,6 +13,8 @@ import * as Path from "node:path"
 import * as TsgiHttpServer from "../platform/TsgiHttpServer.js"
 import type { ReloadResult } from "./Facts.js"
 import { Journal } from "./Journal.js"
+import type { StatusPlace } from "./Listening.js"
+import { monotonic } from "./monotonic.js"
 import * as PrometheusText from "./PrometheusText.js"
 import * as Status from "./Status.js"
 import * as StatusPage from "./StatusPage.js"
@@ -20,7 +22,6 @@ import { messageOf } from "./streams.js"
 import type { Alone, Supervisor } from "./Supervisor.js"
 import { seriesOf } from "./supervisorMetrics.js"
 import { mostWorkers } from "./values.js"
-import { monotonic } from "./WorkerProcess.js"
 
 /**
  * @since 0.2.0
@@ -167,10 +168,10 @@ export const serveSocket = (
  * @category constructors
  */
 export const serveTcp = (
-  { host, port }: { readonly host: string; readonly port: number },
+  place: StatusPlace,
   controlled: Controlled
 ): Effect.Effect<string, { readonly message: string }, Scope.Scope | Journal> =>
-  Effect.mapBoth(serveAt({ host, port }, app(controlled, false)), {
+  Effect.mapBoth(serveAt(place, app(controlled, false)), {
     onFailure: (error) => ({ message: words(error) }),
     onSuccess: HttpServer.formatAddress
   })

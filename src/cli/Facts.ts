@@ -1,16 +1,17 @@
 /**
- * What is known of a supervisor and what it keeps.
+ * The state of a supervisor.
  *
  * @since 0.2.0
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
 import type { MetricSeries } from "../server/MetricSeries.js"
 import { type ServerMetrics, zero } from "../server/ServerMetrics.js"
+import { Newest } from "./Newest.js"
 import type { Plan, Reason } from "./Plan.js"
+import type { Slot } from "./Slot.js"
 import { known } from "./upAndDown.js"
-import type { Worker } from "./WorkerProcess.js"
+import type { Worker } from "./WorkerLife.js"
 
 /**
  * @since 0.2.0
@@ -27,22 +28,7 @@ export type ReloadResult =
 export type State = "booting" | "serving" | "reloading" | "unready" | "stopping"
 
 /**
- * @since 0.2.0
- * @category models
- */
-export interface Slot {
-  readonly number: number
-  /** One start at a time. */
-  readonly lock: Effect.Semaphore
-  current: Worker | undefined
-  scope: Scope.CloseableScope | undefined
-  /** Starts that failed, and workers that died young, since one lived long. */
-  failures: number
-  removed: boolean
-}
-
-/**
- * A worker that was started again, or could not be. `at` is milliseconds since the epoch.
+ * A worker that was replaced, or could not be started. `at` is milliseconds since the epoch.
  *
  * @since 0.2.0
  * @category models
@@ -55,35 +41,36 @@ export interface Restart {
 }
 
 /**
- * What is told of a supervisor; the lists are alive.
+ * What a supervisor knows and keeps. The status and the metrics are computed from it.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Facts {
+  /** Milliseconds since the epoch. */
   readonly startedAt: number
+  /** Milliseconds of the monotonic clock. */
   readonly begun: number
-  /** What it keeps running: that of the last reload which was done. */
+  /** The plan of the last reload that was done. */
   plan: Plan
   state: State
   generation: number
   slots: ReadonlyArray<Slot>
-  /** All that have a process, those that leave too. */
+  /** All workers that have a process, those that leave included. */
   readonly workers: Set<Worker>
   readonly restarts: Record<Reason, number>
-  /** The last of them, latest first. */
-  readonly lastRestarts: Array<Restart>
+  readonly lastRestarts: Newest<Restart>
   readonly reloads: { done: number; refused: number }
   lastReload: { readonly at: number; readonly outcome: ReloadResult } | undefined
-  /** Milliseconds of the monotonic clock when it was found that no worker answers; `undefined` while one does. */
+  /** Milliseconds of the monotonic clock since which no worker is ready; `undefined` while one is. */
   lackingSince: number | undefined
-  /** Of the workers that are gone. */
+  /** The metrics of workers that are gone. */
   past: ServerMetrics
-  /** Of the apps of workers that are gone: what they have counted. */
+  /** The counts of the apps of workers that are gone. */
   pastSeries: ReadonlyArray<MetricSeries>
-  /** Names of counters that they were seen to let fall. */
+  /** Names of counters that workers that are gone were seen to let fall. */
   readonly upAndDown: Set<string>
-  /** What TLS session tickets are sealed with. */
+  /** The key that seals TLS session tickets. */
   ticketKeys: Uint8Array
 }
 
@@ -100,7 +87,7 @@ export const make = (plan: Plan, ticketKeys: Uint8Array, startedAt: number, begu
   slots: [],
   workers: new Set(),
   restarts: { crash: 0, hang: 0, requests: 0, age: 0, memory: 0, told: 0, boot: 0 },
-  lastRestarts: [],
+  lastRestarts: new Newest(mostRestarts),
   reloads: { done: 0, refused: 0 },
   lastReload: undefined,
   lackingSince: begun,
@@ -113,7 +100,7 @@ export const make = (plan: Plan, ticketKeys: Uint8Array, startedAt: number, begu
 const mostRestarts = 10
 
 /**
- * Counts a restart, and keeps it among the last.
+ * Counts a restart, and keeps it among the newest.
  *
  * @since 0.2.0
  * @category combinators
@@ -126,6 +113,21 @@ export const restarted = (
 ): Effect.Effect<void> =>
   Effect.map(Clock.currentTimeMillis, (at) => {
     restarts[reason]++
-    lastRestarts.unshift({ at, slot, reason, text })
-    lastRestarts.length = Math.min(lastRestarts.length, mostRestarts)
+    lastRestarts.add({ at, slot, reason, text })
   })
+
+/**
+ * Whether a worker is ready in one of the slots.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const hasReady = ({ slots }: Pick<Facts, "slots">): boolean => slots.some(({ current }) => current?.isReady)
+
+/**
+ * Whether the stop has begun, so that clients are to go elsewhere.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const isLeaving = ({ state }: Pick<Facts, "state">): boolean => state === "unready" || state === "stopping"

@@ -1,5 +1,5 @@
 /**
- * The sockets that workers inherit: bound here, or inherited here already.
+ * The sockets of a server: bound by the supervisor, or inherited by it.
  *
  * @since 0.2.0
  */
@@ -8,11 +8,12 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import { type Address, format } from "../exchange/Address.js"
-import { activatedSockets, type Environment } from "../node/activation.js"
+import { type ActivatedSocket, activatedSockets, activationFor, type Environment } from "../node/activation.js"
 import * as BoundSocket from "../node/BoundSocket.js"
 import { Journal } from "./Journal.js"
+import type { ListenSpec } from "./ListenSettings.js"
 import type { Place } from "./messages.js"
-import type { ListenSpec, Settings } from "./Settings.js"
+import type { Settings } from "./Settings.js"
 import { messageOf } from "./streams.js"
 
 /**
@@ -22,13 +23,13 @@ import { messageOf } from "./streams.js"
 export interface Listening {
   readonly at: Place
   readonly tls: boolean
-  /** For people. */
+  /** As it is shown. */
   readonly address: string
   readonly from: "bind" | "inherited" | "activation"
 }
 
 /**
- * Binds all of them, closed with the Scope: no connection is accepted before a worker listens.
+ * The sockets that workers inherit. They are closed with the Scope, and accept no connection before a worker listens.
  *
  * @since 0.2.0
  * @category constructors
@@ -38,77 +39,107 @@ export const make = (
   env: Environment
 ): Effect.Effect<ReadonlyArray<Listening>, { readonly message: string }, Scope.Scope | Journal> =>
   Effect.gen(function*() {
+    const sockets = yield* activation(settings.listenByDefault, env)
+    return sockets.length > 0
+      ? sockets.map((socket) => activated(socket, settings.listen.some(({ tls }) => tls)))
+      : yield* Effect.forEach(settings.listen, (spec) => open(spec, settings))
+  })
+
+// The sockets to serve on instead of the default address.
+const activation = (
+  listenByDefault: boolean,
+  env: Environment
+): Effect.Effect<ReadonlyArray<ActivatedSocket>, { readonly message: string }, Journal> =>
+  Effect.gen(function*() {
     const journal = yield* Journal
-    if (!settings.listenByDefault) {
-      if (env["LISTEN_FDS"] !== undefined && Number(env["LISTEN_PID"]) === process.pid) {
-        yield* journal.warn("activation", "LISTEN_FDS is not used: an address was given, which goes before it")
+    const announced = Effect.try({
+      try: () => activationFor(env),
+      catch: (error) => ({ message: messageOf(error) })
+    })
+    if (!listenByDefault) {
+      // invalid variables do not matter here
+      if ((yield* Effect.orElseSucceed(announced, () => "none")) === "this") {
+        yield* journal.warn("activation", "LISTEN_FDS is not used: an address was given, which takes precedence")
       }
-      return yield* bindAll(settings)
+      return []
     }
-    const activated = yield* Effect.try({
+    if ((yield* announced) === "other") {
+      const pid = env["LISTEN_PID"]
+      yield* journal.warn(
+        "activation",
+        `LISTEN_FDS is for pid ${pid}, not for this process: start node_modules/.bin/tsgi without a wrapper`
+      )
+    }
+    return yield* Effect.try({
       try: () => activatedSockets(env),
       catch: (error) => ({ message: messageOf(error) })
     })
-    if (activated.length > 0) {
-      const tls = settings.listen.some(({ tls }) => tls)
-      return activated.map(({ fd, name }): Listening => ({
-        at: { fd },
-        tls,
-        address: `${tls ? "https" : "http"}:fd:${fd}${name === undefined ? "" : ` (${name})`}`,
-        from: "activation"
-      }))
-    }
-    if (env["LISTEN_FDS"] !== undefined && env["LISTEN_PID"] !== undefined) {
-      yield* journal.warn(
-        "activation",
-        `LISTEN_FDS is meant for pid ${
-          env["LISTEN_PID"]
-        } and not for this process: start node_modules/.bin/tsgi without a wrapper`
-      )
-    }
-    return yield* bindAll(settings)
   })
+
+const activated = ({ fd, name }: ActivatedSocket, tls: boolean): Listening => ({
+  at: { fd },
+  tls,
+  address: `${tls ? "https" : "http"}:fd:${fd}${name === undefined ? "" : ` (${name})`}`,
+  from: "activation"
+})
+
+/**
+ * The address of the status: a bound socket, or on Windows, which has none, where to bind.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type StatusPlace =
+  | { readonly socket: BoundSocket.BoundSocket }
+  | { readonly host: string; readonly port: number }
+
+/**
+ * Binds the address of `--status`, so that a taken one is found before a worker starts. `undefined` where none is set.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const makeStatus = (
+  { platform, status }: Pick<Settings, "status" | "platform">
+): Effect.Effect<StatusPlace | undefined, { readonly message: string }, Scope.Scope> =>
+  status === undefined || platform === "win32"
+    ? Effect.succeed(status)
+    : Effect.mapBoth(BoundSocket.make(status), {
+      onFailure: ({ message }) => ({ message: `--status: ${message}` }),
+      onSuccess: (socket) => ({ socket })
+    })
 
 type Binding = Pick<Settings, "listen" | "backlog" | "bindRetry" | "workers" | "platform">
 
-const bindAll = (
+const open = (
+  spec: ListenSpec,
   settings: Binding
-): Effect.Effect<ReadonlyArray<Listening>, { readonly message: string }, Scope.Scope> =>
-  Effect.forEach(settings.listen, (spec) => {
-    const scheme = spec.tls ? "https" : "http"
-    if (spec._tag === "Descriptor") {
-      if (!isSocket(spec.fd)) return Effect.fail({ message: `--fd ${spec.fd}: no socket was inherited as that` })
-      return Effect.succeed<Listening>({
-        at: { fd: spec.fd },
-        tls: spec.tls,
-        address: `${scheme}:fd:${spec.fd}`,
-        from: "inherited"
-      })
-    }
-    const place = placeOf(spec)
-    // it has no descriptors of sockets: who serves in this process binds them
-    if (settings.platform === "win32") {
-      return Effect.succeed<Listening>({
-        at: place,
-        tls: spec.tls,
-        address: format(addressOf(spec), scheme),
-        from: "bind"
-      })
-    }
-    const bound = BoundSocket.make({ backlog: settings.backlog, ...place })
-    return Effect.map(
-      settings.bindRetry
-        ? Effect.retry(bound, { schedule: patient, while: ({ reason }) => reason === "AddressInUse" })
-        : bound,
-      (socket): Listening => ({
-        // who serves in this process closes it
-        at: { fd: settings.workers === 0 ? socket.take() : socket.fd },
-        tls: spec.tls,
-        address: format(socket.address, scheme),
-        from: "bind"
-      })
-    )
+): Effect.Effect<Listening, { readonly message: string }, Scope.Scope> => {
+  const scheme = spec.tls ? "https" : "http"
+  if (spec._tag === "Descriptor") {
+    const { fd, tls } = spec
+    return isSocket(fd)
+      ? Effect.succeed({ at: { fd }, tls, address: `${scheme}:fd:${fd}`, from: "inherited" })
+      : Effect.fail({ message: `--fd ${fd}: no socket was inherited as that` })
+  }
+  const place = placeOf(spec)
+  const listening = (at: Place, address: Address): Listening => ({
+    at,
+    tls: spec.tls,
+    address: format(address, scheme),
+    from: "bind"
   })
+  // Windows has no descriptors of sockets, so the server binds by itself
+  if (settings.platform === "win32") return Effect.succeed(listening(place, addressOf(spec)))
+  const bound = BoundSocket.make({ backlog: settings.backlog, ...place })
+  return Effect.map(
+    settings.bindRetry
+      ? Effect.retry(bound, { schedule: patient, while: ({ reason }) => reason === "AddressInUse" })
+      : bound,
+    // the server that serves in this process closes the descriptor
+    (socket) => listening({ fd: settings.workers === 0 ? socket.take() : socket.fd }, socket.address)
+  )
+}
 
 const isSocket = (fd: number): boolean => {
   try {

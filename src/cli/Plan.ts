@@ -1,5 +1,5 @@
 /**
- * What the supervisor is to keep running: read again at each reload.
+ * What the supervisor keeps running. Each reload reads it again.
  *
  * @since 0.2.0
  */
@@ -13,11 +13,11 @@ import type { ChildSettings } from "./Spawner.js"
  */
 export interface Plan {
   readonly workers: number
-  /** The one worker is a part of this process. */
+  /** The only worker runs in this process. */
   readonly here: boolean
   readonly child: ChildSettings
   readonly assignment: Assignment
-  readonly patience: Patience
+  readonly timeouts: WorkerTimeouts
   readonly recycling: Recycling
 }
 
@@ -32,12 +32,12 @@ export interface Recycling {
   readonly maxRequests: number
   readonly maxAge: number
   readonly maxMemory: number
-  /** Share by which the three are larger at most, for each worker by another one. */
+  /** The most by which a worker's own limits are larger, as a share: each worker draws its own. */
   readonly jitter: number
 }
 
 /**
- * Of one worker: what is set, each with its share of jitter. `Infinity` is never, and 0 requests too.
+ * The limits of one worker, jitter included. No limit is 0 requests, and an age of `Infinity`.
  *
  * @since 0.2.0
  * @category models
@@ -48,7 +48,7 @@ export interface WorkerLimits {
 }
 
 /**
- * Why a worker is started again.
+ * Why a worker was replaced.
  *
  * @since 0.2.0
  * @category models
@@ -56,26 +56,26 @@ export interface WorkerLimits {
 export type Reason = "crash" | "hang" | "requests" | "age" | "memory" | "told" | "boot"
 
 /**
- * How long things may take, in milliseconds.
+ * How long the steps of a worker's life may take, in milliseconds.
  *
  * @since 0.2.0
  * @category models
  */
-export interface Patience {
-  readonly bootTimeout: number
+export interface WorkerTimeouts {
+  readonly boot: number
   readonly settle: number
   readonly grace: number
   readonly killAfter: number
 }
 
 /**
- * Settings, files or certificates that cannot be used.
+ * A setting, a file or a certificate is invalid.
  *
  * @since 0.2.0
  * @category errors
  */
 export class PlanError extends Data.TaggedError("PlanError")<{
-  /** Of the command, where it cannot start for this: 2 for settings, 4 for the app. */
+  /** The exit code where the command cannot start: 2 for settings, 4 for the app, 5 for an address. */
   readonly code: 2 | 4 | 5
   readonly message: string
 }> {}

@@ -1,12 +1,13 @@
 /**
- * Slots, and the workers in them: each is started, gives its place to a successor that is ready, and is started again when it
- * dies.
+ * Keeps a worker in each slot: starts it, replaces it by a successor that is ready, and starts another one when it dies.
  *
  * @since 0.2.0
  */
+import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
@@ -14,84 +15,300 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as MetricSeries from "../server/MetricSeries.js"
 import { sum, zero } from "../server/ServerMetrics.js"
-import { type Facts, restarted, type Slot } from "./Facts.js"
+import { type BootError, failedWords } from "./BootError.js"
+import { type Facts, hasReady, restarted } from "./Facts.js"
 import { Journal } from "./Journal.js"
-import type { Plan, Reason } from "./Plan.js"
+import { monotonic } from "./monotonic.js"
+import type { Plan, Reason, WorkerLimits } from "./Plan.js"
 import { limitsOf } from "./recycling.js"
-import { type ChildExit, Spawner } from "./Spawner.js"
-import { describeCount, describeTime, plural } from "./values.js"
+import type { Occupant, Slot } from "./Slot.js"
+import { Spawner } from "./Spawner.js"
+import type { Worker } from "./WorkerLife.js"
 import * as WorkerProcess from "./WorkerProcess.js"
-import type { BootError, Worker } from "./WorkerProcess.js"
+import { type Departure, goneFields, goneWords, nextTry, suspicion, tooMany } from "./workerWords.js"
 
 /**
- * The last worker is gone, and none gets ready.
+ * The last worker is gone, and no other one becomes ready.
  *
  * @since 0.2.0
  * @category errors
  */
 export class CrashLoop extends Data.TaggedError("CrashLoop")<{ readonly message: string }> {}
 
+/** Milliseconds after which a worker's end is no failure. */
+const longLife = 60_000
+const mostFailures = 10
+/** Milliseconds in which a signal to all processes reaches all of them. */
+const signalled = 50
+
+interface Running {
+  readonly workers: Scope.Scope
+  readonly fork: (effect: Effect.Effect<void>) => Effect.Effect<void>
+}
+
 /**
  * @since 0.2.0
  * @category models
  */
-export interface Slots {
-  /** Workers, and what waits for them, end with the Scope. */
-  readonly open: Effect.Effect<void, never, Scope.Scope>
-  /** Runs in the background until the Scope closes; does nothing before `open`. */
-  readonly fork: (effect: Effect.Effect<void>) => Effect.Effect<void>
-  /** Has a new worker take a slot once it is ready; done when who had it before accepts no more, and settles. */
-  readonly replace: (slot: Slot, plan: Plan, generation: number) => Effect.Effect<void, BootError>
-  /** Replaces a worker for a reason, unless it is no longer there, or one starts in its place. */
-  readonly replaceIf: (slot: Slot, worker: Worker, reason: Reason, why: string) => Effect.Effect<void>
-  /** Tries until a worker is ready in the slot; the first time after so many milliseconds. */
-  readonly respawn: (slot: Slot, delay: number) => Effect.Effect<void>
-  /** Ends a slot with its worker. */
-  readonly remove: (slot: Slot) => Effect.Effect<void>
-  /** Fails when no worker gets ready any more. */
+export class Slots {
+  private running: Running | undefined = undefined
+  private failuresInARow = 0
+
+  /** Fails when no worker becomes ready any more. */
   readonly lost: Effect.Effect<never, CrashLoop>
+
+  constructor(
+    private readonly facts: Facts,
+    private readonly spawner: Context.Tag.Service<Spawner>,
+    private readonly journal: Context.Tag.Service<Journal>,
+    /** Held while a worker is replaced for its requests, age or memory: one at a time. */
+    private readonly recycling: Effect.Semaphore,
+    private readonly crashLoop: Deferred.Deferred<never, CrashLoop>
+  ) {
+    this.lost = Deferred.await(crashLoop)
+  }
+
+  /** Opens the slots. Workers, and the fibers that wait for them, end with the Scope. */
+  readonly open: Effect.Effect<void, never, Scope.Scope> = Effect.gen(this, function*() {
+    const workers = yield* Effect.flatMap(Effect.scope, (scope) => Scope.fork(scope, ExecutionStrategy.parallel))
+    // the fibers end before the workers, so that they start no other ones
+    const fibers = yield* FiberSet.make<void>()
+    this.running = { workers, fork: (effect) => Effect.asVoid(FiberSet.run(fibers, effect)) }
+  })
+
+  /** Runs in the background until the Scope closes; does nothing before {@link open}. */
+  fork(effect: Effect.Effect<void>): Effect.Effect<void> {
+    return this.running?.fork(effect) ?? Effect.void
+  }
+
+  /** Starts a worker for a slot, which takes it once it is ready; done when its predecessor accepts no more. */
+  replace(slot: Slot, plan: Plan, generation: number): Effect.Effect<void, BootError> {
+    return slot.lock.withPermits(1)(
+      Effect.flatMap(this.start(slot, plan, generation), (fresh) => this.seat(slot, fresh))
+    )
+  }
+
+  /** Replaces a worker for a reason, unless it leaves already. */
+  replaceIf(slot: Slot, worker: Worker, reason: Reason, why: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.serves(slot, worker)) return Effect.void
+      worker.retire(reason)
+      const replacing = Effect.gen(this, function*() {
+        if (slot.isRemoved || (slot.current !== undefined && slot.current !== worker)) return
+        const words = `${worker.name} is replaced: ${why}`
+        yield* this.journal.info("replace", words, { slot: slot.number, pid: worker.pid, reason })
+        yield* restarted(this.facts, slot.number, reason, words)
+        yield* this.replace(slot, this.facts.plan, this.facts.generation)
+      })
+      return this.fork(
+        this.recycling.withPermits(1)(
+          Effect.catchAll(replacing, (error) => this.staysAfter(slot, worker, error))
+        )
+      )
+    })
+  }
+
+  /** Tries until a worker is ready in the slot; the first time after so many milliseconds. */
+  respawn(slot: Slot, delay: number): Effect.Effect<void> {
+    return Effect.gen(this, function*() {
+      if (delay > 0) yield* Effect.sleep(delay)
+      if (slot.isRemoved || this.isStopping) return
+      const started = yield* Effect.either(slot.lock.withPermits(1)(this.fill(slot)))
+      if (Either.isRight(started)) return
+      const error = started.left
+      const next = yield* backOff(slot)
+      yield* this.bootFailed(slot, error, next)
+      if (this.failuresInARow >= mostFailures && !hasReady(this.facts)) {
+        const failures = this.failuresInARow
+        return yield* Deferred.fail(
+          this.crashLoop,
+          new CrashLoop({ message: `no worker became ready after ${failures} consecutive failures: ${error.message}` })
+        )
+      }
+      yield* this.respawn(slot, next)
+    })
+  }
+
+  /** Ends a slot and its worker. */
+  remove(slot: Slot): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const occupant = slot.remove()
+      return occupant === undefined ? Effect.void : closeBehind(occupant)
+    })
+  }
+
+  private get isStopping(): boolean {
+    return this.facts.state === "stopping"
+  }
+
+  private serves(slot: Slot, worker: Worker): boolean {
+    return slot.current === worker && worker.reason === undefined && !this.isStopping
+  }
+
+  /** Starts a worker and waits until it is ready. It is not in its slot yet. */
+  private start(slot: Slot, plan: Plan, generation: number): Effect.Effect<Occupant, BootError> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.gen(this, function*() {
+        if (this.running === undefined) return yield* Effect.dieMessage("not started")
+        const scope = yield* Scope.fork(this.running.workers, ExecutionStrategy.sequential)
+        const worker = yield* restore(Scope.extend(this.boot(slot, plan, generation), scope)).pipe(
+          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+        )
+        this.failuresInARow = 0
+        yield* this.tellReady(worker)
+        return { worker, scope }
+      })
+    )
+  }
+
+  private boot(slot: Slot, plan: Plan, generation: number): Effect.Effect<Worker, BootError, Scope.Scope> {
+    return Effect.gen(this, function*() {
+      const spec = this.specOf(slot, plan, generation, yield* limitsOf(plan.recycling))
+      const worker = yield* WorkerProcess.make(spec)
+      this.facts.workers.add(worker)
+      yield* this.fork(this.watch(slot, worker))
+      yield* WorkerProcess.ready(worker)
+      return worker
+    }).pipe(Effect.provideService(Spawner, this.spawner), Effect.provideService(Journal, this.journal))
+  }
+
+  private specOf(slot: Slot, plan: Plan, generation: number, limits: WorkerLimits): WorkerProcess.WorkerSpec {
+    const { assignment, child, recycling, timeouts } = plan
+    return {
+      slot: slot.number,
+      generation,
+      child: {
+        ...child,
+        env: { ...child.env, TSGI_SLOT: String(slot.number), TSGI_GENERATION: String(generation) }
+      },
+      // the server may have been scaled since the settings were read
+      assignment: { ...assignment, multiprocess: assignment.multiprocess || this.facts.slots.length > 1 },
+      ticketKeys: () => this.facts.ticketKeys,
+      timeouts,
+      limits,
+      asks: (worker, message) =>
+        message.type === "leaving"
+          ? this.leaves(slot, worker)
+          : this.replaceIf(slot, worker, "requests", tooMany(message.requests, recycling))
+    }
+  }
+
+  private tellReady(worker: Worker): Effect.Effect<void> {
+    const { generation, name, pid, readyIn, slot, warnings } = worker
+    const line = this.journal.info("ready", `${name} ready in ${readyIn} ms`, {
+      slot,
+      pid,
+      generation,
+      ms: readyIn,
+      interface: worker.interface
+    })
+    // each worker has the same app, and so the same warnings
+    return slot === 1
+      ? Effect.zipRight(line, Effect.forEach(warnings, (text) => this.journal.warn("app", text), { discard: true }))
+      : line
+  }
+
+  /** Puts a worker that is ready into its slot. */
+  private seat(slot: Slot, fresh: Occupant): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (slot.isRemoved) return closeBehind(fresh)
+      const before = slot.take(fresh)
+      if (before === undefined) return Effect.void
+      before.worker.supersede()
+      return Effect.zipRight(closeBehind(before), WorkerProcess.draining(before.worker))
+    })
+  }
+
+  /** Starts a worker for a slot, unless a reload was quicker. */
+  private fill(slot: Slot): Effect.Effect<void, BootError> {
+    return Effect.suspend(() =>
+      slot.current?.isReady === true
+        ? Effect.void
+        : Effect.flatMap(
+          this.start(slot, this.facts.plan, this.facts.generation),
+          (fresh) => this.seat(slot, fresh)
+        )
+    )
+  }
+
+  /** A worker stays, as its successor did not become ready; where it has ended meanwhile, another one is started. */
+  private staysAfter(slot: Slot, worker: Worker, error: BootError): Effect.Effect<void> {
+    return Effect.gen(this, function*() {
+      worker.stays()
+      const next = yield* backOff(slot)
+      yield* this.bootFailed(slot, error, next)
+      if (slot.current === undefined) yield* this.fork(this.respawn(slot, next))
+    })
+  }
+
+  // Another process sent SIGTERM, so the worker drains already. That process may be signalling the supervisor next.
+  private leaves(slot: Slot, worker: Worker): Effect.Effect<void> {
+    return Effect.gen(this, function*() {
+      worker.leaves(yield* monotonic)
+      if (!this.serves(slot, worker)) return
+      worker.retire("told")
+      const replacing = Effect.gen(this, function*() {
+        if (this.isStopping) return
+        const words = `${worker.name} was told to end (SIGTERM), and is replaced`
+        yield* this.journal.info("told", words, { slot: slot.number, pid: worker.pid })
+        yield* restarted(this.facts, slot.number, "told", words)
+        yield* this.respawn(slot, 0)
+      })
+      yield* this.fork(Effect.delay(replacing, signalled))
+    })
+  }
+
+  private bootFailed(slot: Slot, error: BootError, next: number): Effect.Effect<void> {
+    return Effect.gen(this, function*() {
+      this.failuresInARow++
+      const words = failedWords(slot.number, error)
+      yield* restarted(this.facts, slot.number, "boot", words)
+      yield* this.journal.error("boot", `${words};${nextTry(next)}`, {
+        slot: slot.number,
+        reason: error.reason,
+        details: error.details
+      })
+    })
+  }
+
+  /** Waits for the end of a worker, logs it, and starts another one where the supervisor did not ask for it. */
+  private watch(slot: Slot, worker: Worker): Effect.Effect<void> {
+    return Effect.gen(this, function*() {
+      const exit = yield* Deferred.await(worker.exited)
+      this.keepCountsOf(worker)
+      if (worker.readyIn === undefined) return
+      const departure = { worker, exit, lived: (yield* monotonic) - worker.begun }
+      const isOurs = slot.current === worker && !slot.isRemoved && !this.isStopping
+      const occupant = isOurs ? slot.vacate() : undefined
+      if (occupant !== undefined) yield* Scope.close(occupant.scope, Exit.void)
+      const hasSuccessor = worker.reason !== undefined && worker.reason !== "hang"
+      yield* isOurs && !hasSuccessor
+        ? this.restart(slot, departure)
+        : this.journal.info("gone", goneWords(departure), goneFields(departure))
+    })
+  }
+
+  private restart(slot: Slot, departure: Departure): Effect.Effect<void> {
+    return Effect.gen(this, function*() {
+      const reason = departure.worker.reason ?? "crash"
+      const words = goneWords(departure)
+      yield* restarted(this.facts, slot.number, reason, words)
+      if (departure.lived >= longLife) slot.recover()
+      const next = yield* backOff(slot)
+      yield* this.journal.error(reason, `${words}${suspicion(departure)}${nextTry(next)}`, goneFields(departure))
+      yield* this.respawn(slot, next)
+    })
+  }
+
+  private keepCountsOf(worker: Worker): void {
+    const { facts } = this
+    const { metrics, series } = worker.beat
+    facts.workers.delete(worker)
+    facts.past = sum([facts.past, { ...metrics, connections: zero.connections }])
+    facts.pastSeries = MetricSeries.sum([facts.pastSeries, MetricSeries.lasting(series)])
+    for (const name of worker.upAndDown) facts.upAndDown.add(name)
+  }
 }
-
-/**
- * The message for a worker that did not become ready.
- *
- * @since 0.2.0
- * @category conversions
- */
-export const failedWords = (slot: number, { exitCode, message, reason }: BootError): string =>
-  reason === "exit"
-    ? `worker ${slot} ${message} before it was ready${exitHint(exitCode)}`
-    : `worker ${slot} failed to ${reason === "load" ? "load" : "start"}: ${message}`
-
-const exitHint = (code: BootError["exitCode"]): string =>
-  code === 9
-    ? ": node refuses an argument, see --node-arg and NODE_OPTIONS"
-    : code === 0
-    ? ": its app ended the process, which is the command's part"
-    : typeof code === "number"
-    ? ": what it said is above"
-    : ""
-
-/**
- * A slot without a worker.
- *
- * @since 0.2.0
- * @category constructors
- */
-export const empty = (number: number): Slot => ({
-  number,
-  lock: Effect.unsafeMakeSemaphore(1),
-  current: undefined,
-  scope: undefined,
-  failures: 0,
-  removed: false
-})
-
-/** A worker that lives so long is no failure, whatever ends it. */
-const longLife = 60_000
-const mostFailures = 10
-/** Milliseconds in which a signal to all processes comes to all of them. */
-const toldIn = 50
 
 /**
  * @since 0.2.0
@@ -99,240 +316,18 @@ const toldIn = 50
  */
 export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journal> =>
   Effect.gen(function*() {
-    const spawner = yield* Spawner
-    const journal = yield* Journal
-    const lost = yield* Deferred.make<never, CrashLoop>()
-    const recycling = yield* Effect.makeSemaphore(1)
-    let failuresOnEnd = 0
-    let running:
-      | { readonly workers: Scope.Scope; readonly fork: (effect: Effect.Effect<void>) => Effect.Effect<void> }
-      | undefined
-
-    const fork = (effect: Effect.Effect<void>): Effect.Effect<void> => running?.fork(effect) ?? Effect.void
-    const ending = (): boolean => facts.state === "stopping"
-
-    /** Starts a worker and waits until it is ready; it is not in its slot yet. */
-    const start = (slot: Slot, plan: Plan, generation: number) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function*() {
-          if (running === undefined) return yield* Effect.dieMessage("not started")
-          const scope = yield* Scope.fork(running.workers, ExecutionStrategy.sequential)
-          const booting = Effect.gen(function*() {
-            const limits = yield* limitsOf(plan.recycling)
-            const worker = yield* WorkerProcess.make({
-              slot: slot.number,
-              generation,
-              child: {
-                ...plan.child,
-                env: { ...plan.child.env, TSGI_SLOT: String(slot.number), TSGI_GENERATION: String(generation) }
-              },
-              // whatever the settings say, the server may have been scaled
-              assignment: {
-                ...plan.assignment,
-                multiprocess: plan.assignment.multiprocess || facts.slots.length > 1
-              },
-              ticketKeys: () => facts.ticketKeys,
-              patience: plan.patience,
-              tellAfter: limits.requests,
-              asks: (worker, message) =>
-                message.type === "leaving"
-                  ? leaves(slot, worker)
-                  : replaceIf(slot, worker, "requests", tooMany(message.requests, plan))
-            })
-            facts.workers.add(worker)
-            worker.limits = limits
-            yield* fork(watch(slot, worker))
-            yield* WorkerProcess.ready(worker)
-            return worker
-          }).pipe(Effect.provideService(Spawner, spawner), Effect.provideService(Journal, journal), Scope.extend(scope))
-          const worker = yield* restore(booting).pipe(
-            Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
-          )
-          failuresOnEnd = 0
-          yield* journal.info("ready", `${worker.name} ready in ${worker.readyIn} ms`, {
-            slot: slot.number,
-            pid: worker.pid,
-            generation,
-            ms: worker.readyIn
-          })
-          if (slot.number === 1) {
-            yield* Effect.forEach(worker.warnings, (warning) => journal.warn("app", warning), { discard: true })
-          }
-          return { worker, scope }
-        })
-      )
-
-    const take = (slot: Slot, { scope, worker }: { readonly worker: Worker; readonly scope: Scope.CloseableScope }) =>
-      Effect.suspend(() => {
-        if (slot.removed) return retire(scope)
-        const { current: old, scope: ofOld } = slot
-        slot.current = worker
-        slot.scope = scope
-        if (old === undefined || ofOld === undefined) return Effect.void
-        old.replaced = true
-        return Effect.zipRight(retire(ofOld), WorkerProcess.draining(old))
-      })
-
-    // Closes in the background; the workers' scope waits for it when the supervisor ends.
-    const retire = (scope: Scope.CloseableScope): Effect.Effect<void> =>
-      Effect.asVoid(Effect.forkDaemon(Scope.close(scope, Exit.void)))
-
-    /** Takes the worker out of its slot; what is left to close is its Scope. */
-    const vacate = (slot: Slot): Scope.CloseableScope | undefined => {
-      const { scope } = slot
-      slot.current = undefined
-      slot.scope = undefined
-      return scope
-    }
-
-    const replace: Slots["replace"] = (slot, plan, generation) =>
-      slot.lock.withPermits(1)(
-        Effect.flatMap(start(slot, plan, generation), (fresh) => take(slot, fresh))
-      )
-
-    const replaceIf: Slots["replaceIf"] = (slot, worker, reason, why) =>
-      Effect.suspend(() => {
-        if (slot.current !== worker || worker.reason !== undefined || ending()) return Effect.void
-        worker.reason = reason
-        const replacing = Effect.gen(function*() {
-          if (slot.removed || (slot.current !== undefined && slot.current !== worker)) return
-          const words = `${worker.name} is replaced: ${why}`
-          yield* journal.info("replace", words, { slot: slot.number, pid: worker.pid, reason })
-          yield* restarted(facts, slot.number, reason, words)
-          yield* replace(slot, facts.plan, facts.generation)
-        }).pipe(
-          Effect.catchAll((error) => {
-            worker.reason = undefined
-            return Effect.flatMap(backOff(slot), (next) =>
-              Effect.zipRight(
-                bootFailed(slot, error, next),
-                // the old one goes on, if it is there
-                slot.current === undefined ? fork(respawn(slot, next)) : Effect.void
-              ))
-          })
-        )
-        return fork(recycling.withPermits(1)(replacing))
-      })
-
-    // Another process sent SIGTERM, so the worker drains already. That process may be signalling the supervisor next.
-    const leaves = (slot: Slot, worker: Worker): Effect.Effect<void> =>
-      Effect.gen(function*() {
-        worker.drainedAt = yield* WorkerProcess.monotonic
-        if (slot.current !== worker || worker.reason !== undefined || ending()) return
-        worker.reason = "told"
-        const replacing = Effect.gen(function*() {
-          if (ending()) return
-          const words = `${worker.name} was told to end (SIGTERM), and is replaced`
-          yield* journal.info("told", words, { slot: slot.number, pid: worker.pid })
-          yield* restarted(facts, slot.number, "told", words)
-          yield* respawn(slot, 0)
-        })
-        yield* fork(Effect.delay(replacing, toldIn))
-      })
-
-    const bootFailed = (slot: Slot, error: BootError, next: number): Effect.Effect<void> =>
-      Effect.suspend(() => {
-        failuresOnEnd++
-        const words = failedWords(slot.number, error)
-        return Effect.zipRight(
-          restarted(facts, slot.number, "boot", words),
-          journal.error("boot", `${words};${nextTry(next)}`, {
-            slot: slot.number,
-            reason: error.reason,
-            details: error.details
-          })
-        )
-      })
-
-    const respawn: Slots["respawn"] = (slot, delay) =>
-      Effect.gen(function*() {
-        if (delay > 0) yield* Effect.sleep(delay)
-        if (slot.removed || ending()) return
-        const failed = yield* slot.lock.withPermits(1)(Effect.gen(function*() {
-          // a reload may have been quicker
-          if (slot.current?.isReady === true) return undefined
-          const fresh = yield* start(slot, facts.plan, facts.generation)
-          yield* take(slot, fresh)
-          return undefined
-        })).pipe(Effect.catchAll((error) => Effect.succeed(error)))
-        if (failed === undefined) return
-        const next = yield* backOff(slot)
-        yield* bootFailed(slot, failed, next)
-        if (failuresOnEnd >= mostFailures && !facts.slots.some(({ current }) => current?.isReady)) {
-          return yield* Deferred.fail(
-            lost,
-            new CrashLoop({
-              message: `no worker became ready after ${failuresOnEnd} consecutive failures: ${failed.message}`
-            })
-          )
-        }
-        yield* respawn(slot, next)
-      })
-
-    /** Waits for the end of a worker, says why, and has another one started where it was not our doing. */
-    const watch = (slot: Slot, worker: Worker): Effect.Effect<void> =>
-      Effect.gen(function*() {
-        const exit = yield* Deferred.await(worker.exited)
-        facts.workers.delete(worker)
-        facts.past = sum([facts.past, { ...worker.beat.metrics, connections: zero.connections }])
-        for (const name of worker.upAndDown) facts.upAndDown.add(name)
-        facts.pastSeries = MetricSeries.sum([facts.pastSeries, MetricSeries.lasting(worker.beat.series)])
-        if (worker.readyIn === undefined) return
-        const now = yield* WorkerProcess.monotonic
-        const lived = now - worker.begun
-        const words = `${worker.name} ${WorkerProcess.diedOf(exit)} after ${describeTime(lived)}, ${
-          plural(worker.requests, "request")
-        }`
-        const fields = { slot: slot.number, pid: worker.pid, ...exit, requests: worker.requests }
-        if (slot.current !== worker || slot.removed || ending()) {
-          return yield* journal.info("gone", words, fields)
-        }
-        const scope = vacate(slot)
-        if (scope !== undefined) yield* Scope.close(scope, Exit.void)
-        // its successor is starting already
-        if (worker.reason !== undefined && worker.reason !== "hang") return yield* journal.info("gone", words, fields)
-        yield* restarted(facts, slot.number, worker.reason ?? "crash", words)
-        if (lived >= longLife) slot.failures = 0
-        const next = yield* backOff(slot)
-        yield* journal.error(worker.reason ?? "crash", `${words}${suspicion(worker, exit)}${nextTry(next)}`, fields)
-        yield* respawn(slot, next)
-      })
-
-    return {
-      open: Effect.gen(function*() {
-        const workers = yield* Effect.flatMap(Effect.scope, (scope) => Scope.fork(scope, ExecutionStrategy.parallel))
-        // ended before the workers, so that none is started then
-        const fibers = yield* FiberSet.make<void>()
-        running = { workers, fork: (effect) => Effect.asVoid(FiberSet.run(fibers, effect)) }
-      }),
-      fork,
-      replace,
-      replaceIf,
-      respawn,
-      remove: (slot) =>
-        Effect.suspend(() => {
-          slot.removed = true
-          const scope = vacate(slot)
-          return scope === undefined ? Effect.void : retire(scope)
-        }),
-      lost: Deferred.await(lost)
-    }
+    return new Slots(
+      facts,
+      yield* Spawner,
+      yield* Journal,
+      yield* Effect.makeSemaphore(1),
+      yield* Deferred.make<never, CrashLoop>()
+    )
   })
 
-const tooMany = (requests: number, { recycling }: Plan): string =>
-  `${describeCount(requests)} requests, with --max-requests ${describeCount(recycling.maxRequests)}`
-
-const nextTry = (milliseconds: number): string => ` next try in ${describeTime(milliseconds)}`
+// Closes in the background. When the supervisor ends, the workers' Scope waits for it.
+const closeBehind = ({ scope }: Occupant): Effect.Effect<void> =>
+  Effect.asVoid(Effect.forkDaemon(Scope.close(scope, Exit.void)))
 
 const backOff = (slot: Slot): Effect.Effect<number> =>
-  Effect.map(Random.nextRange(0.8, 1.2), (jitter) => {
-    const delay = Math.min(100 * 2 ** slot.failures++, 30_000)
-    return Math.round(delay * jitter)
-  })
-
-const suspicion = (worker: Worker, { signal }: ChildExit): string =>
-  worker.reason === "hang"
-    ? "; its event loop had hung;"
-    : signal === "SIGKILL"
-    ? "; nobody here did it: out of memory?"
-    : ";"
+  Effect.map(Random.nextRange(0.8, 1.2), (jitter) => slot.backOff(jitter))

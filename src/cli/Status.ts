@@ -1,15 +1,15 @@
 /**
- * What is told of a server that runs.
+ * The status of a running server, computed from the supervisor's facts.
  *
  * @since 0.2.0
  */
 import { sum, total } from "../server/ServerMetrics.js"
-import type { Facts, State } from "./Facts.js"
+import { type Facts, hasReady, isLeaving, type State } from "./Facts.js"
 import type { Entry } from "./Journal.js"
 import type { Listening } from "./Listening.js"
-import type { Beat } from "./messages.js"
+import type { Beat, Interface } from "./messages.js"
 import type { Reason } from "./Plan.js"
-import type { WorkerState } from "./WorkerProcess.js"
+import type { WorkerState } from "./WorkerLife.js"
 
 /**
  * Times are ISO 8601, `uptime`, `lastBeat` are seconds, `took`, `readyIn` and `loopDelay` milliseconds, sizes bytes.
@@ -27,6 +27,8 @@ export interface Status {
   readonly uptime: number
   readonly generation: number
   readonly app: string
+  /** The kind of the app; `null` until a worker has loaded it. */
+  readonly interface: Exclude<Interface, "auto"> | null
   readonly listeners: ReadonlyArray<
     { readonly address: string; readonly from: Listening["from"]; readonly backlog: number }
   >
@@ -40,7 +42,7 @@ export interface Status {
   } | null
   readonly reloads: { readonly done: number; readonly refused: number }
   readonly restarts: Readonly<Record<Reason, number>>
-  /** The last of them, latest first. */
+  /** The last ten, latest first. */
   readonly lastRestarts: ReadonlyArray<
     { readonly at: string; readonly slot: number; readonly reason: Reason; readonly text: string }
   >
@@ -71,7 +73,7 @@ export interface WorkerStatus {
   readonly loopDelay: Beat["loopDelay"]
   readonly connections: Beat["metrics"]["connections"]
   readonly requests: number
-  /** In each of the last sixty seconds at most, oldest first. */
+  /** One figure for each of the last sixty seconds, oldest first; fewer where the worker is younger. */
   readonly requestsPerSecond: ReadonlyArray<number>
   readonly rss: number
   readonly heap: number
@@ -79,7 +81,7 @@ export interface WorkerStatus {
 }
 
 /**
- * What does not change while a server runs.
+ * The part of the status that stays the same while a server runs.
  *
  * @since 0.2.0
  * @category models
@@ -116,13 +118,14 @@ export const make = (
     uptime: tenths((now - facts.begun) / 1000),
     generation: facts.generation,
     app,
+    interface: interfaceOf(facts),
     listeners: listening.map(({ address, from }) => ({ address, from, backlog })),
     configured: facts.slots.length,
     ready: workers.filter(({ isReady }) => isReady).length,
     lastReload: lastReloadOf(facts),
     reloads: facts.reloads,
     restarts: facts.restarts,
-    lastRestarts: facts.lastRestarts.map(({ at, ...more }) => ({ at: new Date(at).toISOString(), ...more })),
+    lastRestarts: facts.lastRestarts.all.map(({ at, ...more }) => ({ at: new Date(at).toISOString(), ...more })),
     totals: {
       requests: total(metrics.requests),
       refused: total(metrics.refused),
@@ -142,7 +145,7 @@ export const make = (
       loopDelay: worker.beat.loopDelay,
       connections: worker.beat.metrics.connections,
       requests: worker.requests,
-      requestsPerSecond: worker.history.slice(1).map((count, i) => count - (worker.history[i] ?? 0)),
+      requestsPerSecond: worker.requestsPerSecond,
       rss: worker.beat.rss,
       heap: worker.beat.heap,
       handles: worker.beat.handles
@@ -150,6 +153,15 @@ export const make = (
     events: events.map(({ at, event, level, text }) => ({ at, level, event, text }))
   }
 }
+
+/**
+ * The kind of the app; `null` until a worker has loaded it.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const interfaceOf = ({ workers }: Pick<Facts, "workers">): Status["interface"] =>
+  [...workers].find((worker) => worker.interface !== undefined)?.interface ?? null
 
 const tenths = (number: number): number => Math.round(number * 10) / 10
 
@@ -165,21 +177,12 @@ const lastReloadOf = ({ lastReload }: Facts): Status["lastReload"] => {
 }
 
 /**
- * Whether the stop has begun, so that clients are to go elsewhere.
- *
- * @since 0.2.0
- * @category accessors
- */
-export const isLeaving = ({ state }: Pick<Facts, "state">): boolean => state === "unready" || state === "stopping"
-
-/**
  * Whether a request that arrives now is served, and load balancers may send more.
  *
  * @since 0.2.0
  * @category accessors
  */
-export const isReady = (facts: Facts): boolean =>
-  !isLeaving(facts) && facts.state !== "booting" && facts.slots.some(({ current }) => current?.isReady)
+export const isReady = (facts: Facts): boolean => !isLeaving(facts) && facts.state !== "booting" && hasReady(facts)
 
 /**
  * Whether the server may recover without a restart: not when all workers hang, or none was ready within --boot-timeout.
@@ -191,6 +194,6 @@ export const isReady = (facts: Facts): boolean =>
  */
 export const isLive = ({ lackingSince, slots }: Facts, bootTimeout: number, now: number): boolean => {
   const serving = slots.flatMap(({ current }) => current?.isReady === true ? [current] : [])
-  if (serving.length > 0) return serving.some(({ hung }) => !hung)
+  if (serving.length > 0) return serving.some(({ isHung }) => !isHung)
   return lackingSince === undefined || now - lackingSince <= bootTimeout
 }

@@ -73,7 +73,9 @@ const head = (status: Status): string =>
 <p><strong>${status.ready} of ${plural(status.configured, "worker")} ready</strong>, up ${
     describeTime(status.uptime * 1000)
   }, generation ${status.generation}</p>
-<p>${escape(status.app)} on ${status.listeners.map(({ address }) => `<code>${escape(address)}</code>`).join(", ")}</p>
+<p>${escape(status.app)}${status.interface === null ? "" : ` (${status.interface})`} on ${
+    status.listeners.map(({ address }) => `<code>${escape(address)}</code>`).join(", ")
+  }</p>
 <p class="quiet">tsgi ${escape(status.tsgi)}, Node ${escape(status.node)}, pid ${status.pid}</p>
 </header>`
 

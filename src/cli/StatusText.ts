@@ -11,7 +11,20 @@ import { describeCount, describeSize, describeTime, plural } from "./values.js"
  * @category conversions
  */
 export const render = (status: Status): string => {
-  const { app, configured, generation, lastReload, listeners, name, pid, ready, restarts, totals, uptime } = status
+  const {
+    app,
+    configured,
+    generation,
+    interface: kind,
+    lastReload,
+    listeners,
+    name,
+    pid,
+    ready,
+    restarts,
+    totals,
+    uptime
+  } = status
   const restarted = Object.entries(restarts).filter(([, count]) => count > 0).map(([reason, count]) =>
     `${reason} ${count}`
   )
@@ -31,7 +44,9 @@ export const render = (status: Status): string => {
     `${name}: ${status.state}, ${ready} of ${plural(configured, "worker")} ready, up ${
       describeTime(uptime * 1000)
     } (pid ${pid}, tsgi ${status.tsgi}, node ${status.node})`,
-    `${app} on ${listeners.map(({ address }) => address).join(", ")}, generation ${generation}`,
+    `${app}${kind === null ? "" : ` (${kind})`} on ${
+      listeners.map(({ address }) => address).join(", ")
+    }, generation ${generation}`,
     `${plural(totals.requests, "request")}, ${describeCount(totals.refused)} refused, ${
       describeCount(totals.aborted)
     } aborted; ${describeSize(totals.rss)} in all; replaced: ${restarted.length === 0 ? "none" : restarted.join(", ")}`,

@@ -1,27 +1,28 @@
 /**
- * Keeps workers running: slots, each with a worker; generations of them, one for each reload.
+ * Keeps workers running: slots, each with a worker; generations of workers, one for each reload.
  *
  * @since 0.2.0
  */
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import type { BootError } from "./BootError.js"
 import * as Facts from "./Facts.js"
 import type { ReloadResult } from "./Facts.js"
-import { memoryLimit, memoryWarning } from "./hints.js"
+import { memoryLimit } from "./hints.js"
 import { Journal } from "./Journal.js"
 import { lookAfter } from "./lookAfter.js"
+import { monotonic } from "./monotonic.js"
 import type { Plan, PlanError } from "./Plan.js"
+import * as Reloading from "./Reloading.js"
+import * as Scaling from "./Scaling.js"
+import { Slot } from "./Slot.js"
 import * as Slots from "./Slots.js"
 import type { Spawner } from "./Spawner.js"
-import { isLeaving } from "./Status.js"
 import * as TicketKeys from "./TicketKeys.js"
-import { describeTime, plural } from "./values.js"
 import * as WorkerProcess from "./WorkerProcess.js"
-import type { BootError } from "./WorkerProcess.js"
 
 /**
  * @since 0.2.0
@@ -29,13 +30,13 @@ import type { BootError } from "./WorkerProcess.js"
  */
 export interface Supervisor {
   readonly facts: Facts.Facts
-  /** Starts all workers, in the Scope that it is run in: closing that ends them. The first that does not get ready fails it. */
+  /** Starts all workers in its Scope, whose close ends them. Fails with the first worker that does not become ready. */
   readonly start: Effect.Effect<void, { readonly slot: number; readonly error: BootError }, Scope.Scope>
-  /** Fails when no worker gets ready any more. */
+  /** Fails when no worker becomes ready any more. */
   readonly lost: Effect.Effect<never, Slots.CrashLoop>
-  /** New workers, one slot after the other. Asked for while one runs, it is one more afterwards. */
+  /** New workers, one slot after the other. A reload that is asked for during another one comes after it. */
   readonly reload: Effect.Effect<ReloadResult>
-  /** So many workers from here on, at least 1. */
+  /** Changes the number of workers, to at least 1; gives the number there is then. */
   readonly scale: (workers: number) => Effect.Effect<number, Alone>
   /** A new worker for a slot, or for each. `false` where there is no such slot. */
   readonly recycle: (slot?: number) => Effect.Effect<boolean, Alone>
@@ -54,145 +55,71 @@ export interface Supervisor {
  */
 export class Alone extends Data.TaggedError("Alone")<{}> {
   override get message(): string {
-    return "--workers 0 serves in this process, and nobody can take its place: start it with --workers 1"
+    return "--workers 0 serves in this process, which cannot be replaced: start it with --workers 1"
   }
 }
 
 /**
- * @param plan read at the start and again at each reload
+ * @param plan is read again at each reload
+ * @param first the plan at the start
+ * @param most bytes that all workers together may have; default: the limit of the control group
  *
  * @since 0.2.0
  * @category constructors
  */
 export const make = (
   plan: Effect.Effect<Plan, PlanError>,
-  first: Plan
+  first: Plan,
+  most: () => number = memoryLimit
 ): Effect.Effect<Supervisor, never, Spawner | Journal> =>
   Effect.gen(function*() {
     const journal = yield* Journal
-    const reloading = yield* Effect.makeSemaphore(1)
-    const scaling = yield* Effect.makeSemaphore(1)
-    const facts = Facts.make(
-      first,
-      TicketKeys.random(),
-      yield* Clock.currentTimeMillis,
-      yield* WorkerProcess.monotonic
-    )
+    const facts = Facts.make(first, TicketKeys.random(), yield* Clock.currentTimeMillis, yield* monotonic)
     const slots = yield* Slots.make(facts)
-    const ending = (): boolean => isLeaving(facts)
-
+    const scale = yield* Scaling.make(facts, slots, journal, most)
+    const hindrance = (): string | undefined => facts.plan.here ? new Alone().message : undefined
+    const reload = yield* Reloading.make({ facts, slots, scale, journal, plan, hindrance })
     const withWorkers = <A>(effect: Effect.Effect<A>): Effect.Effect<A, Alone> =>
       Effect.suspend(() => facts.plan.here ? new Alone() : effect)
-
-    const scale = (wanted: number): Effect.Effect<number> =>
-      scaling.withPermits(1)(Effect.gen(function*() {
-        const most = Math.max(1, wanted)
-        const { length } = facts.slots
-        if (ending() || most === length) return length
-        const largest = Math.max(0, ...[...facts.workers].map(({ beat }) => beat.rss))
-        const warning = most > length ? memoryWarning(most, largest, memoryLimit()) : undefined
-        if (warning !== undefined) yield* journal.warn("memory", warning)
-        yield* journal.info("scale", `${plural(most, "worker")} instead of ${length}`, { workers: most })
-        const added = Array.from({ length: Math.max(0, most - length) }, (_, i) => Slots.empty(length + i + 1))
-        const removed = facts.slots.slice(most)
-        facts.slots = [...facts.slots.slice(0, most), ...added]
-        for (const slot of added) yield* slots.fork(slots.respawn(slot, 0))
-        for (const slot of removed) yield* slots.remove(slot)
-        return most
-      }))
-
-    const reloadOnce: Effect.Effect<ReloadResult> = Effect.gen(function*() {
-      if (ending()) return stops
-      if (facts.plan.here) return yield* refused
-      const begun = yield* WorkerProcess.monotonic
-      const at = yield* Clock.currentTimeMillis
-      facts.state = "reloading"
-      const generation = facts.generation + 1
-      const work = Effect.gen(function*() {
-        const fresh = yield* Effect.mapError(plan, ({ message }) => ({ message, details: undefined }))
-        for (const slot of facts.slots) {
-          yield* Effect.mapError(slots.replace(slot, fresh, generation), (error) => ({
-            message: Slots.failedWords(slot.number, error),
-            details: error.details
-          }))
-        }
-        const { workers } = facts.plan
-        facts.plan = fresh
-        facts.generation = generation
-        if (fresh.workers !== workers) yield* scale(fresh.workers)
-      })
-      const failed = yield* Effect.match(work, { onSuccess: () => undefined, onFailure: (error) => error })
-      const took = Math.round((yield* WorkerProcess.monotonic) - begun)
-      if (facts.state === "reloading") facts.state = "serving"
-      const outcome: ReloadResult = failed === undefined
-        ? { result: "done", took, generation }
-        : { result: "refused", took, error: failed.message }
-      facts.lastReload = { at, outcome }
-      facts.reloads[outcome.result]++
-      yield* failed === undefined
-        ? journal.info("reload", `reloaded in ${describeTime(took)}, generation ${generation}`, { ...outcome })
-        : journal.error("reload", `reload refused, the old workers stay: ${failed.message}`, {
-          ...outcome,
-          details: failed.details
-        })
-      return outcome
-    })
-
-    const refused = Effect.suspend(() => {
-      const { message } = new Alone()
-      return Effect.as(journal.error("reload", `reload refused: ${message}`), { ...stops, error: message })
-    })
-
-    // Runs in the supervisor's scope: a stop ends it, and an interrupted caller does not.
-    const reload: Effect.Effect<ReloadResult> = Effect.gen(function*() {
-      if (facts.slots.length === 0) return stops
-      const answer = yield* Deferred.make<ReloadResult>()
-      yield* slots.fork(
-        reloading.withPermits(1)(reloadOnce).pipe(
-          Effect.onExit((exit) => Deferred.succeed(answer, Exit.isSuccess(exit) ? exit.value : stops)),
-          Effect.asVoid
-        )
-      )
-      return yield* Deferred.await(answer)
-    })
-
-    const recycle = (number?: number): Effect.Effect<boolean> =>
-      Effect.gen(function*() {
-        const meant = facts.slots.filter((slot) => number === undefined || slot.number === number)
-        for (const slot of meant) {
-          if (slot.current !== undefined) yield* slots.replaceIf(slot, slot.current, "told", "asked for")
-        }
-        return meant.length > 0
-      })
-
     return {
       facts,
-      start: Effect.gen(function*() {
-        yield* slots.open
-        yield* Effect.addFinalizer(() => Effect.sync(() => facts.state = "stopping"))
-        facts.slots = Array.from({ length: facts.plan.workers }, (_, i) => Slots.empty(i + 1))
-        yield* Effect.forEach(
-          facts.slots,
-          (slot) =>
-            Effect.mapError(slots.replace(slot, facts.plan, facts.generation), (error) => ({
-              slot: slot.number,
-              error
-            })),
-          { concurrency: "unbounded", discard: true }
-        )
-        facts.state = "serving"
-        facts.lackingSince = undefined
-        yield* slots.fork(Effect.provideService(lookAfter(facts, slots), Journal, journal))
-        yield* slots.fork(TicketKeys.renewing(facts))
-      }),
+      start: start(facts, slots, journal),
       lost: slots.lost,
       reload,
       scale: (workers) => withWorkers(scale(workers)),
-      recycle: (slot) => withWorkers(recycle(slot)),
+      recycle: (slot) => withWorkers(recycle(facts, slots, slot)),
       reopen: Effect.suspend(() => WorkerProcess.tellAll(facts.workers, { type: "reopen" })),
       leaving: (state) => Effect.sync(() => facts.state = state),
       killAll: Effect.suspend(() => Effect.forEach(facts.workers, WorkerProcess.kill, { discard: true }))
     }
   })
 
-const stops = { result: "refused", took: 0, error: "the server stops" } satisfies ReloadResult
+const start = (
+  facts: Facts.Facts,
+  slots: Slots.Slots,
+  journal: Context.Tag.Service<Journal>
+): Supervisor["start"] =>
+  Effect.gen(function*() {
+    yield* slots.open
+    yield* Effect.addFinalizer(() => Effect.sync(() => facts.state = "stopping"))
+    facts.slots = Array.from({ length: facts.plan.workers }, (_, i) => new Slot(i + 1))
+    yield* Effect.forEach(
+      facts.slots,
+      (slot) =>
+        Effect.mapError(slots.replace(slot, facts.plan, facts.generation), (error) => ({ slot: slot.number, error })),
+      { concurrency: "unbounded", discard: true }
+    )
+    facts.state = "serving"
+    facts.lackingSince = undefined
+    yield* slots.fork(Effect.provideService(lookAfter(facts, slots), Journal, journal))
+    yield* slots.fork(TicketKeys.renewing(facts))
+  })
+
+const recycle = (facts: Facts.Facts, slots: Slots.Slots, number: number | undefined): Effect.Effect<boolean> =>
+  Effect.gen(function*() {
+    const chosen = facts.slots.filter((slot) => number === undefined || slot.number === number)
+    for (const slot of chosen) {
+      if (slot.current !== undefined) yield* slots.replaceIf(slot, slot.current, "told", "asked for")
+    }
+    return chosen.length > 0
+  })

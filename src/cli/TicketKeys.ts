@@ -1,5 +1,5 @@
 /**
- * The key of TLS session tickets, one for all workers: each opens what another has sealed, also after a reload.
+ * The key of TLS session tickets. All workers have the same one, so each resumes a session of another, also after a reload.
  *
  * @since 0.2.0
  */

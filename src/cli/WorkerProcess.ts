@@ -1,140 +1,24 @@
 /**
- * A worker: one child process, in a Scope. Closing that is the worker's graceful end.
+ * A worker's process, in a Scope. Closing the Scope ends the worker gracefully.
  *
  * @since 0.2.0
  */
 import * as Clock from "effect/Clock"
-import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
-import { total, zero } from "../server/ServerMetrics.js"
+import { BootError } from "./BootError.js"
 import { Journal } from "./Journal.js"
-import {
-  type Assignment,
-  type Beat,
-  type FromWorker,
-  type Interface,
-  isFromWorker,
-  type Phase,
-  protocol,
-  type ToWorker
-} from "./messages.js"
-import type { Patience, Reason, WorkerLimits } from "./Plan.js"
-import { type Child, type ChildExit, type ChildSettings, Spawner } from "./Spawner.js"
-import { fallen } from "./upAndDown.js"
+import { type Assignment, type FromWorker, isFromWorker, protocol, type ToWorker } from "./messages.js"
+import { monotonic } from "./monotonic.js"
+import type { WorkerLimits, WorkerTimeouts } from "./Plan.js"
+import { type Child, type ChildSettings, Spawner } from "./Spawner.js"
 import { describeTime } from "./values.js"
-
-/**
- * A worker did not get ready.
- *
- * @since 0.2.0
- * @category errors
- */
-export class BootError extends Data.TaggedError("BootError")<{
-  readonly reason: Phase | "timeout" | "exit" | "spawn" | "protocol"
-  readonly message: string
-  /** With which it ended before it was ready; `null` for a signal. */
-  readonly exitCode?: number | null
-  /** As developers want it. */
-  readonly details?: string | undefined
-}> {}
-
-/**
- * @since 0.2.0
- * @category models
- */
-export type WorkerState = "booting" | "ready" | "settling" | "draining" | "hung" | "gone"
-
-/**
- * What is known of a worker. Times are milliseconds: `startedAt` since the epoch, the others of the monotonic clock.
- *
- * @since 0.2.0
- * @category models
- */
-export class Worker {
-  readonly ready = Deferred.unsafeMake<void, BootError>(FiberId.none)
-  readonly draining = Deferred.unsafeMake<void>(FiberId.none)
-  readonly exited = Deferred.unsafeMake<ChildExit>(FiberId.none)
-  child: Child | undefined = undefined
-  beat: Beat = noBeat
-  interface: Exclude<Interface, "auto"> = "wsgi"
-  warnings: ReadonlyArray<string> = []
-  /** Names of its app's counters that have been seen to fall. */
-  readonly upAndDown = new Set<string>()
-  /** Requests answered at each of the last beats, oldest first. */
-  readonly history: Array<number> = []
-  lastBeat: number
-  readyIn: number | undefined = undefined
-  drainedAt: number | undefined = undefined
-  /** Another one has its place, and takes its clients. */
-  replaced = false
-  gone = false
-  hung = false
-  limits: WorkerLimits = { requests: 0, age: Infinity }
-  /** When it was first found to have too much memory, and has had so since. */
-  largeSince: number | undefined = undefined
-  /** Why we end it; `undefined` where that is its own doing. */
-  reason: Reason | undefined = undefined
-
-  constructor(
-    readonly slot: number,
-    readonly generation: number,
-    readonly startedAt: number,
-    readonly begun: number,
-    readonly patience: Patience
-  ) {
-    this.lastBeat = begun
-  }
-
-  get pid(): number {
-    return this.child?.pid ?? 0
-  }
-
-  /** `worker 1 (4720)` */
-  get name(): string {
-    return `worker ${this.slot}${this.child === undefined ? "" : ` (${this.pid})`}`
-  }
-
-  get requests(): number {
-    return total(this.beat.metrics.requests)
-  }
-
-  get isReady(): boolean {
-    return this.readyIn !== undefined && this.drainedAt === undefined && !this.gone
-  }
-
-  stateAt(now: number): WorkerState {
-    if (this.gone) return "gone"
-    if (this.drainedAt !== undefined) return now - this.drainedAt < this.patience.settle ? "settling" : "draining"
-    if (this.readyIn === undefined) return "booting"
-    return this.hung ? "hung" : "ready"
-  }
-
-  took(beat: Beat, now: number): void {
-    for (const name of fallen(this.beat.series, beat.series)) this.upAndDown.add(name)
-    this.beat = beat
-    this.lastBeat = now
-    this.hung = false
-    this.history.push(this.requests)
-    if (this.history.length > 61) this.history.shift()
-  }
-}
-
-const noBeat: Beat = {
-  type: "beat",
-  metrics: zero,
-  series: [],
-  loopDelay: { p50: 0, p99: 0, max: 0 },
-  rss: 0,
-  heap: 0,
-  handles: 0
-}
+import { Worker } from "./WorkerLife.js"
+import { diedOf } from "./workerWords.js"
 
 /**
  * @since 0.2.0
@@ -145,12 +29,11 @@ export interface WorkerSpec {
   readonly generation: number
   readonly child: ChildSettings
   readonly assignment: Assignment
-  /** Those of the moment, which change while workers start. */
+  /** The current ones, which change while workers start. */
   readonly ticketKeys: () => Uint8Array
-  readonly patience: Patience
-  /** The worker tells after so many requests; 0: never. */
-  readonly tellAfter: number
-  /** What a worker asks for: it has had requests enough, or somebody else told it to end. */
+  readonly timeouts: WorkerTimeouts
+  readonly limits: WorkerLimits
+  /** Called when the worker has served as many requests as its limit, and when another process told it to end. */
   readonly asks: (
     worker: Worker,
     message: Extract<FromWorker, { readonly type: "enough" | "leaving" }>
@@ -158,18 +41,7 @@ export interface WorkerSpec {
 }
 
 /**
- * Milliseconds of the monotonic clock.
- *
- * @since 0.2.0
- * @category accessors
- */
-export const monotonic: Effect.Effect<number> = Effect.map(
-  Clock.currentTimeNanos,
-  (nanos) => Number(nanos / 1000n) / 1000
-)
-
-/**
- * Starts a worker. It may not be ready yet: see {@link ready}.
+ * Starts a worker, which is not ready yet: see {@link ready}.
  *
  * @since 0.2.0
  * @category constructors
@@ -178,32 +50,24 @@ export const make = (spec: WorkerSpec): Effect.Effect<Worker, BootError, Scope.S
   Effect.gen(function*() {
     const { spawn } = yield* Spawner
     const journal = yield* Journal
-    const worker = new Worker(
-      spec.slot,
-      spec.generation,
-      yield* Clock.currentTimeMillis,
-      yield* monotonic,
-      spec.patience
-    )
+    const worker = new Worker({
+      ...spec,
+      startedAt: yield* Clock.currentTimeMillis,
+      begun: yield* monotonic
+    })
     const run = Runtime.runFork(yield* Effect.runtime())
     yield* Effect.acquireRelease(
       spawn(spec.child, {
         message: (message) => {
           if (isFromWorker(message)) run(heard(worker, spec, message))
         },
-        exited: (exit) => {
-          worker.gone = true
-          Deferred.unsafeDone(worker.exited, Exit.succeed(exit))
-          Deferred.unsafeDone(
-            worker.ready,
-            Exit.fail(new BootError({ reason: "exit", message: diedOf(exit), exitCode: exit.code }))
-          )
-        }
+        exited: (exit) =>
+          worker.exits(exit, new BootError({ reason: "exit", message: diedOf(exit), exitCode: exit.code }))
       }).pipe(
         Effect.mapError(({ message }) =>
           new BootError({ reason: "spawn", message: `cannot start a process: ${message}` })
         ),
-        Effect.tap((child) => Effect.sync(() => worker.child = child))
+        Effect.tap((child) => Effect.sync(() => worker.runs(child)))
       ),
       (child) => end(worker, child, journal)
     )
@@ -211,16 +75,7 @@ export const make = (spec: WorkerSpec): Effect.Effect<Worker, BootError, Scope.S
   })
 
 /**
- * How a process ended, in words.
- *
- * @since 0.2.0
- * @category conversions
- */
-export const diedOf = ({ code, signal }: ChildExit): string =>
-  signal === null ? `exited with code ${code}` : `was killed by ${signal}`
-
-/**
- * Waits until a worker is ready; one that is late is killed.
+ * Waits until a worker is ready; kills one that is not ready in time.
  *
  * @since 0.2.0
  * @category accessors
@@ -228,12 +83,12 @@ export const diedOf = ({ code, signal }: ChildExit): string =>
 export const ready = (worker: Worker): Effect.Effect<void, BootError> =>
   Deferred.await(worker.ready).pipe(
     Effect.timeoutFail({
-      duration: worker.patience.bootTimeout,
+      duration: worker.timeouts.boot,
       onTimeout: () =>
         new BootError({
           reason: "timeout",
           message: `not ready after --boot-timeout ${
-            describeTime(worker.patience.bootTimeout)
+            describeTime(worker.timeouts.boot)
           }: it awaits something, or needs a longer one`
         })
     }),
@@ -241,7 +96,7 @@ export const ready = (worker: Worker): Effect.Effect<void, BootError> =>
   )
 
 /**
- * Waits until a worker that was told to end accepts no more. One that hangs is not waited for: while it does, it accepts none.
+ * Waits until a worker that was told to end accepts no more, for one second at most: a worker that hangs accepts nothing anyway.
  *
  * @since 0.2.0
  * @category accessors
@@ -271,76 +126,73 @@ export const tellAll = (workers: Iterable<Worker>, message: ToWorker): Effect.Ef
 const heard = (worker: Worker, spec: WorkerSpec, message: FromWorker): Effect.Effect<void> =>
   Effect.gen(function*() {
     const now = yield* monotonic
-    worker.lastBeat = now
+    worker.hears(now)
     switch (message.type) {
       case "hello":
-        if (message.protocol === protocol) {
-          return yield* worker.child?.send({
-            ...spec.assignment,
-            type: "serve",
-            slot: spec.slot,
-            generation: spec.generation,
-            tellAfter: spec.tellAfter,
-            ticketKeys: spec.ticketKeys()
-          }) ?? Effect.void
-        }
-        Deferred.unsafeDone(
-          worker.ready,
-          Exit.fail(
-            new BootError({ reason: "protocol", message: "tsgi was updated while the server was running: restart it" })
-          )
-        )
-        return yield* kill(worker)
+        return yield* message.protocol === protocol ? assign(worker, spec) : refuse(worker)
       case "ready":
-        worker.interface = message.interface
-        worker.readyIn = Math.round(now - worker.begun)
-        worker.warnings = message.warnings
-        return void Deferred.unsafeDone(worker.ready, Exit.void)
+        return worker.serves(message, now)
       case "failed":
-        return void Deferred.unsafeDone(
-          worker.ready,
-          Exit.fail(new BootError({ reason: message.phase, message: message.message, details: message.stack }))
+        return worker.fails(
+          new BootError({ reason: message.phase, message: message.message, details: message.stack })
         )
       case "beat":
-        return worker.took(message, now)
+        return worker.beats(message)
       case "enough":
       case "leaving":
         return yield* spec.asks(worker, message)
       case "draining":
-        return void Deferred.unsafeDone(worker.draining, Exit.void)
+        return worker.drains()
       case "stopped":
-        return
+        return worker.stops(message)
     }
+  })
+
+const assign = (
+  { child }: Worker,
+  { assignment, generation, limits, slot, ticketKeys }: WorkerSpec
+): Effect.Effect<void> =>
+  child?.send({
+    ...assignment,
+    type: "serve",
+    slot,
+    generation,
+    tellAfter: limits.requests,
+    ticketKeys: ticketKeys()
+  }) ?? Effect.void
+
+const refuse = (worker: Worker): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    worker.fails(
+      new BootError({ reason: "protocol", message: "tsgi was updated while the server was running: restart it" })
+    )
+    return kill(worker)
   })
 
 // Waits for settle and grace, then kills. A worker that never became ready has no clients, so it is given --kill-after only.
 const end = (worker: Worker, child: Child, journal: typeof Journal.Service): Effect.Effect<void> =>
   Effect.gen(function*() {
-    if (worker.gone) return
-    const { grace, killAfter, settle } = worker.patience
-    const serving = worker.readyIn !== undefined
-    worker.drainedAt = yield* monotonic
-    // half of it, so that those who ask seldom still hear it
-    const spread = worker.replaced ? settle / 2 : 0
-    yield* child.send({ type: "drain", settle, spread, grace: serving ? grace : 0 })
-    const limit = serving ? settle + grace + killAfter : killAfter
+    if (worker.isGone) return
+    const { grace, killAfter, settle } = worker.timeouts
+    const isServing = worker.readyIn !== undefined
+    worker.leaves(yield* monotonic)
+    // clients leave over half of settle, so that one that asks seldom is still told in time
+    const spread = worker.isSuperseded ? settle / 2 : 0
+    yield* child.send({ type: "drain", settle, spread, grace: isServing ? grace : 0 })
+    const limit = isServing ? settle + grace + killAfter : killAfter
     const ended = yield* within(Deferred.await(worker.exited), limit)
     if (Option.isSome(ended)) return
+    const flags = `${isServing ? "--settle, --grace, " : ""}--kill-after`
     yield* journal.warn(
       "kill",
-      `${worker.name} has not ended after ${describeTime(limit)}: SIGKILL (${
-        serving ? "--settle, --grace, " : ""
-      }--kill-after)`,
-      {
-        slot: worker.slot,
-        pid: worker.pid
-      }
+      `${worker.name} has not ended after ${describeTime(limit)}: SIGKILL (${flags})`,
+      { slot: worker.slot, pid: worker.pid }
     )
     yield* child.kill("SIGKILL")
     yield* Deferred.await(worker.exited)
   })
 
-// What releases cannot be interrupted, so what has a time limit runs in a fiber that can.
+// A finalizer cannot be interrupted, so what has a time limit runs in a fiber that can.
 const within = <A>(effect: Effect.Effect<A>, milliseconds: number): Effect.Effect<Option.Option<A>> =>
   Effect.timeoutOption(effect, milliseconds).pipe(
     Effect.interruptible,

@@ -4,12 +4,12 @@
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"
-import { bootExitCode, CommandError } from "./CommandError.js"
+import { asCommandError } from "./BootError.js"
+import { CommandError } from "./CommandError.js"
 import { Journal } from "./Journal.js"
 import { makePlan } from "./makePlan.js"
 import type { Settings } from "./Settings.js"
-import { failedWords } from "./Slots.js"
-import { unknownVariables } from "./sources.js"
+import { warnOf } from "./settingsWarnings.js"
 import type { Spawner } from "./Spawner.js"
 import { random } from "./TicketKeys.js"
 import * as WorkerProcess from "./WorkerProcess.js"
@@ -23,7 +23,7 @@ import * as WorkerProcess from "./WorkerProcess.js"
 export const check = (app: string, settings: Settings): Effect.Effect<string, CommandError, Spawner | Journal> =>
   Effect.scoped(Effect.gen(function*() {
     const journal = yield* Journal
-    for (const line of [...unknownVariables(process.env), ...settings.unused]) yield* journal.warn("settings", line)
+    yield* warnOf(settings)
     const plan = yield* Effect.mapError(
       makePlan(app, settings, [], { ...process.env }),
       ({ code, message }) => new CommandError({ code, message })
@@ -33,8 +33,8 @@ export const check = (app: string, settings: Settings): Effect.Effect<string, Co
       generation: 0,
       child: plan.child,
       assignment: { ...plan.assignment, accessLog: "none" },
-      patience: { ...plan.patience, settle: 0 },
-      tellAfter: 0,
+      timeouts: { ...plan.timeouts, settle: 0 },
+      limits: { requests: 0, age: Infinity },
       ticketKeys: random,
       asks: () => Effect.void
     })
@@ -42,9 +42,5 @@ export const check = (app: string, settings: Settings): Effect.Effect<string, Co
     for (const warning of worker.warnings) yield* journal.warn("app", warning)
     return `${app} is a ${worker.interface} app, loaded in ${worker.readyIn} ms`
   })).pipe(
-    Effect.catchTag(
-      "BootError",
-      (error) =>
-        new CommandError({ code: bootExitCode(error.reason), message: failedWords(1, error), details: error.details })
-    )
+    Effect.catchTag("BootError", (error) => asCommandError(1, error))
   )

@@ -1,5 +1,5 @@
 /**
- * Serves HttpApps and Layers in a worker, with the Effect that the app has.
+ * Serves HttpApps and Layers in a worker, on the app's own Effect.
  *
  * @since 0.2.0
  */
@@ -38,34 +38,17 @@ export const open: Open = async ({ value }, serve, enough) => {
   if (others.length > 0) {
     throw new AppError("an Effect app is served on one address: give one --listen")
   }
-  const given = {
-    ...serve.options,
-    timeouts: { ...groupOf(serve.options, "timeouts"), settle: serve.settle, grace: serve.grace },
-    ...(listener === undefined ? {} : { ...listener, tls: undefined })
-  }
-  if (!isOptions(given)) throw new TypeError("no options")
-  const { config, door, listening: where } = split(given)
+  const { config, door, listening } = split(optionsOf(serve))
   const sink = serve.accessLog === "none" ? undefined : Log.open(serve.accessLog === "-" ? 2 : serve.accessLog, false)
-  const format = formatOf(serve, config)
-  const write = sink === undefined ? undefined : AccessLog.lines(format, (line) => sink.info(line)).write
   const tls = listener?.tls === undefined ? undefined : new TlsSettings(tlsOptions(listener.tls, serve.ticketKeys))
-  const count = counter(serve.tellAfter, enough)
   const services = Server.services(config).pipe(
     Context.add(ServerConfig, config),
     Context.add(
       Listener,
-      listener === undefined
-        // checked without a socket
-        ? MemoryListener.make().listener
-        : makeListener(where, tls)
+      // without one, the app is only checked
+      listener === undefined ? MemoryListener.make().listener : makeListener(listening, tls)
     ),
-    Context.add(AccessLog.AccessLog, {
-      ...AccessLog.none,
-      write: serve.tellAfter === 0 ? write : (record: AccessRecord) => {
-        if (record.outcome !== undefined) count()
-        write?.(record)
-      }
-    })
+    Context.add(AccessLog.AccessLog, accessLogOf(serve, config, sink, enough))
   )
   let made: HttpServer.HttpServer | undefined
   const httpServer = Layer.scoped(
@@ -97,9 +80,38 @@ export const open: Open = async ({ value }, serve, enough) => {
   }
 }
 
+const optionsOf = ({ grace, listeners: [listener], options, settle }: Serve): Options => {
+  const given = {
+    ...options,
+    timeouts: { ...groupOf(options, "timeouts"), settle, grace },
+    ...(listener === undefined ? {} : { ...listener, tls: undefined })
+  }
+  if (!isOptions(given)) throw new TypeError("no options")
+  return given
+}
+
+const accessLogOf = (
+  serve: Serve,
+  config: Context.Tag.Service<ServerConfig>,
+  sink: ReturnType<typeof Log.open> | undefined,
+  enough: (requests: number) => void
+): Context.Tag.Service<AccessLog.AccessLog> => {
+  const format = formatOf(serve, config)
+  const write = sink === undefined ? undefined : AccessLog.lines(format, (line) => sink.info(line)).write
+  if (serve.tellAfter === 0) return { ...AccessLog.none, write }
+  const count = counter(serve.tellAfter, enough)
+  return {
+    ...AccessLog.none,
+    write: (record: AccessRecord) => {
+      if (record.outcome !== undefined) count()
+      write?.(record)
+    }
+  }
+}
+
 type ServerContext = Layer.Layer.Success<typeof TsgiHttpServer.layerContext> | HttpServer.HttpServer
 
-// A service other than the HttpServer is missing: building the app fails and names it.
+// Where the app needs another service than the HttpServer, building it fails and names the service.
 const layerOf = (value: unknown): Layer.Layer<never, unknown, ServerContext> => {
   if (isLayer(value)) return value
   if (isHttpApp(value)) return HttpServer.serve(value)

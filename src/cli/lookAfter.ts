@@ -1,58 +1,71 @@
 /**
- * Looks after the workers that serve: one that hangs is killed, one that is too old or too large is replaced.
+ * Looks after the workers that serve: kills one that hangs, and replaces one that is too old or too large.
  *
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type { Facts } from "./Facts.js"
+import { type Facts, hasReady } from "./Facts.js"
 import { Journal } from "./Journal.js"
+import { monotonic } from "./monotonic.js"
 import { overdue } from "./recycling.js"
+import type { Slot } from "./Slot.js"
 import type { Slots } from "./Slots.js"
 import { describeTime } from "./values.js"
+import type { Worker } from "./WorkerLife.js"
 import * as WorkerProcess from "./WorkerProcess.js"
 
 const lookEvery = 500
-/** A worker beats each second. */
-const hungAfter = 2500
 
 /**
- * Looks twice a second, for as long as it runs.
+ * Looks at all workers twice a second, until it is interrupted.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const lookAfter = (facts: Facts, slots: Pick<Slots, "replaceIf">): Effect.Effect<void, never, Journal> =>
-  Effect.gen(function*() {
-    const journal = yield* Journal
+  Effect.suspend(() => {
     let looked = facts.begun
-    const look: Effect.Effect<void> = Effect.gen(function*() {
-      const now = yield* WorkerProcess.monotonic
+    const look = Effect.gen(function*() {
+      const now = yield* monotonic
       // after the machine slept, no late beat counts
       const slept = now - looked > 4 * lookEvery ? now - looked : 0
       looked = now
-      if (facts.slots.some(({ current }) => current?.isReady)) facts.lackingSince = undefined
-      else facts.lackingSince ??= now
-      const { recycling } = facts.plan
+      facts.lackingSince = hasReady(facts) ? undefined : facts.lackingSince ?? now
       for (const slot of facts.slots) {
         const worker = slot.current
-        if (worker?.isReady !== true) continue
-        worker.lastBeat += slept
-        const silent = now - worker.lastBeat
-        worker.hung = silent > hungAfter
-        if (recycling.hangTimeout > 0 && silent > recycling.hangTimeout && worker.reason !== "hang") {
-          worker.reason = "hang"
-          yield* journal.error(
-            "hang",
-            `${worker.name} hangs: no beat of its event loop for ${describeTime(silent)}: SIGKILL (--hang-timeout)`,
-            { slot: slot.number, pid: worker.pid }
-          )
-          yield* WorkerProcess.kill(worker)
-          continue
-        }
-        const due = overdue(worker, recycling, now)
-        if (due !== undefined) yield* slots.replaceIf(slot, worker, due.reason, due.why)
+        if (worker?.isReady === true) yield* lookAt(slot, worker, { facts, now, slept, slots })
       }
     })
-    yield* Effect.repeat(look, Schedule.spaced(lookEvery))
+    return Effect.asVoid(Effect.repeat(look, Schedule.spaced(lookEvery)))
+  })
+
+interface Look {
+  readonly facts: Facts
+  readonly now: number
+  /** Milliseconds that the machine slept. */
+  readonly slept: number
+  readonly slots: Pick<Slots, "replaceIf">
+}
+
+const lookAt = (
+  slot: Slot,
+  worker: Worker,
+  { facts, now, slept, slots }: Look
+): Effect.Effect<void, never, Journal> =>
+  Effect.gen(function*() {
+    const { recycling } = facts.plan
+    const silence = worker.silenceAt(now, slept)
+    if (recycling.hangTimeout > 0 && silence > recycling.hangTimeout && worker.reason !== "hang") {
+      worker.retire("hang")
+      const journal = yield* Journal
+      yield* journal.error(
+        "hang",
+        `${worker.name} hangs: no beat of its event loop for ${describeTime(silence)}: SIGKILL (--hang-timeout)`,
+        { slot: slot.number, pid: worker.pid }
+      )
+      return yield* WorkerProcess.kill(worker)
+    }
+    const due = overdue(worker, recycling, now)
+    if (due !== undefined) yield* slots.replaceIf(slot, worker, due.reason, due.why)
   })

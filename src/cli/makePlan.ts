@@ -35,7 +35,7 @@ export const makePlan = (
   Effect.try({
     try: () => {
       const tls = settings.tls === undefined ? undefined : readTls(settings.tls)
-      const { imports, name, patience } = settings
+      const { imports, name, timeouts } = settings
       if (!isFolder(settings.cwd)) throw wrong(`--cwd ${settings.cwd}: there is no such folder`)
       const found = find(app, settings.cwd)
       return {
@@ -64,12 +64,12 @@ export const makePlan = (
           options: settings.options,
           accessLog: settings.accessLog,
           logFormat: settings.logFormat,
-          settle: patience.settle,
-          grace: patience.grace,
+          settle: timeouts.settle,
+          grace: timeouts.grace,
           title: `tsgi: ${name} worker`,
           multiprocess: settings.workers === "auto" || settings.workers > 1
         },
-        patience,
+        timeouts,
         recycling: settings.recycling
       }
     },

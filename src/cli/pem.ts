@@ -4,10 +4,10 @@
  * @since 0.2.0
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
+import type { TlsFiles } from "./ListenSettings.js"
 import type { Tls } from "./messages.js"
 import { wrong } from "./Plan.js"
 import { readText } from "./readText.js"
-import type { TlsFiles } from "./Settings.js"
 
 /**
  * Throws a `PlanError` that names the file which is not what it should be.

@@ -51,7 +51,8 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough) 
         interrupted: reports.reduce((sum, { interrupted }) => sum + interrupted, 0)
       }
     },
-    series: facade.applicationMetrics,
+    // the engine runs on the same metrics, so Effect's count of fibers would be its own
+    series: () => facade.applicationMetrics().filter(({ name }) => !name.startsWith("effect_fiber_")),
     metrics: () => facade.sumMetrics(running.map(({ metrics }) => metrics())),
     reopen: () => {
       for (const { reopenLog } of running) reopenLog()

@@ -1,5 +1,5 @@
 /**
- * When a worker is replaced, though nothing is wrong with it yet.
+ * When a worker that serves is replaced: for its age or its memory.
  *
  * @since 0.2.0
  */
@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { Reason, Recycling, WorkerLimits } from "./Plan.js"
 import { describeSize, describeTime } from "./values.js"
-import type { Worker } from "./WorkerProcess.js"
+import type { Worker } from "./WorkerLife.js"
 
 /**
  * @since 0.2.0
@@ -19,12 +19,12 @@ export const limitsOf = ({ jitter, maxAge, maxRequests }: Recycling): Effect.Eff
     age: maxAge === 0 ? Infinity : maxAge * (1 + jitter * random)
   }))
 
-/** One that is younger is not replaced for its memory: an app that needs more than it may would be started for ever. */
+/** Milliseconds of life before a worker is replaced for its memory. Without, an app that always needs more would restart for ever. */
 const youngest = 60_000
 const betweenSamples = 5000
 
 /**
- * The reason and the figures where a worker is too old or too large.
+ * Whether a worker is too old or too large: the reason, and the figures.
  *
  * @param now milliseconds of the monotonic clock
  *
@@ -41,12 +41,8 @@ export const overdue = (
     return { reason: "age", why: `it is ${describeTime(age)} old, with --max-age ${describeTime(recycling.maxAge)}` }
   }
   const { maxMemory } = recycling
-  if (maxMemory === 0 || worker.beat.rss <= maxMemory) {
-    worker.largeSince = undefined
-    return undefined
-  }
-  worker.largeSince ??= now
-  if (age < youngest || now - worker.largeSince < betweenSamples) return undefined
+  const largeFor = worker.aboveFor(maxMemory === 0 ? Infinity : maxMemory, now)
+  if (largeFor === undefined || largeFor < betweenSamples || age < youngest) return undefined
   return {
     reason: "memory",
     why: `${describeSize(worker.beat.rss)} is more than --max-memory ${describeSize(maxMemory)}, twice`

@@ -1,40 +1,40 @@
 /**
- * `tsgi serve`: binds, supervises, until it is told to stop.
+ * `tsgi serve`: binds, supervises workers, and stops when it is told to.
  *
  * @since 0.2.0
  */
-import type * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Fs from "node:fs"
 import { banner, foundBy, mayPaint } from "./banner.js"
+import { asCommandError } from "./BootError.js"
+import { reloadable, unchangedWarning } from "./changedSettings.js"
 import { whoHas } from "./client.js"
-import { bootExitCode, CommandError } from "./CommandError.js"
+import { CommandError } from "./CommandError.js"
 import type { Controlled } from "./Control.js"
 import type { Signal } from "./earlySignals.js"
+import { isLeaving } from "./Facts.js"
 import { isContainer, loopbackHint } from "./hints.js"
 import { Journal } from "./Journal.js"
 import * as Listening from "./Listening.js"
 import { makePlan } from "./makePlan.js"
+import { monotonic } from "./monotonic.js"
+import { obey } from "./obeySignals.js"
 import { printError } from "./output.js"
 import * as Pidfile from "./Pidfile.js"
-import { type PlanError, wrong } from "./Plan.js"
+import type { Plan, PlanError } from "./Plan.js"
 import { defaultControl, type Settings } from "./Settings.js"
-import { terminalIsClosed } from "./Signals.js"
-import { failedWords } from "./Slots.js"
-import { unknownVariables } from "./sources.js"
+import { warnOf } from "./settingsWarnings.js"
 import type { Spawner } from "./Spawner.js"
-import { isLeaving, isLive } from "./Status.js"
+import { interfaceOf, isLive } from "./Status.js"
+import * as StopOrder from "./StopOrder.js"
 import * as Supervisor from "./Supervisor.js"
 import * as Systemd from "./Systemd.js"
 import { plural } from "./values.js"
 import * as Watcher from "./Watcher.js"
-import { monotonic } from "./WorkerProcess.js"
 
 /**
  * @since 0.2.0
@@ -44,13 +44,15 @@ export interface ServeOptions {
   /** As it was given. */
   readonly app: string
   readonly settings: Settings
-  /** As they are at a reload. */
+  /** Reads the settings again, for a reload. */
   readonly reread: Effect.Effect<Settings, PlanError>
   readonly signals: Queue.Dequeue<Signal>
   readonly version: string
   /** A closed terminal ends it. */
   readonly dev: boolean
 }
+
+type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * Serves until it is told to stop; gives the exit code.
@@ -59,148 +61,84 @@ export interface ServeOptions {
  * @category constructors
  */
 export const serve = (options: ServeOptions): Effect.Effect<number, CommandError, Spawner | Journal> =>
-  Effect.gen(function*() {
-    const order = new Order(yield* Deferred.make<void>(), yield* Deferred.make<void>())
-    yield* Effect.scoped(run(options, order))
-    return order.code
-  })
-
-/** What signals and verbs have asked for. */
-class Order {
-  code = 0
-
-  constructor(readonly stop: Deferred.Deferred<void>, readonly hurry: Deferred.Deferred<void>) {}
-}
+  Effect.flatMap(StopOrder.make, (order) => Effect.as(Effect.scoped(run(options, order)), order)).pipe(
+    Effect.map(({ code }) => code)
+  )
 
 const run = (
-  { app, dev, reread, settings, signals, version }: ServeOptions,
-  order: Order
+  options: ServeOptions,
+  order: StopOrder.StopOrder
 ): Effect.Effect<void, CommandError, Spawner | Journal | Scope.Scope> =>
   Effect.gen(function*() {
     const begun = yield* monotonic
+    const { dev, settings, signals } = options
     const journal = yield* Journal
     const env = { ...process.env }
     const systemd = yield* Systemd.make(env)
-    const absent = (settings.watch?.paths ?? []).filter((path) => !Fs.existsSync(path))
-      .map((path) => `--watch-path ${path} is not there: it is watched once it is`)
-    for (const line of [...unknownVariables(env), ...settings.unused, ...absent]) yield* journal.warn("settings", line)
-    yield* alone(settings)
-    const listening = yield* Effect.mapError(
-      Listening.make(settings, env),
-      ({ message }) => new CommandError({ code: 5, message })
-    )
-    const planOf = (settings: Settings) => makePlan(app, settings, listening, env)
-    const plan = yield* Effect.mapError(planOf(settings), ({ code, message }) => new CommandError({ code, message }))
-    const unlessRestart = (read: Settings) =>
-      !sameAddresses(settings, read)
-        ? Effect.fail(wrong("restart to change where it listens"))
-        : !sameKind(settings, read)
-        ? Effect.fail(wrong("changing --workers from or to 0 needs a restart"))
-        : Effect.zipRight(warnOfRestart(settings, read, journal), planOf(read))
-    const fresh = Effect.flatMap(reread, unlessRestart)
-    const supervisor = yield* Supervisor.make(fresh, plan)
-    const reload = Effect.suspend(() =>
-      isLeaving(supervisor.facts)
-        ? supervisor.reload
-        : systemd.reloading.pipe(
-          Effect.zipRight(supervisor.reload),
-          Effect.zipLeft(Effect.suspend(() => isLeaving(supervisor.facts) ? Effect.void : systemd.ready))
-        )
-    )
-
-    const stopNow = supervisor.leaving("stopping").pipe(
-      Effect.zipRight(Deferred.succeed(order.hurry, undefined)),
-      Effect.zipRight(Deferred.succeed(order.stop, undefined)),
-      Effect.zipRight(supervisor.killAll)
-    )
-    const controlled: Controlled = {
-      supervisor,
-      reload,
-      identity: { version, name: settings.name, app, listening, backlog: settings.backlog },
-      bootTimeout: settings.patience.bootTimeout,
-      stop: Effect.asVoid(Deferred.succeed(order.stop, undefined)),
-      stopNow
-    }
-    // it hears the second signal while the workers end
-    const obeying = obey({ supervisor, order, reload, stopNow, dev, journal })
-    yield* Effect.forkDaemon(Effect.forever(Effect.flatMap(Queue.take(signals), obeying)))
-
-    const addresses = listening.map(({ address }) => address)
-    const hint = loopbackHint(listening, isContainer(env))
-    if (hint !== undefined) yield* journal.warn("loopback", hint)
-    const who = plan.here ? "in this process" : plural(plan.workers, "worker")
-    yield* journal.info("start", `listening on ${addresses.join(", ")}, ${who}, ${app}`, {
-      addresses,
-      workers: plan.workers
-    })
-    const start = Effect.mapError(supervisor.start, ({ error, slot }) =>
-      new CommandError({
-        code: bootExitCode(error.reason),
-        message: failedWords(slot, error),
-        details: error.details
-      }))
-    const starting = yield* Effect.fork(start)
-    // half of what the command loads, while workers load the app
-    const Control = yield* Effect.promise(() => import("./Control.js"))
-    const hasControl = settings.control !== undefined && (yield* Control.serveSocket(settings.control, controlled))
-    const statusAt = settings.status === undefined
-      ? undefined
-      : yield* Effect.mapError(
-        Control.serveTcp(settings.status, controlled),
-        ({ message }) => new CommandError({ code: 5, message: `--status: ${message}` })
+    yield* warnOf(settings)
+    const bound = yield* bind(options, env)
+    const supervisor = yield* Supervisor.make(bound.fresh, bound.plan)
+    const controlled = controlledBy(options, bound, supervisor, order, toldReload(supervisor, systemd))
+    const { reload, stopNow } = controlled
+    // a daemon, so that it hears the second signal while the workers end
+    yield* Effect.forkDaemon(
+      Effect.forever(
+        Effect.flatMap(Queue.take(signals), obey({ supervisor, order, reload, stopNow, dev, journal }))
       )
+    )
+    yield* tellStart(options, bound, env)
+    const starting = yield* Effect.fork(
+      Effect.mapError(supervisor.start, ({ error, slot }) => asCommandError(slot, error))
+    )
+    const surfaces = yield* openControl(settings, bound, controlled)
     const serving = Effect.gen(function*() {
       yield* Fiber.join(starting)
       // before it is ready, so that no save is missed
       if (settings.watch !== undefined) yield* watch(settings, settings.watch, reload)
-      const took = Math.round((yield* monotonic) - begun)
-      yield* journal.info(
-        "serving",
-        `ready in ${took} ms${hasControl ? `, control at ${settings.control}` : ""}${
-          statusAt === undefined ? "" : `, status at ${statusAt}`
-        }`,
-        { ms: took }
-      )
-      if (process.stderr.isTTY && settings.log === "text") {
-        const told = {
-          ...controlled.identity,
-          addresses,
-          took,
-          workers: supervisor.facts.slots.length,
-          here: plan.here,
-          pid: process.pid,
-          dev,
-          hasControl,
-          statusAt,
-          found: foundBy(settings.control, settings.name, defaultControl(settings.name, env))
-        }
-        yield* printError(banner(told, mayPaint(env)))
-      }
+      yield* tellReady(options, controlled, surfaces, env, Math.round((yield* monotonic) - begun))
       yield* systemd.ready
-      if (systemd.interval !== undefined) {
-        yield* Effect.forkScoped(feed(supervisor, systemd, settings, systemd.interval))
-      }
+      yield* feedWatchdog(supervisor, systemd, settings)
       return yield* Effect.mapError(supervisor.lost, ({ message }) => new CommandError({ code: 6, message }))
     })
-    yield* Effect.raceFirst(
-      Effect.onInterrupt(serving, () => Fiber.interrupt(starting)),
-      Deferred.await(order.stop)
-    )
+    yield* Effect.raceFirst(Effect.onInterrupt(serving, () => Fiber.interrupt(starting)), order.awaitStop)
+    yield* leave(settings, supervisor, systemd, order)
+  })
 
-    yield* supervisor.leaving("unready")
-    yield* systemd.stopping
-    if (settings.unready > 0) {
-      yield* journal.info("unready", "no longer ready, still serving until the stop", { ms: settings.unready })
-      yield* Effect.race(Effect.sleep(settings.unready), Deferred.await(order.hurry))
-    }
-    yield* supervisor.leaving("stopping")
-    yield* journal.info("stop", "stopping")
+/** The sockets and the plan of a start. */
+interface Bound {
+  readonly listening: ReadonlyArray<Listening.Listening>
+  readonly statusAt: Listening.StatusPlace | undefined
+  readonly plan: Plan
+  /** The plan of the settings as they are now. */
+  readonly fresh: Effect.Effect<Plan, PlanError>
+}
+
+// All that can be wrong before a worker starts.
+const bind = (
+  { app, reread, settings }: ServeOptions,
+  env: Environment
+): Effect.Effect<Bound, CommandError, Scope.Scope | Journal> =>
+  Effect.gen(function*() {
+    const journal = yield* Journal
+    yield* alone(settings)
+    const cannotListen = ({ message }: { readonly message: string }) => new CommandError({ code: 5, message })
+    const listening = yield* Effect.mapError(Listening.make(settings, env), cannotListen)
+    const statusAt = yield* Effect.mapError(Listening.makeStatus(settings), cannotListen)
+    const planOf = (settings: Settings) => makePlan(app, settings, listening, env)
+    const plan = yield* Effect.mapError(planOf(settings), ({ code, message }) => new CommandError({ code, message }))
+    const fresh = Effect.gen(function*() {
+      const read = yield* reread
+      yield* reloadable(settings, read)
+      const warning = unchangedWarning(settings, read)
+      if (warning !== undefined) yield* journal.warn("settings", warning)
+      return yield* planOf(read)
+    })
+    return { listening, statusAt, plan, fresh }
   })
 
 // Refuses to start beside a server of the same name or pid file.
-const alone = (settings: Settings): Effect.Effect<void, CommandError, Scope.Scope> =>
+const alone = ({ control, pidFile }: Settings): Effect.Effect<void, CommandError, Scope.Scope> =>
   Effect.gen(function*() {
-    const { control, pidFile } = settings
     const other = control === undefined ? undefined : yield* whoHas(control)
     if (other !== undefined) {
       return yield* new CommandError({
@@ -212,42 +150,107 @@ const alone = (settings: Settings): Effect.Effect<void, CommandError, Scope.Scop
     yield* Effect.mapError(Pidfile.make(pidFile), ({ message }) => new CommandError({ code: 5, message }))
   })
 
-interface Obeying {
-  readonly supervisor: Supervisor.Supervisor
-  readonly order: Order
-  readonly reload: Effect.Effect<unknown>
-  readonly stopNow: Effect.Effect<void>
-  readonly dev: boolean
-  readonly journal: Context.Tag.Service<Journal>
+// The reload, of which systemd is told. Once the stop has begun it is refused, and systemd is not told.
+const toldReload = (
+  { facts, reload }: Supervisor.Supervisor,
+  systemd: Systemd.Systemd
+): Supervisor.Supervisor["reload"] =>
+  Effect.suspend(() =>
+    isLeaving(facts)
+      ? reload
+      : systemd.reloading.pipe(
+        Effect.zipRight(reload),
+        Effect.zipLeft(Effect.suspend(() => isLeaving(facts) ? Effect.void : systemd.ready))
+      )
+  )
+
+const controlledBy = (
+  { app, settings, version }: ServeOptions,
+  { listening }: Bound,
+  supervisor: Supervisor.Supervisor,
+  order: StopOrder.StopOrder,
+  reload: Supervisor.Supervisor["reload"]
+): Controlled => ({
+  supervisor,
+  reload,
+  identity: { version, name: settings.name, app, listening, backlog: settings.backlog },
+  bootTimeout: settings.timeouts.boot,
+  stop: Effect.asVoid(order.stop),
+  stopNow: supervisor.leaving("stopping").pipe(Effect.zipRight(order.hurry), Effect.zipRight(supervisor.killAll))
+})
+
+const tellStart = (
+  { app, settings }: ServeOptions,
+  { listening, plan }: Bound,
+  env: Environment
+): Effect.Effect<void, never, Journal> =>
+  Effect.gen(function*() {
+    const journal = yield* Journal
+    const hint = loopbackHint(listening, isContainer(env))
+    if (hint !== undefined) yield* journal.warn("loopback", hint)
+    const addresses = listening.map(({ address }) => address)
+    const who = plan.here ? "in this process" : plural(plan.workers, "worker")
+    const kind = settings.app.interface
+    yield* journal.info(
+      "start",
+      `listening on ${addresses.join(", ")}, ${who}, ${app}${kind === "auto" ? "" : ` (${kind})`}`,
+      { addresses, workers: plan.workers }
+    )
+  })
+
+interface Surfaces {
+  readonly hasControl: boolean
+  /** The address of the status; `undefined` for none. */
+  readonly statusAt: string | undefined
 }
 
-const obey = ({ dev, journal, order, reload, stopNow, supervisor }: Obeying) => (signal: Signal): Effect.Effect<void> =>
+// Control.js is half of what the command loads: workers load the app meanwhile.
+const openControl = (
+  { control }: Settings,
+  { statusAt }: Bound,
+  controlled: Controlled
+): Effect.Effect<Surfaces, CommandError, Scope.Scope | Journal> =>
   Effect.gen(function*() {
-    const { length } = supervisor.facts.slots
-    const scale = (workers: number) =>
-      Effect.catchAll(supervisor.scale(workers), ({ message }) => journal.warn("scale", message))
-    switch (signal) {
-      case "SIGTERM":
-        yield* Deferred.succeed(order.stop, undefined)
-        return
-      case "SIGINT":
-        if (yield* Deferred.succeed(order.stop, undefined)) return
-        order.code = 130
-        return yield* stopNow
-      case "SIGQUIT":
-        return yield* stopNow
-      case "SIGHUP":
-        yield* dev || terminalIsClosed() ? Deferred.succeed(order.stop, undefined) : Effect.forkDaemon(reload)
-        return
-      case "SIGTTIN":
-        yield* scale(length + 1)
-        return
-      case "SIGTTOU":
-        yield* scale(length - 1)
-        return
-      case "SIGUSR2":
-        return yield* supervisor.reopen
+    const Control = yield* Effect.promise(() => import("./Control.js"))
+    return {
+      hasControl: control !== undefined && (yield* Control.serveSocket(control, controlled)),
+      statusAt: statusAt === undefined ? undefined : yield* Effect.mapError(
+        Control.serveTcp(statusAt, controlled),
+        ({ message }) => new CommandError({ code: 5, message: `--status: ${message}` })
+      )
     }
+  })
+
+const tellReady = (
+  { app, dev, settings, version }: ServeOptions,
+  { identity, supervisor: { facts } }: Controlled,
+  { hasControl, statusAt }: Surfaces,
+  env: Environment,
+  took: number
+): Effect.Effect<void, never, Journal> =>
+  Effect.gen(function*() {
+    const { control, log, name } = settings
+    const journal = yield* Journal
+    const kind = interfaceOf(facts)
+    const where = `${hasControl ? `, control at ${control}` : ""}${
+      statusAt === undefined ? "" : `, status at ${statusAt}`
+    }`
+    yield* journal.info("serving", `ready in ${took} ms${where}`, { ms: took, interface: kind })
+    if (!process.stderr.isTTY || log === "json") return
+    const text = banner({
+      version,
+      app: kind === null ? app : `${app} (${kind})`,
+      addresses: identity.listening.map(({ address }) => address),
+      took,
+      workers: facts.slots.length,
+      here: facts.plan.here,
+      pid: process.pid,
+      dev,
+      hasControl,
+      statusAt,
+      found: foundBy(control, name, defaultControl(name, env))
+    }, mayPaint(env))
+    yield* printError(text)
   })
 
 const watch = (
@@ -263,43 +266,32 @@ const watch = (
     )
   })
 
-// While a worker beats.
-const feed = (
+// systemd's watchdog, while a worker beats.
+const feedWatchdog = (
   { facts }: Supervisor.Supervisor,
-  systemd: Systemd.Systemd,
-  { patience: { bootTimeout } }: Settings,
-  interval: number
-): Effect.Effect<void> =>
-  Effect.flatMap(monotonic, (now) => isLive(facts, bootTimeout, now) ? systemd.watchdog : Effect.void).pipe(
-    Effect.repeat(Schedule.spaced(interval)),
-    Effect.asVoid
-  )
-
-const sameAddresses = (one: Settings, other: Settings): boolean =>
-  JSON.stringify([one.listen, one.backlog]) === JSON.stringify([other.listen, other.backlog])
-
-const sameKind = (one: Settings, other: Settings): boolean => (one.workers === 0) === (other.workers === 0)
-
-const untilRestart = [
-  "name",
-  "control",
-  "status",
-  "pidFile",
-  "unready",
-  "watch",
-  "log",
-  "logLevel",
-  "bindRetry"
-] as const
-
-// What was read at the start only: a reload is done all the same.
-const warnOfRestart = (
-  started: Settings,
-  read: Settings,
-  journal: Context.Tag.Service<Journal>
-): Effect.Effect<void> => {
-  const changed = untilRestart.filter((key) => JSON.stringify(started[key]) !== JSON.stringify(read[key]))
-  return changed.length === 0
-    ? Effect.void
-    : journal.warn("settings", `restart to change ${changed.join(", ")}: a reload does not`)
+  { interval, watchdog }: Systemd.Systemd,
+  { timeouts }: Settings
+): Effect.Effect<void, never, Scope.Scope> => {
+  if (interval === undefined) return Effect.void
+  const feed = Effect.flatMap(monotonic, (now) => isLive(facts, timeouts.boot, now) ? watchdog : Effect.void)
+  return Effect.asVoid(Effect.forkScoped(Effect.repeat(feed, Schedule.spaced(interval))))
 }
+
+// Balancers send clients elsewhere during --unready. The workers end when the Scope closes.
+const leave = (
+  { unready }: Settings,
+  supervisor: Supervisor.Supervisor,
+  systemd: Systemd.Systemd,
+  order: StopOrder.StopOrder
+): Effect.Effect<void, never, Journal> =>
+  Effect.gen(function*() {
+    const journal = yield* Journal
+    yield* supervisor.leaving("unready")
+    yield* systemd.stopping
+    if (unready > 0) {
+      yield* journal.info("unready", "no longer ready, still serving until the stop", { ms: unready })
+      yield* Effect.race(Effect.sleep(unready), order.awaitHurry)
+    }
+    yield* supervisor.leaving("stopping")
+    yield* journal.info("stop", "stopping")
+  })

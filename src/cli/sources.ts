@@ -1,5 +1,5 @@
 /**
- * Where settings come from: flags before the environment, that before the file.
+ * The sources of settings: flags override the environment, which overrides the file.
  *
  * @since 0.2.0
  */
@@ -9,7 +9,7 @@ import { wrong } from "./Plan.js"
 import type { Read } from "./values.js"
 
 /**
- * A flag that may be given again has a list.
+ * A flag that may be given again has a list of values.
  *
  * @since 0.2.0
  * @category models
@@ -19,13 +19,13 @@ export interface Sources {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly file: { readonly name: string; readonly values: Readonly<Record<string, unknown>> } | undefined
   readonly cwd: string
-  /** Default: that of this process. */
+  /** Default: `process.platform`. */
   readonly platform?: NodeJS.Platform
 }
 
 /**
- * Gives the value of a setting by its flag's name, `undefined` where no source has it. Throws a `PlanError` that names the source
- * of an invalid one.
+ * Gives the value of a setting by its flag's name, `undefined` where no source has it. Throws a `PlanError` that names an invalid
+ * value and its source.
  *
  * @since 0.2.0
  * @category models
@@ -64,7 +64,26 @@ export const reader = ({ env, file, flags }: Sources): Reader => {
 }
 
 /**
- * A line for each variable that is named as ours and is none: one that is mistyped would say nothing.
+ * Gives the value of a variable that other programs have too, such as `PORT`. It comes after all sources. Throws a `PlanError` that
+ * names an invalid one.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const standard = <A>(
+  name: string,
+  env: Sources["env"],
+  of: (given: unknown) => Read<A>
+): A | undefined => {
+  const given = env[name]
+  if (given === undefined || given === "") return undefined
+  const read = of(given)
+  if ("value" in read) return read.value
+  throw wrong(`${name} ${given}: must be ${read.expected}`)
+}
+
+/**
+ * A line for each variable that begins with `TSGI_` and is no setting, such as a mistyped one.
  *
  * @since 0.2.0
  * @category accessors
@@ -78,7 +97,7 @@ export const unknownVariables = (env: Sources["env"]): ReadonlyArray<string> => 
 }
 
 /**
- * Throws a `PlanError` for a key of the file that is no setting.
+ * Throws a `PlanError` for an unknown key of the file.
  *
  * @since 0.2.0
  * @category accessors

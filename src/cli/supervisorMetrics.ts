@@ -1,5 +1,5 @@
 /**
- * All series of a server that runs: the sums of its workers and their apps, and what the supervisor knows of them.
+ * All metrics of a running server: sums over its workers and their apps, and the supervisor's own.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import { sum } from "../server/ServerMetrics.js"
 import type { Facts } from "./Facts.js"
 import { isReady } from "./Status.js"
 import { asGauges } from "./upAndDown.js"
-import type { WorkerState } from "./WorkerProcess.js"
+import type { WorkerState } from "./WorkerLife.js"
 
 const states: ReadonlyArray<WorkerState> = ["booting", "ready", "settling", "draining", "hung"]
 
@@ -33,7 +33,7 @@ export const seriesOf = (facts: Facts, now: number): ReadonlyArray<MetricSeries>
     tags,
     state: { _tag: "Counter", count }
   })
-  // of a slot the one that serves: the one that leaves has the same name
+  // only workers that serve: one that leaves a slot would have the same labels as its successor
   const serving = facts.slots.flatMap(({ current }) => current === undefined ? [] : [current])
   return [
     ...ofServer(sum([facts.past, ...workers.map(({ beat }) => beat.metrics)])),
@@ -57,7 +57,7 @@ export const seriesOf = (facts: Facts, now: number): ReadonlyArray<MetricSeries>
     ...Object.entries(facts.reloads).map(([result, count]) =>
       counter("tsgi_reloads_total", "Reloads by result", count, { result })
     ),
-    gauge("tsgi_ready", "1 while requests are answered and nobody is sent elsewhere", isReady(facts) ? 1 : 0),
+    gauge("tsgi_ready", "1 while requests are served and balancers may send more", isReady(facts) ? 1 : 0),
     ...serving.map(({ beat, slot }) =>
       gauge("tsgi_worker_resident_memory_bytes", "Resident memory of a worker", beat.rss, { slot: String(slot) })
     ),

@@ -1,39 +1,39 @@
 /**
- * What a worker does: it loads an app, serves it on the sockets that it is given, and ends, as the supervisor says. Plain Node:
- * it loads what its app needs when it knows the app, and no Effect for an app that has none.
+ * The work of a worker: it loads an app, serves it on the sockets that it is given, and ends when the supervisor says so. Plain Node:
+ * Effect is loaded only where the app is one of Effect's.
  *
  * @since 0.2.0
  */
-import { monitorEventLoopDelay } from "node:perf_hooks"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { explain } from "../platform/peers.js"
 import { failureText, firstLine, isOf, load } from "./loadApp.js"
 import type { FromWorker, Phase, Serve, ToWorker } from "./messages.js"
 import { open as openPlain } from "./plainDoor.js"
-import { AppError, type Serving } from "./Serving.js"
+import { pulse } from "./pulse.js"
+import { AppError, type LoadedApp, type Open, type Serving } from "./Serving.js"
 
 /**
- * Between a worker and its supervisor.
+ * The way from a worker to its supervisor.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Channel {
-  /** Resolves when it was handed over. */
+  /** Resolves when the message is handed over. */
   readonly tell: (message: FromWorker) => Promise<void>
-  /** The worker is at its end. */
+  /** Ends the worker. */
   readonly exit: (code: number) => void
 }
 
 /**
- * A worker, for who brings it messages.
+ * A worker, for the one that brings it messages.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Work {
   readonly hear: (message: ToWorker) => void
-  /** Drains as it was once told to, though nobody says so now. */
+  /** Drains with the settle and grace of its assignment, without a message. */
   readonly leave: () => void
 }
 
@@ -42,31 +42,15 @@ export interface Work {
  * @category constructors
  */
 export const work = ({ exit, tell }: Channel): Work => {
+  const beatOf = pulse()
   let assignment: Serve | undefined = undefined
   let serving: Serving | undefined = undefined
   let ending = false
   // renewed while the app is loaded
   let ticketKeys: Uint8Array | undefined = undefined
-  const delay = monitorEventLoopDelay({ resolution: 10 })
-  delay.enable()
 
   const beat = (): void => {
-    if (serving === undefined) return
-    const { heapUsed, rss } = process.memoryUsage()
-    void tell({
-      type: "beat",
-      metrics: serving.metrics(),
-      series: serving.series(),
-      loopDelay: {
-        p50: inMilliseconds(delay.percentile(50)),
-        p99: inMilliseconds(delay.percentile(99)),
-        max: inMilliseconds(delay.max)
-      },
-      rss,
-      heap: heapUsed,
-      handles: process.getActiveResourcesInfo().length
-    })
-    delay.reset()
+    if (serving !== undefined) void tell(beatOf(serving))
   }
 
   const end = async (settle: number, spread: number, grace: number): Promise<void> => {
@@ -86,11 +70,7 @@ export const work = ({ exit, tell }: Channel): Work => {
     let phase: Phase = "load"
     try {
       const app = await load(given.app, () => phase = "boot")
-      const open = app.kind === "effect"
-        ? (await unmapped(() => import("./effectDoor.js")).catch((error: unknown) => {
-          throw explain(error)
-        })).open
-        : openPlain(await unmapped(() => import("../index.js")))
+      const open = await doorOf(app.kind)
       phase = "boot"
       serving = await open(app, given, (requests) => void tell({ type: "enough", requests }))
       if (ticketKeys !== undefined) serving.setTicketKeys(ticketKeys)
@@ -121,7 +101,15 @@ export const work = ({ exit, tell }: Channel): Work => {
   }
 }
 
-// Node reads the source map of each module that it loads, and ours take a third of what a start takes.
+const doorOf = async (kind: LoadedApp["kind"]): Promise<Open> => {
+  if (kind !== "effect") return openPlain(await unmapped(() => import("../index.js")))
+  const door = await unmapped(() => import("./effectDoor.js")).catch((error: unknown) => {
+    throw explain(error)
+  })
+  return door.open
+}
+
+// Without source maps of tsgi's own modules, which Node would read at each start.
 const unmapped = async <A>(load: () => Promise<A>): Promise<A> => {
   process.setSourceMapsEnabled(false)
   try {
@@ -131,10 +119,7 @@ const unmapped = async <A>(load: () => Promise<A>): Promise<A> => {
   }
 }
 
-// its resolution is what it measures at least
-const inMilliseconds = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e4 - 1000) / 100)
-
-// The door looks at the app as at an option.
+// The door checks the app as an option of the name "app".
 const isOfApp = (error: unknown): boolean =>
   error instanceof Error && error.name === "OptionError" && "option" in error && error.option === "app"
 
@@ -151,7 +136,7 @@ const failureOf = (error: unknown, phase: Phase): Extract<FromWorker, { readonly
     type: "failed",
     phase: reason,
     message: isApp ? error.message : firstLine(error),
-    // Node's own words, with the place in the source; none for what was mistyped
+    // a stack helps only where the fault is in the app
     stack: (isApp && error.cause === undefined) || reason === "options" || reason === "listen"
       ? undefined
       : failureText(error)

@@ -37,9 +37,8 @@ export const activatedSockets = (
   environment: Environment = process.env,
   pid: number = process.pid
 ): ReadonlyArray<ActivatedSocket> => {
-  const { LISTEN_FDNAMES, LISTEN_FDS, LISTEN_PID } = environment
-  if (LISTEN_PID === undefined || LISTEN_FDS === undefined) return []
-  if (wholeNumber("LISTEN_PID", LISTEN_PID) !== pid) return []
+  const { LISTEN_FDNAMES, LISTEN_FDS = "" } = environment
+  if (activationFor(environment, pid) !== "this") return []
   const count = wholeNumber("LISTEN_FDS", LISTEN_FDS)
   if (count > mostDescriptors) {
     throw new OptionError({
@@ -56,6 +55,26 @@ export const activatedSockets = (
   }
   return Array.from({ length: count }, (_, i) => ({ fd: firstDescriptor + i, name: names?.[i] || undefined }))
 }
+
+/**
+ * Which process the variables announce sockets to: this one, another one, or none. Throws an `OptionError` for an invalid
+ * `LISTEN_PID`.
+ *
+ * @param environment default: `process.env`
+ * @param pid this process
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const activationFor = (
+  { LISTEN_FDS, LISTEN_PID }: Environment = process.env,
+  pid: number = process.pid
+): "this" | "other" | "none" =>
+  LISTEN_PID === undefined || LISTEN_FDS === undefined
+    ? "none"
+    : wholeNumber("LISTEN_PID", LISTEN_PID) === pid
+    ? "this"
+    : "other"
 
 /**
  * The environment for child processes: without these variables, because the sockets are not for them.

@@ -82,7 +82,7 @@ describe("what cannot be meant", () => {
     [["--proxy-from", "loopback"], "--proxy-from changes nothing without --proxy-protocol v1, v2 or any"],
     [["--unix-mode", "0600"], "--unix-mode changes nothing without --unix"]
   ])("%j has a line", (words, message) => {
-    expect(settings(...words).unused).toEqual([message])
+    expect(settings(...words).warnings).toEqual([message])
   })
 
   it("a time to find a hang is two beats at least, as one would end healthy workers", () => {
@@ -91,7 +91,7 @@ describe("what cannot be meant", () => {
   })
 
   it("a flag with the one that it needs is taken", () => {
-    expect(settings("--watch", "--watch-path", "src").unused).toEqual([])
+    expect(settings("--watch", "--watch-path", "src").warnings).toEqual([])
     expect(settings("--unix", "a.sock", "--unix-mode", "0600").listen).toMatchObject([{ mode: 0o600 }])
   })
 

@@ -1,16 +1,18 @@
 /** The reference of the command, held to the table of flags; and each flag to what reads it. */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import * as Facts from "../../src/cli/Facts.js"
 import { flags, help, keyOf, variableOf } from "../../src/cli/flags.js"
 import { read } from "../../src/cli/Settings.js"
-import * as Slots from "../../src/cli/Slots.js"
+import { Slot } from "../../src/cli/Slot.js"
 import * as Status from "../../src/cli/Status.js"
 import { seriesOf } from "../../src/cli/supervisorMetrics.js"
 import * as Values from "../../src/cli/values.js"
 import { helpOf, verbs } from "../../src/cli/verbs.js"
-import { Worker } from "../../src/cli/WorkerProcess.js"
+import { Worker } from "../../src/cli/WorkerLife.js"
 import { plan as scenePlan } from "./scene.js"
 
 const reference = fs.readFileSync(path.resolve(import.meta.dirname, "../../src/cli/README.md"), "utf8")
@@ -33,8 +35,17 @@ it("help has a line for each flag, and fewer than a hundred", () => {
 
 it("the reference has each field of the status, each series of the supervisor, and each event", () => {
   const facts = Facts.make(scenePlan, new Uint8Array(48), 0, 0)
-  facts.workers.add(new Worker(1, 1, 0, 0, scenePlan.patience))
-  facts.slots = [{ ...Slots.empty(1), current: [...facts.workers][0] }]
+  const worker = new Worker({
+    slot: 1,
+    generation: 1,
+    startedAt: 0,
+    begun: 0,
+    limits: { requests: 0, age: Infinity },
+    timeouts: scenePlan.timeouts
+  })
+  facts.workers.add(worker)
+  facts.slots = [new Slot(1)]
+  facts.slots[0].take({ worker, scope: Effect.runSync(Scope.make()) })
   facts.reloads.done = 1
   const identity = { version: "0.2.0", name: "shop", app: "app.mjs", listening: [], backlog: 511 }
   const status = Status.make(facts, identity, [], 0)
@@ -70,7 +81,7 @@ describe("settings", () => {
     expect(given({ file, env: { PORT: "5" } }).listen).toMatchObject([{ port: 1 }])
     expect(given({ file, env: { TSGI_PORT: "2" } }).listen).toMatchObject([{ port: 2 }])
     expect(given({ file, env: { TSGI_PORT: "2" }, flags: { port: "3" } }).listen).toMatchObject([{ port: 3 }])
-    expect(given({ file }).patience.grace).toBe(3000)
+    expect(given({ file }).timeouts.grace).toBe(3000)
   })
 
   it("name what cannot be meant, where it was given, and what is expected", () => {

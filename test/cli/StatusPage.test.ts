@@ -39,6 +39,7 @@ const status = (more: Partial<Status> = {}): Status => ({
   uptime: 8123.4,
   generation: 3,
   app: "./app.ts",
+  interface: "fetch",
   listeners: [{ address: "http://127.0.0.1:8090", from: "bind", backlog: 511 }],
   configured: 2,
   ready: 2,
@@ -66,7 +67,7 @@ describe("the page", () => {
       const part of [
         "shop serving",
         "2 of 2 workers ready , up 2 h, generation 3",
-        "./app.ts on http://127.0.0.1:8090",
+        "./app.ts (fetch) on http://127.0.0.1:8090",
         "Requests a second 418",
         "Requests 918,273",
         "crash 1, requests 4, memory 2. Reloads: 2 done, 1 refused.",

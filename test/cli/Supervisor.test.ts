@@ -16,7 +16,7 @@ import { PlanError } from "../../src/cli/Plan.js"
 import { isReady } from "../../src/cli/Status.js"
 import type * as Supervisor from "../../src/cli/Supervisor.js"
 import * as TicketKeys from "../../src/cli/TicketKeys.js"
-import { Worker } from "../../src/cli/WorkerProcess.js"
+import { Worker } from "../../src/cli/WorkerLife.js"
 import type { Script } from "./memorySpawner.js"
 import { plan, scene } from "./scene.js"
 
@@ -37,8 +37,8 @@ describe("workers that crash", () => {
           expect(spawner.workers.length).toBeLessThan(150)
           expect(supervisor.facts.restarts.crash).toBe(spawner.workers.length - (spawner.alive.length > 0 ? 1 : 0))
           // each is counted, and ten are told with their time
-          expect(supervisor.facts.lastRestarts).toHaveLength(10)
-          const [{ at, reason, slot, text }] = supervisor.facts.lastRestarts
+          expect(supervisor.facts.lastRestarts.all).toHaveLength(10)
+          const [{ at, reason, slot, text }] = supervisor.facts.lastRestarts.all
           expect([reason, slot, text]).toEqual([
             "crash",
             1,
@@ -140,7 +140,7 @@ describe("the machine", () => {
           clock.suspend("1 hour")
           yield* clock.adjust("1 minute")
           expect(spawner.workers).toHaveLength(2)
-          expect(supervisor.facts.slots.map(({ current }) => current?.hung)).toEqual([false, false])
+          expect(supervisor.facts.slots.map(({ current }) => current?.isHung)).toEqual([false, false])
         })
     ))
 })
@@ -180,7 +180,7 @@ describe("workers that hang", () => {
         Effect.gen(function*() {
           yield* started
           yield* clock.adjust("14 seconds")
-          expect(supervisor.facts.slots[0]?.current?.hung).toBe(true)
+          expect(supervisor.facts.slots[0]?.current?.isHung).toBe(true)
           expect(spawner.alive).toHaveLength(1)
           yield* clock.adjust("25 seconds")
           expect(spawner.workers[0]?.alive).toBe(true)
@@ -481,8 +481,10 @@ describe("keys of session tickets", () => {
       const facts = Facts.make(plan, TicketKeys.random(), 0, 0)
       const told: Array<ToWorker> = []
       for (const slot of [1, 2]) {
-        const worker = new Worker(slot, 1, 0, 0, plan.patience)
-        worker.child = { pid: slot, send: (message) => Effect.sync(() => told.push(message)), kill: () => Effect.void }
+        const { timeouts } = plan
+        const limits = { requests: 0, age: Infinity }
+        const worker = new Worker({ slot, generation: 1, startedAt: 0, begun: 0, limits, timeouts })
+        worker.runs({ pid: slot, send: (message) => Effect.sync(() => told.push(message)), kill: () => Effect.void })
         facts.workers.add(worker)
       }
       const keys = [facts.ticketKeys]

@@ -26,7 +26,7 @@ export const plan: Plan = {
     title: "tsgi",
     multiprocess: true
   },
-  patience: { bootTimeout: 60_000, settle: 1000, grace: 10_000, killAfter: 5000 },
+  timeouts: { boot: 60_000, settle: 1000, grace: 10_000, killAfter: 5000 },
   recycling: { hangTimeout: 30_000, maxRequests: 0, maxAge: 0, maxMemory: 0, jitter: 0.1 }
 }
 

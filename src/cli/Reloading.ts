@@ -1,0 +1,110 @@
+/**
+ * @since 0.2.0
+ */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { failedWords } from "./BootError.js"
+import { type Facts, isLeaving, type ReloadResult } from "./Facts.js"
+import type { Journal } from "./Journal.js"
+import { monotonic } from "./monotonic.js"
+import type { Plan, PlanError } from "./Plan.js"
+import type { Scale } from "./Scaling.js"
+import type { Slots } from "./Slots.js"
+import { describeTime } from "./values.js"
+
+/**
+ * What a reload acts on.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Reloading {
+  readonly facts: Facts
+  readonly slots: Slots
+  readonly scale: Scale
+  readonly journal: Context.Tag.Service<Journal>
+  /** Reads the settings again. */
+  readonly plan: Effect.Effect<Plan, PlanError>
+  /** Why there is nothing to reload; `undefined` where there is. */
+  readonly hindrance: () => string | undefined
+}
+
+/**
+ * Gives the reload: new workers, one slot after the other. Reloads run one at a time, in the supervisor's Scope: a stop ends one, an
+ * interrupted caller does not.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = (reloading: Reloading): Effect.Effect<Effect.Effect<ReloadResult>> =>
+  Effect.map(Effect.makeSemaphore(1), (oneAtATime) =>
+    Effect.gen(function*() {
+      if (reloading.facts.slots.length === 0) return refused("the server stops")
+      const answer = yield* Deferred.make<ReloadResult>()
+      yield* reloading.slots.fork(
+        oneAtATime.withPermits(1)(once(reloading)).pipe(
+          Effect.onExit((exit) =>
+            Deferred.succeed(answer, Exit.isSuccess(exit) ? exit.value : refused("the server stops"))
+          ),
+          Effect.asVoid
+        )
+      )
+      return yield* Deferred.await(answer)
+    }))
+
+const refused = (error: string, took = 0): ReloadResult => ({ result: "refused", took, error })
+
+const once = (reloading: Reloading): Effect.Effect<ReloadResult> =>
+  Effect.gen(function*() {
+    const { facts, hindrance, journal } = reloading
+    if (isLeaving(facts)) return refused("the server stops")
+    const why = hindrance()
+    if (why !== undefined) return yield* Effect.as(journal.error("reload", `reload refused: ${why}`), refused(why))
+    const at = yield* Clock.currentTimeMillis
+    const begun = yield* monotonic
+    facts.state = "reloading"
+    const failed = yield* Effect.match(renew(reloading), {
+      onSuccess: () => undefined,
+      onFailure: (failure) => failure
+    })
+    const took = Math.round((yield* monotonic) - begun)
+    // a stop may have begun meanwhile
+    if (!isLeaving(facts)) facts.state = "serving"
+    const outcome = failed === undefined
+      ? { result: "done" as const, took, generation: facts.generation }
+      : refused(failed.message, took)
+    facts.lastReload = { at, outcome }
+    facts.reloads[outcome.result]++
+    yield* failed === undefined
+      ? journal.info("reload", `reloaded in ${describeTime(took)}, generation ${facts.generation}`, { ...outcome })
+      : journal.error("reload", `reload refused, the old workers stay: ${failed.message}`, {
+        ...outcome,
+        details: failed.details
+      })
+    return outcome
+  })
+
+interface Failure {
+  readonly message: string
+  readonly details?: string | undefined
+}
+
+// The first worker that does not become ready ends it, and the old ones stay.
+const renew = ({ facts, plan, scale, slots }: Reloading): Effect.Effect<void, Failure> =>
+  Effect.gen(function*() {
+    const fresh = yield* Effect.mapError(plan, ({ message }): Failure => ({ message }))
+    const generation = facts.generation + 1
+    for (const slot of facts.slots) {
+      yield* Effect.mapError(slots.replace(slot, fresh, generation), (error): Failure => ({
+        message: failedWords(slot.number, error),
+        details: error.details
+      }))
+    }
+    const { workers } = facts.plan
+    facts.plan = fresh
+    facts.generation = generation
+    if (fresh.workers !== workers) yield* scale(fresh.workers)
+  })

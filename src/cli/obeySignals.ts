@@ -1,0 +1,62 @@
+/**
+ * @since 0.2.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Signal } from "./earlySignals.js"
+import type { Journal } from "./Journal.js"
+import { terminalIsClosed } from "./Signals.js"
+import type { StopOrder } from "./StopOrder.js"
+import type { Supervisor } from "./Supervisor.js"
+
+/**
+ * What signals act on.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Commanded {
+  readonly supervisor: Supervisor
+  readonly order: StopOrder
+  readonly reload: Effect.Effect<unknown>
+  readonly stopNow: Effect.Effect<void>
+  /** HUP stops the server, as a closed terminal sends it. */
+  readonly dev: boolean
+  readonly journal: Context.Tag.Service<Journal>
+}
+
+/**
+ * Does what a signal says.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const obey = (
+  { dev, journal, order, reload, stopNow, supervisor }: Commanded
+) =>
+(signal: Signal): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const scaleBy = (more: number) =>
+      Effect.catchAll(
+        Effect.asVoid(supervisor.scale(supervisor.facts.slots.length + more)),
+        ({ message }) => journal.warn("scale", message)
+      )
+    switch (signal) {
+      case "SIGTERM":
+        return void (yield* order.stop)
+      case "SIGINT":
+        if (yield* order.stop) return
+        order.exitWith(130)
+        return yield* stopNow
+      case "SIGQUIT":
+        return yield* stopNow
+      case "SIGHUP":
+        return void (yield* dev || terminalIsClosed() ? order.stop : Effect.forkDaemon(reload))
+      case "SIGTTIN":
+        return yield* scaleBy(1)
+      case "SIGTTOU":
+        return yield* scaleBy(-1)
+      case "SIGUSR2":
+        return yield* supervisor.reopen
+    }
+  })
