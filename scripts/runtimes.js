@@ -4,10 +4,13 @@
  *
  *   npm run test:runtimes                  all
  *   npm run test:runtimes -- node@20 bun   these
+ *   npm run test:runtimes -- tracing       the tracing program of the Effect door's page, and its spans
  *   npm run test:runtimes -- --quick       the plain door on the others than this Node, installed together
  */
-import { execFile } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
 import { tmpdir } from "node:os"
 import * as path from "node:path"
 import { promisify } from "node:util"
@@ -158,8 +161,70 @@ const checkQuickly = async (packed) => {
   }))
 }
 
+/** The first block of a language under a heading of the Effect door's page. */
+const blockOf = (heading, language) => {
+  const page = readFileSync(path.join(root, "src/platform/README.md"), "utf8")
+  const [, text] = new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, "m").exec(
+    page.slice(page.indexOf(`\n## ${heading}\n`))
+  )
+  return text
+}
+
+/** A free port of this machine. */
+const freePort = async () => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address()
+  server.close()
+  return port
+}
+
+/** The tracing page as it says: its packages, its program compiled and run, and the spans that it exports. */
+const checkTracing = async (packed) => {
+  const exporters = blockOf("Tracing", "console").trim().split(" ").slice(2)
+  const packages = [packed, ...effect, ...exporters, "typescript@5.9", `@types/node@${devDependencies["@types/node"]}`]
+  const port = await freePort()
+  const program = blockOf("Tracing", "typescript").replace("port: 8090", `port: ${port}`)
+  const directory = await project("tracing", packages, { "tracing.ts": program })
+  const compiler = path.join(directory, "node_modules/.bin/tsc")
+  const flags = ["--strict", "--skipLibCheck", "--types", "node", "--target", "ES2022", "--module", "NodeNext"]
+  await execute(compiler, [...flags, "tracing.ts"], { cwd: directory })
+  let exported = ""
+  const collector = createServer(async (request, response) => {
+    for await (const piece of request) exported += piece
+    response.end("{}")
+  }).listen(0, "127.0.0.1")
+  await once(collector, "listening")
+  const running = spawn(process.execPath, ["tracing.js"], {
+    cwd: directory,
+    env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.address().port}` },
+    stdio: ["ignore", "inherit", "inherit"]
+  })
+  const ended = once(running, "exit")
+  try {
+    const answered = async (attempts) => {
+      try {
+        return await fetch(`http://127.0.0.1:${port}/traced`)
+      } catch (error) {
+        if (attempts === 0) throw error
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        return answered(attempts - 1)
+      }
+    }
+    await (await answered(300)).text()
+  } finally {
+    // the exporter sends what it holds before the process ends
+    running.kill("SIGINT")
+    await ended
+    collector.close()
+  }
+  if (!exported.includes("/traced")) throw new Error(`exported ${JSON.stringify(exported)}`)
+  return "the span of a request reached the collector"
+}
+
 /** Both doors on each runtime, and the types with each compiler. */
 const checkAll = async (packed) => {
+  if (isAsked("tracing")) await check("tracing", "the page's program", () => checkTracing(packed))
   const doors = await project("doors", [packed, ...effect], {
     "plain.mjs": plain,
     "effect.mjs": atEffect,

@@ -15,6 +15,8 @@
 export type Outcome = Sent | Aborted | Failed
 
 /**
+ * What every outcome has.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -11,6 +11,8 @@ import type { BodyEnd } from "../protocol/requestReader.js"
 import type { BodyError } from "./ServerError.js"
 
 /**
+ * The body of a request, taken piece by piece.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -9,6 +9,8 @@ import { join, utf8, utf8Length } from "../protocol/octets.js"
 import type { Exchange } from "./Exchange.js"
 
 /**
+ * Writes a body in parts, gathers small ones, and counts them against the declared length.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -135,7 +135,7 @@ export class ResponseError extends TaggedError("ResponseError")<{
 }
 
 /**
- * A part of a body that can no longer be sent. Nothing of it was sent, and nothing that is written later will be.
+ * Rejects `write`: the response can no longer be sent. Nothing of the part was sent, and nothing that is written later will be.
  *
  * @since 0.2.0
  * @category errors
@@ -234,6 +234,8 @@ export const abortReasonOf = (error: unknown): AbortReason | undefined =>
   error instanceof BodyError ? abortReasons[error.reason] : undefined
 
 /**
+ * The error for a final head that cannot be sent.
+ *
  * @since 0.1.0
  * @category conversions
  */

@@ -6,6 +6,8 @@
 import type { Address } from "./Address.js"
 
 /**
+ * Which peers may speak for other clients.
+ *
  * @since 0.1.0
  * @category models
  */

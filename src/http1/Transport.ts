@@ -29,6 +29,8 @@ export interface TransportEvents {
 }
 
 /**
+ * One accepted byte stream, whatever carries it.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -18,6 +18,8 @@ export interface ActivatedSocket {
 }
 
 /**
+ * Environment variables by name, as `process.env` has them.
+ *
  * @since 0.2.0
  * @category models
  */

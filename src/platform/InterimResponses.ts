@@ -52,7 +52,19 @@ export {
 }
 
 /**
- * Sends 103 Early Hints (RFC 8297).
+ * Sends 103 Early Hints (RFC 8297), for a client that can load what the answer will need.
+ *
+ * @example
+ * ```ts
+ * import { HttpServerResponse } from "@effect/platform"
+ * import { Effect } from "effect"
+ * import { InterimResponses } from "tsgi/effect"
+ *
+ * const page = Effect.gen(function*() {
+ *   yield* InterimResponses.earlyHints({ Link: "</style.css>; rel=preload; as=style" })
+ *   return yield* HttpServerResponse.html`<link rel="stylesheet" href="/style.css">`
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category combinators
@@ -61,8 +73,24 @@ export const earlyHints = (headers: HeadersInput): Effect.Effect<void, InterimEr
   send(103, headers)
 
 /**
- * Sets the fields of the 100 that the first read of the body sends, if the client waits for one. Fails as {@link send} does;
- * `TooLate` when the 100 is out.
+ * Sets the fields of the 100 that the first read of the body sends, if the client waits for one.
+ *
+ * Fails with an `InterimError`: `TooLate` where the client waits for a 100, and one was sent already or the final response has begun;
+ * `InvalidHeader` for a field that cannot be sent; `Unsupported` on another HttpServer.
+ *
+ * @example
+ * ```ts
+ * import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+ * import { Effect } from "effect"
+ * import { InterimResponses } from "tsgi/effect"
+ *
+ * const upload = Effect.gen(function*() {
+ *   const request = yield* HttpServerRequest.HttpServerRequest
+ *   yield* InterimResponses.setContinueHeaders({ "Upload-Limit": "1000000" })
+ *   const text = yield* request.text // sends the 100
+ *   return HttpServerResponse.text(`${text.length} bytes read`)
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category combinators

@@ -44,15 +44,16 @@ export interface Options extends ListenOptions, Omit<ServerConfig.Partial, "trus
  * @category models
  */
 export interface DoorOptions {
-  /** Interrupt a handler when its client leaves? Default `true`; `TsgiHttpServer.keepRunning` is the switch for a route. */
+  /** Whether a handler is interrupted when its client leaves. Default `true`; `TsgiHttpServer.keepRunning` is the switch for a route. */
   readonly interruptOnDisconnect?: boolean | undefined
   /**
    * Bytes that `text`, `json`, `urlParamsBody` and `arrayBuffer` may read, in place of `limits.wholeBody` and
    * `limits.parsedBody`; `MaxBodySize` overrides it. Default: those limits.
    */
   readonly maxBufferedBody?: number | undefined
-  /** Bounds on forms, by number and in bytes. */
+  /** Bounds on forms: `maxFields` 1000, `maxFieldsSize` 10485760 bytes, `maxFiles` 100, `maxTotalSize` `Infinity`. */
   readonly forms?: FormLimits.FormOptions | undefined
+  /** Bounds on WebSockets, and their pings. */
   readonly websocket?: Upgrade.WebSocketOptions | undefined
 }
 

@@ -39,6 +39,18 @@ export class PosthooksError extends Data.TaggedError("PosthooksError")<{
  * connection waits for them, unless they are `detached`; the server's stop waits in any case. Dies with an `OptionError` for an
  * option that is unknown or invalid, and for a hook that is no function.
  *
+ * @example
+ * ```ts
+ * import { HttpServerResponse } from "@effect/platform"
+ * import { Effect } from "effect"
+ * import { Posthooks } from "tsgi/effect"
+ *
+ * const handler = Effect.gen(function*() {
+ *   yield* Posthooks.add((outcome) => Effect.log(outcome._tag, outcome.bodyBytes))
+ *   return HttpServerResponse.text("Hello, World!")
+ * })
+ * ```
+ *
  * @since 0.1.0
  * @category combinators
  */

@@ -38,6 +38,19 @@ export class SocketScopeError extends Data.TaggedError("SocketScopeError")<{
  *
  * Fails with a {@link SocketScopeError} on another HttpServer.
  *
+ * @example
+ * ```ts
+ * import { HttpServerResponse } from "@effect/platform"
+ * import { Effect, Scope } from "effect"
+ * import { TsgiHttpServer } from "tsgi/effect"
+ *
+ * const handler = Effect.gen(function*() {
+ *   const scope = yield* TsgiHttpServer.socketScope
+ *   yield* Scope.addFinalizer(scope, Effect.log("the connection has ended"))
+ *   return HttpServerResponse.text("Hello, World!")
+ * })
+ * ```
+ *
  * @since 0.2.0
  * @category accessors
  */

@@ -25,6 +25,8 @@ import * as Option from "effect/Option"
 import * as TsgiHttpServer from "./TsgiHttpServer.js"
 
 /**
+ * How a runner is reached, and where what it needs is kept.
+ *
  * @since 0.2.0
  * @category models
  */

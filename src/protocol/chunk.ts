@@ -13,6 +13,8 @@
 export const chunkHead = (length: number): string => `${length.toString(16)}\r\n`
 
 /**
+ * What follows the bytes of a chunk.
+ *
  * @since 0.1.0
  */
 export const chunkEnd = "\r\n"

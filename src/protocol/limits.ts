@@ -27,6 +27,8 @@ export interface Limits {
 }
 
 /**
+ * The limits of a server that is given none.
+ *
  * @since 0.1.0
  */
 export const defaultLimits: Limits = {
@@ -60,6 +62,8 @@ export interface Leniency {
 }
 
 /**
+ * No rule is relaxed.
+ *
  * @since 0.1.0
  */
 export const strict: Leniency = {

@@ -17,6 +17,8 @@ import { isIpv4, isIpv6 } from "./target.js"
 export type ProxyVersions = "v1" | "v2" | "any"
 
 /**
+ * An address in a PROXY header: of TCP, or the path of a unix socket.
+ *
  * @since 0.2.0
  * @category models
  */
@@ -57,6 +59,8 @@ export interface ProxySsl {
 }
 
 /**
+ * What a PROXY header says of a connection.
+ *
  * @since 0.2.0
  * @category models
  */

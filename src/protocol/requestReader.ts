@@ -22,6 +22,8 @@ import { hostFromTarget, type RequestHead, RequestHeadParser } from "./requestHe
 export type RequestMessage = RequestStart | BodyPiece | BodyEnd | Failure
 
 /**
+ * The head of a request, and what it asks of the connection.
+ *
  * @since 0.1.0
  */
 export interface RequestStart {
@@ -41,6 +43,8 @@ export interface BodyPiece {
 }
 
 /**
+ * The end of a body, with its trailer fields.
+ *
  * @since 0.1.0
  */
 export interface BodyEnd {
@@ -59,6 +63,8 @@ const noFields: Fields = []
 export const emptyEnd: BodyEnd = { _tag: "BodyEnd", trailers: [] }
 
 /**
+ * Reads the requests of one connection, however its bytes are cut.
+ *
  * @since 0.1.0
  */
 export class RequestReader {

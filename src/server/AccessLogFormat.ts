@@ -21,6 +21,8 @@ export const defaultTemplate =
 export { json, type TrustedProxies }
 
 /**
+ * What a format needs to know of the server.
+ *
  * @since 0.1.0
  * @category models
  */

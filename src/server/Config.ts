@@ -162,6 +162,8 @@ export const make = (partial: Partial = {}): Config => {
 }
 
 /**
+ * The settings of a server that is given none.
+ *
  * @since 0.1.0
  * @category constructors
  */

@@ -45,6 +45,8 @@ export interface Phases {
 const lookAgain = 250
 
 /**
+ * The stop of one server: who may go on, for how long, and what was cut.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -13,6 +13,8 @@ import type { FieldPairs } from "../protocol/heads.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 
 /**
+ * The service that decides whether an interim response is sent, and with which fields.
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -28,6 +28,8 @@ import { durationBounds, type ServerMetrics } from "./ServerMetrics.js"
 export const connections = Metric.gauge("tsgi_connections", { description: "Open connections by state" })
 
 /**
+ * Connections that were accepted.
+ *
  * @since 0.1.0
  * @category metrics
  */
@@ -37,6 +39,8 @@ export const accepted = Metric.counter("tsgi_connections_accepted", {
 })
 
 /**
+ * Connections that were lost before they could be accepted, by reason.
+ *
  * @since 0.2.0
  * @category metrics
  */
@@ -46,6 +50,8 @@ export const lost = Metric.counter("tsgi_connections_lost", {
 })
 
 /**
+ * Requests that were given to the application, by the class of the status answered.
+ *
  * @since 0.1.0
  * @category metrics
  */
@@ -55,6 +61,8 @@ export const requests = Metric.counter("tsgi_requests", {
 })
 
 /**
+ * Requests that were refused before the application saw them, by reason.
+ *
  * @since 0.1.0
  * @category metrics
  */
@@ -64,6 +72,8 @@ export const refused = Metric.counter("tsgi_requests_refused", {
 })
 
 /**
+ * Requests given to the application that did not end as they should, by reason.
+ *
  * @since 0.2.0
  * @category metrics
  */
@@ -73,6 +83,8 @@ export const aborted = Metric.counter("tsgi_requests_aborted", {
 })
 
 /**
+ * Seconds from the head read to the exchange over.
+ *
  * @since 0.1.0
  * @category metrics
  */
@@ -83,6 +95,8 @@ export const duration = Metric.histogram(
 )
 
 /**
+ * Bytes of exchanges that were handed to the kernel.
+ *
  * @since 0.1.0
  * @category metrics
  */
@@ -114,6 +128,8 @@ export const exchangeOver = (status: number, wireBytes: number, milliseconds: nu
 }
 
 /**
+ * Counts a refused request.
+ *
  * @since 0.1.0
  * @category recording
  */
@@ -132,18 +148,24 @@ const tagsOf = (reason: string): ReadonlyArray<MetricLabel.MetricLabel> => {
 }
 
 /**
+ * Counts a request that was aborted.
+ *
  * @since 0.2.0
  * @category recording
  */
 export const requestAborted = (reason: string): void => aborted.unsafeUpdate(1, tagsOf(reason))
 
 /**
+ * Counts a connection that was lost.
+ *
  * @since 0.2.0
  * @category recording
  */
 export const connectionLost = (reason: string): void => lost.unsafeUpdate(1, tagsOf(reason))
 
 /**
+ * Counts a connection that was accepted.
+ *
  * @since 0.1.0
  * @category recording
  */
@@ -170,6 +192,8 @@ export const connectionStates = (before: ConnectionStates, now: ConnectionStates
 }
 
 /**
+ * No connection in any state.
+ *
  * @since 0.1.0
  * @category constants
  */

@@ -19,6 +19,8 @@ import { isOver, isStep, runStep } from "./internal.js"
 export type { PostHook } from "../exchange/PostHook.js"
 
 /**
+ * The service that runs post hooks, and isolates each from the failures of others.
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -10,6 +10,8 @@ import { type Config, defaults, make, type Partial } from "./Config.js"
 export * from "./Config.js"
 
 /**
+ * The service that has limits, timeouts and leniency; a reference, with {@link defaults}.
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -18,6 +20,8 @@ export class ServerConfig extends Context.Reference<ServerConfig>()("tsgi/Server
 }) {}
 
 /**
+ * The given settings, and the defaults of the others. Throws an `OptionError` for one that is unknown or invalid.
+ *
  * @since 0.1.0
  * @category layers
  */

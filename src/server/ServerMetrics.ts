@@ -47,6 +47,8 @@ export interface ServerMetrics {
 }
 
 /**
+ * Numbers by name: of requests by class of status, or by reason.
+ *
  * @since 0.2.0
  * @category models
  */

@@ -13,7 +13,7 @@ import { checkConnection, connection, type MemoryOptions, type MemoryTransport }
 import { type Channel, WireClient } from "./WireClient.js"
 
 /**
- * The listener itself: a value for `server` of the facade, a service for the engine.
+ * The listener itself: a value for `server` of the plain door, a service for the engine.
  *
  * @since 0.1.0
  * @category models
@@ -25,6 +25,8 @@ export interface Bindable {
 }
 
 /**
+ * A listener in memory, and the way to connect to it.
+ *
  * @since 0.1.0
  * @category models
  */

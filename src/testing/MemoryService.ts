@@ -24,6 +24,8 @@ export interface Bindable extends Plain.Bindable, Context.Tag.Service<Listener> 
 }
 
 /**
+ * A listener in memory, and the way to connect to it.
+ *
  * @since 0.2.0
  * @category models
  */
@@ -52,6 +54,8 @@ export class MemoryListener extends Context.Tag("tsgi/MemoryListener")<MemoryLis
 }>() {}
 
 /**
+ * A listener in memory, as the engine's listener and as the service to connect to it.
+ *
  * @since 0.1.0
  * @category layers
  */

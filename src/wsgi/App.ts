@@ -20,8 +20,8 @@ export type App = (env: Environ, startResponse: StartResponse) => AppBody | Prom
  *
  * With `errorInfo`, replaces a head that has not left; where it has left, throws `errorInfo`.
  *
- * Throws a `ResponseError`: `InvalidStatus`, `InvalidFieldName`, `InvalidFieldValue` (CR or LF, for instance),
- * `HeadAlreadySet`.
+ * Throws a `ResponseError`: `InvalidStatus`, `InvalidReason`, `InvalidFields`, `InvalidFieldName`, `InvalidFieldValue` (CR or LF, for
+ * instance), `InvalidContentLength`, `InvalidTransferEncoding`, `HeadAlreadySet`.
  *
  * @since 0.1.0
  * @category models
@@ -39,8 +39,8 @@ export type StartResponse = (status: string, headers: HeaderPairs, errorInfo?: u
 export type Write = (part: string | Uint8Array) => Promise<void>
 
 /**
- * What an application returns as its body. Text is encoded as UTF-8. Text, bytes and arrays have a length, which becomes Content-Length where the application gives none;
- * other iterables are sent chunked. A text is one part, not a sequence of characters. Bytes are not copied, and may be sent a little
+ * What an application returns as its body. Text is encoded as UTF-8. Text, bytes and arrays have a length, which becomes Content-Length
+ * where the application gives none; other iterables are sent chunked. A text is one part, not a sequence of characters. Bytes are not copied, and may be sent a little
  * later: do not write to them again.
  *
  * @since 0.1.0

@@ -10,8 +10,8 @@ import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
 /**
- * The request, as an application is given it. An application may set any key; nothing that it writes here disturbs the server. The type has the keys of the request, and any key
- * with a dot; others can be set by `Reflect`.
+ * The request, as an application is given it. An application may set any key; nothing that it writes here disturbs the server. The
+ * type has the keys of the request, and any key with a dot; others can be set by `Reflect`.
  *
  * @since 0.1.0
  * @category models

@@ -11,6 +11,7 @@ import { BodyError, OptionError, ResponseError, tooLargeWhole } from "../exchang
 import { type FieldPairs, inTitleCase } from "../protocol/heads.js"
 import type { Config } from "../server/Config.js"
 import type { FormLimits } from "../server/FormLimits.js"
+import { kindOf } from "../server/OptionNames.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 
 const newline = 10
@@ -158,13 +159,17 @@ export class Input implements AsyncIterable<Buffer> {
   /**
    * Takes the connection over, for another protocol. The socket begins with the bytes received beyond the head. The server writes
    * nothing more and ignores what the application returns. The exchange ends when the socket closes; the server closes it when its
-   * peer takes none of what waits for `timeouts.write`. Wait for `drain` when `write` returns `false`.
+   * peer takes none of what waits for `timeouts.write`. Wait for `drain` when `write` returns `false`. Throws a `ResponseError`
+   * (`AlreadyOver`, `HeadAlreadySent`) once the response has begun.
    */
   getSocket(): Duplex {
     const taken = this.#exchange.takeOver()
     if (taken instanceof ResponseError) throw taken
     if (!(taken.stream instanceof Duplex)) {
-      throw new ResponseError({ reason: "InvalidBody", description: "this transport has no socket to give" })
+      throw new ResponseError({
+        reason: "InvalidBody",
+        description: "this connection has no socket to give: its listener, such as one in memory, accepts none"
+      })
     }
     if (taken.rest.length > 0) taken.stream.unshift(taken.rest)
     this.#socket = taken.stream
@@ -269,7 +274,7 @@ const tooManyLines = (most: number): BodyError =>
 const most = (size: number | undefined): number => {
   if (size === undefined) return Infinity
   if (typeof size !== "number" || Number.isNaN(size)) {
-    throw new OptionError({ option: "size", description: "the size of a read is a number of bytes" })
+    throw new OptionError({ option: "size", description: `must be a number of bytes; it is ${kindOf(size)}` })
   }
   return size < 0 ? Infinity : size
 }

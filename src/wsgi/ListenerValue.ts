@@ -1,5 +1,5 @@
 /**
- * The facade's listeners, as listeners of the engine.
+ * The plain door's listeners, as listeners of the engine.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import type * as Engine from "../server/Listener.js"
 import type { Listener, TlsListener } from "./Listener.js"
 
 /**
- * The engine's listener for one of the facade: one made here, or another that can be bound, such as the one in memory.
+ * The engine's listener for one of the plain door: one made here, or another that can be bound, such as the one in memory.
  *
  * @since 0.1.0
  * @category conversions
@@ -26,9 +26,9 @@ export const toEngine = (listener: Listener): Context.Tag.Service<Engine.Listene
   return listener instanceof ListenerValue ? listener : adopted(listener)
 }
 
-// A listener that was not made here, such as the one in memory, uses the Effect that is installed, while the facade has its own. What
-// the two share works with any two versions, so Effect's warning about that is switched off. A failure becomes an instance of the
-// facade's class.
+// A listener that was not made here, such as the one in memory, uses the Effect that is installed, while this door carries its own. What
+// the two share works with any two versions, so Effect's warning about that is switched off. A failure becomes an instance of this
+// door's class.
 const adopted = (listener: Bindable): Bindable => {
   const unwarned = Effect.provide(Layer.setVersionMismatchErrorLogLevel(Option.none()))
   return {

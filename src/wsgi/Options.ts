@@ -67,14 +67,15 @@ export interface ServerOptions {
   /** Title-case the names of response fields. Default `true`. */
   readonly capitalizeResponseHeaders?: boolean | undefined
 
-  /** Bounds on what clients may send; see the README for each. */
+  /** Bounds on what clients may send. Default: `maxSize` and `urlLengthLimit` set two; src/wsgi/README.md#limits has all. */
   readonly limits?: { readonly [K in keyof Config.ServerLimits]?: number | undefined } | undefined
-  /** Deadlines in milliseconds; see the README for each. */
+  /** Deadlines in milliseconds; src/wsgi/README.md#timeouts has their defaults. */
   readonly timeouts?: { readonly [K in keyof Config.Timeouts]?: number | undefined } | undefined
-  /** Least rates of clients, in bytes a second: 0 asks for none. */
+  /** Least rates of clients, in bytes a second: 0 asks for none. src/wsgi/README.md#rates has their defaults. */
   readonly rates?: { readonly [K in keyof Config.Rates]?: number | undefined } | undefined
   /**
-   * Bounds on forms of several parts, as `formData` of a request of `fetchApp` reads them.
+   * Bounds on forms of several parts, as `formData` of a request of `fetchApp` reads them: `maxFields` 1000, `maxFieldsSize` 10485760
+   * bytes, `maxFiles` 100, `maxTotalSize` `Infinity`.
    *
    * @since 0.2.0
    */

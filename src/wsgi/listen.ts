@@ -20,8 +20,7 @@ export type { Listener, TlsListener }
 /**
  * Describes a listener: a port on `127.0.0.1`, or options. A port may be text, as the environment has it:
  * `listen(process.env.PORT ?? 8090)`. Without an argument, with `undefined` or with port 0, a free port is taken; `ready` of the
- * server tells which. Throws an `OptionError` for an option
- * that is unknown or invalid.
+ * server tells which. Throws an `OptionError` for an option that is unknown or invalid.
  *
  * @example
  * ```ts

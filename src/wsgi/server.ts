@@ -25,7 +25,7 @@ import { type StopOptions, stopOptions, type StopReport } from "../server/StopRe
 import type { App } from "./App.js"
 import { call } from "./Call.js"
 import { checkApp } from "./checkApp.js"
-import type { Listener as FacadeListener } from "./Listener.js"
+import type { Listener as PlainListener } from "./Listener.js"
 import { toEngine } from "./ListenerValue.js"
 import * as Log from "./Log.js"
 import * as LogEntry from "./LogEntry.js"
@@ -83,7 +83,7 @@ export interface RunningServer extends AsyncDisposable {
  * @since 0.1.0
  * @category constructors
  */
-export const server: (listener: FacadeListener, app: App, options?: Options.ServerOptions) => RunningServer = (
+export const server: (listener: PlainListener, app: App, options?: Options.ServerOptions) => RunningServer = (
   listener,
   app,
   options = {},

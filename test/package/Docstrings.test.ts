@@ -32,13 +32,16 @@ const docOf = (file: ts.SourceFile, node: ts.Node): string =>
   (ts.getLeadingCommentRanges(file.text, node.getFullStart()) ?? [])
     .map(({ end, pos }) => file.text.slice(pos, end)).filter((text) => text.startsWith("/**")).at(-1) ?? ""
 
+/** Whether a docstring has a sentence of its own before its tags, and says since when. */
+const isWhole = (doc: string): boolean => doc.includes("@since") && /^\/\*\*[\s*]*[^\s*@]/.test(doc)
+
 /** What lacks: `file: name`. `wanted` are the names that are asked for; all where it is absent. */
 const lacking = (name: string, wanted?: ReadonlySet<string>): ReadonlyArray<string> => {
   const file = parse(name)
   const shown = path.relative(root, name)
   const said = (names: ReadonlyArray<string>, doc: string): ReadonlyArray<string> =>
     names.filter((each) => wanted === undefined || wanted.has(each))
-      .flatMap((each) => doc.includes("@since") ? [] : [`${shown}: ${each}`])
+      .flatMap((each) => isWhole(doc) ? [] : [`${shown}: ${each}`])
   // a name that is imported, or declared and exported below
   const from = (local: string): ReadonlyArray<string> => {
     for (const node of file.statements) {
@@ -61,9 +64,7 @@ const lacking = (name: string, wanted?: ReadonlySet<string>): ReadonlyArray<stri
       return exportClause.elements
         .filter((element) => wanted === undefined || wanted.has(element.name.text))
         // a docstring of its own stands at the name
-        .flatMap((element) =>
-          docOf(file, element).includes("@since") ? [] : from((element.propertyName ?? element.name).text)
-        )
+        .flatMap((element) => isWhole(docOf(file, element)) ? [] : from((element.propertyName ?? element.name).text))
     }
     if (!ts.isStringLiteral(moduleSpecifier) || !moduleSpecifier.text.startsWith(".")) return []
     const next = target(name, moduleSpecifier.text)

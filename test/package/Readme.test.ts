@@ -444,7 +444,7 @@ describe("the pages", () => {
   it("name the oldest compilers that the types are tried with", () => {
     const [, plain, effect] =
       /const compilers = \["typescript@(\S+)", "typescript@(\S+)", /.exec(read("scripts/runtimes.js")) ?? []
-    expect(readme.replaceAll("\n", " ")).toContain(
+    expect(readme.replaceAll(/\n */g, " ")).toContain(
       `from TypeScript ${plain} on, those of the Effect door from ${effect}.`
     )
   })
