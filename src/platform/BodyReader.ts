@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Exchange } from "../exchange/Exchange.js"
 import { BodyError, tooLargeWhole } from "../exchange/ServerError.js"
-import type { Bound } from "../server/readBound.js"
+import type { BodyBound } from "../server/bodyBound.js"
 
 const ended: Effect.Effect<never, Option.Option<never>> = Effect.fail(Option.none())
 
@@ -52,7 +52,7 @@ export class WholeBody {
   constructor(private readonly exchange: Exchange) {}
 
   /** All bytes. Fails with `TooLarge` when there are more than `bound` allows. */
-  read(bound: Bound): Effect.Effect<Uint8Array, BodyError> {
+  read(bound: BodyBound): Effect.Effect<Uint8Array, BodyError> {
     return Effect.suspend(() => {
       const done = this.step(bound)
       // a body that has come already is read without the lock
@@ -60,11 +60,11 @@ export class WholeBody {
     })
   }
 
-  private wait(bound: Bound): Effect.Effect<Uint8Array, BodyError> {
+  private wait(bound: BodyBound): Effect.Effect<Uint8Array, BodyError> {
     return Effect.suspend(() => this.step(bound) ?? Effect.flatMap(arrival(this.exchange), () => this.wait(bound)))
   }
 
-  private step({ lift, most }: Bound): Effect.Effect<Uint8Array, BodyError> | undefined {
+  private step({ lift, most }: BodyBound): Effect.Effect<Uint8Array, BodyError> | undefined {
     // it may have been read under a higher bound
     if (this.length > most) return Effect.fail(tooLargeWhole(most, lift))
     if (this.whole !== undefined) return Effect.succeed(this.whole)

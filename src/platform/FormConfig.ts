@@ -8,7 +8,7 @@ import * as Multipart from "@effect/platform/Multipart"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type Bound, boundsOf, type FormLimits } from "../server/FormLimits.js"
+import { boundsOf, type FormBound, type FormLimits } from "../server/FormLimits.js"
 
 /**
  * The settings for one form: those of its parser, and the bounds that are checked beside it.
@@ -18,13 +18,13 @@ import { type Bound, boundsOf, type FormLimits } from "../server/FormLimits.js"
  */
 export interface FormConfig {
   readonly parser: Effect.Effect.Success<ReturnType<typeof Multipart.makeConfig>>
-  readonly fields: Bound
-  readonly fieldsSize: Bound
-  readonly fieldSize: Bound
-  readonly files: Bound
-  readonly fileSize: Bound
-  readonly parts: Bound
-  readonly totalSize: Bound
+  readonly fields: FormBound
+  readonly fieldsSize: FormBound
+  readonly fieldSize: FormBound
+  readonly files: FormBound
+  readonly fileSize: FormBound
+  readonly parts: FormBound
+  readonly totalSize: FormBound
 }
 
 /**
@@ -45,7 +45,7 @@ export const resolve = (headers: Record<string, string>, limits: FormLimits): Ef
       const fieldsSize = lifted
         ? { ...own.fieldsSize, most: eachField, option: "Multipart.MaxFieldSize" }
         : own.fieldsSize
-      const fieldSize: Bound = eachField > fieldsSize.most
+      const fieldSize: FormBound = eachField > fieldsSize.most
         ? fieldsSize
         : { most: eachField, what: "bytes in a field", option: "Multipart.MaxFieldSize" }
       const totalSize = bounded

@@ -8,7 +8,7 @@ import * as ServerResponse from "@effect/platform/HttpServerResponse"
 import * as Multipart from "@effect/platform/Multipart"
 import type * as MP from "multipasta"
 import type { BodyError } from "../exchange/ServerError.js"
-import { type Bound, exceeds } from "../server/FormLimits.js"
+import { exceeds, type FormBound } from "../server/FormLimits.js"
 import { malformedForm } from "../server/malformedForm.js"
 import type { FormConfig } from "./FormConfig.js"
 
@@ -65,7 +65,7 @@ export const malformed = (description: string, cause?: unknown): RefusedForm =>
  */
 export const tooMuch = (
   reason: "FileTooLarge" | "FieldTooLarge" | "BodyTooLarge" | "TooManyParts",
-  bound: Bound,
+  bound: FormBound,
   cause?: unknown
 ): RefusedForm => new RefusedForm(reason, exceeds(bound), cause)
 

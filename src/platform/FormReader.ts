@@ -18,7 +18,7 @@ import { setImmediate } from "node:timers"
 import type { Exchange } from "../exchange/Exchange.js"
 import { BodyError } from "../exchange/ServerError.js"
 import { join } from "../protocol/octets.js"
-import * as Disposition from "../server/Disposition.js"
+import * as ContentDisposition from "../server/ContentDisposition.js"
 import type { FormLimits } from "../server/FormLimits.js"
 import { malformedName } from "../server/malformedForm.js"
 import * as BodyReader from "./BodyReader.js"
@@ -57,9 +57,9 @@ class FormReader {
   constructor(private readonly exchange: Exchange, private readonly config: FormConfig.FormConfig) {
     this.parser = MP.make({
       ...config.parser,
-      isFile: (info) => (config.parser.isFile ?? MP.defaultIsFile)(Disposition.complete(info)),
-      onField: (info, value) => this.addField(Disposition.complete(info), value),
-      onFile: (info) => this.addFile(Disposition.complete(info)),
+      isFile: (info) => (config.parser.isFile ?? MP.defaultIsFile)(ContentDisposition.complete(info)),
+      onField: (info, value) => this.addField(ContentDisposition.complete(info), value),
+      onFile: (info) => this.addFile(ContentDisposition.complete(info)),
       onError: (error) => this.end(FormError.fromParser(error, config)),
       onDone: () => this.end("Complete")
     })

@@ -27,9 +27,9 @@ import type { Exchange } from "../exchange/Exchange.js"
 import type { AbortReason, Outcome } from "../exchange/Outcome.js"
 import { responseErrorFrom } from "../exchange/ServerError.js"
 import type { JudgedHead } from "../protocol/heads.js"
+import { type BodyBound, boundOf, type Reading } from "../server/bodyBound.js"
 import type { FormLimits } from "../server/FormLimits.js"
 import { LazyScope } from "../server/LazyScope.js"
-import { type Bound, boundOf, type Reading } from "../server/readBound.js"
 import { SocketScope } from "../server/SocketScope.js"
 import { WholeBody } from "./BodyReader.js"
 import { actualExit, interruptorId, noResponse, otherThanResponse, recordFailure, settledWith } from "./exits.js"
@@ -95,7 +95,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     return this.whole ??= new WholeBody(this.exchange)
   }
 
-  bound(reading: Reading): Bound {
+  bound(reading: Reading): BodyBound {
     const { maxBufferedBody } = this.served
     return maxBufferedBody === undefined
       ? boundOf(reading, this.exchange.config.limits)

@@ -22,7 +22,7 @@ import * as Upgrade from "./Upgrade.js"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends ListenOptions, Omit<ServerConfig.Partial, "trustedProxies">, DoorOptions {
+export interface Options extends ListenOptions, Omit<ServerConfig.PartialConfig, "trustedProxies">, DoorOptions {
   /**
    * Address or name to listen on. Default: all addresses of the machine, as with `NodeHttpServer`; `127.0.0.1` accepts connections
    * from this machine alone.
@@ -72,7 +72,7 @@ export const defaults = {
   halfClose: "abort",
   fieldCase: "preserve",
   limits: { requestLine: 16_384, fieldLine: 16_384, connections: 65_536 }
-} as const satisfies ServerConfig.Partial
+} as const satisfies ServerConfig.PartialConfig
 
 /**
  * The options of this door alone.

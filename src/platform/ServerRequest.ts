@@ -28,8 +28,8 @@ import { setImmediate } from "node:timers"
 import type { Exchange } from "../exchange/Exchange.js"
 import { BodyError } from "../exchange/ServerError.js"
 import { formSlices } from "../protocol/formSlices.js"
+import type { BodyBound, Reading } from "../server/bodyBound.js"
 import type { FormLimits } from "../server/FormLimits.js"
-import type { Bound, Reading } from "../server/readBound.js"
 import * as BodyReader from "./BodyReader.js"
 import * as FormReader from "./FormReader.js"
 import { incomingMessageGuard, NotNode } from "./NotNode.js"
@@ -47,7 +47,7 @@ export interface RequestCall {
   readonly headers: Headers.Headers
   readonly body: BodyReader.WholeBody
   /** The bound on reading the body whole, or parsing it, where no `MaxBodySize` is provided. */
-  readonly bound: (reading: Reading) => Bound
+  readonly bound: (reading: Reading) => BodyBound
   readonly forms: FormLimits
   readonly upgrade: (request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Says, once for the app, that middleware believes fields which the server's options do not. */
@@ -241,7 +241,7 @@ const nextTick = Effect.async<void>((resume) => {
 })
 
 // The default bound is not in the context of the app, where it would bound forms as well, which go to disk.
-const givenBound = (context: Context.Context<never>): Bound | undefined =>
+const givenBound = (context: Context.Context<never>): BodyBound | undefined =>
   context.unsafeMap.has(IncomingMessage.MaxBodySize.key)
     ? {
       most: Option.match(Context.get(context, IncomingMessage.MaxBodySize), { onNone: () => Infinity, onSome: Number }),

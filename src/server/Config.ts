@@ -95,7 +95,7 @@ export const groups = {
  * @since 0.2.0
  * @category constants
  */
-export const believed: Option = {
+export const forwardedOption: Option = {
   meant: `true, false, "x-forwarded", "forwarded", or a list of ${forwardedFields.join(", ")}`,
   accepts: (given) =>
     Array.isArray(given)
@@ -117,7 +117,7 @@ const scalars: DefaultsOf<Omit<Config, keyof typeof groups>> = {
     },
     none
   ),
-  forwarded: withDefault<Believed>(believed, false),
+  forwarded: withDefault<Believed>(forwardedOption, false),
   debug: withDefault(yesOrNo, false)
 }
 
@@ -135,7 +135,7 @@ export const table = { ...groups, ...scalars }
  * @since 0.1.0
  * @category models
  */
-export type Partial =
+export type PartialConfig =
   & {
     readonly [K in Exclude<keyof Config, Group>]?: Config[K] | undefined
   }
@@ -149,7 +149,7 @@ type Group = "limits" | "timeouts" | "rates" | "parser"
  * @since 0.1.0
  * @category constructors
  */
-export const make = (partial: Partial = {}): Config => {
+export const make = (partial: PartialConfig = {}): Config => {
   checkOptions(partial, table)
   const given = complete(timeouts, partial.timeouts)
   return {

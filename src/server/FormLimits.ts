@@ -62,7 +62,7 @@ export const make = (options?: FormOptions): FormLimits => complete(table, optio
  * @since 0.2.0
  * @category models
  */
-export interface Bound {
+export interface FormBound {
   readonly most: number
   /** What is counted, for messages. */
   readonly what: string
@@ -76,7 +76,7 @@ export interface Bound {
  * @since 0.2.0
  * @category conversions
  */
-export const boundsOf = (limits: FormLimits): Record<"fields" | "fieldsSize" | "files" | "totalSize", Bound> => ({
+export const boundsOf = (limits: FormLimits): Record<"fields" | "fieldsSize" | "files" | "totalSize", FormBound> => ({
   fields: { most: limits.maxFields, what: "fields", option: "forms.maxFields" },
   fieldsSize: { most: limits.maxFieldsSize, what: "bytes of fields", option: "forms.maxFieldsSize" },
   files: { most: limits.maxFiles, what: "files", option: "forms.maxFiles" },
@@ -89,4 +89,5 @@ export const boundsOf = (limits: FormLimits): Record<"fields" | "fieldsSize" | "
  * @since 0.2.0
  * @category conversions
  */
-export const exceeds = ({ most, option, what }: Bound): string => `the form has more than ${most} ${what} (${option})`
+export const exceeds = ({ most, option, what }: FormBound): string =>
+  `the form has more than ${most} ${what} (${option})`

@@ -5,7 +5,7 @@
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
-import { type Config, defaults, make, type Partial } from "./Config.js"
+import { type Config, defaults, make, type PartialConfig } from "./Config.js"
 
 export * from "./Config.js"
 
@@ -25,4 +25,4 @@ export class ServerConfig extends Context.Reference<ServerConfig>()("tsgi/Server
  * @since 0.1.0
  * @category layers
  */
-export const layer = (partial: Partial): Layer.Layer<never> => Layer.succeed(ServerConfig, make(partial))
+export const layer = (partial: PartialConfig): Layer.Layer<never> => Layer.succeed(ServerConfig, make(partial))

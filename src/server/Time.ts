@@ -15,7 +15,7 @@ const immediate = setImmediate
  * @since 0.1.0
  * @category models
  */
-export interface Sources {
+export interface PlatformClocks {
   /** With fractions; never goes back. */
   readonly monotonic: () => number
   /** As it is set. */
@@ -23,7 +23,7 @@ export interface Sources {
 }
 
 const origin = performance.timeOrigin
-const platform: Sources = { monotonic: () => origin + performance.now(), wall: () => Date.now() }
+const platform: PlatformClocks = { monotonic: () => origin + performance.now(), wall: () => Date.now() }
 
 // Milliseconds by which two clocks may differ and still agree: one counts whole milliseconds.
 const tolerance = 50
@@ -35,7 +35,7 @@ const tolerance = 50
  * @since 0.1.0
  * @category constructors
  */
-export const make = (clock: EffectClock.Clock, { monotonic, wall }: Sources = platform): Clock => {
+export const make = (clock: EffectClock.Clock, { monotonic, wall }: PlatformClocks = platform): Clock => {
   const live = Object.getPrototypeOf(clock) === Object.getPrototypeOf(EffectClock.make())
   const now = live ? monotonic : () => clock.unsafeCurrentTimeMillis()
   let held = -1

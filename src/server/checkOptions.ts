@@ -57,7 +57,7 @@ export type DefaultsOf<A> = { readonly [K in keyof A]-?: Option & { readonly sta
  * @since 0.2.0
  * @category models
  */
-export interface Wording {
+export interface CheckMessages {
   /** The option that has these options, which are named `path.name`; absent where they are an argument. */
   readonly path?: string
   /** What the argument is called. Default: options. */
@@ -75,13 +75,13 @@ export interface Wording {
  *
  * @since 0.2.0
  */
-export const checkOptions = (given: unknown, table: OptionTable, wording: Wording = {}): void =>
-  checkTable(given, table, wording, () => pathsOf(table))
+export const checkOptions = (given: unknown, table: OptionTable, messages: CheckMessages = {}): void =>
+  checkTable(given, table, messages, () => pathsOf(table))
 
 const checkTable = (
   given: unknown,
   table: OptionTable,
-  { argument = "options", noObject = "must be an object", path, unchecked = [], unknown }: Wording,
+  { argument = "options", noObject = "must be an object", path, unchecked = [], unknown }: CheckMessages,
   paths: () => ReadonlyArray<string>
 ): void => {
   if (!Predicate.isRecord(given)) {

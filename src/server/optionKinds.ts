@@ -12,7 +12,7 @@ import type { Option, OptionTable } from "./checkOptions.js"
  * @since 0.2.0
  * @category models
  */
-export interface Bounds {
+export interface NumberRange {
   readonly least?: number
   readonly above?: number
   readonly most?: number
@@ -27,9 +27,9 @@ export interface Bounds {
  * @since 0.2.0
  * @category constructors
  */
-export const number = (bounds: Bounds): Option => {
-  const { above, infinite = false, most, unit, whole = false } = bounds
-  const least = bounds.least ?? (above === undefined ? 0 : -Infinity)
+export const number = (options: NumberRange): Option => {
+  const { above, infinite = false, most, unit, whole = false } = options
+  const least = options.least ?? (above === undefined ? 0 : -Infinity)
   const range = above !== undefined
     ? ` above ${above}${most === undefined ? "" : `, at most ${most}`}`
     : most !== undefined

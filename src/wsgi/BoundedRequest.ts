@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer"
 import { setImmediate } from "node:timers"
 import { tooLargeWhole } from "../exchange/ServerError.js"
 import { formSlices } from "../protocol/formSlices.js"
-import { type Bound, boundOf, type Reading } from "../server/readBound.js"
+import { type BodyBound, boundOf, type Reading } from "../server/bodyBound.js"
 import type { Input } from "./Input.js"
 import { formOfParts } from "./multipartForm.js"
 
@@ -101,7 +101,7 @@ const constructor = (): Make => {
       return Buffer.concat(pieces)
     }
 
-    async *#pieces({ lift, most }: Bound): AsyncGenerator<Uint8Array> {
+    async *#pieces({ lift, most }: BodyBound): AsyncGenerator<Uint8Array> {
       const { body } = this
       const { bodyLength } = this.#bounds
       if (bodyLength !== undefined && bodyLength > most) throw tooLargeWhole(most, lift)
@@ -126,7 +126,7 @@ const constructor = (): Make => {
 }
 
 // A form of several parts is held in memory.
-const boundOfForm = ({ forms, limits }: Bounds): Bound =>
+const boundOfForm = ({ forms, limits }: Bounds): BodyBound =>
   forms.maxTotalSize < limits.wholeBody
     ? { most: forms.maxTotalSize, lift: "forms.maxTotalSize" }
     : boundOf("whole", limits)

@@ -215,7 +215,7 @@ export const table: TableOf<ServerOptions> = {
   ...Config.groups,
   forms: group(FormLimits.table),
   trustedProxies: listOf("addresses"),
-  forwarded: Config.believed,
+  forwarded: Config.forwardedOption,
   halfClose: oneOf("answer", "abort"),
   multiPhaseBody: yesOrNo,
   errorLog: target,

@@ -8,8 +8,8 @@ import * as MP from "multipasta"
 import { Buffer } from "node:buffer"
 import { setImmediate } from "node:timers"
 import { tooMuch } from "../exchange/ServerError.js"
-import * as Disposition from "../server/Disposition.js"
-import { type Bound, boundsOf, exceeds, type FormLimits } from "../server/FormLimits.js"
+import * as ContentDisposition from "../server/ContentDisposition.js"
+import { boundsOf, exceeds, type FormBound, type FormLimits } from "../server/FormLimits.js"
 import { malformedForm, malformedName } from "../server/malformedForm.js"
 
 /** So much is parsed in some milliseconds, whatever it is. */
@@ -53,9 +53,9 @@ class FormParser {
       headers: { "content-type": contentType },
       maxFieldSize: limits.maxFieldsSize,
       // a part with a type and no file name is a field
-      isFile: (info) => Disposition.complete(info).filename !== undefined,
-      onField: (info, value) => this.addField(Disposition.complete(info), value),
-      onFile: (info) => this.addFile(Disposition.complete(info)),
+      isFile: (info) => ContentDisposition.complete(info).filename !== undefined,
+      onField: (info, value) => this.addField(ContentDisposition.complete(info), value),
+      onFile: (info) => this.addFile(ContentDisposition.complete(info)),
       onError: (error) =>
         error._tag === "ReachedLimit"
           ? this.refuse(this.bounds.fieldsSize)
@@ -113,7 +113,7 @@ class FormParser {
     return false
   }
 
-  private refuse(bound: Bound): void {
+  private refuse(bound: FormBound): void {
     this.finish(tooMuch(exceeds(bound)))
   }
 

@@ -21,7 +21,7 @@ import * as Config from "../../src/server/Config.js"
 const address = { _tag: "Tcp", host: "127.0.0.1", port: 50_000 } as const
 
 export interface Settings {
-  readonly config?: Config.Partial
+  readonly config?: Config.PartialConfig
   readonly method?: string
   readonly expectsContinue?: boolean
   /** Does the request have a body, whose pieces are given to `arrive`? */

@@ -17,7 +17,7 @@ import { turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
 
 interface Scene {
-  readonly config?: Config.Partial
+  readonly config?: Config.PartialConfig
   readonly handler?: (exchange: Exchange) => void
   readonly act: (peer: Peer, running: Running) => Effect.Effect<unknown>
   readonly why: string

@@ -96,7 +96,7 @@ const talk = (served: Served, seen: Seen, options: SceneOptions = {}) =>
     return yield* Effect.acquireRelease(Effect.promise(scene.connect), (client) => Effect.sync(() => client.close()))
   })
 
-const limits = (body: number): ServerConfig.Partial => ({ limits: { body } })
+const limits = (body: number): ServerConfig.PartialConfig => ({ limits: { body } })
 const json = "Content-Type: application/json\r\n"
 const chunked = `POST / HTTP/1.1\r\nHost: a\r\n${json}Transfer-Encoding: chunked\r\n\r\n`
 const bytes = (length: number): string => `{"name":"${"x".repeat(length - 11)}"}`

@@ -163,7 +163,7 @@ export const told = <A, E, R>(self: Effect.Effect<A, E, R>, { events }: Seen): E
 
 export interface SceneOptions {
   readonly door?: TsgiHttpServer.DoorOptions | undefined
-  readonly config?: ServerConfig.Partial | undefined
+  readonly config?: ServerConfig.PartialConfig | undefined
   /** In memory instead of on a socket. */
   readonly memory?: boolean | undefined
   /** Note when a socket is closed. */

@@ -53,7 +53,7 @@ export class Peer implements Transport {
 const ignore = (): void => undefined
 export const told = (text: string): Uint8Array => Buffer.from(text, "latin1")
 
-export const servePeers = (handler: (exchange: Exchange) => void, config: ServerConfig.Partial) =>
+export const servePeers = (handler: (exchange: Exchange) => void, config: ServerConfig.PartialConfig) =>
   Effect.gen(function*() {
     let accept: (transport: Transport) => void = ignore
     const listener = Layer.succeed(Listener, {

@@ -20,7 +20,7 @@ it.scoped("all connections whose time is over are closed in one sweep", () =>
   }))
 
 const post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na"
-const short: Record<string, readonly [config: Config.Partial, request: string, half: boolean]> = {
+const short: Record<string, readonly [config: Config.PartialConfig, request: string, half: boolean]> = {
   "timeouts.head": [{ timeouts: { head: 100 } }, "GET / HTTP/1.1\r\n", false],
   "timeouts.request": [{ timeouts: { request: 100 } }, post, false],
   "timeouts.body": [{ timeouts: { body: 100 } }, post, false],

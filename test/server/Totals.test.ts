@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import type { WireClient } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
-import type { Partial } from "../../src/server/Config.js"
+import type { PartialConfig } from "../../src/server/Config.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { named, readBody, serve } from "./engine.js"
 
@@ -51,7 +51,7 @@ const drips: Record<string, readonly [begin: string, piece: string]> = {
 }
 
 describe("a byte now and then", () => {
-  const settings: Record<string, readonly [config: Partial, within: number]> = {
+  const settings: Record<string, readonly [config: PartialConfig, within: number]> = {
     "with a least rate": [{}, 70],
     "with a total": [{ rates: { body: 0 }, timeouts: { request: 100_000 } }, 110]
   }

@@ -12,7 +12,7 @@ import { Duplex } from "node:stream"
 import type { WireClient } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import { ResponseError } from "../../src/exchange/ServerError.js"
-import type { Partial } from "../../src/server/Config.js"
+import type { PartialConfig } from "../../src/server/Config.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { named, readBody, serve } from "./engine.js"
 
@@ -28,7 +28,7 @@ interface Scene {
 }
 
 /** An application that reads nothing and answers nothing, until the test has it do so. */
-const scene = (request: string, use: (scene: Scene) => Effect.Effect<void>, config: Partial = {}) =>
+const scene = (request: string, use: (scene: Scene) => Effect.Effect<void>, config: PartialConfig = {}) =>
   Effect.gen(function*() {
     const journal = new Journal<string>()
     const exchanges = new Journal<Exchange>()

@@ -50,7 +50,7 @@ export const named = (outcome: Outcome): string =>
 export const serve = (
   handler: (exchange: Exchange, journal: Journal<string>) => void,
   journal: Journal<string> = new Journal(),
-  config: ServerConfig.Partial = {}
+  config: ServerConfig.PartialConfig = {}
 ): Effect.Effect<Engine, BindError, Scope.Scope> => {
   const memory = MemoryListener.make()
   const listener = Layer.succeed(Listener, noting(memory.listener, () => journal.push("socket closed")))

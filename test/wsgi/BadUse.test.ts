@@ -512,7 +512,11 @@ describe("what is no option", () => {
     ],
     ["a path beside", { cert: "./cert" }, /^cert: takes the contents of the file/],
     ["the name of a key", { key: "key.pem" }, /^key: takes the contents of the file/],
-    ["the path of a key with a passphrase", { key: [{ pem: "keys/site.key", passphrase: "a" }] }, /^key: takes the contents of/],
+    [
+      "the path of a key with a passphrase",
+      { key: [{ pem: "keys/site.key", passphrase: "a" }] },
+      /^key: takes the contents of/
+    ],
     ["paths of authorities", { ca: ["ca.crt"] }, /^ca: takes the contents of the file/],
     ["the path of both", { pfx: "C:\\site.p12" }, /^pfx: takes the contents of the file/],
     [
@@ -523,7 +527,11 @@ describe("what is no option", () => {
     ["a British one", { rejectUnauthorised: true }, /^rejectUnauthorised: did you mean rejectUnauthorized\?/],
     ["what is the listener's", { noDelay: false }, /^noDelay: is the listener's own/],
     // each of these would listen, and fail every handshake
-    ["an empty text, such as that of an unset variable", { cert: "", key: "" }, /^cert: is empty: give the contents of the/],
+    [
+      "an empty text, such as that of an unset variable",
+      { cert: "", key: "" },
+      /^cert: is empty: give the contents of the/
+    ],
     ["empty lines", { key: " \n" }, /^key: is empty/],
     ["an empty file", { cert: Buffer.alloc(0) }, /^cert: is empty/],
     ["an empty list of authorities", { ca: [""] }, /^ca: is empty/],

@@ -11,7 +11,7 @@ import type { ServerLimits } from "../exchange/Config.js"
  * @since 0.2.0
  * @category models
  */
-export interface Bound {
+export interface BodyBound {
   readonly most: number
   readonly lift: string
 }
@@ -33,7 +33,7 @@ export type Reading = "whole" | "parsed"
 export const boundOf = (
   reading: Reading,
   { parsedBody, wholeBody }: Pick<ServerLimits, "parsedBody" | "wholeBody">
-): Bound =>
+): BodyBound =>
   reading === "parsed" && parsedBody < wholeBody
     ? { most: parsedBody, lift: "limits.parsedBody" }
     : { most: wholeBody, lift: "limits.wholeBody" }
