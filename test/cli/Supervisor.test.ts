@@ -371,6 +371,46 @@ describe("a reload", () => {
         }))
   )
 
+  it.effect("lets a request that takes an hour end where grace allows it: its worker does not count as hung", () =>
+    scene(
+      { workers: 1, timeouts: { ...plan.timeouts, grace: 7_200_000 } },
+      (count) => count === 1 ? { drainsIn: 3_600_000 } : {},
+      ({ clock, lines, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          // the event loop is free, so an hour of it is no hang before the reload either
+          yield* clock.adjust("1 hour")
+          const reloading = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust("2 seconds")
+          expect(yield* Fiber.join(reloading)).toMatchObject({ result: "done" })
+          yield* clock.adjust("58 minutes")
+          const [old, fresh] = spawner.workers
+          expect([old.alive, fresh.alive, fresh.ready]).toEqual([true, true, true])
+          yield* clock.adjust("3 minutes")
+          expect(old.exit).toEqual({ code: 0, signal: null })
+          expect(supervisor.facts.restarts).toMatchObject({ hang: 0, crash: 0 })
+          expect(found(lines, /hang|SIGKILL/)).toEqual([])
+          expect(found(lines, /info {2}worker 1 \(1000\) exited with code 0 after 2 h, 7 requests$/)).toHaveLength(1)
+        })
+    ))
+
+  it.effect("says what the stop of an old worker cut and interrupted", () =>
+    scene(
+      {},
+      (count) =>
+        count === 1 ? { loses: { cut: 2, interrupted: 1 } } : count === 2 ? { loses: { cut: 1, interrupted: 0 } } : {},
+      ({ clock, lines, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const reloading = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust("5 seconds")
+          yield* Fiber.join(reloading)
+          expect(found(lines, /worker 1 \(1000\) exited with code 0 after .* requests?; 1 interrupted, 2 cut$/))
+            .toHaveLength(1)
+          expect(found(lines, /worker 2 \(1001\) exited with code 0 after .* requests?; 1 cut$/)).toHaveLength(1)
+        })
+    ))
+
   it.effect("is given up by a stop, and nobody is left", () =>
     scene(
       {},
@@ -445,6 +485,34 @@ describe("more and fewer workers", () => {
         expect(spawner.alive).toHaveLength(1)
       })))
 
+  it.effect("come also where the memory does not suffice for them, with a warning", () =>
+    scene(
+      { workers: 1 },
+      () => ({ rss: 100 * 1024 ** 2 }),
+      ({ clock, lines, signal, spawner, started }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* clock.adjust("2 seconds")
+          yield* signal("SIGTTIN")
+          yield* clock.adjust("2 seconds")
+          expect(found(lines, / warn /)).toEqual([])
+          yield* signal("SIGTTIN")
+          yield* clock.adjust("2 seconds")
+          expect(
+            found(lines, / warn {2}3 workers of 100 MiB need more than 80% of the 300 MiB that this control group/)
+          )
+            .toHaveLength(1)
+          expect(spawner.workers.filter(({ alive, ready }) => alive && ready)).toHaveLength(3)
+          // fewer need no warning
+          yield* signal("SIGTTOU")
+          yield* clock.adjust("2 seconds")
+          expect(spawner.alive).toHaveLength(2)
+          expect(found(lines, / warn /)).toHaveLength(1)
+        }),
+      undefined,
+      300 * 1024 ** 2
+    ))
+
   it.effect("are told that there are others, also where the settings have one", () => {
     const assignment = { ...plan.assignment, multiprocess: false }
     return scene(
@@ -501,11 +569,11 @@ describe("keys of session tickets", () => {
 })
 
 describe("a server without workers of its own", () => {
-  it.effect("says that nobody can take its place", () =>
+  it.effect("says that it cannot be replaced", () =>
     scene({ workers: 1, here: true }, () => ({}), ({ lines, spawner, started, supervisor }) =>
       Effect.gen(function*() {
         yield* started
-        const alone = /^--workers 0 serves in this process, .*: start it with --workers 1$/
+        const alone = /^--workers 0 serves in this process, which cannot be replaced: start it with --workers 1$/
         const why = <A>(effect: Effect.Effect<A, Supervisor.Alone>): Effect.Effect<string> =>
           Effect.match(effect, { onFailure: ({ message }) => message, onSuccess: String })
         const outcome = yield* supervisor.reload

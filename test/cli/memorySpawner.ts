@@ -21,6 +21,8 @@ export interface Script {
   readonly hearsIn?: number
   /** Milliseconds that it takes to drain then; `Infinity`: for ever. Default 50. */
   readonly drainsIn?: number
+  /** What its stop cuts and interrupts. Default: nothing. */
+  readonly loses?: { readonly cut: number; readonly interrupted: number }
   /** The system does not start it. */
   readonly spawnFails?: string
   readonly rss?: number
@@ -132,6 +134,7 @@ export class MemorySpawner {
                   yield* tell({ type: "draining" })
                   if (drainsIn === Infinity) return
                   yield* Effect.sleep(drainsIn)
+                  yield* tell({ type: "stopped", cut: 0, interrupted: 0, ...script.loses })
                   worker.end(0, null)
                 }))
               }

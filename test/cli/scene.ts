@@ -5,8 +5,11 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { expect } from "vitest"
+import type { Signal } from "../../src/cli/earlySignals.js"
 import * as Journal from "../../src/cli/Journal.js"
+import { obey } from "../../src/cli/obeySignals.js"
 import type { Plan, PlanError } from "../../src/cli/Plan.js"
+import * as StopOrder from "../../src/cli/StopOrder.js"
 import * as Supervisor from "../../src/cli/Supervisor.js"
 import { MemorySpawner, type Script } from "./memorySpawner.js"
 import { QuickClock } from "./quickClock.js"
@@ -36,6 +39,8 @@ export interface Scene {
   readonly lines: ReadonlyArray<string>
   readonly scope: Scope.CloseableScope
   readonly clock: QuickClock
+  /** Sends a signal to the supervisor. */
+  readonly signal: (signal: Signal) => Effect.Effect<void>
   /** Starts, and lets the clock run until all are ready. */
   readonly started: Effect.Effect<Exit.Exit<void, unknown>>
 }
@@ -44,7 +49,8 @@ export const scene = (
   given: Partial<Plan>,
   scriptOf: (count: number) => Script,
   use: (scene: Scene) => Effect.Effect<void>,
-  reread: Effect.Effect<Plan, PlanError> = Effect.succeed({ ...plan, ...given })
+  reread: Effect.Effect<Plan, PlanError> = Effect.succeed({ ...plan, ...given }),
+  memoryLimit = Infinity
 ): Effect.Effect<void> => {
   const clock = new QuickClock()
   return Effect.gen(function*() {
@@ -52,14 +58,22 @@ export const scene = (
     const lines: Array<string> = []
     const journal = Journal.make({ format: "text", least: "info", pid: 1 }, (line) => lines.push(line))
     const layer = Layer.merge(spawner.layer, Layer.succeed(Journal.Journal, journal))
-    const supervisor = yield* Effect.provide(Supervisor.make(reread, { ...plan, ...given }), layer)
+    const supervisor = yield* Effect.provide(Supervisor.make(reread, { ...plan, ...given }, () => memoryLimit), layer)
     const scope = yield* Scope.make()
     const started = Effect.gen(function*() {
       const starting = yield* Effect.fork(Scope.extend(supervisor.start, scope))
       yield* clock.adjust("500 millis")
       return yield* Fiber.await(starting)
     })
-    yield* use({ spawner, supervisor, lines, scope, started, clock })
+    const signal = obey({
+      supervisor,
+      order: yield* StopOrder.make,
+      reload: supervisor.reload,
+      stopNow: supervisor.killAll,
+      dev: false,
+      journal
+    })
+    yield* use({ spawner, supervisor, lines, scope, started, clock, signal })
     const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
     yield* clock.adjust("1 minute")
     yield* Fiber.await(closing)

@@ -1,0 +1,137 @@
+/**
+ * Failures of which each needs processes of its own: a crash loop to its end, files and ports that others have, and systemd's own
+ * program in front of a socket as systemd has it. The first is short.
+ */
+import * as fs from "node:fs"
+import * as http from "node:http"
+import * as path from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { installed, Program } from "../utils/processes.js"
+import { folderWithCommand, tsgi, write } from "./command.js"
+
+let folder: string
+beforeAll(async () => {
+  folder = await folderWithCommand("matrix")
+  write(
+    folder,
+    "app.mjs",
+    `import * as fs from "node:fs"
+fs.writeFileSync("loaded", "")
+if (fs.existsSync("broken")) throw new Error("no luck")
+export default (env, startResponse) => {
+  startResponse("200 OK", [])
+  return "Hello"
+}`
+  )
+}, 60_000)
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+const serve = (...args: ReadonlyArray<string>): Program =>
+  tsgi(folder, "serve", "app.mjs", "--settle", "0s", "--access-log", "none", ...args)
+
+const ready = /info {2}ready in \d+ ms/
+
+const get = (where: http.RequestOptions): Promise<string> =>
+  new Promise((resolve, reject) => {
+    http.get({ ...where, agent: false }, (response) => {
+      response.setEncoding("utf8")
+      let text = ""
+      response.on("data", (part: string) => text += part)
+      response.once("end", () => resolve(text))
+    }).once("error", reject)
+  })
+
+describe("a start", { timeout: 60_000 }, () => {
+  it("finds that the port of --status is taken before it loads the app", async () => {
+    await using other = serve("-p", "0", "--status", "127.0.0.1:0")
+    const [, port] = await other.line(/status at http:\/\/127\.0\.0\.1:(\d+)/)
+    fs.rmSync(path.join(folder, "loaded"))
+    const { code, stderr } = await serve("-p", "0", "--status", `127.0.0.1:${port}`).ended
+    expect([code, ...stderr]).toEqual([
+      5,
+      expect.stringMatching(`^tsgi: --status: cannot listen on http://127.0.0.1:${port}: `)
+    ])
+    expect(fs.existsSync(path.join(folder, "loaded"))).toBe(false)
+  })
+
+  it("replaces the unix socket of a server that was killed, and leaves that of one that runs", async () => {
+    const socketPath = path.join(folder, "app.sock")
+    await using killed = serve("--unix", socketPath)
+    await killed.line(ready)
+    expect(await serve("--unix", socketPath).ended).toMatchObject({
+      code: 5,
+      stderr: [expect.stringMatching(/^tsgi: cannot listen on .*app\.sock: /)]
+    })
+    const [, worker] = await killed.line(/worker 1 \((\d+)\) ready/)
+    killed.kill("SIGKILL")
+    await killed.ended
+    expect(fs.existsSync(socketPath)).toBe(true)
+    // its worker may still serve for a moment, on the same socket
+    await expect.poll(() => fs.existsSync(`/proc/${worker}`), { timeout: 10_000 }).toBe(false)
+    await using again = serve("--unix", socketPath)
+    await again.line(ready)
+    expect(await get({ socketPath })).toBe("Hello")
+    again.kill("SIGTERM")
+    expect(await again.ended).toMatchObject({ code: 0 })
+    expect(fs.existsSync(socketPath)).toBe(false)
+  })
+})
+
+describe("a server", { timeout: 90_000 }, () => {
+  it("whose workers do not become ready any more ends with 6, and says why", async () => {
+    await using program = serve("-p", "0", "-w", "3")
+    await program.line(ready)
+    write(folder, "broken", "")
+    const pids = program.stderr.flatMap((line) => /worker \d \((\d+)\) ready/.exec(line)?.[1] ?? [])
+    expect(pids).toHaveLength(3)
+    for (const pid of pids) process.kill(Number(pid), "SIGKILL")
+    const { code, stderr } = await program.ended
+    fs.rmSync(path.join(folder, "broken"))
+    expect(code).toBe(6)
+    expect(stderr.at(-1)).toMatch(/^tsgi: no worker became ready after 1\d consecutive failures: .*no luck/)
+    expect(stderr.filter((line) => line.startsWith("tsgi:"))).toHaveLength(1)
+  })
+
+  // prints each datagram on a line; descriptors that come with one are closed, which is what systemd-notify waits for
+  const receiver = `import socket, sys
+notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+notify.bind(sys.argv[1])
+print("listening", flush=True)
+while True: print(" ".join(notify.recv(4096).decode().split()), flush=True)
+`
+
+  const python = installed("python3")
+  const systemd = installed("systemd-notify")
+  it.skipIf(python === undefined || systemd === undefined)(
+    "tells systemd by its own program when it is ready, reloads and stops (skipped without systemd and Python)",
+    async () => {
+      const socketPath = path.join(folder, "notify.sock")
+      await using manager = new Program(python ?? "", ["-c", receiver, socketPath], { cwd: folder })
+      await manager.line(/^listening$/)
+      await using program = new Program(
+        process.execPath,
+        [path.join(folder, "dist/cli.js"), ..."serve app.mjs -p 0 --settle 0s --access-log none".split(" ")],
+        { cwd: folder, env: { TSGI_CONTROL: "none", NOTIFY_SOCKET: socketPath } }
+      )
+      // with the barrier after each, systemd-notify ends once it was read
+      const told = () => manager.stdout.filter((line) => /READY|RELOADING|STOPPING/.test(line))
+      await manager.line(/READY=1/)
+      const before = process.hrtime.bigint() / 1000n
+      program.kill("SIGHUP")
+      await program.line(/reloaded in/)
+      const after = process.hrtime.bigint() / 1000n
+      program.kill("SIGTERM")
+      expect(await program.ended).toMatchObject({ code: 0 })
+      await manager.line(/STOPPING=1/)
+      expect(told().map((line) => line.replace(/MONOTONIC_USEC=\d+/, "MONOTONIC_USEC=n"))).toEqual([
+        `MAINPID=${program.pid} READY=1 STATUS=serving`,
+        `MAINPID=${program.pid} RELOADING=1 MONOTONIC_USEC=n STATUS=reloading`,
+        `MAINPID=${program.pid} READY=1 STATUS=serving`,
+        `MAINPID=${program.pid} STOPPING=1 STATUS=stopping`
+      ])
+      const [, since] = /MONOTONIC_USEC=(\d+)/.exec(told()[1]) ?? []
+      expect(BigInt(since)).toBeGreaterThanOrEqual(before)
+      expect(BigInt(since)).toBeLessThanOrEqual(after)
+    }
+  )
+})
