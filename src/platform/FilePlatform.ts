@@ -32,6 +32,8 @@ export interface Range {
 }
 
 /**
+ * The range that is asked for, as far as the file has it.
+ *
  * @since 0.2.0
  * @category conversions
  */
@@ -40,73 +42,94 @@ export const rangeOf = (size: number, given: FileSystem.StreamOptions | undefine
   return { start, length: Math.min(Math.max(Number(given?.bytesToRead ?? Infinity), 0), size - start) }
 }
 
+/** What a response sends of a file. */
+interface Content {
+  readonly name: string
+  readonly tag: Etag.Etag
+  readonly modified: Date | undefined
+  readonly range: Range
+  /** The bytes of the range. */
+  readonly read: () => Stream.Stream<Uint8Array, unknown>
+}
+
 const make = Effect.gen(function*() {
   const files = yield* FileSystem.FileSystem
   const tags = yield* Etag.Generator
   const platform = yield* HttpPlatform.HttpPlatform
 
   // Only the platform knows the type for a name, and gives it with the response for a file. Here that is an empty one.
-  const typeOf = (name: string): Effect.Effect<string | undefined> =>
+  const respond = (content: Content, given: Given | undefined): Effect.Effect<ServerResponse.HttpServerResponse> =>
     Effect.map(
-      platform.fileWebResponse({ name, lastModified: 0, size: 0, type: "", stream: () => new Blob([]).stream() }),
-      (response) => response.headers["content-type"]
+      platform.fileWebResponse({
+        name: content.name,
+        lastModified: 0,
+        size: 0,
+        type: "",
+        stream: () => new Blob([]).stream()
+      }),
+      (empty) => responseOf(content, given, empty.headers["content-type"])
     )
-
-  const respond = (
-    name: string,
-    tag: Etag.Etag,
-    modified: Date | undefined,
-    given: Given | undefined,
-    range: Range,
-    read: () => Stream.Stream<Uint8Array, unknown>
-  ): Effect.Effect<ServerResponse.HttpServerResponse> =>
-    Effect.map(typeOf(name), (type) => {
-      const head = ServerResponse.empty({
-        status: given?.status ?? 200,
-        statusText: given?.statusText,
-        headers: given?.headers,
-        cookies: given?.cookies
-      })
-      const contentType = given?.contentType ?? head.headers["content-type"] ?? type
-      return ServerResponse.stream(range.length === 0 ? Stream.empty : Stream.suspend(read), {
-        status: head.status,
-        statusText: head.statusText,
-        cookies: head.cookies,
-        headers: {
-          ...head.headers,
-          etag: Etag.toString(tag),
-          ...(modified === undefined ? undefined : { "last-modified": modified.toUTCString() }),
-          "content-type": contentType,
-          "content-length": String(range.length)
-        },
-        contentType,
-        contentLength: range.length
-      })
-    })
 
   return HttpPlatform.HttpPlatform.of({
     [HttpPlatform.TypeId]: HttpPlatform.TypeId,
     fileResponse: (path, given) =>
-      Effect.flatMap(files.stat(path), (info) =>
-        Effect.flatMap(tags.fromFileInfo(info), (tag) => {
-          const range = rangeOf(Number(info.size), given)
-          const { length, start } = range
-          const highWaterMark = given?.chunkSize === undefined ? undefined : Number(given.chunkSize)
-          return respond(path, tag, Option.getOrUndefined(info.mtime), given, range, () =>
-            NodeStream.fromReadable<unknown>(
-              () =>
-                createReadStream(path, { start, end: start + length - 1, highWaterMark }),
-              (cause) =>
-                cause
-            ))
-        })),
+      Effect.gen(function*() {
+        const info = yield* files.stat(path)
+        const tag = yield* tags.fromFileInfo(info)
+        const range = rangeOf(Number(info.size), given)
+        const modified = Option.getOrUndefined(info.mtime)
+        return yield* respond({ name: path, tag, modified, range, read: () => readPath(path, range, given) }, given)
+      }),
     fileWebResponse: (file, given) =>
-      Effect.flatMap(tags.fromFileWeb(file), (tag) => {
+      Effect.gen(function*() {
+        const tag = yield* tags.fromFileWeb(file)
         const range = rangeOf(file.size, given)
-        return respond(file.name, tag, new Date(file.lastModified), given, range, () => read(file, range))
+        const modified = new Date(file.lastModified)
+        return yield* respond({ name: file.name, tag, modified, range, read: () => read(file, range) }, given)
       })
   })
 })
+
+// `type` is that of the file's name; what the program gives takes precedence.
+const responseOf = (
+  { modified, range, read, tag }: Content,
+  given: Given | undefined,
+  type: string | undefined
+): ServerResponse.HttpServerResponse => {
+  const head = ServerResponse.empty({
+    status: given?.status ?? 200,
+    statusText: given?.statusText,
+    headers: given?.headers,
+    cookies: given?.cookies
+  })
+  const contentType = given?.contentType ?? head.headers["content-type"] ?? type
+  return ServerResponse.stream(range.length === 0 ? Stream.empty : Stream.suspend(read), {
+    status: head.status,
+    statusText: head.statusText,
+    cookies: head.cookies,
+    headers: {
+      ...head.headers,
+      etag: Etag.toString(tag),
+      ...(modified === undefined ? undefined : { "last-modified": modified.toUTCString() }),
+      "content-type": contentType,
+      "content-length": String(range.length)
+    },
+    contentType,
+    contentLength: range.length
+  })
+}
+
+const readPath = (
+  path: string,
+  { length, start }: Range,
+  given: Given | undefined
+): Stream.Stream<Uint8Array, unknown> => {
+  const highWaterMark = given?.chunkSize === undefined ? undefined : Number(given.chunkSize)
+  return NodeStream.fromReadable<unknown>(
+    () => createReadStream(path, { start, end: start + length - 1, highWaterMark }),
+    (cause) => cause
+  )
+}
 
 const read = (file: HttpBody.FileLike, { length, start }: Range): Stream.Stream<Uint8Array, unknown> => {
   if (file instanceof Blob) return contentOf(file.slice(start, start + length))

@@ -119,41 +119,12 @@ export const make = (
   stopping: ServedApp["stopping"]
 ): Effect.Effect<ServedApp> =>
   Effect.map(Effect.runtime<never>(), (runtime) => {
-    const own: Types.Mutable<Runtime.Runtime<unknown>> = Runtime.make({
-      ...runtime,
-      // A fiber gets its flags and its context from elsewhere. Without these two refs there is less to fork, which would copy all
-      // services.
-      fiberRefs: runtime.fiberRefs.pipe(
-        FiberRefs.delete(FiberRef.currentContext),
-        FiberRefs.delete(FiberRef.currentRuntimeFlags)
-      ),
-      context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
-      // Handlers can be interrupted, also where the fiber that serves them cannot. A router without mounted apps makes its routes
-      // interruptible itself, unless they say otherwise.
-      runtimeFlags: isRouter(app)
-        ? RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
-        : RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
-    })
-    const runFork = Runtime.runFork(own)
-    // joining a fiber takes over what differs from the context that both come from
-    const origin = runtime.fiberRefs.locals.get(FiberRef.currentContext) ?? []
-    const forkOptions: Runtime.RunForkOptions = {
-      immediate: true,
-      updateRefs: (refs, fiberId) => {
-        refs.locals.set(FiberRef.currentContext, [[fiberId, own.context], ...origin])
-        return refs
-      }
-    }
     const refs = runtime.fiberRefs
     const tracer = Context.get(FiberRefs.getOrDefault(refs, DefaultServices.currentServices), Tracer.Tracer)
     const spansUnseen = tracer === Context.get(DefaultServices.liveServices, Tracer.Tracer) &&
       FiberRefs.getOrDefault(refs, FiberRef.currentTracerEnabled)
-    const fork: ServedApp["fork"] = (effect, given) => {
-      // The context is swapped and not provided, which would set and restore a fiber ref for every request.
-      own.context = Context.unsafeMake(given)
-      return runFork(effect, forkOptions)
-    }
-    let told = false
+    const fork = forkWith(runtime, isRouter(app))
+    let isLogged = false
     return {
       short: short(app),
       pipeline: pipeline(app, middleware, spansUnseen),
@@ -166,14 +137,48 @@ export const make = (
       maxBufferedBody: options.maxBufferedBody,
       forms: FormLimits.make(options.forms),
       tellDisbelief: () => {
-        if (!told) fork(disbelief, new Map())
-        told = true
+        if (!isLogged) fork(disbelief, new Map())
+        isLogged = true
       },
       upgrade,
       stopping,
       calls: new RunningCalls()
     }
   })
+
+// Starts fibers with the flags and the refs of a runtime, each with services of its own.
+const forkWith = (runtime: Runtime.Runtime<never>, keepsRoutes: boolean): ServedApp["fork"] => {
+  const own: Types.Mutable<Runtime.Runtime<unknown>> = Runtime.make({
+    ...runtime,
+    // A fiber gets its flags and its context from elsewhere. Without these two refs there is less to fork, which would copy all
+    // services.
+    fiberRefs: runtime.fiberRefs.pipe(
+      FiberRefs.delete(FiberRef.currentContext),
+      FiberRefs.delete(FiberRef.currentRuntimeFlags)
+    ),
+    context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
+    // Handlers can be interrupted, also where the fiber that serves them cannot. A router without mounted apps makes its routes
+    // interruptible itself, unless they say otherwise.
+    runtimeFlags: keepsRoutes
+      ? RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
+      : RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
+  })
+  const runFork = Runtime.runFork(own)
+  // joining a fiber takes over what differs from the context that both come from
+  const origin = runtime.fiberRefs.locals.get(FiberRef.currentContext) ?? []
+  const forkOptions: Runtime.RunForkOptions = {
+    immediate: true,
+    updateRefs: (refs, fiberId) => {
+      refs.locals.set(FiberRef.currentContext, [[fiberId, own.context], ...origin])
+      return refs
+    }
+  }
+  return (effect, services) => {
+    // The context is swapped and not provided, which would set and restore a fiber ref for every request.
+    own.context = Context.unsafeMake(services)
+    return runFork(effect, forkOptions)
+  }
+}
 
 const disbelief = Effect.logWarning(
   "HttpMiddleware.xForwardedHeaders has no effect: any client can send X-Forwarded-For and X-Forwarded-Host. Behind a proxy, name it " +

@@ -25,6 +25,8 @@ interface WithMethods extends Omit<Request, Read> {
 
 type Bounds = Pick<Input, "bodyLength" | "forms" | "limits">
 
+type Source = Pick<Request, "body" | "bodyUsed" | "headers">
+
 type Make = (bounds: Bounds, input: string | Request, init?: RequestInit) => Request
 
 /**
@@ -35,12 +37,13 @@ type Make = (bounds: Bounds, input: string | Request, init?: RequestInit) => Req
  * @since 0.2.0
  * @category constructors
  */
-export const boundedRequest: Make = (bounds, input, init) => (make ??= constructor())(bounds, input, init)
+export const boundedRequest: Make = (bounds, input, init) => (make ??= makeClass())(bounds, input, init)
 
 let make: Make | undefined
 
-// made when the first is needed: to name `Request` makes Node load its fetch, which takes a while
-const constructor = (): Make => {
+// Made when the first is needed, because the name `Request` makes Node load its fetch. A body that is empty or cannot be read is left
+// to the standard's methods.
+const makeClass = (): Make => {
   const Standard: new(input: string | Request, init: RequestInit | undefined) => WithMethods = Request
   class BoundedRequest extends Standard {
     readonly #bounds: Bounds
@@ -51,15 +54,15 @@ const constructor = (): Make => {
     }
 
     override async text(): Promise<string> {
-      return this.#readable ? decoder.decode(await this.#read("whole")) : super.text()
+      return isReadable(this) ? decoder.decode(await read(this, this.#bounds, "whole")) : super.text()
     }
 
     override async json(): Promise<unknown> {
-      return this.#readable ? JSON.parse(decoder.decode(await this.#read("parsed"))) : super.json()
+      return isReadable(this) ? JSON.parse(decoder.decode(await read(this, this.#bounds, "parsed"))) : super.json()
     }
 
     override async arrayBuffer(): Promise<ArrayBuffer> {
-      return this.#readable ? copyOf(await this.#read("whole")).buffer : super.arrayBuffer()
+      return isReadable(this) ? copyOf(await read(this, this.#bounds, "whole")).buffer : super.arrayBuffer()
     }
 
     async bytes(): Promise<Uint8Array> {
@@ -67,62 +70,64 @@ const constructor = (): Make => {
     }
 
     override async blob(): Promise<Blob> {
-      return this.#readable ? new Blob([await this.#read("whole")], { type: this.#type }) : super.blob()
+      return isReadable(this)
+        ? new Blob([await read(this, this.#bounds, "whole")], { type: typeOf(this) })
+        : super.blob()
     }
 
     override async formData(): ReturnType<Request["formData"]> {
-      if (!this.#readable) return super.formData()
-      const type = this.#type
-      if (/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) {
-        return formOf((await this.#read("parsed")).toString())
-      }
-      if (/^multipart\/form-data\s*(;|$)/i.test(type)) {
-        return formOfParts(this.#pieces(boundOfForm(this.#bounds)), type, this.#bounds.forms)
-      }
-      return new Response(await this.#read("whole"), { headers: { "Content-Type": type } }).formData()
+      return isReadable(this) ? readForm(this, this.#bounds) : super.formData()
     }
 
     override clone(): Request {
       return new BoundedRequest(this.#bounds, super.clone(), undefined)
     }
-
-    // A body that cannot be read, or is empty, is left to the standard's method.
-    get #readable(): boolean {
-      return this.body !== null && !this.bodyUsed && !this.body.locked
-    }
-
-    get #type(): string {
-      return this.headers.get("Content-Type") ?? ""
-    }
-
-    async #read(reading: Reading): Promise<Buffer> {
-      const pieces: Array<Uint8Array> = []
-      for await (const piece of this.#pieces(boundOf(reading, this.#bounds.limits))) pieces.push(piece)
-      return Buffer.concat(pieces)
-    }
-
-    async *#pieces({ lift, most }: BodyBound): AsyncGenerator<Uint8Array> {
-      const { body } = this
-      const { bodyLength } = this.#bounds
-      if (bodyLength !== undefined && bodyLength > most) throw tooLargeWhole(most, lift)
-      if (body === null) return
-      const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader()
-      let length = 0
-      let whole = false
-      try {
-        for (let next = await reader.read(); !next.done; next = await reader.read()) {
-          length += next.value.length
-          if (length > most) throw tooLargeWhole(most, lift)
-          yield next.value
-        }
-        whole = true
-      } finally {
-        // is not awaited: of a request that was cloned, it would wait for the clone
-        if (!whole) reader.cancel().catch(() => undefined)
-      }
-    }
   }
   return (bounds, input, init) => new BoundedRequest(bounds, input, init)
+}
+
+const isReadable = ({ body, bodyUsed }: Source): boolean => body !== null && !bodyUsed && !body.locked
+
+const typeOf = ({ headers }: Source): string => headers.get("Content-Type") ?? ""
+
+const read = async (source: Source, bounds: Bounds, reading: Reading): Promise<Buffer> => {
+  const pieces: Array<Uint8Array> = []
+  for await (const piece of piecesOf(source, bounds, boundOf(reading, bounds.limits))) pieces.push(piece)
+  return Buffer.concat(pieces)
+}
+
+const readForm = async (source: Source, bounds: Bounds): ReturnType<Request["formData"]> => {
+  const type = typeOf(source)
+  if (/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) {
+    return formOf((await read(source, bounds, "parsed")).toString())
+  }
+  if (/^multipart\/form-data\s*(;|$)/i.test(type)) {
+    return formOfParts(piecesOf(source, bounds, boundOfForm(bounds)), type, bounds.forms)
+  }
+  return new Response(await read(source, bounds, "whole"), { headers: { "Content-Type": type } }).formData()
+}
+
+async function* piecesOf(
+  { body }: Source,
+  { bodyLength }: Bounds,
+  { lift, most }: BodyBound
+): AsyncGenerator<Uint8Array> {
+  if (bodyLength !== undefined && bodyLength > most) throw tooLargeWhole(most, lift)
+  if (body === null) return
+  const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader()
+  let length = 0
+  let isWhole = false
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      length += next.value.length
+      if (length > most) throw tooLargeWhole(most, lift)
+      yield next.value
+    }
+    isWhole = true
+  } finally {
+    // is not awaited: of a request that was cloned, it would wait for the clone
+    if (!isWhole) reader.cancel().catch(() => undefined)
+  }
 }
 
 // A form of several parts is held in memory.

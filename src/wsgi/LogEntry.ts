@@ -51,14 +51,26 @@ const json: LogEntryFormat = ({ failure, from, level, message, time }) =>
 export const formats = { text, json } as const
 
 /**
+ * Writes one entry.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type LogEntryWriter = (
+  level: LogEntry["level"],
+  from: LogEntry["from"],
+  message: string,
+  failure?: string
+) => void
+
+/**
  * Writes entries to a sink.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const writer =
-  (sink: LogSink | undefined, format: LogEntryFormat) =>
-  (level: LogEntry["level"], from: LogEntry["from"], message: string, failure?: string): void => {
+  (sink: LogSink | undefined, format: LogEntryFormat): LogEntryWriter => (level, from, message, failure) => {
     const write = level === "debug" ? sink?.debug : sink?.info
     if (write === undefined) return
     const entry: LogEntry = { time: Date.now(), level, from, message, failure }

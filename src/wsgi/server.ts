@@ -7,17 +7,11 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberRef from "effect/FiberRef"
-import * as HashSet from "effect/HashSet"
-import * as Logger from "effect/Logger"
-import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import { type Address, format as formatAddress } from "../exchange/Address.js"
-import { OptionError } from "../exchange/ServerError.js"
+import { type BindError, OptionError } from "../exchange/ServerError.js"
 import * as AccessLog from "../server/AccessLog.js"
-import { loggedText } from "../server/FailureText.js"
 import * as Listener from "../server/Listener.js"
-import { inOneLine } from "../server/logText.js"
 import * as Server from "../server/Server.js"
 import { ServerConfig } from "../server/ServerConfig.js"
 import { type ServerMetrics, zero } from "../server/ServerMetrics.js"
@@ -27,9 +21,8 @@ import { call } from "./Call.js"
 import { checkApp } from "./checkApp.js"
 import type { Listener as PlainListener } from "./Listener.js"
 import { toEngine } from "./ListenerValue.js"
-import * as Log from "./Log.js"
-import * as LogEntry from "./LogEntry.js"
 import * as Options from "./Options.js"
+import { ServerLogs } from "./ServerLogs.js"
 
 /**
  * A server that was started.
@@ -94,63 +87,78 @@ export const server: (listener: PlainListener, app: App, options?: Options.Serve
   if (more.length > 0) {
     throw new OptionError({ option: "options", description: "server takes three arguments: listener, app and options" })
   }
-  const given = Options.read(options)
-  const { config, entryFormat, environ, errorLog, format, forms, log, minimumChunkSize, multiprocess, silent } = given
-  const sink = format === undefined ? undefined : Log.open(log, config.debug)
-  // for entries that are no requests
-  const entries = silent
-    ? undefined
-    : errorLog === undefined && sink !== undefined
-    ? sink
-    : Log.open(errorLog, config.debug)
-  const say = LogEntry.writer(entries, entryFormat)
-
-  const handler = call({
-    app,
-    minimumChunkSize,
-    forms,
-    extra: environ,
-    multiprocess,
-    errors: { write: (text) => say("error", "application", text.replace(/\n$/, "")), flush: () => undefined }
-  })
-  // services and not layers, which a process takes longer to build before its first answer
-  const services = Server.services(config).pipe(
-    Context.add(ServerConfig, config),
-    Context.add(Listener.Listener, bindable),
-    Context.add(
-      AccessLog.AccessLog,
-      sink === undefined || format === undefined ? AccessLog.none : AccessLog.lines(format, sink.info)
-    )
-  )
+  const settings = Options.read(options)
+  const logs = new ServerLogs(settings)
   const scope = Effect.runSync(Scope.make())
   const starting = Effect.runPromiseExit(
-    Server.serve(handler).pipe(Effect.provide(services), Scope.extend(scope), logged(say, entries))
+    Server.serve(handlerOf(app, settings, logs)).pipe(
+      Effect.provide(servicesOf(bindable, settings, logs)),
+      Scope.extend(scope),
+      logs.logging
+    )
   )
-  let served: Server.Running | undefined
-  const note = (line: string): void => say("info", "server", inOneLine(line))
+  return runningServer(starting, scope, logs)
+}
+
+const handlerOf = (app: App, settings: Options.Settings, logs: ServerLogs) =>
+  call({
+    app,
+    minimumChunkSize: settings.minimumChunkSize,
+    forms: settings.forms,
+    extra: settings.environ,
+    multiprocess: settings.multiprocess,
+    errors: {
+      write: (text) => logs.write("error", "application", text.replace(/\n$/, "")),
+      flush: () => undefined
+    }
+  })
+
+// services and not layers: none of them has to be acquired
+const servicesOf = (
+  listener: Context.Tag.Service<Listener.Listener>,
+  { config, format }: Options.Settings,
+  { requests }: ServerLogs
+) =>
+  Server.services(config).pipe(
+    Context.add(ServerConfig, config),
+    Context.add(Listener.Listener, listener),
+    Context.add(
+      AccessLog.AccessLog,
+      requests === undefined || format === undefined ? AccessLog.none : AccessLog.lines(format, requests.info)
+    )
+  )
+
+const runningServer = (
+  starting: Promise<Exit.Exit<Server.Running, BindError>>,
+  scope: Scope.CloseableScope,
+  logs: ServerLogs
+): RunningServer => {
+  let running: Server.Running | undefined
   const ready = starting.then((exit) => {
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
-    served = exit.value
-    const { address, draining, scheme } = served
-    note(`tsgi starting up on ${formatAddress(address, scheme)}`)
-    void Effect.runPromise(draining).then(() => note("tsgi exiting"))
+    running = exit.value
+    const { address, draining, scheme } = running
+    logs.note(`tsgi starting up on ${formatAddress(address, scheme)}`)
+    void Effect.runPromise(draining).then(() => logs.note("tsgi exiting"))
     return address
   })
-  const closed = starting
-    .then((exit) =>
-      Exit.isSuccess(exit)
-        ? Effect.runPromise(exit.value.stopped).catch((error: unknown) => {
-          note(`tsgi failed to stop: ${String(error)}`)
-          return noReport
-        })
-        : noReport
-    )
-    .then(async (report) => {
-      if (report !== noReport) note(`tsgi exited, ${Server.describe(report)}`)
-      await Effect.runPromise(Scope.close(scope, Exit.void))
-      await Promise.all([sink?.close(), entries === sink ? undefined : entries?.close()])
+  const stopped = async (): Promise<StopReport> => {
+    const exit = await starting
+    if (Exit.isFailure(exit)) return noReport
+    try {
+      const report = await Effect.runPromise(exit.value.stopped)
+      logs.note(`tsgi exited, ${Server.describe(report)}`)
       return report
-    })
+    } catch (error) {
+      logs.note(`tsgi failed to stop: ${String(error)}`)
+      return noReport
+    }
+  }
+  const closed = stopped().then(async (report) => {
+    await Effect.runPromise(Scope.close(scope, Exit.void))
+    await logs.close()
+    return report
+  })
   const stop: RunningServer["stop"] = async (given) => {
     const options = stopOptions(given)
     const exit = await starting
@@ -161,11 +169,8 @@ export const server: (listener: PlainListener, app: App, options?: Options.Serve
     ready,
     closed,
     stop,
-    reopenLog: () => {
-      sink?.reopen()
-      if (entries !== sink) entries?.reopen()
-    },
-    metrics: () => served === undefined ? zero : Effect.runSync(served.metrics),
+    reopenLog: () => logs.reopen(),
+    metrics: () => running === undefined ? zero : Effect.runSync(running.metrics),
     [Symbol.asyncDispose]: async () => {
       await stop()
     }
@@ -173,27 +178,3 @@ export const server: (listener: PlainListener, app: App, options?: Options.Serve
 }
 
 const noReport: StopReport = { connections: 0, idle: 0, finished: 0, interrupted: 0, cut: 0, left: 0, duration: 0 }
-
-// Logs the engine's lines. Their causes are safe in a log: see `loggable`.
-const logged =
-  (say: ReturnType<typeof LogEntry.writer>, sink: Log.LogSink | undefined) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-    const logger = Logger.make<unknown, void>(({ cause, logLevel, message }) =>
-      say(
-        LogLevel.lessThan(logLevel, LogLevel.Info)
-          ? "debug"
-          : LogLevel.lessThan(logLevel, LogLevel.Error)
-          ? "info"
-          : "error",
-        "server",
-        Array.isArray(message) ? message.join(" ") : String(message),
-        Cause.isEmpty(cause) ? undefined : loggedText(cause)
-      )
-    )
-    const least = sink === undefined ? LogLevel.None : sink.debug === undefined ? LogLevel.Info : LogLevel.Debug
-    // in place of Effect's two loggers: one writes to the console, the other to spans, which do not exist here
-    const loggers: Loggers = HashSet.make(logger)
-    return Effect.locally(effect, FiberRef.currentLoggers, loggers).pipe(Logger.withMinimumLogLevel(least))
-  }
-
-type Loggers = typeof FiberRef.currentLoggers extends FiberRef.FiberRef<infer A> ? A : never

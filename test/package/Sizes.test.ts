@@ -86,14 +86,10 @@ it("no file is too long", () => {
 
 // those that are still to be cut
 const stillLong: ReadonlyArray<string> = [
-  "platform/FilePlatform.ts make",
-  "platform/ServedApp.ts make",
   "protocol/bodyDecoder.ts decode",
   "protocol/fields.ts parse",
   "protocol/framing.ts demands",
-  "protocol/requestHead.ts parseLine",
-  "wsgi/BoundedRequest.ts constructor",
-  "wsgi/server.ts server"
+  "protocol/requestHead.ts parseLine"
 ]
 
 it("no function is over 60 lines", () => {
