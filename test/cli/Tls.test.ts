@@ -10,12 +10,12 @@ import * as Tls from "node:tls"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { readTls } from "../../src/cli/pem.js"
 import { PlanError } from "../../src/cli/Plan.js"
-import { makeCertificate } from "../utils/certificate.js"
+import { makeAnotherCertificate, makeCertificate } from "../utils/certificate.js"
 import { run } from "../utils/processes.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 
 let folder: string
-const [one, other] = await Promise.all([makeCertificate("localhost"), makeCertificate("localhost")])
+const [one, other] = await Promise.all([makeCertificate("localhost"), makeAnotherCertificate("localhost")])
 const encrypted = generateKeyPairSync("ec", {
   namedCurve: "P-256",
   publicKeyEncoding: { type: "spki", format: "pem" },

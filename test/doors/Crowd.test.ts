@@ -13,10 +13,10 @@ describe.each(Object.entries(doors))("slow clients at the door %s do not keep th
   it.concurrent.each(Object.entries(kinds))("%s", async (_, kind) => {
     const tls = kind.tls === true
     const { port, stop } = await serve(tls, { limits })
-    const slow = new SlowClients([kind], { port, slow: 50, slowFrom: "127.0.0.1" })
+    const slow = new SlowClients([kind], { port, slow: 30, slowFrom: "127.0.0.1" })
     try {
       void slow.start()
-      const figures = await askWell({ port, seconds: 1.5, rate: 8, patience: 5_000, goodFrom: "127.0.0.1" }, tls)
+      const figures = await askWell({ port, seconds: 1, rate: 8, patience: 5_000, goodFrom: "127.0.0.1" }, tls)
       expect(figures.times.length, inWords(figures)).toBe(figures.asked)
     } finally {
       slow.stop()

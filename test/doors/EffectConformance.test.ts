@@ -170,8 +170,8 @@ const door = (
   }
 })
 
-const sockets = { slack: 8_388_608, bulk: 25_165_824, pipelined: 2_000, resets: true, connectsDearly: true }
-const memory = { slack: 655_360, bulk: 2_097_152, pipelined: 4_000, resets: true }
+const sockets = { slack: 8_388_608, bulk: 12_582_912, pipelined: 1_000, resets: true }
+const memory = { slack: 655_360, bulk: 1_048_576, pipelined: 1_000, resets: true }
 
 conformance(door("by tcp, with middleware", sockets, HttpMiddleware.logger, () => ({
   listener: NodeListener.make({ host: "127.0.0.1" }),

@@ -21,9 +21,9 @@ import { withServer } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
 
 /** As many as a read of the socket holds, and more: 64 KiB. */
-const ahead = 1000
+const ahead = 600
 /** So that fewer requests fill it. */
-const padding = `X-Padding: ${"x".repeat(40)}`
+const padding = `X-Padding: ${"x".repeat(100)}`
 /** What is answered in a turn of the event loop, times the turns that the other's request may be on its way. */
 const bound = 64 * 6
 
@@ -124,7 +124,7 @@ describe("plain TypeScript: another client waits for a share only", () => {
 })
 
 describe("plain TypeScript: what is read of a body in a turn is bounded, and all of it is read", () => {
-  const length = 30_000
+  const length = 12_000
   type Input = Parameters<App>[0]["wsgi.input"]
   const readers: Record<string, (input: Input, counted: Turns) => Promise<number>> = {
     "read(1)": async (input, counted) => {
@@ -334,7 +334,7 @@ describe("WebSockets: what is heard in a turn is bounded, and all of it is heard
   for (const [what, { answer, opcode }] of Object.entries(frames)) {
     it.live(what, () =>
       Effect.scoped(Effect.gen(function*() {
-        const count = 2_000
+        const count = 1_000
         const app = Effect.gen(function*() {
           const socket = yield* HttpServerRequest.upgrade
           const write = yield* socket.writer

@@ -15,7 +15,7 @@ import { connect } from "../utils/sockets.js"
 import { open, registered, type Scene, Stage } from "./hookScene.js"
 
 /** More than the kernel keeps on both sides of a loopback connection. */
-const bulk = 25_165_824
+const bulk = 12_582_912
 const part = Buffer.alloc(65_536, "x")
 /** Where a client stops within a bulk: what is left is still more than the kernel keeps. */
 const someWay = 1_048_576

@@ -161,15 +161,18 @@ describe("the defaults, with what they cost", () => {
     "parameters": { app: web((request) => request.formData()), bound: "parsedBody", type: urlencoded, body: form }
   }
   const defaults = { wholeBody: 10_485_760, parsedBody: 1_048_576 }
+  // a buffer for each line is so dear that a part of what may be sent shows the cost of all
+  const parts: Readonly<Record<string, number>> = { lines: 8 }
 
-  it.each(Object.entries(costs))("%s", async (_, reader) => {
+  it.each(Object.entries(costs))("%s", async (name, reader) => {
     const most = defaults[reader.bound]
+    const part = parts[name] ?? 1
     const before = process.cpuUsage()
-    expect((await answer(reader, most, "length", {})).status).toBe(200)
+    expect((await answer(reader, most / part, "length", {})).status).toBe(200)
     const { user, system } = process.cpuUsage(before)
     expect((await answer(reader, most + 4, "length", {})).status).toBe(413)
     // seconds of CPU, client and server together; without the bounds it was 8 s for 10 MB of parameters
-    expect((user + system) / 1e6).toBeLessThan(4)
+    expect((user + system) / 1e6).toBeLessThan(4 / part)
   })
 
   it("a client that sends for ever costs no more than the bound, and hears why", async () => {

@@ -12,13 +12,13 @@ import * as Tls from "node:tls"
 import { type Address, listen, OptionError, server, type TlsListener, wrapTls } from "tsgi"
 import { NodeListener, TsgiHttpServer } from "tsgi/effect"
 import { afterEach, describe, expect, it } from "vitest"
-import { makeCertificate } from "../utils/certificate.js"
+import { makeAnotherCertificate, makeCertificate } from "../utils/certificate.js"
 import { program } from "../utils/made.js"
 import { get } from "../utils/requests.js"
 import { hello } from "../utils/serving.js"
 
 const certificate = await makeCertificate("localhost")
-const other = await makeCertificate("localhost")
+const other = await makeAnotherCertificate("localhost")
 
 interface Visit {
   readonly reused: boolean

@@ -20,7 +20,7 @@ const storage = new AsyncLocalStorage<string>()
 
 /** Enough that they are served together, again and again. */
 const clientCount = 12
-const requestCount = 20
+const requestCount = 8
 
 /** What was seen where it does not belong, by the place it was seen in. */
 class Sightings {
