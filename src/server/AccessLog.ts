@@ -1,5 +1,5 @@
 /**
- * The access log: one record for every request, also for refused and aborted ones.
+ * The access log: one record for each request, refused and aborted ones too.
  *
  * @since 0.1.0
  */
@@ -13,18 +13,19 @@ import { asRecord } from "./logText.js"
 export type { AccessRecord }
 
 /**
- * The service that takes a record for every request, refused and aborted ones too.
+ * The service that takes the record of each request.
  *
  * @since 0.1.0
  * @category tags
  */
 export class AccessLog extends Context.Tag("tsgi/AccessLog")<AccessLog, {
   /**
-   * Takes a record. It is called for every request, so it must not wait. Where it is `undefined`, no records are made.
+   * Takes a record. Called for each request, so it must not wait. Without it, no records are made. A failure is logged, and fails
+   * nothing else.
    */
   readonly write: ((record: AccessRecord) => void) | undefined
   /**
-   * Opens the log anew, where it is a file that another program has moved.
+   * Opens the file of the log again, after another program has moved it.
    *
    * @since 0.2.0
    */
@@ -32,7 +33,7 @@ export class AccessLog extends Context.Tag("tsgi/AccessLog")<AccessLog, {
 }>() {}
 
 /**
- * Opens the access log anew, where it is a file that another program has moved: for log rotation.
+ * Opens the file of the access log again, after another program has moved it (log rotation). Does nothing for other logs.
  *
  * @since 0.2.0
  * @category accessors
@@ -51,8 +52,8 @@ export const reopen: Effect.Effect<void, never, AccessLog> = Effect.flatMap(
 export const none: Context.Tag.Service<AccessLog> = { write: undefined }
 
 /**
- * Hands every record to a function as a line of text; see `AccessLogFormat`. Control characters are escaped as in JSON, and lines
- * after the first are indented.
+ * Gives each record to a function as a line of text; see `AccessLogFormat` for `format`. Control characters are escaped as in JSON,
+ * and further lines of a record are indented.
  *
  * @since 0.1.0
  * @category constructors
@@ -65,7 +66,7 @@ export const lines = (
     const line: unknown = format(record)
     if (typeof line === "string") return write(asRecord(line))
     catchRejection(line, () => undefined)
-    throw new TypeError(`an access-log line is text, not ${typeof line}: a format must not be async`)
+    throw new TypeError(`the format of the access log must return text, not ${typeof line}: it must not be async`)
   }
 })
 
@@ -78,7 +79,7 @@ export const lines = (
 export const layerNone: Layer.Layer<AccessLog> = Layer.succeed(AccessLog, none)
 
 /**
- * Hands every record to a function.
+ * Gives each record to a function.
  *
  * @since 0.1.0
  * @category layers

@@ -1,5 +1,5 @@
 /**
- * Access-log records as lines: eventlet's template language, with its fields and ours, compiled once.
+ * Compiles formats of access-log lines: eventlet's template language, with further fields.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import { json } from "./accessJson.js"
 import type { AccessRecord } from "./AccessLog.js"
 
 /**
- * eventlet's default line.
+ * The default format, which is eventlet's.
  *
  * @since 0.1.0
  * @category constants
@@ -28,17 +28,18 @@ export { json, type TrustedProxies }
  */
 export interface FormatOptions {
   /**
-   * Put the addresses in X-Forwarded-For before the peer's own, where the peer is a trusted proxy. With the server's option
-   * `forwarded` this has no effect: the client's address is logged.
+   * Put the addresses in X-Forwarded-For before the peer's address, where the peer is a trusted proxy. Has no effect with the
+   * server's option `forwarded`, with which the client's address is logged.
    */
   readonly forwardedFor: boolean
-  /** Peers whose X-Forwarded-For is believed; others could forge the log with it. */
+  /** Peers whose X-Forwarded-For is believed. Other peers could forge log lines with it. */
   readonly trustedProxies: TrustedProxies
 }
 
 /**
  * Compiles a template. `%(name)s` stands for a field, `%(name).6f` for a number with so many decimals, `%(name)d` for a
- * whole number, `%%` for `%`. By default no proxy is believed. Throws an `OptionError` that lists the fields for an unknown name.
+ * whole number, `%%` for `%`. Without options, no X-Forwarded-For is logged. Throws an `OptionError` that lists the fields for an
+ * unknown name.
  *
  * | field          | what                                                         |
  * | -------------- | ------------------------------------------------------------ |
@@ -47,17 +48,17 @@ export interface FormatOptions {
  * | `peer_ip`      | the peer's address, also where it is a proxy                 |
  * | `peer_port`    | its port, empty for unix sockets                             |
  * | `date_time`    | local time of completion, `22/Nov/2026 10:15:00`             |
- * | `request_line` | as it came, control and non-ASCII characters escaped         |
- * | `status_code`  | the status answered; where none was: 499 when the client     |
- * |                | left, 503 when the stop cut the request, 101 when the        |
- * |                | connection was taken over                                    |
+ * | `request_line` | as received, control and non-ASCII characters escaped        |
+ * | `status_code`  | the status of the answer; without one 499 for a client that  |
+ * |                | left, 503 for a request that the stop has cut, 101 for a     |
+ * |                | connection that was taken over                               |
  * | `body_length`  | body bytes handed to the kernel; `body_bytes` is the same    |
  * | `wire_bytes`   | all bytes handed to the kernel                               |
- * | `wall_seconds` | from the head read to the response handed over; of a refused |
- * |                | request from its first bytes                                 |
+ * | `wall_seconds` | from the complete head to the response handed over; of a     |
+ * |                | refused request from its first bytes                         |
  * | `outcome`      | `Sent`, `Aborted`, `Failed` or `Refused`                     |
  * | `reason`       | why it was aborted or refused, `-` otherwise                 |
- * | `connection`   | which connection, counted from 1                             |
+ * | `connection`   | number of the connection, counted from 1                     |
  *
  * @since 0.1.0
  * @category constructors
@@ -107,7 +108,7 @@ const parse = (
   return parts
 }
 
-// Faster than `toFixed` for few digits; the last digit may differ by one.
+// `toFixed` for the few decimals of a log line, by integer arithmetic; the last digit may differ by one.
 const fixed = (value: number, decimals: number): string => {
   if (decimals === 0 || decimals > 6 || !(value >= 0) || value > 1e6) return value.toFixed(decimals)
   const scale = 10 ** decimals
@@ -150,8 +151,8 @@ const forwarded = (record: AccessRecord, trusted: TrustedProxies): string => {
   return given === "" || !trusted.trusts(record.remote) ? own : escape(given.replaceAll(" ", "")) + own
 }
 
-// Text that a client chose must not end a line, or start an escape sequence in a terminal. The parser lets only visible ASCII
-// through, unless it is lenient; a quote would end the field.
+// Text of a client must not end a line, end a quoted field, or start an escape sequence of a terminal. A strict parser accepts only
+// visible ASCII.
 const unsafe = /[^\x20-\x7e]|["\\]/g
 const harmless = /^[\x20-\x21\x23-\x5b\x5d-\x7e]*$/
 
@@ -168,7 +169,7 @@ const two = (value: number): string => String(value).padStart(2, "0")
 let lastSecond = -1
 let lastText = ""
 
-// strftime's "%d/%b/%Y %H:%M:%S", made once a second
+// "%d/%b/%Y %H:%M:%S" of strftime(3), computed once a second
 const localTime = (time: number): string => {
   const second = Math.floor(time / 1000)
   if (second !== lastSecond) {

@@ -9,25 +9,25 @@ import type { RequestError } from "../exchange/ServerError.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 
 /**
- * What is known of a request when everything about it is over, its post hooks included.
+ * One request, after its end and that of its post hooks.
  *
  * @since 0.1.0
  * @category models
  */
 export interface AccessRecord {
-  /** Which connection, counted from 1. */
+  /** Number of the connection, counted from 1. */
   readonly connectionId: number
   /** The peer. */
   readonly remote: Address
-  /** The client that the peer asks for, where it is a trusted proxy and the option `forwarded` lets it be believed. */
+  /** The client that a trusted proxy names; absent without the option `forwarded`. */
   readonly client?: Address | undefined
-  /** The request line as it came; empty when it could not be read. */
+  /** The request line as received; empty where it could not be read. */
   readonly requestLine: string
-  /** Absent when the request was refused before the application saw it. */
+  /** Absent for a request that was refused before the application was called. */
   readonly request: RequestHead | undefined
   /**
-   * The status answered. Where none was: 499 when the client left, 503 when the server's stop cut the request, 101 when the
-   * connection was taken over.
+   * The status of the answer. Without one: 499 for a client that left, 503 for a request that the server's stop has cut, 101 for a
+   * connection that was taken over.
    */
   readonly status: number
   /** Body bytes handed to the kernel. */
@@ -35,11 +35,11 @@ export interface AccessRecord {
   /** All bytes handed to the kernel: interim responses, head, framing and body. */
   readonly wireBytes: number
   /**
-   * When the request was read, or of a refused one the first bytes of it, in milliseconds since the epoch as the system's
-   * clock has it at the end.
+   * When the head was complete, or the first bytes of a refused request came: milliseconds since the epoch, by the system's clock
+   * at the end of the request.
    */
   readonly startTime: number
-  /** When the response was handed over or given up. Setting the clock meanwhile does not change the time between. */
+  /** When the response was handed over or given up. `endTime - startTime` does not change with the system's clock. */
   readonly endTime: number
   /** How the exchange ended; absent for a refused request. */
   readonly outcome: Outcome | undefined

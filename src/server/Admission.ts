@@ -1,9 +1,9 @@
 /**
- * Which connections are served, which wait for a place, and which give theirs up.
+ * Decides which connections are served, which wait for a place, and which give theirs up.
  *
- * A new connection takes a free place. Without one it waits, and its request is read meanwhile: connections whose request is
- * complete are served first. Where no place is free, the connection that uses its own least gives it up (see `PlaceUse`). An
- * address may have more than its share of the places while no other asks for one, and is the first to give some up.
+ * A new connection takes a free place. Without one it waits while its request is read: connections with a complete request are
+ * served first. For them, the connection that uses its place least gives it up (see `PlaceUse`). An address may have more than its
+ * share of the places while no other address asks for one, and is the first to give some up.
  *
  * @since 0.1.0
  */
@@ -18,24 +18,24 @@ import { EvictionCandidates } from "./EvictionCandidates.js"
 import { Queue } from "./Queue.js"
 
 /**
- * Milliseconds for which a connection may leave its place unused while others wait for one. Twice as long for one that sends or
- * receives, for one that was told to give its place up, and for a crowd to count as over.
+ * Milliseconds for which a connection may leave its place unused while others wait for one. Twice this time applies to a connection
+ * that sends or receives, to one that was told to give its place up, and to the end of crowding.
  */
-const patienceStep = 500
-/** Milliseconds for which the first request of a new client may be on its way: none is closed for another meanwhile. */
+const unusedTime = 500
+/** Milliseconds within which the first request of a new client may still arrive: it is not closed for another meanwhile. */
 const arrival = 50
 /** Connections that are accepted beyond all places, to be answered 503. */
 const mostRefused = 256
-/** Places that are freed in one look, so that reads need not wait for all of them. */
+/** Places that are freed at most in one look, so that reads do not wait for many. */
 const mostInLook = 32
 /** Milliseconds from a look that freed no place to the next. */
-const vainPause = 100
+const pauseAfterNone = 100
 /**
- * Requests whose bodies are still to come take a place from another such request at most once in `begunPause` milliseconds. Unused
- * pauses add up to `begunAhead`. Otherwise a server under load would begin and end requests instead of answering them.
+ * A request whose body is still to come takes a place from another such request at most once in `incompletePause` milliseconds. Unused
+ * pauses add up to `incompleteAhead`. Without this bound, a server under load would begin and abort requests instead of answering them.
  */
-const begunPause = 20
-const begunAhead = 160
+const incompletePause = 20
+const incompleteAhead = 160
 
 /**
  * Milliseconds between two looks while connections wait.
@@ -46,19 +46,21 @@ const begunAhead = 160
 export const lookPause = 20
 
 /**
+ * The connections of a server, and their places.
+ *
  * @since 0.2.0
  * @category models
  */
 export class Admission {
   private readonly all = new UnorderedSet<Session>()
-  // those that wait for a place: without a request, with a whole one, and with one whose body is to come
+  // connections that wait for a place: without a request, with a whole request, and with one whose body is still to come
   private readonly silent = new Set<Session>()
   private readonly whole: Queue
-  private readonly begun: Queue
-  // those that were told to give their place up, and when
+  private readonly incomplete: Queue
+  // connections that were told to give their place up, and when
   private readonly yielding = new Map<Session, number>()
   private readonly candidates: EvictionCandidates
-  // those that came when there was no room even to wait
+  // connections that came while there was no room to wait either
   private readonly overflow: Array<{ readonly transport: Transport; readonly share: Share | undefined }> = []
   private readonly shares: Shares
   private readonly most: number
@@ -69,12 +71,12 @@ export class Admission {
   private closed = false
   private lastWaited = -Infinity
   private mayLookAt = -Infinity
-  // up to when the pauses between places for requests that are not whole are used up
-  private begunUntil = -Infinity
+  // the time up to which the pauses for incomplete requests are used
+  private incompleteUntil = -Infinity
 
   /**
-   * @param begin makes a connection, which is not open yet
-   * @param onCrowded called when connections begin to wait for a place, and when none waits any more
+   * @param begin creates a connection, which is not open yet
+   * @param onCrowded called with `true` when connections begin to wait for a place, and with `false` when none waits any more
    */
   constructor(
     private readonly config: Config,
@@ -83,8 +85,8 @@ export class Admission {
     private readonly onCrowded: (waiting: boolean) => void
   ) {
     const { limits: { addressShare, connections, waitingConnections }, trustedProxies } = config
-    this.whole = new Queue(time, patienceStep)
-    this.begun = new Queue(time, patienceStep)
+    this.whole = new Queue(time, unusedTime)
+    this.incomplete = new Queue(time, unusedTime)
     this.candidates = new EvictionCandidates(time, this.all, (connection) => !this.yielding.has(connection))
     this.most = connections + waitingConnections
     this.shares = new Shares((address) => addressShare === 1 || trustedProxies.trusts(address))
@@ -99,15 +101,15 @@ export class Admission {
 
   /** Connections that wait for a place. */
   get waitingSize(): number {
-    return this.silent.size + this.whole.size + this.begun.size
+    return this.silent.size + this.whole.size + this.incomplete.size
   }
 
   /** Whether a request waits for a place. */
   get isAsked(): boolean {
-    return this.whole.size + this.begun.size > 0
+    return this.whole.size + this.incomplete.size > 0
   }
 
-  /** Whether a request waits for a place, or has begun and will. */
+  /** Whether a request waits for a place, or will because its head has begun. */
   get isSoonAsked(): boolean {
     return this.isAsked || firstOf(this.silent, ({ isAsking }) => isAsking) !== undefined
   }
@@ -116,12 +118,12 @@ export class Admission {
     return this.all[Symbol.iterator]()
   }
 
-  /** Gives a new connection a place, or lets it wait for one. */
+  /** Gives a new connection a place, lets it wait for one, or refuses it. */
   admit(transport: Transport): void {
     if (this.closed) return transport.destroy()
     const share = this.shares.join(transport.remote)
     if (!this.isFull(share)) return this.letIn(transport, share, true)
-    // the request of one that seems silent may have come already: which one is closed is decided after all was read
+    // the request of a silent connection may have arrived: which connection is closed is decided after all are read
     if (this.overflow.push({ transport, share }) === 1) this.time.afterReading(this.admitOverflow)
   }
 
@@ -155,11 +157,11 @@ export class Admission {
     if (!fits) connection.turnAway()
   }
 
-  /** The head of its request is complete, or all of it, and it has no place. */
+  /** Asks for a place: the head of the request is complete, or the whole request. */
   requestPlace(connection: Session): void {
     const { asksWhole } = connection
-    if (!this.silent.delete(connection) && !(asksWhole && this.begun.delete(connection))) return
-    ;(asksWhole ? this.whole : this.begun).add(connection)
+    if (!this.silent.delete(connection) && !(asksWhole && this.incomplete.delete(connection))) return
+    ;(asksWhole ? this.whole : this.incomplete).add(connection)
     this.givePlaces()
     if (connection.standing === "Waiting") {
       this.makeRoomFor(asksWhole, connection.addressShare)
@@ -167,7 +169,7 @@ export class Admission {
     }
   }
 
-  /** Its last answer is on its way: it needs no place for that. */
+  /** Takes the place of a connection back: its last answer is being sent. */
   releasePlace(connection: Session): void {
     if (connection.index < 0 || connection.standing === "Parting") return
     this.forget(connection)
@@ -175,7 +177,7 @@ export class Admission {
     this.givePlaces()
   }
 
-  /** It has ended. */
+  /** Removes a connection that has ended. */
   remove(connection: Session): void {
     if (connection.index < 0) return
     this.all.delete(connection)
@@ -184,23 +186,23 @@ export class Admission {
     this.givePlaces()
   }
 
-  /** Admits no more connections, and turns away those that wait. */
+  /** Admits no more connections, and refuses those that wait. */
   close(): void {
     this.closed = true
     for (const connection of [...this.silent]) connection.close()
-    for (const queue of [this.whole, this.begun]) for (const connection of [...queue]) connection.turnAway()
+    for (const queue of [this.whole, this.incomplete]) for (const connection of [...queue]) connection.turnAway()
   }
 
-  /** Frees places for those that wait. */
+  /** Frees places for the requests that wait. */
   look(): void {
     this.abortYielding()
     let made = 0
     while (made < mostInLook && this.isCrowded && this.makeRoomForAny()) made++
     this.updateCrowded()
-    this.mayLookAt = this.time.tick() + (made === 0 ? vainPause : 0)
+    this.mayLookAt = this.time.tick() + (made === 0 ? pauseAfterNone : 0)
   }
 
-  /** When to look again; `Infinity` while no place is to be freed. */
+  /** When to call `look` again; `Infinity` while no request waits. */
   get nextLook(): number {
     return this.isAsked || this.yielding.size > 0 || this.crowded
       ? Math.max(this.time.tick(), this.mayLookAt)
@@ -217,7 +219,7 @@ export class Admission {
     connection.enter()
   }
 
-  // It gives up its place, or no longer waits for one.
+  // Takes its place back, or removes it from those that wait.
   private forget(connection: Session): void {
     if (connection.standing === "Waiting") this.waitNoMore(connection)
     if (connection.standing !== "Placed") return
@@ -227,14 +229,14 @@ export class Admission {
   }
 
   private waitNoMore(connection: Session): void {
-    if (!this.silent.delete(connection) && !this.whole.delete(connection)) this.begun.delete(connection)
+    if (!this.silent.delete(connection) && !this.whole.delete(connection)) this.incomplete.delete(connection)
   }
 
-  // Ends those that were told to give their place up, and have not.
+  // Aborts connections that were told to give their place up and have not.
   private abortYielding(): void {
     const now = this.time.tick()
     for (const [connection, since] of this.yielding) {
-      if (now - since < 2 * patienceStep) continue
+      if (now - since < 2 * unusedTime) continue
       this.yielding.delete(connection)
       connection.abort("ReadTimeout")
     }
@@ -251,7 +253,7 @@ export class Admission {
   }
 
   private nextAsking(fits: (connection: Session) => boolean): Session | undefined {
-    return this.whole.next(fits) ?? this.begun.next(fits)
+    return this.whole.next(fits) ?? this.incomplete.next(fits)
   }
 
   private readonly isBelowShare = ({ addressShare: share }: Session): boolean =>
@@ -262,7 +264,7 @@ export class Admission {
 
   // Whether a request waits for which no place is being freed.
   private get isCrowded(): boolean {
-    return this.whole.size + this.begun.size > this.yielding.size
+    return this.whole.size + this.incomplete.size > this.yielding.size
   }
 
   private updateCrowded(): void {
@@ -270,7 +272,7 @@ export class Admission {
     if (this.isCrowded) {
       this.lastWaited = now
       if (!this.crowded) this.onCrowded(this.crowded = true)
-    } else if (this.crowded && now - this.lastWaited >= 2 * patienceStep) {
+    } else if (this.crowded && now - this.lastWaited >= 2 * unusedTime) {
       this.candidates.clear()
       this.onCrowded(this.crowded = false)
     }
@@ -278,7 +280,7 @@ export class Admission {
 
   private makeRoomForAny(): boolean {
     const tried = new Set<Share | undefined>()
-    for (const queue of [this.whole, this.begun]) {
+    for (const queue of [this.whole, this.incomplete]) {
       for (const { addressShare: share } of queue) {
         if (tried.has(share)) continue
         tried.add(share)
@@ -290,17 +292,17 @@ export class Admission {
 
   private makeRoomFor(whole: boolean, share: Share | undefined): boolean {
     if (whole) return this.makeRoom(share, PlaceUse.Throttled)
-    // a connection that has no complete head loses no work
+    // without a complete head, no work is lost
     if (this.makeRoom(share, PlaceUse.ReadingHead)) return true
     const now = this.time.tick()
-    const until = Math.max(this.begunUntil, now - begunAhead) + begunPause
+    const until = Math.max(this.incompleteUntil, now - incompleteAhead) + incompletePause
     if (until > now || !this.makeRoom(share, PlaceUse.Throttled)) return false
-    this.begunUntil = until
+    this.incompleteUntil = until
     return true
   }
 
-  // Takes a place from the connection that uses its own least: one of the same address, where that has its share; otherwise one
-  // of an address that has more than its share, or else any.
+  // Takes a place from the connection that uses its place least: of the same address, where that has its share of places; otherwise of
+  // an address with more than its share, or else of any.
   private makeRoom(share: Share | undefined, to: PlaceUse): boolean {
     const evicted = share !== undefined && share.places >= this.mostPlaces
       ? this.evictable(to, `own ${share.name}`, (connection) => connection.addressShare === share)
@@ -316,33 +318,33 @@ export class Admission {
       key: `${key} ${to}`,
       from: PlaceUse.Idle,
       to,
-      patience,
+      leastTime: leastUnused,
       fits: (connection) => connection.standing === "Placed" && fits(connection)
     })
   }
 
-  // Ends one connection at once: one whose last answer is on its way, that waits without a request, that has a place and no
-  // request under way, whose body is yet to come, or that has waited longest with its request. None that is new is among these:
-  // closing it would reset it under its request.
+  // Closes one connection at once. In this order: one whose last answer is being sent, one that waits without a request, one that has a
+  // place and no request, one that waits for a body, and the one that has waited longest with a whole request. New connections are
+  // spared, because closing them would reset them while their first request arrives.
   private dropOne(newcomer: Share | undefined): boolean {
     const now = this.time.tick()
     const share = this.exceedsShare(newcomer) ? newcomer : undefined
     const fits = (connection: Session): boolean => share === undefined || connection.addressShare === share
-    const found = this.candidates.take({ ...parting, key: `parting ${share?.name}`, fits }) ??
+    const found = this.candidates.take({ ...lastAnswer, key: `parting ${share?.name}`, fits }) ??
       firstOf(this.silent, (connection) => now - connection.quietSince >= arrival && fits(connection)) ??
       this.candidates.take({ ...withoutRequest, key: `without request ${share?.name}`, fits }) ??
-      firstOf(this.begun, fits) ?? this.whole.longestWaiting(fits)
+      firstOf(this.incomplete, fits) ?? this.whole.longestWaiting(fits)
     found?.drop()
     return found !== undefined
   }
 }
 
-const parting = { from: PlaceUse.Parting, to: PlaceUse.Parting, patience: () => 0 }
+const lastAnswer = { from: PlaceUse.Parting, to: PlaceUse.Parting, leastTime: () => 0 }
 
-const withoutRequest = { from: PlaceUse.Idle, to: PlaceUse.ReadingHead, patience: () => arrival }
+const withoutRequest = { from: PlaceUse.Idle, to: PlaceUse.ReadingHead, leastTime: () => arrival }
 
-const patience = (use: PlaceUse): number =>
-  use === PlaceUse.Idle ? 0 : use < PlaceUse.AwaitingBody ? patienceStep : 2 * patienceStep
+const leastUnused = (use: PlaceUse): number =>
+  use === PlaceUse.Idle ? 0 : use < PlaceUse.AwaitingBody ? unusedTime : 2 * unusedTime
 
 const any = (): boolean => true
 

@@ -1,5 +1,5 @@
 /**
- * The two alarms of a server: one for deadlines and counts, one for connections that wait for a place.
+ * The two alarms of a server: one for deadlines and counts, and one for connections that wait for a place.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import type { Clock } from "../exchange/Clock.js"
 import { type Admission, lookPause } from "./Admission.js"
 import type { Config } from "./Config.js"
 import type { Runners } from "./runners.js"
-import { leastInterval, mostStale, sweeper } from "./Sweep.js"
+import { leastInterval, longestStale, sweeper } from "./Sweep.js"
 
 /**
  * @since 0.2.0
@@ -16,9 +16,9 @@ import { leastInterval, mostStale, sweeper } from "./Sweep.js"
  */
 export interface Alarms {
   readonly deadlines: Alarm
-  /** A connection has changed: counts all connections anew before their counts are {@link mostStale} ms old. */
+  /** After a change: counts the connections again before their counts are {@link longestStale} ms old. */
   readonly countSoon: () => void
-  /** A connection waits for a place. */
+  /** Frees a place soon for a connection that waits. */
   readonly lookSoon: () => void
   readonly close: () => void
 }
@@ -47,7 +47,7 @@ export const make = (
   return {
     deadlines,
     countSoon: () => {
-      const at = time.tick() + mostStale
+      const at = time.tick() + longestStale
       if (at < deadlines.ringsAt) deadlines.by(at)
     },
     lookSoon: () => places.by(connections.nextLook),

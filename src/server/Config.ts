@@ -1,5 +1,5 @@
 /**
- * What an operator can set: each option's kind, bounds and default.
+ * The options of the engine: kind, range and default of each.
  *
  * @since 0.1.0
  */
@@ -60,7 +60,7 @@ const timeouts: DefaultsOf<Timeouts> = {
   linger: time(2_000),
   lingerTotal: time(30_000),
   interrupt: time(1_000),
-  // a server that never lets go of idle connections would never stop
+  // finite: a server with idle connections must be able to stop
   settle: withDefault(number({ unit: "milliseconds" }), 0),
   farewell: time(1_000),
   hooks: time(5_000),
@@ -77,7 +77,7 @@ const parser: DefaultsOf<Leniency> = {
 }
 
 /**
- * The groups of options, which both doors have.
+ * The groups of options, the same at both doors.
  *
  * @since 0.2.0
  * @category constants
@@ -90,7 +90,7 @@ export const groups = {
 }
 
 /**
- * The fields of proxies that can be believed.
+ * The option `forwarded`: which fields of trusted proxies are believed.
  *
  * @since 0.2.0
  * @category constants
@@ -112,7 +112,7 @@ const scalars: DefaultsOf<Omit<Config, keyof typeof groups>> = {
   multiPhaseBody: withDefault(yesOrNo, false),
   trustedProxies: withDefault(
     {
-      meant: "what TrustedProxies.make gives",
+      meant: "trusted proxies, as TrustedProxies.make returns",
       accepts: (given) => Predicate.hasProperty(given, "trusts") && typeof given.trusts === "function"
     },
     none
@@ -130,7 +130,7 @@ const scalars: DefaultsOf<Omit<Config, keyof typeof groups>> = {
 export const table = { ...groups, ...scalars }
 
 /**
- * Some of a {@link Config}: groups may be given in part.
+ * A {@link Config} of which every option, also within a group, may be left out.
  *
  * @since 0.1.0
  * @category models
@@ -144,7 +144,7 @@ export type PartialConfig =
 type Group = "limits" | "timeouts" | "rates" | "parser"
 
 /**
- * Completes a partial configuration. Throws an `OptionError` that names an option which is unknown or invalid.
+ * Completes a configuration with the defaults. Throws an `OptionError` for an option that is unknown or invalid.
  *
  * @since 0.1.0
  * @category constructors

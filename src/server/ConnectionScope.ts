@@ -1,18 +1,20 @@
 /**
- * The Scope that a connection lives in. It closes when the connection ends, and closing it ends the connection.
+ * The Scope of a connection. It closes when the connection ends, and closing it ends the connection.
  *
  * ```
- *            end the running work      run the post hooks left      release what was added      close the socket
+ *            end the running work      run the remaining hooks      run added finalizers        close the socket
  *  Open ----> Work ------------------> Hooks ---------------------> Added --------------------> Closed
  * ```
  *
- * Finalizers that are added run third: the work that uses what they release has ended, and the socket is still open. The other
- * steps are plain functions, so that a connection without added finalizers needs no fiber.
+ * Added finalizers run third: the work that uses their resources has ended, and the socket is still open. The other steps are plain
+ * functions, so a connection without added finalizers needs no fiber.
  *
  * @since 0.2.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type { Session, SessionScope } from "../exchange/Session.js"
 import { LazyScope } from "./LazyScope.js"
 import { SocketScope } from "./SocketScope.js"
@@ -49,14 +51,15 @@ export class ConnectionScope extends LazyScope implements SessionScope {
   }
 
   /**
-   * Closes it, once, and waits until the socket is closed. Handlers, hooks and finalizers of the connection itself do not wait, because
-   * they would wait for their own end.
+   * Closes it, once, and waits until the socket is closed. A handler, hook or finalizer of the connection itself does not wait: it would
+   * wait for its own end.
    */
   override close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.withFiberRuntime((fiber) => {
       this.begin(exit)
       // a fiber of the connection has this scope among its services
-      if (this.step === Step.Closed || fiber.currentContext.unsafeMap.get(SocketScope.key) === this) return Effect.void
+      const isOwn = Option.getOrUndefined(Context.getOption(fiber.currentContext, SocketScope)) === this
+      if (this.step === Step.Closed || isOwn) return Effect.void
       return Effect.async<void>((resume) => {
         if (this.waiting === undefined) this.waiting = []
         this.waiting.push(() => resume(Effect.void))
@@ -76,7 +79,7 @@ export class ConnectionScope extends LazyScope implements SessionScope {
     this.begin(Exit.die(defect))
   }
 
-  // Takes the first step, once. Interrupting a fiber that waits in `close` does not stop what was begun.
+  // Takes the first step, once. The interruption of a fiber that waits in `close` does not stop the close.
   private begin(exit: Exit.Exit<unknown, unknown>): void {
     if (this.step !== Step.Open) return
     this.exit = exit
@@ -87,7 +90,7 @@ export class ConnectionScope extends LazyScope implements SessionScope {
     if (this.step === Step.Work || this.step === Step.Hooks) this.goTo(this.step + 1)
   }
 
-  // A step that has thrown may still call back later.
+  // Steps only move forward, because a step that has thrown may still call back.
   private goTo(step: Step): void {
     if (step <= this.step) return
     this.step = step

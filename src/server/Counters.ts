@@ -1,5 +1,5 @@
 /**
- * Counts what one server does, for its own report and for Effect's metrics.
+ * Counts connections and requests of one server, for its own metrics and for Effect's.
  *
  * @since 0.2.0
  */
@@ -16,14 +16,14 @@ export class Counters {
   private accepted = 0
   private responseBytes = 0
   private seconds = 0
-  // by the first digit of the status
+  // by class, from 1xx to 5xx
   private readonly statuses = [0, 0, 0, 0, 0]
   private readonly buckets = durationBounds.map(() => 0)
   private readonly lostBy = new Map<string, number>()
   private readonly abortedBy = new Map<string, number>()
   private readonly refusedBy = new Map<string, number>()
 
-  /** `outcome` is `undefined` where it was not needed yet: then the response was sent. */
+  /** Counts an exchange that is over. Without an `outcome`, its response was sent. */
   exchangeOver(status: number, wireBytes: number, milliseconds: number, outcome: Outcome | undefined): void {
     this.statuses[Math.min(Math.max(Math.floor(status / 100), 1), 5) - 1]++
     this.responseBytes += wireBytes

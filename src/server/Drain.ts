@@ -4,14 +4,14 @@
  * ```
  *  stop    one turn of reading     settle                  grace                    interrupt
  *  |-------------------------------|-----------------------|------------------------|---------->
- *  no more connections             idle ones are closed    what is left             dropped
- *  answers say that they           farewell: WebSockets    is interrupted
- *  are the last                    and event streams are
- *                                  told goodbye
+ *  no more connections,            idle connections are    running exchanges        remaining
+ *  each answer is the last         closed; farewell:       are interrupted          connections
+ *  on its connection               WebSockets and event                             are dropped
+ *                                  streams are ended
  * ```
  *
- * After that, hooks and finalizers together have `hooks` milliseconds. Then the stop ends, unless handlers that cannot be
- * interrupted still run.
+ * After that, the remaining hooks and finalizers have `hooks` milliseconds. Then the stop ends, unless uninterruptible handlers still
+ * run.
  *
  * @since 0.1.0
  */
@@ -29,7 +29,7 @@ import type { StopReport } from "./StopReport.js"
 export { type StopOptions, stopOptions, type StopReport } from "./StopReport.js"
 
 /**
- * How long each phase takes, in milliseconds.
+ * Milliseconds of each phase.
  *
  * @since 0.2.0
  * @category models
@@ -41,8 +41,8 @@ export interface Phases {
   readonly interrupt: number
 }
 
-/** Milliseconds between two looks: a connection may have become one that has no end of its own. */
-const lookAgain = 250
+/** Milliseconds at most between two looks at all connections: some may have become event streams or WebSockets meanwhile. */
+const longestPause = 250
 
 /**
  * The stop of one server: who may go on, for how long, and what was cut.
@@ -52,13 +52,15 @@ const lookAgain = 250
  */
 export class Drain {
   private readonly bounded = new UnorderedSet<BoundedWork>()
+  // hooks and finalizers that are no longer waited for
   private givenUp = 0
-  /** Milliseconds that idle connections are kept; `undefined` while the server is not stopping. */
+  // milliseconds that idle connections are kept; `undefined` before the stop
   private settle: number | undefined = undefined
+  // milliseconds over which answered connections are closed one after the other, and how many were
   private spread = 0
+  private spreadCloses = 0
   private begun = 0
-  private seen = 0
-  private parted = 0
+  private total = 0
   private idle = 0
   private detached = 0
   private cut = 0
@@ -66,14 +68,14 @@ export class Drain {
   private onEmpty: (() => void) | undefined = undefined
 
   /**
-   * @param patience milliseconds that a hook or finalizer may take when the server stops
-   * @param gaveUp called for each that is no longer waited for
+   * @param hookTimeout milliseconds for each hook or finalizer while the server stops
+   * @param onGivenUp called for each hook or finalizer that is no longer waited for
    */
   constructor(
     private readonly connections: Admission,
     private readonly time: Clock,
-    private readonly patience: number,
-    private readonly gaveUp: () => void
+    private readonly hookTimeout: number,
+    private readonly onGivenUp: () => void
   ) {}
 
   /** Whether the server stops. */
@@ -82,10 +84,10 @@ export class Drain {
   }
 
   /** Whether, during a spread stop, an answered connection may still be kept alive. Counts those that may not. */
-  letsStay(): boolean {
+  mayKeepAlive(): boolean {
     const since = this.time.now() - this.begun
-    if (since < this.spread && this.parted * this.spread >= this.seen * since) return true
-    this.parted++
+    if (since < this.spread && this.spreadCloses * this.spread >= this.total * since) return true
+    this.spreadCloses++
     return false
   }
 
@@ -94,26 +96,29 @@ export class Drain {
     return this.settle === 0
   }
 
-  /** From here on, or in turn, each answer is the last on its connection. Connections that come are still admitted. */
+  /**
+   * Begins the stop: from now on each answer is the last on its connection, with `spread` one connection after the other. New
+   * connections are still admitted.
+   */
   begin(settle: number, spread = 0): void {
     this.settle = settle
     this.spread = Math.min(spread, settle)
     this.begun = this.time.now()
-    this.seen = this.connections.size + this.connections.waitingSize
+    this.total = this.connections.size + this.connections.waitingSize
   }
 
-  /** A connection was admitted. */
+  /** Counts an admitted connection. */
   admitted(): void {
-    if (this.draining) this.seen++
+    if (this.draining) this.total++
   }
 
-  /** A connection has ended. */
+  /** Counts a connection that has ended. */
   removed(connection: Session): void {
     if (connection.abandoned && this.draining) this.cut++
     this.checkEmpty()
   }
 
-  /** Counts work that runs beside connections and that a stop waits for. */
+  /** Counts work that runs beside connections, for which a stop waits. Returns a function that ends it. */
   detach(): () => void {
     this.detached++
     return () => {
@@ -122,7 +127,7 @@ export class Drain {
     }
   }
 
-  /** A hook or a finalizer begins. Calls `done` when it has ended, or when a stop has waited long enough for it. */
+  /** A hook or finalizer begins. Returns the function that ends it. Calls `done` at its end, or when a stop gives it up. */
   bound(done: () => void): () => void {
     const work = new BoundedWork(this.bounded, this.draining ? this.time.now() : 0, done)
     return work.end
@@ -134,8 +139,8 @@ export class Drain {
   }
 
   /**
-   * Ends all connections, once accepting has ended. Ends when the last one is closed, its application over and its post
-   * hooks run.
+   * Ends all connections, after the listener is closed. Completes when the last connection is closed, its application has ended and
+   * its post hooks have run.
    */
   run(
     { farewell, grace, interrupt }: Omit<Phases, "settle">,
@@ -145,13 +150,13 @@ export class Drain {
       const { begun, connections, settle = 0, time } = this
       const empty = yield* Deferred.make<void>()
       this.handshakes = handshakes ?? none
-      // the kernel may hold a request for a connection that is idle
+      // the system may hold a request for an idle connection
       yield* turnOfReading
       this.onEmpty = () => Deferred.unsafeDone(empty, Effect.void)
       const tending = yield* Effect.forkDaemon(
-        Effect.interruptible(this.tend(farewell, begun + settle + grace + interrupt + this.patience))
+        Effect.interruptible(this.tend(farewell, begun + settle + grace + interrupt + this.hookTimeout))
       )
-      // a stop cannot be interrupted, so the wait that has a limit runs in a fiber that can
+      // the timeout interrupts the wait, which therefore runs in a fiber of its own: a stop is uninterruptible
       const ended = yield* Deferred.await(empty).pipe(
         grace === Infinity ? Effect.asSome : Effect.timeoutOption(Math.max(0, begun + settle + grace - time.now())),
         Effect.interruptible,
@@ -168,15 +173,15 @@ export class Drain {
           connection.abort("Stopped")
         }
         this.checkEmpty()
-        // connections give up by themselves on what does not end
+        // each connection gives up after its own deadlines
         yield* Deferred.await(empty)
       }
       connections.close()
       yield* Fiber.interrupt(tending)
       return {
-        connections: this.seen,
+        connections: this.total,
         idle: this.idle,
-        finished: this.seen - this.idle - interrupted,
+        finished: this.total - this.idle - interrupted,
         interrupted,
         cut: this.cut,
         left: this.givenUp,
@@ -185,34 +190,34 @@ export class Drain {
     })
   }
 
-  // Closes connections that have been idle for long enough, says goodbye to those that have no end of their own, and gives up on
-  // hooks and finalizers that take longer than their patience, or run on after `last`.
+  // Closes connections that have been idle for `settle`, ends WebSockets and event streams, and gives up hooks and finalizers that run
+  // for longer than `hookTimeout`, or after `last`.
   private tend(farewell: number, last: number): Effect.Effect<never> {
     return Effect.forever(Effect.suspend(() => {
       const { begun, settle = 0, time } = this
       const now = time.now()
       if (now - begun >= settle) this.handshakes.dropAll()
-      let next = lookAgain
+      let next = longestPause
       const notBefore = (time: number): boolean => {
         if (now < time) next = Math.min(next, time - now)
         return now >= time
       }
-      const parting = notBefore(begun + farewell)
+      const isFarewell = notBefore(begun + farewell)
       for (const connection of [...this.connections]) {
         if (connection.activity !== "Idle") {
-          if (parting) connection.sayGoodbye()
+          if (isFarewell) connection.sayGoodbye()
         } else if (notBefore(Math.max(begun, connection.quietSince) + settle)) {
           this.idle++
           connection.close()
         }
       }
       const isLate = ({ since }: BoundedWork): boolean =>
-        notBefore(Math.min(Math.max(begun, since) + this.patience, last))
-      // when one hook is given up, the next begins, and may be late at once
+        notBefore(Math.min(Math.max(begun, since) + this.hookTimeout, last))
+      // giving up one hook begins the next, which may be late at once
       for (let late = [...this.bounded].filter(isLate); late.length > 0; late = [...this.bounded].filter(isLate)) {
         for (const work of late) {
           this.givenUp++
-          this.gaveUp()
+          this.onGivenUp()
           work.end()
         }
       }
@@ -222,7 +227,7 @@ export class Drain {
   }
 }
 
-/** A hook or a finalizer, for which a stop waits only so long. */
+/** A hook or finalizer that runs. */
 class BoundedWork {
   index = -1
 
@@ -243,10 +248,10 @@ class BoundedWork {
 
 const none: PendingHandshakes = { size: 0, dropAll: () => undefined }
 
-// the platform's own, even if a test replaces the global one
+// taken before a test can replace the global function
 const immediate = setImmediate
 
-// From one immediate to the next, every socket that has bytes is read once.
+// Between two immediates, every socket with bytes is read once.
 const turnOfReading = Effect.async<void>((resume) => {
   immediate(() => immediate(() => resume(Effect.void)))
 })

@@ -1,5 +1,5 @@
 /**
- * Connections that can give up their place when others need it.
+ * Finds the connections that can give up their place when others need it.
  *
  * @since 0.2.0
  */
@@ -7,56 +7,56 @@ import type { Clock } from "../exchange/Clock.js"
 import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { Session } from "../exchange/Session.js"
 
-/** The use that a connection made of its place when it was looked at, and since when. The use is the list that it is in. */
+/** A connection, in the list of the use that it made of its place at the last look. */
 interface Candidate {
   readonly connection: Session
+  /** Since when it made that use. */
   readonly since: number
 }
 
 /**
- * Which candidates may be taken.
+ * The candidates that may be taken.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Criteria {
-  /** Key of these criteria: criteria that found no candidate are skipped until all connections are looked at again. */
+  /** Identifies the criteria: those that have found no candidate are skipped until the next look at all connections. */
   readonly key: string
-  /** The first use of a place and the last. */
+  /** The range of uses, in the order of `PlaceUse`. */
   readonly from: PlaceUse
   readonly to: PlaceUse
-  /** Milliseconds for which a place must have had this use. */
-  readonly patience: (use: PlaceUse) => number
+  /** Milliseconds for which the place must have had a use. */
+  readonly leastTime: (use: PlaceUse) => number
   readonly fits: (connection: Session) => boolean
 }
 
-/** With no more connections than this, all are looked at each time. */
+/** Up to this number of connections, each call looks at all of them; above, one call in a millisecond for each 64. */
 const few = 64
 
 /**
- * One look at all connections finds many candidates and sorts them, because a crowd takes one for each newcomer.
+ * Sorts the candidates of one look at all connections, so that further calls take the next one without another look.
  *
  * @since 0.2.0
  * @category models
  */
 export class EvictionCandidates {
-  // by use; the next one to be taken is at the end of its list
+  // by use; the next candidate is the last of its list
   private found: ReadonlyArray<Array<Candidate>> = []
   private lookedAt = -Infinity
-  // criteria that have found none since then
+  // keys of criteria that have found no candidate since then
   private readonly exhausted = new Set<string>()
 
-  /** @param isEvictable whether this connection may be taken: not one that is being evicted already */
+  /** @param isEvictable false for a connection that is being evicted already */
   constructor(
     private readonly time: Pick<Clock, "tick">,
     private readonly all: Iterable<Session> & { readonly size: number },
     private readonly isEvictable: (connection: Session) => boolean
   ) {}
 
-  /** Takes the first candidate that meets the criteria. It is no candidate any more. */
+  /** Takes the first candidate that meets the criteria, and removes it. */
   take(criteria: Criteria): Session | undefined {
     const now = this.time.tick()
-    // at most one look in a millisecond for each 64 connections
     const mayLook = this.all.size <= few || now - this.lookedAt >= this.all.size / few
     if (!mayLook && this.exhausted.has(criteria.key)) return undefined
     const known = this.next(criteria)
@@ -67,13 +67,13 @@ export class EvictionCandidates {
     return found
   }
 
-  /** Forgets all candidates, because no connection waits any more. */
+  /** Forgets all candidates. */
   clear(): void {
     this.found = []
     this.exhausted.clear()
   }
 
-  private next({ fits, from, patience, to }: Criteria): Session | undefined {
+  private next({ fits, from, leastTime, to }: Criteria): Session | undefined {
     const now = this.time.tick()
     for (let use = from; use <= to; use++) {
       const list = this.found[use] ?? []
@@ -81,7 +81,7 @@ export class EvictionCandidates {
         const { connection, since } = list[at]
         if (connection.index < 0 || connection.placeUse !== use || connection.placeUseSince > since + 1) {
           list.splice(at, 1)
-        } else if (now - since < patience(use)) break
+        } else if (now - since < leastTime(use)) break
         else if (fits(connection)) {
           list.splice(at, 1)
           return connection

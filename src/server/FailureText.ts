@@ -1,5 +1,5 @@
 /**
- * Failures as text: an application may throw anything.
+ * Renders failures as text. An application may throw any value.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import * as Cause from "effect/Cause"
 import { asEntry, inOneLine } from "./logText.js"
 
 /**
- * A failure with its stack, or as much of it as can be read.
+ * A failure with its stack, or the part of it that can be rendered. Never throws.
  *
  * @since 0.1.0
  * @category conversions
@@ -21,7 +21,7 @@ export const failureText = (cause: Cause.Cause<unknown>): string => {
 }
 
 /**
- * As much as can be read of a failure that is its own cause, or whose properties throw.
+ * The stack or message of a failure that Effect cannot render: it is its own cause, or its properties throw.
  *
  * @since 0.1.0
  * @category conversions
@@ -33,14 +33,14 @@ export const plainText = (cause: Cause.Cause<unknown>): string => {
       const text: unknown = Reflect.get(failure, name)
       if (typeof text === "string" && text !== "") return text
     } catch {
-      // the other one may be readable
+      // the message may be readable
     }
   }
-  return "it cannot be shown"
+  return "the failure cannot be rendered"
 }
 
 /**
- * What failed, in short: `Error: it failed`.
+ * The name and message of a failure: `Error: it failed`.
  *
  * @since 0.2.0
  * @category conversions
@@ -56,8 +56,8 @@ export const failureName = (error: unknown): string => {
 }
 
 /**
- * A cause that any logger can be given. Most stay as they are. One whose text is unsafe in a log, for instance because a client
- * chose a part of it, is replaced by an error with the same text, escaped and indented.
+ * A cause that is safe to log. A cause with control characters or with lines that look like log entries, which may come from a
+ * client, is replaced by an error with the same text, escaped and indented. Other causes are returned unchanged.
  *
  * @since 0.2.0
  * @category conversions
@@ -66,21 +66,21 @@ export const loggable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
   let text: string
   try {
     text = Cause.pretty(cause, { renderErrorCause: true })
-    if (isFit(text)) return cause
+    if (isSafe(text)) return cause
   } catch {
     text = plainText(cause)
   }
-  return Cause.die(new StandIn(asEntry(text)))
+  return Cause.die(new SafeError(asEntry(text)))
 }
 
-// Lines after the first are indented, or end a cause within a cause.
-const isFit = (text: string): boolean => {
+// Whether the text has no unsafe character, and each line after the first is indented or ends a nested cause.
+const isSafe = (text: string): boolean => {
   const lines = text.replaceAll("\n", "")
   return lines === inOneLine(lines) && !/\n(?! {2}|\}(?:\n|$))/.test(text)
 }
 
-// Loggers render an error's name and message first, and then what follows them in its stack.
-class StandIn extends Error {
+// An error that loggers render as the given text: its name and message, and the rest of its stack.
+class SafeError extends Error {
   constructor(readonly text: string) {
     const [, name = "Error", message] = /^(?:([^\n:]+): )?(.*)/.exec(text) ?? []
     super(message)
@@ -90,12 +90,12 @@ class StandIn extends Error {
 }
 
 /**
- * The text of a cause that {@link loggable} gave.
+ * The text of a cause that {@link loggable} has returned.
  *
  * @since 0.2.0
  * @category conversions
  */
 export const loggedText = (cause: Cause.Cause<unknown>): string => {
   const failure = Cause.squash(cause)
-  return failure instanceof StandIn ? failure.text : Cause.pretty(cause, { renderErrorCause: true })
+  return failure instanceof SafeError ? failure.text : Cause.pretty(cause, { renderErrorCause: true })
 }

@@ -1,5 +1,5 @@
 /**
- * Bounds on a form, by number and in bytes, which both doors have.
+ * Bounds on a form, in number and bytes, for both doors.
  *
  * @since 0.2.0
  */
@@ -31,6 +31,8 @@ export interface FormOptions {
 }
 
 /**
+ * {@link FormOptions} with all defaults.
+ *
  * @since 0.2.0
  * @category models
  */
@@ -40,6 +42,8 @@ const amount = number({ whole: true, infinite: true })
 const bytes = number({ whole: true, unit: "bytes", infinite: true })
 
 /**
+ * The options of a form.
+ *
  * @since 0.2.0
  * @category constants
  */
@@ -51,6 +55,8 @@ export const table: DefaultsOf<FormLimits> = {
 }
 
 /**
+ * Completes the options with the defaults.
+ *
  * @since 0.2.0
  * @category constructors
  */
@@ -71,7 +77,7 @@ export interface FormBound {
 }
 
 /**
- * What to count, and the options that bound it.
+ * All bounds on a form.
  *
  * @since 0.2.0
  * @category conversions

@@ -1,5 +1,5 @@
 /**
- * What a post hook's fiber begins with: the settings of the fiber that added the hook.
+ * The fiber refs of a post hook: those of the fiber that added the hook.
  *
  * @since 0.1.0
  */
@@ -12,8 +12,8 @@ import { forkScopeOverride } from "./internal.js"
 export type { HookFiberRefs } from "../exchange/PostHook.js"
 
 /**
- * The fiber refs for a hook's fiber, which no other fiber joins. They are not forked, which would run the programs' own fork
- * functions. Two refs belong to the other fiber alone and are left out: its interruption, and the scope of its children.
+ * The fiber refs for the fiber of a hook. They are not forked: no fiber joins it, and fork functions of the application must not run.
+ * Two refs belong to the other fiber alone and are removed: its interruption, and the scope of its children.
  *
  * @since 0.1.0
  * @category conversions

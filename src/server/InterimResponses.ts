@@ -1,8 +1,7 @@
 /**
- * Interim responses: any 1xx but 101, before the final one (RFC 9110, 15.2).
+ * Interim responses: any 1xx except 101, before the final response (RFC 9110, 15.2).
  *
- * The service decides whether one is sent, and with which fields. The engine writes the bytes, and refuses what no client may be
- * sent.
+ * The service decides whether an interim response is sent, and with which fields. The engine writes it, and refuses invalid ones.
  *
  * @since 0.1.0
  */
@@ -20,14 +19,14 @@ import type { RequestHead } from "../protocol/requestHead.js"
  */
 export class InterimResponses extends Context.Tag("tsgi/InterimResponses")<InterimResponses, {
   /**
-   * Returns the fields to send with an interim response to this request, or the reason why it is not sent. Called once for each:
-   * before it is sent, or when the fields of a 100 are set. Must not wait.
+   * Returns the fields to send with an interim response to this request, or the error for one that is not sent. Called once for each
+   * interim response: before it is sent, or when the fields of a 100 are set. Must not wait.
    */
   readonly prepare: (request: RequestHead, status: number, fields: FieldPairs) => FieldPairs | InterimError
 }>() {}
 
 /**
- * Interim responses as they are given.
+ * Sends every interim response with its fields unchanged.
  *
  * @since 0.1.0
  * @category constructors
@@ -35,7 +34,7 @@ export class InterimResponses extends Context.Tag("tsgi/InterimResponses")<Inter
 export const make = (): Context.Tag.Service<InterimResponses> => ({ prepare: (_request, _status, fields) => fields })
 
 /**
- * `make`.
+ * {@link make}, as a layer.
  *
  * @since 0.1.0
  * @category layers

@@ -1,5 +1,5 @@
 /**
- * A Scope that is made when something is added to it: that of each request, and that of each socket.
+ * A Scope that is created when a finalizer is added: most requests and sockets have none.
  *
  * @since 0.1.0
  */
@@ -11,6 +11,8 @@ import * as Scope from "effect/Scope"
 import { stateOf } from "./internal.js"
 
 /**
+ * The scope of a request or of a socket.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -21,17 +23,17 @@ export class LazyScope implements Scope.CloseableScope {
   private made: Scope.CloseableScope | undefined = undefined
   private sealed: Exit.Exit<unknown, unknown> | undefined = undefined
 
-  /** Whether anything was ever added. */
+  /** Whether a finalizer or child scope was added. */
   get used(): boolean {
     return this.made !== undefined
   }
 
-  /** Closes a scope to which nothing was added: finalizers that are added later run at once. */
+  /** Closes an unused scope. Finalizers that are added later run at once. */
   seal(exit: Exit.Exit<unknown, unknown>): void {
     this.sealed = exit
   }
 
-  // What Effect's runtime calls on any Scope. `forkIn` reads `state`, which is not in the types.
+  // Effect's runtime calls these on any Scope. `forkIn` reads `state`, which is not in the types.
 
   get state(): unknown {
     return stateOf(this.scope)

@@ -1,9 +1,8 @@
 /**
- * Releases what was given as a body: a stream, an iterator, or an object that holds a file or a cursor and has a method to close
- * it.
+ * Releases a body: a stream, an iterator, or an object with a method that closes a file or cursor.
  *
- * Ending the iteration is not enough: it does nothing where the iteration was never begun, and waits for a part that may never
- * come. So the object itself is closed, at once.
+ * Ending the iteration is not enough: that does nothing before the first step, and waits for a step in progress, which may never
+ * end. So the object itself is closed, at once.
  *
  * @since 0.2.0
  */
@@ -11,23 +10,21 @@ import * as Predicate from "effect/Predicate"
 import { ResponseError } from "../exchange/ServerError.js"
 
 /**
- * Called with an error while something is let go, and, as `late`, with an error that it has afterwards: nothing else listens for
- * it any more.
+ * Takes an error of a body that is let go. `late` marks one that the body emits afterwards, when nothing else listens.
  *
  * @since 0.2.0
  * @category models
  */
 export type Failed = (error: unknown, late: boolean) => void
 
-// Methods that close an object; the first one that it has is called: web streams, Node streams, resources (`await using`), and
-// the `close` of WSGI (PEP 3333).
-const ways: ReadonlyArray<PropertyKey> = ["cancel", "destroy", Symbol.asyncDispose, Symbol.dispose, "close"]
+// Methods that close an object, of which the first that it has is called: of web streams, Node streams, resources (`await using`), and
+// `close` of WSGI (PEP 3333).
+const closingMethods: ReadonlyArray<PropertyKey> = ["cancel", "destroy", Symbol.asyncDispose, Symbol.dispose, "close"]
 
 /**
- * Lets go of a body that will not be read, or no further. Returns a promise where that takes time; it never rejects.
+ * Lets go of a body that is not read to its end. Returns a promise where that takes time, which never rejects.
  *
- * A generator that was not begun is ended by its `return`, which runs none of its code (ECMA-262, 27.5.3.3): there is no
- * `try` yet whose `finally` could run.
+ * A generator before its first step is ended by `return`, which runs none of its code (ECMA-262, 27.5.3.3), also no `finally`.
  *
  * @since 0.2.0
  */
@@ -37,26 +34,26 @@ export const letGo = (given: unknown, failed: Failed): Promise<unknown> | undefi
     void call(given, "on", failed, "error", (error: unknown) => failed(error, true))
   }
   // a locked stream is closed by its reader
-  const way = given instanceof ReadableStream && given.locked ? undefined : ways.find((name) => has(given, name))
-  const closing = way === undefined ? undefined : call(given, way, failed)
+  const method = given instanceof ReadableStream && given.locked ? undefined : closingMethods.find((name) => has(given, name))
+  const closing = method === undefined ? undefined : call(given, method, failed)
   return has(given, "next") && has(given, "return") ? both(closing, call(given, "return", failed)) : closing
 }
 
 /**
- * A body that is being sent: its parts, and how the rest of it is let go.
+ * The parts of a body that is being sent.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Parts<A> {
   readonly next: () => IteratorResult<A, unknown> | Promise<IteratorResult<A, unknown>>
-  /** Once; also while a part is awaited. Returns a promise where that takes time; it never rejects. */
+  /** Lets go of the rest; called once, also while a part is awaited. Returns a promise where that takes time, which never rejects. */
   readonly letGo: (failed: Failed) => Promise<unknown> | undefined
 }
 
 /**
- * The parts of an iterable. A ReadableStream is read by a reader, because its own iterator does not cancel before the part that is
- * awaited has come. Throws a `ResponseError` for a stream or an iterator that was read before, which has nothing more to give.
+ * The parts of an iterable. A ReadableStream is read by a reader, because its iterator does not cancel before the awaited part has
+ * come. Throws a `ResponseError` for a stream or an iterator that was read before.
  *
  * @since 0.2.0
  */
@@ -84,7 +81,7 @@ export const partsOf = <A>(body: Iterable<A> | AsyncIterable<A> | ReadableStream
   }
 }
 
-// Streams and iterators that were given as bodies. A second response of one would be empty without an error.
+// Streams and iterators that were used as bodies: a second response of one would be empty, without an error.
 const taken = new WeakSet<object>()
 
 const takeOnce = (source: object, kind: string): void => {
@@ -95,18 +92,18 @@ const takeOnce = (source: object, kind: string): void => {
 const usedBefore = (kind: string): ResponseError =>
   new ResponseError({
     reason: "BodyUsed",
-    description: `the ${kind} was read before, and has nothing more to give: make one for each request`
+    description: `the ${kind} was read before and has nothing left: make a new one for each request`
   })
 
 const notAnIterator = (): ResponseError =>
   new ResponseError({
     reason: "InvalidBody",
-    description: "the method of an iterable body must return an iterator, an object that has next()"
+    description: "the iterator method of a body must return an iterator, an object with next()"
   })
 
 const isObject = (given: unknown): given is object => typeof given === "object" && given !== null
 
-// a property may be a getter that throws, and what should be an iterator may be no object
+// getters may throw, and a supposed iterator may be no object
 const has = (given: unknown, name: PropertyKey): boolean => {
   try {
     return Predicate.hasProperty(given, name) && typeof given[name] === "function"

@@ -1,37 +1,39 @@
 /**
  * Bounds the time for which one body keeps the event loop.
  *
- * A loop whose promises are already resolved never returns to the event loop, so no other connection would be served.
+ * A loop over resolved promises never returns to the event loop, so it would keep all other connections waiting.
  *
  * @since 0.2.0
  */
 
 /** Milliseconds for which one body may run before other connections do. */
-const longest = 10
+const budget = 10
 
-// the platform's own, even if a test replaces the global one
+// taken before a test can replace the global function
 const immediate = setImmediate
 
 /**
+ * The budget of one body.
+ *
  * @since 0.2.0
  * @category models
  */
 export class LoopBudget {
   private ends = -1
 
-  /** Starts counting anew. */
+  /** Begins a new budget. */
   renew(): void {
-    this.ends = performance.now() + longest
+    this.ends = performance.now() + budget
   }
 
-  /** Whether the body has run for long enough. The first call starts counting. */
+  /** Whether the budget is used up. The first call begins it. */
   get isSpent(): boolean {
     if (this.ends >= 0) return performance.now() > this.ends
     this.renew()
     return false
   }
 
-  /** Calls back when the other connections have run. */
+  /** Calls back after other connections have run, with a new budget. */
   continueLater(callback: () => void): void {
     immediate(() => {
       this.renew()

@@ -1,5 +1,5 @@
 /**
- * Metrics as plain data: Effect's, an application's own among them, and those of a server.
+ * Metrics as plain data: those of Effect, which include an application's own, and those of a server.
  *
  * @since 0.2.0
  */
@@ -9,7 +9,7 @@ import { type MetricSeries, ofProcess } from "./Series.js"
 export { keyOf, lasting, type MetricSeries, ofApplication, ofServer, sum } from "./Series.js"
 
 /**
- * All metrics of this process that are of a known kind.
+ * All metrics of this process of the kinds that {@link MetricSeries} has.
  *
  * @since 0.2.0
  * @category constructors

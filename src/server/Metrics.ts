@@ -1,14 +1,14 @@
 /**
- * What a server counts, as Effect metrics. They are on in every server.
+ * The Effect metrics of servers, which are always on.
  *
  * | metric                         | kind      | tags                                          |
  * | ------------------------------ | --------- | --------------------------------------------- |
  * | `tsgi_connections`             | gauge     | `state`: `idle`, `active`, `waiting`          |
  * | `tsgi_connections_accepted`    | counter   |                                               |
  * | `tsgi_requests`                | counter   | `status`: `1xx` (taken over) to `5xx`; 499: the client left; 503: cut by the stop |
- * | `tsgi_connections_lost`        | counter   | `reason`: why, before they could be accepted  |
- * | `tsgi_requests_aborted`        | counter   | `reason`: why the exchange did not end as it should |
- * | `tsgi_requests_refused`        | counter   | `reason`: why, before the application saw it  |
+ * | `tsgi_connections_lost`        | counter   | `reason`: why they were lost before they were accepted |
+ * | `tsgi_requests_aborted`        | counter   | `reason`: why the exchange was aborted        |
+ * | `tsgi_requests_refused`        | counter   | `reason`: why it was refused before the application was called |
  * | `tsgi_request_duration_seconds` | histogram |                                               |
  * | `tsgi_response_bytes`          | counter   | handed to the kernel, heads included          |
  *
@@ -20,7 +20,7 @@ import * as MetricLabel from "effect/MetricLabel"
 import { durationBounds, type ServerMetrics } from "./ServerMetrics.js"
 
 /**
- * Open connections, brought up to date by the sweep of deadlines.
+ * Open connections, at most 500 ms out of date.
  *
  * @since 0.1.0
  * @category metrics
@@ -105,7 +105,7 @@ export const responseBytes = Metric.counter("tsgi_response_bytes", {
   incremental: true
 })
 
-// A metric finds its series by the identity of the array of tags, so there is one array for each.
+// A metric finds its series by the identity of the array of tags, so each series has one array.
 const none: ReadonlyArray<MetricLabel.MetricLabel> = []
 const statusTags = ["1xx", "2xx", "3xx", "4xx", "5xx"].map((value) => [MetricLabel.make("status", value)])
 const stateTags = {
@@ -116,7 +116,7 @@ const stateTags = {
 const reasonTags = new Map<string, ReadonlyArray<MetricLabel.MetricLabel>>()
 
 /**
- * Counts an exchange that is over. Looks nothing up, and allocates nothing.
+ * Counts an exchange that is over. Allocates nothing.
  *
  * @since 0.1.0
  * @category recording
@@ -172,7 +172,7 @@ export const connectionLost = (reason: string): void => lost.unsafeUpdate(1, tag
 export const connectionAccepted = (): void => accepted.unsafeUpdate(1, none)
 
 /**
- * How many connections of a server are in which state.
+ * The numbers of connections of a server, by state.
  *
  * @since 0.1.0
  * @category models
@@ -180,7 +180,7 @@ export const connectionAccepted = (): void => accepted.unsafeUpdate(1, none)
 export type ConnectionStates = ServerMetrics["connections"]
 
 /**
- * Moves the gauges from one count to another, so that the servers of a process add up.
+ * Adds the difference of two counts of a server to the gauges, which all servers of the process share.
  *
  * @since 0.1.0
  * @category recording

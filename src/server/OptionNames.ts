@@ -1,12 +1,12 @@
 /**
- * Names of options, and the message for an unknown one.
+ * Messages for unknown names and invalid values of options.
  *
  * @since 0.2.0
  */
 
 /**
- * The message for an unknown option: the nearest name, and the names there are. `meant` may have paths, such as `timeouts.idle`,
- * so that an option in the wrong group is found; so is one in another spelling, such as `max_size`.
+ * The message for an unknown option: the nearest name and all known names. `meant` are the names that are suggested, which may have
+ * paths such as `timeouts.idle`, so that an option in the wrong group is found. Other spellings, such as `max_size`, are found too.
  *
  * @since 0.2.0
  */
@@ -22,15 +22,14 @@ export const noSuchOption = (
 }
 
 /**
- * The name that was most likely meant; `undefined` where none is near.
+ * The known name that is nearest to an unknown one; `undefined` where none is near.
  *
  * @since 0.2.0
  */
 export const nearest = (given: string, known: ReadonlyArray<string>): string | undefined => closest(given, known, plain)
 
 /**
- * The text of the list that was most likely meant; `undefined` where none is near. Texts are compared by what `plain` makes of
- * each.
+ * The known text that is nearest to a given one, compared after `plain`; `undefined` where none is near.
  *
  * @since 0.2.0
  */
@@ -54,8 +53,8 @@ export const closest = (
 // without case, underscores, hyphens and path
 const plain = (name: string): string => name.slice(name.lastIndexOf(".") + 1).replace(/[_-]/g, "").toLowerCase()
 
-// The least number of edits that turn one text into another: a character added, removed or replaced, or two swapped
-// (Damerau-Levenshtein, optimal string alignment).
+// The least number of edits between two texts: a character added, removed or replaced, or two neighbours swapped (optimal string
+// alignment distance).
 const distanceOf = (from: string, to: string): number => {
   let before: ReadonlyArray<number> = []
   let last = Array.from({ length: to.length + 1 }, (_, at) => at)
@@ -74,7 +73,7 @@ const distanceOf = (from: string, to: string): number => {
 }
 
 /**
- * A value in a word or two, for messages: its type, or the value itself where it is short.
+ * A short description of a value, for messages: its type, or the value itself where it is short.
  *
  * @since 0.2.0
  */

@@ -1,7 +1,7 @@
 /**
- * Post hooks: work for after an exchange, which always runs and is given the outcome.
+ * Post hooks: work after an exchange, which always runs and is given the outcome.
  *
- * The exchange keeps them in order and runs each once. The service runs one hook, and isolates the others from its failure.
+ * The exchange keeps its hooks in order and runs each once. The service runs one hook, and isolates the others from its failure.
  *
  * @since 0.1.0
  */
@@ -26,8 +26,8 @@ export type { PostHook } from "../exchange/PostHook.js"
  */
 export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
   /**
-   * Runs one hook. Returns nothing when it is done already, so that a plain hook needs no fiber; otherwise the Effect that does
-   * the rest. Neither throws nor fails: failures are logged.
+   * Runs one hook. Returns the Effect that does the rest of it, or nothing where the hook has ended, so that a plain hook needs no
+   * fiber. Must neither throw nor fail: failures go to `log`.
    */
   readonly run: <R>(
     hook: PostHook<R>,
@@ -37,8 +37,8 @@ export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
 }>() {}
 
 /**
- * What a hook does, as an Effect, whatever the hook returns; it fails as the hook does. For services of your own: a span, a
- * metric, a time limit around each hook. Hooks run uninterruptibly, so a hook with a time limit must be `Effect.interruptible`.
+ * A hook as an Effect, which fails as the hook does. For a service of your own that adds a span, a metric or a time limit to each hook.
+ * Hooks run uninterruptibly, so a hook with a time limit must be `Effect.interruptible`.
  *
  * @since 0.2.0
  * @category conversions
@@ -61,8 +61,7 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
     try {
       const rest = hook(outcome)
       if (rest === undefined || rest === null) return
-      // A single synchronous step (Effect.sync, most operations of a Ref), or an Exit, needs no fiber. A function of type
-      // `() => void` may return a number, which is no object.
+      // a single synchronous step (Effect.sync, most operations of a Ref) needs no fiber; a hook of type `() => void` may return anything
       if (typeof rest === "object" && isStep(rest)) {
         return catchRejection(runStep(rest), (error) => log(Cause.die(error)))
       }
@@ -77,7 +76,7 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
 })
 
 /**
- * `make`.
+ * {@link make}, as a layer.
  *
  * @since 0.1.0
  * @category layers

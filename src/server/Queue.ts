@@ -1,5 +1,5 @@
 /**
- * Connections whose requests wait for a place.
+ * The queue of connections whose requests wait for a place.
  *
  * @since 0.2.0
  */
@@ -7,8 +7,8 @@ import type { Clock } from "../exchange/Clock.js"
 import type { Session } from "../exchange/Session.js"
 
 /**
- * First in, first out, as long as the first one has not waited for long. After that there are more than can be served, and the
- * last one is taken first: its client is the likeliest to be still there.
+ * First in, first out, until the first connection has waited for `longWait` milliseconds. From then on there are more requests than can
+ * be served, and the queue is last in, first out: the client of the newest request is the likeliest to be still waiting.
  *
  * @since 0.2.0
  * @category models
@@ -16,8 +16,7 @@ import type { Session } from "../exchange/Session.js"
 export class Queue {
   private readonly waiting: Array<Session> = []
 
-  /** @param patience milliseconds after which the first one has waited for long */
-  constructor(private readonly time: Pick<Clock, "tick">, private readonly patience: number) {}
+  constructor(private readonly time: Pick<Clock, "tick">, private readonly longWait: number) {}
 
   get size(): number {
     return this.waiting.length
@@ -37,19 +36,19 @@ export class Queue {
     return at >= 0
   }
 
-  /** The next one that fits. */
+  /** The next connection that fits. */
   next(fits: (connection: Session) => boolean): Session | undefined {
-    if (!this.isLong) return this.waiting.find(fits)
+    if (!this.isLastInFirstOut) return this.waiting.find(fits)
     for (let at = this.waiting.length - 1; at >= 0; at--) if (fits(this.waiting[at])) return this.waiting[at]
     return undefined
   }
 
-  /** The one that fits and has waited longest, once the first one has waited for long. */
+  /** The connection that fits and has waited longest, once the queue is last in, first out. */
   longestWaiting(fits: (connection: Session) => boolean): Session | undefined {
-    return this.isLong ? this.waiting.find(fits) : undefined
+    return this.isLastInFirstOut ? this.waiting.find(fits) : undefined
   }
 
-  private get isLong(): boolean {
-    return this.waiting.length > 0 && this.time.tick() - this.waiting[0].quietSince > this.patience
+  private get isLastInFirstOut(): boolean {
+    return this.waiting.length > 0 && this.time.tick() - this.waiting[0].quietSince > this.longWait
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The service that makes a reader of requests for each connection.
+ * The service that creates a reader of requests for each connection.
  *
  * @since 0.1.0
  */
@@ -13,13 +13,13 @@ import { type Config, ServerConfig } from "./ServerConfig.js"
 export type { Reader } from "../http1/Reader.js"
 
 /**
- * The service that makes the reader of a connection: bytes in, messages out.
+ * The service that creates readers: bytes in, messages out.
  *
  * @since 0.1.0
  * @category tags
  */
 export class RequestParser extends Context.Tag("tsgi/RequestParser")<RequestParser, {
-  /** A reader in its first state; one for each connection. */
+  /** Creates the reader of a connection. */
   readonly make: () => Reader
 }>() {}
 
@@ -34,7 +34,7 @@ export const make = (config: Config): Context.Tag.Service<RequestParser> => ({
 })
 
 /**
- * `make`, with the {@link ServerConfig}.
+ * {@link make}, with the {@link ServerConfig}.
  *
  * @since 0.1.0
  * @category layers

@@ -1,6 +1,6 @@
 /**
- * Metrics as plain data: Effect's, an application's own among them, and those of a server. The declarations have no type of
- * Effect, because they are the plain door's too.
+ * Metrics as plain data: those of Effect, which include an application's own, and those of a server. The declarations have no type
+ * of Effect, because the plain door exports them too.
  *
  * @since 0.2.0
  */
@@ -25,14 +25,14 @@ export interface MetricSeries {
     | { readonly _tag: "Gauge"; readonly value: number }
     /** How often each word occurred. */
     | { readonly _tag: "Frequency"; readonly occurrences: Readonly<Record<string, number>> }
-    /** Each bucket has its upper bound, and the number of values that are not above it. The last bound is `null`: none. */
+    /** Each bucket has its upper bound, and the number of values up to it. The last bound is `null`: infinity. */
     | {
       readonly _tag: "Histogram"
       readonly buckets: ReadonlyArray<readonly [bound: number | null, count: number]>
       readonly count: number
       readonly sum: number
     }
-    /** A quantile is `null` where no value is recent. Several processes together have no quantiles. */
+    /** A quantile is `null` without recent values. The sum of several processes has no quantiles. */
     | {
       readonly _tag: "Summary"
       readonly quantiles: ReadonlyArray<readonly [quantile: number, value: number | null]>
@@ -42,7 +42,7 @@ export interface MetricSeries {
 }
 
 /**
- * All metrics of this process that are of a known kind.
+ * All metrics of this process of the kinds that {@link MetricSeries} has.
  *
  * @since 0.2.0
  * @category constructors
@@ -60,8 +60,8 @@ export const ofProcess = (): ReadonlyArray<MetricSeries> =>
   })
 
 /**
- * The application's own metrics: those of this process whose names do not begin with `tsgi_`. Reads the metrics of Effect 3,
- * which all its copies in a process share where their versions are the same.
+ * The application's own metrics: those of this process whose names do not begin with `tsgi_`. Copies of Effect 3 in one process share
+ * their metrics where their versions are the same.
  *
  * @since 0.2.0
  * @category constructors
@@ -70,7 +70,7 @@ export const ofApplication = (): ReadonlyArray<MetricSeries> =>
   ofProcess().filter(({ name }) => !name.startsWith("tsgi_"))
 
 /**
- * What a server counts, under the names that its metrics have.
+ * The metrics of a server as series, named like its Effect metrics.
  *
  * @since 0.2.0
  * @category conversions
@@ -122,7 +122,7 @@ export const ofServer = (metrics: ServerMetrics): ReadonlyArray<MetricSeries> =>
 }
 
 /**
- * What is kept of a process that has ended: all but its gauges.
+ * The series that remain of a process that has ended: all but gauges.
  *
  * @since 0.2.0
  * @category conversions
@@ -131,7 +131,7 @@ export const lasting = (series: ReadonlyArray<MetricSeries>): ReadonlyArray<Metr
   series.filter(({ state }) => state._tag !== "Gauge")
 
 /**
- * What a series is known by: the same in every process, whatever the order of its tags.
+ * The key of a series: the same in every process, for any order of its tags.
  *
  * @since 0.2.0
  * @category accessors
@@ -140,7 +140,7 @@ export const keyOf = ({ name, state, tags }: MetricSeries): string =>
   JSON.stringify([name, state._tag, Object.entries(tags).sort()])
 
 /**
- * The series of several processes together: those of the same name, tags and kind are one. Gauges are added up too.
+ * The sum of the series of several processes: series with the same key are added up, also gauges.
  *
  * @since 0.2.0
  * @category conversions
@@ -195,7 +195,7 @@ const add = (one: State, other: State): State => {
     return { ...one, occurrences }
   }
   if (one._tag === "Histogram" && other._tag === "Histogram") {
-    // by bound: a worker of another version may have other buckets
+    // matched by bound, because a worker of another version may have other buckets
     const counts = new Map(other.buckets)
     return {
       ...one,

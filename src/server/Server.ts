@@ -1,7 +1,5 @@
 /**
- * The server: a listener, the connections it accepts, and the services they share, in one Scope.
- *
- * Closing the scope stops the server: see `Drain`.
+ * The server: a listener, its connections and their services, in one Scope. Closing the scope stops the server: see `Drain`.
  *
  * @since 0.1.0
  */
@@ -22,7 +20,7 @@ import { statesOf } from "./Sweep.js"
 export { layerServices, type Services, services } from "./Services.js"
 
 /**
- * Takes an exchange, when its request head is read. It must not throw.
+ * Takes an exchange when its request head is read. Must not throw: what it throws fails the exchange.
  *
  * @since 0.1.0
  * @category models
@@ -38,27 +36,27 @@ export type Handler = (exchange: Exchange) => void
 export interface Running {
   readonly address: Address.Address
   readonly scheme: "http" | "https"
-  /** Open connections, and those waiting for room. */
+  /** Numbers of connections that are open, and that wait for a place. */
   readonly connections: Effect.Effect<{ readonly open: number; readonly waiting: number }>
   /**
-   * What it has counted.
+   * The counts since the start.
    *
    * @since 0.2.0
    */
   readonly metrics: Effect.Effect<ServerMetrics>
   /**
-   * Stops: see `Drain`. Stopping twice gives the first stop's report. Throws an `OptionError` for an option that is unknown
-   * or invalid.
+   * Stops the server: see `Drain`. A second stop returns the report of the first. Throws an `OptionError` for an option that is
+   * unknown or invalid.
    */
   readonly stop: (options?: StopOptions) => Effect.Effect<StopReport>
   /** Waits until the server begins to stop. */
   readonly draining: Effect.Effect<void>
-  /** Waits until the server has stopped, for whatever reason. */
+  /** Waits until the server has stopped, for any reason. */
   readonly stopped: Effect.Effect<StopReport>
 }
 
 /**
- * Binds the listener and serves until the scope is closed, or `stop` is run.
+ * Binds the listener and serves until the scope closes or `stop` is run. Fails with a `BindError` where the listener cannot be bound.
  *
  * @since 0.1.0
  * @category constructors
@@ -66,7 +64,7 @@ export interface Running {
 export const serve = (
   handler: Handler,
   options?: {
-    /** The address of an earlier binding, to take again. */
+    /** The address of an earlier binding, to bind again. */
     readonly address?: Address.Address | undefined
   }
 ): Effect.Effect<
@@ -129,7 +127,7 @@ const makeStopping = (
   Effect.gen(function*() {
     const report = yield* Deferred.make<StopReport>()
     const draining = yield* Deferred.make<void>()
-    // ends what the drain has left, while deadlines are still swept
+    // ends the connections that the drain has left, while deadlines are still swept
     const endSockets = Effect.suspend(() =>
       Effect.forEach([...connections], (connection) => {
         connection.abort("Stopped")
@@ -145,7 +143,7 @@ const makeStopping = (
         drain.begin(asked.settle ?? settle, asked.spread)
         Deferred.unsafeDone(draining, Effect.void)
         return Scope.close(listening, Exit.void).pipe(
-          // connections end all the same
+          // connections are ended also then
           Effect.catchAllCause((cause) => Effect.sync(() => log("Error", "the listener could not be closed", cause))),
           Effect.zipRight(drain.run({ farewell, grace: asked.grace ?? grace, interrupt }, bound.pending)),
           Effect.ensuring(endSockets),
@@ -159,7 +157,7 @@ const makeStopping = (
   })
 
 /**
- * A report in a line, for the log.
+ * A report as one line, for the log.
  *
  * @since 0.1.0
  * @category conversions
@@ -167,4 +165,4 @@ const makeStopping = (
 export const describe = (report: StopReport): string =>
   `${report.connections} connections: ${report.idle} idle, ${report.finished} finished, ` +
   `${report.interrupted} interrupted, ${report.cut} cut` +
-  (report.left === 0 ? "" : `, ${report.left} hooks left behind`)
+  (report.left === 0 ? "" : `, ${report.left} hooks given up`)

@@ -1,5 +1,5 @@
 /**
- * What an operator can set, as a service: the defaults, which a layer overrides.
+ * The configuration of the engine as a service, with defaults that a layer overrides.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * What one server counts, as plain data: for a message to another process, or for JSON.
+ * The metrics of one server as plain data: for a message to another process, or for JSON.
  *
  * @since 0.2.0
  */
@@ -8,40 +8,40 @@ import { OptionError } from "../exchange/ServerError.js"
 import { kindOf } from "./OptionNames.js"
 
 /**
- * Connections are those that are open now; everything else is counted from the server's start and never falls. Reasons and classes
- * that never occurred are absent.
+ * The metrics of a server. `connections` are those that are open now; all other numbers are counted since the start and never fall.
+ * Reasons and classes that have not occurred are absent.
  *
  * @since 0.2.0
  * @category models
  */
 export interface ServerMetrics {
   readonly connections: {
-    /** Open, with no request under way. */
+    /** Open, without a request in progress. */
     readonly idle: number
     readonly active: number
-    /** Accepted, and waiting for room (`limits.connections`). */
+    /** Accepted, and waiting for a place (`limits.connections`). */
     readonly waiting: number
   }
   /** Connections that were served. */
   readonly accepted: number
   /**
-   * Connections lost before they could be served, by reason: `Handshake`, `Accept`; of PROXY headers `ProxyMissing`,
+   * Connections that were lost before they were served, by reason: `Handshake`, `Accept`, `Reset`; with PROXY headers `ProxyMissing`,
    * `ProxyMalformed`, `ProxyLate` and `ProxyStranger`.
    */
   readonly lost: Counts
-  /** Requests given to the application, by class of their status: `"1xx"` (taken over) to `"5xx"`. */
+  /** Requests that the application was called for, by class of status: `"1xx"` (connection taken over) to `"5xx"`. */
   readonly requests: Counts
-  /** Of these, those that did not end as they should, by reason: `ClientGone`, `Stopped`, `WriteTimeout` and so on. */
+  /** Of these, the aborted ones by reason: `ClientGone`, `Stopped`, `WriteTimeout` and so on. */
   readonly aborted: Counts
-  /** Requests refused before the application saw them, by the reason of their `RequestError`. */
+  /** Requests that were refused before the application was called, by the reason of their `RequestError`. */
   readonly refused: Counts
   /** Bytes handed to the kernel: interim responses, heads, framing and bodies. */
   readonly responseBytes: number
-  /** From the head read to the exchange over. */
+  /** From the complete head to the end of the exchange. */
   readonly duration: {
-    /** Requests in each bucket: they took at most the seconds that {@link durationBounds} has at the same index. */
+    /** Requests in each bucket, whose upper bound in seconds {@link durationBounds} has at the same index. */
     readonly buckets: ReadonlyArray<number>
-    /** In seconds. */
+    /** Seconds of all requests together. */
     readonly sum: number
   }
 }
@@ -66,7 +66,7 @@ export const durationBounds: ReadonlyArray<number> = [
 ]
 
 /**
- * The counts of a server that has not begun.
+ * The metrics of a new server.
  *
  * @since 0.2.0
  * @category constants
@@ -83,8 +83,8 @@ export const zero: ServerMetrics = {
 }
 
 /**
- * The sum of what several servers count: the workers of one port, or a server and its successor. Throws an `OptionError` for what
- * is no list of these.
+ * The sum of the metrics of several servers: the workers of one port, or a server and its successor. Throws an `OptionError` for a
+ * value that is no list of metrics.
  *
  * @since 0.2.0
  * @category conversions
@@ -106,7 +106,7 @@ const noMetrics = (given: unknown): OptionError =>
   })
 
 /**
- * The sum of all counts.
+ * The sum of the counts of all reasons or classes.
  *
  * @since 0.2.0
  * @category conversions

@@ -1,5 +1,5 @@
 /**
- * The services that an engine needs beside its listener.
+ * The default services of a server.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import * as Parser from "./RequestParser.js"
 import { type Config, ServerConfig } from "./ServerConfig.js"
 
 /**
- * The services an engine needs beside its listener.
+ * The services that a server needs beside its listener.
  *
  * @since 0.1.0
  * @category models

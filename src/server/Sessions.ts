@@ -1,5 +1,5 @@
 /**
- * The sessions of one server, and what they share.
+ * The sessions of one server, and the state that they share.
  *
  * @since 0.2.0
  */
@@ -33,6 +33,8 @@ import type { Services } from "./Services.js"
 import * as Time from "./Time.js"
 
 /**
+ * The sessions of a server. A transport becomes a session when it is admitted to `connections`.
+ *
  * @since 0.2.0
  * @category models
  */
@@ -47,7 +49,7 @@ export interface Sessions {
 }
 
 /**
- * No session yet. A transport becomes one when it is admitted to `connections`.
+ * The sessions of a new server, of which there are none.
  *
  * @since 0.2.0
  * @category constructors
@@ -118,7 +120,7 @@ const makeHost = (
       allowInterim: (...given) => interimResponses.prepare(...given),
       runHook: isolated(posthooks),
       scopeFor: (session) => new ConnectionScope(session),
-      mayPersist: () => (!drain.draining || drain.letsStay()) && !connections.isSoonAsked,
+      mayPersist: () => (!drain.draining || drain.mayKeepAlive()) && !connections.isSoonAsked,
       mayStay: () => !drain.closesIdle && !connections.isAsked,
       record: (exchange) => {
         const { outcome, startTime, wireBytes } = exchange
@@ -151,7 +153,7 @@ const makeHost = (
     }
   })
 
-// A service that throws fails the hook, and not the connection.
+// A service that throws fails the hook, but not the connection.
 const isolated = (posthooks: Context.Tag.Service<Posthooks>): Engine["runHook"] => (hook, outcome, failed) => {
   try {
     return posthooks.run(hook, outcome, failed)

@@ -1,5 +1,5 @@
 /**
- * The Scope of an accepted socket: open from the time when the socket is admitted until it is closed.
+ * The Scope of an accepted socket. It is open until the connection ends.
  *
  * @since 0.2.0
  */
@@ -7,9 +7,8 @@ import * as Context from "effect/Context"
 import type * as Scope from "effect/Scope"
 
 /**
- * A finalizer that is added to it runs after the last request on the connection and its post hooks, and before the socket is
- * closed; a fiber that is forked in it is interrupted then. Each request's own scope ends with it, before it: closing the socket's
- * scope ends the request that is running.
+ * Its finalizers run after the last request of the connection and its post hooks, and before the socket is closed; fibers that are
+ * forked in it are interrupted then. Closing it ends the running request first, whose own scope closes before this one.
  *
  * @since 0.2.0
  * @category tags

@@ -7,24 +7,24 @@ import { checkOptions, type TableOf } from "./checkOptions.js"
 import { number } from "./optionKinds.js"
 
 /**
- * What a stop did.
+ * The report of a stop.
  *
  * @since 0.1.0
  * @category models
  */
 export interface StopReport {
-  /** Connections that were open when the stop began, and those that were accepted since. */
+  /** Connections that were open when the stop began, or were accepted since. */
   readonly connections: number
-  /** Of these: closed because they were idle, at once or after `settle` milliseconds. */
+  /** Of these: closed while idle, after `settle` milliseconds. */
   readonly idle: number
-  /** Of these: ended by themselves within the grace time. */
+  /** Of these: ended by themselves before the end of the grace time. */
   readonly finished: number
-  /** Of these: interrupted when the grace time was over. */
+  /** Of these: interrupted at the end of the grace time. */
   readonly interrupted: number
-  /** Of these: did not end when told to, so their sockets were dropped under them. */
+  /** Of these: did not end after the interruption, so their sockets were destroyed. */
   readonly cut: number
   /**
-   * Post hooks and finalizers that had not ended after `timeouts.hooks`: they were no longer waited for.
+   * Post hooks and finalizers that had not ended after `timeouts.hooks`, so that the stop went on without them.
    *
    * @since 0.2.0
    */
@@ -40,18 +40,18 @@ export interface StopReport {
  * @category models
  */
 export interface StopOptions {
-  /** Milliseconds for running exchanges to end by themselves, after `settle`; `Infinity` waits for ever. Default `timeouts.grace`, 3000. */
+  /** Milliseconds after `settle` for running exchanges to end; `Infinity` waits for ever. Default `timeouts.grace`, 3000. */
   readonly grace?: number | undefined
   /**
-   * Milliseconds that idle connections are kept, so that a request which is on its way when the stop begins is answered.
-   * 0 closes them once what has arrived is read. Finite. Default `timeouts.settle`, 0.
+   * Milliseconds that idle connections are kept, so that requests which are in transit when the stop begins are answered. With 0, only
+   * requests that have arrived are answered. Finite. Default `timeouts.settle`, 0.
    *
    * @since 0.2.0
    */
   readonly settle?: number | undefined
   /**
-   * Milliseconds, of those to settle, over which connections that ask are closed one after the other, so that their clients do
-   * not come to a successor all at once. Default: 0, the next answer on each is its last.
+   * Milliseconds, within `settle`, over which answered connections are closed one after the other, so that their clients do not all
+   * connect to a successor at once. Default 0: the next answer on each connection is its last.
    *
    * @since 0.2.0
    */

@@ -1,5 +1,5 @@
 /**
- * Deadlines and counts, which must be attended to while a connection itself does nothing.
+ * Acts on deadlines and counts connections, also while the connections themselves do nothing.
  *
  * @since 0.2.0
  */
@@ -9,15 +9,16 @@ import * as Metrics from "./Metrics.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
 
 /**
- * Milliseconds for which the counts of connections may be out of date. While nothing happens, they are not counted.
+ * Milliseconds for which the counts of connections may be out of date. Without changes they are not counted again.
  *
  * @since 0.2.0
  * @category constants
  */
-export const mostStale = 500
+export const longestStale = 500
 
 /**
- * Acts on deadlines that have passed and counts the connections; returns the earliest deadline that is left.
+ * `ring` acts on the deadlines that have passed, counts the connections, and returns the earliest deadline that is left. `end` sets
+ * the counts to 0.
  *
  * @since 0.2.0
  * @category constructors
@@ -49,7 +50,7 @@ export const sweeper = (
 }
 
 /**
- * How many connections there are of each kind.
+ * Counts the connections of each kind.
  *
  * @since 0.2.0
  * @category accessors
@@ -61,13 +62,13 @@ export const statesOf = (connections: Admission): ServerMetrics["connections"] =
 }
 
 /**
- * An eighth of the shortest deadline, from 5 to 500 ms: none is met later than by this.
+ * Milliseconds between two sweeps: an eighth of the shortest deadline, from 5 to 500. No deadline is met later than by this.
  *
  * @since 0.2.0
  * @category accessors
  */
 export const leastInterval = ({ rates, timeouts }: Pick<Config, "rates" | "timeouts">): number => {
-  // a handshake has a timer of its own, and a stop has its own steps
+  // handshakes and stops have their own timers
   const { body, firstRequest, halfClose, handler, head, idle, interrupt, leftoverBody, place, request, write } =
     timeouts
   const { linger, lingerTotal } = timeouts

@@ -1,12 +1,12 @@
 /**
- * A `Clock` on that of Effect.
+ * The engine's `Clock`, on a Clock of Effect.
  *
  * @since 0.1.0
  */
 import * as EffectClock from "effect/Clock"
 import type { Clock } from "../exchange/Clock.js"
 
-// the platform's own, even if a test replaces the global one
+// taken before a test can replace the global function
 const immediate = setImmediate
 
 /**
@@ -16,21 +16,21 @@ const immediate = setImmediate
  * @category models
  */
 export interface PlatformClocks {
-  /** With fractions; never goes back. */
+  /** Has fractions, and never goes back. */
   readonly monotonic: () => number
-  /** As it is set. */
+  /** The system's clock, which may be set. */
   readonly wall: () => number
 }
 
 const origin = performance.timeOrigin
 const platform: PlatformClocks = { monotonic: () => origin + performance.now(), wall: () => Date.now() }
 
-// Milliseconds by which two clocks may differ and still agree: one counts whole milliseconds.
+// Milliseconds by which the two clocks may differ without an adjustment.
 const tolerance = 50
 
 /**
- * Follows a Clock. In place of Effect's live clock, which counts in whole milliseconds or in big integers, the platform's monotonic
- * clock is read; the system's clock is read only by `follow`.
+ * The clock for a Clock of Effect. Effect's live clock counts in whole milliseconds or in big integers, so for it the platform's
+ * monotonic clock is read instead. The system's clock is read only by `follow`.
  *
  * @since 0.1.0
  * @category constructors
@@ -56,7 +56,7 @@ export const make = (clock: EffectClock.Clock, { monotonic, wall }: PlatformCloc
     const measured = wall() - now()
     if (Math.abs(measured - ahead) > tolerance) ahead = measured
   }
-  // in a turn of the event loop timers come before reads, and immediates after them
+  // in a turn of the event loop, timers run before reads and immediates after them
   const afterReading = (callback: () => void): void => live ? void immediate(callback) : callback()
   const tick = (): number => held < 0 ? now() : held
   const hold = (now: number): void => {

@@ -1,5 +1,5 @@
 /**
- * An access-log record as a line of JSON.
+ * Access-log records as JSON.
  *
  * @since 0.2.0
  */
@@ -9,20 +9,20 @@ import { failureName } from "./FailureText.js"
 import { inOneLine } from "./logText.js"
 
 /**
- * A record as one line of JSON. Properties without a value are left out.
+ * A record as one line of JSON, without the properties that have no value.
  *
  * | property               | what                                                                                      |
  * | ---------------------- | ----------------------------------------------------------------------------------------- |
  * | `time`                 | of completion, in UTC: `2026-11-22T10:15:00.000Z`                                         |
- * | `client`, `clientPort` | the client that a trusted proxy tells of (option `forwarded`), else the peer              |
+ * | `client`, `clientPort` | the client that a trusted proxy names (option `forwarded`), otherwise the peer            |
  * | `peer`, `peerPort`     | the peer; both hosts are `unix` for unix sockets                                          |
- * | `connection`           | which connection, counted from 1                                                          |
- * | `request`              | the request line as it came                                                               |
- * | `method`, `target`     | of a request that was not refused, and so are the next three                              |
+ * | `connection`           | number of the connection, counted from 1                                                  |
+ * | `request`              | the request line as received                                                              |
+ * | `method`, `target`     | of the request; these and the next three are absent where it was refused                  |
  * | `host`, `referer`, `userAgent` | fields of the request                                                             |
- * | `status`               | the status answered; 499, 503 and 101 as in the record                                    |
+ * | `status`               | the status of the answer; without one 499, 503 or 101 as in the record                    |
  * | `bodyBytes`, `wireBytes` | handed to the kernel                                                                    |
- * | `seconds`              | from the head read to the response handed over                                            |
+ * | `seconds`              | from the complete head to the response handed over                                        |
  * | `outcome`              | `Sent`, `Aborted`, `Failed` or `Refused`                                                  |
  * | `reason`               | why it was aborted or refused                                                             |
  * | `error`                | what the application failed with: `Error: it failed`                                      |

@@ -1,12 +1,12 @@
 /**
- * The bound on a body that is read whole.
+ * The bound on a body that is read into memory.
  *
  * @since 0.2.0
  */
 import type { ServerLimits } from "../exchange/Config.js"
 
 /**
- * The most bytes that may be read, and the option that raises it.
+ * The most bytes of the body, and the name of the option that raises that number.
  *
  * @since 0.2.0
  * @category models
@@ -17,7 +17,7 @@ export interface BodyBound {
 }
 
 /**
- * What is done with a body: it stays as it is, or it is parsed, which takes a multiple of its length.
+ * Whether a body is read whole as it is, or parsed, which takes a multiple of its length in memory.
  *
  * @since 0.2.0
  * @category models
@@ -25,7 +25,7 @@ export interface BodyBound {
 export type Reading = "whole" | "parsed"
 
 /**
- * The bound that the server's limits set.
+ * The bound by the limits of the server.
  *
  * @since 0.2.0
  * @category accessors

@@ -1,12 +1,12 @@
 /**
- * Functions that should return nothing may be `async` all the same. A rejection of such a promise would end the process.
+ * Handles rejections of functions that should return nothing but are `async`. An unhandled rejection ends the process.
  *
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
 
 /**
- * Calls `failed` with what a promise is rejected with. Values that are no promises are ignored.
+ * Calls `failed` with the rejection of a promise. Ignores other values.
  *
  * @since 0.2.0
  */

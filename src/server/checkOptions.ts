@@ -1,6 +1,5 @@
 /**
- * Checks options against a table. All options of the package are checked here: those of both doors, of listeners, TLS, stops,
- * post hooks and the test kit.
+ * Checks options against a table. Both doors, listeners, TLS, stops, post hooks and the test kit check their options here.
  *
  * @since 0.2.0
  */
@@ -10,25 +9,25 @@ import { OptionError } from "../exchange/ServerError.js"
 import { noSuchOption } from "./OptionNames.js"
 
 /**
- * One option.
+ * An option.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Option {
-  /** What a value must be: the message of an invalid one says `must be …`. */
+  /** The accepted values, for the message of an invalid one: `must be …`. */
   readonly meant: string
   readonly accepts: (given: unknown) => boolean
-  /** The message for an invalid value, instead of that. */
+  /** Another message for an invalid value. */
   readonly explain?: (given: unknown) => string
-  /** The options within this one, which is an object. */
+  /** The options within this one, whose value is an object. */
   readonly group?: OptionTable
-  /** Why this option of another place cannot be given here. Such options are not listed. */
+  /** The message for a name that is no option here. Messages do not list such names. */
   readonly misplaced?: string
 }
 
 /**
- * Names and their options, in the order in which messages list them.
+ * Options by name, in the order in which messages list them.
  *
  * @since 0.2.0
  * @category models
@@ -36,7 +35,7 @@ export interface Option {
 export type OptionTable = Readonly<Record<string, Option>>
 
 /**
- * A table that has each name of `A`.
+ * A table with each option of `A`.
  *
  * @since 0.2.0
  * @category models
@@ -44,7 +43,7 @@ export type OptionTable = Readonly<Record<string, Option>>
 export type TableOf<A> = { readonly [K in keyof A]-?: Option }
 
 /**
- * A table that has each name of `A` and its default.
+ * A table with each option of `A` and its default.
  *
  * @since 0.2.0
  * @category models
@@ -52,26 +51,26 @@ export type TableOf<A> = { readonly [K in keyof A]-?: Option }
 export type DefaultsOf<A> = { readonly [K in keyof A]-?: Option & { readonly standard: A[K] } }
 
 /**
- * How messages speak of options.
+ * The parts of messages that depend on the place of the options.
  *
  * @since 0.2.0
  * @category models
  */
 export interface CheckMessages {
-  /** The option that has these options, which are named `path.name`; absent where they are an argument. */
+  /** The name of the option that has these options, named `path.name` in messages; absent where they are an argument. */
   readonly path?: string
-  /** What the argument is called. Default: options. */
+  /** The name of the argument. Default: options. */
   readonly argument?: string
-  /** The message for a name that is not in the table. Default: there is no such option. */
+  /** The message for an unknown name. Default: there is no such option. */
   readonly unknown?: string
-  /** The message for options that are no object. Default: must be an object. */
+  /** The message for a value that is no object. Default: must be an object. */
   readonly noObject?: string
-  /** Options whose values are checked elsewhere. */
+  /** Options whose values the caller checks. */
   readonly unchecked?: ReadonlyArray<string>
 }
 
 /**
- * Throws an `OptionError` for the first option that is unknown or invalid. An option that is `undefined` counts as left out.
+ * Throws an `OptionError` for the first option that is unknown or invalid. `undefined` counts as absent.
  *
  * @since 0.2.0
  */
@@ -125,7 +124,7 @@ export const checkOption = (name: string, given: unknown, { accepts, explain, me
 export const namesOf = (table: OptionTable): ReadonlyArray<string> =>
   Object.keys(table).filter((name) => table[name].misplaced === undefined)
 
-// names at the top, then those within groups: `limits.body`, `timeouts.idle`
+// top-level names, then those within groups: `limits.body`, `timeouts.idle`
 const pathsOf = (table: OptionTable): ReadonlyArray<string> => [
   ...namesOf(table),
   ...namesOf(table).flatMap((name) => {
@@ -135,7 +134,7 @@ const pathsOf = (table: OptionTable): ReadonlyArray<string> => [
 ]
 
 /**
- * The options that are in a table.
+ * The given options that are in a table.
  *
  * @since 0.2.0
  * @category accessors
@@ -150,7 +149,7 @@ export const pick = <A extends object, K extends keyof A>(
 }
 
 /**
- * All options of a table: the given ones, and the defaults of the others.
+ * All options of a table: the given values, and the defaults of the others.
  *
  * @since 0.2.0
  * @category constructors
@@ -161,11 +160,11 @@ export const complete = <A extends object>(
 ): A => {
   const whole: Partial<A> = {}
   for (const name in table) whole[name] = given[name] ?? table[name].standard
-  // the table has each name of `A`, by its type
+  // the table has each name of `A` by its type
   return whole as A
 }
 
-// text that reads like another value, or like nothing, is quoted
+// text is quoted where it is empty or looks like another value
 const shown = (given: unknown): string =>
   typeof given === "string" && (given.trim() !== given || looksOther.test(given))
     ? JSON.stringify(given)

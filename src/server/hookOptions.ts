@@ -1,5 +1,5 @@
 /**
- * The options of a post hook, at both doors.
+ * The options of a post hook, the same at both doors.
  *
  * @since 0.2.0
  */
@@ -13,12 +13,12 @@ import { yesOrNo } from "./optionKinds.js"
  * @category models
  */
 export interface PostHookOptions {
-  /** Let the connection go on meanwhile; the server's stop still waits for the hook. Default `false`. */
+  /** Let the connection go on while the hook runs; the server's stop still waits for the hook. Default `false`. */
   readonly detached?: boolean | undefined
 }
 
 /**
- * Throws an `OptionError` for an option that is unknown or invalid. `path` is the name of the option that has these.
+ * Throws an `OptionError` for an option that is unknown or invalid. `path` is the name of the option that has these options.
  *
  * @since 0.2.0
  */

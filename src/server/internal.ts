@@ -1,6 +1,6 @@
 /**
- * All that the engine reads of Effect's private parts. Effect does not promise them: each has a fallback for when it is gone, and
- * a test that fails then (test/server/Internals.test.ts).
+ * All uses of Effect's private parts by the engine, which may go in any version. Each has a fallback for when it is gone, and a test
+ * that fails then (test/server/Internals.test.ts).
  *
  * @since 0.2.0
  */
@@ -11,7 +11,7 @@ import { globalValue } from "effect/GlobalValue"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 
-/** An effect that is one synchronous function. */
+/** An effect of one synchronous function. */
 export interface Step {
   readonly effect_instruction_i0: () => unknown
 }
@@ -20,29 +20,29 @@ const instructionOf = (effect: object): unknown => "_op" in effect ? effect._op 
 
 /**
  * `_op` and `effect_instruction_i0`: whether an effect is a single synchronous step (`Effect.sync`, most operations of a `Ref`).
- * Without them none is, and a fiber runs it.
+ * Without them, a fiber runs it.
  */
 export const isStep = (effect: object): effect is Step =>
   instructionOf(effect) === "Sync" &&
   "effect_instruction_i0" in effect && typeof effect.effect_instruction_i0 === "function"
 
-/** Runs it. */
+/** Runs a single step. */
 export const runStep = (step: Step): unknown => step.effect_instruction_i0()
 
 /**
- * `_op`: whether an effect is an `Exit`. `Exit.isExit` alone accepts any effect with its tag, an error of that name for instance.
- * Without it none is, and a fiber runs it.
+ * `_op`: whether an effect is an `Exit`. `Exit.isExit` alone accepts any effect with the tag of an Exit, for instance an error of that
+ * name. Without it, a fiber runs the effect.
  */
 export const isOver = (effect: Effect.Effect<unknown, unknown, unknown>): effect is Exit.Exit<unknown, unknown> =>
   Exit.isExit(effect) && instructionOf(effect) === effect._tag
 
 /**
- * `state`: what `Effect.forkIn` reads and writes. Without it, `forkIn` needs none.
+ * `state` of a Scope, which `Effect.forkIn` reads and writes. Where it is gone, `forkIn` does not need it.
  */
 export const stateOf = (scope: Scope.Scope): unknown => Reflect.get(scope, "state")
 
 /**
- * `effect/FiberRef/currentForkScopeOverride`: the scope that a fiber's children belong to. Without it, it cannot have been set.
+ * `effect/FiberRef/currentForkScopeOverride`: the fiber ref of the scope that a fiber's children belong to. Where it is gone, none is set.
  */
 export const forkScopeOverride = globalValue<FiberRef.FiberRef<Option.Option<unknown>> | undefined>(
   Symbol.for("effect/FiberRef/currentForkScopeOverride"),

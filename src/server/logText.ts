@@ -1,25 +1,25 @@
 /**
- * Text for a log. Text that clients choose reaches it in many ways, by a failure's message for instance. It must not begin a line
- * of its own, or send a terminal anything but text.
+ * Makes text safe for a log. Text of clients reaches the log in many ways, for instance in the message of a failure. It must not begin
+ * a line of its own, nor control a terminal.
  *
  * @since 0.2.0
  */
 
-// C0, DEL and C1; separators that some programs take for the end of a line; characters that change the direction of writing or
-// are invisible; lone surrogates, which no encoding has.
+// C0, DEL and C1; separators that some programs take for line ends; invisible characters and those that change the direction of
+// writing; lone surrogates, which cannot be encoded.
 const unsafe =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
 const names: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
 
-// as JSON has it, so that a line of JSON stays one
+// escaped as in JSON, so that a line of JSON stays valid
 const escaped = (character: string): string =>
   names[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
 
 const harmless = /^[\x20-\x7e]*$/
 
 /**
- * Text as one line: everything else is escaped as in JSON, `\n` or `\u001b`.
+ * Text as one line: unsafe characters are escaped as in JSON, `\n` or `\u001b`.
  *
  * @since 0.2.0
  * @category conversions
@@ -29,8 +29,8 @@ export const inOneLine = (text: string): string => harmless.test(text) ? text : 
 const indent = "  "
 
 /**
- * Text that may have several lines, such as a failure's stack. Those after the first are indented, so that none can be taken for
- * an entry of its own.
+ * Text that may have several lines, such as the stack of a failure. Further lines are indented, so that none looks like an entry of
+ * its own.
  *
  * @since 0.2.0
  * @category conversions
@@ -45,7 +45,7 @@ export const asEntry = (text: string): string => {
 }
 
 /**
- * {@link asEntry} for a line whose fields tabs may hold apart.
+ * {@link asEntry} for a line whose fields may be separated by tabs.
  *
  * @since 0.2.0
  * @category conversions

@@ -1,5 +1,5 @@
 /**
- * The engine's log, by Effect's loggers.
+ * The engine's log, on Effect's loggers.
  *
  * @since 0.2.0
  */
@@ -14,7 +14,7 @@ import { loggable, plainText } from "./FailureText.js"
 import { asEntry, inOneLine } from "./logText.js"
 
 /**
- * Hands lines to the loggers of the fiber that starts the server. Lines below its minimum level are not made.
+ * Logs with the loggers of the fiber that starts the server. A line below its minimum level is not rendered.
  *
  * @since 0.2.0
  * @category constructors
@@ -22,17 +22,16 @@ import { asEntry, inOneLine } from "./logText.js"
 export const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log"] => {
   const runFork = Runtime.runFork(runtime)
   const least = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMinimumLogLevel)
-  return (level, said, failure) => {
+  return (level, text, failure) => {
     const logLevel = LogLevel.fromLiteral(level)
-    // no fiber for a line that is not logged
     if (LogLevel.lessThan(logLevel, least)) return
-    const message = inOneLine(typeof said === "string" ? said : said())
+    const message = inOneLine(typeof text === "string" ? text : text())
     const cause = failure === undefined ? undefined : causeOf(failure)
     const line = cause === undefined
       ? Effect.logWithLevel(logLevel, message)
       : Effect.catchAllDefect(
         Effect.logWithLevel(logLevel, message, loggable(cause)),
-        // an application can throw what a logger cannot render
+        // an application may throw a value that a logger cannot render
         () => Effect.logWithLevel(logLevel, `${message}\n${asEntry(plainText(cause))}`)
       )
     runFork(line, { immediate: true })
@@ -40,7 +39,7 @@ export const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log
 })
 
 /**
- * A failure as a Cause: one that an application or a hook has thrown is a defect.
+ * A failure as a Cause. A value that an application or a hook has thrown becomes a defect.
  *
  * @since 0.2.0
  * @category conversions

@@ -1,12 +1,12 @@
 /**
- * What is wrong with a form that is malformed.
+ * Messages for malformed forms.
  *
  * @since 0.2.0
  */
 import type { MultipartError } from "multipasta"
 
 /**
- * The message for what the parser reports.
+ * The message for an error of the parser.
  *
  * @since 0.2.0
  * @category conversions
@@ -25,7 +25,7 @@ export const malformedForm = (error: Exclude<MultipartError, { readonly _tag: "R
 }
 
 /**
- * The message for an exception of the parser.
+ * The message for an exception of the parser, which a malformed escape in a name causes.
  *
  * @since 0.2.0
  * @category constants

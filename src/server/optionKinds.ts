@@ -1,5 +1,5 @@
 /**
- * Kinds of options: the values that each accepts, and its words for messages.
+ * Kinds of options: the accepted values of each, and their description for messages.
  *
  * @since 0.2.0
  */
@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import type { Option, OptionTable } from "./checkOptions.js"
 
 /**
- * Bounds of a number. `above` and `most` have no default; `least` is 0 where `above` is absent.
+ * The range of a number. `least` is inclusive and `above` exclusive; without both, the number is 0 or more.
  *
  * @since 0.2.0
  * @category models
@@ -16,14 +16,16 @@ export interface NumberRange {
   readonly least?: number
   readonly above?: number
   readonly most?: number
-  /** What is counted: `bytes`, `milliseconds`. */
+  /** The unit, for messages: `bytes`, `milliseconds`. */
   readonly unit?: string
   readonly whole?: boolean
-  /** Whether `Infinity`, which is no bound, is accepted. */
+  /** Whether `Infinity` is accepted too. */
   readonly infinite?: boolean
 }
 
 /**
+ * A number in a range.
+ *
  * @since 0.2.0
  * @category constructors
  */
@@ -49,24 +51,32 @@ export const number = (options: NumberRange): Option => {
 }
 
 /**
+ * A boolean.
+ *
  * @since 0.2.0
  * @category constructors
  */
 export const yesOrNo: Option = { meant: "true or false", accepts: (given) => typeof given === "boolean" }
 
 /**
+ * A text that is not empty.
+ *
  * @since 0.2.0
  * @category constructors
  */
 export const text: Option = { meant: "text", accepts: (given) => typeof given === "string" && given !== "" }
 
 /**
+ * Any value.
+ *
  * @since 0.2.0
  * @category constructors
  */
 export const anything: Option = { meant: "anything", accepts: () => true }
 
 /**
+ * One of these values.
+ *
  * @since 0.2.0
  * @category constructors
  */
@@ -84,6 +94,8 @@ export const oneOf = (...values: ReadonlyArray<unknown>): Option => ({
 export const record: Option = { meant: "an object", accepts: Predicate.isRecord }
 
 /**
+ * An array whose entries pass a check.
+ *
  * @since 0.2.0
  * @category constructors
  */
@@ -93,7 +105,7 @@ export const listOf = (what: string, each: (given: unknown) => boolean = () => t
 })
 
 /**
- * A name that is no option here; `why` says where it is one, or what it is called.
+ * A name that is no option here. `why` is the message: where it is an option, or the right name.
  *
  * @since 0.2.0
  * @category constructors
@@ -101,7 +113,7 @@ export const listOf = (what: string, each: (given: unknown) => boolean = () => t
 export const misplaced = (why: string): Option => ({ ...anything, misplaced: why })
 
 /**
- * Options within an option.
+ * An object with options of its own.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * How a server runs Effects that belong to none of its caller's fibers.
+ * Runs Effects of a server in fibers of their own.
  *
  * @since 0.2.0
  */
@@ -12,40 +12,41 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import { forHook, type HookFiberRefs } from "./HookFiberRefs.js"
 
 /**
+ * The ways in which a server starts a fiber.
+ *
  * @since 0.2.0
  * @category models
  */
 export interface Runners {
-  /** Starts a fiber at once, which cannot be interrupted, with these fiber refs or those of the server. */
+  /** Starts an uninterruptible fiber at once, with these fiber refs or those of the server. */
   readonly fork: (
     effect: Effect.Effect<unknown, never, unknown>,
     fiberRefs: HookFiberRefs
   ) => Fiber.RuntimeFiber<unknown>
-  /** Calls back after so many milliseconds. Returns a function that cancels that. */
+  /** Calls back after `delay` milliseconds. Returns a function that cancels the call. */
   readonly schedule: (delay: number, callback: () => void) => () => void
 }
 
 /**
- * Runs with the services and the fiber refs of the running fiber.
+ * Runners with the services and the fiber refs of the running fiber.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const makeRunners: Effect.Effect<Runners> = Effect.map(Effect.runtime<never>(), (runtime) => {
-  // nothing that runs for a connection, its end and its hooks, may be interrupted; a runtime flag needs no uninterruptible region
-  // in each fiber
+  // ends of connections and hooks are uninterruptible; a runtime flag saves a region in each fiber
   const runtimeFlags = RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
   const runFork = Runtime.runFork(Runtime.make({
     context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
     fiberRefs: runtime.fiberRefs,
     runtimeFlags
   }))
-  // a timer is interrupted, also where the fiber that starts the server cannot be
+  // timers are interruptible, also where the fiber that starts the server is not
   const runTimer = Runtime.runFork(Runtime.make({
     ...runtime,
     runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
   }))
-  // for fibers that are given all their fiber refs, services among them, so that those of a runtime need not be forked as well
+  // for fibers that are given all their fiber refs, so that the fiber refs of a runtime are not forked as well
   const runBare = Runtime.runFork(Runtime.make({
     context: Context.unsafeMake<unknown>(new Map()),
     fiberRefs: FiberRefs.empty(),

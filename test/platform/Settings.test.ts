@@ -72,7 +72,7 @@ it("proxies and forwarded fields that cannot be meant are refused by their names
         cause: { _tag: "OptionError", option }
       })
   }
-  expect(() => ServerConfig.make({ trustedProxies: ["10.0.0.1"] as never })).toThrow(/TrustedProxies.make gives/)
+  expect(() => ServerConfig.make({ trustedProxies: ["10.0.0.1"] as never })).toThrow(/TrustedProxies.make returns/)
 })
 
 it("an option of this door that cannot be meant is refused by its name, however the server is made", async () => {

@@ -50,7 +50,7 @@ describe.each([false, true])("a hook that never ends, detached: %s", (detached) 
     client.send(get("/"))
     await client.response()
     expect(await running.stop()).toMatchObject({ connections: 1, left: 1 })
-    expect(lines.entries.filter((line) => /the stop goes on without it|left behind/.test(line))).toHaveLength(2)
+    expect(lines.entries.filter((line) => /the stop goes on without it|given up/.test(line))).toHaveLength(2)
     client.close()
   })
 

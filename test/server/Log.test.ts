@@ -44,7 +44,7 @@ describe("a failure whose text cannot be had is logged all the same", () => {
   it.each<[string, unknown, RegExp]>([
     ["its own cause", cycle, /the application failed \(.*\)\n(.*\n)*?.*Error: it is its own cause\n\s+at /],
     ["a message that throws", getter, /the application failed \(.*\)\n\s+Error: once\n\s+at /],
-    ["everything throws", hostile, /the application failed \(.*\)\n\s+it cannot be shown/],
+    ["everything throws", hostile, /the application failed \(.*\)\n\s+the failure cannot be rendered/],
     ["causes without end", deep(), /the application failed \(.*\)\n(.*\n)*?.*Error: the last\n\s+at /],
     ["nothing that becomes a text", Object.create(null), /the application failed/]
   ])("%s", (_, thrown, expected) =>
