@@ -34,7 +34,9 @@ export const letGo = (given: unknown, failed: Failed): Promise<unknown> | undefi
     void call(given, "on", failed, "error", (error: unknown) => failed(error, true))
   }
   // a locked stream is closed by its reader
-  const method = given instanceof ReadableStream && given.locked ? undefined : closingMethods.find((name) => has(given, name))
+  const method = given instanceof ReadableStream && given.locked
+    ? undefined
+    : closingMethods.find((name) => has(given, name))
   const closing = method === undefined ? undefined : call(given, method, failed)
   return has(given, "next") && has(given, "return") ? both(closing, call(given, "return", failed)) : closing
 }
