@@ -63,7 +63,11 @@ export default defineConfig({
     }))
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    // `npm test` runs the one, `npm run test:long` the other
+    projects: [
+      { extends: true, test: { name: "short", include: ["test/**/*.test.ts"], exclude: ["**/*.long.test.ts"] } },
+      { extends: true, test: { name: "long", include: ["test/**/*.long.test.ts"] } }
+    ],
     globalSetup: ["test/utils/shared.ts"],
     setupFiles: ["test/utils/orphan.ts"],
     pool: "forks",

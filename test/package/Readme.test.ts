@@ -1,5 +1,5 @@
 /**
- * The README and the pages behind it held to the sources: their programs are compiled and run, their tables compared with what
+ * The README and the pages behind it held to the sources: their programs are compiled, and those of the first page run, their tables compared with what
  * is declared, their links followed. The examples in the sources' comments are compiled with them.
  */
 import * as fs from "node:fs"
@@ -11,7 +11,7 @@ import { TsgiHttpServer } from "tsgi/effect"
 import { failureStatuses } from "tsgi/protocol"
 import { MemoryListener } from "tsgi/testing"
 import type ts from "typescript"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
 import * as TrustedProxies from "../../src/node/TrustedProxies.js"
 import * as Upgrade from "../../src/platform/Upgrade.js"
 import { compile as compileFormat } from "../../src/server/AccessLogFormat.js"
@@ -20,31 +20,15 @@ import * as ServerConfig from "../../src/server/ServerConfig.js"
 import * as Options from "../../src/wsgi/Options.js"
 import { rows as peers } from "../platform/peers.js"
 import { anchorOf, anchorsOf, blocksOf, defaultsOf, linksOf, tableOf, texts } from "../utils/markdown.js"
-import { Program, run } from "../utils/processes.js"
-import { compile, folderFor } from "../utils/programs.js"
 import { connect } from "../utils/sockets.js"
 import { compileAll, errorsOf, virtual } from "../utils/typing.js"
+import { blocks, documents, doWhatIsShown, pages, security } from "./pages.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 const read = (file: string): string => fs.readFileSync(path.join(root, file), "utf8")
 
-// all that are shipped
-const documents: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    "README.md",
-    "SECURITY.md",
-    ...["src", "examples"].flatMap((folder) =>
-      fs.readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
-        .filter((file) => file.endsWith(".md"))
-        .map((file) => `${folder}/${file.replaceAll(path.sep, "/")}`)
-    )
-  ].map((file) => [file, read(file)])
-)
-const { "SECURITY.md": security, ...pages } = documents
 const readme = pages["README.md"]
 const all = Object.values(pages).join("\n\n")
-
-const blocks = Object.entries(pages).flatMap(([file, page]) => blocksOf(page).map((block) => ({ ...block, file })))
 
 /** A table under a heading that one page has. */
 const table = (heading: string, skip = 0) => {
@@ -163,55 +147,9 @@ describe("the programs", () => {
     for (const { text } of tests) expect(ours).toContain(text)
   })
 
-  const temporary = folderFor("readme")
-  afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
-  const listening = /(listen\(|\bTsgiHttpServer\.layer\(\{ port: )8090/
-  beforeAll(async () => {
-    const files = blocks.flatMap(({ mark, text }, i) => {
-      if (mark !== "run") return []
-      fs.writeFileSync(path.join(temporary, `${i}.ts`), text.replace(listening, "$10"))
-      return [`${i}.ts`]
-    })
-    await compile(temporary, files, temporary)
-  })
-
-  describe.concurrent("do what is shown", { timeout: 60_000 }, () => {
-    blocks.forEach((block, i) => {
-      if (block.mark !== "run") return
-      it(`${block.file}: ${block.heading}`, async () => {
-        expect(block.text).toMatch(listening)
-        await using server = new Program(process.execPath, [path.join(temporary, `${i}.mjs`)], { cwd: root })
-        const [, port] = await server.line(/(?:starting up|Listening) on http:\/\/[\d.]+:(\d+)$/)
-        let shown = 0
-        for (const { language, mark, text } of blocks.slice(i + 1)) {
-          if (language !== "console") break
-          if (mark === "server") {
-            for (const line of text.trimEnd().split("\n")) await server.line(new RegExp(`^${escaped(line)}$`))
-            continue
-          }
-          for (const [command, expected] of commands(text)) {
-            const { stdout } = await run("bash", ["-c", command.replace("curl", "curl -s").replace("8090", port)], {
-              cwd: root
-            })
-            expect(stdout.join("\n")).toMatch(expected)
-            shown++
-          }
-        }
-        expect(shown).toBeGreaterThan(0)
-      })
-    })
-  })
+  // the others are in Readme.long.test.ts
+  doWhatIsShown(({ file }) => file === "README.md")
 })
-
-const escaped = (text: string): string => text.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&")
-
-/** `$ command` and the lines under it, of which `...` stands for any. */
-const commands = (text: string): ReadonlyArray<readonly [command: string, expected: RegExp]> =>
-  text.split(/^\$ /m).slice(1).map((part) => {
-    const [command, ...lines] = part.trimEnd().split("\n")
-    const pattern = lines.map((line) => line === "..." ? "[^]*?" : escaped(line)).join("\n")
-    return [command, new RegExp(`^${pattern}\n*$`)]
-  })
 
 // ---------------------------------------------------------------------------------------------------------------------
 

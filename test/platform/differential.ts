@@ -129,11 +129,17 @@ const modesOf = (exchange: Exchange, i: number): ReadonlyArray<Mode> => {
   ]
 }
 
-/** Runs a scene in its modes. Tells the differences that no decision explains, and decisions that explain nothing. */
-export const run = async (scene: Scene): Promise<ReadonlyArray<string>> => {
+/**
+ * Runs a scene in its modes: all exchanges, or the first of so many. Tells the differences that no decision explains, and
+ * decisions that explain nothing.
+ */
+export const run = async (scene: Scene, of = 1): Promise<ReadonlyArray<string>> => {
   const complaints: Array<string> = []
   const seenHere = new Map<Exchange, Set<DecisionName>>()
-  const due = scene.exchanges.map((exchange, i) => ({ exchange, modes: modesOf(exchange, i) }))
+  const due = scene.exchanges.filter((_, i) => i % of === 0).map((exchange, i) => ({
+    exchange,
+    modes: modesOf(exchange, i)
+  }))
   for (const mode of modes) {
     // without a finalizer nobody can tell that no answer will come
     const exchanges = due.filter(({ exchange, modes }) => modes.includes(mode) && (mode.looks || !exchange.unanswered))

@@ -1,0 +1,66 @@
+/** Requests go the walks of src/README.md, and cross few objects. */
+import { build } from "esbuild"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { describe, expect, it } from "vitest"
+import { once } from "../utils/once.js"
+import { run } from "../utils/processes.js"
+import { linkPackages } from "../utils/programs.js"
+import { walks } from "./walks.js"
+
+const root = path.resolve(import.meta.dirname, "../..")
+
+/** What `package/crossings.ts` prints. */
+const counts = async (): Promise<Record<string, { readonly calls: number; readonly way: ReadonlyArray<string> }>> => {
+  const folder = await once("crossings", async (folder) => {
+    linkPackages(folder)
+    // without its packages: what it counts is compiled by itself, and shares them with it
+    const program = path.join(folder, "crossings.mjs")
+    await build({
+      entryPoints: [path.join(root, "test/package/crossings.ts")],
+      outfile: program,
+      bundle: true,
+      packages: "external",
+      platform: "node",
+      target: "node20",
+      format: "esm"
+    })
+    const { code, stderr, stdout } = await run(process.execPath, [program], { cwd: root })
+    if (code !== 0) throw new Error(stderr.join("\n"))
+    fs.writeFileSync(path.join(folder, "counts.json"), stdout.join("\n"))
+  })
+  return JSON.parse(fs.readFileSync(path.join(folder, "counts.json"), "utf8")) as Awaited<ReturnType<typeof counts>>
+}
+
+const most: Readonly<Record<string, number>> = {
+  "hello": 15,
+  "hello, a post hook that is an Effect": 19,
+  "a hello of the plain door": 21,
+  "a 100, from the first read to the wire": 10
+}
+
+describe("a request on a warm connection", () => {
+  // a change that raises a number has put an object on the way of every request
+  it("crosses few objects", { timeout: 120_000 }, async () => {
+    const found = await counts()
+    expect(Object.keys(found)).toEqual(Object.keys(most))
+    for (const [scene, { calls }] of Object.entries(found)) {
+      expect(calls, scene).toBeGreaterThan(most[scene] / 2)
+      expect(calls, scene).toBeLessThanOrEqual(most[scene])
+    }
+  })
+
+  it.each([
+    ["hello, a post hook that is an Effect", 1],
+    ["a 100, from the first read to the wire", 2]
+  ])("goes the way that is written: %s", { timeout: 120_000 }, async (scene, index) => {
+    const { way } = (await counts())[scene]
+    const steps = walks[index].steps.map(({ method, object }) => `${object}.${method}`)
+    let at = -1
+    for (const step of steps) {
+      const next = way.indexOf(step, at + 1)
+      expect(next, `${step} behind ${way[at] ?? "the beginning"}, in ${way.join(", ")}`).toBeGreaterThan(at)
+      at = next
+    }
+  })
+})
