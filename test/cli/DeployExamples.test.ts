@@ -1,6 +1,6 @@
 /**
- * Each example that has a default export is an app for the command too: of its kind, and it does nothing that is the command's
- * part. One of each kind is served by a worker.
+ * Each example that has a default export is an app for the command too. One of each kind is served by a worker;
+ * DeployExamples.long.test.ts has each seen to be of its kind.
  */
 import { build } from "esbuild"
 import { spawn } from "node:child_process"
@@ -11,36 +11,11 @@ import * as path from "node:path"
 import { bind } from "tsgi"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { firstDescriptor, isFromWorker, marked } from "../../src/cli/messages.js"
-import { examples as compiled } from "../utils/made.js"
-import { run } from "../utils/processes.js"
-import { compile } from "../utils/programs.js"
 import { connect } from "../utils/sockets.js"
 import { folderWithCommand } from "./command.js"
+import { apps } from "./exampleApps.js"
 
 const examples = path.resolve(import.meta.dirname, "../../examples")
-
-type Kind = "wsgi" | "fetch" | "effect"
-
-const apps: Readonly<Record<string, Kind>> = {
-  bandwidth: "wsgi",
-  continue: "wsgi",
-  continues: "wsgi",
-  "early-hints": "wsgi",
-  events: "wsgi",
-  hello: "wsgi",
-  hono: "fetch",
-  posthooks: "wsgi",
-  stop: "wsgi",
-  streaming: "wsgi",
-  websocket: "wsgi",
-  "effect/api": "effect",
-  "effect/composed": "effect",
-  "effect/connections": "effect",
-  "effect/events": "effect",
-  "effect/metrics": "effect",
-  "effect/swap": "effect",
-  "effect/websocket": "effect"
-}
 
 /** What is asked of those that are served. */
 const served: Readonly<Record<string, string>> = { hello: "/", hono: "/hello/you", "effect/swap": "/hello/you" }
@@ -69,24 +44,6 @@ afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 it("all examples with a default export are here", () => {
   const exporting = files.filter((name) => /^export default/m.test(fs.readFileSync(path.join(examples, name), "utf8")))
   expect(exporting.map((name) => name.replace(/\.ts$/, "")).sort()).toEqual(Object.keys(apps).sort())
-})
-
-it("all are apps of their kind, and no more", { timeout: 60_000 }, async () => {
-  const programs = await compiled()
-  await compile(path.resolve(examples, "../src/cli"), ["loadApp.ts"], folder)
-  const { code, stderr, stdout } = await run(process.execPath, [
-    "--input-type=module",
-    "-e",
-    `import { load } from "./loadApp.mjs"
-    for (const name of ${JSON.stringify(Object.keys(apps))}) {
-      const file = ${JSON.stringify(programs)} + "/" + name + ".mjs"
-      const source = { name, file, export: "default", factory: false, interface: "auto" }
-      const { kind, warnings } = await load(source, () => undefined)
-      console.log(JSON.stringify([name, kind, ...warnings]))
-    }`
-  ], { cwd: folder })
-  expect([code, stderr]).toEqual([0, []])
-  expect(stdout.map((line) => JSON.parse(line) as unknown)).toEqual(Object.entries(apps))
 })
 
 it.each(Object.entries(served))("%s is served", { timeout: 60_000 }, async (name, target) => {

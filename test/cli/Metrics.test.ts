@@ -5,13 +5,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as fs from "node:fs"
-import { afterAll, beforeAll } from "vitest"
 import * as PrometheusText from "../../src/cli/PrometheusText.js"
 import { seriesOf } from "../../src/cli/supervisorMetrics.js"
 import type { MetricSeries } from "../../src/server/MetricSeries.js"
 import { counts, parse, totalOf } from "../utils/prometheus.js"
-import { folderWithCommand, tsgi, write } from "./command.js"
 import { scene } from "./scene.js"
 
 const counter = (
@@ -179,50 +176,4 @@ describe("counters of an app that fall", () => {
         // two labels of two workers that are young
         expect(totalOf(after, "visitors")).toBeLessThanOrEqual(16)
       })))
-})
-
-describe("an Effect app", { timeout: 60_000 }, () => {
-  let folder: string
-  beforeAll(async () => {
-    folder = await folderWithCommand("metrics")
-  }, 60_000)
-  afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
-
-  it("has its own metrics told with those of the server, over a kill and a reload", async () => {
-    write(
-      folder,
-      "app.mjs",
-      `import * as Effect from "effect/Effect"
-import * as Metric from "effect/Metric"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-const orders = Metric.counter("orders", { description: "Orders taken", incremental: true })
-export default Effect.as(Metric.increment(Metric.tagged(orders, "shop", "a \\"b\\"")), HttpServerResponse.text(String(process.pid)))`
-    )
-    await using program = tsgi(
-      folder,
-      ..."serve app.mjs -w 2 -p 0 --access-log none --settle 0s --status 127.0.0.1:0".split(" ")
-    )
-    const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
-    const [, status] = await program.line(/status at http:\/\/127\.0\.0\.1:(\d+)/)
-    await program.line(/info {2}ready in \d+ ms/)
-    // a connection of its own: without settling, an idle one ends with the worker that has it
-    const ask = async (): Promise<number> =>
-      Number(await (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" } })).text())
-    const read = async () => parse(await (await fetch(`http://127.0.0.1:${status}/metrics`)).text())
-    const orders = async (): Promise<number> => totalOf(await read(), "orders")
-    let pid = 0
-    for (let i = 0; i < 10; i++) pid = await ask()
-    await expect.poll(orders, { timeout: 10_000 }).toBe(10)
-    expect((await read()).get("orders")).toMatchObject({ type: "counter", help: "Orders taken" })
-    process.kill(pid, "SIGKILL")
-    await program.line(new RegExp(`\\(${pid}\\) was killed by SIGKILL`))
-    expect(await orders()).toBe(10)
-    program.kill("SIGHUP")
-    await program.line(/reloaded in/)
-    expect(await orders()).toBe(10)
-    await ask()
-    await expect.poll(orders, { timeout: 10_000 }).toBe(11)
-    // what the engine counts in Effect's registry too is there once
-    expect(totalOf(await read(), "tsgi_requests")).toBe(11)
-  })
 })
