@@ -17,7 +17,7 @@
  *       (no 100: the answer has begun; curl sends the body once it has waited for a second)
  *
  * /phases takes a chunked body, and after a further 100 another one, as OpenStack Swift does. That is for peers that have
- * agreed on it, so it needs the option `multiPhaseBody`; curl cannot do it, `test/package/Examples.test.ts` shows the bytes.
+ * agreed on it, so it needs the option `multiPhaseBody`; curl cannot do it, `test/package/exampleCases.ts` shows the bytes.
  */
 import { type App, listen, server } from "tsgi"
 import { isMain, port, run } from "./serve.js"

@@ -1,19 +1,9 @@
-/** A short run of test/doors/restarts.ts, at both doors; the long one is a program of its own. */
-import { expect, it } from "vitest"
-import { program } from "../utils/made.js"
-import { restartUnderLoad } from "./restarts.js"
+/** A short run of test/doors/restarts.ts, at the plain door; the long one is a program of its own. */
+import { it } from "vitest"
+import { expectNothingLost } from "./restartScene.js"
 
-it.each(["plain", "effect"] as const)(
-  "no request is lost when a server with an inherited socket is restarted: %s",
+it(
+  "no request is lost when a server with an inherited socket is restarted: plain",
   { timeout: 60_000 },
-  async (door) => {
-    const { answered, lost } = await restartUnderLoad(await program("doors/restarted"), {
-      restarts: 1,
-      requests: 500,
-      settle: 600,
-      door
-    })
-    expect(Object.fromEntries(lost)).toEqual({})
-    for (const count of Object.values(answered)) expect(count).toBeGreaterThan(0)
-  }
+  () => expectNothingLost("plain")
 )

@@ -12,7 +12,6 @@ import type * as Scope from "effect/Scope"
 import { createServer } from "node:http"
 import { TsgiHttpServer } from "tsgi/effect"
 import { turns } from "../utils/Journal.js"
-import { runs } from "../utils/runs.js"
 import { connect } from "../utils/sockets.js"
 import type { Observation } from "./answers.js"
 import { type DecisionName, decisions } from "./decisions.js"
@@ -106,7 +105,7 @@ const everybodyLooks = modes[modes.length - 1]
 /** The modes but the first, in which nobody looks, and the last, in which everybody does. */
 const between = modes.slice(1, -1)
 
-const thorough = runs(1).numRuns > 1
+const thorough = process.env.MODES === "all"
 
 /** In how many scenes an exchange was before: many scenes are one app within something else, and are told the same. */
 const scenesBefore = new Map<Exchange, number>()
@@ -114,7 +113,7 @@ const scenesBefore = new Map<Exchange, number>()
 /**
  * The modes in which an exchange is compared. Everybody looks at what is told for the first time. Nobody looks at what has
  * decisions, and at half of the others; what lies between is made of the same parts, and each of it has an eighth. What was told
- * in other scenes has one mode in each further one, another each time. With RUNS all have all.
+ * in other scenes has one mode in each further one, another each time. With MODES=all all have all.
  */
 const modesOf = (exchange: Exchange, i: number): ReadonlyArray<Mode> => {
   const before = scenesBefore.get(exchange) ?? 0
@@ -130,16 +129,15 @@ const modesOf = (exchange: Exchange, i: number): ReadonlyArray<Mode> => {
 }
 
 /**
- * Runs a scene in its modes: all exchanges, or the first of so many. Tells the differences that no decision explains, and
+ * Runs a scene: all exchanges in their modes, or the first of so many as everybody looks. Tells the differences that no decision explains, and
  * decisions that explain nothing.
  */
 export const run = async (scene: Scene, of = 1): Promise<ReadonlyArray<string>> => {
   const complaints: Array<string> = []
   const seenHere = new Map<Exchange, Set<DecisionName>>()
-  const due = scene.exchanges.filter((_, i) => i % of === 0).map((exchange, i) => ({
-    exchange,
-    modes: modesOf(exchange, i)
-  }))
+  const due = of === 1
+    ? scene.exchanges.map((exchange, i) => ({ exchange, modes: modesOf(exchange, i) }))
+    : scene.exchanges.filter((_, i) => i % of === 0).map((exchange) => ({ exchange, modes: [everybodyLooks] }))
   for (const mode of modes) {
     // without a finalizer nobody can tell that no answer will come
     const exchanges = due.filter(({ exchange, modes }) => modes.includes(mode) && (mode.looks || !exchange.unanswered))
