@@ -173,6 +173,9 @@ if (door !== undefined) {
 } else {
   const file = path.join(bench(), "guard.json")
   const kept = JSON.parse(readFileSync(file, "utf8")) as Record<string, number>
+  const node = Number(process.versions.node.split(".")[0])
+  // another V8 allocates other amounts
+  const elsewhere = kept.node === node ? "" : ` on Node ${kept.node}`
   const found: Record<string, number> = {}
   for (const door of Object.keys(doors)) {
     const { status, stderr, stdout } = spawnSync(
@@ -184,8 +187,8 @@ if (door !== undefined) {
     found[door] = Number(stdout)
     const change = kept[door] === undefined
       ? ""
-      : `, kept ${kept[door]} (${(100 * (found[door] / kept[door] - 1)).toFixed(1)} %)`
+      : `, kept ${kept[door]}${elsewhere} (${(100 * (found[door] / kept[door] - 1)).toFixed(1)} %)`
     process.stdout.write(`${door}: ${found[door]} bytes allocated per request${change}\n`)
   }
-  if (given === "--keep") writeFileSync(file, `${JSON.stringify(found, undefined, 2)}\n`)
+  if (given === "--keep") writeFileSync(file, `${JSON.stringify({ node, ...found }, undefined, 2)}\n`)
 }

@@ -52,7 +52,7 @@ export const page = Buffer.alloc(1_048_576, "p")
 
 const part = page.subarray(0, 65_536)
 const anyPort = { host: "127.0.0.1", port: 0 }
-const timeouts = { interrupt: 100, linger: 1_000, head: 3_000, body: 3_000 }
+const timeouts = { interrupt: 100, linger: 1_000, head: 3_000, body: 3_000, hooks: 60_000 }
 
 export const plain: Door = async (ledger) => {
   const [running, secure] = [listen(), wrapTls(listen(), await makeCertificate("localhost"))].map((listener) =>

@@ -80,6 +80,9 @@ it("the guard finds about the figures that were kept", async () => {
   const found = Object.fromEntries(
     [...stdout.matchAll(/^(\w+): (\d+) bytes/gm)].map(([, door, n]) => [door, Number(n)])
   )
-  expect(Object.keys(found)).toEqual(Object.keys(kept))
-  for (const [door, bytes] of Object.entries(found)) expect(bytes / kept[door], door).toBeLessThan(1.25)
+  const { node, ...doors } = kept
+  expect(Object.keys(found)).toEqual(Object.keys(doors))
+  // another V8 allocates other amounts
+  const most = process.versions.node.startsWith(`${node}.`) ? 1.25 : 1.6
+  for (const [door, bytes] of Object.entries(found)) expect(bytes / doors[door], door).toBeLessThan(most)
 }, 60_000)

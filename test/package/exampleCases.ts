@@ -252,7 +252,6 @@ export const cases: Readonly<Record<string, Case>> = {
   },
 
   stop: {
-    env: { GRACE: "700", SLOW: "300" },
     async use() {},
     async end(example) {
       await using idle = await connect(example.address)
@@ -445,7 +444,7 @@ export const cases: Readonly<Record<string, Case>> = {
   },
 
   "effect/composed": {
-    env: { SLOW: "300" },
+    env: { SLOW: "1500" },
     async use() {},
     async end(example) {
       await using client = await connect(example.address)
