@@ -15,12 +15,17 @@ const enter = (handler: Handler, exchange: Exchange): void => handler(exchange)
  * @category models
  */
 export class Dispatcher {
-  /** Has the last app ended, and the server with it? */
-  stopped = false
+  private stopped = false
   private readonly early = new Set<Exchange>()
   private handlers: ReadonlyArray<Handler> = []
   private handler: Handler | undefined = undefined
 
+  /** Has the last app ended, and the server with it? */
+  get isStopped(): boolean {
+    return this.stopped
+  }
+
+  /** Gives a request to the latest app, or keeps it until there is one. */
   take(exchange: Exchange): void {
     if (this.handler !== undefined) return this.handler(exchange)
     this.early.add(exchange)
@@ -28,6 +33,7 @@ export class Dispatcher {
     exchange.whenSettled(() => this.early.delete(exchange))
   }
 
+  /** An app is served from here on. */
   serve(handler: Handler): void {
     this.handlers = [...this.handlers, handler]
     this.handler = handler

@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { boundsOf, type FormBound, type FormLimits } from "../server/FormLimits.js"
+import { isGiven } from "./internal.js"
 
 /**
  * The settings for one form: those of its parser, and the bounds that are checked beside it.
@@ -41,7 +42,7 @@ export const resolve = (headers: Record<string, string>, limits: FormLimits): Ef
       // what the program provides takes precedence over the server's options
       const numbered = Option.isSome(Context.get(context, Multipart.MaxParts))
       const bounded = Option.isSome(Context.get(context, MaxBodySize))
-      const lifted = context.unsafeMap.has(Multipart.MaxFieldSize.key) && eachField > limits.maxFieldsSize
+      const lifted = isGiven(context, Multipart.MaxFieldSize) && eachField > limits.maxFieldsSize
       const fieldsSize = lifted
         ? { ...own.fieldsSize, most: eachField, option: "Multipart.MaxFieldSize" }
         : own.fieldsSize

@@ -4,33 +4,32 @@
  * @since 0.2.0
  */
 import { WebSocket } from "ws"
+import { onSend } from "./internal.js"
 
 /** Going away (RFC 6455, 7.4.1). */
 const goingAway = 1001
 const reason = "the server stops"
 
 /**
- * Only the application knows which message answers which, so they are counted: one sent for each received. A message that is never
- * answered delays the close until the server's grace time is over.
+ * Only the application knows which message answers which, so one sent message counts as the answer to one received. A message that is
+ * never answered delays the close until the server's grace time is over.
  *
  * @since 0.2.0
  * @category models
  */
 export class Goodbye {
-  /** Was the close sent from here? */
-  said = false
+  private isSaid = false
   private stopping: "no" | "reading" | "yes" = "no"
+  // messages that came and are not answered yet
   private owed = 0
 
   constructor(private readonly socket: WebSocket) {
     socket.on("message", () => {
       if (this.stopping !== "yes") this.owed++
     })
-    const send = socket.send.bind(socket)
-    Reflect.set(socket, "send", (...given: Parameters<typeof send>) => {
-      send(...given)
+    onSend(socket, () => {
       if (this.owed > 0) this.owed--
-      this.sayIfDone()
+      this.closeIfAnswered()
     })
   }
 
@@ -41,24 +40,24 @@ export class Goodbye {
     setImmediate(() =>
       setImmediate(() => {
         this.stopping = "yes"
-        this.sayIfDone()
+        this.closeIfAnswered()
       })
     )
   }
 
   /** Closes with 1001 at once: the handler is interrupted, so nothing more is answered. */
-  leave(): void {
+  closeNow(): void {
     this.socket.close(goingAway, reason)
   }
 
-  /** Does a close with this code answer the one that was sent from here? */
+  /** Whether a close with this code answers the one that was sent here. */
   explains(code: number): boolean {
-    return this.said && code === goingAway
+    return this.isSaid && code === goingAway
   }
 
-  private sayIfDone(): void {
-    if (this.stopping !== "yes" || this.owed > 0 || this.said || this.socket.readyState !== WebSocket.OPEN) return
-    this.said = true
+  private closeIfAnswered(): void {
+    if (this.stopping !== "yes" || this.owed > 0 || this.isSaid || this.socket.readyState !== WebSocket.OPEN) return
+    this.isSaid = true
     this.socket.close(goingAway, reason)
   }
 }

@@ -58,13 +58,15 @@ const enum Step {
 export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   /** A stop waits for its end. */
   readonly awaited = true
-  socket: Duplex | undefined = undefined
-  keepRunning: number
+  /** The place in the list of running calls, which sets it. */
   index = -1
+  private stream: Duplex | undefined = undefined
+  // parts of the handler that run to their end, also when the client has left
+  private uninterruptedParts: number
   private step = Step.Handler
   private wasDelayed = false
   private over: Exit.Exit<unknown, unknown> | undefined = undefined
-  traced: Exit.Exit<HttpServerResponse, unknown> | undefined = undefined
+  private middlewareExit: Exit.Exit<HttpServerResponse, unknown> | undefined = undefined
   readonly scope = new LazyScope()
   private span: RequestSpan | undefined = undefined
   private readHeaders: Headers.Headers | undefined = undefined
@@ -79,7 +81,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   private readonly request: ServerRequest
 
   constructor(readonly exchange: Exchange, readonly served: ServedApp) {
-    this.keepRunning = served.interruptOnDisconnect ? 0 : 1
+    this.uninterruptedParts = served.interruptOnDisconnect ? 0 : 1
     this.request = new ServerRequest(this, urlOf(exchange), undefined, undefined)
   }
 
@@ -108,6 +110,14 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
 
   tellDisbelief(): void {
     this.served.tellDisbelief()
+  }
+
+  get socket(): Duplex | undefined {
+    return this.stream
+  }
+
+  tookOver(stream: Duplex): void {
+    this.stream = stream
   }
 
   upgrade(request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> {
@@ -210,6 +220,10 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     this.failure = cause
   }
 
+  middlewareEnded(exit: Exit.Exit<HttpServerResponse, unknown>): void {
+    this.middlewareExit = exit
+  }
+
   /** Sends a response. Ends when the kernel has taken the last byte. */
   send(response: HttpServerResponse): Effect.Effect<void, unknown> {
     return Effect.suspend(() => {
@@ -299,11 +313,11 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     if (reason === "Closed" && this.step === Step.Handler && this.keepsRoute) return "RunsOn"
     if (reason !== "Stopped" && reason !== "Closed") {
       // the client has its answer: the rest of the handler no longer concerns it
-      if (!this.wasDelayed && (this.socket?.writableEnded === true || this.exchange.outcome?._tag === "Sent")) {
+      if (!this.wasDelayed && (this.stream?.writableEnded === true || this.exchange.outcome?._tag === "Sent")) {
         this.wasDelayed = true
         return "EndsByItself"
       }
-      if (this.step === Step.Handler && (this.keepRunning > 0 || this.keepsRoute)) return "RunsOn"
+      if (this.step === Step.Handler && (this.uninterruptedParts > 0 || this.keepsRoute)) return "RunsOn"
     } else return this.interruptForStop()
     this.fiber?.unsafeInterruptAsFork(interruptorId(reason))
   }
@@ -312,10 +326,14 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     return keepsRoute(this.fiber)
   }
 
+  keepRunning(): void {
+    this.uninterruptedParts++
+  }
+
   mayEnd(): void {
-    this.keepRunning--
+    this.uninterruptedParts--
     const reason = this.exchange.aborted
-    if (reason !== undefined && this.keepRunning === 0) this.interrupt(reason)
+    if (reason !== undefined && this.uninterruptedParts === 0) this.interrupt(reason)
   }
 
   // The fiber has ended: the request's scope closes, and then the hooks may run.
@@ -323,7 +341,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     if (!this.exchange.over && !this.exchange.headSent) this.unanswered(exit)
     this.step = Step.Finalizers
     const { exchange } = this
-    const actual = actualExit(exit, exchange, this.failure, this.socket?.writableEnded === true)
+    const actual = actualExit(exit, exchange, this.failure, this.stream?.writableEnded === true)
     this.over = actual
     this.span?.finish(this.spanExit(actual))
     if (!this.scope.used || ejectedScopes.has(this.scope)) {
@@ -358,7 +376,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   }
 
   private spanExit(exit: Exit.Exit<unknown, unknown>): Exit.Exit<HttpServerResponse, unknown> {
-    if (this.traced !== undefined) return this.traced
+    if (this.middlewareExit !== undefined) return this.middlewareExit
     if (Exit.isFailure(exit)) return Exit.failCause(exit.cause)
     return this.response === undefined ? Exit.die(noResponse()) : Exit.succeed(this.response)
   }

@@ -41,8 +41,8 @@ import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 export interface AppCall {
   /** The request's. */
   readonly scope: Scope.Scope
-  /** How the middleware ended, for a span that is made later. */
-  traced: Exit.Exit<HttpServerResponse, unknown> | undefined
+  /** The middleware has ended like this, for a span that is made later. */
+  readonly middlewareEnded: (exit: Exit.Exit<HttpServerResponse, unknown>) => void
   /** Answers with the app's response. */
   readonly answer: (
     response: HttpServerResponse,
@@ -216,9 +216,7 @@ const pipeline = (
     Effect.tapErrorCause((cause) => Effect.map(CurrentCall, (call) => call.failed(cause)))
   )
   const noted = Effect.onExit((exit: Exit.Exit<HttpServerResponse, unknown>) =>
-    Effect.map(CurrentCall, (call) => {
-      call.traced = exit
-    })
+    Effect.map(CurrentCall, (call) => call.middlewareEnded(exit))
   )
   const handled = HttpApp.toHandled(
     inScope(interruptible),

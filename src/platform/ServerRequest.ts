@@ -32,6 +32,7 @@ import type { BodyBound, Reading } from "../server/bodyBound.js"
 import type { FormLimits } from "../server/FormLimits.js"
 import * as BodyReader from "./BodyReader.js"
 import * as FormReader from "./FormReader.js"
+import { isGiven } from "./internal.js"
 import { incomingMessageGuard, NotNode } from "./NotNode.js"
 import * as PersistedForm from "./PersistedForm.js"
 import { applyTrusted, type Changes, withoutClaims, withScheme } from "./trustedHeaders.js"
@@ -54,12 +55,14 @@ export interface RequestCall {
   readonly tellDisbelief: () => void
   /** Waits until the server begins to stop. */
   readonly stopping: Effect.Effect<void>
-  /** How many parts of the handler must run to their end, also when the client has left. */
-  keepRunning: number
-  /** One of them has ended. After the last, the handler is interrupted if the client has left. */
+  /** A part of the handler begins that runs to its end, also when the client has left. */
+  readonly keepRunning: () => void
+  /** Such a part has ended. After the last one, the handler is interrupted if the client has left. */
   readonly mayEnd: () => void
+  /** The connection was taken over: this is its stream. */
+  readonly tookOver: (stream: Duplex) => void
   /** The stream of a connection that was taken over. */
-  socket: Duplex | undefined
+  readonly socket: Duplex | undefined
 }
 
 /**
@@ -242,7 +245,7 @@ const nextTick = Effect.async<void>((resume) => {
 
 // The default bound is not in the context of the app, where it would bound forms as well, which go to disk.
 const givenBound = (context: Context.Context<never>): BodyBound | undefined =>
-  context.unsafeMap.has(IncomingMessage.MaxBodySize.key)
+  isGiven(context, IncomingMessage.MaxBodySize)
     ? {
       most: Option.match(Context.get(context, IncomingMessage.MaxBodySize), { onNone: () => Infinity, onSome: Number }),
       lift: "HttpServerRequest.MaxBodySize"

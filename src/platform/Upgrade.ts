@@ -110,7 +110,7 @@ export const make = (options?: WebSocketOptions) => {
             (socket) =>
               Effect.sync(() => {
                 // the stop has interrupted the handler, or the handler has ended
-                if (call.exchange.aborted === "Stopped") goodbye?.leave()
+                if (call.exchange.aborted === "Stopped") goodbye?.closeNow()
                 else socket.close()
                 // the peer's close must be read
                 writes.readOn()
@@ -134,7 +134,7 @@ const open = (
     const taken = call.exchange.takeOver()
     if (taken instanceof ResponseError) return fail(taken)
     if (!(taken.stream instanceof Duplex)) return fail(new TypeError("this transport has no stream to give"))
-    call.socket = taken.stream
+    call.tookOver(taken.stream)
     taken.stream.once("close", () => fail(new Error("the connection was closed during the handshake")))
     server.handleUpgrade(
       handshake(request),

@@ -7,6 +7,7 @@
 import * as Socket from "@effect/platform/Socket"
 import * as Effect from "effect/Effect"
 import type { WebSocket } from "ws"
+import { onSend } from "./internal.js"
 
 type Chunk = Uint8Array | string | Socket.CloseEvent
 
@@ -22,8 +23,8 @@ export class WebSocketWrites {
   private socket: WebSocket | undefined = undefined
   private readonly lock = Effect.unsafeMakeSemaphore(1)
   private waiting = 0
-  private listens = false
-  private paused = false
+  private isHeard = false
+  private isPaused = false
   private onRoom: (() => void) | undefined = undefined
 
   /** @param highWaterMark bytes that may wait to be sent before writers wait */
@@ -33,13 +34,11 @@ export class WebSocketWrites {
   watch(socket: WebSocket): void {
     this.socket = socket
     this.pause()
-    const send = socket.send.bind(socket)
-    // `ws` has no event for a message that the kernel has taken, but a callback
-    socket.send = (data: Parameters<typeof send>[0]) => {
-      send(data, this.taken)
+    const sent = (): void => {
       // a client that does not read is not read: its messages may cause these
-      if (this.full) this.pause()
+      if (this.isFull) this.pause()
     }
+    onSend(socket, sent, this.taken)
     socket.once("close", this.taken)
   }
 
@@ -55,7 +54,7 @@ export class WebSocketWrites {
 
   /** From here on the handler listens, or has ended. */
   readOn(): void {
-    this.listens = true
+    this.isHeard = true
     this.resume()
   }
 
@@ -71,7 +70,7 @@ export class WebSocketWrites {
   private around(write: Write): Write {
     return (chunk) =>
       Effect.suspend(() => {
-        if (Socket.isCloseEvent(chunk) || (this.waiting === 0 && !this.full)) return this.give(write, chunk)
+        if (Socket.isCloseEvent(chunk) || (this.waiting === 0 && !this.isFull)) return this.give(write, chunk)
         this.waiting++
         return Effect.ensuring(
           this.lock.withPermits(1)(Effect.zipRight(this.room, this.give(write, chunk))),
@@ -88,7 +87,7 @@ export class WebSocketWrites {
     })
   }
 
-  private get full(): boolean {
+  private get isFull(): boolean {
     const { socket } = this
     return socket !== undefined && socket.readyState === socket.OPEN && socket.bufferedAmount >= this.highWaterMark
   }
@@ -96,7 +95,7 @@ export class WebSocketWrites {
   // Only the holder of the lock waits for room.
   private get room(): Effect.Effect<void> {
     return Effect.suspend(() =>
-      this.full
+      this.isFull
         ? Effect.async<void>((resume) => {
           this.onRoom = () => resume(Effect.void)
         })
@@ -105,7 +104,7 @@ export class WebSocketWrites {
   }
 
   private readonly taken = (): void => {
-    if (this.full) return
+    if (this.isFull) return
     this.resume()
     const { onRoom } = this
     this.onRoom = undefined
@@ -113,13 +112,13 @@ export class WebSocketWrites {
   }
 
   private pause(): void {
-    this.paused = true
+    this.isPaused = true
     this.socket?.pause()
   }
 
   private resume(): void {
-    if (!this.paused || !this.listens || this.full) return
-    this.paused = false
+    if (!this.isPaused || !this.isHeard || this.isFull) return
+    this.isPaused = false
     this.socket?.resume()
   }
 }

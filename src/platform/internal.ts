@@ -1,15 +1,17 @@
 /**
- * All that the Effect door reads of the private parts of Effect and the platform, which they do not promise. Each has a fallback for
- * when it is gone, and a test that fails then (test/server/Internals.test.ts).
+ * All that the Effect door reads of the private parts of Effect, the platform and `ws`, which they do not promise. Each has a fallback
+ * for when it is gone, and a test that fails then (test/platform/Internals.test.ts).
  *
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import type * as FiberRefs from "effect/FiberRefs"
 import { globalValue } from "effect/GlobalValue"
 import * as Predicate from "effect/Predicate"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Scope from "effect/Scope"
+import type { WebSocket } from "ws"
 
 /**
  * `_fiberRefs`: a fiber's refs. Without it `getFiberRefs`, which copies them to add the fiber's runtime flags.
@@ -53,6 +55,34 @@ export const isInterruptible = (fiber: Fiber.RuntimeFiber<unknown, unknown>): bo
  * @category constants
  */
 export const ejectedScopes = globalValue("@effect/platform/HttpApp/ejectedScopes", () => new WeakSet<Scope.Scope>())
+
+/**
+ * `unsafeMap`: whether a context was given a service. `Context.getOption` cannot tell for a reference, which has a default. Without it,
+ * none was given, so the server's own options count.
+ *
+ * @since 0.2.0
+ * @category predicates
+ */
+export const isGiven = (context: Context.Context<never>, tag: { readonly key: string }): boolean => {
+  const services: unknown = "unsafeMap" in context ? context.unsafeMap : undefined
+  return services instanceof Map && services.has(tag.key)
+}
+
+/**
+ * `send` of a WebSocket, through which the platform's Socket sends: calls `sent` after each message, and `taken` when the kernel has
+ * taken it. `ws` has no events for these. Without it neither is called: writers do not wait, and a stop closes the WebSocket when its
+ * grace time is over.
+ *
+ * @since 0.2.0
+ */
+export const onSend = (socket: WebSocket, sent: () => void, taken?: () => void): void => {
+  const send: unknown = Reflect.get(socket, "send")
+  if (!Predicate.isFunction(send)) return
+  Reflect.set(socket, "send", (...given: ReadonlyArray<unknown>): void => {
+    Reflect.apply(send, socket, taken === undefined ? given : [given[0], taken])
+    sent()
+  })
+}
 
 const isFiberRefs = (refs: unknown): refs is FiberRefs.FiberRefs =>
   Predicate.hasProperty(refs, "locals") && refs.locals instanceof Map

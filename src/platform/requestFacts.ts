@@ -89,14 +89,9 @@ export const keepRunning = <A, E, R>(
     if (!(request instanceof ServerRequest)) return self
     const { call } = request
     return Effect.acquireUseRelease(
-      Effect.sync(() => {
-        call.keepRunning++
-      }),
+      Effect.sync(() => call.keepRunning()),
       () => self,
-      () =>
-        Effect.sync(() => {
-          call.mayEnd()
-        })
+      () => Effect.sync(() => call.mayEnd())
     )
   })
 

@@ -20,6 +20,7 @@ import * as ServerMetrics from "../server/ServerMetrics.js"
 import type { StopOptions, StopReport } from "../server/StopReport.js"
 import { Dispatcher } from "./Dispatcher.js"
 import { HandlerCall } from "./HandlerCall.js"
+import { isGiven } from "./internal.js"
 import { check, defaults, type DoorOptions } from "./Options.js"
 import type { RunningCalls } from "./RunningCalls.js"
 import * as ServedApp from "./ServedApp.js"
@@ -49,7 +50,7 @@ export const makeWith = (
     yield* Effect.try({ try: () => check(options), catch: (cause) => new NotServed({ cause }) })
     const serverScope = yield* Effect.scope
     const given = yield* Effect.context<Services>()
-    const engine = given.unsafeMap.has(ServerConfig.ServerConfig.key)
+    const engine = isGiven(given, ServerConfig.ServerConfig)
       ? given
       : Context.add(given, ServerConfig.ServerConfig, ServerConfig.make(defaults))
     const { timeouts } = Context.get(engine, ServerConfig.ServerConfig)
@@ -74,7 +75,7 @@ export const makeWith = (
       serve: (app, middleware) =>
         Effect.gen(function*() {
           // `serve` has no error channel, so a failure to bind again is a defect
-          if (running.dispatcher.stopped) {
+          if (running.dispatcher.isStopped) {
             past = ServerMetrics.sum([past, yield* running.server.metrics])
             running = yield* Effect.orDie(start(running.server.address))
           }

@@ -8,18 +8,16 @@ import * as Predicate from "effect/Predicate"
 import type { Exchange } from "../exchange/Exchange.js"
 import type { AbortReason } from "../exchange/Outcome.js"
 import { ResponseError, responseErrorFrom } from "../exchange/ServerError.js"
-import type { Fields } from "../protocol/fields.js"
 import type { JudgedHead } from "../protocol/heads.js"
 import type { FormLimits } from "../server/FormLimits.js"
 import { headNotSet, isPart, joined, type Part } from "./answers.js"
 import type { App, AppBody, Write } from "./App.js"
 import { type BodyOwner, BodySender } from "./BodySender.js"
-import { callHook, isDetached } from "./callHook.js"
-import type { Environ, PostHookOptions, PostHooks } from "./Environ.js"
-import { type EnvironProvider, EnvironRecord, type EnvironSettings, FieldView } from "./EnvironRecord.js"
+import type { Environ } from "./Environ.js"
+import { type EnvironProvider, EnvironRecord, type EnvironSettings } from "./EnvironRecord.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import { Input, throwInvalid } from "./Input.js"
-import { PostHookList, type PushListener } from "./PostHookList.js"
+import { PostHookList } from "./PostHookList.js"
 import { statusOf } from "./statusLine.js"
 
 /**
@@ -42,29 +40,21 @@ export interface Gateway extends EnvironSettings {
  */
 export const call = (gateway: Gateway) => (exchange: Exchange): void => new Call(exchange, gateway).run()
 
-/** Whether the exchange has the hooks of the environ. */
-const enum Hooks {
-  Untouched,
-  /** The exchange has one hook, which adds the others when the exchange is over. */
-  Prepared,
-  Given
-}
-
-class Call implements EnvironProvider, PushListener, BodyOwner {
+class Call implements EnvironProvider, BodyOwner {
   readonly input: Input
-  readonly posthooks: PostHooks
-  head: JudgedHead | undefined = undefined
+  readonly posthooks: PostHookList
+  private judged: JudgedHead | undefined = undefined
   private readonly env: Environ
   // made where the body comes in parts
   private sender: BodySender | undefined = undefined
   private controller: AbortController | undefined = undefined
-  private hooks = Hooks.Untouched
   private onSettled: (() => void) | undefined = undefined
 
   constructor(private readonly exchange: Exchange, private readonly gateway: Gateway) {
     this.input = new Input(exchange, gateway.forms)
-    this.posthooks = new PostHookList(this)
-    this.env = new EnvironRecord(exchange.request, exchange.peer, this, gateway, exchange.forwarded)
+    this.posthooks = new PostHookList(exchange)
+    this.env = new EnvironRecord(exchange, this, gateway)
+    this.posthooks.belongsTo(this.env)
   }
 
   run(): void {
@@ -77,6 +67,11 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
     } catch (error) {
       this.fail(error)
     }
+  }
+
+  /** What `startResponse` was given; `undefined` before it. */
+  get head(): JudgedHead | undefined {
+    return this.judged
   }
 
   get minimumChunkSize(): number {
@@ -101,13 +96,6 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
     return controller.signal
   }
 
-  fieldsOf(fields: Fields): FieldView {
-    const { cached } = this.exchange.peer
-    const last = cached instanceof FieldView ? cached : undefined
-    if (last !== undefined && last.fields === fields) return last
-    return this.exchange.peer.cache(new FieldView(fields, last))
-  }
-
   // ---------------------------------------------------------------------------------------------------------------
   // the answer
 
@@ -120,7 +108,7 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
       }
       this.sender?.withdraw()
       this.exchange.withdraw()
-    } else if (this.head !== undefined) {
+    } else if (this.judged !== undefined) {
       throw new ResponseError({
         reason: "HeadAlreadySet",
         description: "startResponse was called before; pass errorInfo to replace what it set"
@@ -129,7 +117,7 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
     const { code, reason } = statusOf(status)
     const head = this.exchange.draft({ status: code, reason, fields: headers })
     if (head._tag === "InvalidHead") throw responseErrorFrom(head)
-    this.head = head
+    this.judged = head
     this.sender?.headSet()
     return this.write
   }
@@ -154,9 +142,9 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
   private whole(body: Part): void {
     if (this.exchange.over) return this.settled()
     if (this.sender?.begun === true) return this.sender.writeLast(body)
-    if (this.head === undefined) throw headNotSet()
+    if (this.judged === undefined) throw headNotSet()
     this.settled()
-    const refused = this.exchange.respond(this.head, body)
+    const refused = this.exchange.respond(this.judged, body)
     if (refused !== undefined) this.exchange.fail(refused)
   }
 
@@ -179,7 +167,7 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
       return answer()
     }
     this.runsOn()
-    this.prepareHooks()
+    this.posthooks.prepare()
     answer()
     void closing.then(() => this.settled())
   }
@@ -195,7 +183,7 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
 
   // A function cannot be stopped from outside: its signal is aborted, and the connection waits a while for it to end.
   private interrupt(reason: AbortReason, ended: () => void): void {
-    this.prepareHooks()
+    this.posthooks.prepare()
     this.onSettled = ended
     this.controller?.abort(abortError(reason))
     void this.sender?.letGo()
@@ -209,49 +197,13 @@ class Call implements EnvironProvider, PushListener, BodyOwner {
   // The application has ended, as far as the exchange is concerned.
   settled(): void {
     this.sender?.stopTimers()
-    this.prepareHooks()
+    this.posthooks.prepare()
     const onSettled = this.onSettled
     this.onSettled = undefined
     if (onSettled !== undefined) onSettled()
     else if (!this.exchange.detached) this.exchange.ended()
   }
-
-  // ---------------------------------------------------------------------------------------------------------------
-  // post hooks
-
-  /** For the list under `eventlet.posthooks`. */
-  hooksPushed(entries: ReadonlyArray<unknown>): void {
-    if (this.hooks === Hooks.Given) { for (const entry of entries) this.giveHook(entry) }
-    else this.prepareHooks()
-  }
-
-  // The list is read when the exchange is over, because the application may replace it until then.
-  private prepareHooks(): void {
-    if (this.hooks !== Hooks.Untouched) return
-    const list = this.env["eventlet.posthooks"]
-    if (list === this.posthooks && list.length === 0) return
-    this.hooks = Hooks.Prepared
-    this.exchange.postHook((outcome) => {
-      this.env["tsgi.outcome"] = outcome
-      this.hooks = Hooks.Given
-      // a value that is no list does not replace the list
-      const list: unknown = this.env["eventlet.posthooks"]
-      for (const entry of Array.isArray(list) ? this.env["eventlet.posthooks"] : this.posthooks) this.giveHook(entry)
-    })
-  }
-
-  private giveHook(entry: unknown): void {
-    this.exchange.postHook(
-      () => {
-        const result = callHook(entry, this.env)
-        return Predicate.isPromiseLike(result) ? result : undefined
-      },
-      isDetached(entry) ? detached : undefined
-    )
-  }
 }
-
-const detached: PostHookOptions = { detached: true }
 
 const abortError = (reason: AbortReason): DOMException =>
   new DOMException(

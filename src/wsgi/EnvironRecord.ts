@@ -3,19 +3,19 @@
  *
  * @since 0.1.0
  */
+import type { Exchange } from "../exchange/Exchange.js"
 import { type Forwarded, schemeOf } from "../exchange/Forwarding.js"
 import type { Outcome } from "../exchange/Outcome.js"
 import type { Peer } from "../exchange/Peer.js"
 import type { TlsInfo } from "../http1/Transport.js"
 import type { Fields } from "../protocol/fields.js"
 import type { ProxyHeader } from "../protocol/proxyHeader.js"
-import type { RequestHead } from "../protocol/requestHead.js"
 import type { Environ, PostHooks } from "./Environ.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
 /**
- * What an environ needs of its call.
+ * What an environ hands on from its call.
  *
  * @since 0.1.0
  * @category models
@@ -26,7 +26,6 @@ export interface EnvironProvider {
   readonly interim: (status: number, headers?: HeaderPairs) => void
   readonly setIdle: () => void
   readonly signal: () => AbortSignal
-  readonly fieldsOf: (fields: Fields) => FieldView
 }
 
 /**
@@ -87,13 +86,7 @@ export class EnvironRecord implements Environ {
   [key: string]: unknown
   readonly #provider: EnvironProvider
 
-  constructor(
-    request: RequestHead,
-    peer: Peer,
-    provider: EnvironProvider,
-    settings: EnvironSettings,
-    forwarded: Forwarded | undefined
-  ) {
+  constructor({ forwarded, peer, request }: Exchange, provider: EnvironProvider, settings: EnvironSettings) {
     this.#provider = provider
     const { local, proxy, remote, tls } = peer
     const scheme = forwarded?.scheme ?? schemeOf(peer)
@@ -118,7 +111,7 @@ export class EnvironRecord implements Environ {
     this.SERVER_PORT = local._tag === "Tcp" ? String(local.port) : ""
     this.REMOTE_ADDR = remote._tag === "Tcp" ? remote.host : "unix"
     this.REMOTE_PORT = remote._tag === "Tcp" ? String(remote.port) : ""
-    const view = provider.fieldsOf(request.fields)
+    const view = viewOf(peer, request.fields)
     this.headers_raw = view.pairs()
     this["wsgi.input"] = provider.input
     this["eventlet.input"] = provider.input
@@ -155,6 +148,12 @@ export class EnvironRecord implements Environ {
   set "tsgi.signal"(signal: AbortSignal) {
     Object.defineProperty(this, "tsgi.signal", { value: signal, writable: true, enumerable: true, configurable: true })
   }
+}
+
+const viewOf = (peer: Peer, fields: Fields): FieldView => {
+  const { cached } = peer
+  const last = cached instanceof FieldView ? cached : undefined
+  return last !== undefined && last.fields === fields ? last : peer.cache(new FieldView(fields, last))
 }
 
 /**

@@ -1,22 +1,23 @@
 /**
- * The array under `eventlet.posthooks`.
+ * The array under `eventlet.posthooks`, and the way of its hooks to the exchange.
  *
  * @since 0.1.0
  */
-import type { PostHookEntry, PostHooks, PostHookTuple } from "./Environ.js"
+import * as Predicate from "effect/Predicate"
+import type { Exchange } from "../exchange/Exchange.js"
+import { callHook, isDetached } from "./callHook.js"
+import type { Environ, PostHookEntry, PostHookOptions, PostHooks, PostHookTuple } from "./Environ.js"
 
-/**
- * Hears what is pushed.
- *
- * @since 0.1.0
- * @category models
- */
-export interface PushListener {
-  readonly hooksPushed: (entries: ReadonlyArray<PostHookEntry | PostHookTuple>) => void
+/** Whether the exchange has the hooks of the environ. */
+const enum Hooks {
+  Untouched,
+  /** The exchange has one hook, which adds the others when the exchange is over. */
+  Prepared,
+  Given
 }
 
 /**
- * An array that reports what is pushed, so that a hook that comes after the others have run is not lost.
+ * An array that hears what is pushed, so that a hook that comes after the others have run is not lost.
  *
  * @since 0.1.0
  * @category models
@@ -27,17 +28,57 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
     return Array
   }
 
-  readonly #listener: PushListener
+  readonly #exchange: Exchange
+  #env: Environ | undefined
+  #hooks: Hooks
 
-  constructor(listener: PushListener) {
+  constructor(exchange: Exchange) {
     super()
-    this.#listener = listener
+    this.#exchange = exchange
+    this.#env = undefined
+    this.#hooks = Hooks.Untouched
+  }
+
+  /** The environ that its hooks are called with, and that may have another list by then. */
+  belongsTo(env: Environ): void {
+    this.#env = env
   }
 
   override push(...entries: Array<PostHookEntry | PostHookTuple>): number {
     // `super.push` leaves V8's fast path for an array of a subclass
     for (const entry of entries) this[this.length] = typeof entry === "function" ? [entry] : entry
-    this.#listener.hooksPushed(entries)
+    if (this.#hooks === Hooks.Given) { for (const entry of entries) this.#give(entry) }
+    else this.prepare()
     return this.length
   }
+
+  /** Gives the exchange one hook, which reads the list when the exchange is over: the application may replace it until then. */
+  prepare(): void {
+    const env = this.#env
+    if (env === undefined || this.#hooks !== Hooks.Untouched) return
+    const list = env["eventlet.posthooks"]
+    if (list === this && list.length === 0) return
+    this.#hooks = Hooks.Prepared
+    this.#exchange.postHook((outcome) => {
+      env["tsgi.outcome"] = outcome
+      this.#hooks = Hooks.Given
+      // a value that is no list does not replace the list
+      const list: unknown = env["eventlet.posthooks"]
+      for (const entry of Array.isArray(list) ? env["eventlet.posthooks"] : this) this.#give(entry)
+    })
+  }
+
+  #give(entry: unknown): void {
+    const env = this.#env
+    if (env === undefined) return
+    this.#exchange.postHook(
+      () => {
+        const result = callHook(entry, env)
+        return Predicate.isPromiseLike(result) ? result : undefined
+      },
+      isDetached(entry) ? detached : undefined
+    )
+  }
 }
+
+const detached: PostHookOptions = { detached: true }

@@ -1,9 +1,8 @@
 /**
- * What the engine and the Effect door read of others' private parts. Nobody has promised them: a test here that fails names what is
- * gone, and beside each stands what happens then. Nothing but the files that are named `internal` reads any; those of
- * Node are in node/Internals.test.ts.
+ * What the engine reads of Effect's private parts, which nobody has promised: a test here that fails names what is gone, and beside
+ * each stands what happens then. Nothing but the files that are named `internal` reads any; those of Node are in
+ * node/Internals.test.ts, and those of the Effect door in platform/Internals.test.ts.
  */
-import * as HttpApp from "@effect/platform/HttpApp"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,32 +16,12 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import ts from "typescript"
 import { describe, expect, it } from "vitest"
-import { ejectedScopes, fiberRefsOf, hasChildren, isInterruptible } from "../../src/platform/internal.js"
 import { forHook } from "../../src/server/HookFiberRefs.js"
 import { forkScopeOverride, isOver, isStep, runStep, stateOf } from "../../src/server/internal.js"
 import { LazyScope } from "../../src/server/LazyScope.js"
 import * as Posthooks from "../../src/server/Posthooks.js"
-import { turns } from "../utils/Journal.js"
+import { without } from "../utils/without.js"
 import { sent } from "./engine.js"
-
-type Running = Fiber.RuntimeFiber<unknown, unknown>
-
-/** The same, as it were without that part. */
-const without = <A extends object>(whole: A, ...parts: ReadonlyArray<string>): A =>
-  new Proxy(whole, {
-    has: (target, name) => !parts.includes(String(name)) && Reflect.has(target, name),
-    get: (target, name): unknown => {
-      if (parts.includes(String(name))) return undefined
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === "function" ? value.bind(target) : value
-    }
-  })
-
-const started = async (effect: Effect.Effect<unknown, unknown>): Promise<Running> => {
-  const fiber = Effect.runFork(effect)
-  await turns(2)
-  return fiber
-}
 
 describe("Effect's", () => {
   it("_op and effect_instruction_i0 tell a single synchronous step", () => {
@@ -106,62 +85,6 @@ describe("Effect's", () => {
     expect(Option.isSome(FiberRefs.getOrDefault(refs, override))).toBe(true)
     expect(Option.isNone(FiberRefs.getOrDefault(forHook(refs), override))).toBe(true)
     expect(Option.isNone(await Effect.runPromise(FiberRef.get(override)))).toBe(true)
-  })
-
-  it("_fiberRefs are a fiber's settings, which are not copied", async () => {
-    const ref = FiberRef.unsafeMake("default")
-    const fiber = await started(Effect.locally(Effect.never, ref, "set"))
-    const settings = fiberRefsOf(fiber)
-    expect(settings, "_fiberRefs is gone: each post hook copies its settings").toBe(fiberRefsOf(fiber))
-    expect(FiberRefs.getOrDefault(settings, ref)).toBe("set")
-    await Effect.runPromise(Fiber.interrupt(fiber))
-  })
-
-  it("_fiberRefs may go: they are copied then", async () => {
-    const ref = FiberRef.unsafeMake("default")
-    const fiber = await started(Effect.locally(Effect.never, ref, "set"))
-    for (const hidden of [without(fiber, "_fiberRefs"), Object.assign(without(fiber), {})]) {
-      expect(FiberRefs.getOrDefault(fiberRefsOf(hidden), ref)).toBe("set")
-    }
-    await Effect.runPromise(Fiber.interrupt(fiber))
-  })
-
-  it("_children are the fibers that it has forked", async () => {
-    const alone = await started(Effect.never)
-    const parent = await started(Effect.zipRight(Effect.fork(Effect.never), Effect.never))
-    expect([hasChildren(alone), hasChildren(parent)], "_children is gone: clients wait for what handlers have forked")
-      .toEqual([false, true])
-    // an unknown number is none
-    expect(hasChildren(without(parent, "_children"))).toBe(false)
-    await Effect.runPromise(Fiber.interruptAll([alone, parent]))
-  })
-
-  it("currentRuntimeFlags say whether a fiber may be interrupted at this moment", async () => {
-    let go = (): void => undefined
-    const held = Effect.async<void>((resume) => {
-      go = () => resume(Effect.void)
-    })
-    const fiber = await started(Effect.zipRight(Effect.uninterruptible(held), Effect.never))
-    expect(isInterruptible(fiber), "currentRuntimeFlags is gone: a stop interrupts handlers that are to answer first")
-      .toBe(false)
-    // who does not say may be
-    expect(isInterruptible(without(fiber, "currentRuntimeFlags"))).toBe(true)
-    go()
-    await turns(2)
-    expect(isInterruptible(fiber)).toBe(true)
-    await Effect.runPromise(Fiber.interrupt(fiber))
-  })
-})
-
-describe("the platform's", () => {
-  it("ejectedScopes are the scopes that somebody else closes", () => {
-    const [ejected, other] = [Effect.runSync(Scope.make()), Effect.runSync(Scope.make())]
-    HttpApp.ejectDefaultScopeClose(ejected)
-    expect(
-      [ejectedScopes.has(ejected), ejectedScopes.has(other)],
-      "ejectedScopes is gone: every scope ends with its request"
-    )
-      .toEqual([true, false])
   })
 })
 

@@ -1,0 +1,140 @@
+/**
+ * What the Effect door reads of the private parts of Effect, the platform and `ws`: a test here that fails names what is gone. Beside
+ * each stands what happens then.
+ */
+import * as HttpApp from "@effect/platform/HttpApp"
+import { MaxBodySize } from "@effect/platform/HttpIncomingMessage"
+import * as Socket from "@effect/platform/Socket"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import { once } from "node:events"
+import { describe, expect, it } from "vitest"
+import { WebSocket, WebSocketServer } from "ws"
+import {
+  ejectedScopes,
+  fiberRefsOf,
+  hasChildren,
+  isGiven,
+  isInterruptible,
+  onSend
+} from "../../src/platform/internal.js"
+import { turns } from "../utils/Journal.js"
+import { without } from "../utils/without.js"
+
+type Running = Fiber.RuntimeFiber<unknown, unknown>
+
+const started = async (effect: Effect.Effect<unknown, unknown>): Promise<Running> => {
+  const fiber = Effect.runFork(effect)
+  await turns(2)
+  return fiber
+}
+
+describe("Effect's", () => {
+  it("_fiberRefs are a fiber's settings, which are not copied", async () => {
+    const ref = FiberRef.unsafeMake("default")
+    const fiber = await started(Effect.locally(Effect.never, ref, "set"))
+    const settings = fiberRefsOf(fiber)
+    expect(settings, "_fiberRefs is gone: each post hook copies its settings").toBe(fiberRefsOf(fiber))
+    expect(FiberRefs.getOrDefault(settings, ref)).toBe("set")
+    await Effect.runPromise(Fiber.interrupt(fiber))
+  })
+
+  it("_fiberRefs may go: they are copied then", async () => {
+    const ref = FiberRef.unsafeMake("default")
+    const fiber = await started(Effect.locally(Effect.never, ref, "set"))
+    for (const hidden of [without(fiber, "_fiberRefs"), Object.assign(without(fiber), {})]) {
+      expect(FiberRefs.getOrDefault(fiberRefsOf(hidden), ref)).toBe("set")
+    }
+    await Effect.runPromise(Fiber.interrupt(fiber))
+  })
+
+  it("_children are the fibers that it has forked", async () => {
+    const alone = await started(Effect.never)
+    const parent = await started(Effect.zipRight(Effect.fork(Effect.never), Effect.never))
+    expect([hasChildren(alone), hasChildren(parent)], "_children is gone: clients wait for what handlers have forked")
+      .toEqual([false, true])
+    // an unknown number is none
+    expect(hasChildren(without(parent, "_children"))).toBe(false)
+    await Effect.runPromise(Fiber.interruptAll([alone, parent]))
+  })
+
+  it("currentRuntimeFlags say whether a fiber may be interrupted at this moment", async () => {
+    let go = (): void => undefined
+    const held = Effect.async<void>((resume) => {
+      go = () => resume(Effect.void)
+    })
+    const fiber = await started(Effect.zipRight(Effect.uninterruptible(held), Effect.never))
+    expect(isInterruptible(fiber), "currentRuntimeFlags is gone: a stop interrupts handlers that are to answer first")
+      .toBe(false)
+    // who does not say may be
+    expect(isInterruptible(without(fiber, "currentRuntimeFlags"))).toBe(true)
+    go()
+    await turns(2)
+    expect(isInterruptible(fiber)).toBe(true)
+    await Effect.runPromise(Fiber.interrupt(fiber))
+  })
+
+  it("unsafeMap tells a reference that was given from one that has its default", () => {
+    const given = Context.make(MaxBodySize, Option.none())
+    expect(
+      [isGiven(given, MaxBodySize), isGiven(Context.empty(), MaxBodySize)],
+      "unsafeMap is gone: MaxBodySize has no effect"
+    )
+      .toEqual([true, false])
+    expect(isGiven(without(given, "unsafeMap"), MaxBodySize)).toBe(false)
+  })
+})
+
+describe("the platform's", () => {
+  it("ejectedScopes are the scopes that somebody else closes", () => {
+    const [ejected, other] = [Effect.runSync(Scope.make()), Effect.runSync(Scope.make())]
+    HttpApp.ejectDefaultScopeClose(ejected)
+    expect(
+      [ejectedScopes.has(ejected), ejectedScopes.has(other)],
+      "ejectedScopes is gone: every scope ends with its request"
+    )
+      .toEqual([true, false])
+  })
+})
+
+describe("ws's", () => {
+  const isStandard = (socket: WebSocket): socket is WebSocket & globalThis.WebSocket => "addEventListener" in socket
+
+  it("send is what the platform's Socket calls for each message", async () => {
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1" })
+    server.on("connection", (peer) => peer.on("message", (data) => peer.send(data)))
+    await once(server, "listening")
+    const address = server.address()
+    const socket = new WebSocket(`ws://127.0.0.1:${typeof address === "object" ? address?.port : ""}`)
+    if (!isStandard(socket)) return expect.unreachable()
+    const heard: Array<string> = []
+    onSend(socket, () => heard.push("sent"), () => heard.push("taken"))
+    await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+      const own = yield* Socket.fromWebSocket(Effect.succeed(socket))
+      const write = yield* own.writer
+      const answered = yield* Deferred.make<void>()
+      yield* Effect.forkScoped(own.runRaw(() => Deferred.succeed(answered, undefined)))
+      yield* write("hello")
+      yield* Deferred.await(answered)
+    })))
+    expect(heard, "send is not called: writers do not wait, and a stop closes a WebSocket after its grace time")
+      .toEqual(["sent", "taken"])
+    socket.terminate()
+    server.close()
+  })
+
+  it("send may go: then nothing is heard", () => {
+    const socket = new WebSocket("ws://127.0.0.1:1", { autoPong: false })
+    socket.on("error", () => undefined)
+    const { send } = socket
+    onSend(without(socket, "send"), () => undefined)
+    expect(socket.send).toBe(send)
+    socket.terminate()
+  })
+})
