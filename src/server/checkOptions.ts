@@ -116,6 +116,15 @@ export const checkOption = (name: string, given: unknown, { accepts, explain, me
 }
 
 /**
+ * Throws an `OptionError` where a function was given more arguments than it takes.
+ *
+ * @since 0.2.0
+ */
+export const refuseMore = (more: ReadonlyArray<unknown>, name: string, description: string): void => {
+  if (more.length > 0) throw new OptionError({ option: name, description })
+}
+
+/**
  * The names that messages list.
  *
  * @since 0.2.0

@@ -17,15 +17,9 @@ import type { Environ } from "./Environ.js"
 export const callHook = (entry: unknown, env: Environ): unknown => {
   if (isFunction(entry)) return entry(env)
   const [hook, args, kwargs, options] = isList(entry) ? entry : []
-  if (!isFunction(hook)) {
-    throw invalid(`${aHook}, ${isList(entry) ? `not a list of ${kindOf(hook)}` : `not ${kindOf(entry)}`}`)
-  }
-  if (args !== undefined && !isList(args)) {
-    throw invalid(`the arguments of a hook are an array, such as ["arg1", "arg2"], not ${kindOf(args)}`)
-  }
-  if (kwargs !== undefined && !Predicate.isRecord(kwargs)) {
-    throw invalid(`the keyword arguments of a hook are an object, such as { retries: 3 }, not ${kindOf(kwargs)}`)
-  }
+  if (!isFunction(hook)) throw invalid(aHook, isList(entry) ? `a list of ${kindOf(hook)}` : kindOf(entry))
+  if (args !== undefined && !isList(args)) throw invalid(itsArguments, kindOf(args))
+  if (kwargs !== undefined && !Predicate.isRecord(kwargs)) throw invalid(itsKeywordArguments, kindOf(kwargs))
   if (options !== undefined) checkHookOptions(options, option)
   if (kwargs !== undefined) return hook(env, ...args ?? [], kwargs)
   return args === undefined ? hook(env) : hook(env, ...args)
@@ -43,6 +37,10 @@ export const isDetached = (entry: unknown): boolean =>
 
 const aHook = "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?]"
 
+const itsArguments = "the arguments of a hook are an array, such as [\"arg1\", \"arg2\"]"
+const itsKeywordArguments = "the keyword arguments of a hook are an object, such as { retries: 3 }"
+
 const option = "eventlet.posthooks"
 
-const invalid = (description: string): OptionError => new OptionError({ option, description })
+const invalid = (meant: string, given: string): OptionError =>
+  new OptionError({ option, description: `${meant}, not ${given}` })

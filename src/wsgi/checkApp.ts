@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
-import { OptionError } from "../exchange/ServerError.js"
+import { checkOption } from "../server/checkOptions.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
@@ -13,15 +13,15 @@ import { kindOf } from "../server/OptionNames.js"
  * @since 0.2.0
  * @category constructors
  */
-export const checkApp = (app: unknown, listener?: unknown): void => {
-  if (typeof app === "function" && !isClass(app)) return
-  throw new OptionError({
-    option: "app",
-    description: `must be a function (env, startResponse), not ${typeof app === "function" ? "a class" : kindOf(app)}${
-      remedyFor(app, listener)
-    }`
+export const checkApp = (app: unknown, listener?: unknown): void =>
+  checkOption("app", app, {
+    meant: "a function (env, startResponse)",
+    accepts: (given) => typeof given === "function" && !isClass(given),
+    explain: (given) =>
+      `must be a function (env, startResponse), not ${isClass(given) ? "a class" : kindOf(given)}${
+        remedyFor(given, listener)
+      }`
   })
-}
 
 const remedyFor = (app: unknown, listener: unknown): string => {
   if (Predicate.isFunction(listener)) return "; the listener comes first: server(listen(), app)"
@@ -32,7 +32,7 @@ const remedyFor = (app: unknown, listener: unknown): string => {
 }
 
 /**
- * Is it a class? That can only be called with `new`.
+ * Whether it is a class, which can only be called with `new`.
  *
  * @since 0.2.0
  * @category guards

@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
-import { OptionError, ResponseError } from "../exchange/ServerError.js"
+import { ResponseError } from "../exchange/ServerError.js"
+import { checkOption, refuseMore } from "../server/checkOptions.js"
 import { letGo } from "../server/LetGo.js"
 import { kindOf } from "../server/OptionNames.js"
 import { isResponse, notAResponse } from "./answers.js"
@@ -42,23 +43,20 @@ export type FetchHandler = (request: Request, env: Environ) => Response | Promis
  * @category constructors
  */
 export const fetchApp: (handler: FetchHandler) => App = (handler, ...more: ReadonlyArray<unknown>) => {
-  checkHandler(handler, more)
+  checkHandler(handler)
+  refuseMore(more, "handler", "fetchApp takes one argument; give options to server")
   return (env, startResponse) => answer(handler, env, startResponse)
 }
 
-const checkHandler = (handler: unknown, more: ReadonlyArray<unknown>): void => {
-  if (typeof handler !== "function" || isClass(handler)) {
-    const description = Predicate.hasProperty(handler, "fetch")
-      ? "give the function, not the object: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
-      : `must be a function (request, env) that returns a Response, not ${
-        isClass(handler) ? "a class" : kindOf(handler)
-      }`
-    throw new OptionError({ option: "handler", description })
-  }
-  if (more.length > 0) {
-    throw new OptionError({ option: "handler", description: "fetchApp takes one argument; give options to server" })
-  }
-}
+const checkHandler = (handler: unknown): void =>
+  checkOption("handler", handler, {
+    meant: "a function (request, env) that returns a Response",
+    accepts: (given) => typeof given === "function" && !isClass(given),
+    explain: (given) =>
+      Predicate.hasProperty(given, "fetch")
+        ? "give the function, not the object: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
+        : `must be a function (request, env) that returns a Response, not ${isClass(given) ? "a class" : kindOf(given)}`
+  })
 
 const answer = async (handler: FetchHandler, env: Environ, startResponse: StartResponse): Promise<AppBody> => {
   const request = requestFrom(env)

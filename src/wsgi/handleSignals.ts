@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
-import { OptionError } from "../exchange/ServerError.js"
+import { checkOption, type Option } from "../server/checkOptions.js"
 import { kindOf } from "../server/OptionNames.js"
 import { type StopOptions, stopOptions } from "../server/StopReport.js"
 import type { RunningServer } from "./server.js"
@@ -37,9 +37,7 @@ export const handleSignals = (
   running: Pick<RunningServer, "stop" | "closed">,
   options?: StopOptions
 ): () => void => {
-  if (!isRunning(running)) {
-    throw new OptionError({ option: "running", description: `give what server() returns, not ${kindOf(running)}` })
-  }
+  checkOption("running", running, runningServer)
   const checked = stopOptions(options)
   const removeHandlers = (): void => {
     for (const signal of signals) process.off(signal, stop).off(signal, ignore)
@@ -59,7 +57,7 @@ export const handleSignals = (
 }
 
 /**
- * Is this a child of the command `tsx`? That has the terminal's signals too, and passes on those that its child is slow to
+ * Whether this is a child of the command `tsx`. That has the terminal's signals too, and passes on those that its child is slow to
  * acknowledge, so that one key press may come twice.
  */
 const isRelayed = (): boolean =>
@@ -69,6 +67,10 @@ const copyWithin = 200
 
 const ignore = (): void => undefined
 
-const isRunning = (given: unknown): boolean =>
-  Predicate.hasProperty(given, "stop") && Predicate.isFunction(given.stop) &&
-  Predicate.hasProperty(given, "closed") && Predicate.isPromiseLike(given.closed)
+const runningServer: Option = {
+  meant: "what server() returns",
+  accepts: (given) =>
+    Predicate.hasProperty(given, "stop") && Predicate.isFunction(given.stop) &&
+    Predicate.hasProperty(given, "closed") && Predicate.isPromiseLike(given.closed),
+  explain: (given) => `give what server() returns, not ${kindOf(given)}`
+}

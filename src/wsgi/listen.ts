@@ -9,7 +9,7 @@ import { listenerTable } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions } from "../node/ListenOptions.js"
 import { check, TlsSettings } from "../node/NodeListener.js"
 import { checkTls } from "../node/tlsChecks.js"
-import type { OptionTable } from "../server/checkOptions.js"
+import { type OptionTable, refuseMore } from "../server/checkOptions.js"
 import { kindOf } from "../server/OptionNames.js"
 import type { Listener, TlsListener } from "./Listener.js"
 import { ListenerValue, notAListener, TlsListenerValue } from "./ListenerValue.js"
@@ -42,7 +42,7 @@ export const listen: (portOrOptions?: number | string | ListenOptions) => Listen
   if (!isOptions(options)) {
     throw new OptionError({ option: "options", description: `give a port or an object, not ${kindOf(options)}` })
   }
-  if (more.length > 0) throw new OptionError({ option: "options", description: oneArgument(given, more[0]) })
+  refuseMore(more, "options", oneArgument(given, more[0]))
   const meant = typeof given === "string" ? meantBy(given) : undefined
   if (meant !== undefined) {
     throw new OptionError({ option: "port", description: `${kindOf(given)} is not a port; use ${meant}` })
@@ -96,9 +96,7 @@ export const wrapTls: (listener: Listener, options: TlsOptions) => TlsListener =
   if (listener instanceof TlsListenerValue) {
     throw new OptionError({ option: "listener", description: "has TLS already; reload changes its certificate" })
   }
-  if (more.length > 0) {
-    throw new OptionError({ option: "options", description: "wrapTls takes two arguments, a listener and TLS options" })
-  }
+  refuseMore(more, "options", "wrapTls takes two arguments, a listener and TLS options")
   checkTls(options)
   return new TlsListenerValue(listener.options, new TlsSettings(options))
 }

@@ -5,8 +5,7 @@
  */
 import { setImmediate } from "node:timers"
 import type { Outcome } from "../exchange/Outcome.js"
-import { OptionError } from "../exchange/ServerError.js"
-import { checkOptions, type Option } from "../server/checkOptions.js"
+import { checkOption, checkOptions, type Option } from "../server/checkOptions.js"
 import { anything } from "../server/optionKinds.js"
 import { kindOf } from "../server/OptionNames.js"
 import { make as makeMemory } from "../testing/Memory.js"
@@ -143,12 +142,12 @@ export const request = async (
 
 // fetch ignores unknown options, with which a test could pass for the wrong reason.
 const checkAsking = (input: unknown, asking: unknown): void => {
-  if (!(input instanceof URL) && !(typeof input === "string" && (input.startsWith("/") || URL.canParse(input)))) {
-    throw new OptionError({
-      option: "input",
-      description: `must be a path, such as "/", or a URL; it is ${kindOf(input)}`
-    })
-  }
+  checkOption("input", input, {
+    meant: "a path, such as \"/\", or a URL",
+    accepts: (given) =>
+      given instanceof URL || (typeof given === "string" && (given.startsWith("/") || URL.canParse(given))),
+    explain: (given) => `must be a path, such as "/", or a URL; it is ${kindOf(given)}`
+  })
   checkOptions(asking, table, { argument: "init", noObject: "must be an object, such as { method: \"POST\" }" })
 }
 
@@ -191,7 +190,7 @@ const isStream = (body: unknown): boolean => typeof body === "object" && body !=
 
 /** Sends the request. */
 class Sending {
-  failure: unknown = undefined
+  private error: unknown = undefined
   private begun = false
   private whole: Uint8Array | undefined = undefined
 
@@ -212,6 +211,11 @@ class Sending {
     return `${method} ${target} HTTP/1.1\r\n${linesOf(headers)}\r\n`
   }
 
+  /** What reading the body failed with; `undefined` while it has not. */
+  get failure(): unknown {
+    return this.error
+  }
+
   /** Sends the body, once. */
   begin(): void {
     if (this.begun) return
@@ -219,7 +223,7 @@ class Sending {
     if (this.whole !== undefined) this.client.send(this.whole)
     else if (this.asked.body !== null || this.trailers !== undefined) {
       this.chunks().catch((error: unknown) => {
-        this.failure = error
+        this.error = error
         this.client.close()
       })
     }

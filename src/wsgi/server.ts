@@ -9,8 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { type Address, format as formatAddress } from "../exchange/Address.js"
-import { type BindError, OptionError } from "../exchange/ServerError.js"
+import type { BindError } from "../exchange/ServerError.js"
 import * as AccessLog from "../server/AccessLog.js"
+import { refuseMore } from "../server/checkOptions.js"
 import * as Listener from "../server/Listener.js"
 import * as Server from "../server/Server.js"
 import { ServerConfig } from "../server/ServerConfig.js"
@@ -84,9 +85,7 @@ export const server: (listener: PlainListener, app: App, options?: Options.Serve
 ) => {
   checkApp(app, listener)
   const bindable = toEngine(listener)
-  if (more.length > 0) {
-    throw new OptionError({ option: "options", description: "server takes three arguments: listener, app and options" })
-  }
+  refuseMore(more, "options", "server takes three arguments: listener, app and options")
   const settings = Options.read(options)
   const logs = new ServerLogs(settings)
   const scope = Effect.runSync(Scope.make())
