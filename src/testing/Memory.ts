@@ -32,14 +32,17 @@ export interface Bindable {
  */
 export interface Memory {
   readonly listener: Bindable
-  /** Where it pretends to listen. */
+  /** The address that the server sees: 127.0.0.1, with port 80, or 443 with `tls`. */
   readonly address: Address
-  /** Connects. Throws where no server listens, and an `OptionError` for an invalid option. These options override those of the listener. */
+  /**
+   * Connects, with options that override those of the listener. Throws where no server listens, and an `OptionError` for an option that
+   * is unknown or invalid.
+   */
   readonly connect: (options?: MemoryOptions) => WireClient
 }
 
 /**
- * Makes a listener in memory, with options for all of its connections. It can be bound again after it was closed. Throws an
+ * Creates a listener in memory, with options for all of its connections. It can be bound again after it was closed. Throws an
  * `OptionError` for an option that is unknown or invalid.
  *
  * @since 0.1.0
@@ -71,10 +74,10 @@ export const make = (options: MemoryOptions = {}): Memory => {
     connect: (own) => {
       if (own !== undefined) checkConnection(own)
       const accepting = acceptor
-      if (accepting === undefined) throw new Error(`nobody listens on ${format(address)}`)
+      if (accepting === undefined) throw new Error(`no server listens on ${format(address)}`)
       const remote: Address = { _tag: "Tcp", host: "127.0.0.1", port: ++port }
       const { client, server } = connection(address, own?.remote ?? options.remote ?? remote, { ...options, ...own })
-      // accepts in a turn of its own, and not within `connect`; a server that has stopped meanwhile refuses
+      // accepts after `connect` has returned; a server that has stopped meanwhile refuses
       setImmediate(() => accepting.accepted(server))
       return new WireClient(channelOf(client))
     }

@@ -1,5 +1,5 @@
 /**
- * A listener in memory: tests servers with the bytes that they would see on a network, without one.
+ * A listener in memory: for tests of servers with the bytes of a network, but without one.
  *
  * ```ts
  * import { server } from "tsgi"

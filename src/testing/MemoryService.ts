@@ -14,7 +14,7 @@ import type { MemoryOptions } from "./MemoryTransport.js"
 import type { WireClient } from "./WireClient.js"
 
 /**
- * The listener itself, as the engine's {@link Listener}.
+ * A listener in memory, as the engine's {@link Listener}.
  *
  * @since 0.2.0
  * @category models
@@ -34,7 +34,8 @@ export interface Memory extends Plain.Memory {
 }
 
 /**
- * Makes a listener in memory, with options for all of its connections. It can be bound again after it was closed.
+ * Creates a listener in memory, with options for all of its connections. It can be bound again after it was closed. Throws an
+ * `OptionError` for an option that is unknown or invalid.
  *
  * @since 0.2.0
  * @category constructors
@@ -42,7 +43,7 @@ export interface Memory extends Plain.Memory {
 export const make: (options?: MemoryOptions) => Memory = Plain.make
 
 /**
- * A listener in memory as a service, beside the engine's {@link Listener} that it is.
+ * The service that connects to the {@link Listener} in memory.
  *
  * @since 0.1.0
  * @category tags

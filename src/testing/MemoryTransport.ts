@@ -1,8 +1,8 @@
 /**
- * Connections in memory: two ends, and between them what a network does to bytes. It cuts them anywhere, holds a bounded number of
- * them, keeps their order, and delivers them later than they were written, never within the call that wrote them.
+ * Connections in memory, with the behaviour of a network: it may cut the bytes anywhere, holds a bounded number of them, keeps their
+ * order, and delivers them after the call that wrote them has returned.
  *
- * There are no timers here. Everything moves in turns of the event loop, so tests may stop the clock.
+ * Bytes move in turns of the event loop, without timers, so tests may stop the clock.
  *
  * @since 0.1.0
  */
@@ -24,15 +24,15 @@ import { number, record } from "../server/optionKinds.js"
  * @category models
  */
 export interface MemoryOptions {
-  /** Bytes held between the ends, in each direction, before a writer has to wait. Default 65536. */
+  /** Bytes that are held in each direction before a writer must wait. Default 65536. */
   readonly bufferSize?: number | undefined
-  /** The server is given at most so many bytes at a time; 1 shows it every seam there can be. Default `Infinity`. */
+  /** Bytes that the server is given at a time, at most; 1 cuts its input at every position. Default `Infinity`. */
   readonly deliverAtMost?: number | undefined
-  /** At most so many of the server's bytes are taken at a time; the rest is left for later. Default `Infinity`. */
+  /** Bytes of the server that are taken at a time, at most; the rest must wait. Default `Infinity`. */
   readonly takeAtMost?: number | undefined
-  /** Who connects. Default 127.0.0.1 with a port of its own. */
+  /** The address of the client. Default 127.0.0.1, with another port for each connection. */
   readonly remote?: Address | undefined
-  /** What TLS agreed on, for a connection that looks like a secured one. Default: none. */
+  /** The result of a TLS handshake, for a connection that the server takes for a secured one. Default: none. */
   readonly tls?: TlsInfo | undefined
 }
 
@@ -66,13 +66,13 @@ export const table: TableOf<MemoryOptions> = {
   tls: record
 }
 
-/** One direction: what was written and found no room yet, and before it what is on its way. */
+/** One direction of a connection: `queue` has found no room yet, and `travelling` is taken and not delivered. */
 class Pipe {
   /** Bytes written and not taken. */
   pending = 0
   /** Bytes taken since the beginning. */
   handed = 0
-  /** Nobody will read any more: a write is answered with a reset. */
+  /** Whether the reader has left: further writes are answered with a reset. */
   readerGone = false
   onReadable = (): void => undefined
   onRoom = (): void => undefined
@@ -84,28 +84,28 @@ class Pipe {
 
   constructor(private readonly size: number, private readonly takeAtMost: number) {}
 
-  /** Has the writer said its end? */
+  /** Whether the writer has ended its side. */
   get ended(): boolean {
     return this.ending
   }
 
-  /** Has everything been taken, the end included? */
+  /** Whether all bytes and the end have been taken. */
   get finished(): boolean {
     return this.ending && this.queue.length === 0
   }
 
-  /** Are there bytes to read? */
-  get unread(): boolean {
+  /** Whether there are bytes to read. */
+  get hasUnread(): boolean {
     return this.held > 0
   }
 
-  /** Has everything been read, the end being next? */
+  /** Whether all bytes are read, so that the end is next. */
   get atEnd(): boolean {
     return this.finished && this.held === 0
   }
 
-  /** Could more be taken now? */
-  get movable(): boolean {
+  /** Whether more bytes can be taken now. */
+  get canTake(): boolean {
     return this.queue.length > 0 && this.held < this.size
   }
 
@@ -119,14 +119,14 @@ class Pipe {
     this.onReadable()
   }
 
-  /** Takes what there is room for. Says whether that was anything. */
+  /** Takes the bytes that there is room for. Returns whether there were any. */
   take(): boolean {
     const most = Math.min(this.size - this.held, this.takeAtMost)
     let taken = 0
     while (this.queue.length > 0 && taken < most) {
       const next = this.queue[0]
       const length = Math.min(next.length, most - taken)
-      // a copy: the writer may change its bytes
+      // copied, because the writer may change its bytes
       this.travelling.push(Buffer.from(next.subarray(0, length)))
       if (length === next.length) this.queue.shift()
       else this.queue[0] = next.subarray(length)
@@ -149,13 +149,13 @@ class Pipe {
     return next.subarray(0, length)
   }
 
-  /** The writer leaves: what found no room is lost, the rest arrives. */
+  /** The writer leaves: bytes that found no room are lost, the others arrive. */
   abandon(): void {
     this.queue = []
     this.end()
   }
 
-  /** The writer leaves with a reset: what was not read is lost (RFC 9112, 9.6). */
+  /** The writer leaves with a reset: bytes that were not read are lost (RFC 9112, 9.6). */
   reset(): void {
     this.queue = []
     this.travelling = []
@@ -174,13 +174,13 @@ export class MemoryTransport implements Transport {
   private events: TransportEvents | undefined = undefined
   private paused = false
   private corked = false
-  private endTold = false
+  private endDelivered = false
   private gone = false
-  private closedTold = false
+  private closeReported = false
   private failure: TransportError | undefined = undefined
   private scheduled = false
-  // whether bytes were left when the last write returned
-  private late = false
+  // whether the last write left bytes that must wait
+  private waits = false
   private readonly context = new AsyncResource("TSGI_CONNECTION", { requireManualDestroy: true })
 
   constructor(
@@ -194,7 +194,7 @@ export class MemoryTransport implements Transport {
     incoming.onReadable = () => this.schedule()
     incoming.onReset = () => this.fail(resetByPeer())
     outgoing.onRoom = () => {
-      if (this.late) this.schedule()
+      if (this.waits) this.schedule()
     }
   }
 
@@ -213,9 +213,9 @@ export class MemoryTransport implements Transport {
 
   write(data: string | Uint8Array): void {
     if (this.gone || data.length === 0) return
-    if (this.outgoing.ended) return this.fail(transportErrorFrom(new Error("a write after the end")))
+    if (this.outgoing.ended) return this.fail(transportErrorFrom(new Error("write after end")))
     this.outgoing.push(typeof data === "string" ? Buffer.from(data, "latin1") : data)
-    if (!this.corked) this.hand()
+    if (!this.corked) this.send()
   }
 
   cork(): void {
@@ -224,7 +224,7 @@ export class MemoryTransport implements Transport {
 
   uncork(): void {
     this.corked = false
-    this.hand()
+    this.send()
   }
 
   run<A, B>(callback: (first: A, second: B) => void, first: A, second: B): void {
@@ -246,10 +246,10 @@ export class MemoryTransport implements Transport {
     this.schedule()
   }
 
-  /** Leaves as `close(2)` does: with a reset when something was left unread. */
+  /** Leaves as `close(2)` does: with a reset where bytes are unread. */
   destroy(): void {
     if (this.gone) return
-    if (this.incoming.unread) return this.reset()
+    if (this.incoming.hasUnread) return this.reset()
     this.leave()
     this.outgoing.abandon()
   }
@@ -286,7 +286,7 @@ export class MemoryTransport implements Transport {
         done(error)
       }
     })
-    // an error is followed by `close`, also where nothing listens for errors
+    // without a listener, an error would be thrown
     stream.on("error", (error) => {
       this.failure ??= transportErrorFrom(error)
       stream.destroy()
@@ -307,17 +307,17 @@ export class MemoryTransport implements Transport {
     return stream
   }
 
-  // Takes at once what there is room for, as a kernel does; the rest follows in later turns.
-  private hand(): void {
+  // Takes at once the bytes that there is room for, as a kernel does; the others follow in later turns.
+  private send(): void {
     if (!this.outgoing.readerGone) this.outgoing.take()
-    this.late = this.pending > 0
-    if (this.late) this.schedule()
+    this.waits = this.pending > 0
+    if (this.waits) this.schedule()
   }
 
   private leave(): void {
     this.gone = true
     this.incoming.readerGone = true
-    // a later write fails
+    // the writer learns with its next write that the reader has left
     this.incoming.onRoom()
     this.schedule()
   }
@@ -337,33 +337,33 @@ export class MemoryTransport implements Transport {
 
   private turn(): void {
     this.scheduled = false
-    if (!this.gone && this.late) this.sendMore()
+    if (!this.gone && this.waits) this.sendMore()
     if (!this.gone && !this.paused) this.deliver()
-    if (!this.gone && this.endTold && this.outgoing.finished) this.leave()
-    if (this.gone) return this.tellClosed()
-    const sending = this.late && this.outgoing.movable
-    const receiving = !this.paused && (this.incoming.unread || (this.incoming.atEnd && !this.endTold))
+    if (!this.gone && this.endDelivered && this.outgoing.finished) this.leave()
+    if (this.gone) return this.reportClosed()
+    const sending = this.waits && this.outgoing.canTake
+    const receiving = !this.paused && (this.incoming.hasUnread || (this.incoming.atEnd && !this.endDelivered))
     if (sending || receiving) this.schedule()
   }
 
   private sendMore(): void {
     if (this.outgoing.readerGone) return this.fail(resetByPeer())
     const taken = this.outgoing.take()
-    this.late = this.pending > 0
+    this.waits = this.pending > 0
     if (taken) this.events?.progress()
   }
 
   private deliver(): void {
-    if (this.incoming.unread) this.events?.data(this.incoming.read(this.deliverAtMost))
-    else if (this.incoming.atEnd && !this.endTold) {
-      this.endTold = true
+    if (this.incoming.hasUnread) this.events?.data(this.incoming.read(this.deliverAtMost))
+    else if (this.incoming.atEnd && !this.endDelivered) {
+      this.endDelivered = true
       this.events?.end()
     }
   }
 
-  private tellClosed(): void {
-    if (this.closedTold) return
-    this.closedTold = true
+  private reportClosed(): void {
+    if (this.closeReported) return
+    this.closeReported = true
     this.events?.closed(this.failure)
   }
 }
@@ -372,7 +372,7 @@ const resetByPeer = (): TransportError =>
   transportErrorFrom(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }))
 
 /**
- * Both ends of a new connection.
+ * Creates a connection, and returns both ends.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,21 +1,20 @@
 /**
- * A client that sends raw bytes and waits for what the test names: for tests of a server's behaviour on the wire.
- *
- * It does not judge: it sends the bytes it is given, malformed or not, and cuts what comes back into messages.
+ * A client for tests of a server's behaviour on the wire: it sends any bytes, malformed or not, and splits the received bytes into
+ * messages without checking them.
  *
  * @since 0.1.0
  */
 import { Buffer } from "node:buffer"
 
 /**
- * What carries the bytes: a socket, TLS, or memory.
+ * The connection of a {@link WireClient}: a socket, TLS, or memory.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Channel {
   readonly write: (bytes: Uint8Array) => void
-  /** Says that no more will be sent. */
+  /** Closes the sending half. */
   readonly end: () => void
   /** Closes at once, as `close(2)` does. */
   readonly close: () => void
@@ -23,16 +22,16 @@ export interface Channel {
   readonly reset: () => void
   readonly pause: () => void
   readonly resume: () => void
-  /** Bytes written that have not left this side yet. */
+  /** Written bytes that have not left this side. */
   readonly unsent: () => number
-  /** Called once, before anything is delivered. */
+  /** Begins delivery. Called once. */
   readonly receive: (
     events: { readonly data: (bytes: Uint8Array) => void; readonly end: () => void; readonly closed: () => void }
   ) => void
 }
 
 /**
- * A head as it came: status line and field lines, unchecked.
+ * A head as received: status line and field lines, unchecked.
  *
  * @since 0.1.0
  * @category models
@@ -43,32 +42,31 @@ export interface WireHead {
   readonly status: number
   readonly reason: string
   readonly fields: ReadonlyArray<readonly [name: string, value: string]>
-  /** Values of a field, whatever its name's case. */
+  /** The values of a field; its name in any case. */
   readonly all: (name: string) => ReadonlyArray<string>
-  /** The value of a field, the first one where there are several. */
+  /** The first value of a field; its name in any case. */
   readonly get: (name: string) => string | undefined
-  /** The head's bytes, latin-1, the empty line included. */
+  /** The bytes of the head as latin-1 text, with the empty line. */
   readonly text: string
 }
 
 /**
- * A response with its whole body.
+ * A response with its body.
  *
  * @since 0.1.0
  * @category models
  */
 export interface WireResponse extends WireHead {
-  /** Interim responses that came before the final head. */
+  /** The interim responses before the final head. */
   readonly interim: ReadonlyArray<WireHead>
   readonly body: Buffer
-  /** The chunks of a chunked body, without the last one; empty otherwise. */
+  /** The chunks of a chunked body, without the last, empty one; none for other bodies. */
   readonly chunks: ReadonlyArray<Buffer>
   readonly trailers: ReadonlyArray<readonly [name: string, value: string]>
 }
 
 /**
- * The stream ended, or was closed, before the awaited bytes had come.
- * `cause` is the failure of the application, where `request` knows of one.
+ * The stream ended or was closed before the awaited bytes had come. `cause` is the failure of the application, where it is known.
  *
  * @since 0.1.0
  * @category errors
@@ -77,20 +75,20 @@ export class WireEnded extends Error {
   override readonly name = "WireEnded"
 
   constructor(readonly received: Buffer, options?: ErrorOptions) {
-    super(`the stream ended; left unread: ${JSON.stringify(received.toString("latin1").slice(0, 400))}`, options)
+    super(`the stream ended before the awaited bytes; unread: ${JSON.stringify(received.toString("latin1").slice(0, 400))}`, options)
   }
 }
 
 /**
- * A client that sends any bytes over a connection in memory, and reads the responses.
+ * A client that sends any bytes and reads the responses.
  *
  * @since 0.1.0
  * @category models
  */
 export class WireClient implements AsyncDisposable {
-  /** Bytes received so far, taken or not. */
+  /** Number of bytes received so far, taken or not. */
   received = 0
-  // joined when they are read: bytes may come one at a time
+  // joined only when they are read, because bytes may come one at a time
   private pieces: Array<Uint8Array> = []
   private available = 0
   private hasEnded = false
@@ -122,22 +120,22 @@ export class WireClient implements AsyncDisposable {
     this.channel.write(typeof data === "string" ? Buffer.from(data, "latin1") : data)
   }
 
-  /** Says that no more will be sent; what is answered can still be read. */
+  /** Closes the sending half. Answers can still be read. */
   end(): void {
     this.channel.end()
   }
 
-  /** Leaves, as `close(2)` does. */
+  /** Closes at once, as `close(2)` does. */
   close(): void {
     this.channel.close()
   }
 
-  /** Leaves with a reset. */
+  /** Closes with a reset. */
   reset(): void {
     this.channel.reset()
   }
 
-  /** Stops reading, so that the server's writes pile up. */
+  /** Stops reading, so that the server's writes must wait. */
   pause(): void {
     this.channel.pause()
   }
@@ -146,7 +144,7 @@ export class WireClient implements AsyncDisposable {
     this.channel.resume()
   }
 
-  /** Everything up to and with `text`. */
+  /** All bytes up to `text`, with `text`. */
   async until(text: string): Promise<Buffer> {
     let found = -1
     await this.when(() => (found = this.joined().indexOf(text, 0, "latin1")) >= 0)
@@ -159,7 +157,7 @@ export class WireClient implements AsyncDisposable {
     return this.take(length)
   }
 
-  /** At least one byte: whatever has come. */
+  /** All bytes that have come, at least one. */
   async some(): Promise<Buffer> {
     await this.when(() => this.available > 0)
     return this.take(this.available)
@@ -170,7 +168,7 @@ export class WireClient implements AsyncDisposable {
     return parseHead((await this.until("\r\n\r\n")).toString("latin1"))
   }
 
-  /** The next final response, with the interim ones before it. `method` tells whether there is a body. */
+  /** The next final response, with the interim responses before it. `method` is that of the request: HEAD has no body. */
   async response(method = "GET"): Promise<WireResponse> {
     const interim: Array<WireHead> = []
     let head = await this.head()
@@ -182,33 +180,33 @@ export class WireClient implements AsyncDisposable {
     return { ...head, interim, ...content }
   }
 
-  /** Everything until the server has said its end. */
+  /** All bytes until the server has closed its sending half. */
   async all(): Promise<Buffer> {
     await this.whenEnded()
     return this.take(this.available)
   }
 
-  /** Waits until the server has said its end (FIN, or a reset). */
+  /** Waits until the server has closed its sending half (FIN), or with a reset. */
   whenEnded(): Promise<void> {
     return this.wait(() => this.hasEnded)
   }
 
-  /** Waits until the stream is gone both ways. */
+  /** Waits until the stream is closed in both directions. */
   whenClosed(): Promise<void> {
     return this.wait(() => this.hasClosed)
   }
 
-  /** Has the server said its end, as far as this side knows? */
+  /** Whether the server has closed its sending half, as far as this side knows. */
   get ended(): boolean {
     return this.hasEnded
   }
 
-  /** Bytes that were sent here and have not left: the server has stopped taking them. */
+  /** Number of sent bytes that have not left this side, because the server does not read. */
   get unsent(): number {
     return this.channel.unsent()
   }
 
-  /** What has come and was not taken. */
+  /** The bytes that have come and were not taken. */
   get unread(): Buffer {
     return this.joined()
   }

@@ -1,5 +1,5 @@
 /**
- * The body of a response as it comes, and its trailers.
+ * Reads the body of a response while it comes, and its trailers.
  *
  * @since 0.2.0
  */
@@ -9,8 +9,8 @@ import { type WireClient, WireEnded, type WireHead } from "./WireClient.js"
 type Fields = ReadonlyArray<readonly [name: string, value: string]>
 
 /**
- * Gives the parts of a body as they come, and returns the trailers. Rejects with {@link WireEnded} where the stream ends
- * before the body does.
+ * Yields the parts of a body as they come, and returns the trailers. Rejects with {@link WireEnded} where the stream ends before the
+ * body.
  *
  * @since 0.2.0
  */
@@ -24,7 +24,7 @@ export async function* bodyOf(client: WireClient, head: WireHead, method: string
 }
 
 /**
- * Has the response to a request of this method a body (RFC 9112, 6.3)?
+ * Whether the response to a request with this method has a body (RFC 9112, 6.3).
  *
  * @since 0.2.0
  */
@@ -47,7 +47,7 @@ async function* chunks(client: WireClient): AsyncGenerator<Buffer, Fields> {
   }
 }
 
-// What has come of them, and at least one at a time.
+// Yields the bytes that have come, at least one at a time.
 async function* bytes(client: WireClient, length: number): AsyncGenerator<Buffer, void> {
   for (let left = length; left > 0;) {
     const part = await client.bytes(Math.min(left, Math.max(1, client.unread.length)))

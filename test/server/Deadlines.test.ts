@@ -10,7 +10,7 @@ import { type AccessRecord, layerFunction } from "../../src/server/AccessLog.js"
 import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { readBody } from "./engine.js"
+import { readBody, stopIfFailed } from "./engine.js"
 
 const head = { status: 200, fields: [] }
 
@@ -64,6 +64,7 @@ const scene = (use: (scene: Scene) => Effect.Effect<void>, { memory = {}, timeou
   const settled = Effect.promise(() => turns(50))
   return Effect.gen(function*() {
     const running = yield* Server.serve(handler)
+    yield* stopIfFailed(running)
     const client = yield* Effect.flatMap(MemoryListener.MemoryListener, ({ connect }) => connect())
     yield* settled
     yield* use({

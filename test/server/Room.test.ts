@@ -1,15 +1,19 @@
 /** When there is no room for a connection: who makes some, who waits how long, and what the log says of it. */
 import { describe, expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
+import * as TestContext from "effect/TestContext"
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
+import { stopIfFailed } from "./engine.js"
 
 interface Scene {
   /** Connects, and waits until the server has it. */
@@ -37,6 +41,7 @@ const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) =
       else if (exchange.request.target === "/upload") exchange.body.wait(answer)
       else answer()
     })
+    yield* stopIfFailed(running)
     const { connect } = yield* MemoryListener.MemoryListener
     const scope = yield* Effect.scope
     const connectNow = connect().pipe(Effect.provideService(Scope.Scope, scope))
@@ -82,6 +87,19 @@ const answered = (client: WireClient, path = "/") =>
 
 const begun = "INFO at capacity: connections wait (limits.connections is 2)"
 const over = "INFO no longer at capacity"
+
+it.live("a scene that fails ends, and says why", () =>
+  Effect.gen(function*() {
+    const failing = scene({ connections: 1 }, ({ connect, pass }) =>
+      Effect.gen(function*() {
+        const [busy, waiting] = [yield* connect, yield* connect]
+        for (const client of [busy, waiting]) client.send(get("/work"))
+        yield* pass(1)
+        throw new Error("a failing assertion")
+      }))
+    const exit = yield* Effect.exit(Effect.scoped(failing)).pipe(Effect.provide(TestContext.TestContext))
+    expect(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "").toContain("a failing assertion")
+  }))
 
 describe("when there is no room", () => {
   it.scoped("one line says that connections wait, and one that none does any more", () =>

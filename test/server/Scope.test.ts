@@ -382,13 +382,13 @@ describe("stop", () => {
       const onItsWay = connect()
       const stopping = yield* Effect.fork(running.stop({ grace: 0 }))
       yield* Effect.yieldNow()
-      assert.throws(() => connect(), "nobody listens")
+      assert.throws(() => connect(), "no server listens")
       // who had come is let in, and has asked nothing
       yield* Effect.promise(() => onItsWay.whenEnded())
       yield* TestClock.adjust(0)
       yield* wait()
       assert.deepInclude(yield* Fiber.join(stopping), { connections: 2, idle: 1, interrupted: 1 })
-      assert.throws(() => connect(), "nobody listens")
+      assert.throws(() => connect(), "no server listens")
     }))
 
   it.scoped("waits for hooks, and no longer than they may take", () =>

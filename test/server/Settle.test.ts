@@ -86,7 +86,7 @@ describe("settle", () => {
       yield* pass
       const stopping = yield* Effect.fork(running.stop({ settle: 1000, grace: 0 }))
       yield* pass
-      assert.throws(() => connect(), "nobody listens")
+      assert.throws(() => connect(), "no server listens")
       yield* TestClock.adjust(999)
       yield* pass
       assert.deepStrictEqual([kept.ended, fresh.ended, unused.ended], [false, false, false])

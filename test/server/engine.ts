@@ -1,7 +1,11 @@
 /** The engine on memory, with everything that happens to a connection noted in order. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import type { Outcome } from "../../src/exchange/Outcome.js"
@@ -13,7 +17,7 @@ import * as Posthooks from "../../src/server/Posthooks.js"
 import * as RequestParser from "../../src/server/RequestParser.js"
 import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
-import { Journal } from "../utils/Journal.js"
+import { Journal, turns } from "../utils/Journal.js"
 import { noting } from "../utils/noting.js"
 
 export interface Engine {
@@ -46,6 +50,22 @@ export const readBody = (exchange: Exchange): void => {
 export const named = (outcome: Outcome): string =>
   outcome._tag === "Aborted" ? `Aborted ${outcome.reason}` : outcome._tag
 
+/**
+ * Has a server that is left running under TestClock stop where the scope closes with a failure: lets time pass until it has. Otherwise
+ * a scene that fails would wait for ever for a grace time that nobody moves.
+ */
+export const stopIfFailed = (running: Server.Running): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.addFinalizer((exit) =>
+    Exit.isSuccess(exit) ? Effect.void : Effect.gen(function*() {
+      const stopping = yield* Effect.forkDaemon(running.stop({ grace: 0 }))
+      for (let minutes = 0; minutes < 10 && Option.isNone(yield* Fiber.poll(stopping)); minutes++) {
+        yield* Effect.promise(() => turns(20))
+        yield* TestClock.adjust("1 minute")
+      }
+      yield* Fiber.join(stopping)
+    })
+  )
+
 /** Serves within a scope. Notes `access` for each record and `socket closed` when the engine closes a socket. */
 export const serve = (
   handler: (exchange: Exchange, journal: Journal<string>) => void,
@@ -64,6 +84,7 @@ export const serve = (
     })
   ).pipe(Layer.provideMerge(Layer.succeed(ServerConfig.ServerConfig, ServerConfig.make(config))))
   return Server.serve((exchange) => handler(exchange, journal)).pipe(
+    Effect.tap(stopIfFailed),
     Effect.map((running) => ({ running, connect: () => memory.connect() })),
     Effect.provide(layer)
   )

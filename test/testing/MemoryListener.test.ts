@@ -214,14 +214,14 @@ describe("a transport in memory", () => {
 describe("a listener in memory", () => {
   it("is bound once at a time", async () => {
     const memory = MemoryListener.make()
-    expect(() => memory.connect()).toThrow("nobody listens")
+    expect(() => memory.connect()).toThrow("no server listens")
     const app = () => ""
     const first = server(memory.listener, app, { logOutput: false })
     await first.ready
     const second = server(memory.listener, app, { logOutput: false })
     await expect(second.ready).rejects.toMatchObject({ _tag: "BindError", reason: "AddressInUse" })
     await first.stop()
-    expect(() => memory.connect()).toThrow("nobody listens")
+    expect(() => memory.connect()).toThrow("no server listens")
     const third = server(memory.listener, app, { logOutput: false })
     await third.ready
     await third.stop()
