@@ -155,7 +155,7 @@ export class Intake {
     const proxied = this.proxied.get(isSecured(socket) ? carrierOf(socket) ?? socket : socket)
     if (isSecured(socket)) {
       const remote = this.handshakes.succeeded(socket)
-      // reset right after the handshake: node:tls would neither take nor fail what is written to it
+      // reset right after the handshake: node:tls neither sends nor fails writes to it
       if (this.path === undefined && socket.remotePort === undefined) {
         socket.destroy()
         return this.lost("Reset", new Error("the client left right after the handshake"), remote ?? "unknown")

@@ -95,7 +95,7 @@ const open = async (
   }
 }
 
-// Returns what is to be undone when the server closes.
+// Listens. Returns a function that removes the file of a unix socket when the server closes.
 const startListening = async (server: Net.Server, options: ListenOptions): Promise<() => void> => {
   const { backlog = 511, fd, mode, path, socket } = options
   if (path !== undefined) return claim(path, mode, (path) => attempt(server, { path, backlog }))

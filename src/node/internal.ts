@@ -27,7 +27,7 @@ export const descriptorOf = (socket: Net.Socket): number => {
 }
 
 /**
- * `_handle.writeQueueSize`: bytes that are left of the write under way. Without it, a write counts when it is complete.
+ * `_handle.writeQueueSize`: bytes that are left of the write in progress. Without it, a write counts when it is complete.
  *
  * @since 0.2.0
  * @category accessors
@@ -39,7 +39,7 @@ export const queuedOf = (stream: object): number => {
 }
 
 /**
- * `writableBuffer`: bytes that wait behind the write under way. Without it, they count as taken only together with all before them.
+ * `writableBuffer`: bytes that wait for the write in progress. Without it, they count as taken only together with all before them.
  *
  * @since 0.2.0
  * @category accessors

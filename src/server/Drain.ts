@@ -45,7 +45,7 @@ export interface Phases {
 const longestPause = 250
 
 /**
- * The stop of one server: who may go on, for how long, and what was cut.
+ * The stop of a server: decides which connections go on and for how long, and counts those that are cut.
  *
  * @since 0.1.0
  * @category models

@@ -1,4 +1,5 @@
 /** The engine on memory, with everything that happens to a connection noted in order. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -52,11 +53,11 @@ export const named = (outcome: Outcome): string =>
 
 /**
  * Has a server that is left running under TestClock stop where the scope closes with a failure: lets time pass until it has. Otherwise
- * a scene that fails would wait for ever for a grace time that nobody moves.
+ * a scene that fails would wait for the end of a grace time that never passes.
  */
 export const stopIfFailed = (running: Server.Running): Effect.Effect<void, never, Scope.Scope> =>
   Effect.addFinalizer((exit) =>
-    Exit.isSuccess(exit) ? Effect.void : Effect.gen(function*() {
+    Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause) ? Effect.void : Effect.gen(function*() {
       const stopping = yield* Effect.forkDaemon(running.stop({ grace: 0 }))
       for (let minutes = 0; minutes < 10 && Option.isNone(yield* Fiber.poll(stopping)); minutes++) {
         yield* Effect.promise(() => turns(20))
