@@ -75,7 +75,10 @@ export class WireEnded extends Error {
   override readonly name = "WireEnded"
 
   constructor(readonly received: Buffer, options?: ErrorOptions) {
-    super(`the stream ended before the awaited bytes; unread: ${JSON.stringify(received.toString("latin1").slice(0, 400))}`, options)
+    super(
+      `the stream ended before the awaited bytes; unread: ${JSON.stringify(received.toString("latin1").slice(0, 400))}`,
+      options
+    )
   }
 }
 
