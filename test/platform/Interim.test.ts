@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import { InterimResponses } from "tsgi/effect"
 import type { WireClient, WireResponse } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
-import { get, type Handler, kinds, type Middleware, nothingSeen, open, post, type Seen, watch } from "./scene.js"
+import { get, type Handler, kinds, type Middleware, nothingSeen, open, post, type Seen } from "./scene.js"
 
 const answer = async (
   kind: string,
@@ -47,18 +47,6 @@ const heads = (response: WireResponse): ReadonlyArray<readonly [number, string |
 
 for (const kind of Object.keys(kinds)) {
   describe(kind, () => {
-    it("100 is sent by the first read, once, with the fields set for it", async () => {
-      const handler = Effect.zipRight(InterimResponses.setContinueHeaders({ "X-Which": "lazy" }), echo)
-      const response = await answer(kind, Effect.orDie(handler), async (client) => {
-        client.send(post(5, "", expecting))
-        expect((await client.head()).text).toBe("HTTP/1.1 100 Continue\r\nX-Which: lazy\r\n\r\n")
-        client.send("hello")
-      })
-      expect(heads(response)).toEqual([])
-      expect(response.body.toString()).toBe("hello")
-      expect(response.get("connection")).toBeUndefined()
-    })
-
     it("a stream's first pull sends it too", async () => {
       const handler = Effect.flatMap(
         HttpServerRequest.HttpServerRequest,
@@ -70,43 +58,6 @@ for (const kind of Object.keys(kinds)) {
         client.send("hello")
       })
       expect(response.body.toString()).toBe("1")
-    })
-
-    it("a handler that refuses never sends it, and the client that uploads at once can read why", async () => {
-      const refusal = Effect.succeed(HttpServerResponse.empty({ status: 417 }))
-      const seen = nothingSeen()
-      await using scene = await open(kinds[kind](refusal), seen)
-      await using client = await scene.connect()
-      client.send(post(50_000_000, "", expecting))
-      const part = new Uint8Array(1_000_000)
-      for (let sent = 0; sent < 10; sent++) client.send(part)
-      const response = await client.response()
-      expect(response.status).toBe(417)
-      expect(response.interim).toEqual([])
-      expect(response.get("connection")).toBe("close")
-      await client.whenEnded()
-    })
-
-    it("several, each with its own fields: 100 twice, 102, 103", async () => {
-      const seen = nothingSeen()
-      const handler = Effect.gen(function*() {
-        yield* watch(seen)
-        yield* InterimResponses.continue({ "X-Which": "first" })
-        yield* InterimResponses.continue([["X-Which", "second"], ["X-Which", "too"]])
-        yield* InterimResponses.send(102, { "X-Which": "102" })
-        yield* InterimResponses.earlyHints({ Link: "</a.css>; rel=preload", "X-Which": "hints" })
-        return yield* echo
-      })
-      const response = await answer(kind, Effect.orDie(handler), (client) => client.send(post(5, "hello", expecting)), {
-        seen
-      })
-      expect(heads(response)).toEqual([[100, "first"], [100, "second"], [102, "102"], [103, "hints"]])
-      expect(response.interim[1].all("x-which")).toEqual(["second", "too"])
-      expect(response.body.toString()).toBe("hello")
-      expect(seen.outcomes).toMatchObject([{ _tag: "Sent", interimResponses: 4 }])
-      expect(seen.outcomes[0].wireBytes).toBe(
-        response.text.length + response.body.length + response.interim.reduce((sum, head) => sum + head.text.length, 0)
-      )
     })
 
     it("middleware sends them as well", async () => {
@@ -122,26 +73,6 @@ for (const kind of Object.keys(kinds)) {
       expect(response.body.toString()).toBe("Unsupported")
       expect(response.interim).toEqual([])
     })
-
-    for (
-      const [what, sent] of [
-        ["101", InterimResponses.send(101)],
-        ["200", InterimResponses.send(200)],
-        ["a line break in a value", InterimResponses.earlyHints({ link: "a\r\nb: c" })],
-        ["a name that is no token", InterimResponses.continue({ "a b": "c" })],
-        ["a line break in a value of the lazy 100", InterimResponses.setContinueHeaders({ link: "a\r\nb: c" })],
-        ["a text in place of fields", InterimResponses.earlyHints("link: a" as never)],
-        ["null in place of fields", InterimResponses.setContinueHeaders(null as never)],
-        ["a number as a value", InterimResponses.earlyHints({ link: 5 as never })],
-        ["a body's length", InterimResponses.earlyHints({ "content-length": "1" })]
-      ] as const
-    ) {
-      it(`${what} cannot be sent: InvalidHeader`, async () => {
-        const response = await answer(kind, reasonOf(sent), (client) => client.send(get))
-        expect(response.body.toString()).toBe("InvalidHeader")
-        expect(response.interim).toEqual([])
-      })
-    }
 
     it("after the final head: TooLate", async () => {
       const seen = nothingSeen()
@@ -168,17 +99,30 @@ for (const kind of Object.keys(kinds)) {
       expect(response.body.toString()).toBe("TooLate")
     })
 
-    it("a client that waits for no 100 may be given fields for it all the same", async () => {
-      const handler = Effect.zipRight(InterimResponses.setContinueHeaders({ "X-Which": "lazy" }), echo)
-      const response = await answer(kind, Effect.orDie(handler), (client) => client.send(post(5, "hello")))
-      expect(heads(response)).toEqual([])
-      expect(response.body.toString()).toBe("hello")
-    })
-
     it("an error nobody handles is a failure, and the client gets 500", async () => {
       const handler = Effect.as(Effect.orDie(InterimResponses.send(101)), HttpServerResponse.empty())
       expect((await answer(kind, handler, (client) => client.send(get))).status).toBe(500)
     })
+  })
+}
+
+for (
+  const [what, sent] of [
+    ["101", InterimResponses.send(101)],
+    ["200", InterimResponses.send(200)],
+    ["a line break in a value", InterimResponses.earlyHints({ link: "a\r\nb: c" })],
+    ["a name that is no token", InterimResponses.continue({ "a b": "c" })],
+    ["a line break in a value of the lazy 100", InterimResponses.setContinueHeaders({ link: "a\r\nb: c" })],
+    ["a text in place of fields", InterimResponses.earlyHints("link: a" as never)],
+    ["null in place of fields", InterimResponses.setContinueHeaders(null as never)],
+    ["a number as a value", InterimResponses.earlyHints({ link: 5 as never })],
+    ["a body's length", InterimResponses.earlyHints({ "content-length": "1" })]
+  ] as const
+) {
+  it(`${what} cannot be sent: InvalidHeader`, async () => {
+    const response = await answer("HttpApp", reasonOf(sent), (client) => client.send(get))
+    expect(response.body.toString()).toBe("InvalidHeader")
+    expect(response.interim).toEqual([])
   })
 }
 

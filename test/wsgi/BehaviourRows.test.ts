@@ -20,17 +20,25 @@ const rows = table.split("\n").filter((line) => /^\| \d+ \|/.test(line)).map(cel
   byName: files === "by name"
 }))
 
+// and what holds over every door
+const folders = [".", "../doors"]
+
 /** The rows that each file's tests cite by their names: `row 12: ...`. */
 const cited = new Map(
-  fs.readdirSync(here, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".test.ts")).map((
-    file
-  ) => [
-    file.split(path.sep).join("/"),
-    new Set(
-      [...fs.readFileSync(path.join(here, file), "utf8").matchAll(/\b(?:it|describe)(?:\.\w+)*\(\s*["`]row (\d+)/g)]
-        .map(([, row]) => Number(row))
-    )
-  ])
+  folders.flatMap((folder) => fs.readdirSync(path.join(here, folder)).map((file) => path.posix.join(folder, file)))
+    .filter((
+      file
+    ) => file.endsWith(".test.ts")).map((file) => [
+      file,
+      new Set(
+        [
+          ...fs.readFileSync(path.join(here, file), "utf8").matchAll(
+            /\b(?:it|describe)(?:\.\w+)*(?:\([^"`]*\))?\(\s*["`]row (\d+)/g
+          )
+        ]
+          .map(([, row]) => Number(row))
+      )
+    ])
 )
 
 it("has each row once, and every row that a test cites", () => {

@@ -1,9 +1,10 @@
-/** When post hooks run: eventlet's tests by their names, and the rows that none of them proves. */
-import type { App, Environ, Outcome } from "tsgi"
+/** Post hooks as eventlet has them: entries of a list in the environ. When they run is doors/Hooks.test.ts's. */
+import type { App, Environ, Outcome, PostHookEntry } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
+import { turns } from "../utils/Journal.js"
 import { get, head, post } from "../utils/requests.js"
-import { hello, plain, withServer } from "../utils/serving.js"
+import { hello, plain, serving, withServer } from "../utils/serving.js"
 
 it("test_029_posthooks", async () => {
   let multiplied = 0
@@ -39,60 +40,6 @@ it("test_029_posthooks", async () => {
   })
 })
 
-it("row 123: hooks run before the next request of the connection is given to the application", async () => {
-  const order: Array<string> = []
-  const hookBegun = gate()
-  const go = gate()
-  const app: App = (env, startResponse) => {
-    order.push(env.PATH_INFO)
-    if (env.PATH_INFO === "/first") {
-      env["eventlet.posthooks"].push([async () => {
-        hookBegun.open()
-        await go.opened
-        order.push("hook")
-      }])
-    }
-    return hello(env, startResponse)
-  }
-  await withServer(app, {}, async ({ ask, connect }) => {
-    const client = await connect()
-    client.send(get("/first") + get("/second"))
-    expect((await client.response()).status).toBe(200)
-    await hookBegun.opened
-    await ask(get("/elsewhere"))
-    expect(order).toEqual(["/first", "/elsewhere"])
-    go.open()
-    await client.response()
-    expect(order).toEqual(["/first", "/elsewhere", "hook", "/second"])
-  })
-})
-
-it("row 123: a detached hook does not hold the connection, but a stop waits for it", async () => {
-  const go = gate()
-  let ended = false
-  const app: App = (env, startResponse) => {
-    const hook = async (): Promise<void> => {
-      await go.opened
-      ended = true
-    }
-    if (env.PATH_INFO === "/first") env["eventlet.posthooks"].push([hook, [], undefined, { detached: true }])
-    return hello(env, startResponse)
-  }
-  await withServer(app, {}, async ({ connect, log, running }) => {
-    const client = await connect()
-    client.send(get("/first") + get("/second"))
-    expect((await client.response()).status).toBe(200)
-    expect((await client.response()).status).toBe(200)
-    const stopped = running.stop()
-    await client.whenEnded()
-    await log.until(/exiting/)
-    expect(ended).toBe(false)
-    go.open()
-    await stopped
-    expect(ended).toBe(true)
-  })
-})
-
 describe("row 124: hooks run once, however the exchange ends:", () => {
   /** The outcomes that a hook was given for one request. */
   const outcomes = () => {
@@ -108,22 +55,6 @@ describe("row 124: hooks run once, however the exchange ends:", () => {
     }
     return { after, first: first.opened, seen }
   }
-
-  it("an error", async () => {
-    const { after, first, seen } = outcomes()
-    const failure = new Error("failed")
-    await withServer(
-      after(() => {
-        throw failure
-      }),
-      {},
-      async ({ ask }) => {
-        expect((await ask(get("/"))).status).toBe(500)
-        expect(await first).toMatchObject({ _tag: "Failed", error: failure, status: 500 })
-      }
-    )
-    expect(seen).toHaveLength(1)
-  })
 
   it("a client that leaves within the answer", async () => {
     const { after, first, seen } = outcomes()
@@ -192,73 +123,6 @@ describe("row 124: hooks run once, however the exchange ends:", () => {
   })
 })
 
-it("row 125: a request that is refused has a line in the log, and no hook", async () => {
-  let calls = 0
-  const app: App = (env, startResponse) => {
-    calls++
-    return hello(env, startResponse)
-  }
-  await withServer(app, {}, async ({ ask, log }) => {
-    expect((await ask(get("/", "Content-Length: x"))).status).toBe(400)
-    expect(await log.until(/"GET \/ HTTP\/1\.1" 400 /)).toBeDefined()
-    expect(calls).toBe(0)
-  })
-})
-
-it("row 126: an application may replace the list of hooks", async () => {
-  const ran: Array<string> = []
-  const app: App = (env, startResponse) => {
-    env["eventlet.posthooks"].push([() => ran.push("replaced")])
-    env["eventlet.posthooks"] = [[() => ran.push("first")], [() => ran.push("second")]]
-    return hello(env, startResponse)
-  }
-  await withServer(app, {}, async ({ ask, log }) => {
-    await ask(get("/"))
-    await log.until(/GET/)
-    expect(ran).toEqual(["first", "second"])
-  })
-})
-
-it("row 127: a hook that fails does not disturb the others, the log or the connection", async () => {
-  const ran: Array<string> = []
-  const app: App = (env, startResponse) => {
-    env["eventlet.posthooks"].push(
-      [() => {
-        throw new Error("the first hook")
-      }],
-      [() => Promise.reject(new Error("the second hook"))]
-    )
-    env["eventlet.posthooks"].push([(_env, name: string) => ran.push(name), ["third"]])
-    return hello(env, startResponse)
-  }
-  await withServer(app, {}, async ({ connect, log }) => {
-    const client = await connect()
-    for (let i = 1; i <= 2; i++) {
-      client.send(get(`/${i}`))
-      expect((await client.response()).status).toBe(200)
-      await log.until(new RegExp(`"GET /${i} `))
-      expect(ran).toHaveLength(i)
-    }
-    expect(await log.until(/the first hook/)).toBeDefined()
-    expect(await log.until(/the second hook/)).toBeDefined()
-  })
-})
-
-it("row 127: a hook that comes after the others have run is run at once", async () => {
-  const late = gate()
-  const done = gate()
-  const app: App = (env, startResponse) => {
-    void late.opened.then(() => env["eventlet.posthooks"].push([() => done.open()]))
-    return hello(env, startResponse)
-  }
-  await withServer(app, {}, async ({ ask, log }) => {
-    await ask(get("/"))
-    await log.until(/GET/)
-    late.open()
-    await done.opened
-  })
-})
-
 it("row 128: a body that fails to close does not keep the hooks from running", async () => {
   const ran = gate()
   const app: App = (env) => {
@@ -280,32 +144,6 @@ it("row 128: a body that fails to close does not keep the hooks from running", a
   })
 })
 
-it("row 129: a hook knows how the exchange ended", async () => {
-  const told = gate<Outcome | undefined>()
-  const app: App = async (env, startResponse) => {
-    env["eventlet.posthooks"].push([(env) => told.open(env["tsgi.outcome"])])
-    env["tsgi.interim"](103)
-    startResponse("203 Fine", plain)
-    return ["in ", "parts"].values()
-  }
-  await withServer(app, {}, async ({ connect }) => {
-    const client = await connect()
-    client.send(get("/"))
-    await client.response()
-    const outcome = await told.opened
-    expect(outcome).toMatchObject({
-      _tag: "Sent",
-      status: 203,
-      bodyBytes: 8,
-      wireBytes: client.received,
-      interimResponses: 1
-    })
-    if (outcome?.firstByteTime === undefined) throw new Error("no time")
-    expect(outcome.startTime).toBeLessThanOrEqual(outcome.firstByteTime)
-    expect(outcome.firstByteTime).toBeLessThanOrEqual(outcome.endTime)
-  })
-})
-
 it("a hook that reads the body does not lose the request behind it", async () => {
   const read = gate<unknown>()
   const app: App = (env, startResponse) => {
@@ -324,4 +162,165 @@ it("a hook that reads the body does not lose the request behind it", async () =>
     expect((await client.response()).body.toString()).toBe("/two")
     expect(await read.opened).toMatchObject({ reason: "Closed" })
   })
+})
+
+const fields: ReadonlyArray<[string, string]> = [["Content-Type", "text/fields"]]
+
+describe("a hook's call", () => {
+  it("hands the environ, then the arguments, then the named ones", () => {
+    const calls: Array<ReadonlyArray<unknown>> = []
+    let given: Environ | undefined
+    return serving((env, startResponse) => {
+      given = env
+      const hook = (...call: ReadonlyArray<unknown>): void => void calls.push(call)
+      env["eventlet.posthooks"].push([hook, ["arg1", "arg2"], { kwarg3: 3, kwarg4: 4 }])
+      env["eventlet.posthooks"].push([hook, ["arg1"]])
+      env["eventlet.posthooks"].push([hook, undefined, { kwarg1: 1 }])
+      env["eventlet.posthooks"].push([hook], hook)
+      startResponse("200 OK", fields)
+      return "ok"
+    }, async ({ client, journal }) => {
+      client.send(get())
+      await journal.find((entry) => entry === "access 200")
+      expect(calls).toEqual([
+        [given, "arg1", "arg2", { kwarg3: 3, kwarg4: 4 }],
+        [given, "arg1"],
+        [given, { kwarg1: 1 }],
+        [given],
+        [given]
+      ])
+      for (const [env] of calls) expect(env).toBe(given)
+    })
+  })
+})
+
+describe("an entry that is no hook, or fails", () => {
+  const rejecting = async (): Promise<void> => {
+    await turns(1)
+    throw new Error("rejected")
+  }
+
+  it("is logged, and keeps no later hook from running", () => {
+    let calls = 0
+    const ran = (): void => void calls++
+    const broken: ReadonlyArray<readonly [name: string, entry: unknown]> = [
+      ["throws", [() => {
+        throw new Error("thrown")
+      }]],
+      ["throws what is no error", [() => {
+        throw "text" as unknown
+      }]],
+      ["rejects", [rejecting]],
+      ["is no function", ["hook"]],
+      ["is no entry", {}],
+      ["is nothing", undefined],
+      ["has arguments that are none", [ran, 5]],
+      ["has the letters of a text for arguments", [ran, "arg1"]],
+      ["has null for arguments", [ran, null]],
+      ["has a text for keyword arguments", [ran, [], "kw"]],
+      ["has a list for keyword arguments", [ran, [], [1]]],
+      ["has null for keyword arguments", [ran, [], null]],
+      ["has options that are none", [ran, [], {}, true]],
+      ["has an unknown option", [ran, [], {}, { detach: true }]],
+      ["has an option that cannot be meant", [ran, [], undefined, { detached: "yes" }]]
+    ]
+    return serving((env, startResponse, journal) => {
+      const hooks = env["eventlet.posthooks"]
+      for (const [name, entry] of broken) {
+        hooks.push([() => journal.push(`before what ${name}`)])
+        hooks.push(entry as PostHookEntry)
+      }
+      hooks.push([() => journal.push("last")])
+      startResponse("200 OK", fields)
+      return "ok"
+    }, async ({ client, journal, lines }) => {
+      const expected = [...broken.map(([name]) => `before what ${name}`), "last", "access 200"]
+      client.send(get())
+      expect(await journal.first(expected.length)).toEqual(expected)
+      expect(lines.filter((line) => line.includes("a post hook failed"))).toHaveLength(broken.length)
+      expect(lines.join("\n")).toContain("Error: thrown")
+      expect(lines.join("\n")).toContain("Error: rejected")
+      for (
+        const told of [
+          "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not a list of the text \"hook\"",
+          "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not an object",
+          "the arguments of a hook are an array, such as [\"arg1\", \"arg2\"], not the text \"arg1\"",
+          "the keyword arguments of a hook are an object, such as { retries: 3 }, not the text \"kw\"",
+          "must be an object; it is true"
+        ]
+      ) expect(lines.join("\n")).toContain(`eventlet.posthooks: ${told}`)
+      for (
+        const told of [
+          "detach: did you mean eventlet.posthooks.detached? there is no such option",
+          "detached: must be true or false; it is yes"
+        ]
+      ) expect(lines.join("\n")).toContain(`eventlet.posthooks.${told}`)
+      expect(calls).toBe(0)
+      // the connection goes on
+      client.send(get())
+      await client.response()
+      expect((await client.response()).status).toBe(200)
+    })
+  })
+
+  it("keeps the application's list from what is no list", () =>
+    serving((env, startResponse, journal) => {
+      env["eventlet.posthooks"].push([() => journal.push("hook")])
+      Reflect.set(env, "eventlet.posthooks", null)
+      startResponse("200 OK", fields)
+      return "ok"
+    }, async ({ client, journal }) => {
+      client.send(get())
+      expect(await journal.first(2)).toEqual(["hook", "access 200"])
+    }))
+})
+
+describe("row 126: the list of hooks", () => {
+  it("may be replaced", () =>
+    serving((env, startResponse, journal) => {
+      env["eventlet.posthooks"].push([() => journal.push("old")])
+      env["eventlet.posthooks"] = [[() => journal.push("new")]]
+      env["eventlet.posthooks"].push([() => journal.push("newer")])
+      startResponse("200 OK", fields)
+      return "ok"
+    }, async ({ client, journal }) => {
+      client.send(get())
+      expect(await journal.first(3)).toEqual(["new", "newer", "access 200"])
+    }))
+
+  it("may be emptied", () =>
+    serving((env, startResponse, journal) => {
+      env["eventlet.posthooks"].push([() => journal.push("hook")])
+      env["eventlet.posthooks"].length = 0
+      startResponse("200 OK", fields)
+      return "ok"
+    }, async ({ client, journal }) => {
+      client.send(get())
+      expect(await journal.first(1)).toEqual(["access 200"])
+    }))
+
+  it("is an array: a filtered one takes its place", () =>
+    serving((env, startResponse, journal) => {
+      for (const name of ["a", "b"]) env["eventlet.posthooks"].push([(_, name: string) => journal.push(name), [name]])
+      env["eventlet.posthooks"] = env["eventlet.posthooks"].filter(([, args]) => args?.[0] === "b")
+      startResponse("200 OK", fields)
+      return "ok"
+    }, async ({ client, journal }) => {
+      client.send(get())
+      expect(await journal.first(2)).toEqual(["b", "access 200"])
+    }))
+
+  it("takes hooks while the application's iterator runs", () =>
+    serving((env, startResponse, journal) => {
+      startResponse("200 OK", fields)
+      return (async function*() {
+        yield "a"
+        await turns(2)
+        env["eventlet.posthooks"].push([() => journal.push("hook")])
+        yield "b"
+      })()
+    }, async ({ client, journal }) => {
+      client.send(get())
+      expect(await journal.first(2)).toEqual(["hook", "access 200"])
+    }))
 })

@@ -1,0 +1,157 @@
+/**
+ * Interim responses, once over every door: which are sent, when, with which fields, and how they are counted. Rows are those of
+ * wsgi/BEHAVIOUR.md. That they are the same however bytes are carried is conformance.ts's.
+ */
+import { describe, expect, it } from "vitest"
+import { head, post, request } from "../utils/requests.js"
+import { type Call, everyDoor } from "./everyDoor.js"
+
+const expecting = "Expect: 100-continue"
+
+describe.each(everyDoor)("%s", (_, serve) => {
+  it("row 77: 100 is sent by the first read, once, with the fields set for it", async () => {
+    await using served = await serve(async ({ continueFields, read }) => {
+      continueFields([["X-Which", "read"]])
+      await read()
+      return await read()
+    })
+    const { client } = served
+    client.send(request("POST", "/", [expecting, "Content-Length: 5"]))
+    expect((await client.head()).text).toBe("HTTP/1.1 100 Continue\r\nX-Which: read\r\n\r\n")
+    client.send("hello")
+    const response = await client.response()
+    expect([response.interim, response.status, response.get("connection")]).toEqual([[], 200, undefined])
+  })
+
+  it("row 78: fields that cannot be sent are refused where they are set", async () => {
+    await using served = await serve(({ continueFields, note }) => {
+      try {
+        continueFields([["X-Split", "a\r\nX-Evil: b"]])
+      } catch (error) {
+        note(String(Reflect.get(Object(error), "reason")))
+        throw error
+      }
+      return "set"
+    })
+    served.client.send(post("/", "abc", expecting))
+    const response = await served.client.response()
+    expect([response.interim, response.status]).toEqual([[], 500])
+    expect(await served.journal.first(2)).toEqual(["InvalidHeader", "log 500"])
+  })
+
+  it("row 79: an answer instead of the 100 closes, and says so to a client that uploads at once", async () => {
+    await using served = await serve(() => "no")
+    const { client } = served
+    client.send(request("POST", "/", [expecting, "Content-Length: 50000000"]))
+    const part = new Uint8Array(500_000)
+    for (let sent = 0; sent < 6; sent++) client.send(part)
+    const response = await client.response()
+    expect([response.interim, response.status, response.get("connection")]).toEqual([[], 200, "close"])
+    await client.whenEnded()
+  })
+
+  it("row 84: an explicit 100 pays the one that is owed", async () => {
+    await using served = await serve(({ interim, read }) => {
+      interim(100)
+      return read()
+    })
+    const { client } = served
+    client.send(request("POST", "/", [expecting, "Content-Length: 3"]))
+    expect((await client.head()).status).toBe(100)
+    client.send("abc")
+    const response = await client.response()
+    expect([response.interim, response.get("connection")]).toEqual([[], undefined])
+  })
+
+  it("row 85: an explicit 100 needs no expectation, and fields of one that nobody expects are not sent", async () => {
+    const scripts = [
+      ({ interim }: Call) => interim(100),
+      ({ continueFields }: Call) => continueFields([["X-Which", "read"]])
+    ]
+    await using served = await serve((call) => {
+      scripts.shift()?.(call)
+      return call.read()
+    })
+    for (const statuses of [[100], []]) {
+      served.client.send(post("/", "abc"))
+      const response = await served.client.response()
+      expect(response.interim.map(({ status }) => status)).toEqual(statuses)
+      expect(response.body.toString()).toBe("abc")
+    }
+  })
+
+  it("row 86: HTTP/1.0 gets none, and other expectations are passed over", async () => {
+    await using served = await serve(({ interim, read }) => {
+      interim(103, [["Link", "</a>"]])
+      interim(100)
+      return read()
+    })
+    const { client } = served
+    client.send(post("/", "abc", "Expect: tea"))
+    const other = await client.response()
+    expect([other.status, other.body.toString()]).toEqual([200, "abc"])
+    client.send(`${head("POST / HTTP/1.0", expecting, "Content-Length: 3")}abc`)
+    const old = await client.response()
+    expect([old.interim, old.status, old.body.toString()]).toEqual([[], 200, "abc"])
+  })
+
+  it("row 87: any interim response, any number of times, with fields of its own", async () => {
+    await using served = await serve(({ interim, read }) => {
+      interim(102)
+      interim(103, [["link", "</a.css>"], ["LINK", "</b.css>"]])
+      interim(100, [["X-Which", "first"]])
+      interim(100, [["X-Which", "second"]])
+      return read()
+    })
+    served.client.send(post("/", "abc", expecting))
+    const response = await served.client.response()
+    expect(response.interim.map(({ fields, reason, status }) => [status, reason, fields])).toEqual([
+      [102, "Processing", []],
+      [103, "Early Hints", [["Link", "</a.css>"], ["Link", "</b.css>"]]],
+      [100, "Continue", [["X-Which", "first"]]],
+      [100, "Continue", [["X-Which", "second"]]]
+    ])
+    expect(response.body.toString()).toBe("abc")
+  })
+
+  it("row 87: what is no interim response is refused", async () => {
+    const reasons: Array<unknown> = []
+    await using served = await serve(({ interim }) => {
+      const wrong: ReadonlyArray<Parameters<Call["interim"]>> = [
+        [101],
+        [99],
+        [200],
+        [103.5],
+        [103, [["Link", "a\r\nb: c"]]],
+        [100, [["a b", "c"]]],
+        [103, [["Content-Length", "1"]]]
+      ]
+      for (const given of wrong) {
+        try {
+          interim(...given)
+          reasons.push("sent")
+        } catch (error) {
+          reasons.push(Reflect.get(Object(error), "reason"))
+        }
+      }
+      return "ok"
+    })
+    served.client.send(post("/", ""))
+    const response = await served.client.response()
+    expect([response.interim, response.status]).toEqual([[], 200])
+    expect(reasons).toEqual(Array(7).fill("InvalidHeader"))
+  })
+
+  it("row 88: interim responses are counted for themselves", async () => {
+    await using served = await serve(({ interim, read }) => {
+      interim(103, [["Link", "</a>"]])
+      return read()
+    })
+    served.client.send(post("/", "abc", expecting))
+    await served.client.response()
+    const [record] = await served.records.first(1)
+    const wireBytes = served.client.received
+    expect(record.outcome).toMatchObject({ _tag: "Sent", interimResponses: 2, bodyBytes: 3, wireBytes })
+    expect([record.bodyBytes, record.wireBytes]).toEqual([3, wireBytes])
+  })
+})
