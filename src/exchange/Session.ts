@@ -58,9 +58,9 @@ export interface Session extends Indexed {
   /** Had the application not ended when it was told to? */
   readonly abandoned: boolean
 
-  standing: Standing
+  readonly standing: Standing
   /** The share of its address; absent where its address has none. */
-  addressShare: Share | undefined
+  readonly addressShare: Share | undefined
   /** Has a part of a request's head come? */
   readonly isAsking: boolean
   /** Has the request that waits for a place come with all of its body, or with as much as is read ahead? */
@@ -71,6 +71,8 @@ export interface Session extends Indexed {
   readonly placeUseSince: number
   /** It is given a place. */
   readonly enter: () => void
+  /** It has no place any more and waits for none: its last answer is on its way. */
+  readonly leavePlace: () => void
   /** Gives its place up for others, if it does not use it. */
   readonly makeRoom: () => void
   /** Refuses its request: there is no place for it. */

@@ -8,6 +8,7 @@ import { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { CarriedExchange } from "../exchange/CarriedExchange.js"
 import type { BodySource, ReceivedBody } from "../exchange/ReceivedBody.js"
 import type { SessionHost, SessionScope } from "../exchange/Session.js"
+import type { Share } from "../exchange/Shares.js"
 import type { Takeover } from "../exchange/Wire.js"
 import type { Closing } from "./Closing.js"
 import { Deadlines } from "./Deadlines.js"
@@ -75,7 +76,8 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     id: number,
     protected readonly transport: Transport,
     protected readonly host: Http1Host,
-    readonly since: number
+    readonly since: number,
+    readonly addressShare: Share | undefined
   ) {
     const { alarm, config, time } = host
     this.peer = new AcceptedPeer(id, host, transport)

@@ -7,7 +7,6 @@ import type { AbortReason } from "../exchange/Outcome.js"
 import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { RequestError } from "../exchange/ServerError.js"
 import type { Standing } from "../exchange/Session.js"
-import type { Share } from "../exchange/Shares.js"
 import type { RequestStart } from "../protocol/requestReader.js"
 import type { Passed } from "./Deadlines.js"
 import { Http1Carrier } from "./Http1Carrier.js"
@@ -19,7 +18,6 @@ import { headTimeout, lateBody, lateReader, noRoom, othersWait, refusalHead } fr
  */
 export abstract class Http1Occupant extends Http1Carrier {
   standing: Standing = "Waiting"
-  addressShare: Share | undefined = undefined
   protected awaitsBatch = false
   // the request that waits for a place
   protected asking: RequestStart | undefined = undefined
@@ -71,6 +69,10 @@ export abstract class Http1Occupant extends Http1Carrier {
   enter(): void {
     this.standing = "Placed"
     if (this.asking !== undefined && !this.advancing) this.peer.run(Http1Occupant.goOnAsking, this, undefined)
+  }
+
+  leavePlace(): void {
+    this.standing = "Parting"
   }
 
   private goOnAsking(): void {

@@ -48,8 +48,8 @@ export class Http1Session extends Http1Occupant implements Session {
   readonly scope: SessionScope
   index = -1
 
-  constructor(id: number, transport: Transport, host: Http1Host) {
-    super(id, transport, host, host.time.now())
+  constructor(id: number, transport: Transport, host: Http1Host, share: Session["addressShare"]) {
+    super(id, transport, host, host.time.now(), share)
     this.scope = host.scopeFor(this)
   }
 

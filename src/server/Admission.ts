@@ -81,7 +81,7 @@ export class Admission {
   constructor(
     private readonly config: Config,
     private readonly time: Clock,
-    private readonly begin: (transport: Transport) => Session,
+    private readonly begin: (transport: Transport, share: Share | undefined) => Session,
     private readonly onCrowded: (waiting: boolean) => void
   ) {
     const { limits: { addressShare, connections, waitingConnections }, trustedProxies } = config
@@ -147,10 +147,9 @@ export class Admission {
   }
 
   private letIn(transport: Transport, share: Share | undefined, fits: boolean): void {
-    const connection = this.begin(transport)
-    connection.addressShare = share
+    const connection = this.begin(transport, share)
     this.all.add(connection)
-    if (!fits) connection.standing = "Parting"
+    if (!fits) connection.leavePlace()
     else if (this.hasRoom) this.take(connection)
     else this.silent.add(connection)
     connection.open()
@@ -173,7 +172,7 @@ export class Admission {
   releasePlace(connection: Session): void {
     if (connection.index < 0 || connection.standing === "Parting") return
     this.forget(connection)
-    connection.standing = "Parting"
+    connection.leavePlace()
     this.givePlaces()
   }
 

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type { Clock } from "../exchange/Clock.js"
 import type { Engine } from "../exchange/Engine.js"
 import type { Session, SessionHost } from "../exchange/Session.js"
+import type { Share } from "../exchange/Shares.js"
 import type { Http1Host } from "../http1/Http1Carrier.js"
 import { Http1Session } from "../http1/Http1Session.js"
 import { SendBudget } from "../http1/SendBudget.js"
@@ -63,7 +64,7 @@ export const make = (handler: SessionHost["handler"]): Effect.Effect<Sessions, n
     const connections: Admission = new Admission(
       config,
       time,
-      (transport) => begin(transport),
+      (transport, share) => begin(transport, share),
       (waiting) =>
         log(
           "Info",
@@ -84,8 +85,8 @@ export const make = (handler: SessionHost["handler"]): Effect.Effect<Sessions, n
     const sessions: Sessions = { config, connections, drain, alarms, counters: new Counters(), log, fork }
     const host = yield* makeHost(sessions, time, handler)
     let count = 0
-    const begin = (transport: Transport): Session => {
-      const session = new Http1Session(++count, transport, host)
+    const begin = (transport: Transport, share: Share | undefined): Session => {
+      const session = new Http1Session(++count, transport, host, share)
       drain.admitted()
       alarms.countSoon()
       sessions.counters.connectionAccepted()
