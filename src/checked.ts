@@ -1,6 +1,6 @@
 /**
- * `tsgi/effect` where it is imported at run time: says in one line what is missing beside it. Bundlers, which say that
- * themselves, and `require`, which cannot wait, take `effect.ts` as it is.
+ * `tsgi/effect` where Node imports it: an error says in one line which package is missing. Bundlers, which say that themselves, and
+ * `require`, which cannot wait, take `effect.ts` as it is.
  *
  * @since 0.2.0
  */

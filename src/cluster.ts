@@ -1,5 +1,5 @@
 /**
- * tsgi for runners of Effect Cluster. Needs @effect/cluster, @effect/rpc and @effect/sql, which `tsgi/effect` does not.
+ * tsgi for runners of Effect Cluster. It needs @effect/cluster, @effect/rpc and @effect/sql, which `tsgi/effect` does not.
  *
  * @module tsgi/cluster
  * @since 0.2.0

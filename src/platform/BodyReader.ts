@@ -55,7 +55,7 @@ export class WholeBody {
   read(bound: BodyBound): Effect.Effect<Uint8Array, BodyError> {
     return Effect.suspend(() => {
       const done = this.step(bound)
-      // a body that has come already is read without the lock
+      // a body that has arrived is read without the lock
       return done === undefined ? this.lock.withPermits(1)(this.wait(bound)) : done
     })
   }
@@ -65,7 +65,7 @@ export class WholeBody {
   }
 
   private step({ lift, most }: BodyBound): Effect.Effect<Uint8Array, BodyError> | undefined {
-    // it may have been read under a higher bound
+    // another read may have had a higher bound
     if (this.length > most) return Effect.fail(tooLargeWhole(most, lift))
     if (this.whole !== undefined) return Effect.succeed(this.whole)
     const { bodyLength } = this.exchange

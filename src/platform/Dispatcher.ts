@@ -1,6 +1,6 @@
 /**
  * Gives the requests of one listening server to an app. Requests that come before an app is served wait for one. Where several apps
- * are served, the latest one has the requests.
+ * are served, the latest one gets the requests.
  *
  * @since 0.1.0
  */
@@ -8,19 +8,21 @@ import type { Exchange } from "../exchange/Exchange.js"
 
 type Handler = (exchange: Exchange) => void
 
-const enter = (handler: Handler, exchange: Exchange): void => handler(exchange)
+const callHandler = (handler: Handler, exchange: Exchange): void => handler(exchange)
 
 /**
+ * The apps of one listening server.
+ *
  * @since 0.1.0
  * @category models
  */
 export class Dispatcher {
   private stopped = false
-  private readonly early = new Set<Exchange>()
+  private readonly waiting = new Set<Exchange>()
   private handlers: ReadonlyArray<Handler> = []
   private handler: Handler | undefined = undefined
 
-  /** Has the last app ended, and the server with it? */
+  /** Whether the last app has ended, and the server with it. */
   get isStopped(): boolean {
     return this.stopped
   }
@@ -28,21 +30,21 @@ export class Dispatcher {
   /** Gives a request to the latest app, or keeps it until there is one. */
   take(exchange: Exchange): void {
     if (this.handler !== undefined) return this.handler(exchange)
-    this.early.add(exchange)
+    this.waiting.add(exchange)
     // a handler replaces this callback
-    exchange.whenSettled(() => this.early.delete(exchange))
+    exchange.whenSettled(() => this.waiting.delete(exchange))
   }
 
   /** An app is served from here on. */
   serve(handler: Handler): void {
     this.handlers = [...this.handlers, handler]
     this.handler = handler
-    for (const exchange of this.early) if (!exchange.over) exchange.peer.run(enter, handler, exchange)
-    this.early.clear()
+    for (const exchange of this.waiting) if (!exchange.over) exchange.peer.run(callHandler, handler, exchange)
+    this.waiting.clear()
   }
 
   /** An app is no longer served. Returns whether another one is. */
-  leave(handler: Handler): boolean {
+  remove(handler: Handler): boolean {
     this.handlers = this.handlers.filter((other) => other !== handler)
     this.stopped = this.handlers.length === 0
     // the last handler stays: requests that come while the server stops are still answered

@@ -1,6 +1,6 @@
 /**
- * Files as responses, whole or in part. The platform's own service sends one byte more of a range than was asked for, does not send
- * ranges of a web File, and opens a file whose response may never be sent.
+ * Files as responses, whole or in part. The platform's own service sends one byte more than the range that was asked for, sends no
+ * ranges of a web File, and opens files whose responses are never sent.
  *
  * @since 0.2.0
  */
@@ -57,7 +57,7 @@ const make = Effect.gen(function*() {
   const tags = yield* Etag.Generator
   const platform = yield* HttpPlatform.HttpPlatform
 
-  // Only the platform knows the type for a name, and gives it with the response for a file. Here that is an empty one.
+  // Only the platform knows the type for a name. It gives it with the response for a file, which is empty here.
   const respond = (content: Content, given: Given | undefined): Effect.Effect<ServerResponse.HttpServerResponse> =>
     Effect.map(
       platform.fileWebResponse({
@@ -133,7 +133,7 @@ const readPath = (
 
 const read = (file: HttpBody.FileLike, { length, start }: Range): Stream.Stream<Uint8Array, unknown> => {
   if (file instanceof Blob) return contentOf(file.slice(start, start + length))
-  // what only has the interface of a file cannot be sliced: the bytes before the range are read and dropped
+  // an object that only has the interface of a file cannot be sliced: the bytes before the range are read and dropped
   return Stream.suspend(() => {
     let at = 0
     return contentOf(file).pipe(

@@ -39,26 +39,26 @@ export const resolve = (headers: Record<string, string>, limits: FormLimits): Ef
     Effect.contextWith((context: Context.Context<never>) => {
       const { maxFieldSize: eachField = Infinity, maxPartSize = Infinity, maxParts = Infinity } = config
       const own = boundsOf(limits)
-      // what the program provides takes precedence over the server's options
-      const numbered = Option.isSome(Context.get(context, Multipart.MaxParts))
-      const bounded = Option.isSome(Context.get(context, MaxBodySize))
-      const lifted = isGiven(context, Multipart.MaxFieldSize) && eachField > limits.maxFieldsSize
-      const fieldsSize = lifted
+      // what the program provides overrides the server's options
+      const hasMaxParts = Option.isSome(Context.get(context, Multipart.MaxParts))
+      const hasMaxBodySize = Option.isSome(Context.get(context, MaxBodySize))
+      const hasLargerFields = isGiven(context, Multipart.MaxFieldSize) && eachField > limits.maxFieldsSize
+      const fieldsSize = hasLargerFields
         ? { ...own.fieldsSize, most: eachField, option: "Multipart.MaxFieldSize" }
         : own.fieldsSize
       const fieldSize: FormBound = eachField > fieldsSize.most
         ? fieldsSize
         : { most: eachField, what: "bytes in a field", option: "Multipart.MaxFieldSize" }
-      const totalSize = bounded
+      const totalSize = hasMaxBodySize
         ? { ...own.totalSize, most: config.maxTotalSize ?? Infinity, option: "MaxBodySize" }
         : own.totalSize
       return {
         // the parser counts the bytes of fields towards the file that follows them, so files are counted here
         parser: { ...config, maxPartSize: undefined, maxFieldSize: fieldSize.most, maxTotalSize: totalSize.most },
-        fields: numbered ? { ...own.fields, most: Infinity } : own.fields,
+        fields: hasMaxParts ? { ...own.fields, most: Infinity } : own.fields,
         fieldsSize,
         fieldSize,
-        files: numbered ? { ...own.files, most: Infinity } : own.files,
+        files: hasMaxParts ? { ...own.files, most: Infinity } : own.files,
         fileSize: { most: maxPartSize, what: "bytes in a file", option: "Multipart.MaxFileSize" },
         parts: { most: maxParts, what: "parts", option: "Multipart.MaxParts" },
         totalSize

@@ -53,6 +53,8 @@ export class RefusedForm extends Multipart.MultipartError {
 }
 
 /**
+ * The error for a malformed form.
+ *
  * @since 0.2.0
  * @category constructors
  */
@@ -60,6 +62,8 @@ export const malformed = (description: string, cause?: unknown): RefusedForm =>
   new RefusedForm("Parse", description, cause)
 
 /**
+ * The error for a form that exceeds a limit.
+ *
  * @since 0.2.0
  * @category constructors
  */

@@ -2,7 +2,7 @@
  * The parts of a form (RFC 7578) as they come.
  *
  * Where the body fails or ends within a file, the platform's own reader loops for ever, and that of platform-node throws an
- * uncaught exception. This one ends or fails the streams of parts and of the file.
+ * uncaught exception. This one fails the streams of parts and of the file.
  *
  * @since 0.1.0
  */
@@ -29,7 +29,7 @@ import * as FormError from "./FormError.js"
 const mostHeld = 65_536
 
 /**
- * The parts of a form. A file is to be read before the next part is pulled, or concurrently: of a file that is not read, only the
+ * The parts of a form. A file must be read before the next part is pulled, or concurrently: of a file that is not read, only the
  * beginning is kept.
  *
  * @since 0.1.0
@@ -48,7 +48,7 @@ class FormReader {
   private readonly parser: MP.Parser
   private parts: Array<Multipart.Part> = []
   private file: FilePart | undefined = undefined
-  private over: "Complete" | Multipart.MultipartError | undefined = undefined
+  private result: "Complete" | Multipart.MultipartError | undefined = undefined
   private onProgress: (() => void) | undefined = undefined
   private fields = 0
   private fieldsSize = 0
@@ -66,8 +66,8 @@ class FormReader {
   }
 
   private addField(info: MP.PartInfo, value: Uint8Array): void {
-    // the parser goes on to the end of a piece, also after an error
-    if (this.over !== undefined) return
+    // the parser goes on to the end of a piece after an error
+    if (this.result !== undefined) return
     const { fields, fieldsSize } = this.config
     if (++this.fields > fields.most) return this.end(FormError.tooMuch("TooManyParts", fields))
     if ((this.fieldsSize += value.length) > fieldsSize.most) {
@@ -79,7 +79,7 @@ class FormReader {
   private addFile(info: MP.PartInfo): (bytes: Uint8Array | null) => void {
     const { files, fileSize } = this.config
     if (++this.files > files.most) this.end(FormError.tooMuch("TooManyParts", files))
-    if (this.over !== undefined) return () => undefined
+    if (this.result !== undefined) return () => undefined
     const file = new FilePart(info, this)
     let length = 0
     this.file = file
@@ -91,12 +91,12 @@ class FormReader {
     }
   }
 
-  /** Why no more of a file will come. */
+  /** The reason why no more of a file will come. */
   get failure(): Multipart.MultipartError | undefined {
-    return this.over === "Complete" ? FormError.fromParser({ _tag: "EndNotReached" }, this.config) : this.over
+    return this.result === "Complete" ? FormError.fromParser({ _tag: "EndNotReached" }, this.config) : this.result
   }
 
-  /** The parts that came, the end, or what is wrong. */
+  /** The parts that came, the end, or the error. */
   readonly next: Effect.Effect<Chunk.Chunk<Multipart.Part>, Option.Option<Multipart.MultipartError>> = Effect.suspend(
     () => {
       if (this.parts.length > 0) {
@@ -104,10 +104,10 @@ class FormReader {
         this.parts = []
         return Effect.succeed(Chunk.unsafeFromArray(parts))
       }
-      if (this.over !== undefined) {
-        return Effect.fail(this.over === "Complete" ? Option.none() : Option.some(this.over))
+      if (this.result !== undefined) {
+        return Effect.fail(this.result === "Complete" ? Option.none() : Option.some(this.result))
       }
-      return Effect.zipRight(this.file === undefined ? this.advance : this.beside(this.file), this.next)
+      return Effect.zipRight(this.file === undefined ? this.advance : this.advanceBeside(this.file), this.next)
     }
   )
 
@@ -123,21 +123,21 @@ class FormReader {
       } catch (cause) {
         this.end(FormError.malformed(malformedName, cause))
       }
-      // a body with no boundary at all is no error for the parser
+      // the parser accepts a body with no boundary at all
       if (!(taken instanceof Uint8Array)) this.end(FormError.fromParser({ _tag: "EndNotReached" }, this.config))
     }
     return Effect.void
   })
 
-  /** Something happened to a file. */
+  /** A file was read or completed, or no more of it will come. */
   progress(): void {
     const { onProgress } = this
     this.onProgress = undefined
     onProgress?.()
   }
 
-  // Looks for the next part while a file is still coming. A reader of the file advances by itself.
-  private beside(file: FilePart): Effect.Effect<void> {
+  // Looks for the next part while a file is still coming. The reader of a file advances by itself.
+  private advanceBeside(file: FilePart): Effect.Effect<void> {
     if (file.isComplete || (!file.isRead && file.held <= mostHeld)) return this.advance
     if (file.isRead) {
       return Effect.async<void>((resume) => {
@@ -147,23 +147,23 @@ class FormReader {
         })
       })
     }
-    // a fiber that was given the file may be about to read it
+    // another fiber may be about to read the file
     return Effect.async<void>((resume) => {
       setImmediate(() => {
-        if (!file.isRead) file.passOver()
+        if (!file.isRead) file.dropRest()
         resume(Effect.void)
       })
     })
   }
 
   private end(how: "Complete" | Multipart.MultipartError): void {
-    this.over ??= how
+    this.result ??= how
     this.progress()
   }
 }
 
 /**
- * What all parts of a form have.
+ * The base of all parts of a form.
  *
  * @since 0.2.0
  */
@@ -198,7 +198,7 @@ class FilePart extends PartBase implements Multipart.File {
   isComplete = false
   isRead = false
   private pieces: Array<Uint8Array> = []
-  private passedOver = false
+  private isDropped = false
 
   constructor(info: MP.PartInfo, private readonly form: FormReader) {
     super(info.name, info.contentType)
@@ -209,7 +209,7 @@ class FilePart extends PartBase implements Multipart.File {
     this.isRead = true
     return Stream.ensuring(
       Stream.repeatEffectChunkOption(this.next),
-      Effect.sync(() => this.passOver())
+      Effect.sync(() => this.dropRest())
     )
   })
 
@@ -218,7 +218,7 @@ class FilePart extends PartBase implements Multipart.File {
   }
 
   add(bytes: Uint8Array): void {
-    if (this.passedOver) return
+    if (this.isDropped) return
     this.pieces.push(bytes)
     this.held += bytes.length
   }
@@ -228,11 +228,11 @@ class FilePart extends PartBase implements Multipart.File {
     this.form.progress()
   }
 
-  /** It is not read, or not to its end: drops the rest. */
-  passOver(): void {
+  /** The reader has ended: drops the rest of the file. */
+  dropRest(): void {
     this.isRead = false
     if (!this.isComplete) {
-      this.passedOver = true
+      this.isDropped = true
       this.pieces = []
       this.held = 0
     }
@@ -252,14 +252,14 @@ class FilePart extends PartBase implements Multipart.File {
         this.held = 0
         return Effect.succeed(Chunk.unsafeFromArray(pieces))
       }
-      if (this.passedOver) return Effect.fail(Option.some(passedOver(this.name)))
+      if (this.isDropped) return Effect.fail(Option.some(leftUnread(this.name)))
       if (this.isComplete) return Effect.fail(Option.none())
       const { failure } = this.form
       return failure === undefined ? Effect.zipRight(this.form.advance, this.next) : Effect.fail(Option.some(failure))
     })
 }
 
-const passedOver = (name: string): Multipart.MultipartError =>
+const leftUnread = (name: string): Multipart.MultipartError =>
   new Multipart.MultipartError({
     reason: "InternalError",
     cause: new Error(`the file ${JSON.stringify(name)} was left unread when the next part was asked for`)

@@ -8,7 +8,7 @@ import { onSend } from "./internal.js"
 
 /** Going away (RFC 6455, 7.4.1). */
 const goingAway = 1001
-const reason = "the server stops"
+const reason = "the server is stopping"
 
 /**
  * Only the application knows which message answers which, so one sent message counts as the answer to one received. A message that is

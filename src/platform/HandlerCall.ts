@@ -1,8 +1,8 @@
 /**
- * One call of an HttpApp: a fiber for an exchange, and what belongs to both.
+ * One call of an HttpApp: a fiber for an exchange, and the state of both.
  *
- * Effect is entered once. Without middleware, and with a tracer whose spans are visible to no one outside, the app runs as it is and
- * the fiber's observer sends its response. Otherwise, and for failures, `HttpApp.toHandled` does the rest: errors to responses,
+ * Without middleware, and with Effect's own tracer, whose spans are invisible outside the program, the app runs as it is, and the
+ * fiber's observer sends its response. Otherwise, and for failures, `HttpApp.toHandled` does the rest: errors to responses,
  * pre-response handlers, middleware, spans. Unlike with `toHandled` alone, the app itself can be interrupted, and the exit of the
  * request's scope tells how the exchange ended.
  *
@@ -43,7 +43,7 @@ import { type AppCall, CurrentCall, type ServedApp } from "./ServedApp.js"
 import { headersOf, type RequestCall, ServerRequest, urlOf } from "./ServerRequest.js"
 import { keepsRoute, whenInterruptible } from "./uninterruptible.js"
 
-/** What runs now: an interruption would end it. */
+/** The part of a call that runs now, which an interruption would end. */
 const enum Step {
   Handler,
   Parts,
@@ -52,6 +52,8 @@ const enum Step {
 }
 
 /**
+ * A call of the app for one request.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -65,7 +67,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   private uninterruptedParts: number
   private step = Step.Handler
   private wasDelayed = false
-  private over: Exit.Exit<unknown, unknown> | undefined = undefined
+  private finalExit: Exit.Exit<unknown, unknown> | undefined = undefined
   private middlewareExit: Exit.Exit<HttpServerResponse, unknown> | undefined = undefined
   readonly scope = new LazyScope()
   private span: RequestSpan | undefined = undefined
@@ -74,8 +76,8 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
   private response: HttpServerResponse | undefined = undefined
   private failure: Cause.Cause<unknown> | undefined = undefined
-  // the response that the observer sends when the handler has ended
-  private ready: JudgedHead | undefined = undefined
+  // the head and the body that the observer sends when the handler has ended
+  private readyHead: JudgedHead | undefined = undefined
   private readyBody: string | Uint8Array = ""
 
   private readonly request: ServerRequest
@@ -108,8 +110,8 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     return this.served.forms
   }
 
-  tellDisbelief(): void {
-    this.served.tellDisbelief()
+  warnOfIgnoredFields(): void {
+    this.served.warnOfIgnoredFields()
   }
 
   get socket(): Duplex | undefined {
@@ -125,20 +127,20 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   }
 
   run(): void {
-    const { pipeline, short, spansUnseen, tracerDisabledWhen } = this.served
+    const { pipeline, direct, spansInvisible, tracerDisabledWhen } = this.served
     const services = this.services()
     services.set(Scope.Scope.key, this.scope)
     services.set(CurrentCall.key, this)
-    if (spansUnseen && !tracerDisabledWhen(this.request)) {
+    if (spansInvisible && !tracerDisabledWhen(this.request)) {
       this.span = new RequestSpan(this)
       services.set(Tracer.ParentSpan.key, this.span)
     }
     if (pipeline === undefined) {
-      const fiber = this.fiber = this.served.fork(short, services)
+      const fiber = this.fiber = this.served.fork(direct, services)
       const exit = fiber.unsafePoll()
       if (exit !== null) return this.answered(exit)
       this.runsOn()
-      // the fiber may end in another connection's context
+      // the fiber may end in the async context of another connection
       fiber.addObserver((exit) => this.exchange.peer.run(HandlerCall.answered, this, exit))
     } else {
       // the pipeline waits for the response to be sent, so it never ends at once
@@ -168,7 +170,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     const head = headOf(this.exchange, response)
     if (head._tag === "InvalidHead") return this.recover(Cause.die(responseErrorFrom(head)))
     this.response = response
-    this.ready = head
+    this.readyHead = head
     this.readyBody = body
     return Effect.void
   }
@@ -180,7 +182,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     return this.handle(Effect.failCause(cause))
   }
 
-  // Answers as the platform does. It runs in the app's fiber, which has the app's fiber refs and pre-response handlers.
+  // Answers as the platform does, in the app's fiber, which has the app's fiber refs and pre-response handlers.
   private handle(
     result: Effect.Effect<HttpServerResponse, unknown>
   ): Effect.Effect<unknown, unknown, HttpServerRequest> {
@@ -189,8 +191,8 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   }
 
   private answered(exit: Exit.Exit<unknown, unknown>): void {
-    if (this.ready === undefined || this.exchange.over || Exit.isFailure(exit)) return this.ended(exit)
-    if (this.scope.used || this.span?.used === true) {
+    if (this.readyHead === undefined || this.exchange.over || Exit.isFailure(exit)) return this.ended(exit)
+    if (this.scope.used || this.span?.isMade === true) {
       this.runsOn()
       this.whenSettled(() => this.ended(exit))
     } else {
@@ -198,24 +200,24 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
       this.end(exit)
       this.runsNoMore()
     }
-    const refused = this.exchange.respond(this.ready, this.readyBody)
+    const refused = this.exchange.respond(this.readyHead, this.readyBody)
     if (refused === undefined) return
-    // a length that the body does not have, for instance
+    // its Content-Length is not the body's, for instance
     this.failure = Cause.die(refused)
     this.exchange.fail(refused)
-    if (this.over === exit) this.end(Exit.failCause(this.failure))
+    if (this.finalExit === exit) this.end(Exit.failCause(this.failure))
   }
 
-  // The request has ended: its scope is closed, and its span ended, for code that uses them later.
+  // The request has ended: code that uses its scope or its span later finds them closed.
   private end(exit: Exit.Exit<unknown, unknown>): void {
-    this.over = exit
+    this.finalExit = exit
     if (!ejectedScopes.has(this.scope)) this.scope.seal(exit)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
-  // the app with everything around it: see the pipeline of `ServedApp`
+  // the app within its middleware and its span: see the pipeline of `ServedApp`
 
-  /** Keeps the app's failure, before it becomes a response. */
+  /** The app has failed with this, whatever the response will be. */
   failed(cause: Cause.Cause<unknown>): void {
     this.failure = cause
   }
@@ -231,7 +233,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
       // the client has left, or the connection was taken over
       if (this.exchange.over) return Effect.sync(() => discard(this.exchange, response))
       if (this.failure !== undefined) {
-        recordFailure(this.exchange, this.failure, response, this.served.tellsFailures)
+        recordFailure(this.exchange, this.failure, response, this.served.logsFailures)
       }
       const body = wholeBody(response)
       if (body !== undefined) {
@@ -272,7 +274,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   private runsOn(): void {
     if (this.exchange.isRunning) return
     this.exchange.running(this)
-    // an app ends after its calls
+    // the app waits for its calls when it ends
     this.served.calls.add(this)
   }
 
@@ -285,7 +287,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     this.served.calls.remove(this)
   }
 
-  get isBehind(): boolean {
+  get isFinishing(): boolean {
     return this.step > Step.Parts
   }
 
@@ -295,7 +297,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     this.fiber?.unsafeInterruptAsFork(interruptorId("Stopped"))
   }
 
-  // A handler that is uninterruptible now may still answer.
+  // Whether the handler cannot be interrupted now, so that it may still answer.
   isUninterruptible(): boolean {
     const { fiber } = this
     return fiber !== undefined && this.step === Step.Handler && (this.keepsRoute || !isInterruptible(fiber))
@@ -342,7 +344,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     this.step = Step.Finalizers
     const { exchange } = this
     const actual = actualExit(exit, exchange, this.failure, this.stream?.writableEnded === true)
-    this.over = actual
+    this.finalExit = actual
     this.span?.finish(this.spanExit(actual))
     if (!this.scope.used || ejectedScopes.has(this.scope)) {
       this.end(actual)
@@ -370,8 +372,8 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
 
   openSpan(): OpenSpan {
     const opened = openSpan(this.served, this.services(), this.exchange)
-    // it may be opened after the request has ended
-    if (this.over !== undefined) opened.finish(this.spanExit(this.over))
+    // the program may read it after the request has ended
+    if (this.finalExit !== undefined) opened.finish(this.spanExit(this.finalExit))
     return opened
   }
 

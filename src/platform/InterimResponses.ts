@@ -1,5 +1,5 @@
 /**
- * Interim responses from any handler or middleware: these Effects need only the request.
+ * Sends interim responses from any handler or middleware: these Effects need only the request.
  *
  * @since 0.1.0
  */
@@ -22,8 +22,8 @@ export { InterimResponses, layer } from "../server/InterimResponses.js"
 export type HeadersInput = Readonly<Record<string, string>> | FieldPairs
 
 /**
- * Sends an interim response at once: any 1xx but 101, any number of them. An explicit 100 pays the one that the client
- * waits for, which the first read of the body would send otherwise.
+ * Sends an interim response at once: any 1xx but 101, any number of them. An explicit 100 counts as the one that the
+ * client waits for, which the first read of the body would send otherwise.
  *
  * Fails with an `InterimError`: `TooLate` once the final response has begun, `Unsupported` for an HTTP/1.0 client or on
  * another HttpServer, `InvalidHeader` for a status or a field that cannot be sent.
@@ -116,7 +116,7 @@ const withExchange = (
     return refused === undefined ? Effect.void : Effect.fail(refused)
   })
 
-// An effect may be run more than once, so an iterable is read before. Anything else is refused when it is sent.
+// An effect may be run more than once, so an iterable is read beforehand. Other values are refused when they are sent.
 const pairs = (headers: HeadersInput): FieldPairs =>
   isPairs(headers) ? takeFields(headers) : Predicate.isRecord(headers) ? Object.entries(headers) : headers
 

@@ -1,5 +1,5 @@
 /**
- * The services of a request: a few of its own, above those that all requests share, and the scope of its socket.
+ * The services of a request: its own, those that all requests share, and the scope of its socket.
  *
  * @since 0.1.0
  */
@@ -7,8 +7,8 @@ import type * as Scope from "effect/Scope"
 import { SocketScope } from "../server/SocketScope.js"
 
 /**
- * A Map above another one, which it reads and never writes to. The other is copied only when all entries are read, as Effect does
- * to add a service. Until then the socket's scope has no entry of its own: a fifth entry would make the map allocate 200 bytes more
+ * A Map on top of another one, which it reads and never writes to. The other one is copied only when all entries are read, as Effect
+ * does to add a service. Until then the socket's scope is no entry: a fifth entry would make the map allocate 200 bytes more
  * (npm run bench:guard).
  *
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The error for what only `NodeHttpServer` has.
+ * The error for a use of what only `NodeHttpServer` has.
  *
  * @since 0.2.0
  */

@@ -105,7 +105,7 @@ export const table: TableOf<Options> = {
 
 const ofTls = misplaced("belongs to tls, as in tls: { cert, key }")
 
-// with what they are called elsewhere
+// with the names that other servers have for them
 const whole: OptionTable = { ...otherNames, cert: ofTls, key: ofTls, https: ofTls, ...table }
 
 // the listener's options are checked when it is bound, which fails with a BindError
@@ -127,7 +127,7 @@ export const checkArguments = (options: unknown, more: ReadonlyArray<unknown>): 
 }
 
 /**
- * Throws an `OptionError` for an option that is no `Config`.
+ * Throws an `OptionError` for an option that is not a `Config`.
  *
  * @since 0.2.0
  * @category constructors

@@ -84,7 +84,7 @@ class PersistedFile extends PartBase implements Multipart.PersistedFile {
   }
 }
 
-/** Bytes of a name. File systems have 255, some of which are for the number that makes a name unique. */
+/** Bytes of a name. File systems allow 255; the others are for the number that makes a name unique. */
 const mostBytes = 200
 
 /** Unique names in one folder, from the names that clients gave. */

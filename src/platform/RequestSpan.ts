@@ -1,8 +1,8 @@
 /**
  * A request's span that is made when it is first read.
  *
- * With Effect's native tracer, spans are invisible outside the program, so one that the program does not read need not exist.
- * `HttpMiddleware.tracer` makes the span, so it is the same as the platform's.
+ * Spans of Effect's own tracer are invisible outside the program, so one that the program does not read is not made.
+ * `HttpMiddleware.tracer` makes the span, so it is the platform's.
  *
  * @since 0.1.0
  */
@@ -27,19 +27,21 @@ export interface OpenSpan {
 }
 
 /**
+ * The span of a request, which makes the real one when it is first read.
+ *
  * @since 0.1.0
  * @category models
  */
 export class RequestSpan implements Tracer.Span {
   readonly _tag = "Span"
   private opened: OpenSpan | undefined = undefined
-  // routers write their route to every request's span, which must not make it
-  private noted: Map<string, unknown> | undefined = undefined
+  // attributes that were set before: routers set the route of every request, which must not make the span
+  private pending: Map<string, unknown> | undefined = undefined
 
   constructor(private readonly opener: { readonly openSpan: () => OpenSpan }) {}
 
-  /** Was the span made? */
-  get used(): boolean {
+  /** Whether the span was made. */
+  get isMade(): boolean {
     return this.opened !== undefined
   }
 
@@ -93,7 +95,7 @@ export class RequestSpan implements Tracer.Span {
   }
 
   attribute(key: string, value: unknown): void {
-    if (this.opened === undefined) (this.noted ??= new Map()).set(key, value)
+    if (this.opened === undefined) (this.pending ??= new Map()).set(key, value)
     else this.opened.span.attribute(key, value)
   }
 
@@ -108,7 +110,7 @@ export class RequestSpan implements Tracer.Span {
   private get span(): Tracer.Span {
     if (this.opened === undefined) {
       this.opened = this.opener.openSpan()
-      this.noted?.forEach((value, key) => this.span.attribute(key, value))
+      this.pending?.forEach((value, key) => this.span.attribute(key, value))
     }
     return this.opened.span
   }
@@ -123,7 +125,7 @@ export class RequestSpan implements Tracer.Span {
 export const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constTrue)
 
 /**
- * Makes the platform make a span for the request: `tracerDisabledWhen` was called once, and may answer differently the next time.
+ * Makes the platform make a span for the request. It does not ask `tracerDisabledWhen` again, which may answer differently.
  *
  * @since 0.1.0
  * @category combinators
@@ -137,7 +139,7 @@ export const traced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, c
  * @since 0.2.0
  * @category combinators
  */
-export const begunWith = <A, E, R>(
+export const startingWith = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   request: { readonly age: number }
 ): Effect.Effect<A, E, R> =>

@@ -8,7 +8,7 @@ import type { HookOwner } from "../exchange/HookQueue.js"
 import { type Indexed, UnorderedSet } from "../exchange/UnorderedSet.js"
 
 /**
- * A call, as this list sees it.
+ * A call, as this list sees it. A type of its own, because the two files would import each other.
  *
  * @since 0.1.0
  * @category models
@@ -16,11 +16,13 @@ import { type Indexed, UnorderedSet } from "../exchange/UnorderedSet.js"
 export interface RunningCall extends HookOwner, Indexed {
   readonly exchange: Exchange
   readonly interruptForStop: () => void
-  /** Is nothing left of it but the last byte, finalizers and hooks? */
-  readonly isBehind: boolean
+  /** Whether its handler has ended, and only the last byte, finalizers and hooks are left. */
+  readonly isFinishing: boolean
 }
 
 /**
+ * The calls that an app waits for when it ends.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -51,11 +53,11 @@ export class RunningCalls {
     for (const call of [...this.running]) call.interruptForStop()
   }
 
-  /** Stops waiting for calls of which only finalizers and hooks are left. Returns how many there were. */
-  leaveBehind(): number {
-    const behind = [...this.running].filter((call) => call.isBehind)
-    for (const call of behind) this.remove(call)
-    return behind.length
+  /** Stops waiting for calls whose handlers have ended. Returns how many there were. */
+  giveUpFinishing(): number {
+    const finishing = [...this.running].filter((call) => call.isFinishing)
+    for (const call of finishing) this.remove(call)
+    return finishing.length
   }
 
   /** A call has ended, with its hooks. */

@@ -49,7 +49,7 @@ const safe = (value: unknown): unknown => {
 }
 
 /**
- * Makes safe the loggers that are in use where it is provided. Choose loggers above it.
+ * Makes the loggers safe that are in use where it is provided. Choose loggers above it.
  *
  * @example
  * ```ts

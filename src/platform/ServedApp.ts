@@ -33,13 +33,13 @@ import { RunningCalls } from "./RunningCalls.js"
 import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 
 /**
- * A call, as a served app sees it.
+ * A call, as a served app sees it. A type of its own, because the two files would import each other.
  *
  * @since 0.1.0
  * @category models
  */
 export interface AppCall {
-  /** The request's. */
+  /** The scope of the request. */
   readonly scope: Scope.Scope
   /** The middleware has ended like this, for a span that is made later. */
   readonly middlewareEnded: (exit: Exit.Exit<HttpServerResponse, unknown>) => void
@@ -73,32 +73,35 @@ export class CurrentCall extends Context.Tag("tsgi/HandlerCall")<CurrentCall, Ap
 export type CallServices = HttpServerRequest | Scope.Scope | CurrentCall
 
 /**
+ * An app that is served.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface ServedApp {
-  /** The app, and its answer. */
-  readonly short: Effect.Effect<unknown, unknown, unknown>
+  /** The app, which answers by its call. */
+  readonly direct: Effect.Effect<unknown, unknown, unknown>
   /** The app with middleware and spans around it; absent where there are none. */
   readonly pipeline: Effect.Effect<unknown, unknown, CallServices> | undefined
   /** The app's services, without those of a request. */
   readonly services: ReadonlyMap<string, unknown>
-  /** Is there no middleware? Then nothing else logs what the app fails with. */
-  readonly tellsFailures: boolean
-  /** Are spans invisible outside the program? Then one is made only when the program reads it. */
-  readonly spansUnseen: boolean
+  /** Whether the server logs what the app fails with: where there is no middleware that could. */
+  readonly logsFailures: boolean
+  /** Whether spans are invisible outside the program, so that one is made only when the program reads it. */
+  readonly spansInvisible: boolean
   readonly tracerDisabledWhen: (request: HttpServerRequest) => boolean
   /** Starts a fiber at once. The caller ensures that the map has all its services, because a map's type cannot. */
   readonly fork: <A, E>(
     effect: Effect.Effect<A, E, unknown>,
     services: Map<string, unknown>
   ) => Fiber.RuntimeFiber<A, E>
-  /** Is a handler interrupted when its client leaves? */
+  /** Whether a handler is interrupted when its client leaves. */
   readonly interruptOnDisconnect: boolean
   /** Bytes that may be read whole where no `MaxBodySize` is provided; `undefined` for those of the server's limits. */
   readonly maxBufferedBody: number | undefined
   readonly forms: FormLimits.FormLimits
-  readonly tellDisbelief: () => void
+  /** Logs, once, that `HttpMiddleware.xForwardedHeaders` has no effect. */
+  readonly warnOfIgnoredFields: () => void
   readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
   /** Waits until the server begins to stop, or the app to end. */
   readonly stopping: Effect.Effect<void>
@@ -121,23 +124,23 @@ export const make = (
   Effect.map(Effect.runtime<never>(), (runtime) => {
     const refs = runtime.fiberRefs
     const tracer = Context.get(FiberRefs.getOrDefault(refs, DefaultServices.currentServices), Tracer.Tracer)
-    const spansUnseen = tracer === Context.get(DefaultServices.liveServices, Tracer.Tracer) &&
+    const spansInvisible = tracer === Context.get(DefaultServices.liveServices, Tracer.Tracer) &&
       FiberRefs.getOrDefault(refs, FiberRef.currentTracerEnabled)
     const fork = forkWith(runtime, isRouter(app))
     let isLogged = false
     return {
-      short: short(app),
-      pipeline: pipeline(app, middleware, spansUnseen),
+      direct: direct(app),
+      pipeline: pipeline(app, middleware, spansInvisible),
       services: runtime.context.unsafeMap,
-      tellsFailures: middleware === undefined,
-      spansUnseen,
+      logsFailures: middleware === undefined,
+      spansInvisible,
       tracerDisabledWhen: FiberRefs.getOrDefault(refs, HttpMiddleware.currentTracerDisabledWhen),
       fork,
       interruptOnDisconnect: options.interruptOnDisconnect ?? true,
       maxBufferedBody: options.maxBufferedBody,
       forms: FormLimits.make(options.forms),
-      tellDisbelief: () => {
-        if (!isLogged) fork(disbelief, new Map())
+      warnOfIgnoredFields: () => {
+        if (!isLogged) fork(ignoredFields, new Map())
         isLogged = true
       },
       upgrade,
@@ -180,17 +183,17 @@ const forkWith = (runtime: Runtime.Runtime<never>, keepsRoutes: boolean): Served
   }
 }
 
-const disbelief = Effect.logWarning(
+const ignoredFields = Effect.logWarning(
   "HttpMiddleware.xForwardedHeaders has no effect: any client can send X-Forwarded-For and X-Forwarded-Host. Behind a proxy, name it " +
-    "in the option trustedProxies, and what it says in the option forwarded, and leave the middleware out"
+    "in the option trustedProxies and its fields in the option forwarded, and leave the middleware out"
 )
 
 const isRouter = (app: HttpApp.Default<unknown>): boolean =>
   Predicate.hasProperty(app, HttpRouter.TypeId) && Predicate.hasProperty(app, "mounts") &&
   Chunk.isChunk(app.mounts) && Chunk.isEmpty(app.mounts)
 
-// An app and its answer, for all of its calls.
-const short = (app: HttpApp.Default<unknown>): ServedApp["short"] =>
+// An app that answers by its call, for all of its calls.
+const direct = (app: HttpApp.Default<unknown>): ServedApp["direct"] =>
   // The call is read before the app runs, because an app that joins another request's fiber has that one's services afterwards.
   Effect.withFiberRuntime((fiber) => {
     const call = Context.unsafeGet(fiber.currentContext, CurrentCall)
@@ -204,9 +207,9 @@ const short = (app: HttpApp.Default<unknown>): ServedApp["short"] =>
 const pipeline = (
   app: HttpApp.Default<unknown>,
   middleware: HttpMiddleware.HttpMiddleware | undefined,
-  spansUnseen: boolean
+  spansInvisible: boolean
 ): ServedApp["pipeline"] => {
-  if (middleware === undefined && spansUnseen) return undefined
+  if (middleware === undefined && spansInvisible) return undefined
   const inScope = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.flatMap(CurrentCall, ({ scope }) => Effect.provideService(effect, Scope.Scope, scope))
   const interruptible = (isRouter(app) ? app : Effect.interruptible(app)).pipe(
@@ -223,7 +226,7 @@ const pipeline = (
     (_, response) => Effect.flatMap(CurrentCall, (call) => call.send(response)),
     middleware === undefined
       ? undefined
-      : (inner) => inScope(spansUnseen ? noted(middleware(inner)) : middleware(inner))
+      : (inner) => inScope(spansInvisible ? noted(middleware(inner)) : middleware(inner))
   )
-  return spansUnseen ? untraced(handled) : handled
+  return spansInvisible ? untraced(handled) : handled
 }

@@ -38,7 +38,7 @@ import * as PersistedForm from "./PersistedForm.js"
 import { applyTrusted, type Changes, withoutClaims, withScheme } from "./trustedHeaders.js"
 
 /**
- * What all views of one request share.
+ * What all views of one request share: its call. A type of its own, because the two files would import each other.
  *
  * @since 0.1.0
  * @category models
@@ -51,8 +51,8 @@ export interface RequestCall {
   readonly bound: (reading: Reading) => BodyBound
   readonly forms: FormLimits
   readonly upgrade: (request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
-  /** Says, once for the app, that middleware believes fields which the server's options do not. */
-  readonly tellDisbelief: () => void
+  /** Logs, once for the app, that middleware believes fields which the server's options do not. */
+  readonly warnOfIgnoredFields: () => void
   /** Waits until the server begins to stop. */
   readonly stopping: Effect.Effect<void>
   /** A part of the handler begins that runs to its end, also when the client has left. */
@@ -78,6 +78,8 @@ export class UnreadableBody extends RequestError {
 }
 
 /**
+ * The request of one call, or a view of it that `modify` has made.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -105,7 +107,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     return this.readSource ??= new Proxy(this.call.exchange, incomingMessageGuard)
   }
 
-  /** What `NodeHttpServerRequest.toServerResponse` takes from its own requests. */
+  /** The property that `NodeHttpServerRequest.toServerResponse` takes from its own requests. */
   get response(): never {
     throw new NotNode("there is no node:http ServerResponse: answer with an HttpServerResponse")
   }
@@ -136,7 +138,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   modify(options: Changes): ServerRequest {
     const { config, scheme } = this.call.exchange
     const changes = config.forwarded === false ? withoutClaims(options, this.headers, this.call.headers) : options
-    if (changes !== options) this.call.tellDisbelief()
+    if (changes !== options) this.call.warnOfIgnoredFields()
     const { headers, remoteAddress = this.givenAddress, url = this.url } = changes
     return new ServerRequest(
       this.call,
@@ -226,7 +228,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 }
 
-// Parses a long form one part in a tick, so that other requests are served.
+// Parses a long form in slices, one in each turn of the event loop, so that other requests are served.
 const paramsOf = (text: string): Effect.Effect<UrlParams.UrlParams> =>
   Effect.gen(function*() {
     const all: Array<readonly [string, string]> = []
@@ -257,7 +259,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 const decode = (bytes: Uint8Array): Effect.Effect<string> =>
   bytes.length <= mostDecoded ? Effect.succeed(decoder.decode(bytes)) : decodeLong(bytes)
 
-/** Bytes of a text that are decoded in a tick: some milliseconds of work. */
+/** Bytes of a text that are decoded in one turn of the event loop. */
 const mostDecoded = 1_048_576
 
 const decodeLong = (bytes: Uint8Array): Effect.Effect<string> =>
@@ -320,7 +322,7 @@ export const headersOf = (exchange: Exchange): Headers.Headers => {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i].toLowerCase()
     const before: unknown = headers[name]
-    // where none came yet, the name may be that of an inherited property, such as `constructor`
+    // the name may be that of an inherited property, such as `constructor`
     if (typeof before !== "string") headers[name] = fields[i + 1]
     else if (!singletons.has(name)) headers[name] = `${before}${name === "cookie" ? "; " : ", "}${fields[i + 1]}`
   }

@@ -1,5 +1,5 @@
 /**
- * The Scope of the connection that a request came on, for any handler or middleware.
+ * Gives the Scope of the connection that a request came on to any handler or middleware.
  *
  * @since 0.2.0
  */
@@ -14,7 +14,7 @@ import { ServerRequest } from "./ServerRequest.js"
 export { SocketScope }
 
 /**
- * The socket's scope needs tsgi: other HttpServers do not give access to their sockets.
+ * The error on another HttpServer, which does not give access to its sockets.
  *
  * @since 0.2.0
  * @category errors

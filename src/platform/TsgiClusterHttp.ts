@@ -33,27 +33,27 @@ import * as TsgiHttpServer from "./TsgiHttpServer.js"
 export interface Options<E, R> {
   /** How runners call each other: each call a request, or all of a peer on one WebSocket. */
   readonly transport: "http" | "websocket"
-  /** Where messages, runners and the locks of their shards are kept: `sql`, `local`, or layers of one's own. */
+  /** Where messages, runners and the locks of their shards are kept: `sql`, `local`, or your own layers. */
   readonly storage: Layer.Layer<MessageStorage.MessageStorage | RunnerStorage.RunnerStorage, E, R>
   /** Default: `msgpack`. */
   readonly serialization?: "msgpack" | "ndjson" | undefined
-  /** Bytes of one message that is not yet whole; default: that of `RpcSerialization`. */
+  /** Bytes of one message that is not yet whole. Default: that of `RpcSerialization`. */
   readonly serializationMaxBufferSize?: number | "unbounded" | undefined
-  /** Who says that a runner is gone: a call to it, which is the default, or Kubernetes. */
+  /** What tells that a runner is gone: a call to it (`"ping"`), or Kubernetes. Default `"ping"`. */
   readonly runnerHealth?: "ping" | "k8s" | undefined
   readonly runnerHealthK8s?: {
     readonly namespace?: string | undefined
     readonly labelSelector?: string | undefined
   } | undefined
-  /** Goes before what the environment says, such as `HOST` and `PORT`. */
+  /** Settings that override those of the environment, such as `HOST` and `PORT`. */
   readonly shardingConfig?: Partial<ShardingConfig.ShardingConfig["Type"]> | undefined
-  /** Of the server that other runners call. Default: it listens at the address of the `ShardingConfig`, all else as ever. */
+  /** Options of the server that other runners call. By default it listens at the address of the `ShardingConfig`. */
   readonly server?: TsgiHttpServer.Options | undefined
 }
 
 /**
- * A runner: it serves other runners' calls at `runnerListenAddress` or `runnerAddress`, and its own reach them. It fails with
- * a `ServeError` when it cannot listen, and with a `ConfigError` when the environment says something else than an address.
+ * A runner that serves the calls of other runners at `runnerListenAddress` or `runnerAddress`, and calls them. Fails with a
+ * `ServeError` where it cannot listen, and with a `ConfigError` where the environment has an invalid address.
  *
  * @since 0.2.0
  * @category layers
@@ -81,8 +81,8 @@ export const layer = <E, R>(options: Options<E, R>): Layer.Layer<
 }
 
 /**
- * The server of a runner alone, for those who compose the rest themselves: with `HttpRunner.layerHttpOptions`, say, beside
- * routes of their own.
+ * The server of a runner alone, for programs that compose the rest themselves: with `HttpRunner.layerHttpOptions` beside routes of
+ * their own, for instance.
  *
  * @since 0.2.0
  * @category layers
@@ -99,7 +99,7 @@ export const layerHttpServer = (options?: TsgiHttpServer.Options) =>
   }))
 
 /**
- * All in a database, which outlives the runners. It makes its tables when they are missing, and dies where it may not.
+ * Keeps all in a database, which outlives the runners. Makes its tables where they are missing, and dies where it has no right to.
  *
  * @since 0.2.0
  * @category layers
@@ -111,7 +111,7 @@ export const sql: Layer.Layer<
 > = Layer.orDie(Layer.merge(SqlMessageStorage.layer, SqlRunnerStorage.layer))
 
 /**
- * All in this process: one runner, for tests and for the time before there is a second.
+ * Keeps all in this process: for tests, and for a single runner.
  *
  * @since 0.2.0
  * @category layers

@@ -47,7 +47,7 @@ export {
 
 export {
   /**
-   * What one form may have.
+   * Bounds on one form.
    *
    * @since 0.2.0
    * @category models
@@ -57,7 +57,7 @@ export {
 
 export {
   /**
-   * What a WebSocket may send, and what waits for it.
+   * Bounds on WebSockets, and their pings.
    *
    * @since 0.2.0
    * @category models
@@ -92,7 +92,8 @@ const checked = <A>(read: () => A): Effect.Effect<A, ServeError> =>
 
 /**
  * Makes an HttpServer that listens from here on, and stops with grace when its scope closes. Without options it takes a free port on
- * all addresses. It has no access log. Fails with a `ServeError` whose cause is an `OptionError`, or a `BindError` where it cannot listen.
+ * all addresses. It has no access log. Fails with a `ServeError` whose cause is an `OptionError`, or a `BindError` where it cannot
+ * listen.
  *
  * @function
  * @since 0.1.0
@@ -134,7 +135,7 @@ export const layerServer: (options?: Options) => Layer.Layer<HttpServer.HttpServ
 ) => Layer.scoped(HttpServer.HttpServer, serverOf(options, more))
 
 /**
- * The services for file responses and entity tags. Ranges of files are right here, unlike with the platform's own `HttpPlatform`.
+ * The services for file responses and entity tags. They send the right bytes of a range, unlike the platform's own `HttpPlatform`.
  *
  * @since 0.1.0
  * @category layers
@@ -210,7 +211,7 @@ export const layerConfig: (
 
 /**
  * A server on a free port, and an HttpClient whose requests go there. It stops without grace, which would never end under
- * TestClock.
+ * `TestClock`. Fails with a `ServeError` where it cannot listen.
  *
  * @since 0.1.0
  * @category layers

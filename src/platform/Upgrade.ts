@@ -1,5 +1,5 @@
 /**
- * WebSockets: the `ws` library takes the connection over, for handshake and frames.
+ * WebSockets: the library `ws` takes the connection over, for the handshake and the frames.
  *
  * @since 0.1.0
  */
@@ -31,7 +31,7 @@ export interface WebSocketOptions {
    * message of @effect/rpc.
    */
   readonly maxPayload?: number | undefined
-  /** Offer permessage-deflate (RFC 7692)? Without context takeover, so that memory per connection is bounded. Default `true`. */
+  /** Whether permessage-deflate (RFC 7692) is offered, without context takeover, so that memory is bounded. Default `true`. */
   readonly perMessageDeflate?: boolean | undefined
   /**
    * Milliseconds for which a peer may be silent before it is pinged, and then again before it counts as gone: the connection is cut,
@@ -83,19 +83,19 @@ export const make = (options?: WebSocketOptions) => {
   const settings: ServerOptions = {
     noServer: true,
     clientTracking: false,
-    // one frame in a tick: a client may have sent thousands, and others must be served
+    // one frame in each turn of the event loop: a client may have sent thousands, and others must be served
     allowSynchronousEvents: false,
     maxPayload,
     perMessageDeflate: perMessageDeflate &&
       { serverNoContextTakeover: true, clientNoContextTakeover: true, concurrencyLimit: 10 }
   }
   const server = new WebSocketServer(settings)
-  const fault = faults(settings)
+  const refusalOf = refusals(settings)
   return (call: RequestCall, request: ServerRequest): Effect.Effect<Socket.Socket, RequestError> =>
     Effect.suspend(() => {
-      const wrong = fault(call, request)
-      if (wrong !== undefined) {
-        return Effect.fail(new RequestError({ request, reason: "Decode", description: wrong }))
+      const refusal = refusalOf(call, request)
+      if (refusal !== undefined) {
+        return Effect.fail(new RequestError({ request, reason: "Decode", description: refusal }))
       }
       let goodbye: Goodbye | undefined
       const writes = new WebSocketWrites(highWaterMark)
@@ -112,13 +112,13 @@ export const make = (options?: WebSocketOptions) => {
                 // the stop has interrupted the handler, or the handler has ended
                 if (call.exchange.aborted === "Stopped") goodbye?.closeNow()
                 else socket.close()
-                // the peer's close must be read
+                // reads on for the close of the peer
                 writes.readOn()
               })
           ).pipe(Effect.tap((socket) => idle === 0 || idle === Infinity ? Effect.void : watch(socket, call, idle))),
           { closeCodeIsError: (code) => Socket.defaultCloseCodeIsError(code) && goodbye?.explains(code) !== true }
         ),
-        (socket) => writes.over(socket)
+        (socket) => writes.wrap(socket)
       )
     })
 }
@@ -133,7 +133,11 @@ const open = (
     const fail = (cause: unknown): void => resume(Effect.fail(new Socket.SocketGenericError({ reason: "Open", cause })))
     const taken = call.exchange.takeOver()
     if (taken instanceof ResponseError) return fail(taken)
-    if (!(taken.stream instanceof Duplex)) return fail(new TypeError("this transport has no stream to give"))
+    if (!(taken.stream instanceof Duplex)) {
+      return fail(
+        new TypeError("this connection has no stream to give: its listener, such as one in memory, accepts none")
+      )
+    }
     call.tookOver(taken.stream)
     taken.stream.once("close", () => fail(new Error("the connection was closed during the handshake")))
     server.handleUpgrade(
@@ -159,9 +163,9 @@ const watch = (socket: WebSocket, { socket: stream }: RequestCall, idle: number)
 const isWebSocket = (socket: WebSocket): socket is WebSocket & globalThis.WebSocket =>
   Predicate.hasProperty(socket, "addEventListener") && Predicate.hasProperty(socket, "readyState")
 
-// A handshake that `ws` would refuse is refused before the connection is taken over (RFC 6455, 4.2.1), so that the application can
-// still answer. To find out, `ws` gets the handshake on a stream that goes nowhere.
-const faults = (settings: ServerOptions) => {
+// Refuses a handshake that `ws` would refuse before the connection is taken over (RFC 6455, 4.2.1), so that the application can still
+// answer. `ws` judges it on a stream that goes nowhere.
+const refusals = (settings: ServerOptions) => {
   let wrong: string | undefined
   const judge = new WebSocketServer({
     ...settings,

@@ -16,6 +16,8 @@ type Opening = { readonly onOpen?: Effect.Effect<void> | undefined }
 type Write = (chunk: Chunk) => Effect.Effect<void, Socket.SocketError>
 
 /**
+ * The writes of one WebSocket, and whether it is read.
+ *
  * @since 0.2.0
  * @category models
  */
@@ -35,7 +37,7 @@ export class WebSocketWrites {
     this.socket = socket
     this.pause()
     const sent = (): void => {
-      // a client that does not read is not read: its messages may cause these
+      // a client that does not read is not read: its messages may cause these writes
       if (this.isFull) this.pause()
     }
     onSend(socket, sent, this.taken)
@@ -43,16 +45,16 @@ export class WebSocketWrites {
   }
 
   /** The same Socket, with back-pressure. */
-  over(socket: Socket.Socket): Socket.Socket {
+  wrap(socket: Socket.Socket): Socket.Socket {
     return Socket.Socket.of({
       ...socket,
       run: (handler, options) => socket.run(handler, this.listening(options)),
       runRaw: (handler, options) => socket.runRaw(handler, this.listening(options)),
-      writer: Effect.map(socket.writer, (write) => this.around(write))
+      writer: Effect.map(socket.writer, (write) => this.wrapWrite(write))
     })
   }
 
-  /** From here on the handler listens, or has ended. */
+  /** The handler listens from here on, or has ended. */
   readOn(): void {
     this.isHeard = true
     this.resume()
@@ -67,19 +69,19 @@ export class WebSocketWrites {
    * Messages leave in the order in which they were written. A close does not wait. A message that is written after it, or when the
    * client has left, waits for `run` to end with the reason: `ws` would drop it at once, and a loop of writes would never end.
    */
-  private around(write: Write): Write {
+  private wrapWrite(write: Write): Write {
     return (chunk) =>
       Effect.suspend(() => {
-        if (Socket.isCloseEvent(chunk) || (this.waiting === 0 && !this.isFull)) return this.give(write, chunk)
+        if (Socket.isCloseEvent(chunk) || (this.waiting === 0 && !this.isFull)) return this.send(write, chunk)
         this.waiting++
         return Effect.ensuring(
-          this.lock.withPermits(1)(Effect.zipRight(this.room, this.give(write, chunk))),
+          this.lock.withPermits(1)(Effect.zipRight(this.room, this.send(write, chunk))),
           Effect.sync(() => this.waiting--)
         )
       })
   }
 
-  private give(write: Write, chunk: Chunk): Effect.Effect<void, Socket.SocketError> {
+  private send(write: Write, chunk: Chunk): Effect.Effect<void, Socket.SocketError> {
     return Effect.suspend(() => {
       const { socket } = this
       const closing = socket !== undefined && socket.readyState > socket.OPEN

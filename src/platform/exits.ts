@@ -30,7 +30,7 @@ import { UnreadableBody } from "./ServerRequest.js"
 export const noResponse = (): Error => new Error("the handler returned no response")
 
 /**
- * The failure of a handler that succeeds with another value, which only code without types can do.
+ * The error for a handler that succeeds with another value, as code without types can.
  *
  * @since 0.2.0
  * @category errors
@@ -97,7 +97,7 @@ const withoutResponse = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   Option.getOrElse(causeResponseStripped(cause)[1], () => cause)
 
 /**
- * Records the failure that a response was made of, and logs it where no middleware could have (`untold`).
+ * Records the failure that a response was made of. With `logs`, also logs it, where no middleware could have.
  *
  * @since 0.2.0
  */
@@ -105,7 +105,7 @@ export const recordFailure = (
   exchange: Exchange,
   failure: Cause.Cause<unknown>,
   response: HttpServerResponse,
-  untold: boolean
+  logs: boolean
 ): void => {
   const error = Cause.squash(failure)
   const ofClient = error instanceof UnreadableForm
@@ -118,7 +118,7 @@ export const recordFailure = (
     exchange.recordFailure(error)
     // an error that is itself a response was intended, except the platform's ResponseError
     const expected = isRespondable(error) && !(error instanceof ResponseError)
-    if (untold && !Cause.isInterruptedOnly(failure) && !expected) {
+    if (logs && !Cause.isInterruptedOnly(failure) && !expected) {
       exchange.logFailure(isRouters(error) ? "a route gave no HttpServerResponse" : "the application failed", error)
     }
   }

@@ -1,5 +1,5 @@
 /**
- * Finds out whether the peer of a WebSocket is still there: one that has lost its network looks like one that is silent.
+ * Finds out whether the peer of a WebSocket is still there: a peer that has lost its network looks like a silent one.
  *
  * @since 0.2.0
  */
@@ -18,11 +18,11 @@ import { bytesTaken } from "../node/bytesTaken.js"
  */
 export const watch = (socket: WebSocket, stream: Duplex, idle: number): Effect.Effect<void> =>
   Effect.suspend(() => {
-    let heard = false
+    let isHeard = false
     let ping: "No" | "Queued" | "Sent" = "No"
     let taken = bytesTaken(stream)
     stream.on("data", () => {
-      heard = true
+      isHeard = true
     })
     const send = (): void => {
       ping = "Queued"
@@ -34,13 +34,13 @@ export const watch = (socket: WebSocket, stream: Duplex, idle: number): Effect.E
       if (socket.readyState !== socket.OPEN) return
       const before = taken
       taken = bytesTaken(stream)
-      const stuck = stream.writableLength > 0 && taken === before
+      const isStuck = stream.writableLength > 0 && taken === before
       // a peer that is not read cannot answer
-      if (heard || (ping !== "No" && stream.isPaused() && !stuck)) {
-        heard = false
+      if (isHeard || (ping !== "No" && stream.isPaused() && !isStuck)) {
+        isHeard = false
         ping = "No"
       } else if (ping === "No") send()
-      else if (ping === "Sent" || stuck) socket.terminate()
+      else if (ping === "Sent" || isStuck) socket.terminate()
     }
     return Effect.sleep(idle).pipe(
       Effect.zipRight(reading),
@@ -49,8 +49,8 @@ export const watch = (socket: WebSocket, stream: Duplex, idle: number): Effect.E
     )
   })
 
-// What came while the event loop was blocked came in time. At the second immediate all reads of a whole turn are over, wherever in
-// a turn this begins.
+// What came while the event loop was blocked came in time. After two immediates all reads of a whole turn have ended, wherever in a
+// turn this begins.
 const reading = Effect.async<void>((resume) => {
   setImmediate(() => setImmediate(() => resume(Effect.void)))
 })

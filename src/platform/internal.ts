@@ -25,8 +25,8 @@ export const fiberRefsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): FiberR
 }
 
 /**
- * `_children`: does a child of the fiber still run? A fiber interrupts its children when it ends, and waits for them. Without it a
- * client waits for that too.
+ * `_children`: whether a child of the fiber still runs. A fiber interrupts its children when it ends, and waits for them. Without it
+ * the client waits for that too.
  *
  * @since 0.1.0
  * @category predicates
@@ -37,7 +37,7 @@ export const hasChildren = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolea
 }
 
 /**
- * `currentRuntimeFlags`: can the fiber be interrupted now? Without it, it can: a stop does not let it answer first.
+ * `currentRuntimeFlags`: whether the fiber can be interrupted now. Without it, it can: a stop does not let it answer first.
  *
  * @since 0.2.0
  * @category predicates

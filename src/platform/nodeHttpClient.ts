@@ -1,7 +1,6 @@
 /**
- * What tests ask a server with. A server needs no client, and undici's CommonJS does not run in a bundle of ES modules.
- *
- * A module of its own for the same reason as what writes log files.
+ * Loads the client of `layerTest` when that is built: undici, which is CommonJS, does not run in a bundle of ES modules. It is a module
+ * of its own, so that bundlers can follow its `import()`.
  */
 import type * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 

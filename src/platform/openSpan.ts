@@ -7,11 +7,11 @@ import * as HttpApp from "@effect/platform/HttpApp"
 import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
-import { begunWith, type OpenSpan, traced } from "./RequestSpan.js"
+import { type OpenSpan, startingWith, traced } from "./RequestSpan.js"
 import type { ServedApp } from "./ServedApp.js"
 
 /**
- * The span that the platform's own tracing makes, around an app that waits for the response.
+ * Makes the span with the platform's own tracing, around an app that waits for the response.
  *
  * @since 0.2.0
  * @category constructors
@@ -31,7 +31,7 @@ export const openSpan = (
   })
   // with middleware the span ends with its exit; without, with the response made of the app's exit
   const around = served.pipeline === undefined ? undefined : () => held
-  served.fork(begunWith(traced(HttpApp.toHandled(held, () => Effect.void, around)), request), services)
+  served.fork(startingWith(traced(HttpApp.toHandled(held, () => Effect.void, around)), request), services)
   if (span === undefined) throw new Error("the tracer gave no span")
   return { span, finish: (exit) => finish(exit) }
 }

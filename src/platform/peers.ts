@@ -21,7 +21,8 @@ export const needed: Readonly<Record<string, string>> = {
 }
 
 /**
- * Why the Effect door could not be loaded, in one line with the remedy; the error itself where all packages are there.
+ * An error that says in one line why the Effect door could not be loaded, with the remedy; `error` itself where all packages are
+ * there.
  *
  * @since 0.2.0
  * @category constructors
@@ -29,17 +30,17 @@ export const needed: Readonly<Record<string, string>> = {
 export const explain = (error: unknown): unknown => {
   const wrong: Array<string> = []
   // a bundled program has no packages beside it
-  let alone = true
+  let isBundled = true
   for (const [name, line] of Object.entries(needed)) {
     const version = installed(name)
-    if (version !== undefined) alone = false
+    if (version !== undefined) isBundled = false
     if (version === undefined) wrong.push(`${name} is not installed`)
     else if (!version.startsWith(`${line}.`)) wrong.push(`${name} is ${version}`)
   }
-  if (wrong.length === 0 || (alone && !isNotFound(error))) return error
+  if (wrong.length === 0 || (isBundled && !isNotFound(error))) return error
   const remedy = Object.entries(needed).map(([name, line]) => `${name}@${line}`).join(" ")
   const told = new Error(`tsgi/effect needs Effect 3, but ${wrong.join(", ")}: npm install ${remedy}`)
-  // the stack would not help
+  // a stack would not help
   told.stack = `Error: ${told.message}`
   return told
 }

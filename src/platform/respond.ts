@@ -202,11 +202,11 @@ const sendStream = (
     const promised = exchange.start(head, length)
     if (typeof promised !== "number") return Effect.fail(promised)
     const writer = new ResponseWriter(exchange, promised, 0, process.nextTick)
-    // the answer to HEAD is complete: the stream is not run
+    // an answer without a body is complete: the stream is not run
     if (writer.swallows) return Effect.sync(() => exchange.finish())
     // A response is complete when it has the length that its head says, although the stream may not have ended yet.
     let filled = false
-    const given = (): void => {
+    const countPart = (): void => {
       if (writer.bytesGiven === promised) {
         filled = true
         exchange.finish()
@@ -215,32 +215,32 @@ const sendStream = (
         exchange.mismatch(promised, writer.bytesGiven)
       }
     }
-    // The head of a stream that is slow to begin, such as events, is sent ahead, so that the client knows it is there.
+    // Sends the head of a stream that is slow to begin, such as one of events, so that the client knows that it is there.
     const ahead = setImmediate(() => {
       exchange.sendHead()
       exchange.flush()
-      given()
+      countPart()
     })
-    // a client that takes everything at once never makes the stream wait
+    // the stream of a client that takes everything at once never waits, so it lets others have their turn
     const budget = new LoopBudget()
     budget.renew()
     const afterOthers = Effect.async<void>((resume) => budget.continueLater(() => resume(Effect.void)))
     const room = Effect.async<void>((resume) => writer.ready(() => resume(Effect.void)))
-    const give = (parts: ReadonlyArray<string | Uint8Array>, from: number): Effect.Effect<void> => {
+    const writeParts = (parts: ReadonlyArray<string | Uint8Array>, from: number): Effect.Effect<void> => {
       for (let at = from; at < parts.length; at++) {
         const part = parts[at]
         if (typeof part !== "string" && !(part instanceof Uint8Array)) {
           return Effect.die(new TypeError(`a body is text or bytes, not ${kindOf(part)}`))
         }
         writer.write(part)
-        given()
-        if (at + 1 < parts.length && writer.full) return Effect.flatMap(room, () => give(parts, at + 1))
+        countPart()
+        if (at + 1 < parts.length && writer.full) return Effect.flatMap(room, () => writeParts(parts, at + 1))
       }
       if (writer.full) return room
       return budget.isSpent ? afterOthers : Effect.void
     }
     return stream.pipe(
-      Stream.runForEachChunk((parts) => give(Chunk.toReadonlyArray(parts), 0)),
+      Stream.runForEachChunk((parts) => writeParts(Chunk.toReadonlyArray(parts), 0)),
       Effect.zipRight(Effect.sync(() => writer.end())),
       Effect.ensuring(Effect.sync(() => clearImmediate(ahead)))
     )

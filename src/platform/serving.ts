@@ -35,9 +35,9 @@ import * as Upgrade from "./Upgrade.js"
 export type Services = Listener | Server.Services
 
 /**
- * An HttpServer from the engine's services, each of which can be replaced. See {@link layerServices} for the default ones.
+ * Makes an HttpServer from the engine's services, each of which can be replaced. See {@link layerServices} for the default ones.
  *
- * Where several apps are served, the latest one has the requests. When the last one ends, the server stops. An app that is served
+ * Where several apps are served, the latest one gets the requests. When the last one ends, the server stops. An app that is served
  * after that makes it listen again, and dies with the `ServeError` where the address is in use.
  *
  * @since 0.1.0
@@ -87,7 +87,7 @@ export const makeWith = (
           dispatcher.serve(handler)
           // The app's own resources are released after this, so no handler runs past them.
           yield* Effect.addFinalizer(() =>
-            dispatcher.leave(handler)
+            dispatcher.remove(handler)
               ? Effect.zipRight(Deferred.succeed(ending, undefined), endCalls(served.calls, timeouts))
               : server.stop()
           )
@@ -100,7 +100,7 @@ export const makeWith = (
     return httpServer
   })
 
-/** What only our own HttpServer can. */
+/** What only our own HttpServer can do. */
 interface Ours {
   readonly metrics: Effect.Effect<ServerMetrics.ServerMetrics>
   readonly stop: (options: StopOptions) => Effect.Effect<StopReport>
@@ -135,7 +135,7 @@ const endCalls = (calls: RunningCalls, { grace, hooks, interrupt }: Timeouts): E
     const late = yield* Effect.sync(() => calls.interrupt()).pipe(
       Effect.delay(grace),
       Effect.zipRight(Effect.sleep(interrupt + hooks)),
-      Effect.zipRight(leaveBehind(calls)),
+      Effect.zipRight(giveUpFinishing(calls)),
       Effect.interruptible,
       Effect.forkDaemon
     )
@@ -144,18 +144,18 @@ const endCalls = (calls: RunningCalls, { grace, hooks, interrupt }: Timeouts): E
   })
 
 /** Milliseconds between two looks at handlers that could not be interrupted. */
-const lookAgain = 250
+const pollInterval = 250
 
-const leaveBehind = (calls: RunningCalls): Effect.Effect<never> =>
+const giveUpFinishing = (calls: RunningCalls): Effect.Effect<never> =>
   Effect.suspend(() => {
-    const left = calls.leaveBehind()
+    const left = calls.giveUpFinishing()
     return left === 0
       ? Effect.void
       : Effect.logError(`an app has ended, and ${left} of its requests had post hooks or finalizers that did not`)
-  }).pipe(Effect.zipRight(Effect.sleep(lookAgain)), Effect.forever)
+  }).pipe(Effect.zipRight(Effect.sleep(pollInterval)), Effect.forever)
 
 /**
- * The platform's error, with a message that says what is wrong. It has no stack, which would not help an operator.
+ * The platform's error with the message of its cause. It has no stack, which would not help an operator.
  *
  * @since 0.2.0
  * @category errors

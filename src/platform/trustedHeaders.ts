@@ -50,9 +50,9 @@ export interface Changes {
 }
 
 /**
- * Changes without what `HttpMiddleware.xForwardedHeaders` takes from fields that came, where the option `forwarded` believes none.
- * That middleware is known by its call: it gives headers and address together, both as the fields say. What a program decides itself
- * is another call, and holds.
+ * Changes without what `HttpMiddleware.xForwardedHeaders` takes from the client's fields, where the option `forwarded` believes none.
+ * That middleware is recognized by its call: it gives headers and address together, both as the fields say. Changes that a program
+ * decides itself are kept.
  *
  * @since 0.2.0
  */
@@ -61,7 +61,7 @@ export const withoutClaims = (changes: Changes, current: Headers.Headers, came: 
   const { headers, remoteAddress } = changes
   const taken = claimsOf(current)
   if (remoteAddress !== taken.address || headers?.host !== taken.host) return changes
-  // a field that the program has replaced is its own word
+  // a field that the program has replaced is kept
   const claimed = claimsOf(came)
   const address = taken.address !== undefined && taken.address === claimed.address
   const host = taken.host !== undefined && taken.host === claimed.host
@@ -85,7 +85,7 @@ const withHost = (headers: Headers.Headers, host: string | undefined): Headers.H
 
 const proto = "x-forwarded-proto"
 
-// Not enumerable, because it did not come with the request. `toURL` finds it all the same.
+// Not enumerable, because it did not come with the request; `toURL` finds it.
 const setSecure = (headers: object): void => {
   Object.defineProperty(headers, proto, { value: "https", writable: true, configurable: true })
 }

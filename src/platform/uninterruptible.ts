@@ -1,5 +1,5 @@
 /**
- * Handlers that must not be interrupted: those of uninterruptible routes, and those in an uninterruptible part.
+ * Handlers that are not interrupted: those of uninterruptible routes, and those in an uninterruptible part.
  *
  * @since 0.2.0
  */
@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import { isInterruptible } from "./internal.js"
 
 /**
- * Does the handler belong to a route that its router does not interrupt?
+ * Whether the handler belongs to a route that its router does not interrupt.
  *
  * @since 0.2.0
  * @category predicates
@@ -22,7 +22,7 @@ export const keepsRoute = (fiber: Fiber.RuntimeFiber<unknown, unknown> | undefin
 }
 
 /** Milliseconds between two looks at a fiber. */
-const lookAgain = 5
+const pollInterval = 5
 
 /**
  * Calls back when the fiber has left its uninterruptible part. Effect has no event for that, so the fiber is polled until `isOver`.
@@ -39,5 +39,5 @@ export const whenInterruptible = (
     if (!over && !isInterruptible(fiber)) return
     clearInterval(looking)
     if (!over) callback()
-  }, lookAgain)
+  }, pollInterval)
 }

@@ -14,7 +14,7 @@ import { LoopBudget } from "../server/LoopBudget.js"
 import { headNotSet, invalidBody, isPart, iteratesOthers, type Part, sourceOf } from "./answers.js"
 
 /**
- * The call whose body is sent.
+ * What a body's sender tells its call, and asks of it. A type of its own, because the two files would import each other.
  *
  * @since 0.2.0
  * @category models
@@ -23,7 +23,7 @@ export interface BodyOwner {
   /** What `startResponse` was given; `undefined` before it. */
   readonly head: JudgedHead | undefined
   readonly minimumChunkSize: number
-  /** The application goes on, so it can be interrupted. */
+  /** The application has not ended, so it can be interrupted. */
   readonly runsOn: () => void
   /** The application has ended. */
   readonly settled: () => void
@@ -32,10 +32,12 @@ export interface BodyOwner {
   readonly fail: (error: unknown) => void
 }
 
-/** Milliseconds that the first part may take before the head is sent without it. A missing file is reported sooner. */
-const aheadAfter = 20
+/** Milliseconds that the first part may take before the head is sent without it. A missing file is reported sooner, and answered 500. */
+const headWaits = 20
 
 /**
+ * Sends the body of one call.
+ *
  * @since 0.2.0
  * @category models
  */
@@ -45,13 +47,13 @@ export class BodySender {
   private closing: Promise<void> | undefined = undefined
   private refused: Promise<never> | undefined = undefined
   private idleFlush: NodeJS.Immediate | undefined = undefined
-  private ahead: NodeJS.Timeout | undefined = undefined
+  private headTimer: NodeJS.Timeout | undefined = undefined
   private readonly budget = new LoopBudget()
 
   constructor(private readonly exchange: Exchange, private readonly owner: BodyOwner) {}
 
-  /** Is the head prepared, so that what follows is a part of the body? */
-  get begun(): boolean {
+  /** Is the head given to the exchange, so that what follows is a part of the body? */
+  get hasBegun(): boolean {
     return this.writer !== undefined
   }
 
@@ -64,7 +66,7 @@ export class BodySender {
     this.owner.runsOn()
     const hasRoom = this.emit(part)
     if (part.length === 0 && this.owner.head !== undefined) this.sendHead()
-    return hasRoom ? this.afterOthers() ?? resolved : lookedAt(this.room())
+    return hasRoom ? this.afterOthers() ?? resolved : handled(this.room())
   }
 
   /** The last part, where the application returns one after it has written others. */
@@ -81,9 +83,9 @@ export class BodySender {
     )
   }
 
-  // An application that ignores the refusal and writes on waits for other connections before each answer.
+  // An application that ignores the rejection and goes on writing waits for other connections before each one.
   private refusal(): Promise<never> {
-    return this.refused ??= lookedAt(
+    return this.refused ??= handled(
       new Promise((_, reject) =>
         setImmediate(() => {
           this.refused = undefined
@@ -107,19 +109,19 @@ export class BodySender {
 
   /** Sends a body that is not one part. Throws for a value that is no body. */
   send(body: Iterable<Part> | AsyncIterable<Part>): void {
-    if (Array.isArray(body)) this.array(body)
+    if (Array.isArray(body)) this.sendArray(body)
     else if (this.exchange.over) this.stop(body)
     else if (iteratesOthers(body)) throw this.invalid(body)
     else if (Predicate.hasProperty(body, Symbol.iterator)) this.iterate(partsOf(body))
-    else if (Predicate.hasProperty(body, Symbol.asyncIterator)) this.stream(body)
+    else if (Predicate.hasProperty(body, Symbol.asyncIterator)) this.sendStream(body)
     else {
       void this.letGo(sourceOf(body))
       throw this.invalid(body)
     }
   }
 
-  // An array has a length, so that of the body is known before it is sent.
-  private array(parts: ReadonlyArray<Part>): void {
+  // An array's parts are all there, so the length of the body is known before it is sent.
+  private sendArray(parts: ReadonlyArray<Part>): void {
     if (parts.some((part) => !isPart(part))) throw this.invalid(...parts)
     if (this.writer === undefined && !this.exchange.over) {
       let length = 0
@@ -151,8 +153,8 @@ export class BodySender {
     step()
   }
 
-  private stream(body: AsyncIterable<Part>): void {
-    // A response without a body needs no part of a stream, which may be endless. A generator may have yet to set the head.
+  private sendStream(body: AsyncIterable<Part>): void {
+    // A response without a body needs no part of a stream, which may have no end. A generator may still set the head.
     if (isStream(body) && this.owner.head !== undefined && this.writer === undefined) this.begin(undefined)
     if (this.writer?.swallows && isStream(body)) this.stop(body)
     else this.iterateAsync(partsOf(body)).catch((error: unknown) => this.owner.fail(error))
@@ -183,7 +185,7 @@ export class BodySender {
     return this.writer === undefined || this.writer.write(part)
   }
 
-  // Promises among the parts may be rejected, and no other code handles that.
+  // Handles the rejections of promises among the parts.
   private invalid(...parts: ReadonlyArray<unknown>): ResponseError {
     for (const part of parts) {
       catchRejection(part, (error) => this.exchange.logFailure("a part of the application's body failed", error))
@@ -192,7 +194,7 @@ export class BodySender {
   }
 
   // ---------------------------------------------------------------------------------------------------------------
-  // the head, and the end
+  // the head and the end
 
   private begin(length: number | undefined): void {
     if (this.owner.head === undefined) throw headNotSet()
@@ -201,7 +203,7 @@ export class BodySender {
     this.writer = new ResponseWriter(this.exchange, room, this.owner.minimumChunkSize, process.nextTick)
   }
 
-  /** Takes back what has not left: another head replaces it. */
+  /** Takes back a head that was not sent, with the parts that are held: another head replaces it. */
   withdraw(): void {
     this.drop()
     this.writer = undefined
@@ -212,12 +214,12 @@ export class BodySender {
     this.writer?.drop()
   }
 
-  /** Hears that the head is set, perhaps by a generator whose first part has yet to come. */
+  /** The head was set, perhaps by a generator whose first part is still to come. */
   headSet(): void {
     if (this.parts !== undefined) this.headAhead()
   }
 
-  // Parts are gathered only while the application goes on making them, and the head is held only so long.
+  // Sends the parts that are held when the application pauses, and the head when it pauses for long.
   private flushWhenIdle(): void {
     if (this.idleFlush !== undefined || (this.exchange.headSent && this.writer?.holding !== true)) return
     this.idleFlush = setImmediate(() => {
@@ -227,11 +229,11 @@ export class BodySender {
     })
   }
 
-  // The first part is late: the head tells the client that there will be a body.
+  // Sends the head without the first part when that is late, so that the client knows that there will be a body.
   private headAhead(): void {
-    if (this.ahead !== undefined || this.owner.head === undefined || this.exchange.headSent) return
-    // after one more round of the event loop, so that what has happened meanwhile is handled first
-    this.ahead = setTimeout(() => setImmediate(() => this.sendHead()), aheadAfter)
+    if (this.headTimer !== undefined || this.owner.head === undefined || this.exchange.headSent) return
+    // after one more turn of the event loop, so that what has happened meanwhile is handled first
+    this.headTimer = setTimeout(() => setImmediate(() => this.sendHead()), headWaits)
   }
 
   private sendHead(): void {
@@ -252,14 +254,14 @@ export class BodySender {
     this.writer?.end()
   }
 
-  // The rest of the body, or all of `body`, is not needed: it is let go, and the response ends without it.
+  // Ends the response without the rest of the body, or without `body`, which is let go.
   private stop(body?: unknown): void {
     this.owner.endWith(() => this.writer?.end(), this.letGo(body))
   }
 
   /**
-   * Lets go of what is iterated, or else of `body`, which will not be. `known` is what it has failed with already. Returns a
-   * promise where that takes time.
+   * Lets go of what is iterated, or else of `body`. An error that is `known` already is not logged. Returns a promise where closing
+   * takes time.
    */
   letGo(body?: unknown, known?: unknown): Promise<void> | undefined {
     const failed: Failed = (error, late) => {
@@ -272,26 +274,26 @@ export class BodySender {
     return this.closing
   }
 
-  /** Sends nothing more by itself. */
+  /** Stops the timers that send what is held. */
   stopTimers(): void {
     if (this.idleFlush !== undefined) clearImmediate(this.idleFlush)
-    if (this.ahead !== undefined) clearTimeout(this.ahead)
+    if (this.headTimer !== undefined) clearTimeout(this.headTimer)
   }
 }
 
 const resolved = Promise.resolve()
 const closingFailed = "closing the application's body failed"
 
-// Web streams and Node streams make nothing before they are read, so they do not set the head either.
+// Web streams and Node streams do nothing before they are read, so they do not set the head.
 const isStream = (body: object): boolean => "getReader" in body || "pipe" in body
 
-// An application that does not await a write need not handle its rejection.
-const lookedAt = <A>(promise: Promise<A>): Promise<A> => {
+// An application that does not await a write does not have to handle its rejection.
+const handled = <A>(promise: Promise<A>): Promise<A> => {
   promise.catch(() => undefined)
   return promise
 }
 
-// What is let go may never say that it has ended.
+// A body may never end its closing.
 const within = (closed: Promise<unknown>, most: number): Promise<void> =>
   new Promise((resolve) => {
     const late = most > longestTimer ? undefined : setTimeout(resolve, most)

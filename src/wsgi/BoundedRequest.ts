@@ -1,5 +1,5 @@
 /**
- * A `Request` with a bound on reading its body whole, which the standard's does not have.
+ * A `Request` with a bound on reading its body whole, which the standard's class does not have.
  *
  * @since 0.2.0
  */
@@ -136,7 +136,7 @@ const boundOfForm = ({ forms, limits }: Bounds): BodyBound =>
     ? { most: forms.maxTotalSize, lift: "forms.maxTotalSize" }
     : boundOf("whole", limits)
 
-// Parses a long form one part in a tick, so that other requests are served.
+// Parses a long form in slices, one in each turn of the event loop, so that other requests are served.
 const formOf = async (text: string): Promise<FormData> => {
   const form = new FormData()
   let first = true
@@ -148,7 +148,7 @@ const formOf = async (text: string): Promise<FormData> => {
   return form
 }
 
-// drops the byte order mark, as the standard does
+// drops the byte order mark, as the standard says
 const decoder = new TextDecoder()
 
 // copies, because a Buffer may be a part of a pool

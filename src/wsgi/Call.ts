@@ -1,6 +1,6 @@
 /**
- * One call of a WSGI application: makes the environ of an exchange, and the response of what the application returns. The exchange
- * decides what is sent, and when.
+ * One call of a WSGI application: makes the environ of an exchange, and a response of what the application returns. The exchange
+ * decides what is sent and when.
  *
  * @since 0.1.0
  */
@@ -91,7 +91,7 @@ class Call implements EnvironProvider, BodyOwner {
     const controller = this.controller ??= new AbortController()
     if (this.exchange.aborted !== undefined) controller.abort(abortError(this.exchange.aborted))
     else this.runsOn()
-    // tells an application that has taken the connection over when to close it
+    // tells an application that has taken the connection over to close it
     this.exchange.onGoodbye(() => controller.abort(abortError("Stopped")))
     return controller.signal
   }
@@ -122,26 +122,26 @@ class Call implements EnvironProvider, BodyOwner {
     return this.write
   }
 
-  private readonly write: Write = (part) => this.sends().write(part)
+  private readonly write: Write = (part) => this.bodySender().write(part)
 
-  private sends(): BodySender {
+  private bodySender(): BodySender {
     return this.sender ??= new BodySender(this.exchange, this)
   }
 
   private deliver(body: AppBody): void {
     try {
-      if (isPart(body)) return this.whole(body)
-      const whole = Array.isArray(body) && this.sender?.begun !== true ? joined(body) : undefined
-      if (whole === undefined) this.sends().send(body)
-      else this.whole(whole)
+      if (isPart(body)) return this.respond(body)
+      const whole = Array.isArray(body) && this.sender?.hasBegun !== true ? joined(body) : undefined
+      if (whole === undefined) this.bodySender().send(body)
+      else this.respond(whole)
     } catch (error) {
       this.fail(error)
     }
   }
 
-  private whole(body: Part): void {
+  private respond(body: Part): void {
     if (this.exchange.over) return this.settled()
-    if (this.sender?.begun === true) return this.sender.writeLast(body)
+    if (this.sender?.hasBegun === true) return this.sender.writeLast(body)
     if (this.judged === undefined) throw headNotSet()
     this.settled()
     const refused = this.exchange.respond(this.judged, body)
@@ -152,7 +152,7 @@ class Call implements EnvironProvider, BodyOwner {
     this.sender?.drop()
     this.endWith(
       () => {
-        // an application that has taken the connection over ends here, and not when the socket closes
+        // an application that has taken the connection over ends here, not when the socket closes
         if (this.exchange.detached) this.exchange.ended()
         this.exchange.fail(error)
       },
@@ -160,7 +160,7 @@ class Call implements EnvironProvider, BodyOwner {
     )
   }
 
-  // The hooks wait for what is let go. The client does not.
+  // The hooks wait for the closing of the body. The client does not.
   endWith(answer: () => void, closing: Promise<void> | undefined): void {
     if (closing === undefined) {
       this.settled()
@@ -181,7 +181,7 @@ class Call implements EnvironProvider, BodyOwner {
     }
   }
 
-  // A function cannot be stopped from outside: its signal is aborted, and the connection waits a while for it to end.
+  // A function cannot be stopped from outside: its signal is aborted, and the connection waits for it as long as `timeouts.interrupt`.
   private interrupt(reason: AbortReason, ended: () => void): void {
     this.posthooks.prepare()
     this.onSettled = ended
@@ -194,7 +194,7 @@ class Call implements EnvironProvider, BodyOwner {
     else socket.once("close", () => this.settled())
   }
 
-  // The application has ended, as far as the exchange is concerned.
+  // The application has ended: nothing that it does later reaches the exchange.
   settled(): void {
     this.sender?.stopTimers()
     this.posthooks.prepare()

@@ -1,5 +1,5 @@
 /**
- * The environ: the facts of a request, under WSGI's names (PEP 3333) and eventlet's.
+ * The environ: what is known of a request, under WSGI's names (PEP 3333) and eventlet's.
  *
  * @since 0.1.0
  */
@@ -39,7 +39,7 @@ export interface Environ {
   /** The peer; `unix` and an empty port on unix sockets. With `forwarded`: the client, whose port is empty where it is unknown. */
   REMOTE_ADDR: string
   REMOTE_PORT: string
-  /** `on` when the client speaks TLS, as far as that is known; absent otherwise. */
+  /** `on` where the client is known to speak TLS; absent otherwise. */
   HTTPS?: string
   /** Names and values in the order, case and number they came. */
   headers_raw: ReadonlyArray<readonly [name: string, value: string]>
@@ -92,7 +92,7 @@ export interface Environ {
 }
 
 /**
- * Work for after an exchange. A promise that it returns is awaited before the next hook runs.
+ * A function that runs after the exchange. A promise that it returns is awaited before the next hook runs.
  *
  * @since 0.2.0
  * @category models
@@ -112,7 +112,7 @@ export type PostHookEntry =
   | readonly [hook: PostHook, args?: readonly [] | undefined, kwargs?: undefined, options?: PostHookOptions | undefined]
 
 /**
- * A post hook with any arguments, as it is in the list: called `hook(env, ...args, kwargs)`.
+ * A post hook with any arguments, as it stands in the list. It is called `hook(env, ...args, kwargs)`.
  *
  * @since 0.2.0
  * @category models

@@ -44,8 +44,8 @@ export interface EnvironSettings {
 const version: readonly [1, 0] = [1, 0]
 
 /**
- * A class, because its instances share one shape. Only the signal is an accessor of the prototype: an AbortSignal is dear to make,
- * and few applications need it.
+ * The environ of one request. It is a class, so that all environs share one shape. Only the signal is an accessor of the prototype: an
+ * AbortSignal is made where an application reads it.
  *
  * @since 0.1.0
  * @category constructors
@@ -129,7 +129,7 @@ export class EnvironRecord implements Environ {
     if (forwarded !== undefined) this.forward(forwarded)
   }
 
-  // What trusted proxies say replaces the connection's own facts.
+  // What trusted proxies say replaces what the connection says.
   private forward({ client, server }: Forwarded): void {
     if (client._tag === "Tcp") {
       this.REMOTE_ADDR = client.host
@@ -157,8 +157,8 @@ const viewOf = (peer: Peer, fields: Fields): FieldView => {
 }
 
 /**
- * The fields of a request under the environ's keys. A connection keeps the view of its last request, because most clients repeat
- * their fields, and nearly all repeat the names.
+ * The fields of a request under the environ's keys. A connection keeps the view of its last request: a client that repeats the names
+ * of its fields has the same keys.
  *
  * @since 0.1.0
  * @category models
@@ -166,14 +166,13 @@ const viewOf = (peer: Peer, fields: Fields): FieldView => {
 export class FieldView {
   readonly keys: Array<string>
   readonly values: Array<string> = []
-  // has each field a key of its own?
-  private readonly plain: boolean
+  private readonly hasKeyForEach: boolean
 
   constructor(readonly fields: Fields, last: FieldView | undefined) {
     const count = fields.length / 2
-    const named = last !== undefined && last.plain && last.hasNames(fields)
+    const named = last !== undefined && last.hasKeyForEach && last.hasNames(fields)
     this.keys = named ? last.keys : []
-    // a linear search is faster for a few keys
+    // a few keys are searched one by one
     const indices = count > 16 && !named ? new Map<string, number>() : undefined
     for (let i = 0; i < count; i++) {
       const value = fields[2 * i + 1]
@@ -187,13 +186,13 @@ export class FieldView {
       indices?.set(key, index < 0 ? this.keys.length : index)
       this.add(key, value, index)
     }
-    this.plain = this.keys.length === count
+    this.hasKeyForEach = this.keys.length === count
   }
 
   /** For `headers_raw`, in order. Made for each request, because the application may write to them. */
   pairs(): ReadonlyArray<readonly [name: string, value: string]> {
     const { fields } = this
-    // allocated at its length: an array that grows takes several times as much memory
+    // allocated at its length, so that it does not grow
     const pairs = new Array<readonly [string, string]>(fields.length / 2)
     for (let i = 0; i < pairs.length; i++) pairs[i] = [fields[2 * i], fields[2 * i + 1]]
     return pairs
@@ -219,8 +218,8 @@ export class FieldView {
 const valueOf = (key: string, value: string): string =>
   key === "CONTENT_LENGTH" && value.includes(",") ? value.split(",")[0].trim() : value
 
-// Names with an underscore are dropped: `X_Real_IP` would have the same key as `X-Real-IP`, and get past a proxy that only removes
-// the latter.
+// Names with an underscore are dropped: `X_Real_IP` would have the same key as `X-Real-IP`, and pass a proxy that removes only the
+// latter.
 const environKey = (name: string): string => {
   const known = knownKeys.get(name)
   if (known !== undefined) return known
@@ -234,10 +233,10 @@ const environKey = (name: string): string => {
   return key
 }
 
-// Clients send the same few names; bounded, because they choose them.
+// Clients send the same few names. The map is bounded, because they choose them.
 const knownKeys = new Map<string, string>()
 const mostKnownKeys = 512
 
-// Each byte one character (PEP 3333, "A Note on String Types"); what is not an escape stays as it is.
+// Each byte becomes one character (PEP 3333, "A Note on String Types"). What is no escape is left as it is.
 const percentDecoded = (path: string): string =>
   path.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)))

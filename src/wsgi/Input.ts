@@ -26,7 +26,8 @@ const empty = Buffer.alloc(0)
 export type WholeLimits = Pick<Config["limits"], "wholeBody" | "parsedBody">
 
 /**
- * What an input needs of its exchange.
+ * The parts of an exchange that an input uses. A type of its own, because `Exchange` names types of Effect, which the declarations of
+ * the plain door do not.
  *
  * @since 0.2.0
  * @category models
@@ -44,7 +45,7 @@ export interface InputSource {
 }
 
 /**
- * Reads are answered in the order they are made. They reject with a `BodyError` when the client leaves before the end,
+ * The body of a request. Reads are answered in the order they are made. They reject with a `BodyError` when the client leaves before the end,
  * when the body is malformed or too large, or does not come in time; one that is not caught answers the client with its
  * status.
  *
@@ -176,8 +177,7 @@ export class Input implements AsyncIterable<Buffer> {
     return taken.stream
   }
 
-  // Bytes that are there are read at once: an `async` function for each piece would cost more than reading it. Only a read that
-  // waits for bytes makes the next one wait.
+  // Bytes that are there are read at once, without an `async` function. Only a read that waits for bytes makes the next one wait.
   #inTurn<A>(read: () => A | Promise<A>): Promise<A> {
     try {
       const result = this.#lastRead === undefined ? read() : this.#lastRead.then(read, read)
@@ -190,13 +190,13 @@ export class Input implements AsyncIterable<Buffer> {
       return result
     } catch (error) {
       const refused = Promise.reject(error instanceof Error ? error : new Error(String(error)))
-      // a caller may handle the rejection later, as it could if the bytes came later
+      // The caller may handle the rejection later, as it could if the bytes came later.
       refused.catch(() => undefined)
       return refused
     }
   }
 
-  // `size` bytes, or a line of at most so many.
+  // Gathers `size` bytes, or a line of at most so many.
   #gather(size: number, line: boolean): Buffer | Promise<Buffer> {
     if (size === 0) {
       this.#exchange.payContinue()
@@ -228,7 +228,7 @@ export class Input implements AsyncIterable<Buffer> {
     return more()
   }
 
-  // Refuses a declared length that is too much, before any of the body is read.
+  // Refuses a declared length that is too long before any of the body is read.
   #judgeLength(most: number): void {
     const { body, bodyLength } = this.#exchange
     if (bodyLength === undefined || bodyLength - body.bytes + this.#rest.length <= most) return

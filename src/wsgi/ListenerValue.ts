@@ -82,7 +82,7 @@ export class TlsListenerValue extends ListenerValue implements TlsListener {
 }
 
 /**
- * The error for a value that is no listener.
+ * The error for a value that is not a listener.
  *
  * @since 0.1.0
  * @category errors

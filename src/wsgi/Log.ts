@@ -23,6 +23,8 @@ export type LogTarget =
   | number
 
 /**
+ * A log that is open.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -78,12 +80,12 @@ export const open = (target: LogTarget = 2, debug: boolean): LogSink => {
   return { info: write, debug: debug ? write : undefined, reopen, close }
 }
 
-// A failing log must not end requests. It is reported once, as a process warning.
+// A log that fails does not end requests. It is reported once, as a process warning.
 const guarded = (write: (line: string) => unknown): (line: string) => void => {
-  let told = false
+  let isReported = false
   const failed = (error: unknown): void => {
-    if (told) return
-    told = true
+    if (isReported) return
+    isReported = true
     warn(error)
   }
   return (line) => {
@@ -95,15 +97,15 @@ const guarded = (write: (line: string) => unknown): (line: string) => void => {
   }
 }
 
-// Streams that have a listener: several servers may share one.
-const heard = new WeakSet<object>()
+// Streams that have our listener: several servers may share one stream.
+const streams = new WeakSet<object>()
 
 const listenForErrors = (target: object): void => {
-  if (heard.has(target) || !Predicate.hasProperty(target, "on") || !Predicate.isFunction(target.on)) return
-  heard.add(target)
-  let told = false
+  if (streams.has(target) || !Predicate.hasProperty(target, "on") || !Predicate.isFunction(target.on)) return
+  streams.add(target)
+  let isReported = false
   Reflect.apply(target.on, target, ["error", (error: unknown) => {
-    if (!told) warn(error)
-    told = true
+    if (!isReported) warn(error)
+    isReported = true
   }])
 }

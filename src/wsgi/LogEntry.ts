@@ -1,5 +1,5 @@
 /**
- * Entries of a server's log that are no requests: starts and stops, refusals, failures, and what applications write to
+ * Entries of a server's log that are not requests: starts and stops, refusals, failures, and what applications write to
  * `wsgi.errors`.
  *
  * @since 0.2.0
@@ -35,8 +35,8 @@ export interface LogEntry {
 export type LogEntryFormat = (entry: LogEntry) => string
 
 const text: LogEntryFormat = ({ failure, from, message }) => {
-  const said = from === "server" ? `(${process.pid}) ${message}` : message
-  return failure === undefined ? said : `${said}\n${failure}`
+  const line = from === "server" ? `(${process.pid}) ${message}` : message
+  return failure === undefined ? line : `${line}\n${failure}`
 }
 
 const json: LogEntryFormat = ({ failure, from, level, message, time }) =>
@@ -84,7 +84,7 @@ const made = (format: LogEntryFormat, entry: LogEntry): string => {
     if (typeof line === "string") return line
     catchRejection(line, () => undefined)
   } catch {
-    // as below
+    // the text below takes its place
   }
   return text(entry)
 }

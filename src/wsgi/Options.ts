@@ -1,5 +1,5 @@
 /**
- * The options of `server`: eventlet's, in camel case and with its defaults, and ours in groups.
+ * The options of `server`: those of eventlet, in camel case and with its defaults, and our own in groups.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import { type LogTarget, target } from "./Log.js"
 import { formats, type LogEntryFormat } from "./LogEntry.js"
 
 /**
- * What `server` is told beside the listener and the application; src/wsgi/README.md#options has a table.
+ * The options of a server; src/wsgi/README.md#options has a table.
  *
  * @since 0.1.0
  * @category models
@@ -92,7 +92,7 @@ export interface ServerOptions {
    * list of fields, or `true` for both kinds. Default `false`: they are fields like any other.
    */
   readonly forwarded?: Config.Believed | undefined
-  /** Answer a client that has closed its sending half, or take it for gone (`abort`). Default `"answer"`. */
+  /** Whether a client that has closed its sending half is answered, or counts as gone (`"abort"`). Default `"answer"`. */
   readonly halfClose?: "answer" | "abort" | undefined
   /** Allow another chunked body in the same request, after an explicit 100. Default `false`. */
   readonly multiPhaseBody?: boolean | undefined
@@ -116,17 +116,17 @@ export interface Settings {
   readonly minimumChunkSize: number
   readonly multiprocess: boolean
   readonly forms: FormLimits.FormLimits
-  /** Absent when no requests are to be logged. */
+  /** Absent where no requests are logged. */
   readonly format: ((record: AccessRecord) => string) | undefined
-  /** Is nothing to be logged at all? */
-  readonly silent: boolean
+  /** Nothing is logged at all. */
+  readonly isSilent: boolean
   readonly log: LogTarget | undefined
   readonly errorLog: LogTarget | undefined
   readonly entryFormat: LogEntryFormat
 }
 
 /**
- * Reads options. Throws an `OptionError` that names the first one which is unknown or invalid.
+ * Reads options. Throws an `OptionError` that names the first unknown or invalid one.
  *
  * @since 0.1.0
  * @category constructors
@@ -179,7 +179,7 @@ export const read = (options: ServerOptions): Settings => {
     multiprocess: options.multiprocess ?? false,
     forms: FormLimits.make(options.forms),
     format: options.logOutput === false || log === false ? undefined : format,
-    silent: options.logOutput === false,
+    isSilent: options.logOutput === false,
     log: log === false ? undefined : log,
     errorLog: options.errorLog,
     entryFormat: typeof errorFormat === "function" ? errorFormat : formats[errorFormat]
@@ -227,7 +227,7 @@ export const table: TableOf<ServerOptions> = {
 }
 
 /**
- * Names under which TLS may be looked for.
+ * Names under which users may look for TLS.
  *
  * @since 0.2.0
  * @category constants
@@ -239,7 +239,7 @@ export const tlsNames: OptionTable = Object.fromEntries(
   ])
 )
 
-// with those of the listener, which are refused here
+// with the names of the listener's options, which are refused here
 const whole: OptionTable = {
   ...Object.fromEntries(
     Object.keys(listenerTable).map((

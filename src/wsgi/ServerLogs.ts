@@ -16,6 +16,8 @@ import * as LogEntry from "./LogEntry.js"
 import type { Settings } from "./Options.js"
 
 /**
+ * Both logs of a server, opened by its options.
+ *
  * @since 0.2.0
  * @category models
  */
@@ -26,9 +28,9 @@ export class ServerLogs {
   /** Writes an entry that is not a request. */
   readonly write: LogEntry.LogEntryWriter
 
-  constructor({ config, entryFormat, errorLog, format, log, silent }: Settings) {
+  constructor({ config, entryFormat, errorLog, format, log, isSilent }: Settings) {
     this.requests = format === undefined ? undefined : Log.open(log, config.debug)
-    this.entries = silent
+    this.entries = isSilent
       ? undefined
       : errorLog === undefined && this.requests !== undefined
       ? this.requests

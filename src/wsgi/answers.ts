@@ -9,7 +9,7 @@ import { kindOf } from "../server/OptionNames.js"
 import { isClass } from "./checkApp.js"
 
 /**
- * Is this a Response of the fetch standard, whichever of its classes made it?
+ * Whether this is a Response of the fetch standard, whichever class made it.
  *
  * @since 0.2.0
  * @category guards
@@ -28,13 +28,15 @@ export const isResponse = (given: unknown): given is Response =>
 export type Part = string | Uint8Array
 
 /**
+ * Whether this is a part of a body.
+ *
  * @since 0.2.0
  * @category guards
  */
 export const isPart = (given: unknown): given is Part => typeof given === "string" || given instanceof Uint8Array
 
 /**
- * Is it an iterable of something else: of numbers, or of pairs? An empty one would pass for an empty body.
+ * Whether it iterates other values than parts: numbers or pairs. An empty one would pass for an empty body.
  *
  * @since 0.2.0
  * @category guards
@@ -45,11 +47,11 @@ export const iteratesOthers = (given: object): boolean =>
 const isWebData = (given: object): boolean =>
   given instanceof URLSearchParams || given instanceof FormData || given instanceof Headers
 
-/** An array with more parts is written part by part. */
+/** An array of more parts is written part by part. */
 const mostJoinedParts = 64
 
 /**
- * An array of a few parts as one; `undefined` for others.
+ * An array of a few parts as one part; `undefined` for others.
  *
  * @since 0.2.0
  * @category conversions
@@ -61,7 +63,7 @@ export const joined = (parts: ReadonlyArray<Part>): Part | undefined => {
 }
 
 /**
- * What must be let go of a value that is no body.
+ * What has to be closed of a value that is not a body.
  *
  * @since 0.2.0
  * @category accessors
@@ -78,7 +80,7 @@ export const headNotSet = (): ResponseError =>
   new ResponseError({ reason: "HeadNotSet", description: "call startResponse before the first byte of the body" })
 
 /**
- * The error for an application that returns a value that is no body.
+ * The error for an application that returns a value that is not a body.
  *
  * @since 0.2.0
  * @category errors
@@ -86,10 +88,10 @@ export const headNotSet = (): ResponseError =>
 export const invalidBody = (body: unknown): ResponseError =>
   new ResponseError({
     reason: "InvalidBody",
-    description: `a body is text, bytes or an iterable of these, not ${no(body)}`
+    description: `a body is text, bytes or an iterable of these, not ${described(body)}`
   })
 
-const no = (body: unknown): string => {
+const described = (body: unknown): string => {
   if (Predicate.isPromiseLike(body)) return "a promise of one"
   if (isResponse(body)) return "a Response: serve a handler that answers with one by fetchApp(handler)"
   if (body instanceof Error) return `${kindOf(body)}: throw it`
@@ -120,7 +122,7 @@ const no = (body: unknown): string => {
 }
 
 /**
- * The error for a handler that does not answer with a Response.
+ * The error for a handler that returns something other than a Response.
  *
  * @since 0.2.0
  * @category errors

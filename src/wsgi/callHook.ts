@@ -30,6 +30,8 @@ const isFunction = (given: unknown): given is (...args: ReadonlyArray<unknown>) 
 const isList = (given: unknown): given is ReadonlyArray<unknown> => Array.isArray(given)
 
 /**
+ * Whether the next request of the connection does not wait for this hook.
+ *
  * @since 0.2.0
  */
 export const isDetached = (entry: unknown): boolean =>

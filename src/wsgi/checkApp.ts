@@ -1,5 +1,5 @@
 /**
- * Refuses values that are no application, with a remedy.
+ * Refuses values that are not applications, with a remedy.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import { checkOption } from "../server/checkOptions.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
- * Throws an `OptionError` for a value that is no application. `listener` is the other argument, for a hint at swapped ones.
+ * Throws an `OptionError` for a value that is not an application. `listener` is the other argument, for a hint at swapped ones.
  *
  * @since 0.2.0
  * @category constructors

@@ -92,7 +92,7 @@ const used = (): ResponseError =>
     description: "the body of the Response was read before: make a Response for each request, or answer with a clone()"
   })
 
-// A Response does not tell its length. Text and bytes come as one part, with the end right after it: such a body is sent whole, with
+// A Response does not tell its length. Text and bytes come as one part with the end right after it. Such a body is sent whole, with
 // Content-Length.
 const wholeOrParts = async (body: ReadableStream<Uint8Array>): Promise<AppBody> => {
   const reader = body.getReader()
@@ -105,7 +105,7 @@ const wholeOrParts = async (body: ReadableStream<Uint8Array>): Promise<AppBody> 
   return end?.done === true ? part.value : rest(reader, [first, second])
 }
 
-// The result of a promise that resolves in this turn of the event loop; otherwise `undefined`.
+// The result of a promise that resolves in this turn of the event loop; `undefined` for others.
 const atOnce = <A>(promise: Promise<A>): Promise<A | undefined> =>
   Promise.race([promise, new Promise<undefined>((resolve) => setImmediate(resolve, undefined))])
 
@@ -121,7 +121,7 @@ const rest = <A>(
 const forbidden = new Set(["CONNECT", "TRACE", "TRACK"])
 
 // `undefined` for a request that HTTP allows and the fetch standard does not: one with such a method, or with a Host that makes no
-// URL. That is the client's fault, and not the handler's.
+// URL. That is the fault of the client, not of the handler.
 const requestFrom = (env: Environ): Request | undefined => {
   if (forbidden.has(env.REQUEST_METHOD.toUpperCase())) return undefined
   const url = urlOf(env)
@@ -144,7 +144,7 @@ const urlOf = (env: Environ): string | undefined => {
   const target = env.REQUEST_URI.replace(/^[A-Za-z][A-Za-z0-9+\-.]*:\/\/[^/?]*/, "")
   const base = `${env["wsgi.url_scheme"]}://${hostOf(env)}`
   if (!URL.canParse(base)) return undefined
-  // Host must be nothing but a host, so that the path is that of the target, as it is in PATH_INFO
+  // Host may have nothing but a host and a port, so that the path is that of the target, as in PATH_INFO.
   const { hash, origin, password, pathname, search, username } = new URL(base)
   if (pathname !== "/" || search !== "" || hash !== "" || username !== "" || password !== "") return undefined
   return target === "*" ? origin : origin + target

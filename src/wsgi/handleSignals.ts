@@ -46,7 +46,7 @@ export const handleSignals = (
     removeHandlers()
     if (isRelayed()) {
       process.once(signal, ignore)
-      // what has come by then is heard first
+      // signals that have come by then are handled first
       setTimeout(() => setImmediate(() => process.off(signal, ignore)), copyWithin).unref()
     }
     void running.stop(checked)

@@ -43,7 +43,7 @@ export const listen: (portOrOptions?: number | string | ListenOptions) => Listen
     throw new OptionError({ option: "options", description: `give a port or an object, not ${kindOf(options)}` })
   }
   refuseMore(more, "options", oneArgument(given, more[0]))
-  const meant = typeof given === "string" ? meantBy(given) : undefined
+  const meant = typeof given === "string" ? callFor(given) : undefined
   if (meant !== undefined) {
     throw new OptionError({ option: "port", description: `${kindOf(given)} is not a port; use ${meant}` })
   }
@@ -55,8 +55,8 @@ const isOptions = (given: unknown): given is ListenOptions => Predicate.isRecord
 
 const table: OptionTable = { ...listenerTable, ...tlsNames }
 
-// the right call for a text that is more than a port
-const meantBy = (text: string): string | undefined => {
+// the right call for text that is more than a port
+const callFor = (text: string): string | undefined => {
   const [, host, port] = /^(?:[a-z]+:\/\/)?\[?([^/[\]]+?)\]?:([0-9]+)\/?$/i.exec(text) ?? []
   if (host !== undefined) return `listen({ host: ${JSON.stringify(host)}, port: ${port} })`
   if (text.includes("://") || !text.includes("/")) return undefined

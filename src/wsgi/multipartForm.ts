@@ -12,7 +12,7 @@ import * as ContentDisposition from "../server/ContentDisposition.js"
 import { boundsOf, exceeds, type FormBound, type FormLimits } from "../server/FormLimits.js"
 import { malformedForm, malformedName } from "../server/malformedForm.js"
 
-/** So much is parsed in some milliseconds, whatever it is. */
+/** Bytes that are parsed in one turn of the event loop. */
 const sliceLength = 16_384
 
 /**
@@ -45,7 +45,7 @@ class FormParser {
   private fields = 0
   private fieldsSize = 0
   private files = 0
-  private over: "Complete" | Error | undefined = undefined
+  private result: "Complete" | Error | undefined = undefined
 
   constructor(contentType: string, limits: FormLimits) {
     this.bounds = boundsOf(limits)
@@ -66,20 +66,20 @@ class FormParser {
 
   write(slice: Uint8Array): void {
     this.parse(() => this.parser.write(slice))
-    if (this.over instanceof Error) throw this.over
+    if (this.result instanceof Error) throw this.result
   }
 
   end(): FormData {
     this.parse(() => this.parser.end())
-    // a body with no boundary at all is no error for the parser
-    this.over ??= malformed(malformedForm({ _tag: "EndNotReached" }))
-    if (this.over instanceof Error) throw this.over
+    // the parser accepts a body with no boundary at all
+    this.result ??= malformed(malformedForm({ _tag: "EndNotReached" }))
+    if (this.result instanceof Error) throw this.result
     return this.form
   }
 
-  // What follows the end of a form is passed over (RFC 2046, 5.1.1).
+  // What follows the end of a form is ignored (RFC 2046, 5.1.1).
   private parse(advance: () => void): void {
-    if (this.over !== undefined) return
+    if (this.result !== undefined) return
     try {
       advance()
     } catch (cause) {
@@ -89,8 +89,8 @@ class FormParser {
 
   private addField(info: MP.PartInfo, value: Uint8Array): void {
     const { fields, fieldsSize } = this.bounds
-    // the parser goes on to the end of a slice, also after an error
-    if (this.over !== undefined) return
+    // the parser goes on to the end of a slice after an error
+    if (this.result !== undefined) return
     if (++this.fields > fields.most) return this.refuse(fields)
     if ((this.fieldsSize += value.length) > fieldsSize.most) return this.refuse(fieldsSize)
     if (this.hasName(info)) this.form.append(unescaped(info.name), Buffer.from(value).toString())
@@ -99,7 +99,7 @@ class FormParser {
   private addFile(info: MP.PartInfo): (bytes: Uint8Array | null) => void {
     const { files } = this.bounds
     if (++this.files > files.most) this.refuse(files)
-    if (this.over !== undefined || !this.hasName(info)) return () => undefined
+    if (this.result !== undefined || !this.hasName(info)) return () => undefined
     const pieces: Array<Uint8Array> = []
     return (bytes) => {
       if (bytes !== null) pieces.push(bytes)
@@ -118,7 +118,7 @@ class FormParser {
   }
 
   private finish(how: "Complete" | Error): void {
-    this.over ??= how
+    this.result ??= how
   }
 }
 
@@ -134,5 +134,5 @@ const fileOf = (info: MP.PartInfo, pieces: ReadonlyArray<Uint8Array>): File => {
 
 const escapes: Readonly<Record<string, string>> = { "%0A": "\n", "%0D": "\r", "%22": "\"" }
 
-// what browsers escape in names
+// browsers escape these in names
 const unescaped = (name: string): string => name.replace(/%0A|%0D|%22/gi, (escape) => escapes[escape.toUpperCase()])

@@ -102,11 +102,11 @@ export const request = async (
   for (const [name, value] of asked.headers) if (!headers.has(name)) headers.set(name, value)
   if (!headers.has("Host")) headers.set("Host", url.host)
 
-  let told: Outcome | undefined
+  let ending: Outcome | undefined
   const memory = makeMemory(connection)
   const running = server(memory.listener, (env, startResponse) => {
     env["eventlet.posthooks"].push(({ "tsgi.outcome": outcome }) => {
-      told = outcome
+      ending = outcome
     })
     return app(env, startResponse)
   }, { logOutput: options?.log !== undefined, ...options })
@@ -114,12 +114,12 @@ export const request = async (
   const client = memory.connect()
   const leave = (): void => client.close()
   asked.signal.addEventListener("abort", leave)
-  const over = async (): Promise<Outcome | undefined> => {
+  const stop = async (): Promise<Outcome | undefined> => {
     asked.signal.removeEventListener("abort", leave)
     client.end()
     await running.stop()
     client.close()
-    return told
+    return ending
   }
 
   const target = typeof input === "string" && input.startsWith("/") ? input : url.pathname + url.search
@@ -133,9 +133,9 @@ export const request = async (
       interim.push({ status: head.status, headers: headersOf(head.fields) })
       if (head.status === 100) sending.begin()
     }
-    return answered(client, asked, head, interim, over)
+    return answered(client, asked, head, interim, stop)
   } catch (error) {
-    const outcome = await over()
+    const outcome = await stop()
     throw asked.signal.aborted ? asked.signal.reason : sending.failure ?? withCause(error, outcome)
   }
 }
@@ -170,7 +170,7 @@ const names = {
   trailers: anything,
   window: anything
 } satisfies Record<keyof TestRequestInit, Option>
-// two that Node's types lack
+// two names that Node's types lack
 const table = { ...names, cache: anything, priority: anything }
 
 const pairsOf = (given: HeaderPairs | Readonly<Record<string, string>>): Array<[string, string]> =>
@@ -185,7 +185,7 @@ const headersOf = (fields: HeaderPairs): Headers => {
   return headers
 }
 
-// Bodies of unknown length.
+// A body of unknown length.
 const isStream = (body: unknown): boolean => typeof body === "object" && body !== null && Symbol.asyncIterator in body
 
 /** Sends the request. */
@@ -258,7 +258,7 @@ const answered = (
   { method, url }: Request,
   head: WireHead,
   interim: ReadonlyArray<InterimResponse>,
-  over: () => Promise<Outcome | undefined>
+  stop: () => Promise<Outcome | undefined>
 ): TestResponse => {
   if (head.status === 101) {
     throw new Error("the application took the connection over (101), which request() cannot return; use MemoryListener")
@@ -283,9 +283,9 @@ const answered = (
       if (next.done !== true) return controller?.enqueue(next.value)
       trailers(headersOf(next.value))
       controller?.close()
-      outcome(over())
+      outcome(stop())
     } catch (error) {
-      const how = over()
+      const how = stop()
       outcome(how)
       const told = withCause(error, await how)
       trailers(Promise.reject(told instanceof Error ? told : new Error(String(told))))
@@ -298,7 +298,7 @@ const answered = (
       cancel: () => {
         client.close()
         trailers(new Headers())
-        outcome(over())
+        outcome(stop())
       }
     }, { highWaterMark: mostUnread, size: (part) => part?.length ?? 0 })
     : null
@@ -307,7 +307,7 @@ const answered = (
   return Object.defineProperty(Object.assign(response, told), "url", { value: url })
 }
 
-// a test is to say what its application failed with, and not only that the connection has ended
+// says what the application failed with, and not only that the connection has ended
 const withCause = (error: unknown, outcome: Outcome | undefined): unknown =>
   error instanceof WireEnded && outcome?._tag === "Failed"
     ? new WireEnded(error.received, { cause: outcome.error })

@@ -1,5 +1,5 @@
 /**
- * The plain door: a WSGI application on a listener, in one call, with no Effect in sight.
+ * Serves a WSGI application on a listener, in one call and without types of Effect.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ import * as Options from "./Options.js"
 import { ServerLogs } from "./ServerLogs.js"
 
 /**
- * A server that was started.
+ * A server that was started by {@link server}.
  *
  * @since 0.1.0
  * @category models

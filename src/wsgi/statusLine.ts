@@ -8,6 +8,8 @@ import { reasonOf } from "../protocol/reasonPhrase.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
+ * A status and its reason phrase.
+ *
  * @since 0.2.0
  * @category models
  */
