@@ -6,12 +6,13 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { wrong } from "./Plan.js"
+import { readText } from "./readText.js"
 
 const names = ["tsgi.json", "tsgi.yaml", "tsgi.yml", "tsgi.toml"]
 
 /**
- * What a file says, or the one of its folder where none was named; `undefined` where there is none. Throws a `PlanError` for
- * one that cannot be read.
+ * Reads a file of settings: the given one, else the one in the folder; `undefined` where there is none. Throws a `PlanError` for a
+ * file that cannot be read.
  *
  * @since 0.2.0
  * @category constructors
@@ -25,8 +26,9 @@ export const read = async (
   if (name === undefined) return undefined
   if (others.length > 0) throw wrong(`there are ${found.join(" and ")}: keep one, or name one with --config`)
   let values: unknown
+  const text = readText(Path.resolve(cwd, name), "config")
   try {
-    values = await parse(name, Fs.readFileSync(Path.resolve(cwd, name), "utf8"))
+    values = await parse(name, text)
   } catch (error) {
     const message = error instanceof Error ? error.message.split("\n")[0] : String(error)
     throw wrong(`cannot read ${name}: ${message}`)
@@ -36,7 +38,7 @@ export const read = async (
   return { name, values: { ...values } }
 }
 
-// Loaded when there is such a file.
+// A parser is loaded only for a file of its kind.
 const parse = async (name: string, text: string): Promise<unknown> => {
   if (name.endsWith(".json")) return JSON.parse(text)
   if (/\.ya?ml$/.test(name)) return (await import("yaml")).parse(text)

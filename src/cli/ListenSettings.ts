@@ -130,7 +130,12 @@ const fromUrl = (given: string, tls: boolean, mode: number, path: (given: string
   if (address !== undefined && "value" in read && read.value !== undefined) {
     return { _tag: "Tcp", ...read.value, tls: scheme === "https" }
   }
-  throw wrong(`--listen ${given}: must be http://host:port, https://host:port, unix:/path or fd:3`)
+  const hint = /^\d+$/.test(given)
+    ? `; did you mean http://127.0.0.1:${given}?`
+    : /^[\w.-]+$/.test(given)
+    ? `; did you mean http://${given}:8090?`
+    : ""
+  throw wrong(`--listen ${given}: must be http://host:port, https://host:port, unix:/path or fd:3${hint}`)
 }
 
 /**

@@ -148,7 +148,7 @@ const recyclingOf = (get: Reader, workers: number | "auto"): Recycling => ({
   hangTimeout: workers === 0 ? 0 : get("hang-timeout", hangTimeout) ?? 30_000,
   maxRequests: get("max-requests", Values.count(0)) ?? 0,
   maxAge: get("max-age", Values.duration) ?? 0,
-  maxMemory: get("max-memory", Values.size) ?? 0,
+  maxMemory: get("max-memory", maxMemory) ?? 0,
   jitter: get("jitter", Values.share) ?? 0.1
 })
 
@@ -192,6 +192,16 @@ const checkAlone = (get: Reader): void => {
 const hangTimeout = (given: unknown): Values.Read<number> => {
   const read = Values.duration(given)
   return "value" in read && read.value > 0 ? { value: Math.max(2000, read.value) } : read
+}
+
+// An empty app has more, so less is a mistake: 100 for 100MiB.
+const leastMemory = 32 * 1024 ** 2
+
+const maxMemory = (given: unknown): Values.Read<number> => {
+  const read = Values.size(given)
+  return "value" in read && read.value > 0 && read.value < leastMemory
+    ? { expected: "0, or a size with its unit from 32MiB up" }
+    : read
 }
 
 const accessLogOf = (given: string, path: (given: string) => string): string =>

@@ -1,5 +1,5 @@
 /**
- * Finds the file of an app, and says what is wrong with what was given.
+ * Finds the file of an app, or says why there is none.
  *
  * @since 0.2.0
  */
@@ -29,7 +29,7 @@ export const find = (
   return { name: given, file: checked(given, cwd), export: "default" }
 }
 
-// `behind` is the export, for whoever takes a hint
+// `behind` is the export, which a suggestion repeats
 const checked = (name: string, cwd: string, behind = ""): string => {
   const file = Path.resolve(cwd, name)
   const stat = Fs.statSync(file, { throwIfNoEntry: false })
@@ -38,7 +38,11 @@ const checked = (name: string, cwd: string, behind = ""): string => {
     const likely = ["app", "index", "server", "main", "src/app", "src/index", "dist/index"]
       .flatMap((base) => sources.map((extension) => `${base}${extension}`))
       .find((base) => Fs.existsSync(Path.join(file, base)))
-    throw noApp(`${name} is a folder; give the app's file${hint(likely && Path.join(name, likely) + behind)}`)
+    throw noApp(
+      `${name} is a folder; give the app's file${
+        likely === undefined ? `, as in ${Path.join(name, "app.js")}` : hint(Path.join(name, likely) + behind)
+      }`
+    )
   }
   const extension = sources.find((extension) => Fs.existsSync(file + extension))
   if (extension !== undefined) throw noApp(`there is no ${name}${hint(name + extension + behind)}`)
@@ -55,7 +59,7 @@ const hint = (close: string | undefined): string => close === undefined ? "" : `
 const noApp = (message: string): PlanError => new PlanError({ code: 4, message })
 
 /**
- * What node needs to be told to run a file of TypeScript: nothing where it does that by itself, else tsx, if the app has it.
+ * Node's arguments to run a file of TypeScript: none where Node does it by itself, else tsx, where the app has it.
  *
  * @since 0.2.0
  * @category accessors

@@ -1,5 +1,5 @@
 /**
- * The verbs that talk to a server which runs: status, reload, stop, scale, recycle, reopen.
+ * The verbs that ask a running server: status, reload, stop, scale, recycle, reopen.
  *
  * @since 0.2.0
  */
@@ -31,22 +31,32 @@ const ask = (
           ? { code: 1, message: `no answer within ${timeout === undefined ? "5 s" : "--timeout"} from ${path}` }
           : isOf(error, "EACCES")
           ? { code: 7, message: `may not ask ${path}: it is another user's${ownerOf(path)}` }
+          : isNoSocket(path)
+          ? { code: 7, message: `${path} is no socket: give the --control, or the --name, of the server` }
           : { code: 7, message: `no server at ${path}: ${othersBeside(path)}` }
       )
   })
 
 const isOf = (error: unknown, code: string): boolean => error instanceof Error && "code" in error && error.code === code
 
+const isNoSocket = (path: string): boolean => {
+  try {
+    return !Fs.statSync(path).isSocket()
+  } catch {
+    return false
+  }
+}
+
 const ownerOf = (path: string): string => {
   try {
     return ` (uid ${Fs.statSync(path).uid})`
   } catch {
-    // its folder is not ours to look into
+    // this user may not look into the folder
     return ""
   }
 }
 
-// Its name is that of the folder that it was started in, and whoever asks may be in another one.
+// A server is named after the folder that it was started in, and this may be another one.
 const othersBeside = (path: string): string => {
   const names = socketsIn(Path.dirname(path)).filter((name) => name !== Path.basename(path))
   return names.length === 0
@@ -130,7 +140,7 @@ const timeoutOf = (flags: Flags): Effect.Effect<number, CommandError> => {
     )
 }
 
-// Another server at that path answers something else.
+// Another server at that path answers differently.
 const fieldsOf = (body: string, path: string): Effect.Effect<Readonly<Record<string, unknown>>, CommandError> =>
   Effect.try({
     try: () => {
@@ -161,7 +171,7 @@ const status = (flags: Flags, path: string): Effect.Effect<number, CommandError>
       const status = yield* statusNow(path)
       const watching = flags["watch"] !== undefined
       const text = flags["json"] === undefined ? StatusText.render(status) : JSON.stringify(status)
-      // home, and what is below is cleared
+      // the cursor goes home, and the screen is cleared
       const isRead = yield* print(watching && isatty(1) ? `\x1b[H\x1b[2J${text}` : text)
       if (!watching || !isRead) return exitCode(status)
       yield* Effect.sleep(1000)

@@ -1,5 +1,5 @@
 /**
- * Asks a server that runs, at its control socket.
+ * Asks a running server at its control socket.
  *
  * @since 0.2.0
  */
@@ -50,7 +50,7 @@ export const ask = (
   })
 
 /**
- * The pid of the server that has a control socket already; `undefined` where none answers.
+ * The pid of the server that answers at a control socket; `undefined` where none does.
  *
  * @since 0.2.0
  * @category accessors

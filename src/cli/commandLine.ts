@@ -5,7 +5,7 @@
  */
 import { nearest } from "../server/OptionNames.js"
 import type { Flag } from "./flags.js"
-import { insteadOf, verbInsteadOf } from "./foreignFlags.js"
+import { insteadOf, insteadOfVerb, verbLike } from "./foreignFlags.js"
 import { type PlanError, wrong } from "./Plan.js"
 import { yesOrNo } from "./values.js"
 import { type Verb, verbs } from "./verbs.js"
@@ -44,7 +44,7 @@ export const parse = ([first = "", ...rest]: ReadonlyArray<string>): Line => {
     )
   }
   if (argument === "") throw wrong(`the ${plain(verb)} is empty: is a variable of the shell not set?`)
-  // an app may be a setting
+  // the app may be a setting, so it may be absent here
   if (argument === undefined && verb.argument !== undefined && !/^\[|^app$/.test(verb.argument)) {
     throw wrong(
       `give <${verb.argument}>: tsgi ${verb.name} ${
@@ -61,19 +61,21 @@ const unknownVerb = (given: string, rest: ReadonlyArray<string>): PlanError => {
   if (given === "") return wrong("the verb is empty: see tsgi --help")
   const verb = rest.find((word) => verbs.some(({ name }) => name === word))
   if (given.startsWith("-") && verb === undefined) {
+    if (flagsOf(verbs[0]).test(given)) {
+      return wrong(`${given} is a flag of tsgi serve: give the verb first, as in tsgi serve … ${given} …`)
+    }
     const close = nearest(given, ["help", "version"])
     return wrong(`there is no flag ${given}; ${close === undefined ? "see tsgi --help" : `did you mean --${close}?`}`)
   }
   if (given.startsWith("-")) {
     return wrong(`${given} stands before the verb: give the verb first, as in tsgi ${verb} … ${given} …`)
   }
-  if (/\.[cm]?[jt]sx?(?::.*)?$/.test(given)) {
+  if (/\.[cm]?[jt]sx?(?::.*)?$|[./]/.test(given)) {
     return wrong(`there is no verb ${given}; did you mean tsgi serve ${given}?`)
   }
-  if (given === "logs") {
-    return wrong("there is no verb logs: the server's lines go to standard error, requests to --access-log")
-  }
-  const close = verbInsteadOf(given) ?? nearest(given, verbs.map(({ name }) => name))
+  const instead = insteadOfVerb(given)
+  if (instead !== undefined) return wrong(`there is no verb ${given}: ${instead}`)
+  const close = verbLike(given) ?? nearest(given, verbs.map(({ name }) => name))
   return wrong(
     `there is no verb ${given}; ${
       close === undefined ? `known are ${verbs.map(({ name }) => name).join(", ")}` : `did you mean tsgi ${close}?`
@@ -81,7 +83,16 @@ const unknownVerb = (given: string, rest: ReadonlyArray<string>): PlanError => {
   )
 }
 
-// A name alone is a switch or has its value behind it; `-w2` and `--workers=2` have it within, and what is behind `--` is no flag.
+// Whether a word is one of a verb's flags: `-w`, `-w2`, `--workers`, `--workers=2`.
+const flagsOf = ({ flags }: Verb): { readonly test: (word: string) => boolean } => ({
+  test: (word) =>
+    flags.some(({ alias, name }) =>
+      word === `--${name}` || word.startsWith(`--${name}=`) ||
+      (alias !== undefined && /^-[a-z]/.exec(word)?.[0] === `-${alias}`)
+    )
+})
+
+// `--workers 2`, `--workers=2`, `-w 2` and `-w2` have a value, `--watch` is a switch, and after `--` there are no flags.
 const read = (
   given: ReadonlyArray<string>,
   verb: Verb
@@ -130,7 +141,8 @@ const again = ({ name }: Flag): string =>
 const unknownFlag = (word: string, name: string, verb: Verb): PlanError => {
   const instead = verb.argument === "app" ? insteadOf(name) : undefined
   if (instead !== undefined) return wrong(`there is no flag ${word.replace(/=.*$/s, "")}; give ${instead}`)
-  const close = nearest(name, verb.flags.map(({ name }) => name))
+  const names = verb.flags.map(({ name }) => name)
+  const close = nearest(name, names) ?? (name.length > 2 ? names.find((other) => other.startsWith(name)) : undefined)
   return wrong(
     `there is no flag ${word.replace(/=.*$/s, "")}; ${
       close === undefined ? `see tsgi ${verb.name} --help` : `did you mean --${close}?`

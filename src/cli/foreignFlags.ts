@@ -1,5 +1,5 @@
 /**
- * What other servers call a flag: gunicorn, uvicorn, granian, hypercorn, puma, pm2. Their users are told our name.
+ * Names of flags and verbs in gunicorn, uvicorn, granian, hypercorn, puma and pm2, and what to give here instead.
  *
  * @since 0.2.0
  */
@@ -53,7 +53,7 @@ const instead: Readonly<Record<string, string>> = {
   "group": "Group= of systemd, or --unix-mode"
 }
 
-/** What pm2, systemctl and docker call a verb. */
+/** Verbs of pm2, systemctl and docker, and the same here. */
 const verbs: Readonly<Record<string, string>> = {
   start: "serve",
   run: "serve",
@@ -69,15 +69,32 @@ const verbs: Readonly<Record<string, string>> = {
   validate: "check"
 }
 
+/** Verbs that have no equal here. */
+const otherwise: Readonly<Record<string, string>> = {
+  logs: "the server's lines go to standard error, requests to --access-log",
+  version: "give tsgi --version",
+  init: "npm init -y, and an app that a module exports as default, are all that is needed",
+  daemon: "a service manager keeps it running: systemd, or a container"
+}
+
 /**
- * What to give instead of a verb that others have; `undefined` where none has it.
+ * The verb of tsgi that does the same as another program's; `undefined` where there is none.
  *
  * @since 0.2.0
  * @category accessors
  */
-export const verbInsteadOf = (name: string): string | undefined => Object.hasOwn(verbs, name) ? verbs[name] : undefined
+export const verbLike = (name: string): string | undefined => Object.hasOwn(verbs, name) ? verbs[name] : undefined
 
-/** What `-b` and others are there. */
+/**
+ * What to do instead of another program's verb that has no equal here; `undefined` for others.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const insteadOfVerb = (name: string): string | undefined =>
+  Object.hasOwn(otherwise, name) ? otherwise[name] : undefined
+
+/** The long names of short flags such as `-b`. */
 const short: Readonly<Record<string, string>> = {
   b: "bind",
   C: "config",
@@ -91,7 +108,7 @@ const short: Readonly<Record<string, string>> = {
 }
 
 /**
- * What to give instead of a flag that others have; `undefined` where none has it.
+ * What to give instead of another program's flag; `undefined` where there is nothing.
  *
  * @since 0.2.0
  * @category accessors

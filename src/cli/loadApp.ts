@@ -1,5 +1,5 @@
 /**
- * Loads an app and tells its kind. Plain Node: what is an Effect is known by the marks that Effect gives its values.
+ * Loads an app and finds out its kind. Plain Node: an Effect is recognized by the symbols that Effect gives its values.
  *
  * @since 0.2.0
  */
@@ -8,11 +8,12 @@ import { basename } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { inspect, stripVTControlCharacters } from "node:util"
 import { nearest } from "../server/OptionNames.js"
+import { hintOf } from "./appHints.js"
 import type { AppSource, Interface } from "./messages.js"
 import { AppError, type LoadedApp } from "./Serving.js"
 
 /**
- * @param loaded the module is there, and its export is looked at
+ * @param loaded is called once the module is loaded, before a factory makes the app
  *
  * @since 0.2.0
  * @category constructors
@@ -28,44 +29,47 @@ export const load = async (source: AppSource, loaded: () => void): Promise<Loade
   }
   const does = [
     ...(listening() > before ? ["listens by itself"] : []),
-    ...(handlers() > handled ? ["handles SIGTERM or SIGINT (NodeRuntime.runMain does)"] : [])
+    ...(handlers() > handled ? ["handles SIGTERM or SIGINT (NodeRuntime.runMain and handleSignals do)"] : [])
   ]
   const found = pick(module, source, does)
   const warnings = does.map((what) => `${source.name} ${what}, which is the command's part`)
-  if (!source.factory) {
-    return {
-      kind: kindOf(found, source, does),
-      value: found,
-      warnings: seemsForNode(found, source)
-        ? [...warnings, `${told(source)} takes (req, res), as handlers of node:http do: ${kinds}`]
-        : warnings
-    }
+  const value = source.factory ? await madeBy(found, source, loaded) : found
+  const kind = kindOf(value, source, does)
+  const hint = kind === "wsgi" && source.interface === "auto" && !source.factory ? hintOf(String(value)) : undefined
+  return {
+    kind,
+    value,
+    warnings: hint === undefined ? warnings : [...warnings, `${named(source)} ${hint}; ${kinds}`]
   }
-  if (!isFactory(found)) {
-    throw new AppError(`${told(source)} is ${described(found)}, and --factory wants a function that makes the app`)
-  }
-  loaded()
-  const made: unknown = await found()
-  return { kind: kindOf(made, source, does), value: made, warnings }
 }
 
-// Served all the same: the names are an application's own.
-const seemsForNode = (value: unknown, source: AppSource): boolean =>
-  source.interface === "auto" && typeof value === "function" &&
-  /^(?:async\s+)?(?:function\s*\w*\s*)?\(?\s*(?:req|request)\s*,\s*(?:res|response|reply)\b/.test(String(value))
+const madeBy = async (factory: unknown, source: AppSource, loaded: () => void): Promise<unknown> => {
+  if (!isFactory(factory)) {
+    throw new AppError(`${named(source)} is ${described(factory)}, and --factory needs a function that makes the app`)
+  }
+  loaded()
+  try {
+    return await factory()
+  } catch (error) {
+    if (factory.length < 2) throw error
+    const hint =
+      `it takes ${factory.length} arguments, and --factory gives none: leave --factory out where it is the app`
+    throw new AppError(`${named(source)} cannot make the app: ${firstLine(error)}; ${hint}`, { cause: error })
+  }
+}
 
 const isFactory = (value: unknown): value is () => unknown => typeof value === "function"
 
-// Sockets that listen in this process.
+// The number of sockets of this process that listen.
 const listening = (): number =>
   process.getActiveResourcesInfo().filter((name) => /^(?:TCPServer|Pipe)/.test(name) && name !== "PipeWrap").length
 
 const handlers = (): number => process.listenerCount("SIGTERM") + process.listenerCount("SIGINT")
 
-const told = ({ export: name, name: file }: AppSource): string =>
+const named = ({ export: name, name: file }: AppSource): string =>
   `${file}${name === "default" ? "'s default export" : `'s export ${name}`}`
 
-// A CommonJS module is the default export of its own, and may have one within.
+// The default export of a CommonJS module is its `module.exports`, which may have the app as `default` or by name.
 const pick = (module: unknown, source: AppSource, does: ReadonlyArray<string>): unknown => {
   const exports = recordOf(module)
   const inner = recordOf(exports["default"])
@@ -75,7 +79,7 @@ const pick = (module: unknown, source: AppSource, does: ReadonlyArray<string>): 
   }
   if (source.export in inner) return inner[source.export]
   const names = Object.keys(exports).filter((name) => name !== "module.exports")
-  const close = nearest(source.export, names) ?? (names.length === 1 ? names[0] : undefined)
+  const close = nearest(source.export, names) ?? likelyOf(names)
   const there = names.length === 0
     ? does.length > 0
       ? `it exports nothing, and ${does.join(" and ")}: export the app as default instead`
@@ -83,10 +87,16 @@ const pick = (module: unknown, source: AppSource, does: ReadonlyArray<string>): 
     : `its exports are ${names.join(", ")}${parts(does)}`
   throw new AppError(
     `${source.name} has no ${source.export === "default" ? "default export" : `export ${source.export}`}: ${there}${
-      close !== undefined && close !== source.export ? `; did you mean ${source.name}:${close}?` : ""
+      close !== undefined && close !== source.export ? `; did you mean ${callOf(source, close)}?` : ""
     }`
   )
 }
+
+// The export that is probably the app.
+const likelyOf = (names: ReadonlyArray<string>): string | undefined =>
+  names.length === 1 ? names[0] : names.find((name) => name === "app")
+
+const callOf = ({ name }: AppSource, found: string): string => found === "default" ? name : `${name}:${found}`
 
 const parts = (does: ReadonlyArray<string>): string =>
   does.length === 0 ? "" : `; it ${does.join(" and ")}, which is the command's part`
@@ -108,17 +118,27 @@ const kindOf = (
   if (source.interface !== "auto") return checked(value, source, source.interface)
   if (has(value, layer) || has(value, effect)) return "effect"
   if (has(value, "fetch")) return checked(value, source, "fetch")
-  // it is started by a `listen` of its own
+  // apps for node:http are started by a `listen` of their own
   const isForNode = has(value, "listen")
   if (typeof value === "function" && !isForNode) return "wsgi"
   throw new AppError(
     isForNode
-      ? `${told(source)} is made for node:http (Express, Koa, Fastify and others are), and no app: ${kinds}${
+      ? `${named(source)} is made for node:http (Express, Koa, Fastify and others are), and no app: ${kinds}${
         parts(does)
       }`
-      : `${told(source)} is ${described(value)}, and no app: ${kinds}${parts(does)}`
+      : `${named(source)} is ${described(value)}, and no app: ${kinds}${parts(does)}${within(value, source)}`
   )
 }
+
+// The app may be a property of the export, as in `module.exports = { app }`.
+const within = (value: unknown, source: AppSource): string => {
+  const names = Object.entries(recordOf(value)).filter(([, each]) => isApp(each)).map(([name]) => name)
+  const close = source.export === "default" ? likelyOf(names) : undefined
+  return close === undefined ? "" : `; did you mean ${callOf(source, close)}?`
+}
+
+const isApp = (value: unknown): boolean =>
+  typeof value === "function" || has(value, layer) || has(value, effect) || has(value, "fetch")
 
 const kinds =
   "an app is a function (env, startResponse), an object with fetch(request), an HttpApp (Effect), or a Layer that needs HttpServer"
@@ -130,14 +150,14 @@ const checked = (value: unknown, source: AppSource, kind: Exclude<Interface, "au
     ? has(value, layer) || has(value, effect)
     : typeof value === "function" || (has(value, "fetch") && typeof Reflect.get(Object(value), "fetch") === "function")
   if (holds) return kind
-  throw new AppError(`${told(source)} is ${described(value)}, which is no ${kind} app: ${kinds}`)
+  throw new AppError(`${named(source)} is ${described(value)}, which is no ${kind} app: ${kinds}`)
 }
 
 const described = (value: unknown): string =>
   value === undefined || value === null
     ? String(value)
     : value instanceof Promise
-    ? "a promise (await it in the module, or use --factory with the function)"
+    ? "a promise (await it in the module, or use --factory)"
     : typeof value === "object"
     ? `an object with ${Object.keys(value).slice(0, 5).join(", ") || "no keys"}`
     : typeof value === "function"
@@ -145,7 +165,7 @@ const described = (value: unknown): string =>
     : `a ${typeof value}`
 
 /**
- * Whether it, or a cause of it, is an error of this name.
+ * Whether an error, or a cause of it, has this name.
  *
  * @since 0.2.0
  * @category guards
@@ -154,7 +174,7 @@ export const isOf = (error: unknown, name: string): boolean =>
   error instanceof Error && (error.name === name || (error.cause !== error && isOf(error.cause, name)))
 
 /**
- * An error with its stack, as it is shown to developers.
+ * An error with its stack.
  *
  * @since 0.2.0
  * @category conversions
@@ -163,7 +183,7 @@ export const failureText = (error: unknown): string =>
   inspect(error instanceof Error && error.cause !== undefined && error instanceof AppError ? error.cause : error)
 
 /**
- * What is wrong, in one line.
+ * An error in one line.
  *
  * @since 0.2.0
  * @category conversions
@@ -173,7 +193,7 @@ export const firstLine = (error: unknown): string =>
     "\n"
   )[0] ?? ""
 
-// The first line of an error and where it is, with the remedy of those that have one.
+// The first line of an error with its place, and the remedy of known errors.
 const explained = (error: unknown, { file }: AppSource): string => {
   const text = `${has(error, "code") ? String(Reflect.get(Object(error), "code")) : ""} ${firstLine(error)}`
   const [, remedy = ""] = remedies.find(([pattern]) => pattern.test(text)) ?? []
@@ -192,7 +212,7 @@ const remedies: ReadonlyArray<readonly [RegExp, string]> = [
   [/is not defined in ES module scope/, "; Node takes it for a module: name it .cjs, or export the app as default"]
 ]
 
-// `app.ts:12`: where a syntax error is, or the first frame that is in a file of the app's.
+// `app.ts:12`: the place of a syntax error, or of the first frame in a file of the app.
 const placeOf = (error: unknown, file: string): string | undefined => {
   const stack = error instanceof Error ? stripVTControlCharacters(error.stack ?? "") : ""
   for (const line of stack.split("\n")) {
@@ -204,7 +224,7 @@ const placeOf = (error: unknown, file: string): string | undefined => {
   return error instanceof SyntaxError ? placeOfSyntax(file) : undefined
 }
 
-// Node keeps the place of a syntax error for itself, and tells it on its own standard error.
+// Node writes the place of a syntax error to its own standard error only.
 const placeOfSyntax = (file: string): string | undefined => {
   const { stderr } = spawnSync(process.execPath, ["--check", file], { encoding: "utf8", timeout: 5000 })
   const [, line] = /^.*?:(\d+)\n/.exec(stderr) ?? []

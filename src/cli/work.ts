@@ -137,7 +137,7 @@ const failureOf = (error: unknown, phase: Phase): Extract<FromWorker, { readonly
     phase: reason,
     message: isApp ? error.message : firstLine(error),
     // a stack helps only where the fault is in the app
-    stack: (isApp && error.cause === undefined) || reason === "options" || reason === "listen"
+    stack: (isApp && error.cause === undefined) || isOfApp(error) || reason === "options" || reason === "listen"
       ? undefined
       : failureText(error)
   }
