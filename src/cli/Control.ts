@@ -1,5 +1,5 @@
 /**
- * Status and control by HTTP: all of it on a unix socket that is its user's alone, what only reads on a TCP port too.
+ * Status and control by HTTP: both on a unix socket that only its user may open, the status also on a TCP port.
  *
  * @since 0.2.0
  */
@@ -41,16 +41,16 @@ const json = (status: number, body: object): HttpServerResponse.HttpServerRespon
 
 const refused = (status: number, error: string): HttpServerResponse.HttpServerResponse => json(status, { error })
 
-// What is told changes from one moment to the next.
+// The status changes all the time.
 const fresh = HttpServerResponse.setHeader("Cache-Control", "no-store")
 
-const yesOrNo = (yes: boolean, word: string) =>
+const probe = (yes: boolean, word: string) =>
   HttpServerResponse.text(`${yes ? "" : "not "}${word}\n`, { status: yes ? 200 : 503 })
 
 /**
- * The app of both.
+ * The app of the control socket and of the TCP port.
  *
- * @param mayControl is what changes something allowed here?
+ * @param mayControl whether requests may change something
  *
  * @since 0.2.0
  * @category constructors
@@ -82,9 +82,9 @@ export const app = (
     const now = yield* monotonic
     switch (pathname) {
       case "/ready":
-        return fresh(yesOrNo(Status.isReady(facts), "ready"))
+        return fresh(probe(Status.isReady(facts), "ready"))
       case "/live":
-        return fresh(yesOrNo(Status.isLive(facts, bootTimeout, now), "live"))
+        return fresh(probe(Status.isLive(facts, bootTimeout, now), "live"))
       case "/metrics":
         return HttpServerResponse.text(PrometheusText.format(seriesOf(facts, now)), {
           contentType: PrometheusText.contentType
@@ -138,7 +138,7 @@ const changes: Readonly<
 }
 
 /**
- * Serves on the control socket. That it cannot be made is a warning; `false` then.
+ * Serves on the control socket. Where it cannot be made, logs a warning and gives `false`.
  *
  * @since 0.2.0
  * @category constructors
@@ -162,7 +162,7 @@ export const serveSocket = (
   })
 
 /**
- * Serves what only reads on a TCP port; gives its address.
+ * Serves the status on a TCP port; gives its address.
  *
  * @since 0.2.0
  * @category constructors
@@ -190,7 +190,7 @@ const serveAt = (
     return server.address
   })
 
-// Node's own `recursive` never ends where a folder can have none, as below /proc.
+// Node's own `recursive` does not end where no folder can be made, as below /proc.
 const makeFolder = (folder: string): void => {
   if (Fs.existsSync(folder)) return
   makeFolder(Path.dirname(folder))

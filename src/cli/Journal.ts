@@ -1,5 +1,5 @@
 /**
- * What happened: a line on standard error for each event, and the newest of them for the status.
+ * The supervisor's log: a line for each event, and the newest events for the status.
  *
  * @since 0.2.0
  */
@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
+import { Newest } from "./Newest.js"
 
 /**
  * @since 0.2.0
@@ -19,10 +20,10 @@ export type Level = "debug" | "info" | "warn" | "error"
  * @since 0.2.0
  * @category models
  */
-export interface Entry {
+export interface JournalEvent {
   readonly at: string
   readonly level: Level
-  /** Its kind, one word. */
+  /** The kind of the event, one word. */
   readonly event: string
   readonly text: string
   readonly fields: Readonly<Record<string, unknown>>
@@ -38,8 +39,8 @@ export class Journal extends Context.Tag("tsgi/cli/Journal")<
   Journal,
   & { readonly [L in Level]: Note }
   & {
-    /** The newest, latest first: all but debug lines, whatever the level of what is written. */
-    readonly newest: Effect.Effect<ReadonlyArray<Entry>>
+    /** The newest twenty events, latest first, without debug lines, whatever the log level is. */
+    readonly newest: Effect.Effect<ReadonlyArray<JournalEvent>>
   }
 >() {}
 
@@ -47,7 +48,7 @@ const levels: ReadonlyArray<Level> = ["debug", "info", "warn", "error"]
 const mostKept = 20
 
 /**
- * @param write is given each line, without a newline
+ * @param write is called with each line, without a newline
  *
  * @since 0.2.0
  * @category constructors
@@ -56,14 +57,11 @@ export const make = (
   options: { readonly format: "text" | "json"; readonly least: Level; readonly pid: number },
   write: (line: string) => void
 ): Context.Tag.Service<Journal> => {
-  const newest: Array<Entry> = []
+  const newest = new Newest<JournalEvent>(mostKept)
   const note = (level: Level): Note => (event, text, fields = {}) =>
     Effect.map(Clock.currentTimeMillis, (now) => {
       const entry = { at: new Date(now).toISOString(), level, event, text, fields }
-      if (level !== "debug") {
-        newest.unshift(entry)
-        newest.length = Math.min(newest.length, mostKept)
-      }
+      if (level !== "debug") newest.add(entry)
       if (levels.indexOf(level) >= levels.indexOf(options.least)) write(format(entry, options))
     })
   return {
@@ -71,12 +69,12 @@ export const make = (
     info: note("info"),
     warn: note("warn"),
     error: note("error"),
-    newest: Effect.sync(() => [...newest])
+    newest: Effect.sync(() => newest.all)
   }
 }
 
 const format = (
-  { at, event, fields, level, text }: Entry,
+  { at, event, fields, level, text }: JournalEvent,
   { format, pid }: { readonly format: "text" | "json"; readonly pid: number }
 ): string =>
   format === "json"

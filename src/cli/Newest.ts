@@ -15,7 +15,7 @@ export class Newest<A> {
 
   /** Latest first. */
   get all(): ReadonlyArray<A> {
-    return this.entries
+    return [...this.entries]
   }
 
   add(entry: A): void {

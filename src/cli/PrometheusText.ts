@@ -14,9 +14,10 @@ import type { MetricSeries } from "../server/MetricSeries.js"
 export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 /**
- * Series of one name follow each other, after their HELP and TYPE. A reader refuses all where one is wrong, so whatever apps
- * call their metrics: of those that become the same one in letters that are allowed, and of those that are of another kind than
- * the first of their name, the first is told.
+ * The text of all series, those of one name together after their HELP and TYPE.
+ *
+ * Prometheus rejects the whole page for one invalid series. So names are written with allowed letters only, and of series whose names
+ * become equal, or whose kinds differ, only the first is written.
  *
  * @since 0.2.0
  * @category conversions
@@ -29,7 +30,7 @@ export const format = (all: ReadonlyArray<MetricSeries>): string => {
     if (family === undefined) families.set(name, [series])
     else if (family[0].state._tag === series.state._tag) family.push(series)
   }
-  // a histogram `a` has lines of `a_count`, which may be the name of another
+  // a histogram `a` has lines named `a_count`, which may be the name of another metric
   const taken = new Set<string>()
   return [...families].flatMap(([name, family]) => {
     const [{ state: { _tag } }] = family
@@ -90,7 +91,7 @@ const linesOf = (name: string, { state, tags }: MetricSeries): ReadonlyArray<str
   }
 }
 
-// labels that a kind has for itself
+// labels that the format itself uses
 const reserved: Readonly<Partial<Record<MetricSeries["state"]["_tag"], string>>> = {
   Frequency: "value",
   Histogram: "le",
@@ -98,7 +99,7 @@ const reserved: Readonly<Partial<Record<MetricSeries["state"]["_tag"], string>>>
 }
 
 const nameOf = (name: string): string => name.replace(/[^a-zA-Z0-9_:]/g, "_").replace(/^(?=\d|$)/, "_")
-// those that begin with two underscores are Prometheus' own
+// labels that begin with two underscores are Prometheus' own
 const labelOf = (name: string): string =>
   name.replace(/[^a-zA-Z0-9_]/g, "_").replace(/^_{2,}/, "_").replace(/^(?=\d|$)/, "_")
 const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")

@@ -1,5 +1,5 @@
 /**
- * An app that is served in a worker.
+ * What a worker and its door agree on.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import type { ServerMetrics } from "../server/ServerMetrics.js"
 import type { Interface, Serve } from "./messages.js"
 
 /**
- * What both doors give.
+ * An app that is being served.
  *
  * @since 0.2.0
  * @category models
@@ -25,7 +25,7 @@ export interface Serving {
 }
 
 /**
- * An app that was loaded: `value` is a WSGI function, an object with `fetch`, or an Effect or Layer.
+ * A loaded app: `value` is a WSGI function, a function or object with `fetch`, an Effect or a Layer.
  *
  * @since 0.2.0
  * @category models
@@ -38,7 +38,9 @@ export interface LoadedApp {
 }
 
 /**
- * Serves a loaded app: resolves when it listens.
+ * Serves a loaded app. Resolves when it listens.
+ *
+ * `enough` is called once the app has had as many requests as its assignment says.
  *
  * @since 0.2.0
  * @category models
@@ -50,7 +52,7 @@ export type Open = (
 ) => Promise<Serving>
 
 /**
- * The app cannot be served as it is: the message is all that there is to say.
+ * The app cannot be served. The message says all, so no stack is shown.
  *
  * @since 0.2.0
  * @category errors
@@ -60,7 +62,7 @@ export class AppError extends Error {
 }
 
 /**
- * Calls back once, after so many calls of what it gives; 0 is never.
+ * Gives a function that calls back at its nth call; never where n is 0.
  *
  * @since 0.2.0
  * @category constructors

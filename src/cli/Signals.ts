@@ -1,5 +1,5 @@
 /**
- * The signals that a supervisor hears.
+ * The signals of a supervisor.
  *
  * @since 0.2.0
  */
@@ -20,7 +20,7 @@ export const terminalIsClosed = (): boolean =>
   process.platform === "win32" || (onTerminal.length > 0 && !onTerminal.some((fd) => isatty(fd)))
 
 /**
- * All signals, those that came before included.
+ * All signals, those that came earlier included.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,15 +1,15 @@
 /**
- * Figures over time as a small line, in SVG.
+ * Figures over time as a small line in SVG.
  *
  * @since 0.2.0
  */
 
-/** Figures that there is room for. */
+/** The most figures of a line. */
 const length = 60
 const height = 16
 
 /**
- * The figures of several added up, newest with newest.
+ * The sum of several series, aligned at the newest figure.
  *
  * @since 0.2.0
  * @category conversions
@@ -21,9 +21,9 @@ export const sum = (series: ReadonlyArray<ReadonlyArray<number>>): ReadonlyArray
   ).reverse()
 
 /**
- * The newest figure is on the right; those that are not there yet have no line.
+ * A line with the newest figure on the right. Where there are fewer than sixty figures, it begins further right.
  *
- * @param most what reaches to the top, greater than 0
+ * @param most the figure at the top, greater than 0
  * @param label text alternative, without markup
  *
  * @since 0.2.0

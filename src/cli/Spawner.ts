@@ -17,10 +17,10 @@ import { messageOf } from "./streams.js"
  */
 export interface ChildSettings {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** For node, before the worker's file. */
+  /** Arguments of node, before the worker's file. */
   readonly nodeArgs: ReadonlyArray<string>
   readonly cwd: string
-  /** Ours, which the child finds from `firstDescriptor` on. */
+  /** Descriptors of this process, which the child has from `firstDescriptor` on. */
   readonly descriptors: ReadonlyArray<number>
 }
 
@@ -39,7 +39,7 @@ export interface ChildExit {
  */
 export interface Child {
   readonly pid: number
-  /** Lost where the child is gone: its end is told. */
+  /** A message to a child that has ended is dropped. */
   readonly send: (message: ToWorker) => Effect.Effect<void>
   readonly kill: (signal: "SIGTERM" | "SIGKILL") => Effect.Effect<void>
 }
@@ -84,9 +84,9 @@ export const layer = (file: string): Layer.Layer<Spawner> =>
             serialization: "advanced"
           })
           child.on("message", message)
-          // of the start, or of a message to one that is gone
+          // the start failed, or a message to a child that has ended; the latter changes nothing here
           child.on("error", failed)
-          // what it said last comes through the channel, which may be read after the exit is told
+          // its last messages may arrive after its exit
           child.once("exit", (code, signal) => {
             const gone = (): void => exited({ code, signal })
             if (child.connected) child.once("disconnect", gone)

@@ -5,7 +5,7 @@
  */
 import { sum, total } from "../server/ServerMetrics.js"
 import { type Facts, hasReady, isLeaving, type State } from "./Facts.js"
-import type { Entry } from "./Journal.js"
+import type { JournalEvent } from "./Journal.js"
 import type { Listening } from "./Listening.js"
 import type { Beat, Interface } from "./messages.js"
 import type { Reason } from "./Plan.js"
@@ -54,8 +54,8 @@ export interface Status {
     readonly rss: number
   }
   readonly workers: ReadonlyArray<WorkerStatus>
-  /** The newest, latest first. */
-  readonly events: ReadonlyArray<Pick<Entry, "at" | "level" | "event" | "text">>
+  /** The newest twenty, latest first. */
+  readonly events: ReadonlyArray<Pick<JournalEvent, "at" | "level" | "event" | "text">>
 }
 
 /**
@@ -103,7 +103,7 @@ export interface Identity {
 export const make = (
   facts: Facts,
   { app, backlog, listening, name, version }: Identity,
-  events: ReadonlyArray<Entry>,
+  events: ReadonlyArray<JournalEvent>,
   now: number
 ): Status => {
   const workers = [...facts.workers].sort((one, other) => one.slot - other.slot || one.begun - other.begun)

@@ -1,5 +1,5 @@
 /**
- * The status as a page for people: made on the server, without a script, and asked for anew every two seconds.
+ * The status as a page: made on the server, without a script. A browser asks for it again every two seconds.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ import { describeCount, describeSize, describeTime, plural } from "./values.js"
 const refresh = 2
 
 /**
- * A whole HTML document. What comes from outside (names, messages of errors) is text in it.
+ * The whole HTML document. All names and messages are escaped.
  *
  * @since 0.2.0
  * @category conversions
@@ -48,7 +48,7 @@ ${section("Events", events(status, today))}
 }
 
 /**
- * Text as it stands in a document or in an attribute.
+ * Escapes text for a document or an attribute.
  *
  * @since 0.2.0
  * @category conversions
@@ -57,13 +57,13 @@ export const escape = (text: string): string => text.replaceAll(/[&<>"']/g, (fou
 
 const section = (title: string, content: string): string => `<section><h2>${title}</h2>\n${content}</section>`
 
-// the date stands where it is another day's; all of it is behind the text
+// the date is shown where it is not today's; the whole time is in the title
 const time = (at: string, today = ""): string =>
   `<time datetime="${escape(at)}" title="${escape(at)}">${
     escape(today === "" || at.startsWith(today) ? at.slice(11, 19) : at.slice(0, 19).replace("T", " "))
   }</time>`
 
-// green while all workers are ready, red while none is
+// good while all workers are ready, bad while none is
 const moodOf = ({ configured, ready, state }: Status): "good" | "fair" | "bad" =>
   ready === 0 ? "bad" : state === "serving" && ready >= configured ? "good" : "fair"
 
@@ -99,7 +99,7 @@ ${figure("Memory", describeSize(totals.rss))}
 
 const figure = (name: string, value: string): string => `<div><dt>${name}</dt><dd>${value}</dd></div>`
 
-/** Columns of the table of workers; on a narrow screen the name stands beside each figure. */
+/** Columns of the table of workers. On a narrow screen, each figure has the name beside it. */
 const columns: ReadonlyArray<
   readonly [name: string, cell: (worker: WorkerStatus, now: number, most: number) => string]
 > = [
@@ -122,13 +122,13 @@ const columns: ReadonlyArray<
   ["Memory", ({ heap, rss }) => `${describeSize(rss)} <small>heap ${describeSize(heap)}</small>`]
 ]
 
-// a worker tells how it is each second
+// a worker beats each second
 const quietFor = (seconds: number): string =>
   seconds < 3 ? "" : ` <small>silent for ${describeTime(seconds * 1000)}</small>`
 
 const workers = ({ workers }: Status, now: number): string => {
   if (workers.length === 0) return "<p>None has a process now.</p>"
-  // one scale for all, so that lines can be compared
+  // all lines have one scale, so that they can be compared
   const most = Math.max(1, ...workers.flatMap(({ requestsPerSecond }) => requestsPerSecond))
   const rows = workers.map((worker) =>
     `<tr>${columns.map(([name, cell]) => `<td data-name="${name}">${cell(worker, now, most)}</td>`).join("")}</tr>`

@@ -1,6 +1,6 @@
 /**
- * Tells systemd how the service is (sd_notify(3)), by the program that it has for that: Node has no datagram sockets of unix.
- * A failure to notify systemd is ignored.
+ * Notifies systemd (sd_notify(3)) with the program `systemd-notify`, because Node has no unix datagram sockets. A failure is a debug
+ * line and nothing else.
  *
  * @since 0.2.0
  */
@@ -17,12 +17,12 @@ export interface Systemd {
   readonly reloading: Effect.Effect<void>
   readonly stopping: Effect.Effect<void>
   readonly watchdog: Effect.Effect<void>
-  /** Milliseconds between two signs of life; `undefined` where none are wanted. */
+  /** Milliseconds between two notifications of the watchdog; `undefined` where there is no watchdog. */
   readonly interval: number | undefined
 }
 
 /**
- * @param env that the service manager gave
+ * @param env the environment that the service manager set
  *
  * @since 0.2.0
  * @category constructors
@@ -30,7 +30,7 @@ export interface Systemd {
 export const make = (env: Readonly<Record<string, string | undefined>>): Effect.Effect<Systemd, never, Journal> =>
   Effect.gen(function*() {
     const journal = yield* Journal
-    // one after the other, so that they arrive in order
+    // one at a time, so that notifications arrive in order
     const inOrder = yield* Effect.makeSemaphore(1)
     const socket = env["NOTIFY_SOCKET"]
     const notify = (words: () => ReadonlyArray<string>): Effect.Effect<void> =>

@@ -1,5 +1,5 @@
 /**
- * What a terminal shows once a server is ready: where it is, and how it is reloaded and stopped.
+ * What a terminal shows once a server is ready: its addresses, and how to reload and stop it.
  *
  * @since 0.2.0
  */
@@ -15,10 +15,10 @@ export interface Ready extends Pick<Identity, "version" | "app"> {
   /** Milliseconds. */
   readonly took: number
   readonly workers: number
-  /** This process serves, and has no workers. */
+  /** Whether this process serves, without workers. */
   readonly here: boolean
   readonly pid: number
-  /** A closed terminal ends it, and a save reloads it. */
+  /** Whether a save reloads it. */
   readonly dev: boolean
   /** Whether a control socket listens. */
   readonly hasControl: boolean
@@ -28,7 +28,7 @@ export interface Ready extends Pick<Identity, "version" | "app"> {
 }
 
 /**
- * @param color whether to paint
+ * @param color whether to use colors
  *
  * @since 0.2.0
  * @category conversions
@@ -57,9 +57,9 @@ export const banner = (ready: Ready, color: boolean): string => {
 }
 
 /**
- * The flag by which the verbs find a server at a control socket, for a shell.
+ * The flag by which verbs find a server, quoted for a shell.
  *
- * @param named where a server of this name has its socket by default
+ * @param named the default path of the control socket for this name
  *
  * @since 0.2.0
  * @category conversions
@@ -70,7 +70,7 @@ export const foundBy = (control: string | undefined, name: string, named: string
 const quoted = (word: string): string => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 /**
- * Whether a terminal may be painted (no-color.org).
+ * Whether a terminal may show colors (no-color.org).
  *
  * @since 0.2.0
  * @category accessors

@@ -1,5 +1,5 @@
 /**
- * `tsgi check`: loads settings and app in a worker that is thrown away, and serves none.
+ * `tsgi check`: loads settings and app in a worker that serves nothing and ends.
  *
  * @since 0.2.0
  */
@@ -15,7 +15,7 @@ import { random } from "./TicketKeys.js"
 import * as WorkerProcess from "./WorkerProcess.js"
 
 /**
- * What it found, in a line. Fails with the exit code that `serve` would have.
+ * Gives a line about the app. Fails with the exit code that `serve` would have.
  *
  * @since 0.2.0
  * @category constructors

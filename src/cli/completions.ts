@@ -1,5 +1,5 @@
 /**
- * Scripts that complete verbs and flags in a shell, by @effect/cli, from the tables of both.
+ * Completions of verbs and flags, made by @effect/cli from their tables.
  *
  * @since 0.2.0
  */
@@ -30,7 +30,7 @@ export const completions = (shell: string): Effect.Effect<string, PlanError> => 
     : Effect.map(lines, (lines) => lines.filter((line) => !foreign.test(line)).map(offered).join("\n"))
 }
 
-// What @effect/cli has by itself and we have not; and in fish, that verbs have no files behind them.
+// Flags of @effect/cli that this command does not have, and fish's rule that no file follows a verb.
 const foreign =
   /Generate a completion script for a specific|Sets the minimum log level for a|Start wizard mode for a|^complete .* -r -f$/
 const offered = (line: string): string =>

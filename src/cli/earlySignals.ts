@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 const names = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR2"] as const
-/** Of these Windows has: Ctrl-C, and a console that is closed. */
+/** The signals that Windows has: for Ctrl-C, and for a closed console. */
 const ofWindows: ReadonlyArray<string> = ["SIGINT", "SIGHUP"]
 
 /**
@@ -17,8 +17,8 @@ const early: Array<Signal> = []
 let hear = (signal: Signal): void => void early.push(signal)
 
 /**
- * Keeps all signals from here on. Called before everything else: a process that is alone in its container gets none that it does
- * not handle.
+ * Keeps all signals from now on. Called before anything else, because the first process of a container gets only signals that it
+ * handles.
  *
  * @since 0.2.0
  * @category constructors
@@ -30,7 +30,7 @@ export const keep = (): void => {
 }
 
 /**
- * Hands over all signals, those that were kept included.
+ * Hands over all signals, the kept ones first.
  *
  * @since 0.2.0
  * @category constructors

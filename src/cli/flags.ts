@@ -1,5 +1,5 @@
 /**
- * The flags of the command, each in one place: what the parser takes, what `--help` says, and what the reference has.
+ * The flags of the command: one table for the parser, `--help` and the reference.
  *
  * @since 0.2.0
  */
@@ -11,11 +11,11 @@
 export interface Flag {
   readonly name: string
   readonly alias?: string
-  /** What is given, as help shows it; absent for a switch. */
+  /** Its value, as help shows it; absent for a switch. */
   readonly value?: string
   /** May be given again. */
   readonly many?: true
-  /** As it is told; absent where there is none. */
+  /** The default, as help shows it; absent where there is none. */
   readonly default?: string
   readonly group: Group
   readonly text: string
@@ -64,13 +64,13 @@ export const flags: ReadonlyArray<Flag> = [
 
   { name: "tls-cert", value: "PATH", group: "TLS and proxies", text: "certificates (PEM); read again at reload" },
   { name: "tls-key", value: "PATH", group: "TLS and proxies", text: "their key (PEM)" },
-  { name: "tls-ca", value: "PATH", group: "TLS and proxies", text: "who may sign the clients' certificates (PEM)" },
+  { name: "tls-ca", value: "PATH", group: "TLS and proxies", text: "authorities of the clients' certificates (PEM)" },
   {
     name: "tls-client",
     value: "none|request|require",
     default: "none",
     group: "TLS and proxies",
-    text: "certificates of clients"
+    text: "whether clients show a certificate"
   },
   {
     name: "proxy-protocol",
@@ -84,7 +84,7 @@ export const flags: ReadonlyArray<Flag> = [
     value: "CIDR,...",
     default: "loopback,unix",
     group: "TLS and proxies",
-    text: "who may send it"
+    text: "peers that may send it"
   },
   {
     name: "trusted-proxies",
@@ -167,7 +167,7 @@ export const flags: ReadonlyArray<Flag> = [
     value: "PATH",
     many: true,
     group: "App",
-    text: "environment of the workers; what is set goes before"
+    text: "environment of the workers; variables that are set override it"
   },
   { name: "import", value: "MODULE", many: true, group: "App", text: "imported by workers before the app" },
   {
@@ -235,7 +235,7 @@ export const flags: ReadonlyArray<Flag> = [
 ]
 
 /**
- * Flags of the verbs that talk to a server which runs.
+ * Flags of the verbs that ask a running server.
  *
  * @since 0.2.0
  * @category constants

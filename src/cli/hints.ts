@@ -1,5 +1,5 @@
 /**
- * What is said of the machine that a server runs on: functions of its figures, and where these are.
+ * Warnings about the machine that a server runs on, and the figures that they are computed from.
  *
  * @since 0.2.0
  */
@@ -7,13 +7,15 @@ import * as Fs from "node:fs"
 import type { Listening } from "./Listening.js"
 import { describeSize, plural } from "./values.js"
 
-/** Above this share the system's own caches are squeezed, and a peak of one worker ends another. */
+/** Share of the memory above which a peak of one worker may get another one killed. */
 const muchOf = 0.8
 
 /**
- * A warning where so many workers, of the size that one has, need more than 80 % of the memory that there is.
+ * A warning where workers need more than 80 % of the memory limit; `undefined` otherwise.
  *
- * @param worker bytes of one, `limit` bytes of all
+ * @param workers their number
+ * @param worker bytes of the largest one
+ * @param limit bytes of all together
  *
  * @since 0.2.0
  * @category constructors
@@ -26,7 +28,7 @@ export const memoryWarning = (workers: number, worker: number, limit: number): s
     } that this control group may have: fewer workers, or a higher limit`
 
 /**
- * A line for a server in a container that listens on loopback only.
+ * A warning for a server in a container that listens on loopback only; `undefined` otherwise.
  *
  * @since 0.2.0
  * @category constructors
@@ -41,7 +43,7 @@ export const loopbackHint = (
     : undefined
 
 /**
- * Bytes that the control group (v2) of this process may have; `Infinity` where there is no limit, or none that can be read.
+ * The memory limit of this process' control group (v2) in bytes; `Infinity` where there is none, or none that can be read.
  *
  * @since 0.2.0
  * @category accessors

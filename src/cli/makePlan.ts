@@ -1,5 +1,5 @@
 /**
- * From settings to a plan: files are read, the app is found, the environment of the workers is made.
+ * Makes a plan of settings: reads files, finds the app, and makes the environment of the workers.
  *
  * @since 0.2.0
  */
@@ -79,7 +79,7 @@ export const makePlan = (
         : wrong(messageOf(error))
   })
 
-// The first file that has a name gives its value.
+// A variable has the value of the first file that sets it.
 const readEnv = (files: ReadonlyArray<string>): Record<string, string> => {
   const whole: Record<string, string> = {}
   for (const file of files) {
@@ -91,22 +91,22 @@ const readEnv = (files: ReadonlyArray<string>): Record<string, string> => {
 }
 
 const workerEnv = (env: Readonly<Record<string, string | undefined>>): Record<string, string> => {
-  const kept: Record<string, string> = {}
+  const passedOn: Record<string, string> = {}
   for (const [name, value] of Object.entries(withoutActivation(env))) {
-    if (value !== undefined && !/^(?:NOTIFY_SOCKET$|WATCHDOG_|NODE_CHANNEL_)/.test(name)) kept[name] = value
+    if (value !== undefined && !/^(?:NOTIFY_SOCKET$|WATCHDOG_|NODE_CHANNEL_)/.test(name)) passedOn[name] = value
   }
-  return kept
+  return passedOn
 }
 
 const isFolder = (path: string): boolean => Fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
-// A loader such as tsx finds `setup.ts` for `./setup` and for `./setup.js`.
+// A loader such as tsx finds `setup.ts` for `./setup` and `./setup.js`, so the extension does not matter.
 const isThere = (file: string): boolean => {
   const { dir, name } = Path.parse(file)
   return isFolder(dir) && Fs.readdirSync(dir).some((other) => Path.parse(other).name === name || other === name)
 }
 
-// As the app's own modules would find it.
+// Resolved as in the app's own modules.
 const importable = (module: string, cwd: string): string => {
   if (/^[./]/.test(module)) {
     const file = Path.resolve(cwd, module)
@@ -117,14 +117,14 @@ const importable = (module: string, cwd: string): string => {
   try {
     return pathToFileURL(createRequire(Path.join(cwd, "package.json")).resolve(module)).href
   } catch (error) {
-    // one for modules only, which `require` does not see: Node finds it from the app's folder
+    // it exports ES modules only, which `require` does not find: Node will, from the app's folder
     if (error instanceof Error && "code" in error && error.code === "ERR_PACKAGE_PATH_NOT_EXPORTED") return module
     throw wrong(`--import ${module}: there is no such package here; is it installed (npm i)?`)
   }
 }
 
 /**
- * Cores that this process may use: those of the machine, at most the share of its control group (cgroup v2, cpu.max).
+ * The number of cores that this process may use: at most the share of its control group (cgroup v2, cpu.max).
  *
  * @since 0.2.0
  * @category accessors

@@ -1,5 +1,5 @@
 /**
- * What supervisor and workers say to each other. Plain data: a worker loads this, and no Effect.
+ * The messages between supervisor and workers. Plain data, so that a worker loads no Effect for it.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import type { MetricSeries } from "../server/MetricSeries.js"
 import type { ServerMetrics } from "../server/ServerMetrics.js"
 
 /**
- * Goes up when the messages change: a worker of another version than its supervisor's is not taken.
+ * The version of the messages. A supervisor refuses a worker of another version.
  *
  * @since 0.2.0
  * @category constants
@@ -16,7 +16,7 @@ import type { ServerMetrics } from "../server/ServerMetrics.js"
 export const protocol = 1
 
 /**
- * The first descriptor that a worker is given to listen on: after the three standard ones and the channel.
+ * The first descriptor of a worker's sockets: after the three standard ones and the channel.
  *
  * @since 0.2.0
  * @category constants
@@ -30,7 +30,7 @@ export const firstDescriptor = 4
 export type Interface = "auto" | "fetch" | "wsgi" | "effect"
 
 /**
- * Which export of which file is the app.
+ * Where the app is: an export of a file.
  *
  * @since 0.2.0
  * @category models
@@ -46,7 +46,7 @@ export interface AppSource {
 }
 
 /**
- * PEM texts, and what of clients is asked.
+ * PEM texts, and whether clients show a certificate.
  *
  * @since 0.2.0
  * @category models
@@ -59,7 +59,7 @@ export interface Tls {
 }
 
 /**
- * Where a worker listens: on a descriptor that it is given, or at an address that it binds by itself.
+ * Where a worker listens: on an inherited descriptor, or at an address that it binds itself.
  *
  * @since 0.2.0
  * @category models
@@ -76,13 +76,13 @@ export type Place =
 export type WorkerListener = Place & {
   readonly backlog: number
   readonly tls: Tls | undefined
-  /** Which PROXY headers its connections begin with; `undefined`: none. */
+  /** The PROXY headers that its connections begin with; `undefined` for none. */
   readonly proxy: "v1" | "v2" | "any" | undefined
   readonly proxyFrom: ReadonlyArray<string> | undefined
 }
 
 /**
- * All that a worker needs to know.
+ * What all workers of a plan are told.
  *
  * @since 0.2.0
  * @category models
@@ -90,7 +90,7 @@ export type WorkerListener = Place & {
 export interface Assignment {
   readonly app: AppSource
   readonly listeners: ReadonlyArray<WorkerListener>
-  /** Of the engine, as at its two doors. */
+  /** The engine's options, as at its two doors. */
   readonly options: Readonly<Record<string, unknown>>
   /** `-` is standard error. */
   readonly accessLog: string
@@ -98,7 +98,7 @@ export interface Assignment {
   readonly settle: number
   readonly grace: number
   readonly title: string
-  /** Are there others that serve the same app? */
+  /** Whether other workers serve the same app. */
   readonly multiprocess: boolean
 }
 
@@ -110,9 +110,9 @@ export interface Serve extends Assignment {
   readonly type: "serve"
   readonly slot: number
   readonly generation: number
-  /** Say so after so many requests; 0: never. */
+  /** The number of requests after which it tells; 0: never. */
   readonly tellAfter: number
-  /** What TLS session tickets are sealed with: 48 bytes. */
+  /** The key that seals TLS session tickets: 48 bytes. */
   readonly ticketKeys: Uint8Array
 }
 
@@ -124,11 +124,11 @@ export type ToWorker =
   | Serve
   | { readonly type: "drain"; readonly settle: number; readonly spread: number; readonly grace: number }
   | { readonly type: "reopen" }
-  /** What TLS session tickets are sealed with from here on. */
+  /** The new key that seals TLS session tickets. */
   | { readonly type: "ticketKeys"; readonly keys: Uint8Array }
 
 /**
- * How a worker is, each second.
+ * How a worker is. It tells this each second.
  *
  * @since 0.2.0
  * @category models
@@ -136,7 +136,7 @@ export type ToWorker =
 export interface Beat {
   readonly type: "beat"
   readonly metrics: ServerMetrics
-  /** The app's own. */
+  /** The app's own metrics. */
   readonly series: ReadonlyArray<MetricSeries>
   /** Milliseconds over the last second. */
   readonly loopDelay: { readonly p50: number; readonly p99: number; readonly max: number }
@@ -146,7 +146,7 @@ export interface Beat {
 }
 
 /**
- * Which step of its start a worker failed at: its app's module, an option, what the app makes, or a socket.
+ * The step of a start that failed: loading the app's module, reading options, making the app, or listening.
  *
  * @since 0.2.0
  * @category models
@@ -159,24 +159,24 @@ export type Phase = "load" | "options" | "boot" | "listen"
  */
 export type FromWorker =
   | { readonly type: "hello"; readonly protocol: number }
-  /** `warnings` are of what the app does that is the command's part. */
+  /** `warnings` are about what the app does that is the command's part. */
   | { readonly type: "ready"; readonly interface: Exclude<Interface, "auto">; readonly warnings: ReadonlyArray<string> }
   | { readonly type: "failed"; readonly phase: Phase; readonly message: string; readonly stack: string | undefined }
   | Beat
-  /** So many requests, as it was asked to tell. */
+  /** It has had `tellAfter` requests. */
   | { readonly type: "enough"; readonly requests: number }
-  /** It was told to end by another process. */
+  /** Another process told it to end. */
   | { readonly type: "leaving" }
   /** It accepts no more connections. */
   | { readonly type: "draining" }
   | { readonly type: "stopped"; readonly cut: number; readonly interrupted: number }
 
-// What an app sends with `process.send` is not ours.
+// Without the mark, a message is the app's own, sent with `process.send`.
 const isMarked = (given: unknown): boolean =>
   typeof given === "object" && given !== null && "tsgi" in given && "type" in given
 
 /**
- * Whether this is a message of a worker.
+ * Whether this is a message of a worker to its supervisor.
  *
  * @since 0.2.0
  * @category guards
@@ -184,7 +184,7 @@ const isMarked = (given: unknown): boolean =>
 export const isFromWorker = (given: unknown): given is FromWorker => isMarked(given)
 
 /**
- * Marks a message as ours.
+ * Marks a message as one between supervisor and worker.
  *
  * @since 0.2.0
  * @category conversions
@@ -195,7 +195,7 @@ export const marked = <A extends ToWorker | FromWorker>(message: A): A & { reado
 })
 
 /**
- * Whether this is a message of the supervisor.
+ * Whether this is a message of the supervisor to a worker.
  *
  * @since 0.2.0
  * @category guards

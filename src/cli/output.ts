@@ -1,5 +1,5 @@
 /**
- * What the command says, as Effects.
+ * Standard output and standard error, as Effects.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import { CommandError } from "./CommandError.js"
 import { complain, messageOf, tell } from "./streams.js"
 
 /**
- * A line on standard output; `false` where its reader is gone, as `head` goes.
+ * Writes a line to standard output; gives `false` where its reader has ended, as `head` does.
  *
  * @since 0.2.0
  * @category constructors
@@ -20,7 +20,7 @@ export const print = (text: string): Effect.Effect<boolean, CommandError> =>
   })
 
 /**
- * A text on standard error. Dropped where nobody reads it.
+ * Writes a text to standard error; drops it where it cannot be written.
  *
  * @since 0.2.0
  * @category constructors

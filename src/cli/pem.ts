@@ -1,5 +1,5 @@
 /**
- * Files of certificates and keys (PEM), read and looked at before any worker is given them.
+ * Reads and checks files of certificates and keys (PEM), before a worker starts.
  *
  * @since 0.2.0
  */
@@ -10,7 +10,7 @@ import { wrong } from "./Plan.js"
 import { readText } from "./readText.js"
 
 /**
- * Throws a `PlanError` that names the file which is not what it should be.
+ * Throws a `PlanError` that names the invalid file.
  *
  * @since 0.2.0
  * @category constructors

@@ -39,7 +39,7 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough) 
       : { log: serve.accessLog }),
     ...(serve.logFormat === undefined ? {} : { logFormat: serve.logFormat })
   }
-  // checked without a socket
+  // without a listener, the app is only checked
   if (serve.listeners.length === 0) return openInMemory(facade, counted, options)
   const running = serve.listeners.map((listener) => server(listenerOf(listener), counted, options))
   await Promise.all(running.map(({ ready }) => ready))

@@ -1,5 +1,5 @@
 /**
- * What the command does: its verbs, and the only program that runs.
+ * Runs a verb of the command.
  *
  * @since 0.2.0
  */
@@ -24,14 +24,14 @@ import { versionAt } from "./version.js"
 import type * as Work from "./work.js"
 
 /**
- * What is beside the command's file.
+ * The file of the command, and what it loads beside it.
  *
  * @since 0.2.0
  * @category models
  */
-export interface Entry {
+export interface EntryFile {
   readonly url: string
-  /** What a worker does. */
+  /** The work of a worker, for `--workers 0`. */
   readonly work: () => Promise<typeof Work>
 }
 
@@ -56,7 +56,7 @@ const sourcesOf = async (flags: Flags): Promise<Sources> => {
 const settingsOf = (flags: Flags): Effect.Effect<Settings.Settings, PlanError> =>
   attempt(async () => Settings.read(await sourcesOf(flags)))
 
-// A file that is broken does not keep anybody from stopping the server, unless it was named to find it.
+// A broken file of settings does not keep a server from being stopped, unless the file is what names the server.
 const controlOf = (flags: Flags): Effect.Effect<string | undefined, PlanError> =>
   attempt(async () => {
     const sources = await sourcesOf(flags).catch((error: unknown): Sources => {
@@ -66,7 +66,7 @@ const controlOf = (flags: Flags): Effect.Effect<string | undefined, PlanError> =
     return Settings.controlPath(sources)
   })
 
-const layerOf = (settings: Settings.Settings, entry: Entry): Layer.Layer<Spawner.Spawner | Journal.Journal> =>
+const layerOf = (settings: Settings.Settings, entry: EntryFile): Layer.Layer<Spawner.Spawner | Journal.Journal> =>
   Layer.merge(
     Layer.unwrapEffect(Effect.promise(async () =>
       settings.workers === 0
@@ -87,7 +87,7 @@ const serveVerb = (
   argument: string | undefined,
   flags: Flags,
   dev: boolean,
-  entry: Entry
+  entry: EntryFile
 ): Effect.Effect<number, PlanError | CommandError> =>
   Effect.gen(function*() {
     const Signals = yield* Effect.promise(() => import("./Signals.js"))
@@ -95,7 +95,7 @@ const serveVerb = (
     const settings = yield* settingsOf(flags)
     const app = yield* appOf(argument, settings, dev ? "dev" : "serve")
     process.title = `tsgi: ${settings.name}`
-    // a supervisor allocates little: young objects need no more room than they have, and its memory stays as it is
+    // a supervisor allocates little, so the space of young objects need not grow
     if (settings.workers !== 0) setFlagsFromString("--semi-space-growth-factor=1")
     const { serve } = yield* Effect.promise(() => import("./serve.js"))
     const options = { app, settings, reread: settingsOf(flags), signals, version: versionAt(entry.url), dev }
@@ -106,7 +106,7 @@ const devDefaults: Flags = { watch: "true", workers: "1", debug: "true" }
 
 const perform = (
   { argument, flags, verb: { name } }: CommandLine.Line,
-  entry: Entry
+  entry: EntryFile
 ): Effect.Effect<number, PlanError | CommandError> =>
   Effect.gen(function*() {
     switch (name) {
@@ -144,7 +144,7 @@ const perform = (
  * @since 0.2.0
  * @category constructors
  */
-export const run = async (given: ReadonlyArray<string>, entry: Entry): Promise<number> => {
+export const run = async (given: ReadonlyArray<string>, entry: EntryFile): Promise<number> => {
   const line = Effect.try({
     try: () => CommandLine.parse(given),
     catch: (error) => error instanceof PlanError ? error : wrong(String(error))
@@ -158,7 +158,7 @@ export const run = async (given: ReadonlyArray<string>, entry: Entry): Promise<n
           return error.code
         })
       ),
-      // what is to be told is told by the journal
+      // the journal writes all lines
       Effect.provide(Logger.remove(Logger.defaultLogger))
     )
   )

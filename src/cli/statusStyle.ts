@@ -1,5 +1,5 @@
 /**
- * How the status page looks: light and dark, wide and narrow.
+ * The style of the status page, for light and dark, wide and narrow screens.
  *
  * @since 0.2.0
  */

@@ -1,12 +1,12 @@
 /**
- * What the command says, to its two streams.
+ * Standard output and standard error.
  *
  * @since 0.2.0
  */
 import * as Fs from "node:fs"
 
 /**
- * A line on standard output; `false` where its reader is gone, as `head` goes. Throws where it cannot be written.
+ * Writes a line to standard output; gives `false` where its reader has ended, as `head` does. Throws where it cannot be written.
  *
  * @since 0.2.0
  * @category constructors
@@ -31,12 +31,12 @@ export const complain = (text: string): void => {
   try {
     Fs.writeSync(2, `${text}\n`)
   } catch {
-    // its reader is gone
+    // its reader has ended
   }
 }
 
 /**
- * What was thrown, in its own words.
+ * The message of what was thrown.
  *
  * @since 0.2.0
  * @category conversions

@@ -1,5 +1,5 @@
 /**
- * What node:tls is told of what a worker is given.
+ * The options of node:tls for a worker.
  *
  * @since 0.2.0
  */

@@ -1,11 +1,11 @@
 /**
- * Values as they are given to flags, to the environment and in files: texts to numbers, and back for people.
+ * Values of flags, variables and files: parsers of texts, and the texts of values in messages.
  *
  * @since 0.2.0
  */
 
 /**
- * What was read, or what was expected instead.
+ * The value, or a description of what was expected.
  *
  * @since 0.2.0
  * @category models
@@ -32,7 +32,7 @@ export const duration = (given: unknown): Read<number> => {
 }
 
 /**
- * A time that is not shorter than so many milliseconds.
+ * A time of at least so many milliseconds.
  *
  * @since 0.2.0
  * @category constructors
@@ -86,7 +86,7 @@ export const count = (least: number, most = Number.MAX_SAFE_INTEGER) => (given: 
 }
 
 /**
- * More workers than this are a slip of the finger.
+ * The most workers of a server. More are a mistake.
  *
  * @since 0.2.0
  * @category constants
@@ -144,8 +144,8 @@ export const oneOf = <A extends string>(...known: ReadonlyArray<A>) => (given: u
 }
 
 /**
- * A value of the engine's options, of a key that has a size or a time where it has a unit: `limits.body=10MiB` is bytes,
- * `timeouts.head=30s` milliseconds, `parser.requireHost=false` a switch.
+ * A value of an engine option. Sizes become bytes (`limits.body=10MiB`), times milliseconds (`timeouts.head=30s`), and `true`, `false`,
+ * numbers and JSON what they say.
  *
  * @since 0.2.0
  * @category constructors
@@ -167,7 +167,7 @@ const json = (text: string): unknown => {
 }
 
 /**
- * A span of time for people: `412 ms`, `1.6 s`, `46 min`, `5 h`, `3 days`.
+ * A span of time in words: `412 ms`, `1.6 s`, `46 min`, `5 h`, `3 days`.
  *
  * @since 0.2.0
  * @category conversions
@@ -183,7 +183,7 @@ export const describeTime = (ms: number): string => {
 }
 
 /**
- * Bytes for people: `531 MiB`.
+ * Bytes in words: `531 MiB`.
  *
  * @since 0.2.0
  * @category conversions
@@ -196,7 +196,7 @@ export const describeSize = (bytes: number): string =>
     : `${(bytes / 1024 ** 3).toFixed(1)} GiB`
 
 /**
- * A number for people: `18,231`.
+ * A number with separators: `18,231`.
  *
  * @since 0.2.0
  * @category conversions

@@ -11,7 +11,7 @@ import { clientFlags, type Flag, flags, help } from "./flags.js"
  */
 export interface Verb {
   readonly name: string
-  /** Its argument, in brackets where it may be left out. */
+  /** The name of its argument, in brackets where it is optional. */
   readonly argument?: string
   readonly text: string
   readonly flags: ReadonlyArray<Flag>
@@ -35,7 +35,7 @@ export const verbs: ReadonlyArray<Verb> = [
   { name: "check", argument: "app", text: "load settings and app, serve none", flags },
   {
     name: "status",
-    text: "what runs: exit 0 ready, 1 not, 7 nobody there",
+    text: "what runs: exit 0 ready, 1 not, 7 no server",
     flags: [
       { name: "json", group: "Control", text: "as JSON" },
       { name: "watch", group: "Control", text: "again each second" },
@@ -90,14 +90,14 @@ export const helpOf = (verb: Verb | undefined): string => {
       ? [
         "",
         "Times are 250ms, 10s, 5m, 2h; sizes 512KiB, 2GiB. Each flag is also TSGI_<NAME> and a key of the file, in camel case:",
-        "flags go before the environment, that before the file."
+        "flags override the environment, which overrides the file."
       ]
       : [])
   ].join("\n")
 }
 
 /**
- * Help where the command line asks for it.
+ * The help that a command line asks for; `undefined` where it asks for none.
  *
  * @param given without node and the command
  *
@@ -113,7 +113,7 @@ export const helpFor = ([first, ...rest]: ReadonlyArray<string>): string | undef
 }
 
 /**
- * Whether the command line asks for the version.
+ * Whether a command line asks for the version.
  *
  * @param given without node and the command
  *

@@ -1,5 +1,5 @@
 /**
- * A worker that is no process of its own but a part of this one, for debuggers, small containers and Windows.
+ * A worker in this process, for debuggers, small containers and Windows.
  *
  * @since 0.2.0
  */
@@ -11,9 +11,9 @@ import { messageOf } from "./streams.js"
 import type * as Work from "./work.js"
 
 /**
- * One worker, once: what its app has loaded stays loaded.
+ * Starts one worker, once: the modules of its app stay loaded.
  *
- * @param load what a worker does
+ * @param load the work of a worker
  *
  * @since 0.2.0
  * @category layers
@@ -29,7 +29,7 @@ export const layer = (load: () => Promise<typeof Work>): Layer.Layer<Spawner> =>
             tell: (told) => Promise.resolve(message(marked(told))),
             exit: (code) => exited({ code, signal: null })
           })
-          // once who starts it knows it
+          // after the supervisor has its child
           setImmediate(() => message(marked({ type: "hello", protocol })))
           return {
             pid: process.pid,
@@ -41,7 +41,7 @@ export const layer = (load: () => Promise<typeof Work>): Layer.Layer<Spawner> =>
       })
   })
 
-// What node is told of processes of their own.
+// Does in this process what the arguments and options of a spawn do for another one.
 const prepare = async ({ cwd, env, nodeArgs }: ChildSettings): Promise<void> => {
   Object.assign(process.env, env)
   process.chdir(cwd)

@@ -1,12 +1,12 @@
 /**
- * The entry of a worker in a process of its own, which hears its supervisor by Node's channel.
+ * The entry of a worker process. It talks to its supervisor by Node's IPC channel.
  *
  * @since 0.2.0
  */
 import { type FromWorker, isToWorker, marked, protocol } from "./messages.js"
 import { work } from "./work.js"
 
-// A terminal sends these to all of its processes; the supervisor says what is to be done.
+// A terminal sends these to all of its processes. The supervisor alone acts on them.
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined)
 
 const tell = (message: FromWorker): Promise<void> =>
@@ -21,7 +21,7 @@ process.on("SIGTERM", () => {
   void tell({ type: "leaving" })
   leave()
 })
-// the supervisor is gone
+// the supervisor has ended
 process.on("disconnect", leave)
 process.on("message", (message) => {
   if (!isToWorker(message)) return

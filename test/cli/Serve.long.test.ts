@@ -70,7 +70,7 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     expect(code).toBe(0)
     expect(stderr.join("\n")).toMatch(/warn {2}--watch-path changes nothing without --watch/)
     expect(stderr.join("\n")).toMatch(
-      /warn {2}node\.mjs's default export takes \(req, res\), as handlers of node:http do: an/
+      /warn {2}node\.mjs's default export takes \(req, res\), as handlers of node:http do; an/
     )
   })
 

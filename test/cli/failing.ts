@@ -58,7 +58,11 @@ export const failing: ReadonlyArray<Failing> = [
   ["serve hello:app", 4, /^tsgi: there is no hello; did you mean hello\.mjs:app\?/],
   ["check named.mjs", 4, /named\.mjs has no default export: its exports are app; did you mean named\.mjs:app\?/],
   ["check nothing.mjs", 4, /nothing\.mjs has no default export: it exports nothing: export the app as default$/],
-  ["check runs.mjs", 4, /it exports nothing, and handles SIGTERM or SIGINT \(NodeRuntime\.runMain does\): export/],
+  [
+    "check runs.mjs",
+    4,
+    /it exports nothing, and handles SIGTERM or SIGINT \(NodeRuntime\.runMain and handleSignals do\): export/
+  ],
   ["check express.mjs", 4, /express\.mjs's default export is made for node:http .*; it listens by itself, which is/],
   ["serve", 2, /^tsgi: give an app: tsgi serve \.\/app\.ts$/],
   ["start hello.mjs", 2, /^tsgi: there is no verb start; did you mean tsgi serve\?/],
