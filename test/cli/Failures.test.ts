@@ -6,7 +6,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import { run } from "../utils/processes.js"
-import { write } from "./command.js"
+import { tsgi, write } from "./command.js"
 import { folder, get, portOf, serve } from "./surroundings.js"
 
 describe("of a server that runs,", { timeout: 60_000 }, () => {
@@ -76,5 +76,24 @@ describe("of a start,", { timeout: 60_000 }, () => {
       code: 5,
       stderr: [expect.stringMatching(/^tsgi: --pid-file .*nix\/a\.pid: there is no folder/)]
     })
+  })
+
+  it("the port of --status that is taken is found before the app is loaded", async () => {
+    write(
+      folder,
+      "loads.mjs",
+      `import * as fs from "node:fs"\nfs.writeFileSync("loaded", "")\nexport default (env, startResponse) => ""`
+    )
+    const at = (port: string): ReadonlyArray<string> =>
+      `serve loads.mjs -p 0 --settle 0s --access-log none --status 127.0.0.1:${port}`.split(" ")
+    await using other = tsgi(folder, ...at("0"))
+    const [, port] = await other.line(/status at http:\/\/127\.0\.0\.1:(\d+)/)
+    fs.rmSync(path.join(folder, "loaded"))
+    const { code, stderr } = await tsgi(folder, ...at(port)).ended
+    expect([code, ...stderr]).toEqual([
+      5,
+      expect.stringMatching(`^tsgi: --status: cannot listen on http://127.0.0.1:${port}: `)
+    ])
+    expect(fs.existsSync(path.join(folder, "loaded"))).toBe(false)
   })
 })

@@ -1,6 +1,6 @@
 /**
- * Failures of which each needs processes of its own: a crash loop to its end, files and ports that others have, and systemd's own
- * program in front of a socket as systemd has it. The first is short.
+ * Rows of the failure matrix that need many processes: a crash loop to its end, the socket of a server that was killed, and
+ * systemd's own program before a socket as systemd has it.
  */
 import * as fs from "node:fs"
 import * as http from "node:http"
@@ -16,7 +16,6 @@ beforeAll(async () => {
     folder,
     "app.mjs",
     `import * as fs from "node:fs"
-fs.writeFileSync("loaded", "")
 if (fs.existsSync("broken")) throw new Error("no luck")
 export default (env, startResponse) => {
   startResponse("200 OK", [])
@@ -42,18 +41,6 @@ const get = (where: http.RequestOptions): Promise<string> =>
   })
 
 describe("a start", { timeout: 60_000 }, () => {
-  it("finds that the port of --status is taken before it loads the app", async () => {
-    await using other = serve("-p", "0", "--status", "127.0.0.1:0")
-    const [, port] = await other.line(/status at http:\/\/127\.0\.0\.1:(\d+)/)
-    fs.rmSync(path.join(folder, "loaded"))
-    const { code, stderr } = await serve("-p", "0", "--status", `127.0.0.1:${port}`).ended
-    expect([code, ...stderr]).toEqual([
-      5,
-      expect.stringMatching(`^tsgi: --status: cannot listen on http://127.0.0.1:${port}: `)
-    ])
-    expect(fs.existsSync(path.join(folder, "loaded"))).toBe(false)
-  })
-
   it("replaces the unix socket of a server that was killed, and leaves that of one that runs", async () => {
     const socketPath = path.join(folder, "app.sock")
     await using killed = serve("--unix", socketPath)
