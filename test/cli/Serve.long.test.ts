@@ -104,7 +104,7 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     await using twice = inGroup()
     const port = await portOf(twice)
     await twice.line(/info {2}ready in \d+ ms/)
-    const blocked = get(port, "/block").catch(() => "cut")
+    const blocked = get(port, "/stuck").catch(() => "cut")
     await get(port)
     ctrlC(twice)
     await twice.line(/ stopping$/)
