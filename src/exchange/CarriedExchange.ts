@@ -39,7 +39,7 @@ export interface CarriedExchange extends WireUser, RecordedExchange {
   // its answer
   readonly fail: (error: unknown) => void
   readonly recordFailure: (error: unknown) => void
-  readonly leave: (unsent: AbortReason, now: number) => void
+  readonly leave: (unsent: AbortReason, endTime: number) => void
 
   // its application
   readonly interrupt: (reason: AbortReason, ended: () => void) => Delay | void

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import type { ForwardedField } from "../protocol/forwarded.js"
-import type { FieldCase } from "../protocol/headLines.js"
 import type { Leniency, Limits } from "../protocol/limits.js"
 import type { TrustedProxies } from "./TrustedProxies.js"
 
@@ -178,15 +177,15 @@ export interface Timeouts {
  * @since 0.2.0
  * @category models
  */
-export type Believed = boolean | "x-forwarded" | "forwarded" | ReadonlyArray<ForwardedField>
+export type ForwardedOption = boolean | "x-forwarded" | "forwarded" | ReadonlyArray<ForwardedField>
 
 /**
- * The settings of the engine, with a value for each.
+ * The settings of the engine that every protocol has, with a value for each.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
-export interface Config {
+export interface EngineConfig {
   readonly limits: ServerLimits
   readonly timeouts: Timeouts
   /**
@@ -197,25 +196,10 @@ export interface Config {
   readonly rates: Rates
   /** Rules that are relaxed. Default: none. */
   readonly parser: Leniency
-  /** Keep connections for further requests? Default `true`. */
-  readonly keepAlive: boolean
-  /** Whole seconds for `Keep-Alive: timeout=` to clients that ask for keep-alive. Default: the field is not sent. */
-  readonly keepAliveSeconds: number | undefined
-  /** Highest minor version of HTTP/1 to speak. Default 1. */
-  readonly maxMinorVersion: 0 | 1
-  /** Field names of responses: title-cased, or as given. Default `title`. */
-  readonly fieldCase: FieldCase
-  /**
-   * When a client closes its sending half while it waits: `answer` takes it that it still wants the answer, as `nc` does; `abort`
-   * that it is gone, as node:http does. Default `answer`.
-   */
-  readonly halfClose: "answer" | "abort"
-  /** After a chunked body and an explicit 100, another chunked body may follow in the same request. Default `false`. */
-  readonly multiPhaseBody: boolean
   /** Peers that may speak for others, see `forwarded`: made by `TrustedProxies.make`. Default: none. */
   readonly trustedProxies: TrustedProxies
   /** Fields of trusted proxies that are believed. Default `false`: they are fields like any other. */
-  readonly forwarded: Believed
+  readonly forwarded: ForwardedOption
   /** Answer 500 with the failure's text. Default `false`: the client gets nothing, the log gets all. */
   readonly debug: boolean
 }

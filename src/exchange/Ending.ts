@@ -272,8 +272,8 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
    * The kernel has taken all of an unattended exchange, or never will: `unsent` is why. Hooks that were added meanwhile run beside
    * the next request. An outcome that is not `Sent` is fixed now, and `Sent` when it is first read.
    */
-  leave(unsent: AbortReason, now: number): void {
-    this.endTime = now
+  leave(unsent: AbortReason, endTime: number): void {
+    this.endTime = endTime
     if (!this.wire.isSent) this.fix(unsent)
     this.move("leave", true)
   }

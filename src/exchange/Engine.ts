@@ -7,7 +7,7 @@ import type * as Effect from "effect/Effect"
 import type { FieldPairs } from "../protocol/heads.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { Clock } from "./Clock.js"
-import type { Config } from "./Config.js"
+import type { EngineConfig } from "./Config.js"
 import type { Outcome } from "./Outcome.js"
 import type { HookFiberRefs, PostHook } from "./PostHook.js"
 import type { InterimError } from "./ServerError.js"
@@ -17,7 +17,7 @@ import type { InterimError } from "./ServerError.js"
  * @category models
  */
 export interface Engine {
-  readonly config: Config
+  readonly config: EngineConfig
   readonly time: Clock
   /** The fields to send with an interim response, or why it is not sent. */
   readonly allowInterim: (request: RequestHead, status: number, fields: FieldPairs) => FieldPairs | InterimError

@@ -13,7 +13,7 @@ import type { InvalidHead } from "../protocol/invalidHead.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { Address } from "./Address.js"
 import type { Interruptor, Work } from "./Application.js"
-import type { Config } from "./Config.js"
+import type { EngineConfig } from "./Config.js"
 import type { Forwarded } from "./Forwarding.js"
 import type { HookOptions, HookOwner } from "./HookQueue.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
@@ -50,7 +50,7 @@ export interface Exchange {
   readonly client: Address
   /** The protocols that the client offers to go on with (RFC 9110, 7.8); empty where it offers none. */
   readonly upgrade: string
-  readonly config: Config
+  readonly config: EngineConfig
   /** The Scope that the connection lives in: see `SocketScope`. */
   readonly socketScope: CloseableScope
 

@@ -6,7 +6,7 @@
 import { type ForwardedField, forwardedFields, readForwarded } from "../protocol/forwarded.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { Address } from "./Address.js"
-import type { Believed, Config } from "./Config.js"
+import type { EngineConfig, ForwardedOption } from "./Config.js"
 import type { PeerFacts } from "./PeerFacts.js"
 
 /**
@@ -57,7 +57,7 @@ export class Forwarding {
   private request: RequestHead | undefined = undefined
   private forwarded: Forwarded | undefined = undefined
 
-  constructor(private readonly config: Config, private readonly transport: Pick<PeerFacts, "remote" | "tls">) {
+  constructor(private readonly config: EngineConfig, private readonly transport: Pick<PeerFacts, "remote" | "tls">) {
     this.fields = new Set(believed(config.forwarded))
   }
 
@@ -98,12 +98,15 @@ export class Forwarding {
  * @since 0.2.0
  * @category constructors
  */
-export const forwardingFor = (config: Config, transport: Pick<PeerFacts, "remote" | "tls">): Forwarding | undefined =>
+export const forwardingFor = (
+  config: EngineConfig,
+  transport: Pick<PeerFacts, "remote" | "tls">
+): Forwarding | undefined =>
   config.forwarded !== false && config.trustedProxies.trusts(transport.remote)
     ? new Forwarding(config, transport)
     : undefined
 
-const believed = (option: Believed): ReadonlyArray<ForwardedField> =>
+const believed = (option: ForwardedOption): ReadonlyArray<ForwardedField> =>
   typeof option === "object"
     ? option
     : forwardedFields.filter((field) => option === true || (option === "forwarded") === (field === "forwarded"))

@@ -3,10 +3,19 @@
  *
  * @since 0.2.0
  */
+import type { Failure } from "../protocol/failure.js"
 import type { Fields } from "../protocol/fields.js"
-import { type BodyEnd, emptyEnd, type RequestMessage } from "../protocol/requestReader.js"
+import { type BodyEnd, type BodyPiece, emptyEnd } from "../protocol/requestReader.js"
 import type { RequestBody } from "./RequestBody.js"
 import { BodyError, bodyErrorFrom } from "./ServerError.js"
+
+/**
+ * A part of a body, its end, or why it cannot be read.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type BodyMessage = BodyPiece | BodyEnd | Failure
 
 /**
  * The source of a request body.
@@ -18,7 +27,7 @@ export interface BodySource {
   /** May the body be read on in this tick? If not, its `readOn` is called in the next, so that others are served. */
   readonly mayRead: (body: ReceivedBody) => boolean
   /** The next message of the body, if its bytes are there. */
-  readonly nextMessage: () => RequestMessage | undefined
+  readonly nextMessage: () => BodyMessage | undefined
   /** Will no byte come any more? */
   readonly inputEnded: boolean
   /** The application waits for bytes, or no longer does. */
@@ -44,7 +53,7 @@ export class ReceivedBody implements RequestBody {
     private readonly source: BodySource,
     readonly isThere: boolean,
     readonly length: number | undefined,
-    private end: BodyEnd | undefined = undefined
+    protected end: BodyEnd | undefined = undefined
   ) {}
 
   get bytes(): number {
@@ -94,9 +103,6 @@ export class ReceivedBody implements RequestBody {
         return this.end = message
       case "Failure":
         return this.error = bodyErrorFrom(message)
-      case "RequestStart":
-        // no source gives a request before the end of the body
-        return this.error = new BodyError({ reason: "Closed", status: 500, description: "the body is over" })
     }
   }
 
@@ -172,11 +178,6 @@ export class ReceivedBody implements RequestBody {
         description: "the exchange has ended, so its body can no longer be read"
       })
     )
-  }
-
-  /** Goes on with another body after the end: only for peers that agreed on it (`multiPhaseBody`). */
-  reopen(): void {
-    this.end = undefined
   }
 }
 

@@ -24,7 +24,7 @@ import type { Address } from "./Address.js"
 import { Answer } from "./Answer.js"
 import type { Delay } from "./Application.js"
 import type { CarriedExchange } from "./CarriedExchange.js"
-import type { Config } from "./Config.js"
+import type { EngineConfig } from "./Config.js"
 import { Ending } from "./Ending.js"
 import type { Exchange } from "./Exchange.js"
 import { type Forwarded, schemeOf } from "./Forwarding.js"
@@ -58,7 +58,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
     return this.wire.request
   }
 
-  get config(): Config {
+  get config(): EngineConfig {
     return this.peer.engine.config
   }
 
@@ -141,10 +141,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
     if (head._tag !== "InterimHead") return head
     this.wire.sendInterim(head)
     this.interimResponses++
-    if (head.status === 100) {
-      this.hundred?.paid()
-      if (this.body.complete && this.wire.reopenBody()) this.body.reopen()
-    }
+    if (head.status === 100) this.hundred?.paid()
     this.wire.flush()
     return undefined
   }

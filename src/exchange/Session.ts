@@ -29,12 +29,42 @@ export type Activity = "Idle" | "Busy" | "Lingering"
 /**
  * - `Waiting`: it waits for a place.
  * - `Placed`: it has a place.
- * - `Parting`: its last answer is on its way, so it needs none.
+ * - `Closing`: its last answer is on its way, so it needs none.
  *
  * @since 0.2.0
  * @category models
  */
-export type Standing = "Waiting" | "Placed" | "Parting"
+export type Standing = "Waiting" | "Placed" | "Closing"
+
+/**
+ * How a session shares the server's places with others.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface SessionPlace {
+  readonly standing: Standing
+  /** The share of its address; absent where its address has none. */
+  readonly addressShare: Share | undefined
+  /** Has a part of a request's head come? */
+  readonly isAsking: boolean
+  /** Has the request that waits for a place come with all of its body, or with as much as is read ahead? */
+  readonly asksWhole: boolean
+  /** What the session does with its place. */
+  readonly use: PlaceUse
+  /** Since when. */
+  readonly useSince: number
+  /** It is given a place. */
+  readonly enter: () => void
+  /** It has no place any more and waits for none: its last answer is on its way. */
+  readonly leave: () => void
+  /** Gives its place up for others, if it does not use it. */
+  readonly makeRoom: () => void
+  /** Refuses its request: there is no place for it. */
+  readonly turnAway: () => void
+  /** Refuses its request and closes at once. */
+  readonly drop: () => void
+}
 
 /**
  * One accepted peer: reads its requests, gives each to the application as an exchange, and decides when the connection ends.
@@ -58,27 +88,7 @@ export interface Session extends Indexed {
   /** Had the application not ended when it was told to? */
   readonly abandoned: boolean
 
-  readonly standing: Standing
-  /** The share of its address; absent where its address has none. */
-  readonly addressShare: Share | undefined
-  /** Has a part of a request's head come? */
-  readonly isAsking: boolean
-  /** Has the request that waits for a place come with all of its body, or with as much as is read ahead? */
-  readonly asksWhole: boolean
-  /** What it does with its place. */
-  readonly placeUse: PlaceUse
-  /** Since when. */
-  readonly placeUseSince: number
-  /** It is given a place. */
-  readonly enter: () => void
-  /** It has no place any more and waits for none: its last answer is on its way. */
-  readonly leavePlace: () => void
-  /** Gives its place up for others, if it does not use it. */
-  readonly makeRoom: () => void
-  /** Refuses its request: there is no place for it. */
-  readonly turnAway: () => void
-  /** Refuses its request and closes at once. */
-  readonly drop: () => void
+  readonly place: SessionPlace
 
   /** Begins to read. */
   readonly open: () => void

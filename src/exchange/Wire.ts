@@ -105,8 +105,6 @@ export interface Wire<Written> {
 
   /** No request may follow this one on the connection. The first reason stays. */
   readonly withdraw: (why: Withdrawal) => void
-  /** Expects another body after the one that was read to its end. Returns whether that is possible. */
-  readonly reopenBody: () => boolean
   /** Drops what is left of the request's body. Returns `true` if nothing is left; otherwise `drained` is called when that is so. */
   readonly drain: () => boolean
   /** The hooks have run, and the exchange is over: the next may begin. */

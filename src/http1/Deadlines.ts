@@ -4,6 +4,7 @@
  * @since 0.2.0
  */
 import type { Alarm } from "../exchange/Alarm.js"
+import type { Clock } from "../exchange/Clock.js"
 import type { Rates, Timeouts } from "../exchange/Config.js"
 
 /**
@@ -50,10 +51,11 @@ export class Deadlines {
     private readonly alarm: Alarm,
     private readonly timeouts: Timeouts,
     private readonly rates: Rates,
-    now: number
+    private readonly time: Pick<Clock, "now" | "tick">,
+    since: number
   ) {
-    this.quietSince = now
-    this.read = now + timeouts.firstRequest
+    this.quietSince = since
+    this.read = since + timeouts.firstRequest
     this.wakeBy(this.read)
   }
 
@@ -75,7 +77,11 @@ export class Deadlines {
   }
 
   /** The peer is to send something within so many milliseconds. */
-  await(awaited: Awaited, timeout: number, now: number): void {
+  await(awaited: Awaited, timeout: number): void {
+    this.awaitSince(this.time.tick(), awaited, timeout)
+  }
+
+  private awaitSince(now: number, awaited: Awaited, timeout: number): void {
     this.awaited = awaited
     this.quietSince = now
     this.read = now + timeout
@@ -89,8 +95,9 @@ export class Deadlines {
   }
 
   /** The application waits for bytes of the body, of which it has so many. */
-  awaitBody(bytes: number, now: number): void {
-    this.await("Body", this.timeouts.body, now)
+  awaitBody(bytes: number): void {
+    const now = this.time.now()
+    this.awaitSince(now, "Body", this.timeouts.body)
     if (this.excused || this.request === Infinity) this.awaitRequest(now)
     this.body ??= new Pace(this.rates.body, this.rates.window)
     this.body.go(bytes, now)
@@ -98,21 +105,21 @@ export class Deadlines {
   }
 
   /** It has them, or no longer waits. */
-  bodyCame(now: number): void {
+  bodyCame(): void {
     this.awaitNothing()
-    this.body?.rest(now)
+    this.body?.rest(this.time.tick())
   }
 
   /**
-   * The application is to answer a request whose head is complete. `bodySince` is when the request began, where more of its body
-   * is to come.
+   * The application is to answer a request whose head was complete at `since`. `bodySince` is when the request began, where more of
+   * its body is to come.
    */
-  requestBegan(now: number, bodySince: number | undefined): void {
+  requestBegan(since: number, bodySince: number | undefined): void {
     this.awaitNothing()
     if (bodySince === undefined) this.requestCame()
     else this.awaitRequest(bodySince)
     if (this.timeouts.handler === Infinity) return
-    this.handler = now + this.timeouts.handler
+    this.handler = since + this.timeouts.handler
     this.wakeBy(this.handler)
   }
 
@@ -125,8 +132,8 @@ export class Deadlines {
   }
 
   /** The client is not late: restarts the request's deadline. `bytes` of its body were read. */
-  excuse(bytes: number, now: number): void {
-    this.awaitRequest(now)
+  excuse(bytes: number): void {
+    this.awaitRequest(this.time.now())
     this.excused = true
     this.bytesBefore = bytes
   }
@@ -147,8 +154,8 @@ export class Deadlines {
   }
 
   /** An application was interrupted, and is to end. */
-  awaitEnd(now: number): void {
-    this.interrupt = now + this.timeouts.interrupt
+  awaitEnd(): void {
+    this.interrupt = this.time.now() + this.timeouts.interrupt
     this.wakeBy(this.interrupt)
   }
 
@@ -157,8 +164,9 @@ export class Deadlines {
   }
 
   /** Bytes wait for the kernel, which has taken so many so far. */
-  awaitWrite(handed: number, now: number): void {
+  awaitWrite(handed: number): void {
     if (this.writeSince < Infinity) return
+    const now = this.time.now()
     this.writeSince = now
     this.write = now + this.timeouts.write
     this.download ??= new Pace(this.rates.download, this.rates.window)
@@ -167,17 +175,17 @@ export class Deadlines {
   }
 
   /** Bytes of a connection that was taken over wait for the kernel, which has taken so many until now. */
-  awaitTaken(handed: number, now: number): void {
+  awaitTaken(handed: number): void {
     if (this.write < Infinity) return
     this.handed = handed
-    this.write = now + this.timeouts.write
+    this.write = this.time.now() + this.timeouts.write
     this.wakeBy(this.write)
   }
 
   /** A client that has closed its sending half is to take some of its answer, of which the kernel has so many bytes now. */
-  awaitHalfClosed(handed: number, now: number): void {
+  awaitHalfClosed(handed: number): void {
     this.handed = handed
-    this.await("HalfClosed", this.timeouts.halfClose, now)
+    this.awaitSince(this.time.now(), "HalfClosed", this.timeouts.halfClose)
   }
 
   /** Whether the kernel has taken no byte since `awaitTaken` or `awaitHalfClosed`. */
@@ -228,17 +236,19 @@ export class Deadlines {
    * Since when the application has waited for a body that does not come, or comes below the least rate; `Infinity` where it does
    * not wait. `bytes` have come.
    */
-  bodySince(bytes: number, now: number): number {
-    return this.awaited !== "Body" ? Infinity : Math.min(this.quietSince, this.body?.slowSince(bytes, now) ?? Infinity)
+  bodySince(bytes: number): number {
+    if (this.awaited !== "Body") return Infinity
+    return Math.min(this.quietSince, this.body?.slowSince(bytes, this.time.tick()) ?? Infinity)
   }
 
   /** Since when the kernel has taken none of what waits for it, or less than the least rate; `Infinity` where nothing waits. */
-  takenSince(handed: number, now: number): number {
-    return Math.min(this.writeSince, this.download?.slowSince(handed, now) ?? Infinity)
+  takenSince(handed: number): number {
+    return Math.min(this.writeSince, this.download?.slowSince(handed, this.time.tick()) ?? Infinity)
   }
 
   /** Takes a deadline that has passed, the most urgent first. `bodyBytes` have come, and the kernel has taken `handed` bytes. */
-  take(now: number, bodyBytes: number, handed: number): Passed | undefined {
+  take(bodyBytes: number, handed: number): Passed | undefined {
+    const now = this.time.tick()
     if (now >= this.interrupt) {
       this.interrupt = Infinity
       return "Interrupt"

@@ -5,7 +5,6 @@
  * @since 0.2.0
  */
 import type { CarriedExchange } from "../exchange/CarriedExchange.js"
-import type { Clock } from "../exchange/Clock.js"
 import type { AbortReason } from "../exchange/Outcome.js"
 import type { BodyError, ResponseError } from "../exchange/ServerError.js"
 import type { Deadlines } from "./Deadlines.js"
@@ -25,7 +24,6 @@ export class EndOfWork {
   /** @param destroy drops the stream: no more of the answer can be sent */
   constructor(
     private readonly deadlines: Deadlines,
-    private readonly time: Clock,
     private readonly destroy: () => void
   ) {}
 
@@ -63,7 +61,7 @@ export class EndOfWork {
 
   /** Ends the application, and calls back when it has ended. */
   interrupt(exchange: CarriedExchange, ended: () => void, reason = this.why): void {
-    this.deadlines.awaitEnd(this.time.now())
+    this.deadlines.awaitEnd()
     this.again = undefined
     const delay = exchange.interrupt(reason, () => {
       this.deadlines.awaitEndForEver()
@@ -78,7 +76,7 @@ export class EndOfWork {
 
   /** The application has not answered in time, or the body has not come: answers the client, and interrupts the application. */
   answerFor(exchange: CarriedExchange, late: BodyError | ResponseError): void {
-    this.deadlines.awaitEnd(this.time.now())
+    this.deadlines.awaitEnd()
     if (exchange.timeOut(late) === "RunsOn") this.deadlines.awaitEndForEver()
   }
 

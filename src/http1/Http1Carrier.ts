@@ -6,17 +6,20 @@
  */
 import { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { CarriedExchange } from "../exchange/CarriedExchange.js"
-import type { BodySource, ReceivedBody } from "../exchange/ReceivedBody.js"
+import type { EngineConfig } from "../exchange/Config.js"
+import type { BodyMessage, BodySource, ReceivedBody } from "../exchange/ReceivedBody.js"
 import type { SessionHost, SessionScope } from "../exchange/Session.js"
-import type { Share } from "../exchange/Shares.js"
 import type { Takeover } from "../exchange/Wire.js"
 import type { Closing } from "./Closing.js"
 import { Deadlines } from "./Deadlines.js"
 import { EndOfWork } from "./EndOfWork.js"
+import type { Http1Config } from "./Http1Config.js"
 import type { Carrier, Http1Wire } from "./Http1Wire.js"
 import { Inflow } from "./Inflow.js"
 import { Leaving } from "./Leaving.js"
+import type { Phase } from "./Phase.js"
 import type { Reader } from "./Reader.js"
+import { closingAfterAnswer } from "./reuse.js"
 import type { SendBudget, Sender } from "./SendBudget.js"
 import { SendQueue } from "./SendQueue.js"
 import { TakenOver } from "./TakenOver.js"
@@ -25,20 +28,13 @@ import { TickShare } from "./TickShare.js"
 import type { Transport } from "./Transport.js"
 
 /**
- * What a connection is doing; see the diagram in `Http1Session`.
- *
- * @since 0.2.0
- * @category models
- */
-export type Phase = "Idle" | "Head" | "Waiting" | "Busy" | "Lingering" | "Detached"
-
-/**
  * What an HTTP/1 connection needs of its server beyond what any session needs.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Http1Host extends SessionHost {
+  readonly config: EngineConfig & Http1Config
   readonly batch: TickBatch
   readonly sendBudget: SendBudget
   readonly parser: { readonly make: () => Reader }
@@ -52,32 +48,31 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   readonly peer: AcceptedPeer
   readonly queue: SendQueue
   abstract readonly scope: SessionScope
-  protected readonly reader: Reader
-  protected readonly inflow: Inflow
-  protected readonly deadlines: Deadlines
-  protected readonly work: EndOfWork
-  protected readonly leaving: Leaving
+  readonly reader: Reader
+  readonly inflow: Inflow
+  readonly deadlines: Deadlines
+  readonly work: EndOfWork
+  readonly leaving: Leaving
   protected readonly share: TickShare
   // complete unattended exchanges whose bytes the kernel has not taken: answers to pipelined requests leave together
   protected readonly unsettled: Array<CarriedExchange> = []
 
-  protected phase: Phase = "Idle"
+  phase: Phase = "Idle"
   protected read = 0
-  protected exchange: CarriedExchange | undefined = undefined
-  protected wire: Http1Wire | undefined = undefined
+  exchange: CarriedExchange | undefined = undefined
+  wire: Http1Wire | undefined = undefined
   protected headSince: number | undefined = undefined
   protected begunAt: number | undefined = undefined
   protected onOver: (() => void) | undefined = undefined
   protected advancing = false
   protected holds = false
-  protected takenOver: TakenOver | undefined = undefined
+  takenOver: TakenOver | undefined = undefined
 
   constructor(
     id: number,
     protected readonly transport: Transport,
-    protected readonly host: Http1Host,
-    readonly since: number,
-    readonly addressShare: Share | undefined
+    readonly host: Http1Host,
+    readonly since: number
   ) {
     const { alarm, config, time } = host
     this.peer = new AcceptedPeer(id, host, transport)
@@ -85,8 +80,8 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     this.share = new TickShare(this, host)
     this.reader = host.parser.make()
     this.inflow = new Inflow(this.reader, transport)
-    this.deadlines = new Deadlines(alarm, config.timeouts, config.rates, since)
-    this.work = new EndOfWork(this.deadlines, time, () => transport.destroy())
+    this.deadlines = new Deadlines(alarm, config.timeouts, config.rates, time, since)
+    this.work = new EndOfWork(this.deadlines, () => transport.destroy())
     const { deadlines, inflow, peer, queue } = this
     this.leaving = new Leaving({ deadlines, inflow, peer, queue, transport })
   }
@@ -102,7 +97,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     return this.share.mayRead(body)
   }
 
-  nextMessage(): ReturnType<Reader["next"]> {
+  nextMessage(): BodyMessage | undefined {
     const message = this.inflow.next()
     this.inflow.taken()
     if (message?._tag === "BodyEnd") this.deadlines.requestCame()
@@ -112,9 +107,9 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   bodyAwaited(awaited: boolean): void {
     if (this.inflow.ended) return
     if (awaited) {
-      this.deadlines.awaitBody(this.exchange?.body.bytes ?? 0, this.host.time.now())
+      this.deadlines.awaitBody(this.exchange?.body.bytes ?? 0)
       this.inflow.resume()
-    } else this.deadlines.bodyCame(this.host.time.tick())
+    } else this.deadlines.bodyCame()
   }
 
   expectAnotherBody(): void {
@@ -123,15 +118,6 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
 
   // ---------------------------------------------------------------------------------------------------------------
   // for the wire
-
-  get refusesMore(): Closing | undefined {
-    const { config } = this.host
-    if (!config.keepAlive) return "keep-alive is off"
-    if (this.work.isBegun) return "the connection is closing"
-    if (!this.host.mayPersist()) return "the server stops, or others wait for room"
-    if (this.inflow.ended && this.reader.buffered === 0) return "the client has closed its sending half"
-    return this.read < config.limits.requestsPerConnection ? undefined : "limits.requestsPerConnection is reached"
-  }
 
   get date(): string {
     const { time } = this.host
@@ -150,7 +136,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     } else {
       for (const exchange of this.unsettled) exchange.begun()
       if (this.phase === "Idle") this.deadlines.awaitNothing()
-      if (this.phase !== "Detached") this.deadlines.awaitWrite(this.queue.handed, this.host.time.now())
+      if (this.phase !== "Detached") this.deadlines.awaitWrite(this.queue.handed)
     }
   }
 
@@ -204,7 +190,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     this.deadlines.close()
     this.inflow.resume()
     this.queue.flushLast()
-    const takenOver = this.takenOver = new TakenOver(this.transport, this.deadlines, this.host.time, this.work)
+    const takenOver = this.takenOver = new TakenOver(this.transport, this.deadlines, this.work)
     return { stream: takenOver.stream, rest: this.reader.takeRest() }
   }
 
@@ -221,7 +207,8 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
       // a peer that has closed its sending half and taken everything has nothing left to read
       if (this.inflow.ended) this.close()
     } else if (this.phase === "Idle") {
-      if (!this.advancing && this.isUnwanted) this.linger("the server stops, or others wait for room")
+      const why = this.advancing ? undefined : closingAfterAnswer(this)
+      if (why !== undefined) this.linger(why)
     } else if (exchange !== undefined && wire?.isComplete === true && !this.work.isBegun) {
       if (wire.endsWithConnection) this.leaving.sayEnd()
       const isDrained = exchange.body.complete && !exchange.isRunning
@@ -232,10 +219,10 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
 
   protected settleUnattended(): void {
     if (this.unsettled.length === 0) return
-    const now = this.host.time.tick()
-    if (this.phase === "Idle") this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
+    const endTime = this.host.time.tick()
+    if (this.phase === "Idle") this.deadlines.await("Idle", this.host.config.timeouts.idle)
     for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
-      exchange.leave(this.work.reason, now)
+      exchange.leave(this.work.reason, endTime)
       this.host.record(exchange)
     }
   }
@@ -258,7 +245,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   }
 
   // Is the rest of a body being dropped, which the application did not read?
-  protected get isDropping(): boolean {
+  get isDropping(): boolean {
     return this.exchange?.stage === "Draining"
   }
 
@@ -275,7 +262,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     return leftover !== "Awaited"
   }
 
-  protected drained(exchange: CarriedExchange): void {
+  drained(exchange: CarriedExchange): void {
     this.deadlines.exchangeOver()
     exchange.drained()
   }
@@ -283,26 +270,19 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   over(wire: Http1Wire): void {
     const { exchange } = this
     if (wire !== this.wire || exchange === undefined) return
-    const now = this.host.time.now()
     this.host.record(exchange)
     this.exchange = undefined
     this.wire = undefined
     if (this.onOver !== undefined) return this.onOver()
     if (wire.withdrawn !== undefined && wire.isLast) return this.closeSoon(wire.withdrawn)
-    if (this.inflow.gone) wire.withdraw("the client has left")
-    else if (this.isUnwanted) wire.withdraw("the server stops, or others wait for room")
-    if (wire.withdrawn !== undefined) return this.linger(wire.withdrawn)
+    const why = wire.withdrawn ?? closingAfterAnswer(this)
+    if (why !== undefined) return this.linger(why)
     this.phase = "Idle"
-    this.deadlines.await("Idle", this.host.config.timeouts.idle, now)
+    this.deadlines.await("Idle", this.host.config.timeouts.idle)
     if (this.advancing) return
     // further requests have come already: other connections must not wait for all of them
-    if (this.reader.buffered > 0) this.share.countRequest(now)
+    if (this.reader.buffered > 0) this.share.countRequest()
     this.advance()
-  }
-
-  // Whether to close although the last answer promised to stay: the server stops or needs room, and no further request has come.
-  protected get isUnwanted(): boolean {
-    return !this.host.mayStay() && this.reader.buffered === 0
   }
 
   // A client that has said that this was its last request, and has sent all of it, must not send more (RFC 9112, 9.6). So no
@@ -372,8 +352,8 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     else inflow.pause()
   }
 
-  protected awaitHalfClosed(): void {
-    this.deadlines.awaitHalfClosed(this.queue.handed, this.host.time.now())
+  awaitHalfClosed(): void {
+    this.deadlines.awaitHalfClosed(this.queue.handed)
   }
 
   /** Answers the requests that have come, as far as the phase allows. */

@@ -4,52 +4,40 @@
  * The transport's events drive it in plain functions: a fiber for each connection or read would cost more than everything else
  * together. Its Scope ends it in three steps: the running application ends, the post hooks run, the transport closes.
  *
- * ```
- *            head complete           the exchange is over
- *  Idle/Head ------------> Busy -----------------------------> Idle
- *     |  | no place         ^ |              |
- *     |  +---> Waiting -----+ | taken over   | not to be reused
- *     v refused               v              v
- *  Lingering               Detached       Lingering
- * ```
- *
- * The table of `Ending` has how an exchange ends.
+ * The diagram of `Phase` has what it does from one request to the next, and the table of `Ending` how an exchange ends.
  *
  * @since 0.1.0
  */
 import type { AbortReason } from "../exchange/Outcome.js"
-import { noBody, ReceivedBody } from "../exchange/ReceivedBody.js"
+import { noBody, type ReceivedBody } from "../exchange/ReceivedBody.js"
 import { ServedExchange } from "../exchange/ServedExchange.js"
-import { requestErrorFrom, type TransportError } from "../exchange/ServerError.js"
-import type { Activity, Session, SessionScope } from "../exchange/Session.js"
+import { type RequestError, requestErrorFrom, type TransportError } from "../exchange/ServerError.js"
+import type { Activity, Session, SessionPlace, SessionScope } from "../exchange/Session.js"
 import type { RequestStart } from "../protocol/requestReader.js"
 import type { Closing } from "./Closing.js"
-import type { Passed } from "./Deadlines.js"
-import type { Http1Host } from "./Http1Carrier.js"
-import { Http1Occupant } from "./Http1Occupant.js"
+import { Http1Body } from "./Http1Body.js"
+import { Http1Carrier, type Http1Host } from "./Http1Carrier.js"
+import { Http1Place, type PlacedConnection } from "./Http1Place.js"
 import { Http1Wire } from "./Http1Wire.js"
-import {
-  describe,
-  headTimeout,
-  incompleteHead,
-  isMisdirected,
-  lateBody,
-  lateHandler,
-  misdirected,
-  noRoom
-} from "./refusals.js"
+import { Lateness } from "./Lateness.js"
+import { describe, incompleteHead, isMisdirected, misdirected, noRoom, refusalHead } from "./refusals.js"
+import { closingAtRest } from "./reuse.js"
 import type { Transport, TransportEvents } from "./Transport.js"
 
 /**
  * @since 0.1.0
  * @category models
  */
-export class Http1Session extends Http1Occupant implements Session {
+export class Http1Session extends Http1Carrier implements Session, PlacedConnection {
   readonly scope: SessionScope
+  readonly place: Http1Place
+  readonly lateness: Lateness = new Lateness(this)
   index = -1
+  private awaitsBatch = false
 
-  constructor(id: number, transport: Transport, host: Http1Host, share: Session["addressShare"]) {
-    super(id, transport, host, host.time.now(), share)
+  constructor(id: number, transport: Transport, host: Http1Host, share: SessionPlace["addressShare"]) {
+    super(id, transport, host, host.time.now())
+    this.place = new Http1Place(this, share)
     this.scope = host.scopeFor(this)
   }
 
@@ -96,7 +84,8 @@ export class Http1Session extends Http1Occupant implements Session {
     session.onClosed(error)
   private static readonly readOn = (body: ReceivedBody): void => body.readOn()
   private static readonly advance = (session: Http1Session): void => session.advance()
-  private static readonly passDeadline = (session: Http1Session): void => session.passDeadline()
+  private static readonly passDeadline = (session: Http1Session): void => session.lateness.pass()
+  private static readonly sendOn = (session: Http1Session): void => session.attempt(Http1Session.onProgress, undefined)
   private static readonly giveReason = (session: Http1Session, reason: AbortReason): void =>
     session.work.giveReason(reason)
   private static readonly endWork = (session: Http1Session, ended: () => void): void => session.endExchange(ended)
@@ -112,7 +101,7 @@ export class Http1Session extends Http1Occupant implements Session {
       return
     }
     this.reader.receive(bytes)
-    if (this.phase === "Waiting" && this.asksWhole) this.host.requestPlace(this)
+    if (this.phase === "Waiting" && this.place.asksWhole) this.host.requestPlace(this)
     else if (this.phase === "Idle" || this.phase === "Head") {
       if (!this.share.waits) {
         this.awaitsBatch = this.host.batch.enter(this)
@@ -153,7 +142,12 @@ export class Http1Session extends Http1Occupant implements Session {
     }
   }
 
-  protected onProgress(): void {
+  sendOn(): void {
+    this.queue.goOn()
+    this.peer.run(Http1Session.sendOn, this, undefined)
+  }
+
+  private onProgress(): void {
     this.deadlines.written()
     this.flush()
     if (this.queue.full) return
@@ -171,7 +165,7 @@ export class Http1Session extends Http1Occupant implements Session {
     }
     if (this.phase === "Head") {
       this.leaving.refuse(incompleteHead("the client left within a head"), this.reader.requestLine, "", "")
-    } else if (this.asking !== undefined) this.leaving.refuse(noRoom(), this.asking.head.line, "", "")
+    } else if (this.place.request !== undefined) this.leaving.refuse(noRoom(), this.place.request.head.line, "", "")
     // the application that has taken the connection over ends with it
     if (this.phase === "Detached") {
       if (error === undefined) this.close("the connection was taken over")
@@ -201,22 +195,22 @@ export class Http1Session extends Http1Occupant implements Session {
     this.advancing = true
     let now = time.tick()
     while ((this.phase === "Idle" || this.phase === "Head") && !this.work.isBegun && !this.queue.full) {
-      if (share.isBegun && reader.buffered > 0 && share.takesLeave(now)) {
+      if (share.isBegun && reader.buffered > 0 && share.takesLeave()) {
         this.awaitsBatch = true
         break
       }
-      const message = this.asking ?? (reader.buffered > 0 ? reader.next() : undefined)
+      const message = this.place.request ?? (reader.buffered > 0 ? reader.next() : undefined)
       if (message === undefined) {
         this.awaitHead()
         break
       }
       if (message._tag === "RequestStart") {
         if (isMisdirected(message.head, this.peer)) this.refuse(misdirected(), message.head.line)
-        else if (this.standing !== "Placed" && !this.asksForPlace(message)) break
+        else if (this.place.standing !== "Placed" && !this.asksForPlace(message)) break
         else this.begin(message, now)
       } else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
       // the next request begins when the one before it was answered
-      if (this.phase === "Idle" && reader.buffered > 0) share.countRequest(now = time.now())
+      if (this.phase === "Idle" && reader.buffered > 0) now = share.countRequest()
     }
     this.advancing = false
     // answers to pipelined requests leave together
@@ -224,30 +218,38 @@ export class Http1Session extends Http1Occupant implements Session {
     this.limitReadAhead()
   }
 
+  answerWaiting(): void {
+    if (this.advancing) return
+    this.phase = "Idle"
+    this.advance()
+  }
+
   private awaitHead(): void {
     const { reader } = this
-    if (this.inflow.ended) {
+    const why = closingAtRest(this)
+    if (why !== undefined) {
       if (reader.inHead) this.refuse(incompleteHead("the client stopped within a head"))
-      else this.linger("the client has closed its sending half")
+      else this.linger(why)
     } else if (this.phase === "Idle" && reader.inHead) {
       const now = this.host.time.now()
       this.phase = "Head"
       this.headSince = now
-      this.deadlines.await("Head", this.host.config.timeouts.head, now)
+      this.deadlines.await("Head", this.host.config.timeouts.head)
       this.deadlines.awaitRequest(now)
     }
   }
 
   private asksForPlace(message: RequestStart): boolean {
-    this.await(message)
+    this.phase = "Waiting"
+    this.place.await(message)
     this.host.requestPlace(this)
-    return this.standing === "Placed"
+    return this.place.standing === "Placed"
   }
 
   private begin(message: RequestStart, now: number): void {
     const { host } = this
     this.phase = "Busy"
-    this.asking = undefined
+    this.place.awaitNoMore()
     this.read++
     let body = noBody
     const { framing } = message.demands
@@ -256,7 +258,7 @@ export class Http1Session extends Http1Occupant implements Session {
     const isAwaited = !isWhole || this.headSince !== undefined
     // the end of a request without a body is always there
     if (isWhole) this.reader.next()
-    else body = new ReceivedBody(this, true, framing._tag === "Length" ? framing.length : undefined)
+    else body = new Http1Body(this, true, framing._tag === "Length" ? framing.length : undefined)
     if (isAwaited) this.requestBegan(now, isWhole ? undefined : this.headSince ?? now)
     this.headSince = undefined
     host.countSoon()
@@ -279,8 +281,29 @@ export class Http1Session extends Http1Occupant implements Session {
     if (this.inflow.ended) this.awaitHalfClosed()
   }
 
+  refuse(error: RequestError, line = this.place.request?.head.line ?? this.reader.requestLine): void {
+    const text = `${error.message}\n`
+    this.place.awaitNoMore()
+    // RFC 9110, 9.3.2: to HEAD the head is the whole answer
+    this.leaving.refuse(
+      error,
+      line,
+      refusalHead(error.status, text.length, this.host),
+      line.startsWith("HEAD ") ? "" : text
+    )
+    this.linger("the request was refused")
+  }
+
   // ---------------------------------------------------------------------------------------------------------------
   // ending
+
+  get isAtRest(): boolean {
+    return this.phase === "Idle" && !this.awaitsBatch && this.queue.empty
+  }
+
+  get idleSince(): number | undefined {
+    return this.isAtRest && this.read > 0 ? this.quietSince : undefined
+  }
 
   get activity(): Activity {
     if (this.isAtRest || this.takenOver?.isIdle === true) return "Idle"
@@ -354,47 +377,5 @@ export class Http1Session extends Http1Occupant implements Session {
     // what the deadline is for may be among what was read
     this.answerRead()
     if (this.host.time.tick() >= this.deadlines.next) this.peer.run(Http1Session.passDeadline, this, undefined)
-  }
-
-  private passDeadline(): void {
-    const { exchange, host: { time }, queue } = this
-    const passed = this.deadlines.take(time.tick(), exchange?.body.bytes ?? 0, queue.handed)
-    if (passed === undefined) return
-    // a client that still takes its answer is not late: the deadlines for writes judge its rate
-    if (passed === "Linger" && !queue.empty) return this.leaving.await(time.tick())
-    if (passed !== "Linger" && passed !== "Interrupt") this.peer.log("Debug", "timed out")
-    this.late(passed)
-  }
-
-  protected late(passed: Passed): void {
-    const { exchange } = this
-    switch (passed) {
-      case "FirstRequest":
-      case "Idle":
-      case "Linger":
-        return this.close("timed out")
-      case "Place":
-        return this.refuse(noRoom())
-      case "Head":
-        return this.refuse(headTimeout("the head did not come in time"))
-      case "Request":
-        return this.requestLate()
-      case "Body":
-      case "BodyPace":
-        return exchange?.body.fail(lateBody[passed]())
-      case "HalfClosed":
-        return this.deadlines.takesNothing(this.queue.handed) ? this.abort("ClientGone") : this.awaitHalfClosed()
-      case "Leftover":
-        this.wire?.withdraw("the rest of the body is too long, malformed or late")
-        return exchange === undefined ? undefined : this.drained(exchange)
-      case "Handler":
-        return exchange === undefined || exchange.headSent ? undefined : this.work.answerFor(exchange, lateHandler())
-      case "Write":
-        return this.takenOver?.takesOn() === true ? undefined : this.abort("WriteTimeout")
-      case "DownloadPace":
-        return this.abort("WriteTimeout")
-      case "Interrupt":
-        return this.work.late(exchange)
-    }
   }
 }

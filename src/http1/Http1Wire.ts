@@ -19,6 +19,8 @@ import type { RequestStart } from "../protocol/requestReader.js"
 import { type HeadDraft, type PreparedHead, writeFinal } from "../protocol/responseHead.js"
 import { BodyCount, within } from "./BodyCount.js"
 import type { Closing } from "./Closing.js"
+import { Http1Body } from "./Http1Body.js"
+import { closingWithHead, type Reusable } from "./reuse.js"
 import type { SendQueue } from "./SendQueue.js"
 
 /**
@@ -27,14 +29,12 @@ import type { SendQueue } from "./SendQueue.js"
  * @since 0.2.0
  * @category models
  */
-export interface Carrier {
+export interface Carrier extends Reusable {
   readonly peer: AcceptedPeer
   readonly scope: SessionScope
   readonly queue: SendQueue
   /** The time as a Date field has it. */
   readonly date: string
-  /** Why no further request can follow, as far as the connection and the server are concerned. */
-  readonly refusesMore: Closing | undefined
   /** The last byte of the answer is in the queue. */
   readonly completed: () => void
   readonly flush: () => void
@@ -72,6 +72,10 @@ export class Http1Wire implements Wire<string> {
     if (!message.demands.persistent) this.why = "the client asked for it"
   }
 
+  private get config(): Reusable["host"]["config"] {
+    return this.carrier.host.config
+  }
+
   get peer(): AcceptedPeer {
     return this.carrier.peer
   }
@@ -96,7 +100,7 @@ export class Http1Wire implements Wire<string> {
   // heads
 
   get writer(): FieldWriter<string> {
-    return fieldLines[this.peer.engine.config.fieldCase]
+    return fieldLines[this.config.fieldCase]
   }
 
   get exactWriter(): FieldWriter<string> {
@@ -104,16 +108,26 @@ export class Http1Wire implements Wire<string> {
   }
 
   get allowsInterim(): boolean {
-    return this.request.minorVersion === 1 && this.peer.engine.config.maxMinorVersion === 1
+    return this.request.minorVersion === 1 && this.config.maxMinorVersion === 1
   }
 
   sendInterim(head: InterimHead<string>): void {
     this.carrier.queue.addText(writeInterim(head))
+    if (head.status === 100 && this.body.complete) this.reopenBody()
+  }
+
+  // `multiPhaseBody`: the client sends another body after each 100
+  private reopenBody(): void {
+    const { body } = this
+    if (!(body instanceof Http1Body) || this.message.demands.framing._tag !== "Chunked") return
+    if (!this.config.multiPhaseBody) return
+    this.carrier.expectAnotherBody()
+    body.reopen()
   }
 
   prepare(head: HeadDraft, bodyLength: number | undefined, owesContinue: boolean, whole = false): BodyRoom {
     const { demands, head: request } = this.message
-    const { config } = this.peer.engine
+    const { config } = this
     this.hinders = this.hindrance(whole, owesContinue)
     this.ready = writeFinal(head, {
       method: request.method,
@@ -268,12 +282,6 @@ export class Http1Wire implements Wire<string> {
     return this.message.demands.asksClose && this.body.complete
   }
 
-  reopenBody(): boolean {
-    if (!this.peer.engine.config.multiPhaseBody || this.message.demands.framing._tag !== "Chunked") return false
-    this.carrier.expectAnotherBody()
-    return true
-  }
-
   drain(): boolean {
     return this.carrier.drain()
   }
@@ -290,19 +298,19 @@ export class Http1Wire implements Wire<string> {
     this.carrier.markIdle()
   }
 
-  // The one place that decides whether the connection can be used again. A head that is taken back withdraws nothing.
+  // Why the head that is made ready must say that the connection closes. One that is taken back withdraws nothing.
   private hindrance(whole: boolean, owesContinue: boolean): Closing | undefined {
     if (this.why !== undefined) return this.why
     // the client may send the body or not (RFC 9110, 10.1.1)
     if (owesContinue) return "the 100 was not sent"
     if (this.body.failed) return "the body could not be read"
     if (whole && this.isTooMuchLeft) return "the rest of the body is too long, malformed or late"
-    return this.carrier.refusesMore
+    return closingWithHead(this.carrier)
   }
 
   // Is the rest of the body, which will not be read, too long to be dropped?
   private get isTooMuchLeft(): boolean {
     const { length } = this.body
-    return length !== undefined && length - this.body.bytes > this.peer.engine.config.limits.leftoverBody
+    return length !== undefined && length - this.body.bytes > this.config.limits.leftoverBody
   }
 }

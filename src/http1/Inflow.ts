@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import type { RequestMessage } from "../protocol/requestReader.js"
+import type { BodyMessage } from "../exchange/ReceivedBody.js"
 import type { Reader } from "./Reader.js"
 import type { Transport } from "./Transport.js"
 
@@ -19,7 +19,7 @@ export class Inflow {
   private isEnded = false
   private isGone = false
   // parts of a body that were taken of the reader before the application asked for them, and their bytes
-  private ahead: Array<RequestMessage> | undefined = undefined
+  private ahead: Array<BodyMessage> | undefined = undefined
   private aheadBytes = 0
 
   /** @param reader has the bytes that were read and not used yet */
@@ -50,11 +50,19 @@ export class Inflow {
   }
 
   /** The next message of a body. */
-  next(): RequestMessage | undefined {
-    return this.ahead === undefined ? this.reader.next() : this.nextAhead(this.ahead)
+  next(): BodyMessage | undefined {
+    return this.ahead === undefined ? this.read() : this.nextAhead(this.ahead)
   }
 
-  private nextAhead(ahead: Array<RequestMessage>): RequestMessage | undefined {
+  private read(): BodyMessage | undefined {
+    const message = this.reader.next()
+    if (message?._tag !== "RequestStart") return message
+    throw new Error(
+      "the reader of the service RequestParser gave a request before the end of a body: give a BodyEnd first"
+    )
+  }
+
+  private nextAhead(ahead: Array<BodyMessage>): BodyMessage | undefined {
     const message = ahead.shift()
     if (ahead.length === 0) this.ahead = undefined
     if (message?._tag === "BodyPiece" && this.aheadBytes > 0) this.aheadBytes -= message.bytes.length
@@ -66,7 +74,7 @@ export class Inflow {
     const ahead = this.ahead ?? []
     let last = ahead.at(-1)
     while (last === undefined || last._tag === "BodyPiece") {
-      const message = this.reader.next()
+      const message = this.read()
       if (message === undefined) break
       ahead.push(last = message)
       if (last._tag === "BodyPiece") this.aheadBytes += last.bytes.length

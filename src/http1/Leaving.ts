@@ -90,9 +90,8 @@ export class Leaving {
   /** Begins to drop the rest of a body, which precedes the next request. */
   beginLeftover(): void {
     const { deadlines, peer } = this.of
-    const { config, time } = peer.engine
     this.leftover = 0
-    deadlines.await("Leftover", config.timeouts.leftoverBody, time.now())
+    deadlines.await("Leftover", peer.engine.config.timeouts.leftoverBody)
   }
 
   /** Drops as much of it as has come. */
@@ -103,8 +102,7 @@ export class Leaving {
       if (message === undefined) return source.inputEnded ? "GivenUp" : "Awaited"
       if (message._tag === "BodyEnd") return "Dropped"
       if (message._tag !== "BodyPiece") {
-        const reason = message._tag === "Failure" ? message.message : "another request"
-        log("Info", `the rest of a body is malformed (${this.of.peer.name}) ${reason}`)
+        log("Info", `the rest of a body is malformed (${this.of.peer.name}): ${message.message}`)
         return "GivenUp"
       }
       this.leftover += message.bytes.length
@@ -114,29 +112,31 @@ export class Leaving {
 
   /** Reads on for a while: to close at once would reset the connection before the client has read its answer. */
   beginLingering(): void {
-    const { deadlines, inflow, peer } = this.of
-    const { config, time } = peer.engine
-    const now = time.now()
-    this.until = now + config.timeouts.lingerTotal
+    const { deadlines, inflow } = this.of
+    this.until = this.latest
     deadlines.exchangeOver()
-    this.await(now)
+    this.await()
     inflow.resume()
   }
 
   /** Waits for the client to read its answer and to close. */
-  await(now: number): void {
+  await(): void {
     const { deadlines, peer, queue } = this.of
-    const { config } = peer.engine
-    if (!queue.empty) this.until = now + config.timeouts.lingerTotal
-    deadlines.await("Linger", Math.min(config.timeouts.linger, this.until - now), now)
+    const { config, time } = peer.engine
+    if (!queue.empty) this.until = this.latest
+    deadlines.await("Linger", Math.min(config.timeouts.linger, this.until - time.tick()))
+  }
+
+  private get latest(): number {
+    const { config, time } = this.of.peer.engine
+    return time.tick() + config.timeouts.lingerTotal
   }
 
   /** Drops bytes: a client may read its answer only when it has sent everything. Returns `false` when it sends too much. */
   dropLingering(length: number): boolean {
-    const { config, time } = this.of.peer.engine
     this.lingered += length
-    if (this.lingered > config.limits.linger) return false
-    this.await(time.tick())
+    if (this.lingered > this.of.peer.engine.config.limits.linger) return false
+    this.await()
     return true
   }
 

@@ -4,7 +4,6 @@
  *
  * @since 0.2.0
  */
-import type { Clock } from "../exchange/Clock.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { EndOfWork } from "./EndOfWork.js"
 import type { Transport } from "./Transport.js"
@@ -21,7 +20,6 @@ export class TakenOver {
   constructor(
     private readonly transport: Transport,
     private readonly deadlines: Deadlines,
-    private readonly time: Clock,
     private readonly work: EndOfWork
   ) {
     this.stream = transport.detach(() => this.awaitTaken())
@@ -29,7 +27,7 @@ export class TakenOver {
   }
 
   private awaitTaken(): void {
-    if (!this.work.isBegun) this.deadlines.awaitTaken(this.transport.handed, this.time.now())
+    if (!this.work.isBegun) this.deadlines.awaitTaken(this.transport.handed)
   }
 
   /** From here on, closing it loses nothing. */

@@ -22,6 +22,8 @@ const unwatched = 32
 export class TickShare {
   private work = 0
   private since = 0
+  // when it last looked at the clock
+  private lookedAt = 0
   private begun = false
   private left = false
   // several, because an application may still read the body of a request that it has answered
@@ -52,38 +54,39 @@ export class TickShare {
     return resting
   }
 
-  /** A request was answered, and more had come after it. */
-  countRequest(now: number): void {
+  /** A request was answered, and more had come after it. Returns the time. */
+  countRequest(): number {
     this.work += request
-    this.watch(now)
+    this.look()
+    return this.lookedAt
   }
 
   /** Makes its requests wait for the next share, if this one is used up. Returns whether it is. */
-  takesLeave(now: number): boolean {
-    this.left = this.isSpent(now)
+  takesLeave(): boolean {
+    this.left = this.isSpent
     return this.left
   }
 
   /** Counts a read of a body. Returns `false` if it must wait for the next tick. */
   mayRead(body: ReceivedBody): boolean {
     if (++this.work <= unwatched) return true
-    const now = this.host.time.now()
-    this.watch(now)
-    if (!this.isSpent(now)) return true
+    this.look()
+    if (!this.isSpent) return true
     this.resting ??= []
     if (!this.resting.includes(body)) this.resting.push(body)
     return false
   }
 
-  private watch(now: number): void {
+  private look(): void {
+    this.lookedAt = this.host.time.now()
     if (this.begun) return
     this.begun = true
-    this.since = now
+    this.since = this.lookedAt
     this.host.batch.share(this.sharer)
   }
 
-  private isSpent(now: number): boolean {
-    return this.work >= mostWork || now - this.since >= longestShare
+  private get isSpent(): boolean {
+    return this.work >= mostWork || this.lookedAt - this.since >= longestShare
   }
 }
 

@@ -6,9 +6,9 @@
 import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import { schemeOf } from "../exchange/Forwarding.js"
 import { BodyError, RequestError, ResponseError, type TransportError } from "../exchange/ServerError.js"
-import type { SessionHost } from "../exchange/Session.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import { prepare } from "../protocol/responseHead.js"
+import type { Http1Host } from "./Http1Carrier.js"
 
 /** @since 0.2.0 */
 export const headTimeout = (description: string): RequestError =>
@@ -19,15 +19,15 @@ export const incompleteHead = (description: string): RequestError =>
   new RequestError({ reason: "IncompleteHead", status: 400, description })
 
 /** @since 0.2.0 */
-export const othersWait = "what was awaited did not come, and others wait for the place (limits.connections)"
+export const othersWait = "timed out early, because other connections wait for a place (limits.connections)"
 
 const bodyTimeout = (description: string): BodyError => new BodyError({ reason: "Timeout", status: 408, description })
 
 /** @since 0.2.0 */
 export const lateBody = {
   Request: () => bodyTimeout("the request did not come in time (timeouts.request)"),
-  Room: () => bodyTimeout(othersWait),
-  Body: () => bodyTimeout("the body did not come in time"),
+  Place: () => bodyTimeout(othersWait),
+  Body: () => bodyTimeout("the body did not come in time (timeouts.body)"),
   BodyPace: () => bodyTimeout("the body comes too slowly (rates.body)")
 }
 
@@ -44,7 +44,7 @@ export const lateReader = (): ResponseError =>
 
 /** @since 0.2.0 */
 export const noRoom = (): RequestError =>
-  new RequestError({ reason: "NoRoom", status: 503, description: "there is no room for the request now" })
+  new RequestError({ reason: "NoRoom", status: 503, description: "the server is at capacity: see limits.connections" })
 
 /** @since 0.2.0 */
 export const misdirected = (): RequestError =>
@@ -55,7 +55,11 @@ export const misdirected = (): RequestError =>
   })
 
 /** @since 0.2.0 */
-export const refusalHead = (status: number, bodyLength: number, { config, time }: SessionHost): string => {
+export const refusalHead = (
+  status: number,
+  bodyLength: number,
+  { config, time }: Pick<Http1Host, "config" | "time">
+): string => {
   const fields: Array<readonly [string, string]> = [["Content-Type", "text/plain; charset=utf-8"]]
   // seconds: a place may be free again at once
   if (status === 503) fields.push(["Retry-After", "1"])

@@ -111,7 +111,7 @@ export class Admission {
 
   /** Whether a request waits for a place, or will because its head has begun. */
   get isSoonAsked(): boolean {
-    return this.isAsked || firstOf(this.silent, ({ isAsking }) => isAsking) !== undefined
+    return this.isAsked || firstOf(this.silent, ({ place }) => place.isAsking) !== undefined
   }
 
   [Symbol.iterator](): IterableIterator<Session> {
@@ -149,30 +149,30 @@ export class Admission {
   private letIn(transport: Transport, share: Share | undefined, fits: boolean): void {
     const connection = this.begin(transport, share)
     this.all.add(connection)
-    if (!fits) connection.leavePlace()
+    if (!fits) connection.place.leave()
     else if (this.hasRoom) this.take(connection)
     else this.silent.add(connection)
     connection.open()
-    if (!fits) connection.turnAway()
+    if (!fits) connection.place.turnAway()
   }
 
   /** Asks for a place: the head of the request is complete, or the whole request. */
   requestPlace(connection: Session): void {
-    const { asksWhole } = connection
+    const { asksWhole } = connection.place
     if (!this.silent.delete(connection) && !(asksWhole && this.incomplete.delete(connection))) return
     ;(asksWhole ? this.whole : this.incomplete).add(connection)
     this.givePlaces()
-    if (connection.standing === "Waiting") {
-      this.makeRoomFor(asksWhole, connection.addressShare)
+    if (connection.place.standing === "Waiting") {
+      this.makeRoomFor(asksWhole, connection.place.addressShare)
       this.updateCrowded()
     }
   }
 
   /** Takes the place of a connection back: its last answer is being sent. */
   releasePlace(connection: Session): void {
-    if (connection.index < 0 || connection.standing === "Parting") return
+    if (connection.index < 0 || connection.place.standing === "Closing") return
     this.forget(connection)
-    connection.leavePlace()
+    connection.place.leave()
     this.givePlaces()
   }
 
@@ -181,7 +181,7 @@ export class Admission {
     if (connection.index < 0) return
     this.all.delete(connection)
     this.forget(connection)
-    this.shares.leave(connection.addressShare)
+    this.shares.leave(connection.place.addressShare)
     this.givePlaces()
   }
 
@@ -189,7 +189,7 @@ export class Admission {
   close(): void {
     this.closed = true
     for (const connection of [...this.silent]) connection.close()
-    for (const queue of [this.whole, this.incomplete]) for (const connection of [...queue]) connection.turnAway()
+    for (const queue of [this.whole, this.incomplete]) for (const connection of [...queue]) connection.place.turnAway()
   }
 
   /** Frees places for the requests that wait. */
@@ -214,17 +214,17 @@ export class Admission {
 
   private take(connection: Session): void {
     this.placesTaken++
-    if (connection.addressShare !== undefined) connection.addressShare.places++
-    connection.enter()
+    if (connection.place.addressShare !== undefined) connection.place.addressShare.places++
+    connection.place.enter()
   }
 
   // Takes its place back, or removes it from those that wait.
   private forget(connection: Session): void {
-    if (connection.standing === "Waiting") this.waitNoMore(connection)
-    if (connection.standing !== "Placed") return
+    if (connection.place.standing === "Waiting") this.waitNoMore(connection)
+    if (connection.place.standing !== "Placed") return
     this.yielding.delete(connection)
     this.placesTaken--
-    if (connection.addressShare !== undefined) connection.addressShare.places--
+    if (connection.place.addressShare !== undefined) connection.place.addressShare.places--
   }
 
   private waitNoMore(connection: Session): void {
@@ -255,10 +255,10 @@ export class Admission {
     return this.whole.next(fits) ?? this.incomplete.next(fits)
   }
 
-  private readonly isBelowShare = ({ addressShare: share }: Session): boolean =>
+  private readonly isBelowShare = ({ place: { addressShare: share } }: Session): boolean =>
     share === undefined || share.places < this.mostPlaces
 
-  private readonly isAboveShare = ({ addressShare: share }: Session): boolean =>
+  private readonly isAboveShare = ({ place: { addressShare: share } }: Session): boolean =>
     share !== undefined && share.places > this.mostPlaces
 
   // Whether a request waits for which no place is being freed.
@@ -280,7 +280,7 @@ export class Admission {
   private makeRoomForAny(): boolean {
     const tried = new Set<Share | undefined>()
     for (const queue of [this.whole, this.incomplete]) {
-      for (const { addressShare: share } of queue) {
+      for (const { place: { addressShare: share } } of queue) {
         if (tried.has(share)) continue
         tried.add(share)
         if (this.makeRoomFor(queue === this.whole, share)) return true
@@ -304,11 +304,11 @@ export class Admission {
   // an address with more than its share, or else of any.
   private makeRoom(share: Share | undefined, to: PlaceUse): boolean {
     const evicted = share !== undefined && share.places >= this.mostPlaces
-      ? this.evictable(to, `own ${share.name}`, (connection) => connection.addressShare === share)
+      ? this.evictable(to, `own ${share.name}`, (connection) => connection.place.addressShare === share)
       : this.evictable(to, "above share", this.isAboveShare) ?? this.evictable(to, "any", any)
     if (evicted === undefined) return false
     this.yielding.set(evicted, this.time.tick())
-    evicted.makeRoom()
+    evicted.place.makeRoom()
     return true
   }
 
@@ -318,7 +318,7 @@ export class Admission {
       from: PlaceUse.Idle,
       to,
       leastTime: leastUnused,
-      fits: (connection) => connection.standing === "Placed" && fits(connection)
+      fits: (connection) => connection.place.standing === "Placed" && fits(connection)
     })
   }
 
@@ -328,17 +328,17 @@ export class Admission {
   private dropOne(newcomer: Share | undefined): boolean {
     const now = this.time.tick()
     const share = this.exceedsShare(newcomer) ? newcomer : undefined
-    const fits = (connection: Session): boolean => share === undefined || connection.addressShare === share
-    const found = this.candidates.take({ ...lastAnswer, key: `parting ${share?.name}`, fits }) ??
+    const fits = (connection: Session): boolean => share === undefined || connection.place.addressShare === share
+    const found = this.candidates.take({ ...lastAnswer, key: `closing ${share?.name}`, fits }) ??
       firstOf(this.silent, (connection) => now - connection.quietSince >= arrival && fits(connection)) ??
       this.candidates.take({ ...withoutRequest, key: `without request ${share?.name}`, fits }) ??
       firstOf(this.incomplete, fits) ?? this.whole.longestWaiting(fits)
-    found?.drop()
+    found?.place.drop()
     return found !== undefined
   }
 }
 
-const lastAnswer = { from: PlaceUse.Parting, to: PlaceUse.Parting, leastTime: () => 0 }
+const lastAnswer = { from: PlaceUse.Closing, to: PlaceUse.Closing, leastTime: () => 0 }
 
 const withoutRequest = { from: PlaceUse.Idle, to: PlaceUse.ReadingHead, leastTime: () => arrival }
 

@@ -4,14 +4,23 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
-import type { Believed, Config, Rates, ServerLimits, Timeouts } from "../exchange/Config.js"
+import type { EngineConfig, ForwardedOption, Rates, ServerLimits, Timeouts } from "../exchange/Config.js"
 import { none } from "../exchange/TrustedProxies.js"
+import type { Http1Config } from "../http1/Http1Config.js"
 import { forwardedFields } from "../protocol/forwarded.js"
 import { defaultLimits, type Leniency, strict } from "../protocol/limits.js"
 import { checkOptions, complete, type DefaultsOf, type Option } from "./checkOptions.js"
 import { group, number, oneOf, yesOrNo } from "./optionKinds.js"
 
-export type { Believed, Config, Rates, ServerLimits, Timeouts } from "../exchange/Config.js"
+export type { ForwardedOption, Rates, ServerLimits, Timeouts } from "../exchange/Config.js"
+
+/**
+ * The settings of the engine, with a value for each.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Config extends EngineConfig, Http1Config {}
 
 type WithDefault<A> = Option & { readonly standard: A }
 
@@ -117,7 +126,7 @@ const scalars: DefaultsOf<Omit<Config, keyof typeof groups>> = {
     },
     none
   ),
-  forwarded: withDefault<Believed>(forwardedOption, false),
+  forwarded: withDefault<ForwardedOption>(forwardedOption, false),
   debug: withDefault(yesOrNo, false)
 }
 

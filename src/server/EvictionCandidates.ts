@@ -79,7 +79,7 @@ export class EvictionCandidates {
       const list = this.found[use] ?? []
       for (let at = list.length - 1; at >= 0; at--) {
         const { connection, since } = list[at]
-        if (connection.index < 0 || connection.placeUse !== use || connection.placeUseSince > since + 1) {
+        if (connection.index < 0 || connection.place.use !== use || connection.place.useSince > since + 1) {
           list.splice(at, 1)
         } else if (now - since < leastTime(use)) break
         else if (fits(connection)) {
@@ -97,9 +97,9 @@ export class EvictionCandidates {
     const found: Array<Array<Candidate>> = []
     for (let use = PlaceUse.Active; use <= PlaceUse.Throttled; use++) found.push([])
     for (const connection of this.all) {
-      const use = connection.placeUse
+      const use = connection.place.use
       if (use !== PlaceUse.Active && this.isEvictable(connection)) {
-        found[use].push({ connection, since: connection.placeUseSince })
+        found[use].push({ connection, since: connection.place.useSince })
       }
     }
     for (const list of found) {

@@ -3,8 +3,8 @@
  *
  * @since 0.2.0
  */
-import type { Config } from "../exchange/Config.js"
 import type { Admission } from "./Admission.js"
+import type { Config } from "./Config.js"
 import * as Metrics from "./Metrics.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
 
@@ -57,7 +57,7 @@ export const sweeper = (
  */
 export const statesOf = (connections: Admission): ServerMetrics["connections"] => {
   let idle = 0
-  for (const { activity, standing } of connections) if (activity === "Idle" && standing !== "Waiting") idle++
+  for (const { activity, place } of connections) if (activity === "Idle" && place.standing !== "Waiting") idle++
   return { idle, active: connections.size - idle, waiting: connections.waitingSize }
 }
 

@@ -91,7 +91,7 @@ export interface ServerOptions {
    * Which fields of trusted proxies are believed about client, scheme, host and port: `"x-forwarded"`, `"forwarded"` (RFC 7239), a
    * list of fields, or `true` for both kinds. Default `false`: they are fields like any other.
    */
-  readonly forwarded?: Config.Believed | undefined
+  readonly forwarded?: Config.ForwardedOption | undefined
   /** Whether a client that has closed its sending half is answered, or counts as gone (`"abort"`). Default `"answer"`. */
   readonly halfClose?: "answer" | "abort" | undefined
   /** Allow another chunked body in the same request, after an explicit 100. Default `false`. */

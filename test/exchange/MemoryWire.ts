@@ -200,10 +200,6 @@ export class MemoryWire implements Wire<Written>, BodySource {
     this.told.push(`withdraw: ${why}`)
   }
 
-  reopenBody(): boolean {
-    return false
-  }
-
   drain(): boolean {
     this.told.push("drain")
     return false

@@ -167,7 +167,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         assert.deepStrictEqual(seen.events.entries, [
           "acquired",
           "handler over",
-          "scope Failure RequestError: Transport: Timeout: the body did not come in time (POST /)",
+          "scope Failure RequestError: Transport: Timeout: the body did not come in time (timeouts.body) (POST /)",
           "hook Aborted ReadTimeout 408",
           "second hook",
           "log 408",

@@ -180,7 +180,7 @@ describe("when there is no room", () => {
         yield* pass(1.6)
         const refused = yield* Effect.promise(() => waiting.response())
         expect([refused.status, refused.get("retry-after"), busy.ended]).toEqual([503, "1", false])
-        expect(log[1]).toBe("INFO refused (peer) NoRoom: there is no room for the request now")
+        expect(log[1]).toBe("INFO refused (peer) NoRoom: the server is at capacity: see limits.connections")
       })))
 
   it.scoped("and no place to wait: refused at once", () =>
@@ -195,7 +195,7 @@ describe("when there is no room", () => {
         expect((yield* Effect.promise(() => third.response())).status).toBe(503)
         expect([second.ended, log[1]]).toEqual([
           false,
-          "INFO refused (peer) NoRoom: there is no room for the request now"
+          "INFO refused (peer) NoRoom: the server is at capacity: see limits.connections"
         ])
       })))
 

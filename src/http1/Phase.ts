@@ -1,0 +1,27 @@
+/**
+ * What an HTTP/1 connection is doing.
+ *
+ * ```
+ *            head complete           the exchange is over
+ *  Idle/Head ------------> Busy -----------------------------> Idle
+ *     |  | no place         ^ |              |
+ *     |  +---> Waiting -----+ | taken over   | not to be reused
+ *     v refused               v              v
+ *  Lingering               Detached       Lingering
+ * ```
+ *
+ * @since 0.2.0
+ */
+
+/**
+ * - `Idle`: it waits for a request.
+ * - `Head`: a part of a request's head has come.
+ * - `Waiting`: a head is complete, and waits for a place.
+ * - `Busy`: the request has an exchange, which is not over.
+ * - `Lingering`: the last answer was given; the client may still have to read it.
+ * - `Detached`: another protocol has taken it over.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Phase = "Idle" | "Head" | "Waiting" | "Busy" | "Lingering" | "Detached"
