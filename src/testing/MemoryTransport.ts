@@ -16,6 +16,7 @@ import { type TransportError, transportErrorFrom } from "../exchange/ServerError
 import type { TlsInfo, Transport, TransportEvents } from "../http1/Transport.js"
 import { checkOptions, type TableOf } from "../server/checkOptions.js"
 import { number, record } from "../server/optionKinds.js"
+import { Pipe } from "./Pipe.js"
 
 /**
  * Options of a connection in memory.
@@ -66,104 +67,6 @@ export const table: TableOf<MemoryOptions> = {
   tls: record
 }
 
-/** One direction of a connection: `queue` has found no room yet, and `travelling` is taken and not delivered. */
-class Pipe {
-  /** Bytes written and not taken. */
-  pending = 0
-  /** Bytes taken since the beginning. */
-  handed = 0
-  /** Whether the reader has left: further writes are answered with a reset. */
-  readerGone = false
-  onReadable = (): void => undefined
-  onRoom = (): void => undefined
-  onReset = (): void => undefined
-  private queue: Array<Uint8Array> = []
-  private travelling: Array<Buffer> = []
-  private held = 0
-  private ending = false
-
-  constructor(private readonly size: number, private readonly takeAtMost: number) {}
-
-  /** Whether the writer has ended its side. */
-  get ended(): boolean {
-    return this.ending
-  }
-
-  /** Whether all bytes and the end have been taken. */
-  get finished(): boolean {
-    return this.ending && this.queue.length === 0
-  }
-
-  /** Whether there are bytes to read. */
-  get hasUnread(): boolean {
-    return this.held > 0
-  }
-
-  /** Whether all bytes are read, so that the end is next. */
-  get atEnd(): boolean {
-    return this.finished && this.held === 0
-  }
-
-  /** Whether more bytes can be taken now. */
-  get canTake(): boolean {
-    return this.queue.length > 0 && this.held < this.size
-  }
-
-  push(bytes: Uint8Array): void {
-    this.queue.push(bytes)
-    this.pending += bytes.length
-  }
-
-  end(): void {
-    this.ending = true
-    this.onReadable()
-  }
-
-  /** Takes the bytes that there is room for. Returns whether there were any. */
-  take(): boolean {
-    const most = Math.min(this.size - this.held, this.takeAtMost)
-    let taken = 0
-    while (this.queue.length > 0 && taken < most) {
-      const next = this.queue[0]
-      const length = Math.min(next.length, most - taken)
-      // copied, because the writer may change its bytes
-      this.travelling.push(Buffer.from(next.subarray(0, length)))
-      if (length === next.length) this.queue.shift()
-      else this.queue[0] = next.subarray(length)
-      taken += length
-    }
-    this.held += taken
-    this.handed += taken
-    this.pending -= taken
-    if (taken > 0) this.onReadable()
-    return taken > 0
-  }
-
-  read(most: number): Buffer {
-    const next = this.travelling[0]
-    const length = Math.min(next.length, most)
-    if (length === next.length) this.travelling.shift()
-    else this.travelling[0] = next.subarray(length)
-    this.held -= length
-    this.onRoom()
-    return next.subarray(0, length)
-  }
-
-  /** The writer leaves: bytes that found no room are lost, the others arrive. */
-  abandon(): void {
-    this.queue = []
-    this.end()
-  }
-
-  /** The writer leaves with a reset: bytes that were not read are lost (RFC 9112, 9.6). */
-  reset(): void {
-    this.queue = []
-    this.travelling = []
-    this.held = 0
-    this.onReset()
-  }
-}
-
 /**
  * One end of a connection in memory.
  *
@@ -191,11 +94,10 @@ export class MemoryTransport implements Transport {
     readonly remote: Address,
     readonly tls: TlsInfo | undefined
   ) {
-    incoming.onReadable = () => this.schedule()
-    incoming.onReset = () => this.fail(resetByPeer())
-    outgoing.onRoom = () => {
+    incoming.readBy({ readable: () => this.schedule(), reset: () => this.fail(resetByPeer()) })
+    outgoing.writtenBy(() => {
       if (this.waits) this.schedule()
-    }
+    })
   }
 
   get pending(): number {
@@ -309,16 +211,14 @@ export class MemoryTransport implements Transport {
 
   // Takes at once the bytes that there is room for, as a kernel does; the others follow in later turns.
   private send(): void {
-    if (!this.outgoing.readerGone) this.outgoing.take()
+    if (this.outgoing.hasReader) this.outgoing.take()
     this.waits = this.pending > 0
     if (this.waits) this.schedule()
   }
 
   private leave(): void {
     this.gone = true
-    this.incoming.readerGone = true
-    // the writer learns with its next write that the reader has left
-    this.incoming.onRoom()
+    this.incoming.leave()
     this.schedule()
   }
 
@@ -347,7 +247,7 @@ export class MemoryTransport implements Transport {
   }
 
   private sendMore(): void {
-    if (this.outgoing.readerGone) return this.fail(resetByPeer())
+    if (!this.outgoing.hasReader) return this.fail(resetByPeer())
     const taken = this.outgoing.take()
     this.waits = this.pending > 0
     if (taken) this.events?.progress()

@@ -89,8 +89,7 @@ export class WireEnded extends Error {
  * @category models
  */
 export class WireClient implements AsyncDisposable {
-  /** Number of bytes received so far, taken or not. */
-  received = 0
+  private receivedBytes = 0
   // joined only when they are read, because bytes may come one at a time
   private pieces: Array<Uint8Array> = []
   private available = 0
@@ -101,7 +100,7 @@ export class WireClient implements AsyncDisposable {
   constructor(private readonly channel: Channel) {
     channel.receive({
       data: (bytes) => {
-        this.received += bytes.length
+        this.receivedBytes += bytes.length
         this.available += bytes.length
         this.pieces.push(bytes)
         this.wake()
@@ -116,6 +115,11 @@ export class WireClient implements AsyncDisposable {
         this.wake()
       }
     })
+  }
+
+  /** Number of bytes received so far, taken or not. */
+  get received(): number {
+    return this.receivedBytes
   }
 
   /** Sends bytes, or latin-1 text. */
