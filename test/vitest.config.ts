@@ -42,7 +42,6 @@ const first = [
   "doors/Fairness",
   "doors/EffectConformance",
   "platform/Differential",
-  "cli/Tls",
   "cli/Alone",
   "platform/Interleaving",
   "doors/Unhandled",

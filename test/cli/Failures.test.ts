@@ -6,20 +6,10 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import { run } from "../utils/processes.js"
-import { tsgi, write } from "./command.js"
+import { write } from "./command.js"
 import { folder, get, portOf, serve } from "./surroundings.js"
 
 describe("of a server that runs,", { timeout: 60_000 }, () => {
-  it("an exception that nobody caught is shown with its place, and another worker started", async () => {
-    await using program = serve("-p", "0")
-    const port = await portOf(program)
-    await get(port, "/throw").catch(() => undefined)
-    await program.line(/^Error: out of the blue/)
-    await program.line(/app\.mjs:2:/)
-    await program.line(/error worker 1 \(\d+\) exited with code [17] after .*; next try in/)
-    expect(await get(port)).toBe("Hello")
-  })
-
   it("what cannot be reloaded is refused, and the workers stay", async () => {
     write(folder, "tsgi.json", `{ "port": 0, "envFile": ["own.env"] }`)
     write(folder, "own.env", "A=1")
@@ -60,40 +50,5 @@ describe("of a server that runs,", { timeout: 60_000 }, () => {
     write(folder, "tsgi.json", "{")
     expect(await verb("stop")).toMatchObject({ code: 0, stderr: [] })
     fs.rmSync(path.join(folder, "tsgi.json"))
-  })
-})
-
-describe("of a start,", { timeout: 60_000 }, () => {
-  it("a pid file of a process that lives is respected, and one that cannot be written refused", async () => {
-    const file = path.join(folder, "a.pid")
-    fs.writeFileSync(file, `${process.pid}\n`)
-    const refused = await serve("-p", "0", "--pid-file", file).ended
-    expect(refused).toMatchObject({
-      code: 5,
-      stderr: [`tsgi: already running, pid ${process.pid}: it has ${file}`]
-    })
-    expect(await serve("-p", "0", "--pid-file", path.join(folder, "nix/a.pid")).ended).toMatchObject({
-      code: 5,
-      stderr: [expect.stringMatching(/^tsgi: --pid-file .*nix\/a\.pid: there is no folder/)]
-    })
-  })
-
-  it("the port of --status that is taken is found before the app is loaded", async () => {
-    write(
-      folder,
-      "loads.mjs",
-      `import * as fs from "node:fs"\nfs.writeFileSync("loaded", "")\nexport default (env, startResponse) => ""`
-    )
-    const at = (port: string): ReadonlyArray<string> =>
-      `serve loads.mjs -p 0 --settle 0s --access-log none --status 127.0.0.1:${port}`.split(" ")
-    await using other = tsgi(folder, ...at("0"))
-    const [, port] = await other.line(/status at http:\/\/127\.0\.0\.1:(\d+)/)
-    fs.rmSync(path.join(folder, "loaded"))
-    const { code, stderr } = await tsgi(folder, ...at(port)).ended
-    expect([code, ...stderr]).toEqual([
-      5,
-      expect.stringMatching(`^tsgi: --status: cannot listen on http://127.0.0.1:${port}: `)
-    ])
-    expect(fs.existsSync(path.join(folder, "loaded"))).toBe(false)
   })
 })

@@ -61,6 +61,11 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     it.each(failing.map((row, i) => [row[0], row[1], i] as const))("tsgi %s: exit code %i", (_args, _code, i) => {
       expectEnding(failing[i], ended[i])
     })
+
+    const kinds = failing.filter(([, code], i) => failing.findIndex(([, other]) => other === code) === i)
+    it.each(kinds)("tsgi %s: exit code %i, of a process of its own", async (...row) => {
+      expectEnding(row, await tsgi(folder, ...row[0].split(" ")).ended)
+    })
   })
 
   it("checks an app for node:http with a hint, and says what is not used", async () => {

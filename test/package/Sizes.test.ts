@@ -18,6 +18,14 @@ const files = fs.readdirSync(root, { recursive: true, encoding: "utf8" })
 const read = (file: string): string => fs.readFileSync(path.join(root, file), "utf8")
 const fixed = ts.ModifierFlags.Readonly | ts.ModifierFlags.Ambient
 
+const parsed = new Map<string, ts.SourceFile>()
+
+const parse = (text: string): ts.SourceFile => {
+  const file = parsed.get(text) ?? ts.createSourceFile("x.ts", text, ts.ScriptTarget.ES2022, true)
+  parsed.set(text, file)
+  return file
+}
+
 interface Changing {
   readonly name: string
   readonly base: string | undefined
@@ -44,7 +52,7 @@ const changing = (text: string): ReadonlyArray<Changing> => {
     }
     ts.forEachChild(node, visit)
   }
-  visit(ts.createSourceFile("x.ts", text, ts.ScriptTarget.ES2022, true))
+  visit(parse(text))
   return found
 }
 
@@ -65,7 +73,7 @@ const nameOf = (node: ts.Node): string => {
 
 /** The functions of more than so many lines, each by its own name or that of what it is given to. One within another counts too. */
 const longFunctions = (text: string, most: number): ReadonlyArray<Long> => {
-  const file = ts.createSourceFile("x.ts", text, ts.ScriptTarget.ES2022, true)
+  const file = parse(text)
   const lineAt = (position: number): number => file.getLineAndCharacterOfPosition(position).line
   const found: Array<Long> = []
   const visit = (node: ts.Node): void => {

@@ -1,0 +1,109 @@
+/**
+ * TLS over many workers: sessions are resumed by any of them and by their successors, new certificates come with a reload, and
+ * files that are none are refused by it.
+ */
+import * as fs from "node:fs"
+import * as path from "node:path"
+import * as Tls from "node:tls"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { makeAnotherCertificate, makeCertificate } from "../utils/certificate.js"
+import { run } from "../utils/processes.js"
+import { folderWithCommand, tsgi, write } from "./command.js"
+
+let folder: string
+const [one, other] = await Promise.all([makeCertificate("localhost"), makeAnotherCertificate("localhost")])
+
+beforeAll(async () => {
+  folder = await folderWithCommand("tls")
+})
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+interface Visit {
+  readonly reused: boolean
+  readonly session: Buffer | undefined
+  readonly fingerprint: string
+  readonly pid: string
+}
+
+const get = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+/** One request on a connection of its own, with a session that was given before. */
+const visit = (port: number, session?: Buffer): Promise<Visit> =>
+  new Promise((resolve, reject) => {
+    const socket = Tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false, ...(session && { session }) })
+    let given: Buffer | undefined
+    let reused = false
+    let fingerprint = ""
+    let text = ""
+    socket.on("session", (session: Buffer) => (given = session))
+    socket.once("secureConnect", () => {
+      reused = socket.isSessionReused()
+      fingerprint = socket.getPeerX509Certificate()?.fingerprint ?? ""
+      socket.write(get)
+    })
+    socket.on("data", (bytes: Buffer) => (text += bytes.toString()))
+    socket.once("end", () => resolve({ reused, session: given, fingerprint, pid: text.split("\r\n\r\n")[1] ?? "" }))
+    socket.once("error", reject)
+  })
+
+describe("two workers", { timeout: 60_000 }, () => {
+  it("resume each other's sessions, also after a reload, which brings new certificates and refuses broken ones", async () => {
+    const app = (body: string): string =>
+      `export default async (env, startResponse) => { startResponse("200 OK", []); ${body}; return String(process.pid) }`
+    write(
+      folder,
+      "app.mjs",
+      app(`if (env.PATH_INFO === "/slow") await new Promise((resolve) => setTimeout(resolve, 1500))`)
+    )
+    write(folder, "cert.pem", one.cert)
+    write(folder, "key.pem", one.key)
+    const control = path.join(folder, "run/tls.sock")
+    await using program = tsgi(
+      folder,
+      ..."serve app.mjs -w 2 -p 0 --access-log none --settle 100ms --tls-cert cert.pem --tls-key key.pem".split(" "),
+      "--control",
+      control
+    )
+    const [, digits] = await program.line(/listening on https:\/\/127\.0\.0\.1:(\d+)/)
+    await program.line(/info {2}ready in \d+ ms/)
+    const port = Number(digits)
+    const { fingerprint, reused, session } = await visit(port)
+    expect(reused).toBe(false)
+    const visits = await Promise.all(Array.from({ length: 39 }, () => visit(port, session)))
+    expect(visits.filter(({ reused }) => reused)).toHaveLength(39)
+    expect(new Set(visits.map(({ pid }) => pid)).size).toBe(2)
+
+    // of who has connected before, with a request that is not over
+    const running = Tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false })
+    const answer = new Promise<string>((resolve, reject) => {
+      let text = ""
+      running.on("data", (bytes: Buffer) => (text += bytes.toString()))
+      running.once("end", () => resolve(text))
+      running.once("error", reject)
+    })
+    running.write(get.replace("/", "/slow"))
+    write(folder, "cert.pem", other.cert)
+    write(folder, "key.pem", other.key)
+    program.kill("SIGHUP")
+    await program.line(/reloaded in .*, generation 2/)
+    expect(await answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
+
+    const old = visits.map(({ pid }) => pid)
+    // no old one accepts any more
+    const fresh = await visit(port)
+    expect(old).not.toContain(fresh.pid)
+    expect(fresh.fingerprint).not.toBe(fingerprint)
+    const later = await visit(port, session)
+    expect(later.reused).toBe(true)
+
+    write(folder, "key.pem", one.key)
+    const reload = await run(process.execPath, [path.join(folder, "dist/cli.js"), "reload", "--control", control], {
+      cwd: folder
+    })
+    expect(reload).toMatchObject({
+      code: 8,
+      stderr: [expect.stringMatching(/^tsgi: reload refused: --tls-key .*: is not/)]
+    })
+    expect((await visit(port)).fingerprint).toBe(fresh.fingerprint)
+  })
+})
