@@ -1,5 +1,5 @@
 /**
- * Bandwidth truly used, for accounting: what the kernel took, not what Content-Length promised.
+ * The bandwidth really used, for accounting: what the kernel took, not what Content-Length promised.
  *
  *   npx tsx examples/bandwidth.ts
  *   curl -o /dev/null http://127.0.0.1:8090/file                100 MiB; the server prints
@@ -7,7 +7,7 @@
  *   curl http://127.0.0.1:8090/file | head -c 50000000 | wc -c  half of it, then the client leaves:
  *                                                                 127.0.0.1 /file 5....... of 104857600 bytes, Aborted
  *
- * What the kernel took may still have been under way when the client left, so it is some more than the client read.
+ * Some of what the kernel took was still on its way when the client left, so it is more than the client read.
  */
 import { type App, type Environ, listen, server } from "tsgi"
 import { isMain, port, run } from "./serve.js"

@@ -1,5 +1,5 @@
 /**
- * 100 Continue with fields of its own, and an upload that is refused before it is sent.
+ * A 100 Continue with its own fields, and an upload that is refused before it is sent.
  *
  *   npx tsx examples/continue.ts
  *   curl -i -H "Expect: 100-continue" -d "hello" http://127.0.0.1:8090/
@@ -15,7 +15,7 @@
  *       HTTP/1.1 417 Expectation Failed ... refused
  *       (a client that is already uploading can still read the refusal)
  *
- * The 100 is sent by the first read of the body, so an application that does not read has not invited the body. The
+ * The first read of the body sends the 100, so an application that does not read does not ask for the body. The
  * connection then closes, because it is unknown whether the client will send it.
  */
 import { type App, listen, server } from "tsgi"

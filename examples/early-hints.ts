@@ -1,5 +1,5 @@
 /**
- * Interim responses before the final one: 102 while it is being made, 103 with what the browser may already fetch.
+ * Interim responses before the final one: 102 while it is made, and 103 with files that the browser can fetch meanwhile.
  *
  *   npx tsx examples/early-hints.ts
  *   curl -i http://127.0.0.1:8090/
@@ -20,7 +20,7 @@ const app: App = async (env, startResponse) => {
   const link = ["Link", "</style.css>; rel=preload; as=style"] as const
   env["tsgi.interim"](102)
   env["tsgi.interim"](103, [link])
-  // the work that the hints run ahead of
+  // the work that takes longer than the hints
   await setTimeout(100)
   startResponse("200 OK", [["Content-Type", "text/html"], link])
   return "<!doctype html>\n<link rel=\"stylesheet\" href=\"/style.css\">\n<p>Hello</p>\n"

@@ -29,6 +29,6 @@ const app: App = (env, startResponse) => {
 export default app
 
 if (isMain(import.meta.url)) {
-  // a client that closes its side counts as gone; otherwise that is noticed when an event cannot be sent
+  // a client that closes its sending half counts as gone; otherwise it is noticed when an event cannot be sent
   run(server(listen(port), app, { halfClose: "abort" }))
 }

@@ -5,7 +5,7 @@
  *   curl -i http://127.0.0.1:8090/        HTTP/1.1 200 OK ... Hello, World!
  *   curl -i http://127.0.0.1:8090/other   HTTP/1.1 404 Not Found ... Not Found
  *
- * Ctrl-C lets running requests finish, then exits. The command serves its default export, with as many workers as one likes:
+ * Ctrl-C lets running requests finish, then exits. The command serves its default export, with as many workers as you ask for:
  *
  *   npx tsgi serve examples/hello.ts --workers 2      in a checkout after `npm run build`
  */

@@ -1,11 +1,11 @@
 /**
- * The log in a file, with access lines in a format of one's own.
+ * The log in a file, with access lines in a format of your own.
  *
  *   npx tsx examples/log.ts
  *   curl http://127.0.0.1:8090/                                  Hello, World!
  *   curl http://127.0.0.1:8090/ -H "X-Forwarded-For: 192.0.2.7"  Hello, World!
  *   curl http://127.0.0.1:8090/ -H "Host:"                       MissingHost: ...
- *   cat access.log          among what the server says of itself:
+ *   cat access.log          among other lines of the server:
  *       127.0.0.1 "GET / HTTP/1.1" 200 14 bytes in 0.002 s, Sent
  *       192.0.2.7,127.0.0.1 "GET / HTTP/1.1" 200 14 bytes in 0.001 s, Sent
  *       127.0.0.1 "GET / HTTP/1.1" 400 43 bytes in 0.000 s, Refused
@@ -16,7 +16,7 @@
 import { type AccessRecord, listen, server } from "tsgi"
 import { port, run } from "./serve.js"
 
-// A template of fields, as eventlet has it; or a function of a record.
+// A template of fields, as in eventlet, or a function of a record.
 const template =
   "%(client_ip)s \"%(request_line)s\" %(status_code)d %(body_bytes)d bytes in %(wall_seconds).3f s, %(outcome)s"
 
@@ -38,7 +38,7 @@ const running = server(listen(port), (_, startResponse) => {
 }, {
   log: process.env.LOG ?? "access.log",
   logFormat: process.env.JSON === undefined ? template : json,
-  // whose X-Forwarded-For is believed; others could write what they like into the log
+  // peers whose X-Forwarded-For is believed: others could forge the log with it
   trustedProxies: ["127.0.0.1", "::1"]
 })
 

@@ -2,7 +2,7 @@
  * Post hooks: work for after the response is sent, or the client has left.
  *
  *   npx tsx examples/posthooks.ts
- *   curl http://127.0.0.1:8090/                            the server prints, once the response is out:
+ *   curl http://127.0.0.1:8090/                            the server prints, once the response was sent:
  *                                                            hook: / arg1 arg2 3 4 -> Sent
  *   curl http://127.0.0.1:8090/endless | head -c 1000000   and when curl has left:
  *                                                            hook: /endless arg1 arg2 3 4 -> Aborted

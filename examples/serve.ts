@@ -1,6 +1,6 @@
 /**
  * What the examples have in common: a port from the environment, a line that says where they serve, a signal that stops
- * them, and a failure to listen that ends them. No example of its own; `hello.ts` shows the same in full.
+ * them, and a failure to listen that ends them. It is not an example; `hello.ts` shows the same in full.
  */
 import { fileURLToPath } from "node:url"
 import type { RunningServer } from "tsgi"
@@ -8,7 +8,7 @@ import type { RunningServer } from "tsgi"
 /** The port to listen on: `PORT`, or 8090. */
 export const port = Number(process.env.PORT ?? 8090)
 
-/** Is this the program that was started? Otherwise the command serves its default export. */
+/** Whether this is the program that was started. Otherwise the command serves its default export. */
 export const isMain = (url: string): boolean => process.argv[1] === fileURLToPath(url)
 
 /** Says where the server serves; the first SIGINT or SIGTERM stops it with grace, the second kills the process. */

@@ -1,5 +1,5 @@
 /**
- * Stopping with grace: what can finish does, what cannot is told, and a report says what was cut.
+ * Stopping with grace: requests that end in time are answered, others are interrupted, and a report counts both.
  *
  *   npx tsx examples/stop.ts
  *   curl -i http://127.0.0.1:8090/slow &       takes 2 seconds

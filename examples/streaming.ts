@@ -29,7 +29,7 @@ const generated = function*(total: number) {
   for (let left = total; left > 0; left -= part.length) yield left < part.length ? part.subarray(0, left) : part
 }
 
-// What is not read yet stays with the client.
+// Bytes that are not read yet stay with the client.
 const checksum: App = async (env, startResponse) => {
   const hash = createHash("sha256")
   let bytes = 0
@@ -49,7 +49,7 @@ const uppercase: App = (env, startResponse) => {
 
 const uppercased = async function*(pieces: AsyncIterable<Buffer>) {
   for await (const piece of pieces) {
-    // the piece is ours: it may be changed where it is
+    // the piece belongs to the application, which may change it
     piece.forEach((byte, i) => {
       if (byte >= 0x61 && byte <= 0x7a) piece[i] = byte - 0x20
     })

@@ -17,7 +17,7 @@ import { type App, listen, server } from "tsgi"
 import { WebSocketServer } from "ws"
 import { isMain, port, run } from "./serve.js"
 
-// one message in a tick: a client may have sent thousands, and others are to have their turns
+// one message in each turn of the event loop: a client may have sent thousands, and others must be served
 const sockets = new WebSocketServer({ noServer: true, allowSynchronousEvents: false })
 
 const app: App = (env, startResponse) => {
@@ -26,14 +26,14 @@ const app: App = (env, startResponse) => {
     return "speak WebSocket\n"
   }
   env["eventlet.posthooks"].push([() => console.log("socket closed")])
-  // what `ws` looks at
+  // the parts of a request that `ws` reads
   const request = {
     method: env.REQUEST_METHOD,
     url: env.REQUEST_URI,
     headers: Object.fromEntries(env.headers_raw.map(([name, value]) => [name.toLowerCase(), value]))
   } as IncomingMessage
   sockets.handleUpgrade(request, env["wsgi.input"].getSocket(), Buffer.alloc(0), (socket) => {
-    // nothing is lost when the server closes this one to stop
+    // a server that stops may close this connection
     env["eventlet.set_idle"]()
     socket.on("message", (data: Buffer) => {
       socket.send(`you said: ${data.toString()}`, () => socket.resume())

@@ -29,7 +29,7 @@ const json = ({ bodyBytes, endTime, outcome, refused, remote, requestLine, statu
 const Engine = Layer.mergeAll(
   TsgiHttpServer.layerServices,
   NodeListener.layer({ port }),
-  // what comes later replaces what came before
+  // a later service replaces an earlier one
   AccessLog.layerLines(json, (line) => process.stdout.write(`${line}\n`))
 )
 

@@ -1,6 +1,6 @@
 /**
- * An HttpApi whose handlers answer before they answer: an upload is refused or accepted before its body is sent, pages hint
- * at what they need, and the bandwidth truly used is logged after each exchange.
+ * An HttpApi with interim responses and post hooks: an upload is refused or accepted before its body is sent, pages send early
+ * hints, and the bandwidth really used is logged after each exchange.
  *
  *   npx tsx examples/effect/api.ts
  *   curl -i -H "Expect: 100-continue" -d "hello" http://127.0.0.1:8090/uploads/a
@@ -62,7 +62,7 @@ const FilesLive = HttpApiBuilder.group(Api, "files", (handlers) =>
   handlers
     .handle("page", () =>
       InterimResponses.earlyHints({ Link: "</style.css>; rel=preload; as=style" }).pipe(
-        // an HTTP/1.0 client gets no hints, and the page all the same
+        // an HTTP/1.0 client gets the page without hints
         Effect.ignore,
         Effect.as("<!doctype html>\n<link rel=\"stylesheet\" href=\"/style.css\">\n")
       ))
@@ -72,7 +72,7 @@ const FilesLive = HttpApiBuilder.group(Api, "files", (handlers) =>
     )
     .handle("upload", ({ path, request }) =>
       Effect.gen(function*() {
-        // without a read no 100 is sent, and so no body is
+        // without a read no 100 is sent, so the client sends no body
         if (!(Number(request.headers["content-length"]) <= limit)) return yield* new TooLong({ limit })
         yield* InterimResponses.setContinueHeaders({ "Upload-Limit": String(limit) })
         // the first read sends the 100 that the client waits for

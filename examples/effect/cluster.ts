@@ -1,6 +1,6 @@
 /**
- * Effect Cluster on tsgi: runners call each other by HTTP or WebSocket, and share a database. A counter lives on one of them
- * at a time, whoever is asked. When its runner stops, another goes on with it.
+ * Effect Cluster on tsgi: runners call each other by HTTP or WebSocket, and share a database. A counter lives on one of
+ * them at a time, and every runner reaches it. When its runner stops, another one takes it over.
  *
  *   npx tsx examples/effect/cluster.ts
  *   PORT=8091 RUNNER_PORT=34432 npx tsx examples/effect/cluster.ts       in a second terminal
@@ -10,7 +10,7 @@
  *                                                            apples: 3, by the runner at 34432
  *
  * `DATABASE` is the file of the database, /tmp/tsgi-cluster.db by default, `TRANSPORT` is `http` or `websocket`, `PORT` is for
- * clients and `RUNNER_PORT` for the other runners: keep that one from everybody else.
+ * clients and `RUNNER_PORT` for the other runners: do not expose that one.
  */
 import { ClusterSchema, Entity, RunnerAddress } from "@effect/cluster"
 import { Reactivity } from "@effect/experimental"
@@ -29,7 +29,7 @@ class Count extends Schema.Class<Count>("Count")({
   runner: Schema.Number
 }) {}
 
-/** Messages are kept until they are answered: what a runner that stops leaves undone, its successor does. */
+/** Messages are kept until they are answered, so the successor of a runner that stops answers the rest. */
 const Counter = Entity.make("Counter", [
   Rpc.make("Increment", { payload: { id: Schema.String }, success: Count, primaryKey: ({ id }) => id })
 ]).annotateRpcs(ClusterSchema.Persisted, true)
@@ -64,8 +64,8 @@ const router = Effect.gen(function*() {
 })
 
 /**
- * SQLite for several programs: whoever writes waits for the others, and takes the lock as its transaction begins, as one that
- * reads first and writes later fails when another has written meanwhile. PostgreSQL and MySQL need nothing of this.
+ * SQLite for several programs. A writer waits for the others, and takes the lock when its transaction begins: a transaction that
+ * reads first fails when another one has written meanwhile. PostgreSQL and MySQL do not need this.
  */
 const Database = Layer.effect(
   SqlClient.SqlClient,

@@ -4,7 +4,7 @@
  *   npx tsx examples/effect/events.ts
  *   curl -N http://127.0.0.1:8090/      data: 1
  *
- *                                       data: 2 ... until one of both has enough. Ctrl-C in the server's terminal:
+ *                                       data: 2 ... until Ctrl-C. Ctrl-C in the server's terminal sends
  *
  *                                       event: goodbye
  *                                       data: the server stops

@@ -1,6 +1,6 @@
 /**
- * A server without a port, and half a minute without waiting: the listener is in memory, clients send bytes, and the time
- * is the program's to move. As one would write a test.
+ * A server without a port, and half a minute without waiting, as in a test: the listener is in memory, clients send bytes, and
+ * the program moves the time.
  *
  *   npx tsx examples/effect/memory.ts
  *       after half a minute: 200 done

@@ -1,5 +1,5 @@
 /**
- * What the server counts: as a page for people, which asks again by itself, and in the text format that Prometheus reads.
+ * The server's metrics: as a page that refreshes itself, and in the text format that Prometheus reads.
  *
  *   npx tsx examples/effect/metrics.ts
  *   curl http://127.0.0.1:8090/             Hello, World!

@@ -1,5 +1,5 @@
 /**
- * The swap: one line of an application on NodeHttpServer, and it runs on tsgi.
+ * The swap: one line changes, and an application of NodeHttpServer runs on tsgi.
  *
  *   npx tsx examples/effect/swap.ts
  *   curl -i http://127.0.0.1:8090/            HTTP/1.1 200 OK ... Hello, World!

@@ -11,7 +11,7 @@
  *                                      1001 the server stops      after Ctrl-C in the server's terminal
  *   curl -i http://127.0.0.1:8090/     HTTP/1.1 400 Bad Request: no WebSocket handshake
  *
- * `connected`, and `disconnected` for whatever reason, are logged by the server.
+ * The server logs `connected`, and `disconnected` whatever the reason was.
  */
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse, Socket } from "@effect/platform"
 import { Effect, Layer } from "effect"

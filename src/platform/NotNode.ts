@@ -45,8 +45,8 @@ export const incomingMessageGuard: ProxyHandler<Exchange> = {
   get: (exchange, name) => {
     if (typeof name === "string" && name !== "constructor" && isOfMessages(name)) {
       throw new NotNode(
-        `there is no node:http IncomingMessage, and so no \`${name}\` of one: ` +
-          "the HttpServerRequest has method, url, headers, remoteAddress and the body, TsgiHttpServer rawHeaders and tls"
+        `\`${name}\` is not available: this request is not an IncomingMessage of node:http. ` +
+          "The HttpServerRequest has method, url, headers, remoteAddress and the body, TsgiHttpServer rawHeaders and tls"
       )
     }
     const value: unknown = Reflect.get(exchange, name, exchange)

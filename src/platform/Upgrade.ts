@@ -50,7 +50,7 @@ export interface WebSocketOptions {
 }
 
 /**
- * 0, and numbers of more than 31 bits, are no bound at all to `ws`, so they are refused.
+ * The options of WebSockets. `maxPayload` has these bounds because `ws` takes 0 and numbers of more than 31 bits for no bound at all.
  *
  * @since 0.2.0
  * @category constants

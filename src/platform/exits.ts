@@ -67,7 +67,7 @@ export const settledWith = (outcome: Outcome): Effect.Effect<void> =>
 
 /**
  * The exit of a handler, with what its fiber's exit does not tell. `failure` is the app's. `closed`: the handler has
- * closed the connection that it took over, so this is no client abort.
+ * closed the connection that it took over, so the client did not abort.
  *
  * @since 0.2.0
  * @category conversions

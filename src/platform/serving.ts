@@ -129,7 +129,7 @@ export const metrics: Effect.Effect<ServerMetrics.ServerMetrics, never, HttpServ
 )
 
 // An app ends while another is served: its calls have the server's grace time, then they are interrupted. After that, hooks and
-// finalizers have their time, and then they are no longer waited for.
+// finalizers have their time, and then the app stops waiting for them.
 const endCalls = (calls: RunningCalls, { grace, hooks, interrupt }: Timeouts): Effect.Effect<void> =>
   Effect.gen(function*() {
     const late = yield* Effect.sync(() => calls.interrupt()).pipe(

@@ -107,7 +107,7 @@ export class BodySender {
   // ---------------------------------------------------------------------------------------------------------------
   // what the application returns
 
-  /** Sends a body that is not one part. Throws for a value that is no body. */
+  /** Sends a body that is not one part. Throws for a value that is not a body. */
   send(body: Iterable<Part> | AsyncIterable<Part>): void {
     if (Array.isArray(body)) this.sendArray(body)
     else if (this.exchange.over) this.stop(body)

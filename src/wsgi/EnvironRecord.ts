@@ -237,6 +237,6 @@ const environKey = (name: string): string => {
 const knownKeys = new Map<string, string>()
 const mostKnownKeys = 512
 
-// Each byte becomes one character (PEP 3333, "A Note on String Types"). What is no escape is left as it is.
+// Each byte becomes one character (PEP 3333, "A Note on String Types"). What is not an escape is left as it is.
 const percentDecoded = (path: string): string =>
   path.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)))

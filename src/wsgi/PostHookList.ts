@@ -62,7 +62,7 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
     this.#exchange.postHook((outcome) => {
       env["tsgi.outcome"] = outcome
       this.#hooks = Hooks.Given
-      // a value that is no list does not replace the list
+      // a value that is not a list does not replace the list
       const list: unknown = env["eventlet.posthooks"]
       for (const entry of Array.isArray(list) ? env["eventlet.posthooks"] : this) this.#give(entry)
     })

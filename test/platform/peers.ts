@@ -335,7 +335,7 @@ const table: ReadonlyArray<Row> = [
     }
   },
   {
-    what: "a connection beyond `limits.connections` (65536 if nothing else is said), while all others are at work",
+    what: "a connection beyond `limits.connections` (65536 by default), while all others are at work",
     NodeHttpServer: "is answered: there is no such limit",
     tsgi: "waits",
     see: async (peer) => {
