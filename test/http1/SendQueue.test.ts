@@ -190,6 +190,6 @@ it("all leaves in order, whatever is added and however it is taken, and none of 
       expect(kernel.written === Buffer.concat(added).toString("latin1")).toBe(true)
       expect(queue).toMatchObject({ empty: true, queued: kernel.handed, handed: kernel.handed })
     }),
-    runs(40)
+    runs(12)
   )
 })

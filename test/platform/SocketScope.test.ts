@@ -650,6 +650,6 @@ it.live("whatever is asked on connections and however they end, each resource is
         }
         expect(journal).toHaveLength(3 * made)
       }),
-      runs(15)
+      runs(5)
     )
   ))

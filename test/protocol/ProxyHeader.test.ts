@@ -301,7 +301,7 @@ describe("whatever comes", () => {
         // nobody has to wait for more than there may be
         if (reading._tag === "More") expect(bytes.length).toBeLessThan(16 + 4096)
       }),
-      runs(250)
+      runs(100)
     )
   })
 })

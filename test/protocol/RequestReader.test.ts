@@ -54,7 +54,7 @@ describe("any bytes", () => {
   }
 
   it("are messages or a failure, the same however they are cut", () => {
-    fc.assert(fc.property(noise, cuts(200), (bytes, at) => checkMeaning(bytes, checkCuts(bytes, at))), runs(700))
+    fc.assert(fc.property(noise, cuts(200), (bytes, at) => checkMeaning(bytes, checkCuts(bytes, at))), runs(200))
   })
 
   it("are so under narrow limits and relaxed rules too", () => {
@@ -68,7 +68,7 @@ describe("any bytes", () => {
       fc.property(noise, cuts(200), fc.boolean(), (bytes, at, relax) => {
         checkCuts(bytes, at, { limits: narrow, leniency: relax ? relaxed : {} })
       }),
-      runs(700)
+      runs(200)
     )
   })
 
@@ -113,7 +113,7 @@ describe("valid requests", () => {
           .toEqual(models.map((model) => model.request))
         checkMeaning(bytes, reading)
       }),
-      runs(250)
+      runs(80)
     )
   })
 
@@ -128,7 +128,7 @@ describe("valid requests", () => {
           checkMeaning(bytes, checkCuts(bytes, at))
         }
       ),
-      runs(1000)
+      runs(300)
     )
   })
 })
@@ -178,10 +178,10 @@ describe("what a connection repeats", () => {
           }
         }
       ),
-      runs(700)
+      runs(200)
     )
     // most of what is made is in order
-    expect(changed).toBeGreaterThan(runs(700).numRuns)
+    expect(changed).toBeGreaterThan(runs(200).numRuns)
   })
 })
 

@@ -197,6 +197,6 @@ it("releases each resource exactly once, in whatever order resources come and th
         expect([...released.values()].filter((times) => times !== 1)).toEqual([])
       }
     ),
-    runs(100)
+    runs(40)
   )
 })

@@ -86,7 +86,7 @@ describe("whatever a client sends", () => {
         // half of a surrogate pair has no encoding
         expect(Buffer.from(lines.join("\n")).toString()).toBe(lines.join("\n"))
       }),
-      runs(10)
+      runs(4)
     )
   })
 
@@ -100,7 +100,7 @@ describe("whatever a client sends", () => {
         expect(line).not.toMatch(control)
         expect(JSON.parse(line)).toEqual({ words })
       }),
-      runs(10)
+      runs(4)
     )
   })
 
@@ -164,7 +164,7 @@ describe("whatever bytes come", () => {
         expect(lines.join("\n")).not.toMatch(control)
         if (options.logFormat === "json") { for (const line of lines) expect(JSON.parse(line)).toBeTypeOf("object") }
       }),
-      runs(25)
+      runs(8)
     )
   })
 })

@@ -3,6 +3,7 @@
  * the bytes arrive.
  */
 import { isDeepStrictEqual } from "node:util"
+import { runs } from "./runs.js"
 
 // Beyond this many bytes, single bytes become pieces of this many, and not every position is cut: only the ones near both ends,
 // and a sample between them.
@@ -11,8 +12,11 @@ const nearEnds = 16
 const stride = 8209
 const shortPiece = 509
 
+/** Of the positions that are not near the ends one in so many is cut, and with RUNS each. */
+const step = runs(1).numRuns > 1 ? 1 : 5
+
 /**
- * Runs with the bytes whole, byte by byte, and cut in two at every position, or every one from `from` on; throws where the
+ * Runs with the bytes whole, byte by byte, and cut in two at many positions, or those from `from` on; throws where the
  * answers differ, gives back the one answer where they do not.
  */
 export const everySplit = <A>(bytes: Uint8Array, run: (chunks: ReadonlyArray<Uint8Array>) => A, from = 1): A => {
@@ -23,8 +27,8 @@ export const everySplit = <A>(bytes: Uint8Array, run: (chunks: ReadonlyArray<Uin
   }
   compare("in small pieces", run(inPieces(bytes, bytes.length <= few ? 1 : shortPiece)))
   for (let at = from; at < bytes.length; at++) {
-    const sampled = at < nearEnds || bytes.length - at < nearEnds || at % stride === 0
-    if (bytes.length <= few || sampled) compare(`cut at ${at}`, run(cutAt(bytes, [at])))
+    const isNearEnd = at < nearEnds || bytes.length - at < nearEnds
+    if (isNearEnd || at % (bytes.length <= few ? step : stride) === 0) compare(`cut at ${at}`, run(cutAt(bytes, [at])))
   }
   return whole
 }

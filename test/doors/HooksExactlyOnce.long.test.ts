@@ -1,0 +1,2 @@
+/** HooksExactlyOnce.test.ts, with more examples. */
+import "./HooksExactlyOnce.test.js"

@@ -1,0 +1,2 @@
+/** SendQueue.test.ts, with more examples. */
+import "./SendQueue.test.js"

@@ -1,0 +1,2 @@
+/** Interleaving.test.ts, with more examples. */
+import "./Interleaving.test.js"

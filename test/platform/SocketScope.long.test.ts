@@ -1,0 +1,2 @@
+/** SocketScope.test.ts, with more examples. */
+import "./SocketScope.test.js"

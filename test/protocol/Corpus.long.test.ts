@@ -1,0 +1,2 @@
+/** Corpus.test.ts, cut at every position. */
+import "./Corpus.test.js"

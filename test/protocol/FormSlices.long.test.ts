@@ -1,0 +1,2 @@
+/** FormSlices.test.ts, with more examples. */
+import "./FormSlices.test.js"

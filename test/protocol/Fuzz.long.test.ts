@@ -1,0 +1,2 @@
+/** Fuzz.test.ts, with more examples. */
+import "./Fuzz.test.js"

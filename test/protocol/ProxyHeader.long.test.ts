@@ -1,0 +1,2 @@
+/** ProxyHeader.test.ts, with more examples. */
+import "./ProxyHeader.test.js"

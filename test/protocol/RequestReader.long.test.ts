@@ -1,0 +1,2 @@
+/** RequestReader.test.ts, with more examples. */
+import "./RequestReader.test.js"

@@ -1,0 +1,2 @@
+/** ResponseHead.test.ts, with more examples. */
+import "./ResponseHead.test.js"

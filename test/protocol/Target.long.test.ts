@@ -1,0 +1,2 @@
+/** Target.test.ts, with more examples. */
+import "./Target.test.js"

@@ -1,0 +1,2 @@
+/** AccessLog.test.ts, with more examples. */
+import "./AccessLog.test.js"

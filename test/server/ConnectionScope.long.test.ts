@@ -1,0 +1,2 @@
+/** ConnectionScope.test.ts, with more examples. */
+import "./ConnectionScope.test.js"
