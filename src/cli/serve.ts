@@ -61,9 +61,11 @@ type Environment = Readonly<Record<string, string | undefined>>
  * @category constructors
  */
 export const serve = (options: ServeOptions): Effect.Effect<number, CommandError, Spawner | Journal> =>
-  Effect.flatMap(StopOrder.make, (order) => Effect.as(Effect.scoped(run(options, order)), order)).pipe(
-    Effect.map(({ code }) => code)
-  )
+  Effect.gen(function*() {
+    const order = yield* StopOrder.make
+    yield* Effect.scoped(run(options, order))
+    return order.code
+  })
 
 const run = (
   options: ServeOptions,
