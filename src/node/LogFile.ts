@@ -226,7 +226,7 @@ class BufferedLog implements LogFile {
     this.checkedAt = now
     // a moved file still has a link, and is used until `reopen`
     const removed = fstatSync(this.descriptor).nlink === 0
-    if (removed && !this.removed) warn(new Error(`${path} was removed; it is made again`))
+    if (removed && !this.removed) warn(new Error(`${path} was removed; it is created again`))
     this.removed = removed
     if (!removed && !this.failing) return
     try {

@@ -105,10 +105,10 @@ const isHandle = (given: unknown): given is Handle => typeof given === "object" 
 const flagsOf = ({ ipv6Only, reusePort }: { readonly ipv6Only: boolean; readonly reusePort: boolean }): number =>
   (ipv6Only ? 1 : 0) | (reusePort ? 2 : 0)
 
-const addressOf = (told: unknown, target: BindTarget): Address => {
+const addressOf = (found: unknown, target: BindTarget): Address => {
   if ("path" in target) return { _tag: "Unix", path: target.path }
-  const host: unknown = typeof told === "object" && told !== null && "address" in told ? told.address : undefined
-  const port: unknown = typeof told === "object" && told !== null && "port" in told ? told.port : undefined
+  const host: unknown = typeof found === "object" && found !== null && "address" in found ? found.address : undefined
+  const port: unknown = typeof found === "object" && found !== null && "port" in found ? found.port : undefined
   return {
     _tag: "Tcp",
     host: typeof host === "string" ? host : target.host,

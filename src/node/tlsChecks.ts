@@ -29,7 +29,7 @@ export const checkTls = (options: unknown, current?: Tls.TlsOptions): void => {
   if (
     Predicate.isRecord(options) && (options.passphrase ?? current?.passphrase) === undefined && isEncrypted(options.key)
   ) {
-    throw new OptionError({ option: "key", description: "is encrypted: give its passphrase, the option of that name" })
+    throw new OptionError({ option: "key", description: "is encrypted: give its passphrase too, in the option passphrase" })
   }
 }
 
@@ -180,7 +180,7 @@ const mistaken = (
   { other, pem }: { readonly pem: string; readonly other: string }
 ): string | undefined =>
   typeof part === "string" && part.includes("-----BEGIN") && part.includes(other) && !part.includes(pem)
-    ? `has a ${other}, and no ${pem}: are the two swapped?`
+    ? `has a ${other} and no ${pem}: key and cert may be swapped`
     : undefined
 
 // such a file has several lines, or at least another beginning and end

@@ -39,13 +39,13 @@ export const accepted = Metric.counter("tsgi_connections_accepted", {
 })
 
 /**
- * Connections that were lost before they could be accepted, by reason.
+ * Connections that were lost before they were accepted, by reason.
  *
  * @since 0.2.0
  * @category metrics
  */
 export const lost = Metric.counter("tsgi_connections_lost", {
-  description: "Connections lost before they could be accepted",
+  description: "Connections lost before they were accepted",
   incremental: true
 })
 
@@ -67,23 +67,23 @@ export const requests = Metric.counter("tsgi_requests", {
  * @category metrics
  */
 export const refused = Metric.counter("tsgi_requests_refused", {
-  description: "Requests refused before the application saw them",
+  description: "Requests refused before the application was called",
   incremental: true
 })
 
 /**
- * Requests given to the application that did not end as they should, by reason.
+ * Requests given to the application that were aborted, by reason.
  *
  * @since 0.2.0
  * @category metrics
  */
 export const aborted = Metric.counter("tsgi_requests_aborted", {
-  description: "Requests given to the application that did not end as they should",
+  description: "Requests given to the application that were aborted",
   incremental: true
 })
 
 /**
- * Seconds from the head read to the exchange over.
+ * Seconds from the complete head to the end of the exchange.
  *
  * @since 0.1.0
  * @category metrics
@@ -91,7 +91,7 @@ export const aborted = Metric.counter("tsgi_requests_aborted", {
 export const duration = Metric.histogram(
   "tsgi_request_duration_seconds",
   MetricBoundaries.fromIterable(durationBounds),
-  "From the head read to the exchange over"
+  "Seconds from the complete head to the end of the exchange"
 )
 
 /**

@@ -94,7 +94,7 @@ export const ofServer = (metrics: ServerMetrics): ReadonlyArray<MetricSeries> =>
       one("tsgi_connections", "Open connections by state", { _tag: "Gauge", value }, { state })
     ),
     one("tsgi_connections_accepted", "Connections accepted", { _tag: "Counter", count: metrics.accepted }),
-    ...by("tsgi_connections_lost", "Connections lost before they could be accepted", "reason", metrics.lost),
+    ...by("tsgi_connections_lost", "Connections lost before they were accepted", "reason", metrics.lost),
     ...by(
       "tsgi_requests",
       "Requests given to the application, by class of the status answered",
@@ -103,12 +103,12 @@ export const ofServer = (metrics: ServerMetrics): ReadonlyArray<MetricSeries> =>
     ),
     ...by(
       "tsgi_requests_aborted",
-      "Requests given to the application that did not end as they should",
+      "Requests given to the application that were aborted",
       "reason",
       metrics.aborted
     ),
-    ...by("tsgi_requests_refused", "Requests refused before the application saw them", "reason", metrics.refused),
-    one("tsgi_request_duration_seconds", "From the head read to the exchange over", {
+    ...by("tsgi_requests_refused", "Requests refused before the application was called", "reason", metrics.refused),
+    one("tsgi_request_duration_seconds", "Seconds from the complete head to the end of the exchange", {
       _tag: "Histogram",
       buckets,
       count: below,

@@ -84,7 +84,7 @@ it("a log whose folder was removed is told of, and comes back", async () => {
     expect(requests(log)).toContain("GET /after HTTP/1.1")
   }, { timeout: 5000, interval: 100 })
   await stop()
-  expect(told()).toEqual([`the log failed: ${log} was removed; it is made again`])
+  expect(told()).toEqual([`the log failed: ${log} was removed; it is created again`])
 })
 
 it("where it cannot be opened anew, that is told, and the old one is written", async () => {

@@ -560,12 +560,12 @@ describe("what is no option", () => {
     [
       "a key for a certificate",
       { cert: "-----BEGIN PRIVATE KEY-----\nMII\n" },
-      /^cert: has a PRIVATE KEY, and no CERTIFICATE: are the two swapped\?/
+      /^cert: has a PRIVATE KEY and no CERTIFICATE: key and cert may be swapped/
     ],
     [
       "a certificate for a key",
       { key: "-----BEGIN CERTIFICATE-----\nMII\n" },
-      /^key: has a CERTIFICATE, and no PRIVATE KEY: are the two swapped\?/
+      /^key: has a CERTIFICATE and no PRIVATE KEY: key and cert may be swapped/
     ],
     ["an encrypted key", { key: locked }, /^key: is encrypted: give its passphrase/],
     ["an encrypted key in bytes", { key: Buffer.from(locked) }, /^key: is encrypted/],
