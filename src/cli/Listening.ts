@@ -94,20 +94,33 @@ export type StatusPlace =
   | { readonly host: string; readonly port: number }
 
 /**
- * Binds the address of `--status`, so that a taken one is found before a worker starts. `undefined` where none is set.
+ * Binds the address of `--status`, so that a taken one is found before a worker starts. `undefined` where none is set. Fails where the
+ * server itself listens there, which the system finds out only when both listen.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const makeStatus = (
-  { platform, status }: Pick<Settings, "status" | "platform">
+  { listen, platform, status }: Pick<Settings, "listen" | "status" | "platform">
 ): Effect.Effect<StatusPlace | undefined, { readonly message: string }, Scope.Scope> =>
-  status === undefined || platform === "win32"
+  status === undefined
+    ? Effect.succeed(undefined)
+    : listen.some((spec) => collide(spec, status))
+    ? Effect.fail({
+      message: `--status ${status.host}:${status.port}: the server itself listens there; give it another port`
+    })
+    : platform === "win32"
     ? Effect.succeed(status)
     : Effect.mapBoth(BoundSocket.make(status), {
       onFailure: ({ message }) => ({ message: `--status: ${message}` }),
       onSuccess: (socket) => ({ socket })
     })
+
+const everywhere = ["0.0.0.0", "::", "*"]
+
+const collide = (spec: ListenSpec, { host, port }: NonNullable<Settings["status"]>): boolean =>
+  spec._tag === "Tcp" && spec.port === port && port !== 0 &&
+  (spec.host === host || everywhere.includes(spec.host) || everywhere.includes(host))
 
 type Binding = Pick<Settings, "listen" | "backlog" | "bindRetry" | "workers" | "platform">
 

@@ -15,7 +15,7 @@ import type { Supervisor } from "./Supervisor.js"
  * @since 0.2.0
  * @category models
  */
-export interface Commanded {
+export interface SignalTargets {
   readonly supervisor: Supervisor
   readonly order: StopOrder
   readonly reload: Effect.Effect<unknown>
@@ -32,7 +32,7 @@ export interface Commanded {
  * @category constructors
  */
 export const obey = (
-  { dev, journal, order, reload, stopNow, supervisor }: Commanded
+  { dev, journal, order, reload, stopNow, supervisor }: SignalTargets
 ) =>
 (signal: Signal): Effect.Effect<void> =>
   Effect.gen(function*() {

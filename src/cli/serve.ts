@@ -78,9 +78,9 @@ const run = (
     const env = { ...process.env }
     const systemd = yield* Systemd.make(env)
     yield* warnOf(settings)
-    const bound = yield* bind(options, env)
-    const supervisor = yield* Supervisor.make(bound.fresh, bound.plan)
-    const controlled = controlledBy(options, bound, supervisor, order, toldReload(supervisor, systemd))
+    const prepared = yield* prepare(options, env)
+    const supervisor = yield* Supervisor.make(prepared.fresh, prepared.plan)
+    const controlled = controlledBy(options, prepared, supervisor, order, toldReload(supervisor, systemd))
     const { reload, stopNow } = controlled
     // a daemon, so that it hears the second signal while the workers end
     yield* Effect.forkDaemon(
@@ -88,16 +88,16 @@ const run = (
         Effect.flatMap(Queue.take(signals), obey({ supervisor, order, reload, stopNow, dev, journal }))
       )
     )
-    yield* tellStart(options, bound, env)
+    yield* tellStart(options, prepared, env)
     const starting = yield* Effect.fork(
       Effect.mapError(supervisor.start, ({ error, slot }) => asCommandError(slot, error))
     )
-    const surfaces = yield* openControl(settings, bound, controlled)
+    const access = yield* openControl(settings, prepared, controlled)
     const serving = Effect.gen(function*() {
       yield* Fiber.join(starting)
       // before it is ready, so that no save is missed
       if (settings.watch !== undefined) yield* watch(settings, settings.watch, reload)
-      yield* tellReady(options, controlled, surfaces, env, Math.round((yield* monotonic) - begun))
+      yield* tellReady(options, controlled, access, env, Math.round((yield* monotonic) - begun))
       yield* systemd.ready
       yield* feedWatchdog(supervisor, systemd, settings)
       return yield* Effect.mapError(supervisor.lost, ({ message }) => new CommandError({ code: 6, message }))
@@ -107,7 +107,7 @@ const run = (
   })
 
 /** The sockets and the plan of a start. */
-interface Bound {
+interface Prepared {
   readonly listening: ReadonlyArray<Listening.Listening>
   readonly statusAt: Listening.StatusPlace | undefined
   readonly plan: Plan
@@ -116,10 +116,10 @@ interface Bound {
 }
 
 // All that can be wrong before a worker starts.
-const bind = (
+const prepare = (
   { app, reread, settings }: ServeOptions,
   env: Environment
-): Effect.Effect<Bound, CommandError, Scope.Scope | Journal> =>
+): Effect.Effect<Prepared, CommandError, Scope.Scope | Journal> =>
   Effect.gen(function*() {
     const journal = yield* Journal
     yield* alone(settings)
@@ -168,7 +168,7 @@ const toldReload = (
 
 const controlledBy = (
   { app, settings, version }: ServeOptions,
-  { listening }: Bound,
+  { listening }: Prepared,
   supervisor: Supervisor.Supervisor,
   order: StopOrder.StopOrder,
   reload: Supervisor.Supervisor["reload"]
@@ -183,7 +183,7 @@ const controlledBy = (
 
 const tellStart = (
   { app, settings }: ServeOptions,
-  { listening, plan }: Bound,
+  { listening, plan }: Prepared,
   env: Environment
 ): Effect.Effect<void, never, Journal> =>
   Effect.gen(function*() {
@@ -200,7 +200,7 @@ const tellStart = (
     )
   })
 
-interface Surfaces {
+interface StatusAccess {
   readonly hasControl: boolean
   /** The address of the status; `undefined` for none. */
   readonly statusAt: string | undefined
@@ -209,9 +209,9 @@ interface Surfaces {
 // Control.js is half of what the command loads: workers load the app meanwhile.
 const openControl = (
   { control }: Settings,
-  { statusAt }: Bound,
+  { statusAt }: Prepared,
   controlled: Controlled
-): Effect.Effect<Surfaces, CommandError, Scope.Scope | Journal> =>
+): Effect.Effect<StatusAccess, CommandError, Scope.Scope | Journal> =>
   Effect.gen(function*() {
     const Control = yield* Effect.promise(() => import("./Control.js"))
     return {
@@ -226,7 +226,7 @@ const openControl = (
 const tellReady = (
   { app, dev, settings, version }: ServeOptions,
   { identity, supervisor: { facts } }: Controlled,
-  { hasControl, statusAt }: Surfaces,
+  { hasControl, statusAt }: StatusAccess,
   env: Environment,
   took: number
 ): Effect.Effect<void, never, Journal> =>

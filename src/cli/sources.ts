@@ -104,7 +104,8 @@ export const unknownVariables = (env: Sources["env"]): ReadonlyArray<string> => 
  */
 export const checkNames = ({ file }: Sources): void => {
   if (file === undefined) return
-  const known = [...table.map(({ name }) => keyOf(name)), "app"]
+  // a file that named another one would not be read for it
+  const known = [...table.map(({ name }) => keyOf(name)).filter((key) => key !== "config"), "app"]
   for (const key of Object.keys(file.values)) {
     if (known.includes(key)) continue
     const close = nearest(key, known)

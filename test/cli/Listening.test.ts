@@ -1,5 +1,6 @@
 /** What the supervisor listens on where a service manager announces sockets: they are for it or another process, wanted or not. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { expect, it } from "vitest"
 import * as Journal from "../../src/cli/Journal.js"
 import * as Listening from "../../src/cli/Listening.js"
@@ -59,6 +60,22 @@ it.each<
   const [found, lines] = await listen(env, flags)
   expect(found).toEqual(from)
   expect(lines).toEqual(line === undefined ? [] : [expect.stringMatching(line)])
+})
+
+it.each<readonly [status: string, flags: Readonly<Record<string, string>>, collides: boolean]>([
+  ["127.0.0.1:8090", {}, true],
+  ["127.0.0.1:8090", { host: "0.0.0.0" }, true],
+  ["0.0.0.0:8090", { host: "127.0.0.1" }, true],
+  ["127.0.0.1:0", { port: "0" }, false],
+  ["127.0.0.1:0", {}, false],
+  ["127.0.0.1:0", { unix: "a.sock" }, false]
+])("the status at %s has another address than a server with %j: %s", async (status, flags, collides) => {
+  const settings = read({ flags: { ...flags, status }, env: {}, file: undefined, cwd: "/srv/shop" })
+  const exit = await Effect.runPromiseExit(Effect.scoped(Effect.flip(Listening.makeStatus(settings))))
+  if (!collides) return expect(Exit.isFailure(exit)).toBe(true)
+  expect(exit).toEqual(Exit.succeed({
+    message: `--status ${status}: the server itself listens there; give it another port`
+  }))
 })
 
 it("variables that are invalid are named", async () => {

@@ -82,6 +82,11 @@ describe("a file of settings", () => {
     expect(() => read({ flags: {}, env: {}, file, cwd: "/srv" })).toThrow(
       "tsgi.json: there is no setting wrokers; did you mean workers?"
     )
+    // it would not be read
+    const nested = { name: "tsgi.json", values: { config: "other.json" } }
+    expect(() => read({ flags: {}, env: {}, file: nested, cwd: "/srv" })).toThrow(
+      "tsgi.json: there is no setting config"
+    )
   })
 })
 
