@@ -29,7 +29,10 @@ export const checkTls = (options: unknown, current?: Tls.TlsOptions): void => {
   if (
     Predicate.isRecord(options) && (options.passphrase ?? current?.passphrase) === undefined && isEncrypted(options.key)
   ) {
-    throw new OptionError({ option: "key", description: "is encrypted: give its passphrase too, in the option passphrase" })
+    throw new OptionError({
+      option: "key",
+      description: "is encrypted: give its passphrase too, in the option passphrase"
+    })
   }
 }
 
