@@ -43,7 +43,7 @@ it.each(["status", "stop"])("tsgi %s takes no other server's JSON for a status",
   expect(await asked(verb, "", "json.sock")).toEqual([7, "no tsgi at /json.sock: another server answers there"])
 })
 
-it("nobody is there, and others are beside", async () => {
+it("no server is there, and others are beside", async () => {
   expect(await asked("status", "", "nix.sock")).toEqual([
     7,
     "no server at /nix.sock: give --name; beside it are json, text"

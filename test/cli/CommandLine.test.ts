@@ -1,5 +1,5 @@
 /**
- * What is given and cannot be meant, in words: values that are empty, switches, flags that need another, variables of no setting.
+ * The message for each invalid argument: empty values, switches, flags that need another one, variables that are no setting.
  * All of it is read before anything begins, so no process is needed.
  */
 import { describe, expect, it } from "vitest"
@@ -68,7 +68,7 @@ describe("a switch", () => {
   })
 })
 
-describe("what cannot be meant", () => {
+describe("an invalid flag", () => {
   it.each([
     [["--watch", "src"], "--watch takes no word behind it; did you mean --watch=src?"],
     [["--boot-timeout", "0"], "--boot-timeout 0: must be 1 ms or more"]

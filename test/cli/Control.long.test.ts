@@ -40,7 +40,7 @@ describe("a server that runs", { timeout: 150_000 }, () => {
       stdout: expect.arrayContaining([expect.stringMatching(/: serving, 1 of 1 worker ready/)]) as unknown
     })
 
-    // nobody else takes its place
+    // no other server takes its place
     const other = await run(
       process.execPath,
       [path.join(folder, "dist/cli.js"), "serve", "app.mjs", "-p", "0", "--control", server.socketPath],

@@ -83,7 +83,7 @@ describe("where it runs", { timeout: 150_000 }, () => {
       ...[path.join(folder, "dist/cli.js"), "serve", "app.mjs", ...flags.map(alone)]
     ], { cwd: folder })
     await program.line(/Listening on/)
-    // it waits in the socket for who is not there yet
+    // the request waits in the socket for a server that is not there yet
     expect((await ask(port)).text).toBe(right(port))
     program.kill("SIGTERM")
     expect((await program.ended).code).toBe(0)

@@ -77,7 +77,7 @@ describe("the files", { timeout: 60_000 }, () => {
     )
   })
 
-  it("serve until nobody sends them anything", () => {
+  it("serve until no balancer sends requests any more", () => {
     const { failureThreshold, httpGet, periodSeconds } = shop.readinessProbe
     expect(secondsOf(lines["kubernetes.yaml"], "--unready", 0)).toBeGreaterThan(periodSeconds * failureThreshold)
     expect([httpGet.path, shop.livenessProbe.httpGet.path]).toEqual(["/ready", "/live"])

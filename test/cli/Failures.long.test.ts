@@ -13,7 +13,7 @@ import { tsgi, write } from "./command.js"
 import { folder, get, portOf, ready, serve } from "./surroundings.js"
 
 describe("of a server that runs,", { timeout: 60_000 }, () => {
-  it("an exception that nobody caught is shown with its place, and another worker started", async () => {
+  it("an uncaught exception is shown with its place, and another worker started", async () => {
     await using program = serve("-p", "0")
     const port = await portOf(program)
     await get(port, "/throw").catch(() => undefined)
@@ -45,7 +45,7 @@ describe("of a server that runs,", { timeout: 60_000 }, () => {
 })
 
 describe("of the machine and of tsgi itself,", { timeout: 60_000 }, () => {
-  it("systemd-notify that is not there is a line for who debugs, and nothing else", async () => {
+  it("systemd-notify that is not there is a debug line, and nothing else", async () => {
     const words = [path.join(folder, "dist/cli.js"), ..."serve app.mjs -p 0 --settle 0s --log-level debug".split(" ")]
     await using program = new Program(process.execPath, words, {
       cwd: folder,
@@ -74,7 +74,7 @@ describe("of the machine and of tsgi itself,", { timeout: 60_000 }, () => {
     program.kill("SIGKILL")
   })
 
-  it("a part of it that cannot be loaded is a defect of tsgi's own: its cause, exit code 1, and nobody left behind", async () => {
+  it("a part of it that cannot be loaded is a defect of tsgi's own: its cause, exit code 1, and no process left", async () => {
     const [chunk] = fs.readdirSync(path.join(folder, "dist"), { recursive: true, encoding: "utf8" })
       .filter((name) => /^Control-[^/]*\.js$/.test(path.basename(name)))
     const file = path.join(folder, "dist", chunk)
@@ -88,7 +88,7 @@ describe("of the machine and of tsgi itself,", { timeout: 60_000 }, () => {
     for (const pid of pids) expect(fs.existsSync(`/proc/${pid}`)).toBe(false)
   })
 
-  it("a defect of the supervisor's shows its cause, and leaves nobody behind", async () => {
+  it("a defect of the supervisor's shows its cause, and leaves no process", async () => {
     write(
       folder,
       "breaks.mjs",
@@ -110,7 +110,7 @@ describe("of the machine and of tsgi itself,", { timeout: 60_000 }, () => {
     expect(await portOf(next)).toBe(port)
   })
 
-  it("descriptors that are used up cost nobody who waits his answer", async () => {
+  it("descriptors that are used up cost no waiting client its answer", async () => {
     const line = `ulimit -n 60; exec ${process.execPath} dist/cli.js serve app.mjs -p 0 --settle 0s`
     await using program = new Program(installed("bash") ?? "bash", ["-c", line], {
       cwd: folder,
@@ -196,7 +196,7 @@ describe("of a start,", { timeout: 60_000 }, () => {
       await program.line(ready)
       expect(Number(fs.readFileSync(file, "utf8"))).toBe(program.pid)
     }
-    // nobody's file is removed
+    // no file is removed
     expect(fs.readFileSync(path.join(folder, "app.mjs"), "utf8")).toContain("Hello")
   })
 

@@ -89,7 +89,7 @@ describe("counts of an app", () => {
     histogram("took", {}, beat, 2 * beat)
   ]
 
-  it.effect("are summed, and do not fall with those who die, are killed or replaced", () =>
+  it.effect("are summed, and do not fall with workers that die, are killed or replaced", () =>
     scene(
       {},
       (count) => ({
@@ -125,7 +125,7 @@ describe("counts of an app", () => {
             yield* notFallen
           }
           yield* Fiber.join(reloading)
-          // what a gauge of the dead stood at is nobody's
+          // the gauges of dead workers are not summed
           expect(totalOf(before, "open_orders")).toBe(10)
           expect(spawner.workers.length).toBeGreaterThan(5)
         })

@@ -84,7 +84,7 @@ describe("settings", () => {
     expect(given({ file }).timeouts.grace).toBe(3000)
   })
 
-  it("name what cannot be meant, where it was given, and what is expected", () => {
+  it("name an invalid value, its source, and what is expected", () => {
     expect(() => given({ env: { TSGI_GRACE: "5" } })).toThrow(/^TSGI_GRACE 5: must be a time/)
     expect(() => given({ file: { name: "tsgi.json", values: { prot: 1 } } })).toThrow(
       /no setting prot; did you mean port\?/

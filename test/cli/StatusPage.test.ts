@@ -34,7 +34,7 @@ describe("the page", () => {
     expect(text).toContain("1 ready 4721 3 70 min 4,711 159 3 12 4.1 ms up to 11 62 MiB heap 21 MiB")
   })
 
-  it("says why a reload was refused, and who is silent", () => {
+  it("says why a reload was refused, and which worker is silent", () => {
     const text = textOf(render(status({
       ready: 1,
       lastReload: { at: "2026-11-28T23:00:00.000Z", took: 1641, result: "refused", error: "SyntaxError: app.ts:12" },
@@ -44,7 +44,7 @@ describe("the page", () => {
     expect(text).toContain("hung silent for 12 s")
   })
 
-  it("says that nobody is there, nothing was replaced, nothing has happened", () => {
+  it("says that there are no workers, no restarts and no events", () => {
     const restarts = { crash: 0, hang: 0, requests: 0, age: 0, memory: 0, told: 0, boot: 0 }
     const html = render(status({ ready: 0, workers: [], events: [], restarts, lastRestarts: [] }))
     const text = textOf(html)

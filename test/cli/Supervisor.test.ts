@@ -125,7 +125,7 @@ describe("the machine", () => {
         })
     ))
 
-  it.effect("whose clock somebody sets, or that slept, has nobody killed or replaced for it", () =>
+  it.effect("whose clock is set, or that slept, has no worker killed or replaced for it", () =>
     scene(
       { recycling: { ...plan.recycling, maxAge: 7_200_000 } },
       () => ({}),
@@ -151,7 +151,7 @@ describe("a start", () => {
     ["is late", { readyIn: undefined }, /not ready after --boot-timeout 60 s/],
     ["is of another version", { protocol: 99 }, /tsgi was updated while the server was running: restart it/]
   ])(
-    "of a worker that %s fails, and leaves nobody",
+    "of a worker that %s fails, and leaves no worker",
     ([, script, message]) =>
       scene(
         {},
@@ -204,7 +204,7 @@ describe("workers that hang", () => {
         })
     ))
 
-  it.effect("are left alone where nobody wants them killed", () =>
+  it.effect("are left alone where --hang-timeout is off", () =>
     scene(
       { workers: 1, recycling: { ...plan.recycling, hangTimeout: 0 } },
       () => ({ blocksAfter: 1000 }),
@@ -317,7 +317,7 @@ describe("a reload", () => {
     ["that hangs, for a second", { blocksAfter: 0 }, 800 + 2000, 100],
     ["that dies of it", { hearsIn: Infinity, exitsAfter: 700 }, 800 + 100, 400]
   ])(
-    "is done when nobody of before accepts any more: one %s is waited for",
+    "is done when no old worker accepts any more: one %s is waited for",
     ([, script, after, until]) =>
       scene({}, (count) => count < 3 ? script : {}, ({ clock, started, supervisor }) =>
         Effect.gen(function*() {
@@ -330,7 +330,7 @@ describe("a reload", () => {
         }))
   )
 
-  it.effect("is refused for settings that cannot be meant", () =>
+  it.effect("is refused for invalid settings", () =>
     scene({}, () => ({}), ({ spawner, started, supervisor }) =>
       Effect.gen(function*() {
         yield* started
@@ -411,7 +411,7 @@ describe("a reload", () => {
         })
     ))
 
-  it.effect("is given up by a stop, and nobody is left", () =>
+  it.effect("is given up by a stop, and no worker is left", () =>
     scene(
       {},
       (count) => count > 2 ? { readyIn: 50_000 } : {},
@@ -448,7 +448,7 @@ describe("a stop", () => {
         )
       })))
 
-  it.effect("kills after settle, grace and kill-after whom nothing else ends", () =>
+  it.effect("kills a worker that has not ended after settle, grace and kill-after", () =>
     scene(
       {},
       (count) => count === 1 ? { drainsIn: Infinity } : {},
@@ -480,7 +480,7 @@ describe("more and fewer workers", () => {
         expect(yield* Effect.orDie(supervisor.scale(0))).toBe(1)
         yield* clock.adjust("1 second")
         expect(spawner.alive.map(({ slot }) => slot)).toEqual(["1"])
-        // nobody comes back
+        // none comes back
         yield* clock.adjust("1 minute")
         expect(spawner.alive).toHaveLength(1)
       })))

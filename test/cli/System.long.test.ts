@@ -136,7 +136,7 @@ line tsgi serve --ver`
         { cwd: folder }
       )
       await program.line(/Listening on/)
-      // who comes first has it started, and waits in the system
+      // the first client has it started, and waits in the system
       expect(await get(port)).toBe("activated")
       await program.line(/listening on http:fd:3/)
       program.kill("SIGTERM")

@@ -102,7 +102,7 @@ describe.skipIf(script === undefined)("on a terminal", { timeout: 60_000 }, () =
   }, 60_000)
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
-  it("shows the banner without colours where nobody wants them", async () => {
+  it("shows the banner without colours where NO_COLOR is set", async () => {
     const line = `exec ${process.execPath} dist/cli.js serve app.mjs -p 0 --settle 0s --control none`
     await using program = new Program(script ?? "", ["-qec", line, "/dev/null"], { cwd: folder })
     await program.line(/^ {2}tsgi 0\.0\.0-test {2}ready in \d+ ms/)
@@ -115,7 +115,7 @@ describe.skipIf(script === undefined)("on a terminal", { timeout: 60_000 }, () =
     await program.ended
   })
 
-  it("reloads on a HUP that somebody sends, and stops on that of a terminal which is closed", async () => {
+  it("reloads on a HUP of another process, and stops on that of a closed terminal", async () => {
     const line = `exec ${process.execPath} dist/cli.js serve app.mjs -p 0 --settle 0s --control none --pid-file pid`
     await using program = new Program(script ?? "", ["-qec", line, "/dev/null"], { cwd: folder })
     const [, pid] = await program.line(/Reload: {2}kill -HUP (\d+)/)

@@ -73,7 +73,7 @@ describe("two workers", { timeout: 60_000 }, () => {
     expect(visits.filter(({ reused }) => reused)).toHaveLength(39)
     expect(new Set(visits.map(({ pid }) => pid)).size).toBe(2)
 
-    // of who has connected before, with a request that is not over
+    // of a client that has connected before, with a request that is not over
     const running = Tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false })
     const answer = new Promise<string>((resolve, reject) => {
       let text = ""

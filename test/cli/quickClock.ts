@@ -44,12 +44,12 @@ export class QuickClock implements Clock.Clock {
     this.set += milliseconds
   }
 
-  /** The machine sleeps: nobody runs, and time passes. */
+  /** The machine sleeps: nothing runs, and time passes. */
   suspend(duration: Duration.DurationInput): void {
     this.now += Duration.toMillis(duration)
   }
 
-  /** Lets time pass: whoever sleeps wakes in order, and has run before the next one does. */
+  /** Lets time pass: fibers that sleep wake in order, and each has run before the next one wakes. */
   adjust(duration: Duration.DurationInput): Effect.Effect<void> {
     return Effect.promise(async () => {
       const end = this.now + Duration.toMillis(duration)
