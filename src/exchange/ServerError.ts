@@ -97,8 +97,8 @@ export class RequestError extends TaggedError("RequestError")<{
 export class BodyError extends TaggedError("BodyError")<{
   /**
    * `Disconnected`: the client left before the end · `BadChunk`: malformed chunked coding · `TooLarge`: longer than
-   * `limits.body`, or than may be read or parsed whole, or a form that exceeds one of `forms` · `Timeout`: it came too late or too slowly · `Stopped`: the server is
-   * stopping · `Closed`: read after the exchange was over.
+   * `limits.body`, or than may be read or parsed whole, or a form that exceeds one of `forms` · `Timeout`: it came too late or too
+   * slowly · `Stopped`: the server is stopping · `Closed`: read after the exchange was over.
    */
   readonly reason: "Disconnected" | "BadChunk" | "TooLarge" | "Timeout" | "Stopped" | "Closed"
   readonly status: number

@@ -14,6 +14,18 @@ import * as LogFile from "./LogFile.js"
  * removed while the server runs. `AccessLog.reopen` opens a new file after the old one was moved. Buffered lines are written when the
  * scope closes, and when the process exits. Fails with an `OptionError` where the file cannot be opened for writing.
  *
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { AccessLogFile, AccessLogFormat, NodeListener, TsgiHttpServer } from "tsgi/effect"
+ *
+ * const server = TsgiHttpServer.layerWith().pipe(
+ *   Layer.provide(AccessLogFile.layer("access.log", AccessLogFormat.json)),
+ *   Layer.provide(TsgiHttpServer.layerServices),
+ *   Layer.provide(NodeListener.layer({ port: 8090 }))
+ * )
+ * ```
+ *
  * @since 0.2.0
  * @category layers
  */

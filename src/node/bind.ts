@@ -36,6 +36,18 @@ export type BindOptions = Pick<
  * A TCP port can be bound twice until one of the two sockets listens. The file of a unix socket is taken at once: that of a dead
  * process is replaced, and that of a live one is not, whether it listens or not.
  *
+ * @example
+ * ```ts
+ * import { bind, listen, server } from "tsgi"
+ *
+ * const socket = await bind({ port: 80 })
+ * process.setuid?.("nobody") // the port is bound, so root is no longer needed
+ * server(listen({ socket }), (_, startResponse) => {
+ *   startResponse("204 No Content", [])
+ *   return ""
+ * })
+ * ```
+ *
  * @since 0.2.0
  * @category constructors
  */

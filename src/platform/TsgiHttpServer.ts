@@ -113,8 +113,9 @@ export const make: (options?: Options) => Effect.Effect<HttpServer.HttpServer, S
 export const layerServices = Server.layerServices
 
 /**
- * An HttpServer from the engine's services, each of which may be replaced. The options are those of this door alone; where to listen
- * is the `Listener`'s, and limits and deadlines are `ServerConfig`'s.
+ * An HttpServer from the engine's services, each of which may be replaced. The options are those of this door alone; the `Listener` says
+ * where to listen, and `ServerConfig` has limits and deadlines. Fails with a `ServeError` whose cause is an `OptionError`, or a
+ * `BindError` where it cannot listen.
  *
  * @since 0.1.0
  * @category layers
@@ -123,7 +124,7 @@ export const layerWith = (options?: DoorOptions): Layer.Layer<HttpServer.HttpSer
   Layer.scoped(HttpServer.HttpServer, makeWith(options))
 
 /**
- * An HttpServer alone: {@link layer} without the services for files, paths and entity tags.
+ * An HttpServer alone: {@link layer} without the services for files, paths and entity tags. Fails as that does.
  *
  * @function
  * @since 0.1.0
@@ -175,7 +176,8 @@ export const layer: (
   Layer.mergeAll(Layer.scoped(HttpServer.HttpServer, serverOf(options, more)), layerContext)
 
 /**
- * {@link layer} with options from `Config`; `Config.succeed` gives fixed ones.
+ * {@link layer} with options from `Config`; `Config.succeed` gives fixed ones. Fails as that does, and with a `ConfigError` where the
+ * configuration is missing or invalid.
  *
  * @example
  * ```ts

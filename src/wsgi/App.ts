@@ -29,9 +29,9 @@ export type App = (env: Environ, startResponse: StartResponse) => AppBody | Prom
 export type StartResponse = (status: string, headers: HeaderPairs, errorInfo?: unknown) => Write
 
 /**
- * A function that sends a part of the body ahead of what the application returns; an empty one sends the head now. The promise resolves when there
- * is room for more, and other connections have been served. It rejects with a `WriteError` when the response can no longer be sent:
- * the client has left, the server stops, or the response is complete. A rejection that is not handled is ignored.
+ * A function that sends a part of the body ahead of what the application returns; an empty one sends the head now. The promise
+ * resolves when there is room for more, and other connections have been served. It rejects with a `WriteError` when the response can no
+ * longer be sent: the client has left, the server stops, or the response is complete. A rejection that is not handled is ignored.
  *
  * @since 0.1.0
  * @category models
@@ -40,8 +40,8 @@ export type Write = (part: string | Uint8Array) => Promise<void>
 
 /**
  * What an application returns as its body. Text is encoded as UTF-8. Text, bytes and arrays have a length, which becomes Content-Length
- * where the application gives none; other iterables are sent chunked. A text is one part, not a sequence of characters. Bytes are not copied, and may be sent a little
- * later, so do not change them.
+ * where the application gives none; other iterables are sent chunked. A text is one part, not a sequence of characters. Bytes are not
+ * copied, and may be sent a little later, so do not change them.
  *
  * @since 0.1.0
  * @category models

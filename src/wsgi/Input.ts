@@ -45,8 +45,8 @@ export interface InputSource {
 }
 
 /**
- * The body of a request. Reads are answered in the order they are made. They reject with a `BodyError` when the client leaves before the end,
- * when the body is malformed or too large, or does not come in time; one that is not caught answers the client with its
+ * The body of a request. Reads are answered in the order they are made. They reject with a `BodyError` when the client leaves before
+ * the end, when the body is malformed or too large, or does not come in time; one that is not caught answers the client with its
  * status.
  *
  * @since 0.1.0
