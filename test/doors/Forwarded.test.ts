@@ -18,6 +18,7 @@ import { AccessLog, NodeListener, ServerConfig, TrustedProxies, TsgiHttpServer }
 import { beforeAll, describe, expect, it } from "vitest"
 import { Spans } from "../platform/spans.js"
 import { makeCertificate } from "../utils/certificate.js"
+import { head } from "../utils/requests.js"
 import { type Options, withServer } from "../utils/serving.js"
 import { connect, connectTls } from "../utils/sockets.js"
 
@@ -37,8 +38,7 @@ const standard: Trust = { ...home, forwarded: "forwarded" }
 const strangers: Trust = { ...home, trustedProxies: ["10.0.0.0/8"] }
 const unnamed: Trust = { trustedProxies: ["127.0.0.1"] }
 
-const get = (...fields: ReadonlyArray<string>): string =>
-  ["GET /a?b HTTP/1.1", "Host: inner:8080", ...fields, "", ""].join("\r\n")
+const get = (...fields: ReadonlyArray<string>): string => head("GET /a?b HTTP/1.1", "Host: inner:8080", ...fields)
 
 const claims = [
   "X-Forwarded-For: 6.6.6.6, 1.2.3.4, 10.0.0.2",

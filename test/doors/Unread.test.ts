@@ -7,6 +7,7 @@ import { Posthooks } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
 import { startListening } from "../server/lastBound.js"
 import { Journal, turns } from "../utils/Journal.js"
+import { head, post, postChunked, request } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 
 const named = (outcome: Outcome | undefined): string =>
@@ -47,15 +48,13 @@ const doors = {
     )
 }
 
-const post = (fields: string, version = "1.1"): string => `POST / HTTP/${version}\r\nHost: a\r\n${fields}\r\n\r\n`
-
 const stalled: Record<string, readonly [request: string, status: number, outcome: string]> = {
-  "a body of known length": [`${post("Content-Length: 10")}abc`, 408, "ReadTimeout"],
-  "a body of HTTP/1.0": [`${post("Content-Length: 10", "1.0")}abc`, 408, "ReadTimeout"],
-  "a chunk extension": [`${post("Transfer-Encoding: chunked")}1;a`, 408, "ReadTimeout"],
-  "trailers": [`${post("Transfer-Encoding: chunked")}0\r\na: b\r\n`, 408, "ReadTimeout"],
+  "a body of known length": [request("POST", "/", ["Content-Length: 10"], "abc"), 408, "ReadTimeout"],
+  "a body of HTTP/1.0": [`${head("POST / HTTP/1.0", "Content-Length: 10")}abc`, 408, "ReadTimeout"],
+  "a chunk extension": [postChunked("/", "1;a"), 408, "ReadTimeout"],
+  "trailers": [postChunked("/", "0\r\na: b\r\n"), 408, "ReadTimeout"],
   "a body for which there is no room": [
-    `${post("Content-Length: 1000000")}${"a".repeat(1_000_000)}`,
+    post("/", "a".repeat(1_000_000)),
     503,
     "Failed"
   ]

@@ -24,6 +24,7 @@ import {
 import { RequestReader } from "tsgi/protocol"
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import { expect, it } from "vitest"
+import { gate } from "../utils/gate.js"
 import { get, type Handler, post } from "./scene.js"
 
 type Service =
@@ -121,7 +122,7 @@ it("Listener: one whose connections are objects of the program", async () => {
         data(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
         end()
         closed(undefined)
-        ended()
+        ended.open()
       }),
     write: (bytes) => void sent.push(typeof bytes === "string" ? bytes : new TextDecoder("latin1").decode(bytes)),
     cork: () => undefined,
@@ -133,8 +134,7 @@ it("Listener: one whose connections are objects of the program", async () => {
     run: (callback, first, second) => callback(first, second),
     detach: () => undefined
   }
-  let ended = (): void => undefined
-  const over = new Promise<void>((resolve) => ended = resolve)
+  const ended = gate()
   const scripted = Layer.succeed(Listener.Listener, {
     bind: ({ accepted }) =>
       Effect.sync(() => {
@@ -146,7 +146,7 @@ it("Listener: one whose connections are objects of the program", async () => {
     Layer.provide(TsgiHttpServer.layerWith()),
     Layer.provide([TsgiHttpServer.layerServices, scripted]),
     Layer.build,
-    Effect.zipRight(Effect.promise(() => over)),
+    Effect.zipRight(Effect.promise(() => ended.opened)),
     Effect.scoped,
     Effect.runPromise
   )
@@ -256,7 +256,7 @@ it("InterimResponses: one that signs them, and sends no hints", async () => {
     return HttpServerResponse.text(refused.message)
   }).pipe(Effect.orDie)
   const response = await talk(signing, handler, (client) => {
-    client.send(post(1, "a", "Expect: 100-continue\r\n"))
+    client.send(post(1, "a", "Expect: 100-continue"))
     return client.response()
   })
   expect(response.body.toString()).toBe("Unsupported: no hints here")

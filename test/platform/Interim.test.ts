@@ -39,7 +39,7 @@ const reasonOf = (sent: Effect.Effect<void, InterimResponses.InterimError, HttpS
     (result) => HttpServerResponse.text(Either.isRight(result) ? "sent" : result.left.reason)
   )
 
-const expecting = "Expect: 100-continue\r\n"
+const expecting = "Expect: 100-continue"
 const http10 = "GET / HTTP/1.0\r\nHost: a\r\n\r\n"
 
 const heads = (response: WireResponse): ReadonlyArray<readonly [number, string | undefined]> =>

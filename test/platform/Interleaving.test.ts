@@ -15,6 +15,7 @@ import { Posthooks } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { turns } from "../utils/Journal.js"
+import { request } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
 import { cutAt } from "../utils/splits.js"
 import { Database, using } from "./database.js"
@@ -76,13 +77,13 @@ interface Script {
 
 const script: fc.Arbitrary<Script> = fc.record({ steps, crowded: fc.nat({ max: 3 }).map((n) => n === 0) })
 
-const request = (way: Way): string => `POST / HTTP/1.1\r\nHost: a\r\nX-Way: ${way}\r\nContent-Length: 4\r\n\r\n`
+const requestOf = (way: Way): string => request("POST", "/", [`X-Way: ${way}`, "Content-Length: 4"])
 
 /** They have sent at the same time, a piece of a request each, so often that the server looks for others. */
 const bystanders = async (connect: () => Promise<WireClient>): Promise<ReadonlyArray<WireClient>> => {
   // fewer are not taken together
   const clients = await Promise.all(Array.from({ length: 5 }, connect))
-  const sent = Buffer.from(`${request("now")}body`)
+  const sent = Buffer.from(`${requestOf("now")}body`)
   for (const piece of cutAt(sent, Array.from({ length: 50 }, (_, i) => i + 1))) {
     for (const client of clients) client.send(piece)
     await turns(1)
@@ -158,8 +159,8 @@ const play = async (
         const client = step.pipelined && last !== undefined && !within.has(last) ? last : await scene.connect()
         if (step.way === "reading") within.add(client)
         if (client !== last) clients.push(client)
-        for (const other of others) other.send(`${request("now")}body`)
-        client.send(request(step.way))
+        for (const other of others) other.send(`${requestOf("now")}body`)
+        client.send(requestOf(step.way))
         client.send(step.way === "reading" ? "so" : "body")
         break
       }

@@ -10,9 +10,10 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { expect, it } from "vitest"
 import { turns } from "../utils/Journal.js"
-import { get, type Handler, kinds, nothingSeen, open } from "./scene.js"
+import { get } from "../utils/requests.js"
+import { type Handler, kinds, nothingSeen, open } from "./scene.js"
 
-const request = (who: string): string => get.replace("Host: a", `Host: a\r\nWho: ${who}`)
+const requestOf = (who: string): string => get("/", `Who: ${who}`)
 
 const cases = Object.keys(kinds).flatMap((app) => ["whole", "streamed", "failed"].map((kind) => [app, kind] as const))
 
@@ -34,9 +35,9 @@ it.each(cases)("%s: %s answers reach the one who asked", async (app, kind) => {
   await using scene = await open(kinds[app](handler), nothingSeen())
   await using one = await scene.connect()
   await using two = await scene.connect()
-  one.send(request("one"))
+  one.send(requestOf("one"))
   await turns(5)
-  two.send(request("two"))
+  two.send(requestOf("two"))
   await turns(5)
   Effect.runSync(Deferred.succeed(work, "done"))
   const answers = await Promise.all([two.response(), one.response()])
@@ -64,9 +65,9 @@ it.each(Object.keys(kinds))(
     const around = Layer.succeed(Name, "the app's")
     await using scene = await open(kinds[app](handler), nothingSeen(), { around })
     await using client = await scene.connect()
-    client.send(request("one"))
+    client.send(requestOf("one"))
     expect((await client.response()).body.toString()).toBe("first")
-    client.send(request("two"))
+    client.send(requestOf("two"))
     expect((await client.response()).body.toString()).toBe("two's")
   }
 )

@@ -18,6 +18,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { Posthooks, type ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { turns } from "../utils/Journal.js"
+import { postChunked } from "../utils/requests.js"
 import {
   type Handler,
   kinds,
@@ -97,8 +98,8 @@ const talk = (served: Served, seen: Seen, options: SceneOptions = {}) =>
   })
 
 const limits = (body: number): ServerConfig.PartialConfig => ({ limits: { body } })
-const json = "Content-Type: application/json\r\n"
-const chunked = `POST / HTTP/1.1\r\nHost: a\r\n${json}Transfer-Encoding: chunked\r\n\r\n`
+const json = "Content-Type: application/json"
+const chunked = postChunked("/", "", json)
 const bytes = (length: number): string => `{"name":"${"x".repeat(length - 11)}"}`
 
 for (const kind of Object.keys(trusting)) {

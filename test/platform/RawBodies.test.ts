@@ -8,6 +8,7 @@ import { once } from "node:events"
 import { Readable, Stream } from "node:stream"
 import { setTimeout } from "node:timers"
 import { TsgiHttpServer } from "tsgi/effect"
+import { gate } from "../utils/gate.js"
 import { connect } from "../utils/sockets.js"
 import { requestBytes } from "./exchanges.js"
 
@@ -61,9 +62,8 @@ it.scoped("when it fails, and the client can tell", () =>
 
 /** A stream as they were before Node 0.10, that can be let go of. */
 const legacy = () => {
-  let destroyed = (): void => undefined
-  const closed = new Promise<void>((resolve) => destroyed = resolve)
-  return { closed, body: Object.assign(new Stream(), { destroy: () => destroyed() }) }
+  const destroyed = gate()
+  return { closed: destroyed.opened, body: Object.assign(new Stream(), { destroy: () => destroyed.open() }) }
 }
 
 it.scoped.each(["GET", "HEAD"])("%s: a stream of the old kind, too", (method) =>

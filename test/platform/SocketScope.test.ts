@@ -157,7 +157,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         const seen = nothingSeen()
         const { connect } = yield* scene(seen, using(seen, reading), { config: { timeouts: { body: 2_000 } } })
         const client = yield* Effect.promise(connect)
-        client.send(post(5, "12", "Expect: 100-continue\r\n"))
+        client.send(post(5, "12", "Expect: 100-continue"))
         yield* Effect.promise(() => client.head())
         yield* TestClock.adjust("2500 millis")
         assert.strictEqual((yield* response(client)).status, 408)

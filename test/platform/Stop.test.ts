@@ -228,7 +228,7 @@ for (const kind of Object.keys(kinds)) {
         for (let i = 0; i < times; i++) {
           for (const way of ways) {
             const busy = yield* client
-            busy.send(post(100, "some", `X-Way: ${way}\r\n`))
+            busy.send(post(100, "some", `X-Way: ${way}`))
             if (way === "unread") busy.pause()
           }
         }

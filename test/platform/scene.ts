@@ -31,6 +31,7 @@ import {
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import { Journal } from "../utils/Journal.js"
 import { noting } from "../utils/noting.js"
+import * as requests from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 
 export type Handler<E = never> = Effect.Effect<
@@ -229,6 +230,7 @@ export const open = async (served: Served, seen: Seen, options?: SceneOptions): 
   return { ...scene, stop, [Symbol.asyncDispose]: stop }
 }
 
-export const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-export const post = (length: number, body: string, fields = ""): string =>
-  `POST / HTTP/1.1\r\nHost: a\r\n${fields}Content-Length: ${length}\r\n\r\n${body}`
+/** What a client sends to it. */
+export const get = requests.get()
+export const post = (length: number, body: string, ...fields: ReadonlyArray<string>): string =>
+  requests.request("POST", "/", [...fields, `Content-Length: ${length}`], body)

@@ -11,9 +11,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { AsyncLocalStorage } from "node:async_hooks"
-import { type Address, type App, listen, server, type ServerOptions } from "tsgi"
+import type { App } from "tsgi"
 import { AccessLog, NodeListener, Posthooks, ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
+import { get, request } from "../utils/requests.js"
+import { withServer } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
 
 const storage = new AsyncLocalStorage<string>()
@@ -40,35 +42,16 @@ class Sightings {
   }
 }
 
-const request = (owner: string): string => `GET /${owner} HTTP/1.1\r\nHost: a\r\n\r\n`
-
 /** All clients ask in the same moment, and again when all have their answers. */
 const askTogether = async (clients: ReadonlyArray<WireClient>): Promise<void> => {
   for (let i = 0; i < requestCount; i++) {
-    for (const [j, client] of clients.entries()) client.send(request(`client${j}`))
+    for (const [j, client] of clients.entries()) client.send(get(`/client${j}`))
     await Promise.all(clients.map((client) => client.response()))
   }
 }
 
-const withServer = async (
-  app: App,
-  options: ServerOptions,
-  use: (port: number, stop: () => Promise<unknown>) => Promise<void>
-): Promise<void> => {
-  const running = server(listen(0), app, { log: () => undefined, ...options })
-  const address = await running.ready
-  if (address._tag !== "Tcp") throw new Error("no port")
-  try {
-    await use(address.port, () => running.stop({ grace: 0 }))
-  } finally {
-    await running.stop({ grace: 0 })
-  }
-}
-
-const connectAll = (port: number): Promise<ReadonlyArray<WireClient>> =>
-  Promise.all(Array.from({ length: clientCount }, () => connect(here(port))))
-
-const here = (port: number): Address => ({ _tag: "Tcp", host: "127.0.0.1", port })
+const connectAll = (connect: () => Promise<WireClient>): Promise<ReadonlyArray<WireClient>> =>
+  Promise.all(Array.from({ length: clientCount }, connect))
 
 const closeAll = (clients: ReadonlyArray<WireClient>): void => {
   for (const client of clients) client.close()
@@ -119,8 +102,8 @@ describe("plain TypeScript: the context of a client is its own", () => {
         const owner = / \/(client[0-9]+) /.exec(line)?.[1]
         if (owner !== undefined) seen.look("log", owner)
       }
-      await withServer(app, { log }, async (port) => {
-        const clients = await connectAll(port)
+      await withServer(app, { log }, async ({ connect }) => {
+        const clients = await connectAll(connect)
         await askTogether(clients)
         closeAll(clients)
       })
@@ -140,11 +123,11 @@ describe("plain TypeScript: the context of a client is its own", () => {
       startResponse("200 OK", [])
       return new Promise(() => undefined)
     }
-    await withServer(app, { timeouts: { interrupt: 10 } }, async (port, stop) => {
-      const clients = await connectAll(port)
-      for (const [i, client] of clients.entries()) client.send(request(`client${i}`))
+    await withServer(app, { timeouts: { interrupt: 10 } }, async ({ connect, running }) => {
+      const clients = await connectAll(connect)
+      for (const [i, client] of clients.entries()) client.send(get(`/client${i}`))
       while (begun < clientCount) await new Promise((resolve) => setImmediate(resolve))
-      await storage.run("whoever stops", stop)
+      await storage.run("whoever stops", () => running.stop({ grace: 0 }))
       closeAll(clients)
     })
     seen.expectNone("signal", "hook")
@@ -161,10 +144,10 @@ describe("plain TypeScript: the context of a client is its own", () => {
       startResponse("408 Request Timeout", [])
       return ""
     }
-    await withServer(app, { timeouts: { body: 20 } }, async (port) => {
-      const clients = await connectAll(port)
+    await withServer(app, { timeouts: { body: 20 } }, async ({ connect }) => {
+      const clients = await connectAll(connect)
       for (const [i, client] of clients.entries()) {
-        client.send(`POST /client${i} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n`)
+        client.send(request("POST", `/client${i}`, ["Content-Length: 5"]))
       }
       await Promise.all(clients.map((client) => client.response()))
       closeAll(clients)
@@ -181,10 +164,10 @@ describe("plain TypeScript: the context of a client is its own", () => {
       startResponse("200 OK", [])
       return "hello"
     }
-    await withServer(app, { limits: { connections: 1 } }, async (port) => {
+    await withServer(app, { limits: { connections: 1 } }, async ({ connect }) => {
       for (let i = 0; i < 3; i++) {
-        const first = await connect(here(port))
-        const second = await connect(here(port))
+        const first = await connect()
+        const second = await connect()
         first.send(`GET /first${i} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
         second.send(`GET /second${i} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
         await first.response()
@@ -233,7 +216,9 @@ describe("the Effect door: the context of a client is its own", () => {
         yield* Effect.gen(function*() {
           const { address } = yield* HttpServer.HttpServer
           if (address._tag !== "TcpAddress") return assert.fail("no port")
-          const clients = yield* Effect.promise(() => connectAll(address.port))
+          const clients = yield* Effect.promise(() =>
+            connectAll(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: address.port }))
+          )
           for (let i = 0; i < requestCount; i++) {
             for (const [j, client] of clients.entries()) {
               client.send(`GET /client${j} HTTP/1.1\r\nHost: a\r\nOwner: client${j}\r\n\r\n`)

@@ -10,6 +10,7 @@ import { type AccessRecord, layerFunction } from "../../src/server/AccessLog.js"
 import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { Journal, turns } from "../utils/Journal.js"
+import { get, request } from "../utils/requests.js"
 import { readBody, stopIfFailed } from "./engine.js"
 
 const head = { status: 200, fields: [] }
@@ -88,10 +89,7 @@ const scene = (use: (scene: Scene) => Effect.Effect<void>, { memory = {}, timeou
   )
 }
 
-const get = (target: string, ...fields: ReadonlyArray<string>): string =>
-  `${[`GET ${target} HTTP/1.1`, "Host: a", ...fields].join("\r\n")}\r\n\r\n`
-
-const post = (target: string, length: number): string => get(target, `Content-Length: ${length}`).replace("GET", "POST")
+const post = (target: string, length: number): string => request("POST", target, [`Content-Length: ${length}`])
 
 const response = (client: WireClient) => Effect.promise(() => client.response())
 

@@ -6,7 +6,7 @@ import { type App, server } from "tsgi"
 import { MemoryListener } from "tsgi/testing"
 import { afterAll, describe, expect, it, vi } from "vitest"
 import { get } from "../utils/requests.js"
-import { serving } from "../utils/serving.js"
+import { withServer } from "../utils/serving.js"
 import { hello } from "../utils/serving.js"
 
 const failing = (thrown: unknown): App => () => {
@@ -35,7 +35,7 @@ const deep = (): Error => {
   const { stackTraceLimit } = Error
   // one stack is enough
   Error.stackTraceLimit = 0
-  for (let i = 0; i < 100_000; i++) error = new Error("in between", { cause: error })
+  for (let i = 0; i < 30_000; i++) error = new Error("in between", { cause: error })
   Error.stackTraceLimit = stackTraceLimit
   return new Error("the last", { cause: error })
 }
@@ -48,11 +48,10 @@ describe("a failure whose text cannot be had is logged all the same", () => {
     ["causes without end", deep(), /the application failed \(.*\)\n(.*\n)*?.*Error: the last\n\s+at /],
     ["nothing that becomes a text", Object.create(null), /the application failed/]
   ])("%s", (_, thrown, expected) =>
-    serving(failing(thrown), async ({ client, journal, lines }) => {
-      client.send(get("/"))
-      expect((await client.response()).status).toBe(500)
+    withServer(failing(thrown), { memory: true }, async ({ ask, journal, log }) => {
+      expect((await ask(get("/"))).status).toBe(500)
       expect(await journal.first(1)).toEqual(["access 500"])
-      expect(lines.join("\n")).toMatch(expected)
+      expect(log.lines.join("\n")).toMatch(expected)
     }))
 })
 

@@ -14,6 +14,7 @@ import type { Exchange } from "../../src/exchange/Exchange.js"
 import { ResponseError } from "../../src/exchange/ServerError.js"
 import type { PartialConfig } from "../../src/server/Config.js"
 import { Journal, turns } from "../utils/Journal.js"
+import { get, head as lines, postChunked, request } from "../utils/requests.js"
 import { named, readBody, serve } from "./engine.js"
 
 const head = { status: 200, fields: [] }
@@ -62,9 +63,10 @@ const scene = (request: string, use: (scene: Scene) => Effect.Effect<void>, conf
 
 const response = (client: WireClient) => Effect.promise(() => client.response())
 
-const post = (fields: string, version = "1.1"): string => `POST / HTTP/${version}\r\nHost: a\r\n${fields}\r\n\r\n`
-const length = (bytes: number, version?: string): string => post(`Content-Length: ${bytes}`, version)
-const chunked = post("Transfer-Encoding: chunked")
+const length = (bytes: number, version = "1.1"): string =>
+  lines(`POST / HTTP/${version}`, "Host: a", `Content-Length: ${bytes}`)
+const chunked = postChunked("/", "")
+const expecting = (bytes: number): string => request("POST", "/", ["Expect: 100-continue", `Content-Length: ${bytes}`])
 
 const late: Record<string, readonly [begin: string, piece: string]> = {
   "a body of known length": [length(100_000), "a"],
@@ -74,7 +76,7 @@ const late: Record<string, readonly [begin: string, piece: string]> = {
   "a chunk extension": [`${chunked}1;`, "a"],
   "a chunk size": [`${chunked}1\r\na\r\n`, "0"],
   "trailers": [`${chunked}0\r\n`, "a: b\r\n"],
-  "a body for which a 100 is owed": [post("Expect: 100-continue\r\nContent-Length: 100000"), "a"]
+  "a body for which a 100 is owed": [expecting(100_000), "a"]
 }
 
 const ended = ["told ReadTimeout", "hook Aborted ReadTimeout", "access Aborted ReadTimeout", "socket closed"]
@@ -130,7 +132,7 @@ describe("the client is not late", () => {
           exchange.ended()
           assert.strictEqual(String((yield* response(client)).body), "3")
           if (request.includes("1.0")) return
-          client.send("GET /again HTTP/1.1\r\nHost: a\r\n\r\n")
+          client.send(get("/again"))
           assert.strictEqual(String((yield* response(client)).body), "again")
         })))
 
@@ -142,14 +144,14 @@ describe("the client is not late", () => {
           exchange.ended()
           assert.strictEqual(String((yield* response(client)).body), "unread")
           if (request.includes("1.0")) return
-          client.send("GET /again HTTP/1.1\r\nHost: a\r\n\r\n")
+          client.send(get("/again"))
           assert.strictEqual(String((yield* response(client)).body), "again")
         })))
   }
 
   it.scoped("while a 100 is owed: its time begins with the 100", () =>
     scene(
-      post("Expect: 100-continue\r\nContent-Length: 3"),
+      expecting(3),
       ({ client, exchange, journal, pass }) =>
         Effect.gen(function*() {
           yield* pass(350)
@@ -197,7 +199,7 @@ describe("the client is not late", () => {
 
 it.scoped("a 100 that was owed for long, and paid without a read, does not take the end away", () =>
   scene(
-    post("Expect: 100-continue\r\nContent-Length: 3"),
+    expecting(3),
     ({ client, exchange, journal, pass }) =>
       Effect.gen(function*() {
         yield* pass(150)
@@ -241,7 +243,7 @@ describe("once the answer has begun", () => {
           assert.strictEqual(String((yield* response(client)).body), "onetwo")
           // at once, and not when it was awaited what else may come
           yield* Effect.promise(() => journal.first(2))
-          client.send("GET /again HTTP/1.1\r\nHost: a\r\n\r\n")
+          client.send(get("/again"))
           client.end()
           yield* Effect.promise(() => client.whenEnded())
           yield* Effect.promise(() => journal.find((entry) => entry === "socket closed"))

@@ -8,6 +8,7 @@ import { listen, server, wrapTls } from "tsgi"
 import { MemoryListener, type MemoryOptions, type WireClient } from "tsgi/testing"
 import type { Transport } from "../../src/http1/Transport.js"
 import { Listener } from "../../src/server/Listener.js"
+import { gate } from "../utils/gate.js"
 import { atRest, turns } from "../utils/Journal.js"
 
 interface Pair {
@@ -21,14 +22,13 @@ interface Pair {
 const withPair = async (options: MemoryOptions, use: (pair: Pair) => Promise<void>): Promise<void> => {
   const memory = MemoryListener.make(options)
   const scope = Effect.runSync(Scope.make())
-  let arrived = (_: Transport): void => undefined
-  const accepted = new Promise<Transport>((resolve) => arrived = resolve)
+  const arrived = gate<Transport>()
   await Effect.runPromise(Scope.extend(
-    memory.listener.bind({ accepted: arrived, lost: () => undefined }, { handshakeTimeout: 1000, handshakes: 10 }),
+    memory.listener.bind({ accepted: arrived.open, lost: () => undefined }, { handshakeTimeout: 1000, handshakes: 10 }),
     scope
   ))
   const client = memory.connect()
-  const transport = await accepted
+  const transport = await arrived.opened
   const told: Array<string> = []
   const open = (): void =>
     transport.open({

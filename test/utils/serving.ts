@@ -1,14 +1,5 @@
-/** Servers for the length of a test: on a free port, and on memory. */
-import {
-  type Address,
-  type App,
-  type Environ,
-  listen,
-  type Listener,
-  type RunningServer,
-  server,
-  type ServerOptions
-} from "tsgi"
+/** A server for the length of a test, on a free port or in memory. */
+import { type Address, type App, listen, type Listener, type RunningServer, server, type ServerOptions } from "tsgi"
 import { MemoryListener, type WireClient, type WireResponse } from "tsgi/testing"
 import { Journal } from "./Journal.js"
 import { connect, connectTls } from "./sockets.js"
@@ -41,6 +32,7 @@ export class Log {
   }
 
   private add(to: Array<string>, line: string): void {
+    if (line === "") return
     to.push(line)
     for (const wake of this.waiting.splice(0)) wake()
   }
@@ -58,6 +50,8 @@ export interface Served {
   readonly address: Address
   readonly running: RunningServer
   readonly log: Log
+  /** What the application and its hooks noted, and in memory `access <status>` for each request, in order. */
+  readonly journal: Journal<string>
   readonly connect: () => Promise<WireClient>
   readonly connectTls: (options?: Parameters<typeof connectTls>[1]) => Promise<WireClient>
   /** Sends bytes on a connection of their own and reads one response. */
@@ -66,29 +60,46 @@ export interface Served {
 
 export interface Options extends ServerOptions {
   readonly listener?: Listener | undefined
+  /** Serves in memory; the access log is the journal's. */
+  readonly memory?: boolean
 }
+
+/** An application that may note what it does. */
+export type NotingApp = (...given: [...Parameters<App>, journal: Journal<string>]) => ReturnType<App>
 
 /** Serves while `test` runs; then the clients are closed and the server is stopped. */
 export const withServer = async (
-  app: App,
-  { listener = listen(), ...options }: Options,
+  app: NotingApp,
+  { listener = listen(), memory = false, ...options }: Options,
   test: (served: Served) => Promise<void>
 ): Promise<void> => {
   const log = new Log()
+  const journal = new Journal<string>()
   const clients: Array<WireClient> = []
-  const running = server(listener, app, { log, ...options })
+  const inMemory = memory ? MemoryListener.make() : undefined
+  const running = server(inMemory?.listener ?? listener, (env, startResponse) => app(env, startResponse, journal), {
+    log,
+    ...memory && {
+      logFormat: ({ status }) => {
+        journal.push(`access ${status}`)
+        return ""
+      }
+    },
+    ...options
+  })
   const address = await running.ready
-  const kept = async (connecting: Promise<WireClient>): Promise<WireClient> => {
+  const kept = async (connecting: WireClient | Promise<WireClient>): Promise<WireClient> => {
     const client = await connecting
     clients.push(client)
     return client
   }
-  const open = () => kept(connect(address))
+  const open = () => kept(inMemory?.connect() ?? connect(address))
   try {
     await test({
       address,
       running,
       log,
+      journal,
       connect: open,
       connectTls: (given) => kept(connectTls(address, given)),
       ask: async (bytes, method) => {
@@ -120,45 +131,4 @@ export const echo: App = async (env, startResponse) => {
   const body = await env["wsgi.input"].read()
   startResponse("200 OK", plain)
   return body
-}
-
-/** A server on memory, for hooks that are looked at one by one. */
-export interface Fixture {
-  readonly client: WireClient
-  readonly running: RunningServer
-  /** What hooks, the application and the access log noted, in order. */
-  readonly journal: Journal<string>
-  /** All other lines of the log. */
-  readonly lines: Array<string>
-  /** Another connection. */
-  readonly connect: () => WireClient
-}
-
-/** Serves for as long as `use` takes. The journal has an entry `access <status>` for each request. */
-export const serving = async (
-  app: (env: Environ, startResponse: Parameters<App>[1], journal: Journal<string>) => ReturnType<App>,
-  use: (fixture: Fixture) => Promise<void>,
-  options: ServerOptions = {}
-): Promise<void> => {
-  const journal = new Journal<string>()
-  const lines: Array<string> = []
-  const memory = MemoryListener.make()
-  const running = server(memory.listener, (env, startResponse) => app(env, startResponse, journal), {
-    log: (line) => {
-      if (line !== "") lines.push(line)
-    },
-    logFormat: (record) => {
-      journal.push(`access ${record.status}`)
-      return ""
-    },
-    ...options
-  })
-  await running.ready
-  const client = memory.connect()
-  try {
-    await use({ client, running, journal, lines, connect: () => memory.connect() })
-  } finally {
-    client.close()
-    await running.stop({ grace: 0 })
-  }
 }

@@ -32,7 +32,7 @@ import { expectReleased, holdings } from "../utils/holdings.js"
 import { examples } from "../utils/made.js"
 import { Program } from "../utils/processes.js"
 import { get } from "../utils/requests.js"
-import { serving } from "../utils/serving.js"
+import { withServer } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
 
 const hello: App = (_, startResponse) => {
@@ -602,24 +602,30 @@ const expectFailure = (
   { message, status = 500 }: { readonly message: RegExp; readonly status?: number }
 ): Promise<void> => {
   const outcomes: Array<Outcome | undefined> = []
-  return serving((env, startResponse) => {
-    env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => void outcomes.push(outcome)])
-    return app(env, startResponse)
-  }, async ({ client, journal, lines }) => {
-    client.send(get())
-    const response = await client.response()
-    expect([response.status, response.body.toString(), response.get("connection")]).toEqual([status, "", "close"])
-    expect(await journal.first(1)).toEqual([`access ${status}`])
-    await client.whenEnded()
-    expect(outcomes).toHaveLength(1)
-    const [outcome] = outcomes
-    if (outcome?._tag !== "Failed") throw new Error(`the outcome is ${outcome?._tag}`)
-    expect(outcome.status).toBe(status)
-    expected(outcome.error)
-    const log = lines.join("\n")
-    expect(log).toContain("the application failed")
-    expect(log).toMatch(message)
-  })
+  return withServer(
+    (env, startResponse) => {
+      env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => void outcomes.push(outcome)])
+      return app(env, startResponse)
+    },
+    { memory: true },
+    async ({ connect, journal, log }) => {
+      const client = await connect()
+      const { lines } = log
+      client.send(get())
+      const response = await client.response()
+      expect([response.status, response.body.toString(), response.get("connection")]).toEqual([status, "", "close"])
+      expect(await journal.first(1)).toEqual([`access ${status}`])
+      await client.whenEnded()
+      expect(outcomes).toHaveLength(1)
+      const [outcome] = outcomes
+      if (outcome?._tag !== "Failed") throw new Error(`the outcome is ${outcome?._tag}`)
+      expect(outcome.status).toBe(status)
+      expected(outcome.error)
+      const text = lines.join("\n")
+      expect(text).toContain("the application failed")
+      expect(text).toMatch(message)
+    }
+  )
 }
 
 const isResponseError = (reason: ResponseError["reason"]) => (error: unknown): void => {
@@ -892,35 +898,46 @@ describe("an application that breaks the protocol", () => {
 
   it("does no harm when it catches what it is told", () => {
     const outcomes: Array<Outcome | undefined> = []
-    return serving((env, startResponse) => {
-      env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => void outcomes.push(outcome)])
-      for (const headers of [[["X-A", "a\r\n"]], undefined, [["Content-Length", "ten"]]]) {
-        expect(() => startResponse("200 OK", headers as never)).toThrow(ResponseError)
+    return withServer(
+      (env, startResponse) => {
+        env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => void outcomes.push(outcome)])
+        for (const headers of [[["X-A", "a\r\n"]], undefined, [["Content-Length", "ten"]]]) {
+          expect(() => startResponse("200 OK", headers as never)).toThrow(ResponseError)
+        }
+        startResponse("200 OK", [["X-A", "a"]])
+        expect(() => startResponse("404 Not Found", [])).toThrow(ResponseError)
+        expect(() => env["tsgi.interim"](200)).toThrow(InterimError)
+        return "hello"
+      },
+      { memory: true },
+      async ({ connect, journal, log }) => {
+        const client = await connect()
+        const { lines } = log
+        client.send(get())
+        const response = await client.response()
+        expect([response.status, response.get("x-a"), response.body.toString()]).toEqual([200, "a", "hello"])
+        expect(response.get("connection")).toBeUndefined()
+        expect(await journal.first(1)).toEqual(["access 200"])
+        expect(outcomes.map((outcome) => outcome?._tag)).toEqual(["Sent"])
+        expect(lines.join("\n")).not.toContain("failed")
       }
-      startResponse("200 OK", [["X-A", "a"]])
-      expect(() => startResponse("404 Not Found", [])).toThrow(ResponseError)
-      expect(() => env["tsgi.interim"](200)).toThrow(InterimError)
-      return "hello"
-    }, async ({ client, journal, lines }) => {
-      client.send(get())
-      const response = await client.response()
-      expect([response.status, response.get("x-a"), response.body.toString()]).toEqual([200, "a", "hello"])
-      expect(response.get("connection")).toBeUndefined()
-      expect(await journal.first(1)).toEqual(["access 200"])
-      expect(outcomes.map((outcome) => outcome?._tag)).toEqual(["Sent"])
-      expect(lines.join("\n")).not.toContain("failed")
-    })
+    )
   })
 
   it("may name the chunked coding that the server adds anyway", () =>
-    serving((_, startResponse) => {
-      startResponse("200 OK", [["Transfer-Encoding", "chunked"]])
-      return ["hello"].values()
-    }, async ({ client }) => {
-      client.send(get())
-      const response = await client.response()
-      expect([response.all("transfer-encoding"), response.body.toString()]).toEqual([["chunked"], "hello"])
-    }))
+    withServer(
+      (_, startResponse) => {
+        startResponse("200 OK", [["Transfer-Encoding", "chunked"]])
+        return ["hello"].values()
+      },
+      { memory: true },
+      async ({ connect }) => {
+        const client = await connect()
+        client.send(get())
+        const response = await client.response()
+        expect([response.all("transfer-encoding"), response.body.toString()]).toEqual([["chunked"], "hello"])
+      }
+    ))
 })
 
 describe("an application that breaks the protocol when the head is out", () => {
@@ -929,18 +946,24 @@ describe("an application that breaks the protocol when the head is out", () => {
     check: (client: WireClient, outcome: Outcome, log: string) => Promise<void> | void
   ): Promise<void> => {
     const outcomes: Array<Outcome> = []
-    return serving((env, startResponse) => {
-      env["eventlet.minimum_write_chunk_size"] = 0
-      env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => {
-        if (outcome !== undefined) outcomes.push(outcome)
-      }])
-      return app(env, startResponse)
-    }, async ({ client, journal, lines }) => {
-      client.send(get())
-      await journal.first(1)
-      expect(outcomes).toHaveLength(1)
-      await check(client, outcomes[0], lines.join("\n"))
-    })
+    return withServer(
+      (env, startResponse) => {
+        env["eventlet.minimum_write_chunk_size"] = 0
+        env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => {
+          if (outcome !== undefined) outcomes.push(outcome)
+        }])
+        return app(env, startResponse)
+      },
+      { memory: true },
+      async ({ connect, journal, log }) => {
+        const client = await connect()
+        const { lines } = log
+        client.send(get())
+        await journal.first(1)
+        expect(outcomes).toHaveLength(1)
+        await check(client, outcomes[0], lines.join("\n"))
+      }
+    )
   }
 
   it("and gives less than it declared: the connection is cut", () =>

@@ -1,61 +1,39 @@
 /** Web-standard handlers: what HTTP allows and the fetch standard does not is the client's affair. */
-import type { Environ, Outcome, RunningServer } from "tsgi"
-import { fetchApp, type FetchHandler, listen, server } from "tsgi"
-import type { WireClient } from "tsgi/testing"
+import { type App, type Environ, fetchApp, type FetchHandler, listen, type Outcome } from "tsgi"
+import type { WireResponse } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
+import { gate } from "../utils/gate.js"
 import { Journal } from "../utils/Journal.js"
-import { connect } from "../utils/sockets.js"
+import { get, request } from "../utils/requests.js"
+import { type Log, withServer } from "../utils/serving.js"
 
-interface Site {
-  readonly running: RunningServer
-  readonly client: WireClient
-  readonly failures: () => ReadonlyArray<string>
-}
-
-const serving = async <A>(handler: FetchHandler, visit: (site: Site) => Promise<A>, host?: string): Promise<A> => {
-  const lines: Array<string> = []
-  const running = server(listen(host === undefined ? {} : { host }), fetchApp(handler), {
-    log: (line) => lines.push(line)
-  })
-  try {
-    await using client = await connect(await running.ready)
-    return await visit({ running, client, failures: () => lines.filter((line) => line.includes("failed")) })
-  } finally {
-    await running.stop({ grace: 1000 })
-  }
-}
+const failures = ({ lines }: Log): ReadonlyArray<string> => lines.filter((line) => line.includes("failed"))
 
 const echo = async (bytes: string, host?: string) => {
   const seen: Array<string> = []
   const urls: Array<string> = []
-  return serving(
-    async (request) => {
-      seen.push(request.method)
-      urls.push(request.url)
-      return new Response(await request.text())
-    },
-    async ({ client, failures }) => {
-      client.send(bytes)
-      const response = await client.response()
-      return { response, seen, urls, failures: failures() }
-    },
-    host
-  )
+  const app = fetchApp(async (request) => {
+    seen.push(request.method)
+    urls.push(request.url)
+    return new Response(await request.text())
+  })
+  const answer = gate<{ readonly response: WireResponse; readonly failures: ReadonlyArray<string> }>()
+  await withServer(app, { listener: listen(host === undefined ? {} : { host }) }, async ({ ask, log }) => {
+    answer.open({ response: await ask(bytes), failures: failures(log) })
+  })
+  return { ...await answer.opened, seen, urls }
 }
 
 const post = "POST / HTTP/1.1\r\nHost: a\r\n"
-const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-const head = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 /** A body without an end, and when it is cancelled. */
 const endless = () => {
-  let cancelled = (): void => undefined
-  const cancel = new Promise<void>((resolve) => cancelled = resolve)
+  const cancelled = gate()
   const body = new ReadableStream<Uint8Array>({
     pull: (controller) => controller.enqueue(new Uint8Array(10)),
-    cancel: () => cancelled()
+    cancel: () => cancelled.open()
   })
-  return { body, cancel }
+  return { body, cancel: cancelled.opened }
 }
 
 describe("fetchApp", () => {
@@ -73,17 +51,13 @@ describe("fetchApp", () => {
     ["a length that is added", `${post}\r\n`, (env) => env.CONTENT_LENGTH = "3", "none"]
   ])("reads the body that came, with %s by a middleware", async (_, bytes, change, text) => {
     const app = fetchApp(async (request) => new Response(request.body === null ? "none" : await request.text()))
-    const running = server(listen({}), (env, startResponse) => {
+    const changed: App = (env, startResponse) => {
       change(env)
       return app(env, startResponse)
-    }, { log: () => undefined })
-    try {
-      await using client = await connect(await running.ready)
-      client.send(bytes)
-      expect(String((await client.response()).body)).toBe(text)
-    } finally {
-      await running.stop({ grace: 1000 })
     }
+    await withServer(changed, {}, async ({ ask }) => {
+      expect(String((await ask(bytes)).body)).toBe(text)
+    })
   })
 
   it.each([
@@ -133,66 +107,92 @@ describe("fetchApp", () => {
 
   it("answers HEAD with the head, and cancels the body, which may have no end", async () => {
     const { body, cancel } = endless()
-    await serving(() => new Response(body, { headers: { "X-A": "1" } }), async ({ client, failures }) => {
-      client.send(head)
+    await withServer(fetchApp(() => new Response(body, { headers: { "X-A": "1" } })), {}, async ({ connect, log }) => {
+      const client = await connect()
+
+      client.send(request("HEAD", "/"))
       const response = await client.head()
       expect([response.status, response.get("x-a"), response.get("content-length")]).toEqual([200, "1", undefined])
       await cancel
       // the connection is as good as before
-      client.send(head)
+      client.send(request("HEAD", "/"))
       expect((await client.head()).status).toBe(500)
-      expect(failures().length).toBeLessThanOrEqual(1)
+      expect(failures(log).length).toBeLessThanOrEqual(1)
     })
   })
 
   it("keeps the length that HEAD is told", async () => {
-    await serving(() => new Response("hello", { headers: { "Content-Length": "5" } }), async ({ client }) => {
-      client.send(head + get)
-      expect((await client.head()).get("content-length")).toBe("5")
-      expect((await client.response()).body.toString()).toBe("hello")
-    })
+    await withServer(
+      fetchApp(() => new Response("hello", { headers: { "Content-Length": "5" } })),
+      {},
+      async ({ connect }) => {
+        const client = await connect()
+
+        client.send(request("HEAD", "/") + get())
+        expect((await client.head()).get("content-length")).toBe("5")
+        expect((await client.response()).body.toString()).toBe("hello")
+      }
+    )
   })
 
   it("cancels the body of a response that cannot be sent", async () => {
     const { body, cancel } = endless()
-    await serving(() => new Response(body, { headers: { "Content-Length": "ten" } }), async ({ client }) => {
-      client.send(get)
-      expect((await client.response()).status).toBe(500)
-      await cancel
-    })
+    await withServer(
+      fetchApp(() => new Response(body, { headers: { "Content-Length": "ten" } })),
+      {},
+      async ({ connect }) => {
+        const client = await connect()
+
+        client.send(get())
+        expect((await client.response()).status).toBe(500)
+        await cancel
+      }
+    )
   })
 
   it("cancels the body when the client leaves, and aborts the signal", async () => {
     const { body, cancel } = endless()
     const aborted = new Journal<string>()
-    await serving(({ signal }) => {
-      signal.addEventListener("abort", () => aborted.push("aborted"))
-      return new Response(body)
-    }, async ({ client }) => {
-      client.send(get)
-      await client.some()
-      client.reset()
-      await cancel
-      await aborted.first(1)
-    })
+    await withServer(
+      fetchApp(({ signal }) => {
+        signal.addEventListener("abort", () => aborted.push("aborted"))
+        return new Response(body)
+      }),
+      {},
+      async ({ connect }) => {
+        const client = await connect()
+
+        client.send(get())
+        await client.some()
+        client.reset()
+        await cancel
+        await aborted.first(1)
+      }
+    )
   })
 
   it("aborts the signal of a handler that waits when the client leaves", async () => {
     const seen = new Journal<string>()
-    await serving(({ signal }) => {
-      seen.push("at work")
-      return new Promise((resolve) => {
-        signal.addEventListener("abort", () => {
-          seen.push("aborted")
-          resolve(new Response("too late"))
+    await withServer(
+      fetchApp(({ signal }) => {
+        seen.push("at work")
+        return new Promise((resolve) => {
+          signal.addEventListener("abort", () => {
+            seen.push("aborted")
+            resolve(new Response("too late"))
+          })
         })
-      })
-    }, async ({ client }) => {
-      client.send(get)
-      await seen.first(1)
-      client.reset()
-      await seen.first(2)
-    })
+      }),
+      {},
+      async ({ connect }) => {
+        const client = await connect()
+
+        client.send(get())
+        await seen.first(1)
+        client.reset()
+        await seen.first(2)
+      }
+    )
   })
 
   it("has the environ for post hooks, which know the outcome", async () => {
@@ -203,8 +203,10 @@ describe("fetchApp", () => {
       }])
       return new Response("hello", { status: 201, statusText: "Made" })
     }
-    await serving(handler, async ({ client }) => {
-      client.send(get)
+    await withServer(fetchApp(handler), {}, async ({ connect }) => {
+      const client = await connect()
+
+      client.send(get())
       const response = await client.response()
       expect([response.status, response.reason]).toEqual([201, "Made"])
       expect(await outcomes.first(1)).toMatchObject([{ _tag: "Sent", status: 201, bodyBytes: 5 }])

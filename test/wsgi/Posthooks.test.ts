@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { turns } from "../utils/Journal.js"
 import { get, head, post } from "../utils/requests.js"
-import { hello, plain, serving, withServer } from "../utils/serving.js"
+import { hello, plain, withServer } from "../utils/serving.js"
 
 it("test_029_posthooks", async () => {
   let multiplied = 0
@@ -170,27 +170,32 @@ describe("a hook's call", () => {
   it("hands the environ, then the arguments, then the named ones", () => {
     const calls: Array<ReadonlyArray<unknown>> = []
     let given: Environ | undefined
-    return serving((env, startResponse) => {
-      given = env
-      const hook = (...call: ReadonlyArray<unknown>): void => void calls.push(call)
-      env["eventlet.posthooks"].push([hook, ["arg1", "arg2"], { kwarg3: 3, kwarg4: 4 }])
-      env["eventlet.posthooks"].push([hook, ["arg1"]])
-      env["eventlet.posthooks"].push([hook, undefined, { kwarg1: 1 }])
-      env["eventlet.posthooks"].push([hook], hook)
-      startResponse("200 OK", fields)
-      return "ok"
-    }, async ({ client, journal }) => {
-      client.send(get())
-      await journal.find((entry) => entry === "access 200")
-      expect(calls).toEqual([
-        [given, "arg1", "arg2", { kwarg3: 3, kwarg4: 4 }],
-        [given, "arg1"],
-        [given, { kwarg1: 1 }],
-        [given],
-        [given]
-      ])
-      for (const [env] of calls) expect(env).toBe(given)
-    })
+    return withServer(
+      (env, startResponse) => {
+        given = env
+        const hook = (...call: ReadonlyArray<unknown>): void => void calls.push(call)
+        env["eventlet.posthooks"].push([hook, ["arg1", "arg2"], { kwarg3: 3, kwarg4: 4 }])
+        env["eventlet.posthooks"].push([hook, ["arg1"]])
+        env["eventlet.posthooks"].push([hook, undefined, { kwarg1: 1 }])
+        env["eventlet.posthooks"].push([hook], hook)
+        startResponse("200 OK", fields)
+        return "ok"
+      },
+      { memory: true },
+      async ({ connect, journal }) => {
+        const client = await connect()
+        client.send(get())
+        await journal.find((entry) => entry === "access 200")
+        expect(calls).toEqual([
+          [given, "arg1", "arg2", { kwarg3: 3, kwarg4: 4 }],
+          [given, "arg1"],
+          [given, { kwarg1: 1 }],
+          [given],
+          [given]
+        ])
+        for (const [env] of calls) expect(env).toBe(given)
+      }
+    )
   })
 })
 
@@ -224,103 +229,134 @@ describe("an entry that is no hook, or fails", () => {
       ["has an unknown option", [ran, [], {}, { detach: true }]],
       ["has an option that cannot be meant", [ran, [], undefined, { detached: "yes" }]]
     ]
-    return serving((env, startResponse, journal) => {
-      const hooks = env["eventlet.posthooks"]
-      for (const [name, entry] of broken) {
-        hooks.push([() => journal.push(`before what ${name}`)])
-        hooks.push(entry as PostHookEntry)
+    return withServer(
+      (env, startResponse, journal) => {
+        const hooks = env["eventlet.posthooks"]
+        for (const [name, entry] of broken) {
+          hooks.push([() => journal.push(`before what ${name}`)])
+          hooks.push(entry as PostHookEntry)
+        }
+        hooks.push([() => journal.push("last")])
+        startResponse("200 OK", fields)
+        return "ok"
+      },
+      { memory: true },
+      async ({ connect, journal, log }) => {
+        const client = await connect()
+        const { lines } = log
+        const expected = [...broken.map(([name]) => `before what ${name}`), "last", "access 200"]
+        client.send(get())
+        expect(await journal.first(expected.length)).toEqual(expected)
+        expect(lines.filter((line) => line.includes("a post hook failed"))).toHaveLength(broken.length)
+        expect(lines.join("\n")).toContain("Error: thrown")
+        expect(lines.join("\n")).toContain("Error: rejected")
+        for (
+          const told of [
+            "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not a list of the text \"hook\"",
+            "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not an object",
+            "the arguments of a hook are an array, such as [\"arg1\", \"arg2\"], not the text \"arg1\"",
+            "the keyword arguments of a hook are an object, such as { retries: 3 }, not the text \"kw\"",
+            "must be an object; it is true"
+          ]
+        ) expect(lines.join("\n")).toContain(`eventlet.posthooks: ${told}`)
+        for (
+          const told of [
+            "detach: did you mean eventlet.posthooks.detached? there is no such option",
+            "detached: must be true or false; it is yes"
+          ]
+        ) expect(lines.join("\n")).toContain(`eventlet.posthooks.${told}`)
+        expect(calls).toBe(0)
+        // the connection goes on
+        client.send(get())
+        await client.response()
+        expect((await client.response()).status).toBe(200)
       }
-      hooks.push([() => journal.push("last")])
-      startResponse("200 OK", fields)
-      return "ok"
-    }, async ({ client, journal, lines }) => {
-      const expected = [...broken.map(([name]) => `before what ${name}`), "last", "access 200"]
-      client.send(get())
-      expect(await journal.first(expected.length)).toEqual(expected)
-      expect(lines.filter((line) => line.includes("a post hook failed"))).toHaveLength(broken.length)
-      expect(lines.join("\n")).toContain("Error: thrown")
-      expect(lines.join("\n")).toContain("Error: rejected")
-      for (
-        const told of [
-          "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not a list of the text \"hook\"",
-          "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not an object",
-          "the arguments of a hook are an array, such as [\"arg1\", \"arg2\"], not the text \"arg1\"",
-          "the keyword arguments of a hook are an object, such as { retries: 3 }, not the text \"kw\"",
-          "must be an object; it is true"
-        ]
-      ) expect(lines.join("\n")).toContain(`eventlet.posthooks: ${told}`)
-      for (
-        const told of [
-          "detach: did you mean eventlet.posthooks.detached? there is no such option",
-          "detached: must be true or false; it is yes"
-        ]
-      ) expect(lines.join("\n")).toContain(`eventlet.posthooks.${told}`)
-      expect(calls).toBe(0)
-      // the connection goes on
-      client.send(get())
-      await client.response()
-      expect((await client.response()).status).toBe(200)
-    })
+    )
   })
 
   it("keeps the application's list from what is no list", () =>
-    serving((env, startResponse, journal) => {
-      env["eventlet.posthooks"].push([() => journal.push("hook")])
-      Reflect.set(env, "eventlet.posthooks", null)
-      startResponse("200 OK", fields)
-      return "ok"
-    }, async ({ client, journal }) => {
-      client.send(get())
-      expect(await journal.first(2)).toEqual(["hook", "access 200"])
-    }))
+    withServer(
+      (env, startResponse, journal) => {
+        env["eventlet.posthooks"].push([() => journal.push("hook")])
+        Reflect.set(env, "eventlet.posthooks", null)
+        startResponse("200 OK", fields)
+        return "ok"
+      },
+      { memory: true },
+      async ({ connect, journal }) => {
+        const client = await connect()
+        client.send(get())
+        expect(await journal.first(2)).toEqual(["hook", "access 200"])
+      }
+    ))
 })
 
 describe("row 126: the list of hooks", () => {
   it("may be replaced", () =>
-    serving((env, startResponse, journal) => {
-      env["eventlet.posthooks"].push([() => journal.push("old")])
-      env["eventlet.posthooks"] = [[() => journal.push("new")]]
-      env["eventlet.posthooks"].push([() => journal.push("newer")])
-      startResponse("200 OK", fields)
-      return "ok"
-    }, async ({ client, journal }) => {
-      client.send(get())
-      expect(await journal.first(3)).toEqual(["new", "newer", "access 200"])
-    }))
+    withServer(
+      (env, startResponse, journal) => {
+        env["eventlet.posthooks"].push([() => journal.push("old")])
+        env["eventlet.posthooks"] = [[() => journal.push("new")]]
+        env["eventlet.posthooks"].push([() => journal.push("newer")])
+        startResponse("200 OK", fields)
+        return "ok"
+      },
+      { memory: true },
+      async ({ connect, journal }) => {
+        const client = await connect()
+        client.send(get())
+        expect(await journal.first(3)).toEqual(["new", "newer", "access 200"])
+      }
+    ))
 
   it("may be emptied", () =>
-    serving((env, startResponse, journal) => {
-      env["eventlet.posthooks"].push([() => journal.push("hook")])
-      env["eventlet.posthooks"].length = 0
-      startResponse("200 OK", fields)
-      return "ok"
-    }, async ({ client, journal }) => {
-      client.send(get())
-      expect(await journal.first(1)).toEqual(["access 200"])
-    }))
+    withServer(
+      (env, startResponse, journal) => {
+        env["eventlet.posthooks"].push([() => journal.push("hook")])
+        env["eventlet.posthooks"].length = 0
+        startResponse("200 OK", fields)
+        return "ok"
+      },
+      { memory: true },
+      async ({ connect, journal }) => {
+        const client = await connect()
+        client.send(get())
+        expect(await journal.first(1)).toEqual(["access 200"])
+      }
+    ))
 
   it("is an array: a filtered one takes its place", () =>
-    serving((env, startResponse, journal) => {
-      for (const name of ["a", "b"]) env["eventlet.posthooks"].push([(_, name: string) => journal.push(name), [name]])
-      env["eventlet.posthooks"] = env["eventlet.posthooks"].filter(([, args]) => args?.[0] === "b")
-      startResponse("200 OK", fields)
-      return "ok"
-    }, async ({ client, journal }) => {
-      client.send(get())
-      expect(await journal.first(2)).toEqual(["b", "access 200"])
-    }))
+    withServer(
+      (env, startResponse, journal) => {
+        for (const name of ["a", "b"]) env["eventlet.posthooks"].push([(_, name: string) => journal.push(name), [name]])
+        env["eventlet.posthooks"] = env["eventlet.posthooks"].filter(([, args]) => args?.[0] === "b")
+        startResponse("200 OK", fields)
+        return "ok"
+      },
+      { memory: true },
+      async ({ connect, journal }) => {
+        const client = await connect()
+        client.send(get())
+        expect(await journal.first(2)).toEqual(["b", "access 200"])
+      }
+    ))
 
   it("takes hooks while the application's iterator runs", () =>
-    serving((env, startResponse, journal) => {
-      startResponse("200 OK", fields)
-      return (async function*() {
-        yield "a"
-        await turns(2)
-        env["eventlet.posthooks"].push([() => journal.push("hook")])
-        yield "b"
-      })()
-    }, async ({ client, journal }) => {
-      client.send(get())
-      expect(await journal.first(2)).toEqual(["hook", "access 200"])
-    }))
+    withServer(
+      (env, startResponse, journal) => {
+        startResponse("200 OK", fields)
+        return (async function*() {
+          yield "a"
+          await turns(2)
+          env["eventlet.posthooks"].push([() => journal.push("hook")])
+          yield "b"
+        })()
+      },
+      { memory: true },
+      async ({ connect, journal }) => {
+        const client = await connect()
+        client.send(get())
+        expect(await journal.first(2)).toEqual(["hook", "access 200"])
+      }
+    ))
 })
