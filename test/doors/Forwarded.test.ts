@@ -86,7 +86,7 @@ describe("environ", () => {
 
   const own = (proto: string): string => `127.0.0.1 http - inner:8080 127.0.0.1 own ${proto}`
 
-  it.each([["nobody is trusted", strangers], ["no field is named", unnamed], ["no option is given", nobody]])(
+  it.each([["no proxy is trusted", strangers], ["no field is named", unnamed], ["no option is given", nobody]])(
     "where %s the fields are data",
     async (_, trust) => {
       // which would put what a trusted proxy says before the peer
@@ -143,7 +143,7 @@ describe("environ", () => {
     })
   })
 
-  it("who is trusted is asked once for each connection, and the fields are read for each request", async () => {
+  it("trustedProxies is asked once for each connection, and the fields are read for each request", async () => {
     await withServer(facts, home, async ({ connect }) => {
       await using client = await connect()
       client.send(get("X-Forwarded-For: 1.2.3.4") + get("X-Forwarded-For: 5.6.7.8") + get())
@@ -217,7 +217,7 @@ const asked = (
   )
 
 describe("HttpServerRequest", () => {
-  it.each([["nobody is trusted", strangers], ["no field is named", unnamed], ["no option is given", nobody]])(
+  it.each([["no proxy is trusted", strangers], ["no field is named", unnamed], ["no option is given", nobody]])(
     "where %s the fields are data",
     async (_, trust) => {
       const [host, url, , , raw] = await asked(trust, [...claims, ...standardClaims]) as ReadonlyArray<unknown>
@@ -265,7 +265,7 @@ describe("HttpServerRequest", () => {
     })
   })
 
-  it.each(["https", "HTTPS", "https, http", "http", "nonsense"])("nobody can say that it is %s", async (proto) => {
+  it.each(["https", "HTTPS", "https, http", "http", "nonsense"])("no client can claim that it is %s", async (proto) => {
     expect(await asked(nobody, [`X-Forwarded-Proto: ${proto}`])).toMatchObject({ 1: "http://inner:8080/a?b" })
     expect(await asked({ tls: certificate }, [`X-Forwarded-Proto: ${proto}`])).toMatchObject({
       1: "https://inner:8080/a?b"
@@ -299,7 +299,7 @@ describe("HttpServerRequest", () => {
     expect(await asked(nobody, [], Layer.empty, decided)).toBe("https://inner:8080/a?b")
   })
 
-  it("with the option HttpMiddleware.xForwardedHeaders believes nobody else", async () => {
+  it("with the option HttpMiddleware.xForwardedHeaders believes no other peer", async () => {
     const believing = HttpMiddleware.xForwardedHeaders(seen)
     expect(await asked(home, claims, Layer.empty, believing)).toMatchObject({
       0: "1.2.3.4",
@@ -315,7 +315,7 @@ describe("HttpServerRequest", () => {
   const { xForwardedHeaders } = HttpMiddleware
   const quiet = Logger.remove(Logger.defaultLogger)
 
-  it("without the option HttpMiddleware.xForwardedHeaders believes nobody, and the fields are there to read", async () => {
+  it("without the option HttpMiddleware.xForwardedHeaders believes no peer, and the fields are there to read", async () => {
     const app = xForwardedHeaders(seen)
     for (const trust of [nobody, unnamed]) {
       expect(await asked(trust, claims, quiet, app)).toEqual([

@@ -63,7 +63,7 @@ describe.each(everyDoor)("%s", (_, serve) => {
     expect([response.interim, response.get("connection")]).toEqual([[], undefined])
   })
 
-  it("row 85: an explicit 100 needs no expectation, and fields of one that nobody expects are not sent", async () => {
+  it("row 85: an explicit 100 needs no expectation, and fields of one that is not expected are not sent", async () => {
     const scripts = [
       ({ interim }: Call) => interim(100),
       ({ continueFields }: Call) => continueFields([["X-Which", "read"]])

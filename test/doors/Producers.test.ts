@@ -113,7 +113,7 @@ describe("write", () => {
     })
   })
 
-  it("that is refused lets others run, also who does not hear it", async () => {
+  it("that is refused lets others run, also where its promise is not awaited", async () => {
     const begun = gate()
     const ended = gate<number>()
     const app: App = async (env, startResponse) => {

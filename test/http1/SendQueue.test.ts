@@ -117,7 +117,7 @@ describe("writes", () => {
   })
 })
 
-it("a tick has so much for all: who has more sends on in the next, and what is short never waits", () => {
+it("a tick has so many bytes for all: a longer response goes on in the next, and a short one never waits", () => {
   const due: Array<() => void> = []
   const budget = new SendBudget((callback) => due.push(callback))
   const clients = Array.from({ length: 5 }, () => {

@@ -73,7 +73,7 @@ const scripted = () => {
 }
 
 describe("a turn", () => {
-  it("lets nobody wait who is alone, however often it reads", () => {
+  it("a connection that is alone does not wait, however often it reads", () => {
     const { due, end, make, batch } = scripted()
     let looks = 0
     for (let i = 0; i < 1000; i++) {
@@ -188,7 +188,7 @@ describe("a turn", () => {
     assert.strictEqual(wait(), first)
   })
 
-  it("lets nobody wait in a small company, however often its members read", () => {
+  it("few connections do not wait, however often they read", () => {
     const { company, end, batch } = scripted()
     const members = company(crowdSize - 1)
     for (let i = 0; i < 1000; i++) {

@@ -95,7 +95,7 @@ describe("what cannot be bound is a BindError that names address and cause", () 
     expect(error).toMatchObject({ reason, message: expect.stringMatching(message) as string })
   })
 
-  it("a port where somebody listens", () =>
+  it("a port that is in use", () =>
     withServer(hello, {}, async ({ address }) => {
       if (address._tag === "Unix") throw new Error("not TCP")
       await expect(bind({ port: address.port })).rejects.toMatchObject({
@@ -137,7 +137,7 @@ describe("the file of a bound unix socket", () => {
     expect(fs.existsSync(socket)).toBe(false)
   })
 
-  it("is removed by its owner, once, and is nobody else's", async () => {
+  it("is removed by its owner, once, and by no other process", async () => {
     const socket = path.join(folder, "own.sock")
     const first = await bindHere({ path: socket })
     fs.unlinkSync(socket)

@@ -100,7 +100,7 @@ describe("the file of a unix socket", () => {
     })
   })
 
-  it("stays where somebody has put another file", async () => {
+  it("stays where another file has taken its name", async () => {
     const socket = path.join(folder, "other.sock")
     await withServer(hello, { listener: listen({ path: socket }) }, async ({ running }) => {
       fs.renameSync(socket, `${socket}.moved`)

@@ -48,7 +48,7 @@ const v1 = "PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n"
 
 const answered = async (client: WireClient): Promise<string> => (await client.response()).body.toString()
 
-describe("the client is who the header says", () => {
+describe("the client's address is the header's", () => {
   it.each<[string, string | Uint8Array, string]>([
     ["version 1", v1, "192.0.2.7 4711 http v1 -"],
     ["version 2", version2(), "192.0.2.7 4711 http v2 -"],
@@ -177,7 +177,7 @@ describe("before TLS", async () => {
     }))
 })
 
-describe("who has no good header is closed and never answered", () => {
+describe("a connection without a valid header is closed and never answered", () => {
   it.each<[string, string | Uint8Array, RegExp, string]>([
     ["a request", get("/"), /does not begin with a PROXY header of version 1/, "ProxyMissing"],
     ["the other version", version2(), /does not begin with a PROXY header of version 1/, "ProxyMissing"],
@@ -206,7 +206,7 @@ describe("who has no good header is closed and never answered", () => {
       expect(running.metrics().lost).toEqual({ ProxyMissing: 1 })
     }))
 
-  it("one that was gone before anybody could ask who it is", () => {
+  it("one that was gone before its address could be read", () => {
     const told: Array<string> = []
     const headers = new ProxyHeaders({
       versions: "any",
@@ -253,7 +253,7 @@ describe("who has no good header is closed and never answered", () => {
       expect(await log.until(/ lost /)).toMatch(/Proxy: closed for a newer connection: limits\.handshakes is 2/)
     }, { limits: { handshakes: 2 } }))
 
-  it("those who have said nothing when the server stops", () =>
+  it("clients that have sent nothing when the server stops", () =>
     proxied({ proxy: "v1" }, async ({ connect, log, running }) => {
       const client = await connect()
       await running.stop()
@@ -262,7 +262,7 @@ describe("who has no good header is closed and never answered", () => {
     }))
 })
 
-describe("options that cannot be meant", () => {
+describe("invalid options", () => {
   it.each<[ListenOptions, RegExp]>([
     [{ proxy: "v3" as never }, /^proxy: must be "v1", "v2" or "any"/],
     [{ proxy: true as never }, /^proxy: /],

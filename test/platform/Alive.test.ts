@@ -107,7 +107,7 @@ describe("websocket.idle", () => {
     }))
 
   for (const idle of [0, Infinity]) {
-    it.scoped(`${idle} asks nobody`, () =>
+    it.scoped(`${idle} pings no peer`, () =>
       Effect.gen(function*() {
         const { client, heard } = yield* scene({ autoPong: false, idle })
         yield* pass(5_000)
@@ -116,7 +116,7 @@ describe("websocket.idle", () => {
       }))
   }
 
-  it.scoped("a Socket that has ended pings nobody", () =>
+  it.scoped("a Socket that has ended pings no peer", () =>
     Effect.gen(function*() {
       const { client, ends, heard } = yield* scene()
       client.close(1000)

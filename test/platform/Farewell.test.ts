@@ -175,7 +175,7 @@ describe("an event stream", () => {
   })
 })
 
-it("who has taken a connection over at the facade is told by the signal, and then has the grace time", async () => {
+it("an application of the facade that took a connection over is told by the signal, and then has the grace time", async () => {
   const told = new Journal<string>()
   const running = server(listen(), (env) => {
     const socket = env["wsgi.input"].getSocket()

@@ -156,7 +156,7 @@ for (const reader of Object.keys(readers)) {
         assert.deepStrictEqual([response.status, response.body.toString()], [200, "a,b,c,d,e"])
       }))
 
-    it.scoped("a large file without a name, which nobody persists", () =>
+    it.scoped("a large file without a name, which is not persisted", () =>
       Effect.gen(function*() {
         const seen = nothingSeen()
         const client = yield* talk(reader, seen)

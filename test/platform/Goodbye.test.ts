@@ -63,7 +63,7 @@ const over = (seen: Seen) => Effect.as(Effect.promise(() => seen.records.first(1
 
 for (const kind of Object.keys(kinds)) {
   describe(kind, () => {
-    it.scoped("the server stops: it says goodbye, and nobody is cut", () =>
+    it.scoped("the server stops: it says goodbye, and no client is cut", () =>
       Effect.gen(function*() {
         const before = holdings()
         const seen = nothingSeen()
@@ -124,7 +124,7 @@ for (const kind of Object.keys(kinds)) {
         yield* Fiber.join(yield* stop)
       }))
 
-    it.scoped("who does not listen to the stop is interrupted when the grace time is over", () =>
+    it.scoped("a handler that ignores the stop is interrupted when the grace time is over", () =>
       Effect.gen(function*() {
         const seen = nothingSeen()
         const { heard, stop } = yield* dial(kinds[kind](deaf(seen)), seen)

@@ -99,7 +99,7 @@ for (const kind of Object.keys(kinds)) {
       expect(response.body.toString()).toBe("TooLate")
     })
 
-    it("an error nobody handles is a failure, and the client gets 500", async () => {
+    it("an unhandled error is a failure, and the client gets 500", async () => {
       const handler = Effect.as(Effect.orDie(InterimResponses.send(101)), HttpServerResponse.empty())
       expect((await answer(kind, handler, (client) => client.send(get))).status).toBe(500)
     })

@@ -17,7 +17,7 @@ const requestOf = (who: string): string => get("/", `Who: ${who}`)
 
 const cases = Object.keys(kinds).flatMap((app) => ["whole", "streamed", "failed"].map((kind) => [app, kind] as const))
 
-it.each(cases)("%s: %s answers reach the one who asked", async (app, kind) => {
+it.each(cases)("%s: %s answers reach the client that asked", async (app, kind) => {
   const work = Effect.runSync(Deferred.make<string>())
   let flight: Fiber.Fiber<string> | undefined
   const handler: Handler = Effect.gen(function*() {

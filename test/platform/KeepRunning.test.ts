@@ -72,7 +72,7 @@ const runsOn = (served: (work: Work) => Served, options: SceneOptions = {}) =>
 
 for (const kind of Object.keys(kinds)) {
   describe(kind, () => {
-    it.scoped("a server that interrupts nobody", () =>
+    it.scoped("a server that interrupts no handler", () =>
       runsOn((work) => kinds[kind](answering(work, until(work))), { door: { interruptOnDisconnect: false } }))
 
     it.scoped("a handler that is to keep running", () =>
@@ -143,7 +143,7 @@ for (const kind of Object.keys(kinds)) {
         assert.deepStrictEqual(given.seen.events.entries, ["interrupted", "handler over", ...ending])
       }))
 
-    it.scoped("a stream for nobody is not kept", () =>
+    it.scoped("a stream without a client is not kept", () =>
       Effect.gen(function*() {
         const given = yield* work
         const part = new Uint8Array(65_536)
@@ -270,7 +270,7 @@ for (
       Effect.map(Effect.cached(load), TsgiHttpServer.keepRunning)
   })
 ) {
-  it.scoped(`what handlers share, ${how}: who asked first and leaves takes it from nobody`, () =>
+  it.scoped(`what handlers share, ${how}: the client that asked first and leaves takes it from no other`, () =>
     Effect.gen(function*() {
       const { go, seen } = yield* work
       const load = yield* shared(

@@ -48,7 +48,7 @@ for (const kind of Object.keys(kinds)) {
           assert.deepStrictEqual(seen.events.entries.slice(1), ["Failed 500", "log 500"])
         }))
 
-      it.scoped(`${what}, with nobody to see it`, () =>
+      it.scoped(`${what}, without hooks and finalizers`, () =>
         Effect.gen(function*() {
           const seen = nothingSeen()
           const client = yield* talk(kinds[kind](Effect.succeed(response)), seen)

@@ -59,7 +59,7 @@ it("a server that cannot listen, or is told what cannot be, says so in its error
   })
 })
 
-it("proxies and forwarded fields that cannot be meant are refused by their names", async () => {
+it("invalid values of trustedProxies and forwarded are refused by their names", async () => {
   const wrong: ReadonlyArray<readonly [option: string, given: object]> = [
     ["trustedProxies", { trustedProxies: ["proxy"] }],
     ["trustedProxies", { trustedProxies: "10.0.0.1" }],
@@ -75,7 +75,7 @@ it("proxies and forwarded fields that cannot be meant are refused by their names
   expect(() => ServerConfig.make({ trustedProxies: ["10.0.0.1"] as never })).toThrow(/TrustedProxies.make returns/)
 })
 
-it("an option of this door that cannot be meant is refused by its name, however the server is made", async () => {
+it("an invalid option of this door is refused by its name, however the server is made", async () => {
   const wrong: ReadonlyArray<readonly [option: string, given: object]> = [
     ["interruptOnDisconnect", { interruptOnDisconnect: "no" }],
     ["maxBufferedBody", { maxBufferedBody: -1 }],

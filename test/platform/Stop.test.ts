@@ -40,7 +40,7 @@ const isOver = <A>(fiber: Fiber.RuntimeFiber<A>) => Effect.map(Fiber.poll(fiber)
 
 for (const kind of Object.keys(kinds)) {
   describe(kind, () => {
-    it.scoped("what runs is answered, with Connection: close, and nobody is let in any more", () =>
+    it.scoped("running requests are answered, with Connection: close, and no connection is accepted any more", () =>
       Effect.gen(function*() {
         const seen = nothingSeen()
         const go = yield* Deferred.make<void>()
@@ -69,7 +69,7 @@ for (const kind of Object.keys(kinds)) {
         assert.deepStrictEqual(seen.events.entries, ["scope Success", "hook Sent 200", "second hook", "log 200"])
       }))
 
-    it.scoped("who is not done when the grace time is over is interrupted, and knows why", () =>
+    it.scoped("a handler that still runs when the grace time is over is interrupted, and knows why", () =>
       Effect.gen(function*() {
         const seen = nothingSeen()
         const handler = watch(seen).pipe(
@@ -259,7 +259,7 @@ for (const kind of Object.keys(kinds)) {
   })
 }
 
-it.scoped("a server that serves again: nobody comes to an app that is gone", () =>
+it.scoped("a server that serves again: no request reaches an app that is gone", () =>
   Effect.gen(function*() {
     const server = yield* Layer.build(
       TsgiHttpServer.layerWith().pipe(

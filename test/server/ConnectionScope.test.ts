@@ -87,7 +87,7 @@ it("runs at once what is added when it is closed, with the exit, and interrupts 
   expect(Exit.isInterrupted(exit)).toBe(true)
 })
 
-it("lets everybody who closes it wait for its end", async () => {
+it("each call that closes it waits for its end", async () => {
   const { held, notes, scope } = new Socket(["hooks"])
   scope.done()
   const closing = Array.from({ length: 2 }, () => Effect.runFork(Scope.close(scope, Exit.void)))
@@ -98,7 +98,7 @@ it("lets everybody who closes it wait for its end", async () => {
   expect(notes).toEqual(["work", "hooks", "socket"])
 })
 
-it("lets nobody wait for himself: who has the tag is a part of the connection", async () => {
+it("a handler of the connection that closes it does not wait for itself", async () => {
   const socket = new Socket()
   const { notes, scope } = socket
   await Effect.runPromise(

@@ -162,7 +162,7 @@ const unreadPipe = () => {
 }
 
 describe.each(["one", "two"])("%s", (how) => {
-  it("a log that is a pipe nobody reads does not hold the stop", async () => {
+  it("a log that is a pipe without a reader does not hold the stop", async () => {
     const pipes = [unreadPipe(), unreadPipe()]
     const [log, errorLog] = how === "one" ? [pipes[0].fd, undefined] : [pipes[0].fd, pipes[1].fd]
     const memory = MemoryListener.make()

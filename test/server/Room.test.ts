@@ -120,7 +120,7 @@ describe("when there is no room", () => {
         expect(log).toEqual([begun, over])
       })))
 
-  it.scoped("nothing is said of who is let in at once, because another was idle", () =>
+  it.scoped("nothing is logged where a connection is let in at once, because another was idle", () =>
     scene({ connections: 2 }, ({ connect, log, pass }) =>
       Effect.gen(function*() {
         for (let i = 0; i < 5; i++) yield* answered(yield* connect)
@@ -167,7 +167,7 @@ describe("when there is no room", () => {
         expect([silent.ended, idle.ended]).toEqual([false, true])
       })))
 
-  it.scoped("nobody waits with a request for longer than 10 seconds", () =>
+  it.scoped("no request waits for a place for longer than 10 seconds", () =>
     scene({ connections: 1 }, ({ connect, log, pass }) =>
       Effect.gen(function*() {
         const busy = yield* connect
@@ -199,7 +199,7 @@ describe("when there is no room", () => {
         ])
       })))
 
-  it.scoped("what has just come is not ended for who comes next: its request may be on its way", () =>
+  it.scoped("a new connection is not ended for the next one: its request may be on its way", () =>
     scene({ connections: 1, waitingConnections: 1 }, ({ connect, finish, pass }) =>
       Effect.gen(function*() {
         ;(yield* connect).send(get("/work"))
@@ -213,7 +213,7 @@ describe("when there is no room", () => {
         expect((yield* Effect.promise(() => second.response())).status).toBe(200)
       })))
 
-  it.scoped("who waits and has asked nothing yet is closed for who comes", () =>
+  it.scoped("a waiting connection without a request is closed for a new one", () =>
     scene({ connections: 1, waitingConnections: 1 }, ({ connect, finish, pass }) =>
       Effect.gen(function*() {
         ;(yield* connect).send(get("/work"))
@@ -315,7 +315,7 @@ describe("when there is no room", () => {
         expect(idle.filter(({ ended }) => ended).length).toBe(50)
       })))
 
-  it.scoped("connections that were taken over keep theirs: who comes is told so in time", () =>
+  it.scoped("connections that were taken over keep their places: new ones are answered so in time", () =>
     scene({ connections: 2 }, ({ connect, pass }) =>
       Effect.gen(function*() {
         const taken = [yield* connect, yield* connect]
@@ -336,14 +336,14 @@ describe("when there is no room", () => {
   describe("an address that has more than its share of the places", () => {
     const places = { connections: 4, addressShare: 0.5 }
 
-    it.scoped("has all while nobody else asks for one", () =>
+    it.scoped("has all places while no other address asks for one", () =>
       scene(places, ({ connect, running }) =>
         Effect.gen(function*() {
           for (let i = 0; i < 4; i++) (yield* connect).send(get("/work"))
           expect(yield* running.connections).toEqual({ open: 4, waiting: 0 })
         })))
 
-    it.scoped("makes room for another address, though somebody else wastes more", () =>
+    it.scoped("makes room for another address, though a third one wastes more", () =>
       scene(places, ({ connect, connectFrom, pass }) =>
         Effect.gen(function*() {
           const other = yield* connectFrom("192.0.2.1")

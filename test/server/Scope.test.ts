@@ -221,7 +221,7 @@ describe("the scope of a socket ends the application, runs the hooks and closes 
       assert.deepStrictEqual(journal.entries, ordered("Stopped"))
     }))
 
-  it.effect("who serves is interrupted", () =>
+  it.effect("the fiber that serves is interrupted", () =>
     Effect.gen(function*() {
       const journal = new Journal<string>()
       const client = yield* Deferred.make<WireClient>()

@@ -163,7 +163,7 @@ describe("settle", () => {
       assert.deepInclude(yield* Fiber.join(stopping), { connections: 10, finished: 10 })
     }))
 
-  it.scoped("does not wait when nobody is there", () =>
+  it.scoped("does not wait without connections", () =>
     Effect.gen(function*() {
       const { running } = yield* serve(answering)
       assert.deepInclude(yield* running.stop({ settle: 60_000 }), { connections: 0, duration: 0 })

@@ -19,7 +19,7 @@ const cases: ReadonlyArray<readonly [name: string, options: unknown, message: Re
   ["the number itself", 5000, /^options: must be an object, such as \{ grace: 5000 \}; it is 5000$/]
 ]
 
-describe("a grace that cannot be meant", () => {
+describe("an invalid grace", () => {
   it.each(cases)("stops nothing: %s", async (_, options, message) => {
     const before = holdings()
     const memory = MemoryListener.make()
@@ -46,7 +46,7 @@ describe("a grace that cannot be meant", () => {
       expect(yield* Effect.timeoutOption(running.draining, 10)).toEqual(Option.none())
     }).pipe(Effect.scoped, Effect.runPromise))
 
-  it("is no grace that is not given", async () => {
+  it("is not one that is undefined", async () => {
     const running = server(listen(), hello, { logOutput: false })
     await running.ready
     expect(await running.stop({ grace: undefined })).toMatchObject({ connections: 0 })

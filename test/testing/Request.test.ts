@@ -106,7 +106,7 @@ describe("request", () => {
     }
   })
 
-  it("gives a body as it comes, and leaves when nobody wants the rest", async () => {
+  it("gives a body as it comes, and leaves when its reader cancels it", async () => {
     const before = holdings()
     const events = async function*() {
       for (let i = 0;; i++) {

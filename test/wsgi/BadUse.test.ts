@@ -485,7 +485,7 @@ describe("what is no option", () => {
       "handler: fetchApp takes one argument"
     ]
   ]
-  it.each(surplus)("for an argument that nobody takes: %s", (_, act, message) => {
+  it.each(surplus)("for an argument too many: %s", (_, act, message) => {
     expect(act).toThrow(OptionError)
     expect(act).toThrow(message)
   })

@@ -168,7 +168,7 @@ it("row 109: without keepalive every answer says that it is the last", () =>
     expect(await client.all()).toHaveLength(0)
   }))
 
-it("row 110: who asked is told for how long, on HTTP/1.0 too", () =>
+it("row 110: a client that asked is told for how long, on HTTP/1.0 too", () =>
   withServer(hello, { keepalive: 7 }, async ({ ask }) => {
     const response = await ask(head("GET / HTTP/1.0", "Connection: keep-alive"))
     expect([response.get("Connection"), response.get("Keep-Alive")]).toEqual(["keep-alive", "timeout=7"])

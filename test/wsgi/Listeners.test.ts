@@ -28,7 +28,7 @@ const failure = async (options: ListenOptions): Promise<unknown> => {
   return error
 }
 
-it("row 24: who does not shake hands is dropped, and holds up nobody", async () => {
+it("row 24: a client that does not finish its handshake is dropped, and holds up no other", async () => {
   const listener = wrapTls(listen(), await makeCertificate("localhost"))
   await withServer(hello, { listener, timeouts: { handshake: 500 } }, async ({ connect, connectTls, log }) => {
     const silent = await connect()
@@ -96,7 +96,7 @@ it("row 146: a port is not shared unless that is asked for, and never a free one
     expect(await failure({ reusePort: true })).toMatchObject({ reason: "InvalidOptions" })
   }))
 
-it("row 147: a unix socket that nobody serves any more is replaced, one that is served is not", async () => {
+it("row 147: a unix socket that is no longer served is replaced, one that is served is not", async () => {
   const socket = path.join(folder, "stale")
   // what a server leaves behind that was killed
   const dead = new Net.Server()

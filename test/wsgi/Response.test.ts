@@ -499,7 +499,7 @@ it("row 102: the body is closed before the hooks run, and these before the line 
   }
 })
 
-it("row 103: who takes the socket has it for itself, with what had been received", async () => {
+it("row 103: an application that takes the socket has it for itself, with what had been received", async () => {
   const order: Array<string> = []
   const app: App = (env) => {
     env["eventlet.posthooks"].push([() => order.push("hook")])

@@ -232,7 +232,7 @@ it("row 5: idle connections make room for those that wait", () =>
     await first.whenEnded()
   }))
 
-it("row 5: who waits for room is served when a busy connection ends", async () => {
+it("row 5: a waiting connection is served when a busy one ends", async () => {
   const reached = gate()
   const go = gate()
   const app: App = async (_env, startResponse) => {
@@ -282,7 +282,7 @@ it("row 8: ready tells where the server listens, or why it does not", async () =
   })
 })
 
-it("row 11: who is forwarded for is the log's matter, the peer stays the peer", () => {
+it("row 11: the forwarded client is for the log only, REMOTE_ADDR stays the peer", () => {
   const app: App = (env, startResponse) => {
     startResponse("200 OK", plain)
     return `${env.REMOTE_ADDR} ${String(env["HTTP_X_FORWARDED_FOR"])}`
