@@ -19,9 +19,9 @@ import type { Leniency, Limits } from "./limits.js"
 export interface BodyDecoder {
   /** Index of the first byte not taken, in the array last given to `decode`. */
   readonly consumed: number
-  /** The body is complete; bytes behind `consumed` belong to the next message. */
+  /** Is the body complete? Then the bytes after `consumed` belong to the next message. */
   readonly done: boolean
-  /** What came behind a chunked body, without the fields that may not stand there; empty otherwise. */
+  /** The fields after a chunked body, without those that are not allowed there; empty otherwise. */
   readonly trailers: Fields
   decode(bytes: Uint8Array, from: number, pieces: Array<Uint8Array>): Failure | undefined
 }
@@ -73,8 +73,9 @@ const enum State {
 }
 
 /**
- * From this length on, passing a piece on costs less than copying it. A piece keeps the memory of the read that it came in, as those of
- * a body with a length do: a client that sends everything else in tiny chunks makes that five times as much as is counted.
+ * Pieces of this length and above are passed on, shorter ones are copied. A piece that is passed on keeps the memory of the whole read
+ * that it came in, as those of a body with a length do. A client that sends everything else in tiny chunks makes that five times as
+ * much memory as is counted.
  */
 const largePiece = 2048
 
@@ -102,49 +103,8 @@ class ChunkedDecoder implements BodyDecoder {
     let i = from
     this.consumed = from
     while (i < length && this.state !== State.Done) {
-      const byte = bytes[i]
+      let refused: Failure | undefined
       switch (this.state) {
-        case State.Size: {
-          const digit = hexValues[byte]
-          if (digit !== 255) {
-            if (++this.digits > mostSizeDigits) return failure("MalformedChunkSize", "a chunk size out of range")
-            this.left = this.left * 16 + digit
-            i++
-            break
-          }
-          if (this.digits === 0) return failure("MalformedChunkSize", "a chunk without a size")
-          if (!Number.isSafeInteger(this.left)) return failure("MalformedChunkSize", "a chunk size out of range")
-          if (byte !== CR && byte !== SEMICOLON && byte !== SP && byte !== HTAB) {
-            return failure("MalformedChunkSize", "a chunk size that is not hexadecimal")
-          }
-          this.total += this.left
-          if (this.total > this.limits.body) {
-            return failure("BodyTooLarge", `a body longer than ${this.limits.body} bytes`)
-          }
-          this.digits = 0
-          this.state = byte === CR ? State.SizeLf : State.Blank
-          if (byte === CR) i++
-          break
-        }
-        case State.Blank:
-        case State.Extension: {
-          const refused = this.extension(byte)
-          if (refused !== undefined) return refused
-          i++
-          break
-        }
-        case State.SizeLf:
-          if (byte !== LF) return failure("MalformedChunkSize", "CR without LF behind a chunk size")
-          i++
-          if (this.left === 0) {
-            this.state = State.Trailers
-            this.section = new FieldSection({
-              line: this.limits.fieldLine,
-              section: this.limits.trailerSection,
-              count: this.limits.fieldCount
-            })
-          } else this.state = State.Data
-          break
         case State.Data: {
           const taken = Math.min(this.left, length - i)
           const large = taken >= largePiece
@@ -156,35 +116,78 @@ class ChunkedDecoder implements BodyDecoder {
           }
           this.consumed = i
           if (large) return undefined
-          break
+          continue
         }
+        case State.Trailers:
+          return this.trailer(bytes, i)
+        case State.Size:
+          refused = this.size(bytes[i])
+          break
+        case State.SizeLf:
+          refused = this.sizeEnd(bytes[i])
+          break
         case State.DataCr:
-          if (byte !== CR) return failure("MalformedChunkData", "more data than the chunk size says")
-          i++
-          this.state = State.DataLf
-          break
         case State.DataLf:
-          if (byte !== LF) return failure("MalformedChunkData", "CR without LF behind chunk data")
-          i++
-          this.state = State.Size
+          refused = this.dataEnd(bytes[i])
           break
-        case State.Trailers: {
-          const section = this.section
-          if (section === undefined) return undefined
-          const done = section.parse(bytes, i)
-          this.consumed = section.consumed
-          if (done === undefined || "_tag" in done) return done
-          this.trailers = allowedTrailers(done)
-          this.state = State.Done
-          return undefined
-        }
+        default:
+          refused = this.extension(bytes[i])
       }
+      if (refused !== undefined) return refused
+      i++
     }
     this.consumed = i
     return undefined
   }
 
-  // RFC 9112, 7.1.1: *( BWS ";" BWS name [ BWS "=" BWS value ] ); skipped, but never unbounded and never unseen.
+  private sizeEnd(byte: number): Failure | undefined {
+    if (byte !== LF) return failure("MalformedChunkSize", "CR without LF after a chunk size")
+    this.state = this.left === 0 ? State.Trailers : State.Data
+    return undefined
+  }
+
+  private dataEnd(byte: number): Failure | undefined {
+    if (this.state === State.DataCr) {
+      if (byte !== CR) return failure("MalformedChunkData", "more data than the chunk size says")
+      this.state = State.DataLf
+      return undefined
+    }
+    if (byte !== LF) return failure("MalformedChunkData", "CR without LF after chunk data")
+    this.state = State.Size
+    return undefined
+  }
+
+  private size(byte: number): Failure | undefined {
+    const digit = hexValues[byte]
+    if (digit !== 255) {
+      if (++this.digits > mostSizeDigits) return failure("MalformedChunkSize", "a chunk size out of range")
+      this.left = this.left * 16 + digit
+      return undefined
+    }
+    if (this.digits === 0) return failure("MalformedChunkSize", "a chunk without a size")
+    if (!Number.isSafeInteger(this.left)) return failure("MalformedChunkSize", "a chunk size out of range")
+    if (byte !== CR && byte !== SEMICOLON && byte !== SP && byte !== HTAB) {
+      return failure("MalformedChunkSize", "a chunk size that is not hexadecimal")
+    }
+    this.total += this.left
+    if (this.total > this.limits.body) return failure("BodyTooLarge", `a body longer than ${this.limits.body} bytes`)
+    this.digits = 0
+    this.state = byte === CR ? State.SizeLf : State.Blank
+    return byte === CR ? undefined : this.extension(byte)
+  }
+
+  private trailer(bytes: Uint8Array, from: number): Failure | undefined {
+    const { fieldCount, fieldLine, trailerSection } = this.limits
+    const section = this.section ??= new FieldSection({ line: fieldLine, section: trailerSection, count: fieldCount })
+    const done = section.parse(bytes, from)
+    this.consumed = section.consumed
+    if (done === undefined || "_tag" in done) return done
+    this.trailers = allowedTrailers(done)
+    this.state = State.Done
+    return undefined
+  }
+
+  // RFC 9112, 7.1.1: *( BWS ";" BWS name [ BWS "=" BWS value ] ); skipped, but bounded and checked.
   private extension(byte: number): Failure | undefined {
     if (byte === CR && this.state === State.Extension) {
       this.state = State.SizeLf
@@ -235,9 +238,9 @@ const neverTrailers = new Set([
 ])
 
 const allowedTrailers = (fields: Fields): Fields => {
-  const kept: Array<string> = []
+  const allowed: Array<string> = []
   for (let i = 0; i < fields.length; i += 2) {
-    if (!neverTrailers.has(fields[i].toLowerCase())) kept.push(fields[i], fields[i + 1])
+    if (!neverTrailers.has(fields[i].toLowerCase())) allowed.push(fields[i], fields[i + 1])
   }
-  return kept
+  return allowed
 }

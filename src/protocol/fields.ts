@@ -51,6 +51,9 @@ export class FieldSection {
   // how much of it was the same in the section before it: a field that has changed once changes again
   private steadyLength = 0
   private steadyLines = 0
+  // index of the current line in the known section, -1 without one; and whether a line before it was another
+  private knownAt = -1
+  private changed = false
 
   constructor(private readonly limits: SectionLimits) {}
 
@@ -69,129 +72,119 @@ export class FieldSection {
    * gave the section as text and that is the same. `text` has some of the bytes, from the index `textStart` on.
    */
   parse(bytes: Uint8Array, from: number, text = "", textStart = from): Fields | undefined | Failure {
-    const first = this.used === 0
-    const known = first && text !== "" ? this.knownText : ""
-    const length = bytes.length
+    const isFirst = this.used === 0
+    const known = isFirst && text !== "" ? this.knownText : ""
     let found = 0
     let lineStart = from
-    // index of the current line in the known section; -1 without one
-    let knownAt = -1
-    let changed = false
     let outcome: true | undefined | Failure = undefined
+    this.knownAt = known === "" ? -1 : 0
+    this.changed = false
     if (known !== "") {
       if (isPart(known, 0, known.length, bytes, from, text, textStart)) return this.repeat(from + known.length)
-      knownAt = 0
       if (this.steadyLength > 0 && isPart(known, 0, this.steadyLength, bytes, from, text, textStart)) {
         while (found < this.steadyLines * 4) found = asKnown(found)
-        knownAt = this.steadyLength
-        this.used = knownAt
-        lineStart += knownAt
+        this.knownAt = this.steadyLength
+        this.used = this.steadyLength
+        lineStart += this.steadyLength
       }
-    } else if (first) this.setSteady(0, 0)
-    while (true) {
-      if (lineStart >= length) break
+    } else if (isFirst) this.setSteady(0, 0)
+    while (lineStart < bytes.length) {
       if (bytes[lineStart] === CR) {
-        if (lineStart + 1 >= length) break
-        if (bytes[lineStart + 1] !== LF) {
-          outcome = failure("BareCarriageReturn", "CR without LF at the start of a field line")
-        } else {
-          lineStart += 2
+        outcome = emptyLine(bytes, lineStart)
+        if (outcome !== true) break
+        lineStart += 2
+        // it has fewer lines than the known one
+        if (this.knownAt >= 0 && !this.changed) this.setSteady(this.knownAt, found / 4)
+        break
+      }
+      const same = this.knownAt < 0 ? 0 : this.repeated(bytes, lineStart, found, text, textStart)
+      if (same > 0) {
+        lineStart += same
+        if (this.knownAt < 0) {
+          while (found < this.known.length * 2) found = asKnown(found)
           outcome = true
-          // it has fewer lines than the known one
-          if (knownAt >= 0 && !changed) this.setSteady(knownAt, found / 4)
+          break
         }
+        found = asKnown(found)
+        this.used += same
+        continue
+      }
+      const next = this.line(bytes, lineStart, found)
+      if (typeof next !== "number") {
+        outcome = next
         break
       }
-      if (knownAt >= 0) {
-        if (changed) {
-          const rest = known.length - knownAt
-          if (
-            rest <= this.limits.section - this.used &&
-            isPart(known, knownAt, known.length, bytes, lineStart, text, textStart)
-          ) {
-            while (found < this.known.length * 2) found = asKnown(found)
-            lineStart += rest
-            outcome = true
-            break
-          }
-        }
-        const knownEnd = known.indexOf("\n", knownAt) + 1
-        const lineLength = knownEnd - knownAt
-        if (
-          lineLength <= this.limits.section - this.used &&
-          isPart(known, knownAt, knownEnd, bytes, lineStart, text, textStart)
-        ) {
-          found = asKnown(found)
-          this.used += lineLength
-          lineStart += lineLength
-          knownAt = knownEnd
-          continue
-        }
-        if (!changed) {
-          changed = true
-          this.setSteady(knownAt, found / 4)
-        }
-        knownAt = knownEnd < known.length ? knownEnd : -1
-      }
-      // The furthest index at which the byte is still within both limits, plus one for the byte that breaks them.
-      const left = this.limits.section - this.used
-      const stop = lineStart + Math.min(this.limits.line, left) + 1
-      const end = stop < length ? stop : length
-
-      let i = lineStart
-      while (i < end && tokenBytes[bytes[i]] === 1) i++
-      if (i < end && (bytes[i] !== COLON || i === lineStart)) {
-        outcome = refuseName(bytes[i], i === lineStart)
-        break
-      }
-      const nameEnd = i
-      i++
-      while (i < end && (bytes[i] === SP || bytes[i] === HTAB)) i++
-      const valueStart = i
-      while (i < end && fieldBytes[bytes[i]] === 1) i++
-      if (i >= end) {
-        if (end === stop) outcome = this.tooLong(left)
-        break
-      }
-      if (bytes[i] !== CR) {
-        outcome = bytes[i] === LF
-          ? failure("BareLineFeed", "LF without CR at the end of a field line")
-          : failure("MalformedFieldValue", `control byte ${hex(bytes[i])} in a field value`)
-        break
-      }
-      if (i + 1 >= length) break
-      if (bytes[i + 1] !== LF) {
-        outcome = failure("BareCarriageReturn", "CR without LF in a field line")
-        break
-      }
-      if (this.fields.length / 2 + found / 4 >= this.limits.count) {
-        outcome = failure("TooManyFields", `more than ${this.limits.count} field lines`)
-        break
-      }
-      const lineLength = i + 2 - lineStart
-      if (lineLength > left) {
-        outcome = this.sectionTooLarge()
-        break
-      }
-      let valueEnd = i
-      while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--
-      offsets[found] = lineStart
-      offsets[found + 1] = nameEnd
-      offsets[found + 2] = valueStart
-      offsets[found + 3] = valueEnd
       found += 4
-      this.used += lineLength
-      lineStart = i + 2
+      this.used += next - lineStart
+      lineStart = next
     }
     if (found > 0) {
-      const section = text !== "" && lineStart - textStart <= text.length
-        ? text.slice(from - textStart, lineStart - textStart)
-        : latin1(bytes, from, lineStart)
-      this.keep(section, from, found)
-      this.text = first && outcome === true ? section : ""
+      const isText = text !== "" && lineStart - textStart <= text.length
+      const section = isText ? text.slice(from - textStart, lineStart - textStart) : latin1(bytes, from, lineStart)
+      this.add(section, from, found)
+      this.text = isFirst && outcome === true ? section : ""
     }
     this.consumed = lineStart
     return outcome === true ? this.take() : outcome
+  }
+
+  // The number of bytes from an index on that are the next known line, or, once a line was another, all that is left of the known
+  // section; 0 where they are neither.
+  private repeated(bytes: Uint8Array, at: number, found: number, text: string, textStart: number): number {
+    const { knownAt, knownText } = this
+    const left = this.limits.section - this.used
+    if (this.changed) {
+      const rest = knownText.length - knownAt
+      if (rest <= left && isPart(knownText, knownAt, knownText.length, bytes, at, text, textStart)) {
+        this.knownAt = -1
+        return rest
+      }
+    }
+    const knownEnd = knownText.indexOf("\n", knownAt) + 1
+    const lineLength = knownEnd - knownAt
+    if (lineLength <= left && isPart(knownText, knownAt, knownEnd, bytes, at, text, textStart)) {
+      this.knownAt = knownEnd
+      return lineLength
+    }
+    if (!this.changed) {
+      this.changed = true
+      this.setSteady(knownAt, found / 4)
+    }
+    this.knownAt = knownEnd < knownText.length ? knownEnd : -1
+    return 0
+  }
+
+  // Reads one line, and stores its offsets from `found` on. Returns the index after it, or `undefined` when more bytes are needed.
+  private line(bytes: Uint8Array, start: number, found: number): number | Failure | undefined {
+    const length = bytes.length
+    // The furthest index at which the byte is still within both limits, plus one for the byte that breaks them.
+    const left = this.limits.section - this.used
+    const stop = start + Math.min(this.limits.line, left) + 1
+    const end = stop < length ? stop : length
+
+    let i = start
+    while (i < end && tokenBytes[bytes[i]] === 1) i++
+    if (i < end && (bytes[i] !== COLON || i === start)) return refuseName(bytes[i], i === start)
+    const nameEnd = i
+    i++
+    while (i < end && (bytes[i] === SP || bytes[i] === HTAB)) i++
+    const valueStart = i
+    while (i < end && fieldBytes[bytes[i]] === 1) i++
+    if (i >= end) return end === stop ? this.tooLong(left) : undefined
+    if (bytes[i] !== CR) return refuseValue(bytes[i])
+    if (i + 1 >= length) return undefined
+    if (bytes[i + 1] !== LF) return failure("BareCarriageReturn", "CR without LF in a field line")
+    if (this.fields.length / 2 + found / 4 >= this.limits.count) {
+      return failure("TooManyFields", `more than ${this.limits.count} field lines`)
+    }
+    if (i + 2 - start > left) return this.sectionTooLarge()
+    let valueEnd = i
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--
+    offsets[found] = start
+    offsets[found + 1] = nameEnd
+    offsets[found + 2] = valueStart
+    offsets[found + 3] = valueEnd
+    return i + 2
   }
 
   private setSteady(length: number, lines: number): void {
@@ -206,8 +199,8 @@ export class FieldSection {
     return this.take()
   }
 
-  // One conversion for all lines, and slices of it: a call into native code for each line costs more than the scan.
-  private keep(text: string, from: number, found: number): void {
+  // One conversion for all lines, and slices of it, instead of a call into native code for each line.
+  private add(text: string, from: number, found: number): void {
     const { fields, known } = this
     for (let at = 0; at < found; at += 4) {
       const place = fields.length
@@ -234,13 +227,13 @@ export class FieldSection {
   }
 }
 
-// Marks a line that is the known one in its place.
+// Marks a line that is the same as the known one.
 const asKnown = (found: number): number => {
   offsets[found] = -1
   return found + 4
 }
 
-// Are the bytes from an index on the same as a part of the known section? `text` has some of them, from `textStart` on.
+// Whether the bytes from an index on are a part of the known section. `text` has some of them, from `textStart` on.
 const isPart = (
   known: string,
   start: number,
@@ -250,13 +243,26 @@ const isPart = (
   text: string,
   textStart: number
 ): boolean => {
-  const behind = from + end - start
+  const stop = from + end - start
   // parts end in a line end, and lines that differ mostly have another length
-  if (behind - textStart > text.length || bytes[behind - 1] !== LF) return false
-  const there = text.slice(from - textStart, behind - textStart)
+  if (stop - textStart > text.length || bytes[stop - 1] !== LF) return false
+  const given = text.slice(from - textStart, stop - textStart)
   // slices, because `startsWith` compares character by character
-  return there === (start === 0 && end === known.length ? known : known.slice(start, end))
+  return given === (start === 0 && end === known.length ? known : known.slice(start, end))
 }
+
+// The end of a section, or why this line is none.
+const emptyLine = (bytes: Uint8Array, at: number): true | undefined | Failure =>
+  at + 1 >= bytes.length
+    ? undefined
+    : bytes[at + 1] === LF
+    ? true
+    : failure("BareCarriageReturn", "CR without LF at the start of a field line")
+
+const refuseValue = (byte: number): Failure =>
+  byte === LF
+    ? failure("BareLineFeed", "LF without CR at the end of a field line")
+    : failure("MalformedFieldValue", `control byte ${hex(byte)} in a field value`)
 
 // RFC 9112, 5.1 (nothing between name and colon), 5.2 (no line folding) and 2.2 (line ends)
 const refuseName = (byte: number, first: boolean): Failure => {

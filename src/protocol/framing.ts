@@ -15,6 +15,7 @@
  * @since 0.1.0
  */
 import { type Failure, failure } from "./failure.js"
+import type { Fields } from "./fields.js"
 import { isToken, listMembers, trimmed } from "./grammar.js"
 import type { Leniency } from "./limits.js"
 import type { RequestHead } from "./requestHead.js"
@@ -72,87 +73,98 @@ const plainClose: Demands = { ...plain, persistent: false, asksClose: true }
  * @since 0.1.0
  */
 export const demands = (head: RequestHead, leniency: Leniency): Demands | Failure => {
-  const fields = head.fields
-  let host: string | undefined
-  let contentLength: string | undefined
-  let transferEncoding: string | undefined
-  let connection: string | undefined
-  let expect: string | undefined
-  let upgrade: string | undefined
-  let contentType = false
-  let authorization = false
-  for (let i = 0; i < fields.length; i += 2) {
-    const value = fields[i + 1]
-    // the length rules out most names, which saves lower-casing them
-    switch (fields[i].length) {
-      case 4:
-        if (isNamed(fields[i], "host")) {
-          if (host !== undefined) return failure("RepeatedHost", "more than one Host field")
-          host = value
-        }
-        break
-      case 6:
-        if (isNamed(fields[i], "expect")) expect = joined(expect, value)
-        break
-      case 7:
-        if (isNamed(fields[i], "upgrade")) upgrade = joined(upgrade, value)
-        break
-      case 10:
-        if (isNamed(fields[i], "connection")) connection = joined(connection, value)
-        break
-      case 12:
-        if (isNamed(fields[i], "content-type")) {
-          if (contentType) return failure("RepeatedSingletonField", "more than one Content-Type field")
-          contentType = true
-        }
-        break
-      case 13:
-        if (isNamed(fields[i], "authorization")) {
-          if (authorization) return failure("RepeatedSingletonField", "more than one Authorization field")
-          authorization = true
-        }
-        break
-      case 14:
-        if (isNamed(fields[i], "content-length")) contentLength = joined(contentLength, value)
-        break
-      case 17:
-        if (isNamed(fields[i], "transfer-encoding")) transferEncoding = joined(transferEncoding, value)
-        break
-    }
-  }
-
-  if (host === undefined) {
-    if (head.minorVersion === 1 && leniency.requireHost) return failure("MissingHost", "HTTP/1.1 without a Host field")
-  } else if (!isHost(host)) return failure("MalformedHost", "the Host field names no host")
-
-  const persistentVersion = head.minorVersion === 1
+  const steering = new SteeringFields()
+  const refused = steering.read(head.fields) ?? refuseHost(steering.host, head, leniency)
+  if (refused !== undefined) return refused
+  const { connection, contentLength, expect, transferEncoding, upgrade } = steering
+  const isHttp11 = head.minorVersion === 1
   if (
-    contentLength === undefined && transferEncoding === undefined && expect === undefined && persistentVersion &&
+    contentLength === undefined && transferEncoding === undefined && expect === undefined && isHttp11 &&
     head.method !== "CONNECT"
   ) {
     if (connection === undefined) return plain
     if (connection === "keep-alive") return plainKeepAlive
     if (connection === "close") return plainClose
   }
-
   const framing = framingOf(head, contentLength, transferEncoding, leniency)
   if (framing._tag === "Failure") return framing
   const options = connection === undefined ? [] : listMembers(connection)
   const bothLengths = contentLength !== undefined && transferEncoding !== undefined
   const asksKeepAlive = options.includes("keep-alive")
-  const asksClose = options.includes("close") || (!persistentVersion && !asksKeepAlive)
-  const close = asksClose || bothLengths || head.method === "CONNECT"
+  const asksClose = options.includes("close") || (!isHttp11 && !asksKeepAlive)
   const hasBody = framing._tag === "Chunked" || (framing._tag === "Length" && framing.length > 0)
   return {
     _tag: "Demands",
     framing,
-    persistent: !close,
+    persistent: !asksClose && !bothLengths && head.method !== "CONNECT",
     asksClose,
     asksKeepAlive,
-    expectsContinue: hasBody && persistentVersion && expect !== undefined &&
-      listMembers(expect).includes("100-continue"),
-    upgrade: persistentVersion && upgrade !== undefined && options.includes("upgrade") ? upgrade : ""
+    expectsContinue: hasBody && isHttp11 && expect !== undefined && listMembers(expect).includes("100-continue"),
+    upgrade: isHttp11 && upgrade !== undefined && options.includes("upgrade") ? upgrade : ""
   }
+}
+
+// The fields that steer the connection. Those that may come several times are joined.
+class SteeringFields {
+  host: string | undefined = undefined
+  contentLength: string | undefined = undefined
+  transferEncoding: string | undefined = undefined
+  connection: string | undefined = undefined
+  expect: string | undefined = undefined
+  upgrade: string | undefined = undefined
+
+  read(fields: Fields): Failure | undefined {
+    let contentType = false
+    let authorization = false
+    for (let i = 0; i < fields.length; i += 2) {
+      const name = fields[i]
+      const value = fields[i + 1]
+      // the length rules out most names, which saves lower-casing them
+      switch (name.length) {
+        case 4:
+          if (isNamed(name, "host")) {
+            if (this.host !== undefined) return failure("RepeatedHost", "more than one Host field")
+            this.host = value
+          }
+          break
+        case 6:
+          if (isNamed(name, "expect")) this.expect = joined(this.expect, value)
+          break
+        case 7:
+          if (isNamed(name, "upgrade")) this.upgrade = joined(this.upgrade, value)
+          break
+        case 10:
+          if (isNamed(name, "connection")) this.connection = joined(this.connection, value)
+          break
+        case 12:
+          if (isNamed(name, "content-type")) {
+            if (contentType) return failure("RepeatedSingletonField", "more than one Content-Type field")
+            contentType = true
+          }
+          break
+        case 13:
+          if (isNamed(name, "authorization")) {
+            if (authorization) return failure("RepeatedSingletonField", "more than one Authorization field")
+            authorization = true
+          }
+          break
+        case 14:
+          if (isNamed(name, "content-length")) this.contentLength = joined(this.contentLength, value)
+          break
+        case 17:
+          if (isNamed(name, "transfer-encoding")) this.transferEncoding = joined(this.transferEncoding, value)
+          break
+      }
+    }
+    return undefined
+  }
+}
+
+const refuseHost = (host: string | undefined, head: RequestHead, leniency: Leniency): Failure | undefined => {
+  if (host !== undefined) return isHost(host) ? undefined : failure("MalformedHost", "the Host field names no host")
+  return head.minorVersion === 1 && leniency.requireHost
+    ? failure("MissingHost", "HTTP/1.1 without a Host field")
+    : undefined
 }
 
 const isNamed = (name: string, lowerCase: string): boolean =>

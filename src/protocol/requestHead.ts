@@ -48,10 +48,10 @@ const mostEmptyLines = 4
  * @since 0.1.0
  */
 export class RequestHeadParser {
-  /** Index of the first byte behind what was read, in the array last given to `parse`. */
+  /** Index of the first byte after what was read, in the array last given to `parse`. */
   consumed = 0
   private emptyLines = 0
-  private head: Begun | undefined = undefined
+  private head: StartedHead | undefined = undefined
   private refusedLine = ""
   // A call into native code costs as much as reading a short head. So the request line is converted to text together with the bytes
   // after it, as many as the last head had, and a few more. A slice of a head keeps all of that text alive.
@@ -96,20 +96,11 @@ export class RequestHeadParser {
     return head
   }
 
-  private parseLine(bytes: Uint8Array, from: number): Begun | Failure | undefined {
+  private parseLine(bytes: Uint8Array, from: number): StartedHead | Failure | undefined {
+    const refused = this.skipEmptyLines(bytes, from)
+    if (refused !== undefined) return refused
     const length = bytes.length
-    let start = from
-    this.consumed = from
-    while (start < length && (bytes[start] === CR || bytes[start] === LF)) {
-      if (bytes[start] === LF) return failure("BareLineFeed", "LF without CR before the request line")
-      if (start + 1 >= length) break
-      if (bytes[start + 1] !== LF) return failure("BareCarriageReturn", "CR without LF before the request line")
-      if (++this.emptyLines > mostEmptyLines) {
-        return failure("MalformedRequestLine", `more than ${mostEmptyLines} empty lines before the request line`)
-      }
-      start += 2
-    }
-    this.consumed = start
+    const start = this.consumed
     if (start >= length || bytes[start] === CR) return undefined
 
     // One byte more than the line may have: the one that breaks the limit.
@@ -159,7 +150,25 @@ export class RequestHeadParser {
     this.refusedLine = ""
     this.text = text
     this.textStart = start
-    return new Begun(line, method, target, form, minorVersion, version)
+    return new StartedHead(line, method, target, form, minorVersion, version)
+  }
+
+  // Takes the empty lines before a request line.
+  private skipEmptyLines(bytes: Uint8Array, from: number): Failure | undefined {
+    const length = bytes.length
+    let start = from
+    this.consumed = from
+    while (start < length && (bytes[start] === CR || bytes[start] === LF)) {
+      if (bytes[start] === LF) return failure("BareLineFeed", "LF without CR before the request line")
+      if (start + 1 >= length) break
+      if (bytes[start + 1] !== LF) return failure("BareCarriageReturn", "CR without LF before the request line")
+      if (++this.emptyLines > mostEmptyLines) {
+        return failure("MalformedRequestLine", `more than ${mostEmptyLines} empty lines before the request line`)
+      }
+      start += 2
+    }
+    this.consumed = start
+    return undefined
   }
 
   // RFC 9112, 3: three parts, one space between them, no white space within
@@ -178,7 +187,7 @@ const none: Fields = []
 
 // A head whose request line was read; its fields are set later. Objects that are made for every request are instances and not literals:
 // V8 may allocate literals among old objects, where they keep alive what they refer to (see the bench's README).
-class Begun implements RequestHead {
+class StartedHead implements RequestHead {
   readonly _tag = "RequestHead"
   fields: Fields = none
 
@@ -205,7 +214,7 @@ const minorVersionOf = (version: string): 0 | 1 | Failure => {
   if (version === "HTTP/1.0") return 0
   if (/^HTTP\/1\.[2-9]$/.test(version)) return 1
   return /^HTTP\/[0-9]\.[0-9]$/.test(version)
-    ? failure("UnsupportedVersion", `${version} is not spoken here`)
+    ? failure("UnsupportedVersion", `${version} is not supported`)
     : failure("MalformedRequestLine", "no HTTP version at the end of the request line")
 }
 
