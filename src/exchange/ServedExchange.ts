@@ -262,7 +262,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
       this.wire.withdraw(mismatched)
       return this.fail(tooShort(declared, given))
     }
-    const description = `the application gave more than the ${declared} bytes it declared`
+    const description = `the application gave more than the ${declared} bytes that it declared in Content-Length`
     this.logFailure(
       "the body was cut at its Content-Length",
       new ResponseError({ reason: "BodyTooLong", description })
@@ -332,14 +332,17 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
   private refuseHead(): ResponseError {
     return this.over
       ? new ResponseError({ reason: "AlreadyOver", description: "the exchange is over, no response can be sent" })
-      : new ResponseError({ reason: "HeadAlreadySent", description: "the final head was already given" })
+      : new ResponseError({
+        reason: "HeadAlreadySent",
+        description: "the final head was given before, and cannot be replaced"
+      })
   }
 }
 
 const tooShort = (declared: number, given: number): ResponseError =>
   new ResponseError({
     reason: "BodyTooShort",
-    description: `the application gave ${given} of the ${declared} bytes it declared`
+    description: `the application gave ${given} of the ${declared} bytes that it declared in Content-Length`
   })
 
 const tooLate = (): InterimError => new InterimError({ reason: "TooLate", description: "the final response has begun" })

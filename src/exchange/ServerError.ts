@@ -38,16 +38,23 @@ export class BindError extends TaggedError("BindError")<{
 }> {
   override get message(): string {
     const isPath = /^https?:(?!\/\/)/.test(this.address)
-    const why = {
-      AddressInUse: codeOf(this.cause) === "EEXIST"
+    const code = codeOf(this.cause)
+    const why: string | undefined = {
+      AddressInUse: code === "EEXIST"
         ? "another file is there already; choose another path"
         : `another process listens there already; stop it or choose another ${isPath ? "path" : "port"}`,
-      AddressNotAvailable: `this machine has no such ${isPath ? "path" : "address"}`,
-      PermissionDenied: "permission denied; ports below 1024 and other users' paths need rights",
-      InvalidOptions: "the options are not valid",
-      Other: "the system refused"
+      AddressNotAvailable: code === "ENOTFOUND" || code === "EAI_AGAIN"
+        ? "the name cannot be resolved"
+        : `this machine has no such ${isPath ? "path" : "address"}`,
+      PermissionDenied: `permission denied: use a ${
+        isPath ? "folder that this user may write to" : "port from 1024 up"
+      }`,
+      // the cause says all
+      InvalidOptions: undefined,
+      Other: undefined
     }[this.reason]
-    return `cannot listen on ${this.address}: ${why} (${describe(this.cause)})`
+    const cause = describe(this.cause)
+    return `cannot listen on ${this.address}: ${why === undefined ? cause : `${why} (${cause})`}`
   }
 }
 

@@ -94,13 +94,15 @@ describe("what cannot be listened on", () => {
   it("a name that there is not", async () => {
     const error = await failing(listen({ host: "nowhere.invalid" }))
     expect(error.reason).toBe("AddressNotAvailable")
-    expect(error.message).toContain("nowhere.invalid")
+    expect(error.message).toMatch(
+      /^cannot listen on http:\/\/nowhere.invalid:0: the name cannot be resolved \(.*nowhere.invalid.*\)$/
+    )
   })
 
   it.skipIf(process.getuid?.() === 0)("a privileged port", async () => {
     const error = await failing(listen(1))
     expect(error.reason).toBe("PermissionDenied")
-    expect(error.message).toContain("ports below 1024")
+    expect(error.message).toContain("permission denied: use a port from 1024 up")
   })
 
   it("a unix socket in a folder that there is not", async () => {
@@ -184,7 +186,7 @@ describe("what cannot be listened on", () => {
     ])("%s", async (_, options) => {
       const error = await failing(wrapTls(listen(), options()))
       expect(error.reason).toBe("InvalidOptions")
-      expect(error.message).toMatch(/^cannot listen on https:\/\/127.0.0.1:0: the options are not valid \(.+\)$/)
+      expect(error.message).toMatch(/^cannot listen on https:\/\/127.0.0.1:0: .*[^)]$/)
     })
   })
 })
@@ -975,7 +977,7 @@ describe("an application that breaks the protocol when the head is out", () => {
       expect(received).toContain("Content-Length: 10")
       expect(received).toMatch(/\r\n\r\nhello$/)
       expect(outcome).toMatchObject({ _tag: "Failed", status: 200, bodyBytes: 5 })
-      expect(log).toMatch(/BodyTooShort: the application gave 5 of the 10 bytes it declared/)
+      expect(log).toMatch(/BodyTooShort: the application gave 5 of the 10 bytes that it declared in Content-Length/)
     }))
 
   for (
@@ -992,7 +994,9 @@ describe("an application that breaks the protocol when the head is out", () => {
         expect((await client.response()).body.toString()).toBe("hellowo")
         expect((await client.all()).toString()).toBe("")
         expect(outcome).toMatchObject({ status: 200, bodyBytes: 7 })
-        expect(log).toMatch(/BodyTooLong: the application gave more than the 7 bytes it declared/)
+        expect(log).toMatch(
+          /BodyTooLong: the application gave more than the 7 bytes that it declared in Content-Length/
+        )
       }))
   }
 
