@@ -17,9 +17,9 @@ it("names each folder, and no other", () => {
 
 it("names files that exist", () => {
   const named = [
-    ...[...guide.matchAll(/`([\w/]+\.(?:test\.ts|ts|md)|\w+\/)`/g)].map(([, file]) => file),
+    ...[...guide.matchAll(/`([\w/]+(?:\.long)?(?:\.test)?\.(?:ts|md)|\w+\/)`/g)].map(([, file]) => file),
     ...[...guide.matchAll(/\]\((.+?)\)/g)].map(([, file]) => file),
-    ...[...guide.matchAll(/(?<=test\/)[\w/]+\.ts\b/g)].map(([file]) => file)
+    ...[...guide.matchAll(/(?<=test\/)[\w/]+(?:\.long)?(?:\.test)?\.ts\b/g)].map(([file]) => file)
   ]
   expect(named.length).toBeGreaterThan(50)
   expect(named.filter((file) => !fs.existsSync(path.join(here, file)))).toEqual([])
