@@ -249,7 +249,7 @@ export class Http1Session extends Http1Carrier implements Session, PlacedConnect
   private begin(message: RequestStart, now: number): void {
     const { host } = this
     this.phase = "Busy"
-    this.place.awaitNoMore()
+    if (this.place.request !== undefined) this.place.awaitNoMore()
     this.read++
     let body = noBody
     const { framing } = message.demands

@@ -152,19 +152,28 @@ const compile = async (checkout: string, folder: string): Promise<(file: string)
 // ---------------------------------------------------------------------------------------------------------------------
 // counts
 
+interface Window {
+  readonly from: string
+  /** Which call of `from`; the first where it is left out. */
+  readonly call?: number
+  readonly to: string
+}
+
 class Counter implements Marks {
   private running: Array<{ readonly self: object | undefined; readonly name: string }> = []
   private found: Array<readonly [kind: Kind, text: string]> = []
   private from: string | undefined = undefined
   private to: string | undefined = undefined
   private counting = false
+  private calls = 1
 
-  /** Counts from now on, or from the call of a method until that of another has begun. */
-  start(window: readonly [from: string, to: string] | undefined): void {
+  /** Counts from now on, or from the call of a method, the first or a later one, until that of another has begun. */
+  start(window: Window | undefined): void {
     this.found = []
     this.counting = window === undefined
-    this.from = window?.[0]
-    this.to = window?.[1]
+    this.from = window?.from
+    this.to = window?.to
+    this.calls = window?.call ?? 1
   }
 
   /** What was found. */
@@ -177,7 +186,7 @@ class Counter implements Marks {
     const name = self.constructor.name
     const whole = `${name}.${method}`
     const caller = this.running.at(-1)
-    const begins = whole === this.from
+    const begins = whole === this.from && --this.calls === 0
     if (begins) {
       this.counting = true
       this.from = undefined
@@ -213,7 +222,7 @@ interface Scene {
   readonly request: string
   /** Sent when a 100 has come. */
   readonly body?: string
-  readonly window?: readonly [from: string, to: string]
+  readonly window?: Window
 }
 
 const hello = "hello"
@@ -221,8 +230,10 @@ const get: Scene = { request: "GET / HTTP/1.1\r\nHost: a\r\n\r\n" }
 const post: Scene = {
   request: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
   body: "abc",
-  window: ["Input.read", "NodeTransport.write"]
+  window: { from: "Input.read", to: "NodeTransport.write" }
 }
+// the second chunk is that of the body
+const upload: Scene = { ...post, window: { from: "Http1Session.onData", call: 2, to: "RequestReader.next" } }
 
 class Client {
   private got = ""
@@ -326,6 +337,10 @@ const main = async (checkout: string, list: boolean): Promise<Readonly<Record<st
         exchange.postHook(() => Effect.void)
         exchange.respond(head, hello)
       }, get),
+      "hello, a post hook that runs in a fiber": await engine((exchange) => {
+        exchange.postHook(() => Effect.flatMap(Effect.void, () => Effect.void))
+        exchange.respond(head, hello)
+      }, get),
       "a hello of the plain door": await plain((_env, startResponse) => {
         startResponse("200 OK", [["Content-Type", "text/plain"]])
         return hello
@@ -334,7 +349,12 @@ const main = async (checkout: string, list: boolean): Promise<Readonly<Record<st
         await env["wsgi.input"].read()
         startResponse("200 OK", [["Content-Type", "text/plain"]])
         return hello
-      }, post)
+      }, post),
+      "a chunk, from the socket to the application": await plain(async (env, startResponse) => {
+        await env["wsgi.input"].read()
+        startResponse("200 OK", [["Content-Type", "text/plain"]])
+        return hello
+      }, upload)
     }
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
