@@ -12,7 +12,7 @@ import { defaultLimits, type Leniency, strict } from "../protocol/limits.js"
 import { checkOptions, complete, type DefaultsOf, type Option } from "./checkOptions.js"
 import { group, number, oneOf, yesOrNo } from "./optionKinds.js"
 
-export type { ForwardedOption, Rates, ServerLimits, Timeouts } from "../exchange/Config.js"
+export type { EngineConfig, ForwardedOption, Rates, ServerLimits, Timeouts } from "../exchange/Config.js"
 
 /**
  * The settings of the engine, with a value for each.

@@ -34,7 +34,7 @@ export class InterimResponses extends Context.Tag("tsgi/InterimResponses")<Inter
 export const make = (): Context.Tag.Service<InterimResponses> => ({ prepare: (_request, _status, fields) => fields })
 
 /**
- * {@link make}, as a layer.
+ * Sends interim responses as they are given.
  *
  * @since 0.1.0
  * @category layers

@@ -76,7 +76,7 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
 })
 
 /**
- * {@link make}, as a layer.
+ * Runs hooks at once, and logs each failure.
  *
  * @since 0.1.0
  * @category layers
