@@ -154,19 +154,19 @@ const startsAlike = (bytes: Uint8Array, start: Uint8Array): boolean => {
 
 const readText = (bytes: Uint8Array): ProxyReading => {
   const end = bytes.subarray(0, longest.v1).indexOf(0x0a)
-  if (end < 0) return bytes.length < longest.v1 ? more : malformed(`its line is longer than ${longest.v1} bytes`)
+  if (end < 0) return bytes.length < longest.v1 ? more : malformed(`the line is longer than ${longest.v1} bytes`)
   const line = Buffer.from(bytes.buffer, bytes.byteOffset, end + 1).toString("latin1")
   const [, family, source, destination, sourcePort, destinationPort] = whole.exec(line) ?? []
   const length = end + 1
   if (family === undefined) {
     return unknown.test(line)
       ? { _tag: "Local", length, header: plain(1) }
-      : malformed("its line is not as it should be")
+      : malformed("the line is malformed")
   }
   const isAddress = family === "TCP4" ? isIpv4 : isIpv6
-  if (!isAddress(source) || !isAddress(destination)) return malformed(`its line has no two addresses of ${family}`)
+  if (!isAddress(source) || !isAddress(destination)) return malformed(`the line has no two addresses of ${family}`)
   const [from, to] = [Number(sourcePort), Number(destinationPort)]
-  if (from > 65_535 || to > 65_535) return malformed("its line has a port above 65535")
+  if (from > 65_535 || to > 65_535) return malformed("the line has a port above 65535")
   return sourced(length, {
     ...plain(1),
     source: { host: hostOf(source), port: from },
@@ -208,14 +208,14 @@ const headLength = 16
 
 const readBinary = (bytes: Buffer): ProxyReading => {
   // each part is checked as soon as it is there
-  if (bytes.length > 12 && bytes[12] >> 4 !== 2) return malformed(`it is of version ${bytes[12] >> 4}`)
-  if (bytes.length > 12 && (bytes[12] & 15) > Command.Proxy) return malformed(`its command is ${bytes[12] & 15}`)
+  if (bytes.length > 12 && bytes[12] >> 4 !== 2) return malformed(`unsupported version ${bytes[12] >> 4}`)
+  if (bytes.length > 12 && (bytes[12] & 15) > Command.Proxy) return malformed(`unknown command ${bytes[12] & 15}`)
   if (bytes.length > 13 && (bytes[13] >> 4 > 3 || (bytes[13] & 15) > 2)) {
     return malformed(`its family and transport are 0x${bytes[13].toString(16).padStart(2, "0")}`)
   }
   if (bytes.length < headLength) return more
   const size = bytes.readUInt16BE(14)
-  if (size > longest.v2) return malformed(`it says that ${size} bytes follow, and ${longest.v2} may`)
+  if (size > longest.v2) return malformed(`it declares ${size} bytes, and at most ${longest.v2} are allowed`)
   const length = headLength + size
   if (bytes.length < length) return more
   const header = bytes.subarray(0, length)
@@ -234,7 +234,7 @@ const readBinary = (bytes: Buffer): ProxyReading => {
   }
   if (size < addressLengths[family]) return malformed("it is too short for its addresses")
   const tlvs = tlvsFrom(header, headLength + addressLengths[family])
-  if (tlvs === undefined) return malformed("its values do not end where it ends")
+  if (tlvs === undefined) return malformed("the values do not end where the header ends")
   const values = valued(header, tlvs)
   return "_tag" in values ? values : sourced(length, { ...values, ...addresses[family](header) })
 }
@@ -304,7 +304,7 @@ const valued = (header: Buffer, tlvs: ReadonlyArray<PlacedTlv>): ProxyHeader | P
   const ssl = valueOf(Type.Ssl)
   const uniqueId = valueOf(Type.UniqueId)
   const session = ssl === undefined ? undefined : readSsl(Buffer.from(ssl))
-  if (ssl !== undefined && session === undefined) return malformed("its value of TLS is not as it should be")
+  if (ssl !== undefined && session === undefined) return malformed("the TLS value is malformed")
   if (uniqueId !== undefined && uniqueId.length > 128) return malformed("its unique id is longer than 128 bytes")
   return {
     ...plain(2),
@@ -336,7 +336,7 @@ const readSsl = (value: Buffer): ProxySsl | undefined => {
   }
 }
 
-const damaged = malformed("its checksum is of other bytes")
+const damaged = malformed("the checksum does not match")
 
 // The checksum is of the whole header, with its own four bytes as zeros.
 const isIntact = (header: Buffer, tlvs: ReadonlyArray<PlacedTlv>): boolean => {
