@@ -339,7 +339,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
       wireBytes: this.wire.totalSent,
       interimResponses: this.interimResponses,
       startTime: this.startTime,
-      // what leaves in one go needs no time of its own: to ask for it costs a twentieth of a hello
+      // what leaves in one go needs no time of its own
       firstByteTime: status === undefined ? undefined : this.firstByteTime ?? endTime,
       endTime
     }

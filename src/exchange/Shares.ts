@@ -58,7 +58,7 @@ export const networkOf = (host: string): string => {
   if (host.includes(".")) return host.slice(host.lastIndexOf(":") + 1)
   const [before, after] = host.split("%", 1)[0].split("::")
   const groups = before === "" ? [] : before.split(":")
-  const behind = after === undefined || after === "" ? [] : after.split(":")
-  while (after !== undefined && groups.length + behind.length < 8) groups.push("0")
-  return [...groups, ...behind].slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(":")
+  const following = after === undefined || after === "" ? [] : after.split(":")
+  while (after !== undefined && groups.length + following.length < 8) groups.push("0")
+  return [...groups, ...following].slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(":")
 }

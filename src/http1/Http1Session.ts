@@ -1,8 +1,7 @@
 /**
  * An HTTP/1 connection: reads requests, gives each to the application as an exchange, and ends in order.
  *
- * The transport's events drive it in plain functions: a fiber for each connection or read would cost more than everything else
- * together. Its Scope ends it in three steps: the running application ends, the post hooks run, the transport closes.
+ * The transport's events drive it in plain functions: there is no fiber for a connection or for a read. Its Scope ends it in three steps: the running application ends, the post hooks run, the transport closes.
  *
  * The diagram of `Phase` has what it does from one request to the next, and the table of `Ending` how an exchange ends.
  *

@@ -19,7 +19,7 @@ const leastPortion = 65_536
 const mostPortion = 262_144
 /** Bytes up to this length become text, which leaves together with the text around it. */
 const mostText = 512
-/** Bytes up to this length are copied behind the text before them; above it, a gathered write is cheaper than the copy. */
+/** Bytes up to this length are copied after the text before them; longer ones leave beside it in a gathered write. */
 const mostJoined = 8_192
 
 /**

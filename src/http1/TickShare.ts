@@ -12,7 +12,7 @@ const mostWork = 1024
 const longestShare = 2
 /** The work of a request. A read of a body is 1. */
 const request = 16
-/** Reads in a tick without a look at the clock, which costs more than they do. */
+/** Reads in a tick before the first look at the clock. */
 const unwatched = 32
 
 /**

@@ -53,8 +53,8 @@ export class RequestHeadParser {
   private emptyLines = 0
   private head: StartedHead | undefined = undefined
   private refusedLine = ""
-  // A call into native code costs as much as reading a short head. So the request line is converted to text together with the bytes
-  // after it, as many as the last head had, and a few more. A slice of a head keeps all of that text alive.
+  // The request line is converted to text together with the bytes after it, as many as the last head had and a few more, in one call
+  // into native code. A slice of a head keeps all of that text alive.
   private text = ""
   private textStart = 0
   private likelyLength = usualHead
