@@ -1,4 +1,4 @@
-/** The conformance suite through the Effect door. */
+/** The conformance suite through the Effect door. A short run leaves memory to the long one. */
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -23,6 +23,7 @@ import {
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import type { Handler, Middleware } from "../platform/scene.js"
 import { Journal, turns } from "../utils/Journal.js"
+import { thorough } from "../utils/runs.js"
 import { connect } from "../utils/sockets.js"
 import { conformance, type Door, type Probe } from "./conformance.js"
 
@@ -178,7 +179,9 @@ conformance(door("by tcp, with middleware", sockets, HttpMiddleware.logger, () =
   connect: (port) => connect({ _tag: "Tcp", host: "127.0.0.1", port })
 })))
 
-conformance(door("in memory", memory, undefined, () => {
-  const { connect, listener } = MemoryListener.make()
-  return { listener, connect: async () => connect() }
-}))
+if (thorough) {
+  conformance(door("in memory", memory, undefined, () => {
+    const { connect, listener } = MemoryListener.make()
+    return { listener, connect: async () => connect() }
+  }))
+}

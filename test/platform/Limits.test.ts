@@ -28,7 +28,8 @@ import {
   type SceneOptions,
   type Seen,
   serve,
-  type Served
+  type Served,
+  someKinds
 } from "./scene.js"
 
 type Reader = Effect.Effect<unknown, RequestError, HttpServerRequest.HttpServerRequest>
@@ -102,7 +103,7 @@ const json = "Content-Type: application/json"
 const chunked = postChunked("/", "", json)
 const bytes = (length: number): string => `{"name":"${"x".repeat(length - 11)}"}`
 
-for (const kind of Object.keys(trusting)) {
+for (const kind of someKinds) {
   describe(kind, () => {
     it.scoped("a body that is announced as too long is refused, and a client that uploads it all the same can read why", () =>
       Effect.gen(function*() {
@@ -213,7 +214,7 @@ for (const kind of Object.keys(trusting)) {
   })
 }
 
-for (const kind of Object.keys(kinds)) {
+for (const kind of someKinds) {
   describe(`${kind}, with failures handled`, () => {
     for (const [how, read] of Object.entries(readers)) {
       if (how !== "stream") {

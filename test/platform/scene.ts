@@ -32,6 +32,7 @@ import { MemoryListener, type WireClient } from "tsgi/testing"
 import { Journal } from "../utils/Journal.js"
 import { noting } from "../utils/noting.js"
 import * as requests from "../utils/requests.js"
+import { thorough } from "../utils/runs.js"
 import { connect } from "../utils/sockets.js"
 
 export type Handler<E = never> = Effect.Effect<
@@ -77,6 +78,9 @@ export const kinds: Readonly<Record<string, (handler: Handler, middleware?: Midd
   },
   HttpApi: (handler, middleware) => apiOf(handler, middleware)
 }
+
+/** The kinds that a test tries: the plainest and the one with the most around it, and with RUNS all. */
+export const someKinds: ReadonlyArray<string> = thorough ? Object.keys(kinds) : ["HttpApp", "HttpApi"]
 
 class Work extends HttpApiGroup.make("work")
   .add(HttpApiEndpoint.get("get", "/"))

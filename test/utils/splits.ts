@@ -3,7 +3,7 @@
  * the bytes arrive.
  */
 import { isDeepStrictEqual } from "node:util"
-import { runs } from "./runs.js"
+import { thorough } from "./runs.js"
 
 // Beyond this many bytes, single bytes become pieces of this many, and not every position is cut: only the ones near both ends,
 // and a sample between them.
@@ -13,7 +13,7 @@ const stride = 8209
 const shortPiece = 509
 
 /** Of the positions that are not near the ends one in so many is cut, and with RUNS each. */
-const step = runs(1).numRuns > 1 ? 1 : 5
+const step = thorough ? 1 : 13
 
 /**
  * Runs with the bytes whole, byte by byte, and cut in two at many positions, or those from `from` on; throws where the

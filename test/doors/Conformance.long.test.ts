@@ -1,0 +1,2 @@
+/** Conformance.test.ts, over every listener. */
+import "./Conformance.test.js"

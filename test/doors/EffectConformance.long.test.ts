@@ -1,0 +1,2 @@
+/** EffectConformance.test.ts, over every listener. */
+import "./EffectConformance.test.js"

@@ -1,0 +1,2 @@
+/** Fairness.test.ts, with crowds of every size. */
+import "./Fairness.test.js"

@@ -1,0 +1,2 @@
+/** Asked.test.ts, with every kind of app. */
+import "./Asked.test.js"

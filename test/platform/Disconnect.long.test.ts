@@ -1,0 +1,2 @@
+/** Disconnect.test.ts, with every kind of app. */
+import "./Disconnect.test.js"

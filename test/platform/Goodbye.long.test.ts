@@ -1,0 +1,2 @@
+/** Goodbye.test.ts, with every kind of app. */
+import "./Goodbye.test.js"

@@ -1,0 +1,2 @@
+/** Handshakes.test.ts, with every kind of app. */
+import "./Handshakes.test.js"

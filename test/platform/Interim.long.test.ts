@@ -1,0 +1,2 @@
+/** Interim.test.ts, with every kind of app. */
+import "./Interim.test.js"

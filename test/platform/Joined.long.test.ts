@@ -1,0 +1,2 @@
+/** Joined.test.ts, with every kind of app. */
+import "./Joined.test.js"

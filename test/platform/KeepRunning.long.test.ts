@@ -1,0 +1,2 @@
+/** KeepRunning.test.ts, with every kind of app. */
+import "./KeepRunning.test.js"

@@ -1,0 +1,2 @@
+/** Leavers.test.ts, with every kind of app. */
+import "./Leavers.test.js"

@@ -1,0 +1,2 @@
+/** Limits.test.ts, with every kind of app. */
+import "./Limits.test.js"

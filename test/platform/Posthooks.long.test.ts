@@ -1,0 +1,2 @@
+/** Posthooks.test.ts, with every kind of app. */
+import "./Posthooks.test.js"

@@ -1,0 +1,2 @@
+/** Responding.test.ts, with every kind of app. */
+import "./Responding.test.js"

@@ -1,0 +1,2 @@
+/** SpanTimes.test.ts, with every kind of app. */
+import "./SpanTimes.test.js"

@@ -1,0 +1,2 @@
+/** Stop.test.ts, with every kind of app. */
+import "./Stop.test.js"
