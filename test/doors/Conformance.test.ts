@@ -277,8 +277,8 @@ const inMemory = (name: string, size: Omit<Door, "name" | "serve">, options: Mem
     return { listener, connect: async () => connect() }
   }))
 
-if (thorough) inMemory("in memory", memory, {})
-inMemory("in memory, byte by byte", { ...narrow, wholeCorpus: true }, { deliverAtMost: 1, bufferSize: 4096 }, {
+if (thorough) inMemory("in memory", { ...memory, wholeCorpus: true }, {})
+inMemory("in memory, byte by byte", narrow, { deliverAtMost: 1, bufferSize: 4096 }, {
   deliverAtMost: 16,
   bufferSize: 4096
 })
