@@ -3,7 +3,7 @@
  *
  * The transport's events drive it in plain functions: there is no fiber for a connection or for a read. Its Scope ends it in three steps: the running application ends, the post hooks run, the transport closes.
  *
- * The diagram of `Phase` has what it does from one request to the next, and the table of `Ending` how an exchange ends.
+ * The table of `Phase` has what it does from one request to the next, and the table of `Ending` how an exchange ends.
  *
  * @since 0.1.0
  */

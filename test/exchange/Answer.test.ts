@@ -1,0 +1,78 @@
+/**
+ * How an answer changes: every change of the table happens, and none that is not in it.
+ *
+ * The family: answers given whole or in parts, withdrawn, cut, taken over, and exchanges that end at each step of it.
+ */
+import { describe, expect, it } from "vitest"
+import { Answer, answerChanges } from "../../src/exchange/Answer.js"
+import { Ending } from "../../src/exchange/Ending.js"
+import { changesWhile, tableOf } from "../utils/changes.js"
+import { MemoryWire } from "./MemoryWire.js"
+
+const ok = { status: 200, fields: [] }
+const long = { status: 200, fields: [["Content-Length", "3"]] } as const
+
+/** What is done with an exchange, each with the changes that this makes. */
+const scenes: Readonly<Record<string, readonly [act: (exchange: MemoryWire["exchange"]) => void, changes: string]>> = {
+  "a whole answer": [(exchange) => exchange.respond(ok, "ok"), "Complete"],
+  "a whole answer, whose outcome is known": [(exchange) => {
+    exchange.respond(ok, "ok")
+    exchange.lost("ClientGone")
+  }, "Complete GivenUp"],
+  "a whole answer that is too short": [(exchange) => exchange.respond(long, "ok"), "Complete Awaited"],
+  "a whole answer that is too long": [
+    (exchange) => exchange.respond(long, "long"),
+    "Complete Awaited Sending Complete"
+  ],
+  "an answer in parts": [(exchange) => {
+    exchange.start(ok)
+    exchange.addPart("ok")
+    exchange.finish()
+  }, "Prepared Sending Complete"],
+  "a head that is withdrawn": [(exchange) => {
+    exchange.start(ok)
+    exchange.withdraw()
+  }, "Prepared Awaited"],
+  "an exchange that ends before its answer": [(exchange) => exchange.lost("ClientGone"), "GivenUp"],
+  "an exchange that ends before its head is sent": [(exchange) => {
+    exchange.start(ok)
+    exchange.interrupt("ClientGone", () => undefined)
+  }, "Prepared GivenUp"],
+  "an exchange that ends within its body": [(exchange) => {
+    exchange.start(ok)
+    exchange.addPart("ok")
+    exchange.interrupt("ClientGone", () => undefined)
+  }, "Prepared Sending GivenUp"],
+  "an application that fails before its answer": [(exchange) => exchange.fail(new Error("fails")), "Complete"],
+  "a connection that is taken over": [(exchange) => {
+    exchange.takeOver()
+    exchange.lost("ClientGone")
+  }, "TakenOver GivenUp"]
+}
+
+const changesIn = (name: string): Promise<ReadonlyArray<readonly [from: string, to: string]>> =>
+  changesWhile<Answer>(
+    Ending.prototype,
+    "answer",
+    (value) => Answer[value],
+    () => scenes[name][0](new MemoryWire().exchange)
+  )
+
+describe("an answer", () => {
+  it.each(Object.keys(scenes))("%s", async (name) => {
+    const changes = await changesIn(name)
+    expect(changes.map(([, to]) => to).join(" ")).toBe(scenes[name][1])
+  })
+
+  it("changes as the table says, and in no other way", async () => {
+    const found = new Set<string>()
+    for (const name of Object.keys(scenes)) {
+      for (const [from, to] of await changesIn(name)) found.add(`${from} to ${to}`)
+    }
+    expect([...found].sort()).toEqual(answerChanges.map(([from, to]) => `${from} to ${to}`).sort())
+  })
+
+  it("has its table in src/README.md", () => {
+    expect(tableOf("How an answer proceeds")).toEqual(answerChanges)
+  })
+})
