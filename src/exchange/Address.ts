@@ -28,7 +28,7 @@ export const format = (address: Address, scheme: "http" | "https" = "http"): str
     : `${scheme}://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`
 
 /**
- * A peer for the log: `127.0.0.1:49152`, or `unix`; `unknown` where it has left before it was accepted.
+ * The name of a peer for the log: `127.0.0.1:49152`, or `unix`; `unknown` where it has left before it was accepted.
  *
  * @since 0.1.0
  * @category conversions

@@ -1,5 +1,5 @@
 /**
- * Wakes the sweep of deadlines: for the earliest deadline, and never without one. (V8 also wakes an idle process once or twice,
+ * Wakes the sweep of deadlines at the earliest one, and never without one. (V8 also wakes an idle process once or twice,
  * some seconds after its last work, to give memory back: `node --no-memory-reducer` does not.)
  *
  * There is one timer for a whole server, and none for a request. When a deadline moves to a later time the timer stays as it is: it
@@ -39,12 +39,12 @@ export class Alarm {
 
   constructor(private readonly options: AlarmOptions) {}
 
-  /** When it rings; `Infinity` while it is not set. `by` has nothing to do for a deadline that is no earlier. */
+  /** When it rings; `Infinity` while it is not set. A deadline that is no earlier needs no call of `by`. */
   get ringsAt(): number {
     return this.at
   }
 
-  /** Rings no later than this, but for the least interval. */
+  /** Makes it ring by this time, or after the least interval where that is later. */
   by(deadline: number): void {
     if (this.over) return
     const { interval, schedule, time } = this.options
@@ -65,7 +65,7 @@ export class Alarm {
 
   private readonly wake = (): void => {
     this.cancel = undefined
-    // what has come while the event loop was blocked came in time
+    // bytes that came while the event loop was blocked are in time
     this.options.time.afterReading(this.ring)
   }
 

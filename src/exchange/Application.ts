@@ -59,12 +59,12 @@ export class Application {
     return this.work !== undefined
   }
 
-  /** Has it yet to end, or to act on the outcome? */
+  /** Has the application yet to end, or to act on the outcome? */
   get isExpected(): boolean {
     return this.work !== undefined || this.onSettled !== undefined
   }
 
-  /** It runs on, and can be interrupted. */
+  /** Sets how to interrupt it: it runs on. */
   running(work: Work): void {
     this.work = work
   }
@@ -79,7 +79,7 @@ export class Application {
     this.work?.interruptLater?.()
   }
 
-  /** It has ended. Returns the callback that waits for that. */
+  /** The application has ended. Returns the callback that waits for that. */
   end(): (() => void) | undefined {
     const { onEnded } = this
     this.work = undefined
@@ -87,7 +87,7 @@ export class Application {
     return onEnded
   }
 
-  /** It was abandoned, and has ended: a stop need not wait for it any longer. */
+  /** An abandoned application has ended: a stop no longer waits for it. */
   over(): void {
     const { onOver } = this
     this.onOver = undefined
@@ -106,7 +106,7 @@ export class Application {
     return this.work?.interrupt(reason, this.ended)
   }
 
-  /** It has not ended in time: its exchange goes on without it, while a stop waits for one that is `awaited`. */
+  /** The application has not ended in time: its exchange goes on without it, while a stop waits for one that is `awaited`. */
   abandon(detach: () => () => void, detachBriefly: () => () => void): (() => void) | undefined {
     if (this.work === undefined) return undefined
     // counted before it is abandoned, which may end the last connection

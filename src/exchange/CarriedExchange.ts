@@ -12,7 +12,7 @@ import type { Stage } from "./Stage.js"
 import type { WireUser } from "./Wire.js"
 
 /**
- * What the wire tells it, and what the session asks of it, or does with it, when a deadline has passed or the connection ends.
+ * What the wire tells an exchange, and what the session reads and does when a deadline has passed or the connection ends.
  * `leave` is a shortcut for exchanges without hooks, whose answers leave together.
  *
  * @since 0.2.0

@@ -1,5 +1,5 @@
 /**
- * The time, as cheap to read as the platform allows.
+ * The time of the server, which never goes back.
  *
  * @since 0.1.0
  */

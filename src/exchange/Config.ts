@@ -164,7 +164,7 @@ export interface Timeouts {
   readonly hooks: number
   /**
    * When the server stops: for running exchanges to end, after `settle`. Default 3000: with `interrupt` and `hooks` after it, a
-   * stop takes 9 s at most, 9.5 s with logs that nobody reads, and ends before Docker kills a container, 10 s after SIGTERM.
+   * stop takes 9 s at most, 9.5 s where nothing reads the logs, and ends before Docker kills a container, 10 s after SIGTERM.
    */
   readonly grace: number
 }
@@ -200,6 +200,6 @@ export interface EngineConfig {
   readonly trustedProxies: TrustedProxies
   /** Fields of trusted proxies that are believed. Default `false`: they are fields like any other. */
   readonly forwarded: ForwardedOption
-  /** Answer 500 with the failure's text. Default `false`: the client gets nothing, the log gets all. */
+  /** Answer 500 with the failure's text. Default `false`: the text goes only to the log. */
   readonly debug: boolean
 }

@@ -1,5 +1,5 @@
 /**
- * What happens to an exchange after its answer, as a table. Nothing else moves it.
+ * What happens to an exchange after its answer, as a table. Nothing else changes its stage.
  *
  * | from     | settle  | leave | ended    | drained | hooksRun |
  * | -------- | ------- | ----- | -------- | ------- | -------- |
@@ -191,7 +191,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   /** Ends the running application, and calls back when it has ended. */
   interrupt(reason: AbortReason, ended: () => void): Delay | void {
     this.abortReason ??= reason
-    // an application may wait for its last byte to leave: that will not happen any more
+    // the application may wait for its last byte to leave, which will no longer happen
     if (this.answer === Answer.Complete) this.settle(reason)
     else if (!this.over) this.answer = Answer.GivenUp
     if (reason === "Stopped") {
@@ -330,7 +330,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   }
 
   private facts(): Facts {
-    // a tick's time is that at which all of it was sent, which may be before the hook of one gave another its head
+    // the time of a tick is when all its answers were sent, which may precede the head that a hook of one exchange gave another
     const endTime = Math.max(this.endTime ?? this.peer.engine.time.now(), this.firstByteTime ?? this.startTime)
     const { status } = this.wire
     return {
@@ -339,7 +339,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
       wireBytes: this.wire.totalSent,
       interimResponses: this.interimResponses,
       startTime: this.startTime,
-      // what leaves in one go needs no time of its own
+      // an answer that leaves at once begins and ends at the same time
       firstByteTime: status === undefined ? undefined : this.firstByteTime ?? endTime,
       endTime
     }

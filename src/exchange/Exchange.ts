@@ -24,7 +24,7 @@ import type { InterimError, ResponseError } from "./ServerError.js"
 import type { Takeover } from "./Wire.js"
 
 /**
- * What a handler sees of an exchange, and may do. The engine moves it on and ends it: nothing here does.
+ * What a handler sees of an exchange, and may do with it. Only the engine ends an exchange.
  *
  * @since 0.1.0
  * @category models
@@ -63,7 +63,7 @@ export interface Exchange {
   readonly age: number
   /** Has the final head left, or can none leave any more? */
   readonly headSent: boolean
-  /** Can nothing more be said? */
+  /** Is the answer complete or given up, so that nothing more can be sent? */
   readonly over: boolean
   /** Was the connection taken over? */
   readonly detached: boolean
@@ -126,7 +126,7 @@ export interface Exchange {
    * connection is cut, so that the client can tell; so is one that the application has taken over.
    */
   readonly fail: (error: unknown) => void
-  /** The application has failed with this, though its request is answered. */
+  /** Records that the application has failed with this, though its request is answered. */
   readonly recordFailure: (error: unknown) => void
   /** Logs what went wrong beside the exchange. */
   readonly logFailure: (message: string, failure: unknown, level?: "Debug" | "Error") => void
@@ -156,7 +156,7 @@ export interface Exchange {
   /** Calls back when the outcome is known, before the post hooks run. */
   readonly whenSettled: (callback: (outcome: Outcome) => void) => void
   /**
-   * How to end what the connection was taken over for: called once, when the server stops and `timeouts.farewell` is over.
+   * Sets how to end what the connection was taken over for. It is called once, when the server stops and `timeouts.farewell` is over.
    *
    * @since 0.2.0
    */

@@ -53,7 +53,7 @@ export const schemeOf = ({ tls }: Pick<PeerFacts, "tls">): "http" | "https" => t
  */
 export class Forwarding {
   private readonly fields: ReadonlySet<ForwardedField>
-  // of the last request: the door and the log both read it
+  // the last request and what was read of it, because the door and the log both ask
   private request: RequestHead | undefined = undefined
   private forwarded: Forwarded | undefined = undefined
 
@@ -61,7 +61,7 @@ export class Forwarding {
     this.fields = new Set(believed(config.forwarded))
   }
 
-  /** `undefined` where no proxy says anything that is believed. */
+  /** What proxies say of a request; `undefined` where none says anything that is believed. */
   of(request: RequestHead): Forwarded | undefined {
     if (this.request !== request) {
       this.request = request

@@ -25,7 +25,7 @@ export interface HookRunner {
 }
 
 /**
- * Is told when hooks have run.
+ * The listener that is told when hooks have run.
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +36,7 @@ export interface HookOwner {
 }
 
 /**
- * What has hooks.
+ * An exchange that has hooks.
  *
  * @since 0.2.0
  * @category models

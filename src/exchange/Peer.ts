@@ -11,7 +11,7 @@ import type { PeerFacts } from "./PeerFacts.js"
  * @category models
  */
 export interface Peer {
-  /** Which connection it is, counted from 1. */
+  /** The number of the connection, counted from 1. */
   readonly id: number
   readonly local: Address
   /** Unix peers have no name: their path is empty. */
@@ -19,7 +19,7 @@ export interface Peer {
   readonly tls: PeerFacts["tls"]
   /** The PROXY header that the connection began with; absent where none was asked for. */
   readonly proxy: PeerFacts["proxy"]
-  /** For the log. */
+  /** The name of the peer for the log. */
   readonly name: string
   /** What a door has cached from one exchange of the connection for the next. */
   readonly cached: unknown

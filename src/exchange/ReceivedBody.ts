@@ -1,5 +1,5 @@
 /**
- * The body behind {@link RequestBody}: what the application pulls, its session gives.
+ * The body behind {@link RequestBody}: the application pulls, and the session gives.
  *
  * @since 0.2.0
  */
@@ -24,7 +24,7 @@ export type BodyMessage = BodyPiece | BodyEnd | Failure
  * @category models
  */
 export interface BodySource {
-  /** May the body be read on in this tick? If not, its `readOn` is called in the next, so that others are served. */
+  /** Whether the body may be read on in this tick. Where not, its `readOn` is called in the next, so that others are served. */
   readonly mayRead: (body: ReceivedBody) => boolean
   /** The next message of the body, if its bytes are there. */
   readonly nextMessage: () => BodyMessage | undefined

@@ -37,8 +37,8 @@ export interface RequestBody {
   /** Calls back once, when `take` has something to give. Returns a function that cancels that. */
   readonly wait: (callback: () => void) => () => void
   /**
-   * May it be read on in this tick? If not, `wait` calls back in the next: an application that reads in small parts what a client
-   * has sent at once would keep all others waiting. For a reader that buffers, because `take` asks this itself.
+   * Whether it may be read on in this tick. Where not, `wait` calls back in the next: an application that reads in small parts
+   * what a client has sent at once would keep all others waiting. For a reader that buffers, because `take` asks this itself.
    */
   readonly mayRead: () => boolean
 }

@@ -52,7 +52,7 @@ export interface SessionPlace {
   readonly asksWhole: boolean
   /** What the session does with its place. */
   readonly use: PlaceUse
-  /** Since when. */
+  /** Since when it does that. */
   readonly useSince: number
   /** It is given a place. */
   readonly enter: () => void
@@ -94,11 +94,11 @@ export interface Session extends Indexed {
   readonly open: () => void
   /** Ends the exchange that is running, and the connection. The first reason stays. */
   readonly abort: (reason: AbortReason) => void
-  /** Closes what is idle. */
+  /** Closes the connection, which is idle. */
   readonly close: () => void
   /** The server stops: ends what has no end of its own, such as an event stream. */
   readonly sayGoodbye: () => void
-  /** Code that ran for it has thrown: it ends, and no other session does. */
+  /** Code that ran for the session has thrown: the session ends, and no other does. */
   readonly broken: (error: unknown) => void
 
   // The three steps of its end, which the socket's Scope takes in this order, each once.
@@ -155,11 +155,11 @@ export interface Refused {
 export interface SessionHost extends Engine {
   readonly alarm: Alarm
   readonly scopeFor: (session: Session) => SessionScope
-  /** The door: gives the exchange to the application. What it throws fails the exchange. */
+  /** The door: gives the exchange to the application. An exchange fails with what this throws. */
   readonly handler: (exchange: Exchange) => void
-  /** May an answer say that the connection persists? Not while its room is needed. */
+  /** Whether an answer may say that the connection persists: not while its room is needed. */
   readonly mayPersist: () => boolean
-  /** May a connection wait for another request, once its answer has said that it persists? */
+  /** Whether a connection may wait for another request, once its answer has said that it persists. */
   readonly mayStay: () => boolean
   /** A connection has changed: counts all connections anew soon. */
   readonly countSoon: () => void

@@ -9,7 +9,7 @@
  * @category models
  */
 export class BodyCount {
-  // what the kernel has taken for certain; the constructor's part is the first that it may not have taken
+  // bytes of parts that the kernel has taken whole; the constructor's part is the first that it may not have taken
   private before = 0
   // positions and lengths of the parts after that
   private readonly later: Array<number> = []
@@ -39,5 +39,5 @@ export class BodyCount {
   }
 }
 
-/** How many bytes of a part are before a position, which is at this distance from its start. */
+/** How many bytes of a part precede a position, which is at this distance from the start of the part. */
 export const within = (distance: number, length: number): number => Math.max(0, Math.min(distance, length))

@@ -34,7 +34,7 @@ export class Deadlines {
   quietSince: number
   private read: number
   private request = Infinity
-  // the request's time is to begin anew with the next wait for its client
+  // whether the request's time begins anew with the next wait for its client
   private excused = false
   /** Bytes of the body that the application had read when the request's time began, or began anew. */
   bytesBefore = 0
@@ -63,7 +63,7 @@ export class Deadlines {
     if (deadline < this.alarm.ringsAt) this.alarm.by(deadline)
   }
 
-  /** The earliest of all. */
+  /** The earliest deadline. */
   get next(): number {
     return Math.min(
       this.read,
@@ -104,7 +104,7 @@ export class Deadlines {
     this.wakeBy(this.body.deadline)
   }
 
-  /** It has them, or no longer waits. */
+  /** The application has these bytes, or no longer waits for them. */
   bodyCame(): void {
     this.awaitNothing()
     this.body?.rest(this.time.tick())

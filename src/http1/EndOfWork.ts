@@ -32,7 +32,7 @@ export class EndOfWork {
     return this.begun
   }
 
-  /** Why: the first reason. */
+  /** Why it ends: the first reason given. */
   get reason(): AbortReason {
     return this.why
   }

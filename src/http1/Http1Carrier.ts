@@ -254,7 +254,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     if (exchange !== undefined && !this.work.isBegun && this.isLeftoverGone()) this.drained(exchange)
   }
 
-  // Is it read to its end, or given up, so that no request may follow?
+  // Whether the rest is read to its end, or given up, so that no request may follow.
   private isLeftoverGone(): boolean {
     const leftover = this.leaving.dropLeftover(this)
     if (leftover === "Awaited") this.inflow.resume()
@@ -307,7 +307,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     return this.exchange?.stage === "Draining" || this.exchange?.stage === "Hooks"
   }
 
-  /** Ends it. The reason counts where none was told before, as for one that lingers. */
+  /** Ends the connection. A reason that was told before, as for one that lingers, stays. */
   close(why: Closing = "the server stops, or others wait for room"): void {
     if (this.work.isBegun) return
     this.leaving.tell(why)

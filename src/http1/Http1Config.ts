@@ -19,8 +19,8 @@ export interface Http1Config {
   /** Field names of responses: title-cased, or as given. Default `title`. */
   readonly fieldCase: FieldCase
   /**
-   * When a client closes its sending half while it waits: `answer` takes it that it still wants the answer, as `nc` does; `abort`
-   * that it is gone, as node:http does. Default `answer`.
+   * When a client closes its sending half while it waits: with `answer` it still gets the answer, as `nc` expects; with
+   * `abort` it counts as gone, as with node:http. Default `answer`.
    */
   readonly halfClose: "answer" | "abort"
   /** After a chunked body and an explicit 100, another chunked body may follow in the same request. Default `false`. */

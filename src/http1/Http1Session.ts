@@ -1,9 +1,10 @@
 /**
  * An HTTP/1 connection: reads requests, gives each to the application as an exchange, and ends in order.
  *
- * The transport's events drive it in plain functions: there is no fiber for a connection or for a read. Its Scope ends it in three steps: the running application ends, the post hooks run, the transport closes.
+ * The transport's events drive it in plain functions: there is no fiber for a connection or for a read. Its Scope ends it in three
+ * steps: the running application ends, the post hooks run, the transport closes.
  *
- * The table of `Phase` has what it does from one request to the next, and the table of `Ending` how an exchange ends.
+ * The table of `Phase` says what it does from one request to the next, and the table of `Ending` how an exchange ends.
  *
  * @since 0.1.0
  */
@@ -68,7 +69,7 @@ export class Http1Session extends Http1Carrier implements Session, PlacedConnect
     }
     this.transport.destroy()
     this.scope.goOn()
-    // the result of what it has left running is dropped
+    // the result of an application that still runs is dropped
     if (this.exchange?.isRunning === true) this.work.abandon(this.exchange)
   }
 
@@ -93,7 +94,7 @@ export class Http1Session extends Http1Carrier implements Session, PlacedConnect
   // what the transport tells
 
   private onData(bytes: Uint8Array): void {
-    // a second read in a tick: answering the first one before saves joining the two
+    // a second read in a tick: the first one is answered before, so that the two need not be joined
     if (this.awaitsBatch) this.advance()
     if (this.phase === "Lingering") {
       if (!this.leaving.dropLingering(bytes.length)) this.close()
@@ -373,7 +374,7 @@ export class Http1Session extends Http1Carrier implements Session, PlacedConnect
   // deadlines
 
   sweep(): void {
-    // what the deadline is for may be among what was read
+    // the awaited bytes may be among those that were read
     this.answerRead()
     if (this.host.time.tick() >= this.deadlines.next) this.peer.run(Http1Session.passDeadline, this, undefined)
   }

@@ -53,7 +53,7 @@ export interface Carrier extends Reusable {
 export class Http1Wire implements Wire<string> {
   private ready: PreparedHead | undefined = undefined
   private sent: PreparedHead | undefined = undefined
-  // why the head that was made ready says that the connection ends, and why it does end
+  // why the prepared head says that the connection ends, and why it does end
   private hinders: Closing | undefined = undefined
   private why: Closing | undefined = undefined
   private readonly start: number
@@ -153,7 +153,7 @@ export class Http1Wire implements Wire<string> {
     const head = this.takeHead()
     const body = room <= 0 ? undefined : textOrBytes(whole, length)
     if (typeof body === "string" && this.sent?.framing._tag === "Length") {
-      // one text for both
+      // head and body leave as one text
       this.bodyPosition = queue.queued + head.length
       this.bodyLength = body.length
       queue.addText(head + body)
@@ -298,7 +298,7 @@ export class Http1Wire implements Wire<string> {
     this.carrier.markIdle()
   }
 
-  // Why the head that is made ready must say that the connection closes. One that is taken back withdraws nothing.
+  // Why the prepared head must say that the connection closes. A head that is taken back withdraws nothing.
   private hindrance(whole: boolean, owesContinue: boolean): Closing | undefined {
     if (this.why !== undefined) return this.why
     // the client may send the body or not (RFC 9110, 10.1.1)

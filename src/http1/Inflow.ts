@@ -18,7 +18,7 @@ export class Inflow {
   private isPaused = false
   private isEnded = false
   private isGone = false
-  // parts of a body that were taken of the reader before the application asked for them, and their bytes
+  // parts of a body that were taken from the reader before the application asked for them, and their bytes
   private ahead: Array<BodyMessage> | undefined = undefined
   private aheadBytes = 0
 

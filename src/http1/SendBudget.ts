@@ -12,7 +12,7 @@
  * @category models
  */
 export interface Sender {
-  /** Sends on. Never throws. */
+  /** Goes on sending. Never throws. */
   readonly sendOn: () => void
 }
 
@@ -21,7 +21,7 @@ const mostInTick = 2_097_152
 /** Writes of fewer bytes are not counted. */
 const small = 16_384
 
-// the platform's own, whatever a test of an app makes of the global one
+// the platform's own function, because a test of an application may replace the global one
 const immediate = setImmediate
 
 /**
@@ -40,7 +40,7 @@ export class SendBudget {
     return this.spent >= mostInTick
   }
 
-  /** So many bytes were given to the kernel. */
+  /** Counts bytes that were given to the kernel. */
   spend(bytes: number): void {
     if (bytes < small) return
     if (this.spent === 0) this.later(this.renew)

@@ -11,9 +11,9 @@ import type { Transport } from "./Transport.js"
 /** Bytes in the transport, not taken by the kernel, with which no more is given to it. */
 const highWater = 131_072
 /**
- * Bytes that the transport is given in a write: as many as the kernel has taken since it last left some, between these two. Large
- * writes are less work. With a slow client writes are small, because they are counted and timed when they are taken: `handed` is
- * exact to one write, over TLS to two.
+ * Bytes that the transport is given in a write: as many as the kernel has taken since it last left some, between these two. With
+ * a slow client writes are small, because they are counted and timed when they are taken: `handed` is exact to one write, over TLS
+ * to two.
  */
 const leastPortion = 65_536
 const mostPortion = 262_144
@@ -31,7 +31,7 @@ export class SendQueue {
   private text = ""
   private readonly parts: Array<string | Uint8Array> = []
   private partStart = 0
-  // bytes that the kernel has taken at once, since it last did not
+  // bytes that the kernel has taken at once, since it last left some
   private run = 0
   private throttled = false
   private isLast = false

@@ -22,7 +22,7 @@ export interface Member {
   readonly sendHeld: () => void
   /** Does the work after an answer. The clock is held at the time when all members had sent. */
   readonly heldSent: () => void
-  /** One of these has thrown. The other members go on. */
+  /** One of these methods has thrown. The other members go on. */
   readonly broken: (error: unknown) => void
 }
 
@@ -49,7 +49,7 @@ const crowd = 5
 /** Turns with fewer members after which batching ends. */
 const turnsUntilAlone = 8
 
-// the platform's own, whatever a test of an app makes of the global one
+// the platform's own function, because a test of an application may replace the global one
 const immediate = setImmediate
 
 /**
@@ -100,7 +100,7 @@ export class TickBatch {
     if (this.holders.push(member) === 1) this.heldSince = this.takenAt
   }
 
-  /** It has more to do than others may have to wait for: it does the next share when they have been served. */
+  /** A connection has more to do than a share: it does the next share when others have been served. */
   share(sharer: Sharer): void {
     if (this.sharers.push(sharer) === 1) this.later(this.runSharers)
   }

@@ -61,7 +61,7 @@ export class TickShare {
     return this.lookedAt
   }
 
-  /** Makes its requests wait for the next share, if this one is used up. Returns whether it is. */
+  /** Makes the requests wait for the next share where this one is used up. Returns whether it is. */
   takesLeave(): boolean {
     this.left = this.isSpent
     return this.left

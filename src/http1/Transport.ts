@@ -55,7 +55,7 @@ export interface Transport extends PeerFacts {
   readonly destroy: () => void
   /**
    * Gives the stream itself away, for a protocol that is not HTTP: on Node, a `node:stream` Duplex. No event follows but `closed`.
-   * `owes` is called when something was written that the kernel has not taken at once.
+   * `owes` is called when the kernel has not taken at once what was written.
    */
   readonly detach: (owes: () => void) => unknown
 }

@@ -31,7 +31,7 @@ const knownNames = new Map<string, FieldName>()
 const mostKnownNames = 512
 
 /**
- * The role of a name; `undefined` for a value that is no token (RFC 9110, 5.1).
+ * The role of a name; `undefined` where it is not a token (RFC 9110, 5.1).
  *
  * @since 0.2.0
  */

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 
-/** So much is parsed in some milliseconds, whatever it is. */
+/** Characters of a part, which are parsed without a pause. */
 const sliceLength = 8192
 
 /**

@@ -31,12 +31,12 @@ export const forwardedFields = [
 export type ForwardedField = (typeof forwardedFields)[number]
 
 /**
- * What is believed of a request. Values that are missing or unreadable are `undefined`.
+ * What trusted proxies say of a request. Values that are missing or unreadable are `undefined`.
  *
  * @since 0.2.0
  * @category models
  */
-export interface Told {
+export interface ForwardedValues {
   /** The address that asked: IPv4, or IPv6 in its canonical form without brackets, and the port if it was told. */
   readonly client: { readonly host: string; readonly port: number | undefined } | undefined
   readonly scheme: "http" | "https" | undefined
@@ -46,7 +46,7 @@ export interface Told {
   readonly port: number | undefined
 }
 
-const nothing: Told = { client: undefined, scheme: undefined, host: undefined, port: undefined }
+const nothing: ForwardedValues = { client: undefined, scheme: undefined, host: undefined, port: undefined }
 
 /**
  * Reads the fields of a request that came from a trusted peer. `trusts` judges the addresses in them. Forwarded and X-Forwarded fields
@@ -59,7 +59,7 @@ export const readForwarded = (
   fields: Fields,
   believed: ReadonlySet<ForwardedField>,
   trusts: (host: string) => boolean
-): Told => {
+): ForwardedValues => {
   const lines = linesOf(fields, believed)
   if (lines.size === 0) return nothing
   const standard = lines.get("forwarded")
@@ -83,7 +83,7 @@ const linesOf = (
   return lines
 }
 
-const agreed = (one: Told, other: Told): Told => {
+const agreed = (one: ForwardedValues, other: ForwardedValues): ForwardedValues => {
   const differ = <A>(a: A | undefined, b: A | undefined): boolean => a !== undefined && b !== undefined && a !== b
   return differ(one.client?.host, other.client?.host) || differ(one.scheme, other.scheme) ||
       differ(one.host?.toLowerCase(), other.host?.toLowerCase())
@@ -104,8 +104,8 @@ const agreed = (one: Told, other: Told): Told => {
 const fromXForwarded = (
   lines: ReadonlyMap<ForwardedField, ReadonlyArray<string>>,
   trusts: (host: string) => boolean
-): Told => {
-  let client: Told["client"] = undefined
+): ForwardedValues => {
+  let client: ForwardedValues["client"] = undefined
   let hops = 0
   for (const member of membersOf(lines.get("x-forwarded-for")).reverse()) {
     hops++
@@ -126,7 +126,7 @@ const fromXForwarded = (
   }
 }
 
-// RFC 9110, 5.6.1.2: empty members of a list count for nothing
+// RFC 9110, 5.6.1.2: empty members of a list are ignored
 const membersOf = (lines: ReadonlyArray<string> = []): Array<string> =>
   lines.flatMap((line) => line.split(",")).map((member) => member.trim()).filter((member) => member !== "")
 
@@ -139,7 +139,7 @@ const pair = `${token}=(?:${token}|${quoted})`
 const element = new RegExp(`^(?:${pair}[ \\t]*)?(?:;[ \\t]*(?:${pair}[ \\t]*)?)*$`)
 const pairs = new RegExp(`(${token})=(${token}|${quoted})`, "g")
 
-const fromForwarded = (lines: ReadonlyArray<string>, trusts: (host: string) => boolean): Told => {
+const fromForwarded = (lines: ReadonlyArray<string>, trusts: (host: string) => boolean): ForwardedValues => {
   let told = nothing
   for (const parameters of elementsOf(lines)) {
     const from = parameters.get("for")
@@ -176,7 +176,7 @@ function* elementsOf(lines: ReadonlyArray<string>): Generator<ReadonlyMap<string
   }
 }
 
-// `undefined` where one comes twice
+// The parameters of an element; `undefined` where one comes twice.
 const parametersOf = (text: string): ReadonlyMap<string, string> | undefined => {
   const parameters = new Map<string, string>()
   for (const [, name, value] of text.matchAll(pairs)) {
@@ -193,7 +193,7 @@ const parametersOf = (text: string): ReadonlyMap<string, string> | undefined => 
 const named = /^(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}|_[0-9A-Za-z._-]+))?$/
 
 // RFC 7239, 6: an address, perhaps with a port. `unknown` and names that begin with `_` are no addresses.
-const addressOf = (node: string): Told["client"] => {
+const addressOf = (node: string): ForwardedValues["client"] => {
   const [, v4, v6, port = ""] = named.exec(node) ?? []
   const given = port.startsWith("_") ? "" : port
   if (given !== "" && portOf(given, 0) === undefined) return undefined
@@ -223,7 +223,7 @@ const schemes = new Map<string, "http" | "https">([
   ["wss", "https"]
 ])
 
-const schemeOf = (value: string): Told["scheme"] => schemes.get(value.toLowerCase())
+const schemeOf = (value: string): ForwardedValues["scheme"] => schemes.get(value.toLowerCase())
 
 const hostOf = (value: string): string | undefined => {
   const port = /:([0-9]+)$/.exec(value)

@@ -43,7 +43,7 @@ export interface Demands {
   readonly persistent: boolean
   /** Did the client say that this is its last request: by `close`, or by HTTP/1.0 without `keep-alive`? */
   readonly asksClose: boolean
-  /** Did the client name `keep-alive` in so many words? */
+  /** Did the client name `keep-alive` in Connection? */
   readonly asksKeepAlive: boolean
   /** Does the client wait for a 100 before it sends the body (RFC 9110, 10.1.1)? Never on HTTP/1.0, never without a body. */
   readonly expectsContinue: boolean

@@ -35,14 +35,14 @@ const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
- * Is this a `token` (RFC 9110, 5.6.2)?
+ * Whether this is a `token` (RFC 9110, 5.6.2).
  *
  * @since 0.1.0
  */
 export const isToken = (text: string): boolean => token.test(text)
 
 /**
- * Can this text be sent as a field value: latin-1, no control characters but tab (RFC 9110, 5.5)?
+ * Whether this text can be sent as a field value: latin-1, no control characters but tab (RFC 9110, 5.5).
  *
  * @since 0.1.0
  */

@@ -28,7 +28,7 @@ export const takeFields = (fields: FieldPairs): FieldPairs =>
   isIterable(fields) ? Array.from(fields, (pair) => Array.isArray(pair) ? [pair[0], pair[1]] : pair) : fields
 
 /**
- * Copies fields, with their names in title case. What is no field is returned as it is, and fails the checks.
+ * Copies fields, with their names in title case. A value that is not a field is returned as it is, and fails the checks.
  *
  * @since 0.2.0
  */
@@ -134,7 +134,7 @@ export const isJudged = (head: ResponseHead | JudgedHead): head is JudgedHead =>
   "_tag" in head && head._tag === "JudgedHead"
 
 /**
- * Is this head for the wire of this writer?
+ * Whether this head is for the wire of this writer.
  *
  * @since 0.2.0
  */
@@ -254,7 +254,7 @@ const cannotSend = (coding: string): InvalidHead =>
     `Transfer-Encoding: ${coding} cannot be sent, because the server frames the body itself`
   )
 
-// tests one character of most values
+// looks at one character of most values
 const isEventStream = (value: string): boolean =>
   value.length >= 17 && (value.charCodeAt(5) | 32) === 101 && /^text\/event-stream\b/i.test(value)
 

@@ -66,9 +66,12 @@ export interface ProxySsl {
  */
 export interface ProxyHeader {
   readonly version: 1 | 2
-  /** Who connected to the proxy; `undefined` where it does not say (UNKNOWN, UNSPEC), or speaks for itself (LOCAL). */
+  /**
+   * The address of the client that connected to the proxy; `undefined` where the proxy does not say (UNKNOWN, UNSPEC), or speaks
+   * for itself (LOCAL).
+   */
   readonly source: ProxyAddress | undefined
-  /** Where the proxy was reached. */
+  /** The address at which the client reached the proxy. */
   readonly destination: ProxyAddress | undefined
   /** The application protocol agreed on with the client (ALPN), one character for each byte. */
   readonly alpn: string | undefined
@@ -221,13 +224,13 @@ const readBinary = (bytes: Buffer): ProxyReading => {
   const header = bytes.subarray(0, length)
   const family = header[13] >> 4
   // without a family or a transport there are no addresses
-  const isTold = family !== 0 && (header[13] & 15) !== 0
+  const hasAddresses = family !== 0 && (header[13] & 15) !== 0
   if ((header[12] & 15) === Command.Local) {
     // the rest is ignored, but for its checksum
-    const tlvs = tlvsFrom(header, headLength + (isTold ? addressLengths[family] : 0))
+    const tlvs = tlvsFrom(header, headLength + (hasAddresses ? addressLengths[family] : 0))
     return tlvs !== undefined && !isIntact(header, tlvs) ? damaged : { _tag: "Local", length, header: plain(2) }
   }
-  if (!isTold) {
+  if (!hasAddresses) {
     const tlvs = tlvsFrom(header, headLength)
     const values = tlvs === undefined ? plain(2) : valued(header, tlvs)
     return "_tag" in values ? values : { _tag: "Local", length, header: values }

@@ -25,9 +25,9 @@ export interface RequestHead {
   readonly method: string
   /** The request target as it came. */
   readonly target: string
-  /** The target, told apart. */
+  /** The target, by its form. */
   readonly form: Target
-  /** Minor version of HTTP/1 to talk: 0 or 1. Higher ones count as 1 (RFC 9110, 2.5). */
+  /** Minor version of HTTP/1 to answer in: 0 or 1. Higher ones count as 1 (RFC 9110, 2.5). */
   readonly minorVersion: 0 | 1
   /** The version as it came, such as `HTTP/1.1`. */
   readonly version: string
@@ -64,7 +64,7 @@ export class RequestHeadParser {
     this.section = new FieldSection({ line: limits.fieldLine, section: limits.fieldSection, count: limits.fieldCount })
   }
 
-  /** Has a part of a head been taken already? Bytes of an incomplete line do not count, they are still the caller's. */
+  /** Has a part of a head been taken already? Bytes of an incomplete line do not count, they belong to the caller. */
   get started(): boolean {
     return this.head !== undefined
   }

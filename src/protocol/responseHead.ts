@@ -21,7 +21,7 @@ export interface ResponseContext {
   readonly persistent: boolean
   /** Did the client name `keep-alive`? HTTP/1.0 clients are told that it was granted. */
   readonly asksKeepAlive: boolean
-  /** Whole seconds for `Keep-Alive: timeout=`, told only to clients that asked; `undefined` tells nothing. */
+  /** Whole seconds for `Keep-Alive: timeout=`, told only to clients that asked; `undefined` sends nothing. */
   readonly keepAliveSeconds: number | undefined
   /** Length of the body in bytes where it is known before it is sent. A Content-Length that the application gave takes precedence. */
   readonly bodyLength: number | undefined

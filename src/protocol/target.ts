@@ -38,7 +38,7 @@ const ipv4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}
 const absolute = /^([A-Za-z][A-Za-z0-9+\-.]*):\/\/([^/?]*)(\/[^?]*)?(?:\?(.*))?$/s
 
 /**
- * Is this a value for the Host field: `uri-host [ ":" port ]`, possibly empty (RFC 9110, 7.2)?
+ * Whether this is a value for the Host field: `uri-host [ ":" port ]`, possibly empty (RFC 9110, 7.2).
  *
  * @since 0.1.0
  */
@@ -49,15 +49,15 @@ export const isHost = (value: string): boolean => {
 }
 
 /**
- * Is this an IPv4 address, four decimal numbers without leading zeros (RFC 3986, 3.2.2)?
+ * Whether this is an IPv4 address: four decimal numbers without leading zeros (RFC 3986, 3.2.2).
  *
  * @since 0.2.0
  */
 export const isIpv4 = (text: string): boolean => ipv4.test(text)
 
 /**
- * Is this an IPv6 address without brackets and zone: eight groups, the last two perhaps written as IPv4, `::` once for one
- * or more groups of zeros (RFC 3986, 3.2.2)?
+ * Whether this is an IPv6 address without brackets and zone: eight groups, the last two perhaps written as IPv4, `::` once for one
+ * or more groups of zeros (RFC 3986, 3.2.2).
  *
  * @since 0.2.0
  */
@@ -79,7 +79,7 @@ export const isIpv6 = (text: string): boolean => {
 }
 
 /**
- * Parses a request target. Returns `undefined` where it has none of the four forms. Fragments are no part of a target.
+ * Parses a request target. Returns `undefined` where it has none of the four forms. A target has no fragment.
  *
  * @since 0.1.0
  */

@@ -66,7 +66,7 @@ describe("the table", () => {
       const text = fs.readFileSync(path.join(import.meta.dirname, "../../src", file), "utf8")
       const rows = text.split("\n").map((line) => line.replace(/^ \* /, "")).filter((line) => line.startsWith("| "))
       const cells = rows.map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()))
-      const first = cells.findIndex(([from]) => from === "from")
+      const first = cells.findIndex(([, event]) => event === events[0])
       expect(cells.slice(first, first + 1 + 1 + stages.length)).toEqual([
         ["from", ...events],
         cells[first + 1],

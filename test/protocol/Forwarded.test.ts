@@ -6,14 +6,14 @@
  */
 import { isIP } from "node:net"
 import { describe, expect, it } from "vitest"
-import { type ForwardedField, forwardedFields, readForwarded, type Told } from "../../src/protocol/forwarded.js"
+import { type ForwardedField, forwardedFields, readForwarded, type ForwardedValues } from "../../src/protocol/forwarded.js"
 
 // whoever is at home is a proxy of ours
 const trusts = (host: string): boolean => host.startsWith("10.") || host.startsWith("fd00:")
 const x: ReadonlyArray<ForwardedField> = forwardedFields.filter((field) => field !== "forwarded")
 
 /** `client:port scheme host port`, with `-` for what was not told. */
-const inWords = ({ client, host, port, scheme }: Told): string => {
+const inWords = ({ client, host, port, scheme }: ForwardedValues): string => {
   const peer = client === undefined ? "-" : `${client.host}${client.port === undefined ? "" : `#${client.port}`}`
   return [peer, scheme ?? "-", host ?? "-", port ?? "-"].join(" ")
 }
