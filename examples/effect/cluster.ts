@@ -65,7 +65,7 @@ const router = Effect.gen(function*() {
 
 /**
  * SQLite for several programs. A writer waits for the others, and takes the lock when its transaction begins: a transaction that
- * reads first fails when another one has written meanwhile. PostgreSQL and MySQL do not need this.
+ * reads first and writes later fails when another one has written meanwhile. PostgreSQL and MySQL do not need this.
  */
 const Database = Layer.effect(
   SqlClient.SqlClient,

@@ -93,7 +93,7 @@ const checked = <A>(read: () => A): Effect.Effect<A, ServeError> =>
 /**
  * Makes an HttpServer that listens from here on, and stops with grace when its scope closes. Without options it takes a free port on
  * all addresses. It has no access log. Fails with a `ServeError` whose cause is an `OptionError`, or a `BindError` where it cannot
- * listen.
+ * listen. That is so too where an option of the listener or `tls` is invalid: the cause of the `BindError` is then an `OptionError`.
  *
  * @function
  * @since 0.1.0
@@ -114,8 +114,7 @@ export const layerServices = Server.layerServices
 
 /**
  * An HttpServer from the engine's services, each of which may be replaced. The options are those of this door alone; the `Listener` says
- * where to listen, and `ServerConfig` has limits and deadlines. Fails with a `ServeError` whose cause is an `OptionError`, or a
- * `BindError` where it cannot listen.
+ * where to listen, and `ServerConfig` has limits and deadlines. Fails as {@link make} does.
  *
  * @since 0.1.0
  * @category layers
@@ -146,8 +145,7 @@ export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generato
 
 /**
  * An HttpServer with the services that apps on Node use: files, paths, entity tags. It listens when the layer is built, by default on
- * a free port of all addresses, and stops with grace when its scope closes. It has no access log. Fails with a `ServeError` whose
- * cause is an `OptionError`, or a `BindError` where it cannot listen.
+ * a free port of all addresses, and stops with grace when its scope closes. It has no access log. Fails as {@link make} does.
  *
  * @example
  * ```ts

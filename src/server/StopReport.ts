@@ -21,7 +21,7 @@ export interface StopReport {
   readonly finished: number
   /** Of these: interrupted at the end of the grace time. */
   readonly interrupted: number
-  /** Of these: did not end after the interruption, so their sockets were destroyed. */
+  /** Of the interrupted: did not end after that, so their sockets were destroyed. */
   readonly cut: number
   /**
    * Post hooks and finalizers that had not ended after `timeouts.hooks`, so that the stop went on without them.
