@@ -16,7 +16,7 @@ import type { Clock } from "./Clock.js"
 export interface AlarmOptions {
   /** Held while it rings. */
   readonly time: Pick<Clock, "now" | "hold" | "release" | "follow" | "afterReading">
-  /** Calls back after so many milliseconds. Returns a function that cancels that. */
+  /** Calls back after `delay` milliseconds. Returns a function that cancels that. */
   readonly schedule: (delay: number, callback: () => void) => () => void
   /** Acts on the deadlines that have passed, and returns the earliest that is left; `Infinity` where there is none. */
   readonly ring: () => number

@@ -109,11 +109,11 @@ export interface Exchange {
   readonly sendHead: () => void
   /** Adds a part of the body: bytes, or text that is the same in latin-1 and UTF-8. `flush` sends it. */
   readonly addPart: (part: string | Uint8Array) => void
-  /** Has so much been added and not sent that waiting for more would not make the write cheaper? */
+  /** Is enough added for a full write, so that `flush` need not wait for more? */
   readonly fullWrite: boolean
   /** Sends what was added. */
   readonly flush: () => void
-  /** Does the client have enough to read, for now? */
+  /** Is the queue for the client full, so that producers should wait? */
   readonly congested: boolean
   /** Calls back once, when there is room again or the exchange is over. Several may wait. */
   readonly awaitRoom: (callback: () => void) => void

@@ -1,6 +1,6 @@
 /**
  * A response body in parts. Small parts are gathered, the head leaves with the first one, and the producer is told to wait while
- * the client is slow. Parts that are made in one go leave in one write.
+ * the client is slow. Parts that are made in the same tick leave in one write.
  *
  * @since 0.1.0
  */
@@ -101,7 +101,7 @@ export class ResponseWriter {
     }
   }
 
-  /** Does the client have enough to read? */
+  /** Is the queue for the client full, so that producers should wait? */
   get full(): boolean {
     return !this.exchange.over && this.exchange.congested
   }

@@ -1,5 +1,5 @@
 /**
- * How many connections each address has, so that none takes all the room.
+ * How many connections each address has, so that none takes all places.
  *
  * @since 0.2.0
  */
@@ -27,10 +27,10 @@ export class Share {
 export class Shares {
   private readonly shares = new Map<string, Share>()
 
-  /** @param exempt may this address take all there is? */
+  /** @param exempt whether this address may take all places */
   constructor(private readonly exempt: (address: Address) => boolean) {}
 
-  /** Counts a connection. Addresses that tell no clients apart have no share, such as that of a unix socket. */
+  /** Counts a connection. An address that does not distinguish clients, such as that of a unix socket, has no share. */
   join(address: Address): Share | undefined {
     if (address._tag === "Unix" || this.exempt(address)) return undefined
     const name = networkOf(address.host)

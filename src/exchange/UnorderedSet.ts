@@ -1,5 +1,5 @@
 /**
- * A set for members that come and go all the time: each knows its index in an array.
+ * A set in an array, in which each member has its index.
  *
  * @since 0.1.0
  */

@@ -80,7 +80,7 @@ export interface Wire<Written> {
   ) => BodyRoom
   /** Status of the head that was made ready last. */
   readonly status: number | undefined
-  /** The length of the body by that head. */
+  /** The length of the body that this head allows. */
   readonly room: BodyRoom
   /** Is it the head of an event stream, which ends only when one side leaves? */
   readonly isEndless: boolean
@@ -92,9 +92,9 @@ export interface Wire<Written> {
   readonly cut: () => void
   /** Gives to the kernel what was written. */
   readonly flush: () => void
-  /** Does so much wait to be flushed that waiting for more would not make it cheaper? */
+  /** Is enough added for a full write, so that a flush need not wait for more? */
   readonly isReady: boolean
-  /** Does so much wait for the peer that no more should be made? */
+  /** Is the queue for the peer full, so that producers should wait? */
   readonly isFull: boolean
   /** Has the kernel taken all of the answer? */
   readonly isSent: boolean

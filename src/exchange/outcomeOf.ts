@@ -30,7 +30,7 @@ export const outcomeOf = (
   if (failure !== noFailure) {
     const reason = abortReasonOf(failure)
     if (reason === undefined) return { _tag: "Failed", ...facts, error: failure }
-    // a body knows only that the connection has closed, and not why
+    // a body error says only that the connection has closed, and not why
     return { _tag: "Aborted", ...facts, reason: reason === "ClientGone" ? interrupted ?? reason : reason }
   }
   return unsent === undefined

@@ -76,7 +76,7 @@ export class Deadlines {
     )
   }
 
-  /** The peer is to send something within so many milliseconds. */
+  /** The peer is to send something within `timeout` milliseconds. */
   await(awaited: Awaited, timeout: number): void {
     this.awaitSince(this.time.tick(), awaited, timeout)
   }
@@ -94,7 +94,7 @@ export class Deadlines {
     this.read = Infinity
   }
 
-  /** The application waits for bytes of the body, of which it has so many. */
+  /** The application waits for the body, of which it has `bytes` bytes. */
   awaitBody(bytes: number): void {
     const now = this.time.now()
     this.awaitSince(now, "Body", this.timeouts.body)
@@ -163,7 +163,7 @@ export class Deadlines {
     this.interrupt = Infinity
   }
 
-  /** Bytes wait for the kernel, which has taken so many so far. */
+  /** Bytes wait for the kernel, which has taken `handed` bytes. */
   awaitWrite(handed: number): void {
     if (this.writeSince < Infinity) return
     const now = this.time.now()
@@ -174,7 +174,7 @@ export class Deadlines {
     this.wakeBy(Math.min(this.write, this.download.deadline))
   }
 
-  /** Bytes of a connection that was taken over wait for the kernel, which has taken so many until now. */
+  /** Bytes of a connection that was taken over wait for the kernel, which has taken `handed` bytes. */
   awaitTaken(handed: number): void {
     if (this.write < Infinity) return
     this.handed = handed
@@ -182,7 +182,7 @@ export class Deadlines {
     this.wakeBy(this.write)
   }
 
-  /** A client that has closed its sending half is to take some of its answer, of which the kernel has so many bytes now. */
+  /** A client that has closed its sending half is to take some of its answer, of which the kernel has taken `handed` bytes. */
   awaitHalfClosed(handed: number): void {
     this.handed = handed
     this.awaitSince(this.time.now(), "HalfClosed", this.timeouts.halfClose)

@@ -175,7 +175,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   }
 
   cut(): void {
-    // what was queued before still leaves: it may be answers to earlier requests
+    // bytes that were queued before still leave: they may be answers to earlier requests
     this.queue.flushLast()
     this.closeWith(this.exchange?.error, "the application failed")
   }

@@ -1,5 +1,5 @@
 /**
- * A connection's outgoing half: what waits to be given to the transport, in order, and how much of it the kernel has taken.
+ * The outgoing half of a connection: it gives text and bytes to the transport, in order, and counts what the kernel has taken.
  *
  * @since 0.1.0
  */
@@ -57,12 +57,12 @@ export class SendQueue {
     return this.throttled
   }
 
-  /** Does so much wait that no more should be made? */
+  /** Is the queue full, so that producers should wait? */
   get full(): boolean {
     return this.queued - this.transport.handed >= Math.max(highWater, this.portion)
   }
 
-  /** Does so much wait that a write need not be delayed for more? */
+  /** Does enough wait for a full write, so that a flush need not wait for more? */
   get ready(): boolean {
     return this.waiting >= this.portion
   }

@@ -16,9 +16,9 @@ import type { Clock } from "../exchange/Clock.js"
  * @category models
  */
 export interface Member {
-  /** Answers what it has read, if that was not done meanwhile. */
+  /** Answers the requests that it has read, if that was not done meanwhile. */
   readonly answerRead: () => void
-  /** Sends what it holds, if that was not done meanwhile. */
+  /** Sends the answers that it holds, if that was not done meanwhile. */
   readonly sendHeld: () => void
   /** Does the work after an answer. The clock is held at the time when all members had sent. */
   readonly heldSent: () => void

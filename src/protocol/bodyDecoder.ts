@@ -74,8 +74,8 @@ const enum State {
 
 /**
  * Pieces of this length and above are passed on, shorter ones are copied. A piece that is passed on keeps the memory of the whole read
- * that it came in, as those of a body with a length do. A client that sends everything else in tiny chunks makes that five times as
- * much memory as is counted.
+ * that it came in, as those of a body with a length do. If short ones did so, a client that sends tiny chunks could make the server
+ * keep more memory than it counts.
  */
 const largePiece = 2048
 

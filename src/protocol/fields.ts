@@ -41,17 +41,17 @@ export class FieldSection {
   /** Index of the first byte not yet taken, in the array last given to `parse`. */
   consumed = 0
   private fields: Array<string> = []
-  // all of the section, where it came in one piece
+  // the text of the section, where it came in one piece
   private text = ""
   private used = 0
-  // The section before this one. Clients repeat their fields, often to the last byte, and nearly always most of them. The same text need
-  // not be read again, and a name that is the same string need not be hashed again.
+  // The section before this one. Clients repeat most of their fields, often all. Text that is the same is not read again, and
+  // a name that is the same string is not hashed again.
   private known: Array<string> = []
   private knownText = ""
   // how much of it was the same in the section before it: a field that has changed once changes again
   private steadyLength = 0
   private steadyLines = 0
-  // index of the current line in the known section, -1 without one; and whether a line before it was another
+  // index of the current line in the known section, -1 without one; and whether an earlier line differed
   private knownAt = -1
   private changed = false
 
@@ -93,7 +93,7 @@ export class FieldSection {
         outcome = emptyLine(bytes, lineStart)
         if (outcome !== true) break
         lineStart += 2
-        // it has fewer lines than the known one
+        // the section has fewer lines than the known one
         if (this.knownAt >= 0 && !this.changed) this.setSteady(this.knownAt, found / 4)
         break
       }

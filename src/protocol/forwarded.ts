@@ -37,7 +37,7 @@ export type ForwardedField = (typeof forwardedFields)[number]
  * @category models
  */
 export interface ForwardedValues {
-  /** The address that asked: IPv4, or IPv6 in its canonical form without brackets, and the port if it was told. */
+  /** The address that asked: IPv4, or IPv6 in its canonical form without brackets, and the port if one was given. */
   readonly client: { readonly host: string; readonly port: number | undefined } | undefined
   readonly scheme: "http" | "https" | undefined
   /** What the client had in its Host field, perhaps with a port. */
@@ -136,39 +136,39 @@ const membersOf = (lines: ReadonlyArray<string> = []): Array<string> =>
 const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
 const quoted = "\"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*\""
 const pair = `${token}=(?:${token}|${quoted})`
-const element = new RegExp(`^(?:${pair}[ \\t]*)?(?:;[ \\t]*(?:${pair}[ \\t]*)?)*$`)
-const pairs = new RegExp(`(${token})=(${token}|${quoted})`, "g")
+const elementPattern = new RegExp(`^(?:${pair}[ \\t]*)?(?:;[ \\t]*(?:${pair}[ \\t]*)?)*$`)
+const pairPattern = new RegExp(`(${token})=(${token}|${quoted})`, "g")
 
 const fromForwarded = (lines: ReadonlyArray<string>, trusts: (host: string) => boolean): ForwardedValues => {
-  let told = nothing
+  let found = nothing
   for (const parameters of elementsOf(lines)) {
     const from = parameters.get("for")
     const client = from === undefined ? undefined : addressOf(from)
-    told = {
-      client: client ?? told.client,
-      scheme: schemeOf(parameters.get("proto") ?? "") ?? told.scheme,
-      host: hostOf(parameters.get("host") ?? "") ?? told.host,
+    found = {
+      client: client ?? found.client,
+      scheme: schemeOf(parameters.get("proto") ?? "") ?? found.scheme,
+      host: hostOf(parameters.get("host") ?? "") ?? found.host,
       port: undefined
     }
     // a hop that hides its peer, or does not know it, is the last one that can be believed
     if (client === undefined || !trusts(client.host)) break
   }
-  return told
+  return found
 }
 
-// From the last element to the first. Commas may stand in quoted strings, and a client can leave a quote open that the proxy's own text
-// would close. From the right there is no ambiguity: the shortest suffix that is an element is what the last proxy has added.
+// The elements from the last to the first. Commas may stand in quoted strings, and a client can leave a quote open that the proxy's own
+// text would close. From the right there is no ambiguity: the shortest suffix that is an element is what the last proxy has added.
 function* elementsOf(lines: ReadonlyArray<string>): Generator<ReadonlyMap<string, string>> {
   for (let line = lines.length - 1; line >= 0; line--) {
     let rest: string | undefined = lines[line]
     while (rest !== undefined) {
       let comma = rest.lastIndexOf(",")
       let text = rest.slice(comma + 1).trim()
-      while (!element.test(text) && comma >= 0) {
+      while (!elementPattern.test(text) && comma >= 0) {
         comma = comma === 0 ? -1 : rest.lastIndexOf(",", comma - 1)
         text = rest.slice(comma + 1).trim()
       }
-      const parameters = element.test(text) ? parametersOf(text) : undefined
+      const parameters = elementPattern.test(text) ? parametersOf(text) : undefined
       if (parameters === undefined) return
       if (text !== "") yield parameters
       rest = comma < 0 ? undefined : rest.slice(0, comma)
@@ -179,7 +179,7 @@ function* elementsOf(lines: ReadonlyArray<string>): Generator<ReadonlyMap<string
 // The parameters of an element; `undefined` where one comes twice.
 const parametersOf = (text: string): ReadonlyMap<string, string> | undefined => {
   const parameters = new Map<string, string>()
-  for (const [, name, value] of text.matchAll(pairs)) {
+  for (const [, name, value] of text.matchAll(pairPattern)) {
     const key = name.toLowerCase()
     if (parameters.has(key)) return undefined
     parameters.set(key, value.startsWith("\"") ? value.slice(1, -1).replace(/\\(.)/gs, "$1") : value)
@@ -190,11 +190,11 @@ const parametersOf = (text: string): ReadonlyMap<string, string> | undefined => 
 // ---------------------------------------------------------------------------------------------------------------------
 // values
 
-const named = /^(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}|_[0-9A-Za-z._-]+))?$/
+const nodePattern = /^(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}|_[0-9A-Za-z._-]+))?$/
 
-// RFC 7239, 6: an address, perhaps with a port. `unknown` and names that begin with `_` are no addresses.
+// An address, perhaps with a port (RFC 7239, 6). `unknown` and names that begin with `_` are no addresses.
 const addressOf = (node: string): ForwardedValues["client"] => {
-  const [, v4, v6, port = ""] = named.exec(node) ?? []
+  const [, v4, v6, port = ""] = nodePattern.exec(node) ?? []
   const given = port.startsWith("_") ? "" : port
   if (given !== "" && portOf(given, 0) === undefined) return undefined
   if (v4 !== undefined && isIpv4(v4)) return { host: v4, port: portOf(given, 0) }

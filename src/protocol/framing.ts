@@ -54,7 +54,7 @@ export interface Demands {
 const none: Framing = { _tag: "None" }
 const chunked: Framing = { _tag: "Chunked" }
 const digits = /^[0-9]+$/
-// the demands of nearly every request without a body, as one shared value
+// the demands of nearly every request without a body, shared by all
 const plain: Demands = {
   _tag: "Demands",
   framing: none,
@@ -119,7 +119,7 @@ class SteeringFields {
     for (let i = 0; i < fields.length; i += 2) {
       const name = fields[i]
       const value = fields[i + 1]
-      // the length rules out most names, which saves lower-casing them
+      // the length rules out most names before they are lower-cased
       switch (name.length) {
         case 4:
           if (isNamed(name, "host")) {

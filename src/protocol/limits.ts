@@ -22,7 +22,7 @@ export interface Limits {
   readonly chunkExtensions: number
   /** Trailer section in bytes, line ends included; more is answered 431. Default 8192. */
   readonly trailerSection: number
-  /** Body in bytes after decoding; more is answered 413. Default `Infinity`: bodies are streamed, their length costs no memory. */
+  /** Body in bytes after decoding; more is answered 413. Default `Infinity`: bodies are streamed, and not kept. */
   readonly body: number
 }
 

@@ -38,10 +38,10 @@ export const join = (parts: ReadonlyArray<string | Uint8Array>): Uint8Array => {
 }
 
 /**
- * A body for the wire: text stays text where that is cheaper than bytes. `length` is its length in UTF-8.
+ * A body for the wire: short text stays text where latin-1 and UTF-8 agree. `length` is its length in UTF-8.
  *
  * @since 0.2.0
  */
 export const textOrBytes = (body: string | Uint8Array, length: number): string | Uint8Array =>
-  // latin-1 and UTF-8 agree where every character is one byte
+  // they agree where every character is one byte
   typeof body !== "string" || (length === body.length && length <= 16_384) ? body : utf8(body)

@@ -82,7 +82,7 @@ export interface ProxyHeader {
   readonly ssl: ProxySsl | undefined
   /** The network namespace, by its name. */
   readonly netns: string | undefined
-  /** All of them, those above included, in order. */
+  /** All values, those above included, in order. */
   readonly tlvs: ReadonlyArray<ProxyTlv>
 }
 
@@ -159,7 +159,7 @@ const readText = (bytes: Uint8Array): ProxyReading => {
   const end = bytes.subarray(0, longest.v1).indexOf(0x0a)
   if (end < 0) return bytes.length < longest.v1 ? more : malformed(`the line is longer than ${longest.v1} bytes`)
   const line = Buffer.from(bytes.buffer, bytes.byteOffset, end + 1).toString("latin1")
-  const [, family, source, destination, sourcePort, destinationPort] = whole.exec(line) ?? []
+  const [, family, source, destination, sourcePort, destinationPort] = addressLine.exec(line) ?? []
   const length = end + 1
   if (family === undefined) {
     return unknown.test(line)
@@ -180,7 +180,7 @@ const readText = (bytes: Uint8Array): ProxyReading => {
 const hostOf = (address: string): string => isIpv4(address) ? address : canonicalIp(address)
 
 // numbers have no leading zeros
-const whole = /^PROXY (TCP4|TCP6) ([0-9.a-fA-F:]+) ([0-9.a-fA-F:]+) (0|[1-9][0-9]{0,4}) (0|[1-9][0-9]{0,4})\r\n$/
+const addressLine = /^PROXY (TCP4|TCP6) ([0-9.a-fA-F:]+) ([0-9.a-fA-F:]+) (0|[1-9][0-9]{0,4}) (0|[1-9][0-9]{0,4})\r\n$/
 const unknown = /^PROXY UNKNOWN(?: [^\r\n]*)?\r\n$/
 
 const plain = (version: 1 | 2): ProxyHeader => ({

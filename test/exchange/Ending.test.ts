@@ -114,7 +114,7 @@ describe("an exchange", () => {
     expect([wire.exchange.stage, wire.told.includes("over")]).toEqual(["Over", true])
   })
 
-  it("that nobody waits for leaves in one step", () => {
+  it("without a hook or an application to wait for leaves in one step", () => {
     const wire = new MemoryWire()
     wire.exchange.respond({ status: 200, fields: [] }, "ok")
     expect(wire.exchange.unattended).toBe(true)
