@@ -144,7 +144,7 @@ const heard = (worker: Worker, spec: WorkerSpec, message: FromWorker): Effect.Ef
       case "draining":
         return worker.drains()
       case "stopped":
-        return worker.stops(message)
+        return worker.stops({ cut: message.cut, interrupted: message.interrupted })
     }
   })
 

@@ -399,7 +399,7 @@ describe("a reload", () => {
       {},
       (count) =>
         count === 1 ? { loses: { cut: 2, interrupted: 1 } } : count === 2 ? { loses: { cut: 1, interrupted: 0 } } : {},
-      ({ clock, lines, started, supervisor }) =>
+      ({ clock, events, lines, started, supervisor }) =>
         Effect.gen(function*() {
           yield* started
           const reloading = yield* Effect.fork(supervisor.reload)
@@ -408,6 +408,11 @@ describe("a reload", () => {
           expect(found(lines, /worker 1 \(1000\) exited with code 0 after .* requests?; 1 interrupted, 2 cut$/))
             .toHaveLength(1)
           expect(found(lines, /worker 2 \(1001\) exited with code 0 after .* requests?; 1 cut$/)).toHaveLength(1)
+          // the fields are the event's own, and not those of the message that told it
+          const gone = (yield* events).find(({ fields }) => fields["pid"] === 1000 && "cut" in fields)
+          expect(Object.keys(gone?.fields ?? {}).sort()).toEqual(
+            ["code", "cut", "interrupted", "pid", "requests", "signal", "slot"]
+          )
         })
     ))
 

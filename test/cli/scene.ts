@@ -37,6 +37,8 @@ export interface Scene {
   readonly spawner: MemorySpawner
   readonly supervisor: Supervisor.Supervisor
   readonly lines: ReadonlyArray<string>
+  /** The newest twenty of them, as events. */
+  readonly events: Effect.Effect<ReadonlyArray<Journal.JournalEvent>>
   readonly scope: Scope.CloseableScope
   readonly clock: QuickClock
   /** Sends a signal to the supervisor. */
@@ -73,7 +75,7 @@ export const scene = (
       dev: false,
       journal
     })
-    yield* use({ spawner, supervisor, lines, scope, started, clock, signal })
+    yield* use({ spawner, supervisor, lines, events: journal.newest, scope, started, clock, signal })
     const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
     yield* clock.adjust("1 minute")
     yield* Fiber.await(closing)
