@@ -97,15 +97,18 @@ export type StatusPlace =
  * Binds the address of `--status`, so that a taken one is found before a worker starts. `undefined` where none is set. Fails where the
  * server itself listens there, which the system finds out only when both listen.
  *
+ * @param listening what the server listens on: activated sockets take the place of the addresses in the settings
+ *
  * @since 0.2.0
  * @category constructors
  */
 export const makeStatus = (
-  { listen, platform, status }: Pick<Settings, "listen" | "status" | "platform">
+  { listen, platform, status }: Pick<Settings, "listen" | "status" | "platform">,
+  listening: ReadonlyArray<Pick<Listening, "from">>
 ): Effect.Effect<StatusPlace | undefined, { readonly message: string }, Scope.Scope> =>
   status === undefined
     ? Effect.succeed(undefined)
-    : listen.some((spec) => collide(spec, status))
+    : listening.every(({ from }) => from !== "activation") && listen.some((spec) => collide(spec, status))
     ? Effect.fail({
       message: `--status ${status.host}:${status.port}: the server itself listens there; give it another port`
     })
@@ -116,11 +119,13 @@ export const makeStatus = (
       onSuccess: (socket) => ({ socket })
     })
 
-const everywhere = ["0.0.0.0", "::", "*"]
-
 const collide = (spec: ListenSpec, { host, port }: NonNullable<Settings["status"]>): boolean =>
   spec._tag === "Tcp" && spec.port === port && port !== 0 &&
-  (spec.host === host || everywhere.includes(spec.host) || everywhere.includes(host))
+  (spec.host === host || covers(spec.host, host) || covers(host, spec.host))
+
+// An unspecified address is all of its family; that of IPv6 is also all of IPv4.
+const covers = (all: string, host: string): boolean =>
+  all === "::" || all === "*" || (all === "0.0.0.0" && !host.includes(":"))
 
 type Binding = Pick<Settings, "listen" | "backlog" | "bindRetry" | "workers" | "platform">
 

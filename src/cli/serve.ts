@@ -125,7 +125,7 @@ const prepare = (
     yield* alone(settings)
     const cannotListen = ({ message }: { readonly message: string }) => new CommandError({ code: 5, message })
     const listening = yield* Effect.mapError(Listening.make(settings, env), cannotListen)
-    const statusAt = yield* Effect.mapError(Listening.makeStatus(settings), cannotListen)
+    const statusAt = yield* Effect.mapError(Listening.makeStatus(settings, listening), cannotListen)
     const planOf = (settings: Settings) => makePlan(app, settings, listening, env)
     const plan = yield* Effect.mapError(planOf(settings), ({ code, message }) => new CommandError({ code, message }))
     const fresh = Effect.gen(function*() {
