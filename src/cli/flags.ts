@@ -113,7 +113,7 @@ export const flags: ReadonlyArray<Flag> = [
     value: "TIME",
     default: "30s",
     group: "Workers",
-    text: "event loop without a beat, then it is killed; at least 2s; 0: off"
+    text: "event loop without a beat, then it is killed; less than 2s counts as 2s; 0: off"
   },
   { name: "max-requests", value: "N", default: "0", group: "Workers", text: "replace a worker after so many; 0: off" },
   { name: "max-age", value: "TIME", default: "0", group: "Workers", text: "replace a worker that is older; 0: off" },
