@@ -6,12 +6,13 @@ import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { failedWords } from "./BootError.js"
+import { type BootError, failedWords } from "./BootError.js"
 import { type Facts, isLeaving, type ReloadResult } from "./Facts.js"
 import type { Journal } from "./Journal.js"
 import { monotonic } from "./monotonic.js"
 import type { Plan, PlanError } from "./Plan.js"
 import type { Scale } from "./Scaling.js"
+import type { Slot } from "./Slot.js"
 import type { Slots } from "./Slots.js"
 import { describeTime } from "./values.js"
 
@@ -96,15 +97,28 @@ interface Failure {
 const renew = ({ facts, plan, scale, slots }: Reloading): Effect.Effect<void, Failure> =>
   Effect.gen(function*() {
     const fresh = yield* Effect.mapError(plan, ({ message }): Failure => ({ message }))
-    const generation = facts.generation + 1
-    for (const slot of facts.slots) {
-      yield* Effect.mapError(slots.replace(slot, fresh, generation), (error): Failure => ({
-        message: failedWords(slot.number, error),
-        details: error.details
-      }))
+    const before = { plan: facts.plan, generation: facts.generation }
+    const after = { plan: fresh, generation: before.generation + 1 }
+    yield* eachSlot(facts, (slot) => slots.replace(slot, after.plan, after.generation))
+    adopt(facts, after)
+    // slots that came meanwhile, and those whose new worker did not stay, have one of the plan before
+    yield* Effect.tapError(eachSlot(facts, (slot) => slots.fill(slot)), () => Effect.sync(() => adopt(facts, before)))
+    if (fresh.workers !== before.plan.workers) {
+      yield* scale(fresh.workers)
     }
-    const { workers } = facts.plan
-    facts.plan = fresh
-    facts.generation = generation
-    if (fresh.workers !== workers) yield* scale(fresh.workers)
   })
+
+const adopt = (facts: Facts, { generation, plan }: Pick<Facts, "plan" | "generation">): void => {
+  facts.plan = plan
+  facts.generation = generation
+}
+
+const eachSlot = (
+  { slots }: Facts,
+  renewed: (slot: Slot) => Effect.Effect<void, BootError>
+): Effect.Effect<void, Failure> =>
+  Effect.forEach(slots, (slot) =>
+    Effect.mapError(renewed(slot), (error): Failure => ({
+      message: failedWords(slot.number, error),
+      details: error.details
+    })), { discard: true })

@@ -83,9 +83,18 @@ export class Slots {
 
   /** Starts a worker for a slot, which takes it once it is ready; done when its predecessor accepts no more. */
   replace(slot: Slot, plan: Plan, generation: number): Effect.Effect<void, BootError> {
-    return slot.lock.withPermits(1)(
-      Effect.flatMap(this.start(slot, plan, generation), (fresh) => this.seat(slot, fresh))
-    )
+    return slot.lock.withPermits(1)(this.occupy(slot, plan, generation))
+  }
+
+  /** Sees to it that a slot has a worker of the current generation, or of a newer one, which a reload brings. */
+  fill(slot: Slot): Effect.Effect<void, BootError> {
+    return slot.lock.withPermits(1)(Effect.suspend(() => {
+      const { generation, plan } = this.facts
+      const { current } = slot
+      return current?.isReady === true && current.generation >= generation
+        ? Effect.void
+        : this.occupy(slot, plan, generation)
+    }))
   }
 
   /** Replaces a worker for a reason, unless it leaves already. */
@@ -93,16 +102,17 @@ export class Slots {
     return Effect.suspend(() => {
       if (!this.serves(slot, worker)) return Effect.void
       worker.retire(reason)
+      // a reload that holds the lock may replace it first, and knows a newer plan
       const replacing = Effect.gen(this, function*() {
         if (slot.isRemoved || (slot.current !== undefined && slot.current !== worker)) return
         const words = `${worker.name} is replaced: ${why}`
         yield* this.journal.info("replace", words, { slot: slot.number, pid: worker.pid, reason })
         yield* restarted(this.facts, slot.number, reason, words)
-        yield* this.replace(slot, this.facts.plan, this.facts.generation)
+        yield* this.occupy(slot, this.facts.plan, this.facts.generation)
       })
       return this.fork(
         this.recycling.withPermits(1)(
-          Effect.catchAll(replacing, (error) => this.staysAfter(slot, worker, error))
+          Effect.catchAll(slot.lock.withPermits(1)(replacing), (error) => this.staysAfter(slot, worker, error))
         )
       )
     })
@@ -113,7 +123,7 @@ export class Slots {
     return Effect.gen(this, function*() {
       if (delay > 0) yield* Effect.sleep(delay)
       if (slot.isRemoved || this.isStopping) return
-      const started = yield* Effect.either(slot.lock.withPermits(1)(this.fill(slot)))
+      const started = yield* Effect.either(this.fill(slot))
       if (Either.isRight(started)) return
       const error = started.left
       const next = yield* backOff(slot)
@@ -143,6 +153,17 @@ export class Slots {
 
   private serves(slot: Slot, worker: Worker): boolean {
     return slot.current === worker && worker.reason === undefined && !this.isStopping
+  }
+
+  /** Starts a worker, and puts it into its slot. A slot that was removed needs none, and none fails for it. */
+  private occupy(slot: Slot, plan: Plan, generation: number): Effect.Effect<void, BootError> {
+    return Effect.suspend(() =>
+      slot.isRemoved
+        ? Effect.void
+        : Effect.flatMap(this.start(slot, plan, generation), (fresh) => this.seat(slot, fresh)).pipe(
+          Effect.catchAll((error) => slot.isRemoved ? Effect.void : error)
+        )
+    )
   }
 
   /** Starts a worker and waits until it is ready. It is not in its slot yet. */
@@ -217,18 +238,6 @@ export class Slots {
       before.worker.supersede()
       return Effect.zipRight(closeBehind(before), WorkerProcess.draining(before.worker))
     })
-  }
-
-  /** Starts a worker for a slot, unless a reload was quicker. */
-  private fill(slot: Slot): Effect.Effect<void, BootError> {
-    return Effect.suspend(() =>
-      slot.current?.isReady === true
-        ? Effect.void
-        : Effect.flatMap(
-          this.start(slot, this.facts.plan, this.facts.generation),
-          (fresh) => this.seat(slot, fresh)
-        )
-    )
   }
 
   /** A worker stays, as its successor did not become ready; where it has ended meanwhile, another one is started. */

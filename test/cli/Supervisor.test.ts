@@ -12,13 +12,13 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as Facts from "../../src/cli/Facts.js"
 import type { ToWorker } from "../../src/cli/messages.js"
-import { PlanError } from "../../src/cli/Plan.js"
+import { type Plan, PlanError } from "../../src/cli/Plan.js"
 import { isReady } from "../../src/cli/Status.js"
 import type * as Supervisor from "../../src/cli/Supervisor.js"
 import * as TicketKeys from "../../src/cli/TicketKeys.js"
 import { Worker } from "../../src/cli/WorkerLife.js"
 import type { Script } from "./memorySpawner.js"
-import { plan, scene } from "./scene.js"
+import { plan, type Scene, scene } from "./scene.js"
 
 const found = (lines: ReadonlyArray<string>, pattern: RegExp): ReadonlyArray<string> =>
   lines.filter((line) => pattern.test(line))
@@ -328,6 +328,108 @@ describe("a reload", () => {
           yield* clock.adjust(50 + until)
           expect(yield* Fiber.join(reloading)).toMatchObject({ result: "done" })
         }))
+  )
+
+  // the family: whatever starts a worker while a reload is on its way
+  it.effect.each<readonly [what: string, given: Partial<Plan>, script: Script, asked: boolean]>([
+    ["that is asked for", {}, {}, true],
+    ["for its age", { recycling: { ...plan.recycling, maxAge: 850, jitter: 0 } }, {}, false],
+    ["for its requests", {}, { enoughAfter: 700 }, false]
+  ])(
+    "replaces a worker once, and no old one comes after the new: one is replaced meanwhile, %s",
+    ([, given, script, asked]) =>
+      scene(
+        { workers: 1, ...given },
+        (count) => count === 1 ? script : {},
+        ({ clock, spawner, started, supervisor }) =>
+          Effect.gen(function*() {
+            yield* started
+            yield* clock.adjust("300 millis")
+            const reloading = yield* Effect.fork(supervisor.reload)
+            yield* clock.adjust("200 millis")
+            if (asked) yield* Effect.orDie(supervisor.recycle(1))
+            yield* clock.adjust("2 seconds")
+            expect(yield* Fiber.join(reloading)).toMatchObject({ result: "done" })
+            expect(spawner.workers.map(({ generation }) => generation)).toEqual(["1", "2"])
+            expect(generations(supervisor)).toEqual([2])
+          }),
+        Effect.succeed({ ...plan, workers: 1 })
+      )
+  )
+
+  it.effect.each<readonly [what: string, meanwhile: (scene: Scene) => Effect.Effect<unknown>, count: number]>([
+    ["that was added", ({ supervisor }) => Effect.orDie(supervisor.scale(3)), 3],
+    [
+      "of one that was new already, and died",
+      ({ spawner }) => Effect.sync(() => spawner.workers[2]?.end(null, "SIGKILL")),
+      2
+    ],
+    ["of one that was new already, and is replaced", ({ supervisor }) => Effect.orDie(supervisor.recycle(1)), 2]
+  ])(
+    "is done when each slot has a new worker, also that %s",
+    ([, meanwhile, count]) =>
+      scene({}, () => ({}), (here) =>
+        Effect.gen(function*() {
+          const { clock, spawner, started, supervisor } = here
+          yield* started
+          const reloading = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust("500 millis")
+          expect(generations(supervisor)).toEqual([2, 1])
+          yield* meanwhile(here)
+          yield* clock.adjust("3 seconds")
+          expect(yield* Fiber.join(reloading)).toMatchObject({ result: "done", generation: 2 })
+          expect(generations(supervisor)).toEqual(Array(count).fill(2))
+          expect(spawner.alive.map(({ generation }) => generation)).toEqual(Array(count).fill("2"))
+        }))
+  )
+
+  it.effect("is refused where a worker that comes meanwhile does not become ready, and old ones come again", () =>
+    scene(
+      {},
+      (count) => count === 6 ? { fails: { type: "failed", phase: "boot", message: "no room", stack: undefined } } : {},
+      ({ clock, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const reloading = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust("500 millis")
+          yield* Effect.orDie(supervisor.scale(3))
+          yield* clock.adjust("3 seconds")
+          expect(yield* Fiber.join(reloading)).toMatchObject({
+            result: "refused",
+            error: "worker 3 failed to start: no room"
+          })
+          expect(supervisor.facts.generation).toBe(1)
+          yield* Effect.orDie(supervisor.recycle(1))
+          yield* clock.adjust("1 second")
+          expect(generations(supervisor)).toEqual([1, 2, 1])
+          // the next one has the same number, and is of all slots all the same
+          const again = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust("3 seconds")
+          expect(yield* Fiber.join(again)).toMatchObject({ result: "done", generation: 2 })
+          expect(supervisor.facts.slots.map(({ current }) => current?.pid)).toEqual([1007, 1008, 1009])
+        })
+    ))
+
+  it.effect.each<readonly [when: string, before: number]>([["waits", 100], ["starts", 500]])(
+    "starts none for a slot that was removed while its turn %s, and does not fail of it",
+    ([, before]) =>
+      scene(
+        {},
+        (count) => count > 3 ? { readyIn: 10_000 } : {},
+        ({ clock, spawner, started, supervisor }) =>
+          Effect.gen(function*() {
+            yield* started
+            const reloading = yield* Effect.fork(supervisor.reload)
+            yield* clock.adjust(before)
+            yield* Effect.orDie(supervisor.scale(1))
+            yield* clock.adjust("1 second")
+            spawner.workers[3]?.end(1, null)
+            yield* clock.adjust("1 second")
+            expect(yield* Fiber.join(reloading)).toMatchObject({ result: "done" })
+            expect(generations(supervisor)).toEqual([2])
+            expect(spawner.workers).toHaveLength(before === 100 ? 3 : 4)
+          })
+      )
   )
 
   it.effect("is refused for invalid settings", () =>

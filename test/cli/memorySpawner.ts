@@ -15,6 +15,8 @@ export interface Script {
   readonly fails?: Extract<FromWorker, { readonly type: "failed" }>
   /** Milliseconds after it is ready: it exits by itself. */
   readonly exitsAfter?: number
+  /** Milliseconds after it is ready: it has had as many requests as it may. */
+  readonly enoughAfter?: number
   /** Milliseconds after it is ready: its event loop is blocked for ever. */
   readonly blocksAfter?: number
   /** Milliseconds until it has heard that it is to drain. Default 0. */
@@ -48,6 +50,7 @@ export class MemoryWorker {
   constructor(
     readonly pid: number,
     readonly slot: string | undefined,
+    readonly generation: string | undefined,
     readonly script: Script,
     readonly startedAt: number,
     private readonly exited: (exit: { readonly code: number | null; readonly signal: string | null }) => void
@@ -79,7 +82,8 @@ export class MemorySpawner {
         const script = this.scriptOf(++this.asked)
         if (script.spawnFails !== undefined) return yield* new SpawnError({ message: script.spawnFails })
         const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
-        const worker = new MemoryWorker(1000 + this.workers.length, env["TSGI_SLOT"], script, now, exited)
+        const { TSGI_GENERATION: generation, TSGI_SLOT: slot } = env
+        const worker = new MemoryWorker(1000 + this.workers.length, slot, generation, script, now, exited)
         this.workers.push(worker)
         this.most = Math.max(this.most, this.alive.length)
         const tell = (told: FromWorker) =>
@@ -108,6 +112,9 @@ export class MemorySpawner {
           yield* tell({ type: "ready", interface: "wsgi", warnings: [] })
           if (script.exitsAfter !== undefined) {
             yield* Effect.forkDaemon(Effect.delay(Effect.sync(() => worker.end(1, null)), script.exitsAfter))
+          }
+          if (script.enoughAfter !== undefined) {
+            yield* Effect.forkDaemon(Effect.delay(tell({ type: "enough", requests: 1000 }), script.enoughAfter))
           }
           if (script.blocksAfter !== undefined) {
             yield* Effect.forkDaemon(Effect.delay(Effect.sync(() => worker.blocked = true), script.blocksAfter))
