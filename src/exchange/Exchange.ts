@@ -111,7 +111,7 @@ export interface Exchange {
   readonly addPart: (part: string | Uint8Array) => void
   /** Is enough added for a full write, so that `flush` need not wait for more? */
   readonly fullWrite: boolean
-  /** Sends what was added. */
+  /** Sends the parts that were added. */
   readonly flush: () => void
   /** Is the queue for the client full, so that producers should wait? */
   readonly congested: boolean

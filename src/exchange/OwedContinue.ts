@@ -41,7 +41,7 @@ export class OwedContinue<Written> {
     this.judgedHead = judged
   }
 
-  /** It is sent, or no longer can be. */
+  /** The 100 was sent, or can no longer be sent. */
   paid(): void {
     this.isOwed = false
     this.judgedHead = undefined

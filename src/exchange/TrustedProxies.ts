@@ -6,7 +6,7 @@
 import type { Address } from "./Address.js"
 
 /**
- * Which peers may speak for other clients.
+ * Tells which peers may speak for other clients.
  *
  * @since 0.1.0
  * @category models

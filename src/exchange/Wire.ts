@@ -62,14 +62,14 @@ export interface Wire<Written> {
   readonly allowsInterim: boolean
   readonly sendInterim: (head: InterimHead<Written>) => void
   /**
-   * Makes the final head ready for a body in parts, and returns the length of that; a head made ready before is forgotten.
+   * Prepares the final head for a body in parts, and returns the length of that body; a head prepared before is forgotten.
    * `owesContinue` says that the client still waits for a 100.
    */
   readonly prepare: (head: JudgedHead<Written>, bodyLength: number | undefined, owesContinue: boolean) => BodyRoom
-  /** Sends the head that was made ready. */
+  /** Sends the prepared head. */
   readonly begin: () => void
   /**
-   * Makes the final head ready, as `prepare` does, and sends it with the whole body where that has the length which the head says,
+   * Prepares the final head, as `prepare` does, and sends it with the whole body where that has the length which the head says,
    * or where there is to be none. The body has `length` bytes, text in UTF-8.
    */
   readonly sendWhole: (
@@ -78,7 +78,7 @@ export interface Wire<Written> {
     length: number,
     owesContinue: boolean
   ) => BodyRoom
-  /** Status of the head that was made ready last. */
+  /** Status of the head that was prepared last. */
   readonly status: number | undefined
   /** The length of the body that this head allows. */
   readonly room: BodyRoom
@@ -90,7 +90,7 @@ export interface Wire<Written> {
   readonly end: () => void
   /** Ends a response that cannot be completed, so that the peer can tell. */
   readonly cut: () => void
-  /** Gives to the kernel what was written. */
+  /** Gives the kernel the bytes that were written. */
   readonly flush: () => void
   /** Is enough added for a full write, so that a flush need not wait for more? */
   readonly isReady: boolean

@@ -65,7 +65,7 @@ export class Http1Place implements SessionPlace {
     deadlines.await("Place", host.config.timeouts.place)
   }
 
-  /** The request waits no more: it begins, or is refused. */
+  /** The request no longer waits: it begins, or is refused. */
   awaitNoMore(): void {
     this.waiting = undefined
   }

@@ -39,12 +39,12 @@ export class Inflow {
     return this.isPaused
   }
 
-  /** Is as much buffered as is read ahead? */
+  /** Is as much buffered as may be read ahead? */
   get isFull(): boolean {
     return this.reader.buffered + this.aheadBytes >= mostReadAhead
   }
 
-  /** Has nothing come that was not used yet? */
+  /** Are all bytes used that have come? */
   get isEmpty(): boolean {
     return this.reader.buffered === 0 && this.ahead === undefined
   }

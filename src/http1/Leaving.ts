@@ -94,7 +94,7 @@ export class Leaving {
     deadlines.await("Leftover", peer.engine.config.timeouts.leftoverBody)
   }
 
-  /** Drops as much of it as has come. */
+  /** Drops the bytes of the rest that have come. */
   dropLeftover(source: BodySource): Leftover {
     const { config, log } = this.of.peer.engine
     for (;;) {
@@ -140,7 +140,7 @@ export class Leaving {
     return true
   }
 
-  /** The connection ends. `cutsNothing`: no answer is cut short, which the client could take for complete. */
+  /** The connection ends. `cutsNothing` says that no answer is cut short, which the client could take for complete. */
   end(cutsNothing: boolean): void {
     this.cutsNothing = cutsNothing
   }

@@ -30,7 +30,7 @@ export class TakenOver {
     if (!this.work.isBegun) this.deadlines.awaitTaken(this.transport.handed)
   }
 
-  /** From here on, closing it loses nothing. */
+  /** From now on, closing the connection loses nothing. */
   markIdle(): void {
     this.idle = true
   }
@@ -39,7 +39,7 @@ export class TakenOver {
     return this.idle
   }
 
-  /** The deadline has passed. If the kernel has taken something meanwhile, there is a new one. Returns whether it has. */
+  /** The deadline has passed. Sets a new one if the kernel has taken something meanwhile. Returns whether it has. */
   takesOn(): boolean {
     const { deadlines, transport } = this
     if (transport.pending === 0) return true
