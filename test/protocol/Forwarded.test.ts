@@ -6,7 +6,12 @@
  */
 import { isIP } from "node:net"
 import { describe, expect, it } from "vitest"
-import { type ForwardedField, forwardedFields, readForwarded, type ForwardedValues } from "../../src/protocol/forwarded.js"
+import {
+  type ForwardedField,
+  forwardedFields,
+  type ForwardedValues,
+  readForwarded
+} from "../../src/protocol/forwarded.js"
 
 // whoever is at home is a proxy of ours
 const trusts = (host: string): boolean => host.startsWith("10.") || host.startsWith("fd00:")
