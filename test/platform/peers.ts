@@ -149,7 +149,8 @@ const leaving = async (
   return { exit, interrupted: events.entries.includes("interrupted") }
 }
 
-const late = Effect.uninterruptible(Effect.as(Effect.sleep(200), HttpServerResponse.text("late")))
+// long enough for a busy machine to see the client leave
+const late = Effect.uninterruptible(Effect.as(Effect.sleep(1_500), HttpServerResponse.text("late")))
 
 class Database extends Context.Tag("Database")<Database, { readonly query: (time: number) => Effect.Effect<void> }>() {}
 
