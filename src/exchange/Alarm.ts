@@ -14,8 +14,7 @@ import type { Clock } from "./Clock.js"
  * @category models
  */
 export interface AlarmOptions {
-  /** Held while it rings. */
-  readonly time: Pick<Clock, "now" | "hold" | "release" | "follow" | "afterReading">
+  readonly time: Pick<Clock, "now" | "follow" | "afterReading">
   /** Calls back after `delay` milliseconds. Returns a function that cancels that. */
   readonly schedule: (delay: number, callback: () => void) => () => void
   /** Acts on the deadlines that have passed, and returns the earliest that is left; `Infinity` where there is none. */
@@ -75,13 +74,6 @@ export class Alarm {
     time.follow()
     this.rungAt = time.now()
     this.at = Infinity
-    time.hold(this.rungAt)
-    let next: number
-    try {
-      next = ring()
-    } finally {
-      time.release()
-    }
-    this.by(next)
+    this.by(ring())
   }
 }

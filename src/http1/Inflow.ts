@@ -4,6 +4,7 @@
  * @since 0.2.0
  */
 import type { BodyMessage } from "../exchange/ReceivedBody.js"
+import { failure } from "../protocol/failure.js"
 import type { Reader } from "./Reader.js"
 import type { Transport } from "./Transport.js"
 
@@ -56,10 +57,8 @@ export class Inflow {
 
   private read(): BodyMessage | undefined {
     const message = this.reader.next()
-    if (message?._tag !== "RequestStart") return message
-    throw new Error(
-      "the reader of the service RequestParser gave a request before the end of a body: give a BodyEnd first"
-    )
+    // a fault of a parser that was replaced ends this connection, and nothing else
+    return message?._tag === "RequestStart" ? noBodyEnd : message
   }
 
   private nextAhead(ahead: Array<BodyMessage>): BodyMessage | undefined {
@@ -114,3 +113,8 @@ export class Inflow {
     this.transport.resume()
   }
 }
+
+const noBodyEnd = failure(
+  "MalformedChunkData",
+  "the reader of the service RequestParser gave a request before the end of a body: give a BodyEnd first"
+)

@@ -33,8 +33,14 @@ export const make = (
   connections: Admission,
   schedule: Runners["schedule"]
 ): Alarms => {
-  const sweep = sweeper(connections)
-  const deadlines = new Alarm({ time, schedule, ring: sweep.ring, interval: leastInterval(config) })
+  const sweep = sweeper(connections, time)
+  // whether the next ring comes before the counts are too old
+  let isCountDue = false
+  const ring = (): number => {
+    isCountDue = false
+    return sweep.ring()
+  }
+  const deadlines = new Alarm({ time, schedule, ring, interval: leastInterval(config) })
   const places = new Alarm({
     time,
     schedule,
@@ -47,8 +53,9 @@ export const make = (
   return {
     deadlines,
     countSoon: () => {
-      const at = time.tick() + longestStale
-      if (at < deadlines.ringsAt) deadlines.by(at)
+      if (isCountDue) return
+      isCountDue = true
+      deadlines.by(time.tick() + longestStale)
     },
     lookSoon: () => places.by(connections.nextLook),
     close: () => {

@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import type { Clock } from "../exchange/Clock.js"
 import type { Admission } from "./Admission.js"
 import type { Config } from "./Config.js"
 import * as Metrics from "./Metrics.js"
@@ -24,7 +25,8 @@ export const longestStale = 500
  * @category constructors
  */
 export const sweeper = (
-  connections: Admission
+  connections: Admission,
+  time: Pick<Clock, "tick">
 ): { readonly ring: () => number; readonly end: () => void } => {
   let before = Metrics.noConnections
   const count = (current: Metrics.ConnectionStates): void => {
@@ -33,7 +35,9 @@ export const sweeper = (
   }
   return {
     ring: () => {
+      const now = time.tick()
       for (const connection of [...connections]) {
+        if (now < connection.nextDeadline) continue
         try {
           connection.sweep()
         } catch (error) {

@@ -176,9 +176,9 @@ it("RequestParser: one with limits of its own, that hears every byte", async () 
   expect(heard).toBe(get.length + long.length)
 })
 
-it("RequestParser: one that reads another language", async () => {
-  // a line with a path is a request
-  const lines = Layer.succeed(RequestParser.RequestParser, {
+/** Reads another language: a line with a path is a request. */
+const lineReader = ({ endsBodies }: { readonly endsBodies: boolean }): Layer.Layer<RequestParser.RequestParser> =>
+  Layer.succeed(RequestParser.RequestParser, {
     make: () => {
       let text = ""
       let inBody = false
@@ -200,7 +200,7 @@ it("RequestParser: one that reads another language", async () => {
           if (end < 0) return undefined
           const path = text.slice(0, end)
           text = text.slice(end + 1)
-          inBody = true
+          inBody = endsBodies
           return {
             _tag: "RequestStart",
             head: {
@@ -215,7 +215,7 @@ it("RequestParser: one that reads another language", async () => {
             },
             demands: {
               _tag: "Demands",
-              framing: { _tag: "None" },
+              framing: endsBodies ? { _tag: "None" } : { _tag: "Length", length: 5 },
               persistent: true,
               asksClose: false,
               asksKeepAlive: false,
@@ -229,8 +229,10 @@ it("RequestParser: one that reads another language", async () => {
       }
     }
   })
+
+it("RequestParser: one that reads another language", async () => {
   const handler = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => HttpServerResponse.text(url))
-  const bodies = await talk(lines, handler, async (client) => {
+  const bodies = await talk(lineReader({ endsBodies: true }), handler, async (client) => {
     client.send("/one\n/two\n/th")
     const before = [await client.response(), await client.response()]
     client.send("ree\n")
@@ -395,3 +397,27 @@ it("ServerConfig: limits for the parser and for connections alike", async () => 
   )
   expect(await Effect.runPromise(answers)).toEqual([[200, undefined], [200, "close"], [431, "close"]])
 })
+
+// A fault of a parser ends the connection that it reads: an application that answers later is not in its call any more.
+it.each(
+  [
+    ["answered at once", hello, 200],
+    ["answered later", Effect.zipRight(Effect.sleep(20), hello), 200],
+    [
+      "read",
+      Effect.zipRight(Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) => Effect.orDie(text)), hello),
+      400
+    ]
+  ] satisfies ReadonlyArray<readonly [string, Handler, number]>
+)(
+  "RequestParser: one that gives a request before the end of a body that is %s",
+  async (_, handler, status) => {
+    const found = await talk(lineReader({ endsBodies: false }), handler, async (client) => {
+      client.send("/one\n/two\n/three\n")
+      const response = await client.response()
+      await client.whenEnded()
+      return response.status
+    })
+    expect(found).toBe(status)
+  }
+)

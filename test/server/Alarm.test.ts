@@ -20,20 +20,13 @@ import { serve } from "./engine.js"
 
 describe("an alarm", () => {
   /** One whose timers are seen, and whose time is moved by hand. */
-  const scripted = (ring: (held: number | undefined) => number) => {
+  const scripted = (ring: (now: number) => number) => {
     let now = 0
-    let held: number | undefined
     let [made, takenBack] = [0, 0]
     let due: { readonly at: number; readonly callback: () => void } | undefined
     const alarm = new Alarm({
       time: {
         now: () => now,
-        hold: (time) => {
-          held = time
-        },
-        release: () => {
-          held = undefined
-        },
         follow: () => undefined,
         afterReading: (callback) => callback()
       },
@@ -45,7 +38,7 @@ describe("an alarm", () => {
           if (due === mine) due = undefined
         }
       },
-      ring: () => ring(held),
+      ring: () => ring(now),
       interval: 10
     })
     const pass = (milliseconds: number): void => {
@@ -58,7 +51,7 @@ describe("an alarm", () => {
       }
       now = end
     }
-    return { alarm, pass, timers: () => [made, takenBack], isSet: () => due !== undefined, held: () => held }
+    return { alarm, pass, timers: () => [made, takenBack], isSet: () => due !== undefined }
   }
 
   it("is not set without a deadline, nor behind the last one", () => {
@@ -81,29 +74,13 @@ describe("an alarm", () => {
 
   it("judges deadlines that pass one after another together", () => {
     const rings: Array<number> = []
-    const { alarm, pass } = scripted((now = NaN) => {
+    const { alarm, pass } = scripted((now) => {
       rings.push(now)
       return now < 100 ? now + 1 : Infinity
     })
     alarm.by(1)
     pass(1000)
     assert.isAtMost(rings.length, 11)
-  })
-
-  it("holds the time while it rings, and no longer, also where that throws", () => {
-    const rings: Array<number | undefined> = []
-    const { alarm, held, pass } = scripted((now) => {
-      rings.push(now)
-      if (rings.length === 2) throw new Error("a ring that fails")
-      return Infinity
-    })
-    for (const deadline of [100, 300]) {
-      alarm.by(deadline)
-      if (deadline === 100) pass(200)
-      else assert.throws(() => pass(200), "a ring that fails")
-      assert.isUndefined(held())
-    }
-    assert.deepStrictEqual(rings, [100, 300])
   })
 
   it("never rings when it is closed", () => {
