@@ -164,7 +164,7 @@ export interface SessionHost extends Engine {
   /** A connection has changed: counts all connections anew soon. */
   readonly countSoon: () => void
   /** An exchange is over, its hooks have run. */
-  readonly record: (exchange: RecordedExchange) => void
+  readonly record: (exchange: RecordedExchange, endTime: number) => void
   readonly refused: (peer: AcceptedPeer, refused: Refused) => void
   /** The head of its request is complete, and it has no place. */
   readonly requestPlace: (session: Session) => void

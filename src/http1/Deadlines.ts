@@ -76,15 +76,11 @@ export class Deadlines {
     )
   }
 
-  /** The peer is to send something within `timeout` milliseconds. */
-  await(awaited: Awaited, timeout: number): void {
-    this.awaitSince(this.time.tick(), awaited, timeout)
-  }
-
-  private awaitSince(now: number, awaited: Awaited, timeout: number): void {
+  /** The peer is to send something within `timeout` milliseconds of `since`. */
+  await(awaited: Awaited, timeout: number, since = this.time.tick()): void {
     this.awaited = awaited
-    this.quietSince = now
-    this.read = now + timeout
+    this.quietSince = since
+    this.read = since + timeout
     this.wakeBy(this.read)
   }
 
@@ -97,7 +93,7 @@ export class Deadlines {
   /** The application waits for the body, of which it has `bytes` bytes. */
   awaitBody(bytes: number): void {
     const now = this.time.now()
-    this.awaitSince(now, "Body", this.timeouts.body)
+    this.await("Body", this.timeouts.body, now)
     if (this.excused || this.request === Infinity) this.awaitRequest(now)
     this.body ??= new Pace(this.rates.body, this.rates.window)
     this.body.go(bytes, now)
@@ -185,7 +181,7 @@ export class Deadlines {
   /** A client that has closed its sending half is to take some of its answer, of which the kernel has taken `handed` bytes. */
   awaitHalfClosed(handed: number): void {
     this.handed = handed
-    this.awaitSince(this.time.now(), "HalfClosed", this.timeouts.halfClose)
+    this.await("HalfClosed", this.timeouts.halfClose, this.time.now())
   }
 
   /** Whether the kernel has taken no byte since `awaitTaken` or `awaitHalfClosed`. */

@@ -220,10 +220,10 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   protected settleUnattended(): void {
     if (this.unsettled.length === 0) return
     const endTime = this.host.time.tick()
-    if (this.phase === "Idle") this.deadlines.await("Idle", this.host.config.timeouts.idle)
+    if (this.phase === "Idle") this.deadlines.await("Idle", this.host.config.timeouts.idle, endTime)
     for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
       exchange.leave(this.work.reason, endTime)
-      this.host.record(exchange)
+      this.host.record(exchange, endTime)
     }
   }
 
@@ -270,7 +270,8 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
   over(wire: Http1Wire): void {
     const { exchange } = this
     if (wire !== this.wire || exchange === undefined) return
-    this.host.record(exchange)
+    const endTime = this.host.time.now()
+    this.host.record(exchange, endTime)
     this.exchange = undefined
     this.wire = undefined
     if (this.onOver !== undefined) return this.onOver()
@@ -278,7 +279,7 @@ export abstract class Http1Carrier implements Carrier, BodySource, Member, Sende
     const why = wire.withdrawn ?? closingAfterAnswer(this)
     if (why !== undefined) return this.linger(why)
     this.phase = "Idle"
-    this.deadlines.await("Idle", this.host.config.timeouts.idle)
+    this.deadlines.await("Idle", this.host.config.timeouts.idle, endTime)
     if (this.advancing) return
     // further requests have come already: other connections must not wait for all of them
     if (this.reader.buffered > 0) this.share.countRequest()

@@ -123,9 +123,9 @@ const makeHost = (
       scopeFor: (session) => new ConnectionScope(session),
       mayPersist: () => (!drain.draining || drain.mayKeepAlive()) && !connections.isSoonAsked,
       mayStay: () => !drain.closesIdle && !connections.isAsked,
-      record: (exchange) => {
+      record: (exchange, endTime) => {
         const { outcome, startTime, wireBytes } = exchange
-        counters.exchangeOver(statusOf(exchange), wireBytes, time.tick() - startTime, outcome)
+        counters.exchangeOver(statusOf(exchange), wireBytes, endTime - startTime, outcome)
         if (write !== undefined) write(exchangeRecord(exchange, time))
       },
       refused: (peer, refused) => {

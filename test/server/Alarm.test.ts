@@ -156,15 +156,15 @@ describe("after the event loop was held up", () => {
     const running = server(listen(0), (_, startResponse) => {
       startResponse("200 OK", [])
       return "hello"
-    }, { log: () => undefined, timeouts: { head: 200, idle: 200 } })
+    }, { log: () => undefined, timeouts: { head: 500, idle: 500 } })
     const client = await connect(await running.ready)
     client.send("GET / HTTP/1.1\r\n")
     await turns(20)
     client.send("Host: a\r\n\r\n")
-    block(600)
+    block(1_000)
     assert.strictEqual((await client.response()).status, 200)
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    block(600)
+    block(1_000)
     assert.strictEqual((await client.response()).status, 200)
     client.close()
     await running.stop()
