@@ -26,7 +26,7 @@ export class OptionError extends TaggedError("OptionError")<{
 }
 
 /**
- * The listener could not be bound. `address` is what was asked for.
+ * The listener could not be bound. `address` is what was asked for. Of `InvalidOptions` it was not tried, and the message leaves it out.
  *
  * @since 0.1.0
  * @category errors
@@ -37,6 +37,8 @@ export class BindError extends TaggedError("BindError")<{
   readonly cause: unknown
 }> {
   override get message(): string {
+    const cause = describe(this.cause)
+    if (this.reason === "InvalidOptions") return `cannot listen: ${cause}`
     const isPath = /^https?:(?!\/\/)/.test(this.address)
     const code = codeOf(this.cause)
     const why: string | undefined = {
@@ -50,10 +52,8 @@ export class BindError extends TaggedError("BindError")<{
         isPath ? "folder that this user may write to" : "port from 1024 up"
       }`,
       // the cause says all
-      InvalidOptions: undefined,
       Other: undefined
     }[this.reason]
-    const cause = describe(this.cause)
     return `cannot listen on ${this.address}: ${why === undefined ? cause : `${why} (${cause})`}`
   }
 }

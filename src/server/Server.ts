@@ -163,6 +163,6 @@ const makeStopping = (
  * @category conversions
  */
 export const describe = (report: StopReport): string =>
-  `${report.connections} connections: ${report.idle} idle, ${report.finished} finished, ` +
-  `${report.interrupted} interrupted, ${report.cut} cut` +
+  `${report.connections} ${report.connections === 1 ? "connection" : "connections"}: ${report.idle} idle, ` +
+  `${report.finished} finished, ${report.interrupted} interrupted, ${report.cut} cut` +
   (report.left === 0 ? "" : `, ${report.left} hooks given up`)

@@ -173,11 +173,6 @@ export const complete = <A extends object>(
   return whole as A
 }
 
-// text is quoted where it is empty or looks like another value
+// text is quoted, so that it differs from the value that it looks like
 const shown = (given: unknown): string =>
-  typeof given === "string" && (given.trim() !== given || looksOther.test(given))
-    ? JSON.stringify(given)
-    : Inspectable.toStringUnknown(given, 0)
-
-const looksOther =
-  /^(?:|[+-]?(?:0[xob])?[0-9]+(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?|true|false|null|undefined|NaN|-?Infinity)$/i
+  typeof given === "string" ? JSON.stringify(given) : Inspectable.toStringUnknown(given, 0)

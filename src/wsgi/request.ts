@@ -5,8 +5,8 @@
  */
 import { setImmediate } from "node:timers"
 import type { Outcome } from "../exchange/Outcome.js"
-import { checkOption, checkOptions, type Option } from "../server/checkOptions.js"
-import { anything } from "../server/optionKinds.js"
+import { checkOption, checkOptions, type Option, type OptionTable } from "../server/checkOptions.js"
+import { anything, misplaced } from "../server/optionKinds.js"
 import { kindOf } from "../server/OptionNames.js"
 import { make as makeMemory } from "../testing/Memory.js"
 import type { MemoryOptions } from "../testing/MemoryTransport.js"
@@ -15,7 +15,7 @@ import { type WireClient, WireEnded, type WireHead } from "../testing/WireClient
 import type { App } from "./App.js"
 import { checkApp } from "./checkApp.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
-import type { ServerOptions } from "./Options.js"
+import { type ServerOptions, table as serverTable } from "./Options.js"
 import { server } from "./server.js"
 
 /**
@@ -170,8 +170,18 @@ const names = {
   trailers: anything,
   window: anything
 } satisfies Record<keyof TestRequestInit, Option>
-// two names that Node's types lack
-const table = { ...names, cache: anything, priority: anything }
+const table: OptionTable = {
+  ...Object.fromEntries(
+    Object.keys(serverTable).map((name) => [
+      name,
+      misplaced(`is an option of server, as in { server: { ${name}: ... } }`)
+    ])
+  ),
+  ...names,
+  // two names that Node's types lack
+  cache: anything,
+  priority: anything
+}
 
 const pairsOf = (given: HeaderPairs | Readonly<Record<string, string>>): Array<[string, string]> =>
   (isPairs(given) ? Array.from(given) : Object.entries(given)).map(([name, value]) => [name, value])

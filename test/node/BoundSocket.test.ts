@@ -80,11 +80,29 @@ describe("an address before anybody listens", () => {
   })
 })
 
-describe("what cannot be bound is a BindError that names address and cause", () => {
+describe("what cannot be bound is a BindError that names the cause, and the address where one was tried", () => {
   it.each<[string, BindOptions, BindError["reason"], RegExp]>([
     ["an option that there is not", { fd: 3 } as BindOptions, "InvalidOptions", /fd: bind has no such option/],
-    ["a port that is none", { port: 70_000 }, "InvalidOptions", /port: must be a whole number from 0 to 65535/],
-    ["two addresses", { port: 1, path: "x" }, "InvalidOptions", /give only one of/],
+    // options that cannot be give no address that was tried, and text is told from a value
+    [
+      "a port that is none",
+      { port: 70_000 },
+      "InvalidOptions",
+      /^cannot listen: port: must be a whole number from 0 to 65535; it is 70000$/
+    ],
+    [
+      "a port that is text",
+      { port: "abc" },
+      "InvalidOptions",
+      /^cannot listen: port: must be a whole number from 0 to 65535; it is "abc"$/
+    ],
+    [
+      "a host that is a URL",
+      { host: "http://x" },
+      "InvalidOptions",
+      /^cannot listen: host: must be an address .*"http:\/\/x"$/
+    ],
+    ["two addresses", { port: 1, path: "x" }, "InvalidOptions", /^cannot listen: give only one of/],
     ["an address of another machine", { host: "192.0.2.1" }, "AddressNotAvailable", /192\.0\.2\.1/],
     ["a name that nobody has", { host: "nobody.invalid" }, "AddressNotAvailable", /nobody\.invalid/],
     ["a folder that there is not", { path: path.join(folder, "no/x.sock") }, "AddressNotAvailable", /no such folder/],

@@ -178,10 +178,10 @@ it("a name that is nearly right is refused with the one that was meant, and all 
     [{ websocket: 5 }, /^websocket: must be an object; it is 5$/],
     [{ forms: { maxFile: 1 } }, /^forms\.maxFile: did you mean forms\.maxFiles\?/],
     [{ limits: { connection: 1 } }, /^limits\.connection: did you mean limits\.connections\?/],
-    [{ port: "http" }, /port: must be a whole number from 0 to 65535; it is http/],
+    [{ port: "http" }, /^cannot listen: port: must be a whole number from 0 to 65535; it is "http"$/],
     [
       { tls: { ...certificate, key: "key.pem" } },
-      /^cannot listen on https:.*key: takes the contents of the file, not its path/
+      /^cannot listen: key: takes the contents of the file, not its path/
     ],
     [{ tls: { ...certificate, requestCerts: true } }, /requestCerts: did you mean requestCert\?/],
     [{ path: "/tmp/tsgi.sock", host: "localhost" }, /host applies to a port only, not to path, fd or socket/],
@@ -190,7 +190,7 @@ it("a name that is nearly right is refused with the one that was meant, and all 
     [{ port: 0, cert: "", key: "" }, /^cert: belongs to tls, as in tls: \{ cert, key \}$/],
     [{ port: 0, host: "127.0.0.1:80" }, /host: must be an address or a name, .*without scheme, brackets and port/],
     [{ port: 0, host: "[::1]" }, /host: must be an address or a name/],
-    [{ port: 0, tls: { cert: "", key: "" } }, /^cannot listen on https:.*cert: is empty/],
+    [{ port: 0, tls: { cert: "", key: "" } }, /^cannot listen: cert: is empty/],
     [{ port: 0, proxyFrom: ["192.0.2.1"] }, /proxyFrom goes with proxy/]
   ]
   for (const [given, message] of wrong) {

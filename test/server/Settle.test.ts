@@ -185,7 +185,7 @@ describe("settle", () => {
   })
 
   it.each([
-    [{ settle: "1s" }, /^settle: must be a number of milliseconds, 0 or more; it is 1s$/],
+    [{ settle: "1s" }, /^settle: must be a number of milliseconds, 0 or more; it is "1s"$/],
     [{ settle: Infinity }, /^settle: .*; it is Infinity$/],
     [{ settle: -1 }, /^settle: .*; it is -1$/],
     [{ spread: -1 }, /^spread: must be a number of milliseconds, 0 or more; it is -1$/],

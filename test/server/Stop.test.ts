@@ -12,7 +12,7 @@ import { hello } from "../utils/serving.js"
 import { serve } from "./engine.js"
 
 const cases: ReadonlyArray<readonly [name: string, options: unknown, message: RegExp]> = [
-  ["a text", { grace: "5s" }, /^grace: must be a number of milliseconds, 0 or more, or Infinity; it is 5s$/],
+  ["a text", { grace: "5s" }, /^grace: must be a number of milliseconds, 0 or more, or Infinity; it is "5s"$/],
   ["not a number", { grace: NaN }, /^grace: .*; it is NaN$/],
   ["less than nothing", { grace: -1 }, /^grace: .*; it is -1$/],
   ["null", { grace: null }, /^grace: .*; it is null$/],

@@ -186,7 +186,7 @@ describe("what cannot be listened on", () => {
     ])("%s", async (_, options) => {
       const error = await failing(wrapTls(listen(), options()))
       expect(error.reason).toBe("InvalidOptions")
-      expect(error.message).toMatch(/^cannot listen on https:\/\/127.0.0.1:0: .*[^)]$/)
+      expect(error.message).toMatch(/^cannot listen: .*[^)]$/)
     })
   })
 })
@@ -237,7 +237,7 @@ describe("what is no option", () => {
     ["an unknown leniency", { parser: { lax: true } }, "parser.lax", /no such option; known options are /],
     ["options of a wrong type", 8090, "options", /an object/],
     ["options that are null", null, "options", /an object/],
-    ["a switch of a wrong type", { debug: "yes" }, "debug", /must be true or false; it is yes/],
+    ["a switch of a wrong type", { debug: "yes" }, "debug", /must be true or false; it is "yes"/],
     [
       "a number of a wrong type",
       { maxSize: "5" },
@@ -258,16 +258,16 @@ describe("what is no option", () => {
       "a deadline of a wrong type",
       { timeouts: { idle: "5s" } },
       "timeouts.idle",
-      /must be a number of milliseconds.*it is 5s/
+      /must be a number of milliseconds.*it is "5s"/
     ],
     [
       "a leniency of a wrong type",
       { parser: { requireHost: "no" } },
       "parser.requireHost",
-      /must be true or false; it is no/
+      /must be true or false; it is "no"/
     ],
     ["an unknown version", { maxHttpVersion: "2" }, "maxHttpVersion", /must be "HTTP\/1.1", .*; it is "2"/],
-    ["an unknown answer", { halfClose: "close" }, "halfClose", /must be "answer" or "abort"; it is close/],
+    ["an unknown answer", { halfClose: "close" }, "halfClose", /must be "answer" or "abort"; it is "close"/],
     [
       "an unknown log field",
       { logFormat: "%(status)s" },
@@ -277,7 +277,7 @@ describe("what is no option", () => {
     ["a proxy that is no address", { trustedProxies: ["proxy"] }, "trustedProxies", /proxy is not an address/],
     ["a proxy range that is none", { trustedProxies: ["10.0.0.0/99"] }, "trustedProxies", /10\.0\.0\.0\/99 is no/],
     ["a proxy that is no text", { trustedProxies: [5] }, "trustedProxies", /5 is not an address/],
-    ["proxies in one text", { trustedProxies: "10.0.0.1" }, "trustedProxies", /must be a list of addresses; it is 10/],
+    ["proxies in one text", { trustedProxies: "10.0.0.1" }, "trustedProxies", /must be a list of addresses; it is "10/],
     [
       "forwarded fields of another name",
       { forwarded: ["x-real-ip"] },
@@ -322,7 +322,7 @@ describe("what is no option", () => {
       /^did you mean port\? listen has no such option; known options are port, host/
     ],
     ["another case", { Port: 1 }, "Port", /^did you mean port\? listen has no such option/],
-    ["a port that is no number", { port: "http" }, "port", /whole number from 0 to 65535; it is http/],
+    ["a port that is no number", { port: "http" }, "port", /whole number from 0 to 65535; it is "http"/],
     ["a port that is empty text", { port: "" }, "port", /whole number from 0 to 65535/],
     ["a port that is text and too high", "65536", "port", /whole number from 0 to 65535; it is "65536"/],
     ["a port in other digits", "0x50", "port", /whole number from 0 to 65535; it is "0x50"/],
@@ -339,8 +339,8 @@ describe("what is no option", () => {
       "host",
       /an address or a name, .*without scheme, brackets and port/
     ],
-    ["a host with a scheme", { host: "http://127.0.0.1" }, "host", /it is http:\/\/127\.0\.0\.1$/],
-    ["a host in brackets", { host: "[::1]" }, "host", /without scheme, brackets and port; it is \[::1\]$/],
+    ["a host with a scheme", { host: "http://127.0.0.1" }, "host", /it is "http:\/\/127\.0\.0\.1"$/],
+    ["a host in brackets", { host: "[::1]" }, "host", /without scheme, brackets and port; it is "\[::1\]"$/],
     ["a host with a blank", { host: "local host" }, "host", /an address or a name/],
     ["what others call the host", { hostname: "127.0.0.1" }, "hostname", /^is called host here$/],
     ["what others call the host or path", { address: "127.0.0.1" }, "address", /^is called host here, or path/],
@@ -433,7 +433,12 @@ describe("what is no option", () => {
       ["/", "POST"],
       "init: must be an object, such as { method: \"POST\" }; it is"
     ],
-    ["what fetch does not take", ["/", { methd: "POST" }], "methd: did you mean method? there is no such option"]
+    ["what fetch does not take", ["/", { methd: "POST" }], "methd: did you mean method? there is no such option"],
+    [
+      "an option of the server beside those of fetch",
+      ["/", { log: false }],
+      "log: is an option of server, as in { server: { log: ... } }"
+    ]
   ])("for a request in a test: %s", async (_, args, message) => {
     await expect(Reflect.apply(request, undefined, [hello, ...args])).rejects.toThrow(message)
   })
@@ -506,7 +511,7 @@ describe("what is no option", () => {
   const oldLocked = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nMII\n"
   const tls: ReadonlyArray<readonly [name: string, options: unknown, message: RegExp]> = [
     ["nothing", undefined, /^tls: give the options of TLS, such as \{ cert: .*; it is undefined$/],
-    ["a text", "cert.pem", /^tls: give the options of TLS, .*; it is cert\.pem$/],
+    ["a text", "cert.pem", /^tls: give the options of TLS, .*; it is "cert\.pem"$/],
     [
       "the path of a certificate",
       { cert: "/etc/ssl/site.pem" },
@@ -538,7 +543,7 @@ describe("what is no option", () => {
     ["an empty file", { cert: Buffer.alloc(0) }, /^cert: is empty/],
     ["an empty list of authorities", { ca: [""] }, /^ca: is empty/],
     ["null", { cert: null, key: null }, /^cert: takes the contents of the file, text or bytes, not null$/],
-    ["a callback that is none", { SNICallback: "a" }, /^SNICallback: must be a function; it is a$/],
+    ["a callback that is none", { SNICallback: "a" }, /^SNICallback: must be a function; it is "a"$/],
     [
       "HTTP/2",
       { ALPNProtocols: ["h2", "http/1.1"] },

@@ -108,6 +108,15 @@ it("row 135: beginning and end are logged", () =>
     expect(rest).toHaveLength(2)
   }))
 
+it("the end counts one connection as one", () =>
+  withServer(hello, {}, async ({ connect, log, running }) => {
+    const client = await connect()
+    client.send(get("/"))
+    await client.response()
+    await running.stop()
+    await log.until(/exited, 1 connection: /)
+  }))
+
 it("a log that throws takes no request with it", () => {
   const log = (): never => {
     throw new Error("the disk is full")

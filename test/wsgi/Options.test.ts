@@ -76,13 +76,13 @@ describe("a configuration", () => {
   })
 
   const cases: ReadonlyArray<readonly [option: string, given: unknown, message: RegExp]> = [
-    ["halfClose", "abrt", /must be "answer" or "abort"; it is abrt$/],
-    ["fieldCase", "upper", /must be "title" or "preserve"; it is upper$/],
+    ["halfClose", "abrt", /must be "answer" or "abort"; it is "abrt"$/],
+    ["fieldCase", "upper", /must be "title" or "preserve"; it is "upper"$/],
     ["maxMinorVersion", 2, /must be 0 or 1; it is 2$/],
     ["maxMinorVersion", "1", /must be 0 or 1/],
     ["keepAlive", "false", /must be true or false; it is "false"$/],
     ["multiPhaseBody", 1, /must be true or false; it is 1$/],
-    ["debug", "yes", /must be true or false; it is yes$/],
+    ["debug", "yes", /must be true or false; it is "yes"$/],
     ["keepAliveSeconds", 1.5, /must be a whole number, 0 or more; it is 1.5$/],
     ["keepAliveSeconds", Infinity, /must be a whole number/],
     ["keepAliveSeconds", "5", /must be a whole number/],
@@ -124,7 +124,7 @@ describe("a listener", () => {
     ["fd", -1, /must be a whole number, 0 or more; it is -1$/],
     ["fd", "3", /must be a whole number/],
     ["mode", "0660", /must be a number, such as 0o660; it is "0660"$/],
-    ["ipv6Only", "yes", /must be true or false; it is yes$/],
+    ["ipv6Only", "yes", /must be true or false; it is "yes"$/],
     ["reusePort", 1, /must be true or false; it is 1$/]
   ]
   it.each(cases)("whose %s is %s", (option, given, message) => {

@@ -262,7 +262,7 @@ describe("an entry that is no hook, or fails", () => {
         for (
           const told of [
             "detach: did you mean eventlet.posthooks.detached? there is no such option",
-            "detached: must be true or false; it is yes"
+            "detached: must be true or false; it is \"yes\""
           ]
         ) expect(lines.join("\n")).toContain(`eventlet.posthooks.${told}`)
         expect(calls).toBe(0)
