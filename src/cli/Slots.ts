@@ -52,7 +52,10 @@ interface Running {
  */
 export class Slots {
   private running: Running | undefined = undefined
+  /** Failed starts since a worker was ready. */
   private failuresInARow = 0
+  /** Workers that serve while the next try to replace them is awaited. */
+  private readonly postponed = new Set<Worker>()
 
   /** Fails when no worker becomes ready any more. */
   readonly lost: Effect.Effect<never, CrashLoop>
@@ -97,24 +100,17 @@ export class Slots {
     }))
   }
 
-  /** Replaces a worker for a reason, unless it leaves already. */
+  /** Replaces a worker for a reason, unless it leaves already, or waits for the next try. */
   replaceIf(slot: Slot, worker: Worker, reason: Reason, why: string): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (!this.serves(slot, worker)) return Effect.void
-      worker.retire(reason)
-      // a reload that holds the lock may replace it first, and knows a newer plan
-      const replacing = Effect.gen(this, function*() {
-        if (slot.isRemoved || (slot.current !== undefined && slot.current !== worker)) return
-        const words = `${worker.name} is replaced: ${why}`
-        yield* this.journal.info("replace", words, { slot: slot.number, pid: worker.pid, reason })
-        yield* restarted(this.facts, slot.number, reason, words)
-        yield* this.occupy(slot, this.facts.plan, this.facts.generation)
-      })
-      return this.fork(
-        this.recycling.withPermits(1)(
-          Effect.catchAll(slot.lock.withPermits(1)(replacing), (error) => this.staysAfter(slot, worker, error))
-        )
+      if (!this.serves(slot, worker) || this.postponed.has(worker)) return Effect.void
+      const words = `${worker.name} is replaced: ${why}`
+      const told = Effect.zipRight(
+        this.journal.info("replace", words, { slot: slot.number, pid: worker.pid, reason }),
+        restarted(this.facts, slot.number, reason, words)
       )
+      worker.retire(reason)
+      return this.fork(this.succeed(slot, worker, reason, told))
     })
   }
 
@@ -127,8 +123,8 @@ export class Slots {
       if (Either.isRight(started)) return
       const error = started.left
       const next = yield* backOff(slot)
-      yield* this.bootFailed(slot, error, next)
-      if (this.failuresInARow >= mostFailures && !hasReady(this.facts)) {
+      yield* this.bootFailed(slot, error, nextTry(next))
+      if (this.failuresInARow >= mostFailures) {
         const failures = this.failuresInARow
         return yield* Deferred.fail(
           this.crashLoop,
@@ -240,13 +236,34 @@ export class Slots {
     })
   }
 
+  /** Gives a worker that is retired a successor, once it is its turn. */
+  private succeed(slot: Slot, worker: Worker, reason: Reason, begin: Effect.Effect<void>): Effect.Effect<void> {
+    const replacing = Effect.suspend(() => {
+      // a reload that held the lock replaced it, and knew a newer plan
+      if (slot.isRemoved || (slot.current !== undefined && slot.current !== worker)) return Effect.void
+      return Effect.zipRight(begin, this.occupy(slot, this.facts.plan, this.facts.generation))
+    })
+    return this.recycling.withPermits(1)(slot.lock.withPermits(1)(replacing)).pipe(
+      Effect.catchAll((error) => this.staysAfter(slot, worker, reason, error))
+    )
+  }
+
   /** A worker stays, as its successor did not become ready; where it has ended meanwhile, another one is started. */
-  private staysAfter(slot: Slot, worker: Worker, error: BootError): Effect.Effect<void> {
+  private staysAfter(slot: Slot, worker: Worker, reason: Reason, error: BootError): Effect.Effect<void> {
     return Effect.gen(this, function*() {
       worker.stays()
+      const isThere = slot.current === worker
+      // who asked for it can ask again
+      if (reason === "told" && isThere) return yield* this.bootFailed(slot, error, ` ${worker.name} stays`)
       const next = yield* backOff(slot)
-      yield* this.bootFailed(slot, error, next)
-      if (slot.current === undefined) yield* this.fork(this.respawn(slot, next))
+      if (isThere) this.postponed.add(worker)
+      yield* this.bootFailed(slot, error, nextTry(next))
+      if (!isThere) return yield* this.respawn(slot, next)
+      yield* Effect.sleep(next)
+      this.postponed.delete(worker)
+      if (slot.current !== worker || this.isStopping) return
+      worker.retire(reason)
+      yield* this.succeed(slot, worker, reason, Effect.void)
     })
   }
 
@@ -267,12 +284,12 @@ export class Slots {
     })
   }
 
-  private bootFailed(slot: Slot, error: BootError, next: number): Effect.Effect<void> {
+  private bootFailed(slot: Slot, error: BootError, sequel: string): Effect.Effect<void> {
     return Effect.gen(this, function*() {
-      this.failuresInARow++
+      this.failuresInARow = hasReady(this.facts) ? 0 : this.failuresInARow + 1
       const words = failedWords(slot.number, error)
       yield* restarted(this.facts, slot.number, "boot", words)
-      yield* this.journal.error("boot", `${words};${nextTry(next)}`, {
+      yield* this.journal.error("boot", `${words};${sequel}`, {
         slot: slot.number,
         reason: error.reason,
         details: error.details

@@ -12,7 +12,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as Facts from "../../src/cli/Facts.js"
 import type { ToWorker } from "../../src/cli/messages.js"
-import { type Plan, PlanError } from "../../src/cli/Plan.js"
+import { type Plan, PlanError, type Reason, type Recycling } from "../../src/cli/Plan.js"
 import { isReady } from "../../src/cli/Status.js"
 import type * as Supervisor from "../../src/cli/Supervisor.js"
 import * as TicketKeys from "../../src/cli/TicketKeys.js"
@@ -258,17 +258,94 @@ describe("workers that are replaced", () => {
         })
     ))
 
-  it.effect("stay where the new one does not get ready", () =>
+  const broken: Script = { fails: { type: "failed", phase: "boot", message: "no", stack: undefined } }
+  const reasons: ReadonlyArray<readonly [reason: Reason, recycling: Partial<Recycling>, script: Script]> = [
+    ["age", { maxAge: 61_000, jitter: 0 }, {}],
+    ["memory", { maxMemory: 512 * 1024 ** 2 }, { rss: 531 * 1024 ** 2 }],
+    ["requests", { maxRequests: 1000 }, { enoughAfter: 61_000 }]
+  ]
+
+  it.effect.each(reasons)(
+    "for their %s stay while no new one gets ready, and are tried again when it is said",
+    ([reason, recycling, script]) =>
+      scene(
+        { workers: 1, recycling: { ...plan.recycling, ...recycling } },
+        (count) => count === 1 ? script : count < 20 ? broken : {},
+        ({ clock, lines, spawner, started, supervisor }) =>
+          Effect.gen(function*() {
+            yield* started
+            yield* clock.adjust("4 minutes")
+            // 0.1, 0.2, 0.4 ... s, then one in 30 s
+            const [first, ...tries] = spawner.workers
+            expect(tries.length).toBeGreaterThan(10)
+            expect(tries.length).toBeLessThan(19)
+            expect(first.alive).toBe(true)
+            const said = found(lines, /error worker 1 failed to start: no; next try in/).map((line) => {
+              const [, count, unit] = /next try in ([\d.]+) (m?s)$/.exec(line) ?? []
+              return Number(count) * (unit === "s" ? 1000 : 1)
+            })
+            tries.slice(1).forEach(({ startedAt }, i) => {
+              expect(Math.abs(startedAt - tries[i].startedAt - said[i])).toBeLessThan(600)
+            })
+            expect(found(lines, /worker 1 \(1000\) is replaced: /)).toHaveLength(1)
+            expect(supervisor.facts.restarts).toMatchObject({ [reason]: 1, boot: said.length, crash: 0 })
+            yield* clock.adjust("6 minutes")
+            expect(first.got).toEqual(["serve", "drain"])
+            expect(supervisor.facts.slots[0]?.current?.isReady).toBe(true)
+          })
+      )
+  )
+
+  it.effect("are started again when they die while the next try is awaited", () =>
     scene(
-      { workers: 1, recycling: { ...plan.recycling, maxAge: 60_000, jitter: 0 } },
-      (count) =>
-        count === 2 ? { exitsAfter: 0, fails: { type: "failed", phase: "boot", message: "no", stack: undefined } } : {},
-      ({ clock, spawner, started }) =>
+      { workers: 1 },
+      (count) => count === 1 ? { enoughAfter: 1000, exitsAfter: 62_000 } : count < 12 ? broken : {},
+      ({ clock, lines, spawner, started, supervisor }) =>
         Effect.gen(function*() {
           yield* started
           yield* clock.adjust("61 seconds")
-          expect(spawner.workers.length).toBeGreaterThanOrEqual(2)
-          expect(spawner.workers.filter(({ alive, ready }) => alive && ready).length).toBeGreaterThanOrEqual(1)
+          expect(spawner.alive).toHaveLength(1)
+          yield* clock.adjust("3 minutes")
+          expect(found(lines, /error worker 1 \(1000\) exited with code 1 after .*; next try in/)).toHaveLength(1)
+          expect(supervisor.facts.restarts).toMatchObject({ crash: 1, requests: 1 })
+          expect(spawner.alive).toHaveLength(1)
+        })
+    ))
+
+  it.effect("when it is asked for stay where the new one does not get ready, until it is asked for again", () =>
+    scene(
+      { workers: 1 },
+      (count) => count === 2 ? broken : {},
+      ({ clock, lines, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* Effect.orDie(supervisor.recycle(1))
+          yield* clock.adjust("5 minutes")
+          expect(spawner.workers).toHaveLength(2)
+          expect(found(lines, /error worker 1 failed to start: no; worker 1 \(1000\) stays$/)).toHaveLength(1)
+          yield* Effect.orDie(supervisor.recycle(1))
+          yield* clock.adjust("5 seconds")
+          expect(spawner.alive.map(({ pid }) => pid)).toEqual([1002])
+        })
+    ))
+
+  it.effect.each<readonly [what: string, workers: number, first: Script, second: Script]>([
+    ["a replacement that fails", 1, { enoughAfter: 1000, exitsAfter: 150_000 }, {}],
+    ["another slot that stays empty", 2, { exitsAfter: 150_000 }, { exitsAfter: 10 }]
+  ])("that die have all their tries: %s before does not count", ([, workers, first, second]) =>
+    scene(
+      { workers },
+      (count) => count === 1 ? first : workers === 2 && count === 2 ? second : broken,
+      ({ clock, lines, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const lost = yield* Effect.fork(Effect.flip(supervisor.lost))
+          yield* clock.adjust("140 seconds")
+          expect(found(lines, /failed to start: no/).length).toBeGreaterThanOrEqual(10)
+          yield* clock.adjust("8 minutes")
+          expect((yield* Fiber.join(lost)).message).toMatch(/after 10 consecutive failures: no/)
+          const death = lines.findIndex((line) => line.includes("worker 1 (1000) exited"))
+          expect(found(lines.slice(death), /failed to start: no/).length).toBeGreaterThanOrEqual(10)
         })
     ))
 })
