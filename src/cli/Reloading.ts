@@ -43,7 +43,7 @@ export interface Reloading {
 export const make = (reloading: Reloading): Effect.Effect<Effect.Effect<ReloadResult>> =>
   Effect.map(Effect.makeSemaphore(1), (oneAtATime) =>
     Effect.gen(function*() {
-      if (reloading.facts.slots.length === 0) return refused("the server stops")
+      if (isLeaving(reloading.facts) || reloading.facts.slots.length === 0) return refused("the server stops")
       const answer = yield* Deferred.make<ReloadResult>()
       yield* reloading.slots.fork(
         oneAtATime.withPermits(1)(once(reloading)).pipe(

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { banner, foundBy, mayPaint } from "./banner.js"
 import { asCommandError } from "./BootError.js"
@@ -63,13 +63,15 @@ type Environment = Readonly<Record<string, string | undefined>>
 export const serve = (options: ServeOptions): Effect.Effect<number, CommandError, Spawner | Journal> =>
   Effect.gen(function*() {
     const order = yield* StopOrder.make
-    yield* Effect.scoped(run(options, order))
+    // status and control close last, so that they answer while the workers end
+    yield* Effect.scoped(Effect.flatMap(Effect.scope, (last) => Effect.scoped(run(options, order, last))))
     return order.code
   })
 
 const run = (
   options: ServeOptions,
-  order: StopOrder.StopOrder
+  order: StopOrder.StopOrder,
+  last: Scope.Scope
 ): Effect.Effect<void, CommandError, Spawner | Journal | Scope.Scope> =>
   Effect.gen(function*() {
     const begun = yield* monotonic
@@ -78,7 +80,7 @@ const run = (
     const env = { ...process.env }
     const systemd = yield* Systemd.make(env)
     yield* warnOf(settings)
-    const prepared = yield* prepare(options, env)
+    const prepared = yield* prepare(options, env, last)
     const supervisor = yield* Supervisor.make(prepared.fresh, prepared.plan)
     const controlled = controlledBy(options, prepared, supervisor, order, toldReload(supervisor, systemd))
     const { reload, stopNow } = controlled
@@ -92,7 +94,7 @@ const run = (
     const starting = yield* Effect.fork(
       Effect.mapError(supervisor.start, ({ error, slot }) => asCommandError(slot, error))
     )
-    const access = yield* openControl(settings, prepared, controlled)
+    const access = yield* Scope.extend(openControl(settings, prepared, controlled), last)
     const serving = Effect.gen(function*() {
       yield* Fiber.join(starting)
       // before it is ready, so that no save is missed
@@ -118,14 +120,18 @@ interface Prepared {
 // All that can be wrong before a worker starts.
 const prepare = (
   { app, reread, settings }: ServeOptions,
-  env: Environment
+  env: Environment,
+  last: Scope.Scope
 ): Effect.Effect<Prepared, CommandError, Scope.Scope | Journal> =>
   Effect.gen(function*() {
     const journal = yield* Journal
     yield* alone(settings)
     const cannotListen = ({ message }: { readonly message: string }) => new CommandError({ code: 5, message })
     const listening = yield* Effect.mapError(Listening.make(settings, env), cannotListen)
-    const statusAt = yield* Effect.mapError(Listening.makeStatus(settings, listening), cannotListen)
+    const statusAt = yield* Effect.mapError(
+      Scope.extend(Listening.makeStatus(settings, listening), last),
+      cannotListen
+    )
     const planOf = (settings: Settings) => makePlan(app, settings, listening, env)
     const plan = yield* Effect.mapError(planOf(settings), ({ code, message }) => new CommandError({ code, message }))
     const fresh = Effect.gen(function*() {

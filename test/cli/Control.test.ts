@@ -2,7 +2,8 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { expect, it } from "vitest"
-import { Controlled } from "./controlling.js"
+import { write } from "./command.js"
+import { ask, Controlled, folder, good } from "./controlling.js"
 
 it("a server that runs tells how it is, reloads and stops as it is told", { timeout: 60_000 }, async () => {
   await using server = await Controlled.start()
@@ -44,6 +45,36 @@ it("a server that runs tells how it is, reloads and stops as it is told", { time
 
   expect(await server.verb("stop")).toMatchObject({ code: 0 })
   expect(server.program.stderr.some((line) => line.includes("no longer ready"))).toBe(true)
+  expect(await server.program.ended).toMatchObject({ code: 0 })
+  expect(fs.existsSync(server.socketPath) || fs.existsSync(server.pidFile)).toBe(false)
+})
+
+it("a server that stops tells so until its workers have ended, and is still told to end at once", {
+  timeout: 60_000
+}, async () => {
+  await using server = await Controlled.start()
+  const [, port] = await server.program.line(/status at http:\/\/127\.0\.0\.1:(\d+)/)
+  const waiting = fetch(`http://127.0.0.1:${server.port}/wait`).catch(() => "cut")
+  await server.program.line(/^waiting$/)
+  // a reload that does not come to its end
+  write(folder, "app.mjs", "console.log('loading'); await new Promise((resolve) => setTimeout(resolve, 600_000))")
+  const reload = server.ask("POST", "/reload")
+  await server.program.line(/^loading$/)
+  write(folder, "app.mjs", good)
+
+  server.program.kill("SIGTERM")
+  const refused = { status: 409, body: expect.stringContaining("the server stops") as unknown }
+  expect(await reload).toMatchObject(refused)
+  await server.program.line(/info {2}stopping$/)
+  expect(await server.ask("POST", "/reload")).toMatchObject(refused)
+  expect(await server.status()).toMatchObject({ state: "stopping" })
+  for (const where of [{ socketPath: server.socketPath }, { host: "127.0.0.1", port: Number(port) }]) {
+    expect(await ask(where, "GET", "/ready")).toMatchObject({ status: 503 })
+  }
+  expect(fs.existsSync(server.pidFile)).toBe(true)
+
+  expect(await server.verb("stop", "--now")).toMatchObject({ code: 0 })
+  expect(await waiting).toBe("cut")
   expect(await server.program.ended).toMatchObject({ code: 0 })
   expect(fs.existsSync(server.socketPath) || fs.existsSync(server.pidFile)).toBe(false)
 })

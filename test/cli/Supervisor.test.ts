@@ -610,6 +610,8 @@ describe("a reload", () => {
           yield* Fiber.join(closing)
           expect(yield* Fiber.join(reloading)).toMatchObject({ result: "refused", error: "the server stops" })
           expect(spawner.alive).toEqual([])
+          // so is one that is asked for now
+          expect(yield* supervisor.reload).toMatchObject({ result: "refused", error: "the server stops" })
         })
     ))
 })

@@ -9,6 +9,10 @@ import { folderWithCommand, tsgi, write } from "./command.js"
 
 export let folder: string
 export const good = `export default (env, startResponse) => {
+  if (env.PATH_INFO === "/wait") {
+    console.log("waiting")
+    return new Promise(() => undefined)
+  }
   startResponse("200 OK", [["Content-Type", "text/plain"]])
   return String(process.pid)
 }`
