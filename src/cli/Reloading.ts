@@ -74,19 +74,36 @@ const once = (reloading: Reloading): Effect.Effect<ReloadResult> =>
     const took = Math.round((yield* monotonic) - begun)
     // a stop may have begun meanwhile
     if (!isLeaving(facts)) facts.state = "serving"
+    const left = leftBy(facts, begun)
     const outcome = failed === undefined
       ? { result: "done" as const, took, generation: facts.generation }
-      : refused(failed.message, took)
+      : refused(`${failed.message}${left.fresh}`, took)
     facts.lastReload = { at, outcome }
     facts.reloads[outcome.result]++
     yield* failed === undefined
       ? journal.info("reload", `reloaded in ${describeTime(took)}, generation ${facts.generation}`, { ...outcome })
-      : journal.error("reload", `reload refused, the old workers stay: ${failed.message}`, {
+      : journal.error("reload", `reload refused, the old workers stay${left.old}: ${failed.message}`, {
         ...outcome,
         details: failed.details
       })
     return outcome
   })
+
+/** In which slots a reload that was refused left old and new workers; nothing is said where all are old. */
+const leftBy = ({ generation, slots }: Facts, begun: number): { readonly old: string; readonly fresh: string } => {
+  const isNew = ({ current }: Slot): boolean =>
+    current !== undefined && current.generation > generation && current.begun >= begun
+  const fresh = slots.filter(isNew)
+  return fresh.length === 0
+    ? { old: "", fresh: "" }
+    : {
+      old: ` in ${namesOf(slots.filter((slot) => !isNew(slot)))}`,
+      fresh: `; ${namesOf(fresh)} ${fresh.length === 1 ? "has a new worker" : "have new workers"}`
+    }
+}
+
+const namesOf = (slots: ReadonlyArray<Slot>): string =>
+  `slot${slots.length === 1 ? "" : "s"} ${slots.map(({ number }) => number).join(", ")}`
 
 interface Failure {
   readonly message: string

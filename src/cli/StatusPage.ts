@@ -143,7 +143,7 @@ ${rows.join("\n")}
 
 const lastReload = ({ at, error, result, took }: NonNullable<Status["lastReload"]>, today: string): string =>
   `<p class="${result}">${time(at, today)} ${
-    result === "done" ? `done in ${describeTime(took)}` : `refused after ${describeTime(took)}, the old workers stay`
+    result === "done" ? `done in ${describeTime(took)}` : `refused after ${describeTime(took)}, old workers stay`
   }</p>${error === null ? "" : `<pre>${escape(error)}</pre>`}`
 
 const replaced = ({ lastRestarts, reloads, restarts }: Status, today: string): string => {

@@ -40,7 +40,7 @@ describe("the page", () => {
       lastReload: { at: "2026-11-28T23:00:00.000Z", took: 1641, result: "refused", error: "SyntaxError: app.ts:12" },
       workers: [worker(1), worker(2, { state: "hung", lastBeat: 12.3 })]
     })))
-    expect(text).toContain("23:00:00 refused after 1.6 s, the old workers stay SyntaxError: app.ts:12")
+    expect(text).toContain("23:00:00 refused after 1.6 s, old workers stay SyntaxError: app.ts:12")
     expect(text).toContain("hung silent for 12 s")
   })
 

@@ -389,6 +389,30 @@ describe("a reload", () => {
         })
     ))
 
+  it.effect.each<readonly [at: number, log: string, error: string]>([
+    [2, "the old workers stay in slots 2, 3: worker 2 failed", "; slot 1 has a new worker"],
+    [3, "the old workers stay in slot 3: worker 3 failed", "; slots 1, 2 have new workers"]
+  ])("that fails at slot %i says which slots have old workers", ([at, log, error]) =>
+    scene(
+      { workers: 3 },
+      (count) => count === 3 + at ? { fails: { type: "failed", phase: "load", message: "no", stack: undefined } } : {},
+      ({ clock, lines, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          for (let round = 0; round < 2; round++) {
+            const reloading = yield* Effect.fork(supervisor.reload)
+            yield* clock.adjust("3 seconds")
+            expect(yield* Fiber.join(reloading)).toMatchObject(
+              round === 0
+                ? { result: "refused", error: `worker ${at} failed to load: no${error}` }
+                : { result: "done" }
+            )
+          }
+          expect(found(lines, new RegExp(`reload refused, ${log} to load: no$`))).toHaveLength(1)
+          expect(generations(supervisor)).toEqual([2, 2, 2])
+        })
+    ))
+
   it.effect.each<readonly [what: string, script: Script, after: number, until: number]>([
     ["that hears late", { hearsIn: 300 }, 800 + 600, 100],
     ["that hangs, for a second", { blocksAfter: 0 }, 800 + 2000, 100],
@@ -473,7 +497,7 @@ describe("a reload", () => {
           yield* clock.adjust("3 seconds")
           expect(yield* Fiber.join(reloading)).toMatchObject({
             result: "refused",
-            error: "worker 3 failed to start: no room"
+            error: "worker 3 failed to start: no room; slots 1, 2 have new workers"
           })
           expect(supervisor.facts.generation).toBe(1)
           yield* Effect.orDie(supervisor.recycle(1))
