@@ -77,12 +77,6 @@ export interface Session extends Indexed {
   /** Closing it ends the session, and it closes when the session ends. */
   readonly scope: SessionScope
   readonly activity: Activity
-  /** When it was admitted. */
-  readonly since: number
-  /** Requests read so far. */
-  readonly requests: number
-  /** Since when it has waited for another request; `undefined` while it does not. */
-  readonly idleSince: number | undefined
   /** Since when the peer has been silent. */
   readonly quietSince: number
   /** Had the application not ended when it was told to? */

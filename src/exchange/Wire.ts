@@ -78,10 +78,8 @@ export interface Wire<Written> {
     length: number,
     owesContinue: boolean
   ) => BodyRoom
-  /** Status of the head that was prepared last. */
+  /** Status of the head that was sent. */
   readonly status: number | undefined
-  /** The length of the body that this head allows. */
-  readonly room: BodyRoom
   /** Is it the head of an event stream, which ends only when one side leaves? */
   readonly isEndless: boolean
   /** Adds a part of the body: bytes, or text whose characters are one byte each. Not empty. */

@@ -301,10 +301,6 @@ export class Http1Session extends Http1Carrier implements Session, PlacedConnect
     return this.phase === "Idle" && !this.awaitsBatch && this.queue.empty
   }
 
-  get idleSince(): number | undefined {
-    return this.isAtRest && this.read > 0 ? this.quietSince : undefined
-  }
-
   get activity(): Activity {
     if (this.isAtRest || this.takenOver?.isIdle === true) return "Idle"
     return this.awaitsBatch || this.phase === "Head" || this.phase === "Waiting" || this.phase === "Detached" ||

@@ -177,7 +177,7 @@ export class Http1Wire implements Wire<string> {
     return this.sent?.status
   }
 
-  get room(): BodyRoom {
+  private get room(): BodyRoom {
     const framing = this.ready?.framing
     return framing === undefined || framing._tag === "None"
       ? noBody

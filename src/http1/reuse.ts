@@ -1,8 +1,8 @@
 /**
- * Whether a connection carries another request (RFC 9112, 9.3): decided here and nowhere else.
+ * Whether a connection carries another request (RFC 9112, 9.3): what the connection and the server say of it.
  *
  * A reason against that is given before a head, which then says `Connection: close`; after an answer whose head has promised to stay;
- * or while no request is there. `Http1Wire` keeps the first reason of its exchange.
+ * or while no request is there. `Http1Wire` adds what its exchange says, and keeps the first reason.
  *
  * @since 0.2.0
  */

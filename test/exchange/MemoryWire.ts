@@ -68,7 +68,6 @@ export class MemoryWire implements Wire<Written>, BodySource {
   readonly scope = Effect.runSync(Scope.make())
   readonly exchange: ServedExchange<Written>
   status: number | undefined = undefined
-  room: BodyRoom = noRoom
   isEndless = false
   isReady = false
   isFull = false
@@ -162,7 +161,7 @@ export class MemoryWire implements Wire<Written>, BodySource {
   prepare(head: JudgedHead<Written>, bodyLength: number | undefined): BodyRoom {
     this.prepared++
     this.ready = head
-    return this.room = bodyRoom(head, this.request.method, bodyLength)
+    return bodyRoom(head, this.request.method, bodyLength)
   }
 
   begin(): void {
