@@ -59,7 +59,9 @@ export class Packed implements AsyncDisposable {
     const stage = path.join(temporary, "stage")
     const project = path.join(temporary, "project")
     fs.cpSync(path.join(await built(), "dist"), path.join(stage, "dist"), { recursive: true })
-    for (const name of ["package.json", ...manifest.files.filter((name) => !/^!|^dist$/.test(name))]) {
+    // the pages of the tests are in a checkout, and are not packed
+    const pages = ["test/README.md", "test/bench/README.md"]
+    for (const name of ["package.json", ...pages, ...manifest.files.filter((name) => !/^!|^dist$/.test(name))]) {
       fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true })
     }
     expect(manifest.scripts).toMatchObject({ prepack: "npm run build", build: "node scripts/build.js" })
