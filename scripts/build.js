@@ -109,7 +109,7 @@ const [doors, command] = await Promise.all([
   build({
     ...common,
     entryPoints: [
-      ...["index", "testing", "checked", "effect", "cluster", "protocol/index"].map((name) => ({
+      ...["index", "testing", "checked", "required", "effect", "cluster", "protocol/index"].map((name) => ({
         in: `src/${name}.ts`,
         out: name
       })),

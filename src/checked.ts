@@ -1,6 +1,6 @@
 /**
- * `tsgi/effect` where Node imports it: an error says in one line which package is missing. Bundlers, which say that themselves, and
- * `require`, which cannot wait, take `effect.ts` as it is.
+ * `tsgi/effect` where Node imports it: an error says in one line which package is missing. `require`, which cannot wait, has
+ * `required.ts`; bundlers, which say that themselves, take `effect.ts` as it is.
  *
  * @since 0.2.0
  */

@@ -46,7 +46,7 @@ export const explain = (error: unknown): unknown => {
 }
 
 const isNotFound = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND"
+  error instanceof Error && "code" in error && /^(?:ERR_)?MODULE_NOT_FOUND$/.test(String(error.code))
 
 // A package need not export its package.json, so it is searched for in the folders that Node looks in.
 const installed = (name: string): string | undefined => {

@@ -18,17 +18,16 @@ afterAll(() => fs.rmSync(folder, { recursive: true }))
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const execute = promisify(execFile)
 
-// the entry as it is packed, with what is beside it left out
+// the entries as they are packed, with what is beside it left out
 beforeAll(() =>
   build({
     absWorkingDir: root,
-    entryPoints: ["src/checked.ts"],
+    entryPoints: ["src/checked.ts", "src/required.ts", "src/effect.ts"],
     outdir: path.join(folder, "built"),
     bundle: true,
     splitting: true,
     platform: "node",
     format: "esm",
-    outExtension: { ".js": ".mjs" },
     external: ["effect", "@effect/platform", "@effect/platform-node"],
     logLevel: "error"
   })
@@ -41,10 +40,20 @@ interface Told {
   readonly stack: string
 }
 
-/** What the import fails with in projects that have these packages, each with an entry of its own: message and stack. */
-const failuresOf = async (projects: ReadonlyArray<Packages>): Promise<ReadonlyArray<Told>> => {
+/** How a program comes to `tsgi/effect`: the file that it gets, and an expression that loads it. */
+const ways = {
+  import: (project: string) => `import("${project}/checked.js")`,
+  require: (project: string) => `Promise.resolve().then(() => createRequire(import.meta.url)("${project}/required.js"))`
+}
+
+/** What it fails with in projects that have these packages, each with an entry of its own: message and stack. */
+const failuresOf = async (
+  way: keyof typeof ways,
+  projects: ReadonlyArray<Packages>
+): Promise<ReadonlyArray<Told>> => {
+  const projectsOf = `projects-${way}`
   for (const [i, packages] of projects.entries()) {
-    const modules = path.join(folder, `project-${i}`, "node_modules")
+    const modules = path.join(folder, projectsOf, String(i), "node_modules")
     for (const [name, version] of Object.entries(packages)) {
       const directory = path.join(modules, name)
       fs.mkdirSync(directory, { recursive: true })
@@ -55,29 +64,35 @@ const failuresOf = async (projects: ReadonlyArray<Packages>): Promise<ReadonlyAr
       )
     }
     fs.cpSync(path.join(folder, "built"), path.join(modules, "tsgi"), { recursive: true })
+    fs.writeFileSync(path.join(modules, "tsgi/package.json"), JSON.stringify({ type: "module" }))
   }
-  const program = `const told = []
-for (let i = 0; i < ${projects.length}; i++) {
-  told.push(await import("./project-" + i + "/node_modules/tsgi/checked.mjs").then(
-    () => ({ message: "it could be imported", stack: "" }),
+  const loaded = projects.map((_, i) => ways[way](`./${projectsOf}/${i}/node_modules/tsgi`))
+  const program = `import { createRequire } from "node:module"
+const told = []
+for (const load of [${loaded.map((load) => `() => ${load}`).join(", ")}]) {
+  told.push(await load().then(
+    () => ({ message: "it could be loaded", stack: "" }),
     ({ message, stack }) => ({ message, stack })
   ))
 }
 console.log(JSON.stringify(told))`
-  fs.writeFileSync(path.join(folder, "program.mjs"), program)
-  const { stdout } = await execute(process.execPath, ["program.mjs"], { cwd: folder })
+  fs.writeFileSync(path.join(folder, `${way}.mjs`), program)
+  const { stdout } = await execute(process.execPath, [`${way}.mjs`], { cwd: folder })
   return JSON.parse(stdout) as ReadonlyArray<Told>
 }
 
 const remedy = "npm install effect@3 @effect/platform@0.97 @effect/platform-node@0.108"
 const right = { "effect": "3.22.0", "@effect/platform": "0.97.1", "@effect/platform-node": "0.108.0" }
 
-it("the checked entry has every name of the entry that it checks, and knows the peers as the package does", async () => {
+it("the checked entries have every name of the entry that they check, and know the peers as the package does", async () => {
   const { peerDependencies } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as {
     readonly peerDependencies: Readonly<Record<string, string>>
   }
   const [checked, effect] = await Promise.all([import("../../src/checked.js"), import("../../src/effect.js")])
   expect(Object.keys(checked).sort()).toEqual(Object.keys(effect).sort())
+  // it requires what is built, so its names are read
+  const required = /^export const \{([^}]*)\}/m.exec(fs.readFileSync(path.join(root, "src/required.ts"), "utf8"))?.[1]
+  expect(required?.match(/\w+/g)).toEqual(Object.keys(effect).sort())
   for (const [name, line] of Object.entries(needed)) {
     expect(peerDependencies[name]).toMatch(new RegExp(`^\\^${line.replaceAll(".", "\\.")}\\.\\d`))
   }
@@ -101,10 +116,15 @@ const incomplete: ReadonlyArray<readonly [what: string, packages: Packages, wron
   ["another line for Node", { ...right, "@effect/platform-node": "0.109.0" }, "@effect/platform-node is 0.109.0"]
 ]
 
-describe("what the import fails with", () => {
+// versions of Node that cannot require an ES module say so themselves
+const possible = Object.keys(ways).filter((way): way is keyof typeof ways =>
+  way === "import" || Reflect.get(process.features, "require_module") === true
+)
+
+describe.each(possible)("what %s fails with", (way) => {
   let told: ReadonlyArray<Told>
   beforeAll(async () => {
-    told = await failuresOf([...incomplete.map(([, packages]) => packages), right])
+    told = await failuresOf(way, [...incomplete.map(([, packages]) => packages), right])
   })
 
   it.each(incomplete.map(([what, , wrong], i) => [what, wrong, i] as const))(

@@ -19,7 +19,14 @@ const layers: Record<string, number> = {
   platform: 5,
   cli: 6
 }
-const entries = ["src/index.ts", "src/testing.ts", "src/effect.ts", "src/cluster.ts", "src/checked.ts"]
+const entries = [
+  "src/index.ts",
+  "src/testing.ts",
+  "src/effect.ts",
+  "src/cluster.ts",
+  "src/checked.ts",
+  "src/required.ts"
+]
 const top = "(entry)"
 
 type Sources = Record<string, string>

@@ -101,6 +101,19 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       expect(await typeErrors(effectful, resolution)).toEqual([])
     })
 
+    it.skipIf(Reflect.get(process.features, "require_module") !== true)(
+      "is required as the same that is imported",
+      async () => {
+        const program = `
+        const { createRequire } = await import("node:module")
+        const required = createRequire(import.meta.url)("tsgi/effect")
+        const imported = await import("tsgi/effect")
+        const names = Object.keys(imported)
+        console.log(names.length > 20, names.every((name) => required[name] === imported[name]))`
+        expect((await packed.run(program)).stdout).toBe("true true\n")
+      }
+    )
+
     it("imports, and takes at its facade what was made with an Effect of another version, of which it says nothing", async () => {
       const program = `
         // before anything else of Effect is there to ask for it

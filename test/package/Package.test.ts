@@ -23,7 +23,7 @@ it("every entry point has its source, and every source its entry point", () => {
     const checked = {
       types: `${built}.d.ts`,
       module: `${built}.js`,
-      require: `${built}.js`,
+      require: "./dist/required.js",
       default: "./dist/checked.js"
     }
     expect(manifest.exports[name.replace("tsgi", ".")])
