@@ -12,7 +12,7 @@
 import { decode, encode } from "@jridgewell/sourcemap-codec"
 import { build } from "esbuild"
 import { execFileSync } from "node:child_process"
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import * as path from "node:path"
 
@@ -155,17 +155,17 @@ for (const [{ metafile }, expected] of [[doors, carried.doors], [command, carrie
 }
 
 // the licences of what is carried, and the notices within it, which the bundler drops
-mkdirSync("dist/licenses")
-for (const name of new Set(Object.values(carried).flat())) {
+const licences = [...new Set(Object.values(carried).flat())].sort().map((name) => {
   const notices = [doors, command].flatMap(({ metafile }) => partsOf(metafile))
     .filter((file) => packageOf(file) === name)
     .flatMap((file) => readFileSync(file, "utf8").match(/\/\*[^]*?\*\//g) ?? [])
     .filter((comment) => /copyright|\(c\)/i.test(comment))
   const licence = readFileSync(path.join("node_modules", name, "LICENSE"), "utf8")
-  writeFileSync(path.join("dist/licenses", name.replace("/", "-")), [licence, ...new Set(notices)].join("\n\n"))
-}
+  return [name, [licence, ...new Set(notices)].join("\n\n")]
+})
 // of which one is under this licence, the text of which its package leaves out
-copyFileSync("node_modules/typescript/LICENSE.txt", "dist/licenses/Apache-2.0")
+licences.push(["Apache-2.0", readFileSync("node_modules/typescript/LICENSE.txt", "utf8")])
+writeFileSync("dist/licenses.txt", licences.map(([name, text]) => `--- ${name} ---\n\n${text.trim()}\n`).join("\n"))
 
 // Nobody has the sources of what is carried beside it, nor of the command: debuggers are to pass over them. A run of their
 // lines is one entry of the map, and all of them are its last source.
@@ -174,10 +174,12 @@ for (const name of readdirSync("dist", { recursive: true }).filter((name) => nam
   const file = path.join("dist", name)
   const { mappings, names: builtNames, sources: built, ...map } = JSON.parse(readFileSync(file, "utf8"))
   const ours = [...new Set(built.map((source) => source.replace(/\?.*/, "")).filter(isOurs))]
-  if (ours.length === 0) {
+  const codeFile = file.replace(/\.map$/, "")
+  const code = readFileSync(codeFile, "utf8").replace(/\/\/# sourceMappingURL=.*\n$/, "")
+  // there is nothing to step through in a single import either
+  if (ours.length === 0 || /^.*import\("[^"]+"\);export\{load\};\n$/.test(code)) {
     rmSync(file)
-    const code = file.replace(/\.map$/, "")
-    writeFileSync(code, readFileSync(code, "utf8").replace(/\/\/# sourceMappingURL=.*\n$/, ""))
+    writeFileSync(codeFile, code)
     continue
   }
   const places = built.map((source) => ours.indexOf(source.replace(/\?.*/, "")))
