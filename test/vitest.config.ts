@@ -46,7 +46,6 @@ const first = [
   "doors/EffectConformance",
   "doors/HookMatrix",
   "platform/Stop",
-  "doors/WholeReads",
   "cli/Alone",
   "wsgi/Signals",
   "doors/Unhandled",
@@ -83,7 +82,7 @@ export default defineConfig({
       { extends: true, test: { name: "short", include: ["test/**/*.test.ts"], exclude: ["**/*.long.test.ts"] } },
       {
         extends: true,
-        test: { name: "long", include: ["test/**/*.long.test.ts"], env: { RUNS: process.env.RUNS ?? "8" } }
+        test: { name: "long", include: ["test/**/*.long.test.ts"], env: { RUNS: process.env.RUNS ?? "4" } }
       }
     ],
     globalSetup: ["test/utils/shared.ts"],

@@ -1,7 +1,7 @@
 /**
  * What only the plain door's `formData` does with a form of several parts: it is not parsed beyond its bounds, `limits.wholeBody`
  * bounds it too, and it is the one that the fetch standard's own method makes of it. The bounds themselves, over both doors, are
- * in `doors/FormLimits.test.ts`.
+ * in `doors/FormLimits.long.test.ts`.
  */
 import { Buffer } from "node:buffer"
 import { fetchApp, OptionError, server } from "tsgi"
