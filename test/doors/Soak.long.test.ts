@@ -7,6 +7,22 @@ import { doors, heapUsed } from "./soak.js"
 import { Soak } from "./soakClients.js"
 import { expectCounts } from "./soakCounts.js"
 
+/**
+ * Bytes by which the heap grew in the round that added the least. What requests leave behind is added in each; what the
+ * compiler and other tests of the process add, in some.
+ */
+const leastGrowth = async (rounds: number, round: () => Promise<void>): Promise<number> => {
+  let least = Infinity
+  let heap = await heapUsed()
+  for (let i = 0; i < rounds; i++) {
+    await round()
+    const now = await heapUsed()
+    least = Math.min(least, now - heap)
+    heap = now
+  }
+  return least
+}
+
 it(
   "keeps count of thousands of requests of every kind, and holds nothing afterwards",
   { timeout: 60_000 },
@@ -17,10 +33,10 @@ it(
     await soak.start()
     await soak.run()
     await soak.settle()
-    const heap = await heapUsed()
-    await soak.run()
-    await soak.settle()
-    const growth = await heapUsed() - heap
+    const growth = await leastGrowth(4, async () => {
+      await soak.run()
+      await soak.settle()
+    })
     const report = await soak.runIntoStop({ requests: 300, seconds: 10 }, 0)
     await soak.settle()
 
