@@ -3,9 +3,9 @@
  *
  * @since 0.2.0
  */
+import { type BodyEnd, type BodyPiece, emptyEnd } from "../protocol/bodyMessage.js"
 import type { Failure } from "../protocol/failure.js"
 import type { Fields } from "../protocol/fields.js"
-import { type BodyEnd, type BodyPiece, emptyEnd } from "../protocol/requestReader.js"
 import type { RequestBody } from "./RequestBody.js"
 import { BodyError, bodyErrorFrom } from "./ServerError.js"
 

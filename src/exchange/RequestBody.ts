@@ -6,8 +6,8 @@
  *
  * @since 0.1.0
  */
+import type { BodyEnd } from "../protocol/bodyMessage.js"
 import type { Fields } from "../protocol/fields.js"
-import type { BodyEnd } from "../protocol/requestReader.js"
 import type { BodyError } from "./ServerError.js"
 
 /**

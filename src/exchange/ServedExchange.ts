@@ -129,7 +129,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
     const { peer, request, wire } = this
     // RFC 9110, 15.2: a server must not send a 1xx to an HTTP/1.0 client
     if (!wire.allowsInterim) {
-      return new InterimError({ reason: "Unsupported", description: "HTTP/1.0 has no interim responses" })
+      return new InterimError({ reason: "Unsupported", description: `${request.version} has no interim responses` })
     }
     const allowed = peer.engine.allowInterim(request, status, fields)
     if (allowed instanceof InterimError) return allowed

@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import type { FieldCase } from "../protocol/headLines.js"
+import type { FieldCase } from "../protocol/h1/headLines.js"
 
 /**
  * @since 0.2.0

@@ -6,7 +6,7 @@
 import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { SessionPlace, Standing } from "../exchange/Session.js"
 import type { Share } from "../exchange/Shares.js"
-import type { RequestStart } from "../protocol/requestReader.js"
+import type { RequestStart } from "../protocol/h1/requestReader.js"
 import type { Http1Host } from "./Http1Carrier.js"
 import type { Lateness, TimedConnection } from "./Lateness.js"
 import type { Reader } from "./Reader.js"

@@ -9,14 +9,14 @@ import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { ReceivedBody } from "../exchange/ReceivedBody.js"
 import type { SessionScope } from "../exchange/Session.js"
 import type { Takeover, Wire } from "../exchange/Wire.js"
-import { chunkEnd, chunkHead, lastChunk } from "../protocol/chunk.js"
-import { fieldLines } from "../protocol/headLines.js"
+import { chunkEnd, chunkHead, lastChunk } from "../protocol/h1/chunk.js"
+import { fieldLines } from "../protocol/h1/headLines.js"
+import { writeInterim } from "../protocol/h1/interimHead.js"
+import type { RequestStart } from "../protocol/h1/requestReader.js"
+import { type HeadDraft, type PreparedHead, writeFinal } from "../protocol/h1/responseHead.js"
 import { type BodyRoom, type FieldWriter, type InterimHead, noBody } from "../protocol/heads.js"
-import { writeInterim } from "../protocol/interimHead.js"
 import { textOrBytes } from "../protocol/octets.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import type { RequestStart } from "../protocol/requestReader.js"
-import { type HeadDraft, type PreparedHead, writeFinal } from "../protocol/responseHead.js"
 import { BodyCount, within } from "./BodyCount.js"
 import type { Closing } from "./Closing.js"
 import { Http1Body } from "./Http1Body.js"
@@ -108,7 +108,7 @@ export class Http1Wire implements Wire<string> {
   }
 
   get allowsInterim(): boolean {
-    return this.request.minorVersion === 1 && this.config.maxMinorVersion === 1
+    return this.message.head.minorVersion === 1 && this.config.maxMinorVersion === 1
   }
 
   sendInterim(head: InterimHead<string>): void {

@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import type { RequestMessage } from "../protocol/requestReader.js"
+import type { RequestMessage } from "../protocol/h1/requestReader.js"
 
 /**
  * A connection's incoming half: bytes in, messages out, one request after another. `RequestReader` of `tsgi/protocol` is one; a

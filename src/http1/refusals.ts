@@ -6,8 +6,8 @@
 import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import { schemeOf } from "../exchange/Forwarding.js"
 import { BodyError, RequestError, ResponseError, type TransportError } from "../exchange/ServerError.js"
+import { prepare } from "../protocol/h1/responseHead.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import { prepare } from "../protocol/responseHead.js"
 import type { Http1Host } from "./Http1Carrier.js"
 
 /** @since 0.2.0 */

@@ -5,14 +5,26 @@
  * @since 0.1.0
  */
 /// <reference types="node" preserve="true" />
-export { type BodyDecoder, bodyDecoder } from "./bodyDecoder.js"
-export * from "./chunk.js"
+export * from "./bodyMessage.js"
 export * from "./failure.js"
 export { type FieldName, titleCase } from "./fieldNames.js"
 export { type Fields } from "./fields.js"
-export * from "./framing.js"
 export { isFieldValue, isToken, listMembers } from "./grammar.js"
-export { type FieldCase } from "./headLines.js"
+export { type BodyDecoder, bodyDecoder } from "./h1/bodyDecoder.js"
+export * from "./h1/chunk.js"
+export * from "./h1/framing.js"
+export { type FieldCase } from "./h1/headLines.js"
+export { prepareInterim } from "./h1/interimHead.js"
+export { hostFromTarget, type Http1RequestHead, RequestHeadParser } from "./h1/requestHead.js"
+export * from "./h1/requestReader.js"
+export {
+  draft,
+  type HeadDraft,
+  prepare,
+  type PreparedHead,
+  type ResponseContext,
+  type ResponseFraming
+} from "./h1/responseHead.js"
 export {
   type FieldPairs,
   type FieldWriter,
@@ -22,7 +34,6 @@ export {
   judgeInterim,
   type ResponseHead
 } from "./heads.js"
-export { prepareInterim } from "./interimHead.js"
 export { type InvalidHead } from "./invalidHead.js"
 export * from "./limits.js"
 export * from "./octets.js"
@@ -38,13 +49,4 @@ export {
 } from "./proxyHeader.js"
 export * from "./reasonPhrase.js"
 export * from "./requestHead.js"
-export * from "./requestReader.js"
-export {
-  draft,
-  type HeadDraft,
-  prepare,
-  type PreparedHead,
-  type ResponseContext,
-  type ResponseFraming
-} from "./responseHead.js"
 export * from "./target.js"

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Reader } from "../http1/Reader.js"
-import { RequestReader } from "../protocol/requestReader.js"
+import { RequestReader } from "../protocol/h1/requestReader.js"
 import { type Config, ServerConfig } from "./ServerConfig.js"
 
 export type { Reader } from "../http1/Reader.js"

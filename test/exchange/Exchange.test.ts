@@ -4,7 +4,7 @@ import { describe, expect, expectTypeOf, it } from "vitest"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import { BodyError, InterimError } from "../../src/exchange/ServerError.js"
 import type { WireUser } from "../../src/exchange/Wire.js"
-import { fieldLines } from "../../src/protocol/headLines.js"
+import { fieldLines } from "../../src/protocol/h1/headLines.js"
 import { judgeFinal } from "../../src/protocol/heads.js"
 import { MemoryWire } from "./MemoryWire.js"
 

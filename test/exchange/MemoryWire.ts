@@ -6,6 +6,7 @@ import type { Engine } from "../../src/exchange/Engine.js"
 import { type BodySource, noBody, ReceivedBody } from "../../src/exchange/ReceivedBody.js"
 import { ServedExchange } from "../../src/exchange/ServedExchange.js"
 import type { Takeover, Wire, Withdrawal } from "../../src/exchange/Wire.js"
+import { RequestReader } from "../../src/protocol/h1/requestReader.js"
 import {
   type BodyRoom,
   bodyRoom,
@@ -15,7 +16,6 @@ import {
   noBody as noRoom
 } from "../../src/protocol/heads.js"
 import type { RequestHead } from "../../src/protocol/requestHead.js"
-import { RequestReader } from "../../src/protocol/requestReader.js"
 import * as Config from "../../src/server/Config.js"
 
 const address = { _tag: "Tcp", host: "127.0.0.1", port: 50_000 } as const

@@ -76,6 +76,7 @@ const isCluster = (name: string) => ["@effect/cluster", "@effect/rpc", "@effect/
 // what is behind the interfaces of an exchange, a peer and a body: a door could end an exchange by them
 const engines = ["ServedExchange", "AcceptedPeer", "ReceivedBody"].map((name) => `src/exchange/${name}.ts`)
 const doors = ["wsgi", "platform"]
+const readsHttp1 = ["src/protocol/h1/", "src/protocol/index.ts", "src/http1/", "src/server/RequestParser.ts"]
 const isPlatform = (name: string) => ["@effect/platform", "@effect/platform-node"].some((_) => within(name, _))
 
 const violations = (sources: Sources): ReadonlyArray<string> => {
@@ -114,6 +115,10 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
         if (!(target in sources) || !name.endsWith(".js")) report(`no such source: ${name}`)
         else targets.push(target)
         if (clusters.includes(target) && !clusters.includes(file)) report(`cluster: ${name}`)
+        // the seam and all above it serve any version of HTTP
+        if (target.startsWith("src/protocol/h1/") && !readsHttp1.some((_) => file.startsWith(_))) {
+          report(`HTTP/1: ${name}`)
+        }
         if (engines.includes(target) && folder !== "exchange" && folder !== "http1") report(`engine's own: ${name}`)
         if (folder === undefined || other === undefined || folder === other) continue
         const [from, to] = [layers[folder] ?? Infinity, layers[other] ?? Infinity]
@@ -190,7 +195,7 @@ describe("the layering check", () => {
   const house: Sources = {
     "src/protocol/head.ts":
       `import { Buffer } from "node:buffer"\n/** console.log(1) */ export const a = "console.log"`,
-    "src/protocol/framing.ts": `import { a } from "./head.js"`,
+    "src/protocol/h1/framing.ts": `import { a } from "../head.js"`,
     "src/exchange/ServedExchange.ts": "",
     "src/exchange/AcceptedPeer.ts": "",
     "src/exchange/ReceivedBody.ts": "",
@@ -231,6 +236,9 @@ describe("the layering check", () => {
     ["src/wsgi/x.ts", `import "../exchange/AcceptedPeer.js"`, "engine's own: ../exchange/AcceptedPeer.js"],
     ["src/platform/x.ts", `export * from "../exchange/ReceivedBody.js"`, "engine's own: ../exchange/ReceivedBody.js"],
     ["src/effect.ts", `export * from "./exchange/ServedExchange.js"`, "engine's own: ./exchange/ServedExchange.js"],
+    ["src/exchange/x.ts", `import "../protocol/h1/framing.js"`, "HTTP/1: ../protocol/h1/framing.js"],
+    ["src/wsgi/x.ts", `import type { A } from "../protocol/h1/framing.js"`, "HTTP/1: ../protocol/h1/framing.js"],
+    ["src/protocol/x.ts", `import "./h1/framing.js"`, "HTTP/1: ./h1/framing.js"],
     ["src/wsgi/x.ts", `if (env.CONTENT_LENGTH === "0") f()`, "framing in a door: CONTENT_LENGTH ==="],
     ["src/wsgi/x.ts", `const a = headers.has("Transfer-Encoding")`, `framing in a door: "Transfer-Encoding")`],
     ["src/wsgi/x.ts", `console.log(1)`, "console"],

@@ -6,12 +6,13 @@
  * @since 0.1.0
  */
 import { Buffer } from "node:buffer"
+import { type BodyEnd, type BodyPiece, emptyEnd } from "../bodyMessage.js"
+import { type Failure, failure } from "../failure.js"
+import type { Fields } from "../fields.js"
+import { defaultLimits, type Leniency, type Limits, strict } from "../limits.js"
 import { type BodyDecoder, bodyDecoder } from "./bodyDecoder.js"
-import { type Failure, failure } from "./failure.js"
-import type { Fields } from "./fields.js"
 import { type Demands, demands } from "./framing.js"
-import { defaultLimits, type Leniency, type Limits, strict } from "./limits.js"
-import { hostFromTarget, type RequestHead, RequestHeadParser } from "./requestHead.js"
+import { hostFromTarget, type Http1RequestHead, RequestHeadParser } from "./requestHead.js"
 
 /**
  * A message of the stream. A `RequestStart` is followed by any number of `BodyPiece`s and one `BodyEnd`, also where there is no body. A
@@ -28,39 +29,12 @@ export type RequestMessage = RequestStart | BodyPiece | BodyEnd | Failure
  */
 export interface RequestStart {
   readonly _tag: "RequestStart"
-  readonly head: RequestHead
+  readonly head: Http1RequestHead
   readonly demands: Demands
-}
-
-/**
- * A part of the body, never empty.
- *
- * @since 0.1.0
- */
-export interface BodyPiece {
-  readonly _tag: "BodyPiece"
-  readonly bytes: Uint8Array
-}
-
-/**
- * The end of a body, with its trailer fields.
- *
- * @since 0.1.0
- */
-export interface BodyEnd {
-  readonly _tag: "BodyEnd"
-  readonly trailers: Fields
 }
 
 const noBytes = new Uint8Array(0)
 const noFields: Fields = []
-
-/**
- * The end of a body without trailers.
- *
- * @since 0.1.0
- */
-export const emptyEnd: BodyEnd = { _tag: "BodyEnd", trailers: [] }
 
 /**
  * Reads the requests of one connection, however its bytes are cut.
@@ -155,7 +129,7 @@ export class RequestReader {
   }
 
   // Requests with the same fields, method and version have the same demands.
-  private demandsOf(head: RequestHead): Demands | Failure {
+  private demandsOf(head: Http1RequestHead): Demands | Failure {
     const { fields, method, minorVersion } = head
     if (
       this.asked !== undefined && this.askedBy === fields && this.askedMethod === method &&
@@ -200,7 +174,7 @@ export class RequestReader {
     return undefined
   }
 
-  private refuse(head: RequestHead, refused: Failure): Failure {
+  private refuse(head: Http1RequestHead, refused: Failure): Failure {
     this.refusedLine = `${head.method} ${head.target} ${head.version}`
     return this.fail(refused)
   }

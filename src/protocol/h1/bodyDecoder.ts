@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import { type Failure, failure } from "./failure.js"
-import { type Fields, FieldSection } from "./fields.js"
+import { type Failure, failure } from "../failure.js"
+import { type Fields, FieldSection } from "../fields.js"
+import { CR, fieldBytes, hexValues, HTAB, LF, SEMICOLON, SP } from "../grammar.js"
+import type { Leniency, Limits } from "../limits.js"
 import type { Framing } from "./framing.js"
-import { CR, fieldBytes, hexValues, HTAB, LF, SEMICOLON, SP } from "./grammar.js"
-import type { Leniency, Limits } from "./limits.js"
 
 /**
  * Decodes one body. Give `decode` the bytes. Unless it returns a failure or `done` is set, call it again with the bytes after

@@ -14,12 +14,12 @@
  *
  * @since 0.1.0
  */
-import { type Failure, failure } from "./failure.js"
-import type { Fields } from "./fields.js"
-import { isToken, listMembers, trimmed } from "./grammar.js"
-import type { Leniency } from "./limits.js"
-import type { RequestHead } from "./requestHead.js"
-import { isHost } from "./target.js"
+import { type Failure, failure } from "../failure.js"
+import type { Fields } from "../fields.js"
+import { isToken, listMembers, trimmed } from "../grammar.js"
+import type { Leniency } from "../limits.js"
+import { isHost } from "../target.js"
+import type { Http1RequestHead } from "./requestHead.js"
 
 /**
  * How a request body is delimited.
@@ -72,7 +72,7 @@ const plainClose: Demands = { ...plain, persistent: false, asksClose: true }
  *
  * @since 0.1.0
  */
-export const demands = (head: RequestHead, leniency: Leniency): Demands | Failure => {
+export const demands = (head: Http1RequestHead, leniency: Leniency): Demands | Failure => {
   const steering = new SteeringFields()
   const refused = steering.read(head.fields) ?? refuseHost(steering.host, head, leniency)
   if (refused !== undefined) return refused
@@ -160,7 +160,7 @@ class SteeringFields {
   }
 }
 
-const refuseHost = (host: string | undefined, head: RequestHead, leniency: Leniency): Failure | undefined => {
+const refuseHost = (host: string | undefined, head: Http1RequestHead, leniency: Leniency): Failure | undefined => {
   if (host !== undefined) return isHost(host) ? undefined : failure("MalformedHost", "the Host field names no host")
   return head.minorVersion === 1 && leniency.requireHost
     ? failure("MissingHost", "HTTP/1.1 without a Host field")
@@ -174,7 +174,7 @@ const joined = (before: string | undefined, value: string): string =>
   before === undefined ? value : `${before},${value}`
 
 const framingOf = (
-  head: RequestHead,
+  head: Http1RequestHead,
   contentLength: string | undefined,
   transferEncoding: string | undefined,
   leniency: Leniency

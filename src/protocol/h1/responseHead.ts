@@ -4,9 +4,9 @@
  *
  * @since 0.1.0
  */
+import { bodyRoom, isJudged, type JudgedHead, judgeFinal, noBody, type ResponseHead } from "../heads.js"
+import type { InvalidHead } from "../invalidHead.js"
 import { dateLine, type FieldCase, fieldLines, statusLine } from "./headLines.js"
-import { bodyRoom, isJudged, type JudgedHead, judgeFinal, noBody, type ResponseHead } from "./heads.js"
-import type { InvalidHead } from "./invalidHead.js"
 
 /**
  * The facts about request, connection and body that a head depends on.

@@ -3,10 +3,10 @@
  *
  * @since 0.2.0
  */
+import { type FieldPairs, type InterimHead, judgeInterim } from "../heads.js"
+import type { InvalidHead } from "../invalidHead.js"
+import { reasonOf } from "../reasonPhrase.js"
 import { type FieldCase, fieldLines } from "./headLines.js"
-import { type FieldPairs, type InterimHead, judgeInterim } from "./heads.js"
-import type { InvalidHead } from "./invalidHead.js"
-import { reasonOf } from "./reasonPhrase.js"
 
 /**
  * The head as text, the empty line included.

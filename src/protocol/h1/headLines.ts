@@ -3,8 +3,8 @@
  *
  * @since 0.2.0
  */
-import type { FieldWriter } from "./heads.js"
-import { reasonOf } from "./reasonPhrase.js"
+import type { FieldWriter } from "../heads.js"
+import { reasonOf } from "../reasonPhrase.js"
 
 // Nearly all heads begin with one of a few lines, and end with the date of this second. Each of these is made once.
 const statusLines = new Map<number, readonly [http10: string, http11: string]>()
