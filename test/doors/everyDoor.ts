@@ -1,14 +1,27 @@
-/** One application behind every door: plain TypeScript, and each kind of Effect app. Clients are in memory. */
+/** One application behind every door: plain TypeScript, and each kind of Effect app. Clients are in memory, or on sockets. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { InterimError } from "tsgi"
-import { type AccessRecord, type Environ, type Outcome, server, type ServerOptions } from "tsgi"
+import {
+  type AccessRecord,
+  type Environ,
+  listen,
+  type Outcome,
+  server,
+  type ServerOptions,
+  type StopReport
+} from "tsgi"
 import { InterimResponses, Posthooks } from "tsgi/effect"
 import { MemoryListener, type WireClient } from "tsgi/testing"
-import { type Handler, kinds, nothingSeen, open } from "../platform/scene.js"
+import { stop as stopServer } from "../../src/platform/serving.js"
+import { exitName, type Handler, kinds, nothingSeen, open, someKinds } from "../platform/scene.js"
 import { Journal } from "../utils/Journal.js"
+import { connect } from "../utils/sockets.js"
 
 /** A promise that it returns is awaited; what it throws or rejects with is its failure. */
 export type Hook = (outcome: Outcome | undefined) => unknown
@@ -25,55 +38,86 @@ export interface Call {
   readonly interim: (status: number, fields?: Fields) => void
   /** Sets fields of the 100 that the first read sends. */
   readonly continueFields: (fields: Fields) => void
+  /** Aborted when the application is interrupted at its work. */
+  readonly signal: AbortSignal
+  /** Adds a finalizer to the request's scope, which is given the name of its exit. Where the door has no such scope, nothing. */
+  readonly finalizer: (finalizer: (exit: string) => void) => void
+  /** The answer's Content-Type; `text/plain` unless it is set. */
+  readonly contentType: (type: string) => void
 }
 
 /** Gives the body of a 200, or fails. */
-export type Script = (call: Call) => string | Promise<string>
+export type Script = (call: Call) => Body | Promise<Body>
+
+export type Body = string | Uint8Array | AsyncIterable<Uint8Array>
 
 export interface Options {
   readonly timeouts?: ServerOptions["timeouts"]
+  readonly parser?: ServerOptions["parser"]
+  /** Default "answer", at the Effect door too. */
+  readonly halfClose?: "answer" | "abort"
+  /** Clients on sockets instead of in memory. */
+  readonly sockets?: boolean
 }
 
 export interface Served extends AsyncDisposable {
   /** What the application noted, and `log` with the status for each line of the access log. */
   readonly journal: Journal<string>
   readonly records: Journal<AccessRecord>
-  /** All other lines of the log. */
+  /** All other lines of the log; at the Effect door those of `Logger.stringLogger`. */
   readonly lines: ReadonlyArray<string>
+  /** The first client; `connect` gives others. All of them are closed in the end. */
   readonly client: WireClient
-  readonly stop: () => Promise<unknown>
+  readonly connect: () => Promise<WireClient>
+  readonly stop: () => Promise<StopReport>
 }
 
-type Serve = (script: Script, options?: Options) => Promise<Served>
+export type Serve = (script: Script, options?: Options) => Promise<Served>
 
 /** Errors that an application at the Effect door has to handle, and one at the plain door does not see. */
 const impossible = new Set(["Unsupported", "TooLate"])
 
-const disposable = (served: Omit<Served, typeof Symbol.asyncDispose>): Served => ({
-  ...served,
-  [Symbol.asyncDispose]: async () => {
-    served.client.close()
-    await served.stop()
+const disposable = async (served: Omit<Served, "client" | typeof Symbol.asyncDispose>): Promise<Served> => {
+  const clients: Array<WireClient> = []
+  const connect = async (): Promise<WireClient> => {
+    const client = await served.connect()
+    clients.push(client)
+    return client
   }
-})
+  return {
+    ...served,
+    connect,
+    client: await connect(),
+    [Symbol.asyncDispose]: async () => {
+      for (const client of clients) client.close()
+      await served.stop()
+    }
+  }
+}
 
-const ofEnviron = (env: Environ, journal: Journal<string>): Call => ({
+const ofEnviron = (env: Environ, journal: Journal<string>, contentType: (type: string) => void): Call => ({
   note: (entry) => journal.push(entry),
   hook: (hook, options) =>
     env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => hook(outcome), [], undefined, options]),
   read: async () => (await env["wsgi.input"].read()).toString(),
   interim: (status, fields) => env["tsgi.interim"](status, fields),
-  continueFields: (fields) => env["wsgi.input"].setHundredContinueResponseHeaders(fields)
+  continueFields: (fields) => env["wsgi.input"].setHundredContinueResponseHeaders(fields),
+  signal: env["tsgi.signal"],
+  finalizer: () => undefined,
+  contentType
 })
 
-const plain: Serve = async (script, options) => {
+const plain: Serve = async (script, { sockets = false, ...options } = {}) => {
   const journal = new Journal<string>()
   const records = new Journal<AccessRecord>()
   const lines: Array<string> = []
   const memory = MemoryListener.make()
-  const running = server(memory.listener, async (env, startResponse) => {
-    const body = await script(ofEnviron(env, journal))
-    startResponse("200 OK", [["Content-Type", "text/plain"]])
+  const running = server(sockets ? listen() : memory.listener, async (env, startResponse) => {
+    let contentType = "text/plain"
+    const body = await script(ofEnviron(env, journal, (type) => {
+      contentType = type
+    }))
+    startResponse("200 OK", [["Content-Type", contentType]])
     return body
   }, {
     ...options,
@@ -86,11 +130,19 @@ const plain: Serve = async (script, options) => {
       return ""
     }
   })
-  await running.ready
-  return disposable({ journal, records, lines, client: memory.connect(), stop: () => running.stop() })
+  const address = await running.ready
+  const connectTo = async () => sockets ? connect(address) : memory.connect()
+  return disposable({ journal, records, lines, connect: connectTo, stop: () => running.stop() })
 }
 
-const ofRuntime = (runtime: Runtime.Runtime<HttpServerRequest.HttpServerRequest>, journal: Journal<string>): Call => {
+type Given = HttpServerRequest.HttpServerRequest | Scope.Scope
+
+const ofRuntime = (
+  runtime: Runtime.Runtime<Given>,
+  journal: Journal<string>,
+  signal: AbortSignal,
+  contentType: (type: string) => void
+): Call => {
   const run = Runtime.runSync(runtime)
   const send = (sent: Effect.Effect<void, InterimError, HttpServerRequest.HttpServerRequest>): void => {
     const error = run(Effect.match(sent, { onFailure: (error) => error, onSuccess: () => undefined }))
@@ -102,35 +154,67 @@ const ofRuntime = (runtime: Runtime.Runtime<HttpServerRequest.HttpServerRequest>
       run(Effect.orDie(Posthooks.add((outcome) => Effect.promise(async () => hook(outcome)), options))),
     read: () => Runtime.runPromise(runtime)(Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) => text)),
     interim: (status, fields) => send(InterimResponses.send(status, fields)),
-    continueFields: (fields) => send(InterimResponses.setContinueHeaders(fields))
+    continueFields: (fields) => send(InterimResponses.setContinueHeaders(fields)),
+    signal,
+    finalizer: (finalizer) => run(Effect.addFinalizer((exit) => Effect.sync(() => finalizer(exitName(exit))))),
+    contentType
   }
 }
 
-const effect = (kind: string): Serve => async (script, options) => {
+const responseOf = (body: Body, contentType: string): HttpServerResponse.HttpServerResponse => {
+  if (typeof body === "string") return HttpServerResponse.text(body, { contentType })
+  if (body instanceof Uint8Array) return HttpServerResponse.uint8Array(body, { contentType })
+  return HttpServerResponse.stream(Stream.fromAsyncIterable(body, (error) => error), { contentType })
+}
+
+const effect = (kind: string): Serve => async (script, { sockets = false, ...options } = {}) => {
   const seen = nothingSeen()
+  const lines: Array<string> = []
   const handler: Handler = Effect.flatMap(
-    Effect.runtime<HttpServerRequest.HttpServerRequest>(),
-    (runtime) =>
-      Effect.map(
-        Effect.promise(async () => script(ofRuntime(runtime, seen.events))),
-        (body) => HttpServerResponse.text(body)
+    Effect.runtime<Given>(),
+    (runtime) => {
+      let contentType = "text/plain"
+      const call = (signal: AbortSignal) =>
+        ofRuntime(runtime, seen.events, signal, (type) => {
+          contentType = type
+        })
+      return Effect.map(
+        Effect.promise(async (signal) => script(call(signal))),
+        (body) => responseOf(body, contentType)
       )
+    }
   )
   const scene = await open(kinds[kind](handler), seen, {
-    memory: true,
-    config: { ...options, halfClose: "answer", fieldCase: "title" }
+    memory: !sockets,
+    config: { halfClose: "answer", fieldCase: "title", ...options },
+    around: Logger.add(Logger.map(Logger.stringLogger, (line) => void lines.push(line)))
   })
   return disposable({
     journal: seen.events,
     records: seen.records,
-    lines: seen.lines.entries,
-    client: await scene.connect(),
-    stop: scene.stop
+    lines,
+    connect: scene.connect,
+    stop: async () => {
+      await scene.stop()
+      // a second stop gives the report of the first
+      return Effect.runPromise(Effect.flatMap(stopServer(scene.server, {}), Effect.fromNullable))
+    }
   })
 }
 
-/** Every door by its name, and how to serve there for as long as what is given back is in use. */
-export const everyDoor: ReadonlyArray<readonly [name: string, serve: Serve]> = [
+/** A door by its name, and how to serve there for as long as what is given back is in use. */
+type Door = readonly [name: string, serve: Serve]
+
+const doors = (kinds: ReadonlyArray<string>): ReadonlyArray<Door> => [
   ["plain TypeScript", plain],
-  ...Object.keys(kinds).map((kind) => [kind, effect(kind)] as const)
+  ...kinds.map((kind): Door => [kind, effect(kind)])
 ]
+
+export const everyDoor = doors(Object.keys(kinds))
+
+/** For tests on sockets, which take longer: plain TypeScript and some kinds of Effect app, with RUNS all. */
+export const someDoors = doors(someKinds)
+
+/** What the requests' scopes note at the doors that have them. */
+export const scoped = (door: string, exit: string): ReadonlyArray<string> =>
+  door === "plain TypeScript" ? [] : [`scope ${exit}`]

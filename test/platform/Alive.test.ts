@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import { WebSocket } from "ws"
 import { Journal, turns } from "../utils/Journal.js"
-import { kinds, nothingSeen, serve, truth } from "./scene.js"
+import { kinds, nothingSeen, serve, exitName } from "./scene.js"
 
 /** A WebSocket that is written so much at first, and echoes. Tells how its Socket ends. */
 const scene = (
@@ -20,7 +20,7 @@ const scene = (
       const write = yield* socket.writer
       if (atFirst > 0) yield* Effect.forkScoped(write(new Uint8Array(atFirst)))
       yield* socket.run((message) => write(message)).pipe(
-        Effect.onExit((exit) => Effect.sync(() => ends.push(truth(exit))))
+        Effect.onExit((exit) => Effect.sync(() => ends.push(exitName(exit))))
       )
       return HttpServerResponse.empty()
     }).pipe(Effect.scoped, Effect.orDie)

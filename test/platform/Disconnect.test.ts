@@ -1,6 +1,8 @@
 /**
- * Every kind of app against every moment at which a client can leave: the handler is interrupted, what belongs to the
- * request ends once and knows why, then the hooks run, then the line is logged, and nothing stays behind.
+ * What a logger and a tracer around an app see of a client that leaves, at every moment at which it can: the handler is interrupted,
+ * what belongs to the request ends once and knows why, then the hooks run, then the line is logged, and nothing stays behind.
+ *
+ * The same moments with nothing around are those of doors/Disconnect.test.ts.
  */
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -152,7 +154,6 @@ interface Around {
 }
 
 const arounds: Readonly<Record<string, Around>> = {
-  "nothing around it": {},
   "a logger around it": { middleware: HttpMiddleware.logger },
   "a tracer that sees it": { tracer: true }
 }

@@ -19,7 +19,7 @@ import { request } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
 import { cutAt } from "../utils/splits.js"
 import { Database, using } from "./database.js"
-import { type Handler, kinds, named, nothingSeen, open, someKinds, truth } from "./scene.js"
+import { type Handler, kinds, named, nothingSeen, open, someKinds, exitName } from "./scene.js"
 
 const ways = ["now", "waiting", "streaming", "large", "reading", "failing"] as const
 type Way = typeof ways[number]
@@ -111,7 +111,7 @@ const play = async (
     yield* Effect.addFinalizer((exit) =>
       Effect.zipRight(
         Effect.promise(() => turns(1)),
-        Effect.zipRight(database.query, Effect.sync(() => fate.scope.push(truth(exit))))
+        Effect.zipRight(database.query, Effect.sync(() => fate.scope.push(exitName(exit))))
       )
     )
     yield* Posthooks.add((outcome) => Effect.sync(() => fate.hooks.push(named(outcome))))

@@ -19,7 +19,7 @@ import {
   type Seen,
   serve,
   someKinds,
-  truth
+  exitName
 } from "./scene.js"
 
 const talk = (served: Parameters<typeof serve>[0], seen: Seen, options: SceneOptions = {}) =>
@@ -31,7 +31,7 @@ const talk = (served: Parameters<typeof serve>[0], seen: Seen, options: SceneOpt
 const hooked = (seen: Seen) =>
   Effect.orDie(Posthooks.add((outcome) => Effect.sync(() => seen.events.push(named(outcome)))))
 const finalized = (seen: Seen) =>
-  Effect.addFinalizer((exit) => Effect.sync(() => seen.events.push(`scope ${truth(exit).slice(0, 36)}`)))
+  Effect.addFinalizer((exit) => Effect.sync(() => seen.events.push(`scope ${exitName(exit).slice(0, 36)}`)))
 
 const impossible: Readonly<Record<string, HttpServerResponse.HttpServerResponse>> = {
   "a length without a body": empty({ status: 200, headers: { "content-length": "10" } }),

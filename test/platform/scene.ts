@@ -106,7 +106,7 @@ const apiOf = (handler: Handler, middleware: Middleware | undefined): Served =>
 // what happened
 
 /** An exit in a word: how the platform tells a client that left from a server that stops. */
-export const truth = (exit: Exit.Exit<unknown, unknown>): string => {
+export const exitName = (exit: Exit.Exit<unknown, unknown>): string => {
   if (Exit.isSuccess(exit)) return "Success"
   if (!Cause.isInterruptedOnly(exit.cause)) return `Failure ${String(Cause.squash(exit.cause))}`
   const ids = [...Cause.interruptors(exit.cause)]
@@ -143,7 +143,9 @@ const turn = Effect.async<void>((resume) => {
 /** Adds a finalizer that takes its time, and two hooks. */
 export const watch = ({ events, outcomes }: Seen) =>
   Effect.gen(function*() {
-    yield* Effect.addFinalizer((exit) => Effect.zipRight(turn, Effect.sync(() => events.push(`scope ${truth(exit)}`))))
+    yield* Effect.addFinalizer((exit) =>
+      Effect.zipRight(turn, Effect.sync(() => events.push(`scope ${exitName(exit)}`)))
+    )
     yield* Posthooks.add((outcome) =>
       Effect.zipRight(
         turn,
@@ -180,6 +182,7 @@ export interface SceneOptions {
 export interface Scene extends AsyncDisposable {
   readonly address: Address.Address
   readonly connect: () => Promise<WireClient>
+  readonly server: HttpServer.HttpServer
   /** Closes what is served, and then the server. */
   readonly stop: () => Promise<void>
 }
@@ -223,7 +226,7 @@ export const serve = (
     const address: Address.Address = server.address._tag === "TcpAddress"
       ? { _tag: "Tcp", host: server.address.hostname, port: server.address.port }
       : { _tag: "Unix", path: server.address.path }
-    return { address, connect: async () => memory ? inMemory.connect() : connect(address) }
+    return { address, server, connect: async () => memory ? inMemory.connect() : connect(address) }
   })
 
 /** Serves until it is stopped or disposed of. */

@@ -221,13 +221,10 @@ it("row 117: a body that stops coming is answered 408, a silent connection is no
     expect(await idle.all()).toHaveLength(0)
   }))
 
-/** Never ends by itself; tells when it is called and when it is aborted. */
-const waiting = () => {
+it("row 120: an application at work is told that its client is gone", async () => {
   const reached = gate()
   const aborted = gate<unknown>()
-  const outcome = gate<Outcome | undefined>()
   const app: App = (env) => {
-    env["eventlet.posthooks"].push([(env) => outcome.open(env["tsgi.outcome"])])
     const signal = env["tsgi.signal"]
     reached.open()
     return new Promise((_, reject) =>
@@ -237,36 +234,12 @@ const waiting = () => {
       })
     )
   }
-  return { aborted: aborted.opened, app, outcome: outcome.opened, reached: reached.opened }
-}
-
-it("row 119: hooks and log tell of a client that left before the answer, without a stack", async () => {
-  const { app, outcome, reached } = waiting()
-  await withServer(app, {}, async ({ connect, log }) => {
-    const client = await connect()
-    client.send(get("/"))
-    await reached
-    client.reset()
-    expect(await outcome).toMatchObject({
-      _tag: "Aborted",
-      reason: "ClientGone",
-      status: undefined,
-      bodyBytes: 0,
-      wireBytes: 0
-    })
-    expect(await log.until(/"GET \/ HTTP\/1\.1" 499 0 /)).toBeDefined()
-    expect(log.text).not.toMatch(/\n\s+at /)
-  })
-})
-
-it("row 120: an application at work is told that its client is gone", async () => {
-  const { aborted, app, reached } = waiting()
   await withServer(app, {}, async ({ connect }) => {
     const client = await connect()
     client.send(get("/"))
-    await reached
+    await reached.opened
     client.reset()
-    expect(await aborted).toMatchObject({
+    expect(await aborted.opened).toMatchObject({
       name: "AbortError",
       message: expect.stringContaining("ClientGone") as string
     })

@@ -1,0 +1,2 @@
+/** Disconnect.test.ts, at every door. */
+import "./Disconnect.test.js"
