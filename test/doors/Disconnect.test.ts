@@ -14,41 +14,14 @@ import { gate } from "../utils/gate.js"
 import { expectReleased, holdings } from "../utils/holdings.js"
 import { turns } from "../utils/Journal.js"
 import { get, request } from "../utils/requests.js"
-import { type Body, type Call, scoped, type Script, type Serve, type Served, someDoors } from "./everyDoor.js"
+import { scoped, type Script, type Serve, type Served, someDoors } from "./everyDoor.js"
+import { endlessBody, workUntilInterrupted } from "./scripts.js"
 
 /** More than the kernel keeps on both sides of a loopback connection. */
 const bulk = new Uint8Array(67_108_864)
 const part = Buffer.alloc(65_536, "x")
 
 const never = new Promise<never>(() => undefined)
-
-/** Works until it is interrupted, and notes that. */
-const working = ({ note, signal }: Call): Promise<never> => {
-  const interrupted = new Promise<never>((_, reject) =>
-    signal.addEventListener("abort", () => {
-      note("interrupted")
-      reject(new Error("interrupted"))
-    })
-  )
-  note("at work")
-  return interrupted
-}
-
-/** A body of `parts` parts that then waits, and notes that it is ended. */
-const endless = ({ note }: Call, parts: number): Body => {
-  const over = gate<IteratorReturnResult<undefined>>()
-  let given = 0
-  return {
-    [Symbol.asyncIterator]: () => ({
-      next: async () => ++given > parts ? over.opened : { done: false, value: part },
-      return: async () => {
-        note("stream over")
-        over.open({ done: true, value: undefined })
-        return over.opened
-      }
-    })
-  }
-}
 
 interface Moment {
   readonly script: Script
@@ -75,7 +48,7 @@ const answered = async ({ client, records }: Served): Promise<void> => {
 
 const moments: Readonly<Record<string, Moment>> = {
   "before the application answers": {
-    script: working,
+    script: workUntilInterrupted,
     reach: ({ client, journal }) => {
       client.send(get())
       return journal.first(1)
@@ -86,7 +59,7 @@ const moments: Readonly<Record<string, Moment>> = {
   },
   "while the application reads the body": {
     script: async (call) => {
-      const interrupted = working(call)
+      const interrupted = workUntilInterrupted(call)
       await Promise.race([interrupted, call.read().catch(() => never)])
       return "read"
     },
@@ -107,14 +80,14 @@ const moments: Readonly<Record<string, Moment>> = {
     status: 200
   },
   "during a stream": {
-    script: (call) => endless(call, Infinity),
+    script: (call) => endlessBody(call, part, Infinity),
     reach: sendAndTake(1_000_000),
     notes: ["stream over"],
     hook: `${left} 200`,
     status: 200
   },
   "during a stream that waits": {
-    script: (call) => endless(call, 1),
+    script: (call) => endlessBody(call, part, 1),
     reach: sendAndTake(part.length),
     notes: ["stream over"],
     hook: `${left} 200`,
@@ -179,7 +152,7 @@ describe.each(someDoors)("%s", (door, serve) => {
     const told = gate<Outcome | undefined>()
     await using served = await serve((call) => {
       call.hook(told.open)
-      return working(call)
+      return workUntilInterrupted(call)
     }, { sockets: true })
     const { client, journal, lines, records } = served
     client.send(get())

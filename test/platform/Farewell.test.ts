@@ -1,6 +1,6 @@
 /**
- * Connections that have no end of their own hold no stop for its whole grace: the server says goodbye to WebSockets, whose
- * peers get what they had asked, and ends event streams.
+ * WebSockets, which have no end of their own, hold no stop for its whole grace: the server says goodbye to them, and their peers get
+ * what they had asked. Event streams are doors/Stop.test.ts's.
  */
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -16,14 +16,10 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import { type App, listen, server } from "tsgi"
 import { TsgiHttpServer } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
 import { WebSocket } from "ws"
 import { Journal } from "../utils/Journal.js"
-import { get } from "../utils/requests.js"
-import { connect } from "../utils/sockets.js"
 
 /** The grace is never waited for here. */
 const timeouts = { grace: 60_000, farewell: 50 }
@@ -131,67 +127,4 @@ describe("a WebSocket", () => {
     expect(end).toBe("closed 1001")
     await stopped
   })
-})
-
-describe("an event stream", () => {
-  it("of the Effect door is ended", async () => {
-    const events = Stream.concat(Stream.succeed(new TextEncoder().encode("data: 1\n\n")), Stream.never)
-    const handler = Effect.succeed(HttpServerResponse.stream(events, { contentType: "text/event-stream" }))
-    const { port, stop } = await open(HttpServer.serve(handler))
-    const client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
-    client.send(get("/"))
-    await client.until("data: 1\n\n")
-    await Promise.all([stop(), client.whenEnded()])
-    client.close()
-  })
-
-  it("of the facade is ended, and what is another kind of answer is awaited", async () => {
-    const lengths = new Journal<string>()
-    let finish = (): void => undefined
-    const app: App = async function*(env, startResponse) {
-      const isStream = env.PATH_INFO === "/events"
-      startResponse("200 OK", [["content-type", isStream ? "text/event-stream; charset=utf-8" : "text/plain"]])
-      yield "first"
-      lengths.push(env.PATH_INFO)
-      await new Promise<void>((resolve) => {
-        env["tsgi.signal"].addEventListener("abort", () => resolve())
-        if (!isStream) finish = resolve
-      })
-      yield "last"
-    }
-    const running = server(listen(), app, { logOutput: false, timeouts })
-    const address = await running.ready
-    const [events, plain] = [await connect(address), await connect(address)]
-    events.send(get("/events"))
-    plain.send(get("/plain"))
-    await lengths.first(2)
-    const stopped = running.stop()
-    await events.whenEnded()
-    expect(events.unread.toString()).not.toContain("last")
-    finish()
-    expect((await plain.response()).body.toString()).toBe("firstlast")
-    for (const client of [events, plain]) client.close()
-    expect(await stopped).toMatchObject({ connections: 2, interrupted: 0, finished: 2 })
-  })
-})
-
-it("an application of the facade that took a connection over is told by the signal, and then has the grace time", async () => {
-  const told = new Journal<string>()
-  const running = server(listen(), (env) => {
-    const socket = env["wsgi.input"].getSocket()
-    env["tsgi.signal"].addEventListener("abort", () => {
-      told.push("told")
-      socket.end("bye")
-    })
-    socket.write("hello")
-    return ""
-  }, { logOutput: false, timeouts })
-  const client = await connect(await running.ready)
-  client.send(get("/"))
-  await client.until("hello")
-  const stopped = running.stop()
-  await client.until("bye")
-  client.close()
-  expect(await stopped).toMatchObject({ connections: 1, interrupted: 0 })
-  expect(told.entries).toEqual(["told"])
 })

@@ -1,7 +1,6 @@
 /**
- * Stopping: closing what is served ends its handlers, with grace, before anything that they use is released.
- *
- * Time is the tests': nothing here waits for a clock of its own.
+ * Stopping at the Effect door: closing what is served ends its handlers, with a grace time of Effect's clock, before anything that
+ * they use is released. What a stop does over every door is doors/Stop.test.ts's.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -52,36 +51,7 @@ const isOver = <A>(fiber: Fiber.RuntimeFiber<A>) => Effect.map(Fiber.poll(fiber)
 
 for (const kind of someKinds) {
   describe(kind, () => {
-    it.scoped("running requests are answered, with Connection: close, and no connection is accepted any more", () =>
-      Effect.gen(function*() {
-        const seen = nothingSeen()
-        const go = yield* Deferred.make<void>()
-        const handler = watch(seen).pipe(
-          Effect.zipRight(atWork(seen)),
-          Effect.zipRight(Deferred.await(go)),
-          Effect.as(HttpServerResponse.text("done"))
-        )
-        const { client, stop } = yield* opened(kinds[kind](handler), seen)
-        const idle = yield* client
-        const busy = yield* client
-        busy.send(get)
-        yield* works(seen)
-        const stopped = yield* stop
-        // the idle one is closed at once
-        yield* Effect.promise(() => idle.whenEnded())
-        assert.isTrue(Exit.isFailure(yield* Effect.exit(client)))
-        assert.isFalse(yield* isOver(stopped))
-        yield* Deferred.succeed(go, undefined)
-        const response = yield* Effect.promise(() => busy.response())
-        assert.strictEqual(response.body.toString(), "done")
-        assert.strictEqual(response.get("connection"), "close")
-        yield* Effect.promise(() => busy.whenEnded())
-        busy.close()
-        yield* Fiber.join(stopped)
-        assert.deepStrictEqual(seen.events.entries, ["scope Success", "hook Sent 200", "second hook", "log 200"])
-      }))
-
-    it.scoped("a handler that still runs when the grace time is over is interrupted, and knows why", () =>
+    it.scoped("the grace time is 3 seconds of Effect's clock: a handler that runs then is interrupted, and knows why", () =>
       Effect.gen(function*() {
         const seen = nothingSeen()
         const handler = watch(seen).pipe(
@@ -108,37 +78,6 @@ for (const kind of someKinds) {
         ])
         yield* Effect.promise(() => busy.whenEnded())
         assert.strictEqual(busy.received, 0)
-      }))
-
-    it.scoped("a stream is cut, so that its client can tell", () =>
-      Effect.gen(function*() {
-        const seen = nothingSeen()
-        const handler = Effect.as(
-          watch(seen),
-          HttpServerResponse.stream(
-            Stream.concat(Stream.succeed(new Uint8Array(3)), told(Effect.never, seen)).pipe(
-              Stream.ensuring(Effect.sync(() => seen.events.push("stream over")))
-            )
-          )
-        )
-        const { client, stop } = yield* opened(kinds[kind](handler), seen)
-        const busy = yield* client
-        busy.send(get)
-        yield* Effect.promise(() => busy.until("3\r\n\0\0\0\r\n"))
-        const stopped = yield* stop
-        yield* TestClock.adjust("3 seconds")
-        yield* Fiber.join(stopped)
-        assert.deepStrictEqual(seen.events.entries, [
-          "interrupted",
-          "handler over",
-          "stream over",
-          "scope Stopped",
-          "hook Aborted Stopped 200",
-          "second hook",
-          "log 200"
-        ])
-        yield* Effect.promise(() => busy.whenEnded())
-        assert.strictEqual(busy.unread.toString(), "")
       }))
 
     it.scoped("the rest of an answer leaves when its request is being ended: that is as it was", () =>

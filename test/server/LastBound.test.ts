@@ -1,6 +1,6 @@
 /**
- * The end of a stop has a last bound: hooks, plain or detached, and finalizers that never end are left behind, and counted;
- * a handler that cannot be interrupted is awaited, also when its connection was the last.
+ * The end of a stop has a last bound: finalizers that never end are left behind, a log that cannot be written too; a handler that
+ * cannot be interrupted is awaited, also when its connection was the last. Hooks that never end are doors/Stop.test.ts's.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -25,7 +25,6 @@ import { connect } from "../utils/sockets.js"
 import { startListening } from "./lastBound.js"
 
 const timeouts = { grace: 50, interrupt: 50, hooks: 100 }
-const never = new Promise<void>(() => undefined)
 
 /** Serves at the Effect door, is asked once, and stops: that must come to an end. */
 const answerAndStop = async (app: Parameters<typeof startListening>[0]): Promise<void> => {
@@ -36,53 +35,6 @@ const answerAndStop = async (app: Parameters<typeof startListening>[0]): Promise
   await stop()
   client.close()
 }
-
-describe.each([false, true])("a hook that never ends, detached: %s", (detached) => {
-  it("does not hold the facade's stop", async () => {
-    const lines = new Journal<string>()
-    const memory = MemoryListener.make()
-    const running = server(memory.listener, (env, startResponse) => {
-      env["eventlet.posthooks"].push([() => never, [], undefined, { detached }])
-      return hello(env, startResponse)
-    }, { log: (line) => lines.push(line), timeouts })
-    await running.ready
-    const client = memory.connect()
-    client.send(get("/"))
-    await client.response()
-    expect(await running.stop()).toMatchObject({ connections: 1, left: 1 })
-    expect(lines.entries.filter((line) => /the stop goes on without it|given up/.test(line))).toHaveLength(2)
-    client.close()
-  })
-
-  it("does not hold the Effect door's", () =>
-    answerAndStop(
-      Effect.as(Effect.orDie(Posthooks.add(() => Effect.never, { detached })), HttpServerResponse.text("hello"))
-    ))
-})
-
-it("hooks that never end, one behind the other, have the time of one together, and all of them begin", async () => {
-  const begun: Array<number> = []
-  const memory = MemoryListener.make()
-  const running = server(memory.listener, (env, startResponse) => {
-    for (let i = 0; i < 20; i++) {
-      env["eventlet.posthooks"].push([() => {
-        begun.push(i)
-        return never
-      }])
-    }
-    return hello(env, startResponse)
-  }, { logOutput: false, timeouts: { ...timeouts, hooks: 300 } })
-  await running.ready
-  const client = memory.connect()
-  client.send(get("/"))
-  await client.response()
-  const report = await running.stop()
-  expect(report).toMatchObject({ connections: 1, left: 20 })
-  // twenty times as long would be six seconds
-  expect(report.duration).toBeLessThan(3000)
-  expect(begun).toEqual(Array.from({ length: 20 }, (_, i) => i))
-  client.close()
-})
 
 it("by default a stop is over before Docker kills a container, 10 s after SIGTERM", () => {
   const { grace, hooks, interrupt, settle } = ServerConfig.defaults.timeouts

@@ -117,6 +117,18 @@ it("the end counts one connection as one", () =>
     await log.until(/exited, 1 connection: /)
   }))
 
+it("the end counts hooks that were given up", () => {
+  const app: App = (env, startResponse) => {
+    env["eventlet.posthooks"].push([() => new Promise(() => undefined)])
+    return hello(env, startResponse)
+  }
+  return withServer(app, { timeouts: { grace: 0, interrupt: 0, hooks: 20 } }, async ({ ask, log, running }) => {
+    await ask(get())
+    await running.stop()
+    await log.until(/exited, 1 connection: .*, 1 hooks given up/)
+  })
+})
+
 it("a log that throws takes no request with it", () => {
   const log = (): never => {
     throw new Error("the disk is full")

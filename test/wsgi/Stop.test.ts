@@ -1,9 +1,12 @@
-/** Stopping: eventlet's tests by their names, and the rows that none of them proves. */
+/**
+ * Stopping: eventlet's tests by their names, and what only the plain door has: reports, signals, connections that were taken over.
+ * Other rows are those of doors/Stop.test.ts.
+ */
 import type { App } from "tsgi"
 import { expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { get, head } from "../utils/requests.js"
-import { echo, hello, plain, withServer } from "../utils/serving.js"
+import { echo, hello, type NotingApp, withServer } from "../utils/serving.js"
 import { connect as connectTo } from "../utils/sockets.js"
 
 it("test_close_idle_connections", () =>
@@ -61,74 +64,6 @@ it("row 136: every way to stop ends in the same report", () =>
     await running[Symbol.asyncDispose]()
   }))
 
-it("row 137: a connection that never asked is idle, one within a head is not", () =>
-  withServer(hello, {}, async ({ ask, connect, running }) => {
-    const idle = await connect()
-    const asking = await connect()
-    asking.send("GET / HTTP/1.1\r\n")
-    // the head's first line was read before this was answered
-    await ask(get("/"))
-    const stopped = running.stop()
-    await idle.whenEnded()
-    asking.send("Host: localhost\r\n\r\n")
-    const response = await asking.response()
-    expect([response.status, response.get("Connection")]).toEqual([200, "close"])
-    asking.close()
-    expect(await stopped).toMatchObject({ connections: 3, idle: 2, finished: 1 })
-  }))
-
-/** Waits until it is told to go, or is aborted. */
-const patient = () => {
-  const reached = gate()
-  const go = gate()
-  const aborted: Array<unknown> = []
-  const app: App = (env, startResponse) =>
-    new Promise((resolve, reject) => {
-      const signal = env["tsgi.signal"]
-      signal.addEventListener("abort", () => {
-        aborted.push(signal.reason)
-        reject(new Error("aborted"))
-      })
-      void go.opened.then(() => {
-        startResponse("200 OK", plain)
-        resolve("done")
-      })
-      reached.open()
-    })
-  return { aborted, app, go, reached: reached.opened }
-}
-
-it("row 138: an answer that is being made is finished", async () => {
-  const { aborted, app, go, reached } = patient()
-  await withServer(app, {}, async ({ connect, log, running }) => {
-    const client = await connect()
-    client.send(get("/"))
-    await reached
-    const stopped = running.stop()
-    await log.until(/exiting/)
-    go.open()
-    expect((await client.response()).body.toString()).toBe("done")
-    await client.whenEnded()
-    client.close()
-    expect(await stopped).toMatchObject({ connections: 1, finished: 1, interrupted: 0, cut: 0 })
-    expect(aborted).toHaveLength(0)
-  })
-})
-
-it("row 139: what does not end in time is told to, and the report says so", async () => {
-  const { aborted, app, reached } = patient()
-  await withServer(app, {}, async ({ connect, running }) => {
-    const client = await connect()
-    client.send(get("/"))
-    await reached
-    const report = await running.stop({ grace: 20 })
-    expect(report).toMatchObject({ connections: 1, idle: 0, finished: 0, interrupted: 1, cut: 0 })
-    expect(report.duration).toBeGreaterThanOrEqual(20)
-    expect(aborted).toHaveLength(1)
-    expect(await client.all()).toHaveLength(0)
-  })
-})
-
 it("row 139: what does not listen does not keep the server from stopping", async () => {
   const reached = gate()
   const app: App = () => {
@@ -141,21 +76,6 @@ it("row 139: what does not listen does not keep the server from stopping", async
     await reached.opened
     expect(await running.stop({ grace: 0 })).toMatchObject({ connections: 1, finished: 0, interrupted: 1 })
     await client.whenEnded()
-  })
-})
-
-it("row 140: answers while the server stops say that they are the last", async () => {
-  const { app, go, reached } = patient()
-  await withServer(app, {}, async ({ connect, log, running }) => {
-    const client = await connect()
-    client.send(get("/"))
-    await reached
-    const stopped = running.stop()
-    await log.until(/exiting/)
-    go.open()
-    expect((await client.response()).all("Connection")).toEqual(["close"])
-    client.close()
-    await stopped
   })
 })
 
@@ -181,5 +101,48 @@ it("row 141: a connection that was taken over and is idle is closed like an idle
     expect((await busy.all()).toString()).toBe("done")
     busy.close()
     expect(await stopped).toMatchObject({ connections: 2, idle: 1, finished: 1, interrupted: 0 })
+  })
+})
+
+/** The grace is never waited for here. */
+const timeouts = { grace: 60_000, farewell: 50 }
+
+it("an event stream is told by the signal, and what it yields then is not sent", async () => {
+  const app: App = async function*(env, startResponse) {
+    startResponse("200 OK", [["content-type", "text/event-stream; charset=utf-8"]])
+    yield "first"
+    await new Promise<void>((resolve) => env["tsgi.signal"].addEventListener("abort", () => resolve()))
+    yield "last"
+  }
+  await withServer(app, { timeouts }, async ({ connect, running }) => {
+    const client = await connect()
+    client.send(get())
+    await client.until("first")
+    const stopped = running.stop()
+    expect((await client.all()).toString()).not.toContain("last")
+    client.close()
+    expect(await stopped).toMatchObject({ connections: 1, interrupted: 0, finished: 1 })
+  })
+})
+
+it("an application that took a connection over is told by the signal, and then has the grace time", async () => {
+  const app: NotingApp = (env, _, journal) => {
+    const socket = env["wsgi.input"].getSocket()
+    env["tsgi.signal"].addEventListener("abort", () => {
+      journal.push("told")
+      socket.end("bye")
+    })
+    socket.write("hello")
+    return ""
+  }
+  await withServer(app, { timeouts }, async ({ connect, journal, running }) => {
+    const client = await connect()
+    client.send(get())
+    await client.until("hello")
+    const stopped = running.stop()
+    await client.until("bye")
+    client.close()
+    expect(await stopped).toMatchObject({ connections: 1, interrupted: 0 })
+    expect(journal.entries).toEqual(["told"])
   })
 })

@@ -1,0 +1,31 @@
+/** What applications of several tests do, whatever door they are behind. */
+import { gate } from "../utils/gate.js"
+import type { Body, Call } from "./everyDoor.js"
+
+/** Notes that it works, works until it is interrupted, and notes that. */
+export const workUntilInterrupted = ({ note, signal }: Call): Promise<never> => {
+  const interrupted = new Promise<never>((_, reject) =>
+    signal.addEventListener("abort", () => {
+      note("interrupted")
+      reject(new Error("interrupted"))
+    })
+  )
+  note("at work")
+  return interrupted
+}
+
+/** A body of so many parts that then waits until it is ended, and notes that. */
+export const endlessBody = ({ note }: Call, part: Uint8Array, parts: number): Body => {
+  const over = gate<IteratorReturnResult<undefined>>()
+  let given = 0
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => ++given > parts ? over.opened : { done: false, value: part },
+      return: async () => {
+        note("stream over")
+        over.open({ done: true, value: undefined })
+        return over.opened
+      }
+    })
+  }
+}
