@@ -1,0 +1,2 @@
+/** Unread.test.ts, at every door. */
+import "./Unread.test.js"
