@@ -11,8 +11,8 @@ import { readText } from "./readText.js"
 const names = ["tsgi.json", "tsgi.yaml", "tsgi.yml", "tsgi.toml"]
 
 /**
- * Reads a file of settings: the given one, else the one in the folder; `undefined` where there is none. Throws a `PlanError` for a
- * file that cannot be read.
+ * Reads a file of settings: the given one, else the one in the folder; `undefined` where there is none. Throws a `PlanError`
+ * for a file that cannot be read.
  *
  * @since 0.2.0
  * @category constructors

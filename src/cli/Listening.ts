@@ -94,8 +94,8 @@ export type StatusPlace =
   | { readonly host: string; readonly port: number }
 
 /**
- * Binds the address of `--status`, so that a taken one is found before a worker starts. `undefined` where none is set. Fails where the
- * server itself listens there, which the system finds out only when both listen.
+ * Binds the address of `--status`, so that a taken one is found before a worker starts. `undefined` where none is set. Fails
+ * where the server itself listens there, which the system finds out only when both listen.
  *
  * @param listening what the server listens on: activated sockets take the place of the addresses in the settings
  *

@@ -16,8 +16,8 @@ export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 /**
  * The text of all series, those of one name together after their HELP and TYPE.
  *
- * Prometheus rejects the whole page for one invalid series. So names are written with allowed letters only, and of series whose names
- * become equal, or whose kinds differ, only the first is written.
+ * Prometheus rejects the whole page for one invalid series. So names are written with allowed letters only, and of series
+ * whose names become equal, or whose kinds differ, only the first is written.
  *
  * @since 0.2.0
  * @category conversions

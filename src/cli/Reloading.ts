@@ -34,8 +34,8 @@ export interface Reloading {
 }
 
 /**
- * Gives the reload: new workers, one slot after the other. Reloads run one at a time, in the supervisor's Scope: a stop ends one, an
- * interrupted caller does not.
+ * Gives the reload: new workers, one slot after the other. Reloads run one at a time, in the supervisor's Scope: a stop ends
+ * one, an interrupted caller does not.
  *
  * @since 0.2.0
  * @category constructors

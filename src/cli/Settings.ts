@@ -90,8 +90,8 @@ export const read = (sources: Sources): Settings => {
 }
 
 /**
- * The path of the control socket; `undefined` for none. Reads `control` and `name` alone, so that an invalid setting does not keep a
- * running server from being asked or stopped.
+ * The path of the control socket; `undefined` for none. Reads `control` and `name` alone, so that an invalid setting does not
+ * keep a running server from being asked or stopped.
  *
  * @since 0.2.0
  * @category accessors

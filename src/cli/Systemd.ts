@@ -1,6 +1,6 @@
 /**
- * Notifies systemd (sd_notify(3)) with the program `systemd-notify`, because Node has no unix datagram sockets. A failure is a debug
- * line and nothing else.
+ * Notifies systemd (sd_notify(3)) with the program `systemd-notify`, because Node has no unix datagram sockets. A failure is
+ * a debug line and nothing else.
  *
  * @since 0.2.0
  */

@@ -1,6 +1,6 @@
 /**
- * Warnings about functions that are probably no WSGI app, by their parameters. They are served all the same, as parameters may have
- * any name.
+ * Warnings about functions that are probably no WSGI app, by their parameters. They are served all the same, as parameters
+ * may have any name.
  *
  * @since 0.2.0
  */

@@ -19,7 +19,10 @@ export const limitsOf = ({ jitter, maxAge, maxRequests }: Recycling): Effect.Eff
     age: maxAge === 0 ? Infinity : maxAge * (1 + jitter * random)
   }))
 
-/** Milliseconds of life before a worker is replaced for its memory. Without, an app that always needs more would restart for ever. */
+/**
+ * Milliseconds of life before a worker is replaced for its memory. Without, an app that always needs more would restart for
+ * ever.
+ */
 const youngest = 60_000
 const betweenSamples = 5000
 

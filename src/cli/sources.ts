@@ -64,8 +64,8 @@ export const reader = ({ env, file, flags }: Sources): Reader => {
 }
 
 /**
- * Gives the value of a variable that other programs have too, such as `PORT`. It comes after all sources. Throws a `PlanError` that
- * names an invalid one.
+ * Gives the value of a variable that other programs have too, such as `PORT`. It comes after all sources. Throws a
+ * `PlanError` that names an invalid one.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,6 +1,6 @@
 /**
- * Counters that fall. An Effect counter may fall unless it is `incremental`, a flag that most programs do not set. A counter that was
- * seen to fall is exported as a gauge, because Prometheus takes a falling counter for a new process.
+ * Counters that fall. An Effect counter may fall unless it is `incremental`, a flag that most programs do not set. A counter
+ * that was seen to fall is exported as a gauge, because Prometheus takes a falling counter for a new process.
  *
  * @since 0.2.0
  */

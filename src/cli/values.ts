@@ -144,8 +144,8 @@ export const oneOf = <A extends string>(...known: ReadonlyArray<A>) => (given: u
 }
 
 /**
- * A value of an engine option. Sizes become bytes (`limits.body=10MiB`), times milliseconds (`timeouts.head=30s`), and `true`, `false`,
- * numbers and JSON what they say.
+ * A value of an engine option. Sizes become bytes (`limits.body=10MiB`), times milliseconds (`timeouts.head=30s`), and
+ * `true`, `false`, numbers and JSON what they say.
  *
  * @since 0.2.0
  * @category constructors

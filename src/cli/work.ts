@@ -1,6 +1,6 @@
 /**
- * The work of a worker: it loads an app, serves it on the sockets that it is given, and ends when the supervisor says so. Plain Node:
- * Effect is loaded only where the app is one of Effect's.
+ * The work of a worker: it loads an app, serves it on the sockets that it is given, and ends when the supervisor says so.
+ * Plain Node: Effect is loaded only where the app is one of Effect's.
  *
  * @since 0.2.0
  */

@@ -28,8 +28,8 @@ export {
 } from "./bind.js"
 
 /**
- * {@link bind} as a scoped resource: the socket is closed with the Scope. Fails with a `BindError`, whose reason is `InvalidOptions` for
- * an invalid option.
+ * {@link bind} as a scoped resource: the socket is closed with the Scope. Fails with a `BindError`, whose reason is
+ * `InvalidOptions` for an invalid option.
  *
  * @since 0.2.0
  * @category constructors

@@ -11,7 +11,8 @@ import { onHandleClosed } from "./internal.js"
 const mostAccepted = 4096
 
 /**
- * Accepts the connections in the system's queue, which closing the socket would reset, until a turn of the event loop brings none.
+ * Accepts the connections in the system's queue, which closing the socket would reset, until a turn of the event loop brings
+ * none.
  *
  * @since 0.2.0
  * @category constructors
@@ -39,8 +40,8 @@ export const acceptWaiting = (server: Net.Server): Effect.Effect<void> =>
   })
 
 /**
- * Calls back when the server is closed by its own method, or by its handle's, as a cluster's worker does. The event `close` comes only
- * after the last connection.
+ * Calls back when the server is closed by its own method, or by its handle's, as a cluster's worker does. The event `close`
+ * comes only after the last connection.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,6 +1,6 @@
 /**
- * Connections within their TLS handshake, which node:tls gives no access to. They are bounded in number and time, and each that fails
- * is reported with its peer.
+ * Connections within their TLS handshake, which node:tls gives no access to. They are bounded in number and time, and each
+ * that fails is reported with its peer.
  *
  * @since 0.2.0
  */

@@ -17,8 +17,8 @@ export interface ListenOptions {
   /** TCP port, as a number or as decimal text from the environment; 0 takes a free one. Default 0. */
   readonly port?: number | string | undefined
   /**
-   * Address or name to listen on. `0.0.0.0` is all IPv4 addresses of the machine, and `::` all addresses, IPv4 and IPv6. `*` is `::`
-   * where the machine has IPv6, otherwise `0.0.0.0`. Default `127.0.0.1`.
+   * Address or name to listen on. `0.0.0.0` is all IPv4 addresses of the machine, and `::` all addresses, IPv4 and IPv6. `*`
+   * is `::` where the machine has IPv6, otherwise `0.0.0.0`. Default `127.0.0.1`.
    */
   readonly host?: string | undefined
   /** Connections that the system holds until they are accepted. Default 511. */
@@ -40,16 +40,16 @@ export interface ListenOptions {
    */
   readonly socket?: BoundSocket | undefined
   /**
-   * Milliseconds of silence after which the system probes whether a TCP peer is still reachable (SO_KEEPALIVE, RFC 9293, 3.8.4). At
-   * least 1000, cut to whole seconds; `Infinity` never probes. Default 60000.
+   * Milliseconds of silence after which the system probes whether a TCP peer is still reachable (SO_KEEPALIVE, RFC 9293,
+   * 3.8.4). At least 1000, cut to whole seconds; `Infinity` never probes. Default 60000.
    *
    * @since 0.2.0
    */
   readonly keepAliveInitialDelay?: number | undefined
   /**
-   * The version of the PROXY header (haproxy.org, doc/proxy-protocol.txt) that each connection begins with, before TLS. The client that
-   * it names is taken as the peer. A connection without the header is closed and never answered, so use this only for listeners that
-   * only such proxies can reach. Default: no header is read.
+   * The version of the PROXY header (haproxy.org, doc/proxy-protocol.txt) that each connection begins with, before TLS. The
+   * client that it names is taken as the peer. A connection without the header is closed and never answered, so use this only
+   * for listeners that only such proxies can reach. Default: no header is read.
    *
    * @since 0.2.0
    */
@@ -73,8 +73,8 @@ export interface BoundSocket extends Disposable {
   /** Where it is bound, with the port that was taken for port 0. */
   readonly address: Address
   /**
-   * The descriptor, for a child's `stdio`: `["inherit", "inherit", "inherit", socket.fd]` makes it the child's descriptor 3. -1 on
-   * Windows. `listen({ socket })` serves on it in this process.
+   * The descriptor, for a child's `stdio`: `["inherit", "inherit", "inherit", socket.fd]` makes it the child's descriptor 3.
+   * -1 on Windows. `listen({ socket })` serves on it in this process.
    */
   readonly fd: number
   /** Connections that the system holds until the listening process accepts them. */

@@ -26,8 +26,8 @@ export interface LogFile {
 }
 
 /**
- * Opens a file for appending, and creates a missing folder. Throws an `OptionError` where that is impossible. A file or folder that is
- * removed later is created again within a second, with a process warning.
+ * Opens a file for appending, and creates a missing folder. Throws an `OptionError` where that is impossible. A file or
+ * folder that is removed later is created again within a second, with a process warning.
  *
  * @since 0.2.0
  * @category constructors

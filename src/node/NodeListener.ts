@@ -53,8 +53,8 @@ export const make = (options: ListenOptions, tls?: TlsSettings): Context.Tag.Ser
 })
 
 /**
- * A listener on TCP, a unix socket or an inherited descriptor, with TLS where `tls` is given. It binds when it is served. That fails
- * with a `BindError` where it cannot listen, or an option is unknown or invalid.
+ * A listener on TCP, a unix socket or an inherited descriptor, with TLS where `tls` is given. It binds when it is served.
+ * That fails with a `BindError` where it cannot listen, or an option is unknown or invalid.
  *
  * @since 0.1.0
  * @category layers

@@ -40,7 +40,8 @@ export class NodeTransport implements Transport {
 
   /**
    * @param path the path of the unix socket that it was accepted on; `undefined` for TCP
-   * @param localAddress where it was accepted, if that is the same for all connections of the listener; otherwise the system is asked
+   * @param localAddress where it was accepted, if that is the same for all connections of the listener; otherwise the system
+   *   is asked
    * @param proxied the peer that its PROXY header names
    */
   constructor(
@@ -123,8 +124,8 @@ export class NodeTransport implements Transport {
     else this.socket.destroy()
   }
 
-  // TLS ends with the alert close_notify (RFC 9112, 9.8), which must be sent before the socket closes. A peer that is cut off must not
-  // get it.
+  // TLS ends with the alert close_notify (RFC 9112, 9.8), which must be sent before the socket closes. A peer that is cut off
+  // must not get it.
   private get owesCloseNotify(): boolean {
     return this.events === undefined || (this.socket.writableEnded && !this.socket.writableFinished)
   }
@@ -159,8 +160,8 @@ export class NodeTransport implements Transport {
     return this.socket
   }
 
-  // When no byte is left in the socket, the kernel has all: libuv tries to write before it queues. A failed write leaves none either,
-  // but sets an error.
+  // When no byte is left in the socket, the kernel has all: libuv tries to write before it queues. A failed write leaves none
+  // either, but sets an error.
   private countTaken(): void {
     if (this.socket.writableLength === 0) {
       if (this.socket.errored === null && !this.socket.destroyed) this.taken = this.written

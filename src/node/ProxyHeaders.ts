@@ -1,6 +1,6 @@
 /**
- * Connections whose PROXY header is being read. They are bounded in number and time. A connection without a valid header is closed
- * and never answered.
+ * Connections whose PROXY header is being read. They are bounded in number and time. A connection without a valid header is
+ * closed and never answered.
  *
  * @since 0.2.0
  */

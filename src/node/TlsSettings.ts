@@ -25,16 +25,16 @@ export class TlsSettings {
   }
 
   /**
-   * The options for node:tls, with a fixed session id context. The default of node:tls depends on the command line, so processes would
-   * refuse each other's sessions although they share the keys.
+   * The options for node:tls, with a fixed session id context. The default of node:tls depends on the command line, so
+   * processes would refuse each other's sessions although they share the keys.
    */
   get effective(): TlsOptions {
     return { ...this.current, sessionIdContext: this.current.sessionIdContext ?? "tsgi" }
   }
 
   /**
-   * Uses new certificates and keys for new connections. Open ones keep theirs. Throws for invalid options, an `OptionError` where one is
-   * unknown, and changes nothing then.
+   * Uses new certificates and keys for new connections. Open ones keep theirs. Throws for invalid options, an `OptionError`
+   * where one is unknown, and changes nothing then.
    */
   reload(options: TlsCredentials): void {
     checkTls(options, this.current)
@@ -51,8 +51,8 @@ export class TlsSettings {
   }
 
   /**
-   * Encrypts and decrypts session tickets with these 48 bytes from now on, in all servers. A client with an older ticket makes a full
-   * handshake. Throws an `OptionError` for other lengths.
+   * Encrypts and decrypts session tickets with these 48 bytes from now on, in all servers. A client with an older ticket
+   * makes a full handshake. Throws an `OptionError` for other lengths.
    *
    * @since 0.2.0
    */

@@ -9,9 +9,9 @@ import type { TrustedProxies } from "../exchange/TrustedProxies.js"
 import { nearest } from "../server/OptionNames.js"
 
 /**
- * Reads addresses and CIDR ranges, IPv4 and IPv6, and names: `"loopback"`, `"linklocal"` and `"uniquelocal"` are the ranges of
- * RFC 6890 (`uniquelocal` also those of RFC 1918), and `"unix"` is all peers on unix sockets. Throws an `OptionError` that names an
- * invalid entry.
+ * Reads addresses and CIDR ranges, IPv4 and IPv6, and names: `"loopback"`, `"linklocal"` and `"uniquelocal"` are the ranges
+ * of RFC 6890 (`uniquelocal` also those of RFC 1918), and `"unix"` is all peers on unix sockets. Throws an `OptionError` that
+ * names an invalid entry.
  *
  * @param option the name of the option, for messages
  *

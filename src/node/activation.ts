@@ -1,5 +1,6 @@
 /**
- * Socket activation: a service manager such as systemd binds sockets and hands them to a process that it starts (sd_listen_fds(3)).
+ * Socket activation: a service manager such as systemd binds sockets and hands them to a process that it starts
+ * (sd_listen_fds(3)).
  *
  * @since 0.2.0
  */
@@ -26,8 +27,8 @@ export interface ActivatedSocket {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * The sockets that `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` announce, in order; none where the variables are missing or are for
- * another process. Throws an `OptionError` that names an invalid variable.
+ * The sockets that `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` announce, in order; none where the variables are missing
+ * or are for another process. Throws an `OptionError` that names an invalid variable.
  *
  * @param environment default: `process.env`
  * @param pid the id of the process that inherits them; default: this one

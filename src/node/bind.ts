@@ -1,9 +1,9 @@
 /**
- * Binds a socket that does not listen yet. Its address is known, and any number of processes that inherit its descriptor can serve on
- * it with `listen({ fd })`.
+ * Binds a socket that does not listen yet. Its address is known, and any number of processes that inherit its descriptor can
+ * serve on it with `listen({ fd })`.
  *
- * The system refuses connections until the first process listens. From then on it queues them, also while no process accepts, until
- * the socket is closed here and in all processes that have inherited it.
+ * The system refuses connections until the first process listens. From then on it queues them, also while no process accepts,
+ * until the socket is closed here and in all processes that have inherited it.
  *
  * @since 0.2.0
  */

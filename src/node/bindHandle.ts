@@ -1,6 +1,6 @@
 /**
- * Binds sockets that do not listen: by `net.BoundSocket` where Node has it (24.21, 26), otherwise by the function that `net.Server`
- * itself binds with.
+ * Binds sockets that do not listen: by `net.BoundSocket` where Node has it (24.21, 26), otherwise by the function that
+ * `net.Server` itself binds with.
  *
  * @since 0.2.0
  */

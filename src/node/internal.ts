@@ -1,6 +1,6 @@
 /**
- * All uses of private parts of Node and `sonic-boom`, which may go in any version. Each has a fallback for when it is gone, and a test
- * that fails then (test/node/Internals.test.ts).
+ * All uses of private parts of Node and `sonic-boom`, which may go in any version. Each has a fallback for when it is gone,
+ * and a test that fails then (test/node/Internals.test.ts).
  *
  * @since 0.2.0
  */
@@ -39,7 +39,8 @@ export const queuedOf = (stream: object): number => {
 }
 
 /**
- * `writableBuffer`: bytes that wait for the write in progress. Without it, they count as taken only together with all before them.
+ * `writableBuffer`: bytes that wait for the write in progress. Without it, they count as taken only together with all before
+ * them.
  *
  * @since 0.2.0
  * @category accessors
@@ -51,8 +52,8 @@ export const bufferedOf = (stream: object): number => {
 }
 
 /**
- * `_handle.close` of a server: calls back when other code closes the listening handle without the server, as a cluster's worker does.
- * Without it, that is noticed when the last connection is closed.
+ * `_handle.close` of a server: calls back when other code closes the listening handle without the server, as a cluster's
+ * worker does. Without it, that is noticed when the last connection is closed.
  *
  * @since 0.2.0
  * @category constructors
@@ -81,8 +82,8 @@ export const carrierOf = (secured: Tls.TLSSocket): Net.Socket | undefined => {
 }
 
 /**
- * `readableFlowing`, which is public to read only: resets a paused socket, so that it flows for the next listener, as a new one does.
- * Without it, the new owner must resume it.
+ * `readableFlowing`, which is public to read only: resets a paused socket, so that it flows for the next listener, as a new
+ * one does. Without it, the new owner must resume it.
  *
  * @since 0.2.0
  * @category combinators

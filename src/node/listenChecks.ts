@@ -60,8 +60,8 @@ const isHost = (text: string): boolean => Net.isIPv6(text) || /^[^\s/:?#@[\]]+$/
 const { accepts: isPort } = number({ most: 65_535, whole: true })
 
 /**
- * Throws an `OptionError` for an option that is unknown or invalid by itself. Options that exclude each other, or that the system does
- * not support, fail when the listener is bound. `subject` is the owner of the options, for messages.
+ * Throws an `OptionError` for an option that is unknown or invalid by itself. Options that exclude each other, or that the
+ * system does not support, fail when the listener is bound. `subject` is the owner of the options, for messages.
  *
  * @since 0.1.0
  * @category constructors

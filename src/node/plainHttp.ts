@@ -1,6 +1,6 @@
 /**
- * Recognizes plain HTTP where TLS is expected. OpenSSL recognizes only GET, HEAD, POST, PUT and CONNECT, and has consumed the bytes
- * by then.
+ * Recognizes plain HTTP where TLS is expected. OpenSSL recognizes only GET, HEAD, POST, PUT and CONNECT, and has consumed the
+ * bytes by then.
  *
  * @since 0.2.0
  */

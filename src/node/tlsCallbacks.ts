@@ -1,6 +1,6 @@
 /**
- * Functions among the node:tls options that return promises. node:tls ignores a promise, so after a rejection the handshake would wait
- * until its deadline.
+ * Functions among the node:tls options that return promises. node:tls ignores a promise, so after a rejection the handshake
+ * would wait until its deadline.
  *
  * @since 0.2.0
  */

@@ -13,9 +13,9 @@ import { anything, misplaced, yesOrNo } from "../server/optionKinds.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
- * Throws an `OptionError` for options that are no object, for an option that is unknown or belongs to the listener, for a path, an
- * empty text or a key where the contents of a certificate file are needed, and for an encrypted key without its passphrase. `current`
- * are the options that these are merged into.
+ * Throws an `OptionError` for options that are no object, for an option that is unknown or belongs to the listener, for a
+ * path, an empty text or a key where the contents of a certificate file are needed, and for an encrypted key without its
+ * passphrase. `current` are the options that these are merged into.
  *
  * @since 0.2.0
  * @category constructors

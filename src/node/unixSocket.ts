@@ -15,8 +15,9 @@ import { longestPath } from "./listenChecks.js"
  * Binds at `path`. Returns a function that removes the file, unless another socket has replaced it. The file of a dead server is
  * replaced; where a live one listens, this rejects with `EADDRINUSE`.
  *
- * When a socket is closed, libuv removes the file at the name that it was bound by, whichever socket that file belongs to. So the socket
- * is bound at a unique name, and its file is moved to `path` afterwards. No client finds it there before it has its mode and listens.
+ * When a socket is closed, libuv removes the file at the name that it was bound by, whichever socket that file belongs to. So
+ * the socket is bound at a unique name, and its file is moved to `path` afterwards. No client finds it there before it has
+ * its mode and listens.
  *
  * @param bind binds at a name; it creates the socket's file before it first waits
  *
@@ -111,8 +112,8 @@ const place = async (name: string, path: string): Promise<void> => {
   }
 }
 
-// Creates the file with a umask, so that a client which the mode excludes cannot connect before the mode is set. A worker thread cannot
-// change the umask.
+// Creates the file with a umask, so that a client which the mode excludes cannot connect before the mode is set. A worker
+// thread cannot change the umask.
 const withUmask = async (mode: number | undefined, bind: () => Promise<void>): Promise<void> => {
   if (mode === undefined || !isMainThread) return bind()
   const umask = process.umask(0o777 & ~mode)

@@ -1,6 +1,6 @@
 /**
- * Gives the requests of one listening server to an app. Requests that come before an app is served wait for one. Where several apps
- * are served, the latest one gets the requests.
+ * Gives the requests of one listening server to an app. Requests that come before an app is served wait for one. Where
+ * several apps are served, the latest one gets the requests.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Files as responses, whole or in part. The platform's own service sends one byte more than the range that was asked for, sends no
- * ranges of a web File, and opens files whose responses are never sent.
+ * Files as responses, whole or in part. The platform's own service sends one byte more than the range that was asked for,
+ * sends no ranges of a web File, and opens files whose responses are never sent.
  *
  * @since 0.2.0
  */
@@ -155,8 +155,8 @@ const contentOf = (file: Pick<HttpBody.FileLike, "stream">): Stream.Stream<Uint8
 }
 
 /**
- * The `HttpPlatform` of this server: `HttpServerResponse.file` and `fileWeb` send the `bytesToRead` bytes from `offset` on, as far
- * as the file has them, with the right Content-Length. A file is opened when its response is sent.
+ * The `HttpPlatform` of this server: `HttpServerResponse.file` and `fileWeb` send the `bytesToRead` bytes from `offset` on,
+ * as far as the file has them, with the right Content-Length. A file is opened when its response is sent.
  *
  * @since 0.2.0
  * @category layers

@@ -11,8 +11,8 @@ const goingAway = 1001
 const reason = "the server is stopping"
 
 /**
- * Only the application knows which message answers which, so one sent message counts as the answer to one received. A message that is
- * never answered delays the close until the server's grace time is over.
+ * Only the application knows which message answers which, so one sent message counts as the answer to one received. A message
+ * that is never answered delays the close until the server's grace time is over.
  *
  * @since 0.2.0
  * @category models

@@ -157,8 +157,8 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   // the app alone
 
   /**
-   * Answers with the app's response. The observer sends a whole one, when the fiber has ended. A fiber that has forked others does
-   * not end before they do, so its response is sent from within.
+   * Answers with the app's response. The observer sends a whole one, when the fiber has ended. A fiber that has forked others
+   * does not end before they do, so its response is sent from within.
    */
   answer(
     response: HttpServerResponse,

@@ -75,8 +75,8 @@ export const earlyHints = (headers: HeadersInput): Effect.Effect<void, InterimEr
 /**
  * Sets the fields of the 100 that the first read of the body sends, if the client waits for one.
  *
- * Fails with an `InterimError`: `TooLate` where the client waits for a 100, and one was sent already or the final response has begun;
- * `InvalidHeader` for a field that cannot be sent; `Unsupported` on another HttpServer.
+ * Fails with an `InterimError`: `TooLate` where the client waits for a 100, and one was sent already or the final response
+ * has begun; `InvalidHeader` for a field that cannot be sent; `Unsupported` on another HttpServer.
  *
  * @example
  * ```ts

@@ -24,8 +24,8 @@ import * as Upgrade from "./Upgrade.js"
  */
 export interface Options extends ListenOptions, Omit<ServerConfig.PartialConfig, "trustedProxies">, DoorOptions {
   /**
-   * Address or name to listen on. Default: all addresses of the machine, as with `NodeHttpServer`; `127.0.0.1` accepts connections
-   * from this machine alone.
+   * Address or name to listen on. Default: all addresses of the machine, as with `NodeHttpServer`; `127.0.0.1` accepts
+   * connections from this machine alone.
    */
   readonly host?: string | undefined
   /**
@@ -44,7 +44,10 @@ export interface Options extends ListenOptions, Omit<ServerConfig.PartialConfig,
  * @category models
  */
 export interface DoorOptions {
-  /** Whether a handler is interrupted when its client leaves. Default `true`; `TsgiHttpServer.keepRunning` is the switch for a route. */
+  /**
+   * Whether a handler is interrupted when its client leaves. Default `true`; `TsgiHttpServer.keepRunning` is the switch for a
+   * route.
+   */
   readonly interruptOnDisconnect?: boolean | undefined
   /**
    * Bytes that `text`, `json`, `urlParamsBody` and `arrayBuffer` may read, in place of `limits.wholeBody` and
@@ -58,10 +61,10 @@ export interface DoorOptions {
 }
 
 /**
- * The defaults of this door that differ from the engine's, to match `NodeHttpServer`. A client that has closed its sending half
- * counts as gone. Names of response fields are sent as given. A URL, or a field such as Cookie, may have the 16 KiB that node:http
- * allows a whole head. And 65536 connections are served at a time: WebSockets and event streams last for hours, and node:http has no
- * bound but the process's descriptors.
+ * The defaults of this door that differ from the engine's, to match `NodeHttpServer`. A client that has closed its sending
+ * half counts as gone. Names of response fields are sent as given. A URL, or a field such as Cookie, may have the 16 KiB that
+ * node:http allows a whole head. And 65536 connections are served at a time: WebSockets and event streams last for hours, and
+ * node:http has no bound but the process's descriptors.
  *
  * They apply where no `ServerConfig` is provided; spread them, and their `limits`, into one that is.
  *
@@ -144,8 +147,8 @@ export const checkConfigs = (options: unknown, path = ""): void => {
 }
 
 /**
- * The options for each layer. Throws an `OptionError` for an option that is unknown, or for one of the engine's or this door's that
- * is invalid.
+ * The options for each layer. Throws an `OptionError` for an option that is unknown, or for one of the engine's or this
+ * door's that is invalid.
  *
  * @since 0.1.0
  * @category conversions

@@ -32,12 +32,12 @@ export class PosthooksError extends Data.TaggedError("PosthooksError")<{
 }
 
 /**
- * Adds a hook that runs after the exchange: when the last byte was handed to the kernel, the client has left, the handler has failed
- * or the server has stopped. Its argument says which. Hooks run in order of registration, with the services and the fiber
- * refs of the handler that added them, in a fiber of their own; a single `Effect.sync`, which sees neither, runs without one. They
- * are not interrupted with the request. A failure is logged, and the other hooks run all the same. The next request on the
- * connection waits for them, unless they are `detached`; the server's stop waits in any case. Dies with an `OptionError` for an
- * option that is unknown or invalid, and for a hook that is not a function.
+ * Adds a hook that runs after the exchange: when the last byte was handed to the kernel, the client has left, the handler has
+ * failed or the server has stopped. Its argument says which. Hooks run in order of registration, with the services and the
+ * fiber refs of the handler that added them, in a fiber of their own; a single `Effect.sync`, which sees neither, runs
+ * without one. They are not interrupted with the request. A failure is logged, and the other hooks run all the same. The next
+ * request on the connection waits for them, unless they are `detached`; the server's stop waits in any case. Dies with an
+ * `OptionError` for an option that is unknown or invalid, and for a hook that is not a function.
  *
  * @example
  * ```ts

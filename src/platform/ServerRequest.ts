@@ -296,8 +296,9 @@ const singletons = new Set([
 ])
 
 /**
- * The target as it came, but without scheme and host where a proxy says what they are: `toURL` takes those from the headers. A path
- * that begins with two slashes gets the host before it, because `toURL` would take what follows the slashes for the host.
+ * The target as it came, but without scheme and host where a proxy says what they are: `toURL` takes those from the headers.
+ * A path that begins with two slashes gets the host before it, because `toURL` would take what follows the slashes for the
+ * host.
  *
  * @since 0.2.0
  */

@@ -81,8 +81,8 @@ export const layer = <E, R>(options: Options<E, R>): Layer.Layer<
 }
 
 /**
- * The server of a runner alone, for programs that compose the rest themselves: with `HttpRunner.layerHttpOptions` beside routes of
- * their own, for instance.
+ * The server of a runner alone, for programs that compose the rest themselves: with `HttpRunner.layerHttpOptions` beside
+ * routes of their own, for instance.
  *
  * @since 0.2.0
  * @category layers
@@ -99,7 +99,8 @@ export const layerHttpServer = (options?: TsgiHttpServer.Options) =>
   }))
 
 /**
- * Keeps all in a database, which outlives the runners. Makes its tables where they are missing, and dies where it has no right to.
+ * Keeps all in a database, which outlives the runners. Makes its tables where they are missing, and dies where it has no
+ * right to.
  *
  * @since 0.2.0
  * @category layers

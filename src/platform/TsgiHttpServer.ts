@@ -91,9 +91,10 @@ const checked = <A>(read: () => A): Effect.Effect<A, ServeError> =>
   Effect.try({ try: read, catch: (cause) => new NotServed({ cause }) })
 
 /**
- * Makes an HttpServer that listens from here on, and stops with grace when its scope closes. Without options it takes a free port on
- * all addresses. It has no access log. Fails with a `ServeError` whose cause is an `OptionError`, or a `BindError` where it cannot
- * listen. That is so too where an option of the listener or `tls` is invalid: the cause of the `BindError` is then an `OptionError`.
+ * Makes an HttpServer that listens from here on, and stops with grace when its scope closes. Without options it takes a free
+ * port on all addresses. It has no access log. Fails with a `ServeError` whose cause is an `OptionError`, or a `BindError`
+ * where it cannot listen. That is so too where an option of the listener or `tls` is invalid: the cause of the `BindError` is
+ * then an `OptionError`.
  *
  * @function
  * @since 0.1.0
@@ -113,8 +114,8 @@ export const make: (options?: Options) => Effect.Effect<HttpServer.HttpServer, S
 export const layerServices = Server.layerServices
 
 /**
- * An HttpServer from the engine's services, each of which may be replaced. The options are those of this door alone; the `Listener` says
- * where to listen, and `ServerConfig` has limits and deadlines. Fails as {@link make} does.
+ * An HttpServer from the engine's services, each of which may be replaced. The options are those of this door alone; the
+ * `Listener` says where to listen, and `ServerConfig` has limits and deadlines. Fails as {@link make} does.
  *
  * @since 0.1.0
  * @category layers
@@ -135,7 +136,8 @@ export const layerServer: (options?: Options) => Layer.Layer<HttpServer.HttpServ
 ) => Layer.scoped(HttpServer.HttpServer, serverOf(options, more))
 
 /**
- * The services for file responses and entity tags. They send the right bytes of a range, unlike the platform's own `HttpPlatform`.
+ * The services for file responses and entity tags. They send the right bytes of a range, unlike the platform's own
+ * `HttpPlatform`.
  *
  * @since 0.1.0
  * @category layers
@@ -144,8 +146,9 @@ export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generato
   .mergeAll(FilePlatform.layer, Etag.layerWeak, NodeContext.layer)
 
 /**
- * An HttpServer with the services that apps on Node use: files, paths, entity tags. It listens when the layer is built, by default on
- * a free port of all addresses, and stops with grace when its scope closes. It has no access log. Fails as {@link make} does.
+ * An HttpServer with the services that apps on Node use: files, paths, entity tags. It listens when the layer is built, by
+ * default on a free port of all addresses, and stops with grace when its scope closes. It has no access log. Fails as
+ * {@link make} does.
  *
  * @example
  * ```ts
@@ -174,8 +177,8 @@ export const layer: (
   Layer.mergeAll(Layer.scoped(HttpServer.HttpServer, serverOf(options, more)), layerContext)
 
 /**
- * {@link layer} with options from `Config`; `Config.succeed` gives fixed ones. Fails as that does, and with a `ConfigError` where the
- * configuration is missing or invalid.
+ * {@link layer} with options from `Config`; `Config.succeed` gives fixed ones. Fails as that does, and with a `ConfigError`
+ * where the configuration is missing or invalid.
  *
  * @example
  * ```ts

@@ -34,8 +34,8 @@ export interface WebSocketOptions {
   /** Whether permessage-deflate (RFC 7692) is offered, without context takeover, so that memory is bounded. Default `true`. */
   readonly perMessageDeflate?: boolean | undefined
   /**
-   * Milliseconds for which a peer may be silent before it is pinged, and then again before it counts as gone: the connection is cut,
-   * and the handler ends as with any client that has left. 0 or `Infinity` sends no pings. Default 60000.
+   * Milliseconds for which a peer may be silent before it is pinged, and then again before it counts as gone: the connection
+   * is cut, and the handler ends as with any client that has left. 0 or `Infinity` sends no pings. Default 60000.
    *
    * @since 0.2.0
    */
@@ -50,7 +50,8 @@ export interface WebSocketOptions {
 }
 
 /**
- * The options of WebSockets. `maxPayload` has these bounds because `ws` takes 0 and numbers of more than 31 bits for no bound at all.
+ * The options of WebSockets. `maxPayload` has these bounds because `ws` takes 0 and numbers of more than 31 bits for no bound
+ * at all.
  *
  * @since 0.2.0
  * @category constants
@@ -163,8 +164,8 @@ const watch = (socket: WebSocket, { socket: stream }: RequestCall, idle: number)
 const isWebSocket = (socket: WebSocket): socket is WebSocket & globalThis.WebSocket =>
   Predicate.hasProperty(socket, "addEventListener") && Predicate.hasProperty(socket, "readyState")
 
-// Refuses a handshake that `ws` would refuse before the connection is taken over (RFC 6455, 4.2.1), so that the application can still
-// answer. `ws` judges it on a stream that goes nowhere.
+// Refuses a handshake that `ws` would refuse before the connection is taken over (RFC 6455, 4.2.1), so that the application
+// can still answer. `ws` judges it on a stream that goes nowhere.
 const refusals = (settings: ServerOptions) => {
   let wrong: string | undefined
   const judge = new WebSocketServer({

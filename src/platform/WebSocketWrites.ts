@@ -1,6 +1,6 @@
 /**
- * Back-pressure for a WebSocket. While too much waits to be sent, writers wait and the client is not read, because its messages may
- * cause the writes. The client is not read before the handler listens, either.
+ * Back-pressure for a WebSocket. While too much waits to be sent, writers wait and the client is not read, because its
+ * messages may cause the writes. The client is not read before the handler listens, either.
  *
  * @since 0.2.0
  */
@@ -66,8 +66,9 @@ export class WebSocketWrites {
   }
 
   /**
-   * Messages leave in the order in which they were written. A close does not wait. A message that is written after it, or when the
-   * client has left, waits for `run` to end with the reason: `ws` would drop it at once, and a loop of writes would never end.
+   * Messages leave in the order in which they were written. A close does not wait. A message that is written after it, or
+   * when the client has left, waits for `run` to end with the reason: `ws` would drop it at once, and a loop of writes would
+   * never end.
    */
   private wrapWrite(write: Write): Write {
     return (chunk) =>

@@ -49,8 +49,8 @@ export const watch = (socket: WebSocket, stream: Duplex, idle: number): Effect.E
     )
   })
 
-// What came while the event loop was blocked came in time. After two immediates all reads of a whole turn have ended, wherever in a
-// turn this begins.
+// What came while the event loop was blocked came in time. After two immediates all reads of a whole turn have ended,
+// wherever in a turn this begins.
 const reading = Effect.async<void>((resume) => {
   setImmediate(() => setImmediate(() => resume(Effect.void)))
 })

@@ -1,6 +1,6 @@
 /**
- * All that the Effect door reads of the private parts of Effect, the platform and `ws`, which they do not promise. Each has a fallback
- * for when it is gone, and a test that fails then (test/platform/Internals.test.ts).
+ * All that the Effect door reads of the private parts of Effect, the platform and `ws`, which they do not promise. Each has a
+ * fallback for when it is gone, and a test that fails then (test/platform/Internals.test.ts).
  *
  * @since 0.1.0
  */
@@ -25,8 +25,8 @@ export const fiberRefsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): FiberR
 }
 
 /**
- * `_children`: whether a child of the fiber still runs. A fiber interrupts its children when it ends, and waits for them. Without it
- * the client waits for that too.
+ * `_children`: whether a child of the fiber still runs. A fiber interrupts its children when it ends, and waits for them.
+ * Without it the client waits for that too.
  *
  * @since 0.1.0
  * @category predicates
@@ -57,8 +57,8 @@ export const isInterruptible = (fiber: Fiber.RuntimeFiber<unknown, unknown>): bo
 export const ejectedScopes = globalValue("@effect/platform/HttpApp/ejectedScopes", () => new WeakSet<Scope.Scope>())
 
 /**
- * `unsafeMap`: whether a context was given a service. `Context.getOption` cannot tell for a reference, which has a default. Without it,
- * none was given, so the server's own options count.
+ * `unsafeMap`: whether a context was given a service. `Context.getOption` cannot tell for a reference, which has a default.
+ * Without it, none was given, so the server's own options count.
  *
  * @since 0.2.0
  * @category predicates
@@ -69,9 +69,9 @@ export const isGiven = (context: Context.Context<never>, tag: { readonly key: st
 }
 
 /**
- * `send` of a WebSocket, through which the platform's Socket sends: calls `sent` after each message, and `taken` when the kernel has
- * taken it. `ws` has no events for these. Without it neither is called: writers do not wait, and a stop closes the WebSocket when its
- * grace time is over.
+ * `send` of a WebSocket, through which the platform's Socket sends: calls `sent` after each message, and `taken` when the
+ * kernel has taken it. `ws` has no events for these. Without it neither is called: writers do not wait, and a stop closes the
+ * WebSocket when its grace time is over.
  *
  * @since 0.2.0
  */

@@ -37,8 +37,8 @@ export type Services = Listener | Server.Services
 /**
  * Makes an HttpServer from the engine's services, each of which can be replaced. See {@link layerServices} for the default ones.
  *
- * Where several apps are served, the latest one gets the requests. When the last one ends, the server stops. An app that is served
- * after that makes it listen again, and dies with the `ServeError` where the address is in use.
+ * Where several apps are served, the latest one gets the requests. When the last one ends, the server stops. An app that is
+ * served after that makes it listen again, and dies with the `ServeError` where the address is in use.
  *
  * @since 0.1.0
  * @category constructors

@@ -10,8 +10,8 @@ import * as Headers from "@effect/platform/Headers"
 import type { Exchange } from "../exchange/Exchange.js"
 
 /**
- * Makes X-Forwarded-Proto say the scheme, or removes it. With the option `forwarded`, makes the other fields say what is believed,
- * or removes them. `rawHeaders` has the fields as they came.
+ * Makes X-Forwarded-Proto say the scheme, or removes it. With the option `forwarded`, makes the other fields say what is
+ * believed, or removes them. `rawHeaders` has the fields as they came.
  *
  * @since 0.2.0
  */
@@ -50,9 +50,9 @@ export interface Changes {
 }
 
 /**
- * Changes without what `HttpMiddleware.xForwardedHeaders` takes from the client's fields, where the option `forwarded` believes none.
- * That middleware is recognized by its call: it gives headers and address together, both as the fields say. Changes that a program
- * decides itself are kept.
+ * Changes without what `HttpMiddleware.xForwardedHeaders` takes from the client's fields, where the option `forwarded`
+ * believes none. That middleware is recognized by its call: it gives headers and address together, both as the fields say.
+ * Changes that a program decides itself are kept.
  *
  * @since 0.2.0
  */

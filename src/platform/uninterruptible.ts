@@ -25,7 +25,8 @@ export const keepsRoute = (fiber: Fiber.RuntimeFiber<unknown, unknown> | undefin
 const pollInterval = 5
 
 /**
- * Calls back when the fiber has left its uninterruptible part. Effect has no event for that, so the fiber is polled until `isOver`.
+ * Calls back when the fiber has left its uninterruptible part. Effect has no event for that, so the fiber is polled until
+ * `isOver`.
  *
  * @since 0.2.0
  */

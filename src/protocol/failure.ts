@@ -1,6 +1,6 @@
 /**
- * The rules that a peer's bytes can break, as plain values. The first offending byte decides the failure, so it is the same however the
- * bytes were cut.
+ * The rules that a peer's bytes can break, as plain values. The first offending byte decides the failure, so it is the same
+ * however the bytes were cut.
  *
  * @since 0.1.0
  */

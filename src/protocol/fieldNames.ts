@@ -25,8 +25,8 @@ const roles = new Map<string, FieldName["role"]>([
   ["content-type", "ContentType"]
 ])
 
-// Applications send the same few names over and over, so each is checked and title-cased once. Bounded, because a name may come from a
-// client's data.
+// Applications send the same few names over and over, so each is checked and title-cased once. Bounded, because a name may
+// come from a client's data.
 const knownNames = new Map<string, FieldName>()
 const mostKnownNames = 512
 

@@ -32,8 +32,8 @@ export interface SectionLimits {
 const offsets: Array<number> = []
 
 /**
- * Reads field sections, one after another, line by line. Give `parse` the bytes. When it returns `undefined`, call it again with the
- * bytes after `consumed`, followed by more.
+ * Reads field sections, one after another, line by line. Give `parse` the bytes. When it returns `undefined`, call it again
+ * with the bytes after `consumed`, followed by more.
  *
  * @since 0.1.0
  */
@@ -68,8 +68,8 @@ export class FieldSection {
   }
 
   /**
-   * The fields, when the empty line was read; `undefined` when more bytes are needed. It is the same array as before where the caller
-   * gave the section as text and that is the same. `text` has some of the bytes, from the index `textStart` on.
+   * The fields, when the empty line was read; `undefined` when more bytes are needed. It is the same array as before where
+   * the caller gave the section as text and that is the same. `text` has some of the bytes, from the index `textStart` on.
    */
   parse(bytes: Uint8Array, from: number, text = "", textStart = from): Fields | undefined | Failure {
     const isFirst = this.used === 0
@@ -154,7 +154,8 @@ export class FieldSection {
     return 0
   }
 
-  // Reads one line, and stores its offsets from `found` on. Returns the index after it, or `undefined` when more bytes are needed.
+  // Reads one line, and stores its offsets from `found` on. Returns the index after it, or `undefined` when more bytes are
+  // needed.
   private line(bytes: Uint8Array, start: number, found: number): number | Failure | undefined {
     const length = bytes.length
     // The furthest index at which the byte is still within both limits, plus one for the byte that breaks them.

@@ -8,8 +8,8 @@
 const sliceLength = 8192
 
 /**
- * Parts of a urlencoded text, each of about 8 KiB, or longer where one pair is longer. `URLSearchParams` finds the same pairs in the
- * parts, one after the other, as in the whole text.
+ * Parts of a urlencoded text, each of about 8 KiB, or longer where one pair is longer. `URLSearchParams` finds the same pairs
+ * in the parts, one after the other, as in the whole text.
  *
  * @since 0.2.0
  */

@@ -1,9 +1,9 @@
 /**
  * The fields that proxies add to the requests that they pass on: Forwarded (RFC 7239), and the older X-Forwarded fields.
  *
- * Each proxy appends what it has seen itself; the values to the left of that came with the request. So the fields are read from the
- * right, hop by hop, as long as the peer that sent them is trusted. The first peer that is not trusted is the client, and the values
- * that it sent are ignored.
+ * Each proxy appends what it has seen itself; the values to the left of that came with the request. So the fields are read
+ * from the right, hop by hop, as long as the peer that sent them is trusted. The first peer that is not trusted is the
+ * client, and the values that it sent are ignored.
  *
  * @since 0.2.0
  */
@@ -49,8 +49,8 @@ export interface ForwardedValues {
 const nothing: ForwardedValues = { client: undefined, scheme: undefined, host: undefined, port: undefined }
 
 /**
- * Reads the fields of a request that came from a trusted peer. `trusts` judges the addresses in them. Forwarded and X-Forwarded fields
- * that contradict each other come from different proxies, and neither are believed.
+ * Reads the fields of a request that came from a trusted peer. `trusts` judges the addresses in them. Forwarded and
+ * X-Forwarded fields that contradict each other come from different proxies, and neither are believed.
  *
  * @since 0.2.0
  * @category constructors
@@ -99,8 +99,8 @@ const agreed = (one: ForwardedValues, other: ForwardedValues): ForwardedValues =
 // ---------------------------------------------------------------------------------------------------------------------
 // X-Forwarded-*
 
-// They have no standard. Each proxy appends a member to these lists. A proxy that replaces a list makes it shorter than the others, and
-// then its first member is for all hops before.
+// They have no standard. Each proxy appends a member to these lists. A proxy that replaces a list makes it shorter than the
+// others, and then its first member is for all hops before.
 const fromXForwarded = (
   lines: ReadonlyMap<ForwardedField, ReadonlyArray<string>>,
   trusts: (host: string) => boolean
@@ -156,8 +156,9 @@ const fromForwarded = (lines: ReadonlyArray<string>, trusts: (host: string) => b
   return found
 }
 
-// The elements from the last to the first. Commas may stand in quoted strings, and a client can leave a quote open that the proxy's own
-// text would close. From the right there is no ambiguity: the shortest suffix that is an element is what the last proxy has added.
+// The elements from the last to the first. Commas may stand in quoted strings, and a client can leave a quote open that the
+// proxy's own text would close. From the right there is no ambiguity: the shortest suffix that is an element is what the last
+// proxy has added.
 function* elementsOf(lines: ReadonlyArray<string>): Generator<ReadonlyMap<string, string>> {
   for (let line = lines.length - 1; line >= 0; line--) {
     let rest: string | undefined = lines[line]
@@ -202,8 +203,8 @@ const addressOf = (node: string): ForwardedValues["client"] => {
 }
 
 /**
- * An address in the form that sockets report: IPv6 as in RFC 5952, without brackets; an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) as
- * an IPv4 address.
+ * An address in the form that sockets report: IPv6 as in RFC 5952, without brackets; an IPv4-mapped IPv6 address (RFC 4291,
+ * 2.5.5.2) as an IPv4 address.
  *
  * @since 0.2.0
  */

@@ -65,8 +65,8 @@ export const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
   asBuffer(bytes).toString("latin1", from, to)
 
 /**
- * Text without the spaces and tabs around it (RFC 9110, 5.6.3). Without a regular expression, which would take quadratic time on a long
- * run of spaces inside.
+ * Text without the spaces and tabs around it (RFC 9110, 5.6.3). Without a regular expression, which would take quadratic time
+ * on a long run of spaces inside.
  */
 export const trimmed = (text: string): string => {
   let start = 0

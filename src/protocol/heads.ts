@@ -19,8 +19,8 @@ import { reasonOf } from "./reasonPhrase.js"
 export type FieldPairs = Iterable<readonly [name: string, value: string]>
 
 /**
- * Copies fields that are read more than once: an iterable such as a generator can be read only once, and a caller may change an array. A
- * value that is not iterable is returned as it is, and fails the checks.
+ * Copies fields that are read more than once: an iterable such as a generator can be read only once, and a caller may change
+ * an array. A value that is not iterable is returned as it is, and fails the checks.
  *
  * @since 0.2.0
  */

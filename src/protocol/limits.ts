@@ -42,8 +42,8 @@ export const defaultLimits: Limits = {
 }
 
 /**
- * The rules that an operator may relax. In any case, bare LF or CR, space before a colon, unknown transfer codings, differing lengths
- * and malformed chunks are refused.
+ * The rules that an operator may relax. In any case, bare LF or CR, space before a colon, unknown transfer codings, differing
+ * lengths and malformed chunks are refused.
  *
  * @since 0.1.0
  */

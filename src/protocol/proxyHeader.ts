@@ -1,6 +1,6 @@
 /**
- * The PROXY protocol, versions 1 and 2 (haproxy.org, doc/proxy-protocol.txt): what a load balancer says about its client, before the
- * client's first byte. Strict: a header that is not as specified is a failure.
+ * The PROXY protocol, versions 1 and 2 (haproxy.org, doc/proxy-protocol.txt): what a load balancer says about its client,
+ * before the client's first byte. Strict: a header that is not as specified is a failure.
  *
  * @since 0.2.0
  */

@@ -56,8 +56,8 @@ export const isHost = (value: string): boolean => {
 export const isIpv4 = (text: string): boolean => ipv4.test(text)
 
 /**
- * Whether this is an IPv6 address without brackets and zone: eight groups, the last two perhaps written as IPv4, `::` once for one
- * or more groups of zeros (RFC 3986, 3.2.2).
+ * Whether this is an IPv6 address without brackets and zone: eight groups, the last two perhaps written as IPv4, `::` once
+ * for one or more groups of zeros (RFC 3986, 3.2.2).
  *
  * @since 0.2.0
  */

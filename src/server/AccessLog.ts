@@ -52,8 +52,8 @@ export const reopen: Effect.Effect<void, never, AccessLog> = Effect.flatMap(
 export const none: Context.Tag.Service<AccessLog> = { write: undefined }
 
 /**
- * Gives each record to a function as a line of text; see `AccessLogFormat` for `format`. Control characters are escaped as in JSON,
- * and further lines of a record are indented.
+ * Gives each record to a function as a line of text; see `AccessLogFormat` for `format`. Control characters are escaped as in
+ * JSON, and further lines of a record are indented.
  *
  * @since 0.1.0
  * @category constructors

@@ -151,8 +151,8 @@ const forwarded = (record: AccessRecord, trusted: TrustedProxies): string => {
   return given === "" || !trusted.trusts(record.remote) ? own : escape(given.replaceAll(" ", "")) + own
 }
 
-// Text of a client must not end a line, end a quoted field, or start an escape sequence of a terminal. A strict parser accepts only
-// visible ASCII.
+// Text of a client must not end a line, end a quoted field, or start an escape sequence of a terminal. A strict parser
+// accepts only visible ASCII.
 const unsafe = /[^\x20-\x7e]|["\\]/g
 const harmless = /^[\x20-\x21\x23-\x5b\x5d-\x7e]*$/
 

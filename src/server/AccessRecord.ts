@@ -26,8 +26,8 @@ export interface AccessRecord {
   /** Absent for a request that was refused before the application was called. */
   readonly request: RequestHead | undefined
   /**
-   * The status of the answer. Without one: 499 for a client that left, 503 for a request that the server's stop has cut, 101 for a
-   * connection that was taken over.
+   * The status of the answer. Without one: 499 for a client that left, 503 for a request that the server's stop has cut, 101
+   * for a connection that was taken over.
    */
   readonly status: number
   /** Body bytes handed to the kernel. */

@@ -1,9 +1,9 @@
 /**
  * Decides which connections are served, which wait for a place, and which give theirs up.
  *
- * A new connection takes a free place. Without one it waits while its request is read: connections with a complete request are
- * served first. For them, the connection that uses its place least gives it up (see `PlaceUse`). An address may have more than its
- * share of the places while no other address asks for one, and is the first to give some up.
+ * A new connection takes a free place. Without one it waits while its request is read: connections with a complete request
+ * are served first. For them, the connection that uses its place least gives it up (see `PlaceUse`). An address may have more
+ * than its share of the places while no other address asks for one, and is the first to give some up.
  *
  * @since 0.1.0
  */
@@ -18,8 +18,8 @@ import { EvictionCandidates } from "./EvictionCandidates.js"
 import { Queue } from "./Queue.js"
 
 /**
- * Milliseconds for which a connection may leave its place unused while others wait for one. Twice this time applies to a connection
- * that sends or receives, to one that was told to give its place up, and to the end of crowding.
+ * Milliseconds for which a connection may leave its place unused while others wait for one. Twice this time applies to a
+ * connection that sends or receives, to one that was told to give its place up, and to the end of crowding.
  */
 const unusedTime = 500
 /** Milliseconds within which the first request of a new client may still arrive: it is not closed for another meanwhile. */
@@ -31,8 +31,9 @@ const mostInLook = 32
 /** Milliseconds from a look that freed no place to the next. */
 const pauseAfterNone = 100
 /**
- * A request whose body is still to come takes a place from another such request at most once in `incompletePause` milliseconds. Unused
- * pauses add up to `incompleteAhead`. Without this bound, a server under load would begin and abort requests instead of answering them.
+ * A request whose body is still to come takes a place from another such request at most once in `incompletePause`
+ * milliseconds. Unused pauses add up to `incompleteAhead`. Without this bound, a server under load would begin and abort
+ * requests instead of answering them.
  */
 const incompletePause = 20
 const incompleteAhead = 160
@@ -300,8 +301,8 @@ export class Admission {
     return true
   }
 
-  // Takes a place from the connection that uses its place least: of the same address, where that has its share of places; otherwise of
-  // an address with more than its share, or else of any.
+  // Takes a place from the connection that uses its place least: of the same address, where that has its share of places;
+  // otherwise of an address with more than its share, or else of any.
   private makeRoom(share: Share | undefined, to: PlaceUse): boolean {
     const evicted = share !== undefined && share.places >= this.mostPlaces
       ? this.evictable(to, `own ${share.name}`, (connection) => connection.place.addressShare === share)
@@ -322,9 +323,9 @@ export class Admission {
     })
   }
 
-  // Closes one connection at once. In this order: one whose last answer is being sent, one that waits without a request, one that has a
-  // place and no request, one that waits for a body, and the one that has waited longest with a whole request. New connections are
-  // spared, because closing them would reset them while their first request arrives.
+  // Closes one connection at once. In this order: one whose last answer is being sent, one that waits without a request, one
+  // that has a place and no request, one that waits for a body, and the one that has waited longest with a whole request. New
+  // connections are spared, because closing them would reset them while their first request arrives.
   private dropOne(newcomer: Share | undefined): boolean {
     const now = this.time.tick()
     const share = this.exceedsShare(newcomer) ? newcomer : undefined

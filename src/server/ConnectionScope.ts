@@ -6,8 +6,8 @@
  *  Open ----> Work ------------------> Hooks ---------------------> Added --------------------> Closed
  * ```
  *
- * Added finalizers run third: the work that uses their resources has ended, and the socket is still open. The other steps are plain
- * functions, so a connection without added finalizers needs no fiber.
+ * Added finalizers run third: the work that uses their resources has ended, and the socket is still open. The other steps are
+ * plain functions, so a connection without added finalizers needs no fiber.
  *
  * @since 0.2.0
  */
@@ -51,8 +51,8 @@ export class ConnectionScope extends LazyScope implements SessionScope {
   }
 
   /**
-   * Closes it, once, and waits until the socket is closed. A handler, hook or finalizer of the connection itself does not wait: it would
-   * wait for its own end.
+   * Closes it, once, and waits until the socket is closed. A handler, hook or finalizer of the connection itself does not
+   * wait: it would wait for its own end.
    */
   override close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.withFiberRuntime((fiber) => {

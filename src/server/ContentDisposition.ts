@@ -1,8 +1,8 @@
 /**
  * Reads the Content-Disposition of a part of a form.
  *
- * multipasta decodes the fields of a part as UTF-8, as browsers send them, but reads no Content-Disposition with a character beyond
- * Latin-1. A file with a Cyrillic name would become a field without a name.
+ * multipasta decodes the fields of a part as UTF-8, as browsers send them, but reads no Content-Disposition with a character
+ * beyond Latin-1. A file with a Cyrillic name would become a field without a name.
  *
  * @since 0.2.0
  */

@@ -10,8 +10,8 @@
  *                                  streams are ended
  * ```
  *
- * After that, the remaining hooks and finalizers have `hooks` milliseconds. Then the stop ends, unless uninterruptible handlers still
- * run.
+ * After that, the remaining hooks and finalizers have `hooks` milliseconds. Then the stop ends, unless uninterruptible
+ * handlers still run.
  *
  * @since 0.1.0
  */
@@ -139,8 +139,8 @@ export class Drain {
   }
 
   /**
-   * Ends all connections, after the listener is closed. Completes when the last connection is closed, its application has ended and
-   * its post hooks have run.
+   * Ends all connections, after the listener is closed. Completes when the last connection is closed, its application has
+   * ended and its post hooks have run.
    */
   run(
     { farewell, grace, interrupt }: Omit<Phases, "settle">,
@@ -190,8 +190,8 @@ export class Drain {
     })
   }
 
-  // Closes connections that have been idle for `settle`, ends WebSockets and event streams, and gives up hooks and finalizers that run
-  // for longer than `hookTimeout`, or after `last`.
+  // Closes connections that have been idle for `settle`, ends WebSockets and event streams, and gives up hooks and finalizers
+  // that run for longer than `hookTimeout`, or after `last`.
   private tend(farewell: number, last: number): Effect.Effect<never> {
     return Effect.forever(Effect.suspend(() => {
       const { begun, settle = 0, time } = this

@@ -17,15 +17,15 @@ export interface FormOptions {
   /** Number of fields that are no files; at the Effect door `Multipart.MaxParts` overrides it. Default 1000. */
   readonly maxFields?: number | undefined
   /**
-   * Bytes of all fields' values together, which are held in memory. At the Effect door a larger `Multipart.MaxFieldSize` overrides
-   * it. Default 10485760.
+   * Bytes of all fields' values together, which are held in memory. At the Effect door a larger `Multipart.MaxFieldSize`
+   * overrides it. Default 10485760.
    */
   readonly maxFieldsSize?: number | undefined
   /** Number of files; at the Effect door `Multipart.MaxParts` overrides it. Default 100. */
   readonly maxFiles?: number | undefined
   /**
-   * Bytes of the whole form. In plain TypeScript, where it is in memory, `limits.wholeBody` bounds it too. At the Effect door, where
-   * files go to disk or are streamed, `MaxBodySize` overrides it. Default `Infinity`.
+   * Bytes of the whole form. In plain TypeScript, where it is in memory, `limits.wholeBody` bounds it too. At the Effect
+   * door, where files go to disk or are streamed, `MaxBodySize` overrides it. Default `Infinity`.
    */
   readonly maxTotalSize?: number | undefined
 }

@@ -17,8 +17,8 @@ import { ResponseError } from "../exchange/ServerError.js"
  */
 export type Failed = (error: unknown, late: boolean) => void
 
-// Methods that close an object, of which the first that it has is called: of web streams, Node streams, resources (`await using`), and
-// `close` of WSGI (PEP 3333).
+// Methods that close an object, of which the first that it has is called: of web streams, Node streams, resources (`await
+// using`), and `close` of WSGI (PEP 3333).
 const closingMethods: ReadonlyArray<PropertyKey> = ["cancel", "destroy", Symbol.asyncDispose, Symbol.dispose, "close"]
 
 /**
@@ -49,13 +49,16 @@ export const letGo = (given: unknown, failed: Failed): Promise<unknown> | undefi
  */
 export interface Parts<A> {
   readonly next: () => IteratorResult<A, unknown> | Promise<IteratorResult<A, unknown>>
-  /** Lets go of the rest; called once, also while a part is awaited. Returns a promise where that takes time, which never rejects. */
+  /**
+   * Lets go of the rest; called once, also while a part is awaited. Returns a promise where that takes time, which never
+   * rejects.
+   */
   readonly letGo: (failed: Failed) => Promise<unknown> | undefined
 }
 
 /**
- * The parts of an iterable. A ReadableStream is read by a reader, because its iterator does not cancel before the awaited part has
- * come. Throws a `ResponseError` for a stream or an iterator that was read before.
+ * The parts of an iterable. A ReadableStream is read by a reader, because its iterator does not cancel before the awaited
+ * part has come. Throws a `ResponseError` for a stream or an iterator that was read before.
  *
  * @since 0.2.0
  */

@@ -5,8 +5,9 @@
  */
 
 /**
- * The message for an unknown option: the nearest name and all known names. `meant` are the names that are suggested, which may have
- * paths such as `timeouts.idle`, so that an option in the wrong group is found. Other spellings, such as `max_size`, are found too.
+ * The message for an unknown option: the nearest name and all known names. `meant` are the names that are suggested, which
+ * may have paths such as `timeouts.idle`, so that an option in the wrong group is found. Other spellings, such as `max_size`,
+ * are found too.
  *
  * @since 0.2.0
  */

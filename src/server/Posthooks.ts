@@ -26,8 +26,8 @@ export type { PostHook } from "../exchange/PostHook.js"
  */
 export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
   /**
-   * Runs one hook. Returns the Effect that does the rest of it, or nothing where the hook has ended, so that a plain hook needs no
-   * fiber. Must neither throw nor fail: failures go to `log`.
+   * Runs one hook. Returns the Effect that does the rest of it, or nothing where the hook has ended, so that a plain hook
+   * needs no fiber. Must neither throw nor fail: failures go to `log`.
    */
   readonly run: <R>(
     hook: PostHook<R>,
@@ -37,8 +37,8 @@ export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
 }>() {}
 
 /**
- * A hook as an Effect, which fails as the hook does. For a service of your own that adds a span, a metric or a time limit to each hook.
- * Hooks run uninterruptibly, so a hook with a time limit must be `Effect.interruptible`.
+ * A hook as an Effect, which fails as the hook does. For a service of your own that adds a span, a metric or a time limit to
+ * each hook. Hooks run uninterruptibly, so a hook with a time limit must be `Effect.interruptible`.
  *
  * @since 0.2.0
  * @category conversions
@@ -61,7 +61,8 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
     try {
       const rest = hook(outcome)
       if (rest === undefined || rest === null) return
-      // a single synchronous step (Effect.sync, most operations of a Ref) needs no fiber; a hook of type `() => void` may return anything
+      // a single synchronous step (Effect.sync, most operations of a Ref) needs no fiber; a hook of type `() => void` may
+      // return anything
       if (typeof rest === "object" && isStep(rest)) {
         return catchRejection(runStep(rest), (error) => log(Cause.die(error)))
       }

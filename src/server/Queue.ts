@@ -7,8 +7,9 @@ import type { Clock } from "../exchange/Clock.js"
 import type { Session } from "../exchange/Session.js"
 
 /**
- * First in, first out, until the first connection has waited for `longWait` milliseconds. From then on there are more requests than can
- * be served, and the queue is last in, first out: the client of the newest request is the likeliest to be still waiting.
+ * First in, first out, until the first connection has waited for `longWait` milliseconds. From then on there are more
+ * requests than can be served, and the queue is last in, first out: the client of the newest request is the likeliest to be
+ * still waiting.
  *
  * @since 0.2.0
  * @category models

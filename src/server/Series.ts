@@ -1,6 +1,6 @@
 /**
- * Metrics as plain data: those of Effect, which include an application's own, and those of a server. The declarations have no type
- * of Effect, because the plain door exports them too.
+ * Metrics as plain data: those of Effect, which include an application's own, and those of a server. The declarations have no
+ * type of Effect, because the plain door exports them too.
  *
  * @since 0.2.0
  */
@@ -60,8 +60,8 @@ export const ofProcess = (): ReadonlyArray<MetricSeries> =>
   })
 
 /**
- * The application's own metrics: those of this process whose names do not begin with `tsgi_`. Copies of Effect 3 in one process share
- * their metrics where their versions are the same.
+ * The application's own metrics: those of this process whose names do not begin with `tsgi_`. Copies of Effect 3 in one
+ * process share their metrics where their versions are the same.
  *
  * @since 0.2.0
  * @category constructors

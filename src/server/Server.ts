@@ -56,7 +56,8 @@ export interface Running {
 }
 
 /**
- * Binds the listener and serves until the scope closes or `stop` is run. Fails with a `BindError` where the listener cannot be bound.
+ * Binds the listener and serves until the scope closes or `stop` is run. Fails with a `BindError` where the listener cannot
+ * be bound.
  *
  * @since 0.1.0
  * @category constructors

@@ -8,8 +8,8 @@ import { OptionError } from "../exchange/ServerError.js"
 import { kindOf } from "./OptionNames.js"
 
 /**
- * The metrics of a server. `connections` are those that are open now; all other numbers are counted since the start and never fall.
- * Reasons and classes that have not occurred are absent.
+ * The metrics of a server. `connections` are those that are open now; all other numbers are counted since the start and never
+ * fall. Reasons and classes that have not occurred are absent.
  *
  * @since 0.2.0
  * @category models
@@ -25,8 +25,8 @@ export interface ServerMetrics {
   /** Connections that were served. */
   readonly accepted: number
   /**
-   * Connections that were lost before they were served, by reason: `Handshake`, `Accept`, `Reset`; with PROXY headers `ProxyMissing`,
-   * `ProxyMalformed`, `ProxyLate` and `ProxyStranger`.
+   * Connections that were lost before they were served, by reason: `Handshake`, `Accept`, `Reset`; with PROXY headers
+   * `ProxyMissing`, `ProxyMalformed`, `ProxyLate` and `ProxyStranger`.
    */
   readonly lost: Counts
   /** Requests that the application was called for, by class of status: `"1xx"` (connection taken over) to `"5xx"`. */
@@ -83,8 +83,8 @@ export const zero: ServerMetrics = {
 }
 
 /**
- * The sum of the metrics of several servers: the workers of one port, or a server and its successor. Throws an `OptionError` for a
- * value that is no list of metrics.
+ * The sum of the metrics of several servers: the workers of one port, or a server and its successor. Throws an `OptionError`
+ * for a value that is no list of metrics.
  *
  * @since 0.2.0
  * @category conversions

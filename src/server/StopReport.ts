@@ -43,15 +43,15 @@ export interface StopOptions {
   /** Milliseconds after `settle` for running exchanges to end; `Infinity` waits for ever. Default `timeouts.grace`, 3000. */
   readonly grace?: number | undefined
   /**
-   * Milliseconds that idle connections are kept, so that requests which are in transit when the stop begins are answered. With 0, only
-   * requests that have arrived are answered. Finite. Default `timeouts.settle`, 0.
+   * Milliseconds that idle connections are kept, so that requests which are in transit when the stop begins are answered.
+   * With 0, only requests that have arrived are answered. Finite. Default `timeouts.settle`, 0.
    *
    * @since 0.2.0
    */
   readonly settle?: number | undefined
   /**
-   * Milliseconds, within `settle`, over which answered connections are closed one after the other, so that their clients do not all
-   * connect to a successor at once. Default 0: the next answer on each connection is its last.
+   * Milliseconds, within `settle`, over which answered connections are closed one after the other, so that their clients do
+   * not all connect to a successor at once. Default 0: the next answer on each connection is its last.
    *
    * @since 0.2.0
    */

@@ -18,8 +18,8 @@ import type { ServerMetrics } from "./ServerMetrics.js"
 export const longestStale = 500
 
 /**
- * `ring` acts on the deadlines that have passed, counts the connections, and returns the earliest deadline that is left. `end` sets
- * the counts to 0.
+ * `ring` acts on the deadlines that have passed, counts the connections, and returns the earliest deadline that is left.
+ * `end` sets the counts to 0.
  *
  * @since 0.2.0
  * @category constructors

@@ -10,8 +10,8 @@ import type { Refused } from "../exchange/Session.js"
 import type { AccessRecord } from "./AccessRecord.js"
 
 /**
- * The status for the log and the metrics. Where none was sent: 101 for a connection that was taken over, 503 for a request that the
- * server has cut, and 499, as in nginx, for a client that left.
+ * The status for the log and the metrics. Where none was sent: 101 for a connection that was taken over, 503 for a request
+ * that the server has cut, and 499, as in nginx, for a client that left.
  *
  * @since 0.2.0
  * @category accessors

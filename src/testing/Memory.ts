@@ -35,8 +35,8 @@ export interface Memory {
   /** The address that the server sees: 127.0.0.1, with port 80, or 443 with `tls`. */
   readonly address: Address
   /**
-   * Connects, with options that override those of the listener. Throws where no server listens, and an `OptionError` for an option that
-   * is unknown or invalid.
+   * Connects, with options that override those of the listener. Throws where no server listens, and an `OptionError` for an
+   * option that is unknown or invalid.
    */
   readonly connect: (options?: MemoryOptions) => WireClient
 }

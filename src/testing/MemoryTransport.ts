@@ -1,6 +1,6 @@
 /**
- * Connections in memory, with the behaviour of a network: it may cut the bytes anywhere, holds a bounded number of them, keeps their
- * order, and delivers them after the call that wrote them has returned.
+ * Connections in memory, with the behaviour of a network: it may cut the bytes anywhere, holds a bounded number of them,
+ * keeps their order, and delivers them after the call that wrote them has returned.
  *
  * Bytes move in turns of the event loop, without timers, so tests may stop the clock.
  *

@@ -1,6 +1,6 @@
 /**
- * A client for tests of a server's behaviour on the wire: it sends any bytes, malformed or not, and splits the received bytes into
- * messages without checking them.
+ * A client for tests of a server's behaviour on the wire: it sends any bytes, malformed or not, and splits the received bytes
+ * into messages without checking them.
  *
  * @since 0.1.0
  */

@@ -9,8 +9,8 @@ import { type WireClient, WireEnded, type WireHead } from "./WireClient.js"
 type Fields = ReadonlyArray<readonly [name: string, value: string]>
 
 /**
- * Yields the parts of a body as they come, and returns the trailers. Rejects with {@link WireEnded} where the stream ends before the
- * body.
+ * Yields the parts of a body as they come, and returns the trailers. Rejects with {@link WireEnded} where the stream ends
+ * before the body.
  *
  * @since 0.2.0
  */

@@ -32,7 +32,10 @@ export interface BodyOwner {
   readonly fail: (error: unknown) => void
 }
 
-/** Milliseconds that the first part may take before the head is sent without it. A missing file is reported sooner, and answered 500. */
+/**
+ * Milliseconds that the first part may take before the head is sent without it. A missing file is reported sooner, and
+ * answered 500.
+ */
 const headWaits = 20
 
 /**
@@ -260,8 +263,8 @@ export class BodySender {
   }
 
   /**
-   * Lets go of what is iterated, or else of `body`. An error that is `known` already is not logged. Returns a promise where closing
-   * takes time.
+   * Lets go of what is iterated, or else of `body`. An error that is `known` already is not logged. Returns a promise where
+   * closing takes time.
    */
   letGo(body?: unknown, known?: unknown): Promise<void> | undefined {
     const failed: Failed = (error, late) => {

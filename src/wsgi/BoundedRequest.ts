@@ -30,9 +30,9 @@ type Source = Pick<Request, "body" | "bodyUsed" | "headers">
 type Make = (bounds: Bounds, input: string | Request, init?: RequestInit) => Request
 
 /**
- * Makes a request whose `text`, `json`, `arrayBuffer`, `bytes`, `blob` and `formData` reject with a `BodyError`
- * (`TooLarge`, 413) for a body that is longer than the limits allow, or a form that has more parts; so do those of its clones. Its
- * `body` has no bound.
+ * Makes a request whose `text`, `json`, `arrayBuffer`, `bytes`, `blob` and `formData` reject with a `BodyError` (`TooLarge`,
+ * 413) for a body that is longer than the limits allow, or a form that has more parts; so do those of its clones. Its `body`
+ * has no bound.
  *
  * @since 0.2.0
  * @category constructors
@@ -41,8 +41,8 @@ export const boundedRequest: Make = (bounds, input, init) => (make ??= makeClass
 
 let make: Make | undefined
 
-// Made when the first is needed, because the name `Request` makes Node load its fetch. A body that is empty or cannot be read is left
-// to the standard's methods.
+// Made when the first is needed, because the name `Request` makes Node load its fetch. A body that is empty or cannot be read
+// is left to the standard's methods.
 const makeClass = (): Make => {
   const Standard: new(input: string | Request, init: RequestInit | undefined) => WithMethods = Request
   class BoundedRequest extends Standard {

@@ -181,7 +181,8 @@ class Call implements EnvironProvider, BodyOwner {
     }
   }
 
-  // A function cannot be stopped from outside: its signal is aborted, and the connection waits for it as long as `timeouts.interrupt`.
+  // A function cannot be stopped from outside: its signal is aborted, and the connection waits for it as long as
+  // `timeouts.interrupt`.
   private interrupt(reason: AbortReason, ended: () => void): void {
     this.posthooks.prepare()
     this.onSettled = ended

@@ -10,8 +10,8 @@ import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
 /**
- * The request, as an application is given it. An application may set any key; nothing that it writes here disturbs the server. The
- * type has the keys of the request, and any key with a dot; others can be set by `Reflect`.
+ * The request, as an application is given it. An application may set any key; nothing that it writes here disturbs the
+ * server. The type has the keys of the request, and any key with a dot; others can be set by `Reflect`.
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +36,10 @@ export interface Environ {
   /** Where the connection was accepted; `unix` and an empty port on unix sockets. With `forwarded`: where the client went. */
   SERVER_NAME: string
   SERVER_PORT: string
-  /** The peer; `unix` and an empty port on unix sockets. With `forwarded`: the client, whose port is empty where it is unknown. */
+  /**
+   * The peer; `unix` and an empty port on unix sockets. With `forwarded`: the client, whose port is empty where it is
+   * unknown.
+   */
   REMOTE_ADDR: string
   REMOTE_PORT: string
   /** `on` where the client is known to speak TLS; absent otherwise. */
@@ -71,16 +74,16 @@ export interface Environ {
   /** How the exchange ended; set before the post hooks run. */
   "tsgi.outcome"?: Outcome
   /**
-   * Aborted when the exchange is interrupted: the client has left, a deadline has passed (`timeouts.handler`, `timeouts.request`), or
-   * the server stops and the time for that is over (`timeouts.farewell` for event streams and taken-over sockets, else
-   * `timeouts.grace`). Made when it is first read, so copies of the environ lack it.
+   * Aborted when the exchange is interrupted: the client has left, a deadline has passed (`timeouts.handler`,
+   * `timeouts.request`), or the server stops and the time for that is over (`timeouts.farewell` for event streams and
+   * taken-over sockets, else `timeouts.grace`). Made when it is first read, so copies of the environ lack it.
    */
   "tsgi.signal": AbortSignal
   /** What the TLS session agreed on, with the client's certificate; absent without TLS. */
   "tsgi.tls"?: Transport["tls"]
   /**
-   * The PROXY header that the connection began with: source and destination, and what version 2 adds; absent without the listener's
-   * option `proxy`.
+   * The PROXY header that the connection began with: source and destination, and what version 2 adds; absent without the
+   * listener's option `proxy`.
    *
    * @since 0.2.0
    */

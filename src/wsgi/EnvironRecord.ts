@@ -44,8 +44,8 @@ export interface EnvironSettings {
 const version: readonly [1, 0] = [1, 0]
 
 /**
- * The environ of one request. It is a class, so that all environs share one shape. Only the signal is an accessor of the prototype: an
- * AbortSignal is made where an application reads it.
+ * The environ of one request. It is a class, so that all environs share one shape. Only the signal is an accessor of the
+ * prototype: an AbortSignal is made where an application reads it.
  *
  * @since 0.1.0
  * @category constructors
@@ -157,8 +157,8 @@ const viewOf = (peer: Peer, fields: Fields): FieldView => {
 }
 
 /**
- * The fields of a request under the environ's keys. A connection keeps the view of its last request: a client that repeats the names
- * of its fields has the same keys.
+ * The fields of a request under the environ's keys. A connection keeps the view of its last request: a client that repeats
+ * the names of its fields has the same keys.
  *
  * @since 0.1.0
  * @category models
@@ -218,8 +218,8 @@ export class FieldView {
 const valueOf = (key: string, value: string): string =>
   key === "CONTENT_LENGTH" && value.includes(",") ? value.split(",")[0].trim() : value
 
-// Names with an underscore are dropped: `X_Real_IP` would have the same key as `X-Real-IP`, and pass a proxy that removes only the
-// latter.
+// Names with an underscore are dropped: `X_Real_IP` would have the same key as `X-Real-IP`, and pass a proxy that removes
+// only the latter.
 const environKey = (name: string): string => {
   const known = knownKeys.get(name)
   if (known !== undefined) return known

@@ -26,8 +26,8 @@ const empty = Buffer.alloc(0)
 export type WholeLimits = Pick<Config["limits"], "wholeBody" | "parsedBody">
 
 /**
- * The parts of an exchange that an input uses. A type of its own, because `Exchange` names types of Effect, which the declarations of
- * the plain door do not.
+ * The parts of an exchange that an input uses. A type of its own, because `Exchange` names types of Effect, which the
+ * declarations of the plain door do not.
  *
  * @since 0.2.0
  * @category models
@@ -45,9 +45,9 @@ export interface InputSource {
 }
 
 /**
- * The body of a request. Reads are answered in the order they are made. They reject with a `BodyError` when the client leaves before
- * the end, when the body is malformed or too large, or does not come in time; one that is not caught answers the client with its
- * status.
+ * The body of a request. Reads are answered in the order they are made. They reject with a `BodyError` when the client leaves
+ * before the end, when the body is malformed or too large, or does not come in time; one that is not caught answers the
+ * client with its status.
  *
  * @since 0.1.0
  * @category models
@@ -150,18 +150,18 @@ export class Input implements AsyncIterable<Buffer> {
   }
 
   /**
-   * Sends a 100 now, with the fields set last; any number of times. It counts as the one that a client waits for. Does nothing once
-   * the response has begun, or for an HTTP/1.0 client.
+   * Sends a 100 now, with the fields set last; any number of times. It counts as the one that a client waits for. Does
+   * nothing once the response has begun, or for an HTTP/1.0 client.
    */
   sendHundredContinueResponse(): void {
     throwInvalid(this.#exchange.sendContinue())
   }
 
   /**
-   * Takes the connection over, for another protocol. The socket begins with the bytes received beyond the head. The server writes
-   * nothing more and ignores what the application returns. The exchange ends when the socket closes; the server closes it when its
-   * peer takes none of what waits for `timeouts.write`. Wait for `drain` when `write` returns `false`. Throws a `ResponseError`
-   * (`AlreadyOver`, `HeadAlreadySent`) once the response has begun.
+   * Takes the connection over, for another protocol. The socket begins with the bytes received beyond the head. The server
+   * writes nothing more and ignores what the application returns. The exchange ends when the socket closes; the server closes
+   * it when its peer takes none of what waits for `timeouts.write`. Wait for `drain` when `write` returns `false`. Throws a
+   * `ResponseError` (`AlreadyOver`, `HeadAlreadySent`) once the response has begun.
    */
   getSocket(): Duplex {
     const taken = this.#exchange.takeOver()
@@ -280,8 +280,8 @@ const most = (size: number | undefined): number => {
 }
 
 /**
- * Throws for an invalid field or status. An interim response that comes too late, or for an HTTP/1.0 client, is silently ignored, as
- * in eventlet.
+ * Throws for an invalid field or status. An interim response that comes too late, or for an HTTP/1.0 client, is silently
+ * ignored, as in eventlet.
  *
  * @since 0.1.0
  */

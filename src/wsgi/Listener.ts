@@ -23,14 +23,14 @@ export interface Listener {
  */
 export interface TlsListener extends Listener {
   /**
-   * Takes a new certificate and key for connections from here on, without a restart. Throws an `OptionError` for invalid ones, or the
-   * error of node:tls, and keeps the old ones.
+   * Takes a new certificate and key for connections from here on, without a restart. Throws an `OptionError` for invalid
+   * ones, or the error of node:tls, and keeps the old ones.
    */
   readonly reload: (options: TlsCredentials) => void
   /**
-   * Encrypts and decrypts session tickets with these 48 bytes from here on. Servers that share them, in several processes or on
-   * several machines, resume each other's sessions. Change them now and then: stolen keys decrypt the sessions that were made with
-   * them. Throws an `OptionError` for anything but 48 bytes.
+   * Encrypts and decrypts session tickets with these 48 bytes from here on. Servers that share them, in several processes or
+   * on several machines, resume each other's sessions. Change them now and then: stolen keys decrypt the sessions that were
+   * made with them. Throws an `OptionError` for anything but 48 bytes.
    *
    * @since 0.2.0
    */

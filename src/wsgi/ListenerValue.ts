@@ -26,9 +26,9 @@ export const toEngine = (listener: Listener): Context.Tag.Service<Engine.Listene
   return listener instanceof ListenerValue ? listener : adopted(listener)
 }
 
-// A listener that was not made here, such as the one in memory, uses the Effect that is installed, while this door carries its own. What
-// the two share works with any two versions, so Effect's warning about that is switched off. A failure becomes an instance of this
-// door's class.
+// A listener that was not made here, such as the one in memory, uses the Effect that is installed, while this door carries
+// its own. What the two share works with any two versions, so Effect's warning about that is switched off. A failure becomes
+// an instance of this door's class.
 const adopted = (listener: Bindable): Bindable => {
   const unwarned = Effect.provide(Layer.setVersionMismatchErrorLogLevel(Option.none()))
   return {

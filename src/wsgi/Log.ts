@@ -9,8 +9,8 @@ import { catchRejection } from "../server/catchRejection.js"
 import type { Option } from "../server/checkOptions.js"
 
 /**
- * A target for lines: a logger, an object with `write`, a function, a file's path, or a descriptor. Lines given to `write` end in a
- * newline.
+ * A target for lines: a logger, an object with `write`, a function, a file's path, or a descriptor. Lines given to `write`
+ * end in a newline.
  *
  * @since 0.1.0
  * @category models

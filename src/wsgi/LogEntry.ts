@@ -43,7 +43,8 @@ const json: LogEntryFormat = ({ failure, from, level, message, time }) =>
   inOneLine(JSON.stringify({ time: new Date(time).toISOString(), pid: process.pid, level, from, message, failure }))
 
 /**
- * The formats that have a name. `text`: the process id and the message, with a failure in the lines below. `json`: one line of JSON.
+ * The formats that have a name. `text`: the process id and the message, with a failure in the lines below. `json`: one line
+ * of JSON.
  *
  * @since 0.2.0
  * @category constants

@@ -26,15 +26,15 @@ export interface ServerOptions {
   /** Where log lines go; `false` logs no requests, where a proxy does. Default: standard error. */
   readonly log?: LogTarget | false | undefined
   /**
-   * Where all other lines go: failures, refusals, starts and stops, `wsgi.errors`. Default: the target of `log`, or standard error
-   * where that is `false`.
+   * Where all other lines go: failures, refusals, starts and stops, `wsgi.errors`. Default: the target of `log`, or standard
+   * error where that is `false`.
    *
    * @since 0.2.0
    */
   readonly errorLog?: LogTarget | undefined
   /**
-   * How these lines are written: `"text"`, `"json"` (one line of JSON each), or a function of the entry. Default: `"json"` where that
-   * is the `logFormat`, else `"text"`.
+   * How these lines are written: `"text"`, `"json"` (one line of JSON each), or a function of the entry. Default: `"json"`
+   * where that is the `logFormat`, else `"text"`.
    *
    * @since 0.2.0
    */
@@ -74,8 +74,8 @@ export interface ServerOptions {
   /** Least rates of clients, in bytes a second: 0 asks for none. src/wsgi/README.md#rates has their defaults. */
   readonly rates?: { readonly [K in keyof Config.Rates]?: number | undefined } | undefined
   /**
-   * Bounds on forms of several parts, as `formData` of a request of `fetchApp` reads them: `maxFields` 1000, `maxFieldsSize` 10485760
-   * bytes, `maxFiles` 100, `maxTotalSize` `Infinity`.
+   * Bounds on forms of several parts, as `formData` of a request of `fetchApp` reads them: `maxFields` 1000, `maxFieldsSize`
+   * 10485760 bytes, `maxFiles` 100, `maxTotalSize` `Infinity`.
    *
    * @since 0.2.0
    */
@@ -88,8 +88,8 @@ export interface ServerOptions {
    */
   readonly trustedProxies?: ReadonlyArray<string> | undefined
   /**
-   * Which fields of trusted proxies are believed about client, scheme, host and port: `"x-forwarded"`, `"forwarded"` (RFC 7239), a
-   * list of fields, or `true` for both kinds. Default `false`: they are fields like any other.
+   * Which fields of trusted proxies are believed about client, scheme, host and port: `"x-forwarded"`, `"forwarded"` (RFC
+   * 7239), a list of fields, or `true` for both kinds. Default `false`: they are fields like any other.
    */
   readonly forwarded?: Config.ForwardedOption | undefined
   /** Whether a client that has closed its sending half is answered, or counts as gone (`"abort"`). Default `"answer"`. */

@@ -24,12 +24,12 @@ import type { Environ } from "./Environ.js"
 export type FetchHandler = (request: Request, env: Environ) => Response | Promise<Response>
 
 /**
- * Serves a web-standard handler. Bodies are streamed both ways, with back-pressure. The first read of the request's body sends the
- * 100 that the client waits for. `text`, `arrayBuffer`, `bytes`, `blob` and `formData` of the request read no more than
- * `limits.wholeBody` bytes, `json` and urlencoded forms no more than `limits.parsedBody`, and forms of several parts no more of these
- * than `forms` says; for more they reject with a `BodyError` (413). So do those of a clone, but not those of a `new Request(request)`,
- * which is the standard's own. `request.signal` is `tsgi.signal` of the environ. Throws an `OptionError` for a value that is not a
- * function, such as the object that has `fetch`.
+ * Serves a web-standard handler. Bodies are streamed both ways, with back-pressure. The first read of the request's body
+ * sends the 100 that the client waits for. `text`, `arrayBuffer`, `bytes`, `blob` and `formData` of the request read no more
+ * than `limits.wholeBody` bytes, `json` and urlencoded forms no more than `limits.parsedBody`, and forms of several parts no
+ * more of these than `forms` says; for more they reject with a `BodyError` (413). So do those of a clone, but not those of a
+ * `new Request(request)`, which is the standard's own. `request.signal` is `tsgi.signal` of the environ. Throws an
+ * `OptionError` for a value that is not a function, such as the object that has `fetch`.
  *
  * @example
  * ```ts
@@ -92,8 +92,8 @@ const used = (): ResponseError =>
     description: "the body of the Response was read before: make a Response for each request, or answer with a clone()"
   })
 
-// A Response does not tell its length. Text and bytes come as one part with the end right after it. Such a body is sent whole, with
-// Content-Length.
+// A Response does not tell its length. Text and bytes come as one part with the end right after it. Such a body is sent
+// whole, with Content-Length.
 const wholeOrParts = async (body: ReadableStream<Uint8Array>): Promise<AppBody> => {
   const reader = body.getReader()
   const first = reader.read()
@@ -120,8 +120,8 @@ const rest = <A>(
 // Methods that the fetch standard forbids.
 const forbidden = new Set(["CONNECT", "TRACE", "TRACK"])
 
-// `undefined` for a request that HTTP allows and the fetch standard does not: one with such a method, or with a Host that makes no
-// URL. That is the fault of the client, not of the handler.
+// `undefined` for a request that HTTP allows and the fetch standard does not: one with such a method, or with a Host that
+// makes no URL. That is the fault of the client, not of the handler.
 const requestFrom = (env: Environ): Request | undefined => {
   if (forbidden.has(env.REQUEST_METHOD.toUpperCase())) return undefined
   const url = urlOf(env)

@@ -1,6 +1,6 @@
 /**
- * Forms of several parts (RFC 7578), for `formData` of a request. The fetch standard's own method has no bound on their number, and
- * parses all in one turn of the event loop.
+ * Forms of several parts (RFC 7578), for `formData` of a request. The fetch standard's own method has no bound on their
+ * number, and parses all in one turn of the event loop.
  *
  * @since 0.2.0
  */
@@ -16,8 +16,8 @@ import { malformedForm, malformedName } from "../server/malformedForm.js"
 const sliceLength = 16_384
 
 /**
- * Reads a form from the pieces of a body, a slice in a turn of the event loop. Rejects with a `BodyError` (`TooLarge`, 413) for a form
- * that exceeds the limits, and with a `TypeError` for one that is malformed, as the fetch standard says.
+ * Reads a form from the pieces of a body, a slice in a turn of the event loop. Rejects with a `BodyError` (`TooLarge`, 413)
+ * for a form that exceeds the limits, and with a `TypeError` for one that is malformed, as the fetch standard says.
  *
  * @since 0.2.0
  */

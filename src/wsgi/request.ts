@@ -57,17 +57,18 @@ export interface TestResponse extends Response {
   /** The trailer fields of a chunked body. Waits for the end of the body. */
   readonly trailers: Promise<Headers>
   /**
-   * How the exchange ended, once its post hooks have run; `undefined` for a request that was refused before the application saw it.
-   * Up to a MiB of a body is received also where it is not read.
+   * How the exchange ended, once its post hooks have run; `undefined` for a request that was refused before the application
+   * saw it. Up to a MiB of a body is received also where it is not read.
    */
   readonly outcome: Promise<Outcome | undefined>
 }
 
 /**
- * Sends a request to an application, through a server of its own and a connection in memory. `input` is a path, as it is to be sent,
- * or a URL. With `Expect: 100-continue` the body is sent when the server asks for it. Cancelling the response's body, or aborting the
- * signal, closes the connection, as a client that leaves does. Rejects with `WireEnded` where the connection ends before an answer
- * has come, as does reading a body that is cut; the `cause` is the failure of the application, if it failed.
+ * Sends a request to an application, through a server of its own and a connection in memory. `input` is a path, as it is to
+ * be sent, or a URL. With `Expect: 100-continue` the body is sent when the server asks for it. Cancelling the response's
+ * body, or aborting the signal, closes the connection, as a client that leaves does. Rejects with `WireEnded` where the
+ * connection ends before an answer has come, as does reading a body that is cut; the `cause` is the failure of the
+ * application, if it failed.
  *
  * @example
  * ```ts

@@ -38,21 +38,21 @@ export interface RunningServer extends AsyncDisposable {
   readonly closed: Promise<StopReport>
   /**
    * Stops: no new connections, idle ones closed when they have been idle for `settle` milliseconds (default
-   * `timeouts.settle`, 0; over `spread` of these), running requests awaited for `grace` more (default `timeouts.grace`, 3000), then
-   * interrupted, then cut.
-   * Stopping again gives the same report. Rejects with an `OptionError`, and stops nothing, where an option is unknown or invalid.
+   * `timeouts.settle`, 0; over `spread` of these), running requests awaited for `grace` more (default `timeouts.grace`,
+   * 3000), then interrupted, then cut. Stopping again gives the same report. Rejects with an `OptionError`, and stops
+   * nothing, where an option is unknown or invalid.
    */
   readonly stop: (options?: StopOptions) => Promise<StopReport>
   /**
-   * Opens the files of `log` and `errorLog` anew, for log rotation: what is written from here on goes to a new file of the same name.
-   * Does nothing for other targets.
+   * Opens the files of `log` and `errorLog` anew, for log rotation: what is written from here on goes to a new file of the
+   * same name. Does nothing for other targets.
    *
    * @since 0.2.0
    */
   readonly reopenLog: () => void
   /**
-   * What the server has counted, as plain data: connections by state, requests by class, refused and aborted ones by reason, bytes,
-   * durations. {@link sumMetrics} adds up those of several servers. Zeros before it listens.
+   * What the server has counted, as plain data: connections by state, requests by class, refused and aborted ones by reason,
+   * bytes, durations. {@link sumMetrics} adds up those of several servers. Zeros before it listens.
    *
    * @since 0.2.0
    */

@@ -1,4 +1,7 @@
-/** What the supervisor listens on where a service manager announces sockets: they are for it or another process, wanted or not. */
+/**
+ * What the supervisor listens on where a service manager announces sockets: they are for it or another process, wanted or
+ * not.
+ */
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import * as Journal from "../../src/cli/Journal.js"

@@ -1,6 +1,6 @@
 /**
- * What a user mistypes: verbs and flags of this and of other programs, files, exports. Each answer names the thing and the remedy.
- * Nothing is started; the exit codes are in Serve.test.ts.
+ * What a user mistypes: verbs and flags of this and of other programs, files, exports. Each answer names the thing and the
+ * remedy. Nothing is started; the exit codes are in Serve.test.ts.
  */
 import * as fs from "node:fs"
 import * as os from "node:os"

@@ -1,6 +1,6 @@
 /**
- * A client that leaves, at some doors and with RUNS at every one: the application is interrupted, what belongs to the request ends
- * once and is told why, then the hooks run, then the line is logged, and nothing is left.
+ * A client that leaves, at some doors and with RUNS at every one: the application is interrupted, what belongs to the request
+ * ends once and is told why, then the hooks run, then the line is logged, and nothing is left.
  *
  * The family: every moment at which a client can leave, by a reset and by closing. What middleware and tracers see of it is
  * platform/Disconnect.test.ts's, and the end of what was given as a body LetGo.test.ts's.

@@ -1,8 +1,8 @@
 /**
  * What a form of several parts may have, by number and in bytes, however an application reads it at either door.
  *
- * The family: fields and files by number, fields in bytes, all in bytes; at the bound, above it, lowered and lifted; with a length
- * and in chunks. What only one door has is beside its own tests.
+ * The family: fields and files by number, fields in bytes, all in bytes; at the bound, above it, lowered and lifted; with a
+ * length and in chunks. What only one door has is beside its own tests.
  */
 import * as Effect from "effect/Effect"
 import type { TsgiHttpServer } from "tsgi/effect"

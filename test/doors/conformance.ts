@@ -1,6 +1,6 @@
 /**
- * One conformance suite for every door and listener: what a client may rely on, whatever carries its bytes and however the application
- * was written. Clients are raw, and nothing here knows how the server is made.
+ * One conformance suite for every door and listener: what a client may rely on, whatever carries its bytes and however the
+ * application was written. Clients are raw, and nothing here knows how the server is made.
  *
  * The application behind a door has a path for each behaviour:
  *

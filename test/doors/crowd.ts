@@ -2,7 +2,9 @@
  * More slow clients than there are places, of one kind at a time or of two, and good ones among them: how many of these are
  * answered within two seconds?
  *
- *   npx tsx test/doors/crowd.ts [kind[+kind]] [slow clients] [seconds] [door]      default: all, 2200, 10, both; exits 1 below 99 %
+ *   npx tsx test/doors/crowd.ts [kind[+kind]] [slow clients] [seconds] [door]
+ *
+ * Defaults: all, 2200, 10, both. Exits 1 below 99 %.
  *
  * `slow` in the environment is the address that slow clients come from, `good` that of the good ones (both 127.0.0.1); `node`
  * has options for the server's process, such as `--cpu-prof`. Slow clients, good ones and the server are processes of their

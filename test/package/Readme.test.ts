@@ -1,6 +1,6 @@
 /**
- * The README and the pages behind it held to the sources: their programs are compiled, and those of the first page run, their tables compared with what
- * is declared, their links followed. The examples in the sources' comments are compiled with them.
+ * The README and the pages behind it held to the sources: their programs are compiled, and those of the first page run, their
+ * tables compared with what is declared, their links followed. The examples in the sources' comments are compiled with them.
  */
 import * as fs from "node:fs"
 import * as os from "node:os"

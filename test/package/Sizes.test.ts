@@ -1,5 +1,6 @@
 /**
- * Files of one idea: none of `src` has more than 400 lines, no function more than 60, and no class more than 15 fields that change.
+ * Files of one idea: none of `src` has more than 400 lines, no function more than 60, and no class more than 15 fields that
+ * change.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -71,7 +72,10 @@ const nameOf = (node: ts.Node): string => {
   return ts.isSourceFile(parent) ? "" : nameOf(parent)
 }
 
-/** The functions of more than so many lines, each by its own name or that of what it is given to. One within another counts too. */
+/**
+ * The functions of more than so many lines, each by its own name or that of what it is given to. One within another counts
+ * too.
+ */
 const longFunctions = (text: string, most: number): ReadonlyArray<Long> => {
   const file = parse(text)
   const lineAt = (position: number): number => file.getLineAndCharacterOfPosition(position).line

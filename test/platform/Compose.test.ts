@@ -1,6 +1,6 @@
 /**
- * Every service of the engine can be another: a layer replaces it by a plain object, of the type that its tag says, and the server is
- * as before in all else.
+ * Every service of the engine can be another: a layer replaces it by a plain object, of the type that its tag says, and the
+ * server is as before in all else.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"

@@ -1,6 +1,7 @@
 /**
- * What a logger and a tracer around an app see of a client that leaves, at every moment at which it can: the handler is interrupted,
- * what belongs to the request ends once and knows why, then the hooks run, then the line is logged, and nothing stays behind.
+ * What a logger and a tracer around an app see of a client that leaves, at every moment at which it can: the handler is
+ * interrupted, what belongs to the request ends once and knows why, then the hooks run, then the line is logged, and nothing
+ * stays behind.
  *
  * The same moments with nothing around are those of doors/Disconnect.test.ts.
  */

@@ -1,6 +1,6 @@
 /**
- * WebSockets, which have no end of their own, hold no stop for its whole grace: the server says goodbye to them, and their peers get
- * what they had asked. Event streams are doors/Stop.test.ts's.
+ * WebSockets, which have no end of their own, hold no stop for its whole grace: the server says goodbye to them, and their
+ * peers get what they had asked. Event streams are doors/Stop.test.ts's.
  */
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"

@@ -1,6 +1,6 @@
 /**
- * What the platform's own settings make of a form's bounds; and that every file of it keeps its own contents. The bounds themselves,
- * over both doors, are in `doors/FormLimits.long.test.ts`.
+ * What the platform's own settings make of a form's bounds; and that every file of it keeps its own contents. The bounds
+ * themselves, over both doors, are in `doors/FormLimits.long.test.ts`.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"

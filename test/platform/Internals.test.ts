@@ -1,6 +1,6 @@
 /**
- * What the Effect door reads of the private parts of Effect, the platform and `ws`: a test here that fails names what is gone. Beside
- * each stands what happens then.
+ * What the Effect door reads of the private parts of Effect, the platform and `ws`: a test here that fails names what is
+ * gone. Beside each stands what happens then.
  */
 import * as HttpApp from "@effect/platform/HttpApp"
 import { MaxBodySize } from "@effect/platform/HttpIncomingMessage"

@@ -1,6 +1,6 @@
 /**
- * Stopping at the Effect door: closing what is served ends its handlers, with a grace time of Effect's clock, before anything that
- * they use is released. What a stop does over every door is doors/Stop.test.ts's.
+ * Stopping at the Effect door: closing what is served ends its handlers, with a grace time of Effect's clock, before anything
+ * that they use is released. What a stop does over every door is doors/Stop.test.ts's.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"

@@ -129,8 +129,8 @@ const modesOf = (exchange: Exchange, i: number): ReadonlyArray<Mode> => {
 }
 
 /**
- * Runs a scene: all exchanges in their modes, or the first of so many as everybody looks. Tells the differences that no decision explains, and
- * decisions that explain nothing.
+ * Runs a scene: all exchanges in their modes, or the first of so many as everybody looks. Tells the differences that no
+ * decision explains, and decisions that explain nothing.
  */
 export const run = async (scene: Scene, of = 1): Promise<ReadonlyArray<string>> => {
   const complaints: Array<string> = []

@@ -1,4 +1,7 @@
-/** The scope of a connection: its own steps and what was added to it end in one order, each once, whoever closes it and how often. */
+/**
+ * The scope of a connection: its own steps and what was added to it end in one order, each once, whoever closes it and how
+ * often.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"

@@ -1,6 +1,6 @@
 /**
- * What the engine reads of Effect's private parts, which nobody has promised: a test here that fails names what is gone, and beside
- * each stands what happens then. Nothing but the files that are named `internal` reads any; those of Node are in
+ * What the engine reads of Effect's private parts, which nobody has promised: a test here that fails names what is gone, and
+ * beside each stands what happens then. Nothing but the files that are named `internal` reads any; those of Node are in
  * node/Internals.test.ts, and those of the Effect door in platform/Internals.test.ts.
  */
 import * as Cause from "effect/Cause"

@@ -52,8 +52,8 @@ export const named = (outcome: Outcome): string =>
   outcome._tag === "Aborted" ? `Aborted ${outcome.reason}` : outcome._tag
 
 /**
- * Has a server that is left running under TestClock stop where the scope closes with a failure: lets time pass until it has. Otherwise
- * a scene that fails would wait for the end of a grace time that never passes.
+ * Has a server that is left running under TestClock stop where the scope closes with a failure: lets time pass until it has.
+ * Otherwise a scene that fails would wait for the end of a grace time that never passes.
  */
 export const stopIfFailed = (running: Server.Running): Effect.Effect<void, never, Scope.Scope> =>
   Effect.addFinalizer((exit) =>

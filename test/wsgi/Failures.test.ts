@@ -1,4 +1,7 @@
-/** Applications that fail, clients that leave, and deadlines: eventlet's tests by their names, and the rows that none of them proves. */
+/**
+ * Applications that fail, clients that leave, and deadlines: eventlet's tests by their names, and the rows that none of them
+ * proves.
+ */
 import type { App, Outcome } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"

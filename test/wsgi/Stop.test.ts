@@ -1,6 +1,6 @@
 /**
- * Stopping: eventlet's tests by their names, and what only the plain door has: reports, signals, connections that were taken over.
- * Other rows are those of doors/Stop.test.ts.
+ * Stopping: eventlet's tests by their names, and what only the plain door has: reports, signals, connections that were taken
+ * over. Other rows are those of doors/Stop.test.ts.
  */
 import type { App } from "tsgi"
 import { expect, it } from "vitest"

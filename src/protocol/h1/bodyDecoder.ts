@@ -11,8 +11,8 @@ import type { Framing } from "./framing.js"
 
 /**
  * Decodes one body. Give `decode` the bytes. Unless it returns a failure or `done` is set, call it again with the bytes after
- * `consumed`, followed by more. Pieces are views of the bytes given, in order; none is empty. Small ones come together, so that they can
- * be joined. A large one comes alone, and more of the body may follow it in the same bytes.
+ * `consumed`, followed by more. Pieces are views of the bytes given, in order; none is empty. Small ones come together, so
+ * that they can be joined. A large one comes alone, and more of the body may follow it in the same bytes.
  *
  * @since 0.1.0
  */
@@ -73,9 +73,9 @@ const enum State {
 }
 
 /**
- * Pieces of this length and above are passed on, shorter ones are copied. A piece that is passed on keeps the memory of the whole read
- * that it came in, as those of a body with a length do. If short ones did so, a client that sends tiny chunks could make the server
- * keep more memory than it counts.
+ * Pieces of this length and above are passed on, shorter ones are copied. A piece that is passed on keeps the memory of the
+ * whole read that it came in, as those of a body with a length do. If short ones did so, a client that sends tiny chunks
+ * could make the server keep more memory than it counts.
  */
 const largePiece = 2048
 

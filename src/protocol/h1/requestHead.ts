@@ -31,8 +31,8 @@ const longestText = 16_384
 const mostEmptyLines = 4
 
 /**
- * Reads request heads from a stream of bytes, one after another. Give `parse` the bytes. When it returns `undefined`, call it again with
- * the bytes after `consumed`, followed by more.
+ * Reads request heads from a stream of bytes, one after another. Give `parse` the bytes. When it returns `undefined`, call it
+ * again with the bytes after `consumed`, followed by more.
  *
  * @since 0.1.0
  */
@@ -42,8 +42,8 @@ export class RequestHeadParser {
   private emptyLines = 0
   private head: StartedHead | undefined = undefined
   private refusedLine = ""
-  // The request line is converted to text together with the bytes after it, as many as the last head had and a few more, in one call
-  // into native code. A slice of a head keeps all of that text alive.
+  // The request line is converted to text together with the bytes after it, as many as the last head had and a few more, in
+  // one call into native code. A slice of a head keeps all of that text alive.
   private text = ""
   private textStart = 0
   private likelyLength = usualHead
@@ -174,8 +174,8 @@ export class RequestHeadParser {
 
 const none: Fields = []
 
-// A head whose request line was read; its fields are set later. Objects that are made for every request are instances and not literals:
-// V8 may allocate literals among old objects, where they keep alive what they refer to (see the bench's README).
+// A head whose request line was read; its fields are set later. Objects that are made for every request are instances and not
+// literals: V8 may allocate literals among old objects, where they keep alive what they refer to (see the bench's README).
 class StartedHead implements Http1RequestHead {
   readonly _tag = "RequestHead"
   fields: Fields = none

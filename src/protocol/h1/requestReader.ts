@@ -1,7 +1,8 @@
 /**
  * A connection's incoming half: bytes in, messages out, one request after another.
  *
- * `receive` stores, `next` decides; neither waits, throws or reads a clock. The same bytes give the same messages however they are cut.
+ * `receive` stores, `next` decides; neither waits, throws or reads a clock. The same bytes give the same messages however
+ * they are cut.
  *
  * @since 0.1.0
  */
@@ -15,8 +16,8 @@ import { type Demands, demands } from "./framing.js"
 import { hostFromTarget, type Http1RequestHead, RequestHeadParser } from "./requestHead.js"
 
 /**
- * A message of the stream. A `RequestStart` is followed by any number of `BodyPiece`s and one `BodyEnd`, also where there is no body. A
- * `Failure` is the last message.
+ * A message of the stream. A `RequestStart` is followed by any number of `BodyPiece`s and one `BodyEnd`, also where there is
+ * no body. A `Failure` is the last message.
  *
  * @since 0.1.0
  */
@@ -48,8 +49,8 @@ export class RequestReader {
   private decoder: BodyDecoder | undefined = undefined
   private failed: Failure | undefined = undefined
   private refusedLine = ""
-  // The demands of the last request, and what they follow from. Its head is not kept: on each idle connection it would stay alive, for
-  // every garbage collection to copy.
+  // The demands of the last request, and what they follow from. Its head is not kept: on each idle connection it would stay
+  // alive, for every garbage collection to copy.
   private asked: Demands | undefined = undefined
   private askedBy: Fields = noFields
   private askedMethod = ""

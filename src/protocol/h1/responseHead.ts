@@ -1,6 +1,6 @@
 /**
- * Final heads as HTTP/1 text: the application's fields, with those of the connection (RFC 9112, 4, 6 and 9). Framing and persistence
- * are decided here.
+ * Final heads as HTTP/1 text: the application's fields, with those of the connection (RFC 9112, 4, 6 and 9). Framing and
+ * persistence are decided here.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,10 @@ export interface ResponseContext {
   readonly asksKeepAlive: boolean
   /** Whole seconds for `Keep-Alive: timeout=`, told only to clients that asked; `undefined` sends nothing. */
   readonly keepAliveSeconds: number | undefined
-  /** Length of the body in bytes where it is known before it is sent. A Content-Length that the application gave takes precedence. */
+  /**
+   * Length of the body in bytes where it is known before it is sent. A Content-Length that the application gave takes
+   * precedence.
+   */
   readonly bodyLength: number | undefined
   /** Value of the Date field where the application gives none. */
   readonly date: string
