@@ -5,9 +5,9 @@ import * as path from "node:path"
 import { type App, server } from "tsgi"
 import { MemoryListener } from "tsgi/testing"
 import { afterAll, describe, expect, it, vi } from "vitest"
+import { asEntry, inOneLine } from "../../src/server/logText.js"
 import { get } from "../utils/requests.js"
-import { withServer } from "../utils/serving.js"
-import { hello } from "../utils/serving.js"
+import { hello, withServer } from "../utils/serving.js"
 
 const failing = (thrown: unknown): App => () => {
   throw thrown
@@ -47,12 +47,15 @@ describe("a failure whose text cannot be had is logged all the same", () => {
     ["everything throws", hostile, /the application failed \(.*\)\n\s+the failure cannot be rendered/],
     ["causes without end", deep(), /the application failed \(.*\)\n(.*\n)*?.*Error: the last\n\s+at /],
     ["nothing that becomes a text", Object.create(null), /the application failed/]
-  ])("%s", (_, thrown, expected) =>
-    withServer(failing(thrown), { memory: true }, async ({ ask, journal, log }) => {
-      expect((await ask(get("/"))).status).toBe(500)
-      expect(await journal.first(1)).toEqual(["access 500"])
-      expect(log.lines.join("\n")).toMatch(expected)
-    }))
+  ])(
+    "%s",
+    (_, thrown, expected) =>
+      withServer(failing(thrown), { memory: true, noteAccess: true }, async ({ ask, journal, log }) => {
+        expect((await ask(get("/"))).status).toBe(500)
+        expect(await journal.first(1)).toEqual(["access 500"])
+        expect(log.lines.join("\n")).toMatch(expected)
+      })
+  )
 })
 
 describe.skipIf(!fs.existsSync("/dev/full"))("a file that cannot be written", () => {
@@ -104,4 +107,11 @@ describe.skipIf(!fs.existsSync("/dev/full"))("a file that cannot be written", ()
     await running.ready
     expect(await running.stop()).toEqual(await running.closed)
   })
+})
+
+it("text that is harmless stays as it is", () => {
+  for (const text of ["plain", "größer 😀 C:\\path \"quoted\""]) {
+    expect(inOneLine(text)).toBe(text)
+    expect(asEntry(text)).toBe(text)
+  }
 })

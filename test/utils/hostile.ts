@@ -1,5 +1,6 @@
 /** Words that clients may choose, to forge a log or to move the cursor of whoever reads it. */
 import * as fc from "fast-check"
+import { expect } from "vitest"
 
 /** What is no text: control characters but line ends, other ends of lines, what turns the direction of writing. */
 export const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
@@ -7,6 +8,20 @@ export const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u20
 /** An entry begins where a line is not indented. */
 export const entriesOf = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.join("\n").split("\n").filter((line) => !line.startsWith("  "))
+
+/** The same of one of Effect's loggers, where the end of a cause within another is not indented either. */
+export const effectEntriesOf = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
+  entriesOf(lines).filter((line) => !/^\}("| |$)/.test(line))
+
+/** That each line is one entry, and nothing of it is for a terminal. */
+export const expectHarmless = (lines: ReadonlyArray<string>, entries = entriesOf(lines)): void => {
+  expect(lines).not.toEqual([])
+  expect(entries).toHaveLength(lines.length)
+  const text = lines.join("\n")
+  expect(text).not.toMatch(control)
+  // half of a surrogate pair has no encoding
+  expect(Buffer.from(text).toString()).toBe(text)
+}
 
 /** Texts that a log must not take as they are. */
 export const hostile = fc.string({

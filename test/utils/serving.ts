@@ -50,7 +50,7 @@ export interface Served {
   readonly address: Address
   readonly running: RunningServer
   readonly log: Log
-  /** What the application and its hooks noted, and in memory `access <status>` for each request, in order. */
+  /** What the application and its hooks noted, and with `noteAccess` `access <status>` for each request, in order. */
   readonly journal: Journal<string>
   readonly connect: () => Promise<WireClient>
   readonly connectTls: (options?: Parameters<typeof connectTls>[1]) => Promise<WireClient>
@@ -60,8 +60,10 @@ export interface Served {
 
 export interface Options extends ServerOptions {
   readonly listener?: Listener | undefined
-  /** Serves in memory; the access log is the journal's. */
+  /** Serves in memory. */
   readonly memory?: boolean
+  /** Has the journal instead of the access log. */
+  readonly noteAccess?: boolean
 }
 
 /** An application that may note what it does. */
@@ -70,7 +72,7 @@ export type NotingApp = (...given: [...Parameters<App>, journal: Journal<string>
 /** Serves while `test` runs; then the clients are closed and the server is stopped. */
 export const withServer = async (
   app: NotingApp,
-  { listener = listen(), memory = false, ...options }: Options,
+  { listener = listen(), memory = false, noteAccess = false, ...options }: Options,
   test: (served: Served) => Promise<void>
 ): Promise<void> => {
   const log = new Log()
@@ -79,7 +81,7 @@ export const withServer = async (
   const inMemory = memory ? MemoryListener.make() : undefined
   const running = server(inMemory?.listener ?? listener, (env, startResponse) => app(env, startResponse, journal), {
     log,
-    ...memory && {
+    ...noteAccess && {
       logFormat: ({ status }) => {
         journal.push(`access ${status}`)
         return ""

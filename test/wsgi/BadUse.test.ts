@@ -614,7 +614,7 @@ const expectFailure = (
       env["eventlet.posthooks"].push([({ "tsgi.outcome": outcome }) => void outcomes.push(outcome)])
       return app(env, startResponse)
     },
-    { memory: true },
+    { memory: true, noteAccess: true },
     async ({ connect, journal, log }) => {
       const client = await connect()
       const { lines } = log
@@ -916,7 +916,7 @@ describe("an application that breaks the protocol", () => {
         expect(() => env["tsgi.interim"](200)).toThrow(InterimError)
         return "hello"
       },
-      { memory: true },
+      { memory: true, noteAccess: true },
       async ({ connect, journal, log }) => {
         const client = await connect()
         const { lines } = log
@@ -937,7 +937,7 @@ describe("an application that breaks the protocol", () => {
         startResponse("200 OK", [["Transfer-Encoding", "chunked"]])
         return ["hello"].values()
       },
-      { memory: true },
+      { memory: true, noteAccess: true },
       async ({ connect }) => {
         const client = await connect()
         client.send(get())
@@ -961,7 +961,7 @@ describe("an application that breaks the protocol when the head is out", () => {
         }])
         return app(env, startResponse)
       },
-      { memory: true },
+      { memory: true, noteAccess: true },
       async ({ connect, journal, log }) => {
         const client = await connect()
         const { lines } = log

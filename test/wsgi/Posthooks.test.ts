@@ -181,7 +181,7 @@ describe("a hook's call", () => {
         startResponse("200 OK", fields)
         return "ok"
       },
-      { memory: true },
+      { memory: true, noteAccess: true },
       async ({ connect, journal }) => {
         const client = await connect()
         client.send(get())
@@ -240,7 +240,7 @@ describe("an entry that is no hook, or fails", () => {
         startResponse("200 OK", fields)
         return "ok"
       },
-      { memory: true },
+      { memory: true, noteAccess: true },
       async ({ connect, journal, log }) => {
         const client = await connect()
         const { lines } = log
@@ -282,7 +282,7 @@ describe("an entry that is no hook, or fails", () => {
         startResponse("200 OK", fields)
         return "ok"
       },
-      { memory: true },
+      { memory: true, noteAccess: true },
       async ({ connect, journal }) => {
         const client = await connect()
         client.send(get())
@@ -301,7 +301,7 @@ describe("row 126: the list of hooks", () => {
         startResponse("200 OK", fields)
         return "ok"
       },
-      { memory: true },
+      { memory: true, noteAccess: true },
       async ({ connect, journal }) => {
         const client = await connect()
         client.send(get())
@@ -317,7 +317,7 @@ describe("row 126: the list of hooks", () => {
         startResponse("200 OK", fields)
         return "ok"
       },
-      { memory: true },
+      { memory: true, noteAccess: true },
       async ({ connect, journal }) => {
         const client = await connect()
         client.send(get())
@@ -333,7 +333,7 @@ describe("row 126: the list of hooks", () => {
         startResponse("200 OK", fields)
         return "ok"
       },
-      { memory: true },
+      { memory: true, noteAccess: true },
       async ({ connect, journal }) => {
         const client = await connect()
         client.send(get())
@@ -352,7 +352,7 @@ describe("row 126: the list of hooks", () => {
           yield "b"
         })()
       },
-      { memory: true },
+      { memory: true, noteAccess: true },
       async ({ connect, journal }) => {
         const client = await connect()
         client.send(get())

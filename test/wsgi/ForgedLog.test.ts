@@ -1,37 +1,39 @@
 /**
- * Logs cannot be forged: whatever a client sends, and in whatever way it comes into the log (the request line, a field in a
- * format of one's own, a failure's message or its cause's, `wsgi.errors`), the number of entries is known, and no byte of it
- * is for a terminal.
+ * Logs of the plain door cannot be forged: whatever a client sends, and in whatever way it comes into the log (the request line, a
+ * field in a format of one's own, a failure's message or its cause's, `wsgi.errors`), the number of entries is known, and no byte of
+ * it is for a terminal. What holds over every door is doors/ForgedLog.test.ts's.
  */
-import { it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { once } from "node:events"
-import * as Tls from "node:tls"
 import { type App, listen, server, type ServerOptions, wrapTls } from "tsgi"
-import { AccessLog } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
-import { describe, expect } from "vitest"
-import { asEntry, inOneLine } from "../../src/server/logText.js"
+import { describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
-import { control, entriesOf, hostile } from "../utils/hostile.js"
+import { control, expectHarmless, hostile } from "../utils/hostile.js"
+import { get } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
+import { hello, type Options, withServer } from "../utils/serving.js"
 
 /** What one request leaves in the log. */
-const logOf = async (words: string, app: App, options: ServerOptions, target = "/"): Promise<ReadonlyArray<string>> => {
-  const lines: Array<string> = []
-  const memory = MemoryListener.make()
-  const running = server(memory.listener, app, { log: (line) => void lines.push(line), ...options })
-  await running.ready
-  const client = memory.connect()
-  client.send(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: a\r\nUser-Agent: ${field(words)}\r\n\r\n`, "latin1"))
-  await client.response()
-  client.close()
-  await running.stop()
+const logOf = async (words: string, app: App, options: Options, target = "/"): Promise<ReadonlyArray<string>> => {
+  let lines: ReadonlyArray<string> = []
+  await withServer(app, { memory: true, ...options }, async ({ ask, log, running }) => {
+    await ask(Buffer.from(get(target, `User-Agent: ${field(words)}`), "latin1"))
+    await running.stop()
+    lines = log.lines
+  })
   return lines
 }
 
 // what a lenient reader of fields lets through
 const field = (words: string): string => words.replace(/[^\u0020-\u007e\u0080-\u00ff]/g, "x").trim()
+
+/** What a line is about. */
+const beginningOf = (line: string): string =>
+  line.split("\n")[0].replace(/^\(\d+\) /, "").replace(/ on .*| \(.*|, .*/, "")
+
+const failing: App = () => {
+  throw new Error("it failed")
+}
 
 const ways: ReadonlyArray<
   readonly [what: string, app: (words: string) => App, options: ServerOptions, entries: number]
@@ -81,10 +83,7 @@ describe("whatever a client sends", () => {
         const lines = await logOf(words, app(words), options)
         // up, the failure or the words, the request, stopping, stopped
         expect(lines).toHaveLength(entries)
-        expect(entriesOf(lines)).toHaveLength(entries)
-        expect(lines.join("\n")).not.toMatch(control)
-        // half of a surrogate pair has no encoding
-        expect(Buffer.from(lines.join("\n")).toString()).toBe(lines.join("\n"))
+        expectHarmless(lines)
       }),
       runs(4)
     )
@@ -102,13 +101,6 @@ describe("whatever a client sends", () => {
       }),
       runs(4)
     )
-  })
-
-  it("in a line of the Effect door's access log, where tabs may hold fields apart", () => {
-    const lines: Array<string> = []
-    const log = AccessLog.lines(() => "one\t\nforged \u001b[31m", (line) => lines.push(line))
-    Reflect.apply(log.write ?? expect.fail, undefined, [{}])
-    expect(lines).toEqual(["one\t\n  forged \\u001b[31m"])
   })
 })
 
@@ -145,24 +137,18 @@ describe("whatever bytes come", () => {
   ])("%s, those for the developer too", async (_, options) => {
     await fc.assert(
       fc.asyncProperty(begin, latin, async (begin, words) => {
-        const lines: Array<string> = []
-        const memory = MemoryListener.make()
-        const running = server(memory.listener, app, {
-          log: (line) => void lines.push(line),
-          debug: true,
-          parser: lenient,
-          ...options
+        await withServer(app, { memory: true, debug: true, parser: lenient, ...options }, async (served) => {
+          const { connect, log, running } = served
+          const client = await connect()
+          client.send(Buffer.from(`${begin}${words}\r\n\r\n`, "latin1"))
+          client.end()
+          await client.response().catch(() => undefined)
+          client.close()
+          await running.stop({ grace: 0 })
+          const lines = [...log.lines, ...log.debugLines]
+          expectHarmless(lines)
+          if (options.logFormat === "json") { for (const line of lines) expect(JSON.parse(line)).toBeTypeOf("object") }
         })
-        await running.ready
-        const client = memory.connect()
-        client.send(Buffer.from(`${begin}${words}\r\n\r\n`, "latin1"))
-        client.end()
-        await client.response().catch(() => undefined)
-        client.close()
-        await running.stop({ grace: 0 })
-        expect(entriesOf(lines)).toHaveLength(lines.length)
-        expect(lines.join("\n")).not.toMatch(control)
-        if (options.logFormat === "json") { for (const line of lines) expect(JSON.parse(line)).toBeTypeOf("object") }
       }),
       runs(8)
     )
@@ -170,39 +156,21 @@ describe("whatever bytes come", () => {
 })
 
 it("in a handshake's line", async () => {
-  const certificate = await makeCertificate("localhost")
-  const lines: Array<string> = []
   const listener = wrapTls(listen(), {
-    ...certificate,
+    ...await makeCertificate("localhost"),
     SNICallback: (name, done) => done(new Error(`no certificate for ${name}\n(1) forged \u001b[31m\u009b`))
   })
-  const running = server(listener, ways[4][1](""), { log: (line) => void lines.push(line) })
-  const address = await running.ready
-  const socket = Tls.connect({ port: address._tag === "Tcp" ? address.port : 0, servername: "example.com" })
-  await once(socket, "error")
-  await running.stop()
-  const [line] = lines.filter((line) => line.includes("no certificate for example.com"))
-  expect(line).toMatch(/\) Handshake: no certificate for example\.com/)
-  expect(entriesOf(lines)).toHaveLength(lines.length)
-  expect(lines.join("\n")).not.toMatch(control)
-})
-
-it("text that is harmless stays as it is", () => {
-  for (const text of ["plain", "größer 😀 C:\\path \"quoted\""]) {
-    expect(inOneLine(text)).toBe(text)
-    expect(asEntry(text)).toBe(text)
-  }
+  await withServer(hello, { listener }, async ({ connectTls, log, running }) => {
+    await expect(connectTls({ servername: "example.com" })).rejects.toThrow()
+    await running.stop()
+    const line = await log.until(/no certificate for example.com/)
+    expect(line).toMatch(/\) Handshake: no certificate for example\.com/)
+    expectHarmless(log.lines)
+  })
 })
 
 it("a failure's line has peer, method and path, without the query", async () => {
-  const lines = await logOf(
-    "",
-    () => {
-      throw new Error("it failed")
-    },
-    {},
-    "/a%20path?token=secret"
-  )
+  const lines = await logOf("", failing, {}, "/a%20path?token=secret")
   const [line] = lines.filter((line) => line.includes("the application failed"))
   expect(line).toMatch(/^\(\d+\) the application failed \(.+, GET \/a%20path\)\n {2}Error: it failed\n/)
 })
@@ -210,17 +178,18 @@ it("a failure's line has peer, method and path, without the query", async () => 
 it("no line is made of a request where log is false, and the others are written", async () => {
   const errors: Array<string> = []
   let made = 0
-  const memory = MemoryListener.make()
-  const running = server(memory.listener, () => {
-    throw new Error("it failed")
-  }, { log: false, errorLog: (line) => void errors.push(line), logFormat: () => String(++made) })
-  await running.ready
-  const client = memory.connect()
-  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-  expect((await client.response()).status).toBe(500)
-  await running.stop()
+  const options: Options = {
+    memory: true,
+    log: false,
+    errorLog: (line) => void errors.push(line),
+    logFormat: () => String(++made)
+  }
+  await withServer(failing, options, async ({ ask, running }) => {
+    expect((await ask(get())).status).toBe(500)
+    await running.stop()
+  })
   expect(made).toBe(0)
-  expect(errors.map((line) => line.split("\n")[0].replace(/^\(\d+\) /, "").replace(/ on .*| \(.*|, .*/, ""))).toEqual([
+  expect(errors.map(beginningOf)).toEqual([
     "tsgi starting up",
     "the application failed",
     "tsgi exiting",
@@ -241,7 +210,7 @@ it("what is no request's line goes where errorLog says", async () => {
   }, { errorLog: (line) => void errors.push(line) })
   expect(lines).toHaveLength(1)
   expect(lines[0]).toContain("\"GET / HTTP/1.1\" 500")
-  expect(errors.map((line) => line.split("\n")[0].replace(/^\(\d+\) /, "").replace(/ on .*| \(.*|, .*/, ""))).toEqual([
+  expect(errors.map(beginningOf)).toEqual([
     "tsgi starting up",
     "a warning",
     "the application failed",

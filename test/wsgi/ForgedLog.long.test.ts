@@ -1,0 +1,2 @@
+/** ForgedLog.test.ts, with more examples. */
+import "./ForgedLog.test.js"
