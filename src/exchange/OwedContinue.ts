@@ -13,6 +13,7 @@ import type { InterimError } from "./ServerError.js"
 export class OwedContinue<Written> {
   private givenFields: FieldPairs = none
   private areNamesExact = false
+  private isRefused = false
   private judgedHead: InterimHead<Written> | InterimError | undefined = undefined
 
   /** @param isOwed whether the client waits for it, and none has been sent */
@@ -24,6 +25,11 @@ export class OwedContinue<Written> {
 
   get fields(): FieldPairs {
     return this.givenFields
+  }
+
+  /** Were fields set for it? */
+  get hasFields(): boolean {
+    return this.givenFields !== none
   }
 
   get exactNames(): boolean {
@@ -41,10 +47,19 @@ export class OwedContinue<Written> {
     this.judgedHead = judged
   }
 
-  /** The 100 was sent, or can no longer be sent. */
+  /** The 100 was sent. */
   paid(): void {
     this.isOwed = false
     this.judgedHead = undefined
+  }
+
+  /** The first read was to send it, and it was not allowed. It stays owed: only the application may still send it. */
+  refuse(): void {
+    this.isRefused = true
+  }
+
+  get refused(): boolean {
+    return this.isRefused
   }
 }
 

@@ -168,14 +168,18 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
     return this.headSent ? tooLate() : this.sendJudged(judged)
   }
 
-  /** The first read: sends the 100 that is owed, if it still can be. */
+  /** The first read: sends the 100 that is owed, if it still can be. One that is refused stays owed, so the connection closes. */
   payContinue(): void {
-    if (!this.owesContinue || this.headSent) return
+    const { hundred } = this
+    if (hundred?.owed !== true || hundred.refused || this.headSent) return
     const refused = this.sendContinue()
     if (refused === undefined) return
-    this.hundred?.paid()
-    this.logFailure("the 100 is sent without its fields", refused)
-    this.interim(100, noFields)
+    if (hundred.hasFields && this.interim(100, noFields) === undefined) {
+      return this.logFailure("the 100 is sent without its fields", refused)
+    }
+    hundred.refuse()
+    // a service that sends none is no fault
+    this.logFailure("the 100 is not sent", refused, refused.reason === "InvalidHeader" ? "Error" : "Debug")
   }
 
   /** Does the client wait for a 100 before it sends the body? */

@@ -302,7 +302,7 @@ export class Http1Wire implements Wire<string> {
   private hindrance(whole: boolean, owesContinue: boolean): Closing | undefined {
     if (this.why !== undefined) return this.why
     // the client may send the body or not (RFC 9110, 10.1.1)
-    if (owesContinue) return "the 100 was not sent"
+    if (owesContinue && !this.body.complete) return "the 100 was not sent"
     if (this.body.failed) return "the body could not be read"
     if (whole && this.isTooMuchLeft) return "the rest of the body is too long, malformed or late"
     return closingWithHead(this.carrier)

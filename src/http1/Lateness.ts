@@ -102,7 +102,7 @@ export class Lateness {
     if (phase === "Head") return this.of.refuse(headTimeout("the request did not come in time (timeouts.request)"))
     if (exchange === undefined || this.of.isDropping) return
     const { body } = exchange
-    const isUnbegun = exchange.owesContinue && body.bytes === 0 && inflow.isEmpty
+    const isUnbegun = exchange.owesContinue && !body.isAwaited && body.bytes === 0 && inflow.isEmpty
     if (inflow.readsToEnd()) return
     // a client that the server keeps waiting is not late
     const isHeld = inflow.paused && !body.isAwaited

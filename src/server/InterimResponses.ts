@@ -20,7 +20,9 @@ import type { RequestHead } from "../protocol/requestHead.js"
 export class InterimResponses extends Context.Tag("tsgi/InterimResponses")<InterimResponses, {
   /**
    * Returns the fields to send with an interim response to this request, or the error for one that is not sent. Called once
-   * for each interim response: before it is sent, or when the fields of a 100 are set. Must not wait.
+   * for each interim response: before it is sent, or when the fields of a 100 are set. A 100 that is refused with its fields
+   * is asked for once more without them. One that is refused stays owed: the answer closes the connection, because the client
+   * may send the body or not. Must not wait.
    */
   readonly prepare: (request: RequestHead, status: number, fields: FieldPairs) => FieldPairs | InterimError
 }>() {}

@@ -2,9 +2,11 @@
  * Interim responses, once over every door: which are sent, when, with which fields, and how they are counted. Rows are those of
  * wsgi/BEHAVIOUR.md. That they are the same however bytes are carried is conformance.ts's.
  */
+import { InterimResponses } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
-import { head, post, request } from "../utils/requests.js"
-import { type Call, everyDoor } from "./everyDoor.js"
+import { turns } from "../utils/Journal.js"
+import { get, head, post, request } from "../utils/requests.js"
+import { type Call, everyDoor, everyEffectDoor, type Script, type Serve } from "./everyDoor.js"
 
 const expecting = "Expect: 100-continue"
 
@@ -153,5 +155,88 @@ describe.each(everyDoor)("%s", (_, serve) => {
     const wireBytes = served.client.received
     expect(record.outcome).toMatchObject({ _tag: "Sent", interimResponses: 2, bodyBytes: 3, wireBytes })
     expect([record.bodyBytes, record.wireBytes]).toEqual([3, wireBytes])
+  })
+})
+
+// A client that waits for a 100 may send the body or not, so what follows cannot be told from it (RFC 9110, 10.1.1).
+describe("a 100 that is refused stays owed", () => {
+  const reading: Script = ({ read }) => Promise.race([read().catch(() => "late"), turns(5).then(() => "unread")])
+
+  /** Asks for a 100 and does not get one. What follows on the connection is not the body. */
+  const ask = async (serve: Serve, options: Parameters<Serve>[1], script = reading) => {
+    await using served = await serve(script, options)
+    const { client } = served
+    client.send(request("POST", "/", [expecting, "Connection: keep-alive", "Content-Length: 5"]))
+    const response = await client.response()
+    const { received } = client
+    client.send(get())
+    await client.whenEnded()
+    const lines = served.lines.filter((line) => line.includes("100"))
+    return {
+      answer: [response.interim, response.status, response.get("connection"), client.received - received],
+      lines
+    }
+  }
+
+  it.each(everyDoor)("%s: where only HTTP/1.0 is spoken, which has none", async (_, serve) => {
+    const { answer, lines } = await ask(serve, { onlyHttp10: true })
+    expect(answer).toEqual([[], 200, "close", 0])
+    expect(lines).toEqual([])
+  })
+
+  it.each(everyDoor)("%s: but not where the whole body has come without it", async (_, serve) => {
+    await using served = await serve(({ read }) => read(), { onlyHttp10: true })
+    served.client.send(post("/", "abc", expecting, "Connection: keep-alive"))
+    const response = await served.client.response()
+    expect([response.interim, response.body.toString(), response.get("connection")]).toEqual([[], "abc", "keep-alive"])
+  })
+
+  const refusal = new InterimResponses.InterimError({ reason: "Unsupported", description: "no 100 here" })
+  const badFields = [["Bad name", "a"]] as const
+
+  it.each(everyEffectDoor)("%s: by the service", async (_, serve) => {
+    let asked = 0
+    const { answer, lines } = await ask(serve, { interimResponses: { prepare: () => (asked++, refusal) } })
+    expect(answer).toEqual([[], 200, "close", 0])
+    expect(lines).toEqual([])
+    expect(asked).toBe(1)
+  })
+
+  it.each(everyEffectDoor)("%s: by the service, whatever fields were set", async (_, serve) => {
+    const { answer } = await ask(serve, { interimResponses: { prepare: () => refusal } }, (call) => {
+      call.continueFields([["X-Which", "read"]])
+      return reading(call)
+    })
+    expect(answer).toEqual([[], 200, "close", 0])
+  })
+
+  it.each(everyEffectDoor)("%s: by the service's fields, which cannot be sent", async (_, serve) => {
+    const { answer, lines } = await ask(serve, { interimResponses: { prepare: () => badFields } })
+    expect(answer).toEqual([[], 200, "close", 0])
+    expect(lines).toEqual([expect.stringContaining("the 100 is not sent")])
+  })
+
+  it.each(everyEffectDoor)("%s: and an explicit one that is allowed pays it", async (_, serve) => {
+    let asked = 0
+    await using served = await serve(async ({ interim, read }) => {
+      const body = read()
+      interim(100)
+      return await body
+    }, { interimResponses: { prepare: (_request, _status, fields) => asked++ === 0 ? refusal : fields } })
+    const { client } = served
+    client.send(request("POST", "/", [expecting, "Content-Length: 5"]))
+    expect((await client.head()).status).toBe(100)
+    client.send("hello")
+    const response = await client.response()
+    expect([response.body.toString(), response.get("connection")]).toEqual(["hello", undefined])
+  })
+
+  // a client that is given no 100 for its body is not waited for without end
+  it.each(everyEffectDoor)("%s: nor is the body waited for longer than timeouts.request", async (_, serve) => {
+    const { answer } = await ask(serve, {
+      interimResponses: { prepare: () => refusal },
+      timeouts: { body: Infinity, request: 50 }
+    }, ({ read }) => read().catch(() => "late"))
+    expect(answer).toEqual([[], 200, "close", 0])
   })
 })

@@ -1,7 +1,9 @@
 /** One application behind every door: plain TypeScript, and each kind of Effect app. Clients are in memory, or on sockets. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
@@ -56,6 +58,10 @@ export interface Options {
   readonly parser?: ServerOptions["parser"]
   /** Default "answer", at the Effect door too. */
   readonly halfClose?: "answer" | "abort"
+  /** Answer in HTTP/1.0, whatever the client speaks. */
+  readonly onlyHttp10?: boolean
+  /** Another service for interim responses. At the Effect door only: the plain one has the usual. */
+  readonly interimResponses?: Context.Tag.Service<InterimResponses.InterimResponses>
   /** Clients on sockets instead of in memory. */
   readonly sockets?: boolean
 }
@@ -107,7 +113,7 @@ const ofEnviron = (env: Environ, journal: Journal<string>, contentType: (type: s
   contentType
 })
 
-const plain: Serve = async (script, { sockets = false, ...options } = {}) => {
+const plain: Serve = async (script, { onlyHttp10 = false, sockets = false, ...options } = {}) => {
   const journal = new Journal<string>()
   const records = new Journal<AccessRecord>()
   const lines: Array<string> = []
@@ -121,6 +127,7 @@ const plain: Serve = async (script, { sockets = false, ...options } = {}) => {
     return body
   }, {
     ...options,
+    maxHttpVersion: onlyHttp10 ? "HTTP/1.0" : "HTTP/1.1",
     log: (line) => {
       if (line !== "") lines.push(line)
     },
@@ -167,7 +174,11 @@ const responseOf = (body: Body, contentType: string): HttpServerResponse.HttpSer
   return HttpServerResponse.stream(Stream.fromAsyncIterable(body, (error) => error), { contentType })
 }
 
-const effect = (kind: string): Serve => async (script, { sockets = false, ...options } = {}) => {
+const effect = (kind: string): Serve =>
+async (
+  script,
+  { interimResponses, onlyHttp10 = false, sockets = false, ...options } = {}
+) => {
   const seen = nothingSeen()
   const lines: Array<string> = []
   const handler: Handler = Effect.flatMap(
@@ -186,8 +197,11 @@ const effect = (kind: string): Serve => async (script, { sockets = false, ...opt
   )
   const scene = await open(kinds[kind](handler), seen, {
     memory: !sockets,
-    config: { halfClose: "answer", fieldCase: "title", ...options },
-    around: Logger.add(Logger.map(Logger.stringLogger, (line) => void lines.push(line)))
+    config: { halfClose: "answer", fieldCase: "title", maxMinorVersion: onlyHttp10 ? 0 : 1, ...options },
+    around: Logger.add(Logger.map(Logger.stringLogger, (line) => void lines.push(line))),
+    services: interimResponses === undefined
+      ? undefined
+      : Layer.succeed(InterimResponses.InterimResponses, interimResponses)
   })
   return disposable({
     journal: seen.events,
@@ -211,6 +225,9 @@ const doors = (kinds: ReadonlyArray<string>): ReadonlyArray<Door> => [
 ]
 
 export const everyDoor = doors(Object.keys(kinds))
+
+/** The doors at which services can be replaced. */
+export const everyEffectDoor = everyDoor.slice(1)
 
 /** For tests on sockets, which take longer: plain TypeScript and some kinds of Effect app, with RUNS all. */
 export const someDoors = doors(someKinds)

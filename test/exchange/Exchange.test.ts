@@ -200,6 +200,19 @@ describe("interim responses", () => {
     expect(wire.logged).toHaveLength(1)
   })
 
+  it.each([
+    ["the policy", { allowInterim: () => new InterimError({ reason: "Unsupported", description: "no" }) }],
+    ["its fields", { allowInterim: () => [["no name", "a"]] as const }]
+  ])("a 100 that is refused for %s stays owed, and is tried once", (_, settings) => {
+    const wire = new MemoryWire({ expectsContinue: true, hasBody: true, ...settings })
+    for (let read = 0; read < 3; read++) {
+      wire.exchange.body.take()
+      wire.exchange.payContinue()
+    }
+    expect([wire.exchange.owesContinue, wire.judged, wire.told]).toEqual([true, 1, []])
+    expect(wire.logged).toEqual([expect.stringContaining("the 100 is not sent")])
+  })
+
   it("a 100 that was sent explicitly is not owed any more", () => {
     const { exchange, told } = new MemoryWire({ expectsContinue: true, hasBody: true })
     exchange.interim(100, [])

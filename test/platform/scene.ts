@@ -21,6 +21,7 @@ import * as Scope from "effect/Scope"
 import {
   AccessLog,
   type Address,
+  type InterimResponses,
   Listener,
   NodeListener,
   type Outcome,
@@ -175,7 +176,9 @@ export interface SceneOptions {
   readonly memory?: boolean | undefined
   /** Note when a socket is closed. */
   readonly sockets?: boolean | undefined
-  /** Layers around the server and what is served: a tracer, services of the engine. */
+  /** Another service of the engine than the usual one. */
+  readonly services?: Layer.Layer<InterimResponses.InterimResponses> | undefined
+  /** Layers around the server and what is served: a tracer. */
   readonly around?: Layer.Layer<never> | undefined
 }
 
@@ -196,7 +199,7 @@ const lineOf = ({ annotations, logLevel, message }: Logger.Logger.Options<unknow
 export const serve = (
   served: Served,
   seen: Seen,
-  { around = Layer.empty, config, door, memory = false, sockets = false }: SceneOptions = {}
+  { around = Layer.empty, config, door, memory = false, services, sockets = false }: SceneOptions = {}
 ): Effect.Effect<Omit<Scene, "stop" | typeof Symbol.asyncDispose>, ServeError, Scope.Scope> =>
   Effect.gen(function*() {
     const inMemory = MemoryListener.make()
@@ -210,7 +213,8 @@ export const serve = (
       AccessLog.layerFunction((record) => {
         seen.records.push(record)
         seen.events.push(`log ${record.status}`)
-      })
+      }),
+      services ?? Layer.empty
     )
     const context = yield* served.pipe(
       Layer.provideMerge(TsgiHttpServer.layerWith(door)),
