@@ -16,8 +16,12 @@ import { hello, type Options, withServer } from "../utils/serving.js"
 /** What one request leaves in the log. */
 const logOf = async (words: string, app: App, options: Options, target = "/"): Promise<ReadonlyArray<string>> => {
   let lines: ReadonlyArray<string> = []
-  await withServer(app, { memory: true, ...options }, async ({ ask, log, running }) => {
-    await ask(Buffer.from(get(target, `User-Agent: ${field(words)}`), "latin1"))
+  await withServer(app, { memory: true, ...options }, async ({ connect, log, running }) => {
+    const client = await connect()
+    client.send(Buffer.from(get(target, `User-Agent: ${field(words)}`), "latin1"))
+    await client.response()
+    // the connection of a failed answer lingers as long as its client stays
+    client.close()
     await running.stop()
     lines = log.lines
   })
@@ -184,8 +188,11 @@ it("no line is made of a request where log is false, and the others are written"
     errorLog: (line) => void errors.push(line),
     logFormat: () => String(++made)
   }
-  await withServer(failing, options, async ({ ask, running }) => {
-    expect((await ask(get())).status).toBe(500)
+  await withServer(failing, options, async ({ connect, running }) => {
+    const client = await connect()
+    client.send(get())
+    expect((await client.response()).status).toBe(500)
+    client.close()
     await running.stop()
   })
   expect(made).toBe(0)
