@@ -25,6 +25,8 @@ export interface CarriedExchange extends WireUser, RecordedExchange {
   readonly headSent: boolean
   readonly over: boolean
   readonly detached: boolean
+  /** Has its application ended, so that all that is left is to drop a body, and to run hooks? */
+  readonly hasEnded: boolean
   readonly owesContinue: boolean
   /** Is an event stream being sent, which ends only when one side leaves? */
   readonly isEndless: boolean

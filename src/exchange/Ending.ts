@@ -85,6 +85,11 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     return this.current
   }
 
+  /** Has the application ended, so that all that is left is to drop a body, and to run hooks? */
+  get hasEnded(): boolean {
+    return this.current === "Draining" || this.current === "Hooks"
+  }
+
   get detached(): boolean {
     return this.answer === Answer.TakenOver
   }

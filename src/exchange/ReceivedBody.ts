@@ -29,9 +29,9 @@ export interface BodySource {
   /** The next message of the body, if its bytes are there. */
   readonly nextMessage: () => BodyMessage | undefined
   /** Will no byte come any more? */
-  readonly inputEnded: boolean
-  /** The application waits for bytes, or no longer does. */
-  readonly bodyAwaited: (awaited: boolean) => void
+  readonly ended: boolean
+  /** The application waits for bytes of this body, or no longer does. */
+  readonly bodyAwaited: (body: ReceivedBody, awaited: boolean) => void
 }
 
 const noTrailers: Fields = []
@@ -88,7 +88,7 @@ export class ReceivedBody implements RequestBody {
     if (!this.mayRead()) return undefined
     const message = this.source.nextMessage()
     if (message === undefined) {
-      if (!this.source.inputEnded && !this.disconnected) return undefined
+      if (!this.source.ended && !this.disconnected) return undefined
       return this.error = new BodyError({
         reason: "Disconnected",
         status: 400,
@@ -143,7 +143,7 @@ export class ReceivedBody implements RequestBody {
   private await(awaited: boolean): void {
     if (this.awaited === awaited) return
     this.awaited = awaited
-    this.source.bodyAwaited(awaited)
+    this.source.bodyAwaited(this, awaited)
   }
 
   /** Something came: bytes, the end, or a failure. */
@@ -186,7 +186,7 @@ const unneeded = (): void => undefined
 const nothing: BodySource = {
   mayRead: () => true,
   nextMessage: () => undefined,
-  inputEnded: true,
+  ended: true,
   bodyAwaited: () => undefined
 }
 

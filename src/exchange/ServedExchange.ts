@@ -281,7 +281,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
     if (this.over && !this.detached) return
     this.recordFailure(error)
     if (!(error instanceof BodyError)) this.logFailure("the application failed", error)
-    if (this.headSent) return this.wire.cut()
+    if (this.headSent) return this.wire.cut(error)
     this.withdraw()
     this.wire.withdraw("the application failed")
     const { debug } = this.config
@@ -289,7 +289,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
       status: error instanceof BodyError ? error.status : 500,
       fields: debug ? [["Content-Type", "text/plain; charset=utf-8"]] : noFields
     }, debug ? this.peer.engine.failureText(error) : "")
-    if (refused !== undefined) this.wire.cut()
+    if (refused !== undefined) this.wire.cut(error)
   }
 
   /**

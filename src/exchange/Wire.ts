@@ -86,8 +86,8 @@ export interface Wire<Written> {
   readonly write: (part: string | Uint8Array) => void
   /** Ends the body. */
   readonly end: () => void
-  /** Ends a response that cannot be completed, so that the peer can tell. */
-  readonly cut: () => void
+  /** Ends a response that cannot be completed, because of this failure, so that the peer can tell. */
+  readonly cut: (failure: unknown) => void
   /** Gives the kernel the bytes that were written. */
   readonly flush: () => void
   /** Is enough added for a full write, so that a flush need not wait for more? */

@@ -6,6 +6,7 @@
 import type { Alarm } from "../exchange/Alarm.js"
 import type { Clock } from "../exchange/Clock.js"
 import type { Rates, Timeouts } from "../exchange/Config.js"
+import type { SessionHost } from "../exchange/Session.js"
 
 /**
  * What the peer is to send or to do; or, with `Place`, what the server is to give a request.
@@ -29,9 +30,14 @@ export type Passed = Awaited | "Request" | "Handler" | "Interrupt" | "Write" | "
  * @category models
  */
 export class Deadlines {
+  private readonly alarm: Alarm
+  private readonly timeouts: Timeouts
+  private readonly rates: Rates
+  private readonly time: Clock
   awaited: Awaited | undefined = "FirstRequest"
   /** Since when the peer has been awaited. */
   quietSince: number
+  private headBegunAt: number | undefined = undefined
   private read: number
   private request = Infinity
   // whether the request's time begins anew with the next wait for its client
@@ -47,15 +53,13 @@ export class Deadlines {
   private body: Pace | undefined = undefined
   private download: Pace | undefined = undefined
 
-  constructor(
-    private readonly alarm: Alarm,
-    private readonly timeouts: Timeouts,
-    private readonly rates: Rates,
-    private readonly time: Pick<Clock, "now" | "tick">,
-    since: number
-  ) {
-    this.quietSince = since
-    this.read = since + timeouts.firstRequest
+  constructor({ alarm, config, time }: Pick<SessionHost, "alarm" | "config" | "time">) {
+    this.alarm = alarm
+    this.timeouts = config.timeouts
+    this.rates = config.rates
+    this.time = time
+    this.quietSince = time.now()
+    this.read = this.quietSince + config.timeouts.firstRequest
     this.wakeBy(this.read)
   }
 
@@ -82,6 +86,19 @@ export class Deadlines {
     this.quietSince = since
     this.read = since + timeout
     this.wakeBy(this.read)
+  }
+
+  /** A part of a head has come. */
+  headBegan(): void {
+    const now = this.time.now()
+    this.headBegunAt = now
+    this.await("Head", this.timeouts.head)
+    this.awaitRequest(now)
+  }
+
+  /** When the first bytes of the head came that is read, or was refused; `undefined` where it came in one piece. */
+  get headSince(): number | undefined {
+    return this.headBegunAt
   }
 
   /** Nothing is awaited of the peer. */
@@ -111,6 +128,7 @@ export class Deadlines {
    * its body is to come.
    */
   requestBegan(since: number, bodySince: number | undefined): void {
+    this.headBegunAt = undefined
     this.awaitNothing()
     if (bodySince === undefined) this.requestCame()
     else this.awaitRequest(bodySince)

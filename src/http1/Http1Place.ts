@@ -6,87 +6,48 @@
 import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { SessionPlace, Standing } from "../exchange/Session.js"
 import type { Share } from "../exchange/Shares.js"
-import type { RequestStart } from "../protocol/h1/requestReader.js"
-import type { Http1Host } from "./Http1Carrier.js"
-import type { Lateness, TimedConnection } from "./Lateness.js"
-import type { Reader } from "./Reader.js"
+import type { Http1Connection } from "./Http1Connection.js"
+import type { Lateness } from "./Lateness.js"
 import { headTimeout, lateBody, noRoom, othersWait } from "./refusals.js"
-
-/**
- * A connection that shares the server's places with others.
- *
- * @since 0.2.0
- * @category models
- */
-export interface PlacedConnection extends TimedConnection {
-  readonly host: Pick<Http1Host, "config">
-  readonly reader: Reader
-  readonly lateness: Lateness
-  readonly requests: number
-  /** Is there neither a request nor anything left to send? */
-  readonly isAtRest: boolean
-  /** Since when the peer has been silent. */
-  readonly quietSince: number
-  /** Answers the request that has waited. */
-  readonly answerWaiting: () => void
-}
 
 /**
  * @since 0.2.0
  * @category models
  */
 export class Http1Place implements SessionPlace {
-  private state: Standing = "Waiting"
-  private waiting: RequestStart | undefined = undefined
+  constructor(
+    private readonly connection: Http1Connection,
+    private readonly lateness: Lateness,
+    readonly addressShare: Share | undefined
+  ) {}
 
-  constructor(private readonly of: PlacedConnection, readonly addressShare: Share | undefined) {}
-
-  // Entry points from outside, which run in the connection's own async context.
-
-  private static readonly answer = (place: Http1Place): void => place.of.answerWaiting()
+  // These run in the connection's own async context.
+  private static readonly takeUp = (place: Http1Place): void => place.connection.takeUp()
   private static readonly makeRoom = (place: Http1Place): void => place.giveUp()
   private static readonly turnAway = (place: Http1Place): void => place.turnAwayNow()
   private static readonly drop = (place: Http1Place): void => place.dropNow()
 
   get standing(): Standing {
-    return this.state
-  }
-
-  /** The request that waits for a place. */
-  get request(): RequestStart | undefined {
-    return this.waiting
-  }
-
-  /** A request has come, and there is no place for it. */
-  await(request: RequestStart): void {
-    const { deadlines, host } = this.of
-    this.waiting = request
-    deadlines.requestCame()
-    deadlines.await("Place", host.config.timeouts.place)
-  }
-
-  /** The request no longer waits: it begins, or is refused. */
-  awaitNoMore(): void {
-    this.waiting = undefined
+    return this.connection.claim.standing
   }
 
   get isAsking(): boolean {
-    return this.of.phase === "Head"
+    return this.connection.phase === "Head"
   }
 
   get asksWhole(): boolean {
-    const { inflow, reader } = this.of
-    const framing = this.waiting?.demands.framing
+    const { claim, inflow } = this.connection
+    const framing = claim.request?.demands.framing
     return framing === undefined || framing._tag === "None" || inflow.ended || inflow.isFull ||
-      (framing._tag === "Length" && framing.length <= reader.buffered)
+      (framing._tag === "Length" && framing.length <= inflow.buffered)
   }
 
   get use(): PlaceUse {
-    const { deadlines: { awaited, awaitsWrite }, phase, requests, work } = this.of
-    if (work.isBegun) return PlaceUse.Active
+    const { deadlines: { awaited, awaitsWrite }, end, phase, requests } = this.connection
+    if (end.isBegun) return PlaceUse.Active
     switch (phase) {
       case "Idle":
-        if (!this.of.isAtRest) return awaitsWrite ? this.writeUse : PlaceUse.Active
+        if (!this.connection.isAtRest) return awaitsWrite ? this.writeUse : PlaceUse.Active
         return requests > 0 ? PlaceUse.Idle : PlaceUse.Silent
       case "Head":
         return PlaceUse.ReadingHead
@@ -102,57 +63,60 @@ export class Http1Place implements SessionPlace {
   }
 
   private get writeUse(): PlaceUse {
-    return this.of.queue.isThrottled ? PlaceUse.Throttled : PlaceUse.AwaitingWrite
+    return this.connection.queue.isThrottled ? PlaceUse.Throttled : PlaceUse.AwaitingWrite
   }
 
   get useSince(): number {
-    const { deadlines, exchange, queue } = this.of
+    const { deadlines, exchange, queue } = this.connection
     if (queue.isThrottled && exchange !== undefined) return exchange.startTime
     if (deadlines.awaitsWrite) return deadlines.takenSince(queue.handed)
-    return deadlines.awaited === "Body" ? deadlines.bodySince(exchange?.body.bytes ?? 0) : this.of.quietSince
+    return deadlines.awaited === "Body" ? deadlines.bodySince(exchange?.body.bytes ?? 0) : deadlines.quietSince
   }
 
   enter(): void {
-    this.state = "Placed"
-    if (this.waiting !== undefined) this.of.peer.run(Http1Place.answer, this, undefined)
+    const { claim, peer } = this.connection
+    claim.enter()
+    if (claim.request !== undefined) peer.run(Http1Place.takeUp, this, undefined)
   }
 
   leave(): void {
-    this.state = "Closing"
+    this.connection.claim.leave()
   }
 
   makeRoom(): void {
-    this.of.peer.run(Http1Place.makeRoom, this, undefined)
+    this.connection.peer.run(Http1Place.makeRoom, this, undefined)
   }
 
   private giveUp(): void {
-    const { deadlines, exchange, isDropping, lateness, peer } = this.of
-    const { use } = this
+    const { deadlines, end, exchange, peer } = this.connection
+    const { lateness, use } = this
     if (use === PlaceUse.Active || use === PlaceUse.Closing) return
-    if (use === PlaceUse.Idle || use === PlaceUse.Silent) return this.of.close()
+    if (use === PlaceUse.Idle || use === PlaceUse.Silent) return end.close()
     peer.log("Debug", "others wait for its place")
-    if (use === PlaceUse.ReadingHead) return this.of.refuse(headTimeout(othersWait))
+    if (use === PlaceUse.ReadingHead) return this.connection.refuse(headTimeout(othersWait))
     if (use === PlaceUse.AwaitingWrite || use === PlaceUse.Throttled) return lateness.late("Write")
-    if (isDropping) return lateness.late("Leftover")
+    if (exchange?.stage === "Draining") return lateness.late("Leftover")
     deadlines.awaitNothing()
     exchange?.body.fail(lateBody.Place())
   }
 
   turnAway(): void {
-    this.of.peer.run(Http1Place.turnAway, this, undefined)
+    this.connection.peer.run(Http1Place.turnAway, this, undefined)
   }
 
   private turnAwayNow(): void {
-    if (!this.of.work.isBegun && this.of.phase !== "Lingering") this.of.refuse(noRoom())
+    const { end, phase } = this.connection
+    if (!end.isBegun && phase !== "Lingering") this.connection.refuse(noRoom())
   }
 
   drop(): void {
-    this.of.peer.run(Http1Place.drop, this, undefined)
+    this.connection.peer.run(Http1Place.drop, this, undefined)
   }
 
   private dropNow(): void {
-    if (this.of.phase === "Head") this.of.refuse(headTimeout(othersWait))
-    else if (this.of.phase === "Waiting") this.of.refuse(noRoom())
-    this.of.close()
+    const { end, phase } = this.connection
+    if (phase === "Head") this.connection.refuse(headTimeout(othersWait))
+    else if (phase === "Waiting") this.connection.refuse(noRoom())
+    end.close()
   }
 }

@@ -6,8 +6,7 @@
  */
 import type { CloseableScope } from "effect/Scope"
 import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
-import type { ReceivedBody } from "../exchange/ReceivedBody.js"
-import type { SessionScope } from "../exchange/Session.js"
+import { noBody as emptyBody, type ReceivedBody } from "../exchange/ReceivedBody.js"
 import type { Takeover, Wire } from "../exchange/Wire.js"
 import { chunkEnd, chunkHead, lastChunk } from "../protocol/h1/chunk.js"
 import { fieldLines } from "../protocol/h1/headLines.js"
@@ -18,10 +17,17 @@ import { type BodyRoom, type FieldWriter, type InterimHead, noBody } from "../pr
 import { textOrBytes } from "../protocol/octets.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import { BodyCount, within } from "./BodyCount.js"
-import type { Closing } from "./Closing.js"
+import type { CloseReason } from "./CloseReason.js"
+import type { Deadlines } from "./Deadlines.js"
 import { Http1Body } from "./Http1Body.js"
-import { closingWithHead, type Reusable } from "./reuse.js"
+import type { Http1End } from "./Http1End.js"
+import type { Http1Host } from "./Http1Host.js"
+import type { Inflow } from "./Inflow.js"
+import type { Leftover } from "./Leftover.js"
+import type { Reader } from "./Reader.js"
+import { closingWithHead } from "./reuse.js"
 import type { SendQueue } from "./SendQueue.js"
+import type { TakenOver } from "./TakenOver.js"
 
 /**
  * What the exchanges of a connection share: the connection itself.
@@ -29,21 +35,26 @@ import type { SendQueue } from "./SendQueue.js"
  * @since 0.2.0
  * @category models
  */
-export interface Carrier extends Reusable {
+export interface Carrier {
+  readonly host: Pick<Http1Host, "config" | "mayPersist">
   readonly peer: AcceptedPeer
-  readonly scope: SessionScope
+  readonly session: { readonly scope: CloseableScope }
+  readonly reader: Pick<Reader, "next" | "expectAnotherBody">
+  readonly inflow: Inflow
   readonly queue: SendQueue
+  readonly deadlines: Deadlines
+  readonly leftover: Leftover
+  readonly end: Http1End
+  readonly takenOver: TakenOver | undefined
+  /** How many requests have begun. */
+  readonly requests: number
   /** The time as a Date field has it. */
   readonly date: string
   /** The last byte of the answer is in the queue. */
-  readonly completed: () => void
+  readonly complete: () => void
   readonly flush: () => void
-  readonly cut: () => void
-  readonly expectAnotherBody: () => void
-  readonly drain: () => boolean
-  readonly over: (wire: Http1Wire) => void
+  readonly exchangeOver: (wire: Http1Wire) => void
   readonly detach: () => Takeover
-  readonly markIdle: () => void
 }
 
 /**
@@ -54,25 +65,33 @@ export class Http1Wire implements Wire<string> {
   private ready: PreparedHead | undefined = undefined
   private sent: PreparedHead | undefined = undefined
   // why the prepared head says that the connection ends, and why it does end
-  private hinders: Closing | undefined = undefined
-  private why: Closing | undefined = undefined
+  private hinders: CloseReason | undefined = undefined
+  private why: CloseReason | undefined = undefined
   private readonly start: number
   private endAt = -1
   // of a body in one part, as most are: its position on the wire, and its length
   private bodyPosition = 0
   private bodyLength = 0
   private bodyCount: BodyCount | undefined = undefined
+  readonly body: ReceivedBody
 
-  constructor(
-    private readonly carrier: Carrier,
-    private readonly message: RequestStart,
-    readonly body: ReceivedBody
-  ) {
+  constructor(private readonly carrier: Carrier, private readonly message: RequestStart) {
+    const { framing, persistent } = message.demands
     this.start = carrier.queue.queued
-    if (!message.demands.persistent) this.why = "the client asked for it"
+    if (!persistent) this.why = "the client asked for it"
+    if (framing._tag === "None") {
+      // the end of a request without a body is always there
+      carrier.reader.next()
+      this.body = emptyBody
+    } else this.body = new Http1Body(carrier.inflow, true, framing._tag === "Length" ? framing.length : undefined)
   }
 
-  private get config(): Reusable["host"]["config"] {
+  /** Is a body to come? */
+  get hasBody(): boolean {
+    return this.body !== emptyBody
+  }
+
+  private get config(): Http1Host["config"] {
     return this.carrier.host.config
   }
 
@@ -81,7 +100,7 @@ export class Http1Wire implements Wire<string> {
   }
 
   get scope(): CloseableScope {
-    return this.carrier.scope
+    return this.carrier.session.scope
   }
 
   get request(): RequestHead {
@@ -121,7 +140,7 @@ export class Http1Wire implements Wire<string> {
     const { body } = this
     if (!(body instanceof Http1Body) || this.message.demands.framing._tag !== "Chunked") return
     if (!this.config.multiPhaseBody) return
-    this.carrier.expectAnotherBody()
+    this.carrier.reader.expectAnotherBody()
     body.reopen()
   }
 
@@ -207,11 +226,13 @@ export class Http1Wire implements Wire<string> {
     const { queue } = this.carrier
     if (this.sent?.framing._tag === "Chunked") queue.addText(lastChunk)
     this.endAt = queue.queued
-    this.carrier.completed()
+    this.carrier.complete()
   }
 
-  cut(): void {
-    this.carrier.cut()
+  cut(failure: unknown): void {
+    // bytes that were queued before still leave: they may be answers to earlier requests
+    this.carrier.queue.flushLast()
+    this.carrier.end.closeWith(failure, "the application failed")
   }
 
   flush(): void {
@@ -268,13 +289,18 @@ export class Http1Wire implements Wire<string> {
   // ---------------------------------------------------------------------------------------------------------------
   // what follows on the connection
 
-  withdraw(why: Closing): void {
+  withdraw(why: CloseReason): void {
     this.why ??= why
   }
 
   /** Why the connection carries no further request; `undefined` where it may. */
-  get withdrawn(): Closing | undefined {
+  get withdrawn(): CloseReason | undefined {
     return this.why
+  }
+
+  /** Is the request read to its end, and may another follow? */
+  get mayBeFollowed(): boolean {
+    return this.why === undefined && this.body.complete
   }
 
   /** Has the client said that this is its last request, and sent all of it? */
@@ -283,11 +309,26 @@ export class Http1Wire implements Wire<string> {
   }
 
   drain(): boolean {
-    return this.carrier.drain()
+    const { deadlines, end, inflow, leftover } = this.carrier
+    // the scope of a connection that ends runs the hooks
+    if (end.isBegun) return false
+    if (this.why === undefined && !this.body.complete && !inflow.gone) {
+      leftover.begin()
+      if (!this.dropLeftover()) return false
+    }
+    deadlines.exchangeOver()
+    return true
+  }
+
+  /** Drops what has come of the rest of the body. Returns `false` if more of it is awaited. */
+  dropLeftover(): boolean {
+    const drop = this.carrier.leftover.drop(this.peer.name)
+    if (drop === "GivenUp") this.withdraw("the rest of the body is too long, malformed or late")
+    return drop !== "Awaited"
   }
 
   over(): void {
-    this.carrier.over(this)
+    this.carrier.exchangeOver(this)
   }
 
   detach(): Takeover {
@@ -295,17 +336,18 @@ export class Http1Wire implements Wire<string> {
   }
 
   markIdle(): void {
-    this.carrier.markIdle()
+    this.carrier.takenOver?.markIdle()
   }
 
   // Why the prepared head must say that the connection closes. A head that is taken back withdraws nothing.
-  private hindrance(whole: boolean, owesContinue: boolean): Closing | undefined {
+  private hindrance(whole: boolean, owesContinue: boolean): CloseReason | undefined {
     if (this.why !== undefined) return this.why
     // the client may send the body or not (RFC 9110, 10.1.1)
     if (owesContinue && !this.body.complete) return "the 100 was not sent"
     if (this.body.failed) return "the body could not be read"
     if (whole && this.isTooMuchLeft) return "the rest of the body is too long, malformed or late"
-    return closingWithHead(this.carrier)
+    const { end, host, inflow, requests } = this.carrier
+    return closingWithHead(host, inflow, end, requests)
   }
 
   // Is the rest of the body, which will not be read, too long to be dropped?

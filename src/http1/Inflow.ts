@@ -1,11 +1,14 @@
 /**
- * The incoming direction of the socket: whether it has ended, and whether it is paused because enough was read ahead.
+ * The incoming direction of the socket: what the application reads of a body, whether more will come, and whether the socket is
+ * paused because enough was read ahead.
  *
  * @since 0.2.0
  */
-import type { BodyMessage } from "../exchange/ReceivedBody.js"
+import type { BodyMessage, BodySource, ReceivedBody } from "../exchange/ReceivedBody.js"
 import { failure } from "../protocol/failure.js"
+import type { Deadlines } from "./Deadlines.js"
 import type { Reader } from "./Reader.js"
+import type { TimeSlice } from "./TimeSlice.js"
 import type { Transport } from "./Transport.js"
 
 /** Bytes of further requests that are kept while one is being answered; with more the socket is paused. */
@@ -15,7 +18,7 @@ const mostReadAhead = 65_536
  * @since 0.2.0
  * @category models
  */
-export class Inflow {
+export class Inflow implements BodySource {
   private isPaused = false
   private isEnded = false
   private isGone = false
@@ -24,9 +27,13 @@ export class Inflow {
   private aheadBytes = 0
 
   /** @param reader has the bytes that were read and not used yet */
-  constructor(private readonly reader: Pick<Reader, "buffered" | "next">, private readonly transport: Transport) {}
+  constructor(
+    private readonly reader: Pick<Reader, "buffered" | "next">,
+    private readonly transport: Pick<Transport, "pause" | "resume">,
+    private readonly deadlines: Deadlines,
+    private readonly slice: TimeSlice
+  ) {}
 
-  /** Will no byte come any more? */
   get ended(): boolean {
     return this.isEnded
   }
@@ -40,6 +47,11 @@ export class Inflow {
     return this.isPaused
   }
 
+  /** Bytes that have come, and belong to no message yet. */
+  get buffered(): number {
+    return this.reader.buffered
+  }
+
   /** Is as much buffered as may be read ahead? */
   get isFull(): boolean {
     return this.reader.buffered + this.aheadBytes >= mostReadAhead
@@ -50,9 +62,26 @@ export class Inflow {
     return this.reader.buffered === 0 && this.ahead === undefined
   }
 
-  /** The next message of a body. */
-  next(): BodyMessage | undefined {
-    return this.ahead === undefined ? this.read() : this.nextAhead(this.ahead)
+  // ---------------------------------------------------------------------------------------------------------------
+  // for the request's body
+
+  mayRead(body: ReceivedBody): boolean {
+    return this.slice.mayRead(body)
+  }
+
+  nextMessage(): BodyMessage | undefined {
+    const message = this.ahead === undefined ? this.read() : this.nextAhead(this.ahead)
+    this.makeRoom()
+    if (message?._tag === "BodyEnd") this.deadlines.requestCame()
+    return message
+  }
+
+  bodyAwaited(body: ReceivedBody, awaited: boolean): void {
+    if (this.isEnded) return
+    if (awaited) {
+      this.deadlines.awaitBody(body.bytes)
+      this.resume()
+    } else this.deadlines.bodyCame()
   }
 
   private read(): BodyMessage | undefined {
@@ -81,14 +110,17 @@ export class Inflow {
     if (last !== undefined) this.ahead = ahead
     const isWhole = last?._tag === "BodyEnd"
     if (isWhole) this.aheadBytes = 0
-    this.taken()
+    this.makeRoom()
     return isWhole
   }
 
-  /** A part of a body was taken: there may be room for more. */
-  taken(): void {
+  // a part of a body was taken
+  private makeRoom(): void {
     if (!this.isFull) this.resume()
   }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the socket
 
   /** The peer sends no more. */
   end(): void {
@@ -101,10 +133,13 @@ export class Inflow {
     this.isGone = true
   }
 
-  pause(): void {
-    if (this.isGone) return
-    this.isPaused = true
-    this.transport.pause()
+  /** Pauses the socket, or resumes it where it is paused. */
+  toggle(): void {
+    if (this.isPaused) this.resume()
+    else if (!this.isGone) {
+      this.isPaused = true
+      this.transport.pause()
+    }
   }
 
   resume(): void {

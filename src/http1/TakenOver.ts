@@ -5,7 +5,9 @@
  * @since 0.2.0
  */
 import type { Deadlines } from "./Deadlines.js"
-import type { EndOfWork } from "./EndOfWork.js"
+import type { Http1End } from "./Http1End.js"
+import type { Inflow } from "./Inflow.js"
+import type { SendQueue } from "./SendQueue.js"
 import type { Transport } from "./Transport.js"
 
 /**
@@ -19,15 +21,20 @@ export class TakenOver {
 
   constructor(
     private readonly transport: Transport,
+    inflow: Inflow,
+    queue: SendQueue,
     private readonly deadlines: Deadlines,
-    private readonly work: EndOfWork
+    private readonly end: Http1End
   ) {
+    deadlines.close()
+    inflow.resume()
+    queue.flushLast()
     this.stream = transport.detach(() => this.awaitTaken())
     if (transport.pending > 0) this.awaitTaken()
   }
 
   private awaitTaken(): void {
-    if (!this.work.isBegun) this.deadlines.awaitTaken(this.transport.handed)
+    if (!this.end.isBegun) this.deadlines.awaitTaken(this.transport.handed)
   }
 
   /** From now on, closing the connection loses nothing. */

@@ -18,27 +18,18 @@ import type { Clock } from "../exchange/Clock.js"
 export interface Member {
   /** Answers the requests that it has read, if that was not done meanwhile. */
   readonly answerRead: () => void
-  /** Sends the answers that it holds, if that was not done meanwhile. */
-  readonly sendHeld: () => void
+  /** Sends the answers that it has deferred, if that was not done meanwhile. */
+  readonly sendDeferred: () => void
   /** Does the work after an answer. The clock is held at the time when all members had sent. */
-  readonly heldSent: () => void
+  readonly deferredSent: () => void
+  /** Does the next slice of its work, where it has more than a tick allows. */
+  readonly takeSlice: () => void
   /** One of these methods has thrown. The other members go on. */
   readonly broken: (error: unknown) => void
 }
 
-/**
- * A connection that has much to do, and does it in shares.
- *
- * @since 0.2.0
- * @category models
- */
-export interface Sharer extends Pick<Member, "broken"> {
-  /** Does the next share. */
-  readonly takeShare: () => void
-}
-
-/** Milliseconds after which held answers are sent before the next request is answered. One request may take longer than that. */
-const mostHeld = 1
+/** Milliseconds after which deferred answers are sent before the next request is answered. One request may take longer than that. */
+const longestDelay = 1
 /** Reads outside of a batch until the next look at whether others read too. */
 const readsUntilLook = 16
 /**
@@ -58,8 +49,8 @@ const immediate = setImmediate
  */
 export class TickBatch {
   private readers: Array<Member> = []
-  private holders: Array<Member> = []
-  private sharers: Array<Sharer> = []
+  private deferred: Array<Member> = []
+  private waiting: Array<Member> = []
   private crowded = false
   private turnsAlone = 0
   private readsAlone = 0
@@ -67,7 +58,7 @@ export class TickBatch {
   private seen: Array<Member> | undefined = undefined
   private answering = false
   private takenAt = 0
-  private heldSince = 0
+  private deferredSince = 0
 
   /**
    * @param time is held while a member runs, so that its steps have the same time
@@ -90,25 +81,25 @@ export class TickBatch {
     return false
   }
 
-  /** Is an answer to be held until others have theirs? Otherwise it is sent at once. */
-  get holds(): boolean {
+  /** Is an answer to leave when others have theirs? Otherwise it is sent at once. */
+  get defers(): boolean {
     return this.answering
   }
 
-  /** A member has an answer, and holds it. Only while `holds`. */
-  hold(member: Member): void {
-    if (this.holders.push(member) === 1) this.heldSince = this.takenAt
+  /** A member has an answer, and defers it. Only while `defers`. */
+  defer(member: Member): void {
+    if (this.deferred.push(member) === 1) this.deferredSince = this.takenAt
   }
 
-  /** A connection has more to do than a share: it does the next share when others have been served. */
-  share(sharer: Sharer): void {
-    if (this.sharers.push(sharer) === 1) this.later(this.runSharers)
+  /** A connection has more work than a slice: it does the next slice when others have been served. */
+  awaitSlice(member: Member): void {
+    if (this.waiting.push(member) === 1) this.later(this.runSlices)
   }
 
-  private readonly runSharers = (): void => {
-    const sharers = this.sharers
-    this.sharers = []
-    this.each(sharers, takeShare)
+  private readonly runSlices = (): void => {
+    const waiting = this.waiting
+    this.waiting = []
+    this.each(waiting, takeSlice)
   }
 
   // A look takes one whole turn. In a part of one, the result would depend on which member reads first.
@@ -138,7 +129,7 @@ export class TickBatch {
   private readonly take = (reader: Member): void => {
     const { time } = this
     let now = time.now()
-    if (this.holders.length > 0 && now - this.heldSince > mostHeld) {
+    if (this.deferred.length > 0 && now - this.deferredSince > longestDelay) {
       this.send()
       // the work after those answers may have taken a while
       now = time.now()
@@ -149,17 +140,17 @@ export class TickBatch {
   }
 
   private send(): void {
-    if (this.holders.length === 0) return
-    const holders = this.holders
-    this.holders = []
+    if (this.deferred.length === 0) return
+    const deferred = this.deferred
+    this.deferred = []
     const { time } = this
-    this.each(holders, sendHeld)
+    this.each(deferred, sendDeferred)
     time.hold(time.now())
-    this.each(holders, heldSent)
+    this.each(deferred, deferredSent)
     time.release()
   }
 
-  private each<A extends Pick<Member, "broken">>(members: ReadonlyArray<A>, step: (member: A) => void): void {
+  private each(members: ReadonlyArray<Member>, step: (member: Member) => void): void {
     for (const member of members) {
       try {
         step(member)
@@ -176,6 +167,6 @@ const isCrowd = (members: ReadonlyArray<Member>): boolean => {
   return members.some((member) => !found.includes(member) && found.push(member) === crowd)
 }
 
-const sendHeld = (holder: Member): void => holder.sendHeld()
-const heldSent = (holder: Member): void => holder.heldSent()
-const takeShare = (sharer: Sharer): void => sharer.takeShare()
+const sendDeferred = (member: Member): void => member.sendDeferred()
+const deferredSent = (member: Member): void => member.deferredSent()
+const takeSlice = (member: Member): void => member.takeSlice()

@@ -8,7 +8,7 @@ import { schemeOf } from "../exchange/Forwarding.js"
 import { BodyError, RequestError, ResponseError, type TransportError } from "../exchange/ServerError.js"
 import { prepare } from "../protocol/h1/responseHead.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import type { Http1Host } from "./Http1Carrier.js"
+import type { Http1Host } from "./Http1Host.js"
 
 /** @since 0.2.0 */
 export const headTimeout = (description: string): RequestError =>

@@ -6,41 +6,28 @@
  *
  * @since 0.2.0
  */
-import type { SessionHost } from "../exchange/Session.js"
-import type { Closing } from "./Closing.js"
-import type { EndOfWork } from "./EndOfWork.js"
-import type { Http1Config } from "./Http1Config.js"
+import type { CloseReason } from "./CloseReason.js"
+import type { Http1End } from "./Http1End.js"
+import type { Http1Host } from "./Http1Host.js"
 import type { Inflow } from "./Inflow.js"
-import type { Reader } from "./Reader.js"
 
 /**
- * What a connection knows of its future.
- *
- * @since 0.2.0
- * @category models
- */
-export interface Reusable {
-  readonly host: Pick<SessionHost, "mayPersist" | "mayStay"> & { readonly config: SessionHost["config"] & Http1Config }
-  readonly inflow: Pick<Inflow, "ended" | "gone">
-  readonly reader: Pick<Reader, "buffered">
-  readonly work: Pick<EndOfWork, "isBegun">
-  readonly requests: number
-}
-
-/**
- * Why the head of an answer must say that the connection closes, as far as the connection and the server are concerned.
+ * Why the head of an answer must say that the connection closes, as far as the connection and the server are concerned. `requests`
+ * have begun on it.
  *
  * @since 0.2.0
  */
-export const closingWithHead = (connection: Reusable): Closing | undefined => {
-  const { host, inflow, reader } = connection
+export const closingWithHead = (
+  host: Pick<Http1Host, "config" | "mayPersist">,
+  inflow: Inflow,
+  end: Http1End,
+  requests: number
+): CloseReason | undefined => {
   if (!host.config.keepAlive) return "keep-alive is off"
-  if (connection.work.isBegun) return "the connection is closing"
+  if (end.isBegun) return "the connection is closing"
   if (!host.mayPersist()) return "the server stops, or others wait for room"
-  if (inflow.ended && reader.buffered === 0) return "the client has closed its sending half"
-  return connection.requests < host.config.limits.requestsPerConnection
-    ? undefined
-    : "limits.requestsPerConnection is reached"
+  if (inflow.ended && inflow.buffered === 0) return "the client has closed its sending half"
+  return requests < host.config.limits.requestsPerConnection ? undefined : "limits.requestsPerConnection is reached"
 }
 
 /**
@@ -48,10 +35,10 @@ export const closingWithHead = (connection: Reusable): Closing | undefined => {
  *
  * @since 0.2.0
  */
-export const closingAfterAnswer = ({ host, inflow, reader }: Reusable): Closing | undefined =>
+export const closingAfterAnswer = (host: Pick<Http1Host, "mayStay">, inflow: Inflow): CloseReason | undefined =>
   inflow.gone
     ? "the client has left"
-    : !host.mayStay() && reader.buffered === 0
+    : !host.mayStay() && inflow.buffered === 0
     ? "the server stops, or others wait for room"
     : undefined
 
@@ -60,5 +47,5 @@ export const closingAfterAnswer = ({ host, inflow, reader }: Reusable): Closing 
  *
  * @since 0.2.0
  */
-export const closingAtRest = ({ inflow }: Reusable): Closing | undefined =>
+export const closingAtRest = (inflow: Inflow): CloseReason | undefined =>
   inflow.ended ? "the client has closed its sending half" : undefined

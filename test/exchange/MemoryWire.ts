@@ -74,7 +74,7 @@ export class MemoryWire implements Wire<Written>, BodySource {
   isSent = false
   bodySent = 0
   totalSent = 0
-  inputEnded = false
+  ended = false
   now = 0
   private ready: JudgedHead<Written> | undefined = undefined
   private readonly pieces: Array<Uint8Array> = []
@@ -150,7 +150,7 @@ export class MemoryWire implements Wire<Written>, BodySource {
     return bytes.length === 0 ? { _tag: "BodyEnd", trailers: [] } : { _tag: "BodyPiece", bytes }
   }
 
-  bodyAwaited(awaited: boolean): void {
+  bodyAwaited(_body: ReceivedBody, awaited: boolean): void {
     this.told.push(awaited ? "body awaited" : "body not awaited")
   }
 

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import * as TestContext from "effect/TestContext"
 import type { Exchange } from "../../src/exchange/Exchange.js"
-import { Http1Session } from "../../src/http1/Http1Session.js"
+import { Http1Connection } from "../../src/http1/Http1Connection.js"
 import { type Phase, phaseChanges } from "../../src/http1/Phase.js"
 import type * as Config from "../../src/server/Config.js"
 import { type Peer, servePeers, told } from "../server/Peer.js"
@@ -79,7 +79,7 @@ const handler = (exchange: Exchange): void => {
 
 /** The changes of all connections, while the server runs. */
 const changesIn = ({ act, config = {} }: Scene): Promise<ReadonlyArray<readonly [from: string, to: string]>> =>
-  changesWhile<Phase>(Http1Session.prototype, "phase", (phase) => phase, (stop) =>
+  changesWhile<Phase>(Http1Connection.prototype, "currentPhase", (phase) => phase, (stop) =>
     Effect.gen(function*() {
       const { connect, running } = yield* servePeers(handler, config)
       yield* act(connect)

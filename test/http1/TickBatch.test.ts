@@ -44,12 +44,13 @@ const scripted = () => {
       answerRead: () => {
         said.push(`${name} answers`)
         now += takes
-        if (batch.holds) return batch.hold(self)
-        self.sendHeld()
-        self.heldSent()
+        if (batch.defers) return batch.defer(self)
+        self.sendDeferred()
+        self.deferredSent()
       },
-      sendHeld: () => said.push(`${name} sends`),
-      heldSent: () => said.push(`${name} is over`),
+      sendDeferred: () => said.push(`${name} sends`),
+      deferredSent: () => said.push(`${name} is over`),
+      takeSlice: () => said.push(`${name} takes a slice`),
       broken: () => said.push(`${name} is broken`)
     }
     return self
@@ -106,10 +107,11 @@ describe("a turn", () => {
         answerRead: () => {
           answered.push(tick())
           pass(0.25)
-          batch.hold(self)
+          batch.defer(self)
         },
-        sendHeld: () => pass(8),
-        heldSent: () => over.push(tick()),
+        sendDeferred: () => pass(8),
+        deferredSent: () => over.push(tick()),
+        takeSlice: () => undefined,
         broken: () => undefined
       }
       return self
@@ -153,10 +155,11 @@ describe("a turn", () => {
         answerRead: () => {
           said.push(`${name} ${tick()}`)
           pass(takes)
-          batch.hold(self)
+          batch.defer(self)
         },
-        sendHeld: () => said.push(`${name} sent`),
-        heldSent: () => pass(50),
+        sendDeferred: () => said.push(`${name} sent`),
+        deferredSent: () => pass(50),
+        takeSlice: () => undefined,
         broken: () => undefined
       }
       return self
@@ -166,11 +169,22 @@ describe("a turn", () => {
     assert.deepStrictEqual(said, ["a 0", "a sent", "b 52", "c 52.5", "d 52.75", "b sent", "c sent", "d sent"])
   })
 
-  it("holds nothing that is answered outside of it", () => {
+  it("gives a slice each to those with more work, and goes on after one that breaks", () => {
+    const { end, make, said, batch } = scripted()
+    for (const each of [make("a"), broken({ takeSlice: breaks }), make("b")]) batch.awaitSlice(each)
+    assert.deepStrictEqual(said, [])
+    end()
+    assert.deepStrictEqual(said, ["a takes a slice", "b takes a slice"])
+    toldOnce()
+    end()
+    assert.deepStrictEqual(said.splice(0).length, 2)
+  })
+
+  it("defers nothing that is answered outside of it", () => {
     const { crowd, batch } = scripted()
-    assert.isFalse(batch.holds)
+    assert.isFalse(batch.defers)
     crowd()
-    assert.isFalse(batch.holds)
+    assert.isFalse(batch.defers)
   })
 
   it("ends for one that is alone again, and not before it is", () => {
@@ -236,8 +250,9 @@ describe("a turn", () => {
   const failures: Array<unknown> = []
   const broken = (member: Partial<Member>): Member => ({
     answerRead: () => undefined,
-    sendHeld: () => undefined,
-    heldSent: () => undefined,
+    sendDeferred: () => undefined,
+    deferredSent: () => undefined,
+    takeSlice: () => undefined,
     broken: (error) => failures.push(error),
     ...member
   })
@@ -258,7 +273,7 @@ describe("a turn", () => {
   it("is not taken from the others by one that breaks when it sends", () => {
     const { crowd, end, make, said, batch } = scripted()
     crowd()
-    const other = broken({ answerRead: () => batch.hold(other), sendHeld: breaks })
+    const other = broken({ answerRead: () => batch.defer(other), sendDeferred: breaks })
     for (const each of [make("a"), other, make("b", 5), make("c")]) batch.enter(each)
     end()
     assert.deepStrictEqual(said, [

@@ -38,7 +38,7 @@ const most: Readonly<Record<string, number>> = {
   "hello, a post hook that runs in a fiber": 29,
   "a hello of the plain door": 21,
   "a 100, from the first read to the wire": 10,
-  "a chunk, from the socket to the application": 13
+  "a chunk, from the socket to the application": 12
 }
 
 describe("a request on a warm connection", () => {

@@ -233,7 +233,7 @@ const post: Scene = {
   window: { from: "Input.read", to: "NodeTransport.write" }
 }
 // the second chunk is that of the body
-const upload: Scene = { ...post, window: { from: "Http1Session.onData", call: 2, to: "RequestReader.next" } }
+const upload: Scene = { ...post, window: { from: "Http1Connection.receive", call: 2, to: "RequestReader.next" } }
 
 class Client {
   private got = ""

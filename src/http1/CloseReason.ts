@@ -12,7 +12,7 @@ import type { Withdrawal } from "../exchange/Wire.js"
  * @since 0.2.0
  * @category models
  */
-export type Closing =
+export type CloseReason =
   | Withdrawal
   | AbortReason
   | "the client asked for it"

@@ -4,12 +4,13 @@
  * @since 0.2.0
  */
 import type { Clock } from "../exchange/Clock.js"
+import type { PeerFacts } from "../exchange/PeerFacts.js"
 import type { ReceivedBody } from "../exchange/ReceivedBody.js"
-import type { Sharer, TickBatch } from "./TickBatch.js"
+import type { Member, TickBatch } from "./TickBatch.js"
 
 /** The most work that one connection does in a tick, and the milliseconds for it. */
 const mostWork = 1024
-const longestShare = 2
+const longestSlice = 2
 /** The work of a request. A read of a body is 1. */
 const request = 16
 /** Reads in a tick before the first look at the clock. */
@@ -19,7 +20,7 @@ const unwatched = 32
  * @since 0.2.0
  * @category models
  */
-export class TickShare {
+export class TimeSlice {
   private work = 0
   private since = 0
   // when it last looked at the clock
@@ -30,11 +31,11 @@ export class TickShare {
   private resting: Array<ReceivedBody> | undefined = undefined
 
   constructor(
-    private readonly sharer: Sharer,
-    private readonly host: { readonly batch: Pick<TickBatch, "share">; readonly time: Pick<Clock, "now"> }
+    private readonly member: Member,
+    private readonly host: { readonly batch: Pick<TickBatch, "awaitSlice">; readonly time: Pick<Clock, "now"> }
   ) {}
 
-  /** Do its requests wait for the next share? */
+  /** Do its requests wait for the next slice? */
   get waits(): boolean {
     return this.left
   }
@@ -44,15 +45,18 @@ export class TickShare {
     return this.begun
   }
 
-  /** A tick begins. Returns the bodies that may be read on in it. */
-  begin(): ReadonlyArray<ReceivedBody> {
-    const { resting = none } = this
+  /** A tick begins: reads on the bodies that wait for it. Returns whether requests have waited, too. */
+  begin(peer: Pick<PeerFacts, "run">): boolean {
+    const { left, resting = none } = this
     this.work = 0
     this.begun = false
     this.left = false
     this.resting = undefined
-    return resting
+    for (const body of resting) peer.run(TimeSlice.readOn, body, undefined)
+    return left
   }
+
+  private static readonly readOn = (body: ReceivedBody): void => body.readOn()
 
   /** A request was answered, and more had come after it. Returns the time. */
   countRequest(): number {
@@ -61,7 +65,7 @@ export class TickShare {
     return this.lookedAt
   }
 
-  /** Makes the requests wait for the next share where this one is used up. Returns whether it is. */
+  /** Makes the requests wait for the next slice where this one is used up. Returns whether it is. */
   takesLeave(): boolean {
     this.left = this.isSpent
     return this.left
@@ -82,11 +86,11 @@ export class TickShare {
     if (this.begun) return
     this.begun = true
     this.since = this.lookedAt
-    this.host.batch.share(this.sharer)
+    this.host.batch.awaitSlice(this.member)
   }
 
   private get isSpent(): boolean {
-    return this.work >= mostWork || this.lookedAt - this.since >= longestShare
+    return this.work >= mostWork || this.lookedAt - this.since >= longestSlice
   }
 }
 

@@ -1,0 +1,166 @@
+/**
+ * How a connection ends: the reason, its scope, and the application that runs. That is interrupted, interrupted again where it asked for
+ * a delay, and abandoned where it has not ended in time.
+ *
+ * @since 0.2.0
+ */
+import type { CarriedExchange } from "../exchange/CarriedExchange.js"
+import type { Engine } from "../exchange/Engine.js"
+import type { AbortReason } from "../exchange/Outcome.js"
+import type { BodyError, ResponseError } from "../exchange/ServerError.js"
+import type { Session } from "../exchange/Session.js"
+import type { CloseReason } from "./CloseReason.js"
+import type { Deadlines } from "./Deadlines.js"
+import type { Transport } from "./Transport.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export class Http1End {
+  private begun = false
+  private told = false
+  private why: AbortReason = "ClientGone"
+  private again: ((reason: AbortReason) => void) | undefined = undefined
+  // the server asked the application to end, so a closed connection does not mean ClientGone
+  private saidGoodbye = false
+  private isAbandoned = false
+  private whenHooksRun: (() => void) | undefined = undefined
+
+  constructor(
+    private readonly of: Pick<Session, "peer" | "scope">,
+    private readonly deadlines: Deadlines,
+    private readonly transport: Pick<Transport, "destroy">,
+    private readonly log: Engine["log"]
+  ) {}
+
+  /** Has the connection begun to end? */
+  get isBegun(): boolean {
+    return this.begun
+  }
+
+  /** Why the exchange that is running is interrupted: the first reason given. */
+  get reason(): AbortReason {
+    return this.why
+  }
+
+  /** Was the application abandoned before it had ended? */
+  get abandoned(): boolean {
+    return this.isAbandoned
+  }
+
+  /** Tells the debug log why the connection closes. The first reason stays. */
+  tell(why: CloseReason): void {
+    if (this.told) return
+    this.told = true
+    this.log("Debug", () => `closing (${this.of.peer.name}): ${why}`)
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the connection
+
+  /** Closes the connection. A reason that was told before, as for one that lingers, stays. */
+  close(why: CloseReason = "the server stops, or others wait for room"): void {
+    if (this.begins(why)) this.of.scope.done()
+  }
+
+  /** The same, because of this failure. */
+  closeWith(failure: unknown, why: CloseReason): void {
+    if (this.begins(why)) this.of.scope.failed(failure)
+  }
+
+  private begins(why: CloseReason): boolean {
+    if (this.begun) return false
+    this.tell(why)
+    this.begun = true
+    return true
+  }
+
+  /** Ends the exchange that is running, and the connection. The first reason stays. */
+  abort(exchange: CarriedExchange | undefined, reason: AbortReason): void {
+    if (this.begun) return this.of.peer.run(Http1End.interruptAgain, this, reason)
+    // its answer says that the connection closes, and then it does
+    if (reason === "Stopped" && exchange?.isUninterruptible === true) return exchange.interruptLater()
+    this.why = reason
+    this.closeWith(reason, reason)
+  }
+
+  /** The server stops: ends an exchange that has no end of its own. */
+  sayGoodbye(exchange: CarriedExchange | undefined): void {
+    if (exchange === undefined || this.begun) return
+    if (exchange.isEndless) return this.abort(exchange, "Stopped")
+    if (!exchange.detached) return
+    this.saidGoodbye = true
+    exchange.sayGoodbye()
+  }
+
+  /** Code that ran for the connection has thrown. */
+  broken(exchange: CarriedExchange | undefined, error: unknown): void {
+    this.of.peer.log("Error", "a connection broke", error, exchange?.request)
+    exchange?.recordFailure(error)
+    if (this.begins("a defect of the server")) return this.of.scope.died(error)
+    this.transport.destroy()
+    this.of.scope.goOn()
+    // the result of an application that still runs is dropped
+    if (exchange?.isRunning === true) this.abandon(exchange)
+  }
+
+  /** The scope closes, whoever has begun that. */
+  scopeCloses(): void {
+    if (!this.begun) this.why = "Closed"
+    this.tell("Closed")
+    this.begun = true
+    this.deadlines.close()
+  }
+
+  /** Calls back when the hooks have run of the exchange that is left. */
+  awaitHooks(callback: () => void): void {
+    this.whenHooksRun = callback
+  }
+
+  get onHooksRun(): (() => void) | undefined {
+    return this.whenHooksRun
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // the running application
+
+  /** Ends the application, and calls back when it has ended. */
+  interrupt(exchange: CarriedExchange, ended: () => void, reason = this.why): void {
+    this.deadlines.awaitEnd()
+    this.again = undefined
+    const delay = exchange.interrupt(reason, () => {
+      this.deadlines.awaitEndForEver()
+      this.again = undefined
+      ended()
+    })
+    if (delay === undefined) return
+    if (delay === "RunsOn") this.deadlines.awaitEndForEver()
+    this.transport.destroy()
+    this.again = (reason) => this.interrupt(exchange, ended, this.saidGoodbye ? "Stopped" : reason)
+  }
+
+  // An application that has asked for a delay is interrupted again by a stop.
+  private static readonly interruptAgain = (end: Http1End, reason: AbortReason): void => {
+    if (reason === "Stopped") end.again?.(reason)
+  }
+
+  /** The application has not answered in time, or the body has not come: answers the client, and interrupts the application. */
+  answerFor(exchange: CarriedExchange, late: BodyError | ResponseError): void {
+    this.deadlines.awaitEnd()
+    if (exchange.timeOut(late) === "RunsOn") this.deadlines.awaitEndForEver()
+  }
+
+  /** The application has not ended in time: interrupts it again where it asked for a delay, otherwise abandons it. */
+  late(exchange: CarriedExchange | undefined): void {
+    if (this.again === undefined) this.abandon(exchange)
+    else this.again(this.why)
+  }
+
+  // Drops what the application does from here on; the post hooks run without it.
+  private abandon(exchange: CarriedExchange | undefined): void {
+    this.isAbandoned = true
+    this.transport.destroy()
+    exchange?.abandon()
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * What a connection has of the server's places: none yet, one, or no need for one any more; and the request that waits for it.
+ *
+ * @since 0.2.0
+ */
+import type { Standing } from "../exchange/Session.js"
+import type { RequestStart } from "../protocol/h1/requestReader.js"
+import type { Deadlines } from "./Deadlines.js"
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export class PlaceClaim {
+  private state: Standing = "Waiting"
+  private waiting: RequestStart | undefined = undefined
+
+  /** @param patience milliseconds that a request may wait */
+  constructor(private readonly deadlines: Deadlines, private readonly patience: number) {}
+
+  get standing(): Standing {
+    return this.state
+  }
+
+  get isPlaced(): boolean {
+    return this.state === "Placed"
+  }
+
+  /** The request that waits for a place. */
+  get request(): RequestStart | undefined {
+    return this.waiting
+  }
+
+  /** A request has come, and there is no place for it. */
+  await(request: RequestStart): void {
+    this.waiting = request
+    this.deadlines.requestCame()
+    this.deadlines.await("Place", this.patience)
+  }
+
+  /** The request no longer waits: it begins, or is refused. */
+  awaitNoMore(): void {
+    this.waiting = undefined
+  }
+
+  enter(): void {
+    this.state = "Placed"
+  }
+
+  leave(): void {
+    this.state = "Closing"
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * Runs a step of a connection. What it throws ends this connection, and no other.
+ *
+ * @since 0.2.0
+ */
+
+/** @since 0.2.0 */
+export const attempt = <A, B>(
+  of: { readonly broken: (error: unknown) => void },
+  step: (first: A, second: B) => void,
+  first: A,
+  second: B
+): void => {
+  try {
+    step(first, second)
+  } catch (error) {
+    of.broken(error)
+  }
+}
