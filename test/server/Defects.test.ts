@@ -8,48 +8,37 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
-import { MemoryListener, type WireClient } from "tsgi/testing"
+import type { WireClient } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
-import * as AccessLog from "../../src/server/AccessLog.js"
-import { Listener } from "../../src/server/Listener.js"
 import * as RequestParser from "../../src/server/RequestParser.js"
-import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
-import { Journal } from "../utils/Journal.js"
-import { get } from "../utils/requests.js"
-import { named } from "./engine.js"
+import { Journal, turns } from "../utils/Journal.js"
+import { get, request } from "../utils/requests.js"
+import * as engine from "./engine.js"
+
+const config = { timeouts: { idle: 1000 } }
 
 /** A server whose parser breaks where `breaks` says so of the requests it has read. */
 const serve = (
   breaks: (target: string) => boolean,
   handler: (exchange: Exchange) => void,
-  journal: Journal<string>
+  journal = new Journal<string>()
 ) => {
-  const memory = MemoryListener.make()
-  const config = ServerConfig.make({ timeouts: { idle: 1000 } })
-  const parser = RequestParser.make(config)
-  const layer = Layer.mergeAll(
-    Layer.succeed(Listener, memory.listener),
-    Server.layerServices,
-    Layer.succeed(AccessLog.AccessLog, {
-      write: (record) => journal.push(record.outcome === undefined ? `refused ${record.status}` : named(record.outcome))
-    }),
-    Layer.succeed(RequestParser.RequestParser, {
-      make: () => {
-        const reader = parser.make()
-        const next = reader.next.bind(reader)
-        return Object.assign(reader, {
-          next: () => {
-            const message = next()
-            if (message?._tag === "RequestStart" && breaks(message.head.target)) throw new Error("a broken parser")
-            return message
-          }
-        })
-      }
-    }),
-    Layer.succeed(ServerConfig.ServerConfig, config)
-  )
-  return Effect.as(Effect.provide(Server.serve(handler), layer), () => memory.connect())
+  const parser = RequestParser.make(ServerConfig.make(config))
+  const broken = Layer.succeed(RequestParser.RequestParser, {
+    make: () => {
+      const reader = parser.make()
+      const next = reader.next.bind(reader)
+      return Object.assign(reader, {
+        next: () => {
+          const message = next()
+          if (message?._tag === "RequestStart" && breaks(message.head.target)) throw new Error("a broken parser")
+          return message
+        }
+      })
+    }
+  })
+  return Effect.map(engine.serve(handler, journal, config, broken), ({ connect }) => connect)
 }
 
 const ok = (exchange: Exchange): void => void exchange.respond({ status: 200, fields: [] }, exchange.request.target)
@@ -59,7 +48,7 @@ const bodyOf = (client: WireClient) => Effect.promise(async () => (await client.
 describe("a defect in the work for a connection", () => {
   it.scoped("closes it, and others are answered", () =>
     Effect.gen(function*() {
-      const connect = yield* serve((target) => target === "/broken", ok, new Journal())
+      const connect = yield* serve((target) => target === "/broken", ok)
       const [other, broken] = [connect(), connect()]
       broken.send(get("/broken"))
       assert.strictEqual((yield* Effect.promise(() => broken.all())).length, 0)
@@ -69,7 +58,7 @@ describe("a defect in the work for a connection", () => {
 
   it.scoped("that is answered together with others", () =>
     Effect.gen(function*() {
-      const connect = yield* serve((target) => target === "/broken", ok, new Journal())
+      const connect = yield* serve((target) => target === "/broken", ok)
       const clients = Array.from({ length: 12 }, () => connect())
       for (let i = 0; i < 40; i++) {
         for (const client of clients) client.send(get("/ok"))
@@ -88,7 +77,7 @@ describe("a defect in the work for a connection", () => {
       const connect = yield* serve(
         () => false,
         (exchange) => {
-          exchange.postHook((outcome) => journal.push(`hook ${named(outcome)}`))
+          exchange.postHook((outcome) => journal.push(`hook ${engine.named(outcome)}`))
           // the body's first bytes break whoever waits for them
           exchange.body.wait(() => {
             throw new Error("a broken reader")
@@ -97,16 +86,15 @@ describe("a defect in the work for a connection", () => {
         journal
       )
       const client = connect()
-      client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
-      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      client.send(request("POST", "/", ["Content-Length: 5"]))
+      yield* Effect.promise(() => turns(1))
       client.send("abcde")
       assert.strictEqual((yield* Effect.promise(() => client.all())).length, 0)
-      assert.deepStrictEqual(yield* Effect.promise(() => journal.first(2)), ["hook Failed", "Failed"])
+      assert.deepStrictEqual(yield* Effect.promise(() => journal.first(2)), ["hook Failed", "access Failed"])
     }))
 
   it.scoped("by a deadline: the deadlines of others still hold", () =>
     Effect.gen(function*() {
-      const journal = new Journal<string>()
       const connect = yield* serve(
         () => false,
         (exchange) => {
@@ -114,11 +102,10 @@ describe("a defect in the work for a connection", () => {
           exchange.body.wait(() => {
             throw new Error("a broken reader")
           })
-        },
-        journal
+        }
       )
       const [broken, idle] = [connect(), connect()]
-      broken.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+      broken.send(request("POST", "/", ["Content-Length: 5"]))
       idle.send(get("/ok"))
       assert.strictEqual(yield* bodyOf(idle), "/ok")
       yield* TestClock.adjust("31 seconds")

@@ -5,15 +5,16 @@ import type { Address } from "../../src/exchange/Address.js"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import type { Transport, TransportEvents } from "../../src/http1/Transport.js"
 import { Listener } from "../../src/server/Listener.js"
-import * as Server from "../../src/server/Server.js"
-import * as ServerConfig from "../../src/server/ServerConfig.js"
+import type * as ServerConfig from "../../src/server/ServerConfig.js"
+import { Journal } from "../utils/Journal.js"
+import { serve } from "./engine.js"
 
 export class Peer implements Transport {
   readonly local: Address = { _tag: "Tcp", host: "127.0.0.1", port: 80 }
   readonly remote: Address = { _tag: "Tcp", host: "127.0.0.1", port: 50_000 }
   readonly tls = undefined
   written = ""
-  /** Does the kernel take nothing? */
+  /** The kernel takes nothing. */
   stalled = false
   destroyed = false
   events: TransportEvents = { data: ignore, end: ignore, progress: ignore, closed: ignore }
@@ -53,6 +54,7 @@ export class Peer implements Transport {
 const ignore = (): void => undefined
 export const told = (text: string): Uint8Array => Buffer.from(text, "latin1")
 
+/** Serves within a scope, on transports that the test has in its hands. */
 export const servePeers = (handler: (exchange: Exchange) => void, config: ServerConfig.PartialConfig) =>
   Effect.gen(function*() {
     let accept: (transport: Transport) => void = ignore
@@ -63,11 +65,7 @@ export const servePeers = (handler: (exchange: Exchange) => void, config: Server
           return { address: new Peer().local, scheme: "http" as const }
         })
     })
-    const settings = Layer.succeed(ServerConfig.ServerConfig, ServerConfig.make(config))
-    const running = yield* Effect.provide(
-      Server.serve(handler),
-      Layer.mergeAll(listener, Server.layerServices, settings)
-    )
+    const { running } = yield* serve(handler, new Journal(), config, listener)
     const connect = (): Peer => {
       const peer = new Peer()
       accept(peer)

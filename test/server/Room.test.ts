@@ -3,17 +3,15 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as TestContext from "effect/TestContext"
-import { MemoryListener, type WireClient } from "tsgi/testing"
-import * as Server from "../../src/server/Server.js"
-import * as ServerConfig from "../../src/server/ServerConfig.js"
+import type { WireClient } from "tsgi/testing"
+import type * as Server from "../../src/server/Server.js"
+import type * as ServerConfig from "../../src/server/ServerConfig.js"
 import { turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
-import { stopIfFailed } from "./engine.js"
+import { serve } from "./engine.js"
 
 interface Scene {
   /** Connects, and waits until the server has it. */
@@ -34,26 +32,22 @@ const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) =
   const working: Array<() => void> = []
   const settled = Effect.promise(() => turns(50))
   return Effect.gen(function*() {
-    const running = yield* Server.serve((exchange) => {
-      const answer = (): void => void exchange.respond({ status: 200, fields: [] }, "hello")
-      if (exchange.request.target === "/work") working.push(answer)
-      else if (exchange.request.target === "/taken") exchange.takeOver()
-      else if (exchange.request.target === "/upload") exchange.body.wait(answer)
-      else answer()
-    })
-    yield* stopIfFailed(running)
-    const { connect } = yield* MemoryListener.MemoryListener
-    const scope = yield* Effect.scope
-    const connectNow = connect().pipe(Effect.provideService(Scope.Scope, scope))
-    const connectFrom = (host: string) =>
-      connect({ remote: { _tag: "Tcp", host, port: 1 } }).pipe(
-        Effect.provideService(Scope.Scope, scope),
-        Effect.tap(settled)
-      )
+    const { connect, running } = yield* serve(
+      (exchange) => {
+        const answer = (): void => void exchange.respond({ status: 200, fields: [] }, "hello")
+        if (exchange.request.target === "/work") working.push(answer)
+        else if (exchange.request.target === "/taken") exchange.takeOver()
+        else if (exchange.request.target === "/upload") exchange.body.wait(answer)
+        else answer()
+      },
+      undefined,
+      { limits, timeouts: { idle: 100_000 } }
+    )
     yield* use({
-      connect: Effect.tap(connectNow, settled),
-      connectNow,
-      connectFrom,
+      connect: Effect.tap(Effect.sync(connect), settled),
+      connectNow: Effect.sync(connect),
+      connectFrom: (host) =>
+        Effect.tap(Effect.sync(() => connect({ remote: { _tag: "Tcp", host, port: 1 } })), settled),
       running,
       log,
       pass: (seconds) => settled.pipe(Effect.zipRight(TestClock.adjust(seconds * 1000)), Effect.zipRight(settled)),
@@ -64,17 +58,13 @@ const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) =
     yield* running.stop({ grace: 0 })
   }).pipe(
     Effect.provide(
-      Layer.mergeAll(
-        MemoryListener.layer(),
-        Server.layerServices,
-        Logger.replace(
-          Logger.defaultLogger,
-          Logger.make(({ logLevel, message }) => {
-            const line = `${logLevel.label} ${String(message)}`
-            if (/room|capacity/.test(line)) log.push(line.replace(/\(127.*\)/, "(peer)"))
-          })
-        )
-      ).pipe(Layer.provideMerge(ServerConfig.layer({ limits, timeouts: { idle: 100_000 } })))
+      Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ logLevel, message }) => {
+          const line = `${logLevel.label} ${String(message)}`
+          if (/room|capacity/.test(line)) log.push(line.replace(/\(127.*\)/, "(peer)"))
+        })
+      )
     )
   )
 }

@@ -7,15 +7,12 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
-import { MemoryListener, type WireClient } from "tsgi/testing"
+import { MemoryListener } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import type { Outcome } from "../../src/exchange/Outcome.js"
 import { type BindError, BodyError } from "../../src/exchange/ServerError.js"
 import * as AccessLog from "../../src/server/AccessLog.js"
-import * as InterimResponses from "../../src/server/InterimResponses.js"
 import { Listener } from "../../src/server/Listener.js"
-import * as Posthooks from "../../src/server/Posthooks.js"
-import * as RequestParser from "../../src/server/RequestParser.js"
 import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { Journal, turns } from "../utils/Journal.js"
@@ -23,7 +20,7 @@ import { noting } from "../utils/noting.js"
 
 export interface Engine {
   readonly running: Server.Running
-  readonly connect: () => WireClient
+  readonly connect: ReturnType<typeof MemoryListener.make>["connect"]
 }
 
 /** An outcome, where it does not matter which. */
@@ -67,26 +64,28 @@ export const stopIfFailed = (running: Server.Running): Effect.Effect<void, never
     })
   )
 
-/** Serves within a scope. Notes `access` for each record and `socket closed` when the engine closes a socket. */
+/**
+ * Serves within a scope, with services of the test's own instead of the default ones. Notes `access` for each record and `socket closed`
+ * when the engine closes a socket.
+ */
 export const serve = (
   handler: (exchange: Exchange, journal: Journal<string>) => void,
   journal: Journal<string> = new Journal(),
-  config: ServerConfig.PartialConfig = {}
+  config: ServerConfig.PartialConfig = {},
+  own: Layer.Layer<never> = Layer.empty
 ): Effect.Effect<Engine, BindError, Scope.Scope> => {
   const memory = MemoryListener.make()
-  const listener = Layer.succeed(Listener, noting(memory.listener, () => journal.push("socket closed")))
   const layer = Layer.mergeAll(
-    listener,
-    RequestParser.layer,
-    InterimResponses.layer,
-    Posthooks.layer,
+    Server.layerServices,
+    Layer.succeed(Listener, noting(memory.listener, () => journal.push("socket closed"))),
     AccessLog.layerFunction((record) => {
       journal.push(record.outcome === undefined ? `refused ${record.status}` : `access ${named(record.outcome)}`)
-    })
-  ).pipe(Layer.provideMerge(Layer.succeed(ServerConfig.ServerConfig, ServerConfig.make(config))))
+    }),
+    own
+  ).pipe(Layer.provideMerge(ServerConfig.layer(config)))
   return Server.serve((exchange) => handler(exchange, journal)).pipe(
     Effect.tap(stopIfFailed),
-    Effect.map((running) => ({ running, connect: () => memory.connect() })),
+    Effect.map((running) => ({ running, connect: memory.connect })),
     Effect.provide(layer)
   )
 }
