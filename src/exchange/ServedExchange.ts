@@ -267,12 +267,12 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
       return this.fail(tooShort(declared, given))
     }
     const description = `the application gave more than the ${declared} bytes that it declared in Content-Length`
-    this.logFailure(
-      "the body was cut at its Content-Length",
-      new ResponseError({ reason: "BodyTooLong", description })
-    )
+    const tooLong = new ResponseError({ reason: "BodyTooLong", description })
+    // no part of it was added, so that there is nothing to cut
+    if (!this.headSent) return this.fail(tooLong)
+    this.logFailure("the body was cut at its Content-Length", tooLong)
     // all that was declared may have left already
-    if (this.over) return
+    if (this.answer !== Answer.Sending) return
     this.wire.withdraw(mismatched)
     this.complete()
   }

@@ -271,6 +271,16 @@ describe("the answer", () => {
     expect(wire.prepared).toBe(1)
   })
 
+  it("that is given as longer than its length before any of it was added is 500, not an empty one", () => {
+    const wire = new MemoryWire()
+    wire.exchange.start({ status: 200, fields: [["content-length", "3"]] })
+    wire.exchange.mismatch(3, 5)
+    expect(wire.told.filter((each) => !each.startsWith("withdraw"))).toEqual(["head 500", "end"])
+    expect(wire.exchange.error).toMatchObject({ reason: "BodyTooLong" })
+    wire.take()
+    expect(wire.exchange.outcome).toMatchObject({ _tag: "Failed", status: 500 })
+  })
+
   it("that is too short is refused before anything has left", () => {
     const { exchange, told } = new MemoryWire()
     expect(exchange.respond({ status: 200, fields: [["content-length", "9"]] }, "short")).toMatchObject({

@@ -20,6 +20,8 @@ import * as Config from "../../src/server/Config.js"
 
 const address = { _tag: "Tcp", host: "127.0.0.1", port: 50_000 } as const
 
+const usual = Config.make()
+
 export interface Settings {
   readonly config?: Config.PartialConfig
   readonly method?: string
@@ -82,7 +84,7 @@ export class MemoryWire implements Wire<Written>, BodySource {
   constructor(settings: Settings = {}) {
     const held: { tick: number | undefined } = { tick: undefined }
     const engine: Engine = {
-      config: Config.make(settings.config),
+      config: settings.config === undefined ? usual : Config.make(settings.config),
       time: {
         now: () => this.now,
         tick: () => held.tick ?? this.now,
