@@ -4,6 +4,7 @@ import { type AccessRecord, type AppBody, type Environ, server, type StartRespon
 import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { Journal, turns } from "../utils/Journal.js"
+import { get } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
 
 type Kind = "plain" | "asynchronous" | "throwing" | "rejecting" | "detached"
@@ -60,7 +61,7 @@ const play = async (given: ReadonlyArray<Step>): Promise<void> => {
   )
   await running.ready
   const client = memory.connect()
-  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+  client.send(get())
   const [{ env, reject, resolve, startResponse }] = await calls.first(1)
   const write = startResponse("200 OK", [])
   let hooks = 0

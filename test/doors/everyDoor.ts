@@ -1,8 +1,10 @@
 /** One application behind every door: plain TypeScript, and each kind of Effect app. Clients are in memory, or on sockets. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Runtime from "effect/Runtime"
@@ -53,9 +55,7 @@ export type Script = (call: Call) => Body | Promise<Body>
 
 export type Body = string | Uint8Array | AsyncIterable<Uint8Array>
 
-export interface Options {
-  readonly timeouts?: ServerOptions["timeouts"]
-  readonly parser?: ServerOptions["parser"]
+export interface Options extends Pick<ServerOptions, "parser" | "rates" | "timeouts"> {
   /** Default "answer", at the Effect door too. */
   readonly halfClose?: "answer" | "abort"
   /** Answer in HTTP/1.0, whatever the client speaks. */
@@ -159,7 +159,13 @@ const ofRuntime = (
     note: (entry) => journal.push(entry),
     hook: (hook, options) =>
       run(Effect.orDie(Posthooks.add((outcome) => Effect.promise(async () => hook(outcome)), options))),
-    read: () => Runtime.runPromise(runtime)(Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) => text)),
+    read: async () => {
+      const exit = await Runtime.runPromiseExit(runtime)(
+        Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ text }) => text)
+      )
+      if (Exit.isSuccess(exit)) return exit.value
+      throw Cause.squash(exit.cause)
+    },
     interim: (status, fields) => send(InterimResponses.send(status, fields)),
     continueFields: (fields) => send(InterimResponses.setContinueHeaders(fields)),
     signal,

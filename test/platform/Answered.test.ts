@@ -16,36 +16,33 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import { type App, server } from "tsgi"
-import { Posthooks, ServerConfig, TsgiHttpServer } from "tsgi/effect"
-import { MemoryListener } from "tsgi/testing"
+import { Posthooks, TsgiHttpServer } from "tsgi/effect"
 import { Journal } from "../utils/Journal.js"
+import { get, request } from "../utils/requests.js"
+import { type NotingApp, withServer } from "../utils/serving.js"
+import * as scene from "./scene.js"
+
+type Served = scene.Served
 
 type Handler = Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>
 
 /** Serves in memory, and stops when it is told to. */
-const serve = (served: Layer.Layer<never, never, HttpServer.HttpServer>, options: TsgiHttpServer.DoorOptions = {}) =>
+const serve = (served: Served, door: TsgiHttpServer.DoorOptions = {}) =>
   Effect.gen(function*() {
     const scope = yield* Scope.make()
-    const context = yield* served.pipe(
-      Layer.provide(TsgiHttpServer.layerWith(options)),
-      Layer.provide(TsgiHttpServer.layerServices),
-      Layer.provideMerge(MemoryListener.layer()),
-      Layer.provide(ServerConfig.layer({ timeouts: { grace: 0, linger: 50, interrupt: 20 } })),
-      Layer.build,
-      Scope.extend(scope),
-      Effect.orDie
-    )
-    const { connect } = yield* Effect.provide(MemoryListener.MemoryListener, context)
-    return { connect, stop: Scope.close(scope, Exit.void) }
+    const { connect } = yield* scene.serve(served, scene.nothingSeen(), {
+      memory: true,
+      door,
+      config: { timeouts: { grace: 0, linger: 50, interrupt: 20 } }
+    }).pipe(Scope.extend(scope))
+    return { connect: () => Effect.promise(connect), stop: Scope.close(scope, Exit.void) }
   })
 
 const kinds: Record<
   string,
-  (handler: Handler, uninterruptible: boolean) => Layer.Layer<never, never, HttpServer.HttpServer>
+  (handler: Handler, uninterruptible: boolean) => Served
 > = {
   HttpApp: (handler) => HttpServer.serve(handler),
   "HttpApp in middleware": (handler) => HttpServer.serve(handler, HttpMiddleware.make((app) => app)),
@@ -64,7 +61,6 @@ const kinds: Record<
     )
 }
 
-const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 const done = HttpServerResponse.text("done")
 
 describe("a handler that interrupts itself", () => {
@@ -78,7 +74,7 @@ describe("a handler that interrupts itself", () => {
         })
         const { connect, stop } = yield* serve(kinds[kind](handler, true))
         const client = yield* connect()
-        client.send(get)
+        client.send(get())
         assert.strictEqual((yield* Effect.promise(() => client.response())).status, 204)
         client.close()
         yield* stop
@@ -110,7 +106,7 @@ describe("a stop whose grace is over", () => {
           )
           const { connect, stop } = yield* serve(kinds[kind](app, handler === undefined))
           const client = yield* connect()
-          client.send(get)
+          client.send(get())
           yield* Deferred.await(begun)
           const stopped = yield* Effect.fork(stop)
           // longer than what is interrupted may take to end
@@ -136,7 +132,7 @@ describe("a stop whose grace is over", () => {
         )
         const { connect, stop } = yield* serve(kinds[kind](app, false))
         const client = yield* connect()
-        client.send(get)
+        client.send(get())
         yield* Deferred.await(begun)
         const stopped = yield* Effect.fork(stop)
         yield* Effect.sleep(30)
@@ -147,11 +143,11 @@ describe("a stop whose grace is over", () => {
 })
 
 describe("the client has left behind a body that had come whole", () => {
-  const post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n"
+  const post = request("POST", "/", ["Content-Length: 11"])
 
   const runsOn: Record<
     string,
-    (work: Handler) => readonly [Layer.Layer<never, never, HttpServer.HttpServer>, TsgiHttpServer.DoorOptions]
+    (work: Handler) => readonly [Served, TsgiHttpServer.DoorOptions]
   > = {
     "keepRunning": (work) => [kinds.HttpApp(TsgiHttpServer.keepRunning(work), false), {}],
     "interruptOnDisconnect: false": (work) => [kinds.HttpApp(work, false), { interruptOnDisconnect: false }],
@@ -187,26 +183,22 @@ describe("the client has left behind a body that had come whole", () => {
 
   for (const [sent, read] of [["Hello World", "Hello World"], ["Hello", "Disconnected"]] as const) {
     it(`plain TypeScript: of ${sent} it reads ${read}, also when the hooks have run without it`, async () => {
-      const memory = MemoryListener.make()
-      const seen = new Journal<string>()
       const hooks = new Journal<string>()
-      const calls = new Journal<string>()
-      const app: App = async (env, startResponse) => {
-        calls.push("called")
+      const app: NotingApp = async (env, startResponse, journal) => {
+        journal.push("called")
         env["eventlet.posthooks"].push([() => hooks.push("hook")])
         await hooks.first(1)
-        seen.push(await env["wsgi.input"].read().then(String, String))
+        journal.push(await env["wsgi.input"].read().then(String, String))
         startResponse("200 OK", [])
         return "done"
       }
-      const running = server(memory.listener, app, { log: () => undefined, timeouts: { interrupt: 10 } })
-      await running.ready
-      const client = memory.connect()
-      client.send(`${post}${sent}`)
-      await calls.first(1)
-      client.reset()
-      assert.include((await seen.first(1))[0], read)
-      await running.stop()
+      await withServer(app, { memory: true, timeouts: { interrupt: 10 } }, async ({ connect, journal }) => {
+        const client = await connect()
+        client.send(`${post}${sent}`)
+        await journal.first(1)
+        client.reset()
+        assert.include((await journal.first(2))[1], read)
+      })
     })
   }
 })

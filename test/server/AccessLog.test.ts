@@ -1,73 +1,49 @@
 /** What a record says of requests that were not answered as usual. */
 import * as fc from "fast-check"
-import type { AccessRecord, App, ServerOptions } from "tsgi"
-import { server } from "tsgi"
+import type { App } from "tsgi"
 import { AccessLogFormat } from "tsgi/effect"
-import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
-import { Journal, turns } from "../utils/Journal.js"
+import { turns } from "../utils/Journal.js"
 import { get, head } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
+import { type Options, withServer } from "../utils/serving.js"
 
-const recording = (app: App, timeouts: ServerOptions["timeouts"] = {}) => {
-  const records = new Journal<AccessRecord>()
-  const memory = MemoryListener.make()
-  const running = server(memory.listener, app, {
-    log: () => undefined,
-    logFormat: (record) => {
-      records.push(record)
-      return ""
-    },
-    timeouts
-  })
-  return { memory, records, running }
-}
+const recorded: Options = { memory: true, noteAccess: true }
 
 it("a request that the stop has cut was not left by its client: 503", async () => {
   const reached = gate()
-  const { memory, records, running } = recording((env) => {
+  const app: App = (env) => {
     reached.open()
     return new Promise((_, reject) => env["tsgi.signal"].addEventListener("abort", reject))
-  })
-  await running.ready
-  const client = memory.connect()
-  client.send(get("/"))
-  await reached.opened
-  await running.stop({ grace: 0 })
-  expect(records.entries).toMatchObject([{ status: 503, outcome: { reason: "Stopped", status: undefined } }])
-  expect(client.received).toBe(0)
-})
-
-it("a request that was refused has no head, also where that was whole", async () => {
-  const { memory, records, running } = recording(() => "")
-  await running.ready
-  for (const request of [head("GET / HTTP/1.1"), "bad\r\n\r\n"]) {
-    const client = memory.connect()
-    client.send(request)
-    await client.response()
-    client.close()
   }
-  await running.stop({ grace: 0 })
-  expect(records.entries).toMatchObject([
-    { request: undefined, requestLine: "GET / HTTP/1.1", refused: { reason: "MissingHost" } },
-    { request: undefined, refused: { reason: "MalformedRequestLine" } }
-  ])
+  await withServer(app, recorded, async ({ connect, records, running }) => {
+    const client = await connect()
+    client.send(get())
+    await reached.opened
+    await running.stop({ grace: 0 })
+    expect(records.entries).toMatchObject([{ status: 503, outcome: { reason: "Stopped", status: undefined } }])
+    expect(client.received).toBe(0)
+  })
 })
 
-it("a request that did not come in time took the time that it was waited for", async () => {
-  const { memory, records, running } = recording(() => "", { head: 200 })
-  await running.ready
-  const client = memory.connect()
-  client.send("GET / HTTP/1.1\r\n")
-  expect((await client.response()).status).toBe(408)
-  client.close()
-  const [{ endTime, startTime }] = await records.first(1)
-  expect(endTime - startTime).toBeGreaterThanOrEqual(200)
-  expect(endTime - startTime).toBeLessThan(5000)
-  expect(Math.abs(Date.now() - endTime)).toBeLessThan(5000)
-  await running.stop({ grace: 0 })
-})
+it("a request that was refused has no head, also where that was whole", () =>
+  withServer(() => "", recorded, async ({ ask, records }) => {
+    for (const request of [head("GET / HTTP/1.1"), "bad\r\n\r\n"]) await ask(request)
+    expect(await records.first(2)).toMatchObject([
+      { request: undefined, requestLine: "GET / HTTP/1.1", refused: { reason: "MissingHost" } },
+      { request: undefined, refused: { reason: "MalformedRequestLine" } }
+    ])
+  }))
+
+it("a request that did not come in time took the time that it was waited for", () =>
+  withServer(() => "", { ...recorded, timeouts: { head: 200 } }, async ({ ask, records }) => {
+    expect((await ask("GET / HTTP/1.1\r\n")).status).toBe(408)
+    const [{ endTime, startTime }] = await records.first(1)
+    expect(endTime - startTime).toBeGreaterThanOrEqual(200)
+    expect(endTime - startTime).toBeLessThan(5000)
+    expect(Math.abs(Date.now() - endTime)).toBeLessThan(5000)
+  }))
 
 it("decimals are those of toFixed, to one in the last place", () => {
   const lineOf = (decimals: number, milliseconds: number): string => {
@@ -103,26 +79,27 @@ it("decimals are those of toFixed, to one in the last place", () => {
     .toEqual(["0.000000", "0.000999", "1.000", "60.0"])
 })
 
-it("answers to pipelined requests that wait for a slow client were given to it when they were made", async () => {
-  const { memory, records, running } = recording((_, startResponse) => {
+it("answers to pipelined requests that wait for a slow client were given to it when they were made", () => {
+  const app: App = (_, startResponse) => {
     startResponse("200 OK", [])
     return "x".repeat(40_000)
-  })
-  await running.ready
-  const client = memory.connect()
-  client.pause()
-  client.send(get("/") + get("/") + get("/"))
-  await turns(20)
-  const waiting = performance.timeOrigin + performance.now()
-  expect(records.entries).toEqual([])
-  await turns(20)
-  client.resume()
-  for (let i = 0; i < 3; i++) await client.response()
-  await running.stop({ grace: 0 })
-  const late = records.entries.map(({ endTime, outcome }) => [outcome?.firstByteTime ?? Infinity, endTime])
-  expect(late).toHaveLength(3)
-  for (const [first, end] of late) {
-    expect(first).toBeLessThanOrEqual(waiting)
-    expect(end).toBeGreaterThan(waiting)
   }
+  return withServer(app, recorded, async ({ connect, records }) => {
+    const client = await connect()
+    client.pause()
+    client.send(get() + get() + get())
+    await turns(20)
+    const waiting = performance.timeOrigin + performance.now()
+    expect(records.entries).toEqual([])
+    await turns(20)
+    client.resume()
+    for (let i = 0; i < 3; i++) await client.response()
+    await records.first(3)
+    const late = records.entries.map(({ endTime, outcome }) => [outcome?.firstByteTime ?? Infinity, endTime])
+    expect(late).toHaveLength(3)
+    for (const [first, end] of late) {
+      expect(first).toBeLessThanOrEqual(waiting)
+      expect(end).toBeGreaterThan(waiting)
+    }
+  })
 })

@@ -9,13 +9,12 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
-import * as Net from "node:net"
-import { listen, server } from "tsgi"
+import type { App } from "tsgi"
 import { TsgiHttpServer } from "tsgi/effect"
 import { Alarm } from "../../src/exchange/Alarm.js"
-import { Journal, turns } from "../utils/Journal.js"
-import { get } from "../utils/requests.js"
-import { connect } from "../utils/sockets.js"
+import { turns } from "../utils/Journal.js"
+import { get, request } from "../utils/requests.js"
+import { echo, hello, type NotingApp, withServer } from "../utils/serving.js"
 import { serve } from "./engine.js"
 
 describe("an alarm", () => {
@@ -133,62 +132,55 @@ describe("after the event loop was held up", () => {
     while (performance.now() < end);
   }
 
-  it("a body whose bytes came meanwhile came in time", async () => {
-    const begun = new Journal<string>()
-    const running = server(listen(0), async (env, startResponse) => {
-      begun.push("begun")
-      const body = await env["wsgi.input"].read()
-      startResponse("200 OK", [])
-      return body
-    }, { log: () => undefined, timeouts: { body: 200 } })
-    const client = await connect(await running.ready)
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
-    await begun.first(1)
-    client.send("hello")
-    block(600)
-    const response = await client.response()
-    assert.deepStrictEqual([response.status, response.body.toString()], [200, "hello"])
-    client.close()
-    await running.stop()
+  it("a body whose bytes came meanwhile came in time", () => {
+    const app: NotingApp = (env, startResponse, journal) => {
+      journal.push("begun")
+      return echo(env, startResponse)
+    }
+    return withServer(app, { timeouts: { body: 200 } }, async ({ connect, journal }) => {
+      const client = await connect()
+      client.send(request("POST", "/", ["Content-Length: 5"]))
+      await journal.first(1)
+      client.send("hello")
+      block(600)
+      const response = await client.response()
+      assert.deepStrictEqual([response.status, response.body.toString()], [200, "hello"])
+    })
   })
 
-  it("so did a head, and a request on a connection that was idle", async () => {
-    const running = server(listen(0), (_, startResponse) => {
-      startResponse("200 OK", [])
-      return "hello"
-    }, { log: () => undefined, timeouts: { head: 500, idle: 500 } })
-    const client = await connect(await running.ready)
-    client.send("GET / HTTP/1.1\r\n")
-    await turns(20)
-    client.send("Host: a\r\n\r\n")
-    block(1_000)
-    assert.strictEqual((await client.response()).status, 200)
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    block(1_000)
-    assert.strictEqual((await client.response()).status, 200)
-    client.close()
-    await running.stop()
-  })
+  it("so did a head, and a request on a connection that was idle", () =>
+    withServer(hello, { timeouts: { head: 500, idle: 500 } }, async ({ connect }) => {
+      const client = await connect()
+      client.send("GET / HTTP/1.1\r\n")
+      await turns(20)
+      client.send("Host: a\r\n\r\n")
+      block(1_000)
+      assert.strictEqual((await client.response()).status, 200)
+      client.send(get())
+      block(1_000)
+      assert.strictEqual((await client.response()).status, 200)
+    }))
 })
 
 describe("a refusal reaches a client that reads only when it has sent everything", () => {
-  it("and sends for longer than the linger", async () => {
-    const running = server(listen(0), (_, startResponse) => {
+  it("and sends for longer than the linger", () => {
+    const refuse: App = (_, startResponse) => {
       startResponse("403 Forbidden", [])
       return "no\n"
-    }, { log: () => undefined, timeouts: { linger: 150 }, limits: { leftoverBody: 1000 } })
-    const address = await running.ready
-    const socket = Net.connect(address._tag === "Tcp" ? address.port : 0, "127.0.0.1")
-    socket.pause()
-    const length = 200
-    socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length * 10_000}\r\n\r\n`)
-    for (let i = 0; i < length; i++) {
-      socket.write(Buffer.alloc(10_000))
-      await new Promise((resolve) => setTimeout(resolve, 5))
     }
-    let text = ""
-    for await (const piece of socket) text += String(piece)
-    assert.match(text, /^HTTP\/1\.1 403 /)
-    await running.stop()
+    const options = { timeouts: { linger: 150 }, limits: { leftoverBody: 1000 } }
+    return withServer(refuse, options, async ({ connect }) => {
+      const client = await connect()
+      client.pause()
+      const length = 200
+      client.send(request("POST", "/", [`Content-Length: ${length * 10_000}`]))
+      for (let i = 0; i < length; i++) {
+        client.send(Buffer.alloc(10_000))
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      client.resume()
+      assert.strictEqual((await client.response()).status, 403)
+      await client.whenEnded()
+    })
   })
 })

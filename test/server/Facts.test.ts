@@ -1,5 +1,5 @@
 /**
- * One truth in one request: a fact that stands in two places is derived from one.
+ * One request says one thing: a fact that stands in two places is derived from one.
  *
  * The family: the host and the scheme of an absolute target, beside Host and beside the connection; the answer to HEAD where
  * no application is asked; what is taken as an iterable and needed more than once.
@@ -17,24 +17,17 @@ import { type App, fetchApp, listen, server, wrapTls } from "tsgi"
 import { InterimResponses, ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import { makeCertificate } from "../utils/certificate.js"
-import { connect, connectTls } from "../utils/sockets.js"
+import { withServer } from "../utils/serving.js"
 
 const served = async (
   app: App,
   use: (client: WireClient, log: ReadonlyArray<string>) => Promise<void>,
   secured = false
 ): Promise<void> => {
-  const log: Array<string> = []
-  const listener = secured ? wrapTls(listen(0), await makeCertificate("a")) : listen(0)
-  const running = server(listener, app, { log: (line) => log.push(line) })
-  const address = await running.ready
-  const client = await (secured ? connectTls : connect)(address)
-  try {
-    await use(client, log)
-  } finally {
-    client.close()
-    await running.stop({ grace: 0 })
-  }
+  const options = secured ? { listener: wrapTls(listen(0), await makeCertificate("a")) } : {}
+  await withServer(app, options, async ({ connect, connectTls, log }) => {
+    await use(await (secured ? connectTls() : connect()), log.lines)
+  })
 }
 
 const facts: App = (env, startResponse) => {

@@ -3,6 +3,8 @@ import { type AccessRecord, type App, type LogEntry, server, type ServerOptions 
 import { AccessLogFormat } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
+import { get, head } from "../utils/requests.js"
+import { type Options, withServer } from "../utils/serving.js"
 
 const app: App = (env, startResponse) => {
   if (env.PATH_INFO === "/fails") throw new Error("it failed\nin two lines", { cause: new Error("\u001b[31m") })
@@ -11,31 +13,31 @@ const app: App = (env, startResponse) => {
   return "Hello"
 }
 
-const logOf = async (options: ServerOptions, ...requests: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
+const logOf = async (options: Options, ...requests: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
   const lines: Array<string> = []
-  const memory = MemoryListener.make()
-  const running = server(memory.listener, app, { log: (line) => void lines.push(line), ...options })
-  await running.ready
-  for (const request of requests) {
-    const client = memory.connect()
-    client.send(`${request}\r\n\r\n`)
-    await client.response()
-    client.close()
-  }
-  await running.stop()
+  // a function has no debug lines
+  const log = (line: string): void => void lines.push(line)
+  await withServer(app, { memory: true, log, ...options }, async ({ connect, running }) => {
+    for (const request of requests) {
+      const client = await connect()
+      client.send(request)
+      await client.response()
+      client.close()
+    }
+    await running.stop()
+  })
   return lines
 }
 
-const asked =
-  "GET /a?b HTTP/1.1\r\nHost: a\r\nUser-Agent: curl \"8\"\r\nReferer: http://b/\r\nX-Forwarded-For: 203.0.113.9"
+const asked = get("/a?b", "User-Agent: curl \"8\"", "Referer: http://b/", "X-Forwarded-For: 203.0.113.9")
 const trusting: ServerOptions = { trustedProxies: ["127.0.0.1"], forwarded: "x-forwarded" }
 
 it("every line is one object: requests, failures, refusals, starts and stops, wsgi.errors", async () => {
   const lines = await logOf(
     { logFormat: "json", ...trusting },
     asked,
-    "GET /fails HTTP/1.1\r\nHost: a",
-    "GET / HTTP/1.1"
+    get("/fails"),
+    head("GET / HTTP/1.1")
   )
   const objects = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
   expect(lines.join("")).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
@@ -52,7 +54,7 @@ it("every line is one object: requests, failures, refusals, starts and stops, ws
       request: "GET /a?b HTTP/1.1",
       method: "GET",
       target: "/a?b",
-      host: "a",
+      host: "localhost",
       referer: "http://b/",
       userAgent: "curl \"8\"",
       status: 200,
@@ -91,7 +93,7 @@ it("every line is one object: requests, failures, refusals, starts and stops, ws
 })
 
 it("a failure's line says for whom the peer asks", async () => {
-  const lines = await logOf(trusting, "GET /fails HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9")
+  const lines = await logOf(trusting, get("/fails", "X-Forwarded-For: 203.0.113.9"))
   expect(lines.join("\n")).toMatch(/the application failed \(127\.0\.0\.1:\d+, for 203\.0\.113\.9, GET \/fails\)/)
 })
 
@@ -110,7 +112,7 @@ it("entries in a format of one's own, or in JSON beside requests in one's own", 
       seen.push(entry)
       return `${entry.level}\n${entry.message}`
     }
-  }, "GET /fails HTTP/1.1\r\nHost: a")
+  }, get("/fails"))
   expect(own.filter((line) => line.startsWith("error\n  the application failed ("))).toHaveLength(1)
   expect(seen.map(({ failure }) => failure !== undefined)).toEqual([false, true, false, false])
   const logFormat = ({ status }: AccessRecord): string => JSON.stringify({ status })

@@ -10,7 +10,6 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { connect as connectTcp } from "node:net"
 import { listen, OptionError, server, wrapTls } from "tsgi"
-import { MemoryListener } from "tsgi/testing"
 import { describe, expect } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { turns } from "../utils/Journal.js"
@@ -190,18 +189,13 @@ describe("settle", () => {
     [{ settle: -1 }, /^settle: .*; it is -1$/],
     [{ spread: -1 }, /^spread: must be a number of milliseconds, 0 or more; it is -1$/],
     [{ timeout: 5 }, /^timeout: there is no such option; known options are grace, settle, spread$/]
-  ])("that cannot be meant stops nothing: %j", async (options, message) => {
-    const memory = MemoryListener.make()
-    const running = server(memory.listener, hello, { logOutput: false })
-    const error: unknown = await running.stop(options as never).catch((error: unknown) => error)
-    if (!(error instanceof OptionError)) throw new Error(`not an OptionError: ${String(error)}`)
-    expect(error.message).toMatch(message)
-    await running.ready
-    const client = memory.connect()
-    client.send(get("/"))
-    expect((await client.response()).status).toBe(200)
-    client.close()
-    await running.stop()
+  ])("that is invalid stops nothing: %j", async (options, message) => {
+    await withServer(hello, { memory: true }, async ({ ask, running }) => {
+      const error: unknown = await running.stop(options as never).catch((error: unknown) => error)
+      if (!(error instanceof OptionError)) throw new Error(`not an OptionError: ${String(error)}`)
+      expect(error.message).toMatch(message)
+      expect((await ask(get())).status).toBe(200)
+    })
   })
 
   it("of the options is finite", () => {

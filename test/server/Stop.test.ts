@@ -1,14 +1,13 @@
-/** Stopping with options that cannot be meant, and in spite of a listener that fails. */
+/** Stopping with invalid options, and in spite of a listener that fails. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { listen, type Listener, OptionError, server } from "tsgi"
+import { type Listener, OptionError, server } from "tsgi"
 import { MemoryListener } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { expectReleased, holdings } from "../utils/holdings.js"
-import { Journal } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
-import { hello } from "../utils/serving.js"
+import { hello, withServer } from "../utils/serving.js"
 import { serve } from "./engine.js"
 
 const cases: ReadonlyArray<readonly [name: string, options: unknown, message: RegExp]> = [
@@ -47,15 +46,14 @@ describe("an invalid grace", () => {
     }).pipe(Effect.scoped, Effect.runPromise))
 
   it("is not one that is undefined", async () => {
-    const running = server(listen(), hello, { logOutput: false })
-    await running.ready
-    expect(await running.stop({ grace: undefined })).toMatchObject({ connections: 0 })
+    await withServer(hello, { memory: true }, async ({ running }) => {
+      expect(await running.stop({ grace: undefined })).toMatchObject({ connections: 0 })
+    })
   })
 })
 
 it("a listener that cannot be closed does not keep the connections from ending", async () => {
   const memory = MemoryListener.make()
-  const lines = new Journal<string>()
   const broken: Listener & Pick<typeof memory.listener, "bind"> = {
     _tag: "Listener",
     bind: (acceptor, options) =>
@@ -64,16 +62,16 @@ it("a listener that cannot be closed does not keep the connections from ending",
         () => Effect.die(new Error("the listener is broken"))
       )
   }
-  const running = server(broken, hello, { log: (line) => lines.push(line) })
-  await running.ready
-  const client = memory.connect()
-  client.send(get("/"))
-  await client.response()
-  const reports = await Promise.all([running.stop(), running.stop({ grace: 0 }), running.closed])
-  expect(reports).toEqual([reports[0], reports[0], reports[0]])
-  expect(reports[0]).toMatchObject({ connections: 1, idle: 1 })
-  await client.whenEnded()
-  expect(await lines.find((line) => line.includes("could not be closed"))).toContain("the listener is broken")
+  await withServer(hello, { listener: broken }, async ({ log, running }) => {
+    const client = memory.connect()
+    client.send(get())
+    await client.response()
+    const reports = await Promise.all([running.stop(), running.stop({ grace: 0 }), running.closed])
+    expect(reports).toEqual([reports[0], reports[0], reports[0]])
+    expect(reports[0]).toMatchObject({ connections: 1, idle: 1 })
+    await client.whenEnded()
+    expect(await log.until(/could not be closed/)).toContain("the listener is broken")
+  })
 })
 
 it("an engine that is stopped reports, however the stop ended", () =>

@@ -10,12 +10,12 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import * as Net from "node:net"
 import { Duplex } from "node:stream"
-import { type App, listen, server } from "tsgi"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import { ResponseError } from "../../src/exchange/ServerError.js"
 import { bytesTaken } from "../../src/node/bytesTaken.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
+import { type NotingApp, withServer } from "../utils/serving.js"
 import { named, serve } from "./engine.js"
 
 const takeOver = (exchange: Exchange): Duplex => {
@@ -111,21 +111,18 @@ it.scoped("where nothing is owed, nothing wakes", () =>
     yield* Effect.promise(() => journal.first(1))
   }))
 
-it("on a socket, at the facade", async () => {
-  const told = new Journal<string>()
-  const app: App = (env) => {
-    env["eventlet.posthooks"].push([() => told.push(env["tsgi.outcome"]?._tag ?? "no outcome")])
+it("on a socket, at the plain door", () => {
+  const app: NotingApp = (env, _, journal) => {
+    env["eventlet.posthooks"].push([() => journal.push(env["tsgi.outcome"]?._tag ?? "no outcome")])
     env["wsgi.input"].getSocket().write(new Uint8Array(20_000_000))
     return ""
   }
-  await using running = server(listen(0), app, { logOutput: false, timeouts: { write: 100 } })
-  const address = await running.ready
-  const client = Net.connect(address._tag === "Tcp" ? address.port : 0, "127.0.0.1")
-  client.on("error", () => undefined)
-  client.pause()
-  client.write(get())
-  assert.deepStrictEqual(await told.first(1), ["Aborted"])
-  client.destroy()
+  return withServer(app, { timeouts: { write: 100 } }, async ({ connect, journal }) => {
+    const client = await connect()
+    client.pause()
+    client.send(get())
+    assert.deepStrictEqual(await journal.first(1), ["Aborted"])
+  })
 })
 
 it("within a large write, what the kernel takes is counted", async () => {

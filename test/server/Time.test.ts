@@ -3,14 +3,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import * as TestContext from "effect/TestContext"
-import type { AccessRecord } from "tsgi"
-import { server } from "tsgi"
-import { MemoryListener } from "tsgi/testing"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import * as Time from "../../src/server/Time.js"
-import { Journal } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
-import { hello } from "../utils/serving.js"
+import { hello, withServer } from "../utils/serving.js"
 
 const start = Date.UTC(2026, 10, 22, 10, 15, 0)
 
@@ -77,31 +73,20 @@ describe("a server whose machine's clock is set", () => {
 
   it("dates its answers and its log by it, and counts on", async () => {
     const real = Date.now
-    const records = new Journal<AccessRecord>()
-    const memory = MemoryListener.make()
-    const running = server(memory.listener, hello, {
-      log: () => undefined,
-      logFormat: (record) => {
-        records.push(record)
-        return ""
-      },
-      timeouts: { leftoverBody: 40 }
+    await withServer(hello, { memory: true, noteAccess: true }, async ({ connect, records }) => {
+      const client = await connect()
+      vi.spyOn(Date, "now").mockImplementation(() => real() + 86_400_000)
+      await vi.waitFor(async () => {
+        client.send(get("/"))
+        const date = Date.parse((await client.response()).get("date") ?? "")
+        expect(Math.abs(date - real() - 86_400_000)).toBeLessThan(5000)
+      })
+      const last = records.entries.length
+      const { endTime, outcome, startTime } = (await records.first(last))[last - 1]
+      expect(Math.abs(endTime - real() - 86_400_000)).toBeLessThan(5000)
+      // an hour's exchange, because the clock was set meanwhile, is none
+      expect(endTime - startTime).toBeLessThan(5000)
+      expect(Math.abs((outcome?.endTime ?? 0) - real())).toBeLessThan(5000)
     })
-    await running.ready
-    const client = memory.connect()
-    vi.spyOn(Date, "now").mockImplementation(() => real() + 86_400_000)
-    await vi.waitFor(async () => {
-      client.send(get("/"))
-      const date = Date.parse((await client.response()).get("date") ?? "")
-      expect(Math.abs(date - real() - 86_400_000)).toBeLessThan(5000)
-    })
-    const last = records.entries.length
-    const { endTime, outcome, startTime } = (await records.first(last))[last - 1]
-    expect(Math.abs(endTime - real() - 86_400_000)).toBeLessThan(5000)
-    // an hour's exchange, because the clock was set meanwhile, is none
-    expect(endTime - startTime).toBeLessThan(5000)
-    expect(Math.abs((outcome?.endTime ?? 0) - real())).toBeLessThan(5000)
-    client.close()
-    await running.stop({ grace: 0 })
   })
 })

@@ -1,5 +1,14 @@
 /** A server for the length of a test, on a free port or in memory. */
-import { type Address, type App, listen, type Listener, type RunningServer, server, type ServerOptions } from "tsgi"
+import {
+  type AccessRecord,
+  type Address,
+  type App,
+  listen,
+  type Listener,
+  type RunningServer,
+  server,
+  type ServerOptions
+} from "tsgi"
 import { MemoryListener, type WireClient, type WireResponse } from "tsgi/testing"
 import { Journal } from "./Journal.js"
 import { connect, connectTls } from "./sockets.js"
@@ -52,6 +61,8 @@ export interface Served {
   readonly log: Log
   /** What the application and its hooks noted, and with `noteAccess` `access <status>` for each request, in order. */
   readonly journal: Journal<string>
+  /** With `noteAccess` the record of each request, in order. */
+  readonly records: Journal<AccessRecord>
   readonly connect: () => Promise<WireClient>
   readonly connectTls: (options?: Parameters<typeof connectTls>[1]) => Promise<WireClient>
   /** Sends bytes on a connection of their own and reads one response. */
@@ -62,7 +73,7 @@ export interface Options extends ServerOptions {
   readonly listener?: Listener | undefined
   /** Serves in memory. */
   readonly memory?: boolean
-  /** Has the journal instead of the access log. */
+  /** Fills the journal and the records instead of the access log. */
   readonly noteAccess?: boolean
 }
 
@@ -77,13 +88,15 @@ export const withServer = async (
 ): Promise<void> => {
   const log = new Log()
   const journal = new Journal<string>()
+  const records = new Journal<AccessRecord>()
   const clients: Array<WireClient> = []
   const inMemory = memory ? MemoryListener.make() : undefined
   const running = server(inMemory?.listener ?? listener, (env, startResponse) => app(env, startResponse, journal), {
     log,
     ...noteAccess && {
-      logFormat: ({ status }) => {
-        journal.push(`access ${status}`)
+      logFormat: (record) => {
+        records.push(record)
+        journal.push(`access ${record.status}`)
         return ""
       }
     },
@@ -102,6 +115,7 @@ export const withServer = async (
       running,
       log,
       journal,
+      records,
       connect: open,
       connectTls: (given) => kept(connectTls(address, given)),
       ask: async (bytes, method) => {

@@ -18,6 +18,7 @@ import {
   posted,
   times
 } from "../doors/formScene.js"
+import { withServer } from "../utils/serving.js"
 
 it.each(["length", "chunks"])("limits.wholeBody bounds a form that has no other bound, with %s", async (coding) => {
   const body = form(...times(2000, field("a", "1")), ...times(120, file("a", "a", "1")))
@@ -49,14 +50,9 @@ it("a clone that reads too much does not wait for the request it was made of", a
     await Promise.all([request.formData(), clone.formData()])
     return new Response("read")
   })
-  const memory = MemoryListener.make()
-  await using running = server(memory.listener, app, { forms: { maxFields: 1 }, logOutput: false })
-  await running.ready
-  const client = memory.connect()
-  const body = form(field("a", "1"), field("b", "1"))
-  client.send(posted(body))
-  expect((await client.response()).status).toBe(413)
-  client.close()
+  await withServer(app, { memory: true, forms: { maxFields: 1 } }, async ({ ask }) => {
+    expect((await ask(posted(form(field("a", "1"), field("b", "1"))))).status).toBe(413)
+  })
 })
 
 it("bad bounds are OptionErrors", () => {
