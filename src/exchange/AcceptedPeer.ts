@@ -74,8 +74,8 @@ export class AcceptedPeer implements Peer {
   /** Runs an Effect for the connection, and calls back in its async context. */
   runEffect(effect: Effect.Effect<unknown, never, unknown>, done: () => void, fiberRefs: HookFiberRefs): void {
     // the fiber may end in another connection's context
-    this.engine.run(effect, () => this.transport.run(goOn, done, undefined), fiberRefs)
+    this.engine.run(effect, () => this.transport.run(callBack, done, undefined), fiberRefs)
   }
 }
 
-const goOn = (done: () => void): void => done()
+const callBack = (done: () => void): void => done()

@@ -34,7 +34,7 @@ export class Alarm {
   private at = Infinity
   private rungAt = -Infinity
   private cancel: (() => void) | undefined = undefined
-  private over = false
+  private closed = false
 
   constructor(private readonly options: AlarmOptions) {}
 
@@ -45,7 +45,7 @@ export class Alarm {
 
   /** Makes it ring by this time, or after the least interval where that is later. */
   by(deadline: number): void {
-    if (this.over) return
+    if (this.closed) return
     const { interval, schedule, time } = this.options
     const at = Math.max(deadline, this.rungAt + interval)
     if (at >= this.at) return
@@ -58,7 +58,7 @@ export class Alarm {
 
   /** Never rings again. */
   close(): void {
-    this.over = true
+    this.closed = true
     this.cancel?.()
   }
 
@@ -69,7 +69,7 @@ export class Alarm {
   }
 
   private readonly ring = (): void => {
-    if (this.over) return
+    if (this.closed) return
     const { ring, time } = this.options
     time.follow()
     this.rungAt = time.now()

@@ -46,7 +46,7 @@ export interface Work {
 export class Application {
   private work: Work | undefined = undefined
   private onEnded: (() => void) | undefined = undefined
-  private onOver: (() => void) | undefined = undefined
+  private freeStop: (() => void) | undefined = undefined
   private onSettled: ((outcome: Outcome) => void) | undefined = undefined
   private onRoom: (() => void) | undefined = undefined
   private onGoodbye: (() => void) | undefined = undefined
@@ -88,10 +88,10 @@ export class Application {
   }
 
   /** An abandoned application has ended: a stop no longer waits for it. */
-  over(): void {
-    const { onOver } = this
-    this.onOver = undefined
-    onOver?.()
+  releaseStop(): void {
+    const { freeStop } = this
+    this.freeStop = undefined
+    freeStop?.()
   }
 
   /** Stops it. `ended` is called when it has ended. */
@@ -110,18 +110,17 @@ export class Application {
   abandon(detach: () => () => void, detachBriefly: () => () => void): (() => void) | undefined {
     if (this.work === undefined) return undefined
     // counted before it is abandoned, which may end the last connection
-    const over = this.work.awaited === true ? (this.finalizes ? detachBriefly() : detach()) : undefined
-    this.onOver = over
+    this.freeStop = this.work.awaited === true ? (this.finalizes ? detachBriefly() : detach()) : undefined
     return this.end()
   }
 
   /** Only its finalizers are left: a stop waits for them as it does for hooks. */
   finalizing(detachBriefly: () => () => void): void {
     this.finalizes = true
-    const { onOver } = this
-    if (onOver === undefined) return
-    this.onOver = detachBriefly()
-    onOver()
+    const { freeStop } = this
+    if (freeStop === undefined) return
+    this.freeStop = detachBriefly()
+    freeStop()
   }
 
   /** Calls back once, when the outcome is known. */

@@ -23,8 +23,8 @@ export interface CarriedExchange extends WireUser, RecordedExchange {
   readonly body: ReceivedBody
   readonly stage: Stage
   readonly headSent: boolean
-  readonly over: boolean
-  readonly detached: boolean
+  readonly answerEnded: boolean
+  readonly takenOver: boolean
   /** Has its application ended, so that all that is left is to drop a body, and to run hooks? */
   readonly hasEnded: boolean
   readonly owesContinue: boolean

@@ -1,11 +1,11 @@
 /**
  * What happens to an exchange after its answer, as a table. Nothing else changes its stage.
  *
- * | from     | settle  | leave | ended    | drained | hooksRun |
+ * | from     | settle  | leave | ended    | dropped | hooksRun |
  * | -------- | ------- | ----- | -------- | ------- | -------- |
  * | Running  | Settled | Over  |          |         |          |
- * | Settled  |         |       | Draining |         |          |
- * | Draining |         |       |          | Hooks   |          |
+ * | Settled  |         |       | Dropping |         |          |
+ * | Dropping |         |       |          | Hooks   |          |
  * | Hooks    |         |       |          |         | Over     |
  * | Over     |         |       |          |         |          |
  *
@@ -15,7 +15,7 @@ import type { FiberRefs } from "effect/FiberRefs"
 import type { AcceptedPeer } from "./AcceptedPeer.js"
 import { Answer } from "./Answer.js"
 import { Application, type Delay, type Interruptor, type Work } from "./Application.js"
-import { type HookedExchange, type HookOptions, type HookOwner, HookQueue, runDetached } from "./HookQueue.js"
+import { type HookedExchange, type HookListener, type HookOptions, HookQueue, runDetached } from "./HookQueue.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import { noFailure, outcomeOf } from "./outcomeOf.js"
 import type { PostHook } from "./PostHook.js"
@@ -28,13 +28,13 @@ import type { Wire, WireUser } from "./Wire.js"
  * - `settle`: the kernel has taken the last byte, or it never will.
  * - `leave`: it has taken the last byte, and there is neither a hook nor an application to wait for.
  * - `ended`: the application has ended.
- * - `drained`: the request's body is read or dropped, or no request follows it on the connection.
+ * - `dropped`: the request's body is read or dropped, or no request follows it on the connection.
  * - `hooksRun`: the last hook has ended.
  *
  * @since 0.2.0
  * @category models
  */
-export type EndingEvent = "settle" | "leave" | "ended" | "drained" | "hooksRun"
+export type EndingEvent = "settle" | "leave" | "ended" | "dropped" | "hooksRun"
 
 /**
  * The stage that an event leads to. An event without an entry changes nothing: a client, for instance, may leave at any stage, and
@@ -45,8 +45,8 @@ export type EndingEvent = "settle" | "leave" | "ended" | "drained" | "hooksRun"
  */
 export const transitions: { readonly [S in Stage]: { readonly [E in EndingEvent]?: Stage } } = {
   Running: { settle: "Settled", leave: "Over" },
-  Settled: { ended: "Draining" },
-  Draining: { drained: "Hooks" },
+  Settled: { ended: "Dropping" },
+  Dropping: { dropped: "Hooks" },
   Hooks: { hooksRun: "Over" },
   Over: {}
 }
@@ -87,14 +87,14 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
 
   /** Has the application ended, so that all that is left is to drop a body, and to run hooks? */
   get hasEnded(): boolean {
-    return this.current === "Draining" || this.current === "Hooks"
+    return this.current === "Dropping" || this.current === "Hooks"
   }
 
-  get detached(): boolean {
+  get takenOver(): boolean {
     return this.answer === Answer.TakenOver
   }
 
-  get over(): boolean {
+  get answerEnded(): boolean {
     return this.answer >= Answer.Complete
   }
 
@@ -133,7 +133,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   }
 
   awaitRoom(callback: () => void): void {
-    if (this.over || !this.wire.isFull) callback()
+    if (this.answerEnded || !this.wire.congested) callback()
     else this.ensuredApplication.whenRoom(callback)
   }
 
@@ -150,7 +150,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
 
   /** Does an application run that a stop cannot interrupt, so that its answer must be awaited and sent? */
   get isUninterruptible(): boolean {
-    return !this.over && this.application?.isUninterruptible === true
+    return !this.answerEnded && this.application?.isUninterruptible === true
   }
 
   /** The server stops, and waits for an uninterruptible application: it is interrupted once it can be. */
@@ -166,17 +166,17 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   ended(): void {
     const { application } = this
     if (application === undefined) return
-    this.goOn(application.end())
-    application.over()
+    this.applicationGone(application.end())
+    application.releaseStop()
   }
 
   /** The application has not ended in time: the hooks run without it. */
   abandon(): void {
     const { detach, detachBriefly } = this.peer.engine
-    if (this.application !== undefined) this.goOn(this.application.abandon(detach, detachBriefly))
+    if (this.application !== undefined) this.applicationGone(this.application.abandon(detach, detachBriefly))
   }
 
-  private goOn(ended: (() => void) | undefined): void {
+  private applicationGone(ended: (() => void) | undefined): void {
     if (this.current === "Settled") this.peer.run(Ending.applicationEnded, this, undefined)
     ended?.()
   }
@@ -198,7 +198,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     this.abortReason ??= reason
     // the application may wait for its last byte to leave, which will no longer happen
     if (this.answer === Answer.Complete) this.settle(reason)
-    else if (!this.over) this.answer = Answer.GivenUp
+    else if (!this.answerEnded) this.answer = Answer.GivenUp
     if (reason === "Stopped") {
       this.body.fail(new BodyError({ reason: "Stopped", status: 503, description: "the server is stopping" }))
     } else if (reason === "ClientGone") this.body.disconnect()
@@ -236,12 +236,12 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     this.hooks.add(hook, options)
   }
 
-  whenHooksOver(listener: HookOwner): void {
+  whenHooksRun(listener: HookListener): void {
     if (this.hooks !== undefined) this.hooks.listener = listener
   }
 
   /** All hooks have run. */
-  hooksOver(): void {
+  onHooksRun(): void {
     this.step("hooksRun")
   }
 
@@ -260,13 +260,13 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     if (this.wire.status !== undefined) this.firstByteTime ??= this.peer.engine.time.now()
   }
 
-  allSent(isDrained: boolean): boolean {
+  allSent(nothingLeft: boolean): boolean {
     this.endTime ??= this.peer.engine.time.tick()
-    return this.conclude("ClientGone", isDrained)
+    return this.conclude("ClientGone", nothingLeft)
   }
 
-  drained(): void {
-    this.step("drained")
+  bodyDropped(): void {
+    this.step("dropped")
   }
 
   lost(reason: AbortReason): void {
@@ -290,38 +290,38 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
    * Fixes the outcome, from what is known now. `unsent` is why the kernel has not taken all of a complete response.
    */
   settle(unsent: AbortReason = "ClientGone"): Outcome {
-    if (this.conclude(unsent, false)) this.wire.over()
+    if (this.conclude(unsent, false)) this.wire.exchangeOver()
     return this.fix(unsent)
   }
 
-  private conclude(unsent: AbortReason, isDrained: boolean): boolean {
+  private conclude(unsent: AbortReason, nothingLeft: boolean): boolean {
     const outcome = this.fix(unsent)
     this.answer = Answer.GivenUp
     this.application?.settled(outcome)
-    return this.move("settle", isDrained)
+    return this.move("settle", nothingLeft)
   }
 
   private step(event: EndingEvent): void {
-    if (this.move(event, false)) this.wire.over()
+    if (this.move(event, false)) this.wire.exchangeOver()
   }
 
   // Goes to the stage that the event leads to, and does the work of that stage. Returns whether the exchange is over with it.
-  private move(event: EndingEvent, isDrained: boolean): boolean {
+  private move(event: EndingEvent, nothingLeft: boolean): boolean {
     const next = transitions[this.current][event]
     if (next === undefined) return false
     this.current = next
     switch (next) {
       case "Settled":
-        return !this.isRunning && this.move("ended", isDrained)
-      case "Draining":
+        return !this.isRunning && this.move("ended", nothingLeft)
+      case "Dropping":
         if (!this.body.complete) this.body.close()
-        return (isDrained || this.wire.drain()) && this.move("drained", isDrained)
+        return (nothingLeft || this.wire.dropBody()) && this.move("dropped", nothingLeft)
       case "Hooks":
-        return (this.hooks === undefined || this.hooks.run(this.settle())) && this.move("hooksRun", isDrained)
+        return (this.hooks === undefined || this.hooks.run(this.settle())) && this.move("hooksRun", nothingLeft)
       case "Over":
         // hooks that were added while the answer was on its way
         if (event === "leave") this.hooks?.runDetached(this.settle())
-        this.hooks?.listener?.hooksOver()
+        this.hooks?.listener?.onHooksRun()
         return true
       case "Running":
         return false
@@ -330,7 +330,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
 
   private fix(unsent: AbortReason): Outcome {
     if (this.fixed !== undefined) return this.fixed
-    const isSent = (this.detached && unsent !== "WriteTimeout") || this.wire.isSent
+    const isSent = (this.takenOver && unsent !== "WriteTimeout") || this.wire.isSent
     return this.fixed = outcomeOf(this.facts(), this.failure, this.abortReason, isSent ? undefined : unsent)
   }
 

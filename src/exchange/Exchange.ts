@@ -15,7 +15,7 @@ import type { Address } from "./Address.js"
 import type { Interruptor, Work } from "./Application.js"
 import type { EngineConfig } from "./Config.js"
 import type { Forwarded } from "./Forwarding.js"
-import type { HookOptions, HookOwner } from "./HookQueue.js"
+import type { HookListener, HookOptions } from "./HookQueue.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
 import type { Peer } from "./Peer.js"
 import type { PostHook } from "./PostHook.js"
@@ -63,10 +63,10 @@ export interface Exchange {
   readonly age: number
   /** Has the final head left, or can none leave any more? */
   readonly headSent: boolean
-  /** Is the answer complete or given up, so that nothing more can be sent? */
-  readonly over: boolean
+  /** Is the answer complete or given up? Then nothing more can be sent. */
+  readonly answerEnded: boolean
   /** Was the connection taken over? */
-  readonly detached: boolean
+  readonly takenOver: boolean
   /** Status of the final response, once there is one. */
   readonly status: number | undefined
   /** All bytes of the exchange handed to the kernel so far. */
@@ -115,7 +115,7 @@ export interface Exchange {
   readonly flush: () => void
   /** Is the queue for the client full, so that producers should wait? */
   readonly congested: boolean
-  /** Calls back once, when there is room again or the exchange is over. Several may wait. */
+  /** Calls back once, when there is room again or the answer has ended. Several may wait. */
   readonly awaitRoom: (callback: () => void) => void
   /** Ends the body. */
   readonly finish: () => void
@@ -178,5 +178,5 @@ export interface Exchange {
   /** Have the post hooks run? */
   readonly hooksRun: boolean
   /** Tells the door when the hooks have run, where there are some that have not. There is one listener. */
-  readonly whenHooksOver: (listener: HookOwner) => void
+  readonly whenHooksRun: (listener: HookListener) => void
 }

@@ -19,7 +19,7 @@ export interface Forwarded {
   /** The client. An unknown port is 0. */
   readonly client: Address
   /** Did a proxy give the client's address? Otherwise `client` is the peer. */
-  readonly clientTold: boolean
+  readonly clientForwarded: boolean
   readonly scheme: "http" | "https"
   /** Where the client reached the outermost proxy; `undefined` where it is unknown, and the Host field counts. */
   readonly server: Authority | undefined
@@ -85,7 +85,7 @@ export class Forwarding {
       client: client === undefined
         ? this.transport.remote
         : { _tag: "Tcp", host: client.host, port: client.port ?? 0 },
-      clientTold: client !== undefined,
+      clientForwarded: client !== undefined,
       scheme,
       server
     }

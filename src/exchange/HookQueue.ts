@@ -25,14 +25,14 @@ export interface HookRunner {
 }
 
 /**
- * The listener that is told when hooks have run.
+ * A listener that is told when hooks have run.
  *
  * @since 0.1.0
  * @category models
  */
-export interface HookOwner {
+export interface HookListener {
   /** All have run. */
-  readonly hooksOver: () => void
+  readonly onHooksRun: () => void
 }
 
 /**
@@ -41,7 +41,7 @@ export interface HookOwner {
  * @since 0.2.0
  * @category models
  */
-export interface HookedExchange extends HookOwner {
+export interface HookedExchange extends HookListener {
   /** Logs what went wrong beside it. */
   readonly logFailure: (message: string, failure: unknown) => void
 }
@@ -76,7 +76,7 @@ export class HookQueue {
   private next: Entry | undefined = undefined
   private last: Entry | undefined = undefined
   /** The door's listener, which the owner tells when all have run, or run beside the connection. */
-  listener: HookOwner | undefined = undefined
+  listener: HookListener | undefined = undefined
 
   constructor(private readonly runner: HookRunner, private readonly owner: HookedExchange) {}
 
@@ -89,10 +89,6 @@ export class HookQueue {
 
   /** Runs all, also those that are added meanwhile. Returns `true` if they are done; otherwise the owner is told when they are. */
   run(outcome: Outcome): boolean {
-    return this.goOn(outcome)
-  }
-
-  private goOn(outcome: Outcome): boolean {
     const { owner, runner } = this
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
       const { detached, fiberRefs, hook } = entry
@@ -102,14 +98,14 @@ export class HookQueue {
       }
       const rest = runHook(runner, hook, outcome, owner)
       if (rest === undefined) continue
-      runner.runEffect(rest, () => this.hookOver(outcome), fiberRefs)
+      runner.runEffect(rest, () => this.hookEnded(outcome), fiberRefs)
       return false
     }
     return true
   }
 
-  private hookOver(outcome: Outcome): void {
-    if (this.goOn(outcome)) this.owner.hooksOver()
+  private hookEnded(outcome: Outcome): void {
+    if (this.run(outcome)) this.owner.onHooksRun()
   }
 
   /** Runs all beside the connection. */

@@ -13,7 +13,7 @@ export enum PlaceUse {
   /** An application runs for it, or it sends and receives. */
   Active,
   /** Its last answer is on its way. */
-  Closing,
+  Lingering,
   /** It was answered, and has sent no further request. */
   Idle,
   /** It has sent nothing yet. */

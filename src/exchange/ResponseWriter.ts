@@ -15,8 +15,8 @@ import type { Exchange } from "./Exchange.js"
  * @category models
  */
 export class ResponseWriter {
-  private held: Array<string | Uint8Array> = []
-  private heldBytes = 0
+  private gathered: Array<string | Uint8Array> = []
+  private gatheredBytes = 0
   private onlyText = true
   private given = 0
   private sent = 0
@@ -34,7 +34,7 @@ export class ResponseWriter {
     private readonly soon: (callback: () => void) => void
   ) {}
 
-  /** Bytes given so far, whether sent or held. */
+  /** Bytes given so far, whether sent or gathered. */
   get bytesGiven(): number {
     return this.given
   }
@@ -44,9 +44,9 @@ export class ResponseWriter {
     return this.declared < 0
   }
 
-  /** Are parts held back to be sent with later ones? */
-  get holding(): boolean {
-    return this.heldBytes > 0
+  /** Are parts gathered, to be sent with later ones? */
+  get hasGathered(): boolean {
+    return this.gatheredBytes > 0
   }
 
   /** Gives a part; text is encoded as UTF-8. `false` asks to wait for `ready` before the next one. */
@@ -57,14 +57,14 @@ export class ResponseWriter {
     this.given += length
     // a response without a body: what the application writes is swallowed (RFC 9110, 9.3.2, 15.4.5)
     if (this.declared < 0) return true
-    if (isText && length === part.length && length < 16_384) this.held.push(part)
+    if (isText && length === part.length && length < 16_384) this.gathered.push(part)
     else {
-      this.held.push(isText ? utf8(part) : part)
+      this.gathered.push(isText ? utf8(part) : part)
       this.onlyText = false
     }
-    this.heldBytes += length
-    if (this.heldBytes >= this.minimumChunkSize || this.given >= this.declared) this.flush()
-    return !this.full
+    this.gatheredBytes += length
+    if (this.gatheredBytes >= this.minimumChunkSize || this.given >= this.declared) this.flush()
+    return !this.congested
   }
 
   /** Sends the head ahead of the first part, if it has not left. */
@@ -73,20 +73,22 @@ export class ResponseWriter {
     this.leave()
   }
 
-  /** Sends the head, and the parts that are held. */
+  /** Sends the head, and the parts that are gathered. */
   flush(): void {
-    if (this.exchange.over) return this.drop()
-    if (this.heldBytes === 0) return
-    const over = this.sent + this.heldBytes - this.declared
-    if (this.onlyText && over <= 0) {
-      this.exchange.addPart(this.held.length === 1 ? String(this.held[0]) : this.held.join(""))
+    if (this.exchange.answerEnded) return this.drop()
+    if (this.gatheredBytes === 0) return
+    const excess = this.sent + this.gatheredBytes - this.declared
+    if (this.onlyText && excess <= 0) {
+      this.exchange.addPart(this.gathered.length === 1 ? String(this.gathered[0]) : this.gathered.join(""))
     } else {
-      const whole = this.held.length === 1 && typeof this.held[0] !== "string" ? this.held[0] : join(this.held)
-      this.exchange.addPart(over > 0 ? whole.subarray(0, whole.length - over) : whole)
+      const whole = this.gathered.length === 1 && typeof this.gathered[0] !== "string"
+        ? this.gathered[0]
+        : join(this.gathered)
+      this.exchange.addPart(excess > 0 ? whole.subarray(0, whole.length - excess) : whole)
     }
-    this.sent += this.heldBytes
+    this.sent += this.gatheredBytes
     this.drop()
-    if (over > 0) this.exchange.mismatch(this.declared, this.given)
+    if (excess > 0) this.exchange.mismatch(this.declared, this.given)
     else this.leave()
   }
 
@@ -102,11 +104,11 @@ export class ResponseWriter {
   }
 
   /** Is the queue for the client full, so that producers should wait? */
-  get full(): boolean {
-    return !this.exchange.over && this.exchange.congested
+  get congested(): boolean {
+    return !this.exchange.answerEnded && this.exchange.congested
   }
 
-  /** Calls back once, when there is room again or the exchange is over. */
+  /** Calls back once, when there is room again or the answer has ended. */
   ready(callback: () => void): void {
     this.exchange.flush()
     this.exchange.awaitRoom(callback)
@@ -114,9 +116,9 @@ export class ResponseWriter {
 
   /** Ends the body. */
   end(): void {
-    if (this.exchange.over) return this.drop()
+    if (this.exchange.answerEnded) return this.drop()
     if (this.declared !== Infinity && this.declared >= 0 && this.given < this.declared) {
-      // a held part that has not left could not be taken back
+      // a gathered part that has not left could not be taken back
       this.drop()
       return this.exchange.mismatch(this.declared, this.given)
     }
@@ -124,10 +126,10 @@ export class ResponseWriter {
     this.exchange.finish()
   }
 
-  /** Forgets what is held: the application failed before that has left, so the client can still be answered. */
+  /** Forgets what is gathered: the application failed before that has left, so the client can still be answered. */
   drop(): void {
-    this.held = []
-    this.heldBytes = 0
+    this.gathered = []
+    this.gatheredBytes = 0
     this.onlyText = true
   }
 }

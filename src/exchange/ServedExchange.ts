@@ -217,7 +217,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
     if (length === room || room === noBody) return undefined
     this.answer = Answer.Awaited
     if (length < room) return tooShort(room, length)
-    wire.withdraw(mismatched)
+    wire.refuseReuse(mismatched)
     this.begin()
     if (room > 0) wire.write((typeof body === "string" ? utf8(body) : body).subarray(0, room))
     this.mismatch(room, length)
@@ -245,7 +245,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
   }
 
   get fullWrite(): boolean {
-    return this.wire.isReady
+    return this.wire.fullWrite
   }
 
   flush(): void {
@@ -253,7 +253,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
   }
 
   get congested(): boolean {
-    return this.wire.isFull
+    return this.wire.congested
   }
 
   finish(): void {
@@ -263,7 +263,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
 
   mismatch(declared: number, given: number): void {
     if (given < declared) {
-      this.wire.withdraw(mismatched)
+      this.wire.refuseReuse(mismatched)
       return this.fail(tooShort(declared, given))
     }
     const description = `the application gave more than the ${declared} bytes that it declared in Content-Length`
@@ -273,17 +273,17 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
     this.logFailure("the body was cut at its Content-Length", tooLong)
     // all that was declared may have left already
     if (this.answer !== Answer.Sending) return
-    this.wire.withdraw(mismatched)
+    this.wire.refuseReuse(mismatched)
     this.complete()
   }
 
   fail(error: unknown): void {
-    if (this.over && !this.detached) return
+    if (this.answerEnded && !this.takenOver) return
     this.recordFailure(error)
     if (!(error instanceof BodyError)) this.logFailure("the application failed", error)
     if (this.headSent) return this.wire.cut(error)
     this.withdraw()
-    this.wire.withdraw("the application failed")
+    this.wire.refuseReuse("the application failed")
     const { debug } = this.config
     const refused = this.respond({
       status: error instanceof BodyError ? error.status : 500,
@@ -305,7 +305,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
     this.logFailure("the application is late", late)
     this.withdraw()
     this.recordFailure(late)
-    this.wire.withdraw("the application is late")
+    this.wire.refuseReuse("the application is late")
     this.respond({ status: 503, fields: noFields }, "")
     return this.tell("HandlerTimeout")
   }
@@ -313,8 +313,8 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
   takeOver(): Takeover | ResponseError {
     if (this.answer !== Answer.Awaited) return this.refuseHead()
     this.answer = Answer.TakenOver
-    this.wire.withdraw("the connection was taken over")
-    const taken = this.wire.detach()
+    this.wire.refuseReuse("the connection was taken over")
+    const taken = this.wire.takeOver()
     this.body.close()
     return taken
   }
@@ -334,7 +334,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
   }
 
   private refuseHead(): ResponseError {
-    return this.over
+    return this.answerEnded
       ? new ResponseError({ reason: "AlreadyOver", description: "the exchange is over, no response can be sent" })
       : new ResponseError({
         reason: "HeadAlreadySent",

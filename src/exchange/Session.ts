@@ -6,6 +6,7 @@
  */
 import type { CloseableScope } from "effect/Scope"
 import type { AcceptedPeer } from "./AcceptedPeer.js"
+import type { AddressShare } from "./AddressShares.js"
 import type { Alarm } from "./Alarm.js"
 import type { RecordedExchange } from "./CarriedExchange.js"
 import type { Engine } from "./Engine.js"
@@ -13,7 +14,6 @@ import type { Exchange } from "./Exchange.js"
 import type { AbortReason } from "./Outcome.js"
 import type { PlaceUse } from "./PlaceUse.js"
 import type { RequestError } from "./ServerError.js"
-import type { Share } from "./Shares.js"
 import type { Indexed } from "./UnorderedSet.js"
 
 /**
@@ -29,12 +29,12 @@ export type Activity = "Idle" | "Busy" | "Lingering"
 /**
  * - `Waiting`: it waits for a place.
  * - `Placed`: it has a place.
- * - `Closing`: its last answer is on its way, so it needs none.
+ * - `Released`: its last answer is on its way, so it needs none.
  *
  * @since 0.2.0
  * @category models
  */
-export type Standing = "Waiting" | "Placed" | "Closing"
+export type PlaceState = "Waiting" | "Placed" | "Released"
 
 /**
  * How a session shares the server's places with others.
@@ -43,9 +43,9 @@ export type Standing = "Waiting" | "Placed" | "Closing"
  * @category models
  */
 export interface SessionPlace {
-  readonly standing: Standing
+  readonly state: PlaceState
   /** The share of its address; absent where its address has none. */
-  readonly addressShare: Share | undefined
+  readonly addressShare: AddressShare | undefined
   /** Has a part of a request's head come? */
   readonly isAsking: boolean
   /** Has the request that waits for a place come with all of its body, or with as much as is read ahead? */
@@ -57,9 +57,9 @@ export interface SessionPlace {
   /** It is given a place. */
   readonly enter: () => void
   /** It has no place any more and waits for none: its last answer is on its way. */
-  readonly leave: () => void
+  readonly release: () => void
   /** Gives its place up for others, if it does not use it. */
-  readonly makeRoom: () => void
+  readonly giveUp: () => void
   /** Refuses its request: there is no place for it. */
   readonly turnAway: () => void
   /** Refuses its request and closes at once. */
@@ -97,7 +97,7 @@ export interface Session extends Indexed {
 
   // The three steps of its end, which the socket's Scope takes in this order, each once.
   readonly endWork: (ended: () => void) => void
-  readonly runHooks: (over: () => void) => void
+  readonly runHooks: (done: () => void) => void
   readonly closeSocket: () => void
 
   /** The earliest deadline; `Infinity` without one. */

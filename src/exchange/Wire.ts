@@ -20,7 +20,7 @@ import type { ReceivedBody } from "./ReceivedBody.js"
  * @since 0.2.0
  * @category models
  */
-export type Withdrawal =
+export type ReuseRefusal =
   | "the application failed"
   | "the application is late"
   | "the body is not as long as its Content-Length says"
@@ -91,9 +91,9 @@ export interface Wire<Written> {
   /** Gives the kernel the bytes that were written. */
   readonly flush: () => void
   /** Is enough added for a full write, so that a flush need not wait for more? */
-  readonly isReady: boolean
+  readonly fullWrite: boolean
   /** Is the queue for the peer full, so that producers should wait? */
-  readonly isFull: boolean
+  readonly congested: boolean
   /** Has the kernel taken all of the answer? */
   readonly isSent: boolean
   /** Bytes of the body that the kernel has taken. */
@@ -102,14 +102,14 @@ export interface Wire<Written> {
   readonly totalSent: number
 
   /** No request may follow this one on the connection. The first reason stays. */
-  readonly withdraw: (why: Withdrawal) => void
-  /** Drops what is left of the request's body. Returns `true` if nothing is left; otherwise `drained` is called when that is so. */
-  readonly drain: () => boolean
+  readonly refuseReuse: (why: ReuseRefusal) => void
+  /** Drops what is left of the request's body. Returns `true` if nothing is left; otherwise `bodyDropped` is called when that is so. */
+  readonly dropBody: () => boolean
   /** The hooks have run, and the exchange is over: the next may begin. */
-  readonly over: () => void
+  readonly exchangeOver: () => void
 
   /** Gives the connection away, for a protocol that is not HTTP. */
-  readonly detach: () => Takeover
+  readonly takeOver: () => Takeover
   /** A connection that was taken over is idle: to close it loses nothing. */
   readonly markIdle: () => void
 }
@@ -128,12 +128,12 @@ export interface WireUser {
   /** A part of the answer was given to the kernel, which has not taken all of it. */
   readonly begun: () => void
   /**
-   * The kernel has taken all of the answer. `isDrained` says that nothing is left of the request's body, so that `drain` is not
-   * called. Returns whether the exchange is over with that; otherwise the wire's `over` is called when it is.
+   * The kernel has taken all of the answer. `nothingLeft` says that nothing is left of the request's body, so that `dropBody` is not
+   * called. Returns whether the exchange is over with that; otherwise the wire's `exchangeOver` is called when it is.
    */
-  readonly allSent: (isDrained: boolean) => boolean
+  readonly allSent: (nothingLeft: boolean) => boolean
   /** Nothing is left of the request's body. */
-  readonly drained: () => void
+  readonly bodyDropped: () => void
   /** The exchange cannot be completed. */
   readonly lost: (reason: AbortReason) => void
 }

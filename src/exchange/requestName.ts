@@ -16,7 +16,7 @@ import type { Forwarded } from "./Forwarding.js"
 export const requestName = (
   { forwarded, request }: { readonly forwarded: Forwarded | undefined; readonly request: RequestHead }
 ): string => {
-  const client = forwarded?.clientTold === true && forwarded.client._tag === "Tcp"
+  const client = forwarded?.clientForwarded === true && forwarded.client._tag === "Tcp"
     ? `for ${forwarded.client.host}, `
     : ""
   return `${client}${shortened(request.method)} ${shortened(/^[^?#]*/.exec(request.target)?.[0] ?? "")}`

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import type { AbortReason } from "../exchange/Outcome.js"
-import type { Withdrawal } from "../exchange/Wire.js"
+import type { ReuseRefusal } from "../exchange/Wire.js"
 
 /**
  * The exchange gives some of these reasons, the connection the others.
@@ -13,7 +13,7 @@ import type { Withdrawal } from "../exchange/Wire.js"
  * @category models
  */
 export type CloseReason =
-  | Withdrawal
+  | ReuseRefusal
   | AbortReason
   | "the client asked for it"
   | "the application asked for it, or the client speaks HTTP/1.0"

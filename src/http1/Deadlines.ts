@@ -230,8 +230,8 @@ export class Deadlines {
     this.download?.stop()
   }
 
-  /** The exchange is over, but for its hooks. */
-  exchangeOver(): void {
+  /** Nothing of the request is awaited any more: neither its body, nor its answer, nor the end of its application. */
+  requestEnded(): void {
     this.awaitNothing()
     this.requestCame()
     this.answerBegan()

@@ -2,7 +2,7 @@
  * The state of an HTTP/1 connection: it reads requests, gives each to the application as an exchange, and sends the answers.
  *
  * The table of `Phase` says what it does from one request to the next. These methods change the phase: `awaitHead`, `awaitPlace`,
- * `takeUp`, `begin`, `complete`, `exchangeOver`, `linger`, `detach`.
+ * `takeUp`, `begin`, `complete`, `exchangeOver`, `linger`, `takeOver`.
  *
  * @since 0.2.0
  */
@@ -30,7 +30,7 @@ import { closingAfterAnswer, closingAtRest } from "./reuse.js"
 import type { Sender } from "./SendBudget.js"
 import { SendQueue } from "./SendQueue.js"
 import { TakenOver } from "./TakenOver.js"
-import type { Member } from "./TickBatch.js"
+import type { BatchMember } from "./TickBatch.js"
 import { TimeSlice } from "./TimeSlice.js"
 import type { Transport } from "./Transport.js"
 
@@ -38,7 +38,7 @@ import type { Transport } from "./Transport.js"
  * @since 0.2.0
  * @category models
  */
-export class Http1Connection implements Carrier, Member, Sender {
+export class Http1Connection implements Carrier, BatchMember, Sender {
   readonly peer: AcceptedPeer
   readonly reader: Reader
   readonly queue: SendQueue
@@ -55,7 +55,7 @@ export class Http1Connection implements Carrier, Member, Sender {
   private currentPhase: Phase = "Idle"
   private currentExchange: CarriedExchange | undefined = undefined
   private currentWire: Http1Wire | undefined = undefined
-  private detached: TakenOver | undefined = undefined
+  private taken: TakenOver | undefined = undefined
   private begunRequests = 0
   private begunAt: number | undefined = undefined
   private advancing = false
@@ -89,7 +89,7 @@ export class Http1Connection implements Carrier, Member, Sender {
   }
 
   get takenOver(): TakenOver | undefined {
-    return this.detached
+    return this.taken
   }
 
   get requests(): number {
@@ -138,7 +138,7 @@ export class Http1Connection implements Carrier, Member, Sender {
       if (!this.awaitsBatch) this.advance()
       return
     } else if (this.currentPhase === "Busy") {
-      if (this.currentExchange?.stage === "Draining") return this.dropLeftover()
+      if (this.currentExchange?.stage === "Dropping") return this.dropLeftover()
       this.currentExchange?.bodyArrived()
     }
     this.limitReadAhead()
@@ -164,7 +164,7 @@ export class Http1Connection implements Carrier, Member, Sender {
     this.awaitsBatch = false
     this.advancing = true
     let now = time.tick()
-    while (this.awaitsRequest && !this.end.isBegun && !this.queue.full) {
+    while (this.awaitsRequest && !this.end.isBegun && !this.queue.congested) {
       if (slice.isBegun && reader.buffered > 0 && slice.takesLeave()) {
         this.awaitsBatch = true
         break
@@ -250,8 +250,8 @@ export class Http1Connection implements Carrier, Member, Sender {
 
   // A head that is longer than the read-ahead has limits of its own.
   private limitReadAhead(): void {
-    if (this.currentPhase === "Detached" || this.currentPhase === "Lingering") return
-    const wantsMore = !this.inflow.isFull || (this.awaitsRequest && !this.queue.full && !this.slice.waits)
+    if (this.currentPhase === "TakenOver" || this.currentPhase === "Lingering") return
+    const wantsMore = !this.inflow.isFull || (this.awaitsRequest && !this.queue.congested && !this.slice.waits)
     if (wantsMore === this.inflow.paused) this.inflow.toggle()
   }
 
@@ -262,7 +262,7 @@ export class Http1Connection implements Carrier, Member, Sender {
     const { currentExchange: exchange, currentWire: wire } = this
     if (exchange === undefined || wire === undefined) return
     if (this.deadlines.awaitsAnswer) this.deadlines.answerBegan()
-    if (this.advancing && wire.mayBeFollowed && exchange.unattended && !this.queue.full) {
+    if (this.advancing && wire.mayBeFollowed && exchange.unattended && !this.queue.congested) {
       this.unsettled.push(exchange)
       this.currentExchange = undefined
       this.currentWire = undefined
@@ -292,19 +292,19 @@ export class Http1Connection implements Carrier, Member, Sender {
     if (this.inflow.gone) return
     const handed = this.queue.flush()
     const { currentExchange: exchange } = this
-    if (exchange !== undefined && (!handed || !exchange.over)) exchange.begun()
+    if (exchange !== undefined && (!handed || !exchange.answerEnded)) exchange.begun()
     if (handed) {
       if (this.deadlines.writing) this.deadlines.allWritten()
       this.allSent()
     } else {
       for (const exchange of this.unsettled) exchange.begun()
       if (this.currentPhase === "Idle") this.deadlines.awaitNothing()
-      if (this.currentPhase !== "Detached") this.deadlines.awaitWrite(this.queue.handed)
+      if (this.currentPhase !== "TakenOver") this.deadlines.awaitWrite(this.queue.handed)
     }
   }
 
   sendOn(): void {
-    this.queue.goOn()
+    this.queue.unthrottle()
     this.peer.run(Http1Connection.sendOn, this, undefined)
   }
 
@@ -312,7 +312,7 @@ export class Http1Connection implements Carrier, Member, Sender {
   private sendMore(): void {
     this.deadlines.written()
     this.flush()
-    if (this.queue.full) return
+    if (this.queue.congested) return
     if (this.awaitsRequest) this.advance()
     else this.currentExchange?.roomAgain()
   }
@@ -328,9 +328,9 @@ export class Http1Connection implements Carrier, Member, Sender {
       if (why !== undefined) this.linger(why)
     } else if (exchange !== undefined && wire?.isComplete === true && !this.end.isBegun) {
       if (wire.endsWithConnection) leaving.sayEnd()
-      const isDrained = exchange.body.complete && !exchange.isRunning
-      if (isDrained) this.deadlines.exchangeOver()
-      if (exchange.allSent(isDrained)) this.exchangeOver(wire)
+      const nothingLeft = exchange.body.complete && !exchange.isRunning
+      if (nothingLeft) this.deadlines.requestEnded()
+      if (exchange.allSent(nothingLeft)) this.exchangeOver(wire)
     }
   }
 
@@ -349,14 +349,14 @@ export class Http1Connection implements Carrier, Member, Sender {
 
   /** More of a body may have come that is being dropped. */
   dropLeftover(): void {
-    if (!this.end.isBegun && this.currentWire?.dropLeftover() === true) this.drained()
+    if (!this.end.isBegun && this.currentWire?.dropLeftover() === true) this.bodyDropped()
   }
 
   /** Nothing is left of the request's body, or no request follows it. */
-  drained(): void {
+  bodyDropped(): void {
     if (this.currentExchange === undefined) return
-    this.deadlines.exchangeOver()
-    this.currentExchange.drained()
+    this.deadlines.requestEnded()
+    this.currentExchange.bodyDropped()
   }
 
   exchangeOver(wire: Http1Wire): void {
@@ -367,7 +367,7 @@ export class Http1Connection implements Carrier, Member, Sender {
     this.currentExchange = undefined
     this.currentWire = undefined
     if (this.end.onHooksRun !== undefined) return this.end.onHooksRun()
-    const why = wire.withdrawn ?? closingAfterAnswer(this.host, this.inflow)
+    const why = wire.closeReason ?? closingAfterAnswer(this.host, this.inflow)
     if (why !== undefined) return this.linger(why, wire.isLast)
     this.currentPhase = "Idle"
     this.deadlines.await("Idle", this.host.config.timeouts.idle, endTime)
@@ -390,11 +390,11 @@ export class Http1Connection implements Carrier, Member, Sender {
     this.host.releasePlace(this.session)
   }
 
-  detach(): Takeover {
-    this.currentPhase = "Detached"
+  takeOver(): Takeover {
+    this.currentPhase = "TakenOver"
     this.isDeferred = false
     const { deadlines, end, inflow, queue, transport } = this
-    const { stream } = this.detached = new TakenOver(transport, inflow, queue, deadlines, end)
+    const { stream } = this.taken = new TakenOver(transport, inflow, queue, deadlines, end)
     return { stream, rest: this.reader.takeRest() }
   }
 }

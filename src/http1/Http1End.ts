@@ -89,7 +89,7 @@ export class Http1End {
   sayGoodbye(exchange: CarriedExchange | undefined): void {
     if (exchange === undefined || this.begun) return
     if (exchange.isEndless) return this.abort(exchange, "Stopped")
-    if (!exchange.detached) return
+    if (!exchange.takenOver) return
     this.saidGoodbye = true
     exchange.sayGoodbye()
   }

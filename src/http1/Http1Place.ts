@@ -3,9 +3,9 @@
  *
  * @since 0.2.0
  */
+import type { AddressShare } from "../exchange/AddressShares.js"
 import { PlaceUse } from "../exchange/PlaceUse.js"
-import type { SessionPlace, Standing } from "../exchange/Session.js"
-import type { Share } from "../exchange/Shares.js"
+import type { PlaceState, SessionPlace } from "../exchange/Session.js"
 import type { Http1Connection } from "./Http1Connection.js"
 import type { Lateness } from "./Lateness.js"
 import { headTimeout, lateBody, noRoom, othersWait } from "./refusals.js"
@@ -18,17 +18,17 @@ export class Http1Place implements SessionPlace {
   constructor(
     private readonly connection: Http1Connection,
     private readonly lateness: Lateness,
-    readonly addressShare: Share | undefined
+    readonly addressShare: AddressShare | undefined
   ) {}
 
   // These run in the connection's own async context.
   private static readonly takeUp = (place: Http1Place): void => place.connection.takeUp()
-  private static readonly makeRoom = (place: Http1Place): void => place.giveUp()
+  private static readonly giveUp = (place: Http1Place): void => place.giveUpNow()
   private static readonly turnAway = (place: Http1Place): void => place.turnAwayNow()
   private static readonly drop = (place: Http1Place): void => place.dropNow()
 
-  get standing(): Standing {
-    return this.connection.claim.standing
+  get state(): PlaceState {
+    return this.connection.claim.state
   }
 
   get isAsking(): boolean {
@@ -55,9 +55,9 @@ export class Http1Place implements SessionPlace {
         if (awaitsWrite) return this.writeUse
         return awaited === "Body" || awaited === "Leftover" ? PlaceUse.AwaitingBody : PlaceUse.Active
       case "Lingering":
-        return PlaceUse.Closing
+        return PlaceUse.Lingering
       case "Waiting":
-      case "Detached":
+      case "TakenOver":
         return PlaceUse.Active
     }
   }
@@ -79,23 +79,23 @@ export class Http1Place implements SessionPlace {
     if (claim.request !== undefined) peer.run(Http1Place.takeUp, this, undefined)
   }
 
-  leave(): void {
-    this.connection.claim.leave()
+  release(): void {
+    this.connection.claim.release()
   }
 
-  makeRoom(): void {
-    this.connection.peer.run(Http1Place.makeRoom, this, undefined)
+  giveUp(): void {
+    this.connection.peer.run(Http1Place.giveUp, this, undefined)
   }
 
-  private giveUp(): void {
+  private giveUpNow(): void {
     const { deadlines, end, exchange, peer } = this.connection
     const { lateness, use } = this
-    if (use === PlaceUse.Active || use === PlaceUse.Closing) return
+    if (use === PlaceUse.Active || use === PlaceUse.Lingering) return
     if (use === PlaceUse.Idle || use === PlaceUse.Silent) return end.close()
     peer.log("Debug", "others wait for its place")
     if (use === PlaceUse.ReadingHead) return this.connection.refuse(headTimeout(othersWait))
     if (use === PlaceUse.AwaitingWrite || use === PlaceUse.Throttled) return lateness.late("Write")
-    if (exchange?.stage === "Draining") return lateness.late("Leftover")
+    if (exchange?.stage === "Dropping") return lateness.late("Leftover")
     deadlines.awaitNothing()
     exchange?.body.fail(lateBody.Place())
   }

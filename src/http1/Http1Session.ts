@@ -68,7 +68,8 @@ export class Http1Session implements Session {
   get activity(): Activity {
     const { exchange, isAtRest, isReading, phase, takenOver } = this.connection
     if (isAtRest || takenOver?.isIdle === true) return "Idle"
-    return isReading || phase === "Waiting" || phase === "Detached" || (phase === "Busy" && exchange?.hasEnded !== true)
+    return isReading || phase === "Waiting" || phase === "TakenOver" ||
+        (phase === "Busy" && exchange?.hasEnded !== true)
       ? "Busy"
       : "Lingering"
   }
@@ -105,11 +106,11 @@ export class Http1Session implements Session {
       case "Head":
         return connection.advance()
       case "Busy":
-        if (exchange?.stage === "Draining") return connection.dropLeftover()
-        if (exchange === undefined || exchange.over) return
+        if (exchange?.stage === "Dropping") return connection.dropLeftover()
+        if (exchange === undefined || exchange.answerEnded) return
         if (host.config.halfClose === "abort") return this.abort("ClientGone")
         // requests that came before the end are still answered
-        if (inflow.buffered === 0) wire?.withdraw("the client has closed its sending half")
+        if (inflow.buffered === 0) wire?.refuseReuse("the client has closed its sending half")
         deadlines.awaitHalfClosed(queue.handed)
         return exchange.bodyArrived()
       case "Lingering":
@@ -118,7 +119,7 @@ export class Http1Session implements Session {
       case "Waiting":
         if (host.config.halfClose === "abort") end.close("the client has closed its sending half")
         return
-      case "Detached":
+      case "TakenOver":
     }
   }
 
@@ -128,13 +129,13 @@ export class Http1Session implements Session {
     inflow.lose()
     if (error !== undefined && phase !== "Lingering") {
       // failures of the protocol that has taken over concern the operator
-      const level = phase === "Detached" && error.reason === "Other" ? "Info" : "Debug"
+      const level = phase === "TakenOver" && error.reason === "Other" ? "Info" : "Debug"
       this.host.log(level, `${describe(error)} (${this.peer.name})`)
     }
     if (phase === "Head") leaving.lose(incompleteHead("the client left within a head"), reader.requestLine)
     else if (claim.request !== undefined) leaving.lose(noRoom(), claim.request.head.line)
     // the application that has taken the connection over ends with it
-    if (phase === "Detached") {
+    if (phase === "TakenOver") {
       if (error === undefined) end.close("the connection was taken over")
       else end.closeWith(error, "the client has left")
     } else if (exchange === undefined || exchange.hasEnded) end.close("the client has left")
@@ -173,15 +174,15 @@ export class Http1Session implements Session {
     else end.interrupt(exchange, ended)
   }
 
-  runHooks(over: () => void): void {
+  runHooks(done: () => void): void {
     const { connection } = this
     const { end, exchange } = connection
     connection.settleUnattended()
     connection.leaving.recordRefused()
-    if (exchange === undefined) return over()
-    end.awaitHooks(over)
+    if (exchange === undefined) return done()
+    end.awaitHooks(done)
     exchange.lost(end.reason)
-    if (exchange.stage === "Draining") connection.drained()
+    if (exchange.stage === "Dropping") connection.bodyDropped()
   }
 
   closeSocket(): void {

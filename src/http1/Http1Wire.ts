@@ -54,7 +54,7 @@ export interface Carrier {
   readonly complete: () => void
   readonly flush: () => void
   readonly exchangeOver: (wire: Http1Wire) => void
-  readonly detach: () => Takeover
+  readonly takeOver: () => Takeover
 }
 
 /**
@@ -62,11 +62,11 @@ export interface Carrier {
  * @category models
  */
 export class Http1Wire implements Wire<string> {
-  private ready: PreparedHead | undefined = undefined
-  private sent: PreparedHead | undefined = undefined
+  private preparedHead: PreparedHead | undefined = undefined
+  private sentHead: PreparedHead | undefined = undefined
   // why the prepared head says that the connection ends, and why it does end
-  private hinders: CloseReason | undefined = undefined
-  private why: CloseReason | undefined = undefined
+  private headReason: CloseReason | undefined = undefined
+  private reason: CloseReason | undefined = undefined
   private readonly start: number
   private endAt = -1
   // of a body in one part, as most are: its position on the wire, and its length
@@ -78,7 +78,7 @@ export class Http1Wire implements Wire<string> {
   constructor(private readonly carrier: Carrier, private readonly message: RequestStart) {
     const { framing, persistent } = message.demands
     this.start = carrier.queue.queued
-    if (!persistent) this.why = "the client asked for it"
+    if (!persistent) this.reason = "the client asked for it"
     if (framing._tag === "None") {
       // the end of a request without a body is always there
       carrier.reader.next()
@@ -147,11 +147,11 @@ export class Http1Wire implements Wire<string> {
   prepare(head: HeadDraft, bodyLength: number | undefined, owesContinue: boolean, whole = false): BodyRoom {
     const { demands, head: request } = this.message
     const { config } = this
-    this.hinders = this.hindrance(whole, owesContinue)
-    this.ready = writeFinal(head, {
+    this.headReason = this.hindrance(whole, owesContinue)
+    this.preparedHead = writeFinal(head, {
       method: request.method,
       minorVersion: Math.min(request.minorVersion, config.maxMinorVersion) === 1 ? 1 : 0,
-      persistent: this.hinders === undefined,
+      persistent: this.headReason === undefined,
       asksKeepAlive: demands.asksKeepAlive,
       keepAliveSeconds: config.keepAliveSeconds,
       bodyLength,
@@ -171,7 +171,7 @@ export class Http1Wire implements Wire<string> {
     const { queue } = this.carrier
     const head = this.takeHead()
     const body = room <= 0 ? undefined : textOrBytes(whole, length)
-    if (typeof body === "string" && this.sent?.framing._tag === "Length") {
+    if (typeof body === "string" && this.sentHead?.framing._tag === "Length") {
       // head and body leave as one text
       this.bodyPosition = queue.queued + head.length
       this.bodyLength = body.length
@@ -185,19 +185,21 @@ export class Http1Wire implements Wire<string> {
   }
 
   private takeHead(): string {
-    const { ready } = this
+    const { preparedHead: ready } = this
     if (ready === undefined) return ""
-    this.sent = ready
-    if (!ready.persistent) this.withdraw(this.hinders ?? "the application asked for it, or the client speaks HTTP/1.0")
+    this.sentHead = ready
+    if (!ready.persistent) {
+      this.refuseReuse(this.headReason ?? "the application asked for it, or the client speaks HTTP/1.0")
+    }
     return ready.text
   }
 
   get status(): number | undefined {
-    return this.sent?.status
+    return this.sentHead?.status
   }
 
   private get room(): BodyRoom {
-    const framing = this.ready?.framing
+    const framing = this.preparedHead?.framing
     return framing === undefined || framing._tag === "None"
       ? noBody
       : framing._tag === "Length"
@@ -206,7 +208,7 @@ export class Http1Wire implements Wire<string> {
   }
 
   get isEndless(): boolean {
-    return this.sent?.isEventStream === true
+    return this.sentHead?.isEventStream === true
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -214,7 +216,7 @@ export class Http1Wire implements Wire<string> {
 
   write(part: string | Uint8Array): void {
     const { queue } = this.carrier
-    const chunked = this.sent?.framing._tag === "Chunked"
+    const chunked = this.sentHead?.framing._tag === "Chunked"
     if (chunked) queue.addText(chunkHead(part.length))
     this.count(part.length)
     if (typeof part === "string") queue.addText(part)
@@ -224,7 +226,7 @@ export class Http1Wire implements Wire<string> {
 
   end(): void {
     const { queue } = this.carrier
-    if (this.sent?.framing._tag === "Chunked") queue.addText(lastChunk)
+    if (this.sentHead?.framing._tag === "Chunked") queue.addText(lastChunk)
     this.endAt = queue.queued
     this.carrier.complete()
   }
@@ -239,12 +241,12 @@ export class Http1Wire implements Wire<string> {
     this.carrier.flush()
   }
 
-  get isReady(): boolean {
-    return this.carrier.queue.ready
+  get fullWrite(): boolean {
+    return this.carrier.queue.fullWrite
   }
 
-  get isFull(): boolean {
-    return this.carrier.queue.full
+  get congested(): boolean {
+    return this.carrier.queue.congested
   }
 
   /** Is the last byte in the queue? */
@@ -258,7 +260,7 @@ export class Http1Wire implements Wire<string> {
 
   /** Is the body's end the connection's end (HTTP/1.0 without a length)? */
   get endsWithConnection(): boolean {
-    return this.sent?.framing._tag === "Close"
+    return this.sentHead?.framing._tag === "Close"
   }
 
   get bodySent(): number {
@@ -289,18 +291,18 @@ export class Http1Wire implements Wire<string> {
   // ---------------------------------------------------------------------------------------------------------------
   // what follows on the connection
 
-  withdraw(why: CloseReason): void {
-    this.why ??= why
+  refuseReuse(why: CloseReason): void {
+    this.reason ??= why
   }
 
   /** Why the connection carries no further request; `undefined` where it may. */
-  get withdrawn(): CloseReason | undefined {
-    return this.why
+  get closeReason(): CloseReason | undefined {
+    return this.reason
   }
 
   /** Is the request read to its end, and may another follow? */
   get mayBeFollowed(): boolean {
-    return this.why === undefined && this.body.complete
+    return this.reason === undefined && this.body.complete
   }
 
   /** Has the client said that this is its last request, and sent all of it? */
@@ -308,31 +310,31 @@ export class Http1Wire implements Wire<string> {
     return this.message.demands.asksClose && this.body.complete
   }
 
-  drain(): boolean {
+  dropBody(): boolean {
     const { deadlines, end, inflow, leftover } = this.carrier
     // the scope of a connection that ends runs the hooks
     if (end.isBegun) return false
-    if (this.why === undefined && !this.body.complete && !inflow.gone) {
+    if (this.reason === undefined && !this.body.complete && !inflow.gone) {
       leftover.begin()
       if (!this.dropLeftover()) return false
     }
-    deadlines.exchangeOver()
+    deadlines.requestEnded()
     return true
   }
 
   /** Drops what has come of the rest of the body. Returns `false` if more of it is awaited. */
   dropLeftover(): boolean {
     const drop = this.carrier.leftover.drop(this.peer.name)
-    if (drop === "GivenUp") this.withdraw("the rest of the body is too long, malformed or late")
+    if (drop === "GivenUp") this.refuseReuse("the rest of the body is too long, malformed or late")
     return drop !== "Awaited"
   }
 
-  over(): void {
+  exchangeOver(): void {
     this.carrier.exchangeOver(this)
   }
 
-  detach(): Takeover {
-    return this.carrier.detach()
+  takeOver(): Takeover {
+    return this.carrier.takeOver()
   }
 
   markIdle(): void {
@@ -341,7 +343,7 @@ export class Http1Wire implements Wire<string> {
 
   // Why the prepared head must say that the connection closes. A head that is taken back withdraws nothing.
   private hindrance(whole: boolean, owesContinue: boolean): CloseReason | undefined {
-    if (this.why !== undefined) return this.why
+    if (this.reason !== undefined) return this.reason
     // the client may send the body or not (RFC 9110, 10.1.1)
     if (owesContinue && !this.body.complete) return "the 100 was not sent"
     if (this.body.failed) return "the body could not be read"

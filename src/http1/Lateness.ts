@@ -48,7 +48,7 @@ export class Lateness {
         return deadlines.awaitHalfClosed(queue.handed)
       case "Leftover":
         this.leftoverLate()
-        return this.connection.drained()
+        return this.connection.bodyDropped()
       case "Handler":
         return exchange === undefined || exchange.headSent ? undefined : end.answerFor(exchange, lateHandler())
       case "Write":
@@ -66,7 +66,7 @@ export class Lateness {
     if (phase === "Head") {
       return this.connection.refuse(headTimeout("the request did not come in time (timeouts.request)"))
     }
-    if (exchange === undefined || exchange.stage === "Draining") return
+    if (exchange === undefined || exchange.stage === "Dropping") return
     const { body } = exchange
     const isUnbegun = exchange.owesContinue && !body.isAwaited && body.bytes === 0 && inflow.isEmpty
     if (inflow.readsToEnd()) return
@@ -83,6 +83,6 @@ export class Lateness {
   }
 
   private leftoverLate(): void {
-    this.connection.wire?.withdraw("the rest of the body is too long, malformed or late")
+    this.connection.wire?.refuseReuse("the rest of the body is too long, malformed or late")
   }
 }

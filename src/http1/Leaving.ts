@@ -93,7 +93,7 @@ export class Leaving {
   /** Reads on for a while: to close at once would reset the connection before the client has read its answer. */
   beginLingering(): void {
     this.until = this.latest
-    this.deadlines.exchangeOver()
+    this.deadlines.requestEnded()
     this.await()
     this.inflow.resume()
   }

@@ -10,9 +10,9 @@
  * - `Waiting`: a head is complete, and waits for a place.
  * - `Busy`: the request has an exchange, which is not over.
  * - `Lingering`: the last answer was given; the client may still have to read it.
- * - `Detached`: another protocol has taken it over.
+ * - `TakenOver`: another protocol has taken it over.
  *
  * @since 0.2.0
  * @category models
  */
-export type Phase = "Idle" | "Head" | "Waiting" | "Busy" | "Lingering" | "Detached"
+export type Phase = "Idle" | "Head" | "Waiting" | "Busy" | "Lingering" | "TakenOver"

@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import type { Standing } from "../exchange/Session.js"
+import type { PlaceState } from "../exchange/Session.js"
 import type { RequestStart } from "../protocol/h1/requestReader.js"
 import type { Deadlines } from "./Deadlines.js"
 
@@ -12,18 +12,18 @@ import type { Deadlines } from "./Deadlines.js"
  * @category models
  */
 export class PlaceClaim {
-  private state: Standing = "Waiting"
+  private current: PlaceState = "Waiting"
   private waiting: RequestStart | undefined = undefined
 
   /** @param patience milliseconds that a request may wait */
   constructor(private readonly deadlines: Deadlines, private readonly patience: number) {}
 
-  get standing(): Standing {
-    return this.state
+  get state(): PlaceState {
+    return this.current
   }
 
   get isPlaced(): boolean {
-    return this.state === "Placed"
+    return this.current === "Placed"
   }
 
   /** The request that waits for a place. */
@@ -44,10 +44,10 @@ export class PlaceClaim {
   }
 
   enter(): void {
-    this.state = "Placed"
+    this.current = "Placed"
   }
 
-  leave(): void {
-    this.state = "Closing"
+  release(): void {
+    this.current = "Released"
   }
 }

@@ -58,12 +58,12 @@ export class SendQueue {
   }
 
   /** Is the queue full, so that producers should wait? */
-  get full(): boolean {
+  get congested(): boolean {
     return this.queued - this.transport.handed >= Math.max(highWater, this.portion)
   }
 
   /** Does enough wait for a full write, so that a flush need not wait for more? */
-  get ready(): boolean {
+  get fullWrite(): boolean {
     return this.waiting >= this.portion
   }
 
@@ -98,7 +98,7 @@ export class SendQueue {
   }
 
   /** The tick has come in which it may send on. */
-  goOn(): void {
+  unthrottle(): void {
     this.throttled = false
   }
 

@@ -15,7 +15,7 @@ import type { Clock } from "../exchange/Clock.js"
  * @since 0.1.0
  * @category models
  */
-export interface Member {
+export interface BatchMember {
   /** Answers the requests that it has read, if that was not done meanwhile. */
   readonly answerRead: () => void
   /** Sends the answers that it has deferred, if that was not done meanwhile. */
@@ -48,14 +48,14 @@ const immediate = setImmediate
  * @category models
  */
 export class TickBatch {
-  private readers: Array<Member> = []
-  private deferred: Array<Member> = []
-  private waiting: Array<Member> = []
+  private readers: Array<BatchMember> = []
+  private deferred: Array<BatchMember> = []
+  private waiting: Array<BatchMember> = []
   private crowded = false
   private turnsAlone = 0
   private readsAlone = 0
   // members that have read during a look; `undefined` outside of one
-  private seen: Array<Member> | undefined = undefined
+  private seen: Array<BatchMember> | undefined = undefined
   private answering = false
   private takenAt = 0
   private deferredSince = 0
@@ -70,7 +70,7 @@ export class TickBatch {
   ) {}
 
   /** A member has read something. Returns `true` if it must wait for `answerRead`; otherwise it goes on at once. */
-  enter(member: Member): boolean {
+  enter(member: BatchMember): boolean {
     if (this.crowded) {
       if (this.readers.push(member) === 1) this.later(this.run)
       return true
@@ -87,12 +87,12 @@ export class TickBatch {
   }
 
   /** A member has an answer, and defers it. Only while `defers`. */
-  defer(member: Member): void {
+  defer(member: BatchMember): void {
     if (this.deferred.push(member) === 1) this.deferredSince = this.takenAt
   }
 
   /** A connection has more work than a slice: it does the next slice when others have been served. */
-  awaitSlice(member: Member): void {
+  awaitSlice(member: BatchMember): void {
     if (this.waiting.push(member) === 1) this.later(this.runSlices)
   }
 
@@ -126,7 +126,7 @@ export class TickBatch {
     this.send()
   }
 
-  private readonly take = (reader: Member): void => {
+  private readonly take = (reader: BatchMember): void => {
     const { time } = this
     let now = time.now()
     if (this.deferred.length > 0 && now - this.deferredSince > longestDelay) {
@@ -150,7 +150,7 @@ export class TickBatch {
     time.release()
   }
 
-  private each(members: ReadonlyArray<Member>, step: (member: Member) => void): void {
+  private each(members: ReadonlyArray<BatchMember>, step: (member: BatchMember) => void): void {
     for (const member of members) {
       try {
         step(member)
@@ -162,11 +162,11 @@ export class TickBatch {
 }
 
 // counts each member once, though it may have read several times
-const isCrowd = (members: ReadonlyArray<Member>): boolean => {
-  const found: Array<Member> = []
+const isCrowd = (members: ReadonlyArray<BatchMember>): boolean => {
+  const found: Array<BatchMember> = []
   return members.some((member) => !found.includes(member) && found.push(member) === crowd)
 }
 
-const sendDeferred = (member: Member): void => member.sendDeferred()
-const deferredSent = (member: Member): void => member.deferredSent()
-const takeSlice = (member: Member): void => member.takeSlice()
+const sendDeferred = (member: BatchMember): void => member.sendDeferred()
+const deferredSent = (member: BatchMember): void => member.deferredSent()
+const takeSlice = (member: BatchMember): void => member.takeSlice()

@@ -6,7 +6,7 @@
 import type { Clock } from "../exchange/Clock.js"
 import type { PeerFacts } from "../exchange/PeerFacts.js"
 import type { ReceivedBody } from "../exchange/ReceivedBody.js"
-import type { Member, TickBatch } from "./TickBatch.js"
+import type { BatchMember, TickBatch } from "./TickBatch.js"
 
 /** The most work that one connection does in a tick, and the milliseconds for it. */
 const mostWork = 1024
@@ -31,7 +31,7 @@ export class TimeSlice {
   private resting: Array<ReceivedBody> | undefined = undefined
 
   constructor(
-    private readonly member: Member,
+    private readonly member: BatchMember,
     private readonly host: { readonly batch: Pick<TickBatch, "awaitSlice">; readonly time: Pick<Clock, "now"> }
   ) {}
 

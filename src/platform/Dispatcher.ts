@@ -39,7 +39,7 @@ export class Dispatcher {
   serve(handler: Handler): void {
     this.handlers = [...this.handlers, handler]
     this.handler = handler
-    for (const exchange of this.waiting) if (!exchange.over) exchange.peer.run(callHandler, handler, exchange)
+    for (const exchange of this.waiting) if (!exchange.answerEnded) exchange.peer.run(callHandler, handler, exchange)
     this.waiting.clear()
   }
 

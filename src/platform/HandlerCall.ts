@@ -177,7 +177,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
 
   /** Answers the app's failure. */
   recover(cause: Cause.Cause<unknown>): Effect.Effect<unknown, unknown, HttpServerRequest> {
-    if (this.exchange.over) return Effect.failCause(cause)
+    if (this.exchange.answerEnded) return Effect.failCause(cause)
     this.failure = cause
     return this.handle(Effect.failCause(cause))
   }
@@ -191,7 +191,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   }
 
   private answered(exit: Exit.Exit<unknown, unknown>): void {
-    if (this.readyHead === undefined || this.exchange.over || Exit.isFailure(exit)) return this.ended(exit)
+    if (this.readyHead === undefined || this.exchange.answerEnded || Exit.isFailure(exit)) return this.ended(exit)
     if (this.scope.used || this.span?.isMade === true) {
       this.runsOn()
       this.whenSettled(() => this.ended(exit))
@@ -231,7 +231,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     return Effect.suspend(() => {
       this.response = response
       // the client has left, or the connection was taken over
-      if (this.exchange.over) return Effect.sync(() => discard(this.exchange, response))
+      if (this.exchange.answerEnded) return Effect.sync(() => discard(this.exchange, response))
       if (this.failure !== undefined) {
         recordFailure(this.exchange, this.failure, response, this.served.logsFailures)
       }
@@ -253,7 +253,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   private partsFailed(cause: Cause.Cause<unknown>): void {
     this.failure = cause
     this.step = Step.Finalizers
-    if (this.exchange.over) return
+    if (this.exchange.answerEnded) return
     if (this.exchange.headSent) this.exchange.fail(Cause.squash(cause))
     else this.exchange.withdraw()
   }
@@ -283,7 +283,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     this.exchange.ended()
   }
 
-  hooksOver(): void {
+  onHooksRun(): void {
     this.served.calls.remove(this)
   }
 
@@ -340,7 +340,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
 
   // The fiber has ended: the request's scope closes, and then the hooks may run.
   private ended(exit: Exit.Exit<unknown, unknown>): void {
-    if (!this.exchange.over && !this.exchange.headSent) this.unanswered(exit)
+    if (!this.exchange.answerEnded && !this.exchange.headSent) this.unanswered(exit)
     this.step = Step.Finalizers
     const { exchange } = this
     const actual = actualExit(exit, exchange, this.failure, this.stream?.writableEnded === true)

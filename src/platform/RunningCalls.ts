@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Exchange } from "../exchange/Exchange.js"
-import type { HookOwner } from "../exchange/HookQueue.js"
+import type { HookListener } from "../exchange/HookQueue.js"
 import { type Indexed, UnorderedSet } from "../exchange/UnorderedSet.js"
 
 /**
@@ -13,7 +13,7 @@ import { type Indexed, UnorderedSet } from "../exchange/UnorderedSet.js"
  * @since 0.1.0
  * @category models
  */
-export interface RunningCall extends HookOwner, Indexed {
+export interface RunningCall extends HookListener, Indexed {
   readonly exchange: Exchange
   readonly interruptForStop: () => void
   /** Whether its handler has ended, and only the last byte, finalizers and hooks are left. */
@@ -39,7 +39,7 @@ export class RunningCalls {
     if (!call.exchange.hooked || call.exchange.hooksRun) return this.remove(call)
     // a call that was answered at once was never added; its hooks need the app's services, so the app waits for them
     this.add(call)
-    call.exchange.whenHooksOver(call)
+    call.exchange.whenHooksRun(call)
   }
 
   /** The app ends: calls back when no call is left. */

@@ -234,9 +234,9 @@ const sendStream = (
         }
         writer.write(part)
         countPart()
-        if (at + 1 < parts.length && writer.full) return Effect.flatMap(room, () => writeParts(parts, at + 1))
+        if (at + 1 < parts.length && writer.congested) return Effect.flatMap(room, () => writeParts(parts, at + 1))
       }
-      if (writer.full) return room
+      if (writer.congested) return room
       return budget.isSpent ? afterOthers : Effect.void
     }
     return stream.pipe(

@@ -18,7 +18,7 @@ import type { Exchange } from "../exchange/Exchange.js"
 export const applyTrusted = (headers: Record<string, string>, { config, forwarded, scheme }: Exchange): void => {
   if (config.forwarded !== false) {
     const host = forwarded?.server?.host
-    put(headers, "x-forwarded-for", forwarded?.clientTold === true ? hostOf(forwarded) : undefined)
+    put(headers, "x-forwarded-for", forwarded?.clientForwarded === true ? hostOf(forwarded) : undefined)
     put(headers, "x-forwarded-host", host)
     if (host !== undefined) headers.host = host
   }

@@ -7,10 +7,10 @@
  *
  * @since 0.1.0
  */
+import { type AddressShare, AddressShares } from "../exchange/AddressShares.js"
 import type { Clock } from "../exchange/Clock.js"
 import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { Session } from "../exchange/Session.js"
-import { type Share, Shares } from "../exchange/Shares.js"
 import { UnorderedSet } from "../exchange/UnorderedSet.js"
 import type { Transport } from "../http1/Transport.js"
 import type { Config } from "./Config.js"
@@ -62,8 +62,8 @@ export class Admission {
   private readonly yielding = new Map<Session, number>()
   private readonly candidates: EvictionCandidates
   // connections that came while there was no room to wait either
-  private readonly overflow: Array<{ readonly transport: Transport; readonly share: Share | undefined }> = []
-  private readonly shares: Shares
+  private readonly overflow: Array<{ readonly transport: Transport; readonly share: AddressShare | undefined }> = []
+  private readonly shares: AddressShares
   private readonly most: number
   private readonly mostPlaces: number
   private readonly mostOfOne: number
@@ -82,7 +82,7 @@ export class Admission {
   constructor(
     private readonly config: Config,
     private readonly time: Clock,
-    private readonly begin: (transport: Transport, share: Share | undefined) => Session,
+    private readonly begin: (transport: Transport, share: AddressShare | undefined) => Session,
     private readonly onCrowded: (waiting: boolean) => void
   ) {
     const { limits: { addressShare, connections, waitingConnections }, trustedProxies } = config
@@ -90,7 +90,7 @@ export class Admission {
     this.incomplete = new Queue(time, unusedTime)
     this.candidates = new EvictionCandidates(time, this.all, (connection) => !this.yielding.has(connection))
     this.most = connections + waitingConnections
-    this.shares = new Shares((address) => addressShare === 1 || trustedProxies.trusts(address))
+    this.shares = new AddressShares((address) => addressShare === 1 || trustedProxies.trusts(address))
     this.mostPlaces = Math.max(1, Math.floor(connections * addressShare))
     this.mostOfOne = Math.ceil(this.most * addressShare)
   }
@@ -139,18 +139,18 @@ export class Admission {
     }
   }
 
-  private isFull(share: Share | undefined): boolean {
+  private isFull(share: AddressShare | undefined): boolean {
     return this.all.size >= this.most || this.exceedsShare(share)
   }
 
-  private exceedsShare(share: Share | undefined): boolean {
+  private exceedsShare(share: AddressShare | undefined): boolean {
     return share !== undefined && share.connections > this.mostOfOne
   }
 
-  private letIn(transport: Transport, share: Share | undefined, fits: boolean): void {
+  private letIn(transport: Transport, share: AddressShare | undefined, fits: boolean): void {
     const connection = this.begin(transport, share)
     this.all.add(connection)
-    if (!fits) connection.place.leave()
+    if (!fits) connection.place.release()
     else if (this.hasRoom) this.take(connection)
     else this.silent.add(connection)
     connection.open()
@@ -163,7 +163,7 @@ export class Admission {
     if (!this.silent.delete(connection) && !(asksWhole && this.incomplete.delete(connection))) return
     ;(asksWhole ? this.whole : this.incomplete).add(connection)
     this.givePlaces()
-    if (connection.place.standing === "Waiting") {
+    if (connection.place.state === "Waiting") {
       this.makeRoomFor(asksWhole, connection.place.addressShare)
       this.updateCrowded()
     }
@@ -171,9 +171,9 @@ export class Admission {
 
   /** Takes the place of a connection back: its last answer is being sent. */
   releasePlace(connection: Session): void {
-    if (connection.index < 0 || connection.place.standing === "Closing") return
+    if (connection.index < 0 || connection.place.state === "Released") return
     this.forget(connection)
-    connection.place.leave()
+    connection.place.release()
     this.givePlaces()
   }
 
@@ -221,8 +221,8 @@ export class Admission {
 
   // Takes its place back, or removes it from those that wait.
   private forget(connection: Session): void {
-    if (connection.place.standing === "Waiting") this.waitNoMore(connection)
-    if (connection.place.standing !== "Placed") return
+    if (connection.place.state === "Waiting") this.waitNoMore(connection)
+    if (connection.place.state !== "Placed") return
     this.yielding.delete(connection)
     this.placesTaken--
     if (connection.place.addressShare !== undefined) connection.place.addressShare.places--
@@ -279,7 +279,7 @@ export class Admission {
   }
 
   private makeRoomForAny(): boolean {
-    const tried = new Set<Share | undefined>()
+    const tried = new Set<AddressShare | undefined>()
     for (const queue of [this.whole, this.incomplete]) {
       for (const { place: { addressShare: share } } of queue) {
         if (tried.has(share)) continue
@@ -290,7 +290,7 @@ export class Admission {
     return false
   }
 
-  private makeRoomFor(whole: boolean, share: Share | undefined): boolean {
+  private makeRoomFor(whole: boolean, share: AddressShare | undefined): boolean {
     if (whole) return this.makeRoom(share, PlaceUse.Throttled)
     // without a complete head, no work is lost
     if (this.makeRoom(share, PlaceUse.ReadingHead)) return true
@@ -303,13 +303,13 @@ export class Admission {
 
   // Takes a place from the connection that uses its place least: of the same address, where that has its share of places;
   // otherwise of an address with more than its share, or else of any.
-  private makeRoom(share: Share | undefined, to: PlaceUse): boolean {
+  private makeRoom(share: AddressShare | undefined, to: PlaceUse): boolean {
     const evicted = share !== undefined && share.places >= this.mostPlaces
       ? this.evictable(to, `own ${share.name}`, (connection) => connection.place.addressShare === share)
       : this.evictable(to, "above share", this.isAboveShare) ?? this.evictable(to, "any", any)
     if (evicted === undefined) return false
     this.yielding.set(evicted, this.time.tick())
-    evicted.place.makeRoom()
+    evicted.place.giveUp()
     return true
   }
 
@@ -319,14 +319,14 @@ export class Admission {
       from: PlaceUse.Idle,
       to,
       leastTime: leastUnused,
-      fits: (connection) => connection.place.standing === "Placed" && fits(connection)
+      fits: (connection) => connection.place.state === "Placed" && fits(connection)
     })
   }
 
   // Closes one connection at once. In this order: one whose last answer is being sent, one that waits without a request, one
   // that has a place and no request, one that waits for a body, and the one that has waited longest with a whole request. New
   // connections are spared, because closing them would reset them while their first request arrives.
-  private dropOne(newcomer: Share | undefined): boolean {
+  private dropOne(newcomer: AddressShare | undefined): boolean {
     const now = this.time.tick()
     const share = this.exceedsShare(newcomer) ? newcomer : undefined
     const fits = (connection: Session): boolean => share === undefined || connection.place.addressShare === share
@@ -339,7 +339,7 @@ export class Admission {
   }
 }
 
-const lastAnswer = { from: PlaceUse.Closing, to: PlaceUse.Closing, leastTime: () => 0 }
+const lastAnswer = { from: PlaceUse.Lingering, to: PlaceUse.Lingering, leastTime: () => 0 }
 
 const withoutRequest = { from: PlaceUse.Idle, to: PlaceUse.ReadingHead, leastTime: () => arrival }
 

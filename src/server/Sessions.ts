@@ -6,10 +6,10 @@
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type { AddressShare } from "../exchange/AddressShares.js"
 import type { Clock } from "../exchange/Clock.js"
 import type { Engine } from "../exchange/Engine.js"
 import type { Session, SessionHost } from "../exchange/Session.js"
-import type { Share } from "../exchange/Shares.js"
 import type { Http1Host } from "../http1/Http1Host.js"
 import { Http1Session } from "../http1/Http1Session.js"
 import { SendBudget } from "../http1/SendBudget.js"
@@ -85,7 +85,7 @@ export const make = (handler: SessionHost["handler"]): Effect.Effect<Sessions, n
     const sessions: Sessions = { config, connections, drain, alarms, counters: new Counters(), log, fork }
     const host = yield* makeHost(sessions, time, handler)
     let count = 0
-    const begin = (transport: Transport, share: Share | undefined): Session => {
+    const begin = (transport: Transport, share: AddressShare | undefined): Session => {
       const session = new Http1Session(++count, transport, host, share)
       drain.admitted()
       alarms.countSoon()

@@ -61,7 +61,7 @@ export const sweeper = (
  */
 export const statesOf = (connections: Admission): ServerMetrics["connections"] => {
   let idle = 0
-  for (const { activity, place } of connections) if (activity === "Idle" && place.standing !== "Waiting") idle++
+  for (const { activity, place } of connections) if (activity === "Idle" && place.state !== "Waiting") idle++
   return { idle, active: connections.size - idle, waiting: connections.waitingSize }
 }
 

@@ -65,7 +65,7 @@ export class BodySender {
 
   /** The `write` that `startResponse` returns. */
   write(part: Part): Promise<void> {
-    if (this.exchange.over) return this.refusal()
+    if (this.exchange.answerEnded) return this.refusal()
     this.owner.runsOn()
     const hasRoom = this.emit(part)
     if (part.length === 0 && this.owner.head !== undefined) this.sendHead()
@@ -113,7 +113,7 @@ export class BodySender {
   /** Sends a body that is not one part. Throws for a value that is not a body. */
   send(body: Iterable<Part> | AsyncIterable<Part>): void {
     if (Array.isArray(body)) this.sendArray(body)
-    else if (this.exchange.over) this.stop(body)
+    else if (this.exchange.answerEnded) this.stop(body)
     else if (iteratesOthers(body)) throw this.invalid(body)
     else if (Predicate.hasProperty(body, Symbol.iterator)) this.iterate(partsOf(body))
     else if (Predicate.hasProperty(body, Symbol.asyncIterator)) this.sendStream(body)
@@ -126,7 +126,7 @@ export class BodySender {
   // An array's parts are all there, so the length of the body is known before it is sent.
   private sendArray(parts: ReadonlyArray<Part>): void {
     if (parts.some((part) => !isPart(part))) throw this.invalid(...parts)
-    if (this.writer === undefined && !this.exchange.over) {
+    if (this.writer === undefined && !this.exchange.answerEnded) {
       let length = 0
       for (const part of parts) length += typeof part === "string" ? Buffer.byteLength(part) : part.length
       this.begin(length)
@@ -140,7 +140,7 @@ export class BodySender {
     const step = (): void => {
       try {
         this.budget.renew()
-        while (!this.exchange.over) {
+        while (!this.exchange.answerEnded) {
           const next = parts.next()
           if (next instanceof Promise) throw this.invalid(next)
           if (next.done === true) return this.finish()
@@ -166,11 +166,11 @@ export class BodySender {
   private async iterateAsync(parts: Parts<Part>): Promise<void> {
     this.parts = parts
     this.owner.runsOn()
-    while (!this.exchange.over) {
+    while (!this.exchange.answerEnded) {
       this.flushWhenIdle()
       const next = await parts.next()
       if (next.done === true) return this.finish()
-      if (!this.exchange.over && !this.emit(next.value)) await this.room()
+      if (!this.exchange.answerEnded && !this.emit(next.value)) await this.room()
       if (this.writer?.swallows) break
       const others = this.afterOthers()
       if (others !== undefined) await others
@@ -224,7 +224,7 @@ export class BodySender {
 
   // Sends the parts that are held when the application pauses, and the head when it pauses for long.
   private flushWhenIdle(): void {
-    if (this.idleFlush !== undefined || (this.exchange.headSent && this.writer?.holding !== true)) return
+    if (this.idleFlush !== undefined || (this.exchange.headSent && this.writer?.hasGathered !== true)) return
     this.idleFlush = setImmediate(() => {
       this.idleFlush = undefined
       this.writer?.flush()
@@ -240,7 +240,7 @@ export class BodySender {
   }
 
   private sendHead(): void {
-    if (this.exchange.over || this.exchange.headSent) return
+    if (this.exchange.answerEnded || this.exchange.headSent) return
     try {
       if (this.writer === undefined) this.begin(undefined)
       if (this.writer?.swallows && this.parts !== undefined) this.stop()
@@ -251,7 +251,7 @@ export class BodySender {
   }
 
   private finish(): void {
-    if (this.exchange.over) return this.owner.settled()
+    if (this.exchange.answerEnded) return this.owner.settled()
     if (this.writer === undefined) this.begin(undefined)
     this.owner.settled()
     this.writer?.end()

@@ -140,7 +140,7 @@ class Call implements EnvironProvider, BodyOwner {
   }
 
   private respond(body: Part): void {
-    if (this.exchange.over) return this.settled()
+    if (this.exchange.answerEnded) return this.settled()
     if (this.sender?.hasBegun === true) return this.sender.writeLast(body)
     if (this.judged === undefined) throw headNotSet()
     this.settled()
@@ -153,7 +153,7 @@ class Call implements EnvironProvider, BodyOwner {
     this.endWith(
       () => {
         // an application that has taken the connection over ends here, not when the socket closes
-        if (this.exchange.detached) this.exchange.ended()
+        if (this.exchange.takenOver) this.exchange.ended()
         this.exchange.fail(error)
       },
       this.sender?.letGo(undefined, error)
@@ -176,7 +176,7 @@ class Call implements EnvironProvider, BodyOwner {
   // the end
 
   runsOn(): void {
-    if (!this.exchange.isRunning && !this.exchange.over) {
+    if (!this.exchange.isRunning && !this.exchange.answerEnded) {
       this.exchange.running((reason, ended) => this.interrupt(reason, ended))
     }
   }
@@ -202,7 +202,7 @@ class Call implements EnvironProvider, BodyOwner {
     const onSettled = this.onSettled
     this.onSettled = undefined
     if (onSettled !== undefined) onSettled()
-    else if (!this.exchange.detached) this.exchange.ended()
+    else if (!this.exchange.takenOver) this.exchange.ended()
   }
 }
 

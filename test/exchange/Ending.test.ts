@@ -12,10 +12,10 @@ import { type EndingEvent, transitions } from "../../src/exchange/Ending.js"
 import type { Stage } from "../../src/exchange/Stage.js"
 import { MemoryWire } from "./MemoryWire.js"
 
-const stages: ReadonlyArray<Stage> = ["Running", "Settled", "Draining", "Hooks", "Over"]
-const events: ReadonlyArray<EndingEvent> = ["settle", "leave", "ended", "drained", "hooksRun"]
+const stages: ReadonlyArray<Stage> = ["Running", "Settled", "Dropping", "Hooks", "Over"]
+const events: ReadonlyArray<EndingEvent> = ["settle", "leave", "ended", "dropped", "hooksRun"]
 
-/** An exchange at a stage, with an application that has not ended before `Draining`. */
+/** An exchange at a stage, with an application that has not ended before `Dropping`. */
 const at = (stage: Stage): MemoryWire => {
   const wire = new MemoryWire()
   const { exchange } = wire
@@ -26,10 +26,10 @@ const at = (stage: Stage): MemoryWire => {
   wire.take()
   if (stage === "Settled") return wire
   exchange.ended()
-  if (stage === "Draining") return wire
+  if (stage === "Dropping") return wire
   // a hook that goes on keeps it there
   if (stage === "Hooks") exchange.postHook(() => Effect.never)
-  exchange.drained()
+  exchange.bodyDropped()
   return wire
 }
 
@@ -38,8 +38,8 @@ const happen: { readonly [E in EndingEvent]: (wire: MemoryWire) => void } = {
   settle: ({ exchange }) => exchange.lost("ClientGone"),
   leave: ({ exchange }) => exchange.leave("ClientGone", 0),
   ended: ({ exchange }) => exchange.ended(),
-  drained: ({ exchange }) => exchange.drained(),
-  hooksRun: ({ exchange }) => exchange.hooksOver()
+  dropped: ({ exchange }) => exchange.bodyDropped(),
+  hooksRun: ({ exchange }) => exchange.onHooksRun()
 }
 
 describe("the table", () => {
@@ -92,7 +92,7 @@ describe.each(stages)("at %s", (stage) => {
     const next = transitions[stage][event] ?? stage
     // hooks that need no time have run
     expect(wire.exchange.stage).toBe(next === "Hooks" && stage !== "Hooks" ? "Over" : next)
-    for (const once of ["drain", "hook", "over"]) {
+    for (const once of ["drop body", "hook", "over"]) {
       expect(wire.told.filter((told) => told === once).length).toBeLessThanOrEqual(1)
     }
   })
@@ -101,9 +101,9 @@ describe.each(stages)("at %s", (stage) => {
 describe("an exchange", () => {
   it("takes every step once, in order", () => {
     const wire = at("Over")
-    expect(wire.told).toEqual(["head 200", "write ok", "end", "drain", "hook", "over"])
+    expect(wire.told).toEqual(["head 200", "write ok", "end", "drop body", "hook", "over"])
     for (const event of events) happen[event](wire)
-    expect(wire.told).toEqual(["head 200", "write ok", "end", "drain", "hook", "over"])
+    expect(wire.told).toEqual(["head 200", "write ok", "end", "drop body", "hook", "over"])
     expect(wire.exchange.outcome?._tag).toBe("Sent")
   })
 
@@ -152,8 +152,8 @@ describe("an exchange", () => {
     })
     expect([told, ended, wire.exchange.stage]).toEqual(["ClientGone", false, "Settled"])
     wire.exchange.ended()
-    expect([ended, wire.exchange.stage]).toEqual([true, "Draining"])
-    wire.exchange.drained()
+    expect([ended, wire.exchange.stage]).toEqual([true, "Dropping"])
+    wire.exchange.bodyDropped()
     expect(wire.told.slice(-2)).toEqual(["hook", "over"])
   })
 })

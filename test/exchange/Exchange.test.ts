@@ -13,7 +13,7 @@ const ok = { status: 200, fields: [] }
 // A handler cannot end an exchange, nor reach the engine. The compiler holds this.
 it("a handler has nothing of what the engine does with an exchange", () => {
   type Given = Handed.Exchange
-  type Ends = "settle" | "leave" | "drained" | "hooksOver" | "abandon" | "interrupt" | "interruptLater" | "timeOut"
+  type Ends = "settle" | "leave" | "bodyDropped" | "onHooksRun" | "abandon" | "interrupt" | "interruptLater" | "timeOut"
   expectTypeOf<Extract<keyof Given, keyof WireUser | Ends | "sayGoodbye" | "stage">>().toBeNever()
   expectTypeOf<Extract<keyof Given["peer"], "engine" | "runEffect" | "forwarding" | "log">>().toBeNever()
   type Feeds = "fail" | "disconnect" | "close" | "reopen" | "notify" | "readOn" | "beforeFirstRead"
@@ -28,9 +28,9 @@ it("fields that throw while they are read leave the exchange as it was", () => {
     }
   }
   expect(() => exchange.respond({ status: 200, fields }, "ok")).toThrow("no fields")
-  expect([exchange.over, told]).toEqual([false, []])
+  expect([exchange.answerEnded, told]).toEqual([false, []])
   exchange.fail(new Error("no fields"))
-  expect(told).toEqual(["withdraw: the application failed", "head 500", "end"])
+  expect(told).toEqual(["reuse refused: the application failed", "head 500", "end"])
 })
 
 it("fields that answer while they are read make their own answer the only one", () => {
@@ -116,7 +116,7 @@ describe("heads are judged once, for every wire, which writes its own", () => {
     ["CONNECT", 200]
   ])("the answer to %s with status %i has no body", (method, status) => {
     const { exchange, told } = new MemoryWire({ method })
-    exchange.respond({ status, fields: [["content-length", "9"]] }, "dropped")
+    exchange.respond({ status, fields: [["content-length", "9"]] }, "bodyDropped")
     expect(told).toEqual([`head ${status}`, "end"])
   })
 
@@ -255,7 +255,7 @@ describe("the answer", () => {
 
   it("has no body where its status has none", () => {
     const { exchange, told } = new MemoryWire()
-    exchange.respond({ status: 204, fields: [] }, "dropped")
+    exchange.respond({ status: 204, fields: [] }, "bodyDropped")
     expect(told).toEqual(["head 204", "end"])
   })
 
@@ -263,7 +263,7 @@ describe("the answer", () => {
     const wire = new MemoryWire()
     const { exchange, logged, told } = wire
     exchange.respond({ status: 200, fields: [["content-length", "2"]] }, "long")
-    const why = "withdraw: the body is not as long as its Content-Length says"
+    const why = "reuse refused: the body is not as long as its Content-Length says"
     expect(told.filter((each) => each !== why)).toEqual(["head 200", "write lo", "end"])
     expect(told).toContain(why)
     expect(logged).toHaveLength(1)
@@ -292,7 +292,7 @@ describe("the answer", () => {
   it("of an application that fails is 500 before the head, and a cut behind it", () => {
     const early = new MemoryWire()
     early.exchange.fail(new Error("no"))
-    expect(early.told).toEqual(["withdraw: the application failed", "head 500", "end"])
+    expect(early.told).toEqual(["reuse refused: the application failed", "head 500", "end"])
     const late = new MemoryWire()
     late.exchange.start(ok)
     late.exchange.addPart("a")
@@ -303,7 +303,7 @@ describe("the answer", () => {
   it("waits for room, and goes on when there is some or when it is over", () => {
     const wire = new MemoryWire()
     let ready = 0
-    wire.isFull = true
+    wire.congested = true
     wire.exchange.start(ok)
     wire.exchange.awaitRoom(() => ready++)
     wire.exchange.awaitRoom(() => ready++)

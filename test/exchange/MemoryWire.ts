@@ -5,7 +5,7 @@ import { AcceptedPeer } from "../../src/exchange/AcceptedPeer.js"
 import type { Engine } from "../../src/exchange/Engine.js"
 import { type BodySource, noBody, ReceivedBody } from "../../src/exchange/ReceivedBody.js"
 import { ServedExchange } from "../../src/exchange/ServedExchange.js"
-import type { Takeover, Wire, Withdrawal } from "../../src/exchange/Wire.js"
+import type { ReuseRefusal, Takeover, Wire } from "../../src/exchange/Wire.js"
 import { RequestReader } from "../../src/protocol/h1/requestReader.js"
 import {
   type BodyRoom,
@@ -71,8 +71,8 @@ export class MemoryWire implements Wire<Written>, BodySource {
   readonly exchange: ServedExchange<Written>
   status: number | undefined = undefined
   isEndless = false
-  isReady = false
-  isFull = false
+  fullWrite = false
+  congested = false
   isSent = false
   bodySent = 0
   totalSent = 0
@@ -139,7 +139,7 @@ export class MemoryWire implements Wire<Written>, BodySource {
   /** The kernel takes all. */
   take(): void {
     this.isSent = true
-    if (this.exchange.allSent(false)) this.over()
+    if (this.exchange.allSent(false)) this.exchangeOver()
   }
 
   mayRead(): boolean {
@@ -197,21 +197,21 @@ export class MemoryWire implements Wire<Written>, BodySource {
     this.told.push("flush")
   }
 
-  withdraw(why: Withdrawal): void {
-    this.told.push(`withdraw: ${why}`)
+  refuseReuse(why: ReuseRefusal): void {
+    this.told.push(`reuse refused: ${why}`)
   }
 
-  drain(): boolean {
-    this.told.push("drain")
+  dropBody(): boolean {
+    this.told.push("drop body")
     return false
   }
 
-  over(): void {
+  exchangeOver(): void {
     this.told.push("over")
   }
 
-  detach(): Takeover {
-    this.told.push("detach")
+  takeOver(): Takeover {
+    this.told.push("take over")
     return { stream: undefined, rest: new Uint8Array(0) }
   }
 

@@ -64,7 +64,7 @@ describe("writes", () => {
     give(queue, 1024 * kibibyte)
     // no more than that is left with the transport
     expect(kernel.writes.splice(0)).toEqual([256 * kibibyte])
-    expect(queue.full).toBe(true)
+    expect(queue.congested).toBe(true)
     kernel.take(kernel.pending)
     kernel.takes = (length) => length - 1
     queue.flush()
@@ -103,17 +103,17 @@ describe("writes", () => {
     const kernel = new Kernel()
     const queue = queueOn(kernel)
     queue.addBytes(new Uint8Array(63 * kibibyte))
-    expect(queue).toMatchObject({ ready: false, full: false })
+    expect(queue).toMatchObject({ fullWrite: false, congested: false })
     queue.addBytes(new Uint8Array(kibibyte))
-    expect(queue).toMatchObject({ ready: true, full: false })
+    expect(queue).toMatchObject({ fullWrite: true, congested: false })
     queue.addBytes(new Uint8Array(64 * kibibyte))
-    expect(queue).toMatchObject({ ready: true, full: true })
+    expect(queue).toMatchObject({ fullWrite: true, congested: true })
     give(queue, 128 * kibibyte)
     expect(kernel.writes).toHaveLength(3)
     queue.addBytes(new Uint8Array(255 * kibibyte))
-    expect(queue).toMatchObject({ ready: false, full: false })
+    expect(queue).toMatchObject({ fullWrite: false, congested: false })
     queue.addBytes(new Uint8Array(kibibyte))
-    expect(queue).toMatchObject({ ready: true, full: true })
+    expect(queue).toMatchObject({ fullWrite: true, congested: true })
   })
 })
 
@@ -124,7 +124,7 @@ it("a tick has so many bytes for all: a longer response goes on in the next, and
     const kernel = new Kernel()
     const queue: SendQueue = new SendQueue(kernel, budget, {
       sendOn: () => {
-        queue.goOn()
+        queue.unthrottle()
         queue.flush()
       }
     })

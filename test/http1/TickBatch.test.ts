@@ -11,7 +11,7 @@ import type { WireClient } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import { ServedExchange } from "../../src/exchange/ServedExchange.js"
 import type { BindError } from "../../src/exchange/ServerError.js"
-import { type Member, TickBatch } from "../../src/http1/TickBatch.js"
+import { type BatchMember, TickBatch } from "../../src/http1/TickBatch.js"
 import type { StopReport } from "../../src/server/Drain.js"
 import { type Engine, named, serve } from "../server/engine.js"
 import { type Peer, servePeers, told } from "../server/Peer.js"
@@ -39,8 +39,8 @@ const scripted = () => {
   const tick = (): number => held ?? now
   const batch = new TickBatch(clock, (callback) => due.push(callback))
   /** Answers in so many milliseconds. */
-  const make = (name: string, takes = 0): Member => {
-    const self: Member = {
+  const make = (name: string, takes = 0): BatchMember => {
+    const self: BatchMember = {
       answerRead: () => {
         said.push(`${name} answers`)
         now += takes
@@ -55,7 +55,7 @@ const scripted = () => {
     }
     return self
   }
-  const company = (size: number): Array<Member> => Array.from({ length: size }, (_, i) => make(`member ${i}`))
+  const company = (size: number): Array<BatchMember> => Array.from({ length: size }, (_, i) => make(`member ${i}`))
   const end = (): void => {
     for (const callback of due.splice(0)) callback()
   }
@@ -102,8 +102,8 @@ describe("a turn", () => {
     const { crowd, end, pass, tick, batch } = scripted()
     crowd()
     const [answered, over]: [Array<number>, Array<number>] = [[], []]
-    const make = (): Member => {
-      const self: Member = {
+    const make = (): BatchMember => {
+      const self: BatchMember = {
         answerRead: () => {
           answered.push(tick())
           pass(0.25)
@@ -150,8 +150,8 @@ describe("a turn", () => {
     const { crowd, end, pass, tick, batch } = scripted()
     crowd()
     const said: Array<string> = []
-    const make = (name: string, takes: number): Member => {
-      const self: Member = {
+    const make = (name: string, takes: number): BatchMember => {
+      const self: BatchMember = {
         answerRead: () => {
           said.push(`${name} ${tick()}`)
           pass(takes)
@@ -248,7 +248,7 @@ describe("a turn", () => {
   })
 
   const failures: Array<unknown> = []
-  const broken = (member: Partial<Member>): Member => ({
+  const broken = (member: Partial<BatchMember>): BatchMember => ({
     answerRead: () => undefined,
     sendDeferred: () => undefined,
     deferredSent: () => undefined,

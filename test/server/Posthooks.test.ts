@@ -131,7 +131,7 @@ it.scoped("tell the door when they have run, also those that came when the answe
       const { target } = exchange.request
       const hook = () => {
         exchange.postHook(() => void journal.push(`${target} hook`))
-        exchange.whenHooksOver({ hooksOver: () => journal.push(`${target} over ${exchange.hooksRun}`) })
+        exchange.whenHooksRun({ onHooksRun: () => journal.push(`${target} over ${exchange.hooksRun}`) })
       }
       if (target === "/before") hook()
       exchange.respond({ status: 200, fields: [] }, "ok")

@@ -11,7 +11,7 @@ import type { Address } from "./Address.js"
  * @since 0.2.0
  * @category models
  */
-export class Share {
+export class AddressShare {
   /** Connections with a place. */
   places = 0
   /** All connections, also those that wait or are about to end. */
@@ -24,24 +24,24 @@ export class Share {
  * @since 0.2.0
  * @category models
  */
-export class Shares {
-  private readonly shares = new Map<string, Share>()
+export class AddressShares {
+  private readonly shares = new Map<string, AddressShare>()
 
   /** @param exempt whether this address may take all places */
   constructor(private readonly exempt: (address: Address) => boolean) {}
 
   /** Counts a connection. An address that does not distinguish clients, such as that of a unix socket, has no share. */
-  join(address: Address): Share | undefined {
+  join(address: Address): AddressShare | undefined {
     if (address._tag === "Unix" || this.exempt(address)) return undefined
     const name = networkOf(address.host)
     let share = this.shares.get(name)
-    if (share === undefined) this.shares.set(name, share = new Share(name))
+    if (share === undefined) this.shares.set(name, share = new AddressShare(name))
     share.connections++
     return share
   }
 
   /** The connection has ended. */
-  leave(share: Share | undefined): void {
+  leave(share: AddressShare | undefined): void {
     if (share !== undefined && --share.connections === 0) this.shares.delete(share.name)
   }
 }

@@ -1,6 +1,6 @@
 /** Whose connections are counted together. */
 import { expect, it } from "vitest"
-import { networkOf, Shares } from "../../src/exchange/Shares.js"
+import { AddressShares, networkOf } from "../../src/exchange/AddressShares.js"
 
 it("an IPv4 address, and a /64 of IPv6", () => {
   expect(networkOf("192.0.2.1")).toBe("192.0.2.1")
@@ -13,7 +13,7 @@ it("an IPv4 address, and a /64 of IPv6", () => {
 })
 
 it("who is exempt has no share, and one that nobody is left of is forgotten", () => {
-  const shares = new Shares((address) => address._tag === "Tcp" && address.host === "192.0.2.9")
+  const shares = new AddressShares((address) => address._tag === "Tcp" && address.host === "192.0.2.9")
   expect(shares.join({ _tag: "Unix", path: "/a" })).toBeUndefined()
   expect(shares.join({ _tag: "Tcp", host: "192.0.2.9", port: 1 })).toBeUndefined()
   const first = shares.join({ _tag: "Tcp", host: "192.0.2.1", port: 1 })
