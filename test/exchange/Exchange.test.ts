@@ -275,7 +275,7 @@ describe("the answer", () => {
     const wire = new MemoryWire()
     wire.exchange.start({ status: 200, fields: [["content-length", "3"]] })
     wire.exchange.mismatch(3, 5)
-    expect(wire.told.filter((each) => !each.startsWith("withdraw"))).toEqual(["head 500", "end"])
+    expect(wire.told.filter((each) => !each.startsWith("reuse refused"))).toEqual(["head 500", "end"])
     expect(wire.exchange.error).toMatchObject({ reason: "BodyTooLong" })
     wire.take()
     expect(wire.exchange.outcome).toMatchObject({ _tag: "Failed", status: 500 })

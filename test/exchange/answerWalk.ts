@@ -51,16 +51,16 @@ const acts: Readonly<Record<Method, ReadonlyArray<Act>>> = {
   whenSettled: [(exchange) => exchange.whenSettled(nothing)],
   onGoodbye: [(exchange) => exchange.onGoodbye(nothing)],
   postHook: [(exchange) => exchange.postHook(nothing)],
-  whenHooksOver: [(exchange) => exchange.whenHooksOver({ hooksOver: nothing })],
+  whenHooksRun: [(exchange) => exchange.whenHooksRun({ onHooksRun: nothing })],
   // by its session and its wire
   bodyArrived: [(exchange) => exchange.bodyArrived()],
   roomAgain: [(exchange) => exchange.roomAgain()],
   begun: [(exchange) => exchange.begun()],
   // the kernel has taken an answer only where there is one
   allSent: [(exchange, wire) => wire.told.includes("end") && exchange.allSent(false)],
-  drained: [(exchange) => exchange.drained()],
+  bodyDropped: [(exchange) => exchange.bodyDropped()],
   lost: [(exchange) => exchange.lost("ClientGone")],
-  leave: [(exchange) => exchange.over && exchange.unattended && exchange.leave("ClientGone", 0)],
+  leave: [(exchange) => exchange.answerEnded && exchange.unattended && exchange.leave("ClientGone", 0)],
   settle: [(exchange) => exchange.settle()],
   abandon: [(exchange) => exchange.abandon()],
   interrupt: [
@@ -74,7 +74,7 @@ const acts: Readonly<Record<Method, ReadonlyArray<Act>>> = {
       exchange.headSent || exchange.timeOut(new ResponseError({ reason: "HandlerTimeout", description: "late" }))
   ],
   sayGoodbye: [(exchange) => exchange.sayGoodbye()],
-  hooksOver: [(exchange) => exchange.hooksOver()]
+  onHooksRun: [(exchange) => exchange.onHooksRun()]
 }
 
 const named: ReadonlyArray<readonly [name: string, act: Act]> = Object.entries(acts).flatMap(([name, each]) =>
@@ -87,7 +87,7 @@ const wrongOf = ({ exchange, told }: MemoryWire, ended: boolean): string | undef
   const text = sent.join(" ")
   if (!/^(?:head (?:write )*(?:end|cut)?|cut)? ?(?:cut )*$/.test(`${text} `.trimStart())) return `told ${text}`
   if (ended && !sent.includes("head")) return "complete without a head"
-  if (exchange.outcome?._tag === "Sent" && !told.includes("detach") && !sent.includes("head")) {
+  if (exchange.outcome?._tag === "Sent" && !told.includes("take over") && !sent.includes("head")) {
     return "sent without a head"
   }
   return undefined
