@@ -8,8 +8,7 @@ import {
   type BodyRoom,
   type FieldPairs,
   type InterimHead,
-  isJudged,
-  isJudgedFor,
+  judgedFor,
   type JudgedHead,
   judgeFinal,
   judgeInterim,
@@ -17,7 +16,7 @@ import {
   type ResponseHead,
   takeFields
 } from "../protocol/heads.js"
-import { invalid, type InvalidHead } from "../protocol/invalidHead.js"
+import type { InvalidHead } from "../protocol/invalidHead.js"
 import { utf8, utf8Length } from "../protocol/octets.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { Address } from "./Address.js"
@@ -196,14 +195,10 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
 
   private judge(given: ResponseHead | JudgedHead): JudgedHead<Written> | ResponseError {
     if (this.answer !== Answer.Awaited) return this.refuseHead()
-    const head = isJudged(given) ? this.own(given) : this.draft(given)
+    const head = judgedFor(given, this.wire.writer)
     if (head._tag === "InvalidHead") return responseErrorFrom(head)
     // fields are the application's, which may have answered while they were read
     return this.answer === Answer.Awaited ? head : this.refuseHead()
-  }
-
-  private own(head: JudgedHead): JudgedHead<Written> | InvalidHead {
-    return isJudgedFor(this.wire.writer, head) ? head : judgedElsewhere
   }
 
   respond(given: ResponseHead | JudgedHead, body: string | Uint8Array): ResponseError | undefined {
@@ -350,11 +345,6 @@ const tooShort = (declared: number, given: number): ResponseError =>
   })
 
 const tooLate = (): InterimError => new InterimError({ reason: "TooLate", description: "the final response has begun" })
-
-const judgedElsewhere = invalid(
-  "InvalidFields",
-  "the head was drafted by an exchange of another protocol: draft it with this one"
-)
 
 const noFields: FieldPairs = []
 const mismatched = "the body is not as long as its Content-Length says"

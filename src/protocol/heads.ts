@@ -28,14 +28,15 @@ export const takeFields = (fields: FieldPairs): FieldPairs =>
   isIterable(fields) ? Array.from(fields, (pair) => Array.isArray(pair) ? [pair[0], pair[1]] : pair) : fields
 
 /**
- * Copies fields, with their names in title case. A value that is not a field is returned as it is, and fails the checks.
+ * Fields with their names in title case, to be read once. A value that is not a field is given as it is, and fails the checks.
  *
  * @since 0.2.0
  */
-export const inTitleCase = (fields: FieldPairs): FieldPairs =>
-  isIterable(fields)
-    ? Array.from(fields, (pair) => Array.isArray(pair) ? [fieldName(pair[0])?.title ?? pair[0], pair[1]] : pair)
-    : fields
+export const inTitleCase = (fields: FieldPairs): FieldPairs => isIterable(fields) ? titled(fields) : fields
+
+function* titled(fields: FieldPairs): Generator<readonly [name: string, value: string]> {
+  for (const pair of fields) yield Array.isArray(pair) ? [fieldName(pair[0])?.title ?? pair[0], pair[1]] : pair
+}
 
 const isIterable = (fields: unknown): boolean =>
   typeof fields === "object" && fields !== null && Symbol.iterator in fields
@@ -127,20 +128,6 @@ export const bodyRoom = (
     ? noBody
     : contentLength ?? bodyLength ?? Infinity
 
-/**
- * @since 0.2.0
- */
-export const isJudged = (head: ResponseHead | JudgedHead): head is JudgedHead =>
-  "_tag" in head && head._tag === "JudgedHead"
-
-/**
- * Whether this head is for the wire of this writer.
- *
- * @since 0.2.0
- */
-export const isJudgedFor = <Written>(writer: FieldWriter<Written>, head: JudgedHead): head is JudgedHead<Written> =>
-  writer.isWritten(head.fields)
-
 const digits = /^[0-9]+$/
 // the options of a Connection field have a field each
 const connection: FieldName = { _tag: "FieldName", title: "Connection", role: "Connection" }
@@ -204,6 +191,27 @@ export const judgeFinal = <Written>(
   }
   return new Judged(status, reason, fields, contentLength, dated, close, eventStream)
 }
+
+/**
+ * A final head for the wire of this writer: judges one that was not judged before, and refuses one that was judged for another wire.
+ *
+ * @since 0.2.0
+ */
+export const judgedFor = <Written>(
+  given: ResponseHead | JudgedHead,
+  writer: FieldWriter<Written>
+): JudgedHead<Written> | InvalidHead =>
+  !isJudged(given) ? judgeFinal(given, writer) : isWrittenFor(writer, given) ? given : judgedElsewhere
+
+const isJudged = (head: ResponseHead | JudgedHead): head is JudgedHead => "_tag" in head && head._tag === "JudgedHead"
+
+const isWrittenFor = <Written>(writer: FieldWriter<Written>, head: JudgedHead): head is JudgedHead<Written> =>
+  writer.isWritten(head.fields)
+
+const judgedElsewhere = invalid(
+  "InvalidFields",
+  "the head was drafted by an exchange of another protocol: draft it with this one"
+)
 
 /**
  * Judges an interim head: any 1xx but 101, which switches protocols (RFC 9110, 15.2).

@@ -116,7 +116,7 @@ describe("heads are judged once, for every wire, which writes its own", () => {
     ["CONNECT", 200]
   ])("the answer to %s with status %i has no body", (method, status) => {
     const { exchange, told } = new MemoryWire({ method })
-    exchange.respond({ status, fields: [["content-length", "9"]] }, "bodyDropped")
+    exchange.respond({ status, fields: [["content-length", "9"]] }, "dropped")
     expect(told).toEqual([`head ${status}`, "end"])
   })
 
@@ -255,7 +255,7 @@ describe("the answer", () => {
 
   it("has no body where its status has none", () => {
     const { exchange, told } = new MemoryWire()
-    exchange.respond({ status: 204, fields: [] }, "bodyDropped")
+    exchange.respond({ status: 204, fields: [] }, "dropped")
     expect(told).toEqual(["head 204", "end"])
   })
 

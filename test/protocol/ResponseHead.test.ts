@@ -2,7 +2,9 @@ import * as fc from "fast-check"
 import {
   draft,
   type FieldPairs,
+  type FieldWriter,
   type InvalidHead,
+  judgeFinal,
   prepare,
   type PreparedHead,
   prepareInterim,
@@ -484,6 +486,20 @@ describe("a head is refused", () => {
   it("whatever tag it carries", () => {
     const tagged = { _tag: "MyResponse", status: 200, fields: [["X", "a\r\nY: b"]] } as const
     expect(prepare(tagged, context)).toMatchObject({ _tag: "InvalidHead", reason: "InvalidFieldValue" })
+  })
+
+  it("that was judged for another wire", () => {
+    type Pairs = ReadonlyArray<readonly [name: string, value: string]>
+    const pairs: FieldWriter<Pairs> = {
+      none: [],
+      add: (before, _name, given, value) => [...before, [given, value]],
+      isWritten: (fields): fields is Pairs => Array.isArray(fields)
+    }
+    const judged = judgeFinal({ status: 200, fields: [["a", "b"]] }, pairs)
+    expect(judged._tag === "JudgedHead" && prepare(judged, context)).toMatchObject({
+      _tag: "InvalidHead",
+      reason: "InvalidFields"
+    })
   })
 })
 

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { bodyRoom, isJudged, type JudgedHead, judgeFinal, noBody, type ResponseHead } from "../heads.js"
+import { bodyRoom, judgedFor, type JudgedHead, judgeFinal, noBody, type ResponseHead } from "../heads.js"
 import type { InvalidHead } from "../invalidHead.js"
 import { dateLine, type FieldCase, fieldLines, statusLine } from "./headLines.js"
 
@@ -98,12 +98,10 @@ export const draft = (head: ResponseHead, fieldCase: FieldCase = "title"): HeadD
  *
  * @since 0.1.0
  */
-export const prepare = (given: ResponseHead | HeadDraft, context: ResponseContext): PreparedHead | InvalidHead => {
-  const head = isDraft(given) ? given : draft(given, context.fieldCase)
+export const prepare = (given: ResponseHead | JudgedHead, context: ResponseContext): PreparedHead | InvalidHead => {
+  const head = judgedFor(given, fieldLines[context.fieldCase])
   return head._tag === "InvalidHead" ? head : writeFinal(head, context)
 }
-
-const isDraft = (given: ResponseHead | HeadDraft): given is HeadDraft => isJudged(given)
 
 /**
  * Writes a judged head, as {@link prepare} does.
