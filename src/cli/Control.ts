@@ -19,7 +19,7 @@ import * as PrometheusText from "./PrometheusText.js"
 import * as Status from "./Status.js"
 import * as StatusPage from "./StatusPage.js"
 import { messageOf } from "./streams.js"
-import type { Alone, Supervisor } from "./Supervisor.js"
+import type { Refused, Supervisor } from "./Supervisor.js"
 import { seriesOf } from "./supervisorMetrics.js"
 import { mostWorkers } from "./values.js"
 
@@ -74,7 +74,7 @@ export const app = (
       }
       return yield* Effect.catchAll(
         change({ supervisor, reload, stop, stopNow, given: searchParams }),
-        ({ message }) => Effect.succeed(refused(409, message))
+        ({ _tag, message }) => Effect.succeed(json(409, { error: message, reason: _tag }))
       )
     }
     if (!isRead) return HttpServerResponse.setHeader(refused(405, "use GET"), "Allow", "GET, HEAD")
@@ -112,7 +112,7 @@ interface Asked extends Pick<Controlled, "supervisor" | "reload" | "stop" | "sto
 }
 
 const changes: Readonly<
-  Record<string, ((asked: Asked) => Effect.Effect<HttpServerResponse.HttpServerResponse, Alone>) | undefined>
+  Record<string, ((asked: Asked) => Effect.Effect<HttpServerResponse.HttpServerResponse, Refused>) | undefined>
 > = {
   "/reload": ({ reload }) => Effect.map(reload, (outcome) => json(outcome.result === "done" ? 200 : 409, outcome)),
   "/stop": ({ given, stop, stopNow }) => Effect.as(given.has("now") ? stopNow : stop, json(202, { state: "stopping" })),

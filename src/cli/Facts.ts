@@ -54,7 +54,10 @@ export interface Facts {
   /** The plan of the last reload that was done. */
   plan: Plan
   state: State
+  /** The generation of the last reload that was done: 1 at the start. */
   generation: number
+  /** The largest generation that workers were started with, also by a reload that was refused. */
+  newestGeneration: number
   slots: ReadonlyArray<Slot>
   /** All workers that have a process, those that leave included. */
   readonly workers: Set<Worker>
@@ -84,6 +87,7 @@ export const make = (plan: Plan, ticketKeys: Uint8Array, startedAt: number, begu
   begun,
   state: "booting",
   generation: 1,
+  newestGeneration: 1,
   slots: [],
   workers: new Set(),
   restarts: { crash: 0, hang: 0, requests: 0, age: 0, memory: 0, told: 0, boot: 0 },

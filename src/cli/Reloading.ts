@@ -14,6 +14,7 @@ import type { Plan, PlanError } from "./Plan.js"
 import type { Scale } from "./Scaling.js"
 import type { Slot } from "./Slot.js"
 import type { Slots } from "./Slots.js"
+import type { Systemd } from "./Systemd.js"
 import { describeTime } from "./values.js"
 
 /**
@@ -31,39 +32,64 @@ export interface Reloading {
   readonly plan: Effect.Effect<Plan, PlanError>
   /** Why there is nothing to reload; `undefined` where there is. */
   readonly hindrance: () => string | undefined
+  /** The service manager. It is not told once a stop has begun. */
+  readonly manager: Pick<Systemd, "reloading" | "ready">
 }
 
 /**
  * Gives the reload: new workers, one slot after the other. Reloads run one at a time, in the supervisor's Scope: a stop ends
- * one, an interrupted caller does not.
+ * one, an interrupted caller does not. Whoever asks while one runs waits for the next, which reads the settings only then, and
+ * is the same for all who wait.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const make = (reloading: Reloading): Effect.Effect<Effect.Effect<ReloadResult>> =>
-  Effect.map(Effect.makeSemaphore(1), (oneAtATime) =>
-    Effect.gen(function*() {
-      if (isLeaving(reloading.facts) || reloading.facts.slots.length === 0) return refused("the server stops")
+  Effect.map(Effect.makeSemaphore(1), (oneAtATime) => {
+    let running = 0
+    /** The answer of the reload that has not begun yet. */
+    let next: Deferred.Deferred<ReloadResult> | undefined = undefined
+    return Effect.gen(function*() {
+      const { facts, slots } = reloading
+      if (isLeaving(facts)) return yield* refuse(reloading, "the server stops")
+      if (facts.slots.length === 0) return yield* refuse(reloading, "the server is starting")
+      if (next !== undefined) return yield* Deferred.await(next)
       const answer = yield* Deferred.make<ReloadResult>()
-      yield* reloading.slots.fork(
-        oneAtATime.withPermits(1)(once(reloading)).pipe(
-          Effect.onExit((exit) =>
-            Deferred.succeed(answer, Exit.isSuccess(exit) ? exit.value : refused("the server stops"))
-          ),
+      if (running++ > 0) next = answer
+      const run = Effect.suspend(() => {
+        if (next === answer) next = undefined
+        return once(reloading)
+      })
+      yield* slots.fork(
+        oneAtATime.withPermits(1)(run).pipe(
+          Effect.onExit((exit) => {
+            running--
+            return Exit.isSuccess(exit)
+              ? Deferred.succeed(answer, exit.value)
+              : Effect.flatMap(giveUp(reloading), (result) => Deferred.succeed(answer, result))
+          }),
           Effect.asVoid
         )
       )
       return yield* Deferred.await(answer)
-    }))
+    })
+  })
 
 const refused = (error: string, took = 0): ReloadResult => ({ result: "refused", took, error })
 
+const refuse = ({ journal }: Reloading, why: string): Effect.Effect<ReloadResult> =>
+  Effect.as(journal.warn("reload", `reload refused: ${why}`), refused(why))
+
+const giveUp = ({ journal }: Reloading): Effect.Effect<ReloadResult> =>
+  Effect.as(journal.warn("reload", "reload given up: the server stops"), refused("the server stops"))
+
 const once = (reloading: Reloading): Effect.Effect<ReloadResult> =>
   Effect.gen(function*() {
-    const { facts, hindrance, journal } = reloading
-    if (isLeaving(facts)) return refused("the server stops")
+    const { facts, hindrance, journal, manager, slots } = reloading
     const why = hindrance()
     if (why !== undefined) return yield* Effect.as(journal.error("reload", `reload refused: ${why}`), refused(why))
+    if (!isLeaving(facts)) yield* manager.reloading
+    if (isLeaving(facts)) return yield* refuse(reloading, "the server stops")
     const at = yield* Clock.currentTimeMillis
     const begun = yield* monotonic
     facts.state = "reloading"
@@ -73,7 +99,10 @@ const once = (reloading: Reloading): Effect.Effect<ReloadResult> =>
     })
     const took = Math.round((yield* monotonic) - begun)
     // a stop may have begun meanwhile
-    if (!isLeaving(facts)) facts.state = "serving"
+    if (!isLeaving(facts)) {
+      facts.state = "serving"
+      yield* slots.fork(manager.ready)
+    }
     const left = leftBy(facts, begun)
     const outcome = failed === undefined
       ? { result: "done" as const, took, generation: facts.generation }
@@ -115,7 +144,7 @@ const renew = ({ facts, plan, scale, slots }: Reloading): Effect.Effect<void, Fa
   Effect.gen(function*() {
     const fresh = yield* Effect.mapError(plan, ({ message }): Failure => ({ message }))
     const before = { plan: facts.plan, generation: facts.generation }
-    const after = { plan: fresh, generation: before.generation + 1 }
+    const after = { plan: fresh, generation: ++facts.newestGeneration }
     yield* eachSlot(facts, (slot) => slots.replace(slot, after.plan, after.generation))
     adopt(facts, after)
     // slots that came meanwhile, and those whose new worker did not stay, have one of the plan before

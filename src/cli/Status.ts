@@ -4,12 +4,12 @@
  * @since 0.2.0
  */
 import { sum, total } from "../server/ServerMetrics.js"
-import { type Facts, hasReady, isLeaving, type State } from "./Facts.js"
+import { type Facts, isLeaving, type State } from "./Facts.js"
 import type { JournalEvent } from "./Journal.js"
 import type { Listening } from "./Listening.js"
 import type { Beat, Interface } from "./messages.js"
 import type { Reason } from "./Plan.js"
-import type { WorkerState } from "./WorkerLife.js"
+import { hungAfter, type WorkerState } from "./WorkerLife.js"
 
 /**
  * Times are ISO 8601, `uptime`, `lastBeat` are seconds, `took`, `readyIn` and `loopDelay` milliseconds, sizes bytes.
@@ -121,7 +121,7 @@ export const make = (
     interface: interfaceOf(facts),
     listeners: listening.map(({ address, from }) => ({ address, from, backlog })),
     configured: facts.slots.length,
-    ready: workers.filter(({ isReady }) => isReady).length,
+    ready: workers.filter(({ isServing }) => isServing).length,
     lastReload: lastReloadOf(facts),
     reloads: facts.reloads,
     restarts: facts.restarts,
@@ -182,18 +182,35 @@ const lastReloadOf = ({ lastReload }: Facts): Status["lastReload"] => {
  * @since 0.2.0
  * @category accessors
  */
-export const isReady = (facts: Facts): boolean => !isLeaving(facts) && facts.state !== "booting" && hasReady(facts)
+export const isReady = (facts: Facts): boolean =>
+  !isLeaving(facts) && facts.state !== "booting" && facts.slots.some(({ current }) => current?.isServing)
 
 /**
- * Whether the server may recover without a restart: not when all workers hang, or none was ready within --boot-timeout.
+ * Whether the server may recover without a restart: not when all workers have hung for longer than --hang-timeout, after which
+ * they should have been killed, or none was ready within --boot-timeout. Where --hang-timeout is off, nothing here ends a hang,
+ * so all of them hang at once.
  *
  * @param now milliseconds of the monotonic clock
  *
  * @since 0.2.0
  * @category accessors
  */
-export const isLive = ({ lackingSince, slots }: Facts, bootTimeout: number, now: number): boolean => {
-  const serving = slots.flatMap(({ current }) => current?.isReady === true ? [current] : [])
-  if (serving.length > 0) return serving.some(({ isHung }) => !isHung)
+export const isLive = (facts: Facts, bootTimeout: number, now: number): boolean =>
+  mayServe(facts, facts.plan.recycling.hangTimeout || hungAfter, bootTimeout, now)
+
+/**
+ * Whether a worker beats, or may yet become ready within --boot-timeout.
+ *
+ * @param now milliseconds of the monotonic clock
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const hasBeat = (facts: Facts, bootTimeout: number, now: number): boolean =>
+  mayServe(facts, hungAfter, bootTimeout, now)
+
+const mayServe = ({ lackingSince, slots }: Facts, mostSilence: number, bootTimeout: number, now: number): boolean => {
+  const ready = slots.flatMap(({ current }) => current?.isReady === true ? [current] : [])
+  if (ready.length > 0) return ready.some(({ silence }) => silence <= mostSilence)
   return lackingSince === undefined || now - lackingSince <= bootTimeout
 }

@@ -21,6 +21,7 @@ import * as Scaling from "./Scaling.js"
 import { Slot } from "./Slot.js"
 import * as Slots from "./Slots.js"
 import type { Spawner } from "./Spawner.js"
+import type { Systemd } from "./Systemd.js"
 import * as TicketKeys from "./TicketKeys.js"
 import * as WorkerProcess from "./WorkerProcess.js"
 
@@ -37,9 +38,9 @@ export interface Supervisor {
   /** New workers, one slot after the other. A reload that is asked for during another one comes after it. */
   readonly reload: Effect.Effect<ReloadResult>
   /** Changes the number of workers, to at least 1; gives the number there is then. */
-  readonly scale: (workers: number) => Effect.Effect<number, Alone>
+  readonly scale: (workers: number) => Effect.Effect<number, Refused>
   /** A new worker for a slot, or for each. `false` where there is no such slot. */
-  readonly recycle: (slot?: number) => Effect.Effect<boolean, Alone>
+  readonly recycle: (slot?: number) => Effect.Effect<boolean, Refused>
   readonly reopen: Effect.Effect<void>
   /** The stop has begun; workers end when the Scope closes. */
   readonly leaving: (state: "unready" | "stopping") => Effect.Effect<void>
@@ -60,8 +61,29 @@ export class Alone extends Data.TaggedError("Alone")<{}> {
 }
 
 /**
+ * The stop has begun, so no worker is started.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class Leaving extends Data.TaggedError("Leaving")<{}> {
+  override get message(): string {
+    return "the server stops"
+  }
+}
+
+/**
+ * Why workers are not changed.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export type Refused = Alone | Leaving
+
+/**
  * @param plan is read again at each reload
  * @param first the plan at the start
+ * @param manager is told of each reload
  * @param most bytes that all workers together may have; default: the limit of the control group
  *
  * @since 0.2.0
@@ -70,6 +92,7 @@ export class Alone extends Data.TaggedError("Alone")<{}> {
 export const make = (
   plan: Effect.Effect<Plan, PlanError>,
   first: Plan,
+  manager: Pick<Systemd, "reloading" | "ready">,
   most: () => number = memoryLimit
 ): Effect.Effect<Supervisor, never, Spawner | Journal> =>
   Effect.gen(function*() {
@@ -78,16 +101,18 @@ export const make = (
     const slots = yield* Slots.make(facts)
     const scale = yield* Scaling.make(facts, slots, journal, most)
     const hindrance = (): string | undefined => facts.plan.here ? new Alone().message : undefined
-    const reload = yield* Reloading.make({ facts, slots, scale, journal, plan, hindrance })
-    const withWorkers = <A>(effect: Effect.Effect<A>): Effect.Effect<A, Alone> =>
-      Effect.suspend(() => facts.plan.here ? new Alone() : effect)
+    const reload = yield* Reloading.make({ facts, slots, scale, journal, plan, hindrance, manager })
+    const mayChange = <A>(event: string, verb: string, change: Effect.Effect<A>): Effect.Effect<A, Refused> =>
+      Effect.suspend((): Effect.Effect<A, Refused> =>
+        facts.plan.here ? new Alone() : Facts.isLeaving(facts) ? new Leaving() : change
+      ).pipe(Effect.tapError(({ message }) => journal.warn(event, `${verb} refused: ${message}`)))
     return {
       facts,
       start: start(facts, slots, journal),
       lost: slots.lost,
       reload,
-      scale: (workers) => withWorkers(scale(workers)),
-      recycle: (slot) => withWorkers(recycle(facts, slots, slot)),
+      scale: (workers) => mayChange("scale", "scale", scale(workers)),
+      recycle: (slot) => mayChange("replace", "recycle", recycle(facts, slots, slot)),
       reopen: Effect.suspend(() => WorkerProcess.tellAll(facts.workers, { type: "reopen" })),
       leaving: (state) => Effect.sync(() => facts.state = state),
       killAll: Effect.suspend(() => Effect.forEach(facts.workers, WorkerProcess.kill, { discard: true }))

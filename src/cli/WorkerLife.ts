@@ -37,8 +37,14 @@ export interface WorkerOptions {
 type Ready = Extract<FromWorker, { readonly type: "ready" }>
 type Stopped = Extract<FromWorker, { readonly type: "stopped" }>
 
-/** A worker beats each second. */
-const hungAfter = 2500
+/**
+ * Milliseconds without a beat after which a worker counts as hung: it beats each second.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const hungAfter = 2500
+
 /** Seconds of which the status shows the requests, and the one before them. */
 const mostCounts = 61
 
@@ -66,7 +72,7 @@ export class Worker {
   private leftAt: number | undefined = undefined
   private superseded = false
   private ended = false
-  private silent = false
+  private silent = 0
   private largeSince: number | undefined = undefined
   private retiredFor: Reason | undefined = undefined
 
@@ -154,7 +160,17 @@ export class Worker {
     return this.readyAfter !== undefined && this.leftAt === undefined && !this.ended
   }
 
+  /** Whether it serves: it is ready, and its event loop runs. */
+  get isServing(): boolean {
+    return this.isReady && !this.isHung
+  }
+
   get isHung(): boolean {
+    return this.silent > hungAfter
+  }
+
+  /** How long it was silent when that was last looked at, in milliseconds; 0 after a beat. */
+  get silence(): number {
     return this.silent
   }
 
@@ -176,7 +192,7 @@ export class Worker {
     if (this.ended) return "gone"
     if (this.leftAt !== undefined) return now - this.leftAt < this.timeouts.settle ? "settling" : "draining"
     if (this.readyAfter === undefined) return "booting"
-    return this.silent ? "hung" : "ready"
+    return this.isHung ? "hung" : "ready"
   }
 
   /** Its process has started. */
@@ -204,7 +220,7 @@ export class Worker {
   beats(beat: Beat): void {
     for (const name of fallen(this.latest.series, beat.series)) this.upAndDown.add(name)
     this.latest = beat
-    this.silent = false
+    this.silent = 0
     this.counts.push(this.requests)
     if (this.counts.length > mostCounts) this.counts.shift()
   }
@@ -216,9 +232,8 @@ export class Worker {
    */
   silenceAt(now: number, slept: number): number {
     this.heardAt += slept
-    const silence = now - this.heardAt
-    this.silent = silence > hungAfter
-    return silence
+    this.silent = now - this.heardAt
+    return this.silent
   }
 
   /** How long its memory has been above a size, in milliseconds; `undefined` where it is not. */

@@ -108,9 +108,9 @@ export const run = (
           return yield* new CommandError({ code: 2, message: `scale ${argument}: must be at most ${mostWorkers}` })
         }
         const { body, status } = yield* ask(path, "POST", `/scale?workers=${encodeURIComponent(argument)}`)
-        const { error, workers } = yield* fieldsOf(body, path)
-        if (status >= 400) return yield* new CommandError({ code: 2, message: String(error) })
-        yield* print(plural(Number(workers), "worker"))
+        const fields = yield* fieldsOf(body, path)
+        if (status >= 400) return yield* refusal(fields)
+        yield* print(plural(Number(fields["workers"]), "worker"))
         return 0
       })
     case "recycle":
@@ -119,9 +119,8 @@ export const run = (
           return yield* new CommandError({ code: 2, message: `recycle ${argument}: must be the number of a slot` })
         }
         const { body, status } = yield* ask(path, "POST", `/recycle${argument === "" ? "" : `?slot=${argument}`}`)
-        const { error } = yield* fieldsOf(body, path)
-        if (status >= 400) return yield* new CommandError({ code: 2, message: String(error) })
-        return 0
+        const fields = yield* fieldsOf(body, path)
+        return status >= 400 ? yield* refusal(fields) : 0
       })
     default:
       return Effect.flatMap(
@@ -130,6 +129,9 @@ export const run = (
       )
   }
 }
+
+const refusal = ({ error, reason }: Readonly<Record<string, unknown>>): CommandError =>
+  new CommandError({ code: reason === "Leaving" ? 8 : 2, message: String(error) })
 
 const timeoutOf = (flags: Flags): Effect.Effect<number, CommandError> => {
   const read = duration(flags["timeout"] ?? "5m")

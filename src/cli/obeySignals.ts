@@ -1,10 +1,8 @@
 /**
  * @since 0.2.0
  */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Signal } from "./earlySignals.js"
-import type { Journal } from "./Journal.js"
 import { terminalIsClosed } from "./Signals.js"
 import type { StopOrder } from "./StopOrder.js"
 import type { Supervisor } from "./Supervisor.js"
@@ -22,7 +20,6 @@ export interface SignalTargets {
   readonly stopNow: Effect.Effect<void>
   /** HUP stops the server, as a closed terminal sends it. */
   readonly dev: boolean
-  readonly journal: Context.Tag.Service<Journal>
 }
 
 /**
@@ -32,15 +29,12 @@ export interface SignalTargets {
  * @category constructors
  */
 export const obey = (
-  { dev, journal, order, reload, stopNow, supervisor }: SignalTargets
+  { dev, order, reload, stopNow, supervisor }: SignalTargets
 ) =>
 (signal: Signal): Effect.Effect<void> =>
   Effect.gen(function*() {
-    const scaleBy = (more: number) =>
-      Effect.catchAll(
-        Effect.asVoid(supervisor.scale(supervisor.facts.slots.length + more)),
-        ({ message }) => journal.warn("scale", message)
-      )
+    // a refusal is in the log
+    const scaleBy = (more: number) => Effect.ignore(supervisor.scale(supervisor.facts.slots.length + more))
     switch (signal) {
       case "SIGTERM":
         return void (yield* order.stop)

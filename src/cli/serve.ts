@@ -16,7 +16,6 @@ import { whoHas } from "./client.js"
 import { CommandError } from "./CommandError.js"
 import type { Controlled } from "./Control.js"
 import type { Signal } from "./earlySignals.js"
-import { isLeaving } from "./Facts.js"
 import { isContainer, loopbackHint } from "./hints.js"
 import { Journal } from "./Journal.js"
 import * as Listening from "./Listening.js"
@@ -29,7 +28,7 @@ import type { Plan, PlanError } from "./Plan.js"
 import { defaultControl, type Settings } from "./Settings.js"
 import { warnOf } from "./settingsWarnings.js"
 import type { Spawner } from "./Spawner.js"
-import { interfaceOf, isLive } from "./Status.js"
+import { hasBeat, interfaceOf } from "./Status.js"
 import * as StopOrder from "./StopOrder.js"
 import * as Supervisor from "./Supervisor.js"
 import * as Systemd from "./Systemd.js"
@@ -76,18 +75,17 @@ const run = (
   Effect.gen(function*() {
     const begun = yield* monotonic
     const { dev, settings, signals } = options
-    const journal = yield* Journal
     const env = { ...process.env }
     const systemd = yield* Systemd.make(env)
     yield* warnOf(settings)
     const prepared = yield* prepare(options, env, last)
-    const supervisor = yield* Supervisor.make(prepared.fresh, prepared.plan)
-    const controlled = controlledBy(options, prepared, supervisor, order, toldReload(supervisor, systemd))
+    const supervisor = yield* Supervisor.make(prepared.fresh, prepared.plan, systemd)
+    const controlled = controlledBy(options, prepared, supervisor, order)
     const { reload, stopNow } = controlled
     // a daemon, so that it hears the second signal while the workers end
     yield* Effect.forkDaemon(
       Effect.forever(
-        Effect.flatMap(Queue.take(signals), obey({ supervisor, order, reload, stopNow, dev, journal }))
+        Effect.flatMap(Queue.take(signals), obey({ supervisor, order, reload, stopNow, dev }))
       )
     )
     yield* tellStart(options, prepared, env)
@@ -158,29 +156,14 @@ const alone = ({ control, pidFile }: Settings): Effect.Effect<void, CommandError
     yield* Effect.mapError(Pidfile.make(pidFile), ({ message }) => new CommandError({ code: 5, message }))
   })
 
-// The reload, of which systemd is told. Once the stop has begun it is refused, and systemd is not told.
-const toldReload = (
-  { facts, reload }: Supervisor.Supervisor,
-  systemd: Systemd.Systemd
-): Supervisor.Supervisor["reload"] =>
-  Effect.suspend(() =>
-    isLeaving(facts)
-      ? reload
-      : systemd.reloading.pipe(
-        Effect.zipRight(reload),
-        Effect.zipLeft(Effect.suspend(() => isLeaving(facts) ? Effect.void : systemd.ready))
-      )
-  )
-
 const controlledBy = (
   { app, settings, version }: ServeOptions,
   { listening }: Prepared,
   supervisor: Supervisor.Supervisor,
-  order: StopOrder.StopOrder,
-  reload: Supervisor.Supervisor["reload"]
+  order: StopOrder.StopOrder
 ): Controlled => ({
   supervisor,
-  reload,
+  reload: supervisor.reload,
   identity: { version, name: settings.name, app, listening, backlog: settings.backlog },
   bootTimeout: settings.timeouts.boot,
   stop: Effect.asVoid(order.stop),
@@ -281,7 +264,7 @@ const feedWatchdog = (
   { timeouts }: Settings
 ): Effect.Effect<void, never, Scope.Scope> => {
   if (interval === undefined) return Effect.void
-  const feed = Effect.flatMap(monotonic, (now) => isLive(facts, timeouts.boot, now) ? watchdog : Effect.void)
+  const feed = Effect.flatMap(monotonic, (now) => hasBeat(facts, timeouts.boot, now) ? watchdog : Effect.void)
   return Effect.asVoid(Effect.forkScoped(Effect.repeat(feed, Schedule.spaced(interval))))
 }
 

@@ -93,7 +93,7 @@ describe("a server in one process", { timeout: 60_000 }, () => {
     expect(await verb("reload")).toMatchObject({ code: 8, stderr: [refused] })
     expect(await verb("scale", "2")).toMatchObject({ code: 2, stderr: [refused] })
     program.kill("SIGTTIN")
-    await program.line(/warn {2}--workers 0 serves in this process/)
+    await program.line(/warn {2}scale refused: --workers 0 serves in this process/)
     expect(await verb("status")).toMatchObject({
       code: 0,
       stdout: expect.arrayContaining([expect.stringMatching(/serving, 1 of 1 worker ready/)]) as unknown

@@ -66,8 +66,17 @@ it("a server that stops tells so until its workers have ended, and is still told
   const refused = { status: 409, body: expect.stringContaining("the server stops") as unknown }
   expect(await reload).toMatchObject(refused)
   await server.program.line(/info {2}stopping$/)
-  expect(await server.ask("POST", "/reload")).toMatchObject(refused)
-  expect(await server.status()).toMatchObject({ state: "stopping" })
+  for (const target of ["/reload", "/scale?workers=4", "/recycle"]) {
+    expect(await server.ask("POST", target), target).toMatchObject(refused)
+  }
+  for (const verb of [["scale", "4"], ["recycle"], ["reload"]]) {
+    expect(await server.verb(...verb), verb.join(" ")).toMatchObject({
+      code: 8,
+      stdout: [],
+      stderr: [expect.stringMatching(/^tsgi: (?:reload refused: )?the server stops$/)]
+    })
+  }
+  expect(await server.status()).toMatchObject({ state: "stopping", configured: 2 })
   for (const where of [{ socketPath: server.socketPath }, { host: "127.0.0.1", port: Number(port) }]) {
     expect(await ask(where, "GET", "/ready")).toMatchObject({ status: 503 })
   }

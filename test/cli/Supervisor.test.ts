@@ -13,12 +13,18 @@ import * as TestClock from "effect/TestClock"
 import * as Facts from "../../src/cli/Facts.js"
 import type { ToWorker } from "../../src/cli/messages.js"
 import { type Plan, PlanError, type Reason, type Recycling } from "../../src/cli/Plan.js"
-import { isReady } from "../../src/cli/Status.js"
+import * as PrometheusText from "../../src/cli/PrometheusText.js"
+import * as Status from "../../src/cli/Status.js"
+import * as StatusPage from "../../src/cli/StatusPage.js"
+import * as StatusText from "../../src/cli/StatusText.js"
 import type * as Supervisor from "../../src/cli/Supervisor.js"
+import { seriesOf } from "../../src/cli/supervisorMetrics.js"
 import * as TicketKeys from "../../src/cli/TicketKeys.js"
 import { Worker } from "../../src/cli/WorkerLife.js"
 import type { Script } from "./memorySpawner.js"
 import { plan, type Scene, scene } from "./scene.js"
+
+const identity: Status.Identity = { version: "0.2.0", name: "shop", app: "./app.ts", listening: [], backlog: 511 }
 
 const found = (lines: ReadonlyArray<string>, pattern: RegExp): ReadonlyArray<string> =>
   lines.filter((line) => pattern.test(line))
@@ -191,6 +197,70 @@ describe("workers that hang", () => {
           expect(spawner.workers[1]?.ready).toBe(true)
         })
     ))
+
+  // the family: whoever is told how many are ready
+  it.effect("are not ready for anybody, and do not live once their time is over, as far as it is told", () =>
+    scene(
+      { workers: 1 },
+      (count) => count === 1 ? { blocksAfter: 10_000 } : {},
+      ({ clock, started, supervisor: { facts } }) =>
+        Effect.gen(function*() {
+          const told = Effect.sync(() => {
+            const now = clock.unsafeCurrentTimeMillis()
+            const status = Status.make(facts, identity, [], now)
+            const metrics = PrometheusText.format(seriesOf(facts, now))
+            return {
+              probes: [Status.isReady(facts), Status.isLive(facts, 60_000, now), Status.hasBeat(facts, 60_000, now)],
+              status: [status.state, status.ready, status.workers[0]?.state],
+              page: /<strong>(\d of \d) worker ready/.exec(StatusPage.render(status))?.[1],
+              table: /(\d of \d) worker ready/.exec(StatusText.render(status))?.[1],
+              metrics: [
+                /^tsgi_ready (\d)$/m.exec(metrics)?.[1],
+                /^tsgi_workers\{state="ready"\} (\d)$/m.exec(metrics)?.[1]
+              ]
+            }
+          })
+          yield* started
+          yield* clock.adjust("5 seconds")
+          expect(yield* told).toEqual({
+            probes: [true, true, true],
+            status: ["serving", 1, "ready"],
+            page: "1 of 1",
+            table: "1 of 1",
+            metrics: ["1", "1"]
+          })
+          const hung = { status: ["serving", 0, "hung"], page: "0 of 1", table: "0 of 1", metrics: ["0", "0"] }
+          yield* clock.adjust("9 seconds")
+          expect(yield* told).toEqual({ ...hung, probes: [false, true, false] })
+          yield* clock.adjust("25 seconds")
+          expect(yield* told).toEqual({ ...hung, probes: [false, true, false] })
+          // killed and replaced
+          yield* clock.adjust("5 seconds")
+          expect(yield* told).toMatchObject({ probes: [true, true, true], status: ["serving", 1, "ready"] })
+        })
+    ))
+
+  it.effect.each<readonly [hangTimeout: number, live: number]>([[30_000, 28], [5000, 3], [0, 1]])(
+    "make the server dead after --hang-timeout %i, where the system does not kill them",
+    ([hangTimeout, live]) =>
+      scene(
+        { workers: 1, recycling: { ...plan.recycling, hangTimeout } },
+        () => ({ blocksAfter: 1500, outlivesKill: true }),
+        ({ clock, spawner, started, supervisor: { facts } }) =>
+          Effect.gen(function*() {
+            const isLive = Effect.sync(() => Status.isLive(facts, 60_000, clock.unsafeCurrentTimeMillis()))
+            yield* started
+            yield* clock.adjust("1500 millis")
+            yield* clock.adjust(live * 1000)
+            expect(yield* isLive).toBe(true)
+            yield* clock.adjust("3 seconds")
+            expect(yield* isLive).toBe(false)
+            for (const worker of spawner.alive) worker.end(null, "SIGKILL")
+            yield* clock.adjust("100 millis")
+            expect(yield* isLive).toBe(true)
+          })
+      )
+  )
 
   it.effect("are only those that hang: none is killed at the shortest time that there is", () =>
     scene(
@@ -409,7 +479,8 @@ describe("a reload", () => {
             )
           }
           expect(found(lines, new RegExp(`reload refused, ${log} to load: no$`))).toHaveLength(1)
-          expect(generations(supervisor)).toEqual([2, 2, 2])
+          // no two codes have had one number
+          expect(generations(supervisor)).toEqual([3, 3, 3])
         })
     ))
 
@@ -503,10 +574,11 @@ describe("a reload", () => {
           yield* Effect.orDie(supervisor.recycle(1))
           yield* clock.adjust("1 second")
           expect(generations(supervisor)).toEqual([1, 2, 1])
-          // the next one has the same number, and is of all slots all the same
+          // the next one has a number that no worker had
           const again = yield* Effect.fork(supervisor.reload)
           yield* clock.adjust("3 seconds")
-          expect(yield* Fiber.join(again)).toMatchObject({ result: "done", generation: 2 })
+          expect(yield* Fiber.join(again)).toMatchObject({ result: "done", generation: 3 })
+          expect(generations(supervisor)).toEqual([3, 3, 3])
           expect(supervisor.facts.slots.map(({ current }) => current?.pid)).toEqual([1007, 1008, 1009])
         })
     ))
@@ -539,6 +611,7 @@ describe("a reload", () => {
         yield* started
         expect(yield* supervisor.reload).toMatchObject({ result: "refused", error: "--workers two: must be" })
         expect(spawner.workers).toHaveLength(2)
+        expect(supervisor.facts.newestGeneration).toBe(1)
       }), Effect.fail(new PlanError({ code: 2, message: "--workers two: must be" }))))
 
   it.effect("asked for during one is one more afterwards", () =>
@@ -554,10 +627,69 @@ describe("a reload", () => {
         expect(generations(supervisor)).toEqual([3])
       })))
 
+  it.effect("asked for during one joins those that wait: there is one more for all of them", () => {
+    let read = 0
+    return scene(
+      { workers: 1 },
+      () => ({}),
+      ({ clock, lines, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const asked: Array<Fiber.RuntimeFiber<Facts.ReloadResult>> = []
+          for (let i = 0; i < 6; i++) {
+            asked.push(yield* Effect.fork(supervisor.reload))
+            yield* clock.adjust("50 millis")
+          }
+          // those that wait have the settings of now
+          expect(read).toBe(1)
+          yield* clock.adjust("5 seconds")
+          const outcomes = yield* Fiber.join(Fiber.all(asked))
+          expect(outcomes.map((outcome) => outcome.result === "done" && outcome.generation)).toEqual([2, 3, 3, 3, 3, 3])
+          expect(spawner.workers.map(({ generation }) => generation)).toEqual(["1", "2", "3"])
+          expect(supervisor.facts.reloads).toEqual({ done: 2, refused: 0 })
+          expect(found(lines, /reloaded in/)).toHaveLength(2)
+          // the next one is its own
+          const last = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust("2 seconds")
+          expect(yield* Fiber.join(last)).toMatchObject({ generation: 4 })
+        }),
+      Effect.sync(() => {
+        read++
+        return { ...plan, workers: 1 }
+      })
+    )
+  })
+
+  it.effect("is announced to the service manager once for all that join it, before it begins and after it is done", () => {
+    const told: Array<string> = []
+    return scene(
+      { workers: 1 },
+      () => ({}),
+      ({ clock, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const asked: Array<Fiber.RuntimeFiber<Facts.ReloadResult>> = []
+          for (let i = 0; i < 3; i++) {
+            asked.push(yield* Effect.fork(supervisor.reload))
+            yield* clock.adjust("50 millis")
+          }
+          yield* clock.adjust("5 seconds")
+          yield* Fiber.join(Fiber.all(asked))
+          expect(told).toEqual(["reloading", "ready", "reloading", "ready"])
+        }),
+      undefined,
+      undefined,
+      {
+        reloading: Effect.sync(() => void told.push("reloading")),
+        ready: Effect.sync(() => void told.push("ready"))
+      }
+    )
+  })
+
   it.effect.each(["asked for now", "that waited for another"])(
     "%s is refused once balancers are to send clients elsewhere: it is not ready again",
     (what) =>
-      scene({}, () => ({}), ({ clock, spawner, started, supervisor }) =>
+      scene({}, () => ({}), ({ clock, lines, spawner, started, supervisor }) =>
         Effect.gen(function*() {
           yield* started
           const before = what === "asked for now" ? undefined : yield* Effect.fork(supervisor.reload)
@@ -568,7 +700,8 @@ describe("a reload", () => {
           yield* clock.adjust("5 seconds")
           if (before !== undefined) expect(yield* Fiber.join(before)).toMatchObject({ result: "done" })
           expect(yield* Fiber.join(reloading)).toMatchObject({ result: "refused", error: "the server stops" })
-          expect(isReady(supervisor.facts)).toBe(false)
+          expect(found(lines, / warn {2}reload refused: the server stops$/)).toHaveLength(1)
+          expect(Status.isReady(supervisor.facts)).toBe(false)
           expect(supervisor.facts.state).toBe("unready")
           expect(spawner.workers).toHaveLength(before === undefined ? 2 : 4)
         }))
@@ -623,7 +756,7 @@ describe("a reload", () => {
     scene(
       {},
       (count) => count > 2 ? { readyIn: 50_000 } : {},
-      ({ clock, scope, spawner, started, supervisor }) =>
+      ({ clock, lines, scope, spawner, started, supervisor }) =>
         Effect.gen(function*() {
           yield* started
           const reloading = yield* Effect.fork(supervisor.reload)
@@ -633,6 +766,7 @@ describe("a reload", () => {
           yield* clock.adjust("10 seconds")
           yield* Fiber.join(closing)
           expect(yield* Fiber.join(reloading)).toMatchObject({ result: "refused", error: "the server stops" })
+          expect(found(lines, / warn {2}reload given up: the server stops$/)).toHaveLength(1)
           expect(spawner.alive).toEqual([])
           // so is one that is asked for now
           expect(yield* supervisor.reload).toMatchObject({ result: "refused", error: "the server stops" })
@@ -641,6 +775,28 @@ describe("a reload", () => {
 })
 
 describe("a stop", () => {
+  // the family: all that is asked for while balancers are to send clients elsewhere, and while the workers end
+  it.effect.each(["unready", "stopping"] as const)(
+    "refuses what would change workers, and says so: %s",
+    (state) =>
+      scene({}, () => ({}), ({ clock, lines, signal, spawner, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          yield* supervisor.leaving(state)
+          const why = (effect: Effect.Effect<unknown, Supervisor.Refused>): Effect.Effect<unknown> =>
+            Effect.merge(Effect.mapError(effect, ({ message }) => message))
+          expect(yield* why(supervisor.scale(4))).toBe("the server stops")
+          expect(yield* why(supervisor.recycle(1))).toBe("the server stops")
+          expect(found(lines, / warn {2}(?:scale|recycle) refused: the server stops$/)).toHaveLength(2)
+          for (const name of ["SIGTTIN", "SIGTTOU", "SIGHUP"] as const) yield* signal(name)
+          yield* clock.adjust("5 seconds")
+          expect(found(lines, / warn {2}scale refused: the server stops$/)).toHaveLength(3)
+          expect(found(lines, / warn {2}reload refused: the server stops$/)).toHaveLength(1)
+          expect(spawner.workers).toHaveLength(2)
+          expect(supervisor.facts.slots).toHaveLength(2)
+        }))
+  )
+
   it.effect("has clients leave at once, where those of a worker that is replaced leave one after the other", () =>
     scene({}, () => ({}), ({ clock, scope, spawner, started, supervisor }) =>
       Effect.gen(function*() {
@@ -784,7 +940,7 @@ describe("a server without workers of its own", () => {
       Effect.gen(function*() {
         yield* started
         const alone = /^--workers 0 serves in this process, which cannot be replaced: start it with --workers 1$/
-        const why = <A>(effect: Effect.Effect<A, Supervisor.Alone>): Effect.Effect<string> =>
+        const why = <A>(effect: Effect.Effect<A, Supervisor.Refused>): Effect.Effect<string> =>
           Effect.match(effect, { onFailure: ({ message }) => message, onSuccess: String })
         const outcome = yield* supervisor.reload
         expect(outcome.result === "refused" ? outcome.error : "done").toMatch(alone)

@@ -19,6 +19,8 @@ export interface Script {
   readonly enoughAfter?: number
   /** Milliseconds after it is ready: its event loop is blocked for ever. */
   readonly blocksAfter?: number
+  /** The system does not kill it. */
+  readonly outlivesKill?: boolean
   /** Milliseconds until it has heard that it is to drain. Default 0. */
   readonly hearsIn?: number
   /** Milliseconds that it takes to drain then; `Infinity`: for ever. Default 50. */
@@ -146,7 +148,7 @@ export class MemorySpawner {
                 }))
               }
             }),
-          kill: (signal) => Effect.sync(() => worker.end(null, signal))
+          kill: (signal) => Effect.sync(() => script.outlivesKill === true ? undefined : worker.end(null, signal))
         }
       })
   })

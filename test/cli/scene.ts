@@ -11,6 +11,7 @@ import { obey } from "../../src/cli/obeySignals.js"
 import type { Plan, PlanError } from "../../src/cli/Plan.js"
 import * as StopOrder from "../../src/cli/StopOrder.js"
 import * as Supervisor from "../../src/cli/Supervisor.js"
+import type { Systemd } from "../../src/cli/Systemd.js"
 import { MemorySpawner, type Script } from "./memorySpawner.js"
 import { QuickClock } from "./quickClock.js"
 
@@ -52,7 +53,8 @@ export const scene = (
   scriptOf: (count: number) => Script,
   use: (scene: Scene) => Effect.Effect<void>,
   reread: Effect.Effect<Plan, PlanError> = Effect.succeed({ ...plan, ...given }),
-  memoryLimit = Infinity
+  memoryLimit = Infinity,
+  manager: Pick<Systemd, "reloading" | "ready"> = { reloading: Effect.void, ready: Effect.void }
 ): Effect.Effect<void> => {
   const clock = new QuickClock()
   return Effect.gen(function*() {
@@ -60,7 +62,10 @@ export const scene = (
     const lines: Array<string> = []
     const journal = Journal.make({ format: "text", least: "info", pid: 1 }, (line) => lines.push(line))
     const layer = Layer.merge(spawner.layer, Layer.succeed(Journal.Journal, journal))
-    const supervisor = yield* Effect.provide(Supervisor.make(reread, { ...plan, ...given }, () => memoryLimit), layer)
+    const supervisor = yield* Effect.provide(
+      Supervisor.make(reread, { ...plan, ...given }, manager, () => memoryLimit),
+      layer
+    )
     const scope = yield* Scope.make()
     const started = Effect.gen(function*() {
       const starting = yield* Effect.fork(Scope.extend(supervisor.start, scope))
@@ -72,8 +77,7 @@ export const scene = (
       order: yield* StopOrder.make,
       reload: supervisor.reload,
       stopNow: supervisor.killAll,
-      dev: false,
-      journal
+      dev: false
     })
     yield* use({ spawner, supervisor, lines, events: journal.newest, scope, started, clock, signal })
     const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
