@@ -1,6 +1,6 @@
 /**
- * `tsgi/effect` where Node imports it: an error says in one line which package is missing. `require`, which cannot wait, has
- * `required.ts`; bundlers, which say that themselves, take `effect.ts` as it is.
+ * `tsgi/effect` as Node imports it: an error says in one line which package is missing. `require`, which cannot wait, uses
+ * `required.ts`. Bundlers, which report missing packages themselves, use `effect.ts`.
  *
  * @since 0.2.0
  */

@@ -1,5 +1,5 @@
 /**
- * tsgi for Effect programs: the HttpServer, what handlers may ask of it, and the engine's services.
+ * tsgi for Effect programs: the HttpServer, its functions for handlers, and the engine's services.
  *
  * @module tsgi/effect
  * @since 0.1.0

@@ -1,5 +1,6 @@
 /**
- * `tsgi/effect` where Node requires it: the same as `checked.ts`, without waiting. An ES module, as all of the package are.
+ * `tsgi/effect` as Node requires it: the same as `checked.ts`, without waiting. It is an ES module, as all modules of the package
+ * are.
  *
  * @since 0.2.0
  */

@@ -1,6 +1,6 @@
 /**
- * For tests of servers and applications: a request without a port, a raw wire client, and a listener in memory. There is no
- * Effect in it.
+ * For tests of servers and applications: a request without a port, a raw wire client, and a listener in memory. It has no Effect
+ * in it.
  *
  * @module tsgi/testing
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Why a worker did not become ready: as an error, as a line, and as the exit code of the command.
+ * The reason why a worker did not become ready, as an error, as a line, and as the exit code of the command.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import { CommandError } from "./CommandError.js"
 import type { Phase } from "./messages.js"
 
 /**
- * A worker did not become ready.
+ * The error for a worker that did not become ready.
  *
  * @since 0.2.0
  * @category errors
@@ -16,7 +16,7 @@ import type { Phase } from "./messages.js"
 export class BootError extends Data.TaggedError("BootError")<{
   readonly reason: Phase | "timeout" | "exit" | "spawn" | "protocol"
   readonly message: string
-  /** Of a process that ended before it was ready; `null` where a signal ended it. */
+  /** The exit code of a process that ended before it was ready; `null` if a signal ended it. */
   readonly exitCode?: number | null
   /** The error with its stack. */
   readonly details?: string | undefined
@@ -43,7 +43,7 @@ const exitHint = (code: BootError["exitCode"]): string =>
     : ""
 
 /**
- * The error with which the command ends where a worker does not become ready at the first start.
+ * The error with which the command ends if a worker does not become ready at the first start.
  *
  * @since 0.2.0
  * @category conversions

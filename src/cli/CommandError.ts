@@ -4,7 +4,7 @@
 import * as Data from "effect/Data"
 
 /**
- * The command cannot do what it was asked: one line, and the exit code.
+ * The command cannot do what it was told to do. It has one line for the user, and the exit code.
  *
  * @since 0.2.0
  * @category errors
@@ -12,6 +12,6 @@ import * as Data from "effect/Data"
 export class CommandError extends Data.TaggedError("CommandError")<{
   readonly code: number
   readonly message: string
-  /** Lines that stand before the message. */
+  /** Lines before the message. */
   readonly details?: string | undefined
 }> {}

@@ -11,7 +11,7 @@ import { readText } from "./readText.js"
 const names = ["tsgi.json", "tsgi.yaml", "tsgi.yml", "tsgi.toml"]
 
 /**
- * Reads a file of settings: the given one, else the one in the folder; `undefined` where there is none. Throws a `PlanError`
+ * Reads a file of settings: the given one, otherwise the one in the folder; `undefined` if there is none. Throws a `PlanError`
  * for a file that cannot be read.
  *
  * @since 0.2.0
@@ -38,7 +38,7 @@ export const read = async (
   return { name, values: { ...values } }
 }
 
-// A parser is loaded only for a file of its kind.
+// A parser is only loaded for a file of its kind.
 const parse = async (name: string, text: string): Promise<unknown> => {
   if (name.endsWith(".json")) return JSON.parse(text)
   if (/\.ya?ml$/.test(name)) return (await import("yaml")).parse(text)

@@ -1,5 +1,5 @@
 /**
- * Status and control by HTTP: both on a unix socket that only its user may open, the status also on a TCP port.
+ * Status and control by HTTP. Both are on a unix socket that only its user may open; the status is also on a TCP port.
  *
  * @since 0.2.0
  */
@@ -41,7 +41,7 @@ const json = (status: number, body: object): HttpServerResponse.HttpServerRespon
 
 const refused = (status: number, error: string): HttpServerResponse.HttpServerResponse => json(status, { error })
 
-// The status changes all the time.
+// A status is out of date at once, so it is not cached.
 const fresh = HttpServerResponse.setHeader("Cache-Control", "no-store")
 
 const probe = (yes: boolean, word: string) =>
@@ -50,7 +50,7 @@ const probe = (yes: boolean, word: string) =>
 /**
  * The app of the control socket and of the TCP port.
  *
- * @param mayControl whether requests may change something
+ * @param mayControl whether requests may change the server
  *
  * @since 0.2.0
  * @category constructors
@@ -138,7 +138,7 @@ const changes: Readonly<
 }
 
 /**
- * Serves on the control socket. Where it cannot be made, logs a warning and gives `false`.
+ * Serves on the control socket. If that cannot be made, logs a warning and returns `false`.
  *
  * @since 0.2.0
  * @category constructors
@@ -162,7 +162,7 @@ export const serveSocket = (
   })
 
 /**
- * Serves the status on a TCP port; gives its address.
+ * Serves the status on a TCP port, and returns its address.
  *
  * @since 0.2.0
  * @category constructors
@@ -190,14 +190,14 @@ const serveAt = (
     return server.address
   })
 
-// Node's own `recursive` does not end where no folder can be made, as below /proc.
+// Node's own `recursive` does not end if no folder can be made, as below /proc.
 const makeFolder = (folder: string): void => {
   if (Fs.existsSync(folder)) return
   makeFolder(Path.dirname(folder))
   Fs.mkdirSync(folder, { mode: 0o700 })
 }
 
-// Creates the folder with mode 0700, or checks its mode: a user who can write there could replace the socket.
+// Creates the folder with mode 0700, or checks its mode, because a user who can write there could replace the socket.
 const checkPlace = (path: string): void => {
   const folder = Path.dirname(path)
   makeFolder(folder)

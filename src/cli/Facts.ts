@@ -41,7 +41,7 @@ export interface Restart {
 }
 
 /**
- * What a supervisor knows and keeps. The status and the metrics are computed from it.
+ * The facts that a supervisor keeps. The status and the metrics are computed from them.
  *
  * @since 0.2.0
  * @category models
@@ -51,7 +51,7 @@ export interface Facts {
   readonly startedAt: number
   /** Milliseconds of the monotonic clock. */
   readonly begun: number
-  /** The plan of the last reload that was done. */
+  /** The plan of the last reload that succeeded. */
   plan: Plan
   state: State
   /** The generation of the last reload that was done: 1 at the start. */
@@ -59,19 +59,19 @@ export interface Facts {
   /** The largest generation that workers were started with, also by a reload that was refused. */
   newestGeneration: number
   slots: ReadonlyArray<Slot>
-  /** All workers that have a process, those that leave included. */
+  /** All workers that have a process, including those that leave. */
   readonly workers: Set<Worker>
   readonly restarts: Record<Reason, number>
   readonly lastRestarts: Newest<Restart>
   readonly reloads: { done: number; refused: number }
   lastReload: { readonly at: number; readonly outcome: ReloadResult } | undefined
-  /** Milliseconds of the monotonic clock since which no worker is ready; `undefined` while one is. */
+  /** The time since which no worker is ready, in milliseconds of the monotonic clock; `undefined` while one is. */
   lackingSince: number | undefined
   /** The metrics of workers that are gone. */
   past: ServerMetrics
   /** The counts of the apps of workers that are gone. */
   pastSeries: ReadonlyArray<MetricSeries>
-  /** Names of counters that workers that are gone were seen to let fall. */
+  /** Names of counters that have fallen in workers that are gone. */
   readonly upAndDown: Set<string>
   /** The key that seals TLS session tickets. */
   ticketKeys: Uint8Array
@@ -129,7 +129,7 @@ export const restarted = (
 export const hasReady = ({ slots }: Pick<Facts, "slots">): boolean => slots.some(({ current }) => current?.isReady)
 
 /**
- * Whether the stop has begun, so that clients are to go elsewhere.
+ * Whether the stop has begun, so that clients should go elsewhere.
  *
  * @since 0.2.0
  * @category accessors

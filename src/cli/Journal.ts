@@ -23,7 +23,7 @@ export type Level = "debug" | "info" | "warn" | "error"
 export interface JournalEvent {
   readonly at: string
   readonly level: Level
-  /** The kind of the event, one word. */
+  /** The kind of the event, in one word. */
   readonly event: string
   readonly text: string
   readonly fields: Readonly<Record<string, unknown>>
@@ -39,7 +39,7 @@ export class Journal extends Context.Tag("tsgi/cli/Journal")<
   Journal,
   & { readonly [L in Level]: Note }
   & {
-    /** The newest twenty events, latest first, without debug lines, whatever the log level is. */
+    /** The newest twenty events, latest first. Debug lines are not among them, whatever the log level is. */
     readonly newest: Effect.Effect<ReadonlyArray<JournalEvent>>
   }
 >() {}
@@ -48,7 +48,7 @@ const levels: ReadonlyArray<Level> = ["debug", "info", "warn", "error"]
 const mostKept = 20
 
 /**
- * @param write is called with each line, without a newline
+ * @param write called with each line, without a newline
  *
  * @since 0.2.0
  * @category constructors
@@ -95,6 +95,6 @@ export const layer = (options: { readonly format: "text" | "json"; readonly leas
       try {
         Fs.writeSync(2, `${line}\n`)
       } catch {
-        // EPIPE, EAGAIN, ENOSPC
+        // the error is EPIPE, EAGAIN or ENOSPC, for instance
       }
     }))

@@ -1,5 +1,5 @@
 /**
- * The settings of where a server listens: addresses, TLS and PROXY headers.
+ * The settings for listening: addresses, TLS and PROXY headers.
  *
  * @since 0.2.0
  */
@@ -35,7 +35,7 @@ export interface TlsFiles {
  */
 export interface ListenSettings {
   readonly listen: ReadonlyArray<ListenSpec>
-  /** No address was given, so an activated socket takes precedence. */
+  /** Whether no address was given, so that an activated socket takes precedence. */
   readonly listenByDefault: boolean
   readonly backlog: number
   readonly bindRetry: boolean
@@ -139,7 +139,7 @@ const fromUrl = (given: string, tls: boolean, mode: number, path: (given: string
 }
 
 /**
- * Reads addresses and CIDR ranges: a list, or a text with commas.
+ * Reads addresses and CIDR ranges, from a list or from text with commas.
  *
  * @since 0.2.0
  * @category constructors
@@ -160,7 +160,7 @@ export const peers = (given: unknown): Values.Read<ReadonlyArray<string>> => {
 const port = Values.count(0, 65_535)
 
 /**
- * Reads `HOST:PORT`, or `none`, which gives `undefined`.
+ * Reads `HOST:PORT`, or `none`, for which it returns `undefined`.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * The sockets of a server: bound by the supervisor, or inherited by it.
+ * The sockets of a server, which the supervisor has bound or inherited.
  *
  * @since 0.2.0
  */
@@ -23,7 +23,7 @@ import { messageOf } from "./streams.js"
 export interface Listening {
   readonly at: Place
   readonly tls: boolean
-  /** As it is shown. */
+  /** The address for messages. */
   readonly address: string
   readonly from: "bind" | "inherited" | "activation"
 }
@@ -45,7 +45,7 @@ export const make = (
       : yield* Effect.forEach(settings.listen, (spec) => open(spec, settings))
   })
 
-// The sockets to serve on instead of the default address.
+// The sockets that are served in place of the default address.
 const activation = (
   listenByDefault: boolean,
   env: Environment
@@ -57,7 +57,7 @@ const activation = (
       catch: (error) => ({ message: messageOf(error) })
     })
     if (!listenByDefault) {
-      // invalid variables do not matter here
+      // here, invalid variables do not matter
       if ((yield* Effect.orElseSucceed(announced, () => "none")) === "this") {
         yield* journal.warn("activation", "LISTEN_FDS is not used: an address was given, which takes precedence")
       }
@@ -84,7 +84,7 @@ const activated = ({ fd, name }: ActivatedSocket, tls: boolean): Listening => ({
 })
 
 /**
- * The address of the status: a bound socket, or on Windows, which has none, where to bind.
+ * The address of the status. It is a bound socket, or on Windows, which has none, the address to bind.
  *
  * @since 0.2.0
  * @category models
@@ -94,10 +94,10 @@ export type StatusPlace =
   | { readonly host: string; readonly port: number }
 
 /**
- * Binds the address of `--status`, so that a taken one is found before a worker starts. `undefined` where none is set. Fails
- * where the server itself listens there, which the system finds out only when both listen.
+ * Binds the address of `--status`, so that an address in use is found before a worker starts. Returns `undefined` if none is set.
+ * Fails if the server itself listens there, which the system only finds out when both listen.
  *
- * @param listening what the server listens on: activated sockets take the place of the addresses in the settings
+ * @param listening the sockets of the server; activated ones replace the addresses in the settings
  *
  * @since 0.2.0
  * @category constructors
@@ -123,7 +123,7 @@ const collide = (spec: ListenSpec, { host, port }: NonNullable<Settings["status"
   spec._tag === "Tcp" && spec.port === port && port !== 0 &&
   (spec.host === host || covers(spec.host, host) || covers(host, spec.host))
 
-// An unspecified address is all of its family; that of IPv6 is also all of IPv4.
+// An unspecified address covers all of its family; that of IPv6 also covers all of IPv4.
 const covers = (all: string, host: string): boolean =>
   all === "::" || all === "*" || (all === "0.0.0.0" && !host.includes(":"))
 
@@ -175,5 +175,5 @@ const placeOf = (spec: Bindable): Exclude<Place, { readonly fd: number }> =>
 const addressOf = (spec: Bindable): Address =>
   spec._tag === "Unix" ? { _tag: "Unix", path: spec.path } : { _tag: "Tcp", host: spec.host, port: spec.port }
 
-// 8 tries in all
+// there are 8 attempts in all
 const patient = Schedule.intersect(Schedule.exponential("500 millis"), Schedule.recurs(7))

@@ -3,7 +3,7 @@
  */
 
 /**
- * The newest of what was added.
+ * The newest of the values that were added.
  *
  * @since 0.2.0
  * @category models
@@ -13,7 +13,7 @@ export class Newest<A> {
 
   constructor(private readonly most: number) {}
 
-  /** Latest first. */
+  /** The values, latest first. */
   get all(): ReadonlyArray<A> {
     return [...this.entries]
   }

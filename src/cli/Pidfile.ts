@@ -10,7 +10,8 @@ import * as Path from "node:path"
 import { messageOf } from "./streams.js"
 
 /**
- * Writes it, and removes it when the Scope closes, if it still has our pid. The file of a running process is not replaced.
+ * Writes the file, and removes it when the Scope closes if it still has this process's pid. The file of a running process is not
+ * replaced.
  *
  * @since 0.2.0
  * @category constructors
@@ -25,7 +26,7 @@ export const make = (path: string): Effect.Effect<void, { readonly message: stri
         if (other !== undefined && other !== process.pid && isAlive(other)) {
           throw new Error(`already running, pid ${other}: it has ${path}`)
         }
-        // written whole or not at all, for concurrent readers
+        // the file is written whole or not at all, because others may read it meanwhile
         const draft = `${path}.${process.pid}`
         Fs.writeFileSync(draft, `${process.pid}\n`)
         Fs.renameSync(draft, path)
@@ -48,7 +49,7 @@ const pidIn = (path: string): number | undefined => {
 }
 
 /**
- * Whether there is a process with this pid.
+ * Whether a process with this pid exists.
  *
  * @since 0.2.0
  * @category accessors
@@ -58,7 +59,7 @@ export const isAlive = (pid: number): boolean => {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    // another user's
+    // the process is another user's
     return error instanceof Error && "code" in error && error.code === "EPERM"
   }
 }

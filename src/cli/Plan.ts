@@ -13,7 +13,7 @@ import type { ChildSettings } from "./Spawner.js"
  */
 export interface Plan {
   readonly workers: number
-  /** The only worker runs in this process. */
+  /** Whether the only worker runs in this process. */
   readonly here: boolean
   readonly child: ChildSettings
   readonly assignment: Assignment
@@ -22,7 +22,7 @@ export interface Plan {
 }
 
 /**
- * When a worker is replaced: 0 is never. Times are milliseconds, sizes bytes.
+ * When a worker is replaced; 0 means never. Times are in milliseconds, sizes in bytes.
  *
  * @since 0.2.0
  * @category models
@@ -32,12 +32,12 @@ export interface Recycling {
   readonly maxRequests: number
   readonly maxAge: number
   readonly maxMemory: number
-  /** The most by which a worker's own limits are larger, as a share: each worker draws its own. */
+  /** The largest share that is added to the limits of a worker. Each worker draws its own share. */
   readonly jitter: number
 }
 
 /**
- * The limits of one worker, jitter included. No limit is 0 requests, and an age of `Infinity`.
+ * The limits of one worker, including the jitter. 0 requests and an age of `Infinity` mean no limit.
  *
  * @since 0.2.0
  * @category models
@@ -48,7 +48,7 @@ export interface WorkerLimits {
 }
 
 /**
- * Why a worker was replaced.
+ * The reason why a worker was replaced.
  *
  * @since 0.2.0
  * @category models
@@ -56,7 +56,7 @@ export interface WorkerLimits {
 export type Reason = "crash" | "hang" | "requests" | "age" | "memory" | "told" | "boot"
 
 /**
- * How long the steps of a worker's life may take, in milliseconds.
+ * The most milliseconds for the steps of a worker's life.
  *
  * @since 0.2.0
  * @category models
@@ -69,13 +69,13 @@ export interface WorkerTimeouts {
 }
 
 /**
- * A setting, a file or a certificate is invalid.
+ * The error for an invalid setting, file or certificate.
  *
  * @since 0.2.0
  * @category errors
  */
 export class PlanError extends Data.TaggedError("PlanError")<{
-  /** The exit code where the command cannot start: 2 for settings, 4 for the app, 5 for an address. */
+  /** The exit code if the command cannot start: 2 for settings, 4 for the app, 5 for an address. */
   readonly code: 2 | 4 | 5
   readonly message: string
 }> {}

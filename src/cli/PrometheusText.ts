@@ -6,7 +6,7 @@
 import type { MetricSeries } from "../server/MetricSeries.js"
 
 /**
- * The `Content-Type` of it.
+ * The `Content-Type` of this text.
  *
  * @since 0.2.0
  * @category constants
@@ -14,10 +14,10 @@ import type { MetricSeries } from "../server/MetricSeries.js"
 export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 /**
- * The text of all series, those of one name together after their HELP and TYPE.
+ * The text of all series. Those with the same name stand together after their HELP and TYPE.
  *
- * Prometheus rejects the whole page for one invalid series. So names are written with allowed letters only, and of series
- * whose names become equal, or whose kinds differ, only the first is written.
+ * Prometheus rejects the whole page for one invalid series. So names are written with allowed letters only. Of series whose names
+ * become equal, or whose kinds differ, only the first is written.
  *
  * @since 0.2.0
  * @category conversions
@@ -99,7 +99,7 @@ const reserved: Readonly<Partial<Record<MetricSeries["state"]["_tag"], string>>>
 }
 
 const nameOf = (name: string): string => name.replace(/[^a-zA-Z0-9_:]/g, "_").replace(/^(?=\d|$)/, "_")
-// labels that begin with two underscores are Prometheus' own
+// labels that begin with two underscores belong to Prometheus
 const labelOf = (name: string): string =>
   name.replace(/[^a-zA-Z0-9_]/g, "_").replace(/^_{2,}/, "_").replace(/^(?=\d|$)/, "_")
 const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")

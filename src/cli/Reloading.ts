@@ -30,16 +30,16 @@ export interface Reloading {
   readonly journal: Context.Tag.Service<Journal>
   /** Reads the settings again. */
   readonly plan: Effect.Effect<Plan, PlanError>
-  /** Why there is nothing to reload; `undefined` where there is. */
+  /** The reason why a reload is refused; `undefined` if there is none. */
   readonly hindrance: () => string | undefined
   /** The service manager. It is not told once a stop has begun. */
   readonly manager: Pick<Systemd, "reloading" | "ready">
 }
 
 /**
- * Gives the reload: new workers, one slot after the other. Reloads run one at a time, in the supervisor's Scope: a stop ends
- * one, an interrupted caller does not. Whoever asks while one runs waits for the next, which reads the settings only then, and
- * is the same for all who wait.
+ * Makes the reload, which starts new workers, one slot after the other. Reloads run one at a time, in the supervisor's Scope. So
+ * a stop ends a reload, and an interrupted caller does not. Callers that ask during a reload share the next one, which only then
+ * reads the settings.
  *
  * @since 0.2.0
  * @category constructors
@@ -118,7 +118,7 @@ const once = (reloading: Reloading): Effect.Effect<ReloadResult> =>
     return outcome
   })
 
-/** In which slots a reload that was refused left old and new workers; nothing is said where all are old. */
+/** The slots in which a refused reload has left old and new workers, as text. The text is empty if all are old. */
 const leftBy = ({ generation, slots }: Facts, begun: number): { readonly old: string; readonly fresh: string } => {
   const isNew = ({ current }: Slot): boolean =>
     current !== undefined && current.generation > generation && current.begun >= begun
@@ -139,7 +139,7 @@ interface Failure {
   readonly details?: string | undefined
 }
 
-// The first worker that does not become ready ends it, and the old ones stay.
+// The first worker that does not become ready ends the reload, and the old workers stay.
 const renew = ({ facts, plan, scale, slots }: Reloading): Effect.Effect<void, Failure> =>
   Effect.gen(function*() {
     const fresh = yield* Effect.mapError(plan, ({ message }): Failure => ({ message }))
@@ -147,7 +147,7 @@ const renew = ({ facts, plan, scale, slots }: Reloading): Effect.Effect<void, Fa
     const after = { plan: fresh, generation: ++facts.newestGeneration }
     yield* eachSlot(facts, (slot) => slots.replace(slot, after.plan, after.generation))
     adopt(facts, after)
-    // slots that came meanwhile, and those whose new worker did not stay, have one of the plan before
+    // slots that were added meanwhile, and those whose new worker did not stay, get a worker of the plan before
     yield* Effect.tapError(eachSlot(facts, (slot) => slots.fill(slot)), () => Effect.sync(() => adopt(facts, before)))
     if (fresh.workers !== before.plan.workers) {
       yield* scale(fresh.workers)

@@ -11,7 +11,7 @@ import type { Slots } from "./Slots.js"
 import { plural } from "./values.js"
 
 /**
- * Changes the number of slots, to at least 1; gives the number there is then.
+ * Changes the number of slots, to at least 1, and returns the new number.
  *
  * @since 0.2.0
  * @category models
@@ -19,7 +19,7 @@ import { plural } from "./values.js"
 export type Scale = (workers: number) => Effect.Effect<number>
 
 /**
- * @param memoryLimit bytes that all workers together may have
+ * @param memoryLimit the most bytes of all workers together
  *
  * @since 0.2.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * What a worker and its door agree on.
+ * What a worker and its door know of each other.
  *
  * @since 0.2.0
  */
@@ -33,7 +33,7 @@ export interface Serving {
 export interface LoadedApp {
   readonly kind: Exclude<Interface, "auto">
   readonly value: unknown
-  /** What it does that is the command's part. */
+  /** Warnings that the app does what is the command's part. */
   readonly warnings: ReadonlyArray<string>
 }
 
@@ -52,7 +52,7 @@ export type Open = (
 ) => Promise<Serving>
 
 /**
- * The app cannot be served. The message says all, so no stack is shown.
+ * The error for an app that cannot be served. Its message says everything, so no stack is shown.
  *
  * @since 0.2.0
  * @category errors
@@ -62,7 +62,7 @@ export class AppError extends Error {
 }
 
 /**
- * Gives a function that calls back at its nth call; never where n is 0.
+ * Returns a function that calls `tell` at its nth call, where n is `enough`. If that is 0, it never does.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,5 +1,6 @@
 /**
- * The settings of a server, as data: flags override the environment, which overrides the file, which overrides defaults.
+ * The settings of a server, as data. Flags override the environment, the environment overrides the file, and the file overrides
+ * the defaults.
  *
  * @since 0.2.0
  */
@@ -17,7 +18,7 @@ import * as Values from "./values.js"
 export interface Settings extends ListenSettings {
   /** A line for each flag or variable that has no effect. */
   readonly warnings: ReadonlyArray<string>
-  /** With 0, this process serves. */
+  /** The number of workers. With 0, this process serves. */
   readonly workers: number | "auto"
   readonly timeouts: WorkerTimeouts
   readonly recycling: Recycling
@@ -90,8 +91,8 @@ export const read = (sources: Sources): Settings => {
 }
 
 /**
- * The path of the control socket; `undefined` for none. Reads `control` and `name` alone, so that an invalid setting does not
- * keep a running server from being asked or stopped.
+ * The path of the control socket; `undefined` for none. Only `control` and `name` are read, so that an invalid setting does not
+ * keep a verb from reaching a running server.
  *
  * @since 0.2.0
  * @category accessors
@@ -188,13 +189,13 @@ const checkAlone = (get: Reader): void => {
   throw wrong(`--${found} needs a worker, and --workers 0 serves in this process: give --workers 1`)
 }
 
-// A worker beats each second, so less than two seconds would kill healthy ones.
+// A worker beats each second, so less than two seconds would kill healthy workers.
 const hangTimeout = (given: unknown): Values.Read<number> => {
   const read = Values.duration(given)
   return "value" in read && read.value > 0 ? { value: Math.max(2000, read.value) } : read
 }
 
-// An empty app has more, so less is a mistake: 100 for 100MiB.
+// An empty app takes more memory, so a smaller size is a mistake, such as 100 for 100MiB.
 const leastMemory = 32 * 1024 ** 2
 
 const maxMemory = (given: unknown): Values.Read<number> => {
@@ -207,7 +208,7 @@ const maxMemory = (given: unknown): Values.Read<number> => {
 const accessLogOf = (given: string, path: (given: string) => string): string =>
   given === "-" || given === "none" ? given : path(given)
 
-// `limits.body=10MiB` in flags and variables, groups in a file.
+// Options are `limits.body=10MiB` in flags and variables, and groups in a file.
 const optionsOf = (get: Reader, { file, flags, env }: Sources): Readonly<Record<string, unknown>> => {
   const options: Record<string, Record<string, unknown> | unknown> = {}
   const inFile = file?.values["set"]

@@ -11,7 +11,8 @@ import { handTo, type Signal } from "./earlySignals.js"
 const onTerminal = [0, 1, 2].filter((fd) => isatty(fd))
 
 /**
- * Whether this process was started on a terminal that is closed now. A closing terminal sends HUP, as Windows' console does.
+ * Whether this process was started on a terminal that is now closed. A closing terminal sends HUP, and so does the console of
+ * Windows.
  *
  * @since 0.2.0
  * @category accessors
@@ -20,7 +21,7 @@ export const terminalIsClosed = (): boolean =>
   process.platform === "win32" || (onTerminal.length > 0 && !onTerminal.some((fd) => isatty(fd)))
 
 /**
- * All signals, those that came earlier included.
+ * All signals, including those that arrived earlier.
  *
  * @since 0.2.0
  * @category constructors

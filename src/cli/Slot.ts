@@ -20,7 +20,7 @@ const leastDelay = 100
 const mostDelay = 30_000
 
 /**
- * A place for one worker: a worker leaves it, and another takes it.
+ * A place for one worker. A worker leaves it, and another one takes it.
  *
  * @since 0.2.0
  * @category models
@@ -42,35 +42,35 @@ export class Slot {
     return this.removed
   }
 
-  /** Gives the occupant before. */
+  /** Returns the occupant before. */
   take(occupant: Occupant): Occupant | undefined {
     const before = this.occupant
     this.occupant = occupant
     return before
   }
 
-  /** Gives the occupant before. */
+  /** Returns the occupant before. */
   vacate(): Occupant | undefined {
     const before = this.occupant
     this.occupant = undefined
     return before
   }
 
-  /** No worker takes it any more. Gives the last occupant. */
+  /** Removes the slot, so that no worker takes it again. Returns the last occupant. */
   remove(): Occupant | undefined {
     this.removed = true
     return this.vacate()
   }
 
-  /** Its worker lived long: the back-off begins anew. */
+  /** Begins the back-off anew, because the worker has lived long. */
   recover(): void {
     this.failures = 0
   }
 
   /**
-   * Counts a failure, and gives the milliseconds until the next start: 100, 200, 400 up to 30,000.
+   * Counts a failure, and returns the milliseconds until the next start: 100, 200, 400 and so on, up to 30,000.
    *
-   * @param jitter factor
+   * @param jitter a factor
    */
   backOff(jitter: number): number {
     return Math.round(jitter * Math.min(leastDelay * 2 ** this.failures++, mostDelay))

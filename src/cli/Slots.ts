@@ -1,5 +1,5 @@
 /**
- * Keeps a worker in each slot: starts it, replaces it by a successor that is ready, and starts another one when it dies.
+ * Keeps a worker in each slot: starts it, replaces it by a successor once that is ready, and starts another one if it dies.
  *
  * @since 0.2.0
  */
@@ -28,17 +28,17 @@ import * as WorkerProcess from "./WorkerProcess.js"
 import { type Departure, goneFields, goneWords, nextTry, suspicion, tooMany } from "./workerWords.js"
 
 /**
- * The last worker is gone, and no other one becomes ready.
+ * The error for a server whose last worker is gone, and for which no other one becomes ready.
  *
  * @since 0.2.0
  * @category errors
  */
 export class CrashLoop extends Data.TaggedError("CrashLoop")<{ readonly message: string }> {}
 
-/** Milliseconds after which a worker's end is no failure. */
+/** Milliseconds after which the end of a worker is not a failure. */
 const longLife = 60_000
 const mostFailures = 10
-/** Milliseconds in which a signal to all processes reaches all of them. */
+/** Milliseconds within which a signal to all processes has reached all of them. */
 const signalled = 50
 
 interface Running {
@@ -52,9 +52,9 @@ interface Running {
  */
 export class Slots {
   private running: Running | undefined = undefined
-  /** Failed starts since a worker was ready. */
+  /** Failed starts since a worker was last ready. */
   private failuresInARow = 0
-  /** Workers that serve while the next try to replace them is awaited. */
+  /** Workers that go on serving until the next attempt to replace them. */
   private readonly postponed = new Set<Worker>()
 
   /** Fails when no worker becomes ready any more. */
@@ -64,7 +64,7 @@ export class Slots {
     private readonly facts: Facts,
     private readonly spawner: Context.Tag.Service<Spawner>,
     private readonly journal: Context.Tag.Service<Journal>,
-    /** Held while a worker is replaced for its requests, age or memory: one at a time. */
+    /** Held while a worker is replaced for its requests, age or memory, so that this happens to one at a time. */
     private readonly recycling: Effect.Semaphore,
     private readonly crashLoop: Deferred.Deferred<never, CrashLoop>
   ) {
@@ -74,22 +74,22 @@ export class Slots {
   /** Opens the slots. Workers, and the fibers that wait for them, end with the Scope. */
   readonly open: Effect.Effect<void, never, Scope.Scope> = Effect.gen(this, function*() {
     const workers = yield* Effect.flatMap(Effect.scope, (scope) => Scope.fork(scope, ExecutionStrategy.parallel))
-    // the fibers end before the workers, so that they start no other ones
+    // the fibers end before the workers, so that they do not start other workers
     const fibers = yield* FiberSet.make<void>()
     this.running = { workers, fork: (effect) => Effect.asVoid(FiberSet.run(fibers, effect)) }
   })
 
-  /** Runs in the background until the Scope closes; does nothing before {@link open}. */
+  /** Runs an effect in the background until the Scope closes. Does nothing before {@link open}. */
   fork(effect: Effect.Effect<void>): Effect.Effect<void> {
     return this.running?.fork(effect) ?? Effect.void
   }
 
-  /** Starts a worker for a slot, which takes it once it is ready; done when its predecessor accepts no more. */
+  /** Starts a worker, which takes the slot once it is ready. Ends when its predecessor accepts no more connections. */
   replace(slot: Slot, plan: Plan, generation: number): Effect.Effect<void, BootError> {
     return slot.lock.withPermits(1)(this.occupy(slot, plan, generation))
   }
 
-  /** Sees to it that a slot has a worker of the current generation, or of a newer one, which a reload brings. */
+  /** Ensures that a slot has a worker of the current generation, or of a newer one from a reload. */
   fill(slot: Slot): Effect.Effect<void, BootError> {
     return slot.lock.withPermits(1)(Effect.suspend(() => {
       const { generation, plan } = this.facts
@@ -100,7 +100,7 @@ export class Slots {
     }))
   }
 
-  /** Replaces a worker for a reason, unless it leaves already, or waits for the next try. */
+  /** Replaces a worker for a reason, unless it already leaves or waits for the next attempt. */
   replaceIf(slot: Slot, worker: Worker, reason: Reason, why: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (!this.serves(slot, worker) || this.postponed.has(worker)) return Effect.void
@@ -114,7 +114,7 @@ export class Slots {
     })
   }
 
-  /** Tries until a worker is ready in the slot; the first time after so many milliseconds. */
+  /** Starts workers, the first one after `delay` milliseconds, until one is ready in the slot. */
   respawn(slot: Slot, delay: number): Effect.Effect<void> {
     return Effect.gen(this, function*() {
       if (delay > 0) yield* Effect.sleep(delay)
@@ -151,7 +151,7 @@ export class Slots {
     return slot.current === worker && worker.reason === undefined && !this.isStopping
   }
 
-  /** Starts a worker, and puts it into its slot. A slot that was removed needs none, and none fails for it. */
+  /** Starts a worker, and puts it into its slot. A slot that was removed needs no worker, so a failure for it does not count. */
   private occupy(slot: Slot, plan: Plan, generation: number): Effect.Effect<void, BootError> {
     return Effect.suspend(() =>
       slot.isRemoved
@@ -162,7 +162,7 @@ export class Slots {
     )
   }
 
-  /** Starts a worker and waits until it is ready. It is not in its slot yet. */
+  /** Starts a worker and waits until it is ready. The worker is not yet in its slot. */
   private start(slot: Slot, plan: Plan, generation: number): Effect.Effect<Occupant, BootError> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.gen(this, function*() {
@@ -219,7 +219,7 @@ export class Slots {
       ms: readyIn,
       interface: worker.interface
     })
-    // each worker has the same app, and so the same warnings
+    // each worker has the same app, and therefore the same warnings
     return slot === 1
       ? Effect.zipRight(line, Effect.forEach(warnings, (text) => this.journal.warn("app", text), { discard: true }))
       : line
@@ -236,10 +236,10 @@ export class Slots {
     })
   }
 
-  /** Gives a worker that is retired a successor, once it is its turn. */
+  /** Replaces a retired worker by a successor when its turn comes. */
   private succeed(slot: Slot, worker: Worker, reason: Reason, begin: Effect.Effect<void>): Effect.Effect<void> {
     const replacing = Effect.suspend(() => {
-      // a reload that held the lock replaced it, and knew a newer plan
+      // a reload that held the lock has replaced the worker, with a newer plan
       if (slot.isRemoved || (slot.current !== undefined && slot.current !== worker)) return Effect.void
       return Effect.zipRight(begin, this.occupy(slot, this.facts.plan, this.facts.generation))
     })
@@ -248,12 +248,12 @@ export class Slots {
     )
   }
 
-  /** A worker stays, as its successor did not become ready; where it has ended meanwhile, another one is started. */
+  /** Lets a worker stay, because its successor did not become ready. If it has ended meanwhile, another one is started. */
   private staysAfter(slot: Slot, worker: Worker, reason: Reason, error: BootError): Effect.Effect<void> {
     return Effect.gen(this, function*() {
       worker.stays()
       const isThere = slot.current === worker
-      // who asked for it can ask again
+      // whoever has asked for this can ask again
       if (reason === "told" && isThere) return yield* this.bootFailed(slot, error, ` ${worker.name} stays`)
       const next = yield* backOff(slot)
       if (isThere) this.postponed.add(worker)
@@ -267,7 +267,8 @@ export class Slots {
     })
   }
 
-  // Another process sent SIGTERM, so the worker drains already. That process may be signalling the supervisor next.
+  // Called when another process has sent SIGTERM to a worker, which therefore drains already. That process may be about to signal
+  // the supervisor too.
   private leaves(slot: Slot, worker: Worker): Effect.Effect<void> {
     return Effect.gen(this, function*() {
       worker.leaves(yield* monotonic)
@@ -297,7 +298,7 @@ export class Slots {
     })
   }
 
-  /** Waits for the end of a worker, logs it, and starts another one where the supervisor did not ask for it. */
+  /** Waits for the end of a worker and logs it. If the supervisor did not ask for that end, it starts another worker. */
   private watch(slot: Slot, worker: Worker): Effect.Effect<void> {
     return Effect.gen(this, function*() {
       const exit = yield* Deferred.await(worker.exited)
@@ -351,7 +352,7 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
     )
   })
 
-// Closes in the background. When the supervisor ends, the workers' Scope waits for it.
+// Closes the scope of an occupant in the background. When the supervisor ends, the workers' Scope waits for that.
 const closeBehind = ({ scope }: Occupant): Effect.Effect<void> =>
   Effect.asVoid(Effect.forkDaemon(Scope.close(scope, Exit.void)))
 

@@ -1,10 +1,10 @@
 /**
- * Figures over time as a small line in SVG.
+ * Draws figures over time as a small line in SVG.
  *
  * @since 0.2.0
  */
 
-/** The most figures of a line. */
+/** The most figures in a line. */
 const length = 60
 const height = 16
 
@@ -21,10 +21,10 @@ export const sum = (series: ReadonlyArray<ReadonlyArray<number>>): ReadonlyArray
   ).reverse()
 
 /**
- * A line with the newest figure on the right. Where there are fewer than sixty figures, it begins further right.
+ * Draws a line with the newest figure on the right. With fewer than sixty figures, it begins further right.
  *
  * @param most the figure at the top, greater than 0
- * @param label text alternative, without markup
+ * @param label the text alternative, without markup
  *
  * @since 0.2.0
  * @category conversions

@@ -17,10 +17,10 @@ import { messageOf } from "./streams.js"
  */
 export interface ChildSettings {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Arguments of node, before the worker's file. */
+  /** Arguments for node, before the worker's file. */
   readonly nodeArgs: ReadonlyArray<string>
   readonly cwd: string
-  /** Descriptors of this process, which the child has from `firstDescriptor` on. */
+  /** Descriptors of this process, which the child inherits as `firstDescriptor` and the following ones. */
   readonly descriptors: ReadonlyArray<number>
 }
 
@@ -39,13 +39,13 @@ export interface ChildExit {
  */
 export interface Child {
   readonly pid: number
-  /** A message to a child that has ended is dropped. */
+  /** Sends a message; one to a child that has ended is dropped. */
   readonly send: (message: ToWorker) => Effect.Effect<void>
   readonly kill: (signal: "SIGTERM" | "SIGKILL") => Effect.Effect<void>
 }
 
 /**
- * The system did not start a process.
+ * The error for a process that the system did not start.
  *
  * @since 0.2.0
  * @category errors
@@ -64,9 +64,9 @@ export class Spawner extends Context.Tag("tsgi/cli/Spawner")<Spawner, {
 }>() {}
 
 /**
- * Real processes.
+ * The spawner of real processes.
  *
- * @param file of the worker
+ * @param file the file of the worker
  *
  * @since 0.2.0
  * @category layers
@@ -84,7 +84,7 @@ export const layer = (file: string): Layer.Layer<Spawner> =>
             serialization: "advanced"
           })
           child.on("message", message)
-          // the start failed, or a message to a child that has ended; the latter changes nothing here
+          // the start has failed, or a message to a child that has ended, which changes nothing here
           child.on("error", failed)
           // its last messages may arrive after its exit
           child.once("exit", (code, signal) => {

@@ -12,7 +12,7 @@ import type { Reason } from "./Plan.js"
 import { hungAfter, type WorkerState } from "./WorkerLife.js"
 
 /**
- * Times are ISO 8601, `uptime`, `lastBeat` are seconds, `took`, `readyIn` and `loopDelay` milliseconds, sizes bytes.
+ * Times are in ISO 8601. `uptime` and `lastBeat` are seconds, `took`, `readyIn` and `loopDelay` milliseconds, and sizes bytes.
  *
  * @since 0.2.0
  * @category models
@@ -42,7 +42,7 @@ export interface Status {
   } | null
   readonly reloads: { readonly done: number; readonly refused: number }
   readonly restarts: Readonly<Record<Reason, number>>
-  /** The last ten, latest first. */
+  /** The last ten restarts, latest first. */
   readonly lastRestarts: ReadonlyArray<
     { readonly at: string; readonly slot: number; readonly reason: Reason; readonly text: string }
   >
@@ -54,7 +54,7 @@ export interface Status {
     readonly rss: number
   }
   readonly workers: ReadonlyArray<WorkerStatus>
-  /** The newest twenty, latest first. */
+  /** The newest twenty events, latest first. */
   readonly events: ReadonlyArray<Pick<JournalEvent, "at" | "level" | "event" | "text">>
 }
 
@@ -73,7 +73,7 @@ export interface WorkerStatus {
   readonly loopDelay: Beat["loopDelay"]
   readonly connections: Beat["metrics"]["connections"]
   readonly requests: number
-  /** One figure for each of the last sixty seconds, oldest first; fewer where the worker is younger. */
+  /** One figure for each of the last sixty seconds, oldest first; fewer for a younger worker. */
   readonly requestsPerSecond: ReadonlyArray<number>
   readonly rss: number
   readonly heap: number
@@ -177,7 +177,7 @@ const lastReloadOf = ({ lastReload }: Facts): Status["lastReload"] => {
 }
 
 /**
- * Whether a request that arrives now is served, and load balancers may send more.
+ * Whether a request that arrives now is served, so that load balancers may send more.
  *
  * @since 0.2.0
  * @category accessors
@@ -186,8 +186,8 @@ export const isReady = (facts: Facts): boolean =>
   !isLeaving(facts) && facts.state !== "booting" && facts.slots.some(({ current }) => current?.isServing)
 
 /**
- * Whether the server may recover without a restart: not when all workers have hung for longer than --hang-timeout, after which
- * they should have been killed, or none was ready within --boot-timeout. Where --hang-timeout is off, nothing here ends a hang,
+ * Whether the server may recover without a restart. It may not if none was ready within --boot-timeout, or if all workers have
+ * hung for longer than --hang-timeout, after which they should have been killed. If --hang-timeout is off, nothing ends a hang,
  * so all of them hang at once.
  *
  * @param now milliseconds of the monotonic clock

@@ -1,5 +1,5 @@
 /**
- * The status as a page: made on the server, without a script. A browser asks for it again every two seconds.
+ * The status as a page, which is made on the server and has no script. A browser requests it again every two seconds.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import type { Status, WorkerStatus } from "./Status.js"
 import { style } from "./statusStyle.js"
 import { describeCount, describeSize, describeTime, plural } from "./values.js"
 
-/** Seconds until a browser asks again. */
+/** Seconds until a browser requests the page again. */
 const refresh = 2
 
 /**
@@ -57,13 +57,13 @@ export const escape = (text: string): string => text.replaceAll(/[&<>"']/g, (fou
 
 const section = (title: string, content: string): string => `<section><h2>${title}</h2>\n${content}</section>`
 
-// the date is shown where it is not today's; the whole time is in the title
+// the date is shown if it is not today's; the whole time is in the title
 const time = (at: string, today = ""): string =>
   `<time datetime="${escape(at)}" title="${escape(at)}">${
     escape(today === "" || at.startsWith(today) ? at.slice(11, 19) : at.slice(0, 19).replace("T", " "))
   }</time>`
 
-// good while all workers are ready, bad while none is
+// the mood is good while all workers are ready, and bad while none is
 const moodOf = ({ configured, ready, state }: Status): "good" | "fair" | "bad" =>
   ready === 0 ? "bad" : state === "serving" && ready >= configured ? "good" : "fair"
 
@@ -99,7 +99,7 @@ ${figure("Memory", describeSize(totals.rss))}
 
 const figure = (name: string, value: string): string => `<div><dt>${name}</dt><dd>${value}</dd></div>`
 
-/** Columns of the table of workers. On a narrow screen, each figure has the name beside it. */
+/** Columns of the table of workers. On a narrow screen, each figure has the name of its column beside it. */
 const columns: ReadonlyArray<
   readonly [name: string, cell: (worker: WorkerStatus, now: number, most: number) => string]
 > = [

@@ -5,7 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 
 /**
- * What signals and verbs have asked for: a stop, and that it is at once.
+ * What signals and verbs have asked for: a stop, perhaps at once.
  *
  * @since 0.2.0
  * @category models
@@ -23,7 +23,7 @@ export class StopOrder {
     return this.exitCode
   }
 
-  /** Asks for a stop; `false` where it was asked for before. */
+  /** Asks for a stop. Returns `false` if it was asked for before. */
   get stop(): Effect.Effect<boolean> {
     return Deferred.succeed(this.stopping, undefined)
   }
@@ -41,7 +41,7 @@ export class StopOrder {
     return Deferred.await(this.hurrying)
   }
 
-  /** Has the command exit with a code other than 0. */
+  /** Makes the command exit with a code other than 0. */
   exitWith(code: number): void {
     this.exitCode = code
   }

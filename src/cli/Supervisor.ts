@@ -1,5 +1,5 @@
 /**
- * Keeps workers running: slots, each with a worker; generations of workers, one for each reload.
+ * Keeps workers running. Each slot has a worker, and each reload brings a generation of workers.
  *
  * @since 0.2.0
  */
@@ -35,21 +35,21 @@ export interface Supervisor {
   readonly start: Effect.Effect<void, { readonly slot: number; readonly error: BootError }, Scope.Scope>
   /** Fails when no worker becomes ready any more. */
   readonly lost: Effect.Effect<never, Slots.CrashLoop>
-  /** New workers, one slot after the other. A reload that is asked for during another one comes after it. */
+  /** Starts new workers, one slot after the other. A reload that is asked for during another one runs after it. */
   readonly reload: Effect.Effect<ReloadResult>
-  /** Changes the number of workers, to at least 1; gives the number there is then. */
+  /** Changes the number of workers, to at least 1, and returns the new number. */
   readonly scale: (workers: number) => Effect.Effect<number, Refused>
-  /** A new worker for a slot, or for each. `false` where there is no such slot. */
+  /** Starts a new worker for one slot, or for each. Returns `false` if there is no such slot. */
   readonly recycle: (slot?: number) => Effect.Effect<boolean, Refused>
   readonly reopen: Effect.Effect<void>
-  /** The stop has begun; workers end when the Scope closes. */
+  /** Called when the stop has begun. The workers end when the Scope closes. */
   readonly leaving: (state: "unready" | "stopping") => Effect.Effect<void>
   /** Ends all workers at once. */
   readonly killAll: Effect.Effect<void>
 }
 
 /**
- * The only worker runs in this process, so it cannot be replaced.
+ * The error where the only worker runs in this process, and therefore cannot be replaced.
  *
  * @since 0.2.0
  * @category errors
@@ -61,7 +61,7 @@ export class Alone extends Data.TaggedError("Alone")<{}> {
 }
 
 /**
- * The stop has begun, so no worker is started.
+ * The error for a change of workers after the stop has begun, because no worker is started any more.
  *
  * @since 0.2.0
  * @category errors
@@ -73,7 +73,7 @@ export class Leaving extends Data.TaggedError("Leaving")<{}> {
 }
 
 /**
- * Why workers are not changed.
+ * The reasons why workers are not changed.
  *
  * @since 0.2.0
  * @category errors
@@ -81,10 +81,10 @@ export class Leaving extends Data.TaggedError("Leaving")<{}> {
 export type Refused = Alone | Leaving
 
 /**
- * @param plan is read again at each reload
+ * @param plan read again at each reload
  * @param first the plan at the start
- * @param manager is told of each reload
- * @param most bytes that all workers together may have; default: the limit of the control group
+ * @param manager told of each reload
+ * @param most the most bytes of all workers together; default: the limit of the control group
  *
  * @since 0.2.0
  * @category constructors

@@ -1,6 +1,6 @@
 /**
- * Notifies systemd (sd_notify(3)) with the program `systemd-notify`, because Node has no unix datagram sockets. A failure is
- * a debug line and nothing else.
+ * Notifies systemd (sd_notify(3)) with the program `systemd-notify`, because Node has no unix datagram sockets. A failure is only
+ * a debug line.
  *
  * @since 0.2.0
  */
@@ -17,12 +17,12 @@ export interface Systemd {
   readonly reloading: Effect.Effect<void>
   readonly stopping: Effect.Effect<void>
   readonly watchdog: Effect.Effect<void>
-  /** Milliseconds between two notifications of the watchdog; `undefined` where there is no watchdog. */
+  /** Milliseconds between two notifications of the watchdog; `undefined` without a watchdog. */
   readonly interval: number | undefined
 }
 
 /**
- * @param env the environment that the service manager set
+ * @param env the environment that the service manager has set
  *
  * @since 0.2.0
  * @category constructors
@@ -30,7 +30,7 @@ export interface Systemd {
 export const make = (env: Readonly<Record<string, string | undefined>>): Effect.Effect<Systemd, never, Journal> =>
   Effect.gen(function*() {
     const journal = yield* Journal
-    // one at a time, so that notifications arrive in order
+    // notifications are sent one at a time, so that they arrive in order
     const inOrder = yield* Effect.makeSemaphore(1)
     const socket = env["NOTIFY_SOCKET"]
     const notify = (words: () => ReadonlyArray<string>): Effect.Effect<void> =>

@@ -1,5 +1,5 @@
 /**
- * The key of TLS session tickets. All workers have the same one, so each resumes a session of another, also after a reload.
+ * The key of TLS session tickets. All workers have the same one, so each resumes the sessions of the others, also after a reload.
  *
  * @since 0.2.0
  */
@@ -10,7 +10,8 @@ import type { Facts } from "./Facts.js"
 import { tellAll } from "./WorkerProcess.js"
 
 /**
- * A stolen key decrypts the sessions resumed since it was made, unless the client made a new key exchange.
+ * The time after which a key is replaced. A stolen key decrypts the sessions that were resumed with it, unless the client has
+ * made a new key exchange.
  */
 const renewal = "24 hours"
 
@@ -21,7 +22,7 @@ const renewal = "24 hours"
 export const random = (): Uint8Array => randomBytes(48)
 
 /**
- * Makes a new key each day, and tells all workers. A session that is older than that costs its client a whole handshake.
+ * Makes a new key each day, and tells all workers. The client of an older session needs a full handshake.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * Watches sources with chokidar, because Node's own recursive watching no longer sees a file once it was saved by renaming.
+ * Watches sources with chokidar, because Node's own recursive watching no longer sees a file that was saved by renaming.
  *
  * @since 0.2.0
  */
@@ -14,16 +14,16 @@ import { messageOf } from "./streams.js"
 const sources = /\.(?:[cm]?[jt]sx?|json|ya?ml|toml|env)$/
 const passedOver = new Set(["node_modules", "dist", ".git"])
 
-/** Limits of the system, by the error. Once one is reached, all further files fail too, so it is told once. */
+/** Limits of the system, by their errors. Once one is reached, all further files fail too, so it is reported once. */
 const limits: Readonly<Record<string, string>> = {
   ENOSPC: "fs.inotify.max_user_watches",
   EMFILE: "fs.inotify.max_user_instances"
 }
 
 /**
- * Paths that changed, each after 100 ms without another change. Logs a warning for what cannot be watched.
+ * Paths that have changed, each after 100 ms without another change. Logs a warning for files that cannot be watched.
  *
- * @param files watched whatever their names are
+ * @param files paths that are watched whatever their names are
  *
  * @since 0.2.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * What is known of a worker, and the steps of its life: it starts, serves, leaves and ends.
+ * What is known about a worker, and the steps of its life: it starts, serves, leaves and ends.
  *
  * @since 0.2.0
  */
@@ -38,29 +38,29 @@ type Ready = Extract<FromWorker, { readonly type: "ready" }>
 type Stopped = Extract<FromWorker, { readonly type: "stopped" }>
 
 /**
- * Milliseconds without a beat after which a worker counts as hung: it beats each second.
+ * Milliseconds without a beat after which a worker counts as hung. A worker beats each second.
  *
  * @since 0.2.0
  * @category constants
  */
 export const hungAfter = 2500
 
-/** Seconds of which the status shows the requests, and the one before them. */
+/** The number of seconds for which the status shows requests, and one more, which has the count before them. */
 const mostCounts = 61
 
 /**
- * Times are milliseconds of the monotonic clock, unless they say otherwise.
+ * The state of a worker. Times are in milliseconds of the monotonic clock, unless their comment says otherwise.
  *
  * @since 0.2.0
  * @category models
  */
 export class Worker {
-  /** Done when it serves, failed when it never will. */
+  /** Done when the worker serves; failed if it never will. */
   readonly ready = Deferred.unsafeMake<void, BootError>(FiberId.none)
-  /** Done when it accepts no more. */
+  /** Done when the worker accepts no more connections. */
   readonly draining = Deferred.unsafeMake<void>(FiberId.none)
   readonly exited = Deferred.unsafeMake<ChildExit>(FiberId.none)
-  /** Names of its app's counters that were seen to fall. */
+  /** Names of the app's counters that have fallen. */
   readonly upAndDown = new Set<string>()
   private readonly counts: Array<number> = []
   private running: Child | undefined = undefined
@@ -118,7 +118,7 @@ export class Worker {
     return `worker ${this.slot}${this.running === undefined ? "" : ` (${this.pid})`}`
   }
 
-  /** What it told last of how it is. */
+  /** The last beat of the worker. */
   get beat(): Beat {
     return this.latest
   }
@@ -131,27 +131,27 @@ export class Worker {
     return total(this.latest.metrics.requests)
   }
 
-  /** Requests in each of the last sixty seconds at most, oldest first. */
+  /** Requests in each of the last sixty seconds, oldest first. */
   get requestsPerSecond(): ReadonlyArray<number> {
     return this.counts.slice(1).map((count, i) => count - this.counts[i])
   }
 
-  /** The kind of its app; `undefined` until it is ready. */
+  /** The kind of the app; `undefined` until the worker is ready. */
   get interface(): Exclude<Interface, "auto"> | undefined {
     return this.told?.interface
   }
 
-  /** What its app does that is the command's part. */
+  /** Warnings that the app does what is the command's part. */
   get warnings(): ReadonlyArray<string> {
     return this.told?.warnings ?? []
   }
 
-  /** What its stop cut and interrupted, as far as it told. */
+  /** The numbers of cut and interrupted connections at its stop, if the worker has reported them. */
   get stopReport(): Pick<Stopped, "cut" | "interrupted"> | undefined {
     return this.report
   }
 
-  /** Milliseconds that its start took; `undefined` until it is ready. */
+  /** Milliseconds that the start took; `undefined` until the worker is ready. */
   get readyIn(): number | undefined {
     return this.readyAfter
   }
@@ -178,12 +178,12 @@ export class Worker {
     return this.ended
   }
 
-  /** Whether another worker has its place, and takes its clients. */
+  /** Whether another worker has the slot, and takes the clients. */
   get isSuperseded(): boolean {
     return this.superseded
   }
 
-  /** Why the supervisor ends it; `undefined` where it does not. */
+  /** The reason why the supervisor ends the worker; `undefined` if it does not. */
   get reason(): Reason | undefined {
     return this.retiredFor
   }
@@ -195,24 +195,24 @@ export class Worker {
     return this.isHung ? "hung" : "ready"
   }
 
-  /** Its process has started. */
+  /** Called when the process has started. */
   runs(child: Child): void {
     this.running = child
   }
 
-  /** It told something, so its event loop runs. */
+  /** Called for each message, which shows that the event loop runs. */
   hears(now: number): void {
     this.heardAt = now
   }
 
-  /** It serves. */
+  /** Called when the worker serves. */
   serves(told: Pick<Ready, "interface" | "warnings">, now: number): void {
     this.told = told
     this.readyAfter = Math.round(now - this.begun)
     Deferred.unsafeDone(this.ready, Exit.void)
   }
 
-  /** It will not serve. */
+  /** Called when it is known that the worker will not serve. */
   fails(error: BootError): void {
     Deferred.unsafeDone(this.ready, Exit.fail(error))
   }
@@ -226,9 +226,9 @@ export class Worker {
   }
 
   /**
-   * How long it was silent, in milliseconds.
+   * Milliseconds for which the worker was silent.
    *
-   * @param slept milliseconds in which the whole machine stood still, which do not count
+   * @param slept milliseconds for which the whole machine slept, which do not count
    */
   silenceAt(now: number, slept: number): number {
     this.heardAt += slept
@@ -236,44 +236,44 @@ export class Worker {
     return this.silent
   }
 
-  /** How long its memory has been above a size, in milliseconds; `undefined` where it is not. */
+  /** Milliseconds for which the memory has been above a size; `undefined` if it is not. */
   aboveFor(size: number, now: number): number | undefined {
     if (this.latest.rss <= size) this.largeSince = undefined
     else this.largeSince ??= now
     return this.largeSince === undefined ? undefined : now - this.largeSince
   }
 
-  /** Notes why the supervisor ends it. */
+  /** Notes the reason why the supervisor ends the worker. */
   retire(reason: Reason): void {
     this.retiredFor = reason
   }
 
-  /** It stays, as no successor became ready. */
+  /** Called when the worker stays, because its successor did not become ready. */
   stays(): void {
     this.retiredFor = undefined
   }
 
-  /** Another worker has its place. */
+  /** Called when another worker has taken the slot. */
   supersede(): void {
     this.superseded = true
   }
 
-  /** It was told to end. */
+  /** Called when the worker was told to end. */
   leaves(now: number): void {
     this.leftAt ??= now
   }
 
-  /** It accepts no more. */
+  /** Called when the worker accepts no more connections. */
   drains(): void {
     Deferred.unsafeDone(this.draining, Exit.void)
   }
 
-  /** Its app has stopped. */
+  /** Called when the app has stopped. */
   stops(report: Pick<Stopped, "cut" | "interrupted">): void {
     this.report = report
   }
 
-  /** Its process has ended; where it was not ready, it will not be. */
+  /** Called when the process has ended. A worker that was not ready has then failed. */
   exits(exit: ChildExit, error: BootError): void {
     this.ended = true
     Deferred.unsafeDone(this.exited, Exit.succeed(exit))

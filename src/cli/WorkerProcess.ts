@@ -1,5 +1,5 @@
 /**
- * A worker's process, in a Scope. Closing the Scope ends the worker gracefully.
+ * The process of a worker, in a Scope. When the Scope closes, the worker ends gracefully.
  *
  * @since 0.2.0
  */
@@ -29,11 +29,11 @@ export interface WorkerSpec {
   readonly generation: number
   readonly child: ChildSettings
   readonly assignment: Assignment
-  /** The current ones, which change while workers start. */
+  /** Returns the current key, which may change while a worker starts. */
   readonly ticketKeys: () => Uint8Array
   readonly timeouts: WorkerTimeouts
   readonly limits: WorkerLimits
-  /** Called when the worker has served as many requests as its limit, and when another process told it to end. */
+  /** Called when the worker has served as many requests as its limit says, and when another process has told it to end. */
   readonly asks: (
     worker: Worker,
     message: Extract<FromWorker, { readonly type: "enough" | "leaving" }>
@@ -41,7 +41,7 @@ export interface WorkerSpec {
 }
 
 /**
- * Starts a worker, which is not ready yet: see {@link ready}.
+ * Starts a worker, which is not yet ready: see {@link ready}.
  *
  * @since 0.2.0
  * @category constructors
@@ -75,7 +75,7 @@ export const make = (spec: WorkerSpec): Effect.Effect<Worker, BootError, Scope.S
   })
 
 /**
- * Waits until a worker is ready; kills one that is not ready in time.
+ * Waits until a worker is ready, and kills one that is not ready in time.
  *
  * @since 0.2.0
  * @category accessors
@@ -96,7 +96,8 @@ export const ready = (worker: Worker): Effect.Effect<void, BootError> =>
   )
 
 /**
- * Waits until a worker that was told to end accepts no more, for one second at most: a worker that hangs accepts nothing anyway.
+ * Waits until a worker that was told to end accepts no more connections. It waits for one second at most, because a worker that
+ * hangs accepts nothing anyway.
  *
  * @since 0.2.0
  * @category accessors
@@ -169,14 +170,15 @@ const refuse = (worker: Worker): Effect.Effect<void> =>
     return kill(worker)
   })
 
-// Waits for settle and grace, then kills. A worker that never became ready has no clients, so it is given --kill-after only.
+// Waits for settle and grace, then kills the worker. A worker that never became ready has no clients, so it only has
+// --kill-after.
 const end = (worker: Worker, child: Child, journal: typeof Journal.Service): Effect.Effect<void> =>
   Effect.gen(function*() {
     if (worker.isGone) return
     const { grace, killAfter, settle } = worker.timeouts
     const isServing = worker.readyIn !== undefined
     worker.leaves(yield* monotonic)
-    // clients leave over half of settle, so that one that asks seldom is still told in time
+    // clients are sent away during half of settle, so that a client with few requests still hears of it in time
     const spread = worker.isSuperseded ? settle / 2 : 0
     yield* child.send({ type: "drain", settle, spread, grace: isServing ? grace : 0 })
     const limit = isServing ? settle + grace + killAfter : killAfter
@@ -192,7 +194,7 @@ const end = (worker: Worker, child: Child, journal: typeof Journal.Service): Eff
     yield* Deferred.await(worker.exited)
   })
 
-// A finalizer cannot be interrupted, so what has a time limit runs in a fiber that can.
+// A finalizer cannot be interrupted, so an effect with a time limit runs in a fiber that can.
 const within = <A>(effect: Effect.Effect<A>, milliseconds: number): Effect.Effect<Option.Option<A>> =>
   Effect.timeoutOption(effect, milliseconds).pipe(
     Effect.interruptible,

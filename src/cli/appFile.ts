@@ -1,5 +1,5 @@
 /**
- * Finds the file of an app, or says why there is none.
+ * Finds the file of an app, or the reason why there is none.
  *
  * @since 0.2.0
  */
@@ -11,7 +11,7 @@ import { closest } from "../server/OptionNames.js"
 import { PlanError } from "./Plan.js"
 
 /**
- * `path[:export]`, where the path is that of a file.
+ * Reads `path[:export]`, in which the path is that of a file.
  *
  * @since 0.2.0
  * @category constructors
@@ -29,7 +29,7 @@ export const find = (
   return { name: given, file: checked(given, cwd), export: "default" }
 }
 
-// `behind` is the export, which a suggestion repeats
+// `behind` is the export, which a suggestion repeats after the path
 const checked = (name: string, cwd: string, behind = ""): string => {
   const file = Path.resolve(cwd, name)
   const stat = Fs.statSync(file, { throwIfNoEntry: false })
@@ -59,7 +59,7 @@ const hint = (close: string | undefined): string => close === undefined ? "" : `
 const noApp = (message: string): PlanError => new PlanError({ code: 4, message })
 
 /**
- * Node's arguments to run a file of TypeScript: none where Node does it by itself, else tsx, where the app has it.
+ * Node's arguments to run a file of TypeScript: none if Node can do it itself, otherwise tsx, if the app has it.
  *
  * @since 0.2.0
  * @category accessors

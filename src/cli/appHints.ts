@@ -1,6 +1,6 @@
 /**
- * Warnings about functions that are probably no WSGI app, by their parameters. They are served all the same, as parameters
- * may have any name.
+ * Warnings about functions that, by their parameters, are probably not WSGI apps. They are served all the same, because
+ * parameters may have any name.
  *
  * @since 0.2.0
  */
@@ -10,7 +10,7 @@ const request = /^(?:req|request)$/
 const response = /^(?:res|response|reply)$/
 
 /**
- * The warning; `undefined` where there is none.
+ * The warning; `undefined` if there is none.
  *
  * @param text the source of the function
  *

@@ -56,7 +56,7 @@ const ownerOf = (path: string): string => {
   }
 }
 
-// A server is named after the folder that it was started in, and this may be another one.
+// Other servers of this user. A server is named after the folder in which it was started, and this may be another folder.
 const othersBeside = (path: string): string => {
   const names = socketsIn(Path.dirname(path)).filter((name) => name !== Path.basename(path))
   return names.length === 0
@@ -73,9 +73,9 @@ const socketsIn = (folder: string): ReadonlyArray<string> => {
 }
 
 /**
- * Does what a verb says; gives the exit code.
+ * Does what a verb says, and returns the exit code.
  *
- * @param path of the control socket
+ * @param path the path of the control socket
  *
  * @since 0.2.0
  * @category constructors
@@ -142,7 +142,7 @@ const timeoutOf = (flags: Flags): Effect.Effect<number, CommandError> => {
     )
 }
 
-// Another server at that path answers differently.
+// Another program's server at this path answers differently.
 const fieldsOf = (body: string, path: string): Effect.Effect<Readonly<Record<string, unknown>>, CommandError> =>
   Effect.try({
     try: () => {

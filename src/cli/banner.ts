@@ -1,5 +1,5 @@
 /**
- * What a terminal shows once a server is ready: its addresses, and how to reload and stop it.
+ * The text that a terminal shows once a server is ready: its addresses, and how to reload and stop it.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ import { plural } from "./values.js"
  */
 export interface Ready extends Pick<Identity, "version" | "app"> {
   readonly addresses: ReadonlyArray<string>
-  /** Milliseconds. */
+  /** Milliseconds from the start until the server was ready. */
   readonly took: number
   readonly workers: number
   /** Whether this process serves, without workers. */

@@ -1,5 +1,5 @@
 /**
- * What a reload can change of the settings, and what needs a restart.
+ * The settings that a reload can change, and those that need a restart.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import { type PlanError, wrong } from "./Plan.js"
 import type { Settings } from "./Settings.js"
 
 /**
- * Fails where the settings cannot be taken without a restart: other addresses, or `--workers` from or to 0.
+ * Fails if the settings need a restart: other addresses, or `--workers` from or to 0.
  *
  * @since 0.2.0
  * @category guards
@@ -21,7 +21,7 @@ export const reloadable = (started: Settings, read: Settings): Effect.Effect<voi
     : Effect.void
 
 /**
- * A line where settings changed that only a start reads; `undefined` where none did.
+ * A warning about changed settings that are only read at a start; `undefined` if there are none.
  *
  * @since 0.2.0
  * @category conversions

@@ -15,7 +15,7 @@ import { random } from "./TicketKeys.js"
 import * as WorkerProcess from "./WorkerProcess.js"
 
 /**
- * Gives a line about the app. Fails with the exit code that `serve` would have.
+ * Returns a line about the app. Fails with the exit code that `serve` would have.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * Asks a running server at its control socket.
+ * Sends a request to a running server at its control socket.
  *
  * @since 0.2.0
  */
@@ -16,9 +16,9 @@ export interface Answer {
 }
 
 /**
- * Rejects where no server answers.
+ * Rejects if no server answers.
  *
- * @param timeout milliseconds
+ * @param timeout in milliseconds
  *
  * @since 0.2.0
  * @category constructors
@@ -50,7 +50,7 @@ export const ask = (
   })
 
 /**
- * The pid of the server that answers at a control socket; `undefined` where none does.
+ * The pid of the server that answers at a control socket; `undefined` if none does.
  *
  * @since 0.2.0
  * @category accessors

@@ -23,7 +23,7 @@ export interface Line {
 /**
  * Throws a `PlanError` that names the invalid argument and the nearest valid ones.
  *
- * @param given without node and the command; it does not ask for help
+ * @param given the arguments without node and the command; they do not ask for help
  *
  * @since 0.2.0
  * @category constructors
@@ -83,7 +83,7 @@ const unknownVerb = (given: string, rest: ReadonlyArray<string>): PlanError => {
   )
 }
 
-// Whether a word is one of a verb's flags: `-w`, `-w2`, `--workers`, `--workers=2`.
+// Tells whether a word is one of a verb's flags: `-w`, `-w2`, `--workers`, `--workers=2`.
 const flagsOf = ({ flags }: Verb): { readonly test: (word: string) => boolean } => ({
   test: (word) =>
     flags.some(({ alias, name }) =>

@@ -1,5 +1,5 @@
 /**
- * Completions of verbs and flags, made by @effect/cli from their tables.
+ * Completions of verbs and flags, which @effect/cli makes from their tables.
  *
  * @since 0.2.0
  */

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 const names = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR2"] as const
-/** The signals that Windows has: for Ctrl-C, and for a closed console. */
+/** The signals that Windows has, for Ctrl-C and for a closed console. */
 const ofWindows: ReadonlyArray<string> = ["SIGINT", "SIGHUP"]
 
 /**
@@ -17,8 +17,8 @@ const early: Array<Signal> = []
 let hear = (signal: Signal): void => void early.push(signal)
 
 /**
- * Keeps all signals from now on. Called before anything else, because the first process of a container gets only signals that it
- * handles.
+ * Keeps all signals from now on. It is called before anything else, because the first process of a container only receives
+ * signals that it handles.
  *
  * @since 0.2.0
  * @category constructors
@@ -30,7 +30,7 @@ export const keep = (): void => {
 }
 
 /**
- * Hands over all signals, the kept ones first.
+ * Gives all signals to a function, the kept ones first.
  *
  * @since 0.2.0
  * @category constructors

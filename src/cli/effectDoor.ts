@@ -45,7 +45,7 @@ export const open: Open = async ({ value }, serve, enough) => {
     Context.add(ServerConfig, config),
     Context.add(
       Listener,
-      // without one, the app is only checked
+      // without a listener, the app is only checked
       listener === undefined ? MemoryListener.make().listener : makeListener(listening, tls)
     ),
     Context.add(AccessLog.AccessLog, accessLogOf(serve, config, sink, enough))
@@ -111,7 +111,7 @@ const accessLogOf = (
 
 type ServerContext = Layer.Layer.Success<typeof TsgiHttpServer.layerContext> | HttpServer.HttpServer
 
-// Where the app needs another service than the HttpServer, building it fails and names the service.
+// If the app needs a service other than the HttpServer, its build fails and names the service.
 const layerOf = (value: unknown): Layer.Layer<never, unknown, ServerContext> => {
   if (isLayer(value)) return value
   if (isHttpApp(value)) return HttpServer.serve(value)
@@ -120,7 +120,7 @@ const layerOf = (value: unknown): Layer.Layer<never, unknown, ServerContext> => 
 
 const isLayer = (value: unknown): value is Layer.Layer<never, unknown, ServerContext> => Layer.isLayer(value)
 const isHttpApp = (value: unknown): value is HttpApp.Default => Effect.isEffect(value)
-// the door checks each of them
+// the door itself checks each option
 const isOptions = (given: unknown): given is Options => typeof given === "object"
 
 const groupOf = (options: Serve["options"], name: string): object => {

@@ -1,5 +1,5 @@
 /**
- * The flags of the command: one table for the parser, `--help` and the reference.
+ * The flags of the command, in one table for the parser, `--help` and the reference.
  *
  * @since 0.2.0
  */
@@ -11,11 +11,11 @@
 export interface Flag {
   readonly name: string
   readonly alias?: string
-  /** Its value, as help shows it; absent for a switch. */
+  /** The value, as help shows it; absent for a switch. */
   readonly value?: string
-  /** May be given again. */
+  /** Whether the flag may be given more than once. */
   readonly many?: true
-  /** The default, as help shows it; absent where there is none. */
+  /** The default, as help shows it; absent if there is none. */
   readonly default?: string
   readonly group: Group
   readonly text: string
@@ -259,7 +259,7 @@ export const keyOf = (name: string): string => name.replace(/-(.)/g, (_, letter:
 export const variableOf = (name: string): string => `TSGI_${name.replaceAll("-", "_").toUpperCase()}`
 
 /**
- * Lines of help for flags, in their groups: one line each, with unit and default.
+ * The help for flags, in groups, with one line for each flag, its unit and its default.
  *
  * @since 0.2.0
  * @category conversions

@@ -1,5 +1,5 @@
 /**
- * Names of flags and verbs in gunicorn, uvicorn, granian, hypercorn, puma and pm2, and what to give here instead.
+ * Names of flags and verbs in gunicorn, uvicorn, granian, hypercorn, puma and pm2, with what to give to tsgi instead.
  *
  * @since 0.2.0
  */
@@ -53,7 +53,7 @@ const instead: Readonly<Record<string, string>> = {
   "group": "Group= of systemd, or --unix-mode"
 }
 
-/** Verbs of pm2, systemctl and docker, and the same here. */
+/** Verbs of pm2, systemctl and docker, with those of tsgi that do the same. */
 const verbs: Readonly<Record<string, string>> = {
   start: "serve",
   run: "serve",
@@ -69,7 +69,7 @@ const verbs: Readonly<Record<string, string>> = {
   validate: "check"
 }
 
-/** Verbs that have no equal here. */
+/** Verbs that tsgi does not have, with what to do instead. */
 const otherwise: Readonly<Record<string, string>> = {
   logs: "the server's lines go to standard error, requests to --access-log",
   version: "give tsgi --version",
@@ -78,7 +78,7 @@ const otherwise: Readonly<Record<string, string>> = {
 }
 
 /**
- * The verb of tsgi that does the same as another program's; `undefined` where there is none.
+ * The verb of tsgi that does the same as another program's; `undefined` if there is none.
  *
  * @since 0.2.0
  * @category accessors
@@ -86,7 +86,7 @@ const otherwise: Readonly<Record<string, string>> = {
 export const verbLike = (name: string): string | undefined => Object.hasOwn(verbs, name) ? verbs[name] : undefined
 
 /**
- * What to do instead of another program's verb that has no equal here; `undefined` for others.
+ * What to do in place of another program's verb that tsgi does not have; `undefined` for others.
  *
  * @since 0.2.0
  * @category accessors
@@ -108,7 +108,7 @@ const short: Readonly<Record<string, string>> = {
 }
 
 /**
- * What to give instead of another program's flag; `undefined` where there is nothing.
+ * What to give in place of another program's flag; `undefined` if there is nothing.
  *
  * @since 0.2.0
  * @category accessors

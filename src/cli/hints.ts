@@ -1,5 +1,5 @@
 /**
- * Warnings about the machine that a server runs on, and the figures that they are computed from.
+ * Warnings about the machine on which a server runs, and the figures from which they are computed.
  *
  * @since 0.2.0
  */
@@ -7,15 +7,15 @@ import * as Fs from "node:fs"
 import type { Listening } from "./Listening.js"
 import { describeSize, plural } from "./values.js"
 
-/** Share of the memory above which a peak of one worker may get another one killed. */
+/** The share of the memory above which a peak of one worker may make the system kill another one. */
 const muchOf = 0.8
 
 /**
- * A warning where workers need more than 80 % of the memory limit; `undefined` otherwise.
+ * A warning if workers need more than 80 % of the memory limit; `undefined` otherwise.
  *
- * @param workers their number
- * @param worker bytes of the largest one
- * @param limit bytes of all together
+ * @param workers the number of workers
+ * @param worker bytes of the largest worker
+ * @param limit the most bytes of all workers together
  *
  * @since 0.2.0
  * @category constructors
@@ -28,7 +28,7 @@ export const memoryWarning = (workers: number, worker: number, limit: number): s
     } that this control group may have: fewer workers, or a higher limit`
 
 /**
- * A warning for a server in a container that listens on loopback only; `undefined` otherwise.
+ * A warning if a server in a container only listens on loopback; `undefined` otherwise.
  *
  * @since 0.2.0
  * @category constructors
@@ -43,7 +43,7 @@ export const loopbackHint = (
     : undefined
 
 /**
- * The memory limit of this process' control group (v2) in bytes; `Infinity` where there is none, or none that can be read.
+ * The memory limit of this process' control group (v2) in bytes; `Infinity` if there is none, or if it cannot be read.
  *
  * @since 0.2.0
  * @category accessors

@@ -1,5 +1,6 @@
 /**
- * Loads an app and finds out its kind. Plain Node: an Effect is recognized by the symbols that Effect gives its values.
+ * Loads an app and finds out its kind. This file does not load Effect; an Effect is recognized by the symbols that Effect gives
+ * its values.
  *
  * @since 0.2.0
  */
@@ -13,7 +14,7 @@ import type { AppSource, Interface } from "./messages.js"
 import { AppError, type LoadedApp } from "./Serving.js"
 
 /**
- * @param loaded is called once the module is loaded, before a factory makes the app
+ * @param loaded called once the module is loaded, before a factory makes the app
  *
  * @since 0.2.0
  * @category constructors
@@ -165,7 +166,7 @@ const described = (value: unknown): string =>
     : `a ${typeof value}`
 
 /**
- * Whether an error, or a cause of it, has this name.
+ * Whether an error or one of its causes has this name.
  *
  * @since 0.2.0
  * @category guards
@@ -224,7 +225,7 @@ const placeOf = (error: unknown, file: string): string | undefined => {
   return error instanceof SyntaxError ? placeOfSyntax(file) : undefined
 }
 
-// Node writes the place of a syntax error to its own standard error only.
+// Node only writes the place of a syntax error to its own standard error.
 const placeOfSyntax = (file: string): string | undefined => {
   const { stderr } = spawnSync(process.execPath, ["--check", file], { encoding: "utf8", timeout: 5000 })
   const [, line] = /^.*?:(\d+)\n/.exec(stderr) ?? []

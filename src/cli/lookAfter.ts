@@ -28,7 +28,7 @@ export const lookAfter = (facts: Facts, slots: Pick<Slots, "replaceIf">): Effect
     let looked = facts.begun
     const look = Effect.gen(function*() {
       const now = yield* monotonic
-      // after the machine slept, no late beat counts
+      // after the machine has slept, a late beat does not count
       const slept = now - looked > 4 * lookEvery ? now - looked : 0
       looked = now
       facts.lackingSince = hasReady(facts) ? undefined : facts.lackingSince ?? now
@@ -43,7 +43,7 @@ export const lookAfter = (facts: Facts, slots: Pick<Slots, "replaceIf">): Effect
 interface Look {
   readonly facts: Facts
   readonly now: number
-  /** Milliseconds that the machine slept. */
+  /** Milliseconds for which the machine slept. */
   readonly slept: number
   readonly slots: Pick<Slots, "replaceIf">
 }

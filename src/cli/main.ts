@@ -1,5 +1,5 @@
 /**
- * The command. Answers --version and --help itself; the server is loaded only to serve.
+ * The command. This file answers --version and --help itself, and only loads the server to serve.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import { complain, messageOf, tell } from "./streams.js"
 import { helpFor, wantsVersion } from "./verbs.js"
 import { versionAt } from "./version.js"
 
-/** Verbs that hear signals. */
+/** Verbs that handle signals. */
 const serving = ["serve", "dev"]
 
 const main = async (given: ReadonlyArray<string>): Promise<number> => {

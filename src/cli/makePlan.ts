@@ -1,5 +1,5 @@
 /**
- * Makes a plan of settings: reads files, finds the app, and makes the environment of the workers.
+ * Makes a plan from settings: reads files, finds the app, and makes the environment of the workers.
  *
  * @since 0.2.0
  */
@@ -21,7 +21,7 @@ import type { Settings } from "./Settings.js"
 import { messageOf } from "./streams.js"
 
 /**
- * @param app as it was given
+ * @param app the app as given
  *
  * @since 0.2.0
  * @category constructors
@@ -106,7 +106,7 @@ const isThere = (file: string): boolean => {
   return isFolder(dir) && Fs.readdirSync(dir).some((other) => Path.parse(other).name === name || other === name)
 }
 
-// Resolved as in the app's own modules.
+// A module is resolved as in the app's own modules.
 const importable = (module: string, cwd: string): string => {
   if (/^[./]/.test(module)) {
     const file = Path.resolve(cwd, module)
@@ -117,14 +117,14 @@ const importable = (module: string, cwd: string): string => {
   try {
     return pathToFileURL(createRequire(Path.join(cwd, "package.json")).resolve(module)).href
   } catch (error) {
-    // it exports ES modules only, which `require` does not find: Node will, from the app's folder
+    // it only exports ES modules, which `require` does not find; Node finds them from the app's folder
     if (error instanceof Error && "code" in error && error.code === "ERR_PACKAGE_PATH_NOT_EXPORTED") return module
     throw wrong(`--import ${module}: there is no such package here; is it installed (npm i)?`)
   }
 }
 
 /**
- * The number of cores that this process may use: at most the share of its control group (cgroup v2, cpu.max).
+ * The number of cores that this process may use, which is at most the share of its control group (cgroup v2, cpu.max).
  *
  * @since 0.2.0
  * @category accessors

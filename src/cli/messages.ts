@@ -1,5 +1,5 @@
 /**
- * The messages between supervisor and workers. Plain data, so that a worker loads no Effect for it.
+ * The messages between supervisor and workers. They are plain data, so that a worker need not load Effect for them.
  *
  * @since 0.2.0
  */
@@ -16,7 +16,7 @@ import type { ServerMetrics } from "../server/ServerMetrics.js"
 export const protocol = 1
 
 /**
- * The first descriptor of a worker's sockets: after the three standard ones and the channel.
+ * The first descriptor of a worker's sockets, after the three standard ones and the channel.
  *
  * @since 0.2.0
  * @category constants
@@ -30,15 +30,15 @@ export const firstDescriptor = 4
 export type Interface = "auto" | "fetch" | "wsgi" | "effect"
 
 /**
- * Where the app is: an export of a file.
+ * The place of the app: an export of a file.
  *
  * @since 0.2.0
  * @category models
  */
 export interface AppSource {
-  /** As it was given, for messages. */
+  /** The name as given, for messages. */
   readonly name: string
-  /** Absolute. */
+  /** The absolute path of the file. */
   readonly file: string
   readonly export: string
   readonly factory: boolean
@@ -46,7 +46,7 @@ export interface AppSource {
 }
 
 /**
- * PEM texts, and whether clients show a certificate.
+ * PEM texts, and whether clients must show a certificate.
  *
  * @since 0.2.0
  * @category models
@@ -59,7 +59,7 @@ export interface Tls {
 }
 
 /**
- * Where a worker listens: on an inherited descriptor, or at an address that it binds itself.
+ * The place at which a worker listens: an inherited descriptor, or an address that it binds itself.
  *
  * @since 0.2.0
  * @category models
@@ -76,13 +76,13 @@ export type Place =
 export type WorkerListener = Place & {
   readonly backlog: number
   readonly tls: Tls | undefined
-  /** The PROXY headers that its connections begin with; `undefined` for none. */
+  /** The version of the PROXY headers with which connections begin; `undefined` for none. */
   readonly proxy: "v1" | "v2" | "any" | undefined
   readonly proxyFrom: ReadonlyArray<string> | undefined
 }
 
 /**
- * What all workers of a plan are told.
+ * The assignment that is the same for all workers of a plan.
  *
  * @since 0.2.0
  * @category models
@@ -92,7 +92,7 @@ export interface Assignment {
   readonly listeners: ReadonlyArray<WorkerListener>
   /** The engine's options, as at its two doors. */
   readonly options: Readonly<Record<string, unknown>>
-  /** `-` is standard error. */
+  /** The file of the access log; `-` is standard error. */
   readonly accessLog: string
   readonly logFormat: string | undefined
   readonly settle: number
@@ -110,7 +110,7 @@ export interface Serve extends Assignment {
   readonly type: "serve"
   readonly slot: number
   readonly generation: number
-  /** The number of requests after which it tells; 0: never. */
+  /** The number of requests after which the worker sends `enough`; with 0 it never does. */
   readonly tellAfter: number
   /** The key that seals TLS session tickets: 48 bytes. */
   readonly ticketKeys: Uint8Array
@@ -128,7 +128,7 @@ export type ToWorker =
   | { readonly type: "ticketKeys"; readonly keys: Uint8Array }
 
 /**
- * How a worker is. It tells this each second.
+ * The condition of a worker, which it reports each second.
  *
  * @since 0.2.0
  * @category models
@@ -138,7 +138,7 @@ export interface Beat {
   readonly metrics: ServerMetrics
   /** The app's own metrics. */
   readonly series: ReadonlyArray<MetricSeries>
-  /** Milliseconds over the last second. */
+  /** The delay of the event loop over the last second, in milliseconds. */
   readonly loopDelay: { readonly p50: number; readonly p99: number; readonly max: number }
   readonly rss: number
   readonly heap: number
@@ -159,19 +159,19 @@ export type Phase = "load" | "options" | "boot" | "listen"
  */
 export type FromWorker =
   | { readonly type: "hello"; readonly protocol: number }
-  /** `warnings` are about what the app does that is the command's part. */
+  /** `warnings` say that the app does what is the command's part. */
   | { readonly type: "ready"; readonly interface: Exclude<Interface, "auto">; readonly warnings: ReadonlyArray<string> }
   | { readonly type: "failed"; readonly phase: Phase; readonly message: string; readonly stack: string | undefined }
   | Beat
-  /** It has had `tellAfter` requests. */
+  /** The worker has had `tellAfter` requests. */
   | { readonly type: "enough"; readonly requests: number }
-  /** Another process told it to end. */
+  /** Another process has told the worker to end. */
   | { readonly type: "leaving" }
-  /** It accepts no more connections. */
+  /** The worker accepts no more connections. */
   | { readonly type: "draining" }
   | { readonly type: "stopped"; readonly cut: number; readonly interrupted: number }
 
-// Without the mark, a message is the app's own, sent with `process.send`.
+// A message without the mark is the app's own, sent with `process.send`.
 const isMarked = (given: unknown): boolean =>
   typeof given === "object" && given !== null && "tsgi" in given && "type" in given
 

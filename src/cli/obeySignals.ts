@@ -8,7 +8,7 @@ import type { StopOrder } from "./StopOrder.js"
 import type { Supervisor } from "./Supervisor.js"
 
 /**
- * What signals act on.
+ * The parts of the command on which signals act.
  *
  * @since 0.2.0
  * @category models
@@ -18,7 +18,7 @@ export interface SignalTargets {
   readonly order: StopOrder
   readonly reload: Effect.Effect<unknown>
   readonly stopNow: Effect.Effect<void>
-  /** HUP stops the server, as a closed terminal sends it. */
+  /** With `true`, HUP stops the server, because a closed terminal sends it. */
   readonly dev: boolean
 }
 

@@ -8,7 +8,7 @@ import { CommandError } from "./CommandError.js"
 import { complain, messageOf, tell } from "./streams.js"
 
 /**
- * Writes a line to standard output; gives `false` where its reader has ended, as `head` does.
+ * Writes a line to standard output. Returns `false` if its reader has ended, as `head` does.
  *
  * @since 0.2.0
  * @category constructors
@@ -20,7 +20,7 @@ export const print = (text: string): Effect.Effect<boolean, CommandError> =>
   })
 
 /**
- * Writes a text to standard error; drops it where it cannot be written.
+ * Writes text to standard error, and drops it if it cannot be written.
  *
  * @since 0.2.0
  * @category constructors

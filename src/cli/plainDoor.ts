@@ -9,7 +9,7 @@ import { counter, type LoadedApp, type Open, type Serving } from "./Serving.js"
 import { tlsOptions } from "./tlsOptions.js"
 
 /**
- * @param facade of the package, which is a file of its own
+ * @param facade the module `tsgi`, which is a file of its own
  *
  * @since 0.2.0
  * @category constructors
@@ -51,7 +51,7 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough) 
         interrupted: reports.reduce((sum, { interrupted }) => sum + interrupted, 0)
       }
     },
-    // the engine runs on the same metrics, so Effect's count of fibers would be its own
+    // the engine runs on the same metrics, so Effect's count of fibers would be the engine's
     series: () => facade.applicationMetrics().filter(({ name }) => !name.startsWith("effect_fiber_")),
     metrics: () => facade.sumMetrics(running.map(({ metrics }) => metrics())),
     reopen: () => {

@@ -24,14 +24,14 @@ import { versionAt } from "./version.js"
 import type * as Work from "./work.js"
 
 /**
- * The file of the command, and what it loads beside it.
+ * The file of the command, and the modules that it loads.
  *
  * @since 0.2.0
  * @category models
  */
 export interface EntryFile {
   readonly url: string
-  /** The work of a worker, for `--workers 0`. */
+  /** Loads the work of a worker, for `--workers 0`. */
   readonly work: () => Promise<typeof Work>
 }
 
@@ -56,7 +56,7 @@ const sourcesOf = async (flags: Flags): Promise<Sources> => {
 const settingsOf = (flags: Flags): Effect.Effect<Settings.Settings, PlanError> =>
   attempt(async () => Settings.read(await sourcesOf(flags)))
 
-// A broken file of settings does not keep a server from being stopped, unless the file is what names the server.
+// A broken file of settings does not keep a server from being stopped, unless that file has the name of the server.
 const controlOf = (flags: Flags): Effect.Effect<string | undefined, PlanError> =>
   attempt(async () => {
     const sources = await sourcesOf(flags).catch((error: unknown): Sources => {
@@ -137,9 +137,9 @@ const perform = (
   })
 
 /**
- * Does what the command line says; gives the exit code.
+ * Does what the command line says, and returns the exit code.
  *
- * @param given without node and the command
+ * @param given the arguments without node and the command
  *
  * @since 0.2.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * How a worker's process is. Plain Node.
+ * The condition of a worker's process, without Effect.
  *
  * @since 0.2.0
  */
@@ -11,7 +11,7 @@ import type { Serving } from "./Serving.js"
 const resolution = 10
 
 /**
- * Gives a function that makes a beat. Its event-loop delay is that since the last beat.
+ * Returns a function that makes a beat. The delay of the event loop in it is that since the last beat.
  *
  * @since 0.2.0
  * @category constructors
@@ -39,6 +39,6 @@ export const pulse = (): (serving: Serving) => Beat => {
   }
 }
 
-// Node measures from sample to sample, the resolution included. In milliseconds, with two decimals.
+// Node measures from sample to sample, so the resolution is subtracted. The result is in milliseconds, with two decimals.
 const beyondResolution = (nanoseconds: number): number =>
   Math.max(0, Math.round(nanoseconds / 1e4 - 100 * resolution) / 100)

@@ -1,5 +1,5 @@
 /**
- * When a worker that serves is replaced: for its age or its memory.
+ * Decides when a serving worker is replaced for its age or its memory.
  *
  * @since 0.2.0
  */
@@ -20,14 +20,14 @@ export const limitsOf = ({ jitter, maxAge, maxRequests }: Recycling): Effect.Eff
   }))
 
 /**
- * Milliseconds of life before a worker is replaced for its memory. Without, an app that always needs more would restart for
- * ever.
+ * Milliseconds that a worker lives before it is replaced for its memory. Without this bound, an app that always needs more would
+ * restart for ever.
  */
 const youngest = 60_000
 const betweenSamples = 5000
 
 /**
- * Whether a worker is too old or too large: the reason, and the figures.
+ * The reason why a worker is too old or too large, with the figures; `undefined` if it is not.
  *
  * @param now milliseconds of the monotonic clock
  *

@@ -40,21 +40,21 @@ import * as Watcher from "./Watcher.js"
  * @category models
  */
 export interface ServeOptions {
-  /** As it was given. */
+  /** The app as given. */
   readonly app: string
   readonly settings: Settings
   /** Reads the settings again, for a reload. */
   readonly reread: Effect.Effect<Settings, PlanError>
   readonly signals: Queue.Dequeue<Signal>
   readonly version: string
-  /** A closed terminal ends it. */
+  /** Whether a closed terminal ends the server. */
   readonly dev: boolean
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Serves until it is told to stop; gives the exit code.
+ * Serves until it is told to stop, and returns the exit code.
  *
  * @since 0.2.0
  * @category constructors
@@ -82,7 +82,7 @@ const run = (
     const supervisor = yield* Supervisor.make(prepared.fresh, prepared.plan, systemd)
     const controlled = controlledBy(options, prepared, supervisor, order)
     const { reload, stopNow } = controlled
-    // a daemon, so that it hears the second signal while the workers end
+    // this is a daemon, so that it handles the second signal while the workers end
     yield* Effect.forkDaemon(
       Effect.forever(
         Effect.flatMap(Queue.take(signals), obey({ supervisor, order, reload, stopNow, dev }))
@@ -95,7 +95,7 @@ const run = (
     const access = yield* Scope.extend(openControl(settings, prepared, controlled), last)
     const serving = Effect.gen(function*() {
       yield* Fiber.join(starting)
-      // before it is ready, so that no save is missed
+      // the watch begins before the server is ready, so that no save is missed
       if (settings.watch !== undefined) yield* watch(settings, settings.watch, reload)
       yield* tellReady(options, controlled, access, env, Math.round((yield* monotonic) - begun))
       yield* systemd.ready
@@ -115,7 +115,7 @@ interface Prepared {
   readonly fresh: Effect.Effect<Plan, PlanError>
 }
 
-// All that can be wrong before a worker starts.
+// Checks and binds everything that can fail before a worker starts.
 const prepare = (
   { app, reread, settings }: ServeOptions,
   env: Environment,
@@ -195,7 +195,7 @@ interface StatusAccess {
   readonly statusAt: string | undefined
 }
 
-// Control.js is half of what the command loads: workers load the app meanwhile.
+// Control.js is loaded here, while the workers load the app.
 const openControl = (
   { control }: Settings,
   { statusAt }: Prepared,
@@ -257,7 +257,7 @@ const watch = (
     )
   })
 
-// systemd's watchdog, while a worker beats.
+// Notifies systemd's watchdog while a worker beats.
 const feedWatchdog = (
   { facts }: Supervisor.Supervisor,
   { interval, watchdog }: Systemd.Systemd,
@@ -268,7 +268,7 @@ const feedWatchdog = (
   return Effect.asVoid(Effect.forkScoped(Effect.repeat(feed, Schedule.spaced(interval))))
 }
 
-// Balancers send clients elsewhere during --unready. The workers end when the Scope closes.
+// Load balancers send clients elsewhere during --unready. The workers end when the Scope closes.
 const leave = (
   { unready }: Settings,
   supervisor: Supervisor.Supervisor,

@@ -1,5 +1,5 @@
 /**
- * The sources of settings: flags override the environment, which overrides the file.
+ * The sources of settings. Flags override the environment, and the environment overrides the file.
  *
  * @since 0.2.0
  */
@@ -9,7 +9,7 @@ import { wrong } from "./Plan.js"
 import type { Read } from "./values.js"
 
 /**
- * A flag that may be given again has a list of values.
+ * The sources. A flag that may be given more than once has a list of values.
  *
  * @since 0.2.0
  * @category models
@@ -24,8 +24,8 @@ export interface Sources {
 }
 
 /**
- * Gives the value of a setting by its flag's name, `undefined` where no source has it. Throws a `PlanError` that names an invalid
- * value and its source.
+ * Returns the value of a setting by its flag's name, and `undefined` if no source has it. Throws a `PlanError` that names an
+ * invalid value and its source.
  *
  * @since 0.2.0
  * @category models
@@ -64,8 +64,8 @@ export const reader = ({ env, file, flags }: Sources): Reader => {
 }
 
 /**
- * Gives the value of a variable that other programs have too, such as `PORT`. It comes after all sources. Throws a
- * `PlanError` that names an invalid one.
+ * Returns the value of a variable that other programs have too, such as `PORT`. All sources override it. Throws a `PlanError`
+ * that names an invalid one.
  *
  * @since 0.2.0
  * @category constructors
@@ -83,7 +83,7 @@ export const standard = <A>(
 }
 
 /**
- * A line for each variable that begins with `TSGI_` and is no setting, such as a mistyped one.
+ * A warning for each variable that begins with `TSGI_` and is not a setting, such as a mistyped one.
  *
  * @since 0.2.0
  * @category accessors
@@ -104,7 +104,7 @@ export const unknownVariables = (env: Sources["env"]): ReadonlyArray<string> => 
  */
 export const checkNames = ({ file }: Sources): void => {
   if (file === undefined) return
-  // a file that named another one would not be read for it
+  // a file cannot name another file of settings
   const known = [...table.map(({ name }) => keyOf(name)).filter((key) => key !== "config"), "app"]
   for (const key of Object.keys(file.values)) {
     if (known.includes(key)) continue

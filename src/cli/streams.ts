@@ -6,7 +6,8 @@
 import * as Fs from "node:fs"
 
 /**
- * Writes a line to standard output; gives `false` where its reader has ended, as `head` does. Throws where it cannot be written.
+ * Writes a line to standard output. Returns `false` if its reader has ended, as `head` does. Throws if the line cannot be
+ * written.
  *
  * @since 0.2.0
  * @category constructors
@@ -22,7 +23,7 @@ export const tell = (text: string): boolean => {
 }
 
 /**
- * Writes a line to standard error; drops it where that cannot be written.
+ * Writes a line to standard error, and drops it if that cannot be written.
  *
  * @since 0.2.0
  * @category constructors
@@ -36,7 +37,7 @@ export const complain = (text: string): void => {
 }
 
 /**
- * The message of what was thrown.
+ * The message of a thrown value.
  *
  * @since 0.2.0
  * @category conversions

@@ -1,5 +1,5 @@
 /**
- * All metrics of a running server: sums over its workers and their apps, and the supervisor's own.
+ * All metrics of a running server: the sums over its workers and their apps, and the supervisor's own.
  *
  * @since 0.2.0
  */
@@ -33,7 +33,7 @@ export const seriesOf = (facts: Facts, now: number): ReadonlyArray<MetricSeries>
     tags,
     state: { _tag: "Counter", count }
   })
-  // only workers that serve: one that leaves a slot would have the same labels as its successor
+  // only workers that serve are counted, because one that leaves a slot would have the same labels as its successor
   const serving = facts.slots.flatMap(({ current }) => current === undefined ? [] : [current])
   return [
     ...ofServer(sum([facts.past, ...workers.map(({ beat }) => beat.metrics)])),

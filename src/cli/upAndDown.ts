@@ -1,13 +1,13 @@
 /**
- * Counters that fall. An Effect counter may fall unless it is `incremental`, a flag that most programs do not set. A counter
- * that was seen to fall is exported as a gauge, because Prometheus takes a falling counter for a new process.
+ * Counters that fall. An Effect counter may fall unless it is `incremental`, a flag that most programs do not set. A counter that
+ * has fallen is exported as a gauge, because Prometheus takes a falling counter for a new process.
  *
  * @since 0.2.0
  */
 import { keyOf, type MetricSeries } from "../server/MetricSeries.js"
 
 /**
- * The counters of Effect's own that fall.
+ * The counters of Effect itself that fall.
  *
  * @since 0.2.0
  * @category constants
@@ -15,7 +15,7 @@ import { keyOf, type MetricSeries } from "../server/MetricSeries.js"
 export const known: ReadonlyArray<string> = ["effect_fiber_active"]
 
 /**
- * The names of counters that are lower than before. Each begins at 0.
+ * The names of counters that are lower than before. A counter that is new was 0 before.
  *
  * @since 0.2.0
  * @category accessors

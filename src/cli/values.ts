@@ -1,5 +1,5 @@
 /**
- * Values of flags, variables and files: parsers of texts, and the texts of values in messages.
+ * Values of flags, variables and files: parsers of text, and the text of values in messages.
  *
  * @since 0.2.0
  */
@@ -16,7 +16,7 @@ const value = <A>(value: A): Read<A> => ({ value })
 const expected = (expected: string): Read<never> => ({ expected })
 
 /**
- * Milliseconds: `250ms`, `10s`, `5m`, `2h`, `1d`; 0 needs no unit.
+ * Reads a time into milliseconds: `250ms`, `10s`, `5m`, `2h`, `1d`; 0 needs no unit.
  *
  * @since 0.2.0
  * @category constructors
@@ -32,7 +32,7 @@ export const duration = (given: unknown): Read<number> => {
 }
 
 /**
- * A time of at least so many milliseconds.
+ * Reads a time of at least `least` milliseconds.
  *
  * @since 0.2.0
  * @category constructors
@@ -45,7 +45,7 @@ export const durationFrom = (least: number) => (given: unknown): Read<number> =>
 const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /**
- * Bytes: `512KiB`, `2GiB`, `64kB`, `1000`.
+ * Reads a size into bytes: `512KiB`, `2GiB`, `64kB`, `1000`.
  *
  * @since 0.2.0
  * @category constructors
@@ -73,7 +73,7 @@ const bytes: Readonly<Record<string, number>> = {
 }
 
 /**
- * A whole number within bounds.
+ * Reads a whole number within bounds.
  *
  * @since 0.2.0
  * @category constructors
@@ -86,7 +86,7 @@ export const count = (least: number, most = Number.MAX_SAFE_INTEGER) => (given: 
 }
 
 /**
- * The most workers of a server. More are a mistake.
+ * The most workers of a server; a larger number is a mistake.
  *
  * @since 0.2.0
  * @category constants
@@ -94,7 +94,7 @@ export const count = (least: number, most = Number.MAX_SAFE_INTEGER) => (given: 
 export const mostWorkers = 1024
 
 /**
- * A share: `10%` or 0.1.
+ * Reads a share: `10%` or 0.1.
  *
  * @since 0.2.0
  * @category constructors
@@ -106,7 +106,7 @@ export const share = (given: unknown): Read<number> => {
 }
 
 /**
- * The mode of a file, in octal digits.
+ * Reads the mode of a file, in octal digits.
  *
  * @since 0.2.0
  * @category constructors
@@ -144,8 +144,8 @@ export const oneOf = <A extends string>(...known: ReadonlyArray<A>) => (given: u
 }
 
 /**
- * A value of an engine option. Sizes become bytes (`limits.body=10MiB`), times milliseconds (`timeouts.head=30s`), and
- * `true`, `false`, numbers and JSON what they say.
+ * Reads the value of an engine option. Sizes become bytes (`limits.body=10MiB`), times milliseconds (`timeouts.head=30s`), and
+ * `true`, `false`, numbers and JSON become what they say.
  *
  * @since 0.2.0
  * @category constructors

@@ -11,7 +11,7 @@ import { clientFlags, type Flag, flags, help } from "./flags.js"
  */
 export interface Verb {
   readonly name: string
-  /** The name of its argument, in brackets where it is optional. */
+  /** The name of the argument, in brackets if it is optional. */
   readonly argument?: string
   readonly text: string
   readonly flags: ReadonlyArray<Flag>
@@ -64,7 +64,7 @@ const usage = ({ argument, flags, name }: Verb): string =>
   }`
 
 /**
- * Help of the command, or of one verb.
+ * The help of the command, or of one verb.
  *
  * @since 0.2.0
  * @category conversions
@@ -97,7 +97,7 @@ export const helpOf = (verb: Verb | undefined): string => {
 }
 
 /**
- * The help that a command line asks for; `undefined` where it asks for none.
+ * The help for which a command line asks; `undefined` if it asks for none.
  *
  * @param given without node and the command
  *

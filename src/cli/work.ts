@@ -1,6 +1,6 @@
 /**
- * The work of a worker: it loads an app, serves it on the sockets that it is given, and ends when the supervisor says so.
- * Plain Node: Effect is loaded only where the app is one of Effect's.
+ * The work of a worker: it loads an app, serves it on the sockets that it is given, and ends when the supervisor says so. Effect
+ * is only loaded for an app that uses it.
  *
  * @since 0.2.0
  */
@@ -19,14 +19,14 @@ import { AppError, type LoadedApp, type Open, type Serving } from "./Serving.js"
  * @category models
  */
 export interface Channel {
-  /** Resolves when the message is handed over. */
+  /** Sends a message. Resolves when the channel has taken it. */
   readonly tell: (message: FromWorker) => Promise<void>
   /** Ends the worker. */
   readonly exit: (code: number) => void
 }
 
 /**
- * A worker, for the one that brings it messages.
+ * A worker, for the code that gives it messages.
  *
  * @since 0.2.0
  * @category models
@@ -46,7 +46,7 @@ export const work = ({ exit, tell }: Channel): Work => {
   let assignment: Serve | undefined = undefined
   let serving: Serving | undefined = undefined
   let ending = false
-  // renewed while the app is loaded
+  // the key may be replaced while the app is loaded
   let ticketKeys: Uint8Array | undefined = undefined
 
   const beat = (): void => {
@@ -109,7 +109,7 @@ const doorOf = async (kind: LoadedApp["kind"]): Promise<Open> => {
   return door.open
 }
 
-// Without source maps of tsgi's own modules, which Node would read at each start.
+// Loads modules without source maps of tsgi's own modules, which Node would read at each start.
 const unmapped = async <A>(load: () => Promise<A>): Promise<A> => {
   process.setSourceMapsEnabled(false)
   try {
@@ -119,7 +119,7 @@ const unmapped = async <A>(load: () => Promise<A>): Promise<A> => {
   }
 }
 
-// The door checks the app as an option of the name "app".
+// The door checks the app as an option with the name "app".
 const isOfApp = (error: unknown): boolean =>
   error instanceof Error && error.name === "OptionError" && "option" in error && error.option === "app"
 
@@ -136,7 +136,7 @@ const failureOf = (error: unknown, phase: Phase): Extract<FromWorker, { readonly
     type: "failed",
     phase: reason,
     message: isApp ? error.message : firstLine(error),
-    // a stack helps only where the fault is in the app
+    // a stack only helps if the fault is in the app
     stack: (isApp && error.cause === undefined) || isOfApp(error) || reason === "options" || reason === "listen"
       ? undefined
       : failureText(error)

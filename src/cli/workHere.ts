@@ -11,9 +11,9 @@ import { messageOf } from "./streams.js"
 import type * as Work from "./work.js"
 
 /**
- * Starts one worker, once: the modules of its app stay loaded.
+ * Starts one worker, and only once, because the modules of its app stay loaded.
  *
- * @param load the work of a worker
+ * @param load loads the work of a worker
  *
  * @since 0.2.0
  * @category layers
@@ -29,7 +29,7 @@ export const layer = (load: () => Promise<typeof Work>): Layer.Layer<Spawner> =>
             tell: (told) => Promise.resolve(message(marked(told))),
             exit: (code) => exited({ code, signal: null })
           })
-          // after the supervisor has its child
+          // the message is sent after the supervisor has its child
           setImmediate(() => message(marked({ type: "hello", protocol })))
           return {
             pid: process.pid,
@@ -41,7 +41,7 @@ export const layer = (load: () => Promise<typeof Work>): Layer.Layer<Spawner> =>
       })
   })
 
-// Does in this process what the arguments and options of a spawn do for another one.
+// Does in this process what the arguments and options of a spawn do in another one.
 const prepare = async ({ cwd, env, nodeArgs }: ChildSettings): Promise<void> => {
   Object.assign(process.env, env)
   process.chdir(cwd)

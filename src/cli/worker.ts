@@ -1,12 +1,12 @@
 /**
- * The entry of a worker process. It talks to its supervisor by Node's IPC channel.
+ * The entry of a worker process. It talks to its supervisor through Node's IPC channel.
  *
  * @since 0.2.0
  */
 import { type FromWorker, isToWorker, marked, protocol } from "./messages.js"
 import { work } from "./work.js"
 
-// A terminal sends these to all of its processes. The supervisor alone acts on them.
+// A terminal sends these to all of its processes. Only the supervisor acts on them.
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined)
 
 const tell = (message: FromWorker): Promise<void> =>

@@ -1,5 +1,5 @@
 /**
- * What is said of workers that end: lines, and the fields of the JSON lines.
+ * The lines about workers that end, and the fields of their JSON lines.
  *
  * @since 0.2.0
  */
@@ -17,7 +17,7 @@ import type { Worker } from "./WorkerLife.js"
 export interface Departure {
   readonly worker: Worker
   readonly exit: ChildExit
-  /** Milliseconds that it lived. */
+  /** Milliseconds for which the worker lived. */
   readonly lived: number
 }
 

@@ -10,10 +10,9 @@ import { AccessLog, type AccessRecord, lines } from "../server/AccessLog.js"
 import * as LogFile from "./LogFile.js"
 
 /**
- * Writes every record as a line to a file; see `AccessLogFormat` for `format`. A missing file or folder is created, also
- * after it was removed while the server runs. `AccessLog.reopen` opens a new file after the old one was moved. Buffered lines
- * are written when the scope closes, and when the process exits. Fails with an `OptionError` where the file cannot be opened
- * for writing.
+ * Writes every record as a line to a file; see `AccessLogFormat` for `format`. A missing file or folder is created, even if it is
+ * removed while the server runs. `AccessLog.reopen` opens a new file after the old one was moved. Buffered lines are written when
+ * the scope closes, and when the process exits. Fails with an `OptionError` if the file cannot be opened for writing.
  *
  * @example
  * ```ts

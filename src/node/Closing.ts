@@ -7,12 +7,12 @@ import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import { onHandleClosed } from "./internal.js"
 
-/** Connections that are accepted at most, so that an endless crowd does not keep the server from stopping. */
+/** The most connections that are accepted, so that an endless crowd cannot keep the server from stopping. */
 const mostAccepted = 4096
 
 /**
- * Accepts the connections in the system's queue, which closing the socket would reset, until a turn of the event loop brings
- * none.
+ * Accepts the connections in the system's queue until a turn of the event loop brings none. The system would reset them when the
+ * socket closes.
  *
  * @since 0.2.0
  * @category constructors
@@ -40,8 +40,8 @@ export const acceptWaiting = (server: Net.Server): Effect.Effect<void> =>
   })
 
 /**
- * Calls back when the server is closed by its own method, or by its handle's, as a cluster's worker does. The event `close`
- * comes only after the last connection.
+ * Calls back when the server is closed, by its own method or, as in a cluster's worker, by that of its handle. The event `close`
+ * is only emitted after the last connection.
  *
  * @since 0.2.0
  * @category constructors

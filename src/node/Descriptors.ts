@@ -1,8 +1,9 @@
 /**
  * Notices when the process has no file descriptors left.
  *
- * libuv then accepts each connection with a spare descriptor and closes it at once, without an event. So this tries to open a
- * descriptor, soon after a connection came whose descriptor is the highest yet, and then once a second until one is free again.
+ * libuv then accepts each connection with a spare descriptor and closes it at once, without an event. So this module tries to
+ * open a descriptor itself: soon after a connection whose descriptor is the highest so far, and then once a second until one is
+ * free again.
  *
  * @since 0.2.0
  */
@@ -11,9 +12,9 @@ import type * as Net from "node:net"
 import { devNull } from "node:os"
 import { descriptorOf } from "./internal.js"
 
-/** Milliseconds from a connection to the first look. */
+/** Milliseconds from a connection to the first attempt. */
 const soon = 50
-/** Milliseconds between two looks, and at least between two reports. */
+/** Milliseconds between two attempts, and the least between two reports. */
 const pause = 1000
 
 /**
@@ -37,7 +38,7 @@ export class Descriptors {
     this.lookIn(soon)
   }
 
-  /** Reports that no descriptor is left, as the system has said. */
+  /** Reports that no descriptor is left, when the system has said so. */
   report(): void {
     const now = performance.now()
     if (now - this.reportedAt < pause) return
@@ -70,7 +71,7 @@ export class Descriptors {
 }
 
 /**
- * Whether the system has refused a descriptor: the process, or the machine, has no more.
+ * Whether the system has refused a descriptor, because the process or the machine has no more.
  *
  * @since 0.2.0
  * @category guards

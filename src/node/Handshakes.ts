@@ -1,6 +1,6 @@
 /**
- * Connections within their TLS handshake, which node:tls gives no access to. They are bounded in number and time, and each
- * that fails is reported with its peer.
+ * Connections that have not completed their TLS handshake. node:tls gives no access to them. They are bounded in number and time,
+ * and each one that fails is reported with its peer.
  *
  * @since 0.2.0
  */
@@ -11,7 +11,7 @@ import { isSecured } from "./lazyTls.js"
 import { plainAnswer, recognize } from "./plainHttp.js"
 
 /**
- * The oldest connection is closed for a new one, so that many silent clients keep no other out.
+ * Each new connection beyond the bound closes the oldest one, so that many silent clients cannot keep others out.
  *
  * @since 0.2.0
  * @category models
@@ -28,7 +28,7 @@ export class Handshakes {
     private readonly lost: (cause: unknown, remote: string) => void
   ) {}
 
-  /** Takes the connections of a server before node:tls does, because their first bytes cannot be read later. */
+  /** Takes the connections of a server before node:tls does, because it cannot read their first bytes later. */
   watch(server: Tls.Server): void {
     const secure = server.listeners("connection")
     server.removeAllListeners("connection")
@@ -37,7 +37,7 @@ export class Handshakes {
         for (const listener of secure) Reflect.apply(listener, server, [socket])
       }
       this.add(socket)
-      // on Bun the socket is the secured one
+      // on Bun this is the secured socket
       if (isSecured(socket)) return proceed()
       this.readFirstBytes(socket, proceed)
     })
@@ -80,7 +80,7 @@ export class Handshakes {
     socket.resume()
   }
 
-  /** Forgets a connection whose handshake has succeeded. Returns the peer's name, where it is known. */
+  /** Forgets a connection whose handshake has succeeded. Returns the peer's name if it is known. */
   succeeded(secured: Tls.TLSSocket): string | undefined {
     const carrier = carrierOf(secured)
     if (carrier !== undefined) {
@@ -88,7 +88,7 @@ export class Handshakes {
       this.forget(carrier)
       return remote
     }
-    // without a bound, but no connection is closed whose handshake is done
+    // there is no bound then, but no connection with a finished handshake is closed
     for (const socket of this.sockets.keys()) this.forget(socket)
     return undefined
   }
@@ -140,7 +140,7 @@ export class Handshakes {
 }
 
 interface Pending {
-  /** The peer's name, which a closed socket has forgotten. */
+  /** The peer's name, which a closed socket no longer has. */
   readonly remote: string
   readonly timer: NodeJS.Timeout
 }
@@ -149,7 +149,7 @@ const ignored = (): void => undefined
 
 const answer = (socket: Net.Socket, owner: Net.Socket): void => {
   socket.end(plainAnswer)
-  // closing with bytes unread resets the connection, maybe before the client has read the answer
+  // to close with unread bytes resets the connection, maybe before the client has read the answer
   const timer = setTimeout(() => owner.destroy(), answerTimeout).unref()
   owner.once("close", () => clearTimeout(timer))
 }

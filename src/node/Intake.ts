@@ -1,5 +1,5 @@
 /**
- * What becomes of each connection that a listening socket accepts, until it is a transport.
+ * Takes each connection that a listening socket accepts, and makes a transport of it.
  *
  * ```
  *  accepted ----> PROXY header ----> TLS handshake ----> transport
@@ -7,7 +7,7 @@
  *                      +-------------------+-----------> lost
  * ```
  *
- * Both steps are optional. Connections in one of them are bounded in number and time.
+ * Both steps are optional. The connections in each step are bounded in number and time.
  *
  * @since 0.2.0
  */
@@ -36,9 +36,9 @@ import * as TrustedProxies from "./TrustedProxies.js"
 export interface IntakeOptions {
   readonly listen: ListenOptions
   readonly tls: TlsSettings | undefined
-  /** Connections that may be within their PROXY header or handshake. */
+  /** The most connections that may be in each of these steps. */
   readonly handshakes: number
-  /** Milliseconds for a PROXY header, and for a handshake. */
+  /** Milliseconds for the PROXY header, and again for the handshake. */
   readonly handshakeTimeout: number
 }
 
@@ -47,7 +47,7 @@ export interface IntakeOptions {
  * @category models
  */
 export class Intake {
-  /** The server that is to listen. */
+  /** The server to call `listen` of. */
   readonly server: Net.Server
   private readonly descriptors = new Descriptors(() => this.lost("Accept", new Error(noDescriptor)))
   private readonly handshakes: Handshakes
@@ -83,9 +83,9 @@ export class Intake {
       : this.readingHeaders(this.headers)
   }
 
-  /** The server listens there: connections are accepted from here on. */
+  /** Called when the server listens at `address`. Connections are accepted from now on. */
   begin(address: Address): void {
-    // accepting may fail, without descriptors for instance, and succeed with the next connection (accept(2))
+    // to accept a connection may fail, for instance without a free descriptor, and then succeed with the next one (accept(2))
     this.server.on("error", (cause) => isExhaustion(cause) ? this.descriptors.report() : this.lost("Accept", cause))
     onClosed(this.server, () => this.acceptor.closed?.())
     if (address._tag === "Unix") this.path = address.path
@@ -93,7 +93,7 @@ export class Intake {
     else if (address.host !== "0.0.0.0" && !address.host.startsWith("::")) this.local = address
   }
 
-  /** Connections within their PROXY header or handshake; `undefined` where there can be none. */
+  /** Connections that have not completed their PROXY header or handshake; `undefined` if there can be none. */
   get pending(): PendingHandshakes | undefined {
     const { handshakes, headers, secured } = this
     if (secured === undefined && headers === undefined) return undefined
@@ -117,19 +117,19 @@ export class Intake {
 
   private secure(tls: TlsSettings): Tls.Server {
     const secured = loadTls().createServer({
-      // node:tls takes either of the two
+      // node:tls accepts only one of the two
       ...(tls.options.ALPNCallback === undefined ? { ALPNProtocols: ["http/1.1"] } : undefined),
       handshakeTimeout: Math.min(this.options.handshakeTimeout, longestDelay),
       ...tls.effective,
       ...guardedCallbacks(tls.options, (error) => this.lost("Handshake", error)),
       ...socketOptions(this.options.listen),
-      // a handshake whose client has left
+      // this ends a handshake whose client has left
       allowHalfOpen: false
     }, this.accepted)
     // there is no transport before the handshake has succeeded
     secured.on("tlsClientError", (cause, socket) => this.handshakes.failed(cause, socket))
     this.handshakes.watch(secured)
-    // with PROXY headers, connections are counted before those are read
+    // with PROXY headers, a connection is counted before its header is read
     if (this.headers === undefined) {
       secured.prependListener("connection", (socket: Net.Socket) => this.descriptors.accepted(socket))
     }
@@ -147,7 +147,7 @@ export class Intake {
   private readonly headerRead = (socket: Net.Socket, peer: ProxiedPeer): void => {
     this.proxied.set(socket, peer)
     if (this.secured === undefined) this.accepted(socket)
-    // as node:tls treats connections that other code has accepted
+    // node:tls takes connections that other code has accepted by this event
     else this.secured.emit("connection", socket)
   }
 
@@ -155,13 +155,13 @@ export class Intake {
     const proxied = this.proxied.get(isSecured(socket) ? carrierOf(socket) ?? socket : socket)
     if (isSecured(socket)) {
       const remote = this.handshakes.succeeded(socket)
-      // reset right after the handshake: node:tls neither sends nor fails writes to it
+      // the client has reset it right after the handshake: node:tls then neither sends what is written nor fails
       if (this.path === undefined && socket.remotePort === undefined) {
         socket.destroy()
         return this.lost("Reset", new Error("the client left right after the handshake"), remote ?? "unknown")
       }
     } else this.descriptors.accepted(socket)
-    // better no connection than one whose client is unknown
+    // a connection whose client is unknown is not served
     if (this.headers !== undefined && proxied === undefined) return void socket.destroy()
     socket.allowHalfOpen = true
     this.acceptor.accepted(new NodeTransport(socket, this.path, this.local, proxied))

@@ -19,15 +19,15 @@ import { load } from "./sonicBoom.js"
 export interface LogFile {
   /** Adds a line, given without its line end. Never waits, never throws. */
   readonly write: (line: string) => void
-  /** Opens the path again, after another program has moved the file. Does nothing for a descriptor. */
+  /** Reopens the path after another program has moved the file. Does nothing for a descriptor. */
   readonly reopen: () => void
   /** Writes the buffered lines, for at most {@link longestFlush} milliseconds, and closes a file that was opened here. */
   readonly close: () => Promise<void>
 }
 
 /**
- * Opens a file for appending, and creates a missing folder. Throws an `OptionError` where that is impossible. A file or
- * folder that is removed later is created again within a second, with a process warning.
+ * Opens a file for appending, and creates a missing folder. Throws an `OptionError` if that is impossible. A file or folder that
+ * is removed later is created again within a second, and a process warning says so.
  *
  * @since 0.2.0
  * @category constructors
@@ -68,7 +68,7 @@ const openPath = (path: string): number => {
   return openSync(path, "a")
 }
 
-// With `recursive`, Node retries for ever where a folder cannot exist, as in /proc.
+// With `recursive`, Node retries for ever if a folder cannot exist, as in /proc.
 const makeFolder = (path: string): void => {
   if (existsSync(path)) return
   makeFolder(dirname(path))
@@ -80,7 +80,7 @@ const makeFolder = (path: string): void => {
   }
 }
 
-// Characters that are buffered at most: a full disk must not fill the memory too. Further lines are dropped.
+// The most characters that are buffered, because a full disk must not fill the memory too. Further lines are dropped.
 const mostBuffered = 16_777_216
 
 /**
@@ -94,7 +94,7 @@ export const longestFlush = 500
 /** Milliseconds between two attempts to open a failing file again, and between two checks that the file exists. */
 const pause = 1000
 
-// Loads the writer with the first line, because a starting server has none.
+// The writer is loaded with the first line, because a starting server has none to write.
 const openWriter = async (fd: number): Promise<SonicBoom> => {
   const { default: { SonicBoom } } = await load()
   return new SonicBoom({ fd, maxLength: mostBuffered })
@@ -120,7 +120,7 @@ class BufferedLog implements LogFile {
   private file: SonicBoom | undefined = undefined
   private loading: Promise<void> | undefined = undefined
   private isOpen = true
-  // whether the last write failed: its lines stay buffered, and are tried again with the next one
+  // true: the last write has failed, and its lines are written again with the next ones
   private failing = false
   private retrying = false
   private removed = false
@@ -128,7 +128,7 @@ class BufferedLog implements LogFile {
   // the lines of this turn of the event loop, which are written together
   private lines = ""
 
-  // A descriptor with a path is reopened and closed here.
+  // A descriptor that has a path is reopened and closed here.
   constructor(private descriptor: number, private readonly path: string | undefined) {}
 
   readonly write = (line: string): void => {
@@ -217,7 +217,7 @@ class BufferedLog implements LogFile {
     file.write(lines)
   }
 
-  // Opens the path again where the file was removed or cannot be written; looks at most once a second.
+  // Reopens the path if the file was removed or cannot be written. It checks at most once a second.
   private checkFile(): void {
     const { path } = this
     if (path === undefined || (this.failing && this.retrying)) return
@@ -232,7 +232,7 @@ class BufferedLog implements LogFile {
     try {
       this.reopenPath(path)
     } catch {
-      // was reported; the old file may still work
+      // this was reported; the old file may still work
     }
   }
 
@@ -246,7 +246,7 @@ class BufferedLog implements LogFile {
       return
     }
     writeTo(file, fresh)
-    // closes after the write in progress: before it, the number could become another file's
+    // the old descriptor is closed after the write in progress, because its number could become another file's
     file.flush(() => closeSync(old))
   }
 
@@ -260,7 +260,7 @@ class BufferedLog implements LogFile {
         this.file.flushSync()
       }
     } catch {
-      // the process exits, and nothing can report it
+      // the process exits, so nothing can report this
     }
   }
 }

@@ -22,8 +22,8 @@ import { claim, pathOf } from "./unixSocket.js"
 export { check, type ListenOptions, type TlsCredentials, type TlsOptions, TlsSettings }
 
 /**
- * A listener for TCP, a unix socket or an inherited descriptor; with `tls` a secured one. It binds when `bind` is run, and can be
- * bound again after it was closed. `bind` fails with a `BindError`, whose reason is `InvalidOptions` for an invalid option.
+ * A listener on TCP, a unix socket or an inherited descriptor, with TLS if `tls` is given. It binds when `bind` is run, and can
+ * be bound again after it was closed. `bind` fails with a `BindError`, whose reason is `InvalidOptions` for an invalid option.
  *
  * @since 0.1.0
  * @category constructors
@@ -46,15 +46,15 @@ export const make = (options: ListenOptions, tls?: TlsSettings): Context.Tag.Ser
             ? new BindError({ reason: "InvalidOptions", address: describe(options, scheme), cause })
             : bindErrorFrom(cause, describe(options, scheme))
       }),
-      // only stops accepting: connections go on
+      // this only stops accepting; connections stay open
       ({ close }) => close
     )
   }
 })
 
 /**
- * A listener on TCP, a unix socket or an inherited descriptor, with TLS where `tls` is given. It binds when it is served.
- * That fails with a `BindError` where it cannot listen, or an option is unknown or invalid.
+ * A listener on TCP, a unix socket or an inherited descriptor, with TLS if `tls` is given. It binds when it is served. That fails
+ * with a `BindError` if it cannot listen, or an option is unknown or invalid.
  *
  * @since 0.1.0
  * @category layers
@@ -87,7 +87,7 @@ const open = async (
     address,
     scheme: tls === undefined ? "http" : "https",
     ...(pending === undefined ? {} : { pending }),
-    // other processes may have an inherited descriptor and its queue
+    // other processes may share an inherited descriptor and its queue
     close: Effect.sync(remove).pipe(
       Effect.zipRight(listen.fd === undefined ? acceptWaiting(server) : Effect.void),
       Effect.ensuring(Effect.sync(() => intake.close()))
@@ -95,7 +95,7 @@ const open = async (
   }
 }
 
-// Listens. Returns a function that removes the file of a unix socket when the server closes.
+// Begins to listen. Returns a function that removes the file of a unix socket when the server closes.
 const startListening = async (server: Net.Server, options: ListenOptions): Promise<() => void> => {
   const { backlog = 511, fd, mode, path, socket } = options
   if (path !== undefined) return claim(path, mode, (path) => attempt(server, { path, backlog }))

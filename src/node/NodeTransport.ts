@@ -25,13 +25,13 @@ export class NodeTransport implements Transport {
   private events: TransportEvents | undefined = undefined
   private written = 0
   private taken = 0
-  // whether the last write left bytes in the socket
+  // true: the last write has left bytes in the socket
   private waits = false
   private corked = false
   private readonly secured: boolean
   private closed = false
   private detached = false
-  // bytes that the kernel had taken when the connection was taken over
+  // bytes that the kernel had taken when the application took the connection over
   private detachedAt = 0
   private closingTls = false
   private failure: Error | undefined = undefined
@@ -39,10 +39,10 @@ export class NodeTransport implements Transport {
   private readonly context = new AsyncResource("TSGI_CONNECTION", { requireManualDestroy: true })
 
   /**
-   * @param path the path of the unix socket that it was accepted on; `undefined` for TCP
+   * @param path the path of the unix socket on which it was accepted; `undefined` for TCP
    * @param localAddress where it was accepted, if that is the same for all connections of the listener; otherwise the system
    *   is asked
-   * @param proxied the peer that its PROXY header names
+   * @param proxied the peer that the PROXY header names
    */
   constructor(
     private readonly socket: Net.Socket,
@@ -51,7 +51,7 @@ export class NodeTransport implements Transport {
     proxied?: ProxiedPeer
   ) {
     this.secured = isSecured(socket)
-    // a closed socket has no peer any more, but the log needs its name
+    // a closed socket no longer has a peer, but the log needs its name
     this.remote = proxied?.remote ?? remoteOf(socket, path)
     this.proxy = proxied?.header
     socket.on("error", this.onError)
@@ -88,7 +88,7 @@ export class NodeTransport implements Transport {
   write(data: string | Uint8Array): void {
     const alone = !this.corked && !this.secured && this.written === this.taken
     this.written += data.length
-    // the kernel takes most single writes at once, except over TLS: then no callback is needed
+    // without TLS, the kernel takes most single writes at once, and no callback is needed
     const callback = alone ? undefined : this.onWritten
     if (typeof data === "string") this.socket.write(data, "latin1", callback)
     else this.socket.write(data, callback)
@@ -125,7 +125,7 @@ export class NodeTransport implements Transport {
   }
 
   // TLS ends with the alert close_notify (RFC 9112, 9.8), which must be sent before the socket closes. A peer that is cut off
-  // must not get it.
+  // must not receive it.
   private get owesCloseNotify(): boolean {
     return this.events === undefined || (this.socket.writableEnded && !this.socket.writableFinished)
   }
@@ -160,8 +160,8 @@ export class NodeTransport implements Transport {
     return this.socket
   }
 
-  // When no byte is left in the socket, the kernel has all: libuv tries to write before it queues. A failed write leaves none
-  // either, but sets an error.
+  // When no byte is left in the socket, the kernel has all, because libuv tries to write before it queues. A failed write leaves
+  // no byte either, but sets an error.
   private countTaken(): void {
     if (this.socket.writableLength === 0) {
       if (this.socket.errored === null && !this.socket.destroyed) this.taken = this.written
@@ -173,7 +173,7 @@ export class NodeTransport implements Transport {
     if (!this.waits || error) return
     const left = this.socket.writableLength
     this.waits = left > 0
-    // the callback of a write that was taken at once, which is counted already
+    // this is the callback of a write that was taken at once, and has been counted
     if (this.taken === this.written - left) return
     this.taken = this.written - left
     if (!this.detached) this.events?.progress()
@@ -181,7 +181,7 @@ export class NodeTransport implements Transport {
 
   private readonly onError = (error: Error): void => {
     this.failure = error
-    // some errors leave the socket open, for instance endless TLS renegotiation
+    // some errors leave the socket open, for instance that of endless TLS renegotiation
     this.socket.destroy()
   }
 
@@ -216,7 +216,7 @@ const unmapped = (host: string | undefined): string =>
   host === undefined ? "" : host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host
 
 const tlsInfoOf = (socket: TLSSocket): TlsInfo => {
-  // both may be missing in a socket that was just reset, contrary to their types
+  // contrary to their types, both may be missing in a socket that was just reset
   const certificate: Partial<DetailedPeerCertificate> | null = socket.getPeerCertificate()
   const cipher: { readonly name: string } | undefined = socket.getCipher()
   return {
@@ -224,7 +224,7 @@ const tlsInfoOf = (socket: TLSSocket): TlsInfo => {
     cipher: cipher?.name,
     serverName: serverNameOf(socket),
     alpnProtocol: typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : undefined,
-    // a resumed session is authorized, whether it ever had a certificate or not
+    // a resumed session is authorized even if it never had a certificate
     authorized: socket.authorized && certificate?.raw !== undefined,
     peerCertificate: certificate?.raw
   }

@@ -35,12 +35,12 @@ export interface ProxiedPeer {
 export interface ProxyHeadersOptions {
   readonly versions: ProxyVersions
   readonly from: TrustedProxies
-  /** Headers that may be read at a time; the oldest connection is closed for a new one. */
+  /** The most headers that are read at a time. Each new connection beyond this number closes the oldest one. */
   readonly most: number
   /** Milliseconds for a header. */
   readonly timeout: number
   readonly peerOf: (socket: Net.Socket) => Address
-  /** Takes a connection whose header is read. The socket is paused, and has the bytes after the header. */
+  /** Takes a connection whose header was read. The socket is paused, and still has the bytes after the header. */
   readonly read: (socket: Net.Socket, peer: ProxiedPeer) => void
   readonly lost: (error: TransportError, peer: Address) => void
 }

@@ -25,16 +25,16 @@ export class TlsSettings {
   }
 
   /**
-   * The options for node:tls, with a fixed session id context. The default of node:tls depends on the command line, so
-   * processes would refuse each other's sessions although they share the keys.
+   * The options for node:tls, with a fixed session id context. The default of node:tls depends on the command line, so processes
+   * that share the keys would still refuse each other's sessions.
    */
   get effective(): TlsOptions {
     return { ...this.current, sessionIdContext: this.current.sessionIdContext ?? "tsgi" }
   }
 
   /**
-   * Uses new certificates and keys for new connections. Open ones keep theirs. Throws for invalid options, an `OptionError`
-   * where one is unknown, and changes nothing then.
+   * Uses new certificates and keys for new connections; open ones keep theirs. If an option is invalid it throws, with an
+   * `OptionError` for an unknown one, and changes nothing.
    */
   reload(options: TlsCredentials): void {
     checkTls(options, this.current)
@@ -44,7 +44,7 @@ export class TlsSettings {
       delete merged.cert
       delete merged.key
     } else if (options.cert !== undefined || options.key !== undefined) delete merged.pfx
-    // throws for invalid options, before anything has changed
+    // for invalid options this throws before anything has changed
     loadTls().createSecureContext(merged)
     this.current = merged
     for (const server of this.servers) server.setSecureContext(this.effective)

@@ -1,5 +1,5 @@
 /**
- * Proxies whose word about their clients is believed, by address.
+ * The addresses of proxies that are believed about their clients.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ import { nearest } from "../server/OptionNames.js"
  */
 export const make = (entries: ReadonlyArray<string>, option = "trustedProxies"): TrustedProxies => {
   const unix = entries.includes("unix")
-  // one list for each family: an IPv6 range that includes the IPv4-mapped addresses must not match IPv4 peers
+  // each family has its own list, because an IPv6 range that includes the IPv4-mapped addresses must not match IPv4 peers
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
   for (const entry of entries) {
     if (entry === "unix") continue
@@ -48,7 +48,7 @@ const names = [...named.keys(), "unix"]
 
 const add = (lists: Readonly<Record<Kind, BlockList>>, entry: string, option: string): void => {
   const [, given = "", length] = /^([^/]*)(?:\/([0-9]{1,3}))?$/.exec(entry) ?? []
-  // peers have the IPv4 address of an IPv4-mapped one (RFC 4291, 2.5.5.2)
+  // a peer has the IPv4 address of an IPv4-mapped one (RFC 4291, 2.5.5.2)
   const address = length === undefined ? given.replace(/^::ffff:(?=.*\.)/i, "") : given
   const kind = kindOf(address)
   const bits = kind === "ipv4" ? 32 : 128
@@ -63,7 +63,7 @@ const remedyFor = (entry: string): string => {
   if (/^(?:\*|all|any)$/i.test(entry)) {
     return `${entry} would believe every client: name the proxies, or give 0.0.0.0/0 and ::/0`
   }
-  // callers without types can give other values
+  // a caller without types may give another value
   const close = nearest(`${entry}`, names)
   return `${entry} is not an address, a CIDR range, or one of ${names.join(", ")}${
     close === undefined ? "" : `; did you mean ${close}?`

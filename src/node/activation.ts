@@ -14,7 +14,7 @@ import { OptionError } from "../exchange/ServerError.js"
  */
 export interface ActivatedSocket {
   readonly fd: number
-  /** `FileDescriptorName=` of the socket unit, by default the name of the unit. `undefined` where no name was given. */
+  /** `FileDescriptorName=` of the socket unit, by default the name of the unit; `undefined` if no name was given. */
   readonly name: string | undefined
 }
 
@@ -27,8 +27,8 @@ export interface ActivatedSocket {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * The sockets that `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` announce, in order; none where the variables are missing
- * or are for another process. Throws an `OptionError` that names an invalid variable.
+ * The sockets that `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` announce, in order; none if the variables are missing or are
+ * for another process. Throws an `OptionError` that names an invalid variable.
  *
  * @param environment default: `process.env`
  * @param pid the id of the process that inherits them; default: this one
@@ -60,7 +60,7 @@ export const activatedSockets = (
 }
 
 /**
- * Which process the variables announce sockets to: this one, another one, or none. Throws an `OptionError` for an invalid
+ * The process for which the variables announce sockets: this one, another one, or none. Throws an `OptionError` for an invalid
  * `LISTEN_PID`.
  *
  * @param environment default: `process.env`
@@ -80,7 +80,7 @@ export const activationFor = (
     : "other"
 
 /**
- * The environment for child processes: without these variables, because the sockets are not for them.
+ * The environment for child processes, without these variables, because the sockets are not for them.
  *
  * @since 0.2.0
  * @category conversions

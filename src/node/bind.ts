@@ -2,7 +2,7 @@
  * Binds a socket that does not listen yet. Its address is known, and any number of processes that inherit its descriptor can
  * serve on it with `listen({ fd })`.
  *
- * The system refuses connections until the first process listens. From then on it queues them, also while no process accepts,
+ * The system refuses connections until the first process listens. From then on it queues them, even while no process accepts,
  * until the socket is closed here and in all processes that have inherited it.
  *
  * @since 0.2.0
@@ -33,8 +33,8 @@ export type BindOptions = Pick<
  * Binds a TCP port or a unix socket, which the caller closes. Rejects with a `BindError`, whose reason is `InvalidOptions` for an
  * invalid option.
  *
- * A TCP port can be bound twice until one of the two sockets listens. The file of a unix socket is taken at once: that of a dead
- * process is replaced, and that of a live one is not, whether it listens or not.
+ * A TCP port can be bound twice until one of the two sockets listens. The file of a unix socket is taken at once. The file of a
+ * dead process is replaced; that of a live one is not, even if it does not listen yet.
  *
  * @example
  * ```ts
@@ -79,7 +79,7 @@ const bindTcp = async (options: BindOptions): Promise<BoundSocket> => {
   try {
     handle = at("::")
   } catch {
-    // a machine without IPv6
+    // the machine has no IPv6
     handle = at("0.0.0.0")
   }
   return boundSocket(handle, options, nothing)
@@ -111,7 +111,7 @@ const boundSocket = (
     state = "Closed"
     if (before === "Closed") return
     remove()
-    // a listener that has taken the descriptor closes it
+    // once a listener has taken the descriptor, it closes it
     if (before === "Bound") close()
   }
   return {

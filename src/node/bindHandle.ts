@@ -36,7 +36,7 @@ export type BindTarget =
   }
 
 /**
- * Binds. Throws the error of the system, with its `code`.
+ * Binds a socket. Throws the error of the system, with its `code`.
  *
  * @since 0.2.0
  * @category constructors
@@ -56,7 +56,7 @@ const publicly = (socket: PublicSocket, target: BindTarget): BoundHandle => ({
 })
 
 /**
- * Binds by `net._createServerHandle`, which `node:cluster` uses too. It returns the number of an error where it fails.
+ * Binds by `net._createServerHandle`, which `node:cluster` uses too. If it fails, it returns the number of the error.
  *
  * @since 0.2.0
  * @category constructors
@@ -74,7 +74,7 @@ export const internally = (target: BindTarget): BoundHandle => {
   if (!isHandle(made)) throw systemError(made, target)
   if ("path" in target) return { address: addressOf(target.path, target), fd: made.fd, close: () => made.close() }
   const address = {}
-  // libuv reports an address in use only here
+  // only here does libuv report that the address is in use
   const failed = made.getsockname?.(address)
   if (failed !== undefined && failed !== 0) {
     made.close()

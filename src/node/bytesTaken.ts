@@ -7,8 +7,8 @@ import type { Duplex } from "node:stream"
 import { bufferedOf, queuedOf } from "./internal.js"
 
 /**
- * Bytes of a socket's writes that the kernel has taken, also within a large write, of which it takes a part at a time. For a
- * stream that is no socket, a number that grows as bytes are taken.
+ * Bytes of a socket's writes that the kernel has taken. Parts of a large write count too, as they are taken. For a stream that is
+ * not a socket, this is a number that grows as bytes are taken.
  *
  * @since 0.2.0
  * @category accessors

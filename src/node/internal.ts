@@ -1,6 +1,6 @@
 /**
- * All uses of private parts of Node and `sonic-boom`, which may go in any version. Each has a fallback for when it is gone,
- * and a test that fails then (test/node/Internals.test.ts).
+ * All private parts of Node and `sonic-boom` that tsgi uses. Any version of them may drop these. Each has a fallback for that
+ * case, and a test that fails then (test/node/Internals.test.ts).
  *
  * @since 0.2.0
  */
@@ -14,8 +14,8 @@ const handleOf = (owner: object): object | undefined => {
 }
 
 /**
- * `_handle.fd`: a socket's descriptor. Without it -1, as on Windows and for a closed socket: then exhausted
- * descriptors are noticed only when accepting fails.
+ * `_handle.fd`: a socket's descriptor. It is -1 if this is gone, on Windows, and for a closed socket. Then exhausted descriptors
+ * are only noticed when a connection cannot be accepted.
  *
  * @since 0.2.0
  * @category accessors
@@ -27,7 +27,7 @@ export const descriptorOf = (socket: Net.Socket): number => {
 }
 
 /**
- * `_handle.writeQueueSize`: bytes that are left of the write in progress. Without it, a write counts when it is complete.
+ * `_handle.writeQueueSize`: bytes that are left of the write in progress. If it is gone, a write only counts when it is complete.
  *
  * @since 0.2.0
  * @category accessors
@@ -39,8 +39,8 @@ export const queuedOf = (stream: object): number => {
 }
 
 /**
- * `writableBuffer`: bytes that wait for the write in progress. Without it, they count as taken only together with all before
- * them.
+ * `writableBuffer`: bytes that wait for the write in progress. If it is gone, they only count as taken together with all bytes
+ * before them.
  *
  * @since 0.2.0
  * @category accessors
@@ -52,8 +52,8 @@ export const bufferedOf = (stream: object): number => {
 }
 
 /**
- * `_handle.close` of a server: calls back when other code closes the listening handle without the server, as a cluster's
- * worker does. Without it, that is noticed when the last connection is closed.
+ * `_handle.close` of a server: calls back when other code closes the listening handle without the server, as a cluster's worker
+ * does. If it is gone, that is noticed when the last connection is closed.
  *
  * @since 0.2.0
  * @category constructors
@@ -70,7 +70,7 @@ export const onHandleClosed = (server: Net.Server, callback: () => void): void =
 }
 
 /**
- * `_parent`: the socket under a secured one, which on unix sockets is all that identifies it. Without it, it is unknown which
+ * `_parent`: the socket under a secured one. On unix sockets nothing else identifies it. If it is gone, it is unknown which
  * handshake has succeeded, so their number has no bound.
  *
  * @since 0.2.0
@@ -82,8 +82,8 @@ export const carrierOf = (secured: Tls.TLSSocket): Net.Socket | undefined => {
 }
 
 /**
- * `readableFlowing`, which is public to read only: resets a paused socket, so that it flows for the next listener, as a new
- * one does. Without it, the new owner must resume it.
+ * `readableFlowing`, which is public but only for reading: resets a paused socket, so that it flows for the next listener as a
+ * new one does. If it is gone, the new owner must resume the socket.
  *
  * @since 0.2.0
  * @category combinators
@@ -93,8 +93,8 @@ export const flowForNext = (socket: Net.Socket): void => {
 }
 
 /**
- * `_write` and `_writev`, which every write to a stream ends in: calls back after each that leaves bytes waiting. Without them, a
- * connection that was taken over has no deadline for its writes.
+ * `_write` and `_writev`, one of which every write to a stream calls: calls back after each that leaves bytes waiting. If they
+ * are gone, a connection that was taken over has no deadline for its writes.
  *
  * @since 0.2.0
  * @category combinators
@@ -111,7 +111,7 @@ export const onWriteWaiting = (stream: Writable, callback: () => void): void => 
 }
 
 /**
- * `servername`: the host name that a TLS client has asked for (SNI, RFC 6066, 3). Without it, it is unknown.
+ * `servername`: the host name for which a TLS client has asked (SNI, RFC 6066, 3). If it is gone, the name is unknown.
  *
  * @since 0.2.0
  * @category accessors
@@ -122,7 +122,7 @@ export const serverNameOf = (secured: Tls.TLSSocket): string | undefined => {
 }
 
 /**
- * `fd` of a `sonic-boom`: where it writes from here on. Without it, a reopened log goes on in the old file.
+ * `fd` of a `sonic-boom`: the descriptor to which it writes from now on. If it is gone, a reopened log goes on in the old file.
  *
  * @since 0.2.0
  * @category combinators
@@ -132,8 +132,8 @@ export const writeTo = (file: object, descriptor: number): void => {
 }
 
 /**
- * `net._createServerHandle`, which `node:cluster` uses: binds, and returns the handle or an error number. Without it and without
- * `net.BoundSocket`, nothing can be bound before it listens.
+ * `net._createServerHandle`, which `node:cluster` uses: binds, and returns the handle or an error number. If it and
+ * `net.BoundSocket` are gone, a socket cannot be bound before it listens.
  *
  * @since 0.2.0
  * @category accessors

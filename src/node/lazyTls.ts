@@ -1,5 +1,5 @@
 /**
- * Loads node:tls with the first secured listener, so that a server without TLS does not wait for it.
+ * Loads node:tls with the first secured listener, so that a server without TLS does not load it.
  *
  * @since 0.1.0
  */

@@ -25,20 +25,20 @@ export const listenerTable: TableOf<ListenOptions> = {
     accepts: (given) => isPort(typeof given === "string" && /^[0-9]+$/.test(given) ? Number(given) : given)
   },
   host: {
-    meant: "an address or a name, such as \"127.0.0.1\" or \"::1\", without scheme, brackets and port",
+    expected: "an address or a name, such as \"127.0.0.1\" or \"::1\", without scheme, brackets and port",
     accepts: (given) => typeof given === "string" && isHost(given)
   },
   backlog: number({ least: 1, whole: true }),
   ipv6Only: yesOrNo,
   reusePort: yesOrNo,
   path: text,
-  mode: { meant: "a number, such as 0o660", accepts: (given) => typeof given === "number" },
+  mode: { expected: "a number, such as 0o660", accepts: (given) => typeof given === "number" },
   fd: number({ whole: true }),
   socket: {
-    meant: "a socket that bind has returned",
+    expected: "a socket that bind has returned",
     accepts: (given) => Predicate.hasProperty(given, "take") && typeof given.take === "function"
   },
-  proxy: { ...oneOf("v1", "v2", "any"), meant: "\"v1\", \"v2\" or \"any\", or absent" },
+  proxy: { ...oneOf("v1", "v2", "any"), expected: "\"v1\", \"v2\" or \"any\", or absent" },
   proxyFrom: listOf("addresses", (each) => typeof each === "string"),
   keepAliveInitialDelay: number({ least: 1000, most: 2 ** 31 - 1, unit: "milliseconds", infinite: true })
 }
@@ -54,7 +54,7 @@ export const otherNames: OptionTable = {
   address: misplaced("is called host here, or path for a unix socket")
 }
 
-// an IPv6 address, maybe with a zone, or a name without the other parts of a URL
+// a host is an IPv6 address, maybe with a zone, or a name without the other parts of a URL
 const isHost = (text: string): boolean => Net.isIPv6(text) || /^[^\s/:?#@[\]]+$/.test(text)
 
 const { accepts: isPort } = number({ most: 65_535, whole: true })
@@ -68,10 +68,10 @@ const { accepts: isPort } = number({ most: 65_535, whole: true })
  */
 export const check = (options: ListenOptions, subject = "a listener", table: OptionTable = listenerTable): void => {
   checkOptions(options, { ...otherNames, ...table }, {
-    noObject: "must be an object, such as { port: 8090 }",
+    notAnObject: "must be an object, such as { port: 8090 }",
     unknown: `${subject} has no such option`
   })
-  // throws for an invalid entry
+  // this throws for an invalid entry
   if (options.proxyFrom !== undefined) TrustedProxies.make(options.proxyFrom, "proxyFrom")
   if (options.reusePort === true && portOf(options) > 0 && !sharesPorts(process.versions.node)) {
     // older versions ignore the option
@@ -96,7 +96,7 @@ const sharesPorts = (version: string): boolean => {
 }
 
 /**
- * The TCP port, also where it is given as text; 0 where none is given.
+ * The TCP port, given as a number or as text; 0 if none is given.
  *
  * @since 0.2.0
  * @category accessors

@@ -1,5 +1,5 @@
 /**
- * Recognizes plain HTTP where TLS is expected. OpenSSL recognizes only GET, HEAD, POST, PUT and CONNECT, and has consumed the
+ * Recognizes plain HTTP where TLS is expected. OpenSSL only recognizes GET, HEAD, POST, PUT and CONNECT, and has consumed the
  * bytes by then.
  *
  * @since 0.2.0
@@ -13,10 +13,10 @@
  */
 export type FirstBytes = "Tls" | "PlainHttp" | "Unknown" | "More"
 
-/** Bytes that are read at most before a protocol is known. */
+/** The most bytes that are read before a protocol is known. */
 const longest = 8192
 
-// RFC 5246, 6.2.1: a handshake; RFC 6101, E.1: a hello of SSL 2, whose first bit is set
+// a handshake begins with 22 (RFC 5246, 6.2.1), and the first bit of a hello of SSL 2 is set (RFC 6101, E.1)
 const isTls = (first: number): boolean => first === 22 || first >= 128
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]"
@@ -24,8 +24,8 @@ const complete = new RegExp(`^${token}+ .*HTTP/[0-9]`, "i")
 const begun = new RegExp(`^(?:${token}*|${token}+ .*)$`)
 
 /**
- * Recognizes TLS, and plain HTTP by its request line (RFC 9112, 3) with any method in any case, also that of HTTP/2's preface
- * (RFC 9113, 3.4).
+ * Recognizes TLS, and plain HTTP by its request line (RFC 9112, 3) with any method in any case, including that of HTTP/2's
+ * preface (RFC 9113, 3.4).
  *
  * @since 0.2.0
  * @category constructors

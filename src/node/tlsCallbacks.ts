@@ -9,7 +9,7 @@ import { catchRejection } from "../server/catchRejection.js"
 import type { TlsOptions } from "./ListenOptions.js"
 
 /**
- * Wraps these functions, so that a rejection fails the handshake. Calls `failed` with one that cannot.
+ * Wraps these functions so that a rejection fails the handshake. Calls `failed` with a rejection that cannot do that.
  *
  * @since 0.2.0
  * @category conversions

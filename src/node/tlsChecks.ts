@@ -13,9 +13,9 @@ import { anything, misplaced, yesOrNo } from "../server/optionKinds.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
- * Throws an `OptionError` for options that are no object, for an option that is unknown or belongs to the listener, for a
+ * Throws an `OptionError` for options that are not an object, for an option that is unknown or belongs to the listener, for a
  * path, an empty text or a key where the contents of a certificate file are needed, and for an encrypted key without its
- * passphrase. `current` are the options that these are merged into.
+ * passphrase. `current` are the options into which these are merged.
  *
  * @since 0.2.0
  * @category constructors
@@ -23,7 +23,7 @@ import { kindOf } from "../server/OptionNames.js"
 export const checkTls = (options: unknown, current?: Tls.TlsOptions): void => {
   checkOptions(options, table, {
     argument: "tls",
-    noObject: `give the options of TLS, such as { cert: readFileSync("cert.pem"), key: readFileSync("key.pem") }`,
+    notAnObject: `give the options of TLS, such as { cert: readFileSync("cert.pem"), key: readFileSync("key.pem") }`,
     unknown: "TLS has no such option"
   })
   if (
@@ -55,7 +55,7 @@ const isEncrypted = (key: unknown): boolean =>
 export const checkTicketKeys = (keys: unknown): void => checkOption("ticketKeys", keys, ticketKeys)
 
 const ticketKeys: Option = {
-  meant: "48 bytes, such as randomBytes(48)",
+  expected: "48 bytes, such as randomBytes(48)",
   accepts: (keys) => Predicate.isUint8Array(keys) && keys.length === 48,
   explain: (keys) =>
     `must be 48 bytes, such as randomBytes(48); ${
@@ -63,7 +63,8 @@ const ticketKeys: Option = {
     }`
 }
 
-// The contents of a certificate or key file. `pem` is the label of its PEM, and `other` that of the one it is confused with.
+// The contents of a certificate or key file. `pem` is the label of its PEM, and `other` the label of the one with which it is
+// confused.
 const contents = (kind?: { readonly pem: string; readonly other: string }): Option => {
   const problemIn = (value: unknown): string | undefined => {
     for (const part of partsIn(value)) {
@@ -73,7 +74,7 @@ const contents = (kind?: { readonly pem: string; readonly other: string }): Opti
     return undefined
   }
   return {
-    meant: "the contents of the file",
+    expected: "the contents of the file",
     accepts: (value) => problemIn(value) === undefined,
     explain: (value) => problemIn(value) ?? ""
   }
@@ -82,11 +83,11 @@ const contents = (kind?: { readonly pem: string; readonly other: string }): Opti
 const certificate = { pem: "CERTIFICATE", other: "PRIVATE KEY" }
 const privateKey = { pem: "PRIVATE KEY", other: "CERTIFICATE" }
 
-const aFunction: Option = { meant: "a function", accepts: Predicate.isFunction }
+const aFunction: Option = { expected: "a function", accepts: Predicate.isFunction }
 
 const protocols: Option = {
-  meant: "a list with \"http/1.1\" and without \"h2\", which this server does not speak",
-  // a view has the encoded list
+  expected: "a list with \"http/1.1\" and without \"h2\", which this server does not speak",
+  // the list may be given encoded, in a view
   accepts: (value) =>
     Array.isArray(value) ? value.includes("http/1.1") && !value.includes("h2") : ArrayBuffer.isView(value)
 }
@@ -146,12 +147,12 @@ const tlsOptions = {
  */
 export const table = {
   ...tlsOptions,
-  // since Node 22.13
+  // Node has this since 22.13
   blockList: anything,
   ...listenerOptions
 }
 
-// a value, a list of values, or an object with a passphrase
+// an option has a value, a list of values, or an object with a passphrase
 const partsIn = (value: unknown): ReadonlyArray<unknown> =>
   (Array.isArray(value) ? value : [value]).map((given: unknown) =>
     Predicate.isRecord(given) && ("pem" in given || "buf" in given) ? given.pem ?? given.buf : given
@@ -186,7 +187,7 @@ const mistaken = (
     ? `has a ${other} and no ${pem}: key and cert may be swapped`
     : undefined
 
-// such a file has several lines, or at least another beginning and end
+// the contents of a file have several lines, or at least another beginning and end
 const isPath = (text: string): boolean =>
   !/[\r\n]/.test(text) && text.length <= 4096 && !text.startsWith(beginInBase64) && !text.startsWith("-----BEGIN") &&
   (/^(?:file:|[A-Za-z]:[\\/]|[.~]{0,2}[\\/])/.test(text) || /^[\w.-]+(?:[\\/][\w.-]+)+$/.test(text) ||

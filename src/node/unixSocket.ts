@@ -1,5 +1,6 @@
 /**
- * The files of unix sockets: created with their mode, put in the place of a dead server's file, removed by their owner only.
+ * The files of unix sockets. They are created with their mode, replace the file of a dead server, and are only removed by their
+ * owner.
  *
  * @since 0.2.0
  */
@@ -13,13 +14,13 @@ import { longestPath } from "./listenChecks.js"
 
 /**
  * Binds at `path`. Returns a function that removes the file, unless another socket has replaced it. The file of a dead server is
- * replaced; where a live one listens, this rejects with `EADDRINUSE`.
+ * replaced; if a live one listens, this rejects with `EADDRINUSE`.
  *
- * When a socket is closed, libuv removes the file at the name that it was bound by, whichever socket that file belongs to. So
- * the socket is bound at a unique name, and its file is moved to `path` afterwards. No client finds it there before it has
- * its mode and listens.
+ * When a socket is closed, libuv removes the file at the name to which the socket was bound, even if the file is another socket's
+ * by then. So the socket is bound to a unique name, and its file is moved to `path` afterwards. No client finds it there before
+ * it has its mode and listens.
  *
- * @param bind binds at a name; it creates the socket's file before it first waits
+ * @param bind binds to a name; it creates the socket's file before it first waits
  *
  * @since 0.2.0
  * @category constructors
@@ -29,7 +30,7 @@ export const claim = async (
   mode: number | undefined,
   bind: (name: string) => Promise<void>
 ): Promise<() => void> => {
-  // there is no file, or the cluster's primary binds once for all workers and removes it
+  // either there is no file, or the cluster's primary binds once for all workers and removes it
   const direct = path.startsWith("\0") || process.platform === "win32" || cluster.isWorker
   const name = direct ? path : nameFor(path)
   try {
@@ -49,7 +50,7 @@ export const claim = async (
 }
 
 /**
- * The path of an inherited, listening unix socket; `undefined` where the system does not tell it.
+ * The path of an inherited, listening unix socket; `undefined` if the system does not tell it.
  *
  * @since 0.2.0
  * @category accessors
@@ -68,7 +69,7 @@ export const pathOf = (descriptor: number): string | undefined => {
   }
 }
 
-// The path that the file of a socket was moved to, given the name that it was bound at.
+// The path to which the file of a socket was moved, given the name to which the socket was bound.
 const placeOf = (bound: string): string => {
   const [, folder = "", file] = uniqueName.exec(bound) ?? []
   return file !== undefined && !Fs.existsSync(bound) ? `${folder}${file}` : bound
@@ -81,7 +82,7 @@ const nameFor = (path: string): string => {
   const mark = Math.floor(Math.random() * 36 ** 4).toString(36).padStart(4, "0")
   const name = join(dirname(path), `.${basename(path)}.${mark}`)
   if (Buffer.byteLength(name) <= longestPath) return name
-  // shortened where the whole name is too long
+  // the name is shortened if the whole of it is too long
   return join(dirname(path), mark.repeat(4).slice(0, Buffer.byteLength(basename(path))))
 }
 
@@ -90,13 +91,13 @@ const place = async (name: string, path: string): Promise<void> => {
     const there = statOf(path)
     if (there === undefined) {
       try {
-        // fails where another process has created a file meanwhile
+        // this fails if another process has created a file meanwhile
         Fs.linkSync(name, path)
         Fs.unlinkSync(name)
         return
       } catch (error) {
         if (codeOf(error) === "EEXIST") continue
-        // a file system without links
+        // the file system has no links
         Fs.renameSync(name, path)
         return
       }
@@ -112,8 +113,8 @@ const place = async (name: string, path: string): Promise<void> => {
   }
 }
 
-// Creates the file with a umask, so that a client which the mode excludes cannot connect before the mode is set. A worker
-// thread cannot change the umask.
+// Creates the file with a umask, so that a client that the mode excludes cannot connect before the mode is set. A worker thread
+// cannot change the umask.
 const withUmask = async (mode: number | undefined, bind: () => Promise<void>): Promise<void> => {
   if (mode === undefined || !isMainThread) return bind()
   const umask = process.umask(0o777 & ~mode)
@@ -144,11 +145,12 @@ const isSame = (one: Fs.Stats, other: Fs.Stats | undefined): boolean => one.ino 
 const isStale = async (path: string): Promise<boolean> =>
   statOf(path)?.isSocket() === true && !await answers(path) && !isHeld(path)
 
-// Whether a process has bound there and does not listen yet: connecting fails as with a dead server. Known on Linux only.
+// Whether a process has bound there and does not listen yet. A connection fails then as with a dead server. This is only known on
+// Linux.
 const isHeld = (path: string): boolean => {
   try {
     return Fs.readFileSync("/proc/net/unix", "utf8").split("\n").some((line) => {
-      // proc_pid_net(5): a stream socket, unconnected, that does not accept
+      // proc_pid_net(5): this is an unconnected stream socket that does not accept
       const [, name] = /^(?:\S+\s+){3}00000000 0001 01 +\d+ (.+)$/.exec(line) ?? []
       return name !== undefined && resolve(placeOf(name)) === resolve(path)
     })
@@ -157,7 +159,7 @@ const isHeld = (path: string): boolean => {
   }
 }
 
-// Whether a process accepts there: the socket file of a dead server refuses connections.
+// Whether a process accepts there. The socket file of a dead server refuses connections.
 const answers = (path: string): Promise<boolean> =>
   new Promise((resolve) => {
     const probe = Net.connect({ path })

@@ -1,5 +1,5 @@
 /**
- * An `http.IncomingMessage` for libraries that take connections over.
+ * An `http.IncomingMessage` for libraries that take over connections.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import { IncomingMessage } from "node:http"
 import { Socket } from "node:net"
 
 /**
- * Makes the message of a request that was read already. `headers` has lower-case names.
+ * Makes the message of a request that was already read. `headers` has lower-case names.
  *
  * @since 0.1.0
  * @category constructors

@@ -14,8 +14,8 @@ import type { BodyBound } from "../server/bodyBound.js"
 const ended: Effect.Effect<never, Option.Option<never>> = Effect.fail(Option.none())
 
 /**
- * The body in pieces as they come. A piece is read when the consumer pulls it. The first pull sends the 100 that the client waits
- * for.
+ * The body in pieces, as they arrive. A piece is read when the consumer pulls it. The first pull sends the 100 for which the
+ * client waits.
  *
  * @since 0.1.0
  */
@@ -31,7 +31,7 @@ export const stream = (exchange: Exchange): Stream.Stream<Uint8Array, BodyError>
 }
 
 /**
- * Waits until there is something to take.
+ * Waits until a piece has arrived.
  *
  * @since 0.1.0
  */
@@ -39,7 +39,7 @@ export const arrival = (exchange: Exchange): Effect.Effect<void> =>
   Effect.async<void>((resume) => Effect.sync(exchange.body.wait(() => resume(Effect.void))))
 
 /**
- * Reads a body whole, once. Further reads get the same bytes.
+ * Reads a body whole, once. Later reads get the same bytes.
  *
  * @since 0.1.0
  */
@@ -51,7 +51,7 @@ export class WholeBody {
 
   constructor(private readonly exchange: Exchange) {}
 
-  /** All bytes. Fails with `TooLarge` when there are more than `bound` allows. */
+  /** All bytes. Fails with `TooLarge` if there are more than `bound` allows. */
   read(bound: BodyBound): Effect.Effect<Uint8Array, BodyError> {
     return Effect.suspend(() => {
       const done = this.step(bound)

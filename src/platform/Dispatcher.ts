@@ -1,6 +1,6 @@
 /**
- * Gives the requests of one listening server to an app. Requests that come before an app is served wait for one. Where
- * several apps are served, the latest one gets the requests.
+ * Gives the requests of one listening server to an app. Requests that arrive before an app is served wait for one. If several
+ * apps are served, the latest one gets the requests.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ export class Dispatcher {
   private handlers: ReadonlyArray<Handler> = []
   private handler: Handler | undefined = undefined
 
-  /** Whether the last app has ended, and the server with it. */
+  /** Whether the last app has ended, and with it the server. */
   get isStopped(): boolean {
     return this.stopped
   }
@@ -35,7 +35,7 @@ export class Dispatcher {
     exchange.whenSettled(() => this.waiting.delete(exchange))
   }
 
-  /** An app is served from here on. */
+  /** Begins to serve an app. */
   serve(handler: Handler): void {
     this.handlers = [...this.handlers, handler]
     this.handler = handler
@@ -43,11 +43,11 @@ export class Dispatcher {
     this.waiting.clear()
   }
 
-  /** An app is no longer served. Returns whether another one is. */
+  /** Ends serving an app. Returns true if another one is still served. */
   remove(handler: Handler): boolean {
     this.handlers = this.handlers.filter((other) => other !== handler)
     this.stopped = this.handlers.length === 0
-    // the last handler stays: requests that come while the server stops are still answered
+    // the last handler stays, because requests that arrive while the server stops are still answered
     if (!this.stopped) this.handler = this.handlers.at(-1)
     return !this.stopped
   }

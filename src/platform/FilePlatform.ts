@@ -1,6 +1,6 @@
 /**
- * Files as responses, whole or in part. The platform's own service sends one byte more than the range that was asked for,
- * sends no ranges of a web File, and opens files whose responses are never sent.
+ * Files as responses, whole or in part. The platform's own service sends one byte too many of a range, sends no ranges of a web
+ * File, and opens files whose responses are never sent.
  *
  * @since 0.2.0
  */
@@ -32,7 +32,7 @@ export interface Range {
 }
 
 /**
- * The range that is asked for, as far as the file has it.
+ * The requested range, as far as the file has it.
  *
  * @since 0.2.0
  * @category conversions
@@ -42,7 +42,7 @@ export const rangeOf = (size: number, given: FileSystem.StreamOptions | undefine
   return { start, length: Math.min(Math.max(Number(given?.bytesToRead ?? Infinity), 0), size - start) }
 }
 
-/** What a response sends of a file. */
+/** The part of a file that a response sends. */
 interface Content {
   readonly name: string
   readonly tag: Etag.Etag
@@ -57,7 +57,7 @@ const make = Effect.gen(function*() {
   const tags = yield* Etag.Generator
   const platform = yield* HttpPlatform.HttpPlatform
 
-  // Only the platform knows the type for a name. It gives it with the response for a file, which is empty here.
+  // Only the platform knows the type for a name. It gives the type with the response for a file, which is empty here.
   const respond = (content: Content, given: Given | undefined): Effect.Effect<ServerResponse.HttpServerResponse> =>
     Effect.map(
       platform.fileWebResponse({
@@ -90,7 +90,7 @@ const make = Effect.gen(function*() {
   })
 })
 
-// `type` is that of the file's name; what the program gives takes precedence.
+// `type` is the type for the file's name. What the program gives takes precedence.
 const responseOf = (
   { modified, range, read, tag }: Content,
   given: Given | undefined,
@@ -133,7 +133,7 @@ const readPath = (
 
 const read = (file: HttpBody.FileLike, { length, start }: Range): Stream.Stream<Uint8Array, unknown> => {
   if (file instanceof Blob) return contentOf(file.slice(start, start + length))
-  // an object that only has the interface of a file cannot be sliced: the bytes before the range are read and dropped
+  // an object that only has the interface of a file cannot be sliced, so the bytes before the range are read and dropped
   return Stream.suspend(() => {
     let at = 0
     return contentOf(file).pipe(
@@ -155,8 +155,8 @@ const contentOf = (file: Pick<HttpBody.FileLike, "stream">): Stream.Stream<Uint8
 }
 
 /**
- * The `HttpPlatform` of this server: `HttpServerResponse.file` and `fileWeb` send the `bytesToRead` bytes from `offset` on,
- * as far as the file has them, with the right Content-Length. A file is opened when its response is sent.
+ * The `HttpPlatform` of this server: `HttpServerResponse.file` and `fileWeb` send the `bytesToRead` bytes from `offset` on, as
+ * far as the file has them, with the correct Content-Length. A file is opened when its response is sent.
  *
  * @since 0.2.0
  * @category layers

@@ -1,5 +1,5 @@
 /**
- * The bounds on a form at this door: its own, and those of the platform.
+ * The bounds on a form at the Effect door: its own, and those of the platform.
  *
  * @since 0.2.0
  */
@@ -39,7 +39,7 @@ export const resolve = (headers: Record<string, string>, limits: FormLimits): Ef
     Effect.contextWith((context: Context.Context<never>) => {
       const { maxFieldSize: eachField = Infinity, maxPartSize = Infinity, maxParts = Infinity } = config
       const own = boundsOf(limits)
-      // what the program provides overrides the server's options
+      // the bounds that the program provides override the server's options
       const hasMaxParts = Option.isSome(Context.get(context, Multipart.MaxParts))
       const hasMaxBodySize = Option.isSome(Context.get(context, MaxBodySize))
       const hasLargerFields = isGiven(context, Multipart.MaxFieldSize) && eachField > limits.maxFieldsSize

@@ -74,7 +74,7 @@ export const tooMuch = (
 ): RefusedForm => new RefusedForm(reason, exceeds(bound), cause)
 
 /**
- * The error for what the parser reports.
+ * The error for a failure that the parser reports.
  *
  * @since 0.2.0
  * @category conversions

@@ -1,8 +1,8 @@
 /**
- * The parts of a form (RFC 7578) as they come.
+ * The parts of a form (RFC 7578), as they arrive.
  *
- * Where the body fails or ends within a file, the platform's own reader loops for ever, and that of platform-node throws an
- * uncaught exception. This one fails the streams of parts and of the file.
+ * If the body fails or ends within a file, the platform's own reader loops for ever, and that of platform-node throws an uncaught
+ * exception. This reader fails the streams of parts and of the file.
  *
  * @since 0.1.0
  */
@@ -25,11 +25,11 @@ import * as BodyReader from "./BodyReader.js"
 import * as FormConfig from "./FormConfig.js"
 import * as FormError from "./FormError.js"
 
-/** Bytes of a file that are kept for its reader while the next part is looked for. */
+/** The most bytes of a file that are kept for its reader while the next part is awaited. */
 const mostHeld = 65_536
 
 /**
- * The parts of a form. A file must be read before the next part is pulled, or concurrently: of a file that is not read, only the
+ * The parts of a form. A file must be read before the next part is pulled, or concurrently. Of a file that is not read, only the
  * beginning is kept.
  *
  * @since 0.1.0
@@ -66,7 +66,7 @@ class FormReader {
   }
 
   private addField(info: MP.PartInfo, value: Uint8Array): void {
-    // the parser goes on to the end of a piece after an error
+    // after an error the parser goes on to the end of a piece
     if (this.result !== undefined) return
     const { fields, fieldsSize } = this.config
     if (++this.fields > fields.most) return this.end(FormError.tooMuch("TooManyParts", fields))
@@ -91,12 +91,12 @@ class FormReader {
     }
   }
 
-  /** The reason why no more of a file will come. */
+  /** The reason why no more of a file will arrive. */
   get failure(): Multipart.MultipartError | undefined {
     return this.result === "Complete" ? FormError.fromParser({ _tag: "EndNotReached" }, this.config) : this.result
   }
 
-  /** The parts that came, the end, or the error. */
+  /** The parts that have arrived, the end, or the error. */
   readonly next: Effect.Effect<Chunk.Chunk<Multipart.Part>, Option.Option<Multipart.MultipartError>> = Effect.suspend(
     () => {
       if (this.parts.length > 0) {
@@ -123,20 +123,20 @@ class FormReader {
       } catch (cause) {
         this.end(FormError.malformed(malformedName, cause))
       }
-      // the parser accepts a body with no boundary at all
+      // the parser accepts a body without any boundary
       if (!(taken instanceof Uint8Array)) this.end(FormError.fromParser({ _tag: "EndNotReached" }, this.config))
     }
     return Effect.void
   })
 
-  /** A file was read or completed, or no more of it will come. */
+  /** Called when a file was read or completed, or when no more of it will arrive. */
   progress(): void {
     const { onProgress } = this
     this.onProgress = undefined
     onProgress?.()
   }
 
-  // Looks for the next part while a file is still coming. The reader of a file advances by itself.
+  // Looks for the next part while a file is still arriving. The reader of a file advances by itself.
   private advanceBeside(file: FilePart): Effect.Effect<void> {
     if (file.isComplete || (!file.isRead && file.held <= mostHeld)) return this.advance
     if (file.isRead) {
@@ -193,7 +193,7 @@ class FieldPart extends PartBase implements Multipart.Field {
 class FilePart extends PartBase implements Multipart.File {
   readonly _tag = "File"
   readonly name: string
-  /** Bytes that were not read yet. */
+  /** Bytes that were not yet read. */
   held = 0
   isComplete = false
   isRead = false
@@ -228,7 +228,7 @@ class FilePart extends PartBase implements Multipart.File {
     this.form.progress()
   }
 
-  /** The reader has ended: drops the rest of the file. */
+  /** Called when the reader has ended. Drops the rest of the file. */
   dropRest(): void {
     this.isRead = false
     if (!this.isComplete) {

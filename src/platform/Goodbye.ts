@@ -11,8 +11,8 @@ const goingAway = 1001
 const reason = "the server is stopping"
 
 /**
- * Only the application knows which message answers which, so one sent message counts as the answer to one received. A message
- * that is never answered delays the close until the server's grace time is over.
+ * Only the application knows which message answers which, so each sent message counts as the answer to one received message. A
+ * message that is never answered delays the close until the server's grace time is over.
  *
  * @since 0.2.0
  * @category models
@@ -20,7 +20,7 @@ const reason = "the server is stopping"
 export class Goodbye {
   private isSaid = false
   private stopping: "no" | "reading" | "yes" = "no"
-  // messages that came and are not answered yet
+  // messages that have arrived and are not yet answered
   private owed = 0
 
   constructor(private readonly socket: WebSocket) {
@@ -33,10 +33,10 @@ export class Goodbye {
     })
   }
 
-  /** Closes with 1001, once the messages that have come until now are answered. */
+  /** Closes with 1001 once the messages that have arrived so far are answered. */
   say(): void {
     this.stopping = "reading"
-    // messages that the kernel holds have come too
+    // messages that the kernel holds have arrived too
     setImmediate(() =>
       setImmediate(() => {
         this.stopping = "yes"
@@ -45,7 +45,7 @@ export class Goodbye {
     )
   }
 
-  /** Closes with 1001 at once: the handler is interrupted, so nothing more is answered. */
+  /** Closes with 1001 at once, because the handler is interrupted and answers nothing more. */
   closeNow(): void {
     this.socket.close(goingAway, reason)
   }

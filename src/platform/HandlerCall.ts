@@ -1,10 +1,10 @@
 /**
- * One call of an HttpApp: a fiber for an exchange, and the state of both.
+ * One call of an HttpApp: a fiber for an exchange, with the state of both.
  *
  * Without middleware, and with Effect's own tracer, whose spans are invisible outside the program, the app runs as it is, and the
- * fiber's observer sends its response. Otherwise, and for failures, `HttpApp.toHandled` does the rest: errors to responses,
- * pre-response handlers, middleware, spans. Unlike with `toHandled` alone, the app itself can be interrupted, and the exit of the
- * request's scope tells how the exchange ended.
+ * fiber's observer sends its response. Otherwise, and for failures, `HttpApp.toHandled` does the rest: it turns errors into
+ * responses, and runs pre-response handlers, middleware and spans. Unlike with `toHandled` alone, the app itself can be
+ * interrupted, and the exit of the request's scope tells how the exchange has ended.
  *
  * @since 0.1.0
  */
@@ -43,7 +43,7 @@ import { type AppCall, CurrentCall, type ServedApp } from "./ServedApp.js"
 import { headersOf, type RequestCall, ServerRequest, urlOf } from "./ServerRequest.js"
 import { keepsRoute, whenInterruptible } from "./uninterruptible.js"
 
-/** The part of a call that runs now, which an interruption would end. */
+/** The part of a call that is running, which an interruption would end. */
 const enum Step {
   Handler,
   Parts,
@@ -60,10 +60,10 @@ const enum Step {
 export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   /** A stop waits for its end. */
   readonly awaited = true
-  /** The place in the list of running calls, which sets it. */
+  /** The index in the list of running calls, which sets it. */
   index = -1
   private stream: Duplex | undefined = undefined
-  // parts of the handler that run to their end, also when the client has left
+  // the number of running parts that `keepRunning` keeps from being interrupted when the client leaves
   private uninterruptedParts: number
   private step = Step.Handler
   private wasDelayed = false
@@ -143,7 +143,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
       // the fiber may end in the async context of another connection
       fiber.addObserver((exit) => this.exchange.peer.run(HandlerCall.answered, this, exit))
     } else {
-      // the pipeline waits for the response to be sent, so it never ends at once
+      // the pipeline waits until the response is sent, so it never ends at once
       this.runsOn()
       this.fiber = this.served.fork(pipeline, services)
       this.fiber.addObserver((exit) => this.exchange.peer.run(HandlerCall.ended, this, exit))
@@ -157,8 +157,8 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   // the app alone
 
   /**
-   * Answers with the app's response. The observer sends a whole one, when the fiber has ended. A fiber that has forked others
-   * does not end before they do, so its response is sent from within.
+   * Answers with the app's response. The observer sends a whole response when the fiber has ended. A fiber that has forked others
+   * does not end before they do, so it sends its response itself.
    */
   answer(
     response: HttpServerResponse,
@@ -202,13 +202,13 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     }
     const refused = this.exchange.respond(this.readyHead, this.readyBody)
     if (refused === undefined) return
-    // its Content-Length is not the body's, for instance
+    // for instance, its Content-Length is not the length of the body
     this.failure = Cause.die(refused)
     this.exchange.fail(refused)
     if (this.finalExit === exit) this.end(Exit.failCause(this.failure))
   }
 
-  // The request has ended: code that uses its scope or its span later finds them closed.
+  // Called when the request has ended. Code that uses its scope or its span later finds them closed.
   private end(exit: Exit.Exit<unknown, unknown>): void {
     this.finalExit = exit
     if (!ejectedScopes.has(this.scope)) this.scope.seal(exit)
@@ -217,7 +217,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   // ---------------------------------------------------------------------------------------------------------------
   // the app within its middleware and its span: see the pipeline of `ServedApp`
 
-  /** The app has failed with this, whatever the response will be. */
+  /** Called when the app has failed, whatever the response will be. */
   failed(cause: Cause.Cause<unknown>): void {
     this.failure = cause
   }
@@ -230,7 +230,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   send(response: HttpServerResponse): Effect.Effect<void, unknown> {
     return Effect.suspend(() => {
       this.response = response
-      // the client has left, or the connection was taken over
+      // the client has left, or the application has taken the connection over
       if (this.exchange.answerEnded) return Effect.sync(() => discard(this.exchange, response))
       if (this.failure !== undefined) {
         recordFailure(this.exchange, this.failure, response, this.served.logsFailures)
@@ -249,7 +249,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     })
   }
 
-  // A response that has begun cannot be replaced: the connection is cut, so that the client can tell.
+  // A response that has begun cannot be replaced, so the connection is cut, which tells the client.
   private partsFailed(cause: Cause.Cause<unknown>): void {
     this.failure = cause
     this.step = Step.Finalizers
@@ -297,7 +297,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     this.fiber?.unsafeInterruptAsFork(interruptorId("Stopped"))
   }
 
-  // Whether the handler cannot be interrupted now, so that it may still answer.
+  // Whether the handler cannot be interrupted at the moment, so that it may still answer.
   isUninterruptible(): boolean {
     const { fiber } = this
     return fiber !== undefined && this.step === Step.Handler && (this.keepsRoute || !isInterruptible(fiber))
@@ -314,7 +314,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     if (this.step > Step.Parts) return
     if (reason === "Closed" && this.step === Step.Handler && this.keepsRoute) return "RunsOn"
     if (reason !== "Stopped" && reason !== "Closed") {
-      // the client has its answer: the rest of the handler no longer concerns it
+      // the client has its answer, so the rest of the handler no longer concerns it
       if (!this.wasDelayed && (this.stream?.writableEnded === true || this.exchange.outcome?._tag === "Sent")) {
         this.wasDelayed = true
         return "EndsByItself"
@@ -338,7 +338,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     if (reason !== undefined && this.uninterruptedParts === 0) this.interrupt(reason)
   }
 
-  // The fiber has ended: the request's scope closes, and then the hooks may run.
+  // Called when the fiber has ended. The request's scope closes, and then the hooks may run.
   private ended(exit: Exit.Exit<unknown, unknown>): void {
     if (!this.exchange.answerEnded && !this.exchange.headSent) this.unanswered(exit)
     this.step = Step.Finalizers
@@ -365,7 +365,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     if (Exit.isSuccess(exit)) return this.exchange.fail(noResponse())
     const error = Cause.squash(exit.cause)
     if (!Cause.isInterruptedOnly(exit.cause)) return this.exchange.fail(error)
-    // the app was interrupted because it ends: this is the platform's answer, for which no fiber is left
+    // the app was interrupted because it ends, and no fiber is left for the platform's answer, which is this
     this.exchange.recordFailure(error)
     this.exchange.respond({ status: 503, fields: [] }, "")
   }

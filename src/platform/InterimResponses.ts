@@ -14,7 +14,7 @@ export { InterimError } from "../exchange/ServerError.js"
 export { InterimResponses, layer } from "../server/InterimResponses.js"
 
 /**
- * Fields as a record, or as pairs where a name comes more than once or its case matters.
+ * Fields as a record, or as pairs if a name occurs more than once or its case matters.
  *
  * @since 0.1.0
  * @category models
@@ -22,8 +22,8 @@ export { InterimResponses, layer } from "../server/InterimResponses.js"
 export type HeadersInput = Readonly<Record<string, string>> | FieldPairs
 
 /**
- * Sends an interim response at once: any 1xx but 101, any number of them. An explicit 100 counts as the one that the
- * client waits for, which the first read of the body would send otherwise.
+ * Sends an interim response at once: any 1xx but 101, and any number of them. An explicit 100 counts as the one for which the
+ * client waits, which the first read of the body would send otherwise.
  *
  * Fails with an `InterimError`: `TooLate` once the final response has begun, `Unsupported` for an HTTP/1.0 client or on
  * another HttpServer, `InvalidHeader` for a status or a field that cannot be sent.
@@ -52,7 +52,7 @@ export {
 }
 
 /**
- * Sends 103 Early Hints (RFC 8297), for a client that can load what the answer will need.
+ * Sends 103 Early Hints (RFC 8297), so that the client can load what the answer will need.
  *
  * @example
  * ```ts
@@ -75,8 +75,8 @@ export const earlyHints = (headers: HeadersInput): Effect.Effect<void, InterimEr
 /**
  * Sets the fields of the 100 that the first read of the body sends, if the client waits for one.
  *
- * Fails with an `InterimError`: `TooLate` where the client waits for a 100, and one was sent already or the final response
- * has begun; `InvalidHeader` for a field that cannot be sent; `Unsupported` on another HttpServer.
+ * Fails with an `InterimError`: `TooLate` if the client waits for a 100, and one was already sent or the final response has
+ * begun; `InvalidHeader` for a field that cannot be sent; `Unsupported` on another HttpServer.
  *
  * @example
  * ```ts

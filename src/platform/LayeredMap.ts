@@ -7,9 +7,9 @@ import type * as Scope from "effect/Scope"
 import { SocketScope } from "../server/SocketScope.js"
 
 /**
- * A Map on top of another one, which it reads and never writes to. The other one is copied only when all entries are read, as
- * Effect does to add a service. Until then the socket's scope is no entry: a fifth entry would make the map allocate 200
- * bytes more (npm run bench:guard).
+ * A Map on top of another one, which it only reads. The other one is only copied when all entries are read, as Effect does to add
+ * a service. Until then the socket's scope is not an entry, because a fifth entry would make the map allocate 200 bytes more (npm
+ * run bench:guard).
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * The error for a use of what only `NodeHttpServer` has.
+ * The error for the use of something that only `NodeHttpServer` has.
  *
  * @since 0.2.0
  */
@@ -36,7 +36,7 @@ const own = new Set([
 ])
 
 /**
- * For an exchange that is typed as an IncomingMessage: properties that only an IncomingMessage has throw {@link NotNode}.
+ * Guards an exchange that is typed as an IncomingMessage. Properties that only an IncomingMessage has throw {@link NotNode}.
  *
  * @since 0.2.0
  * @category constants

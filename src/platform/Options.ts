@@ -1,5 +1,5 @@
 /**
- * The options of the HttpServer: where to listen, TLS, the engine's settings, and those of this door alone.
+ * The options of the HttpServer: where to listen, TLS, the engine's settings, and those that only this door has.
  *
  * @since 0.1.0
  */
@@ -24,13 +24,13 @@ import * as Upgrade from "./Upgrade.js"
  */
 export interface Options extends ListenOptions, Omit<ServerConfig.PartialConfig, "trustedProxies">, DoorOptions {
   /**
-   * Address or name to listen on. Default: all addresses of the machine, as with `NodeHttpServer`; `127.0.0.1` accepts
-   * connections from this machine alone.
+   * Address or name to listen on. Default: all addresses of the machine, as with `NodeHttpServer`. `127.0.0.1` only accepts
+   * connections from this machine.
    */
   readonly host?: string | undefined
   /**
-   * Addresses and CIDR ranges of peers that may speak for others, see `forwarded`; `"unix"` for unix sockets, and `"loopback"`,
-   * `"linklocal"`, `"uniquelocal"`. Default: none.
+   * Addresses and CIDR ranges of peers that may speak for others: see `forwarded`. Also `"unix"` for unix sockets, and
+   * `"loopback"`, `"linklocal"` and `"uniquelocal"`. Default: none.
    */
   readonly trustedProxies?: ReadonlyArray<string> | undefined
   /** `node:tls` server options; with them the server speaks HTTPS. */
@@ -45,7 +45,7 @@ export interface Options extends ListenOptions, Omit<ServerConfig.PartialConfig,
  */
 export interface DoorOptions {
   /**
-   * Whether a handler is interrupted when its client leaves. Default `true`; `TsgiHttpServer.keepRunning` is the switch for a
+   * Whether a handler is interrupted when its client leaves. Default `true`; `TsgiHttpServer.keepRunning` decides for a single
    * route.
    */
   readonly interruptOnDisconnect?: boolean | undefined
@@ -61,12 +61,12 @@ export interface DoorOptions {
 }
 
 /**
- * The defaults of this door that differ from the engine's, to match `NodeHttpServer`. A client that has closed its sending
- * half counts as gone. Names of response fields are sent as given. A URL, or a field such as Cookie, may have the 16 KiB that
- * node:http allows a whole head. And 65536 connections are served at a time: WebSockets and event streams last for hours, and
- * node:http has no bound but the process's descriptors.
+ * The defaults of this door that differ from the engine's, to match `NodeHttpServer`. A client that has closed its sending half
+ * counts as gone. Names of response fields are sent as given. A URL, or a field such as Cookie, may have the 16 KiB that
+ * node:http allows a whole head. And 65536 connections are served at a time, because WebSockets and event streams last for hours,
+ * and node:http is bounded by the process's descriptors alone.
  *
- * They apply where no `ServerConfig` is provided; spread them, and their `limits`, into one that is.
+ * They apply if no `ServerConfig` is provided. If you provide one, spread them, and their `limits`, into it.
  *
  * @since 0.1.0
  * @category constants
@@ -108,15 +108,15 @@ export const table: TableOf<Options> = {
 
 const ofTls = misplaced("belongs to tls, as in tls: { cert, key }")
 
-// with the names that other servers have for them
+// these are all options, with the names that other servers have for them
 const whole: OptionTable = { ...otherNames, cert: ofTls, key: ofTls, https: ofTls, ...table }
 
 // the listener's options are checked when it is bound, which fails with a BindError
 const checkedLater: ReadonlyArray<string> = Object.keys(listenerTable)
 
 /**
- * Throws an `OptionError` where there is a second argument, or a function for the first one: `NodeHttpServer` takes a node server
- * before its options.
+ * Throws an `OptionError` if there is a second argument, or the first one is a function, because `NodeHttpServer` takes a node
+ * server before its options.
  *
  * @since 0.2.0
  * @category constructors
@@ -147,8 +147,8 @@ export const checkConfigs = (options: unknown, path = ""): void => {
 }
 
 /**
- * The options for each layer. Throws an `OptionError` for an option that is unknown, or for one of the engine's or this
- * door's that is invalid.
+ * The options for each layer. Throws an `OptionError` for an option that is unknown, and for an invalid option of the engine or
+ * of this door.
  *
  * @since 0.1.0
  * @category conversions
@@ -159,7 +159,7 @@ export const split = (options: Options): {
   readonly door: DoorOptions
   readonly config: ServerConfig.Config
 } => {
-  checkOptions(options, whole, { noObject: "must be an object, such as { port: 8090 }", unchecked: checkedLater })
+  checkOptions(options, whole, { notAnObject: "must be an object, such as { port: 8090 }", unchecked: checkedLater })
   const { fd, host, limits, path, socket, tls, trustedProxies } = options
   // the default host is that of NodeHttpServer
   const everywhere = path === undefined && fd === undefined && socket === undefined ? "*" : undefined
@@ -183,7 +183,8 @@ export const split = (options: Options): {
 }
 
 /**
- * Throws an `OptionError` for an option of this door that is unknown or invalid: callers without types can give anything.
+ * Throws an `OptionError` for an option of this door that is unknown or invalid, because a caller without types can give
+ * anything.
  *
  * @since 0.1.0
  * @category conversions

@@ -1,8 +1,8 @@
 /**
  * A form with its files on disk.
  *
- * The platform writes every file under the name that the client gave it: of two files with one name the first is lost, and a name
- * such as `..` makes the server fail.
+ * The platform writes every file under the name that the client gave it. Of two files with the same name the first is lost, and a
+ * name such as `..` makes the server fail.
  *
  * @since 0.2.0
  */
@@ -16,9 +16,9 @@ import { Buffer } from "node:buffer"
 import { PartBase } from "./FormReader.js"
 
 /**
- * Writes the files of a form to a folder of their own, which exists as long as the scope is open. Several fields of one name keep
- * all their values, in order, and so do several files. Where a field and a file have the same name, the last one is kept, as with
- * @effect/platform.
+ * Writes the files of a form to a folder of their own, which exists as long as the scope is open. Several fields with the same
+ * name keep all their values, in order, and so do several files. If a field and a file have the same name, the last one is kept,
+ * as with @effect/platform.
  *
  * @since 0.2.0
  * @category conversions
@@ -43,14 +43,14 @@ export const persist = (
         else form.set(part.key, [part.value])
         return Effect.void
       }
-      // a file input without a file
+      // this is a file input without a file
       if (part.name === "") return Effect.void
       const file = new PersistedFile(part, paths.join(folder, names.next(part.name)))
       if (isFiles(before)) before.push(file)
       else form.set(part.key, [file])
       return Effect.mapError(
         Stream.run(part.content, files.sink(file.path)),
-        // an error of the form has its response already
+        // an error of the form already has its response
         (cause) => cause._tag === "MultipartError" ? cause : notWritten(cause)
       )
     })
@@ -84,7 +84,7 @@ class PersistedFile extends PartBase implements Multipart.PersistedFile {
   }
 }
 
-/** Bytes of a name. File systems allow 255; the others are for the number that makes a name unique. */
+/** The most bytes of a name. File systems allow 255; the rest is for the number that makes a name unique. */
 const mostBytes = 200
 
 /** Unique names in one folder, from the names that clients gave. */
@@ -105,7 +105,7 @@ class FileNames {
 const folded = (name: string): string => name.normalize("NFKC").toUpperCase().toLowerCase()
 
 const safe = (path: string): string => {
-  // control characters and lone surrogates
+  // control characters and lone surrogates are replaced
   const characters = [...(path.split(/[/\\]/).at(-1) ?? "").replace(/\p{C}/gu, "_")]
   let bytes = 0
   let from = characters.length

@@ -33,11 +33,11 @@ export class PosthooksError extends Data.TaggedError("PosthooksError")<{
 
 /**
  * Adds a hook that runs after the exchange: when the last byte was handed to the kernel, the client has left, the handler has
- * failed or the server has stopped. Its argument says which. Hooks run in order of registration, with the services and the
- * fiber refs of the handler that added them, in a fiber of their own; a single `Effect.sync`, which sees neither, runs
- * without one. They are not interrupted with the request. A failure is logged, and the other hooks run all the same. The next
- * request on the connection waits for them, unless they are `detached`; the server's stop waits in any case. Dies with an
- * `OptionError` for an option that is unknown or invalid, and for a hook that is not a function.
+ * failed or the server has stopped. Its argument says which. Hooks run in the order in which they were added, with the services
+ * and the fiber refs of the handler that added them, and in fibers of their own. A single `Effect.sync`, which sees neither, runs
+ * without a fiber. Hooks are not interrupted with the request. A failure is logged, and the other hooks run all the same. The
+ * next request on the connection waits for the hooks, unless they are `detached`; the server's stop waits for all of them. Dies
+ * with an `OptionError` for an option that is unknown or invalid, and for a hook that is not a function.
  *
  * @example
  * ```ts
@@ -63,7 +63,7 @@ export const add = <R>(
     if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
     if (!Predicate.isFunction(hook)) return Effect.die(noHook(hook))
     if (options !== undefined) checkHookOptions(options)
-    // the hook's fiber starts with this fiber's refs, its services among them
+    // the hook's fiber starts with this fiber's refs, which have the services too
     request.call.exchange.postHook(hook, { detached: options?.detached, fiberRefs: fiberRefsOf(fiber) })
     return Effect.void
   })

@@ -1,8 +1,8 @@
 /**
  * A request's span that is made when it is first read.
  *
- * Spans of Effect's own tracer are invisible outside the program, so one that the program does not read is not made.
- * `HttpMiddleware.tracer` makes the span, so it is the platform's.
+ * Spans of Effect's own tracer are invisible outside the program, so a span that the program does not read is not made.
+ * `HttpMiddleware.tracer` makes the span, so it is the one that the platform makes.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ export interface OpenSpan {
 }
 
 /**
- * The span of a request, which makes the real one when it is first read.
+ * The span of a request. It makes the real span when it is first read.
  *
  * @since 0.1.0
  * @category models
@@ -35,7 +35,7 @@ export interface OpenSpan {
 export class RequestSpan implements Tracer.Span {
   readonly _tag = "Span"
   private opened: OpenSpan | undefined = undefined
-  // attributes that were set before: routers set the route of every request, which must not make the span
+  // attributes that were set before the span is made: routers set the route of every request, and that must not make it
   private pending: Map<string, unknown> | undefined = undefined
 
   constructor(private readonly opener: { readonly openSpan: () => OpenSpan }) {}
@@ -125,7 +125,8 @@ export class RequestSpan implements Tracer.Span {
 export const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constTrue)
 
 /**
- * Makes the platform make a span for the request. It does not ask `tracerDisabledWhen` again, which may answer differently.
+ * Makes the platform make a span for the request. It does not call `tracerDisabledWhen` again, because that may answer
+ * differently.
  *
  * @since 0.1.0
  * @category combinators
@@ -133,7 +134,7 @@ export const untraced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen,
 export const traced = Effect.locally(HttpMiddleware.currentTracerDisabledWhen, constFalse)
 
 /**
- * Makes the spans of an effect begin when the request did, and not when they are made. `age` is that of the request, in
+ * Makes the spans of an effect begin when the request did, and not when they are made. `age` is the age of the request in
  * milliseconds.
  *
  * @since 0.2.0
@@ -148,7 +149,7 @@ export const startingWith = <A, E, R>(
       self,
       Tracer.make({
         span: (name, parent, context, links, now, kind, options) => {
-          // all times are 0 where timing is off
+          // all times are 0 if timing is off
           const startTime = now === 0n ? now : now - BigInt(Math.round(request.age * 1e6))
           return tracer.span(name, parent, context, links, startTime, kind, options)
         },

@@ -8,7 +8,7 @@ import type { HookListener } from "../exchange/HookQueue.js"
 import { type Indexed, UnorderedSet } from "../exchange/UnorderedSet.js"
 
 /**
- * A call, as this list sees it. A type of its own, because the two files would import each other.
+ * A call, as this list sees it. The type stands here because the two files would otherwise import each other.
  *
  * @since 0.1.0
  * @category models
@@ -16,7 +16,7 @@ import { type Indexed, UnorderedSet } from "../exchange/UnorderedSet.js"
 export interface RunningCall extends HookListener, Indexed {
   readonly exchange: Exchange
   readonly interruptForStop: () => void
-  /** Whether its handler has ended, and only the last byte, finalizers and hooks are left. */
+  /** Whether the handler has ended, and only the last byte, finalizers and hooks are left. */
   readonly isFinishing: boolean
 }
 
@@ -34,15 +34,15 @@ export class RunningCalls {
     this.running.add(call)
   }
 
-  /** A call has ended, but for its hooks: it is removed when these have run. */
+  /** Called when a call has ended but for its hooks. The call is removed when these have run. */
   delete(call: RunningCall): void {
     if (!call.exchange.hooked || call.exchange.hooksRun) return this.remove(call)
-    // a call that was answered at once was never added; its hooks need the app's services, so the app waits for them
+    // a call that was answered at once was never added; the app waits for its hooks, which need the app's services
     this.add(call)
     call.exchange.whenHooksRun(call)
   }
 
-  /** The app ends: calls back when no call is left. */
+  /** Called when the app ends. Calls back when no call is left. */
   end(callback: () => void): void {
     this.onNone = callback
     if (this.running.size === 0) callback()
@@ -60,7 +60,7 @@ export class RunningCalls {
     return finishing.length
   }
 
-  /** A call has ended, with its hooks. */
+  /** Removes a call that has ended, and whose hooks have run. */
   remove(call: RunningCall): void {
     this.running.delete(call)
     if (this.running.size === 0) this.onNone?.()

@@ -1,5 +1,5 @@
 /**
- * Protects loggers from forged entries in what programs log: text that a client chose, or the failures and addresses that
+ * Protects loggers from forged entries in what programs log: text that a client has chosen, or the failures and addresses that
  * `HttpMiddleware.logger` logs. The server's own messages are safe without it.
  *
  * @since 0.2.0
@@ -18,9 +18,9 @@ import { loggable } from "../server/FailureText.js"
 import { asEntry, inOneLine } from "../server/logText.js"
 
 /**
- * A logger that gets safe text only. In messages, causes, annotations (their names too) and log spans, control characters,
- * characters that change the direction of writing and lone surrogates are escaped as in JSON, and lines after the first are
- * indented.
+ * A logger that only gets safe text. In messages, causes, annotations (their names too) and log spans, it escapes control
+ * characters, characters that change the direction of writing, and lone surrogates as in JSON, and indents all lines but the
+ * first.
  *
  * @since 0.2.0
  * @category combinators
@@ -49,7 +49,7 @@ const safe = (value: unknown): unknown => {
 }
 
 /**
- * Makes the loggers safe that are in use where it is provided. Choose loggers above it.
+ * Makes those loggers safe that are in use where this layer is provided. Choose the loggers above it.
  *
  * @example
  * ```ts

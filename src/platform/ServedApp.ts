@@ -1,5 +1,5 @@
 /**
- * What all calls of one served app share: the app within its middleware, its services, and how its fibers start.
+ * What all calls of one served app share: the app within its middleware, its services, and the way in which its fibers start.
  *
  * @since 0.1.0
  */
@@ -33,7 +33,7 @@ import { RunningCalls } from "./RunningCalls.js"
 import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 
 /**
- * A call, as a served app sees it. A type of its own, because the two files would import each other.
+ * A call, as a served app sees it. The type stands here because the two files would otherwise import each other.
  *
  * @since 0.1.0
  * @category models
@@ -41,7 +41,7 @@ import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 export interface AppCall {
   /** The scope of the request. */
   readonly scope: Scope.Scope
-  /** The middleware has ended like this, for a span that is made later. */
+  /** Called with the exit of the middleware, for a span that is made later. */
   readonly middlewareEnded: (exit: Exit.Exit<HttpServerResponse, unknown>) => void
   /** Answers with the app's response. */
   readonly answer: (
@@ -50,14 +50,14 @@ export interface AppCall {
   ) => Effect.Effect<unknown, unknown, unknown>
   /** Answers the app's failure. */
   readonly recover: (cause: Cause.Cause<unknown>) => Effect.Effect<unknown, unknown, HttpServerRequest>
-  /** The app has failed with this, whatever the response will be. */
+  /** Called when the app has failed, whatever the response will be. */
   readonly failed: (cause: Cause.Cause<unknown>) => void
   /** Sends a response to its end. */
   readonly send: (response: HttpServerResponse) => Effect.Effect<void, unknown>
 }
 
 /**
- * The call that an app runs for.
+ * The call for which an app runs.
  *
  * @since 0.1.0
  * @category tags
@@ -65,7 +65,7 @@ export interface AppCall {
 export class CurrentCall extends Context.Tag("tsgi/HandlerCall")<CurrentCall, AppCall>() {}
 
 /**
- * What a request adds to the services of its app.
+ * The services that a request adds to those of its app.
  *
  * @since 0.1.0
  * @category models
@@ -79,31 +79,31 @@ export type CallServices = HttpServerRequest | Scope.Scope | CurrentCall
  * @category models
  */
 export interface ServedApp {
-  /** The app, which answers by its call. */
+  /** The app, which answers through its call. */
   readonly direct: Effect.Effect<unknown, unknown, unknown>
-  /** The app with middleware and spans around it; absent where there are none. */
+  /** The app with middleware and spans around it; absent if there are none. */
   readonly pipeline: Effect.Effect<unknown, unknown, CallServices> | undefined
   /** The app's services, without those of a request. */
   readonly services: ReadonlyMap<string, unknown>
-  /** Whether the server logs what the app fails with: where there is no middleware that could. */
+  /** Whether the server logs the failures of the app, because there is no middleware that could. */
   readonly logsFailures: boolean
-  /** Whether spans are invisible outside the program, so that one is made only when the program reads it. */
+  /** Whether spans are invisible outside the program, so that a span is only made when the program reads it. */
   readonly spansInvisible: boolean
   readonly tracerDisabledWhen: (request: HttpServerRequest) => boolean
-  /** Starts a fiber at once. The caller ensures that the map has all its services, because a map's type cannot. */
+  /** Starts a fiber at once. The caller ensures that the map has all services, because the type of a map cannot. */
   readonly fork: <A, E>(
     effect: Effect.Effect<A, E, unknown>,
     services: Map<string, unknown>
   ) => Fiber.RuntimeFiber<A, E>
   /** Whether a handler is interrupted when its client leaves. */
   readonly interruptOnDisconnect: boolean
-  /** Bytes that may be read whole where no `MaxBodySize` is provided; `undefined` for those of the server's limits. */
+  /** The most bytes that may be read whole if no `MaxBodySize` is provided; `undefined` for the bound of the server's limits. */
   readonly maxBufferedBody: number | undefined
   readonly forms: FormLimits.FormLimits
   /** Logs, once, that `HttpMiddleware.xForwardedHeaders` has no effect. */
   readonly warnOfIgnoredFields: () => void
   readonly upgrade: (call: RequestCall, request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
-  /** Waits until the server begins to stop, or the app to end. */
+  /** Waits until the server begins to stop or the app begins to end. */
   readonly stopping: Effect.Effect<void>
   readonly calls: RunningCalls
 }
@@ -153,21 +153,21 @@ export const make = (
 const forkWith = (runtime: Runtime.Runtime<never>, keepsRoutes: boolean): ServedApp["fork"] => {
   const own: Types.Mutable<Runtime.Runtime<unknown>> = Runtime.make({
     ...runtime,
-    // A fiber gets its flags and its context from elsewhere. Without these two refs there is less to fork, which would copy all
+    // A fiber gets its flags and its context from elsewhere. These two refs are removed because a fork of them would copy all
     // services.
     fiberRefs: runtime.fiberRefs.pipe(
       FiberRefs.delete(FiberRef.currentContext),
       FiberRefs.delete(FiberRef.currentRuntimeFlags)
     ),
     context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
-    // Handlers can be interrupted, also where the fiber that serves them cannot. A router without mounted apps makes its routes
+    // Handlers can be interrupted even if the fiber that serves them cannot. A router without mounted apps makes its routes
     // interruptible itself, unless they say otherwise.
     runtimeFlags: keepsRoutes
       ? RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
       : RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
   })
   const runFork = Runtime.runFork(own)
-  // joining a fiber takes over what differs from the context that both come from
+  // when a fiber is joined, the services that differ from the common origin of both contexts are taken over
   const origin = runtime.fiberRefs.locals.get(FiberRef.currentContext) ?? []
   const forkOptions: Runtime.RunForkOptions = {
     immediate: true,
@@ -177,7 +177,7 @@ const forkWith = (runtime: Runtime.Runtime<never>, keepsRoutes: boolean): Served
     }
   }
   return (effect, services) => {
-    // The context is swapped and not provided, which would set and restore a fiber ref for every request.
+    // The context is replaced, because to provide it would set and restore a fiber ref for every request.
     own.context = Context.unsafeMake(services)
     return runFork(effect, forkOptions)
   }
@@ -192,7 +192,7 @@ const isRouter = (app: HttpApp.Default<unknown>): boolean =>
   Predicate.hasProperty(app, HttpRouter.TypeId) && Predicate.hasProperty(app, "mounts") &&
   Chunk.isChunk(app.mounts) && Chunk.isEmpty(app.mounts)
 
-// An app that answers by its call, for all of its calls.
+// The app that answers through its call, made once for all calls.
 const direct = (app: HttpApp.Default<unknown>): ServedApp["direct"] =>
   // The call is read before the app runs, because an app that joins another request's fiber has that one's services afterwards.
   Effect.withFiberRuntime((fiber) => {
@@ -203,7 +203,7 @@ const direct = (app: HttpApp.Default<unknown>): ServedApp["direct"] =>
     })
   })
 
-// An app as the platform runs it, for all of its calls. Middleware is applied once, because it may have state.
+// The app as the platform runs it, made once for all calls. Middleware is applied once, because it may have state.
 const pipeline = (
   app: HttpApp.Default<unknown>,
   middleware: HttpMiddleware.HttpMiddleware | undefined,

@@ -38,7 +38,8 @@ import * as PersistedForm from "./PersistedForm.js"
 import { applyTrusted, type Changes, withoutClaims, withScheme } from "./trustedHeaders.js"
 
 /**
- * What all views of one request share: its call. A type of its own, because the two files would import each other.
+ * The call of a request, which all views of it share. The type stands here because the two files would otherwise import each
+ * other.
  *
  * @since 0.1.0
  * @category models
@@ -47,19 +48,19 @@ export interface RequestCall {
   readonly exchange: Exchange
   readonly headers: Headers.Headers
   readonly body: BodyReader.WholeBody
-  /** The bound on reading the body whole, or parsing it, where no `MaxBodySize` is provided. */
+  /** The bound on a body that is read whole, or parsed, if no `MaxBodySize` is provided. */
   readonly bound: (reading: Reading) => BodyBound
   readonly forms: FormLimits
   readonly upgrade: (request: ServerRequest) => Effect.Effect<Socket.Socket, RequestError>
-  /** Logs, once for the app, that middleware believes fields which the server's options do not. */
+  /** Logs, once for the app, that middleware believes fields that the server's options do not. */
   readonly warnOfIgnoredFields: () => void
   /** Waits until the server begins to stop. */
   readonly stopping: Effect.Effect<void>
-  /** A part of the handler begins that runs to its end, also when the client has left. */
+  /** Begins a part of the handler that runs to its end even if the client leaves. */
   readonly keepRunning: () => void
-  /** Such a part has ended. After the last one, the handler is interrupted if the client has left. */
+  /** Ends such a part. After the last one, the handler is interrupted if the client has left. */
   readonly mayEnd: () => void
-  /** The connection was taken over: this is its stream. */
+  /** Called with the stream of a connection that was taken over. */
   readonly tookOver: (stream: Duplex) => void
   /** The stream of a connection that was taken over. */
   readonly socket: Duplex | undefined
@@ -107,7 +108,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     return this.readSource ??= new Proxy(this.call.exchange, incomingMessageGuard)
   }
 
-  /** The property that `NodeHttpServerRequest.toServerResponse` takes from its own requests. */
+  /** The property that `NodeHttpServerRequest.toServerResponse` reads of its own requests. */
   get response(): never {
     throw new NotNode("there is no node:http ServerResponse: answer with an HttpServerResponse")
   }
@@ -116,7 +117,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
     return this.call.exchange.request.target
   }
 
-  // The platform's type has the methods that its routers know. A request may have any other, as with NodeHttpServer.
+  // The platform's type has the methods that its routers know. As with NodeHttpServer, a request may have any other.
   get method(): HttpMethod {
     return this.call.exchange.request.method.toUpperCase() as HttpMethod
   }
@@ -228,7 +229,7 @@ export class ServerRequest extends Inspectable.Class implements HttpServerReques
   }
 }
 
-// Parses a long form in slices, one in each turn of the event loop, so that other requests are served.
+// Parses a long form in slices, one in each turn of the event loop, so that other requests are served meanwhile.
 const paramsOf = (text: string): Effect.Effect<UrlParams.UrlParams> =>
   Effect.gen(function*() {
     const all: Array<readonly [string, string]> = []
@@ -254,12 +255,12 @@ const givenBound = (context: Context.Context<never>): BodyBound | undefined =>
     }
     : undefined
 
-// keeps the byte order mark, as node:http does
+// the byte order mark is kept, as node:http does
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 const decode = (bytes: Uint8Array): Effect.Effect<string> =>
   bytes.length <= mostDecoded ? Effect.succeed(decoder.decode(bytes)) : decodeLong(bytes)
 
-/** Bytes of a text that are decoded in one turn of the event loop. */
+/** The most bytes of a text that are decoded in one turn of the event loop. */
 const mostDecoded = 1_048_576
 
 const decodeLong = (bytes: Uint8Array): Effect.Effect<string> =>
@@ -296,9 +297,9 @@ const singletons = new Set([
 ])
 
 /**
- * The target as it came, but without scheme and host where a proxy says what they are: `toURL` takes those from the headers.
- * A path that begins with two slashes gets the host before it, because `toURL` would take what follows the slashes for the
- * host.
+ * The target as received, but without scheme and host if a proxy says what they are, because `toURL` takes those from the
+ * headers. A path that begins with two slashes gets the host before it, because `toURL` would take what follows the slashes for
+ * the host.
  *
  * @since 0.2.0
  */
@@ -312,7 +313,7 @@ export const urlOf = (exchange: Exchange): string => {
 }
 
 /**
- * Fields as the platform has them: names in lower case, values of one name joined, and those of proxies only where they are
+ * Fields as the platform has them: with names in lower case, the values of one name joined, and those of proxies only if they are
  * believed.
  *
  * @since 0.1.0
@@ -323,7 +324,7 @@ export const headersOf = (exchange: Exchange): Headers.Headers => {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i].toLowerCase()
     const before: unknown = headers[name]
-    // the name may be that of an inherited property, such as `constructor`
+    // the name may be that of an inherited property such as `constructor`
     if (typeof before !== "string") headers[name] = fields[i + 1]
     else if (!singletons.has(name)) headers[name] = `${before}${name === "cookie" ? "; " : ", "}${fields[i + 1]}`
   }

@@ -1,5 +1,5 @@
 /**
- * Gives the Scope of the connection that a request came on to any handler or middleware.
+ * Gives any handler or middleware the Scope of the connection on which its request has arrived.
  *
  * @since 0.2.0
  */
@@ -28,12 +28,12 @@ export class SocketScopeError extends Data.TaggedError("SocketScopeError")<{
 }
 
 /**
- * The scope of the connection that the request came on. Resources in it (`Scope.addFinalizer`, `Scope.extend`) are released once,
- * after the last request on the connection and its post hooks, however that ends, and before the socket is closed. Fibers in it
- * (`Effect.forkIn`) are interrupted then. Finalizers get a failure where a request was cut short.
+ * The scope of the connection on which the request has arrived. Resources in it (`Scope.addFinalizer`, `Scope.extend`) are
+ * released once: after the last request on the connection and its post hooks, however that request ends, and before the socket is
+ * closed. Fibers in it (`Effect.forkIn`) are interrupted then. Finalizers get a failure if a request was cut short.
  *
- * Closing the scope ends the connection: the running request is interrupted, its hooks get the outcome `Aborted` with the
- * reason `Closed`, the scope's resources are released, and the socket is closed. `Scope.close` ends when that is done; in
+ * To close the scope ends the connection: the running request is interrupted, its hooks get the outcome `Aborted` with the reason
+ * `Closed`, the scope's resources are released, and the socket is closed. `Scope.close` ends when all of this is done. In
  * handlers, hooks and finalizers of the same connection it ends at once, because they would wait for themselves.
  *
  * Fails with a {@link SocketScopeError} on another HttpServer.
@@ -63,8 +63,8 @@ export const get: Effect.Effect<Scope.CloseableScope, SocketScopeError, HttpServ
 )
 
 /**
- * Provides an app with the tag {@link SocketScope}. The context of every handler has it here; this tells the compiler, and
- * fails on another HttpServer as {@link get} does.
+ * Provides an app with the tag {@link SocketScope}. On this server the context of every handler has the scope; `provide` tells
+ * the compiler so, and fails on another HttpServer as {@link get} does.
  *
  * @since 0.2.0
  * @category combinators

@@ -1,5 +1,5 @@
 /**
- * A runner of Effect Cluster that serves with tsgi: what `NodeClusterHttp.layer` is with `NodeHttpServer`.
+ * A runner of Effect Cluster that serves with tsgi, as that of `NodeClusterHttp.layer` serves with `NodeHttpServer`.
  *
  * @since 0.2.0
  */
@@ -25,21 +25,21 @@ import * as Option from "effect/Option"
 import * as TsgiHttpServer from "./TsgiHttpServer.js"
 
 /**
- * How a runner is reached, and where what it needs is kept.
+ * How a runner is reached, and where it keeps what it needs.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Options<E, R> {
-  /** How runners call each other: each call a request, or all of a peer on one WebSocket. */
+  /** How runners call each other: with a request for each call, or on one WebSocket for all calls of a peer. */
   readonly transport: "http" | "websocket"
   /** Where messages, runners and the locks of their shards are kept: `sql`, `local`, or your own layers. */
   readonly storage: Layer.Layer<MessageStorage.MessageStorage | RunnerStorage.RunnerStorage, E, R>
   /** Default: `msgpack`. */
   readonly serialization?: "msgpack" | "ndjson" | undefined
-  /** Bytes of one message that is not yet whole. Default: that of `RpcSerialization`. */
+  /** The most bytes of one message that is not yet complete. Default: that of `RpcSerialization`. */
   readonly serializationMaxBufferSize?: number | "unbounded" | undefined
-  /** What tells that a runner is gone: a call to it (`"ping"`), or Kubernetes. Default `"ping"`. */
+  /** What tells whether a runner is gone: a call to it (`"ping"`), or Kubernetes. Default `"ping"`. */
   readonly runnerHealth?: "ping" | "k8s" | undefined
   readonly runnerHealthK8s?: {
     readonly namespace?: string | undefined
@@ -53,7 +53,7 @@ export interface Options<E, R> {
 
 /**
  * A runner that serves the calls of other runners at `runnerListenAddress` or `runnerAddress`, and calls them. Fails with a
- * `ServeError` where it cannot listen, and with a `ConfigError` where the environment has an invalid address.
+ * `ServeError` if it cannot listen, and with a `ConfigError` if the environment has an invalid address.
  *
  * @since 0.2.0
  * @category layers
@@ -81,8 +81,8 @@ export const layer = <E, R>(options: Options<E, R>): Layer.Layer<
 }
 
 /**
- * The server of a runner alone, for programs that compose the rest themselves: with `HttpRunner.layerHttpOptions` beside
- * routes of their own, for instance.
+ * The server of a runner alone, for programs that compose the rest themselves, for instance with `HttpRunner.layerHttpOptions`
+ * beside routes of their own.
  *
  * @since 0.2.0
  * @category layers
@@ -99,8 +99,8 @@ export const layerHttpServer = (options?: TsgiHttpServer.Options) =>
   }))
 
 /**
- * Keeps all in a database, which outlives the runners. Makes its tables where they are missing, and dies where it has no
- * right to.
+ * Keeps everything in a database, which outlives the runners. Creates its tables if they are missing, and dies if it has no right
+ * to.
  *
  * @since 0.2.0
  * @category layers
@@ -112,7 +112,7 @@ export const sql: Layer.Layer<
 > = Layer.orDie(Layer.merge(SqlMessageStorage.layer, SqlRunnerStorage.layer))
 
 /**
- * Keeps all in this process: for tests, and for a single runner.
+ * Keeps everything in this process, for tests and for a single runner.
  *
  * @since 0.2.0
  * @category layers

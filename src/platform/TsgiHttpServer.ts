@@ -1,7 +1,7 @@
 /**
  * A drop-in `HttpServer` for @effect/platform.
  *
- * Where `NodeHttpServer` takes a node server and listen options, this takes one record of options: where to listen, TLS, limits,
+ * `NodeHttpServer` takes a node server and listen options; this server takes one record of options: where to listen, TLS, limits,
  * deadlines. Apps, routers, APIs and middleware run unchanged.
  *
  * @since 0.1.0
@@ -91,10 +91,9 @@ const checked = <A>(read: () => A): Effect.Effect<A, ServeError> =>
   Effect.try({ try: read, catch: (cause) => new NotServed({ cause }) })
 
 /**
- * Makes an HttpServer that listens from here on, and stops with grace when its scope closes. Without options it takes a free
- * port on all addresses. It has no access log. Fails with a `ServeError` whose cause is an `OptionError`, or a `BindError`
- * where it cannot listen. That is so too where an option of the listener or `tls` is invalid: the cause of the `BindError` is
- * then an `OptionError`.
+ * Makes an HttpServer that listens at once, and stops with grace when its scope closes. Without options it takes a free port on
+ * all addresses. It has no access log. Fails with a `ServeError`. Its cause is an `OptionError`, or a `BindError` if it cannot
+ * listen. For an invalid option of the listener or of `tls`, it is a `BindError` whose cause is an `OptionError`.
  *
  * @function
  * @since 0.1.0
@@ -114,7 +113,7 @@ export const make: (options?: Options) => Effect.Effect<HttpServer.HttpServer, S
 export const layerServices = Server.layerServices
 
 /**
- * An HttpServer from the engine's services, each of which may be replaced. The options are those of this door alone; the
+ * An HttpServer from the engine's services, each of which may be replaced. The options are those that only this door has; the
  * `Listener` says where to listen, and `ServerConfig` has limits and deadlines. Fails as {@link make} does.
  *
  * @since 0.1.0
@@ -136,8 +135,8 @@ export const layerServer: (options?: Options) => Layer.Layer<HttpServer.HttpServ
 ) => Layer.scoped(HttpServer.HttpServer, serverOf(options, more))
 
 /**
- * The services for file responses and entity tags. They send the right bytes of a range, unlike the platform's own
- * `HttpPlatform`.
+ * The services for file responses and entity tags. Unlike the platform's own `HttpPlatform`, they send the correct bytes of a
+ * range.
  *
  * @since 0.1.0
  * @category layers
@@ -147,7 +146,7 @@ export const layerContext: Layer.Layer<HttpPlatform.HttpPlatform | Etag.Generato
 
 /**
  * An HttpServer with the services that apps on Node use: files, paths, entity tags. It listens when the layer is built, by
- * default on a free port of all addresses, and stops with grace when its scope closes. It has no access log. Fails as
+ * default on a free port on all addresses, and stops with grace when its scope closes. It has no access log. Fails as
  * {@link make} does.
  *
  * @example
@@ -177,8 +176,8 @@ export const layer: (
   Layer.mergeAll(Layer.scoped(HttpServer.HttpServer, serverOf(options, more)), layerContext)
 
 /**
- * {@link layer} with options from `Config`; `Config.succeed` gives fixed ones. Fails as that does, and with a `ConfigError`
- * where the configuration is missing or invalid.
+ * {@link layer} with options from `Config`; `Config.succeed` gives fixed ones. Fails as that does, and with a `ConfigError` if
+ * the configuration is missing or invalid.
  *
  * @example
  * ```ts
@@ -213,8 +212,8 @@ export const layerConfig: (
 }
 
 /**
- * A server on a free port, and an HttpClient whose requests go there. It stops without grace, which would never end under
- * `TestClock`. Fails with a `ServeError` where it cannot listen.
+ * A server on a free port, and an HttpClient whose requests go to it. It stops without grace, which would never end under
+ * `TestClock`. Fails with a `ServeError` if it cannot listen.
  *
  * @since 0.1.0
  * @category layers
@@ -247,7 +246,7 @@ export {
 
 export {
   /**
-   * The scope of the connection that the request came on: see `SocketScope`.
+   * The scope of the connection on which the request has arrived: see `SocketScope`.
    *
    * @since 0.2.0
    * @category accessors

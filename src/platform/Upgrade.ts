@@ -1,5 +1,5 @@
 /**
- * WebSockets: the library `ws` takes the connection over, for the handshake and the frames.
+ * WebSockets. The library `ws` takes the connection over, for the handshake and the frames.
  *
  * @since 0.1.0
  */
@@ -20,15 +20,15 @@ import type { RequestCall, ServerRequest } from "./ServerRequest.js"
 import { WebSocketWrites } from "./WebSocketWrites.js"
 
 /**
- * What a WebSocket may send, what may wait for it, and how long it may be silent.
+ * Bounds on what a WebSocket sends, on what waits to be sent to it, and on its silence.
  *
  * @since 0.1.0
  * @category models
  */
 export interface WebSocketOptions {
   /**
-   * Longest message in bytes, after decompression; a longer one closes the WebSocket with 1009. Default 16777216, the bound of a
-   * message of @effect/rpc.
+   * The longest message in bytes, after decompression. A longer one closes the WebSocket with 1009. Default 16777216, the bound
+   * of @effect/rpc on a message.
    */
   readonly maxPayload?: number | undefined
   /** Whether permessage-deflate (RFC 7692) is offered, without context takeover, so that memory is bounded. Default `true`. */
@@ -50,8 +50,7 @@ export interface WebSocketOptions {
 }
 
 /**
- * The options of WebSockets. `maxPayload` has these bounds because `ws` takes 0 and numbers of more than 31 bits for no bound
- * at all.
+ * The options of WebSockets. `maxPayload` has this range because `ws` takes 0 and numbers of more than 31 bits to mean no bound.
  *
  * @since 0.2.0
  * @category constants
@@ -59,11 +58,11 @@ export interface WebSocketOptions {
 export const table: DefaultsOf<WebSocketSettings> = {
   maxPayload: {
     ...number({ least: 1, most: 2 ** 31 - 1, whole: true, unit: "bytes", infinite: true }),
-    standard: 16_777_216
+    defaultValue: 16_777_216
   },
-  perMessageDeflate: { ...yesOrNo, standard: true },
-  idle: { ...number({ unit: "milliseconds", infinite: true }), standard: 60_000 },
-  highWaterMark: { ...number({ least: 1, whole: true, unit: "bytes", infinite: true }), standard: 1_048_576 }
+  perMessageDeflate: { ...yesOrNo, defaultValue: true },
+  idle: { ...number({ unit: "milliseconds", infinite: true }), defaultValue: 60_000 },
+  highWaterMark: { ...number({ least: 1, whole: true, unit: "bytes", infinite: true }), defaultValue: 1_048_576 }
 }
 
 interface WebSocketSettings {
@@ -84,7 +83,7 @@ export const make = (options?: WebSocketOptions) => {
   const settings: ServerOptions = {
     noServer: true,
     clientTracking: false,
-    // one frame in each turn of the event loop: a client may have sent thousands, and others must be served
+    // one frame is read in each turn of the event loop, because a client may have sent thousands, and others must be served
     allowSynchronousEvents: false,
     maxPayload,
     perMessageDeflate: perMessageDeflate &&
@@ -113,7 +112,7 @@ export const make = (options?: WebSocketOptions) => {
                 // the stop has interrupted the handler, or the handler has ended
                 if (call.exchange.aborted === "Stopped") goodbye?.closeNow()
                 else socket.close()
-                // reads on for the close of the peer
+                // it reads on, for the close of the peer
                 writes.readOn()
               })
           ).pipe(Effect.tap((socket) => idle === 0 || idle === Infinity ? Effect.void : watch(socket, call, idle))),
@@ -146,7 +145,7 @@ const open = (
       taken.stream,
       Buffer.from(taken.rest),
       (socket) => {
-        // an error in the first frames comes before the Socket listens
+        // an error in the first frames may come before the Socket listens
         socket.on("error", (error) => call.exchange.logFailure("a WebSocket failed", error, "Debug"))
         if (!isWebSocket(socket)) return fail(new TypeError("no WebSocket"))
         const goodbye = new Goodbye(socket)
@@ -164,8 +163,8 @@ const watch = (socket: WebSocket, { socket: stream }: RequestCall, idle: number)
 const isWebSocket = (socket: WebSocket): socket is WebSocket & globalThis.WebSocket =>
   Predicate.hasProperty(socket, "addEventListener") && Predicate.hasProperty(socket, "readyState")
 
-// Refuses a handshake that `ws` would refuse before the connection is taken over (RFC 6455, 4.2.1), so that the application
-// can still answer. `ws` judges it on a stream that goes nowhere.
+// Refuses a handshake that `ws` would refuse before the connection is taken over (RFC 6455, 4.2.1), so that the application can
+// still answer. `ws` judges it on a stream that leads nowhere.
 const refusals = (settings: ServerOptions) => {
   let wrong: string | undefined
   const judge = new WebSocketServer({

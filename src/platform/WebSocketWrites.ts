@@ -1,6 +1,6 @@
 /**
- * Back-pressure for a WebSocket. While too much waits to be sent, writers wait and the client is not read, because its
- * messages may cause the writes. The client is not read before the handler listens, either.
+ * Back-pressure for a WebSocket. While too much waits to be sent, writers wait and the client is not read, because its messages
+ * may cause the writes. Nor is the client read before the handler listens.
  *
  * @since 0.2.0
  */
@@ -29,7 +29,7 @@ export class WebSocketWrites {
   private isPaused = false
   private onRoom: (() => void) | undefined = undefined
 
-  /** @param highWaterMark bytes that may wait to be sent before writers wait */
+  /** @param highWaterMark the bytes that may wait to be sent; with more, writers wait */
   constructor(private readonly highWaterMark: number) {}
 
   /** Counts what is written to this WebSocket, and reads nothing until the handler listens. */
@@ -37,7 +37,7 @@ export class WebSocketWrites {
     this.socket = socket
     this.pause()
     const sent = (): void => {
-      // a client that does not read is not read: its messages may cause these writes
+      // a client that does not read is not read either, because its messages may cause these writes
       if (this.isFull) this.pause()
     }
     onSend(socket, sent, this.taken)
@@ -54,7 +54,7 @@ export class WebSocketWrites {
     })
   }
 
-  /** The handler listens from here on, or has ended. */
+  /** Called when the handler begins to listen, or has ended. */
   readOn(): void {
     this.isHeard = true
     this.resume()
@@ -66,9 +66,9 @@ export class WebSocketWrites {
   }
 
   /**
-   * Messages leave in the order in which they were written. A close does not wait. A message that is written after it, or
-   * when the client has left, waits for `run` to end with the reason: `ws` would drop it at once, and a loop of writes would
-   * never end.
+   * Messages leave in the order in which they were written. A close does not wait. `ws` would drop a message that is written
+   * after it, or when the client has left, at once, and a loop of writes would never end. So such a write waits for `run` to end
+   * with the reason.
    */
   private wrapWrite(write: Write): Write {
     return (chunk) =>
@@ -95,7 +95,7 @@ export class WebSocketWrites {
     return socket !== undefined && socket.readyState === socket.OPEN && socket.bufferedAmount >= this.highWaterMark
   }
 
-  // Only the holder of the lock waits for room.
+  // Only the holder of the lock waits here.
   private get room(): Effect.Effect<void> {
     return Effect.suspend(() =>
       this.isFull

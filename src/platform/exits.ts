@@ -1,7 +1,7 @@
 /**
  * The exits for a request's scope and its span, and the failure for its outcome.
  *
- * A fiber's own exit does not tell that the client has left after the response was complete, or how an app failed within its
+ * The exit of a fiber does not tell that the client has left after the response was complete, or how an app has failed within its
  * middleware.
  *
  * @since 0.2.0
@@ -30,7 +30,7 @@ import { UnreadableBody } from "./ServerRequest.js"
 export const noResponse = (): Error => new Error("the handler returned no response")
 
 /**
- * The error for a handler that succeeds with another value, as code without types can.
+ * The error for a handler that succeeds with a value other than a response, as code without types can.
  *
  * @since 0.2.0
  * @category errors
@@ -45,7 +45,7 @@ export const otherThanResponse = (given: unknown): Error => {
 }
 
 /**
- * The id that interrupts a handler: `clientAbortFiberId` for a client that has left, none for the server.
+ * The id with which a handler is interrupted: `clientAbortFiberId` for a client that has left, none for the server.
  *
  * @since 0.2.0
  * @category accessors
@@ -54,7 +54,7 @@ export const interruptorId = (reason: AbortReason): FiberId.FiberId =>
   reason === "Stopped" || reason === "Closed" || reason === "HandlerTimeout" ? FiberId.none : clientAbortFiberId
 
 /**
- * How the wait for the last byte ends: interrupted where the exchange was aborted. With an invalid body the client is still there
+ * How the wait for the last byte ends: interrupted if the exchange was aborted. After an invalid body the client is still there
  * to read the answer.
  *
  * @since 0.2.0
@@ -66,7 +66,7 @@ export const settledWith = (outcome: Outcome): Effect.Effect<void> =>
     : Effect.void
 
 /**
- * The exit of a handler, with what its fiber's exit does not tell. `failure` is the app's. `closed`: the handler has
+ * The exit of a handler, with what its fiber's exit does not tell. `failure` is the app's. `closed` says that the handler has
  * closed the connection that it took over, so the client did not abort.
  *
  * @since 0.2.0
@@ -97,7 +97,7 @@ const withoutResponse = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   Option.getOrElse(causeResponseStripped(cause)[1], () => cause)
 
 /**
- * Records the failure that a response was made of. With `logs`, also logs it, where no middleware could have.
+ * Records the failure from which a response was made. With `logs` it is logged too, because no middleware could have done that.
  *
  * @since 0.2.0
  */
@@ -116,7 +116,7 @@ export const recordFailure = (
   if (ofClient instanceof BodyError) exchange.recordFailure(ofClient)
   else if (response.status >= 500) {
     exchange.recordFailure(error)
-    // an error that is itself a response was intended, except the platform's ResponseError
+    // an error that is itself a response was intended, unless it is the platform's ResponseError
     const expected = isRespondable(error) && !(error instanceof ResponseError)
     if (logs && !Cause.isInterruptedOnly(failure) && !expected) {
       exchange.logFailure(isRouters(error) ? "a route gave no HttpServerResponse" : "the application failed", error)
@@ -124,6 +124,6 @@ export const recordFailure = (
   }
 }
 
-// A router lets the platform convert what a handler returned, which fails with "is not a function" for other values.
+// A router lets the platform convert what a handler has returned. For other values that fails with "is not a function".
 const isRouters = (error: unknown): boolean =>
   error instanceof TypeError && error.stack?.split("\n")[1]?.includes("HttpServerRespondable") === true

@@ -1,5 +1,5 @@
 /**
- * Finds out whether the peer of a WebSocket is still there: a peer that has lost its network looks like a silent one.
+ * Finds out whether the peer of a WebSocket is still there, because a peer that has lost its network looks like a silent one.
  *
  * @since 0.2.0
  */
@@ -10,8 +10,8 @@ import { bytesTaken } from "../node/bytesTaken.js"
 
 /**
  * Pings a peer that was silent for `idle` milliseconds, and cuts the connection when the peer stays silent for as long again. A
- * peer does not count as silent while it takes what was sent before the ping, or while it is not read, unless it is not read
- * because it takes nothing. Runs until it is interrupted.
+ * peer does not count as silent while it takes what was sent before the ping. Nor does it while it is not read, unless the reason
+ * for that is that it takes nothing. Runs until it is interrupted.
  *
  * @since 0.2.0
  * @category constructors
@@ -49,8 +49,8 @@ export const watch = (socket: WebSocket, stream: Duplex, idle: number): Effect.E
     )
   })
 
-// What came while the event loop was blocked came in time. After two immediates all reads of a whole turn have ended,
-// wherever in a turn this begins.
+// Bytes that arrived while the event loop was blocked were in time. After two immediates, all reads of a whole turn have ended,
+// at whatever point of a turn this begins.
 const reading = Effect.async<void>((resume) => {
   setImmediate(() => setImmediate(() => resume(Effect.void)))
 })

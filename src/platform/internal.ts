@@ -1,6 +1,6 @@
 /**
- * All that the Effect door reads of the private parts of Effect, the platform and `ws`, which they do not promise. Each has a
- * fallback for when it is gone, and a test that fails then (test/platform/Internals.test.ts).
+ * All private parts of Effect, the platform and `ws` that the Effect door uses. Any version of them may drop these. Each has a
+ * fallback for that case, and a test that fails then (test/platform/Internals.test.ts).
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
 import type { WebSocket } from "ws"
 
 /**
- * `_fiberRefs`: a fiber's refs. Without it `getFiberRefs`, which copies them to add the fiber's runtime flags.
+ * `_fiberRefs`: a fiber's refs. If it is gone, `getFiberRefs` is used, which copies them to add the fiber's runtime flags.
  *
  * @since 0.1.0
  * @category accessors
@@ -25,8 +25,8 @@ export const fiberRefsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): FiberR
 }
 
 /**
- * `_children`: whether a child of the fiber still runs. A fiber interrupts its children when it ends, and waits for them.
- * Without it the client waits for that too.
+ * `_children`: whether a child of the fiber still runs. A fiber interrupts its children when it ends, and waits for them. If it
+ * is gone, the client waits for that too.
  *
  * @since 0.1.0
  * @category predicates
@@ -37,7 +37,8 @@ export const hasChildren = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolea
 }
 
 /**
- * `currentRuntimeFlags`: whether the fiber can be interrupted now. Without it, it can: a stop does not let it answer first.
+ * `currentRuntimeFlags`: whether the fiber can be interrupted at the moment. If it is gone, the fiber counts as interruptible,
+ * and a stop does not let it answer first.
  *
  * @since 0.2.0
  * @category predicates
@@ -48,8 +49,8 @@ export const isInterruptible = (fiber: Fiber.RuntimeFiber<unknown, unknown>): bo
 }
 
 /**
- * `@effect/platform/HttpApp/ejectedScopes`: scopes of requests that the program closes, see `HttpApp.ejectDefaultScopeClose`.
- * Without it there are none, and every scope is closed with its request.
+ * `@effect/platform/HttpApp/ejectedScopes`: scopes of requests that the program closes, see `HttpApp.ejectDefaultScopeClose`. If
+ * it is gone there are none, and every scope is closed with its request.
  *
  * @since 0.2.0
  * @category constants
@@ -57,8 +58,8 @@ export const isInterruptible = (fiber: Fiber.RuntimeFiber<unknown, unknown>): bo
 export const ejectedScopes = globalValue("@effect/platform/HttpApp/ejectedScopes", () => new WeakSet<Scope.Scope>())
 
 /**
- * `unsafeMap`: whether a context was given a service. `Context.getOption` cannot tell for a reference, which has a default.
- * Without it, none was given, so the server's own options count.
+ * `unsafeMap`: whether a context was given a service. `Context.getOption` cannot tell for a reference, which has a default. If it
+ * is gone, no service counts as given, and the server's own options apply.
  *
  * @since 0.2.0
  * @category predicates
@@ -69,8 +70,8 @@ export const isGiven = (context: Context.Context<never>, tag: { readonly key: st
 }
 
 /**
- * `send` of a WebSocket, through which the platform's Socket sends: calls `sent` after each message, and `taken` when the
- * kernel has taken it. `ws` has no events for these. Without it neither is called: writers do not wait, and a stop closes the
+ * `send` of a WebSocket, through which the platform's Socket sends: calls `sent` after each message, and `taken` when the kernel
+ * has taken it. `ws` has no events for these. If `send` is gone, neither is called: writers do not wait, and a stop closes the
  * WebSocket when its grace time is over.
  *
  * @since 0.2.0

@@ -29,7 +29,7 @@ export const openSpan = (
       finish = resume
     })
   })
-  // with middleware the span ends with its exit; without, with the response made of the app's exit
+  // with middleware, the span ends with the exit of the middleware; without, with the response made from the app's exit
   const around = served.pipeline === undefined ? undefined : () => held
   served.fork(startingWith(traced(HttpApp.toHandled(held, () => Effect.void, around)), request), services)
   if (span === undefined) throw new Error("the tracer gave no span")

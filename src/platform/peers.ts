@@ -1,5 +1,5 @@
 /**
- * The peer packages: which are needed, and which are installed.
+ * The peer packages: the needed ones, and the installed ones.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import { createRequire } from "node:module"
 import { join } from "node:path"
 
 /**
- * The packages that the Effect door runs on, and the part of each version that must match: the major, or below 1 the minor
+ * The packages on which the Effect door runs, with the part of each version that must match: the major, or below 1 the minor
  * (semver.org, 4).
  *
  * @since 0.2.0
@@ -21,7 +21,7 @@ export const needed: Readonly<Record<string, string>> = {
 }
 
 /**
- * An error that says in one line why the Effect door could not be loaded, with the remedy; `error` itself where all packages are
+ * An error that says in one line why the Effect door could not be loaded, with the remedy; `error` itself if all packages are
  * there.
  *
  * @since 0.2.0
@@ -48,14 +48,14 @@ export const explain = (error: unknown): unknown => {
 const isNotFound = (error: unknown): boolean =>
   error instanceof Error && "code" in error && /^(?:ERR_)?MODULE_NOT_FOUND$/.test(String(error.code))
 
-// A package need not export its package.json, so it is searched for in the folders that Node looks in.
+// A package need not export its package.json, so the file is searched for in the folders in which Node looks.
 const installed = (name: string): string | undefined => {
   for (const directory of createRequire(import.meta.url).resolve.paths(name) ?? []) {
     try {
       const manifest: unknown = JSON.parse(readFileSync(join(directory, name, "package.json"), "utf8"))
       if (typeof manifest === "object" && manifest !== null && "version" in manifest) return String(manifest.version)
     } catch {
-      // not there
+      // the package is not in this folder
     }
   }
   return undefined

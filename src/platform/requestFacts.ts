@@ -1,5 +1,5 @@
 /**
- * Facts about the request that a handler or middleware runs for. On another HttpServer each of them is empty.
+ * Facts about the request for which a handler or middleware runs. On another HttpServer each of them is empty.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import { ServerRequest } from "./ServerRequest.js"
 
 /**
- * The request's fields in the order, case and number they came; empty on another HttpServer.
+ * The request's fields, in order, case and number as received; empty on another HttpServer.
  *
  * @since 0.1.0
  * @category accessors
@@ -27,7 +27,7 @@ export const rawHeaders: Effect.Effect<
 })
 
 /**
- * The trailer fields of a chunked body (RFC 9110, 6.5), in the order, case and number they came. Empty until the body was read to
+ * The trailer fields of a chunked body (RFC 9110, 6.5), in order, case and number as received. Empty until the body was read to
  * its end, for a request without trailers, and on another HttpServer.
  *
  * @since 0.1.0
@@ -54,8 +54,8 @@ export const tls: Effect.Effect<Option.Option<TlsInfo>, never, HttpServerRequest
 )
 
 /**
- * The PROXY header that the connection began with: source and destination, and what version 2 adds; none where the option
- * `proxy` is absent, and on another HttpServer.
+ * The PROXY header with which the connection began: source and destination, and what version 2 adds; none without the option
+ * `proxy`, and on another HttpServer.
  *
  * @since 0.2.0
  * @category accessors
@@ -77,7 +77,7 @@ export const stopping: Effect.Effect<void, never, HttpServerRequest.HttpServerRe
 )
 
 /**
- * Lets a handler run to its end, also when its client has left. It is still interrupted when the server's grace time is over.
+ * Lets a handler run to its end even if its client has left. It is still interrupted when the server's grace time is over.
  *
  * @since 0.1.0
  * @category combinators

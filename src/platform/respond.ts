@@ -22,7 +22,7 @@ import { LoopBudget } from "../server/LoopBudget.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
- * The body of a response that can be sent in one go, `undefined` for one that comes in parts.
+ * The body of a response that can be sent at once; `undefined` for one that comes in parts.
  *
  * @since 0.1.0
  */
@@ -53,7 +53,7 @@ export const wholeBody = (response: HttpServerResponse): string | Uint8Array | u
 export const headOf = (exchange: Exchange, response: HttpServerResponse): JudgedHead | InvalidHead =>
   headWith(exchange, response, undefined, undefined)
 
-// `more` are fields of the body; the response's own take precedence, but for the `prevailing` one.
+// `more` has the fields of the body. The response's own fields take precedence, except for the `prevailing` one.
 const headWith = (
   exchange: Exchange,
   response: HttpServerResponse,
@@ -76,7 +76,7 @@ const headWith = (
 }
 
 /**
- * Sends a response whole. Returns `undefined` when it was sent, otherwise what is wrong with it.
+ * Sends a response whole. Returns `undefined` if it was sent, otherwise what is wrong with it.
  *
  * @since 0.1.0
  */
@@ -86,7 +86,7 @@ export const sendWhole = (exchange: Exchange, response: HttpServerResponse, body
 }
 
 /**
- * Sends a response in parts. Interruptible; succeeds when the last part was given to the connection.
+ * Sends a response in parts. It can be interrupted, and succeeds when the last part was given to the connection.
  *
  * @since 0.1.0
  */
@@ -110,7 +110,7 @@ export const sendParts = (
 }
 
 /**
- * Lets go of a body that will not be sent: an open file, for instance.
+ * Lets go of a body that will not be sent, such as an open file.
  *
  * @since 0.1.0
  */
@@ -155,7 +155,7 @@ const sendWeb = (
   const { body, headers } = new Response(content)
   return sendStream(
     exchange,
-    // encoding a form makes its boundary
+    // the boundary of a form is made when the form is encoded
     headWith(exchange, response, headers, content instanceof FormData ? "content-type" : undefined),
     undefined,
     body === null ? Stream.empty : Stream.fromReadableStream<Uint8Array, unknown>(() => body, (cause) => cause)
@@ -168,13 +168,13 @@ const isWebBody = (body: unknown): body is Blob | FormData | URLSearchParams | A
 const isAsyncIterable = (body: unknown): body is AsyncIterable<Uint8Array> =>
   Predicate.hasProperty(body, Symbol.asyncIterator)
 
-// Streams in the style of before node:stream's Readable, such as `form-data`. NodeHttpServer pipes them.
+// Streams in the style from before node:stream's Readable, such as `form-data`. NodeHttpServer pipes them.
 const isPipeable = (body: unknown): body is NodeJS.ReadableStream =>
   Predicate.hasProperty(body, "pipe") && typeof body.pipe === "function" &&
   Predicate.hasProperty(body, "on") && typeof body.on === "function"
 
 const through = (body: NodeJS.ReadableStream): Readable =>
-  // the PassThrough fails with the body, and ending it ends the body
+  // the PassThrough fails with the body, and the body is ended with it
   pipeline(body, new PassThrough(), () => undefined)
 
 // A generator's `return` would wait for the next part, which may never come.
@@ -202,9 +202,9 @@ const sendStream = (
     const promised = exchange.start(head, length)
     if (typeof promised !== "number") return Effect.fail(promised)
     const writer = new ResponseWriter(exchange, promised, 0, process.nextTick)
-    // an answer without a body is complete: the stream is not run
+    // an answer without a body is complete, so the stream is not run
     if (writer.swallows) return Effect.sync(() => exchange.finish())
-    // A response is complete when it has the length that its head says, although the stream may not have ended yet.
+    // A response is complete when it has the length that its head says, even if the stream has not yet ended.
     let filled = false
     const countPart = (): void => {
       if (writer.bytesGiven === promised) {
@@ -221,7 +221,7 @@ const sendStream = (
       exchange.flush()
       countPart()
     })
-    // the stream of a client that takes everything at once never waits, so it lets others have their turn
+    // if the client takes everything at once, the stream never waits, so it lets others have their turn
     const budget = new LoopBudget()
     budget.renew()
     const afterOthers = Effect.async<void>((resume) => budget.continueLater(() => resume(Effect.void)))

@@ -1,5 +1,5 @@
 /**
- * Serves apps of @effect/platform with the engine. The server starts with the layer, and stops with the last app.
+ * Serves apps of @effect/platform on the engine. The server starts with the layer, and stops with the last app.
  *
  * @since 0.2.0
  */
@@ -37,8 +37,8 @@ export type Services = Listener | Server.Services
 /**
  * Makes an HttpServer from the engine's services, each of which can be replaced. See {@link layerServices} for the default ones.
  *
- * Where several apps are served, the latest one gets the requests. When the last one ends, the server stops. An app that is
- * served after that makes it listen again, and dies with the `ServeError` where the address is in use.
+ * If several apps are served, the latest one gets the requests. When the last one ends, the server stops. An app that is served
+ * after that makes it listen again, and dies with the `ServeError` if the address is in use.
  *
  * @since 0.1.0
  * @category constructors
@@ -66,7 +66,7 @@ export const makeWith = (
       )
     }
     let running = yield* start()
-    // the metrics of servers that have stopped before it
+    // the sum of the metrics of earlier servers, which have stopped
     let past = ServerMetrics.zero
     const upgrade = Upgrade.make(options.websocket)
 
@@ -85,7 +85,7 @@ export const makeWith = (
           const served = yield* ServedApp.make(app, middleware, options, upgrade, Deferred.await(ending))
           const handler = (exchange: Exchange): void => new HandlerCall(exchange, served).run()
           dispatcher.serve(handler)
-          // The app's own resources are released after this, so no handler runs past them.
+          // The app's own resources are released after this, so no handler outlives them.
           yield* Effect.addFinalizer(() =>
             dispatcher.remove(handler)
               ? Effect.zipRight(Deferred.succeed(ending, undefined), endCalls(served.calls, timeouts))
@@ -100,7 +100,7 @@ export const makeWith = (
     return httpServer
   })
 
-/** What only our own HttpServer can do. */
+/** What only an HttpServer of tsgi can do. */
 interface Ours {
   readonly metrics: Effect.Effect<ServerMetrics.ServerMetrics>
   readonly stop: (options: StopOptions) => Effect.Effect<StopReport>
@@ -109,7 +109,7 @@ interface Ours {
 const ours = new WeakMap<HttpServer.HttpServer, Ours>()
 
 /**
- * Stops the server as it is asked to, before its scope is closed; `undefined` on another HttpServer.
+ * Stops the server with these options, before its scope is closed; `undefined` on another HttpServer.
  *
  * @since 0.2.0
  * @category destructors
@@ -118,7 +118,7 @@ export const stop = (server: HttpServer.HttpServer, options: StopOptions): Effec
   ours.get(server)?.stop(options) ?? Effect.succeed(undefined)
 
 /**
- * What the server has counted, as plain data; zeros on another HttpServer.
+ * The counts of the server, as plain data; zeros on another HttpServer.
  *
  * @since 0.2.0
  * @category accessors
@@ -128,7 +128,7 @@ export const metrics: Effect.Effect<ServerMetrics.ServerMetrics, never, HttpServ
   (server) => ours.get(server)?.metrics ?? Effect.succeed(ServerMetrics.zero)
 )
 
-// An app ends while another is served: its calls have the server's grace time, then they are interrupted. After that, hooks and
+// Ends an app while another is served. Its calls have the server's grace time, then they are interrupted. After that, hooks and
 // finalizers have their time, and then the app stops waiting for them.
 const endCalls = (calls: RunningCalls, { grace, hooks, interrupt }: Timeouts): Effect.Effect<void> =>
   Effect.gen(function*() {
@@ -143,7 +143,7 @@ const endCalls = (calls: RunningCalls, { grace, hooks, interrupt }: Timeouts): E
     yield* Fiber.interrupt(late)
   })
 
-/** Milliseconds between two looks at handlers that could not be interrupted. */
+/** Milliseconds between two attempts to interrupt handlers that could not be interrupted. */
 const pollInterval = 250
 
 const giveUpFinishing = (calls: RunningCalls): Effect.Effect<never> =>

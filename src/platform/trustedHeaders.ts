@@ -1,5 +1,5 @@
 /**
- * Corrects the request fields that the platform trusts.
+ * Corrects the request's fields that the platform trusts.
  *
  * `HttpServerRequest.toURL`, and with it the request's span, takes the scheme from X-Forwarded-Proto and the host from Host;
  * `HttpMiddleware.xForwardedHeaders` takes host and address from X-Forwarded-Host and -For. Any client can send these.
@@ -10,8 +10,8 @@ import * as Headers from "@effect/platform/Headers"
 import type { Exchange } from "../exchange/Exchange.js"
 
 /**
- * Makes X-Forwarded-Proto say the scheme, or removes it. With the option `forwarded`, makes the other fields say what is
- * believed, or removes them. `rawHeaders` has the fields as they came.
+ * Makes X-Forwarded-Proto say the scheme, or removes it. With the option `forwarded`, the other fields say what is believed, or
+ * are removed. `rawHeaders` has the fields as received.
  *
  * @since 0.2.0
  */
@@ -27,7 +27,7 @@ export const applyTrusted = (headers: Record<string, string>, { config, forwarde
 }
 
 /**
- * Headers that replace a request's, with the request's scheme unless they have one.
+ * Headers in place of a request's, with the request's scheme unless they have one.
  *
  * @since 0.2.0
  */
@@ -39,7 +39,7 @@ export const withScheme = (headers: Headers.Headers, scheme: Exchange["scheme"])
 }
 
 /**
- * What `modify` of a request takes.
+ * The argument of a request's `modify`.
  *
  * @since 0.2.0
  */
@@ -50,9 +50,9 @@ export interface Changes {
 }
 
 /**
- * Changes without what `HttpMiddleware.xForwardedHeaders` takes from the client's fields, where the option `forwarded`
- * believes none. That middleware is recognized by its call: it gives headers and address together, both as the fields say.
- * Changes that a program decides itself are kept.
+ * Changes without what `HttpMiddleware.xForwardedHeaders` takes from the client's fields, if the option `forwarded` believes
+ * none. That middleware is recognized by its call, which gives headers and address together, both as the fields say. Changes that
+ * the program decides itself are kept.
  *
  * @since 0.2.0
  */
@@ -85,7 +85,7 @@ const withHost = (headers: Headers.Headers, host: string | undefined): Headers.H
 
 const proto = "x-forwarded-proto"
 
-// Not enumerable, because it did not come with the request; `toURL` finds it.
+// The field is not enumerable, because the request did not have it. `toURL` finds it.
 const setSecure = (headers: object): void => {
   Object.defineProperty(headers, proto, { value: "https", writable: true, configurable: true })
 }

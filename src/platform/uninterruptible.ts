@@ -1,5 +1,5 @@
 /**
- * Handlers that are not interrupted: those of uninterruptible routes, and those in an uninterruptible part.
+ * Handlers that cannot be interrupted: those of uninterruptible routes, and those in an uninterruptible part.
  *
  * @since 0.2.0
  */

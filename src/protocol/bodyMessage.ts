@@ -6,7 +6,7 @@
 import type { Fields } from "./fields.js"
 
 /**
- * A part of the body, never empty.
+ * A part of the body, which is never empty.
  *
  * @since 0.1.0
  */

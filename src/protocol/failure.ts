@@ -1,6 +1,6 @@
 /**
- * The rules that a peer's bytes can break, as plain values. The first offending byte decides the failure, so it is the same
- * however the bytes were cut.
+ * The rules that a peer's bytes can break, as plain values. The first offending byte decides the failure, so the failure does not
+ * depend on how the bytes were cut.
  *
  * @since 0.1.0
  */
@@ -61,7 +61,7 @@ export interface Failure {
 }
 
 /**
- * Makes a {@link Failure}; the status follows from the reason.
+ * Makes a {@link Failure}, whose status follows from the reason.
  *
  * @since 0.1.0
  */
@@ -73,7 +73,7 @@ export const failure = (reason: FailureReason, message: string): Failure => ({
 })
 
 /**
- * Every reason there is, with its status: for tables, tests and metrics.
+ * All reasons with their statuses, for tables, tests and metrics.
  *
  * @since 0.1.0
  */

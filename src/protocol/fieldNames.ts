@@ -6,7 +6,7 @@
 import { isToken } from "./grammar.js"
 
 /**
- * A name as it is written in title case, and what it means for a head.
+ * A name in title case, with its meaning for a head.
  *
  * @since 0.2.0
  */
@@ -25,13 +25,13 @@ const roles = new Map<string, FieldName["role"]>([
   ["content-type", "ContentType"]
 ])
 
-// Applications send the same few names over and over, so each is checked and title-cased once. Bounded, because a name may
-// come from a client's data.
+// Applications send the same few names over and over, so each is checked and title-cased once. The map is bounded, because a name
+// may come from a client's data.
 const knownNames = new Map<string, FieldName>()
 const mostKnownNames = 512
 
 /**
- * The role of a name; `undefined` where it is not a token (RFC 9110, 5.1).
+ * The role of a name; `undefined` if the name is not a token (RFC 9110, 5.1).
  *
  * @since 0.2.0
  */
@@ -46,7 +46,7 @@ export const fieldName = (given: string): FieldName | undefined => {
 }
 
 /**
- * `sOMe-WEirD` as `Some-Weird`: the first letter of each part between hyphens upper, the rest lower.
+ * Makes `Some-Weird` of `sOMe-WEirD`: the first letter of each part between hyphens is upper case, the rest lower case.
  *
  * @since 0.1.0
  */

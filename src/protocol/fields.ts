@@ -7,28 +7,28 @@ import { type Failure, failure } from "./failure.js"
 import { COLON, CR, fieldBytes, hex, HTAB, latin1, LF, SP, tokenBytes } from "./grammar.js"
 
 /**
- * Field names and values in the order they came, alternating: `[name, value, name, value, ...]`. Names keep their case,
- * values have no white space around them, both are latin-1 text.
+ * Field names and values in the order in which they arrived, alternating: `[name, value, name, value, ...]`. Names keep their
+ * case, values have no white space around them, and both are latin-1 text.
  *
  * @since 0.1.0
  */
 export type Fields = ReadonlyArray<string>
 
 /**
- * How large a section may grow.
+ * Bounds on a section.
  *
  * @since 0.1.0
  */
 export interface SectionLimits {
-  /** One line in bytes, without its line end. */
+  /** The longest line in bytes, without its line end. */
   readonly line: number
-  /** All lines in bytes, line ends included. */
+  /** The most bytes of all lines, including line ends. */
   readonly section: number
-  /** Number of lines. */
+  /** The most lines. */
   readonly count: number
 }
 
-// Parsing is synchronous, so one scratch list of offsets serves every parser.
+// Parsing is synchronous, so all parsers share one list of offsets.
 const offsets: Array<number> = []
 
 /**
@@ -38,20 +38,20 @@ const offsets: Array<number> = []
  * @since 0.1.0
  */
 export class FieldSection {
-  /** Index of the first byte not yet taken, in the array last given to `parse`. */
+  /** Index of the first byte that was not yet taken, in the array last given to `parse`. */
   consumed = 0
   private fields: Array<string> = []
-  // the text of the section, where it came in one piece
+  // the text of the section, if it arrived in one piece
   private text = ""
   private used = 0
-  // The section before this one. Clients repeat most of their fields, often all. Text that is the same is not read again, and
-  // a name that is the same string is not hashed again.
+  // The section before this one. Clients repeat most of their fields, often all. Text that is the same is not read again, and a
+  // name that is the same string is not hashed again.
   private known: Array<string> = []
   private knownText = ""
-  // how much of it was the same in the section before it: a field that has changed once changes again
+  // the number of characters that were the same in the section before it: a field that has changed once changes again
   private steadyLength = 0
   private steadyLines = 0
-  // index of the current line in the known section, -1 without one; and whether an earlier line differed
+  // index of the current line in the known section, or -1 without one; `changed` says that an earlier line differed
   private knownAt = -1
   private changed = false
 
@@ -68,8 +68,8 @@ export class FieldSection {
   }
 
   /**
-   * The fields, when the empty line was read; `undefined` when more bytes are needed. It is the same array as before where
-   * the caller gave the section as text and that is the same. `text` has some of the bytes, from the index `textStart` on.
+   * Returns the fields when the empty line was read, and `undefined` if more bytes are needed. If the caller gave the section as
+   * text and that is the same as before, the array is the same too. `text` has some of the bytes, from the index `textStart` on.
    */
   parse(bytes: Uint8Array, from: number, text = "", textStart = from): Fields | undefined | Failure {
     const isFirst = this.used === 0
@@ -128,8 +128,8 @@ export class FieldSection {
     return outcome === true ? this.take() : outcome
   }
 
-  // The number of bytes from an index on that are the next known line, or, once a line was another, all that is left of the known
-  // section; 0 where they are neither.
+  // The number of bytes from an index on that are the next known line or, once a line differed, the whole rest of the known
+  // section; 0 if they are neither.
   private repeated(bytes: Uint8Array, at: number, found: number, text: string, textStart: number): number {
     const { knownAt, knownText } = this
     const left = this.limits.section - this.used
@@ -154,11 +154,10 @@ export class FieldSection {
     return 0
   }
 
-  // Reads one line, and stores its offsets from `found` on. Returns the index after it, or `undefined` when more bytes are
-  // needed.
+  // Reads one line, and stores its offsets from `found` on. Returns the index after it, or `undefined` if more bytes are needed.
   private line(bytes: Uint8Array, start: number, found: number): number | Failure | undefined {
     const length = bytes.length
-    // The furthest index at which the byte is still within both limits, plus one for the byte that breaks them.
+    // The number of bytes that are still within both limits, plus one for the byte that breaks them.
     const left = this.limits.section - this.used
     const stop = start + Math.min(this.limits.line, left) + 1
     const end = stop < length ? stop : length
@@ -200,7 +199,7 @@ export class FieldSection {
     return this.take()
   }
 
-  // One conversion for all lines, and slices of it, instead of a call into native code for each line.
+  // Converts all lines at once and slices the text, which saves a call into native code for each line.
   private add(text: string, from: number, found: number): void {
     const { fields, known } = this
     for (let at = 0; at < found; at += 4) {
@@ -245,14 +244,14 @@ const isPart = (
   textStart: number
 ): boolean => {
   const stop = from + end - start
-  // parts end in a line end, and lines that differ mostly have another length
+  // parts end in a line end, and lines that differ mostly differ in length
   if (stop - textStart > text.length || bytes[stop - 1] !== LF) return false
   const given = text.slice(from - textStart, stop - textStart)
-  // slices, because `startsWith` compares character by character
+  // slices are compared, because `startsWith` compares character by character
   return given === (start === 0 && end === known.length ? known : known.slice(start, end))
 }
 
-// The end of a section, or why this line is none.
+// Returns true for the end of a section, or the failure if this line is not an empty one.
 const emptyLine = (bytes: Uint8Array, at: number): true | undefined | Failure =>
   at + 1 >= bytes.length
     ? undefined

@@ -1,9 +1,9 @@
 /**
  * The fields that proxies add to the requests that they pass on: Forwarded (RFC 7239), and the older X-Forwarded fields.
  *
- * Each proxy appends what it has seen itself; the values to the left of that came with the request. So the fields are read
- * from the right, hop by hop, as long as the peer that sent them is trusted. The first peer that is not trusted is the
- * client, and the values that it sent are ignored.
+ * Each proxy appends what it has seen itself; the values to the left of that were in the request. So the fields are read from the
+ * right, hop by hop, as long as the peer that sent them is trusted. The first peer that is not trusted is the client, and the
+ * values that it sent are ignored.
  *
  * @since 0.2.0
  */
@@ -11,7 +11,7 @@ import type { Fields } from "./fields.js"
 import { isHost, isIpv4, isIpv6 } from "./target.js"
 
 /**
- * The fields by which proxies tell of the peer that asked them, in lower case.
+ * The fields in which proxies name the peer whose request they pass on, in lower case.
  *
  * @since 0.2.0
  * @category constants
@@ -31,26 +31,26 @@ export const forwardedFields = [
 export type ForwardedField = (typeof forwardedFields)[number]
 
 /**
- * What trusted proxies say of a request. Values that are missing or unreadable are `undefined`.
+ * What trusted proxies say about a request. Values that are missing or unreadable are `undefined`.
  *
  * @since 0.2.0
  * @category models
  */
 export interface ForwardedValues {
-  /** The address that asked: IPv4, or IPv6 in its canonical form without brackets, and the port if one was given. */
+  /** The address that sent the request: IPv4, or IPv6 in its canonical form without brackets, and the port if one was given. */
   readonly client: { readonly host: string; readonly port: number | undefined } | undefined
   readonly scheme: "http" | "https" | undefined
-  /** What the client had in its Host field, perhaps with a port. */
+  /** The value of the client's Host field, perhaps with a port. */
   readonly host: string | undefined
-  /** Where the client reached the proxy, by X-Forwarded-Port. */
+  /** The port at which the client reached the proxy, by X-Forwarded-Port. */
   readonly port: number | undefined
 }
 
 const nothing: ForwardedValues = { client: undefined, scheme: undefined, host: undefined, port: undefined }
 
 /**
- * Reads the fields of a request that came from a trusted peer. `trusts` judges the addresses in them. Forwarded and
- * X-Forwarded fields that contradict each other come from different proxies, and neither are believed.
+ * Reads the fields of a request that came from a trusted peer. `trusts` judges the addresses in them. Forwarded and X-Forwarded
+ * fields that contradict each other come from different proxies, and none of them is believed.
  *
  * @since 0.2.0
  * @category constructors
@@ -99,8 +99,8 @@ const agreed = (one: ForwardedValues, other: ForwardedValues): ForwardedValues =
 // ---------------------------------------------------------------------------------------------------------------------
 // X-Forwarded-*
 
-// They have no standard. Each proxy appends a member to these lists. A proxy that replaces a list makes it shorter than the
-// others, and then its first member is for all hops before.
+// These fields have no standard. Each proxy appends a member to the lists. A proxy that replaces a list makes it shorter than the
+// others; its first member then counts for all earlier hops.
 const fromXForwarded = (
   lines: ReadonlyMap<ForwardedField, ReadonlyArray<string>>,
   trusts: (host: string) => boolean
@@ -156,9 +156,9 @@ const fromForwarded = (lines: ReadonlyArray<string>, trusts: (host: string) => b
   return found
 }
 
-// The elements from the last to the first. Commas may stand in quoted strings, and a client can leave a quote open that the
-// proxy's own text would close. From the right there is no ambiguity: the shortest suffix that is an element is what the last
-// proxy has added.
+// The elements from the last to the first. Commas may stand in quoted strings, and a client can leave a quote open, which the
+// proxy's own text would then close. From the right there is no ambiguity: the shortest suffix that is an element is the one that
+// the last proxy has added.
 function* elementsOf(lines: ReadonlyArray<string>): Generator<ReadonlyMap<string, string>> {
   for (let line = lines.length - 1; line >= 0; line--) {
     let rest: string | undefined = lines[line]
@@ -177,7 +177,7 @@ function* elementsOf(lines: ReadonlyArray<string>): Generator<ReadonlyMap<string
   }
 }
 
-// The parameters of an element; `undefined` where one comes twice.
+// The parameters of an element; `undefined` if one occurs twice.
 const parametersOf = (text: string): ReadonlyMap<string, string> | undefined => {
   const parameters = new Map<string, string>()
   for (const [, name, value] of text.matchAll(pairPattern)) {
@@ -193,7 +193,7 @@ const parametersOf = (text: string): ReadonlyMap<string, string> | undefined => 
 
 const nodePattern = /^(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}|_[0-9A-Za-z._-]+))?$/
 
-// An address, perhaps with a port (RFC 7239, 6). `unknown` and names that begin with `_` are no addresses.
+// An address, perhaps with a port (RFC 7239, 6). `unknown` and names that begin with `_` are not addresses.
 const addressOf = (node: string): ForwardedValues["client"] => {
   const [, v4, v6, port = ""] = nodePattern.exec(node) ?? []
   const given = port.startsWith("_") ? "" : port

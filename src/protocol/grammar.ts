@@ -18,10 +18,10 @@ const byteClass = (accepts: (byte: number) => boolean): Uint8Array =>
 /** 1 for every byte of `tchar` (RFC 9110, 5.6.2). */
 export const tokenBytes: Uint8Array = byteClass((byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)))
 
-/** 1 for every byte a field value may hold: HTAB, SP, VCHAR, obs-text (RFC 9110, 5.5). */
+/** 1 for every byte that a field value may have: HTAB, SP, VCHAR, obs-text (RFC 9110, 5.5). */
 export const fieldBytes: Uint8Array = byteClass((byte) => byte === HTAB || (byte >= SP && byte !== 0x7f))
 
-/** 1 for the visible ASCII bytes a request target may hold (RFC 9112, 3.2). */
+/** 1 for the visible ASCII bytes, which a request target may have (RFC 9112, 3.2). */
 export const targetBytes: Uint8Array = byteClass((byte) => byte > SP && byte < 0x7f)
 
 /** The value of a hexadecimal digit, 255 for any other byte. */
@@ -31,7 +31,7 @@ export const hexValues: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) 
 })
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-// every control byte but HTAB is outside, and so is what latin-1 cannot carry
+// this excludes every control byte but HTAB, and every character outside latin-1
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
@@ -42,7 +42,7 @@ const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
 export const isToken = (text: string): boolean => token.test(text)
 
 /**
- * Whether this text can be sent as a field value: latin-1, no control characters but tab (RFC 9110, 5.5).
+ * Whether this text can be sent as a field value: latin-1 without control characters but tab (RFC 9110, 5.5).
  *
  * @since 0.1.0
  */
@@ -65,8 +65,8 @@ export const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
   asBuffer(bytes).toString("latin1", from, to)
 
 /**
- * Text without the spaces and tabs around it (RFC 9110, 5.6.3). Without a regular expression, which would take quadratic time
- * on a long run of spaces inside.
+ * Text without the spaces and tabs around it (RFC 9110, 5.6.3). A regular expression would take quadratic time for a long run of
+ * spaces inside.
  */
 export const trimmed = (text: string): string => {
   let start = 0
@@ -79,7 +79,7 @@ export const trimmed = (text: string): string => {
 const isBlank = (code: number): boolean => code === SP || code === HTAB
 
 /**
- * The members of a comma-separated list, lower-cased, empty members skipped (RFC 9110, 5.6.1).
+ * The members of a comma-separated list in lower case, without empty members (RFC 9110, 5.6.1).
  *
  * @since 0.1.0
  */

@@ -1,8 +1,9 @@
 /**
- * Heads of responses, final and interim, as applications give them: judged once, for every wire.
+ * Heads of responses, final and interim, as applications give them. They are judged once, for every wire.
  *
- * Nothing here writes bytes. A wire gives a {@link FieldWriter}, which makes of each judged field what that wire sends: HTTP/1
- * makes lines of text. Fields are judged and written in one pass, because an application's iterable may give others in a second.
+ * Nothing here writes bytes. A wire gives a {@link FieldWriter}, which turns each judged field into what that wire sends: HTTP/1
+ * makes lines of text. Fields are judged and written in one pass, because an application's iterable may give others in a second
+ * pass.
  *
  * @since 0.2.0
  */
@@ -12,15 +13,15 @@ import { invalid, invalidFields, type InvalidHead, invalidName, invalidStatus, i
 import { reasonOf } from "./reasonPhrase.js"
 
 /**
- * Field names and values of a response, in the order they go out.
+ * Field names and values of a response, in the order in which they are sent.
  *
  * @since 0.1.0
  */
 export type FieldPairs = Iterable<readonly [name: string, value: string]>
 
 /**
- * Copies fields that are read more than once: an iterable such as a generator can be read only once, and a caller may change
- * an array. A value that is not iterable is returned as it is, and fails the checks.
+ * Copies fields that are read more than once, because an iterable such as a generator can only be read once, and a caller may
+ * change an array. A value that is not iterable is returned as it is, and fails the checks.
  *
  * @since 0.2.0
  */
@@ -42,29 +43,29 @@ const isIterable = (fields: unknown): boolean =>
   typeof fields === "object" && fields !== null && Symbol.iterator in fields
 
 /**
- * A head, as an application gives it.
+ * The head of a final response, as an application gives it.
  *
  * @since 0.1.0
  */
 export interface ResponseHead {
-  /** 200 to 999; RFC 9110, 15 defines those to 599, and clients take others for 5xx. */
+  /** 200 to 999. RFC 9110, 15 defines those to 599, and clients treat others as 5xx. */
   readonly status: number
-  /** Reason phrase, which only HTTP/1 sends; the registered one where it is left out. */
+  /** The reason phrase, which only HTTP/1 sends; the registered one if it is left out. */
   readonly reason?: string | undefined
   readonly fields: FieldPairs
 }
 
 /**
- * Makes of fields what a wire sends.
+ * Turns fields into what a wire sends.
  *
  * @since 0.2.0
  */
 export interface FieldWriter<Written> {
-  /** What a head without fields has. */
+  /** The value of a head without fields. */
   readonly none: Written
   /** Adds a field to those before it. `given` is its name as the application wrote it. */
   readonly add: (before: Written, name: FieldName, given: string, value: string) => Written
-  /** Whether these fields are for this wire: a head may have been judged for another. */
+  /** Whether these fields were written for this wire, because a head may have been judged for another one. */
   readonly isWritten: (fields: unknown) => fields is Written
 }
 
@@ -79,13 +80,13 @@ export interface JudgedHead<Written = unknown> {
   readonly reason: string
   /** The fields, without those that frame the body or steer the connection. */
   readonly fields: Written
-  /** The Content-Length given. */
+  /** The Content-Length that the application gave. */
   readonly contentLength: number | undefined
-  /** Was a Date field given? */
+  /** Whether the application gave a Date field. */
   readonly dated: boolean
-  /** Was `Connection: close` given? */
+  /** Whether the application gave `Connection: close`. */
   readonly close: boolean
-  /** Is the body an event stream (`text/event-stream`)? */
+  /** Whether the body is an event stream (`text/event-stream`). */
   readonly eventStream: boolean
 }
 
@@ -101,8 +102,8 @@ export interface InterimHead<Written = unknown> {
 }
 
 /**
- * The length of a response's body in bytes: `Infinity` where only its end tells, and {@link noBody} where the response has none
- * and what the application gives is dropped (RFC 9110, 9.3.2, 15.4.5).
+ * The length of a response's body in bytes: `Infinity` if only its end tells, and {@link noBody} if the response has none, so
+ * that the body of the application is dropped (RFC 9110, 9.3.2, 15.4.5).
  *
  * @since 0.2.0
  */
@@ -115,7 +116,7 @@ export const noBody: BodyRoom = -1
 
 /**
  * The body that may follow a head: none to HEAD, with a 204, 205 or 304, and with a 2xx to CONNECT (RFC 9110, 6.4.1). A
- * Content-Length that the application gave takes precedence over `bodyLength`.
+ * Content-Length from the application takes precedence over `bodyLength`.
  *
  * @since 0.2.0
  */
@@ -129,7 +130,7 @@ export const bodyRoom = (
     : contentLength ?? bodyLength ?? Infinity
 
 const digits = /^[0-9]+$/
-// the options of a Connection field have a field each
+// each option of a Connection field gets a field of its own
 const connection: FieldName = { _tag: "FieldName", title: "Connection", role: "Connection" }
 
 /**
@@ -233,7 +234,7 @@ export const judgeInterim = <Written>(
     const [given, value] = pair
     const name = judgeField(given, value)
     if (name._tag === "InvalidHead") return name
-    // An interim response has no content to frame (RFC 9110, 8.6; RFC 9112, 6.1).
+    // An interim response has no content that could be framed (RFC 9110, 8.6; RFC 9112, 6.1).
     if (name.role === "ContentLength" || name.role === "TransferEncoding") {
       return invalid("InvalidFieldName", `${given} is not allowed in an interim response`)
     }
@@ -242,7 +243,7 @@ export const judgeInterim = <Written>(
   return { _tag: "InterimHead", status, fields }
 }
 
-// The name, if the value is valid too. The types are the application's word.
+// Returns the name if name and value are valid. The application may have given values of other types.
 const judgeField = (given: string, value: unknown): FieldName | InvalidHead => {
   const name = fieldName(given)
   if (name === undefined) return invalidName(given)
@@ -262,11 +263,11 @@ const cannotSend = (coding: string): InvalidHead =>
     `Transfer-Encoding: ${coding} cannot be sent, because the server frames the body itself`
   )
 
-// looks at one character of most values
+// for most values one character decides
 const isEventStream = (value: string): boolean =>
   value.length >= 17 && (value.charCodeAt(5) | 32) === 101 && /^text\/event-stream\b/i.test(value)
 
-// an instance and not a literal, as a request's head is
+// this is an instance and not a literal, as a request's head is
 class Judged<Written> implements JudgedHead<Written> {
   readonly _tag = "JudgedHead"
 

@@ -1,5 +1,5 @@
 /**
- * Reasons why a head that an application gave is not sent.
+ * Reasons why an application's head is not sent.
  *
  * @since 0.2.0
  */
@@ -30,7 +30,7 @@ export const invalid = (reason: InvalidHead["reason"], message: string): Invalid
 })
 
 /**
- * Likely mistakes are an object of names, or whole lines, which would be taken apart into characters.
+ * Likely mistakes are an object of names, or whole lines, which would be split into characters.
  *
  * @since 0.2.0
  */
@@ -43,19 +43,19 @@ export const invalidFields = (given: unknown): InvalidHead =>
   )
 
 /**
- * `meant` are the codes that may be used.
+ * `expected` names the codes that may be used.
  *
  * @since 0.2.0
  */
-export const invalidStatus = (status: unknown, kind: string, meant: string): InvalidHead =>
+export const invalidStatus = (status: unknown, kind: string, expected: string): InvalidHead =>
   invalid(
     "InvalidStatus",
     typeof status === "number"
-      ? `${status} is not ${kind} status: use ${meant}`
+      ? `${status} is not ${kind} status: use ${expected}`
       : `${
         typeof status === "string" ? `the text ${JSON.stringify(status)}` : kindOf(status)
       } is not ${kind} status: ` +
-        `use a number, ${meant}`
+        `use a number, ${expected}`
   )
 
 /** @since 0.2.0 */
@@ -87,7 +87,7 @@ const kindOf = (value: unknown): string =>
     ? "a URL"
     : `${typeof value === "object" ? "an" : "a"} ${typeof value}`
 
-// with the value as text, where only one text is possible
+// the remedy has the value as text, if only one text is possible
 const remedyFor = (value: unknown): string =>
   typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
     ? `: give "${value}"`

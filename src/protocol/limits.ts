@@ -5,7 +5,7 @@
  */
 
 /**
- * Bounds on one message. All are inclusive: a message of exactly this size is accepted.
+ * Bounds on one message. A message of exactly this size is accepted.
  *
  * @since 0.1.0
  */
@@ -18,11 +18,11 @@ export interface Limits {
   readonly fieldSection: number
   /** Number of field lines; more is answered 431. Default 100. */
   readonly fieldCount: number
-  /** Chunk extensions of one body in bytes, all chunks together; more is answered 400. Default 16384. */
+  /** Chunk extensions of all chunks of one body in bytes; more is answered 400. Default 16384. */
   readonly chunkExtensions: number
   /** Trailer section in bytes, line ends included; more is answered 431. Default 8192. */
   readonly trailerSection: number
-  /** Body in bytes after decoding; more is answered 413. Default `Infinity`: bodies are streamed, and not kept. */
+  /** Body in bytes after decoding; more is answered 413. Default `Infinity`, because bodies are streamed and not kept. */
   readonly body: number
 }
 
@@ -48,21 +48,21 @@ export const defaultLimits: Limits = {
  * @since 0.1.0
  */
 export interface Leniency {
-  /** HTTP/1.1 requests must have a Host field (RFC 9112, 3.2). Default `true`. */
+  /** With `true`, HTTP/1.1 requests must have a Host field (RFC 9112, 3.2). Default `true`. */
   readonly requireHost: boolean
   /**
-   * Accept Content-Length beside `Transfer-Encoding: chunked`: chunked wins, and the connection closes after the answer
-   * (RFC 9112, 6.3). Default `false`.
+   * With `true`, Content-Length is accepted beside `Transfer-Encoding: chunked`. Then chunked wins, and the connection closes
+   * after the answer (RFC 9112, 6.3). Default `false`.
    */
   readonly allowContentLengthWithTransferEncoding: boolean
-  /** Accept control bytes, NUL included, inside chunk extensions, which are skipped anyway. Default `false`. */
+  /** With `true`, chunk extensions, which are skipped, may have control bytes, including NUL. Default `false`. */
   readonly allowControlsInChunkExtensions: boolean
-  /** Accept bytes above 0x7F in the request target (RFC 3986 has none). Default `false`. */
+  /** With `true`, the request target may have bytes above 0x7F (RFC 3986 has none). Default `false`. */
   readonly allowNonAsciiTarget: boolean
 }
 
 /**
- * No rule is relaxed.
+ * The rules without any relaxation.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Text as bytes, and small parts joined, so that they are sent in one write.
+ * Text as bytes, and small parts that are joined, so that they are sent in one write.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ export const utf8Length = (text: string): number => Buffer.byteLength(text, "utf
 export const utf8 = (text: string): Uint8Array => Buffer.from(text, "utf8")
 
 /**
- * Latin-1 text and bytes as one array, in the order given.
+ * Latin-1 text and bytes as one array, in the given order.
  *
  * @since 0.1.0
  */
@@ -38,10 +38,10 @@ export const join = (parts: ReadonlyArray<string | Uint8Array>): Uint8Array => {
 }
 
 /**
- * A body for the wire: short text stays text where latin-1 and UTF-8 agree. `length` is its length in UTF-8.
+ * A body for the wire. Short text stays text if latin-1 and UTF-8 agree. `length` is its length in UTF-8.
  *
  * @since 0.2.0
  */
 export const textOrBytes = (body: string | Uint8Array, length: number): string | Uint8Array =>
-  // they agree where every character is one byte
+  // they agree if every character is one byte
   typeof body !== "string" || (length === body.length && length <= 16_384) ? body : utf8(body)

@@ -1,6 +1,6 @@
 /**
- * The PROXY protocol, versions 1 and 2 (haproxy.org, doc/proxy-protocol.txt): what a load balancer says about its client,
- * before the client's first byte. Strict: a header that is not as specified is a failure.
+ * The PROXY protocol, versions 1 and 2 (haproxy.org, doc/proxy-protocol.txt): what a load balancer says about its client, before
+ * the client's first byte. A header that is not as specified is a failure.
  *
  * @since 0.2.0
  */
@@ -17,14 +17,14 @@ import { isIpv4, isIpv6 } from "./target.js"
 export type ProxyVersions = "v1" | "v2" | "any"
 
 /**
- * An address in a PROXY header: of TCP, or the path of a unix socket.
+ * An address in a PROXY header: a TCP address, or the path of a unix socket.
  *
  * @since 0.2.0
  * @category models
  */
 export type ProxyAddress =
   | { readonly host: string; readonly port: number }
-  /** Of a unix socket: without what follows its first zero byte, and empty where it has no name. */
+  /** The path of a unix socket, without its first zero byte and all that follows; empty if the socket has no name. */
   | { readonly path: string }
 
 /**
@@ -45,13 +45,13 @@ export interface ProxyTlv {
  * @category models
  */
 export interface ProxySsl {
-  /** Did the client speak TLS? */
+  /** Whether the client has spoken TLS. */
   readonly secured: boolean
-  /** Did it show a certificate, on this connection or in this session? */
+  /** Whether the client has shown a certificate, on this connection or in this session. */
   readonly certificate: boolean
-  /** Did it show one that was verified? */
+  /** Whether the client has shown a certificate that was verified. */
   readonly verified: boolean
-  /** Such as `TLSv1.3`. */
+  /** The version of TLS, such as `TLSv1.3`. */
   readonly version: string | undefined
   readonly cipher: string | undefined
   /** The common name of the client's certificate. */
@@ -59,7 +59,7 @@ export interface ProxySsl {
 }
 
 /**
- * What a PROXY header says of a connection.
+ * What a PROXY header says about a connection.
  *
  * @since 0.2.0
  * @category models
@@ -67,22 +67,22 @@ export interface ProxySsl {
 export interface ProxyHeader {
   readonly version: 1 | 2
   /**
-   * The address of the client that connected to the proxy; `undefined` where the proxy does not say (UNKNOWN, UNSPEC), or speaks
-   * for itself (LOCAL).
+   * The address of the client that connected to the proxy; `undefined` if the proxy does not say (UNKNOWN, UNSPEC) or speaks for
+   * itself (LOCAL).
    */
   readonly source: ProxyAddress | undefined
   /** The address at which the client reached the proxy. */
   readonly destination: ProxyAddress | undefined
   /** The application protocol agreed on with the client (ALPN), one character for each byte. */
   readonly alpn: string | undefined
-  /** The name that the client asked for (SNI). */
+  /** The name for which the client has asked (SNI). */
   readonly authority: string | undefined
-  /** What the proxy calls this connection. */
+  /** The name that the proxy gives this connection. */
   readonly uniqueId: Uint8Array | undefined
   readonly ssl: ProxySsl | undefined
-  /** The network namespace, by its name. */
+  /** The name of the network namespace. */
   readonly netns: string | undefined
-  /** All values, those above included, in order. */
+  /** All values, including those above, in order. */
   readonly tlvs: ReadonlyArray<ProxyTlv>
 }
 
@@ -94,13 +94,13 @@ export interface ProxyHeader {
  */
 export type ProxyReading =
   | { readonly _tag: "More" }
-  /** The proxy speaks for itself, or does not know its client: the connection's own addresses count. */
+  /** The proxy speaks for itself, or does not know its client, so the connection's own addresses count. */
   | { readonly _tag: "Local"; readonly length: number; readonly header: ProxyHeader }
   | { readonly _tag: "Source"; readonly length: number; readonly header: ProxyHeader; readonly source: ProxyAddress }
   | ProxyFailure
 
 /**
- * `Missing`: the first bytes are those of another protocol.
+ * With `Missing`, the first bytes are those of another protocol.
  *
  * @since 0.2.0
  * @category models
@@ -112,7 +112,7 @@ export interface ProxyFailure {
 }
 
 /**
- * The most bytes of a header: of version 1 with its end of line, of version 2 after its first 16.
+ * The most bytes of a header: with version 1 including its line end, with version 2 after its first 16.
  *
  * @since 0.2.0
  * @category constants
@@ -120,7 +120,7 @@ export interface ProxyFailure {
 export const longest = { v1: 107, v2: 4096 }
 
 /**
- * Reads the header at the beginning of `bytes`, all that have come until now.
+ * Reads the header at the beginning of `bytes`, which are all that have arrived so far.
  *
  * @since 0.2.0
  * @category parsing
@@ -281,11 +281,11 @@ const Type = {
 }
 
 interface PlacedTlv extends ProxyTlv {
-  /** Where its value begins. */
+  /** The index at which its value begins. */
   readonly at: number
 }
 
-// `undefined` where they do not fill the rest exactly
+// returns `undefined` if they do not fill the rest exactly
 const tlvsFrom = (bytes: Buffer, start: number): ReadonlyArray<PlacedTlv> | undefined => {
   const tlvs: Array<PlacedTlv> = []
   let at = start
@@ -293,7 +293,7 @@ const tlvsFrom = (bytes: Buffer, start: number): ReadonlyArray<PlacedTlv> | unde
     if (at + 3 > bytes.length) return undefined
     const end = at + 3 + bytes.readUInt16BE(at + 1)
     if (end > bytes.length) return undefined
-    // a copy, so that a few bytes do not keep the memory of a whole read
+    // the value is copied, so that a few bytes do not keep the memory of a whole read
     tlvs.push({ type: bytes[at], value: Uint8Array.from(bytes.subarray(at + 3, end)), at: at + 3 })
     at = end
   }
@@ -302,7 +302,7 @@ const tlvsFrom = (bytes: Buffer, start: number): ReadonlyArray<PlacedTlv> | unde
 
 const valued = (header: Buffer, tlvs: ReadonlyArray<PlacedTlv>): ProxyHeader | ProxyFailure => {
   if (!isIntact(header, tlvs)) return damaged
-  // the first one, where there are several
+  // if there are several, the first one counts
   const valueOf = (type: number): Uint8Array | undefined => tlvs.find((tlv) => tlv.type === type)?.value
   const ssl = valueOf(Type.Ssl)
   const uniqueId = valueOf(Type.UniqueId)
@@ -323,7 +323,7 @@ const valued = (header: Buffer, tlvs: ReadonlyArray<PlacedTlv>): ProxyHeader | P
 const textOf = (value: Uint8Array | undefined, encoding: "latin1" | "utf8"): string | undefined =>
   value === undefined ? undefined : Buffer.from(value).toString(encoding)
 
-// a byte of flags, four bytes for the result of verification (0 is good), and nested values
+// the value is a byte of flags, four bytes for the result of the verification (0 is good), and nested values
 const readSsl = (value: Buffer): ProxySsl | undefined => {
   const tlvs = value.length < 5 ? undefined : tlvsFrom(value, 5)
   if (tlvs === undefined) return undefined

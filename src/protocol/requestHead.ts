@@ -1,5 +1,5 @@
 /**
- * The head of a request, whatever version of HTTP carried it.
+ * The head of a request, in any version of HTTP.
  *
  * @since 0.1.0
  */
@@ -13,15 +13,15 @@ import type { Target } from "./target.js"
  */
 export interface RequestHead {
   readonly _tag: "RequestHead"
-  /** The request line as it came, without its line end. */
+  /** The request line as received, without its line end. */
   readonly line: string
-  /** The method as it came; methods are case-sensitive (RFC 9110, 9.1). */
+  /** The method as received; methods are case-sensitive (RFC 9110, 9.1). */
   readonly method: string
-  /** The request target as it came. */
+  /** The request target as received. */
   readonly target: string
   /** The target, by its form. */
   readonly form: Target
-  /** The version as it came, such as `HTTP/1.1`. */
+  /** The version as received, such as `HTTP/1.1`. */
   readonly version: string
   readonly fields: Fields
 }

@@ -5,8 +5,8 @@
  */
 
 /**
- * The four forms of a request target (RFC 9112, 3.2). `path` and `query` are as they came: nothing is decoded,
- * normalized or collapsed. `query` is `undefined` without a `?` and `""` for a bare one.
+ * The four forms of a request target (RFC 9112, 3.2). `path` and `query` are as received: nothing is decoded, normalized or
+ * collapsed. `query` is `undefined` without a `?`, and `""` if nothing follows it.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ export type Target =
   | { readonly _tag: "Authority"; readonly authority: string }
   | { readonly _tag: "Asterisk" }
 
-// an instance and not a literal, as a request's head is
+// this is an instance and not a literal, as a request's head is
 class Origin {
   readonly _tag = "Origin"
 
@@ -56,8 +56,8 @@ export const isHost = (value: string): boolean => {
 export const isIpv4 = (text: string): boolean => ipv4.test(text)
 
 /**
- * Whether this is an IPv6 address without brackets and zone: eight groups, the last two perhaps written as IPv4, `::` once
- * for one or more groups of zeros (RFC 3986, 3.2.2).
+ * Whether this is an IPv6 address without brackets and zone: eight groups, of which the last two may be written as IPv4, and `::`
+ * may stand once for one or more groups of zeros (RFC 3986, 3.2.2).
  *
  * @since 0.2.0
  */
@@ -79,7 +79,7 @@ export const isIpv6 = (text: string): boolean => {
 }
 
 /**
- * Parses a request target. Returns `undefined` where it has none of the four forms. A target has no fragment.
+ * Parses a request target. Returns `undefined` if it has none of the four forms. A target has no fragment.
  *
  * @since 0.1.0
  */

@@ -20,12 +20,12 @@ export type { AccessRecord }
  */
 export class AccessLog extends Context.Tag("tsgi/AccessLog")<AccessLog, {
   /**
-   * Takes a record. Called for each request, so it must not wait. Without it, no records are made. A failure is logged, and fails
-   * nothing else.
+   * Takes a record. The server calls it after each request, so it must not wait. Where it is absent, no records are made. A
+   * failure of it is logged and affects nothing else.
    */
   readonly write: ((record: AccessRecord) => void) | undefined
   /**
-   * Opens the file of the log again, after another program has moved it.
+   * Reopens the file of the log after another program has moved it.
    *
    * @since 0.2.0
    */
@@ -33,7 +33,7 @@ export class AccessLog extends Context.Tag("tsgi/AccessLog")<AccessLog, {
 }>() {}
 
 /**
- * Opens the file of the access log again, after another program has moved it (log rotation). Does nothing for other logs.
+ * Reopens the file of the access log after another program has moved it (log rotation). Does nothing for other logs.
  *
  * @since 0.2.0
  * @category accessors
@@ -53,7 +53,7 @@ export const none: Context.Tag.Service<AccessLog> = { write: undefined }
 
 /**
  * Gives each record to a function as a line of text; see `AccessLogFormat` for `format`. Control characters are escaped as in
- * JSON, and further lines of a record are indented.
+ * JSON, and all lines of a record but the first are indented.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,5 +1,5 @@
 /**
- * Compiles formats of access-log lines: eventlet's template language, with further fields.
+ * Compiles the formats of access-log lines: eventlet's template language, with more fields.
  *
  * @since 0.1.0
  */
@@ -21,25 +21,25 @@ export const defaultTemplate =
 export { json, type TrustedProxies }
 
 /**
- * What a format needs to know of the server.
+ * What a format needs to know about the server.
  *
  * @since 0.1.0
  * @category models
  */
 export interface FormatOptions {
   /**
-   * Put the addresses in X-Forwarded-For before the peer's address, where the peer is a trusted proxy. Has no effect with the
-   * server's option `forwarded`, with which the client's address is logged.
+   * Puts the addresses in X-Forwarded-For before the peer's address if the peer is a trusted proxy. Has no effect together with
+   * the server's option `forwarded`, which logs the client's address.
    */
   readonly forwardedFor: boolean
-  /** Peers whose X-Forwarded-For is believed. Other peers could forge log lines with it. */
+  /** Peers whose X-Forwarded-For is believed. Any other peer could forge log lines with it. */
   readonly trustedProxies: TrustedProxies
 }
 
 /**
- * Compiles a template. `%(name)s` stands for a field, `%(name).6f` for a number with so many decimals, `%(name)d` for a
- * whole number, `%%` for `%`. Without options, no X-Forwarded-For is logged. Throws an `OptionError` that lists the fields for an
- * unknown name.
+ * Compiles a template. `%(name)s` stands for a field, `%(name).6f` for a number with six decimals, `%(name)d` for a whole number,
+ * `%%` for `%`. Without options, X-Forwarded-For is not logged. For an unknown name it throws an `OptionError` that lists the
+ * fields.
  *
  * | field          | what                                                         |
  * | -------------- | ------------------------------------------------------------ |
@@ -151,8 +151,8 @@ const forwarded = (record: AccessRecord, trusted: TrustedProxies): string => {
   return given === "" || !trusted.trusts(record.remote) ? own : escape(given.replaceAll(" ", "")) + own
 }
 
-// Text of a client must not end a line, end a quoted field, or start an escape sequence of a terminal. A strict parser
-// accepts only visible ASCII.
+// Text from a client must not end a line, end a quoted field, or start an escape sequence of a terminal. A strict parser lets
+// only visible ASCII through.
 const unsafe = /[^\x20-\x7e]|["\\]/g
 const harmless = /^[\x20-\x21\x23-\x5b\x5d-\x7e]*$/
 

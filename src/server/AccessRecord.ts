@@ -9,7 +9,7 @@ import type { RequestError } from "../exchange/ServerError.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 
 /**
- * One request, after its end and that of its post hooks.
+ * One request, after it and its post hooks have ended.
  *
  * @since 0.1.0
  * @category models
@@ -26,8 +26,8 @@ export interface AccessRecord {
   /** Absent for a request that was refused before the application was called. */
   readonly request: RequestHead | undefined
   /**
-   * The status of the answer. Without one: 499 for a client that left, 503 for a request that the server's stop has cut, 101
-   * for a connection that was taken over.
+   * The status of the answer. Without one: 499 for a client that left, 503 for a request that was cut when the server stopped,
+   * 101 for a connection that was taken over.
    */
   readonly status: number
   /** Body bytes handed to the kernel. */
@@ -35,11 +35,14 @@ export interface AccessRecord {
   /** All bytes handed to the kernel: interim responses, head, framing and body. */
   readonly wireBytes: number
   /**
-   * When the head was complete, or the first bytes of a refused request came: milliseconds since the epoch, by the system's clock
-   * at the end of the request.
+   * When the head was complete, or when the first bytes of a refused request arrived: milliseconds since the epoch, by the
+   * system's clock at the end of the request.
    */
   readonly startTime: number
-  /** When the response was handed over or given up. `endTime - startTime` does not change with the system's clock. */
+  /**
+   * When the response was handed to the kernel or given up. An adjustment of the system's clock does not change `endTime -
+   * startTime`.
+   */
   readonly endTime: number
   /** How the exchange ended; absent for a refused request. */
   readonly outcome: Outcome | undefined

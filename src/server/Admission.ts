@@ -1,9 +1,9 @@
 /**
- * Decides which connections are served, which wait for a place, and which give theirs up.
+ * Decides which connections are served, which wait for a place, and which give up theirs.
  *
- * A new connection takes a free place. Without one it waits while its request is read: connections with a complete request
- * are served first. For them, the connection that uses its place least gives it up (see `PlaceUse`). An address may have more
- * than its share of the places while no other address asks for one, and is the first to give some up.
+ * A new connection takes a free place. Without one it waits while its request is read: connections with a complete request are
+ * served first. For these, the connection that uses its place least gives it up (see `PlaceUse`). An address may have more than
+ * its share of the places while no other address asks for one. It is then the first to give some up.
  *
  * @since 0.1.0
  */
@@ -18,22 +18,26 @@ import { EvictionCandidates } from "./EvictionCandidates.js"
 import { Queue } from "./Queue.js"
 
 /**
- * Milliseconds for which a connection may leave its place unused while others wait for one. Twice this time applies to a
- * connection that sends or receives, to one that was told to give its place up, and to the end of crowding.
+ * Milliseconds for which a connection may leave its place unused while others wait for one. A connection that sends or receives
+ * has twice this time, and so has one that was told to give up its place. Crowding ends when nothing has waited for twice this
+ * time.
  */
 const unusedTime = 500
-/** Milliseconds within which the first request of a new client may still arrive: it is not closed for another meanwhile. */
+/**
+ * Milliseconds within which the first request of a new client may still arrive. Until then the client is not closed in favour of
+ * another.
+ */
 const arrival = 50
-/** Connections that are accepted beyond all places, to be answered 503. */
+/** The most connections that are accepted without a place, only to be answered 503. */
 const mostRefused = 256
-/** Places that are freed at most in one look, so that reads do not wait for many. */
+/** The most places that are freed in one look, so that reads do not wait long. */
 const mostInLook = 32
 /** Milliseconds from a look that freed no place to the next. */
 const pauseAfterNone = 100
 /**
- * A request whose body is still to come takes a place from another such request at most once in `incompletePause`
- * milliseconds. Unused pauses add up to `incompleteAhead`. Without this bound, a server under load would begin and abort
- * requests instead of answering them.
+ * A request whose body has not arrived takes the place of another such request at most once in `incompletePause` milliseconds.
+ * Unused pauses add up, to at most `incompleteAhead`. Without this bound, a server under load would begin and abort requests
+ * instead of answering them.
  */
 const incompletePause = 20
 const incompleteAhead = 160
@@ -54,14 +58,15 @@ export const lookPause = 20
  */
 export class Admission {
   private readonly all = new UnorderedSet<Session>()
-  // connections that wait for a place: without a request, with a whole request, and with one whose body is still to come
+  // connections that wait for a place: those without a request, with a whole request, and with a request whose body has not
+  // arrived
   private readonly silent = new Set<Session>()
   private readonly whole: Queue
   private readonly incomplete: Queue
-  // connections that were told to give their place up, and when
+  // connections that were told to give up their place, and the time of that
   private readonly yielding = new Map<Session, number>()
   private readonly candidates: EvictionCandidates
-  // connections that came while there was no room to wait either
+  // connections that arrived when no more could wait
   private readonly overflow: Array<{ readonly transport: Transport; readonly share: AddressShare | undefined }> = []
   private readonly shares: AddressShares
   private readonly most: number
@@ -110,7 +115,7 @@ export class Admission {
     return this.whole.size + this.incomplete.size > 0
   }
 
-  /** Whether a request waits for a place, or will because its head has begun. */
+  /** Whether a request waits for a place, or soon will: the first bytes of its head have arrived. */
   get isSoonAsked(): boolean {
     return this.isAsked || firstOf(this.silent, ({ place }) => place.isAsking) !== undefined
   }
@@ -124,7 +129,7 @@ export class Admission {
     if (this.closed) return transport.destroy()
     const share = this.shares.join(transport.remote)
     if (!this.isFull(share)) return this.letIn(transport, share, true)
-    // the request of a silent connection may have arrived: which connection is closed is decided after all are read
+    // the request of a silent connection may have arrived, so all are read before it is decided which connection is closed
     if (this.overflow.push({ transport, share }) === 1) this.time.afterReading(this.admitOverflow)
   }
 
@@ -164,12 +169,12 @@ export class Admission {
     ;(asksWhole ? this.whole : this.incomplete).add(connection)
     this.givePlaces()
     if (connection.place.state === "Waiting") {
-      this.makeRoomFor(asksWhole, connection.place.addressShare)
+      this.freePlaceFor(asksWhole, connection.place.addressShare)
       this.updateCrowded()
     }
   }
 
-  /** Takes the place of a connection back: its last answer is being sent. */
+  /** Takes back the place of a connection whose last answer is being sent. */
   releasePlace(connection: Session): void {
     if (connection.index < 0 || connection.place.state === "Released") return
     this.forget(connection)
@@ -196,10 +201,10 @@ export class Admission {
   /** Frees places for the requests that wait. */
   look(): void {
     this.abortYielding()
-    let made = 0
-    while (made < mostInLook && this.isCrowded && this.makeRoomForAny()) made++
+    let freed = 0
+    while (freed < mostInLook && this.isCrowded && this.freePlaceForAny()) freed++
     this.updateCrowded()
-    this.mayLookAt = this.time.tick() + (made === 0 ? pauseAfterNone : 0)
+    this.mayLookAt = this.time.tick() + (freed === 0 ? pauseAfterNone : 0)
   }
 
   /** When to call `look` again; `Infinity` while no request waits. */
@@ -219,7 +224,7 @@ export class Admission {
     connection.place.enter()
   }
 
-  // Takes its place back, or removes it from those that wait.
+  // Takes back the place of a connection, or removes the connection from those that wait.
   private forget(connection: Session): void {
     if (connection.place.state === "Waiting") this.waitNoMore(connection)
     if (connection.place.state !== "Placed") return
@@ -232,7 +237,7 @@ export class Admission {
     if (!this.silent.delete(connection) && !this.whole.delete(connection)) this.incomplete.delete(connection)
   }
 
-  // Aborts connections that were told to give their place up and have not.
+  // Aborts the connections that were told to give up their place and have kept it.
   private abortYielding(): void {
     const now = this.time.tick()
     for (const [connection, since] of this.yielding) {
@@ -262,7 +267,7 @@ export class Admission {
   private readonly isAboveShare = ({ place: { addressShare: share } }: Session): boolean =>
     share !== undefined && share.places > this.mostPlaces
 
-  // Whether a request waits for which no place is being freed.
+  // Whether a request waits, and no place is being freed for it.
   private get isCrowded(): boolean {
     return this.whole.size + this.incomplete.size > this.yielding.size
   }
@@ -278,32 +283,32 @@ export class Admission {
     }
   }
 
-  private makeRoomForAny(): boolean {
+  private freePlaceForAny(): boolean {
     const tried = new Set<AddressShare | undefined>()
     for (const queue of [this.whole, this.incomplete]) {
       for (const { place: { addressShare: share } } of queue) {
         if (tried.has(share)) continue
         tried.add(share)
-        if (this.makeRoomFor(queue === this.whole, share)) return true
+        if (this.freePlaceFor(queue === this.whole, share)) return true
       }
     }
     return false
   }
 
-  private makeRoomFor(whole: boolean, share: AddressShare | undefined): boolean {
-    if (whole) return this.makeRoom(share, PlaceUse.Throttled)
+  private freePlaceFor(whole: boolean, share: AddressShare | undefined): boolean {
+    if (whole) return this.freePlace(share, PlaceUse.Throttled)
     // without a complete head, no work is lost
-    if (this.makeRoom(share, PlaceUse.ReadingHead)) return true
+    if (this.freePlace(share, PlaceUse.ReadingHead)) return true
     const now = this.time.tick()
     const until = Math.max(this.incompleteUntil, now - incompleteAhead) + incompletePause
-    if (until > now || !this.makeRoom(share, PlaceUse.Throttled)) return false
+    if (until > now || !this.freePlace(share, PlaceUse.Throttled)) return false
     this.incompleteUntil = until
     return true
   }
 
-  // Takes a place from the connection that uses its place least: of the same address, where that has its share of places;
-  // otherwise of an address with more than its share, or else of any.
-  private makeRoom(share: AddressShare | undefined, to: PlaceUse): boolean {
+  // Takes a place from the connection that uses its place least. If the address has its share of places, that is a connection of
+  // the same address; otherwise one of an address with more than its share, or else any.
+  private freePlace(share: AddressShare | undefined, to: PlaceUse): boolean {
     const evicted = share !== undefined && share.places >= this.mostPlaces
       ? this.evictable(to, `own ${share.name}`, (connection) => connection.place.addressShare === share)
       : this.evictable(to, "above share", this.isAboveShare) ?? this.evictable(to, "any", any)
@@ -323,9 +328,9 @@ export class Admission {
     })
   }
 
-  // Closes one connection at once. In this order: one whose last answer is being sent, one that waits without a request, one
-  // that has a place and no request, one that waits for a body, and the one that has waited longest with a whole request. New
-  // connections are spared, because closing them would reset them while their first request arrives.
+  // Closes one connection at once. The first choice is one whose last answer is being sent; then one that waits without a
+  // request, one that has a place and no request, one that waits for a body, and the one that has waited longest with a whole
+  // request. New connections are spared, because closing one would reset it while its first request arrives.
   private dropOne(newcomer: AddressShare | undefined): boolean {
     const now = this.time.tick()
     const share = this.exceedsShare(newcomer) ? newcomer : undefined

@@ -16,9 +16,9 @@ import { leastInterval, longestStale, sweeper } from "./Sweep.js"
  */
 export interface Alarms {
   readonly deadlines: Alarm
-  /** After a change: counts the connections again before their counts are {@link longestStale} ms old. */
+  /** Called after a change: counts the connections again before their counts are {@link longestStale} ms old. */
   readonly countSoon: () => void
-  /** Frees a place soon for a connection that waits. */
+  /** Looks soon for a place for a connection that waits. */
   readonly lookSoon: () => void
   readonly close: () => void
 }
@@ -34,7 +34,7 @@ export const make = (
   schedule: Runners["schedule"]
 ): Alarms => {
   const sweep = sweeper(connections, time)
-  // whether the next ring comes before the counts are too old
+  // true: the next ring comes before the counts are too old
   let isCountDue = false
   const ring = (): number => {
     isCountDue = false

@@ -22,18 +22,18 @@ export type { EngineConfig, ForwardedOption, Rates, ServerLimits, Timeouts } fro
  */
 export interface Config extends EngineConfig, Http1Config {}
 
-type WithDefault<A> = Option & { readonly standard: A }
+type WithDefault<A> = Option & { readonly defaultValue: A }
 
-const withDefault = <A>(option: Option, standard: A): WithDefault<A> => ({ ...option, standard })
+const withDefault = <A>(option: Option, defaultValue: A): WithDefault<A> => ({ ...option, defaultValue })
 
-const bytes = (standard: number, least = 0): WithDefault<number> =>
-  withDefault(number({ least, whole: true, unit: "bytes", infinite: true }), standard)
-const count = (standard: number, least = 0): WithDefault<number> =>
-  withDefault(number({ least, whole: true, infinite: true }), standard)
-const time = (standard: number, least = 0): WithDefault<number> =>
-  withDefault(number({ least, unit: "milliseconds", infinite: true }), standard)
-const rate = (standard: number): WithDefault<number> =>
-  withDefault(number({ unit: "bytes a second", infinite: true }), standard)
+const bytes = (defaultValue: number, least = 0): WithDefault<number> =>
+  withDefault(number({ least, whole: true, unit: "bytes", infinite: true }), defaultValue)
+const count = (defaultValue: number, least = 0): WithDefault<number> =>
+  withDefault(number({ least, whole: true, infinite: true }), defaultValue)
+const time = (defaultValue: number, least = 0): WithDefault<number> =>
+  withDefault(number({ least, unit: "milliseconds", infinite: true }), defaultValue)
+const rate = (defaultValue: number): WithDefault<number> =>
+  withDefault(number({ unit: "bytes a second", infinite: true }), defaultValue)
 
 const limits: DefaultsOf<ServerLimits> = {
   requestLine: bytes(defaultLimits.requestLine, 1),
@@ -69,7 +69,7 @@ const timeouts: DefaultsOf<Timeouts> = {
   linger: time(2_000),
   lingerTotal: time(30_000),
   interrupt: time(1_000),
-  // finite: a server with idle connections must be able to stop
+  // this is finite, because a server with idle connections must be able to stop
   settle: withDefault(number({ unit: "milliseconds" }), 0),
   farewell: time(1_000),
   hooks: time(5_000),
@@ -99,13 +99,13 @@ export const groups = {
 }
 
 /**
- * The option `forwarded`: which fields of trusted proxies are believed.
+ * The option `forwarded`, which says what fields of trusted proxies are believed.
  *
  * @since 0.2.0
  * @category constants
  */
 export const forwardedOption: Option = {
-  meant: `true, false, "x-forwarded", "forwarded", or a list of ${forwardedFields.join(", ")}`,
+  expected: `true, false, "x-forwarded", "forwarded", or a list of ${forwardedFields.join(", ")}`,
   accepts: (given) =>
     Array.isArray(given)
       ? given.every((field) => forwardedFields.some((known) => known === field))
@@ -121,7 +121,7 @@ const scalars: DefaultsOf<Omit<Config, keyof typeof groups>> = {
   multiPhaseBody: withDefault(yesOrNo, false),
   trustedProxies: withDefault(
     {
-      meant: "trusted proxies, as TrustedProxies.make returns",
+      expected: "trusted proxies, as TrustedProxies.make returns",
       accepts: (given) => Predicate.hasProperty(given, "trusts") && typeof given.trusts === "function"
     },
     none

@@ -6,7 +6,7 @@
  *  Open ----> Work ------------------> Hooks ---------------------> Added --------------------> Closed
  * ```
  *
- * Added finalizers run third: the work that uses their resources has ended, and the socket is still open. The other steps are
+ * Added finalizers run third, when the work that uses their resources has ended and the socket is still open. The other steps are
  * plain functions, so a connection without added finalizers needs no fiber.
  *
  * @since 0.2.0
@@ -51,8 +51,8 @@ export class ConnectionScope extends LazyScope implements SessionScope {
   }
 
   /**
-   * Closes it, once, and waits until the socket is closed. A handler, hook or finalizer of the connection itself does not
-   * wait: it would wait for its own end.
+   * Closes the scope, once, and waits until the socket is closed. A handler, hook or finalizer of the connection itself does not
+   * wait, because it would wait for its own end.
    */
   override close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.withFiberRuntime((fiber) => {
@@ -79,7 +79,7 @@ export class ConnectionScope extends LazyScope implements SessionScope {
     this.begin(Exit.die(defect))
   }
 
-  // Takes the first step, once. The interruption of a fiber that waits in `close` does not stop the close.
+  // Takes the first step, once. If a fiber that waits in `close` is interrupted, the scope closes all the same.
   private begin(exit: Exit.Exit<unknown, unknown>): void {
     if (this.step !== Step.Open) return
     this.exit = exit
@@ -90,7 +90,7 @@ export class ConnectionScope extends LazyScope implements SessionScope {
     if (this.step === Step.Work || this.step === Step.Hooks) this.goTo(this.step + 1)
   }
 
-  // Steps only move forward, because a step that has thrown may still call back.
+  // Steps only go forward, because a step that has thrown may still call back.
   private goTo(step: Step): void {
     if (step <= this.step) return
     this.step = step

@@ -1,8 +1,8 @@
 /**
  * Reads the Content-Disposition of a part of a form.
  *
- * multipasta decodes the fields of a part as UTF-8, as browsers send them, but reads no Content-Disposition with a character
- * beyond Latin-1. A file with a Cyrillic name would become a field without a name.
+ * multipasta decodes the fields of a part as UTF-8, as browsers send them, but cannot read a Content-Disposition with a character
+ * beyond Latin-1. Without this module, a file with a Cyrillic name becomes a field without a name.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ const kind = /^\s*form-data\s*(?=;)/i
 const parameter = /;\s*([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\[^])*)"|([^\s;"]*))\s*/gy
 
 /**
- * The part with its name, file name and type from Content-Disposition (RFC 7578, 4.2), where the parser could not read them.
+ * The part. If the parser could not read its Content-Disposition (RFC 7578, 4.2), its name, file name and type are read here.
  *
  * @since 0.2.0
  * @category conversions

@@ -16,14 +16,14 @@ export class Counters {
   private accepted = 0
   private responseBytes = 0
   private seconds = 0
-  // by class, from 1xx to 5xx
+  // responses by class of status, from 1xx to 5xx
   private readonly statuses = [0, 0, 0, 0, 0]
   private readonly buckets = durationBounds.map(() => 0)
   private readonly lostBy = new Map<string, number>()
   private readonly abortedBy = new Map<string, number>()
   private readonly refusedBy = new Map<string, number>()
 
-  /** Counts an exchange that is over. Without an `outcome`, its response was sent. */
+  /** Counts an exchange that is over. Where `outcome` is absent, the response was sent. */
   exchangeOver(status: number, wireBytes: number, milliseconds: number, outcome: Outcome | undefined): void {
     this.statuses[Math.min(Math.max(Math.floor(status / 100), 1), 5) - 1]++
     this.responseBytes += wireBytes

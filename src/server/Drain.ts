@@ -41,22 +41,24 @@ export interface Phases {
   readonly interrupt: number
 }
 
-/** Milliseconds at most between two looks at all connections: some may have become event streams or WebSockets meanwhile. */
+/**
+ * The most milliseconds between two looks at all connections, because some may have become event streams or WebSockets meanwhile.
+ */
 const longestPause = 250
 
 /**
- * The stop of a server: decides which connections go on and for how long, and counts those that are cut.
+ * The stop of a server. It decides which connections go on and for how long, and counts those that are cut.
  *
  * @since 0.1.0
  * @category models
  */
 export class Drain {
   private readonly bounded = new UnorderedSet<BoundedWork>()
-  // hooks and finalizers that are no longer waited for
+  // hooks and finalizers that the stop no longer waits for
   private givenUp = 0
-  // milliseconds that idle connections are kept; `undefined` before the stop
+  // milliseconds for which idle connections are kept; `undefined` before the stop
   private settle: number | undefined = undefined
-  // milliseconds over which answered connections are closed one after the other, and how many were
+  // milliseconds over which answered connections are closed one after the other
   private spread = 0
   private spreadCloses = 0
   private begun = 0
@@ -69,7 +71,7 @@ export class Drain {
 
   /**
    * @param hookTimeout milliseconds for each hook or finalizer while the server stops
-   * @param onGivenUp called for each hook or finalizer that is no longer waited for
+   * @param onGivenUp called for each hook or finalizer that the stop no longer waits for
    */
   constructor(
     private readonly connections: Admission,
@@ -78,12 +80,12 @@ export class Drain {
     private readonly onGivenUp: () => void
   ) {}
 
-  /** Whether the server stops. */
+  /** Whether the stop has begun. */
   get draining(): boolean {
     return this.settle !== undefined
   }
 
-  /** Whether, during a spread stop, an answered connection may still be kept alive. Counts those that may not. */
+  /** Returns true if an answered connection may still be kept alive during a spread stop, and counts the connection otherwise. */
   mayKeepAlive(): boolean {
     const since = this.time.now() - this.begun
     if (since < this.spread && this.spreadCloses * this.spread >= this.total * since) return true
@@ -91,14 +93,14 @@ export class Drain {
     return false
   }
 
-  /** Whether idle connections are closed, although their last answer promised keep-alive. */
+  /** Whether idle connections are closed although their last answer has promised keep-alive. */
   get closesIdle(): boolean {
     return this.settle === 0
   }
 
   /**
-   * Begins the stop: from now on each answer is the last on its connection, with `spread` one connection after the other. New
-   * connections are still admitted.
+   * Begins the stop. From now on each answer is the last on its connection; with `spread`, that begins on one connection after
+   * the other. New connections are still admitted.
    */
   begin(settle: number, spread = 0): void {
     this.settle = settle
@@ -118,7 +120,10 @@ export class Drain {
     this.checkEmpty()
   }
 
-  /** Counts work that runs beside connections, for which a stop waits. Returns a function that ends it. */
+  /**
+   * Counts work that runs beside the connections, and for which a stop waits. Returns the function to call when the work has
+   * ended.
+   */
   detach(): () => void {
     this.detached++
     return () => {
@@ -127,7 +132,10 @@ export class Drain {
     }
   }
 
-  /** A hook or finalizer begins. Returns the function that ends it. Calls `done` at its end, or when a stop gives it up. */
+  /**
+   * Called when a hook or finalizer begins. Returns the function to call when it has ended. `done` is called then, or when a stop
+   * gives it up.
+   */
   bound(done: () => void): () => void {
     const work = new BoundedWork(this.bounded, this.draining ? this.time.now() : 0, done)
     return work.end
@@ -139,8 +147,8 @@ export class Drain {
   }
 
   /**
-   * Ends all connections, after the listener is closed. Completes when the last connection is closed, its application has
-   * ended and its post hooks have run.
+   * Ends all connections after the listener is closed. It completes when the last connection is closed, its application has ended
+   * and its post hooks have run.
    */
   run(
     { farewell, grace, interrupt }: Omit<Phases, "settle">,
@@ -150,13 +158,13 @@ export class Drain {
       const { begun, connections, settle = 0, time } = this
       const empty = yield* Deferred.make<void>()
       this.handshakes = handshakes ?? none
-      // the system may hold a request for an idle connection
+      // the system may already have a request for an idle connection
       yield* turnOfReading
       this.onEmpty = () => Deferred.unsafeDone(empty, Effect.void)
       const tending = yield* Effect.forkDaemon(
-        Effect.interruptible(this.tend(farewell, begun + settle + grace + interrupt + this.hookTimeout))
+        Effect.interruptible(this.endOverdue(farewell, begun + settle + grace + interrupt + this.hookTimeout))
       )
-      // the timeout interrupts the wait, which therefore runs in a fiber of its own: a stop is uninterruptible
+      // a stop is uninterruptible, so the wait runs in a fiber of its own, which the timeout can interrupt
       const ended = yield* Deferred.await(empty).pipe(
         grace === Infinity ? Effect.asSome : Effect.timeoutOption(Math.max(0, begun + settle + grace - time.now())),
         Effect.interruptible,
@@ -173,7 +181,7 @@ export class Drain {
           connection.abort("Stopped")
         }
         this.checkEmpty()
-        // each connection gives up after its own deadlines
+        // each connection ends by its own deadlines
         yield* Deferred.await(empty)
       }
       connections.close()
@@ -191,8 +199,8 @@ export class Drain {
   }
 
   // Closes connections that have been idle for `settle`, ends WebSockets and event streams, and gives up hooks and finalizers
-  // that run for longer than `hookTimeout`, or after `last`.
-  private tend(farewell: number, last: number): Effect.Effect<never> {
+  // that have run for longer than `hookTimeout` or still run after `last`.
+  private endOverdue(farewell: number, last: number): Effect.Effect<never> {
     return Effect.forever(Effect.suspend(() => {
       const { begun, settle = 0, time } = this
       const now = time.now()
@@ -213,7 +221,7 @@ export class Drain {
       }
       const isLate = ({ since }: BoundedWork): boolean =>
         notBefore(Math.min(Math.max(begun, since) + this.hookTimeout, last))
-      // giving up one hook begins the next, which may be late at once
+      // when one hook is given up the next one begins, and it may be late at once
       for (let late = [...this.bounded].filter(isLate); late.length > 0; late = [...this.bounded].filter(isLate)) {
         for (const work of late) {
           this.givenUp++
@@ -227,7 +235,7 @@ export class Drain {
   }
 }
 
-/** A hook or finalizer that runs. */
+/** A running hook or finalizer. */
 class BoundedWork {
   index = -1
 

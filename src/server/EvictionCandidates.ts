@@ -1,5 +1,5 @@
 /**
- * Finds the connections that can give up their place when others need it.
+ * Finds the connections that may lose their place when others need it.
  *
  * @since 0.2.0
  */
@@ -7,23 +7,23 @@ import type { Clock } from "../exchange/Clock.js"
 import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { Session } from "../exchange/Session.js"
 
-/** A connection, in the list of the use that it made of its place at the last look. */
+/** A connection, listed by the use that it made of its place at the last look. */
 interface Candidate {
   readonly connection: Session
-  /** Since when it made that use. */
+  /** The time since which it makes that use. */
   readonly since: number
 }
 
 /**
- * The candidates that may be taken.
+ * Which candidates may be taken.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Criteria {
-  /** Identifies the criteria: those that have found no candidate are skipped until the next look at all connections. */
+  /** Identifies the criteria. Criteria that have found no candidate are skipped until the next look at all connections. */
   readonly key: string
-  /** The range of uses, in the order of `PlaceUse`. */
+  /** The first and the last of the uses, in the order of `PlaceUse`. */
   readonly from: PlaceUse
   readonly to: PlaceUse
   /** Milliseconds for which the place must have had a use. */
@@ -31,20 +31,22 @@ export interface Criteria {
   readonly fits: (connection: Session) => boolean
 }
 
-/** Up to this number of connections, each call looks at all of them; above, one call in a millisecond for each 64. */
+/**
+ * Each call looks at up to this number of connections. Of more, all are looked at only once in a millisecond for each 64 of them.
+ */
 const few = 64
 
 /**
- * Sorts the candidates of one look at all connections, so that further calls take the next one without another look.
+ * Sorts the candidates that one look at all connections has found, so that further calls take the next one without another look.
  *
  * @since 0.2.0
  * @category models
  */
 export class EvictionCandidates {
-  // by use; the next candidate is the last of its list
+  // candidates by use; the next one is the last of its list
   private found: ReadonlyArray<Array<Candidate>> = []
   private lookedAt = -Infinity
-  // keys of criteria that have found no candidate since then
+  // keys of the criteria that have found no candidate since the last look
   private readonly exhausted = new Set<string>()
 
   /** @param isEvictable false for a connection that is being evicted already */

@@ -7,7 +7,7 @@ import * as Cause from "effect/Cause"
 import { asEntry, inOneLine } from "./logText.js"
 
 /**
- * A failure with its stack, or the part of it that can be rendered. Never throws.
+ * A failure with its stack, or as much of it as can be rendered. Never throws.
  *
  * @since 0.1.0
  * @category conversions
@@ -21,7 +21,7 @@ export const failureText = (cause: Cause.Cause<unknown>): string => {
 }
 
 /**
- * The stack or message of a failure that Effect cannot render: it is its own cause, or its properties throw.
+ * The stack or message of a failure that Effect cannot render, because it is its own cause or its properties throw.
  *
  * @since 0.1.0
  * @category conversions
@@ -33,7 +33,7 @@ export const plainText = (cause: Cause.Cause<unknown>): string => {
       const text: unknown = Reflect.get(failure, name)
       if (typeof text === "string" && text !== "") return text
     } catch {
-      // the message may be readable
+      // even then the message may be readable
     }
   }
   return "the failure cannot be rendered"

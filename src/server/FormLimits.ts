@@ -7,24 +7,24 @@ import { complete, type DefaultsOf } from "./checkOptions.js"
 import { number } from "./optionKinds.js"
 
 /**
- * Bounds on one form (RFC 7578), whose parts are read into memory or onto the disk. A form that exceeds one is answered 413.
- * `Infinity` switches one off.
+ * Bounds on one form (RFC 7578), whose parts are read into memory or written to disk. A form that exceeds one is answered 413.
+ * `Infinity` switches a bound off.
  *
  * @since 0.2.0
  * @category models
  */
 export interface FormOptions {
-  /** Number of fields that are no files; at the Effect door `Multipart.MaxParts` overrides it. Default 1000. */
+  /** Number of fields that are not files; at the Effect door `Multipart.MaxParts` overrides it. Default 1000. */
   readonly maxFields?: number | undefined
   /**
-   * Bytes of all fields' values together, which are held in memory. At the Effect door a larger `Multipart.MaxFieldSize`
+   * Bytes of the values of all fields together, which are held in memory. At the Effect door a larger `Multipart.MaxFieldSize`
    * overrides it. Default 10485760.
    */
   readonly maxFieldsSize?: number | undefined
   /** Number of files; at the Effect door `Multipart.MaxParts` overrides it. Default 100. */
   readonly maxFiles?: number | undefined
   /**
-   * Bytes of the whole form. In plain TypeScript, where it is in memory, `limits.wholeBody` bounds it too. At the Effect
+   * Bytes of the whole form. At the plain door, where the form is in memory, `limits.wholeBody` bounds it too. At the Effect
    * door, where files go to disk or are streamed, `MaxBodySize` overrides it. Default `Infinity`.
    */
   readonly maxTotalSize?: number | undefined
@@ -48,10 +48,10 @@ const bytes = number({ whole: true, unit: "bytes", infinite: true })
  * @category constants
  */
 export const table: DefaultsOf<FormLimits> = {
-  maxFields: { ...amount, standard: 1000 },
-  maxFieldsSize: { ...bytes, standard: 10_485_760 },
-  maxFiles: { ...amount, standard: 100 },
-  maxTotalSize: { ...bytes, standard: Infinity }
+  maxFields: { ...amount, defaultValue: 1000 },
+  maxFieldsSize: { ...bytes, defaultValue: 10_485_760 },
+  maxFiles: { ...amount, defaultValue: 100 },
+  maxTotalSize: { ...bytes, defaultValue: Infinity }
 }
 
 /**

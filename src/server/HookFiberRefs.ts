@@ -12,8 +12,8 @@ import { forkScopeOverride } from "./internal.js"
 export type { HookFiberRefs } from "../exchange/PostHook.js"
 
 /**
- * The fiber refs for the fiber of a hook. They are not forked: no fiber joins it, and fork functions of the application must
- * not run. Two refs belong to the other fiber alone and are removed: its interruption, and the scope of its children.
+ * The fiber refs for the fiber of a hook. They are not forked, because no fiber joins it and the application's fork functions
+ * must not run. Two refs belong to the other fiber alone and are removed: its interruption, and the scope of its children.
  *
  * @since 0.1.0
  * @category conversions

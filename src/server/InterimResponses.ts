@@ -19,10 +19,10 @@ import type { RequestHead } from "../protocol/requestHead.js"
  */
 export class InterimResponses extends Context.Tag("tsgi/InterimResponses")<InterimResponses, {
   /**
-   * Returns the fields to send with an interim response to this request, or the error for one that is not sent. Called once
-   * for each interim response: before it is sent, or when the fields of a 100 are set. A 100 that is refused with its fields
-   * is asked for once more without them. One that is refused stays owed: the answer closes the connection, because the client
-   * may send the body or not. Must not wait.
+   * Returns the fields to send with an interim response to this request, or an error if it must not be sent. It is called once
+   * for each interim response: before that is sent, or when the fields of a 100 are set. If a 100 is refused with its fields, it
+   * is called once more without them. If that is refused too, the 100 stays owed, and the answer closes the connection, because
+   * the client may or may not send the body. It must not wait.
    */
   readonly prepare: (request: RequestHead, status: number, fields: FieldPairs) => FieldPairs | InterimError
 }>() {}
@@ -36,7 +36,7 @@ export class InterimResponses extends Context.Tag("tsgi/InterimResponses")<Inter
 export const make = (): Context.Tag.Service<InterimResponses> => ({ prepare: (_request, _status, fields) => fields })
 
 /**
- * Sends interim responses as they are given.
+ * The service that sends every interim response with its fields unchanged.
  *
  * @since 0.1.0
  * @category layers

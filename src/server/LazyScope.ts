@@ -1,5 +1,5 @@
 /**
- * A Scope that is created when a finalizer is added: most requests and sockets have none.
+ * A Scope that is created when a finalizer is added, because most requests and sockets have none.
  *
  * @since 0.1.0
  */
@@ -33,7 +33,7 @@ export class LazyScope implements Scope.CloseableScope {
     this.sealed = exit
   }
 
-  // Effect's runtime calls these on any Scope. `forkIn` reads `state`, which is not in the types.
+  // Effect's runtime calls these on every Scope. `forkIn` reads `state`, which the types do not have.
 
   get state(): unknown {
     return stateOf(this.scope)

@@ -1,8 +1,8 @@
 /**
  * Releases a body: a stream, an iterator, or an object with a method that closes a file or cursor.
  *
- * Ending the iteration is not enough: that does nothing before the first step, and waits for a step in progress, which may never
- * end. So the object itself is closed, at once.
+ * To end the iteration is not enough. Before the first step that does nothing, and during a step it waits for that step, which
+ * may never end. So the object itself is closed, at once.
  *
  * @since 0.2.0
  */
@@ -10,21 +10,21 @@ import * as Predicate from "effect/Predicate"
 import { ResponseError } from "../exchange/ServerError.js"
 
 /**
- * Takes an error of a body that is let go. `late` marks one that the body emits afterwards, when nothing else listens.
+ * Takes an error of a body that was let go. `late` marks an error that the body emits afterwards, when nothing else listens.
  *
  * @since 0.2.0
  * @category models
  */
 export type Failed = (error: unknown, late: boolean) => void
 
-// Methods that close an object, of which the first that it has is called: of web streams, Node streams, resources (`await
-// using`), and `close` of WSGI (PEP 3333).
+// Methods that close an object: of web streams, Node streams, resources (`await using`), and `close` of WSGI (PEP 3333). The
+// first one that the object has is called.
 const closingMethods: ReadonlyArray<PropertyKey> = ["cancel", "destroy", Symbol.asyncDispose, Symbol.dispose, "close"]
 
 /**
- * Lets go of a body that is not read to its end. Returns a promise where that takes time, which never rejects.
+ * Lets go of a body that is not read to its end. Returns a promise if that takes time; the promise never rejects.
  *
- * A generator before its first step is ended by `return`, which runs none of its code (ECMA-262, 27.5.3.3), also no `finally`.
+ * `return` ends a generator before its first step, and runs none of its code (ECMA-262, 27.5.3.3), not even a `finally`.
  *
  * @since 0.2.0
  */
@@ -33,7 +33,7 @@ export const letGo = (given: unknown, failed: Failed): Promise<unknown> | undefi
   if (has(given, "destroy") && has(given, "on")) {
     void call(given, "on", failed, "error", (error: unknown) => failed(error, true))
   }
-  // a locked stream is closed by its reader
+  // the reader of a locked stream closes it
   const method = given instanceof ReadableStream && given.locked
     ? undefined
     : closingMethods.find((name) => has(given, name))
@@ -50,15 +50,15 @@ export const letGo = (given: unknown, failed: Failed): Promise<unknown> | undefi
 export interface Parts<A> {
   readonly next: () => IteratorResult<A, unknown> | Promise<IteratorResult<A, unknown>>
   /**
-   * Lets go of the rest; called once, also while a part is awaited. Returns a promise where that takes time, which never
-   * rejects.
+   * Lets go of the rest. It is called once, perhaps while a part is awaited. Returns a promise if that takes time; the promise
+   * never rejects.
    */
   readonly letGo: (failed: Failed) => Promise<unknown> | undefined
 }
 
 /**
- * The parts of an iterable. A ReadableStream is read by a reader, because its iterator does not cancel before the awaited
- * part has come. Throws a `ResponseError` for a stream or an iterator that was read before.
+ * The parts of an iterable. A ReadableStream is read by a reader, because its iterator does not cancel before the awaited part
+ * has arrived. Throws a `ResponseError` for a stream or an iterator that was read before.
  *
  * @since 0.2.0
  */
@@ -86,7 +86,7 @@ export const partsOf = <A>(body: Iterable<A> | AsyncIterable<A> | ReadableStream
   }
 }
 
-// Streams and iterators that were used as bodies: a second response of one would be empty, without an error.
+// Streams and iterators that were used as bodies. A second response with one would be empty, without an error.
 const taken = new WeakSet<object>()
 
 const takeOnce = (source: object, kind: string): void => {

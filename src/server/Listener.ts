@@ -21,11 +21,11 @@ export interface Acceptor {
   readonly accepted: (transport: Transport) => void
   /**
    * Reports a connection that was lost before it was accepted: its handshake failed, or the system refused it. `remote` is its
-   * peer, or `undefined` where the listener itself failed.
+   * peer, or `undefined` if the listener itself failed.
    */
   readonly lost: (error: TransportError, remote: string | undefined) => void
   /**
-   * Reports that other code has closed the listening socket: the server stops.
+   * Reports that other code has closed the listening socket. The server then stops.
    *
    * @since 0.2.0
    */
@@ -42,8 +42,8 @@ export interface BoundListener {
   readonly address: Address
   readonly scheme: "http" | "https"
   /**
-   * Connections whose handshakes are in progress; absent where there can be none. They survive the closing of the listening
-   * socket: a server that stops still accepts them while it settles.
+   * Connections whose handshakes are in progress; absent if there can be none. They stay open when the listening socket is
+   * closed, because a server that stops still accepts them while it settles.
    *
    * @since 0.2.0
    */
@@ -51,20 +51,20 @@ export interface BoundListener {
 }
 
 /**
- * Connections within their TLS handshake or PROXY header.
+ * Connections that have not completed their TLS handshake or PROXY header.
  *
  * @since 0.2.0
  * @category models
  */
 export interface PendingHandshakes {
   readonly size: number
-  /** Closes all of them, and reports each as lost. */
+  /** Closes all of these connections, and reports each as lost. */
   readonly dropAll: () => void
 }
 
 /**
- * Binds within a Scope. Closing the scope accepts the connections that wait in the system's queue, then closes the listening
- * socket, and no connection.
+ * Binds within a Scope. When the scope closes, the listener accepts the connections that wait in the system's queue and then
+ * closes its listening socket. It closes no connection.
  *
  * @since 0.1.0
  * @category tags
@@ -72,7 +72,7 @@ export interface PendingHandshakes {
 export class Listener extends Context.Tag("tsgi/Listener")<Listener, {
   /**
    * Binds, and begins to accept at once. `handshakeTimeout` is in milliseconds, `handshakes` is how many may be in progress at a
-   * time, and `address` is that of an earlier binding, to bind there again.
+   * time, and `address` is the address of an earlier binding, to bind there again.
    */
   readonly bind: (
     acceptor: Acceptor,

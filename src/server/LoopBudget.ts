@@ -1,7 +1,7 @@
 /**
  * Bounds the time for which one body keeps the event loop.
  *
- * A loop over resolved promises never returns to the event loop, so it would keep all other connections waiting.
+ * A loop over resolved promises never returns to the event loop, so it would make all other connections wait.
  *
  * @since 0.2.0
  */

@@ -20,7 +20,7 @@ import * as MetricLabel from "effect/MetricLabel"
 import { durationBounds, type ServerMetrics } from "./ServerMetrics.js"
 
 /**
- * Open connections, at most 500 ms out of date.
+ * Open connections. The count is at most 500 ms old.
  *
  * @since 0.1.0
  * @category metrics

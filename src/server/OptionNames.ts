@@ -5,9 +5,8 @@
  */
 
 /**
- * The message for an unknown option: the nearest name and all known names. `meant` are the names that are suggested, which
- * may have paths such as `timeouts.idle`, so that an option in the wrong group is found. Other spellings, such as `max_size`,
- * are found too.
+ * The message for an unknown option: the nearest name and all known names. The names in `suggested` may have paths such as
+ * `timeouts.idle`, so that an option in the wrong group is found. Other spellings, such as `max_size`, are found too.
  *
  * @since 0.2.0
  */
@@ -15,22 +14,22 @@ export const noSuchOption = (
   given: string,
   known: ReadonlyArray<string>,
   what = "there is no such option",
-  meant: ReadonlyArray<string> = known
+  suggested: ReadonlyArray<string> = known
 ): string => {
-  const found = nearest(given, meant)
+  const found = nearest(given, suggested)
   const hint = found === undefined ? "" : `did you mean ${found}? `
   return `${hint}${what}; known options are ${known.join(", ")}`
 }
 
 /**
- * The known name that is nearest to an unknown one; `undefined` where none is near.
+ * The known name that is nearest to an unknown one, or `undefined` if none is near.
  *
  * @since 0.2.0
  */
 export const nearest = (given: string, known: ReadonlyArray<string>): string | undefined => closest(given, known, plain)
 
 /**
- * The known text that is nearest to a given one, compared after `plain`; `undefined` where none is near.
+ * The known text that is nearest to a given one when both are simplified, or `undefined` if none is near.
  *
  * @since 0.2.0
  */
@@ -51,7 +50,7 @@ export const closest = (
   return found
 }
 
-// without case, underscores, hyphens and path
+// a name in lower case, without underscores, hyphens and path
 const plain = (name: string): string => name.slice(name.lastIndexOf(".") + 1).replace(/[_-]/g, "").toLowerCase()
 
 // The least number of edits between two texts: a character added, removed or replaced, or two neighbours swapped (optimal string

@@ -1,5 +1,5 @@
 /**
- * Post hooks: work after an exchange, which always runs and is given the outcome.
+ * Post hooks: work that always runs after an exchange, and is given its outcome.
  *
  * The exchange keeps its hooks in order and runs each once. The service runs one hook, and isolates the others from its failure.
  *
@@ -26,8 +26,8 @@ export type { PostHook } from "../exchange/PostHook.js"
  */
 export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
   /**
-   * Runs one hook. Returns the Effect that does the rest of it, or nothing where the hook has ended, so that a plain hook
-   * needs no fiber. Must neither throw nor fail: failures go to `log`.
+   * Runs one hook. Returns the Effect that does the rest of it, or nothing if the hook has ended, so that a plain hook needs no
+   * fiber. It must neither throw nor fail; failures go to `log`.
    */
   readonly run: <R>(
     hook: PostHook<R>,
@@ -37,7 +37,7 @@ export class Posthooks extends Context.Tag("tsgi/Posthooks")<Posthooks, {
 }>() {}
 
 /**
- * A hook as an Effect, which fails as the hook does. For a service of your own that adds a span, a metric or a time limit to
+ * A hook as an Effect, which fails as the hook does. A service of your own can use it to add a span, a metric or a time limit to
  * each hook. Hooks run uninterruptibly, so a hook with a time limit must be `Effect.interruptible`.
  *
  * @since 0.2.0

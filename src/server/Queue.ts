@@ -7,8 +7,8 @@ import type { Clock } from "../exchange/Clock.js"
 import type { Session } from "../exchange/Session.js"
 
 /**
- * First in, first out, until the first connection has waited for `longWait` milliseconds. From then on there are more
- * requests than can be served, and the queue is last in, first out: the client of the newest request is the likeliest to be
+ * The queue is first in, first out, until its first connection has waited for `longWait` milliseconds. From then on there are
+ * more requests than can be served, and it is last in, first out, because the client of the newest request is the likeliest to be
  * still waiting.
  *
  * @since 0.2.0
@@ -37,14 +37,14 @@ export class Queue {
     return at >= 0
   }
 
-  /** The next connection that fits. */
+  /** Removes and returns the next connection that fits. */
   next(fits: (connection: Session) => boolean): Session | undefined {
     if (!this.isLastInFirstOut) return this.waiting.find(fits)
     for (let at = this.waiting.length - 1; at >= 0; at--) if (fits(this.waiting[at])) return this.waiting[at]
     return undefined
   }
 
-  /** The connection that fits and has waited longest, once the queue is last in, first out. */
+  /** Removes and returns the connection that fits and has waited longest, if the queue is last in, first out by now. */
   longestWaiting(fits: (connection: Session) => boolean): Session | undefined {
     return this.isLastInFirstOut ? this.waiting.find(fits) : undefined
   }

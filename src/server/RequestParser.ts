@@ -13,7 +13,7 @@ import { type Config, ServerConfig } from "./ServerConfig.js"
 export type { Reader } from "../http1/Reader.js"
 
 /**
- * The service that creates readers: bytes in, messages out.
+ * The service that creates readers. A reader takes bytes and returns messages.
  *
  * @since 0.1.0
  * @category tags
@@ -24,7 +24,7 @@ export class RequestParser extends Context.Tag("tsgi/RequestParser")<RequestPars
 }>() {}
 
 /**
- * Readers with the limits and the leniency of a configuration.
+ * The service whose readers have the limits and the leniency of a configuration.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,6 +1,6 @@
 /**
- * Metrics as plain data: those of Effect, which include an application's own, and those of a server. The declarations have no
- * type of Effect, because the plain door exports them too.
+ * Metrics as plain data: those of Effect, which include an application's own, and those of a server. No type of Effect is in its
+ * declarations, because the plain door exports them too.
  *
  * @since 0.2.0
  */
@@ -32,7 +32,7 @@ export interface MetricSeries {
       readonly count: number
       readonly sum: number
     }
-    /** A quantile is `null` without recent values. The sum of several processes has no quantiles. */
+    /** A quantile is `null` if there are no recent values. The sum of several processes has no quantiles. */
     | {
       readonly _tag: "Summary"
       readonly quantiles: ReadonlyArray<readonly [quantile: number, value: number | null]>
@@ -60,8 +60,8 @@ export const ofProcess = (): ReadonlyArray<MetricSeries> =>
   })
 
 /**
- * The application's own metrics: those of this process whose names do not begin with `tsgi_`. Copies of Effect 3 in one
- * process share their metrics where their versions are the same.
+ * The application's own metrics: those of this process whose names do not begin with `tsgi_`. Copies of Effect 3 in one process
+ * share their metrics if they have the same version.
  *
  * @since 0.2.0
  * @category constructors
@@ -70,7 +70,7 @@ export const ofApplication = (): ReadonlyArray<MetricSeries> =>
   ofProcess().filter(({ name }) => !name.startsWith("tsgi_"))
 
 /**
- * The metrics of a server as series, named like its Effect metrics.
+ * The metrics of a server as series, with the names of its Effect metrics.
  *
  * @since 0.2.0
  * @category conversions
@@ -122,7 +122,7 @@ export const ofServer = (metrics: ServerMetrics): ReadonlyArray<MetricSeries> =>
 }
 
 /**
- * The series that remain of a process that has ended: all but gauges.
+ * The series that still count after their process has ended: all but gauges.
  *
  * @since 0.2.0
  * @category conversions
@@ -140,7 +140,7 @@ export const keyOf = ({ name, state, tags }: MetricSeries): string =>
   JSON.stringify([name, state._tag, Object.entries(tags).sort()])
 
 /**
- * The sum of the series of several processes: series with the same key are added up, also gauges.
+ * The sum of the series of several processes. Series with the same key are added up, gauges too.
  *
  * @since 0.2.0
  * @category conversions
@@ -195,7 +195,7 @@ const add = (one: State, other: State): State => {
     return { ...one, occurrences }
   }
   if (one._tag === "Histogram" && other._tag === "Histogram") {
-    // matched by bound, because a worker of another version may have other buckets
+    // buckets are matched by their bounds, because a worker of another version may have other buckets
     const counts = new Map(other.buckets)
     return {
       ...one,

@@ -20,7 +20,7 @@ import { statesOf } from "./Sweep.js"
 export { layerServices, type Services, services } from "./Services.js"
 
 /**
- * Takes an exchange when its request head is read. Must not throw: what it throws fails the exchange.
+ * Takes an exchange when its request head is read. It must not throw; if it does, the exchange fails.
  *
  * @since 0.1.0
  * @category models
@@ -51,13 +51,13 @@ export interface Running {
   readonly stop: (options?: StopOptions) => Effect.Effect<StopReport>
   /** Waits until the server begins to stop. */
   readonly draining: Effect.Effect<void>
-  /** Waits until the server has stopped, for any reason. */
+  /** Waits until the server has stopped for any reason. */
   readonly stopped: Effect.Effect<StopReport>
 }
 
 /**
- * Binds the listener and serves until the scope closes or `stop` is run. Fails with a `BindError` where the listener cannot
- * be bound.
+ * Binds the listener and serves until the scope closes or `stop` is run. Fails with a `BindError` if the listener cannot be
+ * bound.
  *
  * @since 0.1.0
  * @category constructors
@@ -128,7 +128,7 @@ const makeStopping = (
   Effect.gen(function*() {
     const report = yield* Deferred.make<StopReport>()
     const draining = yield* Deferred.make<void>()
-    // ends the connections that the drain has left, while deadlines are still swept
+    // ends the connections that the drain has left; deadlines still ring meanwhile
     const endSockets = Effect.suspend(() =>
       Effect.forEach([...connections], (connection) => {
         connection.abort("Stopped")
@@ -144,7 +144,7 @@ const makeStopping = (
         drain.begin(asked.settle ?? settle, asked.spread)
         Deferred.unsafeDone(draining, Effect.void)
         return Scope.close(listening, Exit.void).pipe(
-          // connections are ended also then
+          // the connections are ended even if the listener cannot be closed
           Effect.catchAllCause((cause) => Effect.sync(() => log("Error", "the listener could not be closed", cause))),
           Effect.zipRight(drain.run({ farewell, grace: asked.grace ?? grace, interrupt }, bound.pending)),
           Effect.ensuring(endSockets),

@@ -10,7 +10,7 @@ import { type Config, defaults, make, type PartialConfig } from "./Config.js"
 export * from "./Config.js"
 
 /**
- * The service that has limits, timeouts and leniency; a reference, with {@link defaults}.
+ * The service that has limits, timeouts and leniency: a reference, whose default is {@link defaults}.
  *
  * @since 0.1.0
  * @category tags

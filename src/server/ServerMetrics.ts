@@ -29,7 +29,7 @@ export interface ServerMetrics {
    * `ProxyMissing`, `ProxyMalformed`, `ProxyLate` and `ProxyStranger`.
    */
   readonly lost: Counts
-  /** Requests that the application was called for, by class of status: `"1xx"` (connection taken over) to `"5xx"`. */
+  /** Requests for which the application was called, by class of status: `"1xx"` (connection taken over) to `"5xx"`. */
   readonly requests: Counts
   /** Of these, the aborted ones by reason: `ClientGone`, `Stopped`, `WriteTimeout` and so on. */
   readonly aborted: Counts
@@ -55,7 +55,7 @@ export interface ServerMetrics {
 export type Counts = Readonly<Record<string, number>>
 
 /**
- * Upper bounds of the buckets in seconds: each is twice the one before, and the last is `Infinity`.
+ * Upper bounds of the buckets in seconds. Each is twice the one before, and the last is `Infinity`.
  *
  * @since 0.2.0
  * @category constants
@@ -83,8 +83,8 @@ export const zero: ServerMetrics = {
 }
 
 /**
- * The sum of the metrics of several servers: the workers of one port, or a server and its successor. Throws an `OptionError`
- * for a value that is no list of metrics.
+ * The sum of the metrics of several servers, such as the workers of one port, or a server and its successor. Throws an
+ * `OptionError` for a value that is not a list of metrics.
  *
  * @since 0.2.0
  * @category conversions

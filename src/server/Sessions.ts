@@ -50,7 +50,7 @@ export interface Sessions {
 }
 
 /**
- * The sessions of a new server, of which there are none.
+ * The sessions of a new server, which has none yet.
  *
  * @since 0.2.0
  * @category constructors

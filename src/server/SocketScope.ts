@@ -7,9 +7,9 @@ import * as Context from "effect/Context"
 import type * as Scope from "effect/Scope"
 
 /**
- * Its finalizers run after the last request of the connection and its post hooks, and before the socket is closed; fibers
- * that are forked in it are interrupted then. Closing it ends the running request first, whose own scope closes before this
- * one.
+ * The finalizers of this scope run after the last request of the connection and its post hooks, and before the socket is closed.
+ * Fibers that are forked in it are interrupted then. To close the scope ends the running request first, whose own scope closes
+ * before this one.
  *
  * @since 0.2.0
  * @category tags

@@ -15,16 +15,16 @@ import { number } from "./optionKinds.js"
 export interface StopReport {
   /** Connections that were open when the stop began, or were accepted since. */
   readonly connections: number
-  /** Of these: closed while idle, after `settle` milliseconds. */
+  /** Of these, the ones that were closed while idle, after `settle` milliseconds. */
   readonly idle: number
-  /** Of these: ended by themselves before the end of the grace time. */
+  /** Of these, the ones that ended by themselves before the end of the grace time. */
   readonly finished: number
-  /** Of these: interrupted at the end of the grace time. */
+  /** Of these, the ones that were interrupted at the end of the grace time. */
   readonly interrupted: number
-  /** Of the interrupted: did not end after that, so their sockets were destroyed. */
+  /** Of the interrupted connections, the ones that did not end after that, so that their sockets were destroyed. */
   readonly cut: number
   /**
-   * Post hooks and finalizers that had not ended after `timeouts.hooks`, so that the stop went on without them.
+   * Post hooks and finalizers that had not ended after `timeouts.hooks`. The stop went on without them.
    *
    * @since 0.2.0
    */
@@ -43,8 +43,8 @@ export interface StopOptions {
   /** Milliseconds after `settle` for running exchanges to end; `Infinity` waits for ever. Default `timeouts.grace`, 3000. */
   readonly grace?: number | undefined
   /**
-   * Milliseconds that idle connections are kept, so that requests which are in transit when the stop begins are answered.
-   * With 0, only requests that have arrived are answered. Finite. Default `timeouts.settle`, 0.
+   * Milliseconds for which idle connections are kept, so that requests which are in transit when the stop begins are answered.
+   * With 0, only requests that have arrived are answered. It must be finite. Default `timeouts.settle`, 0.
    *
    * @since 0.2.0
    */
@@ -65,7 +65,7 @@ export interface StopOptions {
  * @category accessors
  */
 export const stopOptions = (options: StopOptions = {}): StopOptions => {
-  checkOptions(options, table, { noObject: "must be an object, such as { grace: 5000 }" })
+  checkOptions(options, table, { notAnObject: "must be an object, such as { grace: 5000 }" })
   return options
 }
 

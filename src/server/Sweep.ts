@@ -1,5 +1,5 @@
 /**
- * Acts on deadlines and counts connections, also while the connections themselves do nothing.
+ * Acts on deadlines and counts connections, even while the connections themselves do nothing.
  *
  * @since 0.2.0
  */
@@ -10,7 +10,7 @@ import * as Metrics from "./Metrics.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
 
 /**
- * Milliseconds for which the counts of connections may be out of date. Without changes they are not counted again.
+ * The most milliseconds for which the counts of connections are out of date. If nothing changes, they are not counted again.
  *
  * @since 0.2.0
  * @category constants
@@ -66,7 +66,7 @@ export const statesOf = (connections: Admission): ServerMetrics["connections"] =
 }
 
 /**
- * Milliseconds between two sweeps: an eighth of the shortest deadline, from 5 to 500. No deadline is met later than by this.
+ * Milliseconds between two sweeps: an eighth of the shortest deadline, from 5 to 500. A deadline acts at most this late.
  *
  * @since 0.2.0
  * @category accessors

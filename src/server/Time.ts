@@ -16,7 +16,7 @@ const immediate = setImmediate
  * @category models
  */
 export interface PlatformClocks {
-  /** Has fractions, and never goes back. */
+  /** A clock with fractions, which never goes back. */
   readonly monotonic: () => number
   /** The system's clock, which may be set. */
   readonly wall: () => number
@@ -25,12 +25,12 @@ export interface PlatformClocks {
 const origin = performance.timeOrigin
 const platform: PlatformClocks = { monotonic: () => origin + performance.now(), wall: () => Date.now() }
 
-// Milliseconds by which the two clocks may differ without an adjustment.
+// The most milliseconds by which the two clocks may differ before an adjustment.
 const tolerance = 50
 
 /**
- * The clock for a Clock of Effect. Effect's live clock counts in whole milliseconds or in big integers, so for it the platform's
- * monotonic clock is read instead. The system's clock is read only by `follow`.
+ * The clock for a Clock of Effect. Effect's live clock counts in whole milliseconds or in big integers, so the platform's
+ * monotonic clock is read in its place. The system's clock is read only by `follow`.
  *
  * @since 0.1.0
  * @category constructors

@@ -6,7 +6,7 @@
 import type { ServerLimits } from "../exchange/Config.js"
 
 /**
- * The most bytes of the body, and the name of the option that raises that number.
+ * The most bytes that the body may have, and the name of the option that raises this number.
  *
  * @since 0.2.0
  * @category models
@@ -17,7 +17,7 @@ export interface BodyBound {
 }
 
 /**
- * Whether a body is read whole as it is, or parsed, which takes a multiple of its length in memory.
+ * How a body is read: whole, as it is, or parsed, which takes a multiple of its length in memory.
  *
  * @since 0.2.0
  * @category models
@@ -25,7 +25,7 @@ export interface BodyBound {
 export type Reading = "whole" | "parsed"
 
 /**
- * The bound by the limits of the server.
+ * The bound on a body that is read in this way.
  *
  * @since 0.2.0
  * @category accessors

@@ -1,5 +1,6 @@
 /**
- * Handles rejections of functions that should return nothing but are `async`. An unhandled rejection ends the process.
+ * Handles the rejections of functions that should return nothing but are `async`. A rejection that is not handled ends the
+ * process.
  *
  * @since 0.2.0
  */

@@ -16,13 +16,13 @@ import { noSuchOption } from "./OptionNames.js"
  */
 export interface Option {
   /** The accepted values, for the message of an invalid one: `must be …`. */
-  readonly meant: string
+  readonly expected: string
   readonly accepts: (given: unknown) => boolean
   /** Another message for an invalid value. */
   readonly explain?: (given: unknown) => string
   /** The options within this one, whose value is an object. */
   readonly group?: OptionTable
-  /** The message for a name that is no option here. Messages do not list such names. */
+  /** The message for a name that is not an option here. Messages do not list such names. */
   readonly misplaced?: string
 }
 
@@ -48,7 +48,7 @@ export type TableOf<A> = { readonly [K in keyof A]-?: Option }
  * @since 0.2.0
  * @category models
  */
-export type DefaultsOf<A> = { readonly [K in keyof A]-?: Option & { readonly standard: A[K] } }
+export type DefaultsOf<A> = { readonly [K in keyof A]-?: Option & { readonly defaultValue: A[K] } }
 
 /**
  * The parts of messages that depend on the place of the options.
@@ -63,8 +63,8 @@ export interface CheckMessages {
   readonly argument?: string
   /** The message for an unknown name. Default: there is no such option. */
   readonly unknown?: string
-  /** The message for a value that is no object. Default: must be an object. */
-  readonly noObject?: string
+  /** The message for a value that is not an object. Default: must be an object. */
+  readonly notAnObject?: string
   /** Options whose values the caller checks. */
   readonly unchecked?: ReadonlyArray<string>
 }
@@ -80,18 +80,18 @@ export const checkOptions = (given: unknown, table: OptionTable, messages: Check
 const checkTable = (
   given: unknown,
   table: OptionTable,
-  { argument = "options", noObject = "must be an object", path, unchecked = [], unknown }: CheckMessages,
+  { argument = "options", notAnObject = "must be an object", path, unchecked = [], unknown }: CheckMessages,
   paths: () => ReadonlyArray<string>
 ): void => {
   if (!Predicate.isRecord(given)) {
-    throw new OptionError({ option: path ?? argument, description: `${noObject}; it is ${shown(given)}` })
+    throw new OptionError({ option: path ?? argument, description: `${notAnObject}; it is ${shown(given)}` })
   }
   const at = path === undefined ? "" : `${path}.`
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(table, name)) continue
     const known = namesOf(table)
-    const meant = at === "" ? paths() : [...known.map((other) => at + other), ...paths()]
-    throw new OptionError({ option: at + name, description: noSuchOption(name, known, unknown, meant) })
+    const suggested = at === "" ? paths() : [...known.map((other) => at + other), ...paths()]
+    throw new OptionError({ option: at + name, description: noSuchOption(name, known, unknown, suggested) })
   }
   for (const name of Object.keys(table)) {
     const value = given[name]
@@ -107,16 +107,16 @@ const checkTable = (
  *
  * @since 0.2.0
  */
-export const checkOption = (name: string, given: unknown, { accepts, explain, meant, misplaced }: Option): void => {
+export const checkOption = (name: string, given: unknown, { accepts, expected, explain, misplaced }: Option): void => {
   if (misplaced === undefined && accepts(given)) return
   throw new OptionError({
     option: name,
-    description: misplaced ?? explain?.(given) ?? `must be ${meant}; it is ${shown(given)}`
+    description: misplaced ?? explain?.(given) ?? `must be ${expected}; it is ${shown(given)}`
   })
 }
 
 /**
- * Throws an `OptionError` where a function was given more arguments than it takes.
+ * Throws an `OptionError` if a function was given more arguments than it takes.
  *
  * @since 0.2.0
  */
@@ -168,11 +168,11 @@ export const complete = <A extends object>(
   given: { readonly [K in keyof A]?: A[K] | undefined } = {}
 ): A => {
   const whole: Partial<A> = {}
-  for (const name in table) whole[name] = given[name] ?? table[name].standard
+  for (const name in table) whole[name] = given[name] ?? table[name].defaultValue
   // the table has each name of `A` by its type
   return whole as A
 }
 
-// text is quoted, so that it differs from the value that it looks like
+// text is quoted, so that "1" differs from 1
 const shown = (given: unknown): string =>
   typeof given === "string" ? JSON.stringify(given) : Inspectable.toStringUnknown(given, 0)

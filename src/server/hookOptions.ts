@@ -13,7 +13,7 @@ import { yesOrNo } from "./optionKinds.js"
  * @category models
  */
 export interface PostHookOptions {
-  /** Let the connection go on while the hook runs; the server's stop still waits for the hook. Default `false`. */
+  /** With `true` the connection goes on while the hook runs. The server's stop still waits for the hook. Default `false`. */
   readonly detached?: boolean | undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * All uses of Effect's private parts by the engine, which may go in any version. Each has a fallback for when it is gone, and
- * a test that fails then (test/server/Internals.test.ts).
+ * All private parts of Effect that the engine uses. Any version of Effect may drop them. Each has a fallback for that case, and a
+ * test that fails then (test/server/Internals.test.ts).
  *
  * @since 0.2.0
  */
@@ -20,7 +20,7 @@ const instructionOf = (effect: object): unknown => "_op" in effect ? effect._op 
 
 /**
  * `_op` and `effect_instruction_i0`: whether an effect is a single synchronous step (`Effect.sync`, most operations of a `Ref`).
- * Without them, a fiber runs it.
+ * If they are gone, a fiber runs the effect.
  */
 export const isStep = (effect: object): effect is Step =>
   instructionOf(effect) === "Sync" &&
@@ -30,20 +30,20 @@ export const isStep = (effect: object): effect is Step =>
 export const runStep = (step: Step): unknown => step.effect_instruction_i0()
 
 /**
- * `_op`: whether an effect is an `Exit`. `Exit.isExit` alone accepts any effect with the tag of an Exit, for instance an
- * error of that name. Without it, a fiber runs the effect.
+ * `_op`: whether an effect is an `Exit`. `Exit.isExit` alone accepts any effect with the tag of an Exit, for instance an error of
+ * that name. If it is gone, a fiber runs the effect.
  */
 export const isOver = (effect: Effect.Effect<unknown, unknown, unknown>): effect is Exit.Exit<unknown, unknown> =>
   Exit.isExit(effect) && instructionOf(effect) === effect._tag
 
 /**
- * `state` of a Scope, which `Effect.forkIn` reads and writes. Where it is gone, `forkIn` does not need it.
+ * `state` of a Scope, which `Effect.forkIn` reads and writes. If it is gone, `forkIn` does not need it.
  */
 export const stateOf = (scope: Scope.Scope): unknown => Reflect.get(scope, "state")
 
 /**
- * `effect/FiberRef/currentForkScopeOverride`: the fiber ref of the scope that a fiber's children belong to. Where it is gone,
- * none is set.
+ * `effect/FiberRef/currentForkScopeOverride`: the fiber ref of the scope that a fiber's children belong to. If it is gone, none
+ * is set.
  */
 export const forkScopeOverride = globalValue<FiberRef.FiberRef<Option.Option<unknown>> | undefined>(
   Symbol.for("effect/FiberRef/currentForkScopeOverride"),

@@ -1,6 +1,6 @@
 /**
- * Makes text safe for a log. Text of clients reaches the log in many ways, for instance in the message of a failure. It must
- * not begin a line of its own, nor control a terminal.
+ * Makes text safe for a log. Text from clients reaches the log in many ways, for instance in the message of a failure. It must
+ * neither begin a line of its own nor control a terminal.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ const unsafe =
 
 const names: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
 
-// escaped as in JSON, so that a line of JSON stays valid
+// characters are escaped as in JSON, so that a line of JSON stays valid
 const escaped = (character: string): string =>
   names[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
 
@@ -29,8 +29,8 @@ export const inOneLine = (text: string): string => harmless.test(text) ? text : 
 const indent = "  "
 
 /**
- * Text that may have several lines, such as the stack of a failure. Further lines are indented, so that none looks like an
- * entry of its own.
+ * Text that may have several lines, such as the stack of a failure. All lines but the first are indented, so that none looks like
+ * an entry of its own.
  *
  * @since 0.2.0
  * @category conversions

@@ -31,7 +31,7 @@ export const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log
       ? Effect.logWithLevel(logLevel, message)
       : Effect.catchAllDefect(
         Effect.logWithLevel(logLevel, message, loggable(cause)),
-        // an application may throw a value that a logger cannot render
+        // an application may have thrown a value that a logger cannot render
         () => Effect.logWithLevel(logLevel, `${message}\n${asEntry(plainText(cause))}`)
       )
     runFork(line, { immediate: true })

@@ -25,7 +25,7 @@ export const malformedForm = (error: Exclude<MultipartError, { readonly _tag: "R
 }
 
 /**
- * The message for an exception of the parser, which a malformed escape in a name causes.
+ * The message for an exception of the parser. A malformed escape in a name causes it.
  *
  * @since 0.2.0
  * @category constants

@@ -19,7 +19,7 @@ export interface NumberRange {
   /** The unit, for messages: `bytes`, `milliseconds`. */
   readonly unit?: string
   readonly whole?: boolean
-  /** Whether `Infinity` is accepted too. */
+  /** With `true`, `Infinity` is accepted too. */
   readonly infinite?: boolean
 }
 
@@ -38,7 +38,7 @@ export const number = (options: NumberRange): Option => {
     ? ` from ${least} to ${most}`
     : `, ${least} or more`
   return {
-    meant: `a ${whole ? "whole " : ""}number${unit === undefined ? "" : ` of ${unit}`}${range}${
+    expected: `a ${whole ? "whole " : ""}number${unit === undefined ? "" : ` of ${unit}`}${range}${
       infinite ? ", or Infinity" : ""
     }`,
     accepts: (given) => {
@@ -56,7 +56,7 @@ export const number = (options: NumberRange): Option => {
  * @since 0.2.0
  * @category constructors
  */
-export const yesOrNo: Option = { meant: "true or false", accepts: (given) => typeof given === "boolean" }
+export const yesOrNo: Option = { expected: "true or false", accepts: (given) => typeof given === "boolean" }
 
 /**
  * A text that is not empty.
@@ -64,7 +64,7 @@ export const yesOrNo: Option = { meant: "true or false", accepts: (given) => typ
  * @since 0.2.0
  * @category constructors
  */
-export const text: Option = { meant: "text", accepts: (given) => typeof given === "string" && given !== "" }
+export const text: Option = { expected: "text", accepts: (given) => typeof given === "string" && given !== "" }
 
 /**
  * Any value.
@@ -72,7 +72,7 @@ export const text: Option = { meant: "text", accepts: (given) => typeof given ==
  * @since 0.2.0
  * @category constructors
  */
-export const anything: Option = { meant: "anything", accepts: () => true }
+export const anything: Option = { expected: "anything", accepts: () => true }
 
 /**
  * One of these values.
@@ -81,7 +81,7 @@ export const anything: Option = { meant: "anything", accepts: () => true }
  * @category constructors
  */
 export const oneOf = (...values: ReadonlyArray<unknown>): Option => ({
-  meant: either(values.map((value) => JSON.stringify(value))),
+  expected: either(values.map((value) => JSON.stringify(value))),
   accepts: (given) => values.includes(given)
 })
 
@@ -91,7 +91,7 @@ export const oneOf = (...values: ReadonlyArray<unknown>): Option => ({
  * @since 0.2.0
  * @category constructors
  */
-export const record: Option = { meant: "an object", accepts: Predicate.isRecord }
+export const record: Option = { expected: "an object", accepts: Predicate.isRecord }
 
 /**
  * An array whose entries pass a check.
@@ -100,12 +100,12 @@ export const record: Option = { meant: "an object", accepts: Predicate.isRecord 
  * @category constructors
  */
 export const listOf = (what: string, each: (given: unknown) => boolean = () => true): Option => ({
-  meant: `a list of ${what}`,
+  expected: `a list of ${what}`,
   accepts: (given) => Array.isArray(given) && given.every(each)
 })
 
 /**
- * A name that is no option here. `why` is the message: where it is an option, or the right name.
+ * A name that is not an option here. `why` is the message, which says where it is an option or what the right name is.
  *
  * @since 0.2.0
  * @category constructors

@@ -10,7 +10,7 @@ import type { Refused } from "../exchange/Session.js"
 import type { AccessRecord } from "./AccessRecord.js"
 
 /**
- * The status for the log and the metrics. Where none was sent: 101 for a connection that was taken over, 503 for a request
+ * The status for the log and the metrics. If none was sent, it is 101 for a connection that was taken over, 503 for a request
  * that the server has cut, and 499, as in nginx, for a client that left.
  *
  * @since 0.2.0

@@ -34,19 +34,19 @@ export interface Runners {
  * @category constructors
  */
 export const makeRunners: Effect.Effect<Runners> = Effect.map(Effect.runtime<never>(), (runtime) => {
-  // ends of connections and hooks are uninterruptible; a runtime flag saves a region in each fiber
+  // what ends a connection and runs its hooks is uninterruptible; this flag makes it so for the whole fiber
   const runtimeFlags = RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
   const runFork = Runtime.runFork(Runtime.make({
     context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
     fiberRefs: runtime.fiberRefs,
     runtimeFlags
   }))
-  // timers are interruptible, also where the fiber that starts the server is not
+  // timers are interruptible even if the fiber that starts the server is not
   const runTimer = Runtime.runFork(Runtime.make({
     ...runtime,
     runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
   }))
-  // for fibers that are given all their fiber refs, so that the fiber refs of a runtime are not forked as well
+  // fibers that are given all their fiber refs start here, so that those of the runtime are not forked as well
   const runBare = Runtime.runFork(Runtime.make({
     context: Context.unsafeMake<unknown>(new Map()),
     fiberRefs: FiberRefs.empty(),

@@ -13,7 +13,7 @@ import { checkConnection, connection, type MemoryOptions, type MemoryTransport }
 import { type Channel, WireClient } from "./WireClient.js"
 
 /**
- * The listener itself: a value for `server` of the plain door, a service for the engine.
+ * The listener itself, which is a value for `server` of the plain door and a service for the engine.
  *
  * @since 0.1.0
  * @category models
@@ -35,7 +35,7 @@ export interface Memory {
   /** The address that the server sees: 127.0.0.1, with port 80, or 443 with `tls`. */
   readonly address: Address
   /**
-   * Connects, with options that override those of the listener. Throws where no server listens, and an `OptionError` for an
+   * Connects, with options that override those of the listener. Throws if no server listens, and throws an `OptionError` for an
    * option that is unknown or invalid.
    */
   readonly connect: (options?: MemoryOptions) => WireClient
@@ -77,7 +77,7 @@ export const make = (options: MemoryOptions = {}): Memory => {
       if (accepting === undefined) throw new Error(`no server listens on ${format(address)}`)
       const remote: Address = { _tag: "Tcp", host: "127.0.0.1", port: ++port }
       const { client, server } = connection(address, own?.remote ?? options.remote ?? remote, { ...options, ...own })
-      // accepts after `connect` has returned; a server that has stopped meanwhile refuses
+      // the server accepts after `connect` has returned, or refuses if it has stopped meanwhile
       setImmediate(() => accepting.accepted(server))
       return new WireClient(channelOf(client))
     }

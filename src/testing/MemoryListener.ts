@@ -1,5 +1,5 @@
 /**
- * A listener in memory: for tests of servers with the bytes of a network, but without one.
+ * A listener in memory, for tests of servers with the bytes of a network but without the network.
  *
  * ```ts
  * import { server } from "tsgi"
@@ -20,6 +20,6 @@
  */
 export * from "./Memory.js"
 
-// For programs with Effect, whose types are in `tsgi/effect`.
+// These are for programs with Effect; their types are in `tsgi/effect`.
 /** @internal */
 export { layer, MemoryListener } from "./MemoryService.js"

@@ -50,12 +50,12 @@ export const make: (options?: MemoryOptions) => Memory = Plain.make
  */
 export class MemoryListener extends Context.Tag("tsgi/MemoryListener")<MemoryListener, {
   readonly address: Address
-  /** Connects until the scope is closed. Dies where no server listens. */
+  /** Connects until the scope is closed. Dies if no server listens. */
   readonly connect: (options?: MemoryOptions) => Effect.Effect<WireClient, never, Scope.Scope>
 }>() {}
 
 /**
- * A listener in memory, as the engine's listener and as the service to connect to it.
+ * A listener in memory, as the engine's listener and as the service that connects to it.
  *
  * @since 0.1.0
  * @category layers

@@ -1,6 +1,6 @@
 /**
- * Connections in memory, with the behaviour of a network: it may cut the bytes anywhere, holds a bounded number of them,
- * keeps their order, and delivers them after the call that wrote them has returned.
+ * Connections in memory, with the behaviour of a network: bytes may be cut anywhere, a bounded number of them is held, their
+ * order is kept, and they are delivered after the call that wrote them has returned.
  *
  * Bytes move in turns of the event loop, without timers, so tests may stop the clock.
  *
@@ -25,11 +25,11 @@ import { Pipe } from "./Pipe.js"
  * @category models
  */
 export interface MemoryOptions {
-  /** Bytes that are held in each direction before a writer must wait. Default 65536. */
+  /** The most bytes that are held in each direction before a writer must wait. Default 65536. */
   readonly bufferSize?: number | undefined
-  /** Bytes that the server is given at a time, at most; 1 cuts its input at every position. Default `Infinity`. */
+  /** The most bytes that the server is given at a time; 1 cuts its input at every position. Default `Infinity`. */
   readonly deliverAtMost?: number | undefined
-  /** Bytes of the server that are taken at a time, at most; the rest must wait. Default `Infinity`. */
+  /** The most bytes of the server that are taken at a time; the rest must wait. Default `Infinity`. */
   readonly takeAtMost?: number | undefined
   /** The address of the client. Default 127.0.0.1, with another port for each connection. */
   readonly remote?: Address | undefined
@@ -57,7 +57,7 @@ export const table: TableOf<MemoryOptions> = {
   deliverAtMost: least,
   takeAtMost: least,
   remote: {
-    meant: "an address, such as { _tag: \"Tcp\", host: \"192.0.2.1\", port: 5000 }",
+    expected: "an address, such as { _tag: \"Tcp\", host: \"192.0.2.1\", port: 5000 }",
     accepts: (given) =>
       Predicate.isRecord(given) &&
       (given._tag === "Tcp"
@@ -82,7 +82,7 @@ export class MemoryTransport implements Transport {
   private closeReported = false
   private failure: TransportError | undefined = undefined
   private scheduled = false
-  // whether the last write left bytes that must wait
+  // true: the last write has left bytes that must wait
   private waits = false
   private readonly context = new AsyncResource("TSGI_CONNECTION", { requireManualDestroy: true })
 
@@ -148,7 +148,7 @@ export class MemoryTransport implements Transport {
     this.schedule()
   }
 
-  /** Leaves as `close(2)` does: with a reset where bytes are unread. */
+  /** Leaves as `close(2)` does: with a reset if bytes are unread. */
   destroy(): void {
     if (this.gone) return
     if (this.incoming.hasUnread) return this.reset()
@@ -188,7 +188,7 @@ export class MemoryTransport implements Transport {
         done(error)
       }
     })
-    // without a listener, an error would be thrown
+    // without this listener, an error would be thrown
     stream.on("error", (error) => {
       this.failure ??= transportErrorFrom(error)
       stream.destroy()
@@ -209,7 +209,7 @@ export class MemoryTransport implements Transport {
     return stream
   }
 
-  // Takes at once the bytes that there is room for, as a kernel does; the others follow in later turns.
+  // Takes at once the bytes for which there is room, as a kernel does; the others follow in later turns.
   private send(): void {
     if (this.outgoing.hasReader) this.outgoing.take()
     this.waits = this.pending > 0

@@ -12,16 +12,17 @@ import { Buffer } from "node:buffer"
  * @category models
  */
 export interface PipeReader {
-  /** There are bytes to read, or the end. */
+  /** Called when there are bytes to read, or the end. */
   readonly readable: () => void
-  /** The writer has left with a reset. */
+  /** Called when the writer has left with a reset. */
   readonly reset: () => void
 }
 
 const nothing = (): void => undefined
 
 /**
- * One direction of a connection: `queue` has found no room yet, and `travelling` is taken and not delivered.
+ * One direction of a connection. `queue` has the bytes that wait for room, and `travelling` those that were taken and not yet
+ * delivered.
  *
  * @since 0.2.0
  * @category models
@@ -39,32 +40,32 @@ export class Pipe {
 
   constructor(private readonly size: number, private readonly takeAtMost: number) {}
 
-  /** Calls the reader back. */
+  /** Sets the reader, which is called back. */
   readBy(reader: PipeReader): void {
     this.reader = reader
   }
 
-  /** Calls the writer back when there is room for more. */
+  /** Sets the function that is called when there is room for more. */
   writtenBy(onRoom: () => void): void {
     this.onRoom = onRoom
   }
 
-  /** Bytes written and not taken. */
+  /** Bytes that were written and not taken. */
   get pending(): number {
     return this.pendingBytes
   }
 
-  /** Bytes taken since the beginning. */
+  /** Bytes that were taken since the beginning. */
   get handed(): number {
     return this.handedBytes
   }
 
-  /** False once the reader has left: further writes are answered with a reset. */
+  /** False once the reader has left, so that further writes are answered with a reset. */
   get hasReader(): boolean {
     return this.isRead
   }
 
-  /** The reader leaves. The writer learns it with its next write. */
+  /** Called when the reader leaves. The writer learns of it with its next write. */
   leave(): void {
     this.isRead = false
     this.onRoom()
@@ -90,7 +91,7 @@ export class Pipe {
     return this.finished && this.held === 0
   }
 
-  /** Whether more bytes can be taken now. */
+  /** Whether more bytes can be taken at the moment. */
   get canTake(): boolean {
     return this.queue.length > 0 && this.held < this.size
   }
@@ -105,14 +106,14 @@ export class Pipe {
     this.reader.readable()
   }
 
-  /** Takes the bytes that there is room for. Returns whether there were any. */
+  /** Takes the bytes for which there is room. Returns true if there were any. */
   take(): boolean {
     const most = Math.min(this.size - this.held, this.takeAtMost)
     let taken = 0
     while (this.queue.length > 0 && taken < most) {
       const next = this.queue[0]
       const length = Math.min(next.length, most - taken)
-      // copied, because the writer may change its bytes
+      // the bytes are copied, because the writer may change them
       this.travelling.push(Buffer.from(next.subarray(0, length)))
       if (length === next.length) this.queue.shift()
       else this.queue[0] = next.subarray(length)
@@ -135,13 +136,13 @@ export class Pipe {
     return next.subarray(0, length)
   }
 
-  /** The writer leaves: bytes that found no room are lost, the others arrive. */
+  /** Called when the writer leaves. Bytes that wait for room are lost; the others arrive. */
   abandon(): void {
     this.queue = []
     this.end()
   }
 
-  /** The writer leaves with a reset: bytes that were not read are lost (RFC 9112, 9.6). */
+  /** Called when the writer leaves with a reset. Bytes that were not read are lost (RFC 9112, 9.6). */
   reset(): void {
     this.queue = []
     this.travelling = []

@@ -24,20 +24,20 @@ export interface Channel {
   readonly resume: () => void
   /** Written bytes that have not left this side. */
   readonly unsent: () => number
-  /** Begins delivery. Called once. */
+  /** Begins delivery. It is called once. */
   readonly receive: (
     events: { readonly data: (bytes: Uint8Array) => void; readonly end: () => void; readonly closed: () => void }
   ) => void
 }
 
 /**
- * A head as received: status line and field lines, unchecked.
+ * A head as received: status line and field lines, without checks.
  *
  * @since 0.1.0
  * @category models
  */
 export interface WireHead {
-  /** Such as `HTTP/1.1`. */
+  /** The version, such as `HTTP/1.1`. */
   readonly version: string
   readonly status: number
   readonly reason: string
@@ -66,7 +66,8 @@ export interface WireResponse extends WireHead {
 }
 
 /**
- * The stream ended or was closed before the awaited bytes had come. `cause` is the failure of the application, where it is known.
+ * The error for a stream that has ended or was closed before the awaited bytes arrived. `cause` is the failure of the
+ * application, if it is known.
  *
  * @since 0.1.0
  * @category errors
@@ -90,7 +91,7 @@ export class WireEnded extends Error {
  */
 export class WireClient implements AsyncDisposable {
   private receivedBytes = 0
-  // joined only when they are read, because bytes may come one at a time
+  // pieces are only joined when they are read, because bytes may arrive one at a time
   private pieces: Array<Uint8Array> = []
   private available = 0
   private hasEnded = false
@@ -151,31 +152,34 @@ export class WireClient implements AsyncDisposable {
     this.channel.resume()
   }
 
-  /** All bytes up to `text`, with `text`. */
+  /** Takes all bytes up to `text`, including it. */
   async until(text: string): Promise<Buffer> {
     let found = -1
     await this.when(() => (found = this.joined().indexOf(text, 0, "latin1")) >= 0)
     return this.take(found + Buffer.byteLength(text, "latin1"))
   }
 
-  /** Exactly `length` bytes. */
+  /** Takes exactly `length` bytes. */
   async bytes(length: number): Promise<Buffer> {
     await this.when(() => this.available >= length)
     return this.take(length)
   }
 
-  /** All bytes that have come, at least one. */
+  /** Takes all bytes that have arrived, at least one. */
   async some(): Promise<Buffer> {
     await this.when(() => this.available > 0)
     return this.take(this.available)
   }
 
-  /** The next head, interim or final. */
+  /** Takes the next head, interim or final. */
   async head(): Promise<WireHead> {
     return parseHead((await this.until("\r\n\r\n")).toString("latin1"))
   }
 
-  /** The next final response, with the interim responses before it. `method` is that of the request: HEAD has no body. */
+  /**
+   * Takes the next final response, with the interim responses before it. `method` is that of the request, because the response to
+   * HEAD has no body.
+   */
   async response(method = "GET"): Promise<WireResponse> {
     const interim: Array<WireHead> = []
     let head = await this.head()
@@ -187,13 +191,13 @@ export class WireClient implements AsyncDisposable {
     return { ...head, interim, ...content }
   }
 
-  /** All bytes until the server has closed its sending half. */
+  /** Takes all bytes until the server has closed its sending half. */
   async all(): Promise<Buffer> {
     await this.whenEnded()
     return this.take(this.available)
   }
 
-  /** Waits until the server has closed its sending half (FIN), or with a reset. */
+  /** Waits until the server has closed its sending half (FIN) or has reset the connection. */
   whenEnded(): Promise<void> {
     return this.wait(() => this.hasEnded)
   }
@@ -213,7 +217,7 @@ export class WireClient implements AsyncDisposable {
     return this.channel.unsent()
   }
 
-  /** The bytes that have come and were not taken. */
+  /** The bytes that have arrived and were not taken. */
   get unread(): Buffer {
     return this.joined()
   }

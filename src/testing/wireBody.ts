@@ -1,5 +1,5 @@
 /**
- * Reads the body of a response while it comes, and its trailers.
+ * Reads the body of a response while it arrives, and its trailers.
  *
  * @since 0.2.0
  */
@@ -9,8 +9,8 @@ import { type WireClient, WireEnded, type WireHead } from "./WireClient.js"
 type Fields = ReadonlyArray<readonly [name: string, value: string]>
 
 /**
- * Yields the parts of a body as they come, and returns the trailers. Rejects with {@link WireEnded} where the stream ends
- * before the body.
+ * Yields the parts of a body as they arrive, and returns the trailers. Rejects with {@link WireEnded} if the stream ends before
+ * the body.
  *
  * @since 0.2.0
  */
@@ -47,7 +47,7 @@ async function* chunks(client: WireClient): AsyncGenerator<Buffer, Fields> {
   }
 }
 
-// Yields the bytes that have come, at least one at a time.
+// Yields the bytes that have arrived, at least one at a time.
 async function* bytes(client: WireClient, length: number): AsyncGenerator<Buffer, void> {
   for (let left = length; left > 0;) {
     const part = await client.bytes(Math.min(left, Math.max(1, client.unread.length)))

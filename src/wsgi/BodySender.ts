@@ -14,18 +14,18 @@ import { LoopBudget } from "../server/LoopBudget.js"
 import { headNotSet, invalidBody, isPart, iteratesOthers, type Part, sourceOf } from "./answers.js"
 
 /**
- * What a body's sender tells its call, and asks of it. A type of its own, because the two files would import each other.
+ * The call of a body's sender. The type stands here because the two files would otherwise import each other.
  *
  * @since 0.2.0
  * @category models
  */
 export interface BodyOwner {
-  /** What `startResponse` was given; `undefined` before it. */
+  /** The head that `startResponse` was given; `undefined` before that. */
   readonly head: JudgedHead | undefined
   readonly minimumChunkSize: number
-  /** The application has not ended, so it can be interrupted. */
+  /** Called when the application has not ended at once, so that it can be interrupted. */
   readonly runsOn: () => void
-  /** The application has ended. */
+  /** Called when the application has ended. */
   readonly settled: () => void
   /** Answers with `answer`, and ends the call after `closing`. */
   readonly endWith: (answer: () => void, closing: Promise<void> | undefined) => void
@@ -55,7 +55,7 @@ export class BodySender {
 
   constructor(private readonly exchange: Exchange, private readonly owner: BodyOwner) {}
 
-  /** Is the head given to the exchange, so that what follows is a part of the body? */
+  /** Whether the exchange has the head, so that all that follows is a part of the body. */
   get hasBegun(): boolean {
     return this.writer !== undefined
   }
@@ -72,7 +72,7 @@ export class BodySender {
     return hasRoom ? this.afterOthers() ?? resolved : handled(this.room())
   }
 
-  /** The last part, where the application returns one after it has written others. */
+  /** Writes the last part, which the application has returned after it has written others. */
   writeLast(part: Part): void {
     this.emit(part)
     this.finish()
@@ -86,7 +86,7 @@ export class BodySender {
     )
   }
 
-  // An application that ignores the rejection and goes on writing waits for other connections before each one.
+  // An application that ignores the rejection and writes on is made to wait for other connections before each write.
   private refusal(): Promise<never> {
     return this.refused ??= handled(
       new Promise((_, reject) =>
@@ -123,7 +123,7 @@ export class BodySender {
     }
   }
 
-  // An array's parts are all there, so the length of the body is known before it is sent.
+  // All parts of an array are there, so the length of the body is known before it is sent.
   private sendArray(parts: ReadonlyArray<Part>): void {
     if (parts.some((part) => !isPart(part))) throw this.invalid(...parts)
     if (this.writer === undefined && !this.exchange.answerEnded) {
@@ -178,7 +178,7 @@ export class BodySender {
     this.stop()
   }
 
-  // `false` asks to wait for room.
+  // Returns false if the caller must wait for room.
   private emit(part: Part): boolean {
     if (!isPart(part)) throw this.invalid(part)
     if (this.writer === undefined) {
@@ -206,18 +206,18 @@ export class BodySender {
     this.writer = new ResponseWriter(this.exchange, room, this.owner.minimumChunkSize, process.nextTick)
   }
 
-  /** Takes back a head that was not sent, with the parts that are held: another head replaces it. */
+  /** Takes back a head that was not sent, with the parts that are held, because another head replaces it. */
   withdraw(): void {
     this.drop()
     this.writer = undefined
   }
 
-  /** Forgets the parts that are held: the application has failed. */
+  /** Forgets the parts that are held, because the application has failed. */
   drop(): void {
     this.writer?.drop()
   }
 
-  /** The head was set, perhaps by a generator whose first part is still to come. */
+  /** Called when the head was set, perhaps by a generator whose first part is still to come. */
   headSet(): void {
     if (this.parts !== undefined) this.headAhead()
   }
@@ -232,7 +232,7 @@ export class BodySender {
     })
   }
 
-  // Sends the head without the first part when that is late, so that the client knows that there will be a body.
+  // Sends the head without the first part if that is late, so that the client knows that there will be a body.
   private headAhead(): void {
     if (this.headTimer !== undefined || this.owner.head === undefined || this.exchange.headSent) return
     // after one more turn of the event loop, so that what has happened meanwhile is handled first
@@ -263,8 +263,8 @@ export class BodySender {
   }
 
   /**
-   * Lets go of what is iterated, or else of `body`. An error that is `known` already is not logged. Returns a promise where
-   * closing takes time.
+   * Lets go of what is iterated, or else of `body`. An error that is already `known` is not logged. Returns a promise if closing
+   * takes time.
    */
   letGo(body?: unknown, known?: unknown): Promise<void> | undefined {
     const failed: Failed = (error, late) => {
@@ -296,7 +296,7 @@ const handled = <A>(promise: Promise<A>): Promise<A> => {
   return promise
 }
 
-// A body may never end its closing.
+// A body may never finish closing.
 const within = (closed: Promise<unknown>, most: number): Promise<void> =>
   new Promise((resolve) => {
     const late = most > longestTimer ? undefined : setTimeout(resolve, most)
@@ -306,5 +306,5 @@ const within = (closed: Promise<unknown>, most: number): Promise<void> =>
     })
   })
 
-/** Milliseconds; a longer timer fires at once. */
+/** The longest timer in milliseconds; a longer one fires at once. */
 const longestTimer = 2 ** 31 - 1

@@ -1,5 +1,5 @@
 /**
- * A `Request` with a bound on reading its body whole, which the standard's class does not have.
+ * A `Request` with a bound on bodies that are read whole, which the standard's class does not have.
  *
  * @since 0.2.0
  */
@@ -13,7 +13,7 @@ import { formOfParts } from "./multipartForm.js"
 
 type Read = "arrayBuffer" | "blob" | "clone" | "formData" | "json" | "text"
 
-// The types of Node have properties, which no class can override.
+// The types of Node have properties here, which a class cannot override with methods.
 interface WithMethods extends Omit<Request, Read> {
   arrayBuffer(): Promise<ArrayBuffer>
   blob(): Promise<Blob>
@@ -30,9 +30,9 @@ type Source = Pick<Request, "body" | "bodyUsed" | "headers">
 type Make = (bounds: Bounds, input: string | Request, init?: RequestInit) => Request
 
 /**
- * Makes a request whose `text`, `json`, `arrayBuffer`, `bytes`, `blob` and `formData` reject with a `BodyError` (`TooLarge`,
- * 413) for a body that is longer than the limits allow, or a form that has more parts; so do those of its clones. Its `body`
- * has no bound.
+ * Makes a request whose `text`, `json`, `arrayBuffer`, `bytes`, `blob` and `formData` reject with a `BodyError` (`TooLarge`, 413)
+ * for a body that is longer than the limits allow, or a form that has more parts. So do those of its clones. Its `body` has no
+ * bound.
  *
  * @since 0.2.0
  * @category constructors
@@ -41,8 +41,8 @@ export const boundedRequest: Make = (bounds, input, init) => (make ??= makeClass
 
 let make: Make | undefined
 
-// Made when the first is needed, because the name `Request` makes Node load its fetch. A body that is empty or cannot be read
-// is left to the standard's methods.
+// The class is made when the first request is, because the name `Request` makes Node load its fetch. A body that is empty or
+// cannot be read is left to the standard's methods.
 const makeClass = (): Make => {
   const Standard: new(input: string | Request, init: RequestInit | undefined) => WithMethods = Request
   class BoundedRequest extends Standard {
@@ -125,7 +125,7 @@ async function* piecesOf(
     }
     isWhole = true
   } finally {
-    // is not awaited: of a request that was cloned, it would wait for the clone
+    // this is not awaited, because for a request that was cloned it would wait for the clone
     if (!isWhole) reader.cancel().catch(() => undefined)
   }
 }
@@ -136,7 +136,7 @@ const boundOfForm = ({ forms, limits }: Bounds): BodyBound =>
     ? { most: forms.maxTotalSize, lift: "forms.maxTotalSize" }
     : boundOf("whole", limits)
 
-// Parses a long form in slices, one in each turn of the event loop, so that other requests are served.
+// Parses a long form in slices, one in each turn of the event loop, so that other requests are served meanwhile.
 const formOf = async (text: string): Promise<FormData> => {
   const form = new FormData()
   let first = true
@@ -148,10 +148,10 @@ const formOf = async (text: string): Promise<FormData> => {
   return form
 }
 
-// drops the byte order mark, as the standard says
+// the byte order mark is dropped, as the standard says
 const decoder = new TextDecoder()
 
-// copies, because a Buffer may be a part of a pool
+// the bytes are copied, because a Buffer may be a part of a pool
 const copyOf = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
   const copy = new Uint8Array(new ArrayBuffer(bytes.length))
   copy.set(bytes)

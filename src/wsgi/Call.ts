@@ -1,6 +1,6 @@
 /**
- * One call of a WSGI application: makes the environ of an exchange, and a response of what the application returns. The exchange
- * decides what is sent and when.
+ * One call of a WSGI application. It makes the environ of an exchange, and a response of what the application returns. The
+ * exchange decides what is sent and when.
  *
  * @since 0.1.0
  */
@@ -45,7 +45,7 @@ class Call implements EnvironProvider, BodyOwner {
   readonly posthooks: PostHookList
   private judged: JudgedHead | undefined = undefined
   private readonly env: Environ
-  // made where the body comes in parts
+  // the sender is made if the body comes in parts
   private sender: BodySender | undefined = undefined
   private controller: AbortController | undefined = undefined
   private onSettled: (() => void) | undefined = undefined
@@ -69,7 +69,7 @@ class Call implements EnvironProvider, BodyOwner {
     }
   }
 
-  /** What `startResponse` was given; `undefined` before it. */
+  /** The head that `startResponse` was given; `undefined` before that. */
   get head(): JudgedHead | undefined {
     return this.judged
   }
@@ -91,7 +91,7 @@ class Call implements EnvironProvider, BodyOwner {
     const controller = this.controller ??= new AbortController()
     if (this.exchange.aborted !== undefined) controller.abort(abortError(this.exchange.aborted))
     else this.runsOn()
-    // tells an application that has taken the connection over to close it
+    // this tells an application that has taken the connection over to close it
     this.exchange.onGoodbye(() => controller.abort(abortError("Stopped")))
     return controller.signal
   }
@@ -152,7 +152,7 @@ class Call implements EnvironProvider, BodyOwner {
     this.sender?.drop()
     this.endWith(
       () => {
-        // an application that has taken the connection over ends here, not when the socket closes
+        // an application that has taken the connection over ends here, and not when the socket closes
         if (this.exchange.takenOver) this.exchange.ended()
         this.exchange.fail(error)
       },
@@ -160,7 +160,7 @@ class Call implements EnvironProvider, BodyOwner {
     )
   }
 
-  // The hooks wait for the closing of the body. The client does not.
+  // The hooks wait until the body is closed; the client does not.
   endWith(answer: () => void, closing: Promise<void> | undefined): void {
     if (closing === undefined) {
       this.settled()
@@ -181,7 +181,7 @@ class Call implements EnvironProvider, BodyOwner {
     }
   }
 
-  // A function cannot be stopped from outside: its signal is aborted, and the connection waits for it as long as
+  // A function cannot be stopped from outside. Its signal is aborted, and the connection waits for it for at most
   // `timeouts.interrupt`.
   private interrupt(reason: AbortReason, ended: () => void): void {
     this.posthooks.prepare()
@@ -195,7 +195,7 @@ class Call implements EnvironProvider, BodyOwner {
     else socket.once("close", () => this.settled())
   }
 
-  // The application has ended: nothing that it does later reaches the exchange.
+  // Called when the application has ended. Nothing that it does later reaches the exchange.
   settled(): void {
     this.sender?.stopTimers()
     this.posthooks.prepare()

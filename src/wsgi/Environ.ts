@@ -1,5 +1,5 @@
 /**
- * The environ: what is known of a request, under WSGI's names (PEP 3333) and eventlet's.
+ * The environ: what is known about a request, under the names of WSGI (PEP 3333) and eventlet.
  *
  * @since 0.1.0
  */
@@ -10,41 +10,41 @@ import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
 /**
- * The request, as an application is given it. An application may set any key; nothing that it writes here disturbs the
- * server. The type has the keys of the request, and any key with a dot; others can be set by `Reflect`.
+ * The request, as an application is given it. An application may set any key; nothing that it writes here disturbs the server.
+ * The type has the keys of the request, and any key with a dot; others can be set with `Reflect`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Environ {
   REQUEST_METHOD: string
-  /** Always empty: there is no mount point. */
+  /** Always empty, because there is no mount point. */
   SCRIPT_NAME: string
   /** The path, percent-decoded, each byte one character (PEP 3333): `Buffer.from(path, "latin1")` gives the bytes. */
   PATH_INFO: string
-  /** The path as it came. */
+  /** The path as received. */
   RAW_PATH_INFO: string
-  /** What follows `?`; absent without one, empty for a bare one. */
+  /** What follows `?`. Absent without a `?`, and empty if nothing follows it. */
   QUERY_STRING?: string
-  /** The request target as it came. */
+  /** The request target as received. */
   REQUEST_URI: string
   CONTENT_TYPE?: string
   CONTENT_LENGTH?: string
   /** Such as `HTTP/1.1`. */
   SERVER_PROTOCOL: string
   GATEWAY_INTERFACE: string
-  /** Where the connection was accepted; `unix` and an empty port on unix sockets. With `forwarded`: where the client went. */
+  /**
+   * Where the connection was accepted; `unix` and an empty port on unix sockets. With `forwarded`, the address that the client
+   * has used.
+   */
   SERVER_NAME: string
   SERVER_PORT: string
-  /**
-   * The peer; `unix` and an empty port on unix sockets. With `forwarded`: the client, whose port is empty where it is
-   * unknown.
-   */
+  /** The peer; `unix` and an empty port on unix sockets. With `forwarded`, the client, whose port is empty if it is unknown. */
   REMOTE_ADDR: string
   REMOTE_PORT: string
-  /** `on` where the client is known to speak TLS; absent otherwise. */
+  /** `on` if the client is known to speak TLS; absent otherwise. */
   HTTPS?: string
-  /** Names and values in the order, case and number they came. */
+  /** Names and values, in order, case and number as received. */
   headers_raw: ReadonlyArray<readonly [name: string, value: string]>
   "wsgi.version": readonly [1, 0]
   "wsgi.url_scheme": "http" | "https"
@@ -62,35 +62,35 @@ export interface Environ {
    */
   get "eventlet.posthooks"(): PostHooks
   set "eventlet.posthooks"(hooks: Array<PostHookEntry | PostHookTuple>)
-  /** Bytes to gather before they are sent, for this response; read when the application has returned. */
+  /** Bytes to gather before they are sent, for this response. It is read when the application has returned. */
   "eventlet.minimum_write_chunk_size"?: number
-  /** After `getSocket`: says that the connection is idle, so that a server that stops may close it. */
+  /** Called after `getSocket`: says that the connection is idle, so that a server that stops may close it. */
   "eventlet.set_idle": () => void
   /**
-   * Sends an interim response, any 1xx but 101, with its own fields; does nothing once the final response has begun, or
-   * for an HTTP/1.0 client. Throws an `InterimError` for what cannot be sent.
+   * Sends an interim response, any 1xx but 101, with its own fields. Does nothing once the final response has begun, or for an
+   * HTTP/1.0 client. Throws an `InterimError` for one that cannot be sent.
    */
   "tsgi.interim": (status: number, headers?: HeaderPairs) => void
   /** How the exchange ended; set before the post hooks run. */
   "tsgi.outcome"?: Outcome
   /**
    * Aborted when the exchange is interrupted: the client has left, a deadline has passed (`timeouts.handler`,
-   * `timeouts.request`), or the server stops and the time for that is over (`timeouts.farewell` for event streams and
-   * taken-over sockets, else `timeouts.grace`). Made when it is first read, so copies of the environ lack it.
+   * `timeouts.request`), or the server stops and the time for that is over (`timeouts.farewell` for event streams and taken-over
+   * sockets, otherwise `timeouts.grace`). The signal is made when it is first read, so copies of the environ do not have it.
    */
   "tsgi.signal": AbortSignal
   /** What the TLS session agreed on, with the client's certificate; absent without TLS. */
   "tsgi.tls"?: Transport["tls"]
   /**
-   * The PROXY header that the connection began with: source and destination, and what version 2 adds; absent without the
+   * The PROXY header with which the connection began: source and destination, and what version 2 adds; absent without the
    * listener's option `proxy`.
    *
    * @since 0.2.0
    */
   "tsgi.proxy"?: Transport["proxy"]
-  /** A field of the request: its name in capitals, `-` as `_`; absent where it did not come. */
+  /** A field of the request, under its name in capitals with `_` in place of `-`; absent if the request does not have it. */
   [header: `HTTP_${string}`]: string | undefined
-  /** What the application, or the option `environ`, adds, under names with a dot (PEP 3333). */
+  /** What the application or the option `environ` adds, under names with a dot (PEP 3333). */
   [key: `${string}.${string}`]: unknown
 }
 
@@ -105,7 +105,7 @@ export type PostHook<Args extends ReadonlyArray<unknown> = []> = (env: Environ, 
 export type { PostHookOptions }
 
 /**
- * A post hook that is called with its environ alone: the function, or a tuple of it.
+ * A post hook that is only called with its environ: the function, or a tuple with it.
  *
  * @since 0.1.0
  * @category models

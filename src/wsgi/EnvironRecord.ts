@@ -15,7 +15,7 @@ import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 
 /**
- * What an environ hands on from its call.
+ * What an environ passes on from its call.
  *
  * @since 0.1.0
  * @category models
@@ -35,7 +35,7 @@ export interface EnvironProvider {
  * @category models
  */
 export interface EnvironSettings {
-  /** Keys that the operator adds; they may hide `wsgi.*`, never the request. */
+  /** Keys that the operator adds. They may hide `wsgi.*`, but never the request. */
   readonly extra: Readonly<Record<string, unknown>> | undefined
   readonly errors: Environ["wsgi.errors"]
   readonly multiprocess: boolean
@@ -44,8 +44,8 @@ export interface EnvironSettings {
 const version: readonly [1, 0] = [1, 0]
 
 /**
- * The environ of one request. It is a class, so that all environs share one shape. Only the signal is an accessor of the
- * prototype: an AbortSignal is made where an application reads it.
+ * The environ of one request. It is a class so that all environs share one shape. Only the signal is an accessor of the
+ * prototype, because an AbortSignal is only made if an application reads it.
  *
  * @since 0.1.0
  * @category constructors
@@ -124,12 +124,12 @@ export class EnvironRecord implements Environ {
     if (proxy !== undefined) this["tsgi.proxy"] = proxy
     const { keys, values } = view
     for (let i = 0; i < keys.length; i++) this[keys[i]] = values[i]
-    // a body whose length only its end tells has a transfer coding, which overrides Content-Length (RFC 9112, 6.3)
+    // if only the end of the body tells its length, it has a transfer coding, which overrides Content-Length (RFC 9112, 6.3)
     if (provider.input.bodyLength === undefined) delete this.CONTENT_LENGTH
     if (forwarded !== undefined) this.forward(forwarded)
   }
 
-  // What trusted proxies say replaces what the connection says.
+  // The facts that trusted proxies give replace those of the connection.
   private forward({ client, server }: Forwarded): void {
     if (client._tag === "Tcp") {
       this.REMOTE_ADDR = client.host
@@ -157,8 +157,8 @@ const viewOf = (peer: Peer, fields: Fields): FieldView => {
 }
 
 /**
- * The fields of a request under the environ's keys. A connection keeps the view of its last request: a client that repeats
- * the names of its fields has the same keys.
+ * The fields of a request under the environ's keys. A connection keeps the view of its last request, because a client that
+ * repeats the names of its fields has the same keys.
  *
  * @since 0.1.0
  * @category models
@@ -172,7 +172,7 @@ export class FieldView {
     const count = fields.length / 2
     const named = last !== undefined && last.hasKeyForEach && last.hasNames(fields)
     this.keys = named ? last.keys : []
-    // a few keys are searched one by one
+    // if there are few keys, they are searched one by one
     const indices = count > 16 && !named ? new Map<string, number>() : undefined
     for (let i = 0; i < count; i++) {
       const value = fields[2 * i + 1]
@@ -192,7 +192,7 @@ export class FieldView {
   /** For `headers_raw`, in order. Made for each request, because the application may write to them. */
   pairs(): ReadonlyArray<readonly [name: string, value: string]> {
     const { fields } = this
-    // allocated at its length, so that it does not grow
+    // the array has its length from the start, so that it does not grow
     const pairs = new Array<readonly [string, string]>(fields.length / 2)
     for (let i = 0; i < pairs.length; i++) pairs[i] = [fields[2 * i], fields[2 * i + 1]]
     return pairs
@@ -218,8 +218,8 @@ export class FieldView {
 const valueOf = (key: string, value: string): string =>
   key === "CONTENT_LENGTH" && value.includes(",") ? value.split(",")[0].trim() : value
 
-// Names with an underscore are dropped: `X_Real_IP` would have the same key as `X-Real-IP`, and pass a proxy that removes
-// only the latter.
+// Names with an underscore are dropped, because `X_Real_IP` would have the same key as `X-Real-IP`, and pass a proxy that only
+// removes the latter.
 const environKey = (name: string): string => {
   const known = knownKeys.get(name)
   if (known !== undefined) return known
@@ -233,10 +233,10 @@ const environKey = (name: string): string => {
   return key
 }
 
-// Clients send the same few names. The map is bounded, because they choose them.
+// Clients send the same few names. They choose them, so the map is bounded.
 const knownKeys = new Map<string, string>()
 const mostKnownKeys = 512
 
-// Each byte becomes one character (PEP 3333, "A Note on String Types"). What is not an escape is left as it is.
+// Each byte becomes one character (PEP 3333, "A Note on String Types"). Anything that is not an escape stays as it is.
 const percentDecoded = (path: string): string =>
   path.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)))

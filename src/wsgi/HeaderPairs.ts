@@ -5,7 +5,7 @@
  */
 
 /**
- * A field: name and value, both text.
+ * A field: name and value, both strings.
  *
  * @since 0.2.0
  * @category models
@@ -13,8 +13,8 @@
 export type HeaderPair = readonly [name: string, value: string]
 
 /**
- * Fields, in the order they are sent: an array of pairs, or any iterable of pairs, such as a `Map` or `Headers`. Arrays come
- * first in the union, so that the compiler points at the invalid pair.
+ * Fields, in the order in which they are sent: an array of pairs, or any iterable of pairs, such as a `Map` or `Headers`. Arrays
+ * come first in the union, so that the compiler points at the invalid pair.
  *
  * @since 0.1.0
  * @category models

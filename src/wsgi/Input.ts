@@ -18,7 +18,7 @@ const newline = 10
 const empty = Buffer.alloc(0)
 
 /**
- * The bounds on reading a body whole, and on parsing it, in bytes.
+ * The bounds on a body that is read whole, and on one that is parsed, in bytes.
  *
  * @since 0.2.0
  * @category models
@@ -26,7 +26,7 @@ const empty = Buffer.alloc(0)
 export type WholeLimits = Pick<Config["limits"], "wholeBody" | "parsedBody">
 
 /**
- * The parts of an exchange that an input uses. A type of its own, because `Exchange` names types of Effect, which the
+ * The parts of an exchange that an input uses. The type stands here because `Exchange` names types of Effect, which the
  * declarations of the plain door do not.
  *
  * @since 0.2.0
@@ -34,10 +34,10 @@ export type WholeLimits = Pick<Config["limits"], "wholeBody" | "parsedBody">
  */
 export interface InputSource {
   readonly body: Pick<RequestBody, "bytes" | "mayRead" | "take" | "trailers" | "wait">
-  /** Bytes of the body; 0 where there is none, `undefined` where only its end tells. */
+  /** Bytes of the body; 0 if there is none, `undefined` if only its end tells. */
   readonly bodyLength: number | undefined
   readonly config: { readonly limits: WholeLimits }
-  /** Sends the 100 that is owed, if one is. */
+  /** Sends the 100 if one is owed. */
   readonly payContinue: () => void
   readonly sendContinue: () => InterimError | undefined
   readonly setContinueFields: (fields: FieldPairs, exactNames: boolean) => InterimError | undefined
@@ -45,9 +45,9 @@ export interface InputSource {
 }
 
 /**
- * The body of a request. Reads are answered in the order they are made. They reject with a `BodyError` when the client leaves
- * before the end, when the body is malformed or too large, or does not come in time; one that is not caught answers the
- * client with its status.
+ * The body of a request. Reads are answered in the order in which they are made. They reject with a `BodyError` if the client
+ * leaves before the end, or the body is malformed, too large or late. An error that is not caught answers the client with its
+ * status.
  *
  * @since 0.1.0
  * @category models
@@ -72,7 +72,7 @@ export class Input implements AsyncIterable<Buffer> {
   }
 
   /**
-   * Bytes of the whole body, read or not; 0 where the request has none, `undefined` where only its end tells.
+   * Bytes of the whole body, read or not; 0 if the request has none, `undefined` if only its end tells.
    *
    * @since 0.2.0
    */
@@ -86,21 +86,21 @@ export class Input implements AsyncIterable<Buffer> {
   }
 
   /**
-   * `size` bytes, fewer only at the end of the body. Without `size`, all that is left, in memory; with more than
-   * `limits.wholeBody` bytes it rejects with `TooLarge`, and the body can still be read in parts. The first read, also one of 0
-   * bytes, sends the 100 that the client waits for.
+   * Reads `size` bytes, and fewer only at the end of the body. Without `size` it reads all that is left into memory; for more
+   * than `limits.wholeBody` bytes it rejects with `TooLarge`, and the body can still be read in parts. The first read, even of 0
+   * bytes, sends the 100 for which the client waits.
    */
   read(size?: number): Promise<Buffer> {
     return this.#inTurn(() => this.#gather(most(size), false))
   }
 
-  /** A line with its newline, or at most `size` bytes of it (default `limits.wholeBody`); empty at the end. */
+  /** Reads a line with its newline, or at most `size` bytes of it (default `limits.wholeBody`). The line is empty at the end. */
   readline(size?: number): Promise<Buffer> {
     return this.#inTurn(() => this.#gather(most(size), true))
   }
 
   /**
-   * Lines until there are no more, or `hint` bytes have been read. Without `hint` it rejects with `TooLarge` for more than
+   * Reads lines until there are no more, or `hint` bytes have been read. Without `hint` it rejects with `TooLarge` for more than
    * `limits.wholeBody` bytes, or more than `limits.parsedBody` lines, because each line takes more memory than its bytes.
    */
   readlines(hint?: number): Promise<Array<Buffer>> {
@@ -126,7 +126,7 @@ export class Input implements AsyncIterable<Buffer> {
     return this.#inTurn(more)
   }
 
-  /** Pieces of the body as they come, never empty. */
+  /** Pieces of the body as they arrive, which are never empty. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
     const iterator: AsyncIterableIterator<Buffer> = {
       next: () => this.#inTurn(() => this.#next()),
@@ -135,32 +135,32 @@ export class Input implements AsyncIterable<Buffer> {
     return iterator
   }
 
-  /** The trailer fields of a chunked body, once its end was read (RFC 9112, 7.1.2). */
+  /** The trailer fields of a chunked body (RFC 9112, 7.1.2), once its end was read. */
   get trailers(): ReadonlyArray<readonly [name: string, value: string]> {
     const fields = this.#exchange.body.trailers
     return Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i], fields[2 * i + 1]] as const)
   }
 
   /**
-   * Sets the fields of the next 100, in place of those set before. With `capitalize` (the default) names are title-cased.
-   * Throws an `InterimError` for fields that cannot be sent.
+   * Sets the fields of the next 100, in place of earlier ones. With `capitalize` (the default) names are title-cased. Throws an
+   * `InterimError` for fields that cannot be sent.
    */
   setHundredContinueResponseHeaders(headers: HeaderPairs, capitalize = true): void {
     throwInvalid(this.#exchange.setContinueFields(capitalize ? inTitleCase(headers) : headers, true))
   }
 
   /**
-   * Sends a 100 now, with the fields set last; any number of times. It counts as the one that a client waits for. Does
-   * nothing once the response has begun, or for an HTTP/1.0 client.
+   * Sends a 100 now, with the fields that were set last. It can be called any number of times, and counts as the 100 for which a
+   * client waits. Does nothing once the response has begun, or for an HTTP/1.0 client.
    */
   sendHundredContinueResponse(): void {
     throwInvalid(this.#exchange.sendContinue())
   }
 
   /**
-   * Takes the connection over, for another protocol. The socket begins with the bytes received beyond the head. The server
-   * writes nothing more and ignores what the application returns. The exchange ends when the socket closes; the server closes
-   * it when its peer takes none of what waits for `timeouts.write`. Wait for `drain` when `write` returns `false`. Throws a
+   * Takes the connection over for another protocol. The socket begins with the bytes received after the head. The server writes
+   * nothing more and ignores what the application returns. The exchange ends when the socket closes. The server closes it if
+   * bytes wait and its peer takes none for `timeouts.write`. Wait for `drain` when `write` returns `false`. Throws a
    * `ResponseError` (`AlreadyOver`, `HeadAlreadySent`) once the response has begun.
    */
   getSocket(): Duplex {
@@ -177,7 +177,8 @@ export class Input implements AsyncIterable<Buffer> {
     return taken.stream
   }
 
-  // Bytes that are there are read at once, without an `async` function. Only a read that waits for bytes makes the next one wait.
+  // Bytes that have arrived are read at once, without an `async` function. Only a read that waits for bytes makes the next one
+  // wait.
   #inTurn<A>(read: () => A | Promise<A>): Promise<A> {
     try {
       const result = this.#lastRead === undefined ? read() : this.#lastRead.then(read, read)
@@ -190,13 +191,13 @@ export class Input implements AsyncIterable<Buffer> {
       return result
     } catch (error) {
       const refused = Promise.reject(error instanceof Error ? error : new Error(String(error)))
-      // The caller may handle the rejection later, as it could if the bytes came later.
+      // The caller may handle the rejection later, as it could if the bytes arrived later.
       refused.catch(() => undefined)
       return refused
     }
   }
 
-  // Gathers `size` bytes, or a line of at most so many.
+  // Gathers `size` bytes, or a line of at most `size` bytes.
   #gather(size: number, line: boolean): Buffer | Promise<Buffer> {
     if (size === 0) {
       this.#exchange.payContinue()
@@ -228,7 +229,7 @@ export class Input implements AsyncIterable<Buffer> {
     return more()
   }
 
-  // Refuses a declared length that is too long before any of the body is read.
+  // Refuses a declared length that is too large before any of the body is read.
   #judgeLength(most: number): void {
     const { body, bodyLength } = this.#exchange
     if (bodyLength === undefined || bodyLength - body.bytes + this.#rest.length <= most) return
@@ -241,7 +242,7 @@ export class Input implements AsyncIterable<Buffer> {
     return piece === null ? { done: true, value: undefined } : { done: false, value: piece }
   }
 
-  // The next piece, whatever its length; `null` at the end, `undefined` when nothing is there yet.
+  // The next piece, whatever its length; `null` at the end, `undefined` if nothing has arrived yet.
   #take(): Buffer | null | undefined {
     if (this.#rest.length > 0) {
       if (!this.#exchange.body.mayRead()) return undefined

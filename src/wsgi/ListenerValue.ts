@@ -16,7 +16,8 @@ import type * as Engine from "../server/Listener.js"
 import type { Listener, TlsListener } from "./Listener.js"
 
 /**
- * The engine's listener for one of the plain door: one made here, or another that can be bound, such as the one in memory.
+ * The engine's listener for one of the plain door. That was made here, or is another one that can be bound, such as the one in
+ * memory.
  *
  * @since 0.1.0
  * @category conversions
@@ -26,9 +27,9 @@ export const toEngine = (listener: Listener): Context.Tag.Service<Engine.Listene
   return listener instanceof ListenerValue ? listener : adopted(listener)
 }
 
-// A listener that was not made here, such as the one in memory, uses the Effect that is installed, while this door carries
-// its own. What the two share works with any two versions, so Effect's warning about that is switched off. A failure becomes
-// an instance of this door's class.
+// A listener that was not made here, such as the one in memory, uses the installed Effect, while the plain door contains its own.
+// What the two share works with any two versions, so Effect's warning about them is switched off. A failure becomes an instance
+// of this door's class.
 const adopted = (listener: Bindable): Bindable => {
   const unwarned = Effect.provide(Layer.setVersionMismatchErrorLogLevel(Option.none()))
   return {
@@ -88,11 +89,11 @@ export class TlsListenerValue extends ListenerValue implements TlsListener {
  * @category errors
  */
 export const notAListener = (given: unknown): OptionError => {
-  const meant = typeof given === "number" || typeof given === "string"
+  const hint = typeof given === "number" || typeof given === "string"
     ? `, such as listen(${JSON.stringify(given)})`
     : ""
   return new OptionError({
     option: "listener",
-    description: `give what listen() or wrapTls(listen(), ...) returns${meant}`
+    description: `give what listen() or wrapTls(listen(), ...) returns${hint}`
   })
 }

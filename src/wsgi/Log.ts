@@ -30,22 +30,22 @@ export type LogTarget =
  */
 export interface LogSink {
   readonly info: (line: string) => void
-  /** Absent where debug lines are not logged. */
+  /** Absent if debug lines are not logged. */
   readonly debug: ((line: string) => void) | undefined
-  /** Opens the file of that name anew; does nothing for other targets. */
+  /** Reopens the file by its name; does nothing for other targets. */
   readonly reopen: () => void
-  /** Writes out what is still held. */
+  /** Writes the buffered lines, and closes a file that was opened here. */
   readonly close: () => Promise<void>
 }
 
 /**
- * The kind of option that takes a {@link LogTarget}.
+ * The option whose value is a {@link LogTarget}.
  *
  * @since 0.2.0
  * @category constants
  */
 export const target: Option = {
-  meant: "a logger with info and debug, something with write, a function, a path or a descriptor",
+  expected: "a logger with info and debug, something with write, a function, a path or a descriptor",
   accepts: (given) =>
     typeof given === "string" || typeof given === "number" || typeof given === "function" ||
     Predicate.hasProperty(given, "info") || Predicate.hasProperty(given, "write")
@@ -97,7 +97,7 @@ const guarded = (write: (line: string) => unknown): (line: string) => void => {
   }
 }
 
-// Streams that have our listener: several servers may share one stream.
+// Streams that already have the listener for errors, because several servers may share one stream.
 const streams = new WeakSet<object>()
 
 const listenForErrors = (target: object): void => {

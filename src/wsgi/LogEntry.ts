@@ -15,19 +15,19 @@ import type { LogSink } from "./Log.js"
  * @category models
  */
 export interface LogEntry {
-  /** In milliseconds since the epoch. */
+  /** Milliseconds since the epoch. */
   readonly time: number
   readonly level: "debug" | "info" | "error"
-  /** The server, or the application through `wsgi.errors`. */
+  /** The source: the server, or the application through `wsgi.errors`. */
   readonly from: "server" | "application"
-  /** From the server: one line, with the peer, and with method and path where it is about a request. */
+  /** A message from the server is one line, with the peer, and with method and path if it is about a request. */
   readonly message: string
   /** The failure's text and stack, in several lines. */
   readonly failure: string | undefined
 }
 
 /**
- * Makes a line of an entry. The result is escaped, and lines after the first are indented.
+ * Makes the text of an entry. The result is escaped, and all lines but the first are indented.
  *
  * @since 0.2.0
  * @category models
@@ -43,7 +43,7 @@ const json: LogEntryFormat = ({ failure, from, level, message, time }) =>
   inOneLine(JSON.stringify({ time: new Date(time).toISOString(), pid: process.pid, level, from, message, failure }))
 
 /**
- * The formats that have a name. `text`: the process id and the message, with a failure in the lines below. `json`: one line
+ * The formats that have a name. `text` is the process id and the message, with a failure in the lines below. `json` is one line
  * of JSON.
  *
  * @since 0.2.0
@@ -78,14 +78,14 @@ export const writer =
     write(asRecord(made(format, entry)))
   }
 
-// An entry for which the format fails is written as text.
+// Makes the text of an entry. If the format fails, that is the format `text`.
 const made = (format: LogEntryFormat, entry: LogEntry): string => {
   try {
     const line: unknown = format(entry)
     if (typeof line === "string") return line
     catchRejection(line, () => undefined)
   } catch {
-    // the text below takes its place
+    // the text below replaces it
   }
   return text(entry)
 }

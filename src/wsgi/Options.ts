@@ -23,55 +23,60 @@ import { formats, type LogEntryFormat } from "./LogEntry.js"
  * @category models
  */
 export interface ServerOptions {
-  /** Where log lines go; `false` logs no requests, where a proxy does. Default: standard error. */
+  /**
+   * The target of access-log lines. With `false`, requests are not logged, for instance because a proxy logs them. Default:
+   * standard error.
+   */
   readonly log?: LogTarget | false | undefined
   /**
-   * Where all other lines go: failures, refusals, starts and stops, `wsgi.errors`. Default: the target of `log`, or standard
-   * error where that is `false`.
+   * The target of all other lines: failures, refusals, starts and stops, `wsgi.errors`. Default: the target of `log`, or standard
+   * error if that is `false`.
    *
    * @since 0.2.0
    */
   readonly errorLog?: LogTarget | undefined
   /**
-   * How these lines are written: `"text"`, `"json"` (one line of JSON each), or a function of the entry. Default: `"json"`
-   * where that is the `logFormat`, else `"text"`.
+   * How these lines are written: `"text"`, `"json"` (one line of JSON each), or a function of the entry. Default: `"json"` if
+   * that is the `logFormat`, otherwise `"text"`.
    *
    * @since 0.2.0
    */
   readonly errorFormat?: "text" | "json" | LogEntryFormat | undefined
-  /** Keys added to every environ; they may hide `wsgi.*`, never the request. Default: none. */
+  /** Keys that are added to every environ. They may hide `wsgi.*`, but never the request. Default: none. */
   readonly environ?: Readonly<Record<string, unknown>> | undefined
-  /** Connections served at a time; further ones wait, and idle ones make room. Default 1024. */
+  /** The most connections that are served at a time. Further ones wait, and idle ones are closed for them. Default 1024. */
   readonly maxSize?: number | undefined
   /** Default `"HTTP/1.1"`. */
   readonly maxHttpVersion?: "HTTP/1.0" | "HTTP/1.1" | "1.0" | "1.1" | undefined
   /** Bytes of a body's parts to gather before they are sent; 0 or 1 gathers nothing. Default 4096. */
   readonly minimumChunkSize?: number | undefined
-  /** Log the addresses in X-Forwarded-For before the peer's, where the peer is a trusted proxy. Default `true`. */
+  /**
+   * With `true` the addresses in X-Forwarded-For are logged before the peer's, if the peer is a trusted proxy. Default `true`.
+   */
   readonly logXForwardedFor?: boolean | undefined
   /**
-   * `false` or 0: one request a connection. A number: seconds a connection may be idle, also before its first request.
-   * Default `true`, with `timeouts.idle`.
+   * With `false` or 0, each connection has one request. A number is how many seconds a connection may be idle, also before its
+   * first request. Default `true`, which means `timeouts.idle`.
    */
   readonly keepalive?: boolean | number | undefined
-  /** `false` writes no line at all. Default `true`. */
+  /** With `false`, nothing is logged at all. Default `true`. */
   readonly logOutput?: boolean | undefined
   /** Template of an access-log line, `"json"` for a line of JSON, or a function of a record. Default: eventlet's line. */
   readonly logFormat?: string | ((record: AccessRecord) => string) | undefined
-  /** Longest request line in bytes; the same as `limits.requestLine`. Default 8192. */
+  /** The longest request line in bytes, the same as `limits.requestLine`. Default 8192. */
   readonly urlLengthLimit?: number | undefined
-  /** Answer 500 with the failure's text, and log debug lines. Default `false`. */
+  /** With `true`, a 500 has the text of the failure, and debug lines are logged. Default `false`. */
   readonly debug?: boolean | undefined
-  /** Seconds that a read or write of the socket may take, also between requests; `undefined` leaves that to `timeouts`. */
+  /** Seconds for which a read or a write of the socket may take, also between requests; `undefined` leaves that to `timeouts`. */
   readonly socketTimeout?: number | undefined
-  /** Title-case the names of response fields. Default `true`. */
+  /** With `true`, the names of response fields are title-cased. Default `true`. */
   readonly capitalizeResponseHeaders?: boolean | undefined
 
   /** Bounds on what clients may send. Default: `maxSize` and `urlLengthLimit` set two; src/wsgi/README.md#limits has all. */
   readonly limits?: { readonly [K in keyof Config.ServerLimits]?: number | undefined } | undefined
   /** Deadlines in milliseconds; src/wsgi/README.md#timeouts has their defaults. */
   readonly timeouts?: { readonly [K in keyof Config.Timeouts]?: number | undefined } | undefined
-  /** Least rates of clients, in bytes a second: 0 asks for none. src/wsgi/README.md#rates has their defaults. */
+  /** The least rates of clients, in bytes a second; 0 means no least rate. src/wsgi/README.md#rates has their defaults. */
   readonly rates?: { readonly [K in keyof Config.Rates]?: number | undefined } | undefined
   /**
    * Bounds on forms of several parts, as `formData` of a request of `fetchApp` reads them: `maxFields` 1000, `maxFieldsSize`
@@ -92,9 +97,9 @@ export interface ServerOptions {
    * 7239), a list of fields, or `true` for both kinds. Default `false`: they are fields like any other.
    */
   readonly forwarded?: Config.ForwardedOption | undefined
-  /** Whether a client that has closed its sending half is answered, or counts as gone (`"abort"`). Default `"answer"`. */
+  /** What happens if a client closes its sending half: it is answered, or counts as gone (`"abort"`). Default `"answer"`. */
   readonly halfClose?: "answer" | "abort" | undefined
-  /** Allow another chunked body in the same request, after an explicit 100. Default `false`. */
+  /** With `true`, another chunked body may follow in the same request, after an explicit 100. Default `false`. */
   readonly multiPhaseBody?: boolean | undefined
   /**
    * Whether another process may serve the same application at the same time, for `wsgi.multiprocess`. Default `false`.
@@ -116,9 +121,9 @@ export interface Settings {
   readonly minimumChunkSize: number
   readonly multiprocess: boolean
   readonly forms: FormLimits.FormLimits
-  /** Absent where no requests are logged. */
+  /** Absent if requests are not logged. */
   readonly format: ((record: AccessRecord) => string) | undefined
-  /** Nothing is logged at all. */
+  /** Whether nothing is logged at all. */
   readonly isSilent: boolean
   readonly log: LogTarget | undefined
   readonly errorLog: LogTarget | undefined
@@ -193,19 +198,19 @@ export const read = (options: ServerOptions): Settings => {
  * @category constants
  */
 export const table: TableOf<ServerOptions> = {
-  log: { meant: `${target.meant}, or false`, accepts: (given) => given === false || target.accepts(given) },
+  log: { expected: `${target.expected}, or false`, accepts: (given) => given === false || target.accepts(given) },
   environ: record,
   maxSize: number({ least: 1, whole: true, infinite: true }),
   maxHttpVersion: oneOf("HTTP/1.1", "HTTP/1.0", "1.1", "1.0"),
   minimumChunkSize: number({ whole: true, unit: "bytes", infinite: true }),
   logXForwardedFor: yesOrNo,
   keepalive: {
-    meant: "true, false, 0, or a number of seconds above 0",
+    expected: "true, false, 0, or a number of seconds above 0",
     accepts: (given) => typeof given === "boolean" || (typeof given === "number" && given >= 0)
   },
   logOutput: yesOrNo,
   logFormat: {
-    meant: "a template, \"json\" or a function",
+    expected: "a template, \"json\" or a function",
     accepts: (given) => typeof given === "string" || typeof given === "function"
   },
   urlLengthLimit: number({ least: 1, whole: true, unit: "bytes", infinite: true }),
@@ -220,14 +225,14 @@ export const table: TableOf<ServerOptions> = {
   multiPhaseBody: yesOrNo,
   errorLog: target,
   errorFormat: {
-    meant: "\"text\", \"json\" or a function",
+    expected: "\"text\", \"json\" or a function",
     accepts: (given) => given === "text" || given === "json" || typeof given === "function"
   },
   multiprocess: yesOrNo
 }
 
 /**
- * Names under which users may look for TLS.
+ * Names under which users may look for the options of TLS.
  *
  * @since 0.2.0
  * @category constants
@@ -239,7 +244,7 @@ export const tlsNames: OptionTable = Object.fromEntries(
   ])
 )
 
-// with the names of the listener's options, which are refused here
+// these are all options, with the names of the listener's, which are refused here
 const whole: OptionTable = {
   ...Object.fromEntries(
     Object.keys(listenerTable).map((
@@ -250,7 +255,7 @@ const whole: OptionTable = {
   ...table
 }
 
-// two names for one option
+// refuses two names for one option
 const once = (option: string, value: unknown, other: string, given: unknown): void => {
   if (value === undefined || given === undefined || value === given) return
   throw new OptionError({

@@ -1,5 +1,5 @@
 /**
- * The array under `eventlet.posthooks`, and the way of its hooks to the exchange.
+ * The array under `eventlet.posthooks`, which gives its hooks to the exchange.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import type { Exchange } from "../exchange/Exchange.js"
 import { callHook, isDetached } from "./callHook.js"
 import type { Environ, PostHookEntry, PostHookOptions, PostHooks, PostHookTuple } from "./Environ.js"
 
-/** Whether the exchange has the hooks of the environ. */
+/** How far the hooks of the environ have come to the exchange. */
 const enum Hooks {
   Untouched,
   /** The exchange has one hook, which adds the others when the exchange is over. */
@@ -17,13 +17,13 @@ const enum Hooks {
 }
 
 /**
- * An array that hears what is pushed, so that a hook that comes after the others have run is not lost.
+ * An array that overrides `push`, so that a hook that is added after the others have run is not lost.
  *
  * @since 0.1.0
  * @category models
  */
 export class PostHookList extends Array<PostHookTuple> implements PostHooks {
-  // `map`, `filter` and the like make plain arrays
+  // `map`, `filter` and other methods make plain arrays
   static override get [Symbol.species](): ArrayConstructor {
     return Array
   }
@@ -39,20 +39,23 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
     this.#hooks = Hooks.Untouched
   }
 
-  /** The environ that its hooks are called with, and that may have another list by then. */
+  /** Sets the environ with which the hooks are called. It may have another list by then. */
   belongsTo(env: Environ): void {
     this.#env = env
   }
 
   override push(...entries: Array<PostHookEntry | PostHookTuple>): number {
-    // `super.push` leaves V8's fast path for an array of a subclass
+    // for an array of a subclass, `super.push` leaves V8's fast path
     for (const entry of entries) this[this.length] = typeof entry === "function" ? [entry] : entry
     if (this.#hooks === Hooks.Given) { for (const entry of entries) this.#give(entry) }
     else this.prepare()
     return this.length
   }
 
-  /** Gives the exchange one hook, which reads the list when the exchange is over: the application may replace it until then. */
+  /**
+   * Gives the exchange one hook, which reads the list when the exchange is over, because the application may replace it until
+   * then.
+   */
   prepare(): void {
     const env = this.#env
     if (env === undefined || this.#hooks !== Hooks.Untouched) return

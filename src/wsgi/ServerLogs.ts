@@ -22,7 +22,7 @@ import type { Settings } from "./Options.js"
  * @category models
  */
 export class ServerLogs {
-  /** Absent where no requests are logged. */
+  /** Absent if requests are not logged. */
   readonly requests: Log.LogSink | undefined
   private readonly entries: Log.LogSink | undefined
   /** Writes an entry that is not a request. */
@@ -43,18 +43,18 @@ export class ServerLogs {
     this.write("info", "server", inOneLine(message))
   }
 
-  /** Opens the files of both logs anew. */
+  /** Reopens the files of both logs. */
   reopen(): void {
     this.requests?.reopen()
     if (this.entries !== this.requests) this.entries?.reopen()
   }
 
-  /** Writes out what both logs still hold. */
+  /** Writes the buffered lines of both logs, and closes them. */
   async close(): Promise<void> {
     await Promise.all([this.requests?.close(), this.entries === this.requests ? undefined : this.entries?.close()])
   }
 
-  /** Makes what an effect logs entries of this log. The causes of the engine's lines are safe in a log: see `loggable`. */
+  /** Sends all that an effect logs to this log. The causes in the engine's lines are safe for a log: see `loggable`. */
   readonly logging = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
     const logger = Logger.make<unknown, void>(({ cause, logLevel, message }) =>
       this.write(
@@ -66,7 +66,7 @@ export class ServerLogs {
     )
     const { entries } = this
     const least = entries === undefined ? LogLevel.None : entries.debug === undefined ? LogLevel.Info : LogLevel.Debug
-    // in place of Effect's two loggers: one writes to the console, the other to spans, which do not exist here
+    // this replaces Effect's two loggers: one writes to the console, the other to spans, which do not exist here
     const loggers: Loggers = HashSet.make(logger)
     return Effect.locally(effect, FiberRef.currentLoggers, loggers).pipe(Logger.withMinimumLogLevel(least))
   }

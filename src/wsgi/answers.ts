@@ -9,7 +9,7 @@ import { kindOf } from "../server/OptionNames.js"
 import { isClass } from "./checkApp.js"
 
 /**
- * Whether this is a Response of the fetch standard, whichever class made it.
+ * Whether this is a Response of the fetch standard, of whatever class.
  *
  * @since 0.2.0
  * @category guards
@@ -36,7 +36,7 @@ export type Part = string | Uint8Array
 export const isPart = (given: unknown): given is Part => typeof given === "string" || given instanceof Uint8Array
 
 /**
- * Whether it iterates other values than parts: numbers or pairs. An empty one would pass for an empty body.
+ * Whether this iterates values other than parts, such as numbers or pairs. An empty one would otherwise pass for an empty body.
  *
  * @since 0.2.0
  * @category guards
@@ -47,7 +47,7 @@ export const iteratesOthers = (given: object): boolean =>
 const isWebData = (given: object): boolean =>
   given instanceof URLSearchParams || given instanceof FormData || given instanceof Headers
 
-/** An array of more parts is written part by part. */
+/** The most parts that are joined. An array of more is written part by part. */
 const mostJoinedParts = 64
 
 /**
@@ -63,7 +63,7 @@ export const joined = (parts: ReadonlyArray<Part>): Part | undefined => {
 }
 
 /**
- * What has to be closed of a value that is not a body.
+ * The part of a value that must be closed, when the value is not a body.
  *
  * @since 0.2.0
  * @category accessors

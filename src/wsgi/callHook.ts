@@ -1,5 +1,5 @@
 /**
- * Calls post hooks as an application gives them.
+ * Calls post hooks in the form in which an application gives them.
  *
  * @since 0.2.0
  */
@@ -44,5 +44,5 @@ const itsKeywordArguments = "the keyword arguments of a hook are an object, such
 
 const option = "eventlet.posthooks"
 
-const invalid = (meant: string, given: string): OptionError =>
-  new OptionError({ option, description: `${meant}, not ${given}` })
+const invalid = (expected: string, given: string): OptionError =>
+  new OptionError({ option, description: `${expected}, not ${given}` })

@@ -8,14 +8,15 @@ import { checkOption } from "../server/checkOptions.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
- * Throws an `OptionError` for a value that is not an application. `listener` is the other argument, for a hint at swapped ones.
+ * Throws an `OptionError` for a value that is not an application. `listener` is the other argument, from which the error tells
+ * whether the two were swapped.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const checkApp = (app: unknown, listener?: unknown): void =>
   checkOption("app", app, {
-    meant: "a function (env, startResponse)",
+    expected: "a function (env, startResponse)",
     accepts: (given) => typeof given === "function" && !isClass(given),
     explain: (given) =>
       `must be a function (env, startResponse), not ${isClass(given) ? "a class" : kindOf(given)}${
@@ -32,7 +33,7 @@ const remedyFor = (app: unknown, listener: unknown): string => {
 }
 
 /**
- * Whether it is a class, which can only be called with `new`.
+ * Whether this is a class, which can only be called with `new`.
  *
  * @since 0.2.0
  * @category guards

@@ -15,8 +15,8 @@ import { isClass } from "./checkApp.js"
 import type { Environ } from "./Environ.js"
 
 /**
- * A handler of the kind that Hono, itty-router and others have as `fetch`. Its second argument is the environ, for post hooks,
- * interim responses and the peer's address.
+ * A handler such as the `fetch` of Hono, itty-router and others. Its second argument is the environ, for post hooks, interim
+ * responses and the peer's address.
  *
  * @since 0.1.0
  * @category models
@@ -24,12 +24,12 @@ import type { Environ } from "./Environ.js"
 export type FetchHandler = (request: Request, env: Environ) => Response | Promise<Response>
 
 /**
- * Serves a web-standard handler. Bodies are streamed both ways, with back-pressure. The first read of the request's body
- * sends the 100 that the client waits for. `text`, `arrayBuffer`, `bytes`, `blob` and `formData` of the request read no more
- * than `limits.wholeBody` bytes, `json` and urlencoded forms no more than `limits.parsedBody`, and forms of several parts no
- * more of these than `forms` says; for more they reject with a `BodyError` (413). So do those of a clone, but not those of a
- * `new Request(request)`, which is the standard's own. `request.signal` is `tsgi.signal` of the environ. Throws an
- * `OptionError` for a value that is not a function, such as the object that has `fetch`.
+ * Serves a web-standard handler. Bodies are streamed both ways, with back-pressure. The first read of the request's body sends
+ * the 100 for which the client waits. `text`, `arrayBuffer`, `bytes`, `blob` and `formData` of the request read no more than
+ * `limits.wholeBody` bytes, `json` and urlencoded forms no more than `limits.parsedBody`, and forms of several parts no more of
+ * these than `forms` says; for more they reject with a `BodyError` (413). So do those of a clone, but not those of a `new
+ * Request(request)`, which is the standard's own. `request.signal` is `tsgi.signal` of the environ. Throws an `OptionError` for a
+ * value that is not a function, such as the object that has `fetch`.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export const fetchApp: (handler: FetchHandler) => App = (handler, ...more: Reado
 
 const checkHandler = (handler: unknown): void =>
   checkOption("handler", handler, {
-    meant: "a function (request, env) that returns a Response",
+    expected: "a function (request, env) that returns a Response",
     accepts: (given) => typeof given === "function" && !isClass(given),
     explain: (given) =>
       Predicate.hasProperty(given, "fetch")
@@ -92,8 +92,8 @@ const used = (): ResponseError =>
     description: "the body of the Response was read before: make a Response for each request, or answer with a clone()"
   })
 
-// A Response does not tell its length. Text and bytes come as one part with the end right after it. Such a body is sent
-// whole, with Content-Length.
+// A Response does not tell its length. Text and bytes come as one part, with the end right after it. Such a body is sent whole,
+// with Content-Length.
 const wholeOrParts = async (body: ReadableStream<Uint8Array>): Promise<AppBody> => {
   const reader = body.getReader()
   const first = reader.read()
@@ -105,7 +105,7 @@ const wholeOrParts = async (body: ReadableStream<Uint8Array>): Promise<AppBody> 
   return end?.done === true ? part.value : rest(reader, [first, second])
 }
 
-// The result of a promise that resolves in this turn of the event loop; `undefined` for others.
+// The result of a promise, if it resolves in this turn of the event loop; otherwise `undefined`.
 const atOnce = <A>(promise: Promise<A>): Promise<A | undefined> =>
   Promise.race([promise, new Promise<undefined>((resolve) => setImmediate(resolve, undefined))])
 
@@ -120,7 +120,7 @@ const rest = <A>(
 // Methods that the fetch standard forbids.
 const forbidden = new Set(["CONNECT", "TRACE", "TRACK"])
 
-// `undefined` for a request that HTTP allows and the fetch standard does not: one with such a method, or with a Host that
+// Returns `undefined` for a request that HTTP allows and the fetch standard does not: one with such a method, or with a Host that
 // makes no URL. That is the fault of the client, not of the handler.
 const requestFrom = (env: Environ): Request | undefined => {
   if (forbidden.has(env.REQUEST_METHOD.toUpperCase())) return undefined
@@ -136,15 +136,15 @@ const requestFrom = (env: Environ): Request | undefined => {
   })
 }
 
-// a trusted proxy may have given another value than the field that came
+// a trusted proxy may have given a value other than that of the received field
 const isHost = (name: string): boolean => name.length === 4 && name.toLowerCase() === "host"
 
-// RFC 9112, 3.3: scheme, host and target together; the host of an absolute target is in HTTP_HOST
+// the URL is scheme, host and target together (RFC 9112, 3.3); the host of an absolute target is in HTTP_HOST
 const urlOf = (env: Environ): string | undefined => {
   const target = env.REQUEST_URI.replace(/^[A-Za-z][A-Za-z0-9+\-.]*:\/\/[^/?]*/, "")
   const base = `${env["wsgi.url_scheme"]}://${hostOf(env)}`
   if (!URL.canParse(base)) return undefined
-  // Host may have nothing but a host and a port, so that the path is that of the target, as in PATH_INFO.
+  // Host must be only a host and a port, so that the path is the target's, as in PATH_INFO.
   const { hash, origin, password, pathname, search, username } = new URL(base)
   if (pathname !== "/" || search !== "" || hash !== "" || username !== "" || password !== "") return undefined
   return target === "*" ? origin : origin + target
@@ -157,13 +157,13 @@ const hostOf = (env: Environ): string => {
   return `${env.SERVER_NAME.includes(":") ? `[${env.SERVER_NAME}]` : env.SERVER_NAME}:${env.SERVER_PORT}`
 }
 
-// The fetch standard allows GET and HEAD no body, also where the message has one.
+// The fetch standard allows no body for GET and HEAD, even if the message has one.
 const hasBody = (env: Environ): boolean =>
   !/^(?:GET|HEAD)$/i.test(env.REQUEST_METHOD) && env["eventlet.input"].bodyLength !== 0
 
 const bodyOf = (env: Environ): ReadableStream<Uint8Array> => {
   const pieces = env["eventlet.input"][Symbol.asyncIterator]()
-  // With a high-water mark of 0 nothing is pulled before the handler reads, so a refusal sends no 100.
+  // With a high-water mark of 0, nothing is pulled before the handler reads, so a refusal sends no 100.
   return new ReadableStream<Uint8Array>({
     pull: async (controller) => {
       const next = await pieces.next()

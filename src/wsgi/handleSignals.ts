@@ -13,10 +13,10 @@ const signals = ["SIGTERM", "SIGINT"] as const
 
 /**
  * Stops a server with grace at the first SIGTERM or SIGINT. The second one ends the process at once, as it would without
- * handlers; under the command `tsx`, which may pass on a copy of each signal, a copy that comes within 200 milliseconds is
- * ignored. Once the server has stopped, for whatever reason, the handlers are removed, and the process ends when it has
- * nothing else to do. Options are those of `stop`. Returns a function that removes the handlers. Throws an `OptionError` for
- * an option that is unknown or invalid, and for a value that is not a server.
+ * handlers; under the command `tsx`, which may pass on a copy of each signal, a copy within 200 milliseconds is ignored. Once the
+ * server has stopped, for whatever reason, the handlers are removed, and the process ends when it has nothing else to do. The
+ * options are those of `stop`. Returns a function that removes the handlers. Throws an `OptionError` for an option that is
+ * unknown or invalid, and for a value that is not a server.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ export const handleSignals = (
     removeHandlers()
     if (isRelayed()) {
       process.once(signal, ignore)
-      // signals that have come by then are handled first
+      // signals that have arrived by then are handled first
       setTimeout(() => setImmediate(() => process.off(signal, ignore)), copyWithin).unref()
     }
     void running.stop(checked)
@@ -57,8 +57,8 @@ export const handleSignals = (
 }
 
 /**
- * Whether this is a child of the command `tsx`. That has the terminal's signals too, and passes on those that its child is
- * slow to acknowledge, so that one key press may come twice.
+ * Whether this is a child of the command `tsx`. That receives the terminal's signals too, and passes on those that its child is
+ * slow to acknowledge, so that one key press may arrive twice.
  */
 const isRelayed = (): boolean =>
   process.execArgv.some((argument) => /[\\/]tsx[\\/]dist[\\/]preflight\.\w+$/.test(argument))
@@ -68,7 +68,7 @@ const copyWithin = 200
 const ignore = (): void => undefined
 
 const runningServer: Option = {
-  meant: "what server() returns",
+  expected: "what server() returns",
   accepts: (given) =>
     Predicate.hasProperty(given, "stop") && Predicate.isFunction(given.stop) &&
     Predicate.hasProperty(given, "closed") && Predicate.isPromiseLike(given.closed),

@@ -18,7 +18,7 @@ import { tlsNames } from "./Options.js"
 export type { Listener, TlsListener }
 
 /**
- * Describes a listener: a port on `127.0.0.1`, or options. A port may be text, as the environment has it:
+ * Describes a listener, by a port on `127.0.0.1` or by options. A port may be a string, as the environment has it:
  * `listen(process.env.PORT ?? 8090)`. Without an argument, with `undefined` or with port 0, a free port is taken; `ready` of the
  * server tells which. Throws an `OptionError` for an option that is unknown or invalid.
  *
@@ -43,9 +43,9 @@ export const listen: (portOrOptions?: number | string | ListenOptions) => Listen
     throw new OptionError({ option: "options", description: `give a port or an object, not ${kindOf(options)}` })
   }
   refuseMore(more, "options", oneArgument(given, more[0]))
-  const meant = typeof given === "string" ? callFor(given) : undefined
-  if (meant !== undefined) {
-    throw new OptionError({ option: "port", description: `${kindOf(given)} is not a port; use ${meant}` })
+  const expected = typeof given === "string" ? callFor(given) : undefined
+  if (expected !== undefined) {
+    throw new OptionError({ option: "port", description: `${kindOf(given)} is not a port; use ${expected}` })
   }
   check(options, "listen", table)
   return new ListenerValue(options)
@@ -55,7 +55,7 @@ const isOptions = (given: unknown): given is ListenOptions => Predicate.isRecord
 
 const table: OptionTable = { ...listenerTable, ...tlsNames }
 
-// the right call for text that is more than a port
+// the call to suggest for a string that is more than a port
 const callFor = (text: string): string | undefined => {
   const [, host, port] = /^(?:[a-z]+:\/\/)?\[?([^/[\]]+?)\]?:([0-9]+)\/?$/i.exec(text) ?? []
   if (host !== undefined) return `listen({ host: ${JSON.stringify(host)}, port: ${port} })`

@@ -1,6 +1,6 @@
 /**
- * Forms of several parts (RFC 7578), for `formData` of a request. The fetch standard's own method has no bound on their
- * number, and parses all in one turn of the event loop.
+ * Forms of several parts (RFC 7578), for `formData` of a request. The standard's own method has no bound on the number of parts,
+ * and parses all in one turn of the event loop.
  *
  * @since 0.2.0
  */
@@ -12,11 +12,11 @@ import * as ContentDisposition from "../server/ContentDisposition.js"
 import { boundsOf, exceeds, type FormBound, type FormLimits } from "../server/FormLimits.js"
 import { malformedForm, malformedName } from "../server/malformedForm.js"
 
-/** Bytes that are parsed in one turn of the event loop. */
+/** The most bytes that are parsed in one turn of the event loop. */
 const sliceLength = 16_384
 
 /**
- * Reads a form from the pieces of a body, a slice in a turn of the event loop. Rejects with a `BodyError` (`TooLarge`, 413)
+ * Reads a form from the pieces of a body, one slice in each turn of the event loop. Rejects with a `BodyError` (`TooLarge`, 413)
  * for a form that exceeds the limits, and with a `TypeError` for one that is malformed, as the fetch standard says.
  *
  * @since 0.2.0
@@ -52,7 +52,7 @@ class FormParser {
     this.parser = MP.make({
       headers: { "content-type": contentType },
       maxFieldSize: limits.maxFieldsSize,
-      // a part with a type and no file name is a field
+      // a part with a type but no file name is a field
       isFile: (info) => ContentDisposition.complete(info).filename !== undefined,
       onField: (info, value) => this.addField(ContentDisposition.complete(info), value),
       onFile: (info) => this.addFile(ContentDisposition.complete(info)),
@@ -71,7 +71,7 @@ class FormParser {
 
   end(): FormData {
     this.parse(() => this.parser.end())
-    // the parser accepts a body with no boundary at all
+    // the parser accepts a body without any boundary
     this.result ??= malformed(malformedForm({ _tag: "EndNotReached" }))
     if (this.result instanceof Error) throw this.result
     return this.form
@@ -89,7 +89,7 @@ class FormParser {
 
   private addField(info: MP.PartInfo, value: Uint8Array): void {
     const { fields, fieldsSize } = this.bounds
-    // the parser goes on to the end of a slice after an error
+    // after an error the parser goes on to the end of a slice
     if (this.result !== undefined) return
     if (++this.fields > fields.most) return this.refuse(fields)
     if ((this.fieldsSize += value.length) > fieldsSize.most) return this.refuse(fieldsSize)

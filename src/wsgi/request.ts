@@ -1,5 +1,5 @@
 /**
- * Requests to an application without a port, for tests.
+ * Sends requests to an application without a port, for tests.
  *
  * @since 0.2.0
  */
@@ -46,29 +46,28 @@ export interface InterimResponse {
 }
 
 /**
- * A Response, with what `fetch` does not tell.
+ * A Response, with facts that `fetch` does not give.
  *
  * @since 0.2.0
  * @category models
  */
 export interface TestResponse extends Response {
-  /** The interim responses that came before, in order. */
+  /** The interim responses that arrived before it, in order. */
   readonly interim: ReadonlyArray<InterimResponse>
-  /** The trailer fields of a chunked body. Waits for the end of the body. */
+  /** The trailer fields of a chunked body. The promise waits for the end of the body. */
   readonly trailers: Promise<Headers>
   /**
-   * How the exchange ended, once its post hooks have run; `undefined` for a request that was refused before the application
-   * saw it. Up to a MiB of a body is received also where it is not read.
+   * How the exchange ended, once its post hooks have run; `undefined` for a request that was refused before the application saw
+   * it. Up to 1 MiB of a body is received even if it is not read.
    */
   readonly outcome: Promise<Outcome | undefined>
 }
 
 /**
- * Sends a request to an application, through a server of its own and a connection in memory. `input` is a path, as it is to
- * be sent, or a URL. With `Expect: 100-continue` the body is sent when the server asks for it. Cancelling the response's
- * body, or aborting the signal, closes the connection, as a client that leaves does. Rejects with `WireEnded` where the
- * connection ends before an answer has come, as does reading a body that is cut; the `cause` is the failure of the
- * application, if it failed.
+ * Sends a request to an application, through a server of its own and a connection in memory. `input` is a URL, or a path, which
+ * is sent as it is. With `Expect: 100-continue` the body is sent when the server asks for it. To cancel the response's body, or
+ * to abort the signal, closes the connection, as a client that leaves does. It rejects with `WireEnded` if the connection ends
+ * before the answer, and so do reads of a body that is cut off; the `cause` is the failure of the application, if it has failed.
  *
  * @example
  * ```ts
@@ -141,15 +140,15 @@ export const request = async (
   }
 }
 
-// fetch ignores unknown options, with which a test could pass for the wrong reason.
+// fetch ignores unknown options. With one, a test could pass for the wrong reason.
 const checkAsking = (input: unknown, asking: unknown): void => {
   checkOption("input", input, {
-    meant: "a path, such as \"/\", or a URL",
+    expected: "a path, such as \"/\", or a URL",
     accepts: (given) =>
       given instanceof URL || (typeof given === "string" && (given.startsWith("/") || URL.canParse(given))),
     explain: (given) => `must be a path, such as "/", or a URL; it is ${kindOf(given)}`
   })
-  checkOptions(asking, table, { argument: "init", noObject: "must be an object, such as { method: \"POST\" }" })
+  checkOptions(asking, table, { argument: "init", notAnObject: "must be an object, such as { method: \"POST\" }" })
 }
 
 const names = {
@@ -179,7 +178,7 @@ const table: OptionTable = {
     ])
   ),
   ...names,
-  // two names that Node's types lack
+  // Node's types lack these two names
   cache: anything,
   priority: anything
 }
@@ -196,7 +195,7 @@ const headersOf = (fields: HeaderPairs): Headers => {
   return headers
 }
 
-// A body of unknown length.
+// Whether the length of the body is unknown.
 const isStream = (body: unknown): boolean => typeof body === "object" && body !== null && Symbol.asyncIterator in body
 
 /** Sends the request. */
@@ -222,7 +221,7 @@ class Sending {
     return `${method} ${target} HTTP/1.1\r\n${linesOf(headers)}\r\n`
   }
 
-  /** What reading the body failed with; `undefined` while it has not. */
+  /** The failure of a read of the body; `undefined` while there is none. */
   get failure(): unknown {
     return this.error
   }
@@ -318,7 +317,7 @@ const answered = (
   return Object.defineProperty(Object.assign(response, told), "url", { value: url })
 }
 
-// says what the application failed with, and not only that the connection has ended
+// this tells the failure of the application, and not only that the connection has ended
 const withCause = (error: unknown, outcome: Outcome | undefined): unknown =>
   error instanceof WireEnded && outcome?._tag === "Failed"
     ? new WireEnded(error.received, { cause: outcome.error })

@@ -1,5 +1,5 @@
 /**
- * Serves a WSGI application on a listener, in one call and without types of Effect.
+ * Serves a WSGI application on a listener, with one call and without types of Effect.
  *
  * @since 0.1.0
  */
@@ -32,27 +32,27 @@ import { ServerLogs } from "./ServerLogs.js"
  * @category models
  */
 export interface RunningServer extends AsyncDisposable {
-  /** Where it listens. Rejects with a `BindError` that names address and cause. */
+  /** The address on which it listens. Rejects with a `BindError` that names address and cause. */
   readonly ready: Promise<Address>
-  /** Resolves when the server has stopped, for whatever reason; also when it could not be bound. Never rejects. */
+  /** Resolves when the server has stopped for whatever reason, even if it could not be bound. Never rejects. */
   readonly closed: Promise<StopReport>
   /**
-   * Stops: no new connections, idle ones closed when they have been idle for `settle` milliseconds (default
-   * `timeouts.settle`, 0; over `spread` of these), running requests awaited for `grace` more (default `timeouts.grace`,
-   * 3000), then interrupted, then cut. Stopping again gives the same report. Rejects with an `OptionError`, and stops
-   * nothing, where an option is unknown or invalid.
+   * Stops the server. New connections are refused. Idle ones are closed when they have been idle for `settle` milliseconds
+   * (default `timeouts.settle`, 0), spread over `spread` of these. Running requests have `grace` milliseconds more (default
+   * `timeouts.grace`, 3000); then they are interrupted, and at last cut. A second stop gives the same report. If an option is
+   * unknown or invalid, it rejects with an `OptionError` and stops nothing.
    */
   readonly stop: (options?: StopOptions) => Promise<StopReport>
   /**
-   * Opens the files of `log` and `errorLog` anew, for log rotation: what is written from here on goes to a new file of the
-   * same name. Does nothing for other targets.
+   * Reopens the files of `log` and `errorLog` for log rotation: from now on, lines are written to a new file of the same name.
+   * Does nothing for other targets.
    *
    * @since 0.2.0
    */
   readonly reopenLog: () => void
   /**
-   * What the server has counted, as plain data: connections by state, requests by class, refused and aborted ones by reason,
-   * bytes, durations. {@link sumMetrics} adds up those of several servers. Zeros before it listens.
+   * The counts of the server, as plain data: connections by state, requests by class, refused and aborted ones by reason, bytes,
+   * durations. {@link sumMetrics} adds up those of several servers. All are zero before it listens.
    *
    * @since 0.2.0
    */
@@ -60,8 +60,8 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 /**
- * Serves an application on a listener. Returns at once; `ready` tells when and where it listens. Throws an `OptionError`
- * for an option that is unknown or invalid.
+ * Serves an application on a listener. It returns at once; `ready` tells when and where the server listens. Throws an
+ * `OptionError` for an option that is unknown or invalid.
  *
  * @example
  * ```ts
@@ -112,7 +112,7 @@ const handlerOf = (app: App, settings: Options.Settings, logs: ServerLogs) =>
     }
   })
 
-// services and not layers: none of them has to be acquired
+// these are services and not layers, because none of them has to be acquired
 const servicesOf = (
   listener: Context.Tag.Service<Listener.Listener>,
   { config, format }: Options.Settings,

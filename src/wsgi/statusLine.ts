@@ -19,7 +19,7 @@ export interface Status {
 }
 
 /**
- * Reads `"200 OK"`, or a code alone, which gets its registered reason. Throws a `ResponseError` for anything else.
+ * Reads `"200 OK"`, or only a code, which gets its registered reason. Throws a `ResponseError` for anything else.
  *
  * @since 0.2.0
  * @category conversions
@@ -44,6 +44,6 @@ const invalid = (given: unknown): ResponseError =>
     } is not a status; use a code and a reason, such as "200 OK"`
   })
 
-// Applications use a few statuses. The map is bounded, because an application may make one from a client's data.
+// Applications use few statuses. The map is bounded, because an application may make one from a client's data.
 const knownStatuses = new Map<string, Status>()
 const mostKnownStatuses = 128

@@ -156,9 +156,9 @@ describe("the programs", () => {
 /** A row of options says what a form may have. */
 const boundsOfForms = (rows: ReadonlyArray<ReadonlyArray<string>>): void => {
   const forms = rows.find(([name]) => name === "forms")?.at(-1) ?? ""
-  for (const [name, { standard }] of Object.entries(FormLimits.table)) {
+  for (const [name, { defaultValue }] of Object.entries(FormLimits.table)) {
     const [, most] = new RegExp(`${name} [^.]*?\\(default (\\w+)\\)`).exec(forms) ?? []
-    expect(String(standard), name).toBe(most)
+    expect(String(defaultValue), name).toBe(most)
   }
 }
 
@@ -247,7 +247,7 @@ describe("the tables", () => {
     const [, , websocket] = rows.find(([name]) => name === "websocket") ?? []
     for (const name of properties("WebSocketOptions")) expect(websocket).toContain(name)
     const [, maxPayload] = /maxPayload \(default (\d+)\)/.exec(websocket) ?? []
-    expect(String(Upgrade.table.maxPayload.standard)).toBe(maxPayload)
+    expect(String(Upgrade.table.maxPayload.defaultValue)).toBe(maxPayload)
     expect(Object.keys(FormLimits.table).sort()).toEqual(properties("FormOptions"))
     boundsOfForms(rows)
   })

@@ -41,11 +41,11 @@ const testsOf = (source: string): ReadonlyMap<string, boolean> => {
 }
 
 /** An option's own defaults, by the names that a table gives them: `websocket.idle`. */
-const standards = (group: string, options: object): Record<string, string> =>
+const defaultsIn = (group: string, options: object): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(options).map(([name, { standard }]: [string, { readonly standard: unknown }]) => [
+    Object.entries(options).map(([name, { defaultValue }]: [string, { readonly defaultValue: unknown }]) => [
       `${group}.${name}`,
-      String(standard)
+      String(defaultValue)
     ])
   )
 
@@ -80,7 +80,7 @@ describe("every option is told, with its default", () => {
     const readme = defaultsOf(tableOf(read("src/platform/README.md"), "Options of TsgiHttpServer"))
     expect(defaultsOf(table("Options of the Effect door"))).toEqual({
       ...Object.fromEntries(Object.keys(single).map((name) => [name, readme[name]])),
-      ...standards("websocket", Upgrade.table)
+      ...defaultsIn("websocket", Upgrade.table)
     })
   })
 })

@@ -234,7 +234,7 @@ describe("every table of options", () => {
     it("says what a value must be", () => {
       for (const option of namesOf(table)) {
         // a path where the contents of a file are expected is explained instead
-        if (table[option].meant === "anything" || table[option].explain !== undefined) continue
+        if (table[option].expected === "anything" || table[option].explain !== undefined) continue
         if (name === "of the Effect door" && bound.includes(option)) continue
         const error = thrownBy(() => give({ [option]: Symbol.iterator }))
         expect(error.option).toBe(option)

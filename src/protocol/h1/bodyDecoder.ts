@@ -11,15 +11,15 @@ import type { Framing } from "./framing.js"
 
 /**
  * Decodes one body. Give `decode` the bytes. Unless it returns a failure or `done` is set, call it again with the bytes after
- * `consumed`, followed by more. Pieces are views of the bytes given, in order; none is empty. Small ones come together, so
- * that they can be joined. A large one comes alone, and more of the body may follow it in the same bytes.
+ * `consumed`, followed by more. Pieces are views of the given bytes, in order, and never empty. Small ones are returned together,
+ * so that they can be joined. A large one is returned alone, and more of the body may follow it in the same bytes.
  *
  * @since 0.1.0
  */
 export interface BodyDecoder {
-  /** Index of the first byte not taken, in the array last given to `decode`. */
+  /** Index of the first byte that was not taken, in the array last given to `decode`. */
   readonly consumed: number
-  /** Is the body complete? Then the bytes after `consumed` belong to the next message. */
+  /** Whether the body is complete, so that the bytes after `consumed` belong to the next message. */
   readonly done: boolean
   /** The fields after a chunked body, without those that are not allowed there; empty otherwise. */
   readonly trailers: Fields
@@ -27,7 +27,7 @@ export interface BodyDecoder {
 }
 
 /**
- * The decoder for a framing; `undefined` when there is no body.
+ * The decoder for a framing; `undefined` if there is no body.
  *
  * @since 0.1.0
  */
@@ -73,9 +73,9 @@ const enum State {
 }
 
 /**
- * Pieces of this length and above are passed on, shorter ones are copied. A piece that is passed on keeps the memory of the
- * whole read that it came in, as those of a body with a length do. If short ones did so, a client that sends tiny chunks
- * could make the server keep more memory than it counts.
+ * Pieces of this length and above are passed on; shorter ones are copied. A piece that is passed on keeps the memory of the whole
+ * read in which it arrived, as the pieces of a body with a length do. If short ones did so too, a client with tiny chunks could
+ * make the server keep more memory than it counts.
  */
 const largePiece = 2048
 
@@ -187,7 +187,7 @@ class ChunkedDecoder implements BodyDecoder {
     return undefined
   }
 
-  // RFC 9112, 7.1.1: *( BWS ";" BWS name [ BWS "=" BWS value ] ); skipped, but bounded and checked.
+  // RFC 9112, 7.1.1: *( BWS ";" BWS name [ BWS "=" BWS value ] ); extensions are skipped, but bounded and checked.
   private extension(byte: number): Failure | undefined {
     if (byte === CR && this.state === State.Extension) {
       this.state = State.SizeLf
@@ -207,7 +207,7 @@ class ChunkedDecoder implements BodyDecoder {
   }
 }
 
-// RFC 9110, 6.5.1: no framing, routing, authentication, request modifiers, conditions or content format in trailers
+// RFC 9110, 6.5.1: trailers must not have framing, routing, authentication, request modifiers, conditions or content format
 const neverTrailers = new Set([
   "authorization",
   "cache-control",

@@ -5,7 +5,7 @@
  */
 
 /**
- * The text before the data of a chunk of `length` bytes; after the data comes {@link chunkEnd}. A chunk of length 0 would end the
+ * The text before the data of a chunk of `length` bytes; {@link chunkEnd} follows the data. A chunk of length 0 would end the
  * body: use {@link lastChunk} for that.
  *
  * @since 0.1.0
@@ -13,7 +13,7 @@
 export const chunkHead = (length: number): string => `${length.toString(16)}\r\n`
 
 /**
- * What follows the bytes of a chunk.
+ * The text after the data of a chunk.
  *
  * @since 0.1.0
  */

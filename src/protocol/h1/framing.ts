@@ -1,5 +1,5 @@
 /**
- * What a request head means for its body and its connection, decided here and nowhere else.
+ * Decides what a request head means for its body and its connection. No other code decides that.
  *
  * RFC 9112, 6.3, for requests, in its order:
  *
@@ -32,29 +32,32 @@ export type Framing =
   | { readonly _tag: "Chunked" }
 
 /**
- * What the head asks of the server.
+ * What the head demands of the server.
  *
  * @since 0.1.0
  */
 export interface Demands {
   readonly _tag: "Demands"
   readonly framing: Framing
-  /** May the connection carry another request after this one (RFC 9112, 9.3)? */
+  /** Whether the connection may have another request after this one (RFC 9112, 9.3). */
   readonly persistent: boolean
-  /** Did the client say that this is its last request: by `close`, or by HTTP/1.0 without `keep-alive`? */
+  /** Whether the client says that this is its last request, by `close`, or by HTTP/1.0 without `keep-alive`. */
   readonly asksClose: boolean
-  /** Did the client name `keep-alive` in Connection? */
+  /** Whether the client names `keep-alive` in Connection. */
   readonly asksKeepAlive: boolean
-  /** Does the client wait for a 100 before it sends the body (RFC 9110, 10.1.1)? Never on HTTP/1.0, never without a body. */
+  /**
+   * Whether the client waits for a 100 before it sends the body (RFC 9110, 10.1.1). Always false for HTTP/1.0, and without a
+   * body.
+   */
   readonly expectsContinue: boolean
-  /** The protocols offered in Upgrade, when Connection names it (RFC 9110, 7.8); empty otherwise and on HTTP/1.0. */
+  /** The protocols that Upgrade offers, if Connection names it (RFC 9110, 7.8); empty otherwise and on HTTP/1.0. */
   readonly upgrade: string
 }
 
 const none: Framing = { _tag: "None" }
 const chunked: Framing = { _tag: "Chunked" }
 const digits = /^[0-9]+$/
-// the demands of nearly every request without a body, shared by all
+// nearly all requests without a body have these demands, and share the object
 const plain: Demands = {
   _tag: "Demands",
   framing: none,
@@ -68,7 +71,7 @@ const plainKeepAlive: Demands = { ...plain, asksKeepAlive: true }
 const plainClose: Demands = { ...plain, persistent: false, asksClose: true }
 
 /**
- * Reads the fields that steer the connection and judges them.
+ * Reads and judges the fields that steer the connection.
  *
  * @since 0.1.0
  */
@@ -104,7 +107,7 @@ export const demands = (head: Http1RequestHead, leniency: Leniency): Demands | F
   }
 }
 
-// The fields that steer the connection. Those that may come several times are joined.
+// The fields that steer the connection. Those that may occur several times are joined.
 class SteeringFields {
   host: string | undefined = undefined
   contentLength: string | undefined = undefined
@@ -189,7 +192,7 @@ const framingOf = (
     return transferEncoding.toLowerCase() === "chunked" ? chunked : refuseCodings(transferEncoding)
   }
   if (contentLength === undefined) return none
-  // A list of equal lengths is one length (RFC 9112, 6.3, rule 5), whether it came in one field line or in several.
+  // A list of equal lengths is one length (RFC 9112, 6.3, rule 5), in one field line or in several.
   const values = contentLength.split(",").map(trimmed)
   if (!values.every((value) => digits.test(value))) {
     return failure("MalformedContentLength", "Content-Length is not a number of bytes")
@@ -206,7 +209,7 @@ const refuseCodings = (transferEncoding: string): Failure => {
   const codings = listMembers(transferEncoding)
   const last = codings.length - 1
   const known = codings.every((coding) => isToken(trimmed(coding.split(";")[0])))
-  // Well-formed, ends in one `chunked`, but asks for a coding that is not known here (RFC 9112, 6.1).
+  // Returns true if the field is well-formed and ends in one `chunked`, but has a coding that is unknown here (RFC 9112, 6.1).
   return known && last > 0 && codings.indexOf("chunked") === last
     ? failure("UnsupportedTransferCoding", "a transfer coding other than chunked")
     : failure("MalformedTransferEncoding", "Transfer-Encoding does not end in chunked, once")

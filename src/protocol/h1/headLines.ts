@@ -6,7 +6,7 @@
 import type { FieldWriter } from "../heads.js"
 import { reasonOf } from "../reasonPhrase.js"
 
-// Nearly all heads begin with one of a few lines, and end with the date of this second. Each of these is made once.
+// Nearly all heads begin with one of a few lines, and end with the date of the current second. Each of these is made once.
 const statusLines = new Map<number, readonly [http10: string, http11: string]>()
 
 /** @since 0.2.0 */

@@ -9,7 +9,7 @@ import { reasonOf } from "../reasonPhrase.js"
 import { type FieldCase, fieldLines } from "./headLines.js"
 
 /**
- * The head as text, the empty line included.
+ * The head as text, with the empty line.
  *
  * @since 0.2.0
  */

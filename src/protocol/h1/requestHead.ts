@@ -1,8 +1,7 @@
 /**
  * The request head: request line and field section (RFC 9112, 2.1, 3 and 5).
  *
- * This module reads bytes and judges their grammar. What the head means for the body and for the connection is decided
- * in `framing.ts`.
+ * This module reads bytes and judges their grammar. `framing.ts` decides what the head means for the body and for the connection.
  *
  * @since 0.1.0
  */
@@ -19,15 +18,15 @@ import { parseTarget, type Target } from "../target.js"
  * @since 0.2.0
  */
 export interface Http1RequestHead extends RequestHead {
-  /** Minor version of HTTP/1 to answer in: 0 or 1. Higher ones count as 1 (RFC 9110, 2.5). */
+  /** The minor version of HTTP/1 for the answer: 0 or 1. Higher ones count as 1 (RFC 9110, 2.5). */
   readonly minorVersion: 0 | 1
 }
 
-// Bytes of the first head on a connection that are converted to text at once.
+// The number of bytes of a connection's first head that are converted to text at once.
 const usualHead = 1024
 const longestText = 16_384
 
-// RFC 9112, 2.2: at least one empty line before the request line is ignored; a handful is generous
+// RFC 9112, 2.2: at least one empty line before the request line is ignored; a few more are tolerated
 const mostEmptyLines = 4
 
 /**
@@ -37,13 +36,13 @@ const mostEmptyLines = 4
  * @since 0.1.0
  */
 export class RequestHeadParser {
-  /** Index of the first byte after what was read, in the array last given to `parse`. */
+  /** Index of the first byte that was not read, in the array last given to `parse`. */
   consumed = 0
   private emptyLines = 0
   private head: StartedHead | undefined = undefined
   private refusedLine = ""
-  // The request line is converted to text together with the bytes after it, as many as the last head had and a few more, in
-  // one call into native code. A slice of a head keeps all of that text alive.
+  // One call into native code converts the request line to text, together with as many of the bytes after it as the last head
+  // had, and a few more. A slice of a head keeps all of that text alive.
   private text = ""
   private textStart = 0
   private likelyLength = usualHead
@@ -53,12 +52,12 @@ export class RequestHeadParser {
     this.section = new FieldSection({ line: limits.fieldLine, section: limits.fieldSection, count: limits.fieldCount })
   }
 
-  /** Has a part of a head been taken already? Bytes of an incomplete line do not count, they belong to the caller. */
+  /** Whether a part of a head was already taken. Bytes of an incomplete line do not count; they belong to the caller. */
   get started(): boolean {
     return this.head !== undefined
   }
 
-  /** The request line of a head that is being read, or as far as it was read when it was refused: for the log. */
+  /** The request line of a head that is being read, for the log. If it was refused, it has what was read until then. */
   get requestLine(): string {
     const head = this.head
     return head === undefined ? this.refusedLine : head.line
@@ -92,7 +91,7 @@ export class RequestHeadParser {
     const start = this.consumed
     if (start >= length || bytes[start] === CR) return undefined
 
-    // One byte more than the line may have: the one that breaks the limit.
+    // This is one byte more than the line may have, for the byte that breaks the limit.
     const stop = start + this.limits.requestLine + 1
     const end = stop < length ? stop : length
     let i = start
@@ -142,7 +141,7 @@ export class RequestHeadParser {
     return new StartedHead(line, method, target, form, minorVersion, version)
   }
 
-  // Takes the empty lines before a request line.
+  // Skips the empty lines before a request line.
   private skipEmptyLines(bytes: Uint8Array, from: number): Failure | undefined {
     const length = bytes.length
     let start = from
@@ -160,7 +159,7 @@ export class RequestHeadParser {
     return undefined
   }
 
-  // RFC 9112, 3: three parts, one space between them, no white space within
+  // RFC 9112, 3: there are three parts, with one space between them and no white space within
   private refuse(bytes: Uint8Array, start: number, at: number, where: string): Failure {
     const byte = bytes[at]
     this.refusedLine = latin1(bytes, start, byte === LF || byte === CR ? at : at + 1)
@@ -175,7 +174,7 @@ export class RequestHeadParser {
 const none: Fields = []
 
 // A head whose request line was read; its fields are set later. Objects that are made for every request are instances and not
-// literals: V8 may allocate literals among old objects, where they keep alive what they refer to (see the bench's README).
+// literals: V8 may allocate literals among old objects, where they keep alive what they refer to (see test/bench/README.md).
 class StartedHead implements Http1RequestHead {
   readonly _tag = "RequestHead"
   fields: Fields = none
@@ -208,8 +207,8 @@ const minorVersionOf = (version: string): 0 | 1 | Failure => {
 }
 
 /**
- * The host of an absolute target replaces the value of Host, or a Host that is missing, so that no code can believe the other
- * (RFC 9112, 3.2.2).
+ * The host of an absolute target replaces the value of Host, or a missing Host, so that no code can believe the other one (RFC
+ * 9112, 3.2.2).
  *
  * @since 0.2.0
  */

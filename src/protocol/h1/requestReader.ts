@@ -1,7 +1,7 @@
 /**
- * A connection's incoming half: bytes in, messages out, one request after another.
+ * The incoming half of a connection. It takes bytes and returns messages, one request after another.
  *
- * `receive` stores, `next` decides; neither waits, throws or reads a clock. The same bytes give the same messages however
+ * `receive` stores and `next` decides; neither waits, throws or reads a clock. The same bytes give the same messages, however
  * they are cut.
  *
  * @since 0.1.0
@@ -16,15 +16,15 @@ import { type Demands, demands } from "./framing.js"
 import { hostFromTarget, type Http1RequestHead, RequestHeadParser } from "./requestHead.js"
 
 /**
- * A message of the stream. A `RequestStart` is followed by any number of `BodyPiece`s and one `BodyEnd`, also where there is
- * no body. A `Failure` is the last message.
+ * A message of the stream. A `RequestStart` is followed by any number of `BodyPiece`s and one `BodyEnd`, even if there is no
+ * body. A `Failure` is the last message.
  *
  * @since 0.1.0
  */
 export type RequestMessage = RequestStart | BodyPiece | BodyEnd | Failure
 
 /**
- * The head of a request, and what it asks of the connection.
+ * The head of a request, and what it demands of the connection.
  *
  * @since 0.1.0
  */
@@ -49,8 +49,8 @@ export class RequestReader {
   private decoder: BodyDecoder | undefined = undefined
   private failed: Failure | undefined = undefined
   private refusedLine = ""
-  // The demands of the last request, and what they follow from. Its head is not kept: on each idle connection it would stay
-  // alive, for every garbage collection to copy.
+  // The demands of the last request, and what they follow from. The head itself is not kept, because on each idle connection it
+  // would stay alive, and every garbage collection would copy it.
   private asked: Demands | undefined = undefined
   private askedBy: Fields = noFields
   private askedMethod = ""
@@ -61,44 +61,44 @@ export class RequestReader {
     this.parser = new RequestHeadParser(limits, leniency)
   }
 
-  /** Bytes received and not yet taken by a message. */
+  /** The number of bytes that were received and are not yet part of a message. */
   get buffered(): number {
     return this.bytes.length - this.at
   }
 
-  /** Has a part of the next head arrived? */
+  /** Whether a part of the next head has arrived. */
   get inHead(): boolean {
     return !this.inBody && (this.parser.started || this.buffered > 0)
   }
 
-  /** The request line of the last head that was begun, as it came; empty where there is none. */
+  /** The request line of the last head that was begun, as received; empty if there is none. */
   get requestLine(): string {
     return this.refusedLine === "" ? this.parser.requestLine : this.refusedLine
   }
 
-  /** Stores bytes from the peer. They are not copied while they can be used as they are, so do not write to them. */
+  /** Stores bytes from the peer. They are not copied while they can be used as they are, so the caller must not write to them. */
   receive(chunk: Uint8Array): void {
     if (this.at >= this.bytes.length) this.bytes = chunk
     else this.bytes = Buffer.concat([this.bytes.subarray(this.at), chunk])
     this.at = 0
   }
 
-  /** The next message, or `undefined` when more bytes are needed. */
+  /** The next message, or `undefined` if more bytes are needed. */
   next(): RequestMessage | undefined {
     if (this.failed !== undefined) return this.failed
     return this.inBody ? this.body() : this.head()
   }
 
   /**
-   * After the `BodyEnd` of a chunked body: expects another chunked body instead of another request. For peers that have
-   * agreed on it out of band, as Swift's multi-phase uploads do after a second 100.
+   * Called after the `BodyEnd` of a chunked body: expects another chunked body in place of another request. Peers must have
+   * agreed on that out of band, as those of Swift's multi-phase uploads do after a second 100.
    */
   expectAnotherBody(): void {
     this.inBody = true
     this.decoder = bodyDecoder({ _tag: "Chunked" }, this.limits, this.leniency)
   }
 
-  /** Gives up what was received and not used: for a connection that changes hands. */
+  /** Returns and forgets the bytes that were received and not used, for a connection that is taken over. */
   takeRest(): Uint8Array {
     const rest = this.bytes.subarray(this.at)
     this.bytes = noBytes
@@ -165,7 +165,7 @@ export class RequestReader {
     const refused = decoder.decode(this.bytes, this.at, pieces)
     this.at = decoder.consumed
     if (pieces.length > 0) {
-      // The bytes before the failure are given first; the failure is the next message.
+      // The bytes before the failure are returned first; the failure is the next message.
       if (refused !== undefined) this.failed = refused
       return { _tag: "BodyPiece", bytes: pieces.length === 1 ? pieces[0] : Buffer.concat(pieces) }
     }
@@ -185,12 +185,12 @@ export class RequestReader {
     return refused
   }
 
-  // A caller that gets the end of a request, with no bytes left, may not call again before more bytes have come.
+  // A caller that gets the end of a request, with no bytes left, may not call again before more bytes have arrived.
   private letGo(): void {
     if (this.at >= this.bytes.length) this.keepRest()
   }
 
-  // A few bytes must not hold on to the large buffer they came in.
+  // A few bytes must not keep the large buffer in which they arrived.
   private keepRest(): void {
     const rest = this.buffered
     if (rest === 0) this.bytes = noBytes

@@ -1,6 +1,6 @@
 /**
- * Final heads as HTTP/1 text: the application's fields, with those of the connection (RFC 9112, 4, 6 and 9). Framing and
- * persistence are decided here.
+ * Final heads as HTTP/1 text: the application's fields, with those of the connection (RFC 9112, 4, 6 and 9). This module decides
+ * framing and persistence.
  *
  * @since 0.1.0
  */
@@ -9,26 +9,26 @@ import type { InvalidHead } from "../invalidHead.js"
 import { dateLine, type FieldCase, fieldLines, statusLine } from "./headLines.js"
 
 /**
- * The facts about request, connection and body that a head depends on.
+ * The facts about request, connection and body on which a head depends.
  *
  * @since 0.1.0
  */
 export interface ResponseContext {
   readonly method: string
-  /** Minor version of the status line and of the framing: the lower of what the client speaks and what the server may. */
-  readonly minorVersion: 0 | 1
-  /** May the connection go on after this response, as far as the request and the server are concerned? */
-  readonly persistent: boolean
-  /** Did the client name `keep-alive`? HTTP/1.0 clients are told that it was granted. */
-  readonly asksKeepAlive: boolean
-  /** Whole seconds for `Keep-Alive: timeout=`, told only to clients that asked; `undefined` sends nothing. */
-  readonly keepAliveSeconds: number | undefined
   /**
-   * Length of the body in bytes where it is known before it is sent. A Content-Length that the application gave takes
-   * precedence.
+   * The minor version of the status line and of the framing: the lower of the client's version and the highest that the server
+   * may use.
    */
+  readonly minorVersion: 0 | 1
+  /** Whether request and server allow the connection to stay open after this response. */
+  readonly persistent: boolean
+  /** Whether the client names `keep-alive`. HTTP/1.0 clients are told that it was granted. */
+  readonly asksKeepAlive: boolean
+  /** Whole seconds for `Keep-Alive: timeout=`, which is only sent to clients that have asked; `undefined` sends nothing. */
+  readonly keepAliveSeconds: number | undefined
+  /** Length of the body in bytes, if it is known before it is sent. A Content-Length from the application takes precedence. */
   readonly bodyLength: number | undefined
-  /** Value of the Date field where the application gives none. */
+  /** The value of the Date field, if the application gives none. */
   readonly date: string
   readonly fieldCase: FieldCase
 }
@@ -45,19 +45,19 @@ export type ResponseFraming =
   | { readonly _tag: "Close" }
 
 /**
- * A head that is ready to go out.
+ * A head that is ready to be sent.
  *
  * @since 0.1.0
  */
 export interface PreparedHead {
   readonly _tag: "PreparedHead"
   readonly status: number
-  /** Latin-1 text, the empty line included. */
+  /** Latin-1 text, with the empty line. */
   readonly text: string
   readonly framing: ResponseFraming
   readonly persistent: boolean
   /**
-   * Is it the head of an event stream without a length, which ends only when one side leaves?
+   * Whether this is the head of an event stream without a length, which only ends when one side leaves.
    *
    * @since 0.2.0
    */
@@ -78,7 +78,7 @@ const eventsUntilClose: ResponseFraming = { _tag: "Close" }
 export type HeadDraft = JudgedHead<string>
 
 /**
- * Judges what an application gave for a final head, and writes its field lines.
+ * Judges the final head that an application gave, and writes its field lines.
  *
  * @since 0.1.0
  */
@@ -113,7 +113,7 @@ export const writeFinal = (head: HeadDraft, context: ResponseContext): PreparedH
   let text = statusLine(context.minorVersion, status, head.reason) + head.fields
   if (!head.dated) text += dateLine(context.date)
 
-  // RFC 9112, 9.3: HTTP/1.0 persists only where both sides ask for it.
+  // RFC 9112, 9.3: HTTP/1.0 only persists if both sides ask for it.
   let closing = !context.persistent || head.close || (context.minorVersion === 0 && !context.asksKeepAlive)
   let framing: ResponseFraming
   const room = bodyRoom(head, context.method, context.bodyLength)
@@ -122,7 +122,7 @@ export const writeFinal = (head: HeadDraft, context: ResponseContext): PreparedH
     text += lengthWithoutBody(head, context.method)
   } else if (room < Infinity) {
     framing = new Length(room)
-    // a body that is longer is cut, and the client must not expect that the connection stays
+    // a body that is longer is cut, and the client must not expect that the connection stays open
     if (context.bodyLength !== undefined && context.bodyLength > room) closing = true
     text += `Content-Length: ${room}\r\n`
   } else if (context.minorVersion === 1) {
@@ -134,7 +134,7 @@ export const writeFinal = (head: HeadDraft, context: ResponseContext): PreparedH
   }
   if (closing) text += "Connection: close\r\n"
   else if (context.asksKeepAlive) {
-    // RFC 9110, 7.6.1: Connection names the fields that are about the connection, Keep-Alive among them.
+    // RFC 9110, 7.6.1: Connection names the fields that concern the connection, Keep-Alive among them.
     if (context.keepAliveSeconds !== undefined) {
       text += `Connection: keep-alive\r\nKeep-Alive: timeout=${context.keepAliveSeconds}\r\n`
     } else if (context.minorVersion === 0) text += "Connection: keep-alive\r\n"
@@ -142,7 +142,7 @@ export const writeFinal = (head: HeadDraft, context: ResponseContext): PreparedH
   return new Prepared(status, text + "\r\n", framing, !closing)
 }
 
-// The Content-Length of a response without a body: that of the body which a GET would have (RFC 9110, 8.6), or 0 (15.3.6).
+// The Content-Length of a response without a body: the length that the body of a GET would have (RFC 9110, 8.6), or 0 (15.3.6).
 const lengthWithoutBody = ({ contentLength, status }: HeadDraft, method: string): string =>
   method === "CONNECT" || status === 204
     ? ""
@@ -152,7 +152,7 @@ const lengthWithoutBody = ({ contentLength, status }: HeadDraft, method: string)
     ? ""
     : `Content-Length: ${contentLength}\r\n`
 
-// instances and not literals, as a request's head is
+// these are instances and not literals, as a request's head is
 class Length {
   readonly _tag = "Length"
 
