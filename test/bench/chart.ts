@@ -3,7 +3,7 @@
  * Its figures are those of the report, and its names those of the README.
  */
 import { type Figures, median, plainly, type Verdict } from "./report.js"
-import { keyOf, measurements, servers } from "./scenarios.js"
+import { keyOf, measurements, type Row, servers } from "./scenarios.js"
 
 const width = 780
 const labelWidth = 290
@@ -53,35 +53,36 @@ const helloBars = (figures: Figures): ReadonlyArray<Bar> => {
   }).sort((a, b) => b.value - a.value)
 }
 
-const rowBars = (verdicts: ReadonlyArray<Verdict>, better: Verdict["row"]["better"]): ReadonlyArray<Bar> =>
-  verdicts.flatMap(({ figure, row }): ReadonlyArray<Bar> => {
-    if (row.figure !== "Ratio" || row.better !== better || Number.isNaN(figure)) return []
-    const against = row.reference === row.subject.split(" ")[0] || row.reference === "effect plain"
-      ? "without"
-      : row.reference === "command 1"
-      ? "one worker"
-      : row.reference === "socket"
-      ? "a bare socket"
-      : plainly(servers[row.reference.split(" ")[0] as keyof typeof servers].title)
-    return [{
-      label: plainly(row.scenario),
-      value: figure,
-      text: `${figure.toFixed(2)} x ${against}`,
-      kind: "ours"
-    }]
-  })
+// Those beside node:http or a bare socket are in the first block.
+const isDrawn = ({ measurements: [first], reference }: Row): boolean =>
+  first !== "hello" || (reference !== "nodeHttp" && reference !== "socket")
+
+const againstOf = ({ reference, subject }: Row): string => {
+  if (subject.endsWith(" hook")) return "without a hook"
+  if (subject.endsWith(" log")) return "without a log"
+  if (reference === "command 1") return "one worker"
+  return plainly(servers[reference.split(" ")[0] as keyof typeof servers].title)
+}
+
+const rowBars = (verdicts: ReadonlyArray<Verdict>, better: Row["better"]): ReadonlyArray<Bar> =>
+  verdicts.flatMap(({ figure, row }): ReadonlyArray<Bar> =>
+    row.figure !== "Ratio" || row.better !== better || Number.isNaN(figure) || !isDrawn(row)
+      ? []
+      : [{
+        label: plainly(row.scenario),
+        value: figure,
+        text: `${figure.toFixed(2)} x ${againstOf(row)}`,
+        kind: "ours"
+      }]
+  )
 
 export const chart = (figures: Figures, verdicts: ReadonlyArray<Verdict>): string => {
   const most = (given: ReadonlyArray<Bar>): number => Math.max(1, ...given.map(({ value }) => value))
   let height = 20
   const parts = [
-    {
-      title:
-        "Hello over keep-alive, requests per second, node:http = 1 (medians of ratios within a round: bars do not divide)",
-      given: helloBars(figures)
-    },
-    { title: "Each beside another server, or beside itself without: more is better", given: rowBars(verdicts, "More") },
-    { title: "Less is better", given: rowBars(verdicts, "Less") }
+    { title: "Hello, requests per second: node:http = 1", given: helloBars(figures) },
+    { title: "tsgi beside another server, or without a feature: more is better", given: rowBars(verdicts, "More") },
+    { title: "The same: less is better", given: rowBars(verdicts, "Less") }
   ].map(({ given, title }) => {
     if (given.length === 0) return ""
     const drawn = bars(height, title, most(given), given)

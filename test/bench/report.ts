@@ -233,7 +233,8 @@ each after ${results.warmup} s of load (series: a third as long, at least a seco
 ![How fast it is beside others](results.svg)
 
 "figure" is the median over the rounds of the ratio to what stands under "against" (of the difference where it is in ms),
-"spread" goes from the least to the greatest.
+"spread" goes from the least to the greatest. So the ratio of two bars of the chart's first block may differ a little from
+the figure of those two servers here.
 
 ${markdown([[...heading.slice(0, measuredCells), "better"], ...verdicts(results.figures).map(measured)])}
 

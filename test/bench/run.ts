@@ -26,6 +26,7 @@ const usage = `npm run bench -- [options]
   --against <dir>  also measure the tsgi of another checkout, built with \`npm run bench:build\`
   --out <dir>      write RESULTS.md, results.svg and results.json there; a full run writes them beside this file
   --merge          with --only: replace these measurements in what an earlier run wrote
+  --draw           write RESULTS.md and results.svg from results.json, without measuring
   --list           the ids of all measurements
 `
 
@@ -47,6 +48,7 @@ const parse = () => {
         against: { type: "string" },
         out: { type: "string" },
         merge: { type: "boolean", default: false },
+        draw: { type: "boolean", default: false },
         list: { type: "boolean", default: false },
         help: { type: "boolean", default: false }
       }
@@ -187,25 +189,31 @@ const run = async (temporary: string): Promise<Results> => {
   }
 }
 
+const folder = given.out === undefined ? bench() : path.resolve(given.out)
+
+const kept = (): Results => JSON.parse(readFileSync(path.join(folder, "results.json"), "utf8")) as Results
+
+const draw = (results: Results): void => {
+  writeFileSync(path.join(folder, "RESULTS.md"), document(results))
+  writeFileSync(path.join(folder, "results.svg"), chart(results.figures, verdicts(results.figures)))
+}
+
 const write = (results: Results): void => {
-  const folder = given.out === undefined ? bench() : path.resolve(given.out)
   mkdirSync(folder, { recursive: true })
-  const before = given.merge
-    ? JSON.parse(readFileSync(path.join(folder, "results.json"), "utf8")) as Results
-    : results
+  const before = given.merge ? kept() : results
   const whole = {
     ...results,
     rates: { ...before.rates, ...results.rates },
     figures: { ...before.figures, ...results.figures }
   }
   writeFileSync(path.join(folder, "results.json"), `${JSON.stringify(whole, undefined, 2)}\n`)
-  writeFileSync(path.join(folder, "RESULTS.md"), document(whole))
-  writeFileSync(path.join(folder, "results.svg"), chart(whole.figures, verdicts(whole.figures)))
+  draw(whole)
   say(`written: RESULTS.md, results.svg and results.json in ${path.relative(process.cwd(), folder) || "."}`)
 }
 
 if (given.help) say(usage)
 else if (given.list) { for (const { id, title } of measurements) say(`${id.padEnd(18)} ${title}`) }
+else if (given.draw) draw(kept())
 else if (!installed()) {
   process.stderr.write(`${missing}\n`)
   process.exitCode = 1

@@ -307,6 +307,29 @@ describe("the report", () => {
     expect(drawn.match(/<rect/g)?.length).toBeGreaterThan(rows.length)
   })
 
+  it("draws no text beyond the edge of the chart, nor one over another", () => {
+    const drawn = fs.readFileSync(path.join(root, "test/bench/results.svg"), "utf8")
+    const width = Number(/ width="(\d+)"/.exec(drawn)?.[1])
+    // what the widest of the named fonts takes for a character on average
+    const pixels = { title: 7.9, note: 6.7, label: 6.7, figure: 6.7 }
+    const texts = [...drawn.matchAll(/<text class="(title|note|label|figure)" x="([\d.]+)"[^>]*>([^<]*)</g)]
+    expect(texts.length).toBeGreaterThan(rows.length)
+    for (const [, kind, x, text] of texts) {
+      const length = text.replace(/&\w+;/g, "&").length * pixels[kind as keyof typeof pixels]
+      const [from, to] = kind === "label" ? [Number(x) - length, Number(x)] : [Number(x), Number(x) + length]
+      expect([text, from >= 0, to <= width]).toEqual([text, true, true])
+    }
+  })
+
+  it("draws the ratio of two servers once", () => {
+    const drawn = fs.readFileSync(path.join(root, "test/bench/results.svg"), "utf8")
+    // the first block has each server beside node:http
+    const [, , second] = drawn.split('class="title"')
+    expect(second).not.toMatch(/hello<\/text>\n.*\n.*(?:node:http|a bare socket)</)
+    expect(second).not.toMatch(/plain HttpApp<\/text>\n.*\n.*node:http</)
+    expect(second).not.toMatch(/x without</)
+  })
+
   // One figure for one thing, under one name, wherever a reader meets it.
   it("says in the chart, the README and SPEED.md what the report says", () => {
     const read = (file: string): string => fs.readFileSync(path.join(root, file), "utf8")
