@@ -16,10 +16,11 @@ import { Posthooks, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { boundedRequest } from "../../src/wsgi/BoundedRequest.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { get } from "../utils/requests.js"
+import { get, request, upgrade } from "../utils/requests.js"
 import { thorough } from "../utils/runs.js"
 import { withServer } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
+import { frame } from "../utils/webSockets.js"
 
 /** As many as a read of the socket holds, and more: 64 KiB. */
 const ahead = 600
@@ -205,7 +206,7 @@ describe("plain TypeScript: what is read of a body in a turn is bounded, and all
     }
     return withServer(app, { log: () => undefined }, async ({ connect }) => {
       const client = await connect()
-      client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n${"a".repeat(10_000)}`)
+      client.send(request("POST", "/", ["Content-Length: 20000"], "a".repeat(10_000)))
       while (read === 0) await turns(1)
       client.close()
       expect(await over.find(() => true)).toContain("the client left")
@@ -294,7 +295,7 @@ describe("a long urlencoded form is not parsed in one turn", () => {
       }).pipe(Effect.orDie)
       const client = yield* clientOf(app)
       client.send(
-        `POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nContent-Length: ${form.length}\r\n\r\n${form}`
+        request("POST", "/", [`Content-Type: ${type}`, `Content-Length: ${form.length}`], form)
       )
       const [count, passed] = (yield* Effect.promise(() => client.response())).body.toString().split(" ").map(Number)
       expect(count).toBe(fields)
@@ -316,17 +317,11 @@ it.live("the Effect door: a long text is not decoded in one turn, and is the tex
       return HttpServerResponse.text(String(texts[0] === sent))
     }).pipe(Effect.orDie)
     const client = yield* clientOf(app)
-    client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`)
+    client.send(request("POST", "/", [`Content-Length: ${body.length}`]))
     client.send(body)
     expect((yield* Effect.promise(() => client.response())).body.toString()).toBe("true")
     expect(passed[0]).toBeGreaterThan(body.length / 1_048_576)
   }).pipe(Effect.scoped))
-
-const handshake = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-
-/** Masked with zeros (RFC 6455, 5.2), and empty. */
-const frame = (opcode: number): Buffer => Buffer.from([opcode, 0x80, 0, 0, 0, 0])
 
 describe("WebSockets: what is heard in a turn is bounded, and all of it is heard", () => {
   const frames: Record<string, { readonly opcode: number; readonly answer: number }> = {
@@ -345,9 +340,9 @@ describe("WebSockets: what is heard in a turn is bounded, and all of it is heard
           return HttpServerResponse.empty()
         })
         const client = yield* clientOf(Effect.scoped(app).pipe(Effect.orDie))
-        client.send(handshake)
+        client.send(upgrade())
         yield* Effect.promise(() => client.head())
-        client.send(Buffer.concat(Array.from({ length: count }, () => frame(opcode))))
+        client.send(Buffer.concat(Array.from({ length: count }, () => frame("", opcode))))
         const before = client.received
         const turn = new Turns()
         yield* Effect.promise(async () => {

@@ -11,6 +11,7 @@ import type { WireClient } from "tsgi/testing"
 import { beforeAll, describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { expectReleased, holdings, turn } from "../utils/holdings.js"
+import { get, request } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 import { open, registered, type Scene, Stage } from "./hookScene.js"
 
@@ -134,10 +135,9 @@ const declining = (stage: Stage): App => async (env, startResponse) => {
 // ---------------------------------------------------------------------------------------------------------------------
 // requests
 
-const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-const upload = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n${"u".repeat(100_000)}`
+const upload = request("POST", "/", ["Content-Length: 200000"], "u".repeat(100_000))
 const restOfUpload = "u".repeat(100_000)
-const expecting = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+const expecting = request("POST", "/", ["Content-Length: 5", "Expect: 100-continue"])
 
 // ---------------------------------------------------------------------------------------------------------------------
 // what clients do
@@ -669,13 +669,13 @@ const table: Record<string, Record<typeof events[number], Cell | string>> = {
 const play = async (cell: Cell, tls?: TlsOptions): Promise<void> => {
   const scene = await open(cell.app, cell.options ?? {}, tls)
   const { before, client, logged, running, seen, stage } = scene
-  client.send(cell.request ?? get)
+  client.send(cell.request ?? get())
   const stop = await cell.act(scene)
   await logged
   const received = client.received
 
   if (cell.connection === "kept") {
-    client.send("GET /again HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.send(get("/again"))
     expect((await client.response()).body.toString()).toBe("again")
   } else await client.whenEnded()
   client.close()
@@ -750,7 +750,7 @@ it("a log in a file is written out and closed when the stop has ended", async ()
     logFormat: "%(request_line)s %(outcome)s %(body_bytes)d"
   })
   await using client = await connect(await running.ready)
-  client.send(get)
+  client.send(get())
   await client.response()
   client.close()
   await running.stop()

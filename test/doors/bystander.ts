@@ -25,6 +25,7 @@ import { type App, listen, server, wrapTls } from "tsgi"
 import { TsgiHttpServer } from "tsgi/effect"
 import { makeCertificate } from "../utils/certificate.js"
 import { Program } from "../utils/processes.js"
+import { upgrade } from "../utils/requests.js"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // what is served
@@ -171,9 +172,7 @@ const upTo = (bytes: number, text: string | Buffer): Buffer => {
   const once = Buffer.from(text)
   return Buffer.concat(Array.from({ length: Math.ceil(bytes / once.length) }, () => once))
 }
-const socket =
-  "GET /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+const socket = upgrade("/socket")
 const mebi = 1_048_576
 
 const part = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n"

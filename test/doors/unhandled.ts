@@ -15,6 +15,7 @@ import { type Address, type App, listen, type LogTarget, server, type ServerOpti
 import { AccessLog, NodeListener, Posthooks, ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { makeCertificate } from "../utils/certificate.js"
+import { get, postOf, upgrade } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 
 /** What one scenario came to. */
@@ -39,7 +40,6 @@ const thenable = (): PromiseLike<never> => {
 const untyped = <A>(given: unknown): A => given as A
 
 const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
-const request = (fields = "", path = "/"): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
 
 const hello: App = (_env, startResponse) => {
   startResponse("200 OK", [])
@@ -74,7 +74,7 @@ async (
   const running = server(listen(0), once(app), { timeouts: { interrupt: 50 }, ...options, log: target })
   const address = await running.ready
   const client = await connect(address)
-  client.send(request())
+  client.send(get())
   await use(client)
   client.close()
   await later()
@@ -85,7 +85,7 @@ async (
 
 const ask = async (address: Address): Promise<number> => {
   const client = await connect(address)
-  client.send(request())
+  client.send(get())
   const { status } = await client.response()
   client.close()
   return status
@@ -117,7 +117,7 @@ interface EffectDoor {
 }
 
 const effect = (
-  { app, bytes = request(), log = AccessLog.layerNone, use = (client) => client.response() }: EffectDoor
+  { app, bytes = get(), log = AccessLog.layerNone, use = (client) => client.response() }: EffectDoor
 ) =>
 (
   lines: Array<string>
@@ -158,9 +158,6 @@ const effect = (
   )
 }
 
-const upgrade = request(
-  "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-)
 /** Frames that a client must not send (RFC 6455, 5.1): they are not masked. */
 const badFrames = Buffer.from([0x81, 0x01, 0x61, 0xff, 0x01, 0x61])
 
@@ -193,7 +190,7 @@ const handshake =
         })
         secured.on("error", () => resolve(0))
         secured.on("close", () => resolve(0))
-        secured.write(request())
+        secured.write(get())
       })
     await status(client)
     await later()
@@ -259,7 +256,7 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
       return new Promise(() => undefined)
     },
     use: async (client) => {
-      client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab")
+      client.send(postOf(9, "ab"))
       await leave(client)
     }
   }),
@@ -328,7 +325,7 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
   }),
   "Effect: frames that are none, with the handshake": effect({
     app: socket,
-    bytes: Buffer.concat([Buffer.from(upgrade), badFrames]),
+    bytes: Buffer.concat([Buffer.from(upgrade()), badFrames]),
     use: (client) => client.whenEnded()
   }),
   "Effect: frames that are none, while the handler does something else": effect({
@@ -340,7 +337,7 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
         ))),
       HttpServerResponse.empty()
     ),
-    bytes: upgrade,
+    bytes: upgrade(),
     use: async (client) => {
       await later()
       client.send(badFrames)

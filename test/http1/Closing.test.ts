@@ -14,7 +14,7 @@ import type * as Config from "../../src/server/Config.js"
 import type { Running } from "../../src/server/Server.js"
 import { type Peer, servePeers, told } from "../server/Peer.js"
 import { turns } from "../utils/Journal.js"
-import { get } from "../utils/requests.js"
+import { get, request } from "../utils/requests.js"
 
 interface Scene {
   readonly config?: Config.PartialConfig
@@ -52,7 +52,7 @@ const scenes: Readonly<Record<string, Scene>> = {
   "a malformed request": { act: send("GET\r\n\r\n"), why: "the request was refused" },
   "a body that is left": {
     config: { limits: { leftoverBody: 1 } },
-    act: send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"),
+    act: send(request("POST", "/", ["Content-Length: 100"])),
     why: "the rest of the body is too long, malformed or late"
   },
   "an application that fails": {

@@ -16,7 +16,7 @@ import type { StopReport } from "../../src/server/Drain.js"
 import { type Engine, named, serve } from "../server/engine.js"
 import { type Peer, servePeers, told } from "../server/Peer.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { get } from "../utils/requests.js"
+import { get, request } from "../utils/requests.js"
 
 /** So many are taken together, and not fewer. */
 const crowdSize = 5
@@ -518,7 +518,7 @@ describe("connections that read in the same turn", () => {
         }
         pull()
       })
-      a.send(`POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n`)
+      a.send(request("POST", "/a", ["Content-Length: 300000"]))
       a.send(new Uint8Array(300_000))
       b.send(get("/b"))
       assert.deepStrictEqual(yield* Effect.all([body(a), body(b)]), ["300000", "0"])

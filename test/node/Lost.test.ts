@@ -14,7 +14,7 @@ import { listen, type Listener, wrapTls } from "tsgi"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { program } from "../utils/made.js"
-import { get } from "../utils/requests.js"
+import { get, request } from "../utils/requests.js"
 import { hello, type Served, withServer } from "../utils/serving.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
@@ -80,12 +80,12 @@ describe("a handshake that fails", async () => {
     it.each([
       ["GET", get("/")],
       ["HEAD", "HEAD / HTTP/1.1\r\n\r\n"],
-      ["POST", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + "x".repeat(100_000)],
+      ["POST", request("POST", "/", ["Content-Length: 100000"]) + "x".repeat(100_000)],
       ["PUT", "PUT / HTTP/1.1\r\n\r\n"],
       ["CONNECT", "CONNECT a:1 HTTP/1.1\r\n\r\n"],
-      ["DELETE", "DELETE /a HTTP/1.1\r\nHost: a\r\n\r\n"],
-      ["OPTIONS", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"],
-      ["PATCH", "PATCH / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + "x".repeat(100_000)],
+      ["DELETE", request("DELETE", "/a")],
+      ["OPTIONS", request("OPTIONS", "*")],
+      ["PATCH", request("PATCH", "/", ["Content-Length: 100000"]) + "x".repeat(100_000)],
       ["TRACE", "TRACE / HTTP/1.1\r\n\r\n"],
       ["a method in small letters", "get / http/1.1\r\n\r\n"],
       ["a method that nobody knows", "M-SEARCH!~ / HTTP/1.1\r\n\r\n"],

@@ -20,6 +20,7 @@ import * as ServerConfig from "../../src/server/ServerConfig.js"
 import * as Options from "../../src/wsgi/Options.js"
 import { rows as peers } from "../platform/peers.js"
 import { anchorOf, anchorsOf, blocksOf, defaultsOf, linksOf, tableOf, texts } from "../utils/markdown.js"
+import { get } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 import { compileAll, errorsOf, virtual } from "../utils/typing.js"
 import { blocks, documents, doWhatIsShown, pages, security } from "./pages.js"
@@ -178,7 +179,7 @@ describe("the tables", () => {
       return ""
     }, { logOutput: false })
     await using client = await connect(await running.ready)
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.send(get())
     await client.response()
     for (const names of [["SERVER_NAME", "SERVER_PORT"], ["REMOTE_ADDR", "REMOTE_PORT"]]) {
       const row = table("environ").find(([cell]) => cell === names.join(", "))

@@ -15,6 +15,7 @@ import * as FormLimits from "../../src/server/FormLimits.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import * as FacadeOptions from "../../src/wsgi/Options.js"
 import { defaultsOf, tableOf, texts } from "../utils/markdown.js"
+import { get } from "../utils/requests.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 const read = (file: string): string => fs.readFileSync(path.join(root, file), "utf8")
@@ -125,7 +126,7 @@ describe("paths are decoded and not normalized", () => {
       await using running = server(memory.listener, app, { logOutput: false })
       await running.ready
       const client = memory.connect()
-      client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      client.send(get(target))
       expect((await client.response()).body.toString()).toBe(expected)
       client.close()
     }

@@ -13,8 +13,9 @@ import * as TestClock from "effect/TestClock"
 import * as Net from "node:net"
 import { NodeListener, Posthooks, TsgiHttpServer } from "tsgi/effect"
 import { Journal, turns } from "../utils/Journal.js"
+import { get } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
-import { get, type Handler } from "./scene.js"
+import type { Handler } from "./scene.js"
 
 const site = Effect.gen(function*() {
   const context = yield* Layer.build(
@@ -27,7 +28,7 @@ const site = Effect.gen(function*() {
   const dial = Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port }))
   const ask = Effect.flatMap(dial, (client) =>
     Effect.promise(async () => {
-      client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      client.send(get("/", "Connection: close"))
       const { body } = await client.response()
       client.close()
       return body.toString()
@@ -54,7 +55,7 @@ it.scoped("a second app served while the first drains", () =>
       Effect.zipRight(Effect.sync(() => works.push("at work")), Effect.zipRight(Deferred.await(go), text("first")))
     )
     const client = yield* dial
-    client.send(get)
+    client.send(get())
     yield* Effect.promise(() => works.first(1))
     const ended = yield* Effect.fork(first.end)
     yield* pass
@@ -103,7 +104,7 @@ it.scoped("an app that ends beside another tells its handlers, and waits for the
       }).pipe(Effect.orDie)
     )
     const client = yield* dial
-    client.send(get)
+    client.send(get())
     yield* Effect.promise(() => events.first(1))
     const second = yield* serve(text("second"))
     const ended = yield* Effect.fork(Effect.zipRight(first.end, note("released")))
@@ -114,7 +115,7 @@ it.scoped("an app that ends beside another tells its handlers, and waits for the
     yield* Fiber.join(ended)
     assert.deepStrictEqual(events.entries, ["at work", "told", "scope", "hook", "released"])
     // the connection is the server's
-    client.send(get)
+    client.send(get())
     assert.strictEqual((yield* Effect.promise(() => client.response())).body.toString(), "second")
     client.close()
     yield* second.end
@@ -132,7 +133,7 @@ it.scoped("an app that ends beside another waits for hooks of requests that were
       )
     )
     const client = yield* dial
-    client.send(get)
+    client.send(get())
     yield* Effect.promise(() => client.response())
     yield* Effect.promise(() => hooks.first(1))
     const second = yield* serve(text("second"))
@@ -155,7 +156,7 @@ it.scoped("and interrupts them when the grace time is over", () =>
       )
     )
     const client = yield* dial
-    client.send(get)
+    client.send(get())
     yield* Effect.promise(() => events.first(1))
     const second = yield* serve(text("second"))
     const ended = yield* Effect.fork(first.end)

@@ -10,8 +10,9 @@ import * as Option from "effect/Option"
 import { TsgiHttpServer } from "tsgi/effect"
 import { ServedExchange } from "../../src/exchange/ServedExchange.js"
 import { makeCertificate } from "../utils/certificate.js"
+import { get, request } from "../utils/requests.js"
 import { connectTls } from "../utils/sockets.js"
-import { get, type Handler, kinds, nothingSeen, serve, someKinds } from "./scene.js"
+import { type Handler, kinds, nothingSeen, serve, someKinds } from "./scene.js"
 
 const ask = (kind: string, handler: Handler, send: string) =>
   Effect.gen(function*() {
@@ -32,19 +33,19 @@ for (const kind of someKinds) {
           yield* Effect.flatMap(current, (request) => request.text)
           return HttpServerResponse.unsafeJson([before, yield* TsgiHttpServer.trailers])
         }).pipe(Effect.orDie)
-        const chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        const chunked = request("POST", "/", ["Transfer-Encoding: chunked"])
         assert.deepStrictEqual(yield* ask(kind, handler, `${chunked}1\r\na\r\n0\r\nX-Sum: 1\r\nx-b: 2\r\n\r\n`), [
           [],
           [["X-Sum", "1"], ["x-b", "2"]]
         ])
-        assert.deepStrictEqual(yield* ask(kind, handler, get), [[], []])
+        assert.deepStrictEqual(yield* ask(kind, handler, get()), [[], []])
       }))
 
     it.scoped("TLS: none", () =>
       Effect.gen(function*() {
         const handler: Handler = Effect.map(TsgiHttpServer.tls, (tls) =>
           HttpServerResponse.unsafeJson(Option.isNone(tls)))
-        assert.strictEqual(yield* ask(kind, handler, get), true)
+        assert.strictEqual(yield* ask(kind, handler, get()), true)
       }))
 
     it.scoped("node:http's objects: none", () =>
@@ -65,7 +66,7 @@ for (const kind of someKinds) {
           assert.instanceOf(error, TsgiHttpServer.NotNode)
           return HttpServerResponse.unsafeJson("asked")
         }).pipe(Effect.orDie)
-        assert.strictEqual(yield* ask(kind, handler, get), "asked")
+        assert.strictEqual(yield* ask(kind, handler, get()), "asked")
       }))
   })
 }
@@ -112,7 +113,7 @@ it.scoped("TLS: what was agreed on", () =>
     const client = yield* Effect.promise(() =>
       connectTls({ _tag: "Tcp", host: "127.0.0.1", port }, { servername: "example.test" })
     )
-    client.send(get)
+    client.send(get())
     const response = yield* Effect.promise(() => client.response())
     assert.deepStrictEqual(JSON.parse(response.body.toString()), [false, "TLSv1.3", "example.test"])
     client.close()

@@ -25,7 +25,8 @@ import { RequestReader } from "tsgi/protocol"
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
-import { get, type Handler, post } from "./scene.js"
+import { get, postOf } from "../utils/requests.js"
+import type { Handler } from "./scene.js"
 
 type Service =
   | Listener.Listener
@@ -81,7 +82,7 @@ it("Listener: one that counts what it lets in, around another", async () => {
     Layer.build,
     Effect.zipRight(Effect.promise(async () => {
       await using client = memory.connect()
-      client.send(get)
+      client.send(get())
       return (await client.response()).body.toString()
     })),
     Effect.scoped
@@ -119,7 +120,7 @@ it("Listener: one whose connections are objects of the program", async () => {
     },
     open: ({ closed, data, end }) =>
       setImmediate(() => {
-        data(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
+        data(new TextEncoder().encode(get("/", "Connection: close")))
         end()
         closed(undefined)
         ended.open()
@@ -167,13 +168,13 @@ it("RequestParser: one with limits of its own, that hears every byte", async () 
       make: () => new Listening({ ...limits, requestLine: 30 })
     }))
   )
-  const long = `GET /${"x".repeat(30)} HTTP/1.1\r\nHost: a\r\n\r\n`
+  const long = get(`/${"x".repeat(30)}`)
   const statuses = await talk(strict, hello, async (client) => {
-    client.send(get + long)
+    client.send(get() + long)
     return [(await client.response()).status, (await client.response()).status]
   })
   expect(statuses).toEqual([200, 414])
-  expect(heard).toBe(get.length + long.length)
+  expect(heard).toBe(get().length + long.length)
 })
 
 /** Reads another language: a line with a path is a request. */
@@ -258,7 +259,7 @@ it("InterimResponses: one that signs them, and sends no hints", async () => {
     return HttpServerResponse.text(refused.message)
   }).pipe(Effect.orDie)
   const response = await talk(signing, handler, (client) => {
-    client.send(post(1, "a", "Expect: 100-continue"))
+    client.send(postOf(1, "a", "Expect: 100-continue"))
     return client.response()
   })
   expect(response.body.toString()).toBe("Unsupported: no hints here")
@@ -277,7 +278,7 @@ it("InterimResponses: what no client may be sent is not sent, whatever the servi
     return HttpServerResponse.text(reasons.join())
   })
   const bodies = await talk(lenient, handler, async (client) => {
-    client.send(get)
+    client.send(get())
     client.send("GET / HTTP/1.0\r\n\r\n")
     return [(await client.response()).body.toString(), (await client.response()).body.toString()]
   })
@@ -297,7 +298,7 @@ it("Posthooks: one that keeps their failures for itself", async () => {
   )
   const handler = Effect.zipRight(Effect.orDie(Posthooks.add(() => Effect.fail("failed"))), hello)
   await talk(keeping, handler, async (client) => {
-    client.send(get)
+    client.send(get())
     await client.response()
     client.end()
     await client.whenEnded()
@@ -319,7 +320,7 @@ it("Posthooks: one that gives each hook a moment, whatever it returns", async ()
     Posthooks.add(() => Effect.void)
   ]).pipe(Effect.orDie, Effect.zipRight(hello))
   await talk(limited, handler, async (client) => {
-    client.send(get)
+    client.send(get())
     await client.response()
     client.end()
     await client.whenEnded()
@@ -340,9 +341,9 @@ it("Posthooks: one that throws keeps no other hook from running, nor the next re
     Effect.zipRight(hello)
   )
   const statuses = await talk(throwing, handler, async (client) => {
-    client.send(get)
+    client.send(get())
     const before = await client.response()
-    client.send(get)
+    client.send(get())
     return [before.status, (await client.response()).status]
   })
   expect(statuses).toEqual([200, 200])
@@ -355,7 +356,7 @@ it("AccessLog: an object that takes records", async () => {
     write: ({ outcome, status }) => void records.push([status, outcome?._tag])
   })
   await talk(log, hello, async (client) => {
-    client.send(`${get}nonsense\r\n\r\n`)
+    client.send(`${get()}nonsense\r\n\r\n`)
     await client.all()
   })
   expect(records).toEqual([[200, "Sent"], [400, undefined]])
@@ -368,7 +369,7 @@ it("AccessLog: one that writes lines", async () => {
     (line) => lines.push(line)
   )
   await talk(log, hello, async (client) => {
-    client.send(`${get}nonsense\r\n\r\n`)
+    client.send(`${get()}nonsense\r\n\r\n`)
     await client.all()
   })
   expect(lines).toEqual(["GET / HTTP/1.1 200 5", "nonsense 400 58"])
@@ -388,8 +389,8 @@ it("ServerConfig: limits for the parser and for connections alike", async () => 
     Effect.zipRight(Effect.promise(async () => {
       await using client = memory.connect()
       await using other = memory.connect()
-      client.send(get + get)
-      other.send("GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\n\r\n")
+      client.send(get() + get())
+      other.send(get("/", "A: 1", "B: 2"))
       const responses = [await client.response(), await client.response(), await other.response()]
       return responses.map((response) => [response.status, response.get("connection")])
     })),

@@ -15,19 +15,8 @@ import { Buffer } from "node:buffer"
 import type { WireClient } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { expectReleased, holdings } from "../utils/holdings.js"
-import {
-  get,
-  type Handler,
-  kinds,
-  type Middleware,
-  nothingSeen,
-  open,
-  post,
-  type Seen,
-  someKinds,
-  told,
-  watch
-} from "./scene.js"
+import { get, postOf } from "../utils/requests.js"
+import { type Handler, kinds, type Middleware, nothingSeen, open, type Seen, someKinds, told, watch } from "./scene.js"
 import { Spans } from "./spans.js"
 
 /** More than the kernel keeps on both sides of a loopback connection. */
@@ -53,7 +42,7 @@ const moments: Readonly<Record<string, Moment>> = {
         Effect.zipRight(told(Effect.never, seen))
       ),
     reach: (client, seen) => {
-      client.send(get)
+      client.send(get())
       return seen.lines.first(1)
     },
     events: ["interrupted", "handler over", "scope ClientGone", ...hooks("Aborted ClientGone undefined"), "log 499"],
@@ -71,7 +60,7 @@ const moments: Readonly<Record<string, Moment>> = {
         return HttpServerResponse.empty()
       }),
     reach: (client, seen) => {
-      client.send(post(10, "01234"))
+      client.send(postOf(10, "01234"))
       return seen.lines.first(1)
     },
     events: ["interrupted", "handler over", "scope ClientGone", ...hooks("Aborted ClientGone undefined"), "log 499"],
@@ -80,7 +69,7 @@ const moments: Readonly<Record<string, Moment>> = {
   "during a buffered body of 64 MiB": {
     handler: (seen) => Effect.as(watch(seen), HttpServerResponse.uint8Array(bulk)),
     reach: (client) => {
-      client.send(get)
+      client.send(get())
       return client.bytes(1_000_000)
     },
     events: ["scope ClientGone", ...hooks("Aborted ClientGone 200"), "log 200"],
@@ -97,7 +86,7 @@ const moments: Readonly<Record<string, Moment>> = {
         )
       ),
     reach: (client) => {
-      client.send(get)
+      client.send(get())
       return client.bytes(1_000_000)
     },
     events: ["stream over", "scope ClientGone", ...hooks("Aborted ClientGone 200"), "log 200"],
@@ -114,7 +103,7 @@ const moments: Readonly<Record<string, Moment>> = {
         )
       ),
     reach: (client) => {
-      client.send(get)
+      client.send(get())
       return client.bytes(part.length)
     },
     events: [
@@ -130,7 +119,7 @@ const moments: Readonly<Record<string, Moment>> = {
   "after the answer": {
     handler: (seen) => Effect.as(watch(seen), HttpServerResponse.text("hello")),
     reach: async (client, seen) => {
-      client.send(get)
+      client.send(get())
       await client.response()
       return seen.records.first(1)
     },
@@ -140,7 +129,7 @@ const moments: Readonly<Record<string, Moment>> = {
   "after a stream": {
     handler: (seen) => Effect.as(watch(seen), HttpServerResponse.stream(Stream.make(part, part))),
     reach: async (client, seen) => {
-      client.send(get)
+      client.send(get())
       await client.response()
       return seen.records.first(1)
     },

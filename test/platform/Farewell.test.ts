@@ -12,45 +12,18 @@ import * as RpcSerialization from "@effect/rpc/RpcSerialization"
 import * as RpcServer from "@effect/rpc/RpcServer"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
-import { TsgiHttpServer } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
-import { WebSocket } from "ws"
 import { Journal } from "../utils/Journal.js"
+import { dial } from "../utils/webSockets.js"
+import { nothingSeen, open, type Served } from "./scene.js"
 
 /** The grace is never waited for here. */
 const timeouts = { grace: 60_000, farewell: 50 }
 
-const open = async (served: Layer.Layer<never, never, HttpServer.HttpServer>, own: object = {}) => {
-  const scope = Effect.runSync(Scope.make())
-  const context = await Effect.runPromise(
-    Layer.provideMerge(
-      served,
-      TsgiHttpServer.layerServer({ port: 0, host: "127.0.0.1", timeouts: { ...timeouts, ...own } })
-    ).pipe(
-      Layer.buildWithScope(scope),
-      Effect.orDie
-    )
-  )
-  const { address } = await Effect.runPromise(Effect.provide(HttpServer.HttpServer, context))
-  if (address._tag !== "TcpAddress") throw new Error("not TCP")
-  return { port: address.port, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
-}
-
-const dial = async (port: number) => {
-  const client = new WebSocket(`ws://127.0.0.1:${port}/`)
-  const heard = new Journal<string>()
-  client.on("message", (data: Buffer) => heard.push(data.toString()))
-  client.on("close", (code) => heard.push(`closed ${code}`))
-  await new Promise((resolve, reject) => {
-    client.once("open", resolve)
-    client.once("error", reject)
-  })
-  return { client, heard }
-}
+const serve = (served: Served, own: object = {}) =>
+  open(served, nothingSeen(), { config: { timeouts: { ...timeouts, ...own } } })
 
 describe("a WebSocket", () => {
   it("whose handler hears nothing of the stop is closed with 1001, when its peer has its answers", async () => {
@@ -67,9 +40,9 @@ describe("a WebSocket", () => {
       })
       return HttpServerResponse.empty()
     }).pipe(Effect.onExit((exit) => Effect.sync(() => ends.push(exit._tag))))
-    const { port, stop } = await open(HttpServer.serve(Effect.orDie(handler)))
-    const { client, heard } = await dial(port)
-    const quiet = await dial(port)
+    const { address, stop } = await serve(HttpServer.serve(Effect.orDie(handler)))
+    const { client, heard } = await dial(address)
+    const quiet = await dial(address)
     client.send("one")
     client.send("two")
     await asked.first(2)
@@ -89,8 +62,8 @@ describe("a WebSocket", () => {
       Effect.flatMap((socket) => socket.runRaw(() => Effect.never)),
       Effect.as(HttpServerResponse.empty())
     )
-    const { port, stop } = await open(HttpServer.serve(Effect.orDie(handler)), { grace: 50, farewell: 60_000 })
-    const { client, heard } = await dial(port)
+    const { address, stop } = await serve(HttpServer.serve(Effect.orDie(handler)), { grace: 50, farewell: 60_000 })
+    const { client, heard } = await dial(address)
     client.send("one")
     const stopped = stop()
     expect(await heard.first(1)).toEqual(["closed 1001"])
@@ -114,9 +87,9 @@ describe("a WebSocket", () => {
       Layer.provideMerge(RpcServer.layerProtocolWebsocket({ path: "/" })),
       Layer.provide(RpcSerialization.layerJson)
     )
-    const { port, stop } = await open(HttpRouter.Default.serve().pipe(Layer.provide(rpc)))
-    const { client, heard } = await dial(port)
-    const quiet = await dial(port)
+    const { address, stop } = await serve(HttpRouter.Default.serve().pipe(Layer.provide(rpc)))
+    const { client, heard } = await dial(address)
+    const quiet = await dial(address)
     client.send(JSON.stringify({ _tag: "Request", id: "1", tag: "Wait", payload: null, headers: [] }))
     await called.first(1)
     const stopped = stop()

@@ -12,6 +12,7 @@ import * as path from "node:path"
 import { TsgiHttpServer } from "tsgi/effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { rangeOf } from "../../src/platform/FilePlatform.js"
+import { request } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 
 const content = Uint8Array.from({ length: 200_000 }, (_, i) => i * 7 % 251)
@@ -67,7 +68,7 @@ const ask = (
     const port = address._tag === "TcpAddress" ? address.port : 0
     return yield* Effect.promise(async () => {
       await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
-      client.send(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`)
+      client.send(request(method, "/"))
       return await client.response(method)
     })
   }).pipe(

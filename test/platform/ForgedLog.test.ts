@@ -16,6 +16,7 @@ import { AccessLog, MemoryListener, Posthooks, SafeLogger, TsgiHttpServer } from
 import { describe, expect, it, vi } from "vitest"
 import { loggable } from "../../src/server/FailureText.js"
 import { effectEntriesOf, expectHarmless, hostile } from "../utils/hostile.js"
+import { get } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
 
 /** Serves one request for a logger, which the test is given all the outputs of. */
@@ -37,7 +38,7 @@ const outputs = <A>(
     Effect.gen(function*() {
       const { connect } = yield* MemoryListener.MemoryListener
       const client = yield* connect()
-      client.send("GET /path?token=secret HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      client.send(get("/path?token=secret", "Connection: close"))
       yield* Effect.promise(() => client.response())
     }).pipe(Effect.scoped, Effect.provide(server))
   ).then(() => lines)

@@ -9,9 +9,10 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import { TsgiHttpServer } from "tsgi/effect"
-import { WebSocket } from "ws"
+import type { WebSocket } from "ws"
 import { expectReleased, holdings } from "../utils/holdings.js"
-import { Journal, turns } from "../utils/Journal.js"
+import { turns } from "../utils/Journal.js"
+import { dial } from "../utils/webSockets.js"
 import { type Handler, kinds, nothingSeen, type Seen, serve, type Served, someKinds, told, watch } from "./scene.js"
 
 const echo = (seen: Seen): Handler =>
@@ -45,17 +46,11 @@ const deaf = (seen: Seen): Handler =>
   }).pipe(Effect.orDie)
 
 /** A client, and what it was told. */
-const dial = (served: Served, seen: Seen) =>
+const dialServed = (served: Served, seen: Seen) =>
   Effect.gen(function*() {
     const scope = yield* Scope.make()
     const scene = yield* Scope.extend(serve(served, seen), scope)
-    const { address } = scene
-    const client = new WebSocket(`ws://127.0.0.1:${address._tag === "Tcp" ? address.port : ""}/`)
-    const heard = new Journal<string>()
-    client.on("message", (data: Buffer) => heard.push(data.toString()))
-    client.on("close", (code) => heard.push(`closed ${code}`))
-    client.on("error", () => undefined)
-    yield* Effect.promise(() => new Promise((resolve) => client.once("open", resolve)))
+    const { client, heard } = yield* Effect.promise(() => dial(scene.address))
     return { client, heard, stop: Effect.fork(Scope.close(scope, Exit.void)) }
   })
 
@@ -67,7 +62,7 @@ for (const kind of someKinds) {
       Effect.gen(function*() {
         const before = holdings()
         const seen = nothingSeen()
-        const { client, heard, stop } = yield* dial(kinds[kind](echo(seen)), seen)
+        const { client, heard, stop } = yield* dialServed(kinds[kind](echo(seen)), seen)
         client.send("hello")
         yield* Effect.promise(() => heard.first(1))
         yield* Fiber.join(yield* stop)
@@ -91,7 +86,7 @@ for (const kind of someKinds) {
       it.scoped(`the client ${how}`, () =>
         Effect.gen(function*() {
           const seen = nothingSeen()
-          const { client, heard, stop } = yield* dial(kinds[kind](echo(seen)), seen)
+          const { client, heard, stop } = yield* dialServed(kinds[kind](echo(seen)), seen)
           client.send("hello")
           yield* Effect.promise(() => heard.first(1))
           leave(client)
@@ -105,7 +100,7 @@ for (const kind of someKinds) {
     it.scoped("the client of a handler that hears nothing leaves", () =>
       Effect.gen(function*() {
         const seen = nothingSeen()
-        const { client, heard, stop } = yield* dial(kinds[kind](deaf(seen)), seen)
+        const { client, heard, stop } = yield* dialServed(kinds[kind](deaf(seen)), seen)
         yield* Effect.promise(() => heard.first(1))
         client.terminate()
         // it may end by itself, for as long as an interrupted one may
@@ -127,7 +122,7 @@ for (const kind of someKinds) {
     it.scoped("a handler that ignores the stop is interrupted when the grace time is over", () =>
       Effect.gen(function*() {
         const seen = nothingSeen()
-        const { heard, stop } = yield* dial(kinds[kind](deaf(seen)), seen)
+        const { heard, stop } = yield* dialServed(kinds[kind](deaf(seen)), seen)
         yield* Effect.promise(() => heard.first(1))
         const stopped = yield* stop
         yield* Effect.promise(() => turns(50))

@@ -3,6 +3,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { request } from "../utils/requests.js"
 import { type Handler, kinds, nothingSeen, serve, someKinds } from "./scene.js"
 
 const upgrading: Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, Effect.Effect.Context<Handler>> = Effect
@@ -13,14 +14,17 @@ const upgrading: Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, E
   })
 
 const head = (fields: Readonly<Record<string, string>>, method = "GET") =>
-  `${method} / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n${
+  request(
+    method,
+    "/",
     Object.entries({
+      Connection: "Upgrade",
       Upgrade: "websocket",
       "Sec-WebSocket-Version": "13",
       "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
       ...fields
-    }).map(([name, value]) => `${name}: ${value}\r\n`).join("")
-  }\r\n`
+    }).map(([name, value]) => `${name}: ${value}`)
+  )
 
 const refused: ReadonlyArray<readonly [what: string, head: string]> = [
   ["no version", head({ "Sec-WebSocket-Version": "" })],

@@ -11,7 +11,8 @@ import * as Stream from "effect/Stream"
 import { InterimResponses } from "tsgi/effect"
 import type { WireClient, WireResponse } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
-import { get, type Handler, kinds, type Middleware, nothingSeen, open, post, type Seen, someKinds } from "./scene.js"
+import { get, postOf } from "../utils/requests.js"
+import { type Handler, kinds, type Middleware, nothingSeen, open, type Seen, someKinds } from "./scene.js"
 
 const answer = async (
   kind: string,
@@ -53,7 +54,7 @@ for (const kind of someKinds) {
         (request) => Effect.map(Stream.runCount(request.stream), (pieces) => HttpServerResponse.text(String(pieces)))
       )
       const response = await answer(kind, Effect.orDie(handler), async (client) => {
-        client.send(post(5, "", expecting))
+        client.send(postOf(5, "", expecting))
         expect((await client.head()).status).toBe(100)
         client.send("hello")
       })
@@ -63,7 +64,7 @@ for (const kind of someKinds) {
     it("middleware sends them as well", async () => {
       const hinting: Middleware = (app) =>
         Effect.zipRight(Effect.orDie(InterimResponses.earlyHints({ "X-Which": "middleware" })), app)
-      const response = await answer(kind, echo, (client) => client.send(get), { middleware: hinting })
+      const response = await answer(kind, echo, (client) => client.send(get()), { middleware: hinting })
       expect(heads(response)).toEqual([[103, "middleware"]])
       expect(response.status).toBe(200)
     })
@@ -89,19 +90,19 @@ for (const kind of someKinds) {
             )
           )
       )
-      await answer(kind, handler, (client) => client.send(get))
+      await answer(kind, handler, (client) => client.send(get()))
       expect(seen.lines.entries).toContain("TooLate")
     })
 
     it("the fields of a 100 that is out: TooLate", async () => {
       const handler = Effect.zipRight(InterimResponses.continue(), reasonOf(InterimResponses.setContinueHeaders({})))
-      const response = await answer(kind, Effect.orDie(handler), (client) => client.send(post(1, "a", expecting)))
+      const response = await answer(kind, Effect.orDie(handler), (client) => client.send(postOf(1, "a", expecting)))
       expect(response.body.toString()).toBe("TooLate")
     })
 
     it("an unhandled error is a failure, and the client gets 500", async () => {
       const handler = Effect.as(Effect.orDie(InterimResponses.send(101)), HttpServerResponse.empty())
-      expect((await answer(kind, handler, (client) => client.send(get))).status).toBe(500)
+      expect((await answer(kind, handler, (client) => client.send(get()))).status).toBe(500)
     })
   })
 }
@@ -120,7 +121,7 @@ for (
   ] as const
 ) {
   it(`${what} cannot be sent: InvalidHeader`, async () => {
-    const response = await answer("HttpApp", reasonOf(sent), (client) => client.send(get))
+    const response = await answer("HttpApp", reasonOf(sent), (client) => client.send(get()))
     expect(response.body.toString()).toBe("InvalidHeader")
     expect(response.interim).toEqual([])
   })

@@ -14,12 +14,11 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { TsgiHttpServer } from "tsgi/effect"
 import { turns } from "../utils/Journal.js"
+import { get, postOf } from "../utils/requests.js"
 import {
-  get,
   type Handler,
   kinds,
   nothingSeen,
-  post,
   type SceneOptions,
   type Seen,
   serve,
@@ -51,7 +50,7 @@ const left = (options: SceneOptions, served: Served, work: Work) =>
   Effect.gen(function*() {
     const scene = yield* serve(served, work.seen, { memory: true, ...options })
     const client = yield* Effect.promise(scene.connect)
-    client.send(get)
+    client.send(get())
     yield* Effect.promise(() => work.seen.lines.first(1))
     client.reset()
     return client
@@ -161,7 +160,7 @@ for (const kind of someKinds) {
           door: { interruptOnDisconnect: false }
         })
         const client = yield* Effect.promise(scene.connect)
-        client.send(get)
+        client.send(get())
         yield* Effect.promise(() => client.bytes(part.length))
         client.reset()
         assert.deepStrictEqual(yield* all(given), [
@@ -181,7 +180,7 @@ for (const kind of someKinds) {
           config: { halfClose: "answer" }
         })
         const client = yield* Effect.promise(scene.connect)
-        client.send(get)
+        client.send(get())
         yield* Effect.promise(() => given.seen.lines.first(1))
         client.end()
         assert.deepStrictEqual(yield* seenSoFar(given), [])
@@ -212,7 +211,7 @@ for (const kind of someKinds) {
           config: { halfClose: "answer" }
         })
         const client = yield* Effect.promise(scene.connect)
-        client.send(post(10, "01234"))
+        client.send(postOf(10, "01234"))
         client.end()
         const response = yield* Effect.promise(() => client.response())
         assert.strictEqual(response.body.toString(), "RequestError Transport")
@@ -283,16 +282,16 @@ for (
       )
       const scene = yield* serve(kinds.HttpApp(handler), seen, { memory: true })
       const [first, second] = yield* Effect.promise(() => Promise.all([scene.connect(), scene.connect()]))
-      first.send(get)
+      first.send(get())
       yield* Effect.promise(() => seen.lines.first(2))
-      second.send(get)
+      second.send(get())
       yield* Effect.promise(() => seen.lines.first(3))
       first.reset()
       yield* Effect.promise(() => turns(50))
       yield* Deferred.succeed(go, undefined)
       assert.strictEqual((yield* Effect.promise(() => second.response())).status, 200)
       const third = yield* Effect.promise(scene.connect)
-      third.send(get)
+      third.send(get())
       assert.strictEqual((yield* Effect.promise(() => third.response())).status, 200)
       for (const client of [second, third]) client.close()
     }))

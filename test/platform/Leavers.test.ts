@@ -16,7 +16,8 @@ import * as Mailbox from "effect/Mailbox"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { expect, it } from "vitest"
-import { get, type Handler, kinds, nothingSeen, open, type Seen, type Served, someKinds, watch } from "./scene.js"
+import { get, request } from "../utils/requests.js"
+import { type Handler, kinds, nothingSeen, open, type Seen, type Served, someKinds, watch } from "./scene.js"
 
 const event = "data: 1\n\n"
 const first = Stream.encodeText(Stream.succeed(event))
@@ -65,7 +66,7 @@ const rpc: Served = HttpRouter.Default.serve().pipe(
 
 const rpcRequest = (): string => {
   const body = `${JSON.stringify(call)}\n`
-  return `POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/ndjson\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  return request("POST", "/", ["Content-Type: application/ndjson", `Content-Length: ${body.length}`], body)
 }
 
 const complaints = ({ lines }: Seen): ReadonlyArray<string> =>
@@ -85,7 +86,7 @@ it.each(someKinds.flatMap((kind) => Object.keys(streams).map((stream) => [kind, 
   "%s: %s",
   async (kind, stream) => {
     const seen = nothingSeen()
-    await leave(kinds[kind](Effect.zipRight(watch(seen), streams[stream])), seen, get, event)
+    await leave(kinds[kind](Effect.zipRight(watch(seen), streams[stream])), seen, get(), event)
     expect(seen.events.entries).toContain("scope ClientGone")
     expect(complaints(seen)).toEqual([])
   }
@@ -100,6 +101,6 @@ it("a call of an RPC over HTTP", async () => {
 it("a finalizer that fails is told as what it failed with", async () => {
   const seen = nothingSeen()
   const handler = Effect.as(Effect.addFinalizer(() => Effect.die(new Error("the file is gone"))), events(Stream.never))
-  await leave(kinds.HttpApp(handler), seen, get, event)
+  await leave(kinds.HttpApp(handler), seen, get(), event)
   expect(complaints(seen)).toEqual([expect.stringMatching(/^Error a finalizer of the request's scope failed \(.*\)$/)])
 })

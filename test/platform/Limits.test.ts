@@ -18,13 +18,12 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { Posthooks, type ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { turns } from "../utils/Journal.js"
-import { postChunked } from "../utils/requests.js"
+import { postChunked, postOf } from "../utils/requests.js"
 import {
   type Handler,
   kinds,
   named,
   nothingSeen,
-  post,
   type SceneOptions,
   type Seen,
   serve,
@@ -109,7 +108,7 @@ for (const kind of someKinds) {
       Effect.gen(function*() {
         const seen = nothingSeen()
         const client = yield* talk(trusting[kind](seen, readers.text), seen, { memory: false, config: limits(1000) })
-        client.send(post(8_000_000, "", json))
+        client.send(postOf(8_000_000, "", json))
         for (let sent = 0; sent < 8; sent++) client.send(new Uint8Array(1_000_000))
         const response = yield* Effect.promise(() => client.response())
         assert.strictEqual(response.status, 413)
@@ -143,7 +142,7 @@ for (const kind of someKinds) {
       Effect.gen(function*() {
         const seen = nothingSeen()
         const client = yield* talk(trusting[kind](seen, readers.text), seen, { config: limits(1000) })
-        client.send(post(1000, bytes(1000), json))
+        client.send(postOf(1000, bytes(1000), json))
         assert.strictEqual((yield* Effect.promise(() => client.response())).status, 200)
         client.send(`${chunked}1f4\r\n${bytes(1000).slice(0, 500)}\r\n1f4\r\n${bytes(1000).slice(500)}\r\n0\r\n\r\n`)
         assert.strictEqual((yield* Effect.promise(() => client.response())).status, 200)
@@ -152,7 +151,7 @@ for (const kind of someKinds) {
     for (
       const [what, config, send, status, reason] of [
         ["a malformed chunk", {}, `${chunked}nonsense\r\n`, 400, "BadRequest"],
-        ["half a body", { halfClose: "answer" }, post(100, "half", json), 400, "ClientGone"]
+        ["half a body", { halfClose: "answer" }, postOf(100, "half", json), 400, "ClientGone"]
       ] as const
     ) {
       it.scoped(`${what} is the client's mistake, and no failure`, () =>
@@ -174,7 +173,7 @@ for (const kind of someKinds) {
       Effect.gen(function*() {
         const seen = nothingSeen()
         const client = yield* talk(trusting[kind](seen, readers.text), seen)
-        client.send(post(100, "half", json))
+        client.send(postOf(100, "half", json))
         yield* Effect.promise(() => turns(50))
         yield* TestClock.adjust("31 seconds")
         const response = yield* Effect.promise(() => client.response())
@@ -192,9 +191,9 @@ for (const kind of someKinds) {
       Effect.gen(function*() {
         const seen = nothingSeen()
         const client = yield* talk(trusting[kind](seen, readers.text), seen, { memory: false, door })
-        client.send(post(most, bytes(most), json))
+        client.send(postOf(most, bytes(most), json))
         assert.strictEqual((yield* Effect.promise(() => client.response())).status, 200)
-        client.send(post(most + 1, bytes(most + 1), json))
+        client.send(postOf(most + 1, bytes(most + 1), json))
         const response = yield* Effect.promise(() => client.response())
         assert.strictEqual(response.status, 413)
         assert.strictEqual(response.get("connection"), "close")
@@ -208,7 +207,7 @@ for (const kind of someKinds) {
           memory: false,
           door: { maxBufferedBody: Infinity }
         })
-        client.send(post(more, bytes(more), json))
+        client.send(postOf(more, bytes(more), json))
         assert.strictEqual((yield* Effect.promise(() => client.response())).status, 200)
       }))
   })
@@ -223,13 +222,13 @@ for (const kind of someKinds) {
             const seen = nothingSeen()
             const limited = HttpServerRequest.withMaxBodySize(read, Option.some(10))
             const client = yield* talk(kinds[kind](careful(seen, limited)), seen)
-            for (const send of [post(11, "01234567890"), `${chunked}b\r\n01234567890\r\n0\r\n\r\n`]) {
+            for (const send of [postOf(11, "01234567890"), `${chunked}b\r\n01234567890\r\n0\r\n\r\n`]) {
               client.send(send)
               const response = yield* Effect.promise(() => client.response())
               assert.strictEqual(response.body.toString(), "RequestError Decode")
               assert.strictEqual(response.get("connection"), undefined)
             }
-            client.send(post(10, "1234567890"))
+            client.send(postOf(10, "1234567890"))
             assert.strictEqual((yield* Effect.promise(() => client.response())).body.toString(), "read")
           }))
       }
@@ -243,7 +242,7 @@ for (const kind of someKinds) {
             const failed = Effect.zipRight(Effect.ignore(limited), limited)
             const client = yield* talk(kinds[kind](careful(seen, Effect.zipRight(before, limited))), seen)
             const again = yield* talk(kinds[kind](careful(seen, failed)), seen)
-            for (const send of [post(11, "01234567890"), `${chunked}b\r\n01234567890\r\n0\r\n\r\n`]) {
+            for (const send of [postOf(11, "01234567890"), `${chunked}b\r\n01234567890\r\n0\r\n\r\n`]) {
               for (const each of [client, again]) {
                 each.send(send)
                 const response = yield* Effect.promise(() => each.response())
@@ -270,7 +269,7 @@ for (const kind of someKinds) {
         Effect.gen(function*() {
           const seen = nothingSeen()
           const client = yield* talk(kinds[kind](careful(seen, read)), seen, { config: { halfClose: "answer" } })
-          client.send(post(10, "01234"))
+          client.send(postOf(10, "01234"))
           client.end()
           const response = yield* Effect.promise(() => client.response())
           assert.strictEqual(response.body.toString(), "RequestError Transport")

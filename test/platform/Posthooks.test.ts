@@ -16,18 +16,8 @@ import type { WireClient } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { expectReleased, holdings } from "../utils/holdings.js"
 import { Journal, turns } from "../utils/Journal.js"
-import {
-  get,
-  type Handler,
-  kinds,
-  type Middleware,
-  named,
-  nothingSeen,
-  open,
-  type Seen,
-  someKinds,
-  told
-} from "./scene.js"
+import { get } from "../utils/requests.js"
+import { type Handler, kinds, type Middleware, named, nothingSeen, open, type Seen, someKinds, told } from "./scene.js"
 import { Spans } from "./spans.js"
 
 class Name extends Context.Tag("Name")<Name, string>() {}
@@ -53,7 +43,7 @@ const exchange = async (
 ): Promise<void> => {
   await using scene = await open(kinds[kind](handler, options.middleware), seen, { memory: true })
   await using client = await scene.connect()
-  client.send(get)
+  client.send(get())
   await (options.talk ?? (() => client.response()))(client)
   await seen.records.first(1)
 }
@@ -206,7 +196,7 @@ for (const kind of someKinds) {
       )
       await using scene = await open(kinds[kind](handler), seen, { memory: true })
       await using client = await scene.connect()
-      client.send(get)
+      client.send(get())
       await client.response()
       const [interrupt] = await begun.first(1)
       interrupt()
@@ -282,7 +272,7 @@ for (const kind of someKinds) {
       })
       const scene = await open(kinds[kind](handler), seen, { memory: true, config: { timeouts: { grace: 0 } } })
       const client = await scene.connect()
-      client.send(get)
+      client.send(get())
       await client.response()
       let stopped = false
       const stop = scene.stop().then(() => {
@@ -324,7 +314,7 @@ for (const kind of someKinds) {
       {
         await using scene = await open(kinds[kind](handler), seen, { memory: true, around: spans.layer })
         await using client = await scene.connect()
-        client.send(get)
+        client.send(get())
         await client.response()
         await seen.records.first(1)
       }
@@ -364,7 +354,7 @@ it.each<readonly [string, unknown, string]>([
   )
   await using scene = await open(HttpServer.serve(handler), seen, { memory: true })
   await using client = await scene.connect()
-  client.send(get)
+  client.send(get())
   expect((await client.response()).body.toString()).toBe(
     `hook: must be a function of the outcome that returns an Effect, not ${what}`
   )

@@ -9,8 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { Posthooks } from "tsgi/effect"
+import { get } from "../utils/requests.js"
 import {
-  get,
+  exitName,
   type Handler,
   kinds,
   named,
@@ -18,8 +19,7 @@ import {
   type SceneOptions,
   type Seen,
   serve,
-  someKinds,
-  exitName
+  someKinds
 } from "./scene.js"
 
 const talk = (served: Parameters<typeof serve>[0], seen: Seen, options: SceneOptions = {}) =>
@@ -51,7 +51,7 @@ for (const kind of someKinds) {
             Effect.succeed(response)
           )
           const client = yield* talk(kinds[kind](handler), seen)
-          client.send(get)
+          client.send(get())
           assert.strictEqual((yield* Effect.promise(() => client.response())).status, 500)
           yield* Effect.promise(() => seen.records.first(1))
           assert.strictEqual(seen.events.entries.length, 3)
@@ -63,7 +63,7 @@ for (const kind of someKinds) {
         Effect.gen(function*() {
           const seen = nothingSeen()
           const client = yield* talk(kinds[kind](Effect.succeed(response)), seen)
-          client.send(get)
+          client.send(get())
           assert.strictEqual((yield* Effect.promise(() => client.response())).status, 500)
           const [record] = yield* Effect.promise(() => seen.records.first(1))
           assert.deepInclude(record.outcome, { _tag: "Failed", status: 500 })
@@ -83,7 +83,7 @@ for (const kind of someKinds) {
           return text("hello")
         })
         const client = yield* talk(kinds[kind](handler), seen)
-        client.send(get)
+        client.send(get())
         assert.strictEqual((yield* Effect.promise(() => client.response())).body.toString(), "hello")
         assert.deepStrictEqual(seen.events.entries, [])
         yield* Deferred.succeed(go, undefined)
@@ -104,7 +104,7 @@ for (const kind of someKinds) {
             return text("hello")
           })
           const client = yield* talk(kinds[kind](handler), seen)
-          client.send(get)
+          client.send(get())
           yield* Effect.promise(() => client.response())
           yield* Effect.promise(() => seen.records.first(1))
           const [scope] = scopes
@@ -121,7 +121,7 @@ for (const kind of someKinds) {
         const handler: Handler = Effect.map(Effect.option(Effect.currentSpan), ({ _tag }) => text(_tag))
         const client = yield* talk(sampling(kinds[kind](handler)), seen)
         for (const expected of ["Some", "None", "Some", "None"]) {
-          client.send(get)
+          client.send(get())
           const response = yield* Effect.promise(() => client.response())
           assert.deepStrictEqual([response.status, response.body.toString()], [200, expected])
         }

@@ -9,6 +9,7 @@ import { ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
+import { get } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 
 /** What a client that closes its sending half while it waits is answered. */
@@ -17,7 +18,7 @@ const answeredAfterEnd = (config: Layer.Layer<never>): Promise<string> => {
   return Effect.gen(function*() {
     const { connect } = yield* MemoryListener.MemoryListener
     const client = yield* connect()
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.send(get())
     client.end()
     return (yield* Effect.promise(() => client.all())).toString("latin1")
   }).pipe(
@@ -124,9 +125,9 @@ it("an option that is undefined is one that was not given", async () => {
     const port = address._tag === "TcpAddress" ? address.port : 0
     return yield* Effect.promise(async () => {
       await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
-      client.send(`GET /${"x".repeat(12_000)} HTTP/1.1\r\nHost: a\r\n\r\n`)
-      const { get, status } = await client.response()
-      return [status, get("x-given-name")]
+      client.send(get(`/${"x".repeat(12_000)}`))
+      const response = await client.response()
+      return [response.status, response.get("x-given-name")]
     })
   }).pipe(
     Effect.provide(
@@ -148,7 +149,7 @@ it("names of response fields are sent as given, or title-cased", async () => {
       const client = yield* Effect.promise(() =>
         connect({ _tag: "Tcp", host: "127.0.0.1", port: address._tag === "TcpAddress" ? address.port : 0 })
       )
-      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      client.send(get())
       const { fields } = yield* Effect.promise(() => client.response())
       client.close()
       return fields.map(([name]) => name).filter((name) => /^(x-|content-t)/i.test(name)).sort()

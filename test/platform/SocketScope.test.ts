@@ -18,22 +18,11 @@ import * as fc from "fast-check"
 import { Posthooks, SocketScope, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { expect } from "vitest"
-import { WebSocket } from "ws"
-import { atRest, Journal, turns } from "../utils/Journal.js"
+import { atRest, turns } from "../utils/Journal.js"
+import { get, postOf } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
-import {
-  get,
-  type Handler,
-  kinds,
-  nothingSeen,
-  open,
-  post,
-  type SceneOptions,
-  type Seen,
-  serve,
-  told,
-  watch
-} from "./scene.js"
+import { dial } from "../utils/webSockets.js"
+import { type Handler, kinds, nothingSeen, open, type SceneOptions, type Seen, serve, told, watch } from "./scene.js"
 
 const first = ({ events }: Seen, count: number) => Effect.promise(() => events.first(count))
 const found = ({ events }: Seen, event: string) => Effect.promise(() => events.find((other) => other === event))
@@ -131,7 +120,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         const seen = nothingSeen()
         const { connect } = yield* scene(seen, using(seen, hello))
         const client = yield* Effect.promise(connect)
-        client.send(get)
+        client.send(get())
         yield* response(client)
         yield* found(seen, "log 200")
         client.close()
@@ -144,7 +133,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         const seen = nothingSeen()
         const { connect } = yield* scene(seen, using(seen, Effect.never))
         const client = yield* Effect.promise(connect)
-        client.send(get)
+        client.send(get())
         yield* first(seen, 1)
         client.reset()
         yield* found(seen, "released Failure after 1")
@@ -157,7 +146,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         const seen = nothingSeen()
         const { connect } = yield* scene(seen, using(seen, reading), { config: { timeouts: { body: 2_000 } } })
         const client = yield* Effect.promise(connect)
-        client.send(post(5, "12", "Expect: 100-continue"))
+        client.send(postOf(5, "12", "Expect: 100-continue"))
         yield* Effect.promise(() => client.head())
         yield* TestClock.adjust("2500 millis")
         assert.strictEqual((yield* response(client)).status, 408)
@@ -181,7 +170,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         const seen = nothingSeen()
         const { connect } = yield* scene(seen, using(seen, Effect.never), { config: { timeouts: { handler: 2_000 } } })
         const client = yield* Effect.promise(connect)
-        client.send(get)
+        client.send(get())
         yield* first(seen, 1)
         yield* wait
         yield* TestClock.adjust("2500 millis")
@@ -217,7 +206,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         )
         const client = yield* Effect.promise(connect)
         client.pause()
-        client.send(get)
+        client.send(get())
         yield* found(seen, "handler over")
         // as much as the kernels hold is taken before
         yield* Effect.promise(() => atRest(() => taken))
@@ -238,7 +227,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         const seen = nothingSeen()
         const { connect } = yield* scene(seen, using(seen, hello), { config: { timeouts: { idle: 5_000 } } })
         const client = yield* Effect.promise(connect)
-        client.send(get)
+        client.send(get())
         yield* response(client)
         yield* found(seen, "log 200")
         yield* wait
@@ -257,7 +246,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
           serving
         )
         const client = yield* Effect.promise(connect)
-        client.send(get)
+        client.send(get())
         yield* first(seen, 1)
         const stopping = yield* Effect.fork(Scope.close(serving, Exit.void))
         yield* wait
@@ -273,7 +262,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         const given = yield* Deferred.make<Scope.CloseableScope>()
         const { connect } = yield* scene(seen, Effect.zipRight(giving(given), using(seen, Effect.never)))
         const client = yield* Effect.promise(connect)
-        client.send(get)
+        client.send(get())
         yield* first(seen, 1)
         yield* Scope.close(yield* Deferred.await(given), Exit.fail("enough"))
         // all of it when that has ended
@@ -287,7 +276,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         const given = yield* Deferred.make<Scope.CloseableScope>()
         const { connect } = yield* scene(seen, Effect.zipRight(giving(given), using(seen, hello)))
         const client = yield* Effect.promise(connect)
-        client.send(get)
+        client.send(get())
         yield* response(client)
         yield* found(seen, "log 200")
         yield* Scope.close(yield* Deferred.await(given), Exit.void)
@@ -314,7 +303,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
           )
         )
         const client = yield* Effect.promise(connect)
-        client.send(get)
+        client.send(get())
         yield* Effect.promise(() => client.head())
         yield* Scope.close(yield* Deferred.await(given), Exit.void)
         assert.deepStrictEqual(atEnd(seen.events.entries), [
@@ -346,7 +335,7 @@ describe("closing the scope from within", () => {
         const seen = nothingSeen()
         const { connect } = yield* serve(kinds.HttpApp(using(seen, rest)), seen, { memory: true, sockets: true })
         const client = yield* Effect.promise(connect)
-        client.send(get)
+        client.send(get())
         yield* found(seen, "released Success after 1")
         assert.includeMembers([...seen.events.entries], ["hook Aborted Closed undefined", "second hook", "log 503"])
         assert.lengthOf(yield* Effect.promise(() => client.all()), 0)
@@ -369,7 +358,7 @@ describe("closing the scope from within", () => {
         }).pipe(Effect.orDie)
         const { connect } = yield* serve(kinds.HttpApp(handler), seen, { memory: true, sockets: true })
         const client = yield* Effect.promise(connect)
-        client.send(get + get)
+        client.send(get() + get())
         assert.strictEqual((yield* response(client)).status, 200)
         yield* Effect.promise(() => client.whenEnded())
         yield* found(seen, "socket closed")
@@ -391,9 +380,9 @@ describe("closing the scope from within", () => {
           ))
       const { connect } = yield* serve(kinds.HttpApp(handler), seen, { memory: true, sockets: true })
       const [one, other] = yield* Effect.promise(() => Promise.all([connect(), connect()]))
-      one.send(get)
+      one.send(get())
       yield* first(seen, 1)
-      other.send(post(0, ""))
+      other.send(postOf(0, ""))
       assert.strictEqual((yield* response(other)).body.toString(), "released Success after 1")
     }))
 
@@ -407,7 +396,7 @@ describe("closing the scope from within", () => {
         { memory: true, sockets: true, door: { interruptOnDisconnect: false } }
       )
       const client = yield* Effect.promise(connect)
-      client.send(get)
+      client.send(get())
       yield* first(seen, 1)
       yield* Scope.close(yield* Deferred.await(given), Exit.void)
       assert.deepStrictEqual(atEnd(seen.events.entries), ending("Closed", undefined, 503, "Success"))
@@ -436,11 +425,11 @@ describe("the scope of a socket", () => {
           { memory: true }
         )
         const [one, other] = yield* Effect.promise(() => Promise.all([connect(), connect()]))
-        one.send(get + get)
+        one.send(get() + get())
         assert.strictEqual((yield* response(one)).body.toString(), "true")
         assert.strictEqual((yield* response(one)).body.toString(), "true")
         assert.strictEqual(new Set(scopes).size, 1)
-        other.send(get)
+        other.send(get())
         assert.strictEqual((yield* response(other)).body.toString(), "false")
         assert.strictEqual(new Set(scopes).size, 2)
       }
@@ -455,7 +444,7 @@ describe("the scope of a socket", () => {
       })
       const { connect } = yield* serve(HttpServer.serve(SocketScope.provide(app)), seen, { memory: true })
       const client = yield* Effect.promise(connect)
-      client.send(get)
+      client.send(get())
       assert.strictEqual((yield* response(client)).body.toString(), "true")
     }))
 
@@ -489,7 +478,7 @@ describe("the scope of a socket", () => {
       })
       const { connect } = yield* serve(kinds.HttpRouter(handler), seen, { memory: true, sockets: true })
       const client = yield* Effect.promise(connect)
-      client.send(get)
+      client.send(get())
       yield* response(client)
       yield* wait
       assert.deepStrictEqual(seen.events.entries, ["log 200"])
@@ -509,7 +498,7 @@ describe("the scope of a socket", () => {
       })
       const { connect } = yield* serve(kinds.HttpRouter(handler), seen, { memory: true, sockets: true })
       const client = yield* Effect.promise(connect)
-      client.send(get)
+      client.send(get())
       yield* response(client)
       client.close()
       yield* found(seen, "socket closed")
@@ -538,12 +527,7 @@ describe("of a WebSocket", () => {
     Effect.gen(function*() {
       const given = yield* Deferred.make<Scope.CloseableScope>()
       const { address } = yield* serve(kinds.HttpApp(echoing(seen, given)), seen, { sockets: true })
-      const client = new WebSocket(`ws://127.0.0.1:${address._tag === "Tcp" ? address.port : 0}/`)
-      const heard = new Journal<string>()
-      client.on("message", (data: Buffer) => heard.push(data.toString()))
-      client.on("close", (code) => heard.push(`closed ${code}`))
-      client.on("error", () => undefined)
-      yield* Effect.promise(() => new Promise((resolve) => client.once("open", resolve)))
+      const { client, heard } = yield* Effect.promise(() => dial(address))
       client.send("a")
       assert.deepStrictEqual(yield* Effect.promise(() => heard.first(1)), ["a"])
       return { client, heard, scope: yield* Deferred.await(given) }
@@ -631,7 +615,7 @@ it.live("whatever is asked on connections and however they end, each resource is
         await Promise.all(connections.map(async ({ end, requests }, at) => {
           const client = await scene.connect()
           for (const path of requests) {
-            client.send(`GET /${path} HTTP/1.1\r\nHost: a\r\nConnection_id: ${at}\r\n\r\n`)
+            client.send(get(`/${path}`, `Connection_id: ${at}`))
           }
           await seen.events.find((event) => event === `begun ${at}`)
           if (end === "leave") client.close()

@@ -6,7 +6,8 @@ import type * as Tracer from "effect/Tracer"
 import { Posthooks } from "tsgi/effect"
 import { expect, it } from "vitest"
 import { turns } from "../utils/Journal.js"
-import { get, type Handler, kinds, nothingSeen, open, someKinds } from "./scene.js"
+import { get } from "../utils/requests.js"
+import { type Handler, kinds, nothingSeen, open, someKinds } from "./scene.js"
 
 const current = Effect.orDie(Effect.currentSpan)
 const ok = HttpServerResponse.text("ok")
@@ -52,7 +53,7 @@ it.each(someKinds.flatMap((kind) => Object.keys(looks).map((look) => [kind, look
     {
       await using scene = await open(kinds[kind](looks[name]((look) => found.push(look))), seen)
       await using client = await scene.connect()
-      client.send(get)
+      client.send(get())
       await client.response()
       await seen.records.first(1)
     }

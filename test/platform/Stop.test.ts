@@ -16,21 +16,10 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { NodeListener, TsgiHttpServer } from "tsgi/effect"
 import { turns } from "../utils/Journal.js"
+import { get, postOf } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 import { Database, using } from "./database.js"
-import {
-  get,
-  type Handler,
-  kinds,
-  nothingSeen,
-  post,
-  type Seen,
-  serve,
-  type Served,
-  someKinds,
-  told,
-  watch
-} from "./scene.js"
+import { type Handler, kinds, nothingSeen, type Seen, serve, type Served, someKinds, told, watch } from "./scene.js"
 
 const pass = (count = 50): Effect.Effect<void> => Effect.promise(() => turns(count))
 
@@ -60,7 +49,7 @@ for (const kind of someKinds) {
         )
         const { client, stop } = yield* opened(kinds[kind](handler), seen)
         const busy = yield* client
-        busy.send(get)
+        busy.send(get())
         yield* works(seen)
         const stopped = yield* stop
         yield* TestClock.adjust("2 seconds")
@@ -90,7 +79,7 @@ for (const kind of someKinds) {
         )
         const { client, stop } = yield* opened(kinds[kind](handler), seen)
         const busy = yield* client
-        busy.send(get)
+        busy.send(get())
         yield* Effect.promise(() => busy.some())
         busy.pause()
         yield* pass()
@@ -128,7 +117,7 @@ for (const kind of someKinds) {
           )).pipe(Effect.zipLeft(watch(seen)))
         const { client, stop } = yield* opened(kinds[kind](handler), seen)
         const busy = yield* client
-        busy.send(get)
+        busy.send(get())
         yield* Effect.promise(() => busy.until("hello"))
         const stopped = yield* stop
         const rest = (yield* Effect.promise(() => busy.all())).toString()
@@ -179,7 +168,7 @@ for (const kind of someKinds) {
         for (let i = 0; i < times; i++) {
           for (const way of ways) {
             const busy = yield* client
-            busy.send(post(100, "some", `X-Way: ${way}`))
+            busy.send(postOf(100, "some", `X-Way: ${way}`))
             if (way === "unread") busy.pause()
           }
         }
@@ -224,7 +213,7 @@ it.scoped("a server that serves again: no request reaches an app that is gone", 
     const where = address._tag === "TcpAddress" ? address : undefined
     const ask = Effect.promise(async () => {
       await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port: where?.port ?? 0 })
-      client.send(get)
+      client.send(get())
       return (await client.response()).body.toString()
     })
     for (const name of ["first", "second"]) {
@@ -244,7 +233,7 @@ it.scoped("a server that serves again: no request reaches an app that is gone", 
       )
     )
     const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: where?.port ?? 0 }))
-    client.send(get)
+    client.send(get())
     yield* works(seen)
     client.reset()
     yield* Effect.promise(() => seen.events.first(2))

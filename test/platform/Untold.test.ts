@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { MemoryListener, ServerConfig, TsgiHttpServer } from "tsgi/effect"
+import { get } from "../utils/requests.js"
 
 /** Status of the answer, and the lines of the loggers. */
 const ask = (served: Layer.Layer<never, never, HttpServer.HttpServer>) =>
@@ -33,7 +34,7 @@ const ask = (served: Layer.Layer<never, never, HttpServer.HttpServer>) =>
     )
     const { connect } = yield* Effect.provide(MemoryListener.MemoryListener, context)
     const client = yield* connect()
-    client.send("GET /path HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    client.send(get("/path", "Connection: close"))
     const { status } = yield* Effect.promise(() => client.response())
     yield* Effect.promise(() => client.all())
     return { status, told: lines.filter((line) => !/^(?:tsgi )?(?:starting up|exiting|exited)/.test(line)) }

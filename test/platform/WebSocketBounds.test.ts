@@ -5,8 +5,8 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as Net from "node:net"
-import { WebSocket } from "ws"
-import { Journal } from "../utils/Journal.js"
+import { upgrade } from "../utils/requests.js"
+import { dial, frame } from "../utils/webSockets.js"
 import { type Handler, kinds, nothingSeen, type Seen, serve } from "./scene.js"
 
 /** Tells how long messages are. */
@@ -20,21 +20,12 @@ const measuring = (seen: Seen): Handler =>
     return HttpServerResponse.empty()
   }).pipe(Effect.scoped, Effect.orDie)
 
-const listening = (seen: Seen) =>
-  Effect.map(
-    serve(kinds.HttpApp(measuring(seen)), seen),
-    ({ address }) => address._tag === "Tcp" ? address.port : 0
-  )
+const listening = (seen: Seen) => Effect.map(serve(kinds.HttpApp(measuring(seen)), seen), ({ address }) => address)
 
 it.scoped("a message of 16 MiB is one, a longer one closes with 1009", () =>
   Effect.gen(function*() {
-    const port = yield* listening(nothingSeen())
-    const client = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false })
-    const heard = new Journal<string>()
-    client.on("message", (data: Buffer) => heard.push(data.toString()))
-    client.on("close", (code) => heard.push(`closed ${code}`))
-    client.on("error", () => undefined)
-    yield* Effect.promise(() => new Promise((resolve) => client.once("open", resolve)))
+    const address = yield* listening(nothingSeen())
+    const { client, heard } = yield* Effect.promise(() => dial(address, { perMessageDeflate: false }))
     client.send(new Uint8Array(16_777_216))
     assert.deepStrictEqual(yield* Effect.promise(() => heard.first(1)), ["16777216"])
     client.send(new Uint8Array(16_777_217))
@@ -44,18 +35,14 @@ it.scoped("a message of 16 MiB is one, a longer one closes with 1009", () =>
 it.scoped("a peer that pings for ever and reads nothing is dropped", () =>
   Effect.gen(function*() {
     const seen = nothingSeen()
-    const port = yield* listening(seen)
-    const client = Net.connect(port, "127.0.0.1")
+    const address = yield* listening(seen)
+    const client = Net.connect(address._tag === "Tcp" ? address.port : 0, "127.0.0.1")
     yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
     const gone = new Promise<void>((resolve) => client.once("close", () => resolve()))
     client.on("error", () => undefined)
-    client.write(
-      "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    // masked with zeros, 125 bytes each: as many as the kernels of both sides hold, and more
-    const ping = Buffer.concat([Buffer.from([0x89, 0x80 | 125, 0, 0, 0, 0]), Buffer.alloc(125)])
-    const pings = Buffer.concat(Array.from({ length: 1000 }, () => ping))
+    client.write(upgrade())
+    // as many as the kernels of both sides hold, and more
+    const pings = Buffer.concat(Array.from({ length: 1000 }, () => frame(Buffer.alloc(125), 0x89)))
     let sent = 0
     const more = (): void => {
       while (sent < 64_000_000 && !client.destroyed) {

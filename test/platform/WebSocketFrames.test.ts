@@ -6,18 +6,15 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Net from "node:net"
 import { Journal, turns } from "../utils/Journal.js"
+import { upgrade } from "../utils/requests.js"
+import { connect } from "../utils/sockets.js"
+import { frame } from "../utils/webSockets.js"
 import { type Handler, kinds, nothingSeen, serve } from "./scene.js"
 
-const handshake = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+const handshake = upgrade()
 
-/** Masked with zeros (RFC 6455, 5.2). */
-const frame = (text: string, opcode = 0x81): Buffer =>
-  Buffer.concat([Buffer.from([opcode, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)])
-
-const close = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8])
+const close = frame(Buffer.from([0x03, 0xe8]), 0x88)
 
 const scene = (onOpen?: Effect.Effect<void>) =>
   Effect.gen(function*() {
@@ -33,11 +30,8 @@ const scene = (onOpen?: Effect.Effect<void>) =>
       return HttpServerResponse.empty()
     }).pipe(Effect.scoped, Effect.orDie)
     const { address } = yield* serve(kinds.HttpApp(handler), nothingSeen())
-    const client = Net.connect(address._tag === "Tcp" ? address.port : 0, "127.0.0.1")
-    client.setNoDelay(true)
-    client.resume()
-    client.on("error", () => undefined)
-    yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
+    const client = yield* Effect.promise(() => connect(address))
+    yield* Effect.addFinalizer(() => Effect.sync(() => client.close()))
     return { client, heard }
   })
 
@@ -63,9 +57,11 @@ describe("the handshake, messages and the close", () => {
         Effect.gen(function*() {
           const { client, heard } = yield* scene(onOpen)
           for (const packet of packets) {
-            client.write(packet)
+            client.send(packet)
             yield* Effect.promise(() => turns(3))
           }
+          yield* Effect.promise(() => client.whenEnded())
+          client.end()
           yield* Effect.promise(() => heard.find((entry) => entry === "closed"))
           assert.deepStrictEqual(heard.entries, [...messages, "closed"])
         }))

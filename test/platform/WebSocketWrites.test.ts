@@ -7,22 +7,20 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Socket from "@effect/platform/Socket"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { WebSocket } from "ws"
 import { atRest, Journal, turns } from "../utils/Journal.js"
+import { dial } from "../utils/webSockets.js"
 import { type Handler, kinds, nothingSeen, serve } from "./scene.js"
 
 const size = 65_536
 
-const dial = (handler: Handler, options: { readonly perMessageDeflate: boolean }) =>
+const dialHandler = (handler: Handler, options: { readonly perMessageDeflate: boolean }) =>
   Effect.gen(function*() {
     const seen = nothingSeen()
     const { address } = yield* serve(kinds.HttpApp(handler), seen, {
       door: { websocket: { highWaterMark: 1_048_576, ...options } }
     })
-    const client = new WebSocket(`ws://127.0.0.1:${address._tag === "Tcp" ? address.port : ""}/`, options)
-    client.on("error", () => undefined)
+    const { client } = yield* Effect.promise(() => dial(address, options))
     yield* Effect.addFinalizer(() => Effect.sync(() => client.terminate()))
-    yield* Effect.promise(() => new Promise((resolve) => client.once("open", resolve)))
     return client
   })
 
@@ -54,7 +52,7 @@ for (const perMessageDeflate of [false, true]) {
     it.scoped("a writer waits for its client", () =>
       Effect.gen(function*() {
         let written = 0
-        const client = yield* dial(
+        const client = yield* dialHandler(
           handler((socket, write) =>
             Effect.raceFirst(
               socket.runRaw(() => Effect.void),
@@ -80,7 +78,7 @@ for (const perMessageDeflate of [false, true]) {
     it.scoped("an echo takes no more from a client that reads nothing, and gives all of it back in order", () =>
       Effect.gen(function*() {
         let received = 0
-        const client = yield* dial(
+        const client = yield* dialHandler(
           handler((socket, write) =>
             socket.runRaw((message) => {
               received++
@@ -105,7 +103,7 @@ for (const perMessageDeflate of [false, true]) {
     it.scoped("a close does not wait behind them", () =>
       Effect.gen(function*() {
         const closing = new Journal<string>()
-        const client = yield* dial(
+        const client = yield* dialHandler(
           handler((socket, write) =>
             Effect.raceFirst(
               socket.runRaw(() => Effect.void),
@@ -132,7 +130,7 @@ for (const perMessageDeflate of [false, true]) {
 it.scoped("a writer that waits is over with its client", () =>
   Effect.gen(function*() {
     const over = new Journal<string>()
-    const client = yield* dial(
+    const client = yield* dialHandler(
       handler((socket, write) =>
         Effect.raceFirst(
           Effect.ensuring(socket.runRaw(() => Effect.void), Effect.sync(() => over.push("run over"))),

@@ -32,7 +32,6 @@ import {
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import { Journal } from "../utils/Journal.js"
 import { noting } from "../utils/noting.js"
-import * as requests from "../utils/requests.js"
 import { thorough } from "../utils/runs.js"
 import { connect } from "../utils/sockets.js"
 
@@ -240,8 +239,3 @@ export const open = async (served: Served, seen: Seen, options?: SceneOptions): 
   const scene = await Effect.runPromise(Scope.extend(serve(served, seen, options), scope))
   return { ...scene, stop, [Symbol.asyncDispose]: stop }
 }
-
-/** What a client sends to it. */
-export const get = requests.get()
-export const post = (length: number, body: string, ...fields: ReadonlyArray<string>): string =>
-  requests.request("POST", "/", [...fields, `Content-Length: ${length}`], body)

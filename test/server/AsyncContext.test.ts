@@ -168,8 +168,8 @@ describe("plain TypeScript: the context of a client is its own", () => {
       for (let i = 0; i < 3; i++) {
         const first = await connect()
         const second = await connect()
-        first.send(`GET /first${i} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
-        second.send(`GET /second${i} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+        first.send(get(`/first${i}`, "Connection: close"))
+        second.send(get(`/second${i}`, "Connection: close"))
         await first.response()
         await second.response()
         closeAll([first, second])
@@ -221,7 +221,7 @@ describe("the Effect door: the context of a client is its own", () => {
           )
           for (let i = 0; i < requestCount; i++) {
             for (const [j, client] of clients.entries()) {
-              client.send(`GET /client${j} HTTP/1.1\r\nHost: a\r\nOwner: client${j}\r\n\r\n`)
+              client.send(get(`/client${j}`, `Owner: client${j}`))
             }
             yield* Effect.promise(() => Promise.all(clients.map((client) => client.response())))
           }

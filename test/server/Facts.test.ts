@@ -17,6 +17,7 @@ import { type App, fetchApp, listen, server, wrapTls } from "tsgi"
 import { InterimResponses, ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import { makeCertificate } from "../utils/certificate.js"
+import { get, request } from "../utils/requests.js"
 import { withServer } from "../utils/serving.js"
 
 const served = async (
@@ -184,7 +185,7 @@ describe("a client of a TLS server that asks for certificates", () => {
       })
       await once(socket, "secureConnect")
       const reused = socket.isSessionReused()
-      socket.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      socket.write(get("/", "Connection: close"))
       let text = ""
       for await (const piece of socket) text += String(piece)
       answers.push([reused, ...(JSON.parse(split(text).body) as ReadonlyArray<unknown>)])
@@ -213,7 +214,7 @@ describe("a client of a TLS server that asks for certificates", () => {
 })
 
 describe("what is taken as an iterable is read once", () => {
-  const post = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+  const post = request("POST", "/", ["Expect: 100-continue", "Content-Length: 2"])
   const fields = function*(): Generator<[string, string]> {
     yield ["X-Quota", "1"]
     yield ["X-Other", "2"]
@@ -264,7 +265,7 @@ describe("what is taken as an iterable is read once", () => {
       const context = yield* Layer.build(memory(app))
       const { connect } = yield* Effect.provide(MemoryListener.MemoryListener, context)
       const client = yield* connect()
-      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      client.send(get())
       for (let i = 0; i < 2; i++) {
         assert.strictEqual((yield* Effect.promise(() => client.head())).get("x-quota"), "1")
       }

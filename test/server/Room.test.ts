@@ -10,7 +10,7 @@ import type { WireClient } from "tsgi/testing"
 import type * as Server from "../../src/server/Server.js"
 import type * as ServerConfig from "../../src/server/ServerConfig.js"
 import { turns } from "../utils/Journal.js"
-import { get } from "../utils/requests.js"
+import { get, request } from "../utils/requests.js"
 import { serve } from "./engine.js"
 
 interface Scene {
@@ -252,7 +252,7 @@ describe("when there is no room", () => {
         const busy = yield* connect
         busy.send(get("/work"))
         yield* pass(0)
-        const post = "POST /work HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+        const post = request("POST", "/work", ["Content-Length: 5"])
         const uploads = [yield* connect, yield* connect]
         for (const client of uploads) client.send(post)
         yield* pass(0)
@@ -271,7 +271,7 @@ describe("when there is no room", () => {
   it.scoped("requests whose bodies are awaited are given the places of others like them one after the other", () =>
     scene({ connections: 60 }, ({ connectNow, pass }) =>
       Effect.gen(function*() {
-        const upload = "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+        const upload = request("POST", "/upload", ["Content-Length: 5"])
         const stalled = yield* Effect.replicateEffect(connectNow, 60)
         for (const client of stalled) client.send(upload)
         yield* pass(2)
@@ -299,7 +299,7 @@ describe("when there is no room", () => {
         for (const client of idle) client.send(get())
         yield* pass(0)
         const uploads = yield* Effect.replicateEffect(connectNow, 50)
-        for (const client of uploads) client.send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        for (const client of uploads) client.send(request("POST", "/upload", ["Content-Length: 5"]))
         yield* pass(0)
         for (const client of uploads) client.reset()
         expect(idle.filter(({ ended }) => ended).length).toBe(50)

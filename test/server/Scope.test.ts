@@ -16,7 +16,7 @@ import type { Exchange } from "../../src/exchange/Exchange.js"
 import { Listener } from "../../src/server/Listener.js"
 import * as Server from "../../src/server/Server.js"
 import { Journal, turns } from "../utils/Journal.js"
-import { get } from "../utils/requests.js"
+import { get, request } from "../utils/requests.js"
 import { named, serve } from "./engine.js"
 import { servePeers, told } from "./Peer.js"
 
@@ -174,7 +174,7 @@ describe("the scope of a socket ends the application, runs the hooks and closes 
       const journal = new Journal<string>()
       const { connect } = yield* serve(reader, journal, { timeouts: { body: 2_000 } })
       const client = connect()
-      client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12")
+      client.send(request("POST", "/", ["Content-Length: 5"], "12"))
       yield* first(journal, 1)
       yield* wait()
       yield* TestClock.adjust("2500 millis")

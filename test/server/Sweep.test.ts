@@ -5,6 +5,7 @@ import * as TestClock from "effect/TestClock"
 import * as Config from "../../src/server/Config.js"
 import { leastInterval } from "../../src/server/Sweep.js"
 import { Journal, turns } from "../utils/Journal.js"
+import { get, request } from "../utils/requests.js"
 import { readBody, serve } from "./engine.js"
 
 it.scoped("all connections whose time is over are closed in one sweep", () =>
@@ -19,13 +20,13 @@ it.scoped("all connections whose time is over are closed in one sweep", () =>
     assert.deepStrictEqual(journal.entries, Array.from({ length: 5 }, () => "socket closed"))
   }))
 
-const post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na"
+const post = request("POST", "/", ["Content-Length: 3"], "a")
 const short: Record<string, readonly [config: Config.PartialConfig, request: string, half: boolean]> = {
   "timeouts.head": [{ timeouts: { head: 100 } }, "GET / HTTP/1.1\r\n", false],
   "timeouts.request": [{ timeouts: { request: 100 } }, post, false],
   "timeouts.body": [{ timeouts: { body: 100 } }, post, false],
   "timeouts.handler": [{ timeouts: { handler: 100 } }, post, false],
-  "timeouts.halfClose": [{ timeouts: { halfClose: 100 } }, "GET /work HTTP/1.1\r\nHost: a\r\n\r\n", true],
+  "timeouts.halfClose": [{ timeouts: { halfClose: 100 } }, get("/work"), true],
   "timeouts.lingerTotal": [{ timeouts: { lingerTotal: 100 } }, "bad\r\n\r\n", false],
   "rates.window": [{ rates: { window: 100 } }, post, false]
 }

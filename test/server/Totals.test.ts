@@ -12,6 +12,7 @@ import type { WireClient } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import type { PartialConfig } from "../../src/server/Config.js"
 import { Journal, turns } from "../utils/Journal.js"
+import { get, request } from "../utils/requests.js"
 import { named, readBody, serve } from "./engine.js"
 
 const head = { status: 200, fields: [] }
@@ -39,9 +40,9 @@ const drip = (client: WireClient, piece: string, until: () => boolean) =>
     return Infinity
   })
 
-const chunked = "POST /read HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+const chunked = request("POST", "/read", ["Transfer-Encoding: chunked"])
 const drips: Record<string, readonly [begin: string, piece: string]> = {
-  "a body of known length": ["POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", "a"],
+  "a body of known length": [request("POST", "/read", ["Content-Length: 100000"]), "a"],
   "a chunked body": [chunked, "1\r\na\r\n"],
   "the data of a chunk": [`${chunked}ffff\r\n`, "a"],
   "a chunk extension": [`${chunked}1;`, "a"],
@@ -86,7 +87,7 @@ describe("a client that is slow for its own reasons passes", () => {
     Effect.gen(function*() {
       const { connect } = yield* serve(handler, new Journal(), {})
       const client = connect()
-      client.send("POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 96000\r\n\r\n")
+      client.send(request("POST", "/read", ["Content-Length: 96000"]))
       for (let i = 0; i < 20; i++) {
         client.send("a".repeat(4800))
         yield* Effect.promise(() => turns(10))
@@ -102,7 +103,7 @@ describe("a client that is slow for its own reasons passes", () => {
         timeouts: { request: Infinity }
       })
       const client = connect()
-      client.send("POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na")
+      client.send(request("POST", "/later", ["Content-Length: 2"], "a"))
       const [exchange] = yield* Effect.promise(() => journal.first(1))
       exchange.body.take()
       for (let i = 0; i < 20; i++) {
@@ -125,7 +126,7 @@ describe("a download", () => {
         const { connect } = yield* serve(handler, journal, {})
         const client = connect()
         client.pause()
-        client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.send(get("/large"))
         yield* Effect.promise(() => turns(20))
         let taken = 0
         for (let seconds = 0; seconds < 200 && !journal.entries.includes("socket closed"); seconds += 10) {
@@ -153,7 +154,7 @@ describe("a client that has closed its sending half", () => {
         const journal = new Journal<string>()
         const { connect } = yield* serve(handler, journal, { timeouts: { halfClose: option, grace: 0 } })
         const client = connect()
-        client.send("GET /work HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.send(get("/work"))
         client.end()
         yield* Effect.promise(() => turns(20))
         yield* TestClock.adjust("4 seconds")
@@ -172,7 +173,7 @@ describe("an application that does not begin its answer", () => {
       const journal = new Journal<string>()
       const { connect } = yield* serve(handler, journal, { timeouts: { handler: 3000 } })
       const client = connect()
-      client.send("GET /work HTTP/1.1\r\nHost: a\r\n\r\n")
+      client.send(get("/work"))
       yield* Effect.promise(() => turns(20))
       yield* TestClock.adjust("4 seconds")
       const response = yield* Effect.promise(() => client.response())
@@ -188,7 +189,7 @@ describe("an application that does not begin its answer", () => {
     Effect.gen(function*() {
       const journal = new Journal<string>()
       const { connect } = yield* serve(handler, journal, { timeouts: { grace: 0 } })
-      connect().send("GET /work HTTP/1.1\r\nHost: a\r\n\r\n")
+      connect().send(get("/work"))
       yield* Effect.promise(() => turns(20))
       yield* TestClock.adjust("1 hour")
       assert.deepStrictEqual(journal.entries, [])

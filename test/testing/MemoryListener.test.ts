@@ -10,6 +10,7 @@ import type { Transport } from "../../src/http1/Transport.js"
 import { Listener } from "../../src/server/Listener.js"
 import { gate } from "../utils/gate.js"
 import { atRest, turns } from "../utils/Journal.js"
+import { get } from "../utils/requests.js"
 
 interface Pair {
   readonly client: WireClient
@@ -244,7 +245,7 @@ describe("a listener in memory", () => {
     }, { logOutput: false })
     expect(await running.ready).toEqual(memory.address)
     await using client = memory.connect({ remote })
-    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    client.send(get("/", "Connection: close"))
     expect(String((await client.response()).body)).toBe("https 192.0.2.1 7")
     client.close()
     await running.stop()

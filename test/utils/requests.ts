@@ -14,6 +14,10 @@ export const get = (path = "/", ...fields: ReadonlyArray<string>): string => req
 export const post = (path: string, body: string, ...fields: ReadonlyArray<string>): string =>
   request("POST", path, [...fields, `Content-Length: ${Buffer.byteLength(body)}`], body)
 
+/** A POST of a body of `length` bytes, of which `sent` has come. */
+export const postOf = (length: number, sent: string, ...fields: ReadonlyArray<string>): string =>
+  request("POST", "/", [...fields, `Content-Length: ${length}`], sent)
+
 /** A POST of a body that is in chunks already. */
 export const postChunked = (path: string, coded: string, ...fields: ReadonlyArray<string>): string =>
   request("POST", path, [...fields, "Transfer-Encoding: chunked"], coded)
@@ -21,3 +25,14 @@ export const postChunked = (path: string, coded: string, ...fields: ReadonlyArra
 /** A chunked body, its end included. */
 export const chunked = (parts: ReadonlyArray<string>, extension = ""): string =>
   [...parts, ""].map((part) => `${part.length.toString(16)}${extension}\r\n${part}\r\n`).join("")
+
+/** The handshake of a WebSocket. */
+export const upgrade = (path = "/", ...fields: ReadonlyArray<string>): string =>
+  get(
+    path,
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ...fields
+  )

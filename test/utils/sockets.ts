@@ -4,6 +4,7 @@ import { Duplex } from "node:stream"
 import * as Tls from "node:tls"
 import type { Address } from "tsgi"
 import { type Channel, WireClient } from "tsgi/testing"
+import { get } from "./requests.js"
 
 const channelOf = (socket: Net.Socket, carrier: Net.Socket): Channel => {
   // an error is followed by `close`, which is what a client waits for
@@ -54,7 +55,7 @@ export const connect = (address: Address): Promise<WireClient> => {
 /** Gets `/` on a connection of its own, and gives the text of the answer. */
 export const ask = async (address: Address): Promise<string> => {
   await using client = await connect(address)
-  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+  client.send(get())
   const { body } = await client.response()
   return body.toString().trim()
 }

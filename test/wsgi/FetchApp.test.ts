@@ -101,7 +101,7 @@ describe("fetchApp", () => {
   })
 
   it("streams a body in and out", async () => {
-    const { response } = await echo("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+    const { response } = await echo(request("POST", "/", ["Content-Length: 2"], "hi"))
     expect([response.status, response.body.toString()]).toEqual([200, "hi"])
   })
 

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import { setTimeout } from "node:timers/promises"
+import { postChunked } from "../../utils/requests.js"
 import { type Observation, readAnswer } from "../answers.js"
 import type { Scene } from "../differential.js"
 import { get, head, type Peer, request, requestBytes, talk } from "../exchanges.js"
@@ -71,7 +72,7 @@ const pipelined = (...requests: ReadonlyArray<string>) => async (peer: Peer): Pr
 /** Sends a part only when the one before has come back. */
 const inTurn = async (peer: Peer): Promise<Observation> => {
   await using client = await peer.connect()
-  client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+  client.send(postChunked("/echo", "3\r\none\r\n"))
   await client.until("one\r\n")
   client.send("3\r\ntwo\r\n")
   await client.until("two\r\n")
