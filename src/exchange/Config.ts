@@ -1,20 +1,18 @@
 /**
- * What an operator can set.
+ * What an operator can set, whatever protocol a connection speaks.
  *
  * @since 0.1.0
  */
 import type { ForwardedField } from "../protocol/forwarded.js"
-import type { Leniency, Limits } from "../protocol/limits.js"
 import type { TrustedProxies } from "./TrustedProxies.js"
 
 /**
- * Bounds on one message, and on connections. `Infinity` switches one off; all but `addressShare` are whole numbers, and those on heads,
- * connections, handshakes and requests are at least 1.
+ * Bounds on connections, and on bodies that are read whole.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
-export interface ServerLimits extends Limits {
+export interface EngineLimits {
   /**
    * Connections that have a place, so that their requests are served. Further ones wait for a place, no longer than
    * `timeouts.place`. A connection that is idle, or has not used its place for a while, gives it up. Default 1024.
@@ -35,8 +33,6 @@ export interface ServerLimits extends Limits {
   readonly addressShare: number
   /** TLS handshakes under way at a time; a further one takes the place of the oldest. Default 2048. */
   readonly handshakes: number
-  /** Requests on one connection; the last one is answered `Connection: close`. Default `Infinity`. */
-  readonly requestsPerConnection: number
   /**
    * Bytes of a body that is read whole, into memory: by `read()` without a size, one line, all `readlines()`,
    * `request.text()` and the like. More fails with `TooLarge`, which is answered 413. Default 10485760.
@@ -51,15 +47,6 @@ export interface ServerLimits extends Limits {
    * @since 0.2.0
    */
   readonly parsedBody: number
-  /** Bytes of an unread body that are read and dropped to keep the connection; more closes it. Default 262144. */
-  readonly leftoverBody: number
-  /**
-   * Bytes that are read and dropped when a client goes on sending after its last response, so that it can read that. Default
-   * 268435456.
-   *
-   * @since 0.2.0
-   */
-  readonly linger: number
 }
 
 /**
@@ -79,12 +66,12 @@ export interface Rates {
 }
 
 /**
- * Deadlines, all in milliseconds; 0 is at once, `Infinity` switches one off, and so does 0 for `request`.
+ * Deadlines that every protocol has, in milliseconds.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
-export interface Timeouts {
+export interface EngineTimeouts {
   /** TLS handshake; at least 1. Default 10000. */
   readonly handshake: number
   /** From accept to the first byte of the first request. Default 60000. */
@@ -118,27 +105,10 @@ export interface Timeouts {
    */
   readonly handler: number
   /**
-   * For a client that has closed its sending half (`halfClose: "answer"`), without the kernel taking any of its answer; then the
-   * client counts as gone. Default 5000.
-   *
-   * @since 0.2.0
-   */
-  readonly halfClose: number
-  /**
    * While bytes wait to be sent, without the kernel taking a write of up to 256 KiB; on a connection that was taken over, without
    * it taking anything. See the README. Default 60000.
    */
   readonly write: number
-  /** Reading the unread rest of a body, to keep the connection. Default 5000. */
-  readonly leftoverBody: number
-  /** After the last response, for the client to read it and close, counted from the last byte that comes. Default 2000. */
-  readonly linger: number
-  /**
-   * The same, counted from the last response. Default 30000.
-   *
-   * @since 0.2.0
-   */
-  readonly lingerTotal: number
   /** For an interrupted application to end, before post hooks run without it. Default 1000. */
   readonly interrupt: number
   /**
@@ -186,16 +156,14 @@ export type ForwardedOption = boolean | "x-forwarded" | "forwarded" | ReadonlyAr
  * @category models
  */
 export interface EngineConfig {
-  readonly limits: ServerLimits
-  readonly timeouts: Timeouts
+  readonly limits: EngineLimits
+  readonly timeouts: EngineTimeouts
   /**
    * Least rates.
    *
    * @since 0.2.0
    */
   readonly rates: Rates
-  /** Rules that are relaxed. Default: none. */
-  readonly parser: Leniency
   /** Peers that may speak for others, see `forwarded`: made by `TrustedProxies.make`. Default: none. */
   readonly trustedProxies: TrustedProxies
   /** Fields of trusted proxies that are believed. Default `false`: they are fields like any other. */

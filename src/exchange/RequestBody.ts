@@ -27,7 +27,7 @@ export interface RequestBody {
   readonly complete: boolean
   /** Did reading fail? Then it is unknown where the next request begins. */
   readonly failed: boolean
-  /** What came after a chunked body (RFC 9112, 7.1.2); empty until the end was read. */
+  /** Trailer fields (RFC 9110, 6.5); empty until the end was read. */
   readonly trailers: Fields
   /**
    * Takes what there is to read: bytes (never empty), the end (again and again), a {@link BodyError} (again and again), or

@@ -15,7 +15,7 @@ import type { AbortReason } from "./Outcome.js"
 import type { ReceivedBody } from "./ReceivedBody.js"
 
 /**
- * Why the exchange lets no further request follow, in words for the log. Wires have reasons of their own.
+ * Why the exchange wants no further request on its connection, in words for the log. Wires have reasons of their own.
  *
  * @since 0.2.0
  * @category models
@@ -101,11 +101,14 @@ export interface Wire<Written> {
   /** All bytes of the exchange that the kernel has taken: interim heads, head, framing and body. */
   readonly totalSent: number
 
-  /** No request may follow this one on the connection. The first reason stays. */
+  /**
+   * No further request may follow on a connection that carries one exchange after the other. The first reason stays. A wire whose
+   * exchanges do not share their bytes may let the others go on.
+   */
   readonly refuseReuse: (why: ReuseRefusal) => void
   /** Drops what is left of the request's body. Returns `true` if nothing is left; otherwise `bodyDropped` is called when that is so. */
   readonly dropBody: () => boolean
-  /** The hooks have run, and the exchange is over: the next may begin. */
+  /** The hooks have run, and the exchange is over. */
   readonly exchangeOver: () => void
 
   /** Gives the connection away, for a protocol that is not HTTP. */

@@ -5,8 +5,8 @@
  */
 import type { Alarm } from "../exchange/Alarm.js"
 import type { Clock } from "../exchange/Clock.js"
-import type { Rates, Timeouts } from "../exchange/Config.js"
-import type { SessionHost } from "../exchange/Session.js"
+import type { Rates } from "../exchange/Config.js"
+import type { Http1Host } from "./Http1Host.js"
 
 /**
  * What the peer is to send or to do; or, with `Place`, what the server is to give a request.
@@ -31,7 +31,7 @@ export type Passed = Awaited | "Request" | "Handler" | "Interrupt" | "Write" | "
  */
 export class Deadlines {
   private readonly alarm: Alarm
-  private readonly timeouts: Timeouts
+  private readonly timeouts: Http1Host["config"]["timeouts"]
   private readonly rates: Rates
   private readonly time: Clock
   awaited: Awaited | undefined = "FirstRequest"
@@ -53,7 +53,7 @@ export class Deadlines {
   private body: Pace | undefined = undefined
   private download: Pace | undefined = undefined
 
-  constructor({ alarm, config, time }: Pick<SessionHost, "alarm" | "config" | "time">) {
+  constructor({ alarm, config, time }: Pick<Http1Host, "alarm" | "config" | "time">) {
     this.alarm = alarm
     this.timeouts = config.timeouts
     this.rates = config.rates

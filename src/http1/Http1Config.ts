@@ -4,12 +4,63 @@
  * @since 0.2.0
  */
 import type { FieldCase } from "../protocol/h1/headLines.js"
+import type { Leniency, Limits } from "../protocol/limits.js"
+
+/**
+ * Bounds that only HTTP/1 has: on heads and bodies as it writes them, and on what keeps a connection, or ends it in order.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Http1Limits extends Limits {
+  /** Requests on one connection; the last one is answered `Connection: close`. Default `Infinity`. */
+  readonly requestsPerConnection: number
+  /** Bytes of an unread body that are read and dropped to keep the connection; more closes it. Default 262144. */
+  readonly leftoverBody: number
+  /**
+   * Bytes that are read and dropped when a client goes on sending after its last response, so that it can read that. Default
+   * 268435456.
+   *
+   * @since 0.2.0
+   */
+  readonly linger: number
+}
+
+/**
+ * Deadlines that only HTTP/1 has, in milliseconds.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Http1Timeouts {
+  /**
+   * For a client that has closed its sending half (`halfClose: "answer"`), without the kernel taking any of its answer; then the
+   * client counts as gone. Default 5000.
+   *
+   * @since 0.2.0
+   */
+  readonly halfClose: number
+  /** Reading the unread rest of a body, to keep the connection. Default 5000. */
+  readonly leftoverBody: number
+  /** After the last response, for the client to read it and close, counted from the last byte that comes. Default 2000. */
+  readonly linger: number
+  /**
+   * The same, counted from the last response. Default 30000.
+   *
+   * @since 0.2.0
+   */
+  readonly lingerTotal: number
+}
 
 /**
  * @since 0.2.0
  * @category models
  */
 export interface Http1Config {
+  readonly limits: Http1Limits
+  readonly timeouts: Http1Timeouts
+  /** Rules that are relaxed. Default: none. */
+  readonly parser: Leniency
   /** Keep connections for further requests? Default `true`. */
   readonly keepAlive: boolean
   /** Whole seconds for `Keep-Alive: timeout=` to clients that ask for keep-alive. Default: the field is not sent. */

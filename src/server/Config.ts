@@ -4,15 +4,32 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
-import type { EngineConfig, ForwardedOption, Rates, ServerLimits, Timeouts } from "../exchange/Config.js"
+import type { EngineConfig, EngineLimits, EngineTimeouts, ForwardedOption, Rates } from "../exchange/Config.js"
 import { none } from "../exchange/TrustedProxies.js"
-import type { Http1Config } from "../http1/Http1Config.js"
+import type { Http1Config, Http1Limits, Http1Timeouts } from "../http1/Http1Config.js"
 import { forwardedFields } from "../protocol/forwarded.js"
 import { defaultLimits, type Leniency, strict } from "../protocol/limits.js"
 import { checkOptions, complete, type DefaultsOf, type Option } from "./checkOptions.js"
 import { group, number, oneOf, yesOrNo } from "./optionKinds.js"
 
-export type { EngineConfig, ForwardedOption, Rates, ServerLimits, Timeouts } from "../exchange/Config.js"
+export type { EngineConfig, ForwardedOption, Rates } from "../exchange/Config.js"
+
+/**
+ * Bounds on one message, and on connections. `Infinity` switches one off; all but `addressShare` are whole numbers, and those on heads,
+ * connections, handshakes and requests are at least 1.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerLimits extends EngineLimits, Http1Limits {}
+
+/**
+ * Deadlines, all in milliseconds; 0 is at once, `Infinity` switches one off, and so does 0 for `request`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Timeouts extends EngineTimeouts, Http1Timeouts {}
 
 /**
  * The settings of the engine, with a value for each.
@@ -20,7 +37,10 @@ export type { EngineConfig, ForwardedOption, Rates, ServerLimits, Timeouts } fro
  * @since 0.1.0
  * @category models
  */
-export interface Config extends EngineConfig, Http1Config {}
+export interface Config extends EngineConfig, Http1Config {
+  readonly limits: ServerLimits
+  readonly timeouts: Timeouts
+}
 
 type WithDefault<A> = Option & { readonly defaultValue: A }
 

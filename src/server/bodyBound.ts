@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import type { ServerLimits } from "../exchange/Config.js"
+import type { EngineLimits } from "../exchange/Config.js"
 
 /**
  * The most bytes that the body may have, and the name of the option that raises this number.
@@ -32,7 +32,7 @@ export type Reading = "whole" | "parsed"
  */
 export const boundOf = (
   reading: Reading,
-  { parsedBody, wholeBody }: Pick<ServerLimits, "parsedBody" | "wholeBody">
+  { parsedBody, wholeBody }: Pick<EngineLimits, "parsedBody" | "wholeBody">
 ): BodyBound =>
   reading === "parsed" && parsedBody < wholeBody
     ? { most: parsedBody, lift: "limits.parsedBody" }
