@@ -97,6 +97,7 @@ export interface Assignment {
   readonly logFormat: string | undefined
   readonly settle: number
   readonly grace: number
+  /** The title of its process, which its slot follows. */
   readonly title: string
   /** Whether other workers serve the same app. */
   readonly multiprocess: boolean

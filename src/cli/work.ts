@@ -35,6 +35,8 @@ export interface Work {
   readonly hear: (message: ToWorker) => void
   /** Drains with the settle and grace of its assignment, without a message. */
   readonly leave: () => void
+  /** Tells what was counted since the last beat, as its process ends. */
+  readonly last: () => void
 }
 
 /**
@@ -97,7 +99,8 @@ export const work = ({ exit, tell }: Channel): Work => {
           return serving?.setTicketKeys(ticketKeys)
       }
     },
-    leave: () => void end(assignment?.settle ?? 0, 0, assignment?.grace ?? 0)
+    leave: () => void end(assignment?.settle ?? 0, 0, assignment?.grace ?? 0),
+    last: beat
   }
 }
 

@@ -15,7 +15,7 @@ const tell = (message: FromWorker): Promise<void> =>
     else resolve()
   })
 
-const { hear, leave } = work({ tell, exit: (code) => process.exit(code) })
+const { hear, last, leave } = work({ tell, exit: (code) => process.exit(code) })
 
 process.on("SIGTERM", () => {
   void tell({ type: "leaving" })
@@ -23,9 +23,11 @@ process.on("SIGTERM", () => {
 })
 // the supervisor has ended
 process.on("disconnect", leave)
+// also after an uncaught exception: what was counted since the last beat
+process.on("exit", last)
 process.on("message", (message) => {
   if (!isToWorker(message)) return
-  if (message.type === "serve") process.title = message.title
+  if (message.type === "serve") process.title = `${message.title} ${message.slot}`
   hear(message)
 })
 

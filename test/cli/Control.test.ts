@@ -1,9 +1,13 @@
 /** Status and control of a server that runs: by HTTP on its socket, and by the command's verbs. */
+import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { expect, it } from "vitest"
 import { write } from "./command.js"
 import { ask, Controlled, folder, good } from "./controlling.js"
+
+const titleOf = (pid: number): string =>
+  execFileSync("ps", ["-o", "args=", "-p", String(pid)], { encoding: "utf8" }).trim()
 
 it("a server that runs tells how it is, reloads and stops as it is told", { timeout: 60_000 }, async () => {
   await using server = await Controlled.start()
@@ -23,6 +27,9 @@ it("a server that runs tells how it is, reloads and stops as it is told", { time
     generation: 1,
     lastReload: null
   })
+  // `ps` and `kill` find each slot
+  const titles = (await server.status()).workers.map(({ pid, slot }) => [slot, titleOf(pid)])
+  expect(titles).toEqual([1, 2].map((slot) => [slot, `tsgi: ${path.basename(folder)} worker ${slot}`]))
   expect(Number(fs.readFileSync(server.pidFile, "utf8"))).toBe((await server.status()).pid)
   expect((await server.ask("GET", "/status", "text/html")).type).toMatch(/^text\/html/)
 
