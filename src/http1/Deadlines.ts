@@ -9,12 +9,22 @@ import type { Rates } from "../exchange/Config.js"
 import type { Http1Host } from "./Http1Host.js"
 
 /**
- * What the peer is to send or to do; or, with `Place`, what the server is to give a request.
+ * What the peer is to send or to do; or, with `Place`, what the server is to give a request; or, with `Hooks`, that the hooks and
+ * finalizers of a connection end that has no other work.
  *
  * @since 0.2.0
  * @category models
  */
-export type Awaited = "FirstRequest" | "Idle" | "Head" | "Place" | "Body" | "HalfClosed" | "Leftover" | "Linger"
+export type Awaited =
+  | "FirstRequest"
+  | "Idle"
+  | "Head"
+  | "Place"
+  | "Body"
+  | "HalfClosed"
+  | "Leftover"
+  | "Linger"
+  | "Hooks"
 
 /**
  * The deadline that has passed: for what is awaited, for the whole request, for the answer to begin (`Handler`), for an interrupted

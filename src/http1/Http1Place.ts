@@ -43,7 +43,7 @@ export class Http1Place implements SessionPlace {
   }
 
   get use(): PlaceUse {
-    const { deadlines: { awaited, awaitsWrite }, end, phase, requests } = this.connection
+    const { deadlines: { awaited, awaitsWrite }, end, exchange, inflow, phase, requests } = this.connection
     if (end.isBegun) return PlaceUse.Active
     switch (phase) {
       case "Idle":
@@ -53,6 +53,7 @@ export class Http1Place implements SessionPlace {
         return PlaceUse.ReadingHead
       case "Busy":
         if (awaitsWrite) return this.writeUse
+        if (exchange?.stage === "Hooks" && inflow.buffered === 0) return PlaceUse.RunningHooks
         return awaited === "Body" || awaited === "Leftover" ? PlaceUse.AwaitingBody : PlaceUse.Active
       case "Lingering":
         return PlaceUse.Lingering
@@ -70,6 +71,7 @@ export class Http1Place implements SessionPlace {
     const { deadlines, exchange, queue } = this.connection
     if (queue.isThrottled && exchange !== undefined) return exchange.startTime
     if (deadlines.awaitsWrite) return deadlines.takenSince(queue.handed)
+    if (exchange?.outcome !== undefined) return exchange.outcome.endTime
     return deadlines.awaited === "Body" ? deadlines.bodySince(exchange?.body.bytes ?? 0) : deadlines.quietSince
   }
 
@@ -91,7 +93,7 @@ export class Http1Place implements SessionPlace {
     const { deadlines, end, exchange, peer } = this.connection
     const { lateness, use } = this
     if (use === PlaceUse.Active || use === PlaceUse.Lingering) return
-    if (use === PlaceUse.Idle || use === PlaceUse.Silent) return end.close()
+    if (use === PlaceUse.Idle || use === PlaceUse.Silent || use === PlaceUse.RunningHooks) return end.close()
     peer.log("Debug", "others wait for its place")
     if (use === PlaceUse.ReadingHead) return this.connection.refuse(headTimeout(othersWait))
     if (use === PlaceUse.AwaitingWrite || use === PlaceUse.Throttled) return lateness.late("Write")

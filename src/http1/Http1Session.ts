@@ -27,6 +27,8 @@ export class Http1Session implements Session {
   readonly scope: SessionScope
   readonly place: SessionPlace
   index = -1
+  // set where the socket was closed before the hooks and finalizers had ended
+  private hooksEnded: (() => void) | undefined = undefined
   private readonly connection: Http1Connection
   private readonly lateness: Lateness
 
@@ -39,7 +41,7 @@ export class Http1Session implements Session {
     this.peer = new AcceptedPeer(id, host, transport)
     this.scope = host.scopeFor(this)
     this.connection = new Http1Connection(this, transport, host)
-    this.lateness = new Lateness(this.connection)
+    this.lateness = new Lateness(this.connection, () => this.closeEarly())
     this.place = new Http1Place(this.connection, this.lateness, share)
   }
 
@@ -179,13 +181,40 @@ export class Http1Session implements Session {
     const { end, exchange } = connection
     connection.settleUnattended()
     connection.leaving.recordRefused()
-    if (exchange === undefined) return done()
-    end.awaitHooks(done)
-    exchange.lost(end.reason)
-    if (exchange.stage === "Dropping") connection.bodyDropped()
+    if (exchange === undefined) done()
+    else {
+      end.awaitHooks(done)
+      exchange.lost(end.reason)
+      if (exchange.stage === "Dropping") connection.bodyDropped()
+    }
+    if (this.isClosed) return
+    // hooks and finalizers need no place, and may never end
+    this.host.releasePlace(this)
+    connection.deadlines.await("Hooks", this.host.config.timeouts.hooks)
+  }
+
+  // Hooks or finalizers have not ended in time. They run on without the socket, and a stop still waits for them.
+  private closeEarly(): void {
+    const { config: { timeouts }, log } = this.host
+    log(
+      "Info",
+      `a post hook or finalizer has not ended within ${timeouts.hooks} ms of its connection: ` +
+        `the socket is closed without it (${this.peer.name})`
+    )
+    this.hooksEnded = this.host.detach()
+    this.release()
+  }
+
+  private get isClosed(): boolean {
+    return this.index < 0
   }
 
   closeSocket(): void {
+    if (this.hooksEnded === undefined) this.release()
+    else this.hooksEnded()
+  }
+
+  private release(): void {
     try {
       this.connection.leaving.close()
     } finally {

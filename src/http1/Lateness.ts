@@ -13,7 +13,8 @@ import { headTimeout, lateBody, lateHandler, lateReader, noRoom } from "./refusa
  * @category models
  */
 export class Lateness {
-  constructor(private readonly connection: Http1Connection) {}
+  /** @param hooksLate called when hooks or finalizers have not ended in time */
+  constructor(private readonly connection: Http1Connection, private readonly hooksLate: () => void) {}
 
   /** A deadline has passed, or perhaps several. */
   pass(): void {
@@ -22,7 +23,7 @@ export class Lateness {
     if (passed === undefined) return
     // a client that still takes its answer is not late: the deadlines for writes judge its rate
     if (passed === "Linger" && !queue.empty) return leaving.await()
-    if (passed !== "Linger" && passed !== "Interrupt") peer.log("Debug", "timed out")
+    if (passed !== "Linger" && passed !== "Interrupt" && passed !== "Hooks") peer.log("Debug", "timed out")
     this.late(passed)
   }
 
@@ -57,6 +58,8 @@ export class Lateness {
         return end.abort(exchange, "WriteTimeout")
       case "Interrupt":
         return end.late(exchange)
+      case "Hooks":
+        return this.hooksLate()
     }
   }
 
