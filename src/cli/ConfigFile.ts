@@ -30,8 +30,7 @@ export const read = async (
   try {
     values = await parse(name, text)
   } catch (error) {
-    const message = error instanceof Error ? error.message.split("\n")[0] : String(error)
-    throw wrong(`cannot read ${name}: ${message}`)
+    throw wrong(`cannot read ${name}: ${mistakeOf(error)}`)
   }
   if (values === null || values === undefined) return { name, values: {} }
   if (typeof values !== "object" || Array.isArray(values)) throw wrong(`${name}: must have keys, such as port: 8090`)
@@ -41,7 +40,15 @@ export const read = async (
 // A parser is only loaded for a file of its kind.
 const parse = async (name: string, text: string): Promise<unknown> => {
   if (name.endsWith(".json")) return JSON.parse(text)
-  if (/\.ya?ml$/.test(name)) return (await import("yaml")).parse(text)
+  // CommonJS, of which a bundle has the default export only
+  if (/\.ya?ml$/.test(name)) return (await import("yaml")).default.parse(text)
   if (name.endsWith(".toml")) return (await import("smol-toml")).parse(text)
   throw new Error("its name must end in .json, .yaml or .toml")
+}
+
+// The first line of a parser's message. That of TOML has the place beside it.
+const mistakeOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  const first = error.message.split("\n")[0].replace(/:$/, "")
+  return "line" in error && !/ at line /.test(first) ? `${first} at line ${String(error.line)}` : first
 }
