@@ -75,6 +75,7 @@ export class Worker {
   private silent = 0
   private largeSince: number | undefined = undefined
   private retiredFor: Reason | undefined = undefined
+  private endsOf: string | undefined = undefined
 
   constructor(private readonly options: WorkerOptions) {
     this.heardAt = options.begun
@@ -188,6 +189,11 @@ export class Worker {
     return this.retiredFor
   }
 
+  /** What it told that its process ends of. */
+  get cause(): string | undefined {
+    return this.endsOf
+  }
+
   stateAt(now: number): WorkerState {
     if (this.ended) return "gone"
     if (this.leftAt !== undefined) return now - this.leftAt < this.timeouts.settle ? "settling" : "draining"
@@ -212,8 +218,9 @@ export class Worker {
     Deferred.unsafeDone(this.ready, Exit.void)
   }
 
-  /** Called when it is known that the worker will not serve. */
+  /** Called when it is known that the worker will not serve, or why its process ends. */
   fails(error: BootError): void {
+    if (this.readyAfter !== undefined && error.reason === "load") this.endsOf = error.message
     Deferred.unsafeDone(this.ready, Exit.fail(error))
   }
 

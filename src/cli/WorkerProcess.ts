@@ -59,7 +59,7 @@ export const make = (spec: WorkerSpec): Effect.Effect<Worker, BootError, Scope.S
     yield* Effect.acquireRelease(
       spawn(spec.child, {
         message: (message) => {
-          if (isFromWorker(message)) run(heard(worker, spec, message))
+          if (isFromWorker(message)) run(heard(worker, spec, journal, message))
         },
         exited: (exit) =>
           worker.exits(exit, new BootError({ reason: "exit", message: diedOf(exit), exitCode: exit.code }))
@@ -124,7 +124,12 @@ export const kill = (worker: Worker): Effect.Effect<void> => worker.child?.kill(
 export const tellAll = (workers: Iterable<Worker>, message: ToWorker): Effect.Effect<void> =>
   Effect.forEach(workers, ({ child }) => child?.send(message) ?? Effect.void, { discard: true })
 
-const heard = (worker: Worker, spec: WorkerSpec, message: FromWorker): Effect.Effect<void> =>
+const heard = (
+  worker: Worker,
+  spec: WorkerSpec,
+  { warn }: typeof Journal.Service,
+  message: FromWorker
+): Effect.Effect<void> =>
   Effect.gen(function*() {
     const now = yield* monotonic
     worker.hears(now)
@@ -137,6 +142,9 @@ const heard = (worker: Worker, spec: WorkerSpec, message: FromWorker): Effect.Ef
         return worker.fails(
           new BootError({ reason: message.phase, message: message.message, details: message.stack })
         )
+      case "warning":
+        // each worker has the same app, and so the same warnings
+        return yield* worker.slot === 1 ? warn("app", message.text) : Effect.void
       case "beat":
         return worker.beats(message)
       case "enough":

@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { make as makeListener, TlsSettings } from "../node/NodeListener.js"
 import { type Options, split } from "../platform/Options.js"
-import { stop as stopServer } from "../platform/serving.js"
+import { hasApp, stop as stopServer } from "../platform/serving.js"
 import * as TsgiHttpServer from "../platform/TsgiHttpServer.js"
 import * as AccessLog from "../server/AccessLog.js"
 import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
@@ -25,7 +25,9 @@ import { ServerConfig } from "../server/ServerConfig.js"
 import { zero } from "../server/ServerMetrics.js"
 import * as MemoryListener from "../testing/MemoryService.js"
 import * as Log from "../wsgi/Log.js"
-import type { Serve } from "./messages.js"
+import { named } from "./loadApp.js"
+import type { AppSource, Serve } from "./messages.js"
+import { listening as sockets } from "./selfListening.js"
 import { AppError, counter, type Open } from "./Serving.js"
 import { tlsOptions } from "./tlsOptions.js"
 
@@ -58,11 +60,16 @@ export const open: Open = async ({ value }, serve, enough) => {
       (server) => Effect.sync(() => made = server)
     )
   )
+  const own = sockets() + serve.listeners.length
   const scope = Effect.runSync(Scope.make())
   const built = await Effect.runPromiseExit(
     Layer.buildWithScope(Layer.provide(layerOf(value), Layer.merge(httpServer, TsgiHttpServer.layerContext)), scope)
   )
   if (Exit.isFailure(built)) throw Cause.squash(built.cause)
+  if (made === undefined || !(await isServed(made, () => sockets() > own))) {
+    Effect.runFork(Scope.close(scope, Exit.void))
+    throw new AppError(servesNothing(serve.app))
+  }
   return {
     stop: async (options) => {
       const report = made === undefined ? undefined : await Effect.runPromise(stopServer(made, options))
@@ -79,6 +86,20 @@ export const open: Open = async ({ value }, serve, enough) => {
     setTicketKeys: (keys) => tls?.setTicketKeys(keys)
   }
 }
+
+/** Milliseconds in which a Layer that is built may begin to serve, in a fiber of its own. */
+const mostAlone = 2000
+
+const isServed = (server: HttpServer.HttpServer, elsewhere: () => boolean): Promise<boolean> =>
+  Effect.runPromise(Effect.raceFirst(
+    Effect.as(hasApp(server), true),
+    Effect.suspend(() => Effect.as(elsewhere() ? Effect.void : Effect.sleep(mostAlone), false))
+  ))
+
+const servesNothing = (source: AppSource): string =>
+  `${
+    named(source)
+  } is a Layer that serves nothing here: the command brings the HttpServer, so leave ${"NodeHttpServer.layer, or another one like it, out"}, and serve with HttpServer.serve(app)`
 
 const optionsOf = ({ grace, listeners: [listener], options, settle }: Serve): Options => {
   const given = {

@@ -11,6 +11,7 @@ import { inspect, stripVTControlCharacters } from "node:util"
 import { nearest } from "../server/OptionNames.js"
 import { hintOf } from "./appHints.js"
 import type { AppSource, Interface } from "./messages.js"
+import { listening, listens } from "./selfListening.js"
 import { AppError, type LoadedApp } from "./Serving.js"
 
 /**
@@ -29,11 +30,11 @@ export const load = async (source: AppSource, loaded: () => void): Promise<Loade
     throw new AppError(`cannot load ${source.name}: ${explained(error, source)}`, { cause: error })
   }
   const does = [
-    ...(listening() > before ? ["listens by itself"] : []),
+    ...(listening() > before ? [listens] : []),
     ...(handlers() > handled ? ["handles SIGTERM or SIGINT (NodeRuntime.runMain and handleSignals do)"] : [])
   ]
   const found = pick(module, source, does)
-  const warnings = does.map((what) => `${source.name} ${what}, which is the command's part`)
+  const warnings = does.map((what) => warningOf(source, what))
   const value = source.factory ? await madeBy(found, source, loaded) : found
   const kind = kindOf(value, source, does)
   const hint = kind === "wsgi" && source.interface === "auto" && !source.factory ? hintOf(String(value)) : undefined
@@ -61,13 +62,23 @@ const madeBy = async (factory: unknown, source: AppSource, loaded: () => void): 
 
 const isFactory = (value: unknown): value is () => unknown => typeof value === "function"
 
-// The number of sockets of this process that listen.
-const listening = (): number =>
-  process.getActiveResourcesInfo().filter((name) => /^(?:TCPServer|Pipe)/.test(name) && name !== "PipeWrap").length
-
 const handlers = (): number => process.listenerCount("SIGTERM") + process.listenerCount("SIGINT")
 
-const named = ({ export: name, name: file }: AppSource): string =>
+/**
+ * The warning about what an app does that is the command's part.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const warningOf = ({ name }: AppSource, what: string): string => `${name} ${what}, which is the command's part`
+
+/**
+ * The app in messages: `app.mjs's default export`.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const named = ({ export: name, name: file }: AppSource): string =>
   `${file}${name === "default" ? "'s default export" : `'s export ${name}`}`
 
 // The default export of a CommonJS module is its `module.exports`, which may have the app as `default` or by name.

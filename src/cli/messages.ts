@@ -162,6 +162,9 @@ export type FromWorker =
   | { readonly type: "hello"; readonly protocol: number }
   /** `warnings` say that the app does what is the command's part. */
   | { readonly type: "ready"; readonly interface: Exclude<Interface, "auto">; readonly warnings: ReadonlyArray<string> }
+  /** What its app does that is the command's part, seen after it was ready. */
+  | { readonly type: "warning"; readonly text: string }
+  /** It does not become ready; after that, what its process ends of. */
   | { readonly type: "failed"; readonly phase: Phase; readonly message: string; readonly stack: string | undefined }
   | Beat
   /** The worker has had `tellAfter` requests. */

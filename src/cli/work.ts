@@ -6,10 +6,11 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { explain } from "../platform/peers.js"
-import { failureText, firstLine, isOf, load } from "./loadApp.js"
+import { failureText, firstLine, isOf, load, warningOf } from "./loadApp.js"
 import type { FromWorker, Phase, Serve, ToWorker } from "./messages.js"
 import { open as openPlain } from "./plainDoor.js"
 import { pulse } from "./pulse.js"
+import { isOfListen, listening, listens, remedy } from "./selfListening.js"
 import { AppError, type LoadedApp, type Open, type Serving } from "./Serving.js"
 
 /**
@@ -23,6 +24,8 @@ export interface Channel {
   readonly tell: (message: FromWorker) => Promise<void>
   /** Ends the worker. */
   readonly exit: (code: number) => void
+  /** Whether all sockets of the process are the worker's. */
+  readonly isAlone: boolean
 }
 
 /**
@@ -37,22 +40,35 @@ export interface Work {
   readonly leave: () => void
   /** Tells what was counted since the last beat, as its process ends. */
   readonly last: () => void
+  /** Tells of an error that ends the process, where its cause is known. */
+  readonly fail: (error: unknown) => void
 }
 
 /**
  * @since 0.2.0
  * @category constructors
  */
-export const work = ({ exit, tell }: Channel): Work => {
+export const work = ({ exit, isAlone, tell }: Channel): Work => {
   const beatOf = pulse()
   let assignment: Serve | undefined = undefined
   let serving: Serving | undefined = undefined
   let ending = false
   // the key may be replaced while the app is loaded
   let ticketKeys: Uint8Array | undefined = undefined
+  const before = listening()
+  let warned = !isAlone
 
   const beat = (): void => {
-    if (serving !== undefined) void tell(beatOf(serving))
+    if (serving === undefined) return
+    void tell(beatOf(serving))
+    for (const text of lateWarnings()) void tell({ type: "warning", text })
+  }
+
+  // what the app opened since it was loaded
+  const lateWarnings = (): ReadonlyArray<string> => {
+    if (assignment === undefined || warned) return []
+    warned = listening() - before > assignment.listeners.length
+    return warned ? [warningOf(assignment.app, listens)] : []
   }
 
   const end = async (settle: number, spread: number, grace: number): Promise<void> => {
@@ -72,15 +88,18 @@ export const work = ({ exit, tell }: Channel): Work => {
     let phase: Phase = "load"
     try {
       const app = await load(given.app, () => phase = "boot")
+      warned ||= app.warnings.includes(warningOf(given.app, listens))
       const open = await doorOf(app.kind)
       phase = "boot"
       serving = await open(app, given, (requests) => void tell({ type: "enough", requests }))
       if (ticketKeys !== undefined) serving.setTicketKeys(ticketKeys)
-      await tell({ type: "ready", interface: app.kind, warnings: app.warnings })
+      // what the app has begun is done: it listens, or has failed to
+      await nextTurn()
+      await tell({ type: "ready", interface: app.kind, warnings: [...app.warnings, ...lateWarnings()] })
       beat()
       setInterval(beat, 1000).unref()
     } catch (error) {
-      await tell(failureOf(error, phase))
+      await tell(isAlone && isOfListen(error) && listening() > before ? clash(given, error) : failureOf(error, phase))
       exit(1)
     }
   }
@@ -100,9 +119,22 @@ export const work = ({ exit, tell }: Channel): Work => {
       }
     },
     leave: () => void end(assignment?.settle ?? 0, 0, assignment?.grace ?? 0),
-    last: beat
+    last: beat,
+    fail: (error) => {
+      if (assignment !== undefined && isOfListen(error)) void tell(clash(assignment, error))
+    }
   }
 }
+
+type Failed = Extract<FromWorker, { readonly type: "failed" }>
+
+// The address is that of this server, or of another worker that has the same app.
+const clash = ({ app }: Serve, error: unknown): Failed => ({
+  type: "failed",
+  phase: "load",
+  message: `${app.name} ${listens}: ${firstLine(error)}; ${remedy}`,
+  stack: undefined
+})
 
 const doorOf = async (kind: LoadedApp["kind"]): Promise<Open> => {
   if (kind !== "effect") return openPlain(await unmapped(() => import("../index.js")))
@@ -126,7 +158,7 @@ const unmapped = async <A>(load: () => Promise<A>): Promise<A> => {
 const isOfApp = (error: unknown): boolean =>
   error instanceof Error && error.name === "OptionError" && "option" in error && error.option === "app"
 
-const failureOf = (error: unknown, phase: Phase): Extract<FromWorker, { readonly type: "failed" }> => {
+const failureOf = (error: unknown, phase: Phase): Failed => {
   const isApp = error instanceof AppError
   const reason = isApp || isOfApp(error)
     ? "load"

@@ -27,7 +27,8 @@ export const layer = (load: () => Promise<typeof Work>): Layer.Layer<Spawner> =>
           const { work } = await load()
           const { hear } = work({
             tell: (told) => Promise.resolve(message(marked(told))),
-            exit: (code) => exited({ code, signal: null })
+            exit: (code) => exited({ code, signal: null }),
+            isAlone: false
           })
           // the message is sent after the supervisor has its child
           setImmediate(() => message(marked({ type: "hello", protocol })))

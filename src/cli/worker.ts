@@ -15,11 +15,15 @@ const tell = (message: FromWorker): Promise<void> =>
     else resolve()
   })
 
-const { hear, last, leave } = work({ tell, exit: (code) => process.exit(code) })
+const { fail, hear, last, leave } = work({ tell, exit: (code) => process.exit(code), isAlone: true })
 
 process.on("SIGTERM", () => {
   void tell({ type: "leaving" })
   leave()
+})
+process.on("uncaughtExceptionMonitor", (error) => {
+  // an app that handles it goes on
+  if (process.listenerCount("uncaughtException") === 0) fail(error)
 })
 // the supervisor has ended
 process.on("disconnect", leave)

@@ -68,6 +68,8 @@ export const goneFields = ({ exit, worker }: Departure): Readonly<Record<string,
 export const suspicion = ({ exit, worker }: Departure): string =>
   worker.reason === "hang"
     ? "; its event loop had hung;"
+    : worker.cause !== undefined
+    ? `; ${worker.cause};`
     : exit.signal === "SIGKILL"
     ? "; nobody here did it: out of memory?"
     : ";"

@@ -69,6 +69,7 @@ export const makeWith = (
     // the sum of the metrics of earlier servers, which have stopped
     let past = ServerMetrics.zero
     const upgrade = Upgrade.make(options.websocket)
+    const hasApp = yield* Deferred.make<void>()
 
     const httpServer = HttpServer.make({
       address: platformAddress(running.server.address),
@@ -85,6 +86,7 @@ export const makeWith = (
           const served = yield* ServedApp.make(app, middleware, options, upgrade, Deferred.await(ending))
           const handler = (exchange: Exchange): void => new HandlerCall(exchange, served).run()
           dispatcher.serve(handler)
+          yield* Deferred.succeed(hasApp, undefined)
           // The app's own resources are released after this, so no handler outlives them.
           yield* Effect.addFinalizer(() =>
             dispatcher.remove(handler)
@@ -95,7 +97,8 @@ export const makeWith = (
     })
     ours.set(httpServer, {
       metrics: Effect.suspend(() => Effect.map(running.server.metrics, (now) => ServerMetrics.sum([past, now]))),
-      stop: (asked) => running.server.stop(asked)
+      stop: (asked) => running.server.stop(asked),
+      hasApp: Deferred.await(hasApp)
     })
     return httpServer
   })
@@ -104,6 +107,7 @@ export const makeWith = (
 interface Ours {
   readonly metrics: Effect.Effect<ServerMetrics.ServerMetrics>
   readonly stop: (options: StopOptions) => Effect.Effect<StopReport>
+  readonly hasApp: Effect.Effect<void>
 }
 
 const ours = new WeakMap<HttpServer.HttpServer, Ours>()
@@ -116,6 +120,14 @@ const ours = new WeakMap<HttpServer.HttpServer, Ours>()
  */
 export const stop = (server: HttpServer.HttpServer, options: StopOptions): Effect.Effect<StopReport | undefined> =>
   ours.get(server)?.stop(options) ?? Effect.succeed(undefined)
+
+/**
+ * Waits until the server has an app; not at all on another HttpServer.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const hasApp = (server: HttpServer.HttpServer): Effect.Effect<void> => ours.get(server)?.hasApp ?? Effect.void
 
 /**
  * The counts of the server, as plain data; zeros on another HttpServer.

@@ -97,7 +97,11 @@ const posted = (port: number): Promise<string> =>
 
 describe("by the doors", { timeout: 60_000 }, () => {
   it("forms are read at the plain one", async () => {
-    write(folder, "form.mjs", `export default { fetch: async (request) => new Response((await request.formData()).get("a")) }`)
+    write(
+      folder,
+      "form.mjs",
+      `export default { fetch: async (request) => new Response((await request.formData()).get("a")) }`
+    )
     await using program = tsgi(folder, ..."serve form.mjs -p 0 --access-log none".split(" "))
     expect(await posted(await portOf(program))).toBe("value")
   })
@@ -123,11 +127,12 @@ export default Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ method }) 
     const port = await portOf(program)
     expect(await posted(port)).toBe("value")
     const socket = new WebSocket(`ws://127.0.0.1:${port}/`)
-    const answer = new Promise((resolve, reject) => {
-      socket.once("message", (data) => resolve(String(data))).once("error", reject)
+    socket.binaryType = "nodebuffer"
+    const answer = new Promise<Buffer>((resolve, reject) => {
+      socket.once("message", (data: Buffer) => resolve(data)).once("error", reject)
     })
     socket.once("open", () => socket.send("hello"))
-    expect(await answer).toBe("said hello")
+    expect((await answer).toString()).toBe("said hello")
     socket.terminate()
   })
 

@@ -1,7 +1,11 @@
 /** An Effect app in a worker: its stop is that of a plain one, as the supervisor asks for it, and tells what it cut. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
-import { expect, it } from "vitest"
+import * as Layer from "effect/Layer"
+import { createServer } from "node:http"
+import { describe, expect, it } from "vitest"
 import { open } from "../../src/cli/effectDoor.js"
 import type { Serve } from "../../src/cli/messages.js"
 import { freePort } from "../utils/ports.js"
@@ -56,4 +60,37 @@ it.each([
   expect(leaving.length).toBeLessThanOrEqual(most)
   for (const client of clients) client.close()
   await stopping
+})
+
+describe("a Layer", () => {
+  const app = HttpServer.serve(HttpServerResponse.text("a"))
+  const opened = (value: Layer.Layer<never, unknown, HttpServer.HttpServer>, serve: Serve) =>
+    open({ kind: "effect", value, warnings: [] }, serve, () => undefined)
+  const elsewhere = Layer.provide(app, NodeHttpServer.layerServer(createServer, { port: 0, host: "127.0.0.1" }))
+  const late = Layer.scopedDiscard(
+    Effect.forkScoped(Effect.delay(HttpServer.serveEffect(HttpServerResponse.text("a")), 50))
+  )
+  const nothing = Layer.effectDiscard(HttpServer.HttpServer)
+
+  it.each([
+    ["that brings its own server", elsewhere],
+    ["that serves nothing", nothing]
+  ])("%s is refused, served or checked", { timeout: 20_000 }, async (_, layer) => {
+    const serve = serveAt(await freePort())
+    for (const each of [serve, { ...serve, listeners: [] }]) {
+      await expect(opened(layer, each)).rejects.toThrow(
+        /^app\.mjs's default export is a Layer that serves nothing here: .*leave .* out/
+      )
+    }
+  })
+
+  it("that serves in a fiber of its own is ready once it does", async () => {
+    const port = await freePort()
+    const serving = await opened(late, serveAt(port))
+    await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    expect(await client.response()).toMatchObject({ status: 200 })
+    client.close()
+    await serving.stop({ settle: 0, spread: 0, grace: 0 })
+  })
 })

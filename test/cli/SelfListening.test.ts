@@ -1,0 +1,111 @@
+/**
+ * Apps that listen by themselves, which is the command's part: at another address it is said, at the command's own the app is
+ * refused.
+ */
+import * as fs from "node:fs"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { freePort } from "../utils/ports.js"
+import type { Program } from "../utils/processes.js"
+import { folderWithCommand, tsgi, write } from "./command.js"
+import { get, portOf } from "./serving.js"
+
+let folder: string
+beforeAll(async () => {
+  folder = await folderWithCommand("self")
+})
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+const serve = (app: string, ...args: ReadonlyArray<string>): Program =>
+  tsgi(folder, "serve", app, "--access-log", "none", "--settle", "0s", ...args)
+
+const app = `export default (env, startResponse) => { startResponse("200 OK", []); return "good" }`
+const byOwnApi = (port: number): string =>
+  `import { listen, server } from "./dist/index.js"
+const app = (env, startResponse) => { startResponse("200 OK", []); return "good" }
+server(listen({ port: ${port}, host: "127.0.0.1" }), app, { log: false })
+export default app`
+const byNode = (port: number): string =>
+  `import { createServer } from "node:http"
+createServer(() => undefined).listen(${port}, "127.0.0.1")
+${app}`
+const later = (port: number): string =>
+  `import { createServer } from "node:http"
+setTimeout(() => createServer(() => undefined).listen(${port}, "127.0.0.1"), 300)
+${app}`
+
+const said = /warn {2}app\.mjs listens by itself, which is the command's part$/
+
+describe("an app that listens at another address", { timeout: 20_000 }, () => {
+  it.each([["by tsgi's own API", byOwnApi], ["by node:http", byNode]])(
+    "%s: check says it, and serve",
+    async (_, text) => {
+      write(folder, "app.mjs", text(0))
+      const { code, stderr } = await tsgi(folder, "check", "app.mjs").ended
+      expect(stderr.filter((line) => said.test(line))).toHaveLength(1)
+      expect(code).toBe(0)
+      await using program = serve("app.mjs", "-p", "0")
+      await program.line(said)
+    }
+  )
+
+  it("late: serve says it, once, and serves", async () => {
+    write(folder, "app.mjs", later(0))
+    await using program = serve("app.mjs", "-p", "0")
+    const port = await portOf(program)
+    await program.line(said)
+    expect(await get(port)).toBe("200 good")
+    await program.line(/info/)
+    expect(program.stderr.filter((line) => said.test(line))).toHaveLength(1)
+  })
+})
+
+describe("an app that listens at the command's own address", { timeout: 20_000 }, () => {
+  const refused = /^tsgi: worker \d failed to load: app\.mjs listens by itself: .*; export the app, and leave .* out$/
+
+  it.each([
+    ["by tsgi's own API", byOwnApi, "1"],
+    ["by tsgi's own API, in two workers", byOwnApi, "2"],
+    ["by node:http", byNode, "1"],
+    ["by node:http, in two workers", byNode, "2"]
+  ])("%s: it is refused with the remedy", async (_, text, workers) => {
+    const port = await freePort()
+    write(folder, "app.mjs", text(port))
+    const { code, stderr } = await serve("app.mjs", "-p", String(port), "-w", workers).ended
+    expect(stderr.filter((line) => line.startsWith("tsgi:"))).toEqual([expect.stringMatching(refused)])
+    expect(code).toBe(4)
+  })
+
+  it("late: the worker's end says why", async () => {
+    const port = await freePort()
+    write(folder, "app.mjs", later(port))
+    await using program = serve("app.mjs", "-p", String(port))
+    await program.line(
+      /worker 1 \(\d+\) exited with code 1 after .*; app\.mjs listens by itself: .*EADDRINUSE.*; next try/
+    )
+  })
+})
+
+it("a reload to a Layer that brings its own server leaves the old workers", { timeout: 20_000 }, async () => {
+  write(folder, "turns.mjs", app)
+  await using program = serve("turns.mjs", "-p", "0")
+  const port = await portOf(program)
+  write(
+    folder,
+    "turns.mjs",
+    `import { HttpServer, HttpServerResponse } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Layer } from "effect"
+import { createServer } from "node:http"
+export default Layer.provide(HttpServer.serve(HttpServerResponse.text("bad")), NodeHttpServer.layer(createServer, { port: 0 }))`
+  )
+  const { code, stderr } = await tsgi(folder, "check", "turns.mjs").ended
+  expect(stderr).toEqual([
+    expect.stringMatching(
+      /^tsgi: worker 1 failed to load: turns\.mjs's default export is a Layer that serves nothing here: /
+    )
+  ])
+  expect(code).toBe(4)
+  program.kill("SIGHUP")
+  await program.line(/reload refused, the old workers stay: .*serves nothing here/)
+  expect(await get(port)).toBe("200 good")
+})
