@@ -11,7 +11,7 @@ import { inspect, stripVTControlCharacters } from "node:util"
 import { nearest } from "../server/OptionNames.js"
 import { hintOf } from "./appHints.js"
 import type { AppSource, Interface } from "./messages.js"
-import { listening, listens } from "./selfListening.js"
+import { listening, listens, warningOf } from "./selfListening.js"
 import { AppError, type LoadedApp } from "./Serving.js"
 
 /**
@@ -63,14 +63,6 @@ const madeBy = async (factory: unknown, source: AppSource, loaded: () => void): 
 const isFactory = (value: unknown): value is () => unknown => typeof value === "function"
 
 const handlers = (): number => process.listenerCount("SIGTERM") + process.listenerCount("SIGINT")
-
-/**
- * The warning about what an app does that is the command's part.
- *
- * @since 0.2.0
- * @category conversions
- */
-export const warningOf = ({ name }: AppSource, what: string): string => `${name} ${what}, which is the command's part`
 
 /**
  * The app in messages: `app.mjs's default export`.

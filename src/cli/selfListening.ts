@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import type { AppSource, Assignment } from "./messages.js"
 
 /**
  * The number of sockets of this process that listen.
@@ -20,6 +21,42 @@ export const listening = (): number =>
  * @category constants
  */
 export const listens = "listens by itself"
+
+/**
+ * The warning about what an app does that is the command's part.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const warningOf = ({ name }: AppSource, what: string): string => `${name} ${what}, which is the command's part`
+
+/**
+ * Sees whether the app of a worker listens by itself.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export class SelfListening {
+  private readonly before = listening()
+  private isTold: boolean
+
+  /** @param isAlone whether all sockets of the process are the worker's; nothing is seen where they are not */
+  constructor(private readonly isAlone: boolean) {
+    this.isTold = !isAlone
+  }
+
+  /** Whether a socket was opened since this was made. */
+  get isSeen(): boolean {
+    return this.isAlone && listening() > this.before
+  }
+
+  /** The warning, once, where more sockets listen than the worker's own. */
+  warnings({ app, listeners }: Pick<Assignment, "app" | "listeners">): ReadonlyArray<string> {
+    if (this.isTold || listening() - this.before <= listeners.length) return []
+    this.isTold = true
+    return [warningOf(app, listens)]
+  }
+}
 
 /**
  * What to do about it.

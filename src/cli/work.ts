@@ -6,11 +6,11 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { explain } from "../platform/peers.js"
-import { failureText, firstLine, isOf, load, warningOf } from "./loadApp.js"
+import { failureText, firstLine, isOf, load } from "./loadApp.js"
 import type { FromWorker, Phase, Serve, ToWorker } from "./messages.js"
 import { open as openPlain } from "./plainDoor.js"
 import { pulse } from "./pulse.js"
-import { isOfListen, listening, listens, remedy } from "./selfListening.js"
+import { isOfListen, listens, remedy, SelfListening } from "./selfListening.js"
 import { AppError, type LoadedApp, type Open, type Serving } from "./Serving.js"
 
 /**
@@ -48,81 +48,92 @@ export interface Work {
  * @since 0.2.0
  * @category constructors
  */
-export const work = ({ exit, isAlone, tell }: Channel): Work => {
-  const beatOf = pulse()
-  let assignment: Serve | undefined = undefined
-  let serving: Serving | undefined = undefined
-  let ending = false
-  // the key may be replaced while the app is loaded
-  let ticketKeys: Uint8Array | undefined = undefined
-  const before = listening()
-  let warned = !isAlone
+export const work = (channel: Channel): Work => {
+  const run = new Run(channel)
+  return {
+    hear: (message) => run.hear(message),
+    leave: () => run.leave(),
+    last: () => run.beat(),
+    fail: (error) => run.fail(error)
+  }
+}
 
-  const beat = (): void => {
-    if (serving === undefined) return
-    void tell(beatOf(serving))
-    for (const text of lateWarnings()) void tell({ type: "warning", text })
+class Run {
+  private readonly beatOf = pulse()
+  private readonly selfListening: SelfListening
+  private assignment: Serve | undefined = undefined
+  private serving: Serving | undefined = undefined
+  private ending = false
+  /** The key may be replaced while the app is loaded. */
+  private ticketKeys: Uint8Array | undefined = undefined
+
+  constructor(private readonly channel: Channel) {
+    this.selfListening = new SelfListening(channel.isAlone)
   }
 
-  // what the app opened since it was loaded
-  const lateWarnings = (): ReadonlyArray<string> => {
-    if (assignment === undefined || warned) return []
-    warned = listening() - before > assignment.listeners.length
-    return warned ? [warningOf(assignment.app, listens)] : []
+  hear(message: ToWorker): void {
+    switch (message.type) {
+      case "serve":
+        return void this.serve(message)
+      case "drain":
+        return void this.end(message.settle, message.spread, message.grace)
+      case "reopen":
+        return this.serving?.reopen()
+      case "ticketKeys":
+        this.ticketKeys = message.keys
+        return this.serving?.setTicketKeys(message.keys)
+    }
   }
 
-  const end = async (settle: number, spread: number, grace: number): Promise<void> => {
-    if (ending) return
-    ending = true
-    const stopping = serving?.stop({ settle, spread, grace })
-    await nextTurn()
-    await tell({ type: "draining" })
-    const report = await stopping
-    beat()
-    await tell({ type: "stopped", cut: report?.cut ?? 0, interrupted: report?.interrupted ?? 0 })
-    exit(0)
+  leave(): void {
+    void this.end(this.assignment?.settle ?? 0, 0, this.assignment?.grace ?? 0)
   }
 
-  const serve = async (given: Serve): Promise<void> => {
-    assignment = given
+  fail(error: unknown): void {
+    if (this.assignment !== undefined && isOfListen(error)) void this.channel.tell(clash(this.assignment, error))
+  }
+
+  private async serve(given: Serve): Promise<void> {
+    const { exit, tell } = this.channel
+    this.assignment = given
     let phase: Phase = "load"
     try {
       const app = await load(given.app, () => phase = "boot")
-      warned ||= app.warnings.includes(warningOf(given.app, listens))
       const open = await doorOf(app.kind)
       phase = "boot"
-      serving = await open(app, given, (requests) => void tell({ type: "enough", requests }))
-      if (ticketKeys !== undefined) serving.setTicketKeys(ticketKeys)
-      // what the app has begun is done: it listens, or has failed to
+      this.serving = await open(app, given, (requests) => void tell({ type: "enough", requests }))
+      if (this.ticketKeys !== undefined) this.serving.setTicketKeys(this.ticketKeys)
+      // by now the app listens, or has failed to, where it began to when it was loaded
       await nextTurn()
-      await tell({ type: "ready", interface: app.kind, warnings: [...app.warnings, ...lateWarnings()] })
-      beat()
-      setInterval(beat, 1000).unref()
+      const warnings = [...new Set([...app.warnings, ...this.selfListening.warnings(given)])]
+      await tell({ type: "ready", interface: app.kind, warnings })
+      this.beat()
+      setInterval(() => this.beat(), 1000).unref()
     } catch (error) {
-      await tell(isAlone && isOfListen(error) && listening() > before ? clash(given, error) : failureOf(error, phase))
+      const isClash = this.selfListening.isSeen && isOfListen(error)
+      await tell(isClash ? clash(given, error) : failureOf(error, phase))
       exit(1)
     }
   }
 
-  return {
-    hear: (message) => {
-      switch (message.type) {
-        case "serve":
-          return void serve(message)
-        case "drain":
-          return void end(message.settle, message.spread, message.grace)
-        case "reopen":
-          return serving?.reopen()
-        case "ticketKeys":
-          ticketKeys = message.keys
-          return serving?.setTicketKeys(ticketKeys)
-      }
-    },
-    leave: () => void end(assignment?.settle ?? 0, 0, assignment?.grace ?? 0),
-    last: beat,
-    fail: (error) => {
-      if (assignment !== undefined && isOfListen(error)) void tell(clash(assignment, error))
-    }
+  beat(): void {
+    const { assignment, channel: { tell }, serving } = this
+    if (serving === undefined || assignment === undefined) return
+    void tell(this.beatOf(serving))
+    for (const text of this.selfListening.warnings(assignment)) void tell({ type: "warning", text })
+  }
+
+  private async end(settle: number, spread: number, grace: number): Promise<void> {
+    const { exit, tell } = this.channel
+    if (this.ending) return
+    this.ending = true
+    const stopping = this.serving?.stop({ settle, spread, grace })
+    await nextTurn()
+    await tell({ type: "draining" })
+    const report = await stopping
+    this.beat()
+    await tell({ type: "stopped", cut: report?.cut ?? 0, interrupted: report?.interrupted ?? 0 })
+    exit(0)
   }
 }
 
