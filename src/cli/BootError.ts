@@ -31,6 +31,8 @@ export class BootError extends Data.TaggedError("BootError")<{
 export const failedWords = (slot: number, { exitCode, message, reason }: BootError): string =>
   reason === "exit"
     ? `worker ${slot} ${message} before it was ready${exitHint(exitCode)}`
+    : reason === "listen"
+    ? `worker ${slot} ${message}`
     : `worker ${slot} failed to ${reason === "load" ? "load" : "start"}: ${message}`
 
 const exitHint = (code: BootError["exitCode"]): string =>

@@ -104,7 +104,11 @@ const listenOf = (
     host === undefined && number === undefined ? "" : "--host and --port"
   ].filter((kind) => kind !== "")
   if (kinds.length > 1) throw wrong(`${kinds.join(" and ")}: give one of them, or --listen for each`)
-  if (urls.length > 0) return { listen: urls.map((url) => fromUrl(url, tls, mode, path)), listenByDefault: false }
+  if (urls.length > 0) {
+    const listen = urls.map((url) => fromUrl(url, tls, mode, path))
+    checkDistinct(urls, listen)
+    return { listen, listenByDefault: false }
+  }
   if (unix !== undefined) {
     return { listen: [{ _tag: "Unix", path: path(unix), mode, tls }], listenByDefault: false }
   }
@@ -119,6 +123,31 @@ const listenOf = (
     listenByDefault: kinds.length === 0
   }
 }
+
+const checkDistinct = (urls: ReadonlyArray<string>, specs: ReadonlyArray<ListenSpec>): void => {
+  for (const [i, spec] of specs.entries()) {
+    const other = specs.findIndex((one, j) => j < i && collide(one, spec))
+    if (other >= 0) throw wrong(`--listen ${urls[other]} and ${urls[i]}: they are one address; give it once`)
+  }
+}
+
+/**
+ * Whether no two sockets can listen at these addresses.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const collide = (one: ListenSpec, other: ListenSpec): boolean =>
+  one._tag === "Unix"
+    ? other._tag === "Unix" && one.path === other.path
+    : one._tag === "Descriptor"
+    ? other._tag === "Descriptor" && one.fd === other.fd
+    : other._tag === "Tcp" && one.port === other.port && one.port !== 0 &&
+      (one.host === other.host || covers(one.host, other.host) || covers(other.host, one.host))
+
+// An unspecified address is all of its family; that of IPv6 is also all of IPv4.
+const covers = (all: string, host: string): boolean =>
+  all === "::" || all === "*" || (all === "0.0.0.0" && !host.includes(":"))
 
 const fromUrl = (given: string, tls: boolean, mode: number, path: (given: string) => string): ListenSpec => {
   const [, socket] = /^unix:(?:\/\/(?=\/))?(.+)$/.exec(given) ?? []

@@ -4,17 +4,18 @@
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import { type Address, format } from "../exchange/Address.js"
+import type { BindError } from "../exchange/ServerError.js"
 import { type ActivatedSocket, activatedSockets, activationFor, type Environment } from "../node/activation.js"
 import * as BoundSocket from "../node/BoundSocket.js"
 import { Journal } from "./Journal.js"
-import type { ListenSpec } from "./ListenSettings.js"
+import { collide, type ListenSpec } from "./ListenSettings.js"
 import type { Place } from "./messages.js"
 import type { Settings } from "./Settings.js"
 import { messageOf } from "./streams.js"
+import { nextTry } from "./workerWords.js"
 
 /**
  * @since 0.2.0
@@ -108,7 +109,8 @@ export const makeStatus = (
 ): Effect.Effect<StatusPlace | undefined, { readonly message: string }, Scope.Scope> =>
   status === undefined
     ? Effect.succeed(undefined)
-    : listening.every(({ from }) => from !== "activation") && listen.some((spec) => collide(spec, status))
+    : listening.every(({ from }) => from !== "activation") &&
+        listen.some((spec) => collide(spec, { _tag: "Tcp", ...status, tls: false }))
     ? Effect.fail({
       message: `--status ${status.host}:${status.port}: the server itself listens there; give it another port`
     })
@@ -119,20 +121,12 @@ export const makeStatus = (
       onSuccess: (socket) => ({ socket })
     })
 
-const collide = (spec: ListenSpec, { host, port }: NonNullable<Settings["status"]>): boolean =>
-  spec._tag === "Tcp" && spec.port === port && port !== 0 &&
-  (spec.host === host || covers(spec.host, host) || covers(host, spec.host))
-
-// An unspecified address covers all of its family; that of IPv6 also covers all of IPv4.
-const covers = (all: string, host: string): boolean =>
-  all === "::" || all === "*" || (all === "0.0.0.0" && !host.includes(":"))
-
 type Binding = Pick<Settings, "listen" | "backlog" | "bindRetry" | "workers" | "platform">
 
 const open = (
   spec: ListenSpec,
   settings: Binding
-): Effect.Effect<Listening, { readonly message: string }, Scope.Scope> => {
+): Effect.Effect<Listening, { readonly message: string }, Scope.Scope | Journal> => {
   const scheme = spec.tls ? "https" : "http"
   if (spec._tag === "Descriptor") {
     const { fd, tls } = spec
@@ -151,9 +145,7 @@ const open = (
   if (settings.platform === "win32") return Effect.succeed(listening(place, addressOf(spec)))
   const bound = BoundSocket.make({ backlog: settings.backlog, ...place })
   return Effect.map(
-    settings.bindRetry
-      ? Effect.retry(bound, { schedule: patient, while: ({ reason }) => reason === "AddressInUse" })
-      : bound,
+    settings.bindRetry ? patiently(bound, mostTries, firstWait) : bound,
     // the server that serves in this process closes the descriptor
     (socket) => listening({ fd: settings.workers === 0 ? socket.take() : socket.fd }, socket.address)
   )
@@ -175,5 +167,21 @@ const placeOf = (spec: Bindable): Exclude<Place, { readonly fd: number }> =>
 const addressOf = (spec: Bindable): Address =>
   spec._tag === "Unix" ? { _tag: "Unix", path: spec.path } : { _tag: "Tcp", host: spec.host, port: spec.port }
 
-// there are 8 attempts in all
-const patient = Schedule.intersect(Schedule.exponential("500 millis"), Schedule.recurs(7))
+const mostTries = 8
+/** Milliseconds. */
+const firstWait = 500
+
+const patiently = <A, R>(bound: Effect.Effect<A, BindError, R>, tries: number, wait: number): Bound<A, R> =>
+  Effect.catchIf(
+    bound,
+    ({ reason }) => reason === "AddressInUse" && tries > 1,
+    ({ message }) =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        yield* journal.warn("bind", `${message};${nextTry(wait)}`)
+        yield* Effect.sleep(wait)
+        return yield* patiently(bound, tries - 1, 2 * wait)
+      })
+  )
+
+type Bound<A, R> = Effect.Effect<A, BindError, R | Journal>

@@ -140,7 +140,11 @@ const heard = (
         return worker.serves(message, now)
       case "failed":
         return worker.fails(
-          new BootError({ reason: message.phase, message: message.message, details: message.stack })
+          new BootError({
+            reason: message.phase,
+            message: message.phase === "listen" ? withAddresses(message.message, spec.assignment) : message.message,
+            details: message.stack
+          })
         )
       case "warning":
         // each worker has the same app, and so the same warnings
@@ -156,6 +160,14 @@ const heard = (
         return worker.stops({ cut: message.cut, interrupted: message.interrupted })
     }
   })
+
+// A worker knows its sockets by their descriptors, and its user by their addresses.
+const withAddresses = (text: string, { addresses, listeners }: Assignment): string =>
+  listeners.reduce(
+    (text, listener, i) =>
+      "fd" in listener ? text.replace(`on descriptor ${listener.fd}:`, `on ${addresses[i]}:`) : text,
+    text.replace(/^BindError: /, "")
+  )
 
 const assign = (
   { child }: Worker,

@@ -61,6 +61,7 @@ export const makePlan = (
             proxy: settings.proxyProtocol === "off" ? undefined : settings.proxyProtocol,
             proxyFrom: settings.proxyProtocol === "off" ? undefined : settings.proxyFrom
           })),
+          addresses: listening.map(({ address }) => address),
           options: settings.options,
           accessLog: settings.accessLog,
           logFormat: settings.logFormat,

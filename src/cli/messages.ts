@@ -90,6 +90,8 @@ export type WorkerListener = Place & {
 export interface Assignment {
   readonly app: AppSource
   readonly listeners: ReadonlyArray<WorkerListener>
+  /** Those of the listeners as they are shown, in the same order. */
+  readonly addresses: ReadonlyArray<string>
   /** The engine's options, as at its two doors. */
   readonly options: Readonly<Record<string, unknown>>
   /** The file of the access log; `-` is standard error. */

@@ -67,6 +67,7 @@ it.each(Object.entries(served))("%s is served", { timeout: 60_000 }, async (name
         interface: "auto"
       },
       listeners: [{ fd: firstDescriptor, backlog: 511, tls: undefined, proxy: undefined, proxyFrom: undefined }],
+      addresses: ["fd:4"],
       options: {},
       accessLog: "none",
       logFormat: undefined,

@@ -1,0 +1,121 @@
+/**
+ * Addresses that are taken: by another program, by a supervisor that was started at the same moment, and by another address of the
+ * same server. Each is named, and what is tried again says so each time.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as fs from "node:fs"
+import * as net from "node:net"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import * as Journal from "../../src/cli/Journal.js"
+import * as Listening from "../../src/cli/Listening.js"
+import { read } from "../../src/cli/Settings.js"
+import { freePort } from "../utils/ports.js"
+import { folderWithCommand, tsgi, write } from "./command.js"
+import { QuickClock } from "./quickClock.js"
+
+describe("--bind-retry", () => {
+  it.each([7, 8])("says each of its tries, and when the next is: the address is free after %i of them", async (tries) => {
+    const clock = new QuickClock()
+    const lines: Array<string> = []
+    const journal = Journal.make({ format: "text", least: "info", pid: 1 }, (line) => lines.push(line.slice(25)))
+    const holder = net.createServer()
+    await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve))
+    const address = holder.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    const settings = read({
+      flags: { port: String(port), "bind-retry": "true" },
+      env: {},
+      file: undefined,
+      cwd: "/srv"
+    })
+    const binding = Effect.runFork(
+      Effect.scoped(Listening.make(settings, {})).pipe(
+        Effect.provideService(Journal.Journal, journal),
+        Effect.withClock(clock)
+      )
+    )
+    const waits: Array<string> = []
+    for (let n = 1; n < 8; n++) {
+      await expect.poll(() => lines.length).toBe(n)
+      expect(lines[n - 1]).toMatch(
+        new RegExp(
+          `^tsgi\\[1\\] warn {2}cannot listen on http://127\\.0\\.0\\.1:${port}: another process listens there already.*; next try in `
+        )
+      )
+      waits.push(/next try in (.*)$/.exec(lines[n - 1])?.[1] ?? "")
+      if (n === tries) await new Promise((resolve) => holder.close(resolve))
+      await Effect.runPromise(clock.adjust(500 * 2 ** (n - 1)))
+    }
+    const exit = await Effect.runPromise(Fiber.await(binding))
+    holder.close()
+    expect(waits).toEqual(["500 ms", "1 s", "2 s", "4 s", "8 s", "16 s", "32 s"])
+    expect(lines).toHaveLength(7)
+    expect(Exit.isSuccess(exit)).toBe(tries === 7)
+  })
+})
+
+describe("an address that is given twice", () => {
+  const given = (...listen: ReadonlyArray<string>) => () =>
+    read({
+      flags: { listen, "tls-cert": "a.pem", "tls-key": "a.key" },
+      env: {},
+      file: undefined,
+      cwd: "/srv/shop"
+    })
+
+  it.each<readonly [listen: ReadonlyArray<string>, words: string]>([
+    [["http://127.0.0.1:81", "http://127.0.0.1:81"], "--listen http://127.0.0.1:81 and http://127.0.0.1:81"],
+    [["http://127.0.0.1:81", "https://127.0.0.1:81"], "--listen http://127.0.0.1:81 and https://127.0.0.1:81"],
+    [["http://[::]:81", "http://127.0.0.1:81"], "--listen http://[::]:81 and http://127.0.0.1:81"],
+    [["http://a:81", "http://0.0.0.0:80", "127.0.0.1:80"], "--listen http://0.0.0.0:80 and 127.0.0.1:80"],
+    [["unix:a.sock", "unix:/srv/shop/a.sock"], "--listen unix:a.sock and unix:/srv/shop/a.sock"],
+    [["fd:3", "fd:4", "fd:3"], "--listen fd:3 and fd:3"]
+  ])("%j is refused, with what was given", (listen, words) => {
+    expect(given(...listen)).toThrow(`${words}: they are one address; give it once`)
+  })
+
+  it.each<readonly [listen: ReadonlyArray<string>]>([
+    [["http://127.0.0.1:0", "http://127.0.0.1:0"]],
+    [["http://127.0.0.1:80", "http://127.0.0.2:80", "https://127.0.0.1:443"]],
+    [["http://[::1]:80", "http://0.0.0.0:80"]],
+    [["unix:a.sock", "unix:b.sock", "fd:3", "fd:4"]]
+  ])("%j is not", (listen) => {
+    expect(given(...listen)().listen).toHaveLength(listen.length)
+  })
+})
+
+describe("a supervisor that is started with another one", { timeout: 60_000 }, () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await folderWithCommand("together")
+    write(folder, "app.mjs", `export default (env, startResponse) => { startResponse("200 OK", []); return "Hello" }`)
+    // both have bound before either listens
+    write(
+      folder,
+      "late.mjs",
+      `await new Promise((resolve) => setTimeout(resolve, 1500))\nexport { default } from "./app.mjs"`
+    )
+  }, 60_000)
+  afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+  it("and gets its address later ends with exit code 5, names the address, and leaves the other alone", async () => {
+    const port = await freePort()
+    const words = ["-p", String(port), "--settle", "0s"]
+    await using second = tsgi(folder, "serve", "late.mjs", ...words)
+    await second.line(/listening on/)
+    await using first = tsgi(folder, "serve", "app.mjs", ...words)
+    await first.line(/info {2}ready in/)
+    const { code, stderr } = await second.ended
+    expect(stderr.filter((line) => line.startsWith("tsgi: "))).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^tsgi: worker 1 cannot listen on http://127\\.0\\.0\\.1:${port}: another process listens there already; `
+        )
+      )
+    ])
+    expect(code).toBe(5)
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("Hello")
+  })
+})
