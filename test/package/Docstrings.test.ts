@@ -87,3 +87,13 @@ it.each(["src/index.ts", "src/effect.ts", "src/cluster.ts", "src/protocol/index.
     expect(docOf(parse(file), parse(file).statements[0] ?? parse(file))).toContain("@since")
   }
 )
+
+it("each file of tests begins with what it proves", () => {
+  const tests = fs.readdirSync(path.join(root, "test"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".test.ts"))
+  const silent = tests.filter((file) =>
+    !/^\/\*\*[\s*]*[A-Z0-9`"].{20}/.test(fs.readFileSync(path.join(root, "test", file), "utf8"))
+  )
+  expect(tests.length).toBeGreaterThan(100)
+  expect(silent).toEqual([])
+})

@@ -17,7 +17,7 @@ import { get } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 import type { Handler } from "./scene.js"
 
-const site = Effect.gen(function*() {
+const testServer = Effect.gen(function*() {
   const context = yield* Layer.build(
     TsgiHttpServer.layerWith().pipe(
       Layer.provide([TsgiHttpServer.layerServices, NodeListener.layer({ port: 0 })])
@@ -48,7 +48,7 @@ const isOver = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.map(Fiber.poll(
 
 it.scoped("a second app served while the first drains", () =>
   Effect.gen(function*() {
-    const { ask, dial, serve } = yield* site
+    const { ask, dial, serve } = yield* testServer
     const works = new Journal<string>()
     const go = yield* Deferred.make<void>()
     const first = yield* serve(
@@ -73,7 +73,7 @@ it.scoped("a second app served while the first drains", () =>
 
 it.scoped("the latest app that is served has the requests, and the server stops with the last", () =>
   Effect.gen(function*() {
-    const { ask, serve } = yield* site
+    const { ask, serve } = yield* testServer
     const first = yield* serve(text("first"))
     const second = yield* serve(text("second"))
     const third = yield* serve(text("third"))
@@ -88,7 +88,7 @@ it.scoped("the latest app that is served has the requests, and the server stops 
 
 it.scoped("an app that ends beside another tells its handlers, and waits for them, their scopes and their hooks", () =>
   Effect.gen(function*() {
-    const { ask, dial, serve } = yield* site
+    const { ask, dial, serve } = yield* testServer
     const events = new Journal<string>()
     const note = (event: string) => Effect.sync(() => events.push(event))
     const go = yield* Deferred.make<void>()
@@ -123,7 +123,7 @@ it.scoped("an app that ends beside another tells its handlers, and waits for the
 
 it.scoped("an app that ends beside another waits for hooks of requests that were answered before", () =>
   Effect.gen(function*() {
-    const { dial, serve } = yield* site
+    const { dial, serve } = yield* testServer
     const hooks = new Journal<string>()
     const go = yield* Deferred.make<void>()
     const first = yield* serve(
@@ -148,7 +148,7 @@ it.scoped("an app that ends beside another waits for hooks of requests that were
 
 it.scoped("and interrupts them when the grace time is over", () =>
   Effect.gen(function*() {
-    const { ask, dial, serve } = yield* site
+    const { ask, dial, serve } = yield* testServer
     const events = new Journal<string>()
     const first = yield* serve(
       Effect.zipRight(Effect.sync(() => events.push("at work")), Effect.never).pipe(
@@ -175,7 +175,7 @@ it.scoped("and interrupts them when the grace time is over", () =>
 
 it.scoped("an app whose address was taken meanwhile dies with the ServeError", () =>
   Effect.gen(function*() {
-    const { port, serve } = yield* site
+    const { port, serve } = yield* testServer
     const first = yield* serve(text("first"))
     yield* first.end
     yield* Effect.acquireRelease(

@@ -1,3 +1,7 @@
+/**
+ * A map laid over another is what a copy of that would be, and leaves it as it was: whatever is set, deleted and listed, in any order,
+ * with the key of the socket's scope among the others.
+ */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import fc from "fast-check"

@@ -46,7 +46,7 @@ export type Peer = keyof typeof servers
 
 type App<R = never> = HttpApp.Default<never, R | Scope.Scope>
 
-class Site implements AsyncDisposable {
+class TestServer implements AsyncDisposable {
   private stopped: Promise<void> | undefined
 
   constructor(private readonly port: number, private readonly scope: Scope.CloseableScope) {}
@@ -78,7 +78,7 @@ const open = async <R = never>(
     readonly limits?: TsgiHttpServer.Options["limits"]
     readonly hears?: (message: string) => void
   } = {}
-): Promise<Site> => {
+): Promise<TestServer> => {
   const scope = Effect.runSync(Scope.make())
   const { hears, logged = false, services = Layer.empty as Layer.Layer<R> } = options
   const served = logged ? HttpServer.serve(app, HttpMiddleware.logger) : HttpServer.serve(app)
@@ -96,7 +96,7 @@ const open = async <R = never>(
       Effect.flatMap((context) => Effect.provide(HttpServer.HttpServer, context))
     )
   )
-  return new Site(context.address._tag === "TcpAddress" ? context.address.port : 0, scope)
+  return new TestServer(context.address._tag === "TcpAddress" ? context.address.port : 0, scope)
 }
 
 const request = (head: string, body = ""): string => `${head}\r\nHost: a\r\n\r\n${body}`
@@ -140,8 +140,8 @@ const leaving = async (
     Effect.zipRight(handler),
     Effect.onInterrupt(() => Effect.sync(() => events.push("interrupted")))
   )
-  await using site = await open(peer, options.routed ? routed(app) : app, { logged: options.logged ?? false })
-  const client = await site.connect()
+  await using server = await open(peer, options.routed ? routed(app) : app, { logged: options.logged ?? false })
+  const client = await server.connect()
   client.send(get)
   await events.find((event) => event === "at work")
   client.close()
@@ -175,17 +175,17 @@ const stopping = async (peer: Peer, { release = 0, work }: { readonly work: numb
     Effect.onInterrupt(() => Effect.sync(() => events.push("interrupted"))),
     Effect.ensuring(Effect.sync(() => events.push("handler over")))
   )
-  await using site = await open<Database>(peer, app, { services: database })
-  await using client = await site.connect()
+  await using server = await open<Database>(peer, app, { services: database })
+  await using client = await server.connect()
   client.send(get)
   await events.find((event) => event === "at work")
   if (work === 0) await client.response()
-  const stop = site.stop().then(() => true)
+  const stop = server.stop().then(() => true)
   const answer = work === 0 ? undefined : await within(client.response().catch(() => undefined))
   if (release > 0) await events.find((event) => event === "released")
   const newcomer = await (async () => {
     try {
-      await using another = await site.connect()
+      await using another = await server.connect()
       another.send(get)
       const response = await within(another.response())
       return response === undefined ? "is accepted and never answered" : `is answered ${response.status}`
@@ -206,11 +206,11 @@ const table: ReadonlyArray<Row> = [
     see: async (peer) => {
       const heard: Array<string> = []
       const hears = (message: string) => heard.push(message)
-      await using site = await open(peer, Effect.dieMessage("on purpose"), { hears })
-      const client = await site.connect()
+      await using server = await open(peer, Effect.dieMessage("on purpose"), { hears })
+      const client = await server.connect()
       client.send(get)
       const { status } = await client.response()
-      await site.stop()
+      await server.stop()
       const isLogged = heard.some((message) => message.includes("failed"))
       return `${status}, ${isLogged ? "the failure is logged" : "nothing is logged"}`
     }
@@ -249,8 +249,8 @@ const table: ReadonlyArray<Row> = [
     NodeHttpServer: "100, then 417",
     tsgi: "417",
     see: async (peer) => {
-      await using site = await open(peer, HttpServerResponse.empty({ status: 417 }))
-      await using client = await site.connect()
+      await using server = await open(peer, HttpServerResponse.empty({ status: 417 }))
+      await using client = await server.connect()
       client.send(expecting)
       const response = await client.response()
       return [...response.interim, response].map(({ status }) => status).join(", then ")
@@ -265,8 +265,8 @@ const table: ReadonlyArray<Row> = [
         Effect.as(HttpServerResponse.empty({ status: 200 })),
         Effect.catchAll((error) => HttpServerResponse.text(`fails: \`${error.reason}\``))
       )
-      await using site = await open(peer, app)
-      await using client = await site.connect()
+      await using server = await open(peer, app)
+      await using client = await server.connect()
       client.send(get)
       const response = await client.response()
       return response.body.toString() || [...response.interim, response].map(({ status }) => status).join(", then ")
@@ -282,8 +282,8 @@ const table: ReadonlyArray<Row> = [
         Effect.catchAll((error) => HttpServerRespondable.toResponse(error))
       )
       const length = 11 * 1024 * 1024
-      await using site = await open(peer, app)
-      await using client = await site.connect()
+      await using server = await open(peer, app)
+      await using client = await server.connect()
       client.send(request(`POST / HTTP/1.1\r\nContent-Length: ${length}`))
       client.send(Buffer.alloc(length, "x"))
       return String((await client.response()).status)
@@ -295,8 +295,8 @@ const table: ReadonlyArray<Row> = [
     tsgi: "is cut",
     see: async (peer) => {
       const failing = Stream.concat(Stream.succeed(Buffer.from("half")), Stream.fail("no more"))
-      await using site = await open(peer, Effect.succeed(HttpServerResponse.stream(failing)))
-      await using client = await site.connect()
+      await using server = await open(peer, Effect.succeed(HttpServerResponse.stream(failing)))
+      await using client = await server.connect()
       client.send(get)
       try {
         const response = await client.response()
@@ -312,8 +312,8 @@ const table: ReadonlyArray<Row> = [
     NodeHttpServer: "no answer",
     tsgi: "is sent",
     see: async (peer) => {
-      await using site = await open(peer, Effect.succeed(HttpServerResponse.raw(new Blob(["blob"]))))
-      await using client = await site.connect()
+      await using server = await open(peer, Effect.succeed(HttpServerResponse.raw(new Blob(["blob"]))))
+      await using client = await server.connect()
       client.send(get)
       const response = await within(client.response())
       return response === undefined ? "no answer" : response.body.toString() === "blob" ? "is sent" : "something else"
@@ -328,8 +328,8 @@ const table: ReadonlyArray<Row> = [
         HttpServerRequest.HttpServerRequest,
         ({ remoteAddress }) => HttpServerResponse.text(Option.getOrElse(remoteAddress, () => "none"))
       )
-      await using site = await open(peer, HttpMiddleware.xForwardedHeaders(told))
-      await using client = await site.connect()
+      await using server = await open(peer, HttpMiddleware.xForwardedHeaders(told))
+      await using client = await server.connect()
       client.send(request("GET / HTTP/1.1\r\nX-Forwarded-For: 6.6.6.6"))
       const address = (await client.response()).body.toString()
       return address === "127.0.0.1" ? "its own, unless `trustedProxies` has it and `forwarded` the field" : address
@@ -340,11 +340,11 @@ const table: ReadonlyArray<Row> = [
     NodeHttpServer: "is answered: there is no such limit",
     tsgi: "waits",
     see: async (peer) => {
-      await using site = await open(peer, Effect.succeed(HttpServerResponse.text("hello")), {
+      await using server = await open(peer, Effect.succeed(HttpServerResponse.text("hello")), {
         limits: { connections: 1 }
       })
-      await using busy = await site.connect()
-      await using another = await site.connect()
+      await using busy = await server.connect()
+      await using another = await server.connect()
       busy.send("GET / HTTP/1.1\r\n")
       another.send(get)
       const answer = another.response()
@@ -402,11 +402,11 @@ const table: ReadonlyArray<Row> = [
         yield* socket.runRaw(() => undefined)
         return HttpServerResponse.empty()
       }).pipe(Effect.orDie)
-      await using site = await open(peer, app)
-      const client = site.webSocket()
+      await using server = await open(peer, app)
+      const client = server.webSocket()
       const closed = once(client, "close")
       await connected.first(1)
-      const stopped = site.stop()
+      const stopped = server.stop()
       const [code] = await closed as [number]
       await stopped
       return code === 1001

@@ -1,3 +1,7 @@
+/**
+ * Each request of the corpus is read, or refused, as its file says: whole, byte by byte and cut in two.
+ * Behind what is valid another request is read; behind what is invalid nothing is.
+ */
 import { failureStatuses } from "tsgi/protocol"
 import { describe, expect, it } from "vitest"
 import { type CorpusCase, fromNotation, readCorpus, toNotation } from "../utils/corpus.js"

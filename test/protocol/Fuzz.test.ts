@@ -1,3 +1,4 @@
+/** Bytes at random keep the contract of test/fuzz/protocol.ts: a short run with one seed. */
 import { expect, it } from "vitest"
 import { fuzz } from "../fuzz/protocol.js"
 import { runs } from "../utils/runs.js"

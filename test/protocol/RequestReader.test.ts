@@ -1,3 +1,8 @@
+/**
+ * The reader of requests: any bytes are messages or one failure, the same however they are cut, and never more is stored than the
+ * limits allow. The family: bytes at random, valid requests, those after a small change, requests that a connection repeats with
+ * and without one; and what a reader says of itself between them.
+ */
 import * as fc from "fast-check"
 import { setImmediate as turn } from "node:timers/promises"
 import { defaultLimits, type RequestMessage, RequestReader, strict } from "tsgi/protocol"

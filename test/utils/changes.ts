@@ -1,4 +1,4 @@
-/** How a value changes in truth, and the tables of src/README.md that say how it may. */
+/** How a value really changes, and the tables of src/README.md that say how it may. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 

@@ -1,4 +1,4 @@
-/** A13: rows about listeners that no name of eventlet's proves. */
+/** Listeners: the rows about them that no name of eventlet's proves. */
 import * as fs from "node:fs"
 import * as Net from "node:net"
 import * as os from "node:os"

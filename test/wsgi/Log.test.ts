@@ -1,4 +1,4 @@
-/** A11: rows about the access log that no name of eventlet's proves. */
+/** The log: the rows about it that no name of eventlet's proves. */
 import type { AccessRecord, App } from "tsgi"
 import { expect, it } from "vitest"
 import { gate } from "../utils/gate.js"

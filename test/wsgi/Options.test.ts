@@ -1,4 +1,4 @@
-/** Options that cannot be meant, at every door: an OptionError that names them. What is said of 0 and Infinity holds. */
+/** Invalid options, at every door: an OptionError that names them. What is said of 0 and Infinity holds. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"

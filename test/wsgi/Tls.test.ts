@@ -1,4 +1,4 @@
-/** A13: TLS. */
+/** TLS: the rows about it that no name of eventlet's proves. */
 import * as Net from "node:net"
 import { type App, listen, server, wrapTls } from "tsgi"
 import { beforeAll, expect, it } from "vitest"
