@@ -324,7 +324,7 @@ describe("the report", () => {
   it("draws the ratio of two servers once", () => {
     const drawn = fs.readFileSync(path.join(root, "test/bench/results.svg"), "utf8")
     // the first block has each server beside node:http
-    const [, , second] = drawn.split('class="title"')
+    const [, , second] = drawn.split("class=\"title\"")
     expect(second).not.toMatch(/hello<\/text>\n.*\n.*(?:node:http|a bare socket)</)
     expect(second).not.toMatch(/plain HttpApp<\/text>\n.*\n.*node:http</)
     expect(second).not.toMatch(/x without</)

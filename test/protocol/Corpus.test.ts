@@ -1,11 +1,12 @@
 /**
- * Each request of the corpus is read, or refused, as its file says: whole, byte by byte and cut in two.
- * Behind what is valid another request is read; behind what is invalid nothing is.
+ * Each request of the corpus is read, or refused, as its file says, whole, byte by byte and cut in two; and as the reference reads it,
+ * where that knows the rules. Behind what is valid another request is read; behind what is invalid nothing is.
  */
 import { failureStatuses } from "tsgi/protocol"
 import { describe, expect, it } from "vitest"
 import { type CorpusCase, fromNotation, readCorpus, toNotation } from "../utils/corpus.js"
 import { everySplit } from "../utils/splits.js"
+import { checkMeaning } from "./agreement.js"
 import { readAll, type Reading } from "./reading.js"
 
 const following = Buffer.from("GET /following HTTP/1.1\r\nHost: following\r\n\r\n")
@@ -33,6 +34,10 @@ const expected = (sample: CorpusCase) => {
 const read = ({ leniency, limits }: Pick<CorpusCase, "leniency" | "limits">, bytes: Uint8Array, from = 1): Reading =>
   everySplit(bytes, (chunks) => readAll(chunks, { limits, leniency }), from)
 
+/** The reference knows the rules as they are by default, and no limit of bytes. */
+const isKnownToReference = ({ leniency, limits, name }: CorpusCase): boolean =>
+  Object.keys({ ...leniency, ...limits }).length === 0 && !name.startsWith("invalid/limit-")
+
 const check = (sample: CorpusCase): void => {
   const wanted = expected(sample)
   const whole = read(sample, sample.bytes)
@@ -40,6 +45,7 @@ const check = (sample: CorpusCase): void => {
   const seam = Math.max(1, sample.bytes.length - 8)
   expect(whole).toMatchObject(wanted)
   expect(readAll([sample.bytes.subarray(0, 5), sample.bytes.subarray(5)], sample, true)).toEqual(whole)
+  if (isKnownToReference(sample)) checkMeaning(sample.bytes, whole)
 
   if (wanted.end === "idle") {
     // limits of the sample may be too narrow for what follows
