@@ -12,12 +12,30 @@ import type { Address } from "./Address.js"
  * @category models
  */
 export class AddressShare {
-  /** Connections with a place. */
-  places = 0
-  /** All connections, also those that wait or are about to end. */
-  connections = 0
+  private placeCount = 0
+  private connectionCount = 0
 
   constructor(readonly name: string) {}
+
+  /** Connections with a place. */
+  get places(): number {
+    return this.placeCount
+  }
+
+  /** All connections, also those that wait or are about to end. */
+  get connections(): number {
+    return this.connectionCount
+  }
+
+  /** A connection has come, or has ended. */
+  countConnection(change: 1 | -1): void {
+    this.connectionCount += change
+  }
+
+  /** A connection was given a place, or has none any more. */
+  countPlace(change: 1 | -1): void {
+    this.placeCount += change
+  }
 }
 
 /**
@@ -36,13 +54,15 @@ export class AddressShares {
     const name = networkOf(address.host)
     let share = this.shares.get(name)
     if (share === undefined) this.shares.set(name, share = new AddressShare(name))
-    share.connections++
+    share.countConnection(1)
     return share
   }
 
   /** The connection has ended. */
   leave(share: AddressShare | undefined): void {
-    if (share !== undefined && --share.connections === 0) this.shares.delete(share.name)
+    if (share === undefined) return
+    share.countConnection(-1)
+    if (share.connections === 0) this.shares.delete(share.name)
   }
 }
 

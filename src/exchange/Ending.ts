@@ -237,7 +237,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   }
 
   whenHooksRun(listener: HookListener): void {
-    if (this.hooks !== undefined) this.hooks.listener = listener
+    this.hooks?.listen(listener)
   }
 
   /** All hooks have run. */

@@ -75,10 +75,18 @@ export class HookQueue {
   // linked entries: most exchanges have one hook, and an array begins with room for sixteen
   private next: Entry | undefined = undefined
   private last: Entry | undefined = undefined
-  /** The door's listener, which the owner tells when all have run, or run beside the connection. */
-  listener: HookListener | undefined = undefined
+  private doorsListener: HookListener | undefined = undefined
 
   constructor(private readonly runner: HookRunner, private readonly owner: HookedExchange) {}
+
+  /** The door's listener, which the owner tells when all have run, or run beside the connection. */
+  get listener(): HookListener | undefined {
+    return this.doorsListener
+  }
+
+  listen(listener: HookListener): void {
+    this.doorsListener = listener
+  }
 
   add(hook: PostHook<unknown>, options: HookOptions | undefined): void {
     const entry = new Entry(hook, options?.detached === true, options?.fiberRefs)

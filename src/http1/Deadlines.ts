@@ -44,16 +44,14 @@ export class Deadlines {
   private readonly timeouts: Http1Host["config"]["timeouts"]
   private readonly rates: Rates
   private readonly time: Clock
-  awaited: Awaited | undefined = "FirstRequest"
-  /** Since when the peer has been awaited. */
-  quietSince: number
+  private peerOwes: Awaited | undefined = "FirstRequest"
+  private silentSince: number
   private headBegunAt: number | undefined = undefined
-  private read: number
+  private peerDeadline: number
   private request = Infinity
   // whether the request's time begins anew with the next wait for its client
   private excused = false
-  /** Bytes of the body that the application had read when the request's time began, or began anew. */
-  bytesBefore = 0
+  private readBefore = 0
   private handler = Infinity
   private interrupt = Infinity
   private write = Infinity
@@ -68,19 +66,34 @@ export class Deadlines {
     this.timeouts = config.timeouts
     this.rates = config.rates
     this.time = time
-    this.quietSince = time.now()
-    this.read = this.quietSince + config.timeouts.firstRequest
-    this.wakeBy(this.read)
+    this.silentSince = time.now()
+    this.peerDeadline = this.silentSince + config.timeouts.firstRequest
+    this.wakeBy(this.peerDeadline)
   }
 
   private wakeBy(deadline: number): void {
     if (deadline < this.alarm.ringsAt) this.alarm.by(deadline)
   }
 
+  /** What the peer is to send or to do; `undefined` where nothing is awaited of it. */
+  get awaited(): Awaited | undefined {
+    return this.peerOwes
+  }
+
+  /** Since when the peer has been awaited. */
+  get quietSince(): number {
+    return this.silentSince
+  }
+
+  /** Bytes of the body that the application had read when the request's time began, or began anew. */
+  get bytesBefore(): number {
+    return this.readBefore
+  }
+
   /** The earliest deadline. */
   get next(): number {
     return Math.min(
-      this.read,
+      this.peerDeadline,
       this.request,
       this.handler,
       this.interrupt,
@@ -92,10 +105,10 @@ export class Deadlines {
 
   /** The peer is to send something within `timeout` milliseconds of `since`. */
   await(awaited: Awaited, timeout: number, since = this.time.tick()): void {
-    this.awaited = awaited
-    this.quietSince = since
-    this.read = since + timeout
-    this.wakeBy(this.read)
+    this.peerOwes = awaited
+    this.silentSince = since
+    this.peerDeadline = since + timeout
+    this.wakeBy(this.peerDeadline)
   }
 
   /** A part of a head has come. */
@@ -113,8 +126,8 @@ export class Deadlines {
 
   /** Nothing is awaited of the peer. */
   awaitNothing(): void {
-    this.awaited = undefined
-    this.read = Infinity
+    this.peerOwes = undefined
+    this.peerDeadline = Infinity
   }
 
   /** The application waits for the body, of which it has `bytes` bytes. */
@@ -151,7 +164,7 @@ export class Deadlines {
   awaitRequest(since: number): void {
     this.request = since + this.timeouts.request
     this.excused = false
-    this.bytesBefore = 0
+    this.readBefore = 0
     this.wakeBy(this.request)
   }
 
@@ -159,7 +172,7 @@ export class Deadlines {
   excuse(bytes: number): void {
     this.awaitRequest(this.time.now())
     this.excused = true
-    this.bytesBefore = bytes
+    this.readBefore = bytes
   }
 
   /** All of the request is here. */
@@ -250,7 +263,7 @@ export class Deadlines {
 
   /** The connection ends: only the end of an interrupted application is still awaited. */
   close(): void {
-    this.read = Infinity
+    this.peerDeadline = Infinity
     this.requestCame()
     this.answerBegan()
     this.allWritten()
@@ -261,8 +274,8 @@ export class Deadlines {
    * not wait. `bytes` have come.
    */
   bodySince(bytes: number): number {
-    if (this.awaited !== "Body") return Infinity
-    return Math.min(this.quietSince, this.body?.slowSince(bytes, this.time.tick()) ?? Infinity)
+    if (this.peerOwes !== "Body") return Infinity
+    return Math.min(this.silentSince, this.body?.slowSince(bytes, this.time.tick()) ?? Infinity)
   }
 
   /** Since when the kernel has taken none of what waits for it, or less than the least rate; `Infinity` where nothing waits. */
@@ -291,9 +304,9 @@ export class Deadlines {
       return "Request"
     }
     if (this.body?.isSlow(bodyBytes, now) === true) return "BodyPace"
-    if (now < this.read) return undefined
-    this.read = Infinity
-    return this.awaited
+    if (now < this.peerDeadline) return undefined
+    this.peerDeadline = Infinity
+    return this.peerOwes
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import type { CloseableScope } from "effect/Scope"
 import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
-import { noBody as emptyBody, type ReceivedBody } from "../exchange/ReceivedBody.js"
+import { type BodySource, noBody as emptyBody, type ReceivedBody } from "../exchange/ReceivedBody.js"
 import type { Takeover, Wire } from "../exchange/Wire.js"
 import { chunkEnd, chunkHead, lastChunk } from "../protocol/h1/chunk.js"
 import { fieldLines } from "../protocol/h1/headLines.js"
@@ -40,12 +40,14 @@ export interface Carrier {
   readonly peer: AcceptedPeer
   readonly session: { readonly scope: CloseableScope }
   readonly reader: Pick<Reader, "next" | "expectAnotherBody">
-  readonly inflow: Inflow
-  readonly queue: SendQueue
-  readonly deadlines: Deadlines
-  readonly leftover: Leftover
-  readonly end: Http1End
-  readonly takenOver: TakenOver | undefined
+  readonly inflow: BodySource & Pick<Inflow, "gone" | "buffered">
+  readonly queue: Readonly<
+    Pick<SendQueue, "queued" | "handed" | "fullWrite" | "congested" | "addText" | "addBytes" | "flushLast">
+  >
+  readonly deadlines: Pick<Deadlines, "requestEnded">
+  readonly leftover: Pick<Leftover, "begin" | "drop">
+  readonly end: Pick<Http1End, "isBegun" | "closeWith">
+  readonly takenOver: Pick<TakenOver, "markIdle"> | undefined
   /** How many requests have begun. */
   readonly requests: number
   /** The time as a Date field has it. */

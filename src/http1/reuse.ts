@@ -19,8 +19,8 @@ import type { Inflow } from "./Inflow.js"
  */
 export const closingWithHead = (
   host: Pick<Http1Host, "config" | "mayPersist">,
-  inflow: Inflow,
-  end: Http1End,
+  inflow: Pick<Inflow, "ended" | "buffered">,
+  end: Pick<Http1End, "isBegun">,
   requests: number
 ): CloseReason | undefined => {
   if (!host.config.keepAlive) return "keep-alive is off"

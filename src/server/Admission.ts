@@ -220,7 +220,7 @@ export class Admission {
 
   private take(connection: Session): void {
     this.placesTaken++
-    if (connection.place.addressShare !== undefined) connection.place.addressShare.places++
+    connection.place.addressShare?.countPlace(1)
     connection.place.enter()
   }
 
@@ -230,7 +230,7 @@ export class Admission {
     if (connection.place.state !== "Placed") return
     this.yielding.delete(connection)
     this.placesTaken--
-    if (connection.place.addressShare !== undefined) connection.place.addressShare.places--
+    connection.place.addressShare?.countPlace(-1)
   }
 
   private waitNoMore(connection: Session): void {
