@@ -130,7 +130,10 @@ export interface Exchange {
   readonly recordFailure: (error: unknown) => void
   /** Logs what went wrong beside the exchange. */
   readonly logFailure: (message: string, failure: unknown, level?: "Debug" | "Error") => void
-  /** Takes the connection over, for a protocol that is not HTTP, with the bytes received beyond the request. */
+  /**
+   * Takes the connection over, for a protocol that is not HTTP, with the bytes received beyond the request. Fails with
+   * `Unsupported` where the protocol of the request does not allow that; the request can still be answered.
+   */
   readonly takeOver: () => Takeover | ResponseError
   /** A connection that was taken over is idle: a server that stops may close it. */
   readonly markIdle: () => void

@@ -307,9 +307,13 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
 
   takeOver(): Takeover | ResponseError {
     if (this.answer !== Answer.Awaited) return this.refuseHead()
+    const taken = this.wire.takeOver()
+    if (taken === undefined) {
+      const description = `a request of ${this.request.version} cannot take its connection over`
+      return new ResponseError({ reason: "Unsupported", description })
+    }
     this.answer = Answer.TakenOver
     this.wire.refuseReuse("the connection was taken over")
-    const taken = this.wire.takeOver()
     this.body.close()
     return taken
   }

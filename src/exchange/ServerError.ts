@@ -134,6 +134,7 @@ export class ResponseError extends TaggedError("ResponseError")<{
     | "BodyUsed"
     | "AlreadyOver"
     | "HandlerTimeout"
+    | "Unsupported"
   readonly description: string
 }> {
   override get message(): string {

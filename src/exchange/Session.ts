@@ -90,6 +90,8 @@ export interface Session extends Indexed {
   readonly abort: (reason: AbortReason) => void
   /** Closes the connection, which is idle. */
   readonly close: () => void
+  /** The server stops: no further requests are to come. Called once, perhaps before `open`. */
+  readonly drain: () => void
   /** The server stops: ends what has no end of its own, such as an event stream. */
   readonly sayGoodbye: () => void
   /** Code that ran for the session has thrown: the session ends, and no other does. */

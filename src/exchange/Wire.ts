@@ -111,8 +111,11 @@ export interface Wire<Written> {
   /** The hooks have run, and the exchange is over. */
   readonly exchangeOver: () => void
 
-  /** Gives the connection away, for a protocol that is not HTTP. */
-  readonly takeOver: () => Takeover
+  /**
+   * Gives the connection away, for a protocol that is not HTTP. Returns `undefined`, and goes on, where it cannot, as where the
+   * connection carries other exchanges, too.
+   */
+  readonly takeOver: () => Takeover | undefined
   /** A connection that was taken over is idle: to close it loses nothing. */
   readonly markIdle: () => void
 }

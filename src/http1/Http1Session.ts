@@ -155,6 +155,10 @@ export class Http1Session implements Session {
     this.connection.end.close()
   }
 
+  drain(): void {
+    // HTTP/1 can say it in the head of an answer only, for which `mayPersist` is asked: a stop may be spread over answers
+  }
+
   sayGoodbye(): void {
     this.connection.end.sayGoodbye(this.connection.exchange)
   }

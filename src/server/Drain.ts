@@ -107,11 +107,14 @@ export class Drain {
     this.spread = Math.min(spread, settle)
     this.begun = this.time.now()
     this.total = this.connections.size + this.connections.waitingSize
+    for (const connection of [...this.connections]) connection.drain()
   }
 
   /** Counts an admitted connection. */
-  admitted(): void {
-    if (this.draining) this.total++
+  admitted(connection: Session): void {
+    if (!this.draining) return
+    this.total++
+    connection.drain()
   }
 
   /** Counts a connection that has ended. */

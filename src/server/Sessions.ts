@@ -87,7 +87,7 @@ export const make = (handler: SessionHost["handler"]): Effect.Effect<Sessions, n
     let count = 0
     const begin = (transport: Transport, share: AddressShare | undefined): Session => {
       const session = new Http1Session(++count, transport, host, share)
-      drain.admitted()
+      drain.admitted(session)
       alarms.countSoon()
       sessions.counters.connectionAccepted()
       log("Debug", () => `accepted (${session.peer.name})`)

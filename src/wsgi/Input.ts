@@ -161,7 +161,8 @@ export class Input implements AsyncIterable<Buffer> {
    * Takes the connection over for another protocol. The socket begins with the bytes received after the head. The server writes
    * nothing more and ignores what the application returns. The exchange ends when the socket closes. The server closes it if
    * bytes wait and its peer takes none for `timeouts.write`. Wait for `drain` when `write` returns `false`. Throws a
-   * `ResponseError` (`AlreadyOver`, `HeadAlreadySent`) once the response has begun.
+   * `ResponseError` (`AlreadyOver`, `HeadAlreadySent`) once the response has begun, and `Unsupported` where the protocol of the
+   * request does not allow it.
    */
   getSocket(): Duplex {
     const taken = this.#exchange.takeOver()

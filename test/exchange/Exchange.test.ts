@@ -2,7 +2,7 @@
 import type { Exchange as Handed } from "tsgi/effect"
 import { describe, expect, expectTypeOf, it } from "vitest"
 import type { Exchange } from "../../src/exchange/Exchange.js"
-import { BodyError, InterimError } from "../../src/exchange/ServerError.js"
+import { BodyError, InterimError, ResponseError } from "../../src/exchange/ServerError.js"
 import type { WireUser } from "../../src/exchange/Wire.js"
 import { fieldLines } from "../../src/protocol/h1/headLines.js"
 import { judgeFinal } from "../../src/protocol/heads.js"
@@ -225,6 +225,33 @@ describe("interim responses", () => {
     exchange.respond(ok, "no")
     exchange.body.take()
     expect(told).toEqual(["head 200", "write no", "end"])
+  })
+})
+
+describe("a connection that is taken over", () => {
+  it("belongs to the application, which gives no answer", () => {
+    const { exchange, told } = new MemoryWire()
+    expect(exchange.takeOver()).toMatchObject({ rest: new Uint8Array(0) })
+    expect([exchange.takenOver, exchange.respond(ok, "")?.reason]).toEqual([true, "AlreadyOver"])
+    expect(told).toContain("take over")
+  })
+
+  // such as one that carries other exchanges, too
+  it("is not where its wire refuses: the application is told, and can still answer", () => {
+    const wire = new MemoryWire({ hasBody: true })
+    wire.mayBeTakenOver = false
+    const { exchange, told } = wire
+    const refused = exchange.takeOver()
+    expect(refused).toBeInstanceOf(ResponseError)
+    expect(refused).toMatchObject({ reason: "Unsupported" })
+    wire.arrive("body")
+    expect([exchange.takenOver, exchange.answerEnded, exchange.body.take()]).toEqual([
+      false,
+      false,
+      Buffer.from("body")
+    ])
+    expect(exchange.respond(ok, "no")).toBeUndefined()
+    expect(told).toEqual(["take over", "head 200", "write no", "end"])
   })
 })
 

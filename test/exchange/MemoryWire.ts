@@ -63,6 +63,7 @@ export class MemoryWire implements Wire<Written>, BodySource {
   readonly writer = writer
   readonly exactWriter = writer
   allowsInterim = true
+  mayBeTakenOver = true
   readonly upgrade = ""
   readonly expectsContinue: boolean
   readonly body: ReceivedBody
@@ -210,9 +211,9 @@ export class MemoryWire implements Wire<Written>, BodySource {
     this.told.push("over")
   }
 
-  takeOver(): Takeover {
+  takeOver(): Takeover | undefined {
     this.told.push("take over")
-    return { stream: undefined, rest: new Uint8Array(0) }
+    return !this.mayBeTakenOver ? undefined : { stream: undefined, rest: new Uint8Array(0) }
   }
 
   markIdle(): void {

@@ -10,13 +10,15 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { connect as connectTcp } from "node:net"
 import { listen, OptionError, server, wrapTls } from "tsgi"
-import { describe, expect } from "vitest"
+import { describe, expect, vi } from "vitest"
+import { Http1Session } from "../../src/http1/Http1Session.js"
 import { makeCertificate } from "../utils/certificate.js"
 import { turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
 import { hello, withServer } from "../utils/serving.js"
 import { connectTls } from "../utils/sockets.js"
 import { serve } from "./engine.js"
+import { servePeers, told } from "./Peer.js"
 
 const answering = (exchange: Parameters<Parameters<typeof serve>[0]>[0]): void => {
   exchange.respond({ status: 200, fields: [] }, exchange.request.target)
@@ -70,6 +72,35 @@ describe("what has arrived", () => {
       expect((await second.response()).status).toBe(200)
       second.close()
       await stopped
+    }))
+})
+
+describe("each connection is told once that the server stops", () => {
+  it.scoped("when that begins, whatever the connection is doing, and where it comes while the server settles", () =>
+    Effect.gen(function*() {
+      const drained: Array<number> = []
+      const drain = vi.spyOn(Http1Session.prototype, "drain").mockImplementation(function(this: Http1Session) {
+        drained.push(this.peer.id)
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => drain.mockRestore()))
+      const { connect, running } = yield* servePeers((exchange) => {
+        if (exchange.request.target === "/work") exchange.running((_, ended) => ended())
+        else answering(exchange)
+      }, {})
+      for (const bytes of ["", get("/"), get("/work"), "GET /"]) {
+        connect().events.data(told(bytes))
+        yield* pass
+      }
+      expect(drained).toEqual([])
+      const stopping = yield* Effect.fork(running.stop({ settle: 1000, grace: 0 }))
+      yield* pass
+      expect(drained.sort()).toEqual([1, 2, 3, 4])
+      connect()
+      yield* pass
+      expect(drained).toEqual([1, 2, 3, 4, 5])
+      yield* TestClock.adjust(10_000)
+      yield* Fiber.join(stopping)
+      expect(drained).toEqual([1, 2, 3, 4, 5])
     }))
 })
 
