@@ -39,9 +39,9 @@ export const changesWhile = async <A>(
 }
 
 /** The rows of a table in src/README.md, under a heading. */
-export const tableOf = (heading: string): ReadonlyArray<ReadonlyArray<string>> => {
+export const tableOf = (heading: string, level = "###"): ReadonlyArray<ReadonlyArray<string>> => {
   const text = fs.readFileSync(path.resolve(import.meta.dirname, "../../src/README.md"), "utf8")
-  const start = text.indexOf(`\n### ${heading}\n`)
+  const start = text.indexOf(`\n${level} ${heading}\n`)
   if (start === -1) throw new Error(`no heading ${heading}`)
   const lines = text.slice(start + 1).split("\n").slice(1)
   const end = lines.findIndex((line) => line.startsWith("#"))
