@@ -29,7 +29,7 @@ it("a stop has the times that it is given, and tells what it interrupted", async
   const begun = new Promise<void>((resolve) => begin = resolve)
   const app = Effect.zipRight(Effect.sync(() => begin()), Effect.never)
   const serving = await open({ kind: "effect", value: app, warnings: [] }, serveAt(port), () => undefined)
-  await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  await using client = await connect(port)
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
   await begun
   // the settings' grace of ten seconds is not waited for
@@ -44,7 +44,7 @@ it.each([
   const value = HttpServerResponse.text("a")
   const serving = await open({ kind: "effect", value, warnings: [] }, serveAt(port), () => undefined)
   const clients = await Promise.all(
-    Array.from({ length: 8 }, () => connect({ _tag: "Tcp", host: "127.0.0.1", port }))
+    Array.from({ length: 8 }, () => connect(port))
   )
   const ask = (client: typeof clients[number]) => {
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -87,7 +87,7 @@ describe("a Layer", () => {
   it("that serves in a fiber of its own is ready once it does", async () => {
     const port = await freePort()
     const serving = await opened(late, serveAt(port))
-    await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+    await using client = await connect(port)
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     expect(await client.response()).toMatchObject({ status: 200 })
     client.close()

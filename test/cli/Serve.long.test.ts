@@ -34,7 +34,7 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     )
     await using program = serve("peer.mjs", "--proxy-protocol", "v1", "--workers", "2", "--settle", "0s")
     const port = await portOf(program)
-    await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+    await using client = await connect(port)
     client.send("PROXY TCP4 203.0.113.7 203.0.113.8 4000 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
     expect(Buffer.from((await client.response()).body).toString()).toBe("203.0.113.7 true")
     client.send("GET /fail HTTP/1.1\r\nHost: a\r\n\r\n")

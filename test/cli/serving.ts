@@ -20,7 +20,7 @@ export const portOf = async (program: Program): Promise<number> => {
 
 /** The status and the body of an answer, on a connection of its own. */
 export const get = async (port: number, target = "/"): Promise<string> => {
-  await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  await using client = await connect(port)
   client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
   const { body, status } = await client.response()
   return `${status} ${Buffer.from(body).toString()}`

@@ -31,7 +31,7 @@ export const portOf = async (program: Program): Promise<number> => {
 }
 
 export const get = async (port: number, target = "/"): Promise<string> => {
-  await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  await using client = await connect(port)
   client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
   return Buffer.from((await client.response()).body).toString()
 }

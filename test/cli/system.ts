@@ -5,7 +5,7 @@ export const app = (text: string): string =>
   `export default (env, startResponse) => { startResponse("200 OK", []); return ${JSON.stringify(text)} }`
 
 export const get = async (port: number): Promise<string> => {
-  await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  await using client = await connect(port)
   client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
   return Buffer.from((await client.response()).body).toString()
 }

@@ -176,7 +176,7 @@ const memory = { slack: 655_360, bulk: 1_048_576, pipelined: 1_000, resets: true
 
 conformance(door("by tcp, with middleware", sockets, HttpMiddleware.logger, () => ({
   listener: NodeListener.make({ host: "127.0.0.1" }),
-  connect: (port) => connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  connect: (port) => connect(port)
 })))
 
 if (thorough) {

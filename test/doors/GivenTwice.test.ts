@@ -107,7 +107,7 @@ describe("at the Effect door", () => {
       const seen: Array<readonly [status: number, body: string]> = []
       for (let i = 0; i < times; i++) {
         const { body, status } = yield* Effect.promise(async () => {
-          await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+          await using client = await connect(port)
           client.send(get("/"))
           return await client.response()
         })

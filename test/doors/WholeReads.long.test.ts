@@ -214,7 +214,7 @@ describe("the Effect door", () => {
       const server = yield* Layer.build(layer)
       const { address } = yield* Effect.provide(HttpServer.HttpServer, server)
       if (address._tag !== "TcpAddress") throw new Error("no port")
-      const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: address.port }))
+      const client = yield* Effect.promise(() => connect(address.port))
       send(client, Buffer.from(body), "length", read === "urlParamsBody" ? urlencoded : "application/json")
       const { status } = yield* Effect.promise(() => client.response())
       client.close()

@@ -25,7 +25,7 @@ const testServer = Effect.gen(function*() {
   )
   const { address } = yield* Effect.provide(HttpServer.HttpServer, context)
   const port = address._tag === "TcpAddress" ? address.port : 0
-  const dial = Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port }))
+  const dial = Effect.promise(() => connect(port))
   const ask = Effect.flatMap(dial, (client) =>
     Effect.promise(async () => {
       client.send(get("/", "Connection: close"))

@@ -67,7 +67,7 @@ const ask = (
     const { address } = yield* HttpServer.HttpServer
     const port = address._tag === "TcpAddress" ? address.port : 0
     return yield* Effect.promise(async () => {
-      await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+      await using client = await connect(port)
       client.send(request(method, "/"))
       return await client.response(method)
     })

@@ -7,24 +7,16 @@ import { Buffer } from "node:buffer"
 import { once } from "node:events"
 import { Readable, Stream } from "node:stream"
 import { setTimeout } from "node:timers"
-import { TsgiHttpServer } from "tsgi/effect"
 import { gate } from "../utils/gate.js"
-import { connect } from "../utils/sockets.js"
 import { requestBytes } from "./exchanges.js"
+import { nothingSeen, serve } from "./scene.js"
 
 const serving = (body: unknown, contentType?: string) =>
   Effect.gen(function*() {
-    yield* HttpServer.serveEffect(Effect.succeed(HttpServerResponse.raw(body, { contentType })))
-    const port = yield* HttpServer.addressWith((address) =>
-      address._tag === "TcpAddress" ? Effect.succeed(address.port) : Effect.dieMessage("no port")
-    )
-    return yield* Effect.acquireRelease(
-      Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port })),
-      (client) => Effect.sync(() => client.close())
-    )
+    const app = Effect.succeed(HttpServerResponse.raw(body, { contentType }))
+    const { connect } = yield* serve(HttpServer.serve(app), nothingSeen())
+    return yield* Effect.acquireRelease(Effect.promise(connect), (client) => Effect.sync(() => client.close()))
   })
-
-const layer = TsgiHttpServer.layerServer({ port: 0 })
 
 it.scoped("when it was not asked for", () =>
   Effect.gen(function*() {
@@ -34,7 +26,7 @@ it.scoped("when it was not asked for", () =>
     client.send(requestBytes("HEAD", "/", {}))
     expect((yield* Effect.promise(() => client.head())).status).toBe(200)
     yield* Effect.promise(() => closed)
-  }).pipe(Effect.provide(layer)))
+  }))
 
 it.scoped("when the client leaves while it has nothing to give", () =>
   Effect.gen(function*() {
@@ -46,7 +38,7 @@ it.scoped("when the client leaves while it has nothing to give", () =>
     yield* Effect.promise(() => client.until("something"))
     client.close()
     yield* Effect.promise(() => closed)
-  }).pipe(Effect.provide(layer)))
+  }))
 
 it.scoped("when it fails, and the client can tell", () =>
   Effect.gen(function*() {
@@ -58,7 +50,7 @@ it.scoped("when it fails, and the client can tell", () =>
     body.destroy(new Error("why"))
     const rest = yield* Effect.promise(() => client.all())
     expect(rest.toString()).not.toContain("0\r\n\r\n")
-  }).pipe(Effect.provide(layer)))
+  }))
 
 /** A stream as they were before Node 0.10, that can be let go of. */
 const legacy = () => {
@@ -77,7 +69,7 @@ it.scoped.each(["GET", "HEAD"])("%s: a stream of the old kind, too", (method) =>
       client.close()
     }
     yield* Effect.promise(() => closed)
-  }).pipe(Effect.provide(layer)))
+  }))
 
 it.scoped("a stream of the old kind that fails: the client can tell", () =>
   Effect.gen(function*() {
@@ -89,7 +81,7 @@ it.scoped("a stream of the old kind that fails: the client can tell", () =>
     body.emit("error", new Error("why"))
     const rest = yield* Effect.promise(() => client.all())
     expect(rest.toString()).not.toContain("0\r\n\r\n")
-  }).pipe(Effect.provide(layer)))
+  }))
 
 const form = new FormData()
 form.append("a", "1")
@@ -105,4 +97,4 @@ it.scoped.each<readonly [string, unknown, string | undefined, RegExp]>([
     client.send(requestBytes("GET", "/", {}))
     const response = yield* Effect.promise(() => client.response())
     expect(response.all("content-type")).toEqual([expect.stringMatching(type)])
-  }).pipe(Effect.provide(layer)))
+  }))

@@ -31,7 +31,7 @@ const port = HttpServer.addressWith((address) =>
 
 const ask = (to: number, path = "/") =>
   Effect.promise(async () => {
-    await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port: to })
+    await using client = await connect(to)
     client.send(requestBytes("GET", path, { headers: { Connection: "close" } }))
     return await readAnswer(client, "GET")
   })
@@ -136,7 +136,7 @@ it.effect.each(servers)(
 it.scoped("answers what came before an app was served", () =>
   Effect.gen(function*() {
     const listening = yield* port
-    const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: listening }))
+    const client = yield* Effect.promise(() => connect(listening))
     yield* Effect.addFinalizer(() => Effect.sync(() => client.close()))
     client.send(requestBytes("GET", "/", {}))
     yield* HttpServer.serveEffect(HttpServerResponse.text("here now"))
@@ -147,7 +147,7 @@ it.scoped("sends the head of a stream that is slow to begin ahead", () =>
   Effect.gen(function*() {
     yield* HttpServer.serveEffect(HttpServerResponse.stream(Stream.never, { contentType: "text/event-stream" }))
     const listening = yield* port
-    const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: listening }))
+    const client = yield* Effect.promise(() => connect(listening))
     client.send(requestBytes("GET", "/", {}))
     expect((yield* Effect.promise(() => client.head())).get("content-type")).toBe("text/event-stream")
     client.close()

@@ -212,7 +212,7 @@ it.scoped("a server that serves again: no request reaches an app that is gone", 
     assert.strictEqual(address._tag, "TcpAddress")
     const where = address._tag === "TcpAddress" ? address : undefined
     const ask = Effect.promise(async () => {
-      await using client = await connect({ _tag: "Tcp", host: "127.0.0.1", port: where?.port ?? 0 })
+      await using client = await connect(where?.port ?? 0)
       client.send(get())
       return (await client.response()).body.toString()
     })
@@ -232,7 +232,7 @@ it.scoped("a server that serves again: no request reaches an app that is gone", 
         Scope.extend(scope)
       )
     )
-    const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port: where?.port ?? 0 }))
+    const client = yield* Effect.promise(() => connect(where?.port ?? 0))
     client.send(get())
     yield* works(seen)
     client.reset()

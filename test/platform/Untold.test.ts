@@ -12,28 +12,23 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { MemoryListener, ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { get } from "../utils/requests.js"
+import { nothingSeen, serve, type Served } from "./scene.js"
 
 /** Status of the answer, and the lines of the loggers. */
-const ask = (served: Layer.Layer<never, never, HttpServer.HttpServer>) =>
+const ask = (served: Served) =>
   Effect.gen(function*() {
     const lines: Array<string> = []
     const logger = Logger.make(({ cause, message }) => {
       lines.push([message, Cause.isEmpty(cause) ? "" : Cause.pretty(cause)].flat().map(String).join(" "))
     })
-    const context = yield* served.pipe(
-      Layer.provide(TsgiHttpServer.layerWith()),
-      Layer.provide(TsgiHttpServer.layerServices),
-      Layer.provideMerge(MemoryListener.layer()),
-      Layer.provide(ServerConfig.layer({ timeouts: { grace: 0 } })),
-      Layer.provide(Logger.replace(Logger.defaultLogger, logger)),
-      Layer.build
-    )
-    const { connect } = yield* Effect.provide(MemoryListener.MemoryListener, context)
-    const client = yield* connect()
+    const { connect } = yield* serve(served, nothingSeen(), {
+      memory: true,
+      config: { timeouts: { grace: 0 } },
+      around: Logger.add(logger)
+    })
+    const client = yield* Effect.promise(connect)
     client.send(get("/path", "Connection: close"))
     const { status } = yield* Effect.promise(() => client.response())
     yield* Effect.promise(() => client.all())

@@ -69,7 +69,7 @@ const serve = (
       observer,
       peer: {
         authority: `127.0.0.1:${port}`,
-        connect: () => connect({ _tag: "Tcp", host: "127.0.0.1", port }),
+        connect: () => connect(port),
         concluded: () => observer.scopeClosed()
       }
     }

@@ -52,7 +52,7 @@ class TestServer implements AsyncDisposable {
   constructor(private readonly port: number, private readonly scope: Scope.CloseableScope) {}
 
   connect(): Promise<WireClient> {
-    return connect({ _tag: "Tcp", host: "127.0.0.1", port: this.port })
+    return connect(this.port)
   }
 
   webSocket(): WebSocket {

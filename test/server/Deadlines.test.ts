@@ -2,16 +2,15 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
-import { MemoryListener, type MemoryOptions, type WireClient } from "tsgi/testing"
+import type { MemoryOptions, WireClient } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import { type AccessRecord, layerFunction } from "../../src/server/AccessLog.js"
-import * as Server from "../../src/server/Server.js"
-import * as ServerConfig from "../../src/server/ServerConfig.js"
+import type * as Server from "../../src/server/Server.js"
+import type * as ServerConfig from "../../src/server/ServerConfig.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { get, request } from "../utils/requests.js"
-import { readBody, stopIfFailed } from "./engine.js"
+import { readBody, serve } from "./engine.js"
 
 const head = { status: 200, fields: [] }
 
@@ -64,9 +63,9 @@ const scene = (use: (scene: Scene) => Effect.Effect<void>, { memory = {}, timeou
   }
   const settled = Effect.promise(() => turns(50))
   return Effect.gen(function*() {
-    const running = yield* Server.serve(handler)
-    yield* stopIfFailed(running)
-    const client = yield* Effect.flatMap(MemoryListener.MemoryListener, ({ connect }) => connect())
+    const noted = layerFunction((record) => records.push(record))
+    const { connect, running } = yield* serve(handler, undefined, { timeouts: { ...timeouts, ...given } }, noted)
+    const client = connect(memory)
     yield* settled
     yield* use({
       client,
@@ -77,16 +76,7 @@ const scene = (use: (scene: Scene) => Effect.Effect<void>, { memory = {}, timeou
       pass: (seconds) => settled.pipe(Effect.zipRight(TestClock.adjust(seconds * 1000)), Effect.zipRight(settled))
     })
     client.close()
-  }).pipe(
-    Effect.provide(
-      Layer.mergeAll(
-        MemoryListener.layer(memory),
-        Server.layerServices,
-        layerFunction((record) => records.push(record))
-      )
-        .pipe(Layer.provideMerge(ServerConfig.layer({ timeouts: { ...timeouts, ...given } })))
-    )
-  )
+  })
 }
 
 const post = (target: string, length: number): string => request("POST", target, [`Content-Length: ${length}`])

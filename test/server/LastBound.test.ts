@@ -2,6 +2,7 @@
  * The end of a stop has a last bound: finalizers that never end are left behind, a log that cannot be written too; a handler that
  * cannot be interrupted is awaited, also when its connection was the last. Hooks that never end are doors/Stop.test.ts's.
  */
+import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Deferred from "effect/Deferred"
@@ -18,18 +19,18 @@ import { MemoryListener } from "tsgi/testing"
 import { describe, expect, it, vi } from "vitest"
 import { longestFlush } from "../../src/node/LogFile.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
+import { nothingSeen, open } from "../platform/scene.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
 import { hello } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
-import { startListening } from "./lastBound.js"
 
 const timeouts = { grace: 50, interrupt: 50, hooks: 100 }
 
 /** Serves at the Effect door, is asked once, and stops: that must come to an end. */
-const answerAndStop = async (app: Parameters<typeof startListening>[0]): Promise<void> => {
-  const { port, stop } = await startListening(app, timeouts)
-  const client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+const answerAndStop = async (app: HttpApp.Default<never, Scope.Scope>): Promise<void> => {
+  const { connect, stop } = await open(HttpServer.serve(app), nothingSeen(), { config: { timeouts } })
+  const client = await connect()
   client.send(get("/"))
   await client.response()
   await stop()
@@ -54,12 +55,12 @@ it("an app that ends beside another leaves behind what never ends of it", async 
       return HttpServerResponse.text("hung")
     })
     yield* HttpServer.serveEffect(Effect.orDie(hung)).pipe(Scope.extend(scope))
-    const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port }))
+    const client = yield* Effect.promise(() => connect(port))
     client.send(get("/"))
     assert((yield* Effect.promise(() => client.response())).body.toString() === "hung")
     yield* HttpServer.serveEffect(HttpServerResponse.text("other"))
     yield* Scope.close(scope, Exit.void)
-    const other = yield* Effect.promise(() => connect({ _tag: "Tcp", host: "127.0.0.1", port }))
+    const other = yield* Effect.promise(() => connect(port))
     other.send(get("/"))
     assert((yield* Effect.promise(() => other.response())).body.toString() === "other")
     client.close()
@@ -83,16 +84,14 @@ it("the last handler that cannot be interrupted ends before what it uses is rele
   const resource = Layer.scopedDiscard(
     Effect.addFinalizer(() => Effect.sync(() => events.push("released")))
   )
-  const { port, stop } = await startListening(
-    Effect.sync(() => events.push("at work")).pipe(
-      Effect.zipRight(Effect.uninterruptible(Deferred.await(go))),
-      Effect.ensuring(Effect.sync(() => events.push("ended"))),
-      Effect.as(HttpServerResponse.text("hello"))
-    ),
-    timeouts,
-    resource
+  const app = Effect.sync(() => events.push("at work")).pipe(
+    Effect.zipRight(Effect.uninterruptible(Deferred.await(go))),
+    Effect.ensuring(Effect.sync(() => events.push("ended"))),
+    Effect.as(HttpServerResponse.text("hello"))
   )
-  const client = await connect({ _tag: "Tcp", host: "127.0.0.1", port })
+  const served = HttpServer.serve(app).pipe(Layer.provide(resource))
+  const { connect, stop } = await open(served, nothingSeen(), { config: { timeouts } })
+  const client = await connect()
   client.send(get("/"))
   await events.first(1)
   client.reset()

@@ -30,10 +30,15 @@ const channelOf = (socket: Net.Socket, carrier: Net.Socket): Channel => {
   }
 }
 
-const target = (address: Address): Net.NetConnectOpts =>
-  address._tag === "Unix"
-    ? { path: address.path, allowHalfOpen: true }
-    : { host: address.host, port: address.port, allowHalfOpen: true }
+/** An address, or a port of this machine. */
+export type Target = Address | number
+
+const target = (to: Target): Net.NetConnectOpts => {
+  if (typeof to === "number") return { host: "127.0.0.1", port: to, allowHalfOpen: true }
+  return to._tag === "Unix"
+    ? { path: to.path, allowHalfOpen: true }
+    : { host: to.host, port: to.port, allowHalfOpen: true }
+}
 
 const connected = (socket: Net.Socket, event: string, carrier = socket): Promise<WireClient> =>
   new Promise((resolve, reject) => {
@@ -46,23 +51,23 @@ const connected = (socket: Net.Socket, event: string, carrier = socket): Promise
   })
 
 /** Connects over TCP or a unix socket. */
-export const connect = (address: Address): Promise<WireClient> => {
-  const socket = Net.connect(target(address))
+export const connect = (to: Target): Promise<WireClient> => {
+  const socket = Net.connect(target(to))
   socket.setNoDelay(true)
   return connected(socket, "connect")
 }
 
 /** Gets `/` on a connection of its own, and gives the text of the answer. */
-export const ask = async (address: Address): Promise<string> => {
-  await using client = await connect(address)
+export const ask = async (to: Target): Promise<string> => {
+  await using client = await connect(to)
   client.send(get())
   const { body } = await client.response()
   return body.toString().trim()
 }
 
 /** Connects with TLS, trusting whatever certificate is shown unless `options` say otherwise. */
-export const connectTls = (address: Address, options: Tls.ConnectionOptions = {}): Promise<WireClient> => {
-  const carrier = Net.connect(target(address))
+export const connectTls = (to: Target, options: Tls.ConnectionOptions = {}): Promise<WireClient> => {
+  const carrier = Net.connect(target(to))
   carrier.setNoDelay(true)
   carrier.on("error", () => undefined)
   // TLS takes the handle of a socket that it is given, and Node 20 does not survive its reset: a stream around it has none

@@ -16,7 +16,7 @@ const start = async (...args: ReadonlyArray<string>) => startAs([], ...args)
 const startAs = async (nodeArgs: ReadonlyArray<string>, ...args: ReadonlyArray<string>) => {
   const program = new Program(process.execPath, [...nodeArgs, await compiled("wsgi/signals"), ...args], { cwd: root })
   const [, port] = await program.line(/^port (\d+)$/)
-  return { program, client: await connect({ _tag: "Tcp", host: "127.0.0.1", port: Number(port) }) }
+  return { program, client: await connect(Number(port)) }
 }
 
 describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
