@@ -5,8 +5,8 @@
  */
 
 /**
- * Where a server listens, or a peer is. The path of a unix socket is empty where it is unknown: that of a peer, and of an inherited
- * listening socket on some systems. The host of a peer that has left before it was accepted is empty too.
+ * Where a server listens, or a peer is. The path of a unix socket is empty where it is unknown: that of a peer, and of an
+ * inherited listening socket on some systems. The host of a peer that has left before it was accepted is empty too.
  *
  * @since 0.1.0
  * @category models

@@ -2,8 +2,8 @@
  * Wakes the sweep of deadlines at the earliest one, and never without one. (V8 also wakes an idle process once or twice,
  * some seconds after its last work, to give memory back: `node --no-memory-reducer` does not.)
  *
- * There is one timer for a whole server, and none for a request. When a deadline moves to a later time the timer stays as it is: it
- * rings for nothing, and is set anew.
+ * There is one timer for a whole server, and none for a request. When a deadline moves to a later time the timer stays as it is:
+ * it rings for nothing, and is set anew.
  *
  * @since 0.2.0
  */

@@ -31,9 +31,9 @@ export type Delay = "EndsByItself" | "RunsOn"
  */
 export interface Work {
   readonly interrupt: Interruptor
-  /** Does a stop wait for its end however long it takes? Default `false`. */
+  /** Whether a stop waits for its end however long that takes. Default `false`. */
   readonly awaited?: boolean
-  /** Is it uninterruptible now? Then a stop waits for its answer. */
+  /** Whether it is uninterruptible now. Then a stop waits for its answer. */
   readonly isUninterruptible?: () => boolean
   /** Interrupts it as soon as it is interruptible. */
   readonly interruptLater?: () => void
@@ -59,7 +59,7 @@ export class Application {
     return this.work !== undefined
   }
 
-  /** Has the application yet to end, or to act on the outcome? */
+  /** Whether the application has yet to end, or to act on the outcome. */
   get isExpected(): boolean {
     return this.work !== undefined || this.onSettled !== undefined
   }
@@ -69,7 +69,7 @@ export class Application {
     this.work = work
   }
 
-  /** Can a stop not interrupt it now? */
+  /** Whether it is uninterruptible now. */
   get isUninterruptible(): boolean {
     return this.work?.isUninterruptible?.() === true
   }

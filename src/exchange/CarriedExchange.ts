@@ -25,15 +25,15 @@ export interface CarriedExchange extends WireUser, RecordedExchange {
   readonly headSent: boolean
   readonly answerEnded: boolean
   readonly takenOver: boolean
-  /** Has its application ended, so that all that is left is to drop a body, and to run hooks? */
+  /** Whether its application has ended, so that all that is left is to drop a body, and to run hooks. */
   readonly hasEnded: boolean
   readonly owesContinue: boolean
-  /** Is an event stream being sent, which ends only when one side leaves? */
+  /** Whether an event stream is being sent, which ends only when one side leaves. */
   readonly isEndless: boolean
   readonly isRunning: boolean
-  /** Does an application run that a stop cannot interrupt, so that its answer must be awaited and sent? */
+  /** Whether an application runs that a stop cannot interrupt, so that its answer must be awaited and sent. */
   readonly isUninterruptible: boolean
-  /** Has it neither a hook nor an application that must be waited for? */
+  /** Whether it has neither a hook nor an application that must be waited for. */
   readonly unattended: boolean
   /** What the application failed with, or what was wrong with the client's body. */
   readonly error: unknown

@@ -126,9 +126,9 @@ export interface EngineTimeouts {
    */
   readonly farewell: number
   /**
-   * When the server stops: for each post hook, and each finalizer of a request or a socket, counted from its beginning or from that
-   * of the stop; then it is no longer waited for. At all times: for the hooks and finalizers of a connection whose work has ended;
-   * then its socket is closed, and they run on without it. Default 5000.
+   * When the server stops: for each post hook, and each finalizer of a request or a socket, counted from its beginning or from
+   * that of the stop; then it is no longer waited for. At all times: for the hooks and finalizers of a connection whose work has
+   * ended; then its socket is closed, and they run on without it. Default 5000.
    *
    * @since 0.2.0
    */

@@ -37,8 +37,8 @@ import type { Wire, WireUser } from "./Wire.js"
 export type EndingEvent = "settle" | "leave" | "ended" | "dropped" | "hooksRun"
 
 /**
- * The stage that an event leads to. An event without an entry changes nothing: a client, for instance, may leave at any stage, and
- * the first of two reasons is the one in the outcome.
+ * The stage that an event leads to. An event without an entry changes nothing: a client, for instance, may leave at any stage,
+ * and the first of two reasons is the one in the outcome.
  *
  * @since 0.2.0
  * @category constants
@@ -52,8 +52,7 @@ export const transitions: { readonly [S in Stage]: { readonly [E in EndingEvent]
 }
 
 /**
- * The part of an exchange that the table moves: its application, its hooks and its outcome. A base class, because an object beside
- * the exchange would be one more for each request to make.
+ * The part of an exchange that the table moves: its application, its hooks and its outcome. `ServedExchange` adds the answer.
  *
  * @since 0.2.0
  * @category models
@@ -85,7 +84,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     return this.current
   }
 
-  /** Has the application ended, so that all that is left is to drop a body, and to run hooks? */
+  /** Whether the application has ended, so that all that is left is to drop a body, and to run hooks. */
   get hasEnded(): boolean {
     return this.current === "Dropping" || this.current === "Hooks"
   }
@@ -119,7 +118,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     return this.current === "Over"
   }
 
-  /** Has it neither a hook nor an application that must be waited for? */
+  /** Whether it has neither a hook nor an application that must be waited for. */
   get unattended(): boolean {
     return this.hooks === undefined && this.application?.isExpected !== true
   }
@@ -148,7 +147,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     return this.application?.isRunning === true
   }
 
-  /** Does an application run that a stop cannot interrupt, so that its answer must be awaited and sent? */
+  /** Whether an application runs that a stop cannot interrupt, so that its answer must be awaited and sent. */
   get isUninterruptible(): boolean {
     return !this.answerEnded && this.application?.isUninterruptible === true
   }
@@ -274,8 +273,8 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   }
 
   /**
-   * The kernel has taken all of an unattended exchange, or never will: `unsent` is why. Hooks that were added meanwhile run beside
-   * the next request. An outcome that is not `Sent` is fixed now, and `Sent` when it is first read.
+   * The kernel has taken all of an unattended exchange, or never will: `unsent` is why. Hooks that were added meanwhile run
+   * beside the next request. An outcome that is not `Sent` is fixed now, and `Sent` when it is first read.
    */
   leave(unsent: AbortReason, endTime: number): void {
     this.endTime = endTime

@@ -36,7 +36,8 @@ export interface Engine {
   /** The same, but no longer than for a hook. */
   readonly detachBriefly: () => () => void
   /**
-   * Logs. A message that is a function is made only where its level is logged. A failure that is no `Cause` is logged as a defect.
+   * Logs. A message that is a function is made only where its level is logged. A failure that is no `Cause` is logged as a
+   * defect.
    */
   readonly log: (level: "Debug" | "Info" | "Error", message: string | (() => string), failure?: unknown) => void
   /** A failure as text, with its stack. */

@@ -38,7 +38,7 @@ export interface Exchange {
   readonly body: RequestBody
   /** Bytes of the request's body; 0 where it has none, `undefined` where only its end tells. */
   readonly bodyLength: number | undefined
-  /** Has the request a body, be it an empty one? */
+  /** Whether the request has a body, even an empty one. */
   readonly hasBody: boolean
   /** The other end of the connection. */
   readonly peer: Peer
@@ -61,11 +61,11 @@ export interface Exchange {
   readonly startTime: number
   /** Milliseconds since then. */
   readonly age: number
-  /** Has the final head left, or can none leave any more? */
+  /** Whether the final head was sent, or none can be sent any more. */
   readonly headSent: boolean
-  /** Is the answer complete or given up? Then nothing more can be sent. */
+  /** Whether the answer is complete or given up, so that nothing more can be sent. */
   readonly answerEnded: boolean
-  /** Was the connection taken over? */
+  /** Whether the connection was taken over. */
   readonly takenOver: boolean
   /** Status of the final response, once there is one. */
   readonly status: number | undefined
@@ -82,8 +82,8 @@ export interface Exchange {
   /** Sends an interim response at once. An explicit 100 pays the one that is owed. */
   readonly interim: (status: number, fields: FieldPairs) => InterimError | undefined
   /**
-   * Sets the fields of the 100 that is owed, and of those that `sendContinue` sends. Invalid fields are refused, also where no 100
-   * is owed. With `exactNames` (default `false`) names keep their upper and lower case, where the protocol has both.
+   * Sets the fields of the 100 that is owed, and of those that `sendContinue` sends. Invalid fields are refused, also where no
+   * 100 is owed. With `exactNames` (default `false`) names keep their upper and lower case, where the protocol has both.
    */
   readonly setContinueFields: (fields: FieldPairs, exactNames?: boolean) => InterimError | undefined
   /** Sends a 100 at once, with the fields set for it. */
@@ -109,11 +109,11 @@ export interface Exchange {
   readonly sendHead: () => void
   /** Adds a part of the body: bytes, or text that is the same in latin-1 and UTF-8. `flush` sends it. */
   readonly addPart: (part: string | Uint8Array) => void
-  /** Is enough added for a full write, so that `flush` need not wait for more? */
+  /** Whether enough was added for a full write, so that `flush` need not wait for more. */
   readonly fullWrite: boolean
   /** Sends the parts that were added. */
   readonly flush: () => void
-  /** Is the queue for the client full, so that producers should wait? */
+  /** Whether the client takes too little, so that producers should wait. */
   readonly congested: boolean
   /** Calls back once, when there is room again or the answer has ended. Several may wait. */
   readonly awaitRoom: (callback: () => void) => void
@@ -146,7 +146,7 @@ export interface Exchange {
    * than `timeouts.interrupt`.
    */
   readonly running: (work: Work | Interruptor) => void
-  /** Does the application still run? */
+  /** Whether the application still runs. */
   readonly isRunning: boolean
   /** The application has ended, by itself or interrupted. */
   readonly ended: () => void
@@ -159,7 +159,8 @@ export interface Exchange {
   /** Calls back when the outcome is known, before the post hooks run. */
   readonly whenSettled: (callback: (outcome: Outcome) => void) => void
   /**
-   * Sets how to end what the connection was taken over for. It is called once, when the server stops and `timeouts.farewell` is over.
+   * Sets how to end what the connection was taken over for. It is called once, when the server stops and `timeouts.farewell` is
+   * over.
    *
    * @since 0.2.0
    */
@@ -169,16 +170,16 @@ export interface Exchange {
   // post hooks
 
   /**
-   * Adds work for after the exchange. A hook that is added when the others have run, runs at once. A detached hook runs beside the
-   * connection's next requests; the server's stop still waits for it.
+   * Adds work for after the exchange. A hook that is added when the others have run, runs at once. A detached hook runs beside
+   * the connection's next requests; the server's stop still waits for it.
    */
   readonly postHook: {
     (hook: PostHook, options?: HookOptions): void
     (hook: PostHook<unknown>, options: HookOptions & { readonly fiberRefs: FiberRefs }): void
   }
-  /** Is there a post hook? */
+  /** Whether there is a post hook. */
   readonly hooked: boolean
-  /** Have the post hooks run? */
+  /** Whether the post hooks have run. */
   readonly hooksRun: boolean
   /** Tells the door when the hooks have run, where there are some that have not. There is one listener. */
   readonly whenHooksRun: (listener: HookListener) => void

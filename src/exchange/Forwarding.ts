@@ -18,7 +18,7 @@ import type { PeerFacts } from "./PeerFacts.js"
 export interface Forwarded {
   /** The client. An unknown port is 0. */
   readonly client: Address
-  /** Did a proxy give the client's address? Otherwise `client` is the peer. */
+  /** Whether a proxy gave the client's address. Otherwise `client` is the peer. */
   readonly clientForwarded: boolean
   readonly scheme: "http" | "https"
   /** Where the client reached the outermost proxy; `undefined` where it is unknown, and the Host field counts. */

@@ -51,7 +51,7 @@ export interface HookedExchange extends HookListener {
  * @category models
  */
 export interface HookOptions {
-  /** Run beside the connection's next requests? Default `false`. */
+  /** Whether it runs beside the connection's next requests. Default `false`. */
   readonly detached?: boolean | undefined
   /** The fiber refs of the hook's fiber. The caller ensures that they have the services which the hook needs. */
   readonly fiberRefs?: HookFiberRefs
@@ -95,7 +95,9 @@ export class HookQueue {
     this.last = entry
   }
 
-  /** Runs all, also those that are added meanwhile. Returns `true` if they are done; otherwise the owner is told when they are. */
+  /**
+   * Runs all, also those that are added meanwhile. Returns `true` if they are done; otherwise the owner is told when they are.
+   */
   run(outcome: Outcome): boolean {
     const { owner, runner } = this
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {

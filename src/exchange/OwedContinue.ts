@@ -27,7 +27,7 @@ export class OwedContinue<Written> {
     return this.givenFields
   }
 
-  /** Were fields set for it? */
+  /** Whether fields were set for it. */
   get hasFields(): boolean {
     return this.givenFields !== none
   }

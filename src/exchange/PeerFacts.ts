@@ -21,7 +21,7 @@ export interface TlsInfo {
   readonly serverName: string | undefined
   /** The application protocol agreed on (ALPN, RFC 7301). */
   readonly alpnProtocol: string | undefined
-  /** Did the client show a certificate that the authorities given vouch for? */
+  /** Whether the client has shown a certificate that the authorities given vouch for. */
   readonly authorized: boolean
   /** The client's certificate in DER form, where it showed one. */
   readonly peerCertificate: Uint8Array | undefined

@@ -28,7 +28,7 @@ export interface BodySource {
   readonly mayRead: (body: ReceivedBody) => boolean
   /** The next message of the body, if its bytes are there. */
   readonly nextMessage: () => BodyMessage | undefined
-  /** Will no byte come any more? */
+  /** Whether no further byte will come. */
   readonly ended: boolean
   /** The application waits for bytes of this body, or no longer does. */
   readonly bodyAwaited: (body: ReceivedBody, awaited: boolean) => void
@@ -68,7 +68,7 @@ export class ReceivedBody implements RequestBody {
     return this.error !== undefined
   }
 
-  /** Does the application wait for more of it? */
+  /** Whether the application waits for more of it. */
   get isAwaited(): boolean {
     return this.waiting !== undefined
   }

@@ -17,15 +17,15 @@ import type { BodyError } from "./ServerError.js"
  * @category models
  */
 export interface RequestBody {
-  /** Has the request a body, be it an empty one? */
+  /** Whether the request has a body, even an empty one. */
   readonly isThere: boolean
   /** Bytes it has; `undefined` where only its end tells. */
   readonly length: number | undefined
   /** Body bytes given to the application so far. */
   readonly bytes: number
-  /** Was the end read? */
+  /** Whether its end was read. */
   readonly complete: boolean
-  /** Did reading fail? Then it is unknown where the next request begins. */
+  /** Whether reading has failed. Then it is unknown where the next request begins. */
   readonly failed: boolean
   /** Trailer fields (RFC 9110, 6.5); empty until the end was read. */
   readonly trailers: Fields

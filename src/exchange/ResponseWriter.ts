@@ -39,12 +39,12 @@ export class ResponseWriter {
     return this.given
   }
 
-  /** Has the response no body, whatever is given (RFC 9110, 9.3.2, 15.4.5)? */
+  /** Whether the response has no body, whatever is given (RFC 9110, 9.3.2, 15.4.5). */
   get swallows(): boolean {
     return this.declared < 0
   }
 
-  /** Are parts gathered, to be sent with later ones? */
+  /** Whether parts are gathered, to be sent with later ones. */
   get hasGathered(): boolean {
     return this.gatheredBytes > 0
   }
@@ -103,7 +103,7 @@ export class ResponseWriter {
     }
   }
 
-  /** Is the queue for the client full, so that producers should wait? */
+  /** Whether the client takes too little, so that producers should wait. */
   get congested(): boolean {
     return !this.exchange.answerEnded && this.exchange.congested
   }

@@ -104,7 +104,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
     return this.wire.totalSent
   }
 
-  /** Is an event stream being sent, which ends only when one side leaves? */
+  /** Whether an event stream is being sent, which ends only when one side leaves. */
   get isEndless(): boolean {
     return this.answer === Answer.Sending && this.wire.isEndless
   }
@@ -181,7 +181,7 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
     this.logFailure("the 100 is not sent", refused, refused.reason === "InvalidHeader" ? "Error" : "Debug")
   }
 
-  /** Does the client wait for a 100 before it sends the body? */
+  /** Whether the client waits for a 100 before it sends the body. */
   get owesContinue(): boolean {
     return this.hundred?.owed === true
   }
@@ -288,8 +288,8 @@ export class ServedExchange<Written> extends Ending<Written> implements Exchange
   }
 
   /**
-   * The application is late (a `ResponseError`), or a body that it does not read is (a `BodyError`): the client is answered 503, or
-   * 408, and the application told to end. It may ask for a delay.
+   * The application is late (a `ResponseError`), or a body that it does not read is (a `BodyError`): the client is answered 503,
+   * or 408, and the application told to end. It may ask for a delay.
    */
   timeOut(late: BodyError | ResponseError): Delay | void {
     if (late instanceof BodyError) {

@@ -26,7 +26,8 @@ export class OptionError extends TaggedError("OptionError")<{
 }
 
 /**
- * The listener could not be bound. `address` is what was asked for. Of `InvalidOptions` it was not tried, and the message leaves it out.
+ * The listener could not be bound. `address` is what was asked for. Of `InvalidOptions` it was not tried, and the message leaves
+ * it out.
  *
  * @since 0.1.0
  * @category errors

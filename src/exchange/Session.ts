@@ -46,19 +46,19 @@ export interface SessionPlace {
   readonly state: PlaceState
   /** The share of its address; absent where its address has none. */
   readonly addressShare: AddressShare | undefined
-  /** Has a part of a request's head come? */
+  /** Whether a part of a request's head has come. */
   readonly isAsking: boolean
-  /** Has the request that waits for a place come with all of its body, or with as much as is read ahead? */
+  /** Whether the request that waits for a place has come with all of its body, or with as much as is read ahead. */
   readonly asksWhole: boolean
   /** What the session does with its place. */
   readonly use: PlaceUse
   /** Since when it does that. */
   readonly useSince: number
-  /** It is given a place. */
+  /** Gives the session a place. */
   readonly enter: () => void
-  /** It has no place any more and waits for none: its last answer is on its way. */
+  /** Takes its place, and lets it wait for none: its last answer is on its way. */
   readonly release: () => void
-  /** Gives its place up for others, if it does not use it. */
+  /** Makes the session give its place up for others, if it does not use it. */
   readonly giveUp: () => void
   /** Refuses its request: there is no place for it. */
   readonly turnAway: () => void
@@ -79,7 +79,7 @@ export interface Session extends Indexed {
   readonly activity: Activity
   /** Since when the peer has been silent. */
   readonly quietSince: number
-  /** Had the application not ended when it was told to? */
+  /** Whether the application was abandoned, because it had not ended in time. */
   readonly abandoned: boolean
 
   readonly place: SessionPlace
@@ -159,13 +159,13 @@ export interface SessionHost extends Engine {
   readonly mayStay: () => boolean
   /** A connection has changed: counts all connections anew soon. */
   readonly countSoon: () => void
-  /** An exchange is over, its hooks have run. */
+  /** An exchange is over: its hooks have run. */
   readonly record: (exchange: RecordedExchange, endTime: number) => void
   readonly refused: (peer: AcceptedPeer, refused: Refused) => void
-  /** The head of its request is complete, and it has no place. */
+  /** The head of this session's request is complete, and the session has no place. */
   readonly requestPlace: (session: Session) => void
-  /** Its last answer is on its way: it needs no place any more. */
+  /** The last answer of this session is on its way, so it needs no place any more. */
   readonly releasePlace: (session: Session) => void
-  /** Its socket is closed. */
+  /** The socket of this session is closed. */
   readonly ended: (session: Session) => void
 }

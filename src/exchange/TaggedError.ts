@@ -1,6 +1,6 @@
 /**
- * Errors with a `_tag`, by which `Effect.catchTag` and a `switch` tell them apart. They are plain classes, so that their types are
- * there without Effect.
+ * Errors with a `_tag`, by which `Effect.catchTag` and a `switch` tell them apart. They are plain classes, so that their types
+ * are there without Effect.
  *
  * @since 0.2.0
  */

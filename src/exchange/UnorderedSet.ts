@@ -15,7 +15,7 @@ export interface Indexed {
 
 /**
  * An array, because the tables that a growing Set leaves behind keep former members alive through the collections of young
- * objects.
+ * objects, which took 12 ms so, and take 1 ms (test/bench/README.md).
  *
  * @since 0.1.0
  * @category models

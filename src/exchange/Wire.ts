@@ -49,7 +49,7 @@ export interface Wire<Written> {
   readonly scope: CloseableScope
   readonly request: RequestHead
   readonly body: ReceivedBody
-  /** Does the client wait for a 100 before it sends the body? */
+  /** Whether the client waits for a 100 before it sends the body. */
   readonly expectsContinue: boolean
   /** The protocols that the client offers to go on with, as a list; empty where it offers none. */
   readonly upgrade: string
@@ -58,7 +58,7 @@ export interface Wire<Written> {
   readonly writer: FieldWriter<Written>
   /** The same, with names as the application gave them, where the protocol tells upper case from lower case. */
   readonly exactWriter: FieldWriter<Written>
-  /** Has the protocol of the request interim responses? */
+  /** Whether the protocol of the request has interim responses. */
   readonly allowsInterim: boolean
   readonly sendInterim: (head: InterimHead<Written>) => void
   /**
@@ -80,7 +80,7 @@ export interface Wire<Written> {
   ) => BodyRoom
   /** Status of the head that was sent. */
   readonly status: number | undefined
-  /** Is it the head of an event stream, which ends only when one side leaves? */
+  /** Whether it is the head of an event stream, which ends only when one side leaves. */
   readonly isEndless: boolean
   /** Adds a part of the body: bytes, or text whose characters are one byte each. Not empty. */
   readonly write: (part: string | Uint8Array) => void
@@ -90,11 +90,11 @@ export interface Wire<Written> {
   readonly cut: (failure: unknown) => void
   /** Gives the kernel the bytes that were written. */
   readonly flush: () => void
-  /** Is enough added for a full write, so that a flush need not wait for more? */
+  /** Whether enough was added for a full write, so that a flush need not wait for more. */
   readonly fullWrite: boolean
-  /** Is the queue for the peer full, so that producers should wait? */
+  /** Whether the peer takes too little, so that producers should wait. */
   readonly congested: boolean
-  /** Has the kernel taken all of the answer? */
+  /** Whether the kernel has taken all of the answer. */
   readonly isSent: boolean
   /** Bytes of the body that the kernel has taken. */
   readonly bodySent: number
@@ -106,7 +106,10 @@ export interface Wire<Written> {
    * exchanges do not share their bytes may let the others go on.
    */
   readonly refuseReuse: (why: ReuseRefusal) => void
-  /** Drops what is left of the request's body. Returns `true` if nothing is left; otherwise `bodyDropped` is called when that is so. */
+  /**
+   * Drops what is left of the request's body. Returns `true` if nothing is left; otherwise `bodyDropped` is called when that is
+   * so.
+   */
   readonly dropBody: () => boolean
   /** The hooks have run, and the exchange is over. */
   readonly exchangeOver: () => void
@@ -134,8 +137,8 @@ export interface WireUser {
   /** A part of the answer was given to the kernel, which has not taken all of it. */
   readonly begun: () => void
   /**
-   * The kernel has taken all of the answer. `nothingLeft` says that nothing is left of the request's body, so that `dropBody` is not
-   * called. Returns whether the exchange is over with that; otherwise the wire's `exchangeOver` is called when it is.
+   * The kernel has taken all of the answer. `nothingLeft` says that nothing is left of the request's body, so that `dropBody` is
+   * not called. Returns whether the exchange is over with that; otherwise the wire's `exchangeOver` is called when it is.
    */
   readonly allSent: (nothingLeft: boolean) => boolean
   /** Nothing is left of the request's body. */

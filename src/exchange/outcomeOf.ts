@@ -15,8 +15,8 @@ import { abortReasonOf } from "./ServerError.js"
 export const noFailure = Symbol("noFailure")
 
 /**
- * The failure of the application takes precedence over its interruption, and that over `unsent`: the reason why the kernel has not
- * taken the last byte, `undefined` where it has.
+ * The failure of the application takes precedence over its interruption, and that over `unsent`: the reason why the kernel has
+ * not taken the last byte, `undefined` where it has.
  *
  * @since 0.2.0
  * @category constructors

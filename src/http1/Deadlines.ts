@@ -27,8 +27,8 @@ export type Awaited =
   | "Hooks"
 
 /**
- * The deadline that has passed: for what is awaited, for the whole request, for the answer to begin (`Handler`), for an interrupted
- * application to end, for the kernel to take something (`Write`), or for the peer to keep a rate.
+ * The deadline that has passed: for what is awaited, for the whole request, for the answer to begin (`Handler`), for an
+ * interrupted application to end, for the kernel to take something (`Write`), or for the peer to keep a rate.
  *
  * @since 0.2.0
  * @category models
@@ -147,8 +147,8 @@ export class Deadlines {
   }
 
   /**
-   * The application is to answer a request whose head was complete at `since`. `bodySince` is when the request began, where more of
-   * its body is to come.
+   * The application is to answer a request whose head was complete at `since`. `bodySince` is when the request began, where more
+   * of its body is to come.
    */
   requestBegan(since: number, bodySince: number | undefined): void {
     this.headBegunAt = undefined
@@ -181,7 +181,7 @@ export class Deadlines {
     this.body?.stop()
   }
 
-  /** Is an application to begin its answer by a certain time? */
+  /** Whether an application is to begin its answer by a certain time. */
   get awaitsAnswer(): boolean {
     return this.handler < Infinity
   }
@@ -230,12 +230,12 @@ export class Deadlines {
     return this.handed === handed
   }
 
-  /** Does something wait for the kernel? */
+  /** Whether something waits for the kernel. */
   get awaitsWrite(): boolean {
     return this.writeSince < Infinity
   }
 
-  /** Is any deadline set for bytes that wait for the kernel? */
+  /** Whether a deadline is set for bytes that wait for the kernel. */
   get writing(): boolean {
     return this.awaitsWrite || this.write < Infinity ||
       (this.download !== undefined && this.download.deadline < Infinity)

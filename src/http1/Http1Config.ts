@@ -61,7 +61,7 @@ export interface Http1Config {
   readonly timeouts: Http1Timeouts
   /** Rules that are relaxed. Default: none. */
   readonly parser: Leniency
-  /** Keep connections for further requests? Default `true`. */
+  /** Whether connections are kept for further requests. Default `true`. */
   readonly keepAlive: boolean
   /** Whole seconds for `Keep-Alive: timeout=` to clients that ask for keep-alive. Default: the field is not sent. */
   readonly keepAliveSeconds: number | undefined

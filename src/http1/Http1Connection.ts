@@ -100,12 +100,12 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     return this.host.time.date(this.begunAt ?? this.host.time.tick())
   }
 
-  /** Has a part of a request come that has not begun? */
+  /** Whether a part of a request has come that has not begun. */
   get isReading(): boolean {
     return this.currentPhase === "Head" || this.awaitsBatch
   }
 
-  /** Is there neither a request nor anything left to send? */
+  /** Whether there is neither a request nor anything left to send. */
   get isAtRest(): boolean {
     return this.currentPhase === "Idle" && !this.awaitsBatch && this.queue.empty
   }

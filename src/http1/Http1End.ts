@@ -1,6 +1,6 @@
 /**
- * How a connection ends: the reason, its scope, and the application that runs. That is interrupted, interrupted again where it asked for
- * a delay, and abandoned where it has not ended in time.
+ * How a connection ends: the reason, its scope, and the application that runs. That is interrupted, interrupted again where it
+ * asked for a delay, and abandoned where it has not ended in time.
  *
  * @since 0.2.0
  */
@@ -34,7 +34,7 @@ export class Http1End {
     private readonly log: Engine["log"]
   ) {}
 
-  /** Has the connection begun to end? */
+  /** Whether the connection has begun to end. */
   get isBegun(): boolean {
     return this.begun
   }
@@ -44,7 +44,7 @@ export class Http1End {
     return this.why
   }
 
-  /** Was the application abandoned before it had ended? */
+  /** Whether the application was abandoned before it had ended. */
   get abandoned(): boolean {
     return this.isAbandoned
   }
@@ -105,7 +105,7 @@ export class Http1End {
     if (exchange?.isRunning === true) this.abandon(exchange)
   }
 
-  /** The scope closes, whoever has begun that. */
+  /** The scope closes, for whatever reason. */
   scopeCloses(): void {
     if (!this.begun) this.why = "Closed"
     this.tell("Closed")

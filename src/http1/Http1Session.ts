@@ -1,8 +1,8 @@
 /**
  * An HTTP/1 connection, as its server knows it: it is opened, watched, and ended in order.
  *
- * The transport's events drive it in plain functions: there is no fiber for a connection or for a read. Its Scope ends it in three
- * steps: the running application ends, the post hooks run, the transport closes.
+ * The transport's events drive it in plain functions: there is no fiber for a connection or for a read. Its Scope ends it in
+ * three steps: the running application ends, the post hooks run, the transport closes.
  *
  * @since 0.1.0
  */

@@ -88,7 +88,7 @@ export class Http1Wire implements Wire<string> {
     } else this.body = new Http1Body(carrier.inflow, true, framing._tag === "Length" ? framing.length : undefined)
   }
 
-  /** Is a body to come? */
+  /** Whether a body is to come. */
   get hasBody(): boolean {
     return this.body !== emptyBody
   }
@@ -251,7 +251,7 @@ export class Http1Wire implements Wire<string> {
     return this.carrier.queue.congested
   }
 
-  /** Is the last byte in the queue? */
+  /** Whether the last byte is in the queue. */
   get isComplete(): boolean {
     return this.endAt >= 0
   }
@@ -260,7 +260,7 @@ export class Http1Wire implements Wire<string> {
     return this.endAt >= 0 && this.carrier.queue.handed >= this.endAt
   }
 
-  /** Is the body's end the connection's end (HTTP/1.0 without a length)? */
+  /** Whether the body's end is the connection's end (HTTP/1.0 without a length). */
   get endsWithConnection(): boolean {
     return this.sentHead?.framing._tag === "Close"
   }
@@ -302,12 +302,12 @@ export class Http1Wire implements Wire<string> {
     return this.reason
   }
 
-  /** Is the request read to its end, and may another follow? */
+  /** Whether the request was read to its end, and another may follow. */
   get mayBeFollowed(): boolean {
     return this.reason === undefined && this.body.complete
   }
 
-  /** Has the client said that this is its last request, and sent all of it? */
+  /** Whether the client has said that this is its last request, and has sent all of it. */
   get isLast(): boolean {
     return this.message.demands.asksClose && this.body.complete
   }
@@ -354,7 +354,7 @@ export class Http1Wire implements Wire<string> {
     return closingWithHead(host, inflow, end, requests)
   }
 
-  // Is the rest of the body, which will not be read, too long to be dropped?
+  // Whether the rest of the body, which will not be read, is too long to be dropped.
   private get isTooMuchLeft(): boolean {
     const { length } = this.body
     return length !== undefined && length - this.body.bytes > this.config.limits.leftoverBody

@@ -38,7 +38,7 @@ export class Inflow implements BodySource {
     return this.isEnded
   }
 
-  /** Is the stream gone, both ways? */
+  /** Whether the stream is closed, both ways. */
   get gone(): boolean {
     return this.isGone
   }
@@ -52,12 +52,12 @@ export class Inflow implements BodySource {
     return this.reader.buffered
   }
 
-  /** Is as much buffered as may be read ahead? */
+  /** Whether as much is buffered as may be read ahead. */
   get isFull(): boolean {
     return this.reader.buffered + this.aheadBytes >= mostReadAhead
   }
 
-  /** Are all bytes used that have come? */
+  /** Whether all bytes were used that have come. */
   get isEmpty(): boolean {
     return this.reader.buffered === 0 && this.ahead === undefined
   }
@@ -97,7 +97,9 @@ export class Inflow implements BodySource {
     return message
   }
 
-  /** Reads what has come of a body ahead of the application. Once all of it has come, only what follows it counts as read ahead. */
+  /**
+   * Reads what has come of a body ahead of the application. Once all of it has come, only what follows it counts as read ahead.
+   */
   readsToEnd(): boolean {
     const ahead = this.ahead ?? []
     let last = ahead.at(-1)

@@ -1,6 +1,6 @@
 /**
- * How a connection ends without destroying what the client has yet to read: it answers a refused request, sends FIN, and reads on for
- * a while (RFC 9112, 9.6).
+ * How a connection ends without destroying what the client has yet to read: it answers a refused request, sends FIN, and reads on
+ * for a while (RFC 9112, 9.6).
  *
  * @since 0.2.0
  */
@@ -67,7 +67,9 @@ export class Leaving {
     this.refusal = { error, line, begin, end: queue.queued, body: body.length, since }
   }
 
-  /** Records the refused request, if there is one, with how much of its answer the kernel has taken. Other answers may precede it. */
+  /**
+   * Records the refused request, if there is one, with how much of its answer the kernel has taken. Other answers may precede it.
+   */
   recordRefused(): void {
     const { refusal } = this
     if (refusal === undefined) return
@@ -82,8 +84,8 @@ export class Leaving {
   // after the last answer
 
   /**
-   * Can the connection close at once, where the client has said that this was its last request, and has sent all of it? It must not
-   * send more (RFC 9112, 9.6), so no unread byte can turn the close into a reset. TLS sends its close_notify first.
+   * Whether the connection can close at once after the last request of its client, which has said so, and has sent all of it. It
+   * must not send more (RFC 9112, 9.6), so no unread byte can turn the close into a reset. TLS sends its close_notify first.
    */
   get needsNoLingering(): boolean {
     const { inflow, queue, transport } = this
@@ -118,7 +120,9 @@ export class Leaving {
     return true
   }
 
-  /** The kernel has taken the last answer. Returns whether the peer has nothing left to read, so that the connection can close. */
+  /**
+   * The kernel has taken the last answer. Returns whether the peer has nothing left to read, so that the connection can close.
+   */
   allSent(): boolean {
     this.recordRefused()
     this.sayEnd()

@@ -15,7 +15,7 @@ import type { RequestMessage } from "../protocol/h1/requestReader.js"
 export interface Reader {
   /** Bytes received that no message has taken yet. */
   readonly buffered: number
-  /** Has a part of the next head arrived? */
+  /** Whether a part of the next head has arrived. */
   readonly inHead: boolean
   /** The request line of the last head that was begun, as it came; empty where there is none. Logged for a refused request. */
   readonly requestLine: string

@@ -1,6 +1,6 @@
 /**
- * Bounds what all connections of a server together give the kernel in a tick, beyond a portion each. Where many have much to send,
- * a request that comes meanwhile would otherwise wait for all of it.
+ * Bounds what all connections of a server together give the kernel in a tick, beyond a portion each. Where many have much to
+ * send, a request that comes meanwhile would otherwise wait for all of it.
  *
  * @since 0.2.0
  */
@@ -35,7 +35,7 @@ export class SendBudget {
   /** @param later calls back in the next tick */
   constructor(private readonly later: (callback: () => void) => unknown = immediate) {}
 
-  /** Was all of this tick's budget given to the kernel? */
+  /** Whether all of this tick's budget was given to the kernel. */
   get isSpent(): boolean {
     return this.spent >= mostInTick
   }

@@ -12,8 +12,8 @@ import type { Transport } from "./Transport.js"
 const highWater = 131_072
 /**
  * Bytes that the transport is given in a write: as many as the kernel has taken since it last left some, between these two. With
- * a slow client writes are small, because they are counted and timed when they are taken: `handed` is exact to one write, over TLS
- * to two.
+ * a slow client writes are small, because they are counted and timed when they are taken: `handed` is exact to one write, over
+ * TLS to two.
  */
 const leastPortion = 65_536
 const mostPortion = 262_144
@@ -47,22 +47,22 @@ export class SendQueue {
     return this.transport.handed
   }
 
-  /** Has everything that was added been handed to the kernel? */
+  /** Whether the kernel has taken everything that was added. */
   get empty(): boolean {
     return this.text === "" && this.parts.length === 0 && this.transport.pending === 0
   }
 
-  /** Does it wait for a tick in which it may send on? */
+  /** Whether it waits for a tick in which it may send on. */
   get isThrottled(): boolean {
     return this.throttled
   }
 
-  /** Is the queue full, so that producers should wait? */
+  /** Whether the peer takes too little, so that producers should wait. */
   get congested(): boolean {
     return this.queued - this.transport.handed >= Math.max(highWater, this.portion)
   }
 
-  /** Does enough wait for a full write, so that a flush need not wait for more? */
+  /** Whether enough was added for a full write, so that a flush need not wait for more. */
   get fullWrite(): boolean {
     return this.waiting >= this.portion
   }

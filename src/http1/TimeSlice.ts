@@ -35,12 +35,12 @@ export class TimeSlice {
     private readonly host: { readonly batch: Pick<TickBatch, "awaitSlice">; readonly time: Pick<Clock, "now"> }
   ) {}
 
-  /** Do its requests wait for the next slice? */
+  /** Whether its requests wait for the next slice. */
   get waits(): boolean {
     return this.left
   }
 
-  /** Has its time in this tick begun? */
+  /** Whether its time in this tick has begun. */
   get isBegun(): boolean {
     return this.begun
   }

@@ -54,7 +54,8 @@ export interface Transport extends PeerFacts {
   /** Drops the stream at once. */
   readonly destroy: () => void
   /**
-   * Gives the stream itself away, for a protocol that is not HTTP: on Node, a `node:stream` Duplex. No event follows but `closed`.
+   * Gives the stream itself away, for a protocol that is not HTTP: on Node, a `node:stream` Duplex. No event follows but
+   * `closed`.
    * `owes` is called when the kernel has not taken at once what was written.
    */
   readonly detach: (owes: () => void) => unknown

@@ -78,8 +78,8 @@ export const refusalHead = (
 }
 
 /**
- * Whether the scheme of the request target is not that of the connection (RFC 9110, 7.4). Such a target is not on this server, and no
- * application may believe the scheme. A proxy may use the scheme of its own connection, or that of its client.
+ * Whether the scheme of the request target is not that of the connection (RFC 9110, 7.4). Such a target is not on this server,
+ * and no application may believe the scheme. A proxy may use the scheme of its own connection, or that of its client.
  *
  * @since 0.2.0
  */

@@ -1,8 +1,8 @@
 /**
  * Whether a connection carries another request (RFC 9112, 9.3): what the connection and the server say of it.
  *
- * A reason against that is given before a head, which then says `Connection: close`; after an answer whose head has promised to stay;
- * or while no request is there. `Http1Wire` adds what its exchange says, and keeps the first reason.
+ * A reason against that is given before a head, which then says `Connection: close`; after an answer whose head has promised to
+ * stay; or while no request is there. `Http1Wire` adds what its exchange says, and keeps the first reason.
  *
  * @since 0.2.0
  */
@@ -12,8 +12,8 @@ import type { Http1Host } from "./Http1Host.js"
 import type { Inflow } from "./Inflow.js"
 
 /**
- * Why the head of an answer must say that the connection closes, as far as the connection and the server are concerned. `requests`
- * have begun on it.
+ * Why the head of an answer must say that the connection closes, as far as the connection and the server are concerned.
+ * `requests` have begun on it.
  *
  * @since 0.2.0
  */

@@ -12,7 +12,7 @@ it("an IPv4 address, and a /64 of IPv6", () => {
   expect(networkOf("fe80::1%eth0")).toBe("fe80:0:0:0")
 })
 
-it("who is exempt has no share, and one that nobody is left of is forgotten", () => {
+it("an address that is exempt has no share, and one without a connection is forgotten", () => {
   const shares = new AddressShares((address) => address._tag === "Tcp" && address.host === "192.0.2.9")
   expect(shares.join({ _tag: "Unix", path: "/a" })).toBeUndefined()
   expect(shares.join({ _tag: "Tcp", host: "192.0.2.9", port: 1 })).toBeUndefined()

@@ -1,5 +1,6 @@
 /**
- * How an answer changes: every change of the table in src/README.md happens, and none that is not in it, whatever is called in whatever order.
+ * How an answer changes: every change of the table in src/README.md happens, and none that is not in it, whatever is called in
+ * whatever order.
  *
  * The family: answers given whole or in parts, withdrawn, cut, taken over, and exchanges that end at each step of it.
  */

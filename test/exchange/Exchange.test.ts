@@ -344,7 +344,7 @@ describe("the answer", () => {
 })
 
 describe("the request's body", () => {
-  it("is pulled, and whoever waits is told when more has come", () => {
+  it("is pulled, and a reader that waits is told when more has come", () => {
     const wire = new MemoryWire({ hasBody: true })
     const { body } = wire.exchange
     const got: Array<string> = []
@@ -365,7 +365,7 @@ describe("the request's body", () => {
     expect(wire.told.filter((told) => told === "body awaited")).toHaveLength(3)
   })
 
-  it("fails for who still reads when the exchange is over", () => {
+  it("fails for a reader that is left when the exchange is over", () => {
     const wire = new MemoryWire({ hasBody: true })
     wire.exchange.respond(ok, "")
     wire.take()

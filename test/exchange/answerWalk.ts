@@ -1,4 +1,6 @@
-/** Every way to call an exchange, three calls at a time, on a wire in memory: how its answer changes, and what the wire is told. */
+/**
+ * Every way to call an exchange, three calls at a time, on a wire in memory: how its answer changes, and what the wire is told.
+ */
 import { Answer } from "../../src/exchange/Answer.js"
 import { Ending } from "../../src/exchange/Ending.js"
 import { BodyError, ResponseError } from "../../src/exchange/ServerError.js"

@@ -1,7 +1,8 @@
 /**
  * What HTTP/1 makes of one exchange: framing, positions and counts of what has left, and whether another request may follow.
  *
- * The family: each framing, taken by the kernel byte by byte; every reason against reuse, and the first of two; what is left of a body.
+ * The family: each framing, taken by the kernel byte by byte; every reason against reuse, and the first of two; what is left of a
+ * body.
  */
 import { describe, expect, it } from "vitest"
 import { AcceptedPeer } from "../../src/exchange/AcceptedPeer.js"
@@ -135,7 +136,7 @@ describe("an answer is framed, and counted as the kernel takes it", () => {
     expect(connection.wire).toMatchObject({ isSent: true, closeReason: undefined, mayBeFollowed: true })
   })
 
-  it("in chunks, where nobody knows its length", () => {
+  it("in chunks, where its length is unknown", () => {
     const connection = new Connection(get("/"))
     const { wire } = connection
     expect(wire.prepare(judged(), undefined, false)).toBe(Infinity)

@@ -142,7 +142,7 @@ it("a tick has so many bytes for all: a longer response goes on in the next, and
   expect(clients[0].sent()).toBeCloseTo(32, 1)
   // those that wait, in their order
   expect(tick()).toEqual([0, 1024, 1216, 0, 0])
-  // who ends has no later tick
+  // one that ends has no later tick
   clients[4].queue.flushLast()
   expect(clients[4].sent()).toBe(1472)
   expect(tick()).toEqual([0, 0, 256, 1472, 0])

@@ -1,5 +1,5 @@
 /**
- * What connections do together in a turn of the event loop: who waits for whom, what leaves when, and that nobody is
+ * What connections do together in a turn of the event loop: which waits for which, what leaves when, and that no client is
  * answered differently for it.
  */
 import { assert, describe, it } from "@effect/vitest"
