@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { Outcome } from "../exchange/Outcome.js"
 import { OptionError } from "../exchange/ServerError.js"
+import { isClass } from "../server/guards.js"
 import { checkHookOptions, type PostHookOptions } from "../server/hookOptions.js"
 import { kindOf } from "../server/OptionNames.js"
 import { fiberRefsOf } from "./internal.js"
@@ -61,7 +62,7 @@ export const add = <R>(
   Effect.withFiberRuntime<void, PosthooksError, R | HttpServerRequest>((fiber) => {
     const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest)
     if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
-    if (!Predicate.isFunction(hook)) return Effect.die(noHook(hook))
+    if (!Predicate.isFunction(hook) || isClass(hook)) return Effect.die(noHook(hook))
     if (options !== undefined) checkHookOptions(options)
     // the hook's fiber starts with this fiber's refs, which have the services too
     request.call.exchange.postHook(hook, { detached: options?.detached, fiberRefs: fiberRefsOf(fiber) })

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import type { AccessRecord } from "./AccessRecord.js"
 import { catchRejection } from "./catchRejection.js"
 import { asRecord } from "./logText.js"
+import { noText } from "./noText.js"
 
 export type { AccessRecord }
 
@@ -66,7 +67,7 @@ export const lines = (
     const line: unknown = format(record)
     if (typeof line === "string") return write(asRecord(line))
     catchRejection(line, () => undefined)
-    throw new TypeError(`the format of the access log must return text, not ${typeof line}: it must not be async`)
+    throw new TypeError(noText("logFormat, the format of the access log,", line))
   }
 })
 

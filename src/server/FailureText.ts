@@ -5,6 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import { asEntry, inOneLine } from "./logText.js"
+import { kindOf } from "./OptionNames.js"
 
 /**
  * A failure with its stack, or as much of it as can be rendered. Never throws.
@@ -46,12 +47,46 @@ export const plainText = (cause: Cause.Cause<unknown>): string => {
  * @category conversions
  */
 export const failureName = (error: unknown): string => {
-  const cause = Cause.isCause(error) ? error : Cause.die(error)
+  const cause = readable(Cause.isCause(error) ? error : Cause.die(error))
   try {
     const [{ message, name }] = Cause.prettyErrors(cause)
     return `${name}: ${message}`
   } catch {
     return plainText(cause).split("\n")[0]
+  }
+}
+
+/**
+ * A cause that says what it is of: `undefined`, a Response and objects without properties, which would be rendered as `{}`, are
+ * replaced by text. Other causes are returned unchanged.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const readable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => {
+  const values = [...Cause.failures(cause), ...Cause.defects(cause)]
+  if (values.every((value) => describe(value) === undefined)) return cause
+  const named = (value: unknown): unknown => describe(value) ?? value
+  return Cause.match(cause, {
+    onEmpty: Cause.empty,
+    onFail: (error): Cause.Cause<unknown> => Cause.fail(named(error)),
+    onDie: (defect) => Cause.die(named(defect)),
+    onInterrupt: (id) => Cause.interrupt(id),
+    onParallel: (left, right) => Cause.parallel(left, right),
+    onSequential: (left, right) => Cause.sequential(left, right)
+  })
+}
+
+const describe = (thrown: unknown): string | undefined => {
+  if (thrown === undefined) return "undefined was thrown"
+  if (thrown instanceof Response) return `a Response (${thrown.status}) was thrown: return it`
+  if (typeof thrown !== "object" || thrown === null || thrown instanceof Error || Array.isArray(thrown)) {
+    return undefined
+  }
+  try {
+    return JSON.stringify(thrown) === "{}" ? `${kindOf(thrown)} was thrown, which has no message` : undefined
+  } catch {
+    return undefined
   }
 }
 

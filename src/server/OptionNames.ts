@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import { isAnyEffect, isClass } from "./guards.js"
 
 /**
  * The message for an unknown option: the nearest name and all known names. The names in `suggested` may have paths such as
@@ -90,7 +91,7 @@ export const kindOf = (given: unknown): string => {
     case "undefined":
       return "undefined"
     case "function":
-      return "a function"
+      return isClass(given) ? "a class" : "a function"
     case "object":
       return nameOf(given)
     default:
@@ -99,6 +100,10 @@ export const kindOf = (given: unknown): string => {
 }
 
 const nameOf = (given: object): string => {
+  if (isAnyEffect(given)) return "an Effect"
+  const tag: unknown = Reflect.get(given, Symbol.toStringTag)
+  if (tag === "Generator") return "a generator"
+  if (tag === "AsyncGenerator") return "an async generator"
   const made: unknown = given.constructor
   const name = typeof made === "function" ? made.name : ""
   return name === "" || name === "Object" ? "an object" : `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`

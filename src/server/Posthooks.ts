@@ -15,6 +15,7 @@ import type { Outcome } from "../exchange/Outcome.js"
 import type { PostHook } from "../exchange/PostHook.js"
 import { catchRejection } from "./catchRejection.js"
 import { isOver, isStep, runStep } from "./internal.js"
+import { notRun } from "./notRun.js"
 
 export type { PostHook } from "../exchange/PostHook.js"
 
@@ -47,6 +48,8 @@ export const toEffect = <R>(hook: PostHook<R>, outcome: Outcome): Effect.Effect<
   Effect.suspend(() => {
     const rest = hook(outcome)
     if (Effect.isEffect(rest)) return rest
+    const error = generator(rest)
+    if (error !== undefined) return Effect.die(error)
     return Predicate.isPromiseLike(rest) ? Effect.promise(() => rest) : Effect.void
   })
 
@@ -70,6 +73,10 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
         if (!isOver(rest)) return settled(rest, log)
         if (Exit.isFailure(rest)) log(rest.cause)
       } else if (Predicate.isPromiseLike(rest)) return settled(Effect.promise(() => rest), log)
+      else {
+        const error = generator(rest)
+        if (error !== undefined) log(Cause.die(error))
+      }
     } catch (error) {
       log(Cause.die(error))
     }
@@ -83,6 +90,9 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
  * @category layers
  */
 export const layer: Layer.Layer<Posthooks> = Layer.sync(Posthooks, make)
+
+const generator = (returned: unknown): TypeError | undefined =>
+  notRun(returned, "the hook", "give a function that returns an Effect, such as () => Effect.gen(function*() { ... })")
 
 const settled = <R>(
   rest: Effect.Effect<unknown, unknown, R>,

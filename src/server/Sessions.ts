@@ -25,6 +25,7 @@ import { Drain } from "./Drain.js"
 import { failureText } from "./FailureText.js"
 import { InterimResponses } from "./InterimResponses.js"
 import { causeOf, logger } from "./logger.js"
+import { notRun } from "./notRun.js"
 import { Posthooks } from "./Posthooks.js"
 import { exchangeRecord, refusedRecord, statusOf } from "./records.js"
 import { RequestParser } from "./RequestParser.js"
@@ -170,7 +171,14 @@ const guarded = (
 ): ((record: AccessRecord) => void) | undefined =>
   write === undefined ? undefined : (record) => {
     try {
-      catchRejection(write(record), failed)
+      const returned = write(record)
+      catchRejection(returned, failed)
+      const error = notRun(
+        returned,
+        "the access log",
+        "write in the function itself, or run it there by Effect.runFork"
+      )
+      if (error !== undefined) failed(error)
     } catch (error) {
       failed(error)
     }

@@ -10,7 +10,7 @@ import * as FiberRefs from "effect/FiberRefs"
 import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
 import type { Engine } from "../exchange/Engine.js"
-import { loggable, plainText } from "./FailureText.js"
+import { loggable, plainText, readable } from "./FailureText.js"
 import { asEntry, inOneLine } from "./logText.js"
 
 /**
@@ -44,4 +44,5 @@ export const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log
  * @since 0.2.0
  * @category conversions
  */
-export const causeOf = (failure: unknown): Cause.Cause<unknown> => Cause.isCause(failure) ? failure : Cause.die(failure)
+export const causeOf = (failure: unknown): Cause.Cause<unknown> =>
+  readable(Cause.isCause(failure) ? failure : Cause.die(failure))

@@ -7,6 +7,7 @@ import * as Predicate from "effect/Predicate"
 import { onDescriptor, open as openFile, warn } from "../node/LogFile.js"
 import { catchRejection } from "../server/catchRejection.js"
 import type { Option } from "../server/checkOptions.js"
+import { notRun } from "../server/notRun.js"
 
 /**
  * A target for lines: a logger, an object with `write`, a function, a file's path, or a descriptor. Lines given to `write`
@@ -90,7 +91,10 @@ const guarded = (write: (line: string) => unknown): (line: string) => void => {
   }
   return (line) => {
     try {
-      catchRejection(write(line), failed)
+      const returned = write(line)
+      catchRejection(returned, failed)
+      const error = notRun(returned, "it", "write in the function itself")
+      if (error !== undefined) failed(error)
     } catch (error) {
       failed(error)
     }

@@ -5,7 +5,9 @@
  * @since 0.2.0
  */
 import { catchRejection } from "../server/catchRejection.js"
+import { failureName } from "../server/FailureText.js"
 import { asRecord, inOneLine } from "../server/logText.js"
+import { noText } from "../server/noText.js"
 import type { LogSink } from "./Log.js"
 
 /**
@@ -70,22 +72,29 @@ export type LogEntryWriter = (
  * @since 0.2.0
  * @category constructors
  */
-export const writer =
-  (sink: LogSink | undefined, format: LogEntryFormat): LogEntryWriter => (level, from, message, failure) => {
+export const writer = (sink: LogSink | undefined, format: LogEntryFormat): LogEntryWriter => {
+  let isReported = false
+  return (level, from, message, failure) => {
     const write = level === "debug" ? sink?.debug : sink?.info
     if (write === undefined) return
     const entry: LogEntry = { time: Date.now(), level, from, message, failure }
-    write(asRecord(made(format, entry)))
+    const line = made(format, entry)
+    if (typeof line === "string") return write(asRecord(line))
+    write(asRecord(text(entry)))
+    if (isReported) return
+    isReported = true
+    const reason = inOneLine(`errorFormat failed, entries are written as text: ${line.message}`)
+    write(asRecord(text({ time: entry.time, level: "error", from: "server", message: reason, failure: undefined })))
   }
+}
 
-// Makes the text of an entry. If the format fails, that is the format `text`.
-const made = (format: LogEntryFormat, entry: LogEntry): string => {
+const made = (format: LogEntryFormat, entry: LogEntry): string | { readonly message: string } => {
   try {
     const line: unknown = format(entry)
     if (typeof line === "string") return line
     catchRejection(line, () => undefined)
-  } catch {
-    // the text below replaces it
+    return { message: noText("it", line) }
+  } catch (error) {
+    return { message: failureName(error) }
   }
-  return text(entry)
 }

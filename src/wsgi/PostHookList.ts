@@ -5,7 +5,8 @@
  */
 import * as Predicate from "effect/Predicate"
 import type { Exchange } from "../exchange/Exchange.js"
-import { callHook, isDetached } from "./callHook.js"
+import { notRun } from "../server/notRun.js"
+import { callHook, isDetached, noList } from "./callHook.js"
 import type { Environ, PostHookEntry, PostHookOptions, PostHooks, PostHookTuple } from "./Environ.js"
 
 /** How far the hooks of the environ have come to the exchange. */
@@ -68,6 +69,7 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
       // a value that is not a list does not replace the list
       const list: unknown = env["eventlet.posthooks"]
       for (const entry of Array.isArray(list) ? env["eventlet.posthooks"] : this) this.#give(entry)
+      if (!Array.isArray(list)) throw noList(list)
     })
   }
 
@@ -77,7 +79,9 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
     this.#exchange.postHook(
       () => {
         const result = callHook(entry, env)
-        return Predicate.isPromiseLike(result) ? result : undefined
+        if (Predicate.isPromiseLike(result)) return result
+        const error = notRun(result, "the hook", "give a function, or an async function")
+        if (error !== undefined) throw error
       },
       isDetached(entry) ? detached : undefined
     )

@@ -5,8 +5,8 @@
  */
 import * as Predicate from "effect/Predicate"
 import { ResponseError } from "../exchange/ServerError.js"
+import { isClass } from "../server/guards.js"
 import { kindOf } from "../server/OptionNames.js"
-import { isClass } from "./checkApp.js"
 
 /**
  * Whether this is a Response of the fetch standard, of whatever class.

@@ -5,6 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import { checkOption } from "../server/checkOptions.js"
+import { isClass } from "../server/guards.js"
 import { kindOf } from "../server/OptionNames.js"
 
 /**
@@ -18,10 +19,7 @@ export const checkApp = (app: unknown, listener?: unknown): void =>
   checkOption("app", app, {
     expected: "a function (env, startResponse)",
     accepts: (given) => typeof given === "function" && !isClass(given),
-    explain: (given) =>
-      `must be a function (env, startResponse), not ${isClass(given) ? "a class" : kindOf(given)}${
-        remedyFor(given, listener)
-      }`
+    explain: (given) => `must be a function (env, startResponse), not ${kindOf(given)}${remedyFor(given, listener)}`
   })
 
 const remedyFor = (app: unknown, listener: unknown): string => {
@@ -31,12 +29,3 @@ const remedyFor = (app: unknown, listener: unknown): string => {
   if (Predicate.isPromiseLike(app)) return "; await it"
   return ""
 }
-
-/**
- * Whether this is a class, which can only be called with `new`.
- *
- * @since 0.2.0
- * @category guards
- */
-export const isClass = (given: unknown): boolean =>
-  typeof given === "function" && /^class\b/.test(Function.prototype.toString.call(given))

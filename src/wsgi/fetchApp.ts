@@ -6,12 +6,12 @@
 import * as Predicate from "effect/Predicate"
 import { ResponseError } from "../exchange/ServerError.js"
 import { checkOption, refuseMore } from "../server/checkOptions.js"
+import { isClass } from "../server/guards.js"
 import { letGo } from "../server/LetGo.js"
 import { kindOf } from "../server/OptionNames.js"
 import { isResponse, notAResponse } from "./answers.js"
 import type { App, AppBody, StartResponse } from "./App.js"
 import { boundedRequest } from "./BoundedRequest.js"
-import { isClass } from "./checkApp.js"
 import type { Environ } from "./Environ.js"
 
 /**
@@ -55,7 +55,7 @@ const checkHandler = (handler: unknown): void =>
     explain: (given) =>
       Predicate.hasProperty(given, "fetch")
         ? "give the function, not the object: fetchApp(app.fetch), or fetchApp((request, env) => app.fetch(request, env))"
-        : `must be a function (request, env) that returns a Response, not ${isClass(given) ? "a class" : kindOf(given)}`
+        : `must be a function (request, env) that returns a Response, not ${kindOf(given)}`
   })
 
 const answer = async (handler: FetchHandler, env: Environ, startResponse: StartResponse): Promise<AppBody> => {

@@ -345,7 +345,8 @@ it.each<readonly [string, unknown, string]>([
   ["an Effect", Effect.void, "an Effect: give () => effect"],
   ["nothing", undefined, "undefined"],
   ["null", null, "null"],
-  ["a text", "hook", "the text \"hook\""]
+  ["a text", "hook", "the text \"hook\""],
+  ["a class", class Hook {}, "a class"]
 ])("a hook that is no function is refused where it is added: %s", async (_, hook, what) => {
   const seen = nothingSeen()
   const handler = Effect.orDie(Posthooks.add<never>(hook as never)).pipe(

@@ -1,8 +1,15 @@
 /** What a record says of requests that were not answered as usual. */
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as fc from "fast-check"
-import type { App } from "tsgi"
-import { AccessLogFormat } from "tsgi/effect"
+import type { AccessRecord, App } from "tsgi"
+import { AccessLog, AccessLogFormat, InterimResponses } from "tsgi/effect"
 import { expect, it } from "vitest"
+import { nothingSeen, open } from "../platform/scene.js"
 import { gate } from "../utils/gate.js"
 import { turns } from "../utils/Journal.js"
 import { get, head } from "../utils/requests.js"
@@ -102,4 +109,49 @@ it("answers to pipelined requests that wait for a slow client were given to it w
       expect(end).toBeGreaterThan(waiting)
     }
   })
+})
+
+it("a log that returns what it should do is told of: nobody runs it", async () => {
+  const told = async (write: (record: AccessRecord) => unknown): Promise<string> => {
+    const seen = nothingSeen()
+    const services = Layer.merge(AccessLog.layerFunction(write), InterimResponses.layer)
+    const causes: Array<string> = []
+    const around = Logger.add(Logger.make(({ cause }) => void causes.push(Cause.pretty(cause))))
+    const app = HttpServer.serve(HttpServerResponse.text("ok"))
+    await using scene = await open(app, seen, { memory: true, services, around })
+    await using client = await scene.connect()
+    client.send(get())
+    expect((await client.response()).status).toBe(200)
+    await scene.stop()
+    return causes.join("\n")
+  }
+  const remedy = "write in the function itself, or run it there by Effect.runFork"
+  expect(await told((record) => Effect.log(record.requestLine)))
+    .toContain(`TypeError: the access log returned an Effect, which is not run: ${remedy}`)
+  expect(
+    await told(function*() {
+      yield Effect.void
+    })
+  ).toContain("TypeError: the access log returned a generator, which is not run")
+  expect(await told(() => 1)).not.toContain("not run")
+})
+
+it("a format that gives no text is told of by its name", async () => {
+  const told = async (logFormat: unknown): Promise<string> => {
+    let line = ""
+    await withServer(() => "", { memory: true, logFormat: logFormat as () => string }, async ({ ask, log }) => {
+      await ask(get())
+      line = await log.until(/logFormat/)
+    })
+    return line
+  }
+  const name = "logFormat, the format of the access log, must return text, not"
+  expect(await told(() => undefined)).toContain(`${name} undefined\n`)
+  expect(await told(() => ({}))).toContain(`${name} an object\n`)
+  expect(await told(() => Promise.resolve("a"))).toContain(`${name} a Promise: it must not be async\n`)
+  expect(
+    await told(function*() {
+      yield ""
+    })
+  ).toContain(`${name} a generator\n`)
 })

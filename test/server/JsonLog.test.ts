@@ -120,18 +120,24 @@ it("entries in a format of one's own, or in JSON beside requests in one's own", 
   expect(mixed.map((line) => Object.keys(JSON.parse(line) as object).length > 0)).not.toContain(false)
 })
 
-it("an entry is written all the same when the format fails, or gives no text", async () => {
-  const formats: ReadonlyArray<() => unknown> = [
-    () => {
+it("an entry is written all the same when the format fails, or gives no text, and it is said once why", async () => {
+  const formats: ReadonlyArray<readonly [why: string, () => unknown]> = [
+    ["Error: no format", () => {
       throw new Error("no format")
-    },
-    () => Promise.reject(new Error("no text")),
-    () => 1
+    }],
+    ["it must return text, not a Promise: it must not be async", () => Promise.reject(new Error("no text"))],
+    ["it must return text, not the number 1", () => 1],
+    ["it must return text, not undefined", () => undefined],
+    ["it must return text, not a generator", function*() {
+      yield ""
+    }]
   ]
-  for (const format of formats) {
+  for (const [why, format] of formats) {
     const options: object = { errorFormat: format }
     const lines = await logOf(options, asked)
     expect(lines[0]).toMatch(/^\(\d+\) tsgi starting up on /)
+    expect(lines.filter((line) => line.includes("errorFormat")).map((line) => line.replace(/^\(\d+\) /, "")))
+      .toEqual([`errorFormat failed, entries are written as text: ${why}`])
   }
 })
 

@@ -50,7 +50,7 @@ it.scoped("are isolated: what fails, dies, rejects, throws or is interrupted tak
   Effect.gen(function*() {
     const journal = new Journal<string>()
     const failures: Array<string> = []
-    const logger = Logger.make(({ cause, message }) => void failures.push(`${String(message)} ${cause._tag}`))
+    const logger = Logger.make(({ cause, message }) => void failures.push(`${String(message)} ${Cause.pretty(cause)}`))
     const { connect } = yield* serve((exchange) => {
       exchange.postHook(() => Effect.fail("failed"))
       exchange.postHook(() => Effect.die("died"))
@@ -65,13 +65,20 @@ it.scoped("are isolated: what fails, dies, rejects, throws or is interrupted tak
       exchange.postHook(() => {
         throw new Error("thrown")
       })
+      exchange.postHook(function*() {
+        yield Effect.void
+      } as never)
       exchange.postHook(() => void journal.push("last"))
       exchange.respond({ status: 200, fields: [] }, "ok")
     }, journal).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
     const client = connect()
     client.send(get())
     assert.deepStrictEqual(yield* Effect.promise(() => journal.first(2)), ["last", "access Sent"])
-    assert.lengthOf(failures.filter((line) => line.includes("a post hook failed")), 7)
+    assert.lengthOf(failures.filter((line) => line.includes("a post hook failed")), 8)
+    assert.include(
+      failures.join("\n"),
+      "the hook returned a generator, which is not run: give a function that returns an Effect"
+    )
   }))
 
 it.scoped("are not interrupted with the request, nor by the stop", () =>

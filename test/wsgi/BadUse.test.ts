@@ -602,6 +602,8 @@ describe("what is no option", () => {
 
 type Misuse = (env: Environ, startResponse: StartResponse) => ReturnType<App>
 
+class Application {}
+
 /** Answers 500, logs the error by its name and reason, and tells the hooks. */
 const expectFailure = (
   app: Misuse,
@@ -890,7 +892,11 @@ describe("an application that breaks the protocol", () => {
   it.each([
     ["an error", new Error("of the application"), /Error: of the application/],
     ["a text", "of the application", /of the application/],
-    ["nothing", undefined, /undefined was thrown/]
+    ["nothing", undefined, /undefined was thrown/],
+    ["a Response", new Response(null, { status: 404 }), /a Response \(404\) was thrown: return it/],
+    ["an object of a class", new Application(), /an Application was thrown, which has no message/],
+    ["an empty object", {}, /an object was thrown, which has no message/],
+    ["a Map", new Map(), /a Map was thrown, which has no message/]
   ])("throws %s", async (_, thrown: unknown, message) => {
     const told = (error: unknown): void => expect(error).toBe(thrown)
     await expectFailure(

@@ -1,4 +1,5 @@
 /** Post hooks as eventlet has them: entries of a list in the environ. When they run is doors/Hooks.test.ts's. */
+import * as Effect from "effect/Effect"
 import type { App, Environ, Outcome, PostHookEntry } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
@@ -227,7 +228,23 @@ describe("an entry that is no hook, or fails", () => {
       ["has null for keyword arguments", [ran, [], null]],
       ["has options that are none", [ran, [], {}, true]],
       ["has an unknown option", [ran, [], {}, { detach: true }]],
-      ["has an option that cannot be meant", [ran, [], undefined, { detached: "yes" }]]
+      ["has an option that cannot be meant", [ran, [], undefined, { detached: "yes" }]],
+      ["has a fifth part", [ran, [], {}, {}, 5]],
+      ["is a class", class Hook {}],
+      ["is a list of a class", [class Hook {}]],
+      ["is a generator function", function*(): Generator<number> {
+        yield calls++
+      }],
+      ["is a list of a generator function", [function*(): Generator<number> {
+        yield calls++
+      }]],
+      ["is an async generator function", async function*(): AsyncGenerator<number> {
+        yield calls++
+        await turns(1)
+      }],
+      ["returns an Effect", () => Effect.sync(() => calls++)],
+      ["returns an Effect of version 4", () => ({ "~effect/Effect": {} })],
+      ["rejects with nothing", () => Promise.reject(undefined)]
     ]
     return withServer(
       (env, startResponse, journal) => {
@@ -256,15 +273,23 @@ describe("an entry that is no hook, or fails", () => {
             "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not an object",
             "the arguments of a hook are an array, such as [\"arg1\", \"arg2\"], not the text \"arg1\"",
             "the keyword arguments of a hook are an object, such as { retries: 3 }, not the text \"kw\"",
-            "must be an object; it is true"
+            "the options of a hook are an object, such as { detached: true }, not true",
+            "a hook has four parts, [hook, args?, kwargs?, { detached }?], not 5",
+            "a hook is a function of the environ, or [hook, args?, kwargs?, { detached }?], not a list of a class"
           ]
         ) expect(lines.join("\n")).toContain(`eventlet.posthooks: ${told}`)
+        for (const what of ["a generator", "an async generator", "an Effect"]) {
+          expect(lines.join("\n"))
+            .toContain(`TypeError: the hook returned ${what}, which is not run: give a function, or an async function`)
+        }
         for (
           const told of [
             "detach: did you mean eventlet.posthooks.detached? there is no such option",
             "detached: must be true or false; it is \"yes\""
           ]
         ) expect(lines.join("\n")).toContain(`eventlet.posthooks.${told}`)
+        expect(lines.filter((line) => line.includes("the hook returned an Effect"))).toHaveLength(2)
+        expect(lines.join("\n")).toContain("undefined was thrown")
         expect(calls).toBe(0)
         // the connection goes on
         client.send(get())
@@ -274,19 +299,41 @@ describe("an entry that is no hook, or fails", () => {
     )
   })
 
-  it("keeps the application's list from what is no list", () =>
+  it.each<[string, unknown]>([
+    ["null", null],
+    ["undefined", undefined],
+    ["a function", () => undefined],
+    ["an object", { hook: 1 }]
+  ])("keeps the application's list from what is no list, and says so: %s", (what, given) =>
     withServer(
       (env, startResponse, journal) => {
         env["eventlet.posthooks"].push([() => journal.push("hook")])
-        Reflect.set(env, "eventlet.posthooks", null)
+        Reflect.set(env, "eventlet.posthooks", given)
         startResponse("200 OK", fields)
         return "ok"
       },
       { memory: true, noteAccess: true },
-      async ({ connect, journal }) => {
+      async ({ connect, journal, log }) => {
         const client = await connect()
         client.send(get())
         expect(await journal.first(2)).toEqual(["hook", "access 200"])
+        expect(log.text).toContain(
+          `eventlet.posthooks: this is the list of hooks: add one by push; it was replaced by ${what}`
+        )
+      }
+    ))
+
+  it("is told of where nothing was added before", () =>
+    withServer(
+      (env, startResponse) => {
+        Reflect.set(env, "eventlet.posthooks", () => undefined)
+        startResponse("200 OK", fields)
+        return "ok"
+      },
+      { memory: true },
+      async ({ ask, log }) => {
+        await ask(get())
+        await log.until(/eventlet\.posthooks: this is the list of hooks/)
       }
     ))
 })

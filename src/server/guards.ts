@@ -1,0 +1,33 @@
+/**
+ * Values that a caller may give by mistake, told apart for messages.
+ *
+ * @since 0.2.0
+ */
+import * as Predicate from "effect/Predicate"
+
+/**
+ * Whether this is a class, which can only be called with `new`.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isClass = (given: unknown): boolean =>
+  typeof given === "function" && /^class\b/.test(Function.prototype.toString.call(given))
+
+/**
+ * Whether this is what a `function*` returns, whose body has not run.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isGenerator = (given: unknown): boolean =>
+  Predicate.isRecord(given) && /^(?:Async)?Generator$/.test(String(given[Symbol.toStringTag]))
+
+/**
+ * Whether this is an Effect, also one of version 4. The plain door runs none.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isAnyEffect = (given: unknown): boolean =>
+  Predicate.isRecord(given) && (Symbol.for("effect/Effect") in given || "~effect/Effect" in given)
