@@ -3,7 +3,6 @@
  *
  * @since 0.2.0
  */
-import * as Predicate from "effect/Predicate"
 
 /**
  * Whether this is a class, which can only be called with `new`.
@@ -21,7 +20,7 @@ export const isClass = (given: unknown): boolean =>
  * @category guards
  */
 export const isGenerator = (given: unknown): boolean =>
-  Predicate.isRecord(given) && /^(?:Async)?Generator$/.test(String(given[Symbol.toStringTag]))
+  isObject(given) && /^(?:Async)?Generator$/.test(String(Reflect.get(given, Symbol.toStringTag)))
 
 /**
  * Whether this is an Effect, also one of version 4. The plain door runs none.
@@ -30,4 +29,6 @@ export const isGenerator = (given: unknown): boolean =>
  * @category guards
  */
 export const isAnyEffect = (given: unknown): boolean =>
-  Predicate.isRecord(given) && (Symbol.for("effect/Effect") in given || "~effect/Effect" in given)
+  isObject(given) && (Symbol.for("effect/Effect") in given || "~effect/Effect" in given)
+
+const isObject = (given: unknown): given is object => typeof given === "object" && given !== null
