@@ -14,7 +14,20 @@ import type { MetricSeries } from "../server/MetricSeries.js"
 export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 /**
- * The text of all series. Those with the same name stand together after their HELP and TYPE.
+ * A series of any process; `Quantiles` is a summary over a window of time, of which there is no count and no sum.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type TextSeries = Omit<MetricSeries, "state"> & {
+  readonly state:
+    | MetricSeries["state"]
+    | { readonly _tag: "Quantiles"; readonly quantiles: ReadonlyArray<readonly [quantile: number, value: number]> }
+}
+
+/**
+ * The text of all series. Those with the same name stand together after their HELP and TYPE. Names of counters end in `_total`, and
+ * each name has a HELP, as `promtool check metrics` requires.
  *
  * Prometheus rejects the whole page for one invalid series. So names are written with allowed letters only. Of series whose names
  * become equal, or whose kinds differ, only the first is written.
@@ -22,10 +35,10 @@ export const contentType = "text/plain; version=0.0.4; charset=utf-8"
  * @since 0.2.0
  * @category conversions
  */
-export const format = (all: ReadonlyArray<MetricSeries>): string => {
-  const families = new Map<string, Array<MetricSeries>>()
+export const format = (all: ReadonlyArray<TextSeries>): string => {
+  const families = new Map<string, Array<TextSeries>>()
   for (const series of all) {
-    const name = nameOf(series.name)
+    const name = nameOf(series)
     const family = families.get(name)
     if (family === undefined) families.set(name, [series])
     else if (family[0].state._tag === series.state._tag) family.push(series)
@@ -37,10 +50,11 @@ export const format = (all: ReadonlyArray<MetricSeries>): string => {
     const names = [name, ...suffixes[_tag].map((suffix) => name + suffix)]
     if (names.some((name) => taken.has(name))) return []
     for (const name of names) taken.add(name)
-    const description = family.find(({ description }) => description !== undefined)?.description
+    const described = family.find(({ description = "" }) => description.trim() !== "")?.description
+    const help = described ?? helps.get(name) ?? `A ${kinds[_tag]} of the application`
     const seen = new Set<string>()
     return [
-      ...(description === undefined ? [] : [`# HELP ${name} ${escaped(description)}`]),
+      `# HELP ${name} ${escaped(help)}`,
       `# TYPE ${name} ${kinds[_tag]}`,
       ...family.flatMap((series) => linesOf(name, series)).filter((line) => {
         const key = line.slice(0, line.lastIndexOf(" "))
@@ -50,16 +64,33 @@ export const format = (all: ReadonlyArray<MetricSeries>): string => {
   }).map((line) => `${line}\n`).join("")
 }
 
-const kinds = { Counter: "counter", Gauge: "gauge", Frequency: "counter", Histogram: "histogram", Summary: "summary" }
+const kinds = {
+  Counter: "counter",
+  Gauge: "gauge",
+  Frequency: "counter",
+  Histogram: "histogram",
+  Summary: "summary",
+  Quantiles: "summary"
+}
 const suffixes = {
   Counter: [],
   Gauge: [],
   Frequency: [],
   Histogram: ["_bucket", "_sum", "_count"],
-  Summary: ["_sum", "_count"]
+  Summary: ["_sum", "_count"],
+  Quantiles: ["_sum", "_count"]
 }
 
-const linesOf = (name: string, { state, tags }: MetricSeries): ReadonlyArray<string> => {
+/** What Effect's own metrics are, which have no description. */
+const helps: ReadonlyMap<string, string> = new Map([
+  ["effect_fiber_started_total", "Fibers that were started"],
+  ["effect_fiber_active", "Fibers that run"],
+  ["effect_fiber_successes_total", "Fibers that succeeded"],
+  ["effect_fiber_failures_total", "Fibers that failed"],
+  ["effect_fiber_lifetimes", "Milliseconds that fibers ran"]
+])
+
+const linesOf = (name: string, { state, tags }: TextSeries): ReadonlyArray<string> => {
   const line = (suffix: string, value: number, own: Readonly<Record<string, string>> = {}): string => {
     const labels = new Map(Object.entries(tags).map(([key, value]) => [labelOf(key), value]))
     labels.delete(reserved[state._tag] ?? "")
@@ -82,6 +113,8 @@ const linesOf = (name: string, { state, tags }: MetricSeries): ReadonlyArray<str
         line("_sum", state.sum),
         line("_count", state.count)
       ]
+    case "Quantiles":
+      return state.quantiles.map(([quantile, value]) => line("", value, { quantile: String(quantile) }))
     case "Summary":
       return [
         ...state.quantiles.map(([quantile, value]) => line("", value ?? NaN, { quantile: String(quantile) })),
@@ -92,13 +125,17 @@ const linesOf = (name: string, { state, tags }: MetricSeries): ReadonlyArray<str
 }
 
 // labels that the format itself uses
-const reserved: Readonly<Partial<Record<MetricSeries["state"]["_tag"], string>>> = {
+const reserved: Readonly<Partial<Record<TextSeries["state"]["_tag"], string>>> = {
   Frequency: "value",
   Histogram: "le",
-  Summary: "quantile"
+  Summary: "quantile",
+  Quantiles: "quantile"
 }
 
-const nameOf = (name: string): string => name.replace(/[^a-zA-Z0-9_:]/g, "_").replace(/^(?=\d|$)/, "_")
+const nameOf = ({ name, state: { _tag } }: TextSeries): string => {
+  const valid = name.replace(/[^a-zA-Z0-9_:]/g, "_").replace(/^(?=\d|$)/, "_")
+  return kinds[_tag] === "counter" && !valid.endsWith("_total") ? `${valid}_total` : valid
+}
 // labels that begin with two underscores belong to Prometheus
 const labelOf = (name: string): string =>
   name.replace(/[^a-zA-Z0-9_]/g, "_").replace(/^_{2,}/, "_").replace(/^(?=\d|$)/, "_")

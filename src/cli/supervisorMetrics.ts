@@ -6,6 +6,7 @@
 import { lasting, type MetricSeries, ofServer, sum as sumSeries } from "../server/MetricSeries.js"
 import { sum } from "../server/ServerMetrics.js"
 import type { Facts } from "./Facts.js"
+import type { TextSeries } from "./PrometheusText.js"
 import { isReady } from "./Status.js"
 import { asGauges } from "./upAndDown.js"
 import type { WorkerState } from "./WorkerLife.js"
@@ -18,7 +19,7 @@ const states: ReadonlyArray<WorkerState> = ["booting", "ready", "settling", "dra
  * @since 0.2.0
  * @category conversions
  */
-export const seriesOf = (facts: Facts, now: number): ReadonlyArray<MetricSeries> => {
+export const seriesOf = (facts: Facts, now: number): ReadonlyArray<TextSeries> => {
   const workers = [...facts.workers]
   const upAndDown = new Set([facts, ...workers].flatMap((one) => [...one.upAndDown]))
   const gauge = (name: string, description: string, value: number, tags = {}): MetricSeries => ({
@@ -61,15 +62,11 @@ export const seriesOf = (facts: Facts, now: number): ReadonlyArray<MetricSeries>
     ...serving.map(({ beat, slot }) =>
       gauge("tsgi_worker_resident_memory_bytes", "Resident memory of a worker", beat.rss, { slot: String(slot) })
     ),
-    ...serving.flatMap(({ beat: { loopDelay }, slot }) =>
-      ([["0.5", loopDelay.p50], ["0.99", loopDelay.p99], ["1", loopDelay.max]] as const).map(([quantile, delay]) =>
-        gauge(
-          "tsgi_worker_event_loop_delay_seconds",
-          "Delay of a worker's event loop over the last second",
-          delay / 1000,
-          { slot: String(slot), quantile }
-        )
-      )
-    )
+    ...serving.map(({ beat: { loopDelay: { max, p50, p99 } }, slot }): TextSeries => ({
+      name: "tsgi_worker_event_loop_delay_seconds",
+      description: "Delay of a worker's event loop over the last second",
+      tags: { slot: String(slot) },
+      state: { _tag: "Quantiles", quantiles: [[0.5, p50 / 1000], [0.99, p99 / 1000], [1, max / 1000]] }
+    }))
   ]
 }

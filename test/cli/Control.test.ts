@@ -38,7 +38,7 @@ it("a server that runs tells how it is, reloads and stops as it is told", { time
   const counted = async (): Promise<number> => {
     const { body, type } = await server.ask("GET", "/metrics")
     expect(type).toMatch(/^text\/plain; version=0\.0\.4/)
-    return Number(/^tsgi_requests\{status="2xx"\} (\d+)$/m.exec(body)?.[1] ?? 0)
+    return Number(/^tsgi_requests_total\{status="2xx"\} (\d+)$/m.exec(body)?.[1] ?? 0)
   }
   await expect.poll(counted, { timeout: 10_000 }).toBe(5)
   const before = (await server.status()).workers.map(({ pid }) => pid)

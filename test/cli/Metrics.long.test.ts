@@ -32,11 +32,11 @@ export default Effect.as(Metric.increment(Metric.tagged(orders, "shop", "a \\"b\
     const ask = async (): Promise<number> =>
       Number(await (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" } })).text())
     const read = async () => parse(await (await fetch(`http://127.0.0.1:${status}/metrics`)).text())
-    const orders = async (): Promise<number> => totalOf(await read(), "orders")
+    const orders = async (): Promise<number> => totalOf(await read(), "orders_total")
     let pid = 0
     for (let i = 0; i < 10; i++) pid = await ask()
     await expect.poll(orders, { timeout: 10_000 }).toBe(10)
-    expect((await read()).get("orders")).toMatchObject({ type: "counter", help: "Orders taken" })
+    expect((await read()).get("orders_total")).toMatchObject({ type: "counter", help: "Orders taken" })
     process.kill(pid, "SIGKILL")
     await program.line(new RegExp(`\\(${pid}\\) was killed by SIGKILL`))
     expect(await orders()).toBe(10)
@@ -46,6 +46,6 @@ export default Effect.as(Metric.increment(Metric.tagged(orders, "shop", "a \\"b\
     await ask()
     await expect.poll(orders, { timeout: 10_000 }).toBe(11)
     // what the engine counts in Effect's registry too is there once
-    expect(totalOf(await read(), "tsgi_requests")).toBe(11)
+    expect(totalOf(await read(), "tsgi_requests_total")).toBe(11)
   })
 })

@@ -5,10 +5,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { spawnSync } from "node:child_process"
 import * as PrometheusText from "../../src/cli/PrometheusText.js"
 import { seriesOf } from "../../src/cli/supervisorMetrics.js"
 import type { MetricSeries } from "../../src/server/MetricSeries.js"
-import { counts, parse, totalOf } from "../utils/prometheus.js"
+import { installed } from "../utils/processes.js"
+import { counts, parse, read, totalOf } from "../utils/prometheus.js"
 import { scene } from "./scene.js"
 
 const counter = (
@@ -56,14 +58,14 @@ describe("the text", () => {
         state: { _tag: "Summary", quantiles: [[0.5, 1], [0.9, null]], count: 2, sum: 3 }
       }
     ]))
-    expect(families.get("orders")).toMatchObject({ type: "counter", help: "Orders \\\\ of\\nall" })
-    expect(families.get("orders")?.samples.map(({ labels, value }) => [labels["shop"], value])).toEqual([
+    expect(families.get("orders_total")).toMatchObject({ type: "counter", help: "Orders \\\\ of\\nall" })
+    expect(families.get("orders_total")?.samples.map(({ labels, value }) => [labels["shop"], value])).toEqual([
       [`a "b" \\ c\nd`, 3],
       ["ü{}=,", 4]
     ])
     expect(families.get("limit")?.samples[0]?.value).toBe(Infinity)
     expect(families.get("took")?.samples.map(({ value }) => value)).toEqual([1, 3, 7, 1.5, 7])
-    expect(totalOf(families, "words")).toBe(3)
+    expect(totalOf(families, "words_total")).toBe(3)
     expect(families.get("ages")?.samples).toHaveLength(4)
   })
 
@@ -78,8 +80,78 @@ describe("the text", () => {
     ["a name that is a part of another", [histogram("a", {}, 1, 2), counter("a_count", 1), gauge("a_sum", 1)]],
     ["a name that another is a part of", [counter("a_count", 1), histogram("a", {}, 1, 2)]]
   ])("can be read with %s", (_, series) => {
-    expect(parse(PrometheusText.format(series)).size).toBeGreaterThan(0)
+    // names of an app's own choice may be against the conventions
+    expect(read(PrometheusText.format(series)).size).toBeGreaterThan(0)
   })
+
+  it("has the names that Prometheus' conventions want, and help for each", () => {
+    const families = parse(PrometheusText.format([
+      counter("orders", 1),
+      counter("sales_total", 2),
+      { ...gauge("words", 0), state: { _tag: "Frequency", occurrences: { yes: 2 } } },
+      counter("effect_fiber_started", 3),
+      gauge("effect_fiber_active", 4),
+      gauge("temperature", 5),
+      histogram("took", {}, 1, 2)
+    ]))
+    expect([...families.values()].map(({ help, name, type }) => [name, type, help])).toEqual([
+      ["orders_total", "counter", "A counter of the application"],
+      ["sales_total", "counter", "A counter of the application"],
+      ["words_total", "counter", "A counter of the application"],
+      ["effect_fiber_started_total", "counter", "Fibers that were started"],
+      ["effect_fiber_active", "gauge", "Fibers that run"],
+      ["temperature", "gauge", "A gauge of the application"],
+      ["took", "histogram", "A histogram of the application"]
+    ])
+  })
+})
+
+const promtool = installed("promtool")
+
+describe("the text of a whole server", () => {
+  const app = (): ReadonlyArray<MetricSeries> => [
+    counter("orders", 1, { shop: "a" }),
+    gauge("open_orders", 5),
+    histogram("took", {}, 1, 2),
+    counter("effect_fiber_started", 3),
+    counter("effect_fiber_active", 3)
+  ]
+  const text = (use: (text: string) => void) =>
+    scene({}, () => ({ series: app }), ({ clock, started, supervisor }) =>
+      Effect.gen(function*() {
+        yield* started
+        yield* clock.adjust("3 seconds")
+        use(PrometheusText.format(seriesOf(supervisor.facts, clock.unsafeCurrentTimeMillis())))
+      }))
+
+  it.effect("has the series of the supervisor by the names that are promised", () =>
+    text((text) => {
+      const families = parse(text)
+      expect(
+        [...families.values()].filter(({ name }) => /^tsgi_(?:worker|reload|ready)/.test(name))
+          .map(({ name, samples: [{ labels }], type }) => [name, type, Object.keys(labels).join()])
+      ).toEqual([
+        ["tsgi_workers", "gauge", "state"],
+        ["tsgi_worker_exits_total", "counter", "reason"],
+        ["tsgi_reloads_total", "counter", "result"],
+        ["tsgi_ready", "gauge", ""],
+        ["tsgi_worker_resident_memory_bytes", "gauge", "slot"],
+        ["tsgi_worker_event_loop_delay_seconds", "summary", "slot,quantile"]
+      ])
+      expect(totalOf(families, "tsgi_requests_total")).toBe(14)
+    }))
+
+  it.effect.skipIf(promtool === undefined)(
+    "passes promtool check metrics (skipped without prometheus)",
+    () =>
+      text((text) => {
+        const { status, stderr, stdout } = spawnSync(promtool ?? "", ["check", "metrics"], {
+          input: text,
+          encoding: "utf8"
+        })
+        expect([status, stderr, stdout]).toEqual([0, "", ""])
+      })
+  )
 })
 
 describe("counts of an app", () => {
@@ -105,7 +177,7 @@ describe("counts of an app", () => {
           yield* started
           yield* clock.adjust("5 seconds")
           let before = yield* read
-          expect(totalOf(before, "orders")).toBeGreaterThan(8)
+          expect(totalOf(before, "orders_total")).toBeGreaterThan(8)
           expect(totalOf(before, "open_orders")).toBe(10)
           const notFallen = Effect.map(read, (now) => {
             const all = counts(now)
@@ -151,7 +223,10 @@ describe("counters of an app that fall", () => {
         )
         const types = Effect.map(read, (families) =>
           Object.fromEntries(
-            ["orders", "effect_fiber_active", "visitors", "balance"].map((name) => [name, families.get(name)?.type])
+            ["orders", "effect_fiber_active", "visitors", "balance"].map((name) => [
+              name,
+              (families.get(name) ?? families.get(`${name}_total`))?.type
+            ])
           ))
         yield* started
         yield* clock.adjust("2 seconds")
@@ -164,14 +239,14 @@ describe("counters of an app that fall", () => {
         yield* clock.adjust("5 seconds")
         const counted = { orders: "counter", effect_fiber_active: "gauge", visitors: "gauge", balance: "gauge" }
         expect(yield* types).toEqual(counted)
-        const before = totalOf(yield* read, "orders")
+        const before = totalOf(yield* read, "orders_total")
         const reloading = yield* Effect.fork(supervisor.reload)
         yield* clock.adjust("3 seconds")
         yield* Fiber.join(reloading)
         // none of theirs has fallen yet
         expect(yield* types).toEqual(counted)
         const after = yield* read
-        expect(totalOf(after, "orders")).toBeGreaterThan(before)
+        expect(totalOf(after, "orders_total")).toBeGreaterThan(before)
         expect(totalOf(after, "effect_fiber_active")).toBe(6)
         // two labels of two workers that are young
         expect(totalOf(after, "visitors")).toBeLessThanOrEqual(16)

@@ -18,7 +18,15 @@ export interface Family {
 
 const metric = "[a-zA-Z_:][a-zA-Z0-9_:]*"
 
+/** The families of a text; throws at what is wrong, and at names that are against the conventions. */
 export const parse = (text: string): ReadonlyMap<string, Family> => {
+  const families = read(text)
+  for (const family of families.values()) checkNames(family)
+  return families
+}
+
+/** The families of a text whose names may be any that the format allows. */
+export const read = (text: string): ReadonlyMap<string, Family> => {
   if (!text.endsWith("\n")) throw new Error("the last line does not end")
   const families = new Map<string, Family & { samples: Array<Sample> }>()
   const seen = new Set<string>()
@@ -78,6 +86,20 @@ export const counts = (families: ReadonlyMap<string, Family>): ReadonlyMap<strin
       .filter(({ labels }) => labels.quantile === undefined)
       .map(({ labels, name, value }) => [JSON.stringify([name, Object.entries(labels).sort()]), value])
   )
+
+// what promtool calls lint, and exits for with 3: https://prometheus.io/docs/practices/naming/
+const checkNames = ({ help = "", name, samples, type }: Family): void => {
+  const wrong = (why: string): Error => new Error(`${name}: ${why}`)
+  if (help.trim() === "") throw wrong("no help text")
+  if ((type === "counter") !== name.endsWith("_total")) throw wrong(`a ${type} of that name`)
+  if (type !== "histogram" && type !== "summary" && /_(?:count|sum|bucket)$/.test(name)) {
+    throw wrong(`a ${type} with that suffix`)
+  }
+  for (const { labels } of samples) {
+    if ("quantile" in labels && type !== "summary") throw wrong(`a ${type} with quantiles`)
+    if ("le" in labels && type !== "histogram") throw wrong(`a ${type} with buckets`)
+  }
+}
 
 const labelsIn = (text: string, fail: (why: string) => Error): Readonly<Record<string, string>> => {
   const labels: Record<string, string> = {}
