@@ -5,8 +5,9 @@
  */
 import { OptionError } from "../exchange/ServerError.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
+import { variableOf } from "./flags.js"
 import { wrong } from "./Plan.js"
-import { type Reader, type Sources, standard } from "./sources.js"
+import { order, type Reader, type Source, type Sources, standard } from "./sources.js"
 import * as Values from "./values.js"
 
 /**
@@ -52,14 +53,11 @@ export interface ListenSettings {
  */
 export const readListen = (
   get: Reader,
-  { env }: Pick<Sources, "env">,
+  { env, file }: Pick<Sources, "env" | "file">,
   path: (given: string) => string
 ): ListenSettings => {
   const tls = tlsOf(get, path)
-  const { listen, listenByDefault } = listenOf(get, env, tls !== undefined, path)
-  if (tls === undefined && listen.some(({ tls }) => tls)) {
-    throw wrong("--listen https://… needs --tls-cert and --tls-key")
-  }
+  const { listen, listenByDefault } = listenOf(get, { env, file }, tls !== undefined, path)
   return {
     listen,
     listenByDefault,
@@ -85,42 +83,27 @@ const tlsOf = (get: Reader, path: (given: string) => string): TlsFiles | undefin
 
 const listenOf = (
   get: Reader,
-  env: Sources["env"],
+  { env, file }: Pick<Sources, "env" | "file">,
   tls: boolean,
   path: (given: string) => string
 ): Pick<ListenSettings, "listen" | "listenByDefault"> => {
   const mode = get("unix-mode", Values.mode) ?? 0o660
-  const [host, number, unix, fd] = [
-    get("host", Values.text),
-    get("port", port),
-    get("unix", Values.text),
-    get("fd", Values.count(0))
-  ]
-  const urls = get.many("listen")
-  const kinds = [
-    urls.length > 0 ? "--listen" : "",
-    unix === undefined ? "" : "--unix",
-    fd === undefined ? "" : "--fd",
-    host === undefined && number === undefined ? "" : "--host and --port"
-  ].filter((kind) => kind !== "")
-  if (kinds.length > 1) throw wrong(`${kinds.join(" and ")}: give one of them, or --listen for each`)
-  if (urls.length > 0) {
-    const listen = urls.map((url) => fromUrl(url, tls, mode, path))
-    checkDistinct(urls, listen)
-    return { listen, listenByDefault: false }
+  const kind = kindOf(get, file?.name)
+  if (kind === "listen") return { listen: fromUrls(get.many(kind), tls, mode, path), listenByDefault: false }
+  if (kind === "unix") {
+    return { listen: [{ _tag: "Unix", path: path(get(kind, Values.text) ?? ""), mode, tls }], listenByDefault: false }
   }
-  if (unix !== undefined) {
-    return { listen: [{ _tag: "Unix", path: path(unix), mode, tls }], listenByDefault: false }
+  if (kind === "fd") {
+    return { listen: [{ _tag: "Descriptor", fd: get(kind, Values.count(0)) ?? 0, tls }], listenByDefault: false }
   }
-  if (fd !== undefined) return { listen: [{ _tag: "Descriptor", fd, tls }], listenByDefault: false }
   return {
     listen: [{
       _tag: "Tcp",
-      host: host ?? "127.0.0.1",
-      port: number ?? standard("PORT", env, port) ?? 8090,
+      host: get("host", Values.text) ?? "127.0.0.1",
+      port: get("port", port) ?? standard("PORT", env, port) ?? 8090,
       tls
     }],
-    listenByDefault: kinds.length === 0
+    listenByDefault: kind === undefined
   }
 }
 
@@ -149,22 +132,84 @@ export const collide = (one: ListenSpec, other: ListenSpec): boolean =>
 const covers = (all: string, host: string): boolean =>
   all === "::" || all === "*" || (all === "0.0.0.0" && !host.includes(":"))
 
-const fromUrl = (given: string, tls: boolean, mode: number, path: (given: string) => string): ListenSpec => {
-  const [, socket] = /^unix:(?:\/\/(?=\/))?(.+)$/.exec(given) ?? []
-  if (socket !== undefined) return { _tag: "Unix", path: path(socket), mode, tls }
-  const [, fd] = /^fd:(?:\/\/)?(\d+)$/.exec(given) ?? []
-  if (fd !== undefined) return { _tag: "Descriptor", fd: Number(fd), tls }
-  const [, scheme, address] = /^(?:(https?):\/\/)?([^/]+)\/?$/.exec(given) ?? []
+type Kind = "listen" | "unix" | "fd" | "tcp"
+
+const places = ["listen", "unix", "fd", "host", "port"] as const
+const kindBy: Readonly<Record<typeof places[number], Kind>> = {
+  listen: "listen",
+  unix: "unix",
+  fd: "fd",
+  host: "tcp",
+  port: "tcp"
+}
+
+// The kind of place that the highest source names, which overrides those of lower sources.
+const kindOf = (get: Reader, file: string | undefined): Kind | undefined => {
+  const given = places.flatMap((name) => {
+    const origin = name === "listen" && get.many(name).length === 0 ? undefined : get.originOf(name)
+    return origin === undefined ? [] : [{ ...origin, kind: kindBy[name] }]
+  })
+  const highest = order.find((source) => given.some((place) => place.source === source))
+  const named = given.filter(({ source }) => source === highest)
+  if (highest !== undefined && new Set(named.map(({ kind }) => kind)).size > 1) {
+    const where = highest === "file" ? ` in ${file}` : ""
+    throw wrong(
+      `${named.map(({ called }) => called).join(" and ")}${where}: give one of them, or ${listenIn[highest]} for each`
+    )
+  }
+  return named[0]?.kind
+}
+
+const listenIn: Readonly<Record<Source, string>> = {
+  flags: "--listen",
+  environment: variableOf("listen"),
+  file: "listen"
+}
+
+/** A place of `--listen`, and what its URL says of TLS. */
+interface Located {
+  readonly place: Place
+  readonly scheme: string | undefined
+}
+
+type Place = ListenSpec extends infer Spec ? Spec extends ListenSpec ? Omit<Spec, "tls"> : never : never
+
+// Where no listener is said to have TLS, those of which nothing is said have it: a certificate is there for something.
+const fromUrls = (
+  urls: ReadonlyArray<string>,
+  tls: boolean,
+  mode: number,
+  path: (given: string) => string
+): ReadonlyArray<ListenSpec> => {
+  const located = urls.map((url) => fromUrl(url, mode, path))
+  const secured = urls.find((_, i) => located[i].scheme === "https")
+  if (secured !== undefined && !tls) throw wrong(`--listen ${secured} needs --tls-cert and --tls-key`)
+  const listen = located.map(({ place, scheme }) => ({
+    ...place,
+    tls: scheme === "https" || (scheme === undefined && tls && secured === undefined)
+  }))
+  checkDistinct(urls, listen)
+  return listen
+}
+
+const fromUrl = (given: string, mode: number, path: (given: string) => string): Located => {
+  const [, withSocket, socket] = /^(?:(https?)\+)?unix:(?:\/\/(?=\/))?(.+)$/.exec(given) ?? []
+  if (socket !== undefined) return { place: { _tag: "Unix", path: path(socket), mode }, scheme: withSocket }
+  const [, withFd, fd] = /^(?:(https?)\+)?fd:(?:\/\/)?(\d+)$/.exec(given) ?? []
+  if (fd !== undefined) return { place: { _tag: "Descriptor", fd: Number(fd) }, scheme: withFd }
+  const [, scheme = "http", address] = /^(?:(https?):\/\/)?([^/]+)\/?$/.exec(given) ?? []
   const read = addressOf(address)
   if (address !== undefined && "value" in read && read.value !== undefined) {
-    return { _tag: "Tcp", ...read.value, tls: scheme === "https" }
+    return { place: { _tag: "Tcp", ...read.value }, scheme }
   }
   const hint = /^\d+$/.test(given)
     ? `; did you mean http://127.0.0.1:${given}?`
     : /^[\w.-]+$/.test(given)
     ? `; did you mean http://${given}:8090?`
     : ""
-  throw wrong(`--listen ${given}: must be http://host:port, https://host:port, unix:/path or fd:3${hint}`)
+  throw wrong(
+    `--listen ${given}: must be http://host:port, https://host:port, unix:/path, https+unix:/path or fd:3${hint}`
+  )
 }
 
 /**

@@ -167,7 +167,8 @@ const warningsOf = (
     ["watch-path", "--watch", watch !== undefined],
     ["watch-ignore", "--watch", watch !== undefined],
     ["proxy-from", "--proxy-protocol v1, v2 or any", proxyProtocol !== "off"],
-    ["unix-mode", "--unix", listen.some(({ _tag }) => _tag === "Unix")]
+    ["unix-mode", "--unix", listen.some(({ _tag }) => _tag === "Unix")],
+    ["tls-cert", "--listen https://host:port or https+unix:/path", listen.some(({ tls }) => tls)]
   ]
   return [
     ...unknownVariables(env),

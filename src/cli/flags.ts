@@ -51,7 +51,7 @@ export const flags: ReadonlyArray<Flag> = [
     value: "URL",
     many: true,
     group: "Listen",
-    text: "http://h:p, https://h:p, unix:/p or fd:3; again for more"
+    text: "http://h:p, https://h:p, unix:/p, https+unix:/p or fd:3; again for more"
   },
   {
     name: "backlog",

@@ -33,34 +33,62 @@ export interface Sources {
 export interface Reader {
   <A>(name: string, of: (given: unknown) => Read<A>): A | undefined
   readonly many: (name: string) => ReadonlyArray<string>
+  /** The highest source that has a setting, and how the setting is called there; `undefined` where none has it. */
+  readonly originOf: (name: string) => Origin | undefined
 }
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface Origin {
+  readonly source: Source
+  readonly called: string
+}
+
+/**
+ * Highest first.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const order = ["flags", "environment", "file"] as const
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type Source = typeof order[number]
 
 /**
  * @since 0.2.0
  * @category constructors
  */
 export const reader = ({ env, file, flags }: Sources): Reader => {
-  const found = (name: string): readonly [value: unknown, where: string] | undefined => {
+  const found = (name: string): Origin & { readonly value: unknown } | undefined => {
     const flag = flags[name]
-    if (flag !== undefined && flag.length > 0) return [flag, `--${name}`]
+    if (flag !== undefined && flag.length > 0) return { value: flag, source: "flags", called: `--${name}` }
     const variable = env[variableOf(name)]
-    if (variable !== undefined && variable !== "") return [variable, variableOf(name)]
-    const key = file?.values[keyOf(name)]
-    return key === undefined || key === null ? undefined : [key, `${keyOf(name)} in ${file?.name}`]
+    if (variable !== undefined && variable !== "") {
+      return { value: variable, source: "environment", called: variableOf(name) }
+    }
+    const value = file?.values[keyOf(name)]
+    return value === undefined || value === null ? undefined : { value, source: "file", called: keyOf(name) }
   }
   const get = <A>(name: string, of: (given: unknown) => Read<A>): A | undefined => {
     const given = found(name)
     if (given === undefined) return undefined
-    const read = of(given[0])
+    const { called, source, value } = given
+    const read = of(value)
     if ("value" in read) return read.value
-    const shown = typeof given[0] === "string" ? given[0] : JSON.stringify(given[0])
-    throw wrong(`${given[1]} ${shown}: must be ${read.expected}`)
+    const shown = typeof value === "string" ? value : JSON.stringify(value)
+    throw wrong(`${called}${source === "file" ? ` in ${file?.name}` : ""} ${shown}: must be ${read.expected}`)
   }
   const many = (name: string): ReadonlyArray<string> => {
-    const [given] = found(name) ?? []
+    const given = found(name)?.value
     return Array.isArray(given) ? given.map(String) : typeof given === "string" ? given.split(",") : []
   }
-  return Object.assign(get, { many })
+  return Object.assign(get, { many, originOf: found })
 }
 
 /**
