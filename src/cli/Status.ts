@@ -188,7 +188,7 @@ export const isReady = (facts: Facts): boolean =>
 /**
  * Whether the server may recover without a restart. It may not if none was ready within --boot-timeout, or if all workers have
  * hung for longer than --hang-timeout, after which they should have been killed. If --hang-timeout is off, nothing ends a hang,
- * so all of them hang at once.
+ * so {@link hungAfter} counts.
  *
  * @param now milliseconds of the monotonic clock
  *

@@ -1,4 +1,4 @@
-/** `--workers 0`: what is wrong with an app is said as workers say it. */
+/** `--workers 0`: faults of an app are reported as workers report them. */
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { folderWithCommand, tsgi, write } from "./command.js"

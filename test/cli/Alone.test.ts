@@ -1,4 +1,6 @@
-/** `--workers 0`: this process serves, for debuggers, small containers and Windows; what needs a worker says so. */
+/**
+ * `--workers 0`: the process itself serves, for debuggers, small containers and Windows. A feature that needs a worker says so.
+ */
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -8,6 +10,7 @@ import * as Listening from "../../src/cli/Listening.js"
 import { makePlan } from "../../src/cli/makePlan.js"
 import { read } from "../../src/cli/Settings.js"
 import { run } from "../utils/processes.js"
+import { get, portOf } from "./asking.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 
 let folder: string
@@ -82,10 +85,9 @@ describe("a server in one process", { timeout: 60_000 }, () => {
       "--control",
       control
     )
-    const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+), in this process/)
-    await program.line(/info {2}ready in \d+ ms/)
-    const get = async (target: string): Promise<string> => (await fetch(`http://127.0.0.1:${port}${target}`)).text()
-    expect(await get("/")).toBe(`${program.pid} false file imported 1`)
+    await program.line(/listening on .*, in this process/)
+    const port = await portOf(program)
+    expect(await get(port)).toBe(`200 ${program.pid} false file imported 1`)
 
     const refused = expect.stringMatching(
       /--workers 0 serves in this process, .*: start it with --workers 1$/
@@ -99,10 +101,10 @@ describe("a server in one process", { timeout: 60_000 }, () => {
       stdout: expect.arrayContaining([expect.stringMatching(/serving, 1 of 1 worker ready/)]) as unknown
     })
 
-    const slow = get("/slow")
+    const slow = get(port, "/slow")
     await program.line(/begun/)
     program.kill("SIGTERM")
-    expect(await slow).toMatch(/^\d+ /)
+    expect(await slow).toMatch(/^200 \d+ /)
     expect(await program.ended).toMatchObject({ code: 0, signal: null })
   })
 })

@@ -1,5 +1,5 @@
 /**
- * The verbs that ask, where what they find at the path is no server of theirs: nothing, another server, another user's.
+ * The verbs that ask a server, if the path has none of theirs: nothing, another program's server, or another user's.
  */
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"

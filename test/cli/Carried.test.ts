@@ -8,8 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { WebSocket } from "ws"
 import { freePort } from "../utils/ports.js"
 import { Program } from "../utils/processes.js"
+import { portOf } from "./asking.js"
 import { endings, folderWithCommand, tsgi, write } from "./command.js"
-import { hello, portOf } from "./serving.js"
+import { hello } from "./serving.js"
 
 let folder: string
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 /**
- * The message for each invalid argument: empty values, switches, flags that need another one, variables that are no setting.
- * All of it is read before anything begins, so no process is needed.
+ * The message for each invalid argument: empty values, switches, flags that need another one, variables that are not settings.
+ * All arguments are read before anything begins, so no process is needed.
  */
 import { describe, expect, it } from "vitest"
 import { parse } from "../../src/cli/commandLine.js"
@@ -20,7 +20,7 @@ const settings = (...words: ReadonlyArray<string>) =>
   read(given({ flags: parse(["serve", "app.mjs", ...words]).flags }))
 
 describe("a value that is empty", () => {
-  // a shell gives one for a variable that is not set
+  // a shell gives an empty value for a variable that is not set
   it.each(verbs.flatMap(({ argument, flags, name }) => flags.map((flag) => [name, flag, argument] as const)))(
     "is refused: tsgi %s with %o",
     (verb, { name, value }, argument) => {
@@ -109,7 +109,7 @@ describe("a server that runs is found", () => {
     const file = { name: "tsgi.json", values: { name: "books", workers: 0, grace: "soon", nonsense: 1 } }
     expect(controlPath(given({ env }))).toBe("/run/u/tsgi/shop.sock")
     expect(controlPath(given({ env, file }))).toBe("/run/u/tsgi/books.sock")
-    // `status --watch` is another flag than that of a server
+    // `status --watch` is not the flag of a server
     expect(controlPath(given({ env, file, flags: { watch: "true" } }))).toBe("/run/u/tsgi/books.sock")
     expect(controlPath(given({ env, file, flags: { control: "a.sock" } }))).toBe("/srv/shop/a.sock")
     expect(controlPath(given({ env, file, flags: { control: "none" } }))).toBe(undefined)

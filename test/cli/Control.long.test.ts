@@ -1,9 +1,10 @@
-/** What else a server that runs is told by verbs, and what it tells by TCP. */
+/** More of what verbs do to a running server, and its status by TCP. */
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import { run } from "../utils/processes.js"
+import { ask, portOf } from "./asking.js"
 import { tsgi, write } from "./command.js"
-import { ask, Controlled, folder, good } from "./controlling.js"
+import { Controlled, folder, good } from "./controlling.js"
 
 describe("a server that runs", { timeout: 150_000 }, () => {
   it("does as it is told", async () => {
@@ -40,7 +41,7 @@ describe("a server that runs", { timeout: 150_000 }, () => {
       stdout: expect.arrayContaining([expect.stringMatching(/: serving, 1 of 1 worker ready/)]) as unknown
     })
 
-    // no other server takes its place
+    // another server does not take its place
     const other = await run(
       process.execPath,
       [path.join(folder, "dist/cli.js"), "serve", "app.mjs", "-p", "0", "--control", server.socketPath],
@@ -65,9 +66,8 @@ describe("a server that runs", { timeout: 150_000 }, () => {
       ..."serve app.mjs -p 0 --access-log none --settle 0s --unready 2s --status".split(" "),
       `127.0.0.1:${taken}`
     )
-    const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
-    await program.line(/info {2}ready in \d+ ms/)
-    const tcp = { host: "127.0.0.1", port: Number(taken) }
+    const port = await portOf(program)
+    const tcp = Number(taken)
     expect(await ask(tcp, "GET", "/ready")).toMatchObject({ status: 200 })
     expect(await ask(tcp, "POST", "/stop")).toMatchObject({ status: 405 })
     expect(await ask(tcp, "POST", "/reload")).toMatchObject({ status: 405 })
@@ -75,7 +75,7 @@ describe("a server that runs", { timeout: 150_000 }, () => {
     await program.line(/no longer ready/)
     expect(await ask(tcp, "GET", "/ready")).toMatchObject({ status: 503 })
     expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200)
-    // a second one is in no mood to wait
+    // a second signal ends the wait
     program.kill("SIGINT")
     expect(await program.ended).toMatchObject({ code: 130 })
   })

@@ -1,10 +1,11 @@
-/** Status and control of a server that runs: by HTTP on its socket, and by the command's verbs. */
+/** Status and control of a running server, by HTTP on its socket and by the command's verbs. */
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { expect, it } from "vitest"
+import { ask } from "./asking.js"
 import { write } from "./command.js"
-import { ask, Controlled, folder, good } from "./controlling.js"
+import { Controlled, folder, good } from "./controlling.js"
 
 const titleOf = (pid: number): string =>
   execFileSync("ps", ["-o", "args=", "-p", String(pid)], { encoding: "utf8" }).trim()
@@ -12,7 +13,7 @@ const titleOf = (pid: number): string =>
 it("a server that runs tells how it is, reloads and stops as it is told", { timeout: 60_000 }, async () => {
   await using server = await Controlled.start()
 
-  // the socket is its user's alone, and says what it should
+  // only its user may open the socket, which answers each path
   expect(fs.statSync(server.socketPath).mode & 0o777).toBe(0o600)
   expect(fs.statSync(path.dirname(server.socketPath)).mode & 0o777).toBe(0o700)
   expect(await server.ask("GET", "/ready")).toMatchObject({ status: 200 })
@@ -33,7 +34,7 @@ it("a server that runs tells how it is, reloads and stops as it is told", { time
   expect(Number(fs.readFileSync(server.pidFile, "utf8"))).toBe((await server.status()).pid)
   expect((await server.ask("GET", "/status", "text/html")).type).toMatch(/^text\/html/)
 
-  // what is counted is summed, and is not lost with a worker
+  // counts are added up, and are not lost with a worker
   for (let i = 0; i < 5; i++) await fetch(`http://127.0.0.1:${server.port}/`)
   const counted = async (): Promise<number> => {
     const { body, type } = await server.ask("GET", "/metrics")
@@ -63,7 +64,7 @@ it("a server that stops tells so until its workers have ended, and is still told
   const [, port] = await server.program.line(/status at http:\/\/127\.0\.0\.1:(\d+)/)
   const waiting = fetch(`http://127.0.0.1:${server.port}/wait`).catch(() => "cut")
   await server.program.line(/^waiting$/)
-  // a reload that does not come to its end
+  // this reload never ends by itself
   write(folder, "app.mjs", "console.log('loading'); await new Promise((resolve) => setTimeout(resolve, 600_000))")
   const reload = server.ask("POST", "/reload")
   await server.program.line(/^loading$/)
@@ -84,7 +85,7 @@ it("a server that stops tells so until its workers have ended, and is still told
     })
   }
   expect(await server.status()).toMatchObject({ state: "stopping", configured: 2 })
-  for (const where of [{ socketPath: server.socketPath }, { host: "127.0.0.1", port: Number(port) }]) {
+  for (const where of [{ _tag: "Unix" as const, path: server.socketPath }, Number(port)]) {
     expect(await ask(where, "GET", "/ready")).toMatchObject({ status: 503 })
   }
   expect(fs.existsSync(server.pidFile)).toBe(true)

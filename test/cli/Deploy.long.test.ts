@@ -1,7 +1,7 @@
 /**
- * The files of examples/deploy with the programs that they are for, where these are installed: HAProxy in front of servers that
- * are reloaded, stopped and started while clients ask, and nothing is lost; the client's own address arrives; interim responses
- * and WebSockets pass. Sockets of systemd's, and PID 1.
+ * The files of examples/deploy with the programs that they are for, if these are installed. HAProxy stands in front of servers
+ * that are reloaded, stopped and started under load: no request is lost, the client's own address arrives, and interim responses
+ * and WebSockets pass. The others are sockets of systemd, and PID 1.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -60,7 +60,7 @@ describe("where it runs", { timeout: 150_000 }, () => {
       first.kill("SIGTERM")
       expect((await first.ended).code).toBe(0)
       await using again = await start("one", one, statusOne)
-      // it has its share again
+      // it gets its share again
       await again.line(new RegExp(`^${client.replaceAll(".", "\\.")}\\b.*"GET / HTTP/1.1" 200`))
       await load.stop()
       expect(load.wrong).toEqual([])
@@ -69,7 +69,7 @@ describe("where it runs", { timeout: 150_000 }, () => {
       expect(await ask(port, { path: "/hints" })).toEqual({ text: right(port), interim: [103] })
       expect(await upload(port)).toEqual({ text: `${right(port)} hello`, interim: [100] })
       expect(await echo(port)).toBe("you said: hello")
-      // PROXY v1, with its checks
+      // HAProxy speaks PROXY v1, also in its checks
       await using _older = new Program(haproxy ?? "", ["-db", "-f", "older.cfg"], { cwd: folder })
       await serving(older)
     }
@@ -83,7 +83,7 @@ describe("where it runs", { timeout: 150_000 }, () => {
       ...[path.join(folder, "dist/cli.js"), "serve", "app.mjs", ...flags.map(alone)]
     ], { cwd: folder })
     await program.line(/Listening on/)
-    // the request waits in the socket for a server that is not there yet
+    // the request waits in the socket for a server that does not run yet
     expect((await ask(port)).text).toBe(right(port))
     program.kill("SIGTERM")
     expect((await program.ended).code).toBe(0)

@@ -1,6 +1,6 @@
 /**
- * The files of examples/deploy: nginx in front of a server that is reloaded while clients ask, and nothing is lost; times to
- * stop that add up. Deploy.long.test.ts has the other programs.
+ * The files of examples/deploy: nginx in front of a server that is reloaded under load, and no request is lost; and the times of
+ * a stop add up. Deploy.long.test.ts has the other programs.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -32,7 +32,7 @@ describe("where it runs", { timeout: 150_000 }, () => {
     const [appPort, port] = await freePorts(2)
     const place = path.join(folder, "nginx")
     fs.mkdirSync(place)
-    // its workers are another user's
+    // nginx's workers belong to another user
     for (const open of [folder, place]) fs.chmodSync(open, 0o755)
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) =>
       `  ${name}_temp_path ${place}/${name};\n`
@@ -59,7 +59,7 @@ describe("where it runs", { timeout: 150_000 }, () => {
     await program.line(new RegExp(`^${client.replaceAll(".", "\\.")}\\b.*"GET / HTTP/1.1" 200`))
     expect((await upload(port)).text).toBe(`${right(port)} hello`)
     expect(await echo(port)).toBe("you said: hello")
-    // its workers end with it
+    // nginx's workers end with it
     proxy.kill("SIGTERM")
     await proxy.ended
     program.kill("SIGTERM")
@@ -70,7 +70,7 @@ describe("where it runs", { timeout: 150_000 }, () => {
 describe("the files", { timeout: 60_000 }, () => {
   it("stop before they are killed", () => {
     expect(longest(lines["kubernetes.yaml"])).toBeLessThan(pod.terminationGracePeriodSeconds)
-    // docker stop
+    // `docker stop` kills after ten seconds
     expect(longest(lines.Dockerfile)).toBeLessThan(10)
     expect(longest(lines["tsgi.service"])).toBeLessThan(
       Number(/^TimeoutStopSec=(\d+)$/m.exec(read("tsgi.service"))?.[1])

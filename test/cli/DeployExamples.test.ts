@@ -1,6 +1,6 @@
 /**
- * Each example that has a default export is an app for the command too. One of each kind is served by a worker;
- * DeployExamples.long.test.ts has each seen to be of its kind.
+ * Each example with a default export is an app for the command too. Here a worker serves one of each kind;
+ * DeployExamples.long.test.ts checks the kind of each.
  */
 import { build } from "esbuild"
 import { spawn } from "node:child_process"
@@ -11,13 +11,13 @@ import * as path from "node:path"
 import { bind } from "tsgi"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { firstDescriptor, isFromWorker, marked } from "../../src/cli/messages.js"
-import { connect } from "../utils/sockets.js"
+import { get } from "./asking.js"
 import { folderWithCommand } from "./command.js"
 import { apps } from "./exampleApps.js"
 
 const examples = path.resolve(import.meta.dirname, "../../examples")
 
-/** What is asked of those that are served. */
+/** The targets that are requested of the examples that are served. */
 const served: Readonly<Record<string, string>> = { hello: "/", hono: "/hello/you", "effect/swap": "/hello/you" }
 
 const files = fs.readdirSync(examples, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
@@ -82,9 +82,7 @@ it.each(Object.entries(served))("%s is served", { timeout: 60_000 }, async (name
     }))
     const [message] = await once(worker, "message") as [unknown]
     expect(isFromWorker(message) && message).toMatchObject({ type: "ready", interface: apps[name], warnings: [] })
-    await using client = await connect(address)
-    client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
-    expect((await client.head()).status).toBe(200)
+    expect(await get(address, target)).toMatch(/^200 /)
   } finally {
     worker.kill("SIGKILL")
     await ended

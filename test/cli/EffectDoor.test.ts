@@ -1,4 +1,4 @@
-/** An Effect app in a worker: its stop is that of a plain one, as the supervisor asks for it, and tells what it cut. */
+/** An Effect app in a worker stops as a plain one does, as the supervisor asks for it, and reports what it has cut. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -8,7 +8,9 @@ import { createServer } from "node:http"
 import { describe, expect, it } from "vitest"
 import { open } from "../../src/cli/effectDoor.js"
 import type { Serve } from "../../src/cli/messages.js"
+import { gate } from "../utils/gate.js"
 import { freePort } from "../utils/ports.js"
+import { get } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 import { plan } from "./scene.js"
 
@@ -25,14 +27,13 @@ const serveAt = (port: number): Serve => ({
 
 it("a stop has the times that it is given, and tells what it interrupted", async () => {
   const port = await freePort()
-  let begin = (): void => undefined
-  const begun = new Promise<void>((resolve) => begin = resolve)
-  const app = Effect.zipRight(Effect.sync(() => begin()), Effect.never)
+  const begun = gate()
+  const app = Effect.zipRight(Effect.sync(begun.open), Effect.never)
   const serving = await open({ kind: "effect", value: app, warnings: [] }, serveAt(port), () => undefined)
   await using client = await connect(port)
-  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-  await begun
-  // the settings' grace of ten seconds is not waited for
+  client.send(get())
+  await begun.opened
+  // the stop does not wait for the settings' grace of ten seconds
   expect(await serving.stop({ settle: 0, spread: 0, grace: 0 })).toMatchObject({ interrupted: 1, cut: 0 })
 })
 
@@ -47,7 +48,7 @@ it.each([
     Array.from({ length: 8 }, () => connect(port))
   )
   const ask = (client: typeof clients[number]) => {
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.send(get())
     return client.response()
   }
   for (const client of clients) await ask(client)
@@ -88,7 +89,7 @@ describe("a Layer", () => {
     const port = await freePort()
     const serving = await opened(late, serveAt(port))
     await using client = await connect(port)
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.send(get())
     expect(await client.response()).toMatchObject({ status: 200 })
     client.close()
     await serving.stop({ settle: 0, spread: 0, grace: 0 })

@@ -1,6 +1,6 @@
 /**
- * What is not of the app but of its surroundings: files, descriptors, names that are taken, whatever was left by one that was
- * killed. Each is a line that names the thing and what to do, and none ends a server that runs.
+ * Failures of the surroundings and not of the app: files, descriptors, names that are taken, and what a killed server has left.
+ * Each is a line that names the thing and the remedy, and none ends a running server.
  */
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -9,8 +9,9 @@ import { describe, expect, it } from "vitest"
 import { freePort } from "../utils/ports.js"
 import { installed, Program } from "../utils/processes.js"
 import { connect } from "../utils/sockets.js"
+import { get, portOf, ready } from "./asking.js"
 import { tsgi, write } from "./command.js"
-import { folder, get, portOf, ready, serve } from "./surroundings.js"
+import { folder, serve } from "./surroundings.js"
 
 describe("of a server that runs,", { timeout: 60_000 }, () => {
   it("an uncaught exception is shown with its place, and another worker started", async () => {
@@ -20,14 +21,14 @@ describe("of a server that runs,", { timeout: 60_000 }, () => {
     await program.line(/^Error: out of the blue/)
     await program.line(/app\.mjs:2:/)
     await program.line(/error worker 1 \(\d+\) exited with code [17] after .*; next try in/)
-    expect(await get(port)).toBe("Hello")
+    expect(await get(port)).toBe("200 Hello")
   })
 
   const full = fs.existsSync("/dev/full")
   it.skipIf(!full)("a full disk takes the lines of its log, and of its own, and nothing else", async () => {
     await using logged = tsgi(folder, ..."serve app.mjs -p 0 --settle 0s --access-log /dev/full".split(" "))
     const port = await portOf(logged)
-    expect(await get(port)).toBe("Hello")
+    expect(await get(port)).toBe("200 Hello")
     await logged.line(/\/dev\/full|ENOSPC|no space left/i)
 
     const status = await freePort()
@@ -53,7 +54,7 @@ describe("of the machine and of tsgi itself,", { timeout: 60_000 }, () => {
     })
     const port = await portOf(program)
     await program.line(/debug systemd was not told: .*systemd-notify/)
-    expect(await get(port)).toBe("Hello")
+    expect(await get(port)).toBe("200 Hello")
     program.kill("SIGTERM")
     expect(await program.ended).toMatchObject({ code: 0 })
   })
@@ -69,7 +70,7 @@ describe("of the machine and of tsgi itself,", { timeout: 60_000 }, () => {
       env: { TSGI_CONTROL: "none", NOTIFY_SOCKET: path.join(folder, "notify"), PATH: slow }
     })
     const port = await portOf(program)
-    expect(await get(port)).toBe("Hello")
+    expect(await get(port)).toBe("200 Hello")
     await program.line(/debug systemd was not told: .*systemd-notify/)
     program.kill("SIGKILL")
   })
@@ -122,7 +123,7 @@ describe("of the machine and of tsgi itself,", { timeout: 60_000 }, () => {
     )
     await program.line(/lost \(-\) Accept|EMFILE|too many open files/)
     for (const client of held) client.close()
-    expect(await get(port)).toBe("Hello")
+    expect(await get(port)).toBe("200 Hello")
   })
 })
 
@@ -134,7 +135,7 @@ describe("of a start,", { timeout: 60_000 }, () => {
     first.kill("SIGTERM")
     await first.ended
     expect(await portOf(second)).toBe(port)
-    expect(await get(port)).toBe("Hello")
+    expect(await get(port)).toBe("200 Hello")
   })
 
   it("a pid file of a process that lives is respected, and one that cannot be written refused", async () => {
@@ -182,7 +183,7 @@ describe("of a start,", { timeout: 60_000 }, () => {
     const file = path.join(folder, "left.pid")
     for (
       const [nowhere, why, left] of [
-        // above what Linux gives
+        // this pid is above the highest of Linux
         ["/proc/nix/a.sock", /ENOENT/, "4194305\n"],
         [path.join(folder, "app.mjs/a.sock"), /EEXIST|ENOTDIR/, "no number"],
         [path.join(folder, "app.mjs"), /it is no socket/, ""]
@@ -196,12 +197,12 @@ describe("of a start,", { timeout: 60_000 }, () => {
       await program.line(ready)
       expect(Number(fs.readFileSync(file, "utf8"))).toBe(program.pid)
     }
-    // no file is removed
+    // the file at the path is not removed
     expect(fs.readFileSync(path.join(folder, "app.mjs"), "utf8")).toContain("Hello")
   })
 
   it("TypeScript that this Node does not run is told with the remedy", async () => {
-    // where no tsx is found
+    // there is no tsx in this folder
     const elsewhere = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-typed-"))
     write(elsewhere, "typed.ts", "enum A { B }\nexport default () => String(A.B)")
     const { code, stderr } = await new Program(

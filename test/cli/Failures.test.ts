@@ -1,13 +1,14 @@
 /**
- * What is not of the app but of its surroundings: each is a line that names the thing and what to do, and none ends a server that
- * runs. Failures.long.test.ts has more of them.
+ * Failures of the surroundings and not of the app: each is a line that names the thing and the remedy, and none ends a running
+ * server. Failures.long.test.ts has more of them.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import { run } from "../utils/processes.js"
+import { get, portOf } from "./asking.js"
 import { write } from "./command.js"
-import { folder, get, portOf, serve } from "./surroundings.js"
+import { folder, serve } from "./surroundings.js"
 
 describe("of a server that runs,", { timeout: 60_000 }, () => {
   it("what cannot be reloaded is refused, and the workers stay", async () => {
@@ -30,7 +31,7 @@ describe("of a server that runs,", { timeout: 60_000 }, () => {
     await refused(`{ "port": 0, "envFile": ["nix.env"] }`, /--env-file .*nix\.env/)
     await refused(`{ "port": 0, "workers": "two" }`, /workers in .*tsgi\.json two: must be auto, or a whole number/)
     await refused(`{ "port": `, /.*tsgi\.json/)
-    // the verbs find the server without it
+    // the verbs find the server without the file
     expect(await verb("reload")).toMatchObject({
       code: 8,
       stderr: [expect.stringMatching(/^tsgi: reload refused: cannot read tsgi\.json: /)]
@@ -41,12 +42,12 @@ describe("of a server that runs,", { timeout: 60_000 }, () => {
       reloads: { done: 0, refused: 5 },
       lastReload: { result: "refused", error: expect.stringMatching(/tsgi\.json/) as unknown }
     })
-    // what only a restart changes is told, and the rest is done
+    // changes that need a restart are reported, and the rest is done
     write(folder, "tsgi.json", `{ "port": 0, "unready": "1s", "logLevel": "warn" }`)
     program.kill("SIGHUP")
     await program.line(/warn {2}restart to change unready, logLevel: a reload does not$/)
     await program.line(/reloaded in/)
-    expect(await get(port)).toBe("Hello")
+    expect(await get(port)).toBe("200 Hello")
     write(folder, "tsgi.json", "{")
     expect(await verb("stop")).toMatchObject({ code: 0, stderr: [] })
     fs.rmSync(path.join(folder, "tsgi.json"))

@@ -1,4 +1,4 @@
-/** What is written depends on the level, and what the status shows does not. */
+/** The level decides which lines are written, and not which ones the status shows. */
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import * as Journal from "../../src/cli/Journal.js"

@@ -6,8 +6,9 @@
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import { run } from "../utils/processes.js"
+import { get, portOf } from "./asking.js"
 import { tsgi, write } from "./command.js"
-import { folder, portOf } from "./surroundings.js"
+import { folder } from "./surroundings.js"
 
 const ends: ReadonlyArray<readonly [how: string, code: number, end: string]> = [
   ["process.exit", 3, "process.exit(3)"],
@@ -34,7 +35,7 @@ describe("a worker that is ended by", { timeout: 60_000 }, () => {
     )
     const port = await portOf(program)
     for (const target of ["/", "/", "/", "/end"]) {
-      expect(await (await fetch(`http://127.0.0.1:${port}${target}`)).text()).toBe("Hello")
+      expect(await get(port, target)).toBe("200 Hello")
     }
     const [, exitCode, requests] = await program.line(
       /error worker 1 \(\d+\) exited with code (\d) after .*, (\d+) requests?;/

@@ -1,6 +1,5 @@
 /**
- * What the supervisor listens on where a service manager announces sockets: they are for it or another process, wanted or
- * not.
+ * The sockets of a supervisor if a service manager announces some: for it or for another process, wanted or not.
  */
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
@@ -15,7 +14,7 @@ const listen = async (
 ): Promise<readonly [from: ReadonlyArray<string>, lines: ReadonlyArray<string>]> => {
   const lines: Array<string> = []
   const journal = Journal.make({ format: "text", least: "info", pid: 1 }, (line) => lines.push(line.slice(25)))
-  // by the environment and not by a flag, which would be an address that was given
+  // the port comes from the environment, because one from a flag would count as a given address
   const PORT = String(await freePort())
   const settings = read({ flags, env: { PORT }, file: undefined, cwd: "/srv/shop" })
   const listening = await Effect.runPromise(
@@ -64,7 +63,7 @@ it.each<
   expect(lines).toEqual(line === undefined ? [] : [expect.stringMatching(line)])
 })
 
-/** Whether a server that listens on its own sockets, or on activated ones, is seen to have the status's address itself. */
+/** Whether a server on its own sockets, or on activated ones, finds that it has the address of the status itself. */
 const hasAddressOf = async (
   status: string,
   flags: Readonly<Record<string, string>>,
@@ -77,7 +76,7 @@ const hasAddressOf = async (
       onSuccess: () => "bound"
     }))
   )
-  // another program may have the port
+  // another program may already have the port
   return outcome.endsWith(": the server itself listens there; give it another port")
 }
 
@@ -88,7 +87,7 @@ it.each<readonly [status: string, flags: Readonly<Record<string, string>>, colli
   ["0.0.0.0:8090", { host: "::" }, true],
   ["[::]:8090", { host: "127.0.0.1" }, true],
   ["[::1]:8090", { host: "::1" }, true],
-  // another family of addresses
+  // this is another family of addresses
   ["0.0.0.0:8090", { host: "::1" }, false],
   ["[::1]:8090", { host: "0.0.0.0" }, false],
   ["127.0.0.1:0", { port: "0" }, false],

@@ -1,4 +1,4 @@
-/** What a start of the command loads, counted in bytes: time is another machine's. */
+/** What a start of the command loads. It is counted in bytes, because the time depends on the machine. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { beforeAll, expect, it } from "vitest"
@@ -9,7 +9,7 @@ beforeAll(async () => {
   dist = path.join(await built(), "dist")
 }, 120_000)
 
-/** The files that are loaded with one, itself included. */
+/** The files that are loaded with one file, including itself. */
 const loadedWith = (entry: string): ReadonlyArray<string> => {
   const files = new Set([path.join(dist, entry)])
   for (const file of files) {
@@ -34,7 +34,7 @@ it("a worker hears its supervisor before it loads the engine", () => {
   expect(bytes(loadedWith("worker.js"))).toBeLessThan(40_000)
 })
 
-// A loader of TypeScript (tsx) writes each module anew that has an `import()`, with a source map of all of it.
+// A loader of TypeScript (tsx) rewrites each module that has an `import()`, with a source map for all of it.
 it.each(["index", "effect", "testing", "worker"])("no large module behind %s imports another one later", (entry) => {
   const later = loadedWith(`${entry}.js`).filter((file) => /\bimport\(/.test(fs.readFileSync(file, "utf8")))
   expect(later.filter((file) => bytes([file]) > 25_000)).toEqual([])

@@ -1,12 +1,12 @@
 /**
- * Rows of the failure matrix that need many processes: a crash loop to its end, the socket of a server that was killed, and
- * systemd's own program before a socket as systemd has it.
+ * Rows of the failure matrix that need many processes: a crash loop to its end, the socket of a killed server, and systemd's own
+ * program with a socket like systemd's.
  */
 import * as fs from "node:fs"
-import * as http from "node:http"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { installed, Program } from "../utils/processes.js"
+import { get, ready, workerReady } from "./asking.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 
 let folder: string
@@ -28,18 +28,6 @@ afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 const serve = (...args: ReadonlyArray<string>): Program =>
   tsgi(folder, "serve", "app.mjs", "--settle", "0s", "--access-log", "none", ...args)
 
-const ready = /info {2}ready in \d+ ms/
-
-const get = (where: http.RequestOptions): Promise<string> =>
-  new Promise((resolve, reject) => {
-    http.get({ ...where, agent: false }, (response) => {
-      response.setEncoding("utf8")
-      let text = ""
-      response.on("data", (part: string) => text += part)
-      response.once("end", () => resolve(text))
-    }).once("error", reject)
-  })
-
 describe("a start", { timeout: 60_000 }, () => {
   it("replaces the unix socket of a server that was killed, and leaves that of one that runs", async () => {
     const socketPath = path.join(folder, "app.sock")
@@ -49,7 +37,7 @@ describe("a start", { timeout: 60_000 }, () => {
       code: 5,
       stderr: [expect.stringMatching(/^tsgi: cannot listen on .*app\.sock: /)]
     })
-    const [, worker] = await killed.line(/worker 1 \((\d+)\) ready/)
+    const [, worker] = await killed.line(workerReady)
     killed.kill("SIGKILL")
     await killed.ended
     expect(fs.existsSync(socketPath)).toBe(true)
@@ -57,7 +45,7 @@ describe("a start", { timeout: 60_000 }, () => {
     await expect.poll(() => fs.existsSync(`/proc/${worker}`), { timeout: 10_000 }).toBe(false)
     await using again = serve("--unix", socketPath)
     await again.line(ready)
-    expect(await get({ socketPath })).toBe("Hello")
+    expect(await get({ _tag: "Unix", path: socketPath })).toBe("200 Hello")
     again.kill("SIGTERM")
     expect(await again.ended).toMatchObject({ code: 0 })
     expect(fs.existsSync(socketPath)).toBe(false)
@@ -69,7 +57,7 @@ describe("a server", { timeout: 90_000 }, () => {
     await using program = serve("-p", "0", "-w", "3")
     await program.line(ready)
     write(folder, "broken", "")
-    const pids = program.stderr.flatMap((line) => /worker \d \((\d+)\) ready/.exec(line)?.[1] ?? [])
+    const pids = program.stderr.flatMap((line) => workerReady.exec(line)?.[1] ?? [])
     expect(pids).toHaveLength(3)
     for (const pid of pids) process.kill(Number(pid), "SIGKILL")
     const { code, stderr } = await program.ended
@@ -79,7 +67,7 @@ describe("a server", { timeout: 90_000 }, () => {
     expect(stderr.filter((line) => line.startsWith("tsgi:"))).toHaveLength(1)
   })
 
-  // prints each datagram on a line; descriptors that come with one are closed, which is what systemd-notify waits for
+  // this prints each datagram on a line, and closes the descriptors in it, for which systemd-notify waits
   const receiver = `import socket, sys
 notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 notify.bind(sys.argv[1])
@@ -100,7 +88,7 @@ while True: print(" ".join(notify.recv(4096).decode().split()), flush=True)
         [path.join(folder, "dist/cli.js"), ..."serve app.mjs -p 0 --settle 0s --access-log none".split(" ")],
         { cwd: folder, env: { TSGI_CONTROL: "none", NOTIFY_SOCKET: socketPath } }
       )
-      // with the barrier after each, systemd-notify ends once it was read
+      // with a barrier after each message, systemd-notify ends once the message was read
       const told = () => manager.stdout.filter((line) => /READY|RELOADING|STOPPING/.test(line))
       await manager.line(/READY=1/)
       const before = process.hrtime.bigint() / 1000n

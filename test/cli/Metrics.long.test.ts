@@ -1,7 +1,8 @@
-/** Metrics of an Effect app in several workers, which processes of their own have counted. */
+/** Metrics of an Effect app that several workers have counted, each in a process of its own. */
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { parse, totalOf } from "../utils/prometheus.js"
+import { get, portOf } from "./asking.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 
 describe("an Effect app", { timeout: 60_000 }, () => {
@@ -25,16 +26,13 @@ export default Effect.as(Metric.increment(Metric.tagged(orders, "shop", "a \\"b\
       folder,
       ..."serve app.mjs -w 2 -p 0 --access-log none --settle 0s --status 127.0.0.1:0".split(" ")
     )
-    const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
+    const port = await portOf(program)
     const [, status] = await program.line(/status at http:\/\/127\.0\.0\.1:(\d+)/)
-    await program.line(/info {2}ready in \d+ ms/)
-    // a connection of its own: without settling, an idle one ends with the worker that has it
-    const ask = async (): Promise<number> =>
-      Number(await (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" } })).text())
+    const order = async (): Promise<number> => Number((await get(port)).replace("200 ", ""))
     const read = async () => parse(await (await fetch(`http://127.0.0.1:${status}/metrics`)).text())
     const orders = async (): Promise<number> => totalOf(await read(), "orders_total")
     let pid = 0
-    for (let i = 0; i < 10; i++) pid = await ask()
+    for (let i = 0; i < 10; i++) pid = await order()
     await expect.poll(orders, { timeout: 10_000 }).toBe(10)
     expect((await read()).get("orders_total")).toMatchObject({ type: "counter", help: "Orders taken" })
     process.kill(pid, "SIGKILL")
@@ -43,9 +41,9 @@ export default Effect.as(Metric.increment(Metric.tagged(orders, "shop", "a \\"b\
     program.kill("SIGHUP")
     await program.line(/reloaded in/)
     expect(await orders()).toBe(10)
-    await ask()
+    await order()
     await expect.poll(orders, { timeout: 10_000 }).toBe(11)
-    // what the engine counts in Effect's registry too is there once
+    // the engine's counts, which are in Effect's registry too, are there only once
     expect(totalOf(await read(), "tsgi_requests_total")).toBe(11)
   })
 })

@@ -1,6 +1,6 @@
 /**
- * Metrics of many workers in one text: those of the server and of its app, summed, with the dead included. The text is read by
- * a strict parser, as a scrape is refused whole where one line is wrong; and no count falls, whatever befalls workers.
+ * Metrics of many workers in one text: those of the server and of its app, added up, including those of dead workers. A strict
+ * parser reads the text, because Prometheus refuses it whole for one invalid line. No count falls, whatever happens to workers.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -197,7 +197,7 @@ describe("counts of an app", () => {
             yield* notFallen
           }
           yield* Fiber.join(reloading)
-          // the gauges of dead workers are not summed
+          // the gauges of dead workers do not count
           expect(totalOf(before, "open_orders")).toBe(10)
           expect(spawner.workers.length).toBeGreaterThan(5)
         })
@@ -205,7 +205,7 @@ describe("counts of an app", () => {
 })
 
 describe("counters of an app that fall", () => {
-  // Effect's counters may, unless they are made incremental, and most of those that never fall are not
+  // Effect's counters may fall unless they are made incremental, and most of those that never fall are not incremental
   const app = (beat: number): ReadonlyArray<MetricSeries> => [
     counter("orders", beat),
     counter("effect_fiber_active", 3),
@@ -243,12 +243,12 @@ describe("counters of an app that fall", () => {
         const reloading = yield* Effect.fork(supervisor.reload)
         yield* clock.adjust("3 seconds")
         yield* Fiber.join(reloading)
-        // none of theirs has fallen yet
+        // none of the new workers' counters has fallen yet
         expect(yield* types).toEqual(counted)
         const after = yield* read
         expect(totalOf(after, "orders_total")).toBeGreaterThan(before)
         expect(totalOf(after, "effect_fiber_active")).toBe(6)
-        // two labels of two workers that are young
+        // two labels of two young workers count
         expect(totalOf(after, "visitors")).toBeLessThanOrEqual(16)
       })))
 })

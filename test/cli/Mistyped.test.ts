@@ -1,6 +1,6 @@
 /**
- * What a user mistypes: verbs and flags of this and of other programs, files, exports. Each answer names the thing and the
- * remedy. Nothing is started; the exit codes are in Serve.test.ts.
+ * Names that a user mistypes: verbs and flags of this and of other programs, files, exports. Each message names the thing and the
+ * remedy. Nothing is started; Serve.test.ts has the exit codes.
  */
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -82,7 +82,7 @@ describe("a file of settings", () => {
     expect(() => read({ flags: {}, env: {}, file, cwd: "/srv" })).toThrow(
       "tsgi.json: there is no setting wrokers; did you mean workers?"
     )
-    // it would not be read
+    // that file would not be read
     const nested = { name: "tsgi.json", values: { config: "other.json" } }
     expect(() => read({ flags: {}, env: {}, file: nested, cwd: "/srv" })).toThrow(
       "tsgi.json: there is no setting config"

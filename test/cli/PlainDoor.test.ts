@@ -1,4 +1,4 @@
-/** A plain app in a worker: what is told of it is its own. */
+/** A plain app in a worker: the metrics that the worker reports are the app's own. */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as facade from "tsgi"

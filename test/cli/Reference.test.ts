@@ -1,4 +1,4 @@
-/** The reference of the command, held to the table of flags; and each flag to what reads it. */
+/** The reference of the command agrees with the table of flags, and each flag is read. */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as fs from "node:fs"
@@ -68,7 +68,7 @@ it("the reference has each field of the status, each series of the supervisor, a
   )
   expect(new Set(events).size).toBeGreaterThan(20)
   const [, listed = ""] = /`event` is one of ([^.]*)\./.exec(reference) ?? []
-  // a worker that ends is a `crash` where it has no other reason
+  // the end of a worker is a `crash` if it has no other reason
   expect([...listed.matchAll(/`([a-z]+)`/g)].map(([, event]) => event)).toEqual([...new Set(events), "crash"].sort())
 })
 

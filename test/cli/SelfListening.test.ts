@@ -6,8 +6,8 @@ import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { freePort } from "../utils/ports.js"
 import type { Program } from "../utils/processes.js"
+import { get, portOf } from "./asking.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
-import { get, portOf } from "./serving.js"
 
 let folder: string
 beforeAll(async () => {

@@ -1,15 +1,17 @@
 /**
- * The command with real processes: what Serve.test.ts leaves out. The matrix of failures has more kinds than are in failing.ts;
- * those that need time are in Supervisor.test.ts, on a test's clock.
+ * The command with real processes: the rest of Serve.test.ts. The matrix of failures has more kinds than failing.ts; those that
+ * need time are in Supervisor.test.ts, on the clock of a test.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Program } from "../utils/processes.js"
+import { request } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
+import { get, portOf, workerReady } from "./asking.js"
 import { endings, folderWithCommand, tsgi, write } from "./command.js"
 import { expectEnding, failing, writeFailing } from "./failing.js"
-import { get, hello, portOf, ready } from "./serving.js"
+import { hello } from "./serving.js"
 
 let folder: string
 beforeAll(async () => {
@@ -35,9 +37,9 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     await using program = serve("peer.mjs", "--proxy-protocol", "v1", "--workers", "2", "--settle", "0s")
     const port = await portOf(program)
     await using client = await connect(port)
-    client.send("PROXY TCP4 203.0.113.7 203.0.113.8 4000 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.send(`PROXY TCP4 203.0.113.7 203.0.113.8 4000 80\r\n${request("GET", "/")}`)
     expect(Buffer.from((await client.response()).body).toString()).toBe("203.0.113.7 true")
-    client.send("GET /fail HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.send(request("GET", "/fail"))
     expect((await client.response()).status).toBe(500)
     await program.line(/bad luck/)
   })
@@ -47,7 +49,7 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     const port = await portOf(program)
     await expect(get(port, "/crash")).rejects.toThrow()
     await program.line(/worker 1 \(\d+\) exited with code 7 after .*; next try in/)
-    // it waits in the system's queue
+    // the request waits in the system's queue
     expect(await get(port)).toBe("200 Hello")
   })
 
@@ -99,7 +101,6 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     const ctrlC = ({ pid = 0 }: Program): boolean => process.kill(-pid, "SIGINT")
     await using once = inGroup()
     await portOf(once)
-    await once.line(/info {2}ready in \d+ ms/)
     ctrlC(once)
     const { code, stderr } = await once.ended
     expect(code).toBe(0)
@@ -108,9 +109,8 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
 
     await using twice = inGroup()
     const port = await portOf(twice)
-    await twice.line(/info {2}ready in \d+ ms/)
     const blocked = get(port, "/stuck").catch(() => "cut")
-    await get(port)
+    await twice.line(/^blocked$/)
     ctrlC(twice)
     await twice.line(/ stopping$/)
     ctrlC(twice)
@@ -121,11 +121,10 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
   it("leaves no worker behind when it is killed itself, and the port is free", async () => {
     await using program = serve("hello.mjs", "--workers", "2")
     const port = await portOf(program)
-    await program.line(/info {2}ready in \d+ ms/)
-    const pids = program.stderr.flatMap((line) => ready.exec(line)?.[1] ?? []).map(Number)
-    // one hears of it when it wakes
+    const pids = program.stderr.flatMap((line) => workerReady.exec(line)?.[1] ?? []).map(Number)
+    // the blocked worker notices it when it wakes
     const blocked = get(port, "/block").catch(() => "cut")
-    await get(port)
+    await program.line(/^blocked$/)
     program.kill("SIGKILL")
     await program.ended
     await Promise.all(pids.map(gone))
@@ -136,7 +135,7 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
   })
 })
 
-/** Waits until a process is gone; its entry in /proc is what there is to look at. */
+/** Waits until a process is gone, and with it its entry in /proc. */
 const gone = async (pid: number): Promise<void> => {
   while (fs.existsSync(path.join("/proc", String(pid)))) await new Promise((resolve) => setTimeout(resolve, 20))
 }

@@ -1,13 +1,14 @@
 /**
- * The command with real processes: it starts, reloads, replaces what dies, stops, and says in one line why it cannot start.
- * Serve.long.test.ts has more of it; what needs time is in Supervisor.test.ts, on a test's clock.
+ * The command with real processes: it starts, reloads, replaces dead workers, stops, and says in one line why it cannot start.
+ * Serve.long.test.ts has more of it; tests that need time are in Supervisor.test.ts, on the clock of a test.
  */
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Program } from "../utils/processes.js"
+import { get, portOf, workerReady } from "./asking.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 import { expectEnding, failing, writeFailing } from "./failing.js"
-import { get, hello, portOf, ready } from "./serving.js"
+import { hello } from "./serving.js"
 
 let folder: string
 beforeAll(async () => {
@@ -23,25 +24,24 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
   it("serves, reloads to new workers, replaces one that is killed, and stops with 0", async () => {
     await using program = serve("hello.mjs", "--workers", "2", "--settle", "100ms")
     const port = await portOf(program)
-    await program.line(/info {2}ready in \d+ ms/)
     expect(await get(port)).toBe("200 Hello")
-    const first = program.stderr.flatMap((line) => ready.exec(line)?.[1] ?? [])
+    const first = program.stderr.flatMap((line) => workerReady.exec(line)?.[1] ?? [])
     expect(first).toHaveLength(2)
 
     program.kill("SIGHUP")
     await program.line(/reloaded in .*, generation 2/)
-    const second = program.stderr.flatMap((line) => ready.exec(line)?.[1] ?? []).slice(2)
+    const second = program.stderr.flatMap((line) => workerReady.exec(line)?.[1] ?? []).slice(2)
     expect(second).toHaveLength(2)
-    // no old one accepts any more
+    // the old workers no longer accept
     const [, pid] = (await get(port, "/pid")).split(" ")
     expect(second).toContain(pid)
 
     process.kill(Number(pid), "SIGKILL")
     await program.line(new RegExp(`worker \\d \\(${pid}\\) was killed by SIGKILL after .*out of memory\\? next try in`))
-    // the other one serves meanwhile
+    // the other worker serves meanwhile
     expect(await get(port)).toBe("200 Hello")
 
-    // as a shell's job control, `timeout` or a service manager does: to all of them, one after the other
+    // job control of a shell, `timeout` and service managers signal all processes, one after the other
     process.kill(Number(second.find((other) => other !== pid)), "SIGTERM")
     program.kill("SIGTERM")
     const { code, signal, stderr } = await program.ended
@@ -67,7 +67,7 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
   describe("that cannot", () => {
     beforeAll(() => writeFailing(folder))
 
-    // each with its own exit code; no worker need start to know
+    // each has its own exit code; no worker is started for them
     it.each(failing.filter(([args]) => ["serve nix.ts", "serve hello.mjs --prot 1"].includes(args)))(
       "tsgi %s: exit code %i",
       async (...row) => expectEnding(row, await tsgi(folder, ...row[0].split(" ")).ended)

@@ -1,4 +1,4 @@
-/** The status page, as a browser shows it. */
+/** The status page in a browser. */
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -21,7 +21,7 @@ describe.skipIf(browser === undefined)("a browser (skipped where there is no Chr
     return stdout.join("\n")
   }
 
-  // a page around it that says how wide the other has become
+  // a page around the status page reports how wide that has become
   const app: App = (env, startResponse) => {
     startResponse("200 OK", [["Content-Type", "text/html; charset=utf-8"]])
     return env.PATH_INFO === "/status" ? render(status({ name: "a".repeat(80) })) : `<!doctype html>

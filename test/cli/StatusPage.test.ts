@@ -1,4 +1,4 @@
-/** The status page: what it says, and that nothing from outside is markup in it. */
+/** The status page: its text, and that no text from outside becomes markup. */
 import { describe, expect, it } from "vitest"
 import * as Sparkline from "../../src/cli/Sparkline.js"
 import { render } from "../../src/cli/StatusPage.js"
@@ -6,7 +6,7 @@ import { status, worker } from "./statuses.js"
 
 const hostile = `<script>alert(1)</script><img src=x onerror="alert(1)">'&`
 
-/** What is left for a reader: neither markup nor style. */
+/** The text that a reader sees, without markup and style. */
 const textOf = (html: string): string =>
   html.replace(/<style>[^]*<\/style>/, "").replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ")
 
@@ -22,7 +22,7 @@ describe("the page", () => {
         "Requests 918,273",
         "crash 1, requests 4, memory 2. Reloads: 2 done, 1 refused.",
         "22:15:40 memory worker 1 (4719) is replaced: 531 MiB",
-        // another day's
+        // this event is of another day
         "2026-11-27 09:00:00 crash worker 2 (4718) was killed by SIGKILL",
         "23:00:00 worker 1 (4721) ready in 412 ms",
         "As of 2026-11-28 23:39:33 UTC"

@@ -1,7 +1,7 @@
 /**
- * The supervisor on workers in memory and a test's clock: what takes hours takes none. The family: every way in which a worker
- * begins (ready, late, refused, of another version), lives (crash, hang, old, large) and ends (drained, killed), in a start, a
- * reload, a replacement and a stop.
+ * The supervisor with workers in memory and on the clock of a test, so that hours take no time. The family: every way in which a
+ * worker begins (ready, late, refused, of another version), lives (crash, hang, old, large) and ends (drained, killed), in a
+ * start, a reload, a replacement and a stop.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -42,7 +42,7 @@ describe("workers that crash", () => {
           expect(spawner.workers.length).toBeGreaterThan(22)
           expect(spawner.workers.length).toBeLessThan(35)
           expect(supervisor.facts.restarts.crash).toBe(spawner.workers.length - (spawner.alive.length > 0 ? 1 : 0))
-          // each is counted, and ten are told with their time
+          // each is counted, and the status has ten with their time
           expect(supervisor.facts.lastRestarts.all).toHaveLength(10)
           const [{ at, reason, slot, text }] = supervisor.facts.lastRestarts.all
           expect([reason, slot, text]).toEqual([
@@ -198,7 +198,7 @@ describe("workers that hang", () => {
         })
     ))
 
-  // the family: whoever is told how many are ready
+  // the family: everyone who is told how many workers are ready
   it.effect("are not ready for anybody, and do not live once their time is over, as far as it is told", () =>
     scene(
       { workers: 1 },
@@ -234,7 +234,7 @@ describe("workers that hang", () => {
           expect(yield* told).toEqual({ ...hung, probes: [false, true, false] })
           yield* clock.adjust("25 seconds")
           expect(yield* told).toEqual({ ...hung, probes: [false, true, false] })
-          // killed and replaced
+          // the worker is killed and replaced
           yield* clock.adjust("5 seconds")
           expect(yield* told).toMatchObject({ probes: [true, true, true], status: ["serving", 1, "ready"] })
         })
@@ -299,7 +299,7 @@ describe("workers that are replaced", () => {
           expect(spawner.workers).toHaveLength(2)
           yield* clock.adjust("63 seconds")
           expect(spawner.workers).toHaveLength(4)
-          // two that serve, and one that comes in the place of one of them
+          // there are two that serve, and at times a successor of one
           expect(spawner.most).toBeLessThanOrEqual(4)
           expect(supervisor.facts.restarts).toMatchObject({ age: 2, crash: 0 })
           expect(found(lines, /is replaced: it is 1[01] min old, with --max-age 10 min/)).toHaveLength(2)
@@ -322,7 +322,7 @@ describe("workers that are replaced", () => {
           expect(spawner.workers).toHaveLength(2)
           expect(found(lines, /worker 1 \(1000\) is replaced: 531 MiB is more than --max-memory 512 MiB, twice/))
             .toHaveLength(1)
-          // an app that always needs more is not started for ever
+          // an app that always needs more does not restart for ever
           yield* clock.adjust("10 minutes")
           expect(supervisor.facts.restarts.memory).toBeLessThanOrEqual(11)
         })
@@ -479,7 +479,7 @@ describe("a reload", () => {
             )
           }
           expect(found(lines, new RegExp(`reload refused, ${log} to load: no$`))).toHaveLength(1)
-          // no two codes have had one number
+          // two versions of the code never have the same number
           expect(generations(supervisor)).toEqual([3, 3, 3])
         })
     ))
@@ -502,7 +502,7 @@ describe("a reload", () => {
         }))
   )
 
-  // the family: whatever starts a worker while a reload is on its way
+  // the family: everything that starts a worker during a reload
   it.effect.each<readonly [what: string, given: Partial<Plan>, script: Script, asked: boolean]>([
     ["that is asked for", {}, {}, true],
     ["for its age", { recycling: { ...plan.recycling, maxAge: 850, jitter: 0 } }, {}, false],
@@ -574,7 +574,7 @@ describe("a reload", () => {
           yield* Effect.orDie(supervisor.recycle(1))
           yield* clock.adjust("1 second")
           expect(generations(supervisor)).toEqual([1, 2, 1])
-          // the next one has a number that no worker had
+          // the next reload has a number that no worker had before
           const again = yield* Effect.fork(supervisor.reload)
           yield* clock.adjust("3 seconds")
           expect(yield* Fiber.join(again)).toMatchObject({ result: "done", generation: 3 })
@@ -640,7 +640,7 @@ describe("a reload", () => {
             asked.push(yield* Effect.fork(supervisor.reload))
             yield* clock.adjust("50 millis")
           }
-          // those that wait have the settings of now
+          // the callers that wait share one reload, with the current settings
           expect(read).toBe(1)
           yield* clock.adjust("5 seconds")
           const outcomes = yield* Fiber.join(Fiber.all(asked))
@@ -648,7 +648,7 @@ describe("a reload", () => {
           expect(spawner.workers.map(({ generation }) => generation)).toEqual(["1", "2", "3"])
           expect(supervisor.facts.reloads).toEqual({ done: 2, refused: 0 })
           expect(found(lines, /reloaded in/)).toHaveLength(2)
-          // the next one is its own
+          // the next reload is another one
           const last = yield* Effect.fork(supervisor.reload)
           yield* clock.adjust("2 seconds")
           expect(yield* Fiber.join(last)).toMatchObject({ generation: 4 })
@@ -714,7 +714,7 @@ describe("a reload", () => {
       ({ clock, lines, spawner, started, supervisor }) =>
         Effect.gen(function*() {
           yield* started
-          // the event loop is free, so it is no hang before the reload either
+          // the event loop is free, so there is no hang before the reload either
           yield* clock.adjust("6 minutes")
           const reloading = yield* Effect.fork(supervisor.reload)
           yield* clock.adjust("2 seconds")
@@ -744,7 +744,7 @@ describe("a reload", () => {
           expect(found(lines, /worker 1 \(1000\) exited with code 0 after .* requests?; 1 interrupted, 2 cut$/))
             .toHaveLength(1)
           expect(found(lines, /worker 2 \(1001\) exited with code 0 after .* requests?; 1 cut$/)).toHaveLength(1)
-          // the fields are the event's own, and not those of the message that told it
+          // the fields are those of the event, and not those of the worker's message
           const gone = (yield* events).find(({ fields }) => fields["pid"] === 1000 && "cut" in fields)
           expect(Object.keys(gone?.fields ?? {}).sort()).toEqual(
             ["code", "cut", "interrupted", "pid", "requests", "signal", "slot"]
@@ -768,14 +768,14 @@ describe("a reload", () => {
           expect(yield* Fiber.join(reloading)).toMatchObject({ result: "refused", error: "the server stops" })
           expect(found(lines, / warn {2}reload given up: the server stops$/)).toHaveLength(1)
           expect(spawner.alive).toEqual([])
-          // so is one that is asked for now
+          // a reload that is asked for now is refused too
           expect(yield* supervisor.reload).toMatchObject({ result: "refused", error: "the server stops" })
         })
     ))
 })
 
 describe("a stop", () => {
-  // the family: all that is asked for while balancers are to send clients elsewhere, and while the workers end
+  // the family: every request for a change while load balancers send clients elsewhere, and while the workers end
   it.effect.each(["unready", "stopping"] as const)(
     "refuses what would change workers, and says so: %s",
     (state) =>
@@ -846,7 +846,7 @@ describe("more and fewer workers", () => {
         expect(yield* Effect.orDie(supervisor.scale(0))).toBe(1)
         yield* clock.adjust("1 second")
         expect(spawner.alive.map(({ slot }) => slot)).toEqual(["1"])
-        // none comes back
+        // no worker comes back
         yield* clock.adjust("1 minute")
         expect(spawner.alive).toHaveLength(1)
       })))
@@ -869,7 +869,7 @@ describe("more and fewer workers", () => {
           )
             .toHaveLength(1)
           expect(spawner.workers.filter(({ alive, ready }) => alive && ready)).toHaveLength(3)
-          // fewer need no warning
+          // fewer workers need no warning
           yield* signal("SIGTTOU")
           yield* clock.adjust("2 seconds")
           expect(spawner.alive).toHaveLength(2)

@@ -1,14 +1,15 @@
 /**
- * The command among what starts it: a service manager that is told how it is, a shell that completes.
- * What systemd is told is read from a program in place of its own, which writes down its arguments.
+ * The command and the programs that start it: a service manager that is notified, and a shell that completes. A program in place
+ * of systemd's own writes down the arguments of each notification.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { freePort } from "../utils/ports.js"
 import { installed, Program, run } from "../utils/processes.js"
+import { get, portOf } from "./asking.js"
 import { folderWithCommand, write } from "./command.js"
-import { app, get } from "./system.js"
+import { app } from "./system.js"
 
 let folder: string
 beforeAll(async () => {
@@ -74,16 +75,16 @@ describe("the command", { timeout: 90_000 }, () => {
         PATH: `${path.join(folder, "feeds")}:${process.env.PATH ?? ""}`
       }
     })
-    const [, digits] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
+    const port = await portOf(program)
     const [, address] = await program.line(/status at (http:\S+)/)
     const fed = (): number => fs.existsSync(log) ? fs.readFileSync(log, "utf8").split("WATCHDOG=1").length - 1 : 0
     const live = async (): Promise<number> => (await fetch(`${address}/live`)).status
     await expect.poll(fed, { timeout: 20_000 }).toBeGreaterThan(1)
-    const blocked = fetch(`http://127.0.0.1:${digits}/block`)
+    const blocked = get(port, "/block")
     await expect.poll(live, { timeout: 20_000 }).toBe(503)
     const before = fed()
-    expect(await (await blocked).text()).toBe("woken")
-    // one may have been on its way
+    expect(await blocked).toBe("200 woken")
+    // one may have been under way
     expect(fed() - before).toBeLessThanOrEqual(1)
     await expect.poll(fed, { timeout: 20_000 }).toBeGreaterThan(before + 2)
   })
@@ -99,7 +100,7 @@ line tsgi serve --wi
 line tsgi serve --ver`
     const { code, stderr, stdout } = await run(bash ?? "", ["-c", completed], { cwd: folder })
     expect([code, stderr]).toEqual([0, []])
-    // what @effect/cli has by itself is not offered
+    // the flags that @effect/cli adds are not offered
     expect(stdout.slice(-4)).toEqual(["--workers", "reload", "", "--version"])
     for (const shell of ["bash", "zsh", "fish"]) {
       const script = await run(process.execPath, ["dist/cli.js", "completions", shell], { cwd: folder })
@@ -136,8 +137,8 @@ line tsgi serve --ver`
         { cwd: folder }
       )
       await program.line(/Listening on/)
-      // the first client has it started, and waits in the system
-      expect(await get(port)).toBe("activated")
+      // the first client makes systemd start the server, and waits meanwhile
+      expect(await get(port)).toBe("200 activated")
       await program.line(/listening on http:fd:3/)
       program.kill("SIGTERM")
       expect(await program.ended).toMatchObject({ code: 0 })

@@ -1,10 +1,11 @@
-/** The command among what starts it: an editor that saves. System.long.test.ts has service managers and shells. */
+/** The command beside an editor that saves. System.long.test.ts has service managers and shells. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Program } from "../utils/processes.js"
+import { get, portOf } from "./asking.js"
 import { folderWithCommand, write } from "./command.js"
-import { app, get } from "./system.js"
+import { app } from "./system.js"
 
 let folder: string
 beforeAll(async () => {
@@ -23,25 +24,23 @@ describe("the command", { timeout: 90_000 }, () => {
       ],
       { cwd: folder }
     )
-    const [, digits] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
-    await program.line(/info {2}ready in \d+ ms/)
-    const port = Number(digits)
+    const port = await portOf(program)
     const save = (text: string, how: "rename" | "write"): void => {
       if (how === "write") return write(folder, "watched.mjs", text)
       write(folder, "watched.mjs.tmp", text)
       fs.renameSync(path.join(folder, "watched.mjs.tmp"), path.join(folder, "watched.mjs"))
     }
-    // the watcher is there a moment after the server
+    // the watcher begins a moment after the server
     for (const [text, how] of [["by renaming", "rename"], ["in place", "write"], ["again", "rename"]] as const) {
       await expect.poll(() => {
         save(app(text), how)
         return get(port)
-      }, { timeout: 20_000, interval: 1500 }).toBe(text)
+      }, { timeout: 20_000, interval: 1500 }).toBe(`200 ${text}`)
     }
     save("export default (", "write")
     await program.line(/reload refused, the old workers stay: worker 1 failed to load: .*SyntaxError/)
-    expect(await get(port)).toBe("again")
+    expect(await get(port)).toBe("200 again")
     save(app("mended"), "rename")
-    await expect.poll(() => get(port), { timeout: 20_000 }).toBe("mended")
+    await expect.poll(() => get(port), { timeout: 20_000 }).toBe("200 mended")
   })
 })

@@ -1,4 +1,4 @@
-/** What the command says on a terminal, and of the machine that it runs on. */
+/** The lines of the command on a terminal, and about its machine. */
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { banner, foundBy, mayPaint, type Ready } from "../../src/cli/banner.js"
@@ -122,7 +122,7 @@ describe.skipIf(script === undefined)("on a terminal", { timeout: 60_000 }, () =
     process.kill(Number(pid), "SIGHUP")
     await program.line(/reloaded in/)
     program.kill("SIGKILL")
-    // removed by a stop that is graceful
+    // a graceful stop removes the file
     await expect.poll(() => fs.existsSync(`${folder}/pid`), { timeout: 20_000 }).toBe(false)
     await expect.poll(() => fs.existsSync(`/proc/${pid}`), { timeout: 20_000 }).toBe(false)
   })

@@ -1,6 +1,6 @@
 /**
- * TLS over many workers: sessions are resumed by any of them and by their successors, new certificates come with a reload, and
- * files that are none are refused by it.
+ * TLS over many workers: any of them and their successors resume a session, and a reload brings new certificates and refuses
+ * broken files.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -8,6 +8,8 @@ import * as Tls from "node:tls"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { makeAnotherCertificate, makeCertificate } from "../utils/certificate.js"
 import { run } from "../utils/processes.js"
+import { get } from "../utils/requests.js"
+import { portOf } from "./asking.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 
 let folder: string
@@ -25,9 +27,7 @@ interface Visit {
   readonly pid: string
 }
 
-const get = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-
-/** One request on a connection of its own, with a session that was given before. */
+/** Sends one request on a connection of its own, with an earlier session. */
 const visit = (port: number, session?: Buffer): Promise<Visit> =>
   new Promise((resolve, reject) => {
     const socket = Tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false, ...(session && { session }) })
@@ -39,7 +39,7 @@ const visit = (port: number, session?: Buffer): Promise<Visit> =>
     socket.once("secureConnect", () => {
       reused = socket.isSessionReused()
       fingerprint = socket.getPeerX509Certificate()?.fingerprint ?? ""
-      socket.write(get)
+      socket.write(get("/", "Connection: close"))
     })
     socket.on("data", (bytes: Buffer) => (text += bytes.toString()))
     socket.once("end", () => resolve({ reused, session: given, fingerprint, pid: text.split("\r\n\r\n")[1] ?? "" }))
@@ -64,16 +64,14 @@ describe("two workers", { timeout: 60_000 }, () => {
       "--control",
       control
     )
-    const [, digits] = await program.line(/listening on https:\/\/127\.0\.0\.1:(\d+)/)
-    await program.line(/info {2}ready in \d+ ms/)
-    const port = Number(digits)
+    const port = await portOf(program)
     const { fingerprint, reused, session } = await visit(port)
     expect(reused).toBe(false)
     const visits = await Promise.all(Array.from({ length: 39 }, () => visit(port, session)))
     expect(visits.filter(({ reused }) => reused)).toHaveLength(39)
     expect(new Set(visits.map(({ pid }) => pid)).size).toBe(2)
 
-    // of a client that has connected before, with a request that is not over
+    // this client has connected before, and its request is not over
     const running = Tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false })
     const answer = new Promise<string>((resolve, reject) => {
       let text = ""
@@ -81,7 +79,7 @@ describe("two workers", { timeout: 60_000 }, () => {
       running.once("end", () => resolve(text))
       running.once("error", reject)
     })
-    running.write(get.replace("/", "/slow"))
+    running.write(get("/slow", "Connection: close"))
     write(folder, "cert.pem", other.cert)
     write(folder, "key.pem", other.key)
     program.kill("SIGHUP")
@@ -89,7 +87,7 @@ describe("two workers", { timeout: 60_000 }, () => {
     expect(await answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
 
     const old = visits.map(({ pid }) => pid)
-    // no old one accepts any more
+    // the old workers no longer accept
     const fresh = await visit(port)
     expect(old).not.toContain(fresh.pid)
     expect(fresh.fingerprint).not.toBe(fingerprint)

@@ -1,6 +1,6 @@
 /**
- * Files for TLS that are none are refused. The family: each of the three files missing, empty, of another kind, encrypted, of
- * another pair.
+ * Invalid files for TLS are refused. The family: each of the three files missing, empty, of another kind, encrypted, of another
+ * pair.
  */
 import { generateKeyPairSync } from "node:crypto"
 import * as fs from "node:fs"

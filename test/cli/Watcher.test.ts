@@ -1,6 +1,6 @@
 /**
- * What cannot be watched is a line, and the rest is watched. The family: a folder that may not be read, at the start and later;
- * the system's limits of watches and of instances, which meet all that is left.
+ * A path that cannot be watched is a line in the log, and the rest is watched. The family: a folder that must not be read, at the
+ * start and later; the system's limits on watches and on instances, which affect all further paths.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -13,7 +13,7 @@ import * as Journal from "../../src/cli/Journal.js"
 import * as Watcher from "../../src/cli/Watcher.js"
 
 const watchOfNode = fs.watch
-/** Has the system refuse to watch some paths: root, who may run this test, is refused nothing. */
+/** Makes the system refuse to watch some paths, because it refuses nothing to root, who may run this test. */
 const refuse = (errorOf: (given: string) => NodeJS.ErrnoException | undefined): void => {
   const refusing = (...args: Parameters<typeof fs.watch>): fs.FSWatcher => {
     const error = errorOf(String(args[0]))
@@ -31,7 +31,7 @@ afterEach(() => {
 const failure = (code: string, message: string, at: string): NodeJS.ErrnoException =>
   Object.assign(new Error(`${code}: ${message}, watch '${at}'`), { code, path: at })
 
-/** What is warned of, and the first change that is seen, in a folder with `a.ts`, `secret/` and `more/`. */
+/** The warnings, and the first change that is seen, in a folder with `a.ts`, `secret/` and `more/`. */
 const watched = async (
   errorOf: (given: string) => NodeJS.ErrnoException | undefined
 ): Promise<{ readonly lines: ReadonlyArray<string>; readonly seen: ReadonlyArray<string> }> => {

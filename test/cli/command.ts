@@ -1,11 +1,11 @@
-/** The command as it is built, in a folder of its own, and run as processes. */
+/** The built command in a folder of its own, as processes. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { built } from "../utils/made.js"
 import { type Ended, Program, run } from "../utils/processes.js"
 import { folderFor } from "../utils/programs.js"
 
-/** A folder with the command in `dist`, and room for apps. */
+/** Makes a folder with the command in `dist`, for apps. */
 export const folderWithCommand = async (what: string): Promise<string> => {
   const folder = folderFor(what)
   fs.writeFileSync(path.join(folder, "package.json"), JSON.stringify({ type: "module", version: "0.0.0-test" }))
@@ -13,14 +13,14 @@ export const folderWithCommand = async (what: string): Promise<string> => {
   return folder
 }
 
-/** The command in such a folder. */
+/** Starts the command in such a folder. */
 export const tsgi = (folder: string, ...args: ReadonlyArray<string>): Program =>
   new Program(process.execPath, [path.join(folder, "dist/cli.js"), ...args], {
     cwd: folder,
     env: { TSGI_CONTROL: "none" }
   })
 
-// a copy of the command's own module for each, around all that it needs
+// each command has its own copy of the command's module; the modules that it imports are shared
 const oneAfterTheOther = `import * as fs from "node:fs"
 const { exit } = process
 for (const [i, args] of JSON.parse(process.argv[2]).entries()) {
@@ -33,7 +33,7 @@ for (const [i, args] of JSON.parse(process.argv[2]).entries()) {
 exit(0)
 `
 
-/** How commands end that end by themselves, in one process: most of what a command takes is to load it. */
+/** Runs commands that end by themselves in one process, so that their modules are loaded once, and returns how each has ended. */
 export const endings = async (
   folder: string,
   commands: ReadonlyArray<ReadonlyArray<string>>

@@ -1,10 +1,10 @@
-/** A server that can be asked and told, by HTTP and by the command's verbs. */
+/** A server that is controlled by HTTP and by the command's verbs. */
 import * as fs from "node:fs"
-import * as http from "node:http"
 import * as path from "node:path"
 import { afterAll, beforeAll } from "vitest"
 import type { Program } from "../utils/processes.js"
 import { type Ended, run } from "../utils/processes.js"
+import { ask, portOf } from "./asking.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 
 export let folder: string
@@ -23,27 +23,6 @@ beforeAll(async () => {
 })
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
-export const ask = (where: http.RequestOptions, method: string, target: string, accept = "*/*") =>
-  new Promise<{ readonly status: number | undefined; readonly type: string; readonly body: string }>(
-    (resolve, reject) => {
-      const request = http.request(
-        { ...where, method, path: target, headers: { accept }, agent: false },
-        (response) => {
-          const parts: Array<Buffer> = []
-          response.on("data", (part: Buffer) => parts.push(part))
-          response.once("end", () =>
-            resolve({
-              status: response.statusCode,
-              type: response.headers["content-type"] ?? "",
-              body: Buffer.concat(parts).toString()
-            }))
-        }
-      )
-      request.once("error", reject)
-      request.end()
-    }
-  )
-
 export interface Told {
   readonly pid: number
   readonly state: string
@@ -55,7 +34,7 @@ export interface Told {
   readonly workers: ReadonlyArray<{ readonly slot: number; readonly pid: number; readonly state: string }>
 }
 
-/** A server of two workers with a socket for control, when it is ready. */
+/** A ready server with two workers and a control socket. */
 export class Controlled implements AsyncDisposable {
   readonly socketPath = path.join(folder, "run/app.sock")
   readonly pidFile = path.join(folder, "app.pid")
@@ -69,21 +48,22 @@ export class Controlled implements AsyncDisposable {
     )
     const where = ["--control", path.join(folder, "run/app.sock"), "--pid-file", path.join(folder, "app.pid")]
     const started = new Controlled(tsgi(folder, ...words, ...where))
-    const [, port] = await started.program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
-    started.port = Number(port)
+    started.port = await portOf(started.program)
     await started.program.line(/info {2}ready in \d+ ms, control at .*app\.sock/)
     return started
   }
 
-  /** What the command says and does with this server. */
+  /** Runs a verb of the command for this server. */
   verb(...args: ReadonlyArray<string>): Promise<Ended> {
     return run(process.execPath, [path.join(folder, "dist/cli.js"), ...args, "--control", this.socketPath], {
       cwd: folder
     })
   }
 
-  ask(method: string, target: string, accept?: string) {
-    return ask({ socketPath: this.socketPath }, method, target, accept)
+  /** Sends a request to the control socket. */
+  async ask(method: string, target: string, accept = "*/*") {
+    const response = await ask({ _tag: "Unix", path: this.socketPath }, method, target, `Accept: ${accept}`)
+    return { status: response.status, type: response.get("content-type"), body: response.body.toString() }
   }
 
   async status(): Promise<Told> {

@@ -1,4 +1,4 @@
-/** The files of examples/deploy, an app to serve behind them, and clients that go on asking. */
+/** The files of examples/deploy, an app behind them, and clients that send requests all the time. */
 import { once } from "node:events"
 import * as fs from "node:fs"
 import * as http from "node:http"
@@ -8,6 +8,7 @@ import { afterAll, beforeAll } from "vitest"
 import { WebSocket } from "ws"
 import { parseAllDocuments } from "yaml"
 import type { Program } from "../utils/processes.js"
+import { ready } from "./asking.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 
 const deploy = path.resolve(import.meta.dirname, "../../examples/deploy")
@@ -39,14 +40,14 @@ beforeAll(async () => {
 })
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
-/** Not the address that a proxy has. */
+/** The client's address, which is not that of a proxy. */
 export const client = "127.0.0.2"
 const agent = new http.Agent({ keepAlive: true, maxSockets: 8 })
 afterAll(() => agent.destroy())
 
 interface Answer {
   readonly text: string
-  /** Interim responses that came before. */
+  /** The interim responses before it. */
   readonly interim: ReadonlyArray<number>
 }
 
@@ -63,7 +64,7 @@ export const ask = (port: number, options: http.RequestOptions = {}, body?: stri
     request.on("information", ({ statusCode }: http.InformationEvent) => interim.push(statusCode))
     request.once("error", failed)
     if (body === undefined) request.end()
-    // a client that waits for its 100
+    // a client with a body waits for its 100
     else {
       request.flushHeaders()
       request.once("continue", () => request.end(body))
@@ -87,7 +88,7 @@ export const echo = async (port: number): Promise<string> => {
 
 export const right = (port: number): string => `200 ${client} http 127.0.0.1:${port}`
 
-/** Asks on several connections until it is told to stop, and says what was wrong. */
+/** Sends requests on several connections until it is told to stop, and keeps the wrong answers. */
 export class Load {
   readonly wrong: Array<string> = []
   answered = 0
@@ -108,13 +109,13 @@ export class Load {
       const { text } = await ask(this.port)
       if (text === right(this.port)) this.answered++
       else this.wrong.push(text)
-      // a request each 6 ms from all: often enough to meet what a reload would lose, which is a connection that is kept
+      // all clients together send a request each 6 ms, often enough to use a kept connection that a reload would lose
       await setTimeout(50)
     }
   }
 }
 
-/** Some reloads, which show what a hundred do; DEPLOY_RELOADS=5 makes it so many. */
+/** Reloads a server some times, or as often as DEPLOY_RELOADS says. */
 export const reload = async (program: Program, usual: number): Promise<void> => {
   const reloads = Number(process.env.DEPLOY_RELOADS ?? usual)
   for (let generation = 2; generation <= reloads + 1; generation++) {
@@ -125,7 +126,7 @@ export const reload = async (program: Program, usual: number): Promise<void> => 
 
 export const serve = async (...args: ReadonlyArray<string>): Promise<Program> => {
   const program = tsgi(folder, "serve", "app.mjs", "--settle", "200ms", ...args.flatMap((arg) => arg.split(" ")))
-  await program.line(/info {2}ready in/)
+  await program.line(ready)
   return program
 }
 
@@ -134,10 +135,10 @@ export const serving = async (port: number): Promise<void> => {
   while ((await ask(port)).text !== right(port)) await setTimeout(20)
 }
 
-/** One worker shows what many do. */
+/** The number of workers for a test: one in place of `auto`. */
 export const alone = (word: string): string => word === "auto" ? "1" : word
 
-/** What stands behind `tsgi serve` in a line. */
+/** The arguments after `tsgi serve` in a line. */
 export const words = (line: string): ReadonlyArray<string> => line.slice(line.search(/\S+ serve /)).split(" ").slice(2)
 export const container = (JSON.parse(/^CMD (\[.*\])$/m.exec(read("Dockerfile"))?.[1] ?? "[]") as ReadonlyArray<string>)
   .slice(
@@ -173,13 +174,13 @@ export const lines: Readonly<Record<string, ReadonlyArray<string>>> = {
   "kubernetes.yaml": shop.command.slice(2)
 }
 
-/** Seconds of a flag, or of its default. */
+/** The seconds of a flag, or of its default. */
 export const secondsOf = (flags: ReadonlyArray<string>, name: string, otherwise: number): number => {
   const at = flags.indexOf(name)
   return at < 0 ? otherwise : Number(/^(\d+)s$/.exec(flags[at + 1])?.[1])
 }
 
-/** From the signal until the last worker is killed. */
+/** The seconds from the signal until the last worker is killed. */
 export const longest = (flags: ReadonlyArray<string>): number =>
   secondsOf(flags, "--unready", 0) + secondsOf(flags, "--settle", 1) + secondsOf(flags, "--grace", 10) +
   secondsOf(flags, "--kill-after", 5)

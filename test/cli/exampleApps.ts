@@ -1,4 +1,4 @@
-/** The examples that are apps for the command too, each of its kind. */
+/** The examples that are apps for the command too, with their kinds. */
 
 type Kind = "wsgi" | "fetch" | "effect"
 

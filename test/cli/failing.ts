@@ -1,9 +1,9 @@
-/** Commands that fail, with the apps for which they do. */
+/** Commands that fail, with the apps that make them fail. */
 import { expect } from "vitest"
 import type { Ended } from "../utils/processes.js"
 import { write } from "./command.js"
 
-// a part of it fails when it is built, which it is with the server there
+// a part of the layer fails when it is built, after the server was built
 const layer = `import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as HttpServer from "@effect/platform/HttpServer"

@@ -1,4 +1,4 @@
-/** Workers that are no processes: each does what its script says, on the clock of the test. */
+/** Workers that are not processes. Each does what its script says, on the clock of the test. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -9,25 +9,25 @@ import type { MetricSeries } from "../../src/server/MetricSeries.js"
 import { zero } from "../../src/server/ServerMetrics.js"
 
 export interface Script {
-  /** Milliseconds until it is ready; `undefined`: never. Default 400. */
+  /** Milliseconds until the worker is ready; `undefined` means never. Default 400. */
   readonly readyIn?: number | undefined
-  /** What it says instead of being ready. */
+  /** The failure that the worker reports in place of becoming ready. */
   readonly fails?: Extract<FromWorker, { readonly type: "failed" }>
-  /** Milliseconds after it is ready: it exits by itself. */
+  /** Milliseconds from ready until the worker exits by itself. */
   readonly exitsAfter?: number
-  /** Milliseconds after it is ready: it has had as many requests as it may. */
+  /** Milliseconds from ready until the worker has had as many requests as it may. */
   readonly enoughAfter?: number
-  /** Milliseconds after it is ready: its event loop is blocked for ever. */
+  /** Milliseconds from ready until the event loop is blocked for ever. */
   readonly blocksAfter?: number
-  /** The system does not kill it. */
+  /** Whether the system fails to kill the worker. */
   readonly outlivesKill?: boolean
-  /** Milliseconds until it has heard that it is to drain. Default 0. */
+  /** Milliseconds until the worker learns that it must drain. Default 0. */
   readonly hearsIn?: number
-  /** Milliseconds that it takes to drain then; `Infinity`: for ever. Default 50. */
+  /** Milliseconds for the drain after that; `Infinity` means for ever. Default 50. */
   readonly drainsIn?: number
-  /** What its stop cuts and interrupts. Default: nothing. */
+  /** The connections that its stop cuts and interrupts. Default: none. */
   readonly loses?: { readonly cut: number; readonly interrupted: number }
-  /** The system does not start it. */
+  /** The error with which the system does not start the worker. */
   readonly spawnFails?: string
   readonly rss?: number
   readonly protocol?: number
@@ -37,11 +37,11 @@ export interface Script {
 
 export class MemoryWorker {
   readonly got: Array<ToWorker["type"]> = []
-  /** Milliseconds over which its clients are to leave it. */
+  /** Milliseconds over which its clients are sent away. */
   spread: number | undefined
-  /** Keys of session tickets, in the order that they came. */
+  /** Keys of session tickets, in the order in which they arrived. */
   readonly keys: Array<string> = []
-  /** Is it told that there are others? */
+  /** Whether the worker was told that there are others. */
   multiprocess: boolean | undefined
   beats = 0
   alive = true
@@ -69,7 +69,7 @@ export class MemoryWorker {
 export class MemorySpawner {
   readonly workers: Array<MemoryWorker> = []
   private asked = 0
-  /** The most that were ready or on their way at a time. */
+  /** The most workers that were ready or starting at the same time. */
   most = 0
 
   constructor(private readonly scriptOf: (count: number) => Script) {}

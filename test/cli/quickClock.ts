@@ -1,6 +1,6 @@
 /**
- * A clock that a test moves, as TestClock is, for hours of half seconds: it lets fibers run between two moments by turns of the
- * event loop, where TestClock waits for milliseconds.
+ * A clock that a test moves, like TestClock, for hours in steps of half a second. Between two moments it lets fibers run for
+ * turns of the event loop, where TestClock waits for milliseconds.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -39,17 +39,17 @@ export class QuickClock implements Clock.Clock {
     })
   }
 
-  /** Somebody sets the clock of the machine, by so many milliseconds. */
+  /** Sets the system's clock forward or back by a number of milliseconds. */
   setBy(milliseconds: number): void {
     this.set += milliseconds
   }
 
-  /** The machine sleeps: nothing runs, and time passes. */
+  /** Lets the machine sleep: time passes, and nothing runs. */
   suspend(duration: Duration.DurationInput): void {
     this.now += Duration.toMillis(duration)
   }
 
-  /** Lets time pass: fibers that sleep wake in order, and each has run before the next one wakes. */
+  /** Lets time pass. Sleeping fibers wake in order, and each has run before the next one wakes. */
   adjust(duration: Duration.DurationInput): Effect.Effect<void> {
     return Effect.promise(async () => {
       const end = this.now + Duration.toMillis(duration)

@@ -39,13 +39,13 @@ export interface Scene {
   readonly spawner: MemorySpawner
   readonly supervisor: Supervisor.Supervisor
   readonly lines: ReadonlyArray<string>
-  /** The newest twenty of them, as events. */
+  /** The newest twenty lines, as events. */
   readonly events: Effect.Effect<ReadonlyArray<Journal.JournalEvent>>
   readonly scope: Scope.CloseableScope
   readonly clock: QuickClock
   /** Sends a signal to the supervisor. */
   readonly signal: (signal: Signal) => Effect.Effect<void>
-  /** Starts, and lets the clock run until all are ready. */
+  /** Starts the supervisor, and lets the clock run until all workers are ready. */
   readonly started: Effect.Effect<Exit.Exit<void, unknown>>
 }
 

@@ -1,4 +1,4 @@
-/** A server and its workers, as they are told. */
+/** The status of a server and of its workers. */
 import type { Status, WorkerStatus } from "../../src/cli/Status.js"
 
 export const worker = (slot: number, more: Partial<WorkerStatus> = {}): WorkerStatus => ({

@@ -1,8 +1,7 @@
-/** An app whose surroundings fail, and what the tests of that need. */
+/** An app whose surroundings fail, and a server of it. */
 import * as fs from "node:fs"
 import { afterAll, beforeAll } from "vitest"
 import type { Program } from "../utils/processes.js"
-import { connect } from "../utils/sockets.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 
 export let folder: string
@@ -22,16 +21,3 @@ beforeAll(async () => {
   )
 }, 60_000)
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
-
-export const ready = /info {2}ready in \d+ ms/
-export const portOf = async (program: Program): Promise<number> => {
-  const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
-  await program.line(ready)
-  return Number(port)
-}
-
-export const get = async (port: number, target = "/"): Promise<string> => {
-  await using client = await connect(port)
-  client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
-  return Buffer.from((await client.response()).body).toString()
-}

@@ -1,4 +1,4 @@
-/** The conformance suite through the doors of the facade. A short run leaves unix sockets and wider memory to the long one. */
+/** The conformance suite at the plain door. A short run leaves unix sockets and wider memory to the long one. */
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -189,7 +189,7 @@ const application = (probe: Probe): App => {
   }
 }
 
-/** A door of the facade: where to listen, and how to get there. */
+/** The plain door, on a listener and with its clients. */
 const door = (
   name: string,
   size: Omit<Door, "name" | "serve">,
@@ -224,7 +224,7 @@ beforeAll(async () => {
 
 afterAll(() => fs.rmSync(folder, { recursive: true }))
 
-// What a kernel holds between two sockets of one machine grows as it sees fit.
+// The number of bytes that a kernel holds between two sockets of one machine may grow.
 const sockets = {
   slack: 8_388_608,
   bulk: 12_582_912,

@@ -1,7 +1,7 @@
 /**
- * Slow clients of each kind, more than there are places: every good request is answered. The whole, with two kinds at a time and
- * thousands of clients, is `crowd.ts`. Its bar, an answer within two seconds, is for processes of their own: here clients, four
- * servers and other files share a processor or two, so what is waited for is that of a client that was forgotten.
+ * With more slow clients of each kind than places, every good request is answered. `crowd.ts` has the whole, with two kinds at a
+ * time and thousands of clients. Its bound, an answer within two seconds, is for separate processes. Here clients, four servers
+ * and other tests share one or two processors, so the bound only finds clients that are forgotten.
  */
 import { describe, expect, it } from "vitest"
 import { askWell, inWords, kinds, SlowClients } from "./crowdClients.js"

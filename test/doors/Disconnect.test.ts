@@ -1,9 +1,9 @@
 /**
- * A client that leaves, at some doors and with RUNS at every one: the application is interrupted, what belongs to the request
- * ends once and is told why, then the hooks run, then the line is logged, and nothing is left.
+ * A client that leaves, at some doors and with RUNS at every one: the application is interrupted, the request's scope closes once
+ * with the reason, then the hooks run, then the line is logged, and nothing is left.
  *
- * The family: every moment at which a client can leave, by a reset and by closing. What middleware and tracers see of it is
- * platform/Disconnect.test.ts's, and the end of what was given as a body LetGo.test.ts's.
+ * The family: every moment at which a client can leave, by a reset and by closing. platform/Disconnect.test.ts has what
+ * middleware and tracers see of it, and LetGo.test.ts the end of bodies.
  */
 import { Buffer } from "node:buffer"
 import type { Outcome } from "tsgi"
@@ -25,9 +25,9 @@ const never = new Promise<never>(() => undefined)
 
 interface Moment {
   readonly script: Script
-  /** Brings the exchange to the moment. */
+  /** Brings the exchange to the moment at which the client leaves. */
   readonly reach: (served: Served) => Promise<unknown>
-  /** What is noted, of it all: `scope` stands for the exit of the request's scope. */
+  /** The expected notes; `scope` stands for the exit of the request's scope. */
   readonly notes: ReadonlyArray<string>
   readonly hook: string
   readonly status: number
@@ -137,7 +137,7 @@ describe.each(someDoors)("%s", (door, serve) => {
         await records.first(1)
         const end = scoped(door, hook.startsWith("Sent") ? "Success" : "ClientGone")
         expect(journal.entries).toEqual([...notes, ...end, `hook ${hook}`, "second hook", `log ${status}`])
-        // a second client is served as if nothing had been
+        // a second client is served as usual
         const another = await connect()
         another.send(get())
         expect((await another.response()).body.toString()).toBe("hello")

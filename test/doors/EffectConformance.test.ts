@@ -37,7 +37,7 @@ const read = Effect.map(
   Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ arrayBuffer }) => arrayBuffer),
   (buffer) => HttpServerResponse.uint8Array(new Uint8Array(buffer))
 )
-/** What is not possible for this client is left out, as at the plain door. */
+/** An interim response that this client cannot get is left out, as at the plain door. */
 const ifPossible = <R>(sent: Effect.Effect<void, InterimResponses.InterimError, R>): Effect.Effect<void, never, R> =>
   Effect.ignore(sent)
 
@@ -51,7 +51,7 @@ const application = (probe: Probe): Handler<unknown> => {
     return Effect.succeed(part)
   }))
   const paths: Record<string, Handler<unknown>> = {
-    // asked for often
+    // this path is requested often
     "/hello": HttpMiddleware.withLoggerDisabled(Effect.succeed(hello)),
     "/later": Effect.as(Effect.promise(() => turns(3)), hello),
     "/echo": read,
@@ -118,7 +118,7 @@ const application = (probe: Probe): Handler<unknown> => {
     ),
     "/wait": Effect.as(at("wait"), HttpServerResponse.text("waited")),
     "/told": Effect.onInterrupt(Effect.never, () => Effect.sync(() => probe.marks.push("told"))),
-    // what cannot be interrupted a stop awaits for ever
+    // a stop waits for ever for a handler that cannot be interrupted
     "/deaf": Effect.never
   }
   return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) => {
@@ -149,7 +149,7 @@ const door = (
         TsgiHttpServer.layerServices,
         Layer.succeed(Listener.Listener, listener),
         AccessLog.layerFunction((record) => {
-          // what nobody logs is in the record
+          // an error that no middleware logs is in the record
           if (record.outcome?._tag === "Failed") lines.push(String(record.outcome.error))
           records.push(record)
         })

@@ -1,10 +1,10 @@
 /**
- * One connection's share of a turn: whoever sends much at once must not keep others waiting for all of it.
+ * The share of a connection in a turn: a client that sends much at once must not make others wait for all of it.
  *
- * The family: a client that has sent many requests ahead, on handlers that answer at once, with hooks, and later; alone
- * and as one of several; what it sends next while it still has a backlog. A client that has sent much of which an app makes
- * little things one by one: reads of a body, messages of a WebSocket; or all of which is to be parsed: fields of a form. Counted
- * in requests, reads, messages and turns, and not in time.
+ * The family: a client that has sent many requests ahead, to handlers that answer at once, with hooks, and later; alone and as
+ * one of several; its next requests while it still has a backlog. A client that has sent much that an app takes in small parts,
+ * such as reads of a body and messages of a WebSocket, or that is parsed, such as fields of a form. The tests count requests,
+ * reads, messages and turns, and not time.
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -22,18 +22,21 @@ import { withServer } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
 import { frame } from "../utils/webSockets.js"
 
-/** As many as a read of the socket holds, and more: 64 KiB. */
+/** The number of requests sent ahead: more than a read of the socket, 64 KiB, can hold. */
 const ahead = 600
-/** So that fewer requests fill it. */
+/** A field with which fewer requests fill a read. */
 const padding = `X-Padding: ${"x".repeat(100)}`
-/** How many send ahead at once. */
+/** The numbers of clients that send ahead at the same time. */
 const crowds = thorough ? [1, 4] : [2]
-/** What is answered in a turn of the event loop, times the turns that the other's request may be on its way. */
+/**
+ * The most requests that are answered in a turn of the event loop, times the turns for which the other's request may be under
+ * way.
+ */
 const bound = 64 * 6
 
 const many = (name: string): string => get(`/${name}`, padding).repeat(ahead)
 
-/** In which order requests were seen; the other's is sent when the first of them is. */
+/** The order in which requests were seen. The other client's request is sent when the first of them was seen. */
 class Order {
   readonly seen: Array<string> = []
   sendOther = (): void => undefined
@@ -47,9 +50,9 @@ class Order {
   }
 }
 
-/** Counts what is done between two turns of the event loop. */
+/** Counts events between two turns of the event loop. */
 class Turns {
-  /** The most that was done in one. */
+  /** The most events in one turn. */
   most = 0
   private now = 0
   private next: ReturnType<typeof setImmediate> | undefined = undefined
@@ -64,9 +67,9 @@ class Turns {
   }
 }
 
-/** What a body's reader may do in a turn, and in a part of the one before. */
+/** The most reads of a body in a turn and a part of the one before. */
 const readsBound = 2 * 1024
-/** And a WebSocket's. */
+/** The most messages of a WebSocket. */
 const messagesBound = 64
 
 const readAll = async (client: WireClient): Promise<void> => {
@@ -82,7 +85,7 @@ const check = async (open: () => Promise<WireClient>, order: Order, crowd: numbe
   for (const client of greedy) client.send(many("greedy"))
   await other.response()
   expect(order.before).toBeLessThan(crowd * bound)
-  // nothing of what was sent ahead is lost
+  // none of the requests sent ahead is lost
   await Promise.all(greedy.map(readAll))
   expect(order.seen.length).toBe(crowd * ahead + 1)
 }
@@ -226,7 +229,7 @@ const served = <E>(app: HttpApp.Default<E>) =>
     return here
   })
 
-/** The same, and a client of it. */
+/** Serves an app in this way, and connects a client. */
 const clientOf = <E>(app: HttpApp.Default<E>) =>
   Effect.gen(function*() {
     const here = yield* served(app)
@@ -235,7 +238,7 @@ const clientOf = <E>(app: HttpApp.Default<E>) =>
     return client
   })
 
-/** Counts the turns that a promise takes. */
+/** Counts the turns for which a promise takes. */
 const during = async (work: () => Promise<unknown>): Promise<number> => {
   let passed = 0
   const pass = (): void => {
@@ -305,7 +308,7 @@ describe("a long urlencoded form is not parsed in one turn", () => {
 
 it.live("the Effect door: a long text is not decoded in one turn, and is the text that was sent", () =>
   Effect.gen(function*() {
-    // characters of one byte to four, cut anywhere
+    // these are characters of one to four bytes, cut anywhere
     const sent = "aé€😀".repeat(400_000)
     const body = Buffer.from(sent)
     const passed: Array<number> = []

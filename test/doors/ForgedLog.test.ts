@@ -1,7 +1,7 @@
 /**
- * Logs cannot be forged, over every door: whatever a client sends, the failure of a post hook that has the words in it is one entry,
- * no byte of which is for a terminal. The family: every text of a failure, and whatever bytes come. Ways into a log that only one door
- * has are those of wsgi/ForgedLog.test.ts and platform/ForgedLog.test.ts.
+ * Logs cannot be forged, over every door: whatever a client sends, the failure of a post hook with the client's text in it is one
+ * entry, and no byte of it controls a terminal. The family: every text of a failure, and any bytes. wsgi/ForgedLog.test.ts and
+ * platform/ForgedLog.test.ts have the ways into a log that only one door has.
  */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
@@ -19,7 +19,7 @@ const failures: Readonly<Record<string, (words: string) => unknown>> = {
   "a property": (words) => ({ words })
 }
 
-/** All lines of a server that was sent these bytes, but for those of the access log. */
+/** Sends bytes to a server, and returns all its lines but those of the access log. */
 const linesOf = async (serve: Serve, script: Script, bytes: string): Promise<ReadonlyArray<string>> => {
   const parser = { allowNonAsciiTarget: true, allowControlsInChunkExtensions: true, requireHost: false }
   await using served = await serve(script, { parser, timeouts: { grace: 0 } })

@@ -1,8 +1,8 @@
 /**
- * What a form of several parts may have, by number and in bytes, however an application reads it at either door.
+ * The bounds on a form of several parts, in number and bytes, for every way to read it at both doors.
  *
- * The family: fields and files by number, fields in bytes, all in bytes; at the bound, above it, lowered and lifted; with a
- * length and in chunks. What only one door has is beside its own tests.
+ * The family: the number of fields and of files, bytes of fields, bytes of the whole form; at the bound, above it, with the bound
+ * lowered and lifted; with a length and in chunks. Bounds that only one door has are beside its own tests.
  */
 import * as Effect from "effect/Effect"
 import type { TsgiHttpServer } from "tsgi/effect"
@@ -40,11 +40,11 @@ const ways: Readonly<Record<string, Reader>> = {
     answered: answeredByFetchApp,
     says: (kind, message) =>
       kind === "BodyTooLarge"
-        // it is read whole before it is parsed
+        // the form is read whole before it is parsed
         ? "TooLarge: the body is longer than 1500 bytes, the most that is read whole; raise forms.maxTotalSize, or read the body as a stream"
         : `TooLarge: ${message}`
   },
-  // it writes each file to the disk, and reads the stream of the other for that
+  // this reader writes each file to disk, and for that reads the other's stream
   "multipart of the Effect door": byEffect(readers.multipart, ["length"]),
   "multipartStream of the Effect door": byEffect(readers.multipartStream, both)
 }

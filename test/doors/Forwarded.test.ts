@@ -1,6 +1,6 @@
 /**
- * Forwarded fields at both doors: where the option names them and the peer is a trusted proxy, they are facts, and the same
- * facts everywhere: environ, URL, headers, log, span. Otherwise they are data, and nothing is drawn from them.
+ * Forwarded fields at both doors. If the option names them and the peer is a trusted proxy, they are believed, and the same
+ * everywhere: in environ, URL, headers, log and span. Otherwise they are fields like any other.
  */
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -72,7 +72,10 @@ interface Facts {
 }
 
 describe("environ", () => {
-  /** Client, scheme, HTTPS, host, name, port and data, the server's own port as `own`; the log must say the same client. */
+  /**
+   * Returns client, scheme, HTTPS, host, name, port and data, with the server's own port as `own`. The log must name the same
+   * client.
+   */
   const at = async (trust: Options, ...fields: ReadonlyArray<string>): Promise<string> => {
     let told = ""
     await withServer(facts, { logFormat: "client %(client_ip)s %(client_port)s", ...trust }, async (served) => {
@@ -89,7 +92,7 @@ describe("environ", () => {
   it.each([["no proxy is trusted", strangers], ["no field is named", unnamed], ["no option is given", nobody]])(
     "where %s the fields are data",
     async (_, trust) => {
-      // which would put what a trusted proxy says before the peer
+      // otherwise the log has the addresses from the trusted proxy before the peer's
       const withoutLog = { ...trust, logXForwardedFor: false }
       expect(await at(withoutLog, ...claims, ...standardClaims)).toBe(own("https"))
       expect(await at(withoutLog, "Forwarded: for=10.0.0.1")).toBe(own("-"))
@@ -370,7 +373,7 @@ describe("HttpServerRequest", () => {
     expect(await of(both)).toMatchObject({ 0: "9.9.9.9", 1: "http://other/a?b" })
     const host = changed(({ headers }) => ({ headers: { ...headers, host: headers["x-forwarded-host"] ?? "" } }))
     expect(await of(host)).toMatchObject({ 0: own[0], 1: "http://example.org/a?b" })
-    // a field that middleware has checked, and replaced
+    // middleware has checked this field and replaced it
     const checked = Effect.updateService(
       xForwardedHeaders(seen),
       HttpServerRequest.HttpServerRequest,

@@ -1,8 +1,9 @@
 /**
- * What can be read once was given as a body twice, or was read before: the second answer would be empty, and nobody would know.
- * It is a failure, is logged and names the remedy. So is an iterable without an iterator, or with properties that throw.
+ * A body that can only be read once was given twice, or was read before. The second answer would be empty, without an error. So
+ * that is a failure, which is logged and names the remedy. The same holds for an iterable without an iterator, or with properties
+ * that throw.
  *
- * The family: streams, iterators and generators of every kind, at both doors; what can be read again is answered again.
+ * The family: streams, iterators and generators of every kind, at both doors. A body that can be read again is answered again.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"

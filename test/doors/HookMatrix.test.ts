@@ -1,6 +1,6 @@
 /**
- * Every kind of response against every way an exchange can end: the hooks run once each and in order, the outcome is
- * what happened, one access-log line follows, and nothing stays behind.
+ * Every kind of response against every way in which an exchange can end: the hooks run once each and in order, the outcome is
+ * true, one access-log line follows, and nothing stays behind.
  */
 import { Buffer } from "node:buffer"
 import * as fs from "node:fs"
@@ -15,14 +15,14 @@ import { get, request } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 import { open, registered, type Scene, Stage } from "./hookScene.js"
 
-/** More than the kernel keeps on both sides of a loopback connection. */
+/** More bytes than the kernel keeps on both sides of a loopback connection. */
 const bulk = 12_582_912
 const part = Buffer.alloc(65_536, "x")
-/** Where a client stops within a bulk: what is left is still more than the kernel keeps. */
+/** The bytes after which a client stops within a bulk: the rest is still more than the kernel keeps. */
 const someWay = 1_048_576
 /**
- * How far the count of bytes handed over may be behind: one write, the largest there is where the client took all until
- * then; and over TLS, where Node tells later what the kernel has taken, the two small ones that may be under way.
+ * The bytes by which the count of bytes handed over may be behind: one write, of the largest size if the client took all until
+ * then; over TLS, where Node tells later what the kernel has taken, the two small writes that may be under way.
  */
 const uncertain = { tcp: 262_144, tls: 131_072 }
 
@@ -142,12 +142,12 @@ const expecting = request("POST", "/", ["Content-Length: 5", "Expect: 100-contin
 // ---------------------------------------------------------------------------------------------------------------------
 // what clients do
 
-/** Takes what comes until `length` bytes have come in all, or the stream has ended. */
+/** Takes bytes until `length` bytes have arrived in all, or the stream has ended. */
 const takeUpTo = async (client: WireClient, length: number): Promise<void> => {
   while (client.received < length && !client.ended) await client.some().catch(() => undefined)
 }
 
-/** Gives the stop that it began, in a pair: a promise in a promise would be one. */
+/** An act of a client. If it begins a stop, it returns the report in an object, because a promise in a promise would be one. */
 type Act = (scene: Scene) => Promise<{ readonly report: Promise<StopReport> } | void>
 
 const finish: Act = async ({ client, stage }) => {
@@ -162,7 +162,7 @@ const drain: Act = async ({ client }) => {
 
 const resetAtWork: Act = async ({ client, stage }) => {
   await stage.working.opened
-  // within the server's own reading, a reset could be taken for the end of input: node:tls loses it in a write of its own
+  // during a read of the server, a reset could be taken for the end of input, because node:tls loses it in a write of its own
   await turn()
   client.reset()
 }
@@ -183,7 +183,7 @@ const closeWithin: Act = async ({ client }) => {
   client.close()
 }
 
-/** Reads nothing until the server has given up, then all that the kernel had taken. */
+/** Reads nothing until the server has given up, and then all that the kernel had taken. */
 const stall: Act = async ({ client, logged }) => {
   client.pause()
   await logged
@@ -193,7 +193,7 @@ const stall: Act = async ({ client, logged }) => {
 
 const grace = 60_000
 
-/** Stops while the application works; then it goes on. */
+/** Stops the server while the application works, and then lets that go on. */
 const stopThenGo = (and: (scene: Scene) => Promise<void>): Act => async (scene) => {
   await scene.stage.working.opened
   const report = scene.running.stop({ grace })
@@ -237,14 +237,14 @@ interface Cell {
     readonly _tag: "Sent" | "Aborted" | "Failed"
     readonly reason?: string
     readonly status: number | undefined
-    /** `partial`: more than none, less than all, and within a slice of what the client got. */
+    /** With `partial`, more than none, less than all, and nearly as many as the client has received. */
     readonly bodyBytes: number | "partial"
     readonly interimResponses?: number
   }
-  /** `kept`: another request is answered. `ended`: the server says its end. `left`: the client went. */
+  /** With `kept` another request is answered, with `ended` the server ends the connection, with `left` the client has left. */
   readonly connection: "kept" | "ended" | "left"
   readonly report?: Partial<StopReport>
-  /** How often the application's iterator was closed. */
+  /** How many times the application's iterator was closed. */
   readonly closed?: number
 }
 
@@ -279,7 +279,7 @@ const events = [
 const bodyDeadline: ServerOptions = { timeouts: { body: 60 } }
 const writeDeadline: ServerOptions = { timeouts: { write: 100 } }
 
-/** A cell, or why there is none. */
+/** Each cell, or the reason why there is none. */
 const table: Record<string, Record<typeof events[number], Cell | string>> = {
   "array": {
     "finished": { app: array, act: finish, outcome: sent(200, 11), connection: "kept" },
@@ -541,7 +541,7 @@ const table: Record<string, Record<typeof events[number], Cell | string>> = {
       outcome: aborted("ClientGone", undefined, 0),
       connection: "left"
     },
-    // its sending half: it could still read what is wrong
+    // the client closes its sending half, and could still read what is wrong
     "client closes half way": {
       app: reading,
       request: upload,
@@ -604,7 +604,7 @@ const table: Record<string, Record<typeof events[number], Cell | string>> = {
       outcome: aborted("ClientGone", undefined, 0),
       connection: "left"
     },
-    // its sending half, after the 100 and before the body
+    // the client closes its sending half, after the 100 and before the body
     "client closes half way": {
       app: owing,
       request: expecting,
@@ -680,7 +680,7 @@ const play = async (cell: Cell, tls?: TlsOptions): Promise<void> => {
   } else await client.whenEnded()
   client.close()
 
-  // what is left must not hold a stop up
+  // nothing that is left may delay a stop
   const report = await (stop?.report ?? running.stop({ grace }))
   expect(report).toMatchObject(cell.report ?? { interrupted: 0, cut: 0 })
   await client.whenClosed()
@@ -700,7 +700,7 @@ const play = async (cell: Cell, tls?: TlsOptions): Promise<void> => {
     expect(outcome.wireBytes).toBeGreaterThan(outcome.bodyBytes)
     expect(outcome.wireBytes).toBeGreaterThanOrEqual(received - (tls === undefined ? uncertain.tcp : uncertain.tls))
   }
-  // a client that has read all there was has got at least what is said to have been handed over
+  // a client that has read everything has received at least the bytes that count as handed over
   if (cell.connection !== "left" || cell.report === finished) {
     expect(outcome.wireBytes).toBeLessThanOrEqual(received)
     if (bodyBytes !== "partial") expect(outcome.wireBytes).toBe(received)

@@ -1,6 +1,6 @@
 /**
- * Post hooks, once over every door: when they run, what they are told, and that nothing keeps one from running or holds the
- * server up. Rows are those of wsgi/BEHAVIOUR.md. How an exchange can end is HookMatrix.test.ts's.
+ * Post hooks, once over every door: when they run, what they are given, and that nothing keeps one from running or delays the
+ * server. Rows are those of wsgi/BEHAVIOUR.md. HookMatrix.test.ts has all ways in which an exchange can end.
  */
 import type { Outcome } from "tsgi"
 import { describe, expect, it } from "vitest"
@@ -31,7 +31,7 @@ describe.each(everyDoor)("%s", (_, serve) => {
       })
       const { client, journal } = served
       client.send(get())
-      // they do not hold up the response
+      // the response does not wait for them
       await client.response()
       await turns(20)
       expect(journal.entries).toEqual(["0 begins"])

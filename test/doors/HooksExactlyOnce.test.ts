@@ -1,4 +1,4 @@
-/** Whatever happens, in whatever order: every hook runs exactly once, in order, and each request has one log line. */
+/** Whatever happens in whatever order, every hook runs exactly once, in order, and each request has one log line. */
 import * as fc from "fast-check"
 import { type AccessRecord, type AppBody, type Environ, server, type StartResponse, type StopReport } from "tsgi"
 import { MemoryListener } from "tsgi/testing"
@@ -128,7 +128,7 @@ const play = async (given: ReadonlyArray<Step>): Promise<void> => {
   await (report ?? running.stop({ grace: 0 }))
   register("plain")
   register("asynchronous")
-  // the application goes on after all: an iterator that is closed may still register
+  // the application may go on: an iterator that is closed may still add a hook
   await turns(10)
 
   const all = Array.from({ length: hooks }, (_, number) => number)

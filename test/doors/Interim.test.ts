@@ -1,6 +1,6 @@
 /**
  * Interim responses, once over every door: which are sent, when, with which fields, and how they are counted. Rows are those of
- * wsgi/BEHAVIOUR.md. That they are the same however bytes are carried is conformance.ts's.
+ * wsgi/BEHAVIOUR.md. conformance.ts proves that every listener sends the same ones.
  */
 import { InterimResponses } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
@@ -158,11 +158,12 @@ describe.each(everyDoor)("%s", (_, serve) => {
   })
 })
 
-// A client that waits for a 100 may send the body or not, so what follows cannot be told from it (RFC 9110, 10.1.1).
+// A client that waits for a 100 may or may not send the body, so the bytes that follow may be a body or a request (RFC 9110,
+// 10.1.1).
 describe("a 100 that is refused stays owed", () => {
   const reading: Script = ({ read }) => Promise.race([read().catch(() => "late"), turns(5).then(() => "unread")])
 
-  /** Asks for a 100 and does not get one. What follows on the connection is not the body. */
+  /** Sends a request that expects a 100 and does not get one. The bytes that follow on the connection are not the body. */
   const ask = async (serve: Serve, options: Parameters<Serve>[1], script = reading) => {
     await using served = await serve(script, options)
     const { client } = served
@@ -231,7 +232,7 @@ describe("a 100 that is refused stays owed", () => {
     expect([response.body.toString(), response.get("connection")]).toEqual(["hello", undefined])
   })
 
-  // a client that is given no 100 for its body is not waited for without end
+  // the server does not wait for ever for a client that gets no 100
   it.each(everyEffectDoor)("%s: nor is the body waited for longer than timeouts.request", async (_, serve) => {
     const { answer } = await ask(serve, {
       interimResponses: { prepare: () => refusal },

@@ -1,6 +1,6 @@
 /**
- * What was given as a body is let go, itself and at once, by what it has for that: `cancel`, `destroy`, disposal, `close`,
- * and a generator by `return`. The family: every kind of body against every way in which nobody needs it any more.
+ * A body is let go itself and at once, by its own method: `cancel`, `destroy`, disposal, `close`, and a generator by `return`.
+ * The family: every kind of body against every way in which it is no longer needed.
  */
 import * as fs from "node:fs"
 import { Readable } from "node:stream"
@@ -13,7 +13,7 @@ import { plain, withServer } from "../utils/serving.js"
 
 const never = new Promise<never>(() => undefined)
 
-/** Nothing comes of it, and it says when it was let go. */
+/** Makes a body that yields nothing, and reports when it was let go. */
 type Quiet = (letGo: () => void) => AsyncIterable<string>
 
 const iterates: AsyncIterable<string> = { [Symbol.asyncIterator]: () => ({ next: () => never }) }
@@ -57,7 +57,7 @@ const quiet: Readonly<Record<string, Quiet>> = {
   })
 }
 
-/** How it comes that nobody needs the body; `reach` brings that about, and the client is reset behind it. */
+/** A way in which the body is no longer needed. `reach` brings it about, and after that the client is reset. */
 interface Way {
   readonly app: (body: AppBody, env: Environ) => Promise<void>
   readonly status: string
@@ -97,7 +97,7 @@ const ways: Readonly<Record<string, Way>> = {
 }
 
 describe("is let go", () => {
-  // an application that fails before it has given its body has none to be let go
+  // an application that fails before it has given its body has no body to let go
   const given = Object.entries(ways).filter(([name]) => !name.includes("refused"))
   it.each(Object.entries(quiet).flatMap(([kind, make]) => given.map(([name, on]) => [kind, name, make, on] as const)))(
     "%s, when: %s",

@@ -1,6 +1,6 @@
 /**
- * Who makes a body is told when nobody takes it, and lets others run meanwhile. The family: every way to send, against a
- * client that has left, one that is told the end, and one that takes everything at once.
+ * The producer of a body learns when the body is no longer taken, and lets others run meanwhile. The family: every way to send,
+ * against a client that has left, one that gets the end, and one that takes everything at once.
  */
 import { type App, type Environ, fetchApp, type Write, WriteError } from "tsgi"
 import { describe, expect, it } from "vitest"

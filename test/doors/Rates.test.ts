@@ -1,9 +1,11 @@
-/** A least rate that is switched off asks for none, at some doors and with RUNS at every one; one that is not is kept. */
+/**
+ * A least rate that is switched off has no effect, at some doors and with RUNS at every one; one that is on ends slow clients.
+ */
 import { describe, expect, it } from "vitest"
 import { get, request } from "../utils/requests.js"
 import { someDoors } from "./everyDoor.js"
 
-// more than the kernels of both sides hold
+// this is more than the kernels of both sides hold
 const large = Buffer.alloc(30_000_000, "x")
 
 const timeouts = { grace: 0 }

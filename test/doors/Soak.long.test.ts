@@ -8,8 +8,8 @@ import { Soak } from "./soakClients.js"
 import { expectCounts } from "./soakCounts.js"
 
 /**
- * Bytes by which the heap grew in the round that added the least. What requests leave behind is added in each; what the
- * compiler and other tests of the process add, in some.
+ * Bytes by which the heap grew in the round that added the least. A leak of requests adds to every round; the compiler and other
+ * tests of the process only add to some.
  */
 const leastGrowth = async (rounds: number, round: () => Promise<void>): Promise<number> => {
   let least = Infinity
@@ -44,13 +44,14 @@ it(
     if (report === undefined) throw new Error("no report")
     expect(report.connections).toBe(report.idle + report.finished + report.interrupted)
     expect(report.cut).toBe(0)
-    // a request that left a kilobyte behind would show
+    // a leak of a kilobyte for each request would show
     expect(growth).toBeLessThan(half.requests * 1024)
     await expectReleased(before)
   }
 )
 
-// a process of its own: to collect all garbage of this one, as the soak does again and again, takes longer than the soak
+// this runs in a separate process, because to collect all garbage of this one, as the soak does again and again, takes longer
+// than the soak
 it.concurrent.each(Object.keys(doors))(
   "a soak of three seconds holds, with its table: %s",
   { timeout: 100_000 },

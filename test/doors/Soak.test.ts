@@ -1,4 +1,4 @@
-/** Some hundred requests of a soak; Soak.long.test.ts has thousands, and looks at the memory that is held. */
+/** Some hundred requests of a soak; Soak.long.test.ts has thousands, and checks the memory that is held. */
 import { expect, it } from "vitest"
 import { expectReleased, holdings } from "../utils/holdings.js"
 import { Soak } from "./soakClients.js"

@@ -1,6 +1,6 @@
 /**
- * A stop, once over every door: what is idle leaves at once, what is at work is answered as long as the grace time lasts and then
- * told, streams of events are ended, and no hook holds it up for ever. Each connection stands in the report as what became of it.
+ * A stop, once over every door: idle connections are closed at once, running requests are answered within the grace time and then
+ * interrupted, event streams are ended, and no hook delays the stop for ever. The report says what happened to each connection.
  * Rows are those of wsgi/BEHAVIOUR.md.
  */
 import { describe, expect, it } from "vitest"
@@ -144,7 +144,7 @@ describe.each(everyDoor)("%s", (door, serve) => {
         await go.opened
         yield part
       })()
-      // the grace is never waited for
+      // the stop never waits for the grace time
     }, { timeouts: { grace: 60_000, farewell: 50 } })
     const { client: events, connect, stop } = served
     events.send(get())

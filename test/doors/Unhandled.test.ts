@@ -1,17 +1,17 @@
 /**
- * An `error` event or a rejection that nobody looks at ends the process: of what others have made and the server was
- * given, none may come to that, whatever fails in it and whenever.
+ * An `error` event or a rejection without a handler ends the process. No failure of an object that the server was given may do
+ * that, whatever fails and whenever.
  *
- * The family: log functions, log objects and streams, formats; parts of a body that are promises, streams that fail when
- * nobody reads them any more; hooks of every kind; reads that nobody awaits; sockets that were taken over, WebSockets
- * whose first frames are none; the callbacks of a TLS handshake. Each in one process, which counts what escapes.
+ * The family: log functions, log objects and streams, formats; parts of a body that are promises, streams that fail when they are
+ * no longer read; hooks of every kind; reads that are not awaited; sockets that were taken over, WebSockets with invalid first
+ * frames; the callbacks of a TLS handshake. All run in one process, which counts the failures that escape.
  */
 import { beforeAll, describe, expect, it } from "vitest"
 import { program } from "../utils/made.js"
 import { run } from "../utils/processes.js"
 import { type Came, names } from "./unhandled.js"
 
-/** Nothing is logged of these, but for developers: it is the client's doing, or of no use to anybody. */
+/** These are only logged for developers, because the client has caused them, or nothing can be done about them. */
 const untold = new Set<string>([
   "body: a stream that fails after its client has left",
   "body: a stream that fails when it is let go",

@@ -1,6 +1,6 @@
 /**
- * A body that nobody reads has an end, at some doors and with RUNS at every one: the client is answered, the application interrupted,
- * and the hooks run once. The family, by each way of framing and of being late, is server/Unread.test.ts's.
+ * A body that is not read has an end, at some doors and with RUNS at every one: the client is answered, the application
+ * interrupted, and the hooks run once. server/Unread.test.ts has the family, with each framing and each way to be late.
  */
 import { describe, expect, it } from "vitest"
 import { named } from "../platform/scene.js"
@@ -21,7 +21,7 @@ const stalled: Readonly<
   "a body for which there is no room": [post("/", "a".repeat(1_000_000)), 503, "Failed", "Stopped"]
 }
 
-/** Serves an application that reads nothing and waits for what never comes. */
+/** Serves an application that reads nothing and never answers. */
 const serveWaiting = (serve: Serve, timeouts: Options["timeouts"]) =>
   serve((call) => {
     call.finalizer((exit) => call.note(`scope ${exit}`))
@@ -53,7 +53,7 @@ describe.each(someDoors)("%s", (door, serve) => {
     const { client, journal, records, stop } = served
     client.send(stalled.trailers[0])
     await journal.first(1)
-    // at once would be now
+    // if it did not wait, it would be answered by now
     await turns(100)
     client.reset()
     await records.first(1)

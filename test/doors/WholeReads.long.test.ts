@@ -1,6 +1,6 @@
 /**
- * A body that is read whole is in memory, and what a parser makes of it is more: each way to read one whole has a bound, at
- * both doors. Every way, with a length and without, at the bound, above it, and with the bound lifted.
+ * A body that is read whole is in memory, and a parser makes more of it, so each way to read one whole has a bound, at both
+ * doors. The family: every way, with a length and without, at the bound, above it, and with the bound lifted.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -32,7 +32,7 @@ const post = (length: number, coding: string, type: string): string =>
 const send = (client: WireClient, body: Uint8Array, coding: string, type = "text/plain"): void => {
   client.send(post(body.length, coding, type))
   if (coding === "length") return client.send(body)
-  // so many pieces that no bound is met at the end of one
+  // there are so many pieces that no bound is at the end of one
   for (let at = 0; at < body.length; at += 7777) {
     const piece = body.subarray(at, at + 7777)
     client.send(Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from("\r\n")]))
@@ -161,7 +161,7 @@ describe("the defaults, with what they cost", () => {
     "parameters": { app: web((request) => request.formData()), bound: "parsedBody", type: urlencoded, body: form }
   }
   const defaults = { wholeBody: 10_485_760, parsedBody: 1_048_576 }
-  // a buffer for each line is so dear that a part of what may be sent shows the cost of all
+  // a buffer for each line takes so much that a part of the body shows the cost of all
   const parts: Readonly<Record<string, number>> = { lines: 8 }
 
   it.each(Object.entries(costs))("%s", async (name, reader) => {
@@ -171,7 +171,7 @@ describe("the defaults, with what they cost", () => {
     expect((await answer(reader, most / part, "length", {})).status).toBe(200)
     const { user, system } = process.cpuUsage(before)
     expect((await answer(reader, most + 4, "length", {})).status).toBe(413)
-    // seconds of CPU, client and server together; without the bounds it was 8 s for 10 MB of parameters
+    // this is the processor time of client and server together, in seconds; without the bounds it was 8 s for 10 MB of parameters
     expect((user + system) / 1e6).toBeLessThan(4 / part)
   })
 

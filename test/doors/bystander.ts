@@ -1,6 +1,6 @@
 /**
- * How long one client waits while others send as fast as they can: the server in one process, the greedy ones in another, and
- * here a bystander that asks every 20 ms on a connection that it keeps.
+ * How long one client waits while others send as fast as they can. The server is one process, the greedy clients are another, and
+ * this one has a bystander that sends a request every 20 ms on one connection.
  *
  *   npx tsx test/doors/bystander.ts [loads] [door] [seconds] [clients]      default: requests, both doors, 10, 4; "all": each load
  *
@@ -112,7 +112,10 @@ const doors: Readonly<Record<string, (tls: boolean) => Promise<number>>> = {
   }
 }
 
-/** The longest turn of the event loop in milliseconds: of the time that passed, no more than the process had a processor for. */
+/**
+ * The longest turn of the event loop in milliseconds. Of the time that passed, only as much counts as the process had a
+ * processor.
+ */
 class Turns {
   longest = 0
   private wall = 0
@@ -136,7 +139,7 @@ class Turns {
 const serve = async (door: string, tls: boolean): Promise<void> => {
   process.stdout.write(`port ${await doors[door]?.(tls)}\n`)
   const turns = new Turns()
-  // what is compiled and connected first is not what is measured
+  // the first connections and the compiler are not measured
   process.once("SIGUSR2", () => {
     turns.begin()
     process.stdout.write("measuring\n")
@@ -149,16 +152,16 @@ const serve = async (door: string, tls: boolean): Promise<void> => {
 // ---------------------------------------------------------------------------------------------------------------------
 // what greedy clients send
 
-/** What is sent first, and then again and again. */
+/** The bytes that are sent first, and those that are sent again and again. */
 interface Load {
   readonly first?: string
   readonly again: Uint8Array
   readonly tls?: boolean
-  /** Bytes of a write, where they are not all of it. */
+  /** Bytes of a write, if they are not all bytes. */
   readonly piece?: number
-  /** Is it nothing to the plain door? */
+  /** Whether the load is only for the Effect door. */
   readonly effectOnly?: boolean
-  /** How many connections share it. */
+  /** The number of connections that share the load. */
   readonly crowd?: number
 }
 
@@ -236,7 +239,7 @@ const connect = (port: number, tls: boolean): Promise<Net.Socket> =>
     socket.once(tls ? "secureConnect" : "connect", () => resolve(socket))
   })
 
-/** Sends a load again and again, as fast as it is taken, and reads what is answered. */
+/** Sends a load again and again, as fast as it is taken, and reads the answers. */
 const send = async ({ again, first, piece = again.length, tls = false }: Load, port: number): Promise<void> => {
   const socket = await connect(port, tls)
   socket.resume()
@@ -265,7 +268,7 @@ const send = async ({ again, first, piece = again.length, tls = false }: Load, p
   else more()
   await new Promise((resolve) => socket.once("close", resolve))
   process.stdout.write("closed\n")
-  // who is cut off comes again
+  // a client that is cut off connects again
   if (process.exitCode === undefined) setTimeout(() => void send({ again, first, piece, tls } as Load, port), 5)
 }
 

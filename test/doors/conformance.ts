@@ -1,6 +1,6 @@
 /**
- * One conformance suite for every door and listener: what a client may rely on, whatever carries its bytes and however the
- * application was written. Clients are raw, and nothing here knows how the server is made.
+ * One conformance suite for every door and listener: what a client may rely on, over any transport and with any kind of
+ * application. Clients send bytes, and nothing here knows how the server is made.
  *
  * The application behind a door has a path for each behaviour:
  *
@@ -34,7 +34,7 @@
  * | `/told`            | waits until it is told to stop, marks `told`, ends                                       |
  * | `/deaf`            | never ends                                                                               |
  *
- * It marks each call with its path, and each gate when it comes to it.
+ * The application marks each call with its path, and each gate when it arrives there.
  */
 import type { AccessRecord, StopReport } from "tsgi"
 import type { WireClient, WireResponse } from "tsgi/testing"
@@ -44,7 +44,7 @@ import { type Gate, gate } from "../utils/gate.js"
 import { atRest, Journal, turns } from "../utils/Journal.js"
 import { get, head, post, postChunked, request } from "../utils/requests.js"
 
-/** Where application and test meet. */
+/** The gates and marks that application and test share. */
 export class Probe {
   readonly marks = new Journal<string>()
   made = 0
@@ -76,13 +76,13 @@ export interface Options {
   readonly timeouts?: Readonly<Record<string, number>>
   readonly halfClose?: "answer" | "abort"
   readonly keepAlive?: boolean
-  /** Is so much sent by the client that a path which takes a byte at a time would take too long? */
+  /** Whether the client sends so much that a path that takes one byte at a time would take too long. */
   readonly bulky?: boolean
 }
 
 export interface Served {
   readonly connect: () => Promise<WireClient>
-  /** What became of the connections, where the door tells. */
+  /** Stops the server. Returns the report if the door has one. */
   readonly stop: (options?: { readonly grace: number }) => Promise<StopReport | undefined>
   readonly records: Journal<AccessRecord>
   readonly lines: Journal<string>
@@ -92,17 +92,20 @@ export interface Door {
   readonly name: string
   /** More than the path between application and client holds, in either direction. */
   readonly slack: number
-  /** Half as much again: more than a long stream may have under way. */
+  /** Half as much again, which is more than a long stream may have under way. */
   readonly bulk: number
-  /** So many small requests that neither they nor their responses fit into the path. */
+  /** A number of small requests that do not fit into the path, and nor do their responses. */
   readonly pipelined: number
-  /** Can a client be told from one that only closes its sending half, when it leaves? */
+  /** Whether the server can tell a client that leaves from one that only closes its sending half. */
   readonly resets: boolean
-  /** Does an application that fails before its head end the connection? */
+  /** Whether an application that fails before its head ends the connection. */
   readonly endsWithFailure: boolean
-  /** Are parts held, so that one that is sent as the first may still become a 500? */
+  /** Whether parts are held, so that a failure after the first part may still be answered 500. */
   readonly holdsParts: boolean
-  /** Is every refusal of the corpus asked for? Otherwise one of each reason: what judges them is the same everywhere. */
+  /**
+   * Whether every refusal of the corpus is tested. Otherwise one for each reason is, because the same code judges them
+   * everywhere.
+   */
   readonly wholeCorpus?: boolean
   readonly serve: (probe: Probe, options: Options) => Promise<Served>
 }
@@ -113,10 +116,10 @@ const get10 = (path: string, ...fields: ReadonlyArray<string>): string => head(`
 
 const text = (response: { readonly body: Buffer }): string => response.body.toString("latin1")
 
-/** What a test has at hand. */
+/** The door as served, with what a test needs. */
 interface Scene extends Served {
   readonly probe: Probe
-  /** Connects; closed when the test is over. */
+  /** Connects a client, which is closed when the test is over. */
   readonly client: () => Promise<WireClient>
 }
 
@@ -239,7 +242,7 @@ export const conformance = (door: Door): void => {
       test("that end do not answer what a client sends behind its last request", async ({ client, probe }) => {
         const a = await client()
         a.send(get("/hello", "Connection: close") + get("/hello"))
-        // it must not, and what came too late to be seen resets the connection (RFC 9112, 9.6)
+        // the client must not send it, and bytes that arrive too late to be read reset the connection (RFC 9112, 9.6)
         const answers = (await a.all()).toString("latin1").split("HTTP/1.1 ").length - 1
         expect(answers).toBeLessThanOrEqual(1)
         expect(probe.marks.entries).toHaveLength(1)
@@ -435,7 +438,7 @@ export const conformance = (door: Door): void => {
           a.send(get(path))
           const response = await a.response()
           expect([response.status, response.get("content-length"), text(response)]).toEqual([200, "3", "abc"])
-          // where it was known too late the connection goes on
+          // if it was known too late, the connection goes on
           a.send(get("/hello", "Connection: close"))
           expect((await a.all()).toString("latin1")).toMatch(/^(?:HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nhello)?$/)
           await lines.find((line) => line.includes("BodyTooLong"))
@@ -671,7 +674,7 @@ export const conformance = (door: Door): void => {
     })
 
     describe("refusals", () => {
-      // one file for each rule, and the rest of the corpus where it is small enough for every door
+      // this takes one file for each rule, and the rest of the corpus if the files are small enough for every door
       const small = readCorpus("invalid").filter(({ bytes, expect: [first], leniency, limits }) =>
         first._tag === "Refusal" && bytes.length < 2000 && Object.keys({ ...leniency, ...limits }).length === 0
       )

@@ -1,14 +1,14 @@
 /**
- * More slow clients than there are places, of one kind at a time or of two, and good ones among them: how many of these are
- * answered within two seconds?
+ * Measures how many good clients are answered within two seconds, among more slow clients than places, of one kind at a time or
+ * of two.
  *
  *   npx tsx test/doors/crowd.ts [kind[+kind]] [slow clients] [seconds] [door]
  *
  * Defaults: all, 2200, 10, both. Exits 1 below 99 %.
  *
- * `slow` in the environment is the address that slow clients come from, `good` that of the good ones (both 127.0.0.1); `node`
- * has options for the server's process, such as `--cpu-prof`. Slow clients, good ones and the server are processes of their
- * own: a line says what each took of the processor, and what became of slow clients.
+ * `slow` in the environment is the address of slow clients, `good` that of the good ones (both 127.0.0.1 by default); `node` has
+ * options for the server's process, such as `--cpu-prof`. Slow clients, good ones and the server are separate processes. A line
+ * says how much processor time each took, and what happened to slow clients.
  */
 import * as os from "node:os"
 import * as path from "node:path"
@@ -26,10 +26,10 @@ const isTls = (name: string): boolean => kindsOf(name).some(({ tls }) => tls ===
 const program = (...args: ReadonlyArray<string>): Program =>
   new Program(process.execPath, [...process.execArgv, import.meta.filename, ...args], { cwd: root })
 
-// Says what it did, and ends, when it is told to.
+// Prints its counts and ends, when it is told to.
 const untilTold = async (count: () => object): Promise<void> => {
   const { system, user } = process.cpuUsage()
-  // sockets that nobody reads keep no process alive
+  // sockets that are not read do not keep the process alive
   const stays = setInterval(() => undefined, 60_000)
   await new Promise<void>((resolve) => process.once("SIGTERM", () => resolve()))
   clearInterval(stays)
@@ -64,7 +64,7 @@ const row = async (name: string, door: string, slow: string, seconds: number): P
   )
   const [, port] = await served.line(/^port (\d+)$/)
   await using crowd = program("crowd", name, port, slow)
-  // the first good ones come while the slow ones still do
+  // the first good clients connect while the slow ones still do
   await crowd.line(/^begins$/)
   const figures = await askWell(
     { port: Number(port), seconds, rate: 20, patience: 2_000, goodFrom: from.good },
@@ -85,7 +85,7 @@ if (what === "serve") {
   await untilTold(() => ({}))
 } else if (what === "crowd") {
   const [name = "", port, slow] = args
-  // the server is not to wait for a processor because its clients are many
+  // the server must not wait for a processor because it has many clients
   os.setPriority(os.getPriority() + 3)
   const clients = new SlowClients(kindsOf(name), { port: Number(port), slow: Number(slow), slowFrom: from.slow })
   process.stdout.write("begins\n")

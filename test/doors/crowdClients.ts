@@ -1,16 +1,16 @@
-/** The clients of a crowd: slow ones of each kind, as many as are asked for whatever is done to them, and good ones. */
+/** The clients of a crowd: a constant number of slow ones of each kind, whatever happens to them, and good ones. */
 import * as Net from "node:net"
 import * as Tls from "node:tls"
 
 const head = "Host: a\r\nX-Slow: "
 
-/** What a slow client sends first, and then now and then; and how it reads. */
+/** The bytes that a slow client sends first, those that it sends now and then, and how it reads. */
 export interface Kind {
   readonly first: string | Uint8Array
   readonly then: string
-  /** Milliseconds between. */
+  /** Milliseconds between two writes. */
   readonly pause: number
-  /** All there is, nothing, or a little now and then. */
+  /** The client reads everything, nothing, or a little now and then. */
   readonly reads: "all" | "nothing" | "little"
   readonly tls?: boolean
 }
@@ -49,7 +49,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   }
 }
 
-/** Two kinds at a time, and what each of them alone may not show. */
+/** Two kinds at a time, which may show more than each kind alone. */
 export const mixtures: ReadonlyArray<ReadonlyArray<string>> = [
   ["half heads", "stalled bodies"],
   ["stalled bodies", "unread answers"],
@@ -57,10 +57,10 @@ export const mixtures: ReadonlyArray<ReadonlyArray<string>> = [
   ["silent", "stalled chunks"]
 ]
 
-/** What became of slow clients, by how often. */
+/** How many slow clients ended in each way. */
 export type Counts = Readonly<Record<string, number>>
 
-/** Keeps as many slow clients as are asked for, one kind after the other. */
+/** Keeps a constant number of slow clients, which take turns in the kinds. */
 export class SlowClients {
   private readonly sockets = new Set<Net.Socket>()
   private readonly counts: Record<string, number> = {}
@@ -100,14 +100,14 @@ export class SlowClients {
     if (kind.reads === "all") socket.once("data", (bytes: Buffer) => what = bytes.toString("latin1", 9, 12))
     if (kind.reads === "all") socket.resume()
     else socket.pause()
-    // who does not read hears of the end by writing
+    // a client that does not read learns of the end when it writes
     socket.once("close", () => {
       clearInterval(timer)
       if (!this.sockets.delete(socket) || this.over) return
       this.counts[what] = (this.counts[what] ?? 0) + 1
       setTimeout(() => this.over || this.connect(kind), 200 + Math.random() * 300)
     })
-    // it has been told to go
+    // the server has told it to go
     socket.once("end", () => socket.destroy())
   }
 
@@ -117,7 +117,7 @@ export class SlowClients {
   }
 }
 
-/** One good request on a connection of its own: what became of it, and after how many milliseconds. */
+/** Sends one good request on a connection of its own. Returns its result and the milliseconds until then. */
 const ask = (target: Target, tls: boolean): Promise<readonly [what: string, after: number]> =>
   new Promise((resolve) => {
     const begun = performance.now()
@@ -152,20 +152,20 @@ export interface Target {
   readonly seconds: number
   /** Good requests a second. */
   readonly rate: number
-  /** Milliseconds within which a good request is to be answered. */
+  /** Milliseconds within which a good request must be answered. */
   readonly patience: number
   readonly goodFrom: string
 }
 
 export interface Figures {
   readonly asked: number
-  /** Milliseconds of those that were answered well and in time, the fastest first. */
+  /** Milliseconds of the requests that were answered well and in time, the fastest first. */
   readonly times: ReadonlyArray<number>
-  /** What became of the others. */
+  /** The results of the others, with their counts. */
   readonly others: Counts
 }
 
-/** Good requests, one after the other at their rate, whatever becomes of those before. */
+/** Sends good requests at their rate, whatever the results of earlier ones. */
 export const askWell = async (target: Target, tls: boolean): Promise<Figures> => {
   const asked: Array<Promise<readonly [string, number]>> = []
   const count = Math.round(target.seconds * target.rate)

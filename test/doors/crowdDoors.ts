@@ -1,4 +1,4 @@
-/** What a crowd comes to, at both doors: the same paths, and the same number of places. */
+/** The servers for a crowd, at both doors, with the same paths and the same number of places. */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"

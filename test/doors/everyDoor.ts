@@ -27,30 +27,32 @@ import { exitName, type Handler, kinds, nothingSeen, open, someKinds } from "../
 import { Journal } from "../utils/Journal.js"
 import { connect } from "../utils/sockets.js"
 
-/** A promise that it returns is awaited; what it throws or rejects with is its failure. */
+/** A hook. If it returns a promise, that is awaited; if it throws or rejects, it has failed. */
 export type Hook = (outcome: Outcome | undefined) => unknown
 
 export type Fields = ReadonlyArray<readonly [string, string]>
 
-/** What an application may do, whatever door it is behind. */
+/** What an application may do at every door. */
 export interface Call {
   readonly note: (entry: string) => void
   readonly hook: (hook: Hook, options?: { readonly detached: boolean }) => void
   /** The whole body. */
   readonly read: () => Promise<string>
-  /** Sends one. What is not possible for this client is left out; what can never be sent is thrown. */
+  /** Sends an interim response. One that this client cannot get is left out; for one that can never be sent it throws. */
   readonly interim: (status: number, fields?: Fields) => void
   /** Sets fields of the 100 that the first read sends. */
   readonly continueFields: (fields: Fields) => void
   /** Aborted when the application is interrupted at its work. */
   readonly signal: AbortSignal
-  /** Adds a finalizer to the request's scope, which is given the name of its exit. Where the door has no such scope, nothing. */
+  /**
+   * Adds a finalizer to the request's scope, which is given the name of the exit. Does nothing at a door without such a scope.
+   */
   readonly finalizer: (finalizer: (exit: string) => void) => void
-  /** The answer's Content-Type; `text/plain` unless it is set. */
+  /** Sets the Content-Type of the answer. Default `text/plain`. */
   readonly contentType: (type: string) => void
 }
 
-/** Gives the body of a 200, or fails. */
+/** An application: it returns the body of a 200, or fails. */
 export type Script = (call: Call) => Body | Promise<Body>
 
 export type Body = string | Uint8Array | AsyncIterable<Uint8Array>
@@ -58,21 +60,21 @@ export type Body = string | Uint8Array | AsyncIterable<Uint8Array>
 export interface Options extends Pick<ServerOptions, "parser" | "rates" | "timeouts"> {
   /** Default "answer", at the Effect door too. */
   readonly halfClose?: "answer" | "abort"
-  /** Answer in HTTP/1.0, whatever the client speaks. */
+  /** With `true`, answers are in HTTP/1.0, whatever the client speaks. */
   readonly onlyHttp10?: boolean
-  /** Another service for interim responses. At the Effect door only: the plain one has the usual. */
+  /** A service for interim responses in place of the default one, at the Effect door only. */
   readonly interimResponses?: Context.Tag.Service<InterimResponses.InterimResponses>
   /** Clients on sockets instead of in memory. */
   readonly sockets?: boolean
 }
 
 export interface Served extends AsyncDisposable {
-  /** What the application noted, and `log` with the status for each line of the access log. */
+  /** The notes of the application, and `log` with the status for each line of the access log. */
   readonly journal: Journal<string>
   readonly records: Journal<AccessRecord>
   /** All other lines of the log; at the Effect door those of `Logger.stringLogger`. */
   readonly lines: ReadonlyArray<string>
-  /** The first client; `connect` gives others. All of them are closed in the end. */
+  /** The first client; `connect` makes others. All of them are closed at the end. */
   readonly client: WireClient
   readonly connect: () => Promise<WireClient>
   readonly stop: () => Promise<StopReport>
@@ -80,7 +82,7 @@ export interface Served extends AsyncDisposable {
 
 export type Serve = (script: Script, options?: Options) => Promise<Served>
 
-/** Errors that an application at the Effect door has to handle, and one at the plain door does not see. */
+/** Errors that an application at the Effect door must handle, and that one at the plain door does not see. */
 const impossible = new Set(["Unsupported", "TooLate"])
 
 const disposable = async (served: Omit<Served, "client" | typeof Symbol.asyncDispose>): Promise<Served> => {
@@ -222,7 +224,7 @@ async (
   })
 }
 
-/** A door by its name, and how to serve there for as long as what is given back is in use. */
+/** The name of a door, and the function that serves there until its result is disposed. */
 type Door = readonly [name: string, serve: Serve]
 
 const doors = (kinds: ReadonlyArray<string>): ReadonlyArray<Door> => [
@@ -238,6 +240,6 @@ export const everyEffectDoor = everyDoor.slice(1)
 /** For tests on sockets, which take longer: plain TypeScript and some kinds of Effect app, with RUNS all. */
 export const someDoors = doors(someKinds)
 
-/** What the requests' scopes note at the doors that have them. */
+/** The notes of requests' scopes, at the doors that have them. */
 export const scoped = (door: string, exit: string): ReadonlyArray<string> =>
   door === "plain TypeScript" ? [] : [`scope ${exit}`]

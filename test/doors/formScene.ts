@@ -1,4 +1,4 @@
-/** Forms of several parts, and how each door answers one. */
+/** Forms of several parts, and the answers of each door. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type * as Multipart from "@effect/platform/Multipart"
@@ -11,7 +11,7 @@ import { TsgiHttpServer } from "tsgi/effect"
 import { kinds, nothingSeen, serve } from "../platform/scene.js"
 import { withServer } from "../utils/serving.js"
 
-// Node 20 finds a short one within a line
+// Node 20 finds a short boundary within a line
 export const boundary = "edge0123456789"
 export const contentType = `multipart/form-data; boundary=${boundary}`
 export const field = (name: string, value: string): string =>
@@ -42,7 +42,7 @@ export const entriesOf = (form: FormData): Promise<ReadonlyArray<unknown>> =>
     )
   )
 
-/** The status that a form is answered with by an application of `fetchApp`, what was read, or why it was not. */
+/** The status with which an application of `fetchApp` answers a form, and what it has read, or the reason why it has not. */
 export const answeredByFetchApp = async (
   body: string,
   forms: ServerOptions["forms"] = {},
@@ -73,14 +73,14 @@ type Reading = Effect.Effect<
 >
 export type Within = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** How an application of the Effect door reads a form. */
+/** The ways in which an application of the Effect door reads a form. */
 export const readers = {
   multipart: (request) => request.multipart,
   multipartStream: (request) =>
     Stream.runForEach(request.multipartStream, (part) => part._tag === "File" ? part.contentEffect : Effect.void)
 } satisfies Readonly<Record<string, (request: HttpServerRequest.HttpServerRequest) => Reading>>
 
-/** The status that a form is answered with by the Effect door where failures are left to the platform, and what they say. */
+/** The status with which the Effect door answers a form if failures are left to the platform, and their messages. */
 export const answeredByEffect = (
   reader: (request: HttpServerRequest.HttpServerRequest) => Reading,
   body: string,

@@ -1,4 +1,4 @@
-/** A server, one client, an application that says when it is at work, and what was seen of its end. */
+/** A server, one client, an application that tells when it works, and the record of its end. */
 import {
   type AccessRecord,
   type App,
@@ -15,16 +15,16 @@ import { gate } from "../utils/gate.js"
 import { holdings } from "../utils/holdings.js"
 import { connect, connectTls } from "../utils/sockets.js"
 
-/** Where the application and the test meet. */
+/** The gates that the application and the test share. */
 export class Stage {
-  /** The application is at work. */
+  /** Opens when the application works. */
   readonly working = gate()
-  /** The application may go on. */
+  /** Opens when the application may go on. */
   readonly go = gate()
-  /** How often the application's iterator was closed, by its end or from outside. */
+  /** How many times the application's iterator was closed, by its end or from outside. */
   closed = 0
 
-  /** The application's wait: ends when the test says so, or the exchange is aborted. */
+  /** The wait of the application, which ends when the test says so, or the exchange is aborted. */
   async wait(env: Environ): Promise<void> {
     this.working.open()
     const signal = env["tsgi.signal"]
@@ -36,7 +36,7 @@ export class Stage {
   }
 }
 
-/** What was done with the hooks and the log, in order. */
+/** The calls of hooks and of the log, in order. */
 export interface Seen {
   readonly events: Array<string>
   readonly outcomes: Array<Outcome | undefined>
@@ -67,7 +67,7 @@ export interface Scene {
   readonly stage: Stage
   readonly seen: Seen
   readonly running: ReturnType<typeof server>
-  /** Kept when the exchange's access-log line was written. */
+  /** Resolves when the exchange's access-log line was written. */
   readonly logged: Promise<void>
   readonly before: ReturnType<typeof holdings>
 }

@@ -1,4 +1,4 @@
-/** A server with an inherited socket is restarted once while clients ask: no request is lost. */
+/** Restarts a server with an inherited socket once under load: no request is lost. */
 import { expect } from "vitest"
 import { program } from "../utils/made.js"
 import { type Door, restartUnderLoad } from "./restarts.js"

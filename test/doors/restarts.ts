@@ -1,11 +1,11 @@
 /**
- * Restarts under load: one listening socket, which each process inherits from the last. The next serves before the one
- * before it stops. Clients of three kinds ask all the time, and every request must be answered.
+ * Restarts under load, with one listening socket that each process inherits from the one before. The next process serves before
+ * the one before it stops. Clients of three kinds send requests all the time, and every request must be answered.
  *
  *   npm run restarts -- [restarts] [requests] [settle] [plain | effect]
  *
- * Default: 20 restarts, at least 100,000 requests, 1000 ms, plain. Prints what was asked and what was lost; exits 1 when
- * something was.
+ * Default: 20 restarts, at least 100,000 requests, 1000 ms, plain. Prints the numbers of answered and of lost requests. Exits 1
+ * if one was lost.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -21,14 +21,14 @@ export type Door = "plain" | "effect"
 
 export interface Bounds {
   readonly restarts: number
-  /** At least so many, of all clients together. */
+  /** The least number of requests of all clients together. */
   readonly requests: number
-  /** Milliseconds for which an idle connection stays open behind the beginning of a stop. */
+  /** Milliseconds for which an idle connection stays open after a stop has begun. */
   readonly settle: number
   readonly door: Door
 }
 
-/** Asks on one connection, on one of its own for each request, or on one that is idle for a while in between. */
+/** The numbers of clients that use one connection, a new one for each request, or one that is idle between two requests. */
 const kinds = { kept: 16, fresh: 8, idle: 8 } as const
 type Kind = keyof typeof kinds
 const pause = 300
@@ -36,14 +36,14 @@ const pause = 300
 export interface Found {
   /** Answered requests of each kind. */
   readonly answered: Record<Kind, number>
-  /** What became of each request that was not answered, and how often. */
+  /** The reasons why requests were not answered, with their counts. */
   readonly lost: Map<string, number>
 }
 
 const request = (close: boolean): string => `GET / HTTP/1.1\r\nHost: a\r\n${close ? "Connection: close\r\n" : ""}\r\n`
 const answered = /^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)+\r\nhello$/
 
-/** A connection that asks one thing at a time. */
+/** A connection with one request at a time. */
 class Connection {
   private received = ""
   private error = "closed"
@@ -71,7 +71,7 @@ class Connection {
     return new Connection(socket)
   }
 
-  /** Asks, and says what is wrong with the answer. */
+  /** Sends a request, and returns what is wrong with the answer. */
   async ask(close: boolean): Promise<string | undefined> {
     this.received = ""
     if (!this.over) this.socket.write(request(close))
@@ -128,9 +128,9 @@ const stop = async (child: ChildProcess): Promise<void> => {
   if (code !== 0) throw new Error(`a server ended with ${code}`)
 }
 
-/** Restarts a server again and again under load, and says what was lost. */
+/** Restarts a server again and again under load, and returns what was lost. */
 export const restartUnderLoad = async (program: string, bounds: Bounds): Promise<Found> => {
-  // nobody accepts here: what nobody has accepted waits for the servers
+  // this process accepts no connection, so they wait for the servers
   const { address, close, fd } = await bind()
   if (address._tag === "Unix") throw new Error("not TCP")
   const { port } = address

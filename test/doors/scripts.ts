@@ -1,8 +1,8 @@
-/** What applications of several tests do, whatever door they are behind. */
+/** Applications for several tests, at every door. */
 import { gate } from "../utils/gate.js"
 import type { Body, Call } from "./everyDoor.js"
 
-/** Notes that it works, works until it is interrupted, and notes that. */
+/** Notes that it works, waits until it is interrupted, and notes that. */
 export const workUntilInterrupted = ({ note, signal }: Call): Promise<never> => {
   const interrupted = new Promise<never>((_, reject) =>
     signal.addEventListener("abort", () => {
@@ -14,7 +14,7 @@ export const workUntilInterrupted = ({ note, signal }: Call): Promise<never> => 
   return interrupted
 }
 
-/** A body of so many parts that then waits until it is ended, and notes that. */
+/** A body that has `parts` parts, waits until it is ended, and notes that. */
 export const endlessBody = ({ note }: Call, part: Uint8Array, parts: number): Body => {
   const over = gate<IteratorReturnResult<undefined>>()
   let given = 0

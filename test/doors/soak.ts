@@ -1,11 +1,11 @@
 /**
- * Many clients at once, of every kind: see `soakClients.ts`. In the end the counts must agree: one access-log line for each
- * request, each hook once, nothing held.
+ * Many clients of every kind at the same time: see `soakClients.ts`. In the end the counts must agree: one access-log line for
+ * each request, each hook once, nothing held.
  *
  *   npm run soak -- [minutes [door [seed]]]      default 1, half of it at each door
  *
- * Each door has a process of its own, which says every ten seconds where it is, ends with a table, and is ended where it does
- * not. Exits 1 when something is not as it must be.
+ * Each door has its own process, which reports every ten seconds, ends with a table, and is killed if it does not end. Exits 1 if
+ * something is wrong.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -15,7 +15,7 @@ import { turns } from "../utils/Journal.js"
 import { Soak } from "./soakClients.js"
 import { type Door, effect, hooksEach, plain } from "./soakDoors.js"
 
-/** Bytes in use when everything unreachable is gone. */
+/** Bytes in use after the garbage was collected. */
 export const heapUsed = async (): Promise<number> => {
   for (let i = 0; i < 3; i++) {
     await turns(5)
@@ -37,16 +37,18 @@ const held = async (): Promise<Held> => ({
   descriptors: readdirSync("/proc/self/fd").length
 })
 
-// turns that are waited for, and what says where the soak is
+// these are the soak's own timers, for turns and for its reports
 const ours = new Set(["Immediate", "Timeout"])
 
-/** What a soak of one door came to, and whether that holds. */
+/** The result of a soak of one door, with all that is wrong. */
 export interface Report {
   readonly holds: boolean
   readonly text: string
 }
 
-/** Lets clients of every kind at a door for so long, stops it under them, and compares what is held before and after. */
+/**
+ * Runs clients of every kind at a door for some time, stops the server under them, and compares what is held before and after.
+ */
 export const soak = async (
   name: string,
   door: Door,
@@ -67,7 +69,7 @@ export const soak = async (
     )
   }
   const telling = setInterval(tell, 10_000)
-  // what one spell takes longer the next has less
+  // if one spell takes longer, the next one is shorter
   const until = (part: number) => ({
     requests: Infinity,
     seconds: begun / 1000 + part * seconds - performance.now() / 1000
@@ -95,7 +97,7 @@ export const soak = async (
   if (after.descriptors > before.descriptors) {
     wrong.push(`${after.descriptors - before.descriptors} descriptors are left`)
   }
-  // a request that left 100 bytes behind would show
+  // a leak of 100 bytes for each request would show
   if (worked.heap - warm.heap > 8_388_608) wrong.push(`the heap grew by ${mebibytes(worked.heap - warm.heap)} at work`)
   const row = (what: string, ...cells: ReadonlyArray<string | number>): string =>
     `${what.padEnd(40)}${cells.map((cell) => String(cell).padStart(15)).join("")}`
@@ -116,17 +118,17 @@ export const soak = async (
   return { holds: wrong.length === 0, text }
 }
 
-/** How often the heap is looked at while clients are at work. */
+/** How many times the heap is measured while clients work. */
 const spells = 4
 
-/** Seconds that a soak may take beyond its time: to begin, to settle, to stop. */
+/** Seconds that a soak may take beyond its time, to begin, to settle and to stop. */
 const beyond = 60
 
 const mebibytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`
 
 export const doors = { "plain TypeScript": plain, "Effect": effect } as const
 
-// What does not end by itself, even by a fault of the platform's, is no soak that held.
+// A soak that does not end by itself has failed, even if that is a fault of the platform.
 const inItsProcess = async (args: ReadonlyArray<string>, seconds: number): Promise<void> => {
   const child = spawn(process.execPath, [...process.execArgv, import.meta.filename, ...args], {
     stdio: "inherit"
@@ -143,7 +145,7 @@ const inItsProcess = async (args: ReadonlyArray<string>, seconds: number): Promi
 }
 
 if (process.argv[1] === import.meta.filename) {
-  // there from the beginning: where they are pipes they count as handles
+  // these are there from the beginning, because they count as handles if they are pipes
   const { stderr, stdout } = process
   const [given = "1", name, seed = String(Date.now())] = process.argv.slice(2)
   const minutes = Number(given)

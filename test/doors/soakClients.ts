@@ -1,7 +1,7 @@
 /**
  * The clients of a soak, of every kind, by TCP and by TLS: they keep connections, pipeline, upload, send forms, wait for a 100,
- * speak on WebSockets, are slow, stall, flood, leave, reset, and send what is refused. The counts of what they did agree with
- * what the server says.
+ * speak on WebSockets, are slow, stall, flood, leave, reset, and send what is refused. Their counts must agree with those of the
+ * server.
  */
 import { Buffer } from "node:buffer"
 import type { AccessRecord, StopReport } from "tsgi"
@@ -27,9 +27,9 @@ export interface Tally {
   lines: number
   refusals: number
   hooks: number
-  /** What each request's end was called, and how often. */
+  /** The names of the outcomes, with their counts. */
   readonly outcomes: Map<string, number>
-  /** What was not as it should be. */
+  /** Everything that was wrong. */
   readonly wrong: Array<string>
 }
 
@@ -46,7 +46,7 @@ class Counts {
     return this.counts.get(key) ?? 0
   }
 
-  /** Takes all keys out. */
+  /** Takes all entries out. */
   *drain(): Iterable<readonly [string, number]> {
     const entries = [...this.counts]
     this.counts.clear()
@@ -64,7 +64,7 @@ export class Soak {
   private most = 0
   private leaving = false
   private state: number
-  // who wait for the server to give them up
+  // clients that wait until the server gives them up
   private readonly stalled = new Set<WireClient>()
   // what each client does, by the number of the act
   private readonly acts = new Map<WireClient, number>()
@@ -114,14 +114,14 @@ export class Soak {
     clearTimeout(rest)
   }
 
-  /** What clients are at, for one who asks why they do not end. */
+  /** The acts of all clients, for messages when they do not end. */
   get doing(): string {
     const counts = new Map<number, number>()
     for (const act of this.acts.values()) counts.set(act, (counts.get(act) ?? 0) + 1)
     return [...counts].map(([act, count]) => `${count} at ${act}`).join(", ")
   }
 
-  // The end waits for no deadline of the server's.
+  // The end of the soak does not wait for deadlines of the server.
   private letGo(): void {
     for (const client of this.stalled) client.close()
   }
@@ -184,10 +184,10 @@ export class Soak {
         throw error
       }
       try {
-        // on a machine that is busy too: each does something
+        // each client acts at least once, even on a busy machine
         while (await this.act(client) && !this.over);
       } catch (error) {
-        // a connection ends under its client when the server stops, and only then
+        // only when the server stops does a connection end under its client
         if (!this.leaving || !(error instanceof WireEnded)) this.wrong(String(error))
       }
       client.close()
@@ -209,7 +209,7 @@ export class Soak {
     }
   }
 
-  /** One thing that a client does; `false` when the connection is at its end. */
+  /** Does one act of a client. Returns false if the connection has ended. */
   private async act(client: WireClient): Promise<boolean> {
     const act = this.random(38)
     this.acts.set(client, act)
@@ -295,7 +295,7 @@ export class Soak {
           await turns(this.random(10))
           client.close()
         } else {
-          // a reset that comes with the request looks like FIN, and who says that may still want its answer
+          // a reset that arrives with the request looks like FIN, and a client that sends FIN may still want its answer
           client.send(this.request("/wait"))
           if ((await client.head()).status !== 103) this.wrong("no 103")
           client.reset()
@@ -312,7 +312,7 @@ export class Soak {
         this.expect(await client.response(), 200, "line 0\nline 1\nline 2\nline 3\nline 4\n")
         return false
       case 19: {
-        // a slow one: a head in pieces
+        // a slow client sends a head in pieces
         const request = this.request("/array", `X-Slow: ${"s".repeat(200)}\r\n`)
         for (let at = 0; at < request.length; at += 40) {
           client.send(request.slice(at, at + 40))
@@ -322,7 +322,7 @@ export class Soak {
         return true
       }
       case 20: {
-        // and a body
+        // and a body too
         client.send(this.request("/upload", "Transfer-Encoding: chunked\r\n", "POST"))
         for (let i = 0; i < 20; i++) {
           client.send("1\r\nx\r\n")
@@ -333,7 +333,7 @@ export class Soak {
         return true
       }
       case 21:
-        // who reads late
+        // a client that reads late
         client.send(this.request("/pages"))
         client.pause()
         await turns(this.random(200))
@@ -341,7 +341,7 @@ export class Soak {
         if ((await client.response()).body.length !== page.length) this.wrong("pages were cut")
         return true
       case 22:
-        // who never reads
+        // a client that never reads
         client.pause()
         client.send(this.request("/page"))
         await turns(this.random(200))
@@ -356,13 +356,13 @@ export class Soak {
         for (let i = 0; i < 100; i++) this.expect(await client.response(), 200, "hello world")
         return true
       case 25:
-        // what no HTTP has, and the same length that is none
+        // a request that is not HTTP, and an invalid length
         client.send(
           this.random(2) === 0 ? "\x16\x03\x01\x02\0\x01" : "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"
         )
         {
           const answer = (await client.all()).toString("latin1")
-          // a server that stops reads no more
+          // a server that stops no longer reads
           if (!answer.startsWith("HTTP/1.1 400 ") && !this.leaving) {
             this.wrong(`garbage was not refused, but answered ${JSON.stringify(answer.slice(0, 100))}`)
           }
@@ -416,7 +416,7 @@ export class Soak {
         return true
       }
       case 34:
-        // one that is good
+        // a WebSocket with good frames
         if (!await this.upgrade(client)) return false
         for (let i = 0; i < 5; i++) {
           const sent = `message ${i}`
@@ -427,7 +427,7 @@ export class Soak {
         if (await this.hears(client, 0x88, "\x03\xe8")) await client.whenEnded()
         return false
       case 35: {
-        // one that sends tiny frames without end
+        // a WebSocket with tiny frames without end
         if (!await this.upgrade(client)) return false
         const opcode = this.random(2) === 0 ? 0x81 : 0x89
         client.send(Buffer.concat(Array.from({ length: 500 }, () => frame(opcode, ""))))
@@ -436,7 +436,7 @@ export class Soak {
         return false
       }
       case 36:
-        // one that reads nothing of what it is told
+        // a WebSocket that never reads
         if (!await this.upgrade(client)) return false
         client.pause()
         client.send(Buffer.concat(Array.from({ length: 20_000 }, () => frame(0x82, "a".repeat(100)))))
@@ -444,7 +444,7 @@ export class Soak {
         client.reset()
         return false
       default:
-        // one that says nothing, and vanishes
+        // a WebSocket that sends nothing, and vanishes
         if (!await this.upgrade(client)) return false
         await turns(this.random(100))
         if (this.random(2) === 0) client.close()
@@ -453,7 +453,7 @@ export class Soak {
     }
   }
 
-  /** Waits until the server gives it up, or it is the end. */
+  /** Waits until the server gives the client up, or the soak ends. */
   private async givenUp(client: WireClient, what: string): Promise<void> {
     if (this.over) return
     this.stalled.add(client)
@@ -462,7 +462,7 @@ export class Soak {
     if (!answer.startsWith("HTTP/1.1 408 ") && !this.over) this.wrong(`${what} was not given up`)
   }
 
-  /** Asks for a WebSocket; a server that stops may not give one. */
+  /** Requests a WebSocket, which a server that stops may refuse. */
   private async upgrade(client: WireClient): Promise<boolean> {
     client.send(this.request("/socket", upgrading))
     const { status } = await client.head()
@@ -470,7 +470,7 @@ export class Soak {
     return status === 101
   }
 
-  /** Reads a frame; a server that stops says its own. */
+  /** Reads a frame. A server that stops sends its own. */
   private async hears(client: WireClient, opcode: number, content: string): Promise<boolean> {
     const heard = await client.bytes(2 + content.length)
     const expected = Buffer.concat([Buffer.from([opcode, content.length]), Buffer.from(content, "latin1")])
@@ -480,13 +480,13 @@ export class Soak {
   }
 }
 
-// of Node's timers
+// the longest of Node's timers
 const longestTimer = 2_147_483_647
 
 const part = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n"
 const upgrading = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
-/** Masked with zeros (RFC 6455, 5.2). */
+/** Makes a frame that is masked with zeros (RFC 6455, 5.2). */
 const frame = (opcode: number, content: string): Buffer =>
   Buffer.concat([Buffer.from([opcode, 0x80 | content.length, 0, 0, 0, 0]), Buffer.from(content, "latin1")])

@@ -1,4 +1,4 @@
-/** What the counts of a soak's clients and of its server must be to each other. */
+/** Compares the counts of a soak's clients with those of its server. */
 import { expect } from "vitest"
 import type { Tally } from "./soakClients.js"
 import { hooksEach } from "./soakDoors.js"

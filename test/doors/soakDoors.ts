@@ -1,4 +1,4 @@
-/** What a soak serves, at both doors: the same paths, whose requests all have the same hooks. */
+/** The servers for a soak, at both doors, with the same paths and the same hooks for each request. */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -27,9 +27,9 @@ import { WebSocketServer } from "ws"
 import { makeCertificate } from "../utils/certificate.js"
 import { turns } from "../utils/Journal.js"
 
-/** Who keeps count. */
+/** The counts of a soak. */
 export interface Ledger {
-  /** A request was given to the application; how many there were. */
+  /** Counts a request that the application was given, and returns the count. */
   readonly called: (id: string) => number
   readonly hookRan: (id: string) => void
   readonly logged: (record: AccessRecord) => void
@@ -37,9 +37,11 @@ export interface Ledger {
 
 export interface Served {
   readonly address: Address
-  /** The same over TLS. */
+  /** The address with TLS. */
   readonly secure: Address
-  /** Milliseconds of grace, at the Effect door a second; it has no report. */
+  /**
+   * Stops the server, at the plain door with this grace in milliseconds, at the Effect door with a second and without a report.
+   */
   readonly stop: (grace: number) => Promise<StopReport | undefined>
 }
 
@@ -77,7 +79,7 @@ export const plain: Door = async (ledger) => {
 
 const sockets = new WebSocketServer({ noServer: true, allowSynchronousEvents: false })
 
-/** Says what it is told: see `examples/websocket.ts`. */
+/** Sends back each message: see `examples/websocket.ts`. */
 const echo = (env: Environ): void => {
   const request = {
     method: env.REQUEST_METHOD,

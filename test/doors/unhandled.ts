@@ -1,6 +1,6 @@
 /**
- * What others have made fails where nobody looks, in a process that would end of it: a line for each scenario, with what
- * escaped and whether the log knows of it.
+ * Objects of the application fail without a handler, in a process that would end for that. It prints a line for each scenario,
+ * with the failures that escaped and the lines of the log.
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -18,25 +18,26 @@ import { makeCertificate } from "../utils/certificate.js"
 import { get, postOf, upgrade } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 
-/** What one scenario came to. */
+/** The result of one scenario. */
 export interface Came {
   readonly name: string
-  /** What nobody had looked at. */
+  /** The failures without a handler. */
   readonly escaped: ReadonlyArray<string>
-  /** What the log says, and the process warns of. */
+  /** The lines of the log, and the warnings of the process. */
   readonly lines: ReadonlyArray<string>
-  /** The status of a request that came behind. */
+  /** The status of a later request. */
   readonly status: number
 }
 
 const failure = (): Error => new Error("on purpose")
 const rejected = (): Promise<never> => Promise.reject(failure())
-/** A promise that knows `then` and nothing else. */
+/** A promise that only has `then`. */
 const thenable = (): PromiseLike<never> => {
   const promise = rejected()
   return { then: (kept, broken) => promise.then(kept, broken) }
 }
-// for who forgets that a function of type `() => void` should return nothing
+// void` should return nothing => this stands for code that forgets that a function of type `() => void` should return nothing =>
+// void` should return nothing
 const untyped = <A>(given: unknown): A => given as A
 
 const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
@@ -91,7 +92,7 @@ const ask = async (address: Address): Promise<number> => {
   return status
 }
 
-/** The client leaves when it was told that somebody is at work. */
+/** Lets the client leave when it was told that the application works. */
 const leave = async (client: WireClient): Promise<void> => {
   await later()
   client.close()
@@ -378,5 +379,5 @@ const run = async (only: ReadonlyArray<string>): Promise<void> => {
   process.exit()
 }
 
-// it may be asked for its names only
+// other programs may import only the names
 if (process.argv[2] === "run") void run(process.argv.slice(3))

@@ -1,4 +1,4 @@
-/** Whose connections are counted together. */
+/** The addresses whose connections are counted together. */
 import { expect, it } from "vitest"
 import { AddressShares, networkOf } from "../../src/exchange/AddressShares.js"
 

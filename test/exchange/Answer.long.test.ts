@@ -1,7 +1,4 @@
-/**
- * How an answer changes, by any three calls of everything that an exchange can be told: as its table in src/README.md says, and
- * in no other way.
- */
+/** An answer changes by any three calls of all that an exchange has as its table in src/README.md says, and in no other way. */
 import { expect, it } from "vitest"
 import { inTable, walk } from "./answerWalk.js"
 

@@ -1,6 +1,5 @@
 /**
- * How an answer changes: every change of the table in src/README.md happens, and none that is not in it, whatever is called in
- * whatever order.
+ * An answer makes every change of the table in src/README.md, and no other, whatever is called in whatever order.
  *
  * The family: answers given whole or in parts, withdrawn, cut, taken over, and exchanges that end at each step of it.
  */
@@ -14,7 +13,7 @@ import { MemoryWire } from "./MemoryWire.js"
 const ok = { status: 200, fields: [] }
 const long = { status: 200, fields: [["Content-Length", "3"]] } as const
 
-/** What is done with an exchange, each with the changes that this makes. */
+/** The acts on an exchange, each with the changes that it makes. */
 const scenes: Readonly<Record<string, readonly [act: (exchange: MemoryWire["exchange"]) => void, changes: string]>> = {
   "a whole answer": [(exchange) => exchange.respond(ok, "ok"), "Complete"],
   "a whole answer, whose outcome is known": [(exchange) => {

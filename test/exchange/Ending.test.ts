@@ -1,5 +1,5 @@
 /**
- * What becomes of an exchange past its answer: every pair of a stage and an event, on a wire that frames nothing.
+ * The end of an exchange after its answer: every pair of a stage and an event, on a wire that frames nothing.
  *
  * The family: a client that leaves, a server that stops, an application that ends late, a body that is left, each at every
  * stage. None of them may take a step twice or leave one out.
@@ -27,7 +27,7 @@ const at = (stage: Stage): MemoryWire => {
   if (stage === "Settled") return wire
   exchange.ended()
   if (stage === "Dropping") return wire
-  // a hook that goes on keeps it there
+  // a hook that goes on keeps the exchange at this stage
   if (stage === "Hooks") exchange.postHook(() => Effect.never)
   exchange.bodyDropped()
   return wire
@@ -90,7 +90,7 @@ describe.each(stages)("at %s", (stage) => {
     expect(wire.exchange.stage).toBe(stage)
     happen[event](wire)
     const next = transitions[stage][event] ?? stage
-    // hooks that need no time have run
+    // hooks that end at once have run
     expect(wire.exchange.stage).toBe(next === "Hooks" && stage !== "Hooks" ? "Over" : next)
     for (const once of ["drop body", "hook", "over"]) {
       expect(wire.told.filter((told) => told === once).length).toBeLessThanOrEqual(1)

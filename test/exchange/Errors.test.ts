@@ -1,4 +1,4 @@
-/** Errors are plain classes with a `_tag`: nothing of Effect is in them, and Effect takes them all the same. */
+/** Errors are plain classes with a `_tag`. They have nothing of Effect, and work with Effect all the same. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"

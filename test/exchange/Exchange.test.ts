@@ -1,4 +1,4 @@
-/** What a door may say to an exchange, and what its wire is told of it: on a wire that frames nothing. */
+/** What a door may do with an exchange, and what the wire is told, on a wire that frames nothing. */
 import type { Exchange as Handed } from "tsgi/effect"
 import { describe, expect, expectTypeOf, it } from "vitest"
 import type { Exchange } from "../../src/exchange/Exchange.js"
@@ -10,7 +10,7 @@ import { MemoryWire } from "./MemoryWire.js"
 
 const ok = { status: 200, fields: [] }
 
-// A handler cannot end an exchange, nor reach the engine. The compiler holds this.
+// A handler can neither end an exchange nor reach the engine. The compiler ensures that.
 it("a handler has nothing of what the engine does with an exchange", () => {
   type Given = Handed.Exchange
   type Ends = "settle" | "leave" | "bodyDropped" | "onHooksRun" | "abandon" | "interrupt" | "interruptLater" | "timeOut"
@@ -170,7 +170,7 @@ describe("interim responses", () => {
     expect(exchange.setContinueFields([])?.reason).toBe("TooLate")
   })
 
-  // a head is not made twice to check it, whichever way it goes out
+  // a head is not made twice to check it, in whichever way it is sent
   it("each head is judged once", () => {
     const judged = (act: (exchange: Exchange) => unknown): readonly [judged: number, sent: number] => {
       const wire = new MemoryWire({ expectsContinue: true, hasBody: true })

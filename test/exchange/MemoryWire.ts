@@ -1,4 +1,4 @@
-/** A wire that carries nothing: it frames nothing, and records what it is told. */
+/** A wire in memory, which frames nothing and records what it is told. */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { AcceptedPeer } from "../../src/exchange/AcceptedPeer.js"
@@ -26,9 +26,9 @@ export interface Settings {
   readonly config?: Config.PartialConfig
   readonly method?: string
   readonly expectsContinue?: boolean
-  /** Does the request have a body, whose pieces are given to `arrive`? */
+  /** Whether the request has a body, whose pieces are given to `arrive`. */
   readonly hasBody?: boolean
-  /** Answers a policy of interim responses. */
+  /** The policy for interim responses. */
   readonly allowInterim?: Engine["allowInterim"]
 }
 
@@ -40,7 +40,7 @@ const requestOf = (method: string): RequestHead => {
   return message.head
 }
 
-/** Fields as a wire has them that sends pairs, such as those of HPACK: names in lower case, none of the connection's own. */
+/** Fields of a wire that sends pairs, as HPACK does: names are in lower case, and the connection adds none. */
 type Written = ReadonlyArray<readonly [name: string, value: string]>
 
 const writer: FieldWriter<Written> = {
@@ -50,12 +50,12 @@ const writer: FieldWriter<Written> = {
 }
 
 export class MemoryWire implements Wire<Written>, BodySource {
-  /** What it was told, and what its server was, in order. */
+  /** What the wire and its server were told, in order. */
   readonly told: Array<string> = []
   readonly logged: Array<string> = []
-  /** How many interim heads were judged. */
+  /** The number of interim heads that were judged. */
   judged = 0
-  /** How many final heads it has prepared. */
+  /** The number of final heads that it has prepared. */
   prepared = 0
   /** Ends of hooks that return an Effect: they run until they are ended here. */
   readonly hooksHeld: Array<() => void> = []
@@ -131,13 +131,13 @@ export class MemoryWire implements Wire<Written>, BodySource {
     this.exchange = new ServedExchange(this, 0)
   }
 
-  /** A piece of the body comes. */
+  /** Lets a piece of the body arrive. */
   arrive(text: string): void {
     this.pieces.push(Buffer.from(text))
     this.exchange.bodyArrived()
   }
 
-  /** The kernel takes all. */
+  /** Lets the kernel take everything. */
   take(): void {
     this.isSent = true
     if (this.exchange.allSent(false)) this.exchangeOver()

@@ -1,4 +1,6 @@
-/** A collection that members come to and leave: it has each of them once, whatever was done before. */
+/**
+ * A collection to which members are added, and from which they are removed: it has each of them once, whatever was done before.
+ */
 import * as fc from "fast-check"
 import { expect, it } from "vitest"
 import { UnorderedSet } from "../../src/exchange/UnorderedSet.js"

@@ -1,6 +1,4 @@
-/**
- * Every way to call an exchange, three calls at a time, on a wire in memory: how its answer changes, and what the wire is told.
- */
+/** All sequences of three calls of an exchange, on a wire in memory: how its answer changes, and what the wire is told. */
 import { Answer } from "../../src/exchange/Answer.js"
 import { Ending } from "../../src/exchange/Ending.js"
 import { BodyError, ResponseError } from "../../src/exchange/ServerError.js"
@@ -18,7 +16,7 @@ const three = { status: 200, fields: [["Content-Length", "3"]] } as const
 const late = new BodyError({ reason: "Timeout", status: 408, description: "late" })
 const nothing = (): void => undefined
 
-/** All that an exchange can be told. The compiler holds that no method is left out. */
+/** All calls of an exchange. The compiler ensures that no method is left out. */
 const acts: Readonly<Record<Method, ReadonlyArray<Act>>> = {
   // by a door
   interim: [(exchange) => exchange.interim(103, [])],
@@ -58,7 +56,7 @@ const acts: Readonly<Record<Method, ReadonlyArray<Act>>> = {
   bodyArrived: [(exchange) => exchange.bodyArrived()],
   roomAgain: [(exchange) => exchange.roomAgain()],
   begun: [(exchange) => exchange.begun()],
-  // the kernel has taken an answer only where there is one
+  // the kernel can only have taken an answer if there is one
   allSent: [(exchange, wire) => wire.told.includes("end") && exchange.allSent(false)],
   bodyDropped: [(exchange) => exchange.bodyDropped()],
   lost: [(exchange) => exchange.lost("ClientGone")],
@@ -83,7 +81,7 @@ const named: ReadonlyArray<readonly [name: string, act: Act]> = Object.entries(a
   each.map((act, at) => [each.length === 1 ? name : `${name} ${at + 1}`, act] as const)
 )
 
-/** What is wrong with what a wire was told: an answer has one head, which comes first, and nothing but a cut follows its end. */
+/** What is wrong with the calls of a wire. An answer has one head, which comes first, and nothing but a cut follows its end. */
 const wrongOf = ({ exchange, told }: MemoryWire, ended: boolean): string | undefined => {
   const sent = told.filter((each) => /^(?:head|write|end|cut)\b/.test(each)).map((each) => each.split(" ")[0])
   const text = sent.join(" ")
@@ -99,7 +97,7 @@ const wrongOf = ({ exchange, told }: MemoryWire, ended: boolean): string | undef
 export const inTable: ReadonlyArray<string> = tableOf("How an answer proceeds").map(([from, to]) => `${from} to ${to}`)
   .sort()
 
-/** Takes all paths of one, two and three calls, those of three where `goesOn` says so. */
+/** Takes all paths of one, two and three calls. Those of three are only taken if `goesOn` says so. */
 export const walk = async (
   goesOn: (path: ReadonlyArray<string>) => boolean
 ): Promise<{ readonly changes: ReadonlyArray<string>; readonly wrong: ReadonlyArray<string> }> => {

@@ -1,14 +1,14 @@
 /**
- * Fuzzes the request reader with the corpus, changed at random.
+ * Fuzzes the request reader with random changes of the corpus.
  *
  *     npx tsx test/fuzz/protocol.ts [seconds = 30] [seed]
  *
- * Contract, for any bytes and any limits: the reader answers with messages or with one failure; it never throws, never
- * hangs, and never stores more than its limits; it answers the same however the bytes are cut and whenever the messages
- * are taken; and by the strict rules it reads what the reference in `test/protocol/reference.ts` reads.
+ * The contract, for any bytes and any limits: the reader returns messages or one failure; it never throws, never hangs, and never
+ * stores more than its limits; its result does not depend on how the bytes are cut and when the messages are taken; and by the
+ * strict rules it reads what the reference in `test/protocol/reference.ts` reads.
  *
- * Ends with 0 and a count where the contract holds. At the first breach it ends with 1, having printed the breach, the
- * shortest bytes found that show it, as the text of a corpus file, and the seed that leads there again.
+ * Ends with 0 and a count if the contract holds. At the first breach it prints the breach, the shortest bytes that show it as the
+ * text of a corpus file, and the seed that leads there again, and ends with 1.
  */
 import { fileURLToPath } from "node:url"
 import { checkCuts, checkMeaning } from "../protocol/agreement.js"
@@ -37,7 +37,7 @@ export const fuzz = (seed: number, goOn: (runs: number) => boolean): FuzzResult 
   let runs = 0
   while (goOn(runs)) {
     runs++
-    // Half of the inputs start out valid: one change to those goes deepest.
+    // Half of the inputs begin valid, because one change to those goes deepest.
     const start = random.pick(runs % 2 === 0 ? valid : samples).bytes
     const bytes = mutated(start, random.below(4) + 1, samples, random)
     const rules = rulesFor(random.pick(samples), random)
@@ -130,7 +130,7 @@ const mutated = (start: Buffer, times: number, samples: ReadonlyArray<CorpusCase
   return bytes
 }
 
-// Half of the runs go by the strict rules, where the reference has a say.
+// Half of the runs use the strict rules, by which the reference judges too.
 const rulesFor = (sample: CorpusCase, random: Random): Rules => {
   const size = (): number => random.below(60)
   switch (random.below(4)) {
@@ -159,7 +159,7 @@ const rulesFor = (sample: CorpusCase, random: Random): Rules => {
   }
 }
 
-// Takes out ever smaller parts for as long as some breach remains.
+// Removes ever smaller parts as long as a breach remains.
 const shortest = (breach: Breach): Breach => {
   let best = breach
   for (let size = best.bytes.length >> 1; size > 0; size >>= 1) {

@@ -1,7 +1,7 @@
 /**
- * Every connection that closes says why, once, in the debug log.
+ * The debug log has the reason for the end of each connection, once.
  *
- * The family: whoever ends it (client, application, a deadline, a stop), and whatever its last answer has promised.
+ * The family: everything that ends a connection (client, application, a deadline, a stop), whatever its last answer has promised.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,7 +1,7 @@
 /**
- * How the phase of an HTTP/1 connection changes: every change of the table in src/README.md happens, and none that is not in it.
+ * The phase of an HTTP/1 connection makes every change of the table in src/README.md, and no other.
  *
- * The family: requests that come whole, in parts, pipelined, malformed, or where there is no place; answers after which the
+ * The family: requests that arrive whole, in parts, pipelined, malformed, or without a free place; answers after which the
  * connection stays, closes, or is taken over.
  */
 import { describe, expect, it } from "@effect/vitest"
@@ -25,7 +25,7 @@ interface Scene {
 
 const settled = Effect.promise(() => turns(3))
 
-/** Gives one connection some bytes, one part in a tick. */
+/** Gives a connection some bytes, one part in each tick. */
 const send = (peer: Peer, ...parts: ReadonlyArray<string>) =>
   Effect.forEach(parts, (part) => Effect.zipRight(Effect.sync(() => peer.events.data(told(part))), settled))
 const sends = (...parts: ReadonlyArray<string>) => (connect: () => Peer) => send(connect(), ...parts)

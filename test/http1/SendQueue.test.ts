@@ -1,4 +1,4 @@
-/** What waits to be sent: it leaves whole and in order, in writes whose size follows how much the kernel takes. */
+/** The queue of bytes to send: they leave whole and in order, in writes whose size follows how much the kernel takes. */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { SendBudget } from "../../src/http1/SendBudget.js"
@@ -8,7 +8,7 @@ import { runs } from "../utils/runs.js"
 
 const kibibyte = 1024
 
-/** Takes of each write as much as it is told to, and the rest when it is asked to. */
+/** A kernel that takes as much of each write as it is told to, and the rest later. */
 class Kernel extends Peer {
   /** Lengths of the writes. */
   readonly writes: Array<number> = []
@@ -62,7 +62,7 @@ describe("writes", () => {
     expect(kernel.writes.splice(0)).toEqual([64, 64, 128, 256, 256, 256].map((size) => size * kibibyte))
     kernel.takes = () => 10
     give(queue, 1024 * kibibyte)
-    // no more than that is left with the transport
+    // the transport has no more than that
     expect(kernel.writes.splice(0)).toEqual([256 * kibibyte])
     expect(queue.congested).toBe(true)
     kernel.take(kernel.pending)
@@ -135,14 +135,14 @@ it("a tick has so many bytes for all: a longer response goes on in the next, and
     return clients.map(({ sent }) => sent())
   }
   for (const { queue } of clients) give(queue, 1536 * kibibyte)
-  // the budget is looked at before a write, and the first one is free
+  // the budget is checked before a write, and the first write is free
   expect(clients.map(({ sent }) => sent())).toEqual([1536, 512, 64, 64, 64])
   clients[0].queue.addText("short")
   give(clients[0].queue, 32 * kibibyte)
   expect(clients[0].sent()).toBeCloseTo(32, 1)
-  // those that wait, in their order
+  // these wait, in their order
   expect(tick()).toEqual([0, 1024, 1216, 0, 0])
-  // one that ends has no later tick
+  // a connection that ends has no later tick
   clients[4].queue.flushLast()
   expect(clients[4].sent()).toBe(1472)
   expect(tick()).toEqual([0, 0, 256, 1472, 0])

@@ -1,6 +1,6 @@
 /**
- * What connections do together in a turn of the event loop: which waits for which, what leaves when, and that no client is
- * answered differently for it.
+ * What connections do together in a turn of the event loop: which one waits for which, when bytes leave, and that the answers are
+ * the same.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
@@ -18,10 +18,10 @@ import { type Peer, servePeers, told } from "../server/Peer.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { get, request } from "../utils/requests.js"
 
-/** So many are taken together, and not fewer. */
+/** The least number of connections that are served together. */
 const crowdSize = 5
 
-/** A turn that ends when it is told to, and members that write down what they do. */
+/** A turn that ends when it is told to, and members that note what they do. */
 const scripted = () => {
   const said: Array<string> = []
   const due: Array<() => void> = []
@@ -38,7 +38,7 @@ const scripted = () => {
   }
   const tick = (): number => held ?? now
   const batch = new TickBatch(clock, (callback) => due.push(callback))
-  /** Answers in so many milliseconds. */
+  /** Makes a member that answers after `takes` milliseconds. */
   const make = (name: string, takes = 0): BatchMember => {
     const self: BatchMember = {
       answerRead: () => {
@@ -294,7 +294,7 @@ interface Crowd extends Engine {
   readonly journal: Journal<string>
 }
 
-/** Serves connections that have sent `/before` at the same time so often that the server takes them together. */
+/** Serves connections that have sent `/before` at the same time so often that the server serves them together. */
 const crowd = (
   handler: (exchange: Exchange, journal: Journal<string>) => void
 ): Effect.Effect<Crowd, BindError, Scope.Scope> =>
@@ -449,7 +449,7 @@ describe("connections that read in the same turn", () => {
       a.events.data(told(get("/long")))
       b.events.data(told(get("/next")))
       yield* Effect.promise(() => turns(1))
-      // behind an answer that has waited long enough to be sent, and its hook
+      // this is after an answer that has waited long enough to be sent, and after its hook
       assert.strictEqual(entered[5], entered[4] + 3 + 8 + 60)
       assert.deepStrictEqual(exchanges.map(({ startTime }) => startTime), entered)
     }))

@@ -1,4 +1,4 @@
-/** Sockets that systemd hands over: what the environment says, whatever it says, and the real program where it is installed. */
+/** Sockets that systemd hands over: all that the environment may say, and the real program if it is installed. */
 import * as fc from "fast-check"
 import * as fs from "node:fs"
 import * as path from "node:path"

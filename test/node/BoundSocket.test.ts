@@ -1,6 +1,6 @@
 /**
- * Sockets that are bound before anybody listens: at whatever address, by whichever part of Node, handed to children or
- * served in this process, and the files of those on unix sockets.
+ * Sockets that are bound before anything listens: at any address, by either part of Node, handed to children or served in this
+ * process, and the files of unix sockets.
  */
 import { it as effectIt } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -83,7 +83,7 @@ describe("an address before anybody listens", () => {
 describe("what cannot be bound is a BindError that names the cause, and the address where one was tried", () => {
   it.each<[string, BindOptions, BindError["reason"], RegExp]>([
     ["an option that there is not", { fd: 3 } as BindOptions, "InvalidOptions", /fd: bind has no such option/],
-    // options that cannot be give no address that was tried, and text is told from a value
+    // for invalid options the error has no address, and text is quoted
     [
       "a port that is none",
       { port: 70_000 },
@@ -210,7 +210,7 @@ describe("children that inherit it", async () => {
     const successor = await start(socket)
     expect(await waiting).toBe(String(successor.child.pid))
     await end(successor, "SIGTERM")
-    // it belongs to who has bound it
+    // the file belongs to the code that has bound it
     if (options.path !== undefined) expect(fs.existsSync(options.path)).toBe(true)
     socket.close()
     if (options.path !== undefined) expect(fs.existsSync(options.path)).toBe(false)

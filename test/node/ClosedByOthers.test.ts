@@ -1,8 +1,8 @@
 /**
- * Somebody else closes the listening socket: the server stops as if it had been told to, and the process can exit.
+ * If other code closes the listening socket, the server stops as if it had been told to, and the process can exit.
  *
- * The family: a cluster's worker that is disconnected, whoever finds the server among the process's handles and closes it,
- * or closes its handle.
+ * The family: a cluster's worker that is disconnected; code that finds the server among the process's handles and closes it, or
+ * closes its handle.
  */
 import { spawn } from "node:child_process"
 import { Server } from "node:net"

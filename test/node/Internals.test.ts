@@ -1,6 +1,6 @@
 /**
- * What is read of Node's private parts, and of sonic-boom's: a test here that fails names what is gone. Beside each stands what
- * happens then.
+ * The private parts of Node and sonic-boom that are read. A test that fails here names what is gone. Beside each stands the test
+ * of its fallback.
  */
 import * as fs from "node:fs"
 import * as Net from "node:net"
@@ -24,7 +24,7 @@ import {
 } from "../../src/node/internal.js"
 import { makeCertificate } from "../utils/certificate.js"
 
-/** Both ends of a connection of this process. */
+/** Opens a connection within this process, and gives both ends. */
 const connected = async (use: (accepted: Net.Socket, client: Net.Socket, server: Net.Server) => Promise<void>) => {
   const server = Net.createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1")
   const accepting = new Promise<Net.Socket>((resolve) => server.once("connection", resolve))

@@ -1,4 +1,4 @@
-/** Sockets as the system gives them: handshakes that do not end, modes of files, descriptors that were inherited. */
+/** Sockets of the system: handshakes that do not end, modes of files, inherited descriptors. */
 import * as fs from "node:fs"
 import * as Net from "node:net"
 import * as os from "node:os"
@@ -32,13 +32,13 @@ describe("handshakes that do not end", async () => {
         const client = await connectTls()
         client.send(get("/"))
         expect((await client.response()).status).toBe(200)
-        // the oldest had to go, and the log says why
+        // the oldest connection was closed, and the log says why
         await silent[0].whenEnded()
         expect(silent.map(({ ended }) => ended)).toEqual([true, false, false])
         const lost = log.lines.filter((line) => line.includes(" lost "))
         expect(lost).toHaveLength(1)
         expect(lost[0]).toMatch(/Handshake: closed for a newer connection: limits\.handshakes is 3$/)
-        // who has shaken hands is no longer in the way
+        // a connection with a finished handshake no longer counts
         for (let i = 0; i < 4; i++) await open()
         await vi.waitFor(() => expect(log.lines.filter((line) => line.includes(" lost "))).toHaveLength(4))
         for (const each of [established, client]) {

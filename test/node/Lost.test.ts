@@ -1,6 +1,6 @@
 /**
- * Connections that come to nothing: each has one line, with its peer, and who can be told is told. And peers that are gone
- * without a word are noticed.
+ * Connections that are lost before they are served: each has one line with its peer, and a client that can be answered is
+ * answered. Peers that have vanished without a word are noticed too.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -20,14 +20,14 @@ import { hello, type Served, withServer } from "../utils/serving.js"
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))
 
-/** Descriptors run out in a process of its own. */
+/** The descriptors run out in a separate process. */
 
 const portOf = ({ address }: Served): number => address._tag === "Tcp" ? address.port : 0
 
 const connectTo = ({ address }: Served): Net.Socket =>
   Net.connect(address._tag === "Tcp" ? { host: address.host, port: address.port } : { path: address.path })
 
-/** Sends bytes as they are; what came back, when the connection has ended. */
+/** Sends bytes as they are, and returns what has arrived when the connection has ended. */
 const exchange = async (served: Served, sent: string, reset = false): Promise<{ got: string; own: string }> => {
   const { address } = served
   const socket = connectTo(served)
@@ -70,7 +70,7 @@ describe("a handshake that fails", async () => {
           const line = await served.log.until(/ lost /)
           expect(line).toMatch(why)
           expect(line).toContain(` lost (${own}) Handshake: `)
-          // one line, and nothing of OpenSSL's sources
+          // it is one line, without the names of OpenSSL's sources
           expect(line).not.toMatch(/[\r\n]|\.c:\d/)
           await served.running.stop()
           expect(served.log.lines.filter((line) => / lost |^\s*$/.test(line))).toHaveLength(1)
@@ -180,7 +180,7 @@ describe("a handshake that fails", async () => {
 describe("TLS says that it ends (close_notify)", async () => {
   const certificate = await makeCertificate("localhost")
 
-  // The type of the last record that the server sent, as TLS 1.2 shows it: 21 is an alert (RFC 5246, 6.2.1).
+  // The type of the last record that the server has sent, which TLS 1.2 shows: 21 is an alert (RFC 5246, 6.2.1).
   const endOf = async (served: Served, act: (socket: Tls.TLSSocket) => Promise<unknown>): Promise<number> => {
     let last = 0
     let rest = Buffer.alloc(0)
@@ -211,7 +211,7 @@ describe("TLS says that it ends (close_notify)", async () => {
   const relay = Net.createServer()
   beforeAll(() => new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve)))
   afterAll(() => relay.close())
-  // it reads on, or its end would not be seen
+  // the socket reads on, because its end would not be seen otherwise
   const ask = async (socket: Tls.TLSSocket): Promise<void> => {
     socket.write(get("/"))
     await once(socket, "data")
@@ -283,7 +283,7 @@ it.skipIf(process.platform !== "linux")("the log says when descriptors have run 
     const sockets = await crowd()
     await vi.waitFor(() => expect(lines()).toHaveLength(times), { timeout: 5000 })
     for (const socket of sockets) socket.destroy()
-    // it is noticed within a second that there are some again
+    // within a second the server notices that there are descriptors again
     if (times === 1) await new Promise((resolve) => setTimeout(resolve, 1200))
   }
   expect(lines()[0]).toMatch(/^\(\d+\) the listener failed: Accept: the process has no descriptor left.*ulimit -n/)
@@ -293,7 +293,7 @@ it.skipIf(process.platform !== "linux")("the log says when descriptors have run 
 }, 40_000)
 
 describe.skipIf(process.platform !== "linux")("TCP keep-alive", () => {
-  // proc_net_tcp(5): of sockets that are connected, `tr` is 02 where the timer that runs is keep-alive's, `when` is in 1/100 s
+  // proc_net_tcp(5): for connected sockets, `tr` is 02 if the keep-alive timer runs, and `when` is in 1/100 s
   const timerOf = (port: number, peer: number): { readonly kind: string; readonly seconds: number } | undefined => {
     const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0")
     const line = fs.readFileSync("/proc/net/tcp", "utf8").split("\n")

@@ -1,7 +1,6 @@
 /**
- * Listeners that only proxies reach which send PROXY headers: who the client is then, on TCP, unix sockets and TLS, at both
- * doors, and that everybody without a good header is closed and never answered. With HAProxy and curl, where they are
- * installed.
+ * Listeners behind proxies that send PROXY headers: who the client is, on TCP, unix sockets and TLS, at both doors; and every
+ * connection without a valid header is closed and never answered. HAProxy and curl are used if they are installed.
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -64,7 +63,7 @@ describe("the client's address is the header's", () => {
       const client = await connect()
       client.send(Buffer.concat([Buffer.from(header), Buffer.from(get("/"))]))
       expect(await answered(client)).toBe(expected)
-      // for the length of the connection
+      // the addresses stay the same for the whole connection
       client.send(get("/again"))
       expect(await answered(client)).toBe(expected)
       const host = expected.split(" ")[0] === "unix" ? /^unix/ : new RegExp(`^${expected.split(" ")[0]} `)
@@ -382,7 +381,7 @@ backend without
 `
         )
         await using program = new Program(haproxy ?? "", ["-db", "-f", file], { cwd: folder })
-        // its own checks ask for /check
+        // HAProxy's own checks request /check
         await log.until(/GET \/check /)
         const [socket, text] = await new Promise<[number | undefined, string]>((resolve, reject) => {
           const socket = Net.connect({ host: "127.0.0.1", port: front })

@@ -1,7 +1,7 @@
 /**
- * An error of a socket closes its connection, also where Node leaves that to whoever listens. The family: what a TLS
- * socket says of a client that begins handshakes without end (TLS 1.2), with a request under way and without one; what it
- * does not say of one that resets right after its handshake; errors that anybody emits on a socket.
+ * An error of a socket closes its connection, even if Node leaves that to its listeners. The family: the error of a TLS socket
+ * whose client begins handshakes without end (TLS 1.2), with a request under way and without one; a client that resets right
+ * after its handshake, for which there is no error; errors that other code emits on a socket.
  */
 import * as Tls from "node:tls"
 import { type App, listen, wrapTls } from "tsgi"
@@ -18,7 +18,7 @@ beforeAll(async () => {
   certificate = await makeCertificate("localhost")
 })
 
-/** Begins handshakes until the connection is closed. Gives how many ended. */
+/** Begins handshakes until the connection is closed. Returns how many have ended. */
 const renegotiate = (port: number, first: string): Promise<number> =>
   new Promise((resolve) => {
     let ended = 0
@@ -49,7 +49,7 @@ it("a TLS client that resets its connection right after the handshake holds noth
       const count = 10
       for (let i = 0; i < count; i++) {
         const client = await connectTls()
-        // what would be answered, with 400, when all that had come was read
+        // these bytes would be answered with 400 if all that has arrived were read
         client.send("GET / HTTP/1.1\r\nHost: a\r\n")
         await turns(1)
         client.reset()

@@ -1,6 +1,6 @@
 /**
- * Keys of session tickets: servers that share them resume each other's sessions, in one process and in several, at both
- * doors, also after their certificates or the keys were changed.
+ * Keys of session tickets: servers that share them resume each other's sessions, in one process and in several, at both doors,
+ * even after their certificates or keys were changed.
  */
 import { HttpServerResponse } from "@effect/platform"
 import { it as effectIt } from "@effect/vitest"
@@ -27,7 +27,7 @@ interface Visit {
   readonly fingerprint: string
 }
 
-/** One request, with a session that somebody gave before; and the one that is given now. */
+/** Sends one request, with an earlier session, and returns the new session. */
 const visit = (
   address: Address,
   session?: Buffer,

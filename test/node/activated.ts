@@ -1,4 +1,4 @@
-/** Serves on each socket that it was started with, and tells who asks by which one it was reached. */
+/** Serves on each socket with which it was started, and answers with the name of that socket. */
 import { activatedSockets, listen, server } from "tsgi"
 
 for (const { fd, name } of activatedSockets()) {

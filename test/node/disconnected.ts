@@ -1,4 +1,4 @@
-/** A cluster with one worker, which is disconnected while a connection of it is idle. The first argument is the policy. */
+/** A cluster with one worker, which is disconnected while one of its connections is idle. The first argument is the policy. */
 import cluster from "node:cluster"
 import { connect } from "node:net"
 import { listen, server } from "tsgi"

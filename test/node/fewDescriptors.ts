@@ -1,4 +1,4 @@
-/** A server that is to be started with few descriptors. */
+/** A server for a process with few descriptors. */
 import { listen, server } from "tsgi"
 
 server(listen(), (_, startResponse) => {

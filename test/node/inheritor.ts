@@ -1,4 +1,4 @@
-/** A process that inherited a bound socket as its descriptor 3, and serves on it at once. */
+/** A process that has inherited a bound socket as its descriptor 3, and serves on it at once. */
 import { listen, server } from "tsgi"
 
 const running = server(listen({ fd: 3 }), (_, startResponse) => {

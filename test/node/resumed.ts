@@ -1,4 +1,4 @@
-/** Serves with TLS, by what its parent sends. */
+/** Serves with TLS, with the options that its parent sends. */
 import { listen, server, wrapTls } from "tsgi"
 
 process.once(

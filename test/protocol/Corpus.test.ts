@@ -41,14 +41,14 @@ const isKnownToReference = ({ leniency, limits, name }: CorpusCase): boolean =>
 const check = (sample: CorpusCase): void => {
   const wanted = expected(sample)
   const whole = read(sample, sample.bytes)
-  // the cuts before it have been tried
+  // earlier cuts have already been tried
   const seam = Math.max(1, sample.bytes.length - 8)
   expect(whole).toMatchObject(wanted)
   expect(readAll([sample.bytes.subarray(0, 5), sample.bytes.subarray(5)], sample, true)).toEqual(whole)
   if (isKnownToReference(sample)) checkMeaning(sample.bytes, whole)
 
   if (wanted.end === "idle") {
-    // limits of the sample may be too narrow for what follows
+    // the limits of the sample may be too low for the requests that follow
     const more = read({ leniency: sample.leniency, limits: {} }, Buffer.concat([sample.bytes, following]), seam)
     expect(more).toMatchObject({ requests: [...wanted.requests, followingRequest], end: "idle" })
   }

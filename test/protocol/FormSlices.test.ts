@@ -1,4 +1,4 @@
-/** A urlencoded form in parts is the same form. */
+/** A urlencoded form in parts has the same pairs as the whole form. */
 import fc from "fast-check"
 import { expect, it } from "vitest"
 import { formSlices } from "../../src/protocol/formSlices.js"

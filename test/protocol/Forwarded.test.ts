@@ -1,8 +1,8 @@
 /**
- * What proxies say of the requests that they pass on, read from the right for as long as the one who speaks is trusted.
+ * What proxies say about the requests that they pass on, read from the right as long as the sender is trusted.
  *
- * The family: what the client wrote to the left of a proxy's words reaches nobody, whatever is in it and on whatever line;
- * what cannot be read ends the walk, and is no fact; what is not named is not read.
+ * The family: the values that the client wrote to the left of a proxy's are never believed, whatever they are and on whatever
+ * line; a value that cannot be read ends the walk, and is not believed; a field that the option does not name is not read.
  */
 import { isIP } from "node:net"
 import { describe, expect, it } from "vitest"
@@ -13,11 +13,11 @@ import {
   readForwarded
 } from "../../src/protocol/forwarded.js"
 
-// whoever is at home is a proxy of ours
+// private addresses are those of trusted proxies
 const trusts = (host: string): boolean => host.startsWith("10.") || host.startsWith("fd00:")
 const x: ReadonlyArray<ForwardedField> = forwardedFields.filter((field) => field !== "forwarded")
 
-/** `client:port scheme host port`, with `-` for what was not told. */
+/** Renders values as `client:port scheme host port`, with `-` for a missing one. */
 const inWords = ({ client, host, port, scheme }: ForwardedValues): string => {
   const peer = client === undefined ? "-" : `${client.host}${client.port === undefined ? "" : `#${client.port}`}`
   return [peer, scheme ?? "-", host ?? "-", port ?? "-"].join(" ")
@@ -179,7 +179,7 @@ describe("Forwarded (RFC 7239)", () => {
     )
     const before = process.cpuUsage()
     for (const value of hostile) read([`Forwarded: ${value}`, `X-Forwarded-For: ${value}`], forwardedFields)
-    // a second and a half would be a hundred times what it takes
+    // a second and a half would be a hundred times as much as it takes
     expect(process.cpuUsage(before).user).toBeLessThan(1_500_000)
   })
 })

@@ -1,5 +1,5 @@
 /**
- * PROXY headers: what the specification has, what it forbids, however the bytes are cut, and whatever they are.
+ * PROXY headers: those that the specification allows, those that it forbids, and any other bytes, however they are cut.
  */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
@@ -10,7 +10,7 @@ import { everySplit } from "../utils/splits.js"
 
 const request = Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 
-/** What is read as the chunks come: the first answer that is not for more. */
+/** Reads chunks one after the other, and returns the first result that does not ask for more. */
 const read = (chunks: ReadonlyArray<Uint8Array>, versions: ProxyVersions = "any"): ProxyReading => {
   let bytes = Buffer.alloc(0)
   for (const chunk of chunks) {
@@ -21,7 +21,7 @@ const read = (chunks: ReadonlyArray<Uint8Array>, versions: ProxyVersions = "any"
   return { _tag: "More" }
 }
 
-/** The same however it is cut, with a request behind it and without. */
+/** Reads a header in all cuts, with a request after it and without, and checks that the result is the same. */
 const readInAllWays = (header: Uint8Array, versions: ProxyVersions = "any"): ProxyReading => {
   const alone = everySplit(header, (chunks) => read(chunks, versions))
   const followed = everySplit(Buffer.concat([header, request]), (chunks) => read(chunks, versions))
@@ -248,7 +248,7 @@ it("the checksum is that of the standard", () => {
 describe("whatever comes", () => {
   const port = fc.integer({ min: 0, max: 65_535 })
   const value = fc.uint8Array({ maxLength: 40 })
-  // all but those with a meaning of their own
+  // these are all types without a meaning of their own
   const tlvs = fc.array(fc.tuple(fc.integer({ min: 0xe0, max: 0xff }), value), { maxLength: 4 })
 
   it("is read as it was written", () => {
@@ -298,7 +298,7 @@ describe("whatever comes", () => {
         if (reading._tag === "Source" || reading._tag === "Local") {
           expect(reading.length).toBeLessThanOrEqual(bytes.length)
         }
-        // nobody has to wait for more than there may be
+        // the reader never waits for more bytes than a header may have
         if (reading._tag === "More") expect(bytes.length).toBeLessThan(16 + 4096)
       }),
       runs(100)

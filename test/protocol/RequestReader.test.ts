@@ -16,7 +16,7 @@ import { cuts, mutate, mutation, validRequest } from "./model.js"
 const bytesOf = (text: string): Buffer => Buffer.from(text, "latin1")
 const get = bytesOf("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 
-// One seed, so that a run says the same everywhere; the fuzzer goes on from here.
+// There is one seed, so that a run gives the same result everywhere; the fuzzer tries other seeds.
 fc.configureGlobal({ seed: 9112, endOnFailure: false })
 
 describe("any bytes", () => {
@@ -140,7 +140,7 @@ describe("valid requests", () => {
 
 describe("what a connection repeats", () => {
   const limits = { ...defaultLimits, fieldLine: 40, fieldSection: 70, fieldCount: 7 }
-  // two short lines are as long as a long one, so that line ends meet by chance
+  // two short lines are as long as a long one, so that line ends sometimes meet
   const line = fc.oneof(
     { arbitrary: fc.constantFrom("A: b", "A: c", "B: b", "A: bbbbbbb", "B: bbbbbbb"), weight: 4 },
     { arbitrary: fc.constantFrom("Cookie: a", `X: ${"x".repeat(37)}`, `X: ${"x".repeat(38)}`, "no field"), weight: 1 }
@@ -185,7 +185,7 @@ describe("what a connection repeats", () => {
       ),
       runs(200)
     )
-    // most of what is made is in order
+    // most of the generated requests are valid
     expect(changed).toBeGreaterThan(runs(200).numRuns)
   })
 })
@@ -241,7 +241,7 @@ describe("a reader", () => {
     expect(lineOf("GET a HTTP/1.1\r\n")).toEqual(["MalformedTarget", "GET a HTTP/1.1"])
     expect(lineOf(`${get.toString()}GET a HTTP/1.1\r\n`)).toEqual(["MalformedTarget", "GET a HTTP/1.1"])
     expect(lineOf("GET /a HTTP/2.0\r\n")).toEqual(["UnsupportedVersion", "GET /a HTTP/2.0"])
-    // it is read no further than to the byte that is wrong, so that it does not depend on how the bytes are cut
+    // reading ends at the offending byte, so that the result does not depend on how the bytes are cut
     expect(lineOf("GET /a b HTTP/1.1\r\n")).toEqual(["MalformedRequestLine", "GET /a b "])
     expect(lineOf("\x16\x03\x01\r\n")).toEqual(["MalformedRequestLine", "\x16"])
     expect(lineOf("nonsense\r\n")).toEqual(["MalformedRequestLine", "nonsense"])
@@ -374,7 +374,7 @@ describe("a reader", () => {
 
   it("holds on to no head that it has given out", async () => {
     const reader = new RequestReader()
-    // a function of its own, whose variables hold on to nothing when it has returned
+    // this is a function of its own, so that none of its variables keeps the buffer after it has returned
     const read = (): WeakRef<object> => {
       reader.receive(get)
       const start = reader.next()

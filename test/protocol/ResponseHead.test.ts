@@ -421,7 +421,7 @@ const checkUnderstood = (prepared: PreparedHead | InvalidHead, { method, persist
   const meant = framing._tag === "Length"
     ? framing.length
     : ({ None: "none", Chunked: "chunked", Close: "until close" } as const)[framing._tag]
-  // nothing may stand in a 205, and its length says so to the client
+  // a 205 has no content, and its length tells the client so
   const understood = head.status === 205 && bodyOf(head, method) === 0 ? "none" : bodyOf(head, method)
   const goesOn = persists(head)
   if (understood !== meant || goesOn !== prepared.persistent || (goesOn && (!persistent || meant === "until close"))) {
@@ -464,7 +464,7 @@ describe("a head is refused", () => {
     ["InvalidFieldValue", { fields: [["X", "\x7f"]] }],
     ["InvalidFieldValue", { fields: [["X", "\x0b"]] }],
     ["InvalidFieldValue", { fields: [["X", "好"]] }],
-    // These end in the bytes of CR and LF where a writer drops the upper byte.
+    // If a writer drops the upper byte, these become CR and LF.
     ["InvalidFieldValue", { fields: [["X", "\u010d\u010aY: z"]] }],
     ["InvalidFieldValue", { fields: [["X", "\u2028"]] }],
     ["InvalidFieldValue", { fields: [["X", 7 as unknown as string]] }],
@@ -544,7 +544,7 @@ describe("an interim head", () => {
 })
 
 describe("whatever an application gives", () => {
-  // mostly harmless, so that heads of several fields get through; what is not harmless is what splits responses
+  // most values are harmless, so that heads with several fields are accepted; the others could split a response
   const hostile = fc.constantFrom(
     "\r\n",
     "\r",

@@ -41,7 +41,7 @@ it("finds a form for what RFC 3986 can make, and no error for anything else", ()
       expect(form).toMatchObject({ _tag: "Absolute", scheme: protocol.slice(0, -1) })
       if (form?._tag === "Absolute" && form.path === pathname) expect(form.authority).toBe(host)
     }),
-    // a URL at random is made and judged by ten thousand steps
+    // a random URL takes ten thousand steps to make and to judge
     runs(25)
   )
   fc.assert(

@@ -1,5 +1,5 @@
 /**
- * What must hold for any bytes whatever; throws where it does not.
+ * Checks what must hold for any bytes, and throws if it does not.
  */
 import { isDeepStrictEqual } from "node:util"
 import { cutAt } from "../utils/splits.js"
@@ -10,7 +10,10 @@ const must = (condition: boolean, what: string, details: unknown): void => {
   if (!condition) throw new Error(`${what}: ${JSON.stringify(details, null, 1)}`)
 }
 
-/** Never a throw, never a hang, bounded memory (all in `readAll`), and the same however the bytes are cut. */
+/**
+ * Checks that reading never throws, ends, has bounded memory (all in `readAll`), and gives the same result however the bytes are
+ * cut.
+ */
 export const checkCuts = (bytes: Uint8Array, cuts: ReadonlyArray<number>, rules: Rules = {}): Reading => {
   const whole = readAll([bytes], rules)
   const chunks = cutAt(bytes, cuts)
@@ -21,7 +24,7 @@ export const checkCuts = (bytes: Uint8Array, cuts: ReadonlyArray<number>, rules:
   return whole
 }
 
-/** By the strict rules, the reader reads what the reference reads, and refuses what it refuses. */
+/** Checks that by the strict rules the reader reads what the reference reads, and refuses what that refuses. */
 export const checkMeaning = (bytes: Uint8Array, reading: Reading): void => {
   const reference = referenceRead(Buffer.from(bytes).toString("latin1"))
   const finished = reading.requests.filter((request) => request.finished)
@@ -47,7 +50,7 @@ const pick = ({ body, fields, line }: Pick<Reading["requests"][number], "body" |
   body
 })
 
-// What frames, routes or authenticates is gone, what is an extension is there, and the order is kept.
+// Fields that frame, route or authenticate are gone, extensions are there, and the order is kept.
 const checkTrailers = (kept: ReadonlyArray<string>, all: ReadonlyArray<string>): void => {
   const pairs = (list: ReadonlyArray<string>) =>
     Array.from({ length: list.length / 2 }, (_, at) => [list[2 * at], list[2 * at + 1]] as const)

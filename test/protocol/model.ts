@@ -51,7 +51,7 @@ const value = content.map((raw) => raw.replace(/^[ \t]+|[ \t]+$/g, ""))
 const field = fc.tuple(token.filter((name) => !steering.test(name)), value)
 const trailer = fc.tuple(token.map((name) => `X-${name}`), value)
 
-/** A name in a case of its own: each bit turns a letter. */
+/** A name in random case: each bit turns a letter. */
 const cased = (name: string): fc.Arbitrary<string> =>
   fc.bigInt({ min: 0n, max: (1n << BigInt(name.length)) - 1n }).map((bits) =>
     [...name].map((char, at) => ((bits >> BigInt(at)) & 1n) === 1n ? char.toUpperCase() : char.toLowerCase()).join("")
@@ -147,10 +147,10 @@ export const validRequest: fc.Arbitrary<Model> = fc.record({
   }
 })
 
-/** Where to cut bytes, at places that differ from run to run. */
+/** The places at which bytes are cut, which differ from run to run. */
 export const cuts = (length: number): fc.Arbitrary<Array<number>> => fc.array(fc.nat(length), { maxLength: 6 })
 
-/** A small change: a bit turned, or bytes put in, taken out or replaced. */
+/** A small change: a bit is turned, or bytes are inserted, removed or replaced. */
 export const mutation = fc.record({
   at: fc.noBias(fc.nat(0xffff)).map((at) => at / 0x10000),
   taken: fc.constantFrom(0, 0, 1, 1, 2),

@@ -1,6 +1,6 @@
 /**
- * Everything a `RequestReader` says about some bytes, as one value that can be compared, with what must hold for any
- * bytes at all checked on the way.
+ * All that a `RequestReader` returns for some bytes, as one value that can be compared. What must hold for any bytes is checked
+ * on the way.
  */
 import {
   defaultLimits,
@@ -16,20 +16,20 @@ import {
 
 export interface Reading {
   readonly requests: ReadonlyArray<ReadRequest>
-  /** `idle`: between two requests; `more`: inside one; or how the connection is refused. */
+  /** `idle` is between two requests, `more` inside one; a failure refuses the connection. */
   readonly end: "idle" | "more" | Failure
-  /** The request line of a head that was begun and not given out, as far as it was read. */
+  /** The request line of a head that was begun and not returned, as far as it was read. */
   readonly begun: string
 }
 
 export interface ReadRequest {
-  /** The request line as it came. */
+  /** The request line as received. */
   readonly line: string
   readonly minorVersion: 0 | 1
   readonly form: Target
   readonly fields: ReadonlyArray<string>
   readonly demands: Demands
-  /** The pieces joined, as latin-1 text. */
+  /** The joined pieces as latin-1 text. */
   body: string
   trailers: ReadonlyArray<string>
   finished: boolean
@@ -45,7 +45,7 @@ const hold = (condition: boolean, what: string): void => {
 }
 
 /**
- * Feeds the chunks and takes every message: after each chunk, or, with `takeLate`, only when all of them are stored.
+ * Stores the chunks and takes every message: after each chunk, or with `takeLate` only when all chunks are stored.
  */
 export const readAll = (chunks: ReadonlyArray<Uint8Array>, rules: Rules = {}, takeLate = false): Reading => {
   const limits = { ...defaultLimits, ...rules.limits }
@@ -98,7 +98,7 @@ export const readAll = (chunks: ReadonlyArray<Uint8Array>, rules: Rules = {}, ta
       hold(reader.buffered >= 0 && reader.buffered <= fed, "no more is stored than came")
       const message = reader.next()
       if (message === undefined) {
-        // An unfinished line and the CR behind it: all that may ever wait for more bytes.
+        // At most an unfinished line and the CR after it wait for more bytes.
         hold(reader.buffered <= Math.max(limits.requestLine, limits.fieldLine) + 1, "what waits is bounded")
         hold(reader.next() === undefined, "asking again changes nothing")
         return

@@ -1,6 +1,6 @@
 /**
- * The same language once more, read in another way: regular expressions over the whole text, no state, no speed, and
- * nothing taken from `src`. What this reads, `RequestReader` must read too, and the other way round.
+ * The same language, read in another way: by regular expressions over the whole text, without state and without code from `src`.
+ * `RequestReader` must read what this reads, and the other way round.
  */
 import { isIPv6 } from "node:net"
 
@@ -8,14 +8,14 @@ export interface ReferenceRequest {
   readonly line: string
   readonly fields: ReadonlyArray<string>
   readonly body: string
-  /** All of them, also those that may not stand there. */
+  /** All trailers, including those that are not allowed. */
   readonly trailers: ReadonlyArray<string>
 }
 
 export interface ReferenceReading {
-  /** Requests that are complete. */
+  /** The complete requests. */
   readonly requests: ReadonlyArray<ReferenceRequest>
-  /** `undecided`: more bytes may make it a request, or it may be refused already. */
+  /** With `undecided`, more bytes may make it a request, or it may already be refused. */
   readonly end: "idle" | "refused" | "undecided"
 }
 
@@ -29,7 +29,7 @@ const trailersPattern = new RegExp(`((?:${fieldLine}){0,100})\\r\\n`, "y")
 const chunkPattern = /([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\r\n/y
 const emptyLines = /(?:\r\n){0,4}/y
 
-/** Reads latin-1 text by the strict rules and the default limits on counts; the text must be shorter than the others. */
+/** Reads latin-1 text by the strict rules and the default limits on counts. The text must be shorter than the other limits. */
 export const referenceRead = (text: string): ReferenceReading => {
   const requests: Array<ReferenceRequest> = []
   let at = 0
@@ -40,7 +40,7 @@ export const referenceRead = (text: string): ReferenceReading => {
     return found
   }
   const stop = (end: ReferenceReading["end"]): ReferenceReading => ({ requests, end })
-  // A part that has its end mark and does not match never will.
+  // A part that has its end mark and does not match will never match.
   const unmatched = (endMark: string): ReferenceReading =>
     stop(
       text.includes(endMark, at) || (endMark === "\r\n\r\n" && text.startsWith("\r\n", at)) ? "refused" : "undecided"
@@ -130,7 +130,7 @@ const isTarget = (method: string, target: string): boolean => {
   return parts !== null && isAuthority(parts[1])
 }
 
-/** The host of an absolute target takes the place of Host (RFC 9112, 3.2.2). */
+/** The host of an absolute target replaces Host (RFC 9112, 3.2.2). */
 export const hosted = (line: string, fields: ReadonlyArray<string>): ReadonlyArray<string> => {
   const authority = /^(?!CONNECT )[^ ]+ [A-Za-z][A-Za-z0-9+\-.]*:\/\/([^/? ]*)/.exec(line)?.[1]
   if (authority === undefined) return fields

@@ -1,5 +1,5 @@
 /**
- * Response heads as a client reads them: a parser that shares nothing with what wrote them.
+ * A parser of response heads, as a client has it, which shares no code with their writer.
  */
 
 export interface ReadHead {
@@ -9,7 +9,7 @@ export interface ReadHead {
   readonly fields: ReadonlyArray<readonly [name: string, value: string]>
 }
 
-/** Reads exactly one head and nothing behind it; throws at whatever a careful client would refuse. */
+/** Reads exactly one head with nothing after it. Throws for everything that a careful client would refuse. */
 export const parseHead = (text: string): ReadHead => {
   const lines = text.split("\r\n")
   if (lines.length < 3 || lines.pop() !== "" || lines.pop() !== "") throw new Error("no empty line at the end")
@@ -37,7 +37,7 @@ export const trim = (value: string): string => value.replace(/^[ \t]+/, "").repl
 const valuesOf = (head: ReadHead, wanted: string): ReadonlyArray<string> =>
   head.fields.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value)
 
-/** How long the client takes the body to be (RFC 9112, 6.3); throws where it would have to guess. */
+/** The length that a client takes the body to have (RFC 9112, 6.3). Throws if the client would have to guess. */
 export const bodyOf = (head: ReadHead, method: string): "none" | "chunked" | "until close" | number => {
   const codings = valuesOf(head, "transfer-encoding")
   const lengths = valuesOf(head, "content-length")
@@ -46,7 +46,7 @@ export const bodyOf = (head: ReadHead, method: string): "none" | "chunked" | "un
   if (lengths.some((value) => !/^(?:0|[1-9][0-9]*)$/.test(value))) throw new Error("a length that is no number")
   const { status } = head
   if (status < 200 || status === 204 || (method === "CONNECT" && status < 300)) {
-    // RFC 9110, 8.6; RFC 9112, 6.1: they must not be sent at all.
+    // RFC 9110, 8.6; RFC 9112, 6.1: these fields must not be sent here.
     if (codings.length + lengths.length > 0) throw new Error("a framing field where none may be")
     return "none"
   }
@@ -58,7 +58,7 @@ export const bodyOf = (head: ReadHead, method: string): "none" | "chunked" | "un
   return lengths.length > 0 ? Number(lengths[0]) : "until close"
 }
 
-/** Does the client send another request behind this response (RFC 9112, 9.3)? Throws where RFC 9110, 7.6.1, is broken. */
+/** Whether a client sends another request after this response (RFC 9112, 9.3). Throws if RFC 9110, 7.6.1, is broken. */
 export const persists = (head: ReadHead): boolean => {
   const options = valuesOf(head, "connection").flatMap((value) => value.toLowerCase().split(",").map(trim))
   if (valuesOf(head, "keep-alive").length > 0 && !options.includes("keep-alive")) {

@@ -1,4 +1,4 @@
-/** What a record says of requests that were not answered as usual. */
+/** The records of requests that were not answered as usual. */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"

@@ -1,6 +1,6 @@
 /**
- * Time costs nothing: what looks after deadlines wakes for the next one there is, and not without one. And it judges what
- * had come in time as in time, however long the event loop was held up.
+ * The alarm of deadlines wakes for the next one, and never without one. Bytes that arrived in time count as in time, however long
+ * the event loop was blocked.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -18,7 +18,7 @@ import { echo, hello, type NotingApp, withServer } from "../utils/serving.js"
 import { serve } from "./engine.js"
 
 describe("an alarm", () => {
-  /** One whose timers are seen, and whose time is moved by hand. */
+  /** An alarm whose timers are recorded, and whose time the test moves. */
   const scripted = (ring: (now: number) => number) => {
     let now = 0
     let [made, takenBack] = [0, 0]

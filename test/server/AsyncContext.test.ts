@@ -1,9 +1,9 @@
 /**
- * Whose async context the code of an application runs in: its own connection's, as with node:http.
+ * The async context in which code of an application runs is that of its own connection, as with node:http.
  *
- * The family: whatever the server calls (applications, handlers, iterators, hooks of every kind, log functions) while
- * many connections are served in one turn of the event loop, or from outside a connection's own events: by a deadline, by
- * a stop, by another connection's end.
+ * The family: everything that the server calls (applications, handlers, iterators, hooks of every kind, log functions) while many
+ * connections are served in one turn of the event loop, or outside the events of the connection: by a deadline, by a stop, by the
+ * end of another connection.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -20,16 +20,16 @@ import { connect } from "../utils/sockets.js"
 
 const storage = new AsyncLocalStorage<string>()
 
-/** Enough that they are served together, again and again. */
+/** The number of clients, enough that they are served together again and again. */
 const clientCount = 12
 const requestCount = 8
 
-/** What was seen where it does not belong, by the place it was seen in. */
+/** The contexts that were seen where they do not belong, by place. */
 class Sightings {
   readonly wrong = new Map<string, number>()
   readonly places = new Set<string>()
 
-  /** Code of this client's runs: nobody else's context may be seen. */
+  /** Called by code that runs for this client. It must not see the context of another one. */
   look(place: string, owner: string): void {
     this.places.add(place)
     const seen = storage.getStore()
@@ -42,7 +42,7 @@ class Sightings {
   }
 }
 
-/** All clients ask in the same moment, and again when all have their answers. */
+/** All clients send a request at the same moment, and again when all have their answers. */
 const askTogether = async (clients: ReadonlyArray<WireClient>): Promise<void> => {
   for (let i = 0; i < requestCount; i++) {
     for (const [j, client] of clients.entries()) client.send(get(`/client${j}`))

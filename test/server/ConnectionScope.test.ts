@@ -1,5 +1,5 @@
 /**
- * The scope of a connection: its own steps and what was added to it end in one order, each once, whoever closes it and how
+ * The scope of a connection: its own steps and the added finalizers run in one order, each once, whatever closes it and how
  * often.
  */
 import * as Context from "effect/Context"
@@ -19,7 +19,7 @@ const note = (notes: Array<string>, text: string) => Effect.sync(() => notes.pus
 
 const none = Context.unsafeMake<unknown>(new Map())
 
-/** Notes its steps; those that are held end when they are let go. */
+/** A session that notes its steps. A step that is held ends when the test lets it go. */
 class Socket implements ScopedSession {
   readonly notes: Array<string> = []
   readonly held: Array<() => void> = []
@@ -166,7 +166,7 @@ it("releases each resource exactly once, in whatever order resources come and th
               )
               break
             case "fork":
-              // one that is forked too late acquires nothing
+              // a fiber that is forked too late acquires nothing
               await Effect.runPromise(
                 Effect.acquireUseRelease(
                   Effect.sync(() => released.set(id, 0)),
@@ -194,7 +194,7 @@ it("releases each resource exactly once, in whatever order resources come and th
         const closing = Effect.runPromise(Scope.close(scope, Exit.void))
         for (let step = held.shift(); step !== undefined; step = held.shift()) step()
         await closing
-        // a fiber that was forked when all was over ends by itself
+        // a fiber that is forked after the end is interrupted
         await turns(3)
         expect(notes).toEqual(["work", "hooks", "socket"])
         expect([...released.values()].filter((times) => times !== 1)).toEqual([])

@@ -1,4 +1,4 @@
-/** The engine's deadlines, in memory and with the clock in the test's hands. */
+/** The engine's deadlines, in memory and on a clock that the test moves. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -18,10 +18,10 @@ interface Scene {
   readonly client: WireClient
   readonly running: Server.Running
   readonly records: Journal<AccessRecord>
-  /** Exchanges whose application is at work. */
+  /** The exchanges whose application is working. */
   readonly exchanges: Journal<Exchange>
   readonly interrupted: Journal<() => void>
-  /** Moves the clock, behind what is on its way. */
+  /** Moves the clock, after the bytes that are under way have arrived. */
   readonly pass: (seconds: number) => Effect.Effect<void>
 }
 
@@ -30,7 +30,7 @@ interface Setting {
   readonly memory?: MemoryOptions
 }
 
-/** Short enough that few sweeps have to be lived through, long enough that all are swept for as seldom as can be. */
+/** These are short enough that few sweeps are needed, and long enough that sweeps are as rare as can be. */
 const timeouts = {
   handshake: 4000,
   firstRequest: 6000,
@@ -233,7 +233,7 @@ describe("deadlines", () => {
         yield* pass(0.6)
         expect([hooks, (yield* running.connections).open]).toEqual([["Aborted"], 0])
         expect(records.entries).toMatchObject([{ status: 499, outcome: { reason: "ClientGone" } }])
-        // too late, and harmless
+        // this is too late, and does no harm
         for (const ended of interrupted.entries) ended()
         expect(hooks).toEqual(["Aborted"])
       })

@@ -1,8 +1,8 @@
 /**
- * A defect in what is done for one connection ends that connection, and nothing else.
+ * A defect in the work for one connection ends that connection, and nothing else.
  *
- * The family: whatever throws in the middle of a connection's own work, be it a service that somebody has replaced or the
- * engine itself; alone, together with others in a turn, by a deadline.
+ * The family: everything that may throw in the middle of a connection's own work, in a replaced service or in the engine itself;
+ * alone, together with others in a turn, by a deadline.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ import * as engine from "./engine.js"
 
 const config = { timeouts: { idle: 1000 } }
 
-/** A server whose parser breaks where `breaks` says so of the requests it has read. */
+/** Starts a server whose parser throws if `breaks` returns true for the requests that it has read. */
 const serve = (
   breaks: (target: string) => boolean,
   handler: (exchange: Exchange) => void,
@@ -78,7 +78,7 @@ describe("a defect in the work for a connection", () => {
         () => false,
         (exchange) => {
           exchange.postHook((outcome) => journal.push(`hook ${engine.named(outcome)}`))
-          // the body's first bytes break whoever waits for them
+          // the function that waits for the body's first bytes throws
           exchange.body.wait(() => {
             throw new Error("a broken reader")
           })

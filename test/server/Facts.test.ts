@@ -1,8 +1,8 @@
 /**
- * One request says one thing: a fact that stands in two places is derived from one.
+ * A request has one meaning: a fact that stands in two places is derived from one of them.
  *
- * The family: the host and the scheme of an absolute target, beside Host and beside the connection; the answer to HEAD where
- * no application is asked; what is taken as an iterable and needed more than once.
+ * The family: the host and the scheme of an absolute target, beside Host and beside the connection; the answer to HEAD without a
+ * call of an application; iterables that are needed more than once.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -173,13 +173,13 @@ describe("a client of a TLS server that asks for certificates", () => {
     return JSON.stringify([env["tsgi.tls"]?.authorized, env["tsgi.tls"]?.peerCertificate !== undefined])
   }
 
-  /** Asks twice, the second time within the session of the first. */
+  /** Sends two requests, the second one in the session of the first. */
   const askTwice = async (port: number, options: Tls.ConnectionOptions): Promise<ReadonlyArray<unknown>> => {
     const answers: Array<unknown> = []
     let session: Buffer | undefined
     for (let i = 0; i < 2; i++) {
       const socket = Tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ...options, session })
-      // TLS 1.3 sends tickets behind the handshake
+      // TLS 1.3 sends tickets after the handshake
       socket.once("session", (made: Buffer) => {
         session = made
       })

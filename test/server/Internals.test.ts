@@ -1,7 +1,7 @@
 /**
- * What the engine reads of Effect's private parts, which nobody has promised: a test here that fails names what is gone, and
- * beside each stands what happens then. Nothing but the files that are named `internal` reads any; those of Node are in
- * node/Internals.test.ts, and those of the Effect door in platform/Internals.test.ts.
+ * The private parts of Effect that the engine reads. A test that fails here names what is gone, and beside each stands the test
+ * of its fallback. Only files that are named `internal` read private parts. Those of Node are in node/Internals.test.ts, and
+ * those of the Effect door in platform/Internals.test.ts.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -89,7 +89,7 @@ describe("Effect's", () => {
 })
 
 /**
- * Names that libraries keep to themselves: `_something`, what is global under a name, and the parts above that have none such.
+ * Private names of libraries: `_something`, global values under a name, and those parts above whose names do not tell.
  */
 const privateName =
   /^(?:_(?!tag$|id$)\w+|effect_instruction_\w+|currentRuntimeFlags|writableBuffer|readableFlowing|servername)$/
@@ -98,7 +98,7 @@ it("nothing but the files named internal reads what is private", () => {
   const found: Array<string> = []
   const sources = path.resolve(import.meta.dirname, "../../src")
   const folders = fs.readdirSync(sources, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  // names of the text format of Prometheus, and of CommonJS modules
+  // these are names of the text format of Prometheus, and of CommonJS modules
   const ofFormats = ["cli/PrometheusText.ts", "cli/loadApp.ts"]
   for (const { name: folder } of folders) {
     const root = path.join(sources, folder)
@@ -116,7 +116,7 @@ it("nothing but the files named internal reads what is private", () => {
           : ts.isIdentifier(node) && node.text === "globalValue"
           ? "_globalValue"
           : ""
-        // to name a fiber ref is not to read a fiber
+        // this names a fiber ref, and does not read a fiber
         const ofRefs = ts.isPropertyAccessExpression(node) && node.expression.getText() === "FiberRef"
         if (privateName.test(read) && !ofRefs) found.push(`${folder}/${name}: ${read}`)
         ts.forEachChild(node, visit)

@@ -1,4 +1,4 @@
-/** A log of JSON lines: whatever happens, each line is one object, and says who asked. */
+/** A log of JSON lines: whatever happens, each line is one object, and names the client. */
 import { type AccessRecord, type App, type LogEntry, server, type ServerOptions } from "tsgi"
 import { AccessLogFormat } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
@@ -15,7 +15,7 @@ const app: App = (env, startResponse) => {
 
 const logOf = async (options: Options, ...requests: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
   const lines: Array<string> = []
-  // a function has no debug lines
+  // a function gets no debug lines
   const log = (line: string): void => void lines.push(line)
   await withServer(app, { memory: true, log, ...options }, async ({ connect, running }) => {
     for (const request of requests) {

@@ -1,6 +1,6 @@
 /**
- * The end of a stop has a last bound: finalizers that never end are left behind, a log that cannot be written too; a handler that
- * cannot be interrupted is awaited, also when its connection was the last. Hooks that never end are doors/Stop.test.ts's.
+ * A stop has a last bound: it does not wait for finalizers that never end, nor for a log that cannot be written. It waits for a
+ * handler that cannot be interrupted, even if its connection was the last. doors/Stop.test.ts has hooks that never end.
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -27,7 +27,7 @@ import { connect } from "../utils/sockets.js"
 
 const timeouts = { grace: 50, interrupt: 50, hooks: 100 }
 
-/** Serves at the Effect door, is asked once, and stops: that must come to an end. */
+/** Serves at the Effect door, answers one request, and stops. The stop must end. */
 const answerAndStop = async (app: HttpApp.Default<never, Scope.Scope>): Promise<void> => {
   const { connect, stop } = await open(HttpServer.serve(app), nothingSeen(), { config: { timeouts } })
   const client = await connect()
@@ -103,7 +103,7 @@ it("the last handler that cannot be interrupted ends before what it uses is rele
   expect(events.entries).toEqual(["at work", "ended", "released"])
 })
 
-/** A pipe to a process that does not read it. */
+/** Opens a pipe to a process that does not read it. */
 const unreadPipe = () => {
   const reader = spawn("sleep", ["60"], { stdio: ["pipe", "ignore", "ignore"] })
   const handle: unknown = Reflect.get(reader.stdin, "_handle")
@@ -132,7 +132,7 @@ describe.each(["one", "two"])("%s", (how) => {
       await client.response()
       client.close()
     }
-    // the time that is waited for, which does not depend on the machine's load
+    // this is the time for which the server waits, which does not depend on the machine's load
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
     try {
       let isOver = false

@@ -1,4 +1,4 @@
-/** A log that must be told everything, whatever it is told and whatever becomes of its file. */
+/** A log receives everything, whatever its lines are and whatever happens to its file. */
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -33,7 +33,7 @@ const hostile: unknown = new Proxy(new Error("hostile"), {
 const deep = (): Error => {
   let error = new Error("the first")
   const { stackTraceLimit } = Error
-  // one stack is enough
+  // the stack of the last error is enough
   Error.stackTraceLimit = 0
   for (let i = 0; i < 30_000; i++) error = new Error("in between", { cause: error })
   Error.stackTraceLimit = stackTraceLimit

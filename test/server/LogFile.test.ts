@@ -1,4 +1,4 @@
-/** Log files that are moved, or removed, while they are written; at both doors. */
+/** Log files that are moved or removed while they are written, at both doors. */
 import { HttpServer, HttpServerResponse } from "@effect/platform"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,7 +20,7 @@ afterAll(() => fs.rmSync(folder, { recursive: true }))
 
 const warnings = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined)
 afterEach(() => warnings.mockClear())
-// as text: a warning of Node's carries the emitter, which is too large to be compared
+// warnings are compared as text, because one of Node has the emitter, which is too large to compare
 const warned = () => warnings.mock.calls.map(([warning]) => String(warning))
 const told = () => warned().filter((text) => text.startsWith("the log failed"))
 
@@ -51,11 +51,11 @@ it("a log that was moved is opened anew, and no line is lost", async () => {
   const { ask, running, stop } = await started(log)
   for (let i = 0; i < 20; i++) {
     await ask(`/${i}`)
-    // the first lines are held for longer, until what writes them is loaded
+    // the first lines are held for longer, until the writer is loaded
     if (i === 0) await vi.waitFor(() => expect(requests(log)).toHaveLength(1))
     if (i % 5 !== 4) continue
     fs.renameSync(log, `${log}.${i}`)
-    // until it is opened anew, lines go to the file that was moved
+    // until the file is reopened, lines go to the moved file
     await ask(`/${i}/moved`)
     running.reopenLog()
     expect(fs.existsSync(log)).toBe(true)
@@ -69,7 +69,7 @@ it("a log that was moved is opened anew, and no line is lost", async () => {
   expect(requests(log)).toContain("GET /last HTTP/1.1")
   expect(requests(files[0])).toContain("GET /0 HTTP/1.1")
   expect(told()).toEqual([])
-  // what was open for it is closed
+  // the descriptors of the old files are closed
   expect(descriptors()).toBeLessThanOrEqual(before)
 })
 

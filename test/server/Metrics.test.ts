@@ -1,6 +1,6 @@
 /**
- * What a server counts, as plain data: for every way that a connection or a request can end, at both doors, the same as
- * Effect's metrics have.
+ * The counts of a server as plain data: for every way in which a connection or a request can end, at both doors, they are the
+ * same as those of Effect's metrics.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -20,7 +20,7 @@ import { hello, withServer } from "../utils/serving.js"
 
 const total = ({ requests }: ServerMetrics) => Metrics.total(requests)
 
-/** All of a server's own, by name and tags, without connections: those are Effect's within half a second. */
+/** All series of a server, by name and tags, without connections, which Effect's metrics have only after up to half a second. */
 const own = (series: ReadonlyArray<MetricSeries.MetricSeries>): Map<string, unknown> =>
   new Map(
     series.filter(({ name }) => name.startsWith("tsgi_") && name !== "tsgi_connections").map((one) => [
@@ -69,10 +69,10 @@ describe("a server counts", () => {
       expect(metrics.duration.buckets.reduce((sum, count) => sum + count)).toBe(total(metrics))
       expect(metrics.duration.sum).toBeGreaterThan(0)
       expect(metrics.responseBytes).toBeGreaterThan(5 * 100)
-      // it crosses to another process as it is
+      // the data can be sent to another process
       expect(structuredClone(metrics)).toEqual(metrics)
       expect(JSON.parse(JSON.stringify(metrics))).toEqual(metrics)
-      // Effect's metrics have counted the same
+      // Effect's metrics have the same counts
       const after = own(await Effect.runPromise(MetricSeries.snapshot))
       for (const [key, state] of own(MetricSeries.ofServer(metrics))) {
         const now = after.get(key)
@@ -226,7 +226,7 @@ const difference = (now: unknown, before: unknown): unknown => {
   const subtract = (one: unknown, other: unknown, key = ""): unknown => {
     if (typeof one === "number") return one - (typeof other === "number" ? other : 0)
     if (Array.isArray(one)) {
-      // a bucket has its bound first
+      // the first part of a bucket is its bound
       if (key === "bucket") return [one[0], subtract(one[1], Array.isArray(other) ? other[1] : 0)]
       return one.map((each, i) => subtract(each, Array.isArray(other) ? other[i] : undefined, "bucket"))
     }

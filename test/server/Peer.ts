@@ -1,4 +1,4 @@
-/** The engine on a transport whose events are told by the test, when it wants. */
+/** The engine on a transport whose events the test emits. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Address } from "../../src/exchange/Address.js"
@@ -14,7 +14,7 @@ export class Peer implements Transport {
   readonly remote: Address = { _tag: "Tcp", host: "127.0.0.1", port: 50_000 }
   readonly tls = undefined
   written = ""
-  /** The kernel takes nothing. */
+  /** While it is true, the kernel takes nothing. */
   stalled = false
   destroyed = false
   events: TransportEvents = { data: ignore, end: ignore, progress: ignore, closed: ignore }
@@ -54,7 +54,7 @@ export class Peer implements Transport {
 const ignore = (): void => undefined
 export const told = (text: string): Uint8Array => Buffer.from(text, "latin1")
 
-/** Serves within a scope, on transports that the test has in its hands. */
+/** Serves within a scope, on transports that the test controls. */
 export const servePeers = (handler: (exchange: Exchange) => void, config: ServerConfig.PartialConfig) =>
   Effect.gen(function*() {
     let accept: (transport: Transport) => void = ignore

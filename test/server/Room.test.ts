@@ -1,4 +1,4 @@
-/** When there is no room for a connection: who makes some, who waits how long, and what the log says of it. */
+/** If there is no place for a connection: which one is evicted, how long others wait, and the lines of the log about it. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -19,11 +19,11 @@ interface Scene {
   readonly connectNow: Effect.Effect<WireClient>
   readonly connectFrom: (host: string) => Effect.Effect<WireClient>
   readonly running: Server.Running
-  /** Lines about room and capacity, each with its level. */
+  /** The lines about places and capacity, each with its level. */
   readonly log: Array<string>
-  /** Moves the clock, behind what is on its way. */
+  /** Moves the clock, after the bytes that are under way have arrived. */
   readonly pass: (seconds: number) => Effect.Effect<void>
-  /** Lets what is working at `/work` answer. */
+  /** Lets the applications at `/work` answer. */
   readonly finish: () => void
 }
 
@@ -138,7 +138,7 @@ describe("when there is no room", () => {
         const client = yield* connect
         client.send(get("/work"))
         yield* pass(0.4)
-        // they may be about to ask
+        // they may be about to send a request
         expect([silent.map(({ ended }) => ended), client.received]).toEqual([[false, false], 0])
         yield* pass(1.2)
         expect(silent.map(({ ended }) => ended)).toEqual([true, false])
@@ -281,7 +281,7 @@ describe("when there is no room", () => {
         for (const client of uploads) client.send(upload)
         yield* pass(0)
         count()
-        // who has asked all is not to wait for them
+        // a client that has sent its whole request does not wait for them
         const whole = yield* Effect.replicateEffect(connectNow, 5)
         for (const client of whole) client.send(get("/work"))
         yield* pass(0)

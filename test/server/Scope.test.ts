@@ -1,6 +1,6 @@
 /**
- * Every accepted socket lives in a scope: whatever closes it, the application ends, then the post hooks run, then the
- * socket closes, each once. And how all of them end together.
+ * Every accepted socket lives in a scope: whatever closes it, the application ends, then the post hooks run, then the socket
+ * closes, each once. Further tests have all scopes of a server end together.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
@@ -41,14 +41,14 @@ const endless = (exchange: Exchange, journal: Journal<string>): void => {
   journal.push("application")
 }
 
-/** An application that does not end. */
+/** An application that never ends. */
 const deaf = (exchange: Exchange, journal: Journal<string>): void => {
   addHooks(exchange, journal)
   exchange.running(() => void journal.push("told"))
   journal.push("application")
 }
 
-/** An application that reads the body and ends when it cannot. */
+/** An application that reads the body, and ends when a read fails. */
 const reader = (exchange: Exchange, journal: Journal<string>): void => {
   addHooks(exchange, journal)
   exchange.running((_, ended) => ended())
@@ -337,7 +337,7 @@ describe("stop", () => {
       assert.strictEqual(yield* Fiber.join(again), report)
       assert.strictEqual(yield* running.stop(), report)
       assert.strictEqual(yield* running.stopped, report)
-      // the hooks of what was cut have run
+      // the hooks of the cut exchanges have run
       assert.lengthOf(journal.entries.filter((entry) => entry === "hook Aborted Stopped"), 2)
     }))
 
@@ -383,7 +383,7 @@ describe("stop", () => {
       const stopping = yield* Effect.fork(running.stop({ grace: 0 }))
       yield* Effect.yieldNow()
       assert.throws(() => connect(), "no server listens")
-      // who had come is let in, and has asked nothing
+      // the waiting client was accepted, and has sent nothing
       yield* Effect.promise(() => onItsWay.whenEnded())
       yield* TestClock.adjust(0)
       yield* wait()

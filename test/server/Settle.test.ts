@@ -1,8 +1,8 @@
 /**
- * What has arrived is answered, and so is what comes while the server settles.
+ * Requests that have arrived are answered, and so are those that arrive while the server settles.
  *
- * The family: a request in the kernel of a connection that is idle, or has not asked yet, or that waits to be accepted, or
- * for its handshake, or for room; one that is on its way when the stop begins.
+ * The family: a request in the kernel, of a connection that is idle, or is new, or waits to be accepted, for its handshake or for
+ * a place; one that is under way when the stop begins.
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -32,7 +32,7 @@ describe("what has arrived", () => {
       kept.send(get("/"))
       expect((await kept.response()).status).toBe(200)
       const fresh = await connect()
-      // written, and in the server's kernel before its loop has read it
+      // the requests are in the server's kernel before its event loop has read them
       for (const client of [kept, fresh]) client.send(get("/"))
       const stopped = running.stop()
       for (const client of [kept, fresh]) {
@@ -54,7 +54,7 @@ describe("what has arrived", () => {
           socket.on("error", (error) => text += String(error))
           socket.on("close", () => resolve(text))
         }))
-      // the kernel has them, and nothing of this was told to the process that listens: it is this one
+      // the kernel has the connections, and this process, which listens, has not heard of them
       const until = performance.now() + 20
       while (performance.now() < until);
       await running.stop()
@@ -168,7 +168,7 @@ describe("settle", () => {
     Effect.gen(function*() {
       const { connect, running } = yield* serve(answering)
       const clients = Array.from({ length: 10 }, () => connect())
-      // how many of those that are left are told that their answer is the last
+      // the number of the remaining clients that are told that their answer is the last
       const lastAnswers = Effect.promise(async () => {
         const open = clients.filter(({ ended }) => !ended)
         const last = await Promise.all(open.map(async (client) => {
@@ -204,7 +204,7 @@ describe("settle", () => {
     const running = server(wrapTls(listen(), certificate), hello, { logOutput: false, timeouts: { settle: 2000 } })
     const address = await running.ready
     const connecting = connectTls(address, { rejectUnauthorized: false })
-    // its connection is there, its handshake has not begun
+    // its connection is there, and its handshake has not begun
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
     const stopped = running.stop()
     const client = await connecting

@@ -23,7 +23,7 @@ describe("an invalid grace", () => {
     const before = holdings()
     const memory = MemoryListener.make()
     const running = server(memory.listener, hello, { logOutput: false })
-    // also before it is known whether the server starts
+    // this holds even before it is known whether the server starts
     for (let i = 0; i < 2; i++) {
       const error: unknown = await running.stop(options as never).catch((error: unknown) => error)
       if (!(error instanceof OptionError)) throw new Error(`not an OptionError: ${String(error)}`)

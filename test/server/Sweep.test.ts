@@ -57,7 +57,7 @@ for (const [option, [given, request, half]] of Object.entries(short)) {
       const client = yield* send
       yield* TestClock.adjust(60)
       if (option !== "timeouts.lingerTotal") assert.isTrue(yield* over(before))
-      // an eighth of the deadline late, at most
+      // deadlines are late by at most an eighth
       yield* TestClock.adjust(60)
       yield* Effect.promise(() => turns(5))
       if (option === "timeouts.lingerTotal") {

@@ -1,8 +1,8 @@
 /**
- * A connection that was taken over has a deadline for what its new owner writes: a peer that takes nothing of it is let go.
+ * A connection that was taken over has a deadline for the writes of its new owner: if the peer takes nothing, it is closed.
  *
- * The family: in memory and on a socket; what is left when the kernel takes a part; one large write, many small ones, the
- * last one of `end`; what an earlier answer left behind; and peers that take something, or are owed nothing.
+ * The family: in memory and on a socket; the rest after the kernel has taken a part; one large write, many small ones, the last
+ * one of `end`; the rest of an earlier answer; and peers that take something, or for which nothing waits.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
@@ -91,7 +91,7 @@ it.scoped("a peer that takes a little each minute stays", () =>
     const { client, journal } = yield* scene((stream) => void stream.write(new Uint8Array(1_000_000)))
     for (let i = 0; i < 10; i++) {
       yield* pass(50)
-      // what is between both takes 64 KiB at a time
+      // the buffer between both takes 64 KiB at a time
       client.resume()
       yield* Effect.promise(() => turns(2))
       client.pause()

@@ -1,4 +1,4 @@
-/** What time it is when the system's clock is set, while deadlines go on as they were. */
+/** The times in records when the system's clock is set. Deadlines are not affected. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
@@ -10,7 +10,7 @@ import { hello, withServer } from "../utils/serving.js"
 
 const start = Date.UTC(2026, 10, 22, 10, 15, 0)
 
-/** A machine: what it has counted since it began, and how far its clock was set since. */
+/** A machine, with the milliseconds since it began and those by which its clock was set. */
 const machine = () => {
   const its = { elapsed: 0, set: 0 }
   const time = Time.make(Clock.make(), {
@@ -84,7 +84,7 @@ describe("a server whose machine's clock is set", () => {
       const last = records.entries.length
       const { endTime, outcome, startTime } = (await records.first(last))[last - 1]
       expect(Math.abs(endTime - real() - 86_400_000)).toBeLessThan(5000)
-      // an hour's exchange, because the clock was set meanwhile, is none
+      // the exchange has not taken an hour, although the clock was set by one
       expect(endTime - startTime).toBeLessThan(5000)
       expect(Math.abs((outcome?.endTime ?? 0) - real())).toBeLessThan(5000)
     })

@@ -1,9 +1,9 @@
 /**
- * Whatever a client does takes an end: every phase of a request has a total or a least rate.
+ * Everything that a client does has an end: every phase of a request has a total time or a least rate.
  *
- * The family: a byte now and then, less than each deadline for silence apart, in a body, in chunk sizes and their
- * extensions, in trailers, of a download; a body that nobody reads; a client that has closed its sending half; an
- * application that does not begin its answer.
+ * The family: a byte now and then, just in time for each deadline on silence, in a body, in chunk sizes and their extensions, in
+ * trailers, and of a download; a body that is not read; a client that has closed its sending half; an application that does not
+ * begin its answer.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -27,7 +27,7 @@ const handler = (exchange: Exchange, journal: Journal<string>): void => {
   })
 }
 
-/** Sends a piece every eight seconds for ten minutes; says after how many seconds the server had enough. */
+/** Sends a piece every eight seconds for ten minutes. Returns the seconds after which the server has given up. */
 const drip = (client: WireClient, piece: string, until: () => boolean) =>
   Effect.gen(function*() {
     for (let seconds = 0; seconds < 600; seconds += 8) {
@@ -130,7 +130,7 @@ describe("a download", () => {
         yield* Effect.promise(() => turns(20))
         let taken = 0
         for (let seconds = 0; seconds < 200 && !journal.entries.includes("socket closed"); seconds += 10) {
-          // the memory between both takes 64 KiB at a time
+          // the buffer between both takes 64 KiB at a time
           taken += pace * 10
           if (taken >= 65_536) {
             taken -= 65_536

@@ -1,9 +1,9 @@
 /**
- * A body that the application does not read comes to an end too, by `timeouts.request`.
+ * A body that the application does not read ends too, by `timeouts.request`.
  *
  * The family: a body of known length, chunks, chunk extensions and trailers, which stall or drip, with HTTP/1.0 and 1.1, before
- * the answer and within it; and those where the client is not the one to blame: all has come, the server does not read on, or
- * a 100 is owed.
+ * the answer and within it; and those for which the client is not to blame: all has arrived, the server does not read on, or a
+ * 100 is owed.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -22,13 +22,13 @@ const head = { status: 200, fields: [] }
 interface Scene {
   readonly client: WireClient
   readonly journal: Journal<string>
-  /** The exchange whose application is at work. */
+  /** The exchange whose application is working. */
   readonly exchange: Exchange
-  /** Moves the clock by so many seconds. */
+  /** Moves the clock. */
   readonly pass: (seconds: number) => Effect.Effect<void>
 }
 
-/** An application that reads nothing and answers nothing, until the test has it do so. */
+/** Serves an application that reads nothing and answers nothing until the test lets it. */
 const scene = (request: string, use: (scene: Scene) => Effect.Effect<void>, config: PartialConfig = {}) =>
   Effect.gen(function*() {
     const journal = new Journal<string>()
@@ -241,7 +241,7 @@ describe("once the answer has begun", () => {
           exchange.finish()
           exchange.ended()
           assert.strictEqual(String((yield* response(client)).body), "onetwo")
-          // at once, and not when it was awaited what else may come
+          // this is at once, and not after the wait for more bytes
           yield* Effect.promise(() => journal.first(2))
           client.send(get("/again"))
           client.end()

@@ -1,4 +1,4 @@
-/** The engine on memory, with everything that happens to a connection noted in order. */
+/** The engine in memory, with a journal of everything that happens to a connection. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -23,7 +23,7 @@ export interface Engine {
   readonly connect: ReturnType<typeof MemoryListener.make>["connect"]
 }
 
-/** An outcome, where it does not matter which. */
+/** An outcome for tests in which it does not matter. */
 export const sent: Outcome = {
   _tag: "Sent",
   status: 200,
@@ -35,7 +35,7 @@ export const sent: Outcome = {
   endTime: 0
 }
 
-/** Reads the body to its end, then answers its length. */
+/** Reads the body to its end, then answers with its length. */
 export const readBody = (exchange: Exchange): void => {
   const taken = exchange.body.take()
   if (taken === undefined) return void exchange.body.wait(() => readBody(exchange))
@@ -49,8 +49,8 @@ export const named = (outcome: Outcome): string =>
   outcome._tag === "Aborted" ? `Aborted ${outcome.reason}` : outcome._tag
 
 /**
- * Has a server that is left running under TestClock stop where the scope closes with a failure: lets time pass until it has.
- * Otherwise a scene that fails would wait for the end of a grace time that never passes.
+ * Lets time pass under TestClock until a running server has stopped, if the scope closes with a failure. A failed scene would
+ * otherwise wait for a grace time that never ends.
  */
 export const stopIfFailed = (running: Server.Running): Effect.Effect<void, never, Scope.Scope> =>
   Effect.addFinalizer((exit) =>
@@ -65,8 +65,8 @@ export const stopIfFailed = (running: Server.Running): Effect.Effect<void, never
   )
 
 /**
- * Serves within a scope, with services of the test's own instead of the default ones. Notes `access` for each record and `socket closed`
- * when the engine closes a socket.
+ * Serves within a scope, with the test's own services in place of the default ones. Notes `access` for each record and `socket
+ * closed` when the engine closes a socket.
  */
 export const serve = (
   handler: (exchange: Exchange, journal: Journal<string>) => void,

@@ -1,4 +1,4 @@
-/** How users test, as the README shows it: what follows is its text. */
+/** A user's test, as the README shows it. */
 import { HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, TestClock } from "effect"
@@ -21,7 +21,7 @@ it.scoped("a body that does not come is answered 408", () =>
     const { connect } = yield* MemoryListener.MemoryListener
     const client = yield* connect()
     client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
-    // sent by the first read
+    // the first read sends it
     expect((yield* Effect.promise(() => client.head())).status).toBe(100)
     yield* TestClock.adjust("21 seconds")
     expect((yield* Effect.promise(() => client.response())).status).toBe(408)

@@ -1,4 +1,4 @@
-/** The listener in memory: it keeps the promises of a transport, and the worse habits of networks. */
+/** The listener in memory keeps the promises of a transport, and has the unpleasant behaviour of networks. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,7 +15,7 @@ import { get } from "../utils/requests.js"
 interface Pair {
   readonly client: WireClient
   readonly transport: Transport
-  /** What the transport told, in order. */
+  /** The events of the transport, in order. */
   readonly told: Array<string>
   readonly open: () => void
 }

@@ -1,4 +1,4 @@
-/** `request` of `tsgi/testing`: an application asked without a port, and what is told of it. */
+/** `request` of `tsgi/testing`: requests to an application without a port, and their results. */
 import { type App, fetchApp, OptionError } from "tsgi"
 import { request } from "tsgi/testing"
 import { describe, expect, it } from "vitest"

@@ -1,6 +1,6 @@
 /**
- * Each misuse is an error of a type that can be told apart, with a message that says what to do. The operator's are thrown
- * by the call or reject `ready`; the application's answer 500, are logged by name, and the hooks hear of them.
+ * Each misuse is an error of its own type, with a message that says what to do. Errors of the operator are thrown by the call or
+ * reject `ready`; errors of the application are answered 500, logged by name and given to the hooks.
  */
 import { Buffer } from "node:buffer"
 import * as fs from "node:fs"
@@ -48,7 +48,7 @@ describe("what cannot be listened on", () => {
     const before = holdings()
     const running = server(listener, hello, { logOutput: false })
     const error: unknown = await running.ready.catch((error: unknown) => error)
-    // stopping what never started is no mistake
+    // it is no mistake to stop a server that has never started
     expect(await running.stop()).toEqual(await running.closed)
     await expectReleased(before)
     if (!(error instanceof BindError)) throw error

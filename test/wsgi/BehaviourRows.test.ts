@@ -1,4 +1,4 @@
-/** BEHAVIOUR.md says what eventlet does and which tests hold it here: it is held to them. */
+/** BEHAVIOUR.md says what eventlet does and which tests prove it here. This compares it with the tests. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { expect, it } from "vitest"
@@ -20,7 +20,7 @@ const rows = table.split("\n").filter((line) => /^\| \d+ \|/.test(line)).map(cel
   byName: files === "by name"
 }))
 
-// and what holds over every door
+// the second folder has tests over every door
 const folders = [".", "../doors"]
 
 /** The rows that each file's tests cite by their names: `row 12: ...`. */

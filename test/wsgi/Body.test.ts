@@ -8,7 +8,7 @@ import { echo, hello, plain, withServer } from "../utils/serving.js"
 
 const parts = ["this", " is ", "chunked", "\nline", " 2", "\n", "line3"]
 
-/** One application for many ways to read. */
+/** An application with many ways to read. */
 const reader: App = async (env, startResponse) => {
   const input = env["wsgi.input"]
   const answer: Array<Buffer | string> = []
@@ -57,7 +57,7 @@ const reader: App = async (env, startResponse) => {
   return answer
 }
 
-/** Sends a body to a path, reads the answer, and asks for another on the same connection. */
+/** Sends a body to a path, reads the answer, and sends another request on the same connection. */
 const readOnce = async (path: string, fields: ReadonlyArray<string>, body: string, options = {}): Promise<string> => {
   let answer = ""
   await withServer(reader, options, async ({ connect }) => {
@@ -180,7 +180,7 @@ describe("a chunked body", () => {
 })
 
 describe("a body that does not come to its end", () => {
-  /** What a read ends with when the client sends this and leaves. */
+  /** The error of a read when the client sends this and leaves. */
   const blownBy = async (body: string): Promise<unknown> => {
     const reading = gate<unknown>()
     const app: App = async (env, startResponse) => {
@@ -214,7 +214,7 @@ describe("a body that does not come to its end", () => {
   it("test_aborted_chunked_post_between_chunks", async () => {
     const error = await blownBy(`db\r\n${"A".repeat(0xdb)}`)
     expect(error).toBeInstanceOf(BodyError)
-    // the client is gone, wherever in the coding it left
+    // the client is gone, at whatever byte of the coding it has left
     expect(error).toMatchObject({ reason: "Disconnected" })
   })
 
@@ -286,7 +286,7 @@ describe("bodies on a kept connection", () => {
       startResponse("200 OK", plain)
       return `answer to ${env.PATH_INFO}`
     }
-    // a body that looks like a request is no request, although nobody reads it
+    // a body that looks like a request is not one, even if it is not read
     const body = "GET /tricksy HTTP/1.1\r\n"
     const put = (path: string, version: string, ...fields: ReadonlyArray<string>): string =>
       head(`PUT ${path} HTTP/${version}`, "Host: localhost", ...fields)
@@ -298,7 +298,7 @@ describe("bodies on a kept connection", () => {
       expect(first.body.toString()).toBe("answer to /1")
       expect(first.get("Connection")).toBe("keep-alive")
 
-      // HTTP/1.0 knows no expectation: the body follows in any case
+      // HTTP/1.0 has no expectations, so the body follows in any case
       client.send(put("/2", "1.0", "Connection: keep-alive", length, "Expect: 100-continue"))
       client.send(body)
       const second = await client.response()
@@ -306,7 +306,7 @@ describe("bodies on a kept connection", () => {
       expect(second.interim).toHaveLength(0)
       expect(second.get("Connection")).toBe("keep-alive")
 
-      // on HTTP/1.1 it may follow or not, so nothing can follow it
+      // on HTTP/1.1 the body may or may not follow, so no request can follow
       client.send(put("/3", "1.1", "Connection: keep-alive", length, "Expect: 100-continue"))
       client.send(body)
       const third = await client.response()
@@ -332,7 +332,7 @@ describe("bodies on a kept connection", () => {
 
 const chunkedPost = postChunked("/", "")
 
-/** Reads the body and tells what that ended with. */
+/** Makes an application that reads the body, and the promise of its error. */
 const watching = () => {
   const ended = gate<unknown>()
   const app: App = async (env, startResponse) => {
@@ -470,7 +470,7 @@ it("row 74: what is left of a body is dropped, as long as it is not much", () =>
     expect((await client.response()).get("Connection")).toBeUndefined()
     client.send(chunkedPost + chunked(["a".repeat(100)]))
     expect((await client.response()).get("Connection")).toBeUndefined()
-    // known to be too much before the answer is sent
+    // the body is known to be too long before the answer is sent
     client.send(request("POST", "/", ["Content-Length: 101"]))
     expect((await client.response()).get("Connection")).toBe("close")
     await client.whenEnded()

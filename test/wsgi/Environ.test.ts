@@ -1,11 +1,11 @@
-/** What the application is told: eventlet's tests by their names, and the rows that none of them proves. */
+/** The environ of an application: eventlet's tests by their names, and the rows that none of them proves. */
 import { type App, type Environ, listen, wrapTls } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { get, head } from "../utils/requests.js"
 import { hello, plain, withServer } from "../utils/serving.js"
 
-/** Answers with what a function makes of the environ, a character a byte. */
+/** Answers with what a function makes of the environ, with one byte for each character. */
 const tell = (of: (env: Parameters<App>[0]) => string): App => (env, startResponse) => {
   startResponse("200 OK", [])
   return Buffer.from(of(env), "latin1")
@@ -35,7 +35,7 @@ describe("the path", () => {
     }
     await withServer(app, {}, async ({ connect }) => {
       const client = await connect()
-      // the UTF-8 of two Chinese characters, and bytes that are no UTF-8
+      // these are two Chinese characters in UTF-8, and bytes that are not UTF-8
       for (const path of ["/%E4%BD%A0%E5%A5%BD", "/%BD%A5%E5%A0%BD%E4"]) {
         client.send(get(path))
         expect((await client.response()).status).toBe(200)
@@ -93,7 +93,7 @@ describe("fields", () => {
   })
 })
 
-/** Answers with some keys, as JSON; what is absent is null. */
+/** Answers with some keys as JSON; an absent one is null. */
 const keys = (...names: ReadonlyArray<string>): App => (env, startResponse) => {
   startResponse("200 OK", [])
   return JSON.stringify(names.map((name): unknown => Reflect.get(env, name) ?? null))

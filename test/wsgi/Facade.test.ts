@@ -1,4 +1,4 @@
-/** What `tsgi` gives: values to call and errors to tell apart, nothing that only the engine could construct. */
+/** The exports of `tsgi`: functions, and errors to tell apart, but nothing that only the engine could construct. */
 import * as tsgi from "tsgi"
 import { expect, it } from "vitest"
 

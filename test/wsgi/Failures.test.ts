@@ -57,7 +57,7 @@ describe("an application that fails", () => {
       await Promise.resolve()
       throw timedOut()
     }
-    // what was written is still held, so nothing has left yet
+    // the written part is still held, so nothing has left yet
     const early: App = (_env, startResponse) => {
       startResponse("200 OK", plain)
       return (function*() {
@@ -144,7 +144,7 @@ describe("deadlines", () => {
     }
     const app: App = (env, startResponse) => (env.REQUEST_METHOD === "PUT" ? reading : endless)(env, startResponse)
     await withServer(app, { socketTimeout: 0.05 }, async ({ connect, log }) => {
-      // within a body
+      // a deadline within a body
       const sender = await connect()
       sender.send(head("PUT / HTTP/1.1", "Host: localhost", "Content-Length: 10") + "half")
       expect((await sender.response()).status).toBe(408)
@@ -152,7 +152,7 @@ describe("deadlines", () => {
       expect(await log.untilDebug(/^\(\d+\) timed out \(127\.0\.0\.1:\d+\)$/)).toBeDefined()
       const before = log.debugLines.length
 
-      // within an answer that is not read
+      // a deadline within an answer that is not read
       const silent = await connect()
       silent.pause()
       silent.send(get("/"))
@@ -170,7 +170,7 @@ describe("deadlines", () => {
       expect(response.status).toBe(408)
       expect(response.get("Connection")).toBe("close")
       await partial.whenEnded()
-      // who has not begun is not answered
+      // a client that has not begun is not answered
       const silent = await connect()
       expect(await silent.all()).toHaveLength(0)
       expect(log.access).toHaveLength(1)

@@ -1,4 +1,4 @@
-/** Web-standard handlers: what HTTP allows and the fetch standard does not is the client's affair. */
+/** Web-standard handlers. A request that HTTP allows and the fetch standard does not is answered as the client's fault. */
 import { type App, type Environ, fetchApp, type FetchHandler, listen, type Outcome } from "tsgi"
 import type { WireResponse } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
@@ -26,7 +26,7 @@ const echo = async (bytes: string, host?: string) => {
 
 const post = "POST / HTTP/1.1\r\nHost: a\r\n"
 
-/** A body without an end, and when it is cancelled. */
+/** A body without an end, and the promise of its cancellation. */
 const endless = () => {
   const cancelled = gate()
   const body = new ReadableStream<Uint8Array>({
@@ -37,7 +37,7 @@ const endless = () => {
 }
 
 describe("fetchApp", () => {
-  // the body is that of the message, whatever a middleware makes of the fields
+  // the body is that of the message, whatever middleware does to the fields
   it.each<[string, bytes: string, change: (env: Environ) => void, text: string]>([
     ["a length that is removed", `${post}Content-Length: 3\r\n\r\nabc`, (env) => delete env.CONTENT_LENGTH, "abc"],
     ["a length of 0", `${post}Content-Length: 3\r\n\r\nabc`, (env) => env.CONTENT_LENGTH = "0", "abc"],
@@ -114,7 +114,7 @@ describe("fetchApp", () => {
       const response = await client.head()
       expect([response.status, response.get("x-a"), response.get("content-length")]).toEqual([200, "1", undefined])
       await cancel
-      // the connection is as good as before
+      // the connection can still be used
       client.send(request("HEAD", "/"))
       expect((await client.head()).status).toBe(500)
       expect(failures(log).length).toBeLessThanOrEqual(1)

@@ -1,7 +1,7 @@
 /**
- * Logs of the plain door cannot be forged: whatever a client sends, and in whatever way it comes into the log (the request line, a
- * field in a format of one's own, a failure's message or its cause's, `wsgi.errors`), the number of entries is known, and no byte of
- * it is for a terminal. What holds over every door is doors/ForgedLog.test.ts's.
+ * Logs of the plain door cannot be forged: whatever a client sends, and in whatever way it comes into the log (the request line,
+ * a field in the user's own format, the message of a failure or of its cause, `wsgi.errors`), the number of entries is the
+ * expected one, and no byte controls a terminal. doors/ForgedLog.test.ts has what holds over every door.
  */
 import * as fc from "fast-check"
 import { type App, listen, server, type ServerOptions, wrapTls } from "tsgi"
@@ -13,14 +13,14 @@ import { get } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
 import { hello, type Options, withServer } from "../utils/serving.js"
 
-/** What one request leaves in the log. */
+/** The lines of the log after one request. */
 const logOf = async (words: string, app: App, options: Options, target = "/"): Promise<ReadonlyArray<string>> => {
   let lines: ReadonlyArray<string> = []
   await withServer(app, { memory: true, ...options }, async ({ connect, log, running }) => {
     const client = await connect()
     client.send(Buffer.from(get(target, `User-Agent: ${field(words)}`), "latin1"))
     await client.response()
-    // the connection of a failed answer lingers as long as its client stays
+    // the connection of a failed answer stays open as long as its client does
     client.close()
     await running.stop()
     lines = log.lines
@@ -28,10 +28,10 @@ const logOf = async (words: string, app: App, options: Options, target = "/"): P
   return lines
 }
 
-// what a lenient reader of fields lets through
+// the characters that a lenient reader of fields accepts
 const field = (words: string): string => words.replace(/[^\u0020-\u007e\u0080-\u00ff]/g, "x").trim()
 
-/** What a line is about. */
+/** The beginning of a line, which says what it is about. */
 const beginningOf = (line: string): string =>
   line.split("\n")[0].replace(/^\(\d+\) /, "").replace(/ on .*| \(.*|, .*/, "")
 
@@ -85,7 +85,7 @@ describe("whatever a client sends", () => {
     await fc.assert(
       fc.asyncProperty(hostile, async (words) => {
         const lines = await logOf(words, app(words), options)
-        // up, the failure or the words, the request, stopping, stopped
+        // the entries are: up, the failure or the words, the request, stopping, stopped
         expect(lines).toHaveLength(entries)
         expectHarmless(lines)
       }),
@@ -202,7 +202,7 @@ it("no line is made of a request where log is false, and the others are written"
     "tsgi exiting",
     "tsgi exited"
   ])
-  // callers may not be held to the types
+  // a caller may ignore the types
   const log = JSON.parse("true") as false
   expect(() => server(MemoryListener.make().listener, () => "", { log })).toThrow(
     /^log: must be a logger .*, or false; it is true$/

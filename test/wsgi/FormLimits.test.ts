@@ -1,7 +1,7 @@
 /**
- * What only the plain door's `formData` does with a form of several parts: it is not parsed beyond its bounds, `limits.wholeBody`
- * bounds it too, and it is the one that the fetch standard's own method makes of it. The bounds themselves, over both doors, are
- * in `doors/FormLimits.long.test.ts`.
+ * What only the plain door's `formData` does with a form of several parts: the form is not parsed beyond its bounds,
+ * `limits.wholeBody` bounds it too, and the result is that of the fetch standard's own method. `doors/FormLimits.long.test.ts`
+ * has the bounds themselves, over both doors.
  */
 import { Buffer } from "node:buffer"
 import { fetchApp, OptionError, server } from "tsgi"
@@ -40,7 +40,7 @@ it("10 MiB of tiny parts, or of fields of one part, are not parsed to their end"
     read: ["the form is malformed: the fields of a part are malformed: TooManyHeaders"]
   })
   const { system, user } = process.cpuUsage(before)
-  // seconds, client and server together; it was 4 s when all was parsed
+  // this is the processor time of client and server together, in seconds; it was 4 s when everything was parsed
   expect((user + system) / 1e6).toBeLessThan(2)
 })
 

@@ -6,7 +6,7 @@ import { echo, plain, withServer } from "../utils/serving.js"
 
 const put = (...fields: ReadonlyArray<string>): string => head("PUT / HTTP/1.1", "Host: localhost", ...fields)
 
-/** Reads small bodies and refuses large ones unread. */
+/** Reads small bodies, and refuses large ones without a read. */
 const choosy = (prepare: (env: Environ) => void): App => async (env, startResponse) => {
   if (Number(env.CONTENT_LENGTH) > 1024) {
     startResponse("417 Expectation Failed", [["Content-Length", "7"]])
@@ -27,7 +27,7 @@ it("test_024_expect_100_continue", () =>
     expect(`${response.status} ${response.reason}`).toBe("417 Expectation Failed")
     expect(response.body.toString()).toBe("failure")
     expect(response.get("Connection")).toBe("close")
-    // the client may send its body all the same; then the connection is over
+    // the client may send its body all the same; then the connection ends
     refused.send("x".repeat(25))
     await refused.whenEnded()
     refused.send("x".repeat(1000) + get("/"))

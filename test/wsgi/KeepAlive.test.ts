@@ -1,4 +1,4 @@
-/** Which connections go on: eventlet's tests by their names, and the rows that none of them proves. */
+/** Connections that stay open, and those that do not: eventlet's tests by their names, and the rows that none of them proves. */
 import { type App, listen, wrapTls } from "tsgi"
 import type { WireClient } from "tsgi/testing"
 import { expect, it } from "vitest"
@@ -34,7 +34,7 @@ it("test_004_close_keepalive", () =>
 it("test_008_correctresponse", () =>
   withServer(hello, {}, async ({ connect }) => {
     const client = await connect()
-    // one after the other, and all at once
+    // the requests are sent one after the other, and then all at once
     const statuses: Array<string> = []
     for (const path of ["/", "/notexist", "/"]) {
       client.send(get(path))
@@ -113,13 +113,13 @@ it("test_server_keepalive_as_timeout", async () => {
   await withServer(app, { keepalive: 0.1, socketTimeout: 10 }, async ({ connect }) => {
     const client = await connect()
     client.send("GET / HTTP/1.1\r\n")
-    // A connection that says nothing is closed, so this one has been waiting longer than an idle one may.
+    // A silent connection was closed, so this one has waited for longer than an idle one may.
     await (await connect()).whenEnded()
     client.send("Host: localhost\r\n\r\n")
     const response = await client.response()
     expect(response.status).toBe(202)
     expect(response.get("Keep-Alive")).toBeUndefined()
-    // now it is idle, and too late for another
+    // now it is idle, and too late for another request
     await client.whenEnded()
     client.send(head("PUT / HTTP/1.1", "Host: localhost"))
     await (await connect()).whenEnded()
@@ -216,7 +216,7 @@ it("row 113: a client that has said its end still gets its answer", async () => 
       client.send(head("POST / HTTP/1.1", "Host: a", "Content-Length: 3") + "abc")
       client.end()
       await reached.opened
-      // whoever comes now is served later than the end above was seen
+      // a client that connects now is served after the end above was seen
       const other = await (listener === tls ? served.connectTls() : served.connect())
       other.send(head("POST / HTTP/1.1", "Host: a", "Content-Length: 1"))
       go.open()

@@ -20,7 +20,7 @@ afterAll(() => {
   fs.rmSync(folder, { recursive: true })
 })
 
-/** What binding ends with where it fails. */
+/** The error of a bind that fails. */
 const failure = async (options: ListenOptions): Promise<unknown> => {
   const running = server(listen(options), hello, { log: new Log() })
   const error: unknown = await running.ready.then(() => undefined, (error: unknown) => error)
@@ -98,7 +98,7 @@ it("row 146: a port is not shared unless that is asked for, and never a free one
 
 it("row 147: a unix socket that is no longer served is replaced, one that is served is not", async () => {
   const socket = path.join(folder, "stale")
-  // what a server leaves behind that was killed
+  // this is what a killed server leaves behind
   const dead = new Net.Server()
   await new Promise<void>((resolve) => dead.listen({ path: `${socket}.dead` }, resolve))
   fs.renameSync(`${socket}.dead`, socket)

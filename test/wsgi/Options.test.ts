@@ -1,4 +1,4 @@
-/** Invalid options, at every door: an OptionError that names them. What is said of 0 and Infinity holds. */
+/** Invalid options, at every door: each is an OptionError that names it. 0 and Infinity mean what the documentation says. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -51,7 +51,7 @@ describe("a configuration", () => {
     (name) => expect(ServerConfig.make({ limits: { [name]: 0 } }).limits[name]).toBe(0)
   )
 
-  // connections and bytes are counted
+  // these limits are numbers of connections and bytes
   const { addressShare: _, ...counted } = ServerConfig.defaults.limits
   it.each(Object.keys(counted))("of %s by halves", async (name) => {
     const limits = { [name]: 1.5 }
@@ -182,8 +182,8 @@ it("a handshake without a deadline", async () => {
   })
 })
 
-// One checker judges every table of options, so that what holds for one holds for all: an unknown name is refused with the
-// nearest known one, an invalid value with what it must be, and `undefined` is as not given.
+// One checker judges every table of options, so all behave in the same way: an unknown name is refused with the nearest known
+// one, an invalid value with what it must be, and `undefined` counts as absent.
 describe("every table of options", () => {
   const memory = MemoryListener.make()
   const tables: ReadonlyArray<readonly [name: string, table: OptionTable, give: (options: object) => unknown]> = [
@@ -202,7 +202,7 @@ describe("every table of options", () => {
     try {
       return memory.connect(options)
     } catch (error) {
-      // valid options, and no server
+      // the options are valid, and no server listens
       if (error instanceof OptionError) throw error
     }
   }
@@ -233,7 +233,7 @@ describe("every table of options", () => {
 
     it("says what a value must be", () => {
       for (const option of namesOf(table)) {
-        // a path where the contents of a file are expected is explained instead
+        // a path in place of the contents of a file has its own message
         if (table[option].expected === "anything" || table[option].explain !== undefined) continue
         if (name === "of the Effect door" && bound.includes(option)) continue
         const error = thrownBy(() => give({ [option]: Symbol.iterator }))

@@ -1,4 +1,4 @@
-/** Post hooks as eventlet has them: entries of a list in the environ. When they run is doors/Hooks.test.ts's. */
+/** Post hooks in the form of eventlet: entries of a list in the environ. doors/Hooks.test.ts says when they run. */
 import * as Effect from "effect/Effect"
 import type { App, Environ, Outcome, PostHookEntry } from "tsgi"
 import { describe, expect, it } from "vitest"

@@ -102,7 +102,7 @@ describe("framing", () => {
     }))
 })
 
-/** Sends bytes, expects this answer, and that nothing follows it. */
+/** Sends bytes, and expects this answer with nothing after it. */
 const refused = async ({ connect }: Served, bytes: string, status: number): Promise<WireResponse> => {
   const client = await connect()
   client.send(bytes)
@@ -113,7 +113,7 @@ const refused = async ({ connect }: Served, bytes: string, status: number): Prom
   return response
 }
 
-/** Tells where a request was thought to go. */
+/** Answers with the host, the path and the query that the environ has. */
 const where: App = (env, startResponse) => {
   startResponse("200 OK", plain)
   return JSON.stringify([env.PATH_INFO, env.QUERY_STRING ?? null, env.REQUEST_URI, env.RAW_PATH_INFO])

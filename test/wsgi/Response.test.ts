@@ -167,7 +167,7 @@ describe("parts", () => {
       const head = await client.head()
       expect(head.status).toBe(200)
       expect(head.get("Transfer-Encoding")).toBe("chunked")
-      // no last chunk, so the client can tell
+      // there is no last chunk, so the client can tell
       expect((await client.all()).toString())
         .toBe(parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join(""))
       expect(await log.until(/no more to say/)).toBeDefined()
@@ -189,7 +189,7 @@ describe("parts", () => {
       const client = await connect()
       client.send(head("POST /yield_spaces/override_min HTTP/1.1", "Host: localhost", "Content-Length: 0"))
       await client.head()
-      // the first part is here while the second has not been made
+      // the first part has arrived before the second was made
       expect((await client.bytes(1)).toString()).toBe(" ")
       expect(client.unread).toHaveLength(0)
       go.open()
@@ -198,7 +198,7 @@ describe("parts", () => {
   })
 
   it("test_chunked_readline_wsgi_not_override_minimum_chunk_size", async () => {
-    // Parts are gathered as long as the application goes on making them.
+    // Parts are gathered as long as the application makes more of them without a pause.
     await withServer(partsApp(" ", " ", " "), {}, async ({ ask }) => {
       expect((await ask(get("/yield_spaces"))).chunks.map(String)).toEqual(["   "])
     })
@@ -230,7 +230,7 @@ describe("field names", () => {
       expect(`${response.version} ${response.status} ${response.reason}`).toBe("HTTP/1.1 200 oK")
       expect(response.fields).toContainEqual(["Some-Weird", "cAsE"])
       expect(response.fields).toContainEqual(["With-More", "chars"])
-      // what is no token is refused, and said in the log
+      // a name that is not a token is refused, and the log says so
       const refused = await ask(get("/latin"))
       expect(refused.status).toBe(500)
       expect(refused.text).not.toContain("\xdf")
@@ -368,7 +368,7 @@ it("row 96: a body that is too short is a failure, and ends with the connection 
     const response = await client.head()
     expect([response.status, response.get("Content-Length")]).toEqual([200, "10"])
     expect((await client.all()).toString()).toBe("abc")
-    // known before anything has left
+    // the length is known before anything has left
     for (const path of ["/", "/array"]) expect([path, (await ask(get(path))).status]).toEqual([path, 500])
     expect(await log.until(/BodyTooShort/)).toBeDefined()
   })

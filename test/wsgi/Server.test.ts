@@ -64,7 +64,7 @@ describe("the server", () => {
       const client = await connect()
       client.send(http10)
       await reached.opened
-      // stopping waits for what the pool still does
+      // the stop waits for the work that still runs
       const stopped = running.stop()
       go.open()
       expect((await client.response()).body.toString()).toBe("hello world")

@@ -1,4 +1,4 @@
-/** Signals stop a server in a process of its own: with grace at the first, at once at the second. */
+/** Signals stop a server in a separate process: the first one with grace, the second one at once. */
 import * as path from "node:path"
 import { handleSignals, OptionError, server } from "tsgi"
 import { MemoryListener } from "tsgi/testing"
@@ -40,7 +40,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     expect(await program.ended).toMatchObject({ code: null, signal: second })
   })
 
-  // tsx hears the terminal's signal as well, and may pass it on
+  // tsx receives the terminal's signal as well, and may pass it on
   const underTsx = ["--require", path.join(root, "node_modules/tsx/dist/preflight.cjs")]
 
   it("that tsx passes on counts once", async () => {

@@ -1,6 +1,6 @@
 /**
- * Stopping: eventlet's tests by their names, and what only the plain door has: reports, signals, connections that were taken
- * over. Other rows are those of doors/Stop.test.ts.
+ * Stops: eventlet's tests by their names, and what only the plain door has: reports, signals, connections that were taken over.
+ * doors/Stop.test.ts has the other rows.
  */
 import type { App } from "tsgi"
 import { expect, it } from "vitest"
@@ -24,7 +24,7 @@ it("test_close_idle_connections_listen_socket_closed", () =>
     const client = await connect()
     client.send(get("/"))
     expect((await client.response()).status).toBe(200)
-    // the listening socket is closed first, and nobody gets in any more
+    // the listening socket is closed first, so no client can connect any more
     const stopped = running.stop()
     await client.whenEnded()
     await expect(connectTo(address)).rejects.toMatchObject({ code: "ECONNREFUSED" })
@@ -44,7 +44,7 @@ it("test_do_not_close_non_idle_connections", () => {
     await reached.opened
     const stopped = running.stop()
     await idle.whenEnded()
-    // the body is still on its way
+    // the body is still being sent
     expect(client.ended).toBe(false)
     client.send("later")
     const response = await client.response()
@@ -104,7 +104,7 @@ it("row 141: a connection that was taken over and is idle is closed like an idle
   })
 })
 
-/** The grace is never waited for here. */
+/** The stop never waits for this grace time. */
 const timeouts = { grace: 60_000, farewell: 50 }
 
 it("an event stream is told by the signal, and what it yields then is not sent", async () => {

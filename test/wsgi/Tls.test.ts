@@ -39,7 +39,7 @@ it("test_013_empty_return", () => {
 
 it("test_017_ssl_zeroreturnerror", () =>
   withServer(echo, tls(), async ({ connectTls, log }) => {
-    // leaves within a request line, and within a body
+    // one client leaves within a request line, one within a body
     const early = await connectTls()
     early.send("X")
     early.close()
@@ -78,7 +78,7 @@ it("a handshake that does not end is dropped when the server stops", async () =>
   const socket = Net.connect(address.port, address.host)
   socket.on("error", () => undefined)
   await new Promise((resolve) => socket.once("connect", resolve))
-  // the server has seen the connection when it has begun another
+  // when the server has seen this connection, it has seen the earlier one too
   const other = Net.connect(address.port, address.host)
   other.on("error", () => undefined)
   await new Promise((resolve) => other.once("connect", resolve))

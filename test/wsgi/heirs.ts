@@ -7,13 +7,13 @@ import type { Address } from "tsgi"
 import { program } from "../utils/made.js"
 
 export interface Child {
-  /** Ends when the child serves, with where it believes to. */
+  /** Makes the child serve. Resolves with the address that the child reports. */
   readonly serve: () => Promise<Address>
-  /** Ends when the child has. */
+  /** Stops the child. Resolves when it has ended. */
   readonly stop: () => Promise<void>
 }
 
-/** Starts processes, all with the same listening socket. It stays open as long as one of them has it. */
+/** Starts processes with the same listening socket, which stays open as long as one of them has it. */
 export const startChildren = async (
   count: number,
   path?: string
@@ -32,9 +32,9 @@ export const startChildren = async (
     () => spawn(process.execPath, [inherited], { stdio: ["ignore", "inherit", "inherit", fd, "ipc"] })
   )
   await Promise.all(processes.map((child) => once(child, "message")))
-  // who closes a unix socket removes its file
+  // the process that closes a unix socket removes its file
   if (path !== undefined) fs.renameSync(`${path}.holder`, path)
-  // only the children listen from here on
+  // from now on only the children listen
   await new Promise((resolve) => holder.close(resolve))
   return {
     address: typeof bound === "string"

@@ -1,4 +1,4 @@
-/** Serves on a socket that it inherits, when it is told to. */
+/** Serves on a socket that it has inherited, when it is told to. */
 import { type App, listen, type RunningServer, server } from "tsgi"
 import { hello } from "../utils/serving.js"
 

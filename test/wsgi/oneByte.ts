@@ -6,7 +6,7 @@ import type { MemoryListener } from "tsgi/testing"
 import type { TransportError } from "../../src/exchange/ServerError.js"
 import type { Transport, TransportEvents } from "../../src/http1/Transport.js"
 
-/** `writes` has the length of everything that was given to a socket. */
+/** The listener. `writes` has the length of each write. */
 export const oneByteAtATime = (): {
   readonly listener: MemoryListener.Bindable
   readonly writes: ReadonlyArray<number>
@@ -82,7 +82,7 @@ class OneByteTransport implements Transport {
   }
 
   cork(): void {
-    // each byte leaves alone, whatever was meant to leave together
+    // each byte leaves alone, even if the server has written several together
   }
 
   run<A, B>(callback: (first: A, second: B) => void, first: A, second: B): void {

@@ -1,2 +1,2 @@
-/** Names that are no test here, and what stands for them: a decision, or a row of the behaviour. */
+/** Names of eventlet's tests that are not tests here, with what replaces them: a decision, or a row of the behaviour. */
 export const replaced: Readonly<Record<string, string>> = {}

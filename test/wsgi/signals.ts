@@ -1,4 +1,4 @@
-/** A server that handles signals, and an application that never ends where it is asked to. */
+/** A server that handles signals, with an application that never ends at one path. */
 import { handleSignals, listen, server } from "tsgi"
 
 const running = server(listen(0), async (env, startResponse) => {
@@ -12,7 +12,7 @@ const running = server(listen(0), async (env, startResponse) => {
 
 handleSignals(running, process.argv.includes("grace") ? { grace: 60_000 } : undefined)
 
-// as the command tsx does with a signal that its child is slow to acknowledge
+// the command tsx does so with a signal that its child is slow to acknowledge
 if (process.argv.includes("copy")) {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.kill(process.pid, signal))
 }
