@@ -9,13 +9,12 @@
 import type { FiberRefs } from "effect/FiberRefs"
 import type { CloseableScope } from "effect/Scope"
 import type { BodyRoom, FieldPairs, JudgedHead, ResponseHead } from "../protocol/heads.js"
-import type { InvalidHead } from "../protocol/invalidHead.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { Address } from "./Address.js"
 import type { Interruptor, Work } from "./Application.js"
 import type { EngineConfig } from "./Config.js"
 import type { Forwarded } from "./Forwarding.js"
-import type { HookListener, HookOptions } from "./HookQueue.js"
+import type { HookOptions } from "./HookQueue.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
 import type { Peer } from "./Peer.js"
 import type { PostHook } from "./PostHook.js"
@@ -88,14 +87,10 @@ export interface Exchange {
   readonly setContinueFields: (fields: FieldPairs, exactNames?: boolean) => InterimError | undefined
   /** Sends a 100 at once, with the fields set for it. */
   readonly sendContinue: () => InterimError | undefined
-  /** Sends the 100 that is owed, if it still can be, as the first read does. */
-  readonly payContinue: () => void
 
   // ---------------------------------------------------------------------------------------------------------------
   // the final response
 
-  /** Judges a final head, for `respond` or `start` of this exchange. */
-  readonly draft: (head: ResponseHead) => JudgedHead | InvalidHead
   /** Sends a whole response. Text is encoded as UTF-8. */
   readonly respond: (head: ResponseHead | JudgedHead, body: string | Uint8Array) => ResponseError | undefined
   /**
@@ -126,10 +121,6 @@ export interface Exchange {
    * connection is cut, so that the client can tell; so is one that the application has taken over.
    */
   readonly fail: (error: unknown) => void
-  /** Records that the application has failed with this, though its request is answered. */
-  readonly recordFailure: (error: unknown) => void
-  /** Logs what went wrong beside the exchange. */
-  readonly logFailure: (message: string, failure: unknown, level?: "Debug" | "Error") => void
   /**
    * Takes the connection over, for a protocol that is not HTTP, with the bytes received beyond the request. Fails with
    * `Unsupported` where the protocol of the request does not allow that; the request can still be answered.
@@ -150,12 +141,6 @@ export interface Exchange {
   readonly isRunning: boolean
   /** The application has ended, by itself or interrupted. */
   readonly ended: () => void
-  /**
-   * The application has ended, but for its finalizers: a stop waits for them only as long as for a hook.
-   *
-   * @since 0.2.0
-   */
-  readonly finalizing: () => void
   /** Calls back when the outcome is known, before the post hooks run. */
   readonly whenSettled: (callback: (outcome: Outcome) => void) => void
   /**
@@ -177,10 +162,4 @@ export interface Exchange {
     (hook: PostHook, options?: HookOptions): void
     (hook: PostHook<unknown>, options: HookOptions & { readonly fiberRefs: FiberRefs }): void
   }
-  /** Whether there is a post hook. */
-  readonly hooked: boolean
-  /** Whether the post hooks have run. */
-  readonly hooksRun: boolean
-  /** Tells the door when the hooks have run, where there are some that have not. There is one listener. */
-  readonly whenHooksRun: (listener: HookListener) => void
 }

@@ -1,5 +1,5 @@
 /**
- * The exchange behind {@link Exchange}, on its wire: what an answer may say, and when.
+ * The exchange behind {@link DoorExchange}, on its wire: what an answer may say, and when.
  *
  * @since 0.2.0
  */
@@ -24,8 +24,8 @@ import { Answer } from "./Answer.js"
 import type { Delay } from "./Application.js"
 import type { CarriedExchange } from "./CarriedExchange.js"
 import type { EngineConfig } from "./Config.js"
+import type { DoorExchange } from "./DoorExchange.js"
 import { Ending } from "./Ending.js"
-import type { Exchange } from "./Exchange.js"
 import { type Forwarded, schemeOf } from "./Forwarding.js"
 import { OwedContinue } from "./OwedContinue.js"
 import { BodyError, InterimError, ResponseError, responseErrorFrom } from "./ServerError.js"
@@ -35,7 +35,7 @@ import type { Takeover, Wire } from "./Wire.js"
  * @since 0.2.0
  * @category models
  */
-export class ServedExchange<Written> extends Ending<Written> implements Exchange, CarriedExchange {
+export class ServedExchange<Written> extends Ending<Written> implements DoorExchange, CarriedExchange {
   private hundred: OwedContinue<Written> | undefined = undefined
 
   constructor(wire: Wire<Written>, startTime: number) {

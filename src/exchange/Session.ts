@@ -9,8 +9,8 @@ import type { AcceptedPeer } from "./AcceptedPeer.js"
 import type { AddressShare } from "./AddressShares.js"
 import type { Alarm } from "./Alarm.js"
 import type { RecordedExchange } from "./CarriedExchange.js"
+import type { DoorExchange } from "./DoorExchange.js"
 import type { Engine } from "./Engine.js"
-import type { Exchange } from "./Exchange.js"
 import type { AbortReason } from "./Outcome.js"
 import type { PlaceUse } from "./PlaceUse.js"
 import type { RequestError } from "./ServerError.js"
@@ -152,7 +152,7 @@ export interface SessionHost extends Engine {
   readonly alarm: Alarm
   readonly scopeFor: (session: Session) => SessionScope
   /** The door: gives the exchange to the application. An exchange fails with what this throws. */
-  readonly handler: (exchange: Exchange) => void
+  readonly handler: (exchange: DoorExchange) => void
   /** Whether an answer may say that the connection persists: not while its room is needed. */
   readonly mayPersist: () => boolean
   /** Whether a connection may wait for another request, once its answer has said that it persists. */

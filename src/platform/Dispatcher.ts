@@ -4,11 +4,11 @@
  *
  * @since 0.1.0
  */
-import type { Exchange } from "../exchange/Exchange.js"
+import type { DoorExchange } from "../exchange/DoorExchange.js"
 
-type Handler = (exchange: Exchange) => void
+type Handler = (exchange: DoorExchange) => void
 
-const callHandler = (handler: Handler, exchange: Exchange): void => handler(exchange)
+const callHandler = (handler: Handler, exchange: DoorExchange): void => handler(exchange)
 
 /**
  * The apps of one listening server.
@@ -18,7 +18,7 @@ const callHandler = (handler: Handler, exchange: Exchange): void => handler(exch
  */
 export class Dispatcher {
   private stopped = false
-  private readonly waiting = new Set<Exchange>()
+  private readonly waiting = new Set<DoorExchange>()
   private handlers: ReadonlyArray<Handler> = []
   private handler: Handler | undefined = undefined
 
@@ -28,7 +28,7 @@ export class Dispatcher {
   }
 
   /** Gives a request to the latest app, or keeps it until there is one. */
-  take(exchange: Exchange): void {
+  take(exchange: DoorExchange): void {
     if (this.handler !== undefined) return this.handler(exchange)
     this.waiting.add(exchange)
     // a handler replaces this callback

@@ -23,7 +23,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Duplex } from "node:stream"
 import type { Delay, Work } from "../exchange/Application.js"
-import type { Exchange } from "../exchange/Exchange.js"
+import type { DoorExchange } from "../exchange/DoorExchange.js"
 import type { AbortReason, Outcome } from "../exchange/Outcome.js"
 import { responseErrorFrom } from "../exchange/ServerError.js"
 import type { JudgedHead } from "../protocol/heads.js"
@@ -82,7 +82,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
 
   private readonly request: ServerRequest
 
-  constructor(readonly exchange: Exchange, readonly served: ServedApp) {
+  constructor(readonly exchange: DoorExchange, readonly served: ServedApp) {
     this.uninterruptedParts = served.interruptOnDisconnect ? 0 : 1
     this.request = new ServerRequest(this, urlOf(exchange), undefined, undefined)
   }

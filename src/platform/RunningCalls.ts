@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Exchange } from "../exchange/Exchange.js"
+import type { DoorExchange } from "../exchange/DoorExchange.js"
 import type { HookListener } from "../exchange/HookQueue.js"
 import { type Indexed, UnorderedSet } from "../exchange/UnorderedSet.js"
 
@@ -14,7 +14,7 @@ import { type Indexed, UnorderedSet } from "../exchange/UnorderedSet.js"
  * @category models
  */
 export interface RunningCall extends HookListener, Indexed {
-  readonly exchange: Exchange
+  readonly exchange: DoorExchange
   readonly interruptForStop: () => void
   /** Whether the handler has ended, and only the last byte, finalizers and hooks are left. */
   readonly isFinishing: boolean

@@ -25,6 +25,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Duplex } from "node:stream"
 import { setImmediate } from "node:timers"
+import type { DoorExchange } from "../exchange/DoorExchange.js"
 import type { Exchange } from "../exchange/Exchange.js"
 import { BodyError } from "../exchange/ServerError.js"
 import { formSlices } from "../protocol/formSlices.js"
@@ -45,7 +46,7 @@ import { applyTrusted, type Changes, withoutClaims, withScheme } from "./trusted
  * @category models
  */
 export interface RequestCall {
-  readonly exchange: Exchange
+  readonly exchange: DoorExchange
   readonly headers: Headers.Headers
   readonly body: BodyReader.WholeBody
   /** The bound on a body that is read whole, or parsed, if no `MaxBodySize` is provided. */

@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
-import type { Exchange } from "../exchange/Exchange.js"
+import type { DoorExchange } from "../exchange/DoorExchange.js"
 import type { AbortReason, Outcome } from "../exchange/Outcome.js"
 import { BodyError } from "../exchange/ServerError.js"
 import { kindOf } from "../server/OptionNames.js"
@@ -74,7 +74,7 @@ export const settledWith = (outcome: Outcome): Effect.Effect<void> =>
  */
 export const actualExit = (
   exit: Exit.Exit<unknown, unknown>,
-  { aborted, outcome }: Exchange,
+  { aborted, outcome }: DoorExchange,
   failure: Cause.Cause<unknown> | undefined,
   closed: boolean
 ): Exit.Exit<unknown, unknown> => {
@@ -102,7 +102,7 @@ const withoutResponse = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
  * @since 0.2.0
  */
 export const recordFailure = (
-  exchange: Exchange,
+  exchange: DoorExchange,
   failure: Cause.Cause<unknown>,
   response: HttpServerResponse,
   logs: boolean

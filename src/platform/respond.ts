@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { PassThrough, pipeline, type Readable } from "node:stream"
-import type { Exchange } from "../exchange/Exchange.js"
+import type { DoorExchange } from "../exchange/DoorExchange.js"
 import { ResponseWriter } from "../exchange/ResponseWriter.js"
 import { responseErrorFrom } from "../exchange/ServerError.js"
 import type { JudgedHead } from "../protocol/heads.js"
@@ -50,12 +50,12 @@ export const wholeBody = (response: HttpServerResponse): string | Uint8Array | u
  *
  * @since 0.1.0
  */
-export const headOf = (exchange: Exchange, response: HttpServerResponse): JudgedHead | InvalidHead =>
+export const headOf = (exchange: DoorExchange, response: HttpServerResponse): JudgedHead | InvalidHead =>
   headWith(exchange, response, undefined, undefined)
 
 // `more` has the fields of the body. The response's own fields take precedence, except for the `prevailing` one.
 const headWith = (
-  exchange: Exchange,
+  exchange: DoorExchange,
   response: HttpServerResponse,
   more: Headers | undefined,
   prevailing: string | undefined
@@ -80,7 +80,7 @@ const headWith = (
  *
  * @since 0.1.0
  */
-export const sendWhole = (exchange: Exchange, response: HttpServerResponse, body: string | Uint8Array) => {
+export const sendWhole = (exchange: DoorExchange, response: HttpServerResponse, body: string | Uint8Array) => {
   const head = headOf(exchange, response)
   return head._tag === "InvalidHead" ? responseErrorFrom(head) : exchange.respond(head, body)
 }
@@ -91,7 +91,7 @@ export const sendWhole = (exchange: Exchange, response: HttpServerResponse, body
  * @since 0.1.0
  */
 export const sendParts = (
-  exchange: Exchange,
+  exchange: DoorExchange,
   request: HttpServerRequest,
   response: HttpServerResponse
 ): Effect.Effect<void, unknown> => {
@@ -114,15 +114,15 @@ export const sendParts = (
  *
  * @since 0.1.0
  */
-export const discard = (exchange: Exchange, response: HttpServerResponse): void => {
+export const discard = (exchange: DoorExchange, response: HttpServerResponse): void => {
   if (response.body._tag === "Raw") void letGo(response.body.body, closingFailed(exchange))
 }
 
-const closingFailed = (exchange: Exchange): Failed => (error, late) =>
+const closingFailed = (exchange: DoorExchange): Failed => (error, late) =>
   exchange.logFailure("closing the response's body failed", error, late ? "Debug" : undefined)
 
 const sendRaw = (
-  exchange: Exchange,
+  exchange: DoorExchange,
   request: HttpServerRequest,
   response: HttpServerResponse,
   body: unknown
@@ -148,7 +148,7 @@ const sendRaw = (
 }
 
 const sendWeb = (
-  exchange: Exchange,
+  exchange: DoorExchange,
   response: HttpServerResponse,
   content: Blob | FormData | URLSearchParams | ArrayBuffer
 ): Effect.Effect<void, unknown> => {
@@ -192,7 +192,7 @@ const iterable = <A>(begin: () => Parts<A>, failed: Failed): AsyncIterable<A> =>
 })
 
 const sendStream = (
-  exchange: Exchange,
+  exchange: DoorExchange,
   head: JudgedHead | InvalidHead,
   length: number | undefined,
   stream: Stream.Stream<string | Uint8Array, unknown>

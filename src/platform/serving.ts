@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Address } from "../exchange/Address.js"
-import type { Exchange } from "../exchange/Exchange.js"
+import type { DoorExchange } from "../exchange/DoorExchange.js"
 import type { Timeouts } from "../server/Config.js"
 import type { Listener } from "../server/Listener.js"
 import * as Server from "../server/Server.js"
@@ -56,7 +56,7 @@ export const makeWith = (
     const { timeouts } = Context.get(engine, ServerConfig.ServerConfig)
     const start = (address?: Address) => {
       const dispatcher = new Dispatcher()
-      return Server.serve((exchange) => dispatcher.take(exchange), { address }).pipe(
+      return Server.serveDoor((exchange) => dispatcher.take(exchange), { address }).pipe(
         Effect.provide(engine),
         Scope.extend(serverScope),
         Effect.mapBoth({
@@ -84,7 +84,7 @@ export const makeWith = (
           const ending = yield* Deferred.make<void>()
           yield* Effect.forkDaemon(Effect.interruptible(Deferred.complete(ending, server.draining)))
           const served = yield* ServedApp.make(app, middleware, options, upgrade, Deferred.await(ending))
-          const handler = (exchange: Exchange): void => new HandlerCall(exchange, served).run()
+          const handler = (exchange: DoorExchange): void => new HandlerCall(exchange, served).run()
           dispatcher.serve(handler)
           yield* Deferred.succeed(hasApp, undefined)
           // The app's own resources are released after this, so no handler outlives them.

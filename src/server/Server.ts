@@ -10,6 +10,7 @@ import * as Scope from "effect/Scope"
 import type * as Address from "../exchange/Address.js"
 import type { Exchange } from "../exchange/Exchange.js"
 import type { BindError } from "../exchange/ServerError.js"
+import type { SessionHost } from "../exchange/Session.js"
 import { type StopOptions, stopOptions, type StopReport } from "./Drain.js"
 import { type Acceptor, type BoundListener, Listener } from "./Listener.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
@@ -26,6 +27,17 @@ export { layerServices, type Services, services } from "./Services.js"
  * @category models
  */
 export type Handler = (exchange: Exchange) => void
+
+/**
+ * How to serve.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ServeOptions {
+  /** The address of an earlier binding, to bind again. */
+  readonly address?: Address.Address | undefined
+}
 
 /**
  * A server that is accepting.
@@ -56,18 +68,14 @@ export interface Running {
 }
 
 /**
- * Binds the listener and serves until the scope closes or `stop` is run. Fails with a `BindError` if the listener cannot be
- * bound.
+ * Serves a door, as {@link serve} does a handler.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category constructors
  */
-export const serve = (
-  handler: Handler,
-  options?: {
-    /** The address of an earlier binding, to bind again. */
-    readonly address?: Address.Address | undefined
-  }
+export const serveDoor = (
+  handler: SessionHost["handler"],
+  options?: ServeOptions
 ): Effect.Effect<
   Running,
   BindError,
@@ -98,6 +106,18 @@ export const serve = (
       stopped: stopping.stopped
     }
   })
+
+/**
+ * Binds the listener and serves until the scope closes or `stop` is run. Fails with a `BindError` if the listener cannot be
+ * bound.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const serve: (
+  handler: Handler,
+  options?: ServeOptions
+) => Effect.Effect<Running, BindError, Scope.Scope | Listener | Services> = serveDoor
 
 const acceptor = (
   { connections, counters, fork, log }: Sessions.Sessions,

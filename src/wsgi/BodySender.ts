@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
-import type { Exchange } from "../exchange/Exchange.js"
+import type { DoorExchange } from "../exchange/DoorExchange.js"
 import { ResponseWriter } from "../exchange/ResponseWriter.js"
 import { type ResponseError, WriteError } from "../exchange/ServerError.js"
 import type { JudgedHead } from "../protocol/heads.js"
@@ -53,7 +53,7 @@ export class BodySender {
   private headTimer: NodeJS.Timeout | undefined = undefined
   private readonly budget = new LoopBudget()
 
-  constructor(private readonly exchange: Exchange, private readonly owner: BodyOwner) {}
+  constructor(private readonly exchange: DoorExchange, private readonly owner: BodyOwner) {}
 
   /** Whether the exchange has the head, so that all that follows is a part of the body. */
   get hasBegun(): boolean {

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
-import type { Exchange } from "../exchange/Exchange.js"
+import type { DoorExchange } from "../exchange/DoorExchange.js"
 import type { AbortReason } from "../exchange/Outcome.js"
 import { ResponseError, responseErrorFrom } from "../exchange/ServerError.js"
 import type { JudgedHead } from "../protocol/heads.js"
@@ -38,7 +38,7 @@ export interface Gateway extends EnvironSettings {
  * @since 0.1.0
  * @category constructors
  */
-export const call = (gateway: Gateway) => (exchange: Exchange): void => new Call(exchange, gateway).run()
+export const call = (gateway: Gateway) => (exchange: DoorExchange): void => new Call(exchange, gateway).run()
 
 class Call implements EnvironProvider, BodyOwner {
   readonly input: Input
@@ -50,7 +50,7 @@ class Call implements EnvironProvider, BodyOwner {
   private controller: AbortController | undefined = undefined
   private onSettled: (() => void) | undefined = undefined
 
-  constructor(private readonly exchange: Exchange, private readonly gateway: Gateway) {
+  constructor(private readonly exchange: DoorExchange, private readonly gateway: Gateway) {
     this.input = new Input(exchange, gateway.forms)
     this.posthooks = new PostHookList(exchange)
     this.env = new EnvironRecord(exchange, this, gateway)

@@ -90,7 +90,7 @@ export const server: (listener: PlainListener, app: App, options?: Options.Serve
   const logs = new ServerLogs(settings)
   const scope = Effect.runSync(Scope.make())
   const starting = Effect.runPromiseExit(
-    Server.serve(handlerOf(app, settings, logs)).pipe(
+    Server.serveDoor(handlerOf(app, settings, logs)).pipe(
       Effect.provide(servicesOf(bindable, settings, logs)),
       Scope.extend(scope),
       logs.logging

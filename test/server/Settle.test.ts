@@ -11,6 +11,7 @@ import * as TestClock from "effect/TestClock"
 import { connect as connectTcp } from "node:net"
 import { listen, OptionError, server, wrapTls } from "tsgi"
 import { describe, expect, vi } from "vitest"
+import type { Exchange } from "../../src/exchange/Exchange.js"
 import { Http1Session } from "../../src/http1/Http1Session.js"
 import { makeCertificate } from "../utils/certificate.js"
 import { turns } from "../utils/Journal.js"
@@ -20,7 +21,7 @@ import { connectTls } from "../utils/sockets.js"
 import { serve } from "./engine.js"
 import { servePeers, told } from "./Peer.js"
 
-const answering = (exchange: Parameters<Parameters<typeof serve>[0]>[0]): void => {
+const answering = (exchange: Exchange): void => {
   exchange.respond({ status: 200, fields: [] }, exchange.request.target)
 }
 const pass = Effect.promise(() => turns(20))

@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import { MemoryListener } from "tsgi/testing"
+import type { DoorExchange } from "../../src/exchange/DoorExchange.js"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import type { Outcome } from "../../src/exchange/Outcome.js"
 import { type BindError, BodyError } from "../../src/exchange/ServerError.js"
@@ -69,7 +70,7 @@ export const stopIfFailed = (running: Server.Running): Effect.Effect<void, never
  * closed` when the engine closes a socket.
  */
 export const serve = (
-  handler: (exchange: Exchange, journal: Journal<string>) => void,
+  handler: (exchange: DoorExchange, journal: Journal<string>) => void,
   journal: Journal<string> = new Journal(),
   config: ServerConfig.PartialConfig = {},
   own: Layer.Layer<never> = Layer.empty
@@ -83,7 +84,7 @@ export const serve = (
     }),
     own
   ).pipe(Layer.provideMerge(ServerConfig.layer(config)))
-  return Server.serve((exchange) => handler(exchange, journal)).pipe(
+  return Server.serveDoor((exchange) => handler(exchange, journal)).pipe(
     Effect.tap(stopIfFailed),
     Effect.map((running) => ({ running, connect: memory.connect })),
     Effect.provide(layer)

@@ -1,0 +1,36 @@
+/**
+ * An exchange as a door has it.
+ *
+ * @since 0.2.0
+ */
+import type { JudgedHead, ResponseHead } from "../protocol/heads.js"
+import type { InvalidHead } from "../protocol/invalidHead.js"
+import type { Exchange } from "./Exchange.js"
+import type { HookListener } from "./HookQueue.js"
+
+/**
+ * What a door may do with an exchange, beyond what a handler may: it runs the application, and answers for it.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface DoorExchange extends Exchange {
+  /** Sends the 100 that is owed, if it still can be, as the first read does. */
+  readonly payContinue: () => void
+  /** Judges a final head, for `respond` or `start` of this exchange. */
+  readonly draft: (head: ResponseHead) => JudgedHead | InvalidHead
+  /** Records that the application has failed with this, though its request is answered. */
+  readonly recordFailure: (error: unknown) => void
+  /** Logs what went wrong beside the exchange. */
+  readonly logFailure: (message: string, failure: unknown, level?: "Debug" | "Error") => void
+  /**
+   * The application has ended, but for its finalizers: a stop waits for them only as long as for a hook.
+   */
+  readonly finalizing: () => void
+  /** Whether there is a post hook. */
+  readonly hooked: boolean
+  /** Whether the post hooks have run. */
+  readonly hooksRun: boolean
+  /** Tells the door when the hooks have run, where there are some that have not. There is one listener. */
+  readonly whenHooksRun: (listener: HookListener) => void
+}
