@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process"
 import { basename } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { inspect, stripVTControlCharacters } from "node:util"
+import { isEffectOrLayer } from "../exchange/internal.js"
 import { nearest } from "../server/OptionNames.js"
 import { hintOf } from "./appHints.js"
 import type { AppSource, Interface } from "./messages.js"
@@ -111,16 +112,13 @@ const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
 const has = (value: unknown, key: PropertyKey): boolean =>
   (typeof value === "object" || typeof value === "function") && value !== null && key in value
 
-const layer = Symbol.for("effect/Layer")
-const effect = Symbol.for("effect/Effect")
-
 const kindOf = (
   value: unknown,
   source: AppSource,
   does: ReadonlyArray<string>
 ): Exclude<Interface, "auto"> => {
   if (source.interface !== "auto") return checked(value, source, source.interface)
-  if (has(value, layer) || has(value, effect)) return "effect"
+  if (isEffectOrLayer(value)) return "effect"
   if (has(value, "fetch")) return checked(value, source, "fetch")
   // apps for node:http are started by a `listen` of their own
   const isForNode = has(value, "listen")
@@ -141,8 +139,7 @@ const within = (value: unknown, source: AppSource): string => {
   return close === undefined ? "" : `; did you mean ${callOf(source, close)}?`
 }
 
-const isApp = (value: unknown): boolean =>
-  typeof value === "function" || has(value, layer) || has(value, effect) || has(value, "fetch")
+const isApp = (value: unknown): boolean => typeof value === "function" || isEffectOrLayer(value) || has(value, "fetch")
 
 const kinds =
   "an app is a function (env, startResponse), an object with fetch(request), an HttpApp (Effect), or a Layer that needs HttpServer"
@@ -151,7 +148,7 @@ const checked = (value: unknown, source: AppSource, kind: Exclude<Interface, "au
   const holds = kind === "wsgi"
     ? typeof value === "function"
     : kind === "effect"
-    ? has(value, layer) || has(value, effect)
+    ? isEffectOrLayer(value)
     : typeof value === "function" || (has(value, "fetch") && typeof Reflect.get(Object(value), "fetch") === "function")
   if (holds) return kind
   throw new AppError(`${named(source)} is ${described(value)}, which is no ${kind} app: ${kinds}`)

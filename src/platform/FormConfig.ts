@@ -9,7 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { boundsOf, type FormBound, type FormLimits } from "../server/FormLimits.js"
-import { isGiven } from "./internal.js"
+import { isGiven } from "./isGiven.js"
 
 /**
  * The settings for one form: those of its parser, and the bounds that are checked beside it.

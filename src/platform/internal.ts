@@ -4,7 +4,6 @@
  *
  * @since 0.1.0
  */
-import type * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import type * as FiberRefs from "effect/FiberRefs"
 import { globalValue } from "effect/GlobalValue"
@@ -56,18 +55,6 @@ export const isInterruptible = (fiber: Fiber.RuntimeFiber<unknown, unknown>): bo
  * @category constants
  */
 export const ejectedScopes = globalValue("@effect/platform/HttpApp/ejectedScopes", () => new WeakSet<Scope.Scope>())
-
-/**
- * `unsafeMap`: whether a context was given a service. `Context.getOption` cannot tell for a reference, which has a default. If it
- * is gone, no service counts as given, and the server's own options apply.
- *
- * @since 0.2.0
- * @category predicates
- */
-export const isGiven = (context: Context.Context<never>, tag: { readonly key: string }): boolean => {
-  const services: unknown = "unsafeMap" in context ? context.unsafeMap : undefined
-  return services instanceof Map && services.has(tag.key)
-}
 
 /**
  * `send` of a WebSocket, through which the platform's Socket sends: calls `sent` after each message, and `taken` when the kernel

@@ -3,7 +3,8 @@
  *
  * @since 0.2.0
  */
-import { isAnyEffect, isClass } from "./guards.js"
+import { isAnyEffect } from "../exchange/internal.js"
+import { isClass } from "./guards.js"
 
 /**
  * The message for an unknown option: the nearest name and all known names. The names in `suggested` may have paths such as

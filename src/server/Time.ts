@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import * as EffectClock from "effect/Clock"
+import type * as EffectClock from "effect/Clock"
 import type { Clock } from "../exchange/Clock.js"
+import { isLiveClock } from "./internal.js"
 
 // taken before a test can replace the global function
 const immediate = setImmediate
@@ -36,7 +37,7 @@ const tolerance = 50
  * @category constructors
  */
 export const make = (clock: EffectClock.Clock, { monotonic, wall }: PlatformClocks = platform): Clock => {
-  const live = Object.getPrototypeOf(clock) === Object.getPrototypeOf(EffectClock.make())
+  const live = isLiveClock(clock)
   const now = live ? monotonic : () => clock.unsafeCurrentTimeMillis()
   let held = -1
   let ahead = 0

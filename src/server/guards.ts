@@ -22,13 +22,4 @@ export const isClass = (given: unknown): boolean =>
 export const isGenerator = (given: unknown): boolean =>
   isObject(given) && /^(?:Async)?Generator$/.test(String(Reflect.get(given, Symbol.toStringTag)))
 
-/**
- * Whether this is an Effect, also one of version 4. The plain door runs none.
- *
- * @since 0.2.0
- * @category guards
- */
-export const isAnyEffect = (given: unknown): boolean =>
-  isObject(given) && (Symbol.for("effect/Effect") in given || "~effect/Effect" in given)
-
 const isObject = (given: unknown): given is object => typeof given === "object" && given !== null

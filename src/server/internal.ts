@@ -4,6 +4,7 @@
  *
  * @since 0.2.0
  */
+import * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as FiberRef from "effect/FiberRef"
@@ -41,11 +42,28 @@ export const isOver = (effect: Effect.Effect<unknown, unknown, unknown>): effect
  */
 export const stateOf = (scope: Scope.Scope): unknown => Reflect.get(scope, "state")
 
+/** A global value that a library has made under this name; `undefined` where it has none. Makes none. */
+export const globalOf = <A>(name: unknown): A | undefined => {
+  try {
+    return globalValue<A>(name, () => {
+      throw new Error("not there")
+    })
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * `effect/FiberRef/currentForkScopeOverride`: the fiber ref of the scope that a fiber's children belong to. If it is gone, none
  * is set.
  */
-export const forkScopeOverride = globalValue<FiberRef.FiberRef<Option.Option<unknown>> | undefined>(
-  Symbol.for("effect/FiberRef/currentForkScopeOverride"),
-  () => undefined
+export const forkScopeOverride = globalOf<FiberRef.FiberRef<Option.Option<unknown>>>(
+  Symbol.for("effect/FiberRef/currentForkScopeOverride")
 )
+
+/**
+ * The prototype of Effect's live clock: whether a clock is that one. If others have it too, or the live clock has another, a clock
+ * counts as not live, and gives whole milliseconds.
+ */
+export const isLiveClock = (clock: Clock.Clock): boolean =>
+  Object.getPrototypeOf(clock) === Object.getPrototypeOf(Clock.make())

@@ -3,7 +3,8 @@
  *
  * @since 0.2.0
  */
-import { isAnyEffect, isGenerator } from "./guards.js"
+import { isAnyEffect } from "../exchange/internal.js"
+import { isGenerator } from "./guards.js"
 import { kindOf } from "./OptionNames.js"
 
 /**

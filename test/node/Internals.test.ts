@@ -129,6 +129,31 @@ it("readableFlowing may be set: a socket that was paused flows for whoever liste
     expect(await heard).toBe("hello")
   }))
 
+it("readableFlowing may go: the socket stays as it is, and its new owner resumes it", () =>
+  connected(async (accepted, client) => {
+    accepted.pause()
+    flowForNext(new Proxy(accepted, { set: () => false }))
+    expect(accepted.isPaused()).toBe(true)
+    client.write("hello")
+    const heard = new Promise<string>((resolve) => accepted.once("data", (bytes: Buffer) => resolve(bytes.toString())))
+    accepted.resume()
+    expect(await heard).toBe("hello")
+  }))
+
+it("fd of a sonic-boom may go: a log that was moved is written on", async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
+  const descriptor = fs.openSync(path.join(folder, "log"), "a")
+  const file = new SonicBoom({ fd: descriptor })
+  await new Promise((resolve) => file.once("ready", resolve))
+  Object.defineProperty(file, "fd", { get: () => descriptor })
+  expect(() => writeTo(file, -1)).not.toThrow()
+  file.write("a")
+  await new Promise((resolve) => file.flush(resolve))
+  expect(fs.readFileSync(path.join(folder, "log"), "utf8")).toBe("a")
+  file.destroy()
+  fs.rmSync(folder, { recursive: true })
+})
+
 it("fd of a sonic-boom is where it writes from here on", async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
   const [one, other] = ["one", "other"].map((name) => fs.openSync(path.join(folder, name), "a"))

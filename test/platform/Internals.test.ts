@@ -3,27 +3,17 @@
  * gone. Beside each stands what happens then.
  */
 import * as HttpApp from "@effect/platform/HttpApp"
-import { MaxBodySize } from "@effect/platform/HttpIncomingMessage"
 import * as Socket from "@effect/platform/Socket"
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
-import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { once } from "node:events"
 import { describe, expect, it } from "vitest"
 import { WebSocket, WebSocketServer } from "ws"
-import {
-  ejectedScopes,
-  fiberRefsOf,
-  hasChildren,
-  isGiven,
-  isInterruptible,
-  onSend
-} from "../../src/platform/internal.js"
+import { ejectedScopes, fiberRefsOf, hasChildren, isInterruptible, onSend } from "../../src/platform/internal.js"
 import { turns } from "../utils/Journal.js"
 import { without } from "../utils/without.js"
 
@@ -78,16 +68,6 @@ describe("Effect's", () => {
     await turns(2)
     expect(isInterruptible(fiber)).toBe(true)
     await Effect.runPromise(Fiber.interrupt(fiber))
-  })
-
-  it("unsafeMap tells a reference that was given from one that has its default", () => {
-    const given = Context.make(MaxBodySize, Option.none())
-    expect(
-      [isGiven(given, MaxBodySize), isGiven(Context.empty(), MaxBodySize)],
-      "unsafeMap is gone: MaxBodySize has no effect"
-    )
-      .toEqual([true, false])
-    expect(isGiven(without(given, "unsafeMap"), MaxBodySize)).toBe(false)
   })
 })
 
