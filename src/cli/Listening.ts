@@ -10,6 +10,8 @@ import { type Address, format } from "../exchange/Address.js"
 import type { BindError } from "../exchange/ServerError.js"
 import { type ActivatedSocket, activatedSockets, activationFor, type Environment } from "../node/activation.js"
 import * as BoundSocket from "../node/BoundSocket.js"
+import { isAncestor } from "./ancestors.js"
+import { inheritedAddress } from "./inheritedAddress.js"
 import { Journal } from "./Journal.js"
 import { collide, type ListenSpec } from "./ListenSettings.js"
 import type { Place } from "./messages.js"
@@ -66,6 +68,13 @@ const activation = (
     }
     if ((yield* announced) === "other") {
       const pid = env["LISTEN_PID"]
+      // clients connect to those sockets, and would wait there for ever
+      if (isAncestor(Number(pid))) {
+        return yield* Effect.fail({
+          message:
+            `LISTEN_FDS is for pid ${pid}, which started this process: ${"start node_modules/.bin/tsgi without npx or another wrapper, or give an address"}`
+        })
+      }
       yield* journal.warn(
         "activation",
         `LISTEN_FDS is for pid ${pid}, not for this process: start node_modules/.bin/tsgi without a wrapper`
@@ -80,9 +89,20 @@ const activation = (
 const activated = ({ fd, name }: ActivatedSocket, tls: boolean): Listening => ({
   at: { fd },
   tls,
-  address: `${tls ? "https" : "http"}:fd:${fd}${name === undefined ? "" : ` (${name})`}`,
+  address: inherited(fd, tls, name),
   from: "activation"
 })
+
+// As --listen takes it.
+const shown = (address: Address, tls: boolean): string =>
+  address._tag === "Tcp" ? format(address, tls ? "https" : "http") : `${tls ? "https+" : ""}unix:${address.path}`
+
+const inherited = (fd: number, tls: boolean, name?: string): string => {
+  const address = inheritedAddress(fd)
+  return address === undefined
+    ? `${tls ? "https+" : ""}fd:${fd}${name === undefined ? "" : ` (${name})`}`
+    : shown(address, tls)
+}
 
 /**
  * The address of the status. It is a bound socket, or on Windows, which has none, the address to bind.
@@ -127,29 +147,36 @@ const open = (
   spec: ListenSpec,
   settings: Binding
 ): Effect.Effect<Listening, { readonly message: string }, Scope.Scope | Journal> => {
-  const scheme = spec.tls ? "https" : "http"
   if (spec._tag === "Descriptor") {
     const { fd, tls } = spec
     return isSocket(fd)
-      ? Effect.succeed({ at: { fd }, tls, address: `${scheme}:fd:${fd}`, from: "inherited" })
+      ? Effect.succeed({ at: { fd }, tls, address: inherited(fd, tls), from: "inherited" })
       : Effect.fail({ message: `--fd ${fd}: no socket was inherited as that` })
   }
   const place = placeOf(spec)
   const listening = (at: Place, address: Address): Listening => ({
     at,
     tls: spec.tls,
-    address: format(address, scheme),
+    address: shown(address, spec.tls),
     from: "bind"
   })
   // Windows has no descriptors of sockets, so the server binds by itself
   if (settings.platform === "win32") return Effect.succeed(listening(place, addressOf(spec)))
-  const bound = BoundSocket.make({ backlog: settings.backlog, ...place })
+  const bound = Effect.mapError(
+    BoundSocket.make({ backlog: settings.backlog, ...place }),
+    (error) => ({ reason: error.reason, message: bindWords(error, shown(addressOf(spec), spec.tls)) })
+  )
   return Effect.map(
     settings.bindRetry ? patiently(bound, mostTries, firstWait) : bound,
     // the server that serves in this process closes the descriptor
     (socket) => listening({ fd: settings.workers === 0 ? socket.take() : socket.fd }, socket.address)
   )
 }
+
+const bindWords = ({ address, message, reason }: BindError, at: string): string =>
+  reason === "InvalidOptions"
+    ? message.replace("cannot listen", `cannot listen on ${at}`)
+    : message.replace(address, at)
 
 const isSocket = (fd: number): boolean => {
   try {
@@ -171,7 +198,7 @@ const mostTries = 8
 /** Milliseconds. */
 const firstWait = 500
 
-const patiently = <A, R>(bound: Effect.Effect<A, BindError, R>, tries: number, wait: number): Bound<A, R> =>
+const patiently = <A, R>(bound: Effect.Effect<A, Unbound, R>, tries: number, wait: number): Bound<A, R> =>
   Effect.catchIf(
     bound,
     ({ reason }) => reason === "AddressInUse" && tries > 1,
@@ -184,4 +211,5 @@ const patiently = <A, R>(bound: Effect.Effect<A, BindError, R>, tries: number, w
       })
   )
 
-type Bound<A, R> = Effect.Effect<A, BindError, R | Journal>
+type Unbound = Pick<BindError, "reason" | "message">
+type Bound<A, R> = Effect.Effect<A, Unbound, R | Journal>

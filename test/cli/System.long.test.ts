@@ -139,7 +139,7 @@ line tsgi serve --ver`
       await program.line(/Listening on/)
       // the first client makes systemd start the server, and waits meanwhile
       expect(await get(port)).toBe("200 activated")
-      await program.line(/listening on http:fd:3/)
+      await program.line(new RegExp(`listening on http://127\\.0\\.0\\.1:${port}, 2 workers`))
       program.kill("SIGTERM")
       expect(await program.ended).toMatchObject({ code: 0 })
     }

@@ -1,0 +1,64 @@
+/**
+ * The address of a listening socket that this process inherited, as Linux tells it in /proc: Node has a descriptor's address
+ * only once it accepts connections.
+ *
+ * @since 0.2.0
+ */
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import type { Address } from "../exchange/Address.js"
+
+/**
+ * `undefined` where the system does not tell it.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const inheritedAddress = (fd: number): Address | undefined => {
+  try {
+    const [, inode] = /^socket:\[(\d+)\]$/.exec(Fs.readlinkSync(`/proc/self/fd/${fd}`)) ?? []
+    return inode === undefined ? undefined : tcpOf(inode) ?? unixOf(inode)
+  } catch {
+    return undefined
+  }
+}
+
+const rowsOf = (name: string): ReadonlyArray<ReadonlyArray<string>> => {
+  try {
+    return Fs.readFileSync(`/proc/self/net/${name}`, "latin1").split("\n").map((line) => line.trim().split(/\s+/))
+  } catch {
+    // a kernel without IPv6 has no tcp6
+    return []
+  }
+}
+
+const tcpOf = (inode: string): Address | undefined => {
+  const row = [...rowsOf("tcp"), ...rowsOf("tcp6")].find((row) => row[9] === inode)
+  const [digits = "", port = ""] = row?.[1]?.split(":") ?? []
+  if (digits === "") return undefined
+  return {
+    _tag: "Tcp",
+    host: digits.length === 8 ? ipv4(bytesOf(digits)) : ipv6(bytesOf(digits)),
+    port: parseInt(port, 16)
+  }
+}
+
+// Each 32 bits are written as a number of the machine.
+const bytesOf = (digits: string): Buffer => {
+  const bytes = Buffer.from(digits, "hex")
+  return Os.endianness() === "LE" ? bytes.swap32() : bytes
+}
+
+const ipv4 = (bytes: Buffer): string => bytes.join(".")
+
+const ipv6 = (bytes: Buffer): string => {
+  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16)).join(":")
+  // an address of a URL is written in its short form
+  return new URL(`http://[${groups}]`).hostname.slice(1, -1)
+}
+
+const unixOf = (inode: string): Address | undefined => {
+  const row = rowsOf("unix").find((row) => row[6] === inode)
+  const path = Buffer.from(row?.slice(7).join(" ") ?? "", "latin1").toString()
+  return path === "" ? undefined : { _tag: "Unix", path }
+}
