@@ -1,4 +1,4 @@
-/** The benchmark's command refuses what it cannot mean, and the guard's figure is near the one that was kept. */
+/** The benchmark's command refuses invalid options, and the guard's figure is near the recorded one. */
 import { build } from "esbuild"
 import { execFile } from "node:child_process"
 import * as fs from "node:fs"
@@ -13,7 +13,7 @@ const root = path.resolve(import.meta.dirname, "../..")
 const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-bench-test-"))
 afterAll(() => fs.rmSync(temporary, { recursive: true, force: true }))
 
-/** The benchmark as `npm run bench:build` makes it: what else is made of the sources allocates other amounts. */
+/** The benchmark as `npm run bench:build` makes it, because another build of the sources allocates other amounts. */
 const benchmark = async (): Promise<string> => {
   const project = await built()
   const bench = path.join(project, "test/bench")
@@ -26,7 +26,7 @@ const benchmark = async (): Promise<string> => {
     target: "es2022",
     format: "esm"
   })
-  // with what it needs of Effect: its two processes load that, and in a third of the time
+  // this contains the parts of Effect that it needs, so that its two processes do not load all of Effect
   await build({
     entryPoints: [path.join(root, "test/bench/guard.ts")],
     outfile: path.join(bench, "dist/guard.js"),
@@ -58,7 +58,7 @@ describe("the command", () => {
     [["--only", "hello,nothing"], /^--only nothing: no measurement begins so\n/],
     [["--against", "/nowhere"], /^--against \/nowhere: no benchmark is built there; run `npm run bench:build` in it\n/]
   ] as const
-  // no test needs wrk: one that is there is enough to come to the options
+  // no test needs wrk: a file of that name is enough to reach the options
   beforeAll(() => fs.writeFileSync(path.join(temporary, "wrk"), "#!/bin/sh\n", { mode: 0o755 }))
 
   it.each(wrongs)("%s is told in a line, with the options", async (args, told) => {
@@ -82,7 +82,7 @@ it("the guard finds about the figures that were kept", async () => {
   )
   const { node, ...doors } = kept
   expect(Object.keys(found)).toEqual(Object.keys(doors))
-  // another V8 allocates other amounts
+  // another version of V8 allocates other amounts
   const most = process.versions.node.startsWith(`${node}.`) ? 1.25 : 1.6
   for (const [door, bytes] of Object.entries(found)) expect(bytes / doors[door], door).toBeLessThan(most)
 }, 60_000)

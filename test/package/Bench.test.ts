@@ -1,6 +1,6 @@
 /**
- * The benchmark, not its figures: every contestant that needs nothing installed answers what it will be asked. Bench.long.test.ts
- * has its command, and the guard.
+ * The benchmark without its figures: every contestant that needs no installation answers the requests of the benchmark.
+ * Bench.long.test.ts has its command, and the guard.
  */
 import * as fs from "node:fs"
 import * as net from "node:net"
@@ -33,11 +33,11 @@ interface Asked {
   readonly contestant: Contestant
 }
 
-/** What each process is asked, over all measurements. */
+/** The requests to each process, over all measurements. */
 const asked = new Map<string, Array<Asked>>()
 for (const measurement of measurements) {
   for (const contestant of measurement.contestants) {
-    // which those of several processes are asked before they are measured
+    // those of several processes get these requests before they are measured
     if ("needs" in servers[contestant.server] || "workers" in servers[contestant.server]) continue
     const { file } = servers[contestant.server]
     const name = `${file} ${contestant.mode ?? ""}`.trim()
@@ -110,11 +110,11 @@ describe("the load", () => {
       answer("four") + answer("five"),
       answer("six") + answer("six").slice(0, 20),
       answer("six").slice(20),
-      // the last one once more, as the body of another
+      // the last answer once more, as the body of another one
       answer("six"),
       `HTTP/1.1 200 OK\r\nContent-Length: ${answer("six").length}\r\n\r\n`,
       answer("six"),
-      // and within the head of another
+      // and within the head of another one
       answer("six"),
       "HTTP/1.1 404 Not Found\r\nX: ",
       answer("six")
@@ -186,7 +186,7 @@ describe("the load", () => {
     const slices = "first second  second first  first second  second first  first second".split(/ +/)
     expect(asked).toEqual(slices.filter((name, i) => name !== slices[i - 1]))
     const counts = [...sockets.values()]
-    // whoever is free for the longest time is next
+    // the connection that was free for the longest time is next
     expect([counts.length, counts.reduce((sum, count) => sum + count)]).toEqual([2 * 16, 2 * 100])
     for (const { details, value } of results) {
       const { p50, p90, p999, max } = details
@@ -211,7 +211,7 @@ describe("the load", () => {
       slices: 1,
       servers: [{ name: "slow", port }]
     })
-    // of 200 requests 100 were due while the only connection waited
+    // 100 of 200 requests were due while the only connection waited
     expect(details.max).toBeGreaterThan(45)
     expect(details.p90).toBeGreaterThan(30)
   })
@@ -238,7 +238,7 @@ describe("the load", () => {
   /** The port of a peer. */
   const peer = async (accept: (socket: net.Socket) => void): Promise<number> => {
     const serving = await listening(net.createServer({ noDelay: true }, (socket) => {
-      // a load that has failed leaves with answers under way
+      // a load that has failed leaves while answers are under way
       socket.on("error", () => socket.destroy())
       accept(socket)
     }))
@@ -256,7 +256,7 @@ describe("the load", () => {
 })
 
 describe("the report", () => {
-  /** Every contestant gets the same figures. */
+  /** The same figures for every contestant. */
   const all = (values: ReadonlyArray<number>): Record<string, Record<string, ReadonlyArray<number>>> =>
     Object.fromEntries(measurements.map(({ contestants, id }) => [
       id,
@@ -310,7 +310,7 @@ describe("the report", () => {
   it("draws no text beyond the edge of the chart, nor one over another", () => {
     const drawn = fs.readFileSync(path.join(root, "test/bench/results.svg"), "utf8")
     const width = Number(/ width="(\d+)"/.exec(drawn)?.[1])
-    // what the widest of the named fonts takes for a character on average
+    // the average width of a character in the widest of the named fonts
     const pixels = { title: 7.9, note: 6.7, label: 6.7, figure: 6.7 }
     const texts = [...drawn.matchAll(/<text class="(title|note|label|figure)" x="([\d.]+)"[^>]*>([^<]*)</g)]
     expect(texts.length).toBeGreaterThan(rows.length)
@@ -330,7 +330,7 @@ describe("the report", () => {
     expect(second).not.toMatch(/x without</)
   })
 
-  // One figure for one thing, under one name, wherever a reader meets it.
+  // A thing has one figure and one name wherever a reader finds it.
   it("says in the chart, the README and SPEED.md what the report says", () => {
     const read = (file: string): string => fs.readFileSync(path.join(root, file), "utf8")
     const { figures: kept } = JSON.parse(read("test/bench/results.json")) as { readonly figures: Figures }

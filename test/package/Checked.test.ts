@@ -1,6 +1,6 @@
 /**
- * `tsgi/effect` beside packages that it does not run on, or beside none: one line says which, and how to get the right ones.
- * What stands beside it here are packages by name and version only, with nothing in them.
+ * `tsgi/effect` with packages on which it does not run, or without any: one line names them, and says how to get the right ones.
+ * The packages here only have a name and a version.
  */
 import { build } from "esbuild"
 import { execFile } from "node:child_process"
@@ -40,13 +40,13 @@ interface Told {
   readonly stack: string
 }
 
-/** How a program comes to `tsgi/effect`: the file that it gets, and an expression that loads it. */
+/** The ways in which a program loads `tsgi/effect`: the file that it gets, and the expression that loads it. */
 const ways = {
   import: (project: string) => `import("${project}/checked.js")`,
   require: (project: string) => `Promise.resolve().then(() => createRequire(import.meta.url)("${project}/required.js"))`
 }
 
-/** What it fails with in projects that have these packages, each with an entry of its own: message and stack. */
+/** The message and the stack of its failure in projects with these packages, each with an entry of its own. */
 const failuresOf = async (
   way: keyof typeof ways,
   projects: ReadonlyArray<Packages>
@@ -90,7 +90,7 @@ it("the checked entries have every name of the entry that they check, and know t
   }
   const [checked, effect] = await Promise.all([import("../../src/checked.js"), import("../../src/effect.js")])
   expect(Object.keys(checked).sort()).toEqual(Object.keys(effect).sort())
-  // it requires what is built, so its names are read
+  // it requires a built file, so its names are read from the source
   const required = /^export const \{([^}]*)\}/m.exec(fs.readFileSync(path.join(root, "src/required.ts"), "utf8"))?.[1]
   expect(required?.match(/\w+/g)).toEqual(Object.keys(effect).sort())
   for (const [name, line] of Object.entries(needed)) {

@@ -1,6 +1,6 @@
 /**
- * Every name that a user can import has a docstring that says what it is and since when: in an editor and in the API reference
- * (`npm run docs`) that is all there is to read. Names are followed from the entry points through `export ... from`.
+ * Every name that a user can import has a docstring that says what it is and since when: an editor and the API reference (`npm
+ * run docs`) show nothing else. Names are followed from the entry points through `export ... from`.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -35,7 +35,7 @@ const docOf = (file: ts.SourceFile, node: ts.Node): string =>
 /** Whether a docstring has a sentence of its own before its tags, and says since when. */
 const isWhole = (doc: string): boolean => doc.includes("@since") && /^\/\*\*[\s*]*[^\s*@]/.test(doc)
 
-/** What lacks: `file: name`. `wanted` are the names that are asked for; all where it is absent. */
+/** The names without a docstring: `file: name`. `wanted` has the names to check; without it all are. */
 const lacking = (name: string, wanted?: ReadonlySet<string>): ReadonlyArray<string> => {
   const file = parse(name)
   const shown = path.relative(root, name)
@@ -63,7 +63,7 @@ const lacking = (name: string, wanted?: ReadonlySet<string>): ReadonlyArray<stri
       if (exportClause === undefined || !ts.isNamedExports(exportClause)) return []
       return exportClause.elements
         .filter((element) => wanted === undefined || wanted.has(element.name.text))
-        // a docstring of its own stands at the name
+        // a docstring of its own is at the name
         .flatMap((element) => isWhole(docOf(file, element)) ? [] : from((element.propertyName ?? element.name).text))
     }
     if (!ts.isStringLiteral(moduleSpecifier) || !moduleSpecifier.text.startsWith(".")) return []

@@ -1,4 +1,4 @@
-/** Every example as a process of its own, and the first one as it is started by its comment. */
+/** Every example as a separate process, and the first one as its comment starts it. */
 import * as path from "node:path"
 import { expect, it } from "vitest"
 import { examples } from "../utils/made.js"

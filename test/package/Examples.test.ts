@@ -1,4 +1,4 @@
-/** The examples have comments that say how to try them, and some do as they say: Examples.long.test.ts has all. */
+/** The examples have comments that say how to try them, and some are tried here. Examples.long.test.ts tries all. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
@@ -7,9 +7,9 @@ import { cases, start, testExamples } from "./exampleCases.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 const helpers = ["serve.ts", "effect/serve.ts"]
-/** Those that serve nobody outside, and end by themselves. */
+/** Examples that serve no clients from outside, and end by themselves. */
 const alone = ["effect/memory.ts"]
-/** Of which one is not enough: test/platform/Cluster.long.test.ts has two. */
+/** Examples that need two processes: test/platform/Cluster.long.test.ts has two. */
 const pairs = ["effect/cluster.ts"]
 const tried = ["hello", "continue", "effect/connections"]
 

@@ -1,4 +1,4 @@
-/** test/README.md held to what is there: every folder has its line, and every file that it names exists. */
+/** test/README.md agrees with the files: every folder has its line, and every file that it names exists. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { expect, it } from "vitest"

@@ -32,8 +32,8 @@ const top = "(entry)"
 type Sources = Record<string, string>
 
 /**
- * Every module name a source imports, by whatever form; `undefined` for a computed one. Which of them it imports for more than
- * their types, and whether it names `console`.
+ * All modules that a source imports, in any form, with `undefined` for a computed name; those that it imports for more than their
+ * types; and whether it names `console`.
  */
 const scan = (file: string, text: string) => {
   const imports: Array<string | undefined> = []
@@ -60,20 +60,20 @@ const scan = (file: string, text: string) => {
 
 const nameOf = (node: ts.Expression): string => ts.isStringLiteralLike(node) ? node.text : ""
 
-/** The folder of a file when it is a layer, `(entry)` for an entry file, `undefined` when it has no place in the house. */
+/** The folder of a file if that is a layer, `(entry)` for an entry file, and `undefined` for any other file. */
 const folderOf = (file: string) => {
   const [, folder, rest] = file.split("/")
   return entries.includes(file) ? top : rest !== undefined && folder in layers ? folder : undefined
 }
 
 const within = (name: string, packageName: string) => name === packageName || name.startsWith(`${packageName}/`)
-// the command, which may serve what a user has at either door
+// the command too, which serves apps of either door
 const mayUsePlatform = ["platform", "cli"]
 const workersOwn = ["src/cli/work.ts", "src/cli/plainDoor.ts"]
-// its users have @effect/cluster, and those of the door need not
+// only users of these have @effect/cluster
 const clusters = ["src/platform/TsgiClusterHttp.ts", "src/cluster.ts"]
 const isCluster = (name: string) => ["@effect/cluster", "@effect/rpc", "@effect/sql"].some((_) => within(name, _))
-// what is behind the interfaces of an exchange, a peer and a body: a door could end an exchange by them
+// these are the classes behind the interfaces of an exchange, a peer and a body; with them a door could end an exchange
 const engines = ["ServedExchange", "AcceptedPeer", "ReceivedBody"].map((name) => `src/exchange/${name}.ts`)
 const doors = ["wsgi", "platform"]
 const readsHttp1 = ["src/protocol/h1/", "src/protocol/index.ts", "src/http1/", "src/server/RequestParser.ts"]
@@ -85,7 +85,7 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
   const usesPlatform = new Set<string>()
   for (const [file, text] of Object.entries(sources)) {
     const folder = folderOf(file)
-    // whether a request has a body, and how long it is, is decided once: `bodyLength` and `hasBody` of the exchange
+    // `bodyLength` and `hasBody` of the exchange decide once whether a request has a body, and how long it is
     if (doors.includes(folder ?? "")) {
       for (
         const [read] of text.matchAll(
@@ -101,13 +101,13 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
     edges.set(file, targets)
     if (folder === undefined) report("in no layer")
     if (console) report("console")
-    // what carries a request, and what a request is, must not depend on a major version of Effect
+    // the layers of the wire and of the exchange must not depend on a major version of Effect
     for (const name of folder === "exchange" || folder === "http1" ? values : []) {
       if (within(name, "effect")) report(`Effect value in ${folder}: ${name}`)
     }
     for (const name of imports) {
       if (name === undefined) {
-        // of the app, which is the user's, and of what is to be imported before it
+        // these import the user's app, and what must be imported before it
         if (!["src/cli/loadApp.ts", "src/cli/workHere.ts"].includes(file)) report("computed import")
       } else if (name.startsWith(".")) {
         const target = path.posix.join(path.posix.dirname(file), name.replace(/\.js$/, ".ts"))
@@ -122,7 +122,7 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
         if (engines.includes(target) && folder !== "exchange" && folder !== "http1") report(`engine's own: ${name}`)
         if (folder === undefined || other === undefined || folder === other) continue
         const [from, to] = [layers[folder] ?? Infinity, layers[other] ?? Infinity]
-        // a worker loads the facade as its users do
+        // a worker loads `tsgi` as users do
         if (workersOwn.includes(file) && ["src/index.ts", "src/testing.ts"].includes(target)) continue
         if (to > from) report(`higher layer: ${name}`)
         if (to === from) report(`sibling folder: ${name}`)
@@ -186,7 +186,7 @@ it("a worker loads no Effect before it knows its app", () => {
   expect([...packages]).toEqual([])
 })
 
-/** What is left to run: no types, and nothing that is imported later. */
+/** The parts of a source that run when it is loaded, without types and later imports. */
 const staticOf = (text: string): string =>
   ts.transpile(text, { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true })
     .replace(/\bimport\(/g, "later(")

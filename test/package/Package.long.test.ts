@@ -21,8 +21,8 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
 
   type Resolution = Readonly<Record<string, string | boolean>>
   /**
-   * Type-checks a consumer of each entry, and the declarations we ship; `TS<code> file` for each error. Its settings ask for
-   * no types of Node, as those do that `tsc --init` makes: our declarations ask for them.
+   * Type-checks a consumer of each entry, and the declarations we ship; `TS<code> file` for each error. As with the settings of
+   * `tsc --init`, it does not ask for the types of Node, because our declarations do.
    */
   const typeErrors = async (
     entries: ReadonlyArray<string>,
@@ -46,7 +46,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
         noEmit: true
       }
     })
-    // others' declarations are links out of the project
+    // declarations of other packages are links out of the project
     return complaints.filter(({ file }) => !file.startsWith("..")).map(({ code, file, message }) =>
       `${code} ${file}: ${message}`
     )
@@ -54,7 +54,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
 
   const resolutions: readonly [[string, Resolution], [string, Resolution]] = [
     ["NodeNext", { module: "NodeNext", moduleResolution: "NodeNext", skipDefaultLibCheck: true }],
-    // what the declarations say is checked with the other one; that they are found by each is arethetypeswrong's as well
+    // the other one checks the declarations themselves; arethetypeswrong checks too that each finds them
     ["bundler", { module: "ESNext", moduleResolution: "Bundler", skipLibCheck: true }]
   ]
 
@@ -116,7 +116,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
 
     it("imports, and takes at its facade what was made with an Effect of another version, of which it says nothing", async () => {
       const program = `
-        // before anything else of Effect is there to ask for it
+        // this is before any other part of Effect asks for it
         const { setCurrentVersion } = await import("effect/ModuleVersion")
         setCurrentVersion("3.21.0")
         const { BindError, server } = await import("tsgi")
@@ -148,7 +148,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
   })
 
   describe("in projects of their own", { timeout: 120_000 }, () => {
-    // by http, which is loaded sooner than fetch
+    // this uses http, which loads faster than fetch
     const asking = (port: string, path: string) => `
       const { get } = await import("node:http")
       const answer = await new Promise((resolve, reject) =>
@@ -167,7 +167,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
         await running.stop()
       }
       main()`
-    /** Where an await may stand outside of a function, as it may not in CommonJS. */
+    /** The program with an await outside of a function, which CommonJS does not allow. */
     const awaited = (program: string) => program.replace(/main\(\)$/, "await main()")
     const effect = `
       import * as HttpServer from "@effect/platform/HttpServer"
@@ -183,7 +183,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       )`
     const directoryOf = (name: string) => path.join(packed.temporary, name)
 
-    /** As a registry has it, a package that is installed here: what npm plans by, which is what it names as peers. */
+    /** A package that is installed here, as a registry describes it, with the peers by which npm plans. */
     const published = (name: string): object => {
       const { peerDependencies, peerDependenciesMeta, version } = readJson<Manifest>(
         `node_modules/${name}/package.json`
@@ -199,8 +199,8 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       }
     }
     /**
-     * The versions that npm would install beside the package, from a registry that has what is here and the next Effect.
-     * What it plans is not unpacked: it is here, or never loaded.
+     * The versions that npm would install beside the package, from a registry that has what is here and the next Effect. The
+     * planned packages are not unpacked, because they are here or never loaded.
      */
     const plan = async (projects: Readonly<Record<string, ReadonlyArray<string>>>): Promise<void> => {
       for (const [name, specifiers] of Object.entries(projects)) {
@@ -237,7 +237,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       ], { cwd: directoryOf("planned"), timeout: 100_000 }).finally(() => registry.close())
     }
     beforeAll(() => plan({ alone: [], three: remedy.split(" ").slice(2), four: ["effect@4"] }))
-    /** Does what npm planned by hand: the packages that it would have installed beside, with their versions. */
+    /** Installs by hand what npm has planned, and returns the packages with their versions. */
     const unpack = (name: string, packages: ReadonlyArray<string>): ReadonlyMap<string, string> => {
       const { packages: plan } = JSON.parse(fs.readFileSync(directoryOf("planned/package-lock.json"), "utf8")) as {
         readonly packages: Readonly<Record<string, { readonly version: string }>>
@@ -266,11 +266,11 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       expect([...errors, ...warnings]).toEqual([])
       return options.outfile ?? ""
     }
-    /** What it takes on a disk, whose blocks are whole. */
+    /** The size on disk, in whole blocks. */
     const sizeOf = (directory: string) =>
       fs.readdirSync(directory, { recursive: true, encoding: "utf8" })
         .reduce((total, name) => total + Math.ceil(fs.lstatSync(path.join(directory, name)).size / 4096) * 4096, 0)
-    /** Of a program: says what the import of the other door fails with. */
+    /** Code of a program that prints the failure of an import of the other door. */
     const refusing = `await import("tsgi/effect").catch((error) => console.log(String(error)))`
     const alone = () => directoryOf("planned/alone")
     const remedy = "npm install effect@3 @effect/platform@0.97 @effect/platform-node@0.108"

@@ -1,7 +1,7 @@
 /**
- * The package as its users get it: packed, unpacked in an empty project and imported there; Package.long.test.ts has compilers,
- * bundlers and npm.
- * The entry points are those of `exports` in package.json; each must have its source, and each source its entry.
+ * The package as its users get it: packed, unpacked in an empty project and imported there. Package.long.test.ts has compilers,
+ * bundlers and npm. The entry points are those of `exports` in package.json. Each must have its source, and each source its
+ * entry.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -81,7 +81,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       visit(ts.createSourceFile(file, fs.readFileSync(file, "utf8"), ts.ScriptTarget.ES2022))
       return names
     }
-    /** The packages that a declaration and what it imports name, each with the way there. */
+    /** The packages that a declaration and its imports name, each with the path to it. */
     const packagesOf = (entry: string): ReadonlyArray<string> => {
       const found: Array<string> = []
       const reached = new Map([[path.join(dist, entry), entry]])

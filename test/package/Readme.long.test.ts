@@ -1,4 +1,4 @@
-/** The programs of the pages behind the README, run as they are shown. */
+/** The programs in the pages behind the README, run as shown. */
 import { doWhatIsShown } from "./pages.js"
 
 doWhatIsShown(({ file }) => file !== "README.md")

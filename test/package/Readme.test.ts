@@ -1,6 +1,7 @@
 /**
- * The README and the pages behind it held to the sources: their programs are compiled, and those of the first page run, their
- * tables compared with what is declared, their links followed. The examples in the sources' comments are compiled with them.
+ * The README and the pages behind it agree with the sources: their programs are compiled, and those of the first page run, their
+ * tables are compared with declarations, and their links are followed. The examples in the comments of the sources are compiled
+ * too.
  */
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -38,7 +39,7 @@ const table = (heading: string, skip = 0) => {
   return tableOf(having[0], heading, skip)
 }
 
-/** First cells; one that lists several names stands for each of them. */
+/** The names in the first cells, which may list several. */
 const names = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
   rows.flatMap(([cell]) => cell.split(", ")).sort()
 
@@ -89,7 +90,7 @@ const commentExamples = (): Record<string, string> => {
 }
 
 let declared: (name: string) => ts.Type
-/** What is said of an option, as an editor shows it. */
+/** The description of an option, as an editor shows it. */
 let said: (name: string, option: string) => string
 
 beforeAll(async () => {
@@ -126,7 +127,7 @@ const properties = (name: string): ReadonlyArray<string> =>
     .map((property) => property.name)
     .sort()
 
-/** What `tsc --init` sets beside `strict`, and this project does not. */
+/** Options that `tsc --init` sets beside `strict`, and this project does not. */
 const asInitSets = { noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, verbatimModuleSyntax: true }
 
 describe("the programs", () => {
@@ -154,7 +155,7 @@ describe("the programs", () => {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A row of options says what a form may have. */
+/** Checks the bounds that a row of options gives for forms. */
 const boundsOfForms = (rows: ReadonlyArray<ReadonlyArray<string>>): void => {
   const forms = rows.find(([name]) => name === "forms")?.at(-1) ?? ""
   for (const [name, { defaultValue }] of Object.entries(FormLimits.table)) {
@@ -257,7 +258,7 @@ describe("the tables", () => {
     const effect: Readonly<Record<string, object>> = { ...tsgiEffect, MemoryListener }
     const rows = table("Services")
     expect(names(rows)).toEqual([...members("Services"), "ServerConfig"].sort())
-    // the walks of the engine's own page name methods of its classes, which Walks.test.ts looks up
+    // the walks in the engine's own page name methods of its classes, which Walks.test.ts checks
     const { "src/README.md": _engine, ...usersPages } = pages
     const named = [...Object.values(usersPages).join("\n\n").matchAll(/`(\w+)\.(\w+)(?:\([^`]*\))?`/g)]
       .filter(([, module]) => module in effect)
@@ -420,7 +421,7 @@ describe("the links", () => {
     expect(dead).toEqual([])
   })
 
-  // npm has no address to resolve them with: package.json names no repository
+  // npm cannot resolve them, because package.json names no repository
   it("of the first page, which npm shows, say in their texts which file of the package is meant", () => {
     const manifest = JSON.parse(read("package.json")) as Readonly<Record<string, unknown>>
     expect(["repository", "homepage", "bugs"].filter((name) => name in manifest)).toEqual([])
@@ -434,7 +435,7 @@ describe("the links", () => {
     const { files } = JSON.parse(read("package.json")) as { readonly files: ReadonlyArray<string> }
     const names = files.map((name) => name.replace(/^\//, ""))
     const shipped = (to: string): boolean => names.some((name) => to === name || to.startsWith(`${name}/`))
-    // what SECURITY.md promises, it proves by tests, which are in the repository
+    // SECURITY.md links the tests that prove its promises, which are in the repository
     expect(targets.filter(([from, to]) => from !== "SECURITY.md" && !shipped(to))).toEqual([])
   })
 })

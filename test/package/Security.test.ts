@@ -1,4 +1,7 @@
-/** SECURITY.md held to the code: its tables to the defaults, its promises to the tests that it names, its facts to answers. */
+/**
+ * SECURITY.md agrees with the code: its tables with the defaults, its promises with the tests that it names, its facts with
+ * answers.
+ */
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { assert, it as effectIt } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
@@ -22,7 +25,7 @@ const read = (file: string): string => fs.readFileSync(path.join(root, file), "u
 const security = read("SECURITY.md")
 const table = (heading: string) => tableOf(security, heading)
 
-/** The tests and groups of tests in a file by their titles, and whether they run wherever the suite does. */
+/** The tests and groups of tests in a file by their titles, and whether each always runs with the suite. */
 const testsOf = (source: string): ReadonlyMap<string, boolean> => {
   const found = new Map<string, boolean>()
   const visit = (node: ts.Node, runs: boolean): void => {
@@ -160,7 +163,7 @@ describe("paths are decoded and not normalized", () => {
     effectIt.scoped(`${target} at the Effect door`, () =>
       Effect.gen(function*() {
         const told = yield* ask(target)
-        // what a wildcard has is the whole path
+        // a wildcard has the whole path
         assert.include([parameter, parameter.replace(/^(?!\/)/, "/")], told.parameter)
         assert.strictEqual(told.url, `http://a${url}`)
       }).pipe(Effect.provide(Served)))

@@ -1,4 +1,4 @@
-/** What the compiler tells users of the plain door: what it takes, what it does not, and in how many words. */
+/** What the compiler accepts at the plain door, what it refuses, and how long its messages are. */
 import { beforeAll, describe, expect, it } from "vitest"
 import { compileAll, errorsIn } from "../utils/typing.js"
 

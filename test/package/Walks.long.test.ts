@@ -1,4 +1,4 @@
-/** Requests go the walks of src/README.md, and cross few objects. */
+/** Requests take the walks of src/README.md, and cross few objects. */
 import { build } from "esbuild"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -18,11 +18,11 @@ interface Counts {
   readonly way: ReadonlyArray<string>
 }
 
-/** What `package/crossings.ts` prints. */
+/** The output of `package/crossings.ts`. */
 const counts = async (): Promise<Record<string, Counts>> => {
   const folder = await once("crossings", async (folder) => {
     linkPackages(folder)
-    // without its packages: what it counts is compiled by itself, and shares them with it
+    // it is compiled without its packages, because what it counts is compiled by itself, and shares them with it
     const program = path.join(folder, "crossings.mjs")
     await build({
       entryPoints: [path.join(root, "test/package/crossings.ts")],
@@ -51,7 +51,7 @@ const scenes = [
 ]
 
 describe("a request on a warm connection", () => {
-  // a change that raises a number has put an object on the way of every request
+  // a change that raises a number has put an object into the path of every request
   it("crosses few objects", { timeout: 120_000 }, async () => {
     const found = await counts()
     const most = tableOf("Three walks", "##").map((row) => row.slice(1, 4).map(Number))

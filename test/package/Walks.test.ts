@@ -1,4 +1,4 @@
-/** The walks of src/README.md go through what is in the sources; Walks.long.test.ts has requests that go them. */
+/** The steps of the walks of src/README.md exist in the sources; Walks.long.test.ts has requests that take them. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import ts from "typescript"
@@ -7,7 +7,7 @@ import { walks } from "./walks.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 
-/** The members of every class and interface, those of its base class included. */
+/** The members of every class and interface, including those of its base class. */
 const membersOf = (() => {
   const members = new Map<string, Set<string>>()
   const bases = new Map<string, string>()

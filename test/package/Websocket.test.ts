@@ -1,4 +1,4 @@
-/** What the example of WebSockets is to be copied for: one client that sends thousands of messages holds up no other. */
+/** The example of WebSockets can be copied: a client that sends thousands of messages delays no other. */
 import { expect, it } from "vitest"
 import app from "../../examples/websocket.js"
 import { get, upgrade } from "../utils/requests.js"

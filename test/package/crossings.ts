@@ -1,16 +1,17 @@
 /**
- * How many calls cross from an object of one class into an object of another while a request is served on a warm connection.
+ * Counts the calls that cross from an object of one class into an object of another while a request is served on a warm
+ * connection.
  *
  *   tsx test/package/crossings.ts             prints the counts of these sources
  *   tsx test/package/crossings.ts --list      and each of the calls
  *   tsx test/package/crossings.ts CHECKOUT    those of another checkout, with its packages installed
  *
  * The sources are compiled with a mark at the beginning and the end of every method, accessor and function property of a class,
- * and around every `new` of one. A mark knows the object that runs, and the one that ran before: where these differ, and so do
- * their classes, a call has crossed. Functions of no class, static ones and those of object literals belong to whoever calls
- * them. Methods that wait (async, generators) have no marks. Counted apart are calls, objects made, and accessors read.
+ * and around every `new` of one. A mark knows the object that runs, and the one that ran before. If these and their classes
+ * differ, a call has crossed. Functions outside of classes, static ones and those of object literals belong to their callers.
+ * Methods that wait (async, generators) have no marks. Calls, made objects and read accessors are counted apart.
  *
- * One client asks again and again by TCP; what is printed is the median of many requests.
+ * One client sends requests again and again by TCP. The printed counts are medians of many requests.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -26,7 +27,7 @@ import ts from "typescript"
 type Kind = "calls" | "makes" | "reads"
 type Counts = Readonly<Record<Kind, number>> & { readonly way: ReadonlyArray<string> }
 
-/** What the marks tell. */
+/** The functions that the marks call. */
 interface Marks {
   readonly enter: (self: object, kind: Kind, method: string) => void
   readonly leave: () => void
@@ -154,7 +155,7 @@ const compile = async (checkout: string, folder: string): Promise<(file: string)
 
 interface Window {
   readonly from: string
-  /** Which call of `from`; the first where it is left out. */
+  /** The number of the call of `from`; by default the first. */
   readonly call?: number
   readonly to: string
 }
@@ -176,7 +177,7 @@ class Counter implements Marks {
     this.calls = window?.call ?? 1
   }
 
-  /** What was found. */
+  /** Stops counting, and returns what was found. */
   stop(): ReadonlyArray<readonly [kind: Kind, text: string]> {
     this.counting = false
     return this.found
@@ -220,7 +221,7 @@ class Counter implements Marks {
 
 interface Scene {
   readonly request: string
-  /** Sent when a 100 has come. */
+  /** The body, which is sent when a 100 has arrived. */
   readonly body?: string
   readonly window?: Window
 }
@@ -266,7 +267,7 @@ class Client {
       this.answered = resolve
       this.socket.write(request)
     })
-    // and what comes after an answer
+    // this lets what follows an answer run
     for (let i = 0; i < 3; i++) await turn()
   }
 

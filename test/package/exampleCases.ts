@@ -1,4 +1,4 @@
-/** What each example's first comment promises, its exit code after a signal, and its one line when it cannot listen. */
+/** The promises of each example's first comment, its exit code after a signal, and its one line if it cannot listen. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import type { ConnectionOptions, PeerCertificate } from "node:tls"
@@ -32,7 +32,7 @@ export class Example {
     return this.program.line(pattern)
   }
 
-  /** A command of a first comment, on this example's port; its output. */
+  /** Runs a command of a first comment on this example's port, and returns its output. */
   async shell(command: string): Promise<string> {
     const { stdout } = await run("bash", [
       "-c",
@@ -43,7 +43,7 @@ export class Example {
     return stdout.join("\n")
   }
 
-  /** One request on a connection of its own. */
+  /** Sends one request on a connection of its own. */
   async request(head: string, body = ""): Promise<WireResponse> {
     await using client = await connect(this.address)
     client.send(`${head}\r\nHost: a\r\n\r\n${body}`)
@@ -54,7 +54,7 @@ export class Example {
 interface Case {
   readonly env?: Readonly<Record<string, string>>
   readonly use: (example: Example) => Promise<void>
-  /** Instead of a signal and the exit code 0. */
+  /** The end of the example, in place of a signal and the exit code 0. */
   readonly end?: (example: Example) => Promise<void>
 }
 
@@ -62,7 +62,7 @@ const socketPath = path.join(temporary, "example.sock")
 const logPath = path.join(temporary, "access.log")
 const text = (response: WireResponse): string => response.body.toString("utf8")
 
-/** The certificate shown, and what is answered. */
+/** Returns the certificate and the answer. */
 const overTls = (port: number, options: ConnectionOptions = {}): Promise<readonly [PeerCertificate, string]> =>
   new Promise((resolve, reject) => {
     let received = ""
@@ -266,7 +266,7 @@ export const cases: Readonly<Record<string, Case>> = {
       await idle.whenEnded()
       const response = await slow.response()
       expect([text(response), response.get("connection")]).toEqual(["finished\n", "close"])
-      // cut without the last chunk, so that the client can tell
+      // the body is cut without the last chunk, so that the client can tell
       expect((await endless.all()).toString()).not.toContain("0\r\n\r\n")
       await example.line(/^\/endless: interrupted \(the server is stopping\)$/)
       await example.line(
@@ -336,7 +336,7 @@ export const cases: Readonly<Record<string, Case>> = {
     async end(example) {
       example.program.kill("SIGINT")
       expect((await example.program.ended).code).toBe(0)
-      // and the line that it stands for serves the same
+      // the commented line serves the same
       const source = fs.readFileSync(path.join(root, "examples/effect/swap.ts"), "utf8")
       const [line, original] = /\/\/ (Layer\.provide\(NodeHttpServer.*\))$/m.exec(source) ?? []
       fs.writeFileSync(
@@ -436,7 +436,7 @@ export const cases: Readonly<Record<string, Case>> = {
       await client.until("data: 1\n\n")
       example.program.kill("SIGINT")
       const rest = await client.all()
-      // whole: with its last chunk
+      // the body is whole, with its last chunk
       expect(rest.toString()).toMatch(/event: goodbye\ndata: the server stops\n\n\r\n0\r\n\r\n$/)
       await example.line(/: \d+ events, to the end$/)
       expect((await example.program.ended).code).toBe(0)
@@ -491,7 +491,7 @@ export const cases: Readonly<Record<string, Case>> = {
   }
 }
 
-/** The first of those that listen in the same way, and say in the same way that they cannot. */
+/** One of each group of examples that listen in the same way, and report in the same way that they cannot. */
 const listening = ["hello", "posthooks", "tls", "unix", "effect/swap"]
 
 export const serves = /(?:^serving|\bListening) on (?:https?:\/\/[\d.]+:(\d+)|the unix socket)/
@@ -518,7 +518,7 @@ const inUse = async (name: string, env: Readonly<Record<string, string>>): Promi
   expect(stderr).toEqual([expect.stringMatching(/^cannot listen on http.*: another process listens there already; /)])
 }
 
-/** Runs these examples, whose programs are in the folder that is told, or made in the one that is given. */
+/** Runs these examples. Their programs are in the folder that `made` returns. */
 export const testExamples = (names: ReadonlyArray<string>, made: (folder: string) => Promise<string>): void => {
   beforeAll(async () => {
     compiled = await made(temporary)
@@ -530,7 +530,7 @@ export const testExamples = (names: ReadonlyArray<string>, made: (folder: string
       const { end, env = {}, use } = cases[name]
       const example = await serving(name, env)
       await using program = example.program
-      // at the same time, to save time; neither is left alone when the other fails
+      // both run at the same time, and neither is left alone if the other fails
       const both = await Promise.allSettled([
         use(example),
         ...listening.includes(name) ? [inUse(name, { ...env, PORT: String(example.port) })] : []

@@ -1,4 +1,4 @@
-/** The package as its users get it: packed, and unpacked in an empty project, which has nothing beside it. */
+/** The package as its users get it: packed, and unpacked in an empty project without other packages. */
 import { execFile } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -23,18 +23,18 @@ export const { compilerOptions: { paths } } = readJson<{
   readonly compilerOptions: { readonly paths: Record<string, readonly [string]> }
 }>("tsconfig.json")
 
-/** Awaited, because what holds the event loop keeps the runner from its own work. */
+/** It is awaited, because the runner cannot work while the event loop is blocked. */
 export const execute = promisify(execFile)
 
 /** `./effect` in exports is `tsgi/effect` for the user. */
 export const exported = Object.keys(manifest.exports).filter((key) => key !== "./package.json")
   .map((key) => path.posix.join("tsgi", key).replace(/\/$/, ""))
 const needsPlatform = (entry: string) => entry === "tsgi/effect" || entry === "tsgi/cluster"
-/** The entry points for which no Effect need be there, and the others. */
+/** The entry points that need no Effect. */
 export const facade = exported.filter((entry) => !needsPlatform(entry))
 export const effectful = exported.filter(needsPlatform)
 
-/** Of a program: has in `errors` what imports fail with. */
+/** Code of a program that puts the failures of imports into `errors`. */
 export const importing = (entries: ReadonlyArray<string>): string => `
   const errors = []
   for (const entry of ${JSON.stringify(entries)}) {
@@ -44,16 +44,16 @@ export const importing = (entries: ReadonlyArray<string>): string => `
 
 export class Packed implements AsyncDisposable {
   private constructor(
-    /** A folder around all that is here. */
+    /** A folder around the others. */
     readonly temporary: string,
-    /** What was packed. */
+    /** The folder that was packed. */
     readonly stage: string,
     /** A project that has the package. */
     readonly project: string,
     readonly file: string
   ) {}
 
-  /** Packs what was built of a copy of the sources, so that a `dist` in the checkout is neither used nor touched. */
+  /** Packs a copy of the sources that was built, so that a `dist` in the checkout is neither used nor touched. */
   static async make(): Promise<Packed> {
     const temporary = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-package-")))
     const stage = path.join(temporary, "stage")
@@ -84,7 +84,7 @@ export class Packed implements AsyncDisposable {
     fs.symlinkSync(path.join(root, "node_modules", name), target, "dir")
   }
 
-  /** What a program prints in a project. */
+  /** Runs a program in a project, and returns its output. */
   run(program: string, directory = this.project) {
     return execute(process.execPath, ["--input-type=module", "-e", program], { cwd: directory, timeout: 60_000 })
   }

@@ -1,4 +1,4 @@
-/** The README and the pages behind it: what is in them, and their programs, run as they are shown. */
+/** The README and the pages behind it: their contents, and their programs, which are run as shown. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -29,7 +29,7 @@ export const blocks = Object.entries(pages).flatMap(([file, page]) =>
 
 const escaped = (text: string): string => text.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&")
 
-/** `$ command` and the lines under it, of which `...` stands for any. */
+/** Each `$ command` with the lines under it, in which `...` stands for any text. */
 const commands = (text: string): ReadonlyArray<readonly [command: string, expected: RegExp]> =>
   text.split(/^\$ /m).slice(1).map((part) => {
     const [command, ...lines] = part.trimEnd().split("\n")
@@ -39,7 +39,7 @@ const commands = (text: string): ReadonlyArray<readonly [command: string, expect
 
 type Block = typeof blocks[number]
 
-/** Runs those of the pages' programs that are chosen, and does what the pages do with them. */
+/** Runs the chosen programs of the pages, and does with them what the pages do. */
 export const doWhatIsShown = (isChosen: (block: Block) => boolean): void => {
   const isRun = (block: Block): boolean => block.mark === "run" && isChosen(block)
   const temporary = folderFor("readme")

@@ -1,4 +1,4 @@
-/** WebSockets whose peers are gone without a word are cut, and those of peers that have nothing to say are not. */
+/** A WebSocket whose peer has vanished without a word is cut, and one with a silent peer is not. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it } from "@effect/vitest"
@@ -8,7 +8,7 @@ import { Journal, turns } from "../utils/Journal.js"
 import { dial } from "../utils/webSockets.js"
 import { exitName, kinds, nothingSeen, serve } from "./scene.js"
 
-/** A WebSocket that is written so much at first, and echoes. Tells how its Socket ends. */
+/** Serves a WebSocket that writes some bytes first, and then echoes. Notes how its Socket ends. */
 const scene = (
   { atFirst = 0, autoPong = true, idle = 1_000 }: { atFirst?: number; autoPong?: boolean; idle?: number } = {}
 ) =>
@@ -25,7 +25,7 @@ const scene = (
       return HttpServerResponse.empty()
     }).pipe(Effect.scoped, Effect.orDie)
     const { address } = yield* serve(kinds["HttpApp"](app), nothingSeen(), { door: { websocket: { idle } } })
-    // uncompressed: what it is sent is as long on the way
+    // without compression, what it is sent keeps its length
     const { client, heard } = yield* Effect.promise(() => dial(address, { autoPong, perMessageDeflate: false }))
     yield* Effect.addFinalizer(() => Effect.sync(() => client.terminate()))
     return { client, ends, heard }

@@ -1,9 +1,9 @@
 /**
- * What cannot be interrupted is answered, and what had come can be read.
+ * A handler that cannot be interrupted answers, and can read what has arrived.
  *
- * The family: every way to be uninterruptible (a route's, the whole handler's, a part's that answers behind it) against
- * everybody who interrupts (the handler itself, a stop whose grace is over); and every way to run on after the client has
- * left against a body that had come whole, or not.
+ * The family: every way to be uninterruptible (a route, the whole handler, a part that answers after it) against everything that
+ * interrupts (the handler itself, a stop whose grace is over); and every way to run on after the client has left, with a body
+ * that has arrived whole or not.
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
@@ -109,7 +109,7 @@ describe("a stop whose grace is over", () => {
           client.send(get())
           yield* Deferred.await(begun)
           const stopped = yield* Effect.fork(stop)
-          // longer than what is interrupted may take to end
+          // this is longer than an interrupted handler may take to end
           yield* Effect.sleep(60)
           yield* Deferred.succeed(go, undefined)
           const response = yield* Effect.promise(() => client.response())

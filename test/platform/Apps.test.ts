@@ -1,4 +1,4 @@
-/** Several apps on one server, one after the other and side by side: none loses what it is built from to another's end. */
+/** Several apps on one server, one after the other and side by side: the end of one does not release what another uses. */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, it } from "@effect/vitest"
@@ -114,7 +114,7 @@ it.scoped("an app that ends beside another tells its handlers, and waits for the
     assert.strictEqual((yield* Effect.promise(() => client.response())).body.toString(), "first")
     yield* Fiber.join(ended)
     assert.deepStrictEqual(events.entries, ["at work", "told", "scope", "hook", "released"])
-    // the connection is the server's
+    // the connection belongs to the server
     client.send(get())
     assert.strictEqual((yield* Effect.promise(() => client.response())).body.toString(), "second")
     client.close()

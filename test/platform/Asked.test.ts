@@ -1,4 +1,4 @@
-/** What handlers may ask of a request beside what the platform knows of it: trailers, TLS, and not node:http's objects. */
+/** Facts about a request that the platform does not have: trailers and TLS, but not the objects of node:http. */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -71,7 +71,7 @@ for (const kind of someKinds) {
   })
 }
 
-/** What programs ask an IncomingMessage for. */
+/** Properties that programs read of an IncomingMessage. */
 const messageNames = [
   "headers",
   "headersDistinct",

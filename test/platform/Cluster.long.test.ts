@@ -1,6 +1,6 @@
 /**
- * Two runners of Effect Cluster, programs of their own that share a database, by each transport: an entity lives on one of
- * them whoever is asked, and when that is told to stop while clients go on asking, the other goes on with it: no call is lost.
+ * Two runners of Effect Cluster, separate programs that share a database, with each transport. An entity lives on one of them,
+ * whichever is asked. When that one is told to stop under load, the other takes the entity over, and no call is lost.
  */
 import { SqlClient } from "@effect/sql"
 import { SqliteClient } from "@effect/sql-sqlite-node"
@@ -27,7 +27,7 @@ class Runner {
   static async start(compiled: string, env: Readonly<Record<string, string>>, own: number): Promise<Runner> {
     const program = new Program(process.execPath, [path.join(compiled, "effect/cluster.mjs")], {
       cwd: folder,
-      // what takes 3 seconds otherwise: to hear of another runner
+      // otherwise a runner takes 3 seconds to hear of another one
       env: { ...env, PORT: "0", RUNNER_PORT: `${own}`, REFRESH_ASSIGNMENTS_INTERVAL: "1 second" }
     })
     const [, port] = await program.line(/Listening on http:\/\/0\.0\.0\.0:(\d+)/)
@@ -43,7 +43,7 @@ class Runner {
   }
 }
 
-/** What is in the database in the end, for each counter. */
+/** The counters in the database at the end. */
 const counted = (filename: string): Promise<ReadonlyArray<{ readonly name: string; readonly count: number }>> =>
   Effect.runPromise(
     Effect.flatMap(
@@ -63,7 +63,7 @@ describe.concurrent.each(["http", "websocket"])("over %s", (transport) => {
     const second = await Runner.start(compiled, env, b)
     await using _second = second.program
 
-    // each new counter lives on either
+    // a new counter lives on one of the two
     const found = new Map<number, string>()
     const given = new Map<string, number>()
     for (let i = 0; found.size < 2; i++) {
@@ -75,7 +75,8 @@ describe.concurrent.each(["http", "websocket"])("over %s", (transport) => {
     }
     expect([...found.keys()].sort()).toEqual([a, b].sort())
 
-    // from the other, while their runner stops: all at once, and again and again until the survivor has answered for each
+    // the calls go to the other runner while theirs stops: all at once, and again and again until the survivor has answered for
+    // each
     const names = [found.get(a) ?? "", found.get(b) ?? ""]
     const asked = names.map(async (name) => {
       for (let before = 0;;) {

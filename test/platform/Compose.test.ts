@@ -1,6 +1,6 @@
 /**
- * Every service of the engine can be another: a layer replaces it by a plain object, of the type that its tag says, and the
- * server is as before in all else.
+ * Every service of the engine can be replaced: a layer gives a plain object of the type that its tag says, and everything else
+ * stays as before.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -35,7 +35,7 @@ type Service =
   | Posthooks.Posthooks
   | AccessLog.AccessLog
 
-/** Talks to a server in memory whose usual services some others replace. */
+/** Talks to a server in memory, some of whose services are replaced. */
 const talk = <A>(
   replaced: Layer.Layer<Service> | Layer.Layer<never>,
   handler: Handler,
@@ -59,7 +59,7 @@ const talk = <A>(
 
 const hello: Handler = Effect.succeed(HttpServerResponse.text("hello"))
 
-/** The usual service of a layer, for one that is built around it. */
+/** The default service of a layer, for one that is built around it. */
 const usual = <I, S>(tag: Context.Tag<I, S>, layer: Layer.Layer<I>): Effect.Effect<S> =>
   Effect.scoped(Effect.map(Layer.build(layer), (context) => Context.get(context, tag)))
 
@@ -263,7 +263,7 @@ it("InterimResponses: one that signs them, and sends no hints", async () => {
     return client.response()
   })
   expect(response.body.toString()).toBe("Unsupported: no hints here")
-  // that which the read of a body sends too
+  // the 100 that the read of a body sends is among them too
   expect(response.interim.map((head) => [head.status, head.get("x-signed")])).toEqual([[102, "yes"], [100, "yes"]])
   expect(asked).toEqual(["/ 103", "/ 102", "/ 100"])
 })
@@ -399,7 +399,7 @@ it("ServerConfig: limits for the parser and for connections alike", async () => 
   expect(await Effect.runPromise(answers)).toEqual([[200, undefined], [200, "close"], [431, "close"]])
 })
 
-// A fault of a parser ends the connection that it reads: an application that answers later is not in its call any more.
+// A fault of a parser ends the connection that it reads: an application that answers later is no longer in its call.
 it.each(
   [
     ["answered at once", hello, 200],

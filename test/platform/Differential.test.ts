@@ -1,4 +1,4 @@
-/** The same app on NodeHttpServer and on TsgiHttpServer, seen to be the same in an eighth of the exchanges of each scene. */
+/** The same app on NodeHttpServer and on TsgiHttpServer, is the same in an eighth of the exchanges of each scene. */
 import { expect, it } from "vitest"
 import { run } from "./differential.js"
 import { scenes } from "./scenes/all.js"

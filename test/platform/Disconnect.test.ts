@@ -1,9 +1,9 @@
 /**
  * What a logger and a tracer around an app see of a client that leaves, at every moment at which it can: the handler is
- * interrupted, what belongs to the request ends once and knows why, then the hooks run, then the line is logged, and nothing
- * stays behind.
+ * interrupted, the request's scope closes once with the reason, then the hooks run, then the line is logged, and nothing stays
+ * behind.
  *
- * The same moments with nothing around are those of doors/Disconnect.test.ts.
+ * doors/Disconnect.test.ts has the same moments without middleware.
  */
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -25,7 +25,7 @@ const part = Buffer.alloc(65_536, "x")
 
 interface Moment {
   readonly handler: (seen: Seen) => Handler
-  /** Brings the exchange to the moment. */
+  /** Brings the exchange to the moment at which the client leaves. */
   readonly reach: (client: WireClient, seen: Seen) => Promise<unknown>
   readonly events: ReadonlyArray<string>
   /** What middleware and the tracer see. */
@@ -160,7 +160,7 @@ const check = async (kind: string, moment: Moment, around: Around, leave: (clien
     await moment.reach(client, seen)
     leave(client)
     await seen.records.first(1)
-    // a second client is served as if nothing had been
+    // a second client is served as usual
     await using another = await scene.connect()
     another.send("GET /elsewhere HTTP/1.0\r\n\r\n")
     await another.all()

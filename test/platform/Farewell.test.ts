@@ -1,6 +1,6 @@
 /**
- * WebSockets, which have no end of their own, hold no stop for its whole grace: the server says goodbye to them, and their
- * peers get what they had asked. Event streams are doors/Stop.test.ts's.
+ * WebSockets never end by themselves, but a stop does not wait its whole grace time for them: the server closes them, and their
+ * peers get the answers to their messages. doors/Stop.test.ts has event streams.
  */
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -19,7 +19,7 @@ import { Journal } from "../utils/Journal.js"
 import { dial } from "../utils/webSockets.js"
 import { nothingSeen, open, type Served } from "./scene.js"
 
-/** The grace is never waited for here. */
+/** The stop never waits for this grace time. */
 const timeouts = { grace: 60_000, farewell: 50 }
 
 const serve = (served: Served, own: object = {}) =>
@@ -52,7 +52,7 @@ describe("a WebSocket", () => {
     await Effect.runPromise(Deferred.succeed(go, undefined))
     expect(await heard.first(3)).toEqual(["one", "two", "closed 1001"])
     await stopped
-    // the server's own goodbye is no failure of its handler
+    // the server's goodbye is not a failure of the handler
     expect(ends.entries).toEqual(["Success", "Success"])
   })
 

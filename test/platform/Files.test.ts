@@ -1,4 +1,4 @@
-/** Parts of files: as many bytes as were asked for, as far as there are any, and a Content-Length that says so. */
+/** Parts of files: as many bytes as were requested, as far as the file has them, with that Content-Length. */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -26,7 +26,7 @@ beforeAll(() => {
 })
 afterAll(() => fs.rmSync(folder, { recursive: true }))
 
-/** A file that cannot be cut, as some libraries give them. */
+/** A file that cannot be sliced, such as some libraries give. */
 const likeness = (of: File) => ({
   name: of.name,
   lastModified: of.lastModified,

@@ -1,7 +1,7 @@
 /**
- * Logs cannot be forged at the Effect door, whatever logger there is: the text of what a hook fails with, for one that the server
- * tells of, and what programs log with a safe logger, begins no line of its own, and no byte of it is for a terminal. Failures
- * whose text is harmless reach a logger as they are. What holds over every door is doors/ForgedLog.test.ts's.
+ * Logs cannot be forged at the Effect door, with any logger: the text of failures that the server logs, such as those of hooks,
+ * and of what programs log with a safe logger, begins no line of its own, and no byte of it controls a terminal. Failures with
+ * harmless text reach a logger unchanged. doors/ForgedLog.test.ts has what holds over every door.
  */
 import { type HttpApp, HttpMiddleware, HttpServer, HttpServerResponse } from "@effect/platform"
 import * as Cause from "effect/Cause"
@@ -19,7 +19,7 @@ import { effectEntriesOf, expectHarmless, hostile } from "../utils/hostile.js"
 import { get } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
 
-/** Serves one request for a logger, which the test is given all the outputs of. */
+/** Serves one request, and returns all outputs of a logger. */
 const outputs = <A>(
   logger: Logger.Logger<unknown, A>,
   handler: Handler,
@@ -64,10 +64,10 @@ const failures: Readonly<Record<string, (words: string) => Effect.Effect<never, 
 
 const ok = HttpServerResponse.empty()
 
-/** What the server itself says: the failure of a post hook, for instance. */
+/** Failures that the server itself logs, such as those of post hooks. */
 const inHook = (failure: Effect.Effect<never, unknown>): Handler => Effect.as(Posthooks.add(() => failure), ok)
 
-/** What programs say with a safe logger. */
+/** What programs log with a safe logger. */
 const said: Readonly<Record<string, (words: string) => Handler>> = {
   ...Record.map(failures, (failure) => (words: string) => HttpMiddleware.logger(failure(words))),
   "a message": (words) => Effect.as(Effect.logInfo(words, "and", { words }, new Error(words)), ok),
@@ -83,7 +83,7 @@ const prettyLines = Logger.make<unknown, string>((options) => {
   const log = vi.spyOn(console, "log").mockImplementation((...parts) => void lines.push(parts.join(" ")))
   Logger.prettyLogger({ colors: false, mode: "tty" }).log(options)
   log.mockRestore()
-  // what the console does within a group
+  // the console does this within a group
   return lines.join("\n").replaceAll("\n", "\n  ")
 })
 
@@ -144,6 +144,6 @@ it("what stands in for another says the same", () => {
   expect(shown[0].name).toBe("Tagged")
   expect(shown[0].message).toBe("one")
   expect(shown[0].stack).toMatch(/^Tagged: one\n {2}127\.0\.0\.1 - - \[\\u001b\n {4}at /)
-  // rendered again it is the same
+  // a second rendering gives the same
   expect(Cause.pretty(loggable(loggable(cause)))).toBe(shown[0].stack)
 })

@@ -1,6 +1,6 @@
 /**
- * What the platform's own settings make of a form's bounds; and that every file of it keeps its own contents. The bounds
- * themselves, over both doors, are in `doors/FormLimits.long.test.ts`.
+ * How the platform's own settings change the bounds on a form; and every file of a form keeps its own contents.
+ * `doors/FormLimits.long.test.ts` has the bounds themselves, over both doors.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -82,7 +82,7 @@ for (const [name, reader] of Object.entries(readers)) {
   })
 }
 
-/** The persisted form, with the contents of its files in their place, and the names of these on the disk. */
+/** The persisted form with the contents of its files, and the names of these on disk. */
 const persisted = (body: string) =>
   Effect.gen(function*() {
     const places: Array<string> = []

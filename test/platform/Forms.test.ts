@@ -1,4 +1,4 @@
-/** Forms whose bodies fail, end too early or are left unread: every one of them is answered. */
+/** Forms whose bodies fail, end too early or are not read: each of them is answered. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Multipart from "@effect/platform/Multipart"
@@ -68,7 +68,7 @@ for (const reader of Object.keys(readers)) {
         const seen = nothingSeen()
         const client = yield* talk(reader, seen)
         client.send(sized(100_000) + opening("a") + "x".repeat(5000))
-        // the deadline is that of a read behind what the disk takes its time for
+        // the deadline is that of a read that begins after the disk has written
         const waiting = yield* Effect.fork(Effect.forever(TestClock.adjust("31 seconds")))
         assert.strictEqual((yield* Effect.promise(() => client.response())).status, 408)
         yield* Fiber.interrupt(waiting)

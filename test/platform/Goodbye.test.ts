@@ -1,4 +1,6 @@
-/** WebSockets end like every other exchange: by a goodbye, with their client, with the server; once, and truthfully. */
+/**
+ * WebSockets end like every other exchange: by a goodbye, with their client or with the server, once, and with a true outcome.
+ */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Socket from "@effect/platform/Socket"
@@ -31,7 +33,7 @@ const echo = (seen: Seen): Handler =>
     return HttpServerResponse.empty()
   }).pipe(Effect.scoped, Effect.orDie)
 
-/** Hears nothing, not even that its client has left. */
+/** A handler that reads nothing, and does not learn that its client has left. */
 const deaf = (seen: Seen): Handler =>
   Effect.gen(function*() {
     yield* watch(seen)
@@ -45,7 +47,7 @@ const deaf = (seen: Seen): Handler =>
     return yield* told(Effect.never, seen)
   }).pipe(Effect.orDie)
 
-/** A client, and what it was told. */
+/** A client with the messages that it has received. */
 const dialServed = (served: Served, seen: Seen) =>
   Effect.gen(function*() {
     const scope = yield* Scope.make()
@@ -103,7 +105,7 @@ for (const kind of someKinds) {
         const { client, heard, stop } = yield* dialServed(kinds[kind](deaf(seen)), seen)
         yield* Effect.promise(() => heard.first(1))
         client.terminate()
-        // it may end by itself, for as long as an interrupted one may
+        // it may end by itself, within the time for an interrupted one
         yield* Effect.promise(() => seen.lines.first(1))
         yield* Effect.promise(() => turns(20))
         assert.deepStrictEqual(seen.events.entries, [])

@@ -1,4 +1,4 @@
-/** WebSocket handshakes: what cannot be one is refused while the application can still answer. */
+/** An invalid WebSocket handshake is refused while the application can still answer. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it } from "@effect/vitest"

@@ -33,7 +33,7 @@ const echo: Handler = Effect.flatMap(
   (request) => Effect.orDie(Effect.map(request.text, (text) => HttpServerResponse.text(text)))
 )
 
-/** What an Effect of an interim response came to, as the answer. */
+/** Answers with the result of an Effect that sends an interim response. */
 const reasonOf = (sent: Effect.Effect<void, InterimResponses.InterimError, HttpServerRequest.HttpServerRequest>) =>
   Effect.map(
     Effect.either(sent),

@@ -1,6 +1,6 @@
 /**
- * Requests, clients that leave and a stop, in any order: every request's scope is closed once, every hook runs once, the
- * two agree on what happened, and nothing runs or is used afterwards.
+ * Requests, clients that leave and a stop, in any order: every request's scope is closed once, every hook runs once, the two
+ * agree on the outcome, and nothing runs or is used afterwards.
  *
  *   RUNS=50 npm test -- test/platform/Interleaving.test.ts      a longer search
  */
@@ -57,7 +57,7 @@ const steps: fc.Arbitrary<ReadonlyArray<Step>> = fc.array(
   { maxLength: 24 }
 )
 
-/** What became of one request. */
+/** The events of one request. */
 interface Fate {
   readonly scope: Array<string>
   readonly hooks: Array<string>
@@ -71,7 +71,7 @@ const agree: Readonly<Record<string, string>> = {
 
 interface Script {
   readonly steps: ReadonlyArray<Step>
-  /** Are there others who send whenever these clients do, so that the server takes them together? */
+  /** Whether other clients send whenever these do, so that the server serves them together. */
   readonly crowded: boolean
 }
 
@@ -79,9 +79,9 @@ const script: fc.Arbitrary<Script> = fc.record({ steps, crowded: fc.nat({ max: 3
 
 const requestOf = (way: Way): string => request("POST", "/", [`X-Way: ${way}`, "Content-Length: 4"])
 
-/** They have sent at the same time, a piece of a request each, so often that the server looks for others. */
+/** Clients that have each sent a piece of a request at the same time, so often that the server looks for others. */
 const bystanders = async (connect: () => Promise<WireClient>): Promise<ReadonlyArray<WireClient>> => {
-  // fewer are not taken together
+  // fewer are not served together
   const clients = await Promise.all(Array.from({ length: 5 }, connect))
   const sent = Buffer.from(`${requestOf("now")}body`)
   for (const piece of cutAt(sent, Array.from({ length: 50 }, (_, i) => i + 1))) {
@@ -155,7 +155,7 @@ const play = async (
       case "Request": {
         if (stopped !== undefined) break
         const last = clients.at(-1)
-        // what is sent behind half a body would be the rest of it
+        // bytes that follow half a body would be the rest of it
         const client = step.pipelined && last !== undefined && !within.has(last) ? last : await scene.connect()
         if (step.way === "reading") within.add(client)
         if (client !== last) clients.push(client)
@@ -179,7 +179,7 @@ const play = async (
   }
   stopped ??= scene.stop()
   if (grace === Infinity) {
-    // nobody is interrupted, so everybody has to come to an end
+    // no handler is interrupted, so each must end by itself
     let over = false
     const stop = stopped.then(() => {
       over = true

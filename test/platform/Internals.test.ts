@@ -1,6 +1,6 @@
 /**
- * What the Effect door reads of the private parts of Effect, the platform and `ws`: a test here that fails names what is
- * gone. Beside each stands what happens then.
+ * The private parts of Effect, the platform and `ws` that the Effect door reads. A test that fails here names what is gone.
+ * Beside each stands the test of its fallback.
  */
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as Socket from "@effect/platform/Socket"
@@ -49,7 +49,7 @@ describe("Effect's", () => {
     const parent = await started(Effect.zipRight(Effect.fork(Effect.never), Effect.never))
     expect([hasChildren(alone), hasChildren(parent)], "_children is gone: clients wait for what handlers have forked")
       .toEqual([false, true])
-    // an unknown number is none
+    // an unknown number of children counts as none
     expect(hasChildren(without(parent, "_children"))).toBe(false)
     await Effect.runPromise(Fiber.interruptAll([alone, parent]))
   })
@@ -62,7 +62,7 @@ describe("Effect's", () => {
     const fiber = await started(Effect.zipRight(Effect.uninterruptible(held), Effect.never))
     expect(isInterruptible(fiber), "currentRuntimeFlags is gone: a stop interrupts handlers that are to answer first")
       .toBe(false)
-    // who does not say may be
+    // a fiber that does not tell may be interrupted
     expect(isInterruptible(without(fiber, "currentRuntimeFlags"))).toBe(true)
     go()
     await turns(2)

@@ -25,7 +25,7 @@ it.each(cases)("%s: %s answers reach the client that asked", async (app, kind) =
     const first = flight === undefined
     flight ??= yield* Effect.forkDaemon(Deferred.await(work))
     const text = `${yield* Fiber.join(flight)} for ${headers.who}`
-    // the first is still at work when the second answers
+    // the first handler still works when the second answers
     if (first) yield* Effect.promise(() => turns(20))
     if (kind === "failed") return yield* Effect.die(text)
     return kind === "whole"

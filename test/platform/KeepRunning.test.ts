@@ -1,4 +1,4 @@
-/** Handlers that run on although their client has left: who may, for how long, and what waits for them. */
+/** Handlers that run on although their client has left: which ones may, for how long, and what waits for them. */
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -30,7 +30,7 @@ import {
 
 interface Work {
   readonly seen: Seen
-  /** Lets the handler go on. */
+  /** Done when the handler may go on. */
   readonly go: Deferred.Deferred<void>
 }
 
@@ -59,7 +59,7 @@ const left = (options: SceneOptions, served: Served, work: Work) =>
 const ending = ["scope ClientGone", "hook Aborted ClientGone undefined", "second hook", "log 499"]
 const hooksOnly = ["hook Aborted ClientGone undefined", "second hook", "log 499"]
 
-/** Runs on for far longer than an interrupted handler is given, then ends as if nothing had been. */
+/** Runs on for far longer than an interrupted handler may, and then ends as usual. */
 const runsOn = (served: (work: Work) => Served, options: SceneOptions = {}) =>
   Effect.gen(function*() {
     const given = yield* work

@@ -1,6 +1,6 @@
 /**
- * A map laid over another is what a copy of that would be, and leaves it as it was: whatever is set, deleted and listed, in any order,
- * with the key of the socket's scope among the others.
+ * A map on top of another behaves as a copy of that would, and leaves it unchanged, whatever is set, deleted and listed in any
+ * order, including the key of the socket's scope.
  */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"

@@ -1,7 +1,7 @@
 /**
- * A client that leaves a response which it was reading is no failure of anybody: nothing is logged as one, whatever it
- * interrupts on its way: the stream, what feeds it, what waits for it, finalizers that wait for those, and calls of an RPC.
- * What does fail on that way is logged, as what it is.
+ * A client that leaves a response while it reads it is not a failure. Nothing is logged as one, whatever is interrupted: the
+ * stream, what feeds it, what waits for it, finalizers that wait for those, and calls of an RPC. What does fail then is logged as
+ * such.
  */
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"

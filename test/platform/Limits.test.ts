@@ -1,4 +1,4 @@
-/** Limits that hold, and rude clients: what they get, what the handler sees, what is logged. */
+/** Limits, and clients that break them: the answer, what the handler sees, and the log. */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
@@ -45,7 +45,7 @@ const readers: Readonly<Record<string, Reader>> = {
   stream: reading((request) => Stream.runDrain(request.stream))
 }
 
-/** Answers with what reading came to; tells hooks' outcomes. */
+/** Answers with the result of a read, and notes the outcomes of hooks. */
 const careful = (seen: Seen, read: Reader): Handler =>
   Effect.zipRight(
     Effect.orDie(Posthooks.add((outcome) => Effect.sync(() => seen.events.push(named(outcome))))),
@@ -55,7 +55,7 @@ const careful = (seen: Seen, read: Reader): Handler =>
     })
   )
 
-/** A body read by handlers that leave failures to the platform. */
+/** Handlers that read a body and leave failures to the platform. */
 const trusting: Readonly<Record<string, (seen: Seen, read: Reader) => Served>> = {
   HttpApp: (seen, read) => HttpServer.serve(answering(seen, read)),
   HttpRouter: (seen, read) => HttpServer.serve(HttpRouter.empty.pipe(HttpRouter.post("/", answering(seen, read)))),
@@ -183,7 +183,7 @@ for (const kind of someKinds) {
         assert.deepInclude(record.outcome, { _tag: "Aborted", reason: "ReadTimeout", status: 408 })
       }))
 
-    // an HttpApi parses what it reads; where the bound comes from is the same for all that do not
+    // an HttpApi parses what it reads; all others have the bound for whole bodies
     const most = kind === "HttpApp" ? 10_485_760 : 1_048_576
     const door = kind === "HttpApp" || kind === "HttpApi" ? undefined : { maxBufferedBody: most }
 
@@ -261,7 +261,7 @@ for (const kind of someKinds) {
           assert.strictEqual(response.body.toString(), "RequestError Decode")
           assert.strictEqual(response.get("connection"), "close")
           yield* Effect.promise(() => seen.records.first(1))
-          // it was answered as the handler wanted
+          // the answer is the handler's
           assert.deepStrictEqual(seen.events.entries, ["Sent 422", "log 422"])
         }))
 

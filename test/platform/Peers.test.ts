@@ -1,4 +1,4 @@
-/** NodeHttpServer and tsgi side by side: every cell of the README's table is what is seen here. */
+/** NodeHttpServer and tsgi side by side: the observations are those of the README's table, cell by cell. */
 import { describe, expect, it } from "vitest"
 import { type Peer, rows, servers } from "./peers.js"
 

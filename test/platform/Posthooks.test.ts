@@ -1,4 +1,6 @@
-/** Post hooks of Effect handlers: with what, when, in which order, and what keeps none of them from running. */
+/**
+ * Post hooks of Effect handlers: with which services, when and in which order they run, and that nothing keeps one from running.
+ */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -29,7 +31,7 @@ const note = (seen: Seen, event: string): Effect.Effect<void> => Effect.sync(() 
 const later = (seen: Seen, event: string): Effect.Effect<void> =>
   Effect.zipRight(Effect.promise(() => turns(3)), note(seen, event))
 
-/** Adds hooks that only say their names. */
+/** Adds hooks that only note their names. */
 const add = (
   hook: (outcome: Outcome.Outcome) => Effect.Effect<unknown, unknown>,
   options?: { readonly detached: boolean }

@@ -1,4 +1,4 @@
-/** Node streams as response bodies are let go of, whatever becomes of the response. */
+/** Node streams as response bodies are let go, whatever happens to the response. */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { expect, it } from "@effect/vitest"
@@ -52,7 +52,7 @@ it.scoped("when it fails, and the client can tell", () =>
     expect(rest.toString()).not.toContain("0\r\n\r\n")
   }))
 
-/** A stream as they were before Node 0.10, that can be let go of. */
+/** A stream as before Node 0.10, which can be let go. */
 const legacy = () => {
   const destroyed = gate()
   return { closed: destroyed.opened, body: Object.assign(new Stream(), { destroy: () => destroyed.open() }) }

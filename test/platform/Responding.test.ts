@@ -1,4 +1,4 @@
-/** When and how a response leaves, and what becomes of its request's scope. */
+/** When and how a response is sent, and when the request's scope closes. */
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"

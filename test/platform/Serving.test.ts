@@ -1,4 +1,4 @@
-/** What a server is asked for beside its requests: addresses, clients for tests, options from `Config`, another app. */
+/** Addresses of a server, clients for tests, options from `Config`, and further apps. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpRouter from "@effect/platform/HttpRouter"

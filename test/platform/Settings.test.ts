@@ -1,4 +1,4 @@
-/** What holds where nobody said otherwise, and what is said when nothing can be served. */
+/** The defaults, and the errors of a server that cannot start. */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ import { makeCertificate } from "../utils/certificate.js"
 import { get } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 
-/** What a client that closes its sending half while it waits is answered. */
+/** The answer to a client that closes its sending half while it waits. */
 const answeredAfterEnd = (config: Layer.Layer<never>): Promise<string> => {
   const app = Effect.as(Effect.sleep(100), HttpServerResponse.text("answered"))
   return Effect.gen(function*() {

@@ -1,6 +1,6 @@
 /**
- * The scope of a socket, given out: what is tied to a connection outlives its requests and is released once, after the last of
- * them and its hooks and before the socket is closed, whatever ends the connection; and whoever closes the scope ends it.
+ * The scope of a socket for handlers: a resource of a connection outlives requests, and is released once, after the last request
+ * and its hooks and before the socket is closed, whatever ends the connection. To close the scope ends the connection.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -29,7 +29,7 @@ const found = ({ events }: Seen, event: string) => Effect.promise(() => events.f
 const response = (client: WireClient) => Effect.promise(() => client.response())
 const wait = Effect.promise(() => turns(20))
 
-/** A resource of the connection, made by its first request: later ones find it. */
+/** A resource of the connection, which its first request makes and later ones find. */
 const session = (seen: Seen) => {
   const sessions = new WeakMap<Scope.Scope, { requests: number }>()
   return Effect.gen(function*() {
@@ -51,7 +51,7 @@ const session = (seen: Seen) => {
   })
 }
 
-/** Has a session, a finalizer and hooks, and goes on with `rest`. */
+/** A handler with a session, a finalizer and hooks, which goes on with `rest`. */
 const using = (seen: Seen, rest: Handler): Handler => {
   const own = session(seen)
   return Effect.zipRight(Effect.zipRight(own, watch(seen)), told(rest, seen))
@@ -63,7 +63,7 @@ const reading: Handler = Effect.flatMap(
   ({ text }) => Effect.map(Effect.orDie(text), HttpServerResponse.text)
 )
 
-/** Gives its socket's scope to whoever waits for it. */
+/** A handler that gives its socket's scope to the test. */
 const giving = (given: Deferred.Deferred<Scope.CloseableScope>): Effect.Effect<
   void,
   never,
@@ -82,7 +82,7 @@ const ending = (how: string, status: number | undefined, logged: number, exit = 
   "socket closed"
 ]
 
-/** What came, each thing once: a socket may be dropped before all has ended, and is closed at the end for good. */
+/** The events, each once, because a socket may be dropped before all has ended, and is closed again at the end. */
 const atEnd = (events: ReadonlyArray<string>): ReadonlyArray<string> => {
   const last = events.lastIndexOf("socket closed")
   return events.filter((event, i) => event !== "socket closed" || i === last)
@@ -208,7 +208,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         client.pause()
         client.send(get())
         yield* found(seen, "handler over")
-        // as much as the kernels hold is taken before
+        // the kernels take as much as they can hold before
         yield* Effect.promise(() => atRest(() => taken))
         yield* TestClock.adjust("10 seconds")
         yield* found(seen, "released Failure after 1")
@@ -265,7 +265,7 @@ for (const [where, memory] of [["in memory", true], ["on a socket", false]] as c
         client.send(get())
         yield* first(seen, 1)
         yield* Scope.close(yield* Deferred.await(given), Exit.fail("enough"))
-        // all of it when that has ended
+        // all of this has happened when the close has ended
         assert.deepStrictEqual(atEnd(seen.events.entries), ending("Closed", undefined, 503))
         assert.lengthOf(yield* Effect.promise(() => client.all()), 0)
       }))

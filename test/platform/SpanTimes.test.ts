@@ -1,4 +1,4 @@
-/** A request's span begins when the request did, whoever looks at it first, and whenever. */
+/** A request's span begins when the request did, whatever reads it first, and whenever. */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ const current = Effect.orDie(Effect.currentSpan)
 const ok = HttpServerResponse.text("ok")
 const later = Effect.promise(() => turns(3))
 
-// the begin of what ran first, and the span as it was seen then
+// the time at which the handler began, and the span as it was read then
 type Look = readonly [handler: bigint, seen: Tracer.Span]
 
 const looks: Readonly<Record<string, (looked: (look: Look) => void) => Handler>> = {
@@ -60,7 +60,7 @@ it.each(someKinds.flatMap((kind) => Object.keys(looks).map((look) => [kind, look
     const [[handler, { status }]] = found
     const [{ startTime: record }] = seen.records.entries
     expect(status.startTime <= handler).toBe(true)
-    // the log has the same begin, by the system's clock, which counts in milliseconds
+    // the log has the same time, by the system's clock, which counts in milliseconds
     expect(Math.abs(Number(status.startTime) / 1e6 - record)).toBeLessThan(60)
   }
 )

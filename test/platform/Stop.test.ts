@@ -1,6 +1,6 @@
 /**
- * Stopping at the Effect door: closing what is served ends its handlers, with a grace time of Effect's clock, before anything
- * that they use is released. What a stop does over every door is doors/Stop.test.ts's.
+ * Stops at the Effect door: when the scope of an app closes, its handlers end, with a grace time of Effect's clock, before
+ * anything that they use is released. doors/Stop.test.ts has what a stop does over every door.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -23,7 +23,7 @@ import { type Handler, kinds, nothingSeen, type Seen, serve, type Served, someKi
 
 const pass = (count = 50): Effect.Effect<void> => Effect.promise(() => turns(count))
 
-/** A server, and what ends it, in a fiber. */
+/** A server with the effect that ends it, in a fiber. */
 const opened = (served: Served, seen: Seen, memory = true) =>
   Effect.gen(function*() {
     const scope = yield* Scope.make()
@@ -175,14 +175,14 @@ for (const kind of someKinds) {
         yield* works(seen, times * ways.length)
         const stopped = yield* stop
         assert.isTrue(database.isOpen)
-        // grace, then the time for what is interrupted, in steps: all of it while handlers run
+        // this is the grace time, then the time for interrupted handlers, in steps, while handlers run
         for (let i = 0; i < 14; i++) {
           yield* TestClock.adjust("1 second")
           yield* pass(5)
         }
         assert.deepStrictEqual([yield* isOver(stopped), database.isOpen], [false, true])
         yield* Deferred.succeed(latest, undefined)
-        // those that could not be interrupted have answered, and their clients do not hang up
+        // the handlers that could not be interrupted have answered, and their clients stay
         while (!(yield* isOver(stopped))) {
           yield* pass(5)
           yield* TestClock.adjust("1 second")
@@ -223,7 +223,7 @@ it.scoped("a server that serves again: no request reaches an app that is gone", 
       yield* Scope.close(scope, Exit.void)
       assert.isTrue(Exit.isFailure(yield* Effect.exit(ask)))
     }
-    // who serves where nothing may be interrupted has handlers that may
+    // handlers can be interrupted even if the fiber that serves cannot
     const seen = nothingSeen()
     const scope = yield* Scope.make()
     yield* Effect.uninterruptible(

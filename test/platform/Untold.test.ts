@@ -1,8 +1,8 @@
 /**
- * What a handler fails with is told, also where no middleware tells of it.
+ * The failure of a handler is logged, even if no middleware logs it.
  *
- * The family: what ends without a response (other values, defects, failures) against the kinds of app, with a logger and
- * without; and what is no failure, of which there is no line.
+ * The family: every end without a response (other values, defects, failures), in the kinds of app, with a logger and without; and
+ * ends that are not failures, for which there is no line.
  */
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpRouter from "@effect/platform/HttpRouter"
@@ -16,7 +16,7 @@ import * as Logger from "effect/Logger"
 import { get } from "../utils/requests.js"
 import { nothingSeen, serve, type Served } from "./scene.js"
 
-/** Status of the answer, and the lines of the loggers. */
+/** Returns the status of the answer and the lines of the loggers. */
 const ask = (served: Served) =>
   Effect.gen(function*() {
     const lines: Array<string> = []
@@ -35,7 +35,7 @@ const ask = (served: Served) =>
     return { status, told: lines.filter((line) => !/^(?:tsgi )?(?:starting up|exiting|exited)/.test(line)) }
   })
 
-/** What the compiler would refuse: written in JavaScript, nothing does. */
+/** A value that the compiler would refuse, as a handler in JavaScript may return it. */
 const untyped = (given: object | string | undefined): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.map(Effect.succeed(HttpServerResponse.empty()), (response) => Object.assign([response], [given])[0])
 

@@ -1,4 +1,4 @@
-/** What a WebSocket's peer can make the server keep: messages have a bound, and so have pings whose answers nobody reads. */
+/** Bounds on what the peer of a WebSocket can make the server keep: on messages, and on pings whose answers it does not read. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, it } from "@effect/vitest"
@@ -9,7 +9,7 @@ import { upgrade } from "../utils/requests.js"
 import { dial, frame } from "../utils/webSockets.js"
 import { type Handler, kinds, nothingSeen, type Seen, serve } from "./scene.js"
 
-/** Tells how long messages are. */
+/** Answers each message with its length. */
 const measuring = (seen: Seen): Handler =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
@@ -41,7 +41,7 @@ it.scoped("a peer that pings for ever and reads nothing is dropped", () =>
     const gone = new Promise<void>((resolve) => client.once("close", () => resolve()))
     client.on("error", () => undefined)
     client.write(upgrade())
-    // as many as the kernels of both sides hold, and more
+    // these are more than the kernels of both sides hold
     const pings = Buffer.concat(Array.from({ length: 1000 }, () => frame(Buffer.alloc(125), 0x89)))
     let sent = 0
     const more = (): void => {

@@ -1,5 +1,5 @@
 /**
- * How a WebSocket's frames come changes nothing of what is heard: with the handshake in one packet, in pieces, or before the
+ * The messages of a WebSocket do not depend on how its frames arrive: with the handshake in one packet, in pieces, or before the
  * application listens.
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"

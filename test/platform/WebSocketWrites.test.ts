@@ -1,6 +1,6 @@
 /**
- * A client that reads nothing: what its WebSocket is given is bounded by the high-water mark, whoever gives it, and all of it
- * comes, in order, once the client reads.
+ * A client that reads nothing: the high-water mark bounds the writes to its WebSocket, whatever makes them, and all of them
+ * arrive in order once the client reads.
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -45,7 +45,7 @@ const handler = (
   }).pipe(Effect.scoped, Effect.orDie)
 
 for (const perMessageDeflate of [false, true]) {
-  // to compress takes its time
+  // compression takes time
   const count = perMessageDeflate ? 100 : 500
 
   describe(perMessageDeflate ? "compressed" : "plain", () => {
@@ -66,7 +66,7 @@ for (const perMessageDeflate of [false, true]) {
         )
         client.pause()
         const stuck = yield* Effect.promise(() => atRest(() => written))
-        // the mark, and what the kernel keeps on both sides
+        // the bound is the mark and what the kernel keeps on both sides
         assert.isBelow(stuck * size, 1_048_576 + 12_000_000)
         const heard = new Journal<number>()
         client.on("message", (data: Buffer) => heard.push(data.length))

@@ -1,4 +1,4 @@
-/** What a client gets, as a flat record that can be compared entry by entry. */
+/** The response that a client receives, as a flat record that can be compared entry by entry. */
 import { Buffer } from "node:buffer"
 import type { WireClient } from "tsgi/testing"
 import { WireEnded, type WireHead } from "tsgi/testing"
@@ -13,7 +13,7 @@ const addHead = (seen: Record<string, string>, prefix: string, head: WireHead): 
   for (const name of names) seen[`${prefix}header ${name}`] = head.all(name).map((value) => value).join(" | ")
 }
 
-/** Reads one response. A stream that ends before the response does is noted, with what had come. */
+/** Reads one response. A stream that ends before the response is noted, with what has arrived. */
 export const readAnswer = async (client: WireClient, method: string): Promise<Observation> => {
   const seen: Record<string, string> = {}
   const parts: Array<Buffer> = []
@@ -51,7 +51,7 @@ const readBody = async (client: WireClient, head: WireHead, method: string, part
   while ((await client.until("\r\n")).length > 2);
 }
 
-// What is made up anew for every response is made alike.
+// Values that differ in every response are made equal.
 const normalized = (seen: Record<string, string>): Observation => {
   if (seen["header date"] !== undefined) seen["header date"] = seen["header date"].replace(/^.*GMT$/, "<date>")
   const boundary = /boundary=([^;]+)/.exec(seen["header content-type"] ?? "")?.[1]

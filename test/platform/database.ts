@@ -1,13 +1,13 @@
-/** Something that handlers use and that is released: whoever uses it afterwards is counted. */
+/** A resource that handlers use and that is released. It counts uses after that. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Served } from "./scene.js"
 
 export class Database {
   isOpen = false
-  /** Queries ever made. */
+  /** All queries. */
   queries = 0
-  /** Queries made before it was open, or when it was closed. */
+  /** Queries before it was open or after it was closed. */
   late = 0
 
   readonly query: Effect.Effect<void> = Effect.sync(() => {

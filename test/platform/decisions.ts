@@ -1,11 +1,11 @@
-/** Where we differ from NodeHttpServer, on purpose. What no decision covers must be the same. */
+/** The intended differences from NodeHttpServer. Everything that no decision covers must be the same. */
 import type { Observation } from "./answers.js"
 import type { Difference } from "./differential.js"
 
 export interface Decision {
   readonly what: string
   readonly why: string
-  /** May every exchange show it? Otherwise those that do say so. */
+  /** Whether every exchange may show it. Otherwise the exchanges that do name it. */
   readonly everywhere?: boolean | undefined
   readonly covers: (
     difference: Difference,
@@ -13,7 +13,7 @@ export interface Decision {
   ) => boolean
 }
 
-/** Is this how a span, a scope or a handler ended? */
+/** Whether this entry says how a span, a scope or a handler has ended. */
 const isExit = (entry: string): boolean => /^(scope exit|native span|middleware sees|span \d+ end)( #\d+)?$/.test(entry)
 
 const table = {
@@ -168,7 +168,7 @@ const table = {
     why: "promise 6; the default is beyond what WebSockets and event streams of one process come to",
     covers: ({ entry, node, tsgi }, all) =>
       (entry === "meanwhile" && node === "is answered" && tsgi === "waits") ||
-      // that it waits, and what became of those it waited for
+      // this is that it waits, and what happened to the handlers for which it waited
       (entry.startsWith("log") && node === undefined && all.tsgi.meanwhile === "waits")
   },
   middlewareIsAppliedOnce: {

@@ -1,4 +1,4 @@
-/** The same app on two servers, told the same: what is seen of them is compared entry by entry. */
+/** The same app on two servers with the same requests. All observations are compared entry by entry. */
 import type * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as Etag from "@effect/platform/Etag"
@@ -18,20 +18,20 @@ import { type DecisionName, decisions } from "./decisions.js"
 import type { Exchange, Peer } from "./exchanges.js"
 import { type Mode, modes, Observer } from "./observing.js"
 
-/** What an HttpServer layer gives to apps. */
+/** The services that an HttpServer layer gives to apps. */
 export type Services =
   | HttpServer.HttpServer
   | HttpPlatform.HttpPlatform
   | Etag.Generator
   | NodeContext.NodeContext
 
-/** An app and what it is told. */
+/** An app and its exchanges. */
 export interface Scene {
   readonly name: string
-  /** Serves the app on the HttpServer there is. */
+  /** Serves the app on the HttpServer in its context. */
   readonly app: Layer.Layer<never, unknown, Services>
   readonly exchanges: ReadonlyArray<Exchange>
-  /** Options of our server beside the port. */
+  /** Options of tsgi beside the port. */
   readonly options?: TsgiHttpServer.Options | undefined
 }
 
@@ -100,46 +100,47 @@ function isDecision(name: string): name is DecisionName {
 /** Decisions that explained a difference, in all scenes so far. */
 export const used = new Set<DecisionName>()
 
-const everybodyLooks = modes[modes.length - 1]
+const observesAll = modes[modes.length - 1]
 
-/** The modes but the first, in which nobody looks, and the last, in which everybody does. */
+/** All modes but the first, in which nothing is observed, and the last, in which everything is. */
 const between = modes.slice(1, -1)
 
 const thorough = process.env.MODES === "all"
 
-/** In how many scenes an exchange was before: many scenes are one app within something else, and are told the same. */
+/** The number of earlier scenes with an exchange: many scenes are the same app within something else, with the same exchanges. */
 const scenesBefore = new Map<Exchange, number>()
 
 /**
- * The modes in which an exchange is compared. Everybody looks at what is told for the first time. Nobody looks at what has
- * decisions, and at half of the others; what lies between is made of the same parts, and each of it has an eighth. What was told
- * in other scenes has one mode in each further one, another each time. With MODES=all all have all.
+ * The modes in which an exchange is compared. An exchange in its first scene has the last mode, in which everything is observed.
+ * If it has decisions it also has the first mode, in which nothing is observed, and so has half of the others. The modes between
+ * are made of the same parts; each has an eighth of the exchanges. In each further scene an exchange has one mode, another one
+ * each time, and the last one too if it has decisions or may stay unanswered. With MODES=all, all exchanges have all modes.
  */
 const modesOf = (exchange: Exchange, i: number): ReadonlyArray<Mode> => {
   const before = scenesBefore.get(exchange) ?? 0
   scenesBefore.set(exchange, before + 1)
   if (thorough) return modes
   const decided = exchange.decisions.length > 0
-  if (before > 0) return [modes[(i + before) % modes.length], ...decided || exchange.unanswered ? [everybodyLooks] : []]
+  if (before > 0) return [modes[(i + before) % modes.length], ...decided || exchange.unanswered ? [observesAll] : []]
   return [
     ...decided || i % 2 === 0 ? [modes[0]] : [],
     ...i % 4 === 1 ? [between[(i >> 2) % between.length]] : [],
-    everybodyLooks
+    observesAll
   ]
 }
 
 /**
- * Runs a scene: all exchanges in their modes, or the first of so many as everybody looks. Tells the differences that no
- * decision explains, and decisions that explain nothing.
+ * Runs a scene: all exchanges in their modes, or one of each `of` in the last mode. Returns the differences that no decision
+ * explains, and the decisions that explain nothing.
  */
 export const run = async (scene: Scene, of = 1): Promise<ReadonlyArray<string>> => {
   const complaints: Array<string> = []
   const seenHere = new Map<Exchange, Set<DecisionName>>()
   const due = of === 1
     ? scene.exchanges.map((exchange, i) => ({ exchange, modes: modesOf(exchange, i) }))
-    : scene.exchanges.filter((_, i) => i % of === 0).map((exchange) => ({ exchange, modes: [everybodyLooks] }))
+    : scene.exchanges.filter((_, i) => i % of === 0).map((exchange) => ({ exchange, modes: [observesAll] }))
   for (const mode of modes) {
-    // without a finalizer nobody can tell that no answer will come
+    // without a finalizer, it is unknown that no answer will arrive
     const exchanges = due.filter(({ exchange, modes }) => modes.includes(mode) && (mode.looks || !exchange.unanswered))
     if (exchanges.length === 0) continue
     await Effect.runPromise(Effect.scoped(Effect.gen(function*() {

@@ -1,14 +1,14 @@
-/** What clients say to a served app. */
+/** Exchanges of clients with a served app. */
 import { Buffer } from "node:buffer"
 import type { WireClient } from "tsgi/testing"
 import { atRest } from "../utils/Journal.js"
 import { type Observation, readAnswer } from "./answers.js"
 import type { DecisionName } from "./decisions.js"
 
-/** The far end of an exchange: a server under test. */
+/** The server under test. */
 export interface Peer {
   readonly connect: () => Promise<WireClient>
-  /** Such as `127.0.0.1:8080`. */
+  /** The authority, such as `127.0.0.1:8080`. */
   readonly authority: string
   /** Waits until the request's scope has closed, after which nothing more is answered. */
   readonly concluded: () => Promise<void>
@@ -17,16 +17,16 @@ export interface Peer {
 export interface Exchange {
   readonly title: string
   readonly talk: (peer: Peer) => Promise<Observation>
-  /** The differences it is known to show. */
+  /** The decisions about differences that it shows. */
   readonly decisions: ReadonlyArray<DecisionName>
-  /** One of the servers may never answer: then the end of the request's scope is waited for as well. */
+  /** Whether one of the servers may never answer. Then the end of the request's scope ends the wait too. */
   readonly unanswered: boolean
 }
 
 export interface Details {
   readonly headers?: Readonly<Record<string, string>> | ReadonlyArray<readonly [string, string]> | undefined
   readonly body?: string | Uint8Array | undefined
-  /** Send the body as these chunks instead. */
+  /** The chunks of a body that is sent chunked. */
   readonly chunks?: ReadonlyArray<string | Uint8Array> | undefined
   readonly decisions?: ReadonlyArray<DecisionName> | undefined
   readonly version?: "1.0" | "1.1" | undefined
@@ -67,7 +67,7 @@ export const request = (method: string, target: string, details: Details = {}): 
     client.send(requestBytes(method, target, details))
     const answer = readAnswer(client, method)
     if (details.unanswered !== true) return await answer
-    // closing ends the wait for an answer that will not come
+    // the close ends the wait for an answer that will not arrive
     return await Promise.race([answer, silence(peer, client).then(() => (client.close(), answer))])
   }
 })
@@ -82,14 +82,14 @@ export const postJson = (target: string, body: unknown, details?: Details): Exch
     headers: { "Content-Type": "application/json", ...Object.fromEntries(Object.entries(details?.headers ?? {})) }
   })
 
-/** Something else than one request and its answer. */
+/** An exchange that is not one request with its answer. */
 export const talk = (
   title: string,
   converse: Exchange["talk"],
   ...decisions: ReadonlyArray<DecisionName>
 ): Exchange => ({ title, talk: converse, decisions, unanswered: false })
 
-// The request's scope is closed and nothing comes any more: what was sent before is here.
+// Waits until the request's scope is closed and nothing more arrives, so that everything that was sent is here.
 const silence = async (peer: Peer, client: WireClient): Promise<void> => {
   await peer.concluded()
   await atRest(() => client.received)

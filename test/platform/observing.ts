@@ -1,4 +1,4 @@
-/** Everything that a server shows to whoever looks: spans, scopes, middleware's view, log lines. */
+/** Everything that can be observed of a server: spans, scopes, the exits that middleware sees, log lines. */
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { clientAbortFiberId } from "@effect/platform/HttpServerError"
@@ -16,14 +16,14 @@ import * as Tracer from "effect/Tracer"
 import { Journal } from "../utils/Journal.js"
 import type { Observation } from "./answers.js"
 
-/** Who looks, and so how much there is to be made. */
+/** What observes the server, and so how much it must make. */
 export interface Mode {
   readonly name: string
-  /** Is there a tracer that is not Effect's own? */
+  /** Whether there is a tracer other than Effect's own. */
   readonly traced: boolean
-  /** Is there middleware around the app? */
+  /** Whether there is middleware around the app. */
   readonly wrapped: boolean
-  /** Does the app add a finalizer, and does it look at the current span? */
+  /** Whether the app adds a finalizer and reads the current span. */
   readonly looks: boolean
 }
 
@@ -39,7 +39,7 @@ interface Note {
   readonly value: string
 }
 
-/** An error, a defect or an interruption in a few words that are the same on every run. */
+/** Names an error, a defect or an interruption in words that are the same in every run. */
 const inWords = (value: unknown): string =>
   HttpServerResponse.isServerResponse(value)
     ? `response ${value.status}`
@@ -65,7 +65,7 @@ const exitInWords = (exit: Exit.Exit<unknown, unknown>): string =>
     onSuccess: (value) => HttpServerResponse.isServerResponse(value) ? inWords(value) : "success"
   })
 
-/** Notes of all that happens on one server. */
+/** Notes everything that happens on one server. */
 export class Observer {
   private readonly notes = new Journal<Note>()
   private spans: Array<SeenSpan> = []
@@ -76,12 +76,12 @@ export class Observer {
     this.notes.push({ name, value })
   }
 
-  /** Waits until the scope of the request that runs has closed. */
+  /** Waits until the scope of the running request has closed. */
   async scopeClosed(): Promise<void> {
     await this.notes.find((note) => note.name === "scope exit")
   }
 
-  /** What was noted since it was last asked. */
+  /** Takes the notes since the last call. */
   take(): Observation {
     const seen: Record<string, string> = {}
     const counts = new Map<string, number>()
@@ -113,7 +113,7 @@ export class Observer {
     this.note("log", line.replaceAll(/\(127\.0\.0\.1:\d+\)/g, "(<client>)"))
   })
 
-  /** The server, with its requests' scopes and spans looked at as the mode says. */
+  /** Wraps a server so that the scopes and spans of its requests are noted as the mode says. */
   watch(server: HttpServer.HttpServer): HttpServer.HttpServer {
     return HttpServer.make({
       address: server.address,
@@ -144,14 +144,14 @@ export class Observer {
     return Effect.zipRight(Effect.zipRight(scoped, span), app)
   }
 
-  // spans of the native tracer are told of when the exchange is over
+  // spans of the native tracer are noted when the exchange is over
   private readonly nativeSpans: Array<Tracer.Span> = []
 
   private noteAttributes(prefix: string, span: Tracer.Span): void {
     for (const [name, value] of span.attributes) this.note(`${prefix} ${name}`, attributeInWords(name, value))
   }
 
-  /** Tells how the native spans have ended. */
+  /** Notes how the native spans have ended. */
   noteNativeSpans(): void {
     for (const span of this.nativeSpans.splice(0)) {
       this.note("native span", span.status._tag === "Ended" ? exitInWords(span.status.exit) : span.status._tag)
@@ -165,7 +165,7 @@ export class Observer {
   }
 }
 
-// made up anew by every client
+// every client makes another one
 const attributeInWords = (name: string, value: unknown): string =>
   name === "http.request.header.sec-websocket-key" ? "<key>" : String(value)
 

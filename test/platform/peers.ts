@@ -1,6 +1,6 @@
 /**
- * What NodeHttpServer does and what tsgi does: the same app on both, the same client, and in words what was seen. The
- * words are those of the README's table.
+ * What NodeHttpServer does and what tsgi does: the same app on both, the same client, and the observations in words, which are
+ * those of the README's table.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as HttpApp from "@effect/platform/HttpApp"
@@ -31,7 +31,7 @@ import { Journal } from "../utils/Journal.js"
 import { connect } from "../utils/sockets.js"
 
 const grace = 1000
-/** After this time a thing that did not happen counts as one that never does. */
+/** After this time, in milliseconds, an event that has not happened counts as one that never does. */
 const patience = 3000
 
 export const servers = {
@@ -59,7 +59,7 @@ class TestServer implements AsyncDisposable {
     return new WebSocket(`ws://127.0.0.1:${this.port}/`)
   }
 
-  /** As an application that ends. */
+  /** Stops the server as the end of an application does. */
   stop(): Promise<void> {
     return this.stopped ??= Effect.runPromise(Scope.close(this.scope, Exit.void))
   }
@@ -102,7 +102,7 @@ const open = async <R = never>(
 const request = (head: string, body = ""): string => `${head}\r\nHost: a\r\n\r\n${body}`
 const get = request("GET / HTTP/1.1")
 
-/** What a promise comes to, or `undefined` when it takes too long. */
+/** The result of a promise, or `undefined` if it takes too long. */
 const within = async <A>(promise: Promise<A>, time = patience): Promise<A | undefined> =>
   Promise.race([promise, setTimeout(time, undefined, { ref: false })])
 
@@ -122,7 +122,7 @@ interface Row {
 
 const routed = <R>(app: App<R>) => Effect.orDie(HttpRouter.empty.pipe(HttpRouter.get("/", app)))
 
-/** Opens, sends, waits until the handler is at work, and leaves. */
+/** Connects, sends, waits until the handler works, and leaves. */
 const leaving = async (
   peer: Peer,
   handler: Effect.Effect<HttpServerResponse.HttpServerResponse>,
@@ -149,12 +149,12 @@ const leaving = async (
   return { exit, interrupted: events.entries.includes("interrupted") }
 }
 
-// long enough for a busy machine to see the client leave
+// this is long enough for a busy machine to notice that the client has left
 const late = Effect.uninterruptible(Effect.as(Effect.sleep(1_500), HttpServerResponse.text("late")))
 
 class Database extends Context.Tag("Database")<Database, { readonly query: (time: number) => Effect.Effect<void> }>() {}
 
-/** Stops while a handler works with a service; `release` is how long the service takes to be released. */
+/** Stops while a handler works with a service, whose release takes `release` milliseconds. */
 const stopping = async (peer: Peer, { release = 0, work }: { readonly work: number; readonly release?: number }) => {
   const events = new Journal<string>()
   const database = Layer.scoped(

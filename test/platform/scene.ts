@@ -1,4 +1,4 @@
-/** A served Effect app of any kind, clients on sockets or in memory, and a journal of what became of its requests. */
+/** A served Effect app of any kind, clients on sockets or in memory, and a journal of the ends of requests. */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
@@ -41,7 +41,7 @@ export type Handler<E = never> = Effect.Effect<
   HttpServerRequest.HttpServerRequest | Scope.Scope
 >
 export type Middleware = <E, R>(app: HttpApp.Default<E, R>) => HttpApp.Default<E, R>
-/** What is served: a layer that asks for the server. */
+/** An app as a layer that needs the server. */
 export type Served = Layer.Layer<never, never, HttpServer.HttpServer>
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ export const kinds: Readonly<Record<string, (handler: Handler, middleware?: Midd
   HttpApi: (handler, middleware) => apiOf(handler, middleware)
 }
 
-/** The kinds that a test tries: the plainest and the one with the most around it, and with RUNS all. */
+/** The kinds that a test tries: the simplest one and the one with the most around it, and with RUNS all. */
 export const someKinds: ReadonlyArray<string> = thorough ? Object.keys(kinds) : ["HttpApp", "HttpApi"]
 
 class Work extends HttpApiGroup.make("work")
@@ -105,7 +105,7 @@ const apiOf = (handler: Handler, middleware: Middleware | undefined): Served =>
 // ---------------------------------------------------------------------------------------------------------------------
 // what happened
 
-/** An exit in a word: how the platform tells a client that left from a server that stops. */
+/** Names an exit, as the platform tells a client that has left from a server that stops. */
 export const exitName = (exit: Exit.Exit<unknown, unknown>): string => {
   if (Exit.isSuccess(exit)) return "Success"
   if (!Cause.isInterruptedOnly(exit.cause)) return `Failure ${String(Cause.squash(exit.cause))}`
@@ -117,7 +117,7 @@ export const exitName = (exit: Exit.Exit<unknown, unknown>): string => {
 export const named = (outcome: Outcome.Outcome): string =>
   outcome._tag === "Aborted" ? `Aborted ${outcome.reason} ${outcome.status}` : `${outcome._tag} ${outcome.status}`
 
-// NodeContext's terminal opens it, once for the process
+// NodeContext's terminal opens standard input, once for the process
 void process.stdin
 
 export interface Seen {
@@ -140,7 +140,7 @@ const turn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** Adds a finalizer that takes its time, and two hooks. */
+/** Adds a finalizer that takes some time, and two hooks. */
 export const watch = ({ events, outcomes }: Seen) =>
   Effect.gen(function*() {
     yield* Effect.addFinalizer((exit) =>
@@ -158,7 +158,7 @@ export const watch = ({ events, outcomes }: Seen) =>
     yield* Posthooks.add(() => Effect.sync(() => events.push("second hook")))
   }).pipe(Effect.orDie)
 
-/** Tells when an Effect is interrupted, and when it is over however it ends. */
+/** Notes when an Effect is interrupted, and when it is over, however it ends. */
 export const told = <A, E, R>(self: Effect.Effect<A, E, R>, { events }: Seen): Effect.Effect<A, E, R> =>
   self.pipe(
     Effect.onInterrupt(() => Effect.sync(() => events.push("interrupted"))),
@@ -171,13 +171,13 @@ export const told = <A, E, R>(self: Effect.Effect<A, E, R>, { events }: Seen): E
 export interface SceneOptions {
   readonly door?: TsgiHttpServer.DoorOptions | undefined
   readonly config?: ServerConfig.PartialConfig | undefined
-  /** In memory instead of on a socket. */
+  /** With `true` clients are in memory, and not on sockets. */
   readonly memory?: boolean | undefined
-  /** Note when a socket is closed. */
+  /** With `true` the journal notes when a socket is closed. */
   readonly sockets?: boolean | undefined
-  /** Another service of the engine than the usual one. */
+  /** A service of the engine in place of the default one. */
   readonly services?: Layer.Layer<InterimResponses.InterimResponses> | undefined
-  /** Layers around the server and what is served: a tracer. */
+  /** Layers around the server and the app, such as a tracer. */
   readonly around?: Layer.Layer<never> | undefined
 }
 
@@ -185,7 +185,7 @@ export interface Scene extends AsyncDisposable {
   readonly address: Address.Address
   readonly connect: () => Promise<WireClient>
   readonly server: HttpServer.HttpServer
-  /** Closes what is served, and then the server. */
+  /** Ends the app, and then the server. */
   readonly stop: () => Promise<void>
 }
 
@@ -232,7 +232,7 @@ export const serve = (
     return { address, server, connect: async () => memory ? inMemory.connect() : connect(address) }
   })
 
-/** Serves until it is stopped or disposed of. */
+/** Serves until it is stopped or disposed. */
 export const open = async (served: Served, seen: Seen, options?: SceneOptions): Promise<Scene> => {
   const scope = Effect.runSync(Scope.make())
   const stop = (): Promise<void> => Effect.runPromise(Scope.close(scope, Exit.void))

@@ -1,4 +1,4 @@
-/** A tracer that somebody sees through: it keeps its spans. */
+/** A tracer that keeps its spans. */
 import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -64,7 +64,7 @@ export class Spans {
     return this.all.filter((span) => span.status._tag === "Started").map((span) => span.name)
   }
 
-  /** The response statuses of spans whose names begin like this. */
+  /** The response statuses of spans whose names begin with `name`. */
   statuses(name: string): ReadonlyArray<unknown> {
     return this.all.filter((span) => span.name.startsWith(name))
       .map((span) => span.attributes.get("http.response.status_code"))

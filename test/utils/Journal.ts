@@ -1,4 +1,4 @@
-/** What happened, in order, for tests that wait for it to happen. */
+/** Events in order, for tests that wait for them. */
 export class Journal<A> {
   readonly entries: Array<A> = []
   private waiting: Array<() => void> = []
@@ -8,7 +8,7 @@ export class Journal<A> {
     for (const resolve of this.waiting.splice(0)) resolve()
   }
 
-  /** The first entry that is like this, as soon as there is one. */
+  /** The first entry that fits, as soon as there is one. */
   async find(like: (entry: A) => boolean): Promise<A> {
     while (true) {
       const found = this.entries.find(like)
@@ -17,13 +17,13 @@ export class Journal<A> {
     }
   }
 
-  /** The first `length` entries, as soon as there are so many. */
+  /** The first `length` entries, as soon as there are as many. */
   async first(length: number): Promise<ReadonlyArray<A>> {
     while (this.entries.length < length) await this.more()
     return this.entries.slice(0, length)
   }
 
-  /** All entries so far, which it then has no more. */
+  /** Takes all entries so far out of the journal. */
   take(): ReadonlyArray<A> {
     return this.entries.splice(0)
   }
@@ -33,14 +33,14 @@ export class Journal<A> {
   }
 }
 
-/** Lets so many turns of the event loop pass. */
+/** Lets a number of turns of the event loop pass. */
 export const turns = async (count: number): Promise<void> => {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /**
- * Waits until a value has come to rest: both ends of a connection live in this process, so where nothing moves in so many
- * turns nothing will.
+ * Waits until a value no longer changes. Both ends of a connection are in this process, so if nothing moves in `forTurns` turns,
+ * nothing will.
  */
 export const atRest = async (value: () => number, forTurns = 50): Promise<number> => {
   while (true) {

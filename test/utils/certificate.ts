@@ -13,12 +13,12 @@ const make = async (name: string): Promise<Certificate> => {
   return { key, cert }
 }
 
-/** A key and a certificate that vouches for itself; one for all that ask for the same name. */
+/** A key and a self-signed certificate, which all callers with the same name share. */
 export const makeCertificate = (name: string): Promise<Certificate> => {
   const found = made.get(name) ?? make(name)
   made.set(name, found)
   return found
 }
 
-/** Another for the name than all the others, for what compares them. */
+/** A certificate that is not shared, for tests that compare two. */
 export const makeAnotherCertificate = make

@@ -1,12 +1,12 @@
-/** How a value really changes, and the tables of src/README.md that say how it may. */
+/** The actual changes of a value, and the tables of src/README.md with the allowed ones. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 
 type Change = readonly [from: string, to: string]
 
 /**
- * Notes each change of a member of all objects of a class, while `act` runs, or until it stops that. `name` says what a value is
- * called.
+ * Notes each change of a member of all objects of a class, while `act` runs, or until `act` stops that. `name` returns the name
+ * of a value.
  */
 export const changesWhile = async <A>(
   of: object,

@@ -13,13 +13,13 @@
  *
  * Keys:
  *
- * - `rule`: which one, where it stands, what it says;
+ * - `rule`: the rule, with its section and its meaning;
  * - `expect`, once for each message, in order: `METHOD TARGET VERSION` (in the notation below) for a request that is read
  *   to its end, the same with ` unfinished` behind it for one that is not, `Reason status` for a refusal, `more` where
  *   the bytes end inside a message;
  * - `body`, `trailers`, `fields`, `form`, `demands`, each as JSON, belong to the request before them. A request without
  *   `body` or `trailers` has none; the others are compared only where they are given (of objects: the keys given);
- * - `limits`, `leniency`, as JSON: what differs from the defaults.
+ * - `limits`, `leniency`, as JSON: the settings that differ from the defaults.
  *
  * In the bytes the file's own line ends mean nothing, so that each line can end in a visible `\r\n`. `\r`, `\n`, `\t`,
  * `\0`, `\\` and `\x7f` (any two hexadecimal digits) are one byte each; `\*300{ab}` is `ab` 300 times.
@@ -115,7 +115,7 @@ const expectation = (value: string): Expectation => {
 
 const named: Readonly<Record<string, string>> = { r: "\r", n: "\n", t: "\t", 0: "\0", "\\": "\\" }
 
-/** The bytes that a text in the notation above stands for. */
+/** The bytes of a text in the notation above. */
 export const fromNotation = (text: string): Buffer => {
   const flat = text.replaceAll("\n", "")
   if (!/^[\x20-\x7e]*$/.test(flat)) throw new Error("bytes outside printable ASCII must be escaped")

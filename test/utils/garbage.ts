@@ -2,7 +2,7 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
-/** Collects all that is unreachable. What this turn of the event loop has made may count as reachable: call it in the next. */
+/** Collects everything unreachable. Objects of this turn of the event loop may count as reachable, so call it in the next one. */
 export const collectGarbage = (): void => {
   setFlagsFromString("--expose-gc")
   const gc = runInNewContext("gc") as () => void

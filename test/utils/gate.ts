@@ -1,4 +1,4 @@
-/** Something that happens once, and who waits for it. */
+/** An event that happens once, and the promise of it. */
 export interface Gate<A = void> {
   readonly open: (value: A) => void
   readonly opened: Promise<A>

@@ -1,4 +1,4 @@
-/** What the process holds on to: handles, timers, requests, fibers and process listeners. */
+/** What the process holds: handles, timers, requests, fibers and process listeners. */
 import * as Fiber from "effect/Fiber"
 import { expect } from "vitest"
 
@@ -14,12 +14,12 @@ export const holdings = (): Holdings => {
   return counts
 }
 
-/** A turn of the event loop, its callbacks for closed handles included. */
+/** A turn of the event loop, including its callbacks for closed handles. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 const most = 2_000
 
-/** Waits until nothing is held that was not held before: a handle is gone one turn after it was closed. */
+/** Waits until nothing is held that was not held before. A handle is gone one turn after it was closed. */
 export const expectReleased = async (before: Holdings): Promise<void> => {
   const begun = performance.now()
   let left: Record<string, number> = {}
@@ -28,7 +28,7 @@ export const expectReleased = async (before: Holdings): Promise<void> => {
     left = {}
     for (const [kind, count] of holdings()) {
       const more = count - (before.get(kind) ?? 0)
-      // vitest reports on pipes and with immediates of its own
+      // vitest has pipes and immediates of its own
       if (more > 0 && kind !== "Immediate") left[kind] = more
     }
   } while (Object.keys(left).length > 0 && performance.now() - begun < most)

@@ -1,19 +1,22 @@
-/** Words that clients may choose, to forge a log or to move the cursor of whoever reads it. */
+/** Text that clients may choose, to forge a log or to move the cursor of its reader. */
 import * as fc from "fast-check"
 import { expect } from "vitest"
 
-/** What is no text: control characters but line ends, other ends of lines, what turns the direction of writing. */
+/**
+ * Characters that are not text: control characters but line ends, other line separators, those that change the direction of
+ * writing.
+ */
 export const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
 
-/** An entry begins where a line is not indented. */
+/** Splits lines into entries. An entry begins with a line that is not indented. */
 export const entriesOf = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.join("\n").split("\n").filter((line) => !line.startsWith("  "))
 
-/** The same of one of Effect's loggers, where the end of a cause within another is not indented either. */
+/** The same for Effect's loggers, for which the end of a nested cause is not indented either. */
 export const effectEntriesOf = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   entriesOf(lines).filter((line) => !/^\}("| |$)/.test(line))
 
-/** That each line is one entry, and nothing of it is for a terminal. */
+/** Expects that each line is one entry, and that nothing in it controls a terminal. */
 export const expectHarmless = (lines: ReadonlyArray<string>, entries = entriesOf(lines)): void => {
   expect(lines).not.toEqual([])
   expect(entries).toHaveLength(lines.length)
@@ -23,7 +26,7 @@ export const expectHarmless = (lines: ReadonlyArray<string>, entries = entriesOf
   expect(Buffer.from(text).toString()).toBe(text)
 }
 
-/** Texts that a log must not take as they are. */
+/** Texts that a log must not have unchanged. */
 export const hostile = fc.string({
   unit: fc.oneof(
     fc.constantFrom(

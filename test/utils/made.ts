@@ -1,4 +1,4 @@
-/** What several files of tests need, made once in a run. */
+/** Files that several tests need, made once in a run. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { once } from "./once.js"
@@ -7,7 +7,7 @@ import { compile, linkPackages } from "./programs.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 
-/** The programs among the tests, compiled together: what one of them needs is most of what all need. */
+/** The programs among the tests. They are compiled together, because most of what one needs is what all need. */
 const programs = [
   "wsgi/inherited",
   "wsgi/signals",
@@ -21,7 +21,7 @@ const programs = [
   "doors/unhandled"
 ] as const
 
-/** The file of such a program. */
+/** Returns the file of such a program. */
 export const program = async (name: typeof programs[number]): Promise<string> => {
   const folder = await once("programs", async (folder) => {
     linkPackages(folder)
@@ -30,7 +30,7 @@ export const program = async (name: typeof programs[number]): Promise<string> =>
   return path.join(folder, `${name}.mjs`)
 }
 
-/** A copy of the project in which `dist` has been built: a `dist` in the checkout is left alone. */
+/** A copy of the project with a built `dist`. A `dist` in the checkout is not touched. */
 export const built = (): Promise<string> =>
   once("built", async (folder) => {
     linkPackages(folder)

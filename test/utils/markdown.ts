@@ -1,8 +1,8 @@
-/** What documents in Markdown say, for tests that hold them to the sources. */
+/** Reads documents in Markdown, for tests that compare them with the sources. */
 
 export interface Block {
   readonly language: string
-  /** What follows the language: `run`, `server`. */
+  /** The words after the language: `run`, `server`. */
   readonly mark: string
   readonly text: string
   readonly heading: string
@@ -31,15 +31,15 @@ export const tableOf = (document: string, heading: string, skip = 0): ReadonlyAr
 export const defaultsOf = (rows: ReadonlyArray<ReadonlyArray<string>>): Record<string, string> =>
   Object.fromEntries(rows.map(([name, value]) => [name, value]))
 
-/** Values as a table writes them. */
+/** Values in the form of a table. */
 export const texts = (values: object): Record<string, string> =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]))
 
-/** Where links lead. */
+/** The targets of links. */
 export const linksOf = (document: string): ReadonlyArray<string> =>
   [...document.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1])
 
-/** What links to a document's headings look like. */
+/** The anchors of a document's headings. */
 export const anchorsOf = (document: string): ReadonlyArray<string> =>
   [...document.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading))
 

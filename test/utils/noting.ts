@@ -1,4 +1,4 @@
-/** A listener that tells when the engine closes a socket. */
+/** A listener that reports when the engine closes a socket. */
 import * as Effect from "effect/Effect"
 import type { Transport } from "../../src/http1/Transport.js"
 import type { Listener } from "../../src/server/Listener.js"

@@ -1,15 +1,15 @@
-/** What several files need and one of them makes, whichever comes first; the others wait for it. */
+/** A folder that several test files need. The first one makes it, and the others wait. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { inject } from "vitest"
 
-/** The folder of this name that is the same for all files of a run, when it has been made. */
+/** The folder of this name, which all files of a run share, once it is made. */
 export const once = async (name: string, make: (folder: string) => Promise<unknown>): Promise<string> => {
   const folder = path.join(inject("shared"), name)
   const made = `${folder}.made`
   if (isFirst(folder)) {
     const failure = await make(folder).then(() => "", (error: unknown) => String(error))
-    // there all at once
+    // the file appears with all its contents
     fs.writeFileSync(`${made}.part`, failure)
     fs.renameSync(`${made}.part`, made)
   } else await existence(made)

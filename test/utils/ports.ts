@@ -1,8 +1,8 @@
-/** Ports for programs that must be told theirs. */
+/** Ports for programs that must be told which port to use. */
 import { once } from "node:events"
 import * as net from "node:net"
 
-/** So many different ports that nobody had a moment ago. */
+/** Different ports that were free a moment ago. */
 export const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0, "127.0.0.1"))
   await Promise.all(servers.map((server) => once(server, "listening")))

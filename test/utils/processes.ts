@@ -1,4 +1,4 @@
-/** Programs in processes of their own: their lines, and how they end. */
+/** Programs in separate processes: their lines, and how they end. */
 import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -11,7 +11,7 @@ export interface Ended {
   readonly stderr: ReadonlyArray<string>
 }
 
-// a test that is given up must not leave its programs behind
+// a test that times out must not leave its programs behind
 const running = new Set<ChildProcess>()
 process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL")
@@ -55,7 +55,7 @@ export class Program implements AsyncDisposable {
     return this.child.pid
   }
 
-  /** Waits for a line on either output that matches, and gives the match. Rejects when the program ends without it. */
+  /** Waits for a line on either output that matches, and returns the match. Rejects if the program ends without one. */
   async line(pattern: RegExp): Promise<RegExpExecArray> {
     const looked = { stdout: 0, stderr: 0 }
     while (true) {
@@ -85,14 +85,14 @@ export class Program implements AsyncDisposable {
   }
 }
 
-/** Runs to the end. */
+/** Runs a program to its end. */
 export const run = (
   command: string,
   args: ReadonlyArray<string>,
   options: ConstructorParameters<typeof Program>[2]
 ): Promise<Ended> => new Program(command, args, options).ended
 
-/** Where the first of these programs is that this machine has. */
+/** The path of the first of these programs that this machine has. */
 export const installed = (...names: ReadonlyArray<string>): string | undefined => {
   const folders = [...(process.env.PATH ?? "").split(path.delimiter), "/usr/sbin", "/usr/local/sbin"]
   return names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find((file) => fs.existsSync(file))

@@ -1,4 +1,4 @@
-/** Programs in TypeScript, made for `node` alone: with tsx they would take longer to load Effect than to do their work. */
+/** Programs in TypeScript, compiled for `node`, because with tsx they would take longer to load Effect than to do their work. */
 import { build } from "esbuild"
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -6,7 +6,7 @@ import * as path from "node:path"
 
 const root = path.resolve(import.meta.dirname, "../..")
 
-/** A folder whose programs find the packages of this one. */
+/** Makes a folder whose programs find the packages of this one. */
 export const folderFor = (what: string): string => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), `tsgi-${what}-`))
   linkPackages(folder)
@@ -17,8 +17,8 @@ export const linkPackages = (folder: string): void =>
   fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"))
 
 /**
- * Writes `<name>.mjs` into a folder for each file of `base`, with what they need of all packages: a program loads a part
- * of Effect, and in a third of the time. What they share is there once.
+ * Writes `<name>.mjs` into a folder for each file of `base`, with the parts of packages that they use, so that a program does not
+ * load all of Effect. What they share is written once.
  */
 export const compile = (base: string, files: ReadonlyArray<string>, folder: string): Promise<unknown> =>
   build({
@@ -26,7 +26,7 @@ export const compile = (base: string, files: ReadonlyArray<string>, folder: stri
     outbase: base,
     outdir: folder,
     outExtension: { ".js": ".mjs" },
-    // with our own packages from their sources
+    // tsgi's own entries are taken from their sources
     tsconfig: path.join(root, "tsconfig.json"),
     bundle: true,
     splitting: true,
@@ -37,7 +37,7 @@ export const compile = (base: string, files: ReadonlyArray<string>, folder: stri
     banner: {
       js: "import { createRequire as requireHere } from \"node:module\"; const require = requireHere(import.meta.url)"
     },
-    // has a binary beside it
+    // this package has a binary
     external: ["better-sqlite3"],
     logLevel: "warning"
   })

@@ -1,6 +1,6 @@
 /**
- * A strict reader of Prometheus' text format (version 0.0.4, prometheus.io/docs/instrumenting/exposition_formats): it throws
- * at what `promtool check metrics` or a scrape would refuse.
+ * A strict reader of Prometheus' text format (version 0.0.4, prometheus.io/docs/instrumenting/exposition_formats): it throws for
+ * everything that `promtool check metrics` or a scrape would refuse.
  */
 
 export interface Sample {
@@ -18,7 +18,7 @@ export interface Family {
 
 const metric = "[a-zA-Z_:][a-zA-Z0-9_:]*"
 
-/** The families of a text; throws at what is wrong, and at names that are against the conventions. */
+/** The families of a text. Throws for errors, and for names that break the conventions. */
 export const parse = (text: string): ReadonlyMap<string, Family> => {
   const families = read(text)
   for (const family of families.values()) checkNames(family)
@@ -75,11 +75,11 @@ export const read = (text: string): ReadonlyMap<string, Family> => {
   return families
 }
 
-/** What a counter stands at with all its labels together. */
+/** The value of a counter, added up over all its labels. */
 export const totalOf = (families: ReadonlyMap<string, Family>, name: string): number =>
   (families.get(name)?.samples ?? []).reduce((sum, { value }) => sum + value, 0)
 
-/** All that may never fall, by name and labels. */
+/** All values that must never fall, by name and labels. */
 export const counts = (families: ReadonlyMap<string, Family>): ReadonlyMap<string, number> =>
   new Map(
     [...families.values()].filter(({ type }) => type !== "gauge").flatMap(({ samples }) => samples)
@@ -87,7 +87,7 @@ export const counts = (families: ReadonlyMap<string, Family>): ReadonlyMap<strin
       .map(({ labels, name, value }) => [JSON.stringify([name, Object.entries(labels).sort()]), value])
   )
 
-// what promtool calls lint, and exits for with 3: https://prometheus.io/docs/practices/naming/
+// promtool exits with 3 for these: https://prometheus.io/docs/practices/naming/
 const checkNames = ({ help = "", name, samples, type }: Family): void => {
   const wrong = (why: string): Error => new Error(`${name}: ${why}`)
   if (help.trim() === "") throw wrong("no help text")

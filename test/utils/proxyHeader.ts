@@ -1,4 +1,4 @@
-/** PROXY headers of version 2, right or wrong, byte for byte. */
+/** PROXY headers of version 2, valid or invalid, byte by byte. */
 import { crc32c } from "../../src/protocol/proxyHeader.js"
 
 export const signature = Buffer.from("0d0a0d0a000d0a515549540a", "hex")
@@ -10,9 +10,9 @@ export interface Version2 {
   readonly family?: number
   readonly addresses?: Uint8Array
   readonly tlvs?: ReadonlyArray<readonly [type: number, value: Uint8Array]>
-  /** Default: as long as it is. */
+  /** The length field. Default: the actual length. */
   readonly length?: number
-  /** Adds a checksum: the right one, or one that differs by so much. */
+  /** Adds a checksum: the correct one plus this number. */
   readonly checksum?: number
 }
 

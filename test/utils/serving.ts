@@ -13,7 +13,7 @@ import { MemoryListener, type WireClient, type WireResponse } from "tsgi/testing
 import { Journal } from "./Journal.js"
 import { connect, connectTls } from "./sockets.js"
 
-/** What a server logged, and a way to wait for more. */
+/** The lines that a server has logged, and a way to wait for more. */
 export class Log {
   readonly lines: Array<string> = []
   readonly debugLines: Array<string> = []
@@ -59,21 +59,21 @@ export interface Served {
   readonly address: Address
   readonly running: RunningServer
   readonly log: Log
-  /** What the application and its hooks noted, and with `noteAccess` `access <status>` for each request, in order. */
+  /** The notes of the application and its hooks, and with `noteAccess` `access <status>` for each request, in order. */
   readonly journal: Journal<string>
   /** With `noteAccess` the record of each request, in order. */
   readonly records: Journal<AccessRecord>
   readonly connect: () => Promise<WireClient>
   readonly connectTls: (options?: Parameters<typeof connectTls>[1]) => Promise<WireClient>
-  /** Sends bytes on a connection of their own and reads one response. */
+  /** Sends bytes on a connection of its own, and reads one response. */
   readonly ask: (bytes: string | Uint8Array, method?: string) => Promise<WireResponse>
 }
 
 export interface Options extends ServerOptions {
   readonly listener?: Listener | undefined
-  /** Serves in memory. */
+  /** With `true`, clients are in memory. */
   readonly memory?: boolean
-  /** Fills the journal and the records instead of the access log. */
+  /** With `true`, the journal and the records are filled in place of the access log. */
   readonly noteAccess?: boolean
 }
 

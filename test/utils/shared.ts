@@ -1,4 +1,4 @@
-/** A folder for the length of a run, in which one file of tests makes what several need. */
+/** A folder for a whole run, in which one test file makes what several need. */
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"

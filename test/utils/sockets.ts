@@ -7,14 +7,14 @@ import { type Channel, WireClient } from "tsgi/testing"
 import { get } from "./requests.js"
 
 const channelOf = (socket: Net.Socket, carrier: Net.Socket): Channel => {
-  // an error is followed by `close`, which is what a client waits for
+  // after an error comes `close`, for which a client waits
   socket.on("error", () => undefined)
   return {
     write: (bytes) => socket.write(bytes),
     end: () => socket.end(),
-    // what was written over TLS is on its way in the next turn of Node 26, and earlier before it
+    // what was written over TLS is sent in the next turn with Node 26, and earlier with older versions
     close: () => void (socket === carrier ? socket.destroy() : setImmediate(() => socket.destroy())),
-    // only TCP can be reset: what carries TLS, and no unix socket
+    // only TCP can be reset, also under TLS, and not a unix socket
     reset: () => {
       if (carrier.remoteAddress !== undefined) carrier.resetAndDestroy()
       socket.destroy()
@@ -57,7 +57,7 @@ export const connect = (to: Target): Promise<WireClient> => {
   return connected(socket, "connect")
 }
 
-/** Gets `/` on a connection of its own, and gives the text of the answer. */
+/** Gets `/` on a connection of its own, and returns the text of the answer. */
 export const ask = async (to: Target): Promise<string> => {
   await using client = await connect(to)
   client.send(get())
@@ -65,12 +65,12 @@ export const ask = async (to: Target): Promise<string> => {
   return body.toString().trim()
 }
 
-/** Connects with TLS, trusting whatever certificate is shown unless `options` say otherwise. */
+/** Connects with TLS. It trusts any certificate, unless `options` say otherwise. */
 export const connectTls = (to: Target, options: Tls.ConnectionOptions = {}): Promise<WireClient> => {
   const carrier = Net.connect(target(to))
   carrier.setNoDelay(true)
   carrier.on("error", () => undefined)
-  // TLS takes the handle of a socket that it is given, and Node 20 does not survive its reset: a stream around it has none
+  // TLS takes the handle of a socket, and Node 20 crashes at its reset; a stream around the socket has no handle
   const stream = Duplex.from({ readable: carrier, writable: carrier })
   const socket = Tls.connect({ rejectUnauthorized: false, socket: stream, ...options })
   return connected(socket, "secureConnect", carrier)

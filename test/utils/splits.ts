@@ -1,23 +1,22 @@
 /**
- * The same bytes, cut in every way that matters. A stream has no seams: whatever reads one must answer the same however
- * the bytes arrive.
+ * The same bytes, cut in every way that matters. A reader of a stream must give the same result however the bytes arrive.
  */
 import { isDeepStrictEqual } from "node:util"
 import { thorough } from "./runs.js"
 
-// Beyond this many bytes, single bytes become pieces of this many, and not every position is cut: only the ones near both ends,
-// and a sample between them.
+// Of more than this many bytes, pieces of this many take the place of single bytes, and not every position is cut: only those
+// near both ends, and a sample between them.
 const few = 2048
 const nearEnds = 16
 const stride = 8209
 const shortPiece = 509
 
-/** Of the positions that are not near the ends one in so many is cut, and with RUNS each. */
+/** One in so many of the positions that are not near the ends is cut, and with RUNS each one. */
 const step = thorough ? 1 : 13
 
 /**
- * Runs with the bytes whole, byte by byte, and cut in two at many positions, or those from `from` on; throws where the
- * answers differ, gives back the one answer where they do not.
+ * Runs with the bytes whole, byte by byte, and cut in two at many positions from `from` on. Throws if the results differ, and
+ * returns the result otherwise.
  */
 export const everySplit = <A>(bytes: Uint8Array, run: (chunks: ReadonlyArray<Uint8Array>) => A, from = 1): A => {
   const whole = run([bytes])

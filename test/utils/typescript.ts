@@ -1,4 +1,4 @@
-/** The compiler as CommonJS, which it is: as a module Node would read its nine megabytes twice more, to find what it exports. */
+/** The compiler, loaded as CommonJS. As a module Node would read its nine megabytes twice more to find its exports. */
 import { createRequire } from "node:module"
 import type ts from "typescript"
 

@@ -1,4 +1,4 @@
-/** Programs that exist nowhere, and what compilers say of them. */
+/** Programs that only exist in memory, and the errors of compilers for them. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import ts from "typescript"
@@ -13,19 +13,19 @@ const { compilerOptions } = JSON.parse(fs.readFileSync(path.join(root, "tsconfig
   readonly compilerOptions: { readonly paths: Readonly<Record<string, readonly [source: string]>> }
 }
 
-/** Where such a file would be. */
+/** The path at which such a file would be. */
 export const virtual = (name: string): string => path.join(folder, name)
 
 const parsed = new Map<string, ts.SourceFile | undefined>()
 
-/** A host that keeps what it parsed of the packages, which is most of every program and the same in all with these options. */
+/** A host that keeps the parsed files of packages, which are most of every program and the same in all with these options. */
 const parsingOnce = (options: ts.CompilerOptions): ts.CompilerHost => {
   const host = ts.createCompilerHost(options)
   const { getSourceFile } = host
   const how = JSON.stringify(options)
   host.getSourceFile = (name, version, ...rest) => {
     if (!name.includes("/node_modules/")) return getSourceFile(name, version, ...rest)
-    // how a module of Node is told from a script is a part of it
+    // the kind of module is part of the key
     const { impliedNodeFormat } = typeof version === "object" ? version : { impliedNodeFormat: undefined }
     const key = `${name} ${impliedNodeFormat} ${how}`
     const source = parsed.get(key) ?? getSourceFile(name, version, ...rest)
@@ -55,7 +55,7 @@ export const compileAll = async (sources: Readonly<Record<string, string>>): Pro
   return ts.createProgram([...files.keys()], options, host)
 }
 
-/** What is wrong with one of its files: `name:line message`. */
+/** The errors in one of its files: `name:line message`. */
 export const errorsIn = (program: ts.Program, name: string): ReadonlyArray<string> => {
   const source = program.getSourceFile(virtual(name))
   return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map((
@@ -67,9 +67,9 @@ export const errorsIn = (program: ts.Program, name: string): ReadonlyArray<strin
   )
 }
 
-/** What the compiler says of a line. */
+/** An error of the compiler. */
 export interface Complaint {
-  /** Relative to the folder. */
+  /** The file, relative to the folder. */
   readonly file: string
   readonly line: number
   readonly code: string
@@ -77,8 +77,8 @@ export interface Complaint {
 }
 
 /**
- * Checks the types of a folder's files with these options, in a process of its own and by the compiler that is quick: of
- * whose checkers there is one, as several would each learn the same types.
+ * Checks the types of a folder's files with these options, with the fast compiler in a separate process. It has one checker,
+ * because several would each learn the same types.
  */
 export const complaintsOf = async (
   folder: string,
@@ -110,7 +110,7 @@ export const complaintsOf = async (
   return found
 }
 
-/** Our entry points as users have them: as declarations, so that what is behind them is not checked again and again. */
+/** The entry points of tsgi as declarations, so that their sources are not checked again and again. */
 const declarations = async (): Promise<Readonly<Record<string, Array<string>>>> => {
   const dist = path.join(await built(), "dist")
   return Object.fromEntries(
@@ -121,7 +121,7 @@ const declarations = async (): Promise<Readonly<Record<string, Array<string>>>> 
   )
 }
 
-/** What is wrong with programs that have these names, and the options of this project: `name:line message`, by their names. */
+/** The errors of programs by their names, with the options of this project: `name:line message`. */
 export const errorsOf = async (
   sources: Readonly<Record<string, string>>,
   stricter: Readonly<Record<string, boolean>> = {}

@@ -1,4 +1,4 @@
-/** Clients of WebSockets, and frames as they send them. */
+/** Clients of WebSockets, and their frames. */
 import type { Address } from "tsgi"
 import { type ClientOptions, WebSocket } from "ws"
 import { Journal } from "./Journal.js"
@@ -9,7 +9,7 @@ export interface WebSocketClient {
   readonly heard: Journal<string>
 }
 
-/** Opens a WebSocket at `/`. An error is heard as what it closes with. */
+/** Opens a WebSocket at `/`. An error is noted as its close. */
 export const dial = async (address: Address, options: ClientOptions = {}): Promise<WebSocketClient> => {
   if (address._tag === "Unix") throw new Error("not TCP")
   const client = new WebSocket(`ws://127.0.0.1:${address.port}/`, options)

@@ -1,6 +1,6 @@
 /** For tests of what happens when a private part of a library is gone. */
 
-/** The same object, as it were without these parts. */
+/** The same object, without these parts. */
 export const without = <A extends object>(whole: A, ...parts: ReadonlyArray<string>): A =>
   new Proxy(whole, {
     has: (target, name) => !parts.includes(String(name)) && Reflect.has(target, name),

@@ -1,4 +1,4 @@
-/** Every scene in which our server is compared with NodeHttpServer. */
+/** All scenes in which tsgi is compared with NodeHttpServer. */
 import type { Scene } from "../differential.js"
 import { httpApi, httpApiInLayerRouter, httpApiUnwrapped } from "./api.js"
 import { bodies } from "./bodies.js"

@@ -130,7 +130,7 @@ const settings = Effect.gen(function*() {
   )
 })
 
-// NodeHttpServer lets nothing interrupt a handler that is no route's, nor what it forks
+// with NodeHttpServer, nothing interrupts a handler outside a route, nor what it forks
 const forked = Effect.gen(function*() {
   yield* Effect.forkScoped(Effect.never.pipe(Effect.onInterrupt(() => Effect.log("background work ended"))))
   yield* Effect.forkScoped(Effect.log("background work done"))
@@ -149,7 +149,7 @@ const ejectedByHand = Effect.gen(function*() {
   const scope = yield* Effect.scope
   yield* Effect.addFinalizer(() => Effect.log("closed by hand"))
   HttpApp.ejectDefaultScopeClose(scope)
-  // this is what apps that eject do: the scope that a server gives can be closed
+  // apps that eject the scope close it so: the scope that a server gives can be closed
   const close = Scope.close(scope as Scope.CloseableScope, Exit.void)
   yield* Effect.forkDaemon(close)
   return HttpServerResponse.text("ejected")

@@ -22,7 +22,7 @@ const formData = () => {
   return form
 }
 
-/** A stream as they were before Node 0.10. */
+/** A stream as before Node 0.10. */
 const legacy = (): Stream_ => {
   const stream = new Stream_()
   setImmediate(() => {
@@ -35,7 +35,7 @@ const legacy = (): Stream_ => {
   return stream
 }
 
-/** One that begins when it is piped, as `form-data` does. */
+/** A stream that begins when it is piped, as that of `form-data` does. */
 const combined = () => {
   const stream = new Stream_()
   const { pipe } = stream
@@ -219,7 +219,7 @@ const onlyHead: typeof decided = {
   "/status-1000": ["faultsInOurWords"]
 }
 
-// NodeHttpServer gives up on these without an answer
+// NodeHttpServer never answers these
 const unanswered = (path: string) =>
   onlyGet[path]?.includes("rawBodiesOfTheWeb") || path === "/status-1000" || path.startsWith("/length-of-")
 

@@ -29,7 +29,7 @@ const echo = Effect.gen(function*() {
   return HttpServerResponse.empty()
 }).pipe(Effect.scoped)
 
-/** Closes with the code that it is sent. */
+/** Closes with the code that it receives. */
 const closing = Effect.gen(function*() {
   const socket = yield* HttpServerRequest.upgrade
   const write = yield* socket.writer
@@ -55,7 +55,7 @@ const routes = HttpRouter.empty.pipe(
   HttpRouter.get("/refuses", HttpServerResponse.empty({ status: 403 }))
 )
 
-/** Talks over a WebSocket until it is closed. What came is told, and how it ended. */
+/** Talks over a WebSocket until that is closed. Returns the messages, and how it has ended. */
 const webSocket = (
   path: string,
   converse: (client: WebSocket, messages: Journal<string>) => Promise<void> | void,

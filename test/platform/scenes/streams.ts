@@ -48,7 +48,7 @@ const router = HttpRouter.empty.pipe(
   HttpRouter.get("/text", HttpServerResponse.text("text"))
 )
 
-/** Reads as much as there is before it leaves. */
+/** Reads as much as has arrived, and leaves. */
 const leaves = (path: string, last: string) => async (peer: Peer): Promise<Observation> => {
   await using client = await peer.connect()
   client.send(requestBytes("GET", path, {}))
@@ -69,7 +69,7 @@ const pipelined = (...requests: ReadonlyArray<string>) => async (peer: Peer): Pr
   return seen
 }
 
-/** Sends a part only when the one before has come back. */
+/** Sends each part when the one before has come back. */
 const inTurn = async (peer: Peer): Promise<Observation> => {
   await using client = await peer.connect()
   client.send(postChunked("/echo", "3\r\none\r\n"))
@@ -113,7 +113,7 @@ export const pipelines: Scene = {
   exchanges: [talk("one", pipelined("/text")), talk("four", pipelined("/text", "/text", "/text", "/text"))]
 }
 
-/** A request, while two other connections have been begun. */
+/** A request, while two other connections are open. */
 const besideTwo = async (peer: Peer): Promise<Observation> => {
   await using one = await peer.connect()
   await using two = await peer.connect()

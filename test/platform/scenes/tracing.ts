@@ -16,7 +16,7 @@ const current = Effect.map(Effect.currentSpan, (span) =>
     name: span.name,
     kind: span.kind,
     parent: span.parent._tag === "Some" ? span.parent.value._tag : "None",
-    // ids differ, but not how they hang together
+    // ids differ, but not their relations
     sameTrace: span.parent._tag === "Some" ? span.parent.value.traceId === span.traceId : undefined,
     sampled: span.sampled,
     status: span.status._tag,
