@@ -48,21 +48,35 @@ const levels: ReadonlyArray<Level> = ["debug", "info", "warn", "error"]
 const mostKept = 20
 
 /**
+ * @since 0.2.0
+ * @category models
+ */
+export interface JournalOptions {
+  readonly format: "text" | "json"
+  readonly least: Level
+  /** Whether a banner takes the place of the lines of `info` up to the event `serving`. Debug lines show all of them. */
+  readonly banner: boolean
+}
+
+/**
  * @param write called with each line, without a newline
  *
  * @since 0.2.0
  * @category constructors
  */
 export const make = (
-  options: { readonly format: "text" | "json"; readonly least: Level; readonly pid: number },
+  options: JournalOptions & { readonly pid: number },
   write: (line: string) => void
 ): Context.Tag.Service<Journal> => {
   const newest = new Newest<JournalEvent>(mostKept)
+  let starting = options.banner && options.least !== "debug"
   const note = (level: Level): Note => (event, text, fields = {}) =>
     Effect.map(Clock.currentTimeMillis, (now) => {
       const entry = { at: new Date(now).toISOString(), level, event, text, fields }
       if (level !== "debug") newest.add(entry)
-      if (levels.indexOf(level) >= levels.indexOf(options.least)) write(format(entry, options))
+      const isShown = starting && level === "info" ? false : levels.indexOf(level) >= levels.indexOf(options.least)
+      if (event === "serving") starting = false
+      if (isShown) write(format(entry, options))
     })
   return {
     debug: note("debug"),
@@ -89,7 +103,7 @@ const format = (
  * @since 0.2.0
  * @category layers
  */
-export const layer = (options: { readonly format: "text" | "json"; readonly least: Level }): Layer.Layer<Journal> =>
+export const layer = (options: JournalOptions): Layer.Layer<Journal> =>
   Layer.sync(Journal, () =>
     make({ ...options, pid: process.pid }, (line) => {
       try {

@@ -3,15 +3,24 @@
  *
  * @since 0.2.0
  */
+import type { NetworkInterfaceInfo } from "node:os"
 import type { Identity } from "./Status.js"
 import { plural } from "./values.js"
+
+/**
+ * From where an address can be reached, and the address.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Reachable = readonly [where: "Local" | "Network", address: string]
 
 /**
  * @since 0.2.0
  * @category models
  */
 export interface Ready extends Pick<Identity, "version" | "app"> {
-  readonly addresses: ReadonlyArray<string>
+  readonly addresses: ReadonlyArray<Reachable>
   /** Milliseconds from the start until the server was ready. */
   readonly took: number
   readonly workers: number
@@ -45,7 +54,7 @@ export const banner = (ready: Ready, color: boolean): string => {
     "",
     `  ${paint(32, `tsgi ${version}`)}  ready in ${paint(1, `${took} ms`)}`,
     "",
-    ...addresses.map((address) => row("Local", paint(36, address))),
+    ...addresses.map(([where, address]) => row(where, paint(36, address))),
     row("App", `${app}, ${here ? "in this process" : plural(workers, "worker")}`),
     ...(statusAt === undefined
       ? hasControl ? [row("Status", verb("status"))] : []
@@ -54,6 +63,29 @@ export const banner = (ready: Ready, color: boolean): string => {
     row("Stop", "Ctrl-C"),
     ""
   ].join("\n")
+}
+
+/**
+ * The addresses that a browser can open: for an unspecified one, `localhost` and the IPv4 addresses of the machine.
+ *
+ * @param interfaces those of `os.networkInterfaces()`
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const reachable = (
+  address: string,
+  interfaces: Readonly<Record<string, ReadonlyArray<NetworkInterfaceInfo> | undefined>>
+): ReadonlyArray<Reachable> => {
+  const [, scheme, host, port] = /^(https?:\/\/)(.+):(\d+)$/.exec(address) ?? []
+  if (host === undefined || /^(?:localhost|127\..*|\[::1\])$/.test(host)) return [["Local", address]]
+  if (host !== "0.0.0.0" && host !== "[::]") return [["Network", address]]
+  const outside = Object.values(interfaces).flatMap((each = []) => each)
+    .filter(({ family, internal }) => family === "IPv4" && !internal)
+  return [
+    ["Local", `${scheme}localhost:${port}`],
+    ...outside.map(({ address }): Reachable => ["Network", `${scheme}${address}:${port}`])
+  ]
 }
 
 /**

@@ -22,6 +22,7 @@ import { messageOf } from "./streams.js"
 
 /**
  * @param app the app as given
+ * @param announce whether workers log where they listen
  *
  * @since 0.2.0
  * @category constructors
@@ -30,7 +31,8 @@ export const makePlan = (
   app: string,
   settings: Settings,
   listening: ReadonlyArray<Listening>,
-  env: Readonly<Record<string, string | undefined>>
+  env: Readonly<Record<string, string | undefined>>,
+  announce = true
 ): Effect.Effect<Plan, PlanError> =>
   Effect.try({
     try: () => {
@@ -65,6 +67,7 @@ export const makePlan = (
           options: settings.options,
           accessLog: settings.accessLog,
           logFormat: settings.logFormat,
+          announce,
           settle: timeouts.settle,
           grace: timeouts.grace,
           title: `tsgi: ${name} worker`,

@@ -97,6 +97,8 @@ export interface Assignment {
   /** The file of the access log; `-` is standard error. */
   readonly accessLog: string
   readonly logFormat: string | undefined
+  /** Whether workers log where they listen: on a terminal, the supervisor's banner does. */
+  readonly announce: boolean
   readonly settle: number
   readonly grace: number
   /** The title of its process, which its slot follows. */

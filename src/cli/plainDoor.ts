@@ -31,6 +31,7 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough) 
   }
   const options: Facade.ServerOptions = {
     multiprocess: serve.multiprocess,
+    announce: serve.announce,
     ...serve.options,
     ...(serve.accessLog === "-"
       ? {}

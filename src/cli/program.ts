@@ -66,14 +66,18 @@ const controlOf = (flags: Flags): Effect.Effect<string | undefined, PlanError> =
     return Settings.controlPath(sources)
   })
 
-const layerOf = (settings: Settings.Settings, entry: EntryFile): Layer.Layer<Spawner.Spawner | Journal.Journal> =>
+const layerOf = (
+  settings: Settings.Settings,
+  entry: EntryFile,
+  banner = false
+): Layer.Layer<Spawner.Spawner | Journal.Journal> =>
   Layer.merge(
     Layer.unwrapEffect(Effect.promise(async () =>
       settings.workers === 0
         ? (await import("./workHere.js")).layer(entry.work)
         : (await import("./Spawner.js")).layer(fileURLToPath(new URL("worker.js", entry.url)))
     )),
-    Journal.layer({ format: settings.log, least: settings.logLevel })
+    Journal.layer({ format: settings.log, least: settings.logLevel, banner })
   )
 
 const appOf = (argument: string | undefined, { appPath }: Settings.Settings, verb: string) => {
@@ -98,8 +102,9 @@ const serveVerb = (
     // a supervisor allocates little, so the space of young objects need not grow
     if (settings.workers !== 0) setFlagsFromString("--semi-space-growth-factor=1")
     const { serve } = yield* Effect.promise(() => import("./serve.js"))
-    const options = { app, settings, reread: settingsOf(flags), signals, version: versionAt(entry.url), dev }
-    return yield* Effect.provide(serve(options), layerOf(settings, entry))
+    const terminal = process.stderr.isTTY && settings.log === "text"
+    const options = { app, settings, reread: settingsOf(flags), signals, version: versionAt(entry.url), terminal, dev }
+    return yield* Effect.provide(serve(options), layerOf(settings, entry, terminal))
   })
 
 const devDefaults: Flags = { watch: "true", workers: "1", debug: "true" }

@@ -9,7 +9,8 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { banner, foundBy, mayPaint } from "./banner.js"
+import { networkInterfaces } from "node:os"
+import { banner, foundBy, mayPaint, reachable } from "./banner.js"
 import { asCommandError } from "./BootError.js"
 import { reloadable, unchangedWarning } from "./changedSettings.js"
 import { whoHas } from "./client.js"
@@ -47,6 +48,8 @@ export interface ServeOptions {
   readonly reread: Effect.Effect<Settings, PlanError>
   readonly signals: Queue.Dequeue<Signal>
   readonly version: string
+  /** Whether standard error is a terminal, which shows a banner. */
+  readonly terminal: boolean
   /** Whether a closed terminal ends the server. */
   readonly dev: boolean
 }
@@ -117,7 +120,7 @@ interface Prepared {
 
 // Checks and binds everything that can fail before a worker starts.
 const prepare = (
-  { app, reread, settings }: ServeOptions,
+  { app, reread, settings, terminal }: ServeOptions,
   env: Environment,
   last: Scope.Scope
 ): Effect.Effect<Prepared, CommandError, Scope.Scope | Journal> =>
@@ -130,7 +133,7 @@ const prepare = (
       Scope.extend(Listening.makeStatus(settings, listening), last),
       cannotListen
     )
-    const planOf = (settings: Settings) => makePlan(app, settings, listening, env)
+    const planOf = (settings: Settings) => makePlan(app, settings, listening, env, !terminal)
     const plan = yield* Effect.mapError(planOf(settings), ({ code, message }) => new CommandError({ code, message }))
     const fresh = Effect.gen(function*() {
       const read = yield* reread
@@ -213,32 +216,32 @@ const openControl = (
   })
 
 const tellReady = (
-  { app, dev, settings, version }: ServeOptions,
+  { app, dev, settings, terminal, version }: ServeOptions,
   { identity, supervisor: { facts } }: Controlled,
   { hasControl, statusAt }: StatusAccess,
   env: Environment,
   took: number
 ): Effect.Effect<void, never, Journal> =>
   Effect.gen(function*() {
-    const { control, log, name } = settings
+    const { control, name } = settings
     const journal = yield* Journal
     const kind = interfaceOf(facts)
     const where = `${hasControl ? `, control at ${control}` : ""}${
       statusAt === undefined ? "" : `, status at ${statusAt}`
     }`
     yield* journal.info("serving", `ready in ${took} ms${where}`, { ms: took, interface: kind })
-    if (!process.stderr.isTTY || log === "json") return
+    if (!terminal) return
     const text = banner({
       version,
       app: kind === null ? app : `${app} (${kind})`,
-      addresses: identity.listening.map(({ address }) => address),
+      addresses: identity.listening.flatMap(({ address }) => reachable(address, networkInterfaces())),
       took,
       workers: facts.slots.length,
       here: facts.plan.here,
       pid: process.pid,
       dev,
       hasControl,
-      statusAt,
+      statusAt: statusAt === undefined ? undefined : reachable(statusAt, {})[0]?.[1],
       found: foundBy(control, name, defaultControl(name, env))
     }, mayPaint(env))
     yield* printError(text)

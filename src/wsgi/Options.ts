@@ -61,6 +61,12 @@ export interface ServerOptions {
   readonly keepalive?: boolean | number | undefined
   /** With `false`, nothing is logged at all. Default `true`. */
   readonly logOutput?: boolean | undefined
+  /**
+   * With `false`, no line says where the server listens, once it does. Default `true`.
+   *
+   * @since 0.2.0
+   */
+  readonly announce?: boolean | undefined
   /** Template of an access-log line, `"json"` for a line of JSON, or a function of a record. Default: eventlet's line. */
   readonly logFormat?: string | ((record: AccessRecord) => string) | undefined
   /** The longest request line in bytes, the same as `limits.requestLine`. Default 8192. */
@@ -125,6 +131,7 @@ export interface Settings {
   readonly format: ((record: AccessRecord) => string) | undefined
   /** Whether nothing is logged at all. */
   readonly isSilent: boolean
+  readonly announce: boolean
   readonly log: LogTarget | undefined
   readonly errorLog: LogTarget | undefined
   readonly entryFormat: LogEntryFormat
@@ -185,6 +192,7 @@ export const read = (options: ServerOptions): Settings => {
     forms: FormLimits.make(options.forms),
     format: options.logOutput === false || log === false ? undefined : format,
     isSilent: options.logOutput === false,
+    announce: options.announce ?? true,
     log: log === false ? undefined : log,
     errorLog: options.errorLog,
     entryFormat: typeof errorFormat === "function" ? errorFormat : formats[errorFormat]
@@ -209,6 +217,7 @@ export const table: TableOf<ServerOptions> = {
     accepts: (given) => typeof given === "boolean" || (typeof given === "number" && given >= 0)
   },
   logOutput: yesOrNo,
+  announce: yesOrNo,
   logFormat: {
     expected: "a template, \"json\" or a function",
     accepts: (given) => typeof given === "string" || typeof given === "function"

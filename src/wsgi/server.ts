@@ -96,7 +96,7 @@ export const server: (listener: PlainListener, app: App, options?: Options.Serve
       logs.logging
     )
   )
-  return runningServer(starting, scope, logs)
+  return runningServer(starting, scope, logs, settings.announce)
 }
 
 const handlerOf = (app: App, settings: Options.Settings, logs: ServerLogs) =>
@@ -130,14 +130,15 @@ const servicesOf = (
 const runningServer = (
   starting: Promise<Exit.Exit<Server.Running, BindError>>,
   scope: Scope.CloseableScope,
-  logs: ServerLogs
+  logs: ServerLogs,
+  announce: boolean
 ): RunningServer => {
   let running: Server.Running | undefined
   const ready = starting.then((exit) => {
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
     running = exit.value
     const { address, draining, scheme } = running
-    logs.note(`tsgi starting up on ${formatAddress(address, scheme)}`)
+    if (announce) logs.note(`tsgi starting up on ${formatAddress(address, scheme)}`)
     void Effect.runPromise(draining).then(() => logs.note("tsgi exiting"))
     return address
   })

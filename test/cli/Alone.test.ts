@@ -48,7 +48,10 @@ describe("on Windows, which hands no sockets on to other processes,", () => {
   it("binds where it serves", async () => {
     const listening = await Effect.runPromise(
       Effect.scoped(Listening.make(onWindows({ port: "8091", host: "127.0.0.1" }), {})).pipe(
-        Effect.provideService(Journal.Journal, Journal.make({ format: "text", least: "info", pid: 1 }, () => undefined))
+        Effect.provideService(
+          Journal.Journal,
+          Journal.make({ format: "text", least: "info", banner: false, pid: 1 }, () => undefined)
+        )
       )
     )
     expect(listening).toEqual([

@@ -71,6 +71,7 @@ it.each(Object.entries(served))("%s is served", { timeout: 60_000 }, async (name
       options: {},
       accessLog: "none",
       logFormat: undefined,
+      announce: true,
       settle: 0,
       grace: 0,
       title: "worker",

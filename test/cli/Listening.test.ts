@@ -19,7 +19,10 @@ const listen = async (
   flags: Readonly<Record<string, string>>
 ): Promise<readonly [from: ReadonlyArray<string>, lines: ReadonlyArray<string>]> => {
   const lines: Array<string> = []
-  const journal = Journal.make({ format: "text", least: "info", pid: 1 }, (line) => lines.push(line.slice(25)))
+  const journal = Journal.make(
+    { format: "text", least: "info", banner: false, pid: 1 },
+    (line) => lines.push(line.slice(25))
+  )
   // the port comes from the environment, because one from a flag would count as a given address
   const PORT = String(await freePort())
   const settings = read({ flags, env: { PORT }, file: undefined, cwd: "/srv/shop" })

@@ -16,44 +16,50 @@ import { folderWithCommand, tsgi, write } from "./command.js"
 import { QuickClock } from "./quickClock.js"
 
 describe("--bind-retry", () => {
-  it.each([7, 8])("says each of its tries, and when the next is: the address is free after %i of them", async (tries) => {
-    const clock = new QuickClock()
-    const lines: Array<string> = []
-    const journal = Journal.make({ format: "text", least: "info", pid: 1 }, (line) => lines.push(line.slice(25)))
-    const holder = net.createServer()
-    await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve))
-    const address = holder.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    const settings = read({
-      flags: { port: String(port), "bind-retry": "true" },
-      env: {},
-      file: undefined,
-      cwd: "/srv"
-    })
-    const binding = Effect.runFork(
-      Effect.scoped(Listening.make(settings, {})).pipe(
-        Effect.provideService(Journal.Journal, journal),
-        Effect.withClock(clock)
+  it.each([7, 8])(
+    "says each of its tries, and when the next is: the address is free after %i of them",
+    async (tries) => {
+      const clock = new QuickClock()
+      const lines: Array<string> = []
+      const journal = Journal.make(
+        { format: "text", least: "info", banner: false, pid: 1 },
+        (line) => lines.push(line.slice(25))
       )
-    )
-    const waits: Array<string> = []
-    for (let n = 1; n < 8; n++) {
-      await expect.poll(() => lines.length).toBe(n)
-      expect(lines[n - 1]).toMatch(
-        new RegExp(
-          `^tsgi\\[1\\] warn {2}cannot listen on http://127\\.0\\.0\\.1:${port}: another process listens there already.*; next try in `
+      const holder = net.createServer()
+      await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve))
+      const address = holder.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      const settings = read({
+        flags: { port: String(port), "bind-retry": "true" },
+        env: {},
+        file: undefined,
+        cwd: "/srv"
+      })
+      const binding = Effect.runFork(
+        Effect.scoped(Listening.make(settings, {})).pipe(
+          Effect.provideService(Journal.Journal, journal),
+          Effect.withClock(clock)
         )
       )
-      waits.push(/next try in (.*)$/.exec(lines[n - 1])?.[1] ?? "")
-      if (n === tries) await new Promise((resolve) => holder.close(resolve))
-      await Effect.runPromise(clock.adjust(500 * 2 ** (n - 1)))
+      const waits: Array<string> = []
+      for (let n = 1; n < 8; n++) {
+        await expect.poll(() => lines.length).toBe(n)
+        expect(lines[n - 1]).toMatch(
+          new RegExp(
+            `^tsgi\\[1\\] warn {2}cannot listen on http://127\\.0\\.0\\.1:${port}: another process listens there already.*; next try in `
+          )
+        )
+        waits.push(/next try in (.*)$/.exec(lines[n - 1])?.[1] ?? "")
+        if (n === tries) await new Promise((resolve) => holder.close(resolve))
+        await Effect.runPromise(clock.adjust(500 * 2 ** (n - 1)))
+      }
+      const exit = await Effect.runPromise(Fiber.await(binding))
+      holder.close()
+      expect(waits).toEqual(["500 ms", "1 s", "2 s", "4 s", "8 s", "16 s", "32 s"])
+      expect(lines).toHaveLength(7)
+      expect(Exit.isSuccess(exit)).toBe(tries === 7)
     }
-    const exit = await Effect.runPromise(Fiber.await(binding))
-    holder.close()
-    expect(waits).toEqual(["500 ms", "1 s", "2 s", "4 s", "8 s", "16 s", "32 s"])
-    expect(lines).toHaveLength(7)
-    expect(Exit.isSuccess(exit)).toBe(tries === 7)
-  })
+  )
 })
 
 describe("an address that is given twice", () => {

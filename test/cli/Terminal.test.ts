@@ -1,7 +1,7 @@
 /** The lines of the command on a terminal, and about its machine. */
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { banner, foundBy, mayPaint, type Ready } from "../../src/cli/banner.js"
+import { banner, foundBy, mayPaint, reachable, type Ready } from "../../src/cli/banner.js"
 import { isContainer, loopbackHint, memoryLimit, memoryWarning } from "../../src/cli/hints.js"
 import { installed, Program } from "../utils/processes.js"
 import { folderWithCommand, write } from "./command.js"
@@ -10,7 +10,7 @@ const ready: Ready = {
   version: "0.2.0",
   found: "--name shop",
   app: "./app.ts",
-  addresses: ["http://127.0.0.1:8090"],
+  addresses: [["Local", "http://127.0.0.1:8090"]],
   took: 417,
   workers: 2,
   here: false,
@@ -43,6 +43,34 @@ describe("the banner", () => {
     expect(banner({ ...ready, hasControl: false, here: true }, false)).not.toMatch(/npx|Reload/)
     expect(banner({ ...ready, statusAt: "http://127.0.0.1:9090" }, false)).toContain("Status:  http://127.0.0.1:9090")
     expect(banner(ready, true)).toContain("\x1b[36mhttp://127.0.0.1:8090\x1b[0m")
+  })
+
+  it.each<readonly [address: string, shown: ReadonlyArray<readonly [where: string, address: string]>]>([
+    ["http://127.0.0.1:8090", [["Local", "http://127.0.0.1:8090"]]],
+    ["https://[::1]:8090", [["Local", "https://[::1]:8090"]]],
+    ["http://localhost:8090", [["Local", "http://localhost:8090"]]],
+    ["http://10.0.0.5:8090", [["Network", "http://10.0.0.5:8090"]]],
+    ["http://[fd00::5]:8090", [["Network", "http://[fd00::5]:8090"]]],
+    ["http://0.0.0.0:8090", [
+      ["Local", "http://localhost:8090"],
+      ["Network", "http://10.0.0.5:8090"],
+      ["Network", "http://192.168.1.7:8090"]
+    ]],
+    ["https://[::]:8443", [
+      ["Local", "https://localhost:8443"],
+      ["Network", "https://10.0.0.5:8443"],
+      ["Network", "https://192.168.1.7:8443"]
+    ]],
+    ["unix:/run/app.sock", [["Local", "unix:/run/app.sock"]]],
+    ["fd:3", [["Local", "fd:3"]]]
+  ])("shows where %s can be reached from, as Vite does", (address, shown) => {
+    const one = { netmask: "255.0.0.0", mac: "00:00:00:00:00:00", cidr: null, family: "IPv4" as const, internal: false }
+    expect(reachable(address, {
+      lo: [{ ...one, address: "127.0.0.1", internal: true }],
+      eth0: [{ ...one, address: "10.0.0.5" }, { ...one, family: "IPv6", scopeid: 0, address: "fe80::1" }],
+      wlan0: [{ ...one, address: "192.168.1.7" }],
+      none: undefined
+    })).toEqual(shown)
   })
 
   it("is painted where it may be", () => {
@@ -113,6 +141,37 @@ describe.skipIf(script === undefined)("on a terminal", { timeout: 60_000 }, () =
     expect((await fetch(address)).status).toBe(200)
     process.kill(Number(pid), "SIGINT")
     await program.ended
+  })
+
+  it("says at a start what it is once, in the banner, and then a line for each event", async () => {
+    const line =
+      `exec ${process.execPath} dist/cli.js serve app.mjs -p 0 -w 2 --host 0.0.0.0 --settle 0s --control none`
+    await using program = new Program(script ?? "", ["-qec", line, "/dev/null"], { cwd: folder })
+    const [, pid] = await program.line(/Reload: {2}kill -HUP (\d+)/)
+    await program.line(/Stop: {4}Ctrl-C/)
+    const start = program.stdout.join("\n")
+    expect(start).toMatch(/Local: {3}http:\/\/localhost:\d+/)
+    expect(start).not.toMatch(/ info |starting up|0\.0\.0\.0/)
+    process.kill(Number(pid), "SIGHUP")
+    await program.line(/info {2}reloaded in/)
+    const later = program.stdout.slice(start.split("\n").length).join("\n")
+    expect(later).toMatch(/info {2}worker 1 \(\d+\) ready in/)
+    expect(later).not.toContain("starting up")
+    process.kill(Number(pid), "SIGINT")
+    await program.ended
+  })
+
+  it("says what is wrong, and where it is asked to say all, all", async () => {
+    const start = async (more: string): Promise<string> => {
+      const line = `exec ${process.execPath} dist/cli.js serve ${more} -p 0 --settle 0s --control none`
+      await using program = new Program(script ?? "", ["-qec", line, "/dev/null"], { cwd: folder })
+      if (more.startsWith("nix")) return (await program.ended).stdout.join("\n")
+      await program.line(/Stop: {4}Ctrl-C/)
+      return program.stdout.join("\n")
+    }
+    expect(await start("nix.mjs")).toContain("tsgi: there is no nix.mjs")
+    expect(await start("app.mjs --log-level debug")).toMatch(/info {2}listening on http/)
+    expect(await start("app.mjs --log-level info")).not.toMatch(/ info /)
   })
 
   it("reloads on a HUP of another process, and stops on that of a closed terminal", async () => {

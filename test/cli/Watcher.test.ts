@@ -39,7 +39,7 @@ const watched = async (
   for (const name of ["secret", "more"]) fs.mkdirSync(path.join(folder, name))
   fs.writeFileSync(path.join(folder, "a.ts"), "")
   const lines: Array<string> = []
-  const journal = Journal.make({ format: "text", least: "info", pid: 1 }, (line) => lines.push(line))
+  const journal = Journal.make({ format: "text", least: "info", banner: false, pid: 1 }, (line) => lines.push(line))
   refuse(errorOf)
   const seen = await Effect.runPromise(
     Effect.scoped(Effect.gen(function*() {

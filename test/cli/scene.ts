@@ -26,6 +26,7 @@ export const plan: Plan = {
     options: {},
     accessLog: "none",
     logFormat: undefined,
+    announce: true,
     settle: 1000,
     grace: 10_000,
     title: "tsgi",
@@ -61,7 +62,7 @@ export const scene = (
   return Effect.gen(function*() {
     const spawner = new MemorySpawner(scriptOf)
     const lines: Array<string> = []
-    const journal = Journal.make({ format: "text", least: "info", pid: 1 }, (line) => lines.push(line))
+    const journal = Journal.make({ format: "text", least: "info", banner: false, pid: 1 }, (line) => lines.push(line))
     const layer = Layer.merge(spawner.layer, Layer.succeed(Journal.Journal, journal))
     const supervisor = yield* Effect.provide(
       Supervisor.make(reread, { ...plan, ...given }, manager, () => memoryLimit),

@@ -167,3 +167,13 @@ it("of a record made by hand what there is not is left out", () => {
       "\"request\":\"\\u2028\\ud800\",\"status\":400,\"bodyBytes\":0,\"wireBytes\":0,\"seconds\":1.5,\"outcome\":\"Refused\"}"
   )
 })
+
+it("where the server listens is told unless announce is false, and all else in any case", async () => {
+  const startsOf = async (options: object): Promise<ReadonlyArray<string>> =>
+    (await logOf(options, asked)).filter((line) => / (?:starting up|exited)/.test(line)).map((line) =>
+      line.replace(/^\(\d+\) tsgi (\w+).*/, "$1")
+    )
+  expect(await startsOf({})).toEqual(["starting", "exited"])
+  expect(await startsOf({ announce: true })).toEqual(["starting", "exited"])
+  expect(await startsOf({ announce: false })).toEqual(["exited"])
+})
