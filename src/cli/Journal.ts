@@ -54,8 +54,8 @@ const mostKept = 20
 export interface JournalOptions {
   readonly format: "text" | "json"
   readonly least: Level
-  /** Whether a banner takes the place of the lines of `info` up to the event `serving`. Debug lines show all of them. */
-  readonly banner: boolean
+  /** Whether a banner takes the place of the lines of `info` up to the event `serving`. Default `false`. */
+  readonly banner?: boolean
 }
 
 /**
@@ -69,7 +69,7 @@ export const make = (
   write: (line: string) => void
 ): Context.Tag.Service<Journal> => {
   const newest = new Newest<JournalEvent>(mostKept)
-  let starting = options.banner && options.least !== "debug"
+  let starting = options.banner === true && options.least !== "debug"
   const note = (level: Level): Note => (event, text, fields = {}) =>
     Effect.map(Clock.currentTimeMillis, (now) => {
       const entry = { at: new Date(now).toISOString(), level, event, text, fields }
