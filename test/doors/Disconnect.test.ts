@@ -137,6 +137,7 @@ describe.each(someDoors)("%s", (door, serve) => {
         await records.first(1)
         const end = scoped(door, hook.startsWith("Sent") ? "Success" : "ClientGone")
         expect(journal.entries).toEqual([...notes, ...end, `hook ${hook}`, "second hook", `log ${status}`])
+        expect((records.entries[0].outcome?.bodyBytes ?? 0) > 0).toBe(status === 200)
         // a second client is served as usual
         const another = await connect()
         another.send(get())

@@ -6,7 +6,7 @@ import type { Outcome } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { turns } from "../utils/Journal.js"
-import { get, post, request } from "../utils/requests.js"
+import { get, post, postChunked, request } from "../utils/requests.js"
 import { type Call, everyDoor } from "./everyDoor.js"
 
 const reject = async (): Promise<never> => {
@@ -285,6 +285,20 @@ describe.each(everyDoor)("%s", (_, serve) => {
       expect(told).toMatchObject([{ _tag: "Failed", status: 500, error: { message: "no reason" } }])
       expect(served.journal.entries).toEqual(["log 500"])
     })
+  })
+
+  it("row 124: hooks run once when the rest of a body cannot be dropped", async () => {
+    const told: Array<Outcome | undefined> = []
+    await using served = await serve(({ hook }) => {
+      hook((outcome) => told.push(outcome))
+      return "ok"
+    })
+    const { client, journal } = served
+    client.send(postChunked("/", "nothing\r\n"))
+    expect((await client.response()).status).toBe(200)
+    await client.whenEnded()
+    expect(await journal.first(1)).toEqual(["log 200"])
+    expect(told).toMatchObject([{ _tag: "Sent", bodyBytes: 2 }])
   })
 
   it("row 125: a request that is refused has a line in the log, and no hook", async () => {

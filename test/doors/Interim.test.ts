@@ -2,11 +2,14 @@
  * Interim responses, once over every door: which are sent, when, with which fields, and how they are counted. Rows are those of
  * wsgi/BEHAVIOUR.md. conformance.ts proves that every listener sends the same ones.
  */
+import { InterimError } from "tsgi"
 import { InterimResponses } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
 import { turns } from "../utils/Journal.js"
 import { get, head, post, request } from "../utils/requests.js"
 import { type Call, everyDoor, everyEffectDoor, type Script, type Serve } from "./everyDoor.js"
+
+const reasonOf = (error: unknown): string => error instanceof InterimError ? error.reason : String(error)
 
 const expecting = "Expect: 100-continue"
 
@@ -30,7 +33,7 @@ describe.each(everyDoor)("%s", (_, serve) => {
       try {
         continueFields([["X-Split", "a\r\nX-Evil: b"]])
       } catch (error) {
-        note(String(Reflect.get(Object(error), "reason")))
+        note(reasonOf(error))
         throw error
       }
       return "set"
@@ -117,7 +120,7 @@ describe.each(everyDoor)("%s", (_, serve) => {
   })
 
   it("row 87: what is no interim response is refused", async () => {
-    const reasons: Array<unknown> = []
+    const reasons: Array<string> = []
     await using served = await serve(({ interim }) => {
       const wrong: ReadonlyArray<Parameters<Call["interim"]>> = [
         [101],
@@ -133,7 +136,7 @@ describe.each(everyDoor)("%s", (_, serve) => {
           interim(...given)
           reasons.push("sent")
         } catch (error) {
-          reasons.push(Reflect.get(Object(error), "reason"))
+          reasons.push(reasonOf(error))
         }
       }
       return "ok"

@@ -109,8 +109,6 @@ for (const kind of someKinds) {
 
 for (
   const [what, sent] of [
-    ["101", InterimResponses.send(101)],
-    ["200", InterimResponses.send(200)],
     ["a line break in a value", InterimResponses.earlyHints({ link: "a\r\nb: c" })],
     ["a name that is no token", InterimResponses.continue({ "a b": "c" })],
     ["a line break in a value of the lazy 100", InterimResponses.setContinueHeaders({ link: "a\r\nb: c" })],

@@ -1,5 +1,5 @@
 /** 100 Continue and other interim responses: eventlet's tests by their names, and the rows that none of them proves. */
-import { type App, type Environ, InterimError } from "tsgi"
+import type { App, Environ } from "tsgi"
 import { expect, it } from "vitest"
 import { chunked, get, head } from "../utils/requests.js"
 import { echo, plain, withServer } from "../utils/serving.js"
@@ -164,12 +164,6 @@ it("test_024d_expect_100_continue_with_eager_app_chunked", () => {
 const expecting = (...fields: ReadonlyArray<string>): string =>
   head("PUT / HTTP/1.1", "Host: localhost", "Expect: 100-continue", ...fields)
 
-/** Does something with the input, then reads it and answers with it. */
-const first = (prepare: (...given: Parameters<App>) => unknown): App => async (env, startResponse) => {
-  await prepare(env, startResponse)
-  return echo(env, startResponse)
-}
-
 it("row 77: a read of 0 bytes sends the 100, and no other does", () => {
   const app: App = async (env, startResponse) => {
     const input = env["wsgi.input"]
@@ -208,23 +202,7 @@ it("row 81: behind the end of a chunked body there is no other, unless that was 
   })
 })
 
-it("row 87: what is no interim response is refused", async () => {
-  const refused: Array<unknown> = []
-  const app = first((env) => {
-    for (const status of [101, 99, 200, 103.5]) {
-      try {
-        env["tsgi.interim"](status)
-      } catch (error) {
-        refused.push(error)
-      }
-    }
-  })
-  await withServer(app, {}, async ({ ask }) => {
-    const response = await ask(get("/"))
-    expect([response.interim.length, response.status]).toEqual([0, 200])
-    expect(refused).toHaveLength(4)
-    expect(refused.every((error) => error instanceof InterimError && error.reason === "InvalidHeader")).toBe(true)
-  })
+it("row 87: startResponse sends no interim response", async () => {
   const final: App = (_env, startResponse) => {
     startResponse("103 Early Hints", [])
     return ""
@@ -246,21 +224,5 @@ it("row 83: interim responses behind the final head are not sent", () => {
     const client = await connect()
     client.send(get("/", "Connection: close"))
     expect((await client.all()).toString().match(/HTTP\/1\.1/g)).toHaveLength(1)
-  })
-})
-
-it("fields of a 100 that cannot be sent are refused where they are set", () => {
-  const app: App = (env, startResponse) => {
-    let refused: unknown = undefined
-    try {
-      env["wsgi.input"].setHundredContinueResponseHeaders([["X", "a\r\nb"]])
-    } catch (error) {
-      refused = error
-    }
-    startResponse("200 OK", plain)
-    return refused instanceof InterimError ? refused.reason : "taken"
-  }
-  return withServer(app, {}, async ({ ask }) => {
-    expect((await ask(get("/"))).body.toString()).toBe("InvalidHeader")
   })
 })
