@@ -1,14 +1,14 @@
-/** What a check is, and what they have in common. */
+/** A check, and what checks share. */
 import type { Product } from "./Product.js"
 
 export interface Asked {
   readonly product: Product
-  /** As many requests, reloads and seconds as the claim names; else fewer, for a look. */
+  /** With `true`, as many requests, reloads and seconds as the claim names; otherwise fewer. */
   readonly full: boolean
 }
 
 export interface Found {
-  /** Absent where it cannot be seen here; the figure says why. */
+  /** Absent if it cannot be checked here; the figure then has the reason. */
   readonly ok?: boolean
   readonly figure: string
 }
@@ -18,7 +18,7 @@ export interface Check {
   readonly run: (asked: Asked) => Promise<Found>
 }
 
-/** Several claims at once: each that does not hold is marked. */
+/** Joins several claims, and marks each one that does not hold. */
 export const found = (...parts: ReadonlyArray<readonly [figure: string, ok?: boolean]>): Found => ({
   ok: parts.every(([, ok]) => ok !== false),
   figure: parts.map(([figure, ok]) => ok === false ? `NOT ${figure}` : figure).join("; ")
@@ -26,14 +26,14 @@ export const found = (...parts: ReadonlyArray<readonly [figure: string, ok?: boo
 
 export const unseen = (why: string): Found => ({ figure: why })
 
-/** Milliseconds that something takes. */
+/** Measures the milliseconds for which an act takes. */
 export const timed = async <A>(act: () => Promise<A>): Promise<readonly [milliseconds: number, A]> => {
   const begun = performance.now()
   const value = await act()
   return [performance.now() - begun, value]
 }
 
-/** Tries until it is so, for at most so many milliseconds; how long it took, or `Infinity`. */
+/** Tries until a condition holds, for a bounded time. Returns the milliseconds that it took, or `Infinity`. */
 export const until = async (
   most: number,
   isSo: () => boolean | Promise<boolean>

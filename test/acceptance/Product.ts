@@ -1,4 +1,4 @@
-/** The product as an outsider has it: packed, and installed by npm into an empty folder, with the Node that is to run it. */
+/** The product as a user has it: packed, and installed by npm into an empty folder, with the Node that runs it. */
 import { execFile } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -31,7 +31,7 @@ const emptyProject = (folder: string): void => {
 const manifest = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as {
   readonly devDependencies: Readonly<Record<string, string>>
 }
-/** What the apps of the checks are made with. */
+/** The packages that the apps of the checks use. */
 const companions = ["effect", "@effect/platform", "@effect/platform-node", "hono", "tsx"]
   .map((name) => `${name}@${manifest.devDependencies[name]}`)
 
@@ -53,7 +53,7 @@ const folderOfNode = async (asked: string | undefined, temporary: string): Promi
  */
 export const install = async (asked: string | undefined, given: string | undefined): Promise<Product> => {
   const temporary = given ?? fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-acceptance-"))
-  // as a user without rights must read what is there
+  // a user without rights must be able to read this folder
   fs.mkdirSync(temporary, { recursive: true })
   fs.chmodSync(temporary, 0o755)
   if (given === undefined) process.once("exit", () => fs.rmSync(temporary, { recursive: true, force: true }))

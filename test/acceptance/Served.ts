@@ -1,4 +1,4 @@
-/** `tsgi serve` as a process, asked from outside. */
+/** `tsgi serve` as a process, with requests from outside. */
 import * as fs from "node:fs"
 import * as http from "node:http"
 import * as path from "node:path"
@@ -12,10 +12,10 @@ export interface Answer {
   readonly body: string
 }
 
-/** The flag of servers whose lines nobody reads. */
+/** The flag of servers whose access log is not read. */
 export const quiet = "--access-log none"
 
-/** One request on a connection of its own. */
+/** Sends one request on a connection of its own. */
 export const ask = (options: http.RequestOptions): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const request = http.request({ host: "127.0.0.1", agent: false, timeout: 20_000, ...options }, (response) => {
@@ -52,7 +52,7 @@ export interface Status {
 
 let named = 0
 
-/** A server that is ready; its end is the end of its processes. */
+/** A server that is ready. When it is disposed, its processes are killed. */
 export class Served implements AsyncDisposable {
   private constructor(
     private readonly product: Product,
@@ -61,7 +61,7 @@ export class Served implements AsyncDisposable {
     readonly control: string
   ) {}
 
-  /** Starts it on a free port, and waits until it is ready. */
+  /** Starts a server on a free port, and waits until it is ready. */
   static async start(product: Product, args: string, {
     env = {},
     command = "tsgi",
@@ -72,7 +72,7 @@ export class Served implements AsyncDisposable {
     readonly command?: string
     /** Arguments of `command` before the command of ours. */
     readonly before?: ReadonlyArray<string>
-    /** Where it serves, if that is not for this to say. */
+    /** The port, if the arguments already have one. */
     readonly port?: number
   } = {}): Promise<Served> {
     const control = path.join(product.folder, `${process.pid}-${++named}.sock`)
@@ -108,7 +108,7 @@ export class Served implements AsyncDisposable {
     return this.product.run("tsgi", verb, ...args, "--control", this.control)
   }
 
-  /** Reloads so often, one after the other; how many were not done. */
+  /** Reloads `times` times, one after the other. Returns how many failed. */
   async reload(times: number): Promise<number> {
     let failed = 0
     for (let i = 0; i < times; i++) if ((await this.verb("reload")).code !== 0) failed++
@@ -134,7 +134,7 @@ export class Served implements AsyncDisposable {
   }
 }
 
-/** The processes whose parent this is. */
+/** The children of a process. */
 export const childrenOf = (pid: number): ReadonlyArray<number> =>
   fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((child) => parentOf(child) === pid)
 
@@ -143,7 +143,7 @@ const parentOf = (pid: number): number | undefined => {
   return fields === undefined ? undefined : Number(fields[1])
 }
 
-/** What stands in `/proc/PID/stat` behind the name: state, parent ...; `undefined` where there is no such process. */
+/** The fields after the name in `/proc/PID/stat`: state, parent and so on; `undefined` if there is no such process. */
 export const statOf = (pid: number): ReadonlyArray<string> | undefined => {
   try {
     const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8")

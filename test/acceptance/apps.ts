@@ -10,7 +10,7 @@ const hello: App = (env, startResponse) => {
 export default hello
 `
 
-/** Like npm start's program: the same app with a server of its own. */
+/** The same app with a server of its own, as `npm start` would run it. */
 const alone = `import { listen, server } from "tsgi"
 import hello from "./hello.ts"
 server(listen(Number(process.env.PORT)), hello)

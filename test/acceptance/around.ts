@@ -1,4 +1,4 @@
-/** A18, A19, A21, A23: systemd, HAProxy, what the control socket says, TLS. */
+/** A18, A19, A21, A23: systemd, HAProxy, the control socket, TLS. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import * as tls from "node:tls"
@@ -150,7 +150,7 @@ const workerSchema = [
   "handles"
 ]
 
-/** Why a reader would refuse it. */
+/** The reasons why a reader would refuse a text. */
 const malformed = (text: string): ReadonlyArray<string> => {
   try {
     parse(text)
@@ -200,7 +200,7 @@ const A21: Check = {
         }
         last = now
         looks++
-        // lost where it is in a worker that is killed
+        // this request is lost if it is in a killed worker
         await served.get().catch(() => undefined)
       }
     })()

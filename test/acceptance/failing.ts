@@ -27,11 +27,11 @@ const A6: Check = {
   }
 }
 
-/** One of two workers is blocked under forty new connections, and killed after a second if that is wanted. */
+/** Blocks one of two workers under forty new connections, and kills it after a second if `kill` says so. */
 const hung = async (served: Served, kill: boolean): Promise<readonly [string, boolean]> => {
   const [pid] = await served.pids()
   const blocked: Array<Promise<unknown>> = []
-  // until this very worker has it
+  // this is repeated until the other worker has answered
   let tries = 0
   while (tries++ < 50) {
     const body = (await ask({ port: served.port, path: "/" })).body
@@ -81,7 +81,7 @@ const A8: Check = {
     const time = full ? 60_000 : 20_000
     await using served = await Served.start(product, `serve works.mjs ${quiet}`)
     const pid = served.program.pid ?? 0
-    // a second one, whose app is broken once it runs
+    // the app of the second server breaks after the start
     product.write("later.mjs", "export default () => { throw 1 }\n")
     await using hopeless = await Served.start(product, `serve later.mjs -w 2 ${quiet}`)
     product.write("later.mjs", "process.exit(1)\n")

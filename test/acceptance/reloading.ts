@@ -1,4 +1,4 @@
-/** A2 to A5, A16, A17, A22, A27: workers that are replaced while clients ask. */
+/** A2 to A5, A16, A17, A22, A27: workers that are replaced under load. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { type Mode, Probe } from "../bench/load/Probe.js"
@@ -52,7 +52,7 @@ interface Wrk {
   readonly rate: number
 }
 
-/** What wrk says of a load. */
+/** The report of wrk on a load. */
 export const wrk = async ({ product }: Asked, ...args: ReadonlyArray<string>): Promise<Wrk> => {
   const { stdout } = await product.run("wrk", "-t1", "--latency", ...args)
   const text = stdout.join("\n")
@@ -118,7 +118,7 @@ const A16: Check = {
     let most = 0
     const begun = performance.now()
     let leaked = 0
-    // none is replaced in its first minute
+    // no worker is replaced in its first minute
     while (performance.now() - begun < (full ? 90_000 : 75_000)) {
       const { workers } = await served.status()
       most = Math.max(most, workers.filter(({ state }) => state === "booting").length)
@@ -180,7 +180,7 @@ const A22: Check = {
       } else fs.writeFileSync(file, saying(`${i}`))
       slowest = Math.max(slowest, await until(5000, () => served.count(/has changed/) > before))
       latest = Math.max(latest, await until(10_000, async () => (await served.get()).body === `${i}`))
-      // a change that comes while it reloads is told afterwards
+      // a change during a reload is reported after it
       await until(10_000, () => served.count(/reloaded in/) >= served.count(/has changed/))
     }
     fs.writeFileSync(file, "export default (")
@@ -207,7 +207,7 @@ const A27: Check = {
       rss: Number(/^VmRSS:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024,
       listeners: (await served.status()).listeners.length
     })
-    // as at first: once it has reloaded, so that its code for that is there
+    // it reloads once first, so that its code for reloads is loaded
     await served.reload(1)
     await until(5000, () => childrenOf(pid).length === 2)
     const first = await look()

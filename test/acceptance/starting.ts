@@ -1,4 +1,4 @@
-/** A1, A15, A24 to A26: how it starts, and what it says to who mistypes. */
+/** A1, A15, A24 to A26: the start, and the messages for mistyped commands. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { freePort } from "../utils/ports.js"
@@ -31,7 +31,7 @@ const A1: Check = {
     const npx = await firstAnswer(product, "npx", (port) => ["tsgi", "serve", "hello.ts", "-w", "2", "-p", `${port}`])
     await npx.program.line(/info {2}ready in/)
     const ready = npx.program.stderr.filter((line) => /worker \d \(\d+\) ready in \d+ ms$/.test(line)).length
-    // npx hands no signals on
+    // npx does not pass on signals
     const [, pid] = await npx.program.line(/ tsgi\[(\d+)\] /)
     process.kill(Number(pid), "SIGTERM")
     await npx.program.ended
@@ -52,7 +52,10 @@ const A1: Check = {
   }
 }
 
-/** Nobody's id, as whom a port below 1024 is refused; `undefined` where this user could not become him, or may have it. */
+/**
+ * The id of the user `nobody`, who may not have a port below 1024; `undefined` if this user cannot become that one, or that one
+ * may.
+ */
 const nobody = (): number | undefined => {
   const least = Number(fs.readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"))
   return process.getuid?.() === 0 && least > 80 ? 65_534 : undefined
@@ -85,7 +88,7 @@ const A15: Check = {
       low === undefined
         ? ["port 80: not seen, as this system lets everybody have it"]
         : [`port 80 as nobody: ${low.code}`, low.code === 5 && /:80: /.test(low.stderr.join("\n"))],
-      // the one that serves, and the bundler that runs this
+      // two may be left: the one that serves, and the bundler that runs this
       [`${left} processes left`, left <= 2]
     )
   }
@@ -141,7 +144,7 @@ const A25: Check = {
     const serve = helps[1].stdout
     const ansi = helps.some(({ stderr, stdout }) => [...stdout, ...stderr].some((line) => line.includes("\u001b")))
     const flags = serve.filter((line) => /^ *(-\w, )?--[\w-]+/.test(line))
-    // least of several, each measured by the shell that waits for it
+    // this is the least of several, each measured by the shell that waits for it
     const cpu = async (command: string): Promise<number> => {
       const { stderr } = await product.run(
         "bash",
@@ -174,7 +177,7 @@ COMP_POINT=15; $f tsgi --wo serve; echo "\${COMPREPLY[@]}"`
   }
 }
 
-/** Kilobytes that are a process's own. */
+/** The kilobytes that a process does not share. */
 const privateOf = (pid: number): number =>
   [...fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8").matchAll(/^Private_(?:Clean|Dirty): +(\d+) kB$/gm)]
     .reduce((sum, [, kilobytes]) => sum + Number(kilobytes), 0)

@@ -1,4 +1,4 @@
-/** A11 to A13, A20: how it stops. */
+/** A11 to A13, A20: the stop. */
 import { freePort } from "../utils/ports.js"
 import { installed } from "../utils/processes.js"
 import type { Check } from "./Check.js"
@@ -6,7 +6,7 @@ import { found, seconds, timed, unseen, until } from "./Check.js"
 import type { Product } from "./Product.js"
 import { type Answer, ask, childrenOf, isThere, quiet, Served } from "./Served.js"
 
-/** Twenty requests of two seconds each, and a TERM while they run. */
+/** Sends twenty requests of two seconds each, and TERM while they run. */
 const gracefully = async (served: Served, term: () => void): Promise<ReadonlyArray<readonly [string, boolean]>> => {
   const asked = Promise.allSettled(
     Array.from(
@@ -90,7 +90,7 @@ const A13: Check = {
   }
 }
 
-/** Can this user have a namespace of processes? */
+/** Whether this user may have a namespace of processes. */
 const mayUnshare = async (product: Product): Promise<boolean> =>
   installed("unshare") !== undefined &&
   (await product.run("unshare", "--pid", "--fork", "--mount-proc", "true")).code === 0

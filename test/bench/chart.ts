@@ -1,6 +1,6 @@
 /**
- * The picture for the README: how fast a hello is, and each scenario beside what it is compared with. SVG, for light and dark.
- * Its figures are those of the report, and its names those of the README.
+ * The picture for the README: the speed of a hello, and each scenario beside its reference. It is SVG for light and dark. Its
+ * figures are those of the report, and its names those of the README.
  */
 import { type Figures, median, plainly, type Verdict } from "./report.js"
 import { keyOf, measurements, type Row, servers } from "./scenarios.js"

@@ -1,12 +1,12 @@
 /**
- * What a hello costs, as a figure that does not depend on the machine: bytes allocated for each request, at both doors.
+ * The cost of a hello, as a figure that does not depend on the machine: bytes allocated for each request, at both doors.
  *
  *   npm run bench:guard            prints the figures beside those of guard.json
  *   npm run bench:guard -- --keep  and keeps them there
  *   npm run bench:guard -- --short with a tenth of the requests, for a first look
  *
- * The requests come from memory, not from sockets. V8 runs on one thread and without chance, its young generation is so
- * large that nothing is collected meanwhile, so what the heap grows by is what was allocated.
+ * The requests come from memory, not from sockets. V8 runs on one thread and without randomness, and its young generation is so
+ * large that nothing is collected meanwhile. So the growth of the heap is what was allocated.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -45,7 +45,7 @@ const request = Buffer.from(
   "GET /hello HTTP/1.1\r\nHost: localhost\r\nUser-Agent: guard\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n\r\n"
 )
 
-/** A peer that costs nothing: its bytes are always the same, what it is sent is only counted. */
+/** A peer without cost: its bytes are always the same, and what it receives is only counted. */
 class Peer implements Transport.Transport {
   readonly local = { _tag: "Tcp", host: "127.0.0.1", port: 80 } as const
   readonly remote = { _tag: "Tcp", host: "127.0.0.1", port: 50_000 } as const
@@ -135,7 +135,7 @@ const send = async (peer: Peer, requests: number): Promise<void> => {
   const target = peer.answers + requests
   for (let sent = 0; sent < requests; sent++) {
     peer.events?.data(request)
-    // now and then what waits for its turn gets it
+    // now and then, what waits for a turn of the event loop runs
     if (sent % 100 === 99) await turn()
   }
   for (let i = 0; i < 1000 && peer.answers < target; i++) await turn()
@@ -174,7 +174,7 @@ if (door !== undefined) {
   const file = path.join(bench(), "guard.json")
   const kept = JSON.parse(readFileSync(file, "utf8")) as Record<string, number>
   const node = Number(process.versions.node.split(".")[0])
-  // another V8 allocates other amounts
+  // another version of V8 allocates other amounts
   const elsewhere = kept.node === node ? "" : ` on Node ${kept.node}`
   const found: Record<string, number> = {}
   for (const door of Object.keys(doors)) {

@@ -1,4 +1,4 @@
-/** A round: one figure of each contestant, which is started, checked, warmed up, measured and stopped. */
+/** A round has one figure of each contestant, which is started, checked, warmed up, measured and stopped. */
 import { spawnSync } from "node:child_process"
 import * as path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -29,7 +29,7 @@ interface Running {
 
 const pythons = [process.env.BENCH_PYTHON, "/usr/bin/python3", "python3"].filter((name) => name !== undefined)
 
-/** What is missing for it to take part. */
+/** The reason why a contestant cannot take part. */
 export const lacking = (contestant: Contestant): string | undefined => {
   const server = servers[contestant.server]
   const lacks = "needs" in server
@@ -72,7 +72,7 @@ const start = async (
   }
 }
 
-/** Asks once and looks at the answer. */
+/** Sends one request and checks the answer. */
 const verify = async (measurement: Measurement, request: Request, port: number): Promise<number> => {
   const { expected } = measurement
   const small = typeof expected === "string"
@@ -119,7 +119,7 @@ class Trial {
     const { load, measurement, request, server, settings } = this
     const options = { core: settings.cores?.load, port: server.port, secure: measurement.secure ?? false }
     const report = await wrk({ ...options, request, load, seconds })
-    // wrk leaves while every connection waits for an answer: these are made in nobody else's time
+    // wrk leaves while every connection waits for an answer, so the server first finishes these answers
     await server.process.quiet()
     return report
   }
@@ -133,10 +133,10 @@ class Trial {
     this.reports.push(await this.run(seconds))
   }
 
-  /** Of all slices. */
+  /** The sample of all slices. */
   async sample(): Promise<Sample> {
     const { load, measurement, reports, request, server } = this
-    // where the request has a body of its own size, the small one stands for it when the answer is checked
+    // if the request has a body of its own size, the answer is checked with the small one
     const length = await verify(measurement, request, server.port)
     const sum = (of: (report: Report) => number): number => reports.reduce((sum, report) => sum + of(report), 0)
     const errors = (["connect", "read", "write", "status", "timeout"] as const)
@@ -146,7 +146,7 @@ class Trial {
     const requests = sum((report) => report.requests)
     const bytes = sum((report) => report.bytes)
     if (requests === 0) throw new Error("no answer in time")
-    // wrk does not look at bodies: their length in all is what can be checked
+    // wrk does not check bodies, so their total length is checked
     if (bytes < requests * length * 0.98) {
       throw new Error(`${bytes} bytes in ${requests} answers that should have ${length} each`)
     }
@@ -180,7 +180,7 @@ const trial = async (
 const requestOf = ({ request }: Measurement, { path }: Contestant): Request =>
   path === undefined ? request : { ...request, path }
 
-/** In how many slices a figure is taken: in one where opening the connections would count for too much. */
+/** The number of slices for a figure: one if new connections would otherwise count for too much. */
 const slicesOf = ({ secure }: Measurement, { connections }: WrkLoad, seconds: number): number =>
   secure === true || connections > 64 ? 1 : slicesIn(seconds)
 
@@ -199,7 +199,7 @@ const underWrk = async (
   return samples
 }
 
-// All are up, and each has a slice of time in turn, so that what slows the machine for a while slows all of them.
+// All contestants run, and have slices of time in turn, so that a slow machine slows all of them.
 const inTurns = async (
   measurement: Measurement,
   load: WrkLoad,
@@ -253,7 +253,7 @@ const idle = async (job: Job, server: Running, settings: Settings): Promise<Samp
   }
 }
 
-// Each reload has its time, and the last one some more: the old workers have theirs to end.
+// Each reload has its time, and the last one some more, in which the old workers end.
 const reloaded = async (job: Job, { reloads }: ReloadLoad, server: Running, settings: Settings): Promise<Sample> => {
   const run = startLoad(job, settings)
   try {
@@ -271,7 +271,7 @@ const reloaded = async (job: Job, { reloads }: ReloadLoad, server: Running, sett
   }
 }
 
-/** What a measurement finds out before its rounds, and all of them need: the rate for latencies. */
+/** Finds the rate for latencies before the rounds of a measurement, which all need it. */
 export const prepare = async (measurement: Measurement, settings: Settings): Promise<number> => {
   if (measurement.load._tag !== "Latency") return 0
   const { connections, peak, share } = measurement.load
@@ -312,7 +312,7 @@ const alone = async (
   }
 }
 
-// All are up, and one load asks them in turn.
+// All contestants run, and one load sends requests to them in turn.
 const latencies = async (
   measurement: Measurement,
   { connections }: LatencyLoad,
@@ -342,14 +342,14 @@ const latencies = async (
   }
 }
 
-/** Who takes part, under which name, in the tsgi of which checkout. */
+/** A contestant in a measurement, with its name, and the checkout of its tsgi. */
 export interface Entrant {
   readonly key: string
   readonly contestant: Contestant
   readonly checkout: string | undefined
 }
 
-/** A figure of each entrant, or why there is none. */
+/** A figure of each entrant, or the reason why there is none. */
 export const measureRound = async (
   measurement: Measurement,
   entrants: ReadonlyArray<Entrant>,

@@ -1,4 +1,4 @@
-/** Where things are, both for sources and for what is built from them. */
+/** The paths of files, for the sources and for what is built from them. */
 import { existsSync } from "node:fs"
 import * as path from "node:path"
 

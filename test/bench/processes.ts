@@ -10,7 +10,7 @@ export interface Cores {
   readonly load: number
 }
 
-/** The first two cores that this process may use; nothing where there are fewer, or no `taskset`. */
+/** The first two cores that this process may use; `undefined` if there are fewer, or no `taskset`. */
 export const usableCores = (): Cores | undefined => {
   if (spawnSync("taskset", ["--version"]).error !== undefined) return undefined
   const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? ""
@@ -39,7 +39,7 @@ process.once("exit", () => {
 })
 
 export class Process {
-  /** Kept when the process has ended. */
+  /** Resolves when the process has ended. */
   readonly ended: Promise<number | null>
   private readonly child: ChildProcessByStdio<Writable, Readable, Readable>
   private readonly lines: Array<string> = []
@@ -88,7 +88,7 @@ export class Process {
     return Number(size) * 1024
   }
 
-  /** Resolves when it has nothing to do any more: no processor time of it for 30 ms. */
+  /** Resolves when the process is idle: it has used no processor time for 30 ms. */
   async quiet(): Promise<void> {
     let before = NaN
     for (let still = 0; still < 3 && !this.over;) {
@@ -99,12 +99,12 @@ export class Process {
     }
   }
 
-  // Of the process and all that it has started.
+  // The processor time of the process and of all that it has started.
   private get ticks(): number {
     return familyOf(String(this.pid)).reduce((sum, pid) => sum + ticksOf(pid), 0)
   }
 
-  /** The next line that matches; what comes before it is dropped. */
+  /** The next line that matches. Earlier lines are dropped. */
   async line(pattern: RegExp): Promise<RegExpExecArray> {
     while (true) {
       for (let line = this.lines.shift(); line !== undefined; line = this.lines.shift()) {

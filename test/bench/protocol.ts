@@ -1,6 +1,6 @@
 /**
- * `tsgi/protocol` alone: what parsing and writing cost for each message, byte and header field. Beside it, where there is
- * something to compare, llhttp as WebAssembly, as undici ships it; node:http has llhttp compiled to machine code.
+ * `tsgi/protocol` alone: the time to parse and to write, for each message, byte and header field. Beside it, where that can be
+ * compared, is llhttp as WebAssembly, as undici ships it; node:http has llhttp compiled to machine code.
  *
  *   npm run bench:protocol
  */
@@ -84,7 +84,7 @@ class LlhttpReader {
   }
 
   receive(bytes: Buffer): void {
-    // what comes from a socket has to be copied to where WebAssembly can see it
+    // bytes from a socket must be copied to where WebAssembly can read them
     this.room.set(bytes)
     const code = this.exports.llhttp_execute(this.parser, this.at, bytes.length)
     if (code !== 0) throw new Error(`llhttp refused with ${code}`)
@@ -126,7 +126,7 @@ const time = (call: () => void): number => {
   return passed * 1e6 / calls
 }
 
-/** In turn, so that what disturbs one disturbs the others too. */
+/** The medians of all calls, which run in turn, so that a disturbance of one disturbs the others too. */
 const medians = (calls: Readonly<Record<string, () => void>>): Readonly<Record<string, number>> => {
   const times: Record<string, Array<number>> = {}
   for (let round = 0; round <= Number(given.rounds); round++) {

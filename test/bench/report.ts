@@ -1,4 +1,4 @@
-/** From figures to what is said about them: the table on the terminal, and `RESULTS.md`. */
+/** Makes reports of figures: the table on the terminal, and `RESULTS.md`. */
 import {
   type Contestant,
   keyOf,
@@ -23,7 +23,7 @@ export interface Results {
   /** Requests a second of measurements at a fixed rate. */
   readonly rates: Readonly<Record<string, number>>
   readonly figures: Figures
-  /** Why figures are missing. */
+  /** The reasons why figures are missing. */
   readonly failures: ReadonlyArray<string>
 }
 
@@ -33,7 +33,7 @@ export interface Verdict {
   readonly least: number
   readonly most: number
   readonly reached: "aim" | "yes" | "NO" | "failed"
-  /** Where it is the worst of several. */
+  /** The point at which it is the worst, if there are several. */
   readonly at: string | undefined
 }
 
@@ -87,7 +87,7 @@ export const verdicts = (figures: Figures): ReadonlyArray<Verdict> =>
     }]
   })
 
-/** What readers call it, in the chart, RESULTS.md and SPEED.md alike. */
+/** The name for readers, in the chart, RESULTS.md and SPEED.md alike. */
 export const plainly = (name: string): string =>
   name
     .replace(/^tsgi facade/, "tsgi, plain TypeScript")
@@ -102,7 +102,7 @@ const titleOf = (key: string): string => {
   return contestant === undefined ? key : plainly(named(contestant))
 }
 
-/** A contestant as readers know it; which app it runs is the scenario's matter. */
+/** The name of a contestant for readers, without its app, which the scenario has. */
 const named = ({ mode, note, server }: Contestant): string => {
   const { title } = servers[server]
   const suffix = note ?? (mode === "log" || mode === "hook" ? mode : undefined)
@@ -119,7 +119,7 @@ const shown = (row: Row, value: number): string =>
 const bound = (row: Row, value: number | undefined): string =>
   value === undefined ? "" : `${row.better === "Less" ? "≤ " : ""}${shown(row, value)}`
 
-/** Is what the median reaches reached by each round alone? */
+/** Whether each round alone reaches what the median reaches. */
 const inEachRound = ({ least, most, reached, row }: Verdict): boolean => {
   const bound = reached === "aim" ? row.aim : reached === "yes" ? row.must : undefined
   return bound === undefined || (row.better === "More" ? least >= bound : most <= bound)
@@ -138,7 +138,7 @@ const cells = (verdict: Verdict): ReadonlyArray<string> => {
   ]
 }
 
-/** The cells that say what was measured, and nothing of what was wanted. */
+/** The number of cells with measured values, without the wanted ones. */
 const measuredCells = 4
 
 const measured = (verdict: Verdict): ReadonlyArray<string> => [
@@ -211,7 +211,7 @@ export const terminal = (results: Results): string => {
   return `\n${align(table)}\n${missing === "" ? "" : `\n${missing}\n`}`
 }
 
-// Of single measurements there may be more, when they were merged into what an earlier run wrote.
+// Single measurements may have more rounds, if they were merged into the results of an earlier run.
 const rounds = (figures: Figures): string => {
   const counts = Object.values(figures).flatMap((byKey) => Object.values(byKey).map(({ length }) => length))
   const [least, most] = [Math.min(...counts), Math.max(...counts)]
@@ -247,7 +247,7 @@ ${
       : `\n## What failed\n\n${results.failures.map((line) => `- ${line}`).join("\n")}\n`
   }`
 
-/** What a change brought: the same contestants of another checkout beside ours. */
+/** The effect of a change: the same contestants of another checkout beside those of this one. */
 export const comparison = (figures: Figures): string => {
   const lines = Object.entries(figures).flatMap(([id, byKey]) =>
     Object.entries(byKey).flatMap(([key, now]) => {

@@ -77,7 +77,7 @@ const coresFrom = (text: string) => {
     : wrong("--cores takes two numbers, such as 0,2")
 }
 
-// Where another checkout's benchmark is built.
+// The folder in which another checkout's benchmark is built.
 const checkoutFrom = (folder: string): string => {
   const checkout = path.resolve(folder)
   return existsSync(path.join(built(checkout), "servers/main.js"))

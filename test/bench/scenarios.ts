@@ -1,5 +1,5 @@
 /**
- * What is measured, on whom, and what must be reached: data only.
+ * The measurements, their contestants, and the wanted figures, as data.
  *
  * A measurement gives one figure for each of its contestants and rounds. A row of the result compares two contestants of a
  * measurement, or of several at their worst.
@@ -40,10 +40,10 @@ interface Server {
   readonly title: string
   /** Python modules; without them the contestant is left out. */
   readonly needs?: ReadonlyArray<string>
-  /** Which must be installed, likewise. */
+  /** The program that must be installed; without it the contestant is left out. */
   readonly program?: string
   readonly package?: string
-  /** Several processes: the mode says how many workers. */
+  /** Whether it has several processes. The mode says how many workers. */
   readonly workers?: boolean
 }
 
@@ -51,11 +51,11 @@ export type ServerName = keyof typeof servers
 
 export interface Contestant {
   readonly server: ServerName
-  /** Which app, where one process cannot serve them all. */
+  /** The app, if one process cannot serve them all. */
   readonly mode?: string
-  /** Where it differs from that of the measurement. */
+  /** The path, if it differs from that of the measurement. */
   readonly path?: string
-  /** Where one server stands in a measurement more than once. */
+  /** A note for a server that is in a measurement more than once. */
   readonly note?: string
 }
 
@@ -67,7 +67,10 @@ export interface Request {
   readonly body?: string
 }
 
-/** Moments in which the machine did something else decide a latency: it is warmed up and measured so many times as long. */
+/**
+ * A latency depends on moments in which the machine did something else, so its warm-up and its measurement take this many times
+ * as long.
+ */
 export const latencyTimes = { warmup: 4, seconds: 10 }
 
 export type Load =

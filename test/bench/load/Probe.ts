@@ -1,11 +1,13 @@
-/** Clients that ask all the time, and count what became of each request. */
+/** Clients that send requests all the time, and count the results. */
 import * as net from "node:net"
 import { setTimeout } from "node:timers/promises"
 
 /** On one connection each, on one for each request, or on one that is idle for so many milliseconds in between. */
 export type Mode = "keep" | "close" | { readonly idle: number }
 
-/** What was not answered: on a fresh connection, on one that was used before, in the middle, not in time, or with no 200. */
+/**
+ * The numbers of requests that were not answered: on a fresh connection, on a used one, in the middle, in time, or with a 200.
+ */
 export interface Losses {
   refused: number
   connectError: number
@@ -37,7 +39,7 @@ class Connection {
     })
   }
 
-  /** The answer, or what is missing of it. */
+  /** Sends a request, and returns the answer or what is missing of it. */
   async ask(target: string, close: boolean): Promise<keyof Losses | { readonly text: string; readonly last: boolean }> {
     this.text = ""
     if (!this.over) {
@@ -82,7 +84,7 @@ export class Probe {
   answered = 0
   /** The longest, in milliseconds. */
   slowest = 0
-  /** How often each body came. */
+  /** The count of each body. */
   readonly bodies = new Map<string, number>()
   readonly losses: Losses = {
     refused: 0,
@@ -125,14 +127,14 @@ export class Probe {
     await Promise.all(this.clients)
   }
 
-  /** Goes on until so many are answered, for at most so many milliseconds. */
+  /** Goes on until `count` requests are answered, for at most `most` milliseconds. */
   async answers(count: number, most: number): Promise<void> {
     const begun = performance.now()
     while (this.answered < count && performance.now() - begun < most) await setTimeout(20)
   }
 
   private async client(part: number): Promise<void> {
-    // idle clients do not all ask at once
+    // idle clients do not all send at the same time
     if (typeof this.mode === "object") await setTimeout(part * this.mode.idle)
     let connection: Connection | undefined = undefined
     while (!this.over) {
@@ -140,7 +142,7 @@ export class Probe {
         const socket = await connect(this.port)
         if (typeof socket === "string") {
           this.losses[socket]++
-          // where nobody listens, asking on and on would only count the tries
+          // while nothing listens, further attempts would only be counted
           await setTimeout(10)
           continue
         }

@@ -1,11 +1,11 @@
-/** What a load is told to do, and what it finds: JSON between processes. */
+/** The job of a load and its result: JSON between processes. */
 import type { Request } from "../scenarios.js"
 
 export type Job = ContinueJob | IdleJob | LatencyJob | ReloadJob
 
 interface Common {
   readonly request: Request
-  /** Body of the right answer. */
+  /** The body of the correct answer. */
   readonly expected: string
   readonly connections: number
   readonly warmup: number
@@ -29,13 +29,13 @@ export interface ReloadJob extends Common {
   readonly port: number
 }
 
-/** Slices of the time for each server in turn; a result for each of them. */
+/** Each server in turn has slices of the time. There is a result for each server. */
 export interface LatencyJob extends Common {
   readonly _tag: "Latency"
   readonly servers: ReadonlyArray<{ readonly name: string; readonly port: number }>
   /** Requests a second. */
   readonly rate: number
-  /** An even number, so that all have the same places in the turns. */
+  /** The number of slices. It is even, so that all servers have the same places in the turns. */
   readonly slices: number
 }
 

@@ -1,12 +1,12 @@
 /**
- * Requests at a fixed rate: each has its time, and is late from then on, whether it could be sent or not. One load for all
- * servers, in slices in turn, so that what the load itself does, and what the machine does, is the same for each of them.
+ * Requests at a fixed rate: each has its time, and is late from then on, even if it could not be sent. One load serves all
+ * servers in turn, in slices, so that the effects of the load itself and of the machine are the same for each.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { LatencyJob, Result } from "./job.js"
 import { check, connect, head, type Response, type Wire } from "./wire.js"
 
-/** Milliseconds between two slices: what a server leaves to be done behind its answers is done in nobody else's time. */
+/** Milliseconds between two slices, so that work that a server does after its answers is not done in the slice of another. */
 const rest = 30
 /** Milliseconds that the last answers of a slice may take. */
 const patience = 5000
@@ -15,7 +15,7 @@ const patience = 5000
 interface Slice {
   /** By how many milliseconds each answer was late, sorted. */
   readonly late: Float64Array
-  /** The longest time, in milliseconds, that the load itself did not look for requests that were due. */
+  /** The longest time, in milliseconds, for which the load itself did not look for due requests. */
   readonly stalled: number
 }
 
@@ -26,10 +26,10 @@ export const latency = async (job: LatencyJob): Promise<ReadonlyArray<Result>> =
   try {
     for (const server of servers) lanes.push(await Lane.to(server, job))
     const length = seconds / slices
-    // these do not count: V8 has compiled the load only when it has seen a slice end and another begin
+    // the first slices do not count, because V8 has only compiled the load after the end of a slice and the begin of another
     const first = Math.ceil(warmup / length)
     for (let i = 0; i < first + slices; i++) {
-      // back and forth: what disturbs the machine once a second would find the same server each time
+      // the order alternates, because a disturbance once a second would otherwise always meet the same server
       const order = i % 2 === 0 ? lanes : [...lanes].reverse()
       for (const lane of order) {
         await sleep(rest)
@@ -52,7 +52,7 @@ class Lane {
   readonly slices: Array<Slice> = []
   private readonly request: Buffer
   private readonly interval: number
-  // who is free for the longest time is next, so that none is left without a request
+  // the caller that was free for the longest time is next, so that each gets requests
   private readonly free: Array<Caller> = []
   private wires: ReadonlyArray<Wire> = []
   private failure: Error | undefined = undefined
@@ -103,7 +103,8 @@ class Lane {
     for (const wire of this.wires) wire.close()
   }
 
-  // In each turn of the event loop, until all are answered. A callback and no promise: it would make garbage in each turn.
+  // Runs in each turn of the event loop until all are answered. It is a callback, because a promise would make garbage in each
+  // turn.
   private readonly turn = (): void => {
     const now = performance.now()
     const passed = now - this.begin
@@ -141,7 +142,7 @@ class Lane {
 
 /** A connection with at most one request at a time. */
 class Caller {
-  /** Which of the slice's requests it has sent. */
+  /** The index of the request of the slice that it has sent. */
   current = 0
 
   constructor(readonly wire: Wire) {}
@@ -156,7 +157,7 @@ const result = (slices: ReadonlyArray<Slice>): Result => {
       p90: at(all, 0.9),
       p999: at(all, 0.999),
       max: at(all, 1),
-      // what is left where the machine did the least beside it
+      // this is the slice in which the machine did the least besides
       "least p99": Math.min(...slices.map(({ late }) => at(late, 0.99))),
       "load stalled": Math.max(...slices.map(({ stalled }) => stalled))
     }

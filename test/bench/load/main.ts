@@ -19,8 +19,8 @@ const fail = (error: Error): void => {
   process.exit(1)
 }
 
-// -----------------------------------------------------------------------------------------------------------------
-// bodies that wait for a 100, one after another on each connection
+// ----------------------------------------------------------------------------------------------------------------- bodies that
+// wait for a 100, one after the other on each connection
 
 const continued = async (job: ContinueJob): Promise<Result> => {
   const body = Buffer.alloc(job.size, "x")
@@ -63,11 +63,11 @@ const continued = async (job: ContinueJob): Promise<Result> => {
   return { value: done / seconds, details: { responses: done } }
 }
 
-// -----------------------------------------------------------------------------------------------------------------
-// connections that had their answer and wait; whoever started this looks at the server meanwhile
+// ----------------------------------------------------------------------------------------------------------------- connections
+// that had their answer and wait; the parent process measures the server meanwhile
 
 const idle = async (job: IdleJob): Promise<Result> => {
-  // what the first requests bring into being is no connection's
+  // what the first requests create does not belong to a connection
   const first = await connect(job.port, 16, fail)
   const request = head(job.request)
   for (let round = 0; round < 200; round++) {
@@ -92,8 +92,8 @@ const idle = async (job: IdleJob): Promise<Result> => {
   return { value: wires.length, details: {} }
 }
 
-// -----------------------------------------------------------------------------------------------------------------
-// clients that ask all the time, and count what is not answered, while whoever started this has the server reload
+// ----------------------------------------------------------------------------------------------------------------- clients that
+// send requests all the time, and count those that are not answered, while the parent process reloads the server
 
 const reloaded = async (job: ReloadJob): Promise<Result> => {
   const input = createInterface(process.stdin)[Symbol.asyncIterator]()

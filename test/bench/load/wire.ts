@@ -1,4 +1,4 @@
-/** A client on a bare socket: requests as bytes, responses as little as a load must know of them. */
+/** A client on a bare socket: requests as bytes, and the little of responses that a load must know. */
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { Request } from "../scenarios.js"
@@ -6,7 +6,7 @@ import type { Request } from "../scenarios.js"
 export interface Response {
   readonly status: number
   readonly length: number
-  /** The body, where it is wanted. */
+  /** The body, if it is wanted. */
   readonly body: string
   readonly headers: string
 }
@@ -21,11 +21,11 @@ export const head = ({ body, headers = {}, method, path }: Request, length = bod
 const headEnd = Buffer.from("\r\n\r\n")
 const newline = Buffer.from("\r\n")
 const nothing = Buffer.alloc(0)
-// Of all plain wires: what is in it has been looked at before another read comes. A buffer for each read would be garbage,
-// and to collect it would be part of what is measured.
+// All plain wires share this buffer, because its bytes are used before another read. A buffer for each read would be garbage,
+// whose collection would be measured too.
 const reads = Buffer.allocUnsafeSlow(65_536)
 
-/** Reads responses to GET and POST; a response until close is none that a contestant should send. */
+/** Reads responses to GET and POST. Contestants must not send responses that end with the connection. */
 export class Wire {
   readonly socket: net.Socket
   onResponse: (response: Response) => void = () => undefined
@@ -36,12 +36,12 @@ export class Wire {
   private headers = ""
   private length = 0
   private body = ""
-  // body bytes still to come, of the body or of its present chunk; -1 within a head
+  // bytes still to come, of the body or of its current chunk; -1 within a head
   private left = -1
   private chunked = false
   private closed = false
   private responses = 0
-  // the last response, and its bytes when they came in one read with nothing else
+  // the last response, and its bytes if they arrived alone in one read
   private last: Response = { status: 0, length: 0, body: "", headers: "" }
   private lastBytes: Buffer = nothing
 
@@ -81,7 +81,7 @@ export class Wire {
     this.socket.destroy()
   }
 
-  // What is the last response to the byte need not be read again.
+  // A response that equals the last one byte by byte need not be read again.
   private isLast(length: number): boolean {
     return length === this.lastBytes.length && this.left < 0 && this.rest.length === 0 &&
       reads.compare(this.lastBytes, 0, length, 0, length) === 0
@@ -139,7 +139,7 @@ export class Wire {
     else if (alone && this.left < 0 && this.responses === before + 1) this.lastBytes = Buffer.from(chunk)
   }
 
-  // At the beginning of a chunk: `undefined` when more must come first.
+  // Called at the beginning of a chunk. Returns `undefined` if more bytes must arrive first.
   private chunk(bytes: Buffer): Buffer | undefined {
     const start = this.length > 0 ? 2 : 0
     const end = bytes.indexOf(newline, start)
@@ -163,7 +163,7 @@ export class Wire {
   }
 }
 
-/** So many wires, connected; `fail` is told when one of them breaks later. */
+/** Connects wires. `fail` is called if one of them breaks later. */
 export const connect = async (
   port: number,
   count: number,
@@ -185,7 +185,7 @@ export const check = (response: Response, expected: string, fail: (error: Error)
   }
 }
 
-/** One request on a connection of its own. */
+/** Sends one request on a connection of its own. */
 export const ask = async (port: number, request: Request, keepBody: boolean, secure = false): Promise<Response> => {
   const wire = new Wire(port, keepBody, secure)
   try {

@@ -1,4 +1,4 @@
-/** wrk, and what it reports. */
+/** wrk and its report. */
 import { spawnSync } from "node:child_process"
 import * as path from "node:path"
 import { bench } from "../paths.js"
@@ -52,7 +52,7 @@ export const wrk = async (options: {
     "--",
     ...args
   ])
-  // wrk counts whole seconds, but reports what it has when it is interrupted
+  // wrk takes whole seconds, but reports its counts when it is interrupted
   const cut = Number.isInteger(seconds) ? undefined : setTimeout(() => run.kill("SIGINT"), seconds * 1000)
   try {
     const [, report = ""] = await run.line(/^report (\{.*\})$/)

@@ -1,4 +1,4 @@
-/** What `tsgi serve` serves: a hello, and a millisecond of work. */
+/** The app of `tsgi serve`: a hello, and a millisecond of work. */
 import type { StartResponse } from "tsgi"
 import { hello, textType, work } from "./work.js"
 

@@ -43,5 +43,5 @@ const upload = async (...[env, startResponse]: Parameters<App>): Promise<string>
   return String(length)
 }
 
-/** No access log, and room for the connections; everything else as it is. */
+/** The options: no access log, and places for all connections. */
 export const options: ServerOptions = { logOutput: false, maxSize: mostConnections }

@@ -1,18 +1,18 @@
-/** Contestants that are programs of several processes: started, told to reload, and stopped. */
+/** Contestants that are programs with several processes. They are started, told to reload, and stopped. */
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import type { Serving } from "./work.js"
 
 export interface Signs {
-  /** A line with its port. */
+  /** The line with the port. */
   readonly listening: RegExp
-  /** Lines that it has said as well when it serves. */
+  /** Lines that it has printed too when it serves. */
   readonly ready: ReadonlyArray<RegExp>
-  /** Its signal for a reload, which a SIGHUP to this process is. */
+  /** Its signal for a reload. This process sends it for a SIGHUP. */
   readonly reload: NodeJS.Signals
 }
 
-/** Starts one, and waits for its signs on both outputs. */
+/** Starts a program, and waits for its lines on both outputs. */
 export const foreign = (command: string, args: ReadonlyArray<string>, signs: Signs): Promise<Serving> =>
   new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] })

@@ -1,4 +1,4 @@
-/** What contestants on node's own servers have in common: listening, and an end that waits for nobody. */
+/** Listens, and ends at once, for contestants on node's own servers. */
 import * as net from "node:net"
 import { backlog, host, type Serving } from "./work.js"
 
