@@ -106,9 +106,13 @@ const startListening = async (server: Net.Server, options: ListenOptions): Promi
     })
     return socket.close
   }
+  if (fd !== undefined) {
+    await attempt(server, { fd, backlog }).catch((error: unknown) => Promise.reject(asNoSocket(error)))
+    return () => undefined
+  }
   await attempt(
     server,
-    fd !== undefined ? { fd, backlog } : {
+    {
       port: portOf(options),
       ...(options.host === "*" ? {} : { host: options.host ?? "127.0.0.1" }),
       backlog,
@@ -118,6 +122,14 @@ const startListening = async (server: Net.Server, options: ListenOptions): Promi
   )
   return () => undefined
 }
+
+// The system's words do not say what is wrong with a descriptor.
+const asNoSocket = (error: unknown): unknown =>
+  error instanceof Error && "code" in error && /^(?:EINVAL|EBADF|ENOTSOCK|EOPNOTSUPP)$/.test(String(error.code))
+    ? Object.assign(new Error(`it is no socket that this process has inherited (${error.message})`), {
+      code: error.code
+    })
+    : error
 
 const attempt = (
   server: Net.Server,

@@ -10,8 +10,10 @@
 import { lookup } from "node:dns/promises"
 import * as Net from "node:net"
 import { BindError, bindErrorFrom, OptionError } from "../exchange/ServerError.js"
-import type { TableOf } from "../server/checkOptions.js"
+import { type OptionTable, pick, type TableOf } from "../server/checkOptions.js"
+import { misplaced } from "../server/optionKinds.js"
 import { bindHandle, type BoundHandle } from "./bindHandle.js"
+import { listenArguments } from "./listenArguments.js"
 import { check, describe, listenerTable, portOf, validate } from "./listenChecks.js"
 import type { BoundSocket, ListenOptions } from "./ListenOptions.js"
 import { claim } from "./unixSocket.js"
@@ -30,7 +32,8 @@ export type BindOptions = Pick<
 >
 
 /**
- * Binds a TCP port or a unix socket, which the caller closes. Rejects with a `BindError`, whose reason is `InvalidOptions` for an
+ * Binds a port on `127.0.0.1`, as a number or its text, or where the options say: a TCP port or a unix socket, which the caller
+ * closes. Rejects with a `BindError`, whose reason is `InvalidOptions` for an
  * invalid option.
  *
  * A TCP port can be bound twice until one of the two sockets listens. The file of a unix socket is taken at once. The file of a
@@ -48,22 +51,37 @@ export type BindOptions = Pick<
  * })
  * ```
  *
+ * @function
  * @since 0.2.0
  * @category constructors
  */
-export const bind = async (options: BindOptions = {}): Promise<BoundSocket> => {
+export const bind: (portOrOptions?: number | string | BindOptions) => Promise<BoundSocket> = async (
+  given = {},
+  ...more: ReadonlyArray<unknown>
+) => {
+  let options: BindOptions = {}
   try {
+    options = listenArguments("bind", given, more)
     checkBind(options)
     return options.path === undefined ? await bindTcp(options) : await bindUnix(options.path, options)
   } catch (cause) {
     throw cause instanceof OptionError
-      ? new BindError({ reason: "InvalidOptions", address: describe(options), cause })
+      ? new BindError({ reason: "InvalidOptions", address: describe(pick(options, own)), cause })
       : bindErrorFrom(cause, describe(options))
   }
 }
 
 const { backlog, host, ipv6Only, mode, path, port, reusePort } = listenerTable
-const table: TableOf<BindOptions> = { port, host, backlog, ipv6Only, reusePort, path, mode }
+const own: TableOf<BindOptions> = { port, host, backlog, ipv6Only, reusePort, path, mode }
+
+const table: OptionTable = {
+  ...Object.fromEntries(
+    Object.keys(listenerTable).map((
+      name
+    ) => [name, misplaced(`is an option of listen, as in listen({ ${name}: ... })`)])
+  ),
+  ...own
+}
 
 const checkBind = (options: BindOptions): void => {
   check(options, "bind", table)

@@ -21,7 +21,7 @@ import { kindOf } from "../server/OptionNames.js"
  * @category constructors
  */
 export const checkTls = (options: unknown, current?: Tls.TlsOptions): void => {
-  checkOptions(options, table, {
+  checkOptions(options, { ...otherNames, ...table }, {
     argument: "tls",
     notAnObject: `give the options of TLS, such as { cert: readFileSync("cert.pem"), key: readFileSync("key.pem") }`,
     unknown: "TLS has no such option"
@@ -90,6 +90,20 @@ const protocols: Option = {
   // the list may be given encoded, in a view
   accepts: (value) =>
     Array.isArray(value) ? value.includes("http/1.1") && !value.includes("h2") : ArrayBuffer.isView(value)
+}
+
+const file = (name: string): Option =>
+  misplaced(`is called ${name} here, and takes the contents of the file: ${name}: readFileSync(path)`)
+
+// names of eventlet, Python's ssl and others
+const otherNames = {
+  certfile: file("cert"),
+  certFile: file("cert"),
+  keyfile: file("key"),
+  keyFile: file("key"),
+  ca_certs: file("ca"),
+  cafile: file("ca"),
+  caFile: file("ca")
 }
 
 const notHere = misplaced("is the listener's own, and cannot be set with TLS")

@@ -9,7 +9,16 @@
  */
 import { type FieldName, fieldName } from "./fieldNames.js"
 import { isFieldValue, listMembers } from "./grammar.js"
-import { invalid, invalidFields, type InvalidHead, invalidName, invalidStatus, invalidValue } from "./invalidHead.js"
+import {
+  invalid,
+  invalidFields,
+  type InvalidHead,
+  invalidName,
+  invalidReason,
+  invalidStatus,
+  invalidValue,
+  tooManyParts
+} from "./invalidHead.js"
 import { reasonOf } from "./reasonPhrase.js"
 
 /**
@@ -147,7 +156,7 @@ export const judgeFinal = <Written>(
     return invalidStatus(status, "a final", "200 to 999")
   }
   const reason = head.reason ?? reasonOf(status)
-  if (!isFieldValue(reason)) return invalid("InvalidReason", "control or non-latin-1 characters in a reason phrase")
+  if (!isFieldValue(reason)) return invalidReason(reason)
 
   let fields = writer.none
   let contentLength: number | undefined
@@ -157,6 +166,7 @@ export const judgeFinal = <Written>(
   if (!isIterable(head.fields)) return invalidFields(head.fields)
   for (const pair of head.fields) {
     if (!Array.isArray(pair)) return invalidFields(pair)
+    if (pair.length > 2) return tooManyParts(pair)
     const given = pair[0]
     const value = pair[1]
     const name = judgeField(given, value)
@@ -231,6 +241,7 @@ export const judgeInterim = <Written>(
   if (!isIterable(pairs)) return invalidFields(pairs)
   for (const pair of pairs) {
     if (!Array.isArray(pair)) return invalidFields(pair)
+    if (pair.length > 2) return tooManyParts(pair)
     const [given, value] = pair
     const name = judgeField(given, value)
     if (name._tag === "InvalidHead") return name
@@ -252,9 +263,12 @@ const judgeField = (given: string, value: unknown): FieldName | InvalidHead => {
 
 const lengthOf = (value: string, before: number | undefined): number | InvalidHead => {
   const length = digits.test(value) ? Number(value) : NaN
-  return !Number.isSafeInteger(length) || (before !== undefined && before !== length)
-    ? invalid("InvalidContentLength", `Content-Length: ${value} is not a whole number of bytes`)
-    : length
+  if (!Number.isSafeInteger(length)) {
+    return invalid("InvalidContentLength", `Content-Length: ${value} is not a whole number of bytes`)
+  }
+  return before === undefined || before === length
+    ? length
+    : invalid("InvalidContentLength", `two Content-Length fields differ: ${before} and ${length}`)
 }
 
 const cannotSend = (coding: string): InvalidHead =>

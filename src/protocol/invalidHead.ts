@@ -59,6 +59,26 @@ export const invalidStatus = (status: unknown, kind: string, expected: string): 
   )
 
 /** @since 0.2.0 */
+export const invalidReason = (reason: string): InvalidHead =>
+  invalid(
+    "InvalidReason",
+    `${
+      JSON.stringify(reason)
+    } has characters that no reason phrase may have: leave it out, or use Latin-1 without controls`
+  )
+
+/**
+ * A further part would be dropped.
+ *
+ * @since 0.2.0
+ */
+export const tooManyParts = (entry: ReadonlyArray<unknown>): InvalidHead =>
+  invalid(
+    "InvalidFields",
+    `an entry of ${String(entry[0])} has ${entry.length} parts: give a pair of name and value for each value`
+  )
+
+/** @since 0.2.0 */
 export const invalidName = (name: unknown): InvalidHead =>
   invalid(
     "InvalidFieldName",
@@ -85,13 +105,15 @@ const kindOf = (value: unknown): string =>
     ? "a Date"
     : value instanceof URL
     ? "a URL"
+    : ArrayBuffer.isView(value)
+    ? "bytes"
     : `${typeof value === "object" ? "an" : "a"} ${typeof value}`
 
 // the remedy has the value as text, if only one text is possible
 const remedyFor = (value: unknown): string =>
   typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
     ? `: give "${value}"`
-    : value === undefined
+    : value === undefined || value === null
     ? ": leave the field out"
     : Array.isArray(value)
     ? ": give a pair for each value"
@@ -99,4 +121,6 @@ const remedyFor = (value: unknown): string =>
     ? ": give its toUTCString()"
     : value instanceof URL
     ? ": give its href"
+    : ArrayBuffer.isView(value)
+    ? ": give Buffer.from(bytes).toString(\"latin1\")"
     : ""

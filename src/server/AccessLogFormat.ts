@@ -84,7 +84,7 @@ const parse = (
   const parts: Array<string | ((record: AccessRecord) => string)> = []
   let at = 0
   for (const match of template.matchAll(/%\((\w+)\)(?:\.(\d+))?([sdf])|%%/g)) {
-    if (match.index > at) parts.push(template.slice(at, match.index))
+    if (match.index > at) parts.push(textOf(template.slice(at, match.index)))
     at = match.index + match[0].length
     if (match[0] === "%%") {
       parts.push("%")
@@ -92,10 +92,7 @@ const parse = (
     }
     const field = fields.get(match[1])
     if (field === undefined) {
-      throw new OptionError({
-        option: "logFormat",
-        description: `there is no field ${match[1]}; known fields are ${[...fields.keys()].join(", ")}`
-      })
+      throw invalid(`there is no field ${match[1]}; known fields are ${[...fields.keys()].join(", ")}`)
     }
     const kind = match[3]
     if (kind === "f") {
@@ -104,9 +101,19 @@ const parse = (
     } else if (kind === "d") parts.push((record) => String(Math.trunc(Number(field(record)))))
     else parts.push((record) => String(field(record)))
   }
-  if (at < template.length) parts.push(template.slice(at))
-  return parts
+  if (at < template.length) parts.push(textOf(template.slice(at)))
+  if (parts.some((part) => typeof part === "function")) return parts
+  throw invalid(`${JSON.stringify(template)} has no field, such as %(request_line)s; for lines of JSON give "json"`)
 }
+
+// the text between two fields, which has no part of a field
+const textOf = (text: string): string => {
+  const [field] = /%\(\w*\)?/.exec(text) ?? []
+  if (field === undefined) return text
+  throw invalid(`${field} needs a kind behind it: s, d or f, as in %(request_line)s`)
+}
+
+const invalid = (description: string): OptionError => new OptionError({ option: "logFormat", description })
 
 // `toFixed` for the few decimals of a log line, by integer arithmetic; the last digit may differ by one.
 const fixed = (value: number, decimals: number): string => {

@@ -5,6 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import type { EngineConfig, EngineLimits, EngineTimeouts, ForwardedOption, Rates } from "../exchange/Config.js"
+import { OptionError } from "../exchange/ServerError.js"
 import { none } from "../exchange/TrustedProxies.js"
 import type { Http1Config, Http1Limits, Http1Timeouts } from "../http1/Http1Config.js"
 import { forwardedFields } from "../protocol/forwarded.js"
@@ -180,6 +181,13 @@ type Group = "limits" | "timeouts" | "rates" | "parser"
  */
 export const make = (partial: PartialConfig = {}): Config => {
   checkOptions(partial, table)
+  const { forwarded = false, trustedProxies } = partial
+  if (forwarded !== false && trustedProxies === undefined) {
+    throw new OptionError({
+      option: "forwarded",
+      description: "needs trustedProxies: nobody else is believed, as in trustedProxies: [\"loopback\"]"
+    })
+  }
   const given = complete(timeouts, partial.timeouts)
   return {
     ...complete<Omit<Config, Group>>(scalars, partial),

@@ -42,10 +42,11 @@ export const closest = (
 ): string | undefined => {
   const wanted = plain(given)
   let found: string | undefined
-  let least = Math.max(1, Math.floor(wanted.length / 3)) + 1
+  let least = Infinity
   for (const name of known) {
-    const distance = distanceOf(wanted, plain(name))
-    if (distance >= least) continue
+    const other = plain(name)
+    const distance = distanceOf(wanted, other)
+    if (distance >= least || distance > mostEdits(Math.max(wanted.length, other.length))) continue
     least = distance
     found = name
   }
@@ -54,6 +55,9 @@ export const closest = (
 
 // a name in lower case, without underscores, hyphens and path
 const plain = (name: string): string => name.slice(name.lastIndexOf(".") + 1).replace(/[_-]/g, "").toLowerCase()
+
+// with more edits, one name would be taken for another: logger for linger
+const mostEdits = (length: number): number => length < 8 ? 1 : 2
 
 // The least number of edits between two texts: a character added, removed or replaced, or two neighbours swapped (optimal string
 // alignment distance).

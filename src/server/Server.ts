@@ -186,4 +186,4 @@ const makeStopping = (
 export const describe = (report: StopReport): string =>
   `${report.connections} ${report.connections === 1 ? "connection" : "connections"}: ${report.idle} idle, ` +
   `${report.finished} finished, ${report.interrupted} interrupted, ${report.cut} cut` +
-  (report.left === 0 ? "" : `, ${report.left} hooks given up`)
+  (report.left === 0 ? "" : `, ${report.left} ${report.left === 1 ? "hook" : "hooks"} given up`)

@@ -19,7 +19,7 @@ export interface Option {
   readonly expected: string
   readonly accepts: (given: unknown) => boolean
   /** Another message for an invalid value. */
-  readonly explain?: (given: unknown) => string
+  readonly explain?: (given: unknown) => string | undefined
   /** The options within this one, whose value is an object. */
   readonly group?: OptionTable
   /** The message for a name that is not an option here. Messages do not list such names. */

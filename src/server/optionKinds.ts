@@ -37,10 +37,12 @@ export const number = (options: NumberRange): Option => {
     : most !== undefined
     ? ` from ${least} to ${most}`
     : `, ${least} or more`
+  const expected = `a ${whole ? "whole " : ""}number${unit === undefined ? "" : ` of ${unit}`}${range}${
+    infinite ? ", or Infinity" : ""
+  }`
   return {
-    expected: `a ${whole ? "whole " : ""}number${unit === undefined ? "" : ` of ${unit}`}${range}${
-      infinite ? ", or Infinity" : ""
-    }`,
+    expected,
+    explain: (given) => given === Infinity ? `must be ${expected}, and finite; it is Infinity` : undefined,
     accepts: (given) => {
       if (typeof given !== "number") return false
       if (given === Infinity) return infinite

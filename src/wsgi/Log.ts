@@ -7,6 +7,7 @@ import * as Predicate from "effect/Predicate"
 import { onDescriptor, open as openFile, warn } from "../node/LogFile.js"
 import { catchRejection } from "../server/catchRejection.js"
 import type { Option } from "../server/checkOptions.js"
+import { isClass } from "../server/guards.js"
 import { notRun } from "../server/notRun.js"
 
 /**
@@ -48,7 +49,8 @@ export interface LogSink {
 export const target: Option = {
   expected: "a logger with info and debug, something with write, a function, a path or a descriptor",
   accepts: (given) =>
-    typeof given === "string" || typeof given === "number" || typeof given === "function" ||
+    typeof given === "string" || (typeof given === "function" && !isClass(given)) ||
+    (typeof given === "number" && Number.isInteger(given) && given >= 0) ||
     Predicate.hasProperty(given, "info") || Predicate.hasProperty(given, "write")
 }
 

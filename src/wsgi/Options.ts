@@ -3,15 +3,17 @@
  *
  * @since 0.1.0
  */
+import * as Predicate from "effect/Predicate"
 import { OptionError } from "../exchange/ServerError.js"
 import { listenerTable } from "../node/listenChecks.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
 import type { Leniency } from "../protocol/limits.js"
 import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
 import type { AccessRecord } from "../server/AccessRecord.js"
-import { checkOptions, type OptionTable, type TableOf } from "../server/checkOptions.js"
+import { checkOptions, type Option, type OptionTable, type TableOf } from "../server/checkOptions.js"
 import * as Config from "../server/Config.js"
 import * as FormLimits from "../server/FormLimits.js"
+import { isClass } from "../server/guards.js"
 import { group, listOf, misplaced, number, oneOf, record, yesOrNo } from "../server/optionKinds.js"
 import { type LogTarget, target } from "./Log.js"
 import { formats, type LogEntryFormat } from "./LogEntry.js"
@@ -150,7 +152,7 @@ export const read = (options: ServerOptions): Settings => {
   const socket = socketTimeout === undefined ? undefined : socketTimeout * 1000
   once("maxSize", options.maxSize, "limits.connections", limits?.connections)
   once("urlLengthLimit", options.urlLengthLimit, "limits.requestLine", limits?.requestLine)
-  const trustedProxies = TrustedProxies.make(options.trustedProxies ?? [])
+  const trustedProxies = options.trustedProxies === undefined ? undefined : TrustedProxies.make(options.trustedProxies)
   const config = Config.make({
     limits: {
       connections: options.maxSize,
@@ -181,7 +183,7 @@ export const read = (options: ServerOptions): Settings => {
   const inJson = logFormat === "json"
   const format = typeof logFormat === "function" ? logFormat : inJson ? json : compile(logFormat, {
     forwardedFor: config.forwarded === false && (options.logXForwardedFor ?? true),
-    trustedProxies
+    trustedProxies: config.trustedProxies
   })
   const { errorFormat = inJson ? "json" : "text" } = options
   return {
@@ -207,7 +209,11 @@ export const read = (options: ServerOptions): Settings => {
  */
 export const table: TableOf<ServerOptions> = {
   log: { expected: `${target.expected}, or false`, accepts: (given) => given === false || target.accepts(given) },
-  environ: record,
+  environ: {
+    ...record,
+    expected: "an object with names for keys",
+    accepts: (given) => Predicate.isRecord(given) && !(given instanceof Map)
+  },
   maxSize: number({ least: 1, whole: true, infinite: true }),
   maxHttpVersion: oneOf("HTTP/1.1", "HTTP/1.0", "1.1", "1.0"),
   minimumChunkSize: number({ whole: true, unit: "bytes", infinite: true }),
@@ -220,7 +226,7 @@ export const table: TableOf<ServerOptions> = {
   announce: yesOrNo,
   logFormat: {
     expected: "a template, \"json\" or a function",
-    accepts: (given) => typeof given === "string" || typeof given === "function"
+    accepts: (given) => typeof given === "string" || (typeof given === "function" && !isClass(given))
   },
   urlLengthLimit: number({ least: 1, whole: true, unit: "bytes", infinite: true }),
   debug: yesOrNo,
@@ -235,7 +241,7 @@ export const table: TableOf<ServerOptions> = {
   errorLog: target,
   errorFormat: {
     expected: "\"text\", \"json\" or a function",
-    accepts: (given) => given === "text" || given === "json" || typeof given === "function"
+    accepts: (given) => given === "text" || given === "json" || (typeof given === "function" && !isClass(given))
   },
   multiprocess: yesOrNo
 }
@@ -253,6 +259,18 @@ export const tlsNames: OptionTable = Object.fromEntries(
   ])
 )
 
+const called = (name: string): Option => misplaced(`is called ${name} here`)
+
+// names of node:http, Fastify and Express
+const otherNames: OptionTable = {
+  logger: called("log"),
+  keepAliveTimeout: called("timeouts.idle"),
+  headersTimeout: called("timeouts.head"),
+  requestTimeout: called("timeouts.request"),
+  bodyLimit: called("limits.body"),
+  trustProxy: misplaced("is called trustedProxies here, with forwarded for what they say")
+}
+
 // these are all options, with the names of the listener's, which are refused here
 const whole: OptionTable = {
   ...Object.fromEntries(
@@ -261,6 +279,7 @@ const whole: OptionTable = {
     ) => [name, misplaced(`is an option of listen, as in listen({ ${name}: ... })`)])
   ),
   ...tlsNames,
+  ...otherNames,
   ...table
 }
 

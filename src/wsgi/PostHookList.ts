@@ -69,7 +69,7 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
       // a value that is not a list does not replace the list
       const list: unknown = env["eventlet.posthooks"]
       for (const entry of Array.isArray(list) ? env["eventlet.posthooks"] : this) this.#give(entry)
-      if (!Array.isArray(list)) throw noList(list)
+      if (!Array.isArray(list) && list !== null && list !== undefined) throw noList(list)
     })
   }
 

@@ -64,12 +64,13 @@ const answer = async (handler: FetchHandler, env: Environ, startResponse: StartR
     startResponse(forbidden.has(env.REQUEST_METHOD.toUpperCase()) ? "501 Not Implemented" : "400 Bad Request", [])
     return ""
   }
-  const response: unknown = await handler(request, env)
+  const response: unknown = await handled(handler, request, env)
   if (!isResponse(response)) {
     void letGo(response, () => undefined)
     throw notAResponse(response)
   }
-  const { body, bodyUsed, headers, status, statusText } = response
+  const { body, bodyUsed, headers, status, statusText, type } = response
+  if (type === "error") throw noStatus()
   if (bodyUsed || body?.locked) throw used()
   try {
     startResponse(statusText === "" ? String(status) : `${status} ${statusText}`, headers)
@@ -85,6 +86,30 @@ const answer = async (handler: FetchHandler, env: Environ, startResponse: StartR
   }
   return headers.has("Content-Length") || env["tsgi.signal"].aborted ? body : wholeOrParts(body)
 }
+
+const handled = async (handler: FetchHandler, request: Request, env: Environ): Promise<Response> => {
+  try {
+    return await handler(request, env)
+  } catch (error) {
+    // an application takes the environ for its second argument
+    if (error instanceof TypeError && /^\w*start_?response\w* is not a function/i.test(error.message)) {
+      throw notAHandler()
+    }
+    throw error
+  }
+}
+
+const notAHandler = (): ResponseError =>
+  new ResponseError({
+    reason: "InvalidBody",
+    description: "fetchApp was given an application (env, startResponse): give it to server itself"
+  })
+
+const noStatus = (): ResponseError =>
+  new ResponseError({
+    reason: "InvalidStatus",
+    description: "Response.error() has no status: give one from 400, as in new Response(text, { status: 502 })"
+  })
 
 const used = (): ResponseError =>
   new ResponseError({

@@ -3,14 +3,13 @@
  *
  * @since 0.1.0
  */
-import * as Predicate from "effect/Predicate"
 import { OptionError } from "../exchange/ServerError.js"
+import { listenArguments } from "../node/listenArguments.js"
 import { listenerTable } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions } from "../node/ListenOptions.js"
 import { check, TlsSettings } from "../node/NodeListener.js"
 import { checkTls } from "../node/tlsChecks.js"
 import { type OptionTable, refuseMore } from "../server/checkOptions.js"
-import { kindOf } from "../server/OptionNames.js"
 import type { Listener, TlsListener } from "./Listener.js"
 import { ListenerValue, notAListener, TlsListenerValue } from "./ListenerValue.js"
 import { tlsNames } from "./Options.js"
@@ -38,37 +37,12 @@ export const listen: (portOrOptions?: number | string | ListenOptions) => Listen
   given = {},
   ...more: ReadonlyArray<unknown>
 ) => {
-  const options: unknown = typeof given === "number" || typeof given === "string" ? { port: given } : given
-  if (!isOptions(options)) {
-    throw new OptionError({ option: "options", description: `give a port or an object, not ${kindOf(options)}` })
-  }
-  refuseMore(more, "options", oneArgument(given, more[0]))
-  const expected = typeof given === "string" ? callFor(given) : undefined
-  if (expected !== undefined) {
-    throw new OptionError({ option: "port", description: `${kindOf(given)} is not a port; use ${expected}` })
-  }
+  const options = listenArguments("listen", given, more)
   check(options, "listen", table)
   return new ListenerValue(options)
 }
 
-const isOptions = (given: unknown): given is ListenOptions => Predicate.isRecord(given)
-
 const table: OptionTable = { ...listenerTable, ...tlsNames }
-
-// the call to suggest for a string that is more than a port
-const callFor = (text: string): string | undefined => {
-  const [, host, port] = /^(?:[a-z]+:\/\/)?\[?([^/[\]]+?)\]?:([0-9]+)\/?$/i.exec(text) ?? []
-  if (host !== undefined) return `listen({ host: ${JSON.stringify(host)}, port: ${port} })`
-  if (text.includes("://") || !text.includes("/")) return undefined
-  return `listen({ path: ${JSON.stringify(text.replace(/^unix:/, ""))} })`
-}
-
-const oneArgument = (port: ListenOptions | number | string, host: unknown): string =>
-  `listen takes one argument${
-    typeof host === "string" && typeof port !== "object"
-      ? `: listen({ port: ${port}, host: ${JSON.stringify(host)} })`
-      : ", a port or an object; wait for `ready` of the server instead of a callback"
-  }`
 
 /**
  * Adds TLS to a listener made by {@link listen}. `options` are `node:tls` server options: `cert`, `key`, `ca`,

@@ -5,7 +5,7 @@
  */
 import { setImmediate } from "node:timers"
 import type { Outcome } from "../exchange/Outcome.js"
-import { checkOption, checkOptions, type Option, type OptionTable } from "../server/checkOptions.js"
+import { checkOption, checkOptions, type Option, type OptionTable, refuseMore } from "../server/checkOptions.js"
 import { anything, misplaced } from "../server/optionKinds.js"
 import { kindOf } from "../server/OptionNames.js"
 import { make as makeMemory } from "../testing/Memory.js"
@@ -86,10 +86,11 @@ export interface TestResponse extends Response {
 export const request = async (
   app: App,
   input: string | URL,
-  asking: TestRequestInit = {}
+  asking: TestRequestInit = {},
+  ...more: ReadonlyArray<never>
 ): Promise<TestResponse> => {
   checkApp(app)
-  checkAsking(input, asking)
+  checkAsking(input, asking, more)
   const { connection, headers: given, server: options, trailers, ...init } = asking
   const scheme = connection?.tls === undefined ? "http" : "https"
   const url = new URL(input instanceof URL || !input.startsWith("/") ? input : `${scheme}://localhost${input}`)
@@ -141,12 +142,16 @@ export const request = async (
 }
 
 // fetch ignores unknown options. With one, a test could pass for the wrong reason.
-const checkAsking = (input: unknown, asking: unknown): void => {
+const checkAsking = (input: unknown, asking: unknown, more: ReadonlyArray<unknown>): void => {
+  refuseMore(more, "init", "request takes three arguments: app, input and init, which has the option server")
   checkOption("input", input, {
     expected: "a path, such as \"/\", or a URL",
     accepts: (given) =>
       given instanceof URL || (typeof given === "string" && (given.startsWith("/") || URL.canParse(given))),
-    explain: (given) => `must be a path, such as "/", or a URL; it is ${kindOf(given)}`
+    explain: (given) =>
+      `must be a path, such as "/", or a URL; it is ${kindOf(given)}${
+        given instanceof Request ? ": give its url, and method, headers and body in init" : ""
+      }`
   })
   checkOptions(asking, table, { argument: "init", notAnObject: "must be an object, such as { method: \"POST\" }" })
 }

@@ -82,7 +82,18 @@ describe("an address before anybody listens", () => {
 
 describe("what cannot be bound is a BindError that names the cause, and the address where one was tried", () => {
   it.each<[string, BindOptions, BindError["reason"], RegExp]>([
-    ["an option that there is not", { fd: 3 } as BindOptions, "InvalidOptions", /fd: bind has no such option/],
+    [
+      "an option that there is not",
+      { fd: 3 } as BindOptions,
+      "InvalidOptions",
+      /fd: is an option of listen, as in listen/
+    ],
+    [
+      "a name that there is not",
+      { prot: 3 } as BindOptions,
+      "InvalidOptions",
+      /prot: did you mean port\? bind has no such/
+    ],
     // for invalid options the error has no address, and text is quoted
     [
       "a port that is none",

@@ -9,6 +9,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import {
   type App,
+  bind,
   BindError,
   type Environ,
   fetchApp,
@@ -153,7 +154,9 @@ describe("what cannot be listened on", () => {
 
   it("a descriptor that is none", async () => {
     const error = await failing(listen({ fd: 9_999 }))
-    expect(error.message).toContain("cannot listen on descriptor 9999")
+    expect(error.message).toMatch(
+      /^cannot listen on descriptor 9999: it is no socket that this process has inherited \(listen E\w+: /
+    )
   })
 
   it("two places at once", async () => {
@@ -274,6 +277,59 @@ describe("what is no option", () => {
       "logFormat",
       /no field status; known fields are client_ip, .*status_code/
     ],
+    [
+      "another case of json",
+      { logFormat: "JSON" },
+      "logFormat",
+      /^"JSON" has no field, .*; for lines of JSON give "json"/
+    ],
+    ["a format of another server", { logFormat: "combined" }, "logFormat", /^"combined" has no field/],
+    ["an empty format", { logFormat: "" }, "logFormat", /^"" has no field, such as %\(request_line\)s/],
+    ["a format of gunicorn", { logFormat: "%(h)s" }, "logFormat", /no field h/],
+    ["a format of C", { logFormat: "%s" }, "logFormat", /^"%s" has no field/],
+    [
+      "a log field without its kind",
+      { logFormat: "%(client_ip)s %(request_line)" },
+      "logFormat",
+      /^%\(request_line\) needs a kind behind it: s, d or f/
+    ],
+    ["a log field that does not end", { logFormat: "%(client_ip)s %(x" }, "logFormat", /^%\(x needs a kind behind it/],
+    ["what others call log", { logger: true }, "logger", /^is called log here/],
+    ["a name that is not near enough", { loggers: true }, "loggers", /^there is no such option/],
+    [
+      "what node:http calls timeouts.idle",
+      { keepAliveTimeout: 5 },
+      "keepAliveTimeout",
+      /^is called timeouts.idle here/
+    ],
+    ["what node:http calls timeouts.head", { headersTimeout: 5 }, "headersTimeout", /^is called timeouts.head here/],
+    [
+      "what node:http calls timeouts.request",
+      { requestTimeout: 5 },
+      "requestTimeout",
+      /^is called timeouts.request here/
+    ],
+    ["what Fastify calls limits.body", { bodyLimit: 5 }, "bodyLimit", /^is called limits.body here/],
+    [
+      "what Fastify calls trustedProxies",
+      { trustProxy: true },
+      "trustProxy",
+      /^is called trustedProxies here, with forwarded/
+    ],
+    ["a limit of formidable", { forms: { maxFileSize: 5 } }, "forms.maxFileSize", /^there is no such option/],
+    ["a descriptor that is broken", { log: 5.5 }, "log", /a path or a descriptor, or false; it is 5.5/],
+    ["a descriptor below 0", { errorLog: -1 }, "errorLog", /a path or a descriptor; it is -1/],
+    ["a log that is a class", { log: class {} }, "log", /must be a logger/],
+    ["a format that is a class", { logFormat: class {} }, "logFormat", /must be a template, "json" or a function/],
+    ["forwarded fields that nobody is believed", { forwarded: "x-forwarded" }, "forwarded", /^needs trustedProxies/],
+    ["any forwarded fields that nobody is believed", { forwarded: true }, "forwarded", /^needs trustedProxies/],
+    [
+      "a Map for an object",
+      { environ: new Map([["a.b", 1]]) },
+      "environ",
+      /must be an object with names for keys; it is/
+    ],
+    ["an idle time without end", { timeouts: { idle: NaN } }, "timeouts.idle", /must be a number of milliseconds/],
     ["a proxy that is no address", { trustedProxies: ["proxy"] }, "trustedProxies", /proxy is not an address/],
     ["a proxy range that is none", { trustedProxies: ["10.0.0.0/99"] }, "trustedProxies", /10\.0\.0\.0\/99 is no/],
     ["a proxy that is no text", { trustedProxies: [5] }, "trustedProxies", /5 is not an address/],
@@ -427,7 +483,11 @@ describe("what is no option", () => {
   it.each([
     ["no path", [], "input: must be a path, such as \"/\", or a URL; it is undefined"],
     ["half a path", ["x"], "input: must be a path, such as \"/\", or a URL; it is the text \"x\""],
-    ["a Request", [new Request("http://a/")], "input: must be a path, such as \"/\", or a URL; it is a Request"],
+    [
+      "a Request",
+      [new Request("http://a/")],
+      "input: must be a path, such as \"/\", or a URL; it is a Request: give its url, and method, headers and body in init"
+    ],
     [
       "a method in place of what fetch takes",
       ["/", "POST"],
@@ -438,6 +498,11 @@ describe("what is no option", () => {
       "an option of the server beside those of fetch",
       ["/", { log: false }],
       "log: is an option of server, as in { server: { log: ... } }"
+    ],
+    [
+      "options of the server behind those of fetch",
+      ["/", {}, {}],
+      "init: request takes three arguments: app, input and init"
     ]
   ])("for a request in a test: %s", async (_, args, message) => {
     await expect(Reflect.apply(request, undefined, [hello, ...args])).rejects.toThrow(message)
@@ -497,12 +562,48 @@ describe("what is no option", () => {
     expect(act).toThrow(message)
   })
 
+  it.each<[string, ReadonlyArray<unknown>, RegExp]>([
+    [
+      "a host behind a port",
+      [0, "0.0.0.0"],
+      /options: bind takes one argument: bind\(\{ port: 0, host: "0.0.0.0" \}\)/
+    ],
+    ["what listen takes: fd", [{ fd: 3 }], /fd: is an option of listen, as in listen\(\{ fd: ... \}\)/],
+    ["what listen takes: proxy", [{ proxy: "v1" }], /proxy: is an option of listen, as in listen\(\{ proxy: ... \}\)/],
+    ["what listen takes: socket", [{ socket: 1 }], /socket: is an option of listen/],
+    ["an array", [[8090]], /options: give a port or an object, not an array/],
+    [
+      "a path",
+      ["/run/app.sock"],
+      /port: the text "\/run\/app.sock" is not a port; use bind\(\{ path: "\/run\/app.sock" \}\)/
+    ]
+  ])("for bind: %s", async (_, args, message) => {
+    const error: unknown = await (Reflect.apply(bind, undefined, args) as Promise<unknown>).catch((error: unknown) =>
+      error
+    )
+    if (!(error instanceof BindError)) throw new Error(`not a BindError: ${String(error)}`)
+    expect(error.reason).toBe("InvalidOptions")
+    expect(error.message).toMatch(message)
+  })
+
+  it("but not for a port alone, nor for its text", async () => {
+    for (const port of [0, "0", undefined]) {
+      using socket = await bind(port)
+      expect(socket.address._tag).toBe("Tcp")
+    }
+  })
+
   it("for a stop", async () => {
     const running = server(listen(), hello, { logOutput: false })
     await expect(running.stop({ timeout: 5 } as never)).rejects.toThrow(
       "timeout: there is no such option; known options are grace, settle"
     )
     await expect(running.stop({ grade: 5 } as never)).rejects.toThrow("grade: did you mean grace? there is")
+    for (const option of ["settle", "spread"]) {
+      await expect(running.stop({ [option]: Infinity })).rejects.toThrow(
+        `${option}: must be a number of milliseconds, 0 or more, and finite; it is Infinity`
+      )
+    }
     await expect(running.stop(5 as never)).rejects.toThrow("options: must be an object")
     await running.stop()
   })
@@ -592,6 +693,15 @@ describe("what is no option", () => {
     const listener = wrapTls(listen(), {})
     expect(() => listener.reload(options as never)).toThrow(message)
   })
+
+  it.each([["certfile", "cert"], ["keyfile", "key"], ["certFile", "cert"], ["keyFile", "key"], ["ca_certs", "ca"]])(
+    "for TLS: %s, as eventlet and others have it",
+    (given, option) => {
+      expect(() => wrapTls(listen(), { [given]: "cert.pem" })).toThrow(
+        `${given}: is called ${option} here, and takes the contents of the file: ${option}: readFileSync(path)`
+      )
+    }
+  )
 
   it("for TLS over TLS", () => {
     expect(() => wrapTls(wrapTls(listen(), {}), {})).toThrow("listener: has TLS already")
@@ -728,7 +838,20 @@ describe("an application that breaks the protocol", () => {
     ],
     ["a big number as a field name", badHeaders([[5n, "a"]]), "InvalidFieldName", /the bigint 5 is not a field name/],
     ["a number in place of headers", badHeaders(5), "InvalidFields", /pairs of name and value, .*, not the number 5/],
-    ["null as a field value", badHeaders([["X-A", null]]), "InvalidFieldValue", /X-A must be text, not null/],
+    ["null as a field value", badHeaders([["X-A", null]]), "InvalidFieldValue", /X-A must be text, not null: leave/],
+    [
+      "bytes as a field value",
+      badHeaders([["X-A", Buffer.from("a")]]),
+      "InvalidFieldValue",
+      /X-A must be text, not bytes: give Buffer.from\(bytes\).toString\("latin1"\)/
+    ],
+    [
+      "two values of a field",
+      badHeaders([["X-A", "a", "b"]]),
+      "InvalidFields",
+      /an entry of X-A has 3 parts: give a pair of name and value for each value/
+    ],
+    ["a name alone", badHeaders([["X-A"]]), "InvalidFieldValue", /X-A must be text, not undefined/],
     [
       "values as a field value",
       badHeaders([["X-A", ["a"]]]),
@@ -744,7 +867,13 @@ describe("an application that breaks the protocol", () => {
     ["headers that are no pairs", badHeaders([null]), "InvalidFields", /pairs of name and value/],
     ["headers as lines", badHeaders(["X-A: a"]), "InvalidFields", /pairs of name and value/],
 
-    ["CR and LF in a reason phrase", badStatus("200 OK\r\nX: a"), "InvalidReason", /reason phrase/],
+    [
+      "CR and LF in a reason phrase",
+      badStatus("200 OK\r\nX: a"),
+      "InvalidReason",
+      /"OK\\r\\nX: a" has characters that no reason phrase may have: leave it out, or use Latin-1/
+    ],
+    ["a wide reason phrase", badStatus("200 \u2713"), "InvalidReason", /"\u2713" has characters that no reason/],
     ["a status of letters", badStatus("abc"), "InvalidStatus", /is not a status; use a code and a reason/],
     ["a status of two digits", badStatus("99 X"), "InvalidStatus", /is not a status/],
     ["a status of four digits", badStatus("1000 X"), "InvalidStatus", /is not a status/],
@@ -843,7 +972,19 @@ describe("an application that breaks the protocol", () => {
       "two Content-Lengths",
       badHeaders([["Content-Length", "4"], ["content-length", "5"]]),
       "InvalidContentLength",
-      /is not a whole number of bytes/
+      /two Content-Length fields differ: 4 and 5/
+    ],
+    [
+      "an error of the network",
+      fetchApp(() => Response.error()),
+      "InvalidStatus",
+      /Response.error\(\) has no status: give/
+    ],
+    [
+      "an application where a handler belongs",
+      fetchApp(hello as never),
+      "InvalidBody",
+      /fetchApp was given an application \(env, startResponse\): give it to server itself/
     ],
     ["a Content-Length above the body", badHeaders([["Content-Length", "5"]]), "BodyTooShort", /4 of the 5 bytes/],
     [

@@ -125,7 +125,7 @@ it("the end counts hooks that were given up", () => {
   return withServer(app, { timeouts: { grace: 0, interrupt: 0, hooks: 20 } }, async ({ ask, log, running }) => {
     await ask(get())
     await running.stop()
-    await log.until(/exited, 1 connection: .*, 1 hooks given up/)
+    await log.until(/exited, 1 connection: .*, 1 hook given up/)
   })
 })
 

@@ -238,8 +238,7 @@ describe("an entry that is no hook, or fails", () => {
   })
 
   it.each<[string, unknown]>([
-    ["null", null],
-    ["undefined", undefined],
+    ["the text \"hook\"", "hook"],
     ["a function", () => undefined],
     ["an object", { hook: 1 }]
   ])("keeps the application's list from what is no list, and says so: %s", (what, given) =>
@@ -258,6 +257,22 @@ describe("an entry that is no hook, or fails", () => {
         expect(log.text).toContain(
           `eventlet.posthooks: this is the list of hooks: add one by push; it was replaced by ${what}`
         )
+      }
+    ))
+
+  it.each([null, undefined])("keeps it from %s", (given) =>
+    withServer(
+      (env, startResponse, journal) => {
+        env["eventlet.posthooks"].push([() => journal.push("hook")])
+        Reflect.set(env, "eventlet.posthooks", given)
+        startResponse("200 OK", fields)
+        return "ok"
+      },
+      { memory: true, noteAccess: true },
+      async ({ connect, journal }) => {
+        const client = await connect()
+        client.send(get())
+        expect(await journal.first(2)).toEqual(["hook", "access 200"])
       }
     ))
 

@@ -195,7 +195,7 @@ it("row 3: the log is a function, a logger, something to write to, or a file's p
   }
   for (const log of [add, { info: add, debug: () => undefined }, { write: add }, file]) {
     lines.length = 0
-    await withServer(hello, { log, logFormat: "the line" }, async ({ ask, running }) => {
+    await withServer(hello, { log, logFormat: () => "the line" }, async ({ ask, running }) => {
       await ask(get("/"))
       await running.stop({ grace: 0 })
     })
