@@ -88,7 +88,7 @@ export interface Session extends Indexed {
   readonly open: () => void
   /** Ends the exchange that is running, and the connection. The first reason stays. */
   readonly abort: (reason: AbortReason) => void
-  /** Closes the connection, which is idle: the server stops. */
+  /** Closes the connection, which is idle. */
   readonly close: () => void
   /** The server stops: no further requests are to come. Called once, perhaps before `open`. */
   readonly drain: () => void
@@ -143,14 +143,6 @@ export interface Refused {
 }
 
 /**
- * Why the server lets a connection close, in words for the log.
- *
- * @since 0.2.0
- * @category models
- */
-export type ServerReason = "the server stops" | "others wait for a place"
-
-/**
  * Everything that a session needs of its server.
  *
  * @since 0.2.0
@@ -161,10 +153,10 @@ export interface SessionHost extends Engine {
   readonly scopeFor: (session: Session) => SessionScope
   /** The door: gives the exchange to the application. An exchange fails with what this throws. */
   readonly handler: (exchange: DoorExchange) => void
-  /** Why an answer must say that its connection closes, as far as the server is concerned. To be asked once for an answer. */
-  readonly closingWithAnswer: () => ServerReason | undefined
-  /** Why a connection may not wait for another request, although its last answer has said that it persists. */
-  readonly closingAfterAnswer: () => ServerReason | undefined
+  /** Whether an answer may say that the connection persists: not while its room is needed. */
+  readonly mayPersist: () => boolean
+  /** Whether a connection may wait for another request, once its answer has said that it persists. */
+  readonly mayStay: () => boolean
   /** A connection has changed: counts all connections anew soon. */
   readonly countSoon: () => void
   /** An exchange is over: its hooks have run. */

@@ -59,8 +59,8 @@ export class Http1End {
   // ---------------------------------------------------------------------------------------------------------------
   // the connection
 
-  /** Closes the connection. The reason is left out where it was told before, as for one that lingers. */
-  close(why?: CloseReason): void {
+  /** Closes the connection. A reason that was told before, as for one that lingers, stays. */
+  close(why: CloseReason = "the server stops, or others wait for room"): void {
     if (this.begins(why)) this.of.scope.done()
   }
 
@@ -69,9 +69,9 @@ export class Http1End {
     if (this.begins(why)) this.of.scope.failed(failure)
   }
 
-  private begins(why: CloseReason | undefined): boolean {
+  private begins(why: CloseReason): boolean {
     if (this.begun) return false
-    if (why !== undefined) this.tell(why)
+    this.tell(why)
     this.begun = true
     return true
   }

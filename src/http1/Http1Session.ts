@@ -152,11 +152,11 @@ export class Http1Session implements Session {
   }
 
   close(): void {
-    this.connection.end.close("the server stops")
+    this.connection.end.close()
   }
 
   drain(): void {
-    // HTTP/1 can say it in the head of an answer only, for which `closingWithAnswer` is asked: a stop may be spread over answers
+    // HTTP/1 can say it in the head of an answer only, for which `mayPersist` is asked: a stop may be spread over answers
   }
 
   sayGoodbye(): void {

@@ -4,7 +4,7 @@
  *
  * @since 0.2.0
  */
-import { OptionError } from "../exchange/ServerError.js"
+import { invalidOption } from "../server/OptionNames.js"
 
 /**
  * An inherited socket, TCP or unix: `listen({ fd })` serves on it.
@@ -44,17 +44,16 @@ export const activatedSockets = (
   if (activationFor(environment, pid) !== "this") return []
   const count = wholeNumber("LISTEN_FDS", LISTEN_FDS)
   if (count > mostDescriptors) {
-    throw new OptionError({
-      option: "LISTEN_FDS",
-      description: `must be at most ${mostDescriptors}, it is ${LISTEN_FDS}; the service manager sets it`
-    })
+    throw invalidOption("LISTEN_FDS", `at most ${mostDescriptors}`, count, setBy)
   }
   const names = LISTEN_FDNAMES === undefined || LISTEN_FDNAMES === "" ? undefined : LISTEN_FDNAMES.split(":")
   if (names !== undefined && names.length !== count) {
-    throw new OptionError({
-      option: "LISTEN_FDNAMES",
-      description: `must have a name for each of the ${count} descriptors, between colons; it is ${LISTEN_FDNAMES}`
-    })
+    throw invalidOption(
+      "LISTEN_FDNAMES",
+      `${count} names, one for each descriptor, between colons`,
+      LISTEN_FDNAMES,
+      setBy
+    )
   }
   return Array.from({ length: count }, (_, i) => ({ fd: firstDescriptor + i, name: names?.[i] || undefined }))
 }
@@ -96,13 +95,10 @@ const firstDescriptor = 3
 /** The most descriptors of a process on Linux, unless `fs.nr_open` was raised. */
 const mostDescriptors = 1_048_576
 
+const setBy = "the service manager sets it"
+
 const wholeNumber = (option: string, given: string): number => {
   const number = /^[0-9]{1,15}$/.test(given) ? Number(given) : NaN
-  if (Number.isNaN(number)) {
-    throw new OptionError({
-      option,
-      description: `must be a whole number, it is ${JSON.stringify(given)}; the service manager sets it`
-    })
-  }
+  if (Number.isNaN(number)) throw invalidOption(option, "a whole number", given, setBy)
   return number
 }

@@ -4,9 +4,8 @@
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
-import { OptionError } from "../exchange/ServerError.js"
 import { refuseMore } from "../server/checkOptions.js"
-import { kindOf } from "../server/OptionNames.js"
+import { invalidOption } from "../server/OptionNames.js"
 import type { ListenOptions } from "./ListenOptions.js"
 
 /**
@@ -22,14 +21,10 @@ export const listenArguments = (
   more: ReadonlyArray<unknown>
 ): ListenOptions => {
   const options: unknown = typeof given === "number" || typeof given === "string" ? { port: given } : given
-  if (!isOptions(options)) {
-    throw new OptionError({ option: "options", description: `give a port or an object, not ${kindOf(options)}` })
-  }
+  if (!isOptions(options)) throw invalidOption("options", "a port or an object", options)
   refuseMore(more, "options", oneArgument(call, given, more[0]))
   const expected = typeof given === "string" ? optionsFor(given) : undefined
-  if (expected !== undefined) {
-    throw new OptionError({ option: "port", description: `${kindOf(given)} is not a port; use ${call}(${expected})` })
-  }
+  if (expected !== undefined) throw invalidOption("port", "a port", given, `use ${call}(${expected})`)
   return options
 }
 

@@ -5,14 +5,13 @@
  */
 import * as Config from "effect/Config"
 import * as Predicate from "effect/Predicate"
-import { OptionError } from "../exchange/ServerError.js"
 import { listenerTable, otherNames } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListener.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
-import { checkOptions, type OptionTable, pick, type TableOf } from "../server/checkOptions.js"
+import { checkOptions, type OptionTable, pick, refuseMore, type TableOf } from "../server/checkOptions.js"
 import * as FormLimits from "../server/FormLimits.js"
 import { anything, group, listOf, misplaced, number, yesOrNo } from "../server/optionKinds.js"
-import { kindOf } from "../server/OptionNames.js"
+import { invalidOption } from "../server/OptionNames.js"
 import * as ServerConfig from "../server/ServerConfig.js"
 import * as Upgrade from "./Upgrade.js"
 
@@ -122,11 +121,11 @@ const checkedLater: ReadonlyArray<string> = Object.keys(listenerTable)
  * @category constructors
  */
 export const checkArguments = (options: unknown, more: ReadonlyArray<unknown>): void => {
-  if (more.length === 0 && !Predicate.isFunction(options)) return
-  throw new OptionError({
-    option: "options",
-    description: "must be the only argument, such as { port: 8090 }: there is no node server, and TLS is the option tls"
-  })
+  refuseMore(
+    Predicate.isFunction(options) ? [options, ...more] : more,
+    "options",
+    "must be the only argument, such as { port: 8090 }: there is no node server, and TLS is the option tls"
+  )
 }
 
 /**
@@ -138,10 +137,7 @@ export const checkArguments = (options: unknown, more: ReadonlyArray<unknown>): 
 export const checkConfigs = (options: unknown, path = ""): void => {
   if (Config.isConfig(options)) return
   if (!Predicate.isRecord(options) || Array.isArray(options)) {
-    throw new OptionError({
-      option: path === "" ? "options" : path,
-      description: `must be a Config, such as Config.succeed(...), not ${kindOf(options)}`
-    })
+    throw invalidOption(path === "" ? "options" : path, "a Config, such as Config.succeed(...)", options)
   }
   for (const [name, value] of Object.entries(options)) checkConfigs(value, path === "" ? name : `${path}.${name}`)
 }

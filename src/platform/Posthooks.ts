@@ -9,10 +9,9 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { Outcome } from "../exchange/Outcome.js"
-import { OptionError } from "../exchange/ServerError.js"
 import { isClass } from "../server/guards.js"
 import { checkHookOptions, type PostHookOptions } from "../server/hookOptions.js"
-import { kindOf } from "../server/OptionNames.js"
+import { invalidOption } from "../server/OptionNames.js"
 import { fiberRefsOf } from "./internal.js"
 import { ServerRequest } from "./ServerRequest.js"
 
@@ -62,17 +61,14 @@ export const add = <R>(
   Effect.withFiberRuntime<void, PosthooksError, R | HttpServerRequest>((fiber) => {
     const request = Context.unsafeGet(fiber.currentContext, HttpServerRequest)
     if (!(request instanceof ServerRequest)) return Effect.fail(new PosthooksError({ reason: "Unsupported" }))
-    if (!Predicate.isFunction(hook) || isClass(hook)) return Effect.die(noHook(hook))
+    if (!isHook(hook)) {
+      const remedy = Effect.isEffect(hook) ? "give () => effect" : undefined
+      return Effect.die(invalidOption("hook", "a function of the outcome that returns an Effect", hook, remedy))
+    }
     if (options !== undefined) checkHookOptions(options)
     // the hook's fiber starts with this fiber's refs, which have the services too
     request.call.exchange.postHook(hook, { detached: options?.detached, fiberRefs: fiberRefsOf(fiber) })
     return Effect.void
   })
 
-const noHook = (given: unknown): OptionError =>
-  new OptionError({
-    option: "hook",
-    description: `must be a function of the outcome that returns an Effect, not ${
-      Effect.isEffect(given) ? "an Effect: give () => effect" : kindOf(given)
-    }`
-  })
+const isHook = (given: unknown): boolean => Predicate.isFunction(given) && !isClass(given)

@@ -85,8 +85,8 @@ export class Drain {
     return this.settle !== undefined
   }
 
-  /** Decides on an answer during a stop: keeps its connection, or counts it as one that closes. A stop may be spread over answers. */
-  keepsAnswered(): boolean {
+  /** Returns true if an answered connection may still be kept alive during a spread stop, and counts the connection otherwise. */
+  mayKeepAlive(): boolean {
     const since = this.time.now() - this.begun
     if (since < this.spread && this.spreadCloses * this.spread >= this.total * since) return true
     this.spreadCloses++

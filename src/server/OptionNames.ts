@@ -4,6 +4,7 @@
  * @since 0.2.0
  */
 import { isAnyEffect } from "../exchange/internal.js"
+import { OptionError } from "../exchange/ServerError.js"
 import { isClass } from "./guards.js"
 
 /**
@@ -76,6 +77,37 @@ const distanceOf = (from: string, to: string): number => {
     last = row
   }
   return last[to.length]
+}
+
+/**
+ * The error for an invalid value, of an option or an argument. `expected` goes on from "must be", and `remedy` says what to do.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const invalidOption = (name: string, expected: string, given: unknown, remedy?: string): OptionError =>
+  new OptionError({
+    option: name,
+    description: `must be ${expected}; it is ${shown(given)}${remedy === undefined ? "" : `: ${remedy}`}`
+  })
+
+/**
+ * A value for a message: text in quotes, so that "1" differs from 1, plain objects and arrays as JSON, other objects and functions by
+ * their kind.
+ *
+ * @since 0.2.0
+ */
+export const shown = (given: unknown): string => {
+  if (typeof given === "function") return kindOf(given)
+  if (typeof given !== "string" && (typeof given !== "object" || given === null)) return String(given)
+  if (typeof given === "object" && !Array.isArray(given) && given.constructor !== Object) return kindOf(given)
+  try {
+    const text = JSON.stringify(given)
+    // what is only functions has no JSON
+    return text === "{}" && Object.keys(given).length > 0 ? kindOf(given) : text
+  } catch {
+    return kindOf(given)
+  }
 }
 
 /**

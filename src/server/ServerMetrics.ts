@@ -4,8 +4,7 @@
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
-import { OptionError } from "../exchange/ServerError.js"
-import { kindOf } from "./OptionNames.js"
+import { invalidOption } from "./OptionNames.js"
 
 /**
  * The metrics of a server. `connections` are those that are open now; all other numbers are counted since the start and never
@@ -90,20 +89,16 @@ export const zero: ServerMetrics = {
  * @category conversions
  */
 export const sum = (each: Iterable<ServerMetrics>): ServerMetrics => {
-  if (!Predicate.isIterable(each)) throw noMetrics(each)
+  if (!Predicate.isIterable(each)) throw invalidOption("metrics", list, each)
   let total = zero
   for (const one of each) {
-    if (!Predicate.hasProperty(one, "connections")) throw noMetrics(one)
+    if (!Predicate.hasProperty(one, "connections")) throw invalidOption("metrics", list, one)
     total = add(total, one)
   }
   return total
 }
 
-const noMetrics = (given: unknown): OptionError =>
-  new OptionError({
-    option: "metrics",
-    description: `give a list of what metrics() returns, not ${kindOf(given)}`
-  })
+const list = "a list of what metrics() returns"
 
 /**
  * The sum of the counts of all reasons or classes.

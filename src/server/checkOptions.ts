@@ -3,10 +3,9 @@
  *
  * @since 0.2.0
  */
-import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
 import { OptionError } from "../exchange/ServerError.js"
-import { noSuchOption } from "./OptionNames.js"
+import { invalidOption, noSuchOption, shown } from "./OptionNames.js"
 
 /**
  * An option.
@@ -109,10 +108,8 @@ const checkTable = (
  */
 export const checkOption = (name: string, given: unknown, { accepts, expected, explain, misplaced }: Option): void => {
   if (misplaced === undefined && accepts(given)) return
-  throw new OptionError({
-    option: name,
-    description: misplaced ?? explain?.(given) ?? `must be ${expected}; it is ${shown(given)}`
-  })
+  const why = misplaced ?? explain?.(given)
+  throw why === undefined ? invalidOption(name, expected, given) : new OptionError({ option: name, description: why })
 }
 
 /**
@@ -172,7 +169,3 @@ export const complete = <A extends object>(
   // the table has each name of `A` by its type
   return whole as A
 }
-
-// text is quoted, so that "1" differs from 1
-const shown = (given: unknown): string =>
-  typeof given === "string" ? JSON.stringify(given) : Inspectable.toStringUnknown(given, 0)

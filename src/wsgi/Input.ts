@@ -7,11 +7,11 @@ import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
 import type { RequestBody } from "../exchange/RequestBody.js"
 import type { InterimError } from "../exchange/ServerError.js"
-import { BodyError, OptionError, ResponseError, tooLargeWhole } from "../exchange/ServerError.js"
+import { BodyError, ResponseError, tooLargeWhole } from "../exchange/ServerError.js"
 import { type FieldPairs, inTitleCase } from "../protocol/heads.js"
 import type { Config } from "../server/Config.js"
 import type { FormLimits } from "../server/FormLimits.js"
-import { kindOf } from "../server/OptionNames.js"
+import { invalidOption } from "../server/OptionNames.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 
 const newline = 10
@@ -276,7 +276,7 @@ const tooManyLines = (most: number): BodyError =>
 const most = (size: number | undefined): number => {
   if (size === undefined) return Infinity
   if (typeof size !== "number" || Number.isNaN(size)) {
-    throw new OptionError({ option: "size", description: `must be a number of bytes; it is ${kindOf(size)}` })
+    throw invalidOption("size", "a number of bytes", size)
   }
   return size < 0 ? Infinity : size
 }

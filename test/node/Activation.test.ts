@@ -41,7 +41,7 @@ describe("the environment says", () => {
     [
       "too few names",
       { LISTEN_FDS: "2", LISTEN_FDNAMES: "web" },
-      /^LISTEN_FDNAMES: must have a name for each of the 2/
+      /^LISTEN_FDNAMES: must be 2 names, one for each descriptor, between colons; it is "web": the service manager sets it$/
     ],
     ["too many names", { LISTEN_FDS: "1", LISTEN_FDNAMES: "web:admin" }, /^LISTEN_FDNAMES: /]
   ])("%s, which is an OptionError that names the variable", (_, environment, message) => {

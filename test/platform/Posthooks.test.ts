@@ -347,7 +347,7 @@ it.each<readonly [string, unknown, string]>([
   ["an Effect", Effect.void, "an Effect: give () => effect"],
   ["nothing", undefined, "undefined"],
   ["null", null, "null"],
-  ["a text", "hook", "the text \"hook\""],
+  ["a text", "hook", "\"hook\""],
   ["a class", class Hook {}, "a class"]
 ])("a hook that is no function is refused where it is added: %s", async (_, hook, what) => {
   const seen = nothingSeen()
@@ -359,6 +359,6 @@ it.each<readonly [string, unknown, string]>([
   await using client = await scene.connect()
   client.send(get())
   expect((await client.response()).body.toString()).toBe(
-    `hook: must be a function of the outcome that returns an Effect, not ${what}`
+    `hook: must be a function of the outcome that returns an Effect; it is ${what}`
   )
 })

@@ -224,7 +224,7 @@ it("what NodeHttpServer takes beside its options is refused, and so is a second 
 })
 
 it.each<readonly [string, unknown, RegExp]>([
-  ["a value", { port: 8090 }, /^port: must be a Config, such as Config\.succeed\(\.\.\.\), not the number 8090$/],
+  ["a value", { port: 8090 }, /^port: must be a Config, such as Config\.succeed\(\.\.\.\); it is 8090$/],
   ["a value within", { limits: { body: 5 } }, /^limits\.body: must be a Config/],
   ["no value", { host: undefined }, /^host: must be a Config/],
   ["a port", 8090, /^options: must be a Config/]

@@ -382,11 +382,31 @@ describe("what is no option", () => {
     ["a port that is empty text", { port: "" }, "port", /whole number from 0 to 65535/],
     ["a port that is text and too high", "65536", "port", /whole number from 0 to 65535; it is "65536"/],
     ["a port in other digits", "0x50", "port", /whole number from 0 to 65535; it is "0x50"/],
-    ["a path", "/run/app.sock", "port", /is not a port; use listen\(\{ path: "\/run\/app.sock" \}\)/],
-    ["a path as a URL", "unix:/run/app.sock", "port", /is not a port; use listen\(\{ path: "\/run\/app.sock" \}\)/],
-    ["host and port", "0.0.0.0:80", "port", /is not a port; use listen\(\{ host: "0\.0\.0\.0", port: 80 \}\)/],
-    ["an IPv6 host and port", "[::1]:80", "port", /is not a port; use listen\(\{ host: "::1", port: 80 \}\)/],
-    ["a URL", "http://localhost:80/", "port", /is not a port; use listen\(\{ host: "localhost", port: 80 \}\)/],
+    ["a path", "/run/app.sock", "port", /^must be a port; it is ".*": use listen\(\{ path: "\/run\/app.sock" \}\)/],
+    [
+      "a path as a URL",
+      "unix:/run/app.sock",
+      "port",
+      /^must be a port; it is ".*": use listen\(\{ path: "\/run\/app.sock" \}\)/
+    ],
+    [
+      "host and port",
+      "0.0.0.0:80",
+      "port",
+      /^must be a port; it is ".*": use listen\(\{ host: "0\.0\.0\.0", port: 80 \}\)/
+    ],
+    [
+      "an IPv6 host and port",
+      "[::1]:80",
+      "port",
+      /^must be a port; it is ".*": use listen\(\{ host: "::1", port: 80 \}\)/
+    ],
+    [
+      "a URL",
+      "http://localhost:80/",
+      "port",
+      /^must be a port; it is ".*": use listen\(\{ host: "localhost", port: 80 \}\)/
+    ],
     ["a port with a blank", "8090 ", "port", /it is "8090 "$/],
     ["a port with an exponent", "1e3", "port", /it is "1e3"$/],
     [
@@ -404,8 +424,8 @@ describe("what is no option", () => {
     ["a certificate", { port: 443, cert: "", key: "" }, "cert", /^TLS is wrapTls's/],
     ["a port that is too high", 65_536, "port", /whole number from 0 to 65535; it is 65536/],
     ["a port that is broken", 80.5, "port", /whole number/],
-    ["an array", [8090], "options", /a port or an object, not an array/],
-    ["null", null, "options", /a port or an object/]
+    ["an array", [8090], "options", /^must be a port or an object; it is \[8090\]$/],
+    ["null", null, "options", /^must be a port or an object; it is null$/]
   ]
   it.each(listening)("listen: %s", (_, options, option, message) => {
     let thrown: unknown
@@ -513,7 +533,7 @@ describe("what is no option", () => {
     ["a server", { metrics: () => undefined }, "an object"],
     ["their functions", [() => undefined], "a function"]
   ])("for the sum of metrics: %s", (_, given, what) => {
-    expect(() => sumMetrics(given as never)).toThrow(`metrics: give a list of what metrics() returns, not ${what}`)
+    expect(() => sumMetrics(given as never)).toThrow(`metrics: must be a list of what metrics() returns; it is ${what}`)
   })
 
   it("for an app: what has fetch", () => {
@@ -571,11 +591,11 @@ describe("what is no option", () => {
     ["what listen takes: fd", [{ fd: 3 }], /fd: is an option of listen, as in listen\(\{ fd: ... \}\)/],
     ["what listen takes: proxy", [{ proxy: "v1" }], /proxy: is an option of listen, as in listen\(\{ proxy: ... \}\)/],
     ["what listen takes: socket", [{ socket: 1 }], /socket: is an option of listen/],
-    ["an array", [[8090]], /options: give a port or an object, not an array/],
+    ["an array", [[8090]], /options: must be a port or an object; it is \[8090\]/],
     [
       "a path",
       ["/run/app.sock"],
-      /port: the text "\/run\/app.sock" is not a port; use bind\(\{ path: "\/run\/app.sock" \}\)/
+      /port: must be a port; it is "\/run\/app.sock": use bind\(\{ path: "\/run\/app.sock" \}\)/
     ]
   ])("for bind: %s", async (_, args, message) => {
     const error: unknown = await (Reflect.apply(bind, undefined, args) as Promise<unknown>).catch((error: unknown) =>
