@@ -28,7 +28,7 @@ export class BootError extends Data.TaggedError("BootError")<{
  * @since 0.2.0
  * @category conversions
  */
-export const failedWords = (slot: number, { exitCode, message, reason }: BootError): string =>
+export const failureLine = (slot: number, { exitCode, message, reason }: BootError): string =>
   reason === "exit"
     ? `worker ${slot} ${message} before it was ready${exitHint(exitCode)}`
     : reason === "listen"
@@ -53,7 +53,7 @@ const exitHint = (code: BootError["exitCode"]): string =>
 export const asCommandError = (slot: number, error: BootError): CommandError =>
   new CommandError({
     code: exitCodes.get(error.reason) ?? 3,
-    message: failedWords(slot, error),
+    message: failureLine(slot, error),
     details: error.details
   })
 

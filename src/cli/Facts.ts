@@ -7,10 +7,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { MetricSeries } from "../server/MetricSeries.js"
 import { type ServerMetrics, zero } from "../server/ServerMetrics.js"
+import { known } from "./fallenCounters.js"
 import { Newest } from "./Newest.js"
 import type { Plan, Reason } from "./Plan.js"
 import type { Slot } from "./Slot.js"
-import { known } from "./upAndDown.js"
 import type { Worker } from "./WorkerLife.js"
 
 /**
@@ -72,7 +72,7 @@ export interface Facts {
   /** The counts of the apps of workers that are gone. */
   pastSeries: ReadonlyArray<MetricSeries>
   /** Names of counters that have fallen in workers that are gone. */
-  readonly upAndDown: Set<string>
+  readonly fallenCounters: Set<string>
   /** The key that seals TLS session tickets. */
   ticketKeys: Uint8Array
 }
@@ -97,7 +97,7 @@ export const make = (plan: Plan, ticketKeys: Uint8Array, startedAt: number, begu
   lackingSince: begun,
   past: zero,
   pastSeries: [],
-  upAndDown: new Set(known),
+  fallenCounters: new Set(known),
   ticketKeys
 })
 

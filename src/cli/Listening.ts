@@ -17,7 +17,7 @@ import { collide, type ListenSpec } from "./ListenSettings.js"
 import type { Place } from "./messages.js"
 import type { Settings } from "./Settings.js"
 import { messageOf } from "./streams.js"
-import { nextTry } from "./workerWords.js"
+import { nextTry } from "./workerLines.js"
 
 /**
  * @since 0.2.0

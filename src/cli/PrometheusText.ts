@@ -95,8 +95,8 @@ const linesOf = (name: string, { state, tags }: TextSeries): ReadonlyArray<strin
     const labels = new Map(Object.entries(tags).map(([key, value]) => [labelOf(key), value]))
     labels.delete(reserved[state._tag] ?? "")
     for (const [key, value] of Object.entries(own)) labels.set(key, value)
-    const told = [...labels].map(([key, value]) => `${key}="${escaped(value).replaceAll("\"", "\\\"")}"`)
-    return `${name}${suffix}${told.length === 0 ? "" : `{${told.join(",")}}`} ${number(value)}`
+    const written = [...labels].map(([key, value]) => `${key}="${escaped(value).replaceAll("\"", "\\\"")}"`)
+    return `${name}${suffix}${written.length === 0 ? "" : `{${written.join(",")}}`} ${number(value)}`
   }
   switch (state._tag) {
     case "Counter":

@@ -6,7 +6,7 @@ import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { type BootError, failedWords } from "./BootError.js"
+import { type BootError, failureLine } from "./BootError.js"
 import { type Facts, isLeaving, type ReloadResult } from "./Facts.js"
 import type { Journal } from "./Journal.js"
 import { monotonic } from "./monotonic.js"
@@ -103,7 +103,7 @@ const once = (reloading: Reloading): Effect.Effect<ReloadResult> =>
       facts.state = "serving"
       yield* slots.fork(manager.ready)
     }
-    const left = leftBy(facts, begun)
+    const left = slotsLeftBy(facts, begun)
     const outcome = failed === undefined
       ? { result: "done" as const, took, generation: facts.generation }
       : refused(`${failed.message}${left.fresh}`, took)
@@ -119,7 +119,7 @@ const once = (reloading: Reloading): Effect.Effect<ReloadResult> =>
   })
 
 /** The slots in which a refused reload has left old and new workers, as text. The text is empty if all are old. */
-const leftBy = ({ generation, slots }: Facts, begun: number): { readonly old: string; readonly fresh: string } => {
+const slotsLeftBy = ({ generation, slots }: Facts, begun: number): { readonly old: string; readonly fresh: string } => {
   const isNew = ({ current }: Slot): boolean =>
     current !== undefined && current.generation > generation && current.begun >= begun
   const fresh = slots.filter(isNew)
@@ -165,6 +165,6 @@ const eachSlot = (
 ): Effect.Effect<void, Failure> =>
   Effect.forEach(slots, (slot) =>
     Effect.mapError(renewed(slot), (error): Failure => ({
-      message: failedWords(slot.number, error),
+      message: failureLine(slot.number, error),
       details: error.details
     })), { discard: true })

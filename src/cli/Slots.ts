@@ -15,7 +15,7 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as MetricSeries from "../server/MetricSeries.js"
 import { sum, zero } from "../server/ServerMetrics.js"
-import { type BootError, failedWords } from "./BootError.js"
+import { type BootError, failureLine } from "./BootError.js"
 import { type Facts, hasReady, restarted } from "./Facts.js"
 import { Journal } from "./Journal.js"
 import { monotonic } from "./monotonic.js"
@@ -24,8 +24,8 @@ import { limitsOf } from "./recycling.js"
 import type { Occupant, Slot } from "./Slot.js"
 import { Spawner } from "./Spawner.js"
 import type { Worker } from "./WorkerLife.js"
+import { type Departure, goneFields, goneLine, nextTry, requestsReached, suspectedCause } from "./workerLines.js"
 import * as WorkerProcess from "./WorkerProcess.js"
-import { type Departure, goneFields, goneWords, nextTry, suspicion, tooMany } from "./workerWords.js"
 
 /**
  * The error for a server whose last worker is gone, and for which no other one becomes ready.
@@ -39,7 +39,7 @@ export class CrashLoop extends Data.TaggedError("CrashLoop")<{ readonly message:
 const longLife = 60_000
 const mostFailures = 10
 /** Milliseconds within which a signal to all processes has reached all of them. */
-const signalled = 50
+const signalSpread = 50
 
 interface Running {
   readonly workers: Scope.Scope
@@ -139,7 +139,7 @@ export class Slots {
   remove(slot: Slot): Effect.Effect<void> {
     return Effect.suspend(() => {
       const occupant = slot.remove()
-      return occupant === undefined ? Effect.void : closeBehind(occupant)
+      return occupant === undefined ? Effect.void : closeInBackground(occupant)
     })
   }
 
@@ -206,7 +206,7 @@ export class Slots {
       asks: (worker, message) =>
         message.type === "leaving"
           ? this.leaves(slot, worker)
-          : this.replaceIf(slot, worker, "requests", tooMany(message.requests, recycling))
+          : this.replaceIf(slot, worker, "requests", requestsReached(message.requests, recycling))
     }
   }
 
@@ -228,11 +228,11 @@ export class Slots {
   /** Puts a worker that is ready into its slot. */
   private seat(slot: Slot, fresh: Occupant): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (slot.isRemoved) return closeBehind(fresh)
+      if (slot.isRemoved) return closeInBackground(fresh)
       const before = slot.take(fresh)
       if (before === undefined) return Effect.void
       before.worker.supersede()
-      return Effect.zipRight(closeBehind(before), WorkerProcess.draining(before.worker))
+      return Effect.zipRight(closeInBackground(before), WorkerProcess.draining(before.worker))
     })
   }
 
@@ -281,14 +281,14 @@ export class Slots {
         yield* restarted(this.facts, slot.number, "told", words)
         yield* this.respawn(slot, 0)
       })
-      yield* this.fork(Effect.delay(replacing, signalled))
+      yield* this.fork(Effect.delay(replacing, signalSpread))
     })
   }
 
   private bootFailed(slot: Slot, error: BootError, sequel: string): Effect.Effect<void> {
     return Effect.gen(this, function*() {
       this.failuresInARow = hasReady(this.facts) ? 0 : this.failuresInARow + 1
-      const words = failedWords(slot.number, error)
+      const words = failureLine(slot.number, error)
       yield* restarted(this.facts, slot.number, "boot", words)
       yield* this.journal.error("boot", `${words};${sequel}`, {
         slot: slot.number,
@@ -311,18 +311,18 @@ export class Slots {
       const hasSuccessor = worker.reason !== undefined && worker.reason !== "hang"
       yield* isOurs && !hasSuccessor
         ? this.restart(slot, departure)
-        : this.journal.info("gone", goneWords(departure), goneFields(departure))
+        : this.journal.info("gone", goneLine(departure), goneFields(departure))
     })
   }
 
   private restart(slot: Slot, departure: Departure): Effect.Effect<void> {
     return Effect.gen(this, function*() {
       const reason = departure.worker.reason ?? "crash"
-      const words = goneWords(departure)
+      const words = goneLine(departure)
       yield* restarted(this.facts, slot.number, reason, words)
       if (departure.lived >= longLife) slot.recover()
       const next = yield* backOff(slot)
-      yield* this.journal.error(reason, `${words}${suspicion(departure)}${nextTry(next)}`, goneFields(departure))
+      yield* this.journal.error(reason, `${words}${suspectedCause(departure)}${nextTry(next)}`, goneFields(departure))
       yield* this.respawn(slot, next)
     })
   }
@@ -333,7 +333,7 @@ export class Slots {
     facts.workers.delete(worker)
     facts.past = sum([facts.past, { ...metrics, connections: zero.connections }])
     facts.pastSeries = MetricSeries.sum([facts.pastSeries, MetricSeries.lasting(series)])
-    for (const name of worker.upAndDown) facts.upAndDown.add(name)
+    for (const name of worker.fallenCounters) facts.fallenCounters.add(name)
   }
 }
 
@@ -353,7 +353,7 @@ export const make = (facts: Facts): Effect.Effect<Slots, never, Spawner | Journa
   })
 
 // Closes the scope of an occupant in the background. When the supervisor ends, the workers' Scope waits for that.
-const closeBehind = ({ scope }: Occupant): Effect.Effect<void> =>
+const closeInBackground = ({ scope }: Occupant): Effect.Effect<void> =>
   Effect.asVoid(Effect.forkDaemon(Scope.close(scope, Exit.void)))
 
 const backOff = (slot: Slot): Effect.Effect<number> =>

@@ -64,11 +64,11 @@ const time = (at: string, today = ""): string =>
   }</time>`
 
 // the mood is good while all workers are ready, and bad while none is
-const moodOf = ({ configured, ready, state }: Status): "good" | "fair" | "bad" =>
+const healthOf = ({ configured, ready, state }: Status): "good" | "fair" | "bad" =>
   ready === 0 ? "bad" : state === "serving" && ready >= configured ? "good" : "fair"
 
 const head = (status: Status): string =>
-  `<header class="${moodOf(status)}">
+  `<header class="${healthOf(status)}">
 <h1>${escape(status.name)} <span class="state">${status.state}</span></h1>
 <p><strong>${status.ready} of ${plural(status.configured, "worker")} ready</strong>, up ${
     describeTime(status.uptime * 1000)

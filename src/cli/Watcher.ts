@@ -48,12 +48,12 @@ export const make = (
         watcher.on("all", (_, path) => {
           if (sources.test(path) || files.includes(path)) Queue.unsafeOffer(changes, path)
         })
-        const told = new Set<string>()
+        const warned = new Set<string>()
         watcher.on("error", (error) => {
           const { code = "", limit, path } = failureOf(error)
           const key = limit === undefined ? path : code
-          if (told.has(key)) return
-          told.add(key)
+          if (warned.has(key)) return
+          warned.add(key)
           Effect.runSync(
             warn(
               "watch",

@@ -8,10 +8,10 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import { total, zero } from "../server/ServerMetrics.js"
 import type { BootError } from "./BootError.js"
+import { fallen } from "./fallenCounters.js"
 import type { Beat, FromWorker, Interface } from "./messages.js"
 import type { Reason, WorkerLimits, WorkerTimeouts } from "./Plan.js"
 import type { Child, ChildExit } from "./Spawner.js"
-import { fallen } from "./upAndDown.js"
 
 /**
  * @since 0.2.0
@@ -61,7 +61,7 @@ export class Worker {
   readonly draining = Deferred.unsafeMake<void>(FiberId.none)
   readonly exited = Deferred.unsafeMake<ChildExit>(FiberId.none)
   /** Names of the app's counters that have fallen. */
-  readonly upAndDown = new Set<string>()
+  readonly fallenCounters = new Set<string>()
   private readonly counts: Array<number> = []
   private running: Child | undefined = undefined
   private latest: Beat = noBeat
@@ -225,7 +225,7 @@ export class Worker {
   }
 
   beats(beat: Beat): void {
-    for (const name of fallen(this.latest.series, beat.series)) this.upAndDown.add(name)
+    for (const name of fallen(this.latest.series, beat.series)) this.fallenCounters.add(name)
     this.latest = beat
     this.silent = 0
     this.counts.push(this.requests)

@@ -18,7 +18,7 @@ import type { WorkerLimits, WorkerTimeouts } from "./Plan.js"
 import { type Child, type ChildSettings, Spawner } from "./Spawner.js"
 import { describeTime } from "./values.js"
 import { Worker } from "./WorkerLife.js"
-import { diedOf } from "./workerWords.js"
+import { endOf } from "./workerLines.js"
 
 /**
  * @since 0.2.0
@@ -62,7 +62,7 @@ export const make = (spec: WorkerSpec): Effect.Effect<Worker, BootError, Scope.S
           if (isFromWorker(message)) run(heard(worker, spec, journal, message))
         },
         exited: (exit) =>
-          worker.exits(exit, new BootError({ reason: "exit", message: diedOf(exit), exitCode: exit.code }))
+          worker.exits(exit, new BootError({ reason: "exit", message: endOf(exit), exitCode: exit.code }))
       }).pipe(
         Effect.mapError(({ message }) =>
           new BootError({ reason: "spawn", message: `cannot start a process: ${message}` })

@@ -107,5 +107,5 @@ const quoted = (word: string): string => /^[\w@%+=:,./-]+$/.test(word) ? word : 
  * @since 0.2.0
  * @category accessors
  */
-export const mayPaint = (env: Readonly<Record<string, string | undefined>>): boolean =>
+export const mayUseColor = (env: Readonly<Record<string, string | undefined>>): boolean =>
   (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb"

@@ -55,7 +55,7 @@ export const ask = (
  * @since 0.2.0
  * @category accessors
  */
-export const whoHas = (path: string): Effect.Effect<number | undefined> =>
+export const pidAt = (path: string): Effect.Effect<number | undefined> =>
   Effect.promise(async () => {
     try {
       const { body } = await ask(path, "GET", "/status")

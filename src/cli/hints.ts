@@ -8,7 +8,7 @@ import type { Listening } from "./Listening.js"
 import { describeSize, plural } from "./values.js"
 
 /** The share of the memory above which a peak of one worker may make the system kill another one. */
-const muchOf = 0.8
+const warningShare = 0.8
 
 /**
  * A warning if workers need more than 80 % of the memory limit; `undefined` otherwise.
@@ -21,7 +21,7 @@ const muchOf = 0.8
  * @category constructors
  */
 export const memoryWarning = (workers: number, worker: number, limit: number): string | undefined =>
-  workers * worker <= muchOf * limit
+  workers * worker <= warningShare * limit
     ? undefined
     : `${plural(workers, "worker")} of ${describeSize(worker)} need more than 80% of the ${
       describeSize(limit)

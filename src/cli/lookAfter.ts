@@ -15,7 +15,7 @@ import { describeTime } from "./values.js"
 import type { Worker } from "./WorkerLife.js"
 import * as WorkerProcess from "./WorkerProcess.js"
 
-const lookEvery = 500
+const lookInterval = 500
 
 /**
  * Looks at all workers twice a second, until it is interrupted.
@@ -29,7 +29,7 @@ export const lookAfter = (facts: Facts, slots: Pick<Slots, "replaceIf">): Effect
     const look = Effect.gen(function*() {
       const now = yield* monotonic
       // after the machine has slept, a late beat does not count
-      const slept = now - looked > 4 * lookEvery ? now - looked : 0
+      const slept = now - looked > 4 * lookInterval ? now - looked : 0
       looked = now
       facts.lackingSince = hasReady(facts) ? undefined : facts.lackingSince ?? now
       for (const slot of facts.slots) {
@@ -37,7 +37,7 @@ export const lookAfter = (facts: Facts, slots: Pick<Slots, "replaceIf">): Effect
         if (worker?.isReady === true) yield* lookAt(slot, worker, { facts, now, slept, slots })
       }
     })
-    return Effect.asVoid(Effect.repeat(look, Schedule.spaced(lookEvery)))
+    return Effect.asVoid(Effect.repeat(look, Schedule.spaced(lookInterval)))
   })
 
 interface Look {

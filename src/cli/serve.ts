@@ -10,10 +10,10 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { networkInterfaces } from "node:os"
-import { banner, foundBy, mayPaint, reachable } from "./banner.js"
+import { banner, foundBy, mayUseColor, reachable } from "./banner.js"
 import { asCommandError } from "./BootError.js"
 import { reloadable, unchangedWarning } from "./changedSettings.js"
-import { whoHas } from "./client.js"
+import { pidAt } from "./client.js"
 import { CommandError } from "./CommandError.js"
 import type { Controlled } from "./Control.js"
 import type { Signal } from "./earlySignals.js"
@@ -148,7 +148,7 @@ const prepare = (
 // Refuses to start beside a server of the same name or pid file.
 const alone = ({ control, pidFile }: Settings): Effect.Effect<void, CommandError, Scope.Scope> =>
   Effect.gen(function*() {
-    const other = control === undefined ? undefined : yield* whoHas(control)
+    const other = control === undefined ? undefined : yield* pidAt(control)
     if (other !== undefined) {
       return yield* new CommandError({
         code: 5,
@@ -243,7 +243,7 @@ const tellReady = (
       hasControl,
       statusAt: statusAt === undefined ? undefined : reachable(statusAt, {})[0]?.[1],
       found: foundBy(control, name, defaultControl(name, env))
-    }, mayPaint(env))
+    }, mayUseColor(env))
     yield* printError(text)
   })
 

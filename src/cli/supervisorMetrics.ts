@@ -6,9 +6,9 @@
 import { lasting, type MetricSeries, ofServer, sum as sumSeries } from "../server/MetricSeries.js"
 import { sum } from "../server/ServerMetrics.js"
 import type { Facts } from "./Facts.js"
+import { asGauges } from "./fallenCounters.js"
 import type { TextSeries } from "./PrometheusText.js"
 import { isReady } from "./Status.js"
-import { asGauges } from "./upAndDown.js"
 import type { WorkerState } from "./WorkerLife.js"
 
 const states: ReadonlyArray<WorkerState> = ["booting", "ready", "settling", "draining", "hung"]
@@ -21,7 +21,7 @@ const states: ReadonlyArray<WorkerState> = ["booting", "ready", "settling", "dra
  */
 export const seriesOf = (facts: Facts, now: number): ReadonlyArray<TextSeries> => {
   const workers = [...facts.workers]
-  const upAndDown = new Set([facts, ...workers].flatMap((one) => [...one.upAndDown]))
+  const fallenCounters = new Set([facts, ...workers].flatMap((one) => [...one.fallenCounters]))
   const gauge = (name: string, description: string, value: number, tags = {}): MetricSeries => ({
     name,
     description,
@@ -39,8 +39,8 @@ export const seriesOf = (facts: Facts, now: number): ReadonlyArray<TextSeries> =
   return [
     ...ofServer(sum([facts.past, ...workers.map(({ beat }) => beat.metrics)])),
     ...sumSeries([
-      lasting(asGauges(facts.pastSeries, upAndDown)),
-      ...workers.map(({ beat }) => asGauges(beat.series, upAndDown))
+      lasting(asGauges(facts.pastSeries, fallenCounters)),
+      ...workers.map(({ beat }) => asGauges(beat.series, fallenCounters))
     ]),
     ...states.map((state) =>
       gauge(

@@ -13,9 +13,9 @@ import { devNull } from "node:os"
 import { descriptorOf } from "./internal.js"
 
 /** Milliseconds from a connection to the first attempt. */
-const soon = 50
+const firstAttemptAfter = 50
 /** Milliseconds between two attempts, and the least between two reports. */
-const pause = 1000
+const attemptInterval = 1000
 
 /**
  * @since 0.2.0
@@ -35,13 +35,13 @@ export class Descriptors {
     const descriptor = descriptorOf(socket)
     if (descriptor < this.highest) return
     this.highest = descriptor
-    this.lookIn(soon)
+    this.lookIn(firstAttemptAfter)
   }
 
   /** Reports that no descriptor is left, when the system has said so. */
   report(): void {
     const now = performance.now()
-    if (now - this.reportedAt < pause) return
+    if (now - this.reportedAt < attemptInterval) return
     this.reportedAt = now
     this.onExhausted()
   }
@@ -65,7 +65,7 @@ export class Descriptors {
       if (!isExhaustion(error)) return
       if (!this.exhausted) this.report()
       this.exhausted = true
-      this.lookIn(pause)
+      this.lookIn(attemptInterval)
     }
   }
 }

@@ -39,10 +39,10 @@ export const explain = (error: unknown): unknown => {
   }
   if (wrong.length === 0 || (isBundled && !isNotFound(error))) return error
   const remedy = Object.entries(needed).map(([name, line]) => `${name}@${line}`).join(" ")
-  const told = new Error(`tsgi/effect needs Effect 3, but ${wrong.join(", ")}: npm install ${remedy}`)
+  const failure = new Error(`tsgi/effect needs Effect 3, but ${wrong.join(", ")}: npm install ${remedy}`)
   // a stack would not help
-  told.stack = `Error: ${told.message}`
-  return told
+  failure.stack = `Error: ${failure.message}`
+  return failure
 }
 
 const isNotFound = (error: unknown): boolean =>

@@ -95,7 +95,7 @@ export const makeWith = (
           )
         })
     })
-    ours.set(httpServer, {
+    tsgiServers.set(httpServer, {
       metrics: Effect.suspend(() => Effect.map(running.server.metrics, (now) => ServerMetrics.sum([past, now]))),
       stop: (asked) => running.server.stop(asked),
       hasApp: Deferred.await(hasApp)
@@ -104,13 +104,13 @@ export const makeWith = (
   })
 
 /** What only an HttpServer of tsgi can do. */
-interface Ours {
+interface TsgiServer {
   readonly metrics: Effect.Effect<ServerMetrics.ServerMetrics>
   readonly stop: (options: StopOptions) => Effect.Effect<StopReport>
   readonly hasApp: Effect.Effect<void>
 }
 
-const ours = new WeakMap<HttpServer.HttpServer, Ours>()
+const tsgiServers = new WeakMap<HttpServer.HttpServer, TsgiServer>()
 
 /**
  * Stops the server with these options, before its scope is closed; `undefined` on another HttpServer.
@@ -119,7 +119,7 @@ const ours = new WeakMap<HttpServer.HttpServer, Ours>()
  * @category destructors
  */
 export const stop = (server: HttpServer.HttpServer, options: StopOptions): Effect.Effect<StopReport | undefined> =>
-  ours.get(server)?.stop(options) ?? Effect.succeed(undefined)
+  tsgiServers.get(server)?.stop(options) ?? Effect.succeed(undefined)
 
 /**
  * Waits until the server has an app; not at all on another HttpServer.
@@ -127,7 +127,8 @@ export const stop = (server: HttpServer.HttpServer, options: StopOptions): Effec
  * @since 0.2.0
  * @category accessors
  */
-export const hasApp = (server: HttpServer.HttpServer): Effect.Effect<void> => ours.get(server)?.hasApp ?? Effect.void
+export const hasApp = (server: HttpServer.HttpServer): Effect.Effect<void> =>
+  tsgiServers.get(server)?.hasApp ?? Effect.void
 
 /**
  * The counts of the server, as plain data; zeros on another HttpServer.
@@ -137,7 +138,7 @@ export const hasApp = (server: HttpServer.HttpServer): Effect.Effect<void> => ou
  */
 export const metrics: Effect.Effect<ServerMetrics.ServerMetrics, never, HttpServer.HttpServer> = Effect.flatMap(
   HttpServer.HttpServer,
-  (server) => ours.get(server)?.metrics ?? Effect.succeed(ServerMetrics.zero)
+  (server) => tsgiServers.get(server)?.metrics ?? Effect.succeed(ServerMetrics.zero)
 )
 
 // Ends an app while another is served. Its calls have the server's grace time, then they are interrupted. After that, hooks and

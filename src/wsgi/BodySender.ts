@@ -36,7 +36,7 @@ export interface BodyOwner {
  * Milliseconds that the first part may take before the head is sent without it. A missing file is reported sooner, and
  * answered 500.
  */
-const headWaits = 20
+const headDelay = 20
 
 /**
  * Sends the body of one call.
@@ -236,7 +236,7 @@ export class BodySender {
   private headAhead(): void {
     if (this.headTimer !== undefined || this.owner.head === undefined || this.exchange.headSent) return
     // after one more turn of the event loop, so that what has happened meanwhile is handled first
-    this.headTimer = setTimeout(() => setImmediate(() => this.sendHead()), headWaits)
+    this.headTimer = setTimeout(() => setImmediate(() => this.sendHead()), headDelay)
   }
 
   private sendHead(): void {

@@ -86,12 +86,12 @@ export interface TestResponse extends Response {
 export const request = async (
   app: App,
   input: string | URL,
-  asking: TestRequestInit = {},
+  options: TestRequestInit = {},
   ...more: ReadonlyArray<never>
 ): Promise<TestResponse> => {
   checkApp(app)
-  checkAsking(input, asking, more)
-  const { connection, headers: given, server: options, trailers, ...init } = asking
+  checkArguments(input, options, more)
+  const { connection, headers: given, server: serverOptions, trailers, ...init } = options
   const scheme = connection?.tls === undefined ? "http" : "https"
   const url = new URL(input instanceof URL || !input.startsWith("/") ? input : `${scheme}://localhost${input}`)
   const asked = new Request(url, {
@@ -110,7 +110,7 @@ export const request = async (
       ending = outcome
     })
     return app(env, startResponse)
-  }, { logOutput: options?.log !== undefined, ...options })
+  }, { logOutput: serverOptions?.log !== undefined, ...serverOptions })
   await running.ready
   const client = memory.connect()
   const leave = (): void => client.close()
@@ -142,7 +142,7 @@ export const request = async (
 }
 
 // fetch ignores unknown options. With one, a test could pass for the wrong reason.
-const checkAsking = (input: unknown, asking: unknown, more: ReadonlyArray<unknown>): void => {
+const checkArguments = (input: unknown, init: unknown, more: ReadonlyArray<unknown>): void => {
   refuseMore(more, "init", "request takes three arguments: app, input and init, which has the option server")
   checkOption("input", input, {
     expected: "a path, such as \"/\", or a URL",
@@ -153,7 +153,7 @@ const checkAsking = (input: unknown, asking: unknown, more: ReadonlyArray<unknow
         given instanceof Request ? ": give its url, and method, headers and body in init" : ""
       }`
   })
-  checkOptions(asking, table, { argument: "init", notAnObject: "must be an object, such as { method: \"POST\" }" })
+  checkOptions(init, table, { argument: "init", notAnObject: "must be an object, such as { method: \"POST\" }" })
 }
 
 const names = {
@@ -281,7 +281,7 @@ const answered = (
   const parts = bodyOf(client, head, method)
   let outcome = (_: Promise<Outcome | undefined>): void => undefined
   let trailers = (_: Headers | Promise<never>): void => undefined
-  const told = {
+  const details = {
     interim,
     outcome: new Promise<Outcome | undefined>((resolve) => {
       outcome = resolve
@@ -291,7 +291,7 @@ const answered = (
     })
   }
   // a test that does not read the trailers has no unhandled rejection
-  told.trailers.catch(() => undefined)
+  details.trailers.catch(() => undefined)
   const take = async (controller?: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
     try {
       const next = await parts.next()
@@ -300,11 +300,11 @@ const answered = (
       controller?.close()
       outcome(stop())
     } catch (error) {
-      const how = stop()
-      outcome(how)
-      const told = withCause(error, await how)
-      trailers(Promise.reject(told instanceof Error ? told : new Error(String(told))))
-      controller?.error(told)
+      const ended = stop()
+      outcome(ended)
+      const failure = withCause(error, await ended)
+      trailers(Promise.reject(failure instanceof Error ? failure : new Error(String(failure))))
+      controller?.error(failure)
     }
   }
   const body = hasBody(head, method)
@@ -319,7 +319,7 @@ const answered = (
     : null
   if (body === null) void take()
   const response = new Response(body, { status: head.status, statusText: head.reason, headers: headersOf(head.fields) })
-  return Object.defineProperty(Object.assign(response, told), "url", { value: url })
+  return Object.defineProperty(Object.assign(response, details), "url", { value: url })
 }
 
 // this tells the failure of the application, and not only that the connection has ended

@@ -1,7 +1,7 @@
 /** The lines of the command on a terminal, and about its machine. */
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { banner, foundBy, mayPaint, reachable, type Ready } from "../../src/cli/banner.js"
+import { banner, foundBy, mayUseColor, reachable, type Ready } from "../../src/cli/banner.js"
 import { isContainer, loopbackHint, memoryLimit, memoryWarning } from "../../src/cli/hints.js"
 import { installed, Program } from "../utils/processes.js"
 import { folderWithCommand, write } from "./command.js"
@@ -74,7 +74,7 @@ describe("the banner", () => {
   })
 
   it("is painted where it may be", () => {
-    expect([{}, { NO_COLOR: "" }, { NO_COLOR: "1" }, { TERM: "dumb" }].map(mayPaint)).toEqual([
+    expect([{}, { NO_COLOR: "" }, { NO_COLOR: "1" }, { TERM: "dumb" }].map(mayUseColor)).toEqual([
       true,
       true,
       false,

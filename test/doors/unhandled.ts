@@ -36,8 +36,7 @@ const thenable = (): PromiseLike<never> => {
   const promise = rejected()
   return { then: (kept, broken) => promise.then(kept, broken) }
 }
-// void` should return nothing => this stands for code that forgets that a function of type `() => void` should return nothing =>
-// void` should return nothing
+// this stands for code that forgets that a function of type `() => void` should return nothing
 const untyped = <A>(given: unknown): A => given as A
 
 const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))

@@ -16,7 +16,17 @@ import type { WireClient } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { expectReleased, holdings } from "../utils/holdings.js"
 import { get, postOf } from "../utils/requests.js"
-import { type Handler, kinds, type Middleware, nothingSeen, open, type Seen, someKinds, told, watch } from "./scene.js"
+import {
+  type Handler,
+  kinds,
+  type Middleware,
+  noteEnds,
+  nothingSeen,
+  open,
+  type Seen,
+  someKinds,
+  watch
+} from "./scene.js"
 import { Spans } from "./spans.js"
 
 /** More than the kernel keeps on both sides of a loopback connection. */
@@ -39,7 +49,7 @@ const moments: Readonly<Record<string, Moment>> = {
     handler: (seen) =>
       watch(seen).pipe(
         Effect.zipRight(Effect.sync(() => seen.lines.push("at work"))),
-        Effect.zipRight(told(Effect.never, seen))
+        Effect.zipRight(noteEnds(Effect.never, seen))
       ),
     reach: (client, seen) => {
       client.send(get())
@@ -53,7 +63,7 @@ const moments: Readonly<Record<string, Moment>> = {
       Effect.gen(function*() {
         yield* watch(seen)
         const request = yield* HttpServerRequest.HttpServerRequest
-        yield* told(
+        yield* noteEnds(
           Stream.runForEach(request.stream, () => Effect.sync(() => seen.lines.push("at work"))).pipe(Effect.orDie),
           seen
         )
@@ -97,7 +107,7 @@ const moments: Readonly<Record<string, Moment>> = {
       Effect.as(
         watch(seen),
         HttpServerResponse.stream(
-          Stream.concat(Stream.succeed(part), told(Effect.never, seen)).pipe(
+          Stream.concat(Stream.succeed(part), noteEnds(Effect.never, seen)).pipe(
             Stream.ensuring(Effect.sync(() => seen.events.push("stream over")))
           )
         )

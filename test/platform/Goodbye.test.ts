@@ -15,7 +15,7 @@ import type { WebSocket } from "ws"
 import { expectReleased, holdings } from "../utils/holdings.js"
 import { turns } from "../utils/Journal.js"
 import { dial } from "../utils/webSockets.js"
-import { type Handler, kinds, nothingSeen, type Seen, serve, type Served, someKinds, told, watch } from "./scene.js"
+import { type Handler, kinds, noteEnds, nothingSeen, type Seen, serve, type Served, someKinds, watch } from "./scene.js"
 
 const echo = (seen: Seen): Handler =>
   Effect.gen(function*() {
@@ -44,7 +44,7 @@ const deaf = (seen: Seen): Handler =>
     )
     const write = yield* socket.writer
     yield* write("hello")
-    return yield* told(Effect.never, seen)
+    return yield* noteEnds(Effect.never, seen)
   }).pipe(Effect.orDie)
 
 /** A client with the messages that it has received. */

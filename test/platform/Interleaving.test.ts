@@ -19,7 +19,7 @@ import { request } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
 import { cutAt } from "../utils/splits.js"
 import { Database, using } from "./database.js"
-import { type Handler, kinds, named, nothingSeen, open, someKinds, exitName } from "./scene.js"
+import { exitName, type Handler, kinds, named, nothingSeen, open, someKinds } from "./scene.js"
 
 const ways = ["now", "waiting", "streaming", "large", "reading", "failing"] as const
 type Way = typeof ways[number]

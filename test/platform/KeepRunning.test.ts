@@ -18,13 +18,13 @@ import { get, postOf } from "../utils/requests.js"
 import {
   type Handler,
   kinds,
+  noteEnds,
   nothingSeen,
   type SceneOptions,
   type Seen,
   serve,
   type Served,
   someKinds,
-  told,
   watch
 } from "./scene.js"
 
@@ -38,7 +38,7 @@ const work: Effect.Effect<Work> = Effect.map(Deferred.make<void>(), (go) => ({ s
 
 /** Works until it may go on. */
 const until = ({ go, seen }: Work): Effect.Effect<void> =>
-  Effect.zipRight(Effect.sync(() => seen.lines.push("at work")), told(Deferred.await(go), seen))
+  Effect.zipRight(Effect.sync(() => seen.lines.push("at work")), noteEnds(Deferred.await(go), seen))
 
 const answering = (work: Work, doing: Effect.Effect<void, never, HttpServerRequest.HttpServerRequest>): Handler =>
   watch(work.seen).pipe(Effect.zipRight(doing), Effect.as(HttpServerResponse.text("done")))

@@ -19,7 +19,17 @@ import { describe, expect, it } from "vitest"
 import { expectReleased, holdings } from "../utils/holdings.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
-import { type Handler, kinds, type Middleware, named, nothingSeen, open, type Seen, someKinds, told } from "./scene.js"
+import {
+  type Handler,
+  kinds,
+  type Middleware,
+  named,
+  noteEnds,
+  nothingSeen,
+  open,
+  type Seen,
+  someKinds
+} from "./scene.js"
 import { Spans } from "./spans.js"
 
 class Name extends Context.Tag("Name")<Name, string>() {}
@@ -266,7 +276,7 @@ for (const kind of someKinds) {
       const before = holdings()
       const seen = nothingSeen()
       const go = Effect.runSync(Deferred.make<void>())
-      const slow = (name: string) => told(Effect.zipRight(Deferred.await(go), note(seen, name)), seen)
+      const slow = (name: string) => noteEnds(Effect.zipRight(Deferred.await(go), note(seen, name)), seen)
       const handler = Effect.gen(function*() {
         yield* add(() => slow("detached"), { detached: true })
         yield* add(() => slow("attached"))

@@ -22,7 +22,17 @@ import { atRest, turns } from "../utils/Journal.js"
 import { get, postOf } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
 import { dial } from "../utils/webSockets.js"
-import { type Handler, kinds, nothingSeen, open, type SceneOptions, type Seen, serve, told, watch } from "./scene.js"
+import {
+  type Handler,
+  kinds,
+  noteEnds,
+  nothingSeen,
+  open,
+  type SceneOptions,
+  type Seen,
+  serve,
+  watch
+} from "./scene.js"
 
 const first = ({ events }: Seen, count: number) => Effect.promise(() => events.first(count))
 const found = ({ events }: Seen, event: string) => Effect.promise(() => events.find((other) => other === event))
@@ -54,7 +64,7 @@ const session = (seen: Seen) => {
 /** A handler with a session, a finalizer and hooks, which goes on with `rest`. */
 const using = (seen: Seen, rest: Handler): Handler => {
   const own = session(seen)
-  return Effect.zipRight(Effect.zipRight(own, watch(seen)), told(rest, seen))
+  return Effect.zipRight(Effect.zipRight(own, watch(seen)), noteEnds(rest, seen))
 }
 
 const hello: Handler = Effect.succeed(HttpServerResponse.text("hello"))

@@ -19,7 +19,7 @@ import { turns } from "../utils/Journal.js"
 import { get, postOf } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 import { Database, using } from "./database.js"
-import { type Handler, kinds, nothingSeen, type Seen, serve, type Served, someKinds, told, watch } from "./scene.js"
+import { type Handler, kinds, noteEnds, nothingSeen, type Seen, serve, type Served, someKinds, watch } from "./scene.js"
 
 const pass = (count = 50): Effect.Effect<void> => Effect.promise(() => turns(count))
 
@@ -45,7 +45,7 @@ for (const kind of someKinds) {
         const seen = nothingSeen()
         const handler = watch(seen).pipe(
           Effect.zipRight(atWork(seen)),
-          Effect.zipRight(told(Effect.never, seen))
+          Effect.zipRight(noteEnds(Effect.never, seen))
         )
         const { client, stop } = yield* opened(kinds[kind](handler), seen)
         const busy = yield* client
@@ -227,7 +227,7 @@ it.scoped("a server that serves again: no request reaches an app that is gone", 
     const seen = nothingSeen()
     const scope = yield* Scope.make()
     yield* Effect.uninterruptible(
-      HttpServer.serveEffect(Effect.zipRight(atWork(seen), told(Effect.never, seen))).pipe(
+      HttpServer.serveEffect(Effect.zipRight(atWork(seen), noteEnds(Effect.never, seen))).pipe(
         Effect.provide(server),
         Scope.extend(scope)
       )

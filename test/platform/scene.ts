@@ -159,7 +159,7 @@ export const watch = ({ events, outcomes }: Seen) =>
   }).pipe(Effect.orDie)
 
 /** Notes when an Effect is interrupted, and when it is over, however it ends. */
-export const told = <A, E, R>(self: Effect.Effect<A, E, R>, { events }: Seen): Effect.Effect<A, E, R> =>
+export const noteEnds = <A, E, R>(self: Effect.Effect<A, E, R>, { events }: Seen): Effect.Effect<A, E, R> =>
   self.pipe(
     Effect.onInterrupt(() => Effect.sync(() => events.push("interrupted"))),
     Effect.ensuring(Effect.sync(() => events.push("handler over")))

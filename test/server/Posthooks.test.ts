@@ -206,8 +206,7 @@ it.effect("are done when they return what is over or a single step, and need a f
     assert.isDefined(run(() => Name))
     assert.isDefined(run(() => Promise.resolve()))
     assert.lengthOf(journal, 2)
-    // void` returns is nobody's business => the value that a function of type `() => void` returns is ignored => void` returns is
-    // nobody's business
+    // the value that a function of type `() => void` returns is ignored
     const values: ReadonlyArray<unknown> = [1, "", null, {}, () => step]
     for (const value of values) {
       const plain: () => void = () => value

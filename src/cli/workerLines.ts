@@ -27,7 +27,7 @@ export interface Departure {
  * @since 0.2.0
  * @category conversions
  */
-export const diedOf = ({ code, signal }: ChildExit): string =>
+export const endOf = ({ code, signal }: ChildExit): string =>
   signal === null ? `exited with code ${code}` : `was killed by ${signal}`
 
 /**
@@ -36,13 +36,13 @@ export const diedOf = ({ code, signal }: ChildExit): string =>
  * @since 0.2.0
  * @category conversions
  */
-export const goneWords = ({ exit, lived, worker }: Departure): string => {
+export const goneLine = ({ exit, lived, worker }: Departure): string => {
   const { cut = 0, interrupted = 0 } = worker.stopReport ?? {}
   const lost = [
     ...(interrupted > 0 ? [`${describeCount(interrupted)} interrupted`] : []),
     ...(cut > 0 ? [`${describeCount(cut)} cut`] : [])
   ]
-  return `${worker.name} ${diedOf(exit)} after ${describeTime(lived)}, ${plural(worker.requests, "request")}${
+  return `${worker.name} ${endOf(exit)} after ${describeTime(lived)}, ${plural(worker.requests, "request")}${
     lost.length === 0 ? "" : `; ${lost.join(", ")}`
   }`
 }
@@ -65,7 +65,7 @@ export const goneFields = ({ exit, worker }: Departure): Readonly<Record<string,
  * @since 0.2.0
  * @category conversions
  */
-export const suspicion = ({ exit, worker }: Departure): string =>
+export const suspectedCause = ({ exit, worker }: Departure): string =>
   worker.reason === "hang"
     ? "; its event loop had hung;"
     : worker.cause !== undefined
@@ -84,5 +84,5 @@ export const nextTry = (milliseconds: number): string => ` next try in ${describ
  * @since 0.2.0
  * @category conversions
  */
-export const tooMany = (requests: number, { maxRequests }: Recycling): string =>
+export const requestsReached = (requests: number, { maxRequests }: Recycling): string =>
   `${describeCount(requests)} requests, with --max-requests ${describeCount(maxRequests)}`
