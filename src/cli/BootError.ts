@@ -33,7 +33,13 @@ export const failureLine = (slot: number, { exitCode, message, reason }: BootErr
     ? `worker ${slot} ${message} before it was ready${exitHint(exitCode)}`
     : reason === "listen"
     ? `worker ${slot} ${message}`
-    : `worker ${slot} failed to ${reason === "load" ? "load" : "start"}: ${message}`
+    : `worker ${slot} failed to ${reason === "load" ? "load" : "start"}${within(message)}`
+
+// "cannot load app.ts: SyntaxError" says what the worker failed to do.
+const within = (message: string): string => {
+  const [, rest] = /^cannot (?:load|start)( \S.*)$/s.exec(message) ?? []
+  return rest === undefined || rest.startsWith(" a process") ? `: ${message}` : rest
+}
 
 const exitHint = (code: BootError["exitCode"]): string =>
   code === 9
@@ -41,7 +47,7 @@ const exitHint = (code: BootError["exitCode"]): string =>
     : code === 0
     ? ": its app ended the process, which is the command's part"
     : typeof code === "number"
-    ? ": what it said is above"
+    ? ": its app ended the process, or failed as is said above"
     : ""
 
 /**

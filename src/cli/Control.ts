@@ -178,6 +178,8 @@ export const serveTcp = (
 
 const words = (error: unknown): string =>
   messageOf(error instanceof Error && error.cause instanceof Error ? error.cause : error)
+    // the path is said before it
+    .replace(/^cannot listen: /, "")
 
 const serveAt = (
   where: TsgiHttpServer.Options,

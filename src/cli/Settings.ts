@@ -221,6 +221,8 @@ const optionsOf = (get: Reader, { file, flags, env }: Sources): Readonly<Record<
       return [pair.slice(0, at), pair.slice(at + 1)]
     })
   for (const [key, value] of given) {
+    const flag = flagFor[key]
+    if (flag !== undefined) throw wrong(`--set ${key}: give ${flag} instead`)
     const [group, name, ...more] = key.split(".")
     const read = typeof value === "string" ? Values.scalar(value) : value
     if (more.length > 0 || group === undefined) throw wrong(`--set ${key}: there is no such option`)
@@ -233,6 +235,14 @@ const optionsOf = (get: Reader, { file, flags, env }: Sources): Readonly<Record<
     ...(proxies === undefined ? {} : { trustedProxies: proxies }),
     ...(get("debug", Values.yesOrNo) === true ? { debug: true } : {})
   }
+}
+
+// Options of the engine that have a flag, which the supervisor knows too.
+const flagFor: Readonly<Record<string, string>> = {
+  log: "--access-log -|PATH|none",
+  logFormat: "--log-format TEMPLATE|json",
+  "timeouts.settle": "--settle TIME",
+  "timeouts.grace": "--grace TIME"
 }
 
 const isGroup = (value: unknown): value is Readonly<Record<string, unknown>> =>

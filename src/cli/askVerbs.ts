@@ -23,19 +23,26 @@ const ask = (
   target: string,
   timeout?: number
 ): Effect.Effect<Client.Answer, CommandError> =>
-  Effect.tryPromise({
-    try: () => Client.ask(path, method, target, timeout),
-    catch: (error) =>
-      new CommandError(
+  Effect.tryPromise({ try: () => Client.ask(path, method, target, timeout), catch: (error) => error }).pipe(
+    Effect.catchAll((error) =>
+      Effect.flatMap(
         error instanceof Error && error.name === "AbortError"
-          ? { code: 1, message: `no answer within ${timeout === undefined ? "5 s" : "--timeout"} from ${path}` }
+          ? Effect.succeed({
+            code: 1,
+            message: `no answer within ${timeout === undefined ? "5 s" : "--timeout"} from ${path}`
+          })
           : isOf(error, "EACCES")
-          ? { code: 7, message: `may not ask ${path}: it is another user's${ownerOf(path)}` }
+          ? Effect.succeed({ code: 7, message: `may not ask ${path}: it is another user's${ownerOf(path)}` })
           : isNoSocket(path)
-          ? { code: 7, message: `${path} is no socket: give the --control, or the --name, of the server` }
-          : { code: 7, message: `no server at ${path}: ${othersBeside(path)}` }
+          ? Effect.succeed({
+            code: 7,
+            message: `${path} is no socket: give the --control, or the --name, of the server`
+          })
+          : Effect.map(othersBeside(path), (others) => ({ code: 7, message: `no server at ${path}: ${others}` })),
+        (failure) => Effect.fail(new CommandError(failure))
       )
-  })
+    )
+  )
 
 const isOf = (error: unknown, code: string): boolean => error instanceof Error && "code" in error && error.code === code
 
@@ -57,12 +64,17 @@ const ownerOf = (path: string): string => {
 }
 
 // Other servers of this user. A server is named after the folder in which it was started, and this may be another folder.
-const othersBeside = (path: string): string => {
-  const names = socketsIn(Path.dirname(path)).filter((name) => name !== Path.basename(path))
-  return names.length === 0
-    ? "is it running here, under this --name?"
-    : `give --name; beside it are ${names.map((name) => name.slice(0, -".sock".length)).sort().slice(0, 9).join(", ")}`
-}
+const othersBeside = (path: string): Effect.Effect<string> =>
+  Effect.gen(function*() {
+    const names = socketsIn(Path.dirname(path)).filter((name) => name !== Path.basename(path)).sort()
+    const alive = yield* Effect.filter(names, (name) => Client.answers(Path.join(Path.dirname(path), name)), {
+      concurrency: "unbounded"
+    })
+    const shown = alive.slice(0, 9).map((name) => name.slice(0, -".sock".length))
+    return shown.length === 0
+      ? "is it running here, under this --name?"
+      : `give --name; beside it ${shown.length === 1 ? "is" : "are"} ${shown.join(", ")}`
+  })
 
 const socketsIn = (folder: string): ReadonlyArray<string> => {
   try {

@@ -40,7 +40,9 @@ export const check = (app: string, settings: Settings): Effect.Effect<string, Co
     })
     yield* WorkerProcess.ready(worker)
     for (const warning of worker.warnings) yield* journal.warn("app", warning)
-    return `${app} is a ${worker.interface} app, loaded in ${worker.readyIn} ms`
+    return `${app} is ${kinds[worker.interface ?? "wsgi"]} app, loaded in ${worker.readyIn} ms`
   })).pipe(
     Effect.catchTag("BootError", (error) => asCommandError(1, error))
   )
+
+const kinds = { effect: "an Effect", fetch: "a fetch", wsgi: "a WSGI" } as const

@@ -50,6 +50,15 @@ export const ask = (
   })
 
 /**
+ * Whether a server answers at a control socket, within a second.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const answers = (path: string): Effect.Effect<boolean> =>
+  Effect.promise(() => ask(path, "GET", "/live", 1000).then(() => true, () => false))
+
+/**
  * The pid of the server that answers at a control socket; `undefined` if none does.
  *
  * @since 0.2.0

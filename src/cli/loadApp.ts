@@ -205,6 +205,10 @@ const explained = (error: unknown, { file }: AppSource): string => {
 const remedies: ReadonlyArray<readonly [RegExp, string]> = [
   [/^ERR_UNKNOWN_FILE_EXTENSION/, "; this Node does not run TypeScript by itself: npm i -D tsx, or use Node 22.18"],
   [/^ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX/, "; Node strips types and no more: npm i -D tsx, and --import tsx"],
+  [
+    /^ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING/,
+    "; Node runs no TypeScript of packages (node_modules): give a file that is compiled to JavaScript"
+  ],
   [/^ERR_MODULE_NOT_FOUND .*Cannot find package/, "; is it installed (npm i)?"],
   [
     /Unexpected token 'export'|import statement outside a module/,

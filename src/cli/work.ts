@@ -6,7 +6,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { explain } from "../platform/peers.js"
-import { failureText, firstLine, isOf, load } from "./loadApp.js"
+import { failureText, firstLine, isOf, load, named } from "./loadApp.js"
 import type { FromWorker, Phase, Serve, ToWorker } from "./messages.js"
 import { open as openPlain } from "./plainDoor.js"
 import { pulse } from "./pulse.js"
@@ -111,7 +111,7 @@ class Run {
       setInterval(() => this.beat(), 1000).unref()
     } catch (error) {
       const isClash = this.selfListening.isSeen && isOfListen(error)
-      await tell(isClash ? clash(given, error) : failureOf(error, phase))
+      await tell(isClash ? clash(given, error) : failureOf(given, error, phase))
       exit(1)
     }
   }
@@ -166,10 +166,11 @@ const unmapped = async <A>(load: () => Promise<A>): Promise<A> => {
 }
 
 // The door checks the app as an option with the name "app".
-const isOfApp = (error: unknown): boolean =>
-  error instanceof Error && error.name === "OptionError" && "option" in error && error.option === "app"
+const isOfApp = (error: unknown): error is { readonly description: string } =>
+  error instanceof Error && error.name === "OptionError" && "option" in error && error.option === "app" &&
+  "description" in error && typeof error.description === "string"
 
-const failureOf = (error: unknown, phase: Phase): Failed => {
+const failureOf = ({ app }: Serve, error: unknown, phase: Phase): Failed => {
   const isApp = error instanceof AppError
   const reason = isApp || isOfApp(error)
     ? "load"
@@ -181,7 +182,13 @@ const failureOf = (error: unknown, phase: Phase): Failed => {
   return {
     type: "failed",
     phase: reason,
-    message: isApp ? error.message : firstLine(error),
+    message: isApp
+      ? error.message
+      : isOfApp(error)
+      ? `${named(app)} ${error.description}`
+      : reason === "boot"
+      ? `cannot start ${app.name}: ${firstLine(error)}`
+      : firstLine(error),
     // a stack only helps if the fault is in the app
     stack: (isApp && error.cause === undefined) || isOfApp(error) || reason === "options" || reason === "listen"
       ? undefined

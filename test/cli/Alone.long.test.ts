@@ -14,7 +14,7 @@ describe("a server in one process", { timeout: 60_000 }, () => {
   it("says what is wrong with an app as workers do, with their exit codes", async () => {
     write(folder, "throws.mjs", `throw new Error("no luck")`)
     const broken = await tsgi(folder, ..."serve throws.mjs -w 0 -p 0".split(" ")).ended
-    expect(broken.stderr.at(-1)).toMatch(/^tsgi: worker 1 failed to load: cannot load throws\.mjs: Error: no luck/)
+    expect(broken.stderr.at(-1)).toMatch(/^tsgi: worker 1 failed to load throws\.mjs: Error: no luck/)
     expect(broken.code).toBe(4)
     const options = await tsgi(folder, ..."serve app.mjs -w 0 -p 0 --set limits.bdy=1".split(" ")).ended
     expect(options.stderr.at(-1)).toMatch(/OptionError: .*limits\.bdy/)

@@ -50,6 +50,24 @@ it("no server is there, and others are beside", async () => {
   ])
 })
 
+it("the sockets of servers that are gone are not named", async () => {
+  const other = path.join(folder, "other")
+  fs.mkdirSync(other)
+  await serve("other/gone.sock", () => undefined)
+  // a server that ends removes its own name of the socket only
+  fs.linkSync(path.join(other, "gone.sock"), path.join(other, "stale.sock"))
+  await new Promise((resolve) => servers.pop()?.close(resolve))
+  expect(await asked("status", "", "other/nix.sock")).toEqual([
+    7,
+    "no server at /other/nix.sock: is it running here, under this --name?"
+  ])
+  await serve("other/one.sock", (_, response) => void response.end())
+  expect(await asked("status", "", "other/nix.sock")).toEqual([
+    7,
+    "no server at /other/nix.sock: give --name; beside it is one"
+  ])
+})
+
 it.skipIf(process.getuid?.() !== 0 || process.seteuid === undefined)(
   "it is another user's (skipped where this is not root)",
   async () => {

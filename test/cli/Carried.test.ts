@@ -48,7 +48,7 @@ describe("by the command", { timeout: 60_000 }, () => {
   it.each(Object.keys(settings))("settings are read from %s", (name) => {
     const { code, stderr, stdout } = endOf("check", "--config", name)
     expect(stderr).toEqual([])
-    expect(stdout).toEqual([expect.stringMatching(/^hello\.mjs is a /)])
+    expect(stdout).toEqual([expect.stringMatching(/^hello\.mjs is a WSGI app, loaded in /)])
     expect(code).toBe(0)
   })
 

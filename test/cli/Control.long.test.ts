@@ -14,7 +14,7 @@ describe("a server that runs", { timeout: 150_000 }, () => {
     write(folder, "app.mjs", "throw new Error('no luck')")
     expect(await server.verb("reload")).toMatchObject({
       code: 8,
-      stderr: [expect.stringMatching(/^tsgi: reload refused: worker 1 failed to load: .*no luck/)]
+      stderr: [expect.stringMatching(/^tsgi: reload refused: worker 1 failed to load \S+: .*no luck/)]
     })
     expect(await server.status()).toMatchObject({ ready: 2, generation: 1, lastReload: { result: "refused" } })
     write(folder, "app.mjs", good)

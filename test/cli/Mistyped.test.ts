@@ -154,6 +154,16 @@ describe("the app's module", () => {
     expect([kind, warnings]).toEqual(["wsgi", hint === undefined ? [] : [expect.stringMatching(hint)]])
   })
 
+  it("is TypeScript in a package, which Node does not run", async () => {
+    const text =
+      `throw Object.assign(new Error("Stripping types is currently unsupported for files under node_modules"), {
+      code: "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING"
+    })`
+    await expect(loaded("package.mjs", text)).rejects.toThrow(
+      /; Node runs no TypeScript of packages \(node_modules\): give a file that is compiled to JavaScript$/
+    )
+  })
+
   it("is an app where a factory was asked for", async () => {
     await expect(
       loaded("app.mjs", `export default (env, startResponse) => { startResponse("200 OK", []) }`, { factory: true })

@@ -57,7 +57,7 @@ describe("tsgi serve", { timeout: 60_000 }, () => {
     write(folder, "broken.mjs", "const a = 1\nexport default (")
     program.kill("SIGHUP")
     await program.line(
-      /reload refused, the old workers stay: worker 1 failed to load: cannot load broken\.mjs: SyntaxError: .*\(broken\.mjs:2\)/
+      /reload refused, the old workers stay: worker 1 failed to load broken\.mjs: SyntaxError: .*\(broken\.mjs:2\)/
     )
     expect(await get(port, "/pid")).toBe(pid)
     program.kill("SIGINT")

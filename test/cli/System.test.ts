@@ -38,7 +38,7 @@ describe("the command", { timeout: 90_000 }, () => {
       }, { timeout: 20_000, interval: 1500 }).toBe(`200 ${text}`)
     }
     save("export default (", "write")
-    await program.line(/reload refused, the old workers stay: worker 1 failed to load: .*SyntaxError/)
+    await program.line(/reload refused, the old workers stay: worker 1 failed to load watched\.mjs: SyntaxError/)
     expect(await get(port)).toBe("200 again")
     save(app("mended"), "rename")
     await expect.poll(() => get(port), { timeout: 20_000 }).toBe("200 mended")

@@ -22,10 +22,17 @@ export const failing: ReadonlyArray<Failing> = [
   ["serve hello.mjs:nix -p 0", 4, /hello\.mjs has no export nix: its exports are default/],
   ["serve number.mjs -p 0", 4, /number\.mjs's default export is a number, and no app: an app is/],
   ["serve listens.mjs -p 0", 4, /listens\.mjs has no default export: it exports nothing, and listens by itself/],
-  ["serve throws.mjs -p 0", 4, /worker 1 failed to load: cannot load throws\.mjs: Error: no luck \(throws\.mjs:1\)/],
-  ["serve throws.mjs:make --factory -p 0", 4, /cannot load throws/],
-  ["serve factory.mjs:make --factory -p 0", 3, /worker 1 failed to start: Error: no database/],
+  ["serve throws.mjs -p 0", 4, /worker 1 failed to load throws\.mjs: Error: no luck \(throws\.mjs:1\)/],
+  ["serve throws.mjs:make --factory -p 0", 4, /worker 1 failed to load throws\.mjs: Error: no luck/],
+  ["serve factory.mjs:make --factory -p 0", 3, /worker 1 failed to start factory\.mjs: Error: no database/],
   ["serve exits.mjs -p 0", 3, /worker 1 exited with code 9 before it was ready/],
+  [
+    "serve exit7.mjs -p 0",
+    3,
+    /worker 1 exited with code 7 before it was ready: its app ended the process, or failed as is said above$/
+  ],
+  ["serve hello.mjs --set log=x -p 0", 2, /^tsgi: --set log: give --access-log -\|PATH\|none instead$/],
+  ["check hello.mjs --set timeouts.grace=1s", 2, /^tsgi: --set timeouts\.grace: give --grace TIME instead$/],
   ["serve hello.mjs --prot 1", 2, /^tsgi: there is no flag --prot; did you mean --port\?/],
   ["serve hello.mjs --workers two", 2, /^tsgi: --workers two: must be auto, or a whole number/],
   ["serve hello.mjs -p 70000", 2, /^tsgi: --port 70000: must be a whole number from 0 to 65535/],
@@ -36,8 +43,8 @@ export const failing: ReadonlyArray<Failing> = [
   ["check hello.mjs --set rates.body=-1", 2, /worker 1 failed to start: OptionError: .*rates\.body/],
   ["serve hello.mjs --trusted-proxies nonsense", 2, /^tsgi: --trusted-proxies nonsense: must be .*one of loopback/],
   ["check hello.mjs --proxy-from *", 2, /^tsgi: --proxy-from \*: must be .*: \* would believe every client/],
-  ["serve layer.mjs -p 0", 3, /worker 1 failed to start: Error: no database$/],
-  ["check layer.mjs", 3, /worker 1 failed to start: Error: no database$/],
+  ["serve layer.mjs -p 0", 3, /worker 1 failed to start layer\.mjs: Error: no database$/],
+  ["check layer.mjs", 3, /worker 1 failed to start layer\.mjs: Error: no database$/],
   ["serve hello.mjs --tls-cert a.pem", 2, /^tsgi: --tls-cert needs --tls-key/],
   [
     "serve hello.mjs --host 203.0.113.1",
@@ -82,7 +89,7 @@ export const failing: ReadonlyArray<Failing> = [
   ["serve hello.mjs --import ./nix.mjs", 2, /^tsgi: --import \.\/nix\.mjs: there is no \/.*\/nix\.mjs$/],
   ["serve leaves.mjs -p 0", 3, /exited with code 0 before it was ready: its app ended the process, which/],
   ["serve hello.mjs -p 0 --node-arg=--nix", 3, /exited with code 9 before it was ready: node refuses an argument/],
-  ["check class.mjs", 4, /OptionError: app: .*class/],
+  ["check class.mjs", 4, /worker 1 failed to load: class\.mjs's default export must be a function .*class/],
   ["check missing.mjs", 4, /Cannot find package 'nix' .*; is it installed \(npm i\)\?$/],
   ["check esm.cjs", 4, /SyntaxError: Unexpected token 'export'.*; Node takes it for CommonJS: name it \.mjs, or set/],
   ["check cjs.js", 4, /is not defined in ES module scope.*; Node takes it for a module: name it \.cjs/]
@@ -93,6 +100,7 @@ export const writeFailing = (folder: string): void => {
   write(folder, "listens.mjs", `import { createServer } from "node:http"\ncreateServer().listen(0)`)
   write(folder, "throws.mjs", `throw new Error("no luck")`)
   write(folder, "exits.mjs", `process.exit(9)`)
+  write(folder, "exit7.mjs", `process.exit(7)`)
   write(folder, "leaves.mjs", `process.exit(0)`)
   write(folder, "class.mjs", "export default class App {}")
   write(folder, "layer.mjs", layer)
