@@ -7,19 +7,20 @@
  * reads, messages and turns, and not time.
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { Address, App } from "tsgi"
-import { Posthooks, TsgiHttpServer } from "tsgi/effect"
+import type { App } from "tsgi"
+import { Posthooks } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { boundedRequest } from "../../src/wsgi/BoundedRequest.js"
+import { nothingSeen, serve } from "../platform/scene.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { get, request, upgrade } from "../utils/requests.js"
 import { thorough } from "../utils/runs.js"
 import { withServer } from "../utils/serving.js"
-import { connect } from "../utils/sockets.js"
 import { frame } from "../utils/webSockets.js"
 
 /** The number of requests sent ahead: more than a read of the socket, 64 KiB, can hold. */
@@ -220,22 +221,13 @@ describe("plain TypeScript: what is read of a body in a turn is bounded, and all
 
 /** Serves an app at the Effect door for the length of a scope. */
 const served = <E>(app: HttpApp.Default<E>) =>
-  Effect.gen(function*() {
-    const server = yield* TsgiHttpServer.make({ port: 0, host: "127.0.0.1", timeouts: { grace: 0 } })
-    yield* server.serve(app)
-    const { address } = server
-    if (address._tag !== "TcpAddress") throw new Error("no port")
-    const here: Address = { _tag: "Tcp", host: "127.0.0.1", port: address.port }
-    return here
-  })
+  serve(HttpServer.serve(app), nothingSeen(), { config: { timeouts: { grace: 0 } } })
 
 /** Serves an app in this way, and connects a client. */
 const clientOf = <E>(app: HttpApp.Default<E>) =>
   Effect.gen(function*() {
-    const here = yield* served(app)
-    const client = yield* Effect.promise(() => connect(here))
-    yield* Effect.addFinalizer(() => Effect.sync(() => client.close()))
-    return client
+    const { connect } = yield* served(app)
+    return yield* Effect.acquireRelease(Effect.promise(connect), (client) => Effect.sync(() => client.close()))
   })
 
 /** Counts the turns for which a promise takes. */
@@ -380,12 +372,12 @@ describe("the Effect door: another client waits for a share only", () => {
           return HttpServerResponse.text("hello")
         })
         return Effect.scoped(Effect.gen(function*() {
-          const here = yield* served(app)
+          const { connect } = yield* served(app)
           const clients: Array<WireClient> = []
           yield* Effect.promise(() =>
             check(
               async () => {
-                const client = await connect(here)
+                const client = await connect()
                 clients.push(client)
                 return client
               },

@@ -11,11 +11,10 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { PassThrough, Readable } from "node:stream"
 import type { App, AppBody } from "tsgi"
-import { TsgiHttpServer } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
+import { nothingSeen, open } from "../platform/scene.js"
 import { get } from "../utils/requests.js"
 import { Log, plain, withServer } from "../utils/serving.js"
-import { connect } from "../utils/sockets.js"
 
 const letters = function*() {
   yield "a"
@@ -99,28 +98,19 @@ describe("at the plain door", () => {
 })
 
 describe("at the Effect door", () => {
-  const asking = (body: unknown, times: number) => {
+  const asking = async (body: unknown, times: number) => {
     const log = new Log()
-    return Effect.gen(function*() {
-      yield* HttpServer.serveEffect(Effect.succeed(HttpServerResponse.raw(body)))
-      const { address } = yield* HttpServer.HttpServer
-      const port = address._tag === "TcpAddress" ? address.port : 0
-      const seen: Array<readonly [status: number, body: string]> = []
-      for (let i = 0; i < times; i++) {
-        const { body, status } = yield* Effect.promise(async () => {
-          await using client = await connect(port)
-          client.send(get("/"))
-          return await client.response()
-        })
-        seen.push([status, body.toString()])
-      }
-      return { seen, log: log.text }
-    }).pipe(
-      Effect.scoped,
-      Effect.provide(TsgiHttpServer.layerServer({ port: 0 })),
-      Effect.provide(Logger.replace(Logger.defaultLogger, Logger.map(Logger.logfmtLogger, log.info))),
-      Effect.runPromise
-    )
+    await using scene = await open(HttpServer.serve(Effect.succeed(HttpServerResponse.raw(body))), nothingSeen(), {
+      around: Logger.add(Logger.map(Logger.logfmtLogger, log.info))
+    })
+    const seen: Array<readonly [status: number, body: string]> = []
+    for (let i = 0; i < times; i++) {
+      await using client = await scene.connect()
+      client.send(get())
+      const { body, status } = await client.response()
+      seen.push([status, body.toString()])
+    }
+    return { seen, log: log.text }
   }
   // a raw body may not be a synchronous iterable
   const asynchronous = Object.entries(once).filter(([, make]) => Symbol.asyncIterator in Object(make()))

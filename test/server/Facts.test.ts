@@ -9,13 +9,13 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { once } from "node:events"
 import * as Tls from "node:tls"
 import { type App, fetchApp, listen, server, wrapTls } from "tsgi"
-import { InterimResponses, ServerConfig, TsgiHttpServer } from "tsgi/effect"
-import { MemoryListener, type WireClient } from "tsgi/testing"
+import { InterimResponses } from "tsgi/effect"
+import type { WireClient } from "tsgi/testing"
+import { nothingSeen, serve } from "../platform/scene.js"
 import { makeCertificate } from "../utils/certificate.js"
 import { get, request } from "../utils/requests.js"
 import { withServer } from "../utils/serving.js"
@@ -47,14 +47,13 @@ interface Answer {
 
 const urls = fetchApp((request) => new Response(`${request.url} ${request.headers.get("host") ?? "none"}`))
 
-const memory = (
+/** Serves an app at the Effect door in memory, and connects a client. */
+const clientOf = (
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest>
 ) =>
-  HttpServer.serve(Effect.orDie(app)).pipe(
-    Layer.provide(TsgiHttpServer.layerWith()),
-    Layer.provide(TsgiHttpServer.layerServices),
-    Layer.provideMerge(MemoryListener.layer()),
-    Layer.provide(ServerConfig.layer({ timeouts: { grace: 0 } }))
+  Effect.flatMap(
+    serve(HttpServer.serve(Effect.orDie(app)), nothingSeen(), { memory: true, config: { timeouts: { grace: 0 } } }),
+    ({ connect }) => Effect.promise(connect)
   )
 
 describe("an absolute target", () => {
@@ -102,9 +101,7 @@ describe("an absolute target", () => {
           `${Option.match(HttpServerRequest.toURL(request), { onNone: () => "none", onSome: String })} ` +
             `${request.headers.host}`
         ))
-      const context = yield* Layer.build(memory(app))
-      const { connect } = yield* Effect.provide(MemoryListener.MemoryListener, context)
-      const client = yield* connect()
+      const client = yield* clientOf(app)
       client.send("GET http://real.example/p HTTP/1.1\r\nHost: other\r\n\r\n")
       const { body } = yield* Effect.promise(() => client.response())
       assert.strictEqual(body.toString(), "http://real.example/p real.example")
@@ -262,9 +259,7 @@ describe("what is taken as an iterable is read once", () => {
         yield* hints
         return HttpServerResponse.text("")
       })
-      const context = yield* Layer.build(memory(app))
-      const { connect } = yield* Effect.provide(MemoryListener.MemoryListener, context)
-      const client = yield* connect()
+      const client = yield* clientOf(app)
       client.send(get())
       for (let i = 0; i < 2; i++) {
         assert.strictEqual((yield* Effect.promise(() => client.head())).get("x-quota"), "1")
