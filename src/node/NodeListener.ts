@@ -6,6 +6,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import type * as Net from "node:net"
 import type { Address } from "../exchange/Address.js"
 import { BindError, bindErrorFrom, OptionError } from "../exchange/ServerError.js"
@@ -16,6 +17,7 @@ import { check, describe, portOf, validate } from "./listenChecks.js"
 import type { ListenOptions, TlsCredentials, TlsOptions } from "./ListenOptions.js"
 import { keepReadMemory } from "./readMemory.js"
 import { checkTls } from "./tlsChecks.js"
+import { tlsProblem } from "./tlsProblem.js"
 import { TlsSettings } from "./TlsSettings.js"
 import { claim, pathOf } from "./unixSocket.js"
 
@@ -41,10 +43,12 @@ export const make = (options: ListenOptions, tls?: TlsSettings): Context.Tag.Ser
             : options
           return open({ listen: again, tls, handshakes, handshakeTimeout }, acceptor)
         },
-        catch: (cause) =>
-          cause instanceof OptionError
+        catch: (error) => {
+          const cause = (tls === undefined ? undefined : tlsProblemOf(error, tls)) ?? error
+          return cause instanceof OptionError
             ? new BindError({ reason: "InvalidOptions", address: describe(options, scheme), cause })
             : bindErrorFrom(cause, describe(options, scheme))
+        }
       }),
       // this only stops accepting; connections stay open
       ({ close }) => close
@@ -64,6 +68,10 @@ export const layer = (options: ListenOptions, tls?: TlsOptions | TlsSettings): L
     Listener,
     () => make(options, tls === undefined || tls instanceof TlsSettings ? tls : new TlsSettings(tls))
   )
+
+// errors of the system have a call that has failed
+const tlsProblemOf = (error: unknown, { options }: TlsSettings): OptionError | undefined =>
+  error instanceof OptionError || Predicate.hasProperty(error, "syscall") ? undefined : tlsProblem(options)
 
 const open = async (
   options: IntakeOptions,

@@ -8,6 +8,7 @@ import type * as Tls from "node:tls"
 import { loadTls } from "./lazyTls.js"
 import type { TlsCredentials, TlsOptions } from "./ListenOptions.js"
 import { checkTicketKeys, checkTls } from "./tlsChecks.js"
+import { tlsProblem } from "./tlsProblem.js"
 
 /**
  * The TLS settings of one or more servers. `reload` and `setTicketKeys` change them for new connections.
@@ -45,7 +46,11 @@ export class TlsSettings {
       delete merged.key
     } else if (options.cert !== undefined || options.key !== undefined) delete merged.pfx
     // for invalid options this throws before anything has changed
-    loadTls().createSecureContext(merged)
+    try {
+      loadTls().createSecureContext(merged)
+    } catch (error) {
+      throw tlsProblem(merged) ?? error
+    }
     this.current = merged
     for (const server of this.servers) server.setSecureContext(this.effective)
   }

@@ -173,19 +173,27 @@ const partsIn = (value: unknown): ReadonlyArray<unknown> =>
   )
 
 const problemWith = (part: unknown): string | undefined => {
-  if (typeof part !== "string" && !(Predicate.isObject(part) && ArrayBuffer.isView(part))) {
+  const text = textOf(part)
+  if (text === undefined) {
     return `takes the contents of the file, text or bytes, not ${kindOf(part)}${
       Predicate.isPromiseLike(part) ? ": await it" : ""
     }`
   }
-  if (typeof part !== "string") return part.byteLength === 0 ? empty : undefined
-  if (part.trim() === "") return empty
-  if (isPath(part)) return `takes the contents of the file, not its path: give readFileSync(${JSON.stringify(part)})`
-  if (part.startsWith(beginInBase64)) return "is PEM in base64: give Buffer.from(text, \"base64\")"
-  if (/^-----BEGIN [^\r\n]*\\n/.test(part)) {
+  if (text.trim() === "") return empty
+  if (isPath(text)) return `takes the contents of the file, not its path: give readFileSync(${JSON.stringify(text)})`
+  if (text.startsWith(beginInBase64)) return "is PEM in base64: give Buffer.from(text, \"base64\")"
+  if (/^-----BEGIN [^\r\n]*\\n/.test(text)) {
     return "has \\n in place of its line ends: give text.replaceAll(\"\\\\n\", \"\\n\")"
   }
   return undefined
+}
+
+// Bytes as text of as many characters: PEM has ASCII only.
+const textOf = (part: unknown): string | undefined => {
+  if (typeof part === "string") return part
+  return Predicate.isObject(part) && ArrayBuffer.isView(part)
+    ? Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString("latin1")
+    : undefined
 }
 
 const empty = "is empty: give the contents of the file"
@@ -196,10 +204,12 @@ const beginInBase64 = "LS0tLS1CRUdJTi"
 const mistaken = (
   part: unknown,
   { other, pem }: { readonly pem: string; readonly other: string }
-): string | undefined =>
-  typeof part === "string" && part.includes("-----BEGIN") && part.includes(other) && !part.includes(pem)
+): string | undefined => {
+  const text = textOf(part) ?? ""
+  return text.includes("-----BEGIN") && text.includes(other) && !text.includes(pem)
     ? `has a ${other} and no ${pem}: key and cert may be swapped`
     : undefined
+}
 
 // the contents of a file have several lines, or at least another beginning and end
 const isPath = (text: string): boolean =>

@@ -5,7 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import { OptionError } from "../exchange/ServerError.js"
-import { invalidOption, noSuchOption, shown } from "./OptionNames.js"
+import { invalidOption, kindOf, noSuchOption, shown } from "./OptionNames.js"
 
 /**
  * An option.
@@ -84,6 +84,9 @@ const checkTable = (
 ): void => {
   if (!Predicate.isRecord(given)) {
     throw new OptionError({ option: path ?? argument, description: `${notAnObject}; it is ${shown(given)}` })
+  }
+  if (Predicate.isPromiseLike(given)) {
+    throw new OptionError({ option: path ?? argument, description: `${notAnObject}; it is ${kindOf(given)}: await it` })
   }
   const at = path === undefined ? "" : `${path}.`
   for (const name of Object.keys(given)) {
