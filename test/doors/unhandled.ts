@@ -15,6 +15,7 @@ import { type Address, type App, listen, type LogTarget, server, type ServerOpti
 import { AccessLog, NodeListener, Posthooks, ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { makeCertificate } from "../utils/certificate.js"
+import { turns } from "../utils/Journal.js"
 import { get, postOf, upgrade } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 
@@ -39,7 +40,10 @@ const thenable = (): PromiseLike<never> => {
 // this stands for code that forgets that a function of type `() => void` should return nothing
 const untyped = <A>(given: unknown): A => given as A
 
-const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20))
+// both ends of every connection are in this process: what is on its way arrives in a few turns
+const later = (): Promise<void> => turns(50)
+/** Longer than `leave` takes. */
+const muchLater = Effect.promise(() => turns(300))
 
 const hello: App = (_env, startResponse) => {
   startResponse("200 OK", [])
@@ -48,7 +52,7 @@ const hello: App = (_env, startResponse) => {
 
 /** Fails as a stream whose file is lost while it is closed. */
 const failingWhenClosed = (): Readable =>
-  new Readable({ read: () => undefined, destroy: (_error, done) => void setTimeout(() => done(failure()), 5) })
+  new Readable({ read: () => undefined, destroy: (_error, done) => void setImmediate(() => done(failure())) })
 
 const once = (app: App): App => {
   let first = true
@@ -244,7 +248,7 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
   "hook: detached, rejects": facade({ app: hooked(rejected, true) }),
   "hook: late, rejects": facade({
     app: (env, startResponse) => {
-      setTimeout(() => env["eventlet.posthooks"].push([untyped(rejected)]), 10)
+      void later().then(() => env["eventlet.posthooks"].push([untyped(rejected)]))
       return hello(env, startResponse)
     }
   }),
@@ -263,7 +267,7 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
   "socket: destroyed with an error": facade({
     app: (env) => {
       const taken = env["wsgi.input"].getSocket()
-      setTimeout(() => taken.destroy(failure()), 5)
+      setImmediate(() => taken.destroy(failure()))
       return ""
     },
     use: (client) => client.whenEnded()
@@ -271,7 +275,7 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
   "socket: an error that does not close it": facade({
     app: (env) => {
       const taken = env["wsgi.input"].getSocket()
-      setTimeout(() => taken.emit("error", failure()), 5)
+      setImmediate(() => taken.emit("error", failure()))
       return ""
     },
     use: (client) => client.whenEnded()
@@ -319,7 +323,7 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
   }),
   "Effect: a stream that fails after its client has left": effect({
     app: Effect.uninterruptible(
-      Effect.zipRight(Effect.sleep(40), Effect.suspend(() => HttpServerResponse.raw(failingWhenClosed())))
+      Effect.zipRight(muchLater, Effect.suspend(() => HttpServerResponse.raw(failingWhenClosed())))
     ),
     use: leave
   }),
@@ -332,8 +336,8 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
     app: Effect.as(
       Effect.scoped(Effect.flatMap(HttpServerRequest.upgrade, (socket) =>
         Effect.zipRight(
-          Effect.forkScoped(socket.runRaw(() => Effect.sleep(30))),
-          Effect.sleep(50)
+          Effect.forkScoped(socket.runRaw(() => muchLater)),
+          muchLater
         ))),
       HttpServerResponse.empty()
     ),

@@ -4,6 +4,7 @@
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -84,23 +85,36 @@ it("the last handler that cannot be interrupted ends before what it uses is rele
   const resource = Layer.scopedDiscard(
     Effect.addFinalizer(() => Effect.sync(() => events.push("released")))
   )
-  const app = Effect.sync(() => events.push("at work")).pipe(
+  const atWork = Effect.sync(() => events.push("at work")).pipe(
     Effect.zipRight(Effect.uninterruptible(Deferred.await(go))),
-    Effect.ensuring(Effect.sync(() => events.push("ended"))),
-    Effect.as(HttpServerResponse.text("hello"))
+    Effect.ensuring(Effect.sync(() => events.push("ended")))
+  )
+  const app = Effect.flatMap(
+    HttpServerRequest.HttpServerRequest,
+    ({ url }) =>
+      Effect.as(
+        url === "/" ? atWork : Effect.orDie(Posthooks.add(() => Effect.never)),
+        HttpServerResponse.text("hello")
+      )
   )
   const served = HttpServer.serve(app).pipe(Layer.provide(resource))
-  const { connect, stop } = await open(served, nothingSeen(), { config: { timeouts } })
-  const client = await connect()
+  const seen = nothingSeen()
+  const { connect, stop } = await open(served, seen, { config: { timeouts } })
+  const [client, other] = [await connect(), await connect()]
+  other.send(get("/hooked"))
+  await other.response()
   client.send(get("/"))
   await events.first(1)
   client.reset()
   const stopped = stop()
-  await new Promise((resolve) => setTimeout(resolve, 400))
+  // all bounds of the stop have passed when it gives up what has the last one
+  await seen.lines.find((line) => line.includes("did not end within"))
+  await turns(50)
   expect(events.entries).toEqual(["at work"])
   await Effect.runPromise(Deferred.succeed(go, undefined))
   await stopped
   expect(events.entries).toEqual(["at work", "ended", "released"])
+  other.close()
 })
 
 /** Opens a pipe to a process that does not read it. */
@@ -134,20 +148,26 @@ describe.each(["one", "two"])("%s", (how) => {
     }
     // this is the time for which the server waits, which does not depend on the machine's load
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    const timers = vi.spyOn(globalThis, "setTimeout")
+    const flushes = () => timers.mock.calls.filter(([, milliseconds]) => milliseconds === longestFlush).length
     try {
       let isOver = false
       const stopped = running.stop().then(() => {
         isOver = true
       })
-      let waited = 0
-      for (; !isOver; waited += 10) {
-        await turns(5)
+      while (flushes() === 0) {
         vi.advanceTimersByTime(10)
+        await turns(5)
       }
+      // two logs are written at the same time
+      while (flushes() < (how === "one" ? 1 : 2)) await turns(1)
+      vi.advanceTimersByTime(longestFlush - 1)
+      await turns(50)
+      expect(isOver).toBe(false)
+      vi.advanceTimersByTime(1)
       await stopped
-      expect(waited).toBeGreaterThanOrEqual(longestFlush)
-      expect(waited).toBeLessThan(2 * longestFlush)
     } finally {
+      timers.mockRestore()
       vi.useRealTimers()
       for (const { close } of pipes) close()
     }
