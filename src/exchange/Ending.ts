@@ -220,7 +220,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     this.application?.goodbye()
   }
 
-  protected get ensuredApplication(): Application {
+  private get ensuredApplication(): Application {
     return this.application ??= new Application(() => this.ended())
   }
 
