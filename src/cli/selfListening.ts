@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import { setImmediate as nextTurn } from "node:timers/promises"
 import type { AppSource, Assignment } from "./messages.js"
 
 /**
@@ -45,9 +46,11 @@ export class SelfListening {
     this.isTold = !isAlone
   }
 
-  /** Whether a socket was opened since this was made. */
-  get isSeen(): boolean {
-    return this.isAlone && listening() > this.before
+  /** Whether more sockets listen than those of the worker that may, one of which could not: its own ones are closed by then. */
+  async isSeenBeside({ listeners }: Pick<Assignment, "listeners">): Promise<boolean> {
+    // a socket that could not listen is closed at the end of a turn
+    for (let turn = 0; turn < 2; turn++) await nextTurn()
+    return this.isAlone && listening() - this.before > listeners.length - 1
   }
 
   /** The warning, once, where more sockets listen than the worker's own. */

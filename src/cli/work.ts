@@ -110,7 +110,7 @@ class Run {
       this.beat()
       setInterval(() => this.beat(), 1000).unref()
     } catch (error) {
-      const isClash = this.selfListening.isSeen && isOfListen(error)
+      const isClash = isOfListen(error) && await this.selfListening.isSeenBeside(given)
       await tell(isClash ? clash(given, error) : failureOf(given, error, phase))
       exit(1)
     }

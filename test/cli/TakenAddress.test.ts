@@ -97,11 +97,13 @@ describe("a supervisor that is started with another one", { timeout: 60_000 }, (
   beforeAll(async () => {
     folder = await folderWithCommand("together")
     write(folder, "app.mjs", `export default (env, startResponse) => { startResponse("200 OK", []); return "Hello" }`)
-    // both have bound before either listens
+    // it listens when the other one does
     write(
       folder,
       "late.mjs",
-      `await new Promise((resolve) => setTimeout(resolve, 1500))\nexport { default } from "./app.mjs"`
+      `import * as fs from "node:fs"
+while (!fs.existsSync("ready")) await new Promise((resolve) => setTimeout(resolve, 20))
+export { default } from "./app.mjs"`
     )
   }, 60_000)
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
@@ -113,6 +115,7 @@ describe("a supervisor that is started with another one", { timeout: 60_000 }, (
     await second.line(/listening on/)
     await using first = tsgi(folder, "serve", "app.mjs", ...words)
     await first.line(/info {2}ready in/)
+    write(folder, "ready", "")
     const { code, stderr } = await second.ended
     expect(stderr.filter((line) => line.startsWith("tsgi: "))).toEqual([
       expect.stringMatching(
