@@ -17,8 +17,9 @@ import { spawn } from "node:child_process"
 import { server } from "tsgi"
 import { Posthooks, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
-import { describe, expect, it, vi } from "vitest"
+import { beforeAll, describe, expect, it, vi } from "vitest"
 import { longestFlush } from "../../src/node/LogFile.js"
+import { load } from "../../src/node/sonicBoom.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { nothingSeen, open } from "../platform/scene.js"
 import { Journal, turns } from "../utils/Journal.js"
@@ -127,6 +128,9 @@ const unreadPipe = () => {
 }
 
 describe.each(["one", "two"])("%s", (how) => {
+  // what writes logs is loaded once, which would take real time while the clock is the test's
+  beforeAll(() => load())
+
   it("a log that is a pipe without a reader does not hold the stop", async () => {
     const pipes = [unreadPipe(), unreadPipe()]
     const [log, errorLog] = how === "one" ? [pipes[0].fd, undefined] : [pipes[0].fd, pipes[1].fd]
