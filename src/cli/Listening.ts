@@ -164,7 +164,7 @@ const open = (
   if (settings.platform === "win32") return Effect.succeed(listening(place, addressOf(spec)))
   const bound = Effect.mapError(
     BoundSocket.make({ backlog: settings.backlog, ...place }),
-    (error) => ({ reason: error.reason, message: bindWords(error, shown(addressOf(spec), spec.tls)) })
+    (error) => ({ reason: error.reason, message: bindLine(error, shown(addressOf(spec), spec.tls)) })
   )
   return Effect.map(
     settings.bindRetry ? patiently(bound, mostTries, firstWait) : bound,
@@ -173,7 +173,7 @@ const open = (
   )
 }
 
-const bindWords = ({ address, message, reason }: BindError, at: string): string =>
+const bindLine = ({ address, message, reason }: BindError, at: string): string =>
   reason === "InvalidOptions"
     ? message.replace("cannot listen", `cannot listen on ${at}`)
     : message.replace(address, at)

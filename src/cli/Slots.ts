@@ -309,6 +309,8 @@ export class Slots {
       const occupant = isOurs ? slot.vacate() : undefined
       if (occupant !== undefined) yield* Scope.close(occupant.scope, Exit.void)
       const hasSuccessor = worker.reason !== undefined && worker.reason !== "hang"
+      // the line that it was told to end waits too
+      if (worker.reason === "told") yield* Effect.sleep(signalSpread)
       yield* isOurs && !hasSuccessor
         ? this.restart(slot, departure)
         : this.journal.info("gone", goneLine(departure), goneFields(departure))

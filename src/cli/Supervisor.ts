@@ -23,6 +23,7 @@ import * as Slots from "./Slots.js"
 import type { Spawner } from "./Spawner.js"
 import type { Systemd } from "./Systemd.js"
 import * as TicketKeys from "./TicketKeys.js"
+import { plural } from "./values.js"
 import * as WorkerProcess from "./WorkerProcess.js"
 
 /**
@@ -115,9 +116,23 @@ export const make = (
       recycle: (slot) => mayChange("replace", "recycle", recycle(facts, slots, slot)),
       reopen: Effect.suspend(() => WorkerProcess.tellAll(facts.workers, { type: "reopen" })),
       leaving: (state) => Effect.sync(() => facts.state = state),
-      killAll: Effect.suspend(() => Effect.forEach(facts.workers, WorkerProcess.kill, { discard: true }))
+      killAll: Effect.suspend(() =>
+        Effect.zipRight(
+          facts.workers.size === 0 ? Effect.void : journal.warn("kill", killLine(facts)),
+          Effect.forEach(facts.workers, WorkerProcess.kill, { discard: true })
+        )
+      )
     }
   })
+
+// Requests are those of the workers' last beats.
+const killLine = ({ plan, workers }: Facts.Facts): string => {
+  const active = [...workers].reduce((sum, { beat }) => sum + beat.metrics.connections.active, 0)
+  const who = plan.here
+    ? "the server ends"
+    : `${plural(workers.size, "worker")} ${workers.size === 1 ? "is" : "are"} killed`
+  return `${who} at once${active === 0 ? "" : `, with ${plural(active, "request")} under way`}`
+}
 
 const start = (
   facts: Facts.Facts,

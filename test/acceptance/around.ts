@@ -26,7 +26,9 @@ while True:
 `
 
 const A18: Check = {
-  claim: "an activated socket is served, and systemd is told ready, reload, ready and stop, in order",
+  claim:
+    "an activated socket is served (npx, which hands none on, is refused), and systemd is told ready, reload, ready and " +
+    "stop, in order",
   run: async ({ product }) => {
     const activate = installed("systemd-socket-activate")
     if (activate === undefined) return unseen("no systemd-socket-activate here")
@@ -45,10 +47,19 @@ const A18: Check = {
     activated.kill("SIGTERM")
     await activated.ended
 
+    const elsewhere = await freePort()
+    await using wrapped = product.start(activate, [
+      ...["-l", `127.0.0.1:${elsewhere}`, ...["PATH", "HOME"].map((name) => `--setenv=${name}`)],
+      ...["npx", "tsgi", "serve", "hello.ts", "--control", "none", ...quiet.split(" ")]
+    ])
+    await wrapped.line(/Listening on/)
+    await ask({ port: elsewhere }).catch(() => undefined)
+    const { stderr: refusal } = await wrapped.ended
+
     const python = installed("python3")
     const served: readonly [string, boolean] = [
-      `activated: ${body.trim()}`,
-      body.startsWith("Hello") && workers < 10_000
+      `activated: ${body.trim()}, by npx: ${refusal.at(-1)}`,
+      body.startsWith("Hello") && workers < 10_000 && /^tsgi: LISTEN_FDS is for pid/.test(refusal.at(-1) ?? "")
     ]
     if (python === undefined || installed("systemd-notify") === undefined) {
       return found(served, ["notifications not seen: no python3 or no systemd-notify here"])

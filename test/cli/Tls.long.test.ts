@@ -3,6 +3,7 @@
  * broken files.
  */
 import * as fs from "node:fs"
+import * as net from "node:net"
 import * as path from "node:path"
 import * as Tls from "node:tls"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -104,4 +105,39 @@ describe("two workers", { timeout: 60_000 }, () => {
     })
     expect((await visit(port)).fingerprint).toBe(fresh.fingerprint)
   })
+})
+
+it("one address has TLS for the world, another is plain for a proxy on this machine", { timeout: 60_000 }, async () => {
+  write(
+    folder,
+    "both.mjs",
+    `export default (env, startResponse) => {
+  startResponse("200 OK", [])
+  return env["wsgi.url_scheme"]
+}`
+  )
+  write(folder, "cert.pem", one.cert)
+  write(folder, "key.pem", one.key)
+  const [plain, secured] = ["plain", "secured"].map((name) => path.join(folder, `${name}.sock`))
+  await using program = tsgi(
+    folder,
+    ..."serve both.mjs --access-log none --settle 0s --tls-cert cert.pem --tls-key key.pem".split(" "),
+    ...["https://127.0.0.1:0", `unix:${plain}`, `https+unix:${secured}`].flatMap((url) => ["--listen", url])
+  )
+  const [, port] = await program.line(
+    new RegExp(`listening on https://127\\.0\\.0\\.1:(\\d+), unix:${plain}, https\\+unix:${secured}, 1 worker`)
+  )
+  await program.line(/ ready in \d+ ms$/)
+  const bodyOn = (socket: net.Socket): Promise<string> => {
+    socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    return new Promise((resolve, reject) => {
+      let text = ""
+      socket.on("data", (bytes: Buffer) => (text += bytes.toString()))
+      socket.once("end", () => resolve(text.split("\r\n\r\n")[1] ?? ""))
+      socket.once("error", reject)
+    })
+  }
+  expect(await bodyOn(net.connect(plain))).toBe("http")
+  expect(await bodyOn(Tls.connect({ path: secured, rejectUnauthorized: false }))).toBe("https")
+  expect(await bodyOn(Tls.connect({ host: "127.0.0.1", port: Number(port), rejectUnauthorized: false }))).toBe("https")
 })

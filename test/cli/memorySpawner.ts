@@ -19,6 +19,10 @@ export interface Script {
   readonly enoughAfter?: number
   /** Milliseconds from ready until the event loop is blocked for ever. */
   readonly blocksAfter?: number
+  /** Milliseconds from ready until another process tells the worker to end, which it does at once. */
+  readonly toldAfter?: number
+  /** The requests under way at each beat. Default: none. */
+  readonly active?: number
   /** Whether the system fails to kill the worker. */
   readonly outlivesKill?: boolean
   /** Milliseconds until the worker learns that it must drain. Default 0. */
@@ -95,7 +99,11 @@ export class MemorySpawner {
         const beat = Effect.suspend(() =>
           tell({
             type: "beat",
-            metrics: { ...zero, requests: { "2xx": 7 } },
+            metrics: {
+              ...zero,
+              requests: { "2xx": 7 },
+              connections: { idle: 0, active: script.active ?? 0, waiting: 0 }
+            },
             loopDelay: { p50: 0, p99: 0, max: 0 },
             series: script.series?.(++worker.beats) ?? [],
             rss: script.rss ?? 50_000_000,
@@ -114,6 +122,10 @@ export class MemorySpawner {
           yield* tell({ type: "ready", interface: "wsgi", warnings: [] })
           if (script.exitsAfter !== undefined) {
             yield* Effect.forkDaemon(Effect.delay(Effect.sync(() => worker.end(1, null)), script.exitsAfter))
+          }
+          if (script.toldAfter !== undefined) {
+            const ending = Effect.zipRight(tell({ type: "leaving" }), Effect.sync(() => worker.end(0, null)))
+            yield* Effect.forkDaemon(Effect.delay(ending, script.toldAfter))
           }
           if (script.enoughAfter !== undefined) {
             yield* Effect.forkDaemon(Effect.delay(tell({ type: "enough", requests: 1000 }), script.enoughAfter))
