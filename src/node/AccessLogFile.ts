@@ -34,7 +34,11 @@ export const layer = (path: string, format: (record: AccessRecord) => string): L
     AccessLog,
     Effect.acquireRelease(
       Effect.try({
-        try: () => LogFile.open(path),
+        try: () => {
+          // throws for a format that is none
+          lines(format, () => undefined)
+          return LogFile.open(path)
+        },
         catch: (error) =>
           error instanceof OptionError ? error : new OptionError({ option: "log", description: String(error) })
       }),

@@ -81,10 +81,12 @@ export const activationFor = (
 /**
  * The environment for child processes, without these variables, because the sockets are not for them.
  *
+ * @param environment default: `process.env`
+ *
  * @since 0.2.0
  * @category conversions
  */
-export const withoutActivation = (environment: Environment): Record<string, string | undefined> => {
+export const withoutActivation = (environment: Environment = process.env): Record<string, string | undefined> => {
   const { LISTEN_FDNAMES: _names, LISTEN_FDS: _count, LISTEN_PID: _pid, LISTEN_PIDFDID: _id, ...rest } = environment
   return rest
 }

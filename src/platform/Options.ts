@@ -5,6 +5,7 @@
  */
 import * as Config from "effect/Config"
 import * as Predicate from "effect/Predicate"
+import { OptionError } from "../exchange/ServerError.js"
 import { listenerTable, otherNames } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListener.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
@@ -107,8 +108,24 @@ export const table: TableOf<Options> = {
 
 const ofTls = misplaced("belongs to tls, as in tls: { cert, key }")
 
+const ofAccessLog = misplaced("is no option here: provide AccessLogFile.layer, or another AccessLog, to layerWith")
+
+const logNames: OptionTable = { log: ofAccessLog, logFormat: ofAccessLog, accessLog: ofAccessLog, logger: ofAccessLog }
+
 // these are all options, with the names that other servers have for them
-const whole: OptionTable = { ...otherNames, cert: ofTls, key: ofTls, https: ofTls, ...table }
+const whole: OptionTable = { ...otherNames, cert: ofTls, key: ofTls, https: ofTls, ...logNames, ...table }
+
+const elsewhere = (options: object, place: string): OptionTable =>
+  Object.fromEntries(Object.keys(options).map((name) => [name, misplaced(`is an option of ${place}`)]))
+
+// these are all options of a server whose services are given, with those that belong to the services
+const ofDoor: OptionTable = {
+  ...logNames,
+  ...elsewhere(ServerConfig.table, "ServerConfig.layer"),
+  ...elsewhere(listenerTable, "NodeListener.layer"),
+  tls: misplaced("is the second argument of NodeListener.layer"),
+  ...door
+}
 
 // the listener's options are checked when it is bound, which fails with a BindError
 const checkedLater: ReadonlyArray<string> = Object.keys(listenerTable)
@@ -121,6 +138,9 @@ const checkedLater: ReadonlyArray<string> = Object.keys(listenerTable)
  * @category constructors
  */
 export const checkArguments = (options: unknown, more: ReadonlyArray<unknown>): void => {
+  if (Config.isConfig(options)) {
+    throw new OptionError({ option: "options", description: "is a Config: give it to layerConfig" })
+  }
   refuseMore(
     Predicate.isFunction(options) ? [options, ...more] : more,
     "options",
@@ -185,4 +205,4 @@ export const split = (options: Options): {
  * @since 0.1.0
  * @category conversions
  */
-export const check = (options: DoorOptions): void => checkOptions(options, door)
+export const check = (options: DoorOptions): void => checkOptions(options, ofDoor)

@@ -6,8 +6,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import type { AccessRecord } from "./AccessRecord.js"
 import { catchRejection } from "./catchRejection.js"
+import { checkOption, type Option } from "./checkOptions.js"
 import { asRecord } from "./logText.js"
 import { noText } from "./noText.js"
 
@@ -62,14 +64,11 @@ export const none: Context.Tag.Service<AccessLog> = { write: undefined }
 export const lines = (
   format: (record: AccessRecord) => string,
   write: (line: string) => void
-): Context.Tag.Service<AccessLog> => ({
-  write: (record) => {
-    const line: unknown = format(record)
-    if (typeof line === "string") return write(asRecord(line))
-    catchRejection(line, () => undefined)
-    throw new TypeError(noText("logFormat, the format of the access log,", line))
-  }
-})
+): Context.Tag.Service<AccessLog> => {
+  checkOption("format", format, aFormat)
+  checkOption("write", write, aFunction("a line"))
+  return { write: writing(format, write) }
+}
 
 /**
  * {@link none}.
@@ -85,8 +84,10 @@ export const layerNone: Layer.Layer<AccessLog> = Layer.succeed(AccessLog, none)
  * @since 0.1.0
  * @category layers
  */
-export const layerFunction = (write: (record: AccessRecord) => void): Layer.Layer<AccessLog> =>
-  Layer.succeed(AccessLog, { write })
+export const layerFunction = (write: (record: AccessRecord) => void): Layer.Layer<AccessLog> => {
+  checkOption("write", write, aFunction("a record"))
+  return Layer.succeed(AccessLog, { write })
+}
 
 /**
  * {@link lines}.
@@ -98,3 +99,18 @@ export const layerLines = (
   format: (record: AccessRecord) => string,
   write: (line: string) => void
 ): Layer.Layer<AccessLog> => Layer.succeed(AccessLog, lines(format, write))
+
+const aFunction = (of: string): Option => ({ expected: `a function of ${of}`, accepts: Predicate.isFunction })
+
+const aFormat: Option = {
+  expected: "a function of a record, such as AccessLogFormat.json or AccessLogFormat.compile(template)",
+  accepts: Predicate.isFunction
+}
+
+const writing =
+  (format: (record: AccessRecord) => string, write: (line: string) => void) => (record: AccessRecord): void => {
+    const line: unknown = format(record)
+    if (typeof line === "string") return write(asRecord(line))
+    catchRejection(line, () => undefined)
+    throw new TypeError(noText("logFormat, the format of the access log,", line))
+  }

@@ -136,6 +136,13 @@ export const kindOf = (given: unknown): string => {
   }
 }
 
+// classes whose names users do not know
+const ownNames = new Map([
+  ["EnvironRecord", "an environ"],
+  ["ListenerValue", "a listener"],
+  ["TlsListenerValue", "a listener"]
+])
+
 const nameOf = (given: object): string => {
   if (isAnyEffect(given)) return "an Effect"
   const tag: unknown = Reflect.get(given, Symbol.toStringTag)
@@ -143,5 +150,7 @@ const nameOf = (given: object): string => {
   if (tag === "AsyncGenerator") return "an async generator"
   const made: unknown = given.constructor
   const name = typeof made === "function" ? made.name : ""
+  const own = ownNames.get(name)
+  if (own !== undefined) return own
   return name === "" || name === "Object" ? "an object" : `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`
 }

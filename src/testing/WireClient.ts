@@ -76,8 +76,11 @@ export class WireEnded extends Error {
   override readonly name = "WireEnded"
 
   constructor(readonly received: Buffer, options?: ErrorOptions) {
+    const unread = JSON.stringify(received.toString("latin1").slice(0, 400))
     super(
-      `the stream ended before the awaited bytes; unread: ${JSON.stringify(received.toString("latin1").slice(0, 400))}`,
+      `the connection was closed before the awaited bytes had come${
+        received.length === 0 ? "" : `; unread: ${unread}`
+      }`,
       options
     )
   }

@@ -141,6 +141,19 @@ export class EnvironRecord implements Environ {
     this.SERVER_PORT = String(server.port)
   }
 
+  // what a handler of Requests reads first, when it is served without fetchApp
+  get url(): never {
+    throw notARequest()
+  }
+
+  get method(): never {
+    throw notARequest()
+  }
+
+  get headers(): never {
+    throw notARequest()
+  }
+
   get "tsgi.signal"(): AbortSignal {
     return this.#provider.signal()
   }
@@ -149,6 +162,9 @@ export class EnvironRecord implements Environ {
     Object.defineProperty(this, "tsgi.signal", { value: signal, writable: true, enumerable: true, configurable: true })
   }
 }
+
+const notARequest = (): TypeError =>
+  new TypeError("this is an environ and no Request: serve a handler of Requests by fetchApp(handler)")
 
 const viewOf = (peer: Peer, fields: Fields): FieldView => {
   const { cached } = peer

@@ -13,6 +13,7 @@ import type { BindError } from "../exchange/ServerError.js"
 import * as AccessLog from "../server/AccessLog.js"
 import { refuseMore } from "../server/checkOptions.js"
 import * as Listener from "../server/Listener.js"
+import { kindOf } from "../server/OptionNames.js"
 import * as Server from "../server/Server.js"
 import { ServerConfig } from "../server/ServerConfig.js"
 import { type ServerMetrics, zero } from "../server/ServerMetrics.js"
@@ -107,7 +108,13 @@ const handlerOf = (app: App, settings: Options.Settings, logs: ServerLogs) =>
     extra: settings.environ,
     multiprocess: settings.multiprocess,
     errors: {
-      write: (text) => logs.write("error", "application", text.replace(/\n$/, "")),
+      write: (text: unknown) => {
+        if (typeof text !== "string") {
+          const remedy = text instanceof Error ? ": give its stack" : ""
+          throw new TypeError(`wsgi.errors takes text, not ${kindOf(text)}${remedy}`)
+        }
+        logs.write("error", "application", text.replace(/\n$/, ""))
+      },
       flush: () => undefined
     }
   })

@@ -1,11 +1,12 @@
 /** The defaults, and the errors of a server that cannot start. */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { createServer } from "node:http"
-import { ServerConfig, TsgiHttpServer } from "tsgi/effect"
+import { AccessLog, AccessLogFile, AccessLogFormat, ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
@@ -206,6 +207,49 @@ it("a name that is nearly right is refused with the one that was meant, and all 
   expect(door.message).toMatch(
     /^websokcet: did you mean websocket\? there is no such option; known options are interrupt/
   )
+})
+
+it.each<readonly [string, () => Layer.Layer<never, unknown>, RegExp]>([
+  [
+    "a Config",
+    () => TsgiHttpServer.layer(Config.succeed({ port: 0 }) as never),
+    /^options: is a Config: give it to layerConfig$/
+  ],
+  ["a log", () => TsgiHttpServer.layer({ log: "a" } as never), /^log: is no option here: provide AccessLogFile\.layer/],
+  ["a format", () => TsgiHttpServer.layer({ logFormat: "a" } as never), /^logFormat: is no option here: provide Acc/],
+  ["a log with services", () => own({ accessLog: "a" }), /^accessLog: is no option here: provide AccessLogFile\.layer/],
+  ["a port with services", () => own({ port: 1 }), /^port: is an option of NodeListener\.layer$/],
+  ["TLS with services", () => own({ tls: {} }), /^tls: is the second argument of NodeListener\.layer$/],
+  ["limits with services", () => own({ limits: {} }), /^limits: is an option of ServerConfig\.layer$/]
+])("what belongs elsewhere is told of with its place: %s", async (_, make, message) => {
+  const error = await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(make()))))
+  expect(error).toMatchObject({ _tag: "ServeError", message: expect.stringMatching(message) as string })
+})
+
+const own = (options: object): Layer.Layer<never, unknown> =>
+  TsgiHttpServer.layerWith(options).pipe(
+    Layer.provide(Layer.merge(TsgiHttpServer.layerServices, MemoryListener.layer()))
+  )
+
+it("a log is made with a function and a format, and nothing else", async () => {
+  const thrown = (act: () => unknown): unknown => {
+    try {
+      return act()
+    } catch (error) {
+      return error
+    }
+  }
+  const write = (): void => undefined
+  const format = "must be a function of a record, such as AccessLogFormat.json or AccessLogFormat.compile(template)"
+  expect(thrown(() => AccessLog.layerLines("x" as never, write)))
+    .toMatchObject({ _tag: "OptionError", message: `format: ${format}; it is "x"` })
+  expect(thrown(() => AccessLog.lines(AccessLogFormat.json, "a.log" as never)))
+    .toMatchObject({ _tag: "OptionError", message: "write: must be a function of a line; it is \"a.log\"" })
+  expect(thrown(() => AccessLog.layerFunction(5 as never)))
+    .toMatchObject({ _tag: "OptionError", message: "write: must be a function of a record; it is 5" })
+  const file = AccessLogFile.layer("/dev/null", "json" as never)
+  expect(await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(file)))))
+    .toMatchObject({ _tag: "OptionError", message: `format: ${format}; it is "json"` })
 })
 
 it("what NodeHttpServer takes beside its options is refused, and so is a second argument", async () => {

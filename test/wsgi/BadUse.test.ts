@@ -454,13 +454,21 @@ describe("what is no option", () => {
   class Application {
     handle = hello
   }
+  const expressMembers = { handle: (): void => undefined, listen: (): void => undefined }
+  const needsNode = "one that listens itself needs node:http, see MIGRATING.md"
   it.each([
     ["nothing", undefined, "undefined"],
     ["an object", { app: hello }, "an object"],
     ["a text", "app", "the text \"app\""],
     ["a class", Application, "a class"],
     ["a promise of one", Promise.resolve(hello), "a Promise; await it"],
-    ["a module", { default: hello }, "an object; for a module, give its default export"]
+    ["a module", { default: hello }, "an object; for a module, give its default export"],
+    ["a Fastify server", { listen: (): void => undefined, inject: (): void => undefined }, `an object; ${needsNode}`],
+    [
+      "an Express app",
+      Object.assign(() => undefined, expressMembers),
+      `a function that is an app of Express; ${needsNode}`
+    ]
   ])("for an app: %s", async (_, app, what) => {
     const message = `app: must be a function (env, startResponse), not ${what}`
     expect(() => server(listen(), app as never)).toThrow(message)
@@ -471,7 +479,7 @@ describe("what is no option", () => {
     const act = (...args: ReadonlyArray<unknown>) => (): unknown => Reflect.apply(server, undefined, args)
     expect(act(hello, listen()))
       .toThrow(
-        "app: must be a function (env, startResponse), not a ListenerValue; the listener comes first: server(listen(), app)"
+        "app: must be a function (env, startResponse), not a listener; the listener comes first: server(listen(), app)"
       )
     expect(act(hello)).toThrow("the listener comes first: server(listen(), app)")
     for (const port of [8090, "8090"]) {
@@ -1069,6 +1077,31 @@ describe("an application that breaks the protocol", () => {
     )
     await expectFailure(() => Promise.reject(thrown), told, { message })
   })
+
+  const asRequest: ReadonlyArray<readonly [name: string, read: (request: Request) => unknown]> = [
+    ["url", ({ url }) => url.indexOf("/")],
+    ["method", ({ method }) => method.toLowerCase()],
+    ["headers", ({ headers }) => headers.get("host")]
+  ]
+  it.each(asRequest)("takes its environ for a Request: %s", (_, read) =>
+    expectFailure(
+      (request) => String(read(request as never)),
+      (error) => expect(error).toBeInstanceOf(TypeError),
+      { message: /TypeError: this is an environ and no Request: serve a handler of Requests by fetchApp\(handler\)/ }
+    ))
+
+  it.each([[new Error("a"), "an Error: give its stack"], [5, "the number 5"], [undefined, "undefined"]])(
+    "writes what is no text to wsgi.errors: %s",
+    (given, what) =>
+      expectFailure(
+        (env) => {
+          env["wsgi.errors"].write(given as never)
+          return ""
+        },
+        (error) => expect(error).toBeInstanceOf(TypeError),
+        { message: new RegExp(`TypeError: wsgi.errors takes text, not ${what}`) }
+      )
+  )
 
   it("does no harm when it catches what it is told", () => {
     const outcomes: Array<Outcome | undefined> = []
