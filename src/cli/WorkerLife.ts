@@ -132,9 +132,11 @@ export class Worker {
     return total(this.latest.metrics.requests)
   }
 
-  /** Requests in each of the last sixty seconds, oldest first. */
+  /** Requests in each of the last sixty seconds, oldest first: none in those of a hang. */
   get requestsPerSecond(): ReadonlyArray<number> {
-    return this.counts.slice(1).map((count, i) => count - this.counts[i])
+    const counted = this.counts.slice(1).map((count, i) => count - this.counts[i])
+    const hung = this.isHung ? Math.min(mostCounts, Math.floor(this.silent / 1000)) : 0
+    return [...counted, ...Array<number>(hung).fill(0)].slice(1 - mostCounts)
   }
 
   /** The kind of the app; `undefined` until the worker is ready. */

@@ -21,6 +21,7 @@ import type * as Supervisor from "../../src/cli/Supervisor.js"
 import { seriesOf } from "../../src/cli/supervisorMetrics.js"
 import * as TicketKeys from "../../src/cli/TicketKeys.js"
 import { Worker } from "../../src/cli/WorkerLife.js"
+import { zero } from "../../src/server/ServerMetrics.js"
 import type { Script } from "./memorySpawner.js"
 import { plan, type Scene, scene } from "./scene.js"
 
@@ -239,6 +240,33 @@ describe("workers that hang", () => {
           expect(yield* told).toMatchObject({ probes: [true, true, true], status: ["serving", 1, "ready"] })
         })
     ))
+
+  it("have no requests in the seconds in which they are silent", () => {
+    const { timeouts } = plan
+    const worker = new Worker({
+      slot: 1,
+      generation: 1,
+      startedAt: 0,
+      begun: 0,
+      limits: { requests: 0, age: Infinity },
+      timeouts
+    })
+    const beatAt = (now: number, requests: number): void => {
+      worker.hears(now)
+      worker.beats({ ...worker.beat, metrics: { ...zero, requests: { "2xx": requests } } })
+    }
+    beatAt(0, 0)
+    beatAt(1000, 300)
+    beatAt(2000, 500)
+    worker.silenceAt(4400, 0)
+    expect(worker.requestsPerSecond).toEqual([300, 200])
+    worker.silenceAt(5600, 0)
+    expect(worker.requestsPerSecond).toEqual([300, 200, 0, 0, 0])
+    worker.silenceAt(102_000, 0)
+    expect(worker.requestsPerSecond).toEqual(Array(60).fill(0))
+    beatAt(103_000, 510)
+    expect(worker.requestsPerSecond).toEqual([300, 200, 10])
+  })
 
   it.effect.each<readonly [hangTimeout: number, live: number]>([[30_000, 28], [5000, 3], [0, 1]])(
     "make the server dead after --hang-timeout %i, where the system does not kill them",
