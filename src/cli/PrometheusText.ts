@@ -26,8 +26,8 @@ export type TextSeries = Omit<MetricSeries, "state"> & {
 }
 
 /**
- * The text of all series. Those with the same name stand together after their HELP and TYPE. Names of counters end in `_total`, and
- * each name has a HELP, as `promtool check metrics` requires.
+ * The text of all series. Those with the same name stand together after their HELP and TYPE. Names of counters end in `_total`,
+ * and each name has a HELP, as `promtool check metrics` requires.
  *
  * Prometheus rejects the whole page for one invalid series. So names are written with allowed letters only. Of series whose names
  * become equal, or whose kinds differ, only the first is written.

@@ -9,8 +9,8 @@ import { invalidOption } from "../server/OptionNames.js"
 import type { ListenOptions } from "./ListenOptions.js"
 
 /**
- * The options of a call with a port, its text, or options. They are not checked. Throws an `OptionError` for another value, for text
- * that is more than a port, and for a further argument.
+ * The options of a call with a port, its text, or options. They are not checked. Throws an `OptionError` for another value, for
+ * text that is more than a port, and for a further argument.
  *
  * @since 0.2.0
  * @category conversions

@@ -204,7 +204,8 @@ export const judgeFinal = <Written>(
 }
 
 /**
- * A final head for the wire of this writer: judges one that was not judged before, and refuses one that was judged for another wire.
+ * A final head for the wire of this writer: judges one that was not judged before, and refuses one that was judged for another
+ * wire.
  *
  * @since 0.2.0
  */

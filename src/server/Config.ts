@@ -16,8 +16,8 @@ import { group, number, oneOf, yesOrNo } from "./optionKinds.js"
 export type { EngineConfig, ForwardedOption, Rates } from "../exchange/Config.js"
 
 /**
- * Bounds on one message, and on connections. `Infinity` switches one off; all but `addressShare` are whole numbers, and those on heads,
- * connections, handshakes and requests are at least 1.
+ * Bounds on one message, and on connections. `Infinity` switches one off; all but `addressShare` are whole numbers, and those on
+ * heads, connections, handshakes and requests are at least 1.
  *
  * @since 0.1.0
  * @category models

@@ -92,8 +92,8 @@ export const invalidOption = (name: string, expected: string, given: unknown, re
   })
 
 /**
- * A value for a message: text in quotes, so that "1" differs from 1, plain objects and arrays as JSON, other objects and functions by
- * their kind.
+ * A value for a message: text in quotes, so that "1" differs from 1, plain objects and arrays as JSON, other objects and
+ * functions by their kind.
  *
  * @since 0.2.0
  */

@@ -62,8 +62,8 @@ export const forkScopeOverride = globalOf<FiberRef.FiberRef<Option.Option<unknow
 )
 
 /**
- * The prototype of Effect's live clock: whether a clock is that one. If others have it too, or the live clock has another, a clock
- * counts as not live, and gives whole milliseconds.
+ * The prototype of Effect's live clock: whether a clock is that one. If others have it too, or the live clock has another, a
+ * clock counts as not live, and gives whole milliseconds.
  */
 export const isLiveClock = (clock: Clock.Clock): boolean =>
   Object.getPrototypeOf(clock) === Object.getPrototypeOf(Clock.make())

@@ -1,6 +1,6 @@
 /**
- * Addresses that are taken: by another program, by a supervisor that was started at the same moment, and by another address of the
- * same server. Each is named, and what is tried again says so each time.
+ * Addresses that are taken: by another program, by a supervisor that was started at the same moment, and by another address of
+ * the same server. Each is named, and what is tried again says so each time.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -2,7 +2,9 @@
  * How long one client waits while others send as fast as they can. The server is one process, the greedy clients are another, and
  * this one has a bystander that sends a request every 20 ms on one connection.
  *
- *   npx tsx test/doors/bystander.ts [loads] [door] [seconds] [clients]      default: requests, both doors, 10, 4; "all": each load
+ *   npx tsx test/doors/bystander.ts [loads] [door] [seconds] [clients]
+ *
+ * The default is the load `requests` at both doors for 10 seconds with 4 clients; `all` is every load.
  *
  * Prints the bystander's times and the server's longest turn of the event loop, in milliseconds. Exits 1 where the 99th
  * percentile under the default load is not below 50 ms at the facade and 150 ms at the Effect door.

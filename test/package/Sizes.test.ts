@@ -1,6 +1,6 @@
 /**
  * Files of one idea: none of `src` has more than 400 lines, no function more than 60, and no class more than 15 fields that
- * change.
+ * change. Comments, those of the tests too, are filled to 130 characters.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -10,11 +10,14 @@ import { expect, it } from "vitest"
 const mostLines = 400
 const mostFields = 15
 const mostOfFunction = 60
+const mostCharacters = 130
 
 const root = path.resolve(import.meta.dirname, "../../src")
-const files = fs.readdirSync(root, { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".ts"))
-  .map((name) => name.split(path.sep).join("/"))
+const sourcesIn = (folder: string): ReadonlyArray<string> =>
+  fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => name.split(path.sep).join("/"))
+const files = sourcesIn(root)
 
 const read = (file: string): string => fs.readFileSync(path.join(root, file), "utf8")
 const fixed = ts.ModifierFlags.Readonly | ts.ModifierFlags.Ambient
@@ -94,6 +97,31 @@ const longFunctions = (text: string, most: number): ReadonlyArray<Long> => {
 it("no file is too long", () => {
   const lines = files.map((file) => [file, read(file).split("\n").length - 1] as const)
   expect(lines.filter(([, count]) => count > mostLines)).toEqual([])
+})
+
+const isComment = (line: string): boolean => /^\s*(?:\*|\/\/|\/\*\*)/.test(line)
+const isRow = (line: string): boolean => /^\s*\* \|/.test(line)
+
+// tables have the width of their cells
+const wideComments = (text: string): ReadonlyArray<string> =>
+  text.split("\n").filter((line) => isComment(line) && !isRow(line) && [...line].length > mostCharacters)
+
+it("no line of a comment is over 130 characters", () => {
+  const checkout = path.dirname(root)
+  const wide = ["src", "test"].flatMap((folder) =>
+    sourcesIn(path.join(checkout, folder)).flatMap((file) =>
+      wideComments(fs.readFileSync(path.join(checkout, folder, file), "utf8")).map((line) =>
+        `${folder}/${file}: ${line}`
+      )
+    )
+  )
+  expect(wide).toEqual([])
+})
+
+it("knows a wide comment from a table and from code", () => {
+  const wide = "x".repeat(130)
+  expect(wideComments(`// ${wide}\n  * ${wide}\n  /** ${wide} */\n * | ${wide} |\nconst a = "${wide}"\n// ä`))
+    .toHaveLength(3)
 })
 
 it("no function is over 60 lines", () => {

@@ -1,4 +1,7 @@
-/** Targets and hosts: what RFC 3986 can make has a form, all else has none and is no error; IPv6 addresses are those that Node knows. */
+/**
+ * Targets and hosts: what RFC 3986 can make has a form, all else has none and is no error; IPv6 addresses are those that Node
+ * knows.
+ */
 import * as fc from "fast-check"
 import { isIPv6 } from "node:net"
 import { isHost, parseTarget } from "tsgi/protocol"

@@ -123,8 +123,8 @@ describe("Effect's", () => {
 })
 
 /**
- * Private names of libraries: `_something`, global values under a name, symbols and prototypes that tell what an object is, and those
- * parts above whose names do not tell.
+ * Private names of libraries: `_something`, global values under a name, symbols and prototypes that tell what an object is, and
+ * those parts above whose names do not tell.
  */
 const privateName =
   /^(?:_(?!tag$|id$)\w+|effect_instruction_\w+|currentRuntimeFlags|writableBuffer|readableFlowing|servername|getPrototypeOf)$/
