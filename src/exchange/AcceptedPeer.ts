@@ -1,5 +1,5 @@
 /**
- * The peer behind {@link Peer}: what all exchanges of its connection share.
+ * The peer behind {@link Peer}, which all exchanges of its connection share.
  *
  * @since 0.2.0
  */
@@ -18,7 +18,7 @@ import { requestName } from "./requestName.js"
  * @category models
  */
 export class AcceptedPeer implements Peer {
-  /** Reads what the peer says about its clients; absent where the peer is not believed. */
+  /** Reads what the peer says about its clients; absent if the peer is not believed. */
   readonly forwarding: Forwarding | undefined
   private doorCache: unknown = undefined
 
@@ -63,7 +63,7 @@ export class AcceptedPeer implements Peer {
     this.transport.run(callback, first, second)
   }
 
-  /** Logs something of the connection. */
+  /** Logs a message about the connection. */
   log(level: "Debug" | "Info" | "Error", message: string, failure?: unknown, request?: RequestHead): void {
     const asked = request === undefined
       ? ""

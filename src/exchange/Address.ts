@@ -5,7 +5,7 @@
  */
 
 /**
- * Where a server listens, or a peer is. The path of a unix socket is empty where it is unknown: that of a peer, and of an
+ * The address of a server or a peer. The path of a unix socket is empty if it is unknown, as that of a peer is, and that of an
  * inherited listening socket on some systems. The host of a peer that has left before it was accepted is empty too.
  *
  * @since 0.1.0
@@ -16,8 +16,8 @@ export type Address =
   | { readonly _tag: "Unix"; readonly path: string }
 
 /**
- * An address as a URL's origin: `http://127.0.0.1:8090`, `https://[::1]:8443`, `http:/run/app.sock`; `http:unix` where a
- * socket was inherited and its path is unknown.
+ * An address as a URL's origin: `http://127.0.0.1:8090`, `https://[::1]:8443`, `http:/run/app.sock`; `http:unix` for an inherited
+ * socket with an unknown path.
  *
  * @since 0.1.0
  * @category conversions
@@ -28,7 +28,7 @@ export const format = (address: Address, scheme: "http" | "https" = "http"): str
     : `${scheme}://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`
 
 /**
- * The name of a peer for the log: `127.0.0.1:49152`, or `unix`; `unknown` where it has left before it was accepted.
+ * The name of a peer for the log: `127.0.0.1:49152`, or `unix`; `unknown` if it has left before it was accepted.
  *
  * @since 0.1.0
  * @category conversions
@@ -45,7 +45,7 @@ export const peerName = (address: Address): string =>
 export const hostOf = (address: Address): string => address._tag === "Tcp" ? address.host : "unix"
 
 /**
- * The port of an address; 0 where it is unknown, `undefined` for unix sockets.
+ * The port of an address; 0 if it is unknown, `undefined` for unix sockets.
  *
  * @since 0.2.0
  * @category accessors

@@ -6,7 +6,7 @@
 import type { Address } from "./Address.js"
 
 /**
- * What one address takes.
+ * The connections and places of one address.
  *
  * @since 0.2.0
  * @category models
@@ -22,17 +22,17 @@ export class AddressShare {
     return this.placeCount
   }
 
-  /** All connections, also those that wait or are about to end. */
+  /** All connections, including those that wait or are about to end. */
   get connections(): number {
     return this.connectionCount
   }
 
-  /** A connection has come, or has ended. */
+  /** Counts a connection that has been accepted, or has ended. */
   countConnection(change: 1 | -1): void {
     this.connectionCount += change
   }
 
-  /** A connection was given a place, or has none any more. */
+  /** Counts a connection that has been given a place, or no longer has one. */
   countPlace(change: 1 | -1): void {
     this.placeCount += change
   }
@@ -58,7 +58,7 @@ export class AddressShares {
     return share
   }
 
-  /** The connection has ended. */
+  /** Counts a connection that has ended. */
   leave(share: AddressShare | undefined): void {
     if (share === undefined) return
     share.countConnection(-1)
@@ -74,7 +74,7 @@ export class AddressShares {
  */
 export const networkOf = (host: string): string => {
   if (!host.includes(":")) return host
-  // an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2)
+  // this is an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2)
   if (host.includes(".")) return host.slice(host.lastIndexOf(":") + 1)
   const [before, after] = host.split("%", 1)[0].split("::")
   const groups = before === "" ? [] : before.split(":")

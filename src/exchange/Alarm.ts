@@ -1,9 +1,9 @@
 /**
- * Wakes the sweep of deadlines at the earliest one, and never without one. (V8 also wakes an idle process once or twice,
- * some seconds after its last work, to give memory back: `node --no-memory-reducer` does not.)
+ * Wakes the sweep of deadlines at the earliest one, and never without one. V8 itself wakes an idle process once or twice, some
+ * seconds after its last work, to give memory back, unless Node runs with `--no-memory-reducer`.
  *
- * There is one timer for a whole server, and none for a request. When a deadline moves to a later time the timer stays as it is:
- * it rings for nothing, and is set anew.
+ * There is one timer for a whole server, and none for a request. When a deadline moves to a later time, the timer is not changed.
+ * It rings too early then, and is set again.
  *
  * @since 0.2.0
  */
@@ -17,9 +17,9 @@ export interface AlarmOptions {
   readonly time: Pick<Clock, "now" | "follow" | "afterReading">
   /** Calls back after `delay` milliseconds. Returns a function that cancels that. */
   readonly schedule: (delay: number, callback: () => void) => () => void
-  /** Acts on the deadlines that have passed, and returns the earliest that is left; `Infinity` where there is none. */
+  /** Acts on the deadlines that have passed, and returns the earliest one that is left; `Infinity` if there is none. */
   readonly ring: () => number
-  /** Least time between two rings in milliseconds, so that deadlines which pass one after another are judged together. */
+  /** The least time between two rings in milliseconds, so that deadlines that pass one after the other are judged together. */
   readonly interval: number
 }
 
@@ -38,12 +38,12 @@ export class Alarm {
 
   constructor(private readonly options: AlarmOptions) {}
 
-  /** When it rings; `Infinity` while it is not set. A deadline that is no earlier needs no call of `by`. */
+  /** The time at which it rings; `Infinity` while it is not set. A deadline that is not earlier needs no call of `by`. */
   get ringsAt(): number {
     return this.at
   }
 
-  /** Makes it ring by this time, or after the least interval where that is later. */
+  /** Makes it ring by this time, or after the least interval if that is later. */
   by(deadline: number): void {
     if (this.closed) return
     const { interval, schedule, time } = this.options
@@ -64,7 +64,7 @@ export class Alarm {
 
   private readonly wake = (): void => {
     this.cancel = undefined
-    // bytes that came while the event loop was blocked are in time
+    // bytes that arrived while the event loop was blocked are in time
     this.options.time.afterReading(this.ring)
   }
 

@@ -1,6 +1,5 @@
 /**
- * The application that runs for an exchange, as far as the engine knows it: how to stop it, when it has ended, and what it waits
- * for.
+ * The application that runs for an exchange, as the engine knows it: how to stop it, whether it has ended, and what it waits for.
  *
  * @since 0.1.0
  */
@@ -31,9 +30,9 @@ export type Delay = "EndsByItself" | "RunsOn"
  */
 export interface Work {
   readonly interrupt: Interruptor
-  /** Whether a stop waits for its end however long that takes. Default `false`. */
+  /** Whether a stop waits for its end, however long that takes. Default `false`. */
   readonly awaited?: boolean
-  /** Whether it is uninterruptible now. Then a stop waits for its answer. */
+  /** Whether it is uninterruptible at the moment, so that a stop waits for its answer. */
   readonly isUninterruptible?: () => boolean
   /** Interrupts it as soon as it is interruptible. */
   readonly interruptLater?: () => void
@@ -64,12 +63,12 @@ export class Application {
     return this.work !== undefined || this.onSettled !== undefined
   }
 
-  /** Sets how to interrupt it: it runs on. */
+  /** Called when the application runs on. Sets how to interrupt it. */
   running(work: Work): void {
     this.work = work
   }
 
-  /** Whether it is uninterruptible now. */
+  /** Whether it is uninterruptible at the moment. */
   get isUninterruptible(): boolean {
     return this.work?.isUninterruptible?.() === true
   }
@@ -79,7 +78,7 @@ export class Application {
     this.work?.interruptLater?.()
   }
 
-  /** The application has ended. Returns the callback that waits for that. */
+  /** Called when the application has ended. Returns the callback that waits for that. */
   end(): (() => void) | undefined {
     const { onEnded } = this
     this.work = undefined
@@ -87,7 +86,7 @@ export class Application {
     return onEnded
   }
 
-  /** An abandoned application has ended: a stop no longer waits for it. */
+  /** Called when an abandoned application has ended. A stop no longer waits for it. */
   releaseStop(): void {
     const { freeStop } = this
     this.freeStop = undefined
@@ -106,15 +105,17 @@ export class Application {
     return this.work?.interrupt(reason, this.ended)
   }
 
-  /** The application has not ended in time: its exchange goes on without it, while a stop waits for one that is `awaited`. */
+  /**
+   * Called when the application has not ended in time. Its exchange goes on without it; a stop waits for it if it is `awaited`.
+   */
   abandon(detach: () => () => void, detachBriefly: () => () => void): (() => void) | undefined {
     if (this.work === undefined) return undefined
-    // counted before it is abandoned, which may end the last connection
+    // it is counted before it is abandoned, which may end the last connection
     this.freeStop = this.work.awaited === true ? (this.finalizes ? detachBriefly() : detach()) : undefined
     return this.end()
   }
 
-  /** Only its finalizers are left: a stop waits for them as it does for hooks. */
+  /** Called when only its finalizers are left. A stop waits for them as it does for hooks. */
   finalizing(detachBriefly: () => () => void): void {
     this.finalizes = true
     const { freeStop } = this

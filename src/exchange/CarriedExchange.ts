@@ -35,7 +35,7 @@ export interface CarriedExchange extends WireUser, RecordedExchange {
   readonly isUninterruptible: boolean
   /** Whether it has neither a hook nor an application that must be waited for. */
   readonly unattended: boolean
-  /** What the application failed with, or what was wrong with the client's body. */
+  /** The failure of the application, or the fault of the client's body. */
   readonly error: unknown
 
   // its answer
@@ -60,6 +60,6 @@ export interface CarriedExchange extends WireUser, RecordedExchange {
 export interface RecordedExchange
   extends Pick<Exchange, "peer" | "request" | "forwarded" | "startTime" | "status" | "wireBytes" | "outcome">
 {
-  /** The outcome, made now where it has not been read before. */
+  /** The outcome, which is made now if it was not read before. */
   readonly settle: () => Outcome
 }

@@ -9,10 +9,10 @@
  * @category models
  */
 export interface Clock {
-  /** Milliseconds since the epoch, with fractions. It never goes back, also when the system's clock does. */
+  /** Milliseconds since the epoch, with fractions. It never goes back, even if the system's clock does. */
   readonly now: () => number
   /**
-   * The time that is held, so that connections which act in the same tick share it; otherwise that of `now`.
+   * The time that is held, so that connections that act in the same tick share it; otherwise that of `now`.
    *
    * @since 0.2.0
    */
@@ -29,7 +29,7 @@ export interface Clock {
   readonly shown: (now: number) => number
   /** A time as the value of a Date field (RFC 9110, 5.6.7), by the system's clock, made once a second. */
   readonly date: (now: number) => string
-  /** Adjusts `shown` to a system's clock that was set. To be called now and then. */
+  /** Adjusts `shown` to a system's clock that was set. It must be called now and then. */
   readonly follow: () => void
   /** Calls back after all bytes that have arrived are read; at once under a test clock. */
   readonly afterReading: (callback: () => void) => void

@@ -1,5 +1,5 @@
 /**
- * What an operator can set, whatever protocol a connection speaks.
+ * The settings of an operator, whatever protocol a connection speaks.
  *
  * @since 0.1.0
  */
@@ -20,22 +20,22 @@ export interface EngineLimits {
   readonly connections: number
   /**
    * Connections that may wait for a place; those with a request are served first. For a further one, a connection without a
-   * request is closed, the oldest first; where all have one, the new connection is answered 503. Default 1024.
+   * request is closed, the oldest first; if all have one, the new connection is answered 503. Default 1024.
    */
   readonly waitingConnections: number
   /**
-   * The part of the places that one address keeps when others ask for one, and of all connections that it has at any time,
-   * above 0 and at most 1. An address is one of IPv4, or a /64 of IPv6. Trusted proxies and unix sockets may have all; with 1
-   * every address may. Default 0.9.
+   * The share of the places that one address keeps when others ask for one, and the share of all connections that it may have at
+   * any time: above 0 and at most 1. An address is one of IPv4, or a /64 of IPv6. Trusted proxies and unix sockets may have all;
+   * with 1 every address may. Default 0.9.
    *
    * @since 0.2.0
    */
   readonly addressShare: number
-  /** TLS handshakes under way at a time; a further one takes the place of the oldest. Default 2048. */
+  /** The most TLS handshakes that are under way at a time; a further one replaces the oldest. Default 2048. */
   readonly handshakes: number
   /**
-   * Bytes of a body that is read whole, into memory: by `read()` without a size, one line, all `readlines()`,
-   * `request.text()` and the like. More fails with `TooLarge`, which is answered 413. Default 10485760.
+   * Bytes of a body that is read whole into memory, such as by `read()` without a size, one line, all `readlines()`, or
+   * `request.text()`. More fails with `TooLarge`, which is answered 413. Default 10485760.
    *
    * @since 0.2.0
    */
@@ -50,16 +50,16 @@ export interface EngineLimits {
 }
 
 /**
- * Least rates of clients, in bytes a second; 0 asks for none. They are judged over a window of waiting: time in which the server
- * does not wait for the client does not count.
+ * The least rates of clients, in bytes a second; 0 means no least rate. They are judged over a window of waiting: time in which
+ * the server does not wait for the client does not count.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Rates {
-  /** Of a body that the application is reading; then 408. Default 512. */
+  /** For a body that the application is reading; a slower client is answered 408. Default 512. */
   readonly body: number
-  /** Of a response that waits to be sent; then the connection is closed. Default 2048. */
+  /** For a response that waits to be sent; the connection of a slower client is closed. Default 2048. */
   readonly download: number
   /** Milliseconds of waiting after which both are judged, again and again. Default 60000. */
   readonly window: number
@@ -77,7 +77,7 @@ export interface EngineTimeouts {
   /** From accept to the first byte of the first request. Default 60000. */
   readonly firstRequest: number
   /**
-   * While all places are taken, and none is made free, for a request to get one; then 503 with `Retry-After`. Default 10000.
+   * For a request to get a place, while all are taken and none is freed; then 503 with `Retry-After`. Default 10000.
    *
    * @since 0.2.0
    */
@@ -105,15 +105,15 @@ export interface EngineTimeouts {
    */
   readonly handler: number
   /**
-   * While bytes wait to be sent, without the kernel taking a write of up to 256 KiB; on a connection that was taken over, without
-   * it taking anything. See the README. Default 60000.
+   * While bytes wait to be sent and the kernel does not take a write of up to 256 KiB; on a connection that was taken over, while
+   * it takes nothing. See the README. Default 60000.
    */
   readonly write: number
   /** For an interrupted application to end, before post hooks run without it. Default 1000. */
   readonly interrupt: number
   /**
-   * When the server stops: idle connections are kept for this time, and requests that come on them are answered. With 0, requests
-   * that have arrived are still answered. Must be finite. Default 0.
+   * When the server stops: idle connections are kept for this time, and requests that arrive on them are answered. With 0,
+   * requests that have arrived are still answered. It must be finite. Default 0.
    *
    * @since 0.2.0
    */
@@ -127,23 +127,23 @@ export interface EngineTimeouts {
   readonly farewell: number
   /**
    * When the server stops: for each post hook, and each finalizer of a request or a socket, counted from its beginning or from
-   * that of the stop; then it is no longer waited for. At all times: for the hooks and finalizers of a connection whose work has
-   * ended; then its socket is closed, and they run on without it. Default 5000.
+   * that of the stop; then the stop no longer waits for it. At all times: for the hooks and finalizers of a connection whose work
+   * has ended; then its socket is closed, and they run on without it. Default 5000.
    *
    * @since 0.2.0
    */
   readonly hooks: number
   /**
    * When the server stops: for running exchanges to end, after `settle`. Default 3000: with `interrupt` and `hooks` after it, a
-   * stop takes 9 s at most, 9.5 s where nothing reads the logs, and ends before Docker kills a container, 10 s after SIGTERM.
+   * stop takes 9 s at most, or 9.5 s if nothing reads the logs, and ends before Docker kills a container, 10 s after SIGTERM.
    */
   readonly grace: number
 }
 
 /**
- * Fields by which proxies tell of the client that asked them: `"x-forwarded"` are X-Forwarded-For, -Proto, -Host and -Port,
- * `"forwarded"` is Forwarded (RFC 7239), `true` both kinds, a list those that it names. A proxy that is trusted must set
- * each of them, or take away what came.
+ * Fields in which proxies name the client whose request they pass on: `"x-forwarded"` are X-Forwarded-For, -Proto, -Host and
+ * -Port, `"forwarded"` is Forwarded (RFC 7239), `true` is both kinds, and a list has those that it names. A trusted proxy must
+ * set each of them, or remove what it has received.
  *
  * @since 0.2.0
  * @category models
@@ -165,10 +165,10 @@ export interface EngineConfig {
    * @since 0.2.0
    */
   readonly rates: Rates
-  /** Peers that may speak for others, see `forwarded`: made by `TrustedProxies.make`. Default: none. */
+  /** Peers that may speak for others (see `forwarded`), made by `TrustedProxies.make`. Default: none. */
   readonly trustedProxies: TrustedProxies
   /** Fields of trusted proxies that are believed. Default `false`: they are fields like any other. */
   readonly forwarded: ForwardedOption
-  /** Answer 500 with the failure's text. Default `false`: the text goes only to the log. */
+  /** With `true`, a 500 has the text of the failure. Default `false`: only the log has the text. */
   readonly debug: boolean
 }

@@ -19,18 +19,16 @@ export interface DoorExchange extends Exchange {
   readonly payContinue: () => void
   /** Judges a final head, for `respond` or `start` of this exchange. */
   readonly draft: (head: ResponseHead) => JudgedHead | InvalidHead
-  /** Records that the application has failed with this, though its request is answered. */
+  /** Records that the application has failed with this error, although its request is answered. */
   readonly recordFailure: (error: unknown) => void
   /** Logs what went wrong beside the exchange. */
   readonly logFailure: (message: string, failure: unknown, level?: "Debug" | "Error") => void
-  /**
-   * The application has ended, but for its finalizers: a stop waits for them only as long as for a hook.
-   */
+  /** Called when the application has ended but for its finalizers. A stop only waits for them as long as for a hook. */
   readonly finalizing: () => void
   /** Whether there is a post hook. */
   readonly hooked: boolean
   /** Whether the post hooks have run. */
   readonly hooksRun: boolean
-  /** Tells the door when the hooks have run, where there are some that have not. There is one listener. */
+  /** Tells the door when the hooks have run, if some have not. There is one listener. */
   readonly whenHooksRun: (listener: HookListener) => void
 }

@@ -37,7 +37,7 @@ import type { Wire, WireUser } from "./Wire.js"
 export type EndingEvent = "settle" | "leave" | "ended" | "dropped" | "hooksRun"
 
 /**
- * The stage that an event leads to. An event without an entry changes nothing: a client, for instance, may leave at any stage,
+ * The stage to which an event leads. An event without an entry changes nothing: a client, for instance, may leave at any stage,
  * and the first of two reasons is the one in the outcome.
  *
  * @since 0.2.0
@@ -101,7 +101,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     return this.fixed
   }
 
-  /** What the application failed with, or what was wrong with the client's body. */
+  /** The failure of the application, or the fault of the client's body. */
   get error(): unknown {
     return this.failure === noFailure ? undefined : this.failure
   }
@@ -152,7 +152,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     return !this.answerEnded && this.application?.isUninterruptible === true
   }
 
-  /** The server stops, and waits for an uninterruptible application: it is interrupted once it can be. */
+  /** Called when the server stops. An uninterruptible application is interrupted once it can be. */
   interruptLater(): void {
     this.application?.interruptLater()
   }
@@ -169,7 +169,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     application.releaseStop()
   }
 
-  /** The application has not ended in time: the hooks run without it. */
+  /** Called when the application has not ended in time. The hooks run without it. */
   abandon(): void {
     const { detach, detachBriefly } = this.peer.engine
     if (this.application !== undefined) this.applicationGone(this.application.abandon(detach, detachBriefly))
@@ -186,7 +186,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     this.application?.finalizing(this.peer.engine.detachBriefly)
   }
 
-  /** Tells the application to end, whose request is answered. */
+  /** Tells an application to end whose request is answered. */
   protected tell(reason: AbortReason): Delay | void {
     this.abortReason ??= reason
     return this.application?.tell(reason)
@@ -215,7 +215,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     this.ensuredApplication.whenGoodbye(goodbye)
   }
 
-  /** The server stops, and `timeouts.farewell` is over. */
+  /** Called when the server stops and `timeouts.farewell` is over. */
   sayGoodbye(): void {
     this.application?.goodbye()
   }
@@ -273,8 +273,9 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   }
 
   /**
-   * The kernel has taken all of an unattended exchange, or never will: `unsent` is why. Hooks that were added meanwhile run
-   * beside the next request. An outcome that is not `Sent` is fixed now, and `Sent` when it is first read.
+   * Called when the kernel has taken all of an unattended exchange, or never will; `unsent` is the reason for the latter. Hooks
+   * that were added meanwhile run beside the next request. An outcome that is not `Sent` is fixed now, and `Sent` when it is
+   * first read.
    */
   leave(unsent: AbortReason, endTime: number): void {
     this.endTime = endTime
@@ -286,7 +287,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   // the end
 
   /**
-   * Fixes the outcome, from what is known now. `unsent` is why the kernel has not taken all of a complete response.
+   * Fixes the outcome, from what is known now. `unsent` is the reason why the kernel has not taken all of a complete response.
    */
   settle(unsent: AbortReason = "ClientGone"): Outcome {
     if (this.conclude(unsent, false)) this.wire.exchangeOver()
@@ -318,7 +319,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
       case "Hooks":
         return (this.hooks === undefined || this.hooks.run(this.settle())) && this.move("hooksRun", nothingLeft)
       case "Over":
-        // hooks that were added while the answer was on its way
+        // these hooks were added while the answer was being sent
         if (event === "leave") this.hooks?.runDetached(this.settle())
         this.hooks?.listener?.onHooksRun()
         return true

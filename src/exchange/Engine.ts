@@ -19,7 +19,7 @@ import type { InterimError } from "./ServerError.js"
 export interface Engine {
   readonly config: EngineConfig
   readonly time: Clock
-  /** The fields to send with an interim response, or why it is not sent. */
+  /** The fields to send with an interim response, or the error if it must not be sent. */
   readonly allowInterim: (request: RequestHead, status: number, fields: FieldPairs) => FieldPairs | InterimError
   /** Runs a hook. Returns the Effect that does the rest, if there is one. */
   readonly runHook: (
@@ -36,7 +36,7 @@ export interface Engine {
   /** The same, but no longer than for a hook. */
   readonly detachBriefly: () => () => void
   /**
-   * Logs. A message that is a function is made only where its level is logged. A failure that is no `Cause` is logged as a
+   * Logs. A message that is a function is only made if its level is logged. A failure that is not a `Cause` is logged as a
    * defect.
    */
   readonly log: (level: "Debug" | "Info" | "Error", message: string | (() => string), failure?: unknown) => void

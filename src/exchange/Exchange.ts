@@ -35,22 +35,22 @@ export interface Exchange {
   readonly request: RequestHead
   /** The body of the request. */
   readonly body: RequestBody
-  /** Bytes of the request's body; 0 where it has none, `undefined` where only its end tells. */
+  /** Bytes of the request's body; 0 if it has none, `undefined` if only its end tells. */
   readonly bodyLength: number | undefined
   /** Whether the request has a body, even an empty one. */
   readonly hasBody: boolean
   /** The other end of the connection. */
   readonly peer: Peer
-  /** What trusted proxies say of the request's origin; `undefined` where the connection's own facts stand. */
+  /** What trusted proxies say about the request's origin; `undefined` if the connection's own facts count. */
   readonly forwarded: Forwarded | undefined
   /** The scheme of the client's request, as far as it is known. */
   readonly scheme: "http" | "https"
-  /** The client: the peer, or the client that a trusted proxy speaks for. */
+  /** The client: the peer, or the client for which a trusted proxy speaks. */
   readonly client: Address
-  /** The protocols that the client offers to go on with (RFC 9110, 7.8); empty where it offers none. */
+  /** The protocols to which the client offers to switch (RFC 9110, 7.8); empty if it offers none. */
   readonly upgrade: string
   readonly config: EngineConfig
-  /** The Scope that the connection lives in: see `SocketScope`. */
+  /** The Scope in which the connection lives: see `SocketScope`. */
   readonly socketScope: CloseableScope
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -81,8 +81,8 @@ export interface Exchange {
   /** Sends an interim response at once. An explicit 100 pays the one that is owed. */
   readonly interim: (status: number, fields: FieldPairs) => InterimError | undefined
   /**
-   * Sets the fields of the 100 that is owed, and of those that `sendContinue` sends. Invalid fields are refused, also where no
-   * 100 is owed. With `exactNames` (default `false`) names keep their upper and lower case, where the protocol has both.
+   * Sets the fields of the 100 that is owed, and of those that `sendContinue` sends. Invalid fields are refused, even if no 100
+   * is owed. With `exactNames` (default `false`) names keep their upper and lower case, if the protocol has both.
    */
   readonly setContinueFields: (fields: FieldPairs, exactNames?: boolean) => InterimError | undefined
   /** Sends a 100 at once, with the fields set for it. */
@@ -94,11 +94,11 @@ export interface Exchange {
   /** Sends a whole response. Text is encoded as UTF-8. */
   readonly respond: (head: ResponseHead | JudgedHead, body: string | Uint8Array) => ResponseError | undefined
   /**
-   * Begins a response whose body comes in parts. The head leaves with the first part, so that a failure before it can still be
-   * answered. Returns how many bytes the body is to have.
+   * Begins a response whose body comes in parts. The head leaves with the first part, so that an earlier failure can still be
+   * answered. Returns how many bytes the body must have.
    */
   readonly start: (head: ResponseHead | JudgedHead, bodyLength?: number) => BodyRoom | ResponseError
-  /** Takes back a prepared head that has not left: another may be given. */
+  /** Takes back a prepared head that has not left, so that another may be given. */
   readonly withdraw: () => void
   /** Sends a prepared head that has not left. */
   readonly sendHead: () => void
@@ -114,32 +114,32 @@ export interface Exchange {
   readonly awaitRoom: (callback: () => void) => void
   /** Ends the body. */
   readonly finish: () => void
-  /** The body is longer or shorter than its Content-Length (RFC 9110, 8.6): logs that, and ends the connection. */
+  /** Called when the body is longer or shorter than its Content-Length (RFC 9110, 8.6). Logs that, and ends the connection. */
   readonly mismatch: (declared: number, given: number) => void
   /**
-   * The application failed. Before the head has left, the client is answered 500, or the status of a `BodyError`. After that the
-   * connection is cut, so that the client can tell; so is one that the application has taken over.
+   * Called when the application has failed. Before the head has left, the client is answered 500, or the status of a `BodyError`.
+   * After that the connection is cut, so that the client can tell; so is one that the application has taken over.
    */
   readonly fail: (error: unknown) => void
   /**
-   * Takes the connection over, for a protocol that is not HTTP, with the bytes received beyond the request. Fails with
-   * `Unsupported` where the protocol of the request does not allow that; the request can still be answered.
+   * Takes the connection over, for a protocol that is not HTTP, with the bytes received after the request. Fails with
+   * `Unsupported` if the protocol of the request does not allow that; the request can still be answered.
    */
   readonly takeOver: () => Takeover | ResponseError
-  /** A connection that was taken over is idle: a server that stops may close it. */
+  /** Called when a connection that was taken over is idle. A server that stops may then close it. */
   readonly markIdle: () => void
 
   // ---------------------------------------------------------------------------------------------------------------
   // the running application
 
   /**
-   * The application runs on, and can be interrupted. The post hooks wait until it has `ended`; once it was interrupted, no longer
-   * than `timeouts.interrupt`.
+   * Called when the application runs on, and can be interrupted. The post hooks wait until it has `ended`; once it was
+   * interrupted, no longer than `timeouts.interrupt`.
    */
   readonly running: (work: Work | Interruptor) => void
   /** Whether the application still runs. */
   readonly isRunning: boolean
-  /** The application has ended, by itself or interrupted. */
+  /** Called when the application has ended, by itself or interrupted. */
   readonly ended: () => void
   /** Calls back when the outcome is known, before the post hooks run. */
   readonly whenSettled: (callback: (outcome: Outcome) => void) => void
@@ -155,8 +155,8 @@ export interface Exchange {
   // post hooks
 
   /**
-   * Adds work for after the exchange. A hook that is added when the others have run, runs at once. A detached hook runs beside
-   * the connection's next requests; the server's stop still waits for it.
+   * Adds work for after the exchange. A hook that is added when the others have run runs at once. A detached hook runs beside the
+   * connection's next requests; the server's stop still waits for it.
    */
   readonly postHook: {
     (hook: PostHook, options?: HookOptions): void

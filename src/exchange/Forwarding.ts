@@ -1,5 +1,5 @@
 /**
- * Where a request comes from, by what trusted proxies say.
+ * The origin of a request, as trusted proxies give it.
  *
  * @since 0.2.0
  */
@@ -10,7 +10,7 @@ import type { EngineConfig, ForwardedOption } from "./Config.js"
 import type { PeerFacts } from "./PeerFacts.js"
 
 /**
- * What replaces the connection's own facts.
+ * The facts that replace those of the connection.
  *
  * @since 0.2.0
  * @category models
@@ -21,7 +21,7 @@ export interface Forwarded {
   /** Whether a proxy gave the client's address. Otherwise `client` is the peer. */
   readonly clientForwarded: boolean
   readonly scheme: "http" | "https"
-  /** Where the client reached the outermost proxy; `undefined` where it is unknown, and the Host field counts. */
+  /** The address at which the client reached the outermost proxy; `undefined` if it is unknown, so that the Host field counts. */
   readonly server: Authority | undefined
 }
 
@@ -30,15 +30,18 @@ export interface Forwarded {
  * @category models
  */
 export interface Authority {
-  /** As in a Host field: with brackets around an IPv6 address, and with the port where that is not the scheme's. */
+  /**
+   * The host as in a Host field: with brackets around an IPv6 address, and with the port if that is not the default of the
+   * scheme.
+   */
   readonly host: string
-  /** Without brackets. */
+  /** The host without brackets and port. */
   readonly name: string
   readonly port: number
 }
 
 /**
- * The scheme by which a connection was reached.
+ * The scheme of a connection.
  *
  * @since 0.2.0
  * @category getters
@@ -53,7 +56,7 @@ export const schemeOf = ({ tls }: Pick<PeerFacts, "tls">): "http" | "https" => t
  */
 export class Forwarding {
   private readonly fields: ReadonlySet<ForwardedField>
-  // the last request and what was read of it, because the door and the log both ask
+  // the last request and the result for it, because the door and the log both need it
   private request: RequestHead | undefined = undefined
   private forwarded: Forwarded | undefined = undefined
 
@@ -61,7 +64,7 @@ export class Forwarding {
     this.fields = new Set(believed(config.forwarded))
   }
 
-  /** What proxies say of a request; `undefined` where none says anything that is believed. */
+  /** What proxies say about a request; `undefined` if none says anything that is believed. */
   of(request: RequestHead): Forwarded | undefined {
     if (this.request !== request) {
       this.request = request
@@ -93,7 +96,7 @@ export class Forwarding {
 }
 
 /**
- * The reader for a connection; `undefined` where its peer is not trusted, or nothing is believed. That is decided here, once.
+ * The reader for a connection; `undefined` if its peer is not trusted, or nothing is believed. This is decided once, here.
  *
  * @since 0.2.0
  * @category constructors

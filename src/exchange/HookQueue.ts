@@ -1,5 +1,5 @@
 /**
- * The post hooks of one exchange: in order of registration, each run once.
+ * The post hooks of one exchange, which run in order of registration, each once.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import type { Outcome } from "./Outcome.js"
 import type { HookFiberRefs, PostHook } from "./PostHook.js"
 
 /**
- * What runs the hooks of a connection: its peer.
+ * Runs the hooks of a connection: its peer.
  *
  * @since 0.2.0
  * @category models
@@ -31,7 +31,7 @@ export interface HookRunner {
  * @category models
  */
 export interface HookListener {
-  /** All have run. */
+  /** Called when all hooks have run. */
   readonly onHooksRun: () => void
 }
 
@@ -42,7 +42,7 @@ export interface HookListener {
  * @category models
  */
 export interface HookedExchange extends HookListener {
-  /** Logs what went wrong beside it. */
+  /** Logs what went wrong beside the exchange. */
   readonly logFailure: (message: string, failure: unknown) => void
 }
 
@@ -53,7 +53,7 @@ export interface HookedExchange extends HookListener {
 export interface HookOptions {
   /** Whether it runs beside the connection's next requests. Default `false`. */
   readonly detached?: boolean | undefined
-  /** The fiber refs of the hook's fiber. The caller ensures that they have the services which the hook needs. */
+  /** The fiber refs of the hook's fiber. The caller ensures that they have the services that the hook needs. */
   readonly fiberRefs?: HookFiberRefs
 }
 
@@ -72,7 +72,7 @@ class Entry {
  * @category models
  */
 export class HookQueue {
-  // linked entries: most exchanges have one hook, and an array begins with room for sixteen
+  // the entries are linked, because most exchanges have one hook, and an array begins with room for sixteen
   private next: Entry | undefined = undefined
   private last: Entry | undefined = undefined
   private doorsListener: HookListener | undefined = undefined
@@ -96,7 +96,8 @@ export class HookQueue {
   }
 
   /**
-   * Runs all, also those that are added meanwhile. Returns `true` if they are done; otherwise the owner is told when they are.
+   * Runs all hooks, including those that are added meanwhile. Returns `true` if they are done; otherwise the owner is told when
+   * they are.
    */
   run(outcome: Outcome): boolean {
     const { owner, runner } = this
@@ -118,7 +119,7 @@ export class HookQueue {
     if (this.run(outcome)) this.owner.onHooksRun()
   }
 
-  /** Runs all beside the connection. */
+  /** Runs all hooks beside the connection. */
   runDetached(outcome: Outcome): void {
     for (let entry = this.take(); entry !== undefined; entry = this.take()) {
       runDetached(this.runner, entry.hook, outcome, entry.fiberRefs, this.owner)

@@ -7,7 +7,7 @@
 /**
  * - `Sent`: the application's response was handed to the kernel, to its last byte.
  * - `Aborted`: the client, the server's stop, or code that closed the socket's scope ended it; `reason` says which.
- * - `Failed`: the application failed; `error` is what it failed with.
+ * - `Failed`: the application failed; `error` is its failure.
  *
  * @since 0.1.0
  * @category models
@@ -15,25 +15,25 @@
 export type Outcome = Sent | Aborted | Failed
 
 /**
- * What every outcome has.
+ * The facts that every outcome has.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Facts {
-  /** Status of the final response, `undefined` when none was begun. */
+  /** The status of the final response; `undefined` if none was begun. */
   readonly status: number | undefined
   /** Body bytes handed to the kernel, without framing. */
   readonly bodyBytes: number
   /** All bytes of the exchange handed to the kernel: interim responses, head, framing and body. */
   readonly wireBytes: number
-  /** How many interim responses were sent. */
+  /** The number of interim responses that were sent. */
   readonly interimResponses: number
   /** When the head was read, in milliseconds since the epoch, monotonic, with fractions; so are the next two. */
   readonly startTime: number
   /**
-   * When the final head was given to the transport. Where the whole exchange left with it, or nothing could leave any more, when
-   * the exchange ended. `undefined` when no final response was begun.
+   * When the final head was given to the transport. If the whole exchange left with it, or nothing could leave any more, this is
+   * when the exchange ended. `undefined` if no final response was begun.
    */
   readonly firstByteTime: number | undefined
   readonly endTime: number

@@ -1,5 +1,5 @@
 /**
- * The 100 that a client waits for before it sends the body, and the fields set for it (RFC 9110, 10.1.1).
+ * The 100 for which a client waits before it sends the body, and the fields set for it (RFC 9110, 10.1.1).
  *
  * @since 0.2.0
  */
@@ -47,13 +47,13 @@ export class OwedContinue<Written> {
     this.judgedHead = judged
   }
 
-  /** The 100 was sent. */
+  /** Called when the 100 was sent. */
   paid(): void {
     this.isOwed = false
     this.judgedHead = undefined
   }
 
-  /** The first read was to send it, and it was not allowed. It stays owed: only the application may still send it. */
+  /** Called when the first read must not send the 100. It stays owed, and only the application may still send it. */
   refuse(): void {
     this.isRefused = true
   }

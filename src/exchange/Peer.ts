@@ -14,14 +14,14 @@ export interface Peer {
   /** The number of the connection, counted from 1. */
   readonly id: number
   readonly local: Address
-  /** Unix peers have no name: their path is empty. */
+  /** The address of the peer. The path of a unix peer is empty. */
   readonly remote: Address
   readonly tls: PeerFacts["tls"]
-  /** The PROXY header that the connection began with; absent where none was asked for. */
+  /** The PROXY header with which the connection began; absent if none was asked for. */
   readonly proxy: PeerFacts["proxy"]
   /** The name of the peer for the log. */
   readonly name: string
-  /** What a door has cached from one exchange of the connection for the next. */
+  /** The value that a door keeps from one exchange of the connection for the next. */
   readonly cached: unknown
   readonly cache: <A>(value: A) => A
   /** Runs a callback in the async context of the connection. */

@@ -1,5 +1,5 @@
 /**
- * What a connection does with its place, in the order in which connections give theirs up: those further down keep theirs longer,
+ * What a connection does with its place, in the order in which connections give up theirs: those further down keep theirs longer,
  * and an active one keeps it.
  *
  * @since 0.2.0
@@ -12,13 +12,13 @@
 export enum PlaceUse {
   /** An application runs for it, or it sends and receives. */
   Active,
-  /** Its last answer is on its way. */
+  /** Its last answer is being sent. */
   Lingering,
   /** It was answered, and has sent no further request. */
   Idle,
   /** It has sent nothing yet. */
   Silent,
-  /** A part of a request's head has come. */
+  /** A part of a request's head has arrived. */
   ReadingHead,
   /** The application waits for more of a body, or the rest of one is being dropped. */
   AwaitingBody,

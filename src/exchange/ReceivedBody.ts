@@ -1,5 +1,5 @@
 /**
- * The body behind {@link RequestBody}: the application pulls, and the session gives.
+ * The body behind {@link RequestBody}, from which the application pulls and to which the session gives.
  *
  * @since 0.2.0
  */
@@ -10,7 +10,7 @@ import type { RequestBody } from "./RequestBody.js"
 import { BodyError, bodyErrorFrom } from "./ServerError.js"
 
 /**
- * A part of a body, its end, or why it cannot be read.
+ * A part of a body, its end, or the reason why it cannot be read.
  *
  * @since 0.2.0
  * @category models
@@ -24,13 +24,13 @@ export type BodyMessage = BodyPiece | BodyEnd | Failure
  * @category models
  */
 export interface BodySource {
-  /** Whether the body may be read on in this tick. Where not, its `readOn` is called in the next, so that others are served. */
+  /** Whether the body may be read on in this tick. If not, its `readOn` is called in the next one, so that others are served. */
   readonly mayRead: (body: ReceivedBody) => boolean
-  /** The next message of the body, if its bytes are there. */
+  /** The next message of the body, if its bytes have arrived. */
   readonly nextMessage: () => BodyMessage | undefined
-  /** Whether no further byte will come. */
+  /** Whether no further byte will arrive. */
   readonly ended: boolean
-  /** The application waits for bytes of this body, or no longer does. */
+  /** Called when the application begins to wait for bytes of this body, and when it no longer does. */
   readonly bodyAwaited: (body: ReceivedBody, awaited: boolean) => void
 }
 
@@ -116,7 +116,7 @@ export class ReceivedBody implements RequestBody {
     return !this.resting
   }
 
-  /** The next tick has begun. */
+  /** Called when the next tick has begun. */
   readOn(): void {
     this.resting = false
     this.notify()
@@ -146,7 +146,7 @@ export class ReceivedBody implements RequestBody {
     this.source.bodyAwaited(this, awaited)
   }
 
-  /** Something came: bytes, the end, or a failure. */
+  /** Called when something has arrived: bytes, the end, or a failure. */
   notify(): void {
     const waiting = this.waiting
     if (waiting === undefined) return
@@ -155,19 +155,19 @@ export class ReceivedBody implements RequestBody {
     for (const callback of waiting) callback()
   }
 
-  /** Ends reading: `take` gives this error. */
+  /** Ends reading: `take` returns this error. */
   fail(error: BodyError): void {
     if (this.end === undefined) this.error ??= error
     this.notify()
   }
 
-  /** The client has left: what it has sent can still be read, and nothing follows. */
+  /** Called when the client has left. What it has sent can still be read, and nothing follows. */
   disconnect(): void {
     this.disconnected = true
     this.notify()
   }
 
-  /** The exchange is over: what was not read is dropped, and the next bytes belong to another request. */
+  /** Called when the exchange is over. What was not read is dropped, and the next bytes belong to another request. */
   close(): void {
     // no other request follows one whose client has left
     if (this.end !== undefined || this.error !== undefined || this.disconnected) return

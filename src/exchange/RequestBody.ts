@@ -1,8 +1,8 @@
 /**
  * The body of a request, pulled by the application.
  *
- * Nothing is read ahead of the application, apart from what the connection's buffer holds. The first pull sends the 100 that a
- * client waits for.
+ * Nothing is read ahead of the application, apart from what the connection's buffer holds. The first pull sends the 100 for which
+ * a client waits.
  *
  * @since 0.1.0
  */
@@ -19,26 +19,27 @@ import type { BodyError } from "./ServerError.js"
 export interface RequestBody {
   /** Whether the request has a body, even an empty one. */
   readonly isThere: boolean
-  /** Bytes it has; `undefined` where only its end tells. */
+  /** Bytes of the body; `undefined` if only its end tells. */
   readonly length: number | undefined
   /** Body bytes given to the application so far. */
   readonly bytes: number
-  /** Whether its end was read. */
+  /** Whether the end of the body was read. */
   readonly complete: boolean
   /** Whether reading has failed. Then it is unknown where the next request begins. */
   readonly failed: boolean
   /** Trailer fields (RFC 9110, 6.5); empty until the end was read. */
   readonly trailers: Fields
   /**
-   * Takes what there is to read: bytes (never empty), the end (again and again), a {@link BodyError} (again and again), or
-   * `undefined` while there is nothing; then `wait`.
+   * Takes what has arrived: bytes (never empty), the end (again and again), a {@link BodyError} (again and again), or `undefined`
+   * if there is nothing yet; then `wait`.
    */
   readonly take: () => Uint8Array | BodyEnd | BodyError | undefined
   /** Calls back once, when `take` has something to give. Returns a function that cancels that. */
   readonly wait: (callback: () => void) => () => void
   /**
-   * Whether it may be read on in this tick. Where not, `wait` calls back in the next: an application that reads in small parts
-   * what a client has sent at once would keep all others waiting. For a reader that buffers, because `take` asks this itself.
+   * Whether the body may be read on in this tick. If not, `wait` calls back in the next one, because an application that reads in
+   * small parts what a client has sent at once would make all others wait. This is for a reader that buffers; `take` checks it
+   * itself.
    */
   readonly mayRead: () => boolean
 }

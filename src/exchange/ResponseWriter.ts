@@ -23,8 +23,8 @@ export class ResponseWriter {
   private leaving = false
 
   /**
-   * @param declared bytes that the body has, as `start` tells
-   * @param minimumChunkSize bytes to gather in one chunk; 0 or 1 makes a chunk of every part
+   * @param declared bytes of the body, as `start` returns
+   * @param minimumChunkSize bytes that are gathered in one chunk; 0 or 1 makes a chunk of every part
    * @param soon calls back right after the code that runs now
    */
   constructor(
@@ -34,7 +34,7 @@ export class ResponseWriter {
     private readonly soon: (callback: () => void) => void
   ) {}
 
-  /** Bytes given so far, whether sent or gathered. */
+  /** Bytes that were given so far, sent or gathered. */
   get bytesGiven(): number {
     return this.given
   }
@@ -44,18 +44,18 @@ export class ResponseWriter {
     return this.declared < 0
   }
 
-  /** Whether parts are gathered, to be sent with later ones. */
+  /** Whether parts are gathered that will be sent with later ones. */
   get hasGathered(): boolean {
     return this.gatheredBytes > 0
   }
 
-  /** Gives a part; text is encoded as UTF-8. `false` asks to wait for `ready` before the next one. */
+  /** Gives a part; text is encoded as UTF-8. Returns `false` if the caller must wait for `ready` before the next one. */
   write(part: string | Uint8Array): boolean {
     if (part.length === 0) return true
     const isText = typeof part === "string"
     const length = isText ? utf8Length(part) : part.length
     this.given += length
-    // a response without a body: what the application writes is swallowed (RFC 9110, 9.3.2, 15.4.5)
+    // the response has no body, so what the application writes is dropped (RFC 9110, 9.3.2, 15.4.5)
     if (this.declared < 0) return true
     if (isText && length === part.length && length < 16_384) this.gathered.push(part)
     else {
@@ -67,13 +67,13 @@ export class ResponseWriter {
     return !this.congested
   }
 
-  /** Sends the head ahead of the first part, if it has not left. */
+  /** Sends the head before the first part, if it has not left. */
   sendHead(): void {
     this.exchange.sendHead()
     this.leave()
   }
 
-  /** Sends the head, and the parts that are gathered. */
+  /** Sends the head and the gathered parts. */
   flush(): void {
     if (this.exchange.answerEnded) return this.drop()
     if (this.gatheredBytes === 0) return
@@ -126,7 +126,7 @@ export class ResponseWriter {
     this.exchange.finish()
   }
 
-  /** Forgets what is gathered: the application failed before that has left, so the client can still be answered. */
+  /** Forgets the gathered parts. The application has failed before they have left, so the client can still be answered. */
   drop(): void {
     this.gathered = []
     this.gatheredBytes = 0

@@ -167,7 +167,10 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
     return this.headSent ? tooLate() : this.sendJudged(judged)
   }
 
-  /** The first read: sends the 100 that is owed, if it still can be. One that is refused stays owed, so the connection closes. */
+  /**
+   * Called by the first read. Sends the 100 that is owed, if it still can be. One that is refused stays owed, so the connection
+   * closes.
+   */
   payContinue(): void {
     const { hundred } = this
     if (hundred?.owed !== true || hundred.refused || this.headSent) return
@@ -177,7 +180,7 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
       return this.logFailure("the 100 is sent without its fields", refused)
     }
     hundred.refuse()
-    // a service that sends none is no fault
+    // it is not a fault if a service sends none
     this.logFailure("the 100 is not sent", refused, refused.reason === "InvalidHeader" ? "Error" : "Debug")
   }
 
@@ -197,7 +200,7 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
     if (this.answer !== Answer.Awaited) return this.refuseHead()
     const head = judgedFor(given, this.wire.writer)
     if (head._tag === "InvalidHead") return responseErrorFrom(head)
-    // fields are the application's, which may have answered while they were read
+    // the fields are the application's, which may have answered while they were read
     return this.answer === Answer.Awaited ? head : this.refuseHead()
   }
 
@@ -263,7 +266,7 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
     }
     const description = `the application gave more than the ${declared} bytes that it declared in Content-Length`
     const tooLong = new ResponseError({ reason: "BodyTooLong", description })
-    // no part of it was added, so that there is nothing to cut
+    // no part of it was added, so there is nothing to cut
     if (!this.headSent) return this.fail(tooLong)
     this.logFailure("the body was cut at its Content-Length", tooLong)
     // all that was declared may have left already
@@ -288,8 +291,8 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
   }
 
   /**
-   * The application is late (a `ResponseError`), or a body that it does not read is (a `BodyError`): the client is answered 503,
-   * or 408, and the application told to end. It may ask for a delay.
+   * Called when the application is late (a `ResponseError`), or a body that it does not read is (a `BodyError`). The client is
+   * answered 503 or 408, and the application is told to end. It may ask for a delay.
    */
   timeOut(late: BodyError | ResponseError): Delay | void {
     if (late instanceof BodyError) {

@@ -11,7 +11,7 @@ import type { AbortReason } from "./Outcome.js"
 import { TaggedError } from "./TaggedError.js"
 
 /**
- * An invalid option. `option` is its name, as it was written.
+ * An invalid option. `option` is its name as written.
  *
  * @since 0.1.0
  * @category errors
@@ -26,7 +26,7 @@ export class OptionError extends TaggedError("OptionError")<{
 }
 
 /**
- * The listener could not be bound. `address` is what was asked for. Of `InvalidOptions` it was not tried, and the message leaves
+ * The listener could not be bound. `address` is the requested one. With `InvalidOptions` it was not tried, and the message leaves
  * it out.
  *
  * @since 0.1.0
@@ -52,7 +52,7 @@ export class BindError extends TaggedError("BindError")<{
       PermissionDenied: `permission denied: use a ${
         isPath ? "folder that this user may write to" : "port from 1024 up"
       }`,
-      // the cause says all
+      // the cause says everything
       Other: undefined
     }[this.reason]
     return `cannot listen on ${this.address}: ${why === undefined ? cause : `${why} (${cause})`}`
@@ -68,7 +68,7 @@ export class BindError extends TaggedError("BindError")<{
 export class TransportError extends TaggedError("TransportError")<{
   readonly reason: "Reset" | "TimedOut" | "Handshake" | "Accept" | "Proxy" | "Other"
   /**
-   * Of `Proxy`: no PROXY header came, it was malformed, it came too late, or it came from a peer that is not in `proxyFrom`.
+   * With `Proxy`: there was no PROXY header, it was malformed, it was late, or it was from a peer that is not in `proxyFrom`.
    *
    * @since 0.2.0
    */
@@ -81,7 +81,7 @@ export class TransportError extends TaggedError("TransportError")<{
 }
 
 /**
- * A request that was refused before the application saw it. `status` is what the client was answered.
+ * A request that was refused before the application saw it. `status` is the status of the answer.
  *
  * @since 0.1.0
  * @category errors
@@ -97,7 +97,7 @@ export class RequestError extends TaggedError("RequestError")<{
 }
 
 /**
- * The body of a request could not be read to its end. `status` is the answer that fits, should there still be one.
+ * The body of a request could not be read to its end. `status` is the status of the answer, if it can still be answered.
  *
  * @since 0.1.0
  * @category errors
@@ -105,8 +105,8 @@ export class RequestError extends TaggedError("RequestError")<{
 export class BodyError extends TaggedError("BodyError")<{
   /**
    * `Disconnected`: the client left before the end · `BadChunk`: malformed chunked coding · `TooLarge`: longer than
-   * `limits.body`, or than may be read or parsed whole, or a form that exceeds one of `forms` · `Timeout`: it came too late or too
-   * slowly · `Stopped`: the server is stopping · `Closed`: read after the exchange was over.
+   * `limits.body`, or than may be read or parsed whole, or a form that exceeds one of `forms` · `Timeout`: it arrived too late or
+   * too slowly · `Stopped`: the server is stopping · `Closed`: read after the exchange was over.
    */
   readonly reason: "Disconnected" | "BadChunk" | "TooLarge" | "Timeout" | "Stopped" | "Closed"
   readonly status: number
@@ -118,7 +118,7 @@ export class BodyError extends TaggedError("BodyError")<{
 }
 
 /**
- * The application broke the protocol. Nothing of what it asked for was sent.
+ * The application has broken the protocol. Nothing of the response in question was sent.
  *
  * @since 0.1.0
  * @category errors
@@ -171,8 +171,8 @@ export class WriteError extends TaggedError("WriteError")<{
  */
 export class InterimError extends TaggedError("InterimError")<{
   /**
-   * `TooLate`: the final head is out, or the exchange over · `Unsupported`: the client speaks HTTP/1.0, or the server
-   * is not tsgi · `InvalidHeader`: a status that is not interim, or a field that cannot be sent.
+   * `TooLate`: the final head was sent, or the exchange is over · `Unsupported`: the client speaks HTTP/1.0, or the server is not
+   * tsgi · `InvalidHeader`: a status that is not interim, or a field that cannot be sent.
    */
   readonly reason: "TooLate" | "Unsupported" | "InvalidHeader"
   readonly description: string
@@ -216,7 +216,7 @@ export const tooLargeWhole = (most: number, lift: string): BodyError =>
   )
 
 /**
- * The error for a body that has more in it than an option allows.
+ * The error for a body that contains more than an option allows.
  *
  * @since 0.2.0
  * @category constructors
@@ -234,7 +234,7 @@ const abortReasons: Record<BodyError["reason"], AbortReason | undefined> = {
 }
 
 /**
- * The reason of an exchange that failed with this error; `undefined` where the application failed by itself.
+ * The reason of an exchange that failed with this error; `undefined` if the application failed by itself.
  *
  * @since 0.1.0
  * @category conversions
@@ -295,7 +295,7 @@ export const transportErrorFrom = (cause: unknown): TransportError => {
 const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
-// One line, which is never empty. OpenSSL's message names a line of its sources; what it says is in two other properties.
+// One line, which is never empty. OpenSSL's message names a line of its sources; two other properties have what it says.
 const describe = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause)
   const text = "library" in cause && "reason" in cause

@@ -17,7 +17,7 @@ import type { RequestError } from "./ServerError.js"
 import type { Indexed } from "./UnorderedSet.js"
 
 /**
- * - `Idle`: closing it cuts nothing short.
+ * - `Idle`: nothing is cut short if it is closed.
  * - `Busy`: a request has begun, or is being answered.
  * - `Lingering`: everything was sent; the peer may still have to read it.
  *
@@ -29,7 +29,7 @@ export type Activity = "Idle" | "Busy" | "Lingering"
 /**
  * - `Waiting`: it waits for a place.
  * - `Placed`: it has a place.
- * - `Released`: its last answer is on its way, so it needs none.
+ * - `Released`: its last answer is being sent, so it needs none.
  *
  * @since 0.2.0
  * @category models
@@ -44,25 +44,25 @@ export type PlaceState = "Waiting" | "Placed" | "Released"
  */
 export interface SessionPlace {
   readonly state: PlaceState
-  /** The share of its address; absent where its address has none. */
+  /** The share of the address; absent if the address has none. */
   readonly addressShare: AddressShare | undefined
-  /** Whether a part of a request's head has come. */
+  /** Whether a part of a request's head has arrived. */
   readonly isAsking: boolean
-  /** Whether the request that waits for a place has come with all of its body, or with as much as is read ahead. */
+  /** Whether the request that waits for a place has arrived with all of its body, or with as much as is read ahead. */
   readonly asksWhole: boolean
   /** What the session does with its place. */
   readonly use: PlaceUse
-  /** Since when it does that. */
+  /** The time since which it does that. */
   readonly useSince: number
   /** Gives the session a place. */
   readonly enter: () => void
-  /** Takes its place, and lets it wait for none: its last answer is on its way. */
+  /** Takes the place of a session whose last answer is being sent, or lets it no longer wait for one. */
   readonly release: () => void
-  /** Makes the session give its place up for others, if it does not use it. */
+  /** Makes the session give up its place for others, if it does not use it. */
   readonly giveUp: () => void
-  /** Refuses its request: there is no place for it. */
+  /** Refuses the request, because there is no place for it. */
   readonly turnAway: () => void
-  /** Refuses its request and closes at once. */
+  /** Refuses the request and closes at once. */
   readonly drop: () => void
 }
 
@@ -74,10 +74,10 @@ export interface SessionPlace {
  */
 export interface Session extends Indexed {
   readonly peer: AcceptedPeer
-  /** Closing it ends the session, and it closes when the session ends. */
+  /** The scope of the session. To close it ends the session, and it closes when the session ends. */
   readonly scope: SessionScope
   readonly activity: Activity
-  /** Since when the peer has been silent. */
+  /** The time since which the peer has been silent. */
   readonly quietSince: number
   /** Whether the application was abandoned, because it had not ended in time. */
   readonly abandoned: boolean
@@ -86,15 +86,15 @@ export interface Session extends Indexed {
 
   /** Begins to read. */
   readonly open: () => void
-  /** Ends the exchange that is running, and the connection. The first reason stays. */
+  /** Ends the running exchange and the connection. The first reason stays. */
   readonly abort: (reason: AbortReason) => void
-  /** Closes the connection, which is idle. */
+  /** Closes an idle connection. */
   readonly close: () => void
-  /** The server stops: no further requests are to come. Called once, perhaps before `open`. */
+  /** Called when the server stops, so that no further requests may follow: once, and perhaps before `open`. */
   readonly drain: () => void
-  /** The server stops: ends what has no end of its own, such as an event stream. */
+  /** Called when the server stops. Ends an exchange that has no end of its own, such as an event stream. */
   readonly sayGoodbye: () => void
-  /** Code that ran for the session has thrown: the session ends, and no other does. */
+  /** Called when code that ran for the session has thrown. Only this session ends. */
   readonly broken: (error: unknown) => void
 
   // The three steps of its end, which the socket's Scope takes in this order, each once.
@@ -109,19 +109,19 @@ export interface Session extends Indexed {
 }
 
 /**
- * The scope that a session lives in.
+ * The scope in which a session lives.
  *
  * @since 0.2.0
  * @category models
  */
 export interface SessionScope extends CloseableScope {
-  /** Closes it, once: the session is done. */
+  /** Closes the scope, once, because the session is done. */
   readonly done: () => void
-  /** Closes it, once: this failure ended the session. */
+  /** Closes the scope, once, because this failure has ended the session. */
   readonly failed: (failure: unknown) => void
-  /** Closes it, once: this defect ended the session. */
+  /** Closes the scope, once, because this defect has ended the session. */
   readonly died: (defect: unknown) => void
-  /** The current step of its end has thrown: goes on with the next. */
+  /** Goes on with the next step of the end, because the current one has thrown. */
   readonly goOn: () => void
 }
 
@@ -138,7 +138,7 @@ export interface Refused {
   /** Body bytes of the answer that the kernel has taken, and all its bytes. */
   readonly bodyBytes: number
   readonly wireBytes: number
-  /** When the first bytes of the request came; `undefined` where its head came in one piece. */
+  /** When the first bytes of the request arrived; `undefined` if its head arrived in one piece. */
   readonly since: number | undefined
 }
 
@@ -151,21 +151,21 @@ export interface Refused {
 export interface SessionHost extends Engine {
   readonly alarm: Alarm
   readonly scopeFor: (session: Session) => SessionScope
-  /** The door: gives the exchange to the application. An exchange fails with what this throws. */
+  /** The door, which gives the exchange to the application. If it throws, the exchange fails. */
   readonly handler: (exchange: DoorExchange) => void
-  /** Whether an answer may say that the connection persists: not while its room is needed. */
+  /** Whether an answer may say that the connection persists. It may not while others need the place. */
   readonly mayPersist: () => boolean
   /** Whether a connection may wait for another request, once its answer has said that it persists. */
   readonly mayStay: () => boolean
-  /** A connection has changed: counts all connections anew soon. */
+  /** Called when a connection has changed. Soon counts all connections again. */
   readonly countSoon: () => void
-  /** An exchange is over: its hooks have run. */
+  /** Called when an exchange is over, and its hooks have run. */
   readonly record: (exchange: RecordedExchange, endTime: number) => void
   readonly refused: (peer: AcceptedPeer, refused: Refused) => void
-  /** The head of this session's request is complete, and the session has no place. */
+  /** Called when the head of this session's request is complete, and the session has no place. */
   readonly requestPlace: (session: Session) => void
-  /** The last answer of this session is on its way, so it needs no place any more. */
+  /** Called when the last answer of this session is being sent, so that it no longer needs a place. */
   readonly releasePlace: (session: Session) => void
-  /** The socket of this session is closed. */
+  /** Called when the socket of this session is closed. */
   readonly ended: (session: Session) => void
 }

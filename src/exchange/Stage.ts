@@ -7,7 +7,7 @@
 /**
  * - `Running`: the answer is not given, or the kernel has not taken all of it.
  * - `Settled`: the outcome is known; the application has yet to end.
- * - `Dropping`: the application has ended; what is left of the request's body is dropped.
+ * - `Dropping`: the application has ended; the rest of the request's body is dropped.
  * - `Hooks`: the post hooks run.
  * - `Over`: the hooks have run, and the access log has its record.
  *

@@ -1,13 +1,13 @@
 /**
  * Errors with a `_tag`, by which `Effect.catchTag` and a `switch` tell them apart. They are plain classes, so that their types
- * are there without Effect.
+ * need no Effect.
  *
  * @since 0.2.0
  */
 
 /**
- * A base class for errors of one tag, which is their name too. An instance has the fields that it is made with. `message` is a
- * getter of each class.
+ * A base class for errors of one tag, which is their name too. An instance has the fields that it is given. `message` is a getter
+ * of each class.
  *
  * @since 0.2.0
  * @category constructors
@@ -22,7 +22,7 @@ export function TaggedError(tag: string): new(fields: object) => Error {
     constructor(fields: object) {
       super()
       Object.assign(this, fields)
-      // after the fields: the stack begins with the message, which is made of them
+      // this is done after the fields are set, because the stack begins with the message, which is made from them
       Error.captureStackTrace(this, new.target)
     }
   }

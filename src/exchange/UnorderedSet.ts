@@ -9,13 +9,13 @@
  * @category models
  */
 export interface Indexed {
-  /** Its index, which the set writes; negative while it is in none. */
+  /** The index of the member, which the set writes; negative while it is in none. */
   index: number
 }
 
 /**
- * An array, because the tables that a growing Set leaves behind keep former members alive through the collections of young
- * objects, which took 12 ms so, and take 1 ms (test/bench/README.md).
+ * The set is an array, because the tables that a growing `Set` leaves behind keep former members alive through the collections of
+ * young objects. These took 12 ms with a `Set`, and take 1 ms with an array (test/bench/README.md).
  *
  * @since 0.1.0
  * @category models
@@ -27,7 +27,7 @@ export class UnorderedSet<Member extends Indexed> {
     return this.members.length
   }
 
-  /** Copy it first, where members are deleted meanwhile. */
+  /** Copy the set first if members are deleted meanwhile. */
   [Symbol.iterator](): IterableIterator<Member> {
     return this.members.values()
   }

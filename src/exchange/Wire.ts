@@ -15,7 +15,7 @@ import type { AbortReason } from "./Outcome.js"
 import type { ReceivedBody } from "./ReceivedBody.js"
 
 /**
- * Why the exchange wants no further request on its connection, in words for the log. Wires have reasons of their own.
+ * The reason why the exchange wants no further request on its connection, in words for the log. Wires have reasons of their own.
  *
  * @since 0.2.0
  * @category models
@@ -27,7 +27,7 @@ export type ReuseRefusal =
   | "the connection was taken over"
 
 /**
- * What a connection was taken over with: its stream, and the bytes received beyond the request.
+ * A connection that was taken over: its stream, and the bytes received after the request.
  *
  * @since 0.2.0
  * @category models
@@ -38,39 +38,39 @@ export interface Takeover {
 }
 
 /**
- * Carries one exchange. Never waits, never throws. `Written` is what it makes of the fields of a head.
+ * Carries one exchange. It never waits and never throws. `Written` is what it makes of the fields of a head.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Wire<Written> {
   readonly peer: AcceptedPeer
-  /** The Scope that the connection lives in. */
+  /** The Scope in which the connection lives. */
   readonly scope: CloseableScope
   readonly request: RequestHead
   readonly body: ReceivedBody
   /** Whether the client waits for a 100 before it sends the body. */
   readonly expectsContinue: boolean
-  /** The protocols that the client offers to go on with, as a list; empty where it offers none. */
+  /** The protocols to which the client offers to switch, as a list; empty if it offers none. */
   readonly upgrade: string
 
   /** Writes the fields of a head while that is judged. */
   readonly writer: FieldWriter<Written>
-  /** The same, with names as the application gave them, where the protocol tells upper case from lower case. */
+  /** The same, with names as the application gave them, if the protocol tells upper case from lower case. */
   readonly exactWriter: FieldWriter<Written>
   /** Whether the protocol of the request has interim responses. */
   readonly allowsInterim: boolean
   readonly sendInterim: (head: InterimHead<Written>) => void
   /**
-   * Prepares the final head for a body in parts, and returns the length of that body; a head prepared before is forgotten.
+   * Prepares the final head for a body in parts, and returns the length of that body. An earlier prepared head is forgotten.
    * `owesContinue` says that the client still waits for a 100.
    */
   readonly prepare: (head: JudgedHead<Written>, bodyLength: number | undefined, owesContinue: boolean) => BodyRoom
   /** Sends the prepared head. */
   readonly begin: () => void
   /**
-   * Prepares the final head, as `prepare` does, and sends it with the whole body where that has the length which the head says,
-   * or where there is to be none. The body has `length` bytes, text in UTF-8.
+   * Prepares the final head, as `prepare` does, and sends it with the whole body, if that has the length that the head says, or
+   * if the response has none. The body has `length` bytes, text in UTF-8.
    */
   readonly sendWhole: (
     head: JudgedHead<Written>,
@@ -107,19 +107,18 @@ export interface Wire<Written> {
    */
   readonly refuseReuse: (why: ReuseRefusal) => void
   /**
-   * Drops what is left of the request's body. Returns `true` if nothing is left; otherwise `bodyDropped` is called when that is
-   * so.
+   * Drops the rest of the request's body. Returns `true` if nothing is left; otherwise `bodyDropped` is called when nothing is.
    */
   readonly dropBody: () => boolean
-  /** The hooks have run, and the exchange is over. */
+  /** Called when the hooks have run and the exchange is over. */
   readonly exchangeOver: () => void
 
   /**
-   * Gives the connection away, for a protocol that is not HTTP. Returns `undefined`, and goes on, where it cannot, as where the
-   * connection carries other exchanges, too.
+   * Gives the connection away, for a protocol that is not HTTP. If it cannot, for instance because the connection carries other
+   * exchanges too, it returns `undefined` and goes on.
    */
   readonly takeOver: () => Takeover | undefined
-  /** A connection that was taken over is idle: to close it loses nothing. */
+  /** Called when a connection that was taken over is idle, so that nothing is lost if it is closed. */
   readonly markIdle: () => void
 }
 
@@ -130,19 +129,20 @@ export interface Wire<Written> {
  * @category models
  */
 export interface WireUser {
-  /** Bytes of the request's body have come, or its end, or the end of the connection. */
+  /** Called when bytes of the request's body have arrived, or its end, or the end of the connection. */
   readonly bodyArrived: () => void
-  /** The peer can be sent more. */
+  /** Called when there is room for more. */
   readonly roomAgain: () => void
-  /** A part of the answer was given to the kernel, which has not taken all of it. */
+  /** Called when a part of the answer was given to the kernel, which has not taken all of it. */
   readonly begun: () => void
   /**
-   * The kernel has taken all of the answer. `nothingLeft` says that nothing is left of the request's body, so that `dropBody` is
-   * not called. Returns whether the exchange is over with that; otherwise the wire's `exchangeOver` is called when it is.
+   * Called when the kernel has taken all of the answer. `nothingLeft` says that nothing is left of the request's body, so that
+   * `dropBody` is not called. Returns true if the exchange is over with that; otherwise the wire's `exchangeOver` is called when
+   * it is.
    */
   readonly allSent: (nothingLeft: boolean) => boolean
-  /** Nothing is left of the request's body. */
+  /** Called when nothing is left of the request's body. */
   readonly bodyDropped: () => void
-  /** The exchange cannot be completed. */
+  /** Called when the exchange cannot be completed. */
   readonly lost: (reason: AbortReason) => void
 }

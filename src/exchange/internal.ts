@@ -1,5 +1,5 @@
 /**
- * All private parts of Effect that are looked for where Effect may not be loaded. Any version of Effect may drop them. Each has a
+ * All private parts of Effect that are read where Effect may not be loaded. Any version of Effect may drop them. Each has a
  * fallback for that case, and a test that fails then (test/exchange/Internals.test.ts).
  *
  * @since 0.2.0
@@ -12,8 +12,8 @@ const has = (value: unknown, id: PropertyKey): boolean =>
   ((typeof value === "object" && value !== null) || typeof value === "function") && id in value
 
 /**
- * `effect/Effect`, and in version 4 `~effect/Effect`: whether this is an Effect. If they are gone, an Effect that the plain door is
- * given by mistake is named as an object.
+ * `effect/Effect`, and in version 4 `~effect/Effect`: whether this is an Effect. If they are gone, an Effect that the plain door
+ * is given by mistake is called an object in messages.
  *
  * @since 0.2.0
  * @category guards
@@ -21,7 +21,8 @@ const has = (value: unknown, id: PropertyKey): boolean =>
 export const isAnyEffect = (given: unknown): boolean => has(given, effect) || has(given, "~effect/Effect")
 
 /**
- * `effect/Effect` and `effect/Layer`: whether this is an Effect or a Layer. If they are gone, the command needs `--interface effect`.
+ * `effect/Effect` and `effect/Layer`: whether this is an Effect or a Layer. If they are gone, the command needs `--interface
+ * effect`.
  *
  * @since 0.2.0
  * @category guards

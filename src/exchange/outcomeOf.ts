@@ -7,7 +7,7 @@ import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import { abortReasonOf } from "./ServerError.js"
 
 /**
- * Stands for no failure: an application can fail with `undefined`.
+ * Stands for no failure, because an application can fail with `undefined`.
  *
  * @since 0.2.0
  * @category constants
@@ -16,7 +16,7 @@ export const noFailure = Symbol("noFailure")
 
 /**
  * The failure of the application takes precedence over its interruption, and that over `unsent`: the reason why the kernel has
- * not taken the last byte, `undefined` where it has.
+ * not taken the last byte, or `undefined` if it has.
  *
  * @since 0.2.0
  * @category constructors
@@ -30,7 +30,7 @@ export const outcomeOf = (
   if (failure !== noFailure) {
     const reason = abortReasonOf(failure)
     if (reason === undefined) return { _tag: "Failed", ...facts, error: failure }
-    // a body error says only that the connection has closed, and not why
+    // a body error only says that the connection has closed, and not why
     return { _tag: "Aborted", ...facts, reason: reason === "ClientGone" ? interrupted ?? reason : reason }
   }
   return unsent === undefined

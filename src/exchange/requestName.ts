@@ -7,7 +7,7 @@ import type { RequestHead } from "../protocol/requestHead.js"
 import type { Forwarded } from "./Forwarding.js"
 
 /**
- * A request in a line of the log: `GET /path`, and before it the client that a trusted proxy speaks for. The query is left out,
+ * A request in a line of the log: `GET /path`, and before it the client for which a trusted proxy speaks. The query is left out,
  * because it may be secret, and long names are shortened.
  *
  * @since 0.2.0

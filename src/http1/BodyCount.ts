@@ -1,5 +1,5 @@
 /**
- * How much of a response body the kernel has taken, where it was sent between heads and chunk sizes.
+ * Counts the bytes of a response body that the kernel has taken, among heads and chunk sizes.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,10 @@ export class BodyCount {
 
   constructor(private position: number, private length: number) {}
 
-  /** A part of the body is sent at a position on the wire. `handed` is the position up to which the kernel has taken all. */
+  /**
+   * Called when a part of the body is sent at a position on the wire. `handed` is the position up to which the kernel has taken
+   * all.
+   */
   add(position: number, length: number, handed: number): void {
     while (this.length > 0 && this.position + this.length <= handed) {
       this.before += this.length

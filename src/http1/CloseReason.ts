@@ -1,5 +1,5 @@
 /**
- * Why an HTTP/1 connection carries no further request, in words for the log.
+ * The reason why an HTTP/1 connection carries no further request, in words for the log.
  *
  * @since 0.2.0
  */

@@ -1,5 +1,5 @@
 /**
- * What a connection waits for, and until when. What a missed deadline means is decided elsewhere.
+ * What a connection waits for, and until when. `Lateness` decides what a missed deadline means.
  *
  * @since 0.2.0
  */
@@ -9,8 +9,8 @@ import type { Rates } from "../exchange/Config.js"
 import type { Http1Host } from "./Http1Host.js"
 
 /**
- * What the peer is to send or to do; or, with `Place`, what the server is to give a request; or, with `Hooks`, that the hooks and
- * finalizers of a connection end that has no other work.
+ * What the peer must send or do. With `Place` the server must give a request a place; with `Hooks` the hooks and finalizers of a
+ * connection without other work must end.
  *
  * @since 0.2.0
  * @category models
@@ -49,7 +49,7 @@ export class Deadlines {
   private headBegunAt: number | undefined = undefined
   private peerDeadline: number
   private request = Infinity
-  // whether the request's time begins anew with the next wait for its client
+  // true: the request's time begins anew with the next wait for its client
   private excused = false
   private readBefore = 0
   private handler = Infinity
@@ -57,7 +57,7 @@ export class Deadlines {
   private write = Infinity
   private writeSince = Infinity
   private handed = 0
-  // made when needed: most requests have no body, and most answers leave at once
+  // these are made when needed, because most requests have no body, and most answers leave at once
   private body: Pace | undefined = undefined
   private download: Pace | undefined = undefined
 
@@ -75,12 +75,12 @@ export class Deadlines {
     if (deadline < this.alarm.ringsAt) this.alarm.by(deadline)
   }
 
-  /** What the peer is to send or to do; `undefined` where nothing is awaited of it. */
+  /** What the peer must send or do; `undefined` if nothing is awaited from it. */
   get awaited(): Awaited | undefined {
     return this.peerOwes
   }
 
-  /** Since when the peer has been awaited. */
+  /** The time since which the peer has been awaited. */
   get quietSince(): number {
     return this.silentSince
   }
@@ -103,7 +103,7 @@ export class Deadlines {
     )
   }
 
-  /** The peer is to send something within `timeout` milliseconds of `since`. */
+  /** Called when the peer must send something within `timeout` milliseconds of `since`. */
   await(awaited: Awaited, timeout: number, since = this.time.tick()): void {
     this.peerOwes = awaited
     this.silentSince = since
@@ -111,7 +111,7 @@ export class Deadlines {
     this.wakeBy(this.peerDeadline)
   }
 
-  /** A part of a head has come. */
+  /** Called when a part of a head has arrived. */
   headBegan(): void {
     const now = this.time.now()
     this.headBegunAt = now
@@ -119,18 +119,18 @@ export class Deadlines {
     this.awaitRequest(now)
   }
 
-  /** When the first bytes of the head came that is read, or was refused; `undefined` where it came in one piece. */
+  /** When the first bytes of the head arrived that is being read, or was refused; `undefined` if it arrived in one piece. */
   get headSince(): number | undefined {
     return this.headBegunAt
   }
 
-  /** Nothing is awaited of the peer. */
+  /** Called when nothing is awaited from the peer. */
   awaitNothing(): void {
     this.peerOwes = undefined
     this.peerDeadline = Infinity
   }
 
-  /** The application waits for the body, of which it has `bytes` bytes. */
+  /** Called when the application waits for the body, of which it has `bytes` bytes. */
   awaitBody(bytes: number): void {
     const now = this.time.now()
     this.await("Body", this.timeouts.body, now)
@@ -140,15 +140,15 @@ export class Deadlines {
     this.wakeBy(this.body.deadline)
   }
 
-  /** The application has these bytes, or no longer waits for them. */
+  /** Called when the application has these bytes, or no longer waits for them. */
   bodyCame(): void {
     this.awaitNothing()
     this.body?.rest(this.time.tick())
   }
 
   /**
-   * The application is to answer a request whose head was complete at `since`. `bodySince` is when the request began, where more
-   * of its body is to come.
+   * Called when the application must answer a request whose head was complete at `since`. `bodySince` is when the request began,
+   * if more of its body must arrive.
    */
   requestBegan(since: number, bodySince: number | undefined): void {
     this.headBegunAt = undefined
@@ -160,7 +160,7 @@ export class Deadlines {
     this.wakeBy(this.handler)
   }
 
-  /** A request has begun, of which more is to come. */
+  /** Called when a request has begun of which more must arrive. */
   awaitRequest(since: number): void {
     this.request = since + this.timeouts.request
     this.excused = false
@@ -168,20 +168,20 @@ export class Deadlines {
     this.wakeBy(this.request)
   }
 
-  /** The client is not late: restarts the request's deadline. `bytes` of its body were read. */
+  /** Restarts the request's deadline, because the client is not late. `bytes` of its body were read. */
   excuse(bytes: number): void {
     this.awaitRequest(this.time.now())
     this.excused = true
     this.readBefore = bytes
   }
 
-  /** All of the request is here. */
+  /** Called when all of the request has arrived. */
   requestCame(): void {
     this.request = Infinity
     this.body?.stop()
   }
 
-  /** Whether an application is to begin its answer by a certain time. */
+  /** Whether an application must begin its answer by a certain time. */
   get awaitsAnswer(): boolean {
     return this.handler < Infinity
   }
@@ -190,7 +190,7 @@ export class Deadlines {
     this.handler = Infinity
   }
 
-  /** An application was interrupted, and is to end. */
+  /** Called when an application was interrupted and must end. */
   awaitEnd(): void {
     this.interrupt = this.time.now() + this.timeouts.interrupt
     this.wakeBy(this.interrupt)
@@ -200,7 +200,7 @@ export class Deadlines {
     this.interrupt = Infinity
   }
 
-  /** Bytes wait for the kernel, which has taken `handed` bytes. */
+  /** Called when bytes wait for the kernel, which has taken `handed` bytes. */
   awaitWrite(handed: number): void {
     if (this.writeSince < Infinity) return
     const now = this.time.now()
@@ -211,7 +211,7 @@ export class Deadlines {
     this.wakeBy(Math.min(this.write, this.download.deadline))
   }
 
-  /** Bytes of a connection that was taken over wait for the kernel, which has taken `handed` bytes. */
+  /** Called when bytes of a connection that was taken over wait for the kernel, which has taken `handed` bytes. */
   awaitTaken(handed: number): void {
     if (this.write < Infinity) return
     this.handed = handed
@@ -219,7 +219,10 @@ export class Deadlines {
     this.wakeBy(this.write)
   }
 
-  /** A client that has closed its sending half is to take some of its answer, of which the kernel has taken `handed` bytes. */
+  /**
+   * Called when a client that has closed its sending half must take some of its answer, of which the kernel has taken `handed`
+   * bytes.
+   */
   awaitHalfClosed(handed: number): void {
     this.handed = handed
     this.await("HalfClosed", this.timeouts.halfClose, this.time.now())
@@ -230,7 +233,7 @@ export class Deadlines {
     return this.handed === handed
   }
 
-  /** Whether something waits for the kernel. */
+  /** Whether bytes wait for the kernel. */
   get awaitsWrite(): boolean {
     return this.writeSince < Infinity
   }
@@ -241,19 +244,19 @@ export class Deadlines {
       (this.download !== undefined && this.download.deadline < Infinity)
   }
 
-  /** The kernel has taken something. */
+  /** Called when the kernel has taken bytes. */
   written(): void {
     this.write = Infinity
     this.writeSince = Infinity
   }
 
-  /** The kernel has taken all. */
+  /** Called when the kernel has taken everything. */
   allWritten(): void {
     this.written()
     this.download?.stop()
   }
 
-  /** Nothing of the request is awaited any more: neither its body, nor its answer, nor the end of its application. */
+  /** Called when nothing of the request is awaited any more: neither its body, nor its answer, nor the end of its application. */
   requestEnded(): void {
     this.awaitNothing()
     this.requestCame()
@@ -261,7 +264,7 @@ export class Deadlines {
     this.awaitEndForEver()
   }
 
-  /** The connection ends: only the end of an interrupted application is still awaited. */
+  /** Called when the connection ends. Only the end of an interrupted application is still awaited. */
   close(): void {
     this.peerDeadline = Infinity
     this.requestCame()
@@ -270,20 +273,25 @@ export class Deadlines {
   }
 
   /**
-   * Since when the application has waited for a body that does not come, or comes below the least rate; `Infinity` where it does
-   * not wait. `bytes` have come.
+   * The time since which the application has waited for a body that does not arrive, or arrives below the least rate; `Infinity`
+   * if it does not wait. `bytes` have arrived.
    */
   bodySince(bytes: number): number {
     if (this.peerOwes !== "Body") return Infinity
     return Math.min(this.silentSince, this.body?.slowSince(bytes, this.time.tick()) ?? Infinity)
   }
 
-  /** Since when the kernel has taken none of what waits for it, or less than the least rate; `Infinity` where nothing waits. */
+  /**
+   * The time since which the kernel has taken none of what waits for it, or less than the least rate; `Infinity` if nothing
+   * waits.
+   */
   takenSince(handed: number): number {
     return Math.min(this.writeSince, this.download?.slowSince(handed, this.time.tick()) ?? Infinity)
   }
 
-  /** Takes a deadline that has passed, the most urgent first. `bodyBytes` have come, and the kernel has taken `handed` bytes. */
+  /**
+   * Takes a deadline that has passed, the most urgent first. `bodyBytes` have arrived, and the kernel has taken `handed` bytes.
+   */
   take(bodyBytes: number, handed: number): Passed | undefined {
     const now = this.time.tick()
     if (now >= this.interrupt) {
@@ -310,15 +318,15 @@ export class Deadlines {
   }
 }
 
-// Measures bytes over the time spent waiting for them, and judges their rate each time that this adds up to the window.
+// Measures bytes over the time of waiting for them, and judges their rate each time that this time adds up to the window.
 class Pace {
-  /** When it is to be judged; `Infinity` while nothing is awaited. */
+  /** The time at which the rate is judged; `Infinity` while nothing is awaited. */
   deadline = Infinity
   private begun = -1
   private since = 0
   private waited = 0
 
-  /** @param least bytes a second; 0 asks for none */
+  /** @param least bytes a second; 0 means no least rate */
   constructor(private readonly least: number, private readonly window: number) {}
 
   go(bytes: number, now: number): void {
@@ -342,7 +350,7 @@ class Pace {
     this.deadline = Infinity
   }
 
-  /** Since when it has been too slow in the current window; `Infinity` where it is not, or nothing is awaited. */
+  /** The time since which it has been too slow in the current window; `Infinity` if it is not, or nothing is awaited. */
   slowSince(bytes: number, now: number): number {
     if (this.deadline === Infinity) return Infinity
     const waited = this.waited + now - this.since

@@ -10,7 +10,7 @@ import { ReceivedBody } from "../exchange/ReceivedBody.js"
  * @category models
  */
 export class Http1Body extends ReceivedBody {
-  /** Another body follows its end, in the same request: for clients that know of that (`multiPhaseBody`). */
+  /** Lets another body follow its end in the same request, for clients that know of that (`multiPhaseBody`). */
   reopen(): void {
     this.end = undefined
   }

@@ -7,7 +7,8 @@ import type { FieldCase } from "../protocol/h1/headLines.js"
 import type { Leniency, Limits } from "../protocol/limits.js"
 
 /**
- * Bounds that only HTTP/1 has: on heads and bodies as it writes them, and on what keeps a connection, or ends it in order.
+ * Bounds that only HTTP/1 has: on heads and bodies as it writes them, and on what is read to keep a connection, or to end it in
+ * order.
  *
  * @since 0.2.0
  * @category models
@@ -18,7 +19,7 @@ export interface Http1Limits extends Limits {
   /** Bytes of an unread body that are read and dropped to keep the connection; more closes it. Default 262144. */
   readonly leftoverBody: number
   /**
-   * Bytes that are read and dropped when a client goes on sending after its last response, so that it can read that. Default
+   * Bytes that are read and dropped when a client still sends after its last response, so that it can read that. Default
    * 268435456.
    *
    * @since 0.2.0
@@ -34,15 +35,15 @@ export interface Http1Limits extends Limits {
  */
 export interface Http1Timeouts {
   /**
-   * For a client that has closed its sending half (`halfClose: "answer"`), without the kernel taking any of its answer; then the
+   * For a client that has closed its sending half (`halfClose: "answer"`), while the kernel takes none of its answer; then the
    * client counts as gone. Default 5000.
    *
    * @since 0.2.0
    */
   readonly halfClose: number
-  /** Reading the unread rest of a body, to keep the connection. Default 5000. */
+  /** To read the unread rest of a body, so that the connection is kept. Default 5000. */
   readonly leftoverBody: number
-  /** After the last response, for the client to read it and close, counted from the last byte that comes. Default 2000. */
+  /** After the last response, for the client to read it and close, counted from the last byte that arrives. Default 2000. */
   readonly linger: number
   /**
    * The same, counted from the last response. Default 30000.
@@ -63,9 +64,11 @@ export interface Http1Config {
   readonly parser: Leniency
   /** Whether connections are kept for further requests. Default `true`. */
   readonly keepAlive: boolean
-  /** Whole seconds for `Keep-Alive: timeout=` to clients that ask for keep-alive. Default: the field is not sent. */
+  /**
+   * Whole seconds for `Keep-Alive: timeout=`, which is sent to clients that ask for keep-alive. Default: the field is not sent.
+   */
   readonly keepAliveSeconds: number | undefined
-  /** Highest minor version of HTTP/1 to speak. Default 1. */
+  /** The highest minor version of HTTP/1 that is spoken. Default 1. */
   readonly maxMinorVersion: 0 | 1
   /** Field names of responses: title-cased, or as given. Default `title`. */
   readonly fieldCase: FieldCase
@@ -74,6 +77,8 @@ export interface Http1Config {
    * `abort` it counts as gone, as with node:http. Default `answer`.
    */
   readonly halfClose: "answer" | "abort"
-  /** After a chunked body and an explicit 100, another chunked body may follow in the same request. Default `false`. */
+  /**
+   * With `true`, another chunked body may follow in the same request, after a chunked body and an explicit 100. Default `false`.
+   */
   readonly multiPhaseBody: boolean
 }

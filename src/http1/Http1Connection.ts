@@ -100,7 +100,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     return this.host.time.date(this.begunAt ?? this.host.time.tick())
   }
 
-  /** Whether a part of a request has come that has not begun. */
+  /** Whether a part of a request has arrived that has not begun. */
   get isReading(): boolean {
     return this.currentPhase === "Head" || this.awaitsBatch
   }
@@ -125,7 +125,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
   // reading requests
 
   receive(bytes: Uint8Array): void {
-    // a second read in a tick: the first one is answered before, so that the two need not be joined
+    // this is a second read in a tick. The first one is answered before, so that the two need not be joined
     if (this.awaitsBatch) this.advance()
     if (this.currentPhase === "Lingering") {
       if (!this.leaving.dropLingering(bytes.length)) this.end.close()
@@ -156,7 +156,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     return this.currentPhase === "Idle" || this.currentPhase === "Head"
   }
 
-  /** Answers the requests that have come, as far as the phase allows. */
+  /** Answers the requests that have arrived, as far as the phase allows. */
   advance(): void {
     if (this.advancing) return
     const { claim, reader, slice } = this
@@ -179,7 +179,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
         else if (!claim.isPlaced && !this.awaitPlace(message)) break
         else this.begin(message, now)
       } else if (message._tag === "Failure") this.refuse(requestErrorFrom(message))
-      // the next request begins when the one before it was answered
+      // the next request begins when the one before was answered
       if (this.currentPhase === "Idle" && reader.buffered > 0) now = slice.countRequest()
     }
     this.advancing = false
@@ -199,7 +199,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     }
   }
 
-  // Returns whether there is a place at once.
+  // Returns true if there is a place at once.
   private awaitPlace(message: RequestStart): boolean {
     this.currentPhase = "Waiting"
     this.claim.await(message)
@@ -207,7 +207,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     return this.claim.isPlaced
   }
 
-  /** There is a place for the request that waits for one. */
+  /** Called when there is a place for the request that waits for one. */
   takeUp(): void {
     if (this.advancing) return
     this.currentPhase = "Idle"
@@ -220,7 +220,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.begunRequests++
     const wire = this.currentWire = new Http1Wire(this, message)
     const { headSince } = this.deadlines
-    // most requests come whole and are answered at once: they need no deadline
+    // most requests arrive whole and are answered at once, so they need no deadline
     const isAwaited = wire.hasBody || headSince !== undefined
     if (isAwaited) this.requestBegan(now, wire.hasBody ? headSince ?? now : undefined)
     this.host.countSoon()
@@ -236,7 +236,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     if (!this.end.isBegun) this.requestBegan(now, undefined)
   }
 
-  // `bodySince` is when the request began, where its body is to come.
+  // `bodySince` is when the request began, if its body must still arrive.
   private requestBegan(now: number, bodySince: number | undefined): void {
     this.deadlines.requestBegan(now, bodySince)
     if (this.inflow.ended) this.deadlines.awaitHalfClosed(this.queue.handed)
@@ -248,7 +248,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.linger("the request was refused")
   }
 
-  // A head that is longer than the read-ahead has limits of its own.
+  // A head may be longer than the read-ahead; it has limits of its own.
   private limitReadAhead(): void {
     if (this.currentPhase === "TakenOver" || this.currentPhase === "Lingering") return
     const wantsMore = !this.inflow.isFull || (this.awaitsRequest && !this.queue.congested && !this.slice.waits)
@@ -308,7 +308,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.peer.run(Http1Connection.sendOn, this, undefined)
   }
 
-  // The kernel has taken something.
+  // Called when the kernel has taken bytes.
   private sendMore(): void {
     this.deadlines.written()
     this.flush()
@@ -317,7 +317,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     else this.currentExchange?.roomAgain()
   }
 
-  // The kernel has taken everything.
+  // Called when the kernel has taken everything.
   private allSent(): void {
     this.settleUnattended()
     const { currentExchange: exchange, currentWire: wire, leaving } = this
@@ -347,12 +347,12 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
   // ---------------------------------------------------------------------------------------------------------------
   // after an answer
 
-  /** More of a body may have come that is being dropped. */
+  /** Called when more may have arrived of a body that is being dropped. */
   dropLeftover(): void {
     if (!this.end.isBegun && this.currentWire?.dropLeftover() === true) this.bodyDropped()
   }
 
-  /** Nothing is left of the request's body, or no request follows it. */
+  /** Called when nothing is left of the request's body, or no request follows it. */
   bodyDropped(): void {
     if (this.currentExchange === undefined) return
     this.deadlines.requestEnded()
@@ -372,12 +372,12 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.currentPhase = "Idle"
     this.deadlines.await("Idle", this.host.config.timeouts.idle, endTime)
     if (this.advancing) return
-    // further requests have come already: other connections must not wait for all of them
+    // further requests have already arrived, and other connections must not wait for all of them
     if (this.reader.buffered > 0) this.slice.countRequest()
     this.advance()
   }
 
-  // The last answer is on its way: the connection needs no place for that.
+  // Called when the last answer is being sent, for which the connection needs no place.
   private linger(why: CloseReason, isLast = false): void {
     this.currentPhase = "Lingering"
     if (isLast && this.leaving.needsNoLingering) return this.end.close(why)

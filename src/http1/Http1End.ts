@@ -1,6 +1,6 @@
 /**
- * How a connection ends: the reason, its scope, and the application that runs. That is interrupted, interrupted again where it
- * asked for a delay, and abandoned where it has not ended in time.
+ * How a connection ends: the reason, its scope, and the running application. That is interrupted, interrupted again if it asked
+ * for a delay, and abandoned if it has not ended in time.
  *
  * @since 0.2.0
  */
@@ -39,7 +39,7 @@ export class Http1End {
     return this.begun
   }
 
-  /** Why the exchange that is running is interrupted: the first reason given. */
+  /** The reason why the running exchange is interrupted: the first that was given. */
   get reason(): AbortReason {
     return this.why
   }
@@ -76,7 +76,7 @@ export class Http1End {
     return true
   }
 
-  /** Ends the exchange that is running, and the connection. The first reason stays. */
+  /** Ends the running exchange and the connection. The first reason stays. */
   abort(exchange: CarriedExchange | undefined, reason: AbortReason): void {
     if (this.begun) return this.of.peer.run(Http1End.interruptAgain, this, reason)
     // its answer says that the connection closes, and then it does
@@ -85,7 +85,7 @@ export class Http1End {
     this.closeWith(reason, reason)
   }
 
-  /** The server stops: ends an exchange that has no end of its own. */
+  /** Called when the server stops. Ends an exchange that has no end of its own. */
   sayGoodbye(exchange: CarriedExchange | undefined): void {
     if (exchange === undefined || this.begun) return
     if (exchange.isEndless) return this.abort(exchange, "Stopped")
@@ -94,7 +94,7 @@ export class Http1End {
     exchange.sayGoodbye()
   }
 
-  /** Code that ran for the connection has thrown. */
+  /** Called when code that ran for the connection has thrown. */
   broken(exchange: CarriedExchange | undefined, error: unknown): void {
     this.of.peer.log("Error", "a connection broke", error, exchange?.request)
     exchange?.recordFailure(error)
@@ -105,7 +105,7 @@ export class Http1End {
     if (exchange?.isRunning === true) this.abandon(exchange)
   }
 
-  /** The scope closes, for whatever reason. */
+  /** Called when the scope closes for any reason. */
   scopeCloses(): void {
     if (!this.begun) this.why = "Closed"
     this.tell("Closed")
@@ -113,7 +113,7 @@ export class Http1End {
     this.deadlines.close()
   }
 
-  /** Calls back when the hooks have run of the exchange that is left. */
+  /** Calls back when the hooks of the last exchange have run. */
   awaitHooks(callback: () => void): void {
     this.whenHooksRun = callback
   }
@@ -145,19 +145,24 @@ export class Http1End {
     if (reason === "Stopped") end.again?.(reason)
   }
 
-  /** The application has not answered in time, or the body has not come: answers the client, and interrupts the application. */
+  /**
+   * Called when the application has not answered in time, or the body has not arrived. Answers the client, and interrupts the
+   * application.
+   */
   answerFor(exchange: CarriedExchange, late: BodyError | ResponseError): void {
     this.deadlines.awaitEnd()
     if (exchange.timeOut(late) === "RunsOn") this.deadlines.awaitEndForEver()
   }
 
-  /** The application has not ended in time: interrupts it again where it asked for a delay, otherwise abandons it. */
+  /**
+   * Called when the application has not ended in time. Interrupts it again if it asked for a delay, and abandons it otherwise.
+   */
   late(exchange: CarriedExchange | undefined): void {
     if (this.again === undefined) this.abandon(exchange)
     else this.again(this.why)
   }
 
-  // Drops what the application does from here on; the post hooks run without it.
+  // Drops what the application does from now on; the post hooks run without it.
   private abandon(exchange: CarriedExchange | undefined): void {
     this.isAbandoned = true
     this.transport.destroy()

@@ -1,5 +1,5 @@
 /**
- * Whether an HTTP/1 connection has a place, how it uses that, and how it gives it up for others.
+ * Whether an HTTP/1 connection has a place, how it uses it, and how it gives it up for others.
  *
  * @since 0.2.0
  */

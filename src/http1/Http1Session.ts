@@ -27,7 +27,7 @@ export class Http1Session implements Session {
   readonly scope: SessionScope
   readonly place: SessionPlace
   index = -1
-  // set where the socket was closed before the hooks and finalizers had ended
+  // this is set if the socket was closed before the hooks and finalizers had ended
   private hooksEnded: (() => void) | undefined = undefined
   private readonly connection: Http1Connection
   private readonly lateness: Lateness
@@ -111,7 +111,7 @@ export class Http1Session implements Session {
         if (exchange?.stage === "Dropping") return connection.dropLeftover()
         if (exchange === undefined || exchange.answerEnded) return
         if (host.config.halfClose === "abort") return this.abort("ClientGone")
-        // requests that came before the end are still answered
+        // requests that arrived before the end are still answered
         if (inflow.buffered === 0) wire?.refuseReuse("the client has closed its sending half")
         deadlines.awaitHalfClosed(queue.handed)
         return exchange.bodyArrived()
@@ -156,7 +156,8 @@ export class Http1Session implements Session {
   }
 
   drain(): void {
-    // HTTP/1 can say it in the head of an answer only, for which `mayPersist` is asked: a stop may be spread over answers
+    // HTTP/1 can only say this in the head of an answer, for which `mayPersist` is called, because a stop may be spread over
+    // answers
   }
 
   sayGoodbye(): void {
@@ -197,7 +198,7 @@ export class Http1Session implements Session {
     connection.deadlines.await("Hooks", this.host.config.timeouts.hooks)
   }
 
-  // Hooks or finalizers have not ended in time. They run on without the socket, and a stop still waits for them.
+  // Called when hooks or finalizers have not ended in time. They run on without the socket, and a stop still waits for them.
   private closeEarly(): void {
     const { config: { timeouts }, log } = this.host
     log(

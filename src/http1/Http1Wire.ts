@@ -48,11 +48,11 @@ export interface Carrier {
   readonly leftover: Pick<Leftover, "begin" | "drop">
   readonly end: Pick<Http1End, "isBegun" | "closeWith">
   readonly takenOver: Pick<TakenOver, "markIdle"> | undefined
-  /** How many requests have begun. */
+  /** The number of requests that have begun. */
   readonly requests: number
-  /** The time as a Date field has it. */
+  /** The time as the value of a Date field. */
   readonly date: string
-  /** The last byte of the answer is in the queue. */
+  /** Called when the last byte of the answer is in the queue. */
   readonly complete: () => void
   readonly flush: () => void
   readonly exchangeOver: (wire: Http1Wire) => void
@@ -66,12 +66,12 @@ export interface Carrier {
 export class Http1Wire implements Wire<string> {
   private preparedHead: PreparedHead | undefined = undefined
   private sentHead: PreparedHead | undefined = undefined
-  // why the prepared head says that the connection ends, and why it does end
+  // the reasons why the prepared head says that the connection ends, and why it does end
   private headReason: CloseReason | undefined = undefined
   private reason: CloseReason | undefined = undefined
   private readonly start: number
   private endAt = -1
-  // of a body in one part, as most are: its position on the wire, and its length
+  // the position on the wire and the length of a body in one part, as most are
   private bodyPosition = 0
   private bodyLength = 0
   private bodyCount: BodyCount | undefined = undefined
@@ -82,13 +82,13 @@ export class Http1Wire implements Wire<string> {
     this.start = carrier.queue.queued
     if (!persistent) this.reason = "the client asked for it"
     if (framing._tag === "None") {
-      // the end of a request without a body is always there
+      // the end of a request without a body has always arrived
       carrier.reader.next()
       this.body = emptyBody
     } else this.body = new Http1Body(carrier.inflow, true, framing._tag === "Length" ? framing.length : undefined)
   }
 
-  /** Whether a body is to come. */
+  /** Whether the request has a body. */
   get hasBody(): boolean {
     return this.body !== emptyBody
   }
@@ -234,7 +234,7 @@ export class Http1Wire implements Wire<string> {
   }
 
   cut(failure: unknown): void {
-    // bytes that were queued before still leave: they may be answers to earlier requests
+    // bytes that were queued before still leave, because they may be answers to earlier requests
     this.carrier.queue.flushLast()
     this.carrier.end.closeWith(failure, "the application failed")
   }
@@ -260,7 +260,7 @@ export class Http1Wire implements Wire<string> {
     return this.endAt >= 0 && this.carrier.queue.handed >= this.endAt
   }
 
-  /** Whether the body's end is the connection's end (HTTP/1.0 without a length). */
+  /** Whether the end of the body is the end of the connection (HTTP/1.0 without a length). */
   get endsWithConnection(): boolean {
     return this.sentHead?.framing._tag === "Close"
   }
@@ -297,7 +297,7 @@ export class Http1Wire implements Wire<string> {
     this.reason ??= why
   }
 
-  /** Why the connection carries no further request; `undefined` where it may. */
+  /** The reason why the connection carries no further request; `undefined` if it may. */
   get closeReason(): CloseReason | undefined {
     return this.reason
   }
@@ -324,7 +324,7 @@ export class Http1Wire implements Wire<string> {
     return true
   }
 
-  /** Drops what has come of the rest of the body. Returns `false` if more of it is awaited. */
+  /** Drops what has arrived of the rest of the body. Returns `false` if more of it is awaited. */
   dropLeftover(): boolean {
     const drop = this.carrier.leftover.drop(this.peer.name)
     if (drop === "GivenUp") this.refuseReuse("the rest of the body is too long, malformed or late")
@@ -343,10 +343,10 @@ export class Http1Wire implements Wire<string> {
     this.carrier.takenOver?.markIdle()
   }
 
-  // Why the prepared head must say that the connection closes. A head that is taken back withdraws nothing.
+  // The reason why the prepared head must say that the connection closes. A head that is taken back withdraws nothing.
   private hindrance(whole: boolean, owesContinue: boolean): CloseReason | undefined {
     if (this.reason !== undefined) return this.reason
-    // the client may send the body or not (RFC 9110, 10.1.1)
+    // the client may or may not send the body (RFC 9110, 10.1.1)
     if (owesContinue && !this.body.complete) return "the 100 was not sent"
     if (this.body.failed) return "the body could not be read"
     if (whole && this.isTooMuchLeft) return "the rest of the body is too long, malformed or late"

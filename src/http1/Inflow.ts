@@ -1,5 +1,5 @@
 /**
- * The incoming direction of the socket: what the application reads of a body, whether more will come, and whether the socket is
+ * The incoming direction of the socket: the body that the application reads, whether more will arrive, and whether the socket is
  * paused because enough was read ahead.
  *
  * @since 0.2.0
@@ -11,7 +11,7 @@ import type { Reader } from "./Reader.js"
 import type { TimeSlice } from "./TimeSlice.js"
 import type { Transport } from "./Transport.js"
 
-/** Bytes of further requests that are kept while one is being answered; with more the socket is paused. */
+/** The most bytes of further requests that are kept while one is being answered; with more, the socket is paused. */
 const mostReadAhead = 65_536
 
 /**
@@ -26,7 +26,7 @@ export class Inflow implements BodySource {
   private ahead: Array<BodyMessage> | undefined = undefined
   private aheadBytes = 0
 
-  /** @param reader has the bytes that were read and not used yet */
+  /** @param reader has the bytes that were read and not yet used */
   constructor(
     private readonly reader: Pick<Reader, "buffered" | "next">,
     private readonly transport: Pick<Transport, "pause" | "resume">,
@@ -38,7 +38,7 @@ export class Inflow implements BodySource {
     return this.isEnded
   }
 
-  /** Whether the stream is closed, both ways. */
+  /** Whether the stream is closed in both directions. */
   get gone(): boolean {
     return this.isGone
   }
@@ -47,7 +47,7 @@ export class Inflow implements BodySource {
     return this.isPaused
   }
 
-  /** Bytes that have come, and belong to no message yet. */
+  /** Bytes that have arrived and belong to no message yet. */
   get buffered(): number {
     return this.reader.buffered
   }
@@ -57,7 +57,7 @@ export class Inflow implements BodySource {
     return this.reader.buffered + this.aheadBytes >= mostReadAhead
   }
 
-  /** Whether all bytes were used that have come. */
+  /** Whether all bytes that have arrived were used. */
   get isEmpty(): boolean {
     return this.reader.buffered === 0 && this.ahead === undefined
   }
@@ -86,7 +86,7 @@ export class Inflow implements BodySource {
 
   private read(): BodyMessage | undefined {
     const message = this.reader.next()
-    // a fault of a parser that was replaced ends this connection, and nothing else
+    // a fault of a replaced parser ends this connection, and nothing else
     return message?._tag === "RequestStart" ? noBodyEnd : message
   }
 
@@ -98,7 +98,8 @@ export class Inflow implements BodySource {
   }
 
   /**
-   * Reads what has come of a body ahead of the application. Once all of it has come, only what follows it counts as read ahead.
+   * Reads what has arrived of a body ahead of the application. Once all of it has arrived, only what follows it counts as read
+   * ahead.
    */
   readsToEnd(): boolean {
     const ahead = this.ahead ?? []
@@ -116,7 +117,7 @@ export class Inflow implements BodySource {
     return isWhole
   }
 
-  // a part of a body was taken
+  // called when a part of a body was taken
   private makeRoom(): void {
     if (!this.isFull) this.resume()
   }
@@ -124,18 +125,18 @@ export class Inflow implements BodySource {
   // ---------------------------------------------------------------------------------------------------------------
   // the socket
 
-  /** The peer sends no more. */
+  /** Called when the peer sends no more. */
   end(): void {
     this.isEnded = true
   }
 
-  /** The stream is gone. */
+  /** Called when the stream is gone. */
   lose(): void {
     this.isEnded = true
     this.isGone = true
   }
 
-  /** Pauses the socket, or resumes it where it is paused. */
+  /** Pauses the socket, or resumes it if it is paused. */
   toggle(): void {
     if (this.isPaused) this.resume()
     else if (!this.isGone) {

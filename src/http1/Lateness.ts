@@ -1,5 +1,5 @@
 /**
- * What a deadline that has passed means for its connection: it is closed, its request is refused, its application is told, or the
+ * Decides what a passed deadline means for its connection: it is closed, its request is refused, its application is told, or the
  * client is not to blame and gets more time.
  *
  * @since 0.2.0
@@ -16,7 +16,7 @@ export class Lateness {
   /** @param hooksLate called when hooks or finalizers have not ended in time */
   constructor(private readonly connection: Http1Connection, private readonly hooksLate: () => void) {}
 
-  /** A deadline has passed, or perhaps several. */
+  /** Called when a deadline has passed, or several. */
   pass(): void {
     const { deadlines, exchange, leaving, peer, queue } = this.connection
     const passed = deadlines.take(exchange?.body.bytes ?? 0, queue.handed)
@@ -27,7 +27,7 @@ export class Lateness {
     this.late(passed)
   }
 
-  /** This deadline has passed, or others need the place of a connection that has it. */
+  /** Called when this deadline has passed, or others need the place of a connection that has it. */
   late(passed: Passed): void {
     const { deadlines, end, exchange, queue, takenOver } = this.connection
     switch (passed) {
@@ -63,7 +63,7 @@ export class Lateness {
     }
   }
 
-  // The request has not come whole in its time.
+  // Called when the request has not arrived whole in its time.
   private requestLate(): void {
     const { deadlines, end, exchange, inflow, phase } = this.connection
     if (phase === "Head") {

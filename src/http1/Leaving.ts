@@ -20,7 +20,7 @@ interface Refusal {
   readonly begin: number
   readonly end: number
   readonly body: number
-  /** When its first bytes came. */
+  /** When its first bytes arrived. */
   readonly since: number | undefined
 }
 
@@ -55,7 +55,7 @@ export class Leaving {
     this.addRefusal(error, line, head, line.startsWith("HEAD ") ? "" : text)
   }
 
-  /** A request was lost, because its client has left. There is no answer. */
+  /** Called when a request was lost because its client has left. There is no answer. */
   lose(error: RequestError, line: string): void {
     this.addRefusal(error, line, "", "")
   }
@@ -92,7 +92,7 @@ export class Leaving {
     return !inflow.gone && inflow.buffered === 0 && queue.empty && transport.tls === undefined
   }
 
-  /** Reads on for a while: to close at once would reset the connection before the client has read its answer. */
+  /** Reads on for a while, because to close at once would reset the connection before the client has read its answer. */
   beginLingering(): void {
     this.until = this.latest
     this.deadlines.requestEnded()
@@ -112,7 +112,7 @@ export class Leaving {
     return time.tick() + config.timeouts.lingerTotal
   }
 
-  /** Drops bytes: a client may read its answer only when it has sent everything. Returns `false` when it sends too much. */
+  /** Drops bytes, because a client may only read its answer when it has sent everything. Returns `false` if it sends too much. */
   dropLingering(length: number): boolean {
     this.lingered += length
     if (this.lingered > this.host.config.limits.linger) return false
@@ -121,7 +121,8 @@ export class Leaving {
   }
 
   /**
-   * The kernel has taken the last answer. Returns whether the peer has nothing left to read, so that the connection can close.
+   * Called when the kernel has taken the last answer. Returns true if the peer has nothing left to read, so that the connection
+   * can close.
    */
   allSent(): boolean {
     this.recordRefused()
@@ -129,7 +130,7 @@ export class Leaving {
     return this.inflow.ended
   }
 
-  /** Sends FIN, once: no more will be sent. */
+  /** Sends FIN, once, because nothing more will be sent. */
   sayEnd(): void {
     if (this.endSaid) return
     this.endSaid = true
@@ -139,7 +140,9 @@ export class Leaving {
   // ---------------------------------------------------------------------------------------------------------------
   // the end
 
-  /** The connection ends. `cutsNothing` says that no answer is cut short, which the client could take for complete. */
+  /**
+   * Called when the connection ends. `cutsNothing` says that no answer is cut short, which the client could take for complete.
+   */
   end(cutsNothing: boolean): void {
     this.cutsNothing = cutsNothing
   }

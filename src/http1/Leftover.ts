@@ -8,7 +8,8 @@ import type { Http1Host } from "./Http1Host.js"
 import type { Inflow } from "./Inflow.js"
 
 /**
- * It was dropped to its end, more of it is awaited, or it cannot be dropped, because it is too long, malformed or will not come.
+ * The rest was dropped to its end, more of it is awaited, or it cannot be dropped, because it is too long, malformed or will not
+ * arrive.
  *
  * @since 0.2.0
  * @category models
@@ -28,13 +29,13 @@ export class Leftover {
     private readonly deadlines: Deadlines
   ) {}
 
-  /** Begins to drop it. */
+  /** Begins to drop the rest. */
   begin(): void {
     this.dropped = 0
     this.deadlines.await("Leftover", this.host.config.timeouts.leftoverBody)
   }
 
-  /** Drops what has come of it. `peer` names the client in the log. */
+  /** Drops what has arrived of the rest. `peer` names the client in the log. */
   drop(peer: string): Drop {
     const { inflow } = this
     const { config, log } = this.host

@@ -6,7 +6,7 @@
 
 /**
  * - `Idle`: it waits for a request.
- * - `Head`: a part of a request's head has come.
+ * - `Head`: a part of a request's head has arrived.
  * - `Waiting`: a head is complete, and waits for a place.
  * - `Busy`: the request has an exchange, which is not over.
  * - `Lingering`: the last answer was given; the client may still have to read it.

@@ -1,5 +1,6 @@
 /**
- * What a connection has of the server's places: none yet, one, or no need for one any more; and the request that waits for it.
+ * The claim of a connection to one of the server's places: it has none yet, has one, or no longer needs one. Also the request
+ * that waits for it.
  *
  * @since 0.2.0
  */
@@ -31,14 +32,14 @@ export class PlaceClaim {
     return this.waiting
   }
 
-  /** A request has come, and there is no place for it. */
+  /** Called when a request has arrived, and there is no place for it. */
   await(request: RequestStart): void {
     this.waiting = request
     this.deadlines.requestCame()
     this.deadlines.await("Place", this.patience)
   }
 
-  /** The request no longer waits: it begins, or is refused. */
+  /** Called when the request no longer waits, because it begins or is refused. */
   awaitNoMore(): void {
     this.waiting = undefined
   }

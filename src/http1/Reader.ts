@@ -6,27 +6,31 @@
 import type { RequestMessage } from "../protocol/h1/requestReader.js"
 
 /**
- * A connection's incoming half: bytes in, messages out, one request after another. `RequestReader` of `tsgi/protocol` is one; a
- * plain object, or a wrapper around another reader, will do. No method may wait or throw.
+ * The incoming half of a connection. It takes bytes and returns messages, one request after another. `RequestReader` of
+ * `tsgi/protocol` is one, and so may be a plain object, or a wrapper around another reader. No method may wait or throw.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Reader {
-  /** Bytes received that no message has taken yet. */
+  /** Bytes that were received and are not yet part of a message. */
   readonly buffered: number
   /** Whether a part of the next head has arrived. */
   readonly inHead: boolean
-  /** The request line of the last head that was begun, as it came; empty where there is none. Logged for a refused request. */
+  /**
+   * The request line of the last head that was begun, as received; empty if there is none. It is logged for a refused request.
+   */
   readonly requestLine: string
-  /** Stores bytes from the peer. They are the reader's from here on. */
+  /** Stores bytes from the peer. From now on they belong to the reader. */
   readonly receive: (bytes: Uint8Array) => void
   /**
-   * The next message, or `undefined` when more bytes are needed. A `RequestStart` is followed by any number of `BodyPiece`s and
-   * one `BodyEnd`, also where there is no body. A `Failure` is the last message.
+   * The next message, or `undefined` if more bytes are needed. A `RequestStart` is followed by any number of `BodyPiece`s and one
+   * `BodyEnd`, even if there is no body. A `Failure` is the last message.
    */
   readonly next: () => RequestMessage | undefined
-  /** After the `BodyEnd` of a chunked body: another chunked body comes instead of another request (`multiPhaseBody`). */
+  /**
+   * Called after the `BodyEnd` of a chunked body: another chunked body follows in place of another request (`multiPhaseBody`).
+   */
   readonly expectAnotherBody: () => void
   /** Returns the bytes that were received and not used, for the protocol that takes the connection over. */
   readonly takeRest: () => Uint8Array

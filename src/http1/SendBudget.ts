@@ -1,6 +1,6 @@
 /**
- * Bounds what all connections of a server together give the kernel in a tick, beyond a portion each. Where many have much to
- * send, a request that comes meanwhile would otherwise wait for all of it.
+ * Bounds the bytes that all connections of a server together give the kernel in a tick, beyond a portion each. If many have much
+ * to send, a request that arrives meanwhile would otherwise wait for all of it.
  *
  * @since 0.2.0
  */
@@ -16,7 +16,7 @@ export interface Sender {
   readonly sendOn: () => void
 }
 
-/** Bytes in a tick. */
+/** The most bytes in a tick. */
 const mostInTick = 2_097_152
 /** Writes of fewer bytes are not counted. */
 const small = 16_384

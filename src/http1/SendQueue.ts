@@ -8,12 +8,11 @@ import { join } from "../protocol/octets.js"
 import type { SendBudget, Sender } from "./SendBudget.js"
 import type { Transport } from "./Transport.js"
 
-/** Bytes in the transport, not taken by the kernel, with which no more is given to it. */
+/** The number of bytes in the transport, not taken by the kernel, from which on no more is given to it. */
 const highWater = 131_072
 /**
- * Bytes that the transport is given in a write: as many as the kernel has taken since it last left some, between these two. With
- * a slow client writes are small, because they are counted and timed when they are taken: `handed` is exact to one write, over
- * TLS to two.
+ * The least and the most bytes of a write. It has as many as the kernel has taken since it last left some. With a slow client
+ * writes are small, because they are counted and timed when they are taken: `handed` is exact to one write, over TLS to two.
  */
 const leastPortion = 65_536
 const mostPortion = 262_144
@@ -31,7 +30,7 @@ export class SendQueue {
   private text = ""
   private readonly parts: Array<string | Uint8Array> = []
   private partStart = 0
-  // bytes that the kernel has taken at once, since it last left some
+  // the bytes that the kernel has taken at once since it last left some
   private run = 0
   private throttled = false
   private isLast = false
@@ -42,7 +41,7 @@ export class SendQueue {
     private readonly sender: Sender
   ) {}
 
-  /** Position up to which the kernel has taken everything. */
+  /** The position up to which the kernel has taken everything. */
   get handed(): number {
     return this.transport.handed
   }
@@ -67,7 +66,7 @@ export class SendQueue {
     return this.waiting >= this.portion
   }
 
-  /** Bytes that were added, and not given to the transport yet. */
+  /** Bytes that were added and not yet given to the transport. */
   private get waiting(): number {
     return this.queued - this.transport.handed - this.transport.pending
   }
@@ -97,12 +96,12 @@ export class SendQueue {
     this.text = ""
   }
 
-  /** The tick has come in which it may send on. */
+  /** Called when the tick has come in which it may send on. */
   unthrottle(): void {
     this.throttled = false
   }
 
-  /** Gives the transport as much as it can take, whatever the budget is: there will be no later flush. */
+  /** Gives the transport as much as it can take, whatever the budget is, because there will be no later flush. */
   flushLast(): void {
     this.isLast = true
     this.throttled = false
@@ -129,7 +128,7 @@ export class SendQueue {
     return this.parts.length === 0 && transport.pending === 0
   }
 
-  // Whatever fits in a portion may always leave, and so may the first portion of a longer answer.
+  // Bytes that fit into a portion may always leave, and so may the first portion of a longer answer.
   private get mustWait(): boolean {
     if (!this.throttled && this.run > 0 && this.budget.isSpent && this.waiting >= leastPortion && !this.isLast) {
       this.throttled = true
@@ -144,7 +143,7 @@ export class SendQueue {
     const [first] = parts
     const alone = parts.length === 1 || (typeof first !== "string" && first.length - this.partStart > portion)
     if (!alone) transport.cork()
-    // text is not counted, as it is mostly heads and chunk sizes: it leaves with the bytes beside it
+    // text is not counted, because it is mostly heads and chunk sizes, and leaves with the bytes beside it
     while (parts.length > 0 && (left > 0 || typeof parts[0] === "string")) left -= this.writeNext(left)
     if (!alone) transport.uncork()
     this.budget.spend(portion - left)

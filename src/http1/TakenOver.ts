@@ -37,7 +37,7 @@ export class TakenOver {
     if (!this.end.isBegun) this.deadlines.awaitTaken(this.transport.handed)
   }
 
-  /** From now on, closing the connection loses nothing. */
+  /** From now on, nothing is lost if the connection is closed. */
   markIdle(): void {
     this.idle = true
   }
@@ -46,7 +46,7 @@ export class TakenOver {
     return this.idle
   }
 
-  /** The deadline has passed. Sets a new one if the kernel has taken something meanwhile. Returns whether it has. */
+  /** Called when the deadline has passed. Sets a new one, and returns true, if the kernel has taken bytes meanwhile. */
   takesOn(): boolean {
     const { deadlines, transport } = this
     if (transport.pending === 0) return true

@@ -1,10 +1,10 @@
 /**
- * Lets the connections of a server do the same work together in a turn of the event loop: first everything that has come is read,
- * then all requests are answered, then all answers are sent, and then the work after an answer is done.
+ * Lets the connections of a server do the same work together in a turn of the event loop: first everything that has arrived is
+ * read, then all requests are answered, then all answers are sent, and then the work after an answer is done.
  *
- * Where connections are served one after the other, the system calls between two requests displace from the processor's caches
- * what the second request needs: a hello took 38 µs so, and takes 20 µs in a batch (test/bench/README.md). A connection that reads
- * alone does not wait for others.
+ * If connections are served one after the other, the system calls between two requests displace what the second request needs
+ * from the processor's caches. A hello took 38 µs then, and takes 20 µs in a batch (test/bench/README.md). A connection that
+ * reads alone does not wait for others.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ export interface BatchMember {
   readonly sendDeferred: () => void
   /** Does the work after an answer. The clock is held at the time when all members had sent. */
   readonly deferredSent: () => void
-  /** Does the next slice of its work, where it has more than a tick allows. */
+  /** Does the next slice of its work, if it has more than a tick allows. */
   readonly takeSlice: () => void
   /** One of these methods has thrown. The other members go on. */
   readonly broken: (error: unknown) => void
@@ -33,7 +33,7 @@ export interface BatchMember {
  * Milliseconds after which deferred answers are sent before the next request is answered. One request may take longer than that.
  */
 const longestDelay = 1
-/** Reads outside of a batch until the next look at whether others read too. */
+/** The number of reads outside of a batch until the next look at whether others read too. */
 const readsUntilLook = 16
 /**
  * The least number of members that makes a batch worth while. With fewer, a client reads one answer while the server makes the
@@ -72,7 +72,7 @@ export class TickBatch {
     private readonly later: (callback: () => void) => unknown = immediate
   ) {}
 
-  /** A member has read something. Returns `true` if it must wait for `answerRead`; otherwise it goes on at once. */
+  /** Called when a member has read something. Returns `true` if it must wait for `answerRead`; otherwise it goes on at once. */
   enter(member: BatchMember): boolean {
     if (this.crowded) {
       if (this.readers.push(member) === 1) this.later(this.run)
@@ -84,17 +84,17 @@ export class TickBatch {
     return false
   }
 
-  /** Whether an answer is to leave when others have theirs. Otherwise it is sent at once. */
+  /** Whether an answer must wait until others have theirs. Otherwise it is sent at once. */
   get defers(): boolean {
     return this.answering
   }
 
-  /** A member has an answer, and defers it. Only while `defers`. */
+  /** Called when a member has an answer and defers it. It may do so only while `defers`. */
   defer(member: BatchMember): void {
     if (this.deferred.push(member) === 1) this.deferredSince = this.takenAt
   }
 
-  /** A connection has more work than a slice: it does the next slice when others have been served. */
+  /** Called when a connection has more work than a slice. It does the next slice when others have been served. */
   awaitSlice(member: BatchMember): void {
     if (this.waiting.push(member) === 1) this.later(this.runSlices)
   }
@@ -164,7 +164,7 @@ export class TickBatch {
   }
 }
 
-// counts each member once, though it may have read several times
+// each member counts once, although it may have read several times
 const isCrowd = (members: ReadonlyArray<BatchMember>): boolean => {
   const found: Array<BatchMember> = []
   return members.some((member) => !found.includes(member) && found.push(member) === crowd)

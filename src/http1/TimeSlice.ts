@@ -1,5 +1,5 @@
 /**
- * Bounds how much of a tick one connection takes, where it has sent many requests or much of a body.
+ * Bounds how much of a tick one connection takes, if it has sent many requests or much of a body.
  *
  * @since 0.2.0
  */
@@ -13,7 +13,7 @@ const mostWork = 1024
 const longestSlice = 2
 /** The work of a request. A read of a body is 1. */
 const request = 16
-/** Reads in a tick before the first look at the clock. */
+/** The number of reads in a tick before the first look at the clock. */
 const unwatched = 32
 
 /**
@@ -27,7 +27,7 @@ export class TimeSlice {
   private lookedAt = 0
   private begun = false
   private left = false
-  // several, because an application may still read the body of a request that it has answered
+  // there may be several, because an application may still read the body of a request that it has answered
   private resting: Array<ReceivedBody> | undefined = undefined
 
   constructor(
@@ -45,7 +45,7 @@ export class TimeSlice {
     return this.begun
   }
 
-  /** A tick begins: reads on the bodies that wait for it. Returns whether requests have waited, too. */
+  /** Called when a tick begins. Reads on the bodies that wait for it. Returns true if requests have waited too. */
   begin(peer: Pick<PeerFacts, "run">): boolean {
     const { left, resting = none } = this
     this.work = 0
@@ -58,14 +58,14 @@ export class TimeSlice {
 
   private static readonly readOn = (body: ReceivedBody): void => body.readOn()
 
-  /** A request was answered, and more had come after it. Returns the time. */
+  /** Called when a request was answered, and more had arrived after it. Returns the time. */
   countRequest(): number {
     this.work += request
     this.look()
     return this.lookedAt
   }
 
-  /** Makes the requests wait for the next slice where this one is used up. Returns whether it is. */
+  /** Makes the requests wait for the next slice, and returns true, if this slice is used up. */
   takesLeave(): boolean {
     this.left = this.isSpent
     return this.left

@@ -1,8 +1,8 @@
 /**
- * One accepted byte stream, whatever carries it: TCP, TLS, a unix socket or memory.
+ * One accepted byte stream, over TCP, TLS, a unix socket or memory.
  *
- * A transport pushes: it calls the events that it was opened with. Each kind of listener builds its own. The engine knows nothing
- * else of the network.
+ * A transport calls the events with which it was opened. Each kind of listener builds its own. The engine knows nothing else
+ * about the network.
  *
  * @since 0.1.0
  */
@@ -12,19 +12,19 @@ import type { TransportError } from "../exchange/ServerError.js"
 export type { TlsInfo } from "../exchange/PeerFacts.js"
 
 /**
- * What a transport tells its connection. It calls none of these before `open` has returned, and none after `closed`.
+ * The events of a transport. It calls none of these before `open` has returned, and none after `closed`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TransportEvents {
-  /** Bytes came. The receiver owns them from here on. */
+  /** Bytes have arrived. From now on they belong to the receiver. */
   readonly data: (bytes: Uint8Array) => void
   /** The peer has closed its sending half; it may still read. */
   readonly end: () => void
   /** The kernel has taken bytes that it could not take at once. */
   readonly progress: () => void
-  /** The stream is closed in both directions. Called exactly once. */
+  /** The stream is closed in both directions. It is called exactly once. */
   readonly closed: (error: TransportError | undefined) => void
 }
 
@@ -35,14 +35,14 @@ export interface TransportEvents {
  * @category models
  */
 export interface Transport extends PeerFacts {
-  /** Begins delivery. Called once. */
+  /** Begins delivery. It is called once. */
   readonly open: (events: TransportEvents) => void
-  /** Sends bytes, or latin-1 text. Never waits; look at `pending` for back-pressure. */
+  /** Sends bytes, or latin-1 text. It never waits; `pending` tells about back-pressure. */
   readonly write: (data: string | Uint8Array) => void
   /** Holds writes back until `uncork`, so that they leave together. */
   readonly cork: () => void
   readonly uncork: () => void
-  /** Bytes that were written, by any owner of the stream, and not taken by the kernel yet. */
+  /** Bytes that any owner of the stream has written and the kernel has not yet taken. */
   readonly pending: number
   /** Bytes that the kernel has taken since the beginning, from any owner of the stream. */
   readonly handed: number

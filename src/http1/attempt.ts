@@ -1,5 +1,5 @@
 /**
- * Runs a step of a connection. What it throws ends this connection, and no other.
+ * Runs a step of a connection. If it throws, only this connection ends.
  *
  * @since 0.2.0
  */

@@ -1,5 +1,5 @@
 /**
- * The answers to requests that are refused before there is an exchange, and the errors for bodies that come too late.
+ * The answers to requests that are refused before there is an exchange, and the errors for late bodies.
  *
  * @since 0.2.0
  */
@@ -61,7 +61,7 @@ export const refusalHead = (
   { config, time }: Pick<Http1Host, "config" | "time">
 ): string => {
   const fields: Array<readonly [string, string]> = [["Content-Type", "text/plain; charset=utf-8"]]
-  // seconds: a place may be free again at once
+  // these are seconds, because a place may be free again at once
   if (status === 503) fields.push(["Retry-After", "1"])
   const head = prepare({ status, fields }, {
     // the method may be unknown, and the connection closes in any case

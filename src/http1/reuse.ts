@@ -1,8 +1,8 @@
 /**
- * Whether a connection carries another request (RFC 9112, 9.3): what the connection and the server say of it.
+ * Decides whether a connection carries another request (RFC 9112, 9.3), as far as the connection and the server are concerned.
  *
  * A reason against that is given before a head, which then says `Connection: close`; after an answer whose head has promised to
- * stay; or while no request is there. `Http1Wire` adds what its exchange says, and keeps the first reason.
+ * stay; or while there is no request. `Http1Wire` adds the reasons of its exchange, and keeps the first one.
  *
  * @since 0.2.0
  */
@@ -12,8 +12,7 @@ import type { Http1Host } from "./Http1Host.js"
 import type { Inflow } from "./Inflow.js"
 
 /**
- * Why the head of an answer must say that the connection closes, as far as the connection and the server are concerned.
- * `requests` have begun on it.
+ * The reason why the head of an answer must say that the connection closes. `requests` have begun on it.
  *
  * @since 0.2.0
  */
@@ -31,7 +30,8 @@ export const closingWithHead = (
 }
 
 /**
- * Why the connection closes after an answer that has promised to stay. A request that has come meanwhile is still answered.
+ * The reason why the connection closes after an answer that has promised to stay. A request that has arrived meanwhile is still
+ * answered.
  *
  * @since 0.2.0
  */
@@ -43,7 +43,7 @@ export const closingAfterAnswer = (host: Pick<Http1Host, "mayStay">, inflow: Inf
     : undefined
 
 /**
- * Why a connection closes that waits for a request.
+ * The reason why a connection closes that waits for a request.
  *
  * @since 0.2.0
  */

@@ -1,6 +1,6 @@
 /**
- * A least rate that is switched off has no effect, at some doors and with RUNS at every one; one that is on ends slow clients. Both are
- * tried at the same time: when the one has ended its client, the other has had as long.
+ * A least rate that is switched off has no effect, at some doors and with RUNS at every one; one that is on ends slow clients.
+ * Both are tried at the same time: when the one has ended its client, the other has had as long.
  */
 import { expect, it } from "vitest"
 import { get, request } from "../utils/requests.js"
