@@ -6,12 +6,13 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-// The names of the entry points are given once, in tsconfig.json.
+// Only tsconfig.json has the names of the entry points.
 const { compilerOptions } = JSON.parse(readFileSync(`${root}/tsconfig.json`, "utf8")) as {
   readonly compilerOptions: { readonly paths: Record<string, ReadonlyArray<string>> }
 }
 
-// Of what takes long, the longest: what begins last ends last. One builds the package, and beside it run two that do not need it.
+// The longest tests begin first, so that none of them begins last. The first one builds the package, and the next two do not need
+// it.
 const first = [
   "package/Package.long",
   "platform/Differential.long",
@@ -55,7 +56,7 @@ const first = [
 
 const workers = availableParallelism() + 1
 
-// The compilers are programs in Go. They end before their garbage is worth a collection, which is a third of their work.
+// The compilers are programs in Go. They end before their garbage matters, so they need not collect it.
 Object.assign(process.env, { GOGC: "off", GOMEMLIMIT: "1GiB" })
 
 class LongestFirst extends BaseSequencer {
@@ -77,7 +78,7 @@ export default defineConfig({
     }))
   },
   test: {
-    // `npm test` runs the one, `npm run test:long` the other, in which properties are tried with more examples
+    // `npm test` runs the first one; `npm run test:long` runs the other, in which properties are tried with more examples
     projects: [
       { extends: true, test: { name: "short", include: ["test/**/*.test.ts"], exclude: ["**/*.long.test.ts"] } },
       {
@@ -88,19 +89,19 @@ export default defineConfig({
     globalSetup: ["test/utils/shared.ts"],
     setupFiles: ["test/utils/orphan.ts"],
     pool: "forks",
-    // what little lives longer is not copied again and again: a tenth of the processor time
+    // with large young generations, objects that live longer are copied less often
     poolOptions: { forks: { execArgv: ["--min-semi-space-size=64", "--max-semi-space-size=64"] } },
-    // one more than cores: much of what the tests do is waiting
+    // there is one more than cores, because tests often wait
     minWorkers: workers,
     maxWorkers: workers,
-    // of the tests of a file that start programs: more at once would only wait for each other
+    // this is for tests of a file that start programs: more of them would only wait for each other
     maxConcurrency: 4,
-    // each file would load all of Effect again, which takes longer than most of the tests
+    // otherwise each file would load all of Effect again, which takes longer than most of the tests
     isolate: false,
     sequence: { sequencer: LongestFirst },
-    // long enough for a machine that does much else
+    // this is long enough for a busy machine
     testTimeout: 30_000,
-    // some wait for what another file makes for all
+    // some hooks wait for what another file makes for all
     hookTimeout: 240_000,
     reporters: ["dot"],
     silent: "passed-only"

@@ -1,5 +1,5 @@
 /**
- * The processes that this one descends from.
+ * The processes from which this one descends.
  *
  * @since 0.2.0
  */
@@ -16,7 +16,7 @@ export const isAncestor = (pid: number, from = process.ppid): boolean =>
 
 const parentOf = (pid: number): number => {
   try {
-    // the name of the program is in parentheses, and may have any others
+    // the name of the program is in parentheses, and may contain any others
     const [, parent] = /^.*\) \S (\d+) /s.exec(Fs.readFileSync(`/proc/${pid}/stat`, "latin1")) ?? []
     return Number(parent ?? 0)
   } catch {

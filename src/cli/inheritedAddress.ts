@@ -1,6 +1,6 @@
 /**
- * The address of a listening socket that this process inherited, as Linux tells it in /proc: Node has a descriptor's address
- * only once it accepts connections.
+ * The address of a listening socket that this process has inherited, which Linux tells in /proc. Node has the address of a
+ * descriptor only once it accepts connections.
  *
  * @since 0.2.0
  */
@@ -9,7 +9,7 @@ import * as Os from "node:os"
 import type { Address } from "../exchange/Address.js"
 
 /**
- * `undefined` where the system does not tell it.
+ * The address of a descriptor; `undefined` if the system does not tell it.
  *
  * @since 0.2.0
  * @category accessors
@@ -43,7 +43,7 @@ const tcpOf = (inode: string): Address | undefined => {
   }
 }
 
-// Each 32 bits are written as a number of the machine.
+// Each 32 bits are written as a number in the byte order of the machine.
 const bytesOf = (digits: string): Buffer => {
   const bytes = Buffer.from(digits, "hex")
   return Os.endianness() === "LE" ? bytes.swap32() : bytes
@@ -53,7 +53,7 @@ const ipv4 = (bytes: Buffer): string => bytes.join(".")
 
 const ipv6 = (bytes: Buffer): string => {
   const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16)).join(":")
-  // an address of a URL is written in its short form
+  // a URL writes an address in its short form
   return new URL(`http://[${groups}]`).hostname.slice(1, -1)
 }
 

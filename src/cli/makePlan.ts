@@ -22,7 +22,7 @@ import { messageOf } from "./streams.js"
 
 /**
  * @param app the app as given
- * @param announce whether workers log where they listen
+ * @param announce whether workers log their addresses
  *
  * @since 0.2.0
  * @category constructors

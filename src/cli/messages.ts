@@ -97,7 +97,7 @@ export interface Assignment {
   /** The file of the access log; `-` is standard error. */
   readonly accessLog: string
   readonly logFormat: string | undefined
-  /** Whether workers log where they listen: on a terminal, the supervisor's banner does. */
+  /** Whether workers log their addresses. On a terminal, the supervisor's banner has them. */
   readonly announce: boolean
   readonly settle: number
   readonly grace: number

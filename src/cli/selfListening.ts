@@ -1,5 +1,5 @@
 /**
- * Apps that listen by themselves, which is the command's part. Plain Node.
+ * Apps that listen by themselves, which is the command's part. This file does not load Effect.
  *
  * @since 0.2.0
  */
@@ -16,7 +16,7 @@ export const listening = (): number =>
   process.getActiveResourcesInfo().filter((name) => /^(?:TCPServer|Pipe)/.test(name) && name !== "PipeWrap").length
 
 /**
- * What such an app does.
+ * The words for what such an app does.
  *
  * @since 0.2.0
  * @category constants
@@ -24,7 +24,7 @@ export const listening = (): number =>
 export const listens = "listens by itself"
 
 /**
- * The warning about what an app does that is the command's part.
+ * The warning that an app does what is the command's part.
  *
  * @since 0.2.0
  * @category conversions
@@ -32,7 +32,7 @@ export const listens = "listens by itself"
 export const warningOf = ({ name }: AppSource, what: string): string => `${name} ${what}, which is the command's part`
 
 /**
- * Sees whether the app of a worker listens by itself.
+ * Finds out whether the app of a worker listens by itself.
  *
  * @since 0.2.0
  * @category models
@@ -41,19 +41,22 @@ export class SelfListening {
   private readonly before = listening()
   private isTold: boolean
 
-  /** @param isAlone whether all sockets of the process are the worker's; nothing is seen where they are not */
+  /** @param isAlone whether all sockets of the process belong to the worker; if they do not, nothing is found */
   constructor(private readonly isAlone: boolean) {
     this.isTold = !isAlone
   }
 
-  /** Whether more sockets listen than those of the worker that may, one of which could not: its own ones are closed by then. */
+  /**
+   * Whether more sockets listen than the worker's own. It is called after one of these could not listen, which is closed by the end
+   * of a turn.
+   */
   async isSeenBeside({ listeners }: Pick<Assignment, "listeners">): Promise<boolean> {
     // a socket that could not listen is closed at the end of a turn
     for (let turn = 0; turn < 2; turn++) await nextTurn()
     return this.isAlone && listening() - this.before > listeners.length - 1
   }
 
-  /** The warning, once, where more sockets listen than the worker's own. */
+  /** The warning, once, if more sockets listen than the worker's own. */
   warnings({ app, listeners }: Pick<Assignment, "app" | "listeners">): ReadonlyArray<string> {
     if (this.isTold || listening() - this.before <= listeners.length) return []
     this.isTold = true
@@ -62,7 +65,7 @@ export class SelfListening {
 }
 
 /**
- * What to do about it.
+ * The remedy for the user.
  *
  * @since 0.2.0
  * @category constants
@@ -70,7 +73,7 @@ export class SelfListening {
 export const remedy = "export the app, and leave the call that listens out"
 
 /**
- * Whether an error, or a cause of it, says that an address could not be listened on.
+ * Whether an error or one of its causes says that listening at an address has failed.
  *
  * @since 0.2.0
  * @category guards

@@ -33,7 +33,7 @@ export interface Sources {
 export interface Reader {
   <A>(name: string, of: (given: unknown) => Read<A>): A | undefined
   readonly many: (name: string) => ReadonlyArray<string>
-  /** The highest source that has a setting, and how the setting is called there; `undefined` where none has it. */
+  /** The highest source that has a setting, and the name of the setting in it; `undefined` if none has it. */
   readonly originOf: (name: string) => Origin | undefined
 }
 

@@ -40,7 +40,7 @@ export interface Work {
   readonly leave: () => void
   /** Tells what was counted since the last beat, as its process ends. */
   readonly last: () => void
-  /** Tells of an error that ends the process, where its cause is known. */
+  /** Reports an error that ends the process, if its cause is known. */
   readonly fail: (error: unknown) => void
 }
 
@@ -103,7 +103,7 @@ class Run {
       phase = "boot"
       this.serving = await open(app, given, (requests) => void tell({ type: "enough", requests }))
       if (this.ticketKeys !== undefined) this.serving.setTicketKeys(this.ticketKeys)
-      // by now the app listens, or has failed to, where it began to when it was loaded
+      // if the app has begun to listen when it was loaded, it listens by now, or has failed to
       await nextTurn()
       const warnings = [...new Set([...app.warnings, ...this.selfListening.warnings(given)])]
       await tell({ type: "ready", interface: app.kind, warnings })

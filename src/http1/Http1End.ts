@@ -59,7 +59,7 @@ export class Http1End {
   // ---------------------------------------------------------------------------------------------------------------
   // the connection
 
-  /** Closes the connection. A reason that was told before, as for one that lingers, stays. */
+  /** Closes the connection. An earlier reason stays, such as that of a connection that lingers. */
   close(why: CloseReason = "the server stops, or others wait for room"): void {
     if (this.begins(why)) this.of.scope.done()
   }

@@ -111,7 +111,7 @@ export const shown = (given: unknown): string => {
 }
 
 /**
- * A short description of a value, for messages: its type, or the value itself where it is short.
+ * A short description of a value, for messages: its type, or the value itself if it is short.
  *
  * @since 0.2.0
  */

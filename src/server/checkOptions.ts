@@ -56,7 +56,7 @@ export type DefaultsOf<A> = { readonly [K in keyof A]-?: Option & { readonly def
  * @category models
  */
 export interface CheckMessages {
-  /** The name of the option that has these options, named `path.name` in messages; absent where they are an argument. */
+  /** The name of the option that has these options, named `path.name` in messages; absent if they are an argument. */
   readonly path?: string
   /** The name of the argument. Default: options. */
   readonly argument?: string

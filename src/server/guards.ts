@@ -1,5 +1,5 @@
 /**
- * Values that a caller may give by mistake, told apart for messages.
+ * Recognizes values that a caller may give by mistake, for messages.
  *
  * @since 0.2.0
  */
@@ -14,7 +14,7 @@ export const isClass = (given: unknown): boolean =>
   typeof given === "function" && /^class\b/.test(Function.prototype.toString.call(given))
 
 /**
- * Whether this is what a `function*` returns, whose body has not run.
+ * Whether this is the generator that a `function*` returns. Its body has not run.
  *
  * @since 0.2.0
  * @category guards

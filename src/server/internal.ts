@@ -42,7 +42,7 @@ export const isOver = (effect: Effect.Effect<unknown, unknown, unknown>): effect
  */
 export const stateOf = (scope: Scope.Scope): unknown => Reflect.get(scope, "state")
 
-/** A global value that a library has made under this name; `undefined` where it has none. Makes none. */
+/** The global value that a library has made under this name; `undefined` if there is none. It makes none. */
 export const globalOf = <A>(name: unknown): A | undefined => {
   try {
     return globalValue<A>(name, () => {

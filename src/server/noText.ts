@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import { kindOf } from "./OptionNames.js"
 
 /**
- * `format` is its name.
+ * The message. `format` is the name of the format.
  *
  * @since 0.2.0
  */

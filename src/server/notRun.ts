@@ -1,5 +1,5 @@
 /**
- * Functions that return what they should do instead of doing it. Without a word, nothing would happen.
+ * Functions that return what they should do, and do not do it. Without an error, nothing would happen.
  *
  * @since 0.2.0
  */
@@ -9,7 +9,7 @@ import { kindOf } from "./OptionNames.js"
 
 /**
  * The error for a function that was called for what it does, and has returned an Effect or the generator of a `function*`;
- * `undefined` where it has returned anything else.
+ * `undefined` if it has returned anything else.
  *
  * @since 0.2.0
  */

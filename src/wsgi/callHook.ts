@@ -56,7 +56,7 @@ const invalid = (expected: string, given: string): OptionError =>
   new OptionError({ option, description: `${expected}, not ${given}` })
 
 /**
- * The error for a value that has replaced the list of hooks and is no list.
+ * The error for a value that has replaced the list of hooks and is not a list.
  *
  * @since 0.2.0
  */

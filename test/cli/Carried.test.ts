@@ -1,6 +1,6 @@
 /**
- * What the built command and doors carry of other packages, each used for what it is there: from the sources, Node imports
- * these packages in another way than from a bundle.
+ * The other packages that the built command and doors contain: each is used for its purpose, because Node imports these packages
+ * from the sources in another way than from a bundle.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"

@@ -1,5 +1,5 @@
 /**
- * What is said of workers that another process ends, and of those that the supervisor ends at once: on the clock of a test.
+ * The lines about workers that another process ends, and about those that the supervisor ends at once, on the clock of a test.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

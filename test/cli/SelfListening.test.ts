@@ -1,6 +1,6 @@
 /**
- * Apps that listen by themselves, which is the command's part: at another address it is said, at the command's own the app is
- * refused.
+ * Apps that listen by themselves, which is the command's part: at another address there is a warning, and at the command's own
+ * address the app is refused.
  */
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"

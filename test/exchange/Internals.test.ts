@@ -1,4 +1,4 @@
-/** What tells values of Effect where that may not be loaded, and what happens when it is gone. */
+/** The private parts by which values of Effect are recognized where Effect may not be loaded, and the fallbacks. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { expect, it } from "vitest"

@@ -1,8 +1,8 @@
 /**
- * What HTTP/1 makes of one exchange: framing, positions and counts of what has left, and whether another request may follow.
+ * One exchange on HTTP/1: framing, positions, counts of what has left, and whether another request may follow.
  *
- * The family: each framing, taken by the kernel byte by byte; every reason against reuse, and the first of two; what is left of a
- * body.
+ * The family: each framing, of which the kernel takes byte by byte; every reason against reuse, and the first of two; the rest of
+ * a body.
  */
 import { describe, expect, it } from "vitest"
 import { AcceptedPeer } from "../../src/exchange/AcceptedPeer.js"
@@ -23,7 +23,7 @@ interface Settings {
   readonly leftover?: Drop
 }
 
-/** A connection that keeps what it is given, and writes down what it is told. */
+/** A connection that keeps what it is given, and notes what it is told. */
 class Connection implements Carrier {
   readonly told: Array<string> = []
   sent = ""
@@ -116,7 +116,7 @@ const old = "GET / HTTP/1.0\r\n\r\n"
 const head = (...lines: ReadonlyArray<string>): string =>
   ["HTTP/1.1 200 OK", "Date: Sun, 06 Nov 1994 08:49:37 GMT", ...lines, "", ""].join("\r\n")
 
-/** What the wire says has left, after each byte of the body's beginning and end. */
+/** The counts of the wire, after each byte of the body's beginning and end. */
 const counts = (connection: Connection): ReadonlyArray<readonly [at: number, body: number, total: number]> => {
   const { sent, wire } = connection
   return Array.from({ length: sent.length + 1 }, (_, at) => {

@@ -1,4 +1,4 @@
-/** When it is said that the process has no descriptors left: soon, once for each time, and not again while that lasts. */
+/** The report that the process has no descriptors left: it is made soon, once for each time, and not again while that lasts. */
 import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import * as net from "node:net"
@@ -24,7 +24,7 @@ afterEach(() => {
   syncBuiltinESMExports()
 })
 
-/** A connection with this descriptor. */
+/** Makes a connection with this descriptor. */
 const withDescriptor = (fd: number): net.Socket => Object.assign(new net.Socket(), { _handle: { fd } })
 
 it("is said once while it lasts, and again the next time", () => {
@@ -39,7 +39,7 @@ it("is said once while it lasts, and again the next time", () => {
   expect(said).toBe(1)
   vi.advanceTimersByTime(10_000)
   expect(said).toBe(1)
-  // within a second it is noticed that there are descriptors again
+  // within a second it notices that there are descriptors again
   free = true
   vi.advanceTimersByTime(1000)
   free = false

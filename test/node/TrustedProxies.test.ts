@@ -1,6 +1,6 @@
 /**
- * Which peers are trusted proxies: those that an entry names. The family: addresses, ranges of both families, an IPv4 address as
- * IPv6 has it, an address with its zone, named ranges, unix sockets; and entries that are none, which are refused.
+ * Trusted proxies are the peers that an entry names. The family: addresses, ranges of both families, an IPv4-mapped IPv6 address,
+ * an address with its zone, named ranges, unix sockets; and invalid entries, which are refused.
  */
 import { OptionError } from "tsgi"
 import { TrustedProxies } from "tsgi/effect"

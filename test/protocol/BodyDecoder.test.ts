@@ -1,6 +1,6 @@
 /**
- * A body is decoded to its last byte and no further, however its bytes are cut; and chunks that are written are read as what they
- * were. The family: no body, one of a length, chunks with extensions and trailers.
+ * A body is decoded to its last byte and no further, however its bytes are cut; and written chunks are read as they were. The
+ * family: no body, one of a length, chunks with extensions and trailers.
  */
 import * as fc from "fast-check"
 import { bodyDecoder, chunkEnd, chunkHead, defaultLimits, lastChunk, strict } from "tsgi/protocol"

@@ -1,6 +1,6 @@
 /**
  * Each request of the corpus is read, or refused, as its file says, whole, byte by byte and cut in two; and as the reference
- * reads it, where that knows the rules. Behind what is valid another request is read; behind what is invalid nothing is.
+ * reads it, if that knows the rules. After a valid request another one is read; after an invalid one nothing is.
  */
 import { failureStatuses } from "tsgi/protocol"
 import { describe, expect, it } from "vitest"

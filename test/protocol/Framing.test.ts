@@ -1,7 +1,7 @@
 /**
  * What a request's fields demand: that its connection persists, a 100, another protocol; and the members of a list. The family:
- * each field alone, beside others of its name and of other names, in HTTP/1.0 and 1.1, in any case, with blanks, and in a form
- * that is none.
+ * each field alone, beside others of its name and of other names, in HTTP/1.0 and 1.1, in any case, with blanks, and in invalid
+ * forms.
  */
 import { type Demands, listMembers, RequestReader } from "tsgi/protocol"
 import { describe, expect, it } from "vitest"

@@ -1,4 +1,4 @@
-/** Text becomes bytes, in UTF-8 or Latin-1, and no bytes are given out twice. */
+/** Text becomes bytes, in UTF-8 or Latin-1, and no bytes are returned twice. */
 import { join, utf8, utf8Length } from "tsgi/protocol"
 import { expect, it } from "vitest"
 

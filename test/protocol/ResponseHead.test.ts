@@ -1,7 +1,7 @@
 /**
  * A response's head says to every client what the server means, or is refused. The family: each framing against each kind of
- * client and request, by a table and in every combination; heads that are refused, and why; interim heads; and whatever else an
- * application gives.
+ * client and request, by a table and in every combination; heads that are refused, and the reasons; interim heads; and any other
+ * value from an application.
  */
 import * as fc from "fast-check"
 import {

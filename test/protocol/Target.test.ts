@@ -1,6 +1,6 @@
 /**
- * Targets and hosts: what RFC 3986 can make has a form, all else has none and is no error; IPv6 addresses are those that Node
- * knows.
+ * Targets and hosts: those that RFC 3986 allows have a form, and all others have none, without an exception. IPv6 addresses are
+ * those that Node knows.
  */
 import * as fc from "fast-check"
 import { isIPv6 } from "node:net"

@@ -1,4 +1,4 @@
-/** How messages show values that are no option: one way for every option and argument. */
+/** Messages show invalid values in one way for every option and argument. */
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { invalidOption } from "../../src/server/OptionNames.js"

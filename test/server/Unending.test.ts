@@ -1,6 +1,6 @@
 /**
- * A post hook or finalizer that never ends holds neither the place of its connection, however that is left, nor its socket for
- * longer than `timeouts.hooks`. It is not stopped by that: hooks run in order, and a stop waits for it.
+ * A post hook or finalizer that never ends does not keep the place of its connection, however that ends, nor its socket for
+ * longer than `timeouts.hooks`. It runs on: hooks run in order, and a stop waits for it.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
@@ -23,14 +23,14 @@ const pass = (milliseconds: number) =>
 const finalize = (exchange: Exchange, finalizer: Effect.Effect<unknown>): void =>
   Effect.runSync(Scope.addFinalizer(exchange.socketScope, finalizer))
 
-/** Fails where there is no answer yet, which may never come. */
+/** Fails if there is no answer yet, because it may never arrive. */
 const answered = (client: WireClient) =>
   Effect.gen(function*() {
     expect(client.received).toBeGreaterThan(0)
     expect((yield* Effect.promise(() => client.response())).status).toBe(200)
   })
 
-/** What does not end before `end` does. */
+/** Hooks and finalizers that do not end before `end` does. */
 const unending: Readonly<Record<string, (exchange: Exchange, end: Effect.Effect<unknown>) => void>> = {
   "a post hook": (exchange, end) => exchange.postHook(() => end),
   "a finalizer of the socket's scope": (exchange, end) => finalize(exchange, end),
@@ -42,7 +42,7 @@ const unending: Readonly<Record<string, (exchange: Exchange, end: Effect.Effect<
   }
 }
 
-/** How a connection ends, or comes to need its place no longer. */
+/** The ways in which a connection ends, or no longer needs its place. */
 const ways: Readonly<Record<string, (client: WireClient, exchange: Exchange) => Effect.Effect<unknown>>> = {
   "its client ends it": (client) => Effect.sync(() => client.end()),
   "its client resets it": (client) => Effect.sync(() => client.reset()),
@@ -53,7 +53,7 @@ const ways: Readonly<Record<string, (client: WireClient, exchange: Exchange) => 
 
 const config: ServerConfig.PartialConfig = { limits: { connections: 1 }, timeouts: { hooks: 3000, idle: 1000 } }
 
-/** Serves, and leaves behind a first connection what does not end. */
+/** Serves, with a first connection whose hook or finalizer does not end. */
 const scene = (
   [unended, way]: readonly [string, string],
   path = "/left"
@@ -89,14 +89,14 @@ describe.each(cases)("%s that does not end, of a connection: %s", (...which) => 
       const { connect, journal, running } = yield* scene(which)
       const next = connect()
       next.send(get())
-      // others wait for a second at most, before a place that is not used is taken
+      // others wait for a second at most before an unused place is taken
       yield* pass(1500)
       yield* answered(next)
       next.close()
       yield* pass(3500)
       expect(journal.entries.filter((entry) => entry === "socket closed")).toHaveLength(2)
       expect(yield* running.connections).toEqual({ open: 0, waiting: 0 })
-      // a stop has its own bound: for each, and for all
+      // a stop has its own bounds, for each and for all
       const stopping = yield* Effect.fork(running.stop({ grace: 0 }))
       yield* pass(3500)
       yield* pass(3500)

@@ -132,7 +132,7 @@ export const withServer = async (
 
 export const plain: ReadonlyArray<readonly [string, string]> = [["Content-Type", "text/plain"]]
 
-/** Greets everybody, except at `/notexist`. */
+/** Greets each client, except at `/notexist`. */
 export const hello: App = (env, startResponse) => {
   if (env.PATH_INFO === "/notexist") {
     startResponse("404 Not Found", plain)

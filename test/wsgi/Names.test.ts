@@ -1,4 +1,4 @@
-/** Each of eventlet's 88 tests has its name here once, or has something in its place. */
+/** Each of eventlet's 88 tests has a test of its name here, or a replacement. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { expect, it } from "vitest"

@@ -2,7 +2,7 @@
 import * as net from "node:net"
 import { backlog, host, type Serving } from "./work.js"
 
-/** A port that nobody had a moment ago, for programs that do not say which one they were given. */
+/** A port that was free a moment ago, for programs that do not say which one they have. */
 export const freePort = async (): Promise<number> => {
   const server = net.createServer()
   const { port, stop } = await listening(server)
