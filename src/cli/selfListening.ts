@@ -47,8 +47,8 @@ export class SelfListening {
   }
 
   /**
-   * Whether more sockets listen than the worker's own. It is called after one of these could not listen, which is closed by the end
-   * of a turn.
+   * Whether more sockets listen than the worker's own. It is called after one of these could not listen, which is closed by the
+   * end of a turn.
    */
   async isSeenBeside({ listeners }: Pick<Assignment, "listeners">): Promise<boolean> {
     // a socket that could not listen is closed at the end of a turn
