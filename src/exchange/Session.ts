@@ -133,7 +133,7 @@ export interface SessionScope extends CloseableScope {
  */
 export interface Refused {
   readonly error: RequestError
-  /** The request line, as far as it could be read. */
+  /** The request in one line, as far as it could be read: of HTTP/1 its request line. */
   readonly line: string
   /** Body bytes of the answer that the kernel has taken, and all its bytes. */
   readonly bodyBytes: number
