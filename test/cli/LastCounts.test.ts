@@ -3,18 +3,24 @@
  * is told as it exits. The family: process.exit, an uncaught exception and an unhandled rejection, each after requests of one
  * second.
  */
+import * as fs from "node:fs"
 import * as path from "node:path"
-import { describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { run } from "../utils/processes.js"
 import { get, portOf } from "./asking.js"
-import { tsgi, write } from "./command.js"
-import { folder } from "./surroundings.js"
+import { folderWithCommand, tsgi, write } from "./command.js"
 
 const ends: ReadonlyArray<readonly [how: string, code: number, end: string]> = [
   ["process.exit", 3, "process.exit(3)"],
   ["an uncaught exception", 1, `throw new Error("out of the blue")`],
   ["an unhandled rejection", 1, `void Promise.reject(new Error("out of the blue"))`]
 ]
+
+let folder: string
+beforeAll(async () => {
+  folder = await folderWithCommand("counts")
+}, 60_000)
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 describe("a worker that is ended by", { timeout: 60_000 }, () => {
   it.each(ends)("%s loses no count of its last second", async (how, code, end) => {
