@@ -136,21 +136,21 @@ export type PostHookTuple = readonly [
 export interface PostHooks extends Array<PostHookTuple> {
   /** Hooks without arguments: `push((env) => ...)`. A function becomes a tuple. */
   push(...entries: Array<PostHookEntry>): number
-  /** A hook with arguments: `push([hook, ["arg1", "arg2"]])` */
-  push<Args extends ReadonlyArray<unknown>>(
-    entry: readonly [
-      hook: PostHook<Args>,
-      args: readonly [...Args],
-      kwargs?: undefined,
-      options?: PostHookOptions | undefined
-    ]
-  ): number
   /** A hook whose last argument is an object of named ones: `push([hook, ["arg1"], { kwarg2: 2 }])` */
   push<Args extends ReadonlyArray<unknown>, Kwargs>(
     entry: readonly [
       hook: PostHook<[...Args, Kwargs]>,
       args: readonly [...Args] | undefined,
       kwargs: Kwargs & {},
+      options?: PostHookOptions | undefined
+    ]
+  ): number
+  /** A hook with arguments: `push([hook, ["arg1", "arg2"]])` */
+  push<Args extends ReadonlyArray<unknown>>(
+    entry: readonly [
+      hook: PostHook<Args>,
+      args: readonly [...Args],
+      kwargs?: undefined,
       options?: PostHookOptions | undefined
     ]
   ): number

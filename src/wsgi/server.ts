@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { type Address, format as formatAddress } from "../exchange/Address.js"
-import type { BindError } from "../exchange/ServerError.js"
+import { BindError } from "../exchange/ServerError.js"
 import * as AccessLog from "../server/AccessLog.js"
 import { refuseMore } from "../server/checkOptions.js"
 import * as Listener from "../server/Listener.js"
@@ -142,7 +142,7 @@ const runningServer = (
 ): RunningServer => {
   let running: Server.Running | undefined
   const ready = starting.then((exit) => {
-    if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+    if (Exit.isFailure(exit)) throw withoutFrames(Cause.squash(exit.cause))
     running = exit.value
     const { address, draining, scheme } = running
     if (announce) logs.note(`tsgi starting up on ${formatAddress(address, scheme)}`)
@@ -181,6 +181,20 @@ const runningServer = (
     [Symbol.asyncDispose]: async () => {
       await stop()
     }
+  }
+}
+
+// A failure to listen has its reason in the message. Its frames are the engine's, and Node would print a line of its source for them.
+const withoutFrames = (error: unknown): unknown => {
+  if (!(error instanceof BindError)) return error
+  const { address, cause, reason } = error
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    if (cause instanceof Error) cause.stack = String(cause)
+    return new BindError({ address, cause, reason })
+  } finally {
+    Error.stackTraceLimit = limit
   }
 }
 

@@ -7,6 +7,7 @@ import { type App, type Environ, fetchApp, type HeaderPairs, listen, type PostHo
 declare const env: Environ
 declare const startResponse: StartResponse
 declare const hook: (env: Environ, arg1: string, arg2: string, kwargs: { kwarg3: number; kwarg4: number }) => void
+declare const two: (env: Environ, arg1: string, arg2: number) => void
 const hooks = env["eventlet.posthooks"]
 `
 const preludeLines = prelude.split("\n").length - 1
@@ -42,7 +43,13 @@ const refused: Readonly<Record<string, readonly [program: string, ...errors: Rea
   "a key that is misspelt": [`env.PATHINFO`, /^Property 'PATHINFO' does not exist .* Did you mean 'PATH_INFO'\?$/],
   "a hook without its arguments": [`hooks.push([hook])`, /too few arguments/],
   "a function that wants arguments": [`hooks.push(hook)`, /too few arguments/],
-  "too few arguments": [`hooks.push([hook, ["arg1"]])`, /No overload matches/],
+  "too few arguments": [`hooks.push([two, ["a"]])`, /^(?:.*\n)*.*Source has 1 element\(s\) but target requires 2\.$/],
+  "too many arguments": [`hooks.push([two, ["a", 1, 2]])`, /Source has 3 element\(s\) but target allows only 2\.$/],
+  "an argument of another type, and no named ones": [
+    `hooks.push([two, ["a", "b"]])`,
+    /^(?:.*\n){2}.*Type 'string' is not assignable to type 'number'\.$/
+  ],
+  "too few arguments beside named ones": [`hooks.push([hook, ["arg1"]])`, /No overload matches/],
   "a text for arguments": [`hooks.push([hook, "arg1"])`, /Type 'string' is not assignable/],
   "an argument of another type": [
     `hooks.push([hook, ["arg1", 2], { kwarg3: 3, kwarg4: 4 }])`,
