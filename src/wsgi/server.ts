@@ -184,7 +184,7 @@ const runningServer = (
   }
 }
 
-// A failure to listen has its reason in the message. Its frames are the engine's, and Node would print a line of its source for them.
+// The message has the reason. The frames are the engine's, and with them Node would print a line of its source.
 const withoutFrames = (error: unknown): unknown => {
   if (!(error instanceof BindError)) return error
   const { address, cause, reason } = error
