@@ -29,7 +29,7 @@ export type Activity = "Idle" | "Busy" | "Lingering"
 /**
  * - `Waiting`: it waits for a place.
  * - `Placed`: it has a place.
- * - `Released`: its last answer is being sent, so it needs none.
+ * - `Released`: its last answer is being sent, or its application has ended with it, so it needs none.
  *
  * @since 0.2.0
  * @category models
@@ -56,7 +56,7 @@ export interface SessionPlace {
   readonly useSince: number
   /** Gives the session a place. */
   readonly enter: () => void
-  /** Takes the place of a session whose last answer is being sent, or lets it no longer wait for one. */
+  /** Takes the place of a session that needs it no more, or lets it no longer wait for one. */
   readonly release: () => void
   /** Makes the session give up its place for others, if it does not use it. */
   readonly giveUp: () => void
@@ -164,7 +164,7 @@ export interface SessionHost extends Engine {
   readonly refused: (peer: AcceptedPeer, refused: Refused) => void
   /** Called when the head of this session's request is complete, and the session has no place. */
   readonly requestPlace: (session: Session) => void
-  /** Called when the last answer of this session is being sent, so that it no longer needs a place. */
+  /** Called when this session no longer needs a place: its last answer is being sent, or its application has ended with it. */
   readonly releasePlace: (session: Session) => void
   /** Called when the socket of this session is closed. */
   readonly ended: (session: Session) => void

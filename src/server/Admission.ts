@@ -174,7 +174,7 @@ export class Admission {
     }
   }
 
-  /** Takes back the place of a connection whose last answer is being sent. */
+  /** Takes back the place of a connection whose last answer is being sent, or whose application has ended with it. */
   releasePlace(connection: Session): void {
     if (connection.index < 0 || connection.place.state === "Released") return
     this.forget(connection)
