@@ -3,33 +3,33 @@
  *
  * @since 0.2.0
  */
-import type * as Facade from "../index.js"
+import type * as Tsgi from "../index.js"
 import type { WorkerListener } from "./messages.js"
 import { counter, type LoadedApp, type Open, type Serving } from "./Serving.js"
 import { tlsOptions } from "./tlsOptions.js"
 
 /**
- * @param facade the module `tsgi`, which is a file of its own
+ * @param tsgi the module `tsgi`, which is a file of its own
  *
  * @since 0.2.0
  * @category constructors
  */
-export const open = (facade: typeof Facade): Open => async (app, serve, enough) => {
-  const { listen, server, wrapTls } = facade
-  const secured: Array<Facade.TlsListener> = []
-  const listenerOf = ({ tls, ...where }: WorkerListener): Facade.Listener => {
+export const open = (tsgi: typeof Tsgi): Open => async (app, serve, enough) => {
+  const { listen, server, wrapTls } = tsgi
+  const secured: Array<Tsgi.TlsListener> = []
+  const listenerOf = ({ tls, ...where }: WorkerListener): Tsgi.Listener => {
     if (tls === undefined) return listen(where)
     const listener = wrapTls(listen(where), tlsOptions(tls, serve.ticketKeys))
     secured.push(listener)
     return listener
   }
   const count = counter(serve.tellAfter, enough)
-  const inner = appOf(app, facade.fetchApp)
-  const counted: Facade.App = serve.tellAfter === 0 ? inner : (env, startResponse) => {
+  const inner = appOf(app, tsgi.fetchApp)
+  const counted: Tsgi.App = serve.tellAfter === 0 ? inner : (env, startResponse) => {
     count()
     return inner(env, startResponse)
   }
-  const options: Facade.ServerOptions = {
+  const options: Tsgi.ServerOptions = {
     multiprocess: serve.multiprocess,
     announce: serve.announce,
     ...serve.options,
@@ -41,7 +41,7 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough) 
     ...(serve.logFormat === undefined ? {} : { logFormat: serve.logFormat })
   }
   // without a listener, the app is only checked
-  if (serve.listeners.length === 0) return openInMemory(facade, counted, options)
+  if (serve.listeners.length === 0) return openInMemory(tsgi, counted, options)
   const running = serve.listeners.map((listener) => server(listenerOf(listener), counted, options))
   await Promise.all(running.map(({ ready }) => ready))
   return {
@@ -53,8 +53,8 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough) 
       }
     },
     // the engine runs on the same metrics, so Effect's count of fibers would be the engine's
-    series: () => facade.applicationMetrics().filter(({ name }) => !name.startsWith("effect_fiber_")),
-    metrics: () => facade.sumMetrics(running.map(({ metrics }) => metrics())),
+    series: () => tsgi.applicationMetrics().filter(({ name }) => !name.startsWith("effect_fiber_")),
+    metrics: () => tsgi.sumMetrics(running.map(({ metrics }) => metrics())),
     reopen: () => {
       for (const { reopenLog } of running) reopenLog()
     },
@@ -66,12 +66,12 @@ export const open = (facade: typeof Facade): Open => async (app, serve, enough) 
 
 // Checks the app and its options without a socket.
 const openInMemory = async (
-  facade: typeof Facade,
-  app: Facade.App,
-  options: Facade.ServerOptions
+  tsgi: typeof Tsgi,
+  app: Tsgi.App,
+  options: Tsgi.ServerOptions
 ): Promise<Serving> => {
   const { MemoryListener } = await import("../testing.js")
-  const running = facade.server(MemoryListener.make().listener, app, { ...options, logOutput: false })
+  const running = tsgi.server(MemoryListener.make().listener, app, { ...options, logOutput: false })
   await running.ready
   return {
     stop: running.stop,
@@ -82,15 +82,15 @@ const openInMemory = async (
   }
 }
 
-const appOf = ({ kind, value }: LoadedApp, fetchApp: typeof Facade.fetchApp): Facade.App => {
+const appOf = ({ kind, value }: LoadedApp, fetchApp: typeof Tsgi.fetchApp): Tsgi.App => {
   if (kind === "wsgi" && isApp(value)) return value
   if (isFetchObject(value)) return fetchApp((request, env) => value.fetch(request, env))
   if (isHandler(value)) return fetchApp(value)
   throw new TypeError("no app")
 }
 
-const isApp = (value: unknown): value is Facade.App => typeof value === "function"
-const isHandler = (value: unknown): value is Facade.FetchHandler => typeof value === "function"
-const isFetchObject = (value: unknown): value is { readonly fetch: Facade.FetchHandler } =>
+const isApp = (value: unknown): value is Tsgi.App => typeof value === "function"
+const isHandler = (value: unknown): value is Tsgi.FetchHandler => typeof value === "function"
+const isFetchObject = (value: unknown): value is { readonly fetch: Tsgi.FetchHandler } =>
   (typeof value === "object" || typeof value === "function") && value !== null && "fetch" in value &&
   typeof value.fetch === "function"

@@ -7,7 +7,7 @@
  * The default is the load `requests` at both doors for 10 seconds with 4 clients; `all` is every load.
  *
  * Prints the bystander's times and the server's longest turn of the event loop, in milliseconds. Exits 1 where the 99th
- * percentile under the default load is not below 50 ms at the facade and 150 ms at the Effect door.
+ * percentile under the default load is not below 50 ms at the plain door and 150 ms at the Effect door.
  */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -93,7 +93,7 @@ const effectApp = Effect.gen(function*() {
 )
 
 const doors: Readonly<Record<string, (tls: boolean) => Promise<number>>> = {
-  facade: async (tls) => {
+  plain: async (tls) => {
     const plain = listen({ host: "127.0.0.1", port: 0 })
     const listener = tls ? wrapTls(plain, await makeCertificate("localhost")) : plain
     const address = await server(listener, app, { logOutput: false, log: () => undefined }).ready
@@ -304,7 +304,7 @@ const stand = async (port: number, seconds: number, tls: boolean): Promise<Figur
   return { asked: times.length, median: at(0.5), ninetyNinth: at(0.99), slowest: at(1) }
 }
 
-const bars: Readonly<Record<string, number>> = { facade: 50, effect: 150 }
+const bars: Readonly<Record<string, number>> = { plain: 50, effect: 150 }
 
 const own = (...args: ReadonlyArray<string>): Program =>
   new Program(process.execPath, ["--import", "tsx", import.meta.filename, ...args], {
@@ -318,7 +318,7 @@ const main = async (
     if (only !== "all" && !only.split(",").includes(name)) continue
     const load = make()
     for (const [each, bar] of Object.entries(bars)) {
-      if ((door !== "" && each !== door) || (load.effectOnly === true && each === "facade")) continue
+      if ((door !== "" && each !== door) || (load.effectOnly === true && each === "plain")) continue
       const tls = load.tls === true
       await using served = own("serve", each, String(tls))
       const [, port = ""] = await served.line(/^port (\d+)$/)

@@ -15,7 +15,7 @@ import { makeCertificate } from "../utils/certificate.js"
 const large = Buffer.alloc(65_536, "l")
 const pieces = 512
 
-export const serveFacade = async (tls: boolean, options: ServerOptions = {}) => {
+export const servePlain = async (tls: boolean, options: ServerOptions = {}) => {
   const plain = listen({ host: "127.0.0.1", port: 0 })
   const running = server(
     tls ? wrapTls(plain, await makeCertificate("localhost")) : plain,
@@ -59,6 +59,6 @@ export const serveEffect = async (tls: boolean, options: TsgiHttpServer.Options 
   }
 }
 
-export const doors = { facade: serveFacade, effect: serveEffect }
+export const doors = { plain: servePlain, effect: serveEffect }
 
 export const isDoor = (name: string): name is keyof typeof doors => name in doors

@@ -63,14 +63,14 @@ const once = (app: App): App => {
   }
 }
 
-interface Facade {
+interface PlainScene {
   readonly app?: App
   readonly log?: (lines: Array<string>) => LogTarget
   readonly options?: ServerOptions
   readonly use?: (client: WireClient) => unknown
 }
 
-const facade = ({ app = hello, log, options, use = (client) => client.response() }: Facade) =>
+const plain = ({ app = hello, log, options, use = (client) => client.response() }: PlainScene) =>
 async (
   lines: Array<string>
 ): Promise<number> => {
@@ -204,27 +204,27 @@ const handshake =
   }
 
 const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<number>>> = {
-  "log: a function that rejects": facade({ log: () => untyped(rejected) }),
-  "log: a function that returns a thenable": facade({ log: () => untyped(thenable) }),
-  "log: write rejects": facade({ log: () => ({ write: rejected }) }),
-  "log: info rejects": facade({ log: () => ({ info: untyped(rejected), debug: untyped(rejected) }) }),
-  "log: a stream that fails": facade({
+  "log: a function that rejects": plain({ log: () => untyped(rejected) }),
+  "log: a function that returns a thenable": plain({ log: () => untyped(thenable) }),
+  "log: write rejects": plain({ log: () => ({ write: rejected }) }),
+  "log: info rejects": plain({ log: () => ({ info: untyped(rejected), debug: untyped(rejected) }) }),
+  "log: a stream that fails": plain({
     log: () => new Writable({ write: (_chunk, _encoding, done) => done(failure()) })
   }),
-  "logFormat: rejects": facade({ options: { logFormat: untyped(rejected) } }),
-  "body: an array of promises": facade({ app: answeringWith(() => [rejected(), rejected()]) }),
-  "body: an array with a promise behind a part": facade({ app: answeringWith(() => ["a", rejected()]) }),
-  "body: an iterator of promises": facade({ app: answeringWith(() => [rejected()].values()) }),
-  "body: a sync iterator whose next is async": facade({
+  "logFormat: rejects": plain({ options: { logFormat: untyped(rejected) } }),
+  "body: an array of promises": plain({ app: answeringWith(() => [rejected(), rejected()]) }),
+  "body: an array with a promise behind a part": plain({ app: answeringWith(() => ["a", rejected()]) }),
+  "body: an iterator of promises": plain({ app: answeringWith(() => [rejected()].values()) }),
+  "body: a sync iterator whose next is async": plain({
     app: answeringWith(() => ({ [Symbol.iterator]: () => ({ next: rejected }) }))
   }),
-  "body: an async iterator of functions that reject when ended": facade({
+  "body: an async iterator of functions that reject when ended": plain({
     app: answeringWith(() => ({
       [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined), return: rejected })
     })),
     use: leave
   }),
-  "body: a stream that fails after its client has left": facade({
+  "body: a stream that fails after its client has left": plain({
     app: async (_env, startResponse) => {
       startResponse("200 OK", [])
       await later()
@@ -233,8 +233,8 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
     },
     use: leave
   }),
-  "body: a stream that fails when it is let go": facade({ app: answeringWith(failingWhenClosed), use: leave }),
-  "body: a stream that fails when its end was sent": facade({
+  "body: a stream that fails when it is let go": plain({ app: answeringWith(failingWhenClosed), use: leave }),
+  "body: a stream that fails when its end was sent": plain({
     app: answeringWith(() => {
       const body = failingWhenClosed()
       body.push("hello")
@@ -243,16 +243,16 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
     }),
     use: leave
   }),
-  "hook: rejects": facade({ app: hooked(rejected) }),
-  "hook: returns a thenable": facade({ app: hooked(thenable) }),
-  "hook: detached, rejects": facade({ app: hooked(rejected, true) }),
-  "hook: late, rejects": facade({
+  "hook: rejects": plain({ app: hooked(rejected) }),
+  "hook: returns a thenable": plain({ app: hooked(thenable) }),
+  "hook: detached, rejects": plain({ app: hooked(rejected, true) }),
+  "hook: late, rejects": plain({
     app: (env, startResponse) => {
       void later().then(() => env["eventlet.posthooks"].push([untyped(rejected)]))
       return hello(env, startResponse)
     }
   }),
-  "input: a read that nobody awaits": facade({
+  "input: a read that nobody awaits": plain({
     app: (env, startResponse) => {
       void env["wsgi.input"].read()
       void env["wsgi.input"][Symbol.asyncIterator]().next()
@@ -264,7 +264,7 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
       await leave(client)
     }
   }),
-  "socket: destroyed with an error": facade({
+  "socket: destroyed with an error": plain({
     app: (env) => {
       const taken = env["wsgi.input"].getSocket()
       setImmediate(() => taken.destroy(failure()))
@@ -272,7 +272,7 @@ const scenarios: Readonly<Record<string, (lines: Array<string>) => Promise<numbe
     },
     use: (client) => client.whenEnded()
   }),
-  "socket: an error that does not close it": facade({
+  "socket: an error that does not close it": plain({
     app: (env) => {
       const taken = env["wsgi.input"].getSocket()
       setImmediate(() => taken.emit("error", failure()))

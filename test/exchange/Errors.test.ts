@@ -20,7 +20,7 @@ const each = [
 ]
 const cases = each.map((error): [string, typeof error] => [error._tag, error])
 
-it("has a case for every error of the facade", () => {
+it("has a case for every error of the plain door", () => {
   const classes = Object.entries(Tsgi).filter(([name]) => name.endsWith("Error"))
   expect(cases.map(([tag]) => tag).sort()).toEqual(classes.map(([name]) => name).sort())
   for (const [name, made] of classes) expect(each.find(({ _tag }) => _tag === name)).toBeInstanceOf(made)

@@ -233,7 +233,7 @@ describe("served in this process", () => {
   it.each<[string, BindOptions]>([
     ["TCP", {}],
     ["a unix socket", { path: path.join(folder, "here.sock") }]
-  ])("%s: by the facade", async (_, options) => {
+  ])("%s: by the plain door", async (_, options) => {
     const socket = await bindHere(options)
     await withServer(hello, { listener: listen({ socket }) }, async ({ address, ask }) => {
       expect(address).toEqual(socket.address)

@@ -281,7 +281,7 @@ describe("the layering check", () => {
     expect(check(extra)).toEqual(["cycle: src/wsgi/a.ts -> src/wsgi/b.ts -> src/wsgi/a.ts"])
   })
 
-  it("finds @effect/platform behind the facade", () => {
+  it("finds @effect/platform behind the plain door", () => {
     expect(check({ "src/index.ts": `export * from "./platform/TsgiHttpServer.js"` }))
       .toEqual(["src/index.ts reaches @effect/platform in src/platform/TsgiHttpServer.ts"])
   })

@@ -7,7 +7,17 @@ import type { AddressInfo } from "node:net"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { complaintsOf } from "../utils/typing.js"
-import { effectful, execute, exported, facade, importing, type Manifest, manifest, Packed, readJson } from "./packed.js"
+import {
+  effectful,
+  execute,
+  exported,
+  importing,
+  type Manifest,
+  manifest,
+  Packed,
+  readJson,
+  withoutEffect
+} from "./packed.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 
@@ -62,8 +72,8 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     _,
     resolution
   ) => {
-    expect(await typeErrors([...facade, "tsgi/server/none"], resolution))
-      .toEqual([expect.stringMatching(new RegExp(`^TS2307 consumer${facade.length}\\.ts: .*tsgi/server/none`))])
+    expect(await typeErrors([...withoutEffect, "tsgi/server/none"], resolution))
+      .toEqual([expect.stringMatching(new RegExp(`^TS2307 consumer${withoutEffect.length}\\.ts: .*tsgi/server/none`))])
   })
 
   it("has stack traces that can be read: names as they are, and with source maps the place in the sources", async () => {
@@ -114,7 +124,7 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       }
     )
 
-    it("imports, and takes at its facade what was made with an Effect of another version, of which it says nothing", async () => {
+    it("imports, and takes at its plain door what was made with an Effect of another version, of which it says nothing", async () => {
       const program = `
         // this is before any other part of Effect asks for it
         const { setCurrentVersion } = await import("effect/ModuleVersion")

@@ -11,7 +11,7 @@ import ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { linksOf } from "../utils/markdown.js"
 import { Program } from "../utils/processes.js"
-import { effectful, exported, facade, importing, manifest, Packed, paths } from "./packed.js"
+import { effectful, exported, importing, manifest, Packed, paths, withoutEffect } from "./packed.js"
 
 const root = path.resolve(import.meta.dirname, "../..")
 
@@ -96,13 +96,15 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       }
       return found.filter((name) => !/: node:\w+$/.test(name))
     }
-    expect(facade).toEqual(["tsgi", "tsgi/protocol", "tsgi/testing"])
-    expect(facade.flatMap((entry) => packagesOf(typesOf(entry)))).toEqual([])
+    expect(withoutEffect).toEqual(["tsgi", "tsgi/protocol", "tsgi/testing"])
+    expect(withoutEffect.flatMap((entry) => packagesOf(typesOf(entry)))).toEqual([])
     expect(effectful.flatMap((entry) => packagesOf(typesOf(entry))).join()).toContain(": effect/Effect")
   })
 
   it("imports without the optional peers, and has no other entry points", async () => {
-    const program = `${importing([...facade, "tsgi/dist/index.js"])}\nprocess.stdout.write(JSON.stringify(errors))`
+    const program = `${
+      importing([...withoutEffect, "tsgi/dist/index.js"])
+    }\nprocess.stdout.write(JSON.stringify(errors))`
     expect(JSON.parse((await packed.run(program)).stdout)).toEqual([
       "tsgi/dist/index.js: ERR_PACKAGE_PATH_NOT_EXPORTED"
     ])

@@ -16,7 +16,7 @@ import * as Options from "../../src/platform/Options.js"
 import * as Upgrade from "../../src/platform/Upgrade.js"
 import * as FormLimits from "../../src/server/FormLimits.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
-import * as FacadeOptions from "../../src/wsgi/Options.js"
+import * as PlainOptions from "../../src/wsgi/Options.js"
 import { defaultsOf, tableOf, texts } from "../utils/markdown.js"
 import { get } from "../utils/requests.js"
 
@@ -64,7 +64,7 @@ describe("every option is told, with its default", () => {
   )
 
   it("and there is no other group", () => {
-    const groups = Object.entries(FacadeOptions.table).flatMap(([name, { group }]) => group === undefined ? [] : [name])
+    const groups = Object.entries(PlainOptions.table).flatMap(([name, { group }]) => group === undefined ? [] : [name])
     expect(groups).toEqual(["limits", "timeouts", "rates", "parser", "forms"])
     expect(Object.keys(ServerConfig.groups)).toEqual(groups.slice(0, -1))
   })

@@ -31,7 +31,7 @@ export const exported = Object.keys(manifest.exports).filter((key) => key !== ".
   .map((key) => path.posix.join("tsgi", key).replace(/\/$/, ""))
 const needsPlatform = (entry: string) => entry === "tsgi/effect" || entry === "tsgi/cluster"
 /** The entry points that need no Effect. */
-export const facade = exported.filter((entry) => !needsPlatform(entry))
+export const withoutEffect = exported.filter((entry) => !needsPlatform(entry))
 export const effectful = exported.filter(needsPlatform)
 
 /** Code of a program that puts the failures of imports into `errors`. */

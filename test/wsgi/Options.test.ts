@@ -188,7 +188,7 @@ describe("every table of options", () => {
   const memory = MemoryListener.make()
   const tables: ReadonlyArray<readonly [name: string, table: OptionTable, give: (options: object) => unknown]> = [
     ["of the engine", ServerConfig.table, (options) => ServerConfig.make(options)],
-    ["of the facade", Options.table, (options) => Options.read(options)],
+    ["of the plain door", Options.table, (options) => Options.read(options)],
     ["of the Effect door's apps", EffectOptions.door, (options) => EffectOptions.check(options)],
     ["of the Effect door", EffectOptions.table, (options) => EffectOptions.split(options)],
     ["of a listener", listenerTable, (options) => checkListener(options)],

@@ -2,7 +2,7 @@
 import * as tsgi from "tsgi"
 import { expect, it } from "vitest"
 
-it("the facade has these values, and types beside", () => {
+it("`tsgi` has these values, and types beside", () => {
   expect(Object.keys(tsgi).sort()).toEqual([
     "BindError",
     "BodyError",
