@@ -73,12 +73,15 @@ export class SelfListening {
 export const remedy = "export the app, and leave the call that listens out"
 
 /**
- * Whether an error or one of its causes says that listening at an address has failed.
+ * The error, of an error and its causes, that says that listening at an address has failed, in Node's words if it has them;
+ * `undefined` where none says so.
  *
  * @since 0.2.0
- * @category guards
+ * @category accessors
  */
-export const isOfListen = (error: unknown): boolean =>
-  error instanceof Error &&
-  (error.name === "BindError" || ("syscall" in error && error.syscall === "listen") ||
-    (error.cause !== error && isOfListen(error.cause)))
+export const listenErrorOf = (error: unknown): Error | undefined => {
+  if (!(error instanceof Error)) return undefined
+  if ("syscall" in error && error.syscall === "listen") return error
+  const cause = error.cause === error ? undefined : listenErrorOf(error.cause)
+  return cause ?? (error.name === "BindError" ? error : undefined)
+}

@@ -10,7 +10,7 @@ import { failureText, firstLine, isOf, load, named } from "./loadApp.js"
 import type { FromWorker, Phase, Serve, ToWorker } from "./messages.js"
 import { open as openPlain } from "./plainDoor.js"
 import { pulse } from "./pulse.js"
-import { isOfListen, listens, remedy, SelfListening } from "./selfListening.js"
+import { listenErrorOf, listens, remedy, SelfListening } from "./selfListening.js"
 import { AppError, type LoadedApp, type Open, type Serving } from "./Serving.js"
 
 /**
@@ -90,7 +90,10 @@ class Run {
   }
 
   fail(error: unknown): void {
-    if (this.assignment !== undefined && isOfListen(error)) void this.channel.tell(clash(this.assignment, error))
+    const failure = listenErrorOf(error)
+    if (this.assignment !== undefined && failure !== undefined) {
+      void this.channel.tell(clash(this.assignment, failure))
+    }
   }
 
   private async serve(given: Serve): Promise<void> {
@@ -110,8 +113,9 @@ class Run {
       this.beat()
       setInterval(() => this.beat(), 1000).unref()
     } catch (error) {
-      const isClash = isOfListen(error) && await this.selfListening.isSeenBeside(given)
-      await tell(isClash ? clash(given, error) : failureOf(given, error, phase))
+      const failure = listenErrorOf(error)
+      const isClash = failure !== undefined && await this.selfListening.isSeenBeside(given)
+      await tell(isClash ? clash(given, failure) : failureOf(given, error, phase))
       exit(1)
     }
   }
@@ -140,10 +144,10 @@ class Run {
 type Failed = Extract<FromWorker, { readonly type: "failed" }>
 
 // The address is that of this server, or of another worker that has the same app.
-const clash = ({ app }: Serve, error: unknown): Failed => ({
+const clash = ({ app }: Serve, { message }: Error): Failed => ({
   type: "failed",
   phase: "load",
-  message: `${app.name} ${listens}: ${firstLine(error)}; ${remedy}`,
+  message: `${app.name} ${listens}: ${message}; ${remedy}`,
   stack: undefined
 })
 
