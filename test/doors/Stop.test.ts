@@ -38,7 +38,7 @@ describe.each(everyDoor)("%s", (door, serve) => {
     expect(await stopped).toMatchObject({ connections: 3, idle: 2, finished: 1, interrupted: 0, cut: 0 })
   })
 
-  it("row 138: an answer that is being made is finished, and nobody gets in any more", async () => {
+  it("row 138: an answer that is being made is finished, and no client can connect any more", async () => {
     const go = gate()
     await using served = await serve(async (call) => {
       noteEnd(call)

@@ -22,7 +22,7 @@ const untold = new Set<string>([
   "Effect: frames that are none, while the handler does something else"
 ])
 
-describe("what fails where nobody looks", () => {
+describe("a failure without a handler", () => {
   const came = new Map<string, Came>()
 
   beforeAll(async () => {

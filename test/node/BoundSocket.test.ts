@@ -257,7 +257,7 @@ describe("served in this process", () => {
     })
   })
 
-  it("is taken by whoever listens first, and the other one says so", async () => {
+  it("is taken by the one that listens first, and the other one says so", async () => {
     const first = await bindHere({})
     if (first.address._tag === "Unix") throw new Error("not TCP")
     const second = await bindHere({ port: first.address.port })

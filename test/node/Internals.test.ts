@@ -120,7 +120,7 @@ it("_write and _writev are what every write ends in; without them nothing is tol
     expect(() => onWriteWaiting(without, () => waiting++)).not.toThrow()
   }))
 
-it("readableFlowing may be set: a socket that was paused flows for whoever listens next", () =>
+it("readableFlowing may be set: a socket that was paused flows for the next listener", () =>
   connected(async (accepted, client) => {
     accepted.pause()
     client.write("hello")

@@ -111,7 +111,7 @@ it("answers to pipelined requests that wait for a slow client were given to it w
   })
 })
 
-it("a log that returns what it should do is told of: nobody runs it", async () => {
+it("a log that returns what it should do is reported, because it is not run", async () => {
   const told = async (write: (record: AccessRecord) => unknown): Promise<string> => {
     const seen = nothingSeen()
     const services = Layer.merge(AccessLog.layerFunction(write), InterimResponses.layer)

@@ -166,7 +166,7 @@ describe("an entry that is no hook, or fails", () => {
       ["has null for keyword arguments", [ran, [], null]],
       ["has options that are none", [ran, [], {}, true]],
       ["has an unknown option", [ran, [], {}, { detach: true }]],
-      ["has an option that cannot be meant", [ran, [], undefined, { detached: "yes" }]],
+      ["has an invalid option", [ran, [], undefined, { detached: "yes" }]],
       ["has a fifth part", [ran, [], {}, {}, 5]],
       ["is a class", class Hook {}],
       ["is a list of a class", [class Hook {}]],

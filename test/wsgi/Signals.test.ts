@@ -52,7 +52,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     expect(await program.ended).toMatchObject({ code: 0, signal: null, stderr: [] })
   })
 
-  it("and a second one that nobody passes on end the process, however soon it comes", async () => {
+  it("and a second one that is not passed on end the process, however soon it comes", async () => {
     const { client, program } = await start("grace", "copy")
     client.send(get("/long?for=ever"))
     await program.line(/^at work$/)
@@ -77,7 +77,7 @@ describe("the handlers", () => {
     expect(count()).toBe(before)
   })
 
-  it("are not there for options that cannot be meant", async () => {
+  it("are not there for invalid options", async () => {
     const before = count()
     await using running = server(MemoryListener.make().listener, hello, { logOutput: false })
     expect(() => handleSignals(running, { grace: NaN })).toThrow(OptionError)
