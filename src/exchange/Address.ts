@@ -1,6 +1,7 @@
 /**
  * The addresses of listeners and peers.
  *
+ * @module
  * @since 0.1.0
  */
 

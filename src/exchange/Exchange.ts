@@ -4,6 +4,7 @@
  * This is what the engine gives an application, through either door. It is not a function from request to response, because a
  * response may begin before the body is read, and several heads may precede the final one.
  *
+ * @module
  * @since 0.1.0
  */
 import type { FiberRefs } from "effect/FiberRefs"

@@ -1,6 +1,7 @@
 /**
  * How an exchange ended.
  *
+ * @module
  * @since 0.1.0
  */
 

@@ -4,6 +4,7 @@
  * Nothing is read ahead of the application, apart from what the connection's buffer holds. The first pull sends the 100 for which
  * a client waits.
  *
+ * @module
  * @since 0.1.0
  */
 import type { BodyEnd } from "../protocol/bodyMessage.js"

@@ -2,6 +2,7 @@
  * A response body in parts. Small parts are gathered, the head leaves with the first one, and the producer is told to wait while
  * the client is slow. Parts that are made in the same tick leave in one write.
  *
+ * @module
  * @since 0.1.0
  */
 import type { BodyRoom } from "../protocol/heads.js"

@@ -2,6 +2,7 @@
  * What can go wrong, split by cause: the operator ({@link BindError}), the network ({@link TransportError}), the client
  * ({@link RequestError}, {@link BodyError}) or the application ({@link ResponseError}, {@link InterimError}).
  *
+ * @module
  * @since 0.1.0
  */
 import type { Failure, FailureReason } from "../protocol/failure.js"

@@ -4,6 +4,7 @@
  * A transport calls the events with which it was opened. Each kind of listener builds its own. The engine knows nothing else
  * about the network.
  *
+ * @module
  * @since 0.1.0
  */
 import type { PeerFacts } from "../exchange/PeerFacts.js"

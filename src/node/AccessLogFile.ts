@@ -1,6 +1,7 @@
 /**
  * The access log in a file.
  *
+ * @module
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"

@@ -1,6 +1,7 @@
 /**
  * Sockets that are bound but do not listen yet, as scoped resources.
  *
+ * @module
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"

@@ -1,6 +1,7 @@
 /**
  * Listening sockets: TCP, unix, an inherited descriptor, each plain or with TLS.
  *
+ * @module
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"

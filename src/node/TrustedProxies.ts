@@ -1,6 +1,7 @@
 /**
  * The addresses of proxies that are believed about their clients.
  *
+ * @module
  * @since 0.1.0
  */
 import { BlockList, isIP } from "node:net"

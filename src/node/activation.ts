@@ -2,6 +2,7 @@
  * Socket activation: a service manager such as systemd binds sockets and hands them to a process that it starts
  * (sd_listen_fds(3)).
  *
+ * @module
  * @since 0.2.0
  */
 import { invalidOption } from "../server/OptionNames.js"

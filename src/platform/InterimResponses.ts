@@ -1,6 +1,7 @@
 /**
  * Sends interim responses from any handler or middleware: these Effects need only the request.
  *
+ * @module
  * @since 0.1.0
  */
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"

@@ -1,6 +1,7 @@
 /**
  * Adds post hooks from any handler or middleware: these Effects need only the request.
  *
+ * @module
  * @since 0.1.0
  */
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"

@@ -2,6 +2,7 @@
  * Protects loggers from forged entries in what programs log: text that a client has chosen, or the failures and addresses that
  * `HttpMiddleware.logger` logs. The server's own messages are safe without it.
  *
+ * @module
  * @since 0.2.0
  */
 import * as Cause from "effect/Cause"

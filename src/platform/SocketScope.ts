@@ -1,6 +1,7 @@
 /**
  * Gives any handler or middleware the Scope of the connection on which its request has arrived.
  *
+ * @module
  * @since 0.2.0
  */
 import type * as HttpApp from "@effect/platform/HttpApp"

@@ -1,6 +1,7 @@
 /**
  * A runner of Effect Cluster that serves with tsgi, as that of `NodeClusterHttp.layer` serves with `NodeHttpServer`.
  *
+ * @module
  * @since 0.2.0
  */
 import * as HttpRunner from "@effect/cluster/HttpRunner"

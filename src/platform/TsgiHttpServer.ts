@@ -4,6 +4,7 @@
  * `NodeHttpServer` takes a node server and listen options; this server takes one record of options: where to listen, TLS, limits,
  * deadlines. Apps, routers, APIs and middleware run unchanged.
  *
+ * @module
  * @since 0.1.0
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"

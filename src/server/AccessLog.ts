@@ -1,6 +1,7 @@
 /**
  * The access log: one record for each request, refused and aborted ones too.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

@@ -1,6 +1,7 @@
 /**
  * Compiles the formats of access-log lines: eventlet's template language, with more fields.
  *
+ * @module
  * @since 0.1.0
  */
 import { hostOf, portOf } from "../exchange/Address.js"

@@ -13,6 +13,7 @@
  * After that, the remaining hooks and finalizers have `hooks` milliseconds. Then the stop ends, unless uninterruptible
  * handlers still run.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Deferred from "effect/Deferred"

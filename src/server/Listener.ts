@@ -1,6 +1,7 @@
 /**
  * The service that accepts connections.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

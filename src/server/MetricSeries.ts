@@ -1,6 +1,7 @@
 /**
  * Metrics as plain data: those of Effect, which include an application's own, and those of a server.
  *
+ * @module
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"

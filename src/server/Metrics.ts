@@ -12,6 +12,7 @@
  * | `tsgi_request_duration_seconds` | histogram |                                               |
  * | `tsgi_response_bytes`          | counter   | handed to the kernel, heads included          |
  *
+ * @module
  * @since 0.1.0
  */
 import * as Metric from "effect/Metric"

@@ -1,6 +1,7 @@
 /**
  * The service that creates a reader of requests for each connection.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

@@ -1,6 +1,7 @@
 /**
  * The server: a listener, its connections and their services, in one Scope. Closing the scope stops the server: see `Drain`.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Deferred from "effect/Deferred"

@@ -1,6 +1,7 @@
 /**
  * The configuration of the engine as a service, with defaults that a layer overrides.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

@@ -1,6 +1,7 @@
 /**
  * The metrics of one server as plain data: for a message to another process, or for JSON.
  *
+ * @module
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"

@@ -16,6 +16,7 @@
  * await running.stop()
  * ```
  *
+ * @module
  * @since 0.1.0
  */
 export * from "./Memory.js"

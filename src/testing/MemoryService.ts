@@ -1,6 +1,7 @@
 /**
  * A listener in memory for Effect programs: a value that is the engine's `Listener`, and a layer.
  *
+ * @module
  * @since 0.2.0
  */
 import * as Context from "effect/Context"
