@@ -197,6 +197,11 @@ describe("of a start,", { timeout: 60_000 }, () => {
       await program.line(ready)
       expect(Number(fs.readFileSync(file, "utf8"))).toBe(program.pid)
     }
+    const long = path.join(folder, `${"a".repeat(100)}.sock`)
+    await using program = serve("-p", "0", "--control", long)
+    await program.line(
+      new RegExp(`warn {2}no control socket at ${long}: the path is too long: .*; --control PATH puts it`)
+    )
     // the file at the path is not removed
     expect(fs.readFileSync(path.join(folder, "app.mjs"), "utf8")).toContain("Hello")
   })
