@@ -22,7 +22,8 @@ export type App = (env: Environ, startResponse: StartResponse) => AppBody | Prom
  * With `errorInfo` it replaces a head that was not yet sent; if that was sent, it throws `errorInfo`.
  *
  * It throws a `ResponseError`: `InvalidStatus`, `InvalidReason`, `InvalidFields`, `InvalidFieldName`, `InvalidFieldValue` (CR
- * or LF, for instance), `InvalidContentLength`, `InvalidTransferEncoding`, `HeadAlreadySet`.
+ * or LF, for instance), `InvalidContentLength`, `InvalidTransferEncoding`, `HeadAlreadySet`,
+ * `HeadAlreadySent`.
  *
  * @since 0.1.0
  * @category models

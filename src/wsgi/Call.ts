@@ -109,10 +109,7 @@ class Call implements EnvironProvider, BodyOwner {
       this.sender?.withdraw()
       this.exchange.withdraw()
     } else if (this.judged !== undefined) {
-      throw new ResponseError({
-        reason: "HeadAlreadySet",
-        description: "startResponse was called before; pass errorInfo to replace what it set"
-      })
+      throw headTwice(this.exchange.headSent)
     }
     const { code, reason } = statusOf(status)
     const head = this.exchange.draft({ status: code, reason, fields: headers })
@@ -205,6 +202,17 @@ class Call implements EnvironProvider, BodyOwner {
     else if (!this.exchange.takenOver) this.exchange.ended()
   }
 }
+
+const headTwice = (isSent: boolean): ResponseError =>
+  isSent
+    ? new ResponseError({
+      reason: "HeadAlreadySent",
+      description: "startResponse was called before, and its head has been sent; it cannot be replaced"
+    })
+    : new ResponseError({
+      reason: "HeadAlreadySet",
+      description: "startResponse was called before; pass errorInfo to replace what it set"
+    })
 
 const abortError = (reason: AbortReason): DOMException =>
   new DOMException(

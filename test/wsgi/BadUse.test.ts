@@ -1229,6 +1229,18 @@ describe("an application that breaks the protocol when the head is out", () => {
     })
   })
 
+  it("and sets another without errorInfo: errorInfo would not help", () =>
+    lying((_, startResponse) => {
+      void startResponse("200 OK", [])("a".repeat(5000))
+      startResponse("500 Internal Server Error", [])
+      return "never"
+    }, (_, outcome, log) => {
+      expect(outcome).toMatchObject({ _tag: "Failed", status: 200, error: { reason: "HeadAlreadySent" } })
+      expect(log).toContain(
+        "ResponseError: HeadAlreadySent: startResponse was called before, and its head has been sent"
+      )
+    }))
+
   it("and sends an interim response: silence", () =>
     lying((env, startResponse) => {
       const write = startResponse("200 OK", [])
