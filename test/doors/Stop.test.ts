@@ -102,7 +102,8 @@ describe.each(everyDoor)("%s", (door, serve) => {
     await journal.first(1)
     const report = await stop()
     expect(report).toMatchObject({ connections: 1, idle: 0, finished: 0, interrupted: 1, cut: 0 })
-    expect(report.duration).toBeGreaterThanOrEqual(20)
+    // Node's timers may ring a millisecond early
+    expect(report.duration).toBeGreaterThanOrEqual(19)
     expect(journal.entries).toEqual([
       "at work",
       "interrupted",
