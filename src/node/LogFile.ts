@@ -5,6 +5,7 @@
  */
 import * as Inspectable from "effect/Inspectable"
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, writeSync } from "node:fs"
+import { devNull } from "node:os"
 import { dirname } from "node:path"
 import type { SonicBoom } from "sonic-boom"
 import { OptionError } from "../exchange/ServerError.js"
@@ -110,6 +111,13 @@ const within = (milliseconds: number, start: (resolve: () => void) => void): Pro
     })
   })
 
+// A descriptor is its owner's again when the log is closed, and its number may soon be that of a connection. Lines that it has
+// not taken by then go nowhere: the writer would try them again and again.
+const writeNoMore = (file: SonicBoom): void => {
+  writeTo(file, openSync(devNull, "w"))
+  file.end()
+}
+
 // One exit listener serves all logs of the process.
 const atExit = new Set<() => void>()
 const flushAll = (): void => {
@@ -160,8 +168,11 @@ class BufferedLog implements LogFile {
       if (path !== undefined) closeSync(this.descriptor)
       return
     }
+    if (path === undefined) {
+      await within(longestFlush, (resolve) => file.flush(() => resolve()))
+      return writeNoMore(file)
+    }
     return within(longestFlush, (resolve) => {
-      if (path === undefined) return file.flush(() => resolve())
       // lines that cannot be written now are lost
       file.once("error", () => {
         file.once("error", () => resolve())

@@ -13,7 +13,6 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import assert from "node:assert"
-import { spawn } from "node:child_process"
 import { server } from "tsgi"
 import { Posthooks, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
@@ -26,6 +25,7 @@ import { Journal, turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
 import { hello } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
+import { unreadPipe } from "../utils/unreadPipe.js"
 
 const timeouts = { grace: 50, interrupt: 50, hooks: 100 }
 
@@ -118,15 +118,6 @@ it("the last handler that cannot be interrupted ends before what it uses is rele
   other.close()
 })
 
-/** Opens a pipe to a process that does not read it. */
-const unreadPipe = () => {
-  const reader = spawn("sleep", ["60"], { stdio: ["pipe", "ignore", "ignore"] })
-  const handle: unknown = Reflect.get(reader.stdin, "_handle")
-  const fd: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : undefined
-  if (typeof fd !== "number") throw new Error("no descriptor")
-  return { fd, close: () => reader.kill() }
-}
-
 describe.each(["one", "two"])("%s", (how) => {
   // what writes logs is loaded once, which would take real time while the clock is the test's
   beforeAll(() => load())
@@ -172,7 +163,7 @@ describe.each(["one", "two"])("%s", (how) => {
       await stopped
     } finally {
       timers.mockRestore()
-      for (const { close } of pipes) close()
+      for (const { close } of pipes) await close()
     }
   })
 })

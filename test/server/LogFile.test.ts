@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as fs from "node:fs"
+import fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { Writable } from "node:stream"
@@ -14,6 +14,7 @@ import { MemoryListener } from "tsgi/testing"
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest"
 import { get } from "../utils/requests.js"
 import { hello } from "../utils/serving.js"
+import { unreadPipe } from "../utils/unreadPipe.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
 afterAll(() => fs.rmSync(folder, { recursive: true }))
@@ -167,3 +168,32 @@ it("the Effect door's access log is a file that is opened anew", () =>
     const failed = yield* Effect.flip(Effect.provide(Effect.void, AccessLogFile.layer("/proc/no/log", () => "")))
     expect(failed.message).toMatch(/^log: \/proc\/no\/log cannot be opened/)
   }).pipe(Effect.runPromise))
+
+it("lines that a descriptor has not taken when the server has stopped are written to no other file of its number", async () => {
+  const pipe = unreadPipe()
+  const memory = MemoryListener.make()
+  const running = server(memory.listener, hello, { log: pipe.fd, logFormat: () => "x".repeat(1_000_000) })
+  await running.ready
+  const client = memory.connect()
+  client.send(get("/"))
+  await client.response()
+  client.close()
+  await running.stop()
+  await pipe.close()
+  const other = path.join(folder, "other")
+  const opened = [fs.openSync(other, "w")]
+  // the lowest free number is the next one
+  while (!opened.includes(pipe.fd) && opened.length < 100) opened.push(fs.openSync(other, "a"))
+  expect(opened).toContain(pipe.fd)
+  const { write } = fs
+  const next = await new Promise<number>((resolve) => {
+    vi.spyOn(fs, "write").mockImplementation((...given: Parameters<typeof write>) => {
+      resolve(given[0])
+      return Reflect.apply(write, fs, given)
+    })
+  })
+  expect(next).not.toBe(pipe.fd)
+  vi.mocked(fs.write).mockRestore()
+  for (const fd of opened) fs.closeSync(fd)
+  expect(fs.readFileSync(other, "utf8")).toBe("")
+})
