@@ -88,7 +88,7 @@ export interface Session extends Indexed {
   readonly open: () => void
   /** Ends the running exchange and the connection. The first reason stays. */
   readonly abort: (reason: AbortReason) => void
-  /** Closes an idle connection. */
+  /** Closes an idle connection, because the server stops. */
   readonly close: () => void
   /** Called when the server stops, so that no further requests may follow: once, and perhaps before `open`. */
   readonly drain: () => void
@@ -143,6 +143,14 @@ export interface Refused {
 }
 
 /**
+ * Why the server lets a connection close, in words for the log.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type ServerReason = "the server stops" | "others wait for a place"
+
+/**
  * Everything that a session needs of its server.
  *
  * @since 0.2.0
@@ -153,10 +161,10 @@ export interface SessionHost extends Engine {
   readonly scopeFor: (session: Session) => SessionScope
   /** The door, which gives the exchange to the application. If it throws, the exchange fails. */
   readonly handler: (exchange: DoorExchange) => void
-  /** Whether an answer may say that the connection persists. It may not while others need the place. */
-  readonly mayPersist: () => boolean
-  /** Whether a connection may wait for another request, once its answer has said that it persists. */
-  readonly mayStay: () => boolean
+  /** The server's reason why an answer must say that the connection closes. It is asked for once for each answer. */
+  readonly closingWithAnswer: () => ServerReason | undefined
+  /** The server's reason why a connection may not wait for another request, although its answer has said that it persists. */
+  readonly closingAfterAnswer: () => ServerReason | undefined
   /** Called when a connection has changed. Soon counts all connections again. */
   readonly countSoon: () => void
   /** Called when an exchange is over, and its hooks have run. */

@@ -59,8 +59,8 @@ export class Http1End {
   // ---------------------------------------------------------------------------------------------------------------
   // the connection
 
-  /** Closes the connection. An earlier reason stays, such as that of a connection that lingers. */
-  close(why: CloseReason = "the server stops, or others wait for room"): void {
+  /** Closes the connection. The reason is left out if it was given before, as for a connection that lingers. */
+  close(why?: CloseReason): void {
     if (this.begins(why)) this.of.scope.done()
   }
 
@@ -69,9 +69,9 @@ export class Http1End {
     if (this.begins(why)) this.of.scope.failed(failure)
   }
 
-  private begins(why: CloseReason): boolean {
+  private begins(why: CloseReason | undefined): boolean {
     if (this.begun) return false
-    this.tell(why)
+    if (why !== undefined) this.tell(why)
     this.begun = true
     return true
   }

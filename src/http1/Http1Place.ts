@@ -93,7 +93,9 @@ export class Http1Place implements SessionPlace {
     const { deadlines, end, exchange, peer } = this.connection
     const { lateness, use } = this
     if (use === PlaceUse.Active || use === PlaceUse.Lingering) return
-    if (use === PlaceUse.Idle || use === PlaceUse.Silent || use === PlaceUse.RunningHooks) return end.close()
+    if (use === PlaceUse.Idle || use === PlaceUse.Silent || use === PlaceUse.RunningHooks) {
+      return end.close("others wait for a place")
+    }
     peer.log("Debug", "others wait for its place")
     if (use === PlaceUse.ReadingHead) return this.connection.refuse(headTimeout(othersWait))
     if (use === PlaceUse.AwaitingWrite || use === PlaceUse.Throttled) return lateness.late("Write")
@@ -119,6 +121,6 @@ export class Http1Place implements SessionPlace {
     const { end, phase } = this.connection
     if (phase === "Head") this.connection.refuse(headTimeout(othersWait))
     else if (phase === "Waiting") this.connection.refuse(noRoom())
-    end.close()
+    end.close("others wait for a place")
   }
 }

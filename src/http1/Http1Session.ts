@@ -152,12 +152,12 @@ export class Http1Session implements Session {
   }
 
   close(): void {
-    this.connection.end.close()
+    this.connection.end.close("the server stops")
   }
 
   drain(): void {
-    // HTTP/1 can only say this in the head of an answer, for which `mayPersist` is called, because a stop may be spread over
-    // answers
+    // HTTP/1 can only say this in the head of an answer, for which `closingWithAnswer` is called, because a stop may be spread
+    // over answers
   }
 
   sayGoodbye(): void {

@@ -25,7 +25,7 @@ import type { Http1Host } from "./Http1Host.js"
 import type { Inflow } from "./Inflow.js"
 import type { Leftover } from "./Leftover.js"
 import type { Reader } from "./Reader.js"
-import { closingWithHead } from "./reuse.js"
+import { closingByHead, closingByRequest, closingWithHead, type Reusable } from "./reuse.js"
 import type { SendQueue } from "./SendQueue.js"
 import type { TakenOver } from "./TakenOver.js"
 
@@ -35,8 +35,7 @@ import type { TakenOver } from "./TakenOver.js"
  * @since 0.2.0
  * @category models
  */
-export interface Carrier {
-  readonly host: Pick<Http1Host, "config" | "mayPersist">
+export interface Carrier extends Reusable {
   readonly peer: AcceptedPeer
   readonly session: { readonly scope: CloseableScope }
   readonly reader: Pick<Reader, "next" | "expectAnotherBody">
@@ -48,8 +47,6 @@ export interface Carrier {
   readonly leftover: Pick<Leftover, "begin" | "drop">
   readonly end: Pick<Http1End, "isBegun" | "closeWith">
   readonly takenOver: Pick<TakenOver, "markIdle"> | undefined
-  /** The number of requests that have begun. */
-  readonly requests: number
   /** The time as the value of a Date field. */
   readonly date: string
   /** Called when the last byte of the answer is in the queue. */
@@ -80,7 +77,7 @@ export class Http1Wire implements Wire<string> {
   constructor(private readonly carrier: Carrier, private readonly message: RequestStart) {
     const { framing, persistent } = message.demands
     this.start = carrier.queue.queued
-    if (!persistent) this.reason = "the client asked for it"
+    if (!persistent) this.reason = closingByRequest(message)
     if (framing._tag === "None") {
       // the end of a request without a body has always arrived
       carrier.reader.next()
@@ -149,8 +146,8 @@ export class Http1Wire implements Wire<string> {
   prepare(head: HeadDraft, bodyLength: number | undefined, owesContinue: boolean, whole = false): BodyRoom {
     const { demands, head: request } = this.message
     const { config } = this
-    this.headReason = this.hindrance(whole, owesContinue)
-    this.preparedHead = writeFinal(head, {
+    this.headReason = this.reason ?? closingWithHead(this.carrier, this.body, whole, owesContinue)
+    const prepared = this.preparedHead = writeFinal(head, {
       method: request.method,
       minorVersion: Math.min(request.minorVersion, config.maxMinorVersion) === 1 ? 1 : 0,
       persistent: this.headReason === undefined,
@@ -160,6 +157,7 @@ export class Http1Wire implements Wire<string> {
       date: this.carrier.date,
       fieldCase: config.fieldCase
     })
+    if (!prepared.persistent) this.headReason ??= closingByHead(head, prepared, bodyLength)
     return this.room
   }
 
@@ -190,9 +188,7 @@ export class Http1Wire implements Wire<string> {
     const { preparedHead: ready } = this
     if (ready === undefined) return ""
     this.sentHead = ready
-    if (!ready.persistent) {
-      this.refuseReuse(this.headReason ?? "the application asked for it, or the client speaks HTTP/1.0")
-    }
+    if (this.headReason !== undefined) this.refuseReuse(this.headReason)
     return ready.text
   }
 
@@ -327,7 +323,7 @@ export class Http1Wire implements Wire<string> {
   /** Drops what has arrived of the rest of the body. Returns `false` if more of it is awaited. */
   dropLeftover(): boolean {
     const drop = this.carrier.leftover.drop(this.peer.name)
-    if (drop === "GivenUp") this.refuseReuse("the rest of the body is too long, malformed or late")
+    if (drop !== "Awaited" && drop !== "Dropped") this.refuseReuse(drop)
     return drop !== "Awaited"
   }
 
@@ -341,22 +337,5 @@ export class Http1Wire implements Wire<string> {
 
   markIdle(): void {
     this.carrier.takenOver?.markIdle()
-  }
-
-  // The reason why the prepared head must say that the connection closes. A head that is taken back withdraws nothing.
-  private hindrance(whole: boolean, owesContinue: boolean): CloseReason | undefined {
-    if (this.reason !== undefined) return this.reason
-    // the client may or may not send the body (RFC 9110, 10.1.1)
-    if (owesContinue && !this.body.complete) return "the 100 was not sent"
-    if (this.body.failed) return "the body could not be read"
-    if (whole && this.isTooMuchLeft) return "the rest of the body is too long, malformed or late"
-    const { end, host, inflow, requests } = this.carrier
-    return closingWithHead(host, inflow, end, requests)
-  }
-
-  // Whether the rest of the body, which will not be read, is too long to be dropped.
-  private get isTooMuchLeft(): boolean {
-    const { length } = this.body
-    return length !== undefined && length - this.body.bytes > this.config.limits.leftoverBody
   }
 }

@@ -86,6 +86,6 @@ export class Lateness {
   }
 
   private leftoverLate(): void {
-    this.connection.wire?.refuseReuse("the rest of the body is too long, malformed or late")
+    this.connection.wire?.refuseReuse("the rest of the body is late")
   }
 }

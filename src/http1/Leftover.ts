@@ -3,18 +3,18 @@
  *
  * @since 0.2.0
  */
+import type { LeftoverFault } from "./CloseReason.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Http1Host } from "./Http1Host.js"
 import type { Inflow } from "./Inflow.js"
 
 /**
- * The rest was dropped to its end, more of it is awaited, or it cannot be dropped, because it is too long, malformed or will not
- * arrive.
+ * The rest was dropped to its end, more of it is awaited, or it cannot be dropped, for this reason.
  *
  * @since 0.2.0
  * @category models
  */
-export type Drop = "Dropped" | "Awaited" | "GivenUp"
+export type Drop = "Dropped" | "Awaited" | LeftoverFault
 
 /**
  * @since 0.2.0
@@ -42,17 +42,17 @@ export class Leftover {
     for (;;) {
       const message = inflow.nextMessage()
       if (message === undefined) {
-        if (inflow.ended) return "GivenUp"
+        if (inflow.ended) return "the rest of the body will not come"
         inflow.resume()
         return "Awaited"
       }
       if (message._tag === "BodyEnd") return "Dropped"
       if (message._tag !== "BodyPiece") {
         log("Info", `the rest of a body is malformed (${peer}): ${message.message}`)
-        return "GivenUp"
+        return "the rest of the body is malformed"
       }
       this.dropped += message.bytes.length
-      if (this.dropped > config.limits.leftoverBody) return "GivenUp"
+      if (this.dropped > config.limits.leftoverBody) return "the rest of the body is too long"
     }
   }
 }

@@ -1,33 +1,93 @@
 /**
  * Decides whether a connection carries another request (RFC 9112, 9.3), as far as the connection and the server are concerned.
  *
- * A reason against that is given before a head, which then says `Connection: close`; after an answer whose head has promised to
- * stay; or while there is no request. `Http1Wire` adds the reasons of its exchange, and keeps the first one.
+ * A reason against that is given by a request; before a head, which then says `Connection: close`, or by the head itself; after
+ * an answer whose head has promised to stay; or while there is no request. `Http1Wire` keeps the first reason, and adds those of
+ * its exchange and of the rest of a body.
  *
  * @since 0.2.0
  */
+import type { ReceivedBody } from "../exchange/ReceivedBody.js"
+import type { RequestStart } from "../protocol/h1/requestReader.js"
+import type { HeadDraft, PreparedHead } from "../protocol/h1/responseHead.js"
 import type { CloseReason } from "./CloseReason.js"
 import type { Http1End } from "./Http1End.js"
 import type { Http1Host } from "./Http1Host.js"
 import type { Inflow } from "./Inflow.js"
 
 /**
- * The reason why the head of an answer must say that the connection closes. `requests` have begun on it.
+ * The parts of a connection that tell whether it carries another request.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Reusable {
+  readonly host: Pick<Http1Host, "config" | "closingWithAnswer">
+  readonly inflow: Pick<Inflow, "ended" | "buffered">
+  readonly end: Pick<Http1End, "isBegun">
+  /** The number of requests that have begun. */
+  readonly requests: number
+}
+
+/**
+ * The reason why a request is the last one on its connection, as the request itself tells.
+ *
+ * @since 0.2.0
+ */
+export const closingByRequest = ({ demands, head }: RequestStart): CloseReason =>
+  head.minorVersion === 0 && !demands.asksKeepAlive
+    ? "the client speaks HTTP/1.0 without keep-alive"
+    : demands.asksClose
+    ? "the client asked for it"
+    : head.method === "CONNECT"
+    ? "the request is CONNECT"
+    : "the request has both Content-Length and Transfer-Encoding"
+
+/**
+ * The reason why the head of an answer must say that the connection closes. `isWhole` tells that the application gives the whole
+ * answer, and so reads no more of the body; `owesContinue` tells that the client still waits for a 100.
  *
  * @since 0.2.0
  */
 export const closingWithHead = (
-  host: Pick<Http1Host, "config" | "mayPersist">,
-  inflow: Pick<Inflow, "ended" | "buffered">,
-  end: Pick<Http1End, "isBegun">,
-  requests: number
+  { end, host, inflow, requests }: Reusable,
+  body: ReceivedBody,
+  isWhole: boolean,
+  owesContinue: boolean
 ): CloseReason | undefined => {
-  if (!host.config.keepAlive) return "keep-alive is off"
+  const { keepAlive, limits } = host.config
+  // the client may send the body or not (RFC 9110, 10.1.1)
+  if (owesContinue && !body.complete) return "the 100 was not sent"
+  if (body.failed) return "the body could not be read"
+  if (isWhole && body.length !== undefined && body.length - body.bytes > limits.leftoverBody) {
+    return "the rest of the body is too long"
+  }
+  if (!keepAlive) return "keep-alive is off"
   if (end.isBegun) return "the connection is closing"
-  if (!host.mayPersist()) return "the server stops, or others wait for room"
+  const why = host.closingWithAnswer()
+  if (why !== undefined) return why
   if (inflow.ended && inflow.buffered === 0) return "the client has closed its sending half"
-  return requests < host.config.limits.requestsPerConnection ? undefined : "limits.requestsPerConnection is reached"
+  return requests < limits.requestsPerConnection ? undefined : "limits.requestsPerConnection is reached"
 }
+
+/**
+ * The reason why a head says that the connection closes, if nothing else asks for that. The application has given the head, and
+ * the body has `bodyLength` bytes, if that is known.
+ *
+ * @since 0.2.0
+ */
+export const closingByHead = (
+  { close }: HeadDraft,
+  { framing }: PreparedHead,
+  bodyLength: number | undefined
+): CloseReason =>
+  close
+    ? "the application asked for it"
+    : framing._tag === "Close"
+    ? "the end of the body is that of the connection"
+    : framing._tag === "Length" && bodyLength !== undefined && bodyLength > framing.length
+    ? "the body is not as long as its Content-Length says"
+    : "the server speaks HTTP/1.0"
 
 /**
  * The reason why the connection closes after an answer that has promised to stay. A request that has arrived meanwhile is still
@@ -35,12 +95,14 @@ export const closingWithHead = (
  *
  * @since 0.2.0
  */
-export const closingAfterAnswer = (host: Pick<Http1Host, "mayStay">, inflow: Inflow): CloseReason | undefined =>
-  inflow.gone
-    ? "the client has left"
-    : !host.mayStay() && inflow.buffered === 0
-    ? "the server stops, or others wait for room"
-    : undefined
+export const closingAfterAnswer = (
+  host: Pick<Http1Host, "closingAfterAnswer">,
+  inflow: Inflow
+): CloseReason | undefined => {
+  if (inflow.gone) return "the client has left"
+  const why = host.closingAfterAnswer()
+  return why !== undefined && inflow.buffered === 0 ? why : undefined
+}
 
 /**
  * The reason why a connection closes that waits for a request.

@@ -86,8 +86,8 @@ export class Drain {
     return this.settle !== undefined
   }
 
-  /** Returns true if an answered connection may still be kept alive during a spread stop, and counts the connection otherwise. */
-  mayKeepAlive(): boolean {
+  /** Returns true if an answered connection is still kept during a spread stop. Otherwise counts it as one that closes. */
+  keepsAnswered(): boolean {
     const since = this.time.now() - this.begun
     if (since < this.spread && this.spreadCloses * this.spread >= this.total * since) return true
     this.spreadCloses++

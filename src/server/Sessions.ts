@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type { AddressShare } from "../exchange/AddressShares.js"
 import type { Clock } from "../exchange/Clock.js"
 import type { Engine } from "../exchange/Engine.js"
-import type { Session, SessionHost } from "../exchange/Session.js"
+import type { ServerReason, Session, SessionHost } from "../exchange/Session.js"
 import type { Http1Host } from "../http1/Http1Host.js"
 import { Http1Session } from "../http1/Http1Session.js"
 import { SendBudget } from "../http1/SendBudget.js"
@@ -122,8 +122,8 @@ const makeHost = (
       allowInterim: (...given) => interimResponses.prepare(...given),
       runHook: isolated(posthooks),
       scopeFor: (session) => new ConnectionScope(session),
-      mayPersist: () => (!drain.draining || drain.mayKeepAlive()) && !connections.isSoonAsked,
-      mayStay: () => !drain.closesIdle && !connections.isAsked,
+      closingWithAnswer: () => reasonOf(drain.draining && !drain.keepsAnswered(), connections.isSoonAsked),
+      closingAfterAnswer: () => reasonOf(drain.closesIdle, connections.isAsked),
       record: (exchange, endTime) => {
         const { outcome, startTime, wireBytes } = exchange
         counters.exchangeOver(statusOf(exchange), wireBytes, endTime - startTime, outcome)
@@ -154,6 +154,9 @@ const makeHost = (
       }
     }
   })
+
+const reasonOf = (stops: boolean, isAsked: boolean): ServerReason | undefined =>
+  stops ? "the server stops" : isAsked ? "others wait for a place" : undefined
 
 // A service that throws fails the hook, but not the connection.
 const isolated = (posthooks: Context.Tag.Service<Posthooks>): Engine["runHook"] => (hook, outcome, failed) => {

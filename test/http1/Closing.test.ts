@@ -19,7 +19,7 @@ import { get, request } from "../utils/requests.js"
 interface Scene {
   readonly config?: Config.PartialConfig
   readonly handler?: (exchange: Exchange) => void
-  readonly act: (peer: Peer, running: Running) => Effect.Effect<unknown>
+  readonly act: (peer: Peer, running: Running, connect: () => Peer) => Effect.Effect<unknown>
   readonly why: string
 }
 
@@ -37,11 +37,14 @@ const lingers = TestClock.adjust("1 minute")
 
 const scenes: Readonly<Record<string, Scene>> = {
   "the client asks for it": { act: send(get("/", "Connection: close")), why: "the client asked for it" },
-  "HTTP/1.0": { act: send("GET / HTTP/1.0\r\n\r\n"), why: "the client asked for it" },
+  "HTTP/1.0": {
+    act: send("GET / HTTP/1.0\r\n\r\n"),
+    why: "the client speaks HTTP/1.0 without keep-alive"
+  },
   "the application asks for it": {
     handler: (exchange) => void exchange.respond({ status: 200, fields: [["Connection", "close"]] }, "ok"),
     act: send(get("/")),
-    why: "the application asked for it, or the client speaks HTTP/1.0"
+    why: "the application asked for it"
   },
   "keep-alive is off": { config: { keepAlive: false }, act: send(get("/")), why: "keep-alive is off" },
   "the last request that it may send": {
@@ -53,7 +56,37 @@ const scenes: Readonly<Record<string, Scene>> = {
   "a body that is left": {
     config: { limits: { leftoverBody: 1 } },
     act: send(request("POST", "/", ["Content-Length: 100"])),
-    why: "the rest of the body is too long, malformed or late"
+    why: "the rest of the body is too long"
+  },
+  "a body that is left and malformed": {
+    act: send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "x\r\n"),
+    why: "the rest of the body is malformed"
+  },
+  "a body that is left and does not come": {
+    act: (peer) =>
+      Effect.zipRight(
+        send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n")(peer),
+        TestClock.adjust("6 seconds")
+      ),
+    why: "the rest of the body is late"
+  },
+  "a client that closes its sending half within a body that is left": {
+    act: (peer) =>
+      Effect.zipRight(
+        send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n")(peer),
+        Effect.sync(() => peer.events.end())
+      ),
+    why: "the rest of the body will not come"
+  },
+  "another that needs its place": {
+    config: { limits: { connections: 1 } },
+    act: (peer, _, connect) =>
+      send(get("/"))(peer).pipe(
+        Effect.zipRight(TestClock.adjust("1 second")),
+        Effect.zipRight(Effect.suspend(() => send(get("/"))(connect()))),
+        Effect.zipRight(TestClock.adjust("1 second"))
+      ),
+    why: "others wait for a place"
   },
   "an application that fails": {
     handler: () => {
@@ -106,7 +139,7 @@ const scenes: Readonly<Record<string, Scene>> = {
   },
   "a stop": {
     act: (peer, running) => Effect.zipRight(send(get("/"))(peer), running.stop({ grace: 0, settle: 0 })),
-    why: "the server stops, or others wait for room"
+    why: "the server stops"
   },
   "a stop while an application runs": {
     handler: (exchange) => exchange.running((_, ended) => ended()),
@@ -123,7 +156,7 @@ describe("a connection that closes says why", () => {
       const { connect, running } = yield* servePeers(handler, config)
       const peer = connect()
       yield* Effect.promise(() => turns(1))
-      yield* act(peer, running)
+      yield* act(peer, running, connect)
       yield* Effect.promise(() => turns(3))
       yield* lingers
       yield* Effect.promise(() => turns(3))

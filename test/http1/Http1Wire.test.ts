@@ -11,6 +11,7 @@ import type { Drop } from "../../src/http1/Leftover.js"
 import { fieldLines } from "../../src/protocol/h1/headLines.js"
 import { RequestReader } from "../../src/protocol/h1/requestReader.js"
 import { judgeFinal, judgeInterim } from "../../src/protocol/heads.js"
+import { defaultLimits, type Leniency, strict } from "../../src/protocol/limits.js"
 import * as Config from "../../src/server/Config.js"
 import { MemoryWire } from "../exchange/MemoryWire.js"
 import { get } from "../utils/requests.js"
@@ -18,9 +19,11 @@ import { get } from "../utils/requests.js"
 interface Settings {
   readonly config?: Config.PartialConfig
   readonly requests?: number
-  readonly mayPersist?: boolean
+  readonly server?: ReturnType<Carrier["host"]["closingWithAnswer"]>
   readonly ends?: boolean
   readonly leftover?: Drop
+  /** What the reader of requests allows. */
+  readonly parser?: Partial<Leniency>
 }
 
 /** A connection that keeps what it is given, and notes what it is told. */
@@ -28,7 +31,7 @@ class Connection implements Carrier {
   readonly told: Array<string> = []
   sent = ""
   handed = 0
-  readonly reader = new RequestReader()
+  readonly reader: RequestReader
   readonly peer: AcceptedPeer
   readonly session: Carrier["session"]
   readonly host: Carrier["host"]
@@ -42,11 +45,11 @@ class Connection implements Carrier {
   readonly date = "Sun, 06 Nov 1994 08:49:37 GMT"
   readonly wire: Http1Wire
 
-  constructor(request: string, { config, ends = false, leftover, mayPersist = true, requests = 1 }: Settings = {}) {
+  constructor(request: string, { config, ends = false, leftover, parser, requests = 1, server }: Settings = {}) {
     const { peer, scope } = new MemoryWire()
     this.peer = new AcceptedPeer(1, peer.engine, peer)
     this.session = { scope }
-    this.host = { config: Config.make(config), mayPersist: () => mayPersist }
+    this.host = { config: Config.make(config), closingWithAnswer: () => server }
     this.requests = requests
     const queueOf = (connection: Connection): Carrier["queue"] => ({
       get queued() {
@@ -82,6 +85,7 @@ class Connection implements Carrier {
       isBegun: ends,
       closeWith: (failure, why) => void this.told.push(`closed: ${String(failure)}, ${why}`)
     }
+    this.reader = new RequestReader(defaultLimits, { ...strict, ...parser })
     this.reader.receive(Buffer.from(request))
     const message = this.reader.next()
     if (message?._tag !== "RequestStart") throw new Error("no request")
@@ -187,13 +191,23 @@ describe("another request may not follow", () => {
     ["the client asked for it", get("/", "Connection: close"), {}],
     ["keep-alive is off", get("/"), { config: { keepAlive: false } }],
     ["the connection is closing", get("/"), { ends: true }],
-    ["the server stops, or others wait for room", get("/"), { mayPersist: false }],
+    ["the server stops", get("/"), { server: "the server stops" }],
+    ["others wait for a place", get("/"), { server: "others wait for a place" }],
+    ["the client speaks HTTP/1.0 without keep-alive", old, {}],
+    ["the client asked for it", "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", {}],
+    ["the request is CONNECT", "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", {}],
+    [
+      "the request has both Content-Length and Transfer-Encoding",
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+      { parser: { allowContentLengthWithTransferEncoding: true } }
+    ],
+    ["the server speaks HTTP/1.0", get("/"), { config: { maxMinorVersion: 0 } }],
     [
       "limits.requestsPerConnection is reached",
       get("/"),
       { config: { limits: { requestsPerConnection: 7 } }, requests: 7 }
     ],
-    ["the rest of the body is too long, malformed or late", post, { config: { limits: { leftoverBody: 2 } } }]
+    ["the rest of the body is too long", post, { config: { limits: { leftoverBody: 2 } } }]
   ]
   it.each(reasons)("%s", (why, request, settings) => {
     const { sent, wire } = (() => {
@@ -211,8 +225,22 @@ describe("another request may not follow", () => {
     expect(wire.closeReason).toBe("the 100 was not sent")
   })
 
+  it("for what the application gives", () => {
+    const asked = new Connection(get("/")).wire
+    asked.sendWhole(judged([["Connection", "close"]]), "ok", 2, false)
+    expect(asked.closeReason).toBe("the application asked for it")
+    const unknown = new Connection("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").wire
+    unknown.prepare(judged(), undefined, false)
+    unknown.begin()
+    expect(unknown.closeReason).toBe("the end of the body is that of the connection")
+    const longer = new Connection(get("/")).wire
+    longer.prepare(judged([["Content-Length", "2"]]), 3, false)
+    longer.begin()
+    expect(longer.closeReason).toBe("the body is not as long as its Content-Length says")
+  })
+
   it("for the first reason of two", () => {
-    const { wire } = new Connection(get("/"), { mayPersist: false })
+    const { wire } = new Connection(get("/"), { server: "the server stops" })
     wire.refuseReuse("the application failed")
     wire.sendWhole(judged(), "ok", 2, true)
     wire.refuseReuse("the application is late")
@@ -242,10 +270,10 @@ describe("what is left of a body", () => {
   })
 
   it("cannot be dropped: no request follows, and it is not tried again", () => {
-    const connection = new Connection(post, { leftover: "GivenUp" })
+    const connection = new Connection(post, { leftover: "the rest of the body is malformed" })
     for (let i = 0; i < 2; i++) expect(connection.wire.dropBody()).toBe(true)
     expect(connection.told).toEqual(["leftover begins", "request ended", "request ended"])
-    expect(connection.wire.closeReason).toBe("the rest of the body is too long, malformed or late")
+    expect(connection.wire.closeReason).toBe("the rest of the body is malformed")
   })
 })
 
