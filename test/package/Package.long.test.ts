@@ -87,8 +87,8 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
       ["--enable-source-maps", "--input-type=module", "-e", program],
       { cwd: packed.project, timeout: 60_000 }
     )
-    const [, file = "", line] = /^ +at server \((.*\/tsgi\/src\/wsgi\/server\.ts):(\d+):\d+\)$/m.exec(mapped) ?? []
-    expect(fs.readFileSync(file, "utf8").split("\n")[Number(line) - 1]).toContain("Options.read")
+    const [, file = "", line] = /^ +at server \(.*\/tsgi\/(src\/wsgi\/server\.ts):(\d+):\d+\)$/m.exec(mapped) ?? []
+    expect(fs.readFileSync(path.join(root, file), "utf8").split("\n")[Number(line) - 1]).toContain("Options.read")
     expect(mapped).not.toContain("/dist/")
   })
 
