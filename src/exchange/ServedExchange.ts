@@ -126,10 +126,8 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
     exactNames: boolean
   ): InterimHead<Written> | InterimError {
     const { peer, request, wire } = this
-    // RFC 9110, 15.2: a server must not send a 1xx to an HTTP/1.0 client
-    if (!wire.allowsInterim) {
-      return new InterimError({ reason: "Unsupported", description: `${request.version} has no interim responses` })
-    }
+    const refusal = wire.interimRefusal
+    if (refusal !== undefined) return new InterimError({ reason: "Unsupported", description: refusal })
     const allowed = peer.engine.allowInterim(request, status, fields)
     if (allowed instanceof InterimError) return allowed
     const head = judgeInterim(status, allowed, exactNames ? wire.exactWriter : wire.writer)

@@ -173,8 +173,8 @@ export class WriteError extends TaggedError("WriteError")<{
  */
 export class InterimError extends TaggedError("InterimError")<{
   /**
-   * `TooLate`: the final head was sent, or the exchange is over · `Unsupported`: the protocol of the request has none, as
-   * HTTP/1.0, or the server is not tsgi · `InvalidHeader`: a status that is not interim, or a field that cannot be sent.
+   * `TooLate`: the final head was sent, or the exchange is over · `Unsupported`: the client or the server speaks HTTP/1.0, which
+   * has none, or the server is not tsgi · `InvalidHeader`: a status that is not interim, or a field that cannot be sent.
    */
   readonly reason: "TooLate" | "Unsupported" | "InvalidHeader"
   readonly description: string

@@ -58,8 +58,8 @@ export interface Wire<Written> {
   readonly writer: FieldWriter<Written>
   /** The same, with names as the application gave them, if the protocol tells upper case from lower case. */
   readonly exactWriter: FieldWriter<Written>
-  /** Whether the protocol of the request has interim responses. */
-  readonly allowsInterim: boolean
+  /** The reason why no interim responses may be sent, in words for a message; `undefined` if they may. */
+  readonly interimRefusal: string | undefined
   readonly sendInterim: (head: InterimHead<Written>) => void
   /**
    * Prepares the final head for a body in parts, and returns the length of that body. An earlier prepared head is forgotten.

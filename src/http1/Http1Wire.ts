@@ -125,8 +125,10 @@ export class Http1Wire implements Wire<string> {
     return fieldLines.preserve
   }
 
-  get allowsInterim(): boolean {
-    return this.message.head.minorVersion === 1 && this.config.maxMinorVersion === 1
+  get interimRefusal(): string | undefined {
+    // RFC 9110, 15.2: a server must not send a 1xx to an HTTP/1.0 client
+    if (this.message.head.minorVersion === 0) return "the client speaks HTTP/1.0, which has no interim responses"
+    return this.config.maxMinorVersion === 1 ? undefined : "the server speaks HTTP/1.0, which has no interim responses"
   }
 
   sendInterim(head: InterimHead<string>): void {

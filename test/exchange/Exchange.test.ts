@@ -100,10 +100,10 @@ describe("heads are judged once, for every wire, which writes its own", () => {
     expect(told).toEqual([])
   })
 
-  it("a protocol without interim responses is sent none, and its fields are not judged", () => {
+  it("a wire that refuses interim responses is sent none, and their fields are not judged", () => {
     const wire = new MemoryWire()
-    wire.allowsInterim = false
-    expect(wire.exchange.interim(103, [])?.reason).toBe("Unsupported")
+    wire.interimRefusal = "memory has none"
+    expect(wire.exchange.interim(103, [])?.message).toBe("Unsupported: memory has none")
     expect([wire.judged, wire.told]).toEqual([0, []])
   })
 

@@ -62,7 +62,7 @@ export class MemoryWire implements Wire<Written>, BodySource {
   readonly request: RequestHead
   readonly writer = writer
   readonly exactWriter = writer
-  allowsInterim = true
+  interimRefusal: string | undefined = undefined
   mayBeTakenOver = true
   readonly upgrade = ""
   readonly expectsContinue: boolean

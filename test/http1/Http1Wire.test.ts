@@ -164,7 +164,7 @@ describe("an answer is framed, and counted as the kernel takes it", () => {
     wire.write("abc")
     wire.end()
     expect(connection.sent).toMatch(/^HTTP\/1\.0 200 OK\r\nDate: [^\r]+\r\nConnection: close\r\n\r\nabc$/)
-    expect(wire).toMatchObject({ endsWithConnection: true, allowsInterim: false })
+    expect(wire).toMatchObject({ endsWithConnection: true })
   })
 
   it("not at all, where its length is not that of its head: the head is not sent", () => {
@@ -184,6 +184,14 @@ describe("an answer is framed, and counted as the kernel takes it", () => {
     connection.handed = length
     expect(connection.wire).toMatchObject({ totalSent: length, bodySent: 0, isSent: false })
   })
+})
+
+it.each<readonly [string | undefined, string, Settings]>([
+  [undefined, get("/"), {}],
+  ["the client speaks HTTP/1.0, which has no interim responses", old, {}],
+  ["the server speaks HTTP/1.0, which has no interim responses", get("/"), { config: { maxMinorVersion: 0 } }]
+])("interim responses are refused: %s", (why, request, settings) => {
+  expect(new Connection(request, settings).wire.interimRefusal).toBe(why)
 })
 
 describe("another request may not follow", () => {

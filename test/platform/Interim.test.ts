@@ -12,15 +12,25 @@ import { InterimResponses } from "tsgi/effect"
 import type { WireClient, WireResponse } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { get, postOf } from "../utils/requests.js"
-import { type Handler, kinds, type Middleware, nothingSeen, open, type Seen, someKinds } from "./scene.js"
+import {
+  type Handler,
+  kinds,
+  type Middleware,
+  nothingSeen,
+  open,
+  type SceneOptions,
+  type Seen,
+  someKinds
+} from "./scene.js"
 
 const answer = async (
   kind: string,
   handler: Handler,
   talk: (client: WireClient) => void | Promise<void>,
-  options: { readonly middleware?: Middleware; readonly seen?: Seen } = {}
+  options: { readonly middleware?: Middleware; readonly seen?: Seen } & Pick<SceneOptions, "config"> = {}
 ): Promise<WireResponse> => {
   await using scene = await open(kinds[kind](handler, options.middleware), options.seen ?? nothingSeen(), {
+    config: options.config,
     memory: true
   })
   await using client = await scene.connect()
@@ -74,6 +84,22 @@ for (const kind of someKinds) {
       expect(response.body.toString()).toBe("Unsupported")
       expect(response.interim).toEqual([])
     })
+
+    it.each<readonly [string, string, 0 | 1]>([["client", http10, 1], ["server", get(), 0]])(
+      "the message says that the %s speaks HTTP/1.0",
+      async (side, request, maxMinorVersion) => {
+        const app = Effect.map(
+          Effect.orDie(Effect.flip(InterimResponses.earlyHints({}))),
+          ({ message }) => HttpServerResponse.text(message)
+        )
+        const response = await answer(kind, app, (client) => client.send(request), {
+          config: { maxMinorVersion }
+        })
+        expect(response.body.toString()).toBe(
+          `Unsupported: the ${side} speaks HTTP/1.0, which has no interim responses`
+        )
+      }
+    )
 
     it("after the final head: TooLate", async () => {
       const seen = nothingSeen()
