@@ -22,7 +22,7 @@ export const isAnyEffect = (given: unknown): boolean => has(given, effect) || ha
 
 /**
  * `effect/Effect` and `effect/Layer`: whether this is an Effect or a Layer. If they are gone, the command needs `--interface
- * effect`.
+ * effect`, and a Layer is called an object in messages.
  *
  * @since 0.2.0
  * @category guards

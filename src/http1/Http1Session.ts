@@ -28,7 +28,7 @@ export class Http1Session implements Session {
   readonly place: SessionPlace
   index = -1
   // this is set if the socket was closed before the hooks and finalizers had ended
-  private hooksEnded: (() => void) | undefined = undefined
+  private freeStop: (() => void) | undefined = undefined
   private readonly connection: Http1Connection
   private readonly lateness: Lateness
 
@@ -206,7 +206,7 @@ export class Http1Session implements Session {
       `a post hook or finalizer has not ended within ${timeouts.hooks} ms of its connection: ` +
         `the socket is closed without it (${this.peer.name})`
     )
-    this.hooksEnded = this.host.detach()
+    this.freeStop = this.host.detach()
     this.release()
   }
 
@@ -215,8 +215,8 @@ export class Http1Session implements Session {
   }
 
   closeSocket(): void {
-    if (this.hooksEnded === undefined) this.release()
-    else this.hooksEnded()
+    if (this.freeStop === undefined) this.release()
+    else this.freeStop()
   }
 
   private release(): void {

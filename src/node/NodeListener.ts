@@ -116,7 +116,7 @@ const startListening = async (server: Net.Server, options: ListenOptions): Promi
     return socket.close
   }
   if (fd !== undefined) {
-    await attempt(server, { fd, backlog }).catch((error: unknown) => Promise.reject(asNoSocket(error)))
+    await attempt(server, { fd, backlog }).catch((error: unknown) => Promise.reject(asNotInherited(error)))
     return () => undefined
   }
   await attempt(
@@ -132,10 +132,10 @@ const startListening = async (server: Net.Server, options: ListenOptions): Promi
   return () => undefined
 }
 
-// The system's words do not say what is wrong with a descriptor.
-const asNoSocket = (error: unknown): unknown =>
+// The system's words do not say what is wrong with a descriptor. Node says EINVAL of a file and of a datagram socket, too.
+const asNotInherited = (error: unknown): unknown =>
   error instanceof Error && "code" in error && /^(?:EINVAL|EBADF|ENOTSOCK|EOPNOTSUPP)$/.test(String(error.code))
-    ? Object.assign(new Error(`it is no socket that this process has inherited (${error.message})`), {
+    ? Object.assign(new Error(`it is no stream socket that has been inherited and can listen (${error.message})`), {
       code: error.code
     })
     : error

@@ -6,8 +6,9 @@
  *  Open ----> Work ------------------> Hooks ---------------------> Added --------------------> Closed
  * ```
  *
- * Added finalizers run third, when the work that uses their resources has ended and the socket is still open. The other steps are
- * plain functions, so a connection without added finalizers needs no fiber.
+ * Added finalizers run third, when the work that uses their resources has ended. The socket is still open then, unless hooks or
+ * finalizers have not ended within `timeouts.hooks`: they run on after it is closed. The other steps are plain functions, so a
+ * connection without added finalizers needs no fiber.
  *
  * @since 0.2.0
  */
@@ -51,8 +52,8 @@ export class ConnectionScope extends LazyScope implements SessionScope {
   }
 
   /**
-   * Closes the scope, once, and waits until the socket is closed. A handler, hook or finalizer of the connection itself does not
-   * wait, because it would wait for its own end.
+   * Closes the scope, once, and waits until all hooks and finalizers have ended and the socket is closed, even if that was closed
+   * early. A handler, hook or finalizer of the connection itself does not wait, because it would wait for its own end.
    */
   override close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Effect.withFiberRuntime((fiber) => {

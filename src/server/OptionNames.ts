@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import { isAnyEffect } from "../exchange/internal.js"
+import { isAnyEffect, isEffectOrLayer } from "../exchange/internal.js"
 import { OptionError } from "../exchange/ServerError.js"
 import { isClass } from "./guards.js"
 
@@ -92,30 +92,60 @@ export const invalidOption = (name: string, expected: string, given: unknown, re
   })
 
 /**
- * A value for a message: text in quotes, so that "1" differs from 1, plain objects and arrays as JSON, other objects and
- * functions by their kind.
+ * A value for a message: text in quotes, so that "1" differs from 1; plain objects and arrays as JSON, if that has all of them;
+ * all other objects, functions, and what is longer than 200 characters by their kind. Never throws.
  *
  * @since 0.2.0
  */
 export const shown = (given: unknown): string => {
+  if (typeof given === "bigint") return `${given}n`
   if (typeof given === "function") return kindOf(given)
   if (typeof given !== "string" && (typeof given !== "object" || given === null)) return String(given)
-  if (typeof given === "object" && !Array.isArray(given) && given.constructor !== Object) return kindOf(given)
+  return shortJson(given) ?? (typeof given === "string" ? `text of ${given.length} characters` : kindOf(given))
+}
+
+/** The most characters of a value in a message. */
+const mostShown = 200
+/** The most levels of a value in a message. An object that is in itself has more. */
+const mostLevels = 5
+
+const shortJson = (given: unknown): string | undefined => {
   try {
+    if (!isJson(given, mostLevels)) return undefined
     const text = JSON.stringify(given)
-    // what is only functions has no JSON
-    return text === "{}" && Object.keys(given).length > 0 ? kindOf(given) : text
+    return text.length <= mostShown ? text : undefined
   } catch {
-    return kindOf(given)
+    // a getter or a Proxy has thrown
+    return undefined
   }
 }
 
+// Whether JSON has all of the value. It may leave out an option that is absent.
+const isJson = (given: unknown, levels: number): boolean => {
+  if (given === null || typeof given === "string" || typeof given === "boolean") return true
+  if (typeof given === "number") return Number.isFinite(given)
+  if (typeof given !== "object" || levels === 0) return false
+  if (Array.isArray(given)) return given.every((each) => isJson(each, levels - 1))
+  const prototype: unknown = Object.getPrototypeOf(given)
+  return (prototype === Object.prototype || prototype === null) &&
+    Object.values(given).every((each) => each === undefined || isJson(each, levels - 1))
+}
+
 /**
- * A short description of a value, for messages: its type, or the value itself if it is short.
+ * A short description of a value, for messages: its type, or the value itself if it is short. Never throws.
  *
  * @since 0.2.0
  */
 export const kindOf = (given: unknown): string => {
+  try {
+    return kind(given)
+  } catch {
+    // a getter or a Proxy has thrown
+    return "an object"
+  }
+}
+
+const kind = (given: unknown): string => {
   if (given === null) return "null"
   if (Array.isArray(given)) return "an array"
   switch (typeof given) {
@@ -145,6 +175,7 @@ const ownNames = new Map([
 
 const nameOf = (given: object): string => {
   if (isAnyEffect(given)) return "an Effect"
+  if (isEffectOrLayer(given)) return "a Layer"
   const tag: unknown = Reflect.get(given, Symbol.toStringTag)
   if (tag === "Generator") return "a generator"
   if (tag === "AsyncGenerator") return "an async generator"

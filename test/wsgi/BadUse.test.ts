@@ -157,7 +157,7 @@ describe("what cannot be listened on", () => {
   it("a descriptor that is none", async () => {
     const error = await failing(listen({ fd: 9_999 }))
     expect(error.message).toMatch(
-      /^cannot listen on descriptor 9999: it is no socket that this process has inherited \(listen E\w+: /
+      /^cannot listen on descriptor 9999: it is no stream socket that has been inherited and can listen \(listen E\w+: /
     )
   })
 
