@@ -14,6 +14,8 @@ import type { Interface, Serve } from "./messages.js"
  * @category models
  */
 export interface Serving {
+  /** Warnings of what was seen at the start. */
+  readonly warnings?: ReadonlyArray<string>
   readonly stop: (options: { readonly settle: number; readonly spread: number; readonly grace: number }) => Promise<
     { readonly cut: number; readonly interrupted: number } | undefined
   >
@@ -41,6 +43,7 @@ export interface LoadedApp {
  * Serves a loaded app. Resolves when it listens.
  *
  * `enough` is called once the app has had as many requests as its assignment says.
+ * `isAlone` says whether all fibers and sockets of the process are the worker's; the default is false.
  *
  * @since 0.2.0
  * @category models
@@ -48,7 +51,8 @@ export interface LoadedApp {
 export type Open = (
   app: LoadedApp,
   serve: Serve,
-  enough: (requests: number) => void
+  enough: (requests: number) => void,
+  isAlone?: boolean
 ) => Promise<Serving>
 
 /**

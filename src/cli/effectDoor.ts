@@ -10,6 +10,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { make as makeListener, TlsSettings } from "../node/NodeListener.js"
 import { type Options, split } from "../platform/Options.js"
@@ -22,12 +24,10 @@ import { Listener } from "../server/Listener.js"
 import * as MetricSeries from "../server/MetricSeries.js"
 import * as Server from "../server/Server.js"
 import { ServerConfig } from "../server/ServerConfig.js"
-import { zero } from "../server/ServerMetrics.js"
 import * as MemoryListener from "../testing/MemoryService.js"
 import * as Log from "../wsgi/Log.js"
 import { named } from "./loadApp.js"
 import type { AppSource, Serve } from "./messages.js"
-import { listening as sockets } from "./selfListening.js"
 import { AppError, counter, type Open } from "./Serving.js"
 import { tlsOptions } from "./tlsOptions.js"
 
@@ -35,7 +35,7 @@ import { tlsOptions } from "./tlsOptions.js"
  * @since 0.2.0
  * @category constructors
  */
-export const open: Open = async ({ value }, serve, enough) => {
+export const open: Open = async ({ value }, serve, enough, isAlone = false) => {
   const [listener, ...others] = serve.listeners
   if (others.length > 0) {
     throw new AppError("an Effect app is served on one address: give one --listen")
@@ -52,54 +52,52 @@ export const open: Open = async ({ value }, serve, enough) => {
     ),
     Context.add(AccessLog.AccessLog, accessLogOf(serve, config, sink, enough))
   )
-  let made: HttpServer.HttpServer | undefined
-  const httpServer = Layer.scoped(
-    HttpServer.HttpServer,
-    Effect.tap(
-      Effect.provide(TsgiHttpServer.makeWith(door), services),
-      (server) => Effect.sync(() => made = server)
-    )
-  )
-  const own = sockets() + serve.listeners.length
   const scope = Effect.runSync(Scope.make())
-  const built = await Effect.runPromiseExit(
-    Layer.buildWithScope(Layer.provide(layerOf(value), Layer.merge(httpServer, TsgiHttpServer.layerContext)), scope)
-  )
-  if (Exit.isFailure(built)) throw Cause.squash(built.cause)
-  if (made === undefined || !(await isServed(made, () => sockets() > own))) {
+  const build = async <R, E>(layer: Layer.Layer<R, E>): Promise<Context.Context<R>> => {
+    const built = await Effect.runPromiseExit(Layer.buildWithScope(layer, scope))
+    if (Exit.isFailure(built)) throw Cause.squash(built.cause)
+    return built.value
+  }
+  const httpServer = Layer.scoped(HttpServer.HttpServer, Effect.provide(TsgiHttpServer.makeWith(door), services))
+  const context = await build(Layer.merge(httpServer, TsgiHttpServer.layerContext))
+  const made = Context.get(context, HttpServer.HttpServer)
+  await build(Layer.provide(layerOf(value), Layer.succeedContext(context)))
+  const serves = Option.isSome(await Effect.runPromise(Effect.timeoutOption(hasApp(made), longestSilence)))
+  if (!serves && isAlone && isIdle()) {
     Effect.runFork(Scope.close(scope, Exit.void))
-    throw new AppError(servesNothing(serve.app))
+    throw new AppError(servesNothing(serve.app, "here"))
   }
   return {
+    warnings: serves ? [] : [servesNothing(serve.app, "yet")],
     stop: async (options) => {
-      const report = made === undefined ? undefined : await Effect.runPromise(stopServer(made, options))
+      const report = await Effect.runPromise(stopServer(made, options))
       await Effect.runPromise(Scope.close(scope, Exit.void))
       await sink?.close()
       return report
     },
     series: MetricSeries.ofApplication,
-    metrics: () =>
-      made === undefined
-        ? zero
-        : Effect.runSync(Effect.provideService(TsgiHttpServer.metrics, HttpServer.HttpServer, made)),
+    metrics: () => Effect.runSync(Effect.provideService(TsgiHttpServer.metrics, HttpServer.HttpServer, made)),
     reopen: () => sink?.reopen(),
     setTicketKeys: (keys) => tls?.setTicketKeys(keys)
   }
 }
 
-/** Milliseconds in which a Layer that is built may begin to serve, in a fiber of its own. */
-const mostAlone = 2000
+/** Milliseconds after which a Layer that is built and does not serve is refused, or warned of. */
+const longestSilence = 2000
 
-const isServed = (server: HttpServer.HttpServer, elsewhere: () => boolean): Promise<boolean> =>
-  Effect.runPromise(Effect.raceFirst(
-    Effect.as(hasApp(server), true),
-    Effect.suspend(() => Effect.as(elsewhere() ? Effect.void : Effect.sleep(mostAlone), false))
-  ))
+// Whether no fiber, timer or request is left that may still make a Layer serve. Sockets that listen and those of standard input,
+// output and the supervisor do not count.
+const isIdle = (): boolean =>
+  // the fiber that asks is one
+  Effect.runSync(Metric.value(Metric.counter("effect_fiber_active"))).count <= 1 &&
+  process.getActiveResourcesInfo().every((name) =>
+    /^(?:TCPServerWrap|Pipe|PipeWrap|TTYWrap|MessagePort|CloseReq)$/.test(name)
+  )
 
-const servesNothing = (source: AppSource): string =>
+const servesNothing = (source: AppSource, when: "here" | "yet"): string =>
   `${
     named(source)
-  } is a Layer that serves nothing here: the command brings the HttpServer, so leave ${"NodeHttpServer.layer, or another one like it, out"}, and serve with HttpServer.serve(app)`
+  } is a Layer that serves nothing ${when}: the command brings the HttpServer, so leave out NodeHttpServer.layer or another server, and serve with HttpServer.serve(app)`
 
 const optionsOf = ({ grace, listeners: [listener], options, settle }: Serve): Options => {
   const given = {

@@ -97,18 +97,20 @@ class Run {
   }
 
   private async serve(given: Serve): Promise<void> {
-    const { exit, tell } = this.channel
+    const { exit, isAlone, tell } = this.channel
     this.assignment = given
     let phase: Phase = "load"
     try {
       const app = await load(given.app, () => phase = "boot")
       const open = await doorOf(app.kind)
       phase = "boot"
-      this.serving = await open(app, given, (requests) => void tell({ type: "enough", requests }))
+      this.serving = await open(app, given, (requests) => void tell({ type: "enough", requests }), isAlone)
       if (this.ticketKeys !== undefined) this.serving.setTicketKeys(this.ticketKeys)
       // if the app has begun to listen when it was loaded, it listens by now, or has failed to
       await nextTurn()
-      const warnings = [...new Set([...app.warnings, ...this.selfListening.warnings(given)])]
+      const warnings = [
+        ...new Set([...app.warnings, ...(this.serving.warnings ?? []), ...this.selfListening.warnings(given)])
+      ]
       await tell({ type: "ready", interface: app.kind, warnings })
       this.beat()
       setInterval(() => this.beat(), 1000).unref()

@@ -4,6 +4,8 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
 import { createServer } from "node:http"
 import { describe, expect, it } from "vitest"
 import { open } from "../../src/cli/effectDoor.js"
@@ -64,25 +66,66 @@ it.each([
 })
 
 describe("a Layer", () => {
-  const app = HttpServer.serve(HttpServerResponse.text("a"))
   const opened = (value: Layer.Layer<never, unknown, HttpServer.HttpServer>, serve: Serve) =>
     open({ kind: "effect", value, warnings: [] }, serve, () => undefined)
-  const elsewhere = Layer.provide(app, NodeHttpServer.layerServer(createServer, { port: 0, host: "127.0.0.1" }))
   const late = Layer.scopedDiscard(
     Effect.forkScoped(Effect.delay(HttpServer.serveEffect(HttpServerResponse.text("a")), 50))
   )
   const nothing = Layer.effectDiscard(HttpServer.HttpServer)
 
+  const afterwards = (pause: Effect.Effect<void>) =>
+    Layer.scopedDiscard(Effect.forkScoped(
+      Effect.zipRight(pause, HttpServer.serveEffect(HttpServerResponse.text("a")))
+    ))
+  // a callback that outlives the build has no fiber
+  const byCallback = (pause: Promise<void>) =>
+    Layer.scopedDiscard(Effect.gen(function*() {
+      const runtime = yield* Effect.runtime<HttpServer.HttpServer | Scope.Scope>()
+      const timer = setInterval(() => undefined, 1000)
+      void pause.then(() => {
+        clearInterval(timer)
+        return Runtime.runPromise(runtime)(HttpServer.serveEffect(HttpServerResponse.text("a")))
+      })
+    }))
+  const metricsPort = NodeHttpServer.layerServer(createServer, { port: 0, host: "127.0.0.1" })
+
   it.each([
-    ["that brings its own server", elsewhere],
-    ["that serves nothing", nothing]
-  ])("%s is refused, served or checked", { timeout: 20_000 }, async (_, layer) => {
-    const serve = serveAt(await freePort())
-    for (const each of [serve, { ...serve, listeners: [] }]) {
-      await expect(opened(layer, each)).rejects.toThrow(
-        /^app\.mjs's default export is a Layer that serves nothing here: .*leave .* out/
-      )
+    ["in a fiber", (pause: Promise<void>) => afterwards(Effect.promise(() => pause))],
+    ["in a callback", byCallback],
+    [
+      "beside a port of its own",
+      (pause: Promise<void>) =>
+        Layer.merge(Layer.discard(Layer.fresh(metricsPort)), afterwards(Effect.promise(() => pause)))
+    ]
+  ])(
+    "that does not serve yet, but will %s, is ready with a warning, and serves then",
+    { timeout: 20_000 },
+    async (_, late) => {
+      const port = await freePort()
+      const { open: serveNow, opened: pause } = gate()
+      const serving = await opened(late(pause), serveAt(port))
+      expect(serving.warnings).toEqual([
+        expect.stringMatching(
+          /^app\.mjs's default export is a Layer that serves nothing yet: .*HttpServer\.serve\(app\)/
+        )
+      ])
+      await using client = await connect(port)
+      client.send(get())
+      serveNow()
+      expect(await client.response()).toMatchObject({ status: 200 })
+      client.close()
+      await serving.stop({ settle: 0, spread: 0, grace: 0 })
     }
+  )
+
+  it("that serves nothing is not refused where fibers of others run in the process", { timeout: 20_000 }, async () => {
+    const serving = await open(
+      { kind: "effect", value: nothing, warnings: [] },
+      serveAt(await freePort()),
+      () => undefined
+    )
+    expect(serving.warnings).toHaveLength(1)
+    await serving.stop({ settle: 0, spread: 0, grace: 0 })
   })
 
   it("that serves in a fiber of its own is ready once it does", async () => {

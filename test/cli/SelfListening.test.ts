@@ -111,3 +111,47 @@ export default Layer.provide(HttpServer.serve(HttpServerResponse.text("bad")), N
   await program.line(/reload refused, the old workers stay: .*serves nothing here/)
   expect(await get(port)).toBe("200 good")
 })
+
+const effects = `import { NodeHttpServer } from "@effect/platform-node"
+import { HttpServer, HttpServerResponse } from "@effect/platform"
+import { Effect, Layer, Runtime } from "effect"
+import { createServer } from "node:http"
+const app = HttpServerResponse.text("good")
+const port = NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })
+`
+const inFiber = "Layer.scopedDiscard(Effect.forkScoped(Effect.delay(HttpServer.serveEffect(app), 3000)))"
+
+describe("a Layer that does not serve when it is built", { timeout: 30_000 }, () => {
+  it.each([
+    ["asks for the HttpServer alone", "Layer.effectDiscard(HttpServer.HttpServer)"],
+    ["serves on its own server", "Layer.provide(HttpServer.serve(app), port)"]
+  ])("%s: it is refused, served or checked", async (_, layer) => {
+    write(folder, "layer.mjs", `${effects}export default ${layer}`)
+    for (const ended of [serve("layer.mjs", "-p", "0").ended, tsgi(folder, "check", "layer.mjs").ended]) {
+      const { code, stderr } = await ended
+      expect(stderr.filter((line) => line.startsWith("tsgi:"))).toEqual([
+        expect.stringMatching(/default export is a Layer that serves nothing here: .*leave out .* server/)
+      ])
+      expect(code).toBe(4)
+    }
+  })
+
+  it.each([
+    ["in a fiber", inFiber],
+    ["in a fiber, beside a port of its own", `Layer.merge(Layer.discard(port), ${inFiber})`],
+    [
+      "in a callback, beside a port of its own",
+      `Layer.merge(Layer.discard(port), Layer.scopedDiscard(Effect.map(Effect.runtime(), (runtime) => {
+        setTimeout(() => Runtime.runPromise(runtime)(HttpServer.serveEffect(app)), 3000)
+      })))`
+    ]
+  ])("serves after 3 s %s: it is served, with a warning", async (_, layer) => {
+    write(folder, "layer.mjs", `${effects}export default ${layer}`)
+    const checked = tsgi(folder, "check", "layer.mjs").ended
+    await using program = serve("layer.mjs", "-p", "0")
+    const listening = portOf(program)
+    await program.line(/warn .*default export is a Layer that serves nothing yet/)
+    expect(await get(await listening)).toBe("200 good")
+    expect((await checked).code).toBe(0)
+  })
+})
