@@ -126,8 +126,8 @@ const isJson = (given: unknown, levels: number): boolean => {
   if (typeof given === "number") return Number.isFinite(given)
   if (typeof given !== "object" || levels === 0) return false
   if (Array.isArray(given)) return given.every((each) => isJson(each, levels - 1))
-  const prototype: unknown = Object.getPrototypeOf(given)
-  return (prototype === Object.prototype || prototype === null) &&
+  const made: unknown = given.constructor
+  return (made === Object || made === undefined) && !("toJSON" in given) &&
     Object.values(given).every((each) => each === undefined || isJson(each, levels - 1))
 }
 
