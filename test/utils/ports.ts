@@ -2,16 +2,30 @@
 import { once } from "node:events"
 import * as net from "node:net"
 
-/** Different ports that were free a moment ago. */
+// The system gives servers and clients that ask for any port one from 32768 up (ip_local_port_range of Linux). So none of those
+// that other tests start can take a port from below before the program has it.
+const lowest = 20_000
+const highest = 32_000
+
+/** Different ports that are free, and that the system gives to no other program. */
 export const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, "127.0.0.1"))
-  await Promise.all(servers.map((server) => once(server, "listening")))
-  const ports = servers.map((server) => {
-    const address = server.address()
-    return address === null || typeof address === "string" ? 0 : address.port
-  })
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = lowest + Math.floor(Math.random() * (highest - lowest))
+    if (await isFree(port)) ports.add(port)
+  }
+  return [...ports]
+}
+
+const isFree = async (port: number): Promise<boolean> => {
+  const server = net.createServer()
+  try {
+    await once(server.listen(port, "127.0.0.1"), "listening")
+  } catch {
+    return false
+  }
+  await once(server.close(), "close")
+  return true
 }
 
 export const freePort = async (): Promise<number> => (await freePorts(1))[0]
