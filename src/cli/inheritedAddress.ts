@@ -16,9 +16,44 @@ import type { Address } from "../exchange/Address.js"
  */
 export const inheritedAddress = (fd: number): Address | undefined => {
   try {
-    const [, inode] = /^socket:\[(\d+)\]$/.exec(Fs.readlinkSync(`/proc/self/fd/${fd}`)) ?? []
+    const inode = inodeOf(fd)
     return inode === undefined ? undefined : tcpOf(inode) ?? unixOf(inode)
   } catch {
+    return undefined
+  }
+}
+
+/**
+ * The ports on which this process listens; none if the system does not tell them.
+ *
+ * @param except descriptors of sockets that are left out
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const listeningPorts = (except: ReadonlyArray<number>): ReadonlySet<number> => {
+  const inodes = new Set(inodesOfProcess(except))
+  const rows = [...rowsOf("tcp"), ...rowsOf("tcp6")].filter((row) => row[3] === listenState && inodes.has(row[9] ?? ""))
+  return new Set(rows.map((row) => parseInt(row[1]?.split(":")[1] ?? "", 16)))
+}
+
+// proc_pid_net(5)
+const listenState = "0A"
+
+const inodesOfProcess = (except: ReadonlyArray<number>): ReadonlyArray<string> => {
+  try {
+    const fds = Fs.readdirSync("/proc/self/fd").map(Number).filter((fd) => !except.includes(fd))
+    return fds.map((fd) => inodeOf(fd) ?? "")
+  } catch {
+    return []
+  }
+}
+
+const inodeOf = (fd: number): string | undefined => {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(Fs.readlinkSync(`/proc/self/fd/${fd}`))?.[1]
+  } catch {
+    // the descriptor is no longer open
     return undefined
   }
 }

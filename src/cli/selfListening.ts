@@ -4,6 +4,7 @@
  * @since 0.2.0
  */
 import { setImmediate as nextTurn } from "node:timers/promises"
+import { listeningPorts } from "./inheritedAddress.js"
 import type { AppSource, Assignment } from "./messages.js"
 
 /**
@@ -46,10 +47,7 @@ export class SelfListening {
     this.isTold = !isAlone
   }
 
-  /**
-   * Whether more sockets listen than the worker's own. It is called after one of these could not listen, which is closed by the
-   * end of a turn.
-   */
+  /** Whether more sockets listen than the worker's own, of which one could not listen. */
   async isSeenBeside({ listeners }: Pick<Assignment, "listeners">): Promise<boolean> {
     // a socket that could not listen is closed at the end of a turn
     for (let turn = 0; turn < 2; turn++) await nextTurn()
@@ -84,4 +82,36 @@ export const listenErrorOf = (error: unknown): Error | undefined => {
   if ("syscall" in error && error.syscall === "listen") return error
   const cause = error.cause === error ? undefined : listenErrorOf(error.cause)
   return cause ?? (error.name === "BindError" ? error : undefined)
+}
+
+/**
+ * The address of the listener of the worker that could not listen, as it is shown; `undefined` if the error is of another socket.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const addressOf = (
+  error: unknown,
+  assignment: Pick<Assignment, "addresses" | "listeners">
+): string | undefined => {
+  if (!(error instanceof Error)) return undefined
+  if (error.name !== "BindError") return error.cause === error ? undefined : addressOf(error.cause, assignment)
+  const { addresses, listeners } = assignment
+  return addresses[
+    listeners.findIndex((listener) =>
+      "fd" in listener && "address" in error && error.address === `descriptor ${listener.fd}`
+    )
+  ]
+}
+
+/**
+ * Whether a socket of this process other than its listeners listens at the port of an address; false if the system does not tell.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isListening = (address: string, { listeners }: Pick<Assignment, "listeners">): boolean => {
+  const [, port] = /:(\d+)$/.exec(address) ?? []
+  const own = listeners.flatMap((listener) => "fd" in listener ? [listener.fd] : [])
+  return port !== undefined && listeningPorts(own).has(Number(port))
 }

@@ -10,7 +10,7 @@ import { failureText, firstLine, isOf, load, named } from "./loadApp.js"
 import type { FromWorker, Phase, Serve, ToWorker } from "./messages.js"
 import { open as openPlain } from "./plainDoor.js"
 import { pulse } from "./pulse.js"
-import { listenErrorOf, listens, remedy, SelfListening } from "./selfListening.js"
+import { addressOf, isListening, listenErrorOf, listens, remedy, SelfListening } from "./selfListening.js"
 import { AppError, type LoadedApp, type Open, type Serving } from "./Serving.js"
 
 /**
@@ -115,11 +115,20 @@ class Run {
       this.beat()
       setInterval(() => this.beat(), 1000).unref()
     } catch (error) {
-      const failure = listenErrorOf(error)
-      const isClash = failure !== undefined && await this.selfListening.isSeenBeside(given)
-      await tell(isClash ? clash(given, failure) : failureOf(given, error, phase))
+      await tell(await this.failureOf(given, error, phase))
       exit(1)
     }
+  }
+
+  private async failureOf(given: Serve, error: unknown, phase: Phase): Promise<Failed> {
+    const failure = listenErrorOf(error)
+    const failed = failureOf(given, error, phase)
+    if (failure === undefined) return failed
+    const isBeside = await this.selfListening.isSeenBeside(given)
+    const address = addressOf(error, given)
+    if (address === undefined) return isBeside ? clash(given, failure) : failed
+    if (isListening(address, given)) return listensAt(given, address)
+    return isBeside ? { ...failed, message: `${failed.message}; ${given.app.name} ${listens}, too` } : failed
   }
 
   beat(): void {
@@ -150,6 +159,13 @@ const clash = ({ app }: Serve, { message }: Error): Failed => ({
   type: "failed",
   phase: "load",
   message: `${app.name} ${listens}: ${message}; ${remedy}`,
+  stack: undefined
+})
+
+const listensAt = ({ app }: Serve, address: string): Failed => ({
+  type: "failed",
+  phase: "load",
+  message: `${app.name} ${listens} on ${address}, which is the command's address: ${remedy}`,
   stack: undefined
 })
 

@@ -61,8 +61,9 @@ describe("an app that listens at another address", { timeout: 20_000 }, () => {
 
 describe("an app that listens at the command's own address", { timeout: 20_000 }, () => {
   // no process has to be stopped, and no port to be changed
+  // the app or the worker is first
   const refused =
-    /^tsgi: worker \d failed to load: app\.mjs listens by itself: listen EADDRINUSE: [^;]*; export the app, and leave .* out$/
+    /^tsgi: worker \d failed to load: app\.mjs listens by itself(?:: listen EADDRINUSE: [^;]*;| on http:\/\/127\.0\.0\.1:\d+, which is the command's address:) export the app, and leave .* out$/
 
   it.each([
     ["by tsgi's own API", byOwnApi, "1"],
@@ -76,6 +77,26 @@ describe("an app that listens at the command's own address", { timeout: 20_000 }
     expect(stderr.filter((line) => line.startsWith("tsgi:"))).toEqual([expect.stringMatching(refused)])
     expect(code).toBe(4)
   })
+
+  it.each(["0", "1"])(
+    "with --workers %s, where it has the address before the worker: the line says so",
+    async (workers) => {
+      const port = await freePort()
+      write(
+        folder,
+        "app.mjs",
+        `import { createServer } from "node:http"
+await new Promise((resolve) => createServer(() => undefined).listen(${port}, "127.0.0.1", resolve))
+${app}`
+      )
+      const { code, stderr } = await serve("app.mjs", "-p", String(port), "-w", workers).ended
+      expect(stderr.filter((line) => line.startsWith("tsgi:"))).toEqual([
+        `tsgi: worker 1 failed to load: app.mjs listens by itself on http://127.0.0.1:${port}, which is the command's address: ` +
+        "export the app, and leave the call that listens out"
+      ])
+      expect(code).toBe(4)
+    }
+  )
 
   it("late: the worker's end says why", async () => {
     const port = await freePort()

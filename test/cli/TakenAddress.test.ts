@@ -105,26 +105,40 @@ describe("a supervisor that is started with another one", { timeout: 60_000 }, (
 while (!fs.existsSync("ready")) await new Promise((resolve) => setTimeout(resolve, 20))
 export { default } from "./app.mjs"`
     )
+    write(
+      folder,
+      "metrics.mjs",
+      `import { createServer } from "node:http"
+createServer(() => undefined).listen(0, "127.0.0.1")
+export { default } from "./late.mjs"`
+    )
   }, 60_000)
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
-  it("and gets its address later ends with exit code 5, names the address, and leaves the other alone", async () => {
-    const port = await freePort()
-    const words = ["-p", String(port), "--settle", "0s"]
-    await using second = tsgi(folder, "serve", "late.mjs", ...words)
-    await second.line(/listening on/)
-    await using first = tsgi(folder, "serve", "app.mjs", ...words)
-    await first.line(/info {2}ready in/)
-    write(folder, "ready", "")
-    const { code, stderr } = await second.ended
-    expect(stderr.filter((line) => line.startsWith("tsgi: "))).toEqual([
-      expect.stringMatching(
-        new RegExp(
-          `^tsgi: worker 1 cannot listen on http://127\\.0\\.0\\.1:${port}: another process listens there already; `
+  it.each([
+    ["", "late.mjs", ""],
+    [", though its app has a port of its own,", "metrics.mjs", "; metrics.mjs listens by itself, too"]
+  ])(
+    "and gets its address later%s ends with exit code 5, names the address, and leaves the other alone",
+    async (_, app, more) => {
+      fs.rmSync(`${folder}/ready`, { force: true })
+      const port = await freePort()
+      const words = ["-p", String(port), "--settle", "0s"]
+      await using second = tsgi(folder, "serve", app, ...words)
+      await second.line(/listening on/)
+      await using first = tsgi(folder, "serve", "app.mjs", ...words)
+      await first.line(/info {2}ready in/)
+      write(folder, "ready", "")
+      const { code, stderr } = await second.ended
+      expect(stderr.filter((line) => line.startsWith("tsgi: "))).toEqual([
+        expect.stringMatching(
+          new RegExp(
+            `^tsgi: worker 1 cannot listen on http://127\\.0\\.0\\.1:${port}: another process listens there already; .*\\)${more}$`
+          )
         )
-      )
-    ])
-    expect(code).toBe(5)
-    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("Hello")
-  })
+      ])
+      expect(code).toBe(5)
+      expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("Hello")
+    }
+  )
 })
