@@ -9,8 +9,7 @@ import type { Rates } from "../exchange/Config.js"
 import type { Http1Host } from "./Http1Host.js"
 
 /**
- * What the peer must send or do. With `Place` the server must give a request a place; with `Hooks` the hooks and finalizers of a
- * connection without other work must end.
+ * What the peer must send or do. With `Place` the server must give a request a place.
  *
  * @since 0.2.0
  * @category models
@@ -24,16 +23,16 @@ export type Awaited =
   | "HalfClosed"
   | "Leftover"
   | "Linger"
-  | "Hooks"
 
 /**
  * The deadline that has passed: for what is awaited, for the whole request, for the answer to begin (`Handler`), for an
- * interrupted application to end, for the kernel to take something (`Write`), or for the peer to keep a rate.
+ * interrupted application to end, for the hooks and finalizers of a connection without other work to end, for the kernel to take
+ * something (`Write`), or for the peer to keep a rate.
  *
  * @since 0.2.0
  * @category models
  */
-export type Passed = Awaited | "Request" | "Handler" | "Interrupt" | "Write" | "BodyPace" | "DownloadPace"
+export type Passed = Awaited | "Request" | "Handler" | "Interrupt" | "Hooks" | "Write" | "BodyPace" | "DownloadPace"
 
 /**
  * @since 0.2.0
@@ -54,6 +53,7 @@ export class Deadlines {
   private readBefore = 0
   private handler = Infinity
   private interrupt = Infinity
+  private hooks = Infinity
   private write = Infinity
   private writeSince = Infinity
   private handed = 0
@@ -97,6 +97,7 @@ export class Deadlines {
       this.request,
       this.handler,
       this.interrupt,
+      this.hooks,
       this.write,
       this.body?.deadline ?? Infinity,
       this.download?.deadline ?? Infinity
@@ -200,6 +201,17 @@ export class Deadlines {
     this.interrupt = Infinity
   }
 
+  /** Called when only hooks and finalizers are left of a connection. Those that are awaited already have no more time. */
+  awaitHooks(): void {
+    if (this.hooks < Infinity) return
+    this.hooks = this.time.tick() + this.timeouts.hooks
+    this.wakeBy(this.hooks)
+  }
+
+  hooksRan(): void {
+    this.hooks = Infinity
+  }
+
   /** Called when bytes wait for the kernel, which has taken `handed` bytes. */
   awaitWrite(handed: number): void {
     if (this.writeSince < Infinity) return
@@ -256,15 +268,19 @@ export class Deadlines {
     this.download?.stop()
   }
 
-  /** Called when nothing of the request is awaited any more: neither its body, nor its answer, nor the end of its application. */
-  requestEnded(): void {
+  /**
+   * Called when nothing of the request is awaited any more: neither its body, nor its answer, nor the end of its application. If
+   * no other request follows it (`isLast`), its hooks are awaited.
+   */
+  requestEnded(isLast = false): void {
     this.awaitNothing()
     this.requestCame()
     this.answerBegan()
     this.awaitEndForEver()
+    if (isLast) this.awaitHooks()
   }
 
-  /** Called when the connection ends. Only the end of an interrupted application is still awaited. */
+  /** Called when the connection ends. Only the end of an interrupted application, and of hooks, is still awaited. */
   close(): void {
     this.peerDeadline = Infinity
     this.requestCame()
@@ -297,6 +313,10 @@ export class Deadlines {
     if (now >= this.interrupt) {
       this.interrupt = Infinity
       return "Interrupt"
+    }
+    if (now >= this.hooks) {
+      this.hooks = Infinity
+      return "Hooks"
     }
     if (now >= this.write) {
       this.write = Infinity

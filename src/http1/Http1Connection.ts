@@ -2,7 +2,7 @@
  * The state of an HTTP/1 connection: it reads requests, gives each to the application as an exchange, and sends the answers.
  *
  * The table of `Phase` says what it does from one request to the next. These methods change the phase: `awaitHead`, `awaitPlace`,
- * `takeUp`, `begin`, `complete`, `exchangeOver`, `linger`, `takeOver`.
+ * `takeUp`, `begin`, `complete`, `exchangeOver`, `linger`, `endReading`, `takeOver`.
  *
  * @since 0.2.0
  */
@@ -73,7 +73,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.end = new Http1End(session, this.deadlines, transport, host.log)
     this.leaving = new Leaving(host, this.peer, transport, this.inflow, this.queue, this.deadlines)
     this.leftover = new Leftover(host, this.inflow, this.deadlines)
-    this.claim = new PlaceClaim(this.deadlines, host.config.timeouts.place)
+    this.claim = new PlaceClaim(session, host, this.deadlines)
   }
 
   get phase(): Phase {
@@ -132,7 +132,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
       return
     }
     this.reader.receive(bytes)
-    if (this.currentPhase === "Waiting" && this.session.place.asksWhole) this.host.requestPlace(this.session)
+    if (this.currentPhase === "Waiting" && this.session.place.asksWhole) this.claim.askAgain()
     else if (this.awaitsRequest && !this.slice.waits) {
       this.awaitsBatch = this.host.batch.enter(this)
       if (!this.awaitsBatch) this.advance()
@@ -164,7 +164,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.awaitsBatch = false
     this.advancing = true
     let now = time.tick()
-    while (this.awaitsRequest && !this.end.isBegun && !this.queue.congested) {
+    while (this.awaitsRequest && !this.queue.congested) {
       if (slice.isBegun && reader.buffered > 0 && slice.takesLeave()) {
         this.awaitsBatch = true
         break
@@ -202,9 +202,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
   // Returns true if there is a place at once.
   private awaitPlace(message: RequestStart): boolean {
     this.currentPhase = "Waiting"
-    this.claim.await(message)
-    this.host.requestPlace(this.session)
-    return this.claim.isPlaced
+    return this.claim.ask(message)
   }
 
   /** Called when there is a place for the request that waits for one. */
@@ -327,9 +325,10 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
       const why = this.advancing ? undefined : closingAfterAnswer(this.host, this.inflow)
       if (why !== undefined) this.linger(why)
     } else if (exchange !== undefined && wire?.isComplete === true && !this.end.isBegun) {
-      if (wire.endsWithConnection) leaving.sayEnd()
+      const isLast = wire.nothingFollows
+      if (isLast && wire.endsWithConnection) leaving.sayEnd()
       const nothingLeft = exchange.body.complete && !exchange.isRunning
-      if (nothingLeft) this.deadlines.requestEnded()
+      if (nothingLeft) this.deadlines.requestEnded(isLast)
       if (exchange.allSent(nothingLeft)) this.exchangeOver(wire)
     }
   }
@@ -355,7 +354,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
   /** Called when nothing is left of the request's body, or no request follows it. */
   bodyDropped(): void {
     if (this.currentExchange === undefined) return
-    this.deadlines.requestEnded()
+    this.deadlines.requestEnded(this.currentWire?.nothingFollows)
     this.currentExchange.bodyDropped()
   }
 
@@ -377,16 +376,16 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.advance()
   }
 
+  /** Called when the connection ends. What its client still sends is dropped, unless an application runs. */
+  endReading(): void {
+    if (this.currentPhase !== "Busy" && this.currentPhase !== "TakenOver") this.currentPhase = "Lingering"
+  }
+
   // Called when the last answer is being sent, for which the connection needs no place.
   private linger(why: CloseReason, isLast = false): void {
     this.currentPhase = "Lingering"
-    if (isLast && this.leaving.needsNoLingering) return this.end.close(why)
-    this.end.tell(why)
-    if (this.inflow.gone) this.end.close(why)
-    else {
-      this.leaving.beginLingering()
-      this.flush()
-    }
+    if (!this.leaving.begin(this.end, why, isLast)) return
+    this.flush()
     this.host.releasePlace(this.session)
   }
 

@@ -109,6 +109,7 @@ export class Http1Session implements Session {
         return connection.advance()
       case "Busy":
         if (exchange?.stage === "Dropping") return connection.dropLeftover()
+        if (exchange?.stage === "Hooks" && wire?.nothingFollows === true) return deadlines.awaitHooks()
         if (exchange === undefined || exchange.answerEnded) return
         if (host.config.halfClose === "abort") return this.abort("ClientGone")
         // requests that arrived before the end are still answered
@@ -172,6 +173,7 @@ export class Http1Session implements Session {
     const { end, isAtRest, leaving } = this.connection
     end.scopeCloses()
     leaving.end(isAtRest)
+    this.connection.endReading()
     this.peer.run(Http1Session.endExchange, this, ended)
   }
 
@@ -194,12 +196,13 @@ export class Http1Session implements Session {
     }
     if (this.isClosed) return
     // hooks and finalizers need no place, and may never end
+    connection.deadlines.awaitHooks()
     this.host.releasePlace(this)
-    connection.deadlines.await("Hooks", this.host.config.timeouts.hooks)
   }
 
   // Called when hooks or finalizers have not ended in time. They run on without the socket, and a stop still waits for them.
   private closeEarly(): void {
+    if (this.isClosed) return
     const { config: { timeouts }, log } = this.host
     log(
       "Info",

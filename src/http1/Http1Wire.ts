@@ -39,7 +39,7 @@ export interface Carrier extends Reusable {
   readonly peer: AcceptedPeer
   readonly session: { readonly scope: CloseableScope }
   readonly reader: Pick<Reader, "next" | "expectAnotherBody">
-  readonly inflow: BodySource & Pick<Inflow, "gone" | "buffered">
+  readonly inflow: BodySource & Pick<Inflow, "ended" | "gone" | "buffered">
   readonly queue: Readonly<
     Pick<SendQueue, "queued" | "handed" | "fullWrite" | "congested" | "addText" | "addBytes" | "flushLast">
   >
@@ -305,6 +305,12 @@ export class Http1Wire implements Wire<string> {
     return this.reason === undefined && this.body.complete
   }
 
+  /** Whether no further request can follow, because the connection is not to be reused, or the client has sent everything. */
+  get nothingFollows(): boolean {
+    const { inflow } = this.carrier
+    return this.reason !== undefined || (inflow.ended && inflow.buffered === 0)
+  }
+
   /** Whether the client has said that this is its last request, and has sent all of it. */
   get isLast(): boolean {
     return this.message.demands.asksClose && this.body.complete
@@ -318,7 +324,7 @@ export class Http1Wire implements Wire<string> {
       leftover.begin()
       if (!this.dropLeftover()) return false
     }
-    deadlines.requestEnded()
+    deadlines.requestEnded(this.nothingFollows)
     return true
   }
 

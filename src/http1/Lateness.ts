@@ -29,7 +29,7 @@ export class Lateness {
 
   /** Called when this deadline has passed, or others need the place of a connection that has it. */
   late(passed: Passed): void {
-    const { deadlines, end, exchange, queue, takenOver } = this.connection
+    const { deadlines, end, exchange, queue, takenOver, wire } = this.connection
     switch (passed) {
       case "FirstRequest":
       case "Idle":
@@ -59,6 +59,7 @@ export class Lateness {
       case "Interrupt":
         return end.late(exchange)
       case "Hooks":
+        end.close(wire?.closeReason ?? "timed out")
         return this.hooksLate()
     }
   }

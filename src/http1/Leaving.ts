@@ -6,7 +6,9 @@
  */
 import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { RequestError } from "../exchange/ServerError.js"
+import type { CloseReason } from "./CloseReason.js"
 import type { Deadlines } from "./Deadlines.js"
+import type { Http1End } from "./Http1End.js"
 import type { Http1Host } from "./Http1Host.js"
 import type { Inflow } from "./Inflow.js"
 import { refusalHead } from "./refusals.js"
@@ -84,20 +86,30 @@ export class Leaving {
   // after the last answer
 
   /**
-   * Whether the connection can close at once after the last request of its client, which has said so, and has sent all of it. It
-   * must not send more (RFC 9112, 9.6), so no unread byte can turn the close into a reset. TLS sends its close_notify first.
+   * Called after the last answer, which need not have left. Closes the connection if that resets nothing; otherwise returns true,
+   * and reads on for a while, because the client has yet to read its answer. With `isLast` the client has said that its request
+   * is the last, and has sent all of it.
    */
-  get needsNoLingering(): boolean {
-    const { inflow, queue, transport } = this
-    return !inflow.gone && inflow.buffered === 0 && queue.empty && transport.tls === undefined
+  begin(end: Http1End, why: CloseReason, isLast: boolean): boolean {
+    const { deadlines, inflow } = this
+    deadlines.hooksRan()
+    if (inflow.gone || (isLast && this.needsNoLingering)) {
+      end.close(why)
+      return false
+    }
+    end.tell(why)
+    this.until = this.latest
+    deadlines.requestEnded()
+    this.await()
+    inflow.resume()
+    return true
   }
 
-  /** Reads on for a while, because to close at once would reset the connection before the client has read its answer. */
-  beginLingering(): void {
-    this.until = this.latest
-    this.deadlines.requestEnded()
-    this.await()
-    this.inflow.resume()
+  // After its last request a client must not send more (RFC 9112, 9.6), so no unread byte can turn a close into a reset. TLS
+  // sends its close_notify first.
+  private get needsNoLingering(): boolean {
+    const { inflow, queue, transport } = this
+    return inflow.buffered === 0 && queue.empty && transport.tls === undefined
   }
 
   /** Waits for the client to read its answer and to close. */

@@ -4,9 +4,10 @@
  *
  * @since 0.2.0
  */
-import type { PlaceState } from "../exchange/Session.js"
+import type { PlaceState, Session } from "../exchange/Session.js"
 import type { RequestStart } from "../protocol/h1/requestReader.js"
 import type { Deadlines } from "./Deadlines.js"
+import type { Http1Host } from "./Http1Host.js"
 
 /**
  * @since 0.2.0
@@ -16,8 +17,11 @@ export class PlaceClaim {
   private current: PlaceState = "Waiting"
   private waiting: RequestStart | undefined = undefined
 
-  /** @param patience milliseconds that a request may wait */
-  constructor(private readonly deadlines: Deadlines, private readonly patience: number) {}
+  constructor(
+    private readonly session: Session,
+    private readonly host: Pick<Http1Host, "config" | "requestPlace">,
+    private readonly deadlines: Deadlines
+  ) {}
 
   get state(): PlaceState {
     return this.current
@@ -32,11 +36,18 @@ export class PlaceClaim {
     return this.waiting
   }
 
-  /** Called when a request has arrived, and there is no place for it. */
-  await(request: RequestStart): void {
+  /** Asks for a place for a request that has arrived. Returns true if there is one at once. */
+  ask(request: RequestStart): boolean {
     this.waiting = request
     this.deadlines.requestCame()
-    this.deadlines.await("Place", this.patience)
+    this.deadlines.await("Place", this.host.config.timeouts.place)
+    this.askAgain()
+    return this.isPlaced
+  }
+
+  /** Called when more of the request has arrived, for which places are given first. */
+  askAgain(): void {
+    this.host.requestPlace(this.session)
   }
 
   /** Called when the request no longer waits, because it begins or is refused. */

@@ -55,7 +55,7 @@ const scenes: Readonly<Record<string, Scene>> = {
   "a malformed request in parts": { act: sends("GET / HTTP/1.1\r\n", " a\r\n\r\n"), changes: "Head Lingering" },
   "a last request": { act: sends(get("/", "Connection: close")), changes: "Busy Lingering" },
   "a connection that is taken over": { act: sends(get("/taken")), changes: "Busy TakenOver" },
-  "a place that is free at once": { ...two(get("/"), [get("/")]), changes: "Busy Idle Waiting Busy Idle" },
+  "a place that is free at once": { ...two(get("/"), [get("/")]), changes: "Busy Idle Waiting Lingering Busy Idle" },
   "a place that becomes free": {
     ...two(get("/work"), [get("/")], ({ events }) => Effect.sync(() => events.closed(undefined))),
     changes: "Busy Waiting Idle Busy Idle"
