@@ -87,8 +87,11 @@ const once = (reloading: Reloading): Effect.Effect<ReloadResult> =>
   Effect.gen(function*() {
     const { facts, hindrance, journal, manager, slots } = reloading
     const why = hindrance()
-    if (why !== undefined) return yield* Effect.as(journal.error("reload", `reload refused: ${why}`), refused(why))
     if (!isLeaving(facts)) yield* manager.reloading
+    if (why !== undefined && !isLeaving(facts)) {
+      yield* slots.fork(manager.ready)
+      return yield* Effect.as(journal.error("reload", `reload refused: ${why}`), refused(why))
+    }
     if (isLeaving(facts)) return yield* refuse(reloading, "the server stops")
     const at = yield* Clock.currentTimeMillis
     const begun = yield* monotonic

@@ -714,6 +714,28 @@ describe("a reload", () => {
     )
   })
 
+  it.effect("is announced to the service manager where it is refused, as with --workers 0", () => {
+    const told: Array<string> = []
+    return scene(
+      { workers: 1, here: true },
+      () => ({}),
+      ({ clock, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const reloading = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust("1 seconds")
+          expect(yield* Fiber.join(reloading)).toMatchObject({ result: "refused" })
+          expect(told).toEqual(["reloading", "ready"])
+        }),
+      undefined,
+      undefined,
+      {
+        reloading: Effect.sync(() => void told.push("reloading")),
+        ready: Effect.sync(() => void told.push("ready"))
+      }
+    )
+  })
+
   it.effect.each(["asked for now", "that waited for another"])(
     "%s is refused once balancers are to send clients elsewhere: it is not ready again",
     (what) =>
