@@ -23,11 +23,13 @@ export type TextSeries = Omit<MetricSeries, "state"> & {
   readonly state:
     | MetricSeries["state"]
     | { readonly _tag: "Quantiles"; readonly quantiles: ReadonlyArray<readonly [quantile: number, value: number]> }
+  /** Whether it is a gauge now because its counter has fallen. It keeps the counter's name. */
+  readonly wasCounter?: boolean
 }
 
 /**
  * The text of all series. Those with the same name stand together after their HELP and TYPE. Names of counters end in `_total`,
- * and each name has a HELP, as `promtool check metrics` requires.
+ * unless another series has that name, and each name has a HELP, as `promtool check metrics` requires.
  *
  * Prometheus rejects the whole page for one invalid series. So names are written with allowed letters only. Of series whose names
  * become equal, or whose kinds differ, only the first is written.
@@ -37,8 +39,9 @@ export type TextSeries = Omit<MetricSeries, "state"> & {
  */
 export const format = (all: ReadonlyArray<TextSeries>): string => {
   const families = new Map<string, Array<TextSeries>>()
+  const given = new Set(all.map(validNameOf))
   for (const series of all) {
-    const name = nameOf(series)
+    const name = nameOf(series, given)
     const family = families.get(name)
     if (family === undefined) families.set(name, [series])
     else if (family[0].state._tag === series.state._tag) family.push(series)
@@ -132,9 +135,12 @@ const reserved: Readonly<Partial<Record<TextSeries["state"]["_tag"], string>>> =
   Quantiles: "quantile"
 }
 
-const nameOf = ({ name, state: { _tag } }: TextSeries): string => {
-  const valid = name.replace(/[^a-zA-Z0-9_:]/g, "_").replace(/^(?=\d|$)/, "_")
-  return kinds[_tag] === "counter" && !valid.endsWith("_total") ? `${valid}_total` : valid
+const validNameOf = ({ name }: TextSeries): string => name.replace(/[^a-zA-Z0-9_:]/g, "_").replace(/^(?=\d|$)/, "_")
+
+const nameOf = (series: TextSeries, given: ReadonlySet<string>): string => {
+  const valid = validNameOf(series)
+  const isCounter = kinds[series.state._tag] === "counter" || series.wasCounter === true
+  return isCounter && !valid.endsWith("_total") && !given.has(`${valid}_total`) ? `${valid}_total` : valid
 }
 // labels that begin with two underscores belong to Prometheus
 const labelOf = (name: string): string =>

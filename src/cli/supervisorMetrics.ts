@@ -6,7 +6,7 @@
 import { lasting, type MetricSeries, ofServer, sum as sumSeries } from "../server/MetricSeries.js"
 import { sum } from "../server/ServerMetrics.js"
 import type { Facts } from "./Facts.js"
-import { asGauges } from "./fallenCounters.js"
+import { asGauges, known } from "./fallenCounters.js"
 import type { TextSeries } from "./PrometheusText.js"
 import { isReady } from "./Status.js"
 import type { WorkerState } from "./WorkerLife.js"
@@ -41,7 +41,10 @@ export const seriesOf = (facts: Facts, now: number): ReadonlyArray<TextSeries> =
     ...sumSeries([
       lasting(asGauges(facts.pastSeries, fallenCounters)),
       ...workers.map(({ beat }) => asGauges(beat.series, fallenCounters))
-    ]),
+    ]).map((series): TextSeries => ({
+      ...series,
+      wasCounter: fallenCounters.has(series.name) && !known.includes(series.name)
+    })),
     ...states.map((state) =>
       gauge(
         "tsgi_workers",

@@ -84,6 +84,20 @@ describe("the text", () => {
     expect(read(PrometheusText.format(series)).size).toBeGreaterThan(0)
   })
 
+  it.each<readonly [what: string, series: ReadonlyArray<PrometheusText.TextSeries>, names: ReadonlyArray<string>]>([
+    ["two counters", [counter("orders", 1), counter("orders_total", 2)], ["orders", "orders_total"]],
+    ["a gauge after it", [counter("jobs", 1), gauge("jobs_total", 2)], ["jobs", "jobs_total"]],
+    ["a gauge before it", [gauge("jobs_total", 2), counter("jobs", 1)], ["jobs_total", "jobs"]],
+    [
+      "a gauge beside a counter that has fallen",
+      [{ ...gauge("jobs", 1), wasCounter: true }, gauge("jobs_total", 2)],
+      ["jobs", "jobs_total"]
+    ]
+  ])("leaves a counter its name where the app has the one with _total: %s", (_, series, names) => {
+    // names of an app's own choice may be against the conventions
+    expect([...read(PrometheusText.format(series)).keys()]).toEqual(names)
+  })
+
   it("has the names that Prometheus' conventions want, and help for each", () => {
     const families = parse(PrometheusText.format([
       counter("orders", 1),
@@ -217,11 +231,11 @@ describe("counters of an app that fall", () => {
   it.effect("are gauges, of those that live: others are counts, and never fall", () =>
     scene({}, () => ({ series: app }), ({ clock, started, supervisor }) =>
       Effect.gen(function*() {
-        const read = Effect.map(
+        const now = Effect.map(
           Effect.clockWith((clock) => clock.currentTimeNanos),
-          (now) => parse(PrometheusText.format(seriesOf(supervisor.facts, Number(now) / 1e6)))
+          (time) => read(PrometheusText.format(seriesOf(supervisor.facts, Number(time) / 1e6)))
         )
-        const types = Effect.map(read, (families) =>
+        const types = Effect.map(now, (families) =>
           Object.fromEntries(
             ["orders", "effect_fiber_active", "visitors", "balance"].map((name) => [
               name,
@@ -239,16 +253,19 @@ describe("counters of an app that fall", () => {
         yield* clock.adjust("5 seconds")
         const counted = { orders: "counter", effect_fiber_active: "gauge", visitors: "gauge", balance: "gauge" }
         expect(yield* types).toEqual(counted)
-        const before = totalOf(yield* read, "orders_total")
+        // a name does not change when its counter falls
+        const names = ["orders_total", "effect_fiber_active", "visitors_total", "balance_total"]
+        expect([...(yield* now).keys()]).toEqual(expect.arrayContaining(names))
+        const before = totalOf(yield* now, "orders_total")
         const reloading = yield* Effect.fork(supervisor.reload)
         yield* clock.adjust("3 seconds")
         yield* Fiber.join(reloading)
         // none of the new workers' counters has fallen yet
         expect(yield* types).toEqual(counted)
-        const after = yield* read
+        const after = yield* now
         expect(totalOf(after, "orders_total")).toBeGreaterThan(before)
         expect(totalOf(after, "effect_fiber_active")).toBe(6)
         // two labels of two young workers count
-        expect(totalOf(after, "visitors")).toBeLessThanOrEqual(16)
+        expect(totalOf(after, "visitors_total")).toBeLessThanOrEqual(16)
       })))
 })
