@@ -203,7 +203,10 @@ const makeFolder = (folder: string): void => {
 const checkPlace = (path: string): void => {
   const folder = Path.dirname(path)
   makeFolder(folder)
-  if (Fs.statSync(path, { throwIfNoEntry: false })?.isSocket() === false) throw new Error("it is no socket")
+  // see statOf of node/unixSocket.ts
+  if (Fs.statSync(path, { bigint: true, throwIfNoEntry: false })?.isSocket() === false) {
+    throw new Error("it is no socket")
+  }
   const { mode, uid } = Fs.statSync(folder)
   if (folder === "/tmp" || folder === process.cwd()) return
   if (uid !== process.getuid?.()) throw new Error(`${folder} is not ours`)

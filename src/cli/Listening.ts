@@ -180,7 +180,8 @@ const bindLine = ({ address, message, reason }: BindError, at: string): string =
 
 const isSocket = (fd: number): boolean => {
   try {
-    return Fs.fstatSync(fd).isSocket()
+    // see statOf of node/unixSocket.ts
+    return Fs.fstatSync(fd, { bigint: true }).isSocket()
   } catch {
     return false
   }

@@ -236,7 +236,7 @@ class BufferedLog implements LogFile {
     if (now - this.checkedAt < pause) return
     this.checkedAt = now
     // a moved file still has a link, and is used until `reopen`
-    const removed = fstatSync(this.descriptor).nlink === 0
+    const removed = fstatSync(this.descriptor, { bigint: true }).nlink === 0n
     if (removed && !this.removed) warn(new Error(`${path} was removed; it is created again`))
     this.removed = removed
     if (!removed && !this.failing) return

@@ -42,10 +42,10 @@ export const claim = async (
   }
   if (mode !== undefined && !path.startsWith("\0")) Fs.chmodSync(name, mode)
   if (direct) return () => undefined
-  const own = Fs.lstatSync(name)
+  const own = statOf(name)
   await place(name, path)
   return () => {
-    if (isSame(own, statOf(path))) Fs.unlinkSync(path)
+    if (own !== undefined && isSame(own, statOf(path))) Fs.unlinkSync(path)
   }
 }
 
@@ -57,7 +57,7 @@ export const claim = async (
  */
 export const pathOf = (descriptor: number): string | undefined => {
   try {
-    const { ino } = Fs.fstatSync(descriptor)
+    const { ino } = Fs.fstatSync(descriptor, { bigint: true })
     // proc_pid_net(5): Num RefCount Protocol Flags Type St Inode Path
     const line = Fs.readFileSync("/proc/net/unix", "utf8").split("\n").find((line) => line.split(/\s+/)[6] === `${ino}`)
     const bound = line === undefined ? undefined : /^(?:\S+\s+){6}\d+ (.+)$/.exec(line)?.[1]
@@ -138,9 +138,11 @@ const ofPath = (error: unknown, name: string, path: string): unknown => {
     : error
 }
 
-const statOf = (path: string): Fs.Stats | undefined => Fs.lstatSync(path, { throwIfNoEntry: false })
+// On Node 20, imports resolve no symlinks once the latest stat without `bigint` was of a socket.
+const statOf = (path: string): Fs.BigIntStats | undefined => Fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
 
-const isSame = (one: Fs.Stats, other: Fs.Stats | undefined): boolean => one.ino === other?.ino && one.dev === other.dev
+const isSame = (one: Fs.BigIntStats, other: Fs.BigIntStats | undefined): boolean =>
+  one.ino === other?.ino && one.dev === other.dev
 
 const isStale = async (path: string): Promise<boolean> =>
   statOf(path)?.isSocket() === true && !await answers(path) && !isHeld(path)

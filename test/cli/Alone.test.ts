@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
+import * as http from "node:http"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as Journal from "../../src/cli/Journal.js"
@@ -33,6 +34,41 @@ it.each<readonly [flags: Readonly<Record<string, string | ReadonlyArray<string>>
   if (what === undefined) expect(settings().recycling.hangTimeout).toBe(0)
   else expect(settings).toThrow(`${what} needs a worker, and --workers 0 serves in this process: give --workers 1`)
 })
+
+it.each([["--workers", "0"], ["--workers", "1"]])(
+  "%s %s on a unix socket: an app imports packages that are symlinks, as pnpm makes them",
+  { timeout: 20_000 },
+  async (...workers) => {
+    const store = path.join(folder, "store", "node_modules")
+    for (const name of ["aa", "bb"]) {
+      fs.mkdirSync(path.join(store, name), { recursive: true })
+      fs.writeFileSync(path.join(store, name, "package.json"), "{ \"type\": \"module\", \"exports\": \"./i.js\" }")
+    }
+    fs.writeFileSync(path.join(store, "aa", "i.js"), "export { default } from \"bb\"")
+    fs.writeFileSync(path.join(store, "bb", "i.js"), "export default \"good\"")
+    fs.mkdirSync(path.join(folder, "node_modules"), { recursive: true })
+    fs.rmSync(path.join(folder, "node_modules", "aa"), { force: true })
+    fs.symlinkSync(path.join(store, "aa"), path.join(folder, "node_modules", "aa"))
+    write(
+      folder,
+      "linked.mjs",
+      `export default async (env, startResponse) => {
+  const { default: text } = await import("aa")
+  startResponse("200 OK", [])
+  return text
+}`
+    )
+    const socketPath = path.join(folder, "linked.sock")
+    await using program = tsgi(folder, "serve", "linked.mjs", "--unix", socketPath, "--settle", "0s", ...workers)
+    await program.line(/info {2}ready in/)
+    const text = await new Promise<string>((resolve, reject) => {
+      http.get({ socketPath, path: "/" }, (response) => {
+        response.setEncoding("utf8").once("data", resolve)
+      }).once("error", reject)
+    })
+    expect(text).toBe("good")
+  }
+)
 
 describe("on Windows, which hands no sockets on to other processes,", () => {
   const onWindows = (flags: Readonly<Record<string, string>>) =>
