@@ -80,7 +80,9 @@ const pick = (module: unknown, source: AppSource, does: ReadonlyArray<string>): 
   const inner = recordOf(exports["default"])
   if (source.export in exports) {
     const value = exports[source.export]
-    return source.export === "default" && inner["__esModule"] === true && "default" in inner ? inner["default"] : value
+    // compilers to CommonJS set `__esModule`, which is not enumerable
+    const isCompiled = Reflect.get(Object(value), "__esModule") === true && "default" in inner
+    return source.export === "default" && isCompiled ? inner["default"] : value
   }
   if (source.export in inner) return inner[source.export]
   const names = Object.keys(exports).filter((name) => name !== "module.exports")

@@ -2,9 +2,11 @@
  * Names that a user mistypes: verbs and flags of this and of other programs, files, exports. Each message names the thing and the
  * remedy. Nothing is started; Serve.test.ts has the exit codes.
  */
+import { transformSync } from "esbuild"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { find } from "../../src/cli/appFile.js"
 import { parse } from "../../src/cli/commandLine.js"
@@ -134,6 +136,15 @@ describe("the app's module", () => {
     ["data.mjs", "export default { a: 1 }", "default", /is an object with a, and no app: an app is [^?]*$/]
   ])("%s", async (name, text, exported, message) => {
     await expect(loaded(name, text, { export: exported })).rejects.toThrow(message)
+  })
+
+  const source = "export const other = (env, startResponse) => []; export default other"
+  it.each([
+    ["tsc", ts.transpileModule(source, { compilerOptions: { module: ts.ModuleKind.CommonJS } }).outputText],
+    ["esbuild", transformSync(source, { format: "cjs" }).code]
+  ])("is a default export that %s compiled to CommonJS", async (compiler, text) => {
+    expect(await loaded(`${compiler}.cjs`, text)).toMatchObject({ kind: "wsgi", warnings: [] })
+    expect(await loaded(`${compiler}.cjs`, text, { export: "other" })).toMatchObject({ kind: "wsgi" })
   })
 
   it.each([
