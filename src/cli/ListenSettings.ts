@@ -109,8 +109,12 @@ const listenOf = (
 
 const checkDistinct = (urls: ReadonlyArray<string>, specs: ReadonlyArray<ListenSpec>): void => {
   for (const [i, spec] of specs.entries()) {
-    const other = specs.findIndex((one, j) => j < i && collide(one, spec))
-    if (other >= 0) throw wrong(`--listen ${urls[other]} and ${urls[i]}: they are one address; give it once`)
+    const j = specs.slice(0, i).findIndex((one) => collide(one, spec))
+    const other = specs[j]
+    if (j < 0 || other === undefined) continue
+    const isWider = spec._tag === "Tcp" && other._tag === "Tcp" && spec.host !== other.host
+    const why = isWider ? "one contains the other; leave one out" : "they are one address; give it once"
+    throw wrong(`--listen ${urls[j]} and ${urls[i]}: ${why}`)
   }
 }
 

@@ -43,10 +43,30 @@ export const make = (
 ): Effect.Effect<ReadonlyArray<Listening>, { readonly message: string }, Scope.Scope | Journal> =>
   Effect.gen(function*() {
     const sockets = yield* activation(settings.listenByDefault, env)
-    return sockets.length > 0
-      ? sockets.map((socket) => activated(socket, settings.listen.some(({ tls }) => tls)))
-      : yield* Effect.forEach(settings.listen, (spec) => open(spec, settings))
+    if (sockets.length > 0) {
+      return sockets.map((socket) => activated(socket, settings.listen.some(({ tls }) => tls)))
+    }
+    const all = yield* Effect.forEach(settings.listen, (spec) => open(spec, settings))
+    const twice = settings.platform === "win32" ? undefined : sameOf(settings.listen, all)
+    return twice === undefined ? all : yield* Effect.fail({ message: `${twice}: they are one address; give it once` })
   })
+
+// Two names of one address are found out once they are bound.
+const sameOf = (listen: ReadonlyArray<ListenSpec>, all: ReadonlyArray<Listening>): string | undefined => {
+  for (const [i, { address, from }] of all.entries()) {
+    const j = all.slice(0, i).findIndex((other) => isBoundAt(other, schemeless(address)))
+    if (j >= 0 && from === "bind") return `${asGiven(listen[j])} and ${asGiven(listen[i])}`
+  }
+  return undefined
+}
+
+const asGiven = (spec: ListenSpec | undefined): string =>
+  spec === undefined || spec._tag === "Descriptor" ? "" : shown(addressOf(spec), spec.tls)
+
+const isBoundAt = ({ address, from }: Pick<Listening, "address" | "from">, place: string): boolean =>
+  from === "bind" && schemeless(address) === place
+
+const schemeless = (address: string): string => address.replace(/^https?(?:\+|:\/\/)/, "")
 
 // The sockets that are served in place of the default address.
 const activation = (
@@ -125,21 +145,29 @@ export type StatusPlace =
  */
 export const makeStatus = (
   { listen, platform, status }: Pick<Settings, "listen" | "status" | "platform">,
-  listening: ReadonlyArray<Pick<Listening, "from">>
+  listening: ReadonlyArray<Pick<Listening, "address" | "from">>
 ): Effect.Effect<StatusPlace | undefined, { readonly message: string }, Scope.Scope> =>
   status === undefined
     ? Effect.succeed(undefined)
     : listening.every(({ from }) => from !== "activation") &&
         listen.some((spec) => collide(spec, { _tag: "Tcp", ...status, tls: false }))
-    ? Effect.fail({
-      message: `--status ${status.host}:${status.port}: the server itself listens there; give it another port`
-    })
+    ? Effect.fail(takenBySelf(status))
     : platform === "win32"
     ? Effect.succeed(status)
-    : Effect.mapBoth(BoundSocket.make(status), {
-      onFailure: ({ message }) => ({ message: `--status: ${message}` }),
-      onSuccess: (socket) => ({ socket })
-    })
+    : BoundSocket.make(status).pipe(
+      Effect.mapError(({ message }) => ({ message: `--status: ${message}` })),
+      Effect.filterOrFail(
+        ({ address }) => !listening.some((one) => isBoundAt(one, schemeless(shown(address, false)))),
+        () => takenBySelf(status)
+      ),
+      Effect.map((socket) => ({ socket }))
+    )
+
+const takenBySelf = (
+  { host, port }: { readonly host: string; readonly port: number }
+): { readonly message: string } => ({
+  message: `--status ${host}:${port}: the server itself listens there; give it another port`
+})
 
 type Binding = Pick<Settings, "listen" | "backlog" | "bindRetry" | "workers" | "platform">
 

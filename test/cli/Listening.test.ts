@@ -85,7 +85,7 @@ const hasAddressOf = async (
 ): Promise<boolean> => {
   const settings = read({ flags: { ...flags, status }, env: {}, file: undefined, cwd: "/srv/shop" })
   const outcome = await Effect.runPromise(
-    Effect.scoped(Effect.match(Listening.makeStatus(settings, [{ from }]), {
+    Effect.scoped(Effect.match(Listening.makeStatus(settings, [{ from, address: "http://127.0.0.1:1" }]), {
       onFailure: ({ message }) => message,
       onSuccess: () => "bound"
     }))

@@ -71,15 +71,55 @@ describe("an address that is given twice", () => {
       cwd: "/srv/shop"
     })
 
-  it.each<readonly [listen: ReadonlyArray<string>, words: string]>([
-    [["http://127.0.0.1:81", "http://127.0.0.1:81"], "--listen http://127.0.0.1:81 and http://127.0.0.1:81"],
-    [["http://127.0.0.1:81", "https://127.0.0.1:81"], "--listen http://127.0.0.1:81 and https://127.0.0.1:81"],
-    [["http://[::]:81", "http://127.0.0.1:81"], "--listen http://[::]:81 and http://127.0.0.1:81"],
-    [["http://a:81", "http://0.0.0.0:80", "127.0.0.1:80"], "--listen http://0.0.0.0:80 and 127.0.0.1:80"],
-    [["unix:a.sock", "unix:/srv/shop/a.sock"], "--listen unix:a.sock and unix:/srv/shop/a.sock"],
-    [["fd:3", "fd:4", "fd:3"], "--listen fd:3 and fd:3"]
-  ])("%j is refused, with what was given", (listen, words) => {
-    expect(given(...listen)).toThrow(`${words}: they are one address; give it once`)
+  const once = "they are one address; give it once"
+  it.each<readonly [listen: ReadonlyArray<string>, words: string, why: string]>([
+    [["http://127.0.0.1:81", "http://127.0.0.1:81"], "--listen http://127.0.0.1:81 and http://127.0.0.1:81", once],
+    [["http://127.0.0.1:81", "https://127.0.0.1:81"], "--listen http://127.0.0.1:81 and https://127.0.0.1:81", once],
+    [
+      ["http://[::]:81", "http://127.0.0.1:81"],
+      "--listen http://[::]:81 and http://127.0.0.1:81",
+      "one contains the other; leave one out"
+    ],
+    [
+      ["http://a:81", "http://0.0.0.0:80", "127.0.0.1:80"],
+      "--listen http://0.0.0.0:80 and 127.0.0.1:80",
+      "one contains the other; leave one out"
+    ],
+    [["unix:a.sock", "unix:/srv/shop/a.sock"], "--listen unix:a.sock and unix:/srv/shop/a.sock", once],
+    [["fd:3", "fd:4", "fd:3"], "--listen fd:3 and fd:3", once]
+  ])("%j is refused, with what was given", (listen, words, why) => {
+    expect(given(...listen)).toThrow(`${words}: ${why}`)
+  })
+
+  describe("by another name", () => {
+    const bound = (flags: Readonly<Record<string, string | ReadonlyArray<string>>>): Promise<string> =>
+      Effect.gen(function*() {
+        const settings = read({ flags, env: {}, file: undefined, cwd: "/srv" })
+        const listening = yield* Listening.make(settings, {})
+        yield* Listening.makeStatus(settings, listening)
+      }).pipe(
+        Effect.scoped,
+        Effect.provideService(
+          Journal.Journal,
+          Journal.make({ format: "text", least: "info", banner: false, pid: 1 }, () => undefined)
+        ),
+        Effect.flip,
+        Effect.map(({ message }) => message),
+        Effect.runPromise
+      )
+
+    it("is refused before a worker starts", async () => {
+      const port = await freePort()
+      const [one, other] = [`http://localhost:${port}`, `http://127.0.0.1:${port}`]
+      expect(await bound({ listen: [one, other] })).toBe(`${one} and ${other}: they are one address; give it once`)
+    })
+
+    it("is refused as that of the status", async () => {
+      const port = await freePort()
+      expect(await bound({ port: String(port), status: `localhost:${port}` })).toBe(
+        `--status localhost:${port}: the server itself listens there; give it another port`
+      )
+    })
   })
 
   it.each<readonly [listen: ReadonlyArray<string>]>([
