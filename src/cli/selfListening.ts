@@ -8,13 +8,17 @@ import { listeningPorts } from "./inheritedAddress.js"
 import type { AppSource, Assignment } from "./messages.js"
 
 /**
- * The number of sockets of this process that listen.
+ * The number of TCP sockets of this process that listen.
  *
  * @since 0.2.0
  * @category accessors
  */
 export const listening = (): number =>
-  process.getActiveResourcesInfo().filter((name) => /^(?:TCPServer|Pipe)/.test(name) && name !== "PipeWrap").length
+  // a unix socket that listens has the name of any pipe
+  process.getActiveResourcesInfo().filter((name) => name === "TCPServerWrap").length
+
+const ownOf = ({ addresses }: Pick<Assignment, "addresses">): number =>
+  addresses.filter((address) => !/^(?:https\+)?unix:/.test(address)).length
 
 /**
  * The words for what such an app does.
@@ -48,15 +52,15 @@ export class SelfListening {
   }
 
   /** Whether more sockets listen than the worker's own, of which one could not listen. */
-  async isSeenBeside({ listeners }: Pick<Assignment, "listeners">): Promise<boolean> {
+  async isSeenBeside(assignment: Pick<Assignment, "addresses">): Promise<boolean> {
     // a socket that could not listen is closed at the end of a turn
     for (let turn = 0; turn < 2; turn++) await nextTurn()
-    return this.isAlone && listening() - this.before > listeners.length - 1
+    return this.isAlone && listening() - this.before > ownOf(assignment) - 1
   }
 
   /** The warning, once, if more sockets listen than the worker's own. */
-  warnings({ app, listeners }: Pick<Assignment, "app" | "listeners">): ReadonlyArray<string> {
-    if (this.isTold || listening() - this.before <= listeners.length) return []
+  warnings({ addresses, app }: Pick<Assignment, "addresses" | "app">): ReadonlyArray<string> {
+    if (this.isTold || listening() - this.before <= ownOf({ addresses })) return []
     this.isTold = true
     return [warningOf(app, listens)]
   }

@@ -48,6 +48,12 @@ describe("an app that listens at another address", { timeout: 20_000 }, () => {
     }
   )
 
+  it("late, beside a unix socket of the command: serve says it", async () => {
+    write(folder, "app.mjs", later(0))
+    await using program = serve("app.mjs", "--unix", `${folder}/late.sock`)
+    await program.line(said)
+  })
+
   it("late: serve says it, once, and serves", async () => {
     write(folder, "app.mjs", later(0))
     await using program = serve("app.mjs", "-p", "0")
