@@ -4,9 +4,10 @@
  *
  * @since 0.2.0
  */
-import * as Fs from "node:fs"
 import * as Os from "node:os"
 import type { Address } from "../exchange/Address.js"
+import { pathOf } from "../node/unixSocket.js"
+import { inodeOf, rowsOf } from "./procNet.js"
 
 /**
  * The address of a descriptor; `undefined` if the system does not tell it.
@@ -17,53 +18,9 @@ import type { Address } from "../exchange/Address.js"
 export const inheritedAddress = (fd: number): Address | undefined => {
   try {
     const inode = inodeOf(fd)
-    return inode === undefined ? undefined : tcpOf(inode) ?? unixOf(inode)
+    return inode === undefined ? undefined : tcpOf(inode) ?? unixOf(fd)
   } catch {
     return undefined
-  }
-}
-
-/**
- * The ports on which this process listens; none if the system does not tell them.
- *
- * @param except descriptors of sockets that are left out
- *
- * @since 0.2.0
- * @category accessors
- */
-export const listeningPorts = (except: ReadonlyArray<number>): ReadonlySet<number> => {
-  const inodes = new Set(inodesOfProcess(except))
-  const rows = [...rowsOf("tcp"), ...rowsOf("tcp6")].filter((row) => row[3] === listenState && inodes.has(row[9] ?? ""))
-  return new Set(rows.map((row) => parseInt(row[1]?.split(":")[1] ?? "", 16)))
-}
-
-// proc_pid_net(5)
-const listenState = "0A"
-
-const inodesOfProcess = (except: ReadonlyArray<number>): ReadonlyArray<string> => {
-  try {
-    const fds = Fs.readdirSync("/proc/self/fd").map(Number).filter((fd) => !except.includes(fd))
-    return fds.map((fd) => inodeOf(fd) ?? "")
-  } catch {
-    return []
-  }
-}
-
-const inodeOf = (fd: number): string | undefined => {
-  try {
-    return /^socket:\[(\d+)\]$/.exec(Fs.readlinkSync(`/proc/self/fd/${fd}`))?.[1]
-  } catch {
-    // the descriptor is no longer open
-    return undefined
-  }
-}
-
-const rowsOf = (name: string): ReadonlyArray<ReadonlyArray<string>> => {
-  try {
-    return Fs.readFileSync(`/proc/self/net/${name}`, "latin1").split("\n").map((line) => line.trim().split(/\s+/))
-  } catch {
-    // a kernel without IPv6 has no tcp6
-    return []
   }
 }
 
@@ -92,8 +49,8 @@ const ipv6 = (bytes: Buffer): string => {
   return new URL(`http://[${groups}]`).hostname.slice(1, -1)
 }
 
-const unixOf = (inode: string): Address | undefined => {
-  const row = rowsOf("unix").find((row) => row[6] === inode)
-  const path = Buffer.from(row?.slice(7).join(" ") ?? "", "latin1").toString()
-  return path === "" ? undefined : { _tag: "Unix", path }
+// An abstract socket has no path that `--listen` could take.
+const unixOf = (fd: number): Address | undefined => {
+  const path = pathOf(fd)
+  return path === undefined || path.startsWith("\0") ? undefined : { _tag: "Unix", path }
 }

@@ -4,8 +4,8 @@
  * @since 0.2.0
  */
 import { setImmediate as nextTurn } from "node:timers/promises"
-import { listeningPorts } from "./inheritedAddress.js"
 import type { AppSource, Assignment } from "./messages.js"
+import { listeningPorts } from "./procNet.js"
 
 /**
  * The number of TCP sockets of this process that listen.

@@ -182,14 +182,18 @@ describe("an address is shown as --listen takes it", () => {
     ["IPv6", { host: "::1", port: 0 }, "http://[::1]:PORT"],
     ["all of IPv4", { host: "0.0.0.0", port: 0 }, "http://0.0.0.0:PORT"],
     ["all", { host: "::", port: 0 }, "http://[::]:PORT"],
+    ["an abstract unix socket", { path: `\0tsgi-${own}` }, "fd:FD"],
     ["a path with a space", { path: path.join(folder, "a b.sock") }, `unix:${path.join(folder, "a b.sock")}`]
   ])("inherited: %s", async (_, at, expected) => {
     const [server, fd] = await listening(at)
     const address = server.address()
     const port = typeof address === "object" ? String(address?.port) : ""
-    expect(await shownOf({ fd: String(fd) })).toEqual([expected.replace("PORT", port)])
+    expect(await shownOf({ fd: String(fd) })).toEqual([expected.replace("PORT", port).replace("FD", String(fd))])
     expect(await shownOf({ ...tls, fd: String(fd) })).toEqual([
-      expected.replace("PORT", port).replace("http:", "https:").replace("unix:", "https+unix:")
+      expected.replace("PORT", port).replace("FD", String(fd)).replace("http:", "https:").replace(
+        /^(?=unix:|fd:)/,
+        "https+"
+      )
     ])
     server.close()
   })
