@@ -73,10 +73,10 @@ export const statesOf = (connections: Admission): ServerMetrics["connections"] =
  */
 export const leastInterval = ({ rates, timeouts }: Pick<Config, "rates" | "timeouts">): number => {
   // handshakes and stops have their own timers
-  const { body, firstRequest, halfClose, handler, head, idle, interrupt, leftoverBody, place, request, write } =
+  const { body, firstRequest, halfClose, handler, head, hooks, idle, interrupt, leftoverBody, place, request, write } =
     timeouts
   const { linger, lingerTotal } = timeouts
   const ofRequests = Math.min(firstRequest, idle, place, head, body, request, handler, rates.window)
-  const ofEnds = Math.min(halfClose, interrupt, leftoverBody, linger, lingerTotal, write)
+  const ofEnds = Math.min(halfClose, hooks, interrupt, leftoverBody, linger, lingerTotal, write)
   return Math.max(5, Math.min(500, Math.min(ofRequests, ofEnds) / 8))
 }

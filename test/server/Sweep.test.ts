@@ -1,5 +1,6 @@
 /** Deadlines that pass in the same moment. */
 import { assert, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import * as Config from "../../src/server/Config.js"
@@ -28,6 +29,7 @@ const short: Record<string, readonly [config: Config.PartialConfig, request: str
   "timeouts.handler": [{ timeouts: { handler: 100 } }, post, false],
   "timeouts.halfClose": [{ timeouts: { halfClose: 100 } }, get("/work"), true],
   "timeouts.lingerTotal": [{ timeouts: { lingerTotal: 100 } }, "bad\r\n\r\n", false],
+  "timeouts.hooks": [{ timeouts: { hooks: 100 } }, get("/hook", "Connection: close"), false],
   "rates.window": [{ rates: { window: 100 } }, post, false]
 }
 
@@ -35,14 +37,19 @@ for (const [option, [given, request, half]] of Object.entries(short)) {
   it.scoped(`${option} is met in its time, shortly after another one`, () =>
     Effect.gen(function*() {
       const journal = new Journal<string>()
+      const hooksEnd = yield* Deferred.make<void>()
       const { connect } = yield* serve(
         (exchange) => {
+          if (exchange.request.target === "/hook") {
+            exchange.postHook(() => Deferred.await(hooksEnd))
+            return void exchange.respond({ status: 200, fields: [] }, "")
+          }
           exchange.postHook((outcome) => journal.push(outcome._tag))
           if (exchange.hasBody) readBody(exchange)
           else exchange.running((_, ended) => ended())
         },
         journal,
-        { ...given, timeouts: { interrupt: 60_000, linger: 60_000, grace: 0, ...given.timeouts } }
+        { ...given, timeouts: { interrupt: 60_000, linger: 60_000, hooks: 60_000, grace: 0, ...given.timeouts } }
       )
       const send = Effect.promise(() => {
         const client = connect()
@@ -56,13 +63,15 @@ for (const [option, [given, request, half]] of Object.entries(short)) {
       yield* TestClock.adjust(60)
       const client = yield* send
       yield* TestClock.adjust(60)
-      if (option !== "timeouts.lingerTotal") assert.isTrue(yield* over(before))
+      const closes = option === "timeouts.lingerTotal" || option === "timeouts.hooks"
+      if (!closes) assert.isTrue(yield* over(before))
       // deadlines are late by at most an eighth
       yield* TestClock.adjust(60)
       yield* Effect.promise(() => turns(5))
-      if (option === "timeouts.lingerTotal") {
+      if (closes) {
         assert.strictEqual(journal.entries.filter((entry) => entry === "socket closed").length, 2)
       } else assert.isTrue(yield* over(client))
+      yield* Deferred.succeed(hooksEnd, undefined)
       before.close()
       client.close()
       yield* Effect.promise(() => turns(20))
@@ -70,7 +79,7 @@ for (const [option, [given, request, half]] of Object.entries(short)) {
 }
 
 it("no deadline that is swept for is left out", () => {
-  const elsewhere = ["handshake", "settle", "farewell", "hooks", "grace"]
+  const elsewhere = ["handshake", "settle", "farewell", "grace"]
   for (const name of Object.keys(Config.defaults.timeouts).filter((name) => !elsewhere.includes(name))) {
     const { rates, timeouts } = Config.defaults
     assert.strictEqual(leastInterval({ rates, timeouts: { ...timeouts, [name]: 80 } }), 10, name)
