@@ -6,6 +6,7 @@
 import type { AddressShare } from "../exchange/AddressShares.js"
 import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { PlaceState, SessionPlace } from "../exchange/Session.js"
+import { attempt } from "./attempt.js"
 import type { Http1Connection } from "./Http1Connection.js"
 import type { Lateness } from "./Lateness.js"
 import { headTimeout, lateBody, noRoom, othersWait } from "./refusals.js"
@@ -21,11 +22,16 @@ export class Http1Place implements SessionPlace {
     readonly addressShare: AddressShare | undefined
   ) {}
 
-  // These run in the connection's own async context.
   private static readonly takeUp = (place: Http1Place): void => place.connection.takeUp()
   private static readonly giveUp = (place: Http1Place): void => place.giveUpNow()
   private static readonly turnAway = (place: Http1Place): void => place.turnAwayNow()
   private static readonly drop = (place: Http1Place): void => place.dropNow()
+
+  // Another connection calls, whose work must go on if this one throws.
+  private run(step: (place: Http1Place) => void): void {
+    const { connection } = this
+    connection.peer.run((place: Http1Place) => attempt(connection, step, place, undefined), this, undefined)
+  }
 
   get state(): PlaceState {
     return this.connection.claim.state
@@ -76,9 +82,9 @@ export class Http1Place implements SessionPlace {
   }
 
   enter(): void {
-    const { claim, peer } = this.connection
+    const { claim } = this.connection
     claim.enter()
-    if (claim.request !== undefined) peer.run(Http1Place.takeUp, this, undefined)
+    if (claim.request !== undefined) this.run(Http1Place.takeUp)
   }
 
   release(): void {
@@ -86,7 +92,7 @@ export class Http1Place implements SessionPlace {
   }
 
   giveUp(): void {
-    this.connection.peer.run(Http1Place.giveUp, this, undefined)
+    this.run(Http1Place.giveUp)
   }
 
   private giveUpNow(): void {
@@ -105,7 +111,7 @@ export class Http1Place implements SessionPlace {
   }
 
   turnAway(): void {
-    this.connection.peer.run(Http1Place.turnAway, this, undefined)
+    this.run(Http1Place.turnAway)
   }
 
   private turnAwayNow(): void {
@@ -114,7 +120,7 @@ export class Http1Place implements SessionPlace {
   }
 
   drop(): void {
-    this.connection.peer.run(Http1Place.drop, this, undefined)
+    this.run(Http1Place.drop)
   }
 
   private dropNow(): void {
