@@ -101,13 +101,13 @@ const openWriter = async (fd: number): Promise<SonicBoom> => {
   return new SonicBoom({ fd, maxLength: mostBuffered })
 }
 
-// A pipe that is not read must not keep a server from stopping.
-const within = (milliseconds: number, start: (resolve: () => void) => void): Promise<void> =>
+// A pipe that is not read must not keep a server from stopping. Returns whether the end came in time.
+const within = (milliseconds: number, start: (ended: () => void) => void): Promise<boolean> =>
   new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds)
+    const timer = setTimeout(() => resolve(false), milliseconds)
     start(() => {
       clearTimeout(timer)
-      resolve()
+      resolve(true)
     })
   })
 
@@ -169,10 +169,10 @@ class BufferedLog implements LogFile {
       return
     }
     if (path === undefined) {
-      await within(longestFlush, (resolve) => file.flush(() => resolve()))
-      return writeNoMore(file)
+      if (!await within(longestFlush, (ended) => file.flush(() => ended()))) writeNoMore(file)
+      return
     }
-    return within(longestFlush, (resolve) => {
+    await within(longestFlush, (resolve) => {
       // lines that cannot be written now are lost
       file.once("error", () => {
         file.once("error", () => resolve())
