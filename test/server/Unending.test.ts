@@ -83,6 +83,19 @@ const scene = (
 
 const cases = Object.keys(unending).flatMap((unended) => Object.keys(ways).map((way) => [unended, way] as const))
 
+type Scene = Effect.Effect.Success<ReturnType<typeof scene>>
+
+/** Both sockets are closed; a stop has bounds of its own, for each and for all that has not ended. */
+const bothClosed = (journal: Scene["journal"], running: Scene["running"]) =>
+  Effect.gen(function*() {
+    expect(journal.entries.filter((entry) => entry === "socket closed")).toHaveLength(2)
+    expect(yield* running.connections).toEqual({ open: 0, waiting: 0 })
+    const stopping = yield* Effect.fork(running.stop({ grace: 0 }))
+    yield* pass(3500)
+    yield* pass(3500)
+    expect((yield* Fiber.join(stopping)).left).toBeGreaterThan(0)
+  })
+
 describe.each(cases)("%s that does not end, of a connection: %s", (...which) => {
   it.scoped("holds no place, and no socket for longer than timeouts.hooks", () =>
     Effect.gen(function*() {
@@ -94,13 +107,7 @@ describe.each(cases)("%s that does not end, of a connection: %s", (...which) => 
       yield* answered(next)
       next.close()
       yield* pass(3500)
-      expect(journal.entries.filter((entry) => entry === "socket closed")).toHaveLength(2)
-      expect(yield* running.connections).toEqual({ open: 0, waiting: 0 })
-      // a stop has its own bounds, for each and for all
-      const stopping = yield* Effect.fork(running.stop({ grace: 0 }))
-      yield* pass(3500)
-      yield* pass(3500)
-      expect((yield* Fiber.join(stopping)).left).toBeGreaterThan(0)
+      yield* bothClosed(journal, running)
     }))
 
   it.scoped("is awaited by a stop, and then the record is written", () =>
@@ -132,12 +139,7 @@ describe.each(Object.keys(unending))("%s that does not end, of a request that is
         yield* answered(next)
         next.close()
         yield* pass(3500)
-        expect(journal.entries.filter((entry) => entry === "socket closed")).toHaveLength(2)
-        expect(yield* running.connections).toEqual({ open: 0, waiting: 0 })
-        const stopping = yield* Effect.fork(running.stop({ grace: 0 }))
-        yield* pass(3500)
-        yield* pass(3500)
-        expect((yield* Fiber.join(stopping)).left).toBeGreaterThan(0)
+        yield* bothClosed(journal, running)
       })
   )
 })
