@@ -113,9 +113,7 @@ const activated = ({ fd, name }: ActivatedSocket, tls: boolean): Listening => ({
   from: "activation"
 })
 
-// As --listen takes it.
-const shown = (address: Address, tls: boolean): string =>
-  address._tag === "Tcp" ? format(address, tls ? "https" : "http") : `${tls ? "https+" : ""}unix:${address.path}`
+const shown = (address: Address, tls: boolean): string => format(address, tls ? "https" : "http")
 
 const inherited = (fd: number, tls: boolean, name?: string): string => {
   const address = inheritedAddress(fd)

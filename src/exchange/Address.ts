@@ -17,15 +17,16 @@ export type Address =
   | { readonly _tag: "Unix"; readonly path: string }
 
 /**
- * An address as a URL's origin: `http://127.0.0.1:8090`, `https://[::1]:8443`, `http:/run/app.sock`; `http:unix` for an inherited
- * socket with an unknown path.
+ * An address for logs and messages, as `tsgi serve --listen` takes it: `http://127.0.0.1:8090`, `https://[::1]:8443`,
+ * `unix:/run/app.sock`, with TLS `https+unix:/run/app.sock`; `unix:@name` for an abstract socket, `unix` for an inherited socket
+ * with an unknown path.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const format = (address: Address, scheme: "http" | "https" = "http"): string =>
   address._tag === "Unix"
-    ? `${scheme}:${address.path === "" ? "unix" : address.path}`
+    ? `${scheme === "https" ? "https+" : ""}unix${address.path === "" ? "" : `:${address.path.replace(/^\0/, "@")}`}`
     : `${scheme}://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`
 
 /**

@@ -101,7 +101,7 @@ describe("of the machine", () => {
     [["https://[::1]:8090", "http://127.0.0.1:1"], true],
     [["http://0.0.0.0:8090"], false],
     [["http://127.0.0.1:1", "http://10.0.0.1:1"], false],
-    [["http:/run/app.sock"], false],
+    [["unix:/run/app.sock"], false],
     [[], false]
   ])("%j in a container: %s", (addresses, isTold) => {
     const listening = addresses.map((address) => ({ address, from: "bind" as const }))
