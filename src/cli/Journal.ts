@@ -54,7 +54,7 @@ const mostKept = 20
 export interface JournalOptions {
   readonly format: "text" | "json"
   readonly least: Level
-  /** Whether a banner takes the place of the lines of `info` up to the event `serving`. Default `false`. */
+  /** Whether a banner takes the place of the lines of `info` up to the event `serving`, but for `starting`. Default `false`. */
   readonly banner?: boolean
 }
 
@@ -74,7 +74,8 @@ export const make = (
     Effect.map(Clock.currentTimeMillis, (now) => {
       const entry = { at: new Date(now).toISOString(), level, event, text, fields }
       if (level !== "debug") newest.add(entry)
-      const isShown = starting && level === "info" ? false : levels.indexOf(level) >= levels.indexOf(options.least)
+      const isReplaced = starting && level === "info" && event !== "starting"
+      const isShown = !isReplaced && levels.indexOf(level) >= levels.indexOf(options.least)
       if (event === "serving") starting = false
       if (isShown) write(format(entry, options))
     })

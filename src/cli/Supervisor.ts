@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { BootError } from "./BootError.js"
 import * as Facts from "./Facts.js"
@@ -21,6 +22,7 @@ import * as Scaling from "./Scaling.js"
 import { Slot } from "./Slot.js"
 import * as Slots from "./Slots.js"
 import type { Spawner } from "./Spawner.js"
+import { startProgress } from "./startProgress.js"
 import type { Systemd } from "./Systemd.js"
 import * as TicketKeys from "./TicketKeys.js"
 import { plural } from "./values.js"
@@ -143,12 +145,13 @@ const start = (
     yield* slots.open
     yield* Effect.addFinalizer(() => Effect.sync(() => facts.state = "stopping"))
     facts.slots = Array.from({ length: facts.plan.workers }, (_, i) => new Slot(i + 1))
+    const telling = yield* Effect.fork(Effect.provideService(startProgress(facts), Journal, journal))
     yield* Effect.forEach(
       facts.slots,
       (slot) =>
         Effect.mapError(slots.replace(slot, facts.plan, facts.generation), (error) => ({ slot: slot.number, error })),
       { concurrency: "unbounded", discard: true }
-    )
+    ).pipe(Effect.ensuring(Fiber.interrupt(telling)))
     facts.state = "serving"
     facts.lackingSince = undefined
     yield* slots.fork(Effect.provideService(lookAfter(facts, slots), Journal, journal))

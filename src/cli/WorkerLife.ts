@@ -67,6 +67,7 @@ export class Worker {
   private latest: Beat = noBeat
   private told: Pick<Ready, "interface" | "warnings"> | undefined = undefined
   private report: Pick<Stopped, "cut" | "interrupted"> | undefined = undefined
+  private loaded = false
   private heardAt: number
   private readyAfter: number | undefined = undefined
   private leftAt: number | undefined = undefined
@@ -159,6 +160,11 @@ export class Worker {
     return this.readyAfter
   }
 
+  /** Whether the module of its app is loaded. */
+  get isLoaded(): boolean {
+    return this.loaded
+  }
+
   get isReady(): boolean {
     return this.readyAfter !== undefined && this.leftAt === undefined && !this.ended
   }
@@ -211,6 +217,11 @@ export class Worker {
   /** Called for each message, which shows that the event loop runs. */
   hears(now: number): void {
     this.heardAt = now
+  }
+
+  /** Called when the module of its app is loaded. */
+  loads(): void {
+    this.loaded = true
   }
 
   /** Called when the worker serves. */

@@ -136,6 +136,8 @@ const heard = (
     switch (message.type) {
       case "hello":
         return yield* message.protocol === protocol ? assign(worker, spec) : refuse(worker)
+      case "loaded":
+        return worker.loads()
       case "ready":
         return worker.serves(message, now)
       case "failed":

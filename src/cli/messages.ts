@@ -164,6 +164,8 @@ export type Phase = "load" | "options" | "boot" | "listen"
  */
 export type FromWorker =
   | { readonly type: "hello"; readonly protocol: number }
+  /** The app's module is loaded; what it needs may still be awaited. */
+  | { readonly type: "loaded" }
   /** `warnings` say that the app does what is the command's part. */
   | { readonly type: "ready"; readonly interface: Exclude<Interface, "auto">; readonly warnings: ReadonlyArray<string> }
   /** What its app does that is the command's part, seen after it was ready. */

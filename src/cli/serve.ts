@@ -133,7 +133,8 @@ const prepare = (
       Scope.extend(Listening.makeStatus(settings, listening), last),
       cannotListen
     )
-    const planOf = (settings: Settings) => makePlan(app, settings, listening, env, !terminal)
+    const announce = !terminal || settings.logLevel === "debug"
+    const planOf = (settings: Settings) => makePlan(app, settings, listening, env, announce)
     const plan = yield* Effect.mapError(planOf(settings), ({ code, message }) => new CommandError({ code, message }))
     const fresh = Effect.gen(function*() {
       const read = yield* reread

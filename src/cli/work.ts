@@ -101,9 +101,13 @@ class Run {
     this.assignment = given
     let phase: Phase = "load"
     try {
-      const app = await load(given.app, () => phase = "boot")
+      const app = await load(given.app, () => {
+        phase = "boot"
+        void tell({ type: "loaded" })
+      })
       const open = await doorOf(app.kind)
       phase = "boot"
+      void tell({ type: "loaded" })
       this.serving = await open(app, given, (requests) => void tell({ type: "enough", requests }), isAlone)
       if (this.ticketKeys !== undefined) this.serving.setTicketKeys(this.ticketKeys)
       // if the app has begun to listen when it was loaded, it listens by now, or has failed to

@@ -14,19 +14,20 @@ it.each([["debug", 4], ["info", 3], ["warn", 2], ["error", 1]] as const)(
   }
 )
 
-it.each([["info", ["w", "c"]], ["warn", ["w"]], ["debug", ["a", "w", "b", "c"]]] as const)(
-  "at the level %s, a banner takes the place of what is told until the server serves: %j are written",
+it.each([["info", ["w", "p", "c"]], ["warn", ["w"]], ["debug", ["a", "w", "p", "b", "c"]]] as const)(
+  "at the level %s, a banner takes the place of what is told until the server serves, but for progress: %j are written",
   async (least, written) => {
     const lines: Array<string> = []
     const journal = Journal.make({ format: "text", least, banner: true, pid: 1 }, (line) => lines.push(line.slice(-1)))
     const notes = [
       journal.info("start", "a"),
       journal.warn("loopback", "w"),
+      journal.info("starting", "p"),
       journal.info("serving", "b"),
       journal.info("change", "c")
     ]
     for (const note of notes) await Effect.runPromise(note)
     expect(lines).toEqual(written)
-    expect((await Effect.runPromise(journal.newest)).map(({ text }) => text)).toEqual(["c", "b", "w", "a"])
+    expect((await Effect.runPromise(journal.newest)).map(({ text }) => text)).toEqual(["c", "b", "p", "w", "a"])
   }
 )

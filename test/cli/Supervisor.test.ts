@@ -178,6 +178,58 @@ describe("a start", () => {
   )
 })
 
+describe("a start that takes long", () => {
+  const progress = /still starting/
+  it.effect("is told of after 2 s, and then each 10 s, with what the workers do", () =>
+    scene(
+      { workers: 3 },
+      (count) => count === 1 ? { readyIn: 1000 } : { loadedIn: count === 2 ? 1000 : 5000, readyIn: 13_000 },
+      ({ clock, lines, started }) =>
+        Effect.gen(function*() {
+          const starting = yield* Effect.fork(started)
+          yield* clock.adjust("1400 millis")
+          expect(found(lines, progress)).toEqual([])
+          yield* clock.adjust("1 minute")
+          yield* Fiber.join(starting)
+          expect(found(lines, progress).map((line) => line.replace(/^\S+ /, ""))).toEqual([
+            "tsgi[1] info  still starting after 2 s: 1 of 3 workers is ready, 1 loads app.mjs, 1 starts it",
+            "tsgi[1] info  still starting after 12 s: 1 of 3 workers is ready, 2 start app.mjs"
+          ])
+        })
+    ))
+
+  it.effect.each<readonly [given: Partial<Plan>, script: Script, said: string]>([
+    [{ workers: 1 }, { readyIn: 3000 }, "worker 1 loads app.mjs"],
+    [{ workers: 1 }, { loadedIn: 100, readyIn: 3000 }, "worker 1 starts app.mjs"],
+    [{ workers: 2 }, { readyIn: 3000 }, "2 workers load app.mjs"],
+    [{ workers: 1, here: true }, { readyIn: 3000 }, "this process loads app.mjs"]
+  ])(
+    "%j with %j: %s",
+    ([given, script, said]) =>
+      scene(given, () => script, ({ clock, lines, started }) =>
+        Effect.gen(function*() {
+          const starting = yield* Effect.fork(started)
+          yield* clock.adjust("5 seconds")
+          yield* Fiber.join(starting)
+          expect(found(lines, progress)).toEqual([expect.stringContaining(` still starting after 2 s: ${said}`)])
+        }))
+  )
+
+  it.effect("is not told of in a reload, whose old workers serve", () =>
+    scene(
+      {},
+      (count) => ({ readyIn: count > 2 ? 30_000 : 400 }),
+      ({ clock, lines, started, supervisor }) =>
+        Effect.gen(function*() {
+          yield* started
+          const reloading = yield* Effect.fork(supervisor.reload)
+          yield* clock.adjust("90 seconds")
+          expect((yield* Fiber.join(reloading)).result).toBe("done")
+          expect(found(lines, progress)).toEqual([])
+        })
+    ))
+})
+
 describe("workers that hang", () => {
   it.effect("are told at once, killed after the timeout, and replaced", () =>
     scene(

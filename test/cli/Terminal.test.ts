@@ -170,8 +170,26 @@ describe.skipIf(script === undefined)("on a terminal", { timeout: 60_000 }, () =
       return program.stdout.join("\n")
     }
     expect(await start("nix.mjs")).toContain("tsgi: there is no nix.mjs")
-    expect(await start("app.mjs --log-level debug")).toMatch(/info {2}listening on http/)
+    const all = await start("app.mjs --log-level debug")
+    expect(all).toMatch(/info {2}listening on http/)
+    expect(all).toMatch(/^\(\d+\) tsgi starting up on http/m)
     expect(await start("app.mjs --log-level info")).not.toMatch(/ info /)
+  })
+
+  it("says what it waits for while the banner is long in coming", async () => {
+    write(
+      folder,
+      "slow.mjs",
+      `await new Promise((resolve) => process.once("SIGUSR2", resolve))
+export { default } from "./app.mjs"`
+    )
+    const line = `exec ${process.execPath} dist/cli.js serve slow.mjs -p 0 --settle 0s --control none`
+    await using program = new Program(script ?? "", ["-qec", line, "/dev/null"], { cwd: folder })
+    const [, pid] = await program.line(/tsgi\[(\d+)\] info {2}still starting after 2 s: worker 1 loads slow\.mjs/)
+    expect(program.stdout.join("\n")).not.toMatch(/info {2}listening|➜/)
+    const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")
+    for (const child of children) process.kill(Number(child), "SIGUSR2")
+    await program.line(/Stop: {4}Ctrl-C/)
   })
 
   it("reloads on a HUP of another process, and stops on that of a closed terminal", async () => {

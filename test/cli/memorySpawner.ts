@@ -11,6 +11,8 @@ import { zero } from "../../src/server/ServerMetrics.js"
 export interface Script {
   /** Milliseconds until the worker is ready; `undefined` means never. Default 400. */
   readonly readyIn?: number | undefined
+  /** Milliseconds until the app's module is loaded; `undefined` means that it is not told. */
+  readonly loadedIn?: number
   /** The failure that the worker reports in place of becoming ready. */
   readonly fails?: Extract<FromWorker, { readonly type: "failed" }>
   /** Milliseconds from ready until the worker exits by itself. */
@@ -115,6 +117,9 @@ export class MemorySpawner {
           if (script.fails !== undefined) {
             yield* tell(script.fails)
             return worker.end(1, null)
+          }
+          if (script.loadedIn !== undefined) {
+            yield* Effect.forkDaemon(Effect.delay(tell({ type: "loaded" }), script.loadedIn))
           }
           if (script.readyIn === undefined && "readyIn" in script) return
           yield* Effect.sleep(script.readyIn ?? 400)
