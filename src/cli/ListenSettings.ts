@@ -89,7 +89,7 @@ const listenOf = (
 ): Pick<ListenSettings, "listen" | "listenByDefault"> => {
   const mode = get("unix-mode", Values.mode) ?? 0o660
   const kind = kindOf(get, file?.name)
-  if (kind === "listen") return { listen: fromUrls(get.many(kind), tls, mode, path), listenByDefault: false }
+  if (kind === "listen") return { listen: fromUrls(urlsOf(get), tls, mode, path), listenByDefault: false }
   if (kind === "unix") {
     return { listen: [{ _tag: "Unix", path: path(get(kind, Values.text) ?? ""), mode, tls }], listenByDefault: false }
   }
@@ -105,6 +105,14 @@ const listenOf = (
     }],
     listenByDefault: kind === undefined
   }
+}
+
+// In a file, a number is a port.
+const urlsOf = (get: Reader): ReadonlyArray<string> => {
+  const urls = get.many("listen")
+  return get.originOf("listen")?.source === "file"
+    ? urls.map((url) => /^\d+$/.test(url) ? `127.0.0.1:${url}` : url)
+    : urls
 }
 
 const checkDistinct = (urls: ReadonlyArray<string>, specs: ReadonlyArray<ListenSpec>): void => {
@@ -201,7 +209,7 @@ const fromUrl = (given: string, mode: number, path: (given: string) => string): 
   if (socket !== undefined) return { place: { _tag: "Unix", path: path(socket), mode }, scheme: withSocket }
   const [, withFd, fd] = /^(?:(https?)\+)?fd:(?:\/\/)?(\d+)$/.exec(given) ?? []
   if (fd !== undefined) return { place: { _tag: "Descriptor", fd: Number(fd) }, scheme: withFd }
-  const [, scheme = "http", address] = /^(?:(https?):\/\/)?([^/]+)\/?$/.exec(given) ?? []
+  const [, scheme, address] = /^(?:(https?):\/\/)?([^/]+)\/?$/.exec(given) ?? []
   const read = addressOf(address)
   if (address !== undefined && "value" in read && read.value !== undefined) {
     return { place: { _tag: "Tcp", ...read.value }, scheme }

@@ -8,7 +8,7 @@ import * as Path from "node:path"
 import { addressOf, type ListenSettings, peers, readListen } from "./ListenSettings.js"
 import type { Interface } from "./messages.js"
 import { type Recycling, type WorkerTimeouts, wrong } from "./Plan.js"
-import { checkNames, type Reader, reader, type Sources, standard, unknownVariables } from "./sources.js"
+import { checkNames, ignoredValues, type Reader, reader, type Sources, standard, unknownVariables } from "./sources.js"
 import * as Values from "./values.js"
 
 /**
@@ -87,7 +87,7 @@ export const read = (sources: Sources): Settings => {
     status: get("status", addressOf),
     pidFile: pidFile === undefined || pidFile === "none" ? undefined : path(pidFile)
   } as const
-  return { ...settings, warnings: warningsOf(sources, settings) }
+  return { ...settings, warnings: warningsOf(get, sources, settings) }
 }
 
 /**
@@ -160,20 +160,29 @@ const watchOf = (get: Reader, cwd: string, path: (given: string) => string): Set
 }
 
 const warningsOf = (
-  { env, flags }: Sources,
+  get: Reader,
+  { env, file, flags }: Sources,
   { listen, proxyProtocol, watch }: Pick<Settings, "listen" | "proxyProtocol" | "watch">
 ): ReadonlyArray<string> => {
   const needs: ReadonlyArray<readonly [name: string, other: string, isThere: boolean]> = [
     ["watch-path", "--watch", watch !== undefined],
     ["watch-ignore", "--watch", watch !== undefined],
     ["proxy-from", "--proxy-protocol v1, v2 or any", proxyProtocol !== "off"],
-    ["unix-mode", "--unix", listen.some(({ _tag }) => _tag === "Unix")],
-    ["tls-cert", "--listen https://host:port or https+unix:/path", listen.some(({ tls }) => tls)]
+    ["unix-mode", "--unix", listen.some(({ _tag }) => _tag === "Unix")]
   ]
+  const certificate = listen.some(({ tls }) => tls) ? undefined : get.originOf("tls-cert")
   return [
     ...unknownVariables(env),
+    ...ignoredValues({ file }),
     ...needs.filter(([name, , isThere]) => name in flags && !isThere)
-      .map(([name, other]) => `--${name} changes nothing without ${other}`)
+      .map(([name, other]) => `--${name} changes nothing without ${other}`),
+    ...(certificate === undefined
+      ? []
+      : [
+        `${certificate.called}${
+          certificate.source === "file" ? ` in ${file?.name}` : ""
+        } changes nothing without --listen https://host:port or https+unix:/path`
+      ])
   ]
 }
 

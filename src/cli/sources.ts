@@ -86,7 +86,8 @@ export const reader = ({ env, file, flags }: Sources): Reader => {
   }
   const many = (name: string): ReadonlyArray<string> => {
     const given = found(name)?.value
-    return Array.isArray(given) ? given.map(String) : typeof given === "string" ? given.split(",") : []
+    if (Array.isArray(given)) return given.map(String)
+    return typeof given === "string" ? given.split(",") : typeof given === "number" ? [String(given)] : []
   }
   return Object.assign(get, { many, originOf: found })
 }
@@ -122,6 +123,21 @@ export const unknownVariables = (env: Sources["env"]): ReadonlyArray<string> => 
     const close = nearest(name, known)
     return `${name} is no setting${close === undefined ? "" : `; did you mean ${close}?`}`
   })
+}
+
+/**
+ * A warning for each value of the file that is neither text nor a list, where it must be one of them.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const ignoredValues = ({ file }: Pick<Sources, "file">): ReadonlyArray<string> => {
+  const lists = table.filter(({ many, name }) => many === true && name !== "set").map(({ name }) => keyOf(name))
+  return Object.entries(file?.values ?? {}).filter(([key, value]) =>
+    lists.includes(key) && (value === true || (typeof value === "object" && value !== null && !Array.isArray(value)))
+  ).map(([key, value]) =>
+    `${key} in ${file?.name} is ignored: it must be text, or a list of texts; it is ${JSON.stringify(value)}`
+  )
 }
 
 /**

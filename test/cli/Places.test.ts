@@ -128,7 +128,11 @@ describe("with a certificate", () => {
     ["unix:/run/a.sock fd:3", [true, true]],
     ["http://[::]:80 unix:/run/a.sock", [false, true]],
     ["http+unix:/run/a.sock http+fd:3", [false, false]],
-    ["http+unix:/run/a.sock fd:3", [false, true]]
+    ["http+unix:/run/a.sock fd:3", [false, true]],
+    // as --host and --port have it
+    ["0.0.0.0:443", [true]],
+    ["0.0.0.0:443 http://0.0.0.0:80", [true, false]],
+    ["https://0.0.0.0:443 127.0.0.1:80 unix:/run/a.sock", [true, false, false]]
   ])("%s", (urls, expected) => {
     expect(secured(urls.split(" "))).toEqual(expected)
   })
@@ -155,5 +159,47 @@ describe("with a certificate", () => {
       "--tls-cert changes nothing without --listen https://host:port or https+unix:/path"
     ])
     expect(warningsOf(["https://[::]:80"])).toEqual([])
+    expect(warningsOf(["[::]:80"])).toEqual([])
+  })
+
+  it("it is said to be for nothing wherever it comes from", () => {
+    const file = { name: "tsgi.toml", values: { tlsCert: "a.pem", tlsKey: "a.key", listen: "http://[::]:80" } }
+    expect(read({ flags: {}, env: {}, file, cwd: "/srv" }).warnings).toEqual([
+      "tlsCert in tsgi.toml changes nothing without --listen https://host:port or https+unix:/path"
+    ])
+    const env = { TSGI_TLS_CERT: "a.pem", TSGI_TLS_KEY: "a.key", TSGI_LISTEN: "http://[::]:80" }
+    expect(read({ flags: {}, env, file: undefined, cwd: "/srv" }).warnings).toEqual([
+      "TSGI_TLS_CERT changes nothing without --listen https://host:port or https+unix:/path"
+    ])
+  })
+})
+
+describe("in a file", () => {
+  const inFile = (values: Readonly<Record<string, unknown>>) =>
+    read({ flags: {}, env: {}, file: { name: "tsgi.json", values }, cwd: "/srv" })
+
+  it("a number is a port, and one of several, too", () => {
+    expect(inFile({ listen: 18_211 }).listen).toEqual([tcp("127.0.0.1", 18_211)])
+    expect(inFile({ listen: ["unix:/run/a.sock", 18_211] }).listen).toEqual([unix, tcp("127.0.0.1", 18_211)])
+    expect(inFile({ listen: 443, tlsCert: "a.pem", tlsKey: "a.key" }).listen).toEqual([
+      { ...tcp("127.0.0.1", 443), tls: true }
+    ])
+    expect(inFile({ listen: 18_211 }).listenByDefault).toBe(false)
+    expect(() => inFile({ listen: 70_000 })).toThrow("--listen 127.0.0.1:70000: must be http://host:port")
+  })
+
+  it("a value of another kind is said to be ignored", () => {
+    expect(inFile({ listen: { port: 1 } })).toMatchObject({
+      listen: [tcp("127.0.0.1", 8090)],
+      warnings: ["listen in tsgi.json is ignored: it must be text, or a list of texts; it is {\"port\":1}"]
+    })
+    expect(inFile({ nodeArg: true }).warnings).toEqual([
+      "nodeArg in tsgi.json is ignored: it must be text, or a list of texts; it is true"
+    ])
+    expect(inFile({ nodeArg: false, import: null, set: { limits: { body: 1 } } }).warnings).toEqual([])
+  })
+
+  it("a number counts where a list of texts may be given", () => {
+    expect(inFile({ watchIgnore: 2024, watch: true }).watch?.ignore).toEqual(["2024"])
   })
 })
