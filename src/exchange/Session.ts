@@ -17,7 +17,7 @@ import type { RequestError } from "./ServerError.js"
 import type { Indexed } from "./UnorderedSet.js"
 
 /**
- * - `Idle`: nothing is cut short if it is closed.
+ * - `Idle`: it has not begun to end, and nothing is cut short if it is closed.
  * - `Busy`: a request has begun, or is being answered.
  * - `Lingering`: everything was sent; the peer may still have to read it.
  *

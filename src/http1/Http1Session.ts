@@ -68,8 +68,9 @@ export class Http1Session implements Session {
   // what the server sees
 
   get activity(): Activity {
-    const { exchange, isAtRest, isReading, phase, takenOver } = this.connection
-    if (isAtRest || takenOver?.isIdle === true) return "Idle"
+    const { end, exchange, isAtRest, isReading, phase, takenOver } = this.connection
+    // hooks and finalizers of a connection that ends may still run
+    if (isAtRest || takenOver?.isIdle === true) return end.isBegun ? "Lingering" : "Idle"
     return isReading || phase === "Waiting" || phase === "TakenOver" ||
         (phase === "Busy" && exchange?.hasEnded !== true)
       ? "Busy"
