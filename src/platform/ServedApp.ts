@@ -20,13 +20,12 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as Predicate from "effect/Predicate"
-import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import type * as Types from "effect/Types"
 import * as FormLimits from "../server/FormLimits.js"
 import { otherThanResponse } from "./exits.js"
+import { type Fork, forkWith } from "./handlerFibers.js"
 import type { DoorOptions } from "./Options.js"
 import { untraced } from "./RequestSpan.js"
 import { RunningCalls } from "./RunningCalls.js"
@@ -90,11 +89,7 @@ export interface ServedApp {
   /** Whether spans are invisible outside the program, so that a span is only made when the program reads it. */
   readonly spansInvisible: boolean
   readonly tracerDisabledWhen: (request: HttpServerRequest) => boolean
-  /** Starts a fiber at once. The caller ensures that the map has all services, because the type of a map cannot. */
-  readonly fork: <A, E>(
-    effect: Effect.Effect<A, E, unknown>,
-    services: Map<string, unknown>
-  ) => Fiber.RuntimeFiber<A, E>
+  readonly fork: Fork
   /** Whether a handler is interrupted when its client leaves. */
   readonly interruptOnDisconnect: boolean
   /** The most bytes that may be read whole if no `MaxBodySize` is provided; `undefined` for the bound of the server's limits. */
@@ -126,7 +121,10 @@ export const make = (
     const tracer = Context.get(FiberRefs.getOrDefault(refs, DefaultServices.currentServices), Tracer.Tracer)
     const spansInvisible = tracer === Context.get(DefaultServices.liveServices, Tracer.Tracer) &&
       FiberRefs.getOrDefault(refs, FiberRef.currentTracerEnabled)
-    const fork = forkWith(runtime, isRouter(app))
+    // Handlers can be interrupted even if the fiber that serves them cannot. A router without mounted apps makes its routes
+    // interruptible itself, unless they say otherwise.
+    const interruption = isRouter(app) ? RuntimeFlags.disable : RuntimeFlags.enable
+    const fork = forkWith(runtime, interruption(runtime.runtimeFlags, RuntimeFlags.Interruption))
     let isLogged = false
     return {
       direct: direct(app),
@@ -148,40 +146,6 @@ export const make = (
       calls: new RunningCalls()
     }
   })
-
-// Starts fibers with the flags and the refs of a runtime, each with services of its own.
-const forkWith = (runtime: Runtime.Runtime<never>, keepsRoutes: boolean): ServedApp["fork"] => {
-  const own: Types.Mutable<Runtime.Runtime<unknown>> = Runtime.make({
-    ...runtime,
-    // A fiber gets its flags and its context from elsewhere. These two refs are removed because a fork of them would copy all
-    // services.
-    fiberRefs: runtime.fiberRefs.pipe(
-      FiberRefs.delete(FiberRef.currentContext),
-      FiberRefs.delete(FiberRef.currentRuntimeFlags)
-    ),
-    context: Context.unsafeMake<unknown>(runtime.context.unsafeMap),
-    // Handlers can be interrupted even if the fiber that serves them cannot. A router without mounted apps makes its routes
-    // interruptible itself, unless they say otherwise.
-    runtimeFlags: keepsRoutes
-      ? RuntimeFlags.disable(runtime.runtimeFlags, RuntimeFlags.Interruption)
-      : RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
-  })
-  const runFork = Runtime.runFork(own)
-  // when a fiber is joined, the services that differ from the common origin of both contexts are taken over
-  const origin = runtime.fiberRefs.locals.get(FiberRef.currentContext) ?? []
-  const forkOptions: Runtime.RunForkOptions = {
-    immediate: true,
-    updateRefs: (refs, fiberId) => {
-      refs.locals.set(FiberRef.currentContext, [[fiberId, own.context], ...origin])
-      return refs
-    }
-  }
-  return (effect, services) => {
-    // The context is replaced, because to provide it would set and restore a fiber ref for every request.
-    own.context = Context.unsafeMake(services)
-    return runFork(effect, forkOptions)
-  }
-}
 
 const ignoredFields = Effect.logWarning(
   "HttpMiddleware.xForwardedHeaders has no effect: any client can send X-Forwarded-For and X-Forwarded-Host. Behind a proxy, name it " +

@@ -6,14 +6,24 @@ import * as HttpApp from "@effect/platform/HttpApp"
 import * as Socket from "@effect/platform/Socket"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import { once } from "node:events"
 import { describe, expect, it } from "vitest"
 import { WebSocket, WebSocketServer } from "ws"
-import { ejectedScopes, fiberRefsOf, hasChildren, isInterruptible, onSend } from "../../src/platform/internal.js"
+import {
+  ejectedScopes,
+  fiberConstructor,
+  fiberRefsOf,
+  hasChildren,
+  isInterruptible,
+  onSend
+} from "../../src/platform/internal.js"
 import { turns } from "../utils/Journal.js"
 import { without } from "../utils/without.js"
 
@@ -52,6 +62,38 @@ describe("Effect's", () => {
     // an unknown number of children counts as none
     expect(hasChildren(without(parent, "_children"))).toBe(false)
     await Effect.runPromise(Fiber.interruptAll([alone, parent]))
+  })
+
+  it("constructor and start make a fiber that is not among the root fibers", () => {
+    const OwnFiber = fiberConstructor()
+    if (OwnFiber === undefined) {
+      return expect.unreachable("constructor is gone: each request is in the set of root fibers")
+    }
+    const fiber = new OwnFiber<number, never>(FiberId.unsafeMake(), FiberRefs.empty(), RuntimeFlags.make())
+    let isRoot = true
+    fiber.start(Effect.map(Fiber.roots, (roots) => {
+      isRoot = roots.some((root) => root.id() === fiber.id())
+      return 1
+    }))
+    expect(fiber.unsafePoll()).toEqual(Exit.succeed(1))
+    expect(isRoot).toBe(false)
+  })
+
+  it("constructor and start may go: a runtime starts the fibers then", async () => {
+    const fiber = await started(Effect.void)
+    for (
+      const other of [
+        undefined,
+        Object,
+        class {
+          start() {}
+        },
+        () => undefined
+      ]
+    ) {
+      expect(fiberConstructor({ constructor: other })).toBeUndefined()
+    }
+    expect(fiberConstructor({ constructor: fiber.constructor })).toBe(fiberConstructor())
   })
 
   it("currentRuntimeFlags say whether a fiber may be interrupted at this moment", async () => {
