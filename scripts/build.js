@@ -75,7 +75,7 @@ const builtins = {
 }
 
 /** What has no Effect in it, and so is one module for both doors: its errors are of one class. */
-const shared = /\/src\/(?:(?:protocol|exchange|http1)\/|node\/sonicBoom\.ts$|testing\/(?:WireClient|wireBody)\.ts$)/
+const shared = /\/src\/(?:(?:protocol|exchange|transport|http1)\/|node\/sonicBoom\.ts$|testing\/(?:WireClient|wireBody)\.ts$)/
 /** The entry points that carry their Effect. */
 const facade = /\/src\/(?:index|testing)\.ts$/
 

@@ -7,6 +7,7 @@
 /// <reference types="node" preserve="true" />
 export type { Address } from "./exchange/Address.js"
 export type { Aborted, AbortReason, Failed, Outcome, Sent } from "./exchange/Outcome.js"
+export type { TlsInfo } from "./exchange/PeerFacts.js"
 export {
   BindError,
   BodyError,
@@ -17,7 +18,6 @@ export {
   TransportError,
   WriteError
 } from "./exchange/ServerError.js"
-export type { TlsInfo } from "./http1/Transport.js"
 export { type ActivatedSocket, activatedSockets, withoutActivation } from "./node/activation.js"
 export { bind, type BindOptions } from "./node/bind.js"
 export type { BoundSocket, ListenOptions, TlsOptions } from "./node/ListenOptions.js"

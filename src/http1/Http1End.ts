@@ -9,9 +9,9 @@ import type { Engine } from "../exchange/Engine.js"
 import type { AbortReason } from "../exchange/Outcome.js"
 import type { BodyError, ResponseError } from "../exchange/ServerError.js"
 import type { Session } from "../exchange/Session.js"
+import type { Transport } from "../transport/Transport.js"
 import type { CloseReason } from "./CloseReason.js"
 import type { Deadlines } from "./Deadlines.js"
-import type { Transport } from "./Transport.js"
 
 /**
  * @since 0.2.0

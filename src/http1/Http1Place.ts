@@ -6,7 +6,7 @@
 import type { AddressShare } from "../exchange/AddressShares.js"
 import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { PlaceState, SessionPlace } from "../exchange/Session.js"
-import { attempt } from "./attempt.js"
+import { attempt } from "../transport/attempt.js"
 import type { Http1Connection } from "./Http1Connection.js"
 import type { Lateness } from "./Lateness.js"
 import { headTimeout, lateBody, noRoom, othersWait } from "./refusals.js"

@@ -10,13 +10,13 @@ import { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { AbortReason } from "../exchange/Outcome.js"
 import type { TransportError } from "../exchange/ServerError.js"
 import type { Activity, Session, SessionPlace, SessionScope } from "../exchange/Session.js"
-import { attempt } from "./attempt.js"
+import { attempt } from "../transport/attempt.js"
+import type { Transport, TransportEvents } from "../transport/Transport.js"
 import { Http1Connection } from "./Http1Connection.js"
 import type { Http1Host } from "./Http1Host.js"
 import { Http1Place } from "./Http1Place.js"
 import { Lateness } from "./Lateness.js"
 import { describe, incompleteHead, noRoom } from "./refusals.js"
-import type { Transport, TransportEvents } from "./Transport.js"
 
 /**
  * @since 0.1.0

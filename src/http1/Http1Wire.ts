@@ -16,7 +16,8 @@ import { type HeadDraft, type PreparedHead, writeFinal } from "../protocol/h1/re
 import { type BodyRoom, type FieldWriter, type InterimHead, noBody } from "../protocol/heads.js"
 import { textOrBytes } from "../protocol/octets.js"
 import type { RequestHead } from "../protocol/requestHead.js"
-import { BodyCount, within } from "./BodyCount.js"
+import { BodyCount, within } from "../transport/BodyCount.js"
+import type { SendQueue } from "../transport/SendQueue.js"
 import type { CloseReason } from "./CloseReason.js"
 import type { Deadlines } from "./Deadlines.js"
 import { Http1Body } from "./Http1Body.js"
@@ -26,7 +27,6 @@ import type { Inflow } from "./Inflow.js"
 import type { Leftover } from "./Leftover.js"
 import type { Reader } from "./Reader.js"
 import { closingByHead, closingByRequest, closingWithHead, type Reusable } from "./reuse.js"
-import type { SendQueue } from "./SendQueue.js"
 import type { TakenOver } from "./TakenOver.js"
 
 /**

@@ -6,10 +6,10 @@
  */
 import type { BodyMessage, BodySource, ReceivedBody } from "../exchange/ReceivedBody.js"
 import { failure } from "../protocol/failure.js"
+import type { TimeSlice } from "../transport/TimeSlice.js"
+import type { Transport } from "../transport/Transport.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Reader } from "./Reader.js"
-import type { TimeSlice } from "./TimeSlice.js"
-import type { Transport } from "./Transport.js"
 
 /** The most bytes of further requests that are kept while one is being answered; with more, the socket is paused. */
 const mostReadAhead = 65_536

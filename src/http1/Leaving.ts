@@ -6,14 +6,14 @@
  */
 import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { RequestError } from "../exchange/ServerError.js"
+import type { SendQueue } from "../transport/SendQueue.js"
+import type { Transport } from "../transport/Transport.js"
 import type { CloseReason } from "./CloseReason.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Http1End } from "./Http1End.js"
 import type { Http1Host } from "./Http1Host.js"
 import type { Inflow } from "./Inflow.js"
 import { refusalHead } from "./refusals.js"
-import type { SendQueue } from "./SendQueue.js"
-import type { Transport } from "./Transport.js"
 
 /** A refused request, and its answer: the positions on the wire, and the length of the body. */
 interface Refusal {

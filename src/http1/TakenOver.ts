@@ -4,11 +4,11 @@
  *
  * @since 0.2.0
  */
+import type { SendQueue } from "../transport/SendQueue.js"
+import type { Transport } from "../transport/Transport.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Http1End } from "./Http1End.js"
 import type { Inflow } from "./Inflow.js"
-import type { SendQueue } from "./SendQueue.js"
-import type { Transport } from "./Transport.js"
 
 /**
  * @since 0.2.0

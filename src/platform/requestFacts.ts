@@ -6,7 +6,7 @@
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { TlsInfo } from "../http1/Transport.js"
+import type { TlsInfo } from "../exchange/PeerFacts.js"
 import type { Fields } from "../protocol/fields.js"
 import type { ProxyHeader } from "../protocol/proxyHeader.js"
 import { ServerRequest } from "./ServerRequest.js"

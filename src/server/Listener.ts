@@ -9,7 +9,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Address } from "../exchange/Address.js"
 import type { BindError, TransportError } from "../exchange/ServerError.js"
-import type { Transport } from "../http1/Transport.js"
+import type { Transport } from "../transport/Transport.js"
 
 /**
  * The server, as a bound listener calls it.

@@ -13,9 +13,9 @@ import { Duplex } from "node:stream"
 import { setImmediate } from "node:timers"
 import type { Address } from "../exchange/Address.js"
 import { type TransportError, transportErrorFrom } from "../exchange/ServerError.js"
-import type { TlsInfo, Transport, TransportEvents } from "../http1/Transport.js"
 import { checkOptions, type TableOf } from "../server/checkOptions.js"
 import { number, record } from "../server/optionKinds.js"
+import type { TlsInfo, Transport, TransportEvents } from "../transport/Transport.js"
 import { Pipe } from "./Pipe.js"
 
 /**

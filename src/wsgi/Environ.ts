@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import type { Outcome } from "../exchange/Outcome.js"
-import type { Transport } from "../http1/Transport.js"
 import type { PostHookOptions } from "../server/hookOptions.js"
+import type { Transport } from "../transport/Transport.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
 import type { Input } from "./Input.js"
 

@@ -11,14 +11,20 @@ import { describe, expect, it } from "vitest"
 const layers: Record<string, number> = {
   protocol: 0,
   exchange: 1,
-  http1: 2,
-  server: 3,
-  node: 4,
-  testing: 4,
-  wsgi: 5,
-  platform: 5,
-  cli: 6
+  transport: 2,
+  http1: 3,
+  http2: 3,
+  server: 4,
+  node: 5,
+  testing: 5,
+  wsgi: 6,
+  platform: 6,
+  cli: 7
 }
+/** Each has a folder, and no folder imports that of another: HTTP/2 is to come. */
+const protocols = ["http1", "http2"]
+/** The layers of the wire and of the exchange, which must not depend on a major version of Effect. */
+const effectless = ["exchange", "transport", ...protocols]
 const entries = [
   "src/index.ts",
   "src/testing.ts",
@@ -101,8 +107,7 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
     edges.set(file, targets)
     if (folder === undefined) report("in no layer")
     if (console) report("console")
-    // the layers of the wire and of the exchange must not depend on a major version of Effect
-    for (const name of folder === "exchange" || folder === "http1" ? values : []) {
+    for (const name of effectless.includes(folder ?? "") ? values : []) {
       if (within(name, "effect")) report(`Effect value in ${folder}: ${name}`)
     }
     for (const name of imports) {
@@ -119,7 +124,7 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
         if (target.startsWith("src/protocol/h1/") && !readsHttp1.some((_) => file.startsWith(_))) {
           report(`HTTP/1: ${name}`)
         }
-        if (engines.includes(target) && folder !== "exchange" && folder !== "http1") report(`engine's own: ${name}`)
+        if (engines.includes(target) && !effectless.includes(folder ?? "")) report(`engine's own: ${name}`)
         if (folder === undefined || other === undefined || folder === other) continue
         const [from, to] = [layers[folder] ?? Infinity, layers[other] ?? Infinity]
         // a worker loads `tsgi` as users do
@@ -129,7 +134,7 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
       } else {
         const bare = name.replace(/^node:/, "")
         if (folder === "protocol" && name !== "node:buffer") report(`in protocol: ${name}`)
-        if (["exchange", "http1", "server"].includes(folder ?? "") && isBuiltin(name)) {
+        if ([...effectless, "server"].includes(folder ?? "") && isBuiltin(name)) {
           report(`node in ${folder}: ${name}`)
         }
         if (folder !== "node" && ["net", "tls"].includes(bare)) report(`sockets outside node: ${name}`)
@@ -199,8 +204,11 @@ describe("the layering check", () => {
     "src/exchange/ServedExchange.ts": "",
     "src/exchange/AcceptedPeer.ts": "",
     "src/exchange/ReceivedBody.ts": "",
-    "src/http1/Wire.ts": `import "../exchange/ServedExchange.js"`,
-    "src/server/Exchange.ts": `import * as Effect from "effect/Effect"\nimport type { a } from "../protocol/head.js"`,
+    "src/transport/Transport.ts": `import type { P } from "../exchange/AcceptedPeer.js"`,
+    "src/http1/Wire.ts": `import "../exchange/ServedExchange.js"\nimport "../protocol/h1/framing.js"`,
+    "src/http2/Wire.ts": `import "../exchange/ServedExchange.js"\nimport "../transport/Transport.js"`,
+    "src/server/Exchange.ts":
+      `import * as Effect from "effect/Effect"\nimport "../http1/Wire.js"\nimport "../http2/Wire.js"`,
     "src/node/tcp.ts": `import * as net from "node:net"\nimport "../server/Exchange.js"`,
     "src/testing/index.ts": `export * from "../server/Exchange.js"`,
     "src/wsgi/server.ts": `import "../node/tcp.js"\nimport * as fs from "node:fs"`,
@@ -236,6 +244,13 @@ describe("the layering check", () => {
     ["src/wsgi/x.ts", `import "../exchange/AcceptedPeer.js"`, "engine's own: ../exchange/AcceptedPeer.js"],
     ["src/platform/x.ts", `export * from "../exchange/ReceivedBody.js"`, "engine's own: ../exchange/ReceivedBody.js"],
     ["src/effect.ts", `export * from "./exchange/ServedExchange.js"`, "engine's own: ./exchange/ServedExchange.js"],
+    ["src/http1/x.ts", `import type { W } from "../http2/Wire.js"`, "sibling folder: ../http2/Wire.js"],
+    ["src/http2/x.ts", `import type { W } from "../http1/Wire.js"`, "sibling folder: ../http1/Wire.js"],
+    ["src/http2/x.ts", `import type { E } from "../server/Exchange.js"`, "higher layer: ../server/Exchange.js"],
+    ["src/transport/x.ts", `import type { W } from "../http1/Wire.js"`, "higher layer: ../http1/Wire.js"],
+    ["src/exchange/x.ts", `import "../transport/Transport.js"`, "higher layer: ../transport/Transport.js"],
+    ["src/http2/x.ts", `import "../protocol/h1/framing.js"`, "HTTP/1: ../protocol/h1/framing.js"],
+    ["src/transport/x.ts", `import "../protocol/h1/framing.js"`, "HTTP/1: ../protocol/h1/framing.js"],
     ["src/exchange/x.ts", `import "../protocol/h1/framing.js"`, "HTTP/1: ../protocol/h1/framing.js"],
     ["src/wsgi/x.ts", `import type { A } from "../protocol/h1/framing.js"`, "HTTP/1: ../protocol/h1/framing.js"],
     ["src/protocol/x.ts", `import "./h1/framing.js"`, "HTTP/1: ./h1/framing.js"],
@@ -250,7 +265,11 @@ describe("the layering check", () => {
     ["src/server/x.ts", `import { Buffer } from "node:buffer"`, "node in server: node:buffer"],
     ["src/server/x.ts", `import { Buffer } from "buffer"`, "node in server: buffer"],
     ["src/http1/x.ts", `import { Buffer } from "node:buffer"`, "node in http1: node:buffer"],
+    ["src/transport/x.ts", `import { Buffer } from "node:buffer"`, "node in transport: node:buffer"],
+    ["src/http2/x.ts", `import { Buffer } from "node:buffer"`, "node in http2: node:buffer"],
     ["src/http1/x.ts", `import * as Effect from "effect/Effect"`, "Effect value in http1: effect/Effect"],
+    ["src/http2/x.ts", `import * as Effect from "effect/Effect"`, "Effect value in http2: effect/Effect"],
+    ["src/transport/x.ts", `import * as Effect from "effect/Effect"`, "Effect value in transport: effect/Effect"],
     [
       "src/exchange/x.ts",
       `import { type A, pipe } from "effect/Function"`,

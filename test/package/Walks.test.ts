@@ -32,7 +32,7 @@ const membersOf = (() => {
   return all
 })()
 
-it.each(["exchange", "http1", "server"])(
+it.each(["exchange", "transport", "http1", "server"])(
   "src/README.md says what each file of %s is for, and names no other",
   (folder) => {
     const text = fs.readFileSync(path.join(root, "src/README.md"), "utf8")

@@ -1,7 +1,7 @@
 /** A listener that reports when the engine closes a socket. */
 import * as Effect from "effect/Effect"
-import type { Transport } from "../../src/http1/Transport.js"
 import type { Listener } from "../../src/server/Listener.js"
+import type { Transport } from "../../src/transport/Transport.js"
 
 export const noting = (listener: Listener["Type"], closed: () => void): Listener["Type"] => ({
   bind: (acceptor, options) =>

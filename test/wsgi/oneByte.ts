@@ -4,7 +4,7 @@ import * as Net from "node:net"
 import type { Address } from "tsgi"
 import type { MemoryListener } from "tsgi/testing"
 import type { TransportError } from "../../src/exchange/ServerError.js"
-import type { Transport, TransportEvents } from "../../src/http1/Transport.js"
+import type { Transport, TransportEvents } from "../../src/transport/Transport.js"
 
 /** The listener. `writes` has the length of each write. */
 export const oneByteAtATime = (): {

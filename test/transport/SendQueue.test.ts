@@ -1,8 +1,8 @@
 /** The queue of bytes to send: they leave whole and in order, in writes whose size follows how much the kernel takes. */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { SendBudget } from "../../src/http1/SendBudget.js"
-import { SendQueue } from "../../src/http1/SendQueue.js"
+import { SendBudget } from "../../src/transport/SendBudget.js"
+import { SendQueue } from "../../src/transport/SendQueue.js"
 import { Peer } from "../server/Peer.js"
 import { runs } from "../utils/runs.js"
 
