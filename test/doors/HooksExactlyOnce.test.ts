@@ -1,11 +1,13 @@
-/** Whatever happens in whatever order, every hook runs exactly once, in order, and each request has one log line. */
+/**
+ * At every door, whatever happens in whatever order, every hook runs exactly once, in order, and each request has one log line.
+ */
 import * as fc from "fast-check"
-import { type AccessRecord, type AppBody, type Environ, server, type StartResponse, type StopReport } from "tsgi"
-import { MemoryListener } from "tsgi/testing"
+import type { Outcome, StopReport } from "tsgi"
 import { expect, it } from "vitest"
 import { Journal, turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
 import { runs } from "../utils/runs.js"
+import { type Body, type Call, everyDoor, type Serve } from "./everyDoor.js"
 
 type Kind = "plain" | "asynchronous" | "throwing" | "rejecting" | "detached"
 
@@ -33,58 +35,56 @@ const steps = fc.array(fc.oneof({ weight: 4, arbitrary: push }, { weight: 2, arb
   maxLength: 14
 })
 
-interface Call {
-  readonly env: Environ
-  readonly startResponse: StartResponse
-  readonly resolve: (body: AppBody) => void
+/** A running application. */
+interface Running {
+  readonly call: Call
+  readonly resolve: (body: Body) => void
   readonly reject: (error: unknown) => void
 }
 
-const play = async (given: ReadonlyArray<Step>): Promise<void> => {
-  const calls = new Journal<Call>()
-  const records: Array<AccessRecord> = []
-  const begun: Array<number> = []
-  const ended: Array<number> = []
-  const attached: Array<number> = []
-  const memory = MemoryListener.make()
-  const running = server(
-    memory.listener,
-    (env, startResponse) => new Promise((resolve, reject) => calls.push({ env, startResponse, resolve, reject })),
-    {
-      log: () => undefined,
-      logFormat: (record) => {
-        records.push(record)
-        return ""
-      },
-      timeouts: { interrupt: 10 }
-    }
-  )
-  await running.ready
-  const client = memory.connect()
-  client.send(get())
-  const [{ env, reject, resolve, startResponse }] = await calls.first(1)
-  const write = startResponse("200 OK", [])
-  let hooks = 0
-  let report: Promise<StopReport> | undefined
+/** Hooks of any kind, numbered in the order of their registration. */
+class Hooks {
+  readonly begun: Array<number> = []
+  readonly ended: Array<number> = []
+  readonly attached: Array<number> = []
+  readonly outcomes = new Set<Outcome | undefined>()
+  count = 0
 
-  const register = (kind: Kind): void => {
-    const number = hooks++
-    if (kind !== "detached") attached.push(number)
-    const hook = (): void | Promise<void> => {
-      begun.push(number)
-      if (kind === "plain") ended.push(number)
+  constructor(private readonly call: Call) {}
+
+  readonly register = (kind: Kind): void => {
+    const number = this.count++
+    if (kind !== "detached") this.attached.push(number)
+    const hook = (outcome: Outcome | undefined): void | Promise<void> => {
+      this.begun.push(number)
+      this.outcomes.add(outcome)
+      if (kind === "plain") this.ended.push(number)
       else if (kind === "throwing") {
-        ended.push(number)
+        this.ended.push(number)
         throw new Error("a hook")
       } else {
         return turns(2).then(() => {
-          ended.push(number)
+          this.ended.push(number)
           if (kind === "rejecting") throw new Error("a hook")
         })
       }
     }
-    env["eventlet.posthooks"].push([hook, [], undefined, { detached: kind === "detached" }])
+    this.call.hook(hook, { detached: kind === "detached" })
   }
+}
+
+const play = async (serve: Serve, given: ReadonlyArray<Step>): Promise<void> => {
+  const calls = new Journal<Running>()
+  await using served = await serve(
+    (call) => new Promise((resolve, reject) => calls.push({ call, resolve, reject })),
+    { timeouts: { interrupt: 10 } }
+  )
+  const { client, records, stop } = served
+  client.send(get())
+  const [{ call, reject, resolve }] = await calls.first(1)
+  const hooks = new Hooks(call)
+  const { register } = hooks
+  let report: Promise<StopReport> | undefined
 
   const iterable = async function*() {
     yield "part one"
@@ -100,7 +100,7 @@ const play = async (given: ReadonlyArray<Step>): Promise<void> => {
         register(step.kind)
         break
       case "Write":
-        void write("part")
+        call.write("part")
         break
       case "Finish":
         resolve(["done"])
@@ -118,27 +118,29 @@ const play = async (given: ReadonlyArray<Step>): Promise<void> => {
         client.end()
         break
       case "Stop":
-        report ??= running.stop({ grace: 0 })
+        report ??= stop({ grace: 0 })
         break
       case "Turns":
         await turns(step.count)
     }
   }
   client.close()
-  await (report ?? running.stop({ grace: 0 }))
+  await (report ?? stop({ grace: 0 }))
   register("plain")
   register("asynchronous")
   // the application may go on: an iterator that is closed may still add a hook
   await turns(10)
 
-  const all = Array.from({ length: hooks }, (_, number) => number)
-  expect(begun.slice().sort((a, b) => a - b)).toEqual(all)
-  expect(ended.slice().sort((a, b) => a - b)).toEqual(all)
-  expect(begun.filter((number) => attached.includes(number))).toEqual(attached)
-  expect(records).toHaveLength(1)
-  expect(records[0].outcome).toBe(env["tsgi.outcome"])
+  const all = Array.from({ length: hooks.count }, (_, number) => number)
+  expect(hooks.begun.slice().sort((a, b) => a - b)).toEqual(all)
+  expect(hooks.ended.slice().sort((a, b) => a - b)).toEqual(all)
+  expect(hooks.begun.filter((number) => hooks.attached.includes(number))).toEqual(hooks.attached)
+  expect(records.entries).toHaveLength(1)
+  const [outcome, ...others] = hooks.outcomes
+  expect(outcome).toBe(records.entries[0].outcome)
+  expect(others).toEqual([])
 }
 
-it("runs every hook exactly once", async () => {
-  await fc.assert(fc.asyncProperty(steps, play), runs(20))
+it.each(everyDoor)("%s: runs every hook exactly once", async (_, serve) => {
+  await fc.assert(fc.asyncProperty(steps, (steps) => play(serve, steps)), runs(20))
 })

@@ -138,7 +138,7 @@ describe.each(everyDoor)("%s", (door, serve) => {
     const types = ["text/event-stream; charset=utf-8", "text/plain"]
     await using served = await serve((call) => {
       const type = types.shift() ?? ""
-      call.contentType(type)
+      call.head({ contentType: type })
       if (type !== "text/plain") return endlessBody(call, Buffer.from("data: 1\n\n"), 1)
       return (async function*() {
         yield part

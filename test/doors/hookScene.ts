@@ -1,19 +1,7 @@
-/** A server, one client, an application that tells when it works, and the record of its end. */
-import {
-  type AccessRecord,
-  type App,
-  type Environ,
-  listen,
-  type Outcome,
-  server,
-  type ServerOptions,
-  type TlsOptions,
-  wrapTls
-} from "tsgi"
-import type { WireClient } from "tsgi/testing"
+/** A server at any door, one client, an application that tells when it works, and what is seen of its end. */
+import type { Outcome } from "tsgi"
 import { gate } from "../utils/gate.js"
-import { holdings } from "../utils/holdings.js"
-import { connect, connectTls } from "../utils/sockets.js"
+import { type Call, type Options, scoped, type Script, type Serve, type Served } from "./everyDoor.js"
 
 /** The gates that the application and the test share. */
 export class Stage {
@@ -25,9 +13,8 @@ export class Stage {
   closed = 0
 
   /** The wait of the application, which ends when the test says so, or the exchange is aborted. */
-  async wait(env: Environ): Promise<void> {
+  async wait({ signal }: Call): Promise<void> {
     this.working.open()
-    const signal = env["tsgi.signal"]
     const aborted = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       else signal.addEventListener("abort", () => resolve(), { once: true })
@@ -36,76 +23,47 @@ export class Stage {
   }
 }
 
-/** The calls of hooks and of the log, in order. */
-export interface Seen {
-  readonly events: Array<string>
-  readonly outcomes: Array<Outcome | undefined>
-  readonly records: Array<AccessRecord>
-  readonly lines: Array<string>
-}
-
-export const registered = ["first", "second", "third", "access"]
-
-/** Three hooks, the middle one asynchronous. */
-const addHooks = (env: Environ, seen: Seen): void => {
-  const note = (name: string): void => {
-    seen.events.push(name)
-    seen.outcomes.push(env["tsgi.outcome"])
-  }
-  env["eventlet.posthooks"].push(
-    [() => note("first")],
-    [async () => {
-      await new Promise((resolve) => setImmediate(resolve))
-      note("second")
-    }]
-  )
-  env["eventlet.posthooks"].push([(_, name: string) => note(name), ["third"]])
-}
+/** Makes an application for a stage. */
+export type MakeScript = (stage: Stage) => Script
 
 export interface Scene {
-  readonly client: WireClient
+  readonly served: Served
   readonly stage: Stage
-  readonly seen: Seen
-  readonly running: ReturnType<typeof server>
+  /** The outcomes that the hooks were given. */
+  readonly outcomes: ReadonlyArray<Outcome | undefined>
   /** Resolves when the exchange's access-log line was written. */
-  readonly logged: Promise<void>
-  readonly before: ReturnType<typeof holdings>
+  readonly logged: () => Promise<unknown>
 }
 
-/** Starts the server and connects. Requests for `/again` are answered without hooks. */
-export const open = async (
-  makeApp: (stage: Stage) => App,
-  options: ServerOptions,
-  tls: TlsOptions | undefined
-): Promise<Scene> => {
-  const before = holdings()
+/** The notes of one exchange's end: the request's scope, and three hooks, before the line of the log. */
+export const registered = (door: string): ReadonlyArray<string> => [
+  ...scoped(door, "over"),
+  "first",
+  "second",
+  "third"
+]
+
+/** Serves the application once, with three hooks, the middle one asynchronous. Later requests are answered without. */
+export const open = async (serve: Serve, makeScript: MakeScript, options: Options): Promise<Scene> => {
   const stage = new Stage()
-  const seen: Seen = { events: [], outcomes: [], records: [], lines: [] }
-  const logged = gate()
-  const app = makeApp(stage)
-  const running = server(
-    tls === undefined ? listen() : wrapTls(listen(), tls),
-    (env, startResponse) => {
-      if (env.PATH_INFO === "/again") {
-        startResponse("200 OK", [])
-        return "again"
-      }
-      addHooks(env, seen)
-      return app(env, startResponse)
-    },
-    {
-      log: (line) => void seen.lines.push(line),
-      logFormat: (record) => {
-        if (record.request?.target !== "/again") {
-          seen.events.push("access")
-          seen.records.push(record)
-          logged.open()
-        }
-        return "access"
-      },
-      ...options
+  const script = makeScript(stage)
+  const outcomes: Array<Outcome | undefined> = []
+  let isFirst = true
+  const served = await serve((call) => {
+    if (!isFirst) return "again"
+    isFirst = false
+    const noted = (name: string) => (outcome: Outcome | undefined): void => {
+      call.note(name)
+      outcomes.push(outcome)
     }
-  )
-  const client = await (tls === undefined ? connect : connectTls)(await running.ready)
-  return { client, stage, seen, running, logged: logged.opened, before }
+    call.finalizer(() => call.note("scope over"))
+    call.hook(noted("first"))
+    call.hook(async (outcome) => {
+      await new Promise((resolve) => setImmediate(resolve))
+      noted("second")(outcome)
+    })
+    call.hook(noted("third"))
+    return script(call)
+  }, { sockets: true, halfClose: "answer", gathersNothing: true, ...options })
+  return { served, stage, outcomes, logged: () => served.records.first(1) }
 }

@@ -18,6 +18,7 @@ import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
+import type { TlsOptions } from "tsgi"
 import {
   AccessLog,
   type Address,
@@ -30,10 +31,11 @@ import {
   TsgiHttpServer
 } from "tsgi/effect"
 import { MemoryListener, type WireClient } from "tsgi/testing"
+import { TlsSettings } from "../../src/node/TlsSettings.js"
 import { Journal } from "../utils/Journal.js"
 import { noting } from "../utils/noting.js"
 import { thorough } from "../utils/runs.js"
-import { connect } from "../utils/sockets.js"
+import { connect, connectTls } from "../utils/sockets.js"
 
 export type Handler<E = never> = Effect.Effect<
   HttpServerResponse.HttpServerResponse,
@@ -173,6 +175,8 @@ export interface SceneOptions {
   readonly config?: ServerConfig.PartialConfig | undefined
   /** With `true` clients are in memory, and not on sockets. */
   readonly memory?: boolean | undefined
+  /** With TLS, on sockets. */
+  readonly tls?: TlsOptions | undefined
   /** With `true` the journal notes when a socket is closed. */
   readonly sockets?: boolean | undefined
   /** A service of the engine in place of the default one. */
@@ -198,11 +202,13 @@ const lineOf = ({ annotations, logLevel, message }: Logger.Logger.Options<unknow
 export const serve = (
   served: Served,
   seen: Seen,
-  { around = Layer.empty, config, door, memory = false, services, sockets = false }: SceneOptions = {}
+  { around = Layer.empty, config, door, memory = false, services, sockets = false, tls }: SceneOptions = {}
 ): Effect.Effect<Omit<Scene, "stop" | typeof Symbol.asyncDispose>, ServeError, Scope.Scope> =>
   Effect.gen(function*() {
     const inMemory = MemoryListener.make()
-    const listener = memory ? inMemory.listener : NodeListener.make({}, undefined)
+    const listener = memory
+      ? inMemory.listener
+      : NodeListener.make({}, tls === undefined ? undefined : new TlsSettings(tls))
     const engine = Layer.mergeAll(
       TsgiHttpServer.layerServices,
       Layer.succeed(
@@ -229,7 +235,9 @@ export const serve = (
     const address: Address.Address = server.address._tag === "TcpAddress"
       ? { _tag: "Tcp", host: server.address.hostname, port: server.address.port }
       : { _tag: "Unix", path: server.address.path }
-    return { address, server, connect: async () => memory ? inMemory.connect() : connect(address) }
+    const connectTo = async () =>
+      memory ? inMemory.connect() : tls === undefined ? connect(address) : connectTls(address)
+    return { address, server, connect: connectTo }
   })
 
 /** Serves until it is stopped or disposed. */

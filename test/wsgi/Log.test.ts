@@ -1,7 +1,11 @@
 /** The log: the rows about it that no name of eventlet's proves. */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
 import type { AccessRecord, App } from "tsgi"
 import { expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
+import { expectReleased, holdings } from "../utils/holdings.js"
 import { get, head } from "../utils/requests.js"
 import { hello, plain, withServer } from "../utils/serving.js"
 
@@ -143,4 +147,17 @@ it("a log that throws takes no request with it", () => {
       expect((await client.response()).body.toString()).toBe("hello world")
     }
   })
+})
+
+it("a log in a file is written out and closed when the stop has ended", async () => {
+  const before = holdings()
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
+  const log = path.join(folder, "access.log")
+  await withServer(hello, { log, logFormat: "%(request_line)s %(outcome)s %(body_bytes)d" }, async (served) => {
+    await served.ask(get("/"))
+    await served.running.stop()
+    expect(fs.readFileSync(log, "utf8")).toContain("\nGET / HTTP/1.1 Sent 11\n")
+  })
+  await expectReleased(before)
+  fs.rmSync(folder, { recursive: true })
 })
