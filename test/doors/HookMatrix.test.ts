@@ -1,7 +1,7 @@
 /**
  * Every kind of answer against every way in which an exchange can end: the request's scope closes, then the hooks run once each
- * and in order, the outcome is true, one access-log line follows, and nothing stays behind. Over TCP at some doors and over TLS at
- * the plain door, and with RUNS over both at every one.
+ * and in order, the outcome is true, one access-log line follows, and nothing stays behind. Over TCP at some doors and over TLS
+ * at the plain door, and with RUNS over both at every one.
  */
 import type { TlsOptions } from "tsgi"
 import { beforeAll, describe, expect, it } from "vitest"
