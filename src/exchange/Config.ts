@@ -4,15 +4,16 @@
  * @since 0.1.0
  */
 import type { ForwardedField } from "../protocol/forwarded.js"
+import type { MessageLimits } from "../protocol/limits.js"
 import type { TrustedProxies } from "./TrustedProxies.js"
 
 /**
- * Bounds on connections, and on bodies that are read whole.
+ * Bounds on messages, on connections, and on bodies that are read whole.
  *
  * @since 0.2.0
  * @category models
  */
-export interface EngineLimits {
+export interface EngineLimits extends MessageLimits {
   /**
    * Connections that have a place, so that their requests are served. Further ones wait for a place, no longer than
    * `timeouts.place`. A connection that is idle, or has not used its place for a while, gives it up. Default 1024.
@@ -34,6 +35,11 @@ export interface EngineLimits {
   /** The most TLS handshakes that are under way at a time; a further one replaces the oldest. Default 2048. */
   readonly handshakes: number
   /**
+   * Requests on one connection. The server tells the client which one is the last, in HTTP/1 by `Connection: close`. Default
+   * `Infinity`.
+   */
+  readonly requestsPerConnection: number
+  /**
    * Bytes of a body that is read whole into memory, such as by `read()` without a size, one line, all `readlines()`, or
    * `request.text()`. More fails with `TooLarge`, which is answered 413. Default 10485760.
    *
@@ -47,6 +53,13 @@ export interface EngineLimits {
    * @since 0.2.0
    */
   readonly parsedBody: number
+  /**
+   * Bytes that are read and dropped when a client still sends after its last response, so that it can read that. Default
+   * 268435456.
+   *
+   * @since 0.2.0
+   */
+  readonly linger: number
 }
 
 /**
@@ -106,9 +119,17 @@ export interface EngineTimeouts {
   readonly handler: number
   /**
    * While bytes wait to be sent and the kernel does not take a write of up to 256 KiB; on a connection that was taken over, while
-   * it takes nothing. See the README. Default 60000.
+   * it takes nothing. Default 60000.
    */
   readonly write: number
+  /** After the last response, for the client to read it and close, counted from the last byte that arrives. Default 2000. */
+  readonly linger: number
+  /**
+   * The same, counted from the last response. Default 30000.
+   *
+   * @since 0.2.0
+   */
+  readonly lingerTotal: number
   /** For an interrupted application to end, before post hooks run without it. Default 1000. */
   readonly interrupt: number
   /**

@@ -7,24 +7,14 @@ import type { FieldCase } from "../protocol/h1/headLines.js"
 import type { Leniency, Limits } from "../protocol/limits.js"
 
 /**
- * Bounds that only HTTP/1 has: on heads and bodies as it writes them, and on what is read to keep a connection, or to end it in
- * order.
+ * Bounds that only HTTP/1 has: on what only its messages have, and on what is read to keep a connection.
  *
  * @since 0.2.0
  * @category models
  */
-export interface Http1Limits extends Limits {
-  /** Requests on one connection; the last one is answered `Connection: close`. Default `Infinity`. */
-  readonly requestsPerConnection: number
+export interface Http1Limits extends Pick<Limits, "requestLine" | "chunkExtensions"> {
   /** Bytes of an unread body that are read and dropped to keep the connection; more closes it. Default 262144. */
   readonly leftoverBody: number
-  /**
-   * Bytes that are read and dropped when a client still sends after its last response, so that it can read that. Default
-   * 268435456.
-   *
-   * @since 0.2.0
-   */
-  readonly linger: number
 }
 
 /**
@@ -43,14 +33,6 @@ export interface Http1Timeouts {
   readonly halfClose: number
   /** To read the unread rest of a body, so that the connection is kept. Default 5000. */
   readonly leftoverBody: number
-  /** After the last response, for the client to read it and close, counted from the last byte that arrives. Default 2000. */
-  readonly linger: number
-  /**
-   * The same, counted from the last response. Default 30000.
-   *
-   * @since 0.2.0
-   */
-  readonly lingerTotal: number
 }
 
 /**

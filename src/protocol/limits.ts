@@ -5,25 +5,33 @@
  */
 
 /**
- * Bounds on one message. A message of exactly this size is accepted.
+ * Bounds on one message in any version of HTTP. A message of exactly this size is accepted.
  *
- * @since 0.1.0
+ * @since 0.2.0
  */
-export interface Limits {
-  /** Request line in bytes, without its line end; more is answered 414. Default 8192. */
-  readonly requestLine: number
+export interface MessageLimits {
   /** One field line in bytes, without its line end; more is answered 431. Default 8192. */
   readonly fieldLine: number
   /** All field lines in bytes, line ends included; more is answered 431. Default 65536. */
   readonly fieldSection: number
   /** Number of field lines; more is answered 431. Default 100. */
   readonly fieldCount: number
-  /** Chunk extensions of all chunks of one body in bytes; more is answered 400. Default 16384. */
-  readonly chunkExtensions: number
   /** Trailer section in bytes, line ends included; more is answered 431. Default 8192. */
   readonly trailerSection: number
   /** Body in bytes after decoding; more is answered 413. Default `Infinity`, because bodies are streamed and not kept. */
   readonly body: number
+}
+
+/**
+ * Bounds on one message of HTTP/1. A message of exactly this size is accepted.
+ *
+ * @since 0.1.0
+ */
+export interface Limits extends MessageLimits {
+  /** Request line in bytes, without its line end; more is answered 414. Default 8192. */
+  readonly requestLine: number
+  /** Chunk extensions of all chunks of one body in bytes; more is answered 400. Default 16384. */
+  readonly chunkExtensions: number
 }
 
 /**

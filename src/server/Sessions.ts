@@ -10,8 +10,6 @@ import type { AddressShare } from "../exchange/AddressShares.js"
 import type { Clock } from "../exchange/Clock.js"
 import type { Engine } from "../exchange/Engine.js"
 import type { ServerReason, Session, SessionHost } from "../exchange/Session.js"
-import type { Http1Host } from "../http1/Http1Host.js"
-import { Http1Session } from "../http1/Http1Session.js"
 import { SendBudget } from "../transport/SendBudget.js"
 import { TickBatch } from "../transport/TickBatch.js"
 import type { Transport } from "../transport/Transport.js"
@@ -32,6 +30,7 @@ import { RequestParser } from "./RequestParser.js"
 import { makeRunners, type Runners } from "./runners.js"
 import { type Config, ServerConfig } from "./ServerConfig.js"
 import type { Services } from "./Services.js"
+import { type Host, sessionFor } from "./sessionFor.js"
 import * as Time from "./Time.js"
 
 /**
@@ -87,7 +86,7 @@ export const make = (handler: SessionHost["handler"]): Effect.Effect<Sessions, n
     const host = yield* makeHost(sessions, time, handler)
     let count = 0
     const begin = (transport: Transport, share: AddressShare | undefined): Session => {
-      const session = new Http1Session(++count, transport, host, share)
+      const session = sessionFor(++count, transport, host, share)
       drain.admitted(session)
       alarms.countSoon()
       sessions.counters.connectionAccepted()
@@ -101,7 +100,7 @@ const makeHost = (
   { alarms, config, connections, counters, drain, fork, log }: Sessions,
   time: Clock,
   handler: SessionHost["handler"]
-): Effect.Effect<Http1Host, never, Services> =>
+): Effect.Effect<Host, never, Services> =>
   Effect.gen(function*() {
     const accessLog = yield* AccessLog
     const interimResponses = yield* InterimResponses

@@ -82,6 +82,8 @@ const isCluster = (name: string) => ["@effect/cluster", "@effect/rpc", "@effect/
 // these are the classes behind the interfaces of an exchange, a peer and a body; with them a door could end an exchange
 const engines = ["ServedExchange", "AcceptedPeer", "ReceivedBody"].map((name) => `src/exchange/${name}.ts`)
 const doors = ["wsgi", "platform"]
+// of what is above the protocols, these alone name one: they make sessions, and have its settings and its service
+const namesProtocols = ["src/server/sessionFor.ts", "src/server/Config.ts", "src/server/RequestParser.ts"]
 const readsHttp1 = ["src/protocol/h1/", "src/protocol/index.ts", "src/http1/", "src/server/RequestParser.ts"]
 const isPlatform = (name: string) => ["@effect/platform", "@effect/platform-node"].some((_) => within(name, _))
 
@@ -129,6 +131,7 @@ const violations = (sources: Sources): ReadonlyArray<string> => {
         const [from, to] = [layers[folder] ?? Infinity, layers[other] ?? Infinity]
         // a worker loads `tsgi` as users do
         if (workersOwn.includes(file) && ["src/index.ts", "src/testing.ts"].includes(target)) continue
+        if (protocols.includes(other) && to < from && !namesProtocols.includes(file)) report(`a protocol: ${name}`)
         if (to > from) report(`higher layer: ${name}`)
         if (to === from) report(`sibling folder: ${name}`)
       } else {
@@ -207,8 +210,8 @@ describe("the layering check", () => {
     "src/transport/Transport.ts": `import type { P } from "../exchange/AcceptedPeer.js"`,
     "src/http1/Wire.ts": `import "../exchange/ServedExchange.js"\nimport "../protocol/h1/framing.js"`,
     "src/http2/Wire.ts": `import "../exchange/ServedExchange.js"\nimport "../transport/Transport.js"`,
-    "src/server/Exchange.ts":
-      `import * as Effect from "effect/Effect"\nimport "../http1/Wire.js"\nimport "../http2/Wire.js"`,
+    "src/server/Exchange.ts": `import * as Effect from "effect/Effect"`,
+    "src/server/sessionFor.ts": `import "../http1/Wire.js"\nimport "../http2/Wire.js"`,
     "src/node/tcp.ts": `import * as net from "node:net"\nimport "../server/Exchange.js"`,
     "src/testing/index.ts": `export * from "../server/Exchange.js"`,
     "src/wsgi/server.ts": `import "../node/tcp.js"\nimport * as fs from "node:fs"`,
@@ -248,6 +251,8 @@ describe("the layering check", () => {
     ["src/http2/x.ts", `import type { W } from "../http1/Wire.js"`, "sibling folder: ../http1/Wire.js"],
     ["src/http2/x.ts", `import type { E } from "../server/Exchange.js"`, "higher layer: ../server/Exchange.js"],
     ["src/transport/x.ts", `import type { W } from "../http1/Wire.js"`, "higher layer: ../http1/Wire.js"],
+    ["src/server/x.ts", `import "../http2/Wire.js"`, "a protocol: ../http2/Wire.js"],
+    ["src/node/x.ts", `import type { W } from "../http1/Wire.js"`, "a protocol: ../http1/Wire.js"],
     ["src/exchange/x.ts", `import "../transport/Transport.js"`, "higher layer: ../transport/Transport.js"],
     ["src/http2/x.ts", `import "../protocol/h1/framing.js"`, "HTTP/1: ../protocol/h1/framing.js"],
     ["src/transport/x.ts", `import "../protocol/h1/framing.js"`, "HTTP/1: ../protocol/h1/framing.js"],
