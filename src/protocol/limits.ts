@@ -14,7 +14,10 @@ export interface MessageLimits {
   readonly fieldLine: number
   /** All field lines in bytes, line ends included; more is answered 431. Default 65536. */
   readonly fieldSection: number
-  /** Number of field lines; more is answered 431. Default 100. */
+  /**
+   * Number of field lines that came; more is answered 431. A Host that is made of an absolute target is not one of them: its
+   * bytes are those of the request line. Default 100.
+   */
   readonly fieldCount: number
   /** Trailer section in bytes, line ends included; more is answered 431. Default 8192. */
   readonly trailerSection: number

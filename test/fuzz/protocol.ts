@@ -11,6 +11,7 @@
  * text of a corpus file, and the seed that leads there again, and ends with 1.
  */
 import { fileURLToPath } from "node:url"
+import { inspect } from "node:util"
 import { checkCuts, checkMeaning } from "../protocol/agreement.js"
 import type { Rules } from "../protocol/reading.js"
 import { type CorpusCase, readCorpus, toNotation } from "../utils/corpus.js"
@@ -174,20 +175,26 @@ const shortest = (breach: Breach): Breach => {
   return best
 }
 
+/** What is said of a result: the number of runs, or the breach with the text of a corpus file. */
+export const toReport = (seed: number, { breach, runs }: FuzzResult): string => {
+  if (breach === undefined) return `${runs} runs, no breach (seed ${seed})`
+  const rules = Object.entries(breach.rules).map(([key, value]) => `# ${key}: ${JSON.stringify(value)}\n`).join("")
+  return `${inspect(breach.error)}\n\nrun ${runs} of seed ${seed}, cut at [${breach.cuts.join(", ")}]:\n\n` +
+    `${rules}\n${toNotation(breach.bytes)}`
+}
+
 const main = (): void => {
   const seconds = Number(process.argv[2] ?? 30)
   const seed = Number(process.argv[3] ?? Date.now() % 2 ** 32)
   if (!(seconds > 0) || !Number.isInteger(seed)) throw new Error("usage: protocol.ts [seconds] [seed]")
   const end = Date.now() + seconds * 1000
-  const { breach, runs } = fuzz(seed, (runs) => runs % 64 !== 0 || Date.now() < end)
-  if (breach === undefined) {
-    console.log(`${runs} runs, no breach (seed ${seed})`)
+  const result = fuzz(seed, (runs) => runs % 64 !== 0 || Date.now() < end)
+  const text = toReport(seed, result)
+  if (result.breach === undefined) {
+    console.log(text)
     return
   }
-  console.error(breach.error)
-  console.error(`\nrun ${runs} of seed ${seed}, cut at [${breach.cuts.join(", ")}]:\n`)
-  for (const [key, value] of Object.entries(breach.rules)) console.error(`# ${key}: ${JSON.stringify(value)}`)
-  console.error(`\n${toNotation(breach.bytes)}`)
+  console.error(text)
   process.exitCode = 1
 }
 

@@ -208,7 +208,7 @@ const minorVersionOf = (version: string): 0 | 1 | Failure => {
 
 /**
  * The host of an absolute target replaces the value of Host, or a missing Host, so that no code can believe the other one (RFC
- * 9112, 3.2.2).
+ * 9112, 3.2.2). The latter is one field more than came, and `limits.fieldCount` does not count it.
  *
  * @since 0.2.0
  */
