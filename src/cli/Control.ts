@@ -8,9 +8,9 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Fs from "node:fs"
-import * as Path from "node:path"
+import type { BoundSocket } from "../node/BoundSocket.js"
 import * as TsgiHttpServer from "../platform/TsgiHttpServer.js"
+import { causeOf, noControl } from "./claims.js"
 import type { ReloadResult } from "./Facts.js"
 import { Journal } from "./Journal.js"
 import type { StatusPlace } from "./Listening.js"
@@ -18,7 +18,6 @@ import { monotonic } from "./monotonic.js"
 import * as PrometheusText from "./PrometheusText.js"
 import * as Status from "./Status.js"
 import * as StatusPage from "./StatusPage.js"
-import { messageOf } from "./streams.js"
 import type { Refused, Supervisor } from "./Supervisor.js"
 import { seriesOf } from "./supervisorMetrics.js"
 import { mostWorkers } from "./values.js"
@@ -138,28 +137,26 @@ const changes: Readonly<
 }
 
 /**
- * Serves on the control socket. If that cannot be made, logs a warning and returns `false`.
+ * Serves on the control socket. If that fails, logs a warning and returns `false`.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const serveSocket = (
   path: string,
+  socket: BoundSocket,
   controlled: Controlled
 ): Effect.Effect<boolean, never, Scope.Scope | Journal> =>
-  Effect.gen(function*() {
-    const journal = yield* Journal
-    return yield* Effect.try(() => checkPlace(path)).pipe(
-      Effect.zipRight(serveAt({ path, mode: 0o600 }, app(controlled, true))),
-      Effect.as(true),
-      Effect.catchAll((error) =>
-        Effect.as(
-          journal.warn("control", `no control socket at ${path}: ${words(error)}; --control PATH puts it elsewhere`),
-          false
-        )
-      )
+  serveAt({ socket }, app(controlled, true)).pipe(
+    Effect.as(true),
+    Effect.catchAll((error) =>
+      Effect.gen(function*() {
+        const journal = yield* Journal
+        yield* journal.warn("control", noControl(path, error))
+        return false
+      })
     )
-  })
+  )
 
 /**
  * Serves the status on a TCP port, and returns its address.
@@ -172,14 +169,9 @@ export const serveTcp = (
   controlled: Controlled
 ): Effect.Effect<string, { readonly message: string }, Scope.Scope | Journal> =>
   Effect.mapBoth(serveAt(place, app(controlled, false)), {
-    onFailure: (error) => ({ message: words(error) }),
+    onFailure: (error) => ({ message: causeOf(error) }),
     onSuccess: HttpServer.formatAddress
   })
-
-const words = (error: unknown): string =>
-  messageOf(error instanceof Error && error.cause instanceof Error ? error.cause : error)
-    // the path is said before it
-    .replace(/^cannot listen: /, "")
 
 const serveAt = (
   where: TsgiHttpServer.Options,
@@ -191,24 +183,3 @@ const serveAt = (
     yield* server.serve(Effect.provideService(handler, Journal, journal))
     return server.address
   })
-
-// Node's own `recursive` does not end if no folder can be made, as below /proc.
-const makeFolder = (folder: string): void => {
-  if (Fs.existsSync(folder)) return
-  makeFolder(Path.dirname(folder))
-  Fs.mkdirSync(folder, { mode: 0o700 })
-}
-
-// Creates the folder with mode 0700, or checks its mode, because a user who can write there could replace the socket.
-const checkPlace = (path: string): void => {
-  const folder = Path.dirname(path)
-  makeFolder(folder)
-  // see statOf of node/unixSocket.ts
-  if (Fs.statSync(path, { bigint: true, throwIfNoEntry: false })?.isSocket() === false) {
-    throw new Error("it is no socket")
-  }
-  const { mode, uid } = Fs.statSync(folder)
-  if (folder === "/tmp" || folder === process.cwd()) return
-  if (uid !== process.getuid?.()) throw new Error(`${folder} is not ours`)
-  if ((mode & 0o022) !== 0) throw new Error(`others may write to ${folder} (chmod 700 ${folder})`)
-}

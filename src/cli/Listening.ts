@@ -11,6 +11,7 @@ import type { BindError } from "../exchange/ServerError.js"
 import { type ActivatedSocket, activatedSockets, activationFor, type Environment } from "../node/activation.js"
 import * as BoundSocket from "../node/BoundSocket.js"
 import { isAncestor } from "./ancestors.js"
+import { claimAddress } from "./claims.js"
 import { inheritedAddress } from "./inheritedAddress.js"
 import { Journal } from "./Journal.js"
 import { collide, type ListenSpec } from "./ListenSettings.js"
@@ -46,7 +47,8 @@ export const make = (
     if (sockets.length > 0) {
       return sockets.map((socket) => activated(socket, settings.listen.some(({ tls }) => tls)))
     }
-    const all = yield* Effect.forEach(settings.listen, (spec) => open(spec, settings))
+    const claims: Claims = { env, own: new Set() }
+    const all = yield* Effect.forEach(settings.listen, (spec) => open(spec, settings, claims))
     const twice = settings.platform === "win32" ? undefined : sameOf(settings.listen, all)
     return twice === undefined ? all : yield* Effect.fail({ message: `${twice}: they are one address; give it once` })
   })
@@ -171,7 +173,8 @@ type Binding = Pick<Settings, "listen" | "backlog" | "bindRetry" | "workers" | "
 
 const open = (
   spec: ListenSpec,
-  settings: Binding
+  settings: Binding,
+  claims: Claims
 ): Effect.Effect<Listening, { readonly message: string }, Scope.Scope | Journal> => {
   if (spec._tag === "Descriptor") {
     const { fd, tls } = spec
@@ -188,15 +191,40 @@ const open = (
   })
   // Windows has no descriptors of sockets, so the server binds by itself
   if (settings.platform === "win32") return Effect.succeed(listening(place, addressOf(spec)))
-  const bound = Effect.mapError(
-    BoundSocket.make({ backlog: settings.backlog, ...place }),
-    (error) => ({ reason: error.reason, message: bindLine(error, shown(addressOf(spec), spec.tls)) })
+  const at = shown(addressOf(spec), spec.tls)
+  const bound = BoundSocket.make({ backlog: settings.backlog, ...place }).pipe(
+    Effect.mapError((error) => ({ reason: error.reason, message: bindLine(error, at) })),
+    Effect.tap((socket) => claimed(spec, socket, at, claims))
   )
   return Effect.map(
     settings.bindRetry ? patiently(bound, mostTries, firstWait) : bound,
     // the server that serves in this process closes the descriptor
     (socket) => listening({ fd: settings.workers === 0 ? socket.take() : socket.fd }, socket.address)
   )
+}
+
+interface Claims {
+  readonly env: Environment
+  /** Addresses that this server has claimed already. */
+  readonly own: Set<string>
+}
+
+// The file of a unix socket is claimed as it is bound, and a free port is nobody else's.
+const claimed = (
+  spec: Bindable,
+  { address, close }: BoundSocket.BoundSocket,
+  at: string,
+  { env, own }: Claims
+): Effect.Effect<void, Unbound, Scope.Scope> => {
+  const name = schemeless(shown(address, false))
+  if (spec._tag === "Unix" || spec.port === 0 || own.has(name)) return Effect.void
+  return Effect.mapBoth(claimAddress(name, env), {
+    onFailure: ({ message, reason }) => {
+      close()
+      return { reason, message: `cannot listen on ${at}: ${message}` }
+    },
+    onSuccess: () => void own.add(name)
+  })
 }
 
 const bindLine = ({ address, message, reason }: BindError, at: string): string =>

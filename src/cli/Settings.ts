@@ -120,8 +120,17 @@ const controlOf = (get: Reader, { cwd, env, platform = process.platform }: Sourc
  * @since 0.2.0
  * @category accessors
  */
-export const defaultControl = (name: string, { XDG_RUNTIME_DIR: runtime = "" }: Sources["env"]): string =>
-  Path.join(runtime === "" ? `/tmp/tsgi-${process.getuid?.() ?? 0}` : Path.join(runtime, "tsgi"), `${name}.sock`)
+export const defaultControl = (name: string, env: Sources["env"]): string =>
+  Path.join(runtimeFolder(env), `${name}.sock`)
+
+/**
+ * The folder for sockets of this user's servers.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const runtimeFolder = ({ XDG_RUNTIME_DIR: runtime = "" }: Sources["env"]): string =>
+  runtime === "" ? `/tmp/tsgi-${process.getuid?.() ?? 0}` : Path.join(runtime, "tsgi")
 
 const workersOf = (given: unknown): Values.Read<number | "auto"> => {
   if (given === "auto") return { value: "auto" }

@@ -59,6 +59,18 @@ export const answers = (path: string): Effect.Effect<boolean> =>
   Effect.promise(() => ask(path, "GET", "/live", 1000).then(() => true, () => false))
 
 /**
+ * Whether a process listens at a control socket, be it another program or one that hangs.
+ *
+ * @since 0.2.0
+ * @category accessors
+ */
+export const hasServer = (path: string): Effect.Effect<boolean> =>
+  Effect.promise(() => ask(path, "GET", "/live", 1000).then(() => true, (error: unknown) => !isRefused(error)))
+
+const isRefused = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "ECONNREFUSED" || error.code === "ENOENT")
+
+/**
  * The pid of the server that answers at a control socket; `undefined` if none does.
  *
  * @since 0.2.0

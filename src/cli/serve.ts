@@ -10,10 +10,11 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { networkInterfaces } from "node:os"
+import type { BoundSocket } from "../node/BoundSocket.js"
 import { banner, foundBy, mayUseColor, reachable } from "./banner.js"
 import { asCommandError } from "./BootError.js"
 import { reloadable, unchangedWarning } from "./changedSettings.js"
-import { pidAt } from "./client.js"
+import { claimControl } from "./claims.js"
 import { CommandError } from "./CommandError.js"
 import type { Controlled } from "./Control.js"
 import type { Signal } from "./earlySignals.js"
@@ -111,6 +112,8 @@ const run = (
 
 /** The sockets and the plan of a start. */
 interface Prepared {
+  /** The control socket; `undefined` if there is none. */
+  readonly control: BoundSocket | undefined
   readonly listening: ReadonlyArray<Listening.Listening>
   readonly statusAt: Listening.StatusPlace | undefined
   readonly plan: Plan
@@ -126,8 +129,11 @@ const prepare = (
 ): Effect.Effect<Prepared, CommandError, Scope.Scope | Journal> =>
   Effect.gen(function*() {
     const journal = yield* Journal
-    yield* alone(settings)
     const cannotListen = ({ message }: { readonly message: string }) => new CommandError({ code: 5, message })
+    const control = settings.control === undefined
+      ? undefined
+      : yield* Scope.extend(claimControl(settings.control), last)
+    if (settings.pidFile !== undefined) yield* Effect.mapError(Pidfile.make(settings.pidFile), cannotListen)
     const listening = yield* Effect.mapError(Listening.make(settings, env), cannotListen)
     const statusAt = yield* Effect.mapError(
       Scope.extend(Listening.makeStatus(settings, listening), last),
@@ -143,21 +149,7 @@ const prepare = (
       if (warning !== undefined) yield* journal.warn("settings", warning)
       return yield* planOf(read)
     })
-    return { listening, statusAt, plan, fresh }
-  })
-
-// Refuses to start beside a server of the same name or pid file.
-const alone = ({ control, pidFile }: Settings): Effect.Effect<void, CommandError, Scope.Scope> =>
-  Effect.gen(function*() {
-    const other = control === undefined ? undefined : yield* pidAt(control)
-    if (other !== undefined) {
-      return yield* new CommandError({
-        code: 5,
-        message: `already running, pid ${other}, with the control socket ${control}: give this one another --name`
-      })
-    }
-    if (pidFile === undefined) return
-    yield* Effect.mapError(Pidfile.make(pidFile), ({ message }) => new CommandError({ code: 5, message }))
+    return { control, listening, statusAt, plan, fresh }
   })
 
 const controlledBy = (
@@ -201,14 +193,15 @@ interface StatusAccess {
 
 // Control.js is loaded here, while the workers load the app.
 const openControl = (
-  { control }: Settings,
-  { statusAt }: Prepared,
+  { control: path }: Settings,
+  { control, statusAt }: Prepared,
   controlled: Controlled
 ): Effect.Effect<StatusAccess, CommandError, Scope.Scope | Journal> =>
   Effect.gen(function*() {
     const Control = yield* Effect.promise(() => import("./Control.js"))
     return {
-      hasControl: control !== undefined && (yield* Control.serveSocket(control, controlled)),
+      hasControl: path !== undefined && control !== undefined &&
+        (yield* Control.serveSocket(path, control, controlled)),
       statusAt: statusAt === undefined ? undefined : yield* Effect.mapError(
         Control.serveTcp(statusAt, controlled),
         ({ message }) => new CommandError({ code: 5, message: `--status: ${message}` })

@@ -154,11 +154,17 @@ const isHeld = (path: string): boolean => {
     return Fs.readFileSync("/proc/net/unix", "utf8").split("\n").some((line) => {
       // proc_pid_net(5): this is an unconnected stream socket that does not accept
       const [, name] = /^(?:\S+\s+){3}00000000 0001 01 +\d+ (.+)$/.exec(line) ?? []
-      return name !== undefined && resolve(placeOf(name)) === resolve(path)
+      return name !== undefined && (resolve(placeOf(name)) === resolve(path) || isMoving(name, path))
     })
   } catch {
     return false
   }
+}
+
+// Whether a file has both names, as while its process moves it.
+const isMoving = (name: string, path: string): boolean => {
+  const [one, other] = [statOf(name), statOf(path)]
+  return one !== undefined && isSame(one, other)
 }
 
 // Whether a process accepts there. The socket file of a dead server refuses connections.

@@ -3,15 +3,21 @@
  * the same server. Each is named, and what is tried again says so each time.
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import * as net from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { claimControl } from "../../src/cli/claims.js"
 import * as Journal from "../../src/cli/Journal.js"
 import * as Listening from "../../src/cli/Listening.js"
 import { read } from "../../src/cli/Settings.js"
 import { freePort } from "../utils/ports.js"
+import { Program } from "../utils/processes.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
 import { QuickClock } from "./quickClock.js"
 
@@ -132,6 +138,53 @@ describe("an address that is given twice", () => {
   })
 })
 
+describe("of two supervisors at the same moment, one", { timeout: 30_000 }, () => {
+  let runtime: string
+  beforeAll(() => {
+    runtime = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-runtime-"))
+  })
+  afterAll(() => fs.rmSync(runtime, { recursive: true, force: true }))
+
+  const quiet = Journal.make({ format: "text", least: "error", banner: false, pid: 1 }, () => undefined)
+  const both = <A>(claim: Effect.Effect<A, { readonly message: string }, Scope.Scope | Journal.Journal>) =>
+    Effect.scoped(Effect.all([Effect.either(claim), Effect.either(claim)], { concurrency: "unbounded" })).pipe(
+      Effect.provideService(Journal.Journal, quiet),
+      Effect.map((results) => results.flatMap((result) => Either.isLeft(result) ? [result.left.message] : [])),
+      Effect.runPromise
+    )
+
+  it("has an address, and the other one is refused with the remedy; both when it has stopped", async () => {
+    const port = await freePort()
+    const settings = read({ flags: { port: String(port) }, env: {}, file: undefined, cwd: "/srv" })
+    for (let round = 0; round < 30; round++) {
+      expect(await both(Listening.make(settings, { XDG_RUNTIME_DIR: runtime }))).toEqual([
+        `cannot listen on http://127.0.0.1:${port}: another server of this user is starting there; stop it, or choose another port`
+      ])
+    }
+    expect(fs.readdirSync(path.join(runtime, "tsgi"))).toEqual([])
+  })
+
+  it("has a control socket, and the other one is refused with the remedy; both where a dead one has left it", async () => {
+    const control = path.join(runtime, "shop.sock")
+    for (let round = 0; round < 30; round++) {
+      expect(await both(claimControl(control))).toEqual([
+        `another server is starting with the control socket ${control}: give this one another --name`
+      ])
+    }
+    expect(fs.existsSync(control)).toBe(false)
+  })
+
+  it("has no lock where the folder is another user's or cannot be made: the address can be bound all the same", async () => {
+    const settings = read({ flags: { port: String(await freePort()) }, env: {}, file: undefined, cwd: "/srv" })
+    expect(await both(Listening.make(settings, { XDG_RUNTIME_DIR: "/proc/nix" }))).toEqual([])
+  })
+
+  it("may take any free port", async () => {
+    const settings = read({ flags: { port: "0" }, env: {}, file: undefined, cwd: "/srv" })
+    expect(await both(Listening.make(settings, { XDG_RUNTIME_DIR: runtime }))).toEqual([])
+  })
+})
+
 describe("a supervisor that is started with another one", { timeout: 60_000 }, () => {
   let folder: string
   beforeAll(async () => {
@@ -147,6 +200,13 @@ export { default } from "./app.mjs"`
     )
     write(
       folder,
+      "counted.mjs",
+      `import * as fs from "node:fs"
+fs.appendFileSync("loaded", "1")
+export { default } from "./late.mjs"`
+    )
+    write(
+      folder,
       "metrics.mjs",
       `import { createServer } from "node:http"
 createServer(() => undefined).listen(0, "127.0.0.1")
@@ -154,6 +214,38 @@ export { default } from "./late.mjs"`
     )
   }, 60_000)
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+  it.each<readonly [what: string, args: ReadonlyArray<string>, why: RegExp]>([
+    [
+      "address",
+      ["--control", "none"],
+      /^tsgi: cannot listen on http:.*: another server of this user is starting there; stop it, or/
+    ],
+    [
+      "control socket",
+      ["--control", "together.sock"],
+      /^tsgi: (?:already running, pid|another server is starting).*: give this one another --name$/
+    ]
+  ])(
+    "for one %s: one serves, and the other one ends with exit code 5 before it starts a worker",
+    async (_, args, why) => {
+      for (const file of ["loaded", "ready"]) fs.rmSync(`${folder}/${file}`, { force: true })
+      const port = await freePort()
+      const start = () => tsgi(folder, "serve", "counted.mjs", "-p", String(port), "--settle", "0s", ...args)
+      await using one = start()
+      await using other = start()
+      const [{ code, stderr }, left] = await Promise.race([
+        one.ended.then((ended) => [ended, other] as const),
+        other.ended.then((ended) => [ended, one] as const)
+      ])
+      expect(stderr.filter((line) => line.startsWith("tsgi:"))).toEqual([expect.stringMatching(why)])
+      expect(code).toBe(5)
+      write(folder, "ready", "")
+      await left.line(/info {2}ready in/)
+      expect(fs.readFileSync(`${folder}/loaded`, "utf8")).toBe("1")
+      expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("Hello")
+    }
+  )
 
   it.each([
     ["", "late.mjs", ""],
@@ -166,7 +258,12 @@ export { default } from "./late.mjs"`
       const words = ["-p", String(port), "--settle", "0s"]
       await using second = tsgi(folder, "serve", app, ...words)
       await second.line(/listening on/)
-      await using first = tsgi(folder, "serve", "app.mjs", ...words)
+      // another user's, of which the second knows nothing
+      const runtime = fs.mkdtempSync(`${folder}/runtime-`)
+      await using first = new Program(process.execPath, ["dist/cli.js", "serve", "app.mjs", ...words], {
+        cwd: folder,
+        env: { TSGI_CONTROL: "none", XDG_RUNTIME_DIR: runtime }
+      })
       await first.line(/info {2}ready in/)
       write(folder, "ready", "")
       const { code, stderr } = await second.ended
