@@ -4,39 +4,55 @@
  *   npx tsx examples/effect/metrics.ts
  *   curl http://127.0.0.1:8090/             Hello, World!
  *   curl http://127.0.0.1:8090/metrics      ...
- *                                           tsgi_requests{status="2xx"} 1
+ *                                           tsgi_requests_total{status="2xx"} 1
  *                                           ...
  *   open http://127.0.0.1:8090/status       in a browser
  */
 import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
-import { Effect, Layer, Metric, type MetricPair, MetricState, Schedule } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import { monitorEventLoopDelay } from "node:perf_hooks"
-import { TsgiHttpServer } from "tsgi/effect"
+import { MetricSeries, TsgiHttpServer } from "tsgi/effect"
 import { isMain, port, run } from "./serve.js"
 
-const lines = ({ metricKey, metricState }: MetricPair.MetricPair.Untyped): ReadonlyArray<string> => {
-  const line = (suffix: string, value: number | bigint, tags: ReadonlyArray<readonly [string, string]> = []) => {
-    const all = [...metricKey.tags.map(({ key, value }) => [key, value] as const), ...tags]
-    const braces = all.length === 0 ? "" : `{${all.map(([key, value]) => `${key}="${value}"`).join()}}`
-    return `${metricKey.name}${suffix}${braces} ${value}`
+const kinds: Record<string, string | undefined> = { Counter: "counter", Gauge: "gauge", Histogram: "histogram" }
+
+const named = ({ name, state }: MetricSeries.MetricSeries): string => state._tag === "Counter" ? `${name}_total` : name
+
+const lines = (series: MetricSeries.MetricSeries): ReadonlyArray<string> => {
+  const { state, tags } = series
+  const line = (suffix: string, value: number, more: Record<string, string> = {}) => {
+    const labels = Object.entries({ ...tags, ...more }).map(([key, value]) => `${key}="${value}"`)
+    return `${named(series)}${suffix}${labels.length === 0 ? "" : `{${labels.join()}}`} ${value}`
   }
-  if (MetricState.isCounterState(metricState)) return [line("", metricState.count)]
-  if (MetricState.isGaugeState(metricState)) return [line("", metricState.value)]
-  if (!MetricState.isHistogramState(metricState)) return []
+  if (state._tag === "Counter") return [line("", state.count)]
+  if (state._tag === "Gauge") return [line("", state.value)]
+  if (state._tag !== "Histogram") return []
   return [
-    ...metricState.buckets.map(([most, count]) =>
-      line("_bucket", count, [["le", most === Infinity ? "+Inf" : `${most}`]])
-    ),
-    line("_sum", metricState.sum),
-    line("_count", metricState.count)
+    ...state.buckets.map(([most, count]) => line("_bucket", count, { le: most === null ? "+Inf" : `${most}` })),
+    line("_sum", state.sum),
+    line("_count", state.count)
   ]
 }
 
-const metrics = Effect.map(Metric.snapshot, (pairs) =>
-  HttpServerResponse.text(
-    pairs.filter(({ metricKey }) => metricKey.name.startsWith("tsgi_")).flatMap(lines).sort().join("\n") + "\n",
-    { contentType: "text/plain; version=0.0.4" }
-  ))
+/** Series of one name stand together, after what it means and its kind. */
+const text = (all: ReadonlyArray<MetricSeries.MetricSeries>): string =>
+  [...new Set(all.map(named))].flatMap((name) => {
+    const family = all.filter((series) => named(series) === name)
+    const [{ description, state }] = family
+    const kind = kinds[state._tag]
+    return kind === undefined
+      ? []
+      : [`# HELP ${name} ${description}`, `# TYPE ${name} ${kind}`, ...family.flatMap(lines)]
+  }).map((line) => `${line}\n`).join("")
+
+// what the program counts itself may have any name and any letters; `tsgi serve` has it at /metrics, too
+const metrics = Effect.map(
+  MetricSeries.snapshot,
+  (all) =>
+    HttpServerResponse.text(text(all.filter(({ name }) => name.startsWith("tsgi_"))), {
+      contentType: "text/plain; version=0.0.4"
+    })
+)
 
 /** Requests of each of the last sixty seconds, the newest last. */
 const rates: Array<number> = []

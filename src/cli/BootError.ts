@@ -33,10 +33,10 @@ export const failureLine = (slot: number, { exitCode, message, reason }: BootErr
     ? `worker ${slot} ${message} before it was ready${exitHint(exitCode)}`
     : reason === "listen"
     ? `worker ${slot} ${message}`
-    : `worker ${slot} failed to ${reason === "load" ? "load" : "start"}${within(message)}`
+    : `worker ${slot} failed to ${reason === "load" ? "load" : "start"}${withoutVerb(message)}`
 
 // "cannot load app.ts: SyntaxError" says what the worker failed to do.
-const within = (message: string): string => {
+const withoutVerb = (message: string): string => {
   const [, rest] = /^cannot (?:load|start)( \S.*)$/s.exec(message) ?? []
   return rest === undefined || rest.startsWith(" a process") ? `: ${message}` : rest
 }

@@ -204,7 +204,7 @@ const end = (worker: Worker, child: Child, journal: typeof Journal.Service): Eff
     const spread = worker.isSuperseded ? settle / 2 : 0
     yield* child.send({ type: "drain", settle, spread, grace: isServing ? grace : 0 })
     const limit = isServing ? settle + grace + killAfter : killAfter
-    const ended = yield* within(Deferred.await(worker.exited), limit)
+    const ended = yield* inTime(Deferred.await(worker.exited), limit)
     if (Option.isSome(ended)) return
     const flags = `${isServing ? "--settle, --grace, " : ""}--kill-after`
     yield* journal.warn(
@@ -217,7 +217,7 @@ const end = (worker: Worker, child: Child, journal: typeof Journal.Service): Eff
   })
 
 // A finalizer cannot be interrupted, so an effect with a time limit runs in a fiber that can.
-const within = <A>(effect: Effect.Effect<A>, milliseconds: number): Effect.Effect<Option.Option<A>> =>
+const inTime = <A>(effect: Effect.Effect<A>, milliseconds: number): Effect.Effect<Option.Option<A>> =>
   Effect.timeoutOption(effect, milliseconds).pipe(
     Effect.interruptible,
     Effect.forkDaemon,

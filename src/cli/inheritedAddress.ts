@@ -4,10 +4,10 @@
  *
  * @since 0.2.0
  */
+import * as Fs from "node:fs"
 import * as Os from "node:os"
 import type { Address } from "../exchange/Address.js"
 import { pathOf } from "../node/unixSocket.js"
-import { inodeOf, rowsOf } from "./procNet.js"
 
 /**
  * The address of a descriptor; `undefined` if the system does not tell it.
@@ -21,6 +21,26 @@ export const inheritedAddress = (fd: number): Address | undefined => {
     return inode === undefined ? undefined : tcpOf(inode) ?? unixOf(fd)
   } catch {
     return undefined
+  }
+}
+
+// The inode of a descriptor that is a socket; `undefined` of another.
+const inodeOf = (fd: number): string | undefined => {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(Fs.readlinkSync(`/proc/self/fd/${fd}`))?.[1]
+  } catch {
+    // the descriptor is no longer open
+    return undefined
+  }
+}
+
+// The rows of a table of sockets, such as `tcp6`, by columns (proc_pid_net(5)); none if there is no such table.
+const rowsOf = (name: string): ReadonlyArray<ReadonlyArray<string>> => {
+  try {
+    return Fs.readFileSync(`/proc/self/net/${name}`, "latin1").split("\n").map((line) => line.trim().split(/\s+/))
+  } catch {
+    // a kernel without IPv6 has no tcp6
+    return []
   }
 }
 

@@ -12,17 +12,21 @@ import { isEffectOrLayer } from "../exchange/internal.js"
 import { nearest } from "../server/OptionNames.js"
 import { hintOf } from "./appHints.js"
 import type { AppSource, Interface } from "./messages.js"
-import { listening, listens, warningOf } from "./selfListening.js"
+import { AppSockets, listensByItself, warningOf } from "./selfListening.js"
 import { AppError, type LoadedApp } from "./Serving.js"
 
 /**
  * @param loaded called once the module is loaded, before a factory makes the app
+ * @param sockets finds those on which the app listens
  *
  * @since 0.2.0
  * @category constructors
  */
-export const load = async (source: AppSource, loaded: () => void): Promise<LoadedApp> => {
-  const before = listening()
+export const load = async (
+  source: AppSource,
+  loaded: () => void,
+  sockets = new AppSockets()
+): Promise<LoadedApp> => {
   const handled = handlers()
   let module: unknown
   try {
@@ -31,7 +35,7 @@ export const load = async (source: AppSource, loaded: () => void): Promise<Loade
     throw new AppError(`cannot load ${source.name}: ${explained(error, source)}`, { cause: error })
   }
   const does = [
-    ...(listening() > before ? [listens] : []),
+    ...(sockets.areThere ? [listensByItself] : []),
     ...(handlers() > handled ? ["handles SIGTERM or SIGINT (NodeRuntime.runMain and handleSignals do)"] : [])
   ]
   const found = pick(module, source, does)
@@ -91,7 +95,7 @@ const pick = (module: unknown, source: AppSource, does: ReadonlyArray<string>): 
     ? does.length > 0
       ? `it exports nothing, and ${does.join(" and ")}: export the app as default instead`
       : "it exports nothing: export the app as default"
-    : `its exports are ${names.join(", ")}${parts(does)}`
+    : `its exports are ${names.join(", ")}${alsoDoes(does)}`
   throw new AppError(
     `${source.name} has no ${source.export === "default" ? "default export" : `export ${source.export}`}: ${there}${
       close !== undefined && close !== source.export ? `; did you mean ${callOf(source, close)}?` : ""
@@ -105,7 +109,7 @@ const likelyOf = (names: ReadonlyArray<string>): string | undefined =>
 
 const callOf = ({ name }: AppSource, found: string): string => found === "default" ? name : `${name}:${found}`
 
-const parts = (does: ReadonlyArray<string>): string =>
+const alsoDoes = (does: ReadonlyArray<string>): string =>
   does.length === 0 ? "" : `; it ${does.join(" and ")}, which is the command's part`
 
 const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
@@ -128,14 +132,14 @@ const kindOf = (
   throw new AppError(
     isForNode
       ? `${named(source)} is made for node:http (Express, Koa, Fastify and others are), and no app: ${kinds}${
-        parts(does)
+        alsoDoes(does)
       }`
-      : `${named(source)} is ${described(value)}, and no app: ${kinds}${parts(does)}${within(value, source)}`
+      : `${named(source)} is ${described(value)}, and no app: ${kinds}${alsoDoes(does)}${innerHint(value, source)}`
   )
 }
 
 // The app may be a property of the export, as in `module.exports = { app }`.
-const within = (value: unknown, source: AppSource): string => {
+const innerHint = (value: unknown, source: AppSource): string => {
   const names = Object.entries(recordOf(value)).filter(([, each]) => isApp(each)).map(([name]) => name)
   const close = source.export === "default" ? likelyOf(names) : undefined
   return close === undefined ? "" : `; did you mean ${callOf(source, close)}?`

@@ -13,7 +13,7 @@ import { parseEnv } from "node:util"
 import { withoutActivation } from "../node/activation.js"
 import { find, typescriptArgs } from "./appFile.js"
 import type { Listening } from "./Listening.js"
-import { firstDescriptor } from "./messages.js"
+import { type Assignment, firstDescriptor } from "./messages.js"
 import { readTls } from "./pem.js"
 import { type Plan, PlanError, wrong } from "./Plan.js"
 import { readText } from "./readText.js"
@@ -22,7 +22,7 @@ import { messageOf } from "./streams.js"
 
 /**
  * @param app the app as given
- * @param announce whether workers log their addresses
+ * @param more `announce` and `others` of the assignment; by default workers log their addresses, and there are no others
  *
  * @since 0.2.0
  * @category constructors
@@ -32,7 +32,7 @@ export const makePlan = (
   settings: Settings,
   listening: ReadonlyArray<Listening>,
   env: Readonly<Record<string, string | undefined>>,
-  announce = true
+  more: Pick<Assignment, "announce" | "others"> = { announce: true, others: [] }
 ): Effect.Effect<Plan, PlanError> =>
   Effect.try({
     try: () => {
@@ -67,7 +67,7 @@ export const makePlan = (
           options: settings.options,
           accessLog: settings.accessLog,
           logFormat: settings.logFormat,
-          announce,
+          ...more,
           settle: timeouts.settle,
           grace: timeouts.grace,
           title: `tsgi: ${name} worker`,

@@ -92,6 +92,8 @@ export interface Assignment {
   readonly listeners: ReadonlyArray<WorkerListener>
   /** Those of the listeners as they are shown, in the same order. */
   readonly addresses: ReadonlyArray<string>
+  /** The command's other sockets in the worker's process: those of the supervisor where that serves. */
+  readonly others: ReadonlyArray<Place>
   /** The engine's options, as at its two doors. */
   readonly options: Readonly<Record<string, unknown>>
   /** The file of the access log; `-` is standard error. */

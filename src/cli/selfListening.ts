@@ -1,32 +1,19 @@
 /**
- * Apps that listen by themselves, which is the command's part. This file does not load Effect.
+ * Apps that listen by themselves, which is the command's part. Node tells of each server that listens in its process, from 20.15
+ * and 22.3 on; before that, nothing is found. This file does not load Effect.
  *
  * @since 0.2.0
  */
-import { setImmediate as nextTurn } from "node:timers/promises"
-import type { AppSource, Assignment } from "./messages.js"
-import { listeningPorts } from "./procNet.js"
+import { subscribe } from "node:diagnostics_channel"
+import type { AppSource, Assignment, Place } from "./messages.js"
 
 /**
- * The number of TCP sockets of this process that listen.
- *
- * @since 0.2.0
- * @category accessors
- */
-export const listening = (): number =>
-  // a unix socket that listens has the name of any pipe
-  process.getActiveResourcesInfo().filter((name) => name === "TCPServerWrap").length
-
-const ownOf = ({ addresses }: Pick<Assignment, "addresses">): number =>
-  addresses.filter((address) => !/^(?:https\+)?unix:/.test(address)).length
-
-/**
- * The words for what such an app does.
+ * What such an app does, in messages.
  *
  * @since 0.2.0
  * @category constants
  */
-export const listens = "listens by itself"
+export const listensByItself = "listens by itself"
 
 /**
  * The warning that an app does what is the command's part.
@@ -36,43 +23,115 @@ export const listens = "listens by itself"
  */
 export const warningOf = ({ name }: AppSource, what: string): string => `${name} ${what}, which is the command's part`
 
+/** What is used of a `net.Server`. */
+interface NodeServer {
+  readonly address: () => unknown
+  readonly listening: boolean
+}
+
 /**
- * Finds out whether the app of a worker listens by itself.
+ * The sockets on which an app listens by itself: TCP ports and unix sockets.
  *
  * @since 0.2.0
  * @category models
  */
-export class SelfListening {
-  private readonly before = listening()
-  private isTold: boolean
+export class AppSockets {
+  /** Those that were told to listen, and do not yet. */
+  private readonly beginning = new Set<NodeServer>()
+  private readonly begun = new Set<NodeServer>()
+  private isTold = false
+  private failed = false
 
-  /** @param isAlone whether all sockets of the process belong to the worker; if they do not, nothing is found */
-  constructor(private readonly isAlone: boolean) {
-    this.isTold = !isAlone
+  /** @param own the places of the command's own sockets in this process */
+  constructor(own: ReadonlyArray<Place> = []) {
+    subscribe("tracing:net.server.listen:asyncStart", (message) => {
+      const server = serverIn(message)
+      if (server !== undefined && !own.some((place) => isAt(message, place))) this.beginning.add(server)
+    })
+    subscribe("tracing:net.server.listen:asyncEnd", (message) => {
+      const server = serverIn(message)
+      if (server !== undefined && this.beginning.delete(server)) this.begun.add(server)
+    })
+    subscribe("tracing:net.server.listen:error", (message) => {
+      const server = serverIn(message)
+      if (server !== undefined && this.beginning.delete(server)) this.failed = true
+    })
   }
 
-  /** Whether more sockets listen than the worker's own, of which one could not listen. */
-  async isSeenBeside(assignment: Pick<Assignment, "addresses">): Promise<boolean> {
-    // a socket that could not listen is closed at the end of a turn
-    for (let turn = 0; turn < 2; turn++) await nextTurn()
-    return this.isAlone && listening() - this.before > ownOf(assignment) - 1
+  /** Whether the app listens, or has begun to. */
+  get areThere(): boolean {
+    return this.beginning.size > 0 || this.listening.length > 0
   }
 
-  /** The warning, once, if more sockets listen than the worker's own. */
-  warnings({ addresses, app }: Pick<Assignment, "addresses" | "app">): ReadonlyArray<string> {
-    if (this.isTold || listening() - this.before <= ownOf({ addresses })) return []
+  /** Whether the app listens, or could not. */
+  get wereTried(): boolean {
+    return this.areThere || this.failed
+  }
+
+  /** Whether the app listens at the port of an address, on some host. */
+  haveThePortOf(address: string): boolean {
+    const port = portIn(address)
+    return port !== undefined && this.listening.some((server) => portOf(server) === port)
+  }
+
+  /** The warning, once, if the app listens. */
+  warnings(app: AppSource): ReadonlyArray<string> {
+    if (this.isTold || !this.areThere) return []
     this.isTold = true
-    return [warningOf(app, listens)]
+    return [warningOf(app, listensByItself)]
   }
+
+  private get listening(): ReadonlyArray<NodeServer> {
+    for (const server of this.begun) if (!server.listening) this.begun.delete(server)
+    return [...this.begun]
+  }
+}
+
+const fieldOf = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
+
+const isServer = (value: unknown): value is NodeServer =>
+  typeof fieldOf(value, "address") === "function" && typeof fieldOf(value, "listening") === "boolean"
+
+const serverIn = (message: unknown): NodeServer | undefined => {
+  const server = fieldOf(message, "server")
+  return isServer(server) ? server : undefined
+}
+
+const isAt = (message: unknown, place: Place): boolean => {
+  const options = fieldOf(message, "options")
+  const is = (name: string, value: unknown): boolean => fieldOf(options, name) === value
+  return "fd" in place
+    ? is("fd", place.fd)
+    : "path" in place
+    ? is("path", place.path)
+    : is("port", place.port) && is("host", place.host)
+}
+
+const portOf = (server: NodeServer): unknown => fieldOf(server.address(), "port")
+
+const portIn = (address: string): number | undefined => {
+  const [, port] = /:(\d+)$/.exec(address) ?? []
+  return port === undefined ? undefined : Number(port)
 }
 
 /**
  * The remedy for the user.
  *
+ * @param error of the app's socket that could not listen
+ * @param addresses those of the command
+ *
  * @since 0.2.0
- * @category constants
+ * @category conversions
  */
-export const remedy = "export the app, and leave the call that listens out"
+export const remedyFor = (error: unknown, { addresses }: Pick<Assignment, "addresses">): string => {
+  const port = fieldOf(error, "port")
+  const isBeside = fieldOf(error, "code") === "EADDRINUSE" && typeof port === "number" &&
+    !addresses.some((address) => portIn(address) === port)
+  return `export the app, and leave the call that listens out${
+    isBeside ? "; a port for something else, such as metrics, needs TSGI_SLOT in its number: see the README" : ""
+  }`
+}
 
 /**
  * The error, of an error and its causes, that says that listening at an address has failed, in Node's words if it has them;
@@ -106,16 +165,4 @@ export const addressOf = (
       "fd" in listener && "address" in error && error.address === `descriptor ${listener.fd}`
     )
   ]
-}
-
-/**
- * Whether a socket of this process other than its listeners listens at the port of an address; false if the system does not tell.
- *
- * @since 0.2.0
- * @category guards
- */
-export const isListening = (address: string, { listeners }: Pick<Assignment, "listeners">): boolean => {
-  const [, port] = /:(\d+)$/.exec(address) ?? []
-  const own = listeners.flatMap((listener) => "fd" in listener ? [listener.fd] : [])
-  return port !== undefined && listeningPorts(own).has(Number(port))
 }

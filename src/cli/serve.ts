@@ -22,6 +22,7 @@ import { isContainer, loopbackHint } from "./hints.js"
 import { Journal } from "./Journal.js"
 import * as Listening from "./Listening.js"
 import { makePlan } from "./makePlan.js"
+import type { Place } from "./messages.js"
 import { monotonic } from "./monotonic.js"
 import { obey } from "./obeySignals.js"
 import { printError } from "./output.js"
@@ -140,7 +141,8 @@ const prepare = (
       cannotListen
     )
     const announce = !terminal || settings.logLevel === "debug"
-    const planOf = (settings: Settings) => makePlan(app, settings, listening, env, announce)
+    const others = settings.workers === 0 ? placesOf(control, statusAt) : []
+    const planOf = (settings: Settings) => makePlan(app, settings, listening, env, { announce, others })
     const plan = yield* Effect.mapError(planOf(settings), ({ code, message }) => new CommandError({ code, message }))
     const fresh = Effect.gen(function*() {
       const read = yield* reread
@@ -151,6 +153,14 @@ const prepare = (
     })
     return { control, listening, statusAt, plan, fresh }
   })
+
+const placesOf = (
+  control: BoundSocket | undefined,
+  statusAt: Listening.StatusPlace | undefined
+): ReadonlyArray<Place> => [
+  ...(control === undefined ? [] : [{ fd: control.fd }]),
+  ...(statusAt === undefined ? [] : ["socket" in statusAt ? { fd: statusAt.socket.fd } : statusAt])
+]
 
 const controlledBy = (
   { app, settings, version }: ServeOptions,

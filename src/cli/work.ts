@@ -10,7 +10,7 @@ import { failureText, firstLine, isOf, load, named } from "./loadApp.js"
 import type { FromWorker, Phase, Serve, ToWorker } from "./messages.js"
 import { open as openPlain } from "./plainDoor.js"
 import { pulse } from "./pulse.js"
-import { addressOf, isListening, listenErrorOf, listens, remedy, SelfListening } from "./selfListening.js"
+import { addressOf, AppSockets, listenErrorOf, listensByItself, remedyFor } from "./selfListening.js"
 import { AppError, type LoadedApp, type Open, type Serving } from "./Serving.js"
 
 /**
@@ -60,16 +60,14 @@ export const work = (channel: Channel): Work => {
 
 class Run {
   private readonly beatOf = pulse()
-  private readonly selfListening: SelfListening
+  private sockets: AppSockets | undefined = undefined
   private assignment: Serve | undefined = undefined
   private serving: Serving | undefined = undefined
   private ending = false
   /** The key may be replaced while the app is loaded. */
   private ticketKeys: Uint8Array | undefined = undefined
 
-  constructor(private readonly channel: Channel) {
-    this.selfListening = new SelfListening(channel.isAlone)
-  }
+  constructor(private readonly channel: Channel) {}
 
   hear(message: ToWorker): void {
     switch (message.type) {
@@ -99,12 +97,13 @@ class Run {
   private async serve(given: Serve): Promise<void> {
     const { exit, isAlone, tell } = this.channel
     this.assignment = given
+    const sockets = this.sockets = new AppSockets([...given.listeners, ...given.others])
     let phase: Phase = "load"
     try {
       const app = await load(given.app, () => {
         phase = "boot"
         void tell({ type: "loaded" })
-      })
+      }, sockets)
       const open = await doorOf(app.kind)
       phase = "boot"
       void tell({ type: "loaded" })
@@ -113,33 +112,22 @@ class Run {
       // if the app has begun to listen when it was loaded, it listens by now, or has failed to
       await nextTurn()
       const warnings = [
-        ...new Set([...app.warnings, ...(this.serving.warnings ?? []), ...this.selfListening.warnings(given)])
+        ...new Set([...app.warnings, ...(this.serving.warnings ?? []), ...sockets.warnings(given.app)])
       ]
       await tell({ type: "ready", interface: app.kind, warnings })
       this.beat()
       setInterval(() => this.beat(), 1000).unref()
     } catch (error) {
-      await tell(await this.failureOf(given, error, phase))
+      await tell(failureWith(sockets, given, error, phase))
       exit(1)
     }
-  }
-
-  private async failureOf(given: Serve, error: unknown, phase: Phase): Promise<Failed> {
-    const failure = listenErrorOf(error)
-    const failed = failureOf(given, error, phase)
-    if (failure === undefined) return failed
-    const isBeside = await this.selfListening.isSeenBeside(given)
-    const address = addressOf(error, given)
-    if (address === undefined) return isBeside ? clash(given, failure) : failed
-    if (isListening(address, given)) return listensAt(given, address)
-    return isBeside ? { ...failed, message: `${failed.message}; ${given.app.name} ${listens}, too` } : failed
   }
 
   beat(): void {
     const { assignment, channel: { tell }, serving } = this
     if (serving === undefined || assignment === undefined) return
     void tell(this.beatOf(serving))
-    for (const text of this.selfListening.warnings(assignment)) void tell({ type: "warning", text })
+    for (const text of this.sockets?.warnings(assignment.app) ?? []) void tell({ type: "warning", text })
   }
 
   private async end(settle: number, spread: number, grace: number): Promise<void> {
@@ -159,19 +147,33 @@ class Run {
 type Failed = Extract<FromWorker, { readonly type: "failed" }>
 
 // The address is that of this server, or of another worker that has the same app.
-const clash = ({ app }: Serve, { message }: Error): Failed => ({
+const clash = (given: Serve, error: Error): Failed => ({
   type: "failed",
   phase: "load",
-  message: `${app.name} ${listens}: ${message}; ${remedy}`,
+  message: `${given.app.name} ${listensByItself}: ${error.message}; ${remedyFor(error, given)}`,
   stack: undefined
 })
 
-const listensAt = ({ app }: Serve, address: string): Failed => ({
+const listensAt = (given: Serve, address: string): Failed => ({
   type: "failed",
   phase: "load",
-  message: `${app.name} ${listens} on ${address}, which is the command's address: ${remedy}`,
+  message: `${given.app.name} ${listensByItself} on ${address}, which is the command's address: ${
+    remedyFor(undefined, given)
+  }`,
   stack: undefined
 })
+
+const failureWith = (sockets: AppSockets, given: Serve, error: unknown, phase: Phase): Failed => {
+  const failure = listenErrorOf(error)
+  const failed = failureOf(given, error, phase)
+  if (failure === undefined) return failed
+  const address = addressOf(error, given)
+  if (address === undefined) return sockets.wereTried ? clash(given, failure) : failed
+  if (sockets.haveThePortOf(address)) return listensAt(given, address)
+  return sockets.areThere
+    ? { ...failed, message: `${failed.message}; ${given.app.name} ${listensByItself}, too` }
+    : failed
+}
 
 const doorOf = async (kind: LoadedApp["kind"]): Promise<Open> => {
   if (kind !== "effect") return openPlain(await unmapped(() => import("../index.js")))

@@ -85,4 +85,4 @@ export const nextTry = (milliseconds: number): string => ` next try in ${describ
  * @category conversions
  */
 export const requestsReached = (requests: number, { maxRequests }: Recycling): string =>
-  `${describeCount(requests)} requests, with --max-requests ${describeCount(maxRequests)}`
+  `${plural(requests, "request")}, with --max-requests ${describeCount(maxRequests)}`

@@ -102,7 +102,7 @@ const openWriter = async (fd: number): Promise<SonicBoom> => {
 }
 
 // A pipe that is not read must not keep a server from stopping. Returns whether the end came in time.
-const within = (milliseconds: number, start: (ended: () => void) => void): Promise<boolean> =>
+const endsIn = (milliseconds: number, start: (ended: () => void) => void): Promise<boolean> =>
   new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), milliseconds)
     start(() => {
@@ -169,10 +169,10 @@ class BufferedLog implements LogFile {
       return
     }
     if (path === undefined) {
-      if (!await within(longestFlush, (ended) => file.flush(() => ended()))) writeNoMore(file)
+      if (!await endsIn(longestFlush, (ended) => file.flush(() => ended()))) writeNoMore(file)
       return
     }
-    await within(longestFlush, (resolve) => {
+    await endsIn(longestFlush, (resolve) => {
       // lines that cannot be written now are lost
       file.once("error", () => {
         file.once("error", () => resolve())

@@ -51,7 +51,7 @@ export const activatedSockets = (
   if (names !== undefined && names.length !== count) {
     throw invalidOption(
       "LISTEN_FDNAMES",
-      `${count} names, one for each descriptor, between colons`,
+      `${count} ${count === 1 ? "name" : "names, one for each descriptor, between colons"}`,
       LISTEN_FDNAMES,
       setBy
     )

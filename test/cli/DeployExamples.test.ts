@@ -5,7 +5,7 @@
 import { build } from "esbuild"
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { once } from "node:events"
+import { on, once } from "node:events"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { bind } from "tsgi"
@@ -68,6 +68,7 @@ it.each(Object.entries(served))("%s is served", { timeout: 60_000 }, async (name
       },
       listeners: [{ fd: firstDescriptor, backlog: 511, tls: undefined, proxy: undefined, proxyFrom: undefined }],
       addresses: ["fd:4"],
+      others: [],
       options: {},
       accessLog: "none",
       logFormat: undefined,
@@ -81,8 +82,12 @@ it.each(Object.entries(served))("%s is served", { timeout: 60_000 }, async (name
       tellAfter: 0,
       ticketKeys: randomBytes(48)
     }))
-    const [message] = await once(worker, "message") as [unknown]
-    expect(isFromWorker(message) && message).toMatchObject({ type: "ready", interface: apps[name], warnings: [] })
+    let told: unknown
+    for await (const [message] of on(worker, "message")) {
+      told = message
+      if (!isFromWorker(told) || told.type !== "loaded") break
+    }
+    expect(isFromWorker(told) && told).toMatchObject({ type: "ready", interface: apps[name], warnings: [] })
     expect(await get(address, target)).toMatch(/^200 /)
   } finally {
     worker.kill("SIGKILL")

@@ -4,7 +4,7 @@
  */
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { freePort } from "../utils/ports.js"
+import { freePort, freePorts } from "../utils/ports.js"
 import type { Program } from "../utils/processes.js"
 import { get, portOf } from "./asking.js"
 import { folderWithCommand, tsgi, write } from "./command.js"
@@ -54,14 +54,89 @@ describe("an app that listens at another address", { timeout: 20_000 }, () => {
     await program.line(said)
   })
 
-  it("late: serve says it, once, and serves", async () => {
-    write(folder, "app.mjs", later(0))
+  it("on a unix socket: serve says it", async () => {
+    write(
+      folder,
+      "app.mjs",
+      `import { createServer } from "node:net"\ncreateServer(() => undefined).listen("own.sock")\n${app}`
+    )
     await using program = serve("app.mjs", "-p", "0")
+    await program.line(said)
+  })
+
+  it("with --workers 0, whose status and control socket are none of the app's: there is no warning", async () => {
+    write(folder, "app.mjs", app)
+    const control = `${folder}/here.sock`
+    await using program = serve("app.mjs", "-p", "0", "-w", "0", "--status", "127.0.0.1:0", "--control", control)
+    const port = await portOf(program)
+    const [, status] = await program.line(/ready in .*control at .*status at (http:.*)/)
+    expect(await get(port)).toBe("200 good")
+    // the beat that counts it would warn
+    await expect.poll(() => fetch(`${status}/status`).then((answer) => answer.text()), { timeout: 10_000 })
+      .toMatch(/"totals":\{"requests":1,/)
+    expect(program.stderr.filter((line) => said.test(line))).toEqual([])
+  })
+
+  it.each(["0", "1"])("late, with --workers %s: serve says it, once, and serves", async (workers) => {
+    write(folder, "app.mjs", later(0))
+    await using program = serve("app.mjs", "-p", "0", "-w", workers)
     const port = await portOf(program)
     await program.line(said)
     expect(await get(port)).toBe("200 good")
     await program.line(/info/)
     expect(program.stderr.filter((line) => said.test(line))).toHaveLength(1)
+  })
+})
+
+describe("an app that listens by itself and exports no app", { timeout: 20_000 }, () => {
+  const without = (text: string): string => text.replace(/export default .*/, "")
+  it.each([["by tsgi's own API", byOwnApi], ["by node:http", byNode]])("%s: check says so", async (_, text) => {
+    write(folder, "app.mjs", without(text(0)))
+    const { code, stderr } = await tsgi(folder, "check", "app.mjs").ended
+    expect(stderr).toContain(
+      "tsgi: worker 1 failed to load: app.mjs has no default export: it exports nothing, and listens by itself: " +
+        "export the app as default instead"
+    )
+    expect(code).toBe(4)
+  })
+})
+
+describe("an app with a port for metrics", { timeout: 30_000 }, () => {
+  it("that all workers take: the second is told what it needs", async () => {
+    const port = await freePort()
+    write(folder, "metrics.mjs", byNode(port))
+    const { code, stderr } = await serve("metrics.mjs", "-p", "0", "-w", "2").ended
+    expect(stderr.filter((line) => line.startsWith("tsgi:"))).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^tsgi: worker \\d failed to load: metrics\\.mjs listens by itself: listen EADDRINUSE: .*:${port}; ` +
+            "export the app, and leave the call that listens out; a port for something else, such as metrics, needs TSGI_SLOT"
+        )
+      )
+    ])
+    expect(code).toBe(4)
+  })
+
+  it("of its slot, as the README has it: each worker has its own, also after a reload", async () => {
+    const readme = fs.readFileSync(new URL("../../src/cli/README.md", import.meta.url), "utf8")
+    const code = /```js\n([^`]*TSGI_SLOT[^`]*)```/.exec(readme)?.[1] ?? ""
+    const ports = await freePorts(2)
+    const number = "9100 + Number(process.env.TSGI_SLOT)"
+    expect(code).toContain(number)
+    const register = "const register = { metrics: async () => String(process.pid) }"
+    const own = `${JSON.stringify(ports)}[process.env.TSGI_SLOT - 1]`
+    write(folder, "metrics.mjs", `${code.replace(/^import .*prom.*$/m, register).replace(number, own)}\n${app}`)
+    await using program = serve("metrics.mjs", "-p", "0", "-w", "2")
+    await program.line(/info {2}ready in/)
+    const pids = () => Promise.all(ports.map(async (port) => (await fetch(`http://127.0.0.1:${port}/`)).text()))
+    const first = await pids()
+    expect(new Set(first).size).toBe(2)
+    program.kill("SIGHUP")
+    await program.line(/reloaded in/)
+    await expect.poll(() => pids().then((now) => now.some((pid) => first.includes(pid)), () => true), {
+      timeout: 20_000
+    })
+      .toBe(false)
   })
 })
 

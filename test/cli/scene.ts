@@ -23,6 +23,7 @@ export const plan: Plan = {
     app: { name: "app.mjs", file: "/app.mjs", export: "default", factory: false, interface: "auto" },
     listeners: [{ fd: 4, backlog: 511, tls: undefined, proxy: undefined, proxyFrom: undefined }],
     addresses: ["http://127.0.0.1:8090"],
+    others: [],
     options: {},
     accessLog: "none",
     logFormat: undefined,

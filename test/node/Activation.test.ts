@@ -43,7 +43,11 @@ describe("the environment says", () => {
       { LISTEN_FDS: "2", LISTEN_FDNAMES: "web" },
       /^LISTEN_FDNAMES: must be 2 names, one for each descriptor, between colons; it is "web": the service manager sets it$/
     ],
-    ["too many names", { LISTEN_FDS: "1", LISTEN_FDNAMES: "web:admin" }, /^LISTEN_FDNAMES: /]
+    [
+      "too many names",
+      { LISTEN_FDS: "1", LISTEN_FDNAMES: "web:admin" },
+      /^LISTEN_FDNAMES: must be 1 name; it is "web:admin"/
+    ]
   ])("%s, which is an OptionError that names the variable", (_, environment, message) => {
     const read = () => activatedSockets({ LISTEN_PID: "7", ...environment }, 7)
     expect(read).toThrow(message)
