@@ -124,9 +124,9 @@ export class Application {
     freeStop()
   }
 
-  /** Calls back once, when the outcome is known. */
+  /** Calls back once, when the outcome is known. Several may wait. */
   whenSettled(callback: (outcome: Outcome) => void): void {
-    this.onSettled = callback
+    this.onSettled = both(this.onSettled, callback)
   }
 
   settled(outcome: Outcome): void {
@@ -137,11 +137,7 @@ export class Application {
 
   /** Calls back once, when there is room again. Several may wait. */
   whenRoom(callback: () => void): void {
-    const before = this.onRoom
-    this.onRoom = before === undefined ? callback : () => {
-      before()
-      callback()
-    }
+    this.onRoom = both(this.onRoom, callback)
   }
 
   roomAgain(): void {
@@ -150,9 +146,9 @@ export class Application {
     onRoom?.()
   }
 
-  /** Calls back once, when the server stops and asks a connection without an end of its own to end. */
+  /** Calls back once, when the server stops and asks a connection without an end of its own to end. Several may wait. */
   whenGoodbye(callback: () => void): void {
-    this.onGoodbye = callback
+    this.onGoodbye = both(this.onGoodbye, callback)
   }
 
   goodbye(): void {
@@ -161,3 +157,16 @@ export class Application {
     onGoodbye?.()
   }
 }
+
+// Calls one after the other, the second one also if the first one throws.
+const both = <A extends ReadonlyArray<unknown>>(
+  first: ((...given: A) => void) | undefined,
+  second: (...given: A) => void
+): (...given: A) => void =>
+  first === undefined ? second : (...given) => {
+    try {
+      first(...given)
+    } finally {
+      second(...given)
+    }
+  }

@@ -142,11 +142,11 @@ export interface Exchange {
   readonly isRunning: boolean
   /** Called when the application has ended, by itself or interrupted. */
   readonly ended: () => void
-  /** Calls back when the outcome is known, before the post hooks run. */
+  /** Calls back once, when the outcome is known, before the post hooks run. Several may wait. */
   readonly whenSettled: (callback: (outcome: Outcome) => void) => void
   /**
-   * Sets how to end what the connection was taken over for. It is called once, when the server stops and `timeouts.farewell` is
-   * over.
+   * Adds what ends that for which the connection was taken over. It is called once, when the server stops and `timeouts.farewell`
+   * is over. There may be several.
    *
    * @since 0.2.0
    */

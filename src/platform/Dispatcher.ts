@@ -8,7 +8,14 @@ import type { DoorExchange } from "../exchange/DoorExchange.js"
 
 type Handler = (exchange: DoorExchange) => void
 
-const callHandler = (handler: Handler, exchange: DoorExchange): void => handler(exchange)
+// The requests that have waited beside this one go on if the app throws.
+const callHandler = (handler: Handler, exchange: DoorExchange): void => {
+  try {
+    handler(exchange)
+  } catch (error) {
+    exchange.fail(error)
+  }
+}
 
 /**
  * The apps of one listening server.
@@ -31,7 +38,6 @@ export class Dispatcher {
   take(exchange: DoorExchange): void {
     if (this.handler !== undefined) return this.handler(exchange)
     this.waiting.add(exchange)
-    // a handler replaces this callback
     exchange.whenSettled(() => this.waiting.delete(exchange))
   }
 

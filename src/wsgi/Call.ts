@@ -88,12 +88,17 @@ class Call implements EnvironProvider, BodyOwner {
   readonly setIdle = (): void => this.exchange.markIdle()
 
   signal(): AbortSignal {
-    const controller = this.controller ??= new AbortController()
+    const controller = this.controller ??= this.newController()
     if (this.exchange.aborted !== undefined) controller.abort(abortError(this.exchange.aborted))
     else this.runsOn()
+    return controller.signal
+  }
+
+  private newController(): AbortController {
+    const controller = new AbortController()
     // this tells an application that has taken the connection over to close it
     this.exchange.onGoodbye(() => controller.abort(abortError("Stopped")))
-    return controller.signal
+    return controller
   }
 
   // ---------------------------------------------------------------------------------------------------------------

@@ -343,6 +343,57 @@ describe("the answer", () => {
   })
 })
 
+// Whoever has the exchange may call back: the handler, its door, and who keeps the request for an app that is to come.
+describe("of several callbacks none replaces another:", () => {
+  interface Scene {
+    readonly add: (wire: MemoryWire, callback: () => void) => void
+    readonly happen: (wire: MemoryWire) => void
+  }
+  const scenes: Readonly<Record<string, Scene>> = {
+    "when the outcome is known": {
+      add: ({ exchange }, callback) => exchange.whenSettled(callback),
+      happen: (wire) => {
+        wire.exchange.respond(ok, "ok")
+        wire.take()
+      }
+    },
+    "when the server says goodbye": {
+      add: ({ exchange }, callback) => exchange.onGoodbye(callback),
+      happen: ({ exchange }) => exchange.sayGoodbye()
+    },
+    "when there is room again": {
+      add: (wire, callback) => {
+        wire.congested = true
+        wire.exchange.awaitRoom(callback)
+      },
+      happen: ({ exchange }) => exchange.roomAgain()
+    }
+  }
+
+  it.each(Object.entries(scenes))("%s", (_, { add, happen }) => {
+    const wire = new MemoryWire()
+    const called: Array<string> = []
+    for (const name of ["first", "second", "third"]) add(wire, () => called.push(name))
+    happen(wire)
+    expect(called).toEqual(["first", "second", "third"])
+    wire.exchange.sayGoodbye()
+    wire.exchange.roomAgain()
+    expect(called).toHaveLength(3)
+  })
+
+  it.each(Object.entries(scenes))("%s, although one of them throws", (_, { add, happen }) => {
+    const wire = new MemoryWire()
+    const called: Array<string> = []
+    add(wire, () => called.push("first"))
+    add(wire, () => {
+      throw new Error("a broken callback")
+    })
+    add(wire, () => called.push("third"))
+    expect(() => happen(wire)).toThrow("a broken callback")
+    expect(called).toEqual(["first", "third"])
+  })
+})
+
 describe("the request's body", () => {
   it("is pulled, and a reader that waits is told when more has come", () => {
     const wire = new MemoryWire({ hasBody: true })

@@ -125,24 +125,28 @@ it("an event stream is told by the signal, and what it yields then is not sent",
   })
 })
 
-it("an application that took a connection over is told by the signal, and then has the grace time", async () => {
-  const app: NotingApp = (env, _, journal) => {
-    const socket = env["wsgi.input"].getSocket()
-    env["tsgi.signal"].addEventListener("abort", () => {
-      journal.push("told")
-      socket.end("bye")
+it.each([1, 100_000])(
+  "an application that took a connection over is told once by a signal it reads %i times",
+  async (reads) => {
+    const app: NotingApp = (env, _, journal) => {
+      const socket = env["wsgi.input"].getSocket()
+      for (let i = 1; i < reads; i++) env["tsgi.signal"].throwIfAborted()
+      env["tsgi.signal"].addEventListener("abort", () => {
+        journal.push("told")
+        socket.end("bye")
+      })
+      socket.write("hello")
+      return ""
+    }
+    await withServer(app, { timeouts }, async ({ connect, journal, running }) => {
+      const client = await connect()
+      client.send(get())
+      await client.until("hello")
+      const stopped = running.stop()
+      await client.until("bye")
+      client.close()
+      expect(await stopped).toMatchObject({ connections: 1, interrupted: 0 })
+      expect(journal.entries).toEqual(["told"])
     })
-    socket.write("hello")
-    return ""
   }
-  await withServer(app, { timeouts }, async ({ connect, journal, running }) => {
-    const client = await connect()
-    client.send(get())
-    await client.until("hello")
-    const stopped = running.stop()
-    await client.until("bye")
-    client.close()
-    expect(await stopped).toMatchObject({ connections: 1, interrupted: 0 })
-    expect(journal.entries).toEqual(["told"])
-  })
-})
+)
