@@ -75,7 +75,8 @@ const builtins = {
 }
 
 /** What has no Effect in it, and so is one module for both doors: its errors are of one class. */
-const shared = /\/src\/(?:(?:protocol|exchange|transport|http1)\/|node\/sonicBoom\.ts$|testing\/(?:WireClient|wireBody)\.ts$)/
+const shared =
+  /\/src\/(?:(?:protocol|exchange|transport|http1)\/|node\/sonicBoom\.ts$|testing\/(?:WireClient|wireBody)\.ts$)/
 /** The entry points that carry their Effect. */
 const facade = /\/src\/(?:index|testing)\.ts$/
 
@@ -109,7 +110,17 @@ const [doors, command] = await Promise.all([
   build({
     ...common,
     entryPoints: [
-      ...["index", "testing", "checked", "required", "effect", "cluster", "protocol/index"].map((name) => ({
+      ...[
+        "index",
+        "testing",
+        "checked",
+        "required",
+        "effect",
+        "checkedCluster",
+        "requiredCluster",
+        "cluster",
+        "protocol/index"
+      ].map((name) => ({
         in: `src/${name}.ts`,
         out: name
       })),

@@ -21,25 +21,39 @@ export const needed: Readonly<Record<string, string>> = {
 }
 
 /**
- * An error that says in one line why the Effect door could not be loaded, with the remedy; `error` itself if all packages are
- * there.
+ * Those on which a runner of Effect Cluster runs.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const neededByCluster: Readonly<Record<string, string>> = {
+  ...needed,
+  "@effect/cluster": "0.60",
+  "@effect/rpc": "0.76",
+  "@effect/sql": "0.52"
+}
+
+/**
+ * An error that says in one line why an entry with Effect could not be loaded, with the remedy; `error` itself if all packages
+ * are there.
  *
  * @since 0.2.0
  * @category constructors
  */
-export const explain = (error: unknown): unknown => {
+export const explain = (error: unknown, entry: "tsgi/effect" | "tsgi/cluster" = "tsgi/effect"): unknown => {
+  const packages = entry === "tsgi/cluster" ? neededByCluster : needed
   const wrong: Array<string> = []
   // a bundled program has no packages beside it
   let isBundled = true
-  for (const [name, line] of Object.entries(needed)) {
+  for (const [name, line] of Object.entries(packages)) {
     const version = installed(name)
     if (version !== undefined) isBundled = false
     if (version === undefined) wrong.push(`${name} is not installed`)
     else if (!version.startsWith(`${line}.`)) wrong.push(`${name} is ${version}`)
   }
   if (wrong.length === 0 || (isBundled && !isNotFound(error))) return error
-  const remedy = Object.entries(needed).map(([name, line]) => `${name}@${line}`).join(" ")
-  const failure = new Error(`tsgi/effect needs Effect 3, but ${wrong.join(", ")}: npm install ${remedy}`)
+  const remedy = Object.entries(packages).map(([name, line]) => `${name}@${line}`).join(" ")
+  const failure = new Error(`${entry} needs Effect 3, but ${wrong.join(", ")}: npm install ${remedy}`)
   // a stack would not help
   failure.stack = `Error: ${failure.message}`
   return failure

@@ -31,7 +31,9 @@ const entries = [
   "src/effect.ts",
   "src/cluster.ts",
   "src/checked.ts",
-  "src/required.ts"
+  "src/required.ts",
+  "src/checkedCluster.ts",
+  "src/requiredCluster.ts"
 ]
 const top = "(entry)"
 
@@ -77,7 +79,12 @@ const within = (name: string, packageName: string) => name === packageName || na
 const mayUsePlatform = ["platform", "cli"]
 const workersOwn = ["src/cli/work.ts", "src/cli/plainDoor.ts"]
 // only users of these have @effect/cluster
-const clusters = ["src/platform/TsgiClusterHttp.ts", "src/cluster.ts"]
+const clusters = [
+  "src/platform/TsgiClusterHttp.ts",
+  "src/cluster.ts",
+  "src/checkedCluster.ts",
+  "src/requiredCluster.ts"
+]
 const isCluster = (name: string) => ["@effect/cluster", "@effect/rpc", "@effect/sql"].some((_) => within(name, _))
 // these are the classes behind the interfaces of an exchange, a peer and a body; with them a door could end an exchange
 const engines = ["ServedExchange", "AcceptedPeer", "ReceivedBody"].map((name) => `src/exchange/${name}.ts`)

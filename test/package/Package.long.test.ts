@@ -119,8 +119,10 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
         const required = createRequire(import.meta.url)("tsgi/effect")
         const imported = await import("tsgi/effect")
         const names = Object.keys(imported)
-        console.log(names.length > 20, names.every((name) => required[name] === imported[name]))`
-        expect((await packed.run(program)).stdout).toBe("true true\n")
+        console.log(names.length > 20, names.every((name) => required[name] === imported[name]))
+        const runner = createRequire(import.meta.url)("tsgi/cluster")
+        console.log(runner.TsgiClusterHttp.layer === (await import("tsgi/cluster")).TsgiClusterHttp.layer)`
+        expect((await packed.run(program)).stdout).toBe("true true\ntrue\n")
       }
     )
 

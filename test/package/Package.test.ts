@@ -20,14 +20,12 @@ it("every entry point has its source, and every source its entry point", () => {
   expect([...exported].sort()).toEqual([...existing].sort())
   for (const name of exported) {
     const built = paths[name]?.[0].replace("./src/", "./dist/").replace(/\.ts$/, "")
-    const checked = {
-      types: `${built}.d.ts`,
-      module: `${built}.js`,
-      require: "./dist/required.js",
-      default: "./dist/checked.js"
+    const checked: Readonly<Record<string, object>> = {
+      "tsgi/effect": { require: "./dist/required.js", default: "./dist/checked.js" },
+      "tsgi/cluster": { require: "./dist/requiredCluster.js", default: "./dist/checkedCluster.js" }
     }
-    expect(manifest.exports[name.replace("tsgi", ".")])
-      .toEqual(name === "tsgi/effect" ? checked : { types: `${built}.d.ts`, default: `${built}.js` })
+    const files = checked[name] === undefined ? { default: `${built}.js` } : { module: `${built}.js`, ...checked[name] }
+    expect(manifest.exports[name.replace("tsgi", ".")]).toEqual({ types: `${built}.d.ts`, ...files })
   }
 })
 
