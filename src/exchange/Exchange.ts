@@ -113,8 +113,12 @@ export interface Exchange {
   readonly congested: boolean
   /** Calls back once, when there is room again or the answer has ended. Several may wait. */
   readonly awaitRoom: (callback: () => void) => void
-  /** Ends the body. */
-  readonly finish: () => void
+  /**
+   * Ends the body, with these trailer fields (RFC 9110, 6.5) if the response can have any: in HTTP/1 only a chunked one can, so
+   * they are dropped with a Content-Length, and to HTTP/1.0. Returns what is wrong with them, sent or not; then the body has not
+   * ended.
+   */
+  readonly finish: (trailers?: FieldPairs) => ResponseError | undefined
   /** Called when the body is longer or shorter than its Content-Length (RFC 9110, 8.6). Logs that, and ends the connection. */
   readonly mismatch: (declared: number, given: number) => void
   /**

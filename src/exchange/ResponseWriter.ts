@@ -5,9 +5,10 @@
  * @module
  * @since 0.1.0
  */
-import type { BodyRoom } from "../protocol/heads.js"
+import type { BodyRoom, FieldPairs } from "../protocol/heads.js"
 import { join, utf8, utf8Length } from "../protocol/octets.js"
 import type { Exchange } from "./Exchange.js"
+import type { ResponseError } from "./ServerError.js"
 
 /**
  * Writes a body in parts, gathers small ones, and counts them against the declared length.
@@ -115,16 +116,18 @@ export class ResponseWriter {
     this.exchange.awaitRoom(callback)
   }
 
-  /** Ends the body. */
-  end(): void {
-    if (this.exchange.answerEnded) return this.drop()
-    if (this.declared !== Infinity && this.declared >= 0 && this.given < this.declared) {
+  /** Ends the body, as `finish` of the exchange does. Returns what is wrong with the trailers; then the body has not ended. */
+  end(trailers?: FieldPairs): ResponseError | undefined {
+    if (this.exchange.answerEnded) this.drop()
+    else if (this.declared !== Infinity && this.declared >= 0 && this.given < this.declared) {
       // a gathered part that has not left could not be taken back
       this.drop()
-      return this.exchange.mismatch(this.declared, this.given)
+      this.exchange.mismatch(this.declared, this.given)
+    } else {
+      this.flush()
+      return this.exchange.finish(trailers)
     }
-    this.flush()
-    this.exchange.finish()
+    return undefined
   }
 
   /** Forgets the gathered parts. The application has failed before they have left, so the client can still be answered. */

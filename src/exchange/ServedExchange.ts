@@ -12,6 +12,7 @@ import {
   type JudgedHead,
   judgeFinal,
   judgeInterim,
+  judgeTrailers,
   noBody,
   type ResponseHead,
   takeFields
@@ -252,9 +253,12 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
     return this.wire.congested
   }
 
-  finish(): void {
+  finish(given?: FieldPairs): ResponseError | undefined {
+    const trailers = given === undefined ? undefined : judgeTrailers(given, this.wire.writer)
+    if (trailers?._tag === "InvalidHead") return responseErrorFrom(trailers)
     this.sendHead()
-    if (this.answer === Answer.Sending) this.complete()
+    if (this.answer === Answer.Sending) this.complete(trailers?.fields)
+    return undefined
   }
 
   mismatch(declared: number, given: number): void {
@@ -328,9 +332,9 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
     this.wire.begin()
   }
 
-  private complete(): void {
+  private complete(trailers?: Written): void {
     this.answer = Answer.Complete
-    this.wire.end()
+    this.wire.end(trailers)
   }
 
   private refuseHead(): ResponseError {

@@ -84,8 +84,8 @@ export interface Wire<Written> {
   readonly isEndless: boolean
   /** Adds a part of the body: bytes, or text whose characters are one byte each. Not empty. */
   readonly write: (part: string | Uint8Array) => void
-  /** Ends the body. No trailers follow it. */
-  readonly end: () => void
+  /** Ends the body, with these trailer fields if it can have any; otherwise they are dropped. */
+  readonly end: (trailers?: Written) => void
   /** Ends a response that cannot be completed, because of this failure, so that the peer can tell. */
   readonly cut: (failure: unknown) => void
   /** Gives the kernel the bytes that were written. */

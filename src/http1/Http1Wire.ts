@@ -8,7 +8,7 @@ import type { CloseableScope } from "effect/Scope"
 import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import { type BodySource, noBody as emptyBody, type ReceivedBody } from "../exchange/ReceivedBody.js"
 import type { Takeover, Wire } from "../exchange/Wire.js"
-import { chunkEnd, chunkHead, lastChunk } from "../protocol/h1/chunk.js"
+import { chunkEnd, chunkHead, lastChunk, lastChunkWith } from "../protocol/h1/chunk.js"
 import { fieldLines } from "../protocol/h1/headLines.js"
 import { writeInterim } from "../protocol/h1/interimHead.js"
 import type { RequestStart } from "../protocol/h1/requestReader.js"
@@ -224,9 +224,11 @@ export class Http1Wire implements Wire<string> {
     if (chunked) queue.addText(chunkEnd)
   }
 
-  end(): void {
+  end(trailers = ""): void {
     const { queue } = this.carrier
-    if (this.sentHead?.framing._tag === "Chunked") queue.addText(lastChunk)
+    if (this.sentHead?.framing._tag === "Chunked") {
+      queue.addText(trailers === "" ? lastChunk : lastChunkWith(trailers))
+    }
     this.endAt = queue.queued
     this.carrier.complete()
   }

@@ -203,7 +203,7 @@ const sendStream = (
     if (typeof promised !== "number") return Effect.fail(promised)
     const writer = new ResponseWriter(exchange, promised, 0, process.nextTick)
     // an answer without a body is complete, so the stream is not run
-    if (writer.swallows) return Effect.sync(() => exchange.finish())
+    if (writer.swallows) return Effect.sync(() => void exchange.finish())
     // A response is complete when it has the length that its head says, even if the stream has not yet ended.
     let filled = false
     const countPart = (): void => {
@@ -241,7 +241,7 @@ const sendStream = (
     }
     return stream.pipe(
       Stream.runForEachChunk((parts) => writeParts(Chunk.toReadonlyArray(parts), 0)),
-      Effect.zipRight(Effect.sync(() => writer.end())),
+      Effect.zipRight(Effect.sync(() => void writer.end())),
       Effect.ensuring(Effect.sync(() => clearImmediate(ahead)))
     )
   })

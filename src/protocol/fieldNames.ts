@@ -25,6 +25,52 @@ const roles = new Map<string, FieldName["role"]>([
   ["content-type", "ContentType"]
 ])
 
+// What a recipient must know before the content (RFC 9110, 6.5.1): how the message is framed and routed, request modifiers,
+// authentication, response controls, and the format of the content.
+const beforeContent = new Set([
+  "age",
+  "authorization",
+  "cache-control",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "cookie",
+  "date",
+  "expect",
+  "expires",
+  "host",
+  "if-match",
+  "if-modified-since",
+  "if-none-match",
+  "if-range",
+  "if-unmodified-since",
+  "keep-alive",
+  "location",
+  "max-forwards",
+  "pragma",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "range",
+  "retry-after",
+  "set-cookie",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "vary",
+  "www-authenticate"
+])
+
+/**
+ * Whether a field of this name may be a trailer field.
+ *
+ * @since 0.2.0
+ */
+export const mayTrail = (name: FieldName): boolean => !beforeContent.has(name.title.toLowerCase())
+
 // Applications send the same few names over and over, so each is checked and title-cased once. The map is bounded, because a name
 // may come from a client's data.
 const knownNames = new Map<string, FieldName>()

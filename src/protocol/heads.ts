@@ -7,7 +7,7 @@
  *
  * @since 0.2.0
  */
-import { type FieldName, fieldName } from "./fieldNames.js"
+import { type FieldName, fieldName, mayTrail } from "./fieldNames.js"
 import { isFieldValue, listMembers } from "./grammar.js"
 import {
   invalid,
@@ -107,6 +107,16 @@ export interface JudgedHead<Written = unknown> {
 export interface InterimHead<Written = unknown> {
   readonly _tag: "InterimHead"
   readonly status: number
+  readonly fields: Written
+}
+
+/**
+ * Trailer fields that were judged.
+ *
+ * @since 0.2.0
+ */
+export interface Trailers<Written = unknown> {
+  readonly _tag: "Trailers"
   readonly fields: Written
 }
 
@@ -253,6 +263,31 @@ export const judgeInterim = <Written>(
     fields = writer.add(fields, name, given, value)
   }
   return { _tag: "InterimHead", status, fields }
+}
+
+/**
+ * Judges the fields that follow a body (RFC 9110, 6.5): any but those that must be known before it.
+ *
+ * @since 0.2.0
+ */
+export const judgeTrailers = <Written>(
+  pairs: FieldPairs,
+  writer: FieldWriter<Written>
+): Trailers<Written> | InvalidHead => {
+  let fields = writer.none
+  if (!isIterable(pairs)) return invalidFields(pairs)
+  for (const pair of pairs) {
+    if (!Array.isArray(pair)) return invalidFields(pair)
+    if (pair.length > 2) return tooManyParts(pair)
+    const [given, value] = pair
+    const name = judgeField(given, value)
+    if (name._tag === "InvalidHead") return name
+    if (!mayTrail(name)) {
+      return invalid("InvalidFieldName", `${given} is not allowed in trailers (RFC 9110, 6.5.1): give it with the head`)
+    }
+    fields = writer.add(fields, name, given, value)
+  }
+  return { _tag: "Trailers", fields }
 }
 
 // Returns the name if name and value are valid. The application may have given values of other types.

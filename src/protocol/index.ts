@@ -32,7 +32,9 @@ export {
   type JudgedHead,
   judgeFinal,
   judgeInterim,
-  type ResponseHead
+  judgeTrailers,
+  type ResponseHead,
+  type Trailers
 } from "./heads.js"
 export { type InvalidHead } from "./invalidHead.js"
 export * from "./limits.js"

@@ -12,6 +12,7 @@ import { catchRejection } from "../server/catchRejection.js"
 import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { LoopBudget } from "../server/LoopBudget.js"
 import { headNotSet, invalidBody, isPart, iteratesOthers, type Part, sourceOf } from "./answers.js"
+import type { HeaderPairs } from "./HeaderPairs.js"
 
 /**
  * The call of a body's sender. The type stands here because the two files would otherwise import each other.
@@ -23,6 +24,8 @@ export interface BodyOwner {
   /** The head that `startResponse` was given; `undefined` before that. */
   readonly head: JudgedHead | undefined
   readonly minimumChunkSize: number
+  /** The trailer fields, if the application has set any. */
+  readonly trailers: HeaderPairs | undefined
   /** Called when the application has not ended at once, so that it can be interrupted. */
   readonly runsOn: () => void
   /** Called when the application has ended. */
@@ -253,8 +256,10 @@ export class BodySender {
   private finish(): void {
     if (this.exchange.answerEnded) return this.owner.settled()
     if (this.writer === undefined) this.begin(undefined)
+    const { trailers } = this.owner
     this.owner.settled()
-    this.writer?.end()
+    const refused = this.writer?.end(trailers)
+    if (refused !== undefined) this.exchange.fail(refused)
   }
 
   // Ends the response without the rest of the body, or without `body`, which is let go.

@@ -79,6 +79,10 @@ class Call implements EnvironProvider, BodyOwner {
     return typeof given === "number" ? given : this.gateway.minimumChunkSize
   }
 
+  get trailers(): HeaderPairs | undefined {
+    return this.env["tsgi.trailers"]
+  }
+
   // ---------------------------------------------------------------------------------------------------------------
   // for the environ
 

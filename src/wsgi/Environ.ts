@@ -71,6 +71,14 @@ export interface Environ {
    * HTTP/1.0 client. Throws an `InterimError` for one that cannot be sent.
    */
   "tsgi.interim": (status: number, headers?: HeaderPairs) => void
+  /**
+   * Trailer fields (RFC 9110, 6.5) of the response, for the application to set before its body ends. They are sent if the body is
+   * sent in chunks: to HTTP/1.1, without a Content-Length, by `write` or as an iterable that is no array. Otherwise they are
+   * dropped. Fields that must be known before the body are refused, such as `Set-Cookie`; then the application has failed.
+   *
+   * @since 0.2.0
+   */
+  "tsgi.trailers"?: HeaderPairs
   /** How the exchange ended; set before the post hooks run. */
   "tsgi.outcome"?: Outcome
   /**

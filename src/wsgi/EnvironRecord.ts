@@ -79,6 +79,7 @@ export class EnvironRecord implements Environ {
   declare "eventlet.minimum_write_chunk_size"?: number
   declare "eventlet.set_idle": () => void
   declare "tsgi.interim": (status: number, headers?: HeaderPairs) => void
+  declare "tsgi.trailers"?: HeaderPairs
   declare "tsgi.outcome"?: Outcome
   declare "tsgi.tls"?: TlsInfo
   declare "tsgi.proxy"?: ProxyHeader;

@@ -130,6 +130,43 @@ describe("heads are judged once, for every wire, which writes its own", () => {
   })
 })
 
+describe("trailers are judged once, for every wire, which writes its own", () => {
+  it("a wire gets them with the end of the body", () => {
+    const { exchange, told } = new MemoryWire()
+    exchange.start(ok)
+    exchange.addPart("ok")
+    expect(exchange.finish([["X-One", "1"], ["x-two", "2"]])).toBeUndefined()
+    expect(told).toEqual(["head 200", "write ok", `end [["x-one","1"],["x-two","2"]]`])
+  })
+
+  it.each(
+    [
+      ["a name", [["a b", "c"]], "InvalidFieldName"],
+      ["a value", [["a", "b\r\nc: d"]], "InvalidFieldValue"],
+      ...["Content-Length", "transfer-encoding", "HOST", "Connection", "Trailer", "Date", "Set-Cookie", "If-Match"]
+        .map((name) => [name, [[name, "a"]], "InvalidFieldName"] as const)
+    ] as const
+  )("%s is refused before the wire is told, and the body has not ended", (_, trailers, reason) => {
+    const { exchange, told } = new MemoryWire()
+    exchange.start(ok)
+    expect(exchange.finish(trailers)).toMatchObject({ _tag: "ResponseError", reason })
+    expect([exchange.headSent, exchange.answerEnded, told]).toEqual([false, false, []])
+    exchange.finish()
+    expect(told).toEqual(["head 200", "end"])
+  })
+
+  it("those that end the answer while they are read end it once", () => {
+    const { exchange, told } = new MemoryWire()
+    exchange.start(ok)
+    const trailers = function*(): Generator<readonly [string, string]> {
+      exchange.finish()
+      yield ["a", "b"]
+    }
+    exchange.finish(trailers())
+    expect(told).toEqual(["head 200", "end"])
+  })
+})
+
 it("a wire that has nothing left of the body is not asked to drop it, and goes on by itself", () => {
   const { exchange, told } = new MemoryWire()
   exchange.postHook(() => void told.push("hook"))

@@ -186,8 +186,8 @@ export class MemoryWire implements Wire<Written>, BodySource {
     this.told.push(`write ${Buffer.from(part).toString()}`)
   }
 
-  end(): void {
-    this.told.push("end")
+  end(trailers: Written = []): void {
+    this.told.push(trailers.length === 0 ? "end" : `end ${JSON.stringify(trailers)}`)
   }
 
   cut(): void {

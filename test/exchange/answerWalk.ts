@@ -35,7 +35,7 @@ const acts: Readonly<Record<Method, ReadonlyArray<Act>>> = {
   addPart: [(exchange) => exchange.addPart("ok"), (exchange) => exchange.addPart("")],
   flush: [(exchange) => exchange.flush()],
   awaitRoom: [(exchange) => exchange.awaitRoom(nothing)],
-  finish: [(exchange) => exchange.finish()],
+  finish: [(exchange) => exchange.finish(), (exchange) => exchange.finish([["a", "b\n"]])],
   mismatch: [(exchange) => exchange.mismatch(3, 2), (exchange) => exchange.mismatch(3, 5)],
   fail: [(exchange) => exchange.fail(new Error("fails")), (exchange) => exchange.fail(late)],
   recordFailure: [(exchange) => exchange.recordFailure(new Error("fails"))],

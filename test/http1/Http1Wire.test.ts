@@ -156,6 +156,36 @@ describe("an answer is framed, and counted as the kernel takes it", () => {
     }
   })
 
+  it("in chunks, with trailers, which are no part of the body", () => {
+    const connection = new Connection(get("/"))
+    const { wire } = connection
+    wire.prepare(judged(), undefined, false)
+    wire.begin()
+    wire.write("abc")
+    wire.end("X-Sum: 1\r\n")
+    expect(connection.sent).toBe(`${head("Transfer-Encoding: chunked")}3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n`)
+    const start = connection.sent.indexOf("abc")
+    for (const [at, body, total] of counts(connection)) {
+      expect([body, total]).toEqual([Math.max(0, Math.min(3, at - start)), at])
+    }
+    expect(wire.isSent).toBe(true)
+    connection.handed--
+    expect(wire.isSent).toBe(false)
+  })
+
+  it.each<readonly [string, string, ReadonlyArray<readonly [string, string]>, string]>([
+    ["with a length", get("/"), [["Content-Length", "3"]], "abc"],
+    ["to HTTP/1.0", old, [], "abc"],
+    ["to HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", [], ""]
+  ])("without the trailers %s", (_, request, fields, body) => {
+    const connection = new Connection(request)
+    connection.wire.prepare(judged(fields), undefined, false)
+    connection.wire.begin()
+    if (body !== "") connection.wire.write(body)
+    connection.wire.end("X-Sum: 1\r\n")
+    expect(connection.sent.slice(connection.sent.indexOf("\r\n\r\n") + 4)).toBe(body)
+  })
+
   it("until the connection closes, to HTTP/1.0", () => {
     const connection = new Connection(old)
     const { wire } = connection

@@ -25,3 +25,10 @@ export const chunkEnd = "\r\n"
  * @since 0.1.0
  */
 export const lastChunk = "0\r\n\r\n"
+
+/**
+ * The end of a chunked body with trailers (RFC 9112, 7.1.2), each a line with its line end.
+ *
+ * @since 0.2.0
+ */
+export const lastChunkWith = (trailers: string): string => `0\r\n${trailers}\r\n`
