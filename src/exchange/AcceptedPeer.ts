@@ -65,16 +65,27 @@ export class AcceptedPeer implements Peer {
 
   /** Logs a message about the connection. */
   log(level: "Debug" | "Info" | "Error", message: string, failure?: unknown, request?: RequestHead): void {
-    const asked = request === undefined
-      ? ""
-      : `, ${requestName({ request, forwarded: this.forwarding?.of(request) })}`
-    this.engine.log(level, `${message} (${this.name}${asked})`, failure)
+    const text = (): string => {
+      const asked = request === undefined
+        ? ""
+        : `, ${requestName({ request, forwarded: this.forwarding?.of(request) })}`
+      return `${message} (${this.name}${asked})`
+    }
+    this.engine.log(level, text, failure)
   }
 
   /** Runs an Effect for the connection, and calls back in its async context. */
   runEffect(effect: Effect.Effect<unknown, never, unknown>, done: () => void, fiberRefs: HookFiberRefs): void {
-    // the fiber may end in another connection's context
-    this.engine.run(effect, () => this.transport.run(callBack, done, undefined), fiberRefs)
+    const ended = (): void => {
+      try {
+        // the fiber may end in another connection's context
+        this.transport.run(callBack, done, undefined)
+      } catch (error) {
+        // to throw here would end the process
+        this.log("Error", "a connection broke", error)
+      }
+    }
+    this.engine.run(effect, ended, fiberRefs)
   }
 }
 

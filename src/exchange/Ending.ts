@@ -176,8 +176,11 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   }
 
   private applicationGone(ended: (() => void) | undefined): void {
-    if (this.current === "Settled") this.peer.run(Ending.applicationEnded, this, undefined)
-    ended?.()
+    try {
+      if (this.current === "Settled") this.peer.run(Ending.applicationEnded, this, undefined)
+    } finally {
+      ended?.()
+    }
   }
 
   private static readonly applicationEnded = <Written>(ending: Ending<Written>): void => ending.step("ended")

@@ -36,8 +36,8 @@ export interface Engine {
   /** The same, but no longer than for a hook. */
   readonly detachBriefly: () => () => void
   /**
-   * Logs. A message that is a function is only made if its level is logged. A failure that is not a `Cause` is logged as a
-   * defect.
+   * Logs. Never throws. A message that is a function is only made if its level is logged. A failure that is not a `Cause` is
+   * logged as a defect.
    */
   readonly log: (level: "Debug" | "Info" | "Error", message: string | (() => string), failure?: unknown) => void
   /** A failure as text, with its stack. */

@@ -37,7 +37,7 @@ export type Activity = "Idle" | "Busy" | "Lingering"
 export type PlaceState = "Waiting" | "Placed" | "Released"
 
 /**
- * How a session shares the server's places with others.
+ * How a session shares the server's places with others. Nothing of it throws.
  *
  * @since 0.2.0
  * @category models
@@ -68,6 +68,7 @@ export interface SessionPlace {
 
 /**
  * One accepted peer: reads its requests, gives each to the application as an exchange, and decides when the connection ends.
+ * Nothing of it throws but the three steps of its end: what breaks ends this session, and others go on.
  *
  * @since 0.2.0
  * @category models
@@ -97,7 +98,7 @@ export interface Session extends Indexed {
   /** Called when code that ran for the session has thrown. Only this session ends. */
   readonly broken: (error: unknown) => void
 
-  // The three steps of its end, which the socket's Scope takes in this order, each once.
+  // The three steps of its end, which the socket's Scope takes in this order, each once, and goes on if one has thrown.
   readonly endWork: (ended: () => void) => void
   readonly runHooks: (done: () => void) => void
   readonly closeSocket: () => void
@@ -121,7 +122,7 @@ export interface SessionScope extends CloseableScope {
   readonly failed: (failure: unknown) => void
   /** Closes the scope, once, because this defect has ended the session. */
   readonly died: (defect: unknown) => void
-  /** Goes on with the next step of the end, because the current one has thrown. */
+  /** Goes on with the next step of the end, because what would have ended the current one has thrown. */
   readonly goOn: () => void
 }
 

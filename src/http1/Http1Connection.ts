@@ -118,7 +118,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
   private static readonly advance = (connection: Http1Connection): void => connection.advance()
   private static readonly flush = (connection: Http1Connection): void => connection.flush()
   private static readonly sendOn = (connection: Http1Connection): void =>
-    attempt(connection, Http1Connection.sendMore, connection, undefined)
+    connection.peer.run(Http1Connection.sendMore, connection, undefined)
   static readonly sendMore = (connection: Http1Connection): void => connection.sendMore()
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
 
   sendOn(): void {
     this.queue.unthrottle()
-    this.peer.run(Http1Connection.sendOn, this, undefined)
+    attempt(this, Http1Connection.sendOn, this, undefined)
   }
 
   // Called when the kernel has taken bytes.

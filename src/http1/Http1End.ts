@@ -94,15 +94,28 @@ export class Http1End {
     exchange.sayGoodbye()
   }
 
-  /** Called when code that ran for the connection has thrown. */
+  /** Called when code that ran for the connection has thrown. Never throws. */
   broken(exchange: CarriedExchange | undefined, error: unknown): void {
+    try {
+      this.of.peer.run(() => this.breaks(exchange, error), undefined, undefined)
+    } catch {
+      // the transport is what throws
+      this.breaks(exchange, error)
+    }
+  }
+
+  private breaks(exchange: CarriedExchange | undefined, error: unknown): void {
     this.of.peer.log("Error", "a connection broke", error, exchange?.request)
     exchange?.recordFailure(error)
     if (this.begins("a defect of the server")) return this.of.scope.died(error)
-    this.transport.destroy()
+    try {
+      // the result of an application that still runs is dropped; its end is that of the current step
+      if (exchange?.isRunning === true) return this.abandon(exchange)
+      this.transport.destroy()
+    } catch (failure) {
+      this.of.peer.log("Error", "a connection cannot be closed", failure)
+    }
     this.of.scope.goOn()
-    // the result of an application that still runs is dropped
-    if (exchange?.isRunning === true) this.abandon(exchange)
   }
 
   /** Called when the scope closes for any reason. */
@@ -165,7 +178,10 @@ export class Http1End {
   // Drops what the application does from now on; the post hooks run without it.
   private abandon(exchange: CarriedExchange | undefined): void {
     this.isAbandoned = true
-    this.transport.destroy()
-    exchange?.abandon()
+    try {
+      this.transport.destroy()
+    } finally {
+      exchange?.abandon()
+    }
   }
 }

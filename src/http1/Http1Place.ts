@@ -30,7 +30,7 @@ export class Http1Place implements SessionPlace {
   // Another connection calls, whose work must go on if this one throws.
   private run(step: (place: Http1Place) => void): void {
     const { connection } = this
-    connection.peer.run((place: Http1Place) => attempt(connection, step, place, undefined), this, undefined)
+    attempt(connection, () => connection.peer.run(step, this, undefined), undefined, undefined)
   }
 
   get state(): PlaceState {
@@ -49,6 +49,15 @@ export class Http1Place implements SessionPlace {
   }
 
   get use(): PlaceUse {
+    try {
+      return this.currentUse
+    } catch {
+      // the transport throws, which the next event of the connection reports
+      return PlaceUse.Active
+    }
+  }
+
+  private get currentUse(): PlaceUse {
     const { deadlines: { awaited, awaitsWrite }, end, exchange, inflow, phase, requests } = this.connection
     if (end.isBegun) return PlaceUse.Active
     switch (phase) {
@@ -74,6 +83,14 @@ export class Http1Place implements SessionPlace {
   }
 
   get useSince(): number {
+    try {
+      return this.currentSince
+    } catch {
+      return this.connection.deadlines.quietSince
+    }
+  }
+
+  private get currentSince(): number {
     const { deadlines, exchange, queue } = this.connection
     if (queue.isThrottled && exchange !== undefined) return exchange.startTime
     if (deadlines.awaitsWrite) return deadlines.takenSince(queue.handed)

@@ -47,7 +47,7 @@ export class Http1Session implements Session {
 
   open(): void {
     const { connection } = this
-    this.peer.run(Http1Session.open, this.transport, {
+    attempt(connection, Http1Session.open, this, {
       data: (bytes: Uint8Array) => attempt(connection, Http1Session.receive, connection, bytes),
       end: () => attempt(connection, Http1Session.onEnd, this, undefined),
       progress: () => attempt(connection, Http1Connection.sendMore, connection, undefined),
@@ -56,18 +56,35 @@ export class Http1Session implements Session {
   }
 
   // These run in the connection's own async context. They are static, so that no call makes a closure.
-  private static readonly open = (transport: Transport, events: TransportEvents): void => transport.open(events)
+  private static readonly open = ({ peer, transport }: Http1Session, events: TransportEvents): void =>
+    peer.run(Http1Session.openTransport, transport, events)
+  private static readonly openTransport = (transport: Transport, events: TransportEvents): void =>
+    transport.open(events)
   private static readonly receive = (connection: Http1Connection, bytes: Uint8Array): void => connection.receive(bytes)
   private static readonly onEnd = (session: Http1Session): void => session.onEnd()
   private static readonly onClosed = (session: Http1Session, error: TransportError | undefined): void =>
     session.onClosed(error)
+  private static readonly sweep = (session: Http1Session): void => session.passDeadlines()
   private static readonly passDeadline = (session: Http1Session): void => session.lateness.pass()
+  private static readonly abort = ({ end, exchange }: Http1Connection, reason: AbortReason): void =>
+    end.abort(exchange, reason)
+  private static readonly close = ({ end }: Http1Connection): void => end.close("the server stops")
+  private static readonly sayGoodbye = ({ end, exchange }: Http1Connection): void => end.sayGoodbye(exchange)
   private static readonly endExchange = (session: Http1Session, ended: () => void): void => session.endExchange(ended)
 
   // ---------------------------------------------------------------------------------------------------------------
   // what the server sees
 
   get activity(): Activity {
+    try {
+      return this.currentActivity
+    } catch {
+      // the transport throws, which the next event of the connection reports
+      return "Lingering"
+    }
+  }
+
+  private get currentActivity(): Activity {
     const { end, exchange, isAtRest, isReading, phase, takenOver } = this.connection
     // hooks and finalizers of a connection that ends may still run
     if (isAtRest || takenOver?.isIdle === true) return end.isBegun ? "Lingering" : "Idle"
@@ -90,6 +107,10 @@ export class Http1Session implements Session {
   }
 
   sweep(): void {
+    attempt(this.connection, Http1Session.sweep, this, undefined)
+  }
+
+  private passDeadlines(): void {
     const { connection } = this
     // the awaited bytes may be among those that were read
     connection.answerRead()
@@ -150,11 +171,11 @@ export class Http1Session implements Session {
   // how the server ends it
 
   abort(reason: AbortReason): void {
-    this.connection.end.abort(this.connection.exchange, reason)
+    attempt(this.connection, Http1Session.abort, this.connection, reason)
   }
 
   close(): void {
-    this.connection.end.close("the server stops")
+    attempt(this.connection, Http1Session.close, this.connection, undefined)
   }
 
   drain(): void {
@@ -163,7 +184,7 @@ export class Http1Session implements Session {
   }
 
   sayGoodbye(): void {
-    this.connection.end.sayGoodbye(this.connection.exchange)
+    attempt(this.connection, Http1Session.sayGoodbye, this.connection, undefined)
   }
 
   broken(error: unknown): void {

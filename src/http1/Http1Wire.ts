@@ -16,6 +16,7 @@ import { type HeadDraft, type PreparedHead, writeFinal } from "../protocol/h1/re
 import { type BodyRoom, type FieldWriter, type InterimHead, noBody } from "../protocol/heads.js"
 import { textOrBytes } from "../protocol/octets.js"
 import type { RequestHead } from "../protocol/requestHead.js"
+import { attempt } from "../transport/attempt.js"
 import { BodyCount, within } from "../transport/BodyCount.js"
 import type { SendQueue } from "../transport/SendQueue.js"
 import type { CloseReason } from "./CloseReason.js"
@@ -54,6 +55,8 @@ export interface Carrier extends Reusable {
   readonly flush: () => void
   readonly exchangeOver: (wire: Http1Wire) => void
   readonly takeOver: () => Takeover
+  /** Called when one of these has thrown. Only this connection ends. */
+  readonly broken: (error: unknown) => void
 }
 
 /**
@@ -230,7 +233,7 @@ export class Http1Wire implements Wire<string> {
       queue.addText(trailers === "" ? lastChunk : lastChunkWith(trailers))
     }
     this.endAt = queue.queued
-    this.carrier.complete()
+    attempt(this.carrier, complete, this.carrier, undefined)
   }
 
   cut(failure: unknown): void {
@@ -240,7 +243,7 @@ export class Http1Wire implements Wire<string> {
   }
 
   flush(): void {
-    this.carrier.flush()
+    attempt(this.carrier, flush, this.carrier, undefined)
   }
 
   get fullWrite(): boolean {
@@ -338,7 +341,7 @@ export class Http1Wire implements Wire<string> {
   }
 
   exchangeOver(): void {
-    this.carrier.exchangeOver(this)
+    attempt(this.carrier, exchangeOver, this.carrier, this)
   }
 
   takeOver(): Takeover {
@@ -349,3 +352,7 @@ export class Http1Wire implements Wire<string> {
     this.carrier.takenOver?.markIdle()
   }
 }
+
+const complete = (carrier: Carrier): void => carrier.complete()
+const flush = (carrier: Carrier): void => carrier.flush()
+const exchangeOver = (carrier: Carrier, wire: Http1Wire): void => carrier.exchangeOver(wire)

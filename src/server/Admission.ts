@@ -81,13 +81,13 @@ export class Admission {
   private incompleteUntil = -Infinity
 
   /**
-   * @param begin creates a connection, which is not open yet
+   * @param begin creates a connection, which is not open yet; `undefined` if that has failed
    * @param onCrowded called with `true` when connections begin to wait for a place, and with `false` when none waits any more
    */
   constructor(
     private readonly config: Config,
     private readonly time: Clock,
-    private readonly begin: (transport: Transport, share: AddressShare | undefined) => Session,
+    private readonly begin: (transport: Transport, share: AddressShare | undefined) => Session | undefined,
     private readonly onCrowded: (waiting: boolean) => void
   ) {
     const { limits: { addressShare, connections, waitingConnections }, trustedProxies } = config
@@ -137,10 +137,16 @@ export class Admission {
     for (const { share, transport } of this.overflow.splice(0)) {
       const fits = !this.closed && (!this.isFull(share) || this.dropOne(share))
       if (fits || (!this.closed && this.all.size < this.most + mostRefused)) this.letIn(transport, share, fits)
-      else {
-        this.shares.leave(share)
-        transport.destroy()
-      }
+      else this.drop(transport, share)
+    }
+  }
+
+  private drop(transport: Transport, share: AddressShare | undefined): void {
+    this.shares.leave(share)
+    try {
+      transport.destroy()
+    } catch {
+      // there is no connection that this could end
     }
   }
 
@@ -154,6 +160,7 @@ export class Admission {
 
   private letIn(transport: Transport, share: AddressShare | undefined, fits: boolean): void {
     const connection = this.begin(transport, share)
+    if (connection === undefined) return this.drop(transport, share)
     this.all.add(connection)
     if (!fits) connection.place.release()
     else if (this.hasRoom) this.take(connection)

@@ -26,7 +26,7 @@ import { SocketScope } from "./SocketScope.js"
  * @since 0.2.0
  * @category models
  */
-export type ScopedSession = Pick<Session, "endWork" | "runHooks" | "closeSocket"> & {
+export type ScopedSession = Pick<Session, "endWork" | "runHooks" | "closeSocket" | "broken"> & {
   readonly peer: Pick<Session["peer"], "log" | "runEffect">
 }
 
@@ -95,6 +95,15 @@ export class ConnectionScope extends LazyScope implements SessionScope {
   private goTo(step: Step): void {
     if (step <= this.step) return
     this.step = step
+    try {
+      this.take(step)
+    } catch (error) {
+      this.session.broken(error)
+      if (step < Step.Closed) this.goTo(step + 1)
+    }
+  }
+
+  private take(step: Step): void {
     switch (step) {
       case Step.Work:
         return this.session.endWork(() => this.goTo(Step.Hooks))

@@ -85,8 +85,14 @@ export const make = (handler: SessionHost["handler"]): Effect.Effect<Sessions, n
     const sessions: Sessions = { config, connections, drain, alarms, counters: new Counters(), log, fork }
     const host = yield* makeHost(sessions, time, handler)
     let count = 0
-    const begin = (transport: Transport, share: AddressShare | undefined): Session => {
-      const session = sessionFor(++count, transport, host, share)
+    const begin = (transport: Transport, share: AddressShare | undefined): Session | undefined => {
+      let session: Session
+      try {
+        session = sessionFor(++count, transport, host, share)
+      } catch (error) {
+        log("Error", "a connection broke before it was served", error)
+        return undefined
+      }
       drain.admitted(session)
       alarms.countSoon()
       sessions.counters.connectionAccepted()

@@ -36,14 +36,7 @@ export const sweeper = (
   return {
     ring: () => {
       const now = time.tick()
-      for (const connection of [...connections]) {
-        if (now < connection.nextDeadline) continue
-        try {
-          connection.sweep()
-        } catch (error) {
-          connection.broken(error)
-        }
-      }
+      for (const connection of [...connections]) if (now >= connection.nextDeadline) connection.sweep()
       count(statesOf(connections))
       let next = Infinity
       for (const { nextDeadline } of connections) if (nextDeadline < next) next = nextDeadline

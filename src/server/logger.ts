@@ -14,7 +14,8 @@ import { loggable, plainText, readable } from "./FailureText.js"
 import { asEntry, inOneLine } from "./logText.js"
 
 /**
- * Logs with the loggers of the fiber that starts the server. A line below its minimum level is not rendered.
+ * Logs with the loggers of the fiber that starts the server. A line below its minimum level is not rendered. A logger that throws
+ * ends nothing.
  *
  * @since 0.2.0
  * @category constructors
@@ -22,7 +23,7 @@ import { asEntry, inOneLine } from "./logText.js"
 export const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log"] => {
   const runFork = Runtime.runFork(runtime)
   const least = FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentMinimumLogLevel)
-  return (level, text, failure) => {
+  const write: Engine["log"] = (level, text, failure) => {
     const logLevel = LogLevel.fromLiteral(level)
     if (LogLevel.lessThan(logLevel, least)) return
     const message = inOneLine(typeof text === "string" ? text : text())
@@ -35,6 +36,13 @@ export const logger = Effect.map(Effect.runtime<never>(), (runtime): Engine["log
         () => Effect.logWithLevel(logLevel, `${message}\n${asEntry(plainText(cause))}`)
       )
     runFork(line, { immediate: true })
+  }
+  return (...given) => {
+    try {
+      write(...given)
+    } catch {
+      // no other log can report this
+    }
   }
 })
 

@@ -1,5 +1,5 @@
 /**
- * Runs a step of a connection. If it throws, only this connection ends.
+ * Runs a step of a connection. If it throws, only this connection ends. `broken` must not throw.
  *
  * @since 0.2.0
  */

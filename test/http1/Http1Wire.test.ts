@@ -107,6 +107,10 @@ class Connection implements Carrier {
   takeOver(): never {
     throw new Error("not taken over")
   }
+
+  broken(error: unknown): void {
+    this.told.push(`broken: ${String(error)}`)
+  }
 }
 
 const judged = (fields: ReadonlyArray<readonly [string, string]> = []) => {
@@ -319,4 +323,17 @@ it("an answer that is cut sends what precedes it, and closes with its failure", 
   const connection = new Connection(get("/"))
   connection.wire.cut("broken")
   expect(connection.told).toEqual(["flush last", "closed: broken, the application failed"])
+})
+
+it.each<readonly [name: "complete" | "flush" | "exchangeOver", call: (wire: Connection["wire"]) => void]>([
+  ["complete", (wire) => wire.end()],
+  ["flush", (wire) => wire.flush()],
+  ["exchangeOver", (wire) => wire.exchangeOver()]
+])("what its connection throws by %s breaks that, and is not thrown at the exchange", (name, call) => {
+  const connection = new Connection(get("/"))
+  connection[name] = () => {
+    throw new Error("no luck")
+  }
+  call(connection.wire)
+  expect(connection.told).toEqual(["broken: Error: no luck"])
 })

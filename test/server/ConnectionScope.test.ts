@@ -43,6 +43,10 @@ class Socket implements ScopedSession {
     this.notes.push("socket")
   }
 
+  broken(error: unknown): void {
+    this.notes.push(String(error))
+  }
+
   private step(name: "work" | "hooks", over: () => void): void {
     this.notes.push(name)
     if (this.holds.includes(name)) this.held.push(over)

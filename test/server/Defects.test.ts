@@ -2,12 +2,13 @@
  * A defect in the work for one connection ends that connection, and nothing else.
  *
  * The family: everything that may throw in the middle of a connection's own work, in a replaced service or in the engine itself;
- * alone, together with others in a turn, by a deadline.
+ * alone, together with others in a turn, by a deadline, when it is accepted, and when its application or a hook has ended later.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
+import { AsyncLocalStorage } from "node:async_hooks"
 import type { WireClient } from "tsgi/testing"
 import type { Exchange } from "../../src/exchange/Exchange.js"
 import * as RequestParser from "../../src/server/RequestParser.js"
@@ -111,5 +112,95 @@ describe("a defect in the work for a connection", () => {
       yield* TestClock.adjust("31 seconds")
       assert.strictEqual((yield* Effect.promise(() => broken.all())).length, 0)
       assert.strictEqual((yield* Effect.promise(() => idle.all())).length, 0)
+    }))
+
+  it.scoped("runs the hooks in its own async context, although the server ends it", () =>
+    Effect.gen(function*() {
+      const storage = new AsyncLocalStorage<string>()
+      const journal = new Journal<string>()
+      const { connect, running } = yield* engine.serve((exchange) => {
+        exchange.postHook(() => journal.push(`hook of ${storage.getStore() ?? "nobody"}`))
+        exchange.running(() => {
+          throw new Error("a broken application")
+        })
+      })
+      storage.run("broken", () => connect()).send(get("/"))
+      yield* Effect.promise(() => turns(5))
+      yield* running.stop({ grace: 0 })
+      assert.deepStrictEqual(journal.entries, ["hook of broken"])
+    }))
+
+  it.scoped("whose hook has ended in a fiber: nothing escapes", () =>
+    Effect.gen(function*() {
+      const connect = yield* serve((target) => target === "/broken", (exchange) => {
+        if (exchange.request.target === "/first") exchange.postHook(() => Effect.sleep("1 second"))
+        ok(exchange)
+      })
+      const [broken, other] = [connect(), connect()]
+      broken.send(get("/first") + get("/broken"))
+      other.send(get("/other"))
+      assert.strictEqual(yield* bodyOf(broken), "/first")
+      assert.strictEqual(yield* bodyOf(other), "/other")
+      yield* Effect.promise(() => turns(5))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Effect.promise(() => broken.all())).length, 0)
+      const next = connect()
+      next.send(get("/next"))
+      assert.strictEqual(yield* bodyOf(next), "/next")
+    }))
+
+  it.scoped("whose application answers later: it is not thrown at that", () =>
+    Effect.gen(function*() {
+      const answers: Array<() => void> = []
+      const connect = yield* serve(
+        (target) => target === "/broken",
+        (exchange) => void answers.push(() => ok(exchange))
+      )
+      const broken = connect()
+      broken.send(get("/first") + get("/broken"))
+      yield* Effect.promise(() => turns(5))
+      for (const answer of answers) answer()
+      assert.strictEqual(yield* bodyOf(broken), "/first")
+      assert.strictEqual((yield* Effect.promise(() => broken.all())).length, 0)
+    }))
+})
+
+/** Serves with a parser that cannot be made for the second connection. */
+const serveWithout = (limits: Partial<ServerConfig.ServerLimits>) => {
+  const { make } = RequestParser.make(ServerConfig.make(config))
+  let count = 0
+  const broken = Layer.succeed(RequestParser.RequestParser, {
+    make: () => {
+      if (++count === 2) throw new Error("a broken parser")
+      return make()
+    }
+  })
+  return engine.serve(ok, new Journal(), { ...config, limits }, broken)
+}
+
+describe("a connection that cannot be begun", () => {
+  const cases: Readonly<Record<string, Partial<ServerConfig.ServerLimits>>> = {
+    "is closed, and others are served": {},
+    "is closed, and others are served that came with it while no more could wait": {
+      connections: 1,
+      waitingConnections: 0
+    }
+  }
+  it.scoped.each(Object.entries(cases))("%s", ([, limits]) =>
+    Effect.gen(function*() {
+      const { connect, running } = yield* serveWithout(limits)
+      const first = connect()
+      first.send(get("/first", "Connection: close"))
+      assert.strictEqual(yield* bodyOf(first), "/first")
+      const clients = [connect(), connect(), connect()]
+      for (const client of clients) client.send(get("/ok", "Connection: close"))
+      yield* Effect.promise(() => turns(20))
+      const [broken, ...others] = clients
+      assert.deepStrictEqual([broken.ended, broken.received], [true, 0])
+      for (const other of others) assert.isAbove(other.received, 0)
+      for (const client of [first, ...others]) client.close()
+      yield* Effect.promise(() => turns(20))
+      assert.deepStrictEqual(yield* running.connections, { open: 0, waiting: 0 })
+      assert.deepInclude(yield* running.stop({ grace: 0 }), { connections: 0 })
     }))
 })
