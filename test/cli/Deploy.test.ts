@@ -49,7 +49,7 @@ describe("where it runs", { timeout: 150_000 }, () => {
     await using proxy = new Program(nginx ?? "", [
       ...["-c", file, "-p", place, "-e", "stderr"],
       ...["-g", `daemon off; pid ${place}/pid;`]
-    ], { cwd: place })
+    ], { cwd: place, group: true })
     await serving(port)
     const load = new Load(port)
     await reload(program, 1)

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { createInterface } from "node:readline"
+import type { Readable } from "node:stream"
 
 export interface Ended {
   readonly code: number | null
@@ -12,25 +13,31 @@ export interface Ended {
 }
 
 // a test that times out must not leave its programs behind
-const running = new Set<ChildProcess>()
+const running = new Set<Program>()
 process.once("exit", () => {
-  for (const child of running) child.kill("SIGKILL")
+  for (const program of running) program.end()
 })
 
 export class Program implements AsyncDisposable {
   readonly stdout: Array<string> = []
   readonly stderr: Array<string> = []
   readonly ended: Promise<Ended>
-  private readonly child
+  private readonly child: ChildProcess & Record<"stdout" | "stderr", Readable>
+  private readonly isGroup: boolean
   private waiting: Array<() => void> = []
   private over = false
 
   constructor(command: string, args: ReadonlyArray<string>, options: {
     readonly cwd: string
     readonly env?: Readonly<Record<string, string>> | undefined
+    /** Whether its children end with it when it is disposed of, where they would not by themselves. Default `false`. */
+    readonly group?: boolean
   }) {
+    this.isGroup = options.group === true
     this.child = spawn(command, args, {
       cwd: options.cwd,
+      // the leader of a process group of its own
+      detached: this.isGroup,
       env: { ...process.env, NO_COLOR: "1", ...options.env },
       stdio: ["ignore", "pipe", "pipe"]
     })
@@ -40,10 +47,10 @@ export class Program implements AsyncDisposable {
         this.wake()
       })
     }
-    running.add(this.child)
+    running.add(this)
     this.ended = new Promise((resolve) => {
       this.child.once("close", (code, signal) => {
-        running.delete(this.child)
+        running.delete(this)
         this.over = true
         this.wake()
         resolve({ code, signal, stdout: this.stdout, stderr: this.stderr })
@@ -76,8 +83,19 @@ export class Program implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.over) this.child.kill("SIGKILL")
+    this.end()
     await this.ended
+  }
+
+  /** Kills it at once, and its group. */
+  end(): void {
+    if (this.over) return
+    if (!this.isGroup || this.pid === undefined) return void this.child.kill("SIGKILL")
+    try {
+      process.kill(-this.pid, "SIGKILL")
+    } catch {
+      // all of them have ended
+    }
   }
 
   private wake(): void {
