@@ -22,6 +22,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Duplex } from "node:stream"
+import { setImmediate } from "node:timers"
 import type { Delay, Work } from "../exchange/Application.js"
 import type { DoorExchange } from "../exchange/DoorExchange.js"
 import type { AbortReason, Outcome } from "../exchange/Outcome.js"
@@ -332,10 +333,14 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     this.uninterruptedParts++
   }
 
+  // What follows the part is interrupted, but not a handler that ends with it: its response has a body to let go.
   mayEnd(): void {
     this.uninterruptedParts--
-    const reason = this.exchange.aborted
-    if (reason !== undefined && this.uninterruptedParts === 0) this.interrupt(reason)
+    if (this.exchange.aborted === undefined || this.uninterruptedParts > 0) return
+    setImmediate(() => {
+      const reason = this.exchange.aborted
+      if (reason !== undefined && this.uninterruptedParts === 0) this.interrupt(reason)
+    })
   }
 
   // Called when the fiber has ended. The request's scope closes, and then the hooks may run.
