@@ -17,7 +17,7 @@ import { ResponseWriter } from "../exchange/ResponseWriter.js"
 import { responseErrorFrom } from "../exchange/ServerError.js"
 import type { JudgedHead } from "../protocol/heads.js"
 import type { InvalidHead } from "../protocol/invalidHead.js"
-import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
+import { closedWithin, type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { LoopBudget } from "../server/LoopBudget.js"
 import { kindOf } from "../server/OptionNames.js"
 
@@ -134,7 +134,8 @@ const sendRaw = (
     ? () => partsOf<string | Uint8Array>(through(body))
     : undefined
   if (parts !== undefined) {
-    const stream = Stream.fromAsyncIterable(iterable(parts, closingFailed(exchange)), (cause) => cause)
+    const { interrupt } = exchange.config.timeouts
+    const stream = Stream.fromAsyncIterable(iterable(parts, closingFailed(exchange), interrupt), (cause) => cause)
     return Effect.ensuring(
       sendStream(exchange, headOf(exchange, response), undefined, stream),
       Effect.sync(() => discard(exchange, response))
@@ -178,13 +179,14 @@ const through = (body: NodeJS.ReadableStream): Readable =>
   pipeline(body, new PassThrough(), () => undefined)
 
 // A generator's `return` would wait for the next part, which may never come.
-const iterable = <A>(begin: () => Parts<A>, failed: Failed): AsyncIterable<A> => ({
+const iterable = <A>(begin: () => Parts<A>, failed: Failed, longestClose: number): AsyncIterable<A> => ({
   [Symbol.asyncIterator]: () => {
     const parts = begin()
     return {
       next: async () => parts.next(),
       return: async () => {
-        await parts.letGo(failed)
+        const closing = parts.letGo(failed)
+        if (closing !== undefined) await closedWithin(closing, longestClose)
         return { done: true, value: undefined }
       }
     }

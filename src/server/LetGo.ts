@@ -42,6 +42,23 @@ export const letGo = (given: unknown, failed: Failed): Promise<unknown> | undefi
 }
 
 /**
+ * Waits until a body is closed, but no longer than so many milliseconds, because it may never finish closing. Never rejects.
+ *
+ * @since 0.2.0
+ */
+export const closedWithin = (closing: Promise<unknown>, most: number): Promise<void> =>
+  new Promise((resolve) => {
+    const late = most > longestTimer ? undefined : setTimeout(resolve, most)
+    void closing.then(() => {
+      clearTimeout(late)
+      resolve()
+    })
+  })
+
+/** The longest timer in milliseconds; a longer one fires at once. */
+const longestTimer = 2 ** 31 - 1
+
+/**
  * The parts of a body that is being sent.
  *
  * @since 0.2.0

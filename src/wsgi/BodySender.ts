@@ -9,7 +9,7 @@ import { ResponseWriter } from "../exchange/ResponseWriter.js"
 import { type ResponseError, WriteError } from "../exchange/ServerError.js"
 import type { JudgedHead } from "../protocol/heads.js"
 import { catchRejection } from "../server/catchRejection.js"
-import { type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
+import { closedWithin, type Failed, letGo, type Parts, partsOf } from "../server/LetGo.js"
 import { LoopBudget } from "../server/LoopBudget.js"
 import { headNotSet, invalidBody, isPart, iteratesOthers, type Part, sourceOf } from "./answers.js"
 import type { HeaderPairs } from "./HeaderPairs.js"
@@ -278,7 +278,7 @@ export class BodySender {
     const parts = this.parts
     this.parts = undefined
     const closed = parts === undefined ? letGo(body, failed) : parts.letGo(failed)
-    if (closed !== undefined) this.closing = within(closed, this.exchange.config.timeouts.interrupt)
+    if (closed !== undefined) this.closing = closedWithin(closed, this.exchange.config.timeouts.interrupt)
     return this.closing
   }
 
@@ -300,16 +300,3 @@ const handled = <A>(promise: Promise<A>): Promise<A> => {
   promise.catch(() => undefined)
   return promise
 }
-
-// A body may never finish closing.
-const within = (closed: Promise<unknown>, most: number): Promise<void> =>
-  new Promise((resolve) => {
-    const late = most > longestTimer ? undefined : setTimeout(resolve, most)
-    void closed.then(() => {
-      clearTimeout(late)
-      resolve()
-    })
-  })
-
-/** The longest timer in milliseconds; a longer one fires at once. */
-const longestTimer = 2 ** 31 - 1
