@@ -1,15 +1,16 @@
 /**
  * A body is let go itself and at once, by its own method: `cancel`, `destroy`, disposal, `close`, and a generator by `return`.
- * The family: every kind of body against every way in which it is no longer needed.
+ * The family: every kind of body against every way in which it is no longer needed, at some doors and with RUNS at every one.
+ * wsgi/FetchApp.test.ts has a Response, and platform/RawBodies.test.ts what only raw bodies are.
  */
 import * as fs from "node:fs"
 import { Readable } from "node:stream"
-import { type App, type AppBody, type Environ, fetchApp } from "tsgi"
+import type { WireClient } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
-import { Journal } from "../utils/Journal.js"
-import { get, head } from "../utils/requests.js"
-import { plain, withServer } from "../utils/serving.js"
+import { Journal, turns } from "../utils/Journal.js"
+import { get, head, upgrade } from "../utils/requests.js"
+import { type Call, type Head, type Options, someDoors } from "./everyDoor.js"
 
 const never = new Promise<never>(() => undefined)
 
@@ -57,184 +58,133 @@ const quiet: Readonly<Record<string, Quiet>> = {
   })
 }
 
-/** A way in which the body is no longer needed. `reach` brings it about, and after that the client is reset. */
-interface Way {
-  readonly app: (body: AppBody, env: Environ) => Promise<void>
-  readonly status: string
-  readonly headers: ReadonlyArray<readonly [string, string]>
-  readonly request: string
-  readonly leaves: boolean
+/** The client leaves, and the server has had time to learn that. */
+const leave = async (client: WireClient): Promise<void> => {
+  client.reset()
+  await turns(20)
 }
 
-const way = (given: Partial<Way>): Way => ({
-  app: () => Promise.resolve(),
-  status: "200 OK",
-  headers: plain,
-  request: get("/"),
-  leaves: false,
-  ...given
-})
+/** A way in which the body is no longer needed. */
+interface Way {
+  /** What the application does before it returns the body. `left` opens when the client has left. */
+  readonly first?: (call: Call, left: Promise<void>) => Promise<void>
+  readonly head?: Head
+  readonly request?: string
+  /** With `at once` the client is reset when the application has begun, with `within` when it has the head. */
+  readonly leaves?: "at once" | "within"
+  /** At the plain door, an application whose head is refused has not given its body. */
+  readonly onlyEffect?: boolean
+}
 
 const ways: Readonly<Record<string, Way>> = {
-  "the client leaves before": way({
-    app: (_, env) => new Promise((resolve) => env["tsgi.signal"].addEventListener("abort", () => resolve())),
-    leaves: true
-  }),
-  "the client leaves within": way({ leaves: true }),
-  "HEAD": way({ request: head("HEAD / HTTP/1.1", "Host: a") }),
-  "204": way({ status: "204 No Content", headers: [] }),
-  "304": way({ status: "304 Not Modified", headers: [] }),
-  "a head that is refused": way({ headers: [["A", "\r\n"]] }),
-  "an interim response that is refused": way({
-    app: async (_, env) => env["tsgi.interim"](103, [["A", "\r\n"]])
-  }),
-  "the connection was taken over": way({
-    app: async (_, env) => {
-      env["wsgi.input"].getSocket().end()
-    },
-    leaves: true
-  })
+  "the client leaves before": { first: (_, left) => left, leaves: "at once" },
+  "the client leaves at once": { leaves: "at once" },
+  "the client leaves within": { leaves: "within" },
+  "HEAD": { request: head("HEAD / HTTP/1.1", "Host: a") },
+  "204": { head: { status: 204 } },
+  "304": { head: { status: 304 } },
+  "the connection was taken over": { first: ({ takeOver }) => takeOver(), request: upgrade() },
+  "a head that is refused": { head: { fields: [["A", "\r\n"]] }, onlyEffect: true }
 }
 
-describe("is let go", () => {
-  // an application that fails before it has given its body has no body to let go
-  const given = Object.entries(ways).filter(([name]) => !name.includes("refused"))
+/** On sockets. The body is raw at the Effect door, and the application runs on to return it. */
+const options: Options = { sockets: true, raw: true, runsOn: true, timeouts: { grace: 0, interrupt: 30 } }
+
+describe.each(someDoors)("%s: is let go", (door, serve) => {
+  const given = Object.entries(ways).filter(([, { onlyEffect = false }]) => !onlyEffect || door !== "plain TypeScript")
   it.each(Object.entries(quiet).flatMap(([kind, make]) => given.map(([name, on]) => [kind, name, make, on] as const)))(
     "%s, when: %s",
-    async (_kind, _name, make, { app, headers, leaves, request, status }) => {
+    async (_kind, _name, make, { first, head, leaves, request = get() }) => {
       const letGo = gate()
       const over = gate()
       const begun = gate()
-      const served: App = async (env, startResponse) => {
+      const left = gate()
+      await using served = await serve(async (call) => {
         begun.open()
-        env["eventlet.posthooks"].push([() => over.open()])
-        await app("", env)
-        if (!env["wsgi.input"].socket) startResponse(status, headers)
+        call.hook(() => over.open())
+        if (head !== undefined) call.head(head)
+        await first?.(call, left.opened)
         return make(letGo.open)
-      }
-      await withServer(served, { timeouts: { interrupt: 30 } }, async ({ connect }) => {
-        const client = await connect()
-        client.send(request)
-        await begun.opened
-        if (leaves && _name !== "the connection was taken over") client.reset()
-        await letGo.opened
-        client.close()
-        await over.opened
-      })
+      }, options)
+      const { client } = served
+      client.send(request)
+      await begun.opened
+      if (leaves === "within") await client.head()
+      if (leaves !== undefined) await leave(client)
+      left.open()
+      await letGo.opened
+      client.close()
+      await over.opened
     }
   )
 
   it.each(Object.entries(quiet))("%s, when the server stops", async (_, make) => {
     const letGo = gate()
-    const served: App = (_env, startResponse) => {
-      startResponse("200 OK", plain)
-      return make(letGo.open)
-    }
-    await withServer(served, { timeouts: { interrupt: 30 } }, async ({ connect, running }) => {
-      const client = await connect()
-      client.send(get("/"))
-      await client.head()
-      await running.stop({ grace: 0 })
-      await letGo.opened
-    })
+    await using served = await serve(() => make(letGo.open), options)
+    const { client, stop } = served
+    client.send(get())
+    await client.head()
+    await stop({ grace: 0 })
+    await letGo.opened
   })
 
-  it.each(["before", "within"])("a Response, when its client leaves %s", async (when) => {
-    const letGo = gate()
-    const begun = gate()
-    const handler = async ({ signal }: Request): Promise<Response> => {
-      begun.open()
-      if (when === "before") await new Promise((resolve) => signal.addEventListener("abort", resolve))
-      return new Response(new ReadableStream({ cancel: () => letGo.open() }))
-    }
-    await withServer(fetchApp(handler), {}, async ({ connect }) => {
-      const client = await connect()
-      client.send(get("/"))
-      await begun.opened
-      if (when === "within") await client.head()
-      client.reset()
-      await letGo.opened
-    })
-  })
-
-  it("a Response whose head is refused", async () => {
-    const letGo = gate()
-    const handler = () =>
-      new Response(new ReadableStream({ cancel: () => letGo.open() }), { headers: { "Content-Length": "no" } })
-    await withServer(fetchApp(handler), {}, async ({ ask }) => {
-      expect((await ask(get("/"))).status).toBe(500)
-      await letGo.opened
-    })
-  })
-
-  it("a generator that waits, at its next part, and one that was not begun, at once", async () => {
-    const closed = new Journal<string>()
+  it.each([true, false])("a generator that waits, at its next part (raw: %s)", async (raw) => {
     const wake = gate()
-    async function* generator() {
+    await using served = await serve(async function*({ note }) {
       try {
         yield "a"
         await wake.opened
         yield "b"
       } finally {
-        closed.push("closed")
+        note("closed")
       }
-    }
-    const served: App = (_env, startResponse) => {
-      startResponse("200 OK", plain)
-      return generator()
-    }
-    await withServer(served, {}, async ({ connect }) => {
-      const client = await connect()
-      client.send(get("/"))
-      await client.until("a")
-      client.reset()
-      wake.open()
-      await closed.first(1)
-    })
+    }, { ...options, raw })
+    const { client, journal } = served
+    client.send(get())
+    await client.until("a")
+    client.reset()
+    wake.open()
+    await journal.first(1)
+    expect(journal.entries[0]).toBe("closed")
+  })
+
+  it.skipIf(process.platform !== "linux")("files opened for clients that have left are closed", async () => {
+    const clients = 20
+    const closed = new Journal<Readable>()
+    const left = gate()
+    await using served = await serve(async ({ note }) => {
+      note("begun")
+      await left.opened
+      const file = fs.createReadStream("package.json")
+      file.once("close", () => closed.push(file))
+      return file
+    }, options)
+    const before = descriptors()
+    const all = await Promise.all(Array.from({ length: clients }, served.connect))
+    for (const client of all) client.send(get())
+    await served.journal.first(clients)
+    await Promise.all(all.map(leave))
+    left.open()
+    await closed.first(clients)
+    await Promise.all(all.map((client) => client.whenClosed()))
+    expect(descriptors()).toBeLessThanOrEqual(before)
+  })
+
+  it("a file that cannot be opened, returned for a client that has left, ends nothing", async () => {
+    const over = gate()
+    const left = gate()
+    await using served = await serve(async ({ hook, note }) => {
+      hook(() => over.open())
+      note("begun")
+      await left.opened
+      return fs.createReadStream("/nowhere/at/all")
+    }, options)
+    served.client.send(get())
+    await served.journal.first(1)
+    await leave(served.client)
+    left.open()
+    await over.opened
   })
 })
 
 const descriptors = (): number => fs.readdirSync("/proc/self/fd").length
-
-it.skipIf(process.platform !== "linux")("files opened for clients that have left are closed", async () => {
-  const clients = 20
-  const left = new Journal<Readable>()
-  const begun = new Journal<string>()
-  const served: App = async (env, startResponse) => {
-    begun.push("begun")
-    await new Promise((resolve) => env["tsgi.signal"].addEventListener("abort", resolve))
-    startResponse("200 OK", plain)
-    const file = fs.createReadStream("package.json")
-    file.once("close", () => left.push(file))
-    return file
-  }
-  await withServer(served, {}, async ({ connect }) => {
-    const before = descriptors()
-    const all = await Promise.all(Array.from({ length: clients }, connect))
-    for (const client of all) client.send(get("/"))
-    await begun.first(clients)
-    for (const client of all) client.reset()
-    await left.first(clients)
-    await Promise.all(all.map((client) => client.whenClosed()))
-    expect(descriptors()).toBeLessThanOrEqual(before)
-  })
-})
-
-it("a file that cannot be opened, returned for a client that has left, ends nothing", async () => {
-  const begun = gate()
-  const over = gate()
-  const served: App = async (env, startResponse) => {
-    startResponse("200 OK", plain)
-    env["eventlet.posthooks"].push([() => over.open()])
-    begun.open()
-    await new Promise((resolve) => env["tsgi.signal"].addEventListener("abort", resolve))
-    return fs.createReadStream("/nowhere/at/all")
-  }
-  await withServer(served, {}, async ({ connect }) => {
-    const client = await connect()
-    client.send(get("/"))
-    await begun.opened
-    client.reset()
-    await over.opened
-  })
-})

@@ -171,7 +171,8 @@ describe("fetchApp", () => {
     )
   })
 
-  it("aborts the signal of a handler that waits when the client leaves", async () => {
+  it("aborts the signal of a handler that waits when the client leaves, and cancels the body that comes late", async () => {
+    const { body, cancel } = endless()
     const seen = new Journal<string>()
     await withServer(
       fetchApp(({ signal }) => {
@@ -179,7 +180,7 @@ describe("fetchApp", () => {
         return new Promise((resolve) => {
           signal.addEventListener("abort", () => {
             seen.push("aborted")
-            resolve(new Response("too late"))
+            resolve(new Response(body))
           })
         })
       }),
@@ -191,6 +192,7 @@ describe("fetchApp", () => {
         await seen.first(1)
         client.reset()
         await seen.first(2)
+        await cancel
       }
     )
   })

@@ -1,0 +1,2 @@
+/** LetGo.test.ts, at every door. */
+import "./LetGo.test.js"
