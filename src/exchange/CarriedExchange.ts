@@ -4,6 +4,7 @@
  * @since 0.2.0
  */
 import type { Delay } from "./Application.js"
+import type { DoorExchange } from "./DoorExchange.js"
 import type { Exchange } from "./Exchange.js"
 import type { AbortReason, Outcome } from "./Outcome.js"
 import type { ReceivedBody } from "./ReceivedBody.js"
@@ -18,7 +19,7 @@ import type { WireUser } from "./Wire.js"
  * @since 0.2.0
  * @category models
  */
-export interface CarriedExchange extends WireUser, RecordedExchange {
+export interface CarriedExchange extends WireUser, RecordedExchange, Pick<DoorExchange, "serve"> {
   // how far it has come
   readonly body: ReceivedBody
   readonly stage: Stage
@@ -44,11 +45,28 @@ export interface CarriedExchange extends WireUser, RecordedExchange {
   readonly leave: (unsent: AbortReason, endTime: number) => void
 
   // its application
-  readonly interrupt: (reason: AbortReason, ended: () => void) => Delay | void
+  /**
+   * Ends the running application, and tells the listener how that goes on. If the door has not returned, that is done when it
+   * has, because the application may run on.
+   */
+  readonly interrupt: (reason: AbortReason, listener: InterruptListener) => void
   readonly interruptLater: () => void
   readonly timeOut: (late: BodyError | ResponseError) => Delay | void
   readonly abandon: () => void
   readonly sayGoodbye: () => void
+}
+
+/**
+ * Is told what has become of an application that was interrupted.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface InterruptListener {
+  /** Called once, when the application has ended, or if none runs. */
+  readonly onEnded: () => void
+  /** Called if the application goes on. It may be interrupted again. */
+  readonly onDelayed: (delay: Delay) => void
 }
 
 /**

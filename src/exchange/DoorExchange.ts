@@ -15,6 +15,11 @@ import type { HookListener } from "./HookQueue.js"
  * @category models
  */
 export interface DoorExchange extends Exchange {
+  /**
+   * Gives the exchange to a handler, which begins the application. If it throws, the exchange fails. An end that comes before it
+   * has returned waits until then, because only then it is known whether the application runs on, and how to interrupt it.
+   */
+  readonly serve: (handler: (exchange: DoorExchange) => void) => void
   /** Sends the 100 that is owed, if it still can be, as the first read does. */
   readonly payContinue: () => void
   /** Judges a final head, for `respond` or `start` of this exchange. */

@@ -15,6 +15,7 @@ import type { FiberRefs } from "effect/FiberRefs"
 import type { AcceptedPeer } from "./AcceptedPeer.js"
 import { Answer } from "./Answer.js"
 import { Application, type Delay, type Interruptor, type Work } from "./Application.js"
+import type { InterruptListener } from "./CarriedExchange.js"
 import { type HookedExchange, type HookListener, type HookOptions, HookQueue, runDetached } from "./HookQueue.js"
 import type { AbortReason, Facts, Outcome } from "./Outcome.js"
 import { noFailure, outcomeOf } from "./outcomeOf.js"
@@ -68,6 +69,8 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   private abortReason: AbortReason | undefined = undefined
   private application: Application | undefined = undefined
   private hooks: HookQueue | undefined = undefined
+  // what is done when the handler has returned; `undefined` if none has to
+  private onReturned: (() => void) | undefined = undefined
 
   constructor(protected readonly wire: Wire<Written>, readonly startTime: number) {}
 
@@ -195,8 +198,19 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     return this.application?.tell(reason)
   }
 
-  /** Ends the running application, and calls back when it has ended. */
-  interrupt(reason: AbortReason, ended: () => void): Delay | void {
+  /** Called when a handler is given the exchange. */
+  protected handlerCalled(): void {
+    this.onReturned = nothing
+  }
+
+  /** Called when the handler has returned. The application may run on. */
+  protected handlerReturned(): void {
+    const { onReturned } = this
+    this.onReturned = undefined
+    onReturned?.()
+  }
+
+  interrupt(reason: AbortReason, listener: InterruptListener): void {
     this.abortReason ??= reason
     // the application may wait for its last byte to leave, which will no longer happen
     if (this.answer === Answer.Complete) this.settle(reason)
@@ -205,13 +219,20 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
       this.body.fail(new BodyError({ reason: "Stopped", status: 503, description: "the server is stopping" }))
     } else if (reason === "ClientGone") this.body.disconnect()
     else this.body.fail(new BodyError({ reason: "Disconnected", status: 400, description: "the connection is closed" }))
-    if (!this.isRunning) {
+    // the handler has yet to say whether the application runs on, and how to interrupt it
+    if (this.onReturned === undefined) this.interruptRunning(reason, listener)
+    else this.onReturned = () => this.interruptRunning(reason, listener)
+  }
+
+  private interruptRunning(reason: AbortReason, listener: InterruptListener): void {
+    const { application } = this
+    if (application?.isRunning !== true) {
       this.roomAgain()
-      return ended()
+      return listener.onEnded()
     }
-    const delay = this.application?.interrupt(reason, ended)
+    const delay = application.interrupt(reason, () => listener.onEnded())
     this.roomAgain()
-    return delay
+    if (delay !== undefined) listener.onDelayed(delay)
   }
 
   onGoodbye(goodbye: () => void): void {
@@ -353,3 +374,5 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     }
   }
 }
+
+const nothing = (): void => undefined

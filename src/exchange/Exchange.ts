@@ -138,8 +138,8 @@ export interface Exchange {
   // the running application
 
   /**
-   * Called when the application runs on, and can be interrupted. The post hooks wait until it has `ended`; once it was
-   * interrupted, no longer than `timeouts.interrupt`.
+   * Called when the application runs on, and can be interrupted: before its handler returns, and before a whole answer. The post
+   * hooks wait until it has `ended`; once it was interrupted, no longer than `timeouts.interrupt`.
    */
   readonly running: (work: Work | Interruptor) => void
   /** Whether the application still runs. */

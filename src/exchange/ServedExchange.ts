@@ -47,6 +47,17 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
     }
   }
 
+  serve(handler: (exchange: DoorExchange) => void): void {
+    this.handlerCalled()
+    try {
+      handler(this)
+    } catch (error) {
+      this.fail(error)
+    } finally {
+      this.handlerReturned()
+    }
+  }
+
   // ---------------------------------------------------------------------------------------------------------------
   // the request
 

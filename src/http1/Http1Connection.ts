@@ -224,11 +224,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.host.countSoon()
     const exchange = this.currentExchange = new ServedExchange(wire, now)
     this.begunAt = now
-    try {
-      this.host.handler(exchange)
-    } catch (error) {
-      exchange.fail(error)
-    }
+    exchange.serve(this.host.handler)
     this.begunAt = undefined
     if (isAwaited || this.currentExchange !== exchange || this.currentPhase !== "Busy" || exchange.hasEnded) return
     if (!this.end.isBegun) this.requestBegan(now, undefined)

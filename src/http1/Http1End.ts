@@ -142,15 +142,18 @@ export class Http1End {
   interrupt(exchange: CarriedExchange, ended: () => void, reason = this.why): void {
     this.deadlines.awaitEnd()
     this.again = undefined
-    const delay = exchange.interrupt(reason, () => {
-      this.deadlines.awaitEndForEver()
-      this.again = undefined
-      ended()
+    exchange.interrupt(reason, {
+      onEnded: () => {
+        this.deadlines.awaitEndForEver()
+        this.again = undefined
+        ended()
+      },
+      onDelayed: (delay) => {
+        if (delay === "RunsOn") this.deadlines.awaitEndForEver()
+        this.transport.destroy()
+        this.again = (reason) => this.interrupt(exchange, ended, this.saidGoodbye ? "Stopped" : reason)
+      }
     })
-    if (delay === undefined) return
-    if (delay === "RunsOn") this.deadlines.awaitEndForEver()
-    this.transport.destroy()
-    this.again = (reason) => this.interrupt(exchange, ended, this.saidGoodbye ? "Stopped" : reason)
   }
 
   // An application that has asked for a delay is interrupted again by a stop.

@@ -9,13 +9,7 @@ import type { DoorExchange } from "../exchange/DoorExchange.js"
 type Handler = (exchange: DoorExchange) => void
 
 // The requests that have waited beside this one go on if the app throws.
-const callHandler = (handler: Handler, exchange: DoorExchange): void => {
-  try {
-    handler(exchange)
-  } catch (error) {
-    exchange.fail(error)
-  }
-}
+const callHandler = (handler: Handler, exchange: DoorExchange): void => exchange.serve(handler)
 
 /**
  * The apps of one listening server.

@@ -44,7 +44,7 @@ class Call implements EnvironProvider, BodyOwner {
   readonly input: Input
   readonly posthooks: PostHookList
   private judged: JudgedHead | undefined = undefined
-  private readonly env: Environ
+  readonly env: Environ
   // the sender is made if the body comes in parts
   private sender: BodySender | undefined = undefined
   private controller: AbortController | undefined = undefined
@@ -52,9 +52,8 @@ class Call implements EnvironProvider, BodyOwner {
 
   constructor(private readonly exchange: DoorExchange, private readonly gateway: Gateway) {
     this.input = new Input(exchange, gateway.forms)
-    this.posthooks = new PostHookList(exchange)
+    this.posthooks = new PostHookList(exchange, this)
     this.env = new EnvironRecord(exchange, this, gateway)
-    this.posthooks.belongsTo(this.env)
   }
 
   run(): void {

@@ -30,19 +30,15 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
   }
 
   readonly #exchange: Exchange
-  #env: Environ | undefined
+  readonly #owner: { readonly env: Environ }
   #hooks: Hooks
 
-  constructor(exchange: Exchange) {
+  /** @param owner has the environ with which the hooks are called, and which may have another list by then */
+  constructor(exchange: Exchange, owner: { readonly env: Environ }) {
     super()
     this.#exchange = exchange
-    this.#env = undefined
+    this.#owner = owner
     this.#hooks = Hooks.Untouched
-  }
-
-  /** Sets the environ with which the hooks are called. It may have another list by then. */
-  belongsTo(env: Environ): void {
-    this.#env = env
   }
 
   override push(...entries: Array<PostHookEntry | PostHookTuple>): number {
@@ -58,8 +54,8 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
    * then.
    */
   prepare(): void {
-    const env = this.#env
-    if (env === undefined || this.#hooks !== Hooks.Untouched) return
+    if (this.#hooks !== Hooks.Untouched) return
+    const { env } = this.#owner
     const list = env["eventlet.posthooks"]
     if (list === this && list.length === 0) return
     this.#hooks = Hooks.Prepared
@@ -74,8 +70,7 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
   }
 
   #give(entry: unknown): void {
-    const env = this.#env
-    if (env === undefined) return
+    const { env } = this.#owner
     this.#exchange.postHook(
       () => {
         const result = callHook(entry, env)

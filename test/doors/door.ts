@@ -32,6 +32,8 @@ export interface Call {
   readonly write: (part: string) => void
   /** Takes the connection over from HTTP, and ends it. At the Effect door the client must have asked for a WebSocket. */
   readonly takeOver: () => Promise<void>
+  /** Closes the socket's scope; at the plain door, which has none, takes the socket over and destroys it. */
+  readonly closeSocket: () => void
 }
 
 export interface Head {

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { InterimError } from "tsgi"
 import { InterimResponses, Posthooks, TsgiHttpServer } from "tsgi/effect"
@@ -26,13 +26,15 @@ type Given = HttpServerRequest.HttpServerRequest | Scope.Scope
 const impossible = new Set(["Unsupported", "TooLate"])
 
 /** Takes the connection over, and closes it. Ends when the client has closed its side, too. */
-const closeSocket = (taken: () => void) =>
+const takeOver = (taken: () => void) =>
   Effect.gen(function*() {
     const socket = yield* HttpServerRequest.upgrade
     const write = yield* socket.writer
     const close = Effect.zipRight(Effect.sync(taken), write(new CloseEvent(1000)))
     yield* socket.runRaw(() => undefined, { onOpen: Effect.ignore(close) })
   }).pipe(Effect.scoped)
+
+const closeSocket = Effect.flatMap(Effect.orDie(TsgiHttpServer.socketScope), (scope) => Scope.close(scope, Exit.void))
 
 /** The parts that an application writes before it returns, and then those that it returns. What is written later is dropped. */
 class Written {
@@ -149,9 +151,13 @@ class Calling {
     private readonly journal: Journal<string>
   ) {}
 
-  /** Runs a script, until it returns or has written. */
+  /** Runs a script, which begins at once, until it returns or has written. */
   run(script: Script): Promise<Body> {
-    const returned = this.returned = Promise.resolve().then(() => script(this.call))
+    let begin: (body: Promise<Body>) => void = () => undefined
+    const returned = this.returned = new Promise<Body>((resolve) => {
+      begin = resolve
+    })
+    begin((async () => script(this.call))())
     return Promise.race([returned, this.begun.opened])
   }
 
@@ -196,7 +202,8 @@ class Calling {
       },
       write: (part) => this.write(part),
       takeOver: () =>
-        new Promise((resolve, reject) => void Runtime.runPromise(runtime)(closeSocket(resolve)).catch(reject))
+        new Promise((resolve, reject) => void Runtime.runPromise(runtime)(takeOver(resolve)).catch(reject)),
+      closeSocket: () => run(closeSocket)
     }
   }
 }

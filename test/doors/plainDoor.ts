@@ -40,7 +40,8 @@ const answer = async (
     write: (part) => void begun()(part),
     takeOver: async () => {
       input.getSocket().end()
-    }
+    },
+    closeSocket: () => void input.getSocket().destroy()
   }
   const body = await script(call)
   if (input.socket === undefined) begun()

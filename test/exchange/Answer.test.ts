@@ -8,7 +8,7 @@ import { Answer } from "../../src/exchange/Answer.js"
 import { Ending } from "../../src/exchange/Ending.js"
 import { changesWhile } from "../utils/changes.js"
 import { inTable, walk } from "./answerWalk.js"
-import { MemoryWire } from "./MemoryWire.js"
+import { MemoryWire, unheard } from "./MemoryWire.js"
 
 const ok = { status: 200, fields: [] }
 const long = { status: 200, fields: [["Content-Length", "3"]] } as const
@@ -37,12 +37,12 @@ const scenes: Readonly<Record<string, readonly [act: (exchange: MemoryWire["exch
   "an exchange that ends before its answer": [(exchange) => exchange.lost("ClientGone"), "GivenUp"],
   "an exchange that ends before its head is sent": [(exchange) => {
     exchange.start(ok)
-    exchange.interrupt("ClientGone", () => undefined)
+    exchange.interrupt("ClientGone", unheard)
   }, "Prepared GivenUp"],
   "an exchange that ends within its body": [(exchange) => {
     exchange.start(ok)
     exchange.addPart("ok")
-    exchange.interrupt("ClientGone", () => undefined)
+    exchange.interrupt("ClientGone", unheard)
   }, "Prepared Sending GivenUp"],
   "an application that fails before its answer": [(exchange) => exchange.fail(new Error("fails")), "Complete"],
   "a connection that is taken over": [(exchange) => {

@@ -10,7 +10,7 @@ import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import { type EndingEvent, transitions } from "../../src/exchange/Ending.js"
 import type { Stage } from "../../src/exchange/Stage.js"
-import { MemoryWire } from "./MemoryWire.js"
+import { MemoryWire, unheard } from "./MemoryWire.js"
 
 const stages: ReadonlyArray<Stage> = ["Running", "Settled", "Dropping", "Hooks", "Over"]
 const events: ReadonlyArray<EndingEvent> = ["settle", "leave", "ended", "dropped", "hooksRun"]
@@ -147,8 +147,11 @@ describe("an exchange", () => {
     let told = ""
     wire.exchange.running((reason) => void (told = reason))
     let ended = false
-    wire.exchange.interrupt("ClientGone", () => {
-      ended = true
+    wire.exchange.interrupt("ClientGone", {
+      ...unheard,
+      onEnded: () => {
+        ended = true
+      }
     })
     expect([told, ended, wire.exchange.stage]).toEqual(["ClientGone", false, "Settled"])
     wire.exchange.ended()

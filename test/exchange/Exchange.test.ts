@@ -6,14 +6,23 @@ import { BodyError, InterimError, ResponseError } from "../../src/exchange/Serve
 import type { WireUser } from "../../src/exchange/Wire.js"
 import { fieldLines } from "../../src/protocol/h1/headLines.js"
 import { judgeFinal } from "../../src/protocol/heads.js"
-import { MemoryWire } from "./MemoryWire.js"
+import { MemoryWire, unheard } from "./MemoryWire.js"
 
 const ok = { status: 200, fields: [] }
 
 // A handler can neither end an exchange nor reach the engine. The compiler ensures that.
 it("a handler has nothing of what the engine does with an exchange", () => {
   type Given = Handed.Exchange
-  type Ends = "settle" | "leave" | "bodyDropped" | "onHooksRun" | "abandon" | "interrupt" | "interruptLater" | "timeOut"
+  type Ends =
+    | "serve"
+    | "settle"
+    | "leave"
+    | "bodyDropped"
+    | "onHooksRun"
+    | "abandon"
+    | "interrupt"
+    | "interruptLater"
+    | "timeOut"
   expectTypeOf<Extract<keyof Given, keyof WireUser | Ends | "sayGoodbye" | "stage">>().toBeNever()
   expectTypeOf<Extract<keyof Given["peer"], "engine" | "runEffect" | "forwarding" | "log">>().toBeNever()
   type Feeds = "fail" | "disconnect" | "close" | "reopen" | "notify" | "readOn" | "beforeFirstRead"
@@ -375,7 +384,7 @@ describe("the answer", () => {
     wire.exchange.roomAgain()
     expect(ready).toBe(2)
     wire.exchange.awaitRoom(() => ready++)
-    wire.exchange.interrupt("ClientGone", () => undefined)
+    wire.exchange.interrupt("ClientGone", unheard)
     expect(ready).toBe(3)
   })
 })

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { AcceptedPeer } from "../../src/exchange/AcceptedPeer.js"
+import type { InterruptListener } from "../../src/exchange/CarriedExchange.js"
 import type { Engine } from "../../src/exchange/Engine.js"
 import { type BodySource, noBody, ReceivedBody } from "../../src/exchange/ReceivedBody.js"
 import { ServedExchange } from "../../src/exchange/ServedExchange.js"
@@ -39,6 +40,9 @@ const requestOf = (method: string): RequestHead => {
   if (message?._tag !== "RequestStart") throw new Error("no request")
   return message.head
 }
+
+/** For interruptions whose end does not matter. */
+export const unheard: InterruptListener = { onEnded: () => undefined, onDelayed: () => undefined }
 
 /** Fields of a wire that sends pairs, as HPACK does: names are in lower case, and the connection adds none. */
 type Written = ReadonlyArray<readonly [name: string, value: string]>

@@ -3,7 +3,7 @@ import { Answer } from "../../src/exchange/Answer.js"
 import { Ending } from "../../src/exchange/Ending.js"
 import { BodyError, ResponseError } from "../../src/exchange/ServerError.js"
 import { changesWhile, tableOf } from "../utils/changes.js"
-import { MemoryWire } from "./MemoryWire.js"
+import { MemoryWire, unheard } from "./MemoryWire.js"
 
 type Exchange = MemoryWire["exchange"]
 type Method = {
@@ -19,6 +19,10 @@ const nothing = (): void => undefined
 /** All calls of an exchange. The compiler ensures that no method is left out. */
 const acts: Readonly<Record<Method, ReadonlyArray<Act>>> = {
   // by a door
+  serve: [
+    (exchange) => exchange.serve(nothing),
+    (exchange) => exchange.serve(() => exchange.interrupt("Closed", unheard))
+  ],
   interim: [(exchange) => exchange.interim(103, [])],
   setContinueFields: [(exchange) => exchange.setContinueFields([["a", "b"]])],
   sendContinue: [(exchange) => exchange.sendContinue()],
@@ -64,8 +68,8 @@ const acts: Readonly<Record<Method, ReadonlyArray<Act>>> = {
   settle: [(exchange) => exchange.settle()],
   abandon: [(exchange) => exchange.abandon()],
   interrupt: [
-    (exchange) => exchange.interrupt("ClientGone", nothing),
-    (exchange) => exchange.interrupt("Stopped", nothing)
+    (exchange) => exchange.interrupt("ClientGone", unheard),
+    (exchange) => exchange.interrupt("Stopped", unheard)
   ],
   interruptLater: [(exchange) => exchange.interruptLater()],
   timeOut: [
