@@ -12,11 +12,13 @@ export interface Ended {
   readonly stderr: ReadonlyArray<string>
 }
 
-// a test that times out must not leave its programs behind
 const running = new Set<Program>()
-process.once("exit", () => {
+
+/** Ends the programs that are left, such as those of tests that have timed out. */
+export const endAll = (): void => {
   for (const program of running) program.end()
-})
+}
+process.once("exit", endAll)
 
 export class Program implements AsyncDisposable {
   readonly stdout: Array<string> = []
