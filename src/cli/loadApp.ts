@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import { inspect, stripVTControlCharacters } from "node:util"
 import { isEffectOrLayer } from "../exchange/internal.js"
 import { nearest } from "../server/OptionNames.js"
+import { withoutCallers } from "../server/stackText.js"
 import { hintOf } from "./appHints.js"
 import type { AppSource, Interface } from "./messages.js"
 import { AppSockets, listensByItself, warningOf } from "./selfListening.js"
@@ -181,13 +182,15 @@ export const isOf = (error: unknown, name: string): boolean =>
   error instanceof Error && (error.name === name || (error.cause !== error && isOf(error.cause, name)))
 
 /**
- * An error with its stack.
+ * An error with its stack, without the frames that called the app.
  *
  * @since 0.2.0
  * @category conversions
  */
 export const failureText = (error: unknown): string =>
-  inspect(error instanceof Error && error.cause !== undefined && error instanceof AppError ? error.cause : error)
+  withoutCallers(
+    inspect(error instanceof Error && error.cause !== undefined && error instanceof AppError ? error.cause : error)
+  )
 
 /**
  * An error in one line.

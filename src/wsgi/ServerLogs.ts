@@ -11,6 +11,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import { loggedText } from "../server/FailureText.js"
 import { inOneLine } from "../server/logText.js"
+import { withoutCallers } from "../server/stackText.js"
 import * as Log from "./Log.js"
 import * as LogEntry from "./LogEntry.js"
 import type { Settings } from "./Options.js"
@@ -61,7 +62,7 @@ export class ServerLogs {
         levelOf(logLevel),
         "server",
         Array.isArray(message) ? message.join(" ") : String(message),
-        Cause.isEmpty(cause) ? undefined : loggedText(cause)
+        Cause.isEmpty(cause) ? undefined : withoutCallers(loggedText(cause))
       )
     )
     const { entries } = this

@@ -129,6 +129,30 @@ describe.skipIf(exported.length === 0)("the packed package", { timeout: 180_000 
     expect((await program.ended).code).toBe(0)
   })
 
+  it("logs the frames of an app that fails, and none of those that have called it", async () => {
+    const fails = "const fail = () => { throw new Error(\"out of order\") }"
+    fs.writeFileSync(path.join(packed.project, "failing.mjs"), `${fails}\nexport default () => fail()`)
+    fs.writeFileSync(path.join(packed.project, "broken.mjs"), `${fails}\nfail()`)
+    const command = path.join(packed.project, "node_modules/tsgi/dist/cli.js")
+    const start = (app: string) =>
+      new Program(process.execPath, [command, "serve", app, "--port", "0"], {
+        cwd: packed.project,
+        env: { TSGI_CONTROL: "none" }
+      })
+    await using program = start("failing.mjs")
+    const [, port] = await program.line(/listening on http:\/\/127\.0\.0\.1:(\d+)/)
+    await program.line(/worker 1 \(\d+\) ready/)
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(500)
+    await program.line(/"GET \/ HTTP/)
+    const { stderr } = await start("broken.mjs").ended
+    for (const lines of [program.stderr, stderr]) {
+      const frames = lines.filter((line) => /^\s+at /.test(line))
+      expect(frames[0]).toMatch(/^\s+at fail \(.*(?:failing|broken)\.mjs:1:/)
+      expect(frames[1]).toMatch(/(?:failing|broken)\.mjs:2:/)
+      expect(frames.filter((line) => line.includes("node_modules/tsgi/"))).toEqual([])
+    }
+  })
+
   it("has the licences of what it carries", () => {
     const licences = fs.readFileSync(path.join(packed.project, "node_modules/tsgi/dist/licenses.txt"), "utf8")
     const texts = new Map(licences.split(/^--- /m).slice(1).map((part) => [part.slice(0, part.indexOf(" ")), part]))
