@@ -78,6 +78,11 @@ export class Application {
     this.work?.interruptLater?.()
   }
 
+  /** Whether only its finalizers are left. */
+  get isFinalizing(): boolean {
+    return this.finalizes
+  }
+
   /** Called when the application has ended. Returns the callback that waits for that. */
   end(): (() => void) | undefined {
     const { onEnded } = this

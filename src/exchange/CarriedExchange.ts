@@ -28,6 +28,8 @@ export interface CarriedExchange extends WireUser, RecordedExchange, Pick<DoorEx
   readonly takenOver: boolean
   /** Whether its application has ended, so that all that is left is to drop a body, and to run hooks. */
   readonly hasEnded: boolean
+  /** Whether its answer was sent or given up, and only hooks or finalizers are left. */
+  readonly isFinishing: boolean
   readonly owesContinue: boolean
   /** Whether an event stream is being sent, which ends only when one side leaves. */
   readonly isEndless: boolean

@@ -92,6 +92,11 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     return this.current === "Dropping" || this.current === "Hooks"
   }
 
+  /** Whether its answer was sent or given up, and only hooks or finalizers are left. */
+  get isFinishing(): boolean {
+    return this.current === "Hooks" || (this.current === "Settled" && this.application?.isFinalizing === true)
+  }
+
   get takenOver(): boolean {
     return this.answer === Answer.TakenOver
   }
@@ -190,6 +195,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
 
   finalizing(): void {
     this.application?.finalizing(this.peer.engine.detachBriefly)
+    if (this.isFinishing) this.wire.finishing()
   }
 
   /** Tells an application to end whose request is answered. */
@@ -336,7 +342,9 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     this.current = next
     switch (next) {
       case "Settled":
-        return !this.isRunning && this.move("ended", nothingLeft)
+        if (!this.isRunning) return this.move("ended", nothingLeft)
+        if (this.isFinishing) this.wire.finishing()
+        return false
       case "Dropping":
         if (!this.body.complete) this.body.close()
         return (nothingLeft || this.wire.dropBody()) && this.move("dropped", nothingLeft)

@@ -22,8 +22,8 @@ export enum PlaceUse {
   ReadingHead,
   /** The application waits for more of a body, or the rest of one is being dropped. */
   AwaitingBody,
-  /** It was answered, and has sent no further request; its post hooks run. */
-  RunningHooks,
+  /** It was answered, and only hooks or finalizers of that request are left. */
+  Finishing,
   /** The kernel takes nothing more of the answer. */
   AwaitingWrite,
   /** It has more to send than a tick allows, and waits for a later one. */

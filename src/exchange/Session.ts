@@ -56,6 +56,8 @@ export interface SessionPlace {
   readonly useSince: number
   /** Gives the session a place. */
   readonly enter: () => void
+  /** Takes the place of a session, which waits for another. */
+  readonly leave: () => void
   /** Takes the place of a session that needs it no more, or lets it no longer wait for one. */
   readonly release: () => void
   /** Makes the session give up its place for others, if it does not use it. */
@@ -175,6 +177,8 @@ export interface SessionHost extends Engine {
   readonly requestPlace: (session: Session) => void
   /** Called when this session no longer needs a place: its last answer is being sent, or its application has ended with it. */
   readonly releasePlace: (session: Session) => void
+  /** Called when this session gives its place up for others. Its next request waits for another. */
+  readonly returnPlace: (session: Session) => void
   /** Called when the socket of this session is closed. */
   readonly ended: (session: Session) => void
 }

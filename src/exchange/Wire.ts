@@ -110,6 +110,8 @@ export interface Wire<Written> {
    * Drops the rest of the request's body. Returns `true` if nothing is left; otherwise `bodyDropped` is called when nothing is.
    */
   readonly dropBody: () => boolean
+  /** Called when the application has ended but for its finalizers, and the answer was sent or given up. */
+  readonly finishing: () => void
   /** Called when the hooks have run and the exchange is over. */
   readonly exchangeOver: () => void
 

@@ -58,7 +58,7 @@ export class Http1Place implements SessionPlace {
   }
 
   private get currentUse(): PlaceUse {
-    const { deadlines: { awaited, awaitsWrite }, end, exchange, inflow, phase, requests } = this.connection
+    const { deadlines: { awaited, awaitsWrite }, end, exchange, phase, requests } = this.connection
     if (end.isBegun) return PlaceUse.Active
     switch (phase) {
       case "Idle":
@@ -68,7 +68,7 @@ export class Http1Place implements SessionPlace {
         return PlaceUse.ReadingHead
       case "Busy":
         if (awaitsWrite) return this.writeUse
-        if (exchange?.stage === "Hooks" && inflow.buffered === 0) return PlaceUse.RunningHooks
+        if (exchange?.isFinishing === true) return PlaceUse.Finishing
         return awaited === "Body" || awaited === "Leftover" ? PlaceUse.AwaitingBody : PlaceUse.Active
       case "Lingering":
         return PlaceUse.Lingering
@@ -104,6 +104,10 @@ export class Http1Place implements SessionPlace {
     if (claim.request !== undefined) this.run(Http1Place.takeUp)
   }
 
+  leave(): void {
+    this.connection.claim.leave()
+  }
+
   release(): void {
     this.connection.claim.release()
   }
@@ -116,15 +120,21 @@ export class Http1Place implements SessionPlace {
     const { deadlines, end, exchange, peer } = this.connection
     const { lateness, use } = this
     if (use === PlaceUse.Active || use === PlaceUse.Lingering) return
-    if (use === PlaceUse.Idle || use === PlaceUse.Silent || use === PlaceUse.RunningHooks) {
-      return end.close("others wait for a place")
-    }
+    const isUnused = use === PlaceUse.Idle || use === PlaceUse.Silent || use === PlaceUse.Finishing
+    if (isUnused && !this.isFollowed) return end.close("others wait for a place")
     peer.log("Debug", "others wait for its place")
+    if (use === PlaceUse.Finishing) return this.connection.host.returnPlace(this.connection.session)
     if (use === PlaceUse.ReadingHead) return this.connection.refuse(headTimeout(othersWait))
     if (use === PlaceUse.AwaitingWrite || use === PlaceUse.Throttled) return lateness.late("Write")
     if (exchange?.stage === "Dropping") return lateness.late("Leftover")
     deadlines.awaitNothing()
     exchange?.body.fail(lateBody.Place())
+  }
+
+  // Whether a part of a further request has arrived.
+  private get isFollowed(): boolean {
+    const { inflow, wire } = this.connection
+    return inflow.buffered > 0 && wire?.nothingFollows === false
   }
 
   turnAway(): void {

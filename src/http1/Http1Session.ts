@@ -131,8 +131,9 @@ export class Http1Session implements Session {
         return connection.advance()
       case "Busy":
         if (exchange?.stage === "Dropping") return connection.dropLeftover()
-        if (exchange?.stage === "Hooks" && wire?.nothingFollows === true) return deadlines.awaitHooks()
-        if (exchange === undefined || exchange.answerEnded) return
+        if (exchange === undefined) return
+        if (exchange.isFinishing) return wire?.finishing()
+        if (exchange.answerEnded) return
         if (host.config.halfClose === "abort") return this.abort("ClientGone")
         // requests that arrived before the end are still answered
         if (inflow.buffered === 0) wire?.refuseReuse("the client has closed its sending half")

@@ -44,7 +44,7 @@ export interface Carrier extends Reusable {
   readonly queue: Readonly<
     Pick<SendQueue, "queued" | "handed" | "fullWrite" | "congested" | "addText" | "addBytes" | "flushLast">
   >
-  readonly deadlines: Pick<Deadlines, "requestEnded">
+  readonly deadlines: Pick<Deadlines, "requestEnded" | "awaitHooks">
   readonly leftover: Pick<Leftover, "begin" | "drop">
   readonly end: Pick<Http1End, "isBegun" | "closeWith">
   readonly takenOver: Pick<TakenOver, "markIdle"> | undefined
@@ -338,6 +338,10 @@ export class Http1Wire implements Wire<string> {
     const drop = this.carrier.leftover.drop(this.peer.name)
     if (drop !== "Awaited" && drop !== "Dropped") this.refuseReuse(drop)
     return drop !== "Awaited"
+  }
+
+  finishing(): void {
+    if (this.nothingFollows) this.carrier.deadlines.awaitHooks()
   }
 
   exchangeOver(): void {

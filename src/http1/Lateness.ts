@@ -60,7 +60,9 @@ export class Lateness {
         return end.late(exchange)
       case "Hooks":
         end.close(wire?.closeReason ?? "timed out")
-        return this.hooksLate()
+        this.hooksLate()
+        // the hooks run without the finalizers of the request
+        return exchange?.isRunning === true ? end.late(exchange) : undefined
     }
   }
 

@@ -59,6 +59,11 @@ export class PlaceClaim {
     this.current = "Placed"
   }
 
+  /** Called when the connection has given its place up, and waits for another. */
+  leave(): void {
+    this.current = "Waiting"
+  }
+
   release(): void {
     this.current = "Released"
   }

@@ -189,6 +189,15 @@ export class Admission {
     this.givePlaces()
   }
 
+  /** Takes the place of a connection that has no use for it now, and lets it wait for another. */
+  returnPlace(connection: Session): void {
+    if (connection.place.state !== "Placed") return
+    this.forget(connection)
+    connection.place.leave()
+    this.silent.add(connection)
+    this.givePlaces()
+  }
+
   /** Removes a connection that has ended. */
   remove(connection: Session): void {
     if (connection.index < 0) return

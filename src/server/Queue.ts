@@ -37,14 +37,14 @@ export class Queue {
     return at >= 0
   }
 
-  /** Removes and returns the next connection that fits. */
+  /** Returns the next connection that fits. */
   next(fits: (connection: Session) => boolean): Session | undefined {
     if (!this.isLastInFirstOut) return this.waiting.find(fits)
     for (let at = this.waiting.length - 1; at >= 0; at--) if (fits(this.waiting[at])) return this.waiting[at]
     return undefined
   }
 
-  /** Removes and returns the connection that fits and has waited longest, if the queue is last in, first out by now. */
+  /** Returns the connection that fits and has waited longest, if the queue is last in, first out by now. */
   longestWaiting(fits: (connection: Session) => boolean): Session | undefined {
     return this.isLastInFirstOut ? this.waiting.find(fits) : undefined
   }

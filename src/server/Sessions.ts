@@ -152,6 +152,7 @@ const makeHost = (
         alarms.lookSoon()
       },
       releasePlace: (session) => connections.releasePlace(session),
+      returnPlace: (session) => connections.returnPlace(session),
       ended: (session) => {
         connections.remove(session)
         alarms.countSoon()

@@ -211,6 +211,10 @@ export class MemoryWire implements Wire<Written>, BodySource {
     return false
   }
 
+  finishing(): void {
+    this.told.push("finishing")
+  }
+
   exchangeOver(): void {
     this.told.push("over")
   }

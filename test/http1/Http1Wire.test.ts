@@ -37,7 +37,10 @@ class Connection implements Carrier {
   readonly host: Carrier["host"]
   readonly queue: Carrier["queue"]
   readonly inflow: Carrier["inflow"]
-  readonly deadlines = { requestEnded: () => void this.told.push("request ended") }
+  readonly deadlines = {
+    requestEnded: () => void this.told.push("request ended"),
+    awaitHooks: () => void this.told.push("hooks awaited")
+  }
   readonly leftover: Carrier["leftover"]
   readonly end: Carrier["end"]
   readonly takenOver = undefined

@@ -1,0 +1,2 @@
+/** Finishing.test.ts, with every scene. */
+import "./Finishing.test.js"
