@@ -94,7 +94,8 @@ const activation = (
       if (isAncestor(Number(pid))) {
         return yield* Effect.fail({
           message:
-            `LISTEN_FDS is for pid ${pid}, which started this process: start node_modules/.bin/tsgi without npx or another wrapper, or give an address`
+            `LISTEN_FDS is for pid ${pid}, which started this process: start node_modules/.bin/tsgi without npx ` +
+            "or another wrapper, or give an address"
         })
       }
       yield* journal.warn(

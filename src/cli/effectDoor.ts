@@ -95,9 +95,8 @@ const isIdle = (): boolean =>
   )
 
 const servesNothing = (source: AppSource, when: "here" | "yet"): string =>
-  `${
-    named(source)
-  } is a Layer that serves nothing ${when}: the command brings the HttpServer, so leave out NodeHttpServer.layer or another server, and serve with HttpServer.serve(app)`
+  `${named(source)} is a Layer that serves nothing ${when}: the command brings the HttpServer, so leave out ` +
+  "NodeHttpServer.layer or another server, and serve with HttpServer.serve(app)"
 
 const optionsOf = ({ grace, listeners: [listener], options, settle }: Serve): Options => {
   const given = {

@@ -148,8 +148,8 @@ const innerHint = (value: unknown, source: AppSource): string => {
 
 const isApp = (value: unknown): boolean => typeof value === "function" || isEffectOrLayer(value) || has(value, "fetch")
 
-const kinds =
-  "an app is a function (env, startResponse), an object with fetch(request), an HttpApp (Effect), or a Layer that needs HttpServer"
+const kinds = "an app is a function (env, startResponse), an object with fetch(request), an HttpApp (Effect), " +
+  "or a Layer that needs HttpServer"
 
 const checked = (value: unknown, source: AppSource, kind: Exclude<Interface, "auto">): typeof kind => {
   const holds = kind === "wsgi"

@@ -36,7 +36,8 @@ small { white-space: nowrap; }
 header { border-left: .35rem solid; padding-left: .9rem; margin-bottom: 1.2rem; }
 header p { color: var(--text); overflow-wrap: anywhere; }
 header .quiet { color: var(--quiet); }
-.state { font-size: .95rem; font-weight: 600; padding: .1rem .6rem; border: 1px solid; border-radius: 1rem; vertical-align: middle; }
+.state { font-size: .95rem; font-weight: 600; padding: .1rem .6rem; border: 1px solid; border-radius: 1rem; }
+.state { vertical-align: middle; }
 header.good { border-color: var(--good); } .good .state { color: var(--good); }
 header.fair { border-color: var(--fair); } .fair .state { color: var(--fair); }
 header.bad { border-color: var(--bad); } .bad .state { color: var(--bad); }

@@ -1,5 +1,5 @@
 /**
- * How many connections each address has, so that none takes all places.
+ * How many connections and places each address has, so that none keeps more than its share while others ask.
  *
  * @since 0.2.0
  */

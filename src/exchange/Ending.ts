@@ -29,7 +29,7 @@ import type { Wire, WireUser } from "./Wire.js"
  * - `settle`: the kernel has taken the last byte, or it never will.
  * - `leave`: it has taken the last byte, and there is neither a hook nor an application to wait for.
  * - `ended`: the application has ended.
- * - `dropped`: the request's body is read or dropped, or no request follows it on the connection.
+ * - `dropped`: the request's body is read or dropped, or nothing waits for its end.
  * - `hooksRun`: the last hook has ended.
  *
  * @since 0.2.0
@@ -224,7 +224,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     if (reason === "Stopped") {
       this.body.fail(new BodyError({ reason: "Stopped", status: 503, description: "the server is stopping" }))
     } else if (reason === "ClientGone") this.body.disconnect()
-    else this.body.fail(new BodyError({ reason: "Disconnected", status: 400, description: "the connection is closed" }))
+    else this.body.fail(new BodyError({ reason: "Disconnected", status: 400, description: "the exchange was ended" }))
     // the handler has yet to say whether the application runs on, and how to interrupt it
     if (this.onReturned === undefined) this.interruptRunning(reason, listener)
     else this.onReturned = () => this.interruptRunning(reason, listener)

@@ -48,7 +48,7 @@ export interface Exchange {
   readonly scheme: "http" | "https"
   /** The client: the peer, or the client for which a trusted proxy speaks. */
   readonly client: Address
-  /** The protocols to which the client offers to switch (RFC 9110, 7.8); empty if it offers none. */
+  /** The protocols to which the client offers to switch (RFC 9110, 7.8), as a list; empty if it offers none. */
   readonly upgrade: string
   readonly config: EngineConfig
   /** The Scope in which the connection lives: see `SocketScope`. */

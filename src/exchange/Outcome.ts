@@ -62,11 +62,11 @@ export interface Aborted extends Facts {
 }
 
 /**
- * `ClientGone`: the connection was closed or reset · `ReadTimeout`: the body stopped coming · `WriteTimeout`: the client
- * stopped reading · `BadRequest`: the body was malformed or too large, and the application did not answer that itself ·
- * `Stopped`: the server stopped · `Closed`: the application closed the socket's scope · `HandlerTimeout`: the application did not
- * begin its answer within `timeouts.handler`, or to read a long body within `timeouts.request`; the application is told this
- * reason, while the outcome is `Failed`.
+ * `ClientGone`: the client has closed or reset its connection or stream · `ReadTimeout`: the body stopped coming ·
+ * `WriteTimeout`: the client stopped reading · `BadRequest`: the body was malformed or too large, and the application did not
+ * answer that itself · `Stopped`: the server stopped · `Closed`: the application closed the socket's scope · `HandlerTimeout`:
+ * the application did not begin its answer within `timeouts.handler`, or to read a long body within `timeouts.request`; the
+ * application is told this reason, while the outcome is `Failed`.
  *
  * @since 0.1.0
  * @category models

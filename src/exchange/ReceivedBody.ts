@@ -167,15 +167,15 @@ export class ReceivedBody implements RequestBody {
     this.notify()
   }
 
-  /** Called when the exchange is over. What was not read is dropped, and the next bytes belong to another request. */
+  /** Called when the answer and the application have ended: what was not read is dropped. */
   close(): void {
-    // no other request follows one whose client has left
+    // what a client has sent before it left can still be read
     if (this.end !== undefined || this.error !== undefined || this.disconnected) return
     this.fail(
       new BodyError({
         reason: "Closed",
         status: 500,
-        description: "the exchange has ended, so its body can no longer be read"
+        description: "the request was answered, so its body can no longer be read"
       })
     )
   }

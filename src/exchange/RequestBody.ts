@@ -26,7 +26,7 @@ export interface RequestBody {
   readonly bytes: number
   /** Whether the end of the body was read. */
   readonly complete: boolean
-  /** Whether reading has failed. Then it is unknown where the next request begins. */
+  /** Whether reading has failed. Then it may be unknown where the body ends. */
   readonly failed: boolean
   /** Trailer fields (RFC 9110, 6.5); empty until the end was read. */
   readonly trailers: Fields

@@ -350,7 +350,7 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
 
   private refuseHead(): ResponseError {
     return this.answerEnded
-      ? new ResponseError({ reason: "AlreadyOver", description: "the exchange is over, no response can be sent" })
+      ? new ResponseError({ reason: "AlreadyOver", description: "the answer has ended, so no response can be sent" })
       : new ResponseError({
         reason: "HeadAlreadySent",
         description: "the final head was given before, and cannot be replaced"

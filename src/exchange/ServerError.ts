@@ -108,7 +108,7 @@ export class BodyError extends TaggedError("BodyError")<{
    * `Disconnected`: the client left before the end · `BadChunk`: malformed, in HTTP/1 its chunked coding ·
    * `TooLarge`: longer than `limits.body`, or than may be read or parsed whole, or a form that exceeds one of `forms` ·
    * `Timeout`: it arrived too late or too slowly · `Stopped`: the server is stopping ·
-   * `Closed`: read after the exchange was over.
+   * `Closed`: read after the answer and the application had ended.
    */
   readonly reason: "Disconnected" | "BadChunk" | "TooLarge" | "Timeout" | "Stopped" | "Closed"
   readonly status: number
@@ -173,8 +173,8 @@ export class WriteError extends TaggedError("WriteError")<{
  */
 export class InterimError extends TaggedError("InterimError")<{
   /**
-   * `TooLate`: the final head was sent, or the exchange is over · `Unsupported`: the client or the server speaks HTTP/1.0, which
-   * has none, or the server is not tsgi · `InvalidHeader`: a status that is not interim, or a field that cannot be sent.
+   * `TooLate`: the final head was sent, or none can be sent any more · `Unsupported`: the client or the server speaks HTTP/1.0,
+   * which has none, or the server is not tsgi · `InvalidHeader`: a status that is not interim, or a field that cannot be sent.
    */
   readonly reason: "TooLate" | "Unsupported" | "InvalidHeader"
   readonly description: string

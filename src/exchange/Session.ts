@@ -48,7 +48,10 @@ export interface SessionPlace {
   readonly addressShare: AddressShare | undefined
   /** Whether a part of a request's head has arrived. */
   readonly isAsking: boolean
-  /** Whether the request that waits for a place has arrived with all of its body, or with as much as is read ahead. */
+  /**
+   * Whether the request that waits for a place has arrived with all of its body, or with as much as is read ahead. It is only
+   * read of a session that waits.
+   */
   readonly asksWhole: boolean
   /** What the session does with its place. */
   readonly use: PlaceUse
@@ -170,7 +173,7 @@ export interface SessionHost extends Engine {
   readonly closingAfterAnswer: () => ServerReason | undefined
   /** Called when a connection has changed. Soon counts all connections again. */
   readonly countSoon: () => void
-  /** Called when an exchange is over, and its hooks have run. */
+  /** Called when an exchange is over. */
   readonly record: (exchange: RecordedExchange, endTime: number) => void
   readonly refused: (peer: AcceptedPeer, refused: Refused) => void
   /** Called when the head of this session's request is complete, and the session has no place. */

@@ -27,7 +27,8 @@ export type ReuseRefusal =
   | "the connection was taken over"
 
 /**
- * A connection that was taken over: its stream, and the bytes received after the request.
+ * What was taken over: the stream that carried the exchange, and the bytes received after the request. HTTP/1 gives its
+ * connection; another protocol may give a stream of it (RFC 8441).
  *
  * @since 0.2.0
  * @category models
@@ -51,7 +52,7 @@ export interface Wire<Written> {
   readonly body: ReceivedBody
   /** Whether the client waits for a 100 before it sends the body. */
   readonly expectsContinue: boolean
-  /** The protocols to which the client offers to switch, as a list; empty if it offers none. */
+  /** The protocols to which the client offers to switch, as a list; empty if it offers none. HTTP/1 has them in Upgrade. */
   readonly upgrade: string
 
   /** Writes the fields of a head while that is judged. */
@@ -112,15 +113,15 @@ export interface Wire<Written> {
   readonly dropBody: () => boolean
   /** Called when the application has ended but for its finalizers, and the answer was sent or given up. */
   readonly finishing: () => void
-  /** Called when the hooks have run and the exchange is over. */
+  /** Called when the exchange is over: its hooks have run. */
   readonly exchangeOver: () => void
 
   /**
-   * Gives the connection away, for a protocol that is not HTTP. If it cannot, for instance because the connection carries other
-   * exchanges too, it returns `undefined` and goes on.
+   * Gives away what carries the exchange, for a protocol that is not HTTP: the connection, or a stream of it. If it cannot, it
+   * returns `undefined` and goes on.
    */
   readonly takeOver: () => Takeover | undefined
-  /** Called when a connection that was taken over is idle, so that nothing is lost if it is closed. */
+  /** Called when what was taken over is idle, so that nothing is lost if it is closed. */
   readonly markIdle: () => void
 }
 

@@ -148,8 +148,8 @@ export const make = (
   })
 
 const ignoredFields = Effect.logWarning(
-  "HttpMiddleware.xForwardedHeaders has no effect: any client can send X-Forwarded-For and X-Forwarded-Host. Behind a proxy, name it " +
-    "in the option trustedProxies and its fields in the option forwarded, and leave the middleware out"
+  "HttpMiddleware.xForwardedHeaders has no effect: any client can send X-Forwarded-For and X-Forwarded-Host. Behind a proxy, " +
+    "name it in the option trustedProxies and its fields in the option forwarded, and leave the middleware out"
 )
 
 const isRouter = (app: HttpApp.Default<unknown>): boolean =>

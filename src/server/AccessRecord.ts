@@ -21,7 +21,7 @@ export interface AccessRecord {
   readonly remote: Address
   /** The client that a trusted proxy names; absent without the option `forwarded`. */
   readonly client?: Address | undefined
-  /** The request line as received; empty if it could not be read. */
+  /** The request in one line, of HTTP/1 its request line as received; empty if it could not be read. */
   readonly requestLine: string
   /** Absent for a request that was refused before the application was called. */
   readonly request: RequestHead | undefined

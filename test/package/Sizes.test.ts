@@ -106,6 +106,14 @@ const isRow = (line: string): boolean => /^\s*\* \|/.test(line)
 const wideComments = (text: string): ReadonlyArray<string> =>
   text.split("\n").filter((line) => isComment(line) && !isRow(line) && [...line].length > mostCharacters)
 
+it("no line of a source is over 130 characters", () => {
+  const wide = files.flatMap((file) =>
+    read(file).split("\n").filter((line) => !isRow(line) && [...line].length > mostCharacters)
+      .map((line) => `${file}: ${line}`)
+  )
+  expect(wide).toEqual([])
+})
+
 it("no line of a comment is over 130 characters", () => {
   const checkout = path.dirname(root)
   const wide = ["src", "test"].flatMap((folder) =>
