@@ -87,7 +87,7 @@ export default defineConfig({
       }
     ],
     globalSetup: ["test/utils/shared.ts"],
-    setupFiles: ["test/utils/orphan.ts"],
+    setupFiles: ["test/utils/orphan.ts", "test/utils/properties.ts"],
     pool: "forks",
     // with large young generations, objects that live longer are copied less often
     poolOptions: { forks: { execArgv: ["--min-semi-space-size=64", "--max-semi-space-size=64"] } },

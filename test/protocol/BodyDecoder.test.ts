@@ -7,8 +7,6 @@ import { bodyDecoder, chunkEnd, chunkHead, defaultLimits, lastChunk, strict } fr
 import { describe, expect, it } from "vitest"
 import { everySplit } from "../utils/splits.js"
 
-fc.configureGlobal({ seed: 7 })
-
 const bytesOf = (text: string): Buffer => Buffer.from(text, "latin1")
 
 describe("a body decoder", () => {

@@ -23,8 +23,6 @@ import { describe, expect, it } from "vitest"
 import { runs } from "../utils/runs.js"
 import { bodyOf, parseHead, persists, trim } from "./responseText.js"
 
-fc.configureGlobal({ seed: 9110, endOnFailure: false })
-
 const date = "Sun, 06 Nov 1994 08:49:37 GMT"
 const context: ResponseContext = {
   method: "GET",

@@ -8,8 +8,6 @@ import { isHost, parseTarget } from "tsgi/protocol"
 import { expect, it } from "vitest"
 import { runs } from "../utils/runs.js"
 
-fc.configureGlobal({ seed: 3986 })
-
 it("knows the IPv6 addresses that Node knows (RFC 3986, 3.2.2)", () => {
   const piece = fc.constantFrom(
     ":",
