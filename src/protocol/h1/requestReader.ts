@@ -126,7 +126,7 @@ export class RequestReader {
     this.inBody = true
     this.decoder = bodyDecoder(asked.framing, this.limits, this.leniency)
     const { form } = head
-    return { _tag: "RequestStart", head: form._tag === "Absolute" ? hostFromTarget(head, form) : head, demands: asked }
+    return new StartedRequest(form._tag === "Absolute" ? hostFromTarget(head, form) : head, asked)
   }
 
   // Requests with the same fields, method and version have the same demands.
@@ -197,4 +197,11 @@ export class RequestReader {
     else if (this.at > 0) this.bytes = Buffer.from(this.bytes.subarray(this.at))
     this.at = 0
   }
+}
+
+// an instance and not a literal: see `StartedHead`
+class StartedRequest implements RequestStart {
+  readonly _tag = "RequestStart"
+
+  constructor(readonly head: Http1RequestHead, readonly demands: Demands) {}
 }
