@@ -1,185 +1,129 @@
 /**
- * The producer of a body learns when the body is no longer taken, and lets others run meanwhile. The family: every way to send,
- * against a client that has left, one that gets the end, and one that takes everything at once.
+ * The producer of a body learns when the body is no longer taken, and lets others run meanwhile, at some doors and with RUNS at
+ * every one. The family: every kind of producer, against a client that has left, one that gets the end, and one that takes
+ * everything at once. wsgi/Write.test.ts has `write`, and wsgi/FetchApp.test.ts a Response.
  */
 import { Readable } from "node:stream"
-import { type App, type Environ, fetchApp, type Write, WriteError } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
-import { Journal, turns } from "../utils/Journal.js"
-import { get, head } from "../utils/requests.js"
-import { plain, withServer } from "../utils/serving.js"
+import { turns } from "../utils/Journal.js"
+import { get, head, request } from "../utils/requests.js"
+import { type Body, type Call, type Options, type Part, scoped, someDoors } from "./everyDoor.js"
 
-const left = (env: Environ): Promise<void> =>
-  new Promise((resolve) => env["tsgi.signal"].addEventListener("abort", () => resolve()))
+/** Gives parts as long as they are taken, and notes when they are not taken any more. */
+type Produce = (call: Call, part: () => Part) => Body
 
-const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(() => undefined, (error: unknown) => error)
+function* generator({ note }: Call, part: () => Part): Generator<Part> {
+  try {
+    while (true) yield part()
+  } finally {
+    note("over")
+  }
+}
 
-describe("write", () => {
-  it("ends a loop whose client has left, with what happened", async () => {
-    const ended = gate<unknown>()
-    const app: App = async (_env, startResponse) => {
-      const write = startResponse("200 OK", plain)
-      const loop = async () => {
-        while (true) await write("a row\n")
-      }
-      ended.open(await failureOf(loop()))
-      return []
+async function* asyncGenerator(call: Call, part: () => Part): AsyncGenerator<Part> {
+  yield* generator(call, part)
+}
+
+const stream: Produce = ({ note }, part) =>
+  new ReadableStream<Part>({ pull: (controller) => controller.enqueue(part()), cancel: () => note("over") })
+
+const nodeStream: Produce = ({ note }, part) =>
+  new Readable({
+    read() {
+      this.push(part())
+    },
+    destroy: (error, done) => {
+      note("over")
+      done(error)
     }
-    await withServer(app, {}, async ({ connect }) => {
-      const client = await connect()
-      client.send(get("/"))
+  })
+
+interface Producer {
+  readonly produce: Produce
+  readonly raw: boolean
+}
+
+/** At the Effect door, what is not raw is a Stream of it. */
+const producers: Readonly<Record<string, Producer>> = {
+  "a generator": { produce: generator, raw: false },
+  "an async generator": { produce: asyncGenerator, raw: false },
+  "a raw async generator": { produce: asyncGenerator, raw: true },
+  "a ReadableStream": { produce: stream, raw: true },
+  "a Node stream": { produce: nodeStream, raw: true }
+}
+
+const options = (raw: boolean): Options => ({ sockets: true, raw, timeouts: { grace: 0 } })
+
+/** More parts than a producer can give in the few turns that another client needs. */
+const tooMany = 2_000_000
+
+/** More than the kernel keeps on both sides of a loopback connection. */
+const bulk = new Uint8Array(67_108_864)
+
+describe.each(someDoors)("%s", (door, serve) => {
+  describe.each(Object.entries(producers))("%s", (_, { produce, raw }) => {
+    it("ends when its client has left", async () => {
+      await using served = await serve((call) => {
+        call.hook((outcome) => call.note(`${outcome?._tag}`))
+        call.finalizer((exit) => call.note(`scope ${exit}`))
+        return produce(call, () => "a row\n")
+      }, options(raw))
+      const { client, journal } = served
+      client.send(get())
       await client.until("a row")
       client.reset()
-      const error = await ended.opened
-      expect(error).toBeInstanceOf(WriteError)
-      expect(error).toMatchObject({ _tag: "WriteError", reason: "ClientGone" })
+      const notes = ["over", ...scoped(door, "ClientGone"), "Aborted", "log 200"]
+      expect(await journal.first(notes.length)).toEqual(notes)
     })
-  })
 
-  it("rejects when it waited for room", async () => {
-    const waits = gate()
-    const ended = gate<unknown>()
-    const app: App = async (_env, startResponse) => {
-      const write = startResponse("200 OK", plain)
-      const writing = failureOf(write(new Uint8Array(67_108_864)))
-      waits.open()
-      ended.open(await writing)
-      return []
-    }
-    await withServer(app, {}, async ({ connect }) => {
-      const client = await connect()
-      client.send(get("/"))
+    it("ends when it waits for room", async () => {
+      await using served = await serve((call) => produce(call, () => bulk), options(raw))
+      const { client, journal } = served
       client.pause()
-      await waits.opened
+      client.send(get())
+      await turns(20)
+      expect(journal.entries).toEqual([])
       client.reset()
-      expect(await ended.opened).toMatchObject({ reason: "ClientGone" })
+      expect(await journal.first(2)).toEqual(["over", "log 200"])
     })
-  })
 
-  it("says that the server stops", async () => {
-    const begun = gate()
-    const ended = gate<unknown>()
-    const app: App = async (env, startResponse) => {
-      const write = startResponse("200 OK", plain)
-      begun.open()
-      await left(env)
-      ended.open(await failureOf(write("too late")))
-      return []
-    }
-    await withServer(app, {}, async ({ connect, running }) => {
-      const client = await connect()
-      client.send(get("/"))
-      await begun.opened
-      await running.stop({ grace: 0 })
-      expect(await ended.opened).toMatchObject({ reason: "Stopped" })
+    it("ends when the server stops", async () => {
+      await using served = await serve((call) => produce(call, () => bulk), options(raw))
+      const { client, journal, stop } = served
+      client.send(get())
+      await client.head()
+      client.pause()
+      expect(await stop({ grace: 0 })).toMatchObject({ interrupted: 1 })
+      expect(journal.entries).toEqual(["over", "log 200"])
     })
-  })
 
-  it.each(["", "what is late"])("%j is refused behind the end", async (part) => {
-    const refused = gate<unknown>()
-    let write: Write | undefined
-    const app: App = (env, startResponse) => {
-      write = startResponse("200 OK", plain)
-      env["eventlet.posthooks"].push([async () => refused.open(write && await failureOf(write(part)))])
-      return "all"
-    }
-    await withServer(app, {}, async ({ ask }) => {
-      expect((await ask(get("/"))).body.toString()).toBe("all")
-      expect(await refused.opened).toMatchObject({ _tag: "WriteError", reason: "AlreadyOver" })
-    })
-  })
-
-  it.each(["GET", "HEAD"])("lets others run, whoever takes it (%s)", async (method) => {
-    const others = gate()
-    const app: App = async (env, startResponse) => {
-      const write = startResponse("200 OK", plain)
-      if (env.PATH_INFO === "/other") {
-        others.open()
-        return "other"
-      }
-      let going = true
-      void others.opened.then(() => going = false)
-      while (going) await write("")
-      return []
-    }
-    await withServer(app, {}, async ({ connect }) => {
-      const client = await connect()
-      const other = await connect()
-      client.send(head(`${method} / HTTP/1.1`, "Host: a"))
-      other.send(get("/other"))
-      expect((await other.response()).body.toString()).toBe("other")
-      expect((await client.response(method)).status).toBe(200)
-    })
-  })
-
-  it("that is refused lets others run, also where its promise is not awaited", async () => {
-    const begun = gate()
-    const ended = gate<number>()
-    const app: App = async (env, startResponse) => {
-      const write = startResponse("200 OK", plain)
-      begun.open()
-      await left(env)
-      let going = true
+    it("lets others run, whoever takes it", async () => {
+      const begun = gate()
+      let isFirst = true
       let asked = 0
-      void turns(5).then(() => going = false)
-      while (going) {
-        asked++
-        void write("not awaited")
-        await failureOf(write("awaited"))
-      }
-      ended.open(asked)
-      return []
-    }
-    await withServer(app, {}, async ({ connect }) => {
-      const client = await connect()
-      client.send(get("/"))
+      await using served = await serve((call) => {
+        if (!isFirst) return "other"
+        isFirst = false
+        begun.open()
+        return produce(call, () => {
+          // a loop that lets no other run would keep this process for ever
+          if (asked++ === tooMany) throw new Error("no other client had a turn")
+          return ""
+        })
+      }, options(raw))
+      const { client, connect } = served
+      const other = await connect()
+      client.send(get())
       await begun.opened
-      client.reset()
-      expect(await ended.opened).toBeLessThan(20)
+      other.send(get())
+      expect((await other.response()).body.toString()).toBe("other")
+      expect(asked).toBeLessThan(tooMany)
     })
-  })
-})
 
-describe("the head goes ahead", () => {
-  const streams: Readonly<Record<string, App>> = {
-    "write of nothing": async (env, startResponse) => {
-      await startResponse("200 OK", plain)("")
-      await left(env)
-      return []
-    },
-    "an async iterable": (_env, startResponse) => {
-      startResponse("200 OK", plain)
-      return new ReadableStream<string>()
-    },
-    "a generator that sets its head and waits": (env, startResponse) =>
-      (async function*() {
-        await turns(1)
-        startResponse("200 OK", plain)
-        await left(env)
-        yield "late"
-      })(),
-    "a Response": fetchApp(() => new Response(new ReadableStream()))
-  }
-
-  it.each(Object.entries(streams))("%s", async (_, app) => {
-    await withServer(app, {}, async ({ connect }) => {
-      const client = await connect()
-      client.send(get("/"))
-      const head = await client.head()
-      expect([head.status, head.get("Transfer-Encoding")]).toEqual([200, "chunked"])
-      client.reset()
-    })
-  })
-
-  it("to HEAD that is the end of it, whatever comes of the body", async () => {
-    const app: App = (_env, startResponse) => {
-      startResponse("200 OK", plain)
-      return { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }) }
-    }
-    await withServer(app, {}, async ({ connect }) => {
-      const client = await connect()
+    it("to HEAD the head is the end of it, whatever comes of the body", async () => {
+      await using served = await serve((call) => produce(call, () => "x"), options(raw))
+      const { client } = served
       for (let i = 0; i < 2; i++) {
         client.send(head("HEAD / HTTP/1.1", "Host: a"))
         expect((await client.response("HEAD")).status).toBe(200)
@@ -187,71 +131,88 @@ describe("the head goes ahead", () => {
     })
   })
 
-  it.each<readonly [string, App]>([
-    ["a generator that throws", (_env, startResponse) => {
-      startResponse("200 OK", plain)
-      return (async function*(): AsyncGenerator<string> {
-        await turns(2)
-        throw new Error("at once")
-      })()
-    }],
+  const waiting: Readonly<Record<string, (call: Call) => Body>> = {
+    async *"an async generator"({ signal }) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve))
+      yield "late"
+    },
+    "a ReadableStream": () => new ReadableStream<string>(),
+    "a Node stream": () => new Readable({ read: () => undefined }),
+    "what has its own iterator": () => ({
+      [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) })
+    })
+  }
+
+  describe.each(Object.entries(waiting))("the head goes ahead of %s", (name, body) => {
+    const raw = name !== "an async generator"
+
+    it("that waits", async () => {
+      await using served = await serve(body, options(raw))
+      const { client } = served
+      client.send(get())
+      const head = await client.head()
+      expect([head.status, head.get("Transfer-Encoding")]).toEqual([200, "chunked"])
+      client.reset()
+    })
+
+    it("and to HEAD is the end", async () => {
+      await using served = await serve(body, options(raw))
+      const { client } = served
+      for (let i = 0; i < 2; i++) {
+        client.send(head("HEAD / HTTP/1.1", "Host: a"))
+        expect((await client.response("HEAD")).status).toBe(200)
+      }
+    })
+  })
+
+  it.each<readonly [string, () => Body, boolean]>([
+    ["a generator", async function*(): AsyncGenerator<string> {
+      throw new Error("at once")
+    }, false],
+    ["a raw generator", async function*(): AsyncGenerator<string> {
+      throw new Error("at once")
+    }, true],
+    ["a ReadableStream", () => new ReadableStream<string>({ pull: () => Promise.reject(new Error("at once")) }), true]
+  ])("what fails at once is answered 500: %s", async (_, body, raw) => {
+    await using served = await serve(body, options(raw))
+    served.client.send(get())
+    expect((await served.client.response()).status).toBe(500)
+  })
+
+  // the plain door waits a little for the first part; the Effect door sends a head as soon as it must wait
+  it.each<readonly [string, () => Body, boolean]>([
+    ["a generator", async function*(): AsyncGenerator<string> {
+      await turns(2)
+      throw new Error("soon")
+    }, false],
     // the stream of a missing file does this too, but only when Node's threads have time for it
-    ["a file that is not there", (_env, startResponse) => {
-      startResponse("200 OK", plain)
+    ["a file that is not there", () => {
       const missing = Object.assign(new Error("no such file"), { code: "ENOENT" })
-      return new Readable({ construct: (opened) => void setImmediate(opened, missing) })
-    }],
-    ["a Response", fetchApp(() => new Response(new ReadableStream({ pull: () => Promise.reject(new Error("no")) })))]
-  ])("and not of what fails at once: %s", async (_, app) => {
-    await withServer(app, {}, async ({ ask }) => {
-      expect((await ask(get("/"))).status).toBe(500)
-    })
+      return new Readable({ construct: (opened) => void setImmediate(() => setImmediate(opened, missing)) })
+    }, true]
+  ])("what fails soon is answered 500 at the plain door, and else cut: %s", async (_, body, raw) => {
+    await using served = await serve(body, options(raw))
+    const { client, records } = served
+    client.send(get())
+    const head = await client.head()
+    const [{ outcome }] = await records.first(1)
+    const status = door === "plain TypeScript" ? 500 : 200
+    expect([head.status, outcome]).toMatchObject([status, { _tag: "Failed", status }])
+    if (status === 200) expect((await client.all()).toString()).toBe("")
   })
-})
 
-describe("a Response", () => {
-  it.each<readonly [string, () => Response, string]>([
-    ["text", () => new Response("grüße"), "7"],
-    ["bytes", () => new Response(new Uint8Array(100_000)), "100000"],
-    ["parameters", () => new Response(new URLSearchParams({ a: "1" })), "3"],
-    ["JSON", () => Response.json({ a: 1 }), "7"],
-    ["no text", () => new Response(""), "0"],
-    ["nothing", () => new Response(), "0"]
-  ])(
-    "of known length has it: %s",
-    async (_, make, length) => {
-      await withServer(fetchApp(make), {}, async ({ ask }) => {
-        const response = await ask(get("/"))
-        expect([response.get("Content-Length"), String(response.body.length)]).toEqual([length, length])
-      })
-    }
-  )
-
-  it("that has been read, or was given before, is a failure that is logged", async () => {
-    const once = new Response("once")
-    const read = new Response("read")
-    await read.text()
-    const locked = new Response("locked")
-    locked.body?.getReader()
-    const app = fetchApp(({ url }) => url.endsWith("/read") ? read : url.endsWith("/locked") ? locked : once)
-    await withServer(app, {}, async ({ ask, log }) => {
-      expect((await ask(get("/once"))).body.toString()).toBe("once")
-      for (const path of ["/once", "/read", "/locked"]) expect((await ask(get(path))).status).toBe(500)
-      expect(log.text).toContain("BodyUsed")
-    })
-  })
-})
-
-it("a request's body ends for its reader with the exchange", async () => {
-  const ended = new Journal<unknown>()
-  const app = fetchApp(async (request) => {
-    void failureOf(request.text()).then((error) => ended.push(error))
-    return new Response("not read")
-  })
-  await withServer(app, {}, async ({ connect }) => {
-    const client = await connect()
-    client.send(head("POST / HTTP/1.1", "Host: a", "Content-Length: 5"))
+  it("a request's body ends for its reader with the exchange", async () => {
+    const ended = gate<unknown>()
+    await using served = await serve(({ read }) => {
+      void read().catch(ended.open)
+      return "not read"
+    }, { sockets: true })
+    const { client } = served
+    client.send(request("POST", "/", ["Content-Length: 5"]))
     expect((await client.response()).status).toBe(200)
-    expect(await ended.first(1)).toMatchObject([{ _tag: "BodyError", reason: "Closed" }])
+    const closed = { _tag: "BodyError", reason: "Closed" }
+    expect(await ended.opened).toMatchObject(
+      door === "plain TypeScript" ? closed : { _tag: "RequestError", cause: closed }
+    )
   })
 })

@@ -4,7 +4,7 @@ import type { WireResponse } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { Journal } from "../utils/Journal.js"
-import { get, request } from "../utils/requests.js"
+import { get, head, request } from "../utils/requests.js"
 import { type Log, withServer } from "../utils/serving.js"
 
 const failures = ({ lines }: Log): ReadonlyArray<string> => lines.filter((line) => line.includes("failed"))
@@ -213,5 +213,71 @@ describe("fetchApp", () => {
       expect([response.status, response.reason]).toEqual([201, "Made"])
       expect(await outcomes.first(1)).toMatchObject([{ _tag: "Sent", status: 201, bodyBytes: 5 }])
     })
+  })
+})
+
+describe("a Response in parts", () => {
+  it("has its head ahead of its first part", async () => {
+    await withServer(fetchApp(() => new Response(new ReadableStream())), {}, async ({ connect }) => {
+      const client = await connect()
+      client.send(get("/"))
+      const head = await client.head()
+      expect([head.status, head.get("Transfer-Encoding")]).toEqual([200, "chunked"])
+      client.reset()
+    })
+  })
+
+  it("that fails at once is answered 500", async () => {
+    const app = fetchApp(() => new Response(new ReadableStream({ pull: () => Promise.reject(new Error("no")) })))
+    await withServer(app, {}, async ({ ask }) => {
+      expect((await ask(get("/"))).status).toBe(500)
+    })
+  })
+})
+
+describe("a Response", () => {
+  it.each<readonly [string, () => Response, string]>([
+    ["text", () => new Response("grüße"), "7"],
+    ["bytes", () => new Response(new Uint8Array(100_000)), "100000"],
+    ["parameters", () => new Response(new URLSearchParams({ a: "1" })), "3"],
+    ["JSON", () => Response.json({ a: 1 }), "7"],
+    ["no text", () => new Response(""), "0"],
+    ["nothing", () => new Response(), "0"]
+  ])(
+    "of known length has it: %s",
+    async (_, make, length) => {
+      await withServer(fetchApp(make), {}, async ({ ask }) => {
+        const response = await ask(get("/"))
+        expect([response.get("Content-Length"), String(response.body.length)]).toEqual([length, length])
+      })
+    }
+  )
+
+  it("that has been read, or was given before, is a failure that is logged", async () => {
+    const once = new Response("once")
+    const read = new Response("read")
+    await read.text()
+    const locked = new Response("locked")
+    locked.body?.getReader()
+    const app = fetchApp(({ url }) => url.endsWith("/read") ? read : url.endsWith("/locked") ? locked : once)
+    await withServer(app, {}, async ({ ask, log }) => {
+      expect((await ask(get("/once"))).body.toString()).toBe("once")
+      for (const path of ["/once", "/read", "/locked"]) expect((await ask(get(path))).status).toBe(500)
+      expect(log.text).toContain("BodyUsed")
+    })
+  })
+})
+
+it("a request's body ends for its reader with the exchange", async () => {
+  const ended = new Journal<unknown>()
+  const app = fetchApp(async (request) => {
+    void request.text().catch((error: unknown) => error).then((error) => ended.push(error))
+    return new Response("not read")
+  })
+  await withServer(app, {}, async ({ connect }) => {
+    const client = await connect()
+    client.send(head("POST / HTTP/1.1", "Host: a", "Content-Length: 5"))
+    expect((await client.response()).status).toBe(200)
+    expect(await ended.first(1)).toMatchObject([{ _tag: "BodyError", reason: "Closed" }])
   })
 })

@@ -1,0 +1,2 @@
+/** Producers.test.ts, at every door. */
+import "./Producers.test.js"
