@@ -268,16 +268,12 @@ export class Deadlines {
     this.download?.stop()
   }
 
-  /**
-   * Called when nothing of the request is awaited any more: neither its body, nor its answer, nor the end of its application. If
-   * no other request follows it (`isLast`), its hooks are awaited.
-   */
-  requestEnded(isLast = false): void {
+  /** Called when nothing of the request is awaited any more: neither its body, nor its answer, nor the end of its application. */
+  requestEnded(): void {
     this.awaitNothing()
     this.requestCame()
     this.answerBegan()
     this.awaitEndForEver()
-    if (isLast) this.awaitHooks()
   }
 
   /** Called when the connection ends. Only the end of an interrupted application, and of hooks, is still awaited. */

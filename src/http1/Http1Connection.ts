@@ -169,7 +169,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
         this.awaitsBatch = true
         break
       }
-      const message = claim.request ?? (reader.buffered > 0 ? reader.next() : undefined)
+      const message = claim.next ?? (reader.buffered > 0 ? reader.next() : undefined)
       if (message === undefined) {
         this.awaitHead()
         break
@@ -214,7 +214,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
 
   private begin(message: RequestStart, now: number): void {
     this.currentPhase = "Busy"
-    if (this.claim.request !== undefined) this.claim.awaitNoMore()
+    if (this.claim.next !== undefined) this.claim.awaitNoMore()
     this.begunRequests++
     const wire = this.currentWire = new Http1Wire(this, message)
     const { headSince } = this.deadlines
@@ -318,14 +318,15 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     if (this.currentPhase === "Lingering") {
       if (leaving.allSent()) this.end.close()
     } else if (this.currentPhase === "Idle") {
-      const why = this.advancing ? undefined : closingAfterAnswer(this.host, this.inflow)
+      const why = this.advancing ? undefined : closingAfterAnswer(this.host, this.inflow, this.claim)
       if (why !== undefined) this.linger(why)
     } else if (exchange !== undefined && wire?.isComplete === true && !this.end.isBegun) {
-      const isLast = wire.nothingFollows
-      if (isLast && wire.endsWithConnection) leaving.sayEnd()
       const nothingLeft = exchange.body.complete && !exchange.isRunning
-      if (nothingLeft) this.deadlines.requestEnded(isLast)
+      const isLast = nothingLeft && wire.nothingFollows
+      if ((isLast || !nothingLeft) && wire.endsWithConnection) leaving.sayEnd()
+      if (nothingLeft) this.deadlines.requestEnded()
       if (exchange.allSent(nothingLeft)) this.exchangeOver(wire)
+      else if (isLast) this.claim.lastEnded()
     }
   }
 
@@ -350,7 +351,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
   /** Called when nothing is left of the request's body, or no request follows it. */
   bodyDropped(): void {
     if (this.currentExchange === undefined) return
-    this.deadlines.requestEnded(this.currentWire?.nothingFollows)
+    this.claim.requestEnded(this.currentWire?.isFinal(true) === true)
     this.currentExchange.bodyDropped()
   }
 
@@ -362,7 +363,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.currentExchange = undefined
     this.currentWire = undefined
     if (this.end.onHooksRun !== undefined) return this.end.onHooksRun()
-    const why = wire.closeReason ?? closingAfterAnswer(this.host, this.inflow)
+    const why = wire.closeReason ?? closingAfterAnswer(this.host, this.inflow, this.claim)
     if (why !== undefined) return this.linger(why, wire.isLast)
     this.currentPhase = "Idle"
     this.deadlines.await("Idle", this.host.config.timeouts.idle, endTime)

@@ -133,8 +133,8 @@ export class Http1Place implements SessionPlace {
 
   // Whether a part of a further request has arrived.
   private get isFollowed(): boolean {
-    const { inflow, wire } = this.connection
-    return inflow.buffered > 0 && wire?.nothingFollows === false
+    const { claim, inflow, wire } = this.connection
+    return wire?.nothingFollows === false && (inflow.buffered > 0 || claim.next !== undefined)
   }
 
   turnAway(): void {

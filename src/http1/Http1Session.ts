@@ -159,7 +159,7 @@ export class Http1Session implements Session {
       this.host.log(level, `${describe(error)} (${this.peer.name})`)
     }
     if (phase === "Head") leaving.lose(incompleteHead("the client left within a head"), reader.requestLine)
-    else if (claim.request !== undefined) leaving.lose(noRoom(), claim.request.head.line)
+    else if (phase !== "Busy" && claim.request !== undefined) leaving.lose(noRoom(), claim.request.head.line)
     // the application that has taken the connection over ends with it
     if (phase === "TakenOver") {
       if (error === undefined) end.close("the connection was taken over")

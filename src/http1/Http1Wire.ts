@@ -6,6 +6,7 @@
  */
 import type { CloseableScope } from "effect/Scope"
 import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
+import type { CarriedExchange } from "../exchange/CarriedExchange.js"
 import { type BodySource, noBody as emptyBody, type ReceivedBody } from "../exchange/ReceivedBody.js"
 import type { Takeover, Wire } from "../exchange/Wire.js"
 import { chunkEnd, chunkHead, lastChunk, lastChunkWith } from "../protocol/h1/chunk.js"
@@ -20,12 +21,12 @@ import { attempt } from "../transport/attempt.js"
 import { BodyCount, within } from "../transport/BodyCount.js"
 import type { SendQueue } from "../transport/SendQueue.js"
 import type { CloseReason } from "./CloseReason.js"
-import type { Deadlines } from "./Deadlines.js"
 import { Http1Body } from "./Http1Body.js"
 import type { Http1End } from "./Http1End.js"
 import type { Http1Host } from "./Http1Host.js"
 import type { Inflow } from "./Inflow.js"
 import type { Leftover } from "./Leftover.js"
+import type { PlaceClaim } from "./PlaceClaim.js"
 import type { Reader } from "./Reader.js"
 import { closingByHead, closingByRequest, closingWithHead, type Reusable } from "./reuse.js"
 import type { TakenOver } from "./TakenOver.js"
@@ -39,12 +40,13 @@ import type { TakenOver } from "./TakenOver.js"
 export interface Carrier extends Reusable {
   readonly peer: AcceptedPeer
   readonly session: { readonly scope: CloseableScope }
-  readonly reader: Pick<Reader, "next" | "expectAnotherBody">
+  readonly exchange: Pick<CarriedExchange, "stage"> | undefined
+  readonly reader: Pick<Reader, "buffered" | "next" | "expectAnotherBody">
   readonly inflow: BodySource & Pick<Inflow, "ended" | "gone" | "buffered">
   readonly queue: Readonly<
     Pick<SendQueue, "queued" | "handed" | "fullWrite" | "congested" | "addText" | "addBytes" | "flushLast">
   >
-  readonly deadlines: Pick<Deadlines, "requestEnded" | "awaitHooks">
+  readonly claim: Pick<PlaceClaim, "isLeftBy" | "lastEnded" | "requestEnded">
   readonly leftover: Pick<Leftover, "begin" | "drop">
   readonly end: Pick<Http1End, "isBegun" | "closeWith">
   readonly takenOver: Pick<TakenOver, "markIdle"> | undefined
@@ -312,8 +314,14 @@ export class Http1Wire implements Wire<string> {
 
   /** Whether no further request can follow, because the connection is not to be reused, or the client has sent everything. */
   get nothingFollows(): boolean {
-    const { inflow } = this.carrier
-    return this.reason !== undefined || (inflow.ended && inflow.buffered === 0)
+    return this.isFinal(this.body.complete || this.carrier.exchange?.stage === "Hooks")
+  }
+
+  /** The same. `isRead` says that the body was read or dropped to its end. */
+  isFinal(isRead: boolean): boolean {
+    const { claim, inflow, reader } = this.carrier
+    if (this.reason !== undefined || !inflow.ended) return this.reason !== undefined
+    return isRead ? !claim.isLeftBy(reader) : inflow.buffered === 0
   }
 
   /** Whether the client has said that this is its last request, and has sent all of it. */
@@ -322,14 +330,14 @@ export class Http1Wire implements Wire<string> {
   }
 
   dropBody(): boolean {
-    const { deadlines, end, inflow, leftover } = this.carrier
+    const { claim, end, inflow, leftover } = this.carrier
     // the scope of a connection that ends runs the hooks
     if (end.isBegun) return false
     if (this.reason === undefined && !this.body.complete && !inflow.gone) {
       leftover.begin()
       if (!this.dropLeftover()) return false
     }
-    deadlines.requestEnded(this.nothingFollows)
+    claim.requestEnded(this.isFinal(true))
     return true
   }
 
@@ -341,7 +349,7 @@ export class Http1Wire implements Wire<string> {
   }
 
   finishing(): void {
-    if (this.nothingFollows) this.carrier.deadlines.awaitHooks()
+    if (this.nothingFollows) this.carrier.claim.lastEnded()
   }
 
   exchangeOver(): void {

@@ -1,13 +1,15 @@
 /**
  * The claim of a connection to one of the server's places: it has none yet, has one, or no longer needs one. Also the request
- * that waits for it.
+ * for which it is.
  *
  * @since 0.2.0
  */
 import type { PlaceState, Session } from "../exchange/Session.js"
+import type { Failure } from "../protocol/failure.js"
 import type { RequestStart } from "../protocol/h1/requestReader.js"
 import type { Deadlines } from "./Deadlines.js"
 import type { Http1Host } from "./Http1Host.js"
+import type { Reader } from "./Reader.js"
 
 /**
  * @since 0.2.0
@@ -15,11 +17,11 @@ import type { Http1Host } from "./Http1Host.js"
  */
 export class PlaceClaim {
   private current: PlaceState = "Waiting"
-  private waiting: RequestStart | undefined = undefined
+  private waiting: RequestStart | Failure | undefined = undefined
 
   constructor(
     private readonly session: Session,
-    private readonly host: Pick<Http1Host, "config" | "requestPlace">,
+    private readonly host: Pick<Http1Host, "config" | "requestPlace" | "releasePlace">,
     private readonly deadlines: Deadlines
   ) {}
 
@@ -31,9 +33,26 @@ export class PlaceClaim {
     return this.current === "Placed"
   }
 
-  /** The request that waits for a place. */
-  get request(): RequestStart | undefined {
+  /** What was read before it is its turn; `undefined` if the reader has the next message. */
+  get next(): RequestStart | Failure | undefined {
     return this.waiting
+  }
+
+  /** The request that was read, and waits for a place or for the hooks of the one before. */
+  get request(): RequestStart | undefined {
+    return this.waiting?._tag === "RequestStart" ? this.waiting : undefined
+  }
+
+  /**
+   * Called between two requests, when the client sends no more. Returns true if it has left a whole request, for which the place
+   * is kept.
+   */
+  isLeftBy(reader: Pick<Reader, "buffered" | "next">): boolean {
+    if (this.waiting === undefined && reader.buffered > 0) {
+      const message = reader.next()
+      if (message?._tag === "RequestStart" || message?._tag === "Failure") this.waiting = message
+    }
+    return this.request !== undefined
   }
 
   /** Asks for a place for a request that has arrived. Returns true if there is one at once. */
@@ -50,9 +69,21 @@ export class PlaceClaim {
     this.host.requestPlace(this.session)
   }
 
-  /** Called when the request no longer waits, because it begins or is refused. */
+  /** Called when what was read no longer waits, because it begins or is refused. */
   awaitNoMore(): void {
     this.waiting = undefined
+  }
+
+  /** Called when nothing of a request is awaited any more. With `isLast` no other follows it. */
+  requestEnded(isLast: boolean): void {
+    this.deadlines.requestEnded()
+    if (isLast) this.lastEnded()
+  }
+
+  /** Called when only hooks and finalizers are left of a last request. They need no place, and may never end. */
+  lastEnded(): void {
+    this.deadlines.awaitHooks()
+    this.host.releasePlace(this.session)
   }
 
   enter(): void {

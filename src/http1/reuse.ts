@@ -14,6 +14,7 @@ import type { CloseReason } from "./CloseReason.js"
 import type { Http1End } from "./Http1End.js"
 import type { Http1Host } from "./Http1Host.js"
 import type { Inflow } from "./Inflow.js"
+import type { PlaceClaim } from "./PlaceClaim.js"
 
 /**
  * The parts of a connection that tell whether it carries another request.
@@ -97,11 +98,12 @@ export const closingByHead = (
  */
 export const closingAfterAnswer = (
   host: Pick<Http1Host, "closingAfterAnswer">,
-  inflow: Inflow
+  inflow: Inflow,
+  claim: Pick<PlaceClaim, "next">
 ): CloseReason | undefined => {
   if (inflow.gone) return "the client has left"
   const why = host.closingAfterAnswer()
-  return why !== undefined && inflow.buffered === 0 ? why : undefined
+  return why !== undefined && inflow.buffered === 0 && claim.next === undefined ? why : undefined
 }
 
 /**

@@ -37,13 +37,15 @@ class Connection implements Carrier {
   readonly host: Carrier["host"]
   readonly queue: Carrier["queue"]
   readonly inflow: Carrier["inflow"]
-  readonly deadlines = {
-    requestEnded: () => void this.told.push("request ended"),
-    awaitHooks: () => void this.told.push("hooks awaited")
+  readonly claim = {
+    isLeftBy: () => false,
+    lastEnded: () => void this.told.push("hooks awaited"),
+    requestEnded: () => void this.told.push("request ended")
   }
   readonly leftover: Carrier["leftover"]
   readonly end: Carrier["end"]
   readonly takenOver = undefined
+  readonly exchange = undefined
   readonly requests: number
   readonly date = "Sun, 06 Nov 1994 08:49:37 GMT"
   readonly wire: Http1Wire

@@ -73,6 +73,8 @@ const ended: Readonly<Record<string, (stage: Stage) => Effect.Effect<unknown>>> 
     stage.client.send(get("/"))
     return ends(stage)
   },
+  "answered, the client having ended it within a further head": all(send(get("/"), "GET / HTTP/1.1\r\n"), ends),
+  "answered, the client having ended it after what is no request": all(send(get("/"), "\0\0\r\n\r\n"), ends),
   "answered, the client having ended it before the answer": all(send(get("/running")), ends, finishes),
   "answered, the client having ended it before it took the answer": all(send(get("/long")), ends),
   "answered, the client having ended it within a body that is left": all(send(part), ends),
