@@ -8,7 +8,7 @@ import { named } from "../platform/scene.js"
 import { gate } from "../utils/gate.js"
 import { turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
-import { type Call, everyDoor, scoped } from "./everyDoor.js"
+import { type Call, everyDoor, everyEffectDoor, scoped } from "./everyDoor.js"
 import { endlessBody, workUntilInterrupted } from "./scripts.js"
 
 const never = new Promise<never>(() => undefined)
@@ -195,4 +195,15 @@ describe.each(everyDoor)("%s", (door, serve) => {
     expect(report.duration).toBeLessThan(3000)
     expect(begun).toEqual(Array.from({ length: 20 }, (_, i) => i))
   })
+})
+
+it.each(everyEffectDoor)("%s: a finalizer of a request that never ends does not hold it up", async (_, serve) => {
+  await using served = await serve(({ finalizer }) => {
+    finalizer(() => never)
+    return "ok"
+  }, { timeouts: { grace: 50, interrupt: 50, hooks: 100 } })
+  const { client, stop } = served
+  client.send(get())
+  await client.response()
+  expect(await stop()).toMatchObject({ connections: 1, left: 1 })
 })

@@ -23,9 +23,10 @@ export interface Call {
   /** Aborted when the application is interrupted, and when its body is let go. With `runsOn` only at the plain door. */
   readonly signal: AbortSignal
   /**
-   * Adds a finalizer to the request's scope, which is given the name of the exit. Does nothing at a door without such a scope.
+   * Adds a finalizer to the request's scope, which is given the name of the exit, and may return a promise. Does nothing at a
+   * door without such a scope.
    */
-  readonly finalizer: (finalizer: (exit: string) => void) => void
+  readonly finalizer: (finalizer: (exit: string) => void | Promise<void>) => void
   /** Sets the head of the answer; the last one counts. */
   readonly head: (head: Head) => void
   /** Writes a part of the body before the application returns the rest. */

@@ -196,7 +196,13 @@ class Calling {
       interim: (status, fields) => send(InterimResponses.send(status, fields)),
       continueFields: (fields) => send(InterimResponses.setContinueHeaders(fields)),
       signal: interrupted.signal,
-      finalizer: (finalizer) => run(Effect.addFinalizer((exit) => Effect.sync(() => finalizer(exitName(exit))))),
+      finalizer: (finalizer) =>
+        run(Effect.addFinalizer((exit) =>
+          Effect.suspend(() => {
+            const ended = finalizer(exitName(exit))
+            return ended === undefined ? Effect.void : Effect.promise(() => ended)
+          })
+        )),
       head: (given) => {
         this.head = given
       },

@@ -1,10 +1,12 @@
-/** Stopping with invalid options, and in spite of a listener that fails. */
+/** Stopping with invalid options, in spite of a listener that fails, and in the time that containers have. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { type Listener, OptionError, server } from "tsgi"
 import { MemoryListener } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
+import { longestFlush } from "../../src/node/LogFile.js"
+import * as ServerConfig from "../../src/server/ServerConfig.js"
 import { expectReleased, holdings } from "../utils/holdings.js"
 import { get } from "../utils/requests.js"
 import { hello, withServer } from "../utils/serving.js"
@@ -80,3 +82,8 @@ it("an engine that is stopped reports, however the stop ended", () =>
     const report = yield* running.stop({ grace: 0 })
     expect(yield* Effect.exit(running.stopped)).toEqual(Exit.succeed(report))
   }).pipe(Effect.scoped, Effect.runPromise))
+
+it("by default a stop is over before Docker kills a container, 10 s after SIGTERM", () => {
+  const { grace, hooks, interrupt, settle } = ServerConfig.defaults.timeouts
+  expect(settle + grace + interrupt + hooks + longestFlush).toBeLessThanOrEqual(9500)
+})
