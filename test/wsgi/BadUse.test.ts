@@ -111,7 +111,7 @@ describe("what cannot be listened on", () => {
   it("a unix socket in a folder that there is not", async () => {
     const error = await failing(listen({ path: path.join(folder, "none", "a.sock") }))
     expect(error.reason).toBe("AddressNotAvailable")
-    expect(error.message).toContain(`cannot listen on http:${folder}/none/a.sock: `)
+    expect(error.message).toContain(`cannot listen on unix:${folder}/none/a.sock: `)
     expect(error.message).toContain("no such folder")
   })
 
