@@ -132,15 +132,18 @@ export interface SessionScope extends CloseableScope {
 }
 
 /**
- * A request that was refused before there was an exchange.
+ * A request that was refused before there was an exchange, or what broke the protocol of a connection and belongs to no request.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Refused {
   readonly error: RequestError
-  /** The request in one line, as far as it could be read: of HTTP/1 its request line. */
-  readonly line: string
+  /**
+   * The request in one line, as far as it could be read: of HTTP/1 its request line. `undefined` if there was no request: then
+   * the access log has no record.
+   */
+  readonly line: string | undefined
   /** Body bytes of the answer that the kernel has taken, and all its bytes. */
   readonly bodyBytes: number
   readonly wireBytes: number
@@ -175,6 +178,7 @@ export interface SessionHost extends Engine {
   readonly countSoon: () => void
   /** Called when an exchange is over. */
   readonly record: (exchange: RecordedExchange, endTime: number) => void
+  /** Called when a request was refused, or a connection has broken its protocol. */
   readonly refused: (peer: AcceptedPeer, refused: Refused) => void
   /** Called when the head of this session's request is complete, and the session has no place. */
   readonly requestPlace: (session: Session) => void

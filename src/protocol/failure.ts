@@ -38,7 +38,11 @@ const statuses = {
   MalformedChunkExtension: 400,
   ChunkExtensionsTooLong: 400,
   MalformedChunkData: 400,
-  BodyTooLarge: 413
+  BodyTooLarge: 413,
+  // what has no name of its own here: for replaced parsers and other protocols
+  MalformedHead: 400,
+  MalformedBody: 400,
+  ProtocolError: 400
 } as const
 
 /**

@@ -50,12 +50,15 @@ export interface Sessions {
 }
 
 /**
- * The sessions of a new server, which has none yet.
+ * The sessions of a new server, which has none yet. `sessionOf` makes the session of an accepted transport.
  *
  * @since 0.2.0
  * @category constructors
  */
-export const make = (handler: SessionHost["handler"]): Effect.Effect<Sessions, never, Services> =>
+export const make = (
+  handler: SessionHost["handler"],
+  sessionOf: typeof sessionFor = sessionFor
+): Effect.Effect<Sessions, never, Services> =>
   Effect.gen(function*() {
     const config = yield* ServerConfig
     const time = Time.make(yield* Effect.clock)
@@ -88,7 +91,7 @@ export const make = (handler: SessionHost["handler"]): Effect.Effect<Sessions, n
     const begin = (transport: Transport, share: AddressShare | undefined): Session | undefined => {
       let session: Session
       try {
-        session = sessionFor(++count, transport, host, share)
+        session = sessionOf(++count, transport, host, share)
       } catch (error) {
         log("Error", "a connection broke before it was served", error)
         return undefined
@@ -137,7 +140,7 @@ const makeHost = (
       refused: (peer, refused) => {
         counters.requestRefused(refused.error.reason, refused.wireBytes)
         log("Info", `refused (${peer.name}) ${refused.error.message}`)
-        write?.(refusedRecord(peer, refused, time))
+        if (refused.line !== undefined) write?.(refusedRecord(peer, refused.line, refused, time))
       },
       run: (effect, done, fiberRefs) => {
         fork(effect, fiberRefs).addObserver(drain.bound(done))

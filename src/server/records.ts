@@ -55,7 +55,8 @@ export const exchangeRecord = (exchange: RecordedExchange, time: Clock): AccessR
  */
 export const refusedRecord = (
   peer: Peer,
-  { bodyBytes, error, line, since, wireBytes }: Refused,
+  line: string,
+  { bodyBytes, error, since, wireBytes }: Refused,
   time: Clock
 ): AccessRecord => {
   const now = time.now()
