@@ -8,6 +8,7 @@ import type { RequestHead } from "../protocol/requestHead.js"
 import type { Address } from "./Address.js"
 import type { EngineConfig, ForwardedOption } from "./Config.js"
 import type { PeerFacts } from "./PeerFacts.js"
+import { isTrusted } from "./TrustedProxies.js"
 
 /**
  * The facts that replace those of the connection.
@@ -68,6 +69,8 @@ export class Forwarding {
   of(request: RequestHead): Forwarded | undefined {
     if (this.request !== request) {
       this.request = request
+      // if the proxies' service throws, it does so once, and not again for the log
+      this.forwarded = undefined
       this.forwarded = this.read(request)
     }
     return this.forwarded
@@ -78,7 +81,7 @@ export class Forwarding {
     const { client, host, port, scheme: told } = readForwarded(
       fields,
       this.fields,
-      (host) => trustedProxies.trusts({ _tag: "Tcp", host, port: 0 })
+      (host) => isTrusted(trustedProxies, { _tag: "Tcp", host, port: 0 })
     )
     const scheme = told ?? schemeOf(this.transport)
     const authority = host ?? (port === undefined ? undefined : hostField(fields))
@@ -105,7 +108,7 @@ export const forwardingFor = (
   config: EngineConfig,
   transport: Pick<PeerFacts, "remote" | "tls">
 ): Forwarding | undefined =>
-  config.forwarded !== false && config.trustedProxies.trusts(transport.remote)
+  config.forwarded !== false && isTrusted(config.trustedProxies, transport.remote)
     ? new Forwarding(config, transport)
     : undefined
 

@@ -113,7 +113,7 @@ const startListening = async (server: Net.Server, options: ListenOptions): Promi
       socket.close()
       throw error
     })
-    return socket.close
+    return () => socket.close()
   }
   if (fd !== undefined) {
     await attempt(server, { fd, backlog }).catch((error: unknown) => Promise.reject(asNotInherited(error)))

@@ -153,6 +153,6 @@ export const startingWith = <A, E, R>(
           const startTime = now === 0n ? now : now - BigInt(Math.round(request.age * 1e6))
           return tracer.span(name, parent, context, links, startTime, kind, options)
         },
-        context: tracer.context
+        context: (f, fiber) => tracer.context(f, fiber)
       })
     ))

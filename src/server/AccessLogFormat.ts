@@ -6,7 +6,7 @@
  */
 import { hostOf, portOf } from "../exchange/Address.js"
 import { OptionError } from "../exchange/ServerError.js"
-import { none, type TrustedProxies } from "../exchange/TrustedProxies.js"
+import { isTrusted, none, type TrustedProxies } from "../exchange/TrustedProxies.js"
 import { json } from "./accessJson.js"
 import type { AccessRecord } from "./AccessLog.js"
 
@@ -156,7 +156,7 @@ const forwarded = (record: AccessRecord, trusted: TrustedProxies): string => {
   for (let i = 0; i < fields.length; i += 2) {
     if (fields[i].length === 15 && fields[i].toLowerCase() === "x-forwarded-for") given += `${fields[i + 1]},`
   }
-  return given === "" || !trusted.trusts(record.remote) ? own : escape(given.replaceAll(" ", "")) + own
+  return given === "" || !isTrusted(trusted, record.remote) ? own : escape(given.replaceAll(" ", "")) + own
 }
 
 // Text from a client must not end a line, end a quoted field, or start an escape sequence of a terminal. A strict parser lets

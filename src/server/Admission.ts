@@ -11,6 +11,7 @@ import { type AddressShare, AddressShares } from "../exchange/AddressShares.js"
 import type { Clock } from "../exchange/Clock.js"
 import { PlaceUse } from "../exchange/PlaceUse.js"
 import type { Session } from "../exchange/Session.js"
+import { isTrusted } from "../exchange/TrustedProxies.js"
 import { UnorderedSet } from "../exchange/UnorderedSet.js"
 import type { Transport } from "../transport/Transport.js"
 import type { Config } from "./Config.js"
@@ -95,7 +96,7 @@ export class Admission {
     this.incomplete = new Queue(time, unusedTime)
     this.candidates = new EvictionCandidates(time, this.all, (connection) => !this.yielding.has(connection))
     this.most = connections + waitingConnections
-    this.shares = new AddressShares((address) => addressShare === 1 || trustedProxies.trusts(address))
+    this.shares = new AddressShares((address) => addressShare === 1 || isTrusted(trustedProxies, address))
     this.mostPlaces = Math.max(1, Math.floor(connections * addressShare))
     this.mostOfOne = Math.ceil(this.most * addressShare)
   }

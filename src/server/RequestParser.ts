@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import type { Reader } from "../http1/Reader.js"
 import { RequestReader } from "../protocol/h1/requestReader.js"
 import { type Config, ServerConfig } from "./ServerConfig.js"
+import { usual } from "./usualParser.js"
 
 export type { Reader } from "../http1/Reader.js"
 
@@ -30,9 +31,8 @@ export class RequestParser extends Context.Tag("tsgi/RequestParser")<RequestPars
  * @since 0.1.0
  * @category constructors
  */
-export const make = (config: Config): Context.Tag.Service<RequestParser> => ({
-  make: () => new RequestReader(config.limits, config.parser)
-})
+export const make = (config: Config): Context.Tag.Service<RequestParser> =>
+  usual({ make: () => new RequestReader(config.limits, config.parser) })
 
 /**
  * {@link make}, with the {@link ServerConfig}.

@@ -15,6 +15,7 @@ import type { SessionHost } from "../exchange/Session.js"
 import { type StopOptions, stopOptions, type StopReport } from "./Drain.js"
 import { type Acceptor, type BoundListener, Listener } from "./Listener.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
+import { bind } from "./serviceCalls.js"
 import type { Services } from "./Services.js"
 import * as Sessions from "./Sessions.js"
 import { statesOf } from "./Sweep.js"
@@ -87,7 +88,7 @@ export const serveDoor = (
     const sessions = yield* Sessions.make(handler)
     const { config, connections, counters } = sessions
     const listening = yield* Scope.make()
-    const bound: BoundListener = yield* listener.bind(acceptor(sessions, () => stopping.stop({})), {
+    const bound: BoundListener = yield* bind(listener, acceptor(sessions, () => stopping.stop({})), {
       handshakeTimeout: config.timeouts.handshake,
       handshakes: config.limits.handshakes,
       address: options?.address
@@ -124,7 +125,14 @@ const acceptor = (
   { connections, counters, fork, log }: Sessions.Sessions,
   stop: () => Effect.Effect<unknown>
 ): Acceptor => ({
-  accepted: (transport) => connections.admit(transport),
+  accepted: (transport) => {
+    try {
+      connections.admit(transport)
+    } catch (error) {
+      log("Error", "a connection broke before it was served", error)
+      transport.destroy()
+    }
+  },
   lost: (error, remote) => {
     counters.connectionLost(error)
     if (remote === undefined) log("Error", `the listener failed: ${error.message}`)

@@ -3,9 +3,9 @@
  *
  * @since 0.2.0
  */
-import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type { AddressShare } from "../exchange/AddressShares.js"
 import type { Clock } from "../exchange/Clock.js"
 import type { Engine } from "../exchange/Engine.js"
@@ -13,22 +13,22 @@ import type { ServerReason, Session, SessionHost } from "../exchange/Session.js"
 import { SendBudget } from "../transport/SendBudget.js"
 import { TickBatch } from "../transport/TickBatch.js"
 import type { Transport } from "../transport/Transport.js"
-import { AccessLog, type AccessRecord } from "./AccessLog.js"
+import { AccessLog } from "./AccessLog.js"
 import { Admission } from "./Admission.js"
 import * as Alarms from "./Alarms.js"
-import { catchRejection } from "./catchRejection.js"
+import { makeReader } from "./CheckedReader.js"
 import { ConnectionScope } from "./ConnectionScope.js"
 import { Counters } from "./Counters.js"
 import { Drain } from "./Drain.js"
 import { failureText } from "./FailureText.js"
 import { InterimResponses } from "./InterimResponses.js"
 import { causeOf, logger } from "./logger.js"
-import { notRun } from "./notRun.js"
 import { Posthooks } from "./Posthooks.js"
 import { exchangeRecord, refusedRecord, statusOf } from "./records.js"
 import { RequestParser } from "./RequestParser.js"
 import { makeRunners, type Runners } from "./runners.js"
 import { type Config, ServerConfig } from "./ServerConfig.js"
+import { allowInterim, runHook, writeRecord } from "./serviceCalls.js"
 import type { Services } from "./Services.js"
 import { type Host, sessionFor } from "./sessionFor.js"
 import * as Time from "./Time.js"
@@ -115,7 +115,7 @@ const makeHost = (
     const interimResponses = yield* InterimResponses
     const parser = yield* RequestParser
     const posthooks = yield* Posthooks
-    const write = guarded(accessLog.write, (error) => log("Error", "the access log failed", Cause.die(error)))
+    const write = writeRecord(accessLog, log)
     return {
       config,
       time,
@@ -126,9 +126,9 @@ const makeHost = (
       handler,
       log,
       failureText: (failure) => failureText(causeOf(failure)),
-      parser,
-      allowInterim: (...given) => interimResponses.prepare(...given),
-      runHook: isolated(posthooks),
+      parser: { make: () => makeReader(parser) },
+      allowInterim: allowInterim(interimResponses),
+      runHook: runHook(posthooks),
       scopeFor: (session) => new ConnectionScope(session),
       closingWithAnswer: () => reasonOf(drain.draining && !drain.keepsAnswered(), connections.isSoonAsked),
       closingAfterAnswer: () => reasonOf(drain.closesIdle, connections.isAsked),
@@ -142,14 +142,10 @@ const makeHost = (
         log("Info", `refused (${peer.name}) ${refused.error.message}`)
         if (refused.line !== undefined) write?.(refusedRecord(peer, refused.line, refused, time))
       },
-      run: (effect, done, fiberRefs) => {
-        fork(effect, fiberRefs).addObserver(drain.bound(done))
-      },
+      run: (effect, done, fiberRefs) => whenEnded(fork(effect, fiberRefs), drain.bound(done), log),
       detach: () => drain.detach(),
       detachBriefly: () => drain.bound(drain.detach()),
-      runDetached: (effect, fiberRefs) => {
-        fork(effect, fiberRefs).addObserver(drain.bound(drain.detach()))
-      },
+      runDetached: (effect, fiberRefs) => whenEnded(fork(effect, fiberRefs), drain.bound(drain.detach()), log),
       requestPlace: (session) => {
         connections.requestPlace(session)
         alarms.lookSoon()
@@ -164,34 +160,12 @@ const makeHost = (
     }
   })
 
+// A fiber of a hook or of finalizers, whose failures were logged, unless a replaced service has let one through.
+const whenEnded = (fiber: Fiber.RuntimeFiber<unknown>, ended: () => void, log: Engine["log"]): void =>
+  fiber.addObserver((exit) => {
+    if (Exit.isFailure(exit)) log("Error", "a post hook failed; the service Posthooks must not", exit.cause)
+    ended()
+  })
+
 const reasonOf = (stops: boolean, isAsked: boolean): ServerReason | undefined =>
   stops ? "the server stops" : isAsked ? "others wait for a place" : undefined
-
-// A service that throws fails the hook, but not the connection.
-const isolated = (posthooks: Context.Tag.Service<Posthooks>): Engine["runHook"] => (hook, outcome, failed) => {
-  try {
-    return posthooks.run(hook, outcome, failed)
-  } catch (error) {
-    failed(error)
-  }
-}
-
-// A failing access log must not end the next request on the connection.
-const guarded = (
-  write: ((record: AccessRecord) => unknown) | undefined,
-  failed: (error: unknown) => void
-): ((record: AccessRecord) => void) | undefined =>
-  write === undefined ? undefined : (record) => {
-    try {
-      const returned = write(record)
-      catchRejection(returned, failed)
-      const error = notRun(
-        returned,
-        "the access log",
-        "write in the function itself, or run it there by Effect.runFork"
-      )
-      if (error !== undefined) failed(error)
-    } catch (error) {
-      failed(error)
-    }
-  }

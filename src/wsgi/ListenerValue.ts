@@ -13,6 +13,7 @@ import { BindError, OptionError } from "../exchange/ServerError.js"
 import type { ListenOptions, TlsCredentials } from "../node/ListenOptions.js"
 import { make, type TlsSettings } from "../node/NodeListener.js"
 import type * as Engine from "../server/Listener.js"
+import { bind } from "../server/serviceCalls.js"
 import type { Listener, TlsListener } from "./Listener.js"
 
 /**
@@ -36,7 +37,7 @@ const adopted = (listener: Bindable): Bindable => {
     _tag: "Listener",
     bind: (...given) =>
       Effect.acquireRelease(Scope.make(), (scope, exit) => unwarned(Scope.close(scope, exit))).pipe(
-        Effect.flatMap((scope) => unwarned(Scope.extend(listener.bind(...given), scope))),
+        Effect.flatMap((scope) => unwarned(Scope.extend(bind(listener, ...given), scope))),
         Effect.mapError(({ address, cause, reason }) => new BindError({ reason, address, cause }))
       )
   }
