@@ -26,7 +26,7 @@ export interface CarriedExchange extends WireUser, RecordedExchange, Pick<DoorEx
   readonly headSent: boolean
   readonly answerEnded: boolean
   readonly takenOver: boolean
-  /** Whether its application has ended, so that all that is left is to drop a body, and to run hooks. */
+  /** Whether its application has ended, so that no more is left than to drop a body and to run hooks. */
   readonly hasEnded: boolean
   /** Whether its answer was sent or given up, and only hooks or finalizers are left. */
   readonly isFinishing: boolean

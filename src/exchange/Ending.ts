@@ -87,9 +87,9 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     return this.current
   }
 
-  /** Whether the application has ended, so that all that is left is to drop a body, and to run hooks. */
+  /** Whether the application has ended, so that no more is left than to drop a body and to run hooks. */
   get hasEnded(): boolean {
-    return this.current === "Dropping" || this.current === "Hooks"
+    return this.current !== "Running" && this.current !== "Settled"
   }
 
   /** Whether its answer was sent or given up, and only hooks or finalizers are left. */

@@ -25,14 +25,14 @@ export type Awaited =
   | "Linger"
 
 /**
- * The deadline that has passed: for what is awaited, for the whole request, for the answer to begin (`Handler`), for an
- * interrupted application to end, for the hooks and finalizers of a connection without other work to end, for the kernel to take
- * something (`Write`), or for the peer to keep a rate.
+ * The deadline that has passed: for what is awaited, for the whole request, for the answer to begin (`Handler`), for the hooks
+ * and finalizers of a connection without other work to end, for the kernel to take something (`Write`), or for the peer to keep
+ * a rate.
  *
  * @since 0.2.0
  * @category models
  */
-export type Passed = Awaited | "Request" | "Handler" | "Interrupt" | "Hooks" | "Write" | "BodyPace" | "DownloadPace"
+export type Passed = Awaited | "Request" | "Handler" | "Hooks" | "Write" | "BodyPace" | "DownloadPace"
 
 /**
  * @since 0.2.0
@@ -52,7 +52,6 @@ export class Deadlines {
   private excused = false
   private readBefore = 0
   private handler = Infinity
-  private interrupt = Infinity
   private hooks = Infinity
   private write = Infinity
   private writeSince = Infinity
@@ -96,7 +95,6 @@ export class Deadlines {
       this.peerDeadline,
       this.request,
       this.handler,
-      this.interrupt,
       this.hooks,
       this.write,
       this.body?.deadline ?? Infinity,
@@ -191,16 +189,6 @@ export class Deadlines {
     this.handler = Infinity
   }
 
-  /** Called when an application was interrupted and must end. */
-  awaitEnd(): void {
-    this.interrupt = this.time.now() + this.timeouts.interrupt
-    this.wakeBy(this.interrupt)
-  }
-
-  awaitEndForEver(): void {
-    this.interrupt = Infinity
-  }
-
   /** Called when only hooks and finalizers are left of a connection. Those that are awaited already have no more time. */
   awaitHooks(): void {
     if (this.hooks < Infinity) return
@@ -268,15 +256,14 @@ export class Deadlines {
     this.download?.stop()
   }
 
-  /** Called when nothing of the request is awaited any more: neither its body, nor its answer, nor the end of its application. */
+  /** Called when nothing of the request is awaited any more, neither its body nor its answer. */
   requestEnded(): void {
     this.awaitNothing()
     this.requestCame()
     this.answerBegan()
-    this.awaitEndForEver()
   }
 
-  /** Called when the connection ends. Only the end of an interrupted application, and of hooks, is still awaited. */
+  /** Called when the connection ends. Only hooks are still awaited. */
   close(): void {
     this.peerDeadline = Infinity
     this.requestCame()
@@ -306,10 +293,6 @@ export class Deadlines {
    */
   take(bodyBytes: number, handed: number): Passed | undefined {
     const now = this.time.tick()
-    if (now >= this.interrupt) {
-      this.interrupt = Infinity
-      return "Interrupt"
-    }
     if (now >= this.hooks) {
       this.hooks = Infinity
       return "Hooks"

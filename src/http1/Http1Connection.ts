@@ -70,7 +70,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.deadlines = new Deadlines(host)
     this.slice = new TimeSlice(this, host)
     this.inflow = new Inflow(this.reader, transport, this.deadlines, this.slice)
-    this.end = new Http1End(session, this.deadlines, transport, host.log)
+    this.end = new Http1End(session, this.deadlines, transport, host)
     this.leaving = new Leaving(host, this.peer, transport, this.inflow, this.queue, this.deadlines)
     this.leftover = new Leftover(host, this.inflow, this.deadlines)
     this.claim = new PlaceClaim(session, host, this.deadlines)

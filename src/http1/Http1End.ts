@@ -1,17 +1,17 @@
 /**
- * How a connection ends: the reason, its scope, and the running application. That is interrupted, interrupted again if it asked
- * for a delay, and abandoned if it has not ended in time.
+ * How a connection ends, and why. It is done with its last exchange, which ends first.
  *
  * @since 0.2.0
  */
 import type { CarriedExchange } from "../exchange/CarriedExchange.js"
-import type { Engine } from "../exchange/Engine.js"
+import { ExchangeEnd } from "../exchange/ExchangeEnd.js"
 import type { AbortReason } from "../exchange/Outcome.js"
 import type { BodyError, ResponseError } from "../exchange/ServerError.js"
 import type { Session } from "../exchange/Session.js"
 import type { Transport } from "../transport/Transport.js"
 import type { CloseReason } from "./CloseReason.js"
 import type { Deadlines } from "./Deadlines.js"
+import type { Http1Host } from "./Http1Host.js"
 
 /**
  * @since 0.2.0
@@ -21,17 +21,15 @@ export class Http1End {
   private begun = false
   private told = false
   private why: AbortReason = "ClientGone"
-  private again: ((reason: AbortReason) => void) | undefined = undefined
-  // the server asked the application to end, so a closed connection does not mean ClientGone
-  private saidGoodbye = false
-  private isAbandoned = false
+  // that of the last exchange
+  private ofExchange: ExchangeEnd | undefined = undefined
   private whenHooksRun: (() => void) | undefined = undefined
 
   constructor(
     private readonly of: Pick<Session, "peer" | "scope">,
     private readonly deadlines: Deadlines,
     private readonly transport: Pick<Transport, "destroy">,
-    private readonly log: Engine["log"]
+    private readonly host: Pick<Http1Host, "alarm" | "config" | "log" | "time">
   ) {}
 
   /** Whether the connection has begun to end. */
@@ -46,14 +44,14 @@ export class Http1End {
 
   /** Whether the application was abandoned before it had ended. */
   get abandoned(): boolean {
-    return this.isAbandoned
+    return this.ofExchange?.abandoned === true
   }
 
   /** Tells the debug log why the connection closes. The first reason stays. */
   tell(why: CloseReason): void {
     if (this.told) return
     this.told = true
-    this.log("Debug", () => `closing (${this.of.peer.name}): ${why}`)
+    this.host.log("Debug", () => `closing (${this.of.peer.name}): ${why}`)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -78,7 +76,10 @@ export class Http1End {
 
   /** Ends the running exchange and the connection. The first reason stays. */
   abort(exchange: CarriedExchange | undefined, reason: AbortReason): void {
-    if (this.begun) return this.of.peer.run(Http1End.interruptAgain, this, reason)
+    if (this.begun) {
+      if (reason === "Stopped") this.of.peer.run(Http1End.interruptDelayed, this, undefined)
+      return
+    }
     // its answer says that the connection closes, and then it does
     if (reason === "Stopped" && exchange?.isUninterruptible === true) return exchange.interruptLater()
     this.why = reason
@@ -89,9 +90,7 @@ export class Http1End {
   sayGoodbye(exchange: CarriedExchange | undefined): void {
     if (exchange === undefined || this.begun) return
     if (exchange.isEndless) return this.abort(exchange, "Stopped")
-    if (!exchange.takenOver) return
-    this.saidGoodbye = true
-    exchange.sayGoodbye()
+    if (exchange.takenOver) this.endOf(exchange).sayGoodbye()
   }
 
   /** Called when code that ran for the connection has thrown. Never throws. */
@@ -110,7 +109,7 @@ export class Http1End {
     if (this.begins("a defect of the server")) return this.of.scope.died(error)
     try {
       // the result of an application that still runs is dropped; its end is that of the current step
-      if (exchange?.isRunning === true) return this.abandon(exchange)
+      if (exchange?.isRunning === true) return this.endOf(exchange).abandon()
       this.transport.destroy()
     } catch (failure) {
       this.of.peer.log("Error", "a connection cannot be closed", failure)
@@ -126,65 +125,43 @@ export class Http1End {
     this.deadlines.close()
   }
 
-  /** Calls back when the hooks of the last exchange have run. */
-  awaitHooks(callback: () => void): void {
-    this.whenHooksRun = callback
+  // ---------------------------------------------------------------------------------------------------------------
+  // its last exchange
+
+  // A connection that ends one of its exchanges carries no other.
+  private endOf(exchange: CarriedExchange): ExchangeEnd {
+    return this.ofExchange ??= new ExchangeEnd(exchange, this.host, () => this.transport.destroy())
+  }
+
+  /** The time by which an application that was told to end must have ended. */
+  get deadline(): number {
+    return this.ofExchange?.deadline ?? Infinity
+  }
+
+  /** Called when it has not. */
+  late(exchange: CarriedExchange | undefined): void {
+    if (exchange !== undefined) this.endOf(exchange).late()
+  }
+
+  private static readonly interruptDelayed = (end: Http1End): void => end.ofExchange?.interruptDelayed()
+
+  /** Ends the application, and calls back when it has ended. */
+  interrupt(exchange: CarriedExchange, ended: () => void): void {
+    this.endOf(exchange).interrupt(this.why, ended)
+  }
+
+  /** Answers for an application that is late, or whose body is, and tells it to end. */
+  answerFor(exchange: CarriedExchange, late: BodyError | ResponseError): void {
+    this.endOf(exchange).timeOut(late)
+  }
+
+  /** Runs the hooks, and calls back when they have run. */
+  runHooks(exchange: CarriedExchange, done: () => void): void {
+    this.whenHooksRun = done
+    this.endOf(exchange).runHooks(this.why)
   }
 
   get onHooksRun(): (() => void) | undefined {
     return this.whenHooksRun
-  }
-
-  // ---------------------------------------------------------------------------------------------------------------
-  // the running application
-
-  /** Ends the application, and calls back when it has ended. */
-  interrupt(exchange: CarriedExchange, ended: () => void, reason = this.why): void {
-    this.deadlines.awaitEnd()
-    this.again = undefined
-    exchange.interrupt(reason, {
-      onEnded: () => {
-        this.deadlines.awaitEndForEver()
-        this.again = undefined
-        ended()
-      },
-      onDelayed: (delay) => {
-        if (delay === "RunsOn") this.deadlines.awaitEndForEver()
-        this.transport.destroy()
-        this.again = (reason) => this.interrupt(exchange, ended, this.saidGoodbye ? "Stopped" : reason)
-      }
-    })
-  }
-
-  // An application that has asked for a delay is interrupted again by a stop.
-  private static readonly interruptAgain = (end: Http1End, reason: AbortReason): void => {
-    if (reason === "Stopped") end.again?.(reason)
-  }
-
-  /**
-   * Called when the application has not answered in time, or the body has not arrived. Answers the client, and interrupts the
-   * application.
-   */
-  answerFor(exchange: CarriedExchange, late: BodyError | ResponseError): void {
-    this.deadlines.awaitEnd()
-    if (exchange.timeOut(late) === "RunsOn") this.deadlines.awaitEndForEver()
-  }
-
-  /**
-   * Called when the application has not ended in time. Interrupts it again if it asked for a delay, and abandons it otherwise.
-   */
-  late(exchange: CarriedExchange | undefined): void {
-    if (this.again === undefined) this.abandon(exchange)
-    else this.again(this.why)
-  }
-
-  // Drops what the application does from now on; the post hooks run without it.
-  private abandon(exchange: CarriedExchange | undefined): void {
-    this.isAbandoned = true
-    try {
-      this.transport.destroy()
-    } finally {
-      exchange?.abandon()
-    }
   }
 }

@@ -103,7 +103,8 @@ export class Http1Session implements Session {
   }
 
   get nextDeadline(): number {
-    return this.connection.deadlines.next
+    const { deadlines, end } = this.connection
+    return Math.min(deadlines.next, end.deadline)
   }
 
   sweep(): void {
@@ -114,7 +115,7 @@ export class Http1Session implements Session {
     const { connection } = this
     // the awaited bytes may be among those that were read
     connection.answerRead()
-    if (this.host.time.tick() >= connection.deadlines.next) this.peer.run(Http1Session.passDeadline, this, undefined)
+    if (this.host.time.tick() >= this.nextDeadline) this.peer.run(Http1Session.passDeadline, this, undefined)
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -202,7 +203,7 @@ export class Http1Session implements Session {
 
   private endExchange(ended: () => void): void {
     const { end, exchange } = this.connection
-    if (exchange === undefined || exchange.hasEnded) ended()
+    if (exchange === undefined) ended()
     else end.interrupt(exchange, ended)
   }
 
@@ -212,11 +213,7 @@ export class Http1Session implements Session {
     connection.settleUnattended()
     connection.leaving.recordRefused()
     if (exchange === undefined) done()
-    else {
-      end.awaitHooks(done)
-      exchange.lost(end.reason)
-      if (exchange.stage === "Dropping") connection.bodyDropped()
-    }
+    else end.runHooks(exchange, done)
     if (this.isClosed) return
     // hooks and finalizers need no place, and may never end
     connection.deadlines.awaitHooks()

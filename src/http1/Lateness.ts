@@ -18,12 +18,13 @@ export class Lateness {
 
   /** Called when a deadline has passed, or several. */
   pass(): void {
-    const { deadlines, exchange, leaving, peer, queue } = this.connection
+    const { deadlines, end, exchange, host, leaving, peer, queue } = this.connection
+    if (host.time.tick() >= end.deadline) return end.late(exchange)
     const passed = deadlines.take(exchange?.body.bytes ?? 0, queue.handed)
     if (passed === undefined) return
     // a client that still takes its answer is not late: the deadlines for writes judge its rate
     if (passed === "Linger" && !queue.empty) return leaving.await()
-    if (passed !== "Linger" && passed !== "Interrupt" && passed !== "Hooks") peer.log("Debug", "timed out")
+    if (passed !== "Linger" && passed !== "Hooks") peer.log("Debug", "timed out")
     this.late(passed)
   }
 
@@ -56,8 +57,6 @@ export class Lateness {
         return takenOver?.takesOn() === true ? undefined : end.abort(exchange, "WriteTimeout")
       case "DownloadPace":
         return end.abort(exchange, "WriteTimeout")
-      case "Interrupt":
-        return end.late(exchange)
       case "Hooks":
         end.close(wire?.closeReason ?? "timed out")
         this.hooksLate()
