@@ -291,16 +291,20 @@ describe("HttpServerRequest", () => {
     ])
   })
 
-  it("what middleware says of the scheme itself holds", async () => {
-    const decided = Effect.map(
-      HttpServerRequest.HttpServerRequest,
-      (request) =>
-        HttpServerResponse.unsafeJson(String(Option.getOrNull(HttpServerRequest.toURL(
-          request.modify({ headers: { ...request.headers, "x-forwarded-proto": "https" } })
-        ))))
-    )
-    expect(await asked(nobody, [], Layer.empty, decided)).toBe("https://inner:8080/a?b")
-  })
+  it.each([["https", "TCP"], ["http", "TLS"]])(
+    "what middleware says of the scheme itself holds: %s over %s",
+    async (scheme, carrier) => {
+      const decided = Effect.map(
+        HttpServerRequest.HttpServerRequest,
+        (request) =>
+          HttpServerResponse.unsafeJson(String(Option.getOrNull(HttpServerRequest.toURL(
+            request.modify({ headers: { ...request.headers, "x-forwarded-proto": scheme } })
+          ))))
+      )
+      const own = carrier === "TLS" ? { tls: certificate } : nobody
+      expect(await asked(own, [], Layer.empty, decided)).toBe(`${scheme}://inner:8080/a?b`)
+    }
+  )
 
   it("with the option HttpMiddleware.xForwardedHeaders believes no other peer", async () => {
     const believing = HttpMiddleware.xForwardedHeaders(seen)

@@ -8,8 +8,9 @@ import type * as Scope from "effect/Scope"
 import { createServer } from "node:http"
 import { AccessLog, AccessLogFile, AccessLogFormat, ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
-import { expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
+import { hasIpv6 } from "../utils/ports.js"
 import { get } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 
@@ -285,9 +286,28 @@ it("a port may be the text of one", () =>
     expect(address._tag === "TcpAddress" && address.port).toBeGreaterThan(0)
   }).pipe(Effect.scoped, Effect.runPromise))
 
-it("a port without a host is on all addresses, as NodeHttpServer has it", async () => {
-  const addressOf = (options: TsgiHttpServer.Options) =>
-    Effect.runPromise(Effect.scoped(Effect.map(TsgiHttpServer.make(options), ({ address }) => address)))
-  expect(await addressOf({ port: 0 })).toMatchObject({ hostname: "0.0.0.0" })
-  expect(await addressOf({ port: 0, host: "127.0.0.1" })).toMatchObject({ hostname: "127.0.0.1" })
+describe("a port without a host", () => {
+  const answers = (options: TsgiHttpServer.Options, host: string): Promise<string> =>
+    Effect.gen(function*() {
+      const server = yield* TsgiHttpServer.make(options)
+      yield* server.serve(Effect.succeed(HttpServerResponse.text("here")))
+      if (server.address._tag !== "TcpAddress") throw new Error("not on TCP")
+      const { hostname, port } = server.address
+      const client = yield* Effect.promise(() => connect({ _tag: "Tcp", host, port }).catch(() => undefined))
+      if (client === undefined) return "nobody"
+      client.send(get())
+      const { body } = yield* Effect.promise(() => client.response())
+      client.close()
+      return `${body.toString()} ${hostname}`
+    }).pipe(Effect.scoped, Effect.runPromise)
+
+  it("is on all addresses, as NodeHttpServer has it", async () => {
+    expect(await answers({ port: 0 }, "127.0.0.1")).toBe("here 0.0.0.0")
+    expect(await answers({ port: 0, host: "127.0.0.1" }, "127.0.0.1")).toBe("here 127.0.0.1")
+  })
+
+  it.skipIf(!hasIpv6)("is on those of IPv6, too (skipped without IPv6)", async () => {
+    expect(await answers({ port: 0 }, "::1")).toBe("here 0.0.0.0")
+    expect(await answers({ port: 0, host: "127.0.0.1" }, "::1")).toBe("nobody")
+  })
 })

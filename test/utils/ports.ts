@@ -1,6 +1,10 @@
-/** Ports for programs that must be told which port to use. */
+/** Ports for programs that must be told which port to use; and whether there is IPv6. */
 import { once } from "node:events"
 import * as net from "node:net"
+import { networkInterfaces } from "node:os"
+
+/** Whether this machine can be reached at `::1`. */
+export const hasIpv6 = Object.values(networkInterfaces()).flat().some((one) => one?.address === "::1")
 
 // The system gives servers and clients that ask for any port one from 32768 up (ip_local_port_range of Linux). So none of those
 // that other tests start can take a port from below before the program has it.
