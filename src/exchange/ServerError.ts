@@ -41,7 +41,7 @@ export class BindError extends TaggedError("BindError")<{
   override get message(): string {
     const cause = describe(this.cause)
     if (this.reason === "InvalidOptions") return `cannot listen: ${cause}`
-    const isPath = /^https?:(?!\/\/)/.test(this.address)
+    const isPath = /^(?:https\+)?unix:/.test(this.address)
     const code = codeOf(this.cause)
     const why: string | undefined = {
       AddressInUse: code === "EEXIST"

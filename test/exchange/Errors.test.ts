@@ -5,6 +5,8 @@ import * as Equal from "effect/Equal"
 import * as Tsgi from "tsgi"
 import { ServerError } from "tsgi/effect"
 import { describe, expect, it } from "vitest"
+import type { Address } from "../../src/exchange/Address.js"
+import { bindErrorFrom } from "../../src/exchange/ServerError.js"
 
 const cause = Object.assign(new Error("listen EADDRINUSE"), { code: "EADDRINUSE" })
 const description = "told so"
@@ -24,6 +26,27 @@ it("has a case for every error of the plain door", () => {
   const classes = Object.entries(Tsgi).filter(([name]) => name.endsWith("Error"))
   expect(cases.map(([tag]) => tag).sort()).toEqual(classes.map(([name]) => name).sort())
   for (const [name, made] of classes) expect(each.find(({ _tag }) => _tag === name)).toBeInstanceOf(made)
+})
+
+describe("where it cannot listen, the remedy is of its kind of address:", () => {
+  const at = (address: Address) => (code: string) =>
+    bindErrorFrom(Object.assign(new Error(), { code }), address).message
+  const [port, path] = [at({ _tag: "Tcp", host: "::1", port: 1 }), at({ _tag: "Unix", path: "/run/a.sock" })]
+  it("a port", () => {
+    expect(port("EADDRINUSE")).toContain(
+      "http://[::1]:1: another process listens there already; stop it or choose another port"
+    )
+    expect(port("EADDRNOTAVAIL")).toContain("http://[::1]:1: this machine has no such address")
+    expect(port("EACCES")).toContain("http://[::1]:1: permission denied: use a port from 1024 up")
+  })
+
+  it("a path", () => {
+    expect(path("EADDRINUSE")).toContain(
+      "unix:/run/a.sock: another process listens there already; stop it or choose another path"
+    )
+    expect(path("EADDRNOTAVAIL")).toContain("unix:/run/a.sock: this machine has no such path")
+    expect(path("EACCES")).toContain("unix:/run/a.sock: permission denied: use a folder that this user may write to")
+  })
 })
 
 describe.each(cases)("%s", (tag, error) => {

@@ -518,7 +518,10 @@ const inUse = async (name: string, env: Readonly<Record<string, string>>): Promi
   await using second = start(name, env)
   const { code, stderr, stdout } = await second.ended
   expect([code, stdout.filter((line) => serves.test(line))]).toEqual([1, []])
-  expect(stderr).toEqual([expect.stringMatching(/^cannot listen on http.*: another process listens there already; /)])
+  const address = name === "unix" ? "unix:/" : "https?://"
+  expect(stderr).toEqual([
+    expect.stringMatching(new RegExp(`^cannot listen on ${address}.*: another process listens there already; `))
+  ])
 }
 
 /** Runs these examples. Their programs are in the folder that `made` returns. */
