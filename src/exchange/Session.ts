@@ -96,7 +96,10 @@ export interface Session extends Indexed {
   readonly abort: (reason: AbortReason) => void
   /** Closes an idle connection, because the server stops. */
   readonly close: () => void
-  /** Called when the server stops, so that no further requests may follow: once, and perhaps before `open`. */
+  /**
+   * Called when the server stops, so that no further requests may follow: once, and perhaps before `open`. If the stop is spread,
+   * each session is told in its turn.
+   */
   readonly drain: () => void
   /** Called when the server stops. Ends an exchange that has no end of its own, such as an event stream. */
   readonly sayGoodbye: () => void
@@ -170,9 +173,12 @@ export interface SessionHost extends Engine {
   readonly scopeFor: (session: Session) => SessionScope
   /** The door, which gives the exchange to the application. If it throws, the exchange fails. */
   readonly handler: (exchange: DoorExchange) => void
-  /** The server's reason why an answer must say that the connection closes. It is asked for once for each answer. */
+  /** The server's reason why an answer must say that the connection closes, beside a `drain`. To ask changes nothing. */
   readonly closingWithAnswer: () => ServerReason | undefined
-  /** The server's reason why a connection may not wait for another request, although its answer has said that it persists. */
+  /**
+   * The server's reason why a connection may not wait for another request, although its answer has said that it persists. To ask
+   * changes nothing.
+   */
   readonly closingAfterAnswer: () => ServerReason | undefined
   /** Called when a connection has changed. Soon counts all connections again. */
   readonly countSoon: () => void

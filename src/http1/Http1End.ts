@@ -19,6 +19,7 @@ import type { Http1Host } from "./Http1Host.js"
  */
 export class Http1End {
   private begun = false
+  private drains = false
   private told = false
   private why: AbortReason = "ClientGone"
   // that of the last exchange
@@ -35,6 +36,15 @@ export class Http1End {
   /** Whether the connection has begun to end. */
   get isBegun(): boolean {
     return this.begun
+  }
+
+  /** Called when the server stops. The next answer is the last. */
+  drain(): void {
+    this.drains = true
+  }
+
+  get isDraining(): boolean {
+    return this.drains
   }
 
   /** The reason why the running exchange is interrupted: the first that was given. */

@@ -181,8 +181,8 @@ export class Http1Session implements Session {
   }
 
   drain(): void {
-    // HTTP/1 can only say this in the head of an answer, for which `closingWithAnswer` is called, because a stop may be spread
-    // over answers
+    // HTTP/1 can only say so in the head of its next answer
+    this.connection.end.drain()
   }
 
   sayGoodbye(): void {

@@ -48,7 +48,7 @@ export interface Carrier extends Reusable {
   >
   readonly claim: Pick<PlaceClaim, "isLeftBy" | "lastEnded" | "requestEnded">
   readonly leftover: Pick<Leftover, "begin" | "drop">
-  readonly end: Pick<Http1End, "isBegun" | "closeWith">
+  readonly end: Reusable["end"] & Pick<Http1End, "closeWith">
   readonly takenOver: Pick<TakenOver, "markIdle"> | undefined
   /** The time as the value of a Date field. */
   readonly date: string

@@ -25,7 +25,7 @@ import type { PlaceClaim } from "./PlaceClaim.js"
 export interface Reusable {
   readonly host: Pick<Http1Host, "config" | "closingWithAnswer">
   readonly inflow: Pick<Inflow, "ended" | "buffered">
-  readonly end: Pick<Http1End, "isBegun">
+  readonly end: Pick<Http1End, "isBegun" | "isDraining">
   /** The number of requests that have begun. */
   readonly requests: number
 }
@@ -65,6 +65,7 @@ export const closingWithHead = (
   }
   if (!keepAlive) return "keep-alive is off"
   if (end.isBegun) return "the connection is closing"
+  if (end.isDraining) return "the server stops"
   const why = host.closingWithAnswer()
   if (why !== undefined) return why
   if (inflow.ended && inflow.buffered === 0) return "the client has closed its sending half"

@@ -24,6 +24,7 @@ import type { Clock } from "../exchange/Clock.js"
 import type { Session } from "../exchange/Session.js"
 import { UnorderedSet } from "../exchange/UnorderedSet.js"
 import type { Admission } from "./Admission.js"
+import { DrainTurns } from "./DrainTurns.js"
 import type { PendingHandshakes } from "./Listener.js"
 import type { StopReport } from "./StopReport.js"
 
@@ -59,9 +60,7 @@ export class Drain {
   private givenUp = 0
   // milliseconds for which idle connections are kept; `undefined` before the stop
   private settle: number | undefined = undefined
-  // milliseconds over which answered connections are closed one after the other
-  private spread = 0
-  private spreadCloses = 0
+  private turns: DrainTurns | undefined = undefined
   private begun = 0
   private total = 0
   private idle = 0
@@ -81,17 +80,9 @@ export class Drain {
     private readonly onGivenUp: () => void
   ) {}
 
-  /** Whether the stop has begun. */
-  get draining(): boolean {
-    return this.settle !== undefined
-  }
-
-  /** Returns true if an answered connection is still kept during a spread stop. Otherwise counts it as one that closes. */
-  keepsAnswered(): boolean {
-    const since = this.time.now() - this.begun
-    if (since < this.spread && this.spreadCloses * this.spread >= this.total * since) return true
-    this.spreadCloses++
-    return false
+  // whether the stop has begun
+  private get draining(): boolean {
+    return this.turns !== undefined
   }
 
   /** Whether idle connections are closed although their last answer has promised keep-alive. */
@@ -100,26 +91,27 @@ export class Drain {
   }
 
   /**
-   * Begins the stop. From now on each answer is the last on its connection; with `spread`, that begins on one connection after
-   * the other. New connections are still admitted.
+   * Begins the stop. From now on no more requests may follow on a connection; with `spread`, that begins on one connection after
+   * the other, over so many milliseconds of `settle`. New connections are still admitted.
    */
   begin(settle: number, spread = 0): void {
     this.settle = settle
-    this.spread = Math.min(spread, settle)
     this.begun = this.time.now()
     this.total = this.connections.size + this.connections.waitingSize
-    for (const connection of [...this.connections]) connection.drain()
+    this.turns = new DrainTurns(this.connections, this.begun, Math.min(spread, settle))
+    this.turns.tell(this.begun)
   }
 
   /** Counts an admitted connection. */
   admitted(connection: Session): void {
-    if (!this.draining) return
+    if (this.turns === undefined) return
     this.total++
-    connection.drain()
+    this.turns.add(connection, this.time.now())
   }
 
   /** Counts a connection that has ended. */
   removed(connection: Session): void {
+    this.turns?.delete(connection)
     if (connection.abandoned && this.draining) this.cut++
     this.checkEmpty()
   }
@@ -168,6 +160,7 @@ export class Drain {
       const tending = yield* Effect.forkDaemon(
         Effect.interruptible(this.endOverdue(farewell, begun + settle + grace + interrupt + this.hookTimeout))
       )
+      const telling = yield* Effect.forkDaemon(Effect.interruptible(this.tellInTurn()))
       // a stop is uninterruptible, so the wait runs in a fiber of its own, which the timeout can interrupt
       const ended = yield* Deferred.await(empty).pipe(
         grace === Infinity ? Effect.asSome : Effect.timeoutOption(Math.max(0, begun + settle + grace - time.now())),
@@ -189,7 +182,7 @@ export class Drain {
         yield* Deferred.await(empty)
       }
       connections.close()
-      yield* Fiber.interrupt(tending)
+      yield* Fiber.interruptAll([tending, telling])
       return {
         connections: this.total,
         idle: this.idle,
@@ -199,6 +192,14 @@ export class Drain {
         left: this.givenUp,
         duration: Math.round(time.now() - begun)
       }
+    })
+  }
+
+  // Tells connections that are not yet told, until all are.
+  private tellInTurn(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const pause = this.turns?.tell(this.time.now()) ?? Infinity
+      return pause === Infinity ? Effect.void : Effect.flatMap(Effect.sleep(pause), () => this.tellInTurn())
     })
   }
 

@@ -130,7 +130,7 @@ const makeHost = (
       allowInterim: allowInterim(interimResponses),
       runHook: runHook(posthooks),
       scopeFor: (session) => new ConnectionScope(session),
-      closingWithAnswer: () => reasonOf(drain.draining && !drain.keepsAnswered(), connections.isSoonAsked),
+      closingWithAnswer: () => connections.isSoonAsked ? "others wait for a place" : undefined,
       closingAfterAnswer: () => reasonOf(drain.closesIdle, connections.isAsked),
       record: (exchange, endTime) => {
         const { outcome, startTime, wireBytes } = exchange

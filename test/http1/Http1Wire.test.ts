@@ -20,6 +20,7 @@ interface Settings {
   readonly config?: Config.PartialConfig
   readonly requests?: number
   readonly server?: ReturnType<Carrier["host"]["closingWithAnswer"]>
+  readonly drains?: boolean
   readonly ends?: boolean
   readonly leftover?: Drop
   /** What the reader of requests allows. */
@@ -50,7 +51,10 @@ class Connection implements Carrier {
   readonly date = "Sun, 06 Nov 1994 08:49:37 GMT"
   readonly wire: Http1Wire
 
-  constructor(request: string, { config, ends = false, leftover, parser, requests = 1, server }: Settings = {}) {
+  constructor(
+    request: string,
+    { config, drains = false, ends = false, leftover, parser, requests = 1, server }: Settings = {}
+  ) {
     const { peer, scope } = new MemoryWire()
     this.peer = new AcceptedPeer(1, peer.engine, peer)
     this.session = { scope }
@@ -88,6 +92,7 @@ class Connection implements Carrier {
     }
     this.end = {
       isBegun: ends,
+      isDraining: drains,
       closeWith: (failure, why) => void this.told.push(`closed: ${String(failure)}, ${why}`)
     }
     this.reader = new RequestReader(defaultLimits, { ...strict, ...parser })
@@ -238,7 +243,8 @@ describe("another request may not follow", () => {
     ["the client asked for it", get("/", "Connection: close"), {}],
     ["keep-alive is off", get("/"), { config: { keepAlive: false } }],
     ["the connection is closing", get("/"), { ends: true }],
-    ["the server stops", get("/"), { server: "the server stops" }],
+    ["the server stops", get("/"), { drains: true }],
+    ["the server stops", get("/"), { drains: true, server: "others wait for a place" }],
     ["others wait for a place", get("/"), { server: "others wait for a place" }],
     ["the client speaks HTTP/1.0 without keep-alive", old, {}],
     ["the client asked for it", "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", {}],
@@ -287,7 +293,7 @@ describe("another request may not follow", () => {
   })
 
   it("for the first reason of two", () => {
-    const { wire } = new Connection(get("/"), { server: "the server stops" })
+    const { wire } = new Connection(get("/"), { drains: true })
     wire.refuseReuse("the application failed")
     wire.sendWhole(judged(), "ok", 2, true)
     wire.refuseReuse("the application is late")
