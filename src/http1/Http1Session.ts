@@ -194,9 +194,9 @@ export class Http1Session implements Session {
   }
 
   endWork(ended: () => void): void {
-    const { end, isAtRest, leaving } = this.connection
+    const { end, leaving, takenOver, wire } = this.connection
     end.scopeCloses()
-    leaving.end(isAtRest)
+    leaving.end(takenOver?.isIdle ?? wire?.isComplete ?? true)
     this.connection.endReading()
     this.peer.run(Http1Session.endExchange, this, ended)
   }

@@ -35,7 +35,7 @@ export class Leaving {
   private lingered = 0
   private until = Infinity
   private endSaid = false
-  private cutsNothing = false
+  private isWhole = false
 
   constructor(
     private readonly host: Http1Host,
@@ -152,16 +152,17 @@ export class Leaving {
   // ---------------------------------------------------------------------------------------------------------------
   // the end
 
-  /**
-   * Called when the connection ends. `cutsNothing` says that no answer is cut short, which the client could take for complete.
-   */
-  end(cutsNothing: boolean): void {
-    this.cutsNothing = cutsNothing
+  /** Called when the connection ends. `isWhole` says that no answer was begun that is not in the queue to its end. */
+  end(isWhole: boolean): void {
+    this.isWhole = isWhole
   }
 
-  /** Closes the socket. */
+  /** Closes the socket. Says the end before, unless an answer is cut short: the client could take that for complete. */
   close(): void {
-    if (this.cutsNothing && !this.inflow.gone) this.transport.end()
-    this.transport.destroy()
+    const { inflow, isWhole, queue, transport, until } = this
+    // a refusal may still be in the socket, from which it leaves before the end does
+    const isSent = until < Infinity ? queue.isGiven : queue.empty
+    if (isWhole && isSent && !inflow.gone) this.sayEnd()
+    transport.destroy()
   }
 }

@@ -46,9 +46,14 @@ export class SendQueue {
     return this.transport.handed
   }
 
+  /** Whether the transport was given everything that was added. */
+  get isGiven(): boolean {
+    return this.text === "" && this.parts.length === 0
+  }
+
   /** Whether the kernel has taken everything that was added. */
   get empty(): boolean {
-    return this.text === "" && this.parts.length === 0 && this.transport.pending === 0
+    return this.isGiven && this.transport.pending === 0
   }
 
   /** Whether it waits for a tick in which it may send on. */

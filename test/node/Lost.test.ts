@@ -11,7 +11,7 @@ import * as path from "node:path"
 import { Duplex } from "node:stream"
 import * as Tls from "node:tls"
 import { listen, type Listener, wrapTls } from "tsgi"
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { afterAll, describe, expect, it, vi } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { program } from "../utils/made.js"
 import { get, request } from "../utils/requests.js"
@@ -175,87 +175,6 @@ describe("a handshake that fails", async () => {
         await closed
       }))
   }
-})
-
-describe("TLS says that it ends (close_notify)", async () => {
-  const certificate = await makeCertificate("localhost")
-
-  // The type of the last record that the server has sent, which TLS 1.2 shows: 21 is an alert (RFC 5246, 6.2.1).
-  const endOf = async (served: Served, act: (socket: Tls.TLSSocket) => Promise<unknown>): Promise<number> => {
-    let last = 0
-    let rest = Buffer.alloc(0)
-    const closed = new Promise((resolve) => {
-      relay.once("connection", (client: Net.Socket) => {
-        const up = Net.connect(portOf(served), "127.0.0.1")
-        client.on("error", () => undefined).pipe(up).on("error", () => undefined).pipe(client)
-        up.on("data", (bytes) => {
-          rest = Buffer.concat([rest, bytes])
-          while (rest.length >= 5 && rest.length >= 5 + rest.readUInt16BE(3)) {
-            last = rest[0]
-            rest = rest.subarray(5 + rest.readUInt16BE(3))
-          }
-        })
-        up.once("close", resolve)
-      })
-    })
-    const address = relay.address()
-    const port = address !== null && typeof address === "object" ? address.port : 0
-    const secured = Tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false, maxVersion: "TLSv1.2" })
-    secured.on("error", () => undefined)
-    await once(secured, "secureConnect")
-    await act(secured)
-    await closed
-    secured.destroy()
-    return last
-  }
-  const relay = Net.createServer()
-  beforeAll(() => new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve)))
-  afterAll(() => relay.close())
-  // the socket reads on, because its end would not be seen otherwise
-  const ask = async (socket: Tls.TLSSocket): Promise<void> => {
-    socket.write(get("/"))
-    await once(socket, "data")
-    socket.resume()
-  }
-  const listener = () => wrapTls(listen(), certificate)
-
-  it("to one that was idle for too long", () =>
-    withServer(hello, { listener: listener(), timeouts: { idle: 50 } }, async (served) => {
-      expect(await endOf(served, ask)).toBe(21)
-    }))
-
-  it("to one that never asked", () =>
-    withServer(hello, { listener: listener(), timeouts: { firstRequest: 50 } }, async (served) => {
-      expect(await endOf(served, (socket) => Promise.resolve(socket.resume()))).toBe(21)
-    }))
-
-  it("to one that is idle when the server stops", () =>
-    withServer(hello, { listener: listener() }, async (served) => {
-      expect(
-        await endOf(served, async (socket) => {
-          await ask(socket)
-          await served.running.stop()
-        })
-      ).toBe(21)
-    }))
-
-  it("but not to one that is cut short", () =>
-    withServer(
-      (_, startResponse) => {
-        const write = startResponse("200 OK", [])
-        void write("the beginning".repeat(1000))
-        return new Promise<never>(() => undefined)
-      },
-      { listener: listener(), timeouts: { interrupt: 50 } },
-      async (served) => {
-        expect(
-          await endOf(served, async (socket) => {
-            await ask(socket)
-            await served.running.stop({ grace: 0 })
-          })
-        ).not.toBe(21)
-      }
-    ))
 })
 
 it.skipIf(process.platform !== "linux")("the log says when descriptors have run out", async () => {
