@@ -1,17 +1,10 @@
 /**
- * What happens to an exchange after its answer, as a table. Nothing else changes its stage.
- *
- * | from     | settle  | leave | ended    | dropped | hooksRun |
- * | -------- | ------- | ----- | -------- | ------- | -------- |
- * | Running  | Settled | Over  |          |         |          |
- * | Settled  |         |       | Dropping |         |          |
- * | Dropping |         |       |          | Hooks   |          |
- * | Hooks    |         |       |          |         | Over     |
- * | Over     |         |       |          |         |          |
+ * What happens to an exchange after its answer, by the table of `Stage`. Nothing else changes its stage.
  *
  * @since 0.2.0
  */
 import type { FiberRefs } from "effect/FiberRefs"
+import type { JudgedHead } from "../protocol/heads.js"
 import type { AcceptedPeer } from "./AcceptedPeer.js"
 import { Answer } from "./Answer.js"
 import { Application, type Delay, type Interruptor, type Work } from "./Application.js"
@@ -22,35 +15,8 @@ import { noFailure, outcomeOf } from "./outcomeOf.js"
 import type { PostHook } from "./PostHook.js"
 import type { ReceivedBody } from "./ReceivedBody.js"
 import { BodyError } from "./ServerError.js"
-import type { Stage } from "./Stage.js"
+import { type EndingEvent, type Stage, transitions } from "./Stage.js"
 import type { Wire, WireUser } from "./Wire.js"
-
-/**
- * - `settle`: the kernel has taken the last byte, or it never will.
- * - `leave`: it has taken the last byte, and there is neither a hook nor an application to wait for.
- * - `ended`: the application has ended.
- * - `dropped`: the request's body is read or dropped, or nothing waits for its end.
- * - `hooksRun`: the last hook has ended.
- *
- * @since 0.2.0
- * @category models
- */
-export type EndingEvent = "settle" | "leave" | "ended" | "dropped" | "hooksRun"
-
-/**
- * The stage to which an event leads. An event without an entry changes nothing: a client, for instance, may leave at any stage,
- * and the first of two reasons is the one in the outcome.
- *
- * @since 0.2.0
- * @category constants
- */
-export const transitions: { readonly [S in Stage]: { readonly [E in EndingEvent]?: Stage } } = {
-  Running: { settle: "Settled", leave: "Over" },
-  Settled: { ended: "Dropping" },
-  Dropping: { dropped: "Hooks" },
-  Hooks: { hooksRun: "Over" },
-  Over: {}
-}
 
 /**
  * The part of an exchange that the table moves: its application, its hooks and its outcome. `ServedExchange` adds the answer.
@@ -60,6 +26,8 @@ export const transitions: { readonly [S in Stage]: { readonly [E in EndingEvent]
  */
 export abstract class Ending<Written> implements HookedExchange, WireUser {
   protected answer: Answer = Answer.Awaited
+  // the head that is prepared or was sent; an earlier one that was withdrawn does not count
+  protected head: JudgedHead<Written> | undefined = undefined
   protected interimResponses = 0
   private current: Stage = "Running"
   private firstByteTime: number | undefined = undefined
@@ -99,6 +67,15 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
 
   get takenOver(): boolean {
     return this.answer === Answer.TakenOver
+  }
+
+  /** Status of the head that was sent. */
+  get status(): number | undefined {
+    return this.headSent ? this.head?.status : undefined
+  }
+
+  get headSent(): boolean {
+    return this.answer >= Answer.Sending
   }
 
   get answerEnded(): boolean {
@@ -220,7 +197,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     this.abortReason ??= reason
     // the application may wait for its last byte to leave, which will no longer happen
     if (this.answer === Answer.Complete) this.settle(reason)
-    else if (!this.answerEnded) this.answer = Answer.GivenUp
+    else if (!this.answerEnded) this.giveUp()
     if (reason === "Stopped") {
       this.body.fail(new BodyError({ reason: "Stopped", status: 503, description: "the server is stopping" }))
     } else if (reason === "ClientGone") this.body.disconnect()
@@ -286,7 +263,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   }
 
   begun(): void {
-    if (this.wire.status !== undefined) this.firstByteTime ??= this.peer.engine.time.now()
+    if (this.status !== undefined) this.firstByteTime ??= this.peer.engine.time.now()
   }
 
   allSent(nothingLeft: boolean): boolean {
@@ -326,9 +303,15 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
 
   private conclude(unsent: AbortReason, nothingLeft: boolean): boolean {
     const outcome = this.fix(unsent)
-    this.answer = Answer.GivenUp
+    this.giveUp()
     this.application?.settled(outcome)
     return this.move("settle", nothingLeft)
+  }
+
+  // Nothing more is sent. A head that is only prepared is none.
+  private giveUp(): void {
+    if (!this.headSent) this.head = undefined
+    this.answer = Answer.GivenUp
   }
 
   private step(event: EndingEvent): void {
@@ -369,7 +352,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   private facts(): Facts {
     // the time of a tick is when all its answers were sent, which may precede the head that a hook of one exchange gave another
     const endTime = Math.max(this.endTime ?? this.peer.engine.time.now(), this.firstByteTime ?? this.startTime)
-    const { status } = this.wire
+    const { status } = this
     return {
       status,
       bodyBytes: this.wire.bodySent,

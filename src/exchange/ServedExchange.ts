@@ -38,6 +38,8 @@ import type { Takeover, Wire } from "./Wire.js"
  */
 export class ServedExchange<Written> extends Ending<Written> implements DoorExchange, CarriedExchange {
   private hundred: OwedContinue<Written> | undefined = undefined
+  // whether the head that is prepared or was sent is that of an event stream without a length
+  private endless = false
 
   constructor(wire: Wire<Written>, startTime: number) {
     super(wire, startTime)
@@ -104,21 +106,13 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
   // ---------------------------------------------------------------------------------------------------------------
   // how far it has come
 
-  get headSent(): boolean {
-    return this.answer >= Answer.Sending
-  }
-
-  get status(): number | undefined {
-    return this.wire.status
-  }
-
   get wireBytes(): number {
     return this.wire.totalSent
   }
 
   /** Whether an event stream is being sent, which ends only when one side leaves. */
   get isEndless(): boolean {
-    return this.answer === Answer.Sending && this.wire.isEndless
+    return this.answer === Answer.Sending && this.endless
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -220,6 +214,7 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
     if (head._tag === "ResponseError") return head
     const length = typeof body === "string" ? utf8Length(body) : body.length
     // the kernel may take all of it at once, and then the exchange ends before the call does
+    this.head = head
     this.answer = Answer.Complete
     const room = wire.sendWhole(head, body, length, this.owesContinue)
     if (length === room || room === noBody) return undefined
@@ -235,8 +230,11 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
   start(given: ResponseHead | JudgedHead, bodyLength?: number): BodyRoom | ResponseError {
     const head = this.judge(given)
     if (head._tag === "ResponseError") return head
+    this.head = head
     this.answer = Answer.Prepared
-    return this.wire.prepare(head, bodyLength, this.owesContinue)
+    const room = this.wire.prepare(head, bodyLength, this.owesContinue)
+    this.endless = head.eventStream && room === Infinity
+    return room
   }
 
   withdraw(): void {
@@ -328,6 +326,7 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
       const description = `a request of ${this.request.version} cannot take its connection over`
       return new ResponseError({ reason: "Unsupported", description })
     }
+    this.head = undefined
     this.answer = Answer.TakenOver
     this.wire.refuseReuse("the connection was taken over")
     this.body.close()

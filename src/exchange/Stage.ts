@@ -1,5 +1,13 @@
 /**
- * How far an exchange has come past its answer.
+ * How far an exchange has come past its answer, and what moves it on.
+ *
+ * | from     | settle  | leave | ended    | dropped | hooksRun |
+ * | -------- | ------- | ----- | -------- | ------- | -------- |
+ * | Running  | Settled | Over  |          |         |          |
+ * | Settled  |         |       | Dropping |         |          |
+ * | Dropping |         |       |          | Hooks   |          |
+ * | Hooks    |         |       |          |         | Over     |
+ * | Over     |         |       |          |         |          |
  *
  * @since 0.2.0
  */
@@ -15,3 +23,30 @@
  * @category models
  */
 export type Stage = "Running" | "Settled" | "Dropping" | "Hooks" | "Over"
+
+/**
+ * - `settle`: the kernel has taken the last byte, or it never will.
+ * - `leave`: it has taken the last byte, and there is neither a hook nor an application to wait for.
+ * - `ended`: the application has ended.
+ * - `dropped`: the request's body is read or dropped, or nothing waits for its end.
+ * - `hooksRun`: the last hook has ended.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type EndingEvent = "settle" | "leave" | "ended" | "dropped" | "hooksRun"
+
+/**
+ * The stage to which an event leads. An event without an entry changes nothing: a client, for instance, may leave at any stage,
+ * and the first of two reasons is the one in the outcome.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const transitions: { readonly [S in Stage]: { readonly [E in EndingEvent]?: Stage } } = {
+  Running: { settle: "Settled", leave: "Over" },
+  Settled: { ended: "Dropping" },
+  Dropping: { dropped: "Hooks" },
+  Hooks: { hooksRun: "Over" },
+  Over: {}
+}

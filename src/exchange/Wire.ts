@@ -79,10 +79,6 @@ export interface Wire<Written> {
     length: number,
     owesContinue: boolean
   ) => BodyRoom
-  /** Status of the head that was sent. */
-  readonly status: number | undefined
-  /** Whether it is the head of an event stream, which ends only when one side leaves. */
-  readonly isEndless: boolean
   /** Adds a part of the body: bytes, or text whose characters are one byte each. Not empty. */
   readonly write: (part: string | Uint8Array) => void
   /** Ends the body, with these trailer fields if it can have any; otherwise they are dropped. */

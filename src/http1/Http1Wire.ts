@@ -66,8 +66,8 @@ export interface Carrier extends Reusable {
  * @category models
  */
 export class Http1Wire implements Wire<string> {
+  // the head that is prepared, or was sent
   private preparedHead: PreparedHead | undefined = undefined
-  private sentHead: PreparedHead | undefined = undefined
   // the reasons why the prepared head says that the connection ends, and why it does end
   private headReason: CloseReason | undefined = undefined
   private reason: CloseReason | undefined = undefined
@@ -178,7 +178,7 @@ export class Http1Wire implements Wire<string> {
     const { queue } = this.carrier
     const head = this.takeHead()
     const body = room <= 0 ? undefined : textOrBytes(whole, length)
-    if (typeof body === "string" && this.sentHead?.framing._tag === "Length") {
+    if (typeof body === "string" && this.preparedHead?.framing._tag === "Length") {
       // head and body leave as one text
       this.bodyPosition = queue.queued + head.length
       this.bodyLength = body.length
@@ -194,13 +194,8 @@ export class Http1Wire implements Wire<string> {
   private takeHead(): string {
     const { preparedHead: ready } = this
     if (ready === undefined) return ""
-    this.sentHead = ready
     if (this.headReason !== undefined) this.refuseReuse(this.headReason)
     return ready.text
-  }
-
-  get status(): number | undefined {
-    return this.sentHead?.status
   }
 
   private get room(): BodyRoom {
@@ -212,16 +207,12 @@ export class Http1Wire implements Wire<string> {
       : Infinity
   }
 
-  get isEndless(): boolean {
-    return this.sentHead?.isEventStream === true
-  }
-
   // ---------------------------------------------------------------------------------------------------------------
   // the body
 
   write(part: string | Uint8Array): void {
     const { queue } = this.carrier
-    const chunked = this.sentHead?.framing._tag === "Chunked"
+    const chunked = this.preparedHead?.framing._tag === "Chunked"
     if (chunked) queue.addText(chunkHead(part.length))
     this.count(part.length)
     if (typeof part === "string") queue.addText(part)
@@ -231,7 +222,7 @@ export class Http1Wire implements Wire<string> {
 
   end(trailers = ""): void {
     const { queue } = this.carrier
-    if (this.sentHead?.framing._tag === "Chunked") {
+    if (this.preparedHead?.framing._tag === "Chunked") {
       queue.addText(trailers === "" ? lastChunk : lastChunkWith(trailers))
     }
     this.endAt = queue.queued
@@ -267,7 +258,7 @@ export class Http1Wire implements Wire<string> {
 
   /** Whether the end of the body is the end of the connection (HTTP/1.0 without a length). */
   get endsWithConnection(): boolean {
-    return this.sentHead?.framing._tag === "Close"
+    return this.preparedHead?.framing._tag === "Close"
   }
 
   get bodySent(): number {

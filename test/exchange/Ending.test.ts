@@ -8,8 +8,7 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
-import { type EndingEvent, transitions } from "../../src/exchange/Ending.js"
-import type { Stage } from "../../src/exchange/Stage.js"
+import { type EndingEvent, type Stage, transitions } from "../../src/exchange/Stage.js"
 import { MemoryWire, unheard } from "./MemoryWire.js"
 
 const stages: ReadonlyArray<Stage> = ["Running", "Settled", "Dropping", "Hooks", "Over"]
@@ -62,7 +61,7 @@ describe("the table", () => {
   })
 
   it("is the one of src/README.md and of the file itself", () => {
-    for (const file of ["README.md", "exchange/Ending.ts"]) {
+    for (const file of ["README.md", "exchange/Stage.ts"]) {
       const text = fs.readFileSync(path.join(import.meta.dirname, "../../src", file), "utf8")
       const rows = text.split("\n").map((line) => line.replace(/^ \* /, "")).filter((line) => line.startsWith("| "))
       const cells = rows.map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()))

@@ -139,6 +139,71 @@ describe("heads are judged once, for every wire, which writes its own", () => {
   })
 })
 
+describe("the status is that of the head that was sent", () => {
+  const events = { status: 203, fields: [["Content-Type", "text/event-stream"]] } as const
+  const declared = { status: 200, fields: [["Content-Length", "3"]] } as const
+
+  it.each<readonly [string, (exchange: MemoryWire["exchange"]) => unknown, number | undefined]>([
+    ["of a whole answer", (exchange) => exchange.respond(events, "ok"), 203],
+    ["of one in parts", (exchange) => void [exchange.start(events), exchange.sendHead()], 203],
+    ["none of a head that waits for its body", (exchange) => exchange.start(events), undefined],
+    ["none of one that was withdrawn", (exchange) => void [exchange.start(events), exchange.withdraw()], undefined],
+    ["none of one whose body is too short", (exchange) => exchange.respond(declared, "ok"), undefined],
+    ["of what replaces it", (exchange) => void [exchange.start(events), exchange.fail(new Error("fails"))], 500],
+    [
+      "none of one that was prepared when the exchange ended",
+      (exchange) => void [exchange.start(events), exchange.lost("ClientGone")],
+      undefined
+    ],
+    [
+      "none of one that was withdrawn, where the connection is taken over",
+      (exchange) => void [exchange.start(events), exchange.withdraw(), exchange.takeOver()],
+      undefined
+    ],
+    ["of one that had begun when the exchange ended", (exchange) => {
+      exchange.start(events)
+      exchange.sendHead()
+      exchange.lost("ClientGone")
+    }, 203]
+  ])("%s", (_, act, status) => {
+    const { exchange } = new MemoryWire()
+    act(exchange)
+    expect(exchange.status).toBe(status)
+    expect(exchange.settle().status).toBe(status)
+  })
+
+  it("an event stream without a length has no end of its own, from its head on", () => {
+    const { exchange } = new MemoryWire()
+    exchange.start(events)
+    expect(exchange.isEndless).toBe(false)
+    exchange.sendHead()
+    expect(exchange.isEndless).toBe(true)
+    exchange.finish()
+    expect(exchange.isEndless).toBe(false)
+  })
+
+  it.each<readonly [string, Parameters<MemoryWire["exchange"]["start"]>, string]>([
+    ["with a length", [events, 3], "GET"],
+    ["with a Content-Length", [{ ...events, fields: [...events.fields, ["Content-Length", "3"]] }, undefined], "GET"],
+    ["to HEAD", [events, undefined], "HEAD"],
+    ["of another type", [ok, undefined], "GET"]
+  ])("an answer %s has one", (_, given, method) => {
+    const { exchange } = new MemoryWire({ method })
+    exchange.start(...given)
+    exchange.sendHead()
+    expect(exchange.isEndless).toBe(false)
+  })
+
+  it("an answer that replaces an event stream has one", () => {
+    const { exchange } = new MemoryWire()
+    exchange.start(events)
+    exchange.withdraw()
+    exchange.start(ok)
+    exchange.sendHead()
+    expect(exchange.isEndless).toBe(false)
+  })
+})
+
 describe("trailers are judged once, for every wire, which writes its own", () => {
   it("a wire gets them with the end of the body", () => {
     const { exchange, told } = new MemoryWire()

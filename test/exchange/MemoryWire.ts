@@ -74,8 +74,6 @@ export class MemoryWire implements Wire<Written>, BodySource {
   readonly peer: AcceptedPeer
   readonly scope = Effect.runSync(Scope.make())
   readonly exchange: ServedExchange<Written>
-  status: number | undefined = undefined
-  isEndless = false
   fullWrite = false
   congested = false
   isSent = false
@@ -173,7 +171,6 @@ export class MemoryWire implements Wire<Written>, BodySource {
 
   begin(): void {
     const { fields = [], status } = this.ready ?? {}
-    this.status = status
     this.told.push(`head ${status}${fields.length === 0 ? "" : ` ${JSON.stringify(fields)}`}`)
   }
 

@@ -56,19 +56,11 @@ export interface PreparedHead {
   readonly text: string
   readonly framing: ResponseFraming
   readonly persistent: boolean
-  /**
-   * Whether this is the head of an event stream without a length, which only ends when one side leaves.
-   *
-   * @since 0.2.0
-   */
-  readonly isEventStream: boolean
 }
 
 const none: ResponseFraming = { _tag: "None" }
 const chunked: ResponseFraming = { _tag: "Chunked" }
-const chunkedEvents: ResponseFraming = { _tag: "Chunked" }
 const untilClose: ResponseFraming = { _tag: "Close" }
-const eventsUntilClose: ResponseFraming = { _tag: "Close" }
 
 /**
  * A judged head whose fields are written as HTTP/1 lines, before the connection adds its own.
@@ -126,10 +118,10 @@ export const writeFinal = (head: HeadDraft, context: ResponseContext): PreparedH
     if (context.bodyLength !== undefined && context.bodyLength > room) closing = true
     text += `Content-Length: ${room}\r\n`
   } else if (context.minorVersion === 1) {
-    framing = head.eventStream ? chunkedEvents : chunked
+    framing = chunked
     text += "Transfer-Encoding: chunked\r\n"
   } else {
-    framing = head.eventStream ? eventsUntilClose : untilClose
+    framing = untilClose
     closing = true
   }
   if (closing) text += "Connection: close\r\n"
@@ -168,8 +160,4 @@ class Prepared implements PreparedHead {
     readonly framing: ResponseFraming,
     readonly persistent: boolean
   ) {}
-
-  get isEventStream(): boolean {
-    return this.framing === chunkedEvents || this.framing === eventsUntilClose
-  }
 }
