@@ -142,7 +142,8 @@ export class Admission {
     }
   }
 
-  private drop(transport: Transport, share: AddressShare | undefined): void {
+  /** Destroys a transport that is not served. */
+  drop(transport: Transport, share: AddressShare | undefined): void {
     this.shares.leave(share)
     try {
       transport.destroy()

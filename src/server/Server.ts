@@ -15,7 +15,7 @@ import type { SessionHost } from "../exchange/Session.js"
 import { type StopOptions, stopOptions, type StopReport } from "./Drain.js"
 import { type Acceptor, type BoundListener, Listener } from "./Listener.js"
 import type { ServerMetrics } from "./ServerMetrics.js"
-import { bind } from "./serviceCalls.js"
+import { bind, handshakesOf } from "./serviceCalls.js"
 import type { Services } from "./Services.js"
 import * as Sessions from "./Sessions.js"
 import { statesOf } from "./Sweep.js"
@@ -130,7 +130,7 @@ const acceptor = (
       connections.admit(transport)
     } catch (error) {
       log("Error", "a connection broke before it was served", error)
-      transport.destroy()
+      connections.drop(transport, undefined)
     }
   },
   lost: (error, remote) => {
@@ -175,7 +175,7 @@ const makeStopping = (
         return Scope.close(listening, Exit.void).pipe(
           // the connections are ended even if the listener cannot be closed
           Effect.catchAllCause((cause) => Effect.sync(() => log("Error", "the listener could not be closed", cause))),
-          Effect.zipRight(drain.run({ farewell, grace: asked.grace ?? grace, interrupt }, bound.pending)),
+          Effect.zipRight(drain.run({ farewell, grace: asked.grace ?? grace, interrupt }, handshakesOf(bound, log))),
           Effect.ensuring(endSockets),
           Effect.ensuring(Effect.sync(() => alarms.close())),
           // every caller gets the report

@@ -10,11 +10,12 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type { Engine } from "../exchange/Engine.js"
+import { isAnyEffect } from "../exchange/internal.js"
 import { type BindError, InterimError } from "../exchange/ServerError.js"
 import type { AccessLog, AccessRecord } from "./AccessLog.js"
 import { catchRejection } from "./catchRejection.js"
 import type { InterimResponses } from "./InterimResponses.js"
-import type { BoundListener, Listener } from "./Listener.js"
+import type { BoundListener, Listener, PendingHandshakes } from "./Listener.js"
 import { mustReturn } from "./mustReturn.js"
 import { notRun } from "./notRun.js"
 import type { Posthooks } from "./Posthooks.js"
@@ -39,6 +40,38 @@ export const bind = (
   })
 
 /**
+ * The handshakes of a listener. If their count or their end throws, that is logged once, and a stop goes on without them.
+ *
+ * @since 0.2.0
+ */
+export const handshakesOf = ({ pending }: BoundListener, log: Engine["log"]): PendingHandshakes | undefined => {
+  if (pending === undefined) return undefined
+  let isLogged = false
+  const failed = (error: unknown): void => {
+    // a stop asks again and again
+    if (!isLogged) log("Error", "the service Listener failed to count or to drop its handshakes", error)
+    isLogged = true
+  }
+  return {
+    get size() {
+      try {
+        return pending.size
+      } catch (error) {
+        failed(error)
+        return 0
+      }
+    },
+    dropAll: () => {
+      try {
+        pending.dropAll()
+      } catch (error) {
+        failed(error)
+      }
+    }
+  }
+}
+
+/**
  * Asks for the fields of interim responses.
  *
  * @since 0.2.0
@@ -49,7 +82,7 @@ export const allowInterim =
     // what the application gave is judged as its own
     if (allowed === fields || allowed instanceof InterimError) return allowed
     // an Effect is iterable
-    if (Predicate.isIterable(allowed) && !Effect.isEffect(allowed)) return allowed
+    if (Predicate.isIterable(allowed) && !isAnyEffect(allowed)) return allowed
     const what = "prepare of the service InterimResponses"
     const { message } = mustReturn(what, "fields or an InterimError", allowed, inLayer)
     return new InterimError({ reason: "InvalidHeader", description: message })

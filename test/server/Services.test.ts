@@ -9,8 +9,10 @@ import { assert, describe, expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as TestClock from "effect/TestClock"
 import { MemoryListener } from "tsgi/testing"
 import { type Address, hostOf } from "../../src/exchange/Address.js"
 import type { Exchange } from "../../src/exchange/Exchange.js"
@@ -19,11 +21,12 @@ import type { FieldPairs } from "../../src/protocol/heads.js"
 import type { RequestHead } from "../../src/protocol/requestHead.js"
 import * as AccessLog from "../../src/server/AccessLog.js"
 import * as InterimResponses from "../../src/server/InterimResponses.js"
-import { Listener } from "../../src/server/Listener.js"
+import { Listener, type PendingHandshakes } from "../../src/server/Listener.js"
 import * as Posthooks from "../../src/server/Posthooks.js"
 import * as RequestParser from "../../src/server/RequestParser.js"
 import * as Server from "../../src/server/Server.js"
 import * as ServerConfig from "../../src/server/ServerConfig.js"
+import type { Transport } from "../../src/transport/Transport.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
 import * as engine from "./engine.js"
@@ -359,4 +362,72 @@ describe("a Listener", () => {
     }))
 
   it.effect("that uses this serves", () => serveWith(faults["uses this"]))
+
+  /** Serves with a listener that changes what `memory` gives. */
+  const serveChanged = (
+    transportOf: (transport: Transport) => Transport,
+    pending: PendingHandshakes,
+    config?: ServerConfig.PartialConfig
+  ) => {
+    const changed: Listener["Type"] = {
+      bind: (acceptor, options) =>
+        Effect.map(
+          memory.listener.bind(
+            { ...acceptor, accepted: (transport) => acceptor.accepted(transportOf(transport)) },
+            options
+          ),
+          (bound) => ({ ...bound, pending })
+        )
+    }
+    return engine.serve(handler, new Journal(), config, Layer.succeed(Listener, changed))
+  }
+
+  const pendings: Readonly<Record<string, PendingHandshakes>> = {
+    "whose handshakes cannot be counted": {
+      get size(): number {
+        throw failure()
+      },
+      dropAll: () => undefined
+    },
+    "whose handshakes cannot be dropped": {
+      size: 0,
+      dropAll: () => {
+        throw failure()
+      }
+    }
+  }
+  it.scoped.each(Object.entries(pendings))("%s stops all the same", ([, pending]) =>
+    Effect.gen(function*() {
+      const { running } = yield* serveChanged((transport) => transport, pending)
+      memory.connect().send(get())
+      yield* Effect.promise(() => turns(20))
+      const stopping = yield* Effect.fork(running.stop({ grace: 0 }))
+      yield* Effect.promise(() => turns(20))
+      yield* TestClock.adjust("1 minute")
+      const report = yield* Fiber.join(stopping)
+      assert.deepInclude(report, { connections: 1, idle: 1 })
+    }))
+
+  it.scoped("whose transport throws when it is closed, of a connection that cannot be served: nothing escapes", () =>
+    Effect.gen(function*() {
+      let broken = true
+      const { running } = yield* serveChanged(
+        (transport) =>
+          !broken ? transport : new Proxy(transport, {
+            get: (target, name): unknown => {
+              const value: unknown = Reflect.get(target, name, target)
+              if (name === "destroy" || name === "remote") throw failure()
+              return typeof value === "function" ? value.bind(target) : value
+            }
+          }),
+        { size: 0, dropAll: () => undefined }
+      )
+      memory.connect().send(get())
+      yield* Effect.promise(() => turns(20))
+      broken = false
+      const other = memory.connect()
+      other.send(get())
+      assert.strictEqual((yield* Effect.promise(() => other.response())).status, 200)
+      assert.deepStrictEqual(yield* running.connections, { open: 1, waiting: 0 })
+    }))
 })
