@@ -43,15 +43,23 @@ export const listenerTable: TableOf<ListenOptions> = {
   keepAliveInitialDelay: number({ least: 1000, most: 2 ** 31 - 1, unit: "milliseconds", infinite: true })
 }
 
+const asMode = misplaced("is a part of mode here, as in mode: 0o666")
+
 /**
- * Names that other servers have for an option of a listener.
+ * Names that other servers have for an option of a listener, those of `node:net` among them.
  *
  * @since 0.2.0
  * @category constants
  */
 export const otherNames: OptionTable = {
   hostname: misplaced("is called host here"),
-  address: misplaced("is called host here, or path for a unix socket")
+  address: misplaced("is called host here, or path for a unix socket"),
+  readableAll: asMode,
+  writableAll: asMode,
+  exclusive: misplaced(
+    "is no option here: leave it out; only workers of node:cluster share a port, unless reusePort is true"
+  ),
+  signal: misplaced("is no option here: the listener is closed when its server stops")
 }
 
 // a host is an IPv6 address, maybe with a zone, or a name without the other parts of a URL

@@ -10,6 +10,7 @@ import { listenerTable, otherNames } from "../node/listenChecks.js"
 import type { ListenOptions, TlsOptions, TlsSettings } from "../node/NodeListener.js"
 import * as TrustedProxies from "../node/TrustedProxies.js"
 import { checkOptions, type OptionTable, pick, refuseMore, type TableOf } from "../server/checkOptions.js"
+import { otherNames as engineNames } from "../server/Config.js"
 import * as FormLimits from "../server/FormLimits.js"
 import { anything, group, listOf, misplaced, number, yesOrNo } from "../server/optionKinds.js"
 import { invalidOption } from "../server/OptionNames.js"
@@ -113,7 +114,16 @@ const ofAccessLog = misplaced("is no option here: provide AccessLogFile.layer, o
 const logNames: OptionTable = { log: ofAccessLog, logFormat: ofAccessLog, accessLog: ofAccessLog, logger: ofAccessLog }
 
 // these are all options, with the names that other servers have for them
-const whole: OptionTable = { ...otherNames, cert: ofTls, key: ofTls, https: ofTls, ...logNames, ...table }
+const whole: OptionTable = {
+  ...engineNames,
+  ...otherNames,
+  signal: misplaced("is no option here: close the layer's scope, which stops the server"),
+  cert: ofTls,
+  key: ofTls,
+  https: ofTls,
+  ...logNames,
+  ...table
+}
 
 const elsewhere = (options: object, place: string): OptionTable =>
   Object.fromEntries(Object.keys(options).map((name) => [name, misplaced(`is an option of ${place}`)]))

@@ -10,8 +10,8 @@ import { none } from "../exchange/TrustedProxies.js"
 import type { Http1Config, Http1Limits, Http1Timeouts } from "../http1/Http1Config.js"
 import { forwardedFields } from "../protocol/forwarded.js"
 import { defaultLimits, type Leniency, strict } from "../protocol/limits.js"
-import { checkOptions, complete, type DefaultsOf, type Option } from "./checkOptions.js"
-import { group, number, oneOf, yesOrNo } from "./optionKinds.js"
+import { checkOptions, complete, type DefaultsOf, type Option, type OptionTable } from "./checkOptions.js"
+import { group, misplaced, number, oneOf, yesOrNo } from "./optionKinds.js"
 
 export type { EngineConfig, ForwardedOption, Rates } from "../exchange/Config.js"
 
@@ -159,6 +159,28 @@ const scalars: DefaultsOf<Omit<Config, keyof typeof groups>> = {
  */
 export const table = { ...groups, ...scalars }
 
+const called = (name: string): Option => misplaced(`is called ${name} here`)
+
+/**
+ * Names that node:http, Fastify and Express have for an option of the engine.
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const otherNames: OptionTable = {
+  keepAliveTimeout: called("timeouts.idle"),
+  headersTimeout: called("timeouts.head"),
+  requestTimeout: called("timeouts.request"),
+  maxHeaderSize: called("limits.fieldSection"),
+  maxHeadersCount: called("limits.fieldCount"),
+  maxRequestsPerSocket: called("limits.requestsPerConnection"),
+  maxConnections: called("limits.connections"),
+  requireHostHeader: called("parser.requireHost"),
+  insecureHTTPParser: misplaced("is no option here: parser has the few rules that can be relaxed"),
+  bodyLimit: called("limits.body"),
+  trustProxy: misplaced("is called trustedProxies here, with forwarded for what they say")
+}
+
 /**
  * A {@link Config} of which every option, also within a group, may be left out.
  *
@@ -180,7 +202,7 @@ type Group = "limits" | "timeouts" | "rates" | "parser"
  * @category constructors
  */
 export const make = (partial: PartialConfig = {}): Config => {
-  checkOptions(partial, table)
+  checkOptions(partial, { ...otherNames, ...table })
   const { forwarded = false, trustedProxies } = partial
   if (forwarded !== false && trustedProxies === undefined) {
     throw new OptionError({

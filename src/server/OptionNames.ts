@@ -8,7 +8,7 @@ import { OptionError } from "../exchange/ServerError.js"
 import { isClass } from "./guards.js"
 
 /**
- * The message for an unknown option: the nearest name and all known names. The names in `suggested` may have paths such as
+ * The message for an unknown option, with the nearest name and all known names. The names in `suggested` may have paths such as
  * `timeouts.idle`, so that an option in the wrong group is found. Other spellings, such as `max_size`, are found too.
  *
  * @since 0.2.0
@@ -20,8 +20,8 @@ export const noSuchOption = (
   suggested: ReadonlyArray<string> = known
 ): string => {
   const found = nearest(given, suggested)
-  const hint = found === undefined ? "" : `did you mean ${found}? `
-  return `${hint}${what}; known options are ${known.join(", ")}`
+  const hint = found === undefined ? "known" : `did you mean ${found}? Known`
+  return `${what}; ${hint} options are ${known.join(", ")}`
 }
 
 /**

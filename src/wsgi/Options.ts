@@ -10,7 +10,7 @@ import * as TrustedProxies from "../node/TrustedProxies.js"
 import type { Leniency } from "../protocol/limits.js"
 import { compile, defaultTemplate, json } from "../server/AccessLogFormat.js"
 import type { AccessRecord } from "../server/AccessRecord.js"
-import { checkOptions, type Option, type OptionTable, type TableOf } from "../server/checkOptions.js"
+import { checkOptions, type OptionTable, type TableOf } from "../server/checkOptions.js"
 import * as Config from "../server/Config.js"
 import * as FormLimits from "../server/FormLimits.js"
 import { isClass } from "../server/guards.js"
@@ -259,18 +259,6 @@ export const tlsNames: OptionTable = Object.fromEntries(
   ])
 )
 
-const called = (name: string): Option => misplaced(`is called ${name} here`)
-
-// names of node:http, Fastify and Express
-const otherNames: OptionTable = {
-  logger: called("log"),
-  keepAliveTimeout: called("timeouts.idle"),
-  headersTimeout: called("timeouts.head"),
-  requestTimeout: called("timeouts.request"),
-  bodyLimit: called("limits.body"),
-  trustProxy: misplaced("is called trustedProxies here, with forwarded for what they say")
-}
-
 // these are all options, with the names of the listener's, which are refused here
 const whole: OptionTable = {
   ...Object.fromEntries(
@@ -279,7 +267,8 @@ const whole: OptionTable = {
     ) => [name, misplaced(`is an option of listen, as in listen({ ${name}: ... })`)])
   ),
   ...tlsNames,
-  ...otherNames,
+  ...Config.otherNames,
+  logger: misplaced("is called log here"),
   ...table
 }
 

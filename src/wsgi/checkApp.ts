@@ -32,7 +32,7 @@ const listens = (given: unknown): boolean =>
 const remedyFor = (app: unknown, listener: unknown): string => {
   if (Predicate.isFunction(listener)) return "; the listener comes first: server(listen(), app)"
   if (Predicate.hasProperty(app, "fetch")) return "; for one that has fetch, give fetchApp(app.fetch)"
-  if (listens(app)) return "; one that listens itself needs node:http, see MIGRATING.md"
+  if (listens(app)) return "; one that listens itself needs node:http, see src/wsgi/MIGRATING.md of the package"
   if (Predicate.hasProperty(app, "default")) return "; for a module, give its default export"
   if (Predicate.isPromiseLike(app)) return "; await it"
   return ""

@@ -93,7 +93,7 @@ describe("what cannot be bound is a BindError that names the cause, and the addr
       "a name that there is not",
       { prot: 3 } as BindOptions,
       "InvalidOptions",
-      /prot: did you mean port\? bind has no such/
+      /prot: bind has no such option; did you mean port\?/
     ],
     // for invalid options the error has no address, and text is quoted
     [

@@ -1,11 +1,16 @@
 /** The defaults, and the errors of a server that cannot start. */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { createServer } from "node:http"
+import type { ListenOptions } from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
 import { AccessLog, AccessLogFile, AccessLogFormat, ServerConfig, TsgiHttpServer } from "tsgi/effect"
 import { MemoryListener } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
@@ -166,28 +171,39 @@ it("a name that is nearly right is refused with the one that was meant, and all 
   const wrong: ReadonlyArray<readonly [given: object, message: RegExp]> = [
     [
       { prot: 1 },
-      /^prot: did you mean port\? there is no such option; known options are port, host, .*tls, .*forms.*limits/
+      /^prot: there is no such option; did you mean port\? Known options are port, host, .*tls, .*forms.*limits/
     ],
-    [{ tsl: {} }, /^tsl: did you mean tls\?/],
-    [{ maxPayload: 1 }, /^maxPayload: did you mean websocket\.maxPayload\?/],
-    [{ max_buffered_body: 1 }, /^max_buffered_body: did you mean maxBufferedBody\?/],
-    [{ grace: 1 }, /^grace: did you mean timeouts\.grace\?/],
+    [{ tsl: {} }, /^tsl: there is no such option; did you mean tls\?/],
+    [{ maxPayload: 1 }, /^maxPayload: there is no such option; did you mean websocket\.maxPayload\?/],
+    [{ max_buffered_body: 1 }, /^max_buffered_body: there is no such option; did you mean maxBufferedBody\?/],
+    [{ grace: 1 }, /^grace: there is no such option; did you mean timeouts\.grace\?/],
     [
       { websocket: { maxPayLoad: 1 } },
-      /^websocket\.maxPayLoad: did you mean websocket\.maxPayload\? .* known options are /
+      /^websocket\.maxPayLoad: there is no such option; did you mean websocket\.maxPayload\? Known options are /
     ],
     [{ websocket: 5 }, /^websocket: must be an object; it is 5$/],
-    [{ forms: { maxFile: 1 } }, /^forms\.maxFile: did you mean forms\.maxFiles\?/],
-    [{ limits: { connection: 1 } }, /^limits\.connection: did you mean limits\.connections\?/],
+    [{ forms: { maxFile: 1 } }, /^forms\.maxFile: there is no such option; did you mean forms\.maxFiles\?/],
+    [{ limits: { connection: 1 } }, /^limits\.connection: there is no such option; did you mean limits\.connections\?/],
     [{ port: "http" }, /^cannot listen: port: must be a whole number from 0 to 65535; it is "http"$/],
     [
       { tls: { ...certificate, key: "key.pem" } },
       /^cannot listen: key: takes the contents of the file, not its path/
     ],
-    [{ tls: { ...certificate, requestCerts: true } }, /requestCerts: did you mean requestCert\?/],
+    [
+      { tls: { ...certificate, requestCerts: true } },
+      /requestCerts: TLS has no such option; did you mean requestCert\?/
+    ],
     [{ path: "/tmp/tsgi.sock", host: "localhost" }, /host applies to a port only, not to path, fd or socket/],
     [{ port: 0, mode: 0o600 }, /mode goes with a path/],
     [{ port: 0, hostname: "a" }, /^hostname: is called host here$/],
+    [
+      { port: 0, exclusive: true },
+      /^exclusive: is no option here: leave it out; only workers of node:cluster share a port/
+    ],
+    [{ port: 0, signal: AbortSignal.abort() }, /^signal: is no option here: close the layer's scope, which stops/],
+    [{ path: "/tmp/tsgi.sock", readableAll: true }, /^readableAll: is a part of mode here, as in mode: 0o666$/],
+    [{ path: "/tmp/tsgi.sock", writableAll: true }, /^writableAll: is a part of mode here, as in mode: 0o666$/],
+    [{ port: 0, keepAliveTimeout: 5 }, /^keepAliveTimeout: is called timeouts\.idle here$/],
     [{ port: 0, cert: "", key: "" }, /^cert: belongs to tls, as in tls: \{ cert, key \}$/],
     [{ port: 0, host: "127.0.0.1:80" }, /host: must be an address or a name, .*without scheme, brackets and port/],
     [{ port: 0, host: "[::1]" }, /host: must be an address or a name/],
@@ -206,7 +222,7 @@ it("a name that is nearly right is refused with the one that was meant, and all 
     )
   )
   expect(door.message).toMatch(
-    /^websokcet: did you mean websocket\? there is no such option; known options are interrupt/
+    /^websokcet: there is no such option; did you mean websocket\? Known options are interrupt/
   )
 })
 
@@ -252,6 +268,31 @@ it("a log is made with a function and a format, and nothing else", async () => {
   expect(await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(file)))))
     .toMatchObject({ _tag: "OptionError", message: `format: ${format}; it is "json"` })
 })
+
+/** Every option of NodeHttpServer.layer, with a value. */
+const nodeOptions: Required<ListenOptions> = {
+  port: 0,
+  host: "127.0.0.1",
+  backlog: 1,
+  path: path.join(os.tmpdir(), `tsgi-settings-${process.pid}.sock`),
+  exclusive: false,
+  readableAll: false,
+  writableAll: false,
+  ipv6Only: false,
+  signal: new AbortController().signal
+}
+
+it.each(Object.entries(nodeOptions))(
+  "what NodeHttpServer has as option %s is one, or is told of",
+  async (name, value) => {
+    const options: object = name === "path" ? { path: value } : { port: 0, [name]: value }
+    const exit = await Effect.runPromiseExit(Effect.scoped(TsgiHttpServer.make(options)))
+    if (Exit.isSuccess(exit)) return
+    const text = Cause.pretty(exit.cause)
+    expect(text).toContain(`${name}: is `)
+    expect(text).not.toContain("there is no such option")
+  }
+)
 
 it("what NodeHttpServer takes beside its options is refused, and so is a second argument", async () => {
   const refused =

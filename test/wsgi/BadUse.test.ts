@@ -198,20 +198,25 @@ describe("what cannot be listened on", () => {
 
 describe("what is no option", () => {
   const cases: ReadonlyArray<readonly [name: string, options: unknown, option: string, message: RegExp]> = [
-    ["a name of eventlet's", { max_size: 5 }, "max_size", /^did you mean maxSize\? there is/],
-    ["a limit that is not among them", { body: 5 }, "body", /^did you mean limits\.body\? there is/],
-    ["a deadline that is not among them", { idle: 5 }, "idle", /^did you mean timeouts\.idle\? there is/],
+    ["a name of eventlet's", { max_size: 5 }, "max_size", /^there is no such option; did you mean maxSize\?/],
+    ["a limit that is not among them", { body: 5 }, "body", /^there is no such option; did you mean limits\.body\?/],
+    [
+      "a deadline that is not among them",
+      { idle: 5 },
+      "idle",
+      /^there is no such option; did you mean timeouts\.idle\?/
+    ],
     [
       "a limit among the deadlines",
       { timeouts: { parsedBody: 5 } },
       "timeouts.parsedBody",
-      /^did you mean limits\.parsedBody\?/
+      /^there is no such option; did you mean limits\.parsedBody\?/
     ],
     [
       "a limit that is misspelt",
       { limits: { feildCount: 5 } },
       "limits.feildCount",
-      /^did you mean limits\.fieldCount\?/
+      /^there is no such option; did you mean limits\.fieldCount\?/
     ],
     [
       "a name that is near to none",
@@ -235,7 +240,7 @@ describe("what is no option", () => {
       "an unknown name",
       { keepAlive: true },
       "keepAlive",
-      /^did you mean keepalive\? there is no such option; known options are log, environ, .*keepalive/
+      /^there is no such option; did you mean keepalive\? Known options are log, environ, .*keepalive/
     ],
     ["an unknown limit", { limits: { url: 1 } }, "limits.url", /no such option; known options are .*requestLine/],
     ["an unknown deadline", { timeouts: { header: 1 } }, "timeouts.header", /no such option; known options are .*head/],
@@ -377,9 +382,9 @@ describe("what is no option", () => {
       "an unknown name",
       { prot: 1 },
       "prot",
-      /^did you mean port\? listen has no such option; known options are port, host/
+      /^listen has no such option; did you mean port\? Known options are port, host/
     ],
-    ["another case", { Port: 1 }, "Port", /^did you mean port\? listen has no such option/],
+    ["another case", { Port: 1 }, "Port", /^listen has no such option; did you mean port\?/],
     ["a port that is no number", { port: "http" }, "port", /whole number from 0 to 65535; it is "http"/],
     ["a port that is empty text", { port: "" }, "port", /whole number from 0 to 65535/],
     ["a port that is text and too high", "65536", "port", /whole number from 0 to 65535; it is "65536"/],
@@ -422,6 +427,9 @@ describe("what is no option", () => {
     ["a host with a blank", { host: "local host" }, "host", /an address or a name/],
     ["what others call the host", { hostname: "127.0.0.1" }, "hostname", /^is called host here$/],
     ["what others call the host or path", { address: "127.0.0.1" }, "address", /^is called host here, or path/],
+    ["what net calls a mode", { path: "a.sock", writableAll: true }, "writableAll", /^is a part of mode here, as in/],
+    ["net's exclusive", { port: 80, exclusive: true }, "exclusive", /^is no option here: leave it out; only workers/],
+    ["net's signal", { port: 80, signal: AbortSignal.abort() }, "signal", /^is no option here: the listener is closed/],
     ["TLS", { port: 443, tls: {} }, "tls", /^TLS is wrapTls's/],
     ["a certificate", { port: 443, cert: "", key: "" }, "cert", /^TLS is wrapTls's/],
     ["a port that is too high", 65_536, "port", /whole number from 0 to 65535; it is 65536/],
@@ -457,7 +465,7 @@ describe("what is no option", () => {
     handle = hello
   }
   const expressMembers = { handle: (): void => undefined, listen: (): void => undefined }
-  const needsNode = "one that listens itself needs node:http, see MIGRATING.md"
+  const needsNode = "one that listens itself needs node:http, see src/wsgi/MIGRATING.md of the package"
   it.each([
     ["nothing", undefined, "undefined"],
     ["an object", { app: hello }, "an object"],
@@ -523,7 +531,7 @@ describe("what is no option", () => {
       ["/", "POST"],
       "init: must be an object, such as { method: \"POST\" }; it is"
     ],
-    ["what fetch does not take", ["/", { methd: "POST" }], "methd: did you mean method? there is no such option"],
+    ["what fetch does not take", ["/", { methd: "POST" }], "methd: there is no such option; did you mean method?"],
     [
       "an option of the server beside those of fetch",
       ["/", { log: false }],
@@ -628,7 +636,9 @@ describe("what is no option", () => {
     await expect(running.stop({ timeout: 5 } as never)).rejects.toThrow(
       "timeout: there is no such option; known options are grace, settle"
     )
-    await expect(running.stop({ grade: 5 } as never)).rejects.toThrow("grade: did you mean grace? there is")
+    await expect(running.stop({ grade: 5 } as never)).rejects.toThrow(
+      "grade: there is no such option; did you mean grace?"
+    )
     for (const option of ["settle", "spread"]) {
       await expect(running.stop({ [option]: Infinity })).rejects.toThrow(
         `${option}: must be a number of milliseconds, 0 or more, and finite; it is Infinity`
@@ -660,9 +670,13 @@ describe("what is no option", () => {
     [
       "a switch that is misspelt",
       { requestCerts: true },
-      /^requestCerts: did you mean requestCert\? TLS has no such option/
+      /^requestCerts: TLS has no such option; did you mean requestCert\?/
     ],
-    ["a British one", { rejectUnauthorised: true }, /^rejectUnauthorised: did you mean rejectUnauthorized\?/],
+    [
+      "a British one",
+      { rejectUnauthorised: true },
+      /^rejectUnauthorised: TLS has no such option; did you mean rejectUnauthorized\?/
+    ],
     ["what is the listener's", { noDelay: false }, /^noDelay: is the listener's own/],
     // each of these would listen, and fail every handshake
     [

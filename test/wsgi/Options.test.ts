@@ -226,7 +226,7 @@ describe("every table of options", () => {
         const error = thrownBy(() => give({ [`${option}x`]: 1 }))
         expect(error.option).toBe(`${option}x`)
         expect(error.description).toMatch(
-          new RegExp(`^did you mean (\\w+\\.)?${option}\\? .*; known options are .*\\b${option}\\b`)
+          new RegExp(`^[\\w ]+ no such option; did you mean (\\w+\\.)?${option}\\? Known options are .*\\b${option}\\b`)
         )
       }
     })
@@ -247,7 +247,7 @@ describe("every table of options", () => {
         const within = table[option].group
         for (const inner of within === undefined ? [] : namesOf(within)) {
           expect(thrownBy(() => give({ [option]: { [`${inner}x`]: 1 } })).description)
-            .toContain(`did you mean ${option}.${inner}?`)
+            .toContain(`there is no such option; did you mean ${option}.${inner}?`)
           expect(thrownBy(() => give({ [option]: { [inner]: Symbol.iterator } })).message)
             .toContain(`${option}.${inner}: must be `)
         }
@@ -264,6 +264,8 @@ describe("every table of options", () => {
       Effect.flatMap((response) => response.text),
       Effect.provide(Layer.provideMerge(HttpServer.serve(app), TsgiHttpServer.layerTest))
     )
-    expect(await Effect.runPromise(Effect.scoped(body))).toMatch(/detatched: did you mean detached\?/)
+    expect(await Effect.runPromise(Effect.scoped(body))).toMatch(
+      /detatched: there is no such option; did you mean detached\?/
+    )
   })
 })

@@ -222,7 +222,7 @@ describe("an entry that is no hook, or fails", () => {
         }
         for (
           const told of [
-            "detach: did you mean eventlet.posthooks.detached? there is no such option",
+            "detach: there is no such option; did you mean eventlet.posthooks.detached?",
             "detached: must be true or false; it is \"yes\""
           ]
         ) expect(lines.join("\n")).toContain(`eventlet.posthooks.${told}`)
