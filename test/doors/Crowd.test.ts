@@ -12,7 +12,7 @@ const limits = { connections: 20, waitingConnections: 80 }
 describe.each(Object.entries(doors))("slow clients at the door %s do not keep the places", (_, serve) => {
   it.concurrent.each(Object.entries(kinds))("%s", async (_, kind) => {
     const tls = kind.tls === true
-    const { port, stop } = await serve(tls, { limits })
+    const { port, stop } = await serve(tls, limits)
     const slow = new SlowClients([kind], { port, slow: 30, slowFrom: "127.0.0.1" })
     try {
       void slow.start()
@@ -20,7 +20,7 @@ describe.each(Object.entries(doors))("slow clients at the door %s do not keep th
       expect(figures.times.length, inWords(figures)).toBe(figures.asked)
     } finally {
       slow.stop()
-      await stop()
+      await stop(0)
     }
   }, 30_000)
 })

@@ -23,13 +23,13 @@ const leastGrowth = async (rounds: number, round: () => Promise<void>): Promise<
   return least
 }
 
-it(
-  "keeps count of thousands of requests of every kind, and holds nothing afterwards",
+it.each(Object.entries(doors))(
+  "%s: keeps count of thousands of requests of every kind, and holds nothing afterwards",
   { timeout: 60_000 },
-  async () => {
+  async (_, door) => {
     const before = holdings()
     const half = { requests: 600, seconds: 20 }
-    const soak = new Soak({ ...half, clients: 50, seed: 1 })
+    const soak = new Soak({ ...half, clients: 50, seed: 1 }, door)
     await soak.start()
     await soak.run()
     await soak.settle()

@@ -9,13 +9,9 @@
  * Prints the bystander's times and the server's longest turn of the event loop, in milliseconds. Exits 1 where the 99th
  * percentile under the default load is not below 50 ms at the plain door and 150 ms at the Effect door.
  */
-import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Buffer } from "node:buffer"
 import { once } from "node:events"
@@ -23,11 +19,10 @@ import * as Net from "node:net"
 import * as path from "node:path"
 import * as Tls from "node:tls"
 import { pathToFileURL } from "node:url"
-import { type App, listen, server, wrapTls } from "tsgi"
-import { TsgiHttpServer } from "tsgi/effect"
-import { makeCertificate } from "../utils/certificate.js"
+import type { App } from "tsgi"
 import { Program } from "../utils/processes.js"
 import { upgrade } from "../utils/requests.js"
+import { type Quiet, serveEffect, servePlain } from "./quietDoors.js"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // what is served
@@ -92,26 +87,9 @@ const effectApp = Effect.gen(function*() {
   Effect.catchAll((error) => Effect.succeed(HttpServerResponse.text(error._tag, { status: 413 })))
 )
 
-const doors: Readonly<Record<string, (tls: boolean) => Promise<number>>> = {
-  plain: async (tls) => {
-    const plain = listen({ host: "127.0.0.1", port: 0 })
-    const listener = tls ? wrapTls(plain, await makeCertificate("localhost")) : plain
-    const address = await server(listener, app, { logOutput: false, log: () => undefined }).ready
-    return address._tag === "Tcp" ? address.port : 0
-  },
-  effect: async (tls) => {
-    const context = await HttpServer.serve(effectApp).pipe(
-      Layer.provideMerge(TsgiHttpServer.layer({
-        host: "127.0.0.1",
-        port: 0,
-        tls: tls ? await makeCertificate("localhost") : undefined
-      })),
-      Layer.buildWithScope(Effect.runSync(Scope.make())),
-      Effect.runPromise
-    )
-    const { address } = Context.get(context, HttpServer.HttpServer)
-    return address._tag === "TcpAddress" ? address.port : 0
-  }
+const doors: Readonly<Record<string, (tls: boolean) => Promise<Quiet>>> = {
+  plain: (tls) => servePlain(app, tls),
+  effect: (tls) => serveEffect(effectApp, tls)
 }
 
 /**
@@ -139,7 +117,8 @@ class Turns {
 }
 
 const serve = async (door: string, tls: boolean): Promise<void> => {
-  process.stdout.write(`port ${await doors[door]?.(tls)}\n`)
+  const { port } = await doors[door](tls)
+  process.stdout.write(`port ${port}\n`)
   const turns = new Turns()
   // the first connections and the compiler are not measured
   process.once("SIGUSR2", () => {

@@ -1,31 +1,15 @@
 /** The servers for a soak, at both doors, with the same paths and the same hooks for each request. */
-import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import * as LogLevel from "effect/LogLevel"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Buffer } from "node:buffer"
 import type { IncomingMessage } from "node:http"
-import {
-  type AccessRecord,
-  type Address,
-  type App,
-  type Environ,
-  listen,
-  server,
-  type StopReport,
-  type TlsOptions,
-  wrapTls
-} from "tsgi"
-import { AccessLog, InterimResponses, NodeListener, Posthooks, ServerConfig, TsgiHttpServer } from "tsgi/effect"
+import type { AccessRecord, Address, App, Environ, StopReport } from "tsgi"
+import { AccessLog, InterimResponses, Posthooks } from "tsgi/effect"
 import { WebSocketServer } from "ws"
-import { makeCertificate } from "../utils/certificate.js"
 import { turns } from "../utils/Journal.js"
+import { type Quiet, serveEffect, servePlain } from "./quietDoors.js"
 
 /** The counts of a soak. */
 export interface Ledger {
@@ -39,10 +23,8 @@ export interface Served {
   readonly address: Address
   /** The address with TLS. */
   readonly secure: Address
-  /**
-   * Stops the server, at the plain door with this grace in milliseconds, at the Effect door with a second and without a report.
-   */
-  readonly stop: (grace: number) => Promise<StopReport | undefined>
+  /** Stops both servers with this grace in milliseconds, and returns the report of the one without TLS. */
+  readonly stop: (grace: number) => Promise<StopReport>
 }
 
 export type Door = (ledger: Ledger) => Promise<Served>
@@ -53,13 +35,23 @@ export const hooksEach = 3
 export const page = Buffer.alloc(1_048_576, "p")
 
 const part = page.subarray(0, 65_536)
-const anyPort = { host: "127.0.0.1", port: 0 }
 const timeouts = { interrupt: 100, linger: 1_000, head: 3_000, body: 3_000, hooks: 60_000 }
 
-export const plain: Door = async (ledger) => {
-  const [running, secure] = [listen(), wrapTls(listen(), await makeCertificate("localhost"))].map((listener) =>
-    server(listener, plainApp(ledger), {
-      log: () => undefined,
+const both = async (serve: (tls: boolean) => Promise<Quiet>): Promise<Served> => {
+  const [open, secure] = [await serve(false), await serve(true)]
+  return {
+    address: open.address,
+    secure: secure.address,
+    stop: async (grace) => {
+      const [report] = await Promise.all([open.stop(grace), secure.stop(grace)])
+      return report
+    }
+  }
+}
+
+export const plain: Door = (ledger) =>
+  both((tls) =>
+    servePlain(plainApp(ledger), tls, {
       logFormat: (record) => {
         ledger.logged(record)
         return ""
@@ -67,15 +59,6 @@ export const plain: Door = async (ledger) => {
       timeouts
     })
   )
-  return {
-    address: await running.ready,
-    secure: await secure.ready,
-    stop: async (grace) => {
-      const [report] = await Promise.all([running.stop({ grace }), secure.stop({ grace })])
-      return report
-    }
-  }
-}
 
 const sockets = new WebSocketServer({ noServer: true, allowSynchronousEvents: false })
 
@@ -182,37 +165,15 @@ const upload = async (env: Environ, begin: () => unknown): Promise<string> => {
   return String(length)
 }
 
-export const effect: Door = async (ledger) => {
-  const scope = Effect.runSync(Scope.make())
-  const serve = async (tls?: TlsOptions): Promise<Address> => {
-    const services = Layer.mergeAll(
-      TsgiHttpServer.layerServices,
-      AccessLog.layerFunction(ledger.logged),
-      NodeListener.layer(anyPort, tls)
-    ).pipe(
-      Layer.provideMerge(
-        ServerConfig.layer({ ...TsgiHttpServer.defaults, halfClose: "answer", timeouts: { ...timeouts, grace: 1_000 } })
-      )
+export const effect: Door = (ledger) =>
+  both((tls) =>
+    serveEffect(
+      effectApp(ledger),
+      tls,
+      { halfClose: "answer", timeouts: { ...timeouts, grace: 1_000 } },
+      AccessLog.layerFunction(ledger.logged)
     )
-    const served = HttpServer.serve(effectApp(ledger)).pipe(
-      Layer.provideMerge(TsgiHttpServer.layerWith()),
-      Layer.provide(services),
-      Layer.provide(Logger.minimumLogLevel(LogLevel.None))
-    )
-    const context = await Effect.runPromise(Layer.buildWithScope(served, scope).pipe(Effect.orDie))
-    const { address } = await Effect.runPromise(Effect.provide(HttpServer.HttpServer, context))
-    if (address._tag !== "TcpAddress") throw new Error("not TCP")
-    return { _tag: "Tcp", host: address.hostname, port: address.port }
-  }
-  return {
-    address: await serve(),
-    secure: await serve(await makeCertificate("localhost")),
-    stop: async () => {
-      await Effect.runPromise(Scope.close(scope, Exit.void))
-      return undefined
-    }
-  }
-}
+  )
 
 const effectApp = (ledger: Ledger) =>
   Effect.gen(function*() {

@@ -7,17 +7,18 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { Readable, Writable } from "node:stream"
 import * as Tls from "node:tls"
-import { type Address, type App, listen, type LogTarget, server, type ServerOptions, wrapTls } from "tsgi"
-import { AccessLog, NodeListener, Posthooks, ServerConfig, TsgiHttpServer } from "tsgi/effect"
+import { type App, listen, type LogTarget, type ServerOptions, wrapTls } from "tsgi"
+import { AccessLog, Posthooks } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
+import { nothingSeen, open } from "../platform/scene.js"
 import { makeCertificate } from "../utils/certificate.js"
 import { turns } from "../utils/Journal.js"
 import { get, postOf, upgrade } from "../utils/requests.js"
-import { connect } from "../utils/sockets.js"
+import { withServer } from "../utils/serving.js"
 
 /** The result of one scenario. */
 export interface Came {
@@ -75,23 +76,16 @@ async (
   lines: Array<string>
 ): Promise<number> => {
   const target = log?.(lines) ?? ((line: string) => void lines.push(line))
-  const running = server(listen(0), once(app), { timeouts: { interrupt: 50 }, ...options, log: target })
-  const address = await running.ready
-  const client = await connect(address)
-  client.send(get())
-  await use(client)
-  client.close()
-  await later()
-  const status = await ask(address)
-  await running.stop({ grace: 100 })
-  return status
-}
-
-const ask = async (address: Address): Promise<number> => {
-  const client = await connect(address)
-  client.send(get())
-  const { status } = await client.response()
-  client.close()
+  let status = 0
+  await withServer(once(app), { timeouts: { interrupt: 50 }, ...options, log: target }, async (served) => {
+    const client = await served.connect()
+    client.send(get())
+    await use(client)
+    client.close()
+    await later()
+    status = (await served.ask(get())).status
+    await served.running.stop({ grace: 100 })
+  })
   return status
 }
 
@@ -123,7 +117,7 @@ interface EffectDoor {
 const effect = (
   { app, bytes = get(), log = AccessLog.layerNone, use = (client) => client.response() }: EffectDoor
 ) =>
-(
+async (
   lines: Array<string>
 ): Promise<number> => {
   let first = true
@@ -132,34 +126,20 @@ const effect = (
     first = false
     return app
   })
-  const layer = HttpServer.serve(both).pipe(
-    Layer.provideMerge(TsgiHttpServer.layerWith()),
-    Layer.provide(
-      Layer.mergeAll(TsgiHttpServer.layerServices, NodeListener.layer({ port: 0, host: "127.0.0.1" }), log)
-    ),
-    Layer.provide(ServerConfig.layer({ timeouts: { grace: 100 } })),
-    Layer.provide(
-      Logger.replace(
-        Logger.defaultLogger,
-        Logger.make(({ cause, message }) => void lines.push(`${String(message)} ${cause.toString()}`))
-      )
-    )
-  )
-  return Effect.runPromise(
-    Effect.gen(function*() {
-      const { address } = yield* HttpServer.HttpServer
-      if (address._tag !== "TcpAddress") return 0
-      const here: Address = { _tag: "Tcp", host: "127.0.0.1", port: address.port }
-      return yield* Effect.promise(async () => {
-        const client = await connect(here)
-        client.send(bytes)
-        await use(client)
-        client.close()
-        await later()
-        return ask(here)
-      })
-    }).pipe(Effect.provide(layer))
-  )
+  await using scene = await open(HttpServer.serve(both), nothingSeen(), {
+    config: { timeouts: { grace: 100 } },
+    services: log,
+    around: Logger.add(Logger.make(({ cause, message }) => void lines.push(`${String(message)} ${cause.toString()}`)))
+  })
+  {
+    await using client = await scene.connect()
+    client.send(bytes)
+    await use(client)
+  }
+  await later()
+  await using client = await scene.connect()
+  client.send(get())
+  return (await client.response()).status
 }
 
 /** Frames that a client must not send (RFC 6455, 5.1): they are not masked. */
@@ -178,28 +158,28 @@ const withPsk: Tls.ConnectionOptions = {
 /** A handshake in which the server's callback fails. */
 const handshake =
   (options: Tls.TlsOptions, client: Tls.ConnectionOptions) => async (lines: Array<string>): Promise<number> => {
-    const certificate = await makeCertificate("localhost")
-    const running = server(wrapTls(listen(0), { ...certificate, ...options }), hello, {
-      log: (line) => void lines.push(line)
-    })
-    const address = await running.ready
-    if (address._tag !== "Tcp") return 0
-    const status = (given: Tls.ConnectionOptions): Promise<number> =>
-      new Promise((resolve) => {
-        const secured = Tls.connect({ host: address.host, port: address.port, rejectUnauthorized: false, ...given })
-        secured.setEncoding("latin1")
-        secured.once("data", (text: string) => {
-          secured.destroy()
-          resolve(Number(text.slice(9, 12)))
+    const listener = wrapTls(listen(), { ...await makeCertificate("localhost"), ...options })
+    const log = (line: string): void => void lines.push(line)
+    let good = 0
+    await withServer(hello, { listener, log }, async ({ address, running }) => {
+      if (address._tag !== "Tcp") return
+      const status = (given: Tls.ConnectionOptions): Promise<number> =>
+        new Promise((resolve) => {
+          const secured = Tls.connect({ host: address.host, port: address.port, rejectUnauthorized: false, ...given })
+          secured.setEncoding("latin1")
+          secured.once("data", (text: string) => {
+            secured.destroy()
+            resolve(Number(text.slice(9, 12)))
+          })
+          secured.on("error", () => resolve(0))
+          secured.on("close", () => resolve(0))
+          secured.write(get())
         })
-        secured.on("error", () => resolve(0))
-        secured.on("close", () => resolve(0))
-        secured.write(get())
-      })
-    await status(client)
-    await later()
-    const good = await status({})
-    await running.stop({ grace: 100 })
+      await status(client)
+      await later()
+      good = await status({})
+      await running.stop({ grace: 100 })
+    })
     return good
   }
 

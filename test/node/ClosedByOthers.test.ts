@@ -6,11 +6,10 @@
  */
 import { spawn } from "node:child_process"
 import { Server } from "node:net"
-import { listen, server } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { program } from "../utils/made.js"
 import { get } from "../utils/requests.js"
-import { hello } from "../utils/serving.js"
+import { hello, open } from "../utils/serving.js"
 import { connect } from "../utils/sockets.js"
 
 /** The listening sockets of this process. */
@@ -25,9 +24,9 @@ describe.each<readonly [string, (server: Server) => void]>([
 ])("somebody closes %s", (_, close) => {
   it("stops it", async () => {
     const before = listening()
-    const running = server(listen(), hello, { logOutput: false })
-    const address = await running.ready
-    const idle = await connect(address)
+    await using served = await open(hello, {})
+    const { address, running } = served
+    const idle = await served.connect()
     idle.send(get("/"))
     await idle.response()
     const [found] = listening().filter((each) => !before.includes(each))

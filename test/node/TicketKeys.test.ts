@@ -3,20 +3,19 @@
  * even after their certificates or keys were changed.
  */
 import { HttpServerResponse } from "@effect/platform"
-import { it as effectIt } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import * as Tls from "node:tls"
-import { type Address, listen, OptionError, server, type TlsListener, wrapTls } from "tsgi"
+import { type Address, listen, OptionError, wrapTls } from "tsgi"
 import { NodeListener, TsgiHttpServer } from "tsgi/effect"
-import { afterEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
+import { kinds, nothingSeen, open as openEffect } from "../platform/scene.js"
 import { makeAnotherCertificate, makeCertificate } from "../utils/certificate.js"
 import { program } from "../utils/made.js"
 import { get } from "../utils/requests.js"
-import { hello } from "../utils/serving.js"
-import { connectTls } from "../utils/sockets.js"
+import { hello, open } from "../utils/serving.js"
 
 const certificate = await makeCertificate("localhost")
 const other = await makeAnotherCertificate("localhost")
@@ -59,18 +58,10 @@ const visit = (
     socket.once("error", reject)
   })
 
-const stops: Array<() => Promise<unknown>> = []
-afterEach(async () => {
-  await Promise.all(stops.splice(0).map((stop) => stop()))
-})
-
-const serve = async (
-  options: Tls.TlsOptions
-): Promise<{ readonly address: Address; readonly listener: TlsListener }> => {
+/** Serves until it is disposed. */
+const serve = async (options: Tls.TlsOptions) => {
   const listener = wrapTls(listen(), { ...certificate, ...options })
-  const running = server(listener, hello, { logOutput: false })
-  stops.push(() => running.stop({ grace: 0 }))
-  return { address: await running.ready, listener }
+  return { ...await open(hello, { listener }), listener }
 }
 
 describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s: a session", (version) => {
@@ -78,7 +69,9 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s: a session", (version) => {
 
   it("is resumed by another server with the same keys, and by none with others", async () => {
     const ticketKeys = randomBytes(48)
-    const [one, same, stranger] = await Promise.all([serve({ ticketKeys }), serve({ ticketKeys }), serve({})])
+    await using one = await serve({ ticketKeys })
+    await using same = await serve({ ticketKeys })
+    await using stranger = await serve({})
     const { reused, session } = await visit(one.address, undefined, options)
     expect(reused).toBe(false)
     expect((await visit(same.address, session, options)).reused).toBe(true)
@@ -86,7 +79,8 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s: a session", (version) => {
   })
 
   it("is resumed for as long as the keys are the same, while servers run", async () => {
-    const [one, same] = await Promise.all([serve({}), serve({})])
+    await using one = await serve({})
+    await using same = await serve({})
     const keys = [randomBytes(48), new Uint8Array(randomBytes(48))]
     for (const each of [one, same]) each.listener.setTicketKeys(keys[0])
     const first = await visit(one.address, undefined, options)
@@ -99,7 +93,8 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s: a session", (version) => {
 
   it("outlives new certificates where the keys are given", async () => {
     const ticketKeys = randomBytes(48)
-    const [one, same] = await Promise.all([serve({ ticketKeys }), serve({})])
+    await using one = await serve({ ticketKeys })
+    await using same = await serve({})
     same.listener.setTicketKeys(ticketKeys)
     const before = await visit(one.address, undefined, options)
     for (const each of [one, same]) each.listener.reload(other)
@@ -111,8 +106,9 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s: a session", (version) => {
 })
 
 it("open connections live while certificates and keys are changed", async () => {
-  const { address, listener } = await serve({})
-  await using client = await connectTls(address)
+  await using served = await serve({})
+  const { address, listener } = served
+  const client = await served.connectTls()
   const { fingerprint } = await visit(address)
   listener.reload(other)
   listener.setTicketKeys(randomBytes(48))
@@ -125,53 +121,42 @@ it("a listener keeps its keys for the servers that come", async () => {
   const keys = randomBytes(48)
   const listener = wrapTls(listen(), certificate)
   listener.setTicketKeys(keys)
-  const running = server(listener, hello, { logOutput: false })
-  stops.push(() => running.stop({ grace: 0 }))
-  const { address } = await serve({ ticketKeys: keys })
-  const { session } = await visit(await running.ready)
-  expect((await visit(address, session)).reused).toBe(true)
+  await using later = await open(hello, { listener })
+  await using other = await serve({ ticketKeys: keys })
+  const { session } = await visit(later.address)
+  expect((await visit(other.address, session)).reused).toBe(true)
 })
 
-describe("processes", async () => {
+it("processes with command lines of their own resume each other's sessions", async () => {
+  const keys = randomBytes(48).toString("base64")
   const resumed = await program("node/resumed")
-
-  it("with command lines of their own resume each other's sessions", async () => {
-    const keys = randomBytes(48).toString("base64")
-    const addresses = await Promise.all(["one", "two"].map(async (argument) => {
-      const child = spawn(process.execPath, [resumed, argument], {
-        stdio: ["ignore", "inherit", "inherit", "ipc"]
-      })
-      stops.push(async () => {
-        const ended = once(child, "exit")
-        child.disconnect()
-        await ended
-      })
+  const children = ["one", "two"].map((argument) =>
+    spawn(process.execPath, [resumed, argument], { stdio: ["ignore", "inherit", "inherit", "ipc"] })
+  )
+  const ended = children.map((child) => once(child, "exit"))
+  try {
+    const addresses = await Promise.all(children.map(async (child) => {
       child.send({ keys, ...certificate })
       const [address] = await once(child, "message") as [Address]
       return address
     }))
     const { session } = await visit(addresses[0])
     expect((await visit(addresses[1], session)).reused).toBe(true)
-  })
+  } finally {
+    for (const child of children) child.disconnect()
+    await Promise.all(ended)
+  }
 })
 
-describe("the Effect door", () => {
-  effectIt.scopedLive("shares keys by its TlsSettings", () =>
-    Effect.gen(function*() {
-      const ticketKeys = randomBytes(48)
-      const tls = new NodeListener.TlsSettings(certificate)
-      const served = yield* TsgiHttpServer.make({ port: 0, host: "127.0.0.1", tls, timeouts: { grace: 0 } })
-      yield* served.serve(HttpServerResponse.text("hello"))
-      tls.setTicketKeys(ticketKeys)
-      const { address } = served
-      if (address._tag !== "TcpAddress") throw new Error("not TCP")
-      const one = yield* Effect.promise(() => serve({ ticketKeys }))
-      const { session } = yield* Effect.promise(() => visit(one.address))
-      const { reused } = yield* Effect.promise(() =>
-        visit({ _tag: "Tcp", host: "127.0.0.1", port: address.port }, session)
-      )
-      expect(reused).toBe(true)
-    }))
+it("the Effect door shares keys by its TlsSettings", async () => {
+  const ticketKeys = randomBytes(48)
+  const tls = new NodeListener.TlsSettings(certificate)
+  const app = kinds.HttpApp(Effect.succeed(HttpServerResponse.text("hello")))
+  await using served = await openEffect(app, nothingSeen(), { tls })
+  tls.setTicketKeys(ticketKeys)
+  await using one = await serve({ ticketKeys })
+  const { session } = await visit(one.address)
+  expect((await visit(served.address, session)).reused).toBe(true)
 })
 
 describe("what cannot be keys is an OptionError", () => {

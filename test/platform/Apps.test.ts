@@ -11,21 +11,15 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as Net from "node:net"
-import { NodeListener, Posthooks, TsgiHttpServer } from "tsgi/effect"
+import { Posthooks, TsgiHttpServer } from "tsgi/effect"
 import { Journal, turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
-import { connect } from "../utils/sockets.js"
-import type { Handler } from "./scene.js"
+import { type Handler, nothingSeen, serve } from "./scene.js"
 
+/** A server without an app, for which the test serves some. */
 const testServer = Effect.gen(function*() {
-  const context = yield* Layer.build(
-    TsgiHttpServer.layerWith().pipe(
-      Layer.provide([TsgiHttpServer.layerServices, NodeListener.layer({ port: 0 })])
-    )
-  )
-  const { address } = yield* Effect.provide(HttpServer.HttpServer, context)
-  const port = address._tag === "TcpAddress" ? address.port : 0
-  const dial = Effect.promise(() => connect(port))
+  const { address, connect, server } = yield* serve(Layer.empty, nothingSeen())
+  const dial = Effect.promise(connect)
   const ask = Effect.flatMap(dial, (client) =>
     Effect.promise(async () => {
       client.send(get("/", "Connection: close"))
@@ -33,13 +27,16 @@ const testServer = Effect.gen(function*() {
       client.close()
       return body.toString()
     }))
-  const serve = (handler: Handler) =>
+  const serveApp = (handler: Handler) =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
-      yield* HttpServer.serveEffect(handler).pipe(Effect.provide(context), Scope.extend(scope))
+      yield* HttpServer.serveEffect(handler).pipe(
+        Effect.provideService(HttpServer.HttpServer, server),
+        Scope.extend(scope)
+      )
       return { end: Scope.close(scope, Exit.void) }
     })
-  return { port, dial, ask, serve }
+  return { port: address._tag === "Tcp" ? address.port : 0, dial, ask, serve: serveApp }
 })
 
 const text = (text: string): Handler => Effect.succeed(HttpServerResponse.text(text))

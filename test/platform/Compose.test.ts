@@ -18,43 +18,24 @@ import {
   RequestParser,
   ServerConfig,
   ServerError,
-  type Transport,
-  TsgiHttpServer
+  type Transport
 } from "tsgi/effect"
 import { RequestReader } from "tsgi/protocol"
 import { MemoryListener, type WireClient } from "tsgi/testing"
 import { expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { get, postOf } from "../utils/requests.js"
-import type { Handler } from "./scene.js"
-
-type Service =
-  | Listener.Listener
-  | RequestParser.RequestParser
-  | InterimResponses.InterimResponses
-  | Posthooks.Posthooks
-  | AccessLog.AccessLog
+import { type Handler, nothingSeen, open, type SceneOptions, serve } from "./scene.js"
 
 /** Talks to a server in memory, some of whose services are replaced. */
-const talk = <A>(
-  replaced: Layer.Layer<Service> | Layer.Layer<never>,
+const talk = async <A>(
+  replaced: NonNullable<SceneOptions["services"]>,
   handler: Handler,
   say: (client: WireClient) => Promise<A>
 ): Promise<A> => {
-  const memory = MemoryListener.make()
-  return HttpServer.serve(handler).pipe(
-    Layer.provide(TsgiHttpServer.layerWith()),
-    Layer.provide(replaced),
-    Layer.provide(TsgiHttpServer.layerServices),
-    Layer.provide(Layer.succeed(Listener.Listener, memory.listener)),
-    Layer.build,
-    Effect.zipRight(Effect.promise(async () => {
-      await using client = memory.connect()
-      return await say(client)
-    })),
-    Effect.scoped,
-    Effect.runPromise
-  )
+  await using scene = await open(HttpServer.serve(handler), nothingSeen(), { memory: true, services: replaced })
+  await using client = await scene.connect()
+  return await say(client)
 }
 
 const hello: Handler = Effect.succeed(HttpServerResponse.text("hello"))
@@ -76,18 +57,10 @@ it("Listener: one that counts what it lets in, around another", async () => {
         }
       }, options)
   })
-  const answer = HttpServer.serve(hello).pipe(
-    Layer.provide(TsgiHttpServer.layerWith()),
-    Layer.provide([TsgiHttpServer.layerServices, counting]),
-    Layer.build,
-    Effect.zipRight(Effect.promise(async () => {
-      await using client = memory.connect()
-      client.send(get())
-      return (await client.response()).body.toString()
-    })),
-    Effect.scoped
-  )
-  expect(await Effect.runPromise(answer)).toBe("hello")
+  await using _ = await open(HttpServer.serve(hello), nothingSeen(), { services: counting })
+  await using client = memory.connect()
+  client.send(get())
+  expect((await client.response()).body.toString()).toBe("hello")
   expect(remotes).toEqual(["Tcp"])
 })
 
@@ -95,13 +68,7 @@ it("Listener: one that cannot be bound fails the layer with its reason", async (
   const deaf = Layer.succeed(Listener.Listener, {
     bind: () => Effect.fail(new ServerError.BindError({ reason: "Other", address: "nowhere", cause: "no reason" }))
   })
-  const error = HttpServer.serve(hello).pipe(
-    Layer.provide(TsgiHttpServer.layerWith()),
-    Layer.provide([TsgiHttpServer.layerServices, deaf]),
-    Layer.build,
-    Effect.scoped,
-    Effect.flip
-  )
+  const error = Effect.flip(Effect.scoped(serve(HttpServer.serve(hello), nothingSeen(), { services: deaf })))
   expect(await Effect.runPromise(error)).toMatchObject({
     _tag: "ServeError",
     cause: { _tag: "BindError", reason: "Other", address: "nowhere", cause: "no reason" }
@@ -143,14 +110,10 @@ it("Listener: one whose connections are objects of the program", async () => {
         return { address: script.local, scheme: "http" }
       })
   })
-  await HttpServer.serve(hello).pipe(
-    Layer.provide(TsgiHttpServer.layerWith()),
-    Layer.provide([TsgiHttpServer.layerServices, scripted]),
-    Layer.build,
-    Effect.zipRight(Effect.promise(() => ended.opened)),
-    Effect.scoped,
-    Effect.runPromise
-  )
+  {
+    await using _ = await open(HttpServer.serve(hello), nothingSeen(), { services: scripted })
+    await ended.opened
+  }
   expect(sent.join("")).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nhello$/)
 })
 
@@ -376,27 +339,17 @@ it("AccessLog: one that writes lines", async () => {
 })
 
 it("ServerConfig: limits for the parser and for connections alike", async () => {
-  const config = ServerConfig.layer({
-    ...TsgiHttpServer.defaults,
-    limits: { fieldCount: 2, requestsPerConnection: 2 }
+  await using scene = await open(HttpServer.serve(hello), nothingSeen(), {
+    memory: true,
+    config: { limits: { fieldCount: 2, requestsPerConnection: 2 } }
   })
-  const memory = MemoryListener.make()
-  const answers = HttpServer.serve(hello).pipe(
-    Layer.provide(TsgiHttpServer.layerWith()),
-    Layer.provide([TsgiHttpServer.layerServices, Layer.succeed(Listener.Listener, memory.listener)]),
-    Layer.provide(config),
-    Layer.build,
-    Effect.zipRight(Effect.promise(async () => {
-      await using client = memory.connect()
-      await using other = memory.connect()
-      client.send(get() + get())
-      other.send(get("/", "A: 1", "B: 2"))
-      const responses = [await client.response(), await client.response(), await other.response()]
-      return responses.map((response) => [response.status, response.get("connection")])
-    })),
-    Effect.scoped
-  )
-  expect(await Effect.runPromise(answers)).toEqual([[200, undefined], [200, "close"], [431, "close"]])
+  await using client = await scene.connect()
+  await using other = await scene.connect()
+  client.send(get() + get())
+  other.send(get("/", "A: 1", "B: 2"))
+  const responses = [await client.response(), await client.response(), await other.response()]
+  expect(responses.map((response) => [response.status, response.get("connection")]))
+    .toEqual([[200, undefined], [200, "close"], [431, "close"]])
 })
 
 // A fault of a parser ends the connection that it reads: an application that answers later is no longer in its call.

@@ -1,4 +1,4 @@
-/** The defaults, and the errors of a server that cannot start. */
+/** The defaults, and the errors of a server that cannot start. Servers are made in each way that the door has to make one. */
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"

@@ -1,4 +1,7 @@
-/** The same app on two servers with the same requests. All observations are compared entry by entry. */
+/**
+ * The same app on two servers with the same requests. All observations are compared entry by entry. Both servers are layers that
+ * are built in the same way, so scene.ts, which only serves on tsgi, is not used.
+ */
 import type * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as Etag from "@effect/platform/Etag"

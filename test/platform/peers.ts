@@ -1,6 +1,6 @@
 /**
  * What NodeHttpServer does and what tsgi does: the same app on both, the same client, and the observations in words, which are
- * those of the README's table.
+ * those of the README's table. Both are served in the same way, and so not by scene.ts.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as HttpApp from "@effect/platform/HttpApp"

@@ -27,6 +27,7 @@ import {
   NodeListener,
   type Outcome,
   Posthooks,
+  type RequestParser,
   ServerConfig,
   TsgiHttpServer
 } from "tsgi/effect"
@@ -170,17 +171,25 @@ export const noteEnds = <A, E, R>(self: Effect.Effect<A, E, R>, { events }: Seen
 // ---------------------------------------------------------------------------------------------------------------------
 // the server
 
+/** A service of the engine. */
+export type Service =
+  | AccessLog.AccessLog
+  | InterimResponses.InterimResponses
+  | Listener.Listener
+  | Posthooks.Posthooks
+  | RequestParser.RequestParser
+
 export interface SceneOptions {
   readonly door?: TsgiHttpServer.DoorOptions | undefined
   readonly config?: ServerConfig.PartialConfig | undefined
   /** With `true` clients are in memory, and not on sockets. */
   readonly memory?: boolean | undefined
   /** With TLS, on sockets. */
-  readonly tls?: TlsOptions | undefined
+  readonly tls?: TlsOptions | TlsSettings | undefined
   /** With `true` the journal notes when a socket is closed. */
   readonly sockets?: boolean | undefined
-  /** A service of the engine in place of the default one. */
-  readonly services?: Layer.Layer<InterimResponses.InterimResponses> | undefined
+  /** Services of the engine in place of the default ones, and of those of the scene. */
+  readonly services?: Layer.Layer<Service> | Layer.Layer<never> | undefined
   /** Layers around the server and the app, such as a tracer. */
   readonly around?: Layer.Layer<never> | undefined
 }
@@ -208,7 +217,7 @@ export const serve = (
     const inMemory = MemoryListener.make()
     const listener = memory
       ? inMemory.listener
-      : NodeListener.make({}, tls === undefined ? undefined : new TlsSettings(tls))
+      : NodeListener.make({}, tls === undefined || tls instanceof TlsSettings ? tls : new TlsSettings(tls))
     const engine = Layer.mergeAll(
       TsgiHttpServer.layerServices,
       Layer.succeed(

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { once } from "node:events"
 import * as Tls from "node:tls"
-import { type App, fetchApp, listen, server, wrapTls } from "tsgi"
+import { type App, fetchApp, listen, wrapTls } from "tsgi"
 import { InterimResponses } from "tsgi/effect"
 import type { WireClient } from "tsgi/testing"
 import { nothingSeen, serve } from "../platform/scene.js"
@@ -195,16 +195,12 @@ describe("a client of a TLS server that asks for certificates", () => {
       it(`${maxVersion}, ${shows ? "with" : "without"} a certificate, and again in the same session`, async () => {
         const own = await makeCertificate("client")
         const tls = { ...await makeCertificate("a"), requestCert: true, rejectUnauthorized: false, ca: own.cert }
-        const running = server(wrapTls(listen(0), tls), authorized, { log: () => undefined })
-        const address = await running.ready
-        try {
+        await withServer(authorized, { listener: wrapTls(listen(), tls) }, async ({ address }) => {
           assert.deepStrictEqual(
             await askTwice(address._tag === "Tcp" ? address.port : 0, { maxVersion, ...(shows ? own : {}) }),
             [[false, shows, shows], [true, shows, shows]]
           )
-        } finally {
-          await running.stop({ grace: 0 })
-        }
+        })
       })
     }
   }

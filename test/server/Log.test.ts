@@ -2,12 +2,11 @@
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { type App, server } from "tsgi"
-import { MemoryListener } from "tsgi/testing"
+import type { App } from "tsgi"
 import { afterAll, describe, expect, it, vi } from "vitest"
 import { asEntry, inOneLine } from "../../src/server/logText.js"
 import { get } from "../utils/requests.js"
-import { hello, withServer } from "../utils/serving.js"
+import { hello, open, withServer } from "../utils/serving.js"
 
 const failing = (thrown: unknown): App => () => {
   throw thrown
@@ -73,10 +72,8 @@ describe.skipIf(!fs.existsSync("/dev/full"))("a file that cannot be written", ()
     const file = path.join(folder, "file")
     fs.symlinkSync("/dev/full", log)
     warnings.mockImplementation(() => undefined)
-    const memory = MemoryListener.make()
-    const running = server(memory.listener, hello, { log, logFormat: "%(request_line)s" })
-    await running.ready
-    const client = memory.connect()
+    const { connect, running } = await open(hello, { memory: true, log, logFormat: "%(request_line)s" })
+    const client = await connect()
     const ask = async (path: string): Promise<void> => {
       client.send(get(path))
       expect((await client.response()).status).toBe(200)
@@ -103,8 +100,7 @@ describe.skipIf(!fs.existsSync("/dev/full"))("a file that cannot be written", ()
   it("does not keep the server from stopping", async () => {
     const log = path.join(folder, "full")
     fs.symlinkSync("/dev/full", log)
-    const running = server(MemoryListener.make().listener, hello, { log })
-    await running.ready
+    const { running } = await open(hello, { memory: true, log })
     expect(await running.stop()).toEqual(await running.closed)
   })
 })

@@ -1,19 +1,17 @@
 /** Log files that are moved or removed while they are written, at both doors. */
-import { HttpServer, HttpServerResponse } from "@effect/platform"
+import { HttpServerResponse } from "@effect/platform"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import * as ManagedRuntime from "effect/ManagedRuntime"
 import fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { Writable } from "node:stream"
 import { listen, type LogTarget, server } from "tsgi"
-import { AccessLog, AccessLogFile, AccessLogFormat, NodeListener, TsgiHttpServer } from "tsgi/effect"
-import { MemoryListener } from "tsgi/testing"
+import { AccessLog, AccessLogFile, AccessLogFormat } from "tsgi/effect"
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest"
+import { kinds, nothingSeen, open as openEffect } from "../platform/scene.js"
 import { get } from "../utils/requests.js"
-import { hello } from "../utils/serving.js"
+import { hello, open } from "../utils/serving.js"
 import { unreadPipe } from "../utils/unreadPipe.js"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tsgi-"))
@@ -25,11 +23,11 @@ afterEach(() => warnings.mockClear())
 const warned = () => warnings.mock.calls.map(([warning]) => String(warning))
 const told = () => warned().filter((text) => text.startsWith("the log failed"))
 
+/** Serves in memory, and asks on one connection. */
 const started = async (log: string) => {
-  const memory = MemoryListener.make()
-  const running = server(memory.listener, hello, { log, logFormat: "%(request_line)s" })
-  await running.ready
-  const client = memory.connect()
+  const served = await open(hello, { memory: true, log, logFormat: "%(request_line)s" })
+  const { running } = served
+  const client = await served.connect()
   return {
     running,
     ask: async (target: string): Promise<void> => {
@@ -127,26 +125,18 @@ describe("eleven servers with logs give no warning", () => {
     ["one stream", () => shared]
   ])("at the plain door: %s", (_, log) =>
     eleven(async (i) => {
-      const running = server(listen(), hello, { log: log(i), errorLog: log(i) })
-      await running.ready
+      const { running } = await open(hello, { log: log(i), errorLog: log(i) })
       return () => running.stop()
     }))
 
   it("at the Effect door", () =>
     eleven(async (i) => {
-      const runtime = ManagedRuntime.make(
-        HttpServer.serve(HttpServerResponse.text("Hello")).pipe(
-          Layer.provide(TsgiHttpServer.layerWith()),
-          Layer.provide(Layer.mergeAll(
-            TsgiHttpServer.layerServices,
-            NodeListener.layer({ port: 0 }),
-            AccessLogFile.layer(path.join(folder, `effect-${i}`), AccessLogFormat.compile("%(request_line)s"))
-          )),
-          Layer.provideMerge(Logger.remove(Logger.defaultLogger))
-        )
-      )
-      await runtime.runPromise(Effect.void)
-      return () => runtime.dispose()
+      const format = AccessLogFormat.compile("%(request_line)s")
+      const app = kinds.HttpApp(Effect.succeed(HttpServerResponse.text("Hello")))
+      const { stop } = await openEffect(app, nothingSeen(), {
+        services: AccessLogFile.layer(path.join(folder, `effect-${i}`), format).pipe(Layer.orDie)
+      })
+      return stop
     }))
 })
 
@@ -171,13 +161,8 @@ it("the Effect door's access log is a file that is opened anew", () =>
 
 it("lines that a descriptor has not taken when the server has stopped are written to no other file of its number", async () => {
   const pipe = unreadPipe()
-  const memory = MemoryListener.make()
-  const running = server(memory.listener, hello, { log: pipe.fd, logFormat: () => "x".repeat(1_000_000) })
-  await running.ready
-  const client = memory.connect()
-  client.send(get("/"))
-  await client.response()
-  client.close()
+  const { ask, running } = await open(hello, { memory: true, log: pipe.fd, logFormat: () => "x".repeat(1_000_000) })
+  await ask(get("/"))
   await running.stop()
   await pipe.close()
   const other = path.join(folder, "other")

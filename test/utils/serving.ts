@@ -80,12 +80,11 @@ export interface Options extends ServerOptions {
 /** An application that may note what it does. */
 export type NotingApp = (...given: [...Parameters<App>, journal: Journal<string>]) => ReturnType<App>
 
-/** Serves while `test` runs; then the clients are closed and the server is stopped. */
-export const withServer = async (
+/** Serves until it is disposed: then the clients are closed and the server is stopped. */
+export const open = async (
   app: NotingApp,
-  { listener = listen(), memory = false, noteAccess = false, ...options }: Options,
-  test: (served: Served) => Promise<void>
-): Promise<void> => {
+  { listener = listen(), memory = false, noteAccess = false, ...options }: Options
+): Promise<Served & AsyncDisposable> => {
   const log = new Log()
   const journal = new Journal<string>()
   const records = new Journal<AccessRecord>()
@@ -108,26 +107,35 @@ export const withServer = async (
     clients.push(client)
     return client
   }
-  const open = () => kept(inMemory?.connect() ?? connect(address))
-  try {
-    await test({
-      address,
-      running,
-      log,
-      journal,
-      records,
-      connect: open,
-      connectTls: (given) => kept(connectTls(address, given)),
-      ask: async (bytes, method) => {
-        const client = await open()
-        client.send(bytes)
-        return client.response(method)
-      }
-    })
-  } finally {
-    for (const client of clients) client.close()
-    await running.stop({ grace: 0 })
+  const connectTo = () => kept(inMemory?.connect() ?? connect(address))
+  return {
+    address,
+    running,
+    log,
+    journal,
+    records,
+    connect: connectTo,
+    connectTls: (given) => kept(connectTls(address, given)),
+    ask: async (bytes, method) => {
+      const client = await connectTo()
+      client.send(bytes)
+      return client.response(method)
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const client of clients) client.close()
+      await running.stop({ grace: 0 })
+    }
   }
+}
+
+/** Serves while `test` runs. */
+export const withServer = async (
+  app: NotingApp,
+  options: Options,
+  test: (served: Served) => Promise<void>
+): Promise<void> => {
+  await using served = await open(app, options)
+  await test(served)
 }
 
 export const plain: ReadonlyArray<readonly [string, string]> = [["Content-Type", "text/plain"]]
