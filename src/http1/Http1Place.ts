@@ -99,9 +99,10 @@ export class Http1Place implements SessionPlace {
   }
 
   enter(): void {
-    const { claim } = this.connection
+    const { claim, phase } = this.connection
     claim.enter()
-    if (claim.request !== undefined) this.run(Http1Place.takeUp)
+    // a request that was read while hooks run begins after them
+    if (phase === "Waiting") this.run(Http1Place.takeUp)
   }
 
   leave(): void {

@@ -162,7 +162,7 @@ describe("a further request of a client that sends no more", () => {
 
   it.scoped("is answered after the hooks, although another has taken its place meanwhile", () =>
     Effect.gen(function*() {
-      const { client, connect, over, running } = yield* waiting
+      const { begun, client, connect, journal, over, running } = yield* waiting
       const other = connect()
       other.send(get("/other"))
       yield* settled
@@ -171,9 +171,12 @@ describe("a further request of a client that sends no more", () => {
       yield* TestClock.adjust("2 seconds")
       yield* settled
       expect(yield* bodyOf(other)).toBe("/other")
+      // the place has been given back, but the hook still runs
+      expect(begun).toEqual(["/", "/other"])
       yield* Deferred.succeed(over, undefined)
       yield* settled
       expect([yield* bodyOf(client), yield* bodyOf(client)]).toEqual(["/", "/further"])
+      expect(journal.entries.filter((entry) => entry === "access Sent")).toHaveLength(3)
       for (const each of [client, other]) each.close()
       yield* settled
       yield* running.stop({ grace: 0 })
