@@ -102,11 +102,11 @@ export class Application {
   interrupt(reason: AbortReason, ended: () => void): Delay | void {
     if (this.work === undefined) return ended()
     this.onEnded = ended
-    return this.tell(reason)
+    return this.askToEnd(reason)
   }
 
-  /** Tells it to stop. Its end is reported to the same callback as before. */
-  tell(reason: AbortReason): Delay | void {
+  /** Asks it to end. Its end is reported to the same callback as before. */
+  askToEnd(reason: AbortReason): Delay | void {
     return this.work?.interrupt(reason, this.ended)
   }
 

@@ -175,10 +175,10 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     if (this.isFinishing) this.wire.finishing()
   }
 
-  /** Tells an application to end whose request is answered. */
-  protected tell(reason: AbortReason): Delay | void {
+  /** Asks an application to end whose request is answered. */
+  protected askToEnd(reason: AbortReason): Delay | void {
     this.abortReason ??= reason
-    return this.application?.tell(reason)
+    return this.application?.askToEnd(reason)
   }
 
   /** Called when a handler is given the exchange. */

@@ -9,7 +9,7 @@
  */
 import type { FiberRefs } from "effect/FiberRefs"
 import type { CloseableScope } from "effect/Scope"
-import type { BodyRoom, FieldPairs, JudgedHead, ResponseHead } from "../protocol/heads.js"
+import type { FieldPairs, JudgedHead, ResponseHead, ResponseLength } from "../protocol/heads.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { Address } from "./Address.js"
 import type { Interruptor, Work } from "./Application.js"
@@ -98,7 +98,7 @@ export interface Exchange {
    * Begins a response whose body comes in parts. The head leaves with the first part, so that an earlier failure can still be
    * answered. Returns how many bytes the body must have.
    */
-  readonly start: (head: ResponseHead | JudgedHead, bodyLength?: number) => BodyRoom | ResponseError
+  readonly start: (head: ResponseHead | JudgedHead, bodyLength?: number) => ResponseLength | ResponseError
   /** Takes back a prepared head that has not left, so that another may be given. */
   readonly withdraw: () => void
   /** Sends a prepared head that has not left. */

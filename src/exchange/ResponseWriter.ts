@@ -5,7 +5,7 @@
  * @module
  * @since 0.1.0
  */
-import type { BodyRoom, FieldPairs } from "../protocol/heads.js"
+import type { FieldPairs, ResponseLength } from "../protocol/heads.js"
 import { join, utf8, utf8Length } from "../protocol/octets.js"
 import type { Exchange } from "./Exchange.js"
 import type { ResponseError } from "./ServerError.js"
@@ -31,7 +31,7 @@ export class ResponseWriter {
    */
   constructor(
     private readonly exchange: Exchange,
-    private readonly declared: BodyRoom,
+    private readonly declared: ResponseLength,
     private readonly minimumChunkSize: number,
     private readonly soon: (callback: () => void) => void
   ) {}

@@ -5,7 +5,6 @@
  */
 import type { CloseableScope } from "effect/Scope"
 import {
-  type BodyRoom,
   type FieldPairs,
   type InterimHead,
   judgedFor,
@@ -13,8 +12,9 @@ import {
   judgeFinal,
   judgeInterim,
   judgeTrailers,
-  noBody,
+  noContent,
   type ResponseHead,
+  type ResponseLength,
   takeFields
 } from "../protocol/heads.js"
 import type { InvalidHead } from "../protocol/invalidHead.js"
@@ -216,25 +216,25 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
     // the kernel may take all of it at once, and then the exchange ends before the call does
     this.head = head
     this.answer = Answer.Complete
-    const room = wire.sendWhole(head, body, length, this.owesContinue)
-    if (length === room || room === noBody) return undefined
+    const declared = wire.sendWhole(head, body, length, this.owesContinue)
+    if (length === declared || declared === noContent) return undefined
     this.answer = Answer.Awaited
-    if (length < room) return tooShort(room, length)
+    if (length < declared) return tooShort(declared, length)
     wire.refuseReuse(mismatched)
     this.begin()
-    if (room > 0) wire.write((typeof body === "string" ? utf8(body) : body).subarray(0, room))
-    this.mismatch(room, length)
+    if (declared > 0) wire.write((typeof body === "string" ? utf8(body) : body).subarray(0, declared))
+    this.mismatch(declared, length)
     return undefined
   }
 
-  start(given: ResponseHead | JudgedHead, bodyLength?: number): BodyRoom | ResponseError {
+  start(given: ResponseHead | JudgedHead, bodyLength?: number): ResponseLength | ResponseError {
     const head = this.judge(given)
     if (head._tag === "ResponseError") return head
     this.head = head
     this.answer = Answer.Prepared
-    const room = this.wire.prepare(head, bodyLength, this.owesContinue)
-    this.endless = head.eventStream && room === Infinity
-    return room
+    const length = this.wire.prepare(head, bodyLength, this.owesContinue)
+    this.endless = head.eventStream && length === Infinity
+    return length
   }
 
   withdraw(): void {
@@ -303,20 +303,20 @@ export class ServedExchange<Written> extends Ending<Written> implements DoorExch
 
   /**
    * Called when the application is late (a `ResponseError`), or a body that it does not read is (a `BodyError`). The client is
-   * answered 503 or 408, and the application is told to end. It may ask for a delay.
+   * answered 503 or 408, and the application is asked to end. It may ask for a delay.
    */
   timeOut(late: BodyError | ResponseError): Delay | void {
     if (late instanceof BodyError) {
       this.body.fail(late)
       this.fail(late)
-      return this.tell("ReadTimeout")
+      return this.askToEnd("ReadTimeout")
     }
     this.logFailure("the application is late", late)
     this.withdraw()
     this.recordFailure(late)
     this.wire.refuseReuse("the application is late")
     this.respond({ status: 503, fields: noFields }, "")
-    return this.tell("HandlerTimeout")
+    return this.askToEnd("HandlerTimeout")
   }
 
   takeOver(): Takeover | ResponseError {

@@ -8,7 +8,7 @@
  * @since 0.2.0
  */
 import type { CloseableScope } from "effect/Scope"
-import type { BodyRoom, FieldWriter, InterimHead, JudgedHead } from "../protocol/heads.js"
+import type { FieldWriter, InterimHead, JudgedHead, ResponseLength } from "../protocol/heads.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import type { AcceptedPeer } from "./AcceptedPeer.js"
 import type { AbortReason } from "./Outcome.js"
@@ -66,7 +66,7 @@ export interface Wire<Written> {
    * Prepares the final head for a body in parts, and returns the length of that body. An earlier prepared head is forgotten.
    * `owesContinue` says that the client still waits for a 100.
    */
-  readonly prepare: (head: JudgedHead<Written>, bodyLength: number | undefined, owesContinue: boolean) => BodyRoom
+  readonly prepare: (head: JudgedHead<Written>, bodyLength: number | undefined, owesContinue: boolean) => ResponseLength
   /** Sends the prepared head. */
   readonly begin: () => void
   /**
@@ -78,7 +78,7 @@ export interface Wire<Written> {
     body: string | Uint8Array,
     length: number,
     owesContinue: boolean
-  ) => BodyRoom
+  ) => ResponseLength
   /** Adds a part of the body: bytes, or text whose characters are one byte each. Not empty. */
   readonly write: (part: string | Uint8Array) => void
   /** Ends the body, with these trailer fields if it can have any; otherwise they are dropped. */

@@ -20,7 +20,7 @@ import type { Http1Host } from "./Http1Host.js"
 export class Http1End {
   private begun = false
   private drains = false
-  private told = false
+  private isReasonLogged = false
   private why: AbortReason = "ClientGone"
   // that of the last exchange
   private ofExchange: ExchangeEnd | undefined = undefined
@@ -57,10 +57,10 @@ export class Http1End {
     return this.ofExchange?.abandoned === true
   }
 
-  /** Tells the debug log why the connection closes. The first reason stays. */
-  tell(why: CloseReason): void {
-    if (this.told) return
-    this.told = true
+  /** Says in the debug log why the connection closes. The first reason stays. */
+  logReason(why: CloseReason): void {
+    if (this.isReasonLogged) return
+    this.isReasonLogged = true
     this.host.log("Debug", () => `closing (${this.of.peer.name}): ${why}`)
   }
 
@@ -79,7 +79,7 @@ export class Http1End {
 
   private begins(why: CloseReason | undefined): boolean {
     if (this.begun) return false
-    if (why !== undefined) this.tell(why)
+    if (why !== undefined) this.logReason(why)
     this.begun = true
     return true
   }
@@ -130,7 +130,7 @@ export class Http1End {
   /** Called when the scope closes for any reason. */
   scopeCloses(): void {
     if (!this.begun) this.why = "Closed"
-    this.tell("Closed")
+    this.logReason("Closed")
     this.begun = true
     this.deadlines.close()
   }
@@ -143,7 +143,7 @@ export class Http1End {
     return this.ofExchange ??= new ExchangeEnd(exchange, this.host, () => this.transport.destroy())
   }
 
-  /** The time by which an application that was told to end must have ended. */
+  /** The time by which an application that was asked to end must have ended. */
   get deadline(): number {
     return this.ofExchange?.deadline ?? Infinity
   }

@@ -9,7 +9,7 @@ import type { PlaceState, SessionPlace } from "../exchange/Session.js"
 import { attempt } from "../transport/attempt.js"
 import type { Http1Connection } from "./Http1Connection.js"
 import type { Lateness } from "./Lateness.js"
-import { headTimeout, lateBody, noRoom, othersWait } from "./refusals.js"
+import { headTimeout, lateBody, noPlace, othersWait } from "./refusals.js"
 
 /**
  * @since 0.2.0
@@ -144,7 +144,7 @@ export class Http1Place implements SessionPlace {
 
   private turnAwayNow(): void {
     const { end, phase } = this.connection
-    if (!end.isBegun && phase !== "Lingering") this.connection.refuse(noRoom())
+    if (!end.isBegun && phase !== "Lingering") this.connection.refuse(noPlace())
   }
 
   drop(): void {
@@ -154,7 +154,7 @@ export class Http1Place implements SessionPlace {
   private dropNow(): void {
     const { end, phase } = this.connection
     if (phase === "Head") this.connection.refuse(headTimeout(othersWait))
-    else if (phase === "Waiting") this.connection.refuse(noRoom())
+    else if (phase === "Waiting") this.connection.refuse(noPlace())
     end.close("others wait for a place")
   }
 }

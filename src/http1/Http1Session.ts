@@ -16,7 +16,7 @@ import { Http1Connection } from "./Http1Connection.js"
 import type { Http1Host } from "./Http1Host.js"
 import { Http1Place } from "./Http1Place.js"
 import { Lateness } from "./Lateness.js"
-import { describe, incompleteHead, noRoom } from "./refusals.js"
+import { describe, incompleteHead, noPlace } from "./refusals.js"
 
 /**
  * @since 0.1.0
@@ -160,7 +160,7 @@ export class Http1Session implements Session {
       this.host.log(level, `${describe(error)} (${this.peer.name})`)
     }
     if (phase === "Head") leaving.lose(incompleteHead("the client left within a head"), reader.requestLine)
-    else if (phase !== "Busy" && claim.request !== undefined) leaving.lose(noRoom(), claim.request.head.line)
+    else if (phase !== "Busy" && claim.request !== undefined) leaving.lose(noPlace(), claim.request.head.line)
     // the application that has taken the connection over ends with it
     if (phase === "TakenOver") {
       if (error === undefined) end.close("the connection was taken over")

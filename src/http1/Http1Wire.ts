@@ -7,14 +7,14 @@
 import type { CloseableScope } from "effect/Scope"
 import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { CarriedExchange } from "../exchange/CarriedExchange.js"
-import { type BodySource, noBody as emptyBody, type ReceivedBody } from "../exchange/ReceivedBody.js"
+import { type BodySource, noBody, type ReceivedBody } from "../exchange/ReceivedBody.js"
 import type { Takeover, Wire } from "../exchange/Wire.js"
 import { chunkEnd, chunkHead, lastChunk, lastChunkWith } from "../protocol/h1/chunk.js"
 import { fieldLines } from "../protocol/h1/headLines.js"
 import { writeInterim } from "../protocol/h1/interimHead.js"
 import type { RequestStart } from "../protocol/h1/requestReader.js"
 import { type HeadDraft, type PreparedHead, writeFinal } from "../protocol/h1/responseHead.js"
-import { type BodyRoom, type FieldWriter, type InterimHead, noBody } from "../protocol/heads.js"
+import { type FieldWriter, type InterimHead, noContent, type ResponseLength } from "../protocol/heads.js"
 import { textOrBytes } from "../protocol/octets.js"
 import type { RequestHead } from "../protocol/requestHead.js"
 import { attempt } from "../transport/attempt.js"
@@ -86,13 +86,13 @@ export class Http1Wire implements Wire<string> {
     if (framing._tag === "None") {
       // the end of a request without a body has always arrived
       carrier.reader.next()
-      this.body = emptyBody
+      this.body = noBody
     } else this.body = new Http1Body(carrier.inflow, true, framing._tag === "Length" ? framing.length : undefined)
   }
 
   /** Whether the request has a body. */
   get hasBody(): boolean {
-    return this.body !== emptyBody
+    return this.body !== noBody
   }
 
   private get config(): Http1Host["config"] {
@@ -150,7 +150,7 @@ export class Http1Wire implements Wire<string> {
     body.reopen()
   }
 
-  prepare(head: HeadDraft, bodyLength: number | undefined, owesContinue: boolean, whole = false): BodyRoom {
+  prepare(head: HeadDraft, bodyLength: number | undefined, owesContinue: boolean, whole = false): ResponseLength {
     const { demands, head: request } = this.message
     const { config } = this
     this.headReason = this.reason ?? closingWithHead(this.carrier, this.body, whole, owesContinue)
@@ -165,19 +165,19 @@ export class Http1Wire implements Wire<string> {
       fieldCase: config.fieldCase
     })
     if (!prepared.persistent) this.headReason ??= closingByHead(head, prepared, bodyLength)
-    return this.room
+    return this.declaredLength
   }
 
   begin(): void {
     this.carrier.queue.addText(this.takeHead())
   }
 
-  sendWhole(judged: HeadDraft, whole: string | Uint8Array, length: number, owesContinue: boolean): BodyRoom {
-    const room = this.prepare(judged, length, owesContinue, true)
-    if (room !== length && room !== noBody) return room
+  sendWhole(judged: HeadDraft, whole: string | Uint8Array, length: number, owesContinue: boolean): ResponseLength {
+    const declared = this.prepare(judged, length, owesContinue, true)
+    if (declared !== length && declared !== noContent) return declared
     const { queue } = this.carrier
     const head = this.takeHead()
-    const body = room <= 0 ? undefined : textOrBytes(whole, length)
+    const body = declared <= 0 ? undefined : textOrBytes(whole, length)
     if (typeof body === "string" && this.preparedHead?.framing._tag === "Length") {
       // head and body leave as one text
       this.bodyPosition = queue.queued + head.length
@@ -188,7 +188,7 @@ export class Http1Wire implements Wire<string> {
       if (body !== undefined) this.write(body)
     }
     this.end()
-    return room
+    return declared
   }
 
   private takeHead(): string {
@@ -198,10 +198,10 @@ export class Http1Wire implements Wire<string> {
     return ready.text
   }
 
-  private get room(): BodyRoom {
+  private get declaredLength(): ResponseLength {
     const framing = this.preparedHead?.framing
     return framing === undefined || framing._tag === "None"
-      ? noBody
+      ? noContent
       : framing._tag === "Length"
       ? framing.length
       : Infinity

@@ -71,7 +71,7 @@ export class Inflow implements BodySource {
 
   nextMessage(): BodyMessage | undefined {
     const message = this.ahead === undefined ? this.read() : this.nextAhead(this.ahead)
-    this.makeRoom()
+    this.resumeUnlessFull()
     if (message?._tag === "BodyEnd") this.deadlines.requestCame()
     return message
   }
@@ -113,12 +113,12 @@ export class Inflow implements BodySource {
     if (last !== undefined) this.ahead = ahead
     const isWhole = last?._tag === "BodyEnd"
     if (isWhole) this.aheadBytes = 0
-    this.makeRoom()
+    this.resumeUnlessFull()
     return isWhole
   }
 
   // called when a part of a body was taken
-  private makeRoom(): void {
+  private resumeUnlessFull(): void {
     if (!this.isFull) this.resume()
   }
 

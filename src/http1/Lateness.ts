@@ -1,12 +1,12 @@
 /**
- * Decides what a passed deadline means for its connection: it is closed, its request is refused, its application is told, or the
- * client is not to blame and gets more time.
+ * Decides what a passed deadline means for its connection: it is closed, its request is refused, its application is asked to end,
+ * or the client is not to blame and gets more time.
  *
  * @since 0.2.0
  */
 import type { Passed } from "./Deadlines.js"
 import type { Http1Connection } from "./Http1Connection.js"
-import { headTimeout, lateBody, lateHandler, lateReader, noRoom } from "./refusals.js"
+import { headTimeout, lateBody, lateHandler, lateReader, noPlace } from "./refusals.js"
 
 /**
  * @since 0.2.0
@@ -37,7 +37,7 @@ export class Lateness {
       case "Linger":
         return end.close("timed out")
       case "Place":
-        return this.connection.refuse(noRoom())
+        return this.connection.refuse(noPlace())
       case "Head":
         return this.connection.refuse(headTimeout("the head did not come in time (timeouts.head)"))
       case "Request":

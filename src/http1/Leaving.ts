@@ -97,7 +97,7 @@ export class Leaving {
       end.close(why)
       return false
     }
-    end.tell(why)
+    end.logReason(why)
     this.until = this.latest
     deadlines.requestEnded()
     this.await()

@@ -43,7 +43,7 @@ export const lateReader = (): ResponseError =>
   lateApplication("the application did not read a long body within timeouts.request")
 
 /** @since 0.2.0 */
-export const noRoom = (): RequestError =>
+export const noPlace = (): RequestError =>
   new RequestError({ reason: "NoRoom", status: 503, description: "the server is at capacity: see limits.connections" })
 
 /** @since 0.2.0 */

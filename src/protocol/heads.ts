@@ -121,31 +121,31 @@ export interface Trailers<Written = unknown> {
 }
 
 /**
- * The length of a response's body in bytes: `Infinity` if only its end tells, and {@link noBody} if the response has none, so
+ * The length of a response's body in bytes: `Infinity` if only its end tells, and {@link noContent} if the response has none, so
  * that the body of the application is dropped (RFC 9110, 9.3.2, 15.4.5).
  *
  * @since 0.2.0
  */
-export type BodyRoom = number
+export type ResponseLength = number
 
 /**
  * @since 0.2.0
  */
-export const noBody: BodyRoom = -1
+export const noContent: ResponseLength = -1
 
 /**
- * The body that may follow a head: none to HEAD, with a 204, 205 or 304, and with a 2xx to CONNECT (RFC 9110, 6.4.1). A
- * Content-Length from the application takes precedence over `bodyLength`.
+ * The length of the body that follows a head: none to HEAD, with a 204, 205 or 304, and with a 2xx to CONNECT (RFC 9110, 6.4.1).
+ * A Content-Length from the application takes precedence over `bodyLength`.
  *
  * @since 0.2.0
  */
-export const bodyRoom = (
+export const responseLength = (
   { contentLength, status }: Pick<JudgedHead, "contentLength" | "status">,
   method: string,
   bodyLength: number | undefined
-): BodyRoom =>
+): ResponseLength =>
   status === 204 || status === 304 || status === 205 || method === "HEAD" || (method === "CONNECT" && status < 300)
-    ? noBody
+    ? noContent
     : contentLength ?? bodyLength ?? Infinity
 
 const digits = /^[0-9]+$/

@@ -165,7 +165,7 @@ export class Admission {
     if (connection === undefined) return this.drop(transport, share)
     this.all.add(connection)
     if (!fits) connection.place.release()
-    else if (this.hasRoom) this.take(connection)
+    else if (this.hasFreePlace) this.take(connection)
     else this.silent.add(connection)
     connection.open()
     if (!fits) connection.place.turnAway()
@@ -232,7 +232,7 @@ export class Admission {
       : Infinity
   }
 
-  private get hasRoom(): boolean {
+  private get hasFreePlace(): boolean {
     return this.placesTaken < this.config.limits.connections
   }
 
@@ -267,7 +267,7 @@ export class Admission {
 
   // Gives free places to connections with a request, then to those without.
   private givePlaces(): void {
-    while (!this.closed && this.waitingSize > 0 && this.hasRoom) {
+    while (!this.closed && this.waitingSize > 0 && this.hasFreePlace) {
       const next = this.nextAsking(this.isBelowShare) ?? this.nextAsking(any) ?? firstOf(this.silent, any)
       if (next === undefined) return
       this.waitNoMore(next)

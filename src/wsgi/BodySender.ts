@@ -204,9 +204,9 @@ export class BodySender {
 
   private begin(length: number | undefined): void {
     if (this.owner.head === undefined) throw headNotSet()
-    const room = this.exchange.start(this.owner.head, length)
-    if (typeof room !== "number") throw room
-    this.writer = new ResponseWriter(this.exchange, room, this.owner.minimumChunkSize, process.nextTick)
+    const declared = this.exchange.start(this.owner.head, length)
+    if (typeof declared !== "number") throw declared
+    this.writer = new ResponseWriter(this.exchange, declared, this.owner.minimumChunkSize, process.nextTick)
   }
 
   /** Takes back a head that was not sent, with the parts that are held, because another head replaces it. */

@@ -9,12 +9,12 @@ import { ServedExchange } from "../../src/exchange/ServedExchange.js"
 import type { ReuseRefusal, Takeover, Wire } from "../../src/exchange/Wire.js"
 import { RequestReader } from "../../src/protocol/h1/requestReader.js"
 import {
-  type BodyRoom,
-  bodyRoom,
   type FieldWriter,
   type InterimHead,
   type JudgedHead,
-  noBody as noRoom
+  noContent,
+  type ResponseLength,
+  responseLength
 } from "../../src/protocol/heads.js"
 import type { RequestHead } from "../../src/protocol/requestHead.js"
 import * as Config from "../../src/server/Config.js"
@@ -163,10 +163,10 @@ export class MemoryWire implements Wire<Written>, BodySource {
     this.told.push(`interim ${status} ${JSON.stringify(fields)}`)
   }
 
-  prepare(head: JudgedHead<Written>, bodyLength: number | undefined): BodyRoom {
+  prepare(head: JudgedHead<Written>, bodyLength: number | undefined): ResponseLength {
     this.prepared++
     this.ready = head
-    return bodyRoom(head, this.request.method, bodyLength)
+    return responseLength(head, this.request.method, bodyLength)
   }
 
   begin(): void {
@@ -174,13 +174,13 @@ export class MemoryWire implements Wire<Written>, BodySource {
     this.told.push(`head ${status}${fields.length === 0 ? "" : ` ${JSON.stringify(fields)}`}`)
   }
 
-  sendWhole(head: JudgedHead<Written>, body: string | Uint8Array, length: number): BodyRoom {
-    const room = this.prepare(head, length)
-    if (room !== length && room !== noRoom) return room
+  sendWhole(head: JudgedHead<Written>, body: string | Uint8Array, length: number): ResponseLength {
+    const declared = this.prepare(head, length)
+    if (declared !== length && declared !== noContent) return declared
     this.begin()
-    if (room > 0) this.write(body)
+    if (declared > 0) this.write(body)
     this.end()
-    return room
+    return declared
   }
 
   write(part: string | Uint8Array): void {

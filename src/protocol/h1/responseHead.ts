@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { bodyRoom, judgedFor, type JudgedHead, judgeFinal, noBody, type ResponseHead } from "../heads.js"
+import { judgedFor, type JudgedHead, judgeFinal, noContent, type ResponseHead, responseLength } from "../heads.js"
 import type { InvalidHead } from "../invalidHead.js"
 import { dateLine, type FieldCase, fieldLines, statusLine } from "./headLines.js"
 
@@ -108,15 +108,15 @@ export const writeFinal = (head: HeadDraft, context: ResponseContext): PreparedH
   // RFC 9112, 9.3: HTTP/1.0 only persists if both sides ask for it.
   let closing = !context.persistent || head.close || (context.minorVersion === 0 && !context.asksKeepAlive)
   let framing: ResponseFraming
-  const room = bodyRoom(head, context.method, context.bodyLength)
-  if (room === noBody) {
+  const length = responseLength(head, context.method, context.bodyLength)
+  if (length === noContent) {
     framing = none
     text += lengthWithoutBody(head, context.method)
-  } else if (room < Infinity) {
-    framing = new Length(room)
+  } else if (length < Infinity) {
+    framing = new Length(length)
     // a body that is longer is cut, and the client must not expect that the connection stays open
-    if (context.bodyLength !== undefined && context.bodyLength > room) closing = true
-    text += `Content-Length: ${room}\r\n`
+    if (context.bodyLength !== undefined && context.bodyLength > length) closing = true
+    text += `Content-Length: ${length}\r\n`
   } else if (context.minorVersion === 1) {
     framing = chunked
     text += "Transfer-Encoding: chunked\r\n"
