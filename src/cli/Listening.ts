@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
-import { type Address, format } from "../exchange/Address.js"
+import { type Address, listenAddress } from "../exchange/Address.js"
 import type { BindError } from "../exchange/ServerError.js"
 import { type ActivatedSocket, activatedSockets, activationFor, type Environment } from "../node/activation.js"
 import * as BoundSocket from "../node/BoundSocket.js"
@@ -116,7 +116,7 @@ const activated = ({ fd, name }: ActivatedSocket, tls: boolean): Listening => ({
   from: "activation"
 })
 
-const shown = (address: Address, tls: boolean): string => format(address, tls ? "https" : "http")
+const shown = (address: Address, tls: boolean): string => listenAddress(address, tls ? "https" : "http")
 
 const inherited = (fd: number, tls: boolean, name?: string): string => {
   const address = inheritedAddress(fd)

@@ -17,17 +17,30 @@ export type Address =
   | { readonly _tag: "Unix"; readonly path: string }
 
 /**
- * An address for logs and messages, as `tsgi serve --listen` takes it: `http://127.0.0.1:8090`, `https://[::1]:8443`,
- * `unix:/run/app.sock`, with TLS `https+unix:/run/app.sock`; `unix:@name` for an abstract socket, `unix` for an inherited socket
- * with an unknown path.
+ * An address as a URL's origin: `http://127.0.0.1:8090`, `https://[::1]:8443`, `http:/run/app.sock`; `http:unix` for an inherited
+ * socket with an unknown path.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const format = (address: Address, scheme: "http" | "https" = "http"): string =>
   address._tag === "Unix"
-    ? `${scheme === "https" ? "https+" : ""}unix${address.path === "" ? "" : `:${address.path.replace(/^\0/, "@")}`}`
+    ? `${scheme}:${address.path === "" ? "unix" : address.path}`
     : `${scheme}://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`
+
+/**
+ * An address as `tsgi serve --listen` takes it: as `format` has it, but `unix:/run/app.sock`, with TLS
+ * `https+unix:/run/app.sock`; `unix:@name` for an abstract socket, whose null byte ss and systemd write so, `unix` for an
+ * inherited socket with an unknown path.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const listenAddress = (address: Address, scheme: "http" | "https" = "http"): string => {
+  if (address._tag === "Tcp") return format(address, scheme)
+  const path = address.path === "" ? "" : `:${address.path.replace(/^\0/, "@")}`
+  return `${scheme === "https" ? "https+" : ""}unix${path}`
+}
 
 /**
  * The name of a peer for the log: `127.0.0.1:49152`, or `unix`; `unknown` if it has left before it was accepted.

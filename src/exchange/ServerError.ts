@@ -7,7 +7,7 @@
  */
 import type { Failure, FailureReason } from "../protocol/failure.js"
 import type { InvalidHead } from "../protocol/invalidHead.js"
-import { type Address, format } from "./Address.js"
+import { type Address, listenAddress } from "./Address.js"
 import type { AbortReason } from "./Outcome.js"
 import { TaggedError } from "./TaggedError.js"
 
@@ -271,7 +271,7 @@ export const bindErrorFrom = (cause: unknown, address: Address | string): BindEr
       : code.startsWith("ERR_")
       ? "InvalidOptions"
       : "Other",
-    address: typeof address === "string" ? address : format(address),
+    address: typeof address === "string" ? address : listenAddress(address),
     cause
   })
 }

@@ -6,7 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import { Buffer } from "node:buffer"
 import * as Net from "node:net"
-import { format } from "../exchange/Address.js"
+import { listenAddress } from "../exchange/Address.js"
 import { OptionError } from "../exchange/ServerError.js"
 import { checkOptions, type OptionTable, type TableOf } from "../server/checkOptions.js"
 import { listOf, misplaced, number, oneOf, text, yesOrNo } from "../server/optionKinds.js"
@@ -121,10 +121,10 @@ export const describe = (options: ListenOptions, scheme: "http" | "https" = "htt
   options.fd !== undefined
     ? `descriptor ${options.fd}`
     : options.socket !== undefined
-    ? format(options.socket.address, scheme)
+    ? listenAddress(options.socket.address, scheme)
     : options.path !== undefined
-    ? format({ _tag: "Unix", path: options.path }, scheme)
-    : format({ _tag: "Tcp", host: options.host ?? "127.0.0.1", port: portOf(options) }, scheme)
+    ? listenAddress({ _tag: "Unix", path: options.path }, scheme)
+    : listenAddress({ _tag: "Tcp", host: options.host ?? "127.0.0.1", port: portOf(options) }, scheme)
 
 /**
  * Throws for options that exclude or need each other, and for those that the system does not support.

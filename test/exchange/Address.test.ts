@@ -1,6 +1,6 @@
-/** Addresses as they are written in logs and errors: what `--listen` takes, and a browser or `curl --unix-socket` understands. */
+/** Addresses as they are written: in the line of the start as eventlet does, elsewhere as `--listen` takes them. */
 import { expect, it } from "vitest"
-import { type Address, format, peerName } from "../../src/exchange/Address.js"
+import { type Address, format, listenAddress, peerName } from "../../src/exchange/Address.js"
 
 it.each<readonly [address: Address, plain: string, secured: string]>([
   [{ _tag: "Tcp", host: "127.0.0.1", port: 8090 }, "http://127.0.0.1:8090", "https://127.0.0.1:8090"],
@@ -10,7 +10,16 @@ it.each<readonly [address: Address, plain: string, secured: string]>([
   // unix(7): ss and systemd write the null byte of an abstract name so
   [{ _tag: "Unix", path: "\0app" }, "unix:@app", "https+unix:@app"],
   [{ _tag: "Unix", path: "" }, "unix", "https+unix"]
-])("%j is %s, and with TLS %s", (address, plain, secured) => {
+])("%j is listened on as %s, and with TLS as %s", (address, plain, secured) => {
+  expect(listenAddress(address)).toBe(plain)
+  expect(listenAddress(address, "https")).toBe(secured)
+})
+
+it.each<readonly [address: Address, plain: string, secured: string]>([
+  [{ _tag: "Tcp", host: "::1", port: 8090 }, "http://[::1]:8090", "https://[::1]:8090"],
+  [{ _tag: "Unix", path: "/run/app.sock" }, "http:/run/app.sock", "https:/run/app.sock"],
+  [{ _tag: "Unix", path: "" }, "http:unix", "https:unix"]
+])("%j starts up on %s, and with TLS on %s", (address, plain, secured) => {
   expect(format(address)).toBe(plain)
   expect(format(address, "https")).toBe(secured)
 })

@@ -176,7 +176,7 @@ describe("the log", () => {
       )
     }
     await withServer(app, { listener: listen({ path: socket }) }, async ({ ask, log }) => {
-      expect(log.text).toContain(` starting up on unix:${socket}`)
+      expect(log.text).toContain(` starting up on http:${socket}`)
       const response = await ask(http10)
       expect(response.status).toBe(200)
       expect(response.body.toString()).toBe("SERVER_NAME=unix\nSERVER_PORT=\nREMOTE_ADDR=unix\nREMOTE_PORT=\n")
