@@ -1,5 +1,5 @@
 /** A short soak; `npm run soak -- 5` is one of five minutes. */
-import { expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { expectReleased, holdings } from "../utils/holdings.js"
 import { program } from "../utils/made.js"
 import { run } from "../utils/processes.js"
@@ -23,32 +23,34 @@ const leastGrowth = async (rounds: number, round: () => Promise<void>): Promise<
   return least
 }
 
-it.each(Object.entries(doors))(
-  "%s: keeps count of thousands of requests of every kind, and holds nothing afterwards",
-  { timeout: 60_000 },
-  async (_, door) => {
-    const before = holdings()
-    const half = { requests: 600, seconds: 20 }
-    const soak = new Soak({ ...half, clients: 50, seed: 1 }, door)
-    await soak.start()
-    await soak.run()
-    await soak.settle()
-    const growth = await leastGrowth(4, async () => {
+describe.each(Object.entries(doors))("%s", (_, door) => {
+  it(
+    "keeps count of thousands of requests of every kind, and holds nothing afterwards",
+    { timeout: 60_000 },
+    async () => {
+      const before = holdings()
+      const half = { requests: 600, seconds: 20 }
+      const soak = new Soak({ ...half, clients: 50, seed: 1 }, door)
+      await soak.start()
       await soak.run()
       await soak.settle()
-    })
-    const report = await soak.runIntoStop({ requests: 300, seconds: 10 }, 0)
-    await soak.settle()
+      const growth = await leastGrowth(4, async () => {
+        await soak.run()
+        await soak.settle()
+      })
+      const report = await soak.runIntoStop({ requests: 300, seconds: 10 }, 0)
+      await soak.settle()
 
-    expectCounts(soak.tally)
-    if (report === undefined) throw new Error("no report")
-    expect(report.connections).toBe(report.idle + report.finished + report.interrupted)
-    expect(report.cut).toBe(0)
-    // a leak of a kilobyte for each request would show
-    expect(growth).toBeLessThan(half.requests * 1024)
-    await expectReleased(before)
-  }
-)
+      expectCounts(soak.tally)
+      if (report === undefined) throw new Error("no report")
+      expect(report.connections).toBe(report.idle + report.finished + report.interrupted)
+      expect(report.cut).toBe(0)
+      // a leak of a kilobyte for each request would show
+      expect(growth).toBeLessThan(half.requests * 1024)
+      await expectReleased(before)
+    }
+  )
+})
 
 // this runs in a separate process, because to collect all garbage of this one, as the soak does again and again, takes longer
 // than the soak
