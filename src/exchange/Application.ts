@@ -46,7 +46,7 @@ export class Application {
   private work: Work | undefined = undefined
   private onEnded: (() => void) | undefined = undefined
   private freeStop: (() => void) | undefined = undefined
-  private onSettled: ((outcome: Outcome) => void) | undefined = undefined
+  private onConcluded: ((outcome: Outcome) => void) | undefined = undefined
   private onRoom: (() => void) | undefined = undefined
   private onGoodbye: (() => void) | undefined = undefined
   private finalizes = false
@@ -60,7 +60,7 @@ export class Application {
 
   /** Whether the application has yet to end, or to act on the outcome. */
   get isExpected(): boolean {
-    return this.work !== undefined || this.onSettled !== undefined
+    return this.work !== undefined || this.onConcluded !== undefined
   }
 
   /** Called when the application runs on. Sets how to interrupt it. */
@@ -130,14 +130,14 @@ export class Application {
   }
 
   /** Calls back once, when the outcome is known. Several may wait. */
-  whenSettled(callback: (outcome: Outcome) => void): void {
-    this.onSettled = both(this.onSettled, callback)
+  whenConcluded(callback: (outcome: Outcome) => void): void {
+    this.onConcluded = both(this.onConcluded, callback)
   }
 
-  settled(outcome: Outcome): void {
-    const { onSettled } = this
-    this.onSettled = undefined
-    onSettled?.(outcome)
+  concluded(outcome: Outcome): void {
+    const { onConcluded } = this
+    this.onConcluded = undefined
+    onConcluded?.(outcome)
   }
 
   /** Calls back once, when there is room again. Several may wait. */

@@ -81,5 +81,5 @@ export interface RecordedExchange
   extends Pick<Exchange, "peer" | "request" | "forwarded" | "startTime" | "status" | "wireBytes" | "outcome">
 {
   /** The outcome, which is made now if it was not read before. */
-  readonly settle: () => Outcome
+  readonly conclude: () => Outcome
 }

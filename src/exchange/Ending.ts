@@ -57,12 +57,12 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
 
   /** Whether the application has ended, so that no more is left than to drop a body and to run hooks. */
   get hasEnded(): boolean {
-    return this.current !== "Running" && this.current !== "Settled"
+    return this.current !== "Running" && this.current !== "Concluded"
   }
 
   /** Whether its answer was sent or given up, and only hooks or finalizers are left. */
   get isFinishing(): boolean {
-    return this.current === "Hooks" || (this.current === "Settled" && this.application?.isFinalizing === true)
+    return this.current === "Hooks" || (this.current === "Concluded" && this.application?.isFinalizing === true)
   }
 
   get takenOver(): boolean {
@@ -142,9 +142,9 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     this.application?.interruptLater()
   }
 
-  whenSettled(callback: (outcome: Outcome) => void): void {
+  whenConcluded(callback: (outcome: Outcome) => void): void {
     if (this.fixed !== undefined) callback(this.fixed)
-    else this.ensuredApplication.whenSettled(callback)
+    else this.ensuredApplication.whenConcluded(callback)
   }
 
   ended(): void {
@@ -162,7 +162,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
 
   private applicationGone(ended: (() => void) | undefined): void {
     try {
-      if (this.current === "Settled") this.peer.run(Ending.applicationEnded, this, undefined)
+      if (this.current === "Concluded") this.peer.run(Ending.applicationEnded, this, undefined)
     } finally {
       ended?.()
     }
@@ -196,7 +196,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   interrupt(reason: AbortReason, listener: InterruptListener): void {
     this.abortReason ??= reason
     // the application may wait for its last byte to leave, which will no longer happen
-    if (this.answer === Answer.Complete) this.settle(reason)
+    if (this.answer === Answer.Complete) this.conclude(reason)
     else if (!this.answerEnded) this.giveUp()
     if (reason === "Stopped") {
       this.body.fail(new BodyError({ reason: "Stopped", status: 503, description: "the server is stopping" }))
@@ -237,7 +237,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   postHook(hook: PostHook, options?: HookOptions): void
   postHook(hook: PostHook<unknown>, options: HookOptions & { readonly fiberRefs: FiberRefs }): void
   postHook(hook: PostHook<unknown>, options?: HookOptions): void {
-    if (this.hooksRun) return runDetached(this.peer, hook, this.settle(), options?.fiberRefs, this)
+    if (this.hooksRun) return runDetached(this.peer, hook, this.conclude(), options?.fiberRefs, this)
     this.hooks ??= new HookQueue(this.peer, this)
     this.hooks.add(hook, options)
   }
@@ -268,7 +268,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
 
   allSent(nothingLeft: boolean): boolean {
     this.endTime ??= this.peer.engine.time.tick()
-    return this.conclude("ClientGone", nothingLeft)
+    return this.concludes("ClientGone", nothingLeft)
   }
 
   bodyDropped(): void {
@@ -276,7 +276,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   }
 
   lost(reason: AbortReason): void {
-    this.settle(reason)
+    this.conclude(reason)
   }
 
   /**
@@ -296,16 +296,16 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
   /**
    * Fixes the outcome, from what is known now. `unsent` is the reason why the kernel has not taken all of a complete response.
    */
-  settle(unsent: AbortReason = "ClientGone"): Outcome {
-    if (this.conclude(unsent, false)) this.wire.exchangeOver()
+  conclude(unsent: AbortReason = "ClientGone"): Outcome {
+    if (this.concludes(unsent, false)) this.wire.exchangeOver()
     return this.fix(unsent)
   }
 
-  private conclude(unsent: AbortReason, nothingLeft: boolean): boolean {
+  private concludes(unsent: AbortReason, nothingLeft: boolean): boolean {
     const outcome = this.fix(unsent)
     this.giveUp()
-    this.application?.settled(outcome)
-    return this.move("settle", nothingLeft)
+    this.application?.concluded(outcome)
+    return this.move("conclude", nothingLeft)
   }
 
   // Nothing more is sent. A head that is only prepared is none.
@@ -324,7 +324,7 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
     if (next === undefined) return false
     this.current = next
     switch (next) {
-      case "Settled":
+      case "Concluded":
         if (!this.isRunning) return this.move("ended", nothingLeft)
         if (this.isFinishing) this.wire.finishing()
         return false
@@ -332,10 +332,10 @@ export abstract class Ending<Written> implements HookedExchange, WireUser {
         if (!this.body.complete) this.body.close()
         return (nothingLeft || this.wire.dropBody()) && this.move("dropped", nothingLeft)
       case "Hooks":
-        return (this.hooks === undefined || this.hooks.run(this.settle())) && this.move("hooksRun", nothingLeft)
+        return (this.hooks === undefined || this.hooks.run(this.conclude())) && this.move("hooksRun", nothingLeft)
       case "Over":
         // these hooks were added while the answer was being sent
-        if (event === "leave") this.hooks?.runDetached(this.settle())
+        if (event === "leave") this.hooks?.runDetached(this.conclude())
         this.hooks?.listener?.onHooksRun()
         return true
       case "Running":

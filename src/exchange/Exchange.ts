@@ -147,7 +147,7 @@ export interface Exchange {
   /** Called when the application has ended, by itself or interrupted. */
   readonly ended: () => void
   /** Calls back once, when the outcome is known, before the post hooks run. Several may wait. */
-  readonly whenSettled: (callback: (outcome: Outcome) => void) => void
+  readonly whenConcluded: (callback: (outcome: Outcome) => void) => void
   /**
    * Adds what ends that for which the connection was taken over. It is called once, when the server stops and `timeouts.farewell`
    * is over. There may be several.

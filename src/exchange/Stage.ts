@@ -1,20 +1,20 @@
 /**
  * How far an exchange has come past its answer, and what moves it on.
  *
- * | from     | settle  | leave | ended    | dropped | hooksRun |
- * | -------- | ------- | ----- | -------- | ------- | -------- |
- * | Running  | Settled | Over  |          |         |          |
- * | Settled  |         |       | Dropping |         |          |
- * | Dropping |         |       |          | Hooks   |          |
- * | Hooks    |         |       |          |         | Over     |
- * | Over     |         |       |          |         |          |
+ * | from      | conclude  | leave | ended    | dropped | hooksRun |
+ * | --------- | --------- | ----- | -------- | ------- | -------- |
+ * | Running   | Concluded | Over  |          |         |          |
+ * | Concluded |           |       | Dropping |         |          |
+ * | Dropping  |           |       |          | Hooks   |          |
+ * | Hooks     |           |       |          |         | Over     |
+ * | Over      |           |       |          |         |          |
  *
  * @since 0.2.0
  */
 
 /**
  * - `Running`: the answer is not given, or the kernel has not taken all of it.
- * - `Settled`: the outcome is known; the application has yet to end.
+ * - `Concluded`: the outcome is known; the application has yet to end.
  * - `Dropping`: the application has ended; the rest of the request's body is dropped.
  * - `Hooks`: the post hooks run.
  * - `Over`: the hooks have run, and the access log has its record.
@@ -22,10 +22,10 @@
  * @since 0.2.0
  * @category models
  */
-export type Stage = "Running" | "Settled" | "Dropping" | "Hooks" | "Over"
+export type Stage = "Running" | "Concluded" | "Dropping" | "Hooks" | "Over"
 
 /**
- * - `settle`: the kernel has taken the last byte, or it never will.
+ * - `conclude`: the kernel has taken the last byte, or it never will.
  * - `leave`: it has taken the last byte, and there is neither a hook nor an application to wait for.
  * - `ended`: the application has ended.
  * - `dropped`: the request's body is read or dropped, or nothing waits for its end.
@@ -34,7 +34,7 @@ export type Stage = "Running" | "Settled" | "Dropping" | "Hooks" | "Over"
  * @since 0.2.0
  * @category models
  */
-export type EndingEvent = "settle" | "leave" | "ended" | "dropped" | "hooksRun"
+export type EndingEvent = "conclude" | "leave" | "ended" | "dropped" | "hooksRun"
 
 /**
  * The stage to which an event leads. An event without an entry changes nothing: a client, for instance, may leave at any stage,
@@ -44,8 +44,8 @@ export type EndingEvent = "settle" | "leave" | "ended" | "dropped" | "hooksRun"
  * @category constants
  */
 export const transitions: { readonly [S in Stage]: { readonly [E in EndingEvent]?: Stage } } = {
-  Running: { settle: "Settled", leave: "Over" },
-  Settled: { ended: "Dropping" },
+  Running: { conclude: "Concluded", leave: "Over" },
+  Concluded: { ended: "Dropping" },
   Dropping: { dropped: "Hooks" },
   Hooks: { hooksRun: "Over" },
   Over: {}

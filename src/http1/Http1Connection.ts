@@ -50,7 +50,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
   readonly claim: PlaceClaim
   private readonly slice: TimeSlice
   // complete unattended exchanges whose bytes the kernel has not taken: answers to pipelined requests leave together
-  private readonly unsettled: Array<CarriedExchange> = []
+  private readonly unsent: Array<CarriedExchange> = []
 
   private currentPhase: Phase = "Idle"
   private currentExchange: CarriedExchange | undefined = undefined
@@ -184,7 +184,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     }
     this.advancing = false
     // answers to pipelined requests leave together
-    if (this.unsettled.length > 0) this.sendAnswer()
+    if (this.unsent.length > 0) this.sendAnswer()
     this.limitReadAhead()
   }
 
@@ -257,7 +257,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     if (exchange === undefined || wire === undefined) return
     if (this.deadlines.awaitsAnswer) this.deadlines.answerBegan()
     if (this.advancing && wire.mayBeFollowed && exchange.unattended && !this.queue.congested) {
-      this.unsettled.push(exchange)
+      this.unsent.push(exchange)
       this.currentExchange = undefined
       this.currentWire = undefined
       this.currentPhase = "Idle"
@@ -291,7 +291,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
       if (this.deadlines.writing) this.deadlines.allWritten()
       this.allSent()
     } else {
-      for (const exchange of this.unsettled) exchange.begun()
+      for (const exchange of this.unsent) exchange.begun()
       if (this.currentPhase === "Idle") this.deadlines.awaitNothing()
       if (this.currentPhase !== "TakenOver") this.deadlines.awaitWrite(this.queue.handed)
     }
@@ -313,7 +313,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
 
   // Called when the kernel has taken everything.
   private allSent(): void {
-    this.settleUnattended()
+    this.concludeUnattended()
     const { currentExchange: exchange, currentWire: wire, leaving } = this
     if (this.currentPhase === "Lingering") {
       if (leaving.allSent()) this.end.close()
@@ -330,11 +330,11 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     }
   }
 
-  settleUnattended(): void {
-    if (this.unsettled.length === 0) return
+  concludeUnattended(): void {
+    if (this.unsent.length === 0) return
     const endTime = this.host.time.tick()
     if (this.currentPhase === "Idle") this.deadlines.await("Idle", this.host.config.timeouts.idle, endTime)
-    for (let exchange = this.unsettled.shift(); exchange !== undefined; exchange = this.unsettled.shift()) {
+    for (let exchange = this.unsent.shift(); exchange !== undefined; exchange = this.unsent.shift()) {
       exchange.leave(this.end.reason, endTime)
       this.host.record(exchange, endTime)
     }

@@ -210,7 +210,7 @@ export class Http1Session implements Session {
   runHooks(done: () => void): void {
     const { connection } = this
     const { end, exchange } = connection
-    connection.settleUnattended()
+    connection.concludeUnattended()
     connection.leaving.recordRefused()
     if (exchange === undefined) done()
     else end.runHooks(exchange, done)

@@ -110,7 +110,7 @@ type Result =
 
 class PendingHeader {
   private bytes: Buffer = Buffer.alloc(0)
-  private settled = false
+  private isDone = false
   private readonly timer: ReturnType<typeof setTimeout>
 
   constructor(
@@ -131,7 +131,7 @@ class PendingHeader {
   }
 
   fail(detail: Detail, why: string): void {
-    if (this.settled) return
+    if (this.isDone) return
     this.stopReading()
     this.socket.on("error", ignored)
     this.socket.destroy()
@@ -153,7 +153,7 @@ class PendingHeader {
   }
 
   private stopReading(): void {
-    this.settled = true
+    this.isDone = true
     clearTimeout(this.timer)
     this.socket.off("error", this.onEnd)
     this.socket.off("close", this.onEnd)

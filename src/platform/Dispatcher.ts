@@ -32,7 +32,7 @@ export class Dispatcher {
   take(exchange: DoorExchange): void {
     if (this.handler !== undefined) return this.handler(exchange)
     this.waiting.add(exchange)
-    exchange.whenSettled(() => this.waiting.delete(exchange))
+    exchange.whenConcluded(() => this.waiting.delete(exchange))
   }
 
   /** Begins to serve an app. */

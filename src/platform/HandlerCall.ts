@@ -33,7 +33,7 @@ import type { FormLimits } from "../server/FormLimits.js"
 import { LazyScope } from "../server/LazyScope.js"
 import { SocketScope } from "../server/SocketScope.js"
 import { WholeBody } from "./BodyReader.js"
-import { actualExit, interruptorId, noResponse, otherThanResponse, recordFailure, settledWith } from "./exits.js"
+import { actualExit, concludedWith, interruptorId, noResponse, otherThanResponse, recordFailure } from "./exits.js"
 import { ejectedScopes, hasChildren, isInterruptible } from "./internal.js"
 import { LayeredMap } from "./LayeredMap.js"
 import { openSpan } from "./openSpan.js"
@@ -195,7 +195,7 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
     if (this.readyHead === undefined || this.exchange.answerEnded || Exit.isFailure(exit)) return this.ended(exit)
     if (this.scope.used || this.span?.isMade === true) {
       this.runsOn()
-      this.whenSettled(() => this.ended(exit))
+      this.whenConcluded(() => this.ended(exit))
     } else {
       this.step = Step.Finalizers
       this.end(exit)
@@ -239,13 +239,13 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
       const body = wholeBody(response)
       if (body !== undefined) {
         const refused = sendWhole(this.exchange, response, body)
-        if (refused === undefined) return this.settled
+        if (refused === undefined) return this.concluded
         return Effect.failCause(this.failure = Cause.die(refused))
       }
       this.step = Step.Parts
       return Effect.interruptible(sendParts(this.exchange, this.request, response)).pipe(
         Effect.tapErrorCause((cause) => Effect.sync(() => this.partsFailed(cause))),
-        Effect.zipRight(this.settled)
+        Effect.zipRight(this.concluded)
       )
     })
   }
@@ -260,13 +260,13 @@ export class HandlerCall implements RequestCall, AppCall, RunningCall, Work {
   }
 
   // Waits until the kernel has taken the last byte, or the client has left.
-  private get settled(): Effect.Effect<void> {
-    return Effect.async<void>((resume) => this.whenSettled((outcome) => resume(settledWith(outcome))))
+  private get concluded(): Effect.Effect<void> {
+    return Effect.async<void>((resume) => this.whenConcluded((outcome) => resume(concludedWith(outcome))))
   }
 
-  private whenSettled(callback: (outcome: Outcome) => void): void {
+  private whenConcluded(callback: (outcome: Outcome) => void): void {
     this.step = Step.LastByte
-    this.exchange.whenSettled(callback)
+    this.exchange.whenConcluded(callback)
   }
 
   // ---------------------------------------------------------------------------------------------------------------

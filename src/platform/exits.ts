@@ -60,7 +60,7 @@ export const interruptorId = (reason: AbortReason): FiberId.FiberId =>
  * @since 0.2.0
  * @category conversions
  */
-export const settledWith = (outcome: Outcome): Effect.Effect<void> =>
+export const concludedWith = (outcome: Outcome): Effect.Effect<void> =>
   outcome._tag === "Aborted" && outcome.reason !== "BadRequest" && outcome.reason !== "ReadTimeout"
     ? Effect.failCause(Cause.interrupt(interruptorId(outcome.reason)))
     : Effect.void

@@ -70,9 +70,9 @@ export const make = (): Context.Tag.Service<Posthooks> => ({
         return catchRejection(runStep(rest), (error) => log(Cause.die(error)))
       }
       if (Effect.isEffect(rest)) {
-        if (!isOver(rest)) return settled(rest, log)
+        if (!isOver(rest)) return logging(rest, log)
         if (Exit.isFailure(rest)) log(rest.cause)
-      } else if (Predicate.isPromiseLike(rest)) return settled(Effect.promise(() => rest), log)
+      } else if (Predicate.isPromiseLike(rest)) return logging(Effect.promise(() => rest), log)
       else {
         const error = generator(rest)
         if (error !== undefined) log(Cause.die(error))
@@ -94,7 +94,7 @@ export const layer: Layer.Layer<Posthooks> = Layer.sync(Posthooks, make)
 const generator = (returned: unknown): TypeError | undefined =>
   notRun(returned, "the hook", "give a function that returns an Effect, such as () => Effect.gen(function*() { ... })")
 
-const settled = <R>(
+const logging = <R>(
   rest: Effect.Effect<unknown, unknown, R>,
   log: (cause: Cause.Cause<unknown>) => void
 ): Effect.Effect<unknown, never, R> => Effect.catchAllCause(rest, (cause) => Effect.sync(() => log(cause)))

@@ -30,7 +30,7 @@ export const statusOf = (exchange: RecordedExchange): number => {
  * @category constructors
  */
 export const exchangeRecord = (exchange: RecordedExchange, time: Clock): AccessRecord => {
-  const outcome = exchange.settle()
+  const outcome = exchange.conclude()
   return {
     connectionId: exchange.peer.id,
     remote: exchange.peer.remote,

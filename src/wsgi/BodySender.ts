@@ -29,7 +29,7 @@ export interface BodyOwner {
   /** Called when the application has not ended at once, so that it can be interrupted. */
   readonly runsOn: () => void
   /** Called when the application has ended. */
-  readonly settled: () => void
+  readonly ended: () => void
   /** Answers with `answer`, and ends the call after `closing`. */
   readonly endWith: (answer: () => void, closing: Promise<void> | undefined) => void
   readonly fail: (error: unknown) => void
@@ -254,10 +254,10 @@ export class BodySender {
   }
 
   private finish(): void {
-    if (this.exchange.answerEnded) return this.owner.settled()
+    if (this.exchange.answerEnded) return this.owner.ended()
     if (this.writer === undefined) this.begin(undefined)
     const { trailers } = this.owner
-    this.owner.settled()
+    this.owner.ended()
     const refused = this.writer?.end(trailers)
     if (refused !== undefined) this.exchange.fail(refused)
   }

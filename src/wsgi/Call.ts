@@ -48,7 +48,7 @@ class Call implements EnvironProvider, BodyOwner {
   // the sender is made if the body comes in parts
   private sender: BodySender | undefined = undefined
   private controller: AbortController | undefined = undefined
-  private onSettled: (() => void) | undefined = undefined
+  private onEnded: (() => void) | undefined = undefined
 
   constructor(private readonly exchange: DoorExchange, private readonly gateway: Gateway) {
     this.input = new Input(exchange, gateway.forms)
@@ -145,10 +145,10 @@ class Call implements EnvironProvider, BodyOwner {
   }
 
   private respond(body: Part): void {
-    if (this.exchange.answerEnded) return this.settled()
+    if (this.exchange.answerEnded) return this.ended()
     if (this.sender?.hasBegun === true) return this.sender.writeLast(body)
     if (this.judged === undefined) throw headNotSet()
-    this.settled()
+    this.ended()
     const refused = this.exchange.respond(this.judged, body)
     if (refused !== undefined) this.exchange.fail(refused)
   }
@@ -168,13 +168,13 @@ class Call implements EnvironProvider, BodyOwner {
   // The hooks wait until the body is closed; the client does not.
   endWith(answer: () => void, closing: Promise<void> | undefined): void {
     if (closing === undefined) {
-      this.settled()
+      this.ended()
       return answer()
     }
     this.runsOn()
     this.posthooks.prepare()
     answer()
-    void closing.then(() => this.settled())
+    void closing.then(() => this.ended())
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -190,23 +190,23 @@ class Call implements EnvironProvider, BodyOwner {
   // `timeouts.interrupt`.
   private interrupt(reason: AbortReason, ended: () => void): void {
     this.posthooks.prepare()
-    this.onSettled = ended
+    this.onEnded = ended
     this.controller?.abort(abortError(reason))
     void this.sender?.letGo()
     // an application that has taken the connection over ends when the socket closes
     const socket = this.input.socket
     if (socket === undefined) return
-    if (socket.destroyed) this.settled()
-    else socket.once("close", () => this.settled())
+    if (socket.destroyed) this.ended()
+    else socket.once("close", () => this.ended())
   }
 
   // Called when the application has ended. Nothing that it does later reaches the exchange.
-  settled(): void {
+  ended(): void {
     this.sender?.stopTimers()
     this.posthooks.prepare()
-    const onSettled = this.onSettled
-    this.onSettled = undefined
-    if (onSettled !== undefined) onSettled()
+    const onEnded = this.onEnded
+    this.onEnded = undefined
+    if (onEnded !== undefined) onEnded()
     else if (!this.exchange.takenOver) this.exchange.ended()
   }
 }

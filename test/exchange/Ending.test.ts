@@ -11,8 +11,8 @@ import { describe, expect, it } from "vitest"
 import { type EndingEvent, type Stage, transitions } from "../../src/exchange/Stage.js"
 import { MemoryWire, unheard } from "./MemoryWire.js"
 
-const stages: ReadonlyArray<Stage> = ["Running", "Settled", "Dropping", "Hooks", "Over"]
-const events: ReadonlyArray<EndingEvent> = ["settle", "leave", "ended", "dropped", "hooksRun"]
+const stages: ReadonlyArray<Stage> = ["Running", "Concluded", "Dropping", "Hooks", "Over"]
+const events: ReadonlyArray<EndingEvent> = ["conclude", "leave", "ended", "dropped", "hooksRun"]
 
 /** An exchange at a stage, with an application that has not ended before `Dropping`. */
 const at = (stage: Stage): MemoryWire => {
@@ -23,7 +23,7 @@ const at = (stage: Stage): MemoryWire => {
   exchange.respond({ status: 200, fields: [] }, "ok")
   if (stage === "Running") return wire
   wire.take()
-  if (stage === "Settled") return wire
+  if (stage === "Concluded") return wire
   exchange.ended()
   if (stage === "Dropping") return wire
   // a hook that goes on keeps the exchange at this stage
@@ -34,7 +34,7 @@ const at = (stage: Stage): MemoryWire => {
 
 /** Tells the exchange of an event, as its wire, its application or its hooks do. */
 const happen: { readonly [E in EndingEvent]: (wire: MemoryWire) => void } = {
-  settle: ({ exchange }) => exchange.lost("ClientGone"),
+  conclude: ({ exchange }) => exchange.lost("ClientGone"),
   leave: ({ exchange }) => exchange.leave("ClientGone", 0),
   ended: ({ exchange }) => exchange.ended(),
   dropped: ({ exchange }) => exchange.bodyDropped(),
@@ -121,7 +121,7 @@ describe("an exchange", () => {
     wire.exchange.leave("ClientGone", 5)
     expect(wire.exchange.stage).toBe("Over")
     expect(wire.exchange.outcome).toBeUndefined()
-    expect(wire.exchange.settle()).toMatchObject({ _tag: "Sent", endTime: 5 })
+    expect(wire.exchange.conclude()).toMatchObject({ _tag: "Sent", endTime: 5 })
     // the wire has let it leave, and need not be told
     expect(wire.told).toEqual(["head 200", "write ok", "end"])
   })
@@ -152,7 +152,7 @@ describe("an exchange", () => {
         ended = true
       }
     })
-    expect([told, ended, wire.exchange.stage]).toEqual(["ClientGone", false, "Settled"])
+    expect([told, ended, wire.exchange.stage]).toEqual(["ClientGone", false, "Concluded"])
     wire.exchange.ended()
     expect([ended, wire.exchange.stage]).toEqual([true, "Dropping"])
     wire.exchange.bodyDropped()

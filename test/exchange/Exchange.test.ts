@@ -15,7 +15,7 @@ it("a handler has nothing of what the engine does with an exchange", () => {
   type Given = Handed.Exchange
   type Ends =
     | "serve"
-    | "settle"
+    | "conclude"
     | "leave"
     | "bodyDropped"
     | "onHooksRun"
@@ -169,7 +169,7 @@ describe("the status is that of the head that was sent", () => {
     const { exchange } = new MemoryWire()
     act(exchange)
     expect(exchange.status).toBe(status)
-    expect(exchange.settle().status).toBe(status)
+    expect(exchange.conclude().status).toBe(status)
   })
 
   it("an event stream without a length has no end of its own, from its head on", () => {
@@ -462,7 +462,7 @@ describe("of several callbacks none replaces another:", () => {
   }
   const scenes: Readonly<Record<string, Scene>> = {
     "when the outcome is known": {
-      add: ({ exchange }, callback) => exchange.whenSettled(callback),
+      add: ({ exchange }, callback) => exchange.whenConcluded(callback),
       happen: (wire) => {
         wire.exchange.respond(ok, "ok")
         wire.take()

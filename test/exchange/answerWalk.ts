@@ -52,7 +52,7 @@ const acts: Readonly<Record<Method, ReadonlyArray<Act>>> = {
   ],
   ended: [(exchange) => exchange.ended()],
   finalizing: [(exchange) => exchange.finalizing()],
-  whenSettled: [(exchange) => exchange.whenSettled(nothing)],
+  whenConcluded: [(exchange) => exchange.whenConcluded(nothing)],
   onGoodbye: [(exchange) => exchange.onGoodbye(nothing)],
   postHook: [(exchange) => exchange.postHook(nothing)],
   whenHooksRun: [(exchange) => exchange.whenHooksRun({ onHooksRun: nothing })],
@@ -65,7 +65,7 @@ const acts: Readonly<Record<Method, ReadonlyArray<Act>>> = {
   bodyDropped: [(exchange) => exchange.bodyDropped()],
   lost: [(exchange) => exchange.lost("ClientGone")],
   leave: [(exchange) => exchange.answerEnded && exchange.unattended && exchange.leave("ClientGone", 0)],
-  settle: [(exchange) => exchange.settle()],
+  conclude: [(exchange) => exchange.conclude()],
   abandon: [(exchange) => exchange.abandon()],
   interrupt: [
     (exchange) => exchange.interrupt("ClientGone", unheard),

@@ -102,8 +102,8 @@ it.scoped("the handler may wait for the outcome, too", () =>
     yield* settled
     const outcomes: Array<string> = []
     dispatcher.serve((exchange) => {
-      exchange.whenSettled(({ _tag }) => outcomes.push(`handler ${_tag}`))
-      exchange.whenSettled(({ _tag }) => outcomes.push(`door ${_tag}`))
+      exchange.whenConcluded(({ _tag }) => outcomes.push(`handler ${_tag}`))
+      exchange.whenConcluded(({ _tag }) => outcomes.push(`door ${_tag}`))
       breakingFor([])(exchange)
     })
     assert.strictEqual(yield* statusOf(client), 200)

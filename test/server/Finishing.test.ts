@@ -42,13 +42,13 @@ const left: Readonly<Record<string, (exchange: DoorExchange, end: Effect.Effect<
   },
   "a finalizer of the request": (exchange, end) => {
     runsUntil(exchange, end)
-    exchange.whenSettled(() => exchange.finalizing())
+    exchange.whenConcluded(() => exchange.finalizing())
     answer(exchange)
   },
   "a finalizer of the request, and then a post hook": (exchange, end) => {
     exchange.postHook(() => end)
     runsUntil(exchange, end)
-    exchange.whenSettled(() => exchange.finalizing())
+    exchange.whenConcluded(() => exchange.finalizing())
     answer(exchange)
   },
   "a finalizer of the request, whose application has run on": (exchange, end) => {

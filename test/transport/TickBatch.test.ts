@@ -444,7 +444,7 @@ describe("connections that read in the same turn", () => {
       assert.deepStrictEqual(said, ["/a 1025", "/b2 1025", "/c 1025"])
       const [, second] = exchanges
       assert.instanceOf(second, ServedExchange)
-      assert.strictEqual(second.settle().endTime, 1025)
+      assert.strictEqual(second.conclude().endTime, 1025)
 
       a.events.data(told(get("/long")))
       b.events.data(told(get("/next")))
