@@ -21,7 +21,8 @@ export interface EngineLimits extends MessageLimits {
   readonly connections: number
   /**
    * Connections that may wait for a place; those with a request are served first. For a further one, a connection without a
-   * request is closed, the oldest first; if all have one, the new connection is answered 503. Default 1024.
+   * request is closed, the oldest first; if all have one, the new connection is answered 503. If 256 connections are refused or
+   * about to end, it is closed unanswered, and counted as lost. Default 1024.
    */
   readonly waitingConnections: number
   /**

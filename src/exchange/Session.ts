@@ -46,8 +46,6 @@ export interface SessionPlace {
   readonly state: PlaceState
   /** The share of the address; absent if the address has none. */
   readonly addressShare: AddressShare | undefined
-  /** Whether a part of a request's head has arrived. */
-  readonly isAsking: boolean
   /**
    * Whether the request that waits for a place has arrived with all of its body, or with as much as is read ahead. It is only
    * read of a session that waits.
@@ -69,6 +67,16 @@ export interface SessionPlace {
   readonly turnAway: () => void
   /** Refuses the request and closes at once. */
   readonly drop: () => void
+}
+
+/**
+ * A session of an address that may have a share.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Shared {
+  readonly place: Pick<SessionPlace, "addressShare">
 }
 
 /**
@@ -173,13 +181,16 @@ export interface SessionHost extends Engine {
   readonly scopeFor: (session: Session) => SessionScope
   /** The door, which gives the exchange to the application. If it throws, the exchange fails. */
   readonly handler: (exchange: DoorExchange) => void
-  /** The server's reason why an answer must say that the connection closes, beside a `drain`. To ask changes nothing. */
-  readonly closingWithAnswer: () => ServerReason | undefined
   /**
-   * The server's reason why a connection may not wait for another request, although its answer has said that it persists. To ask
-   * changes nothing.
+   * The server's reason why an answer of this session must say that the connection closes, beside a `drain`. To ask changes
+   * nothing.
    */
-  readonly closingAfterAnswer: () => ServerReason | undefined
+  readonly closingWithAnswer: (session: Shared) => ServerReason | undefined
+  /**
+   * The server's reason why this session may not wait for another request, although its answer has said that the connection
+   * persists. To ask changes nothing.
+   */
+  readonly closingAfterAnswer: (session: Shared) => ServerReason | undefined
   /** Called when a connection has changed. Soon counts all connections again. */
   readonly countSoon: () => void
   /** Called when an exchange is over. */

@@ -318,7 +318,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     if (this.currentPhase === "Lingering") {
       if (leaving.allSent()) this.end.close()
     } else if (this.currentPhase === "Idle") {
-      const why = this.advancing ? undefined : closingAfterAnswer(this.host, this.inflow, this.claim)
+      const why = this.advancing ? undefined : closingAfterAnswer(this)
       if (why !== undefined) this.linger(why)
     } else if (exchange !== undefined && wire?.isComplete === true && !this.end.isBegun) {
       const nothingLeft = exchange.body.complete && !exchange.isRunning
@@ -363,7 +363,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.currentExchange = undefined
     this.currentWire = undefined
     if (this.end.onHooksRun !== undefined) return this.end.onHooksRun()
-    const why = wire.closeReason ?? closingAfterAnswer(this.host, this.inflow, this.claim)
+    const why = wire.closeReason ?? closingAfterAnswer(this)
     if (why !== undefined) return this.linger(why, wire.isLast)
     this.currentPhase = "Idle"
     this.deadlines.await("Idle", this.host.config.timeouts.idle, endTime)

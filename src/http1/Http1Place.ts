@@ -37,10 +37,6 @@ export class Http1Place implements SessionPlace {
     return this.connection.claim.state
   }
 
-  get isAsking(): boolean {
-    return this.connection.phase === "Head"
-  }
-
   get asksWhole(): boolean {
     const { claim, inflow } = this.connection
     const framing = claim.request?.demands.framing

@@ -8,6 +8,7 @@ import type { CloseableScope } from "effect/Scope"
 import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { CarriedExchange } from "../exchange/CarriedExchange.js"
 import { type BodySource, noBody, type ReceivedBody } from "../exchange/ReceivedBody.js"
+import type { Shared } from "../exchange/Session.js"
 import type { Takeover, Wire } from "../exchange/Wire.js"
 import { chunkEnd, chunkHead, lastChunk, lastChunkWith } from "../protocol/h1/chunk.js"
 import { fieldLines } from "../protocol/h1/headLines.js"
@@ -39,7 +40,7 @@ import type { TakenOver } from "./TakenOver.js"
  */
 export interface Carrier extends Reusable {
   readonly peer: AcceptedPeer
-  readonly session: { readonly scope: CloseableScope }
+  readonly session: Shared & { readonly scope: CloseableScope }
   readonly exchange: Pick<CarriedExchange, "stage"> | undefined
   readonly reader: Pick<Reader, "buffered" | "next" | "expectAnotherBody">
   readonly inflow: BodySource & Pick<Inflow, "ended" | "gone" | "buffered">

@@ -8,6 +8,7 @@
  * @since 0.2.0
  */
 import type { ReceivedBody } from "../exchange/ReceivedBody.js"
+import type { Shared } from "../exchange/Session.js"
 import type { RequestStart } from "../protocol/h1/requestReader.js"
 import type { HeadDraft, PreparedHead } from "../protocol/h1/responseHead.js"
 import type { CloseReason } from "./CloseReason.js"
@@ -24,10 +25,24 @@ import type { PlaceClaim } from "./PlaceClaim.js"
  */
 export interface Reusable {
   readonly host: Pick<Http1Host, "config" | "closingWithAnswer">
+  readonly session: Shared
   readonly inflow: Pick<Inflow, "ended" | "buffered">
   readonly end: Pick<Http1End, "isBegun" | "isDraining">
   /** The number of requests that have begun. */
   readonly requests: number
+}
+
+/**
+ * The parts of a connection that tell whether it waits for another request.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Answered {
+  readonly host: Pick<Http1Host, "closingAfterAnswer">
+  readonly session: Shared
+  readonly inflow: Inflow
+  readonly claim: Pick<PlaceClaim, "next">
 }
 
 /**
@@ -51,7 +66,7 @@ export const closingByRequest = ({ demands, head }: RequestStart): CloseReason =
  * @since 0.2.0
  */
 export const closingWithHead = (
-  { end, host, inflow, requests }: Reusable,
+  { end, host, inflow, requests, session }: Reusable,
   body: ReceivedBody,
   isWhole: boolean,
   owesContinue: boolean
@@ -66,7 +81,7 @@ export const closingWithHead = (
   if (!keepAlive) return "keep-alive is off"
   if (end.isBegun) return "the connection is closing"
   if (end.isDraining) return "the server stops"
-  const why = host.closingWithAnswer()
+  const why = host.closingWithAnswer(session)
   if (why !== undefined) return why
   if (inflow.ended && inflow.buffered === 0) return "the client has closed its sending half"
   return requests < limits.requestsPerConnection ? undefined : "limits.requestsPerConnection is reached"
@@ -97,13 +112,9 @@ export const closingByHead = (
  *
  * @since 0.2.0
  */
-export const closingAfterAnswer = (
-  host: Pick<Http1Host, "closingAfterAnswer">,
-  inflow: Inflow,
-  claim: Pick<PlaceClaim, "next">
-): CloseReason | undefined => {
+export const closingAfterAnswer = ({ claim, host, inflow, session }: Answered): CloseReason | undefined => {
   if (inflow.gone) return "the client has left"
-  const why = host.closingAfterAnswer()
+  const why = host.closingAfterAnswer(session)
   return why !== undefined && inflow.buffered === 0 && claim.next === undefined ? why : undefined
 }
 

@@ -7,21 +7,23 @@
  *
  * @since 0.1.0
  */
+import type { Address } from "../exchange/Address.js"
 import { type AddressShare, AddressShares } from "../exchange/AddressShares.js"
 import type { Clock } from "../exchange/Clock.js"
 import { PlaceUse } from "../exchange/PlaceUse.js"
-import type { Session } from "../exchange/Session.js"
+import type { Session, Shared } from "../exchange/Session.js"
 import { isTrusted } from "../exchange/TrustedProxies.js"
 import { UnorderedSet } from "../exchange/UnorderedSet.js"
 import type { Transport } from "../transport/Transport.js"
 import type { Config } from "./Config.js"
 import { EvictionCandidates } from "./EvictionCandidates.js"
-import { Queue } from "./Queue.js"
+import type { LossReason } from "./Losses.js"
+import { type Fits, Waiting } from "./Waiting.js"
 
 /**
- * Milliseconds for which a connection may leave its place unused while others wait for one. A connection that sends or receives
- * has twice this time, and so has one that was told to give up its place. Crowding ends when nothing has waited for twice this
- * time.
+ * Milliseconds for which a connection may leave its place unused while others wait for one, and for which a client may read its
+ * last answer before it is closed for another. A connection that sends or receives has twice this time, and so has one that was
+ * told to give up its place. Crowding ends when nothing has waited for twice this time.
  */
 const unusedTime = 500
 /**
@@ -29,8 +31,8 @@ const unusedTime = 500
  * another.
  */
 const arrival = 50
-/** The most connections that are accepted without a place, only to be answered 503. */
-const mostRefused = 256
+/** The most connections beyond those that have a place or may wait for one: they are refused, or about to end. */
+const mostLeaving = 256
 /** The most places that are freed in one look, so that reads do not wait long. */
 const mostInLook = 32
 /** Milliseconds from a look that freed no place to the next. */
@@ -59,20 +61,15 @@ export const lookPause = 20
  */
 export class Admission {
   private readonly all = new UnorderedSet<Session>()
-  // connections that wait for a place: those without a request, with a whole request, and with a request whose body has not
-  // arrived
-  private readonly silent = new Set<Session>()
-  private readonly whole: Queue
-  private readonly incomplete: Queue
+  private readonly waiting: Waiting
   // connections that were told to give up their place, and the time of that
   private readonly yielding = new Map<Session, number>()
   private readonly candidates: EvictionCandidates
   // connections that arrived when no more could wait
   private readonly overflow: Array<{ readonly transport: Transport; readonly share: AddressShare | undefined }> = []
   private readonly shares: AddressShares
-  private readonly most: number
-  private readonly mostPlaces: number
-  private readonly mostOfOne: number
+  private readonly mostStaying: Bound
+  private readonly most: Bound
   private placesTaken = 0
   private crowded = false
   private closed = false
@@ -84,21 +81,25 @@ export class Admission {
   /**
    * @param begin creates a connection, which is not open yet; `undefined` if that has failed
    * @param onCrowded called with `true` when connections begin to wait for a place, and with `false` when none waits any more
+   * @param onLost called when a connection was closed before it was served
    */
   constructor(
     private readonly config: Config,
     private readonly time: Clock,
     private readonly begin: (transport: Transport, share: AddressShare | undefined) => Session | undefined,
-    private readonly onCrowded: (waiting: boolean) => void
+    private readonly onCrowded: (waiting: boolean) => void,
+    private readonly onLost: (remote: Address, reason: LossReason) => void
   ) {
     const { limits: { addressShare, connections, waitingConnections }, trustedProxies } = config
-    this.whole = new Queue(time, unusedTime)
-    this.incomplete = new Queue(time, unusedTime)
     this.candidates = new EvictionCandidates(time, this.all, (connection) => !this.yielding.has(connection))
-    this.most = connections + waitingConnections
-    this.shares = new AddressShares((address) => addressShare === 1 || isTrusted(trustedProxies, address))
-    this.mostPlaces = Math.max(1, Math.floor(connections * addressShare))
-    this.mostOfOne = Math.ceil(this.most * addressShare)
+    this.shares = new AddressShares(
+      (address) => addressShare === 1 || isTrusted(trustedProxies, address),
+      Math.max(1, Math.floor(connections * addressShare))
+    )
+    this.waiting = new Waiting(time, unusedTime, this.shares)
+    const bound = (all: number): Bound => ({ all, ofOne: Math.ceil(all * addressShare) })
+    this.mostStaying = bound(connections + waitingConnections)
+    this.most = bound(connections + waitingConnections + mostLeaving)
   }
 
   /** Connections that do not wait for a place. */
@@ -108,17 +109,17 @@ export class Admission {
 
   /** Connections that wait for a place. */
   get waitingSize(): number {
-    return this.silent.size + this.whole.size + this.incomplete.size
+    return this.waiting.size
   }
 
   /** Whether a request waits for a place. */
   get isAsked(): boolean {
-    return this.whole.size + this.incomplete.size > 0
+    return this.waiting.requests > 0
   }
 
-  /** Whether a request waits for a place, or soon will: the first bytes of its head have arrived. */
-  get isSoonAsked(): boolean {
-    return this.isAsked || firstOf(this.silent, ({ place }) => place.isAsking) !== undefined
+  /** Whether a request waits for which this connection may give up its place. */
+  isAskedOf({ place }: Shared): boolean {
+    return this.isAsked && this.shares.isAsked(place.addressShare)
   }
 
   [Symbol.iterator](): IterableIterator<Session> {
@@ -127,19 +128,30 @@ export class Admission {
 
   /** Gives a new connection a place, lets it wait for one, or refuses it. */
   admit(transport: Transport): void {
-    if (this.closed) return transport.destroy()
+    if (this.closed) return this.lose(transport, undefined, "Stopped")
     const share = this.shares.join(transport.remote)
-    if (!this.isFull(share)) return this.letIn(transport, share, true)
+    if (this.mayStay(share) && this.mayCome(share)) return this.letIn(transport, share, true)
     // the request of a silent connection may have arrived, so all are read before it is decided which connection is closed
     if (this.overflow.push({ transport, share }) === 1) this.time.afterReading(this.admitOverflow)
   }
 
   private readonly admitOverflow = (): void => {
     for (const { share, transport } of this.overflow.splice(0)) {
-      const fits = !this.closed && (!this.isFull(share) || this.dropOne(share))
-      if (fits || (!this.closed && this.all.size < this.most + mostRefused)) this.letIn(transport, share, fits)
-      else this.drop(transport, share)
+      if (!this.closed && this.admits(share)) this.letIn(transport, share, this.mayStay(share))
+      else this.lose(transport, share, this.closed ? "Stopped" : "NoRoom")
     }
+  }
+
+  // Closes others for a connection that may then wait, or at least be refused. Returns false if it can do neither.
+  private admits(share: AddressShare | undefined): boolean {
+    if (!this.mayStay(share)) this.dropStaying(share)
+    if (!this.mayCome(share)) this.dropLeaving(share)
+    return this.mayCome(share)
+  }
+
+  private lose(transport: Transport, share: AddressShare | undefined, reason: LossReason): void {
+    this.onLost(transport.remote, reason)
+    this.drop(transport, share)
   }
 
   /** Destroys a transport that is not served. */
@@ -152,33 +164,36 @@ export class Admission {
     }
   }
 
-  private isFull(share: AddressShare | undefined): boolean {
-    return this.all.size >= this.most || this.exceedsShare(share)
+  // Whether a further connection of the address may have a place or wait for one.
+  private mayStay(share: AddressShare | undefined): boolean {
+    const { all, ofOne } = this.mostStaying
+    return this.placesTaken + this.waitingSize < all && (share === undefined || share.staying < ofOne)
   }
 
-  private exceedsShare(share: AddressShare | undefined): boolean {
-    return share !== undefined && share.connections > this.mostOfOne
+  // Whether there may be a further connection of the address, which counts as one already.
+  private mayCome(share: AddressShare | undefined): boolean {
+    const { all, ofOne } = this.most
+    return this.all.size < all && (share === undefined || share.connections <= ofOne)
   }
 
-  private letIn(transport: Transport, share: AddressShare | undefined, fits: boolean): void {
+  private letIn(transport: Transport, share: AddressShare | undefined, stays: boolean): void {
     const connection = this.begin(transport, share)
     if (connection === undefined) return this.drop(transport, share)
     this.all.add(connection)
-    if (!fits) connection.place.release()
-    else if (this.hasFreePlace) this.take(connection)
-    else this.silent.add(connection)
+    if (stays) share?.countStaying(1)
+    else connection.place.release()
+    if (stays && this.hasFreePlace) this.take(connection)
+    else if (stays) this.waiting.add(connection)
     connection.open()
-    if (!fits) connection.place.turnAway()
+    if (!stays) connection.place.turnAway()
   }
 
   /** Asks for a place: the head of the request is complete, or the whole request. */
   requestPlace(connection: Session): void {
-    const { asksWhole } = connection.place
-    if (!this.silent.delete(connection) && !(asksWhole && this.incomplete.delete(connection))) return
-    ;(asksWhole ? this.whole : this.incomplete).add(connection)
+    if (!this.waiting.ask(connection)) return
     this.givePlaces()
     if (connection.place.state === "Waiting") {
-      this.freePlaceFor(asksWhole, connection.place.addressShare)
+      this.freePlaceFor(connection.place.asksWhole, connection.place.addressShare)
       this.updateCrowded()
     }
   }
@@ -194,9 +209,9 @@ export class Admission {
   /** Takes the place of a connection that has no use for it now, and lets it wait for another. */
   returnPlace(connection: Session): void {
     if (connection.place.state !== "Placed") return
-    this.forget(connection)
+    this.takeBack(connection)
     connection.place.leave()
-    this.silent.add(connection)
+    this.waiting.add(connection)
     this.givePlaces()
   }
 
@@ -212,8 +227,8 @@ export class Admission {
   /** Admits no more connections, and refuses those that wait. */
   close(): void {
     this.closed = true
-    for (const connection of [...this.silent]) connection.close()
-    for (const queue of [this.whole, this.incomplete]) for (const connection of [...queue]) connection.place.turnAway()
+    for (const connection of [...this.waiting.withoutRequest]) connection.close()
+    for (const queue of this.waiting.queues) for (const connection of [...queue]) connection.place.turnAway()
   }
 
   /** Frees places for the requests that wait. */
@@ -238,21 +253,23 @@ export class Admission {
 
   private take(connection: Session): void {
     this.placesTaken++
-    connection.place.addressShare?.countPlace(1)
+    this.shares.countPlace(connection.place.addressShare, 1)
     connection.place.enter()
+  }
+
+  private takeBack(connection: Session): void {
+    this.yielding.delete(connection)
+    this.placesTaken--
+    this.shares.countPlace(connection.place.addressShare, -1)
   }
 
   // Takes back the place of a connection, or removes the connection from those that wait.
   private forget(connection: Session): void {
-    if (connection.place.state === "Waiting") this.waitNoMore(connection)
-    if (connection.place.state !== "Placed") return
-    this.yielding.delete(connection)
-    this.placesTaken--
-    connection.place.addressShare?.countPlace(-1)
-  }
-
-  private waitNoMore(connection: Session): void {
-    if (!this.silent.delete(connection) && !this.whole.delete(connection)) this.incomplete.delete(connection)
+    const { addressShare, state } = connection.place
+    if (state === "Released") return
+    addressShare?.countStaying(-1)
+    if (state === "Placed") this.takeBack(connection)
+    else this.waiting.delete(connection)
   }
 
   // Aborts the connections that were told to give up their place and have kept it.
@@ -267,27 +284,19 @@ export class Admission {
 
   // Gives free places to connections with a request, then to those without.
   private givePlaces(): void {
-    while (!this.closed && this.waitingSize > 0 && this.hasFreePlace) {
-      const next = this.nextAsking(this.isBelowShare) ?? this.nextAsking(any) ?? firstOf(this.silent, any)
+    while (!this.closed && this.waiting.size > 0 && this.hasFreePlace) {
+      const { next } = this.waiting
       if (next === undefined) return
-      this.waitNoMore(next)
+      this.waiting.delete(next)
       this.take(next)
     }
   }
 
-  private nextAsking(fits: (connection: Session) => boolean): Session | undefined {
-    return this.whole.next(fits) ?? this.incomplete.next(fits)
-  }
-
-  private readonly isBelowShare = ({ place: { addressShare: share } }: Session): boolean =>
-    share === undefined || share.places < this.mostPlaces
-
-  private readonly isAboveShare = ({ place: { addressShare: share } }: Session): boolean =>
-    share !== undefined && share.places > this.mostPlaces
+  private readonly isAboveShare = ({ place }: Session): boolean => this.shares.isAbove(place.addressShare)
 
   // Whether a request waits, and no place is being freed for it.
   private get isCrowded(): boolean {
-    return this.whole.size + this.incomplete.size > this.yielding.size
+    return this.waiting.requests > this.yielding.size
   }
 
   private updateCrowded(): void {
@@ -303,11 +312,12 @@ export class Admission {
 
   private freePlaceForAny(): boolean {
     const tried = new Set<AddressShare | undefined>()
-    for (const queue of [this.whole, this.incomplete]) {
+    const [whole, incomplete] = this.waiting.queues
+    for (const queue of [whole, incomplete]) {
       for (const { place: { addressShare: share } } of queue) {
         if (tried.has(share)) continue
         tried.add(share)
-        if (this.freePlaceFor(queue === this.whole, share)) return true
+        if (this.freePlaceFor(queue === whole, share)) return true
       }
     }
     return false
@@ -327,7 +337,7 @@ export class Admission {
   // Takes a place from the connection that uses its place least. If the address has its share of places, that is a connection of
   // the same address; otherwise one of an address with more than its share, or else any.
   private freePlace(share: AddressShare | undefined, to: PlaceUse): boolean {
-    const evicted = share !== undefined && share.places >= this.mostPlaces
+    const evicted = share !== undefined && !this.shares.isBelow(share)
       ? this.evictable(to, `own ${share.name}`, (connection) => connection.place.addressShare === share)
       : this.evictable(to, "above share", this.isAboveShare) ?? this.evictable(to, "any", any)
     if (evicted === undefined) return false
@@ -336,7 +346,7 @@ export class Admission {
     return true
   }
 
-  private evictable(to: PlaceUse, key: string, fits: (connection: Session) => boolean): Session | undefined {
+  private evictable(to: PlaceUse, key: string, fits: Fits): Session | undefined {
     return this.candidates.take({
       key: `${key} ${to}`,
       from: PlaceUse.Idle,
@@ -346,23 +356,34 @@ export class Admission {
     })
   }
 
-  // Closes one connection at once. The first choice is one whose last answer is being sent; then one that waits without a
-  // request, one that has a place and no request, one that waits for a body, and the one that has waited longest with a whole
-  // request. New connections are spared, because closing one would reset it while its first request arrives.
-  private dropOne(newcomer: AddressShare | undefined): boolean {
+  // Closes a connection at once that has a place or waits for one. The first choice is one that waits without a request, then one
+  // that has a place and no request, one that waits for a body, and the one that has waited longest with a whole request. New
+  // connections are spared, because closing one would reset it while its first request arrives.
+  private dropStaying(newcomer: AddressShare | undefined): void {
     const now = this.time.tick()
-    const share = this.exceedsShare(newcomer) ? newcomer : undefined
-    const fits = (connection: Session): boolean => share === undefined || connection.place.addressShare === share
-    const found = this.candidates.take({ ...lastAnswer, key: `closing ${share?.name}`, fits }) ??
-      firstOf(this.silent, (connection) => now - connection.quietSince >= arrival && fits(connection)) ??
+    const share = newcomer !== undefined && newcomer.staying >= this.mostStaying.ofOne ? newcomer : undefined
+    const fits: Fits = ({ place }) => share === undefined || place.addressShare === share
+    const found = this.waiting.firstSilent((one) => now - one.quietSince >= arrival && fits(one)) ??
       this.candidates.take({ ...withoutRequest, key: `without request ${share?.name}`, fits }) ??
-      firstOf(this.incomplete, fits) ?? this.whole.longestWaiting(fits)
+      this.waiting.firstRefused(fits)
     found?.place.drop()
-    return found !== undefined
+  }
+
+  // Closes a connection at once whose last answer is being sent.
+  private dropLeaving(newcomer: AddressShare | undefined): void {
+    const share = newcomer !== undefined && newcomer.connections > this.most.ofOne ? newcomer : undefined
+    const fits: Fits = ({ place }) => share === undefined || place.addressShare === share
+    this.candidates.take({ ...lastAnswer, key: `closing ${share?.name}`, fits })?.place.drop()
   }
 }
 
-const lastAnswer = { from: PlaceUse.Lingering, to: PlaceUse.Lingering, leastTime: () => 0 }
+/** The most connections of all addresses together, and of one that has a share. */
+interface Bound {
+  readonly all: number
+  readonly ofOne: number
+}
+
+const lastAnswer = { from: PlaceUse.Lingering, to: PlaceUse.Lingering, leastTime: () => unusedTime }
 
 const withoutRequest = { from: PlaceUse.Idle, to: PlaceUse.ReadingHead, leastTime: () => arrival }
 
@@ -370,11 +391,3 @@ const leastUnused = (use: PlaceUse): number =>
   use === PlaceUse.Idle ? 0 : use < PlaceUse.AwaitingBody ? unusedTime : 2 * unusedTime
 
 const any = (): boolean => true
-
-const firstOf = (
-  connections: Iterable<Session>,
-  fits: (connection: Session) => boolean
-): Session | undefined => {
-  for (const connection of connections) if (fits(connection)) return connection
-  return undefined
-}

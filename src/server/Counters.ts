@@ -47,7 +47,7 @@ export class Counters {
     Metrics.connectionAccepted()
   }
 
-  connectionLost({ detail, reason }: TransportError): void {
+  connectionLost({ detail, reason }: Pick<TransportError, "detail"> & { readonly reason: string }): void {
     const why = detail === undefined ? reason : `${reason}${detail}`
     count(this.lostBy, why)
     Metrics.connectionLost(why)

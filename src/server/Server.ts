@@ -150,7 +150,7 @@ interface Stopping {
 }
 
 const makeStopping = (
-  { alarms, config, connections, drain, log }: Sessions.Sessions,
+  { alarms, config, connections, drain, log, losses }: Sessions.Sessions,
   bound: BoundListener,
   listening: Scope.CloseableScope
 ): Effect.Effect<Stopping> =>
@@ -177,7 +177,10 @@ const makeStopping = (
           Effect.catchAllCause((cause) => Effect.sync(() => log("Error", "the listener could not be closed", cause))),
           Effect.zipRight(drain.run({ farewell, grace: asked.grace ?? grace, interrupt }, handshakesOf(bound, log))),
           Effect.ensuring(endSockets),
-          Effect.ensuring(Effect.sync(() => alarms.close())),
+          Effect.ensuring(Effect.sync(() => {
+            alarms.close()
+            losses.close()
+          })),
           // every caller gets the report
           Effect.onExit((exit) => Deferred.done(report, exit)),
           Effect.uninterruptible

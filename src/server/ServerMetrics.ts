@@ -26,7 +26,8 @@ export interface ServerMetrics {
   readonly accepted: number
   /**
    * Connections that were lost before they were served, by reason: `Handshake`, `Accept`, `Reset`; with PROXY headers
-   * `ProxyMissing`, `ProxyMalformed`, `ProxyLate` and `ProxyStranger`.
+   * `ProxyMissing`, `ProxyMalformed`, `ProxyLate` and `ProxyStranger`; `NoRoom` if more came than can wait for a place or be
+   * refused, `Stopped` after the stop.
    */
   readonly lost: Counts
   /** Requests for which the application was called, by class of status: `"1xx"` (connection taken over) to `"5xx"`. */

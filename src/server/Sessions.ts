@@ -23,6 +23,7 @@ import { Drain } from "./Drain.js"
 import { failureText } from "./FailureText.js"
 import { InterimResponses } from "./InterimResponses.js"
 import { causeOf, logger } from "./logger.js"
+import { Losses } from "./Losses.js"
 import { Posthooks } from "./Posthooks.js"
 import { exchangeRecord, refusedRecord, statusOf } from "./records.js"
 import { RequestParser } from "./RequestParser.js"
@@ -45,6 +46,7 @@ export interface Sessions {
   readonly drain: Drain
   readonly alarms: Alarms.Alarms
   readonly counters: Counters
+  readonly losses: Losses
   readonly log: Engine["log"]
   readonly fork: Runners["fork"]
 }
@@ -74,8 +76,11 @@ export const make = (
           waiting
             ? `at capacity: connections wait (limits.connections is ${config.limits.connections})`
             : "no longer at capacity"
-        )
+        ),
+      (remote, reason) => losses.add(remote, reason)
     )
+    const counters = new Counters()
+    const losses = new Losses(time, schedule, counters, log)
     const { hooks } = config.timeouts
     const drain = new Drain(
       connections,
@@ -85,7 +90,7 @@ export const make = (
         log("Error", `a post hook or finalizer did not end within ${hooks} ms of the stop; the stop goes on without it`)
     )
     const alarms = Alarms.make(config, time, connections, schedule)
-    const sessions: Sessions = { config, connections, drain, alarms, counters: new Counters(), log, fork }
+    const sessions: Sessions = { config, connections, drain, alarms, counters, losses, log, fork }
     const host = yield* makeHost(sessions, time, handler)
     let count = 0
     const begin = (transport: Transport, share: AddressShare | undefined): Session | undefined => {
@@ -98,7 +103,7 @@ export const make = (
       }
       drain.admitted(session)
       alarms.countSoon()
-      sessions.counters.connectionAccepted()
+      counters.connectionAccepted()
       log("Debug", () => `accepted (${session.peer.name})`)
       return session
     }
@@ -130,8 +135,8 @@ const makeHost = (
       allowInterim: allowInterim(interimResponses),
       runHook: runHook(posthooks),
       scopeFor: (session) => new ConnectionScope(session),
-      closingWithAnswer: () => connections.isSoonAsked ? "others wait for a place" : undefined,
-      closingAfterAnswer: () => reasonOf(drain.closesIdle, connections.isAsked),
+      closingWithAnswer: (session) => connections.isAskedOf(session) ? "others wait for a place" : undefined,
+      closingAfterAnswer: (session) => reasonOf(drain.closesIdle, connections.isAskedOf(session)),
       record: (exchange, endTime) => {
         const { outcome, startTime, wireBytes } = exchange
         counters.exchangeOver(statusOf(exchange), wireBytes, endTime - startTime, outcome)

@@ -57,7 +57,7 @@ class Connection implements Carrier {
   ) {
     const { peer, scope } = new MemoryWire()
     this.peer = new AcceptedPeer(1, peer.engine, peer)
-    this.session = { scope }
+    this.session = { scope, place: { addressShare: undefined } }
     this.host = { config: Config.make(config), closingWithAnswer: () => server }
     this.requests = requests
     const queueOf = (connection: Connection): Carrier["queue"] => ({

@@ -1,0 +1,2 @@
+/** WaitingLimit.test.ts, with every scene. */
+import "./WaitingLimit.test.js"
