@@ -5,7 +5,6 @@
  */
 import * as Inspectable from "effect/Inspectable"
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, writeSync } from "node:fs"
-import { devNull } from "node:os"
 import { dirname } from "node:path"
 import type { SonicBoom } from "sonic-boom"
 import { OptionError } from "../exchange/ServerError.js"
@@ -30,12 +29,13 @@ export interface LogFile {
  * Opens a file for appending, and creates a missing folder. Throws an `OptionError` if that is impossible. A file or folder that
  * is removed later is created again within a second, and a process warning says so.
  *
+ * @param loadWriter loads the module of the writer, with the first line
  * @since 0.2.0
  * @category constructors
  */
-export const open = (path: string): LogFile => {
+export const open = (path: string, loadWriter = load): LogFile => {
   try {
-    return new BufferedLog(openPath(path), path)
+    return new BufferedLog(openPath(path), path, loadWriter)
   } catch (cause) {
     throw new OptionError({
       option: "log",
@@ -47,10 +47,12 @@ export const open = (path: string): LogFile => {
 /**
  * A log on an open descriptor, which is never closed here.
  *
+ * @param loadWriter loads the module of the writer, with the first line
  * @since 0.2.0
  * @category constructors
  */
-export const onDescriptor = (descriptor: number): LogFile => new BufferedLog(descriptor, undefined)
+export const onDescriptor = (descriptor: number, loadWriter = load): LogFile =>
+  new BufferedLog(descriptor, undefined, loadWriter)
 
 /**
  * Warns of a failed log, by a process warning of type `TsgiWarning`.
@@ -95,12 +97,6 @@ export const longestFlush = 500
 /** Milliseconds between two attempts to open a failing file again, and between two checks that the file exists. */
 const pause = 1000
 
-// The writer is loaded with the first line, because a starting server has none to write.
-const openWriter = async (fd: number): Promise<SonicBoom> => {
-  const { default: { SonicBoom } } = await load()
-  return new SonicBoom({ fd, maxLength: mostBuffered })
-}
-
 // A pipe that is not read must not keep a server from stopping. Returns whether the end came in time.
 const endsIn = (milliseconds: number, start: (ended: () => void) => void): Promise<boolean> =>
   new Promise((resolve) => {
@@ -111,11 +107,14 @@ const endsIn = (milliseconds: number, start: (ended: () => void) => void): Promi
     })
   })
 
+// The largest number of a descriptor in Node. No system gives it to a file.
+const noDescriptor = 2 ** 31 - 1
+
 // A descriptor is its owner's again when the log is closed, and its number may soon be that of a connection. Lines that it has
 // not taken by then go nowhere: the writer would try them again and again.
 const writeNoMore = (file: SonicBoom): void => {
-  writeTo(file, openSync(devNull, "w"))
-  file.end()
+  // to destroy it closes the descriptor that it has
+  if (writeTo(file, noDescriptor)) file.destroy()
 }
 
 // One exit listener serves all logs of the process.
@@ -137,7 +136,11 @@ class BufferedLog implements LogFile {
   private lines = ""
 
   // A descriptor that has a path is reopened and closed here.
-  constructor(private descriptor: number, private readonly path: string | undefined) {}
+  constructor(
+    private descriptor: number,
+    private readonly path: string | undefined,
+    private readonly loadWriter: typeof load
+  ) {}
 
   readonly write = (line: string): void => {
     if (!this.isOpen) return
@@ -157,7 +160,9 @@ class BufferedLog implements LogFile {
   }
 
   readonly close = async (): Promise<void> => {
-    await this.loading
+    const { loading } = this
+    const until = performance.now() + longestFlush
+    if (loading !== undefined) await endsIn(longestFlush, (ended) => void loading.then(ended))
     atExit.delete(this.flushAtExit)
     if (atExit.size === 0) process.off("exit", flushAll)
     if (!this.isOpen) return
@@ -165,14 +170,16 @@ class BufferedLog implements LogFile {
     this.isOpen = false
     const { file, path } = this
     if (file === undefined) {
+      this.writeAtOnce()
       if (path !== undefined) closeSync(this.descriptor)
       return
     }
+    const left = Math.max(0, until - performance.now())
     if (path === undefined) {
-      if (!await endsIn(longestFlush, (ended) => file.flush(() => ended()))) writeNoMore(file)
+      if (!await endsIn(left, (ended) => file.flush(() => ended()))) writeNoMore(file)
       return
     }
-    await endsIn(longestFlush, (resolve) => {
+    await endsIn(left, (resolve) => {
       // lines that cannot be written now are lost
       file.once("error", () => {
         file.once("error", () => resolve())
@@ -187,15 +194,29 @@ class BufferedLog implements LogFile {
     if (atExit.size === 0) process.on("exit", flushAll)
     atExit.add(this.flushAtExit)
     try {
-      const file = await openWriter(this.descriptor)
-      // the path may have been reopened meanwhile
-      writeTo(file, this.descriptor)
+      const { default: { SonicBoom } } = await this.loadWriter()
+      // the log may have been closed meanwhile
+      if (!this.isOpen) return
+      const file = new SonicBoom({ fd: this.descriptor, maxLength: mostBuffered })
       file.on("error", this.onError)
       this.file = file
       this.writeLines()
     } catch (error) {
+      if (!this.isOpen) return
       this.isOpen = false
       this.lines = ""
+      if (this.path !== undefined) closeSync(this.descriptor)
+      warn(error)
+    }
+  }
+
+  // Called when the writer was not loaded in time. A file takes lines at once; a pipe might never.
+  private writeAtOnce(): void {
+    if (this.lines === "") return
+    try {
+      if (!fstatSync(this.descriptor, { bigint: true }).isFile()) throw new Error("its writer was not loaded in time")
+      writeSync(this.descriptor, this.lines)
+    } catch (error) {
       warn(error)
     }
   }

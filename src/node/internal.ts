@@ -122,14 +122,13 @@ export const serverNameOf = (secured: Tls.TLSSocket): string | undefined => {
 }
 
 /**
- * `fd` of a `sonic-boom`: the descriptor to which it writes from now on. If it is gone, a reopened log goes on in the old file.
+ * `fd` of a `sonic-boom`: the descriptor to which it writes from now on. Returns `false` if it is gone: a reopened log goes on in
+ * the old file, and lines that nobody reads are tried again after the log is closed.
  *
  * @since 0.2.0
  * @category combinators
  */
-export const writeTo = (file: object, descriptor: number): void => {
-  Reflect.set(file, "fd", descriptor)
-}
+export const writeTo = (file: object, descriptor: number): boolean => Reflect.set(file, "fd", descriptor)
 
 /**
  * `net._createServerHandle`, which `node:cluster` uses: binds, and returns the handle or an error number. If it and

@@ -281,7 +281,7 @@ describe.each(versions)("over %s", (version) => {
         {
           ...config,
           limits: taken ? { connections: 1 } : config?.limits ?? {},
-          timeouts: { interrupt: 50, hooks: 100, linger: 200, lingerTotal: 200, ...config?.timeouts }
+          timeouts: { grace: 0, interrupt: 50, hooks: 100, linger: 200, lingerTotal: 200, ...config?.timeouts }
         },
         Layer.succeed(Listener, NodeListener.make({ port: 0 }, new NodeListener.TlsSettings(certificate)))
       )

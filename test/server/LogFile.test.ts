@@ -1,15 +1,21 @@
-/** Log files that are moved or removed while they are written, at both doors. */
+/**
+ * Log files that are moved or removed while they are written, at both doors; and logs that cannot be written to their end when
+ * they are closed, which takes no longer than `longestFlush`, and needs no descriptor.
+ */
 import { HttpServerResponse } from "@effect/platform"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import fs from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import * as os from "node:os"
 import * as path from "node:path"
 import { Writable } from "node:stream"
 import { listen, type LogTarget, server } from "tsgi"
 import { AccessLog, AccessLogFile, AccessLogFormat } from "tsgi/effect"
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest"
+import * as LogFile from "../../src/node/LogFile.js"
 import { kinds, nothingSeen, open as openEffect } from "../platform/scene.js"
+import { turns } from "../utils/Journal.js"
 import { get } from "../utils/requests.js"
 import { hello, open } from "../utils/serving.js"
 import { unreadPipe } from "../utils/unreadPipe.js"
@@ -40,12 +46,12 @@ const started = async (log: string) => {
     }
   }
 }
+const descriptors = (): number => process.platform === "linux" ? fs.readdirSync("/proc/self/fd").length : 0
 const requests = (file: string): ReadonlyArray<string> =>
   fs.readFileSync(file, "utf8").split("\n").filter((line) => line.startsWith("GET "))
 
 it("a log that was moved is opened anew, and no line is lost", async () => {
   const log = path.join(folder, "moved.log")
-  const descriptors = () => process.platform === "linux" ? fs.readdirSync("/proc/self/fd").length : 0
   const before = descriptors()
   const { ask, running, stop } = await started(log)
   for (let i = 0; i < 20; i++) {
@@ -170,15 +176,79 @@ it("lines that a descriptor has not taken when the server has stopped are writte
   // the lowest free number is the next one
   while (!opened.includes(pipe.fd) && opened.length < 100) opened.push(fs.openSync(other, "a"))
   expect(opened).toContain(pipe.fd)
-  const { write } = fs
-  const next = await new Promise<number>((resolve) => {
-    vi.spyOn(fs, "write").mockImplementation((...given: Parameters<typeof write>) => {
-      resolve(given[0])
-      return Reflect.apply(write, fs, given)
-    })
-  })
-  expect(next).not.toBe(pipe.fd)
-  vi.mocked(fs.write).mockRestore()
+  const written = vi.spyOn(fs, "write")
+  // the writer tries again after 100 ms what a pipe has not taken
+  await new Promise((resolve) => setTimeout(resolve, 350))
+  expect(written.mock.calls.filter(([fd]) => fd === pipe.fd)).toEqual([])
+  written.mockRestore()
   for (const fd of opened) fs.closeSync(fd)
   expect(fs.readFileSync(other, "utf8")).toBe("")
+})
+
+describe("a log whose writer is never loaded is closed in time", () => {
+  const never = (): Promise<never> => new Promise(() => undefined)
+
+  it("with its lines, if it is a file", async () => {
+    const file = path.join(folder, "unloaded")
+    const log = LogFile.open(file, never)
+    log.write("one")
+    log.write("two")
+    await log.close()
+    expect(fs.readFileSync(file, "utf8")).toBe("one\ntwo\n")
+    expect(told()).toEqual([])
+  })
+
+  it("without them, if it is a pipe, which is told", async () => {
+    const pipe = unreadPipe()
+    const log = LogFile.onDescriptor(pipe.fd, never)
+    log.write("one")
+    await log.close()
+    expect(told()).toEqual(["the log failed: its writer was not loaded in time"])
+    await pipe.close()
+  })
+
+  it("and is not written when it is loaded later", async () => {
+    const file = path.join(folder, "late")
+    let loaded = (): void => undefined
+    const log = LogFile.open(file, async () => {
+      await new Promise<void>((resolve) => {
+        loaded = resolve
+      })
+      return import("sonic-boom")
+    })
+    log.write("one")
+    await log.close()
+    const opened = vi.spyOn(fs, "write")
+    loaded()
+    await turns(20)
+    expect(opened).not.toHaveBeenCalled()
+    opened.mockRestore()
+    expect(fs.readFileSync(file, "utf8")).toBe("one\n")
+  })
+})
+
+it("a log whose writer cannot be loaded is told, and its file is closed", async () => {
+  const before = descriptors()
+  const log = LogFile.open(path.join(folder, "none"), () => Promise.reject(new Error("no such module")))
+  log.write("one")
+  await log.close()
+  expect(told()).toEqual(["the log failed: no such module"])
+  expect(descriptors()).toBe(before)
+})
+
+it("a log that nobody reads is closed where no descriptor is free", async () => {
+  const pipe = unreadPipe()
+  const log = LogFile.onDescriptor(pipe.fd)
+  log.write("x".repeat(1_000_000))
+  vi.spyOn(fs, "openSync").mockImplementation(() => {
+    throw Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" })
+  })
+  syncBuiltinESMExports()
+  try {
+    await log.close()
+  } finally {
+    vi.mocked(fs.openSync).mockRestore()
+    syncBuiltinESMExports()
+  }
+  await pipe.close()
 })
