@@ -51,7 +51,7 @@ export interface Exchange {
   /** The protocols to which the client offers to switch (RFC 9110, 7.8), as a list; empty if it offers none. */
   readonly upgrade: string
   readonly config: EngineConfig
-  /** The Scope in which the connection lives: see `SocketScope`. */
+  /** The scope of the socket: see `SocketScope`. */
   readonly socketScope: CloseableScope
 
   // ---------------------------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ export interface Session extends Indexed {
 }
 
 /**
- * The scope in which a session lives.
+ * The scope of the socket, as its session uses it.
  *
  * @since 0.2.0
  * @category models

@@ -46,7 +46,7 @@ export interface Takeover {
  */
 export interface Wire<Written> {
   readonly peer: AcceptedPeer
-  /** The Scope in which the connection lives. */
+  /** The scope of its socket. */
   readonly scope: CloseableScope
   readonly request: RequestHead
   readonly body: ReceivedBody

@@ -17,7 +17,6 @@ import { AccessLog } from "./AccessLog.js"
 import { Admission } from "./Admission.js"
 import * as Alarms from "./Alarms.js"
 import { makeReader } from "./CheckedReader.js"
-import { ConnectionScope } from "./ConnectionScope.js"
 import { Counters } from "./Counters.js"
 import { Drain } from "./Drain.js"
 import { failureText } from "./FailureText.js"
@@ -28,6 +27,7 @@ import { Posthooks } from "./Posthooks.js"
 import { exchangeRecord, refusedRecord, statusOf } from "./records.js"
 import { RequestParser } from "./RequestParser.js"
 import { makeRunners, type Runners } from "./runners.js"
+import { ServedScope } from "./ServedScope.js"
 import { type Config, ServerConfig } from "./ServerConfig.js"
 import { allowInterim, runHook, writeRecord } from "./serviceCalls.js"
 import type { Services } from "./Services.js"
@@ -134,7 +134,7 @@ const makeHost = (
       parser: { make: () => makeReader(parser) },
       allowInterim: allowInterim(interimResponses),
       runHook: runHook(posthooks),
-      scopeFor: (session) => new ConnectionScope(session),
+      scopeFor: (session) => new ServedScope(session),
       closingWithAnswer: (session) => connections.isAskedOf(session) ? "others wait for a place" : undefined,
       closingAfterAnswer: (session) => reasonOf(drain.closesIdle, connections.isAskedOf(session)),
       record: (exchange, endTime) => {

@@ -1,5 +1,5 @@
 /**
- * The Scope of a connection. It closes when the connection ends, and closing it ends the connection.
+ * The Scope of a socket, behind the tag `SocketScope`. It closes when the session ends, and closing it ends the session.
  *
  * ```
  *            end the running work      run the remaining hooks      run added finalizers        close the socket
@@ -42,7 +42,7 @@ const enum Step {
  * @since 0.2.0
  * @category models
  */
-export class ConnectionScope extends LazyScope implements SessionScope {
+export class ServedScope extends LazyScope implements SessionScope {
   private step: Step = Step.Open
   private exit: Exit.Exit<unknown, unknown> | undefined = undefined
   private waiting: Array<() => void> | undefined = undefined

@@ -1,5 +1,5 @@
 /**
- * The scope of a connection: its own steps and the added finalizers run in one order, each once, whatever closes it and how
+ * The scope of a socket: its own steps and the added finalizers run in one order, each once, whatever closes it and how
  * often.
  */
 import * as Context from "effect/Context"
@@ -10,7 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as fc from "fast-check"
 import { expect, it } from "vitest"
-import { ConnectionScope, type ScopedSession } from "../../src/server/ConnectionScope.js"
+import { type ScopedSession, ServedScope } from "../../src/server/ServedScope.js"
 import { SocketScope } from "../../src/server/SocketScope.js"
 import { turns } from "../utils/Journal.js"
 import { runs } from "../utils/runs.js"
@@ -27,7 +27,7 @@ class Socket implements ScopedSession {
     runEffect: (finalizers, over) => void Effect.runFork(Effect.provide(finalizers, none)).addObserver(over),
     log: () => undefined
   }
-  readonly scope = new ConnectionScope(this)
+  readonly scope = new ServedScope(this)
 
   constructor(private readonly holds: ReadonlyArray<"work" | "hooks"> = []) {}
 

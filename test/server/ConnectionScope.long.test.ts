@@ -1,2 +1,0 @@
-/** ConnectionScope.test.ts, with more examples. */
-import "./ConnectionScope.test.js"

@@ -1,0 +1,2 @@
+/** ServedScope.test.ts, with more examples. */
+import "./ServedScope.test.js"
