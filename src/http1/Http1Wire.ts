@@ -322,6 +322,16 @@ export class Http1Wire implements Wire<string> {
   }
 
   dropBody(): boolean {
+    try {
+      return this.dropRest()
+    } catch (error) {
+      this.carrier.broken(error)
+      // the scope of the connection runs the hooks
+      return false
+    }
+  }
+
+  private dropRest(): boolean {
     const { claim, end, inflow, leftover } = this.carrier
     // the scope of a connection that ends runs the hooks
     if (end.isBegun) return false
@@ -341,7 +351,7 @@ export class Http1Wire implements Wire<string> {
   }
 
   finishing(): void {
-    if (this.nothingFollows) this.carrier.claim.lastEnded()
+    attempt(this.carrier, finishing, this.carrier, this)
   }
 
   exchangeOver(): void {
@@ -359,4 +369,7 @@ export class Http1Wire implements Wire<string> {
 
 const complete = (carrier: Carrier): void => carrier.complete()
 const flush = (carrier: Carrier): void => carrier.flush()
+const finishing = ({ claim }: Carrier, wire: Http1Wire): void => {
+  if (wire.nothingFollows) claim.lastEnded()
+}
 const exchangeOver = (carrier: Carrier, wire: Http1Wire): void => carrier.exchangeOver(wire)

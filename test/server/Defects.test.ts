@@ -163,6 +163,45 @@ describe("a defect in the work for a connection", () => {
       assert.strictEqual(yield* bodyOf(broken), "/first")
       assert.strictEqual((yield* Effect.promise(() => broken.all())).length, 0)
     }))
+
+  it.scoped("whose application ends later, and has left a body: it is not thrown at that", () =>
+    Effect.gen(function*() {
+      const journal = new Journal<string>()
+      const { make } = RequestParser.make(ServerConfig.make(config))
+      let isBroken = false
+      let end = (): void => undefined
+      const parser = Layer.succeed(RequestParser.RequestParser, {
+        make: () => {
+          const reader = make()
+          const next = reader.next.bind(reader)
+          return Object.assign(reader, {
+            next: () => {
+              if (isBroken) throw new Error("a broken parser")
+              return next()
+            }
+          })
+        }
+      })
+      const { connect } = yield* engine.serve(
+        (exchange) => {
+          exchange.postHook((outcome) => journal.push(`hook ${engine.named(outcome)}`))
+          exchange.running(() => undefined)
+          ok(exchange)
+          end = () => exchange.ended()
+        },
+        journal,
+        config,
+        parser
+      )
+      const broken = connect()
+      broken.send(request("POST", "/", ["Content-Length: 5"], "ab"))
+      assert.strictEqual(yield* bodyOf(broken), "/")
+      isBroken = true
+      end()
+      assert.strictEqual((yield* Effect.promise(() => broken.all())).length, 0)
+      yield* Effect.promise(() => turns(5))
+      assert.deepStrictEqual(journal.entries, ["hook Sent", "access Sent", "socket closed"])
+    }))
 })
 
 /** Serves with a parser that cannot be made for the second connection. */
