@@ -326,7 +326,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
       if ((isLast || !nothingLeft) && wire.endsWithConnection) leaving.sayEnd()
       if (nothingLeft) this.deadlines.requestEnded()
       if (exchange.allSent(nothingLeft)) this.exchangeOver(wire)
-      else if (isLast) this.claim.lastEnded()
+      else if (isLast && exchange.isFinishing) this.claim.lastEnded()
     }
   }
 

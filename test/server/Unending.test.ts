@@ -158,3 +158,30 @@ it.scoped("a post hook keeps the connection of a client that has sent another re
     yield* answered(client)
     yield* running.stop({ grace: 0 })
   }))
+
+it.scoped.each<readonly [string, () => Effect.Effect<unknown>]>([
+  ["at once", () => Effect.forEach([1, 2], () => Effect.void)],
+  ["later", () => Effect.yieldNow()]
+])(
+  "a post hook that ends %s, in a fiber, takes nothing of the time to read a last answer",
+  ([, hook]) =>
+    Effect.gen(function*() {
+      const journal = new Journal<string>()
+      const { connect, running } = yield* serve(
+        (exchange) => {
+          exchange.postHook(hook)
+          exchange.respond({ status: 200, fields: [["Connection", "close"]] }, "hello")
+        },
+        journal,
+        { timeouts: { hooks: 500, linger: 2000 } }
+      )
+      const client = connect()
+      client.send(get("/"))
+      yield* pass(1500)
+      expect(journal.entries).toEqual(["access Sent"])
+      yield* pass(600)
+      expect(journal.entries).toEqual(["access Sent", "socket closed"])
+      client.close()
+      expect(yield* running.stop({ grace: 0 })).toMatchObject({ left: 0, cut: 0 })
+    })
+)
