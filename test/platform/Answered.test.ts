@@ -17,9 +17,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
 import { Posthooks, TsgiHttpServer } from "tsgi/effect"
-import { Journal } from "../utils/Journal.js"
+import { Journal, turns } from "../utils/Journal.js"
 import { get, request } from "../utils/requests.js"
 import { type NotingApp, withServer } from "../utils/serving.js"
 import * as scene from "./scene.js"
@@ -27,6 +29,12 @@ import * as scene from "./scene.js"
 type Served = scene.Served
 
 type Handler = Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>
+
+const settled = Effect.promise(() => turns(20))
+
+/** Lets time pass, and what is under way before and after it. */
+const pass = (milliseconds: number): Effect.Effect<void> =>
+  settled.pipe(Effect.zipRight(TestClock.adjust(milliseconds)), Effect.zipRight(settled))
 
 /** Serves in memory, and stops when it is told to. */
 const serve = (served: Served, door: TsgiHttpServer.DoorOptions = {}) =>
@@ -65,12 +73,13 @@ const done = HttpServerResponse.text("done")
 
 describe("a handler that interrupts itself", () => {
   for (const kind of ["HttpRouter", "HttpRouter in middleware"]) {
-    it.scopedLive(`${kind}, in a route that is not to be interrupted: it is answered`, () =>
+    it.scoped(`${kind}, in a route that is not to be interrupted: it is answered`, () =>
       Effect.gen(function*() {
         const handler: Handler = Effect.gen(function*() {
           const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
-          setTimeout(() => fiber.unsafeInterruptAsFork(fiber.id()), 10)
-          return yield* HttpServerResponse.empty().pipe(Effect.delay(50))
+          fiber.unsafeInterruptAsFork(fiber.id())
+          yield* settled
+          return yield* HttpServerResponse.empty()
         })
         const { connect, stop } = yield* serve(kinds[kind](handler, true))
         const client = yield* connect()
@@ -94,7 +103,7 @@ describe("a stop whose grace is over", () => {
       const [way, handler] of [...Object.entries(ways), ["a route that is not to be interrupted", undefined] as const]
     ) {
       if (handler === undefined && !kind.startsWith("HttpRouter")) continue
-      it.scopedLive(`${kind}: ${way} is answered`, () =>
+      it.scoped(`${kind}: ${way} is answered`, () =>
         Effect.gen(function*() {
           const outcomes = new Journal<string>()
           const begun = yield* Deferred.make<void>()
@@ -110,19 +119,20 @@ describe("a stop whose grace is over", () => {
           yield* Deferred.await(begun)
           const stopped = yield* Effect.fork(stop)
           // this is longer than an interrupted handler may take to end
-          yield* Effect.sleep(60)
+          yield* pass(60)
           yield* Deferred.succeed(go, undefined)
           const response = yield* Effect.promise(() => client.response())
           assert.deepStrictEqual(
             [response.status, response.get("connection"), response.body.toString()],
             [200, "close", "done"]
           )
+          client.close()
           yield* Fiber.join(stopped)
           assert.deepStrictEqual(outcomes.entries, ["Sent"])
         }))
     }
 
-    it.scopedLive(`${kind}: what waits behind a part that is uninterruptible is interrupted there`, () =>
+    it.scoped(`${kind}: what waits behind a part that is uninterruptible is interrupted there`, () =>
       Effect.gen(function*() {
         const begun = yield* Deferred.make<void>()
         const go = yield* Deferred.make<void>()
@@ -135,8 +145,10 @@ describe("a stop whose grace is over", () => {
         client.send(get())
         yield* Deferred.await(begun)
         const stopped = yield* Effect.fork(stop)
-        yield* Effect.sleep(30)
+        yield* pass(30)
+        assert.isTrue(Option.isNone(yield* Fiber.poll(stopped)))
         yield* Deferred.succeed(go, undefined)
+        client.close()
         yield* Fiber.join(stopped)
       }))
   }
@@ -155,7 +167,7 @@ describe("the client has left behind a body that had come whole", () => {
   }
   for (const [way, make] of Object.entries(runsOn)) {
     for (const [sent, read] of [["Hello World", "Hello World"], ["Hello", "Disconnected"]] as const) {
-      it.scopedLive(`${way}: of ${sent} it reads ${read}`, () =>
+      it.scoped(`${way}: of ${sent} it reads ${read}`, () =>
         Effect.gen(function*() {
           const seen = new Journal<string>()
           const begun = yield* Deferred.make<void>()
@@ -164,6 +176,8 @@ describe("the client has left behind a body that had come whole", () => {
             const request = yield* HttpServerRequest.HttpServerRequest
             yield* Deferred.succeed(begun, undefined)
             yield* Deferred.await(go)
+            const { source } = request
+            seen.push(Predicate.hasProperty(source, "answerEnded") && source.answerEnded === true ? "left" : "there")
             seen.push(yield* Effect.catchAll(request.text, ({ cause }) => Effect.succeed(String(cause))))
             return done
           })
@@ -172,9 +186,10 @@ describe("the client has left behind a body that had come whole", () => {
           client.send(`${post}${sent}`)
           yield* Deferred.await(begun)
           client.reset()
-          yield* Effect.sleep(20)
+          yield* settled
           yield* Deferred.succeed(go, undefined)
-          const [text] = yield* Effect.promise(() => seen.first(1))
+          const [gone, text] = yield* Effect.promise(() => seen.first(2))
+          assert.strictEqual(gone, "left")
           assert.include(text, read)
           yield* stop
         }))

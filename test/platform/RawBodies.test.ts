@@ -6,7 +6,6 @@ import * as Effect from "effect/Effect"
 import { Buffer } from "node:buffer"
 import { once } from "node:events"
 import { Readable, Stream } from "node:stream"
-import { setTimeout } from "node:timers"
 import { gate } from "../utils/gate.js"
 import { requestBytes } from "./exchanges.js"
 import { nothingSeen, serve } from "./scene.js"
@@ -55,16 +54,22 @@ it.scoped("when it fails, and the client can tell", () =>
 /** A stream as before Node 0.10, which can be let go. */
 const legacy = () => {
   const destroyed = gate()
-  return { closed: destroyed.opened, body: Object.assign(new Stream(), { destroy: () => destroyed.open() }) }
+  const heard = gate()
+  const body = Object.assign(new Stream(), { destroy: () => destroyed.open() })
+  body.on("newListener", (event) => {
+    if (event === "data") heard.open()
+  })
+  return { closed: destroyed.opened, heard: heard.opened, body }
 }
 
 it.scoped.each(["GET", "HEAD"])("%s: a stream of the old kind, too", (method) =>
   Effect.gen(function*() {
-    const { body, closed } = legacy()
+    const { body, closed, heard } = legacy()
     const client = yield* serving(body)
     client.send(requestBytes(method, "/", {}))
     if (method === "GET") {
-      setTimeout(() => body.emit("data", Buffer.from("something")), 20)
+      yield* Effect.promise(() => heard)
+      body.emit("data", Buffer.from("something"))
       yield* Effect.promise(() => client.until("something"))
       client.close()
     }
@@ -73,10 +78,11 @@ it.scoped.each(["GET", "HEAD"])("%s: a stream of the old kind, too", (method) =>
 
 it.scoped("a stream of the old kind that fails: the client can tell", () =>
   Effect.gen(function*() {
-    const { body } = legacy()
+    const { body, heard } = legacy()
     const client = yield* serving(body)
     client.send(requestBytes("GET", "/", {}))
-    setTimeout(() => body.emit("data", Buffer.from("something")), 20)
+    yield* Effect.promise(() => heard)
+    body.emit("data", Buffer.from("something"))
     yield* Effect.promise(() => client.until("something"))
     body.emit("error", new Error("why"))
     const rest = yield* Effect.promise(() => client.all())

@@ -15,13 +15,15 @@ import { AccessLog, AccessLogFile, AccessLogFormat, ServerConfig, TsgiHttpServer
 import { MemoryListener } from "tsgi/testing"
 import { describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
+import { turns } from "../utils/Journal.js"
 import { hasIpv6 } from "../utils/ports.js"
 import { get } from "../utils/requests.js"
 import { connect } from "../utils/sockets.js"
 
 /** The answer to a client that closes its sending half while it waits. */
 const answeredAfterEnd = (config: Layer.Layer<never>): Promise<string> => {
-  const app = Effect.as(Effect.sleep(100), HttpServerResponse.text("answered"))
+  // the end has been seen by then
+  const app = Effect.as(Effect.promise(() => turns(50)), HttpServerResponse.text("answered"))
   return Effect.gen(function*() {
     const { connect } = yield* MemoryListener.MemoryListener
     const client = yield* connect()

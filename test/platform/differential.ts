@@ -52,7 +52,8 @@ interface Served {
 const serve = (
   app: Scene["app"],
   server: Layer.Layer<Services, unknown>,
-  mode: Mode
+  mode: Mode,
+  hasLimit: boolean
 ): Effect.Effect<Served, unknown, Scope.Scope> =>
   Effect.gen(function*() {
     const observer = new Observer(mode)
@@ -73,7 +74,8 @@ const serve = (
       peer: {
         authority: `127.0.0.1:${port}`,
         connect: () => connect(port),
-        concluded: () => observer.scopeClosed()
+        concluded: () => observer.scopeClosed(),
+        hasLimit
       }
     }
   })
@@ -147,8 +149,9 @@ export const run = async (scene: Scene, of = 1): Promise<ReadonlyArray<string>> 
     const exchanges = due.filter(({ exchange, modes }) => modes.includes(mode) && (mode.looks || !exchange.unanswered))
     if (exchanges.length === 0) continue
     await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
-      const onNode = yield* serve(scene.app, NodeHttpServer.layer(createServer, { port: 0 }), mode)
-      const onTsgi = yield* serve(scene.app, TsgiHttpServer.layer({ ...scene.options, port: 0, host: "::" }), mode)
+      const onNode = yield* serve(scene.app, NodeHttpServer.layer(createServer, { port: 0 }), mode, false)
+      const layer = TsgiHttpServer.layer({ ...scene.options, port: 0, host: "::" })
+      const onTsgi = yield* serve(scene.app, layer, mode, true)
       for (const { exchange } of exchanges) {
         const node = yield* Effect.promise(() =>
           observe(onNode, exchange, !exchange.decisions.includes("scopesAlwaysClose"))

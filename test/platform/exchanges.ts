@@ -12,6 +12,8 @@ export interface Peer {
   readonly authority: string
   /** Waits until the request's scope has closed, after which nothing more is answered. */
   readonly concluded: () => Promise<void>
+  /** Whether connections beyond `limits.connections` wait. */
+  readonly hasLimit: boolean
 }
 
 export interface Exchange {

@@ -3,6 +3,7 @@ import { type App, BodyError, listen, wrapTls } from "tsgi"
 import { describe, expect, it } from "vitest"
 import { makeCertificate } from "../utils/certificate.js"
 import { gate } from "../utils/gate.js"
+import { turns } from "../utils/Journal.js"
 import { chunked, get, head, post, postChunked, request } from "../utils/requests.js"
 import { echo, hello, plain, withServer } from "../utils/serving.js"
 
@@ -554,7 +555,7 @@ it("a read that fails at once and is looked at later is no unhandled rejection",
   process.on("unhandledRejection", hear)
   const app: App = async (env, startResponse) => {
     const read = env["wsgi.input"].read()
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await turns(5)
     const error: unknown = await read.catch((error: unknown) => error)
     startResponse("200 OK", plain)
     return error instanceof BodyError ? error.reason : "read"
