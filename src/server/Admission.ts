@@ -117,9 +117,9 @@ export class Admission {
     return this.waiting.requests > 0
   }
 
-  /** Whether a request waits for which this connection may give up its place. */
+  /** Whether the request that waits may be given the place of this connection. */
   isAskedOf({ place }: Shared): boolean {
-    return this.isAsked && this.shares.isAsked(place.addressShare)
+    return this.shares.isAsked(place.addressShare)
   }
 
   [Symbol.iterator](): IterableIterator<Session> {

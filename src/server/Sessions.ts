@@ -9,7 +9,7 @@ import type * as Fiber from "effect/Fiber"
 import type { AddressShare } from "../exchange/AddressShares.js"
 import type { Clock } from "../exchange/Clock.js"
 import type { Engine } from "../exchange/Engine.js"
-import type { ServerReason, Session, SessionHost } from "../exchange/Session.js"
+import type { ServerReason, Session, SessionHost, Shared } from "../exchange/Session.js"
 import { SendBudget } from "../transport/SendBudget.js"
 import { TickBatch } from "../transport/TickBatch.js"
 import type { Transport } from "../transport/Transport.js"
@@ -135,8 +135,8 @@ const makeHost = (
       allowInterim: allowInterim(interimResponses),
       runHook: runHook(posthooks),
       scopeFor: (session) => new ServedScope(session),
-      closingWithAnswer: (session) => connections.isAskedOf(session) ? "others wait for a place" : undefined,
-      closingAfterAnswer: (session) => reasonOf(drain.closesIdle, connections.isAskedOf(session)),
+      closingWithAnswer: (session) => othersWait(connections, session),
+      closingAfterAnswer: (session) => drain.closesIdle ? "the server stops" : othersWait(connections, session),
       record: (exchange, endTime) => {
         const { outcome, startTime, wireBytes } = exchange
         counters.exchangeOver(statusOf(exchange), wireBytes, endTime - startTime, outcome)
@@ -172,5 +172,6 @@ const whenEnded = (fiber: Fiber.RuntimeFiber<unknown>, ended: () => void, log: E
     ended()
   })
 
-const reasonOf = (stops: boolean, isAsked: boolean): ServerReason | undefined =>
-  stops ? "the server stops" : isAsked ? "others wait for a place" : undefined
+// no request waits while most answers are given
+const othersWait = (connections: Admission, session: Shared): ServerReason | undefined =>
+  connections.isAsked && connections.isAskedOf(session) ? "others wait for a place" : undefined

@@ -3,7 +3,7 @@
  *
  * @since 0.2.0
  */
-import type { AddressShares } from "../exchange/AddressShares.js"
+import type { AddressShare, AddressShares } from "../exchange/AddressShares.js"
 import type { Clock } from "../exchange/Clock.js"
 import type { Session } from "../exchange/Session.js"
 import { Queue } from "./Queue.js"
@@ -25,6 +25,7 @@ export class Waiting {
   // requests that have arrived whole, and those whose body has not
   private readonly whole: Queue
   private readonly incomplete: Queue
+  private requestCount = 0
 
   /** @param longWait milliseconds after which the queues are last in, first out */
   constructor(time: Pick<Clock, "tick">, longWait: number, private readonly shares: AddressShares) {
@@ -33,12 +34,12 @@ export class Waiting {
   }
 
   get size(): number {
-    return this.silent.size + this.requests
+    return this.silent.size + this.requestCount
   }
 
   /** How many of them have a request. */
   get requests(): number {
-    return this.whole.size + this.incomplete.size
+    return this.requestCount
   }
 
   /** Those without a request. */
@@ -59,7 +60,7 @@ export class Waiting {
   /** Called when a head is complete, or the whole request. Returns `false` if that changes nothing. */
   ask(connection: Session): boolean {
     const { addressShare, asksWhole } = connection.place
-    if (this.silent.delete(connection)) this.shares.countRequest(addressShare, 1)
+    if (this.silent.delete(connection)) this.count(addressShare, 1)
     else if (!asksWhole || !this.incomplete.delete(connection)) return false
     ;(asksWhole ? this.whole : this.incomplete).add(connection)
     return true
@@ -68,7 +69,12 @@ export class Waiting {
   delete(connection: Session): void {
     if (this.silent.delete(connection)) return
     if (!this.whole.delete(connection) && !this.incomplete.delete(connection)) return
-    this.shares.countRequest(connection.place.addressShare, -1)
+    this.count(connection.place.addressShare, -1)
+  }
+
+  private count(share: AddressShare | undefined, change: 1 | -1): void {
+    this.requestCount += change
+    this.shares.countRequest(share, change)
   }
 
   /** The connection that is given the next place. */
