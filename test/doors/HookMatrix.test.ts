@@ -1,6 +1,6 @@
 /**
  * Every kind of answer against every way in which an exchange can end: the request's scope closes, then the hooks run once each
- * and in order, the outcome is true, one access-log line follows, and nothing stays behind. Over TCP at some doors and over TLS
+ * and in order, the outcome is true, one access-log line follows, and nothing stays behind. Over TCP at two doors and over TLS
  * at the plain door, and with RUNS over both at every one.
  */
 import type { TlsOptions } from "tsgi"
@@ -9,7 +9,7 @@ import { makeCertificate } from "../utils/certificate.js"
 import { expectReleased, holdings } from "../utils/holdings.js"
 import { get } from "../utils/requests.js"
 import { thorough } from "../utils/runs.js"
-import { type Serve, someDoors } from "./everyDoor.js"
+import { type Serve, twoDoors } from "./everyDoor.js"
 import { bulk, grace } from "./hookActs.js"
 import { open, registered, type Scene } from "./hookScene.js"
 import { type Cell, events, finished, table } from "./hookTable.js"
@@ -97,7 +97,7 @@ beforeAll(async () => {
   certificate = await makeCertificate("localhost")
 })
 
-describe.each(someDoors)("%s", (door, serve) => {
+describe.each(twoDoors)("%s", (door, serve) => {
   const carriers = thorough || door === "plain TypeScript" ? ["TCP", "TLS"] : ["TCP"]
   describe.each(carriers)("post hooks over %s", (carrier) => {
     for (const [shape, cells] of Object.entries(table)) {

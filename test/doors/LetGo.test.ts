@@ -1,6 +1,6 @@
 /**
  * A body is let go itself and at once, by its own method: `cancel`, `destroy`, disposal, `close`, and a generator by `return`.
- * The family: every kind of body against every way in which it is no longer needed, at some doors and with RUNS at every one.
+ * The family: every kind of body against every way in which it is no longer needed, at two doors and with RUNS at every one.
  * wsgi/FetchApp.test.ts has a Response, and platform/RawBodies.test.ts what only raw bodies are.
  */
 import * as fs from "node:fs"
@@ -10,7 +10,7 @@ import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { Journal, turns } from "../utils/Journal.js"
 import { get, head, upgrade } from "../utils/requests.js"
-import { type Call, type Head, type Options, someDoors } from "./everyDoor.js"
+import { type Call, type Head, type Options, twoDoors } from "./everyDoor.js"
 
 const never = new Promise<never>(() => undefined)
 
@@ -90,7 +90,7 @@ const ways: Readonly<Record<string, Way>> = {
 /** On sockets. The body is raw at the Effect door, and the application runs on to return it. */
 const options: Options = { sockets: true, raw: true, runsOn: true, timeouts: { grace: 0, interrupt: 30 } }
 
-describe.each(someDoors)("%s: is let go", (door, serve) => {
+describe.each(twoDoors)("%s: is let go", (door, serve) => {
   const given = Object.entries(ways).filter(([, { onlyEffect = false }]) => !onlyEffect || door !== "plain TypeScript")
   it.each(Object.entries(quiet).flatMap(([kind, make]) => given.map(([name, on]) => [kind, name, make, on] as const)))(
     "%s, when: %s",

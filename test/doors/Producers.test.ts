@@ -1,5 +1,5 @@
 /**
- * The producer of a body learns when the body is no longer taken, and lets others run meanwhile, at some doors and with RUNS at
+ * The producer of a body learns when the body is no longer taken, and lets others run meanwhile, at two doors and with RUNS at
  * every one. The family: every kind of producer, against a client that has left, one that gets the end, and one that takes
  * everything at once. wsgi/Write.test.ts has `write`, and wsgi/FetchApp.test.ts a Response.
  */
@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest"
 import { gate } from "../utils/gate.js"
 import { turns } from "../utils/Journal.js"
 import { get, head, request } from "../utils/requests.js"
-import { type Body, type Call, type Options, type Part, scoped, someDoors } from "./everyDoor.js"
+import { type Body, type Call, type Options, type Part, scoped, twoDoors } from "./everyDoor.js"
 
 /** Gives parts as long as they are taken, and notes when they are not taken any more. */
 type Produce = (call: Call, part: () => Part) => Body
@@ -53,7 +53,7 @@ const producers: Readonly<Record<string, Producer>> = {
   "a Node stream": { produce: nodeStream, raw: true }
 }
 
-const options = (raw: boolean): Options => ({ sockets: true, raw, timeouts: { grace: 0 } })
+const options = (raw: boolean): Options => ({ sockets: true, raw, timeouts: { grace: 0, interrupt: 30 } })
 
 /** More parts than a producer can give in the few turns that another client needs. */
 const tooMany = 2_000_000
@@ -61,7 +61,7 @@ const tooMany = 2_000_000
 /** More than the kernel keeps on both sides of a loopback connection. */
 const bulk = new Uint8Array(67_108_864)
 
-describe.each(someDoors)("%s", (door, serve) => {
+describe.each(twoDoors)("%s", (door, serve) => {
   describe.each(Object.entries(producers))("%s", (_, { produce, raw }) => {
     it("ends when its client has left", async () => {
       await using served = await serve((call) => {
