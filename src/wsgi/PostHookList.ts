@@ -12,7 +12,7 @@ import type { Environ, PostHookEntry, PostHookOptions, PostHooks, PostHookTuple 
 /** How far the hooks of the environ have come to the exchange. */
 const enum Hooks {
   Untouched,
-  /** The exchange has one hook, which adds the others when the exchange is over. */
+  /** The exchange has one hook, which adds the others when it runs. */
   Prepared,
   Given
 }
@@ -50,7 +50,7 @@ export class PostHookList extends Array<PostHookTuple> implements PostHooks {
   }
 
   /**
-   * Gives the exchange one hook, which reads the list when the exchange is over, because the application may replace it until
+   * Gives the exchange one hook, which reads the list when it runs, because the application may replace it until
    * then.
    */
   prepare(): void {
