@@ -15,8 +15,8 @@
  *       HTTP/1.1 417 Expectation Failed ... refused
  *       (a client that is already uploading can still read the refusal)
  *
- * The first read of the body sends the 100, so an application that does not read does not ask for the body. The
- * connection then closes, because it is unknown whether the client will send it.
+ * The first read of the body sends the 100, so an application that does not read does not ask for the body. If the client
+ * still waits for the 100 then, the connection closes, because it is unknown whether the body will be sent.
  */
 import { type App, listen, server } from "tsgi"
 import { isMain, port, run } from "./serve.js"

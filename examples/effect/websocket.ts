@@ -9,7 +9,7 @@
  *     socket.on("close", (code, reason) => console.log(code, String(reason)))'
  *                                      you said: hello
  *                                      1001 the server stops      after Ctrl-C in the server's terminal
- *   curl -i http://127.0.0.1:8090/     HTTP/1.1 400 Bad Request: no WebSocket handshake
+ *   curl -i http://127.0.0.1:8090/     HTTP/1.1 400 Bad Request        because it is no WebSocket handshake
  *
  * The server logs `connected`, and `disconnected` whatever the reason was.
  */

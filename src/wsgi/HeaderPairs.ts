@@ -14,7 +14,7 @@ export type HeaderPair = readonly [name: string, value: string]
 
 /**
  * Fields, in the order in which they are sent: an array of pairs, or any iterable of pairs, such as a `Map` or `Headers`. Arrays
- * come first in the union, so that the compiler points at the invalid pair.
+ * are iterables, too; they are named so that the compiler points at the invalid pair.
  *
  * @since 0.1.0
  * @category models

@@ -104,8 +104,9 @@ describe.each(twoDoors)("%s", (door, serve) => {
       describe(shape, () => {
         for (const event of events) {
           const cell = cells[event]
-          if (typeof cell === "string") it.skip(`${event}: none, ${cell}`)
-          else it(event, () => play(door, serve, cell, carrier === "TLS" ? certificate : undefined))
+          // text is the reason why there is no such cell
+          if (typeof cell === "string") continue
+          it(event, () => play(door, serve, cell, carrier === "TLS" ? certificate : undefined))
         }
       })
     }

@@ -362,7 +362,7 @@ describe("a reader", () => {
     expect(reader.next()?._tag).toBe("RequestStart")
   })
 
-  it("takes empty chunks for what they are", () => {
+  it("takes empty pieces between and around others", () => {
     const reader = reading("", get.toString("latin1", 0, 5), "", get.toString("latin1", 5), "")
     expect(reader.next()?._tag).toBe("RequestStart")
     expect(reader.next()?._tag).toBe("BodyEnd")
