@@ -7,6 +7,7 @@ import * as Logger from "effect/Logger"
 import * as TestClock from "effect/TestClock"
 import * as TestContext from "effect/TestContext"
 import type { WireClient } from "tsgi/testing"
+import * as TrustedProxies from "../../src/node/TrustedProxies.js"
 import type * as Server from "../../src/server/Server.js"
 import type * as ServerConfig from "../../src/server/ServerConfig.js"
 import { turns } from "../utils/Journal.js"
@@ -27,7 +28,10 @@ interface Scene {
   readonly finish: () => void
 }
 
-const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) => Effect.Effect<void>) => {
+const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) => Effect.Effect<void>) =>
+  sceneOf({ limits }, use)
+
+const sceneOf = (config: ServerConfig.PartialConfig, use: (scene: Scene) => Effect.Effect<void>) => {
   const log: Array<string> = []
   const working: Array<() => void> = []
   const settled = Effect.promise(() => turns(50))
@@ -41,7 +45,7 @@ const scene = (limits: Partial<ServerConfig.ServerLimits>, use: (scene: Scene) =
         else answer()
       },
       undefined,
-      { limits, timeouts: { idle: 100_000 } }
+      { ...config, timeouts: { idle: 100_000 } }
     )
     yield* use({
       connect: Effect.tap(Effect.sync(connect), settled),
@@ -118,7 +122,16 @@ describe("when there is no room", () => {
         expect(log).toEqual([])
       })))
 
-  it.scoped("each of those that come at once is made room for", () =>
+  it.scopedLive("each of those that come in one turn is refused if none can be made room for", () =>
+    scene({ connections: 2, waitingConnections: 0 }, ({ connect, connectNow }) =>
+      Effect.gen(function*() {
+        for (const client of [yield* connect, yield* connect]) client.send(get("/work"))
+        const all = yield* Effect.replicateEffect(connectNow, 5)
+        for (const client of all) client.send(get())
+        for (const client of all) expect((yield* Effect.promise(() => client.response())).status).toBe(503)
+      })))
+
+  it.scoped("each of two requests that come at once is made room for", () =>
     scene({ connections: 2 }, ({ connect, connectNow, log, pass }) =>
       Effect.gen(function*() {
         const idle = [yield* connect, yield* connect]
@@ -362,14 +375,24 @@ describe("when there is no room", () => {
           finish()
         })))
 
-    it.scoped("is not looked for where it is 1, or the address is trusted", () =>
-      scene({ connections: 2, addressShare: 1 }, ({ connect, connectFrom, pass }) =>
-        Effect.gen(function*() {
-          const oldest = yield* connectFrom("192.0.2.1")
-          yield* connect
-          yield* pass(1)
-          yield* answered(yield* connect)
-          expect(oldest.ended).toBe(true)
-        })))
+    const without: Readonly<Record<string, ServerConfig.PartialConfig>> = {
+      "where addressShare is 1": { limits: { ...places, addressShare: 1 } },
+      "where it is that of a trusted proxy": { limits: places, trustedProxies: TrustedProxies.make(["192.0.2.7"]) }
+    }
+
+    it.scoped.each(Object.entries(without))(
+      "is not the first to give some up %s",
+      ([, config]) =>
+        sceneOf(config, ({ connectFrom, pass }) =>
+          Effect.gen(function*() {
+            const other = yield* connectFrom("192.0.2.1")
+            const own = yield* Effect.replicateEffect(connectFrom("192.0.2.7"), 3)
+            yield* pass(1)
+            for (const client of own) client.send("GET / HTTP/1.1\r\n")
+            yield* pass(1)
+            yield* answered(yield* connectFrom("192.0.2.2"))
+            expect([other.ended, own.map(({ received }) => received > 0)]).toEqual([true, [false, false, false]])
+          }))
+    )
   })
 })
