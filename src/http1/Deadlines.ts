@@ -25,14 +25,13 @@ export type Awaited =
   | "Linger"
 
 /**
- * The deadline that has passed: for what is awaited, for the whole request, for the answer to begin (`Handler`), for the hooks
- * and finalizers of a connection without other work to end, for the kernel to take something (`Write`), or for the peer to keep
- * a rate.
+ * The deadline that has passed: for what is awaited, for the whole request, for the answer to begin (`Handler`), for the kernel
+ * to take something (`Write`), or for the peer to keep a rate.
  *
  * @since 0.2.0
  * @category models
  */
-export type Passed = Awaited | "Request" | "Handler" | "Hooks" | "Write" | "BodyPace" | "DownloadPace"
+export type Passed = Awaited | "Request" | "Handler" | "Write" | "BodyPace" | "DownloadPace"
 
 /**
  * @since 0.2.0
@@ -52,7 +51,6 @@ export class Deadlines {
   private excused = false
   private readBefore = 0
   private handler = Infinity
-  private hooks = Infinity
   private write = Infinity
   private writeSince = Infinity
   private handed = 0
@@ -95,7 +93,6 @@ export class Deadlines {
       this.peerDeadline,
       this.request,
       this.handler,
-      this.hooks,
       this.write,
       this.body?.deadline ?? Infinity,
       this.download?.deadline ?? Infinity
@@ -189,17 +186,6 @@ export class Deadlines {
     this.handler = Infinity
   }
 
-  /** Called when only hooks and finalizers are left of a connection. Those that are awaited already have no more time. */
-  awaitHooks(): void {
-    if (this.hooks < Infinity) return
-    this.hooks = this.time.tick() + this.timeouts.hooks
-    this.wakeBy(this.hooks)
-  }
-
-  hooksRan(): void {
-    this.hooks = Infinity
-  }
-
   /** Called when bytes wait for the kernel, which has taken `handed` bytes. */
   awaitWrite(handed: number): void {
     if (this.writeSince < Infinity) return
@@ -263,7 +249,7 @@ export class Deadlines {
     this.answerBegan()
   }
 
-  /** Called when the connection ends. Only hooks are still awaited. */
+  /** Called when the connection ends. */
   close(): void {
     this.peerDeadline = Infinity
     this.requestCame()
@@ -293,10 +279,6 @@ export class Deadlines {
    */
   take(bodyBytes: number, handed: number): Passed | undefined {
     const now = this.time.tick()
-    if (now >= this.hooks) {
-      this.hooks = Infinity
-      return "Hooks"
-    }
     if (now >= this.write) {
       this.write = Infinity
       return "Write"

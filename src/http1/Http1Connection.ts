@@ -11,6 +11,7 @@ import type { CarriedExchange } from "../exchange/CarriedExchange.js"
 import { ServedExchange } from "../exchange/ServedExchange.js"
 import { type RequestError, requestErrorFrom } from "../exchange/ServerError.js"
 import type { Session } from "../exchange/Session.js"
+import { SocketEnd } from "../exchange/SocketEnd.js"
 import type { Takeover } from "../exchange/Wire.js"
 import type { RequestStart } from "../protocol/h1/requestReader.js"
 import { attempt } from "../transport/attempt.js"
@@ -45,6 +46,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
   readonly deadlines: Deadlines
   readonly inflow: Inflow
   readonly end: Http1End
+  readonly socketEnd: SocketEnd
   readonly leaving: Leaving
   readonly leftover: Leftover
   readonly claim: PlaceClaim
@@ -71,6 +73,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
     this.slice = new TimeSlice(this, host)
     this.inflow = new Inflow(this.reader, transport, this.deadlines, this.slice)
     this.end = new Http1End(session, this.deadlines, transport, host)
+    this.socketEnd = new SocketEnd(session, host, () => this.leaving.close())
     this.leaving = new Leaving(host, this.peer, transport, this.inflow, this.queue, this.deadlines)
     this.leftover = new Leftover(host, this.inflow, this.deadlines)
     this.claim = new PlaceClaim(session, host, this.deadlines)
@@ -326,7 +329,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
       if ((isLast || !nothingLeft) && wire.endsWithConnection) leaving.sayEnd()
       if (nothingLeft) this.deadlines.requestEnded()
       if (exchange.allSent(nothingLeft)) this.exchangeOver(wire)
-      else if (isLast && exchange.isFinishing) this.claim.lastEnded()
+      else if (isLast && exchange.isFinishing) this.socketEnd.awaitHooks()
     }
   }
 
@@ -350,18 +353,17 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
 
   /** Called when nothing is left of the request's body, or no request follows it. */
   bodyDropped(): void {
-    if (this.currentExchange === undefined) return
-    this.claim.requestEnded(this.currentWire?.isFinal(true) === true)
-    this.currentExchange.bodyDropped()
+    this.currentWire?.requestEnded()
+    this.currentExchange?.bodyDropped()
   }
 
   exchangeOver(wire: Http1Wire): void {
     const { currentExchange: exchange } = this
     if (wire !== this.currentWire || exchange === undefined) return
     const endTime = this.host.time.now()
-    this.host.record(exchange, endTime)
     this.currentExchange = undefined
     this.currentWire = undefined
+    this.host.record(exchange, endTime)
     if (this.end.onHooksRun !== undefined) return this.end.onHooksRun()
     const why = wire.closeReason ?? closingAfterAnswer(this)
     if (why !== undefined) return this.linger(why, wire.isLast)
@@ -381,6 +383,7 @@ export class Http1Connection implements Carrier, BatchMember, Sender {
   // Called when the last answer is being sent, for which the connection needs no place.
   private linger(why: CloseReason, isLast = false): void {
     this.currentPhase = "Lingering"
+    this.socketEnd.hooksRan()
     if (!this.leaving.begin(this.end, why, isLast)) return
     this.flush()
     this.host.releasePlace(this.session)

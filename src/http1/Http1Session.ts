@@ -27,8 +27,6 @@ export class Http1Session implements Session {
   readonly scope: SessionScope
   readonly place: SessionPlace
   index = -1
-  // this is set if the socket was closed before the hooks and finalizers had ended
-  private freeStop: (() => void) | undefined = undefined
   private readonly connection: Http1Connection
   private readonly lateness: Lateness
 
@@ -41,7 +39,7 @@ export class Http1Session implements Session {
     this.peer = new AcceptedPeer(id, host, transport)
     this.scope = host.scopeFor(this)
     this.connection = new Http1Connection(this, transport, host)
-    this.lateness = new Lateness(this.connection, () => this.closeEarly())
+    this.lateness = new Lateness(this.connection)
     this.place = new Http1Place(this.connection, this.lateness, share)
   }
 
@@ -103,8 +101,8 @@ export class Http1Session implements Session {
   }
 
   get nextDeadline(): number {
-    const { deadlines, end } = this.connection
-    return Math.min(deadlines.next, end.deadline)
+    const { deadlines, end, socketEnd } = this.connection
+    return Math.min(deadlines.next, end.deadline, socketEnd.deadline)
   }
 
   sweep(): void {
@@ -214,39 +212,10 @@ export class Http1Session implements Session {
     connection.leaving.recordRefused()
     if (exchange === undefined) done()
     else end.runHooks(exchange, done)
-    if (this.isClosed) return
-    // hooks and finalizers need no place, and may never end
-    connection.deadlines.awaitHooks()
-    this.host.releasePlace(this)
-  }
-
-  // Called when hooks or finalizers have not ended in time. They run on without the socket, and a stop still waits for them.
-  private closeEarly(): void {
-    if (this.isClosed) return
-    const { config: { timeouts }, log } = this.host
-    log(
-      "Info",
-      `a post hook or finalizer has not ended within ${timeouts.hooks} ms of its connection: ` +
-        `the socket is closed without it (${this.peer.name})`
-    )
-    this.freeStop = this.host.detach()
-    this.release()
-  }
-
-  private get isClosed(): boolean {
-    return this.index < 0
+    connection.socketEnd.awaitHooks()
   }
 
   closeSocket(): void {
-    if (this.freeStop === undefined) this.release()
-    else this.freeStop()
-  }
-
-  private release(): void {
-    try {
-      this.connection.leaving.close()
-    } finally {
-      this.host.ended(this)
-    }
+    this.connection.socketEnd.closeSocket()
   }
 }

@@ -9,6 +9,7 @@ import type { AcceptedPeer } from "../exchange/AcceptedPeer.js"
 import type { CarriedExchange } from "../exchange/CarriedExchange.js"
 import { type BodySource, noBody, type ReceivedBody } from "../exchange/ReceivedBody.js"
 import type { Shared } from "../exchange/Session.js"
+import type { SocketEnd } from "../exchange/SocketEnd.js"
 import type { Takeover, Wire } from "../exchange/Wire.js"
 import { chunkEnd, chunkHead, lastChunk, lastChunkWith } from "../protocol/h1/chunk.js"
 import { fieldLines } from "../protocol/h1/headLines.js"
@@ -22,6 +23,7 @@ import { attempt } from "../transport/attempt.js"
 import { BodyCount, within } from "../transport/BodyCount.js"
 import type { SendQueue } from "../transport/SendQueue.js"
 import type { CloseReason } from "./CloseReason.js"
+import type { Deadlines } from "./Deadlines.js"
 import { Http1Body } from "./Http1Body.js"
 import type { Http1End } from "./Http1End.js"
 import type { Http1Host } from "./Http1Host.js"
@@ -47,9 +49,11 @@ export interface Carrier extends Reusable {
   readonly queue: Readonly<
     Pick<SendQueue, "queued" | "handed" | "fullWrite" | "congested" | "addText" | "addBytes" | "flushLast">
   >
-  readonly claim: Pick<PlaceClaim, "isLeftBy" | "lastEnded" | "requestEnded">
+  readonly claim: Pick<PlaceClaim, "isLeftBy">
+  readonly deadlines: Pick<Deadlines, "requestEnded">
   readonly leftover: Pick<Leftover, "begin" | "drop">
   readonly end: Reusable["end"] & Pick<Http1End, "closeWith">
+  readonly socketEnd: Pick<SocketEnd, "awaitHooks">
   readonly takenOver: Pick<TakenOver, "markIdle"> | undefined
   /** The time as the value of a Date field. */
   readonly date: string
@@ -332,15 +336,22 @@ export class Http1Wire implements Wire<string> {
   }
 
   private dropRest(): boolean {
-    const { claim, end, inflow, leftover } = this.carrier
+    const { end, inflow, leftover } = this.carrier
     // the scope of a connection that ends runs the hooks
     if (end.isBegun) return false
     if (this.reason === undefined && !this.body.complete && !inflow.gone) {
       leftover.begin()
       if (!this.dropLeftover()) return false
     }
-    claim.requestEnded(this.isFinal(true))
+    this.requestEnded()
     return true
+  }
+
+  /** Called when nothing of the request is awaited any more. */
+  requestEnded(): void {
+    const { deadlines, socketEnd } = this.carrier
+    deadlines.requestEnded()
+    if (this.isFinal(true)) socketEnd.awaitHooks()
   }
 
   /** Drops what has arrived of the rest of the body. Returns `false` if more of it is awaited. */
@@ -369,7 +380,7 @@ export class Http1Wire implements Wire<string> {
 
 const complete = (carrier: Carrier): void => carrier.complete()
 const flush = (carrier: Carrier): void => carrier.flush()
-const finishing = ({ claim }: Carrier, wire: Http1Wire): void => {
-  if (wire.nothingFollows) claim.lastEnded()
+const finishing = ({ socketEnd }: Carrier, wire: Http1Wire): void => {
+  if (wire.nothingFollows) socketEnd.awaitHooks()
 }
 const exchangeOver = (carrier: Carrier, wire: Http1Wire): void => carrier.exchangeOver(wire)

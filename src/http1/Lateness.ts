@@ -13,24 +13,24 @@ import { headTimeout, lateBody, lateHandler, lateReader, noPlace } from "./refus
  * @category models
  */
 export class Lateness {
-  /** @param hooksLate called when hooks or finalizers have not ended in time */
-  constructor(private readonly connection: Http1Connection, private readonly hooksLate: () => void) {}
+  constructor(private readonly connection: Http1Connection) {}
 
   /** Called when a deadline has passed, or several. */
   pass(): void {
-    const { deadlines, end, exchange, host, leaving, peer, queue } = this.connection
+    const { deadlines, end, exchange, host, leaving, peer, queue, socketEnd } = this.connection
     if (host.time.tick() >= end.deadline) return end.late(exchange)
+    if (host.time.tick() >= socketEnd.deadline) return this.hooksLate()
     const passed = deadlines.take(exchange?.body.bytes ?? 0, queue.handed)
     if (passed === undefined) return
     // a client that still takes its answer is not late: the deadlines for writes judge its rate
     if (passed === "Linger" && !queue.empty) return leaving.await()
-    if (passed !== "Linger" && passed !== "Hooks") peer.log("Debug", "timed out")
+    if (passed !== "Linger") peer.log("Debug", "timed out")
     this.late(passed)
   }
 
   /** Called when this deadline has passed, or others need the place of a connection that has it. */
   late(passed: Passed): void {
-    const { deadlines, end, exchange, queue, takenOver, wire } = this.connection
+    const { deadlines, end, exchange, queue, takenOver } = this.connection
     switch (passed) {
       case "FirstRequest":
       case "Idle":
@@ -57,12 +57,16 @@ export class Lateness {
         return takenOver?.takesOn() === true ? undefined : end.abort(exchange, "WriteTimeout")
       case "DownloadPace":
         return end.abort(exchange, "WriteTimeout")
-      case "Hooks":
-        end.close(wire?.closeReason ?? "timed out")
-        this.hooksLate()
-        // the hooks run without the finalizers of the request
-        return exchange?.isRunning === true ? end.late(exchange) : undefined
     }
+  }
+
+  // Called when hooks and finalizers have not ended in time.
+  private hooksLate(): void {
+    const { end, exchange, socketEnd, wire } = this.connection
+    end.close(wire?.closeReason ?? "timed out")
+    socketEnd.late()
+    // the hooks run without the finalizers of the request
+    if (exchange?.isRunning === true) end.late(exchange)
   }
 
   // Called when the request has not arrived whole in its time.

@@ -92,7 +92,6 @@ export class Leaving {
    */
   begin(end: Http1End, why: CloseReason, isLast: boolean): boolean {
     const { deadlines, inflow } = this
-    deadlines.hooksRan()
     if (inflow.gone || (isLast && this.needsNoLingering)) {
       end.close(why)
       return false

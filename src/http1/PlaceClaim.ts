@@ -21,7 +21,7 @@ export class PlaceClaim {
 
   constructor(
     private readonly session: Session,
-    private readonly host: Pick<Http1Host, "config" | "requestPlace" | "releasePlace">,
+    private readonly host: Pick<Http1Host, "config" | "requestPlace">,
     private readonly deadlines: Deadlines
   ) {}
 
@@ -72,18 +72,6 @@ export class PlaceClaim {
   /** Called when what was read no longer waits, because it begins or is refused. */
   awaitNoMore(): void {
     this.waiting = undefined
-  }
-
-  /** Called when nothing of a request is awaited any more. With `isLast` no other follows it. */
-  requestEnded(isLast: boolean): void {
-    this.deadlines.requestEnded()
-    if (isLast) this.lastEnded()
-  }
-
-  /** Called when only hooks and finalizers are left of a last request. They need no place, and may never end. */
-  lastEnded(): void {
-    this.deadlines.awaitHooks()
-    this.host.releasePlace(this.session)
   }
 
   enter(): void {

@@ -38,11 +38,9 @@ class Connection implements Carrier {
   readonly host: Carrier["host"]
   readonly queue: Carrier["queue"]
   readonly inflow: Carrier["inflow"]
-  readonly claim = {
-    isLeftBy: () => false,
-    lastEnded: () => void this.told.push("hooks awaited"),
-    requestEnded: () => void this.told.push("request ended")
-  }
+  readonly claim = { isLeftBy: () => false }
+  readonly deadlines = { requestEnded: () => void this.told.push("request ended") }
+  readonly socketEnd = { awaitHooks: () => void this.told.push("hooks awaited") }
   readonly leftover: Carrier["leftover"]
   readonly end: Carrier["end"]
   readonly takenOver = undefined
@@ -325,7 +323,8 @@ describe("what is left of a body", () => {
   it("cannot be dropped: no request follows, and it is not tried again", () => {
     const connection = new Connection(post, { leftover: "the rest of the body is malformed" })
     for (let i = 0; i < 2; i++) expect(connection.wire.dropBody()).toBe(true)
-    expect(connection.told).toEqual(["leftover begins", "request ended", "request ended"])
+    const ended = ["request ended", "hooks awaited"]
+    expect(connection.told).toEqual(["leftover begins", ...ended, ...ended])
     expect(connection.wire.closeReason).toBe("the rest of the body is malformed")
   })
 })
