@@ -215,7 +215,10 @@ for (const name of readdirSync("dist", { recursive: true }).filter((name) => nam
   const sources = [...ours, "carried"]
   // our sources are here and not in files of the package: on disk, small files take half as much again
   const textOf = new Map(built.map((source, i) => [source.replace(/\?.*/, ""), texts[i]]))
-  const sourcesContent = sources.map((source) => textOf.get(source) ?? "")
+  // what docstrings say stands in the declarations, too; their lines stay, so that positions do
+  const sourcesContent = sources.map((source) =>
+    (textOf.get(source) ?? "").replace(/^ *\/\*\*[^]*?\*\//gm, (docs) => docs.replace(/.+/g, ""))
+  )
   const written = { ...map, sources, sourcesContent, names, mappings: encode(kept), ignoreList: [ours.length] }
   writeFileSync(file, JSON.stringify(written))
 }
